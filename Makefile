@@ -1,0 +1,44 @@
+# Every target sets up what it needs: a virtual environment in .venv with the locked dependencies.
+.DEFAULT_GOAL := help
+.PHONY: help setup run up test lint lock clean
+SHELL := /bin/bash
+
+PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3.11; do \
+	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; done)
+BIN := .venv/bin
+ARGS ?=
+
+help: ## show this
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+
+setup: .venv/.ready ## the virtual environment and the locked dependencies
+
+.venv/.ready: requirements.lock
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed: install it, or name it: make $(MAKECMDGOALS) PYTHON=/path/to/python3" >&2; exit 1; }
+	@echo "Setting up .venv with $$($(PYTHON) --version); this takes a minute the first time."
+	@$(PYTHON) -m venv --clear .venv || { echo "python3 -m venv failed: on Debian and Ubuntu, apt-get install python3-venv" >&2; exit 1; }
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@touch $@
+
+run: setup ## the whole pipeline once, on this machine: sample users, real mails, a summary
+	@$(BIN)/python -m local_cloud up --once $(ARGS)
+
+up: setup ## the same, and keep running by the schedule until Ctrl-C
+	@$(BIN)/python -m local_cloud up $(ARGS)
+
+test: setup ## all tests (ARGS="-k name" for some)
+	@$(BIN)/python -m pytest $(ARGS)
+
+lint: setup ## formatting, lint, types, import walls, shell scripts
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+	@$(BIN)/shellcheck .ci/run $(wildcard *.sh deployment/*.sh)
+
+lock: setup ## resolve the requirements again, after one was changed
+	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
+		functions/*/requirements.txt requirements-dev.in -o requirements.lock
+
+clean: ## remove what the other targets made
+	@rm -rf .venv .local_cloud .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

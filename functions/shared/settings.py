@@ -1,0 +1,108 @@
+"""What a function reads from its environment. A missing or malformed variable stops it at start, in one line."""
+
+import sys
+from enum import StrEnum
+from typing import Annotated, Any, Literal, TypeVar
+
+from pydantic import AfterValidator, AnyHttpUrl, BeforeValidator, Field, ValidationError
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from functions.shared.schedule import Cadence
+
+
+def _without_trailing_slash(url: AnyHttpUrl) -> str:
+    return str(url).rstrip("/")
+
+
+def _comma_separated(value: Any) -> Any:
+    return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
+
+Url = Annotated[AnyHttpUrl, AfterValidator(_without_trailing_slash)]
+"""A URL, kept as a string without a slash at its end: OIDC audiences are compared to the letter."""
+
+Address = Annotated[str, Field(pattern=r"^[^@\s]+@[^@\s]+$")]
+
+CommaSeparated = Annotated[list[str], NoDecode, BeforeValidator(_comma_separated)]
+
+
+class OnUnknownOutcome(StrEnum):
+    """What becomes of a delivery of which nobody knows whether SendGrid took it."""
+
+    DEAD_LETTER = "dead-letter"
+    RESEND = "resend"
+
+
+class CommonSettings(BaseSettings):
+    """What every function reads. Names of variables are the fields' names in capitals."""
+
+    model_config = SettingsConfigDict(extra="ignore", env_ignore_empty=True)
+
+    google_cloud_project: str
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+
+
+class IdentitySettings(BaseSettings):
+    """Whose tokens are believed. The defaults are Google's; the local cloud brings its own keys and issuer."""
+
+    model_config = SettingsConfigDict(extra="ignore", env_ignore_empty=True)
+
+    oidc_certs_url: str = "https://www.googleapis.com/oauth2/v3/certs"
+    oidc_issuer: str = "https://accounts.google.com"
+
+
+class DispatcherSettings(CommonSettings, IdentitySettings):
+    """The dispatcher's environment."""
+
+    location: str
+    report_queues: CommaSeparated = Field(min_length=1)
+    worker_url: Url
+    dispatcher_url: Url
+    tasks_invoker: Address
+    scheduler_invoker: Address
+    dead_letter_topic: str
+    default_cadence: Cadence = Cadence.HOURLY
+
+
+class WorkerSettings(CommonSettings, IdentitySettings):
+    """The worker's environment."""
+
+    worker_url: Url
+    tasks_invoker: Address
+    dead_letter_topic: str
+    max_attempts: int = Field(ge=1)
+    default_cadence: Cadence = Cadence.HOURLY
+    on_unknown_outcome: OnUnknownOutcome = OnUnknownOutcome.DEAD_LETTER
+    sendgrid_api_key: str = Field(repr=False)
+    sendgrid_host: Url = "https://api.sendgrid.com"  # type: ignore[assignment]
+    mail_from: Address
+    mail_from_name: str = "Reports"
+
+
+class DlqHandlerSettings(CommonSettings):
+    """The DLQ handler's environment."""
+
+    location: str
+    slack_webhook_url: Url | None = Field(default=None, repr=False)
+    alert_urls: CommaSeparated = Field(default=[], repr=False)
+
+
+SettingsType = TypeVar("SettingsType", bound=BaseSettings)
+
+
+def load_settings(settings_class: type[SettingsType]) -> SettingsType:
+    """Read the settings from the environment.
+
+    Raises:
+        SystemExit: with one line that names each variable that is missing or malformed. Values are not repeated:
+            some are secrets.
+    """
+    try:
+        return settings_class()
+    except ValidationError as error:
+        problems = [
+            f"{'.'.join(str(part) for part in item['loc']).upper()}: "
+            f"{'not set' if item['type'] == 'missing' else item['msg']}"
+            for item in error.errors(include_input=False, include_url=False)
+        ]
+        sys.exit(f"Cannot start: {'; '.join(problems)} (environment variables; see docs/configuration.md)")

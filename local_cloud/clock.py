@@ -1,0 +1,39 @@
+"""The local cloud's time: the machine's, moved by an offset, so that a test can make hours pass."""
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+
+
+class Clock:
+    """What every part of the local cloud reads the time from and waits with.
+
+    Use it from the event loop's own thread only.
+    """
+
+    def __init__(self) -> None:
+        self._offset = timedelta()
+        self._moved = asyncio.Event()
+
+    def now(self) -> datetime:
+        """The present, in UTC."""
+        return datetime.now(UTC) + self._offset
+
+    def advance(self, by: timedelta) -> None:
+        """Move the present forward and wake everyone whose moment has come with it."""
+        self._offset += by
+        self._moved.set()
+        self._moved = asyncio.Event()
+
+    async def sleep_until(self, moment: datetime) -> None:
+        """Return when the present has reached the moment, at once if it has passed."""
+        while (seconds := (moment - self.now()).total_seconds()) > 0:
+            moved = self._moved
+            try:
+                async with asyncio.timeout(seconds):
+                    await moved.wait()
+            except TimeoutError:
+                continue
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait for a number of seconds of this clock."""
+        await self.sleep_until(self.now() + timedelta(seconds=seconds))

@@ -1,0 +1,190 @@
+"""gRPC servers on asyncio, made from the message classes that Google's client libraries ship.
+
+The libraries have no servicer classes, so a service is described here by its methods and registered with generic
+handlers; what the client sends over the socket is the same.
+"""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import grpc
+from google.protobuf.any_pb2 import Any as AnyMessage
+from google.protobuf.message import Message
+from google.rpc.status_pb2 import Status
+
+from local_cloud.errors import PortInUse
+
+Middleware = Callable[[str, Callable[[], Awaitable[Any]]], Awaitable[Any]]
+"""Wraps each call: given the method's full name (`/google.firestore.v1.Firestore/Commit`) and a function that carries
+the call out, returns the answer. It may wait before, raise RpcError instead, or raise it after, which is how latency
+and faults are made. For a streaming method the function returns the stream, before anything of it was produced."""
+
+MAX_MESSAGE_BYTES = 64 * 1024 * 1024
+"""Above what Google's services take, so that their own limits are what a client meets."""
+
+
+class RpcError(Exception):
+    """An error that a client gets as its call's status.
+
+    Args:
+        code: the status code.
+        message: what the client library shows.
+        details: messages of google.rpc that the client can read from the status.
+    """
+
+    def __init__(self, code: grpc.StatusCode, message: str, details: Sequence[Message] = ()) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.details = details
+
+    def to_status(self) -> Status:
+        """The same as a google.rpc.Status, as it stands in operations and in batch answers."""
+        status = Status(code=self.code.value[0], message=self.message)
+        for detail in self.details:
+            packed = AnyMessage()
+            packed.Pack(detail)
+            status.details.append(packed)
+        return status
+
+
+@dataclass(frozen=True, kw_only=True)
+class Method:
+    """One method of a service.
+
+    Attributes:
+        name: as in the service's definition, such as `RunQuery`; carried out by `run_query` of the implementation.
+        request: the protobuf class of the request (not proto-plus: `CommitRequest.pb()`).
+        response: the protobuf class of the response.
+        client_streaming: the implementation is given an async iterator of requests.
+        server_streaming: the implementation is an async generator of responses.
+    """
+
+    name: str
+    request: type[Message]
+    response: type[Message]
+    client_streaming: bool = False
+    server_streaming: bool = False
+
+    @property
+    def attribute(self) -> str:
+        return "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in self.name).lstrip("_")
+
+
+class RpcServer:
+    """A gRPC server on one port, without TLS, as Google's own emulators are.
+
+    Args:
+        name: what it is, for the error message when its port is taken.
+        host: the address to bind.
+        port: the port, 0 for any free one.
+        middleware: wrapped around every call, the first outermost.
+    """
+
+    def __init__(self, name: str, host: str, port: int, middleware: Sequence[Middleware] = ()) -> None:
+        self._name = name
+        self._host = host
+        self._requested_port = port
+        self._middleware = tuple(middleware)
+        self._server = grpc.aio.server(
+            options=[
+                ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
+                ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
+                ("grpc.so_reuseport", 0),
+            ]
+        )
+        self.port = port
+
+    def add_service(self, service: str, methods: Sequence[Method], implementation: object) -> None:
+        """Serve a service's methods by the implementation's, named in snake case.
+
+        An implementation's method takes the request and the grpc.aio.ServicerContext, and raises RpcError to refuse.
+        A method that the implementation lacks is answered UNIMPLEMENTED by gRPC itself.
+        """
+        handlers: dict[str, grpc.RpcMethodHandler[Any, Any]] = {}
+        for method in methods:
+            function = getattr(implementation, method.attribute, None)
+            if function is not None:
+                handlers[method.name] = self._handler(f"/{service}/{method.name}", method, function)
+        self._server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(service, handlers),))
+
+    async def start(self) -> None:
+        """Bind and begin to serve; `port` is the bound one afterwards.
+
+        Raises:
+            PortInUse: another process has the port.
+        """
+        try:
+            self.port = self._server.add_insecure_port(f"{self._host}:{self._requested_port}")
+        except RuntimeError as error:
+            raise PortInUse(self._requested_port, self._name) from error
+        await self._server.start()
+
+    async def stop(self, grace: float = 0.5) -> None:
+        """Stop serving; calls under way have `grace` seconds to end."""
+        await self._server.stop(grace)
+
+    def _handler(self, full_name: str, method: Method, function: Any) -> "grpc.RpcMethodHandler[Any, Any]":
+        async def call(request: Any, context: "grpc.aio.ServicerContext[Any, Any]") -> Any:
+            async def carry_out() -> Any:
+                return await function(request, context)
+
+            try:
+                return await self._wrapped(full_name, carry_out)
+            except RpcError as error:
+                await _abort(context, error)
+
+        async def stream(request: Any, context: "grpc.aio.ServicerContext[Any, Any]") -> AsyncIterator[Any]:
+            async def carry_out() -> Any:
+                return function(request, context)
+
+            try:
+                async for response in await self._wrapped(full_name, carry_out):
+                    yield response
+            except RpcError as error:
+                await _abort(context, error)
+
+        make = {
+            (False, False): (grpc.unary_unary_rpc_method_handler, call),
+            (False, True): (grpc.unary_stream_rpc_method_handler, stream),
+            (True, False): (grpc.stream_unary_rpc_method_handler, call),
+            (True, True): (grpc.stream_stream_rpc_method_handler, stream),
+        }
+        factory, behaviour = make[method.client_streaming, method.server_streaming]
+        handler: grpc.RpcMethodHandler[Any, Any] = factory(
+            behaviour,
+            request_deserializer=method.request.FromString,
+            response_serializer=method.response.SerializeToString,
+        )
+        return handler
+
+    async def _wrapped(self, full_name: str, carry_out: Callable[[], Awaitable[Any]]) -> Any:
+        call = carry_out
+        for middleware in reversed(self._middleware):
+            call = _bind(middleware, full_name, call)
+        return await call()
+
+
+def latency(seconds: float, clock_sleep: Callable[[float], Awaitable[None]]) -> Middleware:
+    """Middleware that makes each call wait first, as a network would."""
+
+    async def wait(_method: str, carry_out: Callable[[], Awaitable[Any]]) -> Any:
+        await clock_sleep(seconds)
+        return await carry_out()
+
+    return wait
+
+
+def _bind(middleware: Middleware, name: str, call: Callable[[], Awaitable[Any]]) -> Callable[[], Awaitable[Any]]:
+    async def bound() -> Any:
+        return await middleware(name, call)
+
+    return bound
+
+
+async def _abort(context: "grpc.aio.ServicerContext[Any, Any]", error: RpcError) -> None:
+    trailing: tuple[tuple[str, bytes], ...] = ()
+    if error.details:
+        trailing = (("grpc-status-details-bin", error.to_status().SerializeToString()),)
+    await context.abort(error.code, error.message, trailing)
