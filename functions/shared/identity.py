@@ -75,4 +75,4 @@ class TokenVerifier:
 
 class _RequestWithTimeout(Request):
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        return super().__call__(*args, **{"timeout": 10, **kwargs})
+        return super().__call__(*args, **{"timeout": 10, **kwargs})  # type: ignore[no-untyped-call]  # google-auth is untyped here
