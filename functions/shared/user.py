@@ -1,0 +1,155 @@
+"""A user as the team's application wrote it. Any field may be anything: what is wrong is named, never guessed."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated, Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+from functions.shared.models import KIND_PATTERN, describe_validation_error
+from functions.shared.schedule import Cadence, Schedule
+
+_WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+
+
+def _time_zone(name: Any) -> ZoneInfo:
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, TypeError, ValueError, OSError):
+        # OSError: a name that is a folder of the time zone database, such as "America".
+        raise ValueError("not a time zone of the IANA database") from None
+
+
+def _weekday(value: Any) -> Any:
+    if isinstance(value, str) and value.lower() in _WEEKDAYS:
+        return _WEEKDAYS.index(value.lower()) + 1
+    return value
+
+
+def _address(value: str) -> str:
+    value = value.strip()
+    if not value.isprintable() or value.count("@") != 1 or value.startswith("@") or value.endswith("@"):
+        raise ValueError("not an e-mail address")
+    return value
+
+
+class _Report(BaseModel):
+    model_config = ConfigDict(strict=True, extra="ignore")
+
+    cadence: Annotated[Cadence | None, Field(strict=False)] = None
+    hour: Annotated[int, Field(ge=0, le=23)] = 8
+    weekday: Annotated[int, BeforeValidator(_weekday), Field(ge=1, le=7)] = 1
+    day: Annotated[int, Field(ge=1, le=31)] = 1
+    kind: Annotated[str, Field(pattern=KIND_PATTERN)] = "activity"
+
+
+class _Document(BaseModel):
+    model_config = ConfigDict(strict=True, extra="ignore", arbitrary_types_allowed=True)
+
+    email: Annotated[str, AfterValidator(_address)]
+    name: str = ""
+    active: bool
+    time_zone: Annotated[ZoneInfo, BeforeValidator(_time_zone)] = ZoneInfo("UTC")
+    locale: str = "en"
+    report: _Report = _Report()
+    next_report_at: AwareDatetime | None = None
+    reported_until: AwareDatetime | None = None
+
+
+class InvalidUser(ValueError):
+    """A user's document cannot be used. The message names each field that is wrong, without its value.
+
+    Attributes:
+        schedule: the user's as far as it can be read, to move the user on by: a report that cannot be made must not
+            keep its user due for ever.
+    """
+
+    def __init__(self, message: str, schedule: Schedule) -> None:
+        super().__init__(message)
+        self.schedule = schedule
+
+
+@dataclass(frozen=True, kw_only=True)
+class User:
+    """One recipient of reports.
+
+    Attributes:
+        id: the document's id.
+        email: where the report goes.
+        name: how the user is called; empty where the application gave none.
+        active: whether the user gets reports at all.
+        time_zone: the user's own.
+        locale: BCP 47.
+        kind: which report.
+        schedule: when it is due.
+        next_report_at: when the next one is due; None until the dispatcher has enrolled the user.
+        reported_until: the end of the last period reported or given up, where there was one.
+    """
+
+    id: str
+    email: str
+    name: str
+    active: bool
+    time_zone: ZoneInfo
+    locale: str
+    kind: str
+    schedule: Schedule
+    next_report_at: datetime | None
+    reported_until: datetime | None
+
+    @classmethod
+    def from_document(cls, user_id: str, data: Mapping[str, Any], default_cadence: Cadence) -> "User":
+        """Read a user's document. Optional fields that are null count as absent.
+
+        Args:
+            user_id: the document's id.
+            data: its fields.
+            default_cadence: for users whose document names none.
+
+        Raises:
+            InvalidUser: a field is missing or malformed.
+        """
+        fields = {key: value for key, value in data.items() if value is not None}
+        if isinstance(fields.get("report"), dict):
+            fields["report"] = {key: value for key, value in fields["report"].items() if value is not None}
+        try:
+            document = _Document.model_validate(fields)
+        except ValidationError as error:
+            raise InvalidUser(describe_validation_error(error), _usable_schedule(fields, default_cadence)) from None
+        return cls(
+            id=user_id,
+            email=document.email,
+            name=document.name,
+            active=document.active,
+            time_zone=document.time_zone,
+            locale=document.locale,
+            kind=document.report.kind,
+            schedule=_schedule(document.report, document.time_zone, default_cadence),
+            next_report_at=document.next_report_at,
+            reported_until=document.reported_until,
+        )
+
+
+def _schedule(report: _Report, time_zone: ZoneInfo, default_cadence: Cadence) -> Schedule:
+    return Schedule(
+        cadence=report.cadence or default_cadence,
+        time_zone=time_zone,
+        hour=report.hour,
+        weekday=report.weekday,
+        day=report.day,
+    )
+
+
+def _usable_schedule(fields: Mapping[str, Any], default_cadence: Cadence) -> Schedule:
+    """The schedule, with defaults in the place of what cannot be read."""
+    try:
+        time_zone = _time_zone(fields.get("time_zone", "UTC"))
+    except ValueError:
+        time_zone = ZoneInfo("UTC")
+    try:
+        report = _Report.model_validate(fields.get("report", {}))
+    except ValidationError:
+        report = _Report()
+    return _schedule(report, time_zone, default_cadence)
