@@ -3,7 +3,8 @@
 import functools
 
 from google.api_core import retry
-from google.cloud import pubsub_v1
+from google.cloud.pubsub_v1 import PublisherClient
+from google.cloud.pubsub_v1.types import BatchSettings
 
 from functions.shared.models import DeadLetter
 
@@ -12,10 +13,10 @@ PUBLISH_TIMEOUT_SECONDS = 15.0
 
 
 @functools.cache
-def _publisher() -> pubsub_v1.PublisherClient:
-    return pubsub_v1.PublisherClient(
+def _publisher() -> PublisherClient:
+    return PublisherClient(
         # A dead letter is published one at a time, by someone who waits for it: nothing is gained by collecting them.
-        batch_settings=pubsub_v1.types.BatchSettings(max_messages=1),
+        batch_settings=BatchSettings(max_messages=1),
     )
 
 
