@@ -13,3 +13,9 @@ def background() -> Iterator[Background]:
     background = Background()
     yield background
     background.close()
+
+
+@pytest.fixture(scope="session")
+def anyio_backend() -> str:
+    """Asynchronous tests run on asyncio, as the local cloud does."""
+    return "asyncio"

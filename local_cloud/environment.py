@@ -1,0 +1,124 @@
+"""Addresses and names of the local cloud, and the environment variables by which functions and commands find it."""
+
+import os
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from local_cloud.errors import LocalCloudError
+
+HOST = "127.0.0.1"
+DEFAULT_PORT_BASE = 8470
+SENDGRID_API_KEY = "SG.local-cloud.not-a-secret"
+SLACK_WEBHOOK_PATH = "/services/T00000000/B00000000/localcloudlocalcloudlocal"
+
+PASSED_ON = (
+    *("GOOGLE_CLOUD_PROJECT", "LOCATION", "REPORT_QUEUES", "WORKER_URL", "DISPATCHER_URL", "TASKS_INVOKER"),
+    *("SCHEDULER_INVOKER", "DEAD_LETTER_TOPIC", "MAX_ATTEMPTS", "SENDGRID_API_KEY", "SENDGRID_HOST", "MAIL_FROM"),
+    *("MAIL_FROM_NAME", "SLACK_WEBHOOK_URL", "ALERT_URLS", "DEFAULT_CADENCE", "ON_UNKNOWN_OUTCOME", "LOG_LEVEL"),
+    *("FIRESTORE_EMULATOR_HOST", "PUBSUB_EMULATOR_HOST", "CLOUD_TASKS_EMULATOR_HOST", "OIDC_CERTS_URL", "OIDC_ISSUER"),
+)
+"""What takes the place of the local cloud's own value where it is set when the local cloud starts."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ports:
+    """Where each part listens."""
+
+    base: int
+
+    def __post_init__(self) -> None:
+        if not 1024 <= self.base <= 65_500:
+            raise LocalCloudError(f"--port-base {self.base}: choose one between 1024 and 65500.")
+
+    @property
+    def inbox(self) -> int:
+        return self.base
+
+    @property
+    def firestore(self) -> int:
+        return self.base + 1
+
+    @property
+    def tasks(self) -> int:
+        return self.base + 2
+
+    @property
+    def pubsub(self) -> int:
+        return self.base + 3
+
+    @property
+    def identity(self) -> int:
+        return self.base + 4
+
+    @property
+    def dispatcher(self) -> int:
+        return self.base + 5
+
+    @property
+    def worker(self) -> int:
+        return self.base + 6
+
+    @property
+    def dlq_handler(self) -> int:
+        return self.base + 7
+
+
+@dataclass(frozen=True, kw_only=True)
+class Environment:
+    """Everything that is named by a variable: the local cloud's own values, and those that were set when it started.
+
+    Attributes:
+        ports: where each part listens.
+        max_attempts: of the queue, as queue.yaml has it.
+        outside: the variables that the local cloud was started with.
+    """
+
+    ports: Ports
+    max_attempts: int
+    outside: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
+
+    @property
+    def variables(self) -> dict[str, str]:
+        """The variables of section "Configuration" in the documentation, with the values that hold."""
+        project = self.outside.get("GOOGLE_CLOUD_PROJECT") or "local-project"
+        ports = self.ports
+        own = {
+            "GOOGLE_CLOUD_PROJECT": project,
+            "LOCATION": "us-central1",
+            "REPORT_QUEUES": "reports",
+            "WORKER_URL": f"http://{HOST}:{ports.worker}",
+            "DISPATCHER_URL": f"http://{HOST}:{ports.dispatcher}",
+            "TASKS_INVOKER": f"tasks-invoker@{project}.iam.gserviceaccount.com",
+            "SCHEDULER_INVOKER": f"scheduler-invoker@{project}.iam.gserviceaccount.com",
+            "DEAD_LETTER_TOPIC": "report-dead-letters",
+            "MAX_ATTEMPTS": str(self.max_attempts),
+            "SENDGRID_API_KEY": SENDGRID_API_KEY,
+            "SENDGRID_HOST": f"http://{HOST}:{ports.inbox}",
+            "MAIL_FROM": "reports@example.com",
+            "MAIL_FROM_NAME": "Example Reports",
+            "SLACK_WEBHOOK_URL": f"http://{HOST}:{ports.inbox}{SLACK_WEBHOOK_PATH}",
+            "FIRESTORE_EMULATOR_HOST": f"{HOST}:{ports.firestore}",
+            "PUBSUB_EMULATOR_HOST": f"{HOST}:{ports.pubsub}",
+            "CLOUD_TASKS_EMULATOR_HOST": f"{HOST}:{ports.tasks}",
+            "OIDC_CERTS_URL": f"http://{HOST}:{ports.identity}/oauth2/v3/certs",
+            "OIDC_ISSUER": f"http://{HOST}:{ports.identity}",
+        }
+        return own | {name: self.outside[name] for name in PASSED_ON if self.outside.get(name)}
+
+    def is_own(self, variable: str) -> bool:
+        """Whether the value is the local cloud's own, not one that it was started with."""
+        return not self.outside.get(variable)
+
+    def for_function(self, repository: Path) -> dict[str, str]:
+        """The whole environment of a function: what the local cloud was started with, and the variables above."""
+        search_path = [str(repository), *filter(None, [self.outside.get("PYTHONPATH")])]
+        return {**self.outside, **self.variables, "PYTHONPATH": os.pathsep.join(search_path)}
+
+    def write(self, file: Path) -> None:
+        """Leave the variables where a command on this machine finds them; a shell can read the file, too."""
+        file.parent.mkdir(parents=True, exist_ok=True)
+        lines = [f"{name}={shlex.quote(value)}" for name, value in self.variables.items()]
+        file.write_text("\n".join(lines) + "\n", encoding="utf-8")
+        file.chmod(0o600)
