@@ -36,9 +36,12 @@ lint: setup ## formatting, lint, types, import walls, shell scripts
 	@$(BIN)/lint-imports
 	@$(BIN)/shellcheck .ci/run $(wildcard *.sh deployment/*.sh)
 
+COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header
+
 lock: setup ## resolve the requirements again, after one was changed
-	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
-		functions/*/requirements.txt requirements-dev.in -o requirements.lock
+	@$(COMPILE) functions/*/requirements.txt requirements-dev.in -o requirements.lock
+	@for function in dispatcher worker dlq_handler; do \
+		$(COMPILE) functions/$$function/requirements.txt -c requirements.lock -o functions/$$function/requirements.lock; done
 
 clean: ## remove what the other targets made
 	@rm -rf .venv .local_cloud .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

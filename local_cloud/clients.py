@@ -1,0 +1,30 @@
+"""Google's own clients, as the local cloud uses them on itself: it sets itself up over its sockets, like anybody else."""
+
+import grpc
+from google.auth.credentials import AnonymousCredentials
+from google.cloud.firestore_v1.async_client import AsyncClient
+from google.cloud.tasks_v2 import CloudTasksAsyncClient
+from google.cloud.tasks_v2.services.cloud_tasks.transports import CloudTasksGrpcAsyncIOTransport
+from google.pubsub_v1 import PublisherAsyncClient, SubscriberAsyncClient
+from google.pubsub_v1.services.publisher.transports import PublisherGrpcAsyncIOTransport
+from google.pubsub_v1.services.subscriber.transports import SubscriberGrpcAsyncIOTransport
+
+
+def firestore(project: str) -> AsyncClient:
+    """A client of the Firestore at FIRESTORE_EMULATOR_HOST, which the client library itself reads."""
+    return AsyncClient(project=project, credentials=AnonymousCredentials())
+
+
+def tasks(host: str) -> CloudTasksAsyncClient:
+    """A client of the Cloud Tasks at `host:port`."""
+    return CloudTasksAsyncClient(transport=CloudTasksGrpcAsyncIOTransport(channel=grpc.aio.insecure_channel(host)))
+
+
+def publisher(host: str) -> PublisherAsyncClient:
+    """A client of the topics of the Pub/Sub at `host:port`."""
+    return PublisherAsyncClient(transport=PublisherGrpcAsyncIOTransport(channel=grpc.aio.insecure_channel(host)))
+
+
+def subscriber(host: str) -> SubscriberAsyncClient:
+    """A client of the subscriptions of the Pub/Sub at `host:port`."""
+    return SubscriberAsyncClient(transport=SubscriberGrpcAsyncIOTransport(channel=grpc.aio.insecure_channel(host)))
