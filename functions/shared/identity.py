@@ -5,7 +5,7 @@ https://cloud.google.com/tasks/docs/creating-http-target-tasks#token
 
 from collections.abc import Mapping
 from http import HTTPStatus
-from typing import Any
+from typing import Any, Protocol
 
 import cachecontrol
 import jwt
@@ -13,6 +13,13 @@ import requests
 from google.auth import exceptions
 from google.auth.transport.requests import Request
 from google.oauth2 import id_token
+
+
+class Headers(Protocol):
+    """A request's headers, found in any case. Flask's are no Mapping."""
+
+    def get(self, key: str, default: str) -> str:
+        """The value of a header."""
 
 
 class NotAuthorized(Exception):
@@ -47,7 +54,7 @@ class TokenVerifier:
         self._invoker = invoker
         self._transport = _RequestWithTimeout(cachecontrol.CacheControl(requests.Session()))
 
-    def verify(self, headers: Mapping[str, str]) -> None:
+    def verify(self, headers: Headers) -> None:
         """Let an authorized request pass.
 
         Args:

@@ -4,21 +4,26 @@ import sys
 from enum import StrEnum
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import AfterValidator, AnyHttpUrl, BeforeValidator, Field, ValidationError
+from pydantic import AfterValidator, AnyHttpUrl, BeforeValidator, Field, TypeAdapter, ValidationError
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from functions.shared.schedule import Cadence
 
+_HTTP_URL = TypeAdapter(AnyHttpUrl)
 
-def _without_trailing_slash(url: AnyHttpUrl) -> str:
-    return str(url).rstrip("/")
+
+def _http_url(value: str) -> str:
+    try:
+        return str(_HTTP_URL.validate_python(value)).rstrip("/")
+    except ValidationError as error:
+        raise ValueError(error.errors()[0]["msg"]) from None
 
 
 def _comma_separated(value: Any) -> Any:
     return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
 
 
-Url = Annotated[AnyHttpUrl, AfterValidator(_without_trailing_slash)]
+Url = Annotated[str, AfterValidator(_http_url)]
 """A URL, kept as a string without a slash at its end: OIDC audiences are compared to the letter."""
 
 Address = Annotated[str, Field(pattern=r"^[^@\s]+@[^@\s]+$")]
@@ -74,7 +79,7 @@ class WorkerSettings(CommonSettings, IdentitySettings):
     default_cadence: Cadence = Cadence.HOURLY
     on_unknown_outcome: OnUnknownOutcome = OnUnknownOutcome.DEAD_LETTER
     sendgrid_api_key: str = Field(repr=False)
-    sendgrid_host: Url = "https://api.sendgrid.com"  # type: ignore[assignment]
+    sendgrid_host: Url = "https://api.sendgrid.com"
     mail_from: Address
     mail_from_name: str = "Reports"
 

@@ -1,0 +1,106 @@
+"""The worker: Cloud Tasks calls it with one task for each report."""
+
+import functools
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from http import HTTPStatus
+
+import flask
+import functions_framework
+import structlog
+
+from functions.shared.clients import firestore_client
+from functions.shared.dead_letter_topic import DeadLetterTopic
+from functions.shared.identity import Headers, NotAuthorized, TokenVerifier
+from functions.shared.logging import configure_logging
+from functions.shared.settings import WorkerSettings, load_settings
+from functions.worker.ledger import Ledger
+from functions.worker.reports.user_data import UserData
+from functions.worker.send_report import Attempt, SendReport
+from functions.worker.sendgrid_api import SendGrid
+
+_settings = load_settings(WorkerSettings)
+configure_logging("worker", _settings.log_level)
+_logger = structlog.get_logger()
+_verifier = TokenVerifier(
+    certs_url=_settings.oidc_certs_url,
+    issuer=_settings.oidc_issuer,
+    audience=_settings.worker_url,
+    invoker=_settings.tasks_invoker,
+)
+_METHODS = {"/tasks/send-report": "POST", "/health": "GET"}
+
+
+@functions_framework.http
+def worker(request: flask.Request) -> flask.Response:
+    """Answer one request. Every answer is JSON with a `result`, and never says more than its reader may know."""
+    method = _METHODS.get(request.path)
+    if method is None:
+        return _answer(HTTPStatus.NOT_FOUND, "not-found")
+    if request.method != method:
+        return _answer(HTTPStatus.METHOD_NOT_ALLOWED, "method-not-allowed", headers={"Allow": method})
+    if request.path == "/health":
+        return _answer(HTTPStatus.OK, "healthy")
+    try:
+        _verifier.verify(request.headers)
+    except NotAuthorized as error:
+        _logger.warning("a request was refused", status=error.status.value, error=str(error))
+        challenge = {"WWW-Authenticate": "Bearer"} if error.status is HTTPStatus.UNAUTHORIZED else {}
+        return _answer(error.status, "not-authorized", headers=challenge)
+    try:
+        result = _send_report()(request.get_data(), _attempt(request.headers))
+    except Exception:
+        _logger.exception("the task failed in a way that nobody thought of")
+        return _answer(HTTPStatus.INTERNAL_SERVER_ERROR, "retry", {"cause": "internal-error"})
+    headers = {} if result.retry_after_seconds is None else {"Retry-After": str(result.retry_after_seconds)}
+    return _answer(result.status, result.word, result.details, headers)
+
+
+@functools.cache
+def _send_report() -> SendReport:
+    # With the first task, not at import: gRPC's clients do not survive the server's fork.
+    client = firestore_client(_settings.google_cloud_project)
+    return SendReport(
+        ledger=Ledger(client),
+        provider=SendGrid(
+            api_key=_settings.sendgrid_api_key,
+            host=_settings.sendgrid_host,
+            from_address=_settings.mail_from,
+            from_name=_settings.mail_from_name,
+        ),
+        dead_letters=DeadLetterTopic(_settings.google_cloud_project, _settings.dead_letter_topic),
+        user_data=functools.partial(UserData, client),
+        default_cadence=_settings.default_cadence,
+        on_unknown_outcome=_settings.on_unknown_outcome,
+        now=lambda: datetime.now(UTC),
+    )
+
+
+def _attempt(headers: Headers) -> Attempt:
+    """Which call of the queue this is. Without its headers, by hand, it is the first.
+
+    The retry count counts every retry; the execution count leaves out attempts that ended in 5xx.
+    https://cloud.google.com/tasks/docs/creating-http-target-tasks#handler
+    """
+    retries = headers.get("X-CloudTasks-TaskRetryCount", "")
+    number = int(retries[:9]) + 1 if retries.isascii() and retries.isdigit() else 1
+    return Attempt(
+        number=number,
+        task_name=headers.get("X-CloudTasks-TaskName", ""),
+        last=number >= _settings.max_attempts,
+    )
+
+
+def _answer(
+    status: HTTPStatus,
+    result: str,
+    details: Mapping[str, str] | None = None,
+    headers: Mapping[str, str] | None = None,
+) -> flask.Response:
+    return flask.Response(
+        json.dumps({"result": result, **(details or {})}) + "\n",
+        status=status.value,
+        headers=dict(headers or {}),
+        mimetype="application/json",
+    )

@@ -1,0 +1,101 @@
+"""For whom a delivery is: the user as the document has it now, and where its schedule goes from here."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from functions.shared.models import ReportTask
+from functions.shared.schedule import Cadence, Period, Schedule, period_to_report
+from functions.shared.user import InvalidUser, User
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipient:
+    """What a user's document says about a delivery.
+
+    Attributes:
+        user: the user; None where there is no document, or no usable one.
+        problem: what is wrong with the document; empty where nothing is.
+        wanted: false where the user is gone or inactive.
+        schedule: by which the user moves on; None where there is no document.
+        next_report_at: the user's, where it is a time.
+        reported_until: the user's, where it is a time.
+    """
+
+    user: User | None
+    problem: str
+    wanted: bool
+    schedule: Schedule | None
+    next_report_at: datetime | None
+    reported_until: datetime | None
+
+    @classmethod
+    def from_document(cls, user_id: str, document: Mapping[str, Any] | None, default_cadence: Cadence) -> "Recipient":
+        """Read a user's document, whatever is in it.
+
+        Args:
+            user_id: the document's id.
+            document: its fields, or None where there is none.
+            default_cadence: for users whose document names none.
+        """
+        if document is None:
+            return cls(user=None, problem="", wanted=False, schedule=None, next_report_at=None, reported_until=None)
+        user, problem = None, ""
+        try:
+            user = User.from_document(user_id, document, default_cadence)
+            schedule = user.schedule
+        except InvalidUser as error:
+            problem, schedule = str(error), error.schedule
+        return cls(
+            user=user,
+            problem=problem,
+            # An inactive user is left alone, whatever else is wrong with the document.
+            wanted=document.get("active") is not False,
+            schedule=schedule,
+            next_report_at=_moment(document.get("next_report_at")),
+            reported_until=_moment(document.get("reported_until")),
+        )
+
+    def period(self, task: ReportTask, run_time: datetime) -> Period | None:
+        """The time that a delivery covers which no attempt has covered yet; None where there is no schedule.
+
+        A user who stands at a later due time has moved on from this one: it covers what was due then, and nothing
+        of what has been reported since.
+
+        Args:
+            task: the delivery's.
+            run_time: when the dispatcher's run was.
+        """
+        if self.schedule is None:
+            return None
+        moved_on = self.next_report_at is not None and self.next_report_at > task.due_at
+        return period_to_report(
+            self.schedule,
+            due_at=task.due_at,
+            run_time=task.due_at if moved_on else run_time,
+            reported_until=self.reported_until,
+        )
+
+    def moved_on(self, due_at: datetime, period: Period | None) -> dict[str, datetime]:
+        """The fields to write to the user's document when a delivery is final; none where it is not to be touched.
+
+        A user only ever moves forward: one who stands at a later due time, because an old delivery was replayed or the
+        application set it so, is left there.
+
+        Args:
+            due_at: the delivery's due time.
+            period: what it covers.
+        """
+        if self.schedule is None or period is None:
+            return {}
+        if self.next_report_at is not None and self.next_report_at > max(due_at, period.end):
+            return {}
+        fields = {"next_report_at": self.schedule.after(period.end)}
+        if self.reported_until is None or self.reported_until < period.end:
+            fields["reported_until"] = period.end
+        return fields
+
+
+def _moment(value: Any) -> datetime | None:
+    return value if isinstance(value, datetime) and value.tzinfo is not None else None

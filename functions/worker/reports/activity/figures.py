@@ -1,0 +1,149 @@
+"""What the events add up to. Pure, and with memory that does not grow with the number of events."""
+
+import bisect
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from functions.shared.schedule import Period
+from functions.worker.one_line import one_line
+
+SHOWN_TYPES = 8
+_DIFFERENT_TYPES = 5_000
+"""So many types are told apart. What comes after that counts among the others."""
+
+_NAMED_PROBLEMS = 10
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A field of an event that cannot be used."""
+
+    event_id: str
+    field: str
+
+
+@dataclass(frozen=True)
+class TypeFigures:
+    """What the events of one type add up to."""
+
+    type: str
+    events: int
+    amount: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Figures:
+    """What a period's events add up to.
+
+    Attributes:
+        events: how many there were.
+        amount: the sum of their amounts.
+        has_amounts: whether any event of the period or of the one before had an amount.
+        events_before: how many there were in the period before.
+        amount_before: the sum of their amounts.
+        types: the most frequent types, then by name. An event without a type is in the type "".
+        other_types: how many types are not among them.
+        others: what the events of those add up to.
+        per_bucket: the number of events in each slice of the period.
+    """
+
+    events: int
+    amount: float
+    has_amounts: bool
+    events_before: int
+    amount_before: float
+    types: Sequence[TypeFigures]
+    other_types: int
+    others: TypeFigures
+    per_bucket: Sequence[int]
+
+
+class Tally:
+    """Takes events one by one. Events are written by other applications: any field may be anything.
+
+    Args:
+        period: events in it count for the period, those before it for the period before.
+        edges: where the slices of the period begin, in order.
+
+    Attributes:
+        problems: the first fields that could not be used.
+        problem_count: how many there were.
+    """
+
+    def __init__(self, *, period: Period, edges: Sequence[datetime]) -> None:
+        self._period = period
+        self._edges = edges
+        self._per_bucket = [0] * len(edges)
+        self._count = {True: 0, False: 0}
+        self._sum = {True: 0.0, False: 0.0}
+        self._has_amounts = False
+        self._types: dict[str, list[float]] = {}
+        self._beyond = [0.0, 0.0]
+        self.problems: list[Problem] = []
+        self.problem_count = 0
+
+    def add(self, event_id: str, fields: Mapping[str, Any]) -> None:
+        """Count an event as far as it can be: one without a usable time not at all, otherwise all that is usable."""
+        at = fields.get("at")
+        if not isinstance(at, datetime) or at.tzinfo is None:
+            self._problem(event_id, "at")
+            return
+        if at >= self._period.end:
+            return
+        current = at >= self._period.start
+        amount = self._amount(event_id, fields.get("amount"))
+        self._count[current] += 1
+        self._sum[current] += amount
+        if current:
+            self._per_bucket[max(0, bisect.bisect_right(self._edges, at) - 1)] += 1
+            self._add_type(self._type(event_id, fields.get("type")), amount)
+
+    def figures(self) -> Figures:
+        """What has been added so far."""
+        ranked = sorted(self._types.items(), key=lambda item: (-item[1][0], item[0]))
+        # A single type more is shown by its name rather than as "1 other".
+        shown = SHOWN_TYPES + 1 if len(ranked) == SHOWN_TYPES + 1 and not self._beyond[0] else SHOWN_TYPES
+        others = [self._beyond, *(numbers for _, numbers in ranked[shown:])]
+        return Figures(
+            events=self._count[True],
+            amount=self._sum[True],
+            has_amounts=self._has_amounts,
+            events_before=self._count[False],
+            amount_before=self._sum[False],
+            types=[TypeFigures(name, int(events), amount) for name, (events, amount) in ranked[:shown]],
+            other_types=len(ranked[shown:]),
+            others=TypeFigures("", int(sum(events for events, _ in others)), sum(amount for _, amount in others)),
+            per_bucket=self._per_bucket,
+        )
+
+    def _amount(self, event_id: str, value: Any) -> float:
+        if value is None:
+            return 0.0
+        # True is an int to Python, and NaN a number to Firestore.
+        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+            self._problem(event_id, "amount")
+            return 0.0
+        self._has_amounts = True
+        return float(value)
+
+    def _type(self, event_id: str, value: Any) -> str:
+        if value is not None and not isinstance(value, str):
+            self._problem(event_id, "type")
+            return ""
+        return one_line(value or "", 60)
+
+    def _add_type(self, name: str, amount: float) -> None:
+        if name not in self._types and len(self._types) >= _DIFFERENT_TYPES:
+            numbers = self._beyond
+        else:
+            numbers = self._types.setdefault(name, [0.0, 0.0])
+        numbers[0] += 1
+        numbers[1] += amount
+
+    def _problem(self, event_id: str, field: str) -> None:
+        self.problem_count += 1
+        if len(self.problems) < _NAMED_PROBLEMS:
+            self.problems.append(Problem(event_id, field))

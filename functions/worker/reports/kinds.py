@@ -1,0 +1,30 @@
+"""Which kinds of report there are."""
+
+import importlib
+import pkgutil
+from collections.abc import Callable
+from typing import cast
+
+from functions.shared.schedule import Period
+from functions.shared.user import User
+from functions.worker import reports
+from functions.worker.reports.report import PermanentError, Report
+from functions.worker.reports.user_data import UserData
+
+Build = Callable[[User, Period, UserData], Report]
+
+
+def kinds() -> list[str]:
+    """The names of all kinds: the folders beside this file."""
+    return sorted(module.name for module in pkgutil.iter_modules(reports.__path__) if module.ispkg)
+
+
+def find(kind: str) -> Build:
+    """The function that builds reports of a kind. The kind is imported with its first report, and so is what it needs.
+
+    Raises:
+        PermanentError: there is no such kind.
+    """
+    if kind not in kinds():
+        raise PermanentError(f"report.kind: there is no kind {kind!r}, but {', '.join(kinds())}")
+    return cast(Build, importlib.import_module(f"{reports.__name__}.{kind}").build)

@@ -1,0 +1,422 @@
+"""One task: one report to one user, once. This is the order of things; what is decided is in transitions.py."""
+
+import contextlib
+import secrets
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from http import HTTPStatus
+from typing import Any, Protocol
+
+import structlog
+from google.api_core.exceptions import GoogleAPIError
+
+from functions.shared.logging import redact_addresses
+from functions.shared.models import (
+    DeadLetter,
+    DeliveryState,
+    InvalidContract,
+    Reason,
+    ReportTask,
+    delivery_id,
+)
+from functions.shared.schedule import Cadence, Period
+from functions.shared.settings import OnUnknownOutcome
+from functions.worker.ledger import Changed, Claim, Ledger
+from functions.worker.mail import Mail, MailProvider, NotAllowed
+from functions.worker.one_line import one_line
+from functions.worker.recipient import Recipient
+from functions.worker.reports.kinds import find
+from functions.worker.reports.report import PermanentError, Report
+from functions.worker.reports.user_data import UserData
+from functions.worker.transitions import (
+    GiveUp,
+    Record,
+    Retry,
+    Sent,
+    Step,
+    next_step,
+    retry_or_give_up,
+    verdict,
+)
+
+SEND_SECONDS = 20.0
+"""How long SendGrid has to answer; it takes well under a second when it is healthy. The lease covers this."""
+
+_BODY_CHARACTERS = 10_000
+_ERROR_CHARACTERS = 1_000
+
+_logger = structlog.get_logger()
+
+
+class DeadLetters(Protocol):
+    """Where what cannot be sent goes: functions.shared.dead_letter_topic."""
+
+    def publish(self, letter: DeadLetter, *, task_name: str = "", retry_count: int = 0) -> None:
+        """Publish a dead letter; returns when it is kept."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Attempt:
+    """One call by the queue.
+
+    Attributes:
+        number: 1 for the first. https://cloud.google.com/tasks/docs/creating-http-target-tasks#handler
+        task_name: the task's in Cloud Tasks; empty for a call by hand.
+        last: whether the queue gives up after this one.
+    """
+
+    number: int
+    task_name: str
+    last: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Result:
+    """What came of a task.
+
+    Attributes:
+        status: what the queue is told. All that is not 2xx makes it call again.
+        word: the outcome in one word.
+        details: more of it, fit for the answer and the log.
+        retry_after_seconds: what the provider asked for.
+    """
+
+    status: HTTPStatus
+    word: str
+    details: Mapping[str, str] = field(default_factory=dict)
+    retry_after_seconds: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Delivery:
+    """What is known about the delivery of a task while it is worked on."""
+
+    task: ReportTask
+    attempt: Attempt
+    owner: str
+    record: Record | None
+    recipient: Recipient
+    period: Period | None
+
+    @property
+    def user_fields(self) -> dict[str, datetime]:
+        return self.recipient.moved_on(self.task.due_at, self.period)
+
+
+class SendReport:
+    """Carries out tasks. Safe for threads.
+
+    Args:
+        ledger: what is known about deliveries and users.
+        provider: who takes the mail.
+        dead_letters: where what cannot be sent goes.
+        user_data: gives access to one user's own data, by the user's id.
+        default_cadence: for users whose document names none.
+        on_unknown_outcome: the team's choice between maybe never and maybe twice.
+        now: the present, in UTC.
+    """
+
+    def __init__(
+        self,
+        *,
+        ledger: Ledger,
+        provider: MailProvider,
+        dead_letters: DeadLetters,
+        user_data: Callable[[str], UserData],
+        default_cadence: Cadence,
+        on_unknown_outcome: OnUnknownOutcome,
+        now: Callable[[], datetime],
+    ) -> None:
+        self._ledger = ledger
+        self._provider = provider
+        self._dead_letters = dead_letters
+        self._user_data = user_data
+        self._default_cadence = default_cadence
+        self._on_unknown_outcome = on_unknown_outcome
+        self._now = now
+
+    def __call__(self, body: bytes, attempt: Attempt) -> Result:
+        """Carry out a task.
+
+        Args:
+            body: the task's.
+            attempt: the queue's call.
+        """
+        started = time.monotonic()
+        took: dict[str, float] = {}
+        try:
+            task = _read_task(body)
+        except InvalidContract as error:
+            result = self._reject(body, str(error), attempt)
+            _log(None, attempt, result, started, took)
+            return result
+        try:
+            result = self._carry_out(task, attempt, took)
+        except Changed as error:
+            # What another worker has done with the delivery is that worker's to finish.
+            _logger.warning("another worker has acted on the delivery", delivery_id=task.delivery_id, found=str(error))
+            result = _left_to_others(error.found)
+        except GoogleAPIError as error:
+            # Also on the last attempt: what the ledger cannot be asked or told is not known to be unsent, and the
+            # dispatcher finds it.
+            _logger.warning("Firestore failed", delivery_id=task.delivery_id, error=_text(error))
+            result = Result(status=HTTPStatus.INTERNAL_SERVER_ERROR, word="retry", details={"cause": "firestore"})
+        _log(task, attempt, result, started, took)
+        return result
+
+    def _carry_out(self, task: ReportTask, attempt: Attempt, took: dict[str, float]) -> Result:
+        record = self._ledger.read(task.delivery_id)
+        step = next_step(record, now=self._now(), on_unknown_outcome=self._on_unknown_outcome)
+        if step is Step.LEAVE:
+            return _left_to_others(record)
+        recipient = Recipient.from_document(task.user_id, self._ledger.read_user(task.user_id), self._default_cadence)
+        delivery = _Delivery(
+            task=task,
+            attempt=attempt,
+            owner=secrets.token_hex(16),
+            record=record,
+            recipient=recipient,
+            # An attempt that was interrupted, or a replay, covers what the first one covered.
+            period=record.period if record and record.period else recipient.period(task, _run_time(task)),
+        )
+        if step is Step.NOTHING:
+            return self._already_final(delivery)
+        if step is Step.GIVE_UP_UNKNOWN:
+            error = "a worker ended while it was sending: nobody knows whether SendGrid has the mail"
+            return self._give_up(delivery, GiveUp(reason=Reason.UNKNOWN_OUTCOME, error=error), None)
+        if not recipient.wanted:
+            return self._skip(delivery)
+        with _timed(took, "build"):
+            built = self._build(delivery)
+        match built:
+            case GiveUp():
+                return self._give_up(delivery, built, None)
+            case Retry():
+                return _retry(delivery, built)
+            case Mail():
+                return self._send(delivery, built, took)
+
+    def _build(self, delivery: _Delivery) -> Mail | Retry | GiveUp:
+        task, user, period = delivery.task, delivery.recipient.user, delivery.period
+        if user is None or period is None:
+            return GiveUp(reason=Reason.PERMANENT_ERROR, error=f"the user's document: {delivery.recipient.problem}")
+        try:
+            report = find(task.kind)(user, period, self._user_data(user.id))
+        except PermanentError as error:
+            return GiveUp(reason=Reason.PERMANENT_ERROR, error=_text(error))
+        except Exception as error:
+            # A report is other people's code, and may fail in any way; what it raises must not become a lost report.
+            _logger.exception("the report cannot be built", delivery_id=task.delivery_id, kind=task.kind)
+            retry = Retry(
+                status=HTTPStatus.INTERNAL_SERVER_ERROR,
+                cause="report-failed",
+                error=f"the report cannot be built: {type(error).__name__}: {_text(error)}",
+            )
+            return retry_or_give_up(retry, last_attempt=delivery.attempt.last)
+        return _mail(task, user.email, user.name, report)
+
+    def _send(self, delivery: _Delivery, mail: Mail, took: dict[str, float]) -> Result:
+        task = delivery.task
+        assert delivery.period is not None  # noqa: S101  nothing is built without a period
+        claim = self._ledger.claim(task, delivery.record, period=delivery.period, owner=delivery.owner, now=self._now())
+        if not claim.outlasts(SEND_SECONDS, now=self._now()):
+            self._ledger.release(task, claim, error="claiming the delivery took too long", now=self._now())
+            return Result(status=HTTPStatus.INTERNAL_SERVER_ERROR, word="retry", details={"cause": "slow-claim"})
+        with _timed(took, "send"):
+            outcome = self._provider.send(mail, seconds=SEND_SECONDS)
+        if isinstance(outcome, NotAllowed):
+            # The line that an alert policy watches for: no report goes out until somebody mends the key.
+            _logger.error("the mail provider refuses the key", alert="provider-refuses-key", error=outcome.error)
+        decided = verdict(outcome, last_attempt=delivery.attempt.last, on_unknown_outcome=self._on_unknown_outcome)
+        match decided:
+            case Sent():
+                return self._settle_sent(delivery, claim, decided.message_id)
+            case GiveUp():
+                return self._give_up(delivery, decided, claim)
+            case Retry():
+                if decided.release:
+                    self._ledger.release(task, claim, error=decided.error, now=self._now())
+                return _retry(delivery, decided)
+
+    def _settle_sent(self, delivery: _Delivery, claim: Claim, message_id: str) -> Result:
+        try:
+            self._ledger.settle(
+                delivery.task,
+                claim,
+                state=DeliveryState.SENT,
+                owner=delivery.owner,
+                period=delivery.period,
+                user=delivery.user_fields,
+                now=self._now(),
+                message_id=message_id,
+            )
+        except (GoogleAPIError, Changed) as error:
+            _logger.critical(
+                "a mail was accepted, and the ledger could not be told: its outcome counts as unknown",
+                delivery_id=delivery.task.delivery_id,
+                message_id=message_id,
+                error=_text(error),
+            )
+            raise
+        return Result(status=HTTPStatus.OK, word="sent", details={"message_id": message_id})
+
+    def _skip(self, delivery: _Delivery) -> Result:
+        self._ledger.settle(
+            delivery.task,
+            delivery.record,
+            state=DeliveryState.SKIPPED,
+            owner=delivery.owner,
+            period=delivery.period,
+            user=delivery.user_fields,
+            now=self._now(),
+        )
+        cause = "user-inactive" if delivery.recipient.schedule else "user-gone"
+        return Result(status=HTTPStatus.OK, word="skipped", details={"cause": cause})
+
+    def _already_final(self, delivery: _Delivery) -> Result:
+        """Nothing is done, but for a user who stands where the delivery left off.
+
+        Both are written together, so this is a user whose application has written an old copy of the document back.
+        Left there, the user would be due for ever with a delivery that is final.
+        """
+        next_report_at = delivery.recipient.next_report_at
+        if next_report_at is not None and next_report_at <= delivery.task.due_at and delivery.user_fields:
+            self._ledger.move_user(delivery.task.user_id, delivery.user_fields)
+            _logger.warning("a user had been set back to a final delivery", delivery_id=delivery.task.delivery_id)
+        state = delivery.record.state.value if delivery.record else ""
+        return Result(status=HTTPStatus.OK, word="already-final", details={"state": state})
+
+    def _give_up(self, delivery: _Delivery, decided: GiveUp, claim: Claim | None) -> Result:
+        """Publish the dead letter, and only then mark the delivery dead: a crash between the two publishes it again."""
+        task, error = delivery.task, one_line(redact_addresses(decided.error), _ERROR_CHARACTERS)
+        letter = DeadLetter(
+            user_id=task.user_id,
+            delivery_id=task.delivery_id,
+            due_at=task.due_at,
+            run_id=task.run_id,
+            kind=task.kind,
+            reason=decided.reason,
+            error=error,
+            attempts=delivery.attempt.number,
+            failed_at=self._now(),
+        )
+        if not self._publish(letter, delivery.attempt):
+            if claim is not None and decided.release:
+                self._ledger.release(task, claim, error=error, now=self._now())
+            return _unpublished()
+        self._ledger.settle(
+            task,
+            claim or delivery.record,
+            state=DeliveryState.DEAD,
+            owner=delivery.owner,
+            period=delivery.period,
+            user=delivery.user_fields,
+            now=self._now(),
+            error=error,
+        )
+        return Result(status=HTTPStatus.OK, word="dead", details={"reason": decided.reason.value})
+
+    def _reject(self, body: bytes, error: str, attempt: Attempt) -> Result:
+        """A body that is no task. There is no delivery to mark, and no field of it to be believed."""
+        letter = DeadLetter(
+            reason=Reason.INVALID_TASK,
+            error=one_line(redact_addresses(error), _ERROR_CHARACTERS),
+            attempts=attempt.number,
+            failed_at=self._now(),
+            body=body[: _BODY_CHARACTERS * 4].decode(errors="replace")[:_BODY_CHARACTERS],
+        )
+        if not self._publish(letter, attempt):
+            return _unpublished()
+        return Result(
+            status=HTTPStatus.OK, word="dead", details={"reason": Reason.INVALID_TASK.value, "error": letter.error}
+        )
+
+    def _publish(self, letter: DeadLetter, attempt: Attempt) -> bool:
+        try:
+            self._dead_letters.publish(letter, task_name=attempt.task_name, retry_count=attempt.number - 1)
+        except (GoogleAPIError, TimeoutError) as error:
+            _logger.error(  # noqa: TRY400  the traceback is the library's own
+                "a dead letter cannot be published", delivery_id=letter.delivery_id, error=_text(error)
+            )
+            return False
+        return True
+
+
+def _read_task(body: bytes) -> ReportTask:
+    task = ReportTask.from_json(body)
+    if task.delivery_id != delivery_id(task.user_id, task.due_at):
+        raise InvalidContract("delivery_id: not the delivery of this user_id and due_at")
+    return task
+
+
+def _run_time(task: ReportTask) -> datetime:
+    """When the task's run was; the due time where it comes from no run, such as one made by hand."""
+    for pattern in ("%Y%m%dT%H%MZ", "%Y%m%dT%H%M%SZ", "%Y%m%dT%H%M%S.%fZ"):
+        with contextlib.suppress(ValueError):
+            return datetime.strptime(task.run_id, pattern).replace(tzinfo=UTC)
+    return task.due_at
+
+
+def _mail(task: ReportTask, address: str, name: str, report: Report) -> Mail:
+    return Mail(
+        to_address=address,
+        to_name=one_line(name),
+        subject=one_line(report.subject, 200),
+        text=report.text,
+        html=report.html,
+        images=report.images,
+        categories=("report", task.kind),
+        arguments={"delivery_id": task.delivery_id, "run_id": task.run_id},
+    )
+
+
+def _left_to_others(record: Record | None) -> Result:
+    if record is not None and record.state.is_final:
+        return Result(status=HTTPStatus.OK, word="already-final", details={"state": record.state.value})
+    return Result(status=HTTPStatus.CONFLICT, word="leased")
+
+
+def _retry(delivery: _Delivery, retry: Retry) -> Result:
+    _logger.warning(
+        "the report was not sent this time", delivery_id=delivery.task.delivery_id, cause=retry.cause, error=retry.error
+    )
+    return Result(
+        status=retry.status,
+        word="retry",
+        details={"cause": retry.cause},
+        retry_after_seconds=retry.retry_after_seconds,
+    )
+
+
+def _unpublished() -> Result:
+    return Result(status=HTTPStatus.INTERNAL_SERVER_ERROR, word="retry", details={"cause": "dead-letter-not-published"})
+
+
+@contextlib.contextmanager
+def _timed(took: dict[str, float], what: str) -> Iterator[None]:
+    started = time.monotonic()
+    try:
+        yield
+    finally:
+        took[what] = time.monotonic() - started
+
+
+def _log(task: ReportTask | None, attempt: Attempt, result: Result, started: float, took: Mapping[str, float]) -> None:
+    fields: dict[str, Any] = {f"{what}_ms": round(seconds * 1000) for what, seconds in took.items()}
+    if task is not None:
+        fields |= {"delivery_id": task.delivery_id, "run_id": task.run_id, "kind": task.kind}
+    _logger.info(
+        "report",
+        result=result.word,
+        **result.details,
+        status=int(result.status),
+        attempt=attempt.number,
+        total_ms=round((time.monotonic() - started) * 1000),
+        **fields,
+    )
+
+
+def _text(error: BaseException) -> str:
+    return one_line(redact_addresses(str(error)), _ERROR_CHARACTERS) or type(error).__name__

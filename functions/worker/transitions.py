@@ -1,0 +1,161 @@
+"""What becomes of a delivery: given what the ledger has, and then how the sending went. Pure: no client, no clock.
+
+A delivery is sent at most once because of two rules that are all in this file: only who holds the lease sends, and a
+sending whose outcome nobody knows is never repeated unless the team has chosen that.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import Enum, auto
+from http import HTTPStatus
+
+from functions.shared.models import DeliveryState, Reason
+from functions.shared.schedule import Period
+from functions.shared.settings import OnUnknownOutcome
+from functions.worker.mail import Accepted, NotAllowed, Outcome, Refused, Throttled, Unavailable, Unclear
+
+
+@dataclass(frozen=True, kw_only=True)
+class Record:
+    """A delivery as the ledger has it.
+
+    Attributes:
+        state: where it stands.
+        owner: the token of whoever claimed it last; empty where nobody has.
+        lease_expires_at: until when the owner alone may act on it; None where nobody claims it.
+        attempts: how often it was claimed.
+        period: what the report covers, once an attempt has settled that.
+        version: when the document was last written, in the server's time: what a later write is conditional on.
+    """
+
+    state: DeliveryState
+    owner: str = ""
+    lease_expires_at: datetime | None = None
+    attempts: int = 0
+    period: Period | None = None
+    version: datetime
+
+
+class Step(Enum):
+    """What to do with a delivery that a task names."""
+
+    SEND = auto()
+    """Nobody has sent it: build the report and claim the delivery."""
+    NOTHING = auto()
+    """It is final."""
+    LEAVE = auto()
+    """Somebody else is sending it right now."""
+    GIVE_UP_UNKNOWN = auto()
+    """Somebody was sending it and never said how that went."""
+
+
+def next_step(record: Record | None, *, now: datetime, on_unknown_outcome: OnUnknownOutcome) -> Step:
+    """Decide by what the ledger has.
+
+    Args:
+        record: the delivery, or None where there is none yet.
+        now: the present, in UTC.
+        on_unknown_outcome: the team's choice between maybe never and maybe twice.
+    """
+    if record is None or record.state is DeliveryState.PENDING:
+        return Step.SEND
+    if record.state.is_final:
+        return Step.NOTHING
+    if record.lease_expires_at is not None and record.lease_expires_at > now:
+        return Step.LEAVE
+    if on_unknown_outcome is OnUnknownOutcome.RESEND:
+        return Step.SEND
+    return Step.GIVE_UP_UNKNOWN
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sent:
+    """The provider has the mail."""
+
+    message_id: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Retry:
+    """Not now: the queue calls again.
+
+    Attributes:
+        status: what to answer. 429 and 503 make the queue slow down as a whole, 500 does not.
+            https://cloud.google.com/tasks/docs/creating-http-target-tasks#handler
+        cause: one word for logs and the answer.
+        error: what went wrong.
+        retry_after_seconds: how long the provider asked to be left alone.
+        release: whether the claim is given back. Without that nobody touches the delivery before its lease is over.
+    """
+
+    status: HTTPStatus
+    cause: str
+    error: str
+    retry_after_seconds: int | None = None
+    release: bool = True
+
+
+@dataclass(frozen=True, kw_only=True)
+class GiveUp:
+    """Not at all: a dead letter, and a person.
+
+    Attributes:
+        reason: what the dead letter says.
+        error: what went wrong.
+        release: whether to give the claim back if the dead letter cannot be published. Only where it is certain that
+            nothing was sent.
+    """
+
+    reason: Reason
+    error: str
+    release: bool = True
+
+
+Verdict = Sent | Retry | GiveUp
+
+
+def verdict(outcome: Outcome, *, last_attempt: bool, on_unknown_outcome: OnUnknownOutcome) -> Verdict:
+    """Decide by how the sending went.
+
+    Args:
+        outcome: the provider's answer, or the lack of one.
+        last_attempt: whether the queue deletes the task after this attempt, whatever the answer.
+        on_unknown_outcome: the team's choice between maybe never and maybe twice.
+    """
+    match outcome:
+        case Accepted(message_id=message_id):
+            return Sent(message_id=message_id)
+        case Refused(error=error):
+            return GiveUp(reason=Reason.PERMANENT_ERROR, error=error)
+        case Throttled(error=error, retry_after_seconds=seconds):
+            return retry_or_give_up(
+                Retry(status=HTTPStatus.TOO_MANY_REQUESTS, cause="throttled", error=error, retry_after_seconds=seconds),
+                last_attempt=last_attempt,
+            )
+        case Unavailable(error=error):
+            return retry_or_give_up(
+                Retry(status=HTTPStatus.INTERNAL_SERVER_ERROR, cause="provider-unavailable", error=error),
+                last_attempt=last_attempt,
+            )
+        case NotAllowed(error=error):
+            # A broken key, not a broken report: everybody slows down until somebody has mended it.
+            return retry_or_give_up(
+                Retry(status=HTTPStatus.SERVICE_UNAVAILABLE, cause="provider-refuses-key", error=error),
+                last_attempt=last_attempt,
+            )
+        case Unclear(error=error):
+            if on_unknown_outcome is OnUnknownOutcome.DEAD_LETTER or last_attempt:
+                may_be_sent_again = on_unknown_outcome is OnUnknownOutcome.RESEND
+                return GiveUp(reason=Reason.UNKNOWN_OUTCOME, error=error, release=may_be_sent_again)
+            return Retry(status=HTTPStatus.INTERNAL_SERVER_ERROR, cause="unknown-outcome", error=error)
+
+
+def retry_or_give_up(retry: Retry, *, last_attempt: bool) -> Retry | GiveUp:
+    """A failure that may pass: retried by the queue, and a dead letter when the queue has no attempt left.
+
+    Cloud Tasks has no dead letter queue of its own; after the last attempt it deletes the task without a trace.
+    https://cloud.google.com/tasks/docs/reference/rest/v2/projects.locations.queues#RetryConfig
+    """
+    if last_attempt:
+        return GiveUp(reason=Reason.RETRIES_EXHAUSTED, error=retry.error)
+    return retry
