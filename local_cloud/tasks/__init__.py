@@ -1,0 +1,1 @@
+"""Cloud Tasks, in memory: the API that Google's client libraries speak, and the delivery of tasks over HTTP."""

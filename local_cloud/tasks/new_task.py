@@ -1,0 +1,139 @@
+"""What a task must be like to be taken into a queue.
+
+https://cloud.google.com/tasks/docs/reference/rest/v2/projects.locations.queues.tasks#Task
+"""
+
+import ipaddress
+import secrets
+from typing import Any
+from urllib.parse import urlsplit
+
+from local_cloud.tasks import messages, moments, names, refusals, settings
+from local_cloud.tasks.moments import SECOND
+from local_cloud.tasks.refusals import invalid
+
+USER_AGENT = "Google-Cloud-Tasks"
+
+MAX_STORED_BYTES = 1_048_569
+"""The largest task, as it is stored: the documented 1 MB, measured on the service to the byte by the conformance
+suite of aertje/cloud-tasks-emulator (internal/engine/tasksize.go, 2026)."""
+
+_MAX_URL = 2083
+_MAX_HEADERS_BYTES = 80 * 1024
+_MAX_AHEAD = 30 * 24 * 3600 * SECOND
+_LEAST_DEADLINE = 15 * SECOND
+_MOST_DEADLINE = 30 * 60 * SECOND
+_DEFAULT_DEADLINE_SECONDS = 600
+
+_POST = int(messages.HttpMethod.POST)
+_WITH_BODY = frozenset(int(method) for method in ("POST", "PUT", "PATCH") for method in [messages.HttpMethod[method]])
+
+
+def prepare(task: Any, *, queue: Any, now: int) -> str:
+    """Check a task that a client hands in, and bring it into the form that is stored, in place.
+
+    Args:
+        task: the protobuf Task: gets a name, a method, a schedule time (the present, if none or a past one is given),
+            a create time and a dispatch deadline, and loses what is output only.
+        queue: the protobuf Queue that it goes to.
+        now: the present, in microseconds since 1970.
+
+    Returns:
+        The task's id.
+
+    Raises:
+        RpcError: INVALID_ARGUMENT, or UNIMPLEMENTED for an App Engine task.
+    """
+    if task.name:
+        task_id = names.task_id_in(queue.name, task.name)
+    else:
+        task_id = str(secrets.randbits(63))
+        task.name = f"{queue.name}/tasks/{task_id}"
+    target = task.WhichOneof("message_type")
+    if target == "app_engine_http_request":
+        raise refusals.app_engine()
+    if target is None:
+        raise invalid("Task.httpRequest is required.")
+    _check_request(task.http_request)
+    _check_times(task, now)
+    if task.HasField("retry_config"):
+        settings.task_retry(task.retry_config, queue)
+    for field in ("first_attempt", "last_attempt", "dispatch_count", "response_count", "view"):
+        task.ClearField(field)
+    return task_id
+
+
+def check_size(stored: bytes) -> None:
+    """Refuse a task that is too large.
+
+    Raises:
+        RpcError: INVALID_ARGUMENT.
+    """
+    if len(stored) > MAX_STORED_BYTES:
+        raise invalid(f"Task size too large: {len(stored)} bytes, and {MAX_STORED_BYTES} are the most.")
+
+
+def _check_request(request: Any) -> None:
+    url = request.url
+    if not url:
+        raise invalid("HttpRequest.url is required.")
+    if not url.startswith(("http://", "https://")):
+        raise invalid("HttpTarget.url must start with 'http://' or 'https://'.")
+    if len(url) > _MAX_URL:
+        raise invalid(f"HttpRequest.url cannot be longer than {_MAX_URL} characters.")
+    if request.WhichOneof("authorization_header") is not None:
+        _check_authorization(request)
+    if not request.http_method:
+        request.http_method = _POST
+    if request.body and request.http_method not in _WITH_BODY:
+        raise invalid("HttpRequest.body is only allowed with the HTTP methods POST, PUT and PATCH.")
+    headers = request.headers
+    if headers:
+        if sum(len(name) + len(value) for name, value in headers.items()) >= _MAX_HEADERS_BYTES:
+            raise invalid("HttpRequest.headers must be less than 80KB in size.")
+        for name in [name for name in headers if name.lower() == "user-agent"]:
+            del headers[name]
+    headers["User-Agent"] = USER_AGENT
+
+
+def _check_authorization(request: Any) -> None:
+    kind = request.WhichOneof("authorization_header")
+    if not getattr(request, kind).service_account_email:
+        name = "oidcToken" if kind == "oidc_token" else "oauthToken"
+        raise invalid(f"HttpRequest.{name}.serviceAccountEmail is required.")
+    if request.url.startswith("http://") and not _is_local(request.url):
+        raise invalid("HttpRequest.url must start with 'https://' for request with HttpRequest.authorization_header")
+
+
+def _is_local(url: str) -> bool:
+    """Whether a token may go to a URL without TLS: on the service to none, here to this machine and its networks."""
+    try:
+        host = urlsplit(url).hostname or ""
+    except ValueError:
+        return False
+    try:
+        return ipaddress.ip_address(host).is_private
+    except ValueError:
+        return "." not in host or host.endswith((".localhost", ".internal"))
+
+
+def _check_times(task: Any, now: int) -> None:
+    due = now
+    if task.HasField("schedule_time"):
+        schedule = task.schedule_time
+        if not -62_135_596_800 <= schedule.seconds <= 253_402_300_799 or not 0 <= schedule.nanos < 10**9:
+            raise invalid("Task.scheduleTime is not a valid timestamp.")
+        due = max(now, moments.from_message(schedule))
+        if due > now + _MAX_AHEAD:
+            raise invalid(
+                f"The Task.scheduleTime, {moments.to_datetime(due).isoformat()}, is too far in the future. "
+                "Schedule time must be no more than 720h in the future."
+            )
+    moments.write(task.schedule_time, due)
+    task.create_time.seconds = now // SECOND
+    task.create_time.nanos = 0
+    if task.HasField("dispatch_deadline"):
+        if not _LEAST_DEADLINE <= moments.from_message(task.dispatch_deadline) <= _MOST_DEADLINE:
+            raise invalid("Task.dispatchDeadline must be between [15s, 30m].")
+    else:
+        task.dispatch_deadline.seconds = _DEFAULT_DEADLINE_SECONDS

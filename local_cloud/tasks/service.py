@@ -1,0 +1,311 @@
+"""The methods of google.cloud.tasks.v2.CloudTasks, and of the services that its client library calls beside it."""
+
+import bisect
+import hashlib
+from collections.abc import Callable
+from typing import Any
+
+import grpc
+from google.cloud.location import locations_pb2
+from google.cloud.tasks_v2 import types
+from google.iam.v1 import iam_policy_pb2, policy_pb2
+from google.longrunning import operations_pb2
+from google.protobuf.empty_pb2 import Empty
+
+from local_cloud.rpc import Method, RpcError
+from local_cloud.tasks import messages, names, operations, refusals
+from local_cloud.tasks.operations import Operations
+from local_cloud.tasks.paging import page_size, page_token, read_page_token
+from local_cloud.tasks.queue import Attempt, Queue
+from local_cloud.tasks.queues import Queues
+from local_cloud.tasks.task_view import abridge, render
+
+CLOUD_TASKS = "google.cloud.tasks.v2.CloudTasks"
+OPERATIONS = "google.longrunning.Operations"
+LOCATIONS = "google.cloud.location.Locations"
+
+MAX_CREATES = 100
+MAX_DELETES = 1000
+_MAX_QUEUES_A_PAGE = 9800
+_MAX_TASKS_A_PAGE = 1000
+
+
+class CloudTasksService:
+    """The gRPC edge: reads requests, calls the queue that they are for, and makes answers of what it says.
+
+    Args:
+        queues: all queues.
+        now: the present, in microseconds since 1970.
+        dispatch: sends an attempt out; RunTask does not wait for the answer.
+        woken: called with a queue whose tasks or settings changed.
+        removed: called with a queue that was deleted.
+    """
+
+    def __init__(
+        self,
+        *,
+        queues: Queues,
+        now: Callable[[], int],
+        dispatch: Callable[[Queue, Attempt], None],
+        woken: Callable[[Queue], None],
+        removed: Callable[[Queue], None],
+    ) -> None:
+        self._queues = queues
+        self._now = now
+        self._dispatch = dispatch
+        self._woken = woken
+        self._removed = removed
+        self._operations = Operations()
+        self._policies: dict[str, Any] = {}
+
+    async def list_queues(self, request: Any, _context: Any) -> Any:
+        names.check_location(request.parent)
+        now = self._now()
+        after = read_page_token(request.page_token, now)
+        size = page_size(request.page_size, _MAX_QUEUES_A_PAGE)
+        if request.filter:
+            raise RpcError(grpc.StatusCode.UNIMPLEMENTED, "The local cloud's ListQueues knows no filter.")
+        found = self._queues.of(request.parent)
+        start = bisect.bisect_right(found, after, key=lambda queue: queue.name)
+        page = found[start : start + size]
+        response = messages.ListQueuesResponse(queues=[queue.message for queue in page])
+        if start + size < len(found):
+            response.next_page_token = page_token(page[-1].name, now)
+        return response
+
+    async def get_queue(self, request: Any, _context: Any) -> Any:
+        return self._queues.get(request.name).message
+
+    async def create_queue(self, request: Any, _context: Any) -> Any:
+        names.check_location(request.parent)
+        if names.location_of(request.queue.name) != request.parent:
+            raise refusals.invalid(
+                f"The location from request ('{request.parent}') must be the same as the location in the named queue "
+                f"('{names.location_of(request.queue.name)}')."
+            )
+        queue = self._queues.create(request.queue, self._now())
+        self._woken(queue)
+        return queue.message
+
+    async def update_queue(self, request: Any, _context: Any) -> Any:
+        queue = self._queues.update(request.queue, request.update_mask, self._now())
+        self._woken(queue)
+        return queue.message
+
+    async def delete_queue(self, request: Any, _context: Any) -> Empty:
+        self._removed(self._queues.delete(request.name, self._now()))
+        self._policies.pop(request.name, None)
+        return Empty()
+
+    async def purge_queue(self, request: Any, _context: Any) -> Any:
+        queue = self._queues.get(request.name)
+        queue.purge(self._now())
+        self._woken(queue)
+        return queue.message
+
+    async def pause_queue(self, request: Any, _context: Any) -> Any:
+        return self._set_state(request.name, messages.PAUSED)
+
+    async def resume_queue(self, request: Any, _context: Any) -> Any:
+        return self._set_state(request.name, messages.RUNNING)
+
+    async def get_iam_policy(self, request: Any, _context: Any) -> Any:
+        self._queues.get(request.resource)
+        return self._policies.get(request.resource, policy_pb2.Policy(etag=b"ACAB"))
+
+    async def set_iam_policy(self, request: Any, _context: Any) -> Any:
+        self._queues.get(request.resource)
+        policy = policy_pb2.Policy()
+        policy.CopyFrom(request.policy)
+        current = self._policies.get(request.resource)
+        if policy.etag and current is not None and policy.etag != current.etag:
+            raise RpcError(
+                grpc.StatusCode.ABORTED,
+                "There were concurrent policy changes. Please retry the whole read-modify-write.",
+            )
+        policy.etag = b""
+        policy.etag = hashlib.sha256(policy.SerializeToString(deterministic=True)).digest()[:8]
+        self._policies[request.resource] = policy
+        return policy
+
+    async def test_iam_permissions(self, request: Any, _context: Any) -> Any:  # noqa: PT019 - an RPC, not a test
+        self._queues.get(request.resource)
+        # Nobody is refused anything here.
+        return iam_policy_pb2.TestIamPermissionsResponse(permissions=request.permissions)
+
+    async def list_tasks(self, request: Any, _context: Any) -> Any:
+        queue = self._queues.get(request.parent)
+        now = self._now()
+        after = read_page_token(request.page_token, now)
+        if after and not after.isdigit():
+            raise refusals.invalid("The page_token is not valid.")
+        size = page_size(request.page_size, _MAX_TASKS_A_PAGE)
+        page = queue.page(after=int(after or 0), size=size)
+        response = messages.ListTasksResponse()
+        response.tasks.extend(render(task, request.response_view) for task in page)
+        if len(page) == size and queue.page(after=page[-1].number, size=1):
+            response.next_page_token = page_token(str(page[-1].number), now)
+        return response
+
+    async def get_task(self, request: Any, _context: Any) -> Any:
+        queue, task_id = self._queues.of_task(request.name)
+        return render(queue.find(task_id, self._now()), request.response_view)
+
+    async def create_task(self, request: Any, _context: Any) -> Any:
+        queue = self._queues.get(request.parent)
+        self._create(queue, request)
+        self._woken(queue)
+        return request.task
+
+    async def batch_create_tasks(self, request: Any, _context: Any) -> Any:
+        queue = self._queues.get(request.parent)
+        requests = request.requests
+        if not 1 <= len(requests) <= MAX_CREATES:
+            raise refusals.invalid(
+                f"BatchCreateTasksRequest.requests must have between 1 and {MAX_CREATES} elements, not {len(requests)}."
+            )
+        for index, create in enumerate(requests):
+            if create.parent and create.parent != request.parent:
+                raise refusals.invalid(
+                    f"BatchCreateTasksRequest.requests[{index}].parent ('{create.parent}') must be the same as "
+                    f"BatchCreateTasksRequest.parent ('{request.parent}')."
+                )
+        name = operations.operation_name(names.location_of(queue.name), "create", request.request_id)
+        if (known := self._operations.known(name)) is not None:
+            return known
+        started = self._now()
+        failures: dict[int, RpcError] = {}
+        response = messages.BatchCreateTasksResponse()
+        for index, create in enumerate(requests):
+            try:
+                self._create(queue, create)
+            except RpcError as error:
+                failures[index] = error
+            else:
+                response.tasks.append(create.task)
+        self._woken(queue)
+        return self._finish(name, messages.BatchCreateTasksMetadata(), started, failures, len(requests), response)
+
+    async def delete_task(self, request: Any, _context: Any) -> Empty:
+        queue, task_id = self._queues.of_task(request.name)
+        queue.delete(task_id, self._now())
+        self._woken(queue)
+        return Empty()
+
+    async def batch_delete_tasks(self, request: Any, _context: Any) -> Any:
+        queue = self._queues.get(request.parent)
+        if not 1 <= len(request.names) <= MAX_DELETES:
+            raise refusals.invalid(
+                f"BatchDeleteTasksRequest.names must have between 1 and {MAX_DELETES} elements, "
+                f"not {len(request.names)}."
+            )
+        name = operations.operation_name(names.location_of(queue.name), "delete", request.request_id)
+        if (known := self._operations.known(name)) is not None:
+            return known
+        started = self._now()
+        failures: dict[int, RpcError] = {}
+        for index, task_name in enumerate(request.names):
+            try:
+                queue.delete(names.task_id_in(queue.name, task_name), started)
+            except RpcError as error:
+                failures[index] = error
+        self._woken(queue)
+        return self._finish(name, messages.BatchDeleteTasksMetadata(), started, failures, len(request.names), Empty())
+
+    async def run_task(self, request: Any, _context: Any) -> Any:
+        queue, task_id = self._queues.of_task(request.name)
+        attempt = queue.run(task_id, self._now())
+        self._dispatch(queue, attempt)
+        return render(attempt.task, request.response_view)
+
+    async def get_operation(self, request: Any, _context: Any) -> Any:
+        return self._operations.get(request.name)
+
+    async def wait_operation(self, request: Any, _context: Any) -> Any:
+        return self._operations.get(request.name)
+
+    async def delete_operation(self, request: Any, _context: Any) -> Empty:
+        self._operations.delete(request.name)
+        return Empty()
+
+    async def list_locations(self, request: Any, _context: Any) -> Any:
+        response = locations_pb2.ListLocationsResponse()
+        response.locations.extend(
+            _location(location) for location in self._queues.locations() if location.startswith(f"{request.name}/")
+        )
+        return response
+
+    async def get_location(self, request: Any, _context: Any) -> Any:
+        names.check_location(request.name)
+        return _location(request.name)
+
+    def _create(self, queue: Queue, request: Any) -> None:
+        """Take a task in and turn the request's own task into what the answer shows."""
+        queue.add(request.task, self._now())
+        abridge(request.task, request.response_view)
+
+    def _finish(
+        self, name: str, metadata: Any, started: int, failures: dict[int, RpcError], total: int, response: Any
+    ) -> Any:
+        operation = operations.finished(
+            name,
+            metadata=metadata,
+            started=started,
+            now=self._now(),
+            failures=failures,
+            total=total,
+            response=response,
+        )
+        self._operations.keep(operation)
+        return operation
+
+    def _set_state(self, name: str, state: int) -> Any:
+        queue = self._queues.get(name)
+        queue.message.state = state
+        self._woken(queue)
+        return queue.message
+
+
+def _location(name: str) -> Any:
+    return locations_pb2.Location(name=name, location_id=name.rpartition("/")[2])
+
+
+METHODS = (
+    Method(name="ListQueues", request=types.ListQueuesRequest.pb(), response=types.ListQueuesResponse.pb()),
+    Method(name="GetQueue", request=types.GetQueueRequest.pb(), response=messages.Queue),
+    Method(name="CreateQueue", request=types.CreateQueueRequest.pb(), response=messages.Queue),
+    Method(name="UpdateQueue", request=types.UpdateQueueRequest.pb(), response=messages.Queue),
+    Method(name="DeleteQueue", request=types.DeleteQueueRequest.pb(), response=Empty),
+    Method(name="PurgeQueue", request=types.PurgeQueueRequest.pb(), response=messages.Queue),
+    Method(name="PauseQueue", request=types.PauseQueueRequest.pb(), response=messages.Queue),
+    Method(name="ResumeQueue", request=types.ResumeQueueRequest.pb(), response=messages.Queue),
+    Method(name="GetIamPolicy", request=iam_policy_pb2.GetIamPolicyRequest, response=policy_pb2.Policy),
+    Method(name="SetIamPolicy", request=iam_policy_pb2.SetIamPolicyRequest, response=policy_pb2.Policy),
+    Method(
+        name="TestIamPermissions",
+        request=iam_policy_pb2.TestIamPermissionsRequest,
+        response=iam_policy_pb2.TestIamPermissionsResponse,
+    ),
+    Method(name="ListTasks", request=types.ListTasksRequest.pb(), response=messages.ListTasksResponse),
+    Method(name="GetTask", request=types.GetTaskRequest.pb(), response=messages.Task),
+    Method(name="CreateTask", request=types.CreateTaskRequest.pb(), response=messages.Task),
+    Method(name="BatchCreateTasks", request=types.BatchCreateTasksRequest.pb(), response=operations_pb2.Operation),
+    Method(name="DeleteTask", request=types.DeleteTaskRequest.pb(), response=Empty),
+    Method(name="BatchDeleteTasks", request=types.BatchDeleteTasksRequest.pb(), response=operations_pb2.Operation),
+    Method(name="RunTask", request=types.RunTaskRequest.pb(), response=messages.Task),
+)
+
+OPERATION_METHODS = (
+    Method(name="GetOperation", request=operations_pb2.GetOperationRequest, response=operations_pb2.Operation),
+    Method(name="WaitOperation", request=operations_pb2.WaitOperationRequest, response=operations_pb2.Operation),
+    Method(name="DeleteOperation", request=operations_pb2.DeleteOperationRequest, response=Empty),
+)
+
+LOCATION_METHODS = (
+    Method(
+        name="ListLocations",
+        request=locations_pb2.ListLocationsRequest,
+        response=locations_pb2.ListLocationsResponse,
+    ),
+    Method(name="GetLocation", request=locations_pb2.GetLocationRequest, response=locations_pb2.Location),
+)
