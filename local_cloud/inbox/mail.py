@@ -1,0 +1,294 @@
+"""A mail as it came: one personalization of a request, with what all of them share."""
+
+import base64
+import html
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from email.headerregistry import Address as HeaderAddress
+from email.message import EmailMessage
+from email.policy import SMTPUTF8
+from email.utils import format_datetime
+from typing import Any
+from urllib.parse import unquote
+
+# What SendGrid calls an e-mail object.
+_CID = re.compile(r"""(?<=["'(=])\s*cid:([^"'()\s>]+)""", re.IGNORECASE)
+_HEAD = re.compile(r"<head(?:\s[^>]*)?>", re.IGNORECASE)
+
+CONTENT_SECURITY_POLICY = (
+    "default-src 'none'; img-src data: https: http:; style-src 'unsafe-inline'; font-src data:; media-src data:"
+)
+"""What a mail's HTML may do where it is shown: look like itself, and run nothing."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Address:
+    """Somebody's address, with the name that is shown."""
+
+    email: str
+    name: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.name} <{self.email}>" if self.name else self.email
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> "Address":
+        return cls(email=value["email"], name=value.get("name") or "")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Attachment:
+    """A file that came with a mail.
+
+    Attributes:
+        filename: its name.
+        type: its MIME type.
+        inline: shown within the HTML, by its content id.
+        content_id: what `cid:` links in the HTML call it; may be empty.
+        content: its bytes.
+    """
+
+    filename: str
+    type: str
+    inline: bool
+    content_id: str
+    content: bytes
+
+    @property
+    def data_uri(self) -> str:
+        return f"data:{self.type};base64,{base64.b64encode(self.content).decode()}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Envelope:
+    """What a list of mails needs to know of one.
+
+    Attributes:
+        id: the mail's id: the request's `X-Message-Id`, with a number behind it for a request's second mail on.
+        received_at: when it was accepted, in UTC.
+        sender: from whom.
+        to: to whom.
+        cc: and who else sees it.
+        bcc: and who else gets it.
+        subject: of the mail.
+        custom_args: the sender's own, as they would come back in SendGrid's events.
+        categories: what the sender filed it under.
+        attachments: how many files it has, the inline ones included.
+        size: of the whole mail, in bytes.
+    """
+
+    id: str
+    received_at: datetime
+    sender: Address
+    to: tuple[Address, ...]
+    cc: tuple[Address, ...]
+    bcc: tuple[Address, ...]
+    subject: str
+    custom_args: Mapping[str, str]
+    categories: tuple[str, ...]
+    attachments: int
+    size: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mail:
+    """A whole mail.
+
+    Attributes:
+        envelope: who, when and what about.
+        request: what was posted, reduced to this mail: one personalization, the substitutions made.
+    """
+
+    envelope: Envelope
+    request: Mapping[str, Any]
+
+    @property
+    def text(self) -> str | None:
+        """The text part."""
+        return self._part("text/plain")
+
+    @property
+    def html(self) -> str | None:
+        """The HTML part as it came."""
+        return self._part("text/html")
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """The sender's own headers."""
+        personal = self.request["personalizations"][0].get("headers") or {}
+        return {**(self.request.get("headers") or {}), **personal}
+
+    @property
+    def reply_to(self) -> tuple[Address, ...]:
+        """Where answers go, if not to the sender."""
+        listed = self.request.get("reply_to_list") or []
+        single = self.request.get("reply_to")
+        return tuple(Address.from_json(each) for each in ([single] if single else listed))
+
+    @property
+    def attachments(self) -> tuple[Attachment, ...]:
+        """The files, in the order that they came in."""
+        return tuple(
+            Attachment(
+                filename=each["filename"],
+                type=each.get("type") or "application/octet-stream",
+                inline=each.get("disposition") == "inline",
+                content_id=each.get("content_id") or "",
+                content=base64.b64decode(each["content"]),
+            )
+            for each in self.request.get("attachments") or ()
+        )
+
+    def standalone_html(self, *, links_in_new_tab: bool = False) -> str:
+        """The HTML part as a document that needs nothing beside it: inline images are in it, and scripts cannot run.
+
+        A mail without an HTML part is its text part, as it stands.
+
+        Args:
+            links_in_new_tab: for a frame, which would otherwise lose the mail to what it links to.
+        """
+        document = self.html
+        if document is None:
+            text = html.escape(self.text or "")
+            document = f'<!doctype html><meta charset="utf-8"><pre style="white-space: pre-wrap">{text}</pre>'
+        images = {each.content_id: each.data_uri for each in self.attachments if each.content_id}
+
+        def resolve(match: re.Match[str]) -> str:
+            return images.get(unquote(html.unescape(match[1])), match[0])
+
+        document = _CID.sub(resolve, document)
+        extra = f'<meta charset="utf-8"><meta http-equiv="Content-Security-Policy" content="{CONTENT_SECURITY_POLICY}">'
+        if links_in_new_tab:
+            extra += '<base target="_blank">'
+        head = _HEAD.search(document)
+        # Without a head a browser makes one of what stands before the body, after the doctype.
+        at = head.end() if head else _after_doctype(document)
+        return document[:at] + extra + document[at:]
+
+    def as_message(self) -> EmailMessage:
+        """The mail as the message that a mail server would carry, blind copies left out."""
+        envelope = self.envelope
+        message = EmailMessage(policy=SMTPUTF8)
+        message["From"] = _header([envelope.sender])
+        message["To"] = _header(envelope.to)
+        if envelope.cc:
+            message["Cc"] = _header(envelope.cc)
+        if self.reply_to:
+            message["Reply-To"] = _header(self.reply_to)
+        message["Subject"] = _one_line(envelope.subject)
+        message["Date"] = format_datetime(envelope.received_at)
+        message["Message-ID"] = f"<{envelope.id}@inbox.localhost>"
+        for name, value in self.headers.items():
+            if name not in message and name.lower() not in _MADE_BY_THE_BODY:
+                message[name] = _one_line(value)
+        if self.text is not None:
+            message.set_content(self.text)
+        if self.html is not None:
+            self._add_html(message)
+        if self.text is None and self.html is None:
+            message.set_content("")
+        for each in self.attachments:
+            if not (each.inline and self.html is not None):
+                maintype, subtype = _mime(each.type)
+                message.add_attachment(each.content, maintype=maintype, subtype=subtype, filename=each.filename)
+        return message
+
+    def _add_html(self, message: EmailMessage) -> None:
+        part = message
+        if self.text is None:
+            message.set_content(self.html, subtype="html")
+        else:
+            message.add_alternative(self.html, subtype="html")
+            part = message.get_payload()[-1]  # type: ignore[assignment,index] # an alternative's payload is its parts
+        for each in self.attachments:
+            if each.inline:
+                maintype, subtype = _mime(each.type)
+                part.add_related(
+                    each.content,
+                    maintype=maintype,
+                    subtype=subtype,
+                    cid=f"<{each.content_id}>" if each.content_id else None,
+                    filename=each.filename,
+                    disposition="inline",
+                )
+
+    def _part(self, kind: str) -> str | None:
+        for block in self.request.get("content") or ():
+            if block["type"].lower() == kind:
+                return str(block["value"])
+        return None
+
+
+_MADE_BY_THE_BODY = {"mime-version", "content-disposition", "content-id", "content-language"}
+
+
+def split(request: Mapping[str, Any], *, message_id: str, received_at: datetime, size: int) -> list[Mail]:
+    """The mails of a valid request, one for each personalization.
+
+    Args:
+        request: what was posted.
+        message_id: the request's `X-Message-Id`.
+        received_at: when it was accepted.
+        size: of the request's body, in bytes.
+    """
+    shared = {key: value for key, value in request.items() if key != "personalizations"}
+    mails = []
+    for number, personalization in enumerate(request["personalizations"]):
+        substitute = _substitution(personalization.get("substitutions") or {})
+        reduced = {**shared, "personalizations": [personalization]}
+        reduced["subject"] = substitute(personalization.get("subject") or request.get("subject") or "")
+        reduced["content"] = [{**block, "value": substitute(block["value"])} for block in request.get("content") or ()]
+        envelope = Envelope(
+            id=message_id if number == 0 else f"{message_id}.{number}",
+            received_at=received_at,
+            sender=Address.from_json(personalization.get("from") or request["from"]),
+            to=_addresses(personalization.get("to")),
+            cc=_addresses(personalization.get("cc")),
+            bcc=_addresses(personalization.get("bcc")),
+            subject=reduced["subject"],
+            custom_args={**(request.get("custom_args") or {}), **(personalization.get("custom_args") or {})},
+            categories=tuple(request.get("categories") or ()),
+            attachments=len(request.get("attachments") or ()),
+            size=size,
+        )
+        mails.append(Mail(envelope=envelope, request=reduced))
+    return mails
+
+
+def _addresses(listed: Sequence[Mapping[str, Any]] | None) -> tuple[Address, ...]:
+    return tuple(Address.from_json(each) for each in listed or ())
+
+
+def _substitution(substitutions: Mapping[str, str]) -> Any:
+    def substitute(text: str) -> str:
+        for tag, value in substitutions.items():
+            text = text.replace(tag, value)
+        return text
+
+    return substitute
+
+
+def _after_doctype(document: str) -> int:
+    match = re.match(r"\s*<!doctype[^>]*>(?:\s*<html[^>]*>)?|\s*<html[^>]*>", document, re.IGNORECASE)
+    return match.end() if match else 0
+
+
+def _header(addresses: Sequence[Address]) -> tuple[HeaderAddress, ...]:
+    headers = []
+    for each in addresses:
+        local_part, _, domain = each.email.rpartition("@")
+        if local_part.startswith('"'):
+            local_part = re.sub(r"\\(.)", r"\1", local_part[1:-1])
+        headers.append(HeaderAddress(_one_line(each.name), local_part, domain))
+    return tuple(headers)
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.splitlines())
+
+
+def _mime(kind: str) -> tuple[str, str]:
+    maintype, _, subtype = kind.partition("/")
+    return (maintype, subtype) if maintype and subtype and maintype != "multipart" else ("application", "octet-stream")

@@ -1,0 +1,293 @@
+"""The inbox: takes mails as SendGrid does and messages as Slack's webhooks do, and shows what came."""
+
+import asyncio
+import json
+import logging
+import secrets
+from collections import deque
+from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs
+
+from aiohttp import web
+
+from local_cloud.clock import Clock
+from local_cloud.errors import LocalCloudError
+from local_cloud.http import HttpServer
+from local_cloud.inbox import sendgrid, slack
+from local_cloud.inbox.faults import Answer, Call, CutConnection, Fault, Service
+from local_cloud.inbox.mail import Mail, split
+from local_cloud.inbox.pages import Pages
+from local_cloud.inbox.store import MailStore, save
+
+MAIL_SEND_SCOPE = "mail.send"
+SLACK_WEBHOOK_PATH = "/services/T00000000/B00000000/XXXXXXXXXXXXXXXXXXXXXXXX"
+SLACK_PAUSE = timedelta(seconds=1)
+"""Between two messages of one webhook. https://docs.slack.dev/apis/web-api/rate-limits"""
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SlackMessage:
+    """A message that a webhook has posted.
+
+    Attributes:
+        id: counts up from 1.
+        received_at: when, in UTC.
+        payload: what was posted.
+    """
+
+    id: int
+    received_at: datetime
+    payload: dict[str, Any]
+
+
+class Inbox:
+    """SendGrid's mail send, a Slack webhook, and pages to read what they took.
+
+    Args:
+        host: the address to bind.
+        port: the port, 0 for any free one.
+        clock: what time it is.
+        sendgrid_api_key: the key that mail send takes; any other is answered 401.
+        directory: where each mail is also saved, in `mails/`; nowhere without.
+        slack_rate_limit: answer 429 to more than a message a second, as Slack does.
+    """
+
+    def __init__(
+        self,
+        *,
+        host: str,
+        port: int,
+        clock: Clock,
+        sendgrid_api_key: str,
+        directory: Path | None = None,
+        slack_rate_limit: bool = False,
+    ) -> None:
+        self._host = host
+        self._clock = clock
+        self._sendgrid_api_key = sendgrid_api_key
+        self._slack_rate_limit = slack_rate_limit
+        self._last_slack_message: datetime | None = None
+        self._next_answers: dict[Service, deque[Answer]] = {"sendgrid": deque(), "slack": deque()}
+        # One thread: files are written beside the event loop, and in the order that the mails came.
+        self._writer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="inbox")
+        self._unsaved: set[asyncio.Future[None]] = set()
+
+        self.mails = MailStore()
+        """Envelopes of the mails that were accepted, the oldest first; `mails.read(id)` has the whole mail."""
+        self.slack_messages: list[SlackMessage] = []
+        """The messages that were posted, the oldest first."""
+        self.sendgrid_scopes = {MAIL_SEND_SCOPE}
+        """What the key may do. Without `mail.send` it is answered 403."""
+        self.fault: Fault | None = None
+        """Stands before every call to SendGrid and Slack, for tests of what happens when those fail."""
+        self.mails_directory = directory / "mails" if directory is not None else None
+        """Where mails are saved."""
+
+        app = web.Application(client_max_size=sendgrid.MOST_BYTES)
+        app.router.add_route("*", "/v3/mail/send", self._sendgrid)
+        app.router.add_route("*", "/services/{webhook:.*}", self._slack)
+        Pages(self.mails, self.slack_messages).add_to(app)
+        self._server = HttpServer("inbox", app, host, port)
+
+    async def start(self) -> None:
+        """Take mails and messages.
+
+        Raises:
+            PortInUse: another process has the port.
+            LocalCloudError: the directory cannot be made.
+        """
+        if self.mails_directory is not None:
+            try:
+                self.mails_directory.mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                raise LocalCloudError(f"{self.mails_directory} cannot be made: {error}.") from error
+        await self._server.start()
+
+    async def stop(self) -> None:
+        """Take no more, and finish saving what came. Envelopes and messages can still be read."""
+        await self._server.stop()
+        await self.saved()
+        self._writer.shutdown()
+        self.mails.close()
+
+    @property
+    def port(self) -> int:
+        """The bound port, once started."""
+        return self._server.port
+
+    @property
+    def url(self) -> str:
+        """The pages' address, and `SENDGRID_HOST` for a client."""
+        return f"http://{self._host}:{self.port}"
+
+    @property
+    def slack_webhook_url(self) -> str:
+        """The one webhook that exists here."""
+        return self.url + SLACK_WEBHOOK_PATH
+
+    def answer_next(self, service: Service, answer: Answer, times: int = 1) -> None:
+        """Answer the next calls with something else, without looking at them.
+
+        Args:
+            service: to whose calls.
+            answer: what they get.
+            times: how many of them.
+        """
+        self._next_answers[service].extend([answer] * times)
+
+    async def saved(self) -> None:
+        """Return when every mail that was accepted so far is in its files."""
+        if self._unsaved:
+            await asyncio.wait(self._unsaved)
+
+    async def _sendgrid(self, request: web.Request) -> web.StreamResponse:
+        return await self._take("sendgrid", request, self._send_mail)
+
+    async def _slack(self, request: web.Request) -> web.StreamResponse:
+        return await self._take("slack", request, self._post_message)
+
+    async def _take(
+        self, service: Service, request: web.Request, carry_out: Callable[[web.Request, bytes], Answer]
+    ) -> web.StreamResponse:
+        try:
+            body = await request.read()
+        except web.HTTPRequestEntityTooLarge:
+            # What is left of it is still on its way: the connection cannot be used again.
+            response = _response(_refusal(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "content too large"))
+            response.force_close()
+            return response
+
+        async def carry_on() -> Answer:
+            return carry_out(request, body)
+
+        try:
+            return _response(await self._answer(Call(service=service, body=body), carry_on))
+        except CutConnection:
+            if request.transport is not None:
+                request.transport.abort()
+            return web.Response()
+
+    async def _answer(self, call: Call, carry_on: Callable[[], Awaitable[Answer]]) -> Answer:
+        if self._next_answers[call.service]:
+            return self._next_answers[call.service].popleft()
+        if self.fault is not None:
+            return await self.fault(call, carry_on)
+        return await carry_on()
+
+    def _send_mail(self, request: web.Request, body: bytes) -> Answer:
+        if request.method != "POST":
+            return _refusal(HTTPStatus.METHOD_NOT_ALLOWED, "method not allowed")
+        scheme, _, key = request.headers.get("Authorization", "").partition(" ")
+        if scheme.lower() != "bearer" or not key:
+            return _refusal(HTTPStatus.UNAUTHORIZED, "authorization required")
+        if not secrets.compare_digest(key.strip().encode(), self._sendgrid_api_key.encode()):
+            return _refusal(HTTPStatus.UNAUTHORIZED, "The provided authorization grant is invalid, expired, or revoked")
+        if MAIL_SEND_SCOPE not in self.sendgrid_scopes:
+            return _refusal(HTTPStatus.FORBIDDEN, "access forbidden")
+        if request.content_type != "application/json":
+            return _refusal(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "Content-Type should be application/json.")
+        try:
+            payload = _decode(body)
+        except ValueError:
+            return _refusal(HTTPStatus.BAD_REQUEST, "Bad Request")
+        now = self._clock.now()
+        if problems := sendgrid.find_problems(payload, now=now):
+            _log.info("A mail was refused: %s", "; ".join(f"{each.field}: {each.message}" for each in problems))
+            return _json(HTTPStatus.BAD_REQUEST, sendgrid.error_body(problems))
+        if sendgrid.is_sandboxed(payload):
+            return Answer(status=HTTPStatus.OK)
+        message_id = secrets.token_urlsafe(16)
+        for mail in split(payload, message_id=message_id, received_at=now, size=len(body)):
+            self._keep(mail)
+        return Answer(status=HTTPStatus.ACCEPTED, headers={"X-Message-Id": message_id})
+
+    def _keep(self, mail: Mail) -> None:
+        self.mails.add(mail)
+        if self.mails_directory is not None:
+            saving = asyncio.get_running_loop().run_in_executor(self._writer, save, mail, self.mails_directory)
+            self._unsaved.add(saving)
+            saving.add_done_callback(self._unsaved.discard)
+
+    def _post_message(self, request: web.Request, body: bytes) -> Answer:
+        if request.method != "POST":
+            return _text(HTTPStatus.METHOD_NOT_ALLOWED, "method_not_allowed")
+        if refusal := _wrong_webhook(request.path):
+            return _text(refusal.status, refusal.answer)
+        try:
+            payload = _decode(_slack_payload(request, body))
+        except ValueError as error:
+            _log.warning("Slack would answer invalid_payload: %s", error)
+            return _text(HTTPStatus.BAD_REQUEST, "invalid_payload")
+        if refusal := slack.find_refusal(payload):
+            _log.warning("Slack would answer %s: %s", refusal.answer, refusal.detail)
+            return _text(refusal.status, refusal.answer)
+        now = self._clock.now()
+        last = self._last_slack_message
+        if self._slack_rate_limit and last is not None and now - last < SLACK_PAUSE:
+            return Answer(status=HTTPStatus.TOO_MANY_REQUESTS, body=b"rate_limited", headers={"Retry-After": "1"})
+        self._last_slack_message = now
+        self.slack_messages.append(SlackMessage(id=len(self.slack_messages) + 1, received_at=now, payload=payload))
+        return _text(HTTPStatus.OK, "ok")
+
+
+def _wrong_webhook(path: str) -> slack.Refusal | None:
+    given, existing = path.split("/")[2:], SLACK_WEBHOOK_PATH.split("/")[2:]
+    if len(given) != len(existing):
+        return slack.Refusal("no_service_id", path, HTTPStatus.NOT_FOUND)
+    if given[0] != existing[0]:
+        return slack.Refusal("no_team", path, HTTPStatus.NOT_FOUND)
+    if given[1] != existing[1]:
+        return slack.Refusal("no_service", path, HTTPStatus.NOT_FOUND)
+    if given[2] != existing[2]:
+        return slack.Refusal("invalid_token", path, HTTPStatus.FORBIDDEN)
+    return None
+
+
+def _slack_payload(request: web.Request, body: bytes) -> bytes:
+    """The JSON of a webhook's call: the body, or a form's field `payload`."""
+    if request.content_type != "application/x-www-form-urlencoded":
+        return body
+    fields = parse_qs(body)
+    if b"payload" not in fields:
+        raise ValueError("the form has no field payload")
+    return fields[b"payload"][0]
+
+
+def _decode(body: bytes) -> Any:
+    """JSON as it is exchanged: UTF-8, and without Python's NaN.
+
+    Raises:
+        ValueError: it is none.
+    """
+
+    def refuse(constant: str) -> None:
+        raise ValueError(f"{constant} is not JSON")
+
+    try:
+        return json.loads(body.decode(), parse_constant=refuse)
+    except RecursionError as error:
+        raise ValueError("it is nested too deeply") from error
+
+
+def _response(answer: Answer) -> web.Response:
+    return web.Response(status=answer.status, body=answer.body, headers=answer.headers)
+
+
+def _refusal(status: HTTPStatus, message: str) -> Answer:
+    return _json(status, sendgrid.error_body([sendgrid.Problem(message)]))
+
+
+def _json(status: HTTPStatus, body: object) -> Answer:
+    return Answer(status=status, body=json.dumps(body).encode(), headers={"Content-Type": "application/json"})
+
+
+def _text(status: HTTPStatus, text: str) -> Answer:
+    return Answer(status=status, body=text.encode(), headers={"Content-Type": "text/html"})
