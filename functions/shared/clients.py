@@ -6,6 +6,8 @@ not survive a fork. https://github.com/grpc/grpc/blob/master/doc/fork_support.md
 
 import functools
 import os
+from collections.abc import Sequence
+from typing import Any
 
 import grpc
 from google.cloud import firestore
@@ -17,7 +19,7 @@ def firestore_client(project: str) -> firestore.Client:
     return firestore.Client(project=project)
 
 
-def emulator_channel(variable: str) -> grpc.Channel | None:
+def emulator_channel(variable: str, options: Sequence[tuple[str, Any]] = ()) -> grpc.Channel | None:
     """A plain channel to the host and port that the variable names, or None where it is not set."""
     host = os.environ.get(variable)
-    return grpc.insecure_channel(host) if host else None
+    return grpc.insecure_channel(host, options=options) if host else None

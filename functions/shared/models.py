@@ -2,11 +2,14 @@
 
 import hashlib
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Annotated
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+
+DELIVERY_RETENTION = timedelta(days=90)
+"""After this Firestore deletes a delivery, by the TTL policy on `expire_at`."""
 
 
 class DeliveryState(StrEnum):

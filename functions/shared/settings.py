@@ -67,6 +67,9 @@ class DispatcherSettings(CommonSettings, IdentitySettings):
     scheduler_invoker: Address
     dead_letter_topic: str
     default_cadence: Cadence = Cadence.HOURLY
+    dispatch_time_limit: float = Field(default=1500, gt=0, le=1740)
+    """Seconds after which the dispatcher hands the rest of a run to itself: below the half hour that Cloud Scheduler
+    and Cloud Tasks wait for an answer. https://cloud.google.com/scheduler/docs/reference/rest/v1/projects.locations.jobs"""
 
 
 class WorkerSettings(CommonSettings, IdentitySettings):

@@ -1,0 +1,108 @@
+"""From due users to tasks: batches of a queue, several calls in flight, and no more in memory than those."""
+
+import threading
+from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from types import TracebackType
+from typing import Self
+
+import structlog
+
+from functions.dispatcher.due_users import DueUser
+from functions.dispatcher.figures import Figures
+from functions.dispatcher.queue_choice import choose_queue
+from functions.shared.models import ReportTask, delivery_id, task_id
+from functions.shared.task_queue import BATCH_SIZE, NewTask, Outcome, TaskQueue
+
+CALLS_IN_FLIGHT = 16
+"""How many batches are on their way at once. Each is a thread and some 100 kB."""
+
+_log = structlog.get_logger()
+
+
+class FanOut:
+    """Makes a task for each user that it is given. A context manager: at its end everything has been enqueued.
+
+    Args:
+        queues: among which the users are spread.
+        run_id: the run's.
+        figures: where `dispatched`, `already_dispatched` and `errors` are counted.
+    """
+
+    def __init__(self, queues: Sequence[TaskQueue], *, run_id: str, figures: Figures) -> None:
+        self._queues = queues
+        self._names = [queue.queue for queue in queues]
+        self._run_id = run_id
+        self._figures = figures
+        self._batches: list[list[tuple[DueUser, NewTask]]] = [[] for _ in queues]
+        self._threads = ThreadPoolExecutor(CALLS_IN_FLIGHT, thread_name_prefix="enqueue")
+        # One more than in flight, so that a batch is ready when a thread is.
+        self._slots = threading.BoundedSemaphore(CALLS_IN_FLIGHT + 1)
+        self._failure: BaseException | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if error is None:
+            for index in range(len(self._queues)):
+                self._submit(index)
+        self._threads.shutdown(wait=True)
+        if error is None and self._failure is not None:
+            raise self._failure
+
+    def add(self, user: DueUser, salt: str = "") -> None:
+        """Have a user's report enqueued; waits while as many batches are in flight as may be.
+
+        Args:
+            user: whose report is due.
+            salt: what sets this task apart from the report's others.
+        """
+        index = choose_queue(user.user_id, self._names)
+        batch = self._batches[index]
+        batch.append((user, report_task(user, self._run_id, salt)))
+        if len(batch) == BATCH_SIZE:
+            self._submit(index)
+
+    def _submit(self, index: int) -> None:
+        batch, self._batches[index] = self._batches[index], []
+        if not batch:
+            return
+        self._slots.acquire()
+        self._threads.submit(self._enqueue, self._queues[index], batch).add_done_callback(self._done)
+
+    def _done(self, future: "Future[None]") -> None:
+        self._failure = self._failure or future.exception()
+        self._slots.release()
+
+    def _enqueue(self, queue: TaskQueue, batch: list[tuple[DueUser, NewTask]]) -> None:
+        outcomes = queue.enqueue([task for _, task in batch])
+        created = sum(outcome.is_created for outcome in outcomes)
+        known = sum(outcome.is_known for outcome in outcomes)
+        self._figures.add("dispatched", created)
+        self._figures.add("already_dispatched", known)
+        if created + known < len(batch):
+            for (user, task), outcome in zip(batch, outcomes, strict=True):
+                if not (outcome.is_created or outcome.is_known):
+                    self._refused(queue, user, task, outcome)
+
+    def _refused(self, queue: TaskQueue, user: DueUser, task: NewTask, outcome: Outcome) -> None:
+        self._figures.add_error(mendable=True)
+        _log.error(
+            "The queue did not take a user's task.",
+            run_id=self._run_id,
+            user_id=user.user_id,
+            queue=queue.queue,
+            task=task.task_id,
+            status=outcome.status,
+            reason=outcome.message,
+        )
+
+
+def report_task(user: DueUser, run_id: str, salt: str = "") -> NewTask:
+    """The task of a user's report: its name follows from user, due time and salt alone."""
+    delivery = delivery_id(user.user_id, user.due_at)
+    task = ReportTask(user_id=user.user_id, delivery_id=delivery, due_at=user.due_at, run_id=run_id, kind=user.kind)
+    return NewTask(task_id(delivery, salt), task.to_json())

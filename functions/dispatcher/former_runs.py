@@ -1,0 +1,101 @@
+"""What former runs have already done for a report that is still due: whether it waits in a queue or got lost. Pure."""
+
+from bisect import bisect_left
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import Enum, auto
+from typing import NamedTuple
+
+from functions.shared.models import run_id
+
+
+@dataclass(frozen=True, kw_only=True)
+class FormerRun:
+    """A run that has come to its end.
+
+    Attributes:
+        scheduled_for: the time that it was for.
+        finished_at: when it had enqueued its tasks.
+        due: how many reports it found due: at most as many tasks did it make.
+    """
+
+    scheduled_for: datetime
+    finished_at: datetime
+    due: int
+
+
+class Standing(Enum):
+    """How a report that is due stands in the queues."""
+
+    FRESH = auto()
+    """It fell due since the run before: no task was made for it yet."""
+
+    QUEUED = auto()
+    """A former run made a task for it that may still be under way."""
+
+    OVERDUE = auto()
+    """Every task made for it has had its whole time: the last one died without a trace."""
+
+
+class Place(NamedTuple):
+    """A report's standing, and the name of the task that it is to have.
+
+    Attributes:
+        standing: as above.
+        salt: for `task_id()`: empty for a report's first task, then the id of the run that made the newest one. A run
+            that is repeated finds the same salt, so what it enqueues again is refused as known.
+    """
+
+    standing: Standing
+    salt: str
+
+
+class FormerRuns:
+    """The runs before this one, and what follows from them for each report that is due now.
+
+    The first run at or after a report's due time made its first task. When that task must have ended, which is when
+    the queue has worked off the run's tasks and the longest retry time has passed, the next run makes a second one,
+    and so on. A task that still waits behind a long queue is thus not taken for a dead one. If it is after all, since
+    the queue was slowed down, the ledger makes the second task harmless.
+
+    Args:
+        runs: those that ended, in any order; runs that were killed are left out, since it is not known what they did.
+        run_time: the time that this run is for.
+        retry_time: how long a task may be tried.
+        dispatches_per_second: how many tasks all queues together start.
+    """
+
+    def __init__(
+        self, runs: Sequence[FormerRun], *, run_time: datetime, retry_time: timedelta, dispatches_per_second: float
+    ) -> None:
+        before = sorted((run for run in runs if run.scheduled_for < run_time), key=lambda run: run.scheduled_for)
+        self._run_time = run_time
+        self._times = [run.scheduled_for for run in before]
+        self._tasks_gone: list[datetime] = []
+        drained = datetime.min.replace(tzinfo=run_time.tzinfo)
+        for run in before:
+            begun = max(drained, run.finished_at, run.scheduled_for)
+            drained = begun + timedelta(seconds=run.due / max(dispatches_per_second, 0.001))
+            self._tasks_gone.append(drained + retry_time)
+        self._places: dict[int, Place] = {}
+
+    def place(self, due_at: datetime) -> Place:
+        """Where the report that fell due at a moment, and still is, stands."""
+        first = bisect_left(self._times, due_at)
+        place = self._places.get(first)
+        if place is None:
+            place = self._places[first] = self._follow(first)
+        return place
+
+    def _follow(self, first: int) -> Place:
+        if first == len(self._times):
+            return Place(Standing.FRESH, "")
+        salt = ""
+        newest = first
+        while (following := bisect_left(self._times, self._tasks_gone[newest])) < len(self._times):
+            newest = following
+            salt = run_id(self._times[newest])
+        if self._tasks_gone[newest] <= self._run_time:
+            return Place(Standing.OVERDUE, run_id(self._run_time))
+        return Place(Standing.QUEUED, salt)

@@ -1,0 +1,121 @@
+"""What the dispatcher reads and writes in the ledger: of overdue reports, and of those that nobody will send."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from google.api_core import exceptions
+from google.cloud import firestore
+
+from functions.dispatcher.due_users import DueUser
+from functions.dispatcher.overdue import is_final
+from functions.shared.models import DELIVERY_RETENTION, DeliveryState, delivery_id
+from functions.shared.schedule import Cadence, period_to_report
+from functions.shared.user import InvalidUser, User
+
+
+class Ledger:
+    """`deliveries`, and the users that they belong to. Every method raises GoogleAPICallError if Firestore fails.
+
+    Args:
+        client: the Firestore client.
+        run_id: the run's.
+        run_time: the time that the run is for.
+        default_cadence: of users whose document names none.
+    """
+
+    def __init__(self, client: firestore.Client, *, run_id: str, run_time: datetime, default_cadence: Cadence) -> None:
+        self._client = client
+        self._run_id = run_id
+        self._run_time = run_time
+        self._default_cadence = default_cadence
+
+    def read(self, users: Sequence[DueUser]) -> list[dict[str, Any] | None]:
+        """The deliveries of users' reports, in their order; None where there is none."""
+        references = [self._delivery(user) for user in users]
+        found = {snapshot.id: snapshot.to_dict() for snapshot in self._client.get_all(references)}
+        return [found[reference.id] for reference in references]
+
+    def open(self, users: Sequence[DueUser]) -> None:
+        """Note as pending the reports of which the ledger has nothing: from now on their time counts."""
+        if not users:
+            return
+        batch = self._client.batch()
+        for user in users:
+            batch.create(self._delivery(user), {**self._fields(user, DeliveryState.PENDING), **self._new()})
+        try:
+            batch.commit()
+        except (exceptions.AlreadyExists, exceptions.Aborted):
+            # A worker has just begun with one of them, and none was written.
+            if len(users) > 1:
+                for user in users:
+                    self.open([user])
+
+    def give_up(self, user: DueUser, *, error: str) -> bool:
+        """Note that a report will not be sent, and move its user on, both or neither.
+
+        Args:
+            user: whose report.
+            error: why.
+
+        Returns:
+            false where a worker has made it final meanwhile.
+        """
+        delivery = self._delivery(user)
+        document = self._client.collection("users").document(user.user_id)
+
+        @firestore.transactional
+        def carry_out(transaction: Any) -> bool:
+            ledger = delivery.get(transaction=transaction).to_dict()
+            if ledger is not None and is_final(ledger.get("state")):
+                return False
+            fields = document.get(transaction=transaction).to_dict()
+            dead = {**self._fields(user, DeliveryState.DEAD), "last_error": error, "lease_expires_at": None}
+            transaction.set(delivery, dead if ledger is not None else {**dead, **self._new()}, merge=True)
+            if fields is not None and fields.get("next_report_at") == user.due_at:
+                transaction.update(document, move_on(user, fields, self._run_time, self._default_cadence))
+            return True
+
+        return bool(carry_out(self._client.transaction()))
+
+    def _delivery(self, user: DueUser) -> Any:
+        return self._client.collection("deliveries").document(delivery_id(user.user_id, user.due_at))
+
+    def _fields(self, user: DueUser, state: DeliveryState) -> dict[str, Any]:
+        return {
+            "user_id": user.user_id,
+            "due_at": user.due_at,
+            "run_id": self._run_id,
+            "kind": user.kind,
+            "state": state.value,
+            "updated_at": self._run_time,
+            "expire_at": self._run_time + DELIVERY_RETENTION,
+        }
+
+    def _new(self) -> dict[str, Any]:
+        return {"attempts": 0, "created_at": self._run_time}
+
+
+def move_on(
+    user: DueUser, fields: Mapping[str, Any], run_time: datetime, default_cadence: Cadence
+) -> dict[str, datetime]:
+    """What to write to a user whose report was given up: the period counts as reported, and the next one is due.
+
+    Args:
+        user: whose report.
+        fields: the user's document.
+        run_time: the time of the run that gives it up.
+        default_cadence: of users whose document names none.
+    """
+    reported_until = fields.get("reported_until")
+    try:
+        schedule = User.from_document(user.user_id, fields, default_cadence).schedule
+    except InvalidUser as error:
+        schedule = error.schedule
+    period = period_to_report(
+        schedule,
+        due_at=user.due_at,
+        run_time=run_time,
+        reported_until=reported_until if isinstance(reported_until, datetime) else None,
+    )
+    return {"next_report_at": schedule.after(period.end), "reported_until": period.end}

@@ -1,0 +1,149 @@
+"""The dispatcher: Cloud Scheduler calls it every hour, and everybody whose report is due gets a task.
+
+`POST /` and `POST /dispatch` make a run, `GET /health` answers whether the process is up.
+"""
+
+import functools
+import re
+from datetime import UTC, datetime, timedelta
+from http import HTTPStatus
+from typing import Any
+
+import flask
+import functions_framework
+import structlog
+from google.api_core.exceptions import GoogleAPIError
+
+from functions.dispatcher.continuation import Continuation
+from functions.dispatcher.run import Run, Surroundings
+from functions.dispatcher.user_stream import UserStream
+from functions.shared.clients import firestore_client
+from functions.shared.dead_letter_topic import DeadLetterTopic
+from functions.shared.identity import NotAuthorized, TokenVerifier
+from functions.shared.logging import configure_logging
+from functions.shared.models import InvalidContract
+from functions.shared.settings import DispatcherSettings, load_settings
+from functions.shared.task_queue import TaskQueue
+
+SCHEDULE_TIME_HEADER = "X-CloudScheduler-ScheduleTime"
+"""https://cloud.google.com/scheduler/docs/creating#http"""
+
+_QUEUE_HEADER = "X-CloudTasks-QueueName"
+"""https://cloud.google.com/tasks/docs/creating-http-target-tasks#handler"""
+
+_CONTINUATION_DEADLINE = timedelta(minutes=30)
+"""The most that Cloud Tasks allows. https://cloud.google.com/tasks/docs/dual-overview#http"""
+
+_RFC_3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)")
+
+settings = load_settings(DispatcherSettings)
+configure_logging("dispatcher", settings.log_level)
+_log = structlog.get_logger()
+
+
+def _verifier(invoker: str) -> TokenVerifier:
+    return TokenVerifier(
+        certs_url=settings.oidc_certs_url,
+        issuer=settings.oidc_issuer,
+        audience=settings.dispatcher_url,
+        invoker=invoker,
+    )
+
+
+_scheduler = _verifier(settings.scheduler_invoker)
+_tasks = _verifier(settings.tasks_invoker)
+
+
+@functions_framework.http
+def dispatcher(request: flask.Request) -> tuple[dict[str, Any], int]:
+    """Answer a request."""
+    if request.path == "/health":
+        return ({"status": "ok"}, HTTPStatus.OK) if request.method == "GET" else _error(HTTPStatus.METHOD_NOT_ALLOWED)
+    if request.path not in {"/", "/dispatch"}:
+        return _error(HTTPStatus.NOT_FOUND)
+    if request.method != "POST":
+        return _error(HTTPStatus.METHOD_NOT_ALLOWED)
+    try:
+        continuation = _authorize(request)
+        run_time = continuation.scheduled_for if continuation else _run_time(request.headers.get(SCHEDULE_TIME_HEADER))
+    except NotAuthorized as error:
+        return _error(error.status, str(error))
+    except (InvalidContract, ValueError) as error:
+        return _error(HTTPStatus.BAD_REQUEST, str(error))
+    return _run(run_time, continuation)
+
+
+def _authorize(request: flask.Request) -> Continuation | None:
+    """Let the scheduler make a run, and the queue carry one on.
+
+    Cloud Tasks names its queue in a header. Whoever forges that needs the token of the tasks' account, with which a run
+    can be carried on but not begun.
+    """
+    if _QUEUE_HEADER in request.headers:
+        _tasks.verify(request.headers)
+        return Continuation.from_json(request.get_data())
+    _scheduler.verify(request.headers)
+    return None
+
+
+def _run_time(header: str | None) -> datetime:
+    """The time that a run is for: the header's, or the present minute where a person calls without it.
+
+    Raises:
+        ValueError: the header is not a time.
+    """
+    if header is None:
+        return datetime.now(UTC).replace(second=0, microsecond=0)
+    try:
+        if not _RFC_3339.fullmatch(header.strip()):
+            raise ValueError  # noqa: TRY301  answered as what the next line cannot read
+        return datetime.fromisoformat(header.strip().upper()).astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise ValueError(f"{SCHEDULE_TIME_HEADER}: not a time such as 2026-11-24T13:00:00Z") from None
+
+
+def _run(run_time: datetime, continuation: Continuation | None) -> tuple[dict[str, Any], int]:
+    try:
+        result = Run(_surroundings(), run_time=run_time, continuation=continuation).carry_out()
+    except GoogleAPIError as error:
+        _log.exception("The run failed.", scheduled_for=run_time.isoformat())
+        return _error(HTTPStatus.INTERNAL_SERVER_ERROR, f"the run failed: {type(error).__name__}")
+    answer = {"run_id": result.run_id, **result.figures, "seconds": result.seconds, "continued": result.is_continued}
+    _log.info("The run is done.", **answer)
+    return answer, HTTPStatus.INTERNAL_SERVER_ERROR if result.may_be_mended else HTTPStatus.OK
+
+
+@functools.cache
+def _surroundings() -> Surroundings:
+    def queue(name: str, url: str, audience: str, **deadline: timedelta) -> TaskQueue:
+        return TaskQueue(
+            project=settings.google_cloud_project,
+            location=settings.location,
+            queue=name,
+            url=url,
+            service_account=settings.tasks_invoker,
+            audience=audience,
+            **deadline,
+        )
+
+    return Surroundings(
+        firestore=firestore_client(settings.google_cloud_project),
+        users=UserStream(settings.google_cloud_project),
+        report_queues=[
+            queue(name, f"{settings.worker_url}/tasks/send-report", settings.worker_url)
+            for name in settings.report_queues
+        ],
+        continuations=queue(
+            settings.report_queues[0],
+            f"{settings.dispatcher_url}/dispatch",
+            settings.dispatcher_url,
+            dispatch_deadline=_CONTINUATION_DEADLINE,
+        ),
+        dead_letters=DeadLetterTopic(settings.google_cloud_project, settings.dead_letter_topic),
+        default_cadence=settings.default_cadence,
+        time_limit=timedelta(seconds=settings.dispatch_time_limit),
+    )
+
+
+def _error(status: HTTPStatus, message: str = "") -> tuple[dict[str, Any], int]:
+    return {"error": message or status.phrase}, status

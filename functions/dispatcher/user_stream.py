@@ -1,0 +1,157 @@
+"""Reading many users from Firestore: in pages, taken up again where they break, one document in memory at a time.
+
+Google's protobuf classes are read directly: the client library's snapshots cost more than all the rest of the
+dispatcher's work for a user, several times over.
+"""
+
+import functools
+import random
+import time
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import grpc
+from google.api_core import exceptions
+from google.cloud.firestore_v1.services.firestore import FirestoreClient
+from google.cloud.firestore_v1.services.firestore.transports import FirestoreGrpcTransport
+from google.cloud.firestore_v1.types import Cursor, RunQueryRequest, RunQueryResponse, StructuredQuery, Value
+
+from functions.shared.clients import emulator_channel
+
+PAGE_SIZE = 20_000
+"""How many users a query returns. One query for everybody would run into the service's time limit when the queues are
+slower than the reading; a page takes seconds, and its beginning costs one round trip."""
+
+_PAGE_SECONDS = 300.0
+_ATTEMPTS = 6
+_FIRST_WAIT_SECONDS = 0.25
+_LONGEST_WAIT_SECONDS = 8.0
+_TRANSIENT = (
+    exceptions.Aborted,
+    exceptions.Cancelled,
+    exceptions.DeadlineExceeded,
+    exceptions.InternalServerError,
+    exceptions.ResourceExhausted,
+    exceptions.ServiceUnavailable,
+    exceptions.Unknown,
+)
+
+Operator = StructuredQuery.FieldFilter.Operator
+
+Filter = tuple[str, int, Value]
+"""Field, operator (an Operator), value."""
+
+
+class UserStream:
+    """Reads documents of `users`.
+
+    Args:
+        project: the Google Cloud project's id.
+    """
+
+    def __init__(self, project: str) -> None:
+        self._parent = f"projects/{project}/databases/(default)/documents"
+
+    def read(
+        self,
+        *,
+        where: Sequence[Filter],
+        order_by: Sequence[str],
+        select: Sequence[str],
+        start_after: Sequence[Value] = (),
+        end_before: Sequence[Value] = (),
+    ) -> Iterator[Any]:
+        """Read users in an order that ends with the document's name.
+
+        Args:
+            where: filters, all of which must hold.
+            order_by: the fields by which to order, before the name.
+            select: the fields to read.
+            start_after: the place in the order behind which to begin: values of the fields of `order_by`, and
+                perhaps a name.
+            end_before: the place in the order before which to end.
+
+        Yields:
+            google.firestore.v1.Document, the protobuf class.
+
+        Raises:
+            google.api_core.exceptions.GoogleAPICallError: Firestore refuses, or failed six times without a document.
+        """
+        query = StructuredQuery(
+            select=StructuredQuery.Projection(fields=[_field(path) for path in select]),
+            from_=[StructuredQuery.CollectionSelector(collection_id="users")],
+            where=StructuredQuery.Filter(
+                composite_filter=StructuredQuery.CompositeFilter(
+                    op=StructuredQuery.CompositeFilter.Operator.AND,
+                    filters=[
+                        StructuredQuery.Filter(
+                            field_filter=StructuredQuery.FieldFilter(field=_field(path), op=operator, value=value)
+                        )
+                        for path, operator, value in where
+                    ],
+                )
+            ),
+            order_by=[
+                StructuredQuery.Order(field=_field(path), direction=StructuredQuery.Direction.ASCENDING)
+                for path in (*order_by, "__name__")
+            ],
+            limit=PAGE_SIZE,
+        )
+        if start_after:
+            query.start_at = Cursor(values=start_after, before=False)
+        if end_before:
+            query.end_at = Cursor(values=end_before, before=True)
+        yield from self._pages(RunQueryRequest(parent=self._parent, structured_query=query), order_by)
+
+    def name_of(self, user_id: str) -> Value:
+        """A document's name, as it stands in a place of the order."""
+        return Value(reference_value=f"{self._parent}/users/{user_id}")
+
+    def _pages(self, request: RunQueryRequest, order_by: Sequence[str]) -> Iterator[Any]:
+        start_at = RunQueryRequest.pb(request).structured_query.start_at
+        failures = 0
+        while True:
+            read = 0
+            last: Any = None
+            try:
+                for response in _client().run_query(request, retry=None, timeout=_PAGE_SECONDS):
+                    found = RunQueryResponse.pb(response)
+                    if found.HasField("document"):
+                        read += 1
+                        last = found.document
+                        yield last
+            except _TRANSIENT:
+                failures = 0 if read else failures + 1
+                if failures == _ATTEMPTS:
+                    raise
+                longest = min(_LONGEST_WAIT_SECONDS, _FIRST_WAIT_SECONDS * 2**failures)
+                time.sleep(random.uniform(0, longest))  # noqa: S311  jitter, no secret
+            else:
+                if read < PAGE_SIZE:
+                    return
+                failures = 0
+            if last is not None:
+                start_at.Clear()
+                start_at.values.extend(last.fields[path] for path in order_by)
+                start_at.values.add().reference_value = last.name
+
+
+def user_id_of(document: Any) -> str:
+    """The id in a document's name."""
+    user_id: str = document.name.rpartition("/")[2]
+    return user_id
+
+
+def _field(path: str) -> StructuredQuery.FieldReference:
+    return StructuredQuery.FieldReference(field_path=path)
+
+
+@functools.cache
+def _client() -> FirestoreClient:
+    # The stream is then read by one thread instead of handed from one to another for each message.
+    # https://grpc.github.io/grpc/python/grpc.html#grpc.experimental.ChannelOptions.SingleThreadedUnaryStream
+    options = [(grpc.experimental.ChannelOptions.SingleThreadedUnaryStream, 1)]
+    channel = emulator_channel("FIRESTORE_EMULATOR_HOST", options)
+    if channel is None:
+        channel = FirestoreGrpcTransport.create_channel(options=options)
+    return FirestoreClient(transport=FirestoreGrpcTransport(channel=channel))

@@ -1,0 +1,246 @@
+"""The Cloud Tasks edge: many tasks into one queue, and what the queue says about itself."""
+
+import functools
+import time
+from collections.abc import Sequence
+from concurrent.futures import TimeoutError as OperationTimeout
+from dataclasses import dataclass
+from datetime import timedelta
+from itertools import islice
+from typing import NamedTuple
+
+from google.api_core.exceptions import GoogleAPICallError, MethodNotImplemented
+from google.api_core.retry import Retry, exponential_sleep_generator
+from google.cloud.tasks_v2 import (
+    BatchCreateTasksMetadata,
+    BatchCreateTasksRequest,
+    CloudTasksClient,
+    CreateTaskRequest,
+    HttpMethod,
+    Queue,
+)
+from google.cloud.tasks_v2.services.cloud_tasks.transports import CloudTasksGrpcTransport
+from google.rpc import code_pb2
+
+from functions.shared.clients import emulator_channel
+from functions.shared.retry_policy import RetryPolicy
+
+DISPATCH_DEADLINE = timedelta(seconds=120)
+"""How long one attempt of a report may take before Cloud Tasks gives it up and retries. Well above the worker's own
+time limits put together, so that a worker always says itself how it ended, and far below the default of ten minutes,
+so that a hanging one costs the report little of the hour. https://cloud.google.com/tasks/docs/dual-overview#http"""
+
+BATCH_SIZE = 100
+"""The most tasks that BatchCreateTasks takes.
+https://cloud.google.com/tasks/docs/reference/rpc/google.cloud.tasks.v2#batchcreatetasksrequest"""
+
+_OK: int = code_pb2.OK
+_ALREADY_EXISTS: int = code_pb2.ALREADY_EXISTS
+
+_CALL_SECONDS = 30.0
+_OPERATION_POLLING = Retry(initial=0.05, maximum=2.0, multiplier=2.0, timeout=60.0)
+_ATTEMPTS = 6
+_FIRST_WAIT_SECONDS = 0.25
+_LONGEST_WAIT_SECONDS = 8.0
+_TRANSIENT = frozenset({code_pb2.UNAVAILABLE, code_pb2.DEADLINE_EXCEEDED, code_pb2.RESOURCE_EXHAUSTED})
+
+
+class NewTask(NamedTuple):
+    """A task to be made.
+
+    Attributes:
+        task_id: its name within the queue.
+        body: what is POSTed.
+    """
+
+    task_id: str
+    body: bytes
+
+
+class Outcome(NamedTuple):
+    """What became of a task that was to be made.
+
+    Attributes:
+        code: of google.rpc.Code: OK, ALREADY_EXISTS where a task of this name exists or did so lately, or an error.
+        message: the service's, for an error.
+    """
+
+    code: int
+    message: str = ""
+
+    @property
+    def is_created(self) -> bool:
+        return self.code == _OK
+
+    @property
+    def is_known(self) -> bool:
+        """Whether the task had been made before."""
+        return self.code == _ALREADY_EXISTS
+
+    @property
+    def status(self) -> str:
+        """The code's name."""
+        return str(code_pb2.Code.Name(self.code))
+
+
+CREATED = Outcome(_OK)
+
+
+@dataclass(frozen=True, kw_only=True)
+class QueueState:
+    """What a queue says about itself.
+
+    Attributes:
+        is_running: false while it is paused or disabled: its tasks wait.
+        dispatches_per_second: the most it starts in a second.
+        retry_policy: how long it tries.
+    """
+
+    is_running: bool
+    dispatches_per_second: float
+    retry_policy: RetryPolicy
+
+
+@functools.cache
+def _client() -> CloudTasksClient:
+    channel = emulator_channel("CLOUD_TASKS_EMULATOR_HOST")
+    return CloudTasksClient(transport=CloudTasksGrpcTransport(channel=channel)) if channel else CloudTasksClient()
+
+
+class TaskQueue:
+    """One queue, filled with tasks that all call the same URL.
+
+    The parts of a request that are the same for every task are built once; protobuf's own classes are used, since
+    proto-plus costs more than everything else together here.
+
+    Args:
+        project: the Google Cloud project's id.
+        location: the queue's.
+        queue: the queue's id.
+        url: what the tasks call, by POST, with a JSON body.
+        service_account: the e-mail address of the account whose OIDC token each request carries.
+        audience: the token's audience.
+        dispatch_deadline: how long one attempt may take; 15 s to 30 min.
+    """
+
+    def __init__(
+        self,
+        *,
+        project: str,
+        location: str,
+        queue: str,
+        url: str,
+        service_account: str,
+        audience: str,
+        dispatch_deadline: timedelta = DISPATCH_DEADLINE,
+    ) -> None:
+        self.queue = queue
+        self._path = f"projects/{project}/locations/{location}/queues/{queue}"
+        self._template = CreateTaskRequest.pb()(parent=self._path)
+        request = self._template.task.http_request
+        request.url = url
+        request.http_method = HttpMethod.POST
+        request.headers["Content-Type"] = "application/json"
+        request.oidc_token.service_account_email = service_account
+        request.oidc_token.audience = audience
+        self._template.task.dispatch_deadline.FromTimedelta(dispatch_deadline)
+        self._takes_batches = True
+
+    def state(self) -> QueueState:
+        """Ask the queue for its configuration.
+
+        Raises:
+            google.api_core.exceptions.GoogleAPICallError: there is no such queue, or the service cannot be reached.
+        """
+        queue = _client().get_queue(name=self._path)
+        retry = Queue.pb(queue).retry_config
+        return QueueState(
+            is_running=queue.state == Queue.State.RUNNING,
+            dispatches_per_second=queue.rate_limits.max_dispatches_per_second,
+            retry_policy=RetryPolicy(
+                max_attempts=retry.max_attempts,
+                max_retry_duration=retry.max_retry_duration.ToTimedelta(),
+                min_backoff=retry.min_backoff.ToTimedelta(),
+                max_backoff=retry.max_backoff.ToTimedelta(),
+                max_doublings=retry.max_doublings,
+            ),
+        )
+
+    def enqueue(self, tasks: Sequence[NewTask]) -> list[Outcome]:
+        """Make tasks, and try again those that the service cannot take just now: six times, over some ten seconds.
+
+        A call whose answer was lost may have made its tasks; their names keep the next from making them twice, and
+        they then count as known.
+
+        Args:
+            tasks: at most BATCH_SIZE.
+
+        Returns:
+            what became of each, in their order. Nothing is raised for a task or a call that failed.
+        """
+        outcomes = self._create(tasks)
+        waits = exponential_sleep_generator(initial=_FIRST_WAIT_SECONDS, maximum=_LONGEST_WAIT_SECONDS)
+        for wait in islice(waits, _ATTEMPTS - 1):
+            transient = [index for index, outcome in enumerate(outcomes) if outcome.code in _TRANSIENT]
+            if not transient:
+                break
+            time.sleep(wait)
+            for index, outcome in zip(transient, self._create([tasks[index] for index in transient]), strict=True):
+                outcomes[index] = outcome
+        return outcomes
+
+    def _create(self, tasks: Sequence[NewTask]) -> list[Outcome]:
+        if self._takes_batches and len(tasks) > 1:
+            try:
+                return self._create_batch(tasks)
+            except MethodNotImplemented:
+                self._takes_batches = False
+            except GoogleAPICallError as error:
+                outcome = _outcome_of(error)
+                # One bad task can have the whole call refused: find out which, and make the others.
+                if outcome.code != code_pb2.INVALID_ARGUMENT:
+                    return [outcome] * len(tasks)
+        return [self._create_one(task) for task in tasks]
+
+    def _create_batch(self, tasks: Sequence[NewTask]) -> list[Outcome]:
+        batch = BatchCreateTasksRequest.pb()(parent=self._path)
+        batch.requests.extend(self._request(task) for task in tasks)
+        operation = _client().batch_create_tasks(BatchCreateTasksRequest.wrap(batch), retry=None, timeout=_CALL_SECONDS)
+        if not operation.operation.done:
+            try:
+                operation.result(polling=_OPERATION_POLLING)  # type: ignore[no-untyped-call]  # google-api-core
+            except OperationTimeout:
+                return [Outcome(code_pb2.DEADLINE_EXCEEDED, "the batch was not done in time")] * len(tasks)
+            except GoogleAPICallError as error:
+                # The operation's own error is read from it below; this one is that it could not be asked.
+                if not operation.operation.done:
+                    return [_outcome_of(error)] * len(tasks)
+        metadata = BatchCreateTasksMetadata.pb()()
+        operation.operation.metadata.Unpack(metadata)
+        failed = metadata.failed_requests
+        if operation.operation.HasField("error") and not failed:
+            whole = operation.operation.error
+            return [Outcome(whole.code, whole.message)] * len(tasks)
+        return [
+            Outcome(failed[index].code, failed[index].message) if index in failed else CREATED
+            for index in range(len(tasks))
+        ]
+
+    def _create_one(self, task: NewTask) -> Outcome:
+        try:
+            _client().create_task(CreateTaskRequest.wrap(self._request(task)), retry=None, timeout=_CALL_SECONDS)
+        except GoogleAPICallError as error:
+            return _outcome_of(error)
+        return CREATED
+
+    def _request(self, task: NewTask):  # type: ignore[no-untyped-def]  # the protobuf class has no name to import
+        request = CreateTaskRequest.pb()()
+        request.CopyFrom(self._template)
+        request.task.name = f"{self._path}/tasks/{task.task_id}"
+        request.task.http_request.body = task.body
+        return request
+
+
+def _outcome_of(error: GoogleAPICallError) -> Outcome:
+    code = error.grpc_status_code.value[0] if error.grpc_status_code else code_pb2.UNKNOWN
+    return Outcome(code, error.message or "")
