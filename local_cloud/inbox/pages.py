@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import ChainableUndefined, Environment, PackageLoader
 
 from local_cloud.inbox.mail import CONTENT_SECURITY_POLICY, Address, Envelope, Mail
 from local_cloud.inbox.mrkdwn import mrkdwn_to_html
@@ -46,7 +46,8 @@ class Pages:
         self._templates = Environment(
             loader=PackageLoader("local_cloud.inbox"),
             autoescape=True,
-            undefined=StrictUndefined,
+            # Of what Slack takes, only what its common blocks hold was looked into.
+            undefined=ChainableUndefined,
             trim_blocks=True,
             lstrip_blocks=True,
         )
