@@ -1,0 +1,55 @@
+"""Names of topics, subscriptions and snapshots, and which of them Pub/Sub takes.
+
+https://cloud.google.com/pubsub/docs/pubsub-basics#resource_names
+"""
+
+import re
+
+import grpc
+
+from local_cloud.rpc import RpcError
+
+_PROJECT = r"[a-z0-9][a-z0-9.:\-]{0,61}[a-z0-9]"
+_ID = re.compile(r"[A-Za-z][A-Za-z0-9\-_.~+%]{2,254}")
+
+DELETED_TOPIC = "_deleted-topic_"
+"""What stands in the place of a subscription's topic once that is deleted."""
+
+
+def check_name(name: str, collection: str) -> None:
+    """Refuse a name that Pub/Sub would refuse.
+
+    Args:
+        name: the full name, such as `projects/p/topics/t`.
+        collection: `topics`, `subscriptions` or `snapshots`.
+
+    Raises:
+        RpcError: INVALID_ARGUMENT, with the name.
+    """
+    parts = re.fullmatch(rf"projects/{_PROJECT}/{collection}/(.+)", name)
+    if not parts or not _ID.fullmatch(parts[1]) or parts[1].lower().startswith("goog"):
+        raise RpcError(
+            grpc.StatusCode.INVALID_ARGUMENT,
+            f"Invalid resource name given (name={name}). "
+            "Refer to https://cloud.google.com/pubsub/docs/pubsub-basics#resource_names for more information.",
+        )
+
+
+def check_project(name: str) -> None:
+    """Refuse what is not `projects/{project}`.
+
+    Raises:
+        RpcError: INVALID_ARGUMENT, with the name.
+    """
+    if not re.fullmatch(f"projects/{_PROJECT}", name):
+        raise RpcError(grpc.StatusCode.INVALID_ARGUMENT, f"Invalid project name given (name={name}).")
+
+
+def short_name(name: str) -> str:
+    """The last part of a full name."""
+    return name.rsplit("/", 1)[-1]
+
+
+def project_of(name: str) -> str:
+    """`projects/p` of any full name below it."""
+    return "/".join(name.split("/")[:2])

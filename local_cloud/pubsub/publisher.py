@@ -1,0 +1,121 @@
+"""google.pubsub.v1.Publisher."""
+
+from typing import Any
+
+import grpc
+from google.protobuf.empty_pb2 import Empty
+from google.pubsub_v1 import types
+
+from local_cloud.pubsub.broker import Broker, Topic
+from local_cloud.pubsub.names import check_name, check_project, project_of, short_name
+from local_cloud.pubsub.paging import page_of
+from local_cloud.pubsub.validation import check_publish, check_topic, check_update_mask
+from local_cloud.rpc import Method, RpcError
+
+SERVICE = "google.pubsub.v1.Publisher"
+
+METHODS = (
+    Method(name="CreateTopic", request=types.Topic.pb(), response=types.Topic.pb()),
+    Method(name="UpdateTopic", request=types.UpdateTopicRequest.pb(), response=types.Topic.pb()),
+    Method(name="Publish", request=types.PublishRequest.pb(), response=types.PublishResponse.pb()),
+    Method(name="GetTopic", request=types.GetTopicRequest.pb(), response=types.Topic.pb()),
+    Method(name="ListTopics", request=types.ListTopicsRequest.pb(), response=types.ListTopicsResponse.pb()),
+    Method(
+        name="ListTopicSubscriptions",
+        request=types.ListTopicSubscriptionsRequest.pb(),
+        response=types.ListTopicSubscriptionsResponse.pb(),
+    ),
+    Method(
+        name="ListTopicSnapshots",
+        request=types.ListTopicSnapshotsRequest.pb(),
+        response=types.ListTopicSnapshotsResponse.pb(),
+    ),
+    Method(name="DeleteTopic", request=types.DeleteTopicRequest.pb(), response=Empty),
+    Method(
+        name="DetachSubscription",
+        request=types.DetachSubscriptionRequest.pb(),
+        response=types.DetachSubscriptionResponse.pb(),
+    ),
+)
+
+
+class PublisherService:
+    """The methods of the Publisher service. Requests and responses are plain protobuf messages."""
+
+    def __init__(self, broker: Broker) -> None:
+        self._broker = broker
+
+    async def create_topic(self, request: Any, _context: Any) -> Any:
+        check_name(request.name, "topics")
+        check_topic(request)
+        if request.name in self._broker.topics:
+            raise already_exists(request.name)
+        config = types.Topic.pb()()
+        config.CopyFrom(request)
+        config.state = types.Topic.State.ACTIVE
+        self._broker.topics[request.name] = Topic(config)
+        return config
+
+    async def update_topic(self, request: Any, _context: Any) -> Any:
+        topic = self._broker.topic(request.topic.name)
+        check_update_mask(request.update_mask, topic.config)
+        updated = types.Topic.pb()()
+        updated.CopyFrom(topic.config)
+        request.update_mask.MergeMessage(request.topic, updated, True, True)
+        check_topic(updated)
+        topic.config = updated
+        return updated
+
+    async def publish(self, request: Any, _context: Any) -> Any:
+        check_name(request.topic, "topics")
+        topic = self._broker.topic(request.topic)
+        check_publish(request)
+        return types.PublishResponse.pb()(message_ids=self._broker.publish(topic, request.messages))
+
+    async def get_topic(self, request: Any, _context: Any) -> Any:
+        check_name(request.topic, "topics")
+        return self._broker.topic(request.topic).config
+
+    async def list_topics(self, request: Any, _context: Any) -> Any:
+        check_project(request.project)
+        names, token = page_of(
+            (name for name in self._broker.topics if project_of(name) == request.project),
+            page_size=request.page_size,
+            page_token=request.page_token,
+        )
+        return types.ListTopicsResponse.pb()(
+            topics=[self._broker.topics[name].config for name in names], next_page_token=token
+        )
+
+    async def list_topic_subscriptions(self, request: Any, _context: Any) -> Any:
+        self._broker.topic(request.topic)
+        names, token = page_of(
+            (subscription.name for subscription in self._broker.subscriptions_of(request.topic)),
+            page_size=request.page_size,
+            page_token=request.page_token,
+        )
+        return types.ListTopicSubscriptionsResponse.pb()(subscriptions=names, next_page_token=token)
+
+    async def list_topic_snapshots(self, request: Any, _context: Any) -> Any:
+        self._broker.topic(request.topic)
+        names, token = page_of(
+            (name for name, snapshot in self._broker.snapshots.items() if snapshot.config.topic == request.topic),
+            page_size=request.page_size,
+            page_token=request.page_token,
+        )
+        return types.ListTopicSnapshotsResponse.pb()(snapshots=names, next_page_token=token)
+
+    async def delete_topic(self, request: Any, _context: Any) -> Any:
+        self._broker.delete_topic(request.topic)
+        return Empty()
+
+    async def detach_subscription(self, request: Any, _context: Any) -> Any:
+        self._broker.detach(self._broker.subscription(request.subscription))
+        return types.DetachSubscriptionResponse.pb()()
+
+
+def already_exists(name: str) -> RpcError:
+    """The refusal of a name that is taken."""
+    return RpcError(
+        grpc.StatusCode.ALREADY_EXISTS, f"Resource already exists in the project (resource={short_name(name)})."
+    )
