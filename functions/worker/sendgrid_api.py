@@ -13,7 +13,7 @@ import socket
 import threading
 import time
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.message import Message
@@ -88,12 +88,12 @@ class SendGrid:
         return body
 
 
-def classify(status: int, headers: Mapping[str, str], body: bytes, *, now: datetime) -> Outcome:
+def classify(status: int, headers: Message, body: bytes, *, now: datetime) -> Outcome:
     """Say what SendGrid's answer means for the mail.
 
     Args:
         status: the HTTP status.
-        headers: the answer's headers, found in any case.
+        headers: the answer's.
         body: the answer's body, perhaps cut off.
         now: the present, for times in the headers.
     """
@@ -121,7 +121,7 @@ def _error_text(body: bytes) -> str:
     return redact_addresses(one_line(text, _ERROR_CHARACTERS)) or "no explanation"
 
 
-def _retry_after(headers: Mapping[str, str], now: datetime) -> int | None:
+def _retry_after(headers: Message, now: datetime) -> int | None:
     """Seconds until the next request is welcome.
 
     Retry-After has seconds or a date (RFC 9110, section 10.2.3); SendGrid's own X-RateLimit-Reset has a Unix time.

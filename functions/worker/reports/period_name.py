@@ -3,7 +3,7 @@
 from datetime import datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-from babel.dates import format_date, format_datetime, format_time
+from babel.dates import format_date, format_datetime
 
 from functions.shared.schedule import Period
 
@@ -46,5 +46,5 @@ def _moment(moment: datetime, other: datetime, locale: str) -> str:
 
 def _clock(moment: datetime, other: datetime, locale: str) -> str:
     """The time of day; with its offset where the two ends of the period have different ones."""
-    pattern = "HH:mm" if moment.utcoffset() == other.utcoffset() else "HH:mm O"
-    return format_time(moment, pattern, locale=locale)
+    pattern = "HH:mm" if moment.utcoffset() == other.utcoffset() else "HH:mm ZZZZ"
+    return format_datetime(moment, pattern, locale=locale)

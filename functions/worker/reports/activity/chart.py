@@ -7,7 +7,7 @@ from collections.abc import Sequence
 _BAR = "#3b82f6"
 _WORDS = "#7a8494"
 _GRID = "#7a849440"
-_LABELS = 8
+_LABELS = 6
 
 _one_at_a_time = threading.Lock()
 """Matplotlib is not safe for threads, not even with figures of their own.
@@ -30,9 +30,9 @@ def draw(counts: Sequence[int], labels: Sequence[str]) -> bytes:
         from matplotlib.figure import Figure
         from matplotlib.ticker import MaxNLocator
 
-        figure = Figure(figsize=(6, 2.2), dpi=200, facecolor="none")
+        figure = Figure(figsize=(6, 2.5), dpi=200, facecolor="none")
         canvas = FigureCanvasAgg(figure)
-        axes = figure.add_axes((0.07, 0.14, 0.925, 0.80), facecolor="none")
+        axes = figure.add_axes((0.085, 0.13, 0.91, 0.84), facecolor="none")
         axes.bar(range(len(counts)), counts, width=0.72, color=_BAR)
         axes.set_xlim(-0.6, len(counts) - 0.4)
         axes.set_ylim(0, max(max(counts), 1) * 1.05)
@@ -42,7 +42,7 @@ def draw(counts: Sequence[int], labels: Sequence[str]) -> bytes:
         axes.yaxis.set_major_locator(MaxNLocator(nbins=4, integer=True))
         axes.grid(axis="y", color=_GRID, linewidth=0.8)
         axes.set_axisbelow(True)
-        axes.tick_params(colors=_WORDS, labelsize=8, length=0, pad=4)
+        axes.tick_params(colors=_WORDS, labelsize=11, length=0, pad=4)
         for side in ("top", "right", "left"):
             axes.spines[side].set_visible(False)
         axes.spines["bottom"].set_color(_GRID)

@@ -42,6 +42,7 @@ class Figures:
         events: how many there were.
         amount: the sum of their amounts.
         has_amounts: whether any event of the period or of the one before had an amount.
+        whole_amounts: whether all of them were whole numbers.
         events_before: how many there were in the period before.
         amount_before: the sum of their amounts.
         types: the most frequent types, then by name. An event without a type is in the type "".
@@ -53,6 +54,7 @@ class Figures:
     events: int
     amount: float
     has_amounts: bool
+    whole_amounts: bool
     events_before: int
     amount_before: float
     types: Sequence[TypeFigures]
@@ -80,6 +82,7 @@ class Tally:
         self._count = {True: 0, False: 0}
         self._sum = {True: 0.0, False: 0.0}
         self._has_amounts = False
+        self._whole_amounts = True
         self._types: dict[str, list[float]] = {}
         self._beyond = [0.0, 0.0]
         self.problems: list[Problem] = []
@@ -111,6 +114,7 @@ class Tally:
             events=self._count[True],
             amount=self._sum[True],
             has_amounts=self._has_amounts,
+            whole_amounts=self._whole_amounts,
             events_before=self._count[False],
             amount_before=self._sum[False],
             types=[TypeFigures(name, int(events), amount) for name, (events, amount) in ranked[:shown]],
@@ -127,6 +131,7 @@ class Tally:
             self._problem(event_id, "amount")
             return 0.0
         self._has_amounts = True
+        self._whole_amounts = self._whole_amounts and float(value).is_integer()
         return float(value)
 
     def _type(self, event_id: str, value: Any) -> str:

@@ -1,6 +1,6 @@
 """Everything that the report says, in words. What is here is all that another language has to say differently."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from babel.numbers import format_decimal, format_percent
@@ -74,7 +74,7 @@ class Texts:
         self._user = user
         self._name = period_name(period, user.time_zone, _LOCALE)
         regular = user.schedule.after(period.start) == period.end
-        self._before = _BEFORE[user.schedule.cadence] if regular else "the same length of time before"
+        self._before = _BEFORE[user.schedule.cadence] if regular else "in the period before"
         self._name_before = period_name(before, user.time_zone, _LOCALE)
 
     def contents(self, figures: Figures, slices: Sequence[Bucket]) -> Contents:
@@ -85,9 +85,10 @@ class Texts:
             slices: the slices of the period that figures.per_bucket counts.
         """
         name = one_line(self._user.name, 80)
-        headlines = [self._headline("Events", figures.events, figures.events_before)]
+        headlines = [self._headline("Events", figures.events, figures.events_before, number)]
         if figures.has_amounts:
-            headlines.append(self._headline("Total amount", figures.amount, figures.amount_before))
+            write = number if figures.whole_amounts else number_with_cents
+            headlines.append(self._headline("Total amount", figures.amount, figures.amount_before, write))
         return Contents(
             subject=f"Your activity: {self._name}",
             preview="; ".join(f"{item.label}: {item.value}. {item.change}" for item in headlines),
@@ -107,25 +108,31 @@ class Texts:
             ),
         )
 
-    def _headline(self, label: str, value: float, previous: float) -> Headline:
-        words, arrow = self._change(value, previous)
-        return Headline(label=label, value=number(value), change=words, arrow=arrow)
+    def _headline(self, label: str, value: float, previous: float, write: Callable[[float], str]) -> Headline:
+        words, arrow = self._change(value, previous, write)
+        return Headline(label=label, value=write(value), change=words, arrow=arrow)
 
-    def _change(self, value: float, previous: float) -> tuple[str, str]:
-        if number(value) == number(previous):
+    def _change(self, value: float, previous: float, write: Callable[[float], str]) -> tuple[str, str]:
+        if write(value) == write(previous):
             return f"The same as {self._before}", "="
         direction, arrow = ("Up", "▲") if value > previous else ("Down", "▼")
         if previous <= 0:
             # A share of nothing, or of a debt, says nothing.
-            return f"{direction} from {number(previous)} {self._before}", arrow
+            return f"{direction} from {write(previous)} {self._before}", arrow
         share = abs(value - previous) / previous
         percent = format_percent(share, locale=_LOCALE) if share >= 0.01 else "less than 1%"
-        return f"{direction} {percent} from {number(previous)} {self._before}", arrow
+        return f"{direction} {percent} from {write(previous)} {self._before}", arrow
 
 
 def number(value: float) -> str:
-    """A number as people write it, with at most two decimals."""
-    text: str = format_decimal(round(value, 2) + 0.0, "#,##0.##", locale=_LOCALE)
+    """A whole number as people write it."""
+    text: str = format_decimal(round(value) + 0.0, "#,##0", locale=_LOCALE)
+    return text
+
+
+def number_with_cents(value: float) -> str:
+    """A number as people write it, with two decimals."""
+    text: str = format_decimal(round(value, 2) + 0.0, "#,##0.00", locale=_LOCALE)
     return text
 
 
@@ -134,12 +141,13 @@ def _rows(figures: Figures) -> list[Row]:
     if figures.others.events:
         count = f"{number(figures.other_types)} other types" if figures.other_types else "Other types"
         named.append((count, figures.others))
+    write = number if figures.whole_amounts else number_with_cents
     return [
         Row(
             type=name,
             events=number(item.events),
             share=round(100 * item.events / figures.events),
-            amount=number(item.amount) if figures.has_amounts else "",
+            amount=write(item.amount) if figures.has_amounts else "",
         )
         for name, item in named
     ]

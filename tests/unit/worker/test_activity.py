@@ -1,0 +1,181 @@
+"""The activity report: what events add up to, and what is said about them."""
+
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from functions.shared.schedule import Cadence, Period
+from functions.shared.user import User
+from functions.worker.reports.activity import CHART_ID, build, period_before
+from functions.worker.reports.activity.figures import SHOWN_TYPES, Problem, Tally
+from functions.worker.reports.report import Report
+
+START = datetime(2026, 11, 24, 13, tzinfo=UTC)
+HOUR = timedelta(hours=1)
+PERIOD = Period(START, START + HOUR)
+MINUTE = timedelta(minutes=1)
+
+
+def tally(*events: dict[str, Any]) -> Tally:
+    result = Tally(period=PERIOD, edges=[START, START + HOUR / 2])
+    for number, event in enumerate(events):
+        result.add(f"e{number}", event)
+    return result
+
+
+class StoredEvents:
+    """Data access over a list, as UserData is over Firestore."""
+
+    def __init__(self, events: Sequence[dict[str, Any]]) -> None:
+        self._events = events
+
+    def between(
+        self, collection: str, *, field: str, start: datetime, end: datetime, select: Sequence[str]
+    ) -> Iterator[tuple[str, dict[str, Any]]]:
+        assert collection == "events"
+        for number, event in enumerate(self._events):
+            if start <= event[field] < end:
+                yield f"e{number}", {key: value for key, value in event.items() if key in select}
+
+
+def user(cadence: str = "hourly", **fields: Any) -> User:
+    document = {"email": "ada@example.com", "active": True, "report": {"cadence": cadence}, **fields}
+    return User.from_document("u1", document, Cadence.HOURLY)
+
+
+def report(*events: dict[str, Any], period: Period = PERIOD, **fields: Any) -> Report:
+    return build(user(**fields), period, StoredEvents(events))  # type: ignore[arg-type]  # reads as UserData does
+
+
+def test_events_are_counted_where_they_belong() -> None:
+    figures = tally(
+        {"at": START - MINUTE, "type": "a", "amount": 1},
+        {"at": START, "type": "a", "amount": 2},
+        {"at": START + HOUR / 2, "type": "b", "amount": 3.5},
+        {"at": START + HOUR - timedelta(microseconds=1), "type": "a"},
+        {"at": START + HOUR, "type": "a", "amount": 100},
+    ).figures()
+    assert (figures.events, figures.amount) == (3, 5.5)
+    assert (figures.events_before, figures.amount_before) == (1, 1.0)
+    assert figures.per_bucket == [1, 2]
+    assert [(item.type, item.events, item.amount) for item in figures.types] == [("a", 2, 2.0), ("b", 1, 3.5)]
+
+
+@pytest.mark.parametrize("amount", ["7", True, [7], {"value": 7}, float("nan"), float("inf"), b"7", START])
+def test_an_amount_that_is_no_number_is_named_and_the_event_still_counts(amount: Any) -> None:
+    result = tally({"at": START, "type": "a", "amount": amount}, {"at": START, "type": "a", "amount": 2})
+    assert result.problems == [Problem("e0", "amount")]
+    assert (result.figures().events, result.figures().amount) == (2, 2.0)
+
+
+@pytest.mark.parametrize("at", [None, "2026-11-24T13:00:00Z", 1764000000, datetime(2026, 11, 24, 13)])  # noqa: DTZ001  meant
+def test_an_event_without_a_usable_time_is_named_and_left_out(at: Any) -> None:
+    result = tally({"at": at, "type": "a"}, {"type": "a"})
+    assert result.problems == [Problem("e0", "at"), Problem("e1", "at")]
+    assert result.figures().events == 0
+
+
+@pytest.mark.parametrize("kind", [7, ["a"], {"a": 1}, b"a"])
+def test_an_event_with_a_wrong_type_is_named_and_counts_without(kind: Any) -> None:
+    result = tally({"at": START, "type": kind}, {"at": START})
+    assert result.problems == [Problem("e0", "type")]
+    assert [(item.type, item.events) for item in result.figures().types] == [("", 2)]
+
+
+def test_problems_are_counted_but_only_the_first_are_named() -> None:
+    result = tally(*[{"at": START, "amount": "x"}] * 1000)
+    assert result.problem_count == 1000
+    assert len(result.problems) == 10
+
+
+def test_rare_types_are_summed_up() -> None:
+    events = [{"at": START, "type": f"t{number:02}", "amount": 1} for number in range(SHOWN_TYPES + 2)]
+    figures = tally(*events, {"at": START, "type": "t09", "amount": 1}).figures()
+    assert len(figures.types) == SHOWN_TYPES
+    assert figures.types[0].type == "t09"
+    assert (figures.other_types, figures.others.events, figures.others.amount) == (2, 2, 2.0)
+
+
+def test_one_rare_type_is_named_rather_than_summed_up() -> None:
+    figures = tally(*({"at": START, "type": f"t{number}"} for number in range(SHOWN_TYPES + 1))).figures()
+    assert (len(figures.types), figures.other_types, figures.others.events) == (SHOWN_TYPES + 1, 0, 0)
+
+
+def test_so_many_types_that_they_are_not_told_apart_are_still_counted() -> None:
+    figures = tally(*({"at": START, "type": f"t{number}"} for number in range(6000))).figures()
+    assert figures.events == 6000
+    assert sum(item.events for item in figures.types) + figures.others.events == 6000
+
+
+@pytest.mark.parametrize(
+    ("cadence", "start", "end", "before"),
+    [
+        ("hourly", "2026-11-24T13:00", "2026-11-24T14:00", "2026-11-24T12:00"),
+        ("daily", "2026-11-24T08:00", "2026-11-25T08:00", "2026-11-23T08:00"),
+        ("monthly", "2026-03-01T08:00", "2026-04-01T08:00", "2026-02-01T08:00"),
+        # A missed run, caught up.
+        ("hourly", "2026-11-24T13:00", "2026-11-24T16:00", "2026-11-24T10:00"),
+    ],
+)
+def test_a_period_is_compared_with_the_one_before(cadence: str, start: str, end: str, before: str) -> None:
+    first, last, earlier = (datetime.fromisoformat(moment).replace(tzinfo=UTC) for moment in (start, end, before))
+    assert period_before(user(cadence), Period(first, last)) == Period(earlier, first)
+
+
+@pytest.mark.parametrize(
+    ("now", "earlier", "said"),
+    [
+        (3, 2, "Up 50% from 2 the hour before"),
+        (1, 2, "Down 50% from 2 the hour before"),
+        (2, 2, "The same as the hour before"),
+        (2, 0, "Up from 0 the hour before"),
+        (301, 300, "Up less than 1% from 300 the hour before"),
+        (1500, 1, "Up 149,900% from 1 the hour before"),
+    ],
+)
+def test_the_change_is_said_in_words(now: int, earlier: int, said: str) -> None:
+    events = [{"at": START}] * now + [{"at": START - MINUTE}] * earlier
+    made = report(*events)
+    assert said in made.text
+    assert said in made.html
+
+
+def test_nothing_happened() -> None:
+    made = report()
+    assert "Nothing happened in this time." in made.text
+    assert "Nothing happened in this time." in made.html
+    assert made.images == ()
+    assert "cid:" not in made.html
+
+
+def test_the_chart_is_shown_by_the_html_and_described() -> None:
+    made = report({"at": START + 7 * MINUTE, "type": "a"})
+    assert [image.content_id for image in made.images] == [CHART_ID]
+    assert made.images[0].content.startswith(b"\x89PNG")
+    assert f'src="cid:{CHART_ID}"' in made.html
+    assert "Most of them came at 13:05: 1." in made.html
+
+
+def test_amounts_appear_only_where_there_are_any() -> None:
+    assert "amount" not in report({"at": START, "type": "a"}).text.lower()
+    assert "Total amount: 1,234.50" in report({"at": START, "type": "a", "amount": 1234.5}).text
+    assert "Total amount: 1,234\n" in report({"at": START, "type": "a", "amount": 1234}).text
+
+
+def test_the_period_is_named_in_the_users_time_zone() -> None:
+    made = report(time_zone="Asia/Tokyo")
+    assert made.subject == "Your activity: Tuesday 24 November 2026, 22:00 – 23:00"
+    assert "Asia/Tokyo" in made.text
+
+
+def test_what_others_wrote_is_text_and_nothing_else() -> None:
+    name = "<script>alert(1)</script>\r\nBcc: everybody@example.com"
+    made = report({"at": START, "type": "<img src=x onerror=alert(1)>$\\frac{1}{0}$\n{{ 7 * 7 }}"}, name=name)
+    assert "<script>" not in made.html
+    assert "<img src=x" not in made.html
+    assert "&lt;script&gt;" in made.html
+    assert "{{ 7 * 7 }}" in made.html
+    assert made.text.startswith("Hello <script>alert(1)</script> Bcc: everybody@example.com,\n")
+    assert "\n" not in made.subject

@@ -1,0 +1,51 @@
+"""The slices that the chart has a bar for."""
+
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from functions.shared.schedule import Period
+from functions.worker.reports.activity.buckets import buckets
+
+
+def period(start: str, end: str) -> Period:
+    return Period(*(datetime.fromisoformat(moment).replace(tzinfo=UTC) for moment in (start, end)))
+
+
+@pytest.mark.parametrize(
+    ("zone", "start", "end", "count", "first", "second"),
+    [
+        ("UTC", "2026-11-24T13:00", "2026-11-24T14:00", 12, "13:00", "13:05"),
+        ("UTC", "2026-11-24T13:00", "2026-11-24T16:00", 12, "13:00", "13:15"),
+        ("Asia/Kolkata", "2026-11-24T13:30", "2026-11-24T23:30", 20, "19:00", "19:30"),
+        ("Asia/Tokyo", "2026-11-23T15:00", "2026-11-24T15:00", 24, "00:00", "01:00"),
+        ("Europe/Berlin", "2026-10-24T22:00", "2026-10-25T23:00", 25, "00:00", "01:00"),
+        ("Europe/Berlin", "2026-03-28T23:00", "2026-03-29T22:00", 23, "00:00", "01:00"),
+        ("UTC", "2026-11-16T00:00", "2026-11-23T00:00", 7, "Mon 16", "Tue 17"),
+        ("UTC", "2026-11-16T08:00", "2026-11-23T08:00", 8, "Mon 16", "Tue 17"),
+        ("Europe/Berlin", "2026-09-30T22:00", "2026-10-31T23:00", 31, "1 Oct", "2 Oct"),
+        ("UTC", "2026-01-01T00:00", "2027-01-01T00:00", 12, "Jan 2026", "Feb 2026"),
+        ("UTC", "2026-01-15T00:00", "2026-07-15T00:00", 7, "Jan 2026", "Feb 2026"),
+    ],
+)
+def test_slices_fit_the_period(zone: str, start: str, end: str, count: int, first: str, second: str) -> None:
+    slices = buckets(period(start, end), ZoneInfo(zone))
+    assert [len(slices), slices[0].label, slices[1].label] == [count, first, second]
+
+
+@given(
+    start=st.datetimes(datetime(2000, 1, 1), datetime(2040, 1, 1), timezones=st.just(UTC)),  # noqa: DTZ001  hypothesis adds it
+    length=st.timedeltas(timedelta(seconds=1), timedelta(days=4000)),
+    zone=st.sampled_from(["UTC", "America/St_Johns", "Australia/Lord_Howe", "Asia/Kathmandu", "Pacific/Apia"]),
+)
+def test_slices_cover_any_period_in_order(start: datetime, length: timedelta, zone: str) -> None:
+    whole = Period(start, start + length)
+    starts = [bucket.start for bucket in buckets(whole, ZoneInfo(zone))]
+    assert starts[0] == whole.start
+    assert starts[-1] < whole.end
+    assert all(before < after for before, after in pairwise(starts))
+    assert len(starts) <= 95

@@ -1,0 +1,84 @@
+"""For whom a delivery is, and where the user goes from it."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from functions.shared.models import ReportTask, delivery_id
+from functions.shared.schedule import Cadence, Period
+from functions.worker.recipient import Recipient
+
+DUE = datetime(2026, 11, 24, 13, tzinfo=UTC)
+HOUR = timedelta(hours=1)
+TASK = ReportTask(user_id="u1", delivery_id=delivery_id("u1", DUE), due_at=DUE, run_id="20261124T1300Z")
+
+
+def recipient(**fields: Any) -> Recipient:
+    document = {"email": "u1@example.com", "active": True, "next_report_at": DUE, **fields}
+    return Recipient.from_document("u1", document, Cadence.HOURLY)
+
+
+def test_a_user_who_is_gone_is_not_wanted_and_goes_nowhere() -> None:
+    gone = Recipient.from_document("u1", None, Cadence.HOURLY)
+    assert not gone.wanted
+    assert gone.period(TASK, DUE) is None
+    assert gone.moved_on(DUE, Period(DUE - HOUR, DUE)) == {}
+
+
+def test_an_inactive_user_is_not_wanted_whatever_else_is_wrong() -> None:
+    inactive = recipient(active=False, email=7)
+    assert not inactive.wanted
+    assert inactive.moved_on(DUE, Period(DUE - HOUR, DUE))["next_report_at"] == DUE + HOUR
+
+
+@pytest.mark.parametrize(
+    ("fields", "named"),
+    [
+        ({"email": None}, "email"),
+        ({"email": "nobody"}, "email"),
+        ({"time_zone": "Mars/Olympus_Mons"}, "time_zone"),
+        ({"active": "true"}, "active"),
+        ({"name": 7}, "name"),
+        ({"report": "daily"}, "report"),
+        ({"report": {"cadence": "sometimes"}}, "report.cadence"),
+        ({"next_report_at": "tomorrow"}, "next_report_at"),
+    ],
+)
+def test_a_user_who_cannot_be_used_is_named_by_field_and_can_still_be_moved_on(
+    fields: dict[str, Any], named: str
+) -> None:
+    broken = recipient(**fields)
+    assert broken.wanted
+    assert broken.user is None
+    assert broken.problem.startswith(named)
+    period = broken.period(TASK, DUE)
+    assert period == Period(DUE - HOUR, DUE)
+    assert broken.moved_on(DUE, period)["next_report_at"] == DUE + HOUR
+
+
+def test_a_user_moves_to_the_next_due_time_after_the_period() -> None:
+    user = recipient(reported_until=DUE - HOUR)
+    period = user.period(TASK, DUE)
+    assert period == Period(DUE - HOUR, DUE)
+    assert user.moved_on(DUE, period) == {"next_report_at": DUE + HOUR, "reported_until": DUE}
+
+
+def test_a_late_run_is_caught_up_by_one_report() -> None:
+    user = recipient(reported_until=DUE - HOUR)
+    period = user.period(TASK, DUE + 3 * HOUR)
+    assert period == Period(DUE - HOUR, DUE + 3 * HOUR)
+    assert user.moved_on(DUE, period) == {"next_report_at": DUE + 4 * HOUR, "reported_until": DUE + 3 * HOUR}
+
+
+@pytest.mark.parametrize("ahead", [HOUR, 24 * HOUR])
+def test_a_replayed_old_delivery_covers_its_own_time_and_leaves_the_user_alone(ahead: timedelta) -> None:
+    user = recipient(next_report_at=DUE + ahead, reported_until=DUE + ahead - HOUR)
+    period = user.period(TASK, DUE + ahead)
+    assert period == Period(DUE - HOUR, DUE)
+    assert user.moved_on(DUE, period) == {}
+
+
+def test_reported_until_never_goes_back() -> None:
+    user = recipient(reported_until=DUE + HOUR)
+    assert user.moved_on(DUE, Period(DUE - HOUR, DUE)) == {"next_report_at": DUE + HOUR}

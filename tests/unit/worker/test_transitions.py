@@ -1,0 +1,101 @@
+"""The state machine, row by row."""
+
+from datetime import UTC, datetime, timedelta
+from http import HTTPStatus
+
+import pytest
+
+from functions.shared.models import DeliveryState, Reason
+from functions.shared.settings import OnUnknownOutcome
+from functions.worker.mail import Accepted, NotAllowed, Outcome, Refused, Throttled, Unavailable, Unclear
+from functions.worker.transitions import GiveUp, Record, Retry, Sent, Step, Verdict, next_step, verdict
+
+NOW = datetime(2026, 11, 24, 13, tzinfo=UTC)
+DEAD_LETTER, RESEND = OnUnknownOutcome.DEAD_LETTER, OnUnknownOutcome.RESEND
+
+
+def record(state: DeliveryState, lease: timedelta | None = None) -> Record:
+    return Record(state=state, lease_expires_at=None if lease is None else NOW + lease, version=NOW)
+
+
+@pytest.mark.parametrize(
+    ("found", "on_unknown_outcome", "step"),
+    [
+        (None, DEAD_LETTER, Step.SEND),
+        (record(DeliveryState.PENDING), DEAD_LETTER, Step.SEND),
+        (record(DeliveryState.SENT), DEAD_LETTER, Step.NOTHING),
+        (record(DeliveryState.SKIPPED), DEAD_LETTER, Step.NOTHING),
+        (record(DeliveryState.DEAD), DEAD_LETTER, Step.NOTHING),
+        (record(DeliveryState.SENT), RESEND, Step.NOTHING),
+        (record(DeliveryState.SENDING, timedelta(seconds=1)), DEAD_LETTER, Step.LEAVE),
+        (record(DeliveryState.SENDING, timedelta(seconds=1)), RESEND, Step.LEAVE),
+        (record(DeliveryState.SENDING, timedelta(0)), DEAD_LETTER, Step.GIVE_UP_UNKNOWN),
+        (record(DeliveryState.SENDING, timedelta(seconds=-1)), DEAD_LETTER, Step.GIVE_UP_UNKNOWN),
+        (record(DeliveryState.SENDING, timedelta(seconds=-1)), RESEND, Step.SEND),
+        (record(DeliveryState.SENDING), DEAD_LETTER, Step.GIVE_UP_UNKNOWN),
+    ],
+)
+def test_what_the_ledger_has_decides_the_next_step(
+    found: Record | None, on_unknown_outcome: OnUnknownOutcome, step: Step
+) -> None:
+    assert next_step(found, now=NOW, on_unknown_outcome=on_unknown_outcome) is step
+
+
+def test_every_state_has_a_next_step() -> None:
+    for state in DeliveryState:
+        assert next_step(record(state, timedelta(0)), now=NOW, on_unknown_outcome=DEAD_LETTER) in Step
+
+
+def retry(status: HTTPStatus, cause: str, seconds: int | None = None) -> Retry:
+    return Retry(status=status, cause=cause, error="e", retry_after_seconds=seconds)
+
+
+EXHAUSTED = GiveUp(reason=Reason.RETRIES_EXHAUSTED, error="e")
+
+
+@pytest.mark.parametrize(
+    ("outcome", "last_attempt", "on_unknown_outcome", "expected"),
+    [
+        (Accepted(message_id="m"), False, DEAD_LETTER, Sent(message_id="m")),
+        (Accepted(message_id="m"), True, RESEND, Sent(message_id="m")),
+        (Refused(error="e"), False, DEAD_LETTER, GiveUp(reason=Reason.PERMANENT_ERROR, error="e")),
+        (Refused(error="e"), True, DEAD_LETTER, GiveUp(reason=Reason.PERMANENT_ERROR, error="e")),
+        (
+            Throttled(error="e", retry_after_seconds=7),
+            False,
+            DEAD_LETTER,
+            retry(HTTPStatus.TOO_MANY_REQUESTS, "throttled", 7),
+        ),
+        (Throttled(error="e"), True, DEAD_LETTER, EXHAUSTED),
+        (
+            Unavailable(error="e"),
+            False,
+            DEAD_LETTER,
+            retry(HTTPStatus.INTERNAL_SERVER_ERROR, "provider-unavailable"),
+        ),
+        (Unavailable(error="e"), True, DEAD_LETTER, EXHAUSTED),
+        (NotAllowed(error="e"), False, DEAD_LETTER, retry(HTTPStatus.SERVICE_UNAVAILABLE, "provider-refuses-key")),
+        (NotAllowed(error="e"), True, DEAD_LETTER, EXHAUSTED),
+        # Nobody knows whether it was sent: the claim is kept unless the team would rather send twice than never.
+        (
+            Unclear(error="e"),
+            False,
+            DEAD_LETTER,
+            GiveUp(reason=Reason.UNKNOWN_OUTCOME, error="e", release=False),
+        ),
+        (Unclear(error="e"), True, DEAD_LETTER, GiveUp(reason=Reason.UNKNOWN_OUTCOME, error="e", release=False)),
+        (Unclear(error="e"), False, RESEND, retry(HTTPStatus.INTERNAL_SERVER_ERROR, "unknown-outcome")),
+        (Unclear(error="e"), True, RESEND, GiveUp(reason=Reason.UNKNOWN_OUTCOME, error="e", release=True)),
+    ],
+)
+def test_the_outcome_of_sending_decides_what_becomes_of_it(
+    outcome: Outcome, last_attempt: bool, on_unknown_outcome: OnUnknownOutcome, expected: Verdict
+) -> None:
+    assert verdict(outcome, last_attempt=last_attempt, on_unknown_outcome=on_unknown_outcome) == expected
+
+
+def test_what_may_have_been_sent_is_never_released_by_default() -> None:
+    for last_attempt in (False, True):
+        decided = verdict(Unclear(error="e"), last_attempt=last_attempt, on_unknown_outcome=DEAD_LETTER)
+        assert isinstance(decided, GiveUp)
+        assert not decided.release
