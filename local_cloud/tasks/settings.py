@@ -10,6 +10,7 @@ from typing import Any
 
 from local_cloud.errors import LocalCloudError
 from local_cloud.flags_file import duration
+from local_cloud.rpc import RpcError
 from local_cloud.tasks import messages, moments
 from local_cloud.tasks.refusals import invalid
 from local_cloud.tasks.retry import UNLIMITED, RetryPolicy
@@ -90,10 +91,10 @@ def queue_from_flags(flags: Mapping[str, Any]) -> Any:
         flags: by name, such as `--max-attempts`, as local_cloud.flags_file.read_flags_file gives them.
 
     Returns:
-        A protobuf Queue; complete() checks its bounds when the queue is made.
+        A protobuf Queue, complete.
 
     Raises:
-        LocalCloudError: a flag that the local cloud does not know, or a value of the wrong kind. The message names it.
+        LocalCloudError: a flag that is not known, or a value that is not allowed. The message names the flag.
     """
     queue = messages.Queue()
     for flag, value in flags.items():
@@ -101,6 +102,11 @@ def queue_from_flags(flags: Mapping[str, Any]) -> Any:
         if setter is None:
             raise LocalCloudError(f"{flag} is not a flag that the local queue takes; it takes {', '.join(_FLAGS)}.")
         setter(queue, value, flag)
+    try:
+        complete(queue)
+    except RpcError as error:
+        # The flags' own bounds were checked one by one: what is left is how they go together.
+        raise LocalCloudError(f"--min-backoff and --max-backoff: {error.message}") from error
     return queue
 
 
