@@ -1,4 +1,4 @@
-"""Google's own clients, as the local cloud uses them on itself: it sets itself up over its sockets, like anybody else."""
+"""Google's own clients: the local cloud sets itself up and watches itself over its sockets, like anybody else."""
 
 import grpc
 from google.auth.credentials import AnonymousCredentials
@@ -12,7 +12,7 @@ from google.pubsub_v1.services.subscriber.transports import SubscriberGrpcAsyncI
 
 def firestore(project: str) -> AsyncClient:
     """A client of the Firestore at FIRESTORE_EMULATOR_HOST, which the client library itself reads."""
-    return AsyncClient(project=project, credentials=AnonymousCredentials())
+    return AsyncClient(project=project, credentials=AnonymousCredentials())  # type: ignore[no-untyped-call]  # google-auth is untyped here
 
 
 def tasks(host: str) -> CloudTasksAsyncClient:

@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from local_cloud.errors import LocalCloudError
+from local_cloud.inbox.server import SLACK_WEBHOOK_PATH
 
 HOST = "127.0.0.1"
 DEFAULT_PORT_BASE = 8470
 SENDGRID_API_KEY = "SG.local-cloud.not-a-secret"
-SLACK_WEBHOOK_PATH = "/services/T00000000/B00000000/localcloudlocalcloudlocal"
 
 PASSED_ON = (
     *("GOOGLE_CLOUD_PROJECT", "LOCATION", "REPORT_QUEUES", "WORKER_URL", "DISPATCHER_URL", "TASKS_INVOKER"),

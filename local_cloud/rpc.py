@@ -4,6 +4,7 @@ The libraries have no servicer classes, so a service is described here by its me
 handlers; what the client sends over the socket is the same.
 """
 
+import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -87,13 +88,8 @@ class RpcServer:
         self._host = host
         self._requested_port = port
         self._middleware = tuple(middleware)
-        self._server = grpc.aio.server(
-            options=[
-                ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
-                ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
-                ("grpc.so_reuseport", 0),
-            ]
-        )
+        self._services: list[grpc.GenericRpcHandler] = []
+        self._server: grpc.aio.Server | None = None
         self.port = port
 
     def add_service(self, service: str, methods: Sequence[Method], implementation: object) -> None:
@@ -107,7 +103,7 @@ class RpcServer:
             function = getattr(implementation, method.attribute, None)
             if function is not None:
                 handlers[method.name] = self._handler(f"/{service}/{method.name}", method, function)
-        self._server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(service, handlers),))
+        self._services.append(grpc.method_handlers_generic_handler(service, handlers))
 
     async def start(self) -> None:
         """Bind and begin to serve; `port` is the bound one afterwards.
@@ -115,15 +111,37 @@ class RpcServer:
         Raises:
             PortInUse: another process has the port.
         """
+        self._check_port()
+        # Not before: a server belongs to the event loop that it was made on.
+        server = grpc.aio.server(
+            options=[
+                ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
+                ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
+                ("grpc.so_reuseport", 0),
+            ]
+        )
+        server.add_generic_rpc_handlers(tuple(self._services))
         try:
-            self.port = self._server.add_insecure_port(f"{self._host}:{self._requested_port}")
+            self.port = server.add_insecure_port(f"{self._host}:{self._requested_port}")
         except RuntimeError as error:
             raise PortInUse(self._requested_port, self._name) from error
-        await self._server.start()
+        await server.start()
+        self._server = server
 
     async def stop(self, grace: float = 0.5) -> None:
         """Stop serving; calls under way have `grace` seconds to end."""
-        await self._server.stop(grace)
+        if self._server is not None:
+            await self._server.stop(grace)
+            self._server = None
+
+    def _check_port(self) -> None:
+        """Find a port in use before gRPC does, which writes lines of its own to the terminal then."""
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((self._host, self._requested_port))
+            except OSError as error:
+                raise PortInUse(self._requested_port, self._name) from error
 
     def _handler(self, full_name: str, method: Method, function: Any) -> "grpc.RpcMethodHandler[Any, Any]":
         async def call(request: Any, context: "grpc.aio.ServicerContext[Any, Any]") -> Any:

@@ -70,6 +70,8 @@ class Scheduler:
         self._run_at_start = run_at_start
         self._session: aiohttp.ClientSession | None = None
         self._followers: list[asyncio.Task[None]] = []
+        self.on_execution: Callable[[Execution], None] | None = None
+        """Told of each execution that the schedule has made."""
         self.executions: deque[Execution] = deque(maxlen=REMEMBERED)
         """The last executions that have ended, the latest last."""
 
@@ -110,6 +112,8 @@ class Scheduler:
         while True:
             await self._clock.sleep_until(due)
             execution = await self._execute(job, due)
+            if self.on_execution:
+                self.on_execution(execution)
             if not execution.succeeded:
                 _log.warning(
                     "The scheduler gave up on %s after %d attempts: %s",

@@ -1,0 +1,74 @@
+"""The local cloud's command line."""
+
+import asyncio
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from local_cloud.environment import DEFAULT_PORT_BASE
+from local_cloud.errors import LocalCloudError
+from local_cloud.serve import serve as serve_emulators
+from local_cloud.up import Options, Up
+
+app = typer.Typer(
+    help="An embedded Google Cloud: what the pipeline needs of it, on this machine, without an account.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+
+@app.command()
+def up(
+    *,
+    once: Annotated[bool, typer.Option("--once", help="Make one run and end.")] = False,
+    users: Annotated[int, typer.Option(min=1, max=1_000_000, help="How many sample users to put in.")] = 25,
+    port_base: Annotated[
+        int, typer.Option(help="The first of the eight ports that are used.", min=1024, max=65_500)
+    ] = DEFAULT_PORT_BASE,
+    data_dir: Annotated[
+        Path, typer.Option(help="Where mails, logs and the environment are written.", file_okay=False)
+    ] = Path(".local_cloud"),
+    latency_ms: Annotated[
+        float, typer.Option(min=0, max=10_000, help="Milliseconds added to every API call, as a network would.")
+    ] = 0,
+    rate: Annotated[
+        float | None, typer.Option(min=0.1, max=500, help="Reports a second, in place of what queue.yaml says.")
+    ] = None,
+) -> None:
+    """Start everything with sample users and make a run; then go on by scheduler.yaml until Ctrl-C."""
+    options = Options(
+        once=once, users=users, port_base=port_base, data_directory=data_dir, latency_ms=latency_ms, rate=rate
+    )
+    sys.exit(asyncio.run(Up(options, Console()).run()))
+
+
+@app.command()
+def serve(
+    *,
+    firestore: Annotated[int | None, typer.Option(help="Firestore's port.", min=0, max=65_535)] = None,
+    tasks: Annotated[int | None, typer.Option(help="The port of Cloud Tasks.", min=0, max=65_535)] = None,
+    pubsub: Annotated[int | None, typer.Option(help="The port of Pub/Sub.", min=0, max=65_535)] = None,
+    latency_ms: Annotated[float, typer.Option(min=0, max=10_000, help="Milliseconds added to every API call.")] = 0,
+) -> None:
+    """Start only the emulators: those whose port is named (0 for any free one), or all, on 8080, 8123 and 8085."""
+    if firestore is None and tasks is None and pubsub is None:
+        firestore, tasks, pubsub = 8080, 8123, 8085
+    asyncio.run(
+        serve_emulators(firestore=firestore, tasks=tasks, pubsub=pubsub, latency_ms=latency_ms, console=Console())
+    )
+
+
+def main() -> None:
+    """Run the command; what can be mended by who called it ends in one line."""
+    try:
+        app()
+    except LocalCloudError as error:
+        sys.exit(str(error))
+
+
+if __name__ == "__main__":
+    main()

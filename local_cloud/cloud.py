@@ -1,0 +1,204 @@
+"""The whole local cloud: its servers, its resources, and the functions that run on it."""
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, Protocol
+
+from google.api_core.exceptions import AlreadyExists
+from google.cloud.tasks_v2 import Queue
+from google.pubsub_v1 import PushConfig
+
+from local_cloud import clients
+from local_cloud.clock import Clock
+from local_cloud.environment import HOST, SENDGRID_API_KEY, Environment
+from local_cloud.firestore.server import FirestoreEmulator
+from local_cloud.function_process import FunctionProcess
+from local_cloud.identity import IdentityProvider
+from local_cloud.inbox.server import Inbox
+from local_cloud.pubsub.server import PubSubEmulator
+from local_cloud.rpc import Middleware, latency
+from local_cloud.scheduler import Job, Scheduler
+from local_cloud.tasks.server import TasksEmulator
+from local_cloud.tasks.settings import queue_from_flags
+
+JOB_NAME = "report-dispatch"
+DLQ_TRIGGER = "dlq-handler"
+
+_PUSH_MIN_BACKOFF = timedelta(seconds=10)
+_PUSH_MAX_BACKOFF = timedelta(minutes=10)
+
+
+class _Part(Protocol):
+    async def start(self) -> None: ...
+    async def stop(self) -> None: ...
+
+
+class LocalCloud:
+    """Everything that Google, SendGrid and Slack are to the pipeline, and the three functions, on this machine.
+
+    Args:
+        repository: the folder that holds `functions/`, `queue.yaml` and `scheduler.yaml`.
+        environment: addresses and names.
+        queue_flags: the flags of queue.yaml, or others in their place.
+        data_directory: where mails, logs and the environment are written.
+        latency_seconds: added to every API call, as a network would.
+        on_event: told of what happens to the functions, in one line.
+    """
+
+    def __init__(
+        self,
+        *,
+        repository: Path,
+        environment: Environment,
+        queue_flags: dict[str, Any],
+        data_directory: Path,
+        latency_seconds: float,
+        on_event: Callable[[str], None],
+    ) -> None:
+        self._repository = repository
+        self._environment = environment
+        self._variables = environment.variables
+        self._queue_flags = queue_flags
+        self._data_directory = data_directory
+        self._on_event = on_event
+        self._started: list[_Part] = []
+        self.clock = Clock()
+        ports = environment.ports
+        middleware: Sequence[Middleware] = [latency(latency_seconds, self.clock.sleep)] if latency_seconds else []
+        self.identity = IdentityProvider(host=HOST, port=ports.identity, clock=self.clock)
+        self.firestore = FirestoreEmulator(host=HOST, port=ports.firestore, clock=self.clock, middleware=middleware)
+        self.tasks = TasksEmulator(
+            host=HOST, port=ports.tasks, clock=self.clock, middleware=middleware, mint_token=self.identity.mint
+        )
+        self.pubsub = PubSubEmulator(host=HOST, port=ports.pubsub, clock=self.clock, middleware=middleware)
+        self.inbox = Inbox(
+            host=HOST,
+            port=ports.inbox,
+            clock=self.clock,
+            sendgrid_api_key=SENDGRID_API_KEY,
+            directory=data_directory,
+        )
+        self.job = Job.from_flags_file(
+            repository / "scheduler.yaml",
+            name=JOB_NAME,
+            uri=self._variables["DISPATCHER_URL"],
+            service_account=self._variables["SCHEDULER_INVOKER"],
+            audience=self._variables["DISPATCHER_URL"],
+        )
+        self.scheduler = Scheduler(clock=self.clock, mint_token=self.identity.mint, jobs=[self.job])
+
+    @property
+    def project(self) -> str:
+        """The project's id."""
+        return self._variables["GOOGLE_CLOUD_PROJECT"]
+
+    async def start(self) -> None:
+        """Start the servers, make the queues, the topic and its trigger, and start the functions.
+
+        The scheduler is left for the caller to start: a run may be wanted first.
+
+        Raises:
+            LocalCloudError: something cannot be started; nothing is left running then.
+        """
+        try:
+            await self._start()
+        except BaseException:
+            await self.stop()
+            raise
+
+    async def stop(self) -> None:
+        """Stop everything, the functions first."""
+        await self.scheduler.stop()
+        while self._started:
+            await self._started.pop().stop()
+
+    async def _start(self) -> None:
+        self._environment.write(self._data_directory / "environment")
+        await self._start_part(self.identity)
+        for variable, part in (
+            ("FIRESTORE_EMULATOR_HOST", self.firestore),
+            ("PUBSUB_EMULATOR_HOST", self.pubsub),
+            ("CLOUD_TASKS_EMULATOR_HOST", self.tasks),
+        ):
+            if self._environment.is_own(variable):
+                await self._start_part(part)
+        await self._start_part(self.inbox)
+        await self._make_queues()
+        await self._make_topic()
+        await self._start_functions()
+
+    async def _start_part(self, part: _Part) -> None:
+        await part.start()
+        self._started.append(part)
+
+    @property
+    def has_tasks(self) -> bool:
+        """Whether a report queue of this Cloud Tasks still has something to deliver."""
+        return self._environment.is_own("CLOUD_TASKS_EMULATOR_HOST") and any(
+            self.tasks.counts(queue).depth for queue in self._queue_names()
+        )
+
+    def _queue_names(self) -> list[str]:
+        parent = f"projects/{self.project}/locations/{self._variables['LOCATION']}"
+        names = (name.strip() for name in self._variables["REPORT_QUEUES"].split(","))
+        return [f"{parent}/queues/{name}" for name in names if name]
+
+    async def _make_queues(self) -> None:
+        queue = queue_from_flags(self._queue_flags)
+        client = clients.tasks(self._variables["CLOUD_TASKS_EMULATOR_HOST"])
+        for name in self._queue_names():
+            queue.name = name
+            with contextlib.suppress(AlreadyExists):
+                await client.create_queue(parent=name.partition("/queues/")[0], queue=Queue.wrap(queue))
+
+    async def _make_topic(self) -> None:
+        topic = f"projects/{self.project}/topics/{self._variables['DEAD_LETTER_TOPIC']}"
+        destination = f"http://{HOST}:{self._environment.ports.dlq_handler}"
+        if self._environment.is_own("PUBSUB_EMULATOR_HOST"):
+            self.pubsub.add_eventarc_trigger(
+                topic=topic,
+                destination=destination,
+                trigger=DLQ_TRIGGER,
+                min_backoff=_PUSH_MIN_BACKOFF,
+                max_backoff=_PUSH_MAX_BACKOFF,
+            )
+            return
+        # Google's emulator has no Eventarc, but functions-framework takes a plain push for the event it stands for.
+        host = self._variables["PUBSUB_EMULATOR_HOST"]
+        with contextlib.suppress(AlreadyExists):
+            await clients.publisher(host).create_topic(name=topic)
+        with contextlib.suppress(AlreadyExists):
+            await clients.subscriber(host).create_subscription(
+                name=f"projects/{self.project}/subscriptions/{DLQ_TRIGGER}",
+                topic=topic,
+                push_config=PushConfig(push_endpoint=f"{destination}/{topic}"),
+            )
+
+    async def _start_functions(self) -> None:
+        environment = self._environment.for_function(self._repository)
+        ports = self._environment.ports
+        functions = [
+            FunctionProcess(
+                name=name,
+                source=self._repository / "functions" / name / "main.py",
+                target=name,
+                signature_type=signature_type,
+                port=port,
+                environment=environment,
+                log_directory=self._data_directory / "logs",
+                on_event=self._on_event,
+            )
+            for name, signature_type, port in (
+                ("dlq_handler", "cloudevent", ports.dlq_handler),
+                ("worker", "http", ports.worker),
+                ("dispatcher", "http", ports.dispatcher),
+            )
+        ]
+        self._started += functions
+        results = await asyncio.gather(*(function.start() for function in functions), return_exceptions=True)
+        for result in results:
+            if isinstance(result, BaseException):
+                raise result

@@ -1,0 +1,92 @@
+"""What the pipeline's documents say of a run: read through Firestore's own client, as any other observer would."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from google.cloud.firestore_v1.async_client import AsyncClient
+from google.cloud.firestore_v1.base_query import FieldFilter
+
+
+@dataclass(frozen=True, kw_only=True)
+class Delivery:
+    """What the ledger knows of one report of a run."""
+
+    id: str
+    user_id: str
+    state: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeadLetter:
+    """What the DLQ handler kept."""
+
+    id: str
+    reason: str
+    error: str
+    alerted: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Standing:
+    """How far a run has come: reports by state, and dead letters that somebody was told of."""
+
+    sent: int
+    skipped: int
+    dead: int
+    alerted: int
+
+    @property
+    def final(self) -> int:
+        """Reports that have come to an end."""
+        return self.sent + self.skipped + self.dead
+
+
+class LedgerView:
+    """Reads deliveries and dead letters.
+
+    Args:
+        client: of the Firestore that the functions use.
+    """
+
+    def __init__(self, client: AsyncClient) -> None:
+        self._deliveries = client.collection("deliveries")
+        self._dead_letters = client.collection("dead_letters")
+
+    async def standing(self, run_id: str) -> Standing:
+        """Count, without reading the documents."""
+        of_run = self._deliveries.where(filter=FieldFilter("run_id", "==", run_id))
+        counts = {
+            state: await _count(of_run.where(filter=FieldFilter("state", "==", state)))
+            for state in ("sent", "skipped", "dead")
+        }
+        alerted = await _count(
+            self._dead_letters.where(filter=FieldFilter("alerted_at", ">", datetime.fromtimestamp(0, UTC)))
+        )
+        return Standing(**counts, alerted=alerted)
+
+    async def deliveries(self, run_id: str) -> list[Delivery]:
+        """All deliveries of a run."""
+        query = self._deliveries.where(filter=FieldFilter("run_id", "==", run_id)).select(["user_id", "state"])
+        return [
+            Delivery(id=snapshot.id, user_id=snapshot.get("user_id"), state=snapshot.get("state"))
+            async for snapshot in query.stream()
+        ]
+
+    async def dead_letters(self) -> list[DeadLetter]:
+        """All dead letters."""
+        return [
+            DeadLetter(
+                id=snapshot.id,
+                reason=str(fields.get("reason", "")),
+                error=str(fields.get("error", "")),
+                alerted=fields.get("alerted_at") is not None,
+            )
+            async for snapshot in self._dead_letters.stream()
+            if (fields := snapshot.to_dict()) is not None
+        ]
+
+
+async def _count(query: Any) -> int:
+    [[count]] = await query.count().get()
+    return int(count.value)

@@ -1,0 +1,62 @@
+"""`python -m local_cloud serve`: the emulators alone, for other projects."""
+
+import asyncio
+import signal
+
+from rich.console import Console
+
+from local_cloud.clock import Clock
+from local_cloud.environment import HOST
+from local_cloud.firestore.server import FirestoreEmulator
+from local_cloud.identity import IdentityProvider
+from local_cloud.pubsub.server import PubSubEmulator
+from local_cloud.rpc import latency
+from local_cloud.tasks.server import TasksEmulator
+
+
+async def serve(
+    *, firestore: int | None, tasks: int | None, pubsub: int | None, latency_ms: float, console: Console
+) -> None:
+    """Run the emulators whose port is given, until SIGINT or SIGTERM.
+
+    Args:
+        firestore: Firestore's port, 0 for any free one, None to leave it out.
+        tasks: that of Cloud Tasks. Its OIDC tokens are signed by an identity provider on a free port.
+        pubsub: that of Pub/Sub.
+        latency_ms: milliseconds added to every API call.
+        console: where the variables to set are written.
+
+    Raises:
+        PortInUse: another process has a port.
+    """
+    stopped = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stopped.set)
+    clock = Clock()
+    middleware = [latency(latency_ms / 1000, clock.sleep)] if latency_ms else []
+    identity = IdentityProvider(host=HOST, port=0, clock=clock)
+    emulators: dict[str, FirestoreEmulator | TasksEmulator | PubSubEmulator] = {}
+    if firestore is not None:
+        emulators["FIRESTORE_EMULATOR_HOST"] = FirestoreEmulator(
+            host=HOST, port=firestore, clock=clock, middleware=middleware
+        )
+    if pubsub is not None:
+        emulators["PUBSUB_EMULATOR_HOST"] = PubSubEmulator(host=HOST, port=pubsub, clock=clock, middleware=middleware)
+    if tasks is not None:
+        emulators["CLOUD_TASKS_EMULATOR_HOST"] = TasksEmulator(
+            host=HOST, port=tasks, clock=clock, middleware=middleware, mint_token=identity.mint
+        )
+    started: list[FirestoreEmulator | TasksEmulator | PubSubEmulator | IdentityProvider] = []
+    try:
+        for emulator in (identity, *emulators.values()) if tasks is not None else emulators.values():
+            await emulator.start()
+            started.append(emulator)
+        for variable, emulator in emulators.items():
+            console.print(f"export {variable}={HOST}:{emulator.port}", highlight=False)
+        if tasks is not None:
+            console.print(f"export OIDC_CERTS_URL={identity.certs_url}", highlight=False)
+            console.print(f"export OIDC_ISSUER={identity.issuer}", highlight=False)
+        await stopped.wait()
+    finally:
+        for emulator in reversed(started):
+            await emulator.stop()

@@ -1,0 +1,225 @@
+"""`python -m local_cloud up`: the pipeline on this machine, for one run or by the schedule."""
+
+import asyncio
+import json
+import shutil
+import signal
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from google.cloud.firestore_v1.async_client import AsyncClient
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from local_cloud import clients
+from local_cloud.cloud import LocalCloud
+from local_cloud.environment import HOST, Environment, Ports
+from local_cloud.errors import LocalCloudError
+from local_cloud.flags_file import read_flags_file
+from local_cloud.ledger_view import LedgerView, Standing
+from local_cloud.sample_users import sample_users
+from local_cloud.scheduler import Execution
+from local_cloud.seed import put_in
+from local_cloud.summary import RunSummary, show
+from local_cloud.verdict import problems
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+
+_POLL_SECONDS = 0.2
+_STALLED_SECONDS = 30.0
+"""A run is given up when the queue has nothing left to deliver and nothing has changed for so long."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """What the command line says.
+
+    Attributes:
+        once: make one run and end.
+        users: how many sample users.
+        port_base: the first of the ports.
+        data_directory: where mails, logs and the environment go.
+        latency_ms: milliseconds added to every API call.
+        rate: reports a second, in place of what queue.yaml says.
+    """
+
+    once: bool
+    users: int
+    port_base: int
+    data_directory: Path
+    latency_ms: float
+    rate: float | None
+
+
+class Up:
+    """Brings the local cloud up and shows what happens on it.
+
+    Args:
+        options: of the command line.
+        console: where to write.
+    """
+
+    def __init__(self, options: Options, console: Console) -> None:
+        self._options = options
+        self._console = console
+        queue_flags = read_flags_file(REPOSITORY / "queue.yaml")
+        if options.rate is not None:
+            queue_flags["--max-dispatches-per-second"] = options.rate
+        self._environment = Environment(
+            ports=Ports(base=options.port_base), max_attempts=int(queue_flags.get("--max-attempts", 100))
+        )
+        self._cloud = LocalCloud(
+            repository=REPOSITORY,
+            environment=self._environment,
+            queue_flags=queue_flags,
+            data_directory=options.data_directory,
+            latency_seconds=options.latency_ms / 1000,
+            on_event=lambda line: console.print(f"[yellow]{escape(line)}"),
+        )
+
+    async def run(self) -> int:
+        """Start, make a run, and with `--once` end; otherwise go on by the schedule until SIGINT or SIGTERM.
+
+        Returns:
+            The exit status: 0 if every report of the run is as it should be.
+
+        Raises:
+            LocalCloudError: something cannot be started.
+        """
+        loop = asyncio.get_running_loop()
+        stop = asyncio.Event()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, stop.set)
+        work = asyncio.create_task(self._work())
+        stopped = asyncio.create_task(stop.wait())
+        try:
+            await asyncio.wait({work, stopped}, return_when=asyncio.FIRST_COMPLETED)
+            if work.done():
+                return work.result()
+            self._console.print("Stopping.")
+            work.cancel()
+            await asyncio.gather(work, return_exceptions=True)
+            return 130 if self._options.once else 0
+        finally:
+            stopped.cancel()
+            await self._cloud.stop()
+
+    async def _work(self) -> int:
+        self._clear_data_directory()
+        with self._console.status("Starting the local cloud and the three functions"):
+            await self._cloud.start()
+        client = clients.firestore(self._cloud.project)
+        summary = await self._first_run(client)
+        show(summary, self._console)
+        if self._options.once:
+            return 1 if summary.problems else 0
+        self._show_addresses()
+        self._cloud.scheduler.on_execution = self._show_execution
+        await self._cloud.scheduler.start()
+        forever: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        return await forever
+
+    def _clear_data_directory(self) -> None:
+        """Remove what a former run left: its mails would be taken for this one's."""
+        for name in ("mails", "logs"):
+            shutil.rmtree(self._options.data_directory / name, ignore_errors=True)
+
+    async def _first_run(self, client: AsyncClient) -> RunSummary:
+        ledger = LedgerView(client)
+        columns = (TextColumn("{task.description:<24}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+        with Progress(*columns, console=self._console) as progress:
+            now = datetime.now(UTC)
+            seeding = progress.add_task("Putting in sample users", total=self._options.users)
+            users = sample_users(self._options.users, now=now)
+            expected = await put_in(client, users, on_user=lambda: progress.advance(seeding))
+
+            sending = progress.add_task("Sending reports", total=len(expected))
+            began = time.monotonic()
+            execution = await self._cloud.scheduler.run_now(
+                self._cloud.job, schedule_time=now.replace(second=0, microsecond=0)
+            )
+            figures = _figures(execution)
+            due = int(figures["due"])
+            progress.update(sending, total=due)
+            run_id = str(figures["run_id"])
+            await self._wait_until_final(
+                ledger, run_id, due, lambda standing: progress.update(sending, completed=min(standing.final, due))
+            )
+            seconds = time.monotonic() - began
+        deliveries = await ledger.deliveries(run_id)
+        dead_letters = await ledger.dead_letters()
+        return RunSummary(
+            figures=figures,
+            standing=await ledger.standing(run_id),
+            dead_letters=dead_letters,
+            alerts=len(self._cloud.inbox.slack_messages) if self._environment.is_own("SLACK_WEBHOOK_URL") else None,
+            mails=self._options.data_directory / "mails" if self._takes_mails else None,
+            logs=self._options.data_directory / "logs",
+            seconds=seconds,
+            problems=problems(
+                expected=expected,
+                deliveries=deliveries,
+                dead_letters=dead_letters,
+                mailed=[mail.custom_args.get("delivery_id", "") for mail in self._cloud.inbox.mails]
+                if self._takes_mails
+                else None,
+                errors=int(figures["errors"]),
+            ),
+        )
+
+    @property
+    def _takes_mails(self) -> bool:
+        return self._environment.is_own("SENDGRID_HOST")
+
+    async def _wait_until_final(
+        self, ledger: LedgerView, run_id: str, due: int, on_progress: Callable[[Standing], None]
+    ) -> None:
+        """Return when every due report is final and every dead letter alerted, or when nothing moves any more."""
+        last: Standing | None = None
+        changed_at = time.monotonic()
+        while True:
+            standing = await ledger.standing(run_id)
+            on_progress(standing)
+            if standing.final >= due and standing.alerted >= standing.dead:
+                return
+            if standing != last:
+                last, changed_at = standing, time.monotonic()
+            elif time.monotonic() - changed_at > _STALLED_SECONDS and not self._cloud.has_tasks:
+                return
+            await asyncio.sleep(_POLL_SECONDS)
+
+    def _show_addresses(self) -> None:
+        ports = self._environment.ports
+        self._console.print(
+            f"\nMails and Slack messages  [link]http://{HOST}:{ports.inbox}/[/link]\n"
+            f"Firestore {HOST}:{ports.firestore}   Cloud Tasks {HOST}:{ports.tasks}   Pub/Sub {HOST}:{ports.pubsub}\n"
+            f"Logs      {self._options.data_directory / 'logs'}\n"
+            f"The scheduler calls the dispatcher by scheduler.yaml ({self._cloud.job.schedule}). Ctrl-C ends it all.",
+            highlight=False,
+        )
+
+    def _show_execution(self, execution: Execution) -> None:
+        when = f"{execution.schedule_time:%Y-%m-%d %H:%M} UTC"
+        if not execution.succeeded:
+            reason = execution.error or f"HTTP {execution.status}"
+            self._console.print(f"[red]Run of {when}: the dispatcher failed ({escape(reason)})")
+            return
+        figures = json.loads(execution.body)
+        self._console.print(f"Run of {when}: {figures['due']} due, {figures['dispatched']} dispatched", highlight=False)
+
+
+def _figures(execution: Execution) -> dict[str, Any]:
+    """The dispatcher's answer."""
+    try:
+        figures = json.loads(execution.body)
+        if {"run_id", "due", "errors"} <= figures.keys():
+            return dict(figures)
+    except (ValueError, AttributeError):
+        pass
+    reason = execution.error or f"HTTP {execution.status}: {execution.body[:300].decode(errors='replace')}"
+    raise LocalCloudError(f"The dispatcher did not make a run ({reason}); its log says why.")
