@@ -1,0 +1,236 @@
+"""Carrying a query out: from the chosen indexes to results in order, as of one moment.
+
+A query is answered piece by piece, and other calls are served in between. Its results are nevertheless those of one
+snapshot: before anything is written, what a walk has not read yet is set down as a list of versions, and documents
+that changed after the snapshot's time are taken from their old versions.
+"""
+
+import asyncio
+import heapq
+from collections.abc import AsyncIterator, Iterable, Iterator
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Self
+
+from local_cloud.firestore.indexes import document_key
+from local_cloud.firestore.messages import Message
+from local_cloud.firestore.nearest import nearest
+from local_cloud.firestore.plan import Walk, plan, properties
+from local_cloud.firestore.query import Query
+from local_cloud.firestore.store import Collection, Database, Version
+from local_cloud.firestore.usage import Usage
+
+_BREATH = 256
+"""Documents after which other calls are served."""
+
+
+@dataclass(slots=True)
+class Result:
+    """A document that a query found.
+
+    Attributes:
+        version: the document.
+        document: its message if it was decoded on the way, with what the query added to it.
+        sort_key: its place in the order if that was computed.
+    """
+
+    version: Version
+    document: Message | None = None
+    sort_key: bytes | None = None
+
+
+class Execution:
+    """One run of a query on a snapshot. Planned when it is made; use it as a context manager around reading it.
+
+    Args:
+        database: where.
+        query: what.
+        time: the snapshot's time.
+        usage: where examined entries and documents are counted.
+
+    Attributes:
+        index_entries_examined: index entries walked over so far.
+        documents_examined: documents looked into so far.
+        skipped: results left out by the offset so far.
+        indexes_used: each index's fields, as Firestore's query explanation writes them.
+    """
+
+    def __init__(self, database: Database, query: Query, time: int, usage: Usage) -> None:
+        self._database = database
+        self._query = query
+        self._time = time
+        self._usage = usage
+        self.index_entries_examined = 0
+        self.documents_examined = 0
+        self.skipped = 0
+        self.indexes_used: list[str] = []
+        self._plans: list[tuple[Collection, list[Walk]]] = []
+        # Of a document that changed after the snapshot's time, what indexes say is not what was.
+        self._changed: dict[Collection, dict[bytes, Version | None]] = {}
+        collections = list(database.collections(query.parent, query.collection_id, descendants=query.descendants))
+        for version in database.changes_since(time):
+            if query.covers(version.collection.path):
+                changed = self._changed.setdefault(version.collection, {})
+                if version.key not in changed:
+                    changed[version.key] = version.collection.at(version.key, time)
+        for collection in collections:
+            walks: list[Walk] = []
+            if collection.indexes is not None:
+                walks = plan(query, collection.indexes, collection.path_prefix, len(collection.documents))
+            self._plans.append((collection, walks))
+            self.indexes_used += [walk.properties for walk in walks if walk.properties not in self.indexes_used]
+        if not self.indexes_used:
+            self.indexes_used = _usual_index(query)
+        self._candidates: Iterator[tuple[Version, Walk | None]] = self._walk_all()
+        self._sorted = (
+            len(self._plans) == 1
+            and len(self._plans[0][1]) == 1
+            and self._plans[0][1][0].sorted
+            and not self._changed
+            and query.nearest is None
+        )
+
+    def __enter__(self) -> Self:
+        self._database.readers.add(self)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._database.readers.discard(self)
+        self._usage.index_entries_examined += self.index_entries_examined
+        self._usage.documents_examined += self.documents_examined
+
+    def freeze(self) -> None:
+        """The database is about to change: take what is left to read now."""
+        self._database.readers.discard(self)
+        self._candidates = iter(list(self._candidates))
+
+    def count_by_index(self, up_to: int | None) -> int | None:
+        """The number of results if indexes alone know it, without walking over them.
+
+        Args:
+            up_to: count no further, None: all.
+        """
+        query = self._query
+        if self._changed or query.nearest is not None:
+            return None
+        total = 0
+        for _, walks in self._plans:
+            if len(walks) != 1 or not (walks[0].exact and walks[0].complete and walks[0].bounded):
+                return None
+            total += walks[0].entries
+        total = max(total - query.offset, 0)
+        for limit in (query.limit, up_to):
+            if limit is not None:
+                total = min(total, limit)
+        return total
+
+    async def results(self) -> AsyncIterator[Result]:
+        """The results in order, without those that offset and limit leave out."""
+        remaining = self._query.limit
+        if remaining == 0:
+            return
+        async for result in self._in_order():
+            if self.skipped < self._query.offset:
+                self.skipped += 1
+                continue
+            yield result
+            if remaining is not None:
+                remaining -= 1
+                if remaining == 0:
+                    return
+
+    async def _in_order(self) -> AsyncIterator[Result]:
+        if self._sorted:
+            async for result in self._matching():
+                yield result
+            return
+        found: list[tuple[bytes, int, Result]] = []
+        async for result in self._matching(sort_keys=True):
+            found.append((result.sort_key or b"", len(found), result))
+        query = self._query
+        if query.nearest is not None:
+            for result in nearest(query.nearest, (result for _, _, result in sorted(found, key=_by_key))):
+                yield result
+            return
+        if query.limit is not None and query.limit + query.offset < len(found):
+            found = heapq.nsmallest(query.limit + query.offset, found, key=_by_key)
+        else:
+            found.sort(key=_by_key)
+        for position, (_, _, result) in enumerate(found):
+            yield result
+            if position % _BREATH == _BREATH - 1:
+                await asyncio.sleep(0)
+
+    async def _matching(self, *, sort_keys: bool = False) -> AsyncIterator[Result]:
+        query = self._query
+        keep = query.nearest is not None
+        seen = 0
+        while (candidate := next(self._candidates, None)) is not None:
+            version, walk = candidate
+            seen += 1
+            if seen % _BREATH == 0:
+                await asyncio.sleep(0)
+            if walk is not None and walk.exact and walk.bounded and walk.complete and not sort_keys:
+                yield Result(version)
+                continue
+            document = version.document()
+            self.documents_examined += 1
+            fields, path_key = document.fields, version.path_key
+            if (walk is None or not walk.exact) and not query.matches(fields, path_key):
+                continue
+            sort_key = query.position(fields, path_key)
+            if sort_key is not None:
+                # Only what streams on at once keeps its message: a sort may hold very many.
+                yield Result(version, document if keep or not sort_keys else None, sort_key)
+
+    def _walk_all(self) -> Iterator[tuple[Version, Walk | None]]:
+        for collection, walks in self._plans:
+            changed = self._changed.get(collection, {})
+            if collection.indexes is None or not walks:
+                for key, version in collection.documents.items():
+                    if key not in changed:
+                        yield version, None
+            else:
+                yield from self._walk(collection, walks, changed)
+        for changed in self._changed.values():
+            for old in changed.values():
+                if old is not None:
+                    yield old, None
+
+    def _walk(
+        self, collection: Collection, walks: list[Walk], changed: dict[bytes, Version | None]
+    ) -> Iterator[tuple[Version, Walk | None]]:
+        documents = collection.documents
+        several = len(walks) > 1 or (bool(walks) and not walks[0].complete)
+        seen: set[bytes] = set()
+        for walk in walks:
+            ranges: Iterable[tuple[bytes, bytes]] = reversed(walk.ranges) if walk.reverse else walk.ranges
+            for key_range in ranges:
+                for entry in walk.index.walk(key_range, reverse=walk.reverse):
+                    self.index_entries_examined += 1
+                    key = entry if walk.by_name else document_key(entry)
+                    if key in changed:
+                        continue
+                    if several:
+                        if key in seen:
+                            continue
+                        seen.add(key)
+                    yield documents[key], walk
+
+
+def _by_key(found: tuple[bytes, int, Result]) -> bytes:
+    return found[0]
+
+
+def _usual_index(query: Query) -> list[str]:
+    """The index that Firestore would use, where a collection is too small to have one here."""
+    descending = query.orders[-1].descending
+    used: list[str] = []
+    for conjunction in query.disjuncts:
+        paths = dict.fromkeys([condition.path for condition in conjunction] + [order.path for order in query.orders])
+        listed = properties(tuple(paths), descending=descending)
+        if listed not in used:
+            used.append(listed)
+    return used

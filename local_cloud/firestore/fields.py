@@ -1,0 +1,114 @@
+"""Fields of a document by their paths: read, set, remove, project; and what a document may hold.
+
+`fields` is everywhere the protobuf map of a `Document` or of a `MapValue`.
+"""
+
+from collections.abc import Iterable
+
+from local_cloud.firestore import values
+from local_cloud.firestore.errors import invalid_argument
+from local_cloud.firestore.messages import Document, Message
+from local_cloud.firestore.paths import FieldPath, format_field_path
+
+MAX_DOCUMENT_BYTES = 1_048_576
+MAX_FIELD_NAME_BYTES = 1500
+MAX_DEPTH = 20
+
+
+def get(fields: Message, path: FieldPath) -> Message | None:
+    """The value at a path, None if there is none."""
+    for key in path[:-1]:
+        if key not in fields:
+            return None
+        value = fields[key]
+        if value.WhichOneof("value_type") != "map_value":
+            return None
+        fields = value.map_value.fields
+    # A protobuf map's own get() does what it should, but one lookup with [] on a missing key would add the key.
+    return fields.get(path[-1])
+
+
+def put(fields: Message, path: FieldPath, value: Message) -> None:
+    """Set the value at a path, making maps of what stands in its way."""
+    for key in path[:-1]:
+        inner = fields[key]
+        if inner.WhichOneof("value_type") != "map_value":
+            inner.map_value.SetInParent()
+        fields = inner.map_value.fields
+    fields[path[-1]].CopyFrom(value)
+
+
+def remove(fields: Message, path: FieldPath) -> None:
+    """Remove the value at a path if there is one."""
+    for key in path[:-1]:
+        if key not in fields or fields[key].WhichOneof("value_type") != "map_value":
+            return
+        fields = fields[key].map_value.fields
+    if path[-1] in fields:
+        del fields[path[-1]]
+
+
+def project(document: Message, paths: Iterable[FieldPath]) -> Message:
+    """The document with only the fields at some paths."""
+    projected = Document(name=document.name)
+    if document.HasField("create_time"):
+        projected.create_time.CopyFrom(document.create_time)
+        projected.update_time.CopyFrom(document.update_time)
+    for path in paths:
+        value = get(document.fields, path)
+        if value is not None:
+            put(projected.fields, path, value)
+    return projected
+
+
+def check_document(document: Message, size: int) -> None:
+    """Refuse what Firestore does not store, and cut timestamps to the microseconds that it keeps.
+
+    Args:
+        document: what a write would store.
+        size: its size in bytes.
+
+    Raises:
+        RpcError: INVALID_ARGUMENT, naming the field.
+    """
+    if size > MAX_DOCUMENT_BYTES:
+        raise invalid_argument(
+            f"Document '{document.name}' cannot be written because its size ({size:,} bytes) exceeds the maximum "
+            f"allowed size of {MAX_DOCUMENT_BYTES:,} bytes."
+        )
+    _check_fields(document.fields, (), 1)
+
+
+def _check_fields(fields: Message, parent: FieldPath, depth: int) -> None:
+    for key in fields:
+        if not key:
+            raise invalid_argument(f'Document field "{format_field_path(parent)}" has an empty field name in it.')
+        if key.startswith("__") and key.endswith("__") and len(key) >= 4:
+            raise invalid_argument(f'Field name "{key}" is reserved.')
+        if len(key) * 4 > MAX_FIELD_NAME_BYTES and len(key.encode()) > MAX_FIELD_NAME_BYTES:
+            raise invalid_argument(f"A field name is longer than {MAX_FIELD_NAME_BYTES} bytes.")
+        _check_value(fields[key], (*parent, key), depth, in_array=False)
+
+
+def _check_value(value: Message, path: FieldPath, depth: int, *, in_array: bool) -> None:
+    kind = value.WhichOneof("value_type")
+    if kind == "timestamp_value":
+        nanos = value.timestamp_value.nanos
+        if nanos % 1000:
+            value.timestamp_value.nanos = nanos - nanos % 1000
+    elif kind == "map_value":
+        if values.is_vector(value):
+            return
+        if depth >= MAX_DEPTH:
+            raise invalid_argument(f"Property {format_field_path(path[:1])} is nested deeper than {MAX_DEPTH} levels.")
+        _check_fields(value.map_value.fields, path, depth + 1)
+    elif kind == "array_value":
+        if in_array:
+            raise invalid_argument(
+                f"Property {format_field_path(path)} contains an invalid nested entity: "
+                "an array directly within another array."
+            )
+        for element in value.array_value.values:
+            _check_value(element, path, depth + 1, in_array=True)
+    elif kind in {"field_reference_value", "variable_reference_value", "function_value", "pipeline_value"}:
+        raise invalid_argument(f"Property {format_field_path(path)} holds a {kind}, which cannot be stored.")

@@ -1,0 +1,161 @@
+"""Indexes of a collection: sorted keys, each a field's encoded value followed by the document's encoded id.
+
+As in Firestore every field has an index, and each part of a map has, and each array has one more with an entry for
+each element (https://firebase.google.com/docs/firestore/query-data/index-overview#single-field-indexes). Composite
+indexes are kept for the fields that they are declared for.
+"""
+
+from collections.abc import Iterable, Iterator
+from typing import Any, ClassVar
+
+from sortedcontainers import SortedList
+
+from local_cloud.firestore import fields as document_fields
+from local_cloud.firestore import values
+from local_cloud.firestore.messages import Message
+from local_cloud.firestore.paths import NAME, FieldPath
+
+CompositeFields = tuple[FieldPath, ...]
+"""The fields of a composite index in order. All ascend: the index is walked backwards for descending results."""
+
+KeyRange = tuple[bytes, bytes]
+"""From where (inclusive) to where (exclusive) keys lie."""
+
+_Name = tuple[str, Any]
+_ORDER = "order"
+_CONTAINS = "contains"
+_COMPOSITE = "composite"
+
+EVERYTHING: KeyRange = (b"", b"\xff")
+"""The range that every key lies in."""
+
+
+class Index:
+    """One sorted list of keys."""
+
+    def __init__(self, keys: Iterable[bytes] = ()) -> None:
+        self.keys: SortedList[bytes] = SortedList(keys)
+
+    def count(self, key_range: KeyRange) -> int:
+        """How many keys lie in a range, without walking over them."""
+        low, high = key_range
+        count: int = self.keys.bisect_left(high) - self.keys.bisect_left(low)
+        return max(count, 0)
+
+    def walk(self, key_range: KeyRange, *, reverse: bool) -> Iterator[bytes]:
+        """The keys in a range in their order or against it."""
+        low, high = key_range
+        if low >= high:
+            return iter(())
+        walked: Iterator[bytes] = self.keys.irange(low, high, inclusive=(True, False), reverse=reverse)
+        return walked
+
+
+class CollectionIndexes:
+    """The indexes of one collection.
+
+    Args:
+        composites: the composite indexes to keep.
+    """
+
+    WORTHWHILE: ClassVar[int] = 64
+    """The number of documents above which a collection has indexes. Most collections of a tree are small, and walking
+    over so few documents is quicker than keeping a dozen sorted lists for each collection."""
+
+    def __init__(self, composites: Iterable[CompositeFields] = ()) -> None:
+        self.composites: list[CompositeFields] = list(composites)
+        self._indexes: dict[_Name, Index] = {}
+        self.by_name = Index()
+
+    def ordered(self, path: FieldPath) -> Index:
+        """The index of a field's values; of the documents' ids for the name."""
+        return self.by_name if path == NAME else self._indexes.get((_ORDER, path)) or Index()
+
+    def containing(self, path: FieldPath) -> Index:
+        """The index of the elements of arrays at a field."""
+        return self._indexes.get((_CONTAINS, path)) or Index()
+
+    def composite(self, fields: CompositeFields) -> Index:
+        """The composite index of some fields, one of `composites`."""
+        return self._indexes.get((_COMPOSITE, fields)) or Index()
+
+    def build(self, documents: Iterable[tuple[bytes, Message]]) -> None:
+        """Fill the indexes, which are empty, from (key, fields) of all documents."""
+        keys: list[bytes] = []
+        entries: dict[_Name, list[bytes]] = {}
+        for key, fields in documents:
+            keys.append(key)
+            for name, entry in self._entries(key, fields):
+                entries.setdefault(name, []).append(entry)
+        self.by_name = Index(keys)
+        self._indexes = {name: Index(listed) for name, listed in entries.items()}
+
+    def change(self, key: bytes, old: Message | None, new: Message | None) -> None:
+        """Bring the indexes up to date with one document.
+
+        Args:
+            key: its key.
+            old: its fields as the indexes have them, None if it is not in them.
+            new: its fields, None if it is gone.
+        """
+        before = set() if old is None else set(self._entries(key, old))
+        after = set() if new is None else set(self._entries(key, new))
+        if old is None:
+            self.by_name.keys.add(key)
+        elif new is None:
+            self.by_name.keys.remove(key)
+        for name, entry in before - after:
+            index = self._indexes[name]
+            index.keys.remove(entry)
+            if not index.keys:
+                del self._indexes[name]
+        for name, entry in after - before:
+            found = self._indexes.get(name)
+            if found is None:
+                found = self._indexes[name] = Index()
+            found.keys.add(entry)
+
+    def add_composite(self, fields: CompositeFields, documents: Iterable[tuple[bytes, Message]]) -> None:
+        """Keep one more composite index, filled from (key, fields) of all documents."""
+        self.composites.append(fields)
+        index = self._indexes[_COMPOSITE, fields] = Index()
+        index.keys.update(
+            entry for key, found in documents if (entry := _composite_entry(fields, key, found)) is not None
+        )
+
+    def _entries(self, key: bytes, fields: Message) -> Iterator[tuple[_Name, bytes]]:
+        suffix = values.SEGMENT_END + key
+        yield from _field_entries(fields, (), suffix)
+        for composite in self.composites:
+            entry = _composite_entry(composite, key, fields)
+            if entry is not None:
+                yield (_COMPOSITE, composite), entry
+
+
+def document_key(entry: bytes) -> bytes:
+    """The key of the document that an index entry is of."""
+    return entry[entry.rfind(values.SEGMENT_END) + 2 :]
+
+
+def _field_entries(fields: Message, parent: FieldPath, suffix: bytes) -> Iterator[tuple[_Name, bytes]]:
+    for name in fields:
+        value = fields[name]
+        path = (*parent, name)
+        yield (_ORDER, path), values.encode(value) + suffix
+        kind = value.WhichOneof("value_type")
+        if kind == "array_value":
+            for encoded in {values.encode(element) for element in value.array_value.values}:
+                yield (_CONTAINS, path), encoded + suffix
+        elif kind == "map_value" and not values.is_vector(value):
+            yield from _field_entries(value.map_value.fields, path, suffix)
+
+
+def _composite_entry(composite: CompositeFields, key: bytes, fields: Message) -> bytes | None:
+    parts: list[bytes] = []
+    for path in composite:
+        value = document_fields.get(fields, path)
+        if value is None:
+            return None
+        parts.append(values.encode(value))
+    parts += (values.SEGMENT_END, key)
+    return b"".join(parts)

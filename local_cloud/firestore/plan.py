@@ -1,0 +1,289 @@
+"""The choice of the index that answers a query with the least work.
+
+Firestore refuses a query that no index answers whole; here any query is answered, by the index that leaves the fewest
+documents to look into. How many entries lie in a range of an index is known without walking over them, so the choice
+is made on counts, not on guesses.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from local_cloud.firestore import values
+from local_cloud.firestore.indexes import EVERYTHING, CollectionIndexes, CompositeFields, Index, KeyRange
+from local_cloud.firestore.paths import NAME, FieldPath, format_field_path
+from local_cloud.firestore.query import AFTER_VALUE, Bound, Condition, Conjunction, Query
+
+
+@dataclass(frozen=True, slots=True)
+class Walk:
+    """A way to the documents of one conjunction in one collection.
+
+    Attributes:
+        index: the index to walk over.
+        ranges: the parts of it, in order.
+        properties: the index's fields, as Firestore's query explanation writes them.
+        by_name: its keys are the documents' keys themselves.
+        exact: every entry is of a document that fulfils the conjunction.
+        sorted: the entries are in the query's order (in `reverse`).
+        reverse: walk from the end.
+        bounded: the ranges already keep to the query's cursors.
+        complete: a document without an entry is no result, and whatever has one has all fields of the order.
+        entries: how many entries lie in the ranges.
+    """
+
+    index: Index
+    ranges: tuple[KeyRange, ...]
+    properties: str
+    by_name: bool
+    exact: bool
+    sorted: bool
+    reverse: bool
+    bounded: bool
+    complete: bool
+    entries: int
+
+
+def plan(query: Query, indexes: CollectionIndexes, path_prefix: bytes, size: int) -> list[Walk]:
+    """How to answer a query in one collection: one walk for each disjunct.
+
+    Args:
+        query: the query.
+        indexes: the collection's.
+        path_prefix: the encoded path of the collection.
+        size: the number of its documents.
+    """
+    planner = _Planner(query, indexes, path_prefix, max(size, 1))
+    walks = [planner.best(conjunction) for conjunction in query.disjuncts]
+    if len(walks) > 1 and sum(walk.entries for walk in walks) > size:
+        return [planner.everything()]
+    return walks
+
+
+def properties(paths: Sequence[FieldPath], *, descending: bool = False) -> str:
+    """An index's fields, as Firestore's query explanation writes them."""
+    direction = "DESC" if descending else "ASC"
+    listed = [path for path in paths if path != NAME]
+    return "(" + ", ".join(f"{format_field_path(path)} {direction}" for path in (*listed, NAME)) + ")"
+
+
+class _Planner:
+    def __init__(self, query: Query, indexes: CollectionIndexes, path_prefix: bytes, size: int) -> None:
+        self._query = query
+        self._indexes = indexes
+        self._path_prefix = path_prefix
+        self._size = size
+        self._descending = query.orders[-1].descending
+        self._one_direction = all(order.descending == self._descending for order in query.orders)
+        self._wanted = None if query.limit is None else query.limit + query.offset
+
+    def everything(self) -> Walk:
+        """The walk over all documents."""
+        return self._walk((), index=self._indexes.by_name, fields=(NAME,), fixed=b"", ranges=(EVERYTHING,), used=0)
+
+    def best(self, conjunction: Conjunction) -> Walk:
+        """The cheapest walk for one conjunction."""
+        walks = self._walks(conjunction)
+        if len(walks) == 1:
+            return walks[0]
+        share = 1.0
+        for walk in walks:
+            share = min(share, walk.entries / self._size)
+        return min(walks, key=lambda walk: self._cost(walk, share))
+
+    def _cost(self, walk: Walk, share: float) -> tuple[float, bool]:
+        cost = float(walk.entries)
+        if not walk.sorted:
+            cost *= 2
+        elif self._wanted is not None:
+            # A walk in order ends with the last result: of the entries on the way, this share are results.
+            hits = 1.0 if walk.exact else max(share, 1 / self._size)
+            cost = min(cost, self._wanted / hits)
+        return cost, not walk.exact
+
+    def _walks(self, conjunction: Conjunction) -> list[Walk]:
+        by_path: dict[FieldPath, tuple[KeyRange, ...]] = {}
+        used: dict[FieldPath, int] = {}
+        walks: list[Walk] = []
+        for condition in conjunction:
+            if condition.contains:
+                walks.append(self._containing(conjunction, condition))
+                continue
+            path = condition.path
+            by_path[path] = _intersect(by_path[path], condition.ranges) if path in by_path else condition.ranges
+            used[path] = used.get(path, 0) + 1
+        for path, ranges in by_path.items():
+            walks.append(self._ordered(conjunction, path, ranges, used[path]))
+        first = self._query.orders[0].path
+        if first not in by_path and first != NAME:
+            walks.append(self._ordered(conjunction, first, (EVERYTHING,), 0))
+        if not by_path:
+            walks.append(self._ordered(conjunction, NAME, (EVERYTHING,), 0))
+        for fields in self._indexes.composites:
+            walk = self._composite(conjunction, fields, by_path, used)
+            if walk is not None:
+                walks.append(walk)
+        return walks
+
+    def _ordered(self, conjunction: Conjunction, path: FieldPath, ranges: tuple[KeyRange, ...], used: int) -> Walk:
+        if path == NAME:
+            inside = tuple(filter(None, (self._inside(key_range) for key_range in ranges)))
+            return self._walk(
+                conjunction, index=self._indexes.by_name, fields=(NAME,), fixed=b"", ranges=inside, used=used
+            )
+        fixed = _point(ranges)
+        return self._walk(
+            conjunction,
+            index=self._indexes.ordered(path),
+            fields=(path,),
+            fixed=fixed or b"",
+            ranges=ranges,
+            used=used,
+            fixed_fields=1 if fixed is not None else 0,
+        )
+
+    def _containing(self, conjunction: Conjunction, condition: Condition) -> Walk:
+        # An array with two of the elements has two entries, so only one element leaves the order as it is.
+        fixed = _point(condition.ranges)
+        walk = self._walk(
+            conjunction,
+            index=self._indexes.containing(condition.path),
+            fields=(condition.path,),
+            fixed=fixed or b"",
+            ranges=condition.ranges,
+            used=1,
+            fixed_fields=1,
+            sortable=fixed is not None,
+        )
+        name = format_field_path(condition.path)
+        direction = "DESC" if self._descending else "ASC"
+        return replace(walk, properties=f"({name} CONTAINS, __name__ {direction})")
+
+    def _composite(
+        self,
+        conjunction: Conjunction,
+        fields: CompositeFields,
+        by_path: dict[FieldPath, tuple[KeyRange, ...]],
+        used: dict[FieldPath, int],
+    ) -> Walk | None:
+        ordered = {order.path for order in self._query.orders}
+        if any(path not in by_path and path not in ordered for path in fields):
+            # Documents that lack the field have no entry but may be results.
+            return None
+        fixed = b""
+        position = 0
+        consumed = 0
+        for path in fields:
+            point = _point(by_path.get(path, ()))
+            if point is None:
+                break
+            fixed += point
+            position += 1
+            consumed += used[path]
+        ranges: tuple[KeyRange, ...] = ((fixed, fixed + AFTER_VALUE),) if fixed else (EVERYTHING,)
+        if position < len(fields) and fields[position] in by_path:
+            ranges = tuple((fixed + low, fixed + high) for low, high in by_path[fields[position]])
+            consumed += used[fields[position]]
+        return self._walk(
+            conjunction,
+            index=self._indexes.composite(fields),
+            fields=fields,
+            fixed=fixed,
+            ranges=ranges,
+            used=consumed,
+            fixed_fields=position,
+        )
+
+    def _walk(
+        self,
+        conjunction: Conjunction,
+        *,
+        index: Index,
+        fields: CompositeFields,
+        fixed: bytes,
+        ranges: tuple[KeyRange, ...],
+        used: int,
+        fixed_fields: int = 0,
+        sortable: bool = True,
+    ) -> Walk:
+        pinned = {condition.path for condition in conjunction if not condition.contains and _point(condition.ranges)}
+        orders = [order for order in self._query.orders if order.path not in pinned or order.path == NAME]
+        by_name = fields == (NAME,)
+        remaining = [path for path in fields[fixed_fields:] if path != NAME]
+        in_order = (
+            sortable
+            and self._one_direction
+            and len(self._query.disjuncts) == 1
+            and [order.path for order in orders] == [*remaining, NAME]
+        )
+        bounded = self._query.start is None and self._query.end is None
+        if in_order and not bounded and len(orders) == len(self._query.orders):
+            kept = self._bounded(ranges, fixed, by_name=by_name)
+            if kept is not None:
+                ranges, bounded = kept, True
+        covered = {*fields, NAME}
+        return Walk(
+            index=index,
+            ranges=ranges,
+            properties=properties(fields, descending=self._descending),
+            by_name=by_name,
+            exact=used == len(conjunction),
+            sorted=in_order,
+            reverse=self._descending,
+            bounded=bounded,
+            complete=sortable and all(order.path in covered for order in self._query.orders),
+            entries=sum(index.count(key_range) for key_range in ranges),
+        )
+
+    def _bounded(self, ranges: tuple[KeyRange, ...], fixed: bytes, *, by_name: bool) -> tuple[KeyRange, ...] | None:
+        """The ranges cut to the query's cursors; None if a cursor has no place in this index."""
+        low, high = EVERYTHING
+        for bound, is_start in ((self._query.start, True), (self._query.end, False)):
+            if bound is None:
+                continue
+            place = self._place(bound, fixed, by_name=by_name)
+            if place is None:
+                return None
+            if is_start != self._descending:
+                low = place
+            else:
+                high = place
+        return _intersect(ranges, ((low, high),)) if low < high else ()
+
+    def _place(self, bound: Bound, fixed: bytes, *, by_name: bool) -> bytes | None:
+        parts = list(bound.parts)
+        named = len(parts) == len(self._query.orders)
+        key = b""
+        if named:
+            path_key = parts.pop()
+            if not path_key.startswith(self._path_prefix):
+                return None
+            key = path_key[len(self._path_prefix) :]
+            if values.SEGMENT_END in key:
+                return None
+        place = b"".join((fixed, *parts))
+        if named:
+            place += key if by_name else values.SEGMENT_END + key
+        if bound.before != self._descending:
+            return place
+        return place + (b"\x00" if named else AFTER_VALUE)
+
+    def _inside(self, key_range: KeyRange) -> KeyRange | None:
+        """A range of paths as one of document keys in this collection."""
+        low, high = key_range
+        prefix = self._path_prefix
+        end = prefix + b"\xff"
+        low, high = max(low, prefix), min(high, end)
+        return (low[len(prefix) :], high[len(prefix) :]) if low < high else None
+
+
+def _point(ranges: tuple[KeyRange, ...]) -> bytes | None:
+    """The encoded value if the ranges are that one value."""
+    if len(ranges) != 1:
+        return None
+    low, high = ranges[0]
+    return low if high == low + AFTER_VALUE else None
+
+
+def _intersect(left: tuple[KeyRange, ...], right: tuple[KeyRange, ...]) -> tuple[KeyRange, ...]:
+    both = ((max(low, other_low), min(high, other_high)) for low, high in left for other_low, other_high in right)
+    return tuple(sorted(key_range for key_range in both if key_range[0] < key_range[1]))

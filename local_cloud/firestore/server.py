@@ -1,0 +1,112 @@
+"""The Firestore emulator: google.firestore.v1.Firestore over gRPC, in memory."""
+
+from collections.abc import Mapping, Sequence
+
+from google.protobuf.empty_pb2 import Empty
+
+from local_cloud.clock import Clock
+from local_cloud.firestore import messages
+from local_cloud.firestore.indexes import CompositeFields
+from local_cloud.firestore.service import FirestoreService
+from local_cloud.firestore.usage import Usage
+from local_cloud.rpc import Method, Middleware, RpcServer
+
+_METHODS = (
+    Method(name="GetDocument", request=messages.GetDocumentRequest, response=messages.Document),
+    Method(name="ListDocuments", request=messages.ListDocumentsRequest, response=messages.ListDocumentsResponse),
+    Method(name="CreateDocument", request=messages.CreateDocumentRequest, response=messages.Document),
+    Method(name="UpdateDocument", request=messages.UpdateDocumentRequest, response=messages.Document),
+    Method(name="DeleteDocument", request=messages.DeleteDocumentRequest, response=Empty),
+    Method(
+        name="BatchGetDocuments",
+        request=messages.BatchGetDocumentsRequest,
+        response=messages.BatchGetDocumentsResponse,
+        server_streaming=True,
+    ),
+    Method(
+        name="BeginTransaction", request=messages.BeginTransactionRequest, response=messages.BeginTransactionResponse
+    ),
+    Method(name="Commit", request=messages.CommitRequest, response=messages.CommitResponse),
+    Method(name="Rollback", request=messages.RollbackRequest, response=Empty),
+    Method(
+        name="RunQuery", request=messages.RunQueryRequest, response=messages.RunQueryResponse, server_streaming=True
+    ),
+    Method(
+        name="RunAggregationQuery",
+        request=messages.RunAggregationQueryRequest,
+        response=messages.RunAggregationQueryResponse,
+        server_streaming=True,
+    ),
+    Method(name="PartitionQuery", request=messages.PartitionQueryRequest, response=messages.PartitionQueryResponse),
+    Method(
+        name="Write",
+        request=messages.WriteRequest,
+        response=messages.WriteResponse,
+        client_streaming=True,
+        server_streaming=True,
+    ),
+    Method(
+        name="Listen",
+        request=messages.ListenRequest,
+        response=messages.ListenResponse,
+        client_streaming=True,
+        server_streaming=True,
+    ),
+    Method(
+        name="ListCollectionIds",
+        request=messages.ListCollectionIdsRequest,
+        response=messages.ListCollectionIdsResponse,
+    ),
+    Method(name="BatchWrite", request=messages.BatchWriteRequest, response=messages.BatchWriteResponse),
+)
+
+
+class FirestoreEmulator:
+    """A Firestore for development and tests; clients find it by `FIRESTORE_EMULATOR_HOST`.
+
+    Any project and any database may be named; each begins empty. Nothing is kept when it stops, and no credentials
+    or security rules are looked at.
+
+    Args:
+        host: the address to bind.
+        port: the port, 0 for any free one.
+        clock: the time of commits and read times.
+        middleware: wrapped around every call.
+        composite_indexes: for a collection id the composite indexes to keep. Queries are answered without them too,
+            but may have to look into more documents.
+
+    Attributes:
+        usage: what Firestore would have billed.
+    """
+
+    def __init__(
+        self,
+        *,
+        host: str,
+        port: int,
+        clock: Clock,
+        middleware: Sequence[Middleware] = (),
+        composite_indexes: Mapping[str, Sequence[CompositeFields]] | None = None,
+    ) -> None:
+        self.usage = Usage()
+        self._service = FirestoreService(clock, self.usage, composite_indexes or {})
+        self._server = RpcServer("Firestore", host, port, middleware)
+        self._server.add_service("google.firestore.v1.Firestore", _METHODS, self._service)
+
+    @property
+    def port(self) -> int:
+        """The port; the bound one after `start`."""
+        return self._server.port
+
+    async def start(self) -> None:
+        """Begin to serve.
+
+        Raises:
+            PortInUse: another process has the port.
+        """
+        await self._server.start()
+
+    async def stop(self) -> None:
+        """Stop serving and forget everything."""
+        await self._server.stop()
+        self._service.clear()

@@ -1,0 +1,445 @@
+"""google.firestore.v1.Firestore: a request in, a response out.
+
+https://firebase.google.com/docs/firestore/reference/rpc/google.firestore.v1
+"""
+
+import asyncio
+import base64
+import binascii
+import random
+import string
+import time as system_time
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from typing import Any
+
+from google.protobuf.empty_pb2 import Empty
+from google.rpc.status_pb2 import Status
+
+from local_cloud.clock import Clock
+from local_cloud.firestore import aggregation, explain, fields, timestamps, writes
+from local_cloud.firestore import query as queries
+from local_cloud.firestore.errors import invalid_argument, not_found
+from local_cloud.firestore.execution import Execution
+from local_cloud.firestore.indexes import CompositeFields
+from local_cloud.firestore.listen import ListenStream
+from local_cloud.firestore.listing import list_documents
+from local_cloud.firestore.messages import (
+    BatchGetDocumentsResponse,
+    BatchWriteResponse,
+    BeginTransactionResponse,
+    CommitResponse,
+    Cursor,
+    Document,
+    ListCollectionIdsResponse,
+    ListDocumentsResponse,
+    Message,
+    PartitionQueryResponse,
+    RunAggregationQueryResponse,
+    RunQueryResponse,
+    Write,
+    WriteResponse,
+    WriteResult,
+)
+from local_cloud.firestore.paths import check_id, parse_field_path, split_database, split_parent
+from local_cloud.firestore.store import Database, Version
+from local_cloud.firestore.transactions import QueryRead, Transaction, Transactions
+from local_cloud.firestore.usage import Usage
+from local_cloud.rpc import RpcError
+
+MAX_BATCH_WRITES = 500
+"""Writes of one BatchWrite; a Commit is limited by the size of its request only."""
+
+_SMALLEST_PARTITION = 128
+_ID_LETTERS = string.ascii_letters + string.digits
+
+
+class FirestoreService:
+    """All databases, and the methods that work on them.
+
+    Args:
+        clock: the time of commits.
+        usage: where billed operations are counted.
+        composite_indexes: for a collection id the composite indexes to keep.
+    """
+
+    def __init__(self, clock: Clock, usage: Usage, composite_indexes: Mapping[str, Sequence[CompositeFields]]) -> None:
+        self._clock = clock
+        self._usage = usage
+        self._composite_indexes = composite_indexes
+        self._databases: dict[str, Database] = {}
+        self._transactions = Transactions(self._now)
+        self._listeners: dict[asyncio.Queue[Any], str] = {}
+
+    # Documents
+
+    async def get_document(self, request: Message, _context: object) -> Message:
+        database = self._database(request.name)
+        path = database.path_of(request.name)
+        time, transaction = self._snapshot(request, database)
+        if transaction is not None:
+            transaction.documents.add(path)
+        self._usage.reads += 1
+        version = database.at(path, time)
+        if version is None:
+            raise not_found(f'Document "{request.name}" not found.')
+        return _masked(version, request)
+
+    async def batch_get_documents(self, request: Message, _context: object) -> AsyncIterator[Message]:
+        database = self._database(request.database)
+        paths = {name: database.path_of(name) for name in request.documents}
+        time, transaction, begun = self._snapshot_or_begin(request, database)
+        if begun is not None:
+            yield BatchGetDocumentsResponse(transaction=begun.id)
+        read_time = timestamps.to_proto(time)
+        missing: list[str] = []
+        # One snapshot for all, before anything is sent and other calls can come in between.
+        found = [(name, database.at(path, time)) for name, path in paths.items()]
+        if transaction is not None:
+            transaction.documents.update(paths.values())
+        self._usage.reads += len(found)
+        for name, version in found:
+            if version is None:
+                missing.append(name)
+            else:
+                yield BatchGetDocumentsResponse(found=_masked(version, request), read_time=read_time)
+        for name in missing:
+            yield BatchGetDocumentsResponse(missing=name, read_time=read_time)
+
+    async def create_document(self, request: Message, _context: object) -> Message:
+        database_name, parent = split_parent(request.parent)
+        database = self._database(database_name)
+        if not request.collection_id:
+            raise invalid_argument("collection_id is missing.")
+        document_id = request.document_id or "".join(random.choices(_ID_LETTERS, k=20))  # noqa: S311 - an id is no secret
+        path = "/".join(filter(None, (parent, request.collection_id, document_id)))
+        check_id(document_id, path)
+        write = Write()
+        write.update.CopyFrom(request.document)
+        write.update.name = f"{database.root}/{path}"
+        write.current_document.exists = False
+        return self._write_one(database, write, request)
+
+    async def update_document(self, request: Message, _context: object) -> Message:
+        database = self._database(request.document.name)
+        write = Write(update=request.document)
+        if request.HasField("update_mask"):
+            write.update_mask.CopyFrom(request.update_mask)
+        if request.HasField("current_document"):
+            write.current_document.CopyFrom(request.current_document)
+        return self._write_one(database, write, request)
+
+    async def delete_document(self, request: Message, _context: object) -> Message:
+        database = self._database(request.name)
+        write = Write(delete=request.name)
+        if request.HasField("current_document"):
+            write.current_document.CopyFrom(request.current_document)
+        self._commit(database, [write])
+        return Empty()
+
+    async def list_documents(self, request: Message, _context: object) -> Message:
+        database_name, parent = split_parent(request.parent)
+        database = self._database(database_name)
+        time, transaction = self._snapshot(request, database)
+        page = await list_documents(request, database, parent, time, self._usage)
+        if transaction is not None:
+            transaction.queries.append(QueryRead(page.query))
+        response = ListDocumentsResponse(next_page_token=page.next_token)
+        for name, version in page.documents:
+            if version is None:
+                response.documents.append(Document(name=name))
+            else:
+                self._usage.reads += 1
+                response.documents.append(_masked(version, request))
+        return response
+
+    async def list_collection_ids(self, request: Message, _context: object) -> Message:
+        database_name, parent = split_parent(request.parent)
+        database = self._database(database_name)
+        time, _ = self._snapshot(request, database)
+        after = _decode_token(request.page_token)
+        ids = [collection_id for collection_id in database.collection_ids(parent, time) if collection_id > after]
+        self._usage.reads += 1
+        size = request.page_size or len(ids)
+        response = ListCollectionIdsResponse(collection_ids=ids[:size])
+        if len(ids) > size:
+            response.next_page_token = _encode_token(ids[size - 1])
+        return response
+
+    # Queries
+
+    async def run_query(self, request: Message, _context: object) -> AsyncIterator[Message]:
+        database, query = self._parse(request)
+        time, transaction, begun = self._snapshot_or_begin(request, database)
+        read_time = timestamps.to_proto(time)
+        if begun is not None:
+            yield RunQueryResponse(transaction=begun.id)
+        started = system_time.perf_counter()
+        with Execution(database, query, time, self._usage) as execution:
+            if request.HasField("explain_options") and not request.explain_options.analyze:
+                yield RunQueryResponse(explain_metrics=explain.plan(query, execution))
+                return
+            read = QueryRead(query)
+            if transaction is not None:
+                transaction.queries.append(read)
+            returned = 0
+            projection = query.projection
+            async for result in execution.results():
+                response = RunQueryResponse(read_time=read_time)
+                if result.document is None:
+                    response.document.ParseFromString(result.version.data)
+                else:
+                    response.document.CopyFrom(result.document)
+                if transaction is not None and query.limit is not None:
+                    fields_read = response.document.fields
+                    read.last = query.sort_key(fields_read, result.version.path_key)
+                if projection is not None:
+                    response.document.CopyFrom(fields.project(response.document, projection))
+                if not returned:
+                    response.skipped_results = execution.skipped
+                returned += 1
+                self._usage.reads += 1
+                yield response
+            if query.limit is None or returned < query.limit:
+                read.last = None
+            self._usage.reads += execution.skipped if returned or execution.skipped else 1
+            if not returned:
+                yield RunQueryResponse(read_time=read_time, skipped_results=execution.skipped)
+            if request.HasField("explain_options"):
+                elapsed = system_time.perf_counter() - started
+                yield RunQueryResponse(explain_metrics=explain.analysis(query, execution, returned, returned, elapsed))
+
+    async def run_aggregation_query(self, request: Message, _context: object) -> AsyncIterator[Message]:
+        database_name, parent = split_parent(request.parent)
+        database = self._database(database_name)
+        aggregated = request.structured_aggregation_query
+        aggregations = aggregation.parse(aggregated)
+        query = queries.parse(
+            aggregated.structured_query,
+            parent=parent,
+            root=database.root,
+            aggregated=(found.path for found in aggregations if found.kind != "count"),
+        )
+        time, transaction, begun = self._snapshot_or_begin(request, database)
+        started = system_time.perf_counter()
+        with Execution(database, query, time, self._usage) as execution:
+            if request.HasField("explain_options") and not request.explain_options.analyze:
+                yield RunAggregationQueryResponse(explain_metrics=explain.plan(query, execution))
+                return
+            if transaction is not None:
+                transaction.queries.append(QueryRead(query))
+            await aggregation.run(aggregations, execution)
+        entries = max((found.counted for found in aggregations), default=0)
+        reads = max(1, -(-entries // 1000))
+        self._usage.reads += reads
+        response = RunAggregationQueryResponse(read_time=timestamps.to_proto(time))
+        if begun is not None:
+            response.transaction = begun.id
+        for found in aggregations:
+            response.result.aggregate_fields[found.alias].CopyFrom(found.result())
+        if request.HasField("explain_options"):
+            elapsed = system_time.perf_counter() - started
+            response.explain_metrics.CopyFrom(explain.analysis(query, execution, 1, reads, elapsed))
+        yield response
+
+    async def partition_query(self, request: Message, _context: object) -> Message:
+        database, query = self._parse(request)
+        if not query.descendants or len(query.orders) != 1 or query.limit is not None or query.offset:
+            raise invalid_argument(
+                "A partition query needs all_descendants, is ordered by __name__ only, and has no limit, offset or "
+                "cursors."
+            )
+        if request.partition_count <= 0:
+            raise invalid_argument("partition_count must be greater than zero.")
+        time, _ = self._snapshot(request, database)
+        with Execution(database, query, time, self._usage) as execution:
+            paths = [result.version.path async for result in execution.results()]
+        points = min(request.partition_count, len(paths) // _SMALLEST_PARTITION)
+        starts = [paths[len(paths) * point // (points + 1)] for point in range(1, points + 1)]
+        after = _decode_token(request.page_token)
+        if after:
+            starts = starts[starts.index(after) + 1 :] if after in starts else []
+        response = PartitionQueryResponse()
+        size = request.page_size or len(starts)
+        for path in starts[:size]:
+            cursor = Cursor(before=True)
+            cursor.values.add(reference_value=f"{database.root}/{path}")
+            response.partitions.append(cursor)
+        if len(starts) > size:
+            response.next_page_token = _encode_token(starts[size - 1])
+        return response
+
+    # Writes and transactions
+
+    async def begin_transaction(self, request: Message, _context: object) -> Message:
+        database = self._database(request.database)
+        return BeginTransactionResponse(transaction=self._begin(request.options, database).id)
+
+    async def commit(self, request: Message, _context: object) -> Message:
+        database = self._database(request.database)
+        if request.transaction:
+            transaction = self._transactions.get(request.transaction, database)
+            if transaction.read_only and request.writes:
+                raise invalid_argument("Cannot modify entities in a read-only transaction.")
+            self._transactions.check(transaction)
+            self._transactions.close(transaction)
+        done = self._commit(database, request.writes)
+        return CommitResponse(write_results=done.results, commit_time=timestamps.to_proto(done.time))
+
+    async def rollback(self, request: Message, _context: object) -> Message:
+        database = self._database(request.database)
+        self._transactions.close(self._transactions.get(request.transaction, database))
+        return Empty()
+
+    async def batch_write(self, request: Message, _context: object) -> Message:
+        database = self._database(request.database)
+        if len(request.writes) > MAX_BATCH_WRITES:
+            raise invalid_argument(f"maximum {MAX_BATCH_WRITES} writes allowed per request")
+        response = BatchWriteResponse()
+        written: set[str] = set()
+        for write in request.writes:
+            name = write.update.name or write.delete or write.transform.document
+            if name in written:
+                raise invalid_argument("A batch write cannot write to the same document more than once.")
+            written.add(name)
+        for write in request.writes:
+            try:
+                result = self._commit(database, [write]).results[0]
+                status = Status()
+            except RpcError as error:
+                result = WriteResult()
+                status = error.to_status()
+            response.write_results.append(result)
+            response.status.append(status)
+        return response
+
+    async def write(self, requests: AsyncIterator[Message], _context: object) -> AsyncIterator[Message]:
+        database: Database | None = None
+        stream_id = ""
+        token = 0
+        async for request in requests:
+            if database is None:
+                database = self._database(request.database)
+                stream_id = request.stream_id or "".join(random.choices(_ID_LETTERS, k=20))  # noqa: S311 - no secret
+            token += 1
+            response = WriteResponse(stream_id=stream_id, stream_token=str(token).encode())
+            if request.writes:
+                done = self._commit(database, request.writes)
+                response.write_results.extend(done.results)
+                response.commit_time.CopyFrom(timestamps.to_proto(done.time))
+            yield response
+
+    async def listen(self, requests: AsyncIterator[Message], _context: object) -> AsyncIterator[Message]:
+        # Requests and commits go through one queue, so that the stream tells of them in one order.
+        events: asyncio.Queue[Any] = asyncio.Queue()
+
+        async def read_requests() -> None:
+            try:
+                async for request in requests:
+                    events.put_nowait(request)
+            finally:
+                events.put_nowait(None)
+
+        reading = asyncio.create_task(read_requests())
+        stream = ListenStream(self._usage)
+        try:
+            while (event := await events.get()) is not None:
+                if isinstance(event, writes.Commit):
+                    async for response in stream.commit(event.versions, event.time):
+                        yield response
+                else:
+                    database = self._database(event.database)
+                    self._listeners.setdefault(events, database.name)
+                    async for response in stream.request(event, database):
+                        yield response
+        finally:
+            self._listeners.pop(events, None)
+            reading.cancel()
+
+    # What they share
+
+    def clear(self) -> None:
+        """Forget all documents of all databases, and all transactions."""
+        for database in self._databases.values():
+            database.clear()
+        self._transactions.clear()
+
+    def _now(self) -> int:
+        return timestamps.from_datetime(self._clock.now())
+
+    def _database(self, name: str) -> Database:
+        name, _ = split_database(name)
+        database = self._databases.get(name)
+        if database is None:
+            database = self._databases[name] = Database(name, self._now, self._composite_indexes)
+        return database
+
+    def _parse(self, request: Message) -> tuple[Database, queries.Query]:
+        database_name, parent = split_parent(request.parent)
+        database = self._database(database_name)
+        return database, queries.parse(request.structured_query, parent=parent, root=database.root)
+
+    def _snapshot(self, request: Message, database: Database) -> tuple[int, Transaction | None]:
+        """The time to read at, and the transaction that reads."""
+        kind = request.WhichOneof("consistency_selector")
+        if kind == "transaction":
+            transaction = self._transactions.get(request.transaction, database)
+            return transaction.read_time, transaction
+        if kind == "read_time":
+            return database.past(timestamps.from_proto(request.read_time)), None
+        return database.read_time(), None
+
+    def _snapshot_or_begin(
+        self, request: Message, database: Database
+    ) -> tuple[int, Transaction | None, Transaction | None]:
+        """The time to read at, the transaction that reads, and the same if it begins with this request."""
+        if request.WhichOneof("consistency_selector") == "new_transaction":
+            begun = self._begin(request.new_transaction, database)
+            return begun.read_time, begun, begun
+        time, transaction = self._snapshot(request, database)
+        return time, transaction, None
+
+    def _begin(self, options: Message, database: Database) -> Transaction:
+        if options.WhichOneof("mode") == "read_only":
+            read_time = None
+            if options.read_only.HasField("read_time"):
+                read_time = database.past(timestamps.from_proto(options.read_only.read_time))
+            return self._transactions.begin(database, read_only=True, read_time=read_time)
+        return self._transactions.begin(database, read_only=False)
+
+    def _commit(self, database: Database, listed: Sequence[Message]) -> writes.Commit:
+        done = writes.commit(database, listed, self._usage)
+        if done.versions:
+            for events, name in self._listeners.items():
+                if name == database.name:
+                    events.put_nowait(done)
+        return done
+
+    def _write_one(self, database: Database, write: Message, request: Message) -> Message:
+        path = database.path_of(write.update.name)
+        self._commit(database, [write])
+        version = database.latest(path)
+        if version is None:
+            raise not_found(f'Document "{write.update.name}" not found.')
+        return _masked(version, request)
+
+
+def _masked(version: Version, request: Message) -> Message:
+    document = version.document()
+    if not request.HasField("mask"):
+        return document
+    return fields.project(document, _paths(request.mask.field_paths))
+
+
+def _paths(listed: Iterable[str]) -> list[tuple[str, ...]]:
+    return [parse_field_path(path) for path in listed]
+
+
+def _encode_token(text: str) -> str:
+    return base64.urlsafe_b64encode(text.encode()).decode()
+
+
+def _decode_token(token: str) -> str:
+    try:
+        return base64.urlsafe_b64decode(token).decode()
+    except (binascii.Error, UnicodeDecodeError) as error:
+        raise invalid_argument("The page_token is not one of this service's.") from error

@@ -1,0 +1,335 @@
+"""Documents in their collections, with the versions that read times and transactions look back on.
+
+A database is a tree: collections hold documents, documents hold collections. Every write makes a new `Version` of a
+document; older ones stay linked behind it for `RETENTION`, which is how far back Firestore reads
+(https://firebase.google.com/docs/firestore/pitr). Versions never change once made, so a reader that holds some has a
+consistent snapshot, whatever is written afterwards.
+"""
+
+from bisect import bisect_right
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Protocol
+
+from local_cloud.firestore import values
+from local_cloud.firestore.errors import failed_precondition, invalid_argument
+from local_cloud.firestore.indexes import CollectionIndexes, CompositeFields
+from local_cloud.firestore.messages import Document, Message
+from local_cloud.firestore.paths import check_id, check_path
+
+RETENTION = 3_600_000_000
+"""Microseconds for which an old version can be read."""
+
+_PRUNE_EVERY = 60_000_000
+
+
+class Version:
+    """A document as one commit left it.
+
+    Attributes:
+        collection: where it is.
+        key: its encoded id, by which its collection and indexes know it.
+        committed: when it was written, in microseconds.
+        data: the serialized `Document`; None: this version is the document's absence.
+        previous: the version before, as far as it is kept.
+    """
+
+    __slots__ = ("collection", "committed", "data", "key", "previous")
+
+    def __init__(
+        self,
+        collection: "Collection",
+        key: bytes,
+        *,
+        committed: int,
+        data: bytes | None,
+        previous: "Version | None",
+    ) -> None:
+        self.collection = collection
+        self.key = key
+        self.committed = committed
+        self.data = data
+        self.previous = previous
+
+    def document(self) -> Message:
+        """The `Document` message, one's own to change."""
+        return Document.FromString(self.data)
+
+    @property
+    def path(self) -> str:
+        """Its path below the database."""
+        return f"{self.collection.path}/{values.decode_segment(self.key)}"
+
+    @property
+    def path_key(self) -> bytes:
+        """The encoded path, by which documents of several collections are ordered."""
+        return self.collection.path_prefix + self.key
+
+
+class Reader(Protocol):
+    """Somebody who walks over indexes and waits in between."""
+
+    def freeze(self) -> None:
+        """The database is about to change: take what is left to read now."""
+
+
+class Collection:
+    """The documents directly in one collection.
+
+    Attributes:
+        database: whose it is.
+        path: its path below the database, such as `users/u1/events`.
+        id: the last part of it.
+        path_prefix: what comes before a document's key in its path key.
+        documents: the live documents by key.
+        deleted: the last version, their absence, of documents that were deleted not long ago.
+        changed: when it was last written to.
+        indexes: its indexes, which exist only above a size where walking is no longer as quick.
+        children: sub-collections by the key of the document that they are below, which need not exist.
+    """
+
+    def __init__(self, database: "Database", path: str) -> None:
+        self.database = database
+        self.path = path
+        self.id = path.rpartition("/")[2]
+        self.path_prefix = values.encode_path(path.split("/")) + values.SEGMENT_END
+        self.documents: dict[bytes, Version] = {}
+        self.deleted: dict[bytes, Version] = {}
+        self.changed = 0
+        self.indexes: CollectionIndexes | None = None
+        self.children: dict[bytes, dict[str, Collection]] = {}
+
+    def latest(self, key: bytes) -> Version | None:
+        """The newest version of a document, which may be its absence; None if there never was any."""
+        return self.documents.get(key) or self.deleted.get(key)
+
+    def at(self, key: bytes, time: int) -> Version | None:
+        """The document as it was at a time, None if it was not there."""
+        version = self.latest(key)
+        while version is not None and version.committed > time:
+            version = version.previous
+        return version if version is not None and version.data is not None else None
+
+    def put(self, version: Version, new: Message | None, old: Message | None) -> None:
+        """Make a version the newest one.
+
+        Args:
+            version: the version.
+            new: its document, None if there is none.
+            old: the document of the version before, None if there was none.
+        """
+        self.changed = version.committed
+        if version.data is None:
+            self.documents.pop(version.key, None)
+            self.deleted[version.key] = version
+        else:
+            self.documents[version.key] = version
+            self.deleted.pop(version.key, None)
+        if self.indexes is not None:
+            self.indexes.change(version.key, None if old is None else old.fields, None if new is None else new.fields)
+        elif len(self.documents) > CollectionIndexes.WORTHWHILE:
+            self.indexes = CollectionIndexes(self.database.composite_indexes.get(self.id, ()))
+            self.indexes.build((key, current.document().fields) for key, current in self.documents.items())
+
+    def is_live(self, time: int) -> bool:
+        """Whether it held a document at a time, or a collection further down did."""
+        if self.changed <= time:
+            if self.documents:
+                return True
+        elif any(self.at(key, time) for key in (*self.documents, *self.deleted)):
+            return True
+        return any(child.is_live(time) for children in self.children.values() for child in children.values())
+
+    def live_children(self, key: bytes, time: int) -> list[str]:
+        """The ids of the collections that a document had at a time, in order."""
+        children = self.children.get(key, {})
+        return sorted(child.id for child in children.values() if child.is_live(time))
+
+
+class Database:
+    """All collections of one database, and the time of their changes.
+
+    Args:
+        name: `projects/P/databases/D`.
+        now: the present in microseconds.
+        composite_indexes: for a collection id the composite indexes to keep.
+
+    Attributes:
+        readers: who walks over indexes and waits in between at the moment.
+    """
+
+    def __init__(
+        self, name: str, now: Callable[[], int], composite_indexes: Mapping[str, Sequence[CompositeFields]]
+    ) -> None:
+        self.name = name
+        self.root = f"{name}/documents"
+        self.readers: set[Reader] = set()
+        self.composite_indexes = composite_indexes
+        self._document_prefix = f"{self.root}/"
+        self._now = now
+        self._time = 0
+        self._collections: dict[str, Collection] = {}
+        self._roots: dict[str, Collection] = {}
+        self._by_id: dict[str, list[Collection]] = {}
+        self._log: list[Version] = []
+        self._pruned = 0
+
+    def read_time(self) -> int:
+        """The present, as the time of a snapshot: no later commit has this time or an earlier one."""
+        self._time = max(self._time, self._now())
+        return self._time
+
+    def commit_time(self) -> int:
+        """A time for a commit: later than any that was given out before."""
+        self._time = max(self._time + 1, self._now())
+        return self._time
+
+    def past(self, time: int) -> int:
+        """A time that a client asks to read at, checked.
+
+        Raises:
+            RpcError: INVALID_ARGUMENT in the future, FAILED_PRECONDITION where versions are no longer kept.
+        """
+        now = self.read_time()
+        if time > now:
+            raise invalid_argument("The requested read time is in the future.")
+        if time < now - RETENTION:
+            raise failed_precondition("The requested snapshot version is too old.")
+        return time
+
+    def path_of(self, name: str) -> str:
+        """The path of a document below this database.
+
+        Raises:
+            RpcError: INVALID_ARGUMENT, it is not a name of a document of this database.
+        """
+        if not name.startswith(self._document_prefix):
+            raise invalid_argument(
+                f'Document name "{name}" does not begin with the name of the request\'s database, "{self.root}/".'
+            )
+        path = name[len(self._document_prefix) :]
+        if path.count("/") % 2 == 0:
+            raise invalid_argument(f'Document name "{name}" is not of the form {self.root}/COLLECTION/DOCUMENT.')
+        parent, _, document_id = path.rpartition("/")
+        if parent in self._collections:
+            check_id(document_id, name)
+        else:
+            check_path(path, name)
+        return path
+
+    def locate(self, path: str) -> tuple[Collection | None, bytes]:
+        """A document's collection, None if nothing was ever written to it, and the document's key."""
+        parent, _, document_id = path.rpartition("/")
+        return self._collections.get(parent), values.encode_segment(document_id)
+
+    def latest(self, path: str) -> Version | None:
+        """The newest version of the document at a path."""
+        collection, key = self.locate(path)
+        return None if collection is None else collection.latest(key)
+
+    def at(self, path: str, time: int) -> Version | None:
+        """The document at a path as it was at a time, None if it was not there."""
+        collection, key = self.locate(path)
+        return None if collection is None else collection.at(key, time)
+
+    def collection(self, path: str) -> Collection | None:
+        """The collection at a path, None if nothing was ever written to it."""
+        return self._collections.get(path)
+
+    def collections(self, parent: str, collection_id: str, *, descendants: bool) -> Iterator[Collection]:
+        """The collections that a query is about.
+
+        Args:
+            parent: the path of the document that they are below, empty for the root.
+            collection_id: their id, empty for any.
+            descendants: also those further down.
+        """
+        if not descendants:
+            if collection_id:
+                found = self._collections.get(f"{parent}/{collection_id}" if parent else collection_id)
+                if found is not None:
+                    yield found
+            else:
+                yield from self._children(parent).values()
+            return
+        below = f"{parent}/" if parent else ""
+        candidates = self._by_id.get(collection_id, ()) if collection_id else self._collections.values()
+        for candidate in candidates:
+            if candidate.path.startswith(below):
+                yield candidate
+
+    def collection_ids(self, parent: str, time: int) -> list[str]:
+        """The ids of the collections that were directly below a document, or the root, at a time, in order."""
+        return sorted(child.id for child in self._children(parent).values() if child.is_live(time))
+
+    def write(self, path: str, new: Message | None, old: Message | None, commit_time: int) -> Version:
+        """Store a document, or its absence.
+
+        Args:
+            path: where.
+            new: the document with its times, None to delete it.
+            old: the document that is stored now, None if none is.
+            commit_time: from `commit_time()`.
+        """
+        for reader in tuple(self.readers):
+            reader.freeze()
+        collection, key = self.locate(path)
+        if collection is None:
+            collection = self._make_collection(path.rpartition("/")[0])
+        previous = collection.latest(key)
+        version = Version(
+            collection,
+            key,
+            committed=commit_time,
+            data=None if new is None else new.SerializeToString(),
+            previous=previous,
+        )
+        collection.put(version, new, old)
+        self._log.append(version)
+        if commit_time - self._pruned > _PRUNE_EVERY:
+            self._prune(commit_time)
+        return version
+
+    def changes_since(self, time: int) -> list[Version]:
+        """The versions made after a time, oldest first."""
+        if not self._log or self._log[-1].committed <= time:
+            return []
+        return self._log[bisect_right(self._log, time, key=lambda version: version.committed) :]
+
+    def clear(self) -> None:
+        """Forget all documents and all history."""
+        self._collections.clear()
+        self._roots.clear()
+        self._by_id.clear()
+        self._log.clear()
+
+    def _children(self, parent: str) -> dict[str, Collection]:
+        if not parent:
+            return self._roots
+        collection, key = self.locate(parent)
+        return {} if collection is None else collection.children.get(key, {})
+
+    def _make_collection(self, path: str) -> Collection:
+        collection = Collection(self, path)
+        parent = path.rpartition("/")[0]
+        if parent:
+            above, key = self.locate(parent)
+            if above is None:
+                above = self._make_collection(parent.rpartition("/")[0])
+            above.children.setdefault(key, {})[collection.id] = collection
+        else:
+            self._roots[collection.id] = collection
+        self._collections[path] = collection
+        self._by_id.setdefault(collection.id, []).append(collection)
+        return collection
+
+    def _prune(self, now: int) -> None:
+        """Let go of the versions that can no longer be read."""
+        self._pruned = now
+        horizon = now - RETENTION
+        kept = bisect_right(self._log, horizon, key=lambda version: version.committed)
+        for version in self._log[:kept]:
+            # At the horizon this version is what one sees, unless a later one replaced it; what it replaced is not.
+            version.previous = None
+            if version.data is None and version.collection.deleted.get(version.key) is version:
+                del version.collection.deleted[version.key]
+        del self._log[:kept]
