@@ -8,12 +8,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from email.headerregistry import Address as HeaderAddress
 from email.message import EmailMessage
-from email.policy import SMTPUTF8
+from email.policy import SMTP, SMTPUTF8
 from email.utils import format_datetime
 from typing import Any
 from urllib.parse import unquote
 
-# What SendGrid calls an e-mail object.
 _CID = re.compile(r"""(?<=["'(=])\s*cid:([^"'()\s>]+)""", re.IGNORECASE)
 _HEAD = re.compile(r"<head(?:\s[^>]*)?>", re.IGNORECASE)
 
@@ -170,7 +169,9 @@ class Mail:
     def as_message(self) -> EmailMessage:
         """The mail as the message that a mail server would carry, blind copies left out."""
         envelope = self.envelope
-        message = EmailMessage(policy=SMTPUTF8)
+        addresses = [envelope.sender, *envelope.to, *envelope.cc, *self.reply_to]
+        # Headers beyond ASCII are encoded, as every mail program reads them; addresses cannot be.
+        message = EmailMessage(policy=SMTP if all(each.email.isascii() for each in addresses) else SMTPUTF8)
         message["From"] = _header([envelope.sender])
         message["To"] = _header(envelope.to)
         if envelope.cc:

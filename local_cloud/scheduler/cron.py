@@ -65,6 +65,9 @@ class CronSchedule:
         except CroniterError as error:
             raise InvalidSchedule(f"{self.line!r} is not a cron line: {error}") from error
 
+    def __str__(self) -> str:
+        return f"{self.line} in {self.time_zone}"
+
     def after(self, moment: datetime) -> datetime:
         """The first due time later than a moment.
 

@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -15,8 +14,6 @@ from local_cloud.scheduler.job import Job
 
 MintToken = Callable[[str, str], str]
 """Given a service account's e-mail address and an audience, returns an ID token."""
-
-REMEMBERED = 100
 
 _log = logging.getLogger(__name__)
 
@@ -71,9 +68,7 @@ class Scheduler:
         self._session: aiohttp.ClientSession | None = None
         self._followers: list[asyncio.Task[None]] = []
         self.on_execution: Callable[[Execution], None] | None = None
-        """Told of each execution that the schedule has made."""
-        self.executions: deque[Execution] = deque(maxlen=REMEMBERED)
-        """The last executions that have ended, the latest last."""
+        """Told of each execution that the schedule has led to, when it has ended."""
 
     async def start(self) -> None:
         """Run the jobs by their schedules from now on."""
@@ -112,7 +107,7 @@ class Scheduler:
         while True:
             await self._clock.sleep_until(due)
             execution = await self._execute(job, due)
-            if self.on_execution:
+            if self.on_execution is not None:
                 self.on_execution(execution)
             if not execution.succeeded:
                 _log.warning(
@@ -142,7 +137,6 @@ class Scheduler:
             if wait is None:
                 break
             await self._clock.sleep(wait.total_seconds())
-        self.executions.append(execution)
         return execution
 
     async def _attempt(self, job: Job, schedule_time: datetime, attempts: int) -> Execution:

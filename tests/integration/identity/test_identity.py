@@ -1,0 +1,244 @@
+"""Tokens of the local identity provider, verified as the functions do it: over HTTP, by google-auth."""
+
+import base64
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from http import HTTPStatus
+from typing import Any
+
+import jwt
+import pytest
+import requests
+from cryptography.hazmat.primitives.asymmetric import rsa
+
+from functions.shared.identity import NotAuthorized, TokenVerifier
+from local_cloud.clock import Clock
+from local_cloud.identity import IdentityProvider
+from tests.support import Background
+
+INVOKER = "tasks@project.iam.gserviceaccount.com"
+AUDIENCE = "http://localhost:8081"
+
+
+@pytest.fixture(scope="module")
+def provider(background: Background) -> Iterator[IdentityProvider]:
+    provider = IdentityProvider(host="127.0.0.1", port=0, clock=Clock())
+    background.run(provider.start())
+    yield provider
+    background.run(provider.stop())
+
+
+def verifier_for(provider: IdentityProvider, **changes: str) -> TokenVerifier:
+    settings = {"certs_url": provider.certs_url, "issuer": provider.issuer, "audience": AUDIENCE, "invoker": INVOKER}
+    return TokenVerifier(**{**settings, **changes})
+
+
+def status_of(verifier: TokenVerifier, token: str) -> HTTPStatus:
+    """The status that a function answers with."""
+    try:
+        verifier.verify({"Authorization": f"Bearer {token}"})
+    except NotAuthorized as error:
+        return error.status
+    return HTTPStatus.OK
+
+
+def claims_of(provider: IdentityProvider, **changes: Any) -> dict[str, Any]:
+    claims: dict[str, Any] = jwt.decode(provider.mint(INVOKER, AUDIENCE), options={"verify_signature": False})
+    return {**claims, **changes}
+
+
+def signed_by_provider(provider: IdentityProvider, claims: dict[str, Any]) -> str:
+    """What the provider would never sign, signed with its key."""
+    key_id = jwt.get_unverified_header(provider.mint(INVOKER, AUDIENCE))["kid"]
+    return jwt.encode(claims, provider._key, algorithm="RS256", headers={"kid": key_id})
+
+
+def test_a_token_for_the_one_who_may_call(provider: IdentityProvider) -> None:
+    assert status_of(verifier_for(provider), provider.mint(INVOKER, AUDIENCE)) is HTTPStatus.OK
+
+
+def test_the_claims_are_those_of_a_service_accounts_token(provider: IdentityProvider) -> None:
+    before = int(datetime.now(UTC).timestamp())
+    token = provider.mint("other@p.iam", "https://worker-1.europe-west1.run.app")
+    claims = jwt.decode(token, options={"verify_signature": False})
+    assert set(claims) == {"iss", "aud", "azp", "sub", "email", "email_verified", "iat", "exp"}
+    assert claims["iss"] == provider.issuer
+    assert claims["aud"] == "https://worker-1.europe-west1.run.app"
+    assert claims["email"] == "other@p.iam"
+    assert claims["email_verified"] is True
+    assert claims["azp"] == claims["sub"]
+    assert len(claims["sub"]) == 21
+    assert claims["sub"].isdecimal()
+    assert claims["iat"] >= before
+    assert claims["exp"] - claims["iat"] == 3600
+
+
+@pytest.mark.parametrize(
+    "headers", [{}, {"Authorization": ""}, {"Authorization": "Basic YTpi"}, {"Authorization": "Bearer "}]
+)
+def test_no_token(provider: IdentityProvider, headers: dict[str, str]) -> None:
+    with pytest.raises(NotAuthorized) as raised:
+        verifier_for(provider).verify(headers)
+    assert raised.value.status is HTTPStatus.UNAUTHORIZED
+
+
+@pytest.mark.parametrize("token", ["garbage", "a.b.c", "é", "..", "A" * 100_000])
+def test_garbage(provider: IdentityProvider, token: str) -> None:
+    assert status_of(verifier_for(provider), token) is HTTPStatus.UNAUTHORIZED
+
+
+def test_another_audience(provider: IdentityProvider) -> None:
+    assert status_of(verifier_for(provider), provider.mint(INVOKER, AUDIENCE + "/")) is HTTPStatus.UNAUTHORIZED
+
+
+def test_another_issuer(provider: IdentityProvider) -> None:
+    verifier = verifier_for(provider, issuer="https://accounts.google.com")
+    assert status_of(verifier, provider.mint(INVOKER, AUDIENCE)) is HTTPStatus.UNAUTHORIZED
+
+
+def test_another_account(provider: IdentityProvider) -> None:
+    assert status_of(verifier_for(provider), provider.mint("other@p.iam", AUDIENCE)) is HTTPStatus.FORBIDDEN
+
+
+def test_an_address_that_nobody_has_verified(provider: IdentityProvider) -> None:
+    token = signed_by_provider(provider, claims_of(provider, email_verified=False))
+    assert status_of(verifier_for(provider), token) is HTTPStatus.FORBIDDEN
+
+
+def test_an_expired_token(provider: IdentityProvider) -> None:
+    token = provider.mint(INVOKER, AUDIENCE, timedelta(seconds=-1))
+    assert status_of(verifier_for(provider), token) is HTTPStatus.UNAUTHORIZED
+
+
+def test_a_token_of_yesterday(provider: IdentityProvider) -> None:
+    clock = Clock()
+    clock.advance(timedelta(days=-1))
+    yesterday = IdentityProvider(host="127.0.0.1", port=0, clock=clock)
+    yesterday._key, yesterday._key_id = provider._key, provider._key_id
+    token = yesterday.mint(INVOKER, AUDIENCE)
+    assert status_of(verifier_for(provider), token) is HTTPStatus.UNAUTHORIZED
+
+
+def test_a_token_of_a_clock_that_was_moved_forward(background: Background) -> None:
+    clock = Clock()
+    clock.advance(timedelta(days=30))
+    provider = IdentityProvider(host="127.0.0.1", port=0, clock=clock)
+    background.run(provider.start())
+    try:
+        # The function that verifies it lives in the present.
+        assert status_of(verifier_for(provider), provider.mint(INVOKER, AUDIENCE)) is HTTPStatus.OK
+    finally:
+        background.run(provider.stop())
+
+
+def test_a_forged_signature(provider: IdentityProvider) -> None:
+    key_id = jwt.get_unverified_header(provider.mint(INVOKER, AUDIENCE))["kid"]
+    forger = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    token = jwt.encode(claims_of(provider), forger, algorithm="RS256", headers={"kid": key_id})
+    assert status_of(verifier_for(provider), token) is HTTPStatus.UNAUTHORIZED
+
+
+def test_changed_claims(provider: IdentityProvider) -> None:
+    header, _, signature = provider.mint("other@p.iam", AUDIENCE).split(".")
+    claims = base64.urlsafe_b64encode(json.dumps(claims_of(provider)).encode()).rstrip(b"=").decode()
+    assert status_of(verifier_for(provider), f"{header}.{claims}.{signature}") is HTTPStatus.UNAUTHORIZED
+
+
+def test_a_key_that_the_issuer_does_not_have(provider: IdentityProvider) -> None:
+    stranger = IdentityProvider(host="127.0.0.1", port=0, clock=Clock())
+    assert status_of(verifier_for(provider), stranger.mint(INVOKER, AUDIENCE)) is HTTPStatus.UNAUTHORIZED
+
+
+def test_no_algorithm(provider: IdentityProvider) -> None:
+    key_id = jwt.get_unverified_header(provider.mint(INVOKER, AUDIENCE))["kid"]
+    token = jwt.encode(claims_of(provider), "", algorithm="none", headers={"kid": key_id})
+    assert status_of(verifier_for(provider), token) is HTTPStatus.UNAUTHORIZED
+
+
+def test_the_public_key_as_a_shared_secret(provider: IdentityProvider) -> None:
+    key = requests.get(provider.certs_url, timeout=5).json()["keys"][0]
+    token = jwt.encode(claims_of(provider), key["n"], algorithm="HS256", headers={"kid": key["kid"]})
+    assert status_of(verifier_for(provider), token) is HTTPStatus.UNAUTHORIZED
+
+
+def test_the_key_server_is_away(background: Background) -> None:
+    provider = IdentityProvider(host="127.0.0.1", port=0, clock=Clock())
+    background.run(provider.start())
+    verifier, stranger = verifier_for(provider), verifier_for(provider)
+    token = provider.mint(INVOKER, AUDIENCE)
+    assert status_of(verifier, token) is HTTPStatus.OK
+    background.run(provider.stop())
+    # Who has the keys still can verify; who has not cannot tell whether the token is good.
+    assert status_of(verifier, token) is HTTPStatus.OK
+    assert status_of(stranger, token) is HTTPStatus.SERVICE_UNAVAILABLE
+
+
+def test_the_keys_are_public_and_may_be_kept(provider: IdentityProvider) -> None:
+    response = requests.get(provider.certs_url, timeout=5)
+    assert response.headers["Cache-Control"] == "public, max-age=3600, must-revalidate"
+    [key] = response.json()["keys"]
+    assert set(key) == {"kty", "n", "e", "kid", "use", "alg"}
+
+
+def test_the_configuration_leads_to_the_keys(provider: IdentityProvider) -> None:
+    document = requests.get(f"{provider.issuer}/.well-known/openid-configuration", timeout=5).json()
+    assert document["issuer"] == provider.issuer
+    assert requests.get(document["jwks_uri"], timeout=5).json()["keys"]
+
+
+def test_a_token_is_signed_once_while_it_is_good(background: Background) -> None:
+    clock = Clock()
+    clock.advance(timedelta(hours=-1))
+    provider = IdentityProvider(host="127.0.0.1", port=0, clock=clock)
+    first = provider.mint(INVOKER, AUDIENCE)
+    assert provider.mint(INVOKER, AUDIENCE) == first
+    assert provider.mint(INVOKER, AUDIENCE + "/other") != first
+    assert provider.mint(INVOKER, AUDIENCE, timedelta(minutes=50)) != first
+
+    async def advance() -> None:
+        clock.advance(timedelta(minutes=30))
+
+    background.run(advance())
+    later = provider.mint(INVOKER, AUDIENCE)
+    assert later != first
+    # A request may take half an hour, and its token has to be good until it ends.
+    claims = jwt.decode(later, options={"verify_signature": False})
+    assert claims["exp"] - clock.now().timestamp() > timedelta(minutes=30).total_seconds()
+
+
+def test_an_operators_command_gets_a_token_over_http(provider: IdentityProvider) -> None:
+    response = requests.post(f"{provider.issuer}/token", json={"email": INVOKER, "audience": AUDIENCE}, timeout=5)
+    assert response.status_code == 200
+    assert status_of(verifier_for(provider), response.json()["token"]) is HTTPStatus.OK
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ("", None),
+        ("{", None),
+        ("[]", None),
+        ("null", None),
+        ("{}", "email"),
+        ('{"email": "a@p.iam"}', "audience"),
+        ('{"email": "", "audience": "x"}', "email"),
+        ('{"email": 5, "audience": "x"}', "email"),
+        ('{"email": "a@p.iam", "audience": ["x"]}', "audience"),
+        ('{"email": "a@p.iam", "audience": "x", "lifetime": 5}', "lifetime"),
+    ],
+)
+def test_a_wrong_request_for_a_token(provider: IdentityProvider, body: str, field: str | None) -> None:
+    response = requests.post(
+        f"{provider.issuer}/token", data=body, headers={"Content-Type": "application/json"}, timeout=5
+    )
+    assert response.status_code == 400
+    error = response.json()["error"]
+    assert error.get("field") == field
+    assert error["message"]
+
+
+def test_a_page_in_a_browser_gets_no_token(provider: IdentityProvider) -> None:
+    body = json.dumps({"email": INVOKER, "audience": AUDIENCE})
+    response = requests.post(f"{provider.issuer}/token", data=body, headers={"Content-Type": "text/plain"}, timeout=5)
+    assert response.status_code == 415
