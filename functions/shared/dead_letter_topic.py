@@ -2,10 +2,12 @@
 
 import functools
 
-from google.api_core import retry
-from google.cloud.pubsub_v1 import PublisherClient
-from google.cloud.pubsub_v1.types import BatchSettings
+from google.api_core.exceptions import RetryError
+from google.api_core.retry import Retry, if_transient_error
+from google.pubsub_v1 import PublisherClient, PubsubMessage
+from google.pubsub_v1.services.publisher.transports import PublisherGrpcTransport
 
+from functions.shared.clients import emulator_channel
 from functions.shared.models import DeadLetter
 
 PUBLISH_TIMEOUT_SECONDS = 15.0
@@ -14,10 +16,13 @@ PUBLISH_TIMEOUT_SECONDS = 15.0
 
 @functools.cache
 def _publisher() -> PublisherClient:
-    return PublisherClient(
-        # A dead letter is published one at a time, by someone who waits for it: nothing is gained by collecting them.
-        batch_settings=BatchSettings(max_messages=1),
-    )
+    """The plain client of the service, not the one of google.cloud.pubsub_v1 that collects messages into batches.
+
+    A dead letter is published one at a time, by someone who waits for it, so nothing is gained by collecting them; and
+    after one publish that failed that client answers every further one with an AssertionError.
+    """
+    channel = emulator_channel("PUBSUB_EMULATOR_HOST")
+    return PublisherClient(transport=PublisherGrpcTransport(channel=channel)) if channel else PublisherClient()
 
 
 class DeadLetterTopic:
@@ -43,13 +48,20 @@ class DeadLetterTopic:
             google.api_core.exceptions.GoogleAPICallError: Pub/Sub refused it.
             TimeoutError: there was no answer within PUBLISH_TIMEOUT_SECONDS.
         """
-        future = _publisher().publish(
-            self._path,
-            letter.to_json(),
-            retry=retry.Retry(deadline=PUBLISH_TIMEOUT_SECONDS),
-            timeout=PUBLISH_TIMEOUT_SECONDS,
-            reason=letter.reason.value,
-            CloudTasksTaskName=task_name,
-            CloudTasksTaskRetryCount=str(retry_count),
+        message = PubsubMessage(
+            data=letter.to_json(),
+            attributes={
+                "reason": letter.reason.value,
+                "CloudTasksTaskName": task_name,
+                "CloudTasksTaskRetryCount": str(retry_count),
+            },
         )
-        future.result(timeout=PUBLISH_TIMEOUT_SECONDS)
+        try:
+            _publisher().publish(
+                topic=self._path,
+                messages=[message],
+                retry=Retry(predicate=if_transient_error, initial=0.1, timeout=PUBLISH_TIMEOUT_SECONDS),
+                timeout=PUBLISH_TIMEOUT_SECONDS,
+            )
+        except RetryError as error:
+            raise TimeoutError(str(error)) from error

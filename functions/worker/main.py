@@ -54,7 +54,8 @@ def worker(request: flask.Request) -> flask.Response:
         _logger.exception("the task failed in a way that nobody thought of")
         return _answer(HTTPStatus.INTERNAL_SERVER_ERROR, "retry", {"cause": "internal-error"})
     headers = {} if result.retry_after_seconds is None else {"Retry-After": str(result.retry_after_seconds)}
-    return _answer(result.status, result.word, result.details, headers)
+    named = {"delivery_id": result.delivery_id} if result.delivery_id else {}
+    return _answer(result.status, result.word, {**named, **result.details}, headers)
 
 
 @functools.cache

@@ -4,7 +4,7 @@ import contextlib
 import secrets
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Any, Protocol
@@ -79,12 +79,14 @@ class Result:
     Attributes:
         status: what the queue is told. All that is not 2xx makes it call again.
         word: the outcome in one word.
+        delivery_id: of which delivery; empty where the task names none.
         details: more of it, fit for the answer and the log.
         retry_after_seconds: what the provider asked for.
     """
 
     status: HTTPStatus
     word: str
+    delivery_id: str = ""
     details: Mapping[str, str] = field(default_factory=dict)
     retry_after_seconds: int | None = None
 
@@ -164,7 +166,7 @@ class SendReport:
             _logger.warning("Firestore failed", delivery_id=task.delivery_id, error=_text(error))
             result = Result(status=HTTPStatus.INTERNAL_SERVER_ERROR, word="retry", details={"cause": "firestore"})
         _log(task, attempt, result, started, took)
-        return result
+        return replace(result, delivery_id=task.delivery_id)
 
     def _carry_out(self, task: ReportTask, attempt: Attempt, took: dict[str, float]) -> Result:
         record = self._ledger.read(task.delivery_id)

@@ -1,0 +1,266 @@
+"""The worker as a process of its own, and around it everything that it talks to."""
+
+import json
+import warnings
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+from google.api_core.exceptions import DeadlineExceeded
+from google.auth.credentials import AnonymousCredentials
+from google.cloud import firestore
+from google.cloud.pubsub_v1 import PublisherClient, SubscriberClient
+
+from functions.shared.models import ReportTask, delivery_id, run_id
+from local_cloud.clock import Clock
+from local_cloud.firestore.server import FirestoreEmulator
+from local_cloud.function_process import FunctionProcess
+from local_cloud.identity import IdentityProvider
+from local_cloud.inbox.mail import Mail
+from local_cloud.inbox.server import Inbox
+from local_cloud.pubsub.server import PubSubEmulator
+from local_cloud.rpc import Middleware
+from tests.functions import start_function
+from tests.support import Background
+
+PROJECT = "local-project"
+WORKER_URL = "https://worker.example.com"
+INVOKER = "tasks-invoker@local-project.iam.gserviceaccount.com"
+TOPIC = f"projects/{PROJECT}/topics/report-dead-letters"
+SUBSCRIPTION = f"projects/{PROJECT}/subscriptions/test"
+API_KEY = "SG.test"
+MAX_ATTEMPTS = 3
+
+DUE = datetime(2026, 11, 24, 13, tzinfo=UTC)
+HOUR = timedelta(hours=1)
+
+
+@dataclass
+class Faults:
+    """What goes wrong on the way to a service: nothing, until a test sets `middleware`."""
+
+    middleware: Middleware | None = None
+
+    async def __call__(self, method: str, carry_out: Callable[[], Awaitable[Any]]) -> Any:
+        if self.middleware is None:
+            return await carry_out()
+        return await self.middleware(method, carry_out)
+
+
+@dataclass(kw_only=True)
+class Surroundings:
+    """The services, and what a test does with them."""
+
+    background: Background
+    firestore: FirestoreEmulator
+    firestore_faults: Faults
+    pubsub: PubSubEmulator
+    pubsub_faults: Faults
+    identity: IdentityProvider
+    inbox: Inbox
+    database: Any
+    subscriber: SubscriberClient
+    logs: Path
+    _users: int = 0
+    _workers: dict[str, FunctionProcess] = field(default_factory=dict)
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What the worker is started with."""
+        return {
+            "GOOGLE_CLOUD_PROJECT": PROJECT,
+            "WORKER_URL": WORKER_URL,
+            "TASKS_INVOKER": INVOKER,
+            "DEAD_LETTER_TOPIC": "report-dead-letters",
+            "MAX_ATTEMPTS": str(MAX_ATTEMPTS),
+            "SENDGRID_API_KEY": API_KEY,
+            "SENDGRID_HOST": self.inbox.url,
+            "MAIL_FROM": "reports@example.com",
+            "MAIL_FROM_NAME": "Example Reports",
+            "FIRESTORE_EMULATOR_HOST": f"127.0.0.1:{self.firestore.port}",
+            "PUBSUB_EMULATOR_HOST": f"127.0.0.1:{self.pubsub.port}",
+            "OIDC_CERTS_URL": self.identity.certs_url,
+            "OIDC_ISSUER": self.identity.issuer,
+            "THREADS": "16",
+        }
+
+    def worker(self, **variables: str) -> FunctionProcess:
+        """A worker that was started with these variables besides the usual ones; one for each set of them."""
+        key = json.dumps(variables, sort_keys=True)
+        if key not in self._workers:
+            self._workers[key] = start_function(
+                self.background,
+                name="worker",
+                environment={**self.environment, **variables},
+                log_directory=self.logs / str(len(self._workers)),
+            )
+        return self._workers[key]
+
+    def stop(self) -> None:
+        for worker in self._workers.values():
+            self.background.run(worker.stop())
+
+    def user(self, **fields: Any) -> str:
+        """A new user whose hourly report is due at DUE; a field given as None is left out."""
+        self._users += 1
+        user_id = f"u{self._users}"
+        document = {
+            "email": f"{user_id}@example.com",
+            "name": "Ada",
+            "active": True,
+            "next_report_at": DUE,
+            "reported_until": DUE - HOUR,
+            **fields,
+        }
+        self.users.document(user_id).set({key: value for key, value in document.items() if value is not None})
+        return user_id
+
+    def event(self, user_id: str, event_id: str, **fields: Any) -> None:
+        """Something that a user did."""
+        self.users.document(user_id).collection("events").document(event_id).set(fields)
+
+    @property
+    def users(self) -> Any:
+        return self.database.collection("users")
+
+    @property
+    def deliveries(self) -> Any:
+        return self.database.collection("deliveries")
+
+    def fields_of(self, user_id: str) -> Any:
+        """A user's document."""
+        return self.users.document(user_id).get().to_dict()
+
+    def delivery_of(self, user_id: str) -> Any:
+        """The ledger's document about a user's delivery; None where there is none."""
+        return self.deliveries.document(delivery_id(user_id, DUE)).get().to_dict()
+
+    def put_delivery(self, user_id: str, **fields: Any) -> None:
+        """Put a delivery into the ledger, as if another worker had."""
+        self.deliveries.document(delivery_id(user_id, DUE)).set(
+            {"user_id": user_id, "due_at": DUE, "run_id": run_id(DUE), "kind": "activity", **fields}
+        )
+
+    def mails_to(self, user_id: str) -> list[Mail]:
+        """The mails that were accepted for a user."""
+
+        async def read() -> list[Mail]:
+            return [self.inbox.mails.read(mail.id) for mail in self.inbox.mails.to(f"{user_id}@example.com")]
+
+        return self.background.run(read())
+
+    def letters(self) -> list[tuple[dict[str, Any], dict[str, str]]]:
+        """The dead letters since the last look, data and attributes of each. The worker publishes before it answers."""
+        try:
+            with warnings.catch_warnings():
+                # Deprecated for real queues, where it may find nothing although there is something; not so here.
+                warnings.simplefilter("ignore", DeprecationWarning)
+                response = self.subscriber.pull(
+                    subscription=SUBSCRIPTION, max_messages=100, return_immediately=True, timeout=5
+                )
+        except DeadlineExceeded:
+            return []
+        messages = response.received_messages
+        if messages:
+            self.subscriber.acknowledge(subscription=SUBSCRIPTION, ack_ids=[message.ack_id for message in messages])
+        return [(json.loads(message.message.data), dict(message.message.attributes)) for message in messages]
+
+    def no_faults(self) -> None:
+        """All is well again."""
+        self.inbox.fault = None
+        self.firestore_faults.middleware = None
+        self.pubsub_faults.middleware = None
+
+    def token(self, email: str = INVOKER, audience: str = WORKER_URL, lifetime: timedelta = HOUR) -> str:
+        """A token such as Cloud Tasks sends."""
+
+        async def mint() -> str:
+            return self.identity.mint(email, audience, lifetime)
+
+        return self.background.run(mint())
+
+    def post(
+        self,
+        body: bytes | str,
+        *,
+        worker: FunctionProcess | None = None,
+        retry_count: int | None = 0,
+        **headers: str,
+    ) -> requests.Response:
+        """Call the worker as Cloud Tasks does; retry_count=None leaves Cloud Tasks' headers out."""
+        given = {"Content-Type": "application/json", "Authorization": f"Bearer {self.token()}"}
+        if retry_count is not None:
+            given |= {"X-CloudTasks-TaskRetryCount": str(retry_count), "X-CloudTasks-TaskName": "a-task"}
+        port = (worker or self.worker()).port
+        return requests.post(
+            f"http://127.0.0.1:{port}/tasks/send-report", data=body, headers={**given, **headers}, timeout=60
+        )
+
+    def deliver(self, user_id: str, **arguments: Any) -> requests.Response:
+        """Call the worker with the task of a user's delivery."""
+        kind = arguments.pop("kind", "activity")
+        return self.post(task(user_id, kind=kind), **arguments)
+
+
+def task(user_id: str, *, kind: str = "activity", run: datetime = DUE) -> bytes:
+    """The body of the task for a user's delivery."""
+    return ReportTask(
+        user_id=user_id, delivery_id=delivery_id(user_id, DUE), due_at=DUE, run_id=run_id(run), kind=kind
+    ).to_json()
+
+
+@pytest.fixture(scope="module")
+def _surroundings(background: Background, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Surroundings]:
+    clock = Clock()
+    firestore_faults, pubsub_faults = Faults(), Faults()
+
+    async def start() -> tuple[FirestoreEmulator, PubSubEmulator, IdentityProvider, Inbox]:
+        parts = (
+            FirestoreEmulator(host="127.0.0.1", port=0, clock=clock, middleware=[firestore_faults]),
+            PubSubEmulator(host="127.0.0.1", port=0, clock=clock, middleware=[pubsub_faults]),
+            IdentityProvider(host="127.0.0.1", port=0, clock=clock),
+            Inbox(host="127.0.0.1", port=0, clock=clock, sendgrid_api_key=API_KEY),
+        )
+        for part in parts:
+            await part.start()
+        return parts
+
+    parts = background.run(start())
+    emulator, pubsub, identity, inbox = parts
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("FIRESTORE_EMULATOR_HOST", f"127.0.0.1:{emulator.port}")
+        environment.setenv("PUBSUB_EMULATOR_HOST", f"127.0.0.1:{pubsub.port}")
+        database = firestore.Client(project=PROJECT, credentials=AnonymousCredentials())  # type: ignore[no-untyped-call]
+        publisher, subscriber = PublisherClient(), SubscriberClient()
+    publisher.create_topic(name=TOPIC)
+    subscriber.create_subscription(name=SUBSCRIPTION, topic=TOPIC)
+    surroundings = Surroundings(
+        background=background,
+        firestore=emulator,
+        firestore_faults=firestore_faults,
+        pubsub=pubsub,
+        pubsub_faults=pubsub_faults,
+        identity=identity,
+        inbox=inbox,
+        database=database,
+        subscriber=subscriber,
+        logs=tmp_path_factory.mktemp("logs"),
+    )
+    yield surroundings
+    surroundings.stop()
+    publisher.stop()
+    subscriber.close()
+    for part in parts:
+        background.run(part.stop())
+
+
+@pytest.fixture
+def cloud(_surroundings: Surroundings) -> Iterator[Surroundings]:
+    """What the worker lives in, with no fault and no dead letter left from another test."""
+    _surroundings.letters()
+    yield _surroundings
+    _surroundings.no_faults()

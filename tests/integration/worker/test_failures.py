@@ -1,0 +1,347 @@
+"""What goes wrong, and what the queue, the ledger, the user and the operator are told of it."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+import grpc
+import pytest
+
+from functions.shared.models import delivery_id
+from local_cloud.inbox.faults import Answer, Call, CutConnection, Fault
+from local_cloud.rpc import Middleware, RpcError
+from tests.functions import free_port
+from tests.integration.worker.conftest import DUE, HOUR, MAX_ATTEMPTS, Surroundings
+
+LAST = MAX_ATTEMPTS - 1
+CarryOut = Callable[[], Awaitable[Any]]
+
+
+def answering(status: int, body: bytes = b"", headers: Mapping[str, str] | None = None) -> Fault:
+    async def fault(_call: Call, _carry_out: CarryOut) -> Answer:
+        return Answer(status=status, body=body, headers=headers or {})
+
+    return fault
+
+
+async def cut_before(_call: Call, _carry_out: CarryOut) -> Answer:
+    raise CutConnection
+
+
+async def cut_after(_call: Call, carry_out: CarryOut) -> Answer:
+    await carry_out()
+    raise CutConnection
+
+
+def failing(method: str, *codes: grpc.StatusCode, after: bool = False, skip: int = 0) -> Middleware:
+    """Fail the calls of a method with these codes, one after the other, after so many that are let through.
+
+    Args:
+        method: the method's name.
+        codes: one for each call that fails.
+        after: let the call have its effect, and lose the answer.
+        skip: how many calls are let through first.
+    """
+    left = [None] * skip + list(codes)
+
+    async def middleware(called: str, carry_out: CarryOut) -> Any:
+        code = left.pop(0) if called.endswith(f"/{method}") and left else None
+        if code is None:
+            return await carry_out()
+        if after:
+            await carry_out()
+        raise RpcError(code, "made to fail")
+
+    return middleware
+
+
+def assert_pending(cloud: Surroundings, user: str, error: str) -> None:
+    delivery = cloud.delivery_of(user)
+    assert (delivery["state"], delivery["lease_expires_at"], delivery["attempts"]) == ("pending", None, 1)
+    assert error in delivery["last_error"]
+    assert cloud.fields_of(user)["next_report_at"] == DUE
+    assert not cloud.letters()
+
+
+def assert_dead(cloud: Surroundings, user: str, reason: str, error: str, attempts: int = 1) -> None:
+    delivery = cloud.delivery_of(user)
+    assert delivery["state"] == "dead"
+    assert error in delivery["last_error"]
+    assert cloud.fields_of(user)["next_report_at"] == DUE + HOUR
+    assert cloud.fields_of(user)["reported_until"] == DUE
+    [(letter, attributes)] = cloud.letters()
+    assert letter.pop("failed_at")
+    assert error in letter.pop("error")
+    assert letter == {
+        "user_id": user,
+        "delivery_id": delivery_id(user, DUE),
+        "due_at": "2026-11-24T13:00:00Z",
+        "run_id": "20261124T1300Z",
+        "kind": "activity",
+        "reason": reason,
+        "attempts": attempts,
+    }
+    assert attributes == {
+        "reason": reason,
+        "CloudTasksTaskName": "a-task",
+        "CloudTasksTaskRetryCount": str(attempts - 1),
+    }
+
+
+@pytest.mark.parametrize(
+    ("fault", "status", "cause", "error"),
+    [
+        (answering(429, headers={"Retry-After": "17"}), 429, "throttled", "SendGrid answered 429"),
+        (answering(500), 500, "provider-unavailable", "SendGrid answered 500"),
+        (answering(503), 500, "provider-unavailable", "SendGrid answered 503"),
+        (answering(401), 503, "provider-refuses-key", "SendGrid answered 401"),
+        (answering(403), 503, "provider-refuses-key", "SendGrid answered 403"),
+    ],
+)
+def test_a_refusal_that_may_pass_is_retried_and_dead_after_the_last_attempt(
+    cloud: Surroundings, fault: Fault, status: int, cause: str, error: str
+) -> None:
+    user = cloud.user()
+    cloud.inbox.fault = fault
+    answer = cloud.deliver(user)
+    assert answer.status_code == status
+    assert answer.json() == {"result": "retry", "delivery_id": delivery_id(user, DUE), "cause": cause}
+    assert answer.headers.get("Retry-After") == ("17" if status == 429 else None)
+    assert_pending(cloud, user, error)
+
+    answer = cloud.deliver(user, retry_count=LAST)
+    assert (answer.status_code, answer.json()["result"]) == (200, "dead")
+    assert "Retry-After" not in answer.headers
+    assert_dead(cloud, user, "retries-exhausted", error, attempts=MAX_ATTEMPTS)
+
+
+def test_a_retry_after_a_refusal_sends(cloud: Surroundings) -> None:
+    user = cloud.user()
+    cloud.inbox.fault = answering(500)
+    assert cloud.deliver(user).status_code == 500
+    cloud.inbox.fault = None
+    assert cloud.deliver(user, retry_count=1).json()["result"] == "sent"
+    assert len(cloud.mails_to(user)) == 1
+    delivery = cloud.delivery_of(user)
+    assert (delivery["state"], delivery["attempts"], delivery["last_error"]) == ("sent", 2, None)
+
+
+def test_a_refused_key_is_an_error_to_be_alerted_of(cloud: Surroundings) -> None:
+    worker = cloud.worker(SENDGRID_API_KEY="SG.revoked")
+    assert cloud.deliver(cloud.user(), worker=worker).status_code == 503
+    [line] = [
+        line
+        for line in worker.log_file.read_text().splitlines()
+        if "provider-refuses-key" in line and '"ERROR"' in line
+    ]
+    assert "SG.revoked" not in worker.log_file.read_text()
+    assert "SendGrid answered 401" in line
+
+
+@pytest.mark.parametrize("status", [400, 413])
+def test_a_refusal_of_the_mail_itself_is_permanent(cloud: Surroundings, status: int) -> None:
+    user = cloud.user()
+    cloud.inbox.fault = answering(status, b'{"errors": [{"message": "ada@example.com is no address", "field": "to"}]}')
+    answer = cloud.deliver(user)
+    assert (answer.status_code, answer.json()["reason"]) == (200, "permanent-error")
+    assert_dead(cloud, user, "permanent-error", f"SendGrid answered {status}: to: [address] is no address")
+
+
+def test_an_address_that_sendgrid_refuses_is_permanent(cloud: Surroundings) -> None:
+    user = cloud.user(email="ada@-example-.c")
+    assert cloud.deliver(user).json()["reason"] == "permanent-error"
+    assert_dead(cloud, user, "permanent-error", "SendGrid answered 400")
+
+
+@pytest.mark.parametrize(
+    ("fields", "named"),
+    [
+        ({"email": None}, "email"),
+        ({"email": ""}, "email"),
+        ({"time_zone": "Mars/Olympus_Mons"}, "time_zone"),
+        ({"active": "true"}, "active"),
+        ({"name": ["Ada"]}, "name"),
+        ({"report": {"hour": 25}}, "report.hour"),
+    ],
+)
+def test_a_user_who_cannot_be_used_is_permanent_and_named_by_field(
+    cloud: Surroundings, fields: dict[str, Any], named: str
+) -> None:
+    user = cloud.user(**fields)
+    answer = cloud.deliver(user)
+    assert (answer.status_code, answer.json()["reason"]) == (200, "permanent-error")
+    assert_dead(cloud, user, "permanent-error", named)
+
+
+def test_an_unknown_kind_is_permanent_and_names_those_that_exist(cloud: Surroundings) -> None:
+    user = cloud.user()
+    assert cloud.deliver(user, kind="horoscope").json()["reason"] == "permanent-error"
+    [(letter, _)] = cloud.letters()
+    assert letter["error"] == "report.kind: there is no kind 'horoscope', but activity"
+    assert cloud.delivery_of(user)["state"] == "dead"
+    assert cloud.fields_of(user)["next_report_at"] == DUE + HOUR
+
+
+def test_a_report_that_cannot_be_built_is_retried_and_dead_after_the_last_attempt(cloud: Surroundings) -> None:
+    user = cloud.user()
+    cloud.firestore_faults.middleware = failing("RunQuery", *[grpc.StatusCode.PERMISSION_DENIED] * 2)
+    answer = cloud.deliver(user)
+    assert (answer.status_code, answer.json()["cause"]) == (500, "report-failed")
+    assert cloud.delivery_of(user) is None
+    answer = cloud.deliver(user, retry_count=LAST)
+    assert (answer.status_code, answer.json()["reason"]) == (200, "retries-exhausted")
+    assert_dead(cloud, user, "retries-exhausted", "PermissionDenied", attempts=MAX_ATTEMPTS)
+
+
+def test_a_provider_that_is_not_there_is_retried(cloud: Surroundings) -> None:
+    user = cloud.user()
+    worker = cloud.worker(SENDGRID_HOST=f"http://127.0.0.1:{free_port()}")
+    answer = cloud.deliver(user, worker=worker)
+    assert (answer.status_code, answer.json()["cause"]) == (500, "provider-unavailable")
+    assert_pending(cloud, user, "SendGrid could not be reached")
+
+
+@pytest.mark.parametrize(("fault", "mails"), [(cut_before, 0), (cut_after, 1)])
+@pytest.mark.parametrize("retry_count", [0, LAST])
+def test_no_clear_answer_is_a_persons_to_decide(
+    cloud: Surroundings, fault: Fault, mails: int, retry_count: int
+) -> None:
+    user = cloud.user()
+    cloud.inbox.fault = fault
+    answer = cloud.deliver(user, retry_count=retry_count)
+    assert (answer.status_code, answer.json()["reason"]) == (200, "unknown-outcome")
+    assert_dead(cloud, user, "unknown-outcome", "gave no answer", attempts=retry_count + 1)
+    cloud.inbox.fault = None
+    assert cloud.deliver(user, retry_count=1).json()["result"] == "already-final"
+    assert len(cloud.mails_to(user)) == mails
+
+
+@pytest.mark.parametrize(("fault", "mails"), [(cut_before, 1), (cut_after, 2)])
+def test_no_clear_answer_is_sent_again_where_the_team_wants_that(cloud: Surroundings, fault: Fault, mails: int) -> None:
+    user = cloud.user()
+    worker = cloud.worker(ON_UNKNOWN_OUTCOME="resend")
+    cloud.inbox.fault = fault
+    answer = cloud.deliver(user, worker=worker)
+    assert (answer.status_code, answer.json()["cause"]) == (500, "unknown-outcome")
+    assert_pending(cloud, user, "gave no answer")
+    cloud.inbox.fault = None
+    assert cloud.deliver(user, worker=worker, retry_count=1).json()["result"] == "sent"
+    assert len(cloud.mails_to(user)) == mails
+
+
+@pytest.mark.parametrize(
+    ("fault", "state"), [(answering(400), "pending"), (answering(500), "pending"), (cut_before, "sending")]
+)
+def test_nothing_is_dead_before_the_dead_letter_is_published(cloud: Surroundings, fault: Fault, state: str) -> None:
+    user = cloud.user()
+    cloud.inbox.fault = fault
+    cloud.pubsub_faults.middleware = failing("Publish", grpc.StatusCode.PERMISSION_DENIED)
+    answer = cloud.deliver(user, retry_count=LAST)
+    assert (answer.status_code, answer.json()["cause"]) == (500, "dead-letter-not-published")
+    assert cloud.delivery_of(user)["state"] == state
+    assert cloud.fields_of(user)["next_report_at"] == DUE
+    assert not cloud.letters()
+
+
+def test_an_invalid_task_is_retried_until_its_dead_letter_is_published(cloud: Surroundings) -> None:
+    cloud.pubsub_faults.middleware = failing("Publish", grpc.StatusCode.PERMISSION_DENIED)
+    answer = cloud.post(b"{}")
+    assert (answer.status_code, answer.json()["cause"]) == (500, "dead-letter-not-published")
+    assert cloud.post(b"{}").status_code == 200
+    assert len(cloud.letters()) == 1
+
+
+def test_a_crash_between_the_dead_letter_and_the_ledger_publishes_it_again(cloud: Surroundings) -> None:
+    user = cloud.user(email=None)
+    cloud.firestore_faults.middleware = failing("Commit", grpc.StatusCode.PERMISSION_DENIED)
+    answer = cloud.deliver(user)
+    assert (answer.status_code, answer.json()["cause"]) == (500, "firestore")
+    assert cloud.delivery_of(user) is None
+    assert cloud.deliver(user, retry_count=1).json()["result"] == "dead"
+    assert [letter["delivery_id"] for letter, _ in cloud.letters()] == [delivery_id(user, DUE)] * 2
+
+
+@pytest.mark.parametrize(
+    "code", [grpc.StatusCode.ABORTED, grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED]
+)
+@pytest.mark.parametrize("method", ["BatchGetDocuments", "Commit"])
+def test_a_short_trouble_of_firestore_is_not_noticed(cloud: Surroundings, method: str, code: grpc.StatusCode) -> None:
+    user = cloud.user()
+    cloud.firestore_faults.middleware = failing(method, code, code)
+    assert cloud.deliver(user).json()["result"] == "sent"
+    assert len(cloud.mails_to(user)) == 1
+
+
+@pytest.mark.parametrize("retry_count", [0, LAST])
+@pytest.mark.parametrize("method", ["BatchGetDocuments", "Commit"])
+def test_a_lasting_trouble_of_firestore_is_the_queues(cloud: Surroundings, method: str, retry_count: int) -> None:
+    user = cloud.user()
+    cloud.firestore_faults.middleware = failing(method, grpc.StatusCode.PERMISSION_DENIED)
+    answer = cloud.deliver(user, retry_count=retry_count)
+    assert (answer.status_code, answer.json()["cause"]) == (500, "firestore")
+    cloud.firestore_faults.middleware = None
+    assert cloud.mails_to(user) == []
+    assert not cloud.letters()
+    assert cloud.deliver(user, retry_count=1).json()["result"] == "sent"
+
+
+@pytest.mark.parametrize("skip", [0, 1])
+def test_a_write_whose_answer_was_lost_is_recognised(cloud: Surroundings, skip: int) -> None:
+    user = cloud.user()
+    cloud.firestore_faults.middleware = failing("Commit", grpc.StatusCode.UNAVAILABLE, after=True, skip=skip)
+    assert cloud.deliver(user).json()["result"] == "sent"
+    assert len(cloud.mails_to(user)) == 1
+    delivery = cloud.delivery_of(user)
+    assert (delivery["state"], delivery["attempts"]) == ("sent", 1)
+    assert cloud.fields_of(user)["next_report_at"] == DUE + HOUR
+
+
+def test_a_mail_that_the_ledger_was_not_told_of_counts_as_unknown(cloud: Surroundings) -> None:
+    user = cloud.user()
+    cloud.firestore_faults.middleware = failing("Commit", grpc.StatusCode.PERMISSION_DENIED, skip=1)
+    answer = cloud.deliver(user)
+    assert (answer.status_code, answer.json()["cause"]) == (500, "firestore")
+    assert cloud.delivery_of(user)["state"] == "sending"
+    assert cloud.deliver(user, retry_count=1).status_code == 409
+    assert "accepted, and the ledger could not be told" in cloud.worker().log_file.read_text()
+    # The lease runs out.
+    cloud.deliveries.document(delivery_id(user, DUE)).update({"lease_expires_at": datetime.now(UTC)})
+    assert cloud.deliver(user, retry_count=2).json()["reason"] == "unknown-outcome"
+    assert len(cloud.mails_to(user)) == 1
+
+
+def test_an_owner_who_lost_the_lease_overwrites_nothing(cloud: Surroundings) -> None:
+    user = cloud.user()
+
+    async def meanwhile(_call: Call, carry_out: CarryOut) -> Any:
+        answer = await carry_out()
+        # Another worker takes over while SendGrid is still answering.
+        reference = cloud.deliveries.document(delivery_id(user, DUE))
+        await cloud.background.loop.run_in_executor(None, reference.update, {"owner": "another"})
+        return answer
+
+    cloud.inbox.fault = meanwhile
+    assert cloud.deliver(user).json()["result"] == "leased"
+    delivery = cloud.delivery_of(user)
+    assert (delivery["state"], delivery["owner"]) == ("sending", "another")
+    assert cloud.fields_of(user)["next_report_at"] == DUE
+
+
+def test_a_user_who_was_deleted_while_the_mail_was_sent_is_no_obstacle(cloud: Surroundings) -> None:
+    user = cloud.user()
+
+    async def meanwhile(_call: Call, carry_out: CarryOut) -> Any:
+        await cloud.background.loop.run_in_executor(None, cloud.users.document(user).delete)
+        return await carry_out()
+
+    cloud.inbox.fault = meanwhile
+    assert cloud.deliver(user).json()["result"] == "sent"
+    assert cloud.delivery_of(user)["state"] == "sent"
+    assert cloud.fields_of(user) is None
+
+
+def test_no_answer_has_a_traceback_or_an_address(cloud: Surroundings) -> None:
+    user = cloud.user()
+    cloud.put_delivery(user, state="no such state", email="ada@example.com")
+    answer = cloud.deliver(user)
+    assert (answer.status_code, answer.json()) == (500, {"result": "retry", "cause": "internal-error"})
