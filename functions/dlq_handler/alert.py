@@ -1,0 +1,146 @@
+"""What people are told of dead letters, in plain words. Pure.
+
+Addresses are left out everywhere: alerts go to chat rooms and pagers.
+"""
+
+import shlex
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import quote
+
+from functions.dlq_handler.dead_letters import Record
+from functions.dlq_handler.plain_text import cut, printable
+from functions.shared.logging import redact_addresses
+from functions.shared.models import Reason
+
+_TITLES = {
+    Reason.RETRIES_EXHAUSTED: "Report not sent: every retry failed",
+    Reason.PERMANENT_ERROR: "Report not sent: trying again cannot help",
+    Reason.INVALID_TASK: "Report not sent: its task cannot be read",
+    Reason.UNKNOWN_OUTCOME: "Report perhaps not sent: nobody knows",
+    Reason.LOST: "Report not sent: its task was lost",
+}
+_MAX_COMMAND_CHARACTERS = 500
+_MAX_LINK_CHARACTERS = 2000
+_READABLE = {"text", "base64"}
+"""Fields of a payload that is no task's."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Alert:
+    """One message about a dead letter and those that have the same cause.
+
+    Attributes:
+        title: what happened, in a few words.
+        facts: name and value of what is known.
+        error: what went wrong.
+        others: how many more there are.
+        since: when the first of them all was received.
+        command: what the operator types next, for this one.
+        command_for_all: the same, for all of this reason; empty where there are no others.
+        logs_url: the logs of this delivery.
+    """
+
+    title: str
+    facts: tuple[tuple[str, str], ...]
+    error: str
+    others: int
+    since: datetime
+    command: str
+    command_for_all: str
+    logs_url: str
+
+    @property
+    def following(self) -> str:
+        """How many more, and since when; empty for a single one."""
+        if not self.others:
+            return ""
+        count = "1 more" if self.others == 1 else f"{self.others} more"
+        return f"And {count} of the same cause since {_clock_time(self.since)}."
+
+    def to_text(self) -> str:
+        """The whole alert as plain text."""
+        lines = [f"{name}: {value}" for name, value in self.facts]
+        lines += ["", self.error]
+        if self.following:
+            lines += ["", self.following]
+        lines += ["", "What to do:", self.command]
+        if self.command_for_all:
+            lines.append(self.command_for_all)
+        return "\n".join([*lines, "", f"Logs: {self.logs_url}"])
+
+
+def make_alert(record: Record, *, others: int, since: datetime, project: str, location: str) -> Alert:
+    """Put a dead letter in words.
+
+    Args:
+        record: the one that is shown.
+        others: how many more of the same cause the channel does not know of.
+        since: when the first of them all was received.
+        project: the Google Cloud project's id.
+        location: the functions' region.
+    """
+    payload = record.payload
+    is_task = not _READABLE & payload.keys()
+    shown = [
+        ("User", payload.get("user_id")),
+        ("Due", payload.get("due_at")),
+        ("Report", payload.get("kind")),
+        ("Attempts", record.attempts or None),
+        ("Reason", record.reason),
+        ("Received", _clock_time(record.received_at) if record.received_at else None),
+        ("Dead letter", record.id),
+    ]
+    return Alert(
+        title=_title(record.reason) if is_task else "A message in the dead letter topic cannot be read",
+        facts=tuple((name, _shown(value, 300)) for name, value in shown if value is not None and value != ""),
+        error=_shown(record.error, 2000) or "(no error text)",
+        others=others,
+        since=since,
+        command=_command("replay" if is_task else "show", record),
+        command_for_all=f"reports dead-letters replay --reason {shlex.quote(record.reason)}"
+        if others and is_task
+        else "",
+        logs_url=_logs_url(record, project=project, location=location),
+    )
+
+
+def _title(reason: str) -> str:
+    try:
+        return _TITLES[Reason(reason)]
+    except ValueError:
+        return "Report not sent"
+
+
+def _shown(value: Any, limit: int) -> str:
+    return cut(redact_addresses(printable(str(value)[: limit * 4])).strip(), limit)
+
+
+def _command(verb: str, record: Record) -> str:
+    quoted = shlex.quote(record.id)
+    if _is_presentable(record.id) and len(quoted) <= _MAX_COMMAND_CHARACTERS:
+        return f"reports dead-letters {verb} {quoted}"
+    return f"reports dead-letters list --reason {shlex.quote(record.reason)}"
+
+
+def _is_presentable(text: str) -> bool:
+    """Whether a text is shown as it is. An id may be somebody's address, and may hold anything."""
+    return printable(text) == text and redact_addresses(text) == text and not set(text) & set("\n\t`")
+
+
+def _logs_url(record: Record, *, project: str, location: str) -> str:
+    """https://cloud.google.com/logging/docs/view/logging-query-language"""
+    base = "https://console.cloud.google.com/logs/query;query="
+    about = f'resource.labels.location="{location}"' if location else ""
+    query = 'resource.type="cloud_run_revision"\n' + about
+    with_id = query + '\n"' + record.id.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    end = f";duration=P7D?project={quote(project, safe='')}"
+    url = base + quote(with_id, safe="") + end
+    if _is_presentable(record.id) and len(url) <= _MAX_LINK_CHARACTERS:
+        return url
+    return base + quote(query, safe="") + end
+
+
+def _clock_time(moment: datetime) -> str:
+    return moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")

@@ -1,0 +1,69 @@
+"""All the other channels, PagerDuty, Discord, Teams, mail and a hundred more, through Apprise.
+
+https://github.com/caronc/apprise/wiki
+"""
+
+import hashlib
+import logging
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from functions.dlq_handler.alert import Alert
+from functions.dlq_handler.channels import ChannelFailed
+
+
+class UnknownAlertUrl(ValueError):
+    """An entry of ALERT_URLS that Apprise does not know. The message says which, and not what it is: it is a secret."""
+
+
+class AppriseChannel:
+    """One service that Apprise knows.
+
+    Args:
+        notifier: an apprise.Apprise with the URL in it.
+        url: the URL, a secret.
+    """
+
+    def __init__(self, notifier: Any, url: str) -> None:
+        self._notifier = notifier
+        scheme = re.sub(r"[^a-z0-9]", "", url.partition("://")[0].lower())[:20]
+        # The hash tells two rooms of one service apart, and stays when the order of the URLs changes.
+        self.name = f"{scheme}-{hashlib.sha256(url.encode()).hexdigest()[:8]}"
+
+    def send(self, alert: Alert) -> None:
+        """Post an alert.
+
+        Raises:
+            ChannelFailed: the service could not be reached or did not take it.
+        """
+        # The texts are others': they are not to be read as markup or escapes.
+        if not self._notifier.notify(
+            title=alert.title,
+            body=alert.to_text(),
+            notify_type="failure",
+            body_format="text",
+            interpret_escapes=False,
+        ):
+            raise ChannelFailed(f"{self.name} did not take the alert")
+
+
+def apprise_channels(urls: Sequence[str]) -> list[AppriseChannel]:
+    """Make the channels of ALERT_URLS.
+
+    Raises:
+        UnknownAlertUrl: with the number of the entry.
+    """
+    if not urls:
+        return []
+    import apprise  # only where it is used: it is large, and most have Slack alone
+
+    # It logs URLs, with the secrets in them.
+    logging.getLogger("apprise").setLevel(logging.CRITICAL + 1)
+    channels = []
+    for number, url in enumerate(urls, start=1):
+        notifier = apprise.Apprise()
+        if not notifier.add(url):
+            raise UnknownAlertUrl(f"entry {number} is not a URL that Apprise knows")
+        channels.append(AppriseChannel(notifier, url))
+    return channels

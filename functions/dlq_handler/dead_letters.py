@@ -1,0 +1,302 @@
+"""Dead letters as they are kept: `dead_letters/{delivery_id}` in Firestore.
+
+A message that comes again, or that tells of a death that is recorded, changes nothing of what an operator or an alert
+depends on. What does not name a delivery is kept under a hash of the message.
+"""
+
+import base64
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from google.api_core.exceptions import AlreadyExists
+from google.cloud import firestore
+from google.cloud.firestore_v1.base_query import FieldFilter
+from pydantic import TypeAdapter, ValidationError
+
+from functions.dlq_handler.causes import cause_id
+from functions.dlq_handler.pubsub_message import PubSubMessage
+from functions.shared.models import DeadLetter, DocumentId, Reason, describe_validation_error
+
+COLLECTION = "dead_letters"
+
+MAX_RAW_BYTES = 512 * 1024
+"""How much is kept of a message that is not a dead letter: with its other fields well below Firestore's 1 MiB.
+https://firebase.google.com/docs/firestore/quotas#collections_documents_and_fields"""
+
+MAX_TEXT_CHARACTERS = 10_000
+"""How much is kept of each text of a dead letter."""
+
+_MAX_COUNT = 2**31 - 1
+_BATCH = 400
+_TASK_FIELDS = {"user_id", "delivery_id", "due_at", "run_id", "kind", "body"}
+_document_id: TypeAdapter[str] = TypeAdapter(DocumentId)
+
+
+class State(StrEnum):
+    """What became of a dead letter. Operators set all but the first."""
+
+    OPEN = "open"
+    REPLAYED = "replayed"
+    DISMISSED = "dismissed"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Death:
+    """What one message tells.
+
+    Attributes:
+        id: the document that it is recorded in.
+        payload: the task's fields, as JSON has them; of what is not a dead letter the content.
+        failed_at: when it failed; where the message does not say, when it was published.
+        cause: what it has in common with others, as an id.
+    """
+
+    id: str
+    payload: Mapping[str, Any]
+    reason: str
+    error: str
+    attempts: int
+    task_name: str
+    failed_at: datetime
+    message_id: str
+    cause: str
+
+    def to_fields(self) -> dict[str, Any]:
+        """The fields that the message decides. Those that the handler and the operators keep come beside them."""
+        return {
+            "payload": dict(self.payload),
+            "reason": self.reason,
+            "error": self.error,
+            "attempts": self.attempts,
+            "task_name": self.task_name,
+            "failed_at": self.failed_at,
+            "message_id": self.message_id,
+            "cause": self.cause,
+        }
+
+
+def read_death(message: PubSubMessage) -> Death:
+    """Read a message. One that is not a dead letter becomes a record of what came, with the reason `invalid-task`."""
+    try:
+        letter = DeadLetter.model_validate_json(message.data)
+    except ValidationError as error:
+        return _unreadable(message, f"the message is not a dead letter: {describe_validation_error(error)}")
+    except OverflowError:
+        return _unreadable(message, "the message is not a dead letter: a time in it is out of range")
+    task_name = _cut(message.attributes.get("CloudTasksTaskName", ""))
+    fields = letter.model_dump(mode="json", include=_TASK_FIELDS, exclude_none=True)
+    return Death(
+        id=_id(letter, task_name, message),
+        payload={name: _cut(value) for name, value in fields.items()},
+        reason=letter.reason.value,
+        error=_cut(letter.error),
+        attempts=max(0, min(letter.attempts, _MAX_COUNT)),
+        task_name=task_name,
+        failed_at=letter.failed_at,
+        message_id=message.message_id,
+        cause=cause_id(letter.reason.value, letter.error),
+    )
+
+
+def merge(existing: Mapping[str, Any] | None, death: Death, *, now: datetime) -> dict[str, Any]:
+    """Decide what a message changes of the record.
+
+    A message that tells of nothing newer than the record changes nothing: it is the same death, delivered or published
+    twice. A later death of the same delivery renews what the record says of it. While the record is open it keeps
+    `received_at` and what is known of alerts: somebody has been told already, and has not yet acted. A record that was
+    replayed or dismissed opens again, and is alerted again.
+
+    Args:
+        existing: the record's fields, None where there is no record.
+        death: what the message tells.
+        now: the present.
+
+    Returns:
+        The fields to write; none if nothing changes.
+    """
+    opened = {"state": State.OPEN.value, "received_at": now, "alerted_at": None, "alerts": {}}
+    if existing is None:
+        return death.to_fields() | opened
+    failed_at = existing.get("failed_at")
+    if isinstance(failed_at, datetime) and death.failed_at <= failed_at:
+        return {}
+    if existing.get("state") == State.OPEN:
+        return death.to_fields()
+    return death.to_fields() | opened
+
+
+@dataclass(frozen=True, kw_only=True)
+class Record:
+    """What an alert needs to know of a dead letter.
+
+    Attributes:
+        alerts: the channels that were told, and when.
+        alerted_at: when the last of all channels was told; None: not all were.
+    """
+
+    id: str
+    payload: Mapping[str, Any]
+    reason: str
+    error: str
+    attempts: int
+    cause: str
+    received_at: datetime | None
+    alerted_at: datetime | None
+    alerts: Mapping[str, datetime]
+    state: str
+
+    @classmethod
+    def from_document(cls, document_id: str, fields: Mapping[str, Any]) -> "Record":
+        """Read a record. Operators and tools write to it too: a field of another type counts as absent."""
+
+        def field(name: str, kind: type, default: Any) -> Any:
+            value = fields.get(name)
+            return value if isinstance(value, kind) else default
+
+        return cls(
+            id=document_id,
+            payload=field("payload", dict, {}),
+            reason=field("reason", str, ""),
+            error=field("error", str, ""),
+            attempts=field("attempts", int, 0),
+            cause=field("cause", str, "") or cause_id(field("reason", str, ""), field("error", str, "")),
+            received_at=field("received_at", datetime, None),
+            alerted_at=field("alerted_at", datetime, None),
+            alerts={name: at for name, at in field("alerts", dict, {}).items() if isinstance(at, datetime)},
+            state=field("state", str, ""),
+        )
+
+    @property
+    def needs_alert(self) -> bool:
+        """Whether somebody is still to be told: not if the operator has dealt with it first."""
+        return self.state == State.OPEN and self.alerted_at is None
+
+
+class DeadLetters:
+    """The collection of dead letters.
+
+    Args:
+        client: of Firestore.
+    """
+
+    def __init__(self, client: firestore.Client) -> None:
+        self._client = client
+        self._collection = client.collection(COLLECTION)
+
+    def store(self, death: Death, *, now: datetime) -> Record:
+        """Record a death, once however often its message comes; returns the record as it then is.
+
+        Raises:
+            google.api_core.exceptions.GoogleAPICallError: Firestore refused it or could not be reached.
+        """
+        reference = self._collection.document(death.id)
+        fields = merge(None, death, now=now)
+        try:
+            # The usual case, in one write and without a read.
+            reference.create(fields)
+        except AlreadyExists:
+            fields = _merge_stored(self._client.transaction(max_attempts=10), reference, death, now)
+        return Record.from_document(death.id, fields)
+
+    def untold(self, cause: str, *, limit: int) -> list[Record]:
+        """Open dead letters of a cause that not every channel was told of, in no particular order.
+
+        All filters are equalities, which Firestore answers from the indexes that every field has.
+        """
+        query = (
+            self._collection.where(filter=FieldFilter("cause", "==", cause))
+            .where(filter=FieldFilter("alerted_at", "==", None))
+            .where(filter=FieldFilter("state", "==", State.OPEN.value))
+            .limit(limit)
+        )
+        return [Record.from_document(snapshot.id, snapshot.to_dict() or {}) for snapshot in query.stream()]
+
+    def mark_told(
+        self, records: Sequence[Record], channels: Iterable[str], *, all_channels: set[str], now: datetime
+    ) -> None:
+        """Write down which channels were told of these records, and that they are alerted where all were.
+
+        Args:
+            records: as they were before.
+            channels: those that were told just now.
+            all_channels: those that are to be told.
+            now: the present.
+        """
+        told = dict.fromkeys(channels, now)
+        for chunk in _chunks(records, _BATCH):
+            batch = self._client.batch()
+            for record in chunk:
+                alerts = {**record.alerts, **told}
+                done = {"alerted_at": now} if all_channels <= alerts.keys() else {}
+                batch.update(self._collection.document(record.id), {"alerts": alerts, **done})
+            batch.commit()
+
+
+@firestore.transactional
+def _merge_stored(
+    transaction: firestore.Transaction, reference: firestore.DocumentReference, death: Death, now: datetime
+) -> dict[str, Any]:
+    existing = reference.get(transaction=transaction).to_dict()
+    changes = merge(existing, death, now=now)
+    if changes:
+        transaction.set(reference, changes, merge=True)
+    return {**(existing or {}), **changes}
+
+
+def _unreadable(message: PubSubMessage, error: str) -> Death:
+    reason = Reason.INVALID_TASK.value
+    error = _cut(error)
+    return Death(
+        id=_content_hash(message),
+        payload={**_raw(message.data), "attributes": {key: _cut(value) for key, value in message.attributes.items()}},
+        reason=reason,
+        error=error,
+        attempts=0,
+        task_name=_cut(message.attributes.get("CloudTasksTaskName", "")),
+        failed_at=message.published_at,
+        message_id=message.message_id,
+        cause=cause_id(reason, error),
+    )
+
+
+def _raw(data: bytes) -> dict[str, Any]:
+    """Content as it is: text where it is text, base64 where not, and how long it was."""
+    try:
+        text = data[:MAX_RAW_BYTES].decode(errors="strict" if len(data) <= MAX_RAW_BYTES else "ignore")
+    except UnicodeDecodeError:
+        encoded = base64.b64encode(data[: MAX_RAW_BYTES // 4 * 3]).decode()
+        return {"base64": encoded, "bytes": len(data)}
+    return {"text": text, "bytes": len(data)}
+
+
+def _id(letter: DeadLetter, task_name: str, message: PubSubMessage) -> str:
+    try:
+        return _document_id.validate_python(letter.delivery_id)
+    except ValidationError:
+        pass
+    if task_name:
+        # The same task, published again because the first word of it was not heard, is the same dead letter.
+        return _hash(task_name.encode(errors="replace"))
+    return _content_hash(message)
+
+
+def _content_hash(message: PubSubMessage) -> str:
+    attributes = "\x00".join(f"{key}\x00{value}" for key, value in sorted(message.attributes.items()))
+    return _hash(attributes.encode(errors="replace") + b"\x00" + message.data)
+
+
+def _hash(content: bytes) -> str:
+    return f"message-{hashlib.sha256(content).hexdigest()}"
+
+
+def _cut(value: Any) -> Any:
+    return value[:MAX_TEXT_CHARACTERS] if isinstance(value, str) else value
+
+
+def _chunks(records: Sequence[Record], size: int) -> Iterator[Sequence[Record]]:
+    for start in range(0, len(records), size):
+        yield records[start : start + size]

@@ -1,0 +1,70 @@
+"""The Pub/Sub message in the event that Eventarc delivers.
+
+https://cloud.google.com/eventarc/docs/cloudevents#pubsub
+"""
+
+import base64
+import binascii
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+
+@dataclass(frozen=True, kw_only=True)
+class PubSubMessage:
+    """A message as it was published.
+
+    Attributes:
+        data: what was published. Where the event is not one of Pub/Sub's: the event's own data, so that it is kept.
+        published_at: when, or when it came where the event does not say.
+    """
+
+    data: bytes
+    attributes: Mapping[str, str]
+    message_id: str
+    published_at: datetime
+
+
+def read_message(data: Any, *, event_id: str, now: datetime) -> PubSubMessage:
+    """Take the message out of an event's data, whatever that is: nothing that was delivered may be lost.
+
+    Args:
+        data: the event's data: the decoded JSON body.
+        event_id: the event's `id`.
+        now: the present.
+    """
+    message = data.get("message") if isinstance(data, dict) else None
+    if not isinstance(message, dict):
+        return PubSubMessage(data=_as_bytes(data), attributes={}, message_id=event_id, published_at=now)
+    attributes = message.get("attributes")
+    return PubSubMessage(
+        data=_decoded(message.get("data", "")),
+        attributes={str(key): str(value) for key, value in attributes.items()} if isinstance(attributes, dict) else {},
+        message_id=str(message.get("messageId") or event_id),
+        published_at=_moment(message.get("publishTime")) or now,
+    )
+
+
+def _decoded(data: Any) -> bytes:
+    if not isinstance(data, str):
+        return _as_bytes(data)
+    try:
+        return base64.b64decode(data, validate=True)
+    except (binascii.Error, ValueError):
+        return data.encode(errors="replace")
+
+
+def _as_bytes(data: Any) -> bytes:
+    if data is None:
+        return b""
+    return data if isinstance(data, bytes) else json.dumps(data).encode()
+
+
+def _moment(text: Any) -> datetime | None:
+    try:
+        moment = datetime.fromisoformat(text)
+        return moment.astimezone(UTC) if moment.tzinfo else None
+    except (TypeError, ValueError, OverflowError):
+        return None

@@ -1,0 +1,84 @@
+"""An alert in Slack's Block Kit. Pure.
+
+https://docs.slack.dev/reference/block-kit/blocks
+https://docs.slack.dev/messaging/formatting-message-text#escaping
+"""
+
+from slack_sdk.models.blocks import (
+    Block,
+    ContextBlock,
+    DividerBlock,
+    HeaderBlock,
+    MarkdownTextObject,
+    PlainTextObject,
+    SectionBlock,
+    TextObject,
+)
+
+from functions.dlq_handler.alert import Alert
+from functions.dlq_handler.plain_text import cut
+
+MAX_HEADER = 150
+MAX_TEXT = 3000
+MAX_FIELD = 2000
+MAX_FIELDS = 10
+MAX_FALLBACK = 1000
+"""Far below Slack's 40,000: it is what a notification shows."""
+
+_ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
+
+
+def to_blocks(alert: Alert) -> list[Block]:
+    """The blocks of an alert, within Slack's limits whatever is in it."""
+    blocks: list[Block] = [
+        HeaderBlock(text=PlainTextObject(text=cut(alert.title, MAX_HEADER))),
+        SectionBlock(fields=[_field(name, value) for name, value in alert.facts[:MAX_FIELDS]]),
+        SectionBlock(text=_mrkdwn(code_block(alert.error, MAX_TEXT))),
+    ]
+    if alert.following:
+        blocks.append(SectionBlock(text=_mrkdwn(f"*{escaped(alert.following, MAX_TEXT - 2)}*")))
+    commands = "\n".join(command for command in (alert.command, alert.command_for_all) if command)
+    return [
+        *blocks,
+        SectionBlock(text=_mrkdwn(f"What to do:\n{code_block(commands, MAX_TEXT - 20)}")),
+        DividerBlock(),
+        ContextBlock(elements=[_mrkdwn(f"<{_escape(alert.logs_url)}|Logs of this delivery>")]),
+    ]
+
+
+def to_fallback(alert: Alert) -> str:
+    """What notifications and screen readers get."""
+    return escaped(" ".join(part for part in (f"{alert.title}. {alert.error}", alert.following) if part), MAX_FALLBACK)
+
+
+def escaped(text: str, limit: int) -> str:
+    """Text that Slack takes for text: no markup, mention or link, and within the limit when escaped."""
+    whole = _escape(text)
+    if len(whole) <= limit:
+        return whole
+    kept: list[str] = []
+    room = limit - 1
+    for character in text:
+        room -= len(_ENTITIES.get(character, character))
+        if room < 0:
+            break
+        kept.append(character)
+    return _escape("".join(kept)) + "…"
+
+
+def code_block(text: str, limit: int) -> str:
+    """Preformatted text, which nothing in the text can end."""
+    return "```" + escaped(text.replace("```", "'''"), limit - 6) + "```"
+
+
+def _escape(text: str) -> str:
+    return "".join(_ENTITIES.get(character, character) for character in text)
+
+
+def _field(name: str, value: str) -> TextObject:
+    return _mrkdwn(f"*{name}*\n{escaped(value, MAX_FIELD - len(name) - 3)}")
+
+
+def _mrkdwn(text: str) -> MarkdownTextObject:
+    # Verbatim: Slack makes links of nothing that is not marked as one.
+    return MarkdownTextObject(text=text, verbatim=True)

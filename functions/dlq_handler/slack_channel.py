@@ -1,0 +1,51 @@
+"""Slack, by an incoming webhook.
+
+https://docs.slack.dev/messaging/sending-messages-using-incoming-webhooks
+"""
+
+from http import HTTPStatus
+from http.client import HTTPException
+
+import structlog
+from slack_sdk.errors import SlackClientError
+from slack_sdk.webhook import WebhookClient
+
+from functions.dlq_handler.alert import Alert
+from functions.dlq_handler.channels import ChannelFailed
+from functions.dlq_handler.slack_blocks import to_blocks, to_fallback
+
+TIMEOUT_SECONDS = 10
+
+_logger = structlog.get_logger()
+
+
+class SlackChannel:
+    """Posts alerts to a webhook. Retrying is Pub/Sub's part, not this one's.
+
+    Args:
+        webhook_url: the webhook's URL, a secret.
+    """
+
+    name = "slack"
+
+    def __init__(self, webhook_url: str) -> None:
+        self._client = WebhookClient(webhook_url, timeout=TIMEOUT_SECONDS, retry_handlers=[])
+
+    def send(self, alert: Alert) -> None:
+        """Post an alert.
+
+        Raises:
+            ChannelFailed: Slack could not be reached or did not take it.
+        """
+        text = to_fallback(alert)
+        try:
+            response = self._client.send(text=text, blocks=to_blocks(alert))
+            if response.status_code == HTTPStatus.BAD_REQUEST:
+                # An alert that looks poor is better than one that never comes.
+                _logger.error("Slack refused the alert's blocks", answer=response.body[:200])
+                response = self._client.send(text=text)
+        except (OSError, HTTPException, SlackClientError) as error:
+            # The text of these errors may hold the URL.
+            raise ChannelFailed(f"Slack could not be reached: {type(error).__name__}") from None
+        if response.status_code != HTTPStatus.OK:
+            raise ChannelFailed(f"Slack answered {response.status_code}")

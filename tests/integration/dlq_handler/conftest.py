@@ -1,0 +1,218 @@
+"""The DLQ handler as a process of its own, and around it Firestore, Slack and a service that Apprise posts to."""
+
+import base64
+import json
+import uuid
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+from aiohttp import web
+from google.auth.credentials import AnonymousCredentials
+from google.cloud import firestore
+
+from functions.shared.models import DeadLetter, Reason
+from local_cloud.clock import Clock
+from local_cloud.firestore.server import FirestoreEmulator
+from local_cloud.function_process import FunctionProcess
+from local_cloud.http import HttpServer
+from local_cloud.inbox.server import Inbox
+from tests.functions import start_function
+from tests.support import Background
+
+PROJECT = "local-project"
+LOCATION = "europe-west1"
+DIED = datetime(2026, 11, 24, 13, 14, tzinfo=UTC)
+
+
+@dataclass
+class Pager:
+    """What Apprise's `json://` posts to; it answers each post with `status`."""
+
+    url: str = ""
+    status: int = 200
+    posts: list[dict[str, Any]] = field(default_factory=list)
+
+    async def take(self, request: web.Request) -> web.Response:
+        if self.status == 200:
+            self.posts.append(await request.json())
+        return web.Response(status=self.status)
+
+
+@dataclass(kw_only=True)
+class Surroundings:
+    """The services, and what a test does with them."""
+
+    background: Background
+    firestore: FirestoreEmulator
+    inbox: Inbox
+    pager: Pager
+    database: Any
+    logs: Path
+    _handlers: dict[str, FunctionProcess] = field(default_factory=dict)
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What the handler is started with, leaving out the channels."""
+        return {
+            "GOOGLE_CLOUD_PROJECT": PROJECT,
+            "LOCATION": LOCATION,
+            "FIRESTORE_EMULATOR_HOST": f"127.0.0.1:{self.firestore.port}",
+            "THREADS": "16",
+        }
+
+    def handler(self, *, slack: bool = True, pager: bool = False) -> "Handler":
+        """A handler that alerts in these channels; one process for each set of them."""
+        variables = {}
+        if slack:
+            variables["SLACK_WEBHOOK_URL"] = self.inbox.slack_webhook_url
+        if pager:
+            variables["ALERT_URLS"] = self.pager.url
+        key = json.dumps(variables)
+        if key not in self._handlers:
+            self._handlers[key] = start_function(
+                self.background,
+                name="dlq_handler",
+                environment={**self.environment, **variables},
+                log_directory=self.logs / str(len(self._handlers)),
+            )
+        return Handler(self._handlers[key])
+
+    def stop(self) -> None:
+        for handler in self._handlers.values():
+            self.background.run(handler.stop())
+
+    def record(self, letter: str) -> Any:
+        """A dead letter's document; None where there is none."""
+        return self.database.collection("dead_letters").document(letter).get().to_dict()
+
+    def records(self) -> dict[str, dict[str, Any]]:
+        """All dead letters, by id."""
+        return {found.id: found.to_dict() for found in self.database.collection("dead_letters").stream()}
+
+    def let_a_minute_pass(self) -> None:
+        """Move what is remembered of former alerts a minute into the past."""
+        for found in self.database.collection("alerts").stream():
+            told_at = {name: at - timedelta(seconds=61) for name, at in found.get("told_at").items()}
+            found.reference.update({"told_at": told_at})
+
+    @property
+    def slack(self) -> list[dict[str, Any]]:
+        """What was posted to Slack."""
+        return [message.payload for message in self.inbox.slack_messages]
+
+
+class Handler:
+    """Sends events to a handler's process, as Eventarc does."""
+
+    def __init__(self, process: FunctionProcess) -> None:
+        self._url = f"http://127.0.0.1:{process.port}/"
+        self.log_file = process.log_file
+
+    def receives(
+        self,
+        data: bytes | DeadLetter,
+        *,
+        attributes: Mapping[str, str] | None = None,
+        message_id: str | None = None,
+        published_at: datetime = DIED,
+    ) -> requests.Response:
+        """Deliver a message."""
+        content = data if isinstance(data, bytes) else data.to_json()
+        message: dict[str, Any] = {
+            "messageId": message_id or uuid.uuid4().hex,
+            "publishTime": published_at.isoformat().replace("+00:00", "Z"),
+        }
+        if content:
+            message["data"] = base64.b64encode(content).decode()
+        if attributes:
+            message["attributes"] = dict(attributes)
+        return self.receives_event({"message": message, "subscription": "projects/p/subscriptions/eventarc-x"})
+
+    def receives_event(self, body: Any) -> requests.Response:
+        """Deliver an event with any data."""
+        headers = {
+            "Content-Type": "application/json",
+            "ce-id": uuid.uuid4().hex,
+            "ce-source": f"//pubsub.googleapis.com/projects/{PROJECT}/topics/report-dead-letters",
+            "ce-specversion": "1.0",
+            "ce-type": "google.cloud.pubsub.topic.v1.messagePublished",
+            "ce-time": "2026-11-24T13:14:00Z",
+        }
+        answer = requests.post(self._url, data=json.dumps(body), headers=headers, timeout=30)
+        assert "Traceback" not in answer.text
+        return answer
+
+
+def letter(user: str = "", *, error: str | None = None, **fields: Any) -> DeadLetter:
+    """A dead letter of a user's report. Unless the error is given it is the only one with its cause."""
+    user = user or f"u-{uuid.uuid4().hex[:12]}"
+    letters_only = uuid.uuid4().hex.translate(str.maketrans("0123456789", "ghijklmnop"))
+    return DeadLetter(
+        **{
+            "user_id": user,
+            "delivery_id": f"{user}-20261124T1300Z",
+            "due_at": datetime(2026, 11, 24, 13, tzinfo=UTC),
+            "run_id": "20261124T1300Z",
+            "kind": "activity",
+            "reason": Reason.RETRIES_EXHAUSTED,
+            "error": error or f"SendGrid answered 500: {letters_only}",
+            "attempts": 8,
+            "failed_at": DIED,
+            **fields,
+        }
+    )
+
+
+@pytest.fixture(scope="package")
+def surroundings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Surroundings]:
+    background = Background()
+    clock = Clock()
+    pager = Pager()
+    app = web.Application()
+    app.router.add_post("/", pager.take)
+    pager_server = HttpServer("pager", app, "127.0.0.1", 0)
+
+    async def start() -> tuple[FirestoreEmulator, Inbox]:
+        firestore_emulator = FirestoreEmulator(host="127.0.0.1", port=0, clock=clock)
+        inbox = Inbox(host="127.0.0.1", port=0, clock=clock, sendgrid_api_key="unused")
+        for server in (firestore_emulator, inbox, pager_server):
+            await server.start()
+        return firestore_emulator, inbox
+
+    emulator, inbox = background.run(start())
+    pager.url = f"json://127.0.0.1:{pager_server.port}/"
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("FIRESTORE_EMULATOR_HOST", f"127.0.0.1:{emulator.port}")
+        database = firestore.Client(project=PROJECT, credentials=AnonymousCredentials())
+    around = Surroundings(
+        background=background,
+        firestore=emulator,
+        inbox=inbox,
+        pager=pager,
+        database=database,
+        logs=tmp_path_factory.mktemp("logs"),
+    )
+    yield around
+    around.stop()
+    database.close()
+    for server in (inbox, pager_server, emulator):
+        background.run(server.stop())
+    background.close()
+
+
+@pytest.fixture
+def around(surroundings: Surroundings) -> Surroundings:
+    """The surroundings, with nothing in the channels and nothing wrong with them."""
+    surroundings.inbox.slack_messages.clear()
+    surroundings.inbox.fault = None
+    surroundings.pager.posts.clear()
+    surroundings.pager.status = 200
+    for collection in ("dead_letters", "alerts"):
+        for found in surroundings.database.collection(collection).stream():
+            found.reference.delete()
+    return surroundings
