@@ -1,5 +1,7 @@
 """Google's own clients: the local cloud sets itself up and watches itself over its sockets, like anybody else."""
 
+import os
+
 import grpc
 from google.auth.credentials import AnonymousCredentials
 from google.cloud.firestore_v1.async_client import AsyncClient
@@ -10,8 +12,10 @@ from google.pubsub_v1.services.publisher.transports import PublisherGrpcAsyncIOT
 from google.pubsub_v1.services.subscriber.transports import SubscriberGrpcAsyncIOTransport
 
 
-def firestore(project: str) -> AsyncClient:
-    """A client of the Firestore at FIRESTORE_EMULATOR_HOST, which the client library itself reads."""
+def firestore(project: str, host: str) -> AsyncClient:
+    """A client of the Firestore at `host:port`."""
+    # The only way to have the client library speak without TLS and credentials.
+    os.environ["FIRESTORE_EMULATOR_HOST"] = host
     return AsyncClient(project=project, credentials=AnonymousCredentials())  # type: ignore[no-untyped-call]  # google-auth is untyped here
 
 

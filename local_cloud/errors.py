@@ -10,5 +10,6 @@ class PortInUse(LocalCloudError):
 
     def __init__(self, port: int, what_for: str) -> None:
         super().__init__(
-            f"Port {port} ({what_for}) is in use: end what listens there, or choose other ports with --port-base."
+            f"Port {port} ({what_for}) is in use: end what listens there, or choose another: "
+            "--port-base of `up`; --firestore, --tasks or --pubsub of `serve`."
         )

@@ -113,7 +113,7 @@ class Up:
         self._clear_data_directory()
         with self._console.status("Starting the local cloud and the three functions"):
             await self._cloud.start()
-        client = clients.firestore(self._cloud.project)
+        client = clients.firestore(self._cloud.project, self._environment.variables["FIRESTORE_EMULATOR_HOST"])
         summary = await self._first_run(client)
         show(summary, self._console)
         if self._options.once:
