@@ -158,7 +158,7 @@ class TasksEmulator:
         if not self._started:
             return
         if queue not in self._loops:
-            self._loops[queue] = _DispatchLoop(queue, self._clock, self._dispatch)
+            self._loops[queue] = _DispatchLoop(queue, self._clock, self._dispatch, self._progress)
         self._loops[queue].wake()
 
     def _removed(self, queue: Queue) -> None:
@@ -189,12 +189,16 @@ class _DispatchLoop:
         queue: the queue.
         clock: what it sleeps by.
         dispatch: sends an attempt out, without waiting for its answer.
+        progress: set after each look at the queue, which may have given up tasks for their age.
     """
 
-    def __init__(self, queue: Queue, clock: Clock, dispatch: Callable[[Queue, Attempt], None]) -> None:
+    def __init__(
+        self, queue: Queue, clock: Clock, dispatch: Callable[[Queue, Attempt], None], progress: asyncio.Event
+    ) -> None:
         self._queue = queue
         self._clock = clock
         self._dispatch = dispatch
+        self._progress = progress
         self._woken = asyncio.Event()
         self._task = asyncio.create_task(self._run())
 
@@ -212,6 +216,7 @@ class _DispatchLoop:
             self._woken.clear()
             while (attempt := self._queue.take(self._now())) is not None:
                 self._dispatch(self._queue, attempt)
+            self._progress.set()
             moment = self._queue.next_moment(self._now())
             if moment is None:
                 await self._woken.wait()

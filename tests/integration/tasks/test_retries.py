@@ -169,6 +169,18 @@ def test_unlimited_attempts(tasks: Tasks) -> None:
     assert tasks.counts().done == 1
 
 
+def test_a_task_is_given_up_when_it_is_31_days_old(tasks: Tasks) -> None:
+    tasks.make_queue(max_attempts="unlimited")
+    tasks.worker.answer_always(500)
+    tasks.create("t")
+    tasks.wait_for(1)
+    tasks.idle(due_only=True)
+    tasks.advance(days=32)
+    tasks.idle()
+
+    assert (tasks.counts().dropped, len(tasks.worker.received)) == (1, 1)
+
+
 def test_a_tasks_own_retry_policy(tasks: Tasks) -> None:
     tasks.worker.answer_always(500)
     tasks.create("t", retry_config={"max_attempts": 1})

@@ -110,7 +110,8 @@ class Tasks:
         background.run(self.worker.start())
         background.run(self.emulator.start())
         self.channel = grpc.insecure_channel(f"127.0.0.1:{self.emulator.port}")
-        self.client = tasks_v2.CloudTasksClient(transport=CloudTasksGrpcTransport(channel=self.channel))
+        # Its annotations know neither the dicts that it takes nor the datetimes that it gives.
+        self.client: Any = tasks_v2.CloudTasksClient(transport=CloudTasksGrpcTransport(channel=self.channel))
 
     async def _make(self) -> TasksEmulator:
         return TasksEmulator(
@@ -139,10 +140,10 @@ class Tasks:
         name = {"name": f"{queue}/tasks/{task_id}"} if task_id else {}
         return {**name, "http_request": request, **fields}
 
-    def create(self, task_id: str = "", **fields: Any) -> tasks_v2.Task:
+    def create(self, task_id: str = "", **fields: Any) -> Any:
         return self.client.create_task(parent=QUEUE, task=self.task(task_id, **fields))
 
-    def get(self, task_id: str, **fields: Any) -> tasks_v2.Task:
+    def get(self, task_id: str, **fields: Any) -> Any:
         return self.client.get_task(tasks_v2.GetTaskRequest(name=f"{QUEUE}/tasks/{task_id}", **fields))
 
     def advance(self, **by: float) -> None:
