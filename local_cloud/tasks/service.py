@@ -13,7 +13,7 @@ from google.longrunning import operations_pb2
 from google.protobuf.empty_pb2 import Empty
 
 from local_cloud.rpc import Method, RpcError
-from local_cloud.tasks import messages, names, operations, refusals
+from local_cloud.tasks import messages, names, operations, queue_filter, refusals
 from local_cloud.tasks.operations import Operations
 from local_cloud.tasks.paging import page_size, page_token, read_page_token
 from local_cloud.tasks.queue import Attempt, Queue
@@ -63,9 +63,8 @@ class CloudTasksService:
         now = self._now()
         after = read_page_token(request.page_token, now)
         size = page_size(request.page_size, _MAX_QUEUES_A_PAGE)
-        if request.filter:
-            raise RpcError(grpc.StatusCode.UNIMPLEMENTED, "The local cloud's ListQueues knows no filter.")
-        found = self._queues.of(request.parent)
+        passes = queue_filter.parse(request.filter)
+        found = [queue for queue in self._queues.of(request.parent) if passes(queue.message)]
         start = bisect.bisect_right(found, after, key=lambda queue: queue.name)
         page = found[start : start + size]
         response = messages.ListQueuesResponse(queues=[queue.message for queue in page])

@@ -38,6 +38,14 @@ def test_queues_are_listed_by_location_in_pages(tasks: Tasks) -> None:
     assert [queue.name for queue in tasks.client.list_queues(parent=elsewhere)] == [f"{elsewhere}/queues/q"]
 
 
+def test_queues_are_listed_by_a_filter(tasks: Tasks) -> None:
+    tasks.client.create_queue(parent=LOCATION, queue={"name": OTHER})
+    tasks.client.pause_queue(name=OTHER)
+
+    request = tasks_v2.ListQueuesRequest(parent=LOCATION, filter="state: PAUSED")
+    assert [queue.name for queue in tasks.client.list_queues(request)] == [OTHER]
+
+
 def test_update_changes_what_its_mask_names(tasks: Tasks) -> None:
     changed = tasks.client.update_queue(
         queue={"name": QUEUE, "rate_limits": {"max_dispatches_per_second": 7}, "retry_config": {"max_attempts": 2}},
