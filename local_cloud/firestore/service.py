@@ -87,7 +87,7 @@ class FirestoreService:
     async def batch_get_documents(self, request: Message, _context: object) -> AsyncIterator[Message]:
         database = self._database(request.database)
         paths = {name: database.path_of(name) for name in request.documents}
-        time, transaction, begun = self._snapshot_or_begin(request, database)
+        time, transaction, begun = await self._snapshot_or_begin(request, database)
         if begun is not None:
             yield BatchGetDocumentsResponse(transaction=begun.id)
         read_time = timestamps.to_proto(time)
@@ -169,7 +169,7 @@ class FirestoreService:
 
     async def run_query(self, request: Message, _context: object) -> AsyncIterator[Message]:
         database, query = self._parse(request)
-        time, transaction, begun = self._snapshot_or_begin(request, database)
+        time, transaction, begun = await self._snapshot_or_begin(request, database)
         read_time = timestamps.to_proto(time)
         if begun is not None:
             yield RunQueryResponse(transaction=begun.id)
@@ -219,7 +219,7 @@ class FirestoreService:
             root=database.root,
             aggregated=(found.path for found in aggregations if found.kind != "count"),
         )
-        time, transaction, begun = self._snapshot_or_begin(request, database)
+        time, transaction, begun = await self._snapshot_or_begin(request, database)
         started = system_time.perf_counter()
         with Execution(database, query, time, self._usage) as execution:
             if request.HasField("explain_options") and not request.explain_options.analyze:
@@ -272,17 +272,20 @@ class FirestoreService:
 
     async def begin_transaction(self, request: Message, _context: object) -> Message:
         database = self._database(request.database)
-        return BeginTransactionResponse(transaction=self._begin(request.options, database).id)
+        return BeginTransactionResponse(transaction=(await self._begin(request.options, database)).id)
 
     async def commit(self, request: Message, _context: object) -> Message:
         database = self._database(request.database)
+        transaction = None
         if request.transaction:
             transaction = self._transactions.get(request.transaction, database)
             if transaction.read_only and request.writes:
                 raise invalid_argument("Cannot modify entities in a read-only transaction.")
-            self._transactions.check(transaction)
-            self._transactions.close(transaction)
+            self._transactions.check(transaction, map(_written, request.writes))
         done = self._commit(database, request.writes)
+        if transaction is not None:
+            # Only now: after a write that was refused, the client rolls the transaction back.
+            self._transactions.close(transaction)
         return CommitResponse(write_results=done.results, commit_time=timestamps.to_proto(done.time))
 
     async def rollback(self, request: Message, _context: object) -> Message:
@@ -297,7 +300,7 @@ class FirestoreService:
         response = BatchWriteResponse()
         written: set[str] = set()
         for write in request.writes:
-            name = write.update.name or write.delete or write.transform.document
+            name = _written(write)
             if name in written:
                 raise invalid_argument("A batch write cannot write to the same document more than once.")
             written.add(name)
@@ -388,23 +391,23 @@ class FirestoreService:
             return database.past(timestamps.from_proto(request.read_time)), None
         return database.read_time(), None
 
-    def _snapshot_or_begin(
+    async def _snapshot_or_begin(
         self, request: Message, database: Database
     ) -> tuple[int, Transaction | None, Transaction | None]:
         """The time to read at, the transaction that reads, and the same if it begins with this request."""
         if request.WhichOneof("consistency_selector") == "new_transaction":
-            begun = self._begin(request.new_transaction, database)
+            begun = await self._begin(request.new_transaction, database)
             return begun.read_time, begun, begun
         time, transaction = self._snapshot(request, database)
         return time, transaction, None
 
-    def _begin(self, options: Message, database: Database) -> Transaction:
+    async def _begin(self, options: Message, database: Database) -> Transaction:
         if options.WhichOneof("mode") == "read_only":
             read_time = None
             if options.read_only.HasField("read_time"):
                 read_time = database.past(timestamps.from_proto(options.read_only.read_time))
-            return self._transactions.begin(database, read_only=True, read_time=read_time)
-        return self._transactions.begin(database, read_only=False)
+            return await self._transactions.begin(database, read_only=True, read_time=read_time)
+        return await self._transactions.begin(database, retries=options.read_write.retry_transaction)
 
     def _commit(self, database: Database, listed: Sequence[Message]) -> writes.Commit:
         done = writes.commit(database, listed, self._usage)
@@ -421,6 +424,12 @@ class FirestoreService:
         if version is None:
             raise not_found(f'Document "{write.update.name}" not found.')
         return _masked(version, request)
+
+
+def _written(write: Message) -> str:
+    """The name of the document that a write is about."""
+    name: str = write.update.name or write.delete or write.transform.document
+    return name
 
 
 def _masked(version: Version, request: Message) -> Message:

@@ -4,16 +4,17 @@ A transaction reads one snapshot, that of its begin. It commits only if nothing 
 document it looked up, whether it was there or not, and nothing that its queries would now find or no longer find.
 Otherwise it fails with ABORTED, and the client library runs it again. This is the optimistic concurrency control that
 Firestore offers beside locks (https://firebase.google.com/docs/firestore/transaction-data-contention); of two
-transactions that contend, the first to commit goes through.
+transactions that contend, the first to commit goes through, and the other one has the next turn (see turns.py).
 """
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from local_cloud.firestore.errors import aborted, invalid_argument
 from local_cloud.firestore.query import Query
 from local_cloud.firestore.store import Database, Version
+from local_cloud.firestore.turns import Turns
 
 IDLE = 60_000_000
 """Microseconds after its last call at which a transaction expires
@@ -47,6 +48,9 @@ class Transaction:
         read_only: it cannot write, and conflicts with nothing.
         documents: the paths of the documents that it looked up.
         queries: the queries that it ran.
+        turn: the name of the document that it has the turn for.
+        aborted_for: the name of the document that it, or the last attempt after it, was aborted for.
+        first: the first attempt at the same, None if this is it. Client libraries name that one, not the last.
     """
 
     id: bytes
@@ -57,19 +61,22 @@ class Transaction:
     used: int
     documents: set[str] = field(default_factory=set)
     queries: list[QueryRead] = field(default_factory=list)
+    turn: str | None = None
+    aborted_for: str | None = None
+    first: "Transaction | None" = None
 
-    def conflicts(self) -> bool:
-        """Whether something it read has changed since its snapshot."""
-        if self.read_only:
-            return False
+    def conflict(self) -> str | None:
+        """The path of a document that changed since the snapshot in a way that changes what was read."""
+        if self.read_only or not (self.documents or self.queries):
+            return None
         for version in self.database.changes_since(self.read_time):
             collection = version.collection
             if self.documents and version.path in self.documents:
-                return True
+                return version.path
             for read in self.queries:
                 if read.query.covers(collection.path) and _touches(read, version):
-                    return True
-        return False
+                    return version.path
+        return None
 
 
 class Transactions:
@@ -82,16 +89,25 @@ class Transactions:
     def __init__(self, now: Callable[[], int]) -> None:
         self._now = now
         self._open: dict[bytes, Transaction] = {}
+        self._turns = Turns()
 
-    def begin(self, database: Database, *, read_only: bool, read_time: int | None = None) -> Transaction:
+    async def begin(
+        self, database: Database, *, read_only: bool = False, read_time: int | None = None, retries: bytes = b""
+    ) -> Transaction:
         """Begin a transaction.
 
         Args:
             database: where.
             read_only: whether it will not write.
             read_time: a time to read at, checked; None: the present.
+            retries: the transaction that it is another attempt of. If that one was aborted, this one may have to wait
+                for its turn.
         """
         self._expire()
+        turn = None
+        first = self._open.get(retries)
+        if first is not None and first.aborted_for is not None and await self._turns.take(first.aborted_for):
+            turn = first.aborted_for
         now = self._now()
         transaction = Transaction(
             id=secrets.token_bytes(16),
@@ -100,6 +116,8 @@ class Transactions:
             read_only=read_only,
             begun=now,
             used=now,
+            turn=turn,
+            first=first,
         )
         self._open[transaction.id] = transaction
         return transaction
@@ -120,15 +138,34 @@ class Transactions:
     def close(self, transaction: Transaction) -> None:
         """The transaction was committed or rolled back."""
         self._open.pop(transaction.id, None)
+        if transaction.first is not None:
+            self._open.pop(transaction.first.id, None)
+        self._end_turn(transaction)
 
-    def check(self, transaction: Transaction) -> None:
-        """Refuse to commit a transaction that conflicts, which ends it.
+    def check(self, transaction: Transaction, writes: Iterable[str]) -> None:
+        """Refuse to commit a transaction that conflicts with what was committed since, or with another's turn.
+
+        An aborted transaction stays known, so that it can be rolled back or named by its next attempt.
+
+        Args:
+            transaction: the transaction.
+            writes: the names of the documents that it would write.
 
         Raises:
             RpcError: ABORTED.
         """
-        if transaction.conflicts():
-            self.close(transaction)
+        contended = transaction.aborted_for
+        if contended is None:
+            path = transaction.conflict()
+            contended = None if path is None else f"{transaction.database.root}/{path}"
+        if contended is None:
+            contended = next((name for name in writes if name != transaction.turn and self._turns.taken(name)), None)
+        if contended is not None:
+            self._end_turn(transaction)
+            transaction.aborted_for = contended
+            if transaction.first is not None:
+                transaction.first.aborted_for = contended
+                transaction.first.used = self._now()
             raise aborted(
                 "Aborted due to cross-transaction contention. This occurs when multiple transactions attempt to access "
                 "the same data, requiring Firestore to abort at least one in order to enforce serializability."
@@ -136,7 +173,13 @@ class Transactions:
 
     def clear(self) -> None:
         """Forget all transactions."""
-        self._open.clear()
+        for transaction in list(self._open.values()):
+            self.close(transaction)
+
+    def _end_turn(self, transaction: Transaction) -> None:
+        if transaction.turn is not None:
+            self._turns.give(transaction.turn)
+            transaction.turn = None
 
     def _expire(self) -> None:
         now = self._now()
