@@ -76,6 +76,7 @@ _PERSONALIZATION_FIELDS = {
     "to",
 }
 _EXAMPLE = '{"email": "example@example.com"} or {"email": "example@example.com", "name": "Example Recipient"}'
+_ARGS_ARE_STRINGS = "All values of custom arguments object must be strings"
 _ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~\x80-\U0010ffff-]+"
 _LABEL = r"[A-Za-z0-9\x80-\U0010ffff](?:[A-Za-z0-9\x80-\U0010ffff-]*[A-Za-z0-9\x80-\U0010ffff])?"
 _ADDRESS = re.compile(
@@ -224,12 +225,13 @@ class _Check:
                 "personalizations",
             )
             return
+        shared_args = self._strings(payload.get("custom_args"), "custom_args", _ARGS_ARE_STRINGS)
         recipients = 0
         for index, entry in enumerate(entries):
             field = f"personalizations.{index}"
             if self._is(entry, dict, field, "personalizations"):
                 recipients += self._personalization(entry, field)
-                self._custom_args(payload, entry, field)
+                self._custom_args(shared_args, entry, field)
         if recipients > MOST_RECIPIENTS:
             self._refuse(
                 "personalizations",
@@ -315,15 +317,14 @@ class _Check:
         self._refuse(field, message, re.sub(r"\.\d+", "", field))
         return {}
 
-    def _custom_args(self, payload: dict[str, Any], entry: dict[str, Any], field: str) -> None:
-        merged: dict[str, str] = {}
-        for holder, path in ((payload, "custom_args"), (entry, f"{field}.custom_args")):
-            merged |= self._strings(
-                holder.get("custom_args"), path, "All values of custom arguments object must be strings"
-            )
-        if _size(merged) > MOST_CUSTOM_ARGS_BYTES:
+    def _custom_args(self, shared: Mapping[str, str], entry: dict[str, Any], field: str) -> None:
+        field = f"{field}.custom_args"
+        if (
+            _size({**shared, **self._strings(entry.get("custom_args"), field, _ARGS_ARE_STRINGS)})
+            > MOST_CUSTOM_ARGS_BYTES
+        ):
             self._refuse(
-                f"{field}.custom_args",
+                field,
                 "The combined size of both global and personalization custom arguments may not exceed "
                 f"{MOST_CUSTOM_ARGS_BYTES:,} bytes per personalization.",
                 "personalizations.custom_args",
@@ -475,6 +476,7 @@ class _Check:
                 f"You provided {len(categories)} categories.",
                 "categories",
             )
+        seen: set[str] = set()
         for index, category in enumerate(categories):
             field = f"categories.{index}"
             if len(category) > LONGEST_CATEGORY:
@@ -486,12 +488,13 @@ class _Check:
                 )
             elif not category.isascii():
                 self._refuse(field, "Categories can not contain non-ASCII characters.", "categories")
-            elif category in categories[:index]:
+            elif category in seen:
                 self._refuse(
                     field,
                     f"The categories must be a unique list, and you have included {category} more than once.",
                     "categories",
                 )
+            seen.add(category)
 
     def _headers(self, headers: object, field: str) -> None:
         seen: set[str] = set()

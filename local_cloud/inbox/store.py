@@ -16,7 +16,6 @@ from typing import IO, overload
 from local_cloud.inbox.mail import Envelope, Mail
 
 IN_MEMORY = 32 * 1024 * 1024
-"""Bytes of packed mail that are kept in memory before the file is used."""
 
 LONGEST_NAME = 80
 
@@ -24,13 +23,17 @@ _log = logging.getLogger(__name__)
 
 
 class MailStore(Sequence[Envelope]):
-    """All mails, the oldest first. As a sequence it gives envelopes; `read` gives the whole mail."""
+    """All mails, the oldest first. As a sequence it gives envelopes; `read` gives the whole mail.
 
-    def __init__(self) -> None:
+    Args:
+        in_memory: bytes of packed mail that are kept in memory before the file is used.
+    """
+
+    def __init__(self, in_memory: int = IN_MEMORY) -> None:
         self._envelopes: list[Envelope] = []
         self._places: dict[str, tuple[int, int, int]] = {}
         self._by_recipient: dict[str, list[Envelope]] = {}
-        self._file: IO[bytes] = tempfile.SpooledTemporaryFile(max_size=IN_MEMORY)  # noqa: SIM115 - closed by close()
+        self._file: IO[bytes] = tempfile.SpooledTemporaryFile(max_size=in_memory)  # noqa: SIM115 - closed by close()
         self._end = 0
 
     def add(self, mail: Mail) -> None:
