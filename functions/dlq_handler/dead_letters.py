@@ -265,11 +265,14 @@ def _unreadable(message: PubSubMessage, error: str) -> Death:
 
 def _raw(data: bytes) -> dict[str, Any]:
     """Content as it is: text where it is text, base64 where not, and how long it was."""
+    kept = data[:MAX_RAW_BYTES]
     try:
-        text = data[:MAX_RAW_BYTES].decode(errors="strict" if len(data) <= MAX_RAW_BYTES else "ignore")
-    except UnicodeDecodeError:
-        encoded = base64.b64encode(data[: MAX_RAW_BYTES // 4 * 3]).decode()
-        return {"base64": encoded, "bytes": len(data)}
+        text = kept.decode()
+    except UnicodeDecodeError as error:
+        if len(kept) == len(data) or error.reason != "unexpected end of data":
+            encoded = base64.b64encode(data[: MAX_RAW_BYTES // 4 * 3]).decode()
+            return {"base64": encoded, "bytes": len(data)}
+        text = kept[: error.start].decode()  # the cut went through a character
     return {"text": text, "bytes": len(data)}
 
 
