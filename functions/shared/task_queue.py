@@ -102,7 +102,8 @@ class QueueState:
 
 
 @functools.cache
-def _client() -> CloudTasksClient:
+def cloud_tasks_client() -> CloudTasksClient:
+    """The Cloud Tasks client; CLOUD_TASKS_EMULATOR_HOST, where set, is what it talks to."""
     channel = emulator_channel("CLOUD_TASKS_EMULATOR_HOST")
     return CloudTasksClient(transport=CloudTasksGrpcTransport(channel=channel)) if channel else CloudTasksClient()
 
@@ -152,7 +153,7 @@ class TaskQueue:
         Raises:
             google.api_core.exceptions.GoogleAPICallError: there is no such queue, or the service cannot be reached.
         """
-        queue = _client().get_queue(name=self._path)
+        queue = cloud_tasks_client().get_queue(name=self._path)
         retry = Queue.pb(queue).retry_config
         return QueueState(
             is_running=queue.state == Queue.State.RUNNING,
@@ -205,7 +206,9 @@ class TaskQueue:
     def _create_batch(self, tasks: Sequence[NewTask]) -> list[Outcome]:
         batch = BatchCreateTasksRequest.pb()(parent=self._path)
         batch.requests.extend(self._request(task) for task in tasks)
-        operation = _client().batch_create_tasks(BatchCreateTasksRequest.wrap(batch), retry=None, timeout=_CALL_SECONDS)
+        operation = cloud_tasks_client().batch_create_tasks(
+            BatchCreateTasksRequest.wrap(batch), retry=None, timeout=_CALL_SECONDS
+        )
         if not operation.operation.done:
             try:
                 operation.result(polling=_OPERATION_POLLING)  # type: ignore[no-untyped-call]  # google-api-core
@@ -228,7 +231,9 @@ class TaskQueue:
 
     def _create_one(self, task: NewTask) -> Outcome:
         try:
-            _client().create_task(CreateTaskRequest.wrap(self._request(task)), retry=None, timeout=_CALL_SECONDS)
+            cloud_tasks_client().create_task(
+                CreateTaskRequest.wrap(self._request(task)), retry=None, timeout=_CALL_SECONDS
+            )
         except GoogleAPICallError as error:
             return _outcome_of(error)
         return CREATED

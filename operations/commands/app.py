@@ -1,0 +1,42 @@
+"""The `reports` command: the whole of it."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from operations.commands import dead_letters, deliveries, queue, run_by_hand, runs, users
+from operations.commands.group import ReportsGroup
+from operations.session import Session
+
+app = typer.Typer(
+    name="reports",
+    cls=ReportsGroup,
+    help="See what the report pipeline does, and act on it: on the local cloud, or on Google Cloud.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+
+@app.callback()
+def reports(
+    ctx: typer.Context,
+    local_cloud: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR", help="The data directory of the local cloud to work on, whatever the environment says."
+        ),
+    ] = None,
+) -> None:
+    """Begin the session."""
+    ctx.obj = Session(local_cloud)
+
+
+app.add_typer(runs.app, name="runs")
+app.command("deliveries")(deliveries.deliveries)
+app.add_typer(dead_letters.app, name="dead-letters")
+app.add_typer(queue.app, name="queue")
+app.command("dispatch")(run_by_hand.dispatch)
+app.command("enroll")(users.enroll)
+app.command("send")(users.send)

@@ -1,0 +1,232 @@
+"""`reports dead-letters`: what could not be sent."""
+
+import shlex
+import sys
+from collections import Counter
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+from functions.shared.models import Reason
+from operations.bulk import do_many
+from operations.commands.group import AsJson, DryRun, Limit, Yes, document_id, moment, session
+from operations.dead_letters import DeadLetters, LetterState, StoredLetter
+from operations.dismissal import Dismissal, judge
+from operations.dismissal import Outcome as DismissalOutcome
+from operations.errors import ExitStatus, NotFound, OperatorError
+from operations.output import Output
+from operations.replay import Replay
+from operations.replay_decision import Outcome as ReplayOutcome
+from operations.result import Result
+from operations.session import Session
+
+app = typer.Typer(help="Reports that could not be sent: look at them, replay or dismiss them.", no_args_is_help=True)
+
+Ids = Annotated[list[str] | None, typer.Argument(metavar="ID…", parser=document_id, help="Which dead letters.")]
+OfReason = Annotated[Reason | None, typer.Option("--reason", help="All open ones with this reason.")]
+Since = Annotated[
+    datetime | None,
+    typer.Option("--since", metavar="TIME", parser=moment, help="All open ones received since: 2h, 3d, 2026-11-24."),
+]
+Everything = Annotated[bool, typer.Option("--all", help="All open ones.")]
+
+_COLUMNS = {
+    "dead_letter_id": "DEAD LETTER",
+    "state": "STATE",
+    "reason": "REASON",
+    "received_at": "RECEIVED",
+    "attempts": "ATTEMPTS",
+    "replays": "REPLAYS",
+    "error": "ERROR",
+}
+_SHOWN_FAILURES = 20
+
+
+class _StateFilter(StrEnum):
+    OPEN = "open"
+    REPLAYED = "replayed"
+    DISMISSED = "dismissed"
+    ALL = "all"
+
+
+@app.command("list")
+def list_(
+    ctx: typer.Context,
+    *,
+    state: Annotated[_StateFilter, typer.Option(help="Only those in this state.")] = _StateFilter.OPEN,
+    reason: Annotated[Reason | None, typer.Option(help="Only those with this reason.")] = None,
+    since: Annotated[
+        datetime | None,
+        typer.Option(metavar="TIME", parser=moment, help="Only those received since: 2h, 3d, 2026-11-24T13:00Z."),
+    ] = None,
+    limit: Limit = 50,
+    as_json: AsJson = False,
+) -> None:
+    """Dead letters, the newest first."""
+    letters = DeadLetters(session(ctx).firestore).find(
+        state=None if state is _StateFilter.ALL else LetterState(state.value), reason=reason, since=since, limit=limit
+    )
+    rows = [letter.to_row() for letter in letters]
+    Output(as_json=as_json).rows(rows, _COLUMNS, empty="There are no such dead letters.")
+
+
+@app.command()
+def show(
+    ctx: typer.Context,
+    letter_id: Annotated[str, typer.Argument(metavar="ID", parser=document_id, help="Which dead letter.")],
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """One dead letter, and what the ledger has of its delivery."""
+    output = Output(as_json=as_json)
+    row = DeadLetters(session(ctx).firestore).show(letter_id)
+    output.fields(row)
+    if not as_json and row["state"] == LetterState.OPEN:
+        output.say(f"\nTo send it again: reports dead-letters replay {shlex.quote(letter_id)}")
+
+
+@app.command()
+def replay(
+    ctx: typer.Context,
+    ids: Ids = None,
+    *,
+    reason: OfReason = None,
+    since: Since = None,
+    everything: Everything = False,
+    dry_run: DryRun = False,
+    yes: Yes = False,
+    as_json: AsJson = False,
+) -> None:
+    """Put reports back into the queue. What was sent meanwhile is not sent again. Interrupted, simply repeat it."""
+    current = session(ctx)
+    output = Output(as_json=as_json)
+    letters, missing = _select(current, ids, reason=reason, since=since, everything=everything)
+    queue = current.target.queues[0]
+    replay_one = Replay(
+        client=current.firestore,
+        queue=current.report_queue(queue),
+        has_task=lambda task: current.queues.has_task(queue, task),
+    )
+    absent = [Result(letter_id=letter_id, outcome=ReplayOutcome.NOT_FOUND) for letter_id in missing]
+    if dry_run:
+        _do(letters, replay_one.preview, absent, output, what="Looking", dry_run=True)
+        return
+    unclear = sum(letter.reason == Reason.UNKNOWN_OUTCOME for letter in letters if letter.state == LetterState.OPEN)
+    if unclear:
+        output.warn(
+            f"{unclear} of them may have reached their users: nobody knows whether SendGrid took the mail "
+            "(unknown-outcome). Replaying may send a second one: look for their delivery_id in SendGrid first."
+        )
+    if letters and (not ids or unclear):
+        _confirm(f"Replay {_count(letters)} on {current.target.description}?", yes=yes)
+    _do(letters, lambda letter: replay_one(letter.id), absent, output, what="Replaying", dry_run=False)
+
+
+@app.command()
+def dismiss(
+    ctx: typer.Context,
+    ids: Ids = None,
+    *,
+    reason: OfReason = None,
+    since: Since = None,
+    everything: Everything = False,
+    note: Annotated[str, typer.Option(help="Why; kept with the dead letter.")] = "",
+    dry_run: DryRun = False,
+    yes: Yes = False,
+    as_json: AsJson = False,
+) -> None:
+    """Note that nothing will be done about them. Their reports are not sent; their users' later ones are."""
+    current = session(ctx)
+    output = Output(as_json=as_json)
+    letters, missing = _select(current, ids, reason=reason, since=since, everything=everything)
+    dismiss_one = Dismissal(client=current.firestore, note=note)
+    absent = [Result(letter_id=letter_id, outcome=DismissalOutcome.NOT_FOUND) for letter_id in missing]
+    if dry_run:
+
+        def look(letter: StoredLetter) -> Result:
+            return Result(letter_id=letter.id, outcome=judge(letter.state))
+
+        _do(letters, look, absent, output, what="Looking", dry_run=True)
+        return
+    if letters and not ids:
+        _confirm(f"Dismiss {_count(letters)} on {current.target.description}?", yes=yes)
+    _do(letters, lambda letter: dismiss_one(letter.id), absent, output, what="Dismissing", dry_run=False)
+
+
+def _select(
+    current: Session, ids: Sequence[str] | None, *, reason: Reason | None, since: datetime | None, everything: bool
+) -> tuple[list[StoredLetter], list[str]]:
+    """The dead letters that are meant, and the ids that are nobody's."""
+    if sum((bool(ids), reason is not None or since is not None, everything)) != 1:
+        raise typer.BadParameter("name dead letters, or --reason and --since, or --all")
+    dead_letters = DeadLetters(current.firestore)
+    if not ids:
+        return list(dead_letters.find(state=LetterState.OPEN, reason=reason, since=since)), []
+    letters, missing = [], []
+    for letter_id in dict.fromkeys(ids):
+        try:
+            letters.append(dead_letters.get(letter_id))
+        except NotFound:
+            missing.append(letter_id)
+    return letters, missing
+
+
+def _do(
+    letters: Sequence[StoredLetter],
+    work: Callable[[StoredLetter], Result],
+    absent: Sequence[Result],
+    output: Output,
+    *,
+    what: str,
+    dry_run: bool,
+) -> None:
+    """Do it with all, and say what came of it; the exit status is 1 where something was not done."""
+    bulk = do_many(letters, work, what=what, console=output.err)
+    results = sorted([*bulk.results, *absent], key=lambda result: result.letter_id)
+    counts = Counter(result.outcome.value for result in results)
+    if output.as_json:
+        output.json(
+            {
+                "dry_run": dry_run,
+                "interrupted": bulk.interrupted,
+                "outcomes": dict(sorted(counts.items())),
+                "dead_letters": [result.to_row() for result in results],
+            }
+        )
+    else:
+        _summarize(results, counts, output, dry_run=dry_run)
+    if bulk.interrupted:
+        output.warn(f"Interrupted after {len(bulk.results)} of {len(letters)}: the same command does the rest.")
+        raise typer.Exit(130)
+    if not all(result.outcome.is_success for result in results):
+        raise typer.Exit(ExitStatus.FAILED)
+
+
+def _summarize(results: Sequence[Result], counts: "Counter[str]", output: Output, *, dry_run: bool) -> None:
+    if not results:
+        output.say("There are no open dead letters like that.")
+        return
+    by_value = {result.outcome.value: result.outcome for result in results}
+    for value, count in counts.most_common():
+        output.say(f"{count:>7}  {'would be ' if dry_run else ''}{value}: {by_value[value].explanation}")
+    failures = [result for result in results if not result.outcome.is_success]
+    for result in failures[:_SHOWN_FAILURES]:
+        output.warn(f"{result.letter_id}: {result.explanation}")
+    if len(failures) > _SHOWN_FAILURES:
+        output.warn(f"… and {len(failures) - _SHOWN_FAILURES} more: --json names them all.")
+
+
+def _confirm(question: str, *, yes: bool) -> None:
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        raise OperatorError(f"{question} Nobody can be asked here: --yes says so.")
+    if not typer.confirm(question, err=True):
+        raise OperatorError("Nothing was done.")
+
+
+def _count(letters: Sequence[StoredLetter]) -> str:
+    return "1 dead letter" if len(letters) == 1 else f"{len(letters)} dead letters"

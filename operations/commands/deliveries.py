@@ -1,0 +1,39 @@
+"""`reports deliveries`: what the ledger has."""
+
+from typing import Annotated
+
+import typer
+
+from functions.shared.models import DeliveryState
+from operations.commands.group import AsJson, Limit, document_id, session
+from operations.deliveries import Deliveries
+from operations.output import Output
+
+_COLUMNS = {
+    "delivery_id": "DELIVERY",
+    "state": "STATE",
+    "due_at": "DUE",
+    "period_start": "PERIOD FROM",
+    "period_end": "TO",
+    "attempts": "ATTEMPTS",
+    "updated_at": "UPDATED",
+    "last_error": "LAST ERROR",
+}
+
+
+def deliveries(
+    ctx: typer.Context,
+    *,
+    user: Annotated[
+        str | None, typer.Option(metavar="USER", parser=document_id, help="Of this user, the newest first.")
+    ] = None,
+    run: Annotated[str | None, typer.Option(metavar="RUN", parser=document_id, help="Of this run.")] = None,
+    state: Annotated[DeliveryState | None, typer.Option(help="Only those in this state.")] = None,
+    limit: Limit = 50,
+    as_json: AsJson = False,
+) -> None:
+    """Deliveries: what became of each report of a user, or of a run."""
+    if user is None and run is None:
+        raise typer.BadParameter("one of --user and --run is required")
+    rows = Deliveries(session(ctx).firestore).find(user_id=user, run_id=run, state=state, limit=limit)
+    Output(as_json=as_json).rows(rows, _COLUMNS, empty="There are no such deliveries.")

@@ -1,0 +1,72 @@
+"""What all commands share: options of the same name and meaning, and errors in one line."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any
+
+import typer
+from google.api_core.exceptions import GoogleAPIError, RetryError, ServiceUnavailable
+from google.auth.exceptions import GoogleAuthError
+from typer.core import TyperGroup
+
+from operations.errors import ExitStatus, OperatorError
+from operations.moments import parse_duration, parse_moment
+from operations.output import printable
+from operations.session import Session
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, and nothing else, on standard output.")]
+Limit = Annotated[int, typer.Option("--limit", min=1, max=100_000, help="How many at most.")]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and change nothing.")]
+
+
+class ReportsGroup(TyperGroup):
+    """Ends with one line on standard error where what stopped a command can be mended by who called it."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Carry out the command."""
+        try:
+            return super().invoke(ctx)
+        except OperatorError as error:
+            raise _end(str(error), error.status) from error
+        except (RetryError, ServiceUnavailable, GoogleAuthError) as error:
+            raise _end(f"Google Cloud does not answer: {error}", ExitStatus.NOT_CONNECTED) from error
+        except GoogleAPIError as error:
+            raise _end(
+                f"Google Cloud refuses: {getattr(error, 'message', None) or error}", ExitStatus.FAILED
+            ) from error
+
+
+def session(ctx: typer.Context) -> Session:
+    """The command's session."""
+    found = ctx.find_object(Session)
+    if found is None:
+        raise RuntimeError("the command was not started by its application")
+    return found
+
+
+def moment(text: str) -> datetime:
+    """Read an option that is a moment."""
+    try:
+        return parse_moment(text, datetime.now(UTC))
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from error
+
+
+def duration(text: str) -> timedelta:
+    """Read an option that is a duration."""
+    try:
+        return parse_duration(text)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from error
+
+
+def document_id(text: str) -> str:
+    """Read an argument that is a document's id."""
+    if not text or "/" in text or text in {".", ".."} or (text.startswith("__") and text.endswith("__")):
+        raise typer.BadParameter(f"{text!r} is not a document's id")
+    return text
+
+
+def _end(message: str, status: ExitStatus) -> typer.Exit:
+    typer.echo(" ".join(printable(message).split()), err=True)
+    return typer.Exit(status)

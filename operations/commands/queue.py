@@ -1,0 +1,194 @@
+"""`reports queue`: the report queues, and how fast they go."""
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Annotated, Any
+
+import typer
+
+from operations.commands.group import AsJson, DryRun, Limit, duration, session
+from operations.errors import NotFound, OperatorError
+from operations.moments import format_duration
+from operations.output import Output
+from operations.queue_change import QueueSettings, differences, warnings
+from operations.session import Session
+
+app = typer.Typer(help="The report queues: show, hold, release, and set how fast they go.", no_args_is_help=True)
+
+QueueName = Annotated[
+    str | None, typer.Option("--queue", metavar="NAME", help="Only this queue, instead of all of REPORT_QUEUES.")
+]
+
+_COLUMNS = {
+    "queue": "QUEUE",
+    "state": "STATE",
+    "depth": "TASKS",
+    "rate": "RATE/S",
+    "concurrent": "CONCURRENT",
+    "max_attempts": "ATTEMPTS",
+    "backoff": "BACKOFF",
+    "max_doublings": "DOUBLINGS",
+    "max_retry_duration": "RETRIED FOR",
+}
+_TASK_COLUMNS = {
+    "task": "TASK",
+    "scheduled_for": "NEXT ATTEMPT",
+    "attempts": "ATTEMPTS",
+    "last_attempt_at": "LAST ATTEMPT",
+    "last_message": "LAST ANSWER",
+}
+
+
+@app.command()
+def show(ctx: typer.Context, *, queue: QueueName = None, as_json: AsJson = False) -> None:
+    """State, depth, rate and retry policy."""
+    current = session(ctx)
+    rows = [current.queues.show(name) for name in _names(current, queue)]
+    output = Output(as_json=as_json)
+    if as_json:
+        output.json(rows)
+    else:
+        output.rows([_for_people(row) for row in rows], _COLUMNS, empty="")
+
+
+@app.command()
+def pause(ctx: typer.Context, *, queue: QueueName = None) -> None:
+    """Hold all tasks until the queue is resumed. Tasks can still be put in."""
+    current = session(ctx)
+    for name in _names(current, queue):
+        current.queues.pause(name)
+        Output().say(f"{name} is paused: its tasks wait for reports queue resume.")
+
+
+@app.command()
+def resume(ctx: typer.Context, *, queue: QueueName = None) -> None:
+    """Let tasks go again."""
+    current = session(ctx)
+    for name in _names(current, queue):
+        current.queues.resume(name)
+        Output().say(f"{name} is running.")
+
+
+@app.command()
+def tasks(ctx: typer.Context, *, queue: QueueName = None, limit: Limit = 50, as_json: AsJson = False) -> None:
+    """The tasks that wait or are under way."""
+    current = session(ctx)
+    rows: list[dict[str, Any]] = []
+    for name in _names(current, queue):
+        rows += current.queues.tasks(name, limit - len(rows)) if len(rows) < limit else []
+    Output(as_json=as_json).rows(rows, _TASK_COLUMNS, empty="The queue is empty.")
+
+
+@app.command("run-task")
+def run_task(
+    ctx: typer.Context,
+    task: Annotated[str, typer.Argument(metavar="TASK", help="Its id, as reports queue tasks shows it.")],
+    *,
+    queue: QueueName = None,
+    as_json: AsJson = False,
+) -> None:
+    """Dispatch one task now, whatever its schedule and the queue's rate, and though the queue is paused."""
+    current = session(ctx)
+    task = task.rpartition("/")[2]
+    for name in _names(current, queue):
+        if row := current.queues.run_task(name, task):
+            if as_json:
+                Output(as_json=True).json(row)
+            else:
+                Output().say(f"{task} is on its way.")
+            return
+    raise NotFound(f"There is no task {task}: it has ended, or its id is another (reports queue tasks).")
+
+
+@app.command("set")
+def set_(
+    ctx: typer.Context,
+    *,
+    queue: QueueName = None,
+    rate: Annotated[float | None, typer.Option(min=0.001, max=500, help="Reports a second.")] = None,
+    concurrent: Annotated[int | None, typer.Option(min=1, max=5_000, help="Reports at once.")] = None,
+    max_attempts: Annotated[
+        int | None, typer.Option(min=-1, help="Attempts of a report, the first included; -1 for no limit.")
+    ] = None,
+    min_backoff: Annotated[
+        timedelta | None, typer.Option(metavar="TIME", parser=duration, help="The wait before the first retry: 10s.")
+    ] = None,
+    max_backoff: Annotated[
+        timedelta | None, typer.Option(metavar="TIME", parser=duration, help="The longest wait: 5m.")
+    ] = None,
+    max_doublings: Annotated[
+        int | None, typer.Option(min=0, help="How often the wait doubles before it grows by equal steps.")
+    ] = None,
+    max_retry_duration: Annotated[
+        timedelta | None,
+        typer.Option(
+            metavar="TIME", parser=duration, help="How long a report is retried at least; 0s for no such time."
+        ),
+    ] = None,
+    dry_run: DryRun = False,
+    as_json: AsJson = False,
+) -> None:
+    """Change a queue's rate or retry policy, and show before and after."""
+    wanted = QueueSettings(
+        rate=rate,
+        concurrent=concurrent,
+        max_attempts=max_attempts,
+        min_backoff=min_backoff,
+        max_backoff=max_backoff,
+        max_doublings=max_doublings,
+        max_retry_duration=max_retry_duration,
+    )
+    if not wanted.given():
+        raise typer.BadParameter("name at least one setting, such as --rate 20")
+    if max_attempts == 0:
+        raise typer.BadParameter("--max-attempts is at least 1, or -1 for no limit")
+    current = session(ctx)
+    output = Output(as_json=as_json)
+    rows: list[dict[str, Any]] = []
+    changed: dict[str, tuple[Any, Any]] = {}
+    for name in _names(current, queue):
+        before = current.queues.settings(name)
+        _check(before, wanted)
+        if changes := differences(before, wanted):
+            after = wanted if dry_run else current.queues.change(name, wanted)
+            changes = {setting: (old, getattr(after, setting)) for setting, (old, _) in changes.items()}
+            changed |= changes
+        rows += [
+            {"queue": name, "setting": setting, "before": _plain(old), "after": _plain(new)}
+            for setting, (old, new) in changes.items()
+        ]
+    output.rows(
+        rows,
+        {"queue": "QUEUE", "setting": "SETTING", "before": "BEFORE", "after": "AFTER"},
+        empty="The queue is set so already.",
+    )
+    for line in warnings(changed, worker_max_attempts=current.target.variables.get("MAX_ATTEMPTS")):
+        output.warn(line)
+
+
+def _names(current: Session, queue: str | None) -> list[str]:
+    return [queue] if queue else current.target.queues
+
+
+def _check(before: QueueSettings, wanted: QueueSettings) -> None:
+    """The service takes a smallest wait above the longest one and then keeps to neither."""
+    smallest = wanted.min_backoff if wanted.min_backoff is not None else before.min_backoff
+    longest = wanted.max_backoff if wanted.max_backoff is not None else before.max_backoff
+    if smallest is not None and longest is not None and smallest > longest:
+        raise OperatorError(
+            f"--min-backoff {format_duration(smallest)} is longer than --max-backoff {format_duration(longest)}."
+        )
+
+
+def _for_people(row: Mapping[str, Any]) -> dict[str, Any]:
+    retried_for = row["max_retry_duration_seconds"]
+    return {
+        **row,
+        "depth": f"more than {row['tasks']}" if row["more_tasks"] else row["tasks"],
+        "backoff": f"{row['min_backoff_seconds']:g}s to {row['max_backoff_seconds']:g}s",
+        "max_retry_duration": f"{retried_for:g}s" if retried_for else "",
+    }
+
+
+def _plain(value: Any) -> Any:
+    return format_duration(value) if isinstance(value, timedelta) else value

@@ -1,0 +1,38 @@
+"""`reports runs`: what the dispatcher has done."""
+
+from typing import Annotated
+
+import typer
+
+from operations.commands.group import AsJson, Limit, document_id, session
+from operations.output import Output
+from operations.runs import FIGURES, Runs
+
+app = typer.Typer(help="Runs of the dispatcher, the newest first.", invoke_without_command=True)
+
+_COLUMNS = {
+    "run_id": "RUN",
+    "state": "STATE",
+    "scheduled_for": "FOR",
+    "finished_at": "FINISHED",
+    **{name: name.upper().replace("_", " ") for name in FIGURES},
+}
+
+
+@app.callback()
+def runs(ctx: typer.Context, *, limit: Limit = 24, as_json: AsJson = False) -> None:
+    """Runs of the dispatcher, the newest first."""
+    if ctx.invoked_subcommand is None:
+        rows = Runs(session(ctx).firestore).latest(limit)
+        Output(as_json=as_json).rows(rows, _COLUMNS, empty="There was no run yet.")
+
+
+@app.command()
+def show(
+    ctx: typer.Context,
+    run: Annotated[str, typer.Argument(metavar="RUN", parser=document_id, help="The run's id: 20261124T1300Z.")],
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """One run, with what became of its reports so far."""
+    Output(as_json=as_json).fields(Runs(session(ctx).firestore).show(run))

@@ -1,0 +1,41 @@
+"""Reading fields of documents that may be of any age and hold anything: what is not of its type counts as absent."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from operations.output import printable
+
+
+def fields_of(snapshot: Any) -> Mapping[str, Any]:
+    """The fields of a document; none where there is no such document."""
+    return snapshot.to_dict() or {}
+
+
+def count(query: Any) -> int:
+    """How many documents a query finds, without reading them."""
+    return int(query.count().get()[0][0].value)
+
+
+def text(fields: Mapping[str, Any], name: str) -> str | None:
+    """A text, fit to be printed."""
+    value = fields.get(name)
+    return printable(value) if isinstance(value, str) else None
+
+
+def identifier(fields: Mapping[str, Any], name: str) -> str | None:
+    """A text by which something is found again: as it is."""
+    value = fields.get(name)
+    return value if isinstance(value, str) else None
+
+
+def number(fields: Mapping[str, Any], name: str) -> int:
+    """A count; 0 where there is none."""
+    value = fields.get(name)
+    return value if isinstance(value, int) else 0
+
+
+def moment(fields: Mapping[str, Any], name: str) -> datetime | None:
+    """A time."""
+    value = fields.get(name)
+    return value if isinstance(value, datetime) else None

@@ -1,0 +1,29 @@
+"""What stops a command, each with one line that says what to do."""
+
+from enum import IntEnum
+
+
+class ExitStatus(IntEnum):
+    """What the command ends with; documented in docs/operations.md. Usage errors end with 2, Ctrl-C with 130."""
+
+    DONE = 0
+    FAILED = 1
+    """Something of what was asked could not be done, or there is no such thing."""
+    NOT_CONNECTED = 3
+    """There is nothing to talk to, or what should answer does not."""
+
+
+class OperatorError(Exception):
+    """Something that the operator can mend. Its text is all that is shown."""
+
+    status = ExitStatus.FAILED
+
+
+class NotFound(OperatorError):
+    """There is no such run, delivery, dead letter, queue, task or user."""
+
+
+class NotConfigured(OperatorError):
+    """A variable is missing, or there is nothing to talk to."""
+
+    status = ExitStatus.NOT_CONNECTED

@@ -1,0 +1,233 @@
+"""Replays dead letters: the delivery is put back into the ledger, and a new task of a new name into the queue.
+
+Each of the three steps has its effect once or not at all, and the whole may be begun again after any of them:
+`prepare` (a transaction over the dead letter and its delivery), `enqueue` (a task whose name follows from delivery and
+number of the replay), `conclude` (the letter is marked, unless the report has failed again meanwhile).
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from google.api_core.exceptions import GoogleAPIError
+from google.cloud import firestore
+
+from functions.shared.models import DELIVERY_RETENTION, DeliveryState, ReportTask, task_id
+from functions.shared.task_queue import NewTask, TaskQueue
+from operations import documents
+from operations.dead_letters import LetterState, StoredLetter
+from operations.errors import OperatorError
+from operations.output import printable
+from operations.replay_decision import Decision, DeliveryRecord, Outcome, Step, decide
+from operations.result import Result
+
+_MOST_NUMBERS = 20
+"""How many replays whose task was made and has ended are passed over before it is given up."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Prepared:
+    """A dead letter of which the first step is done.
+
+    Attributes:
+        letter: as it was read.
+        decision: what was decided.
+        number: which of the letter's replays this is: the salt of its task's name.
+    """
+
+    letter: StoredLetter
+    decision: Decision
+    number: int
+
+    @property
+    def task(self) -> NewTask:
+        """The task to make; only of a letter that names a report."""
+        task = self.letter.task
+        if task is None:
+            raise ValueError(f"{self.letter.id} names no report")
+        return NewTask(task_id(task.delivery_id, f"replay{self.number}"), task.to_json())
+
+
+class QueueRefused(OperatorError):
+    """The queue did not take a task."""
+
+
+class Replay:
+    """Replays dead letters. Safe for threads, and for several operators at once.
+
+    Args:
+        client: the Firestore client.
+        queue: where the tasks go.
+        has_task: whether the queue still holds the task of a name.
+        now: the present, in UTC.
+    """
+
+    def __init__(
+        self,
+        *,
+        client: firestore.Client,
+        queue: TaskQueue,
+        has_task: Callable[[str], bool],
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._client = client
+        self._queue = queue
+        self._has_task = has_task
+        self._now = now
+
+    def __call__(self, letter_id: str) -> Result:
+        """Replay one dead letter. Nothing is raised for one that cannot be."""
+        try:
+            return self._replay(letter_id)
+        except (GoogleAPIError, OperatorError, ValueError) as error:
+            # ValueError: the client library's, for a transaction that others have made fail five times.
+            return Result(letter_id=letter_id, outcome=Outcome.ERROR, detail=printable(str(error)).replace("\n", " "))
+
+    def preview(self, letter: StoredLetter) -> Result:
+        """Say what would come of one dead letter, and change nothing.
+
+        Raises:
+            google.api_core.exceptions.GoogleAPIError: Firestore cannot be read.
+        """
+        snapshot = self._delivery(letter.task).get() if letter.task else None
+        return Result(letter_id=letter.id, outcome=self._decide(letter, snapshot).outcome)
+
+    def prepare(self, letter_id: str, *, spent: int | None = None) -> Prepared | None:
+        """The first step: decide, and put the delivery back.
+
+        Args:
+            letter_id: which dead letter.
+            spent: the number of a replay whose task has come and gone without an end of the delivery.
+
+        Returns:
+            None where there is no such dead letter.
+
+        Raises:
+            google.api_core.exceptions.GoogleAPIError: Firestore cannot be asked or told.
+        """
+        reference = self._client.collection("dead_letters").document(letter_id)
+
+        @firestore.transactional
+        def carry_out(transaction: Any) -> Prepared | None:
+            snapshot = reference.get(transaction=transaction)
+            if not snapshot.exists:
+                return None
+            letter = StoredLetter.from_document(snapshot.id, documents.fields_of(snapshot))
+            delivery = self._delivery(letter.task).get(transaction=transaction) if letter.task else None
+            decision = self._decide(letter, delivery)
+            number = letter.replays
+            if decision.step is Step.REVIVE or (decision.step is not Step.STOP and spent == number):
+                number += 1
+                transaction.update(reference, {"replays": number})
+            if letter.task and decision.step in {Step.REVIVE, Step.RESUME}:
+                # Written even where it is pending already: a worker that is about to mark it dead then fails to.
+                self._put_back(transaction, letter.task, is_new=delivery is None or not delivery.exists)
+            return Prepared(letter=letter, decision=decision, number=number)
+
+        prepared: Prepared | None = carry_out(self._client.transaction())
+        return prepared
+
+    def enqueue(self, prepared: Prepared) -> bool:
+        """The second step: make the task.
+
+        Returns:
+            false where the task of this number has been made before and has come to its end.
+
+        Raises:
+            QueueRefused: the queue does not take it.
+            google.api_core.exceptions.GoogleAPIError: the queue cannot be asked.
+        """
+        task = prepared.task
+        [outcome] = self._queue.enqueue([task])
+        if outcome.is_created:
+            return True
+        if outcome.is_known:
+            return self._has_task(task.task_id)
+        raise QueueRefused(f"the queue {self._queue.queue} does not take the task: {outcome.status} {outcome.message}")
+
+    def conclude(self, prepared: Prepared) -> Outcome:
+        """The third step: mark the letter, unless its report has failed again since the first one.
+
+        Raises:
+            google.api_core.exceptions.GoogleAPIError: Firestore cannot be asked or told.
+        """
+        reference = self._client.collection("dead_letters").document(prepared.letter.id)
+
+        @firestore.transactional
+        def carry_out(transaction: Any) -> Outcome:
+            snapshot = reference.get(transaction=transaction)
+            if not snapshot.exists:
+                return Outcome.NOT_FOUND
+            letter = StoredLetter.from_document(snapshot.id, documents.fields_of(snapshot))
+            delivery = _record(self._delivery(letter.task).get(transaction=transaction)) if letter.task else None
+            if letter.failure != prepared.letter.failure or (delivery and delivery.state is DeliveryState.DEAD):
+                return Outcome.FAILED_AGAIN
+            if letter.state == LetterState.OPEN:
+                fields = {"state": LetterState.REPLAYED.value, "replayed_at": self._now()}
+                transaction.update(reference, fields)
+            return prepared.decision.outcome
+
+        outcome: Outcome = carry_out(self._client.transaction())
+        return outcome
+
+    def _replay(self, letter_id: str) -> Result:
+        spent: int | None = None
+        for _ in range(_MOST_NUMBERS):
+            prepared = self.prepare(letter_id, spent=spent)
+            if prepared is None:
+                return Result(letter_id=letter_id, outcome=Outcome.NOT_FOUND)
+            match prepared.decision.step:
+                case Step.STOP:
+                    return Result(letter_id=letter_id, outcome=prepared.decision.outcome)
+                case Step.CLOSE:
+                    return Result(letter_id=letter_id, outcome=self.conclude(prepared))
+                case Step.REVIVE | Step.RESUME | Step.HAND_OVER:
+                    if self.enqueue(prepared):
+                        return Result(letter_id=letter_id, outcome=self.conclude(prepared))
+            spent = prepared.number
+        return Result(letter_id=letter_id, outcome=Outcome.ERROR, detail="every task made for it has ended at once")
+
+    def _decide(self, letter: StoredLetter, delivery: Any) -> Decision:
+        received_at = letter.failure[1]
+        return decide(
+            letter_state=letter.state,
+            names_a_report=letter.task is not None,
+            received_at=received_at,
+            delivery=_record(delivery) if delivery is not None else None,
+            now=self._now(),
+        )
+
+    def _delivery(self, task: ReportTask | None) -> Any:
+        if task is None:
+            raise ValueError("there is no delivery")
+        return self._client.collection("deliveries").document(task.delivery_id)
+
+    def _put_back(self, transaction: Any, task: ReportTask, *, is_new: bool) -> None:
+        now = self._now()
+        fields: dict[str, Any] = {
+            "user_id": task.user_id,
+            "due_at": task.due_at,
+            "run_id": task.run_id,
+            "kind": task.kind,
+            "state": DeliveryState.PENDING.value,
+            "owner": None,
+            "lease_expires_at": None,
+            "attempts": 0,
+            "updated_at": now,
+            "expire_at": now + DELIVERY_RETENTION,
+        }
+        if is_new:
+            fields["created_at"] = now
+        transaction.set(self._delivery(task), fields, merge=True)
+
+
+def _record(snapshot: Any) -> DeliveryRecord | None:
+    if not snapshot.exists:
+        return None
+    fields = documents.fields_of(snapshot)
+    lease = fields.get("lease_expires_at")
+    return DeliveryRecord(
+        state=DeliveryState(str(fields.get("state"))),
+        lease_expires_at=lease if isinstance(lease, datetime) else None,
+    )

@@ -1,0 +1,159 @@
+"""What a replay does with a dead letter, given what Firestore has of it and of its delivery. Pure.
+
+A replay is three steps: the delivery is put back, a task is made, the letter is marked. Killed between two of them it
+leaves a state in which it is simply begun again. What may be sent is settled by the ledger alone: a task for a
+delivery that is final, or that a worker holds, does nothing.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import Enum, StrEnum, auto
+
+from functions.shared.models import DELIVERY_RETENTION, DeliveryState
+from operations.dead_letters import LetterState
+
+
+class Outcome(StrEnum):
+    """What came of replaying one dead letter, as the operator is told."""
+
+    REPLAYED = "replayed"
+    ALREADY_SENT = "already-sent"
+    ALREADY_SKIPPED = "already-skipped"
+    ALREADY_REPLAYED = "already-replayed"
+    FAILED_AGAIN = "failed-again"
+    BEING_SENT = "being-sent"
+    DISMISSED = "dismissed"
+    NAMES_NO_REPORT = "names-no-report"
+    EXPIRED = "expired"
+    NOT_FOUND = "not-found"
+    ERROR = "error"
+
+    @property
+    def is_success(self) -> bool:
+        """Whether there is nothing left to do for it."""
+        return self in {Outcome.REPLAYED, Outcome.ALREADY_SENT, Outcome.ALREADY_SKIPPED, Outcome.ALREADY_REPLAYED}
+
+    @property
+    def explanation(self) -> str:
+        """What it means, and what to do."""
+        return _EXPLANATIONS[self]
+
+
+_EXPLANATIONS = {
+    Outcome.REPLAYED: "its delivery is back in the queue",
+    Outcome.ALREADY_SENT: "its report was sent meanwhile: nothing is sent again",
+    Outcome.ALREADY_SKIPPED: "its user is gone or inactive: nothing is sent",
+    Outcome.ALREADY_REPLAYED: "it was replayed before: nothing is left to do",
+    Outcome.FAILED_AGAIN: "its report has failed again: see its error, and replay it once the cause is mended",
+    Outcome.BEING_SENT: "a worker is sending its report right now: look again in a minute",
+    Outcome.DISMISSED: "it was dismissed",
+    Outcome.NAMES_NO_REPORT: "it names no report, so there is nothing to put back: dismiss it",
+    Outcome.EXPIRED: "the ledger no longer knows whether its report was sent: dismiss it",
+    Outcome.NOT_FOUND: "there is no such dead letter",
+    Outcome.ERROR: "Google Cloud could not be asked or told",
+}
+
+
+class Step(Enum):
+    """What to do first."""
+
+    REVIVE = auto()
+    """Put the delivery back and count the replay; then make a task."""
+
+    RESUME = auto()
+    """Put the delivery back without counting: a replay was interrupted, or a worker before it could mark it dead."""
+
+    HAND_OVER = auto()
+    """Leave the delivery: its worker ended while it was sending, and the worker that gets the task judges that."""
+
+    CLOSE = auto()
+    """Mark the letter, without a task: the report has come to its end meanwhile."""
+
+    STOP = auto()
+    """Change nothing."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Decision:
+    """What to do, and what to say if it is done."""
+
+    step: Step
+    outcome: Outcome
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeliveryRecord:
+    """What the ledger has of a delivery.
+
+    Attributes:
+        state: where it stands.
+        lease_expires_at: until when the worker that is sending it alone may act on it.
+    """
+
+    state: DeliveryState
+    lease_expires_at: datetime | None = None
+
+
+def decide(
+    *,
+    letter_state: str,
+    names_a_report: bool,
+    received_at: datetime | None,
+    delivery: DeliveryRecord | None,
+    now: datetime,
+) -> Decision:
+    """Decide about one dead letter.
+
+    Args:
+        letter_state: as the dead letter has it.
+        names_a_report: whether a task can be made of it.
+        received_at: when it was stored.
+        delivery: what the ledger has; None where it has nothing.
+        now: the present, in UTC.
+    """
+    if not names_a_report:
+        return _stop(Outcome.NAMES_NO_REPORT)
+    if letter_state == LetterState.DISMISSED:
+        return _stop(Outcome.DISMISSED)
+    if letter_state == LetterState.REPLAYED:
+        return _replayed_before(delivery, now)
+    if delivery is None:
+        # Either its worker was killed before it could write anything down, or the ledger has deleted it by its TTL,
+        # and with it whether an earlier replay has sent it.
+        if received_at is None or received_at <= now - DELIVERY_RETENTION:
+            return _stop(Outcome.EXPIRED)
+        return _proceed(Step.RESUME)
+    match delivery.state:
+        case DeliveryState.SENT:
+            return Decision(step=Step.CLOSE, outcome=Outcome.ALREADY_SENT)
+        case DeliveryState.SKIPPED:
+            return Decision(step=Step.CLOSE, outcome=Outcome.ALREADY_SKIPPED)
+        case DeliveryState.DEAD:
+            return _proceed(Step.REVIVE)
+        case DeliveryState.PENDING:
+            return _proceed(Step.RESUME)
+        case DeliveryState.SENDING:
+            return _stop(Outcome.BEING_SENT) if _is_held(delivery, now) else _proceed(Step.HAND_OVER)
+
+
+def _replayed_before(delivery: DeliveryRecord | None, now: datetime) -> Decision:
+    if delivery is None or delivery.state in {DeliveryState.SENT, DeliveryState.SKIPPED}:
+        return _stop(Outcome.ALREADY_REPLAYED)
+    if delivery.state is DeliveryState.DEAD:
+        # Its new dead letter is on its way through Pub/Sub and will open this one again.
+        return _stop(Outcome.FAILED_AGAIN)
+    if delivery.state is DeliveryState.SENDING:
+        return _stop(Outcome.BEING_SENT) if _is_held(delivery, now) else _proceed(Step.HAND_OVER)
+    return _proceed(Step.RESUME)
+
+
+def _is_held(delivery: DeliveryRecord, now: datetime) -> bool:
+    return delivery.lease_expires_at is not None and delivery.lease_expires_at > now
+
+
+def _proceed(step: Step) -> Decision:
+    return Decision(step=step, outcome=Outcome.REPLAYED)
+
+
+def _stop(outcome: Outcome) -> Decision:
+    return Decision(step=Step.STOP, outcome=outcome)

@@ -1,0 +1,60 @@
+"""The runs of the dispatcher, as the operator reads them."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from google.cloud import firestore
+from google.cloud.firestore_v1.base_query import FieldFilter
+
+from functions.shared.models import DeliveryState
+from operations import documents
+from operations.errors import NotFound
+
+FIGURES = ("due", "dispatched", "already_dispatched", "overdue", "lost", "enrolled", "errors")
+
+
+class Runs:
+    """Reads `runs`, and what the ledger has of each.
+
+    Args:
+        client: the Firestore client.
+    """
+
+    def __init__(self, client: firestore.Client) -> None:
+        self._client = client
+
+    def latest(self, limit: int) -> list[dict[str, Any]]:
+        """The latest runs, the newest first."""
+        query = (
+            self._client.collection("runs").order_by("scheduled_for", direction=firestore.Query.DESCENDING).limit(limit)
+        )
+        return [_to_row(snapshot.id, documents.fields_of(snapshot)) for snapshot in query.stream()]
+
+    def show(self, run_id: str) -> dict[str, Any]:
+        """A run, with its deliveries counted by state.
+
+        A report belongs to the run that last made a task for it.
+
+        Raises:
+            NotFound: there is no such run.
+        """
+        snapshot = self._client.collection("runs").document(run_id).get()
+        if not snapshot.exists:
+            raise NotFound(f"There is no run {run_id}: reports runs shows the latest.")
+        of_run = self._client.collection("deliveries").where(filter=FieldFilter("run_id", "==", run_id))
+        deliveries = {
+            state.value: documents.count(of_run.where(filter=FieldFilter("state", "==", state.value)))
+            for state in DeliveryState
+        }
+        return {**_to_row(snapshot.id, documents.fields_of(snapshot)), "deliveries": deliveries}
+
+
+def _to_row(run_id: str, fields: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "run_id": run_id,
+        "state": documents.text(fields, "state"),
+        "scheduled_for": documents.moment(fields, "scheduled_for"),
+        "started_at": documents.moment(fields, "started_at"),
+        "finished_at": documents.moment(fields, "finished_at"),
+        **{name: documents.number(fields, name) for name in FIGURES},
+    }

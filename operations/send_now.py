@@ -1,0 +1,83 @@
+"""Sends one user's report now, as a task of its own."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from google.cloud import firestore
+
+from functions.shared.models import DeliveryState, ReportTask, delivery_id, run_id, task_id
+from functions.shared.schedule import Cadence
+from functions.shared.task_queue import NewTask, TaskQueue
+from functions.shared.user import InvalidUser, User
+from operations import documents
+from operations.errors import NotFound, OperatorError
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sending:
+    """What was enqueued.
+
+    Attributes:
+        delivery_id: by which it can be followed.
+        task: the task's id.
+        due_at: the delivery's due time.
+        was_due: whether this is the report that was due anyway, ahead of its own task.
+    """
+
+    delivery_id: str
+    task: str
+    due_at: datetime
+    was_due: bool
+
+
+def send_now(
+    user_id: str, *, client: firestore.Client, queue: TaskQueue, default_cadence: Cadence, now: datetime
+) -> Sending:
+    """Enqueue a user's report.
+
+    A report that is due and not yet sent is the one that is enqueued: the ledger keeps it from going out twice. Where
+    none is due, a delivery that is due now is made up, of the time since the last report; the user's schedule stays.
+
+    Args:
+        user_id: whose.
+        client: the Firestore client.
+        queue: where the task goes.
+        default_cadence: of users whose document names none.
+        now: the present, in UTC.
+
+    Raises:
+        NotFound: there is no such user.
+        OperatorError: the user gets no reports, the user's document is malformed, or the queue refuses the task.
+        google.api_core.exceptions.GoogleAPIError: Firestore cannot be asked.
+    """
+    now = now.replace(microsecond=0)
+    user = _read_user(client, user_id, default_cadence)
+    due_at, was_due = now, False
+    if user.next_report_at is not None and user.next_report_at <= now:
+        was_due = not _is_final(client, delivery_id(user_id, user.next_report_at))
+        due_at = user.next_report_at if was_due else now
+    delivery = delivery_id(user_id, due_at)
+    task = ReportTask(user_id=user_id, delivery_id=delivery, due_at=due_at, run_id=run_id(now), kind=user.kind)
+    new = NewTask(task_id(delivery, f"send{run_id(now)}"), task.to_json())
+    [outcome] = queue.enqueue([new])
+    if not (outcome.is_created or outcome.is_known):
+        raise OperatorError(f"The queue {queue.queue} does not take the task: {outcome.status} {outcome.message}")
+    return Sending(delivery_id=delivery, task=new.task_id, due_at=due_at, was_due=was_due)
+
+
+def _read_user(client: firestore.Client, user_id: str, default_cadence: Cadence) -> User:
+    snapshot = client.collection("users").document(user_id).get()
+    if not snapshot.exists:
+        raise NotFound(f"There is no user {user_id}.")
+    try:
+        user = User.from_document(user_id, documents.fields_of(snapshot), default_cadence)
+    except InvalidUser as error:
+        raise OperatorError(f"users/{user_id}: {error}") from error
+    if not user.active:
+        raise OperatorError(f"users/{user_id}: active is false, so the worker would send nothing.")
+    return user
+
+
+def _is_final(client: firestore.Client, delivery: str) -> bool:
+    snapshot = client.collection("deliveries").document(delivery).get()
+    return bool(snapshot.exists) and any(snapshot.get("state") == state and state.is_final for state in DeliveryState)

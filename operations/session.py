@@ -1,0 +1,56 @@
+"""What a command works with. Connected when it is first used, so that help needs no connection."""
+
+import functools
+import os
+import sys
+from pathlib import Path
+
+from google.cloud import firestore
+
+from functions.shared.clients import firestore_client
+from functions.shared.task_queue import TaskQueue
+from operations.queues import Queues
+from operations.target import LOCAL_CLOUD_DIRECTORY, Target, connect, find_target
+
+
+class Session:
+    """One invocation of the command. Its properties raise NotConfigured if there is nothing to connect to.
+
+    Args:
+        directory: the local cloud's, where the operator has named it.
+    """
+
+    def __init__(self, directory: Path | None) -> None:
+        self._directory = directory
+
+    @functools.cached_property
+    def target(self) -> Target:
+        """Where it is connected."""
+        target = find_target(os.environ, directory=self._directory, default_directory=LOCAL_CLOUD_DIRECTORY)
+        if target.note:
+            print(target.note, file=sys.stderr)
+        connect(target)
+        return target
+
+    @property
+    def firestore(self) -> firestore.Client:
+        """The Firestore client."""
+        return firestore_client(self.target.project)
+
+    @property
+    def queues(self) -> Queues:
+        """The queues."""
+        return Queues(project=self.target.project, location=self.target.require("LOCATION"))
+
+    def report_queue(self, queue: str) -> TaskQueue:
+        """A report queue to put reports into: with the same URL, token and deadline as the dispatcher's tasks."""
+        target = self.target
+        worker_url = target.require("WORKER_URL").rstrip("/")
+        return TaskQueue(
+            project=target.project,
+            location=target.require("LOCATION"),
+            queue=queue,
+            url=f"{worker_url}/tasks/send-report",
+            service_account=target.require("TASKS_INVOKER"),
+            audience=worker_url,
+        )

@@ -1,0 +1,144 @@
+"""Where the command connects: an emulator or Google Cloud by the environment, or the local cloud by what it left."""
+
+import os
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import google.auth
+import grpc
+from google.auth.exceptions import DefaultCredentialsError
+
+from operations.errors import NotConfigured
+
+LOCAL_CLOUD_DIRECTORY = Path(__file__).resolve().parents[1] / ".local_cloud"
+"""Where `make up` leaves the addresses of the local cloud."""
+
+EMULATORS = ("FIRESTORE_EMULATOR_HOST", "CLOUD_TASKS_EMULATOR_HOST")
+DEFAULT_QUEUES = "reports"
+
+_ANSWER_SECONDS = 3.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Target:
+    """What the command works on.
+
+    Attributes:
+        variables: the environment variables of docs/configuration.md, as they hold for it.
+        directory: the local cloud's, where the variables are from there.
+        note: what the operator should know about the choice; empty where it is plain.
+    """
+
+    variables: Mapping[str, str]
+    directory: Path | None = None
+    note: str = ""
+
+    @property
+    def project(self) -> str:
+        """The project's id."""
+        return self.require("GOOGLE_CLOUD_PROJECT")
+
+    @property
+    def queues(self) -> list[str]:
+        """The ids of the report queues."""
+        names = self.variables.get("REPORT_QUEUES") or DEFAULT_QUEUES
+        return [name.strip() for name in names.split(",") if name.strip()]
+
+    @property
+    def emulators(self) -> dict[str, str]:
+        """The addresses of emulators in the place of Google's services, by variable."""
+        return {name: self.variables[name] for name in EMULATORS if self.variables.get(name)}
+
+    @property
+    def description(self) -> str:
+        """Its name, to be read before something is changed there."""
+        if self.directory is not None:
+            return f"the local cloud (project {self.project})"
+        return f"{'an emulator' if self.emulators else 'Google Cloud'} (project {self.project})"
+
+    def require(self, variable: str) -> str:
+        """The value of a variable.
+
+        Raises:
+            NotConfigured: it is not set.
+        """
+        if value := self.variables.get(variable):
+            return value
+        raise NotConfigured(f"{variable} is not set: the deployed functions have it in their environment variables.")
+
+
+def find_target(environment: Mapping[str, str], *, directory: Path | None, default_directory: Path) -> Target:
+    """Choose where to connect.
+
+    Args:
+        environment: the process's environment variables.
+        directory: the local cloud's, where the operator has named it.
+        default_directory: where a local cloud is looked for otherwise.
+
+    Raises:
+        NotConfigured: there is nothing to connect to, or what the local cloud left cannot be read.
+    """
+    if directory is not None:
+        return Target(variables=_read_variables(directory), directory=directory)
+    there_is_a_local_cloud = (default_directory / "environment").is_file()
+    if environment.get("GOOGLE_CLOUD_PROJECT"):
+        target = Target(variables=environment)
+        if there_is_a_local_cloud and not target.emulators:
+            note = f"On {target.description}, since GOOGLE_CLOUD_PROJECT is set; for the local cloud: --local-cloud"
+            return Target(variables=environment, note=f"{note} {shlex.quote(str(default_directory))}")
+        return target
+    if there_is_a_local_cloud:
+        return Target(variables=_read_variables(default_directory), directory=default_directory)
+    raise NotConfigured(
+        "Nothing to connect to: start the local cloud (make up), "
+        "or set GOOGLE_CLOUD_PROJECT and LOCATION for Google Cloud."
+    )
+
+
+def connect(target: Target) -> None:
+    """Make sure that somebody answers, and have Google's client libraries talk to them.
+
+    Raises:
+        NotConfigured: nobody does, or there are no credentials. Known within seconds: the client libraries would try
+            for minutes.
+    """
+    os.environ.update({name: value for name, value in target.variables.items() if os.environ.get(name) != value})
+    for variable, address in target.emulators.items():
+        if not _answers(address):
+            if target.directory is not None:
+                raise NotConfigured(
+                    f"The local cloud of {target.directory} does not answer ({address}): start it (make up), "
+                    "or set GOOGLE_CLOUD_PROJECT and LOCATION for Google Cloud."
+                )
+            raise NotConfigured(f"{variable}: nothing answers at {address}.")
+    if len(target.emulators) < len(EMULATORS):
+        try:
+            google.auth.default()
+        except DefaultCredentialsError:
+            raise NotConfigured(
+                "There are no Google credentials: gcloud auth application-default login, "
+                "or GOOGLE_APPLICATION_CREDENTIALS."
+            ) from None
+
+
+def _answers(address: str) -> bool:
+    with grpc.insecure_channel(address) as channel:
+        try:
+            grpc.channel_ready_future(channel).result(timeout=_ANSWER_SECONDS)
+        except grpc.FutureTimeoutError:
+            return False
+        return True
+
+
+def _read_variables(directory: Path) -> dict[str, str]:
+    file = directory / "environment"
+    try:
+        lines = file.read_text(encoding="utf-8").splitlines()
+        pairs = [shlex.split(line)[0].partition("=") for line in lines if line.strip()]
+    except FileNotFoundError:
+        raise NotConfigured(f"There is no local cloud in {directory}: start it (make up).") from None
+    except (OSError, ValueError) as error:
+        raise NotConfigured(f"{file} cannot be read: {error}.") from error
+    return {name: value for name, _, value in pairs}
