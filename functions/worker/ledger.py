@@ -22,9 +22,9 @@ from functions.shared.schedule import Period
 from functions.worker.transitions import Record
 
 LEASE = timedelta(seconds=90)
-"""How long a claim is respected: the longest that its owner needs (SEND_SECONDS for SendGrid and then SETTLE_SECONDS
-for the ledger, or PUBLISH_TIMEOUT_SECONDS for a dead letter and SETTLE_SECONDS), and half a minute for the claim's own
-way to Firestore and for clocks that differ. Longer would only keep a killed worker's report waiting."""
+"""How long a claim is respected. Its owner needs 55 s of it at the very worst (send_report.py: SendGrid, a dead letter
+and the ledger, each up to its own limit); the rest is for the claim's own way to Firestore and for clocks that differ.
+Longer would only keep a killed worker's report waiting."""
 
 CALL_SECONDS = 10.0
 """How long a read or a write is tried, all retries included. The queue tries again, with a longer breath."""
@@ -60,8 +60,8 @@ class Claim:
     version: datetime
 
     def outlasts(self, seconds: float, *, now: datetime) -> bool:
-        """Whether the claim is good for something that takes so long, and for writing down how it went."""
-        return now + timedelta(seconds=seconds + SETTLE_SECONDS) < self.expires_at
+        """Whether the claim is still good for something that takes so long."""
+        return now + timedelta(seconds=seconds) < self.expires_at
 
 
 class Changed(Exception):

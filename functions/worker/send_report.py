@@ -12,6 +12,7 @@ from typing import Any, Protocol
 import structlog
 from google.api_core.exceptions import GoogleAPIError
 
+from functions.shared.dead_letter_topic import PUBLISH_TIMEOUT_SECONDS
 from functions.shared.logging import redact_addresses
 from functions.shared.models import (
     DeadLetter,
@@ -23,7 +24,7 @@ from functions.shared.models import (
 )
 from functions.shared.schedule import Cadence, Period
 from functions.shared.settings import OnUnknownOutcome
-from functions.worker.ledger import Changed, Claim, Ledger
+from functions.worker.ledger import SETTLE_SECONDS, Changed, Claim, Ledger
 from functions.worker.mail import Mail, MailProvider, NotAllowed
 from functions.worker.one_line import one_line
 from functions.worker.recipient import Recipient
@@ -43,6 +44,10 @@ from functions.worker.transitions import (
 
 SEND_SECONDS = 20.0
 """How long SendGrid has to answer; it takes well under a second when it is healthy. The lease covers this."""
+
+_HELD_SECONDS = SEND_SECONDS + PUBLISH_TIMEOUT_SECONDS + SETTLE_SECONDS
+"""What the owner of a claim may need it for: to send, to publish a dead letter, to write down how it went. A claim that
+is not good for so long, because getting it took too long, is not used."""
 
 _BODY_CHARACTERS = 10_000
 _ERROR_CHARACTERS = 1_000
@@ -223,7 +228,7 @@ class SendReport:
         task = delivery.task
         assert delivery.period is not None  # noqa: S101  nothing is built without a period
         claim = self._ledger.claim(task, delivery.record, period=delivery.period, owner=delivery.owner, now=self._now())
-        if not claim.outlasts(SEND_SECONDS, now=self._now()):
+        if not claim.outlasts(_HELD_SECONDS, now=self._now()):
             self._ledger.release(task, claim, error="claiming the delivery took too long", now=self._now())
             return Result(status=HTTPStatus.INTERNAL_SERVER_ERROR, word="retry", details={"cause": "slow-claim"})
         with _timed(took, "send"):
@@ -238,9 +243,9 @@ class SendReport:
             case GiveUp():
                 return self._give_up(delivery, decided, claim)
             case Retry():
-                if decided.release:
-                    self._ledger.release(task, claim, error=decided.error, now=self._now())
-                return _retry(delivery, decided)
+                result = _retry(delivery, decided)
+                self._ledger.release(task, claim, error=decided.error, now=self._now())
+                return result
 
     def _settle_sent(self, delivery: _Delivery, claim: Claim, message_id: str) -> Result:
         try:

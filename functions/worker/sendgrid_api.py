@@ -9,6 +9,7 @@ import base64
 import contextlib
 import http.client
 import json
+import logging
 import socket
 import threading
 import time
@@ -30,6 +31,9 @@ from functions.worker.one_line import one_line
 
 CONNECT_SECONDS = 10.0
 """How long opening a connection may take before a request counts as not made."""
+
+# At DEBUG it writes every header, the key among them, and every mail.
+logging.getLogger("python_http_client").setLevel(logging.INFO)
 
 _ANSWER_BYTES = 64 * 1024
 _ERROR_CHARACTERS = 500

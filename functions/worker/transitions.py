@@ -77,7 +77,7 @@ class Sent:
 
 @dataclass(frozen=True, kw_only=True)
 class Retry:
-    """Not now: the queue calls again.
+    """Not now: nothing was sent, or it may be sent again. The claim is given back, and the queue calls again.
 
     Attributes:
         status: what to answer. 429 and 503 make the queue slow down as a whole, 500 does not.
@@ -85,14 +85,12 @@ class Retry:
         cause: one word for logs and the answer.
         error: what went wrong.
         retry_after_seconds: how long the provider asked to be left alone.
-        release: whether the claim is given back. Without that nobody touches the delivery before its lease is over.
     """
 
     status: HTTPStatus
     cause: str
     error: str
     retry_after_seconds: int | None = None
-    release: bool = True
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,8 +100,8 @@ class GiveUp:
     Attributes:
         reason: what the dead letter says.
         error: what went wrong.
-        release: whether to give the claim back if the dead letter cannot be published. Only where it is certain that
-            nothing was sent.
+        release: whether to give the claim back if the dead letter cannot be published. Where it is kept, nobody touches
+            the delivery before the lease is over, and then its outcome is unknown.
     """
 
     reason: Reason

@@ -1,5 +1,6 @@
 """Which kinds of report there are."""
 
+import functools
 import importlib
 import pkgutil
 from collections.abc import Callable
@@ -14,9 +15,10 @@ from functions.worker.reports.user_data import UserData
 Build = Callable[[User, Period, UserData], Report]
 
 
-def kinds() -> list[str]:
+@functools.cache
+def kinds() -> tuple[str, ...]:
     """The names of all kinds: the folders beside this file."""
-    return sorted(module.name for module in pkgutil.iter_modules(reports.__path__) if module.ispkg)
+    return tuple(sorted(module.name for module in pkgutil.iter_modules(reports.__path__) if module.ispkg))
 
 
 def find(kind: str) -> Build:
