@@ -81,8 +81,9 @@ class Dispatcher:
     async def start(self) -> None:
         """Get ready to send."""
         self._session = aiohttp.ClientSession(
-            # The queue's own cap is the only limit.
-            connector=aiohttp.TCPConnector(limit=0, limit_per_host=0),
+            # The queue's own cap is the only limit. Gunicorn closes a connection that was idle for 2 seconds, and must not
+            # do so just as a task goes out on it.
+            connector=aiohttp.TCPConnector(limit=0, limit_per_host=0, keepalive_timeout=1),
             timeout=aiohttp.ClientTimeout(total=None),
             cookie_jar=aiohttp.DummyCookieJar(),
             auto_decompress=False,
@@ -165,6 +166,7 @@ class Dispatcher:
             # Sent, and empty, for HTTP targets: so it was recorded from the service, whatever the answer had been.
             headers["X-CloudTasks-TaskRetryReason"] = ""
         if (token := self._token(target, now)) is not None:
+            headers = {name: value for name, value in headers.items() if name.lower() != "authorization"}
             headers["Authorization"] = f"Bearer {token}"
         return Delivery(
             task_name=task.name,

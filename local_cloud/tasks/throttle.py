@@ -58,10 +58,10 @@ def retry_after(value: str | None, now: int) -> int | None:
     if value is None:
         return None
     value = value.strip()
-    if value.isascii() and value.isdigit():
-        return now + int(value) * SECOND
     try:
+        if value.isascii() and value.isdigit():
+            return now + int(value) * SECOND
         date: datetime = parsedate_to_datetime(value)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     return from_datetime(date if date.tzinfo else date.replace(tzinfo=UTC))

@@ -24,7 +24,7 @@ QUEUE = f"{LOCATION}/queues/reports"
 
 @dataclass(frozen=True)
 class Received:
-    """A request as the worker got it; header names in lower case."""
+    """A request as the worker got it; header names in lower case, those that came twice joined by a comma."""
 
     method: str
     path: str
@@ -90,7 +90,7 @@ class Worker:
         received = Received(
             method=request.method,
             path=request.path_qs,
-            headers={name.lower(): value for name, value in request.headers.items()},
+            headers={name.lower(): ", ".join(request.headers.getall(name)) for name in request.headers},
             body=await request.read(),
         )
         self.received.append(received)

@@ -1,6 +1,8 @@
 """Slowing down, speeding up, and what Retry-After says."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from local_cloud.tasks.moments import SECOND
 from local_cloud.tasks.throttle import Throttle, retry_after
@@ -78,7 +80,16 @@ def test_the_longest_hold_counts() -> None:
         ("-5", None),
         ("1.5", None),
         ("²", None),
+        pytest.param("9" * 5000, None, id="too-many-digits"),
+        ("Fri, 15 Jan 99999999999999999999 08:02:00 GMT", None),
     ],
 )
 def test_retry_after(header: str | None, moment: int | None) -> None:
     assert retry_after(header, NOW) == moment
+
+
+@given(st.text() | st.from_regex(r"[A-Z][a-z]{2}, \d+ [A-Z][a-z]{2} \d+ \d+:\d+:\d+ (GMT|[+-]\d+)"))
+def test_whatever_a_worker_sends_as_retry_after_is_a_moment_or_nothing(header: str) -> None:
+    moment = retry_after(header, NOW)
+
+    assert moment is None or isinstance(moment, int)
