@@ -1,0 +1,129 @@
+"""Whatever index a query goes through, it finds what a walk over all documents finds."""
+
+import asyncio
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from local_cloud.firestore import query as queries
+from local_cloud.firestore import writes
+from local_cloud.firestore.execution import Execution
+from local_cloud.firestore.indexes import CollectionIndexes
+from local_cloud.firestore.messages import Document, Write
+from local_cloud.firestore.store import Database
+from local_cloud.firestore.usage import Usage
+from tests.unit.firestore import reference, strategies
+
+_NAME = "projects/p/databases/(default)"
+_IDS = ["a", "b", "c", "ab", "b\x00", "é", "__id7__", "__id12__"]
+_COMPOSITES = {"c": [(("x",), ("y",)), (("y",), ("m", "z")), (("x",), ("y",), ("m", "z"))]}
+
+_edits = st.lists(st.tuples(st.sampled_from(_IDS), st.none() | strategies.fields), max_size=14)
+"""Documents that are set, or deleted where there are no fields."""
+
+
+@pytest.fixture(autouse=True)
+def _indexes_for_small_collections(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setattr(CollectionIndexes, "WORTHWHILE", 0)
+    yield
+
+
+def _database() -> Database:
+    return Database(_NAME, lambda: 0, _COMPOSITES)
+
+
+def _apply(database: Database, documents: dict[str, Any], edits: list[tuple[str, dict[str, Any] | None]]) -> None:
+    for document_id, fields in edits:
+        name = f"{database.root}/c/{document_id}"
+        if fields is None:
+            writes.commit(database, [Write(delete=name)], Usage())
+            documents.pop(f"c/{document_id}", None)
+        else:
+            document = Document(name=name)
+            for key, value in fields.items():
+                document.fields[key].CopyFrom(value)
+            writes.commit(database, [Write(update=document)], Usage())
+            documents[f"c/{document_id}"] = document
+
+
+async def _paths(database: Database, query: queries.Query, time: int) -> list[str]:
+    with Execution(database, query, time, Usage()) as execution:
+        return [result.version.path async for result in execution.results()]
+
+
+@given(_edits, strategies.queries(collection="c", ids=_IDS))
+@settings(max_examples=400, deadline=None)
+def test_indexes_find_what_a_walk_finds(edits: list[tuple[str, dict[str, Any] | None]], message: Any) -> None:
+    database = _database()
+    documents: dict[str, Any] = {}
+    _apply(database, documents, edits)
+    query = queries.parse(message, parent="", root=database.root)
+    assert asyncio.run(_paths(database, query, database.read_time())) == reference.run(message, documents)
+
+
+@given(_edits, _edits, strategies.queries(collection="c", ids=_IDS))
+@settings(max_examples=200, deadline=None)
+def test_a_past_snapshot_is_what_was(
+    before: list[tuple[str, dict[str, Any] | None]], after: list[tuple[str, dict[str, Any] | None]], message: Any
+) -> None:
+    database = _database()
+    documents: dict[str, Any] = {}
+    _apply(database, documents, before)
+    time = database.read_time()
+    _apply(database, dict(documents), after)
+    query = queries.parse(message, parent="", root=database.root)
+    assert asyncio.run(_paths(database, query, time)) == reference.run(message, documents)
+
+
+@given(_edits, _edits, strategies.queries(collection="c", ids=_IDS))
+@settings(max_examples=200, deadline=None)
+def test_writes_while_results_are_read_change_none_of_them(
+    before: list[tuple[str, dict[str, Any] | None]], after: list[tuple[str, dict[str, Any] | None]], message: Any
+) -> None:
+    database = _database()
+    documents: dict[str, Any] = {}
+    _apply(database, documents, before)
+    query = queries.parse(message, parent="", root=database.root)
+
+    async def read() -> list[str]:
+        found: list[str] = []
+        with Execution(database, query, database.read_time(), Usage()) as execution:
+            async for result in execution.results():
+                if not found:
+                    _apply(database, dict(documents), after)
+                found.append(result.version.path)
+        return found
+
+    assert asyncio.run(read()) == reference.run(message, documents)
+
+
+@given(_edits, strategies.queries(collection="c", ids=_IDS))
+@settings(max_examples=200, deadline=None)
+def test_a_count_from_indexes_is_the_number_of_results(
+    edits: list[tuple[str, dict[str, Any] | None]], message: Any
+) -> None:
+    database = _database()
+    documents: dict[str, Any] = {}
+    _apply(database, documents, edits)
+    query = queries.parse(message, parent="", root=database.root)
+    with Execution(database, query, database.read_time(), Usage()) as execution:
+        counted = execution.count_by_index(None)
+    assert counted is None or counted == len(reference.run(message, documents))
+
+
+@given(_edits, _edits)
+@settings(max_examples=100, deadline=None)
+def test_indexes_keep_up_with_changes(
+    before: list[tuple[str, dict[str, Any] | None]], after: list[tuple[str, dict[str, Any] | None]]
+) -> None:
+    database = _database()
+    _apply(database, {}, before + after)
+    collection = database.collection("c")
+    if collection is None or collection.indexes is None:
+        return
+    rebuilt = CollectionIndexes(_COMPOSITES["c"])
+    rebuilt.build((key, version.document().fields) for key, version in collection.documents.items())
+    assert collection.indexes.contents() == rebuilt.contents()
