@@ -14,7 +14,7 @@ from typing import Any
 from urllib.parse import unquote
 
 _CID = re.compile(r"""(?<=["'(=])\s*cid:([^"'()\s>]+)""", re.IGNORECASE)
-_HEAD = re.compile(r"<head(?:\s[^>]*)?>", re.IGNORECASE)
+_DOCTYPE = re.compile(r"\s*<!doctype[^>]*>", re.IGNORECASE)
 
 CONTENT_SECURITY_POLICY = (
     "default-src 'none'; img-src data: https: http:; style-src 'unsafe-inline'; font-src data:; media-src data:"
@@ -161,9 +161,10 @@ class Mail:
         extra = f'<meta charset="utf-8"><meta http-equiv="Content-Security-Policy" content="{CONTENT_SECURITY_POLICY}">'
         if links_in_new_tab:
             extra += '<base target="_blank">'
-        head = _HEAD.search(document)
-        # Without a head a browser makes one of what stands before the body, after the doctype.
-        at = head.end() if head else _after_doctype(document)
+        # First of all but the doctype, which would no longer count behind it: a browser makes a head of it, and nothing
+        # that the sender wrote can come before the policy.
+        doctype = _DOCTYPE.match(document)
+        at = doctype.end() if doctype else 0
         return document[:at] + extra + document[at:]
 
     def as_message(self) -> EmailMessage:
@@ -269,11 +270,6 @@ def _substitution(substitutions: Mapping[str, str]) -> Any:
         return text
 
     return substitute
-
-
-def _after_doctype(document: str) -> int:
-    match = re.match(r"\s*<!doctype[^>]*>(?:\s*<html[^>]*>)?|\s*<html[^>]*>", document, re.IGNORECASE)
-    return match.end() if match else 0
 
 
 def _header(addresses: Sequence[Address]) -> tuple[HeaderAddress, ...]:
