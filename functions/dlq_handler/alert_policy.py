@@ -112,23 +112,14 @@ def heralded(state: CauseState, letter: str) -> CauseState:
     return replace(state, herald=letter)
 
 
-def settled(
-    state: CauseState, *, by: str, told: Sequence[str], unfinished: bool, letter: str, now: datetime
-) -> CauseState:
+def settled(state: CauseState, *, by: str, told: Sequence[str], now: datetime) -> CauseState:
     """The state after somebody has alerted.
 
     Args:
-        state: as it is now.
+        state: as it is now; another may have taken the claim over.
         by: who held the claim.
         told: the channels that took the alert.
-        unfinished: whether something is still to be told: the letter's message is to be delivered again then.
-        letter: the id of the dead letter whose message brought the alert about.
         now: the present.
     """
-    mine = state.claimed_by == by
-    return CauseState(
-        told_at={**state.told_at, **dict.fromkeys(told, now)},
-        claimed_by="" if mine else state.claimed_by,
-        claimed_until=None if mine else state.claimed_until,
-        herald=state.herald or (letter if unfinished else ""),
-    )
+    after = replace(state, told_at={**state.told_at, **dict.fromkeys(told, now)})
+    return replace(after, claimed_by="", claimed_until=None) if state.claimed_by == by else after

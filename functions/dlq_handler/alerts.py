@@ -124,10 +124,7 @@ class Alerts:
         )
 
         def settle(state: CauseState) -> tuple[CauseState, None]:
-            after = settled(
-                state, by=call, told=told if records else [], unfinished=unfinished, letter=record.id, now=now
-            )
-            return after, None
+            return settled(state, by=call, told=told if records else [], now=now), None
 
         self._change(self._collection.document(record.cause), settle)
         return not unfinished

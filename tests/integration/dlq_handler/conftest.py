@@ -77,6 +77,7 @@ class Surroundings:
             self._handlers[key] = start_function(
                 self.background,
                 name="dlq_handler",
+                signature_type="cloudevent",
                 environment={**self.environment, **variables},
                 log_directory=self.logs / str(len(self._handlers)),
             )
@@ -188,7 +189,7 @@ def surroundings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Surroundi
     pager.url = f"json://127.0.0.1:{pager_server.port}/"
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("FIRESTORE_EMULATOR_HOST", f"127.0.0.1:{emulator.port}")
-        database = firestore.Client(project=PROJECT, credentials=AnonymousCredentials())
+        database = firestore.Client(project=PROJECT, credentials=AnonymousCredentials())  # type: ignore[no-untyped-call]
     around = Surroundings(
         background=background,
         firestore=emulator,
@@ -199,7 +200,7 @@ def surroundings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Surroundi
     )
     yield around
     around.stop()
-    database.close()
+    around.database.close()
     for server in (inbox, pager_server, emulator):
         background.run(server.stop())
     background.close()

@@ -24,8 +24,10 @@ VARIABLES = {"GOOGLE_CLOUD_PROJECT": "p", "LOCATION": "l"}
 def test_a_missing_or_malformed_variable_is_one_line(changes: dict[str, str | None], names: str) -> None:
     variables = {name: value for name, value in {**VARIABLES, **changes}.items() if value is not None}
     ended = subprocess.run(
-        [sys.executable, "-m", "functions_framework", "--source", "functions/dlq_handler/main.py"]
-        + ["--target", "dlq_handler", "--signature-type", "cloudevent", "--port", "0"],
+        [
+            *(sys.executable, "-m", "functions_framework", "--source", "functions/dlq_handler/main.py"),
+            *("--target", "dlq_handler", "--signature-type", "cloudevent", "--port", "0"),
+        ],
         cwd=REPOSITORY,
         env={"PATH": os.environ["PATH"], "PYTHONPATH": str(REPOSITORY), **variables},
         capture_output=True,

@@ -1,0 +1,74 @@
+"""What a message changes of a record."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from functions.dlq_handler.dead_letters import Death, merge, read_death
+from functions.dlq_handler.pubsub_message import PubSubMessage
+
+DIED = datetime(2026, 11, 24, 13, tzinfo=UTC)
+NOW = DIED + timedelta(minutes=1)
+MINUTE = timedelta(minutes=1)
+
+
+def death(failed_at: datetime = DIED, error: str = "e") -> Death:
+    return Death(
+        id="d",
+        payload={},
+        reason="lost",
+        error=error,
+        attempts=1,
+        task_name="",
+        failed_at=failed_at,
+        message_id="1",
+        cause="c",
+    )
+
+
+def record(**fields: Any) -> dict[str, Any]:
+    return merge(None, death(), now=NOW) | fields
+
+
+def test_a_first_message_opens_a_record() -> None:
+    fields = merge(None, death(), now=NOW)
+    assert fields["state"] == "open"
+    assert fields["received_at"] == NOW
+    assert fields["alerted_at"] is None
+
+
+@pytest.mark.parametrize("state", ["open", "replayed", "dismissed"])
+@pytest.mark.parametrize("earlier", [timedelta(), MINUTE])
+def test_nothing_newer_changes_nothing(state: str, earlier: timedelta) -> None:
+    assert merge(record(state=state, alerted_at=NOW), death(DIED - earlier), now=NOW + MINUTE) == {}
+
+
+def test_a_later_death_renews_an_open_record_and_keeps_what_was_told() -> None:
+    changes = merge(record(alerted_at=NOW), death(DIED + MINUTE, "other"), now=NOW + MINUTE)
+    assert changes["error"] == "other"
+    assert not changes.keys() & {"state", "received_at", "alerted_at", "alerts"}
+
+
+@pytest.mark.parametrize("state", ["replayed", "dismissed", None, 5])
+def test_a_later_death_opens_what_was_dealt_with(state: object) -> None:
+    changes = merge(record(state=state, alerted_at=NOW), death(DIED + MINUTE), now=NOW + MINUTE)
+    assert changes["state"] == "open"
+    assert changes["received_at"] == NOW + MINUTE
+    assert changes["alerted_at"] is None
+    assert changes["alerts"] == {}
+
+
+def test_a_record_without_a_time_is_renewed() -> None:
+    assert merge({"state": "open", "failed_at": "by hand"}, death(), now=NOW)["failed_at"] == DIED
+
+
+@given(st.binary(max_size=200), st.dictionaries(st.text(max_size=5), st.text(max_size=5), max_size=3))
+def test_any_message_becomes_a_record(data: bytes, attributes: dict[str, str]) -> None:
+    message = PubSubMessage(data=data, attributes=attributes, message_id="1", published_at=DIED)
+    read = read_death(message)
+    assert read.failed_at == DIED
+    assert read == read_death(message)
+    assert 1 <= len(read.id.encode()) <= 1500

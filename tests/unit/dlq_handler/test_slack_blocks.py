@@ -1,0 +1,103 @@
+"""Blocks within Slack's limits, whatever is in them. The limits are checked by the inbox's own reading of them."""
+
+import html
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from functions.dlq_handler.alert import Alert, make_alert
+from functions.dlq_handler.dead_letters import Record
+from functions.dlq_handler.plain_text import printable
+from functions.dlq_handler.slack_blocks import code_block, escaped, to_blocks, to_fallback
+from local_cloud.inbox.slack import find_refusal
+
+NOW = datetime(2026, 11, 24, 13, tzinfo=UTC)
+HOSTILE = st.text(alphabet=st.characters() | st.sampled_from("<>&`*_~|@#!\n\x00\u202e")) | st.text().map(
+    lambda text: text * 500
+)
+
+
+def alert_of(*, error: str = "e", letter: str = "d", reason: str = "lost", user: str = "u", others: int = 0) -> Alert:
+    record = Record(
+        id=letter,
+        payload={"user_id": user, "due_at": NOW.isoformat(), "kind": "activity"},
+        reason=reason,
+        error=error,
+        attempts=8,
+        cause="c",
+        received_at=NOW,
+        alerted_at=None,
+        alerts={},
+        state="open",
+    )
+    return make_alert(record, others=others, since=NOW, project="p", location="l")
+
+
+@given(HOSTILE, HOSTILE, HOSTILE, HOSTILE, st.integers(0, 10**9))
+def test_any_alert_is_within_slacks_limits(error: str, letter: str, reason: str, user: str, others: int) -> None:
+    alert = alert_of(error=error, letter=letter, reason=reason, user=user, others=others)
+    payload = {"text": to_fallback(alert), "blocks": [block.to_dict() for block in to_blocks(alert)]}
+    assert find_refusal(payload) is None
+
+
+@given(HOSTILE, st.integers(10, 3000))
+def test_escaped_text_says_what_the_text_says(text: str, limit: int) -> None:
+    shown = escaped(text, limit)
+    assert len(shown) <= limit
+    if len(shown) < limit - 6:
+        assert html.unescape(shown.replace("&amp;", "&amp;amp;").replace("&amp;amp;", "&amp;")) is not None
+    whole = shown.removesuffix("…")
+    assert text.startswith(whole.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&"))
+
+
+@given(HOSTILE)
+def test_nothing_in_a_code_block_can_end_it(text: str) -> None:
+    block = code_block(text, 3000)
+    assert block.startswith("```")
+    assert block.endswith("```")
+    assert len(block) <= 3000
+
+
+def test_markup_in_a_text_is_text() -> None:
+    assert escaped("<!channel> & <b>", 100) == "&lt;!channel&gt; &amp; &lt;b&gt;"
+
+
+def test_an_entity_is_never_cut_in_two() -> None:
+    assert escaped("&&&&", 12) == "&amp;&amp;…"
+
+
+@pytest.mark.parametrize(
+    ("others", "text"),
+    [(0, ""), (1, "And 1 more of"), (5000, "And 5000 more of the same cause since 2026-11-24 13:00")],
+)
+def test_the_count_follows(others: int, text: str) -> None:
+    assert alert_of(others=others).following.startswith(text)
+    assert bool(alert_of(others=others).following) is bool(others)
+
+
+@pytest.mark.parametrize(
+    ("letter", "command"),
+    [
+        ("u42-20261124T1300Z", "reports dead-letters replay u42-20261124T1300Z"),
+        ("a b'c", "reports dead-letters replay 'a b'\"'\"'c'"),
+        ("ada@example.com-x", "reports dead-letters list --reason lost"),
+        ("a`b", "reports dead-letters list --reason lost"),
+        ("a\nb", "reports dead-letters list --reason lost"),
+        ("x" * 1500, "reports dead-letters list --reason lost"),
+    ],
+)
+def test_the_command_can_be_typed_as_it_is(letter: str, command: str) -> None:
+    assert alert_of(letter=letter).command == command
+
+
+def test_the_logs_are_those_of_the_delivery() -> None:
+    url = alert_of(letter='u"1').logs_url
+    assert url.startswith("https://console.cloud.google.com/logs/query;query=")
+    assert "u%5C%221" in url
+    assert url.endswith("?project=p")
+
+
+def test_control_characters_and_turned_text_are_taken_out() -> None:
+    assert printable("a\x00b\x1b[31m\u202ec\u2066\r\nd\te👩‍👧") == "ab[31mc\nd\te👩‍👧"
