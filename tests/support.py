@@ -1,6 +1,8 @@
 """What tests of several parts share."""
 
 import asyncio
+import random
+import socket
 import threading
 from collections.abc import Coroutine
 from typing import Any, TypeVar
@@ -33,3 +35,16 @@ class Background:
         self.loop.call_soon_threadsafe(self.loop.stop)
         self._thread.join()
         self.loop.close()
+
+
+def free_ports(count: int) -> int:
+    """The first of so many consecutive ports that nobody uses at the moment."""
+    for first in random.sample(range(20_000, 32_000, 20), 600):
+        try:
+            for port in range(first, first + count):
+                with socket.socket() as probe:
+                    probe.bind(("127.0.0.1", port))
+        except OSError:
+            continue
+        return first
+    raise RuntimeError("no free ports")

@@ -1,0 +1,165 @@
+"""The whole way through, by the command that `make run` and `make up` call."""
+
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+
+from aiohttp import web
+
+from local_cloud.http import HttpServer
+from tests.support import Background, free_ports
+
+REPOSITORY = Path(__file__).parents[3]
+PARTS = 8
+
+
+class Command:
+    """`python -m local_cloud up` in a process of its own."""
+
+    def __init__(self, directory: Path, *arguments: str, **environment: str) -> None:
+        self.port_base = free_ports(PARTS)
+        self.data = directory / "data"
+        self.output = directory / "output"
+        with self.output.open("wb") as output:
+            self.process = subprocess.Popen(
+                [
+                    *(sys.executable, "-m", "local_cloud", "up", *arguments),
+                    *("--port-base", str(self.port_base), "--data-dir", str(self.data)),
+                ],
+                cwd=REPOSITORY,
+                env={**os.environ, "COLUMNS": "160", **environment},
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+
+    def wait(self, seconds: float = 100) -> int:
+        return self.process.wait(seconds)
+
+    @property
+    def text(self) -> str:
+        return self.output.read_text()
+
+    def wait_for(self, text: str, seconds: float = 60) -> None:
+        deadline = time.monotonic() + seconds
+        while text not in self.text:
+            assert self.process.poll() is None, self.text
+            assert time.monotonic() < deadline, self.text
+            time.sleep(0.1)
+
+    def listening(self) -> list[int]:
+        """Which of its ports somebody listens on. A function's server process that was left over would still do so."""
+        return [port for port in range(self.port_base, self.port_base + PARTS) if _listens(port)]
+
+    @property
+    def function_ports(self) -> list[int]:
+        return [self.port_base + number for number in (5, 6, 7)]
+
+
+def _listens(port: int) -> bool:
+    with socket.socket() as client:
+        return client.connect_ex(("127.0.0.1", port)) == 0
+
+
+def test_one_run_from_the_scheduler_to_the_mails(tmp_path: Path) -> None:
+    command = Command(tmp_path, "--once", "--users", "12")
+    assert command.wait() == 0, command.text
+    summary = command.text
+    assert re.search(r"Users due +11 \(5 new\)", summary)
+    assert re.search(r"Reports sent +10 in", summary)
+    assert re.search(r"Dead letters +1\b", summary)
+    assert re.search(r"Slack alerts +1\b", summary)
+    assert "as it should be" in summary
+    pages = sorted(page.name.split("@")[0] for page in (command.data / "mails").glob("*.html"))
+    # The third user's address is refused, the fifth is inactive.
+    assert pages == sorted(f"user{number}" for number in range(1, 13) if number not in {3, 5})
+    assert command.listening() == []
+    logs = "".join(log.read_text() for log in (command.data / "logs").iterdir())
+    assert '"result": "sent"' in logs
+    assert "example.com" not in logs.replace("reports@example.com", "")
+    for line in filter(None, (command.data / "logs" / "worker.log").read_text().splitlines()):
+        assert json.loads(line)["severity"] in {"INFO", "WARNING", "ERROR"}
+
+
+def test_it_keeps_running_and_ctrl_c_leaves_nothing_behind(tmp_path: Path) -> None:
+    command = Command(tmp_path, "--users", "3")
+    command.wait_for("Ctrl-C ends it all")
+    with urllib.request.urlopen(f"http://127.0.0.1:{command.port_base}/api/mails", timeout=5) as response:
+        assert json.load(response)
+    assert len(command.listening()) == PARTS
+    command.process.send_signal(signal.SIGINT)
+    assert command.wait(30) == 0, command.text
+    assert command.listening() == []
+    assert "Traceback" not in command.text
+
+
+def test_ctrl_c_in_the_middle_of_a_start_leaves_nothing_behind(tmp_path: Path) -> None:
+    command = Command(tmp_path, "--once")
+    deadline = time.monotonic() + 30
+    while not set(command.listening()) & set(command.function_ports):
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    command.process.send_signal(signal.SIGINT)
+    assert command.wait(30) == 130, command.text
+    assert command.listening() == []
+    assert "Traceback" not in command.text
+
+
+def test_a_port_in_use_is_one_line(tmp_path: Path, background: Background) -> None:
+    taken = HttpServer("test", web.Application(), "127.0.0.1", 0)
+    background.run(taken.start())
+    result = subprocess.run(
+        [
+            *(sys.executable, "-m", "local_cloud", "up", "--once"),
+            *("--port-base", str(taken.port - 1), "--data-dir", str(tmp_path)),
+        ],
+        cwd=REPOSITORY,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    background.run(taken.stop())
+    assert result.returncode == 1
+    assert re.fullmatch(rf"Port {taken.port} \(.*\) is in use: .*--port-base.*\n", result.stderr)
+
+
+def test_a_broken_configuration_is_one_line_that_names_the_variable(tmp_path: Path) -> None:
+    command = Command(tmp_path, "--once", ON_UNKNOWN_OUTCOME="perhaps")
+    assert command.wait(60) == 1
+    [line] = [line for line in command.text.splitlines() if line.strip()]
+    assert "worker does not start" in line
+    assert "ON_UNKNOWN_OUTCOME" in line
+    assert command.listening() == []
+
+
+def test_a_run_whose_mails_are_all_refused_does_not_end_well(tmp_path: Path, background: Background) -> None:
+    """The provider that is named in the environment is used, and what it does is what is reported."""
+    asked: list[str] = []
+
+    async def refuse(request: web.Request) -> web.Response:
+        asked.append(request.headers["Authorization"])
+        return web.json_response({"errors": [{"message": "not today", "field": None, "help": None}]}, status=400)
+
+    app = web.Application()
+    app.router.add_post("/v3/mail/send", refuse)
+    provider = HttpServer("provider", app, "127.0.0.1", 0)
+    background.run(provider.start())
+    command = Command(
+        tmp_path,
+        *("--once", "--users", "1"),
+        SENDGRID_HOST=f"http://127.0.0.1:{provider.port}",
+        SENDGRID_API_KEY="SG.mine",
+    )
+    status = command.wait()
+    background.run(provider.stop())
+    assert status == 1, command.text
+    assert asked == ["Bearer SG.mine"]
+    assert "should be sent, but is dead" in command.text
