@@ -4,7 +4,7 @@ import sys
 from enum import StrEnum
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import AfterValidator, AnyHttpUrl, BeforeValidator, Field, TypeAdapter, ValidationError
+from pydantic import AfterValidator, AnyHttpUrl, BeforeValidator, Field, StringConstraints, TypeAdapter, ValidationError
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from functions.shared.schedule import Cadence
@@ -27,6 +27,9 @@ Url = Annotated[str, AfterValidator(_http_url)]
 """A URL, kept as a string without a slash at its end: OIDC audiences are compared to the letter."""
 
 Address = Annotated[str, Field(pattern=r"^[^@\s]+@[^@\s]+$")]
+
+Secret = Annotated[str, StringConstraints(strip_whitespace=True, pattern=r"^[!-~]+$")]
+"""A key for an HTTP header. Secret managers are often given one with the line break of the file that it came from."""
 
 CommaSeparated = Annotated[list[str], NoDecode, BeforeValidator(_comma_separated)]
 
@@ -81,7 +84,7 @@ class WorkerSettings(CommonSettings, IdentitySettings):
     max_attempts: int = Field(ge=1)
     default_cadence: Cadence = Cadence.HOURLY
     on_unknown_outcome: OnUnknownOutcome = OnUnknownOutcome.DEAD_LETTER
-    sendgrid_api_key: str = Field(repr=False)
+    sendgrid_api_key: Secret = Field(repr=False)
     sendgrid_host: Url = "https://api.sendgrid.com"
     mail_from: Address
     mail_from_name: str = "Reports"

@@ -192,8 +192,8 @@ class _Client(python_http_client.Client):  # type: ignore[misc]  # ships no type
                     request.get_method(), request.selector, body=request.data, headers=dict(request.header_items())
                 )
             except ValueError as error:
-                # http.client checks the headers before it writes the first of them.
-                raise _NotWritten(_describe(error)) from error
+                # http.client checks the headers before it writes the first of them. Its words have the key in them.
+                raise _NotWritten("a header has characters that headers cannot have") from error
             response = connection.getresponse()
             try:
                 content = response.read(_ANSWER_BYTES)

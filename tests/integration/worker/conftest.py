@@ -1,5 +1,6 @@
 """The worker as a process of its own, and around it everything that it talks to."""
 
+import asyncio
 import json
 import warnings
 from collections.abc import Awaitable, Callable, Iterator
@@ -101,8 +102,12 @@ class Surroundings:
         return self._workers[key]
 
     def stop(self) -> None:
-        for worker in self._workers.values():
-            self.background.run(worker.stop())
+        """End the workers."""
+
+        async def stop_all() -> None:
+            await asyncio.gather(*(worker.stop() for worker in self._workers.values()))
+
+        self.background.run(stop_all())
 
     def user(self, **fields: Any) -> str:
         """A new user whose hourly report is due at DUE; a field given as None is left out."""
@@ -213,8 +218,9 @@ def task(user_id: str, *, kind: str = "activity", run: datetime = DUE) -> bytes:
     ).to_json()
 
 
-@pytest.fixture(scope="module")
-def _surroundings(background: Background, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Surroundings]:
+@pytest.fixture(scope="session")
+def _surroundings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Surroundings]:
+    background = Background()
     clock = Clock()
     firestore_faults, pubsub_faults = Faults(), Faults()
 
@@ -256,6 +262,7 @@ def _surroundings(background: Background, tmp_path_factory: pytest.TempPathFacto
     subscriber.close()
     for part in parts:
         background.run(part.stop())
+    background.close()
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import pytest
 
 from functions.shared.models import delivery_id
 from local_cloud.inbox.faults import Answer, Call
-from tests.integration.worker.conftest import DUE, HOUR, Surroundings, task
+from tests.integration.worker.conftest import API_KEY, DUE, HOUR, Surroundings, task
 
 MINUTE = timedelta(minutes=1)
 
@@ -239,6 +239,11 @@ def test_a_time_zone_and_a_cadence_are_the_users_own(cloud: Surroundings) -> Non
     )
     assert cloud.deliver(user).json()["result"] == "sent"
     assert cloud.fields_of(user)["next_report_at"] == DUE + timedelta(days=1)
+
+
+def test_a_key_with_a_line_break_behind_it_is_the_key(cloud: Surroundings) -> None:
+    worker = cloud.worker(SENDGRID_API_KEY=f"{API_KEY}\n")
+    assert cloud.deliver(cloud.user(), worker=worker).json()["result"] == "sent"
 
 
 def test_no_log_line_has_an_address(cloud: Surroundings) -> None:

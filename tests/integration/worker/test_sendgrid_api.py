@@ -129,6 +129,7 @@ def test_a_key_that_is_no_header_has_sent_nothing(serve: Serve) -> None:
     requests: list[bytes] = []
     outcome = send(serve(lambda connection: requests.append(connection.recv(1024))), api_key="SG.key\r\nX-Evil: 1")
     assert isinstance(outcome, Unavailable)
+    assert "SG.key" not in outcome.error
     assert not any(requests)
 
 

@@ -15,6 +15,7 @@ from tests.integration.worker.conftest import Surroundings
     [
         ({"WORKER_URL": ""}, "WORKER_URL: not set"),
         ({"SENDGRID_API_KEY": ""}, "SENDGRID_API_KEY: not set"),
+        ({"SENDGRID_API_KEY": "SG.key\r\nX-Evil: 1"}, "SENDGRID_API_KEY"),
         ({"MAX_ATTEMPTS": "many"}, "MAX_ATTEMPTS"),
         ({"MAX_ATTEMPTS": "0"}, "MAX_ATTEMPTS"),
         ({"ON_UNKNOWN_OUTCOME": "hope"}, "ON_UNKNOWN_OUTCOME"),
@@ -38,3 +39,4 @@ def test_a_wrong_variable_stops_it_at_start(cloud: Surroundings, variables: dict
     assert ended.returncode != 0
     [line] = ended.stderr.strip().splitlines()
     assert line.startswith(f"Cannot start: {named}")
+    assert "SG." not in line
