@@ -14,6 +14,7 @@ from google.pubsub_v1 import PushConfig
 from local_cloud import clients
 from local_cloud.clock import Clock
 from local_cloud.environment import HOST, SENDGRID_API_KEY, Environment
+from local_cloud.errors import LocalCloudError
 from local_cloud.firestore.server import FirestoreEmulator
 from local_cloud.function_process import FunctionProcess
 from local_cloud.identity import IdentityProvider
@@ -125,6 +126,8 @@ class LocalCloud:
         ):
             if self._environment.is_own(variable):
                 await self._start_part(part)
+            else:
+                await _check_host(variable, self._variables[variable])
         await self._start_part(self.inbox)
         await self._make_queues()
         await self._make_topic()
@@ -202,3 +205,16 @@ class LocalCloud:
         for result in results:
             if isinstance(result, BaseException):
                 raise result
+
+
+async def _check_host(variable: str, address: str) -> None:
+    """Fail at once where there is nobody, instead of after the minutes that a client library tries."""
+    host, _, port = address.rpartition(":")
+    try:
+        async with asyncio.timeout(5):
+            _, writer = await asyncio.open_connection(host, int(port))
+    except (OSError, ValueError, TimeoutError) as error:
+        raise LocalCloudError(
+            f"{variable}={address} does not answer: start that emulator, or unset the variable to use the local cloud's."
+        ) from error
+    writer.close()
