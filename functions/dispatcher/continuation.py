@@ -5,7 +5,7 @@ from datetime import datetime
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from functions.dispatcher.due_users import DueUser
+from functions.dispatcher.due_user import DueUser
 from functions.shared.models import (
     DocumentId,
     InvalidContract,

@@ -8,7 +8,7 @@ from typing import Self
 
 import structlog
 
-from functions.dispatcher.due_users import DueUser
+from functions.dispatcher.due_user import DueUser
 from functions.dispatcher.figures import Figures
 from functions.dispatcher.queue_choice import choose_queue
 from functions.shared.models import ReportTask, delivery_id, task_id

@@ -93,7 +93,7 @@ class FormerRuns:
             return Place(Standing.FRESH, "")
         salt = ""
         newest = first
-        while (following := bisect_left(self._times, self._tasks_gone[newest])) < len(self._times):
+        while (following := bisect_left(self._times, self._tasks_gone[newest], newest + 1)) < len(self._times):
             newest = following
             salt = run_id(self._times[newest])
         if self._tasks_gone[newest] <= self._run_time:

@@ -1,17 +1,16 @@
 """What the dispatcher reads and writes in the ledger: of overdue reports, and of those that nobody will send."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
 from google.api_core import exceptions
 from google.cloud import firestore
 
-from functions.dispatcher.due_users import DueUser
-from functions.dispatcher.overdue import is_final
+from functions.dispatcher.due_user import DueUser
+from functions.dispatcher.overdue import is_final, move_on
 from functions.shared.models import DELIVERY_RETENTION, DeliveryState, delivery_id
-from functions.shared.schedule import Cadence, period_to_report
-from functions.shared.user import InvalidUser, User
+from functions.shared.schedule import Cadence
 
 
 class Ledger:
@@ -94,28 +93,3 @@ class Ledger:
 
     def _new(self) -> dict[str, Any]:
         return {"attempts": 0, "created_at": self._run_time}
-
-
-def move_on(
-    user: DueUser, fields: Mapping[str, Any], run_time: datetime, default_cadence: Cadence
-) -> dict[str, datetime]:
-    """What to write to a user whose report was given up: the period counts as reported, and the next one is due.
-
-    Args:
-        user: whose report.
-        fields: the user's document.
-        run_time: the time of the run that gives it up.
-        default_cadence: of users whose document names none.
-    """
-    reported_until = fields.get("reported_until")
-    try:
-        schedule = User.from_document(user.user_id, fields, default_cadence).schedule
-    except InvalidUser as error:
-        schedule = error.schedule
-    period = period_to_report(
-        schedule,
-        due_at=user.due_at,
-        run_time=run_time,
-        reported_until=reported_until if isinstance(reported_until, datetime) else None,
-    )
-    return {"next_report_at": schedule.after(period.end), "reported_until": period.end}

@@ -4,7 +4,6 @@
 """
 
 import functools
-import re
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 from typing import Any
@@ -16,6 +15,7 @@ from google.api_core.exceptions import GoogleAPIError
 
 from functions.dispatcher.continuation import Continuation
 from functions.dispatcher.run import Run, Surroundings
+from functions.dispatcher.schedule_time import SCHEDULE_TIME_HEADER, schedule_time
 from functions.dispatcher.user_stream import UserStream
 from functions.shared.clients import firestore_client
 from functions.shared.dead_letter_topic import DeadLetterTopic
@@ -25,16 +25,11 @@ from functions.shared.models import InvalidContract
 from functions.shared.settings import DispatcherSettings, load_settings
 from functions.shared.task_queue import TaskQueue
 
-SCHEDULE_TIME_HEADER = "X-CloudScheduler-ScheduleTime"
-"""https://cloud.google.com/scheduler/docs/creating#http"""
-
 _QUEUE_HEADER = "X-CloudTasks-QueueName"
 """https://cloud.google.com/tasks/docs/creating-http-target-tasks#handler"""
 
 _CONTINUATION_DEADLINE = timedelta(minutes=30)
 """The most that Cloud Tasks allows. https://cloud.google.com/tasks/docs/dual-overview#http"""
-
-_RFC_3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)")
 
 settings = load_settings(DispatcherSettings)
 configure_logging("dispatcher", settings.log_level)
@@ -65,7 +60,11 @@ def dispatcher(request: flask.Request) -> tuple[dict[str, Any], int]:
         return _error(HTTPStatus.METHOD_NOT_ALLOWED)
     try:
         continuation = _authorize(request)
-        run_time = continuation.scheduled_for if continuation else _run_time(request.headers.get(SCHEDULE_TIME_HEADER))
+        run_time = (
+            continuation.scheduled_for
+            if continuation
+            else schedule_time(request.headers.get(SCHEDULE_TIME_HEADER), now=datetime.now(UTC))
+        )
     except NotAuthorized as error:
         return _error(error.status, str(error))
     except (InvalidContract, ValueError) as error:
@@ -84,22 +83,6 @@ def _authorize(request: flask.Request) -> Continuation | None:
         return Continuation.from_json(request.get_data())
     _scheduler.verify(request.headers)
     return None
-
-
-def _run_time(header: str | None) -> datetime:
-    """The time that a run is for: the header's, or the present minute where a person calls without it.
-
-    Raises:
-        ValueError: the header is not a time.
-    """
-    if header is None:
-        return datetime.now(UTC).replace(second=0, microsecond=0)
-    try:
-        if not _RFC_3339.fullmatch(header.strip()):
-            raise ValueError  # noqa: TRY301  answered as what the next line cannot read
-        return datetime.fromisoformat(header.strip().upper()).astimezone(UTC)
-    except (ValueError, OverflowError):
-        raise ValueError(f"{SCHEDULE_TIME_HEADER}: not a time such as 2026-11-24T13:00:00Z") from None
 
 
 def _run(run_time: datetime, continuation: Continuation | None) -> tuple[dict[str, Any], int]:

@@ -19,8 +19,8 @@ from google.cloud import firestore
 from google.cloud.firestore_v1.base_query import FieldFilter
 from google.cloud.firestore_v1.types import Value
 
-from functions.dispatcher.due_users import FIELDS, DueUser, read_kind
-from functions.dispatcher.user_stream import Operator, UserStream, user_id_of
+from functions.dispatcher.due_user import FIELDS, DueUser, read_due_user, user_id_of
+from functions.dispatcher.user_stream import Operator, UserStream
 
 _ENROLMENTS_A_COMMIT = 400
 _MISNAMED_SHOWN = 100
@@ -84,7 +84,7 @@ class Newcomers:
                 return []
             # Somebody changed one of them, and none was written.
             return [user for document in documents for user in self.enrol([document], run_time)]
-        return [DueUser(user_id_of(document), run_time, *read_kind(document.fields)) for document in documents]
+        return [read_due_user(document, run_time) for document in documents]
 
     def misnamed(self) -> list[str]:
         """The ids of users whose `active` is neither true, false nor null, a hundred at most."""

@@ -12,7 +12,8 @@ from google.api_core.exceptions import GoogleAPIError
 from google.cloud import firestore
 
 from functions.dispatcher.continuation import Continuation, rest_of_run
-from functions.dispatcher.due_users import DueUser, due_users
+from functions.dispatcher.due_user import DueUser, has_no_due_time, user_id_of
+from functions.dispatcher.due_users import due_users
 from functions.dispatcher.fan_out import FanOut
 from functions.dispatcher.figures import Figures
 from functions.dispatcher.former_runs import FormerRuns, Place, Standing
@@ -20,7 +21,7 @@ from functions.dispatcher.ledger import Ledger
 from functions.dispatcher.newcomers import Newcomers, in_batches
 from functions.dispatcher.overdue import LOST_AFTER, Verdict, judge
 from functions.dispatcher.run_record import RunRecords
-from functions.dispatcher.user_stream import UserStream, user_id_of
+from functions.dispatcher.user_stream import UserStream
 from functions.shared.dead_letter_topic import DeadLetterTopic
 from functions.shared.models import DeadLetter, Reason, delivery_id, run_id
 from functions.shared.schedule import Cadence
@@ -217,8 +218,8 @@ class Run:
 
     def _fan_out_newcomers(self, fan_out: FanOut) -> bool:
         for batch in in_batches(self._newcomers.find()):
-            unscheduled = [document for document in batch if _is_unscheduled(document)]
-            strays = [document for document in batch if not _is_unscheduled(document)]
+            unscheduled = [document for document in batch if has_no_due_time(document)]
+            strays = [document for document in batch if not has_no_due_time(document)]
             if unscheduled:
                 enrolled = self._newcomers.enrol(unscheduled, self._run_time)
                 self._figures.add("enrolled", len(enrolled))
@@ -332,8 +333,3 @@ class Run:
 
     def _is_late(self) -> bool:
         return time.monotonic() - self._begun > self._with.time_limit.total_seconds()
-
-
-def _is_unscheduled(document: Any) -> bool:
-    fields = document.fields
-    return "next_report_at" not in fields or fields["next_report_at"].HasField("null_value")

@@ -136,12 +136,6 @@ class UserStream:
                 start_at.values.add().reference_value = last.name
 
 
-def user_id_of(document: Any) -> str:
-    """The id in a document's name."""
-    user_id: str = document.name.rpartition("/")[2]
-    return user_id
-
-
 def _field(path: str) -> StructuredQuery.FieldReference:
     return StructuredQuery.FieldReference(field_path=path)
 

@@ -30,9 +30,12 @@ class RetryPolicy:
 
     def wait_before_retry(self, retry: int) -> timedelta:
         """The wait before a retry, counted from 1: doubled `max_doublings` times, then linear, capped."""
-        doublings = min(retry - 1, self.max_doublings, 40)
-        wait: timedelta = self.min_backoff * 2**doublings
-        return min(self.max_backoff, wait * max(1, retry - self.max_doublings))
+        doublings = min(retry - 1, self.max_doublings)
+        steps = 2**doublings * max(1, retry - self.max_doublings)
+        # Compared by division: the product may be more than a timedelta holds.
+        if self.min_backoff > self.max_backoff / steps:
+            return self.max_backoff
+        return steps * self.min_backoff
 
     def longest_retry_time(self, dispatch_deadline: timedelta) -> timedelta:
         """How long after its first dispatch a task is gone, even if every attempt takes its whole deadline.

@@ -1,0 +1,31 @@
+"""The time that a run is for. Pure."""
+
+import re
+from datetime import UTC, datetime
+
+SCHEDULE_TIME_HEADER = "X-CloudScheduler-ScheduleTime"
+"""Set by Cloud Scheduler. https://cloud.google.com/scheduler/docs/creating#http"""
+
+_RFC_3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)")
+
+
+def schedule_time(header: str | None, *, now: datetime) -> datetime:
+    """The time in Cloud Scheduler's header, or the present minute where somebody calls without it.
+
+    A run that is called again for the same time is the same run, so a call by hand within the same minute is too.
+
+    Args:
+        header: its value; None where the request has none.
+        now: the present, in UTC.
+
+    Raises:
+        ValueError: it is not a time as RFC 3339 writes it. The message names the header.
+    """
+    if header is None:
+        return now.replace(second=0, microsecond=0)
+    if _RFC_3339.fullmatch(header.strip()):
+        try:
+            return datetime.fromisoformat(header.strip().upper()).astimezone(UTC)
+        except (ValueError, OverflowError):
+            pass
+    raise ValueError(f"{SCHEDULE_TIME_HEADER}: not a time such as 2026-11-24T13:00:00Z")

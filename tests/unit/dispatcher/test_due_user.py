@@ -1,0 +1,66 @@
+"""What is read of a user, whatever the application wrote."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from google.cloud.firestore_v1.types import Document
+
+from functions.dispatcher.due_user import DueUser, has_no_due_time, read_due_user
+
+PATH = "projects/p/databases/(default)/documents/users/"
+NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
+
+
+def document(user_id: str = "u1", **fields: Any) -> Any:
+    return Document.pb(Document(name=PATH + user_id, fields=fields))
+
+
+def kind(value: dict[str, Any]) -> dict[str, Any]:
+    return {"map_value": {"fields": {"kind": value}}}
+
+
+@pytest.mark.parametrize(
+    ("report", "expected"),
+    [
+        pytest.param(None, ("activity", ""), id="no report"),
+        pytest.param({"map_value": {}}, ("activity", ""), id="no kind"),
+        pytest.param({"string_value": "daily"}, ("activity", ""), id="not a map: the worker's to tell"),
+        pytest.param(kind({"null_value": 0}), ("activity", ""), id="null"),
+        pytest.param(kind({"string_value": "sales"}), ("sales", ""), id="another kind"),
+        pytest.param(kind({"string_value": ""}), ("activity", "report.kind"), id="empty"),
+        pytest.param(kind({"string_value": "Sales!"}), ("activity", "report.kind"), id="not a name"),
+        pytest.param(kind({"string_value": "sales\n"}), ("activity", "report.kind"), id="a line break"),
+        pytest.param(kind({"integer_value": 7}), ("activity", "report.kind"), id="a number"),
+    ],
+)
+def test_kind(report: dict[str, Any] | None, expected: tuple[str, str]) -> None:
+    fields = {} if report is None else {"report": report}
+    user = read_due_user(document(next_report_at={"timestamp_value": NOON}, **fields))
+    assert user == DueUser("u1", NOON, *expected)
+
+
+@pytest.mark.parametrize(
+    "moment",
+    [NOON, NOON.replace(microsecond=123456), datetime.min.replace(tzinfo=UTC), datetime(1969, 12, 31, tzinfo=UTC)],
+)
+def test_due_time(moment: datetime) -> None:
+    assert read_due_user(document(next_report_at={"timestamp_value": moment})).due_at == moment
+
+
+def test_a_newcomer_is_due_when_it_is_told() -> None:
+    assert read_due_user(document("名前"), NOON) == DueUser("名前", NOON)
+
+
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        ({}, True),
+        ({"next_report_at": {"null_value": 0}}, True),
+        ({"next_report_at": {"timestamp_value": NOON}}, False),
+        ({"next_report_at": {"string_value": ""}}, False),
+        ({"next_report_at": {"boolean_value": False}}, False),
+    ],
+)
+def test_who_is_a_newcomer(fields: dict[str, Any], expected: bool) -> None:
+    assert has_no_due_time(document(**fields)) is expected

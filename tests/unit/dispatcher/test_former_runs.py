@@ -1,0 +1,103 @@
+"""Fresh, queued or overdue."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from functions.dispatcher.former_runs import FormerRun, FormerRuns, Place, Standing
+from functions.shared.models import run_id
+
+NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
+HALF_AN_HOUR = timedelta(minutes=30)
+
+
+def hours(number: float) -> timedelta:
+    return timedelta(hours=number)
+
+
+def former(hour: float, *, due: int = 1, late: timedelta = timedelta(seconds=5)) -> FormerRun:
+    """A run that many hours from noon."""
+    at = NOON + hours(hour)
+    return FormerRun(scheduled_for=at, finished_at=at + late, due=due)
+
+
+def place(
+    due: float, runs: list[FormerRun], *, retry_time: timedelta = HALF_AN_HOUR, rate: float = 10
+) -> tuple[Standing, str]:
+    """Where a report that fell due that many hours from noon stands at noon."""
+    found = FormerRuns(runs, run_time=NOON, retry_time=retry_time, dispatches_per_second=rate).place(NOON + hours(due))
+    return found.standing, found.salt
+
+
+THIS_RUN = run_id(NOON)
+
+CASES = [
+    pytest.param(0, [], (Standing.FRESH, ""), id="the first run of all"),
+    pytest.param(-90, [], (Standing.FRESH, ""), id="the first run of all, long due"),
+    pytest.param(0, [former(-1)], (Standing.FRESH, ""), id="due now"),
+    pytest.param(-0.5, [former(-1)], (Standing.FRESH, ""), id="due since the run before"),
+    pytest.param(-1, [former(-1)], (Standing.OVERDUE, THIS_RUN), id="due at the run before"),
+    pytest.param(-1.5, [former(-1)], (Standing.OVERDUE, THIS_RUN), id="due ahead of the run before"),
+    pytest.param(-3, [former(-5)], (Standing.FRESH, ""), id="missed runs are no reason to worry"),
+    pytest.param(-3, [former(-5), former(-1)], (Standing.OVERDUE, THIS_RUN), id="missed, caught up, then lost"),
+    pytest.param(-0.4, [former(-0.4)], (Standing.QUEUED, ""), id="its task may still be retried"),
+    pytest.param(-1, [former(-1, late=hours(0.9))], (Standing.QUEUED, ""), id="its run ended only now"),
+    pytest.param(-1, [former(-1, due=36_000)], (Standing.QUEUED, ""), id="its task waits behind an hour of others"),
+    pytest.param(
+        -1, [former(-2, due=54_000), former(-1)], (Standing.QUEUED, ""), id="behind those of the run before it"
+    ),
+    pytest.param(0, [former(0), former(1)], (Standing.FRESH, ""), id="this run again, and later ones"),
+]
+
+
+@pytest.mark.parametrize(("due", "runs", "expected"), CASES)
+def test_place(due: float, runs: list[FormerRun], expected: tuple[Standing, str]) -> None:
+    assert place(due, runs) == expected
+
+
+def test_a_second_task_has_its_whole_time_too() -> None:
+    """With three hours of retries a report due at 6 gets its second task at 10, and it is not replaced at 11 or 12."""
+    runs = [former(hour) for hour in range(-6, 0)]
+    assert place(-6, runs, retry_time=hours(3)) == (Standing.QUEUED, run_id(NOON - hours(2)))
+    assert place(-2, runs, retry_time=hours(3)) == (Standing.QUEUED, "")
+
+
+def test_the_order_of_the_runs_does_not_matter() -> None:
+    runs = [former(-1), former(-3), former(-2)]
+    assert place(-3, runs, retry_time=hours(1.5)) == place(
+        -3, sorted(runs, key=lambda run: run.scheduled_for), retry_time=hours(1.5)
+    )
+
+
+def test_a_queue_without_a_rate_is_slow_and_not_an_error() -> None:
+    assert place(-1, [former(-1, due=100)], rate=0) == (Standing.QUEUED, "")
+
+
+@given(
+    due=st.integers(0, 48),
+    runs=st.sets(st.integers(0, 47)),
+    retry_minutes=st.integers(0, 600),
+)
+def test_hour_by_hour_no_report_has_two_tasks_that_may_live_at_once(
+    due: int, runs: set[int], retry_minutes: int
+) -> None:
+    """Play a report that never gets sent through all runs: a task with a new name only comes when the last is gone."""
+    retry_time = timedelta(minutes=retry_minutes)
+    past: list[FormerRun] = []
+    made_at: dict[str, datetime] = {}
+    for hour in sorted(runs):
+        run = FormerRun(scheduled_for=NOON + hours(hour), finished_at=NOON + hours(hour), due=0)
+        if hour >= due:
+            found: Place = FormerRuns(
+                past, run_time=run.scheduled_for, retry_time=retry_time, dispatches_per_second=1
+            ).place(NOON + hours(due))
+            if found.salt not in made_at:
+                assert all(at + retry_time <= run.scheduled_for for at in made_at.values())
+                assert found.standing is (Standing.OVERDUE if made_at else Standing.FRESH)
+                made_at[found.salt] = run.scheduled_for
+            else:
+                assert found.standing is Standing.QUEUED
+                assert made_at[found.salt] + retry_time > run.scheduled_for
+        past.append(run)

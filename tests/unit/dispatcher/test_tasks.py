@@ -1,0 +1,70 @@
+"""The tasks that a run makes: of reports, and of its own rest."""
+
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from functions.dispatcher.continuation import Continuation, rest_of_run
+from functions.dispatcher.due_user import DueUser
+from functions.dispatcher.fan_out import report_task
+from functions.shared.models import InvalidContract, ReportTask, delivery_id, task_id
+
+NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
+USER_IDS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="/"), min_size=1, max_size=200).filter(
+    lambda text: text not in {".", ".."} and not text.startswith("__")
+)
+
+
+@given(user_id=USER_IDS, due_at=st.datetimes(timezones=st.just(UTC)))
+def test_a_report_and_its_task_have_the_name_of_user_and_due_time(user_id: str, due_at: datetime) -> None:
+    task = report_task(DueUser(user_id, due_at, "sales"), "20261124T1200Z")
+    delivery = delivery_id(user_id, due_at)
+    assert task.task_id == task_id(delivery)
+    assert ReportTask.from_json(task.body) == ReportTask(
+        user_id=user_id, delivery_id=delivery, due_at=due_at, run_id="20261124T1200Z", kind="sales"
+    )
+
+
+def test_a_second_task_has_another_name_and_the_same_report() -> None:
+    user = DueUser("u1", NOON)
+    first, second = report_task(user, "r1"), report_task(user, "r1", "r1")
+    assert first.task_id != second.task_id
+    assert first.body == second.body
+
+
+@pytest.mark.parametrize("last", [None, DueUser("u1", NOON), DueUser("名前", NOON.replace(microsecond=5))])
+def test_the_rest_of_a_run_is_read_as_it_was_written(last: DueUser | None) -> None:
+    rest = rest_of_run(NOON, last, {"due": 7})
+    read = Continuation.from_json(rest.to_task().body)
+    assert read == rest
+    assert (read.run_id, read.scheduled_for, read.figures, read.last_user) == ("20261124T1200Z", NOON, {"due": 7}, last)
+
+
+def test_each_place_in_a_run_is_handed_over_once() -> None:
+    tasks = [
+        rest_of_run(NOON, DueUser("u1", NOON), {"due": 1}).to_task(),
+        rest_of_run(NOON, DueUser("u1", NOON), {"due": 2}).to_task(),
+        rest_of_run(NOON, DueUser("u2", NOON), {"due": 1}).to_task(),
+        rest_of_run(NOON.replace(hour=13), DueUser("u1", NOON), {"due": 1}).to_task(),
+    ]
+    names = [task.task_id for task in tasks]
+    assert names[0] == names[1]
+    assert len(set(names)) == 3
+
+
+@pytest.mark.parametrize(
+    ("body", "named"),
+    [
+        (b"", "body"),
+        (b"{", "body"),
+        (b"[]", "body"),
+        (b"{}", "scheduled_for"),
+        (b'{"run_id": "r", "scheduled_for": "2026-11-24T12:00:00Z", "cursor": 5}', "cursor"),
+        (b'{"run_id": "r", "scheduled_for": "2026-11-24T12:00:00Z", "figures": {"due": "many"}}', "figures.due"),
+    ],
+)
+def test_a_body_that_is_no_rest_of_a_run_is_refused_by_field(body: bytes, named: str) -> None:
+    with pytest.raises(InvalidContract, match=named):
+        Continuation.from_json(body)
