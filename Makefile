@@ -27,7 +27,7 @@ up: setup ## the same, and keep running by the schedule until Ctrl-C
 	@$(BIN)/python -m local_cloud up $(ARGS)
 
 test: setup ## all tests (ARGS="-k name" for some)
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest --numprocesses auto --dist loadscope $(ARGS)
 
 lint: setup ## formatting, lint, types, import walls, shell scripts
 	@$(BIN)/ruff format --check .

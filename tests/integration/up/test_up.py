@@ -140,6 +140,13 @@ def test_a_broken_configuration_is_one_line_that_names_the_variable(tmp_path: Pa
     assert command.listening() == []
 
 
+def test_an_emulator_that_is_not_there_is_one_line(tmp_path: Path) -> None:
+    command = Command(tmp_path, "--once", PUBSUB_EMULATOR_HOST="127.0.0.1:9")
+    assert command.wait(60) == 1
+    [line] = [line for line in command.text.splitlines() if line.strip()]
+    assert "PUBSUB_EMULATOR_HOST=127.0.0.1:9 does not answer" in line
+
+
 def test_a_run_whose_mails_are_all_refused_does_not_end_well(tmp_path: Path, background: Background) -> None:
     """The provider that is named in the environment is used, and what it does is what is reported."""
     asked: list[str] = []
