@@ -14,6 +14,7 @@ from typing import Any
 from urllib.parse import unquote
 
 _CID = re.compile(r"""(?<=["'(=])\s*cid:([^"'()\s>]+)""", re.IGNORECASE)
+_MIME = re.compile(r"[a-z0-9][a-z0-9!#$&^_.+-]*/[a-z0-9][a-z0-9!#$&^_.+-]*", re.IGNORECASE)
 _DOCTYPE = re.compile(r"\s*<!doctype[^>]*>", re.IGNORECASE)
 
 CONTENT_SECURITY_POLICY = (
@@ -57,7 +58,7 @@ class Attachment:
 
     @property
     def data_uri(self) -> str:
-        return f"data:{self.type};base64,{base64.b64encode(self.content).decode()}"
+        return f"data:{'/'.join(_mime(self.type))};base64,{base64.b64encode(self.content).decode()}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -194,7 +195,9 @@ class Mail:
         for each in self.attachments:
             if not (each.inline and self.html is not None):
                 maintype, subtype = _mime(each.type)
-                message.add_attachment(each.content, maintype=maintype, subtype=subtype, filename=each.filename)
+                message.add_attachment(
+                    each.content, maintype=maintype, subtype=subtype, filename=_one_line(each.filename)
+                )
         return message
 
     def _add_html(self, message: EmailMessage) -> None:
@@ -211,8 +214,8 @@ class Mail:
                     each.content,
                     maintype=maintype,
                     subtype=subtype,
-                    cid=f"<{each.content_id}>" if each.content_id else None,
-                    filename=each.filename,
+                    cid=f"<{_one_line(each.content_id)}>" if each.content_id else None,
+                    filename=_one_line(each.filename),
                     disposition="inline",
                 )
 
@@ -287,5 +290,8 @@ def _one_line(text: str) -> str:
 
 
 def _mime(kind: str) -> tuple[str, str]:
-    maintype, _, subtype = kind.partition("/")
-    return (maintype, subtype) if maintype and subtype and maintype != "multipart" else ("application", "octet-stream")
+    """The two halves of a MIME type that can stand in a header and in a URI; that of any file for what is none."""
+    if not _MIME.fullmatch(kind) or kind.lower().startswith(("multipart/", "message/")):
+        return "application", "octet-stream"
+    maintype, _, subtype = kind.lower().partition("/")
+    return maintype, subtype

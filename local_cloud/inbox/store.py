@@ -15,7 +15,7 @@ from typing import IO, overload
 
 from local_cloud.inbox.mail import Envelope, Mail
 
-IN_MEMORY = 32 * 1024 * 1024
+IN_MEMORY = 8 * 1024 * 1024
 
 LONGEST_NAME = 80
 
@@ -24,6 +24,8 @@ _log = logging.getLogger(__name__)
 
 class MailStore(Sequence[Envelope]):
     """All mails, the oldest first. As a sequence it gives envelopes; `read` gives the whole mail.
+
+    Use it from the event loop's own thread, or while no mail is on its way.
 
     Args:
         in_memory: bytes of packed mail that are kept in memory before the file is used.

@@ -75,7 +75,9 @@ class Scheduler:
         now = self._clock.now()
         for job in self._jobs:
             first = now if self._run_at_start else job.schedule.after(now)
-            self._followers.append(asyncio.create_task(self._follow_schedule(job, first), name=f"schedule {job.name}"))
+            follower = asyncio.create_task(self._follow_schedule(job, first), name=f"schedule of {job.name}")
+            follower.add_done_callback(_report_failure)
+            self._followers.append(follower)
 
     async def stop(self) -> None:
         """Run no more jobs. Calls under way are cut."""
@@ -193,6 +195,12 @@ class Scheduler:
         if job.service_account is not None:
             headers["Authorization"] = f"Bearer {self._mint_token(job.service_account, job.audience or job.uri)}"
         return headers
+
+
+def _report_failure(follower: "asyncio.Task[None]") -> None:
+    # The list of followers keeps asyncio from reporting it.
+    if not follower.cancelled() and (error := follower.exception()) is not None:
+        _log.error("The %s has ended", follower.get_name(), exc_info=error)
 
 
 def _rfc3339(moment: datetime) -> str:

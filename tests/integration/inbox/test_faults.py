@@ -1,17 +1,21 @@
 """What tests can do to the inbox: other answers, delays, connections that break."""
 
 import asyncio
+import threading
 from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
 from urllib.error import URLError
 
 import pytest
-import requests
 from python_http_client import exceptions
 from slack_sdk.webhook import WebhookClient
 
+from local_cloud.clock import Clock
+from local_cloud.errors import PortInUse
 from local_cloud.inbox.faults import Answer, Call, CutConnection
 from local_cloud.inbox.server import Inbox
 from tests.integration.inbox.test_sendgrid_client import report, send
+from tests.support import Background
 
 BUSY = Answer(status=429, body=b'{"errors":[]}', headers={"Retry-After": "7"})
 CarryOn = Callable[[], Awaitable[Answer]]
@@ -70,13 +74,29 @@ def test_a_fault_for_some(inbox: Inbox) -> None:
     assert WebhookClient(inbox.slack_webhook_url).send(text="bo@example.com").status_code == 200
 
 
-def test_an_answer_that_comes_too_late(inbox: Inbox) -> None:
-    async def never(_call: Call, carry_on: CarryOn) -> Answer:
+def test_an_answer_that_is_long_in_coming(inbox: Inbox, background: Background) -> None:
+    accepted, go_on = threading.Event(), asyncio.Event()
+
+    async def wait(_call: Call, carry_on: CarryOn) -> Answer:
         answer = await carry_on()
-        await asyncio.Event().wait()
+        accepted.set()
+        await go_on.wait()
         return answer
 
-    inbox.fault = never
-    with pytest.raises(requests.Timeout):
-        requests.post(inbox.slack_webhook_url, json={"text": "x"}, timeout=0.2)
-    assert len(inbox.slack_messages) == 1
+    async def release() -> None:
+        go_on.set()
+
+    inbox.fault = wait
+    with ThreadPoolExecutor() as sender:
+        response = sender.submit(send, inbox, report())
+        assert accepted.wait(10)
+        assert len(inbox.mails) == 1
+        assert not response.done()
+        background.run(release())
+        assert response.result(10).status_code == 202
+
+
+def test_a_port_that_is_taken(inbox: Inbox, background: Background) -> None:
+    other = Inbox(host="127.0.0.1", port=inbox.port, clock=Clock(), sendgrid_api_key="x")
+    with pytest.raises(PortInUse, match=str(inbox.port)):
+        background.run(other.start())

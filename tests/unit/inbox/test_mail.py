@@ -10,7 +10,7 @@ from email.message import EmailMessage
 from pathlib import Path
 from typing import Any
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from local_cloud.inbox.mail import Mail, split
@@ -70,6 +70,13 @@ def test_inline_images_are_put_into_the_document() -> None:
     document = mail_of().standalone_html()
     assert f'<img src="data:image/png;base64,{PIXEL}">' in document
     assert "cid:" not in document
+
+
+def test_a_type_cannot_leave_its_attribute() -> None:
+    picture = {"content": PIXEL, "filename": "x", "content_id": "chart", "type": 'image/png" onload="x()'}
+    assert (
+        f'<img src="data:application/octet-stream;base64,{PIXEL}">' in mail_of(attachments=[picture]).standalone_html()
+    )
 
 
 def test_a_content_id_that_is_not_there_stays() -> None:
@@ -164,16 +171,21 @@ def test_a_header_cannot_add_another() -> None:
 TEXT = st.text(alphabet=st.characters(exclude_categories=["Cs"]), min_size=1, max_size=30)
 
 
-@given(subject=TEXT, name=TEXT, text=TEXT, html=TEXT, value=TEXT, filename=TEXT, kind=TEXT)
+@given(subject=TEXT, name=TEXT, text=TEXT, html=TEXT, value=TEXT, filename=TEXT, kind=TEXT, content_id=TEXT)
+@example("\x0c", "\x85", "\r", "\u2028", "a\x0cb", "a\x0cb", "image/\x0cpng", "a\x0cb")
+@example(" ", " ", " ", " ", " ", " ", "message/rfc822", "<>")
 def test_every_mail_that_is_taken_can_be_written(
-    subject: str, name: str, text: str, html: str, value: str, filename: str, kind: str
+    subject: str, name: str, text: str, html: str, value: str, filename: str, kind: str, content_id: str
 ) -> None:
     request = valid_request(
         subject=subject,
         content=[{"type": "text/plain", "value": text}, {"type": "text/html", "value": html}],
         personalizations=[{"to": [{"email": "ann@example.com", "name": name}]}],
         headers={"X-Value": value},
-        attachments=[{"content": PIXEL, "filename": filename, "type": kind, "disposition": "attachment"}],
+        attachments=[
+            {"content": PIXEL, "filename": filename, "type": kind, "disposition": each, "content_id": content_id}
+            for each in ("attachment", "inline")
+        ],
     )
     if find_problems(request, now=NOW):
         return
