@@ -215,6 +215,6 @@ async def _check_host(variable: str, address: str) -> None:
             _, writer = await asyncio.open_connection(host, int(port))
     except (OSError, ValueError, TimeoutError) as error:
         raise LocalCloudError(
-            f"{variable}={address} does not answer: start that emulator, or unset the variable for the local cloud's own."
+            f"{variable}={address} does not answer: start that emulator, or unset it to use the local cloud's own."
         ) from error
     writer.close()
