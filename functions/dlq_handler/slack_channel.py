@@ -14,7 +14,8 @@ from functions.dlq_handler.alert import Alert
 from functions.dlq_handler.channels import ChannelFailed
 from functions.dlq_handler.slack_blocks import to_blocks, to_fallback
 
-TIMEOUT_SECONDS = 10
+TIMEOUT_SECONDS = 5
+"""Half of the ten seconds after which Eventarc delivers a message again. Slack answers within one."""
 
 _logger = structlog.get_logger()
 

@@ -17,7 +17,9 @@ from local_cloud.pubsub.validation import check_subscription, fill_in_subscripti
 from local_cloud.rpc import Middleware, RpcServer
 
 EVENTARC_RETENTION = timedelta(hours=24)
-EVENTARC_ACK_DEADLINE_SECONDS = 600
+EVENTARC_ACK_DEADLINE = timedelta(seconds=10)
+"""What a trigger's subscription is made with, whoever needs longer.
+https://github.com/hashicorp/terraform-provider-google/issues/17701"""
 
 
 class PubSubEmulator:
@@ -65,6 +67,7 @@ class PubSubEmulator:
         destination: str,
         trigger: str = "trigger",
         location: str = "us-central1",
+        ack_deadline: timedelta = EVENTARC_ACK_DEADLINE,
         min_backoff: timedelta = DEFAULT_MINIMUM,
         max_backoff: timedelta = DEFAULT_MAXIMUM,
     ) -> str:
@@ -77,6 +80,7 @@ class PubSubEmulator:
             destination: the URL that the events are POSTed to.
             trigger: the trigger's name, part of the subscription's.
             location: the trigger's region, likewise.
+            ack_deadline: how long the destination has to answer, 10 to 600 s.
             min_backoff: the wait after the first delivery that failed, doubled by each further one.
             max_backoff: the longest wait.
 
@@ -84,7 +88,7 @@ class PubSubEmulator:
             The full name of the subscription that delivers.
 
         Raises:
-            RpcError: a name or a backoff is not valid.
+            RpcError: a name, the deadline or a backoff is not valid.
         """
         check_name(topic, "topics")
         if topic not in self._broker.topics:
@@ -92,7 +96,7 @@ class PubSubEmulator:
         prefix = f"{project_of(topic)}/subscriptions/eventarc-{location}-{trigger}-sub"
         number = sum(name.startswith(prefix) for name in self._broker.subscriptions)
         config = types.Subscription.pb()(
-            name=f"{prefix}-{number:03}", topic=topic, ack_deadline_seconds=EVENTARC_ACK_DEADLINE_SECONDS
+            name=f"{prefix}-{number:03}", topic=topic, ack_deadline_seconds=int(ack_deadline.total_seconds())
         )
         check_name(config.name, "subscriptions")
         config.push_config.push_endpoint = destination

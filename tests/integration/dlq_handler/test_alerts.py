@@ -137,6 +137,24 @@ def test_a_slack_that_cuts_the_connection_is_asked_again(around: Surroundings) -
     assert len(around.slack) == 1
 
 
+def test_a_slack_that_never_answers_holds_up_nothing_for_long(around: Surroundings) -> None:
+    handler = around.handler()
+    dead = letter("u1")
+    released = asyncio.Event()
+
+    async def hang(call: Call, carry_on: CarryOn) -> Answer:
+        await released.wait()
+        raise CutConnection
+
+    around.inbox.fault = hang
+    assert handler.receives(dead).status_code == 503, "within Eventarc's ten seconds"
+    around.inbox.fault = None
+    around.background.loop.call_soon_threadsafe(released.set)
+
+    assert handler.receives(dead).status_code == 200
+    assert len(around.slack) == 1
+
+
 def test_an_alert_whose_blocks_slack_refuses_is_sent_as_text(around: Surroundings) -> None:
     async def refuse_blocks(call: Call, carry_on: CarryOn) -> Answer:
         if "blocks" in json.loads(call.body):
