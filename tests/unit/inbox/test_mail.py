@@ -10,7 +10,7 @@ from email.message import EmailMessage
 from pathlib import Path
 from typing import Any
 
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from local_cloud.inbox.mail import Mail, split
@@ -171,6 +171,7 @@ def test_a_header_cannot_add_another() -> None:
 TEXT = st.text(alphabet=st.characters(exclude_categories=["Cs"]), min_size=1, max_size=30)
 
 
+@settings(deadline=None)
 @given(subject=TEXT, name=TEXT, text=TEXT, html=TEXT, value=TEXT, filename=TEXT, kind=TEXT, content_id=TEXT)
 @example("\x0c", "\x85", "\r", "\u2028", "a\x0cb", "a\x0cb", "image/\x0cpng", "a\x0cb")
 @example(" ", " ", " ", " ", " ", " ", "message/rfc822", "<>")

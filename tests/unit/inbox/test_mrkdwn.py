@@ -1,7 +1,7 @@
 """Slack's markup as HTML."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from local_cloud.inbox.mrkdwn import mrkdwn_to_html
@@ -29,6 +29,7 @@ def test_markup(text: str, expected: str) -> None:
     assert mrkdwn_to_html(text) == expected
 
 
+@settings(deadline=None)
 @given(st.text(alphabet="<>|&;\"'`*_~:/ahtps ltg\n", max_size=60))
 def test_no_text_becomes_a_tag_of_its_own(text: str) -> None:
     html = mrkdwn_to_html(text)

@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from local_cloud.scheduler.retry import RetryConfig
@@ -50,6 +50,7 @@ def test_no_doublings_grow_evenly() -> None:
     assert waits(config) == [5, 10, 15, 18, 18]
 
 
+@settings(deadline=None)
 @given(
     retries=st.integers(0, 10**9),
     doublings=st.integers(0, 10**9),
