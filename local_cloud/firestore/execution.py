@@ -12,16 +12,19 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
-from local_cloud.firestore.indexes import document_key
+from local_cloud.firestore.indexes import CompositeFields, document_key
 from local_cloud.firestore.messages import Message
 from local_cloud.firestore.nearest import nearest
-from local_cloud.firestore.plan import Walk, plan, properties
+from local_cloud.firestore.plan import Walk, ideal_composite, plan, properties
 from local_cloud.firestore.query import Query
 from local_cloud.firestore.store import Collection, Database, Version
 from local_cloud.firestore.usage import Usage
 
 _BREATH = 256
 """Documents after which other calls are served."""
+
+_WASTEFUL = 1000
+"""Documents looked into below which no query is worth another index."""
 
 
 @dataclass(slots=True)
@@ -105,6 +108,19 @@ class Execution:
         """The database is about to change: take what is left to read now."""
         self._database.readers.discard(self)
         self._candidates = iter(list(self._candidates))
+
+    def wished_composite(self, returned: int) -> tuple[Collection, CompositeFields] | None:
+        """The composite index that would have saved this run, which has ended, much work.
+
+        Args:
+            returned: the number of its results.
+        """
+        if self.documents_examined < _WASTEFUL or self.documents_examined < 4 * (returned + self.skipped):
+            return None
+        if len(self._plans) != 1 or self._changed or self._query.nearest is not None:
+            return None
+        fields = ideal_composite(self._query)
+        return None if fields is None else (self._plans[0][0], fields)
 
     def count_by_index(self, up_to: int | None) -> int | None:
         """The number of results if indexes alone know it, without walking over them.

@@ -64,6 +64,7 @@ class CollectionIndexes:
 
     def __init__(self, composites: Iterable[CompositeFields] = ()) -> None:
         self.composites: list[CompositeFields] = list(composites)
+        self._unfinished: set[CompositeFields] = set()
         self._indexes: dict[_Name, Index] = {}
         self.by_name = Index()
 
@@ -109,28 +110,52 @@ class CollectionIndexes:
         elif new is None:
             self.by_name.keys.remove(key)
         for name, entry in before - after:
-            index = self._indexes[name]
-            index.keys.remove(entry)
+            index = self._index(name)
+            # An unfinished index may not have it yet.
+            index.keys.discard(entry)
             if not index.keys:
                 del self._indexes[name]
         for name, entry in after - before:
-            found = self._indexes.get(name)
-            if found is None:
-                found = self._indexes[name] = Index()
-            found.keys.add(entry)
+            self._index(name).keys.add(entry)
+        if self._unfinished and old is not None:
+            self._complete(after & before)
 
-    def add_composite(self, fields: CompositeFields, documents: Iterable[tuple[bytes, Message]]) -> None:
-        """Keep one more composite index, filled from (key, fields) of all documents."""
+    def _complete(self, unchanged: Iterable[tuple[_Name, bytes]]) -> None:
+        """Bring a changed document's unchanged entries into unfinished indexes, which are filled from others."""
+        for name, entry in unchanged:
+            if name[0] == _COMPOSITE and name[1] in self._unfinished and entry not in self._index(name).keys:
+                self._index(name).keys.add(entry)
+
+    def begin_composite(self, fields: CompositeFields) -> None:
+        """Begin to keep one more composite index: changes reach it at once, but it is not used until it is whole."""
+        self._unfinished.add(fields)
+        self._indexes[_COMPOSITE, fields] = Index()
+
+    def fill_composite(self, fields: CompositeFields, key: bytes, document: Message) -> None:
+        """Bring a document that has not changed since `begin_composite` into an unfinished composite index."""
+        entry = _composite_entry(fields, key, document)
+        if entry is not None:
+            self._index((_COMPOSITE, fields)).keys.add(entry)
+
+    def finish_composite(self, fields: CompositeFields) -> None:
+        """An unfinished composite index is whole."""
+        self._unfinished.discard(fields)
         self.composites.append(fields)
-        index = self._indexes[_COMPOSITE, fields] = Index()
-        index.keys.update(
-            entry for key, found in documents if (entry := _composite_entry(fields, key, found)) is not None
-        )
+
+    def has_composite(self, fields: CompositeFields) -> bool:
+        """Whether a composite index is kept or being filled."""
+        return fields in self._unfinished or fields in self.composites
+
+    def _index(self, name: _Name) -> Index:
+        found = self._indexes.get(name)
+        if found is None:
+            found = self._indexes[name] = Index()
+        return found
 
     def _entries(self, key: bytes, fields: Message) -> Iterator[tuple[_Name, bytes]]:
         suffix = values.SEGMENT_END + key
         yield from _field_entries(fields, (), suffix)
-        for composite in self.composites:
+        for composite in (*self.composites, *self._unfinished):
             entry = _composite_entry(composite, key, fields)
             if entry is not None:
                 yield (_COMPOSITE, composite), entry

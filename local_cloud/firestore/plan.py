@@ -66,6 +66,26 @@ def properties(paths: Sequence[FieldPath], *, descending: bool = False) -> str:
     return "(" + ", ".join(f"{format_field_path(path)} {direction}" for path in (*listed, NAME)) + ")"
 
 
+def ideal_composite(query: Query) -> CompositeFields | None:
+    """The fields of the composite index whose entries would be a query's results and no others, None if there is none.
+
+    Those with one value first, then those that the results are ordered by: what Firestore would ask to create.
+    """
+    if len(query.disjuncts) != 1:
+        return None
+    conditions = query.disjuncts[0]
+    pinned = sorted({condition.path for condition in conditions if _is_pinned(condition)})
+    ordered = [order.path for order in query.orders if order.path != NAME and order.path not in pinned]
+    if any(not _is_pinned(condition) and condition.path not in ordered[:1] for condition in conditions):
+        return None
+    fields = (*pinned, *ordered)
+    return fields if len(fields) > 1 else None
+
+
+def _is_pinned(condition: Condition) -> bool:
+    return not condition.contains and condition.path != NAME and _point(condition.ranges) is not None
+
+
 class _Planner:
     def __init__(self, query: Query, indexes: CollectionIndexes, path_prefix: bytes, size: int) -> None:
         self._query = query
@@ -205,8 +225,8 @@ class _Planner:
         fixed_fields: int = 0,
         sortable: bool = True,
     ) -> Walk:
-        pinned = {condition.path for condition in conjunction if not condition.contains and _point(condition.ranges)}
-        orders = [order for order in self._query.orders if order.path not in pinned or order.path == NAME]
+        pinned = {condition.path for condition in conjunction if _is_pinned(condition)}
+        orders = [order for order in self._query.orders if order.path not in pinned]
         by_name = fields == (NAME,)
         remaining = [path for path in fields[fixed_fields:] if path != NAME]
         in_order = (

@@ -106,6 +106,10 @@ class FirestoreEmulator:
         """
         await self._server.start()
 
+    async def indexed(self) -> None:
+        """Return when the composite indexes that queries gave rise to are whole."""
+        await self._service.indexed()
+
     async def stop(self) -> None:
         """Stop serving and forget everything."""
         await self._server.stop()

@@ -20,6 +20,7 @@ from local_cloud.firestore import aggregation, explain, fields, timestamps, writ
 from local_cloud.firestore import query as queries
 from local_cloud.firestore.errors import invalid_argument, not_found
 from local_cloud.firestore.execution import Execution
+from local_cloud.firestore.index_builder import IndexBuilder
 from local_cloud.firestore.indexes import CompositeFields
 from local_cloud.firestore.listen import ListenStream
 from local_cloud.firestore.listing import list_documents
@@ -68,6 +69,7 @@ class FirestoreService:
         self._composite_indexes = composite_indexes
         self._databases: dict[str, Database] = {}
         self._transactions = Transactions(self._now)
+        self._index_builder = IndexBuilder()
         self._listeners: dict[asyncio.Queue[Any], str] = {}
 
     # Documents
@@ -204,6 +206,7 @@ class FirestoreService:
             self._usage.reads += execution.skipped if returned or execution.skipped else 1
             if not returned:
                 yield RunQueryResponse(read_time=read_time, skipped_results=execution.skipped)
+            self._index_builder.consider(execution, returned)
             if request.HasField("explain_options"):
                 elapsed = system_time.perf_counter() - started
                 yield RunQueryResponse(explain_metrics=explain.analysis(query, execution, returned, returned, elapsed))
@@ -229,6 +232,7 @@ class FirestoreService:
                 transaction.queries.append(QueryRead(query))
             await aggregation.run(aggregations, execution)
         entries = max((found.counted for found in aggregations), default=0)
+        self._index_builder.consider(execution, entries)
         reads = max(1, -(-entries // 1000))
         self._usage.reads += reads
         response = RunAggregationQueryResponse(read_time=timestamps.to_proto(time))
@@ -360,8 +364,13 @@ class FirestoreService:
 
     # What they share
 
+    async def indexed(self) -> None:
+        """Return when the composite indexes that queries gave rise to are whole."""
+        await self._index_builder.wait()
+
     def clear(self) -> None:
         """Forget all documents of all databases, and all transactions."""
+        self._index_builder.stop()
         for database in self._databases.values():
             database.clear()
         self._transactions.clear()

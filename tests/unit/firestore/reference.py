@@ -12,7 +12,19 @@ Op = StructuredQuery.FieldFilter
 Unary = StructuredQuery.UnaryFilter
 Composite = StructuredQuery.CompositeFilter
 
-_TYPES = ["null", "boolean", "number", "timestamp", "string", "bytes", "reference", "geo_point", "array", "vector", "map"]
+_TYPES = [
+    "null",
+    "boolean",
+    "number",
+    "timestamp",
+    "string",
+    "bytes",
+    "reference",
+    "geo_point",
+    "array",
+    "vector",
+    "map",
+]
 
 
 def type_of(value: Any) -> str:
@@ -33,7 +45,7 @@ def compare(left: Any, right: Any) -> int:
 
 
 def _three_way(left: Any, right: Any) -> int:
-    return (left > right) - (left < right)
+    return int(left > right) - int(left < right)
 
 
 def _numbers(left: Any, right: Any) -> int:
@@ -49,12 +61,12 @@ def _sequences(left: Any, right: Any) -> int:
     for a, b in zip(left, right, strict=False):
         if result := compare(a, b):
             return result
-    return len(left) - len(right)
+    return int(len(left) - len(right))
 
 
 def _vectors(left: Any, right: Any) -> int:
     a, b = (value.map_value.fields["value"].array_value.values for value in (left, right))
-    return len(a) - len(b) or _sequences(a, b)
+    return int(len(a) - len(b)) or _sequences(a, b)
 
 
 def _maps(left: Any, right: Any) -> int:
@@ -90,7 +102,9 @@ def compare_paths(left: str, right: str) -> int:
     def key(path: str) -> list[tuple[int, int, bytes]]:
         segments = path.split("/")
         return [
-            (0, int(segment[4:-2]), b"") if segment.startswith("__id") and segment.endswith("__") else (1, 0, segment.encode())
+            (0, int(segment[4:-2]), b"")
+            if segment.startswith("__id") and segment.endswith("__")
+            else (1, 0, segment.encode())
             for segment in segments
         ]
 

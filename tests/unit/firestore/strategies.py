@@ -11,7 +11,9 @@ from local_cloud.firestore.messages import StructuredQuery, Value
 ROOT = "projects/p/databases/(default)/documents"
 
 _INT64 = st.integers(-(2**63), 2**63 - 1)
-_NEAR = st.integers(-2, 2).flatmap(lambda near: st.sampled_from([0, 2**53, -(2**53), 2**62]).map(lambda far: far + near))
+_NEAR = st.integers(-2, 2).flatmap(
+    lambda near: st.sampled_from([0, 2**53, -(2**53), 2**62]).map(lambda far: far + near)
+)
 _TEXT = st.text(st.sampled_from("ab\x00\x01é\U0001f600~"), max_size=4) | st.text(max_size=6)
 _IDS = st.sampled_from(["a", "b", "ab", "__id1__", "__id7__", "__id-3__", "é"])
 

@@ -1,7 +1,6 @@
 """Whatever index a query goes through, it finds what a walk over all documents finds."""
 
 import asyncio
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -9,10 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from local_cloud.firestore import query as queries
-from local_cloud.firestore import writes
+from local_cloud.firestore import values, writes
 from local_cloud.firestore.execution import Execution
 from local_cloud.firestore.indexes import CollectionIndexes
-from local_cloud.firestore.messages import Document, Write
+from local_cloud.firestore.messages import Document, Value, Write
 from local_cloud.firestore.store import Database
 from local_cloud.firestore.usage import Usage
 from tests.unit.firestore import reference, strategies
@@ -26,9 +25,8 @@ _edits = st.lists(st.tuples(st.sampled_from(_IDS), st.none() | strategies.fields
 
 
 @pytest.fixture(autouse=True)
-def _indexes_for_small_collections(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def _indexes_for_small_collections(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(CollectionIndexes, "WORTHWHILE", 0)
-    yield
 
 
 def _database() -> Database:
@@ -127,3 +125,32 @@ def test_indexes_keep_up_with_changes(
     rebuilt = CollectionIndexes(_COMPOSITES["c"])
     rebuilt.build((key, version.document().fields) for key, version in collection.documents.items())
     assert collection.indexes.contents() == rebuilt.contents()
+
+
+@given(_edits, _edits, st.lists(st.sampled_from(_IDS), unique=True))
+@settings(max_examples=200, deadline=None)
+def test_a_composite_index_made_amid_changes_is_like_one_that_was_always_there(
+    before: list[tuple[str, dict[str, Any] | None]],
+    after: list[tuple[str, dict[str, Any] | None]],
+    filled_first: list[str],
+) -> None:
+    fields = (("x",), ("m", "z"))
+    database = _database()
+    _apply(database, {}, [("always", {"x": Value(integer_value=1)}), *before])
+    collection = database.collection("c")
+    assert collection is not None
+    indexes = collection.indexes
+    assert indexes is not None
+    versions = dict(collection.documents)
+    indexes.begin_composite(fields)
+    first = {key for key in versions if values.decode_segment(key) in filled_first}
+    for key in first:
+        indexes.fill_composite(fields, key, versions[key].document().fields)
+    _apply(database, {}, after)
+    for key in versions.keys() - first:
+        if collection.documents.get(key) is versions[key]:
+            indexes.fill_composite(fields, key, versions[key].document().fields)
+    indexes.finish_composite(fields)
+    rebuilt = CollectionIndexes([*_COMPOSITES["c"], fields])
+    rebuilt.build((key, version.document().fields) for key, version in collection.documents.items())
+    assert list(indexes.composite(fields).keys) == list(rebuilt.composite(fields).keys)
