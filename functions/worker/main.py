@@ -46,6 +46,8 @@ def worker(request: flask.Request) -> flask.Response:
         _verifier.verify(request.headers)
     except NotAuthorized as error:
         _logger.warning("a request was refused", status=error.status.value, error=str(error))
+        if error.status is HTTPStatus.SERVICE_UNAVAILABLE:
+            return _answer(error.status, "retry", {"cause": "identity-unavailable"})
         challenge = {"WWW-Authenticate": "Bearer"} if error.status is HTTPStatus.UNAUTHORIZED else {}
         return _answer(error.status, "not-authorized", headers=challenge)
     try:

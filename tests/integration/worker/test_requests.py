@@ -8,6 +8,7 @@ import requests
 
 from functions.shared.models import delivery_id
 from local_cloud.inbox.faults import Answer
+from tests.functions import free_port
 from tests.integration.worker.conftest import DUE, MAX_ATTEMPTS, Surroundings, task
 
 
@@ -58,6 +59,14 @@ def test_no_token_is_refused(cloud: Surroundings, header: str) -> None:
     answer = cloud.deliver(cloud.user(), Authorization=header)
     assert (answer.status_code, answer.headers["WWW-Authenticate"]) == (401, "Bearer")
     assert not cloud.letters()
+
+
+def test_a_token_that_cannot_be_checked_is_not_believed(cloud: Surroundings) -> None:
+    worker = cloud.worker(OIDC_CERTS_URL=f"http://127.0.0.1:{free_port()}/certs")
+    user = cloud.user()
+    answer = cloud.deliver(user, worker=worker)
+    assert (answer.status_code, answer.json()) == (503, {"result": "retry", "cause": "identity-unavailable"})
+    assert cloud.delivery_of(user) is None
 
 
 VALID = json.loads(task("u1"))
