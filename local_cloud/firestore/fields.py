@@ -5,12 +5,11 @@
 
 from collections.abc import Iterable
 
-from local_cloud.firestore import values
+from local_cloud.firestore import sizes, values
 from local_cloud.firestore.errors import invalid_argument
 from local_cloud.firestore.messages import Document, Message
 from local_cloud.firestore.paths import FieldPath, format_field_path
 
-MAX_DOCUMENT_BYTES = 1_048_576
 MAX_FIELD_NAME_BYTES = 1500
 MAX_DEPTH = 20
 
@@ -61,20 +60,17 @@ def project(document: Message, paths: Iterable[FieldPath]) -> Message:
     return projected
 
 
-def check_document(document: Message, size: int) -> None:
+def check_document(document: Message) -> None:
     """Refuse what Firestore does not store, and cut timestamps to the microseconds that it keeps.
-
-    Args:
-        document: what a write would store.
-        size: its size in bytes.
 
     Raises:
         RpcError: INVALID_ARGUMENT, naming the field.
     """
-    if size > MAX_DOCUMENT_BYTES:
+    size = sizes.is_too_large(document)
+    if size is not None:
         raise invalid_argument(
             f"Document '{document.name}' cannot be written because its size ({size:,} bytes) exceeds the maximum "
-            f"allowed size of {MAX_DOCUMENT_BYTES:,} bytes."
+            f"allowed size of {sizes.MAX_DOCUMENT_BYTES:,} bytes."
         )
     _check_fields(document.fields, (), 1)
 
@@ -99,7 +95,7 @@ def _check_value(value: Message, path: FieldPath, depth: int, *, in_array: bool)
     elif kind == "map_value":
         if values.is_vector(value):
             return
-        if depth >= MAX_DEPTH:
+        if depth > MAX_DEPTH:
             raise invalid_argument(f"Property {format_field_path(path[:1])} is nested deeper than {MAX_DEPTH} levels.")
         _check_fields(value.map_value.fields, path, depth + 1)
     elif kind == "array_value":

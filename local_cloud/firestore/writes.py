@@ -112,7 +112,7 @@ def _apply(database: Database, pending: dict[str, _Pending], write: Message, tim
         raise invalid_argument(f"A commit can have at most {MAX_TRANSFORMS} field transforms of a document.")
     for transform in field_transforms:
         result.transform_results.append(transforms.apply(document, transform, now))
-    fields.check_document(document, document.ByteSize())
+    fields.check_document(document)
     if state.document is not None and _same(document, state.document):
         # A write that changes nothing leaves the update time as it is.
         result.update_time.CopyFrom(state.updated)
