@@ -373,9 +373,10 @@ class Queue:
         if outcome.succeeded:
             self._done += 1
             self._end(task, now)
-        elif task.running > 0:
+            return
+        if task.running > 0:
             return  # the dispatch that is still under way decides
-        elif (task.policy or self._policy).gives_up(
+        if (task.policy or self._policy).gives_up(
             attempts=task.attempts, since_first_attempt=timedelta(microseconds=now - task.first_dispatch)
         ):
             self._drop(task, now, outcome.message)

@@ -1,12 +1,14 @@
 """What a worker gets, and when."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from aiohttp import web
 
+from local_cloud.tasks.dispatch import Answer, Delivery
 from tests.integration.tasks.worker import QUEUE, Received, Tasks, until
 
 SERVICE_ACCOUNT = "tasks@my-project.iam.gserviceaccount.com"
@@ -77,9 +79,17 @@ def test_a_task_waits_for_its_time(tasks: Tasks) -> None:
 def test_an_oidc_token_is_for_the_audience_asked_for_or_the_url(
     tasks: Tasks, token: dict[str, Any], header: str
 ) -> None:
+    sent: list[str] = []
+
+    async def note(delivery: Delivery, send: Callable[[], Awaitable[Answer]]) -> Answer:
+        sent.extend(name for name in delivery.headers if name.lower() == "authorization")
+        return await send()
+
+    tasks.emulator.delivery_middleware.append(note)
     tasks.create("t", http_request={**token, "headers": {"authorization": "Basic forged"}})
     (received,) = tasks.wait_for(1)
 
+    assert sent == ["Authorization"]
     audience = header.format(url=f"{tasks.worker.url}/tasks/send")
     assert received.headers["authorization"] == f"Bearer {SERVICE_ACCOUNT}|{audience}"
 
@@ -173,13 +183,23 @@ def test_several_thousand_tasks_all_arrive(tasks: Tasks) -> None:
     assert tasks.counts().done == 2000
 
 
-def test_stopping_leaves_no_task_of_the_loop_behind(tasks: Tasks) -> None:
+def running_coroutines(tasks: Tasks) -> list[str]:
+    """The coroutines of the emulator that run on its loop."""
+    return [text for task in asyncio.all_tasks(tasks.loop) if "local_cloud/tasks" in (text := str(task))]
+
+
+def test_stopping_leaves_nothing_running(tasks: Tasks) -> None:
     tasks.call(tasks.worker.hold)
     tasks.create("t")
     tasks.wait_for(1)
+    assert running_coroutines(tasks)
     tasks.run(tasks.emulator.stop())
 
-    def left() -> list[str]:
-        return [str(task) for task in asyncio.all_tasks() if "local_cloud/tasks" in str(task)]
+    assert running_coroutines(tasks) == []
 
-    assert tasks.call(left) == []
+
+def test_a_deleted_queue_leaves_nothing_running(tasks: Tasks) -> None:
+    assert running_coroutines(tasks)
+    tasks.client.delete_queue(name=QUEUE)
+
+    until(lambda: running_coroutines(tasks) == [])

@@ -1,5 +1,6 @@
 """What happens to a task that a worker did not answer with 2xx."""
 
+import asyncio
 from datetime import timedelta
 
 import pytest
@@ -175,8 +176,9 @@ def test_a_task_is_given_up_when_it_is_31_days_old(tasks: Tasks) -> None:
     tasks.create("t")
     tasks.wait_for(1)
     tasks.idle(due_only=True)
+    idle = asyncio.run_coroutine_threadsafe(tasks.emulator.idle(), tasks.loop)
     tasks.advance(days=32)
-    tasks.idle()
+    idle.result(10)
 
     assert (tasks.counts().dropped, len(tasks.worker.received)) == (1, 1)
 
