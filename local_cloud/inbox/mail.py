@@ -30,9 +30,6 @@ class Address:
     email: str
     name: str = ""
 
-    def __str__(self) -> str:
-        return f"{self.name} <{self.email}>" if self.name else self.email
-
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> "Address":
         return cls(email=value["email"], name=value.get("name") or "")

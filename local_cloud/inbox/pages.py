@@ -1,17 +1,19 @@
 """What came, to be read: as JSON by programs and tests, as pages by people."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from datetime import datetime
+from pathlib import Path
+from typing import Any
 
 from aiohttp import web
 from jinja2 import ChainableUndefined, Environment, PackageLoader
 
 from local_cloud.inbox.mail import CONTENT_SECURITY_POLICY, Address, Envelope, Mail
 from local_cloud.inbox.mrkdwn import mrkdwn_to_html
+from local_cloud.inbox.slack_message import SlackMessage
 from local_cloud.inbox.store import MailStore
 
-if TYPE_CHECKING:
-    from local_cloud.inbox.server import SlackMessage
+_STYLE = Path(__file__).parent / "templates" / "style.css"
 
 MAILS_A_PAGE = 50
 SLACK_MESSAGES_A_PAGE = 20
@@ -40,7 +42,7 @@ class Pages:
         slack_messages: likewise; the list itself, which grows.
     """
 
-    def __init__(self, mails: MailStore, slack_messages: "Sequence[SlackMessage]") -> None:
+    def __init__(self, mails: MailStore, slack_messages: Sequence[SlackMessage]) -> None:
         self._mails = mails
         self._slack_messages = slack_messages
         self._templates = Environment(
@@ -165,9 +167,8 @@ class Pages:
             }
         )
 
-    async def _style(self, _request: web.Request) -> web.Response:
-        style, _, _ = self._templates.loader.get_source(self._templates, "style.css")  # type: ignore[union-attr] # set above
-        return web.Response(text=style, content_type="text/css")
+    async def _style(self, _request: web.Request) -> web.FileResponse:
+        return web.FileResponse(_STYLE)
 
     def _page(self, template: str, **values: Any) -> web.Response:
         page = self._templates.get_template(template).render(**values)
@@ -213,5 +214,5 @@ def _address(address: Address) -> Mapping[str, str]:
     return {"email": address.email, "name": address.name}
 
 
-def _time(moment: Any) -> str:
-    return str(moment.isoformat()).replace("+00:00", "Z")
+def _time(moment: datetime) -> str:
+    return moment.isoformat().replace("+00:00", "Z")

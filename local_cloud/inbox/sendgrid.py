@@ -129,6 +129,8 @@ def find_problems(payload: object, *, now: datetime) -> list[Problem]:
 
 
 class _Check:
+    """Goes through a request and collects what is wrong with it."""
+
     def __init__(self, now: datetime) -> None:
         self._now = now
         self._problems: list[Problem] = []

@@ -7,7 +7,6 @@ import secrets
 from collections import deque
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from http import HTTPStatus
 from pathlib import Path
@@ -23,6 +22,7 @@ from local_cloud.inbox import sendgrid, slack
 from local_cloud.inbox.faults import Answer, Call, CutConnection, Fault, Service
 from local_cloud.inbox.mail import Mail, split
 from local_cloud.inbox.pages import Pages
+from local_cloud.inbox.slack_message import SlackMessage
 from local_cloud.inbox.store import MailStore, save
 
 MAIL_SEND_SCOPE = "mail.send"
@@ -31,21 +31,6 @@ SLACK_PAUSE = timedelta(seconds=1)
 """Between two messages of one webhook. https://docs.slack.dev/apis/web-api/rate-limits"""
 
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, kw_only=True)
-class SlackMessage:
-    """A message that a webhook has posted.
-
-    Attributes:
-        id: counts up from 1.
-        received_at: when, in UTC.
-        payload: what was posted.
-    """
-
-    id: int
-    received_at: datetime
-    payload: dict[str, Any]
 
 
 class Inbox:

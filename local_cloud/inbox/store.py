@@ -65,15 +65,6 @@ class MailStore(Sequence[Envelope]):
         """The mails that went to an address, as to, cc or bcc."""
         return tuple(self._by_recipient.get(address.lower(), ()))
 
-    def clear(self) -> None:
-        """Forget all mails."""
-        self._envelopes.clear()
-        self._places.clear()
-        self._by_recipient.clear()
-        self._file.seek(0)
-        self._file.truncate()
-        self._end = 0
-
     def close(self) -> None:
         """Give the file back. The envelopes stay."""
         self._file.close()
