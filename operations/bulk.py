@@ -1,10 +1,9 @@
 """The same for many, several at once, with a progress bar; Ctrl-C ends it between two of them."""
 
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import islice
 from typing import Generic, TypeVar
 
 from rich.console import Console
@@ -22,7 +21,7 @@ class Bulk(Generic[Done]):
     """What came of many.
 
     Attributes:
-        results: of those that were done.
+        results: of those that were done, in the order of the items.
         interrupted: whether Ctrl-C ended it before all were.
     """
 
@@ -31,7 +30,7 @@ class Bulk(Generic[Done]):
 
 
 def do_many(items: Sequence[Item], work: Callable[[Item], Done], *, what: str, console: Console) -> Bulk[Done]:
-    """Do something with each of many.
+    """Do something with each of many. An error that the work raises ends it all, as Ctrl-C does, and is raised.
 
     Args:
         items: with which.
@@ -39,26 +38,21 @@ def do_many(items: Sequence[Item], work: Callable[[Item], Done], *, what: str, c
         what: what the progress bar says.
         console: where the progress bar is shown.
     """
-    results: list[Done] = []
     threads = ThreadPoolExecutor(PARALLEL, thread_name_prefix="bulk")
-    waiting = iter(items)
-    under_way: set[Future[Done]] = set()
+    futures = [threads.submit(work, item) for item in items]
+    interrupted = False
     with progress(console, what, total=len(items)) as advance:
         try:
-            while under_way or len(results) < len(items):
-                for item in islice(waiting, 2 * PARALLEL - len(under_way)):
-                    under_way.add(threads.submit(work, item))
-                finished, under_way = wait(under_way, return_when=FIRST_COMPLETED)
-                for future in finished:
-                    results.append(future.result())
-                    advance(1)
+            for future in as_completed(futures):
+                future.result()
+                advance(1)
         except KeyboardInterrupt:
-            threads.shutdown(wait=True, cancel_futures=True)
-            results += [future.result() for future in under_way if future.done() and not future.cancelled()]
-            return Bulk(results=results, interrupted=True)
+            interrupted = True
         finally:
+            # What is under way comes to its end.
             threads.shutdown(wait=True, cancel_futures=True)
-    return Bulk(results=results, interrupted=False)
+    results = [future.result() for future in futures if not future.cancelled()]
+    return Bulk(results=results, interrupted=interrupted)
 
 
 @contextmanager

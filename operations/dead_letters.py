@@ -59,18 +59,18 @@ class StoredLetter:
 
     def to_row(self) -> dict[str, Any]:
         """The dead letter as JSON shows it."""
-        fields = self.fields
+        fields, payload = self.fields, _payload(self.fields)
         return {
             "dead_letter_id": self.id,
             "state": self.state,
             "reason": self.reason,
             "error": documents.text(fields, "error"),
             "attempts": documents.number(fields, "attempts"),
-            "user_id": documents.identifier(fields, "user_id"),
-            "delivery_id": documents.identifier(fields, "delivery_id"),
-            "due_at": documents.moment(fields, "due_at"),
-            "run_id": documents.identifier(fields, "run_id"),
-            "kind": documents.text(fields, "kind"),
+            "user_id": documents.identifier(payload, "user_id"),
+            "delivery_id": documents.identifier(payload, "delivery_id"),
+            "due_at": documents.text(payload, "due_at"),
+            "run_id": documents.identifier(payload, "run_id"),
+            "kind": documents.text(payload, "kind"),
             "task_name": documents.identifier(fields, "task_name"),
             "failed_at": documents.moment(fields, "failed_at"),
             "received_at": documents.moment(fields, "received_at"),
@@ -132,13 +132,13 @@ class DeadLetters:
         return StoredLetter.from_document(snapshot.id, documents.fields_of(snapshot))
 
     def show(self, letter_id: str) -> dict[str, Any]:
-        """One dead letter, with the message's body where it was no task, and with what the ledger has of its delivery.
+        """One dead letter, with its payload, and with what the ledger has of its delivery.
 
         Raises:
             NotFound: there is none of this id.
         """
         letter = self.get(letter_id)
-        row = {**letter.to_row(), "body": documents.text(letter.fields, "body"), "delivery": None}
+        row = {**letter.to_row(), "payload": documents.printable_tree(_payload(letter.fields)), "delivery": None}
         if letter.task is not None:
             snapshot = self._client.collection("deliveries").document(letter.task.delivery_id).get()
             if snapshot.exists:
@@ -146,9 +146,15 @@ class DeadLetters:
         return row
 
 
+def _payload(fields: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The task's fields, as the DLQ handler keeps them; of a message that is no dead letter its content."""
+    payload = fields.get("payload")
+    return payload if isinstance(payload, dict) else {}
+
+
 def _task(fields: Mapping[str, Any]) -> ReportTask | None:
     try:
-        task = ReportTask.model_validate({name: value for name, value in fields.items() if value is not None})
+        task = ReportTask.model_validate(_payload(fields))
     except ValidationError:
         return None
     # The worker takes no task of one report that is named as another's.

@@ -10,6 +10,7 @@ from google.cloud import firestore
 
 from operations import documents
 from operations.dead_letters import LetterState, StoredLetter
+from operations.errors import UNREACHABLE
 from operations.output import printable
 from operations.result import Result
 
@@ -71,9 +72,11 @@ class Dismissal:
         self._now = now
 
     def __call__(self, letter_id: str) -> Result:
-        """Dismiss one dead letter. Nothing is raised for one that cannot be."""
+        """Dismiss one dead letter. Nothing is raised for one that cannot be, except UNREACHABLE."""
         try:
             return Result(letter_id=letter_id, outcome=self._dismiss(letter_id))
+        except UNREACHABLE:
+            raise
         except (GoogleAPIError, ValueError) as error:
             return Result(letter_id=letter_id, outcome=Outcome.ERROR, detail=printable(str(error)).replace("\n", " "))
 

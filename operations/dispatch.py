@@ -13,10 +13,14 @@ from google.auth.transport.requests import Request
 from operations.errors import NotConfigured, OperatorError
 from operations.moments import to_json_time
 from operations.output import printable
+from operations.runs import FIGURES
 from operations.target import Target
 
 RUN_SECONDS = 1_800.0
 """How long a run may take: Cloud Scheduler's own attempt deadline, in scheduler.yaml."""
+
+ANSWER = ("run_id", *FIGURES, "seconds", "continued")
+"""What the dispatcher says of a run. `continued`: it goes on by itself, since there is more than one call can do."""
 
 _TOKEN_SECONDS = 10.0
 _CLOUD_PLATFORM = "https://www.googleapis.com/auth/cloud-platform"
@@ -50,7 +54,7 @@ def dispatch(target: Target, *, scheduled_for: datetime | None) -> tuple[bool, d
         status = f"{response.status_code} {response.reason}"
         reason = printable(str(figures.get("error") or "")).replace("\n", " ")[:300]
         raise OperatorError(f"The dispatcher answers {status}: {reason or 'its log says why'}.")
-    return response.status_code == HTTPStatus.OK, figures
+    return response.status_code == HTTPStatus.OK, {name: figures.get(name) for name in ANSWER}
 
 
 def _token(target: Target, *, audience: str) -> str:

@@ -39,3 +39,16 @@ def moment(fields: Mapping[str, Any], name: str) -> datetime | None:
     """A time."""
     value = fields.get(name)
     return value if isinstance(value, datetime) else None
+
+
+def printable_tree(value: Any) -> Any:
+    """A value with all that it holds, fit to be printed."""
+    match value:
+        case str():
+            return printable(value)
+        case Mapping():
+            return {printable(str(key)): printable_tree(item) for key, item in value.items()}
+        case list():
+            return [printable_tree(item) for item in value]
+        case _:
+            return value

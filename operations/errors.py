@@ -2,6 +2,8 @@
 
 from enum import IntEnum
 
+from google.api_core.exceptions import DeadlineExceeded, RetryError, ServiceUnavailable
+
 
 class ExitStatus(IntEnum):
     """What the command ends with; documented in docs/operations.md. Usage errors end with 2, Ctrl-C with 130."""
@@ -27,3 +29,7 @@ class NotConfigured(OperatorError):
     """A variable is missing, or there is nothing to talk to."""
 
     status = ExitStatus.NOT_CONNECTED
+
+
+UNREACHABLE = (RetryError, ServiceUnavailable, DeadlineExceeded)
+"""How Google's clients say that a service does not answer, after a minute of retries: nothing else will go well."""

@@ -16,8 +16,11 @@ from rich.text import Text
 from functions.shared.logging import redact_addresses
 from operations.moments import to_json_time, to_table_time
 
-_PIPED_WIDTH = 200
-"""The width of tables where nobody looks at them: a file or a pipe has none of its own."""
+_PIPED_WIDTH = 100_000
+"""The width of a file or a pipe: nothing is cut for it."""
+
+_TEXT_WIDTH = 80
+_ID_WIDTH = 60
 
 
 class Output:
@@ -50,14 +53,15 @@ class Output:
             table = Table(box=None, pad_edge=False, header_style="bold")
             for key, heading in columns.items():
                 number = any(isinstance(row[key], int | float) for row in rows)
-                # What a command takes as an argument is never cut.
-                whole = key.endswith("_id") or key in {"queue", "task"}
+                # What a command takes as an argument is never cut: it is folded if it must be.
+                is_id = key.endswith("_id") or key in {"queue", "task"}
+                longest = max(len(_cell(row[key])) for row in rows)
                 table.add_column(
                     heading,
                     justify="right" if number else "left",
-                    no_wrap=whole,
-                    overflow="fold" if whole else "ellipsis",
-                    max_width=None if whole else 80,
+                    overflow="fold" if is_id else "ellipsis",
+                    min_width=min(longest, _ID_WIDTH) if is_id else None,
+                    max_width=_TEXT_WIDTH if self._out.is_terminal and not is_id else None,
                 )
             for row in rows:
                 table.add_row(*(Text(_cell(row[key])) for key in columns))

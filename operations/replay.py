@@ -17,7 +17,7 @@ from functions.shared.models import DELIVERY_RETENTION, DeliveryState, ReportTas
 from functions.shared.task_queue import NewTask, TaskQueue
 from operations import documents
 from operations.dead_letters import LetterState, StoredLetter
-from operations.errors import OperatorError
+from operations.errors import UNREACHABLE, OperatorError
 from operations.output import printable
 from operations.replay_decision import Decision, DeliveryRecord, Outcome, Step, decide
 from operations.result import Result
@@ -77,9 +77,11 @@ class Replay:
         self._now = now
 
     def __call__(self, letter_id: str) -> Result:
-        """Replay one dead letter. Nothing is raised for one that cannot be."""
+        """Replay one dead letter. Nothing is raised for one that cannot be, except UNREACHABLE."""
         try:
             return self._replay(letter_id)
+        except UNREACHABLE:
+            raise
         except (GoogleAPIError, OperatorError, ValueError) as error:
             # ValueError: the client library's, for a transaction that others have made fail five times.
             return Result(letter_id=letter_id, outcome=Outcome.ERROR, detail=printable(str(error)).replace("\n", " "))

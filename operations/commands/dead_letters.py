@@ -121,7 +121,7 @@ def replay(
             "(unknown-outcome). Replaying may send a second one: look for their delivery_id in SendGrid first."
         )
     if letters and (not ids or unclear):
-        _confirm(f"Replay {_count(letters)} on {current.target.description}?", yes=yes)
+        _confirm(f"replay {_count(letters)} on {current.target.description}", yes=yes)
     _do(letters, lambda letter: replay_one(letter.id), absent, output, what="Replaying", dry_run=False)
 
 
@@ -152,7 +152,7 @@ def dismiss(
         _do(letters, look, absent, output, what="Looking", dry_run=True)
         return
     if letters and not ids:
-        _confirm(f"Dismiss {_count(letters)} on {current.target.description}?", yes=yes)
+        _confirm(f"dismiss {_count(letters)} on {current.target.description}", yes=yes)
     _do(letters, lambda letter: dismiss_one(letter.id), absent, output, what="Dismissing", dry_run=False)
 
 
@@ -219,12 +219,12 @@ def _summarize(results: Sequence[Result], counts: "Counter[str]", output: Output
         output.warn(f"… and {len(failures) - _SHOWN_FAILURES} more: --json names them all.")
 
 
-def _confirm(question: str, *, yes: bool) -> None:
+def _confirm(what: str, *, yes: bool) -> None:
     if yes:
         return
     if not sys.stdin.isatty():
-        raise OperatorError(f"{question} Nobody can be asked here: --yes says so.")
-    if not typer.confirm(question, err=True):
+        raise OperatorError(f"Nothing was done, since nobody can be asked here: --yes to {what}.")
+    if not typer.confirm(f"{what[0].upper()}{what[1:]}?", err=True):
         raise OperatorError("Nothing was done.")
 
 

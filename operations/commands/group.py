@@ -4,11 +4,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 
 import typer
-from google.api_core.exceptions import GoogleAPIError, RetryError, ServiceUnavailable
+from google.api_core.exceptions import GoogleAPIError
 from google.auth.exceptions import GoogleAuthError
 from typer.core import TyperGroup
 
-from operations.errors import ExitStatus, OperatorError
+from operations.errors import UNREACHABLE, ExitStatus, OperatorError
 from operations.moments import parse_duration, parse_moment
 from operations.output import printable
 from operations.session import Session
@@ -28,7 +28,7 @@ class ReportsGroup(TyperGroup):
             return super().invoke(ctx)
         except OperatorError as error:
             raise _end(str(error), error.status) from error
-        except (RetryError, ServiceUnavailable, GoogleAuthError) as error:
+        except (*UNREACHABLE, GoogleAuthError) as error:
             raise _end(f"Google Cloud does not answer: {error}", ExitStatus.NOT_CONNECTED) from error
         except GoogleAPIError as error:
             raise _end(

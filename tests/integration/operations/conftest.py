@@ -1,0 +1,225 @@
+"""The operator's command, through its own entry, against Firestore, Cloud Tasks and an issuer of tokens on sockets."""
+
+import json
+import re
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from google.auth.credentials import AnonymousCredentials
+from google.cloud import firestore, tasks_v2
+from typer.testing import CliRunner
+
+from functions.shared.models import DeliveryState, Reason, ReportTask, delivery_id
+from functions.shared.task_queue import cloud_tasks_client
+from local_cloud.clock import Clock
+from local_cloud.firestore.server import FirestoreEmulator
+from local_cloud.identity import IdentityProvider
+from local_cloud.tasks.server import TasksEmulator
+from operations.commands.app import app
+from tests.support import Background
+
+LOCATION = "us-central1"
+WORKER_URL = "https://worker.example"
+DUE = datetime(2026, 11, 24, 13, tzinfo=UTC)
+
+
+@dataclass(kw_only=True)
+class Answer:
+    """What the command came to."""
+
+    status: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.out)
+
+
+@dataclass(kw_only=True)
+class Project:
+    """A project of its own on the emulators, with a queue that holds its tasks, and the command that works on it."""
+
+    background: Background
+    firestore: FirestoreEmulator
+    tasks: TasksEmulator
+    identity: IdentityProvider
+    id: str = field(default_factory=lambda: f"p-{uuid.uuid4().hex[:12]}")
+    variables: dict[str, str] = field(default_factory=dict)
+    database: Any = None
+
+    @property
+    def queue(self) -> str:
+        return f"projects/{self.id}/locations/{LOCATION}/queues/reports"
+
+    def reports(self, *arguments: str, **variables: str | None) -> Answer:
+        """Run the command."""
+        environment: dict[str, str | None] = {**self.variables, **variables}
+        result = CliRunner().invoke(app, list(arguments), env=environment, catch_exceptions=False)
+        # Whatever the command prints, nobody's address is in it.
+        assert re.findall(r"\S+@\S+\.example\b", result.output) == []
+        return Answer(status=result.exit_code, out=result.stdout, err=result.stderr)
+
+    def make_queue(self, name: str = "reports") -> None:
+        parent = f"projects/{self.id}/locations/{LOCATION}"
+        queue = tasks_v2.Queue(
+            name=f"{parent}/queues/{name}",
+            rate_limits=tasks_v2.RateLimits(max_dispatches_per_second=10, max_concurrent_dispatches=100),
+            retry_config=tasks_v2.RetryConfig(
+                max_attempts=8,
+                min_backoff=timedelta(seconds=10),
+                max_backoff=timedelta(seconds=300),
+                max_doublings=3,
+            ),
+        )
+        cloud_tasks_client().create_queue(parent=parent, queue=queue)
+        cloud_tasks_client().pause_queue(name=queue.name)
+
+    def queued(self, name: str = "reports") -> list[tasks_v2.Task]:
+        """The tasks that a queue holds, with all that is in them."""
+        request = tasks_v2.ListTasksRequest(
+            parent=f"projects/{self.id}/locations/{LOCATION}/queues/{name}", response_view=tasks_v2.Task.View.FULL
+        )
+        return list(cloud_tasks_client().list_tasks(request=request))
+
+    def task_runs(self) -> None:
+        """The queue's tasks come to their end."""
+        for task in self.queued():
+            cloud_tasks_client().delete_task(name=task.name)
+
+    def letter(self, letter_id: str) -> dict[str, Any]:
+        fields: dict[str, Any] = self.database.collection("dead_letters").document(letter_id).get().to_dict()
+        return fields
+
+    def delivery(self, letter_id: str) -> dict[str, Any] | None:
+        fields: dict[str, Any] | None = self.database.collection("deliveries").document(letter_id).get().to_dict()
+        return fields
+
+    def set_delivery(self, letter_id: str, **fields: Any) -> None:
+        self.database.collection("deliveries").document(letter_id).set(fields, merge=True)
+
+    def everything(self) -> dict[str, Any]:
+        """All documents and tasks, to see that nothing has changed."""
+        documents = {
+            f"{collection.id}/{snapshot.id}": (snapshot.to_dict(), snapshot.update_time)
+            for collection in self.database.collections()
+            for snapshot in collection.stream()
+        }
+        return {"documents": documents, "tasks": sorted(task.name for task in self.queued())}
+
+    def dead_letter(
+        self,
+        user: str = "u1",
+        *,
+        reason: Reason = Reason.RETRIES_EXHAUSTED,
+        received_at: datetime | None = None,
+        delivery: DeliveryState | None = DeliveryState.DEAD,
+        **fields: Any,
+    ) -> str:
+        """Put in a dead letter as the DLQ handler stores it, and its delivery as the worker leaves it."""
+        task = ReportTask(
+            user_id=user, delivery_id=delivery_id(user, DUE), due_at=DUE, run_id="20261124T1300Z", kind="activity"
+        )
+        received_at = received_at or datetime.now(UTC)
+        letter: dict[str, Any] = {
+            "payload": task.model_dump(mode="json"),
+            "reason": reason.value,
+            "error": "SendGrid answered 500 for someone@customer.example",
+            "attempts": 8,
+            "task_name": "abc",
+            "failed_at": received_at,
+            "received_at": received_at,
+            "alerted_at": received_at,
+            "alerts": {},
+            "message_id": "1",
+            "cause": "c",
+            "state": "open",
+            **fields,
+        }
+        self.database.collection("dead_letters").document(task.delivery_id).set(letter)
+        if delivery is not None:
+            self.set_delivery(
+                task.delivery_id,
+                user_id=user,
+                due_at=DUE,
+                run_id=task.run_id,
+                kind=task.kind,
+                state=delivery.value,
+                attempts=8,
+                owner="a worker",
+                lease_expires_at=None,
+                period_start=DUE - timedelta(hours=1),
+                period_end=DUE,
+                last_error="SendGrid answered 500 for someone@customer.example",
+                created_at=received_at,
+                updated_at=received_at,
+                expire_at=received_at + timedelta(days=90),
+            )
+        return task.delivery_id
+
+
+@dataclass(kw_only=True)
+class Emulators:
+    """What all tests of this package share."""
+
+    background: Background
+    firestore: FirestoreEmulator
+    tasks: TasksEmulator
+    identity: IdentityProvider
+
+
+@pytest.fixture(scope="package")
+def emulators() -> Iterator[Emulators]:
+    background = Background()
+    clock = Clock()
+
+    async def start() -> Emulators:
+        identity = IdentityProvider(host="127.0.0.1", port=0, clock=clock)
+        firestore_emulator = FirestoreEmulator(host="127.0.0.1", port=0, clock=clock)
+        tasks = TasksEmulator(host="127.0.0.1", port=0, clock=clock, mint_token=identity.mint)
+        for server in (identity, firestore_emulator, tasks):
+            await server.start()
+        return Emulators(background=background, firestore=firestore_emulator, tasks=tasks, identity=identity)
+
+    emulators = background.run(start())
+    yield emulators
+    for server in (emulators.tasks, emulators.firestore, emulators.identity):
+        background.run(server.stop())
+    background.close()
+
+
+@pytest.fixture
+def project(emulators: Emulators) -> Iterator[Project]:
+    project = Project(
+        background=emulators.background,
+        firestore=emulators.firestore,
+        tasks=emulators.tasks,
+        identity=emulators.identity,
+    )
+    project.variables = {
+        "GOOGLE_CLOUD_PROJECT": project.id,
+        "LOCATION": LOCATION,
+        "REPORT_QUEUES": "reports",
+        "WORKER_URL": WORKER_URL,
+        "TASKS_INVOKER": f"tasks@{project.id}.iam.gserviceaccount.com",
+        "SCHEDULER_INVOKER": f"scheduler@{project.id}.iam.gserviceaccount.com",
+        "MAX_ATTEMPTS": "8",
+        "OIDC_ISSUER": emulators.identity.issuer,
+        "FIRESTORE_EMULATOR_HOST": f"127.0.0.1:{emulators.firestore.port}",
+        "CLOUD_TASKS_EMULATOR_HOST": f"127.0.0.1:{emulators.tasks.port}",
+    }
+    with pytest.MonkeyPatch.context() as environment:
+        for name, value in project.variables.items():
+            environment.setenv(name, value)
+        # The client is kept for the life of a process, which is longer than that of this package's emulator.
+        cloud_tasks_client.cache_clear()
+        credentials = AnonymousCredentials()  # type: ignore[no-untyped-call]  # google-auth is untyped here
+        project.database = firestore.Client(project=project.id, credentials=credentials)
+        project.make_queue()
+        yield project
+        cloud_tasks_client.cache_clear()
+        project.database.close()

@@ -1,0 +1,87 @@
+"""What a replay does, by what Firestore has."""
+
+import itertools
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from functions.shared.models import DELIVERY_RETENTION, DeliveryState
+from operations.dead_letters import LetterState
+from operations.replay_decision import Decision, DeliveryRecord, Outcome, Step, decide
+
+NOW = datetime(2026, 11, 24, 15, tzinfo=UTC)
+EARLIER = NOW - timedelta(hours=1)
+LATER = NOW + timedelta(minutes=1)
+
+PENDING = DeliveryRecord(state=DeliveryState.PENDING)
+HELD = DeliveryRecord(state=DeliveryState.SENDING, lease_expires_at=LATER)
+EXPIRED = DeliveryRecord(state=DeliveryState.SENDING, lease_expires_at=EARLIER)
+SENT = DeliveryRecord(state=DeliveryState.SENT)
+SKIPPED = DeliveryRecord(state=DeliveryState.SKIPPED)
+DEAD = DeliveryRecord(state=DeliveryState.DEAD)
+OPEN, REPLAYED, DISMISSED = LetterState.OPEN, LetterState.REPLAYED, LetterState.DISMISSED
+
+
+def decision(
+    letter_state: str,
+    delivery: DeliveryRecord | None,
+    *,
+    names_a_report: bool = True,
+    received_at: datetime | None = EARLIER,
+) -> Decision:
+    return decide(
+        letter_state=letter_state,
+        names_a_report=names_a_report,
+        received_at=received_at,
+        delivery=delivery,
+        now=NOW,
+    )
+
+
+@pytest.mark.parametrize(
+    ("letter_state", "delivery", "step", "outcome"),
+    [
+        (OPEN, DEAD, Step.REVIVE, Outcome.REPLAYED),
+        (OPEN, PENDING, Step.RESUME, Outcome.REPLAYED),
+        (OPEN, None, Step.RESUME, Outcome.REPLAYED),
+        (OPEN, EXPIRED, Step.HAND_OVER, Outcome.REPLAYED),
+        (OPEN, HELD, Step.STOP, Outcome.BEING_SENT),
+        (OPEN, SENT, Step.CLOSE, Outcome.ALREADY_SENT),
+        (OPEN, SKIPPED, Step.CLOSE, Outcome.ALREADY_SKIPPED),
+        (REPLAYED, PENDING, Step.RESUME, Outcome.REPLAYED),
+        (REPLAYED, EXPIRED, Step.HAND_OVER, Outcome.REPLAYED),
+        (REPLAYED, HELD, Step.STOP, Outcome.BEING_SENT),
+        (REPLAYED, SENT, Step.STOP, Outcome.ALREADY_REPLAYED),
+        (REPLAYED, SKIPPED, Step.STOP, Outcome.ALREADY_REPLAYED),
+        (REPLAYED, DEAD, Step.STOP, Outcome.FAILED_AGAIN),
+        (REPLAYED, None, Step.STOP, Outcome.ALREADY_REPLAYED),
+        *((DISMISSED, delivery, Step.STOP, Outcome.DISMISSED) for delivery in (DEAD, PENDING, SENT, None)),
+    ],
+)
+def test_each_pair_of_states(letter_state: str, delivery: DeliveryRecord | None, step: Step, outcome: Outcome) -> None:
+    assert decision(letter_state, delivery) == Decision(step=step, outcome=outcome)
+
+
+@pytest.mark.parametrize("received_at", [None, NOW - DELIVERY_RETENTION, NOW - timedelta(days=400)])
+def test_what_the_ledger_may_have_forgotten_is_not_sent(received_at: datetime | None) -> None:
+    assert decision(OPEN, None, received_at=received_at) == Decision(step=Step.STOP, outcome=Outcome.EXPIRED)
+
+
+@pytest.mark.parametrize("letter_state", list(LetterState))
+def test_a_letter_that_names_no_report_is_left_alone(letter_state: str) -> None:
+    assert decision(letter_state, None, names_a_report=False).outcome is Outcome.NAMES_NO_REPORT
+
+
+def test_only_a_dead_delivery_counts_as_a_new_replay() -> None:
+    deliveries = (PENDING, HELD, EXPIRED, SENT, SKIPPED, DEAD, None)
+    counted = [
+        (letter_state, delivery)
+        for letter_state, delivery in itertools.product(LetterState, deliveries)
+        if decision(letter_state, delivery).step is Step.REVIVE
+    ]
+    assert counted == [(OPEN, DEAD)]
+
+
+@pytest.mark.parametrize("outcome", list(Outcome))
+def test_every_outcome_is_explained(outcome: Outcome) -> None:
+    assert outcome.explanation

@@ -1,0 +1,81 @@
+"""Where the command connects."""
+
+from pathlib import Path
+
+import pytest
+
+from operations.errors import NotConfigured
+from operations.target import Target, find_target
+
+LOCAL = """\
+GOOGLE_CLOUD_PROJECT=local-project
+LOCATION=us-central1
+MAIL_FROM_NAME='Example Reports'
+FIRESTORE_EMULATOR_HOST=127.0.0.1:8471
+CLOUD_TASKS_EMULATOR_HOST=127.0.0.1:8472
+"""
+
+
+@pytest.fixture
+def local_cloud(tmp_path: Path) -> Path:
+    (tmp_path / "environment").write_text(LOCAL)
+    return tmp_path
+
+
+def find(environment: dict[str, str], default_directory: Path, directory: Path | None = None) -> Target:
+    return find_target(environment, directory=directory, default_directory=default_directory)
+
+
+def test_the_local_cloud_is_found_by_what_it_left(local_cloud: Path) -> None:
+    target = find({}, local_cloud)
+    assert target.project == "local-project"
+    assert target.variables["MAIL_FROM_NAME"] == "Example Reports"
+    assert target.description == "the local cloud (project local-project)"
+    assert target.emulators == {
+        "FIRESTORE_EMULATOR_HOST": "127.0.0.1:8471",
+        "CLOUD_TASKS_EMULATOR_HOST": "127.0.0.1:8472",
+    }
+
+
+def test_the_environment_goes_before_a_local_cloud_and_says_so(local_cloud: Path) -> None:
+    target = find({"GOOGLE_CLOUD_PROJECT": "real"}, local_cloud)
+    assert target.project == "real"
+    assert target.description == "Google Cloud (project real)"
+    assert "GOOGLE_CLOUD_PROJECT" in target.note
+    assert f"--local-cloud {local_cloud}" in target.note
+
+
+def test_an_option_goes_before_the_environment(local_cloud: Path, tmp_path: Path) -> None:
+    assert find({"GOOGLE_CLOUD_PROJECT": "real"}, tmp_path / "none", local_cloud).project == "local-project"
+
+
+def test_with_neither_one_line_says_what_to_set(tmp_path: Path) -> None:
+    with pytest.raises(NotConfigured) as raised:
+        find({}, tmp_path)
+    assert "make up" in str(raised.value)
+    assert "GOOGLE_CLOUD_PROJECT and LOCATION" in str(raised.value)
+    assert "\n" not in str(raised.value)
+
+
+def test_a_directory_without_a_local_cloud_is_named(tmp_path: Path) -> None:
+    with pytest.raises(NotConfigured, match=r"no local cloud in .*nowhere"):
+        find({}, tmp_path, tmp_path / "nowhere")
+
+
+@pytest.mark.parametrize("text", ["A='unclosed\n", "\ufffe"])
+def test_an_unreadable_environment_is_named(tmp_path: Path, text: str) -> None:
+    (tmp_path / "environment").write_bytes(text.encode("utf-16" if text == "\ufffe" else "utf-8"))
+    with pytest.raises(NotConfigured, match="environment cannot be read"):
+        find({}, tmp_path)
+
+
+def test_a_missing_variable_is_named(tmp_path: Path) -> None:
+    with pytest.raises(NotConfigured, match="WORKER_URL is not set"):
+        find({"GOOGLE_CLOUD_PROJECT": "p"}, tmp_path).require("WORKER_URL")
+
+
+@pytest.mark.parametrize(
+    ("value", "queues"), [(None, ["reports"]), ("", ["reports"]), ("a", ["a"]), ("a, b,", ["a", "b"])]
+)
+def test_queues_are_separated_by_commas(value: str | None, queues: list[str]) -> None:
+    assert Target(variables={} if value is None else {"REPORT_QUEUES": value}).queues == queues
