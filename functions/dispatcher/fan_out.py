@@ -10,8 +10,8 @@ import structlog
 
 from functions.dispatcher.due_user import DueUser
 from functions.dispatcher.figures import Figures
-from functions.dispatcher.queue_choice import choose_queue
 from functions.shared.models import ReportTask, delivery_id, task_id
+from functions.shared.queue_choice import choose_queue
 from functions.shared.task_queue import BATCH_SIZE, NewTask, Outcome, TaskQueue
 
 CALLS_IN_FLIGHT = 16
