@@ -1,7 +1,6 @@
 """The rest of a run that would take too long in one piece: a task that calls the dispatcher itself."""
 
 import hashlib
-from datetime import datetime
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -11,7 +10,6 @@ from functions.shared.models import (
     InvalidContract,
     UtcDatetime,
     describe_validation_error,
-    run_id,
     task_id,
 )
 from functions.shared.task_queue import NewTask
@@ -33,7 +31,12 @@ class Continuation(BaseModel):
 
     run_id: str
     scheduled_for: UtcDatetime
+    part: int
+    """Counted from 2."""
     cursor: Cursor | None = None
+    """Behind whom to begin; None where nobody was read."""
+    newcomers_only: bool = False
+    """Whether everybody who was due has been dealt with. Those enrolled since are due as well, but have their tasks."""
     figures: dict[str, int] = Field(default_factory=dict)
 
     @classmethod
@@ -50,21 +53,15 @@ class Continuation(BaseModel):
 
     @property
     def last_user(self) -> DueUser | None:
-        """Behind whom to begin; None where only newcomers are left, or nobody was read."""
+        """The cursor as the reader takes it."""
         return DueUser(self.cursor.user_id, self.cursor.next_report_at) if self.cursor else None
 
     def to_task(self) -> NewTask:
-        """The task, named after the run and the place in it, so that a place is handed over once."""
-        place = self.cursor.model_dump_json() if self.cursor else ""
-        name = f"{self.run_id}-rest-{hashlib.sha256(place.encode()).hexdigest()[:16]}"
-        return NewTask(task_id(name), self.model_dump_json().encode())
+        """The task, named after the run and the place in it: the same rest is handed over once."""
+        place = hashlib.sha256(self.cursor.model_dump_json().encode()).hexdigest()[:16] if self.cursor else ""
+        return NewTask(task_id(f"{self.run_id}-part-{self.part}", place), self.model_dump_json().encode())
 
 
-def rest_of_run(run_time: datetime, last: DueUser | None, figures: dict[str, int]) -> Continuation:
-    """Hand over what comes behind a user."""
-    return Continuation(
-        run_id=run_id(run_time),
-        scheduled_for=run_time,
-        cursor=Cursor(next_report_at=last.due_at, user_id=last.user_id) if last else None,
-        figures=figures,
-    )
+def cursor_behind(user: DueUser | None) -> Cursor | None:
+    """The cursor for the rest behind a user."""
+    return Cursor(next_report_at=user.due_at, user_id=user.user_id) if user else None

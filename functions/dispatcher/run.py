@@ -11,7 +11,7 @@ import structlog
 from google.api_core.exceptions import GoogleAPIError
 from google.cloud import firestore
 
-from functions.dispatcher.continuation import Continuation, rest_of_run
+from functions.dispatcher.continuation import Continuation, cursor_behind
 from functions.dispatcher.due_user import DueUser, has_no_due_time, user_id_of
 from functions.dispatcher.due_users import due_users
 from functions.dispatcher.fan_out import FanOut
@@ -109,6 +109,7 @@ class Run:
         )
         self._begun = time.monotonic()
         self._last_user = continuation.last_user if continuation else None
+        self._newcomers_only = continuation.newcomers_only if continuation else False
 
     def carry_out(self) -> Result:
         """Do it.
@@ -149,7 +150,9 @@ class Run:
         """Do as much as the time allows; true where the rest was handed over."""
         former_runs = self._former_runs()
         with FanOut(self._with.report_queues, run_id=self._run_id, figures=self._figures) as fan_out:
-            is_complete = self._fan_out_due(fan_out, former_runs) and self._fan_out_newcomers(fan_out)
+            if not self._newcomers_only:
+                self._newcomers_only = self._fan_out_due(fan_out, former_runs)
+            is_complete = self._newcomers_only and self._fan_out_newcomers(fan_out)
         if is_complete:
             self._warn_of_misnamed()
             return False
@@ -308,7 +311,14 @@ class Run:
         )
 
     def _hand_over(self) -> bool:
-        rest = rest_of_run(self._run_time, self._last_user, self._figures.to_dict())
+        rest = Continuation(
+            run_id=self._run_id,
+            scheduled_for=self._run_time,
+            part=self._continuation.part + 1 if self._continuation else 2,
+            cursor=cursor_behind(self._last_user),
+            newcomers_only=self._newcomers_only,
+            figures=self._figures.to_dict(),
+        )
         (outcome,) = self._with.continuations.enqueue([rest.to_task()])
         if outcome.is_created or outcome.is_known:
             return True

@@ -31,7 +31,7 @@ class RetryPolicy:
     def wait_before_retry(self, retry: int) -> timedelta:
         """The wait before a retry, counted from 1: doubled `max_doublings` times, then linear, capped."""
         doublings = min(retry - 1, self.max_doublings)
-        steps = 2**doublings * max(1, retry - self.max_doublings)
+        steps: int = 2**doublings * max(1, retry - self.max_doublings)
         # Compared by division: the product may be more than a timedelta holds.
         if self.min_backoff > self.max_backoff / steps:
             return self.max_backoff

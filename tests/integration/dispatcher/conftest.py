@@ -3,7 +3,7 @@
 import asyncio
 import itertools
 import json
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -41,7 +41,9 @@ TASKS = "tasks-invoker@local-project.iam.gserviceaccount.com"
 TOPIC = f"projects/{PROJECT}/topics/report-dead-letters"
 SUBSCRIPTION = f"projects/{PROJECT}/subscriptions/test"
 
-NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
+NOON = datetime(2126, 11, 24, 12, tzinfo=UTC)
+"""In the far future: a run comes after the runs before it in the machine's time too."""
+
 HOUR = timedelta(hours=1)
 
 
@@ -196,7 +198,7 @@ class Surroundings:
         method: str = "POST",
         headers: dict[str, str] | None = None,
         body: bytes = b"{}",
-        **variables: str,
+        variables: Mapping[str, str] | None = None,
     ) -> Answer:
         """Call the dispatcher as Cloud Scheduler does.
 
@@ -213,13 +215,13 @@ class Surroundings:
             sent["Authorization"] = f"Bearer {token}"
         if at is not None:
             sent["X-CloudScheduler-ScheduleTime"] = at.strftime("%Y-%m-%dT%H:%M:%SZ")
-        port = self.dispatcher(**variables).port
+        port = self.dispatcher(**(variables or {})).port
         answer = requests.request(method, f"http://127.0.0.1:{port}{path}", headers=sent, data=body, timeout=60)
         return Answer(status=answer.status_code, body=answer.json())
 
-    def log(self, **variables: str) -> list[dict[str, Any]]:
+    def log(self) -> list[dict[str, Any]]:
         """What the dispatcher has logged, as far as it is JSON."""
-        lines = self.dispatcher(**variables).log_file.read_text().splitlines()
+        lines = self.dispatcher().log_file.read_text().splitlines()
         return [json.loads(line) for line in lines if line.startswith("{")]
 
 
@@ -240,7 +242,7 @@ def surroundings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Surroundi
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("FIRESTORE_EMULATOR_HOST", f"127.0.0.1:{firestore_server.port}")
         patch.setenv("PUBSUB_EMULATOR_HOST", f"127.0.0.1:{pubsub.port}")
-        database = firestore.Client(project=PROJECT, credentials=AnonymousCredentials())
+        database = firestore.Client(project=PROJECT, credentials=AnonymousCredentials())  # type: ignore[no-untyped-call]  # google-auth
         publisher, subscriber = PublisherClient(), SubscriberClient()
     queues = CloudTasksClient(
         transport=CloudTasksGrpcTransport(channel=grpc.insecure_channel(f"127.0.0.1:{tasks.port}"))

@@ -18,7 +18,7 @@ def test_everybody_who_is_due_gets_a_task(cloud: Surroundings) -> None:
 
     assert answer.status == 200
     figures = {"due": 2, "dispatched": 2, "already_dispatched": 0, "overdue": 0, "lost": 0, "enrolled": 0, "errors": 0}
-    assert {**answer.body, "seconds": 0} == {**figures, "run_id": "20261124T1200Z", "continued": False, "seconds": 0}
+    assert {**answer.body, "seconds": 0} == {**figures, "run_id": "21261124T1200Z", "continued": False, "seconds": 0}
     tasks = {task.name.rpartition("/")[2]: task for task in cloud.tasks()}
     ids = {now: delivery_id(now, NOON), earlier: delivery_id(earlier, NOON - timedelta(minutes=30))}
     assert set(tasks) == {task_id(delivery) for delivery in ids.values()}
@@ -30,7 +30,7 @@ def test_everybody_who_is_due_gets_a_task(cloud: Surroundings) -> None:
     assert task.dispatch_deadline == timedelta(seconds=120)
     report = next(report for report in cloud.reports() if report.user_id == now)
     assert (report.delivery_id, report.due_at, report.run_id, report.kind) == (ids[now], NOON, run_id(NOON), "sales")
-    record = cloud.record("20261124T1200Z")
+    record = cloud.record("21261124T1200Z")
     assert record["state"] == "finished"
     assert record["scheduled_for"] == NOON
     assert record["started_at"] <= record["finished_at"]
@@ -48,7 +48,7 @@ def test_a_run_that_is_called_again_makes_no_task_twice(cloud: Surroundings) -> 
     assert (answer.status, answer.body["due"]) == (200, 4)
     assert (answer.body["dispatched"], answer.body["already_dispatched"]) == (1, 3)
     assert len(cloud.tasks()) == 4
-    assert cloud.record("20261124T1200Z")["already_dispatched"] == 3
+    assert cloud.record("21261124T1200Z")["already_dispatched"] == 3
 
 
 def test_more_than_a_batch(cloud: Surroundings) -> None:
@@ -63,16 +63,19 @@ def test_nobody_is_due(cloud: Surroundings) -> None:
     assert (answer.status, answer.body["due"], answer.body["dispatched"]) == (200, 0, 0)
 
 
+TWO_QUEUES = {"REPORT_QUEUES": "reports,reports-2"}
+
+
 def test_two_queues_share_the_users_and_keep_them(cloud: Surroundings) -> None:
     users = {cloud.user() for _ in range(60)}
-    cloud.call(REPORT_QUEUES="reports,reports-2")
+    cloud.call(variables=TWO_QUEUES)
     first, second = ({report.user_id for report in cloud.reports(queue)} for queue in ("reports", "reports-2"))
     assert first | second == users
     assert not first & second
     assert len(first) > 10
     assert len(second) > 10
 
-    answer = cloud.call(REPORT_QUEUES="reports,reports-2")
+    answer = cloud.call(variables=TWO_QUEUES)
 
     assert (answer.body["dispatched"], answer.body["already_dispatched"]) == (0, 60)
 

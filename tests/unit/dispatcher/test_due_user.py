@@ -35,7 +35,7 @@ def kind(value: dict[str, Any]) -> dict[str, Any]:
     ],
 )
 def test_kind(report: dict[str, Any] | None, expected: tuple[str, str]) -> None:
-    fields = {} if report is None else {"report": report}
+    fields: dict[str, Any] = {} if report is None else {"report": report}
     user = read_due_user(document(next_report_at={"timestamp_value": NOON}, **fields))
     assert user == DueUser("u1", NOON, *expected)
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from functions.dispatcher.continuation import Continuation, rest_of_run
+from functions.dispatcher.continuation import Continuation, cursor_behind
 from functions.dispatcher.due_user import DueUser
 from functions.dispatcher.fan_out import report_task
 from functions.shared.models import InvalidContract, ReportTask, delivery_id, task_id
@@ -34,24 +34,30 @@ def test_a_second_task_has_another_name_and_the_same_report() -> None:
     assert first.body == second.body
 
 
+def rest(last: DueUser | None, *, part: int = 2, due: int = 7) -> Continuation:
+    return Continuation(
+        run_id="20261124T1200Z", scheduled_for=NOON, part=part, cursor=cursor_behind(last), figures={"due": due}
+    )
+
+
 @pytest.mark.parametrize("last", [None, DueUser("u1", NOON), DueUser("名前", NOON.replace(microsecond=5))])
 def test_the_rest_of_a_run_is_read_as_it_was_written(last: DueUser | None) -> None:
-    rest = rest_of_run(NOON, last, {"due": 7})
-    read = Continuation.from_json(rest.to_task().body)
-    assert read == rest
-    assert (read.run_id, read.scheduled_for, read.figures, read.last_user) == ("20261124T1200Z", NOON, {"due": 7}, last)
+    read = Continuation.from_json(rest(last).to_task().body)
+    assert read == rest(last)
+    assert read.last_user == last
 
 
 def test_each_place_in_a_run_is_handed_over_once() -> None:
-    tasks = [
-        rest_of_run(NOON, DueUser("u1", NOON), {"due": 1}).to_task(),
-        rest_of_run(NOON, DueUser("u1", NOON), {"due": 2}).to_task(),
-        rest_of_run(NOON, DueUser("u2", NOON), {"due": 1}).to_task(),
-        rest_of_run(NOON.replace(hour=13), DueUser("u1", NOON), {"due": 1}).to_task(),
+    user = DueUser("u1", NOON)
+    names = [
+        rest(user).to_task().task_id,
+        rest(user, due=8).to_task().task_id,
+        rest(user, part=3).to_task().task_id,
+        rest(DueUser("u2", NOON)).to_task().task_id,
+        rest(None).to_task().task_id,
     ]
-    names = [task.task_id for task in tasks]
     assert names[0] == names[1]
-    assert len(set(names)) == 3
+    assert len(set(names)) == 4
 
 
 @pytest.mark.parametrize(
@@ -61,8 +67,11 @@ def test_each_place_in_a_run_is_handed_over_once() -> None:
         (b"{", "body"),
         (b"[]", "body"),
         (b"{}", "scheduled_for"),
-        (b'{"run_id": "r", "scheduled_for": "2026-11-24T12:00:00Z", "cursor": 5}', "cursor"),
-        (b'{"run_id": "r", "scheduled_for": "2026-11-24T12:00:00Z", "figures": {"due": "many"}}', "figures.due"),
+        (b'{"run_id": "r", "scheduled_for": "2026-11-24T12:00:00Z", "part": 2, "cursor": 5}', "cursor"),
+        (
+            b'{"run_id": "r", "scheduled_for": "2026-11-24T12:00:00Z", "part": 2, "figures": {"due": "?"}}',
+            "figures.due",
+        ),
     ],
 )
 def test_a_body_that_is_no_rest_of_a_run_is_refused_by_field(body: bytes, named: str) -> None:

@@ -1,0 +1,165 @@
+"""Reports whose tasks died without a trace, and those that nobody will send."""
+
+from typing import Any
+
+import pytest
+
+from functions.shared.models import delivery_id, task_id
+from tests.integration.dispatcher.conftest import HOUR, NOON, Surroundings
+from tests.integration.dispatcher.faults import failing
+
+DAY = 24 * HOUR
+
+
+def lose_the_tasks(cloud: Surroundings) -> None:
+    """What is left when all attempts have ended in crashes: nothing, and a name that is refused for a while."""
+    cloud.queues.purge_queue(name=cloud.queue_path())
+    assert cloud.tasks() == []
+
+
+def test_an_overdue_report_gets_a_second_task_under_another_name(cloud: Surroundings) -> None:
+    user = cloud.user()
+    cloud.call()
+    lose_the_tasks(cloud)
+
+    answer = cloud.call(NOON + HOUR)
+
+    assert (answer.status, answer.body["due"], answer.body["dispatched"], answer.body["overdue"]) == (200, 1, 1, 1)
+    delivery = delivery_id(user, NOON)
+    (task,) = cloud.tasks()
+    assert task.name.rpartition("/")[2] == task_id(delivery, "21261124T1300Z")
+    assert cloud.reports()[0].delivery_id == delivery
+    record = cloud.delivery(delivery)
+    assert record is not None
+    assert (record["state"], record["user_id"], record["due_at"], record["attempts"]) == ("pending", user, NOON, 0)
+    assert record["expire_at"] > NOON + 30 * DAY
+    assert cloud.record("21261124T1300Z")["overdue"] == 1
+
+    again = cloud.call(NOON + HOUR)
+
+    assert (again.body["dispatched"], again.body["already_dispatched"]) == (0, 1)
+    assert len(cloud.tasks()) == 1
+
+
+def test_what_the_ledger_knows_of_an_overdue_report_stays(cloud: Surroundings) -> None:
+    user = cloud.user()
+    known = {"state": "sending", "owner": "somebody", "lease_expires_at": NOON, "created_at": NOON, "attempts": 2}
+    cloud.database.collection("deliveries").document(delivery_id(user, NOON)).set(known)
+    cloud.call()
+    lose_the_tasks(cloud)
+
+    answer = cloud.call(NOON + HOUR)
+
+    assert (answer.body["overdue"], answer.body["dispatched"]) == (1, 1)
+    assert cloud.delivery(delivery_id(user, NOON)) == known
+
+
+def test_a_task_that_may_still_be_retried_is_left_alone(cloud: Surroundings) -> None:
+    cloud.user()
+    cloud.call()
+    answer = cloud.call(NOON + HOUR / 2)
+    assert (answer.body["due"], answer.body["already_dispatched"], answer.body["overdue"]) == (1, 1, 0)
+    assert len(cloud.tasks()) == 1
+
+
+def test_behind_a_paused_queue_nothing_is_overdue(cloud: Surroundings) -> None:
+    cloud.user()
+    cloud.call()
+    cloud.queues.pause_queue(name=cloud.queue_path())
+    try:
+        answer = cloud.call(NOON + HOUR)
+    finally:
+        cloud.queues.resume_queue(name=cloud.queue_path())
+    assert (answer.body["already_dispatched"], answer.body["overdue"]) == (1, 0)
+    assert len(cloud.tasks()) == 1
+
+
+def test_a_run_that_was_killed_is_no_reason_to_call_a_report_overdue(cloud: Surroundings) -> None:
+    cloud.user()
+    cloud.database.collection("runs").document("21261124T1200Z").set({"scheduled_for": NOON, "state": "running"})
+    answer = cloud.call(NOON + HOUR)
+    assert (answer.body["dispatched"], answer.body["overdue"]) == (1, 0)
+
+
+@pytest.mark.parametrize(
+    "delivery",
+    [
+        pytest.param({"state": "pending", "attempts": 5}, id="pending"),
+        pytest.param({"state": "sending", "owner": "x", "lease_expires_at": NOON, "attempts": 5}, id="a dead worker"),
+    ],
+)
+def test_a_lost_report_is_a_dead_letter_and_its_user_moves_on(cloud: Surroundings, delivery: dict[str, Any]) -> None:
+    due_at = NOON - 25 * HOUR
+    user = cloud.user(next_report_at=due_at, report={"cadence": "daily", "hour": 11})
+    name = delivery_id(user, due_at)
+    cloud.database.collection("deliveries").document(name).set({**delivery, "created_at": due_at})
+    cloud.call(due_at)
+    lose_the_tasks(cloud)
+
+    answer = cloud.call()
+
+    assert (answer.status, answer.body["due"], answer.body["lost"], answer.body["dispatched"]) == (200, 1, 1, 0)
+    (letter,) = cloud.dead_letters()
+    assert {**letter, "error": "", "failed_at": ""} == {
+        "user_id": user,
+        "delivery_id": name,
+        "due_at": "2126-11-23T11:00:00Z",
+        "run_id": "21261124T1200Z",
+        "kind": "activity",
+        "reason": "lost",
+        "attempts": 5,
+        "error": "",
+        "failed_at": "",
+    }
+    record = cloud.delivery(name)
+    assert record is not None
+    assert (record["state"], record["attempts"], record["lease_expires_at"]) == ("dead", 5, None)
+    assert record["last_error"] == letter["error"]
+    fields = cloud.fields_of(user)
+    assert (fields["next_report_at"], fields["reported_until"]) == (NOON + 23 * HOUR, NOON - HOUR)
+    assert cloud.call().body["due"] == 0
+
+
+def test_what_was_never_tried_is_not_lost_however_old(cloud: Surroundings) -> None:
+    user = cloud.user(next_report_at=NOON - 90 * DAY)
+    cloud.call(NOON - HOUR)
+    lose_the_tasks(cloud)
+    answer = cloud.call()
+    assert (answer.body["lost"], answer.body["overdue"], answer.body["dispatched"]) == (0, 1, 1)
+    record = cloud.delivery(delivery_id(user, NOON - 90 * DAY))
+    assert record is not None
+    assert record["created_at"] == NOON
+
+
+def test_a_report_that_is_being_sent_is_not_lost(cloud: Surroundings) -> None:
+    due_at = NOON - 30 * HOUR
+    user = cloud.user(next_report_at=due_at)
+    sending = {"state": "sending", "lease_expires_at": NOON + HOUR, "created_at": due_at}
+    cloud.database.collection("deliveries").document(delivery_id(user, due_at)).set(sending)
+    cloud.call(due_at)
+    answer = cloud.call()
+    assert (answer.body["lost"], answer.body["overdue"], answer.body["already_dispatched"]) == (0, 0, 1)
+
+
+def test_a_lost_report_that_cannot_be_published_stays_as_it_is(cloud: Surroundings) -> None:
+    due_at = NOON - 25 * HOUR
+    user = cloud.user(next_report_at=due_at)
+    pending = {"state": "pending", "created_at": due_at}
+    cloud.database.collection("deliveries").document(delivery_id(user, due_at)).set(pending)
+    cloud.call(due_at)
+    healthy = cloud.user()
+    cloud.pubsub_faults.middleware = failing("Publish", "PERMISSION_DENIED")
+
+    answer = cloud.call()
+
+    assert (answer.status, answer.body["errors"], answer.body["lost"], answer.body["dispatched"]) == (500, 1, 0, 1)
+    assert cloud.delivery(delivery_id(user, due_at)) == pending
+    assert cloud.fields_of(user)["next_report_at"] == due_at
+    assert cloud.record("21261124T1200Z")["state"] == "failed"
+    assert healthy in {report.user_id for report in cloud.reports()}
+
+    cloud.pubsub_faults.middleware = None
+    again = cloud.call()
+
+    assert (again.status, again.body["lost"], again.body["errors"]) == (200, 1, 0)
+    assert cloud.record("21261124T1200Z")["state"] == "finished"
