@@ -26,7 +26,7 @@ _MOST_DEADLINE = 30 * 60 * SECOND
 _DEFAULT_DEADLINE_SECONDS = 600
 
 _POST = int(messages.HttpMethod.POST)
-_WITH_BODY = frozenset(int(method) for method in ("POST", "PUT", "PATCH") for method in [messages.HttpMethod[method]])
+_WITH_BODY = frozenset(int(messages.HttpMethod[name]) for name in ("POST", "PUT", "PATCH"))
 
 
 def prepare(task: Any, *, queue: Any, now: int) -> str:

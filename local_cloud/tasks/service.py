@@ -136,7 +136,7 @@ class CloudTasksService:
         queue = self._queues.get(request.parent)
         now = self._now()
         after = read_page_token(request.page_token, now)
-        if after and not after.isdigit():
+        if after and not (after.isascii() and after.isdigit()):
             raise refusals.invalid("The page_token is not valid.")
         size = page_size(request.page_size, _MAX_TASKS_A_PAGE)
         page = queue.page(after=int(after or 0), size=size)

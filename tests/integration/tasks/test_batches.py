@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from google.api_core import exceptions
 from google.cloud import tasks_v2
-from google.longrunning import operations_pb2
+from google.longrunning import operations_pb2, operations_pb2_grpc
 
 from tests.integration.tasks.worker import LOCATION, QUEUE, Tasks
 
@@ -102,6 +102,16 @@ def test_an_operation_is_found_again_by_its_name(paused: Tasks) -> None:
     assert paused.client.get_operation(operations_pb2.GetOperationRequest(name=operation.name)) == operation
     with pytest.raises(exceptions.NotFound):
         paused.client.get_operation(operations_pb2.GetOperationRequest(name=f"{LOCATION}/operations/never"))
+
+
+def test_an_operation_can_be_waited_for_and_forgotten(paused: Tasks) -> None:
+    operation = paused.client.batch_create_tasks({"parent": QUEUE, "requests": creates(paused, "t")}).operation
+    stub = operations_pb2_grpc.OperationsStub(paused.channel)
+
+    assert stub.WaitOperation(operations_pb2.WaitOperationRequest(name=operation.name)) == operation
+    paused.client.transport.operations_client.delete_operation(operation.name)
+    with pytest.raises(exceptions.NotFound):
+        paused.client.get_operation(operations_pb2.GetOperationRequest(name=operation.name))
 
 
 def test_deleting_a_batch(paused: Tasks) -> None:

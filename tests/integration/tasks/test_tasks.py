@@ -80,6 +80,15 @@ def test_an_old_page_token_is_refused(paused: Tasks) -> None:
         paused.client.list_tasks(request)
 
 
+def test_a_page_token_of_another_list_is_refused(paused: Tasks) -> None:
+    queues = tasks_v2.ListQueuesRequest(parent=LOCATION, page_size=1)
+    paused.client.create_queue(parent=LOCATION, queue={"name": f"{LOCATION}/queues/zz"})
+    token = next(iter(paused.client.list_queues(queues).pages)).next_page_token
+
+    with pytest.raises(exceptions.InvalidArgument, match="page_token is not valid"):
+        paused.client.list_tasks(tasks_v2.ListTasksRequest(parent=QUEUE, page_token=token))
+
+
 def test_a_name_is_refused_until_a_day_after_its_task_ended(tasks: Tasks) -> None:
     tasks.create("t")
     tasks.idle()
