@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 import grpc
+from google.iam.v1 import policy_pb2
 from google.pubsub_v1 import types
 
 from local_cloud.clock import Clock
@@ -32,6 +33,7 @@ class Topic:
 
     config: Any
     retained: deque[Message] = field(default_factory=deque)
+    policy: policy_pb2.Policy = field(default_factory=policy_pb2.Policy)
 
 
 @dataclass(eq=False)
@@ -40,6 +42,7 @@ class Snapshot:
 
     config: Any
     messages: list[Message]
+    policy: policy_pb2.Policy = field(default_factory=policy_pb2.Policy)
 
 
 class Broker:

@@ -6,7 +6,7 @@ from datetime import timedelta
 from google.pubsub_v1 import types
 
 from local_cloud.clock import Clock
-from local_cloud.pubsub import publisher, subscriber
+from local_cloud.pubsub import iam, publisher, subscriber
 from local_cloud.pubsub.backlog import Counts
 from local_cloud.pubsub.backoff import DEFAULT_MAXIMUM, DEFAULT_MINIMUM
 from local_cloud.pubsub.broker import Broker, Copies, Topic
@@ -41,6 +41,7 @@ class PubSubEmulator:
         self._server = RpcServer("Pub/Sub", host, port, middleware)
         self._server.add_service(publisher.SERVICE, publisher.METHODS, publisher.PublisherService(self._broker))
         self._server.add_service(subscriber.SERVICE, subscriber.METHODS, subscriber.SubscriberService(self._broker))
+        self._server.add_service(iam.SERVICE, iam.METHODS, iam.IamService(self._broker))
 
     @property
     def port(self) -> int:

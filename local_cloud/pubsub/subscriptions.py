@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 import grpc
+from google.iam.v1 import policy_pb2
 
 from local_cloud.clock import Clock
 from local_cloud.pubsub.backlog import Backlog, Delivery
@@ -44,6 +45,7 @@ class Subscription:
         self._on_dead = on_dead
         self.backlog = Backlog(ordered=config.enable_message_ordering)
         self.deleted = False
+        self.policy = policy_pb2.Policy()
         self._clock = clock
         self._matches = parse_filter(config.filter)
         self._changed = asyncio.Event()

@@ -199,6 +199,26 @@ def test_a_snapshot_is_made_found_listed_and_deleted(pubsub: PubSub) -> None:
         pubsub.subscriber.get_snapshot(snapshot=name)
 
 
+def test_a_policy_is_kept_with_its_resource(pubsub: PubSub) -> None:
+    topic = pubsub.topic()
+    subscription = pubsub.subscription(topic)
+    for client, resource in ((pubsub.publisher, topic), (pubsub.subscriber, subscription)):
+        policy = client.get_iam_policy(request={"resource": resource})
+        policy.bindings.add(role="roles/pubsub.viewer", members=["group:readers@example.com"])
+        stored = client.set_iam_policy(request={"resource": resource, "policy": policy})
+
+        assert client.get_iam_policy(request={"resource": resource}) == stored
+        assert stored.bindings == policy.bindings
+        client.set_iam_policy(request={"resource": resource, "policy": stored})
+        with pytest.raises(exceptions.Aborted):
+            client.set_iam_policy(request={"resource": resource, "policy": stored})
+        permissions = ["pubsub.topics.get"]
+        answer = client.test_iam_permissions(request={"resource": resource, "permissions": permissions})
+        assert list(answer.permissions) == permissions
+    with pytest.raises(exceptions.NotFound):
+        pubsub.publisher.get_iam_policy(request={"resource": topic + "-other"})
+
+
 def test_schemas_are_not_served(pubsub: PubSub) -> None:
     channel = grpc.insecure_channel(f"127.0.0.1:{pubsub.emulator.port}")
     client = SchemaServiceClient(transport=SchemaServiceGrpcTransport(channel=channel))
