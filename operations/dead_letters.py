@@ -101,7 +101,7 @@ class DeadLetters:
         since: datetime | None = None,
         limit: int | None = None,
     ) -> Iterator[StoredLetter]:
-        """Dead letters, the newest first. Needs indexes by state, by reason, and by both, each with `received_at`.
+        """Dead letters, the newest first, by an index of state and one of reason and state, each with `received_at`.
 
         Args:
             state: only those in this state; None for all.
@@ -114,6 +114,9 @@ class DeadLetters:
             query = query.where(filter=FieldFilter("state", "==", state.value))
         if reason is not None:
             query = query.where(filter=FieldFilter("reason", "==", reason.value))
+            if state is None:
+                # Answered by the index of reason and state: one of reason alone is not needed then.
+                query = query.where(filter=FieldFilter("state", "in", [any_state.value for any_state in LetterState]))
         if since is not None:
             query = query.where(filter=FieldFilter("received_at", ">=", since))
         query = query.order_by("received_at", direction=firestore.Query.DESCENDING)

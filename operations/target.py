@@ -124,11 +124,12 @@ def connect(target: Target) -> None:
 
 
 def _answers(address: str) -> bool:
+    """Whether a gRPC server is there: any answer will do, also that it does not know the method."""
     with grpc.insecure_channel(address) as channel:
         try:
-            grpc.channel_ready_future(channel).result(timeout=_ANSWER_SECONDS)
-        except grpc.FutureTimeoutError:
-            return False
+            channel.unary_unary("/grpc.health.v1.Health/Check")(b"", timeout=_ANSWER_SECONDS)
+        except grpc.RpcError as error:
+            return error.code() not in {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED}
         return True
 
 
