@@ -257,7 +257,7 @@ class FirestoreService:
         time, _ = self._snapshot(request, database)
         with Execution(database, query, time, self._usage) as execution:
             paths = [result.version.path async for result in execution.results()]
-        points = min(request.partition_count, len(paths) // _SMALLEST_PARTITION)
+        points = max(0, min(request.partition_count, len(paths) // _SMALLEST_PARTITION - 1))
         starts = [paths[len(paths) * point // (points + 1)] for point in range(1, points + 1)]
         after = _decode_token(request.page_token)
         if after:

@@ -8,8 +8,8 @@ from local_cloud.firestore.messages import Message
 MAX_DOCUMENT_BYTES = 1_048_576
 """https://firebase.google.com/docs/firestore/quotas#collections_documents_and_fields"""
 
-_SURELY_SMALL = MAX_DOCUMENT_BYTES // 4
-"""A protobuf message below this is no document above the limit: no value takes four times its serialized size."""
+_SURELY_SMALL = MAX_DOCUMENT_BYTES // 16
+"""A protobuf message below this is no document above the limit: no value takes sixteen times its serialized size."""
 
 _OVERHEAD = 32
 _FIXED = {

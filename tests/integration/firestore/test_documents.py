@@ -129,9 +129,7 @@ def test_numbers_grow_and_meet_bounds_on_the_server(client: Any) -> None:
 def test_arrays_gain_and_lose_elements_on_the_server(client: Any) -> None:
     reference = client.document("lists/l")
     reference.set({"a": [1, 2, 2, math.nan], "b": "no array"})
-    reference.update(
-        {"a": firestore.ArrayUnion([2.0, 3, 3, math.nan]), "b": firestore.ArrayUnion([1])}
-    )
+    reference.update({"a": firestore.ArrayUnion([2.0, 3, 3, math.nan]), "b": firestore.ArrayUnion([1])})
     stored = reference.get().to_dict()
     assert len(stored["a"]) == 5
     assert stored["a"][-1] == 3
@@ -340,7 +338,7 @@ def test_a_document_just_below_the_limit_is_stored(client: Any) -> None:
 def test_a_malformed_field_path_is_refused(client: Any) -> None:
     client.document("a/b").set({})
     request = {"name": client._database_string + "/documents/a/b", "mask": {"field_paths": ["a..b"]}}
-    with pytest.raises(InvalidArgument, match='Invalid property path "a..b"'):
+    with pytest.raises(InvalidArgument, match=r'Invalid property path "a\.\.b"'):
         client._firestore_api.get_document(request=request)
 
 
