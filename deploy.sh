@@ -1,0 +1,193 @@
+#!/usr/bin/env bash
+# Takes a Google Cloud project to a running pipeline, and keeps it there: run it once, and again after every change.
+# What is already as it should be is left alone. docs/deployment.md explains all of it.
+set -euo pipefail
+
+ROOT="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
+# shellcheck source=deployment/output.sh
+. "$ROOT/deployment/output.sh"
+# shellcheck source=deployment/settings.sh
+. "$ROOT/deployment/settings.sh"
+# shellcheck source=deployment/names.sh
+. "$ROOT/deployment/names.sh"
+# shellcheck source=deployment/gcloud.sh
+. "$ROOT/deployment/gcloud.sh"
+# shellcheck source=deployment/side_by_side.sh
+. "$ROOT/deployment/side_by_side.sh"
+# shellcheck source=deployment/flags_file.sh
+. "$ROOT/deployment/flags_file.sh"
+# shellcheck source=deployment/checks.sh
+. "$ROOT/deployment/checks.sh"
+# shellcheck source=deployment/apis.sh
+. "$ROOT/deployment/apis.sh"
+# shellcheck source=deployment/firestore.sh
+. "$ROOT/deployment/firestore.sh"
+# shellcheck source=deployment/accounts.sh
+. "$ROOT/deployment/accounts.sh"
+# shellcheck source=deployment/secrets.sh
+. "$ROOT/deployment/secrets.sh"
+# shellcheck source=deployment/messaging.sh
+. "$ROOT/deployment/messaging.sh"
+# shellcheck source=deployment/functions.sh
+. "$ROOT/deployment/functions.sh"
+# shellcheck source=deployment/scheduler.sh
+. "$ROOT/deployment/scheduler.sh"
+# shellcheck source=deployment/monitoring.sh
+. "$ROOT/deployment/monitoring.sh"
+# shellcheck source=deployment/smoke.sh
+. "$ROOT/deployment/smoke.sh"
+# shellcheck source=deployment/teardown.sh
+. "$ROOT/deployment/teardown.sh"
+
+STEPS="apis firestore accounts secrets messaging functions scheduler monitoring"
+
+usage() {
+  cat <<'TEXT'
+Usage: ./deploy.sh [OPTION]...
+
+Takes a Google Cloud project to a running pipeline. Running it again changes only what is not as it should be.
+
+  --project=PROJECT   the project; default: PROJECT_ID of the env file, then gcloud's own setting
+  --region=REGION     where everything runs, such as us-central1
+  --env-file=FILE     the settings; default: deploy.env, if there is one (deploy.env.example explains each)
+  --queues=N          how many report queues; default: as many as there are, or one
+  --only=WHAT         only one step (apis, firestore, accounts, secrets, messaging, functions, scheduler, monitoring)
+                      or one function (dispatcher, worker, dlq-handler)
+  --smoke             afterwards, make a run for a test user, without a real mail, and wait until the report arrived
+  --dry-run           print each command that would change something, and run only those that read
+  --teardown          remove all that this script has made, after asking; data only with --delete-data
+  --verbose           say each command, and what is left alone
+  --help              this text
+TEXT
+}
+
+DRY_RUN=no
+VERBOSE=no
+TEARDOWN=no
+DELETE_DATA=no
+SMOKE=no
+ONLY=""
+ENV_FILE=""
+PROJECT_OPTION=""
+REGION_OPTION=""
+QUEUES_OPTION=""
+PLANNED=""
+PAUSED_HERE=no
+QUEUES_COUNTED=no
+
+wrong_usage() {
+  printf '%s\n\n' "$1" >&2
+  usage >&2
+  exit 2
+}
+
+parse_options() {
+  local option value
+  while [ $# -gt 0 ]; do
+    option="$1"
+    shift
+    case "$option" in
+      --project=* | --region=* | --env-file=* | --queues=* | --only=*) value="${option#*=}" ;;
+      --project | --region | --env-file | --queues | --only)
+        if [ $# -eq 0 ]; then wrong_usage "$option needs a value."; fi
+        value="$1"
+        shift
+        ;;
+    esac
+    case "$option" in
+      --project | --project=*) PROJECT_OPTION="$value" ;;
+      --region | --region=*) REGION_OPTION="$value" ;;
+      --env-file | --env-file=*) ENV_FILE="$value" ;;
+      --queues | --queues=*) QUEUES_OPTION="$value" ;;
+      --only | --only=*) ONLY="$value" ;;
+      --smoke) SMOKE=yes ;;
+      --dry-run) DRY_RUN=yes ;;
+      --teardown) TEARDOWN=yes ;;
+      --delete-data) DELETE_DATA=yes ;;
+      --verbose) VERBOSE=yes ;;
+      --help)
+        usage
+        exit 0
+        ;;
+      *) wrong_usage "$option is not an option." ;;
+    esac
+  done
+  # shellcheck disable=SC2086  # the lists are words
+  is_one_of "$ONLY" "" $STEPS $FUNCTIONS || wrong_usage "--only=$ONLY: neither a step nor a function."
+  if [ "$DELETE_DATA" = yes ] && [ "$TEARDOWN" = no ]; then wrong_usage "--delete-data goes with --teardown."; fi
+}
+
+# Whether --only leaves the step in.
+does() {
+  # shellcheck disable=SC2086  # the list is words
+  if [ "$1" = functions ] && is_one_of "$ONLY" $FUNCTIONS; then return 0; fi
+  is_one_of "$ONLY" "" "$1"
+}
+
+interrupted() {
+  trap '' INT TERM
+  printf '\nInterrupted%s. Run ./deploy.sh again: it goes on from here.\n' "${STEP:+ in step \"$STEP\"}" >&2
+  end_all
+  exit 130
+}
+
+clean_up() {
+  local status=$?
+  if [ "$status" -ne 0 ] && [ "$PAUSED_HERE" = yes ]; then
+    printf 'The job %s is paused until ./deploy.sh comes to its end, or: gcloud scheduler jobs resume %s --location=%s --project=%s\n' \
+      "$JOB" "$JOB" "$REGION" "$PROJECT_ID" >&2
+  fi
+  rm -rf "$WORK"
+}
+
+deploy() {
+  if does apis; then enable_apis; fi
+  if does firestore; then set_up_firestore; fi
+  if does accounts; then set_up_accounts; fi
+  if does secrets; then set_up_secrets; fi
+  if does messaging; then set_up_messaging; fi
+  if does functions; then set_up_functions; fi
+  if does scheduler; then set_up_scheduler; fi
+  if does monitoring; then set_up_monitoring; fi
+  if does functions || does scheduler; then resume_schedule; fi
+  if [ "$SMOKE" = yes ]; then smoke_test; fi
+}
+
+summary() {
+  local created changed removed unchanged
+  created="$(count_of created)" changed="$(count_of changed)" removed="$(count_of removed)" unchanged="$(count_of unchanged)"
+  STEP=""
+  if [ "$DRY_RUN" = yes ]; then
+    say ""
+    say "Dry run: nothing was changed. To be created: $created, to be changed: $changed, to be removed: $removed, as it should be: $unchanged."
+    return
+  fi
+  say ""
+  say "Done. Created: $created, changed: $changed, removed: $removed, left alone: $unchanged."
+  if [ "$TEARDOWN" = yes ]; then return; fi
+  say "  Dispatcher  $(url_of dispatcher)"
+  say "  Worker      $(url_of worker)"
+  say "  Schedule    gcloud scheduler jobs describe $JOB --location=$REGION --project=$PROJECT_ID"
+  say "  Run now     gcloud scheduler jobs run $JOB --location=$REGION --project=$PROJECT_ID"
+  say "  Logs        https://console.cloud.google.com/run?project=$PROJECT_ID"
+  say "  Dashboard   https://console.cloud.google.com/monitoring/dashboards?project=$PROJECT_ID"
+  if [ -z "$ALERT_EMAIL$NOTIFICATION_CHANNELS" ]; then
+    say "Nobody is told of alerts yet: set ALERT_EMAIL or NOTIFICATION_CHANNELS in deploy.env and run this again."
+  fi
+}
+
+main() {
+  parse_options "$@"
+  WORK="$(mktemp -d "${TMPDIR:-/tmp}/report-pipeline.XXXXXX")"
+  trap clean_up EXIT
+  trap interrupted INT TERM
+  if [ "$DRY_RUN" = yes ]; then PLANNED="to be "; fi
+  check_tools
+  load_settings
+  set_names
+  check_everything
+  if [ "$TEARDOWN" = yes ]; then tear_down; else deploy; fi
+  summary
+}
+
+main "$@"

@@ -1,0 +1,100 @@
+# shellcheck shell=bash
+# Service accounts: one for each function, one each for the tokens of Cloud Scheduler, Cloud Tasks and Eventarc, and one
+# for builds. Here are the roles that only a project can grant; the others are granted with the resource that they are on.
+# docs/deployment.md says who may do what, and why.
+
+set_up_accounts() {
+  step accounts "Service accounts"
+  ensure_accounts
+  grant_project_roles
+  grant_account_roles
+}
+
+ensure_accounts() {
+  local existing
+  existing="$(read_if_there iam service-accounts list --format='value(email)')"
+  ensure_account dispatcher "Report pipeline: dispatcher"
+  ensure_account worker "Report pipeline: worker"
+  ensure_account dlq-handler "Report pipeline: DLQ handler"
+  ensure_account scheduler "Report pipeline: Cloud Scheduler calls the dispatcher"
+  ensure_account tasks "Report pipeline: Cloud Tasks calls the worker"
+  ensure_account events "Report pipeline: Eventarc calls the DLQ handler"
+  ensure_account build "Report pipeline: builds the functions"
+}
+
+ensure_account() {
+  if grep -qxF "$(account_of "$1")" <<<"$existing"; then
+    note unchanged "service account $PREFIX-$1"
+  else
+    change iam service-accounts create "$PREFIX-$1" "--display-name=$2"
+    note created "service account $PREFIX-$1"
+  fi
+}
+
+# policy_of COMMAND...: a policy's bindings, a line each: role, member, title of the condition.
+policy_of() {
+  read_if_there "$@" '--flatten=bindings[].members' '--format=value(bindings.role,bindings.members,bindings.condition.title)'
+}
+
+# bind POLICY WHERE MEMBER ROLE TITLE COMMAND...: grants a role unless the policy has it. TITLE is the condition's, or empty.
+bind() {
+  local policy="$1" where="$2" member="$3" role="$4" title="$5" line
+  shift 5
+  line="$role"$'\t'"$member"
+  if grep -qE "^$(escape "$line")"$'(\t'"$(escape "$title"))"'?$' <<<"$policy"; then
+    note unchanged "$role on $where for $member"
+    return
+  fi
+  change "$@" "--member=$member" "--role=$role"
+  note created "$role on $where for ${member#*:}"
+}
+
+# escape TEXT: so that a regular expression matches it to the letter.
+# shellcheck disable=SC2016  # nothing is to be expanded
+escape() { sed 's/[][\.*^$+?(){}|/]/\\&/g' <<<"$1"; }
+
+bind_project() { # POLICY MEMBER ROLE [TITLE EXPRESSION]
+  local condition=None
+  if [ -n "${4:-}" ]; then condition="expression=$5,title=$4"; fi
+  bind "$1" "the project" "$2" "$3" "${4:-}" projects add-iam-policy-binding "$PROJECT_ID" "--condition=$condition"
+}
+
+grant_project_roles() {
+  local policy name whole="projects/$PROJECT_ID/databases/$DATABASE"
+  local sources="projects/_/buckets/gcf-v2-sources-$PROJECT_NUMBER-$REGION"
+  policy="$(policy_of projects get-iam-policy "$PROJECT_ID")"
+  for name in $FUNCTIONS; do
+    bind_project "$policy" "serviceAccount:$(account_of "$name")" roles/datastore.user "$PREFIX-database" \
+      "resource.name==\"$whole\""
+  done
+  bind_project "$policy" "serviceAccount:$EVENTS_INVOKER" roles/eventarc.eventReceiver
+  bind_project "$policy" "serviceAccount:$BUILDER" roles/logging.logWriter
+  bind_project "$policy" "serviceAccount:$BUILDER" roles/storage.objectViewer "$PREFIX-sources" \
+    "resource.name.startsWith(\"$sources\")"
+  ensure_agent "$policy" cloudtasks gcp-sa-cloudtasks roles/cloudtasks.serviceAgent
+  ensure_agent "$policy" cloudscheduler gcp-sa-cloudscheduler roles/cloudscheduler.serviceAgent
+  ensure_agent "$policy" eventarc gcp-sa-eventarc roles/eventarc.serviceAgent
+  ensure_agent "$policy" pubsub gcp-sa-pubsub roles/pubsub.serviceAgent
+}
+
+# ensure_agent POLICY API DOMAIN ROLE: Google makes a service's own account and grants its role when it is first used, or
+# a while after that. What follows cannot wait for it.
+ensure_agent() {
+  local member="serviceAccount:service-$PROJECT_NUMBER@$3.iam.gserviceaccount.com"
+  if ! grep -qF "$4"$'\t'"$member" <<<"$1"; then change beta services identity create "--service=$2.googleapis.com"; fi
+  bind_project "$1" "$member" "$4"
+}
+
+grant_account_roles() {
+  local policy
+  policy="$(policy_of iam service-accounts get-iam-policy "$TASKS_INVOKER")"
+  # Who makes a task with a token must be allowed to act as the token's account.
+  # https://cloud.google.com/tasks/docs/creating-http-target-tasks#token
+  bind "$policy" "$PREFIX-tasks" "serviceAccount:$(account_of dispatcher)" roles/iam.serviceAccountUser "" \
+    iam service-accounts add-iam-policy-binding "$TASKS_INVOKER"
+  # Pub/Sub signs the token with which Eventarc's subscription pushes.
+  # https://cloud.google.com/pubsub/docs/authenticate-push-subscriptions
+  policy="$(policy_of iam service-accounts get-iam-policy "$EVENTS_INVOKER")"
+  bind "$policy" "$PREFIX-events" "serviceAccount:service-$PROJECT_NUMBER@gcp-sa-pubsub.iam.gserviceaccount.com" \
+    roles/iam.serviceAccountTokenCreator "" iam service-accounts add-iam-policy-binding "$EVENTS_INVOKER"
+}

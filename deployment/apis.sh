@@ -1,0 +1,22 @@
+# shellcheck shell=bash
+# The APIs of the services that the pipeline and its deployment use.
+
+APIS="artifactregistry cloudbuild cloudfunctions cloudresourcemanager cloudscheduler cloudtasks eventarc firestore iam
+logging monitoring pubsub run secretmanager"
+
+enable_apis() {
+  step apis "APIs"
+  local enabled api missing=()
+  enabled="$(read_from services list --enabled --format='value(config.name)')"
+  for api in $APIS; do
+    if grep -qxF "$api.googleapis.com" <<<"$enabled"; then
+      note unchanged "API $api"
+    else
+      missing+=("$api.googleapis.com")
+    fi
+  done
+  if [ "${#missing[@]}" -gt 0 ]; then
+    change services enable "${missing[@]}"
+    for api in "${missing[@]}"; do note created "API ${api%.googleapis.com}"; done
+  fi
+}

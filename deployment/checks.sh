@@ -1,0 +1,78 @@
+# shellcheck shell=bash
+# Everything that must be there before anything is changed. All that is missing is named at once, each with its remedy.
+
+# The first with `gcloud monitoring policies` in its stable commands.
+OLDEST_GCLOUD=549
+
+# probe ARGUMENT...: a read whose failure is an answer. Its error text is left in the file $WORK/probe.
+probe() {
+  detail "reads: $(quote gcloud "$@")"
+  gcloud "$@" "--project=$PROJECT_ID" --quiet 2>"$WORK/probe" </dev/null
+}
+
+check_tools() {
+  command -v gcloud >/dev/null ||
+    fail "gcloud is not installed." "Install it: https://cloud.google.com/sdk/docs/install, then: gcloud init"
+  python3 -c 'import sys; sys.exit(sys.version_info < (3, 9))' 2>/dev/null ||
+    fail "python3, 3.9 or newer, is not installed." "Install it: https://www.python.org/downloads/"
+}
+
+wrong_gcloud() {
+  local version
+  version="$(gcloud version --format='value("Google Cloud SDK")' 2>/dev/null </dev/null || true)"
+  if ! matches "${version%%.*}" '^[0-9]+$' || [ "${version%%.*}" -lt "$OLDEST_GCLOUD" ]; then
+    echo "gcloud is ${version:-of an unknown version}, $OLDEST_GCLOUD or newer is needed: gcloud components update"
+  fi
+  if ! gcloud beta --help >/dev/null 2>&1 </dev/null; then
+    echo "gcloud's beta commands are not installed: gcloud components install beta"
+  fi
+}
+
+wrong_project() {
+  local enabled
+  if ! probe auth print-access-token >/dev/null; then
+    echo "gcloud is not logged in: gcloud auth login"
+    return
+  fi
+  if ! probe projects describe "$PROJECT_ID" --format='value(projectNumber,lifecycleState)' >"$WORK/project"; then
+    echo "Project $PROJECT_ID does not exist, or your account may not see it: gcloud projects list, or gcloud projects create $PROJECT_ID"
+    return
+  fi
+  if ! grep -q ACTIVE "$WORK/project"; then
+    echo "Project $PROJECT_ID is being deleted: gcloud projects undelete $PROJECT_ID"
+  elif ! enabled="$(probe billing projects describe "$PROJECT_ID" --format='value(billingEnabled)')"; then
+    warn "whether billing is on could not be read: $(grep -m 1 . "$WORK/probe")"
+  elif [ "$enabled" != True ]; then
+    echo "Billing is off: gcloud billing projects link $PROJECT_ID --billing-account=ACCOUNT (gcloud billing accounts list)"
+  fi
+}
+
+# The service is asked; where its API is not on yet, the list that is checked in answers.
+wrong_region() {
+  if ! probe functions regions list --gen2 --format='value(locationId)' >"$WORK/regions"; then
+    cp "$ROOT/deployment/regions.txt" "$WORK/regions"
+  fi
+  grep -qxF -- "$REGION" "$WORK/regions" ||
+    echo "Region $REGION is not one where Cloud Run functions run; choose one: $(grep -v '#' "$WORK/regions" | tr '\n' ' ')"
+}
+
+check_everything() {
+  step checks "Checks"
+  local missing="$WORK/missing"
+  {
+    wrong_settings
+    wrong_gcloud
+    if [ -n "$PROJECT_ID" ]; then
+      wrong_project
+      if [ -n "$REGION" ] && [ -s "$WORK/project" ]; then wrong_region; fi
+      if [ -s "$WORK/project" ] && [ "$TEARDOWN" = no ]; then missing_secrets; fi
+    fi
+  } >"$missing"
+  if [ -s "$missing" ]; then
+    local problems=()
+    while IFS= read -r line; do problems+=("- $line"); done <"$missing"
+    fail "some things are missing. Nothing was changed." "${problems[@]}"
+  fi
+  # shellcheck disable=SC2034  # read by the other files
+  PROJECT_NUMBER="$(cut -f 1 "$WORK/project")"
+}

@@ -1,0 +1,67 @@
+# shellcheck shell=bash
+# The database, the composite indexes that the pipeline's queries need, fields that need no index, and the TTL policies.
+
+INDEXES="$ROOT/deployment/firestore.indexes.json"
+
+set_up_firestore() {
+  step firestore "Firestore"
+  ensure_database
+  ensure_indexes
+  ensure_exemptions
+  ensure_ttl_policies
+}
+
+ensure_database() {
+  local type
+  type="$(read_if_there firestore databases describe "--database=$DATABASE" --format='value(type)')"
+  case "$type" in
+    "")
+      change firestore databases create "--database=$DATABASE" "--location=$FIRESTORE_LOCATION" --type=firestore-native
+      note created "Firestore database $DATABASE in $FIRESTORE_LOCATION"
+      ;;
+    FIRESTORE_NATIVE) note unchanged "Firestore database $DATABASE" ;;
+    *)
+      fail "the database $DATABASE of project $PROJECT_ID is in Datastore mode, which the pipeline cannot use." \
+        "Use another project. A database without data can be changed to native mode:" \
+        "https://cloud.google.com/datastore/docs/firestore-or-datastore"
+      ;;
+  esac
+}
+
+# firestore_indexes WHICH: of the existing ones, as JSON on standard input, against the wanted ones in the file.
+firestore_indexes() { python3 "$ROOT/deployment/firestore_indexes.py" "$1" "$INDEXES"; }
+
+ensure_indexes() {
+  local existing arguments=()
+  existing="$(read_if_there firestore indexes composite list "--database=$DATABASE" --format=json)"
+  firestore_indexes missing-composite <<<"${existing:-[]}" >"$WORK/indexes"
+  while IFS=$'\t' read -r -a arguments <&3; do
+    change firestore indexes composite create "--database=$DATABASE" "${arguments[@]}" --async
+    note created "index ${arguments[*]}"
+  done 3<"$WORK/indexes"
+  if [ ! -s "$WORK/indexes" ]; then note unchanged "composite indexes"; fi
+}
+
+ensure_exemptions() {
+  local existing collection field
+  existing="$(read_if_there firestore indexes fields list "--database=$DATABASE" --format=json)"
+  firestore_indexes missing-exemptions <<<"${existing:-[]}" >"$WORK/exemptions"
+  while IFS=$'\t' read -r collection field <&3; do
+    change firestore indexes fields update "$field" "--collection-group=$collection" "--database=$DATABASE" \
+      --disable-indexes --async
+    note changed "no index on $collection.$field"
+  done 3<"$WORK/exemptions"
+  if [ ! -s "$WORK/exemptions" ]; then note unchanged "fields without index"; fi
+}
+
+ensure_ttl_policies() {
+  local existing collection field
+  existing="$(read_if_there firestore fields ttls list "--database=$DATABASE" --format=json)"
+  firestore_indexes missing-ttl <<<"${existing:-[]}" >"$WORK/ttls"
+  while IFS=$'\t' read -r collection field <&3; do
+    change firestore fields ttls update "$field" "--collection-group=$collection" "--database=$DATABASE" \
+      --enable-ttl --async
+    note created "TTL policy on $collection.$field"
+  done 3<"$WORK/ttls"
+  if [ ! -s "$WORK/ttls" ]; then note unchanged "TTL policies"; fi
+}

@@ -1,0 +1,222 @@
+# shellcheck shell=bash
+# The functions: staged, compared with what runs, and deployed side by side where something differs.
+
+# The timeout of each. A dispatcher's run may take as long as Cloud Scheduler and Cloud Tasks wait; a report's task is
+# given up after two minutes (functions/shared/task_queue.py).
+timeout_of() { if [ "$1" = dispatcher ]; then echo 1800; else echo 120; fi; }
+
+# The Python names have underscores, Google's have hyphens.
+python_name() { echo "$1" | tr - _; }
+
+# size FUNCTION WHAT: the setting DISPATCHER_MEMORY and the like.
+size() {
+  local name
+  name="$(echo "$1" | tr 'a-z-' 'A-Z_')_$2"
+  printf '%s' "${!name}"
+}
+
+set_up_functions() {
+  step functions "Functions"
+  count_queues
+  # As many as it takes to keep all queues' concurrency busy; fewer would answer 429, which slows the queues down.
+  local concurrent name changed=""
+  concurrent="$(flag_in "$QUEUE_FLAGS" --max-concurrent-dispatches)"
+  default WORKER_MAX_INSTANCES "$(((${concurrent:-1000} * QUEUES + WORKER_CONCURRENCY - 1) / WORKER_CONCURRENCY))"
+  ensure_repository
+  for name in $FUNCTIONS; do
+    if is_wanted "$name"; then start "$WORK/$name.log" prepare_function "$name"; fi
+  done
+  finish_all
+  for name in $FUNCTIONS; do if [ -e "$WORK/$name.differs" ]; then changed="$changed $name"; fi; done
+  if [ -n "$changed" ]; then
+    pause_schedule
+    # Builds take minutes, and do not wait for each other.
+    for name in $changed; do start "$WORK/$name.log" deploy_function "$name"; done
+    finish_all
+  fi
+  for name in $FUNCTIONS; do if is_wanted "$name"; then restrict_function "$name"; fi; done
+  if is_wanted dlq-handler; then keep_dead_letters_longer; fi
+}
+
+# Whether --only leaves the function in.
+is_wanted() { is_one_of "$ONLY" "" functions "$1"; }
+
+ensure_repository() {
+  local there policy
+  there="$(read_if_there artifacts repositories describe "$REPOSITORY" "--location=$REGION" --format='value(name)')"
+  if [ -n "$there" ]; then
+    note unchanged "image repository $REPOSITORY"
+  else
+    change artifacts repositories create "$REPOSITORY" "--location=$REGION" --repository-format=docker \
+      "--description=Images of the report pipeline's functions"
+    note created "image repository $REPOSITORY"
+  fi
+  policy="$(policy_of artifacts repositories get-iam-policy "$REPOSITORY" "--location=$REGION")"
+  bind "$policy" "repository $REPOSITORY" "serviceAccount:$BUILDER" roles/artifactregistry.writer "" \
+    artifacts repositories add-iam-policy-binding "$REPOSITORY" "--location=$REGION"
+}
+
+# The function's environment, a line each. docs/configuration.md explains the variables; THREADS is functions-framework's.
+environment_of() {
+  echo "GOOGLE_CLOUD_PROJECT=$PROJECT_ID"
+  echo "LOG_LEVEL=$LOG_LEVEL"
+  echo "THREADS=$(size "$1" CONCURRENCY)"
+  case "$1" in
+    dispatcher)
+      echo "LOCATION=$REGION"
+      echo "REPORT_QUEUES=$(queue_names | tr '\n' ',' | sed 's/,$//')"
+      echo "WORKER_URL=$(url_of worker)"
+      echo "DISPATCHER_URL=$(url_of dispatcher)"
+      echo "TASKS_INVOKER=$TASKS_INVOKER"
+      echo "SCHEDULER_INVOKER=$SCHEDULER_INVOKER"
+      echo "DEAD_LETTER_TOPIC=$TOPIC"
+      echo "DEFAULT_CADENCE=$DEFAULT_CADENCE"
+      ;;
+    worker)
+      echo "WORKER_URL=$(url_of worker)"
+      echo "TASKS_INVOKER=$TASKS_INVOKER"
+      echo "DEAD_LETTER_TOPIC=$TOPIC"
+      echo "MAX_ATTEMPTS=$(flag_in "$QUEUE_FLAGS" --max-attempts)"
+      echo "DEFAULT_CADENCE=$DEFAULT_CADENCE"
+      echo "ON_UNKNOWN_OUTCOME=$ON_UNKNOWN_OUTCOME"
+      echo "SENDGRID_HOST=$SENDGRID_HOST"
+      echo "MAIL_FROM=$MAIL_FROM"
+      echo "MAIL_FROM_NAME=$MAIL_FROM_NAME"
+      ;;
+    dlq-handler) echo "LOCATION=$REGION" ;;
+  esac
+}
+
+# The secrets that the function reads, as VARIABLE=SECRET:VERSION, a line each.
+secrets_of() {
+  local variable variables="" version
+  case "$1" in
+    worker) variables="SENDGRID_API_KEY" ;;
+    dlq-handler) variables="SLACK_WEBHOOK_URL ALERT_URLS" ;;
+  esac
+  for variable in $variables; do
+    version="$(version_of "$(secret_name "$variable")")"
+    # In a dry run on a bare project there is none yet.
+    if [ "$DRY_RUN" = yes ] && [ -z "$version" ] && [ -n "${!variable}" ]; then version=1; fi
+    if [ -n "$version" ]; then echo "$variable=$(secret_name "$variable"):$version"; fi
+  done
+}
+
+# prepare_function FUNCTION: stages it, and leaves $WORK/FUNCTION.differs where what runs is something else.
+prepare_function() {
+  local name="$1" function hash actual line differences wanted=()
+  function="$(function_name "$name")"
+  hash="$(python3 "$ROOT/deployment/stage_function.py" "$ROOT" "$(python_name "$name")" "$WORK/$name")"
+  environment_of "$name" >"$WORK/$name.variables"
+  secrets_of "$name" >"$WORK/$name.secrets"
+  # A label's value has at most 63 characters.
+  printf '%s' "${hash:0:40}" >"$WORK/$name.hash"
+  while IFS= read -r line; do wanted+=("$line"); done < <(wanted_function "$name")
+  actual="$(read_if_there functions describe "$function" "--region=$REGION" --v2 --format=json)"
+  differences="$(python3 "$ROOT/deployment/holds.py" "${wanted[@]}" <<<"${actual:-{\}}")"
+  if [ -z "$actual" ]; then
+    echo created >"$WORK/$name.differs"
+  elif [ -n "$differences" ]; then
+    detail "differs in function $function: $(tr '\n' ' ' <<<"$differences")"
+    echo changed >"$WORK/$name.differs"
+  else
+    note unchanged "function $function"
+  fi
+}
+
+# The function as it should be, as arguments of holds.py, a line each.
+wanted_function() {
+  local name="$1" line secret
+  echo "state=ACTIVE"
+  echo "labels.source-hash=$(cat "$WORK/$name.hash")"
+  echo "buildConfig.runtime=$RUNTIME"
+  echo "buildConfig.entryPoint=$(python_name "$name")"
+  echo "serviceConfig.serviceAccountEmail=$(account_of "$name")"
+  echo "serviceConfig.availableMemory=$(size "$name" MEMORY)"
+  echo "serviceConfig.availableCpu=$(size "$name" CPU)"
+  echo "serviceConfig.maxInstanceRequestConcurrency=$(size "$name" CONCURRENCY)"
+  echo "serviceConfig.minInstanceCount=$(size "$name" MIN_INSTANCES)"
+  echo "serviceConfig.maxInstanceCount=$(size "$name" MAX_INSTANCES)"
+  echo "serviceConfig.timeoutSeconds=$(timeout_of "$name")"
+  echo "serviceConfig.ingressSettings=ALLOW_INTERNAL_ONLY"
+  while IFS= read -r line; do echo "serviceConfig.environmentVariables.$line"; done <"$WORK/$name.variables"
+  echo "serviceConfig.secretEnvironmentVariables.#=$(wc -l <"$WORK/$name.secrets" | tr -d ' ')"
+  while IFS= read -r line; do
+    secret="serviceConfig.secretEnvironmentVariables[key=${line%%=*}]"
+    line="${line#*=}"
+    echo "$secret.secret=${line%:*}"
+    echo "$secret.version=${line##*:}"
+  done <"$WORK/$name.secrets"
+  if [ "$name" = dlq-handler ]; then
+    echo "eventTrigger.pubsubTopic=projects/$PROJECT_ID/topics/$TOPIC"
+    echo "eventTrigger.serviceAccountEmail=$EVENTS_INVOKER"
+    echo "eventTrigger.retryPolicy=RETRY_POLICY_RETRY"
+  fi
+}
+
+# deploy_function FUNCTION: as prepare_function has laid it out.
+deploy_function() {
+  local name="$1" function line secrets="" variables=() trigger=(--trigger-http)
+  function="$(function_name "$name")"
+  while IFS= read -r line; do variables+=("$line"); done <"$WORK/$name.variables"
+  # As a file: values may have commas and quotes in them. JSON is YAML.
+  python3 "$ROOT/deployment/json_object.py" "${variables[@]}" >"$WORK/$name.environment.json"
+  secrets="$(tr '\n' ',' <"$WORK/$name.secrets")"
+  if [ "$name" = dlq-handler ]; then
+    trigger=("--trigger-topic=$TOPIC" "--trigger-service-account=$EVENTS_INVOKER" --retry)
+  fi
+  change functions deploy "$function" --gen2 "--region=$REGION" \
+    "--runtime=$RUNTIME" "--source=$WORK/$name" "--entry-point=$(python_name "$name")" "${trigger[@]}" \
+    --no-allow-unauthenticated --ingress-settings=internal-only \
+    "--service-account=$(account_of "$name")" "--build-service-account=projects/$PROJECT_ID/serviceAccounts/$BUILDER" \
+    "--docker-repository=projects/$PROJECT_ID/locations/$REGION/repositories/$REPOSITORY" \
+    "--memory=$(size "$name" MEMORY)" "--cpu=$(size "$name" CPU)" "--concurrency=$(size "$name" CONCURRENCY)" \
+    "--timeout=$(timeout_of "$name")s" \
+    "--min-instances=$(size "$name" MIN_INSTANCES)" "--max-instances=$(size "$name" MAX_INSTANCES)" \
+    "--env-vars-file=$WORK/$name.environment.json" "$(secrets_flag "${secrets%,}")" \
+    "--update-labels=source-hash=$(cat "$WORK/$name.hash")" --serve-all-traffic-latest-revision
+  note "$(cat "$WORK/$name.differs")" "function $function"
+}
+
+secrets_flag() { if [ -n "$1" ]; then echo "--set-secrets=$1"; else echo --clear-secrets; fi; }
+
+# restrict_function FUNCTION: who may call it, and that nobody else may.
+restrict_function() {
+  local name="$1" function policy caller callers="" anybody
+  function="$(function_name "$name")"
+  case "$name" in
+    # Cloud Tasks brings the rest of a long run.
+    dispatcher) callers="$SCHEDULER_INVOKER $TASKS_INVOKER" ;;
+    worker) callers="$TASKS_INVOKER" ;;
+    dlq-handler) callers="$EVENTS_INVOKER" ;;
+  esac
+  policy="$(policy_of run services get-iam-policy "$function" "--region=$REGION")"
+  for caller in $callers; do
+    bind "$policy" "function $function" "serviceAccount:$caller" roles/run.invoker "" \
+      run services add-iam-policy-binding "$function" "--region=$REGION"
+  done
+  for anybody in allUsers allAuthenticatedUsers; do
+    if grep -qxF "roles/run.invoker"$'\t'"$anybody" <<<"$policy"; then
+      change run services remove-iam-policy-binding "$function" "--region=$REGION" \
+        "--member=$anybody" --role=roles/run.invoker
+      note removed "roles/run.invoker on function $function for $anybody"
+    fi
+  done
+}
+
+# Eventarc's subscription keeps a message for a day. A handler that is broken over a weekend must not lose dead letters.
+keep_dead_letters_longer() {
+  local trigger subscription actual retention=604800s
+  trigger="$(read_if_there functions describe "$(function_name dlq-handler)" "--region=$REGION" --v2 \
+    --format='value(eventTrigger.trigger.basename())')"
+  if [ -z "$trigger" ]; then return; fi
+  subscription="$(read_from eventarc triggers describe "$trigger" "--location=$REGION" \
+    --format='value(transport.pubsub.subscription.basename())')"
+  actual="$(read_from pubsub subscriptions describe "$subscription" --format=json)"
+  if [ -z "$(python3 "$ROOT/deployment/holds.py" "messageRetentionDuration=$retention" <<<"$actual")" ]; then
+    note unchanged "retention of dead letters"
+  else
+    change pubsub subscriptions update "$subscription" "--message-retention-duration=$retention"
+    note changed "retention of dead letters to 7 days"
+  fi
+}

@@ -1,0 +1,124 @@
+# shellcheck shell=bash
+# Running gcloud: reads, changes, what a dry run leaves out, what is tried again, and what a failure means.
+
+LONGEST_WAIT=60
+ATTEMPTS=10
+FIRST_WAIT=2
+
+# Failures that pass by themselves: an API that was enabled a moment ago, an account that IAM does not see yet, an IAM
+# policy that somebody else wrote at the same time, a service agent or a metric in the making, and a service that is busy.
+PASSING='SERVICE_DISABLED|has not been used in project|it is disabled
+Service account [^ ]* does not exist|service account .* was not found|Identity .*does not exist
+concurrent policy changes|ABORTED
+Permission denied while using the Eventarc Service Agent|retrieve P4SA|Unable to retrieve.*service agent
+does not have storage\.objects\.get access|artifactregistry\.repositories\.(download|upload)Artifacts.* denied
+Cannot find metric that matches type
+RESOURCE_EXHAUSTED|rateLimitExceeded|Too Many Requests|HttpError.*[^0-9]429|code=429
+UNAVAILABLE|currently unavailable|Service Unavailable|HttpError.*[^0-9]50[0234]|code=50[0234]|DEADLINE_EXCEEDED
+Could not reach|[Cc]onnection (reset|aborted|refused)|Remote end closed|[Rr]ead timed out|Temporary failure in name resolution'
+# In reads before the APIs are on, a disabled API is an answer, not something to wait for.
+NOT_THERE='NOT_FOUND|not found|does not exist|Could not find|Cannot find|SERVICE_DISABLED|has not been used in project'
+
+passes_by_itself() { grep -qE "$PASSING" "$1"; }
+
+# attempt gcloud ARGUMENT...: tries until it works or there is no hope. INPUT, where set, is its standard input: secrets
+# go this way, and this way only. The error text of the last attempt is left in $ERRORS.
+attempt() {
+  local tries=1 wait="$FIRST_WAIT" status
+  while :; do
+    status=0
+    if [ -n "${INPUT+set}" ]; then
+      printf '%s' "$INPUT" | gcloud "$@" "--project=$PROJECT_ID" --quiet 2>"$ERRORS" || status=$?
+    else
+      gcloud "$@" "--project=$PROJECT_ID" --quiet 2>"$ERRORS" </dev/null || status=$?
+    fi
+    if [ "$status" -eq 0 ]; then return 0; fi
+    # An earlier attempt whose answer was lost has made it.
+    if [ "$tries" -gt 1 ] && grep -qE 'ALREADY_EXISTS|already exists' "$ERRORS"; then return 0; fi
+    if [ "$tries" -ge "$ATTEMPTS" ] || ! passes_by_itself "$ERRORS"; then return "$status"; fi
+    say "    trying again in $wait s: $(first_error)" >&2
+    sleep "$wait"
+    tries=$((tries + 1))
+    wait=$((wait * 2))
+    if [ "$wait" -gt "$LONGEST_WAIT" ]; then wait="$LONGEST_WAIT"; fi
+  done
+}
+
+# read_from ARGUMENT...: prints what gcloud prints. Anything that keeps it from reading stops the script.
+read_from() {
+  local ERRORS
+  ERRORS="$(mktemp "$WORK/errors.XXXXXX")"
+  detail "reads: $(quote gcloud "$@")"
+  attempt "$@" || stop_with_error "$@"
+}
+
+# read_if_there ARGUMENT...: the same; prints nothing where the thing, or the API that knows of it, is not there yet.
+read_if_there() {
+  local ERRORS PASSING="$PASSING"
+  ERRORS="$(mktemp "$WORK/errors.XXXXXX")"
+  # Line 1 is the disabled API.
+  PASSING="${PASSING#*$'\n'}"
+  detail "reads: $(quote gcloud "$@")"
+  attempt "$@" && return 0
+  grep -qE "$NOT_THERE" "$ERRORS" || stop_with_error "$@"
+}
+
+# change ARGUMENT...: a command that changes something. A dry run prints it instead.
+change() {
+  local ERRORS
+  ERRORS="$(mktemp "$WORK/errors.XXXXXX")"
+  if [ "$DRY_RUN" = yes ]; then
+    say "    $(quote gcloud "$@" "--project=$PROJECT_ID")"
+    return 0
+  fi
+  detail "runs: $(quote gcloud "$@" "--project=$PROJECT_ID")"
+  if [ "$VERBOSE" = yes ]; then
+    attempt "$@" >&2 || stop_with_error "$@"
+    cat "$ERRORS" >&2
+  else
+    attempt "$@" >/dev/null || stop_with_error "$@"
+  fi
+}
+
+first_error() { grep -m 1 -E 'ERROR|denied|[Ee]rror' "$ERRORS" || head -n 1 "$ERRORS"; }
+
+stop_with_error() {
+  local hint
+  hint="$(hint_for "$ERRORS")"
+  {
+    printf '\nStopped%s.\n' "${STEP:+ in step \"$STEP\"}"
+    printf '  Command: %s\n' "$(quote gcloud "$@" "--project=$PROJECT_ID")"
+    printf '  Google says:\n'
+    sed 's/^/    /' "$ERRORS"
+    printf '  What to do: %s\n' "$hint"
+    printf '  Then run ./deploy.sh again: what is done stays done, and it goes on from here.\n'
+  } >&2
+  exit 1
+}
+
+# hint_for FILE: what helps against the error in it.
+hint_for() {
+  if grep -qiE 'billing' "$1"; then
+    echo "link a billing account: gcloud billing projects link $PROJECT_ID --billing-account=ACCOUNT"
+  elif grep -qE 'SERVICE_DISABLED|has not been used in project' "$1"; then
+    echo "an API that was just enabled can take ten minutes to be ready; wait a little."
+  elif grep -qE 'orgpolicy|constraints/|organization policy|Organization Policy' "$1"; then
+    echo "a policy of your organization forbids this; ask who administers it for an exception for $PROJECT_ID."
+  elif grep -qE 'existed too recently|recently deleted' "$1"; then
+    echo "Cloud Tasks keeps a deleted queue's name for some days; set QUEUE_NAME to another one."
+  elif grep -qE 'iam.serviceAccounts.actAs' "$1"; then
+    echo "your account must be allowed to act as the pipeline's accounts: grant it roles/iam.serviceAccountUser."
+  elif grep -qE 'PERMISSION_DENIED|does not have permission|denied|403' "$1"; then
+    echo "your account lacks a permission; docs/deployment.md lists the roles that a deployment needs."
+  elif grep -qE 'credentials|reauth|login' "$1"; then
+    echo "log in again: gcloud auth login"
+  elif grep -qiE 'build failed|BUILD' "$1"; then
+    echo "open the build's log, whose address is above."
+  elif grep -qE 'RESOURCE_EXHAUSTED|[Qq]uota|429' "$1"; then
+    echo "a quota is used up; wait a minute, or ask for more at https://console.cloud.google.com/iam-admin/quotas?project=$PROJECT_ID"
+  elif grep -qE 'INVALID_ARGUMENT|Invalid' "$1"; then
+    echo "a setting is not one that Google takes; the message names it."
+  else
+    echo "see docs/deployment.md, \"Errors that people meet\"."
+  fi
+}

@@ -1,0 +1,81 @@
+"""Whether a resource is as it should be.
+
+Reads a resource, as `gcloud … --format=json` prints it, from standard input, and prints the path of each value that is
+not as wanted, a line each. Nothing printed: it is as it should be. Values are not printed.
+
+    gcloud functions describe worker --format=json | holds.py serviceConfig.availableMemory=1Gi labels.team=reports
+    gcloud monitoring policies describe P --format=json | holds.py --file policy.json
+
+A path has keys separated by dots. `list[key=NAME]` is the element of a list whose `key` is NAME, and `.#` at the end
+the number of entries. What a service leaves out because it is empty, false or zero counts as that. A file's values must be
+there; what the service adds beside them does not matter.
+"""
+
+import json
+import re
+import sys
+
+_PAIR = re.compile(r"(?P<path>(?:[^=\[]|\[[^\]]*\])+)=(?P<wanted>.*)", re.DOTALL)
+_SEGMENT = re.compile(r"(?P<key>[^.\[\]]+)(?:\[(?P<field>[^=\]]+)=(?P<value>[^\]]*)\])?")
+
+
+def find(resource, path):
+    """The value at a path; None where there is none."""
+    for segment in _SEGMENT.finditer(path):
+        if segment["key"] == "#":
+            return len(resource or ())
+        resource = resource.get(segment["key"]) if isinstance(resource, dict) else None
+        if segment["field"] is not None:
+            elements = resource if isinstance(resource, list) else []
+            resource = next((one for one in elements if str(one.get(segment["field"])) == segment["value"]), None)
+    return resource
+
+
+def is_same(actual, wanted):
+    """Whether two scalars mean the same: 10 and 10.0 and "10" do, and nothing and "" and 0 and false."""
+    if actual in (None, "", 0, False) and wanted in (None, "", 0, False, "0", "false"):
+        return True
+    if isinstance(actual, bool) or isinstance(wanted, bool):
+        return str(actual).lower() == str(wanted).lower()
+    try:
+        return _number(actual) == _number(wanted)
+    except ValueError:
+        return str(actual) == str(wanted)
+
+
+def _number(value):
+    # Durations come as 10s, 10.0s and 10.000s.
+    return float(str(value).removesuffix("s"))
+
+
+def differences(actual, wanted, path=""):
+    """The paths below which a resource has not what is wanted."""
+    if isinstance(wanted, dict):
+        inner = actual if isinstance(actual, dict) else {}
+        for key, value in wanted.items():
+            yield from differences(inner.get(key), value, f"{path}.{key}" if path else key)
+    elif isinstance(wanted, list):
+        elements = actual if isinstance(actual, list) else []
+        if len(elements) != len(wanted):
+            yield path
+        else:
+            for index, (one, other) in enumerate(zip(elements, wanted)):
+                yield from differences(one, other, f"{path}[{index}]")
+    elif not is_same(actual, wanted):
+        yield path
+
+
+def main(arguments):
+    resource = json.load(sys.stdin)
+    if arguments[:1] == ["--file"]:
+        with open(arguments[1], encoding="utf-8") as file:
+            paths = list(differences(resource, json.load(file)))
+    else:
+        pairs = [_PAIR.fullmatch(argument) for argument in arguments]
+        paths = [pair["path"] for pair in pairs if not is_same(find(resource, pair["path"]), pair["wanted"])]
+    for path in paths:
+        print(path)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

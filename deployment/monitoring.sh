@@ -1,0 +1,128 @@
+# shellcheck shell=bash
+# What watches over the pipeline: log-based metrics, alert policies with their notification channels, and a dashboard.
+
+set_up_monitoring() {
+  step monitoring "Monitoring"
+  local channels template
+  channels="$(ensure_channels)"
+  for template in "$ROOT"/deployment/metrics/*.json; do ensure_metric "$(basename "$template" .json)"; done
+  ensure_policies "$channels"
+  ensure_dashboard
+}
+
+# render FILE TARGET NAME=VALUE...: fills in a template of this folder.
+render() {
+  python3 "$ROOT/deployment/render.py" "$1" "PREFIX=$PREFIX" "REGION=$REGION" "PROJECT_ID=$PROJECT_ID" \
+    "QUEUE_NAME=$QUEUE_NAME" "TOPIC=$TOPIC" "DASHBOARD=$DASHBOARD" \
+    "QUEUE_DEPTH=$(half_an_hour_of_tasks)" "${@:3}" >"$2"
+}
+
+# A queue that is deeper than this will not be worked off within half an hour.
+half_an_hour_of_tasks() {
+  awk -v rate="$(flag_in "$QUEUE_FLAGS" --max-dispatches-per-second)" \
+    'BEGIN { if (rate == "") rate = 500; depth = rate * 1800; printf "%d", depth < 1 ? 1 : depth }'
+}
+
+# first LINES KEY...: of lines "name, tab, key, tab, key", the name in the first that has these keys.
+first() {
+  local lines="$1" name keys wanted
+  shift
+  wanted="$(printf '%s\t' "$@")"
+  while IFS=$'\t' read -r name keys; do
+    if [ "$keys" = "${wanted%$'\t'}" ]; then
+      printf '%s' "$name"
+      return
+    fi
+  done <<<"$lines"
+}
+
+channel_for() {
+  local channels
+  channels="$(read_from beta monitoring channels list --format='value(name,labels.email_address)')"
+  first "$channels" "$1"
+}
+
+# The names of the notification channels, separated by commas: those that are given, and one for ALERT_EMAIL.
+ensure_channels() {
+  local channels="$NOTIFICATION_CHANNELS" existing
+  if [ -n "$ALERT_EMAIL" ]; then
+    existing="$(channel_for "$ALERT_EMAIL")"
+    if [ -z "$existing" ]; then
+      change beta monitoring channels create "--display-name=Report pipeline ($PREFIX)" --type=email \
+        "--channel-labels=email_address=$ALERT_EMAIL" "--user-labels=pipeline=$PREFIX" >&2
+      note created "notification channel for $ALERT_EMAIL" >&2
+      if [ "$DRY_RUN" = no ]; then
+        existing="$(channel_for "$ALERT_EMAIL")"
+      fi
+    else
+      note unchanged "notification channel for $ALERT_EMAIL"
+    fi
+    if [ -n "$existing" ]; then channels="${channels:+$channels,}$existing"; fi
+  fi
+  printf '%s' "$channels"
+}
+
+ensure_metric() {
+  local metric="$PREFIX-$1" file="$WORK/$1.metric.json" actual
+  render "$ROOT/deployment/metrics/$1.json" "$file"
+  actual="$(read_if_there logging metrics describe "$metric" --format=json)"
+  if [ -z "$actual" ]; then
+    change logging metrics create "$metric" "--config-from-file=$file"
+    note created "metric $metric"
+  elif [ -n "$(python3 "$ROOT/deployment/holds.py" --file "$file" <<<"$actual")" ]; then
+    change logging metrics update "$metric" "--config-from-file=$file"
+    note changed "metric $metric"
+  else
+    note unchanged "metric $metric"
+  fi
+}
+
+# ensure_policies CHANNELS: each alert policy, found again by its labels.
+ensure_policies() {
+  local existing template alert name actual file
+  existing="$(read_from monitoring policies list --format='value(name,userLabels.pipeline,userLabels.alert)')"
+  for template in "$ROOT"/deployment/alert_policies/*.json; do
+    alert="$(basename "$template" .json)"
+    file="$WORK/$alert.policy.json"
+    render "$template" "$file" "ALERT=$alert" "CHANNELS=$1"
+    name="$(first "$existing" "$PREFIX" "$alert")"
+    if [ -z "$name" ]; then
+      change monitoring policies create "--policy-from-file=$file"
+      note created "alert policy $alert"
+      continue
+    fi
+    actual="$(read_from monitoring policies describe "$name" --format=json)"
+    if [ -n "$(python3 "$ROOT/deployment/holds.py" --file "$file" <<<"$actual")" ]; then
+      change monitoring policies update "$name" "--policy-from-file=$file"
+      note changed "alert policy $alert"
+    else
+      note unchanged "alert policy $alert"
+    fi
+  done
+}
+
+dashboard_name() {
+  local dashboards
+  dashboards="$(read_from monitoring dashboards list --format='value(name,displayName)')"
+  first "$dashboards" "$DASHBOARD"
+}
+
+ensure_dashboard() {
+  local name actual file="$WORK/dashboard.json"
+  render "$ROOT/deployment/dashboard.json" "$file"
+  name="$(dashboard_name)"
+  if [ -z "$name" ]; then
+    change monitoring dashboards create "--config-from-file=$file"
+    note created "dashboard \"$DASHBOARD\""
+    return
+  fi
+  actual="$(read_from monitoring dashboards describe "$name" --format=json)"
+  if [ -z "$(python3 "$ROOT/deployment/holds.py" --file "$file" <<<"$actual")" ]; then
+    note unchanged "dashboard \"$DASHBOARD\""
+    return
+  fi
+  # Monitoring takes an update only of the version that it has.
+  python3 "$ROOT/deployment/render.py" --etag "$file" <<<"$actual" >"$WORK/dashboard.update.json"
+  change monitoring dashboards update "$name" "--config-from-file=$WORK/dashboard.update.json"
+  note changed "dashboard \"$DASHBOARD\""
+}

@@ -1,0 +1,42 @@
+# shellcheck shell=bash
+# shellcheck disable=SC2034  # what is set here is read by the other files
+# How everything is called. The prefix lets several environments live in one project.
+
+FUNCTIONS="dispatcher worker dlq-handler"
+
+set_names() {
+  # In a domain-scoped project, example.com:name, accounts are at name.example.com.
+  local domain="$PROJECT_ID"
+  case "$PROJECT_ID" in *:*) domain="${PROJECT_ID#*:}.${PROJECT_ID%%:*}" ;; esac
+  ACCOUNT_DOMAIN="$domain.iam.gserviceaccount.com"
+
+  TOPIC="$PREFIX-dead-letters"
+  JOB="$PREFIX-dispatch"
+  REPOSITORY="$PREFIX-functions"
+  TASKS_INVOKER="$PREFIX-tasks@$ACCOUNT_DOMAIN"
+  SCHEDULER_INVOKER="$PREFIX-scheduler@$ACCOUNT_DOMAIN"
+  EVENTS_INVOKER="$PREFIX-events@$ACCOUNT_DOMAIN"
+  BUILDER="$PREFIX-build@$ACCOUNT_DOMAIN"
+  DATABASE="(default)"
+  DASHBOARD="Report pipeline ($PREFIX)"
+}
+
+function_name() { echo "$PREFIX-$1"; }
+account_of() { echo "$PREFIX-$1@$ACCOUNT_DOMAIN"; }
+
+# The secret behind a variable: SENDGRID_API_KEY is report-sendgrid-api-key.
+secret_name() { echo "$PREFIX-$(echo "$1" | tr 'A-Z_' 'a-z-')"; }
+
+# Cloud Run's address of a service, known before there is one.
+# https://cloud.google.com/run/docs/triggering/https-request#deterministic
+url_of() { echo "https://$(function_name "$1")-$PROJECT_NUMBER.$REGION.run.app"; }
+
+# The report queues, a line each: reports, reports-2, reports-3.
+queue_names() {
+  local number=2
+  echo "$QUEUE_NAME"
+  while [ "$number" -le "$QUEUES" ]; do
+    echo "$QUEUE_NAME-$number"
+    number=$((number + 1))
+  done
+}

@@ -1,0 +1,47 @@
+# shellcheck shell=bash
+# What the operator sees: progress, warnings, the reason for a stop, and what was done in the end.
+
+STEP=""
+
+say() { printf '%s\n' "$*"; }
+warn() { printf 'Warning: %s\n' "$*" >&2; }
+detail() { if [ "$VERBOSE" = yes ]; then printf '    %s\n' "$*" >&2; fi; }
+
+# The script ends here: what is wrong, and a line for each thing to do about it.
+fail() {
+  printf '\nStopped%s: %s\n' "${STEP:+ in step \"$STEP\"}" "$1" >&2
+  shift
+  local line
+  for line in "$@"; do printf '  %s\n' "$line" >&2; done
+  exit 1
+}
+
+step() {
+  STEP="$1"
+  say "$2"
+}
+
+# note created|changed|unchanged|removed WHAT: a line of the summary. In files, since functions deploy side by side.
+note() {
+  local verb="$1"
+  shift
+  printf '%s\n' "$*" >>"$WORK/$verb"
+  case "$verb" in
+    unchanged) detail "as it should be: $*" ;;
+    *) say "  ${PLANNED}$verb: $*" ;;
+  esac
+}
+
+count_of() { if [ -f "$WORK/$1" ]; then wc -l <"$WORK/$1" | tr -d ' '; else echo 0; fi; }
+
+# quote ARGUMENT...: a command line that can be pasted into a shell.
+quote() {
+  local argument line=""
+  for argument in "$@"; do
+    case "$argument" in
+      "" | *[!A-Za-z0-9_@%+=:,./~-]*) line="$line '${argument//\'/\'\\\'\'}'" ;;
+      *) line="$line $argument" ;;
+    esac
+  done
+  printf '%s' "${line# }"
+}

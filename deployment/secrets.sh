@@ -1,0 +1,63 @@
+# shellcheck shell=bash
+# Secrets, from the environment, the env file or the terminal to Secret Manager: through standard input only, so that no
+# list of processes, log or dry run shows one.
+
+existing_secrets() { read_if_there secrets list --format='value(name.basename())'; }
+
+# A line for each secret that is needed, is nowhere, and cannot be asked for.
+missing_secrets() {
+  local existing
+  existing="$(existing_secrets)"
+  if [ -z "$SENDGRID_API_KEY" ] && ! grep -qxF "$(secret_name SENDGRID_API_KEY)" <<<"$existing" && ! can_ask; then
+    echo "SENDGRID_API_KEY is not set: put it into deploy.env or the environment, or run this in a terminal to be asked for it."
+  fi
+}
+
+can_ask() { [ -t 0 ] && [ "$DRY_RUN" = no ]; }
+
+set_up_secrets() {
+  step secrets "Secrets"
+  local existing
+  existing="$(existing_secrets)"
+  ensure_secret SENDGRID_API_KEY worker "SendGrid's API key (it may send mail)"
+  ensure_secret SLACK_WEBHOOK_URL dlq-handler "Slack's incoming webhook (empty: no Slack)"
+  ensure_secret ALERT_URLS dlq-handler ""
+}
+
+# ensure_secret VARIABLE FUNCTION QUESTION: the secret, its latest version, and the function's right to read it.
+ensure_secret() {
+  local value="${!1}" name there=no policy
+  name="$(secret_name "$1")"
+  if grep -qxF "$name" <<<"$existing"; then there=yes; fi
+  if [ -z "$value" ] && [ "$there" = no ] && [ -n "$3" ] && can_ask; then
+    IFS= read -r -s -p "  $3: " value
+    printf '\n'
+  fi
+  if [ -z "$value" ] && [ "$there" = no ]; then return; fi
+  if [ "$there" = no ]; then
+    change secrets create "$name" --replication-policy=user-managed "--locations=$REGION"
+    note created "secret $name"
+  fi
+  if [ -n "$value" ]; then ensure_version "$name" "$value"; fi
+  policy="$(policy_of secrets get-iam-policy "$name")"
+  bind "$policy" "secret $name" "serviceAccount:$(account_of "$2")" roles/secretmanager.secretAccessor "" \
+    secrets add-iam-policy-binding "$name"
+}
+
+ensure_version() {
+  local latest
+  latest="$(read_if_there secrets versions access latest "--secret=$1")"
+  if [ "$latest" = "$2" ]; then
+    note unchanged "value of secret $1"
+    return
+  fi
+  INPUT="$2" change secrets versions add "$1" --data-file=-
+  note changed "value of secret $1"
+}
+
+# The number of the version that functions are pinned to, so that a new value is a new revision; nothing without a secret.
+# https://cloud.google.com/run/docs/configuring/services/secrets#secret-versions
+version_of() {
+  read_if_there secrets versions list "$1" --filter=state=ENABLED '--sort-by=~createTime' --limit=1 \
+    --format='value(name.basename())'
+}

@@ -1,0 +1,122 @@
+# shellcheck shell=bash
+# shellcheck disable=SC2034  # what is set here is read by the other files
+# What the operator decides: command line first, then the environment, then the env file, then the defaults.
+
+# The newest that Cloud Functions offers: https://cloud.google.com/run/docs/runtimes/python
+RUNTIME=python314
+
+SETTINGS="PROJECT_ID REGION PREFIX QUEUE_NAME QUEUES FIRESTORE_LOCATION MAIL_FROM MAIL_FROM_NAME SENDGRID_HOST
+DEFAULT_CADENCE ON_UNKNOWN_OUTCOME LOG_LEVEL SCHEDULE ALERT_EMAIL NOTIFICATION_CHANNELS
+DISPATCHER_MEMORY DISPATCHER_CPU DISPATCHER_CONCURRENCY DISPATCHER_MIN_INSTANCES DISPATCHER_MAX_INSTANCES
+WORKER_MEMORY WORKER_CPU WORKER_CONCURRENCY WORKER_MIN_INSTANCES WORKER_MAX_INSTANCES
+DLQ_HANDLER_MEMORY DLQ_HANDLER_CPU DLQ_HANDLER_CONCURRENCY DLQ_HANDLER_MIN_INSTANCES DLQ_HANDLER_MAX_INSTANCES
+SMOKE_TEST_ADDRESS"
+SECRETS="SENDGRID_API_KEY SLACK_WEBHOOK_URL ALERT_URLS"
+
+is_one_of() {
+  local wanted="$1" one
+  shift
+  for one in "$@"; do if [ "$one" = "$wanted" ]; then return 0; fi; done
+  return 1
+}
+
+# read_env_file FILE: lines NAME=value, nothing is expanded or run. What the environment already has stays.
+read_env_file() {
+  local line name value number=0
+  [ -r "$1" ] || fail "$1 cannot be read." "Copy deploy.env.example to deploy.env and fill it in, or name another with --env-file."
+  while IFS= read -r line || [ -n "$line" ]; do
+    number=$((number + 1))
+    line="${line%$'\r'}"
+    line="${line#"${line%%[![:space:]]*}"}"
+    case "$line" in "" | "#"*) continue ;; esac
+    line="${line#export }"
+    name="${line%%=*}"
+    # shellcheck disable=SC2086  # the lists are words
+    if [ "$name" = "$line" ] || ! is_one_of "$name" $SETTINGS $SECRETS; then
+      fail "$1, line $number: not one of the settings." "deploy.env.example lists them, as NAME=value."
+    fi
+    value="${line#*=}"
+    value="${value%"${value##*[![:space:]]}"}"
+    case "$value" in
+      \"*\") value="${value#\"}" value="${value%\"}" ;;
+      \'*\') value="${value#\'}" value="${value%\'}" ;;
+    esac
+    if [ -z "${!name+set}" ]; then printf -v "$name" '%s' "$value"; fi
+  done <"$1"
+}
+
+default() { if [ -z "${!1:-}" ]; then printf -v "$1" '%s' "$2"; fi; }
+
+load_settings() {
+  local name
+  if [ -n "$ENV_FILE" ]; then
+    read_env_file "$ENV_FILE"
+  elif [ -f "$ROOT/deploy.env" ]; then
+    read_env_file "$ROOT/deploy.env"
+  fi
+  if [ -n "$PROJECT_OPTION" ]; then PROJECT_ID="$PROJECT_OPTION"; fi
+  if [ -n "$REGION_OPTION" ]; then REGION="$REGION_OPTION"; fi
+  if [ -n "$QUEUES_OPTION" ]; then QUEUES="$QUEUES_OPTION"; fi
+  for name in $SETTINGS $SECRETS; do default "$name" ""; done
+  # Where it is not said, what gcloud itself is set to.
+  default PROJECT_ID "$(gcloud config get project 2>/dev/null </dev/null || true)"
+  default PREFIX report
+  default QUEUE_NAME "${PREFIX}s"
+  default FIRESTORE_LOCATION "$REGION"
+  default MAIL_FROM_NAME Reports
+  default SENDGRID_HOST https://api.sendgrid.com
+  default DEFAULT_CADENCE hourly
+  default ON_UNKNOWN_OUTCOME dead-letter
+  default LOG_LEVEL INFO
+  default SCHEDULE on
+  default DISPATCHER_MEMORY 512Mi
+  default DISPATCHER_CPU 1
+  default DISPATCHER_CONCURRENCY 4
+  default DISPATCHER_MIN_INSTANCES 0
+  default DISPATCHER_MAX_INSTANCES 2
+  default WORKER_MEMORY 1Gi
+  default WORKER_CPU 1
+  default WORKER_CONCURRENCY 10
+  default WORKER_MIN_INSTANCES 0
+  default DLQ_HANDLER_MEMORY 512Mi
+  default DLQ_HANDLER_CPU 1
+  default DLQ_HANDLER_CONCURRENCY 8
+  default DLQ_HANDLER_MIN_INSTANCES 0
+  default DLQ_HANDLER_MAX_INSTANCES 3
+}
+
+matches() { [[ "$1" =~ $2 ]]; }
+
+# Each setting that is missing or malformed, a line each.
+wrong_settings() {
+  local name email='^[^@[:space:]]+@[^@[:space:]]+$'
+  [ -n "$PROJECT_ID" ] || echo "PROJECT_ID is not set: --project=PROJECT, or PROJECT_ID in deploy.env."
+  [ -n "$REGION" ] || echo "REGION is not set: --region=us-central1, or REGION in deploy.env."
+  matches "$PREFIX" '^[a-z]([a-z0-9-]{0,16}[a-z0-9])?$' ||
+    echo "PREFIX: at most 18 lower-case letters, digits and hyphens, beginning with a letter."
+  matches "$QUEUE_NAME" '^[A-Za-z0-9-]{1,90}$' || echo "QUEUE_NAME: letters, digits and hyphens."
+  matches "${QUEUES:-1}" '^[1-9][0-9]?$' || echo "QUEUES: a number from 1 to 99."
+  if [ -z "$MAIL_FROM" ]; then
+    echo "MAIL_FROM is not set: the sender's address, one that SendGrid knows as yours; set it in deploy.env."
+  else
+    matches "$MAIL_FROM" "$email" || echo "MAIL_FROM: not an e-mail address."
+  fi
+  for name in ALERT_EMAIL SMOKE_TEST_ADDRESS; do
+    [ -z "${!name}" ] || matches "${!name}" "$email" || echo "$name: not an e-mail address."
+  done
+  matches "$SENDGRID_HOST" '^https?://[^[:space:]]+$' || echo "SENDGRID_HOST: not a URL."
+  is_one_of "$DEFAULT_CADENCE" hourly daily weekly monthly || echo "DEFAULT_CADENCE: hourly, daily, weekly or monthly."
+  is_one_of "$ON_UNKNOWN_OUTCOME" dead-letter resend || echo "ON_UNKNOWN_OUTCOME: dead-letter or resend."
+  is_one_of "$LOG_LEVEL" DEBUG INFO WARNING ERROR || echo "LOG_LEVEL: DEBUG, INFO, WARNING or ERROR."
+  is_one_of "$SCHEDULE" on paused || echo "SCHEDULE: on or paused."
+  for name in DISPATCHER WORKER DLQ_HANDLER; do wrong_sizes "$name"; done
+}
+
+wrong_sizes() {
+  local memory="$1_MEMORY" cpu="$1_CPU" concurrency="$1_CONCURRENCY" least="$1_MIN_INSTANCES" most="$1_MAX_INSTANCES"
+  matches "${!memory}" '^[1-9][0-9]*(Mi|Gi)$' || echo "$memory: as in 512Mi or 1Gi."
+  matches "${!cpu}" '^[1-8]$' || echo "$cpu: whole CPUs, 1 to 8: fewer than one take one request at a time."
+  matches "${!concurrency}" '^([1-9][0-9]{0,2}|1000)$' || echo "$concurrency: a number from 1 to 1000."
+  matches "${!least}" '^[0-9]{1,4}$' || echo "$least: a number."
+  matches "${!most:-1}" '^[1-9][0-9]{0,3}$' || echo "$most: a number, at least 1."
+}

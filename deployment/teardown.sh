@@ -1,0 +1,154 @@
+# shellcheck shell=bash
+# Removes all that the script has made, and nothing else. What is in the database stays without --delete-data; the users
+# are the team's own and stay in any case, and so do the database and the APIs, which others may use.
+
+tear_down() {
+  step teardown "Teardown"
+  local answer
+  say "This removes the report pipeline \"$PREFIX\" in $REGION from project $PROJECT_ID: functions, queues with all tasks in"
+  say "them, topic, job, secrets, service accounts, images, indexes, alerts and dashboard."
+  if [ "$DELETE_DATA" = yes ]; then say "The collections deliveries, runs and dead_letters are deleted, too."; fi
+  if [ "$DRY_RUN" = no ]; then
+    printf 'To go on, type the project id: '
+    IFS= read -r answer || true
+    printf '\n'
+    if [ "$answer" != "$PROJECT_ID" ]; then fail "not confirmed. Nothing was removed."; fi
+  fi
+  remove_job
+  remove_functions
+  remove_queues_and_topic
+  remove_monitoring
+  remove_secrets
+  ACCOUNTS="$(read_if_there iam service-accounts list --format='value(email)')"
+  remove_data
+  remove_indexes
+  remove_accounts
+  say "What stays: the database and its users, the APIs, and the buckets gcf-v2-* of Cloud Run functions."
+}
+
+# remove WHAT COMMAND...
+remove() {
+  local what="$1"
+  shift
+  change "$@"
+  note removed "$what"
+}
+
+remove_job() {
+  local state
+  state="$(job_state)"
+  if [ -n "$state" ]; then remove "job $JOB" scheduler jobs delete "$JOB" "--location=$REGION"; fi
+}
+
+remove_functions() {
+  local there name function
+  for name in $FUNCTIONS; do
+    function="$(function_name "$name")"
+    there="$(read_if_there functions describe "$function" "--region=$REGION" --v2 --format='value(name)')"
+    if [ -n "$there" ]; then
+      remove "function $function" functions delete "$function" "--region=$REGION"
+    fi
+  done
+  there="$(read_if_there artifacts repositories describe "$REPOSITORY" "--location=$REGION" --format='value(name)')"
+  if [ -n "$there" ]; then
+    remove "image repository $REPOSITORY" artifacts repositories delete "$REPOSITORY" "--location=$REGION"
+  fi
+}
+
+remove_queues_and_topic() {
+  local queues queue there
+  queues="$(existing_queues)"
+  for queue in $queues; do
+    remove "queue $queue" tasks queues delete "$queue" "--location=$REGION"
+  done
+  there="$(read_if_there pubsub topics describe "$TOPIC" --format='value(name)')"
+  if [ -n "$there" ]; then
+    remove "topic $TOPIC" pubsub topics delete "$TOPIC"
+  fi
+}
+
+remove_monitoring() {
+  local existing name pipeline template metric there
+  existing="$(read_if_there monitoring policies list --format='value(name,userLabels.pipeline)')"
+  while IFS=$'\t' read -r name pipeline <&3; do
+    if [ "$pipeline" = "$PREFIX" ]; then remove "alert policy $name" monitoring policies delete "$name"; fi
+  done 3<<<"$existing"
+  name="$(dashboard_name)"
+  if [ -n "$name" ]; then remove "dashboard \"$DASHBOARD\"" monitoring dashboards delete "$name"; fi
+  for template in "$ROOT"/deployment/metrics/*.json; do
+    metric="$PREFIX-$(basename "$template" .json)"
+    there="$(read_if_there logging metrics describe "$metric" --format='value(name)')"
+    if [ -n "$there" ]; then
+      remove "metric $metric" logging metrics delete "$metric"
+    fi
+  done
+  # Only the channel that the script has made carries its label.
+  existing="$(read_if_there beta monitoring channels list --format='value(name,userLabels.pipeline)')"
+  while IFS=$'\t' read -r name pipeline <&3; do
+    if [ "$pipeline" = "$PREFIX" ]; then remove "notification channel $name" beta monitoring channels delete "$name"; fi
+  done 3<<<"$existing"
+}
+
+remove_secrets() {
+  local existing variable name
+  existing="$(existing_secrets)"
+  for variable in $SECRETS; do
+    name="$(secret_name "$variable")"
+    if grep -qxF "$name" <<<"$existing"; then remove "secret $name" secrets delete "$name"; fi
+  done
+}
+
+# Another pipeline in the project uses the same database. Its accounts give it away.
+is_alone() { ! grep -E -- "-dlq-handler@$ACCOUNT_DOMAIN\$" <<<"$ACCOUNTS" | grep -qvxF "$(account_of dlq-handler)"; }
+
+remove_indexes() {
+  local existing name collection field
+  if ! is_alone; then
+    warn "another pipeline of this project needs the indexes and TTL policies; they stay."
+    return
+  fi
+  existing="$(read_if_there firestore indexes composite list "--database=$DATABASE" --format=json)"
+  while IFS= read -r name <&3; do
+    remove "index ${name##*/}" firestore indexes composite delete "$name"
+  done 3< <(firestore_indexes composite-names <<<"${existing:-[]}")
+  existing="$(read_if_there firestore fields ttls list "--database=$DATABASE" --format=json)"
+  while IFS=$'\t' read -r collection field <&3; do
+    remove "TTL policy on $collection.$field" firestore fields ttls update "$field" "--collection-group=$collection" \
+      "--database=$DATABASE" --disable-ttl --async
+  done 3< <(firestore_indexes existing-ttl <<<"${existing:-[]}")
+  existing="$(read_if_there firestore indexes fields list "--database=$DATABASE" --format=json)"
+  while IFS=$'\t' read -r collection field <&3; do
+    remove "exemption of $collection.$field" firestore indexes fields update "$field" "--collection-group=$collection" \
+      "--database=$DATABASE" --clear-exemption --async
+  done 3< <(firestore_indexes existing-exemptions <<<"${existing:-[]}")
+}
+
+# Roles first: a deleted account would stay in the project's policy as deleted:serviceAccount:….
+remove_accounts() {
+  local policy name role member
+  policy="$(policy_of projects get-iam-policy "$PROJECT_ID")"
+  while IFS=$'\t' read -r role member _ <&3; do
+    case "$member" in
+      "serviceAccount:$PREFIX-dispatcher@$ACCOUNT_DOMAIN" | "serviceAccount:$PREFIX-worker@$ACCOUNT_DOMAIN" | \
+        "serviceAccount:$PREFIX-dlq-handler@$ACCOUNT_DOMAIN" | "serviceAccount:$EVENTS_INVOKER" | "serviceAccount:$BUILDER")
+        remove "$role on the project for ${member#*:}" projects remove-iam-policy-binding "$PROJECT_ID" \
+          "--member=$member" "--role=$role" --all
+        ;;
+    esac
+  done 3<<<"$policy"
+  for name in $FUNCTIONS scheduler tasks events build; do
+    if grep -qxF "$(account_of "$name")" <<<"$ACCOUNTS"; then
+      remove "service account $PREFIX-$name" iam service-accounts delete "$(account_of "$name")"
+    fi
+  done
+}
+
+remove_data() {
+  if [ "$DELETE_DATA" = no ]; then return; fi
+  if is_alone; then
+    remove "collections deliveries, runs, dead_letters" firestore bulk-delete "--database=$DATABASE" \
+      --collection-ids=deliveries,runs,dead_letters
+  else
+    warn "another pipeline of this project has its deliveries, runs and dead letters in the same collections; they stay."
+  fi
+}
