@@ -23,8 +23,6 @@ _TITLES = {
 }
 _MAX_COMMAND_CHARACTERS = 500
 _MAX_LINK_CHARACTERS = 2000
-_READABLE = {"text", "base64"}
-"""Fields of a payload that is no task's."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,7 +80,7 @@ def make_alert(record: Record, *, others: int, since: datetime, project: str, lo
         location: the functions' region.
     """
     payload = record.payload
-    is_task = not _READABLE & payload.keys()
+    is_task = "bytes" not in payload  # how long it was is kept of what is not a dead letter
     shown = [
         ("User", payload.get("user_id")),
         ("Due", payload.get("due_at")),

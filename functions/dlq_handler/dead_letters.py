@@ -30,8 +30,17 @@ https://firebase.google.com/docs/firestore/quotas#collections_documents_and_fiel
 MAX_TEXT_CHARACTERS = 10_000
 """How much is kept of each text of a dead letter."""
 
+MAX_ATTRIBUTES = 100
+MAX_ATTRIBUTE_CHARACTERS = 1024
+"""https://cloud.google.com/pubsub/quotas#resource_limits"""
+
 _MAX_COUNT = 2**31 - 1
 _BATCH = 400
+_SHOWN_FIELDS = [
+    *("reason", "error", "attempts", "cause", "received_at", "alerted_at", "alerts", "state"),
+    *("payload.user_id", "payload.due_at", "payload.kind", "payload.bytes"),
+]
+"""What an alert shows and decides by. Left out is the content of what is not a dead letter, half a megabyte each."""
 _TASK_FIELDS = {"user_id", "delivery_id", "due_at", "run_id", "kind", "body"}
 _document_id: TypeAdapter[str] = TypeAdapter(DocumentId)
 
@@ -211,6 +220,7 @@ class DeadLetters:
             self._collection.where(filter=FieldFilter("cause", "==", cause))
             .where(filter=FieldFilter("alerted_at", "==", None))
             .where(filter=FieldFilter("state", "==", State.OPEN.value))
+            .select(_SHOWN_FIELDS)
             .limit(limit)
         )
         return [Record.from_document(snapshot.id, snapshot.to_dict() or {}) for snapshot in query.stream()]
@@ -243,7 +253,8 @@ def _merge_stored(
     existing = reference.get(transaction=transaction).to_dict()
     changes = merge(existing, death, now=now)
     if changes:
-        transaction.set(reference, changes, merge=True)
+        # Named fields are replaced as a whole; a plain merge would leave parts of the former payload in the new one.
+        transaction.set(reference, changes, merge=sorted(changes))
     return {**(existing or {}), **changes}
 
 
@@ -252,7 +263,7 @@ def _unreadable(message: PubSubMessage, error: str) -> Death:
     error = _cut(error)
     return Death(
         id=_content_hash(message),
-        payload={**_raw(message.data), "attributes": {key: _cut(value) for key, value in message.attributes.items()}},
+        payload={**_raw(message.data), "attributes": _attributes(message.attributes)},
         reason=reason,
         error=error,
         attempts=0,
@@ -274,6 +285,14 @@ def _raw(data: bytes) -> dict[str, Any]:
             return {"base64": encoded, "bytes": len(data)}
         text = kept[: error.start].decode()  # the cut went through a character
     return {"text": text, "bytes": len(data)}
+
+
+def _attributes(attributes: Mapping[str, str]) -> list[dict[str, str]]:
+    """As a list: not every key can be the name of a field. No more of them than Pub/Sub lets a message have."""
+    return [
+        {"key": key[:MAX_ATTRIBUTE_CHARACTERS], "value": value[:MAX_ATTRIBUTE_CHARACTERS]}
+        for key, value in list(attributes.items())[:MAX_ATTRIBUTES]
+    ]
 
 
 def _id(letter: DeadLetter, task_name: str, message: PubSubMessage) -> str:

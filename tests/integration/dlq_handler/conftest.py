@@ -3,7 +3,7 @@
 import base64
 import json
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -21,6 +21,7 @@ from local_cloud.firestore.server import FirestoreEmulator
 from local_cloud.function_process import FunctionProcess
 from local_cloud.http import HttpServer
 from local_cloud.inbox.server import Inbox
+from local_cloud.rpc import Middleware
 from tests.functions import start_function
 from tests.support import Background
 
@@ -43,12 +44,25 @@ class Pager:
         return web.Response(status=self.status)
 
 
+@dataclass
+class Faults:
+    """What goes wrong on the way to Firestore: nothing, until a test sets `middleware`."""
+
+    middleware: Middleware | None = None
+
+    async def __call__(self, method: str, carry_out: Callable[[], Awaitable[Any]]) -> Any:
+        if self.middleware is None:
+            return await carry_out()
+        return await self.middleware(method, carry_out)
+
+
 @dataclass(kw_only=True)
 class Surroundings:
     """The services, and what a test does with them."""
 
     background: Background
     firestore: FirestoreEmulator
+    firestore_faults: Faults
     inbox: Inbox
     pager: Pager
     database: Any
@@ -174,12 +188,13 @@ def surroundings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Surroundi
     background = Background()
     clock = Clock()
     pager = Pager()
+    faults = Faults()
     app = web.Application()
     app.router.add_post("/", pager.take)
     pager_server = HttpServer("pager", app, "127.0.0.1", 0)
 
     async def start() -> tuple[FirestoreEmulator, Inbox]:
-        firestore_emulator = FirestoreEmulator(host="127.0.0.1", port=0, clock=clock)
+        firestore_emulator = FirestoreEmulator(host="127.0.0.1", port=0, clock=clock, middleware=[faults])
         inbox = Inbox(host="127.0.0.1", port=0, clock=clock, sendgrid_api_key="unused")
         for server in (firestore_emulator, inbox, pager_server):
             await server.start()
@@ -193,6 +208,7 @@ def surroundings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Surroundi
     around = Surroundings(
         background=background,
         firestore=emulator,
+        firestore_faults=faults,
         inbox=inbox,
         pager=pager,
         database=database,
@@ -211,6 +227,7 @@ def around(surroundings: Surroundings) -> Surroundings:
     """The surroundings, with nothing in the channels and nothing wrong with them."""
     surroundings.inbox.slack_messages.clear()
     surroundings.inbox.fault = None
+    surroundings.firestore_faults.middleware = None
     surroundings.pager.posts.clear()
     surroundings.pager.status = 200
     for collection in ("dead_letters", "alerts"):

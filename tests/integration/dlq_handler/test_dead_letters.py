@@ -72,6 +72,18 @@ def test_a_later_death_renews_an_open_record_and_alerts_nobody_again(around: Sur
     assert len(around.slack) == 1
 
 
+def test_a_later_death_replaces_the_payload_as_a_whole(around: Surroundings) -> None:
+    handler = around.handler()
+    handler.receives(letter("u1"))
+    later = letter("u1", run_id=None, kind="other", failed_at=DIED + timedelta(hours=1))
+
+    assert handler.receives(later).status_code == 200
+
+    payload = around.record("u1-20261124T1300Z")["payload"]
+    assert payload["kind"] == "other"
+    assert "run_id" not in payload
+
+
 @pytest.mark.parametrize("state", ["replayed", "dismissed"])
 def test_a_record_that_was_dealt_with_opens_when_the_delivery_dies_anew(around: Surroundings, state: str) -> None:
     dead = letter("u1")
@@ -133,7 +145,7 @@ def test_what_is_not_a_dead_letter_is_kept_as_it_is_and_alerted(
 
     ((document_id, stored),) = around.records().items()
     assert document_id.startswith("message-")
-    assert stored["payload"] == {**payload, "attributes": {"origin": "elsewhere"}}
+    assert stored["payload"] == {**payload, "attributes": [{"key": "origin", "value": "elsewhere"}]}
     assert stored["reason"] == "invalid-task"
     assert error in stored["error"]
     assert stored["state"] == "open"
@@ -190,6 +202,17 @@ def test_a_dead_letter_with_huge_texts_is_kept(around: Surroundings) -> None:
     stored = around.record("u1-20261124T1300Z")
     assert len(stored["error"]) == len(stored["payload"]["kind"]) == 10_000
     assert stored["attempts"] == 2**31 - 1
+
+
+def test_attributes_that_cannot_be_fields_are_kept(around: Surroundings) -> None:
+    attributes = {"__reserved__": "1", "a.b": "2", "": "3", "`": "4", **{f"k{n}": "v" * 5000 for n in range(500)}}
+
+    assert around.handler().receives(b"?", attributes=attributes).status_code == 200
+
+    (stored,) = around.records().values()
+    kept = stored["payload"]["attributes"]
+    assert kept[:4] == [{"key": key, "value": value} for key, value in list(attributes.items())[:4]]
+    assert len(kept) == 100
 
 
 @pytest.mark.parametrize("delivery_id", ["a/b", "..", "__x__", "", "i" * 1501])
