@@ -5,6 +5,7 @@ import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import google.auth
 import grpc
@@ -127,7 +128,8 @@ def _answers(address: str) -> bool:
     """Whether a gRPC server is there: any answer will do, also that it does not know the method."""
     with grpc.insecure_channel(address) as channel:
         try:
-            channel.unary_unary("/grpc.health.v1.Health/Check")(b"", timeout=_ANSWER_SECONDS)
+            check: Any = channel.unary_unary("/grpc.health.v1.Health/Check")
+            check(b"", timeout=_ANSWER_SECONDS)
         except grpc.RpcError as error:
             return error.code() not in {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED}
         return True

@@ -97,7 +97,7 @@ def test_interrupted_it_says_how_far_it_came_and_the_same_command_does_the_rest(
 ) -> None:
     for number in range(1_000):
         project.dead_letter(f"u{number}", delivery=DeliveryState.SENT if number % 2 else DeliveryState.DEAD)
-    command = [REPOSITORY / "reports", "dead-letters", "replay", "--all", "--yes"]
+    command = [str(REPOSITORY / "reports"), "dead-letters", "replay", "--all", "--yes"]
     process = subprocess.Popen(
         command, env={**PLAIN, **project.variables}, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
