@@ -5,6 +5,7 @@ https://cloud.google.com/pubsub/docs/lease-management
 
 import heapq
 import itertools
+from collections import OrderedDict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -89,7 +90,8 @@ class Backlog:
 
     def __init__(self, *, ordered: bool = False) -> None:
         self.ordered = ordered
-        self._held: dict[int, _Held] = {}
+        # Ordered, as the oldest is asked for all the time: a plain dict is searched from where its first entry once was.
+        self._held: OrderedDict[int, _Held] = OrderedDict()
         self._ready: list[_Held] = []
         self._delayed: list[tuple[datetime, int, _Held]] = []
         self._deadlines: list[tuple[datetime, int, _Lease, _Held]] = []

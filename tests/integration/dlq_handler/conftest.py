@@ -125,7 +125,7 @@ class Handler:
     """Sends events to a handler's process, as Eventarc does."""
 
     def __init__(self, process: FunctionProcess) -> None:
-        self._url = f"http://127.0.0.1:{process.port}/"
+        self.url = f"http://127.0.0.1:{process.port}/"
         self.log_file = process.log_file
 
     def receives(
@@ -158,7 +158,7 @@ class Handler:
             "ce-type": "google.cloud.pubsub.topic.v1.messagePublished",
             "ce-time": "2026-11-24T13:14:00Z",
         }
-        answer = requests.post(self._url, data=json.dumps(body), headers=headers, timeout=10)
+        answer = requests.post(self.url, data=json.dumps(body), headers=headers, timeout=10)
         assert "Traceback" not in answer.text
         return answer
 

@@ -10,6 +10,9 @@ from google.pubsub_v1.services.publisher import PublisherClient as PublisherServ
 
 from tests.integration.pubsub.conftest import PubSub
 
+# A test wants to see at once that there is nothing.
+pytestmark = pytest.mark.filterwarnings("ignore:The return_immediately flag:DeprecationWarning")
+
 
 def pull(pubsub: PubSub, subscription: str, limit: int = 100, *, wait: bool = False) -> PullResponse:
     return pubsub.subscriber.pull(
