@@ -95,24 +95,18 @@ def _structured(request: Message) -> Message:
 
 def _keys(collection: Collection, after: bytes, time: int, *, missing: bool) -> Iterator[bytes]:
     """The keys of the documents after one, in order."""
-    absent = [
-        key
-        for key in collection.children
-        if missing and key > after and key not in collection.documents and collection.live_children(key, time)
-    ]
-    if collection.changed <= time and not absent and collection.indexes is not None:
-        return collection.indexes.by_name.walk((after + b"\x00" if after else b"", b"\xff"), reverse=False)
-    keys = {key for key in collection.documents if key > after}
-    keys.update(key for key in collection.deleted if key > after)
-    present = (
-        {key for key in keys if collection.at(key, time) is not None}
-        if collection.changed > time
-        else {key for key in collection.documents if key > after}
-    )
-    if missing:
-        present.update(absent)
-        present.update(key for key in keys - present if collection.live_children(key, time))
-    return iter(sorted(present))
+    candidates = collection.missing if missing else ()
+    absent = {key for key in candidates if key > after and collection.live_children(key, time)}
+    if collection.changed <= time:
+        if not absent and collection.indexes is not None:
+            return collection.indexes.by_name.walk((after + b"\x00" if after else b"", b"\xff"), reverse=False)
+        present = {key for key in collection.documents if key > after}
+    else:
+        known = {key for key in (*collection.documents, *collection.deleted) if key > after}
+        present = {key for key in known if collection.at(key, time) is not None}
+        if missing:
+            absent.update(key for key in known - present if collection.live_children(key, time))
+    return iter(sorted(present | absent))
 
 
 def _encode(token: bytes) -> str:

@@ -242,6 +242,7 @@ class _Parser:
         disjuncts: tuple[Conjunction, ...] = ((),)
         if query.HasField("where"):
             disjuncts = tuple(map(tuple, self._disjuncts(query.where)))
+            _check_combinations(query.where, disjuncts)
             if sum(_alternatives(conjunction) for conjunction in disjuncts) > MAX_DISJUNCTIONS:
                 raise invalid_argument(
                     f"The query has more than {MAX_DISJUNCTIONS} disjunctions after it is brought into disjunctive "
@@ -414,6 +415,31 @@ class _Parser:
             ),
             cursor.before,
         )
+
+
+def _check_combinations(where: Message, disjuncts: tuple[Conjunction, ...]) -> None:
+    """https://firebase.google.com/docs/firestore/query-data/queries#query_limitations"""
+    if any(sum(condition.contains for condition in conjunction) > 1 for conjunction in disjuncts):
+        raise invalid_argument("A maximum of 1 'ARRAY_CONTAINS' filter is allowed per disjunction.")
+    used = list(_operators(where))
+    if _Op.NOT_IN in used:
+        if used.count(_Op.NOT_IN) > 1:
+            raise invalid_argument("A query can have one 'NOT_IN' filter only.")
+        for op in (_Op.NOT_EQUAL, _Op.IN, _Op.ARRAY_CONTAINS_ANY):
+            if op in used:
+                raise invalid_argument(f"'NOT_IN' cannot be used in the same query with '{_Op.Operator.Name(op)}'.")
+        if len(disjuncts) > 1:
+            raise invalid_argument("'NOT_IN' cannot be used in the same query with 'OR'.")
+
+
+def _operators(where: Message) -> Iterator[int]:
+    """The operators of all field filters."""
+    kind = where.WhichOneof("filter_type")
+    if kind == "field_filter":
+        yield where.field_filter.op
+    elif kind == "composite_filter":
+        for inner in where.composite_filter.filters:
+            yield from _operators(inner)
 
 
 def _low(key_range: KeyRange) -> bytes:

@@ -85,6 +85,7 @@ class Collection:
         changed: when it was last written to.
         indexes: its indexes, which exist only above a size where walking is no longer as quick.
         children: sub-collections by the key of the document that they are below, which need not exist.
+        missing: the keys of documents that do not exist but have had sub-collections.
     """
 
     def __init__(self, database: "Database", path: str) -> None:
@@ -97,6 +98,7 @@ class Collection:
         self.changed = 0
         self.indexes: CollectionIndexes | None = None
         self.children: dict[bytes, dict[str, Collection]] = {}
+        self.missing: set[bytes] = set()
 
     def latest(self, key: bytes) -> Version | None:
         """The newest version of a document, which may be its absence; None if there never was any."""
@@ -121,9 +123,12 @@ class Collection:
         if version.data is None:
             self.documents.pop(version.key, None)
             self.deleted[version.key] = version
+            if version.key in self.children:
+                self.missing.add(version.key)
         else:
             self.documents[version.key] = version
             self.deleted.pop(version.key, None)
+            self.missing.discard(version.key)
         if self.indexes is not None:
             self.indexes.change(version.key, None if old is None else old.fields, None if new is None else new.fields)
         elif len(self.documents) > CollectionIndexes.WORTHWHILE:
@@ -169,7 +174,7 @@ class Database:
         self._time = 0
         self._collections: dict[str, Collection] = {}
         self._roots: dict[str, Collection] = {}
-        self._by_id: dict[str, list[Collection]] = {}
+        self._by_id: dict[str, dict[str, Collection]] = {}
         self._log: list[Version] = []
         self._pruned = 0
 
@@ -252,8 +257,8 @@ class Database:
                 yield from self._children(parent).values()
             return
         below = f"{parent}/" if parent else ""
-        candidates = self._by_id.get(collection_id, ()) if collection_id else self._collections.values()
-        for candidate in candidates:
+        candidates = self._by_id.get(collection_id, {}) if collection_id else self._collections
+        for candidate in candidates.values():
             if candidate.path.startswith(below):
                 yield candidate
 
@@ -316,10 +321,12 @@ class Database:
             if above is None:
                 above = self._make_collection(parent.rpartition("/")[0])
             above.children.setdefault(key, {})[collection.id] = collection
+            if key not in above.documents:
+                above.missing.add(key)
         else:
             self._roots[collection.id] = collection
         self._collections[path] = collection
-        self._by_id.setdefault(collection.id, []).append(collection)
+        self._by_id.setdefault(collection.id, {})[path] = collection
         return collection
 
     def _prune(self, now: int) -> None:
@@ -332,4 +339,23 @@ class Database:
             version.previous = None
             if version.data is None and version.collection.deleted.get(version.key) is version:
                 del version.collection.deleted[version.key]
+                self._forget_if_empty(version.collection)
         del self._log[:kept]
+
+    def _forget_if_empty(self, collection: Collection) -> None:
+        """Let go of a collection in which there is nothing, nor was there since the horizon."""
+        if collection.documents or collection.deleted or collection.children:
+            return
+        del self._collections[collection.path]
+        del self._by_id[collection.id][collection.path]
+        parent = collection.path.rpartition("/")[0]
+        if not parent:
+            del self._roots[collection.id]
+            return
+        above, key = self.locate(parent)
+        if above is not None:
+            del above.children[key][collection.id]
+            if not above.children[key]:
+                del above.children[key]
+                above.missing.discard(key)
+            self._forget_if_empty(above)

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from local_cloud.firestore.errors import aborted, invalid_argument
 from local_cloud.firestore.query import Query
 from local_cloud.firestore.store import Database, Version
-from local_cloud.firestore.turns import Turns
+from local_cloud.firestore.turns import Turn, Turns
 
 IDLE = 60_000_000
 """Microseconds after its last call at which a transaction expires
@@ -48,7 +48,7 @@ class Transaction:
         read_only: it cannot write, and conflicts with nothing.
         documents: the paths of the documents that it looked up.
         queries: the queries that it ran.
-        turn: the name of the document that it has the turn for.
+        turn: the turn for the document that its first attempt was aborted for.
         aborted_for: the name of the document that it, or the last attempt after it, was aborted for.
         first: the first attempt at the same, None if this is it. Client libraries name that one, not the last.
     """
@@ -61,7 +61,7 @@ class Transaction:
     used: int
     documents: set[str] = field(default_factory=set)
     queries: list[QueryRead] = field(default_factory=list)
-    turn: str | None = None
+    turn: Turn | None = None
     aborted_for: str | None = None
     first: "Transaction | None" = None
 
@@ -106,8 +106,8 @@ class Transactions:
         self._expire()
         turn = None
         first = self._open.get(retries)
-        if first is not None and first.aborted_for is not None and await self._turns.take(first.aborted_for):
-            turn = first.aborted_for
+        if first is not None and first.aborted_for is not None:
+            turn = await self._turns.take(first.aborted_for)
         now = self._now()
         transaction = Transaction(
             id=secrets.token_bytes(16),
@@ -159,7 +159,7 @@ class Transactions:
             path = transaction.conflict()
             contended = None if path is None else f"{transaction.database.root}/{path}"
         if contended is None:
-            contended = next((name for name in writes if name != transaction.turn and self._turns.taken(name)), None)
+            contended = next((name for name in writes if self._turns.is_anothers(name, transaction.turn)), None)
         if contended is not None:
             self._end_turn(transaction)
             transaction.aborted_for = contended

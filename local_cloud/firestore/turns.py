@@ -2,55 +2,83 @@
 
 Client libraries run an aborted transaction again at once and give up after a few attempts. Without turns, of several
 that contend for one document some would lose every time. So the second attempt of a transaction waits, before it reads
-anything, until it alone has the turn for the document that it was aborted for, and while it has it no other
-transaction may write that document.
+anything, until it has the turn for the document that it was aborted for, and while it has it no other transaction may
+write that document. A turn that is not given back lapses, since whoever has it may have died.
 """
 
 import asyncio
 from collections import deque
+from dataclasses import dataclass, field
 
-LONGEST_WAIT = 5.0
-"""Seconds after which a transaction goes on without a turn: whoever has it may have died."""
+LONGEST = 5.0
+"""Seconds after which a turn lapses if somebody waits for it."""
+
+
+@dataclass(slots=True, eq=False)
+class Turn:
+    """The right to write a document, for one holder after another.
+
+    Attributes:
+        document: the document's full name.
+    """
+
+    document: str
+
+
+@dataclass(slots=True, eq=False)
+class _Queue:
+    holder: Turn
+    since: float
+    waiting: deque[asyncio.Future[None]] = field(default_factory=deque)
 
 
 class Turns:
     """Who has the turn for a document, and who waits for it, in order."""
 
     def __init__(self) -> None:
-        self._waiting: dict[str, deque[asyncio.Future[None]]] = {}
+        self._queues: dict[str, _Queue] = {}
 
-    async def take(self, document: str) -> bool:
-        """Wait for the turn for a document, by its full name. False if it took too long."""
-        queue = self._waiting.get(document)
-        if queue is None:
-            self._waiting[document] = deque()
-            return True
-        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        queue.append(turn)
-        try:
-            async with asyncio.timeout(LONGEST_WAIT):
-                await turn
-        except (TimeoutError, asyncio.CancelledError) as error:
-            if turn.done() and not turn.cancelled():
-                # It was handed over in the same moment.
-                self.give(document)
-            elif turn in queue:
-                queue.remove(turn)
-            if isinstance(error, TimeoutError):
-                return False
-            raise
-        return True
+    async def take(self, document: str) -> Turn:
+        """Wait for the turn for a document, by its full name."""
+        turn = Turn(document)
+        loop = asyncio.get_running_loop()
+        while True:
+            queue = self._queues.get(document)
+            if queue is None:
+                self._queues[document] = _Queue(turn, loop.time())
+                return turn
+            left = queue.since + LONGEST - loop.time()
+            if left <= 0:
+                queue.holder, queue.since = turn, loop.time()
+                return turn
+            called = loop.create_future()
+            queue.waiting.append(called)
+            try:
+                await asyncio.wait_for(called, left)
+            except TimeoutError:
+                continue
+            finally:
+                if called in queue.waiting:
+                    queue.waiting.remove(called)
+            queue.holder, queue.since = turn, loop.time()
+            return turn
 
-    def give(self, document: str) -> None:
-        """Hand the turn for a document to the next."""
-        queue = self._waiting[document]
-        while queue:
-            turn = queue.popleft()
-            if not turn.done():
-                turn.set_result(None)
+    def give(self, turn: Turn) -> None:
+        """Hand a turn to the next who waits; nothing happens if it had lapsed."""
+        queue = self._queues.get(turn.document)
+        if queue is None or queue.holder is not turn:
+            return
+        while queue.waiting:
+            called = queue.waiting.popleft()
+            if not called.done():
+                # Whoever is called has the turn from now on, though it comes to know of it only a moment later.
+                called.set_result(None)
                 return
-        del self._waiting[document]
+        del self._queues[turn.document]
 
-    def taken(self, document: str) -> bool:
-        """Whether anybody has the turn for a document."""
-        return document in self._waiting
+    def is_anothers(self, document: str, turn: Turn | None) -> bool:
+        """Whether somebody else than the holder of `turn` has the turn for a document."""
+        queue = self._queues.get(document)
+        if queue is None or queue.holder is turn:
+            return False
+        return asyncio.get_running_loop().time() < queue.since + LONGEST

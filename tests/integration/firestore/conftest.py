@@ -32,10 +32,12 @@ def emulator(background: Background, clock: Clock) -> Iterator[FirestoreEmulator
 def make_client(emulator: FirestoreEmulator, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
     """Makes clients of one project, which nothing else uses."""
     monkeypatch.setenv("FIRESTORE_EMULATOR_HOST", f"127.0.0.1:{emulator.port}")
+    credentials: Any = AnonymousCredentials  # it ships no types
+    credentials = credentials()
     project = f"project-{next(_projects)}"
 
     def make(kind: Any = firestore.Client, **options: Any) -> Any:
-        return kind(project=project, credentials=AnonymousCredentials(), **options)
+        return kind(project=project, credentials=credentials, **options)
 
     return make
 

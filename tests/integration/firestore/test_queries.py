@@ -263,6 +263,16 @@ def test_a_query_explains_its_plan_and_its_cost(client: Any) -> None:
             ),
             "more than 30 disjunctions",
         ),
+        (
+            lambda c: c.where(filter=FieldFilter("a", "array_contains", 1)).where(
+                filter=FieldFilter("b", "array_contains", 1)
+            ),
+            "maximum of 1 'ARRAY_CONTAINS'",
+        ),
+        (
+            lambda c: c.where(filter=FieldFilter("a", "not-in", [1])).where(filter=FieldFilter("a", "!=", 2)),
+            "'NOT_IN' cannot be used in the same query with 'NOT_EQUAL'",
+        ),
         (lambda c: c.where(filter=FieldFilter("__name__", "==", "text")), "reference_value|Key"),
     ],
 )

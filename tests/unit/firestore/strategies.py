@@ -7,6 +7,8 @@ from google.type.latlng_pb2 import LatLng
 from hypothesis import strategies as st
 
 from local_cloud.firestore.messages import StructuredQuery, Value
+from local_cloud.firestore.query import parse
+from local_cloud.rpc import RpcError
 
 ROOT = "projects/p/databases/(default)/documents"
 
@@ -140,13 +142,23 @@ filters = st.recursive(
 """Filters of every kind."""
 
 
+def _may_be_combined(given: Any) -> bool:
+    """Whether Firestore takes the filter's operators together."""
+    query = StructuredQuery(where=given)
+    try:
+        parse(query, parent="", root=ROOT)
+    except RpcError:
+        return False
+    return True
+
+
 @st.composite
 def queries(draw: st.DrawFn, *, collection: str, ids: list[str]) -> Any:
     """Queries of one collection with filters, orders, cursors, offset and limit."""
     query = StructuredQuery()
     query.from_.add(collection_id=collection)
     if draw(st.booleans()):
-        query.where.CopyFrom(draw(filters))
+        query.where.CopyFrom(draw(filters.filter(_may_be_combined)))
     directions = st.sampled_from([StructuredQuery.ASCENDING, StructuredQuery.DESCENDING])
     same = draw(directions) if draw(st.booleans()) else None
     paths = draw(st.lists(_PATHS, max_size=2, unique=True))
