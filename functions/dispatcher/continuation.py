@@ -1,7 +1,5 @@
 """The rest of a run that would take too long in one piece: a task that calls the dispatcher itself."""
 
-import hashlib
-
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from functions.dispatcher.due_user import DueUser
@@ -31,6 +29,9 @@ class Continuation(BaseModel):
 
     run_id: str
     scheduled_for: UtcDatetime
+    chain: str
+    """What sets the continuations of this attempt at the run apart from those of another: a run that is called again
+    goes through everybody again."""
     part: int
     """Counted from 2."""
     cursor: Cursor | None = None
@@ -57,9 +58,8 @@ class Continuation(BaseModel):
         return DueUser(self.cursor.user_id, self.cursor.next_report_at) if self.cursor else None
 
     def to_task(self) -> NewTask:
-        """The task, named after the run and the place in it: the same rest is handed over once."""
-        place = hashlib.sha256(self.cursor.model_dump_json().encode()).hexdigest()[:16] if self.cursor else ""
-        return NewTask(task_id(f"{self.run_id}-part-{self.part}", place), self.model_dump_json().encode())
+        """The task, named so that a part which is repeated by the queue hands its rest over once."""
+        return NewTask(task_id(f"{self.run_id}-part-{self.part}", self.chain), self.model_dump_json().encode())
 
 
 def cursor_behind(user: DueUser | None) -> Cursor | None:

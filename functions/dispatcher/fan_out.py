@@ -14,7 +14,7 @@ from functions.shared.models import ReportTask, delivery_id, task_id
 from functions.shared.queue_choice import choose_queue
 from functions.shared.task_queue import BATCH_SIZE, NewTask, Outcome, TaskQueue
 
-CALLS_IN_FLIGHT = 16
+CALLS_IN_FLIGHT = 24
 """How many batches are on their way at once. Each is a thread and some 100 kB."""
 
 _log = structlog.get_logger()

@@ -3,7 +3,7 @@
 import threading
 from collections import Counter
 
-NAMES = ("due", "dispatched", "already_dispatched", "overdue", "lost", "enrolled", "errors")
+FIGURES = ("due", "dispatched", "already_dispatched", "overdue", "lost", "enrolled", "errors")
 """`due`: reports found due; each of them is also one of `dispatched`, `already_dispatched`, `lost` and `errors`.
 `overdue`: those among them whose task died without a trace. `enrolled`: newcomers. `errors`: reports for which no task
 could be made, and users whose document does not say when the next one is due."""
@@ -33,4 +33,4 @@ class Figures:
 
     def to_dict(self) -> dict[str, int]:
         with self._lock:
-            return {name: self._counts[name] for name in NAMES}
+            return {name: self._counts[name] for name in FIGURES}

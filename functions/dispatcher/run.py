@@ -1,6 +1,7 @@
 """One run of the dispatcher: everybody whose report is due gets a task, or somebody is told why not."""
 
 import time
+import uuid
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -119,12 +120,7 @@ class Run:
                 enqueued until then stays so, and the run is noted as failed.
         """
         if self._continuation is None:
-            self._records.start(
-                self._run_id,
-                scheduled_for=self._run_time,
-                started_at=datetime.now(UTC),
-                figures=self._figures.to_dict(),
-            )
+            self._records.start(self._run_id, scheduled_for=self._run_time, started_at=datetime.now(UTC))
         try:
             is_continued = self._work()
         except Exception:
@@ -148,22 +144,24 @@ class Run:
 
     def _work(self) -> bool:
         """Do as much as the time allows; true where the rest was handed over."""
-        former_runs = self._former_runs()
+        with ThreadPoolExecutor(_THREADS) as threads:
+            misnamed = threads.submit(self._warn_of_misnamed) if self._continuation is None else None
+            former_runs = self._former_runs(threads)
+        if misnamed:
+            misnamed.result()
         with FanOut(self._with.report_queues, run_id=self._run_id, figures=self._figures) as fan_out:
             if not self._newcomers_only:
                 self._newcomers_only = self._fan_out_due(fan_out, former_runs)
             is_complete = self._newcomers_only and self._fan_out_newcomers(fan_out)
-        if is_complete:
-            self._warn_of_misnamed()
-            return False
-        return self._hand_over()
+        return not is_complete and self._hand_over()
 
-    def _former_runs(self) -> FormerRuns:
-        states = [queue.state() for queue in self._with.report_queues]
+    def _former_runs(self, threads: ThreadPoolExecutor) -> FormerRuns:
+        before = threads.submit(self._records.before, self._run_time)
+        states = list(threads.map(TaskQueue.state, self._with.report_queues))
         # Behind a paused queue no task is dead, however old it is: then nothing is taken to be overdue.
         is_running = all(state.is_running for state in states)
         return FormerRuns(
-            self._records.before(self._run_time) if is_running else [],
+            before.result() if is_running else [],
             run_time=self._run_time,
             retry_time=max(state.retry_policy.longest_retry_time(DISPATCH_DEADLINE) for state in states),
             dispatches_per_second=sum(state.dispatches_per_second for state in states),
@@ -314,6 +312,7 @@ class Run:
         rest = Continuation(
             run_id=self._run_id,
             scheduled_for=self._run_time,
+            chain=self._continuation.chain if self._continuation else uuid.uuid4().hex,
             part=self._continuation.part + 1 if self._continuation else 2,
             cursor=cursor_behind(self._last_user),
             newcomers_only=self._newcomers_only,

@@ -7,6 +7,7 @@ from typing import Any
 from google.cloud import firestore
 from google.cloud.firestore_v1.base_query import FieldFilter
 
+from functions.dispatcher.figures import FIGURES
 from functions.dispatcher.former_runs import FormerRun
 
 _HISTORY = 50
@@ -23,7 +24,7 @@ class RunRecords:
     def __init__(self, client: firestore.Client) -> None:
         self._runs = client.collection("runs")
 
-    def start(self, run_id: str, *, scheduled_for: datetime, started_at: datetime, figures: Mapping[str, int]) -> None:
+    def start(self, run_id: str, *, scheduled_for: datetime, started_at: datetime) -> None:
         """Note that a run begins, or begins again."""
         self._runs.document(run_id).set(
             {
@@ -31,7 +32,7 @@ class RunRecords:
                 "started_at": started_at,
                 "finished_at": None,
                 "state": "running",
-                **figures,
+                **dict.fromkeys(FIGURES, 0),
             }
         )
 

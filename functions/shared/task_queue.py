@@ -10,7 +10,8 @@ from itertools import islice
 from typing import NamedTuple
 
 from google.api_core.exceptions import GoogleAPICallError, MethodNotImplemented
-from google.api_core.retry import Retry, exponential_sleep_generator
+from google.api_core.future.polling import DEFAULT_POLLING
+from google.api_core.retry import exponential_sleep_generator
 from google.cloud.tasks_v2 import (
     BatchCreateTasksMetadata,
     BatchCreateTasksRequest,
@@ -38,7 +39,7 @@ _OK: int = code_pb2.OK
 _ALREADY_EXISTS: int = code_pb2.ALREADY_EXISTS
 
 _CALL_SECONDS = 30.0
-_OPERATION_POLLING = Retry(initial=0.05, maximum=2.0, multiplier=2.0, timeout=60.0)
+_OPERATION_POLLING = DEFAULT_POLLING.with_delay(initial=0.05, maximum=2.0, multiplier=2.0).with_timeout(60.0)
 _ATTEMPTS = 6
 _FIRST_WAIT_SECONDS = 0.25
 _LONGEST_WAIT_SECONDS = 8.0

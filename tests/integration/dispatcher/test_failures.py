@@ -1,14 +1,21 @@
 """Services that fail: what can be had is enqueued, the rest is counted, and calling again mends it."""
 
 import asyncio
+import os
+import signal
+import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 import grpc
 import pytest
+import requests
+from google.cloud.tasks_v2 import BatchCreateTasksMetadata
+from google.longrunning.operations_pb2 import Operation
+from google.rpc import code_pb2
 
-from local_cloud.rpc import RpcError
-from tests.integration.dispatcher.conftest import HOUR, NOON, Surroundings
+from local_cloud.rpc import Middleware, RpcError
+from tests.integration.dispatcher.conftest import HOUR, NOON, Answer, Surroundings
 from tests.integration.dispatcher.faults import failing
 
 
@@ -144,3 +151,114 @@ def test_a_newcomer_who_is_changed_meanwhile_is_left_to_the_next_run(cloud: Surr
     assert cloud.fields_of(other)["next_report_at"] == NOON
     assert "next_report_at" not in cloud.fields_of(changed)
     assert cloud.call(NOON + HOUR).body["enrolled"] == 1
+
+
+def refusing_items(code: int, indexes: set[int]) -> Middleware:
+    """Middleware that reports some tasks of the first batch as failed, though they were made."""
+    done = False
+
+    async def middleware(method: str, carry_out: Callable[[], Awaitable[Any]]) -> Any:
+        nonlocal done
+        operation = await carry_out()
+        if method.endswith("/BatchCreateTasks") and not done:
+            done = True
+            metadata = BatchCreateTasksMetadata.pb()()
+            operation.metadata.Unpack(metadata)
+            for index in indexes:
+                metadata.failed_requests[index].code = code
+                metadata.failed_requests[index].message = "as the test wants it"
+            operation.metadata.Pack(metadata)
+        return operation
+
+    return middleware
+
+
+def test_some_tasks_of_a_batch_that_are_refused(cloud: Surroundings) -> None:
+    users = [cloud.user() for _ in range(10)]
+    cloud.tasks_faults.middleware = refusing_items(code_pb2.FAILED_PRECONDITION, {2, 5})
+
+    answer = cloud.call()
+
+    assert (answer.status, answer.body["dispatched"], answer.body["errors"]) == (500, 8, 2)
+    lines = [line for line in cloud.log() if line.get("status") == "FAILED_PRECONDITION"]
+    in_order = sorted(users)
+    assert {line["user_id"] for line in lines} == {in_order[2], in_order[5]}
+    assert {line["reason"] for line in lines} == {"as the test wants it"}
+
+
+def test_some_tasks_of_a_batch_that_are_to_be_tried_again(cloud: Surroundings) -> None:
+    for _ in range(10):
+        cloud.user()
+    cloud.tasks_faults.middleware = refusing_items(code_pb2.UNAVAILABLE, {2, 5})
+    answer = cloud.call()
+    assert (answer.status, answer.body["dispatched"], answer.body["already_dispatched"]) == (200, 8, 2)
+
+
+def test_one_task_that_has_the_whole_batch_refused(cloud: Surroundings) -> None:
+    for _ in range(10):
+        cloud.user()
+    cloud.tasks_faults.middleware = failing("BatchCreateTasks", "INVALID_ARGUMENT")
+    answer = cloud.call()
+    assert (answer.status, answer.body["dispatched"]) == (200, 10)
+    assert len(cloud.tasks()) == 10
+
+
+def test_a_batch_that_takes_its_time(cloud: Surroundings) -> None:
+    for _ in range(10):
+        cloud.user()
+    asked = 0
+
+    async def slow(method: str, carry_out: Callable[[], Awaitable[Any]]) -> Any:
+        nonlocal asked
+        operation = await carry_out()
+        asked += method.endswith("/GetOperation")
+        if method.endswith("/BatchCreateTasks") or (method.endswith("/GetOperation") and asked < 3):
+            undone = Operation()
+            undone.CopyFrom(operation)
+            undone.done = False
+            undone.ClearField("response")
+            return undone
+        return operation
+
+    cloud.tasks_faults.middleware = slow
+    answer = cloud.call()
+    assert (answer.status, answer.body["dispatched"]) == (200, 10)
+    assert asked == 3
+
+
+def test_a_run_that_is_killed_and_called_again(cloud: Surroundings) -> None:
+    users = {cloud.user() for _ in range(450)}
+    dispatcher = cloud.dispatcher()
+    batches = 0
+
+    async def kill(method: str, carry_out: Callable[[], Awaitable[Any]]) -> Any:
+        nonlocal batches
+        answer = await carry_out()
+        batches += method.endswith("/BatchCreateTasks")
+        if batches == 2 and dispatcher.pid:
+            os.killpg(dispatcher.pid, signal.SIGKILL)
+        return answer
+
+    cloud.tasks_faults.middleware = kill
+    with pytest.raises(requests.ConnectionError):
+        cloud.call()
+    cloud.tasks_faults.middleware = None
+    assert cloud.record("21261124T1200Z")["state"] == "running"
+
+    again = call_when_it_is_up(cloud)
+
+    assert (again.status, again.body["due"]) == (200, 450)
+    assert again.body["already_dispatched"] >= 200
+    assert sorted(report.user_id for report in cloud.reports()) == sorted(users)
+    assert cloud.record("21261124T1200Z")["state"] == "finished"
+
+
+def call_when_it_is_up(cloud: Surroundings) -> Answer:
+    """Call a dispatcher that is being started again."""
+    deadline = time.monotonic() + 20
+    while True:
+        try:
+            return cloud.call()
+        except requests.ConnectionError:
+            assert time.monotonic() < deadline, "it does not come back"
+            time.sleep(0.05)
