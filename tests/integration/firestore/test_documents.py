@@ -354,3 +354,20 @@ def test_billed_operations_are_counted(client: Any, emulator: FirestoreEmulator)
     client.document("users/a").delete()
     usage = emulator.usage
     assert (usage.reads, usage.writes, usage.deletes) == (1 + 1 + 1 + 2 + 1, 2, 1)
+
+
+def test_a_write_stream_answers_each_request(client: Any) -> None:
+    root = client._database_string + "/documents"
+    requests = [
+        types.WriteRequest(database=client._database_string),
+        types.WriteRequest(writes=[{"update": {"name": f"{root}/users/a", "fields": {"n": {"integer_value": 1}}}}]),
+        types.WriteRequest(writes=[{"delete": f"{root}/users/a"}, {"update": {"name": f"{root}/users/b"}}]),
+    ]
+    responses = list(
+        client._firestore_api.write(
+            requests=iter(requests), metadata=[("google-cloud-resource-prefix", client._database_string)]
+        )
+    )
+    assert [len(response.write_results) for response in responses] == [0, 1, 2]
+    assert len({response.stream_id for response in responses}) == 1
+    assert [reference.id for reference in client.collection("users").list_documents()] == ["b"]
