@@ -162,26 +162,26 @@ class Execution:
             async for result in self._matching():
                 yield result
             return
-        found: list[tuple[bytes, int, Result]] = []
-        async for result in self._matching(sort_keys=True):
-            found.append((result.sort_key or b"", len(found), result))
         query = self._query
+        found = [result async for result in self._matching(sort_keys=True)]
         if query.nearest is not None:
-            for result in nearest(query.nearest, (result for _, _, result in sorted(found, key=_by_key))):
+            found.sort(key=_sort_key)
+            candidates = ((result.document or result.version.document(), result) for result in found)
+            for document, result in nearest(query.nearest, candidates):
+                result.document = document
                 yield result
             return
         if query.limit is not None and query.limit + query.offset < len(found):
-            found = heapq.nsmallest(query.limit + query.offset, found, key=_by_key)
+            found = heapq.nsmallest(query.limit + query.offset, found, key=_sort_key)
         else:
-            found.sort(key=_by_key)
-        for position, (_, _, result) in enumerate(found):
+            found.sort(key=_sort_key)
+        for position, result in enumerate(found):
             yield result
             if position % _BREATH == _BREATH - 1:
                 await asyncio.sleep(0)
 
     async def _matching(self, *, sort_keys: bool = False) -> AsyncIterator[Result]:
         query = self._query
-        keep = query.nearest is not None
         seen = 0
         while (candidate := next(self._candidates, None)) is not None:
             version, walk = candidate
@@ -199,7 +199,7 @@ class Execution:
             sort_key = query.position(fields, path_key)
             if sort_key is not None:
                 # Only what streams on at once keeps its message: a sort may hold very many.
-                yield Result(version, document if keep or not sort_keys else None, sort_key)
+                yield Result(version, None if sort_keys else document, sort_key)
 
     def _walk_all(self) -> Iterator[tuple[Version, Walk | None]]:
         for collection, walks in self._plans:
@@ -236,8 +236,8 @@ class Execution:
                     yield documents[key], walk
 
 
-def _by_key(found: tuple[bytes, int, Result]) -> bytes:
-    return found[0]
+def _sort_key(result: Result) -> bytes:
+    return result.sort_key or b""
 
 
 def _usual_index(query: Query) -> list[str]:

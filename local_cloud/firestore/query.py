@@ -273,10 +273,7 @@ class _Parser:
         nearest = self._query.find_nearest
         if not values.is_vector(nearest.query_vector):
             raise invalid_argument("find_nearest.query_vector is not a vector.")
-        vector = tuple(
-            float(getattr(number, number.WhichOneof("value_type")))
-            for number in nearest.query_vector.map_value.fields["value"].array_value.values
-        )
+        vector = tuple(values.vector_numbers(nearest.query_vector))
         if not vector or len(vector) > 2048:
             raise invalid_argument("find_nearest.query_vector must have 1 to 2048 dimensions.")
         if not 1 <= nearest.limit.value <= 1000:

@@ -191,9 +191,8 @@ class FirestoreService:
                     response.document.ParseFromString(result.version.data)
                 else:
                     response.document.CopyFrom(result.document)
-                if transaction is not None and query.limit is not None:
-                    fields_read = response.document.fields
-                    read.last = query.sort_key(fields_read, result.version.path_key)
+                if transaction is not None and query.limit is not None and query.nearest is None:
+                    read.last = query.sort_key(response.document.fields, result.version.path_key)
                 if projection is not None:
                     response.document.CopyFrom(fields.project(response.document, projection))
                 if not returned:

@@ -94,9 +94,12 @@ def is_vector(value: Message) -> bool:
     return "__type__" in fields and fields["__type__"].string_value == "__vector__"
 
 
-def is_nan(value: Message) -> bool:
-    """Whether a value is the double that is not a number."""
-    return value.WhichOneof("value_type") == "double_value" and math.isnan(value.double_value)
+def vector_numbers(vector: Message) -> list[float]:
+    """The numbers of a vector."""
+    return [
+        float(getattr(number, number.WhichOneof("value_type")))
+        for number in vector.map_value.fields["value"].array_value.values
+    ]
 
 
 def _encode_text(encoded: bytes) -> bytes:

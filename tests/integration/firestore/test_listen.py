@@ -3,12 +3,16 @@
 import queue
 import threading
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from google.cloud.firestore import FieldFilter
 from google.cloud.firestore_v1 import types
 from google.cloud.firestore_v1.types import TargetChange
+
+from local_cloud.clock import Clock
+from tests.support import Background
 
 ADD, REMOVE, CURRENT = (
     TargetChange.TargetChangeType.ADD,
@@ -170,10 +174,6 @@ def names(responses: list[Any], kind: str) -> list[str]:
     return found
 
 
-def kinds(responses: list[Any]) -> list[str]:
-    return [response._pb.WhichOneof("response_type") for response in responses]
-
-
 def test_the_first_snapshot_ends_with_a_token(client: Any, stream: Callable[[], Stream]) -> None:
     client.document("users/a").set({})
     client.document("users/b").set({})
@@ -206,6 +206,26 @@ def test_a_resumed_target_hears_only_of_what_changed(client: Any, stream: Callab
     assert names(responses, "document_delete") == ["b"]
     filters = [response.filter for response in responses if response._pb.HasField("filter")]
     assert [(found.target_id, found.count) for found in filters] == [(1, 4)]
+
+
+def test_a_target_that_is_resumed_too_late_begins_anew(
+    client: Any, stream: Callable[[], Stream], clock: Clock, background: Background
+) -> None:
+    async def wait() -> None:
+        clock.advance(timedelta(hours=2))
+
+    client.document("users/a").set({})
+    first = stream()
+    first.add(1)
+    token = first.until(NO_CHANGE)[-1].target_change.resume_token
+    first.close()
+    background.run(wait())
+    again = stream()
+    again.add(1, resume_token=token)
+    responses = again.until(NO_CHANGE)
+    kinds = [found.target_change.target_change_type for found in responses if found._pb.HasField("target_change")]
+    assert kinds == [ADD, RESET, CURRENT, NO_CHANGE]
+    assert names(responses, "document_change") == ["a"]
 
 
 def test_several_targets_share_a_stream(client: Any, stream: Callable[[], Stream]) -> None:

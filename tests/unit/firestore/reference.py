@@ -6,7 +6,7 @@ from fractions import Fraction
 from functools import cmp_to_key
 from typing import Any
 
-from local_cloud.firestore.messages import StructuredQuery
+from local_cloud.firestore.messages import StructuredQuery, Value
 
 Op = StructuredQuery.FieldFilter
 Unary = StructuredQuery.UnaryFilter
@@ -113,6 +113,8 @@ def compare_paths(left: str, right: str) -> int:
 
 def field(document: Any, path: str) -> Any:
     """The value at a dotted path of simple names, None if there is none."""
+    if path == "__name__":
+        return Value(reference_value=document.name)
     fields, value = document.fields, None
     for key in path.split("."):
         if value is not None:
@@ -204,7 +206,7 @@ def run(query: Any, documents: dict[str, Any]) -> list[str]:
     orders = [(order.field.field_path, order.direction == StructuredQuery.DESCENDING) for order in query.order_by]
     last = orders[-1][1] if orders else False
     named = {path for path, _ in orders}
-    orders += [(path, last) for path in sorted(_unequal(query.where) - named)]
+    orders += [(path, last) for path in sorted(_unequal(query.where) - named - {"__name__"})]
     if "__name__" not in named:
         orders.append(("__name__", last))
 

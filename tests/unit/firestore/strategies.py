@@ -130,8 +130,20 @@ _plain_filters = st.one_of(
         _unary_filter, _PATHS, st.sampled_from([_Unary.IS_NULL, _Unary.IS_NOT_NULL, _Unary.IS_NAN, _Unary.IS_NOT_NAN])
     ),
 )
+_references = st.sampled_from(["c/a", "c/b", "c/ab", "c/z", "c/__id7__", "p/1/c/b", "p/2", "c"]).map(
+    lambda path: Value(reference_value=f"{ROOT}/{path}")
+)
+_name_filters = st.one_of(
+    st.builds(_field_filter, st.just("__name__"), _compared, _references),
+    st.builds(
+        _field_filter,
+        st.just("__name__"),
+        st.sampled_from([_Op.IN, _Op.NOT_IN]),
+        st.lists(_references, min_size=1, max_size=3).map(_array),
+    ),
+)
 filters = st.recursive(
-    _plain_filters,
+    _plain_filters | _name_filters,
     lambda inner: st.builds(
         _composite_filter,
         st.sampled_from([StructuredQuery.CompositeFilter.AND, StructuredQuery.CompositeFilter.OR]),
@@ -154,9 +166,9 @@ def _may_be_combined(given: Any) -> bool:
 
 @st.composite
 def queries(draw: st.DrawFn, *, collection: str, ids: list[str]) -> Any:
-    """Queries of one collection with filters, orders, cursors, offset and limit."""
+    """Queries of a collection or a group with filters, orders, cursors, offset and limit."""
     query = StructuredQuery()
-    query.from_.add(collection_id=collection)
+    query.from_.add(collection_id=collection, all_descendants=draw(st.booleans()))
     if draw(st.booleans()):
         query.where.CopyFrom(draw(filters.filter(_may_be_combined)))
     directions = st.sampled_from([StructuredQuery.ASCENDING, StructuredQuery.DESCENDING])

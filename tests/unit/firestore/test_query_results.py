@@ -12,7 +12,8 @@ from local_cloud.firestore import values, writes
 from local_cloud.firestore.execution import Execution
 from local_cloud.firestore.indexes import CollectionIndexes
 from local_cloud.firestore.messages import Document, Value, Write
-from local_cloud.firestore.store import Database
+from local_cloud.firestore.store import Database, Version
+from local_cloud.firestore.transactions import QueryRead, Transactions
 from local_cloud.firestore.usage import Usage
 from tests.unit.firestore import reference, strategies
 
@@ -20,7 +21,8 @@ _NAME = "projects/p/databases/(default)"
 _IDS = ["a", "b", "c", "ab", "b\x00", "é", "__id7__", "__id12__"]
 _COMPOSITES = {"c": [(("x",), ("y",)), (("y",), ("m", "z")), (("x",), ("y",), ("m", "z"))]}
 
-_edits = st.lists(st.tuples(st.sampled_from(_IDS), st.none() | strategies.fields), max_size=14)
+_PATHS = [*(f"c/{document_id}" for document_id in _IDS), "p/1/c/a", "p/1/c/b", "p/2/c/a", "x/a"]
+_edits = st.lists(st.tuples(st.sampled_from(_PATHS), st.none() | strategies.fields), max_size=16)
 """Documents that are set, or deleted where there are no fields."""
 
 
@@ -34,17 +36,25 @@ def _database() -> Database:
 
 
 def _apply(database: Database, documents: dict[str, Any], edits: list[tuple[str, dict[str, Any] | None]]) -> None:
-    for document_id, fields in edits:
-        name = f"{database.root}/c/{document_id}"
+    for path, fields in edits:
+        name = f"{database.root}/{path}"
         if fields is None:
             writes.commit(database, [Write(delete=name)], Usage())
-            documents.pop(f"c/{document_id}", None)
+            documents.pop(path, None)
         else:
             document = Document(name=name)
             for key, value in fields.items():
                 document.fields[key].CopyFrom(value)
             writes.commit(database, [Write(update=document)], Usage())
-            documents[f"c/{document_id}"] = document
+            documents[path] = document
+
+
+def _expected(message: Any, documents: dict[str, Any]) -> list[str]:
+    if message.from_[0].all_descendants:
+        among = {path: document for path, document in documents.items() if path.split("/")[-2] == "c"}
+    else:
+        among = {path: document for path, document in documents.items() if path.rpartition("/")[0] == "c"}
+    return reference.run(message, among)
 
 
 async def _paths(database: Database, query: queries.Query, time: int) -> list[str]:
@@ -59,7 +69,7 @@ def test_indexes_find_what_a_walk_finds(edits: list[tuple[str, dict[str, Any] | 
     documents: dict[str, Any] = {}
     _apply(database, documents, edits)
     query = queries.parse(message, parent="", root=database.root)
-    assert asyncio.run(_paths(database, query, database.read_time())) == reference.run(message, documents)
+    assert asyncio.run(_paths(database, query, database.read_time())) == _expected(message, documents)
 
 
 @given(_edits, _edits, strategies.queries(collection="c", ids=_IDS))
@@ -73,7 +83,7 @@ def test_a_past_snapshot_is_what_was(
     time = database.read_time()
     _apply(database, dict(documents), after)
     query = queries.parse(message, parent="", root=database.root)
-    assert asyncio.run(_paths(database, query, time)) == reference.run(message, documents)
+    assert asyncio.run(_paths(database, query, time)) == _expected(message, documents)
 
 
 @given(_edits, _edits, strategies.queries(collection="c", ids=_IDS))
@@ -95,7 +105,7 @@ def test_writes_while_results_are_read_change_none_of_them(
                 found.append(result.version.path)
         return found
 
-    assert asyncio.run(read()) == reference.run(message, documents)
+    assert asyncio.run(read()) == _expected(message, documents)
 
 
 @given(_edits, strategies.queries(collection="c", ids=_IDS))
@@ -109,7 +119,7 @@ def test_a_count_from_indexes_is_the_number_of_results(
     query = queries.parse(message, parent="", root=database.root)
     with Execution(database, query, database.read_time(), Usage()) as execution:
         counted = execution.count_by_index(None)
-    assert counted is None or counted == len(reference.run(message, documents))
+    assert counted is None or counted == len(_expected(message, documents))
 
 
 @given(_edits, _edits)
@@ -136,7 +146,7 @@ def test_a_composite_index_made_amid_changes_is_like_one_that_was_always_there(
 ) -> None:
     fields = (("x",), ("m", "z"))
     database = _database()
-    _apply(database, {}, [("always", {"x": Value(integer_value=1)}), *before])
+    _apply(database, {}, [("c/always", {"x": Value(integer_value=1)}), *before])
     collection = database.collection("c")
     assert collection is not None
     indexes = collection.indexes
@@ -154,3 +164,33 @@ def test_a_composite_index_made_amid_changes_is_like_one_that_was_always_there(
     rebuilt = CollectionIndexes([*_COMPOSITES["c"], fields])
     rebuilt.build((key, version.document().fields) for key, version in collection.documents.items())
     assert list(indexes.composite(fields).keys) == list(rebuilt.composite(fields).keys)
+
+
+@given(_edits, _edits, strategies.queries(collection="c", ids=_IDS))
+@settings(max_examples=300, deadline=None)
+def test_a_transaction_notices_every_change_of_what_a_query_found(
+    before: list[tuple[str, dict[str, Any] | None]], after: list[tuple[str, dict[str, Any] | None]], message: Any
+) -> None:
+    async def test() -> None:
+        database = _database()
+        _apply(database, {}, before)
+        query = queries.parse(message, parent="", root=database.root)
+        transaction = await Transactions(lambda: 0).begin(database)
+        first = await _versions(database, query, transaction.read_time)
+        last = None
+        if query.limit is not None and first and len(first) == query.limit:
+            last = query.sort_key(first[-1].document().fields, first[-1].path_key)
+        transaction.queries.append(QueryRead(query, last))
+        _apply(database, {}, after)
+        changed = first != await _versions(database, query, database.read_time())
+        assert transaction.conflict() is not None or not changed
+        if query.limit is None and not query.offset and transaction.conflict() is not None:
+            # A document may have changed twice and be as before in all but its version.
+            assert changed or any(version.previous is not None for version in database.changes_since(0))
+
+    asyncio.run(test())
+
+
+async def _versions(database: Database, query: queries.Query, time: int) -> list[Version]:
+    with Execution(database, query, time, Usage()) as execution:
+        return [result.version async for result in execution.results()]
