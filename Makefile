@@ -1,6 +1,6 @@
 # Every target sets up what it needs: a virtual environment in .venv with the locked dependencies.
 .DEFAULT_GOAL := help
-.PHONY: help setup run up test lint lock clean
+.PHONY: help setup run up test faults lint lock clean
 SHELL := /bin/bash
 
 PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3.11; do \
@@ -29,12 +29,15 @@ up: setup ## the same, and keep running by the schedule until Ctrl-C
 test: setup ## all tests (ARGS="-k name" for some)
 	@$(BIN)/python -m pytest --numprocesses auto --dist loadscope $(ARGS)
 
+faults: setup ## the proof: everything that can fail does (ARGS="--reports 10000 --seed 1")
+	@$(BIN)/python -m tests.faults $(ARGS)
+
 lint: setup ## formatting, lint, types, import walls, shell scripts
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
-	@$(BIN)/shellcheck .ci/run $(wildcard *.sh deployment/*.sh)
+	@$(BIN)/shellcheck .ci/run $(wildcard *.sh deployment/*.sh) reports
 
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header
 

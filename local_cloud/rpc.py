@@ -6,6 +6,7 @@ handlers; what the client sends over the socket is the same.
 
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +21,17 @@ Middleware = Callable[[str, Callable[[], Awaitable[Any]]], Awaitable[Any]]
 """Wraps each call: given the method's full name (`/google.firestore.v1.Firestore/Commit`) and a function that carries
 the call out, returns the answer. It may wait before, raise RpcError instead, or raise it after, which is how latency
 and faults are made. For a streaming method the function returns the stream, before anything of it was produced."""
+
+_request: ContextVar[Any] = ContextVar("request")
+
+
+def current_request() -> Any:
+    """The request of the call that middleware is wrapped around, for faults that are meant for one call among many.
+
+    Of a client-streaming method it is the stream itself, not to be read from here.
+    """
+    return _request.get()
+
 
 MAX_MESSAGE_BYTES = 64 * 1024 * 1024
 """Above what Google's services take, so that their own limits are what a client meets."""
@@ -148,6 +160,7 @@ class RpcServer:
             async def carry_out() -> Any:
                 return await function(request, context)
 
+            _request.set(request)
             try:
                 return await self._wrapped(full_name, carry_out)
             except RpcError as error:
@@ -157,6 +170,7 @@ class RpcServer:
             async def carry_out() -> Any:
                 return function(request, context)
 
+            _request.set(request)
             try:
                 async for response in await self._wrapped(full_name, carry_out):
                     yield response

@@ -1,0 +1,114 @@
+"""`python -m tests.faults`: makes the world misbehave, and says whether the pipeline kept its promise."""
+
+import argparse
+import asyncio
+import random
+import sys
+import tempfile
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from local_cloud.errors import LocalCloudError
+from tests.faults import scenarios
+from tests.faults.runner import Played, play
+from tests.faults.stage import Scenario
+from tests.faults.world import World
+
+_SHOWN_VIOLATIONS = 20
+_PLAIN_WIDTH = 140
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="make faults", description=__doc__)
+    parser.add_argument("--reports", type=int, default=1000, help="how many users' reports, over all scenarios")
+    parser.add_argument("--seed", type=int, default=None, help="of all chance; a new one unless given")
+    parser.add_argument("--scenario", action="append", default=[], help="part of a name; may be given several times")
+    parser.add_argument("--logs", type=Path, default=None, help="where the functions' logs go")
+    parser.add_argument("--list", action="store_true", help="name the scenarios, and end")
+    return parser.parse_args()
+
+
+async def _play_all(chosen: list[Scenario], *, reports: int, seed: int, logs: Path, console: Console) -> list[Played]:
+    world = World(logs)
+    results = []
+    try:
+        with console.status("Starting the local cloud and the functions"):
+            await world.start()
+        for number, scenario in enumerate(chosen, start=1):
+            with console.status(f"{number}/{len(chosen)} {scenario.group}: {scenario.name}"):
+                results.append(await play(world, scenario, seed=seed, users=max(1, reports // len(chosen))))
+            if results[-1].violations:
+                console.print(f"[red]{scenario.group}: {scenario.name} broke the promise")
+    finally:
+        await world.stop()
+    return results
+
+
+def _show(results: list[Played], *, seed: int, console: Console) -> None:
+    table = Table("scenario", title=f"seed {seed}", show_footer=True)
+    figures = ("reports", "sent", "skipped", "doubled", "lost", "dead", "resent", "alerts")
+    for name in figures:
+        total = sum(getattr(result.tally, name) for result in results)
+        table.add_column(name, str(total), justify="right")
+    table.add_column("seconds", f"{sum(result.seconds for result in results):.0f}", justify="right")
+    group = ""
+    for result in results:
+        if result.scenario.group != group:
+            group = result.scenario.group
+            table.add_section()
+        style = "red" if result.violations else None
+        counts = [str(getattr(result.tally, name)) for name in figures]
+        table.add_row(f"{group}: {result.scenario.name}", *counts, f"{result.seconds:.1f}", style=style)
+    console.print(table)
+    for result in results:
+        if result.violations:
+            console.print(f"\n[red]{result.scenario.group}: {result.scenario.name}")
+            for violation in result.violations[:_SHOWN_VIOLATIONS]:
+                console.print(f"  {violation}", markup=False, highlight=False)
+            if (more := len(result.violations) - _SHOWN_VIOLATIONS) > 0:
+                console.print(f"  and {more} more")
+
+
+def main() -> int:
+    """Play what the command line asks for; 0 if nothing was broken."""
+    arguments = _arguments()
+    console = Console()
+    if not console.is_terminal:
+        console.width = _PLAIN_WIDTH
+    chosen = [
+        scenario
+        for scenario in scenarios.ALL
+        if not arguments.scenario or any(part in f"{scenario.group}: {scenario.name}" for part in arguments.scenario)
+    ]
+    if not chosen:
+        console.print("No scenario has that in its name: see --list.")
+        return 2
+    if arguments.list:
+        for scenario in chosen:
+            console.print(f"{scenario.group}: {scenario.name}", highlight=False)
+        return 0
+    seed = random.SystemRandom().randrange(1_000_000) if arguments.seed is None else arguments.seed
+    console.print(f"seed {seed}", highlight=False)
+    with tempfile.TemporaryDirectory() as temporary:
+        logs = arguments.logs or Path(temporary)
+        try:
+            results = asyncio.run(_play_all(chosen, reports=arguments.reports, seed=seed, logs=logs, console=console))
+        except LocalCloudError as error:
+            console.print(str(error))
+            return 2
+    _show(results, seed=seed, console=console)
+    broken = [result.scenario for result in results if result.violations]
+    if broken:
+        console.print("\nTo play these again:")
+        options = " ".join(f'--scenario "{scenario.name}"' for scenario in broken)
+        reports = arguments.reports // len(chosen) * len(broken)
+        console.print(
+            f"  make faults ARGS='--seed {seed} --reports {reports} {options}'", highlight=False, soft_wrap=True
+        )
+    return 1 if broken else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,141 @@
+"""What can happen to a call, and to which calls it does."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Awaitable, Callable, Collection
+from dataclasses import dataclass, field
+from typing import Any
+
+import grpc
+
+from local_cloud.inbox.faults import Answer, CutConnection
+from local_cloud.rpc import RpcError
+from tests.faults.crossings import Crossing, Point
+
+CarryOut = Callable[[], Awaitable[Any]]
+
+Disturbance = Callable[[Crossing, CarryOut], Awaitable[Any]]
+"""Takes the place of a call: it may carry it out, and answers it, or raises what the caller is to get."""
+
+
+def refuse(code: grpc.StatusCode) -> Disturbance:
+    """The call is not carried out, and its caller told so."""
+
+    async def disturb(_crossing: Crossing, _carry_out: CarryOut) -> Any:
+        raise RpcError(code, "refused by the harness")
+
+    return disturb
+
+
+def lose_answer(code: grpc.StatusCode) -> Disturbance:
+    """The call is carried out, and its caller told that it failed."""
+
+    async def disturb(_crossing: Crossing, carry_out: CarryOut) -> Any:
+        await carry_out()
+        raise RpcError(code, "the answer was lost by the harness")
+
+    return disturb
+
+
+def answer(status: int, **headers: str) -> Disturbance:
+    """SendGrid or Slack answers by itself, and takes nothing. Underscores in the headers' names stand for hyphens."""
+    given = {name.replace("_", "-"): value for name, value in headers.items()}
+
+    async def disturb(_crossing: Crossing, _carry_out: CarryOut) -> Any:
+        return Answer(status=status, body=b'{"errors": [{"message": "by the harness"}]}', headers=given)
+
+    return disturb
+
+
+def cut(*, accepted: bool) -> Disturbance:
+    """SendGrid or Slack cuts the connection, before or after it took what was posted."""
+
+    async def disturb(_crossing: Crossing, carry_out: CarryOut) -> Any:
+        if accepted:
+            await carry_out()
+        raise CutConnection
+
+    return disturb
+
+
+def never_answer(until: asyncio.Event, *, accepted: bool) -> Disturbance:
+    """No answer comes until an event, and none after it: the connection is cut then."""
+
+    async def disturb(_crossing: Crossing, carry_out: CarryOut) -> Any:
+        if accepted:
+            await carry_out()
+        await until.wait()
+        raise CutConnection
+
+    return disturb
+
+
+def slow(seconds: float) -> Disturbance:
+    """The answer comes, but late."""
+
+    async def disturb(_crossing: Crossing, carry_out: CarryOut) -> Any:
+        await asyncio.sleep(seconds)
+        return await carry_out()
+
+    return disturb
+
+
+@dataclass
+class Rule:
+    """Which calls are disturbed, and how.
+
+    Attributes:
+        disturbance: what happens to them.
+        points: at which steps.
+        subjects: about whom; None: about anybody.
+        times: how often for each subject; None: always.
+        skip: how many calls of each subject pass first.
+        chosen: a further condition, given the crossing and its number among its subject's.
+    """
+
+    disturbance: Disturbance
+    points: Collection[Point]
+    subjects: Collection[str] | None = None
+    times: int | None = 1
+    skip: int = 0
+    chosen: Callable[[Crossing, int], bool] = lambda crossing, number: True
+    _seen: Counter[tuple[Point, str]] = field(default_factory=Counter)
+    _fired: Counter[str] = field(default_factory=Counter)
+
+    def applies(self, crossing: Crossing) -> bool:
+        """Whether this call is one of them; it counts as disturbed then."""
+        if crossing.point not in self.points or (self.subjects is not None and crossing.subject not in self.subjects):
+            return False
+        self._seen[crossing.point, crossing.subject] += 1
+        number = self._seen[crossing.point, crossing.subject]
+        if number <= self.skip or (self.times is not None and self._fired[crossing.subject] >= self.times):
+            return False
+        if not self.chosen(crossing, number):
+            return False
+        self._fired[crossing.subject] += 1
+        return True
+
+    @property
+    def fired(self) -> int:
+        """How many calls it has disturbed."""
+        return self._fired.total()
+
+
+class Disturbances:
+    """The rules that hold at the moment; a call is given to the first that applies.
+
+    Args:
+        on_disturbed: told of each call that is disturbed.
+    """
+
+    def __init__(self, on_disturbed: Callable[[Crossing], None]) -> None:
+        self.rules: list[Rule] = []
+        self._on_disturbed = on_disturbed
+
+    async def pass_through(self, crossing: Crossing, carry_out: CarryOut) -> Any:
+        """Carry a call out, or what becomes of it."""
+        for rule in self.rules:
+            if rule.applies(crossing):
+                self._on_disturbed(crossing)
+                return await rule.disturbance(crossing, carry_out)
+        return await carry_out()

@@ -1,0 +1,53 @@
+"""A door in front of a server, which can be shut: whoever knocks then is refused the connection."""
+
+import asyncio
+import contextlib
+
+
+class Gate:
+    """Passes TCP connections on to a server.
+
+    Args:
+        port: the server's, on 127.0.0.1.
+    """
+
+    def __init__(self, port: int) -> None:
+        self._behind = port
+        self._server: asyncio.Server | None = None
+        self.port = 0
+
+    async def open(self) -> None:
+        """Take connections: the first time on any free port, which is `port` from then on."""
+        if self._server is None:
+            self._server = await asyncio.start_server(self._pass_on, "127.0.0.1", self.port)
+            self.port = self._server.sockets[0].getsockname()[1]
+
+    async def shut(self) -> None:
+        """Take no more connections; those that are open stay so."""
+        if self._server is not None:
+            self._server.close()
+            self._server = None
+
+    async def _pass_on(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            inner_reader, inner_writer = await asyncio.open_connection("127.0.0.1", self._behind)
+        except OSError:
+            writer.close()
+            return
+        try:
+            await asyncio.gather(_pump(reader, inner_writer), _pump(inner_reader, writer))
+        finally:
+            writer.close()
+            inner_writer.close()
+
+
+async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    with contextlib.suppress(OSError):
+        while data := await reader.read(65_536):
+            writer.write(data)
+            await writer.drain()
+    with contextlib.suppress(OSError):
+        if reader.exception() is not None or not writer.can_write_eof():
+            writer.transport.abort()
+        else:
+            writer.write_eof()

@@ -1,0 +1,136 @@
+"""The worker's instances, and who of them gets which task: what Cloud Run does in front of a service."""
+
+import asyncio
+import os
+import signal
+import subprocess
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+
+import aiohttp
+
+from local_cloud.function_process import FunctionProcess
+from local_cloud.tasks.dispatch import Answer, AnswerLost, Delivery
+from tests.faults.crossings import delivery_in
+
+
+@dataclass(eq=False)
+class Instance:
+    """A function as a process.
+
+    Attributes:
+        process: a server that keeps a child for the requests. Killing the child is what running out of memory comes to:
+            the server starts another within a moment, and knows nothing of what the child was doing.
+        in_flight: the deliveries that it works on.
+        available: false while no request is given to it.
+    """
+
+    process: FunctionProcess
+    in_flight: set[str] = field(default_factory=set)
+    available: bool = True
+
+    def kill(self) -> None:
+        """End what serves the requests, at once and without a word."""
+        self.send(signal.SIGKILL)
+
+    def send(self, number: signal.Signals) -> None:
+        """Send a signal to what serves the requests."""
+        for child in self.children():
+            os.kill(child, number)
+
+    def send_to_server(self, number: signal.Signals) -> None:
+        """Send a signal to the server, as Cloud Run does to a container."""
+        if self.process.pid is not None:
+            os.kill(self.process.pid, number)
+
+    def children(self) -> list[int]:
+        """The processes that serve the requests."""
+        found = subprocess.run(["pgrep", "-P", str(self.process.pid)], capture_output=True, text=True, check=False)
+        return [int(pid) for pid in found.stdout.split()]
+
+
+class FrontEnd:
+    """Gives the worker's tasks to its instances in turn: delivery middleware of the local Cloud Tasks.
+
+    Args:
+        worker_url: what the tasks call.
+        on_cut_off: told of a delivery whose answer did not come back, since its instance ended.
+    """
+
+    def __init__(self, *, worker_url: str, on_cut_off: Callable[[str], None]) -> None:
+        self._worker_url = worker_url
+        self._on_cut_off = on_cut_off
+        self._turn = 0
+        self._session: aiohttp.ClientSession | None = None
+        self.instances: Sequence[Instance] = ()
+        self.delivered: defaultdict[str, list[Delivery]] = defaultdict(list)
+        """What was sent for each delivery, the oldest first."""
+        self.before: Callable[[str, Callable[[], Awaitable[Answer]]], Awaitable[Answer]] | None = None
+        """A scenario's own say about a delivery's attempt."""
+
+    async def __call__(self, delivery: Delivery, send: Callable[[], Awaitable[Answer]]) -> Answer:
+        """Deliver a task."""
+        if not delivery.url.startswith(self._worker_url):
+            return await send()
+        subject = delivery_in(delivery.body)
+        self.delivered[subject].append(delivery)
+
+        async def carry_out() -> Answer:
+            return await self._route(delivery, subject)
+
+        return await (self.before(subject, carry_out) if self.before else carry_out())
+
+    async def stop(self) -> None:
+        """Close the connections."""
+        if self._session is not None:
+            await self._session.close()
+
+    def instance_of(self, subject: str) -> Instance:
+        """Who works on a delivery.
+
+        Raises:
+            LookupError: nobody does.
+        """
+        for instance in self.instances:
+            if subject in instance.in_flight:
+                return instance
+        raise LookupError(f"no instance works on {subject}")
+
+    async def _route(self, delivery: Delivery, subject: str) -> Answer:
+        available = [instance for instance in self.instances if instance.available]
+        if not available:
+            # https://cloud.google.com/run/docs/troubleshooting#no-available-instance
+            return Answer(status=500)
+        self._turn += 1
+        instance = available[self._turn % len(available)]
+        instance.in_flight.add(subject)
+        try:
+            return await self._post(f"http://127.0.0.1:{instance.process.port}/tasks/send-report", delivery)
+        except (aiohttp.ClientError, OSError) as error:
+            self._on_cut_off(subject)
+            raise AnswerLost("the instance ended") from error
+        finally:
+            instance.in_flight.discard(subject)
+
+    async def _post(self, url: str, delivery: Delivery) -> Answer:
+        if self._session is None:
+            connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=1)
+            self._session = aiohttp.ClientSession(connector=connector, timeout=aiohttp.ClientTimeout(total=None))
+        async with self._session.post(url, data=delivery.body, headers=delivery.headers) as response:
+            await response.read()
+            return Answer(status=response.status, headers=response.headers)
+
+
+async def until(condition: Callable[[], bool], *, what: str, seconds: float = 30) -> None:
+    """Wait until something holds.
+
+    Raises:
+        TimeoutError: it does not.
+    """
+    try:
+        async with asyncio.timeout(seconds):
+            while not condition():
+                await asyncio.sleep(0.01)
+    except TimeoutError:
+        raise TimeoutError(f"waited {seconds:g} s for {what}") from None

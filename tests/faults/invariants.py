@@ -1,0 +1,256 @@
+"""What must hold after whatever happened: the promise of the product, in a form that can be checked. Pure.
+
+A history is what an observer from outside can know: what SendGrid accepted, what the ledger and the dead letters say,
+where the users stand. The rules know nothing of faults but for two things: which endings a report may have, and how
+often nobody could know whether a mail went out.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+HOUR = timedelta(hours=1)
+
+SENT = "sent"
+SKIPPED = "skipped"
+DEAD = "dead"
+FINAL = {SENT, SKIPPED, DEAD}
+UNKNOWN_OUTCOME = "unknown-outcome"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Delivery:
+    """A report as the ledger has it.
+
+    Attributes:
+        state: as written there.
+        period_start: what the report covers, from; None where the ledger does not say.
+        period_end: and until.
+    """
+
+    id: str
+    user_id: str
+    due_at: datetime
+    state: str
+    period_start: datetime | None
+    period_end: datetime | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class UserHistory:
+    """Where a user with an hourly report stood and stands.
+
+    Attributes:
+        first_due_at: `next_report_at` at the beginning.
+        first_reported_until: `reported_until` at the beginning.
+        next_report_at: at the end.
+        reported_until: at the end.
+    """
+
+    id: str
+    first_due_at: datetime
+    first_reported_until: datetime
+    next_report_at: datetime | None
+    reported_until: datetime | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeadLetter:
+    """A dead letter as it is kept.
+
+    Attributes:
+        id: the document's.
+        delivery_id: of which report; empty where it names none.
+        is_open: whether it waits for a person.
+        is_told: whether every channel was told of it.
+    """
+
+    id: str
+    delivery_id: str
+    reason: str
+    is_open: bool
+    is_told: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class History:
+    """All that happened, seen from outside.
+
+    Attributes:
+        last_run: the time of the dispatcher's last run.
+        users: everybody who gets reports.
+        deliveries: the ledger.
+        accepted: the deliveries whose mails SendGrid accepted, once for each mail.
+        dead_letters: as they are kept.
+        alerts: how many messages the channel got.
+        endings: how a delivery may end: `sent`, `skipped`, or the reason of a dead letter; those not named: `sent`.
+        unknown: how often nobody could know whether a delivery's mail had been accepted. Counted only where the team
+            has chosen to send again then.
+    """
+
+    last_run: datetime
+    users: Sequence[UserHistory]
+    deliveries: Sequence[Delivery]
+    accepted: Sequence[str]
+    dead_letters: Sequence[DeadLetter] = ()
+    alerts: int = 0
+    endings: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    unknown: Mapping[str, int] = field(default_factory=dict)
+
+
+class Rule(StrEnum):
+    """What was broken."""
+
+    DOUBLED = "doubled"
+    """A report was accepted by SendGrid twice."""
+    LOST = "lost"
+    """A due report is neither sent nor skipped nor an open dead letter that people were told of."""
+    MISREPORTED = "misreported"
+    """What is written down of a report is not what happened to it."""
+    STORED_TWICE = "stored twice"
+    """Two dead letters of one report."""
+    MOVED_WRONGLY = "moved wrongly"
+    """A user's reports do not follow one another without gap or overlap, or the next one is due at a wrong time."""
+    WRONG_END = "wrong end"
+    """A report ended in another way than it had to."""
+
+
+@dataclass(frozen=True, order=True)
+class Violation:
+    """A rule that was broken, and by what."""
+
+    rule: Rule
+    subject: str
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.rule}: {self.subject}: {self.text}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tally:
+    """A history in numbers.
+
+    Attributes:
+        reports: those that fell due.
+        sent: those that the ledger has as sent.
+        skipped: likewise.
+        doubled: those that broke the rule, with more mails accepted than there may be.
+        lost: those that broke the rule.
+        dead: those with a dead letter.
+        resent: those sent again although the first mail had been accepted, as the team had chosen.
+        alerts: messages that the channel got.
+    """
+
+    reports: int
+    sent: int
+    skipped: int
+    doubled: int
+    lost: int
+    dead: int
+    resent: int
+    alerts: int
+
+
+def check(history: History) -> list[Violation]:
+    """Everything that is wrong with a history."""
+    rules = (_doubled, _lost, _misreported, _stored_twice, _moved_wrongly, _wrong_end)
+    return sorted({violation for rule in rules for violation in rule(history)})
+
+
+def tally(history: History, violations: Iterable[Violation]) -> Tally:
+    """Count a history, with what `check` found in it."""
+    broken = {rule: {each.subject for each in violations if each.rule is rule} for rule in Rule}
+    states = Counter(delivery.state for delivery in history.deliveries)
+    mails = Counter(history.accepted)
+    return Tally(
+        reports=len({delivery.id for delivery in history.deliveries} | broken[Rule.LOST]),
+        sent=states[SENT],
+        skipped=states[SKIPPED],
+        doubled=len(broken[Rule.DOUBLED]),
+        lost=len(broken[Rule.LOST]),
+        dead=states[DEAD],
+        resent=sum(count > 1 for delivery_id, count in mails.items() if delivery_id not in broken[Rule.DOUBLED]),
+        alerts=history.alerts,
+    )
+
+
+def _doubled(history: History) -> Iterator[Violation]:
+    for delivery_id, mails in Counter(history.accepted).items():
+        if mails > 1 + history.unknown.get(delivery_id, 0):
+            yield Violation(Rule.DOUBLED, delivery_id, f"SendGrid accepted {mails} mails")
+
+
+def _lost(history: History) -> Iterator[Violation]:
+    told = {letter.delivery_id for letter in history.dead_letters if letter.is_open and letter.is_told}
+    for delivery in history.deliveries:
+        if delivery.state not in FINAL:
+            yield Violation(Rule.LOST, delivery.id, f"it is still {delivery.state}")
+        elif delivery.state == DEAD and delivery.id not in told:
+            yield Violation(Rule.LOST, delivery.id, "it is dead, and nobody was told")
+    for user in history.users:
+        if user.next_report_at is None or user.next_report_at <= history.last_run:
+            yield Violation(Rule.LOST, user.id, f"a report has been due since {user.next_report_at}")
+
+
+def _misreported(history: History) -> Iterator[Violation]:
+    mails = Counter(history.accepted)
+    reasons = {letter.delivery_id: letter.reason for letter in history.dead_letters}
+    known = {delivery.id for delivery in history.deliveries}
+    for delivery in history.deliveries:
+        if delivery.state == SENT and not mails[delivery.id]:
+            yield Violation(Rule.MISREPORTED, delivery.id, "the ledger says sent, and SendGrid has accepted nothing")
+        elif delivery.state == SKIPPED and mails[delivery.id]:
+            yield Violation(Rule.MISREPORTED, delivery.id, "the ledger says skipped, and SendGrid has accepted a mail")
+        elif delivery.state == DEAD and mails[delivery.id] and reasons.get(delivery.id) != UNKNOWN_OUTCOME:
+            reason = reasons.get(delivery.id, "no reason")
+            yield Violation(Rule.MISREPORTED, delivery.id, f"dead for {reason}, and SendGrid has accepted a mail")
+    for delivery_id in mails.keys() - known:
+        yield Violation(Rule.MISREPORTED, delivery_id, "SendGrid has accepted a mail that the ledger does not know of")
+    for letter in history.dead_letters:
+        if letter.delivery_id and letter.delivery_id not in known:
+            yield Violation(Rule.MISREPORTED, letter.delivery_id, "there is a dead letter of an unknown report")
+
+
+def _stored_twice(history: History) -> Iterator[Violation]:
+    for delivery_id, letters in Counter(letter.delivery_id for letter in history.dead_letters).items():
+        if delivery_id and letters > 1:
+            yield Violation(Rule.STORED_TWICE, delivery_id, f"it has {letters} dead letters")
+
+
+def _moved_wrongly(history: History) -> Iterator[Violation]:
+    of_user: dict[str, list[Delivery]] = defaultdict(list)
+    for delivery in history.deliveries:
+        of_user[delivery.user_id].append(delivery)
+    for user in history.users:
+        due, until = user.first_due_at, user.first_reported_until
+        for delivery in sorted(of_user[user.id], key=lambda each: each.due_at):
+            if delivery.state not in FINAL:
+                break
+            if delivery.due_at != due:
+                yield Violation(Rule.MOVED_WRONGLY, delivery.id, f"due at {delivery.due_at}, not at {due}")
+            if delivery.period_start is None or delivery.period_end is None:
+                yield Violation(Rule.MOVED_WRONGLY, delivery.id, "the ledger does not say what it covers")
+                break
+            if delivery.period_start != until:
+                yield Violation(Rule.MOVED_WRONGLY, delivery.id, f"begins at {delivery.period_start}, not at {until}")
+            if not delivery.due_at <= delivery.period_end <= history.last_run:
+                yield Violation(Rule.MOVED_WRONGLY, delivery.id, f"ends at {delivery.period_end}")
+            due, until = delivery.period_end + HOUR, delivery.period_end
+        else:
+            if (user.next_report_at, user.reported_until) != (due, until):
+                text = f"next at {user.next_report_at}, reported until {user.reported_until}; not {due}, {until}"
+                yield Violation(Rule.MOVED_WRONGLY, user.id, text)
+
+
+def _wrong_end(history: History) -> Iterator[Violation]:
+    reasons = {letter.delivery_id: letter.reason for letter in history.dead_letters}
+    for delivery in history.deliveries:
+        if delivery.state not in FINAL:
+            continue
+        end = reasons.get(delivery.id, "dead without a letter") if delivery.state == DEAD else delivery.state
+        allowed = history.endings.get(delivery.id, frozenset({SENT}))
+        if end not in allowed:
+            yield Violation(Rule.WRONG_END, delivery.id, f"{end}, not {' or '.join(sorted(allowed))}")

@@ -1,0 +1,56 @@
+"""Plays scenarios, one after the other in one world."""
+
+import itertools
+import time
+from dataclasses import dataclass
+
+from tests.faults.dice import Dice
+from tests.faults.invariants import Tally, Violation, check, tally
+from tests.faults.stage import Scenario, Stage
+from tests.faults.world import World
+
+_numbers = itertools.count(1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Played:
+    """What came of a scenario.
+
+    Attributes:
+        tally: in numbers.
+        violations: what is wrong with it.
+        seconds: of the machine's time.
+    """
+
+    scenario: Scenario
+    tally: Tally
+    violations: list[Violation]
+    seconds: float
+
+
+async def play(world: World, scenario: Scenario, *, seed: int, users: int) -> Played:
+    """Play one scenario.
+
+    Args:
+        world: where; it is left with nothing in it.
+        scenario: which.
+        seed: of all chance in it.
+        users: how many, and more where the scenario needs them.
+    """
+    begun = time.monotonic()
+    await world.worker(scenario.on_unknown_outcome)
+    stage = Stage(world, scenario, dice=Dice(f"{seed}:{scenario.name}"), count=users, number=next(_numbers))
+    try:
+        await stage.begin()
+        await scenario.script(stage)
+        history = await stage.end()
+        violations = check(history)
+        return Played(
+            scenario=scenario,
+            tally=tally(history, violations),
+            violations=violations,
+            seconds=time.monotonic() - begun,
+        )
+    finally:
+        stage.heal()
+        await world.clear()

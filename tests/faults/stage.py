@@ -1,0 +1,234 @@
+"""One scenario's world: its users, what is to happen to them, and what must have become of them in the end."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Awaitable, Callable, Collection, Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import grpc
+
+from functions.shared.models import delivery_id
+from functions.shared.settings import OnUnknownOutcome
+from local_cloud.inbox.faults import CutConnection
+from local_cloud.rpc import RpcError
+from local_cloud.scheduler import Execution
+from tests.faults.crossings import Crossing, Point
+from tests.faults.dice import Dice
+from tests.faults.disturbances import CarryOut, Disturbance, Rule
+from tests.faults.history import read_history
+from tests.faults.instances import Instance
+from tests.faults.invariants import HOUR, SENT, History, check
+from tests.faults.invariants import Rule as Invariant
+from tests.faults.world import World
+
+RUNS_TO_MEND = 3
+"""Within so many runs after the last fault every report must have found its end: one that finds what is overdue, one
+for what that brings about, and one to spare."""
+
+_EVERYDAY_ZONES = ("UTC", "Asia/Tokyo", "America/New_York", "Europe/Berlin")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scenario:
+    """Something that the world does to the pipeline.
+
+    Attributes:
+        name: in a few words, as the table shows it.
+        group: of what it is about.
+        script: does it.
+        on_unknown_outcome: how the worker is set up.
+        at_least: how many users it needs to be what it is about.
+    """
+
+    name: str
+    group: str
+    script: Callable[["Stage"], Awaitable[None]]
+    on_unknown_outcome: OnUnknownOutcome = OnUnknownOutcome.DEAD_LETTER
+    at_least: int = 0
+
+
+class Stage:
+    """What a scenario works with.
+
+    Args:
+        world: the one that all scenarios share, with nothing in it.
+        scenario: which.
+        dice: its chance.
+        count: how many users.
+        number: of the scenario in this process: sets its users' names apart from those of others.
+    """
+
+    def __init__(self, world: World, scenario: Scenario, *, dice: Dice, count: int, number: int) -> None:
+        self.world = world
+        self.scenario = scenario
+        self.dice = dice
+        self.healed = asyncio.Event()
+        self.hour: datetime = datetime.min.replace(tzinfo=UTC)
+        self._count = max(count, scenario.at_least)
+        self._number = number
+        self._endings: dict[str, frozenset[str]] = {}
+        self._unknown: Counter[str] = Counter()
+        self._disturbed_may_end: frozenset[str] = frozenset()
+        self._first_due_at: dict[str, datetime] = {}
+        self._mails_before = 0
+        self._idle: list[Rule] = []
+
+    async def begin(self) -> None:
+        """Put in users whose report falls due at the next full hour, and wait for that."""
+        self.world.on_disturbed = self._note_disturbance
+        self._mails_before = len(self.world.inbox.mails)
+        self.hour = await self.world.next_hour()
+        await self._put_in(self._count)
+
+    async def end(self) -> History:
+        """Let the world be well again, and wait until every report has found its end, for a few runs at most.
+
+        Raises:
+            RuntimeError: the scenario has disturbed nothing where it meant to, and would prove nothing.
+        """
+        self.heal()
+        if self._idle:
+            points = sorted({point.name for rule in self._idle for point in rule.points})
+            raise RuntimeError(f"{self.scenario.name}: no call was disturbed at {', '.join(points)}")
+        await self.world.drain()
+        for _ in range(RUNS_TO_MEND):
+            history = await self.history()
+            if all(violation.rule is not Invariant.LOST for violation in check(history)):
+                return history
+            self.hour = await self.world.next_hour()
+            await self.run()
+            await self.world.drain()
+        return await self.history()
+
+    def heal(self) -> None:
+        """Disturb nothing any more."""
+        self.healed.set()
+        self._idle += [rule for rule in self.world.disturbances.rules if not rule.fired]
+        self.world.disturbances.rules.clear()
+        self.world.front_end.before = None
+        for instance in self.world.front_end.instances:
+            instance.available = True
+
+    async def history(self) -> History:
+        """What has happened so far."""
+        disturbed = dict.fromkeys(self._unknown, self._disturbed_may_end | {SENT}) if self._disturbed_may_end else {}
+        return await read_history(
+            self.world,
+            first_due_at=self._first_due_at,
+            last_run=self.hour,
+            mails_before=self._mails_before,
+            endings={**disturbed, **self._endings},
+            unknown=self._unknown if self.scenario.on_unknown_outcome is OnUnknownOutcome.RESEND else {},
+        )
+
+    async def run(self) -> Execution:
+        """Have the dispatcher called for this hour, and again where it fails."""
+        return await self.world.run_with_retries(self.hour)
+
+    async def run_and_drain(self) -> None:
+        """Have this hour's reports dispatched and worked off, whatever becomes of them."""
+        await self.run()
+        await self.world.drain()
+
+    @property
+    def users(self) -> list[str]:
+        """Everybody."""
+        return list(self._first_due_at)
+
+    @property
+    def due(self) -> list[str]:
+        """The deliveries that were due first, in the users' order."""
+        return [self.delivery(user) for user in self.users]
+
+    def delivery(self, user: str) -> str:
+        """The delivery that was due first."""
+        return delivery_id(user, self._first_due_at[user])
+
+    def victims(self, share: float, *, least: int = 2, most: int = 1_000_000) -> list[str]:
+        """A share of the deliveries that were due first."""
+        count = min(most, max(least, round(share * len(self.due))))
+        return self.dice.some_of(self.due, count, "victims", len(self._endings))
+
+    def disturb(
+        self,
+        points: Point | Collection[Point],
+        disturbance: Disturbance,
+        *,
+        of: Iterable[str] | None = None,
+        times: int | None = 1,
+        skip: int = 0,
+        chosen: Callable[[Crossing, int], bool] = lambda crossing, number: True,
+    ) -> Rule:
+        """Have calls disturbed from now on; see Rule."""
+        rule = Rule(
+            disturbance=disturbance,
+            points={points} if isinstance(points, Point) else set(points),
+            subjects=None if of is None else set(of),
+            times=times,
+            skip=skip,
+            chosen=chosen,
+        )
+        self.world.disturbances.rules.append(rule)
+        return rule
+
+    def may_end(self, deliveries: Iterable[str], *endings: str) -> None:
+        """Say how deliveries end, where that is not `sent`."""
+        self._endings |= dict.fromkeys(deliveries, frozenset(endings))
+
+    def disturbed_may_end(self, *endings: str) -> None:
+        """Say how a delivery may end, beside `sent`, if a call about it was disturbed or its instance ended."""
+        self._disturbed_may_end = frozenset(endings)
+
+    def kill(self, *, carried_out: bool) -> Disturbance:
+        """The worker that calls is killed, before what it asks for is carried out or after it."""
+
+        async def disturb(crossing: Crossing, carry_out: CarryOut) -> Any:
+            instance = self.world.front_end.instance_of(crossing.subject)
+            if carried_out:
+                await carry_out()
+            instance.kill()
+            raise unheard(crossing)
+
+        return disturb
+
+    def kill_function(self, instance: Instance, *, carried_out: bool) -> Disturbance:
+        """The dispatcher or the DLQ handler is killed, before what it asks for is carried out or after it."""
+
+        async def disturb(crossing: Crossing, carry_out: CarryOut) -> Any:
+            if carried_out:
+                await carry_out()
+            instance.kill()
+            raise unheard(crossing)
+
+        return disturb
+
+    def _note_disturbance(self, subject: str) -> None:
+        self._unknown[subject] += 1
+
+    async def _put_in(self, count: int) -> None:
+        users = self.world.database.collection("users")
+        for first in range(0, count, 400):
+            batch = self.world.database.batch()
+            for index in range(first, min(first + 400, count)):
+                user = f"s{self._number}u{index}"
+                self._first_due_at[user] = self.hour
+                batch.set(
+                    users.document(user),
+                    {
+                        "email": f"{user}@example.com",
+                        "active": True,
+                        "time_zone": _EVERYDAY_ZONES[index % len(_EVERYDAY_ZONES)],
+                        "next_report_at": self.hour,
+                        "reported_until": self.hour - HOUR,
+                    },
+                )
+            await batch.commit()
+
+
+def unheard(crossing: Crossing) -> Exception:
+    """What is raised for a caller who is no longer there."""
+    if crossing.point in {Point.SEND, Point.TELL}:
+        return CutConnection()
+    return RpcError(grpc.StatusCode.UNAVAILABLE, "its caller is gone")

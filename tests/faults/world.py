@@ -1,0 +1,344 @@
+"""The local cloud with the real functions on it, started once for all scenarios, and its time."""
+
+import asyncio
+import os
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any, TypeVar
+
+from google.api_core import exceptions
+from google.auth.credentials import AnonymousCredentials
+from google.cloud.firestore_v1.async_client import AsyncClient
+from google.cloud.firestore_v1.base_query import FieldFilter
+from google.cloud.tasks_v2 import Queue, RateLimits
+from google.protobuf.field_mask_pb2 import FieldMask
+
+from functions.shared.settings import OnUnknownOutcome
+from local_cloud import clients
+from local_cloud.clock import Clock
+from local_cloud.firestore.server import FirestoreEmulator
+from local_cloud.function_process import FunctionProcess
+from local_cloud.identity import IdentityProvider
+from local_cloud.inbox.faults import Answer, Call
+from local_cloud.inbox.server import SLACK_WEBHOOK_PATH, Inbox
+from local_cloud.pubsub.server import PubSubEmulator
+from local_cloud.rpc import current_request
+from local_cloud.scheduler import Execution, Job, Scheduler
+from local_cloud.scheduler.retry import RetryConfig
+from local_cloud.tasks.server import TasksEmulator
+from local_cloud.tasks.settings import queue_from_flags
+from tests.faults.crossings import Crossing, http_crossing, rpc_crossing
+from tests.faults.disturbances import CarryOut, Disturbances
+from tests.faults.gate import Gate
+from tests.faults.instances import FrontEnd, Instance
+from tests.functions import REPOSITORY, free_port
+
+Result = TypeVar("Result")
+
+PROJECT = "local-project"
+LOCATION = "us-central1"
+QUEUE = f"projects/{PROJECT}/locations/{LOCATION}/queues/reports"
+TOPIC = f"projects/{PROJECT}/topics/report-dead-letters"
+WORKER_URL = "https://worker.example.com"
+SCHEDULER = f"scheduler@{PROJECT}.iam.gserviceaccount.com"
+TASKS = f"tasks@{PROJECT}.iam.gserviceaccount.com"
+API_KEY = "SG.faults"
+MAX_ATTEMPTS = 8
+
+THREADS = 12
+INSTANCES = 2
+CONCURRENCY = INSTANCES * THREADS
+
+QUEUE_FLAGS = {
+    "--max-dispatches-per-second": 500,
+    "--max-concurrent-dispatches": CONCURRENCY,
+    "--max-attempts": MAX_ATTEMPTS,
+    "--min-backoff": "10s",
+    "--max-backoff": "300s",
+    "--max-doublings": 3,
+}
+"""Those of queue.yaml, but as fast as a queue can be, with as many dispatches at once as the instances have threads."""
+
+_QUIET_SECONDS = 0.06
+"""Of the machine's time: how long nothing must be under way before the world's time moves on."""
+
+_SHORTEST_STEP = timedelta(seconds=10)
+_LONGEST_STEP = timedelta(seconds=320)
+_COLLECTIONS = ("users", "deliveries", "dead_letters", "runs", "alerts")
+_REAL_FAILURES = (
+    exceptions.Aborted,
+    exceptions.DeadlineExceeded,
+    exceptions.InternalServerError,
+    exceptions.ServiceUnavailable,
+)
+
+
+class World:
+    """Everything that there is.
+
+    Its time is the local cloud's clock, which only `pass_time` moves on beyond the machine's. The functions have the
+    machine's, and cannot be given another from outside. What they compare with their own clock is all in Firestore:
+    until when a delivery is claimed, and when who was told of a cause. Time that passes moves those moments back
+    instead, which is the same to whoever compares them. Only a worker that is still alive sees a difference: its
+    claim was written to, so it can no longer settle it. The harness therefore moves claims only while no worker has
+    anything to do, or where the scenario is just that.
+
+    Args:
+        directory: where the functions' logs go.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self.clock = Clock()
+        self.disturbances = Disturbances(self._disturbed)
+        self.on_disturbed: Callable[[str], None] = lambda subject: None
+        """Told of the subject of each call that is disturbed, and of each delivery whose instance ended under it."""
+        self.identity = IdentityProvider(host="127.0.0.1", port=0, clock=self.clock)
+        at: dict[str, Any] = {"host": "127.0.0.1", "port": 0, "clock": self.clock, "middleware": [self._rpc]}
+        self.firestore = FirestoreEmulator(**at)
+        self.pubsub = PubSubEmulator(**at)
+        self.front_end = FrontEnd(worker_url=WORKER_URL, on_cut_off=lambda subject: self.on_disturbed(subject))
+        self.tasks = TasksEmulator(**at, mint_token=self.identity.mint, delivery_middleware=[self.front_end])
+        self.inbox = Inbox(host="127.0.0.1", port=0, clock=self.clock, sendgrid_api_key=API_KEY, slack_rate_limit=False)
+        self.inbox.fault = self._http
+        self._workers: dict[OnUnknownOutcome, list[Instance]] = {}
+        self._functions: list[FunctionProcess] = []
+
+    async def start(self) -> None:
+        """Start the servers and the functions; workers that resend start with the first scenario that needs them."""
+        for part in (self.identity, self.firestore, self.pubsub, self.tasks, self.inbox):
+            await part.start()
+        self.sendgrid_gate = Gate(self.inbox.port)
+        await self.sendgrid_gate.open()
+        self.tasks.create_queue(QUEUE, queue_from_flags(QUEUE_FLAGS))
+        self.dispatcher_url = f"http://127.0.0.1:{free_port()}"
+        self.database = self._client()
+        self.queues = clients.tasks(f"127.0.0.1:{self.tasks.port}")
+        dispatcher, dlq_handler, _ = await asyncio.gather(
+            self._function("dispatcher", port=int(self.dispatcher_url.rpartition(":")[2])),
+            self._function("dlq_handler", signature_type="cloudevent"),
+            self.worker(OnUnknownOutcome.DEAD_LETTER),
+        )
+        self.dispatcher, self.dlq_handler = Instance(dispatcher), Instance(dlq_handler)
+        self.pubsub.add_eventarc_trigger(topic=TOPIC, destination=f"http://127.0.0.1:{dlq_handler.port}")
+        job = Job.from_flags_file(
+            REPOSITORY / "scheduler.yaml",
+            name="report-dispatch",
+            uri=self.dispatcher_url,
+            service_account=SCHEDULER,
+            audience=self.dispatcher_url,
+        )
+        # Its retries are the harness's to make, between which it lets time pass.
+        self.job = Job(**{**vars(job), "retry": RetryConfig(retry_count=0)})
+        self.scheduler = Scheduler(clock=self.clock, mint_token=self.identity.mint)
+
+    async def stop(self) -> None:
+        """Stop everything, the functions first."""
+        await asyncio.gather(*(function.stop() for function in self._functions))
+        await self.scheduler.stop()
+        await self.front_end.stop()
+        await self.sendgrid_gate.shut()
+        for part in (self.tasks, self.pubsub, self.inbox, self.firestore, self.identity):
+            await part.stop()
+
+    async def worker(self, on_unknown_outcome: OnUnknownOutcome) -> list[Instance]:
+        """The instances of the worker that is set up so; they get the tasks from now on."""
+        if on_unknown_outcome not in self._workers:
+            self._workers[on_unknown_outcome] = [
+                Instance(process)
+                for process in await asyncio.gather(
+                    *(
+                        self._function(
+                            "worker", log=f"{on_unknown_outcome}-{number}", ON_UNKNOWN_OUTCOME=on_unknown_outcome
+                        )
+                        for number in range(INSTANCES)
+                    )
+                )
+            ]
+        self.front_end.instances = self._workers[on_unknown_outcome]
+        return self._workers[on_unknown_outcome]
+
+    async def clear(self) -> None:
+        """Forget what a scenario has left."""
+        for name in _COLLECTIONS:
+            collection = self.database.collection(name)
+            while found := [snapshot.reference async for snapshot in collection.limit(400).stream()]:
+                batch = self.database.batch()
+                for reference in found:
+                    batch.delete(reference)
+                await batch.commit()
+        await self.queues.purge_queue(name=QUEUE)
+        await self.dispatch_at_most(CONCURRENCY)
+        self.front_end.delivered.clear()
+        self.inbox.slack_messages.clear()
+
+    async def pause(self) -> None:
+        """Let the queue stand still."""
+        await self.queues.pause_queue(name=QUEUE)
+
+    async def resume(self) -> None:
+        """Let it go on."""
+        await self.queues.resume_queue(name=QUEUE)
+
+    async def dispatch_at_most(self, number: int) -> None:
+        """Let the queue have so many tasks under way at once."""
+        queue = Queue(name=QUEUE, rate_limits=RateLimits(max_concurrent_dispatches=number))
+        mask = FieldMask(paths=["rate_limits.max_concurrent_dispatches"])
+        await self.queues.update_queue(queue=queue, update_mask=mask)
+
+    async def next_hour(self) -> datetime:
+        """Let time pass until the next full hour, and return it."""
+        now = self.clock.now()
+        hour = now.replace(minute=0, second=0, microsecond=0) + timedelta(hours=1)
+        await self.pass_time(hour - now + timedelta(seconds=1))
+        return hour
+
+    async def run(self, hour: datetime) -> Execution:
+        """Have the dispatcher called for an hour, once."""
+        return await self.scheduler.run_now(self.job, schedule_time=hour)
+
+    async def run_with_retries(self, hour: datetime) -> Execution:
+        """The same, and again where it failed, as scheduler.yaml says: five times, half a minute and more later."""
+        execution = await self.run(hour)
+        for attempt in range(5):
+            if execution.succeeded:
+                break
+            await self.pass_time(timedelta(seconds=30 * 2**attempt))
+            execution = await self.run(hour)
+        return execution
+
+    async def drain(self) -> None:
+        """Let time pass until neither queue nor topic has anything left to deliver."""
+        step = _SHORTEST_STEP
+        while True:
+            await self.quiet()
+            if not self.tasks.counts(QUEUE).depth and self.pubsub.idle():
+                return
+            await self.pass_time(step)
+            step = min(step * 2, _LONGEST_STEP)
+
+    async def quiet(self) -> None:
+        """Return when nothing is under way: what is left waits for its time."""
+        quiet_since: float | None = None
+        loop = asyncio.get_running_loop()
+        while quiet_since is None or loop.time() - quiet_since < _QUIET_SECONDS:
+            outstanding = sum(counts.outstanding for counts in self.pubsub.counts().values())
+            if self.tasks.counts(QUEUE).running or outstanding:
+                quiet_since = None
+            elif quiet_since is None:
+                quiet_since = loop.time()
+            await asyncio.sleep(0.01)
+
+    async def pass_time(self, by: timedelta) -> None:
+        """Let time pass: for the local cloud, and for what the functions compare with their own clock."""
+        await self._patiently(lambda: self._move_claims_back(by))
+        await self._patiently(lambda: self._move_alerts_back(by))
+        self.clock.advance(by)
+
+    async def documents(self, collection: str) -> dict[str, dict[str, Any]]:
+        """A whole collection, by the documents' ids."""
+
+        async def read() -> dict[str, dict[str, Any]]:
+            return {each.id: each.to_dict() or {} async for each in self.database.collection(collection).stream()}
+
+        return await self._patiently(read)
+
+    async def _move_claims_back(self, by: timedelta) -> None:
+        deliveries = self.database.collection("deliveries")
+        claimed = deliveries.where(filter=FieldFilter("state", "==", "sending"))
+        async for snapshot in claimed.stream():
+            lease = snapshot.get("lease_expires_at")
+            await snapshot.reference.update({"lease_expires_at": lease - by})
+
+    async def _move_alerts_back(self, by: timedelta) -> None:
+        async for snapshot in self.database.collection("alerts").stream():
+            fields = {name: value for name, value in (snapshot.to_dict() or {}).items() if name != "expire_at"}
+            await snapshot.reference.set(_moved_back(fields, by), merge=True)
+
+    async def _patiently(self, work: Callable[[], Awaitable[Result]]) -> Result:
+        """Do the harness's own work, although its calls may be disturbed like all others."""
+        while True:
+            try:
+                return await work()
+            except _REAL_FAILURES:
+                await asyncio.sleep(0.01)
+
+    async def _rpc(self, method: str, carry_out: CarryOut) -> Any:
+        return await self.disturbances.pass_through(rpc_crossing(method, current_request()), carry_out)
+
+    async def _http(self, call: Call, carry_out: Callable[[], Awaitable[Answer]]) -> Answer:
+        answer: Answer = await self.disturbances.pass_through(http_crossing(call.service, call.body), carry_out)
+        return answer
+
+    def _disturbed(self, crossing: Crossing) -> None:
+        self.on_disturbed(crossing.subject)
+
+    def _client(self) -> AsyncClient:
+        with _environment("FIRESTORE_EMULATOR_HOST", f"127.0.0.1:{self.firestore.port}"):
+            return AsyncClient(project=PROJECT, credentials=AnonymousCredentials())  # type: ignore[no-untyped-call]  # google-auth is untyped here
+
+    async def _function(
+        self, name: str, *, signature_type: str = "http", port: int = 0, log: str = "", **variables: str
+    ) -> FunctionProcess:
+        inherited = {key: value for key, value in os.environ.items() if key in {"PATH", "HOME", "LANG", "TMPDIR"}}
+        function = FunctionProcess(
+            name=name,
+            source=REPOSITORY / "functions" / name / "main.py",
+            target=name,
+            signature_type=signature_type,
+            port=port or free_port(),
+            environment={**inherited, **self._variables(), **variables},
+            log_directory=self._directory / (log or name),
+            on_event=lambda line: None,
+        )
+        await function.start()
+        self._functions.append(function)
+        return function
+
+    def _variables(self) -> dict[str, str]:
+        return {
+            "PYTHONPATH": str(REPOSITORY),
+            "THREADS": str(THREADS),
+            "GOOGLE_CLOUD_PROJECT": PROJECT,
+            "LOCATION": LOCATION,
+            "REPORT_QUEUES": "reports",
+            "WORKER_URL": WORKER_URL,
+            "DISPATCHER_URL": self.dispatcher_url,
+            "TASKS_INVOKER": TASKS,
+            "SCHEDULER_INVOKER": SCHEDULER,
+            "DEAD_LETTER_TOPIC": "report-dead-letters",
+            "MAX_ATTEMPTS": str(MAX_ATTEMPTS),
+            "SENDGRID_API_KEY": API_KEY,
+            "SENDGRID_HOST": f"http://127.0.0.1:{self.sendgrid_gate.port}",
+            "MAIL_FROM": "reports@example.com",
+            "SLACK_WEBHOOK_URL": f"http://127.0.0.1:{self.inbox.port}{SLACK_WEBHOOK_PATH}",
+            "FIRESTORE_EMULATOR_HOST": f"127.0.0.1:{self.firestore.port}",
+            "PUBSUB_EMULATOR_HOST": f"127.0.0.1:{self.pubsub.port}",
+            "CLOUD_TASKS_EMULATOR_HOST": f"127.0.0.1:{self.tasks.port}",
+            "OIDC_CERTS_URL": self.identity.certs_url,
+            "OIDC_ISSUER": self.identity.issuer,
+        }
+
+
+def _moved_back(value: Any, by: timedelta) -> Any:
+    if isinstance(value, datetime):
+        return value - by
+    if isinstance(value, dict):
+        return {name: _moved_back(each, by) for name, each in value.items()}
+    return value
+
+
+@contextmanager
+def _environment(name: str, value: str) -> Iterator[None]:
+    """Set a variable for as long as a client is made that reads it."""
+    before = os.environ.get(name)
+    os.environ[name] = value
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[name]
+        else:
+            os.environ[name] = before
