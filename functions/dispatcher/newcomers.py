@@ -40,6 +40,18 @@ class Newcomers:
     def __init__(self, client: firestore.Client, stream: UserStream) -> None:
         self._client = client
         self._stream = stream
+        self._active = client.collection("users").where(filter=FieldFilter("active", "==", True))
+
+    def exist(self) -> bool:
+        """Whether there are any.
+
+        Raises:
+            google.api_core.exceptions.GoogleAPICallError: Firestore cannot be read.
+        """
+        scheduled = self._active.where(filter=FieldFilter("next_report_at", ">=", _EARLIEST))
+        with ThreadPoolExecutor(2) as threads:
+            first, second = threads.map(_count, (self._active, scheduled))
+        return first != second
 
     def find(self) -> Iterator[Any]:
         """Active users without a timestamp in `next_report_at`, as google.firestore.v1.Document.
@@ -47,19 +59,13 @@ class Newcomers:
         Raises:
             google.api_core.exceptions.GoogleAPICallError: Firestore cannot be read.
         """
-        active = self._client.collection("users").where(filter=FieldFilter("active", "==", True))
-        with ThreadPoolExecutor(2) as threads:
-            scheduled = threads.submit(_count, active.where(filter=FieldFilter("next_report_at", ">=", _EARLIEST)))
-            everybody = threads.submit(_count, active)
-        if everybody.result() == scheduled.result():
-            return
         for place in (
             {"end_before": [Value(timestamp_value=_EARLIEST)]},
             {"start_after": [Value(timestamp_value=_LATEST)]},
         ):
             yield from self._stream.read(where=[_ACTIVE], order_by=["next_report_at"], select=FIELDS, **place)
         # An order by a field leaves out the documents without it.
-        missing = everybody.result() - _count(active.order_by("next_report_at"))
+        missing = _count(self._active) - _count(self._active.order_by("next_report_at"))
         if missing > 0:
             walk = self._stream.read(where=[_ACTIVE], order_by=[], select=FIELDS)
             yield from islice((document for document in walk if "next_report_at" not in document.fields), missing)

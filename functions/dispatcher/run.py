@@ -145,14 +145,15 @@ class Run:
     def _work(self) -> bool:
         """Do as much as the time allows; true where the rest was handed over."""
         with ThreadPoolExecutor(_THREADS) as threads:
-            misnamed = threads.submit(self._warn_of_misnamed) if self._continuation is None else None
+            # These take their time where there are millions of users: they run beside the rest.
+            misnamed = threads.submit(self._warn_of_misnamed)
+            newcomers = threads.submit(self._newcomers.exist)
             former_runs = self._former_runs(threads)
-        if misnamed:
+            with FanOut(self._with.report_queues, run_id=self._run_id, figures=self._figures) as fan_out:
+                if not self._newcomers_only:
+                    self._newcomers_only = self._fan_out_due(fan_out, former_runs)
+                is_complete = self._newcomers_only and (not newcomers.result() or self._fan_out_newcomers(fan_out))
             misnamed.result()
-        with FanOut(self._with.report_queues, run_id=self._run_id, figures=self._figures) as fan_out:
-            if not self._newcomers_only:
-                self._newcomers_only = self._fan_out_due(fan_out, former_runs)
-            is_complete = self._newcomers_only and self._fan_out_newcomers(fan_out)
         return not is_complete and self._hand_over()
 
     def _former_runs(self, threads: ThreadPoolExecutor) -> FormerRuns:
@@ -331,6 +332,8 @@ class Run:
         return False
 
     def _warn_of_misnamed(self) -> None:
+        if self._continuation is not None:
+            return
         misnamed = self._newcomers.misnamed()
         if misnamed:
             _log.warning(
