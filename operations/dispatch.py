@@ -10,6 +10,7 @@ from google.auth import impersonated_credentials
 from google.auth.exceptions import GoogleAuthError
 from google.auth.transport.requests import Request
 
+from operations.deployed import CLOUD_PLATFORM
 from operations.errors import NotConfigured, OperatorError
 from operations.moments import to_json_time
 from operations.output import printable
@@ -23,7 +24,6 @@ ANSWER = ("run_id", *FIGURES, "seconds", "continued")
 """What the dispatcher says of a run. `continued`: it goes on by itself, since there is more than one call can do."""
 
 _TOKEN_SECONDS = 10.0
-_CLOUD_PLATFORM = "https://www.googleapis.com/auth/cloud-platform"
 
 
 def dispatch(target: Target, *, scheduled_for: datetime | None) -> tuple[bool, dict[str, Any]]:
@@ -80,9 +80,9 @@ def _google_token(account: str, audience: str) -> str:
     https://cloud.google.com/docs/authentication/use-service-account-impersonation
     """
     try:
-        own, _ = google.auth.default(scopes=[_CLOUD_PLATFORM])
+        own, _ = google.auth.default(scopes=[CLOUD_PLATFORM])
         scheduler = impersonated_credentials.Credentials(  # type: ignore[no-untyped-call]  # google-auth is untyped
-            source_credentials=own, target_principal=account, target_scopes=[_CLOUD_PLATFORM]
+            source_credentials=own, target_principal=account, target_scopes=[CLOUD_PLATFORM]
         )
         credentials = impersonated_credentials.IDTokenCredentials(  # type: ignore[no-untyped-call]  # here
             scheduler, target_audience=audience, include_email=True
@@ -90,7 +90,8 @@ def _google_token(account: str, audience: str) -> str:
         credentials.refresh(Request())
     except GoogleAuthError as error:
         raise OperatorError(
-            f"No token for {account}: grant yourself roles/iam.serviceAccountTokenCreator on it ({_cause(error)})."
+            f"No token for the account SCHEDULER_INVOKER: grant yourself roles/iam.serviceAccountTokenCreator on it "
+            f"({_cause(error)})."
         ) from error
     return cast(str, credentials.token)
 

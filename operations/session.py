@@ -3,12 +3,14 @@
 import functools
 import os
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 from google.cloud import firestore
 
 from functions.shared.clients import firestore_client
 from functions.shared.task_queue import TaskQueue
+from operations.deployed import DEFAULT_PREFIX, Deployed
 from operations.queues import Queues
 from operations.target import LOCAL_CLOUD_DIRECTORY, Target, connect, find_target
 
@@ -30,7 +32,20 @@ class Session:
         if target.note:
             print(target.note, file=sys.stderr)
         connect(target)
-        return target
+        return target if target.emulators else replace(target, ask=self._ask_deployed)
+
+    def _ask_deployed(self, variable: str) -> str | None:
+        if variable in {"GOOGLE_CLOUD_PROJECT", "LOCATION"}:
+            return None
+        return self._deployed.variable(variable)
+
+    @functools.cached_property
+    def _deployed(self) -> Deployed:
+        return Deployed(
+            project=self.target.project,
+            location=self.target.require("LOCATION"),
+            prefix=os.environ.get("PREFIX") or DEFAULT_PREFIX,
+        )
 
     @property
     def firestore(self) -> firestore.Client:

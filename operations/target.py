@@ -2,7 +2,7 @@
 
 import os
 import shlex
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,6 @@ LOCAL_CLOUD_DIRECTORY = Path(__file__).resolve().parents[1] / ".local_cloud"
 """Where `make up` leaves the addresses of the local cloud."""
 
 EMULATORS = ("FIRESTORE_EMULATOR_HOST", "CLOUD_TASKS_EMULATOR_HOST")
-DEFAULT_QUEUES = "reports"
 
 _ANSWER_SECONDS = 3.0
 
@@ -30,11 +29,13 @@ class Target:
         variables: the environment variables of docs/configuration.md, as they hold for it.
         directory: the local cloud's, where the variables are from there.
         note: what the operator should know about the choice; empty where it is plain.
+        ask: gives a variable that is not among them, or None; raises NotConfigured where nobody can be asked.
     """
 
     variables: Mapping[str, str]
     directory: Path | None = None
     note: str = ""
+    ask: Callable[[str], str | None] = lambda _name: None
 
     @property
     def project(self) -> str:
@@ -44,7 +45,7 @@ class Target:
     @property
     def queues(self) -> list[str]:
         """The ids of the report queues."""
-        names = self.variables.get("REPORT_QUEUES") or DEFAULT_QUEUES
+        names = self.require("REPORT_QUEUES")
         return [name.strip() for name in names.split(",") if name.strip()]
 
     @property
@@ -63,11 +64,18 @@ class Target:
         """The value of a variable.
 
         Raises:
-            NotConfigured: it is not set.
+            NotConfigured: it is not set, and cannot be had elsewhere.
         """
-        if value := self.variables.get(variable):
+        if value := self.variables.get(variable) or self.ask(variable):
             return value
         raise NotConfigured(f"{variable} is not set: the deployed functions have it in their environment variables.")
+
+    def find(self, variable: str) -> str | None:
+        """The value of a variable that can be done without."""
+        try:
+            return self.variables.get(variable) or self.ask(variable)
+        except NotConfigured:
+            return None
 
 
 def find_target(environment: Mapping[str, str], *, directory: Path | None, default_directory: Path) -> Target:

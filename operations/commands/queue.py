@@ -162,7 +162,8 @@ def set_(
         {"queue": "QUEUE", "setting": "SETTING", "before": "BEFORE", "after": "AFTER"},
         empty="The queue is set so already.",
     )
-    for line in warnings(changed, worker_max_attempts=current.target.variables.get("MAX_ATTEMPTS")):
+    attempts = current.target.find("MAX_ATTEMPTS") if "max_attempts" in changed else None
+    for line in warnings(changed, worker_max_attempts=attempts):
         output.warn(line)
 
 

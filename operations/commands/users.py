@@ -56,7 +56,7 @@ def send(
 ) -> None:
     """Send one user's report now: the one that is due, or one of the time since the last."""
     current = session(ctx)
-    cadence = current.target.variables.get("DEFAULT_CADENCE") or Cadence.HOURLY
+    cadence = current.target.find("DEFAULT_CADENCE") or Cadence.HOURLY
     if cadence not in list(Cadence):
         raise NotConfigured(f"DEFAULT_CADENCE: {cadence!r} is not one of {', '.join(Cadence)}.")
     queue = current.target.queues[0]

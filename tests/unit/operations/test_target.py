@@ -74,8 +74,28 @@ def test_a_missing_variable_is_named(tmp_path: Path) -> None:
         find({"GOOGLE_CLOUD_PROJECT": "p"}, tmp_path).require("WORKER_URL")
 
 
-@pytest.mark.parametrize(
-    ("value", "queues"), [(None, ["reports"]), ("", ["reports"]), ("a", ["a"]), ("a, b,", ["a", "b"])]
-)
-def test_queues_are_separated_by_commas(value: str | None, queues: list[str]) -> None:
-    assert Target(variables={} if value is None else {"REPORT_QUEUES": value}).queues == queues
+def test_a_missing_variable_is_asked_for_elsewhere() -> None:
+    target = Target(variables={"LOCATION": "here"}, ask={"LOCATION": "there", "WORKER_URL": "https://w"}.get)
+    assert target.require("LOCATION") == "here"
+    assert target.require("WORKER_URL") == "https://w"
+    assert target.find("MAX_ATTEMPTS") is None
+
+
+def test_what_can_be_done_without_is_none_where_nobody_can_be_asked() -> None:
+    def refuse(name: str) -> str | None:
+        raise NotConfigured(f"{name}: 403")
+
+    target = Target(variables={}, ask=refuse)
+    assert target.find("MAX_ATTEMPTS") is None
+    with pytest.raises(NotConfigured, match="403"):
+        target.require("WORKER_URL")
+
+
+@pytest.mark.parametrize(("value", "queues"), [("a", ["a"]), ("a, b,", ["a", "b"])])
+def test_queues_are_separated_by_commas(value: str, queues: list[str]) -> None:
+    assert Target(variables={"REPORT_QUEUES": value}).queues == queues
+
+
+def test_which_queues_there_are_is_never_guessed() -> None:
+    with pytest.raises(NotConfigured, match="REPORT_QUEUES is not set"):
+        _ = Target(variables={}).queues
