@@ -6,6 +6,8 @@ https://cloud.google.com/scheduler/docs/reference/rest/v1/projects.locations.job
 from dataclasses import dataclass
 from datetime import timedelta
 
+from local_cloud.backoff import backoff
+
 
 @dataclass(frozen=True, kw_only=True)
 class RetryConfig:
@@ -36,12 +38,9 @@ class RetryConfig:
         """
         if retries >= self.retry_count and elapsed >= self.max_retry_duration:
             return None
-        return self._wait(retries)
-
-    def _wait(self, retries: int) -> timedelta:
-        """10 s, 300 s and 3 doublings make 10, 20, 40, 80, 160, 240, 300, 300, … seconds."""
-        doublings = min(retries, self.max_doublings)
-        # A hundred doublings of anything exceed the longest wait, and a thousand exceed a float.
-        doubled = self.min_backoff.total_seconds() * 2.0 ** min(doublings, 100)
-        even_steps = retries - doublings
-        return timedelta(seconds=min(doubled * (1 + even_steps), self.max_backoff.total_seconds()))
+        return backoff(
+            retries + 1,
+            min_backoff=self.min_backoff,
+            max_backoff=self.max_backoff,
+            max_doublings=self.max_doublings,
+        )

@@ -3,13 +3,10 @@
 from dataclasses import dataclass
 from datetime import timedelta
 
-from local_cloud.tasks.moments import length
+from local_cloud.backoff import backoff
 
 UNLIMITED = -1
 """`max_attempts` of a queue that never gives up by count."""
-
-_MAX_EXPONENT = 64
-"""Beyond 2^64 times the shortest wait (a microsecond at least) lies every upper bound that a duration can express."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,14 +32,14 @@ class RetryPolicy:
     def backoff(self, retry: int) -> timedelta:
         """How long to wait before the given retry, 1 being the first.
 
-        The wait starts at `min_backoff`, doubles `max_doublings` times, grows from there by `min_backoff *
-        2^max_doublings` a time, and stays at `max_backoff` once it got there: 10 s, 300 s and 3 doublings make
-        10, 20, 40, 80, 160, 240, 300, 300, …
+        10 s, 300 s and 3 doublings make 10, 20, 40, 80, 160, 240, 300, 300, … (local_cloud.backoff).
         """
-        doublings = min(retry - 1, self.max_doublings, _MAX_EXPONENT)
-        steps = max(1, retry - self.max_doublings)
-        wait = length(self.min_backoff) * 2**doublings * steps
-        return self.max_backoff if wait >= length(self.max_backoff) else timedelta(microseconds=wait)
+        return backoff(
+            retry,
+            min_backoff=self.min_backoff,
+            max_backoff=self.max_backoff,
+            max_doublings=self.max_doublings,
+        )
 
     def gives_up(self, *, attempts: int, since_first_attempt: timedelta) -> bool:
         """Whether a task that failed is deleted now.
