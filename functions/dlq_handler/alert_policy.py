@@ -9,9 +9,12 @@ the next alert about, also when no other dead letter follows. All others are ack
 That is safe because a dead letter is stored before the cause's state is read, and the state is claimed, which takes the
 herald away, before the dead letters that are still to be told are read. Who saw a herald and left was stored before
 that herald's claim, and is in the alert that follows it.
+
+Should Pub/Sub give the herald's message up, after the day that Eventarc keeps it, the next dead letter of the cause
+brings the alert about in its place.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -95,9 +98,9 @@ def decide(state: CauseState, *, letter: str, needs_alert: bool, channels: Seque
     """
     if not needs_alert and state.herald != letter:
         return Covered()
-    claimed = state.claimed_until is not None and state.claimed_until > now
+    busy = state.claimed_until is not None and state.claimed_until > now
     due = [name for name in channels if name not in state.told_at or now - state.told_at[name] >= PAUSE]
-    if due and not claimed:
+    if due and not busy:
         return Tell(channels=due)
     return Wait() if state.herald in {"", letter} else Covered()
 
@@ -112,7 +115,7 @@ def heralded(state: CauseState, letter: str) -> CauseState:
     return replace(state, herald=letter)
 
 
-def settled(state: CauseState, *, by: str, told: Sequence[str], now: datetime) -> CauseState:
+def settled(state: CauseState, *, by: str, told: Iterable[str], now: datetime) -> CauseState:
     """The state after somebody has alerted.
 
     Args:

@@ -114,25 +114,25 @@ class Alerts:
     def _tell_all(self, record: Record, call: str, due: Sequence[str]) -> bool:
         """Tell the channels that are due of all that they do not know; True if nothing is left to be told."""
         records = self._letters.untold(record.cause, limit=MAX_LETTERS)
-        told = [name for name in due if self._send(name, [each for each in records if name not in each.alerts], record)]
+        told = set()
+        for name in due:
+            news = [each for each in records if name not in each.alerts]
+            if news and self._send(name, news, record):
+                told.add(name)
         now = self._now()
-        if told and records:
+        if told:
             self._letters.mark_told(records, told, all_channels=set(self._channels), now=now)
-        knows = set(told)
-        unfinished = len(records) == MAX_LETTERS or any(
-            not self._channels.keys() <= each.alerts.keys() | knows for each in records
-        )
 
         def settle(state: CauseState) -> tuple[CauseState, None]:
-            return settled(state, by=call, told=told if records else [], now=now), None
+            return settled(state, by=call, told=told, now=now), None
 
         self._change(self._collection.document(record.cause), settle)
-        return not unfinished
+        return len(records) < MAX_LETTERS and all(
+            self._channels.keys() <= each.alerts.keys() | told for each in records
+        )
 
     def _send(self, name: str, records: Sequence[Record], current: Record) -> bool:
-        """Tell one channel of these dead letters; True if it took the alert, or if there is nothing to tell it."""
-        if not records:
-            return True
+        """Tell one channel of these dead letters; True if it took the alert."""
         moments = [each.received_at for each in records if each.received_at]
         alert = make_alert(
             next((each for each in records if each.id == current.id), records[0]),

@@ -37,14 +37,18 @@ class AppriseChannel:
         Raises:
             ChannelFailed: the service could not be reached or did not take it.
         """
-        # The texts are others': they are not to be read as markup or escapes.
-        if not self._notifier.notify(
-            title=alert.title,
-            body=alert.to_text(),
-            notify_type="failure",
-            body_format="text",
-            interpret_escapes=False,
-        ):
+        try:
+            taken = self._notifier.notify(
+                title=alert.title,
+                body=alert.to_text(),
+                notify_type="failure",
+                # The texts are others': they are not to be read as markup or escapes.
+                body_format="text",
+                interpret_escapes=False,
+            )
+        except Exception as error:  # noqa: BLE001  whatever one of a hundred plugins raises, the others are to be told
+            raise ChannelFailed(f"{self.name} failed: {type(error).__name__}") from None
+        if not taken:
             raise ChannelFailed(f"{self.name} did not take the alert")
 
 

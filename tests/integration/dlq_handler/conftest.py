@@ -158,7 +158,7 @@ class Handler:
             "ce-type": "google.cloud.pubsub.topic.v1.messagePublished",
             "ce-time": "2026-11-24T13:14:00Z",
         }
-        answer = requests.post(self.url, data=json.dumps(body), headers=headers, timeout=10)
+        answer = requests.post(self.url, data=json.dumps(body), headers=headers, timeout=30)
         assert "Traceback" not in answer.text
         return answer
 

@@ -34,7 +34,7 @@ class Topic:
 
     def deliver_everything(self) -> int:
         """Let minutes pass until nothing is left; returns how many it took."""
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 60
         for minutes in range(30):
             # What failed waits for its backoff to end; what is left over when nothing else moves is the herald.
             while any(counts.outstanding for counts in self.emulator.counts().values()):

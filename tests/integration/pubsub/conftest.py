@@ -52,7 +52,7 @@ class PubSub:
 
         self.background.run(advance())
 
-    def wait_for(self, condition: Callable[[], bool], seconds: float = 10) -> None:
+    def wait_for(self, condition: Callable[[], bool], seconds: float = 30) -> None:
         """Return once the condition holds; fail if it does not in so many seconds."""
         deadline = time.monotonic() + seconds
         while not condition():

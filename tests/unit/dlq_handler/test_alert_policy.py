@@ -168,14 +168,17 @@ class Storm(RuleBasedStateMachine):
 
     def tell(self, call: Call, untold: list[str]) -> None:
         in_time = call.claimed_at is not None and self.now < call.claimed_at + CLAIM
-        took = [channel for channel in call.due if channel not in self.broken]
-        for channel in took:
+        took = set()
+        for channel in call.due:
             news = [name for name in untold if channel not in self.told[name]]
-            if news and in_time:
+            if not news or channel in self.broken:
+                continue
+            took.add(channel)
+            if in_time:
                 self.posts[channel].append(self.now)
             for name in news:
                 self.told[name].add(channel)
-        self.state = settled(self.state, by=str(id(call)), told=took if untold else [], now=self.now)
+        self.state = settled(self.state, by=str(id(call)), told=took, now=self.now)
         if all(self.told[name] == set(CHANNELS) for name in untold):
             self.acknowledge(call)
         else:
