@@ -103,7 +103,7 @@ def parse(query: Message) -> list[Aggregation]:
 async def run(aggregations: list[Aggregation], execution: Execution) -> None:
     """Let the aggregations see all results of a query; counts by the indexes alone where those know it."""
     if all(aggregation.kind == "count" for aggregation in aggregations):
-        counted = execution.count_by_index(None)
+        counted = execution.count_by_index()
         if counted is not None:
             for aggregation in aggregations:
                 aggregation.counted = counted

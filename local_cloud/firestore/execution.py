@@ -122,12 +122,8 @@ class Execution:
         fields = ideal_composite(self._query)
         return None if fields is None else (self._plans[0][0], fields)
 
-    def count_by_index(self, up_to: int | None) -> int | None:
-        """The number of results if indexes alone know it, without walking over them.
-
-        Args:
-            up_to: count no further, None: all.
-        """
+    def count_by_index(self) -> int | None:
+        """The number of results if indexes alone know it, without walking over them."""
         query = self._query
         if self._changed or query.nearest is not None:
             return None
@@ -137,10 +133,7 @@ class Execution:
                 return None
             total += walks[0].entries
         total = max(total - query.offset, 0)
-        for limit in (query.limit, up_to):
-            if limit is not None:
-                total = min(total, limit)
-        return total
+        return total if query.limit is None else min(total, query.limit)
 
     async def results(self) -> AsyncIterator[Result]:
         """The results in order, without those that offset and limit leave out."""

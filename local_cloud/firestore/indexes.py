@@ -80,10 +80,6 @@ class CollectionIndexes:
         """The composite index of some fields, one of `composites`."""
         return self._indexes.get((_COMPOSITE, fields)) or Index()
 
-    def contents(self) -> dict[object, list[bytes]]:
-        """All keys of all indexes, to compare them with others."""
-        return {NAME: list(self.by_name.keys)} | {name: list(index.keys) for name, index in self._indexes.items()}
-
     def build(self, documents: Iterable[tuple[bytes, Message]]) -> None:
         """Fill the indexes, which are empty, from (key, fields) of all documents."""
         keys: list[bytes] = []

@@ -71,7 +71,7 @@ def ideal_composite(query: Query) -> CompositeFields | None:
 
     Those with one value first, then those that the results are ordered by: what Firestore would ask to create.
     """
-    if len(query.disjuncts) != 1:
+    if len(query.disjuncts) != 1 or query.required:
         return None
     conditions = query.disjuncts[0]
     pinned = sorted({condition.path for condition in conditions if _is_pinned(condition)})
@@ -94,11 +94,13 @@ class _Planner:
         self._size = size
         self._descending = query.orders[-1].descending
         self._one_direction = all(order.descending == self._descending for order in query.orders)
+        self._must_have = {order.path for order in query.orders}.union(query.required)
         self._wanted = None if query.limit is None else query.limit + query.offset
 
     def everything(self) -> Walk:
-        """The walk over all documents."""
-        return self._walk((), index=self._indexes.by_name, fields=(NAME,), fixed=b"", ranges=(EVERYTHING,), used=0)
+        """The walk over all documents, whatever they match."""
+        walk = self._walk((), index=self._indexes.by_name, fields=(NAME,), fixed=b"", ranges=(EVERYTHING,), used=0)
+        return replace(walk, exact=False)
 
     def best(self, conjunction: Conjunction) -> Walk:
         """The cheapest walk for one conjunction."""
@@ -250,7 +252,7 @@ class _Planner:
             sorted=in_order,
             reverse=self._descending,
             bounded=bounded,
-            complete=sortable and all(order.path in covered for order in self._query.orders),
+            complete=sortable and covered.issuperset(self._must_have),
             entries=sum(index.count(key_range) for key_range in ranges),
         )
 

@@ -129,6 +129,7 @@ class Query:
         descendants: whether it also looks into collections further down.
         disjuncts: a document matches that fulfils one of these conjunctions.
         orders: what results are ordered by, the implicit fields and the name at last included.
+        required: fields that would be ordered by after the name: they order nothing, but results must have them.
         start: where results begin, None: with the first.
         end: where results end, None: with the last.
         offset: the number of results to leave out.
@@ -142,6 +143,7 @@ class Query:
     descendants: bool
     disjuncts: tuple[Conjunction, ...]
     orders: tuple[Order, ...]
+    required: tuple[FieldPath, ...] = ()
     start: Bound | None = None
     end: Bound | None = None
     offset: int = 0
@@ -160,6 +162,8 @@ class Query:
 
     def sort_key(self, fields: Message, path_key: bytes) -> bytes | None:
         """What a document is ordered by; None if it lacks a field of the order, which makes it no result."""
+        if any(document_fields.get(fields, path) is None for path in self.required):
+            return None
         parts: list[bytes] = []
         for order in self.orders:
             if order.path == NAME:
@@ -248,13 +252,14 @@ class _Parser:
                     f"The query has more than {MAX_DISJUNCTIONS} disjunctions after it is brought into disjunctive "
                     "normal form."
                 )
-        orders = self._orders(disjuncts)
+        orders, required = self._orders(disjuncts)
         return Query(
             parent=self._parent,
             collection_id=self._collection_id,
             descendants=self._descendants,
             disjuncts=disjuncts,
             orders=orders,
+            required=required,
             start=self._bound(query.start_at, orders, "start_at") if query.HasField("start_at") else None,
             end=self._bound(query.end_at, orders, "end_at") if query.HasField("end_at") else None,
             offset=query.offset,
@@ -386,7 +391,7 @@ class _Parser:
             raise invalid_argument(f"'{name}' supports up to {most} comparison values.")
         return value.array_value.values
 
-    def _orders(self, disjuncts: tuple[Conjunction, ...]) -> tuple[Order, ...]:
+    def _orders(self, disjuncts: tuple[Conjunction, ...]) -> tuple[tuple[Order, ...], tuple[FieldPath, ...]]:
         orders = [
             Order(parse_field_path(order.field.field_path), order.direction == _DESCENDING)
             for order in self._query.order_by
@@ -397,10 +402,9 @@ class _Parser:
         unequal |= self._aggregated
         orders += [Order(path, descending) for path in sorted(unequal - ordered - {NAME})]
         if NAME in ordered:
-            # What comes after the name decides nothing.
-            position = next(position for position, order in enumerate(orders) if order.path == NAME)
-            return tuple(orders[: position + 1])
-        return (*orders, Order(NAME, descending))
+            position = next(position for position, order in enumerate(orders) if order.path == NAME) + 1
+            return tuple(orders[:position]), tuple(order.path for order in orders[position:])
+        return (*orders, Order(NAME, descending)), ()
 
     def _bound(self, cursor: Message, orders: tuple[Order, ...], name: str) -> Bound:
         if len(cursor.values) > len(orders):

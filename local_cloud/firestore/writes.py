@@ -25,6 +25,7 @@ class _Pending:
 
     stored: Message | None
     document: Message | None
+    created: Timestamp | None
     updated: Timestamp | None
     transforms: int = 0
     changed: bool = False
@@ -70,8 +71,7 @@ def commit(database: Database, writes: Sequence[Message], usage: Usage) -> Commi
 def _store(database: Database, path: str, state: _Pending, time: int, now: Timestamp) -> Version:
     document = state.document
     if document is not None:
-        created = now if state.stored is None else state.stored.create_time
-        document.create_time.CopyFrom(created)
+        document.create_time.CopyFrom(now if state.created is None else state.created)
         document.update_time.CopyFrom(now)
     return database.write(path, document, state.stored, time)
 
@@ -96,8 +96,7 @@ def _apply(database: Database, pending: dict[str, _Pending], write: Message, tim
     result = WriteResult()
     if operation == "delete":
         state.changed = state.changed or state.document is not None
-        state.document = None
-        state.updated = None
+        state.document = state.created = state.updated = None
         return result
     field_transforms = write.update_transforms
     if operation == "update":
@@ -127,9 +126,9 @@ def _apply(database: Database, pending: dict[str, _Pending], write: Message, tim
 def _load(database: Database, path: str) -> _Pending:
     version = database.latest(path)
     if version is None or version.data is None:
-        return _Pending(None, None, None)
+        return _Pending(None, None, None, None)
     document = version.document()
-    return _Pending(document, document, document.update_time)
+    return _Pending(document, document, document.create_time, document.update_time)
 
 
 def _copy(document: Message) -> Message:

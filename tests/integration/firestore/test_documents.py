@@ -169,6 +169,18 @@ def test_a_batch_is_written_whole_or_not_at_all(client: Any) -> None:
     assert client.document("users/a").get().to_dict() == {"n": 1, "m": 2}
 
 
+def test_a_document_that_is_deleted_and_made_again_in_one_batch_is_a_new_one(client: Any) -> None:
+    reference = client.document("users/a")
+    first = reference.set({"old": 1}).update_time
+    batch = client.batch()
+    batch.delete(reference)
+    batch.create(reference, {"new": 1})
+    batch.commit()
+    snapshot = reference.get()
+    assert snapshot.to_dict() == {"new": 1}
+    assert snapshot.create_time > first
+
+
 def test_get_all_reads_one_snapshot_and_only_the_fields_asked_for(client: Any) -> None:
     client.document("users/a").set({"x": {"y": 1, "z": 2}, "w": 3})
     snapshots = {

@@ -85,10 +85,9 @@ few_values = st.one_of(
 """Few enough values that documents and filters often agree."""
 
 _stored = few_values | st.lists(few_values, max_size=3).map(_array)
-fields = st.fixed_dictionaries(
-    {},
-    optional={"x": _stored, "y": _stored, "m": st.fixed_dictionaries({}, optional={"z": _stored}).map(_map)},
-)
+_full = {"x": _stored, "y": _stored, "m": st.fixed_dictionaries({"z": _stored}).map(_map)}
+_partial = _full | {"m": st.fixed_dictionaries({}, optional={"z": _stored}).map(_map)}
+fields = st.fixed_dictionaries(_full) | st.fixed_dictionaries({}, optional=_partial)
 """A document's fields."""
 
 _PATHS = st.sampled_from(["x", "y", "m.z"])
