@@ -55,7 +55,7 @@ _ID_LETTERS = string.ascii_letters + string.digits
 
 
 class FirestoreService:
-    """All databases, and the methods that work on them.
+    """All databases, and the methods of the service, each named and described as in its reference.
 
     Args:
         clock: the time of commits.

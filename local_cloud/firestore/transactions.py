@@ -24,6 +24,9 @@ LONGEST = 270_000_000
 """Microseconds after its begin at which a transaction expires."""
 
 
+_SWEEP_EVERY = 5_000_000
+
+
 @dataclass(slots=True, eq=False)
 class QueryRead:
     """A query that a transaction ran.
@@ -90,6 +93,7 @@ class Transactions:
         self._now = now
         self._open: dict[bytes, Transaction] = {}
         self._turns = Turns()
+        self._swept = 0
 
     async def begin(
         self, database: Database, *, read_only: bool = False, read_time: int | None = None, retries: bytes = b""
@@ -128,8 +132,10 @@ class Transactions:
         Raises:
             RpcError: INVALID_ARGUMENT, it is not open.
         """
-        self._expire()
         transaction = self._open.get(transaction_id)
+        if transaction is not None and self._is_expired(transaction):
+            self.close(transaction)
+            transaction = None
         if transaction is None or transaction.database is not database:
             raise invalid_argument("The referenced transaction has expired or is no longer valid.")
         transaction.used = self._now()
@@ -181,15 +187,17 @@ class Transactions:
             self._turns.give(transaction.turn)
             transaction.turn = None
 
-    def _expire(self) -> None:
+    def _is_expired(self, transaction: Transaction) -> bool:
         now = self._now()
-        # In the order of their begin, so those that are too old stand first; idle ones may stand anywhere.
-        expired = [
-            transaction
-            for transaction in self._open.values()
-            if now - transaction.used > IDLE or now - transaction.begun > LONGEST
-        ]
-        for transaction in expired:
+        return now - transaction.used > IDLE or now - transaction.begun > LONGEST
+
+    def _expire(self) -> None:
+        """Let go of what expired, now and then: whether one may still be used is looked at when it is used."""
+        now = self._now()
+        if now - self._swept < _SWEEP_EVERY:
+            return
+        self._swept = now
+        for transaction in [each for each in self._open.values() if self._is_expired(each)]:
             self.close(transaction)
 
 
