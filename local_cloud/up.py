@@ -174,7 +174,8 @@ class Up:
 
     @property
     def _takes_mails(self) -> bool:
-        return self._environment.is_own("SENDGRID_HOST")
+        sandboxed = self._environment.variables.get("MAIL_SANDBOX", "").lower() in {"1", "true", "t", "on", "yes", "y"}
+        return self._environment.is_own("SENDGRID_HOST") and not sandboxed
 
     async def _wait_until_final(
         self, ledger: LedgerView, run_id: str, due: int, on_progress: Callable[[Standing], None]

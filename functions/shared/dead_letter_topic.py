@@ -1,26 +1,32 @@
 """The topic that what cannot be sent is published to."""
 
 import functools
+from typing import TYPE_CHECKING
 
 from google.api_core.exceptions import RetryError
 from google.api_core.retry import Retry, if_transient_error
-from google.pubsub_v1 import PublisherClient, PubsubMessage
-from google.pubsub_v1.services.publisher.transports import PublisherGrpcTransport
 
 from functions.shared.clients import emulator_channel
 from functions.shared.models import DeadLetter
+
+if TYPE_CHECKING:
+    from google.pubsub_v1 import PublisherClient
 
 PUBLISH_TIMEOUT_SECONDS = 15.0
 """How long to wait for Pub/Sub's word. Short of the task's dispatch deadline, so that the worker can still answer."""
 
 
 @functools.cache
-def _publisher() -> PublisherClient:
+def _publisher() -> "PublisherClient":
     """The plain client of the service, not the one of google.cloud.pubsub_v1 that collects messages into batches.
 
     A dead letter is published one at a time, by someone who waits for it, so nothing is gained by collecting them; and
-    after one publish that failed that client answers every further one with an AssertionError.
+    after one publish that failed that client answers every further one with an AssertionError. Imported when it is
+    first needed, which in most processes is never.
     """
+    from google.pubsub_v1 import PublisherClient
+    from google.pubsub_v1.services.publisher.transports import PublisherGrpcTransport
+
     channel = emulator_channel("PUBSUB_EMULATOR_HOST")
     return PublisherClient(transport=PublisherGrpcTransport(channel=channel)) if channel else PublisherClient()
 
@@ -48,6 +54,8 @@ class DeadLetterTopic:
             google.api_core.exceptions.GoogleAPICallError: Pub/Sub refused it.
             TimeoutError: there was no answer within PUBLISH_TIMEOUT_SECONDS.
         """
+        from google.pubsub_v1 import PubsubMessage
+
         message = PubsubMessage(
             data=letter.to_json(),
             attributes={

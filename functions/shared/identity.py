@@ -3,12 +3,11 @@
 https://cloud.google.com/tasks/docs/creating-http-target-tasks#token
 """
 
+import functools
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any, Protocol
 
-import cachecontrol
-import jwt
 import requests
 from google.auth import exceptions
 from google.auth.transport.requests import Request
@@ -52,7 +51,12 @@ class TokenVerifier:
         self._issuer = issuer
         self._audience = audience
         self._invoker = invoker
-        self._transport = _RequestWithTimeout(cachecontrol.CacheControl(requests.Session()))
+
+    @functools.cached_property
+    def _transport(self) -> "_RequestWithTimeout":
+        import cachecontrol
+
+        return _RequestWithTimeout(cachecontrol.CacheControl(requests.Session()))
 
     def verify(self, headers: Headers) -> None:
         """Let an authorized request pass.
@@ -63,6 +67,9 @@ class TokenVerifier:
         Raises:
             NotAuthorized: with the status to answer.
         """
+        # With the first request, as google-auth does: a function is not to wait for it before it can start.
+        import jwt
+
         scheme, _, token = headers.get("Authorization", "").partition(" ")
         if scheme.lower() != "bearer" or not token.strip():
             raise NotAuthorized(HTTPStatus.UNAUTHORIZED, "a bearer token is required")

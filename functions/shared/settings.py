@@ -2,9 +2,19 @@
 
 import sys
 from enum import StrEnum
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, Self, TypeVar
+from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, AnyHttpUrl, BeforeValidator, Field, StringConstraints, TypeAdapter, ValidationError
+from pydantic import (
+    AfterValidator,
+    AnyHttpUrl,
+    BeforeValidator,
+    Field,
+    StringConstraints,
+    TypeAdapter,
+    ValidationError,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from functions.shared.schedule import Cadence
@@ -21,6 +31,15 @@ def _http_url(value: str) -> str:
 
 def _comma_separated(value: Any) -> Any:
     return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
+
+def _unsubscribe_url(value: str) -> str:
+    parts = urlsplit(value)
+    if parts.scheme != "https" or not parts.hostname or not value.isascii() or any(c in value for c in ' <>"\r\n'):
+        raise ValueError("must be an https URL: mailbox providers call no other (RFC 8058)")
+    if "{user_id}" not in value or "{token}" not in value:
+        raise ValueError("must have {user_id} and {token} in it: without the token anybody could unsubscribe anybody")
+    return value
 
 
 Url = Annotated[str, AfterValidator(_http_url)]
@@ -75,7 +94,34 @@ class DispatcherSettings(CommonSettings, IdentitySettings):
     and Cloud Tasks wait for an answer. https://cloud.google.com/scheduler/docs/reference/rest/v1/projects.locations.jobs"""
 
 
-class WorkerSettings(CommonSettings, IdentitySettings):
+class MailSettings(BaseSettings):
+    """What is the same about every mail."""
+
+    model_config = SettingsConfigDict(extra="ignore", env_ignore_empty=True)
+
+    mail_from: Address
+    mail_from_name: str = "Reports"
+    mail_reply_to: Address | None = None
+    mail_postal_address: str = ""
+    mail_unsubscribe_group: int | None = Field(default=None, ge=1)
+    mail_unsubscribe_url: Annotated[str, AfterValidator(_unsubscribe_url)] | None = None
+    mail_unsubscribe_key: Secret | None = Field(default=None, min_length=16, repr=False)
+    mail_check_unsubscribed: bool = False
+    """Whether SendGrid is asked before each mail if its recipient has unsubscribed: one or two calls more a report."""
+    mail_sandbox: bool = False
+
+    @model_validator(mode="after")
+    def _unsubscribing(self) -> Self:
+        if self.mail_unsubscribe_group is not None and self.mail_unsubscribe_url is not None:
+            raise ValueError("MAIL_UNSUBSCRIBE_GROUP and MAIL_UNSUBSCRIBE_URL: set one of them, not both")
+        if self.mail_unsubscribe_url is not None and self.mail_unsubscribe_key is None:
+            raise ValueError("MAIL_UNSUBSCRIBE_KEY: not set, and MAIL_UNSUBSCRIBE_URL needs it for its {token}")
+        if self.mail_check_unsubscribed and self.mail_unsubscribe_group is None:
+            raise ValueError("MAIL_CHECK_UNSUBSCRIBED: needs MAIL_UNSUBSCRIBE_GROUP, the group to look in")
+        return self
+
+
+class WorkerSettings(CommonSettings, IdentitySettings, MailSettings):
     """The worker's environment."""
 
     worker_url: Url
@@ -86,8 +132,6 @@ class WorkerSettings(CommonSettings, IdentitySettings):
     on_unknown_outcome: OnUnknownOutcome = OnUnknownOutcome.DEAD_LETTER
     sendgrid_api_key: Secret = Field(repr=False)
     sendgrid_host: Url = "https://api.sendgrid.com"
-    mail_from: Address
-    mail_from_name: str = "Reports"
 
 
 class DlqHandlerSettings(CommonSettings):
@@ -111,9 +155,12 @@ def load_settings(settings_class: type[SettingsType]) -> SettingsType:
     try:
         return settings_class()
     except ValidationError as error:
-        problems = [
-            f"{'.'.join(str(part) for part in item['loc']).upper()}: "
-            f"{'not set' if item['type'] == 'missing' else item['msg']}"
-            for item in error.errors(include_input=False, include_url=False)
-        ]
+        problems = [_describe(item) for item in error.errors(include_input=False, include_url=False)]
         sys.exit(f"Cannot start: {'; '.join(problems)} (environment variables; see docs/configuration.md)")
+
+
+def _describe(problem: Any) -> str:
+    message = "not set" if problem["type"] == "missing" else problem["msg"].removeprefix("Value error, ")
+    variable = ".".join(str(part) for part in problem["loc"]).upper()
+    # What is wrong with several of them together is no single one's, and says itself whose it is.
+    return f"{variable}: {message}" if variable else message

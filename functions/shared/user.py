@@ -43,6 +43,7 @@ class _Report(BaseModel):
     weekday: Annotated[int, BeforeValidator(_weekday), Field(ge=1, le=7)] = 1
     day: Annotated[int, Field(ge=1, le=31)] = 1
     kind: Annotated[str, Field(pattern=KIND_PATTERN)] = "activity"
+    sandbox: bool = False
 
 
 class _Document(BaseModel):
@@ -83,6 +84,7 @@ class User:
         time_zone: the user's own.
         locale: BCP 47.
         kind: which report.
+        sandbox: whether SendGrid is to check the mails to this user and deliver none, as for a test user.
         schedule: when it is due.
         next_report_at: when the next one is due; None until the dispatcher has enrolled the user.
         reported_until: the end of the last period reported or given up, where there was one.
@@ -95,6 +97,7 @@ class User:
     time_zone: ZoneInfo
     locale: str
     kind: str
+    sandbox: bool
     schedule: Schedule
     next_report_at: datetime | None
     reported_until: datetime | None
@@ -126,6 +129,7 @@ class User:
             time_zone=document.time_zone,
             locale=document.locale,
             kind=document.report.kind,
+            sandbox=document.report.sandbox,
             schedule=_schedule(document.report, document.time_zone, default_cadence),
             next_report_at=document.next_report_at,
             reported_until=document.reported_until,

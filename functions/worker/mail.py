@@ -1,7 +1,7 @@
 """Mail: what is sent, who takes it, and how that can go. Pure; SendGrid itself is in sendgrid_api.py."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 
@@ -25,8 +25,10 @@ class Mail:
         text: the plain part.
         html: the HTML part.
         images: what the HTML part shows.
+        headers: beside those that a mail always has.
         categories: what the provider's statistics are kept by.
         arguments: kept with the message by the provider, and handed back with whatever it reports about it.
+        sandbox: to be checked by the provider, and delivered to nobody.
     """
 
     to_address: str
@@ -35,8 +37,10 @@ class Mail:
     text: str
     html: str
     images: Sequence[InlineImage] = ()
+    headers: Mapping[str, str] = field(default_factory=dict)
     categories: Sequence[str] = ()
     arguments: Mapping[str, str]
+    sandbox: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,6 +48,11 @@ class Accepted:
     """The provider has taken the mail. `message_id` is its name there, empty where it gave none."""
 
     message_id: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Unsubscribed:
+    """The recipient has told the provider to get no more of these mails. Nothing was sent."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,7 +91,7 @@ class Unclear:
     error: str
 
 
-Outcome = Accepted | Refused | NotAllowed | Throttled | Unavailable | Unclear
+Outcome = Accepted | Unsubscribed | Refused | NotAllowed | Throttled | Unavailable | Unclear
 
 
 class MailProvider(Protocol):

@@ -5,9 +5,8 @@ import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from http import HTTPStatus
+from typing import TYPE_CHECKING
 
-import flask
-import functions_framework
 import structlog
 
 from functions.shared.clients import firestore_client
@@ -16,9 +15,14 @@ from functions.shared.identity import Headers, NotAuthorized, TokenVerifier
 from functions.shared.logging import configure_logging
 from functions.shared.settings import WorkerSettings, load_settings
 from functions.worker.ledger import Ledger
-from functions.worker.reports.user_data import UserData
+from functions.worker.mail_terms import MailTerms
+from functions.worker.reports.firestore_user_data import FirestoreUserData
 from functions.worker.send_report import Attempt, SendReport
 from functions.worker.sendgrid_api import SendGrid
+from functions.worker.sendgrid_request import Sender
+
+if TYPE_CHECKING:
+    import flask
 
 _settings = load_settings(WorkerSettings)
 configure_logging("worker", _settings.log_level)
@@ -32,9 +36,15 @@ _verifier = TokenVerifier(
 _METHODS = {"/tasks/send-report": "POST", "/health": "GET"}
 
 
-@functions_framework.http
-def worker(request: flask.Request) -> flask.Response:
-    """Answer one request. Every answer is JSON with a `result`, and never says more than its reader may know."""
+Answer = tuple[str, int, dict[str, str]]
+"""Body, status and headers: what Flask makes a response of. It is not imported for that: its server has it already."""
+
+
+def worker(request: "flask.Request") -> Answer:
+    """Answer one request, as an HTTP function of functions-framework.
+
+    Every answer is JSON with a `result`, and never says more than its reader may know.
+    """
     method = _METHODS.get(request.path)
     if method is None:
         return _answer(HTTPStatus.NOT_FOUND, "not-found")
@@ -69,11 +79,12 @@ def _send_report() -> SendReport:
         provider=SendGrid(
             api_key=_settings.sendgrid_api_key,
             host=_settings.sendgrid_host,
-            from_address=_settings.mail_from,
-            from_name=_settings.mail_from_name,
+            sender=Sender.from_settings(_settings),
+            check_unsubscribed=_settings.mail_check_unsubscribed,
         ),
         dead_letters=DeadLetterTopic(_settings.google_cloud_project, _settings.dead_letter_topic),
-        user_data=functools.partial(UserData, client),
+        user_data=functools.partial(FirestoreUserData, client),
+        terms=MailTerms.from_settings(_settings),
         default_cadence=_settings.default_cadence,
         on_unknown_outcome=_settings.on_unknown_outcome,
         now=lambda: datetime.now(UTC),
@@ -100,10 +111,6 @@ def _answer(
     result: str,
     details: Mapping[str, str] | None = None,
     headers: Mapping[str, str] | None = None,
-) -> flask.Response:
-    return flask.Response(
-        json.dumps({"result": result, **(details or {})}) + "\n",
-        status=status.value,
-        headers=dict(headers or {}),
-        mimetype="application/json",
-    )
+) -> Answer:
+    body = json.dumps({"result": result, **(details or {})}) + "\n"
+    return body, status.value, {"Content-Type": "application/json", **(headers or {})}

@@ -24,18 +24,20 @@ from functions.shared.models import (
 )
 from functions.shared.schedule import Cadence, Period
 from functions.shared.settings import OnUnknownOutcome
+from functions.worker.compose import compose
 from functions.worker.ledger import SETTLE_SECONDS, Changed, Claim, Ledger
 from functions.worker.mail import Mail, MailProvider, NotAllowed
+from functions.worker.mail_terms import MailTerms
 from functions.worker.one_line import one_line
 from functions.worker.recipient import Recipient
-from functions.worker.reports.kinds import find
-from functions.worker.reports.report import PermanentError, Report
+from functions.worker.reports.report import PermanentError
 from functions.worker.reports.user_data import UserData
 from functions.worker.transitions import (
     GiveUp,
     Record,
     Retry,
     Sent,
+    Skip,
     Step,
     next_step,
     retry_or_give_up,
@@ -120,6 +122,7 @@ class SendReport:
         provider: who takes the mail.
         dead_letters: where what cannot be sent goes.
         user_data: gives access to one user's own data, by the user's id.
+        terms: what every mail has besides its report.
         default_cadence: for users whose document names none.
         on_unknown_outcome: the team's choice between maybe never and maybe twice.
         now: the present, in UTC.
@@ -132,6 +135,7 @@ class SendReport:
         provider: MailProvider,
         dead_letters: DeadLetters,
         user_data: Callable[[str], UserData],
+        terms: MailTerms,
         default_cadence: Cadence,
         on_unknown_outcome: OnUnknownOutcome,
         now: Callable[[], datetime],
@@ -140,6 +144,7 @@ class SendReport:
         self._provider = provider
         self._dead_letters = dead_letters
         self._user_data = user_data
+        self._terms = terms
         self._default_cadence = default_cadence
         self._on_unknown_outcome = on_unknown_outcome
         self._now = now
@@ -194,7 +199,7 @@ class SendReport:
             error = "a worker ended while it was sending: nobody knows whether SendGrid has the mail"
             return self._give_up(delivery, GiveUp(reason=Reason.UNKNOWN_OUTCOME, error=error), None)
         if not recipient.wanted:
-            return self._skip(delivery)
+            return self._skip(delivery, None, "user-inactive" if recipient.schedule else "user-gone")
         with _timed(took, "build"):
             built = self._build(delivery)
         match built:
@@ -210,7 +215,15 @@ class SendReport:
         if user is None or period is None:
             return GiveUp(reason=Reason.PERMANENT_ERROR, error=f"the user's document: {delivery.recipient.problem}")
         try:
-            report = find(task.kind)(user, period, self._user_data(user.id))
+            return compose(
+                task.kind,
+                user,
+                period,
+                self._user_data(user.id),
+                delivery_id=task.delivery_id,
+                run_id=task.run_id,
+                terms=self._terms,
+            )
         except PermanentError as error:
             return GiveUp(reason=Reason.PERMANENT_ERROR, error=_text(error))
         except Exception as error:
@@ -222,7 +235,6 @@ class SendReport:
                 error=f"the report cannot be built: {type(error).__name__}: {_text(error)}",
             )
             return retry_or_give_up(retry, last_attempt=delivery.attempt.last)
-        return _mail(task, user.email, user.name, report)
 
     def _send(self, delivery: _Delivery, mail: Mail, took: dict[str, float]) -> Result:
         task = delivery.task
@@ -240,6 +252,8 @@ class SendReport:
         match decided:
             case Sent():
                 return self._settle_sent(delivery, claim, decided.message_id)
+            case Skip(cause=cause):
+                return self._skip(delivery, claim, cause)
             case GiveUp():
                 return self._give_up(delivery, decided, claim)
             case Retry():
@@ -269,17 +283,16 @@ class SendReport:
             raise
         return Result(status=HTTPStatus.OK, word="sent", details={"message_id": message_id})
 
-    def _skip(self, delivery: _Delivery) -> Result:
+    def _skip(self, delivery: _Delivery, claim: Claim | None, cause: str) -> Result:
         self._ledger.settle(
             delivery.task,
-            delivery.record,
+            claim or delivery.record,
             state=DeliveryState.SKIPPED,
             owner=delivery.owner,
             period=delivery.period,
             user=delivery.user_fields,
             now=self._now(),
         )
-        cause = "user-inactive" if delivery.recipient.schedule else "user-gone"
         return Result(status=HTTPStatus.OK, word="skipped", details={"cause": cause})
 
     def _already_final(self, delivery: _Delivery) -> Result:
@@ -364,19 +377,6 @@ def _run_time(task: ReportTask) -> datetime:
         with contextlib.suppress(ValueError):
             return datetime.strptime(task.run_id, pattern).replace(tzinfo=UTC)
     return task.due_at
-
-
-def _mail(task: ReportTask, address: str, name: str, report: Report) -> Mail:
-    return Mail(
-        to_address=address,
-        to_name=one_line(name),
-        subject=one_line(report.subject, 200),
-        text=report.text,
-        html=report.html,
-        images=report.images,
-        categories=("report", task.kind),
-        arguments={"delivery_id": task.delivery_id, "run_id": task.run_id},
-    )
 
 
 def _left_to_others(record: Record | None) -> Result:

@@ -5,7 +5,6 @@ the request can have reached SendGrid, and every outcome here says so without do
 https://www.twilio.com/docs/sendgrid/api-reference/mail-send/mail-send
 """
 
-import base64
 import contextlib
 import http.client
 import json
@@ -14,26 +13,44 @@ import socket
 import threading
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.message import Message
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from typing import Any
+from urllib.parse import quote
 
 import python_http_client
+import structlog
 from sendgrid import SendGridAPIClient
 
 from functions.shared.logging import redact_addresses
-from functions.worker.mail import Accepted, Mail, NotAllowed, Outcome, Refused, Throttled, Unavailable, Unclear
+from functions.worker.mail import (
+    Accepted,
+    Mail,
+    NotAllowed,
+    Outcome,
+    Refused,
+    Throttled,
+    Unavailable,
+    Unclear,
+    Unsubscribed,
+)
 from functions.worker.one_line import one_line
+from functions.worker.sendgrid_request import Sender, to_request
 
 CONNECT_SECONDS = 10.0
 """How long opening a connection may take before a request counts as not made."""
 
+_logger = structlog.get_logger()
+
 # At DEBUG it writes every header, the key among them, and every mail.
 logging.getLogger("python_http_client").setLevel(logging.INFO)
+
+ASK_SECONDS = 5.0
+"""How long each of the two questions about a recipient may take."""
 
 _ANSWER_BYTES = 64 * 1024
 _ERROR_CHARACTERS = 500
@@ -46,50 +63,51 @@ class SendGrid:
     request is written to it, and then nobody knows whether that request arrived.
 
     Args:
-        api_key: with the permission to send mail.
+        api_key: with the permission to send mail, and to read suppressions where recipients are asked about.
         host: the API's URL.
-        from_address: the sender, verified at SendGrid.
-        from_name: shown beside the sender's address.
+        sender: from whom the mails are.
+        check_unsubscribed: whether to ask first if the recipient has unsubscribed. Mail send does not tell: it takes
+            the mail and drops it. https://www.twilio.com/docs/sendgrid/ui/analytics-and-reporting/email-activity-feed#drops
     """
 
-    def __init__(self, *, api_key: str, host: str, from_address: str, from_name: str) -> None:
+    def __init__(self, *, api_key: str, host: str, sender: Sender, check_unsubscribed: bool = False) -> None:
         self._client = _Client(host=host, request_headers=SendGridAPIClient(api_key, host).client.request_headers)
-        self._from = {"email": from_address, "name": one_line(from_name)}
+        self._sender = sender
+        self._check_unsubscribed = check_unsubscribed
 
     def send(self, mail: Mail, *, seconds: float) -> Outcome:
         """Hand over a mail and classify the answer."""
+        started = time.monotonic()
+        if self._check_unsubscribed and self._has_unsubscribed(mail.to_address):
+            return Unsubscribed()
+        left = seconds - (time.monotonic() - started)
         try:
-            answer = self._client.version(3).mail.send.post(request_body=self._to_json(mail), timeout=seconds)
+            answer = self._client.version(3).mail.send.post(request_body=to_request(mail, self._sender), timeout=left)
         except _NotWritten as error:
             return Unavailable(error=f"SendGrid could not be reached: {error}")
         except (OSError, http.client.HTTPException) as error:
             return Unclear(error=f"SendGrid gave no answer after the request was sent: {_describe(error)}")
         return classify(answer.status_code, answer.headers, answer.body, now=datetime.now(UTC))
 
-    def _to_json(self, mail: Mail) -> dict[str, Any]:
-        recipient = {"email": mail.to_address}
-        if name := one_line(mail.to_name):
-            recipient["name"] = name
-        body: dict[str, Any] = {
-            "personalizations": [{"to": [recipient]}],
-            "from": self._from,
-            "subject": one_line(mail.subject, 200),
-            "content": [{"type": "text/plain", "value": mail.text}, {"type": "text/html", "value": mail.html}],
-            "categories": list(mail.categories),
-            "custom_args": dict(mail.arguments),
-        }
-        if mail.images:
-            body["attachments"] = [
-                {
-                    "content": base64.b64encode(image.content).decode(),
-                    "type": image.media_type,
-                    "filename": f"{image.content_id}.{image.media_type.rpartition('/')[2]}",
-                    "disposition": "inline",
-                    "content_id": image.content_id,
-                }
-                for image in mail.images
-            ]
-        return body
+    def _has_unsubscribed(self, address: str) -> bool:
+        """Whether SendGrid would drop a mail to an address since its owner has left the group, or wants no mail at all.
+
+        Where it does not say, the mail is sent: what SendGrid would drop it still drops, and the report counts as sent.
+        https://www.twilio.com/docs/sendgrid/api-reference/suppressions-suppressions/search-for-suppressions-within-a-group
+        https://www.twilio.com/docs/sendgrid/api-reference/suppressions-global-suppressions/retrieve-a-global-suppression
+        """
+        suppressions = self._client.version(3).asm
+        try:
+            left_group = suppressions.groups._(str(self._sender.unsubscribe_group)).suppressions.search.post(
+                request_body={"recipient_emails": [address]}, timeout=ASK_SECONDS
+            )
+            if _names(json.loads(_successful(left_group)), address):
+                return True
+            wants_none = suppressions._("suppressions")._("global")._(quote(address, safe="")).get(timeout=ASK_SECONDS)
+            return _names([json.loads(_successful(wants_none)).get("recipient_email")], address)
+        except (_NotWritten, OSError, http.client.HTTPException, ValueError, TypeError, AttributeError) as error:
+            _logger.warning("SendGrid does not say who has unsubscribed", error=redact_addresses(_describe(error)))
+            return False
 
 
 def classify(status: int, headers: Message, body: bytes, *, now: datetime) -> Outcome:
@@ -111,6 +129,18 @@ def classify(status: int, headers: Message, body: bytes, *, now: datetime) -> Ou
     if 400 <= status <= 499 and status != HTTPStatus.REQUEST_TIMEOUT:
         return Refused(error=error)
     return Unavailable(error=error)
+
+
+def _successful(answer: Any) -> bytes:
+    if answer.status_code != HTTPStatus.OK:
+        raise ValueError(f"SendGrid answered {answer.status_code}: {_error_text(answer.body)}")
+    content: bytes = answer.body
+    return content
+
+
+def _names(addresses: Sequence[Any], address: str) -> bool:
+    """Whether an address is among others. SendGrid keeps them in small letters."""
+    return address.lower() in {str(each).lower() for each in addresses}
 
 
 def _error_text(body: bytes) -> str:

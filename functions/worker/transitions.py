@@ -12,7 +12,7 @@ from http import HTTPStatus
 from functions.shared.models import DeliveryState, Reason
 from functions.shared.schedule import Period
 from functions.shared.settings import OnUnknownOutcome
-from functions.worker.mail import Accepted, NotAllowed, Outcome, Refused, Throttled, Unavailable, Unclear
+from functions.worker.mail import Accepted, NotAllowed, Outcome, Refused, Throttled, Unavailable, Unclear, Unsubscribed
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,6 +76,13 @@ class Sent:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Skip:
+    """Not to this user: final, and nothing that a person need look at."""
+
+    cause: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class Retry:
     """Not now: nothing was sent, or it may be sent again. The claim is given back, and the queue calls again.
 
@@ -109,7 +116,7 @@ class GiveUp:
     release: bool = True
 
 
-Verdict = Sent | Retry | GiveUp
+Verdict = Sent | Skip | Retry | GiveUp
 
 
 def verdict(outcome: Outcome, *, last_attempt: bool, on_unknown_outcome: OnUnknownOutcome) -> Verdict:
@@ -123,6 +130,8 @@ def verdict(outcome: Outcome, *, last_attempt: bool, on_unknown_outcome: OnUnkno
     match outcome:
         case Accepted(message_id=message_id):
             return Sent(message_id=message_id)
+        case Unsubscribed():
+            return Skip(cause="user-unsubscribed")
         case Refused(error=error):
             return GiveUp(reason=Reason.PERMANENT_ERROR, error=error)
         case Throttled(error=error, retry_after_seconds=seconds):

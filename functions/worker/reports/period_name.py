@@ -1,50 +1,53 @@
-"""Periods, named as people say them: "Tuesday 24 November 2026", "16 – 22 November 2026"."""
+"""Periods, named as people say them: "Tuesday 24 November", "16–22 Nov", 「11月24日(火)」."""
 
 from datetime import datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-from babel.dates import format_date, format_datetime
+from babel.dates import get_timezone_gmt
 
 from functions.shared.schedule import Period
+from functions.worker.reports.language import Language
 
 
-def period_name(period: Period, zone: ZoneInfo, locale: str = "en") -> str:
+def period_name(period: Period, zone: ZoneInfo, language: Language) -> str:
     """Name a period by the calendar and clock of a time zone.
+
+    The year is left out, as people do, except of a month and where a period lies in two of them.
 
     Args:
         period: what to name.
         zone: whose days and hours are meant.
-        locale: the language, as Babel knows it.
+        language: in which to name it.
     """
     start, end = period.start.astimezone(zone), period.end.astimezone(zone)
     if start.time() == time() == end.time():
-        return _name_of_days(start, end, locale)
+        return _name_of_days(start, end, language)
+    start_time, end_time = _clock(start, end, language), _clock(end, start, language)
     if start.date() == (end - timedelta(microseconds=1)).date():
-        day = format_date(start, "EEEE d MMMM y", locale)
-        return f"{day}, {_clock(start, end, locale)} – {_clock(end, start, locale)}"
-    return f"{_moment(start, end, locale)} – {_moment(end, start, locale)}"
+        return language.gettext("{day}, {start}–{end}").format(
+            day=language.day(start.date()), start=start_time, end=end_time
+        )
+    fields = "MMMEd" if start.year == end.year else "yMMMEd"
+    return language.gettext("{first_day}, {start} – {last_day}, {end}").format(
+        first_day=language.skeleton(start.date(), fields),
+        start=start_time,
+        last_day=language.skeleton(end.date(), fields),
+        end=end_time,
+    )
 
 
-def _name_of_days(start: datetime, end: datetime, locale: str) -> str:
-    last = (end - timedelta(days=1)).date()
-    first = start.date()
+def _name_of_days(start: datetime, end: datetime, language: Language) -> str:
+    first, last = start.date(), (end - timedelta(days=1)).date()
     if first == last:
-        return format_date(first, "EEEE d MMMM y", locale)
+        return language.day(first)
     if first.day == 1 and end.day == 1 and (first.year, first.month) == (last.year, last.month):
-        return format_date(first, "LLLL y", locale)
-    until = format_date(last, "d MMMM y", locale)
-    if (first.year, first.month) == (last.year, last.month):
-        return f"{format_date(first, 'd', locale)} – {until}"
-    pattern = "d MMMM" if first.year == last.year else "d MMMM y"
-    return f"{format_date(first, pattern, locale)} – {until}"
+        return language.month(first)
+    return language.days(first, last)
 
 
-def _moment(moment: datetime, other: datetime, locale: str) -> str:
-    pattern = "EEE d MMMM" if moment.year == other.year and moment < other else "EEE d MMMM y"
-    return f"{format_datetime(moment, pattern, locale=locale)}, {_clock(moment, other, locale)}"
-
-
-def _clock(moment: datetime, other: datetime, locale: str) -> str:
+def _clock(moment: datetime, other: datetime, language: Language) -> str:
     """The time of day; with its offset where the two ends of the period have different ones."""
-    pattern = "HH:mm" if moment.utcoffset() == other.utcoffset() else "HH:mm ZZZZ"
-    return format_datetime(moment, pattern, locale=locale)
+    text = language.time(moment)
+    if moment.utcoffset() == other.utcoffset():
+        return text
+    return f"{text} {get_timezone_gmt(moment, 'long', locale=language.locale)}"

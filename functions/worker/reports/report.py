@@ -1,25 +1,28 @@
 """What a kind of report makes for a user and a period."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 from functions.worker.mail import InlineImage
 
 
 @dataclass(frozen=True, kw_only=True)
 class Report:
-    """A report, ready to be sent.
+    """A report: what it says, and the templates that say it.
 
     Attributes:
         subject: of the mail, one line.
-        text: the plain part, which reads well by itself.
-        html: the HTML part.
+        templates: the folder with `report.mjml`, the HTML part, and `report.txt`, the plain one, which reads well by
+            itself (rendering.py).
+        values: what the templates name.
         images: what the HTML part shows by `cid:`.
     """
 
     subject: str
-    text: str
-    html: str
+    templates: Path
+    values: Mapping[str, Any]
     images: Sequence[InlineImage] = ()
 
 

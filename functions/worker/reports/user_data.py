@@ -1,23 +1,12 @@
-"""A user's own data, for reports to read."""
+"""A user's own data, as reports read it. What is stored is other applications' to write: any field may be anything."""
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
-from typing import Any
-
-from google.cloud import firestore
-from google.cloud.firestore_v1.base_query import FieldFilter
+from typing import Any, Protocol
 
 
-class UserData:
-    """Reads what is stored under one user's document.
-
-    Args:
-        client: the Firestore client.
-        user_id: the user document's id.
-    """
-
-    def __init__(self, client: firestore.Client, user_id: str) -> None:
-        self._user = client.collection("users").document(user_id)
+class UserData(Protocol):
+    """Reads what is stored under one user's document: in Firestore, or in memory where a sample is shown."""
 
     def between(
         self, collection: str, *, field: str, start: datetime, end: datetime, select: Sequence[str]
@@ -37,12 +26,14 @@ class UserData:
         Yields:
             The document's id and its fields.
         """
-        query = (
-            self._user.collection(collection)
-            .where(filter=FieldFilter(field, ">=", start))
-            .where(filter=FieldFilter(field, "<", end))
-            .order_by(field)
-            .select(list(select))
-        )
-        for snapshot in query.stream():
-            yield snapshot.id, snapshot.to_dict()
+
+    def documents(self, collection: str, *, limit: int) -> Iterator[tuple[str, dict[str, Any]]]:
+        """The first documents of a sub-collection, by their ids, whole.
+
+        Args:
+            collection: its name.
+            limit: how many are read at most.
+
+        Yields:
+            The document's id and its fields.
+        """

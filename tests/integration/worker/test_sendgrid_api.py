@@ -9,6 +9,7 @@ import pytest
 
 from functions.worker.mail import Accepted, InlineImage, Mail, Outcome, Unavailable, Unclear
 from functions.worker.sendgrid_api import SendGrid
+from functions.worker.sendgrid_request import Sender
 
 MAIL = Mail(
     to_address="ada@example.com",
@@ -51,7 +52,7 @@ def serve() -> Iterator[Serve]:
 
 
 def send(host: str, seconds: float = 10, api_key: str = "SG.key") -> Outcome:
-    provider = SendGrid(api_key=api_key, host=host, from_address="reports@example.com", from_name="Reports")
+    provider = SendGrid(api_key=api_key, host=host, sender=Sender(address="reports@example.com", name="Reports"))
     return provider.send(MAIL, seconds=seconds)
 
 

@@ -1,6 +1,5 @@
 """The activity report: what events add up to, and what is said about them."""
 
-from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -8,9 +7,12 @@ import pytest
 
 from functions.shared.schedule import Cadence, Period
 from functions.shared.user import User
-from functions.worker.reports.activity import CHART_ID, build, period_before
+from functions.worker.compose import compose
+from functions.worker.mail import Mail
+from functions.worker.mail_terms import MailTerms
+from functions.worker.reports.activity import CHART_ID, period_before
 from functions.worker.reports.activity.figures import SHOWN_TYPES, Problem, Tally
-from functions.worker.reports.report import Report
+from functions.worker.reports.stored_user_data import StoredUserData
 
 START = datetime(2026, 11, 24, 13, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -25,28 +27,16 @@ def tally(*events: dict[str, Any]) -> Tally:
     return result
 
 
-class StoredEvents:
-    """Data access over a list, as UserData is over Firestore."""
-
-    def __init__(self, events: Sequence[dict[str, Any]]) -> None:
-        self._events = events
-
-    def between(
-        self, collection: str, *, field: str, start: datetime, end: datetime, select: Sequence[str]
-    ) -> Iterator[tuple[str, dict[str, Any]]]:
-        assert collection == "events"
-        for number, event in enumerate(self._events):
-            if start <= event[field] < end:
-                yield f"e{number}", {key: value for key, value in event.items() if key in select}
-
-
 def user(cadence: str = "hourly", **fields: Any) -> User:
     document = {"email": "ada@example.com", "active": True, "report": {"cadence": cadence}, **fields}
     return User.from_document("u1", document, Cadence.HOURLY)
 
 
-def report(*events: dict[str, Any], period: Period = PERIOD, **fields: Any) -> Report:
-    return build(user(**fields), period, StoredEvents(events))  # type: ignore[arg-type]  # reads as UserData does
+def report(*events: dict[str, Any], period: Period = PERIOD, **fields: Any) -> Mail:
+    """The mail with the report."""
+    data = StoredUserData({"events": {f"e{number}": event for number, event in enumerate(events)}})
+    terms = MailTerms(domain="example.com")
+    return compose("activity", user(**fields), period, data, delivery_id="d1", run_id="r1", terms=terms)
 
 
 def test_events_are_counted_where_they_belong() -> None:
@@ -146,7 +136,7 @@ def test_nothing_happened() -> None:
     made = report()
     assert "Nothing happened in this time." in made.text
     assert "Nothing happened in this time." in made.html
-    assert made.images == ()
+    assert not made.images
     assert "cid:" not in made.html
 
 
@@ -155,7 +145,7 @@ def test_the_chart_is_shown_by_the_html_and_described() -> None:
     assert [image.content_id for image in made.images] == [CHART_ID]
     assert made.images[0].content.startswith(b"\x89PNG")
     assert f'src="cid:{CHART_ID}"' in made.html
-    assert "Most of them came at 13:05: 1." in made.html
+    assert "Most came at 13:05: 1 event." in made.html
 
 
 def test_amounts_appear_only_where_there_are_any() -> None:
@@ -166,7 +156,7 @@ def test_amounts_appear_only_where_there_are_any() -> None:
 
 def test_the_period_is_named_in_the_users_time_zone() -> None:
     made = report(time_zone="Asia/Tokyo")
-    assert made.subject == "Your activity: Tuesday 24 November 2026, 22:00 – 23:00"
+    assert made.subject == "Your activity: Tuesday 24 November, 22:00–23:00"
     assert "Asia/Tokyo" in made.text
 
 

@@ -10,6 +10,9 @@ from hypothesis import strategies as st
 
 from functions.shared.schedule import Period
 from functions.worker.reports.activity.buckets import buckets
+from functions.worker.reports.language import language_for
+
+ENGLISH = language_for("en")
 
 
 def period(start: str, end: str) -> Period:
@@ -25,15 +28,15 @@ def period(start: str, end: str) -> Period:
         ("Asia/Tokyo", "2026-11-23T15:00", "2026-11-24T15:00", 24, "00:00", "01:00"),
         ("Europe/Berlin", "2026-10-24T22:00", "2026-10-25T23:00", 25, "00:00", "01:00"),
         ("Europe/Berlin", "2026-03-28T23:00", "2026-03-29T22:00", 23, "00:00", "01:00"),
-        ("UTC", "2026-11-16T00:00", "2026-11-23T00:00", 7, "Mon 16", "Tue 17"),
-        ("UTC", "2026-11-16T08:00", "2026-11-23T08:00", 8, "Mon 16", "Tue 17"),
-        ("Europe/Berlin", "2026-09-30T22:00", "2026-10-31T23:00", 31, "1 Oct", "2 Oct"),
-        ("UTC", "2026-01-01T00:00", "2027-01-01T00:00", 12, "Jan 2026", "Feb 2026"),
-        ("UTC", "2026-01-15T00:00", "2026-07-15T00:00", 7, "Jan 2026", "Feb 2026"),
+        ("UTC", "2026-11-16T00:00", "2026-11-23T00:00", 7, "16/11", "17/11"),
+        ("UTC", "2026-11-16T08:00", "2026-11-23T08:00", 8, "16/11", "17/11"),
+        ("Europe/Berlin", "2026-09-30T22:00", "2026-10-31T23:00", 31, "1/10", "2/10"),
+        ("UTC", "2026-01-01T00:00", "2027-01-01T00:00", 12, "2026-01", "2026-02"),
+        ("UTC", "2026-01-15T00:00", "2026-07-15T00:00", 7, "2026-01", "2026-02"),
     ],
 )
 def test_slices_fit_the_period(zone: str, start: str, end: str, count: int, first: str, second: str) -> None:
-    slices = buckets(period(start, end), ZoneInfo(zone))
+    slices = buckets(period(start, end), ZoneInfo(zone), ENGLISH)
     assert [len(slices), slices[0].label, slices[1].label] == [count, first, second]
 
 
@@ -44,8 +47,21 @@ def test_slices_fit_the_period(zone: str, start: str, end: str, count: int, firs
 )
 def test_slices_cover_any_period_in_order(start: datetime, length: timedelta, zone: str) -> None:
     whole = Period(start, start + length)
-    starts = [bucket.start for bucket in buckets(whole, ZoneInfo(zone))]
+    starts = [bucket.start for bucket in buckets(whole, ZoneInfo(zone), ENGLISH)]
     assert starts[0] == whole.start
     assert starts[-1] < whole.end
     assert all(before < after for before, after in pairwise(starts))
     assert len(starts) <= 95
+
+
+@pytest.mark.parametrize(
+    ("locale", "label", "name"),
+    [
+        ("en", "24/11", "Tuesday 24 November"),
+        ("en-US", "11/24", "Tue, Nov 24"),
+        ("ja", "11/24", "11月24日(火)"),
+    ],
+)
+def test_labels_are_digits_in_every_language_and_names_are_its_own(locale: str, label: str, name: str) -> None:
+    day = buckets(period("2026-11-20T00:00", "2026-11-27T00:00"), ZoneInfo("UTC"), language_for(locale))[4]
+    assert (day.label, day.name) == (label, name)

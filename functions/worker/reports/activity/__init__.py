@@ -1,18 +1,22 @@
 """The `activity` report: how much happened in the period, how that compares, when it happened, and what it was."""
 
+from pathlib import Path
+
 import structlog
 
 from functions.shared.schedule import Period
 from functions.shared.user import User
 from functions.worker.mail import InlineImage
-from functions.worker.reports.activity import chart, layout
 from functions.worker.reports.activity.buckets import buckets
 from functions.worker.reports.activity.figures import Tally
 from functions.worker.reports.activity.texts import Texts
+from functions.worker.reports.bar_chart import draw_bars
+from functions.worker.reports.language import language_for
 from functions.worker.reports.report import Report
 from functions.worker.reports.user_data import UserData
 
 CHART_ID = "activity-chart"
+TEMPLATES = Path(__file__).parent / "templates"
 
 _logger = structlog.get_logger()
 
@@ -26,7 +30,8 @@ def build(user: User, period: Period, data: UserData) -> Report:
         data: where `events` are, each with `at`, and `type` and `amount` where it has them.
     """
     before = period_before(user, period)
-    slices = buckets(period, user.time_zone)
+    language = language_for(user.locale)
+    slices = buckets(period, user.time_zone, language)
     tally = Tally(period=period, edges=[bucket.start for bucket in slices])
     events = data.between("events", field="at", start=before.start, end=period.end, select=("at", "type", "amount"))
     for event_id, fields in events:
@@ -39,16 +44,15 @@ def build(user: User, period: Period, data: UserData) -> Report:
         _logger.warning("more events have such fields", user_id=user.id, problems=tally.problem_count)
 
     figures = tally.figures()
-    texts = Texts(user=user, period=period, before=before)
+    contents = Texts(user=user, period=period, before=before, language=language).contents(figures, slices)
     images: tuple[InlineImage, ...] = ()
     if figures.events:
-        picture = chart.draw(figures.per_bucket, [bucket.label for bucket in slices])
+        picture = draw_bars(figures.per_bucket, [bucket.label for bucket in slices])
         images = (InlineImage(content_id=CHART_ID, content=picture),)
-    contents = texts.contents(figures, slices)
     return Report(
         subject=contents.subject,
-        text=layout.text(contents),
-        html=layout.html(contents, chart_id=CHART_ID if images else None),
+        templates=TEMPLATES,
+        values={**vars(contents), "chart_id": CHART_ID if images else ""},
         images=images,
     )
 

@@ -5,9 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-from babel.dates import format_date, format_time
-
 from functions.shared.schedule import Period
+from functions.worker.reports.language import Language
 
 _SHORT = (
     (timedelta(hours=2), timedelta(minutes=5)),
@@ -26,7 +25,7 @@ class Bucket:
 
     Attributes:
         start: its first moment, in UTC.
-        label: how it is called under the chart.
+        label: how it is called under the chart: in digits, which are the same in every language.
         name: how it is called in a sentence.
     """
 
@@ -35,7 +34,7 @@ class Bucket:
     name: str
 
 
-def buckets(period: Period, zone: ZoneInfo, locale: str = "en") -> list[Bucket]:
+def buckets(period: Period, zone: ZoneInfo, language: Language) -> list[Bucket]:
     """Cut a period into minutes, hours, days or months, so that there are some dozens of slices at most.
 
     Days and months are those of the time zone, so that a day on which the clocks change is one day. The first and the
@@ -44,27 +43,34 @@ def buckets(period: Period, zone: ZoneInfo, locale: str = "en") -> list[Bucket]:
     Args:
         period: what to cut.
         zone: whose days are meant.
-        locale: the language of the labels.
+        language: of the names.
     """
     length = period.end - period.start
     for longest, step in _SHORT:
         if length <= longest:
-            return [
-                Bucket(moment, *(format_time(moment.astimezone(zone), "HH:mm", locale=locale),) * 2)
-                for moment in _steps(period, step)
-            ]
+            return [_hour(moment, zone, language) for moment in _steps(period, step)]
     if length <= _LONGEST_BY_DAY:
-        day_label = "EEE d" if length <= timedelta(days=10) else "d MMM"
-        return [
-            Bucket(moment, _date(moment, zone, day_label, locale), _date(moment, zone, "EEEE d MMMM", locale))
-            for moment in _days(period, zone)
-        ]
+        return [_day(moment, zone, language) for moment in _days(period, zone)]
     months = [moment for moment in _days(period, zone) if _is_first(moment, zone) or moment == period.start]
     every = len(months) // 48 + 1
-    return [
-        Bucket(moment, _date(moment, zone, "MMM y", locale), _date(moment, zone, "LLLL y", locale))
-        for moment in months[::every]
-    ]
+    return [_month(moment, zone, language) for moment in months[::every]]
+
+
+def _hour(moment: datetime, zone: ZoneInfo, language: Language) -> Bucket:
+    local = moment.astimezone(zone)
+    return Bucket(moment, f"{local:%H:%M}", language.time(local))
+
+
+def _day(moment: datetime, zone: ZoneInfo, language: Language) -> Bucket:
+    day = moment.astimezone(zone).date()
+    return Bucket(
+        moment, f"{day.month}/{day.day}" if language.month_first else f"{day.day}/{day.month}", language.day(day)
+    )
+
+
+def _month(moment: datetime, zone: ZoneInfo, language: Language) -> Bucket:
+    day = moment.astimezone(zone).date()
+    return Bucket(moment, f"{day:%Y-%m}", language.month(day))
 
 
 def _steps(period: Period, step: timedelta) -> Iterator[datetime]:
@@ -87,7 +93,3 @@ def _days(period: Period, zone: ZoneInfo) -> Iterator[datetime]:
 
 def _is_first(moment: datetime, zone: ZoneInfo) -> bool:
     return moment.astimezone(zone).day == 1
-
-
-def _date(moment: datetime, zone: ZoneInfo, pattern: str, locale: str) -> str:
-    return format_date(moment.astimezone(zone), pattern, locale)

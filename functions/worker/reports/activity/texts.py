@@ -1,25 +1,16 @@
-"""Everything that the report says, in words. What is here is all that another language has to say differently."""
+"""Everything that the report says, in words."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from babel.numbers import format_decimal, format_percent
-
-from functions.shared.schedule import Cadence, Period
+from functions.shared.schedule import Period
 from functions.shared.user import User
 from functions.worker.one_line import one_line
 from functions.worker.reports.activity.buckets import Bucket
 from functions.worker.reports.activity.figures import Figures
+from functions.worker.reports.language import Language
 from functions.worker.reports.period_name import period_name
-
-_LOCALE = "en"
-
-_BEFORE = {
-    Cadence.HOURLY: "the hour before",
-    Cadence.DAILY: "the day before",
-    Cadence.WEEKLY: "the week before",
-    Cadence.MONTHLY: "the month before",
-}
+from functions.worker.reports.phrases import greeting, how_often, period_before
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,12 +25,22 @@ class Headline:
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
-    """One line of the table. `share` is the type's part of the events, 0 to 100; `amount` is empty without amounts."""
+    """One line of the table.
+
+    Attributes:
+        type: of the events.
+        figures: how many there were, and what they add up to where any have an amount.
+        share: the type's part of the events, 0 to 100.
+    """
 
     type: str
-    events: str
+    figures: Sequence[str]
     share: int
-    amount: str
+
+    @property
+    def rest(self) -> int:
+        """The other types' part of the events."""
+        return 100 - self.share
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,6 +59,7 @@ class Contents:
     table_title: str
     columns: Sequence[str]
     rows: Sequence[Row]
+    table: Sequence[Sequence[str]]
     footer: str
 
 
@@ -68,14 +70,17 @@ class Texts:
         user: for whom.
         period: what the report covers.
         before: what it is compared with.
+        language: in which.
     """
 
-    def __init__(self, *, user: User, period: Period, before: Period) -> None:
+    def __init__(self, *, user: User, period: Period, before: Period, language: Language) -> None:
         self._user = user
-        self._name = period_name(period, user.time_zone, _LOCALE)
+        self._language = language
+        self._ = language.gettext
+        self._name = period_name(period, user.time_zone, language)
         regular = user.schedule.after(period.start) == period.end
-        self._before = _BEFORE[user.schedule.cadence] if regular else "in the period before"
-        self._name_before = period_name(before, user.time_zone, _LOCALE)
+        self._before = period_before(user.schedule.cadence if regular else None, language)
+        self._name_before = period_name(before, user.time_zone, language)
 
     def contents(self, figures: Figures, slices: Sequence[Bucket]) -> Contents:
         """Put figures into words.
@@ -84,27 +89,33 @@ class Texts:
             figures: what the events add up to.
             slices: the slices of the period that figures.per_bucket counts.
         """
-        name = one_line(self._user.name, 80)
-        headlines = [self._headline("Events", figures.events, figures.events_before, number)]
+        _ = self._
+        headlines = [self._headline(_("Events"), figures.events, figures.events_before, self._language.number)]
         if figures.has_amounts:
-            write = number if figures.whole_amounts else number_with_cents
-            headlines.append(self._headline("Total amount", figures.amount, figures.amount_before, write))
+            write = self._amount_writer(figures)
+            headlines.append(self._headline(_("Total amount"), figures.amount, figures.amount_before, write))
+        columns = [_("Type"), _("Events"), *([_("Amount")] if figures.has_amounts else [])]
+        rows = self._rows(figures)
         return Contents(
-            subject=f"Your activity: {self._name}",
-            preview="; ".join(f"{item.label}: {item.value}. {item.change}" for item in headlines),
-            greeting=f"Hello {name}," if name else "Hello,",
-            title="Your activity",
+            subject=_("Your activity: {period}").format(period=self._name),
+            preview=" · ".join(f"{item.label}: {item.value}. {item.change}" for item in headlines),
+            greeting=greeting(one_line(self._user.name, 80), self._language),
+            title=_("Your activity"),
             period=self._name,
-            nothing="" if figures.events else "Nothing happened in this time.",
+            nothing="" if figures.events else _("Nothing happened in this time."),
             headlines=headlines,
-            chart_title="When it happened",
-            chart_description=_chart_description(figures, slices),
-            table_title="What it was",
-            columns=("Type", "Events", "Amount") if figures.has_amounts else ("Type", "Events"),
-            rows=_rows(figures),
-            footer=(
-                f"Compared with {self._name_before}. All times are those of {self._user.time_zone.key}. "
-                f"You get this report {self._user.schedule.cadence.value}."
+            chart_title=_("When it happened"),
+            chart_description=self._chart_description(figures, slices),
+            table_title=_("What it was"),
+            columns=columns,
+            rows=rows,
+            table=[columns, *([row.type, *row.figures] for row in rows)],
+            footer=" ".join(
+                (
+                    _("Compared with {period}.").format(period=self._name_before),
+                    _("All times are those of {zone}.").format(zone=self._user.time_zone.key),
+                    how_often(self._user.schedule.cadence, self._language),
+                )
             ),
         )
 
@@ -113,49 +124,60 @@ class Texts:
         return Headline(label=label, value=write(value), change=words, arrow=arrow)
 
     def _change(self, value: float, previous: float, write: Callable[[float], str]) -> tuple[str, str]:
+        _ = self._
         if write(value) == write(previous):
-            return f"The same as {self._before}", "="
-        direction, arrow = ("Up", "▲") if value > previous else ("Down", "▼")
+            return _("The same as {before}").format(before=self._before), "="
+        up = value > previous
+        arrow = "▲" if up else "▼"
         if previous <= 0:
             # A share of nothing, or of a debt, says nothing.
-            return f"{direction} from {write(previous)} {self._before}", arrow
+            message = _("Up from {previous} {before}") if up else _("Down from {previous} {before}")
+            return message.format(previous=write(previous), before=self._before), arrow
         share = abs(value - previous) / previous
-        percent = format_percent(share, locale=_LOCALE) if share >= 0.01 else "less than 1%"
-        return f"{direction} {percent} from {write(previous)} {self._before}", arrow
+        if share < 0.01:
+            message = (
+                _("Up less than {percent} from {previous} {before}")
+                if up
+                else _("Down less than {percent} from {previous} {before}")
+            )
+            share = 0.01
+        else:
+            message = _("Up {percent} from {previous} {before}") if up else _("Down {percent} from {previous} {before}")
+        percent = self._language.percent(share)
+        return message.format(percent=percent, previous=write(previous), before=self._before), arrow
 
+    def _amount_writer(self, figures: Figures) -> Callable[[float], str]:
+        decimals = 0 if figures.whole_amounts else 2
+        return lambda value: self._language.number(value, decimals)
 
-def number(value: float) -> str:
-    """A whole number as people write it."""
-    text: str = format_decimal(round(value) + 0.0, "#,##0", locale=_LOCALE)
-    return text
+    def _rows(self, figures: Figures) -> list[Row]:
+        named = [(item.type or self._("(no type)"), item) for item in figures.types]
+        if figures.others.events:
+            named.append((self._others(figures.other_types), figures.others))
+        write = self._amount_writer(figures)
+        return [
+            Row(
+                type=name,
+                figures=[self._language.number(item.events), *([write(item.amount)] if figures.has_amounts else [])],
+                share=round(100 * item.events / figures.events),
+            )
+            for name, item in named
+        ]
 
-
-def number_with_cents(value: float) -> str:
-    """A number as people write it, with two decimals."""
-    text: str = format_decimal(round(value, 2) + 0.0, "#,##0.00", locale=_LOCALE)
-    return text
-
-
-def _rows(figures: Figures) -> list[Row]:
-    named = [(item.type or "(no type)", item) for item in figures.types]
-    if figures.others.events:
-        count = f"{number(figures.other_types)} other types" if figures.other_types else "Other types"
-        named.append((count, figures.others))
-    write = number if figures.whole_amounts else number_with_cents
-    return [
-        Row(
-            type=name,
-            events=number(item.events),
-            share=round(100 * item.events / figures.events),
-            amount=write(item.amount) if figures.has_amounts else "",
+    def _others(self, types: int) -> str:
+        if not types:
+            return self._("Other types")
+        return self._language.ngettext("{number} other type", "{number} other types", types).format(
+            number=self._language.number(types)
         )
-        for name, item in named
-    ]
 
-
-def _chart_description(figures: Figures, slices: Sequence[Bucket]) -> str:
-    if not figures.events:
-        return ""
-    most = max(figures.per_bucket)
-    busiest = slices[list(figures.per_bucket).index(most)]
-    return f"A chart of the number of events over time. Most of them came at {busiest.name}: {number(most)}."
+    def _chart_description(self, figures: Figures, slices: Sequence[Bucket]) -> str:
+        if not figures.events:
+            return ""
+        most = max(figures.per_bucket)
+        busiest = slices[list(figures.per_bucket).index(most)]
+        return self._language.ngettext(
+            "A chart of the number of events over time. Most came at {time}: {number} event.",
+            "A chart of the number of events over time. Most came at {time}: {number} events.",
+            most,
+        ).format(time=busiest.name, number=self._language.number(most))

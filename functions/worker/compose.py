@@ -1,0 +1,50 @@
+"""The mail of a delivery: the report of its kind, and what every mail has."""
+
+from functions.shared.schedule import Period
+from functions.shared.user import User
+from functions.worker.mail import Mail
+from functions.worker.mail_terms import MailTerms
+from functions.worker.one_line import one_line
+from functions.worker.reports.kinds import find
+from functions.worker.reports.user_data import UserData
+
+
+def compose(
+    kind: str, user: User, period: Period, data: UserData, *, delivery_id: str, run_id: str, terms: MailTerms
+) -> Mail:
+    """Build a report and make a mail of it.
+
+    Args:
+        kind: of the report.
+        user: for whom.
+        period: which time.
+        data: the user's own.
+        delivery_id: which delivery it is for.
+        run_id: the dispatcher's run.
+        terms: the sender's.
+
+    Raises:
+        PermanentError: there is no such kind, or the report cannot be made.
+        Exception: whatever the report or its templates raise.
+    """
+    # With the first report: a worker is not to wait for Babel before it can start.
+    from functions.worker.reports.language import language_for
+    from functions.worker.reports.rendering import render
+
+    report = find(kind)(user, period, data)
+    language = language_for(user.locale)
+    subject = one_line(report.subject, 200)
+    values = {**report.values, "subject": subject, "closing": terms.closing(user.id, language)}
+    html, text = render(report.templates, values, language)
+    return Mail(
+        to_address=user.email,
+        to_name=one_line(user.name),
+        subject=subject,
+        text=text,
+        html=html,
+        images=report.images,
+        headers=terms.headers(user.id, delivery_id),
+        categories=("report", kind),
+        arguments={"delivery_id": delivery_id, "run_id": run_id},
+        sandbox=user.sandbox,
+    )

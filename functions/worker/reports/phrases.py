@@ -1,0 +1,47 @@
+"""What every kind of report says."""
+
+from functions.shared.schedule import Cadence
+from functions.worker.reports.language import Language
+
+
+def greeting(name: str, language: Language) -> str:
+    """The first line.
+
+    Args:
+        name: the user's; may be empty.
+        language: in which.
+    """
+    return language.gettext("Hello {name},").format(name=name) if name else language.gettext("Hello,")
+
+
+def period_before(cadence: Cadence | None, language: Language) -> str:
+    """What a report is compared with, as it stands within a sentence.
+
+    Args:
+        cadence: the user's; None for a period that is none of the schedule's.
+        language: in which.
+    """
+    match cadence:
+        case Cadence.HOURLY:
+            return language.gettext("the hour before")
+        case Cadence.DAILY:
+            return language.gettext("the day before")
+        case Cadence.WEEKLY:
+            return language.gettext("the week before")
+        case Cadence.MONTHLY:
+            return language.gettext("the month before")
+        case None:
+            return language.gettext("in the time before")
+
+
+def how_often(cadence: Cadence, language: Language) -> str:
+    """How often the user gets the report."""
+    match cadence:
+        case Cadence.HOURLY:
+            return language.gettext("You get this report every hour.")
+        case Cadence.DAILY:
+            return language.gettext("You get this report every day.")
+        case Cadence.WEEKLY:
+            return language.gettext("You get this report every week.")
+        case Cadence.MONTHLY:
+            return language.gettext("You get this report every month.")

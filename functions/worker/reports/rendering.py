@@ -1,0 +1,122 @@
+"""A report's HTML and text parts, from the templates of its kind.
+
+`report.mjml` is compiled to HTML once a process and only then read as a Jinja template: MJML never sees a value, so
+nothing that a user wrote can be taken for MJML, and a report costs no more than filling in a template. Jinja puts each
+value into the finished HTML, escaped, and does not look into it for syntax of its own.
+https://documentation.mjml.io/
+"""
+
+import functools
+import re
+import textwrap
+import unicodedata
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from functions.worker.reports.language import Language
+
+if TYPE_CHECKING:
+    import jinja2
+
+LAYOUT = Path(__file__).parent / "layout"
+"""What the templates of all kinds include."""
+
+HTML, TEXT = "report.mjml", "report.txt"
+
+_TEXT_WIDTH = 72
+_INCLUDE = re.compile(r'<mj-include path="([\w.-]+)" */>')
+
+
+def render(templates: Path, values: Mapping[str, Any], language: Language) -> tuple[str, str]:
+    """Fill in the templates of a kind.
+
+    Args:
+        templates: the folder of the kind's `report.mjml` and `report.txt`. What they include by `<mj-include>` or
+            `{% include %}` is looked for there, then in `layout/`.
+        values: what the templates name.
+        language: of the report.
+
+    Returns:
+        The HTML part and the text part.
+
+    Raises:
+        jinja2.TemplateError: a template is malformed, or names a value that there is none of.
+        OSError: there is no such template.
+        ValueError: the MJML is malformed.
+    """
+    given = {**values, "language": language}
+    environment = _environment(templates)
+    text = environment.get_template(TEXT).render(given)
+    # Where a template leaves something out, it leaves the blank lines around it.
+    return environment.get_template(HTML).render(given), re.sub(r"\n{3,}", "\n\n", text).strip() + "\n"
+
+
+def forget_templates() -> None:
+    """Read the templates anew with the next report, since they have changed."""
+    _environment.cache_clear()
+
+
+@functools.lru_cache(maxsize=32)
+def _environment(templates: Path) -> "jinja2.Environment":
+    import jinja2
+
+    folders = (templates, LAYOUT)
+
+    def load(name: str) -> str:
+        if name == HTML:
+            return _compile(folders)
+        return _read(name, folders)
+
+    environment = jinja2.Environment(
+        loader=jinja2.FunctionLoader(load),
+        autoescape=jinja2.select_autoescape(("mjml", "html")),
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        auto_reload=False,
+    )
+    environment.filters |= {"wrapped": _wrapped, "columns": _columns}
+    return environment
+
+
+def _compile(folders: Sequence[Path]) -> str:
+    from mjml import mjml2html
+
+    # Put in beforehand, since MJML lays out what it includes itself without knowing how wide its place is.
+    source = _INCLUDE.sub(lambda match: _read(match[1], folders), _read(HTML, folders))
+    # No fonts: the default is to load some from Google's servers.
+    return mjml2html(source, fonts={})
+
+
+def _read(name: str, folders: Sequence[Path]) -> str:
+    for folder in folders:
+        if (file := folder / name).is_file():
+            return file.read_text(encoding="utf-8")
+    raise FileNotFoundError(f"there is no {name} in {' or '.join(folder.name for folder in folders)}")
+
+
+def _wrapped(text: str) -> str:
+    """Break a paragraph into lines."""
+    return textwrap.fill(text, _TEXT_WIDTH, break_long_words=False, break_on_hyphens=False)
+
+
+def _columns(lines: Sequence[Sequence[str]]) -> list[str]:
+    """Set cells below one another: the first of each line to the left, the others to the right."""
+    widths = [max(map(_width, cells)) for cells in zip(*lines, strict=True)]
+    return [
+        "  ".join(
+            cell + _padding(cell, width) if index == 0 else _padding(cell, width) + cell
+            for index, (cell, width) in enumerate(zip(line, widths, strict=True))
+        ).rstrip()
+        for line in lines
+    ]
+
+
+def _padding(cell: str, width: int) -> str:
+    return " " * (width - _width(cell))
+
+
+def _width(text: str) -> int:
+    """How many columns a text takes in a font of equal widths: Japanese letters take two."""
+    return sum(2 if unicodedata.east_asian_width(character) in "WF" else 1 for character in text)

@@ -1,0 +1,37 @@
+"""A user's own data, in memory: what a preview shows where nothing is stored yet, and what tests give a report."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from itertools import islice
+from typing import Any
+
+Documents = Mapping[str, Mapping[str, Mapping[str, Any]]]
+"""Fields of documents, by the documents' ids, by collections' names."""
+
+
+class StoredUserData:
+    """UserData over documents that are given. It finds what Firestore would.
+
+    Args:
+        documents: all that there is.
+    """
+
+    def __init__(self, documents: Documents) -> None:
+        self._documents = documents
+
+    def between(
+        self, collection: str, *, field: str, start: datetime, end: datetime, select: Sequence[str]
+    ) -> Iterator[tuple[str, dict[str, Any]]]:
+        """See UserData."""
+        found = [
+            (fields[field], document_id, fields)
+            for document_id, fields in self._documents.get(collection, {}).items()
+            if isinstance(fields.get(field), datetime) and start <= fields[field] < end
+        ]
+        for _, document_id, fields in sorted(found, key=lambda item: item[:2]):
+            yield document_id, {name: value for name, value in fields.items() if name in select}
+
+    def documents(self, collection: str, *, limit: int) -> Iterator[tuple[str, dict[str, Any]]]:
+        """See UserData."""
+        for document_id, fields in islice(sorted(self._documents.get(collection, {}).items()), limit):
+            yield document_id, dict(fields)
