@@ -156,18 +156,19 @@ class Execution:
                 yield result
             return
         query = self._query
-        found = [result async for result in self._matching(sort_keys=True)]
+        most = None if query.limit is None or query.nearest is not None else query.limit + query.offset
+        found: list[Result] = []
+        async for result in self._matching(sort_keys=True):
+            found.append(result)
+            if most is not None and len(found) >= 2 * most + _BREATH:
+                found = heapq.nsmallest(most, found, key=_sort_key)
+        found.sort(key=_sort_key)
         if query.nearest is not None:
-            found.sort(key=_sort_key)
-            candidates = ((result.document or result.version.document(), result) for result in found)
+            candidates = ((result.version.document(), result) for result in found)
             for document, result in nearest(query.nearest, candidates):
                 result.document = document
                 yield result
             return
-        if query.limit is not None and query.limit + query.offset < len(found):
-            found = heapq.nsmallest(query.limit + query.offset, found, key=_sort_key)
-        else:
-            found.sort(key=_sort_key)
         for position, result in enumerate(found):
             yield result
             if position % _BREATH == _BREATH - 1:

@@ -63,7 +63,7 @@ async def _paths(database: Database, query: queries.Query, time: int) -> list[st
 
 
 @given(_edits, strategies.queries(collection="c", ids=_IDS))
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=250, deadline=None)
 def test_indexes_find_what_a_walk_finds(edits: list[tuple[str, dict[str, Any] | None]], message: Any) -> None:
     database = _database()
     documents: dict[str, Any] = {}
@@ -73,7 +73,7 @@ def test_indexes_find_what_a_walk_finds(edits: list[tuple[str, dict[str, Any] | 
 
 
 @given(_edits, _edits, strategies.queries(collection="c", ids=_IDS))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=120, deadline=None)
 def test_a_past_snapshot_is_what_was(
     before: list[tuple[str, dict[str, Any] | None]], after: list[tuple[str, dict[str, Any] | None]], message: Any
 ) -> None:
@@ -87,7 +87,7 @@ def test_a_past_snapshot_is_what_was(
 
 
 @given(_edits, _edits, strategies.queries(collection="c", ids=_IDS))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=120, deadline=None)
 def test_writes_while_results_are_read_change_none_of_them(
     before: list[tuple[str, dict[str, Any] | None]], after: list[tuple[str, dict[str, Any] | None]], message: Any
 ) -> None:
@@ -109,7 +109,7 @@ def test_writes_while_results_are_read_change_none_of_them(
 
 
 @given(_edits, strategies.queries(collection="c", ids=_IDS))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=120, deadline=None)
 def test_a_count_from_indexes_is_the_number_of_results(
     edits: list[tuple[str, dict[str, Any] | None]], message: Any
 ) -> None:
@@ -145,7 +145,7 @@ def _keys(indexes: CollectionIndexes) -> list[list[bytes]]:
 
 
 @given(_edits, _edits, st.lists(st.sampled_from(_IDS), unique=True))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=120, deadline=None)
 def test_a_composite_index_made_amid_changes_is_like_one_that_was_always_there(
     before: list[tuple[str, dict[str, Any] | None]],
     after: list[tuple[str, dict[str, Any] | None]],
@@ -174,7 +174,7 @@ def test_a_composite_index_made_amid_changes_is_like_one_that_was_always_there(
 
 
 @given(_edits, _edits, strategies.queries(collection="c", ids=_IDS))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 def test_a_transaction_notices_every_change_of_what_a_query_found(
     before: list[tuple[str, dict[str, Any] | None]], after: list[tuple[str, dict[str, Any] | None]], message: Any
 ) -> None:
