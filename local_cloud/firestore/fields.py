@@ -23,7 +23,7 @@ def get(fields: Message, path: FieldPath) -> Message | None:
         if value.WhichOneof("value_type") != "map_value":
             return None
         fields = value.map_value.fields
-    # A protobuf map's own get() does what it should, but one lookup with [] on a missing key would add the key.
+    # Not []: that adds a key that is missing.
     return fields.get(path[-1])
 
 
