@@ -90,7 +90,7 @@ class Backlog:
 
     def __init__(self, *, ordered: bool = False) -> None:
         self.ordered = ordered
-        # Ordered, as the oldest is asked for all the time: a plain dict is searched from where its first entry once was.
+        # Ordered, as the oldest is asked for all the time: a plain dict is searched from where its first entry was.
         self._held: OrderedDict[int, _Held] = OrderedDict()
         self._ready: list[_Held] = []
         self._delayed: list[tuple[datetime, int, _Held]] = []
