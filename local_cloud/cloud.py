@@ -19,6 +19,7 @@ from local_cloud.firestore.server import FirestoreEmulator
 from local_cloud.function_process import FunctionProcess
 from local_cloud.identity import IdentityProvider
 from local_cloud.inbox.server import Inbox
+from local_cloud.index_file import read_index_file
 from local_cloud.pubsub.server import PubSubEmulator
 from local_cloud.rpc import Middleware, latency
 from local_cloud.scheduler import Job, Scheduler
@@ -41,7 +42,7 @@ class LocalCloud:
     """Everything that Google, SendGrid and Slack are to the pipeline, and the three functions, on this machine.
 
     Args:
-        repository: the folder that holds `functions/`, `queue.yaml` and `scheduler.yaml`.
+        repository: the folder that holds `functions/`, `queue.yaml`, `scheduler.yaml` and `deployment/`.
         environment: addresses and names.
         queue_flags: the flags of queue.yaml, or others in their place.
         data_directory: where mails, logs and the environment are written.
@@ -70,7 +71,13 @@ class LocalCloud:
         ports = environment.ports
         middleware: Sequence[Middleware] = [latency(latency_seconds, self.clock.sleep)] if latency_seconds else []
         self.identity = IdentityProvider(host=HOST, port=ports.identity, clock=self.clock)
-        self.firestore = FirestoreEmulator(host=HOST, port=ports.firestore, clock=self.clock, middleware=middleware)
+        self.firestore = FirestoreEmulator(
+            host=HOST,
+            port=ports.firestore,
+            clock=self.clock,
+            middleware=middleware,
+            composite_indexes=read_index_file(repository / "deployment" / "firestore.indexes.json"),
+        )
         self.tasks = TasksEmulator(
             host=HOST, port=ports.tasks, clock=self.clock, middleware=middleware, mint_token=self.identity.mint
         )
