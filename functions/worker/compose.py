@@ -29,12 +29,13 @@ def compose(
     """
     # With the first report: a worker is not to wait for Babel before it can start.
     from functions.worker.reports.language import language_for
+    from functions.worker.reports.phrases import unsubscribe
     from functions.worker.reports.rendering import render
 
     report = find(kind)(user, period, data)
     language = language_for(user.locale)
     subject = one_line(report.subject, 200)
-    values = {**report.values, "subject": subject, "closing": terms.closing(user.id, language)}
+    values = {**report.values, "subject": subject, "closing": terms.closing(user.id, unsubscribe=unsubscribe(language))}
     html, text = render(report.templates, values, language)
     return Mail(
         to_address=user.email,

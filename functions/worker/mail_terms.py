@@ -9,16 +9,12 @@ import hashlib
 import hmac
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from markupsafe import Markup
 
 from functions.shared.settings import MailSettings
 from functions.worker.one_line import one_line
-
-if TYPE_CHECKING:
-    from functions.worker.reports.language import Language
 
 GROUP_LINK = Markup("<%asm_group_unsubscribe_raw_url%>")
 """SendGrid puts the recipient's own link out of the unsubscribe group in the place of this. Not to be escaped, or it
@@ -69,10 +65,15 @@ class MailTerms:
             unsubscribe_key=settings.mail_unsubscribe_key or "",
         )
 
-    def closing(self, user_id: str, language: "Language") -> Closing:
-        """How a mail to a user ends."""
+    def closing(self, user_id: str, *, unsubscribe: str) -> Closing:
+        """How a mail to a user ends.
+
+        Args:
+            user_id: the user's.
+            unsubscribe: the words of the link out, in the user's language.
+        """
         return Closing(
-            unsubscribe=language.gettext("Unsubscribe from these reports"),
+            unsubscribe=unsubscribe,
             unsubscribe_url=GROUP_LINK if self.in_group else self._own_link(user_id),
             address=self.postal_address,
         )

@@ -86,11 +86,11 @@ class Language:
         text: str = format_time(moment, "short", locale=self._dates)
         return text
 
-    @property
-    def month_first(self) -> bool:
-        """Whether the month of a date is written before its day."""
+    def digits(self, day: date) -> str:
+        """A day in the signs of ASCII, for a chart: 24/11, or 11/24 where the month comes first."""
         pattern = str(self._dates.date_formats["short"])
-        return pattern.find("M") < pattern.find("d")
+        month_first = pattern.find("M") < pattern.find("d")
+        return f"{day.month}/{day.day}" if month_first else f"{day.day}/{day.month}"
 
     def skeleton(self, day: date, fields: str) -> str:
         """A day by some of its fields, in the order and with the signs of the language.

@@ -45,3 +45,8 @@ def how_often(cadence: Cadence, language: Language) -> str:
             return language.gettext("You get this report every week.")
         case Cadence.MONTHLY:
             return language.gettext("You get this report every month.")
+
+
+def unsubscribe(language: Language) -> str:
+    """The words of the link out."""
+    return language.gettext("Unsubscribe from these reports")

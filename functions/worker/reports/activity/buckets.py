@@ -63,9 +63,7 @@ def _hour(moment: datetime, zone: ZoneInfo, language: Language) -> Bucket:
 
 def _day(moment: datetime, zone: ZoneInfo, language: Language) -> Bucket:
     day = moment.astimezone(zone).date()
-    return Bucket(
-        moment, f"{day.month}/{day.day}" if language.month_first else f"{day.day}/{day.month}", language.day(day)
-    )
+    return Bucket(moment, language.digits(day), language.day(day))
 
 
 def _month(moment: datetime, zone: ZoneInfo, language: Language) -> Bucket:

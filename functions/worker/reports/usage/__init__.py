@@ -1,0 +1,81 @@
+"""The `usage` report: how much of what a user may use is used, and whether the rest will last."""
+
+from pathlib import Path
+
+import structlog
+
+from functions.shared.schedule import Period
+from functions.shared.user import User
+from functions.worker.mail import InlineImage
+from functions.worker.reports.bar_chart import draw_bars
+from functions.worker.reports.language import language_for
+from functions.worker.reports.report import Report
+from functions.worker.reports.usage.consumption import Consumption
+from functions.worker.reports.usage.quota import InvalidQuota, Quota
+from functions.worker.reports.usage.texts import Texts
+from functions.worker.reports.user_data import UserData
+
+CHART_ID = "usage-chart"
+TEMPLATES = Path(__file__).parent / "templates"
+MOST_QUOTAS = 20
+
+_logger = structlog.get_logger()
+
+
+def build(user: User, period: Period, data: UserData) -> Report:
+    """Build a user's usage report: each quota as it stands at the end of the period.
+
+    Args:
+        user: for whom.
+        period: which time.
+        data: where `quotas` are, each with `allowed`, and `name`, `unit` and `renews_on` where it has them; and
+            `usage`, each with `at`, `quota` and `amount`.
+    """
+    language = language_for(user.locale)
+    consumptions = {quota.id: Consumption(quota, period, user.time_zone) for quota in _quotas(user, data)}
+    if consumptions:
+        _consume(user, consumptions, data)
+    ranked = sorted((each.standing() for each in consumptions.values()), key=lambda each: (-each.strain, each.quota.id))
+    contents = Texts(user=user, period=period, language=language).contents(ranked)
+    images: tuple[InlineImage, ...] = ()
+    if ranked and ranked[0].used > 0:
+        worst = ranked[0]
+        picture = draw_bars(
+            [*worst.per_day, *worst.expected_per_day],
+            [language.digits(day) for day in worst.days],
+            expected_from=len(worst.per_day),
+            limit=worst.quota.allowed,
+        )
+        images = (InlineImage(content_id=CHART_ID, content=picture),)
+    return Report(
+        subject=contents.subject,
+        templates=TEMPLATES,
+        values={**vars(contents), "chart_id": CHART_ID if images else ""},
+        images=images,
+    )
+
+
+def _quotas(user: User, data: UserData) -> list[Quota]:
+    quotas = []
+    for quota_id, fields in data.documents("quotas", limit=MOST_QUOTAS):
+        try:
+            quotas.append(Quota.from_document(quota_id, fields))
+        except InvalidQuota as error:
+            _logger.warning("a quota cannot be used", user_id=user.id, quota=quota_id, error=str(error))
+    return quotas
+
+
+def _consume(user: User, consumptions: dict[str, Consumption], data: UserData) -> None:
+    start = min(each.window.start for each in consumptions.values())
+    end = max(each.as_of for each in consumptions.values())
+    ignored = 0
+    for usage_id, fields in data.between("usage", field="at", start=start, end=end, select=("at", "quota", "amount")):
+        quota = fields.get("quota")
+        known = consumptions.get(quota) if isinstance(quota, str) else None
+        if known is None or not known.add(fields["at"], fields.get("amount")):
+            ignored += 1
+            if ignored == 1:
+                field = "quota" if known is None else "amount"
+                _logger.warning("a usage cannot be counted", user_id=user.id, usage_id=usage_id, field=field)
+    if ignored > 1:
+        _logger.warning("more usages cannot be counted", user_id=user.id, problems=ignored)

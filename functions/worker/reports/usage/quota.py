@@ -1,0 +1,61 @@
+"""A quota as the team's application wrote it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from functions.shared.models import describe_validation_error
+from functions.worker.one_line import one_line
+
+
+class InvalidQuota(ValueError):
+    """A quota's document cannot be used. The message names each field that is wrong, without its value."""
+
+
+class _Document(BaseModel):
+    model_config = ConfigDict(strict=True, extra="ignore")
+
+    allowed: Annotated[float, Field(gt=0, allow_inf_nan=False)]
+    name: str = ""
+    unit: str = ""
+    renews_on: Annotated[int, Field(ge=1, le=31)] = 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Quota:
+    """How much of something a user may use in a month.
+
+    Attributes:
+        id: the document's id, by which usages name it.
+        allowed: how much.
+        name: how it is called.
+        unit: what it is counted in; may be empty.
+        renews_on: the day of the month on which it begins anew, 1 to 31; the last day of a month that has no such day.
+    """
+
+    id: str
+    allowed: float
+    name: str
+    unit: str
+    renews_on: int
+
+    @classmethod
+    def from_document(cls, quota_id: str, fields: Mapping[str, Any]) -> "Quota":
+        """Read a quota's document. Optional fields that are null count as absent.
+
+        Raises:
+            InvalidQuota: a field is missing or malformed.
+        """
+        try:
+            document = _Document.model_validate({key: value for key, value in fields.items() if value is not None})
+        except ValidationError as error:
+            raise InvalidQuota(describe_validation_error(error)) from None
+        return cls(
+            id=quota_id,
+            allowed=document.allowed,
+            name=one_line(document.name, 60) or one_line(quota_id, 60),
+            unit=one_line(document.unit, 20),
+            renews_on=document.renews_on,
+        )
