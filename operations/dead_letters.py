@@ -1,6 +1,6 @@
 """The dead letters that the DLQ handler keeps: found and read."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -122,6 +122,20 @@ class DeadLetters:
         query = query.order_by("received_at", direction=firestore.Query.DESCENDING)
         for snapshot in (query.limit(limit) if limit is not None else query).stream():
             yield StoredLetter.from_document(snapshot.id, documents.fields_of(snapshot))
+
+    def with_delivery_states(self, letters: Iterable[StoredLetter]) -> list[dict[str, Any]]:
+        """Dead letters as JSON shows them, each with where its delivery stands now; null where there is none."""
+        letters = list(letters)
+        deliveries = self._client.collection("deliveries")
+        references = [deliveries.document(letter.task.delivery_id) for letter in letters if letter.task]
+        states = {
+            snapshot.id: documents.text(documents.fields_of(snapshot), "state")
+            for snapshot in self._client.get_all(references, field_paths=["state"])
+        }
+        return [
+            {**letter.to_row(), "delivery_state": states.get(letter.task.delivery_id) if letter.task else None}
+            for letter in letters
+        ]
 
     def get(self, letter_id: str) -> StoredLetter:
         """One dead letter.

@@ -40,6 +40,7 @@ _COLUMNS = {
     "received_at": "RECEIVED",
     "attempts": "ATTEMPTS",
     "replays": "REPLAYS",
+    "delivery_state": "DELIVERY",
     "error": "ERROR",
 }
 _SHOWN_FAILURES = 20
@@ -66,10 +67,11 @@ def list_(
     as_json: AsJson = False,
 ) -> None:
     """Dead letters, the newest first."""
-    letters = DeadLetters(session(ctx).firestore).find(
+    dead_letters = DeadLetters(session(ctx).firestore)
+    letters = dead_letters.find(
         state=None if state is _StateFilter.ALL else LetterState(state.value), reason=reason, since=since, limit=limit
     )
-    rows = [letter.to_row() for letter in letters]
+    rows = dead_letters.with_delivery_states(letters)
     Output(as_json=as_json).rows(rows, _COLUMNS, empty="There are no such dead letters.")
 
 

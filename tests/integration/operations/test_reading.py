@@ -147,12 +147,22 @@ def test_dead_letters_are_listed_and_filtered(project: Project) -> None:
 def test_a_dead_letter_as_json(project: Project) -> None:
     letter = project.dead_letter(received_at=datetime(2026, 11, 24, 13, 14, tzinfo=UTC))
     [row] = project.reports("dead-letters", "list", "--json").json
-    assert row.keys() == LETTER_KEYS
+    assert row.keys() == LETTER_KEYS | {"delivery_state"}
     assert row["dead_letter_id"] == row["delivery_id"] == letter
     assert row["received_at"] == "2026-11-24T13:14:00Z"
     assert row["due_at"] == "2026-11-24T13:00:00Z"
     assert row["error"] == "SendGrid answered 500 for [address]"
     assert row["replays"] == 0
+
+
+def test_what_became_of_each_dead_letter_is_in_the_list(project: Project) -> None:
+    project.dead_letter("u1", state="replayed", delivery=DeliveryState.SENT)
+    project.dead_letter("u2", state="replayed", delivery=DeliveryState.PENDING)
+    project.dead_letter("u3", state="replayed", delivery=None)
+    project.dead_letter("u4", state="replayed", delivery=None, payload={"text": "x", "bytes": 1})
+    rows = project.reports("dead-letters", "list", "--state", "replayed", "--json").json
+    states = {row["dead_letter_id"].partition("-")[0]: row["delivery_state"] for row in rows}
+    assert states == {"u1": "sent", "u2": "pending", "u3": None, "u4": None}
 
 
 def test_a_dead_letter_is_shown_with_its_delivery(project: Project) -> None:
