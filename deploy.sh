@@ -141,7 +141,7 @@ clean_up() {
 }
 
 deploy() {
-  if does apis; then enable_apis; fi
+  enable_apis
   if does firestore; then set_up_firestore; fi
   if does accounts; then set_up_accounts; fi
   if does secrets; then set_up_secrets; fi

@@ -23,7 +23,7 @@ ensure_accounts() {
 }
 
 ensure_account() {
-  if grep -qxF "$(account_of "$1")" <<<"$existing"; then
+  if has_line "$existing" "$(account_of "$1")"; then
     note unchanged "service account $PREFIX-$1"
   else
     change iam service-accounts create "$PREFIX-$1" "--display-name=$2"
@@ -36,22 +36,22 @@ policy_of() {
   read_if_there "$@" '--flatten=bindings[].members' '--format=value(bindings.role,bindings.members,bindings.condition.title)'
 }
 
+# has_binding POLICY ROLE MEMBER TITLE: gcloud may leave a tab where there is no title.
+has_binding() {
+  has_line "$1" "$2"$'\t'"$3"$'\t'"$4" || { [ -z "$4" ] && has_line "$1" "$2"$'\t'"$3"; }
+}
+
 # bind POLICY WHERE MEMBER ROLE TITLE COMMAND...: grants a role unless the policy has it. TITLE is the condition's, or empty.
 bind() {
-  local policy="$1" where="$2" member="$3" role="$4" title="$5" line
+  local policy="$1" where="$2" member="$3" role="$4" title="$5"
   shift 5
-  line="$role"$'\t'"$member"
-  if grep -qE "^$(escape "$line")"$'(\t'"$(escape "$title"))"'?$' <<<"$policy"; then
+  if has_binding "$policy" "$role" "$member" "$title"; then
     note unchanged "$role on $where for $member"
     return
   fi
   change "$@" "--member=$member" "--role=$role"
   note created "$role on $where for ${member#*:}"
 }
-
-# escape TEXT: so that a regular expression matches it to the letter.
-# shellcheck disable=SC2016  # nothing is to be expanded
-escape() { sed 's/[][\.*^$+?(){}|/]/\\&/g' <<<"$1"; }
 
 bind_project() { # POLICY MEMBER ROLE [TITLE EXPRESSION]
   local condition=None
@@ -81,7 +81,7 @@ grant_project_roles() {
 # a while after that. What follows cannot wait for it.
 ensure_agent() {
   local member="serviceAccount:service-$PROJECT_NUMBER@$3.iam.gserviceaccount.com"
-  if ! grep -qF "$4"$'\t'"$member" <<<"$1"; then change beta services identity create "--service=$2.googleapis.com"; fi
+  if ! has_binding "$1" "$4" "$member" ""; then change beta services identity create "--service=$2.googleapis.com"; fi
   bind_project "$1" "$member" "$4"
 }
 

@@ -7,9 +7,9 @@ logging monitoring pubsub run secretmanager"
 enable_apis() {
   step apis "APIs"
   local enabled api missing=()
-  enabled="$(read_from services list --enabled --format='value(config.name)')"
+  enabled="$(read_if_there services list --enabled --format='value(config.name)')"
   for api in $APIS; do
-    if grep -qxF "$api.googleapis.com" <<<"$enabled"; then
+    if has_line "$enabled" "$api.googleapis.com"; then
       note unchanged "API $api"
     else
       missing+=("$api.googleapis.com")
@@ -19,4 +19,6 @@ enable_apis() {
     change services enable "${missing[@]}"
     for api in "${missing[@]}"; do note created "API ${api%.googleapis.com}"; done
   fi
+  # shellcheck disable=SC2034  # read by gcloud.sh
+  if [ "$DRY_RUN" = no ]; then APIS_ON=yes; fi
 }

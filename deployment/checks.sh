@@ -6,7 +6,7 @@ OLDEST_GCLOUD=549
 
 # probe ARGUMENT...: a read whose failure is an answer. Its error text is left in the file $WORK/probe.
 probe() {
-  detail "reads: $(quote gcloud "$@")"
+  detail reads: gcloud "$@"
   gcloud "$@" "--project=$PROJECT_ID" --quiet 2>"$WORK/probe" </dev/null
 }
 

@@ -29,7 +29,7 @@ ensure_database() {
 }
 
 # firestore_indexes WHICH: of the existing ones, as JSON on standard input, against the wanted ones in the file.
-firestore_indexes() { python3 "$ROOT/deployment/firestore_indexes.py" "$1" "$INDEXES"; }
+firestore_indexes() { helper firestore_indexes "$1" "$INDEXES"; }
 
 ensure_indexes() {
   local existing arguments=()

@@ -106,18 +106,18 @@ secrets_of() {
 prepare_function() {
   local name="$1" function hash actual line differences wanted=()
   function="$(function_name "$name")"
-  hash="$(python3 "$ROOT/deployment/stage_function.py" "$ROOT" "$(python_name "$name")" "$WORK/$name")"
+  hash="$(helper stage_function "$ROOT" "$(python_name "$name")" "$WORK/$name")"
   environment_of "$name" >"$WORK/$name.variables"
   secrets_of "$name" >"$WORK/$name.secrets"
   # A label's value has at most 63 characters.
   printf '%s' "${hash:0:40}" >"$WORK/$name.hash"
   while IFS= read -r line; do wanted+=("$line"); done < <(wanted_function "$name")
   actual="$(read_if_there functions describe "$function" "--region=$REGION" --v2 --format=json)"
-  differences="$(python3 "$ROOT/deployment/holds.py" "${wanted[@]}" <<<"${actual:-{\}}")"
+  differences="$(helper holds "${wanted[@]}" <<<"${actual:-{\}}")"
   if [ -z "$actual" ]; then
     echo created >"$WORK/$name.differs"
   elif [ -n "$differences" ]; then
-    detail "differs in function $function: $(tr '\n' ' ' <<<"$differences")"
+    detail "differs in function $function:" "$differences"
     echo changed >"$WORK/$name.differs"
   else
     note unchanged "function $function"
@@ -160,7 +160,7 @@ deploy_function() {
   function="$(function_name "$name")"
   while IFS= read -r line; do variables+=("$line"); done <"$WORK/$name.variables"
   # As a file: values may have commas and quotes in them. JSON is YAML.
-  python3 "$ROOT/deployment/json_object.py" "${variables[@]}" >"$WORK/$name.environment.json"
+  helper json_object "${variables[@]}" >"$WORK/$name.environment.json"
   secrets="$(tr '\n' ',' <"$WORK/$name.secrets")"
   if [ "$name" = dlq-handler ]; then
     trigger=("--trigger-topic=$TOPIC" "--trigger-service-account=$EVENTS_INVOKER" --retry)
@@ -196,7 +196,7 @@ restrict_function() {
       run services add-iam-policy-binding "$function" "--region=$REGION"
   done
   for anybody in allUsers allAuthenticatedUsers; do
-    if grep -qxF "roles/run.invoker"$'\t'"$anybody" <<<"$policy"; then
+    if has_binding "$policy" roles/run.invoker "$anybody" ""; then
       change run services remove-iam-policy-binding "$function" "--region=$REGION" \
         "--member=$anybody" --role=roles/run.invoker
       note removed "roles/run.invoker on function $function for $anybody"
@@ -210,10 +210,10 @@ keep_dead_letters_longer() {
   trigger="$(read_if_there functions describe "$(function_name dlq-handler)" "--region=$REGION" --v2 \
     --format='value(eventTrigger.trigger.basename())')"
   if [ -z "$trigger" ]; then return; fi
-  subscription="$(read_from eventarc triggers describe "$trigger" "--location=$REGION" \
+  subscription="$(read_if_there eventarc triggers describe "$trigger" "--location=$REGION" \
     --format='value(transport.pubsub.subscription.basename())')"
-  actual="$(read_from pubsub subscriptions describe "$subscription" --format=json)"
-  if [ -z "$(python3 "$ROOT/deployment/holds.py" "messageRetentionDuration=$retention" <<<"$actual")" ]; then
+  actual="$(read_if_there pubsub subscriptions describe "$subscription" --format=json)"
+  if [ -z "$(helper holds "messageRetentionDuration=$retention" <<<"$actual")" ]; then
     note unchanged "retention of dead letters"
   else
     change pubsub subscriptions update "$subscription" "--message-retention-duration=$retention"

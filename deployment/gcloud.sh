@@ -16,8 +16,10 @@ Cannot find metric that matches type
 RESOURCE_EXHAUSTED|rateLimitExceeded|Too Many Requests|HttpError.*[^0-9]429|code=429
 UNAVAILABLE|currently unavailable|Service Unavailable|HttpError.*[^0-9]50[0234]|code=50[0234]|DEADLINE_EXCEEDED
 Could not reach|[Cc]onnection (reset|aborted|refused)|Remote end closed|[Rr]ead timed out|Temporary failure in name resolution'
-# In reads before the APIs are on, a disabled API is an answer, not something to wait for.
-NOT_THERE='NOT_FOUND|not found|does not exist|Could not find|Cannot find|SERVICE_DISABLED|has not been used in project'
+NOT_THERE='NOT_FOUND|not found|does not exist|Could not find|Cannot find'
+# While the APIs are not on yet, a disabled one is an answer, not something to wait for.
+API_OFF='SERVICE_DISABLED|has not been used in project'
+APIS_ON=no
 
 passes_by_itself() { grep -qE "$PASSING" "$1"; }
 
@@ -44,34 +46,27 @@ attempt() {
   done
 }
 
-# read_from ARGUMENT...: prints what gcloud prints. Anything that keeps it from reading stops the script.
-read_from() {
-  local ERRORS
-  ERRORS="$(mktemp "$WORK/errors.XXXXXX")"
-  detail "reads: $(quote gcloud "$@")"
-  attempt "$@" || stop_with_error "$@"
-}
-
-# read_if_there ARGUMENT...: the same; prints nothing where the thing, or the API that knows of it, is not there yet.
+# read_if_there ARGUMENT...: prints what gcloud prints; nothing where the thing, or the API that knows of it, is not there
+# yet. Anything else that keeps it from reading stops the script.
 read_if_there() {
-  local ERRORS PASSING="$PASSING"
-  ERRORS="$(mktemp "$WORK/errors.XXXXXX")"
-  # Line 1 is the disabled API.
-  PASSING="${PASSING#*$'\n'}"
-  detail "reads: $(quote gcloud "$@")"
-  attempt "$@" && return 0
-  grep -qE "$NOT_THERE" "$ERRORS" || stop_with_error "$@"
+  local ERRORS="$WORK/errors.$RANDOM$RANDOM" PASSING="$PASSING" absent="$NOT_THERE"
+  if [ "$APIS_ON" = no ]; then
+    # Its first line is the disabled API.
+    PASSING="${PASSING#*$'\n'}"
+    absent="$NOT_THERE|$API_OFF"
+  fi
+  detail reads: gcloud "$@"
+  attempt "$@" || grep -qE "$absent" "$ERRORS" || stop_with_error "$@"
 }
 
 # change ARGUMENT...: a command that changes something. A dry run prints it instead.
 change() {
-  local ERRORS
-  ERRORS="$(mktemp "$WORK/errors.XXXXXX")"
+  local ERRORS="$WORK/errors.$RANDOM$RANDOM"
   if [ "$DRY_RUN" = yes ]; then
     say "    $(quote gcloud "$@" "--project=$PROJECT_ID")"
     return 0
   fi
-  detail "runs: $(quote gcloud "$@" "--project=$PROJECT_ID")"
+  detail runs: gcloud "$@" "--project=$PROJECT_ID"
   if [ "$VERBOSE" = yes ]; then
     attempt "$@" >&2 || stop_with_error "$@"
     cat "$ERRORS" >&2
@@ -79,6 +74,9 @@ change() {
     attempt "$@" >/dev/null || stop_with_error "$@"
   fi
 }
+
+# helper NAME ARGUMENT...: one of this folder's Python programs. They need nothing but Python itself.
+helper() { python3 -S -E "$ROOT/deployment/$1.py" "${@:2}"; }
 
 first_error() { grep -m 1 -E 'ERROR|denied|[Ee]rror' "$ERRORS" || head -n 1 "$ERRORS"; }
 

@@ -4,7 +4,8 @@ Reads a resource, as `gcloud … --format=json` prints it, from standard input, 
 not as wanted, a line each. Nothing printed: it is as it should be. Values are not printed.
 
     gcloud functions describe worker --format=json | holds.py serviceConfig.availableMemory=1Gi labels.team=reports
-    gcloud monitoring policies describe P --format=json | holds.py --file policy.json
+    gcloud monitoring dashboards describe D --format=json | holds.py --file dashboard.json
+    gcloud monitoring policies list --format=json | holds.py --element NAME --file policy.json
 
 A path has keys separated by dots. `list[key=NAME]` is the element of a list whose `key` is NAME, and `.#` at the end
 the number of entries. What a service leaves out because it is empty, false or zero counts as that. A file's values must be
@@ -67,6 +68,9 @@ def differences(actual, wanted, path=""):
 
 def main(arguments):
     resource = json.load(sys.stdin)
+    if arguments[:1] == ["--element"]:
+        resource = next(element for element in resource if element["name"] == arguments[1])
+        arguments = arguments[2:]
     if arguments[:1] == ["--file"]:
         with open(arguments[1], encoding="utf-8") as file:
             paths = list(differences(resource, json.load(file)))

@@ -82,13 +82,13 @@ ensure_queue() {
   if [ -z "$actual" ]; then
     change tasks queues create "$queue" "--location=$REGION" "--flags-file=$QUEUE_FLAGS"
     note created "queue $queue"
-  elif [ -n "$(python3 "$ROOT/deployment/holds.py" "${wanted[@]}" <<<"$actual")" ]; then
+  elif [ -n "$(helper holds "${wanted[@]}" <<<"$actual")" ]; then
     change tasks queues update "$queue" "--location=$REGION" "--flags-file=$QUEUE_FLAGS"
     note changed "queue $queue"
   else
     note unchanged "queue $queue"
   fi
-  if [ -n "$actual" ] && [ -n "$(python3 "$ROOT/deployment/holds.py" state=RUNNING <<<"$actual")" ]; then
+  if [ -n "$actual" ] && [ -n "$(helper holds state=RUNNING <<<"$actual")" ]; then
     warn "queue $queue is paused and stays so: gcloud tasks queues resume $queue --location=$REGION"
   fi
   policy="$(policy_of tasks queues get-iam-policy "$queue" "--location=$REGION")"

@@ -12,7 +12,7 @@ set_up_monitoring() {
 
 # render FILE TARGET NAME=VALUE...: fills in a template of this folder.
 render() {
-  python3 "$ROOT/deployment/render.py" "$1" "PREFIX=$PREFIX" "REGION=$REGION" "PROJECT_ID=$PROJECT_ID" \
+  helper render "$1" "PREFIX=$PREFIX" "REGION=$REGION" "PROJECT_ID=$PROJECT_ID" \
     "QUEUE_NAME=$QUEUE_NAME" "TOPIC=$TOPIC" "DASHBOARD=$DASHBOARD" \
     "QUEUE_DEPTH=$(half_an_hour_of_tasks)" "${@:3}" >"$2"
 }
@@ -38,7 +38,7 @@ first() {
 
 channel_for() {
   local channels
-  channels="$(read_from beta monitoring channels list --format='value(name,labels.email_address)')"
+  channels="$(read_if_there beta monitoring channels list --format='value(name,labels.email_address)')"
   first "$channels" "$1"
 }
 
@@ -69,7 +69,7 @@ ensure_metric() {
   if [ -z "$actual" ]; then
     change logging metrics create "$metric" "--config-from-file=$file"
     note created "metric $metric"
-  elif [ -n "$(python3 "$ROOT/deployment/holds.py" --file "$file" <<<"$actual")" ]; then
+  elif [ -n "$(helper holds --file "$file" <<<"$actual")" ]; then
     change logging metrics update "$metric" "--config-from-file=$file"
     note changed "metric $metric"
   else
@@ -79,8 +79,9 @@ ensure_metric() {
 
 # ensure_policies CHANNELS: each alert policy, found again by its labels.
 ensure_policies() {
-  local existing template alert name actual file
-  existing="$(read_from monitoring policies list --format='value(name,userLabels.pipeline,userLabels.alert)')"
+  local existing policies template alert name file
+  existing="$(read_if_there monitoring policies list --format='value(name,userLabels.pipeline,userLabels.alert)')"
+  policies="$(read_if_there monitoring policies list --format=json)"
   for template in "$ROOT"/deployment/alert_policies/*.json; do
     alert="$(basename "$template" .json)"
     file="$WORK/$alert.policy.json"
@@ -91,8 +92,7 @@ ensure_policies() {
       note created "alert policy $alert"
       continue
     fi
-    actual="$(read_from monitoring policies describe "$name" --format=json)"
-    if [ -n "$(python3 "$ROOT/deployment/holds.py" --file "$file" <<<"$actual")" ]; then
+    if [ -n "$(helper holds --element "$name" --file "$file" <<<"$policies")" ]; then
       change monitoring policies update "$name" "--policy-from-file=$file"
       note changed "alert policy $alert"
     else
@@ -103,7 +103,7 @@ ensure_policies() {
 
 dashboard_name() {
   local dashboards
-  dashboards="$(read_from monitoring dashboards list --format='value(name,displayName)')"
+  dashboards="$(read_if_there monitoring dashboards list --format='value(name,displayName)')"
   first "$dashboards" "$DASHBOARD"
 }
 
@@ -116,13 +116,13 @@ ensure_dashboard() {
     note created "dashboard \"$DASHBOARD\""
     return
   fi
-  actual="$(read_from monitoring dashboards describe "$name" --format=json)"
-  if [ -z "$(python3 "$ROOT/deployment/holds.py" --file "$file" <<<"$actual")" ]; then
+  actual="$(read_if_there monitoring dashboards describe "$name" --format=json)"
+  if [ -z "$(helper holds --file "$file" <<<"$actual")" ]; then
     note unchanged "dashboard \"$DASHBOARD\""
     return
   fi
   # Monitoring takes an update only of the version that it has.
-  python3 "$ROOT/deployment/render.py" --etag "$file" <<<"$actual" >"$WORK/dashboard.update.json"
+  helper render --etag "$file" <<<"$actual" >"$WORK/dashboard.update.json"
   change monitoring dashboards update "$name" "--config-from-file=$WORK/dashboard.update.json"
   note changed "dashboard \"$DASHBOARD\""
 }

@@ -5,7 +5,8 @@ STEP=""
 
 say() { printf '%s\n' "$*"; }
 warn() { printf 'Warning: %s\n' "$*" >&2; }
-detail() { if [ "$VERBOSE" = yes ]; then printf '    %s\n' "$*" >&2; fi; }
+# detail WHAT WORD...: only with --verbose, on standard error.
+detail() { if [ "$VERBOSE" = yes ]; then printf '    %s %s\n' "$1" "$(quote "${@:2}")" >&2; fi; }
 
 # The script ends here: what is wrong, and a line for each thing to do about it.
 fail() {
@@ -27,12 +28,20 @@ note() {
   shift
   printf '%s\n' "$*" >>"$WORK/$verb"
   case "$verb" in
-    unchanged) detail "as it should be: $*" ;;
+    unchanged) if [ "$VERBOSE" = yes ]; then printf '    as it should be: %s\n' "$*" >&2; fi ;;
     *) say "  ${PLANNED}$verb: $*" ;;
   esac
 }
 
 count_of() { if [ -f "$WORK/$1" ]; then wc -l <"$WORK/$1" | tr -d ' '; else echo 0; fi; }
+
+# has_line TEXT LINE
+has_line() {
+  case $'\n'"$1"$'\n' in
+    *$'\n'"$2"$'\n'*) return 0 ;;
+    *) return 1 ;;
+  esac
+}
 
 # quote ARGUMENT...: a command line that can be pasted into a shell.
 quote() {

@@ -78,7 +78,7 @@ set_up_scheduler() {
     # It is enabled when it is made.
     change scheduler jobs pause "$JOB" "--location=$REGION"
     PAUSED_HERE=yes
-  elif [ -n "$(python3 "$ROOT/deployment/holds.py" "${wanted[@]}" <<<"$actual")" ]; then
+  elif [ -n "$(helper holds "${wanted[@]}" <<<"$actual")" ]; then
     pause_schedule
     change scheduler jobs update http "$JOB" "${flags[@]}"
     note changed "job $JOB"

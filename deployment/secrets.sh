@@ -8,7 +8,7 @@ existing_secrets() { read_if_there secrets list --format='value(name.basename())
 missing_secrets() {
   local existing
   existing="$(existing_secrets)"
-  if [ -z "$SENDGRID_API_KEY" ] && ! grep -qxF "$(secret_name SENDGRID_API_KEY)" <<<"$existing" && ! can_ask; then
+  if [ -z "$SENDGRID_API_KEY" ] && ! has_line "$existing" "$(secret_name SENDGRID_API_KEY)" && ! can_ask; then
     echo "SENDGRID_API_KEY is not set: put it into deploy.env or the environment, or run this in a terminal to be asked for it."
   fi
 }
@@ -28,7 +28,7 @@ set_up_secrets() {
 ensure_secret() {
   local value="${!1}" name there=no policy
   name="$(secret_name "$1")"
-  if grep -qxF "$name" <<<"$existing"; then there=yes; fi
+  if has_line "$existing" "$name"; then there=yes; fi
   if [ -z "$value" ] && [ "$there" = no ] && [ -n "$3" ] && can_ask; then
     IFS= read -r -s -p "  $3: " value
     printf '\n'

@@ -20,8 +20,12 @@ start() {
 finish_all() {
   local index failed=no
   for index in "${!RUNNING[@]}"; do
-    wait "${RUNNING[$index]}" || failed=yes
-    cat "${OUTPUTS[$index]}"
+    if wait "${RUNNING[$index]}"; then
+      cat "${OUTPUTS[$index]}"
+    else
+      failed=yes
+      cat "${OUTPUTS[$index]}" >&2
+    fi
   done
   RUNNING=()
   OUTPUTS=()

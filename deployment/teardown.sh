@@ -94,7 +94,7 @@ remove_secrets() {
   existing="$(existing_secrets)"
   for variable in $SECRETS; do
     name="$(secret_name "$variable")"
-    if grep -qxF "$name" <<<"$existing"; then remove "secret $name" secrets delete "$name"; fi
+    if has_line "$existing" "$name"; then remove "secret $name" secrets delete "$name"; fi
   done
 }
 
@@ -137,7 +137,7 @@ remove_accounts() {
     esac
   done 3<<<"$policy"
   for name in $FUNCTIONS scheduler tasks events build; do
-    if grep -qxF "$(account_of "$name")" <<<"$ACCOUNTS"; then
+    if has_line "$ACCOUNTS" "$(account_of "$name")"; then
       remove "service account $PREFIX-$name" iam service-accounts delete "$(account_of "$name")"
     fi
   done

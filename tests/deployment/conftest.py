@@ -1,0 +1,201 @@
+"""deploy.sh against the stand-in gcloud."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+REPOSITORY = Path(__file__).parent.parent.parent
+PROJECT = "my-project"
+SECRETS = {
+    "SENDGRID_API_KEY": "SG.first'\"$(secret) value",
+    "SLACK_WEBHOOK_URL": "https://hooks.slack.example/services/T0/B0/hidden",
+}
+SETTINGS = {"PROJECT_ID": PROJECT, "REGION": "us-central1", "MAIL_FROM": "reports@example.com"}
+
+BARE: dict[str, Any] = {
+    "project": PROJECT,
+    "version": "578.0.0",
+    "logged_in": True,
+    "billing": True,
+    "enabled": ["serviceusage.googleapis.com"],
+    "resources": {},
+    "policies": {"project": [["roles/owner", "user:op@example.com", "", ""]]},
+    "agents": [],
+    "young": {},
+    "warming": {},
+    # How many calls a new account or API is not seen by.
+    "invisible": 1,
+    "warm_up": 1,
+    "count": 0,
+    "faults": [],
+    "recently_deleted_queues": [],
+    "deployed_files": {},
+    "forced_runs": 0,
+    "deleted_collections": [],
+}
+
+_READS = ("describe", "list", "get-iam-policy", "access", "print-access-token", "version", "get", "--help")
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a run of deploy.sh ended, and what it said."""
+
+    status: int
+    output: str
+    errors: str
+
+    @property
+    def text(self) -> str:
+        return self.output + self.errors
+
+
+@dataclass(frozen=True, kw_only=True)
+class FirstDeployment:
+    """What the first deployment of a bare project said, left and called."""
+
+    outcome: Outcome
+    state: dict[str, Any]
+    calls: list[list[str]]
+
+
+class Deployment:
+    """A project, and deploy.sh with a gcloud in front of it that knows nothing else.
+
+    Args:
+        directory: where the state is kept.
+        repository: where deploy.sh is.
+        state: the project's, to begin with.
+    """
+
+    def __init__(self, directory: Path, *, repository: Path, state: Mapping[str, Any] = BARE) -> None:
+        self.directory = directory
+        self.repository = repository
+        self._state = directory / "state.json"
+        self._log = directory / "state.json.log"
+        self.settings = dict(SETTINGS)
+        self.secrets = dict(SECRETS)
+        bin_directory = directory / "bin"
+        bin_directory.mkdir(parents=True)
+        _write_program(
+            bin_directory / "gcloud",
+            f"#!{sys.executable} -SE\n"
+            f"import sys\nsys.path.insert(0, {str(REPOSITORY)!r})\n"
+            "from tests.deployment.stand_in.main import carry_out\nsys.exit(carry_out(sys.argv[1:]))\n",
+        )
+        # Waiting is not what is tested.
+        _write_program(bin_directory / "sleep", "#!/bin/sh\n")
+        (bin_directory / "python3").symlink_to(sys.executable)
+        self.path = f"{bin_directory}{os.pathsep}/usr/bin{os.pathsep}/bin"
+        self.state = dict(state)
+
+    @property
+    def state(self) -> dict[str, Any]:
+        """What the project holds."""
+        state: dict[str, Any] = json.loads(self._state.read_text(encoding="utf-8"))
+        return state
+
+    @state.setter
+    def state(self, state: Mapping[str, Any]) -> None:
+        self._state.write_text(json.dumps(state), encoding="utf-8")
+        self._log.write_text("", encoding="utf-8")
+
+    def edit(self, change: Callable[[dict[str, Any]], Any]) -> None:
+        """Change something by hand, as a person does in the console."""
+        state = self.state
+        change(state)
+        self.state = state
+
+    def fail(self, command: str, text: str, *, times: int = 1, when: str = "before") -> None:
+        """Have a command fail."""
+        fault = {"command": command, "text": text, "times": times, "when": when}
+        self.edit(lambda state: state["faults"].append(fault))
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What deploy.sh sees: nothing of the machine that the tests run on."""
+        return {
+            "PATH": self.path,
+            "HOME": str(self.directory),
+            "TMPDIR": str(self.directory),
+            "STAND_IN_STATE": str(self._state),
+            **self.settings,
+            **self.secrets,
+        }
+
+    def deploy(self, *options: str, answer: str = "") -> Outcome:
+        """Run deploy.sh to its end; calls of gcloud are counted anew."""
+        self._log.write_text("", encoding="utf-8")
+        run = subprocess.run(
+            ["/bin/bash", str(self.repository / "deploy.sh"), *options],
+            env=self.environment,
+            input=answer,
+            capture_output=True,
+            text=True,
+            timeout=100,
+            check=False,
+        )
+        return Outcome(run.returncode, run.stdout, run.stderr)
+
+    @property
+    def calls(self) -> list[list[str]]:
+        """The command lines that gcloud got in the last run."""
+        return [json.loads(line) for line in self._log.read_text(encoding="utf-8").splitlines()]
+
+    @property
+    def changes(self) -> list[str]:
+        """Those that change something, without their flags."""
+        lines = [[word for word in call if not word.startswith("-")] for call in self.calls]
+        return [" ".join(line) for line in lines if not any(word in _READS for word in line)]
+
+    def resource(self, end: str) -> dict[str, Any]:
+        """The one resource whose name ends so."""
+        (found,) = [value for key, value in self.state["resources"].items() if key.endswith(end)]
+        resource: dict[str, Any] = found
+        return resource
+
+
+def _write_program(path: Path, text: str) -> None:
+    path.write_text(text, encoding="utf-8")
+    path.chmod(0o755)
+
+
+@pytest.fixture(scope="session")
+def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What deploy.sh needs of the repository, in a folder whose name is hard on careless scripts."""
+    copy = tmp_path_factory.mktemp("clone") / "O'Neil & sons $HOME"
+    copy.mkdir()
+    for name in ("deployment", "functions"):
+        shutil.copytree(REPOSITORY / name, copy / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("deploy.sh", "queue.yaml", "scheduler.yaml"):
+        shutil.copy(REPOSITORY / name, copy / name)
+    return copy
+
+
+@pytest.fixture
+def bare(tmp_path: Path, repository: Path) -> Deployment:
+    """A project with nothing in it but billing."""
+    return Deployment(tmp_path, repository=repository)
+
+
+@pytest.fixture(scope="session")
+def first_deployment(tmp_path_factory: pytest.TempPathFactory, repository: Path) -> FirstDeployment:
+    """How the first deployment of a bare project goes."""
+    deployment = Deployment(tmp_path_factory.mktemp("deployed"), repository=repository)
+    outcome = deployment.deploy()
+    return FirstDeployment(outcome=outcome, state=deployment.state, calls=deployment.calls)
+
+
+@pytest.fixture
+def deployed(tmp_path: Path, repository: Path, first_deployment: FirstDeployment) -> Deployment:
+    """A project after the first deployment."""
+    assert first_deployment.outcome.status == 0, first_deployment.outcome.text
+    return Deployment(tmp_path, repository=repository, state=first_deployment.state)

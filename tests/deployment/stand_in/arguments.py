@@ -1,0 +1,95 @@
+"""A command line, held against the table of the real gcloud's flags."""
+
+import json
+import os
+import re
+
+TABLE = os.path.join(os.path.dirname(__file__), "..", "gcloud_flags.json")
+
+
+def read_json(path):
+    """The document in a file."""
+    with open(path, encoding="utf-8") as file:
+        return json.load(file)
+
+
+class Refused(Exception):
+    """gcloud ends with a message and an exit status: 2 for a command line that it does not take, 1 for a service's answer."""
+
+    def __init__(self, message, status=1):
+        super().__init__(message)
+        self.status = status
+
+
+class CommandLine:
+    """What was asked for.
+
+    Attributes:
+        command: the words of the command.
+        positionals: the other words.
+        flags: the values of the flags, by name without dashes; a list where a flag was given more than once.
+    """
+
+    def __init__(self, words):
+        table = read_json(TABLE)
+        self.command, rest = _split(words, table["commands"])
+        spec = table["commands"][self.command]
+        self.flags = {}
+        self.positionals = []
+        given = []
+        while rest:
+            word = rest.pop(0)
+            if not word.startswith("--"):
+                self.positionals.append(word)
+                continue
+            name, separator, value = word.partition("=")
+            if name == "--flags-file":
+                given += _read_flags_file(value)
+            else:
+                given.append((name, value if separator else None))
+        for name, value in given:
+            self._take(name, value, spec["flags"], set(table["wide"]))
+        if spec["positionals"] >= 0 and len(self.positionals) > spec["positionals"]:
+            raise self.error(f"unrecognized arguments: {self.positionals[-1]}")
+        if spec["positionals"] != 0 and not self.positionals and self.command not in {"auth print-access-token"}:
+            raise self.error("argument: Must be specified.")
+
+    def _take(self, name, value, flags, wide):
+        kind = flags.get(name, name not in {"--quiet", "--help", "--log-http"} if name in wide else None)
+        if kind is None:
+            raise self.error(f"unrecognized arguments: {name}")
+        if kind is False and value is not None:
+            raise self.error(f"argument {name}: ignored explicit argument '{value}'")
+        if kind is not False and value is None:
+            raise self.error(f"argument {name}: expected one argument")
+        if isinstance(kind, list) and value.lower() not in kind:
+            raise self.error(f"argument {name}: Invalid choice: '{value}'.")
+        key = name.removeprefix("--")
+        if key == "field-config":
+            self.flags.setdefault(key, []).append(value)
+        else:
+            self.flags[key] = True if value is None else value
+
+    def error(self, message):
+        """How gcloud refuses a command line."""
+        return Refused(f"ERROR: (gcloud.{self.command.replace(' ', '.')}) {message}", 2)
+
+
+def _split(words, commands):
+    for count in range(min(5, len(words)), 0, -1):
+        command = " ".join(words[:count])
+        if command in commands:
+            return command, list(words[count:])
+    raise Refused(f"ERROR: (gcloud) Invalid choice: '{' '.join(words[:3])}'.", 2)
+
+
+def _read_flags_file(path):
+    """The flags of a file such as queue.yaml; only the plain form is known here."""
+    with open(path, encoding="utf-8") as file:
+        lines = file.read().splitlines()
+    for line in lines:
+        if line.strip() and not line.startswith("#"):
+            match = re.fullmatch(r"(--[a-z-]+):\s+(\"(?P<quoted>[^\"]*)\"|(?P<plain>\S.*?))(\s+#.*)?\s*", line)
+            if match is None:
+                raise Refused(f"ERROR: gcloud crashed: {path} is not a flags file: {line}", 1)
+            yield match[1], match["quoted"] if match["plain"] is None else match["plain"]

@@ -1,0 +1,646 @@
+"""deploy.sh against a gcloud that keeps state as the services do, and refuses what the real one refuses."""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from functions.shared.settings import DispatcherSettings, DlqHandlerSettings, WorkerSettings
+from tests.deployment.conftest import PROJECT, SECRETS, Deployment, FirstDeployment
+
+State = dict[str, Any]
+PLACE = f"projects/{PROJECT}/locations/us-central1"
+DOMAIN = f"{PROJECT}.iam.gserviceaccount.com"
+
+
+def bindings(state: State, resource: str) -> set[tuple[str, str]]:
+    """Who has which role on a resource: role and account, without the domain."""
+    return {(role, member.split(":")[1].split("@")[0]) for role, member, _, _ in state["policies"].get(resource, [])}
+
+
+class TestBareProject:
+    def test_ends_well(self, first_deployment: FirstDeployment) -> None:
+        assert first_deployment.outcome.status == 0, first_deployment.outcome.text
+        assert "Done." in first_deployment.outcome.output
+
+    def test_makes_everything(self, first_deployment: FirstDeployment) -> None:
+        resources = first_deployment.state["resources"]
+        assert {name.rsplit("/", 1)[1] for name in resources if "/functions/" in name} == {
+            *("report-dispatcher", "report-worker", "report-dlq-handler"),
+        }
+        for name in (
+            *(f"{PLACE}/queues/reports", f"{PLACE}/jobs/report-dispatch", f"{PLACE}/repositories/report-functions"),
+            *(f"projects/{PROJECT}/topics/report-dead-letters", f"projects/{PROJECT}/databases/(default)"),
+            *(f"projects/{PROJECT}/metrics/report-attempts", f"projects/{PROJECT}/metrics/report-runs"),
+        ):
+            assert name in resources
+        policies = [value for name, value in resources.items() if "/alertPolicies/" in name]
+        assert {policy["userLabels"]["alert"] for policy in policies} == {
+            *("queue-depth", "task-age", "dead-letters", "worker-errors", "no-run", "needs-a-person"),
+        }
+        assert sum("/dashboards/" in name for name in resources) == 1
+
+    def test_queue_is_as_the_file_says(self, first_deployment: FirstDeployment) -> None:
+        queue = first_deployment.state["resources"][f"{PLACE}/queues/reports"]
+        assert queue["rateLimits"] == {"maxDispatchesPerSecond": 10.0, "maxConcurrentDispatches": 100}
+        assert queue["retryConfig"] == {
+            "maxAttempts": 8,
+            "minBackoff": "10s",
+            "maxBackoff": "300s",
+            "maxDoublings": 3,
+        }
+        assert queue["stackdriverLoggingConfig"] == {"samplingRatio": 1.0}
+
+    def test_job_calls_the_dispatcher_and_is_resumed_last(self, first_deployment: FirstDeployment) -> None:
+        job = first_deployment.state["resources"][f"{PLACE}/jobs/report-dispatch"]
+        url = "https://report-dispatcher-123456789012.us-central1.run.app"
+        assert job["state"] == "ENABLED"
+        assert job["httpTarget"]["uri"] == f"{url}/"
+        assert job["httpTarget"]["oidcToken"] == {"serviceAccountEmail": f"report-scheduler@{DOMAIN}", "audience": url}
+        words = [" ".join(call[:3]) for call in first_deployment.calls]
+        assert words.index("scheduler jobs create") > max(
+            index for index, call in enumerate(words) if call.startswith("functions deploy")
+        )
+        assert words[-1] == "scheduler jobs resume"
+
+    def test_functions_have_the_environment_that_they_read(self, first_deployment: FirstDeployment) -> None:
+        for name, settings in {
+            "dispatcher": DispatcherSettings,
+            "worker": WorkerSettings,
+            "dlq-handler": DlqHandlerSettings,
+        }.items():
+            service = first_deployment.state["resources"][f"{PLACE}/functions/report-{name}"]["serviceConfig"]
+            variables = service["environmentVariables"]
+            secrets = {secret["key"] for secret in service["secretEnvironmentVariables"]}
+            fields = {field.upper(): value for field, value in settings.model_fields.items()}
+            assert set(variables) - {"THREADS"} <= set(fields)
+            required = {field for field, value in fields.items() if value.is_required()}
+            assert required <= set(variables) | secrets
+            assert variables["THREADS"] == str(service["maxInstanceRequestConcurrency"])
+            settings.model_validate(
+                {key.lower(): value for key, value in variables.items() if key != "THREADS"}
+                | {key.lower(): "https://secret.example" for key in secrets}
+            )
+
+    def test_settings_follow_from_the_queue(self, first_deployment: FirstDeployment) -> None:
+        worker = first_deployment.state["resources"][f"{PLACE}/functions/report-worker"]["serviceConfig"]
+        assert worker["environmentVariables"]["MAX_ATTEMPTS"] == "8"
+        # 100 at once, 10 in each instance.
+        assert worker["maxInstanceCount"] == 10
+
+    def test_everybody_may_do_what_is_needed_and_no_more(self, first_deployment: FirstDeployment) -> None:
+        state = first_deployment.state
+        invoker = "roles/run.invoker"
+        assert bindings(state, f"{PLACE}/services/report-dispatcher") == {
+            *((invoker, "report-scheduler"), (invoker, "report-tasks")),
+        }
+        assert bindings(state, f"{PLACE}/services/report-worker") == {(invoker, "report-tasks")}
+        assert bindings(state, f"{PLACE}/services/report-dlq-handler") == {(invoker, "report-events")}
+        assert bindings(state, f"{PLACE}/queues/reports") == {
+            ("roles/cloudtasks.enqueuer", "report-dispatcher"),
+            ("roles/cloudtasks.viewer", "report-dispatcher"),
+        }
+        assert bindings(state, f"projects/{PROJECT}/topics/report-dead-letters") == {
+            ("roles/pubsub.publisher", "report-dispatcher"),
+            ("roles/pubsub.publisher", "report-worker"),
+        }
+        assert bindings(state, f"projects/{PROJECT}/secrets/report-sendgrid-api-key") == {
+            ("roles/secretmanager.secretAccessor", "report-worker"),
+        }
+        assert bindings(state, f"projects/{PROJECT}/secrets/report-slack-webhook-url") == {
+            ("roles/secretmanager.secretAccessor", "report-dlq-handler"),
+        }
+        assert bindings(state, f"projects/{PROJECT}/serviceAccounts/report-tasks@{DOMAIN}") == {
+            ("roles/iam.serviceAccountUser", "report-dispatcher"),
+        }
+        assert bindings(state, f"{PLACE}/repositories/report-functions") == {
+            ("roles/artifactregistry.writer", "report-build"),
+        }
+        assert {binding for binding in bindings(state, "project") if binding[1].startswith("report-")} == {
+            *(("roles/datastore.user", f"report-{name}") for name in ("dispatcher", "worker", "dlq-handler")),
+            *(("roles/logging.logWriter", "report-build"), ("roles/storage.objectViewer", "report-build")),
+            ("roles/eventarc.eventReceiver", "report-events"),
+        }
+        for role, _, title, expression in state["policies"]["project"]:
+            if role in {"roles/datastore.user", "roles/storage.objectViewer"}:
+                assert title
+                assert expression.startswith("resource.name")
+
+    def test_secrets_are_stored_as_they_are_and_shown_nowhere(self, first_deployment: FirstDeployment) -> None:
+        shown = first_deployment.outcome.text + "".join(" ".join(call) for call in first_deployment.calls)
+        for secret in SECRETS.values():
+            assert secret not in shown
+        names = [name for name in first_deployment.state["resources"] if "/versions/" in name]
+        assert names == [
+            f"projects/{PROJECT}/secrets/report-{name}/versions/1" for name in ("sendgrid-api-key", "slack-webhook-url")
+        ]
+
+    def test_dead_letters_are_kept_for_a_week(self, first_deployment: FirstDeployment) -> None:
+        (subscription,) = [
+            value for name, value in first_deployment.state["resources"].items() if "/subscriptions/" in name
+        ]
+        assert subscription["messageRetentionDuration"] == "604800s"
+
+    def test_staged_folders_hold_the_function_and_nothing_else(self, first_deployment: FirstDeployment) -> None:
+        for name in ("dispatcher", "worker", "dlq_handler"):
+            files = first_deployment.state["deployed_files"][f"report-{name.replace('_', '-')}"]
+            top = {"main.py", "requirements.txt", "functions/__init__.py"}
+            assert top <= set(files)
+            assert f"functions/{name}/main.py" in files
+            for file in set(files) - top:
+                assert file.startswith(("functions/shared/", f"functions/{name}/"))
+                assert "__pycache__" not in file
+
+
+class TestSecondRun:
+    def test_changes_nothing(self, deployed: Deployment) -> None:
+        before = deployed.state
+        outcome = deployed.deploy("--verbose")
+        assert outcome.status == 0, outcome.text
+        assert deployed.changes == []
+        assert deployed.state == before
+        assert "Created: 0, changed: 0, removed: 0" in outcome.output
+        for secret in SECRETS.values():
+            assert secret not in outcome.text
+
+    def test_needs_no_secret_that_is_stored(self, deployed: Deployment) -> None:
+        deployed.secrets.clear()
+        outcome = deployed.deploy()
+        assert outcome.status == 0, outcome.text
+        assert deployed.changes == []
+
+
+def _set(end: str, *path: str, value: Any) -> Callable[[State], None]:
+    def change(state: State) -> None:
+        (name,) = [name for name in state["resources"] if name.endswith(end)]
+        place = state["resources"][name]
+        for key in path[:-1]:
+            place = place[key]
+        place[path[-1]] = value
+
+    return change
+
+
+def _remove(part: str) -> Callable[[State], None]:
+    def change(state: State) -> None:
+        for name in [name for name in state["resources"] if part in name]:
+            del state["resources"][name]
+            state["policies"].pop(name, None)
+
+    return change
+
+
+def _forget_binding(resource: str) -> Callable[[State], None]:
+    return lambda state: state["policies"][resource].pop()
+
+
+def _open_to_all(state: State) -> None:
+    state["policies"][f"{PLACE}/services/report-worker"].append(["roles/run.invoker", "allUsers", "", ""])
+
+
+def _other_threshold(state: State) -> None:
+    for name, value in state["resources"].items():
+        if "/alertPolicies/" in name and value["userLabels"]["alert"] == "queue-depth":
+            value["conditions"][0]["conditionThreshold"]["thresholdValue"] = 5
+
+
+def _other_title(state: State) -> None:
+    for name, value in state["resources"].items():
+        if "/dashboards/" in name:
+            value["mosaicLayout"]["tiles"][0]["widget"]["title"] = "Something else"
+
+
+def _disable_api(state: State) -> None:
+    state["enabled"].remove("monitoring.googleapis.com")
+
+
+WORKER = [
+    "scheduler jobs pause report-dispatch",
+    "functions deploy report-worker",
+    "scheduler jobs resume report-dispatch",
+]
+
+
+@pytest.mark.parametrize(
+    ("by_hand", "step", "mended"),
+    [
+        (_disable_api, "apis", ["services enable monitoring.googleapis.com"]),
+        (_remove("/collectionGroups/dead_letters/"), "firestore", ["firestore indexes composite create"] * 2),
+        (_set("fields/expire_at", "ttlConfig", value={}), "firestore", ["firestore fields ttls update expire_at"]),
+        (
+            _forget_binding("project"),
+            "accounts",
+            ["beta services identity create", f"projects add-iam-policy-binding {PROJECT}"],
+        ),
+        (_forget_binding(f"{PLACE}/queues/reports"), "messaging", ["tasks queues add-iam-policy-binding reports"]),
+        (_open_to_all, "functions", ["run services remove-iam-policy-binding report-worker"]),
+        (
+            _set("/queues/reports", "rateLimits", "maxDispatchesPerSecond", value=99),
+            "messaging",
+            ["tasks queues update reports"],
+        ),
+        (_set("/functions/report-worker", "serviceConfig", "availableMemory", value="256Mi"), "worker", WORKER),
+        (
+            _set("/functions/report-worker", "serviceConfig", "environmentVariables", "MAIL_FROM", value="x@y.z"),
+            "worker",
+            WORKER,
+        ),
+        (_set("/functions/report-worker", "serviceConfig", "secretEnvironmentVariables", value=[]), "worker", WORKER),
+        (
+            _set("/jobs/report-dispatch", "schedule", value="5 5 * * *"),
+            "scheduler",
+            [
+                "scheduler jobs pause report-dispatch",
+                "scheduler jobs update http report-dispatch",
+                "scheduler jobs resume report-dispatch",
+            ],
+        ),
+        (
+            _set("/jobs/report-dispatch", "state", value="PAUSED"),
+            "scheduler",
+            ["scheduler jobs resume report-dispatch"],
+        ),
+        (_set("/metrics/report-runs", "filter", value="x"), "monitoring", ["logging metrics update report-runs"]),
+        (_other_threshold, "", ["monitoring policies update"]),
+        (_other_title, "monitoring", ["monitoring dashboards update"]),
+        (
+            lambda state: state["resources"].update(
+                {
+                    name: value | {"messageRetentionDuration": "86400s"}
+                    for name, value in state["resources"].items()
+                    if "/subscriptions/" in name
+                }
+            ),
+            "dlq-handler",
+            ["pubsub subscriptions update"],
+        ),
+    ],
+)
+def test_what_was_changed_by_hand_is_mended_and_nothing_else(
+    deployed: Deployment, by_hand: Callable[[State], None], step: str, mended: list[str]
+) -> None:
+    """Each by its own step, which is quicker; one by a whole run, which finds nothing else to do."""
+    before = deployed.state
+    deployed.edit(by_hand)
+    outcome = deployed.deploy(*([f"--only={step}"] if step else []))
+    assert outcome.status == 0, outcome.text
+    assert [re.sub(r"( projects/| eventarc-)\S+", "", change) for change in deployed.changes] == mended
+    after = deployed.state
+    assert {name.rsplit("/", 1)[0] for name in after["resources"]} == {
+        name.rsplit("/", 1)[0] for name in before["resources"]
+    }
+    assert {resource: sorted(policy) for resource, policy in after["policies"].items()} == {
+        resource: sorted(policy) for resource, policy in before["policies"].items()
+    }
+
+
+class TestSettings:
+    def test_names_everything_that_is_missing_at_once(self, bare: Deployment) -> None:
+        bare.settings = {"PROJECT_ID": PROJECT, "DEFAULT_CADENCE": "never", "WORKER_MEMORY": "much"}
+        bare.secrets.clear()
+        bare.edit(lambda state: state.update(billing=False))
+        outcome = bare.deploy()
+        assert outcome.status == 1
+        for name in ("REGION", "MAIL_FROM", "DEFAULT_CADENCE", "WORKER_MEMORY", "SENDGRID_API_KEY", "gcloud billing"):
+            assert name in outcome.errors
+        assert bare.changes == []
+
+    @pytest.mark.parametrize(
+        ("change", "remedy"),
+        [
+            ({"logged_in": False}, "gcloud auth login"),
+            ({"version": "400.0.0"}, "gcloud components update"),
+            ({"project": "another"}, "gcloud projects create"),
+            ({"billing": False}, "gcloud billing projects link"),
+        ],
+    )
+    def test_each_missing_thing_comes_with_its_remedy(self, bare: Deployment, change: State, remedy: str) -> None:
+        bare.edit(lambda state: state.update(change))
+        outcome = bare.deploy()
+        assert outcome.status == 1
+        assert remedy in outcome.errors
+        assert bare.changes == []
+
+    def test_no_gcloud(self, bare: Deployment) -> None:
+        (bare.directory / "bin" / "gcloud").unlink()
+        outcome = bare.deploy()
+        assert outcome.status == 1
+        assert "https://cloud.google.com/sdk/docs/install" in outcome.errors
+
+    def test_region_that_does_not_exist(self, bare: Deployment) -> None:
+        outcome = bare.deploy("--region=us-nowhere1")
+        assert outcome.status == 1
+        assert "us-nowhere1" in outcome.errors
+        assert "europe-west1" in outcome.errors
+
+    def test_env_file(self, bare: Deployment) -> None:
+        file = bare.directory / "my settings.env"
+        file.write_text(
+            f'# a comment\r\n\nPROJECT_ID="{PROJECT}"\n  REGION = us-central1\n'.replace(" = ", "=")
+            + 'MAIL_FROM=\'reports@example.com\'\nMAIL_FROM_NAME="O\'Neil, \\"Größe\\" & Co = $(rm -rf /) `x`"\n'
+            "export SENDGRID_API_KEY=SG.from-file=\nPREFIX=staging\n",
+            encoding="utf-8",
+        )
+        bare.settings.clear()
+        bare.secrets.clear()
+        outcome = bare.deploy(f"--env-file={file}", "--queues", "2")
+        assert outcome.status == 0, outcome.text
+        variables = bare.resource("/functions/staging-worker")["serviceConfig"]["environmentVariables"]
+        assert variables["MAIL_FROM_NAME"] == 'O\'Neil, \\"Größe\\" & Co = $(rm -rf /) `x`'
+        dispatcher = bare.resource("/functions/staging-dispatcher")["serviceConfig"]["environmentVariables"]
+        assert dispatcher["REPORT_QUEUES"] == "stagings,stagings-2"
+        assert "SG.from-file" not in outcome.text
+        # As many as there are, when it is not said again.
+        assert bare.deploy(f"--env-file={file}").status == 0
+        assert bare.changes == []
+
+    @pytest.mark.parametrize("line", ["PATH=/tmp", "nonsense", "rm -rf /"])
+    def test_env_file_with_something_else_in_it(self, bare: Deployment, line: str) -> None:
+        file = bare.directory / "deploy.env"
+        file.write_text(f"MAIL_FROM=a@b.c\n{line}\n", encoding="utf-8")
+        outcome = bare.deploy("--env-file", str(file))
+        assert outcome.status == 1
+        assert "line 2" in outcome.errors
+
+    def test_domain_scoped_project(self, bare: Deployment) -> None:
+        bare.edit(lambda state: state.update(project="example.com:reports"))
+        outcome = bare.deploy("--project=example.com:reports", "--only=accounts")
+        assert outcome.status == 0, outcome.text
+        assert bare.resource("/serviceAccounts/report-tasks@reports.example.com.iam.gserviceaccount.com")
+
+    @pytest.mark.parametrize("options", [["--nonsense"], ["--only=everything"], ["--project"], ["--delete-data"]])
+    def test_wrong_option(self, bare: Deployment, options: list[str]) -> None:
+        outcome = bare.deploy(*options)
+        assert outcome.status == 2
+        assert "Usage:" in outcome.errors
+        assert bare.calls == []
+
+    def test_help(self, bare: Deployment) -> None:
+        outcome = bare.deploy("--help")
+        assert outcome.status == 0
+        for option in (
+            "--project",
+            "--env-file",
+            "--only",
+            "--queues",
+            "--dry-run",
+            "--teardown",
+            "--delete-data",
+            "--smoke",
+        ):
+            assert option in outcome.output
+
+
+class TestSecrets:
+    def test_new_value_is_a_new_version_and_a_new_revision(self, deployed: Deployment) -> None:
+        deployed.secrets["SENDGRID_API_KEY"] = "SG.second"
+        outcome = deployed.deploy("--only=secrets")
+        assert outcome.status == 0, outcome.text
+        assert deployed.changes == ["secrets versions add report-sendgrid-api-key"]
+        assert "SG.second" not in outcome.text
+        outcome = deployed.deploy("--only=worker")
+        assert deployed.changes == WORKER
+        worker = deployed.resource("/functions/report-worker")["serviceConfig"]
+        assert [secret["version"] for secret in worker["secretEnvironmentVariables"]] == ["2"]
+        assert "SG.second" not in outcome.text
+
+    def test_no_slack(self, deployed: Deployment) -> None:
+        del deployed.secrets["SLACK_WEBHOOK_URL"]
+        deployed.edit(_remove("/secrets/report-slack-webhook-url"))
+        outcome = deployed.deploy("--only=dlq-handler")
+        assert outcome.status == 0, outcome.text
+        assert deployed.resource("/functions/report-dlq-handler")["serviceConfig"]["secretEnvironmentVariables"] == []
+
+
+class TestDryRun:
+    def test_of_a_bare_project(self, bare: Deployment) -> None:
+        before = bare.state
+        outcome = bare.deploy("--dry-run", "--verbose")
+        assert outcome.status == 0, outcome.text
+        assert bare.state == before
+        assert bare.changes == []
+        for command in ("services enable", "functions deploy report-worker", "tasks queues create reports", "resume"):
+            assert command in outcome.output
+        for secret in SECRETS.values():
+            assert secret not in outcome.text
+
+    def test_of_a_change(self, deployed: Deployment) -> None:
+        before = deployed.state
+        deployed.settings["LOG_LEVEL"] = "DEBUG"
+        outcome = deployed.deploy("--dry-run")
+        assert outcome.status == 0, outcome.text
+        assert deployed.state == before
+        assert "To be created: 0, to be changed: 3" in outcome.output
+
+
+class TestFailures:
+    @pytest.mark.parametrize(
+        ("command", "gone", "step"),
+        [
+            ("services enable", "", "apis"),
+            ("firestore indexes composite create", "/collectionGroups/users/indexes/", "firestore"),
+            ("iam service-accounts create", "/serviceAccounts/report-build@", "accounts"),
+            ("secrets versions add", "/secrets/report-sendgrid-api-key", "secrets"),
+            ("tasks queues create", "/queues/reports", "messaging"),
+            ("functions deploy", "/functions/report-worker", "functions"),
+            ("scheduler jobs create http", "/jobs/report-dispatch", "scheduler"),
+            ("monitoring policies create", "/alertPolicies/", "monitoring"),
+        ],
+    )
+    def test_a_step_that_fails_says_why_and_can_be_taken_up_again(
+        self, deployed: Deployment, command: str, gone: str, step: str
+    ) -> None:
+        deployed.edit(_remove(gone) if gone else lambda state: state["enabled"].pop())
+        deployed.fail(command, "PERMISSION_DENIED: The caller does not have permission")
+        outcome = deployed.deploy(f"--only={step}")
+        assert outcome.status == 1
+        assert f'step "{step}"' in outcome.errors
+        assert f"Command: gcloud {command}" in outcome.errors
+        assert "PERMISSION_DENIED: The caller does not have permission" in outcome.errors
+        assert "docs/deployment.md" in outcome.errors
+        again = deployed.deploy(f"--only={step}")
+        assert again.status == 0, again.text
+
+    def test_a_first_deployment_that_stops_goes_on_from_there(
+        self, bare: Deployment, first_deployment: FirstDeployment
+    ) -> None:
+        bare.fail("iam service-accounts create", "PERMISSION_DENIED: no")
+        bare.fail("functions deploy", "OperationError: code=3, message=Build failed with status: FAILURE")
+        assert bare.deploy().status == 1
+        stopped = bare.deploy()
+        assert stopped.status == 1
+        assert "the build's log" in stopped.errors
+        # One function that fails does not stop the others.
+        assert sum("/functions/" in name for name in bare.state["resources"]) == 2
+        outcome = bare.deploy()
+        assert outcome.status == 0, outcome.text
+        assert bare.state["policies"] == first_deployment.state["policies"]
+        numbers = re.compile(r"/\d+$")
+        assert {numbers.sub("", name) for name in bare.state["resources"]} == {
+            numbers.sub("", name) for name in first_deployment.state["resources"]
+        }
+
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "HttpError accessing <https://cloudtasks.googleapis.com/v2/x>: response: <{'status': 429}>, content <{}>",
+            "The service is currently unavailable.",
+            "UNAVAILABLE: try later",
+            "RESOURCE_EXHAUSTED: Quota exceeded for quota metric 'Write requests' and limit 'per minute'",
+        ],
+    )
+    def test_what_passes_by_itself_is_tried_again(self, deployed: Deployment, text: str) -> None:
+        deployed.edit(_remove("/queues/reports"))
+        deployed.fail("tasks queues create", text, times=3)
+        outcome = deployed.deploy("--only=messaging")
+        assert outcome.status == 0, outcome.text
+        assert deployed.changes.count("tasks queues create reports") == 4
+
+    def test_answer_that_is_lost_after_the_work_was_done(self, deployed: Deployment) -> None:
+        deployed.edit(_remove("/topics/"))
+        deployed.fail("pubsub topics create", "The service is currently unavailable.", when="after")
+        outcome = deployed.deploy("--only=messaging")
+        assert outcome.status == 0, outcome.text
+
+    def test_what_never_passes_comes_to_an_end(self, deployed: Deployment) -> None:
+        deployed.edit(_remove("/topics/"))
+        deployed.fail("pubsub topics create", "UNAVAILABLE: try later", times=1000)
+        outcome = deployed.deploy("--only=messaging")
+        assert outcome.status == 1
+        assert "UNAVAILABLE: try later" in outcome.errors
+
+    def test_a_read_that_fails_is_no_reason_to_create(self, deployed: Deployment) -> None:
+        deployed.fail("pubsub topics describe", "PERMISSION_DENIED: Permission 'pubsub.topics.get' denied", times=9)
+        outcome = deployed.deploy("--only=messaging")
+        assert outcome.status == 1
+        assert deployed.changes == []
+
+    def test_datastore_mode(self, bare: Deployment) -> None:
+        name = f"projects/{PROJECT}/databases/(default)"
+        bare.edit(lambda state: state["resources"].update({name: {"name": name, "type": "DATASTORE_MODE"}}))
+        # Even where the API has just been enabled and does not answer at once.
+        outcome = bare.deploy("--only=firestore")
+        assert outcome.status == 1
+        assert "Datastore mode" in outcome.errors
+
+    def test_queue_name_that_was_deleted_lately(self, deployed: Deployment) -> None:
+        deployed.edit(_remove("/queues/reports"))
+        deployed.edit(lambda state: state["recently_deleted_queues"].append("reports"))
+        outcome = deployed.deploy("--only=messaging")
+        assert outcome.status == 1
+        assert "QUEUE_NAME" in outcome.errors
+
+    def test_schedule_stays_paused_until_a_deployment_succeeds(self, deployed: Deployment) -> None:
+        deployed.settings["LOG_LEVEL"] = "DEBUG"
+        deployed.fail("functions deploy", "INVALID_ARGUMENT: no", times=3)
+        outcome = deployed.deploy("--only=functions")
+        assert outcome.status == 1
+        assert deployed.resource("/jobs/report-dispatch")["state"] == "PAUSED"
+        assert "gcloud scheduler jobs resume report-dispatch" in outcome.errors
+        assert deployed.deploy("--only=functions").status == 0
+        assert deployed.resource("/jobs/report-dispatch")["state"] == "ENABLED"
+
+
+class TestOnly:
+    def test_one_function(self, deployed: Deployment) -> None:
+        deployed.settings["LOG_LEVEL"] = "DEBUG"
+        assert deployed.deploy("--only=worker").status == 0
+        assert deployed.changes == WORKER
+
+    def test_one_step(self, bare: Deployment) -> None:
+        assert bare.deploy("--only=apis").status == 0
+        assert len(bare.changes) == 1
+
+
+class TestTeardown:
+    def test_leaves_nothing(self, deployed: Deployment) -> None:
+        outcome = deployed.deploy("--teardown", answer=f"{PROJECT}\n")
+        assert outcome.status == 0, outcome.text
+        state = deployed.state
+        assert [name for name in state["resources"] if "/databases/" not in name] == []
+        assert list(state["resources"]) == [f"projects/{PROJECT}/databases/(default)"]
+        assert not [binding for binding in state["policies"]["project"] if "report-" in binding[1]]
+        assert ["roles/owner", "user:op@example.com", "", ""] in state["policies"]["project"]
+        assert state["deleted_collections"] == []
+        assert deployed.deploy("--teardown", answer=f"{PROJECT}\n").status == 0
+        assert deployed.changes == []
+
+    def test_asks(self, deployed: Deployment) -> None:
+        before = deployed.state
+        assert deployed.deploy("--teardown", answer="yes\n").status == 1
+        assert deployed.deploy("--teardown").status == 1
+        assert deployed.state == before
+
+    def test_dry_run(self, deployed: Deployment) -> None:
+        before = deployed.state
+        outcome = deployed.deploy("--teardown", "--dry-run")
+        assert outcome.status == 0
+        assert "functions delete report-worker" in outcome.output
+        assert deployed.state == before
+
+    def test_deletes_data_when_that_is_said_and_leaves_what_is_not_its_own(self, deployed: Deployment) -> None:
+        foreign = {
+            f"{PLACE}/queues/reports-of-others": {"state": "RUNNING"},
+            f"{PLACE}/functions/reporting": {"state": "ACTIVE"},
+            f"projects/{PROJECT}/secrets/sendgrid-api-key": {},
+            f"projects/{PROJECT}/serviceAccounts/reporter@{DOMAIN}": {"email": f"reporter@{DOMAIN}"},
+            f"projects/{PROJECT}/alertPolicies/999": {"userLabels": {"pipeline": "other"}},
+            f"projects/{PROJECT}/dashboards/998": {"displayName": "Other"},
+        }
+        deployed.edit(
+            lambda state: state["resources"].update({name: value | {"name": name} for name, value in foreign.items()})
+        )
+        assert deployed.deploy("--teardown", "--delete-data", answer=f"{PROJECT}\n").status == 0
+        assert deployed.state["deleted_collections"] == ["deliveries", "runs", "dead_letters"]
+        assert set(foreign) <= set(deployed.state["resources"])
+
+    def test_two_pipelines_in_one_project(self, deployed: Deployment) -> None:
+        deployed.settings["PREFIX"] = "staging"
+        assert deployed.deploy().status == 0
+        outcome = deployed.deploy("--teardown", "--delete-data", answer=f"{PROJECT}\n")
+        assert outcome.status == 0
+        assert deployed.state["deleted_collections"] == []
+        del deployed.settings["PREFIX"]
+        assert deployed.deploy().status == 0
+        assert deployed.changes == []
+
+
+def test_alert_channel_is_made_once_and_bound(deployed: Deployment) -> None:
+    given = [f"projects/{PROJECT}/notificationChannels/{number}" for number in (1, 2)]
+    deployed.settings |= {"ALERT_EMAIL": "ops@example.com", "NOTIFICATION_CHANNELS": ", ".join(given)}
+    assert deployed.deploy("--only=monitoring").status == 0
+    resources = deployed.state["resources"]
+    (channel,) = [name for name in resources if "/notificationChannels/" in name]
+    for policy in [value for name, value in resources.items() if "/alertPolicies/" in name]:
+        assert policy["notificationChannels"] == [*given, channel]
+    assert deployed.deploy("--only=monitoring").status == 0
+    assert deployed.changes == []
+    assert deployed.deploy("--teardown", answer=f"{PROJECT}\n").status == 0
+    assert channel not in deployed.state["resources"]
+
+
+def test_schedule_that_is_to_stay_paused(deployed: Deployment) -> None:
+    deployed.settings["SCHEDULE"] = "paused"
+    assert deployed.deploy("--only=scheduler").status == 0
+    assert deployed.resource("/jobs/report-dispatch")["state"] == "PAUSED"
+    assert deployed.deploy("--only=scheduler").status == 0
+    assert deployed.changes == []
+
+
+def test_queue_that_is_paused_by_hand_stays_paused(deployed: Deployment) -> None:
+    deployed.edit(_set("/queues/reports", "state", value="PAUSED"))
+    outcome = deployed.deploy("--only=messaging")
+    assert outcome.status == 0
+    assert "paused" in outcome.errors
+    assert deployed.changes == []
+
+
+def test_script_is_understood_by_old_bash(repository: Path) -> None:
+    """macOS ships bash 3.2: nothing in the scripts is newer."""
+    newer = re.compile(
+        r"declare -A|local -A|\$\{[a-zA-Z_]+(,,|\^\^|@)|mapfile|readarray|wait -n|BASHPID|&>>|\|&|coproc"
+    )
+    for script in [repository / "deploy.sh", *sorted((repository / "deployment").glob("*.sh"))]:
+        assert not newer.search(script.read_text(encoding="utf-8")), script
