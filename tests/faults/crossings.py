@@ -84,10 +84,14 @@ def rpc_crossing(method: str, request: Any) -> Crossing:
 def http_crossing(service: str, body: bytes) -> Crossing:
     """What a call to SendGrid or Slack is."""
     if service == "sendgrid":
-        arguments = _json(body).get("custom_args")
-        subject = arguments.get("delivery_id", "") if isinstance(arguments, dict) else ""
-        return Crossing(Point.SEND, str(subject), "mail/send")
+        return Crossing(Point.SEND, _delivery_of_mail(_json(body)), "mail/send")
     return Crossing(Point.TELL, "", "webhook")
+
+
+def _delivery_of_mail(request: dict[str, Any]) -> str:
+    personalizations = request.get("personalizations") or [{}]
+    arguments = personalizations[0].get("custom_args") or {}
+    return str(arguments.get("delivery_id", ""))
 
 
 def _commit(request: Any) -> tuple[Point, str]:

@@ -14,12 +14,13 @@ class Gate:
     def __init__(self, port: int) -> None:
         self._behind = port
         self._server: asyncio.Server | None = None
+        self._connections: set[asyncio.Task[None]] = set()
         self.port = 0
 
     async def open(self) -> None:
         """Take connections: the first time on any free port, which is `port` from then on."""
         if self._server is None:
-            self._server = await asyncio.start_server(self._pass_on, "127.0.0.1", self.port)
+            self._server = await asyncio.start_server(self._connected, "127.0.0.1", self.port)
             self.port = self._server.sockets[0].getsockname()[1]
 
     async def shut(self) -> None:
@@ -27,6 +28,11 @@ class Gate:
         if self._server is not None:
             self._server.close()
             self._server = None
+
+    def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        connection = asyncio.create_task(self._pass_on(reader, writer))
+        self._connections.add(connection)
+        connection.add_done_callback(self._connections.discard)
 
     async def _pass_on(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:

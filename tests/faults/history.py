@@ -15,6 +15,7 @@ async def read_history(
     mails_before: int,
     endings: Mapping[str, frozenset[str]],
     unknown: Mapping[str, int],
+    most_reports: int | None,
 ) -> History:
     """Read it.
 
@@ -25,6 +26,7 @@ async def read_history(
         mails_before: how many mails the inbox had before the scenario.
         endings: see History.
         unknown: see History.
+        most_reports: see History.
     """
     users = await world.documents("users")
     deliveries = await world.documents("deliveries")
@@ -67,4 +69,5 @@ async def read_history(
         alerts=len(world.inbox.slack_messages),
         endings=endings,
         unknown=unknown,
+        most_reports=most_reports,
     )

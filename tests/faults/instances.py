@@ -1,10 +1,11 @@
 """The worker's instances, and who of them gets which task: what Cloud Run does in front of a service."""
 
 import asyncio
+import contextlib
 import os
 import signal
 import subprocess
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
@@ -37,12 +38,24 @@ class Instance:
     def send(self, number: signal.Signals) -> None:
         """Send a signal to what serves the requests."""
         for child in self.children():
-            os.kill(child, number)
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(child, number)
 
     def send_to_server(self, number: signal.Signals) -> None:
         """Send a signal to the server, as Cloud Run does to a container."""
         if self.process.pid is not None:
             os.kill(self.process.pid, number)
+
+    async def answers(self) -> None:
+        """Return when it answers again, after it stood still."""
+        async with aiohttp.ClientSession() as session:
+            while True:
+                try:
+                    async with session.get(f"http://127.0.0.1:{self.process.port}/health") as response:
+                        if response.ok:
+                            return
+                except aiohttp.ClientError:
+                    await asyncio.sleep(0.05)
 
     def children(self) -> list[int]:
         """The processes that serve the requests."""
@@ -66,6 +79,8 @@ class FrontEnd:
         self.instances: Sequence[Instance] = ()
         self.delivered: defaultdict[str, list[Delivery]] = defaultdict(list)
         """What was sent for each delivery, the oldest first."""
+        self.ended: Counter[str] = Counter()
+        """How many of those requests have ended, with or without an answer."""
         self.before: Callable[[str, Callable[[], Awaitable[Answer]]], Awaitable[Answer]] | None = None
         """A scenario's own say about a delivery's attempt."""
 
@@ -81,21 +96,27 @@ class FrontEnd:
 
         return await (self.before(subject, carry_out) if self.before else carry_out())
 
+    def clear(self) -> None:
+        """Forget what was delivered."""
+        self.delivered.clear()
+        self.ended.clear()
+
     async def stop(self) -> None:
         """Close the connections."""
         if self._session is not None:
             await self._session.close()
 
-    def instance_of(self, subject: str) -> Instance:
-        """Who works on a delivery.
+    def instance_of(self, subject: str) -> Instance | None:
+        """Who works on a delivery."""
+        return next((instance for instance in self.instances if subject in instance.in_flight), None)
+
+    async def until_ended(self, subject: str, times: int) -> None:
+        """Wait until so many requests for a delivery have ended.
 
         Raises:
-            LookupError: nobody does.
+            TimeoutError: they do not.
         """
-        for instance in self.instances:
-            if subject in instance.in_flight:
-                return instance
-        raise LookupError(f"no instance works on {subject}")
+        await until(lambda: self.ended[subject] >= times, what=f"attempt {times} at {subject} to end")
 
     async def _route(self, delivery: Delivery, subject: str) -> Answer:
         available = [instance for instance in self.instances if instance.available]
@@ -112,6 +133,7 @@ class FrontEnd:
             raise AnswerLost("the instance ended") from error
         finally:
             instance.in_flight.discard(subject)
+            self.ended[subject] += 1
 
     async def _post(self, url: str, delivery: Delivery) -> Answer:
         if self._session is None:

@@ -88,6 +88,7 @@ class History:
         endings: how a delivery may end: `sent`, `skipped`, or the reason of a dead letter; those not named: `sent`.
         unknown: how often nobody could know whether a delivery's mail had been accepted. Counted only where the team
             has chosen to send again then.
+        most_reports: how many reports a user may have got; None: as many as there were hours.
     """
 
     last_run: datetime
@@ -98,6 +99,7 @@ class History:
     alerts: int = 0
     endings: Mapping[str, frozenset[str]] = field(default_factory=dict)
     unknown: Mapping[str, int] = field(default_factory=dict)
+    most_reports: int | None = None
 
 
 class Rule(StrEnum):
@@ -225,6 +227,9 @@ def _moved_wrongly(history: History) -> Iterator[Violation]:
     for delivery in history.deliveries:
         of_user[delivery.user_id].append(delivery)
     for user in history.users:
+        if history.most_reports is not None and len(of_user[user.id]) > history.most_reports:
+            text = f"{len(of_user[user.id])} reports, where {history.most_reports} would do"
+            yield Violation(Rule.MOVED_WRONGLY, user.id, text)
         due, until = user.first_due_at, user.first_reported_until
         for delivery in sorted(of_user[user.id], key=lambda each: each.due_at):
             if delivery.state not in FINAL:

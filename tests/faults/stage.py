@@ -1,6 +1,7 @@
 """One scenario's world: its users, what is to happen to them, and what must have become of them in the end."""
 
 import asyncio
+import signal
 from collections import Counter
 from collections.abc import Awaitable, Callable, Collection, Iterable
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from local_cloud.rpc import RpcError
 from local_cloud.scheduler import Execution
 from tests.faults.crossings import Crossing, Point
 from tests.faults.dice import Dice
-from tests.faults.disturbances import CarryOut, Disturbance, Rule
+from tests.faults.disturbances import CarryOut, Disturbance, Rule, answer
 from tests.faults.history import read_history
 from tests.faults.instances import Instance
 from tests.faults.invariants import HOUR, SENT, History, check
@@ -30,6 +31,10 @@ for what that brings about, and one to spare."""
 _EVERYDAY_ZONES = ("UTC", "Asia/Tokyo", "America/New_York", "Europe/Berlin")
 
 
+Script = Callable[["Stage"], Awaitable[None]]
+"""Plays a scenario."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Scenario:
     """Something that the world does to the pipeline.
@@ -40,13 +45,15 @@ class Scenario:
         script: does it.
         on_unknown_outcome: how the worker is set up.
         at_least: how many users it needs to be what it is about.
+        at_most: how many users it can afford, where each costs a lot of the machine's time.
     """
 
     name: str
     group: str
-    script: Callable[["Stage"], Awaitable[None]]
+    script: Script
     on_unknown_outcome: OnUnknownOutcome = OnUnknownOutcome.DEAD_LETTER
-    at_least: int = 0
+    at_least: int = 1
+    at_most: int = 1_000_000
 
 
 class Stage:
@@ -66,11 +73,12 @@ class Stage:
         self.dice = dice
         self.healed = asyncio.Event()
         self.hour: datetime = datetime.min.replace(tzinfo=UTC)
-        self._count = max(count, scenario.at_least)
+        self._count = min(scenario.at_most, max(count, scenario.at_least))
         self._number = number
         self._endings: dict[str, frozenset[str]] = {}
         self._unknown: Counter[str] = Counter()
         self._disturbed_may_end: frozenset[str] = frozenset()
+        self._most_reports: int | None = None
         self._first_due_at: dict[str, datetime] = {}
         self._mails_before = 0
         self._idle: list[Rule] = []
@@ -120,6 +128,7 @@ class Stage:
             last_run=self.hour,
             mails_before=self._mails_before,
             endings={**disturbed, **self._endings},
+            most_reports=self._most_reports,
             unknown=self._unknown if self.scenario.on_unknown_outcome is OnUnknownOutcome.RESEND else {},
         )
 
@@ -146,10 +155,18 @@ class Stage:
         """The delivery that was due first."""
         return delivery_id(user, self._first_due_at[user])
 
+    def a_share(self, share: float, *question: object) -> Callable[[Crossing, int], bool]:
+        """Choose calls by chance, a share of them."""
+
+        def chosen(crossing: Crossing, number: int) -> bool:
+            return self.dice.share(*question, crossing.point, crossing.subject, number) < share
+
+        return chosen
+
     def victims(self, share: float, *, least: int = 2, most: int = 1_000_000) -> list[str]:
         """A share of the deliveries that were due first."""
         count = min(most, max(least, round(share * len(self.due))))
-        return self.dice.some_of(self.due, count, "victims", len(self._endings))
+        return self.dice.some_of(self.due, count, "victims")
 
     def disturb(
         self,
@@ -173,6 +190,12 @@ class Stage:
         self.world.disturbances.rules.append(rule)
         return rule
 
+    def make_die(self, deliveries: Iterable[str]) -> None:
+        """Have SendGrid refuse mails for good, as it does those to an address that cannot be."""
+        dying = list(deliveries)
+        self.may_end(dying, "permanent-error")
+        self.disturb(Point.SEND, answer(400), of=dying, times=None)
+
     def may_end(self, deliveries: Iterable[str], *endings: str) -> None:
         """Say how deliveries end, where that is not `sent`."""
         self._endings |= dict.fromkeys(deliveries, frozenset(endings))
@@ -181,15 +204,41 @@ class Stage:
         """Say how a delivery may end, beside `sent`, if a call about it was disturbed or its instance ended."""
         self._disturbed_may_end = frozenset(endings)
 
+    def catches_up(self) -> None:
+        """Say that one report must cover all the time that has passed."""
+        self._most_reports = 1
+
     def kill(self, *, carried_out: bool) -> Disturbance:
         """The worker that calls is killed, before what it asks for is carried out or after it."""
 
         async def disturb(crossing: Crossing, carry_out: CarryOut) -> Any:
             instance = self.world.front_end.instance_of(crossing.subject)
+            if instance is None:
+                return await carry_out()
             if carried_out:
                 await carry_out()
             instance.kill()
             raise unheard(crossing)
+
+        return disturb
+
+    def freeze(self, frozen: "asyncio.Future[Instance]", *, carried_out: bool) -> Disturbance:
+        """The worker that calls stands still from now on, before what it asks for is carried out or after it.
+
+        Args:
+            frozen: gets the instance.
+            carried_out: whether it is.
+        """
+
+        async def disturb(crossing: Crossing, carry_out: CarryOut) -> Any:
+            instance = self.world.front_end.instance_of(crossing.subject)
+            if instance is None:
+                return await carry_out()
+            answer = await carry_out() if carried_out else None
+            instance.send(signal.SIGSTOP)
+            instance.available = False
+            frozen.set_result(instance)
+            return answer if carried_out else await carry_out()
 
         return disturb
 

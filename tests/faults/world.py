@@ -1,6 +1,7 @@
 """The local cloud with the real functions on it, started once for all scenarios, and its time."""
 
 import asyncio
+import logging
 import os
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
@@ -132,6 +133,8 @@ class World:
         )
         # Its retries are the harness's to make, between which it lets time pass.
         self.job = Job(**{**vars(job), "retry": RetryConfig(retry_count=0)})
+        # gRPC reports each caller that is no longer there when it is answered, which here is the purpose.
+        logging.getLogger("grpc._cython.cygrpc").setLevel(logging.CRITICAL)
         self.scheduler = Scheduler(clock=self.clock, mint_token=self.identity.mint)
 
     async def stop(self) -> None:
@@ -160,6 +163,11 @@ class World:
         self.front_end.instances = self._workers[on_unknown_outcome]
         return self._workers[on_unknown_outcome]
 
+    def no_worker(self) -> None:
+        """Give no instance of the worker a request from now on."""
+        for instance in self.front_end.instances:
+            instance.available = False
+
     async def clear(self) -> None:
         """Forget what a scenario has left."""
         for name in _COLLECTIONS:
@@ -171,7 +179,7 @@ class World:
                 await batch.commit()
         await self.queues.purge_queue(name=QUEUE)
         await self.dispatch_at_most(CONCURRENCY)
-        self.front_end.delivered.clear()
+        self.front_end.clear()
         self.inbox.slack_messages.clear()
 
     async def pause(self) -> None:
@@ -205,6 +213,7 @@ class World:
         for attempt in range(5):
             if execution.succeeded:
                 break
+            await self.quiet()
             await self.pass_time(timedelta(seconds=30 * 2**attempt))
             execution = await self.run(hour)
         return execution
@@ -289,7 +298,7 @@ class World:
             target=name,
             signature_type=signature_type,
             port=port or free_port(),
-            environment={**inherited, **self._variables(), **variables},
+            environment={**inherited, **self.variables, **variables},
             log_directory=self._directory / (log or name),
             on_event=lambda line: None,
         )
@@ -297,7 +306,9 @@ class World:
         self._functions.append(function)
         return function
 
-    def _variables(self) -> dict[str, str]:
+    @property
+    def variables(self) -> dict[str, str]:
+        """What functions and commands find everything by."""
         return {
             "PYTHONPATH": str(REPOSITORY),
             "THREADS": str(THREADS),

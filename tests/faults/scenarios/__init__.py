@@ -1,6 +1,13 @@
 """Everything that the world does to the pipeline."""
 
-from tests.faults.scenarios import queue, worker_processes
+from tests.faults.scenarios import dead_letters, firestore, queue, scheduler, sendgrid, worker_processes
 from tests.faults.stage import Scenario
 
-ALL: list[Scenario] = [*queue.SCENARIOS, *worker_processes.SCENARIOS]
+ALL: list[Scenario] = [
+    *queue.SCENARIOS,
+    *worker_processes.SCENARIOS,
+    *sendgrid.SCENARIOS,
+    *firestore.SCENARIOS,
+    *dead_letters.SCENARIOS,
+    *scheduler.SCENARIOS,
+]

@@ -1,12 +1,29 @@
 """Workers that end, or stand still, at the worst moments."""
 
-from tests.faults.crossings import Point
+import asyncio
+import resource
+import signal
+from datetime import timedelta
+from typing import Any
+
+from functions.shared.models import delivery_id
+from functions.shared.settings import OnUnknownOutcome
+from functions.shared.task_queue import DISPATCH_DEADLINE
+from tests.faults.crossings import Crossing, Point
+from tests.faults.disturbances import CarryOut
+from tests.faults.instances import Instance
 from tests.faults.invariants import UNKNOWN_OUTCOME
-from tests.faults.stage import Scenario, Stage
+from tests.faults.stage import Scenario, Script, Stage
+from tests.faults.world import QUEUE
 
 _SHARE = 0.1
 _MOST_KILLS = 25
 """Each costs a new process."""
+
+_HANGS = 2
+_STEPS = {Point.READ_DELIVERY, Point.CLAIM, Point.SEND, Point.RELEASE, Point.SETTLE}
+_LITTLE_MEMORY = 64 * 1024 * 1024
+"""Bytes of address space, far below what the process has already: it keeps that, and gets no more."""
 
 
 async def _killed(stage: Stage, point: Point, *, carried_out: bool, ending: str) -> None:
@@ -42,6 +59,107 @@ async def _after_the_ledger_was_written(stage: Stage) -> None:
     await _killed(stage, Point.SETTLE, carried_out=True, ending="sent")
 
 
+async def _killed_with_resend(stage: Stage) -> None:
+    """Half of them after SendGrid has accepted, half before: both are sent again, since nobody can tell them apart."""
+    victims = stage.victims(_SHARE * 2, most=_MOST_KILLS)
+    stage.disturb(Point.SEND, stage.kill(carried_out=True), of=victims[::2])
+    stage.disturb(Point.SEND, stage.kill(carried_out=False), of=victims[1::2])
+    await stage.world.dispatch_at_most(1)
+    await stage.run_and_drain()
+
+
+async def _killed_at_random(stage: Stage) -> None:
+    """At any call, with others under way in the same process, for two hours."""
+    stage.disturbed_may_end(UNKNOWN_OUTCOME)
+    share = min(0.05, _MOST_KILLS / len(stage.due) / len(_STEPS))
+    for carried_out in (True, False):
+        chosen = stage.a_share(share, "killed", carried_out)
+        stage.disturb(_STEPS, stage.kill(carried_out=carried_out), times=None, chosen=chosen)
+    await stage.run_and_drain()
+    stage.hour = await stage.world.next_hour()
+    await stage.run_and_drain()
+
+
+async def _terminated(stage: Stage) -> None:
+    """Told to end in the middle of a report, as Cloud Run does with an instance that it no longer needs."""
+
+    async def terminate(crossing: Crossing, carry_out: CarryOut) -> Any:
+        if (instance := stage.world.front_end.instance_of(crossing.subject)) is not None:
+            instance.send_to_server(signal.SIGTERM)
+            await asyncio.sleep(0.2)
+        return await carry_out()
+
+    stage.disturb(Point.SEND, terminate, of=stage.victims(_SHARE, most=3))
+    await stage.run_and_drain()
+
+
+async def _out_of_memory(stage: Stage) -> None:
+    """Nothing more can be allocated in the middle of a report; what does not die of that is killed for it."""
+    stage.disturbed_may_end(UNKNOWN_OUTCOME)
+
+    async def exhaust(crossing: Crossing, carry_out: CarryOut) -> Any:
+        if (instance := stage.world.front_end.instance_of(crossing.subject)) is not None:
+            for child in instance.children():
+                resource.prlimit(child, resource.RLIMIT_AS, (_LITTLE_MEMORY, resource.RLIM_INFINITY))
+        return await carry_out()
+
+    await stage.run()
+    stage.disturb(Point.READ_DELIVERY, exhaust, of=stage.victims(0.3), times=1)
+    await stage.world.quiet()
+    for instance in stage.world.front_end.instances:
+        instance.kill()
+    await stage.world.drain()
+
+
+def _hangs(point: Point, *, carried_out: bool, ending: str) -> Script:
+    """A worker stands still until the queue has given its attempt up and another has had the task, and then goes on."""
+
+    async def script(stage: Stage) -> None:
+        await stage.world.dispatch_at_most(1)
+        for number in range(_HANGS):
+            if number:
+                stage.hour = await stage.world.next_hour()
+            victim = delivery_id(stage.dice.one_of(stage.users, "hangs", number), stage.hour)
+            stage.may_end([victim], ending)
+            await _hang(stage, point, victim, carried_out=carried_out)
+            await stage.world.drain()
+
+    return script
+
+
+async def _hang(stage: Stage, point: Point, victim: str, *, carried_out: bool) -> None:
+    world = stage.world
+    frozen: asyncio.Future[Instance] = asyncio.get_running_loop().create_future()
+    stage.disturb(point, stage.freeze(frozen, carried_out=carried_out), of=[victim])
+    await stage.run()
+    instance = await frozen
+    await world.pass_time(DISPATCH_DEADLINE + timedelta(seconds=1))
+    await world.front_end.until_ended(victim, 1)
+    await world.pass_time(timedelta(seconds=20))
+    await world.front_end.until_ended(victim, 2)
+    instance.send(signal.SIGCONT)
+    instance.available = True
+    await instance.answers()
+
+
+async def _all_away(stage: Stage) -> None:
+    """There is no instance for longer than the queue tries: every task is deleted, and nobody says so."""
+    stage.world.no_worker()
+    await stage.run_and_drain()
+    if not stage.world.tasks.dropped(QUEUE):
+        raise RuntimeError("the queue has given up nothing")
+
+
+async def _all_away_for_a_day(stage: Stage) -> None:
+    """Nobody has tried the reports for a whole day after they were noticed: they are lost, and a person is told."""
+    stage.may_end(stage.due, "lost")
+    stage.world.no_worker()
+    for _ in range(26):
+        await stage.run_and_drain()
+        stage.hour = await stage.world.next_hour()
+    await stage.run_and_drain()
+
+
 SCENARIOS = [
     Scenario(name="killed before the claim", group="worker", script=_before_the_claim),
     Scenario(name="killed after the claim", group="worker", script=_after_the_claim),
@@ -49,4 +167,36 @@ SCENARIOS = [
     Scenario(name="killed after SendGrid accepted", group="worker", script=_after_sendgrid_accepted),
     Scenario(name="killed before the ledger is written", group="worker", script=_before_the_ledger_was_written),
     Scenario(name="killed after the ledger was written", group="worker", script=_after_the_ledger_was_written),
+    Scenario(
+        name="killed while sending, with resend",
+        group="worker",
+        script=_killed_with_resend,
+        on_unknown_outcome=OnUnknownOutcome.RESEND,
+    ),
+    Scenario(name="killed at random", group="worker", script=_killed_at_random),
+    Scenario(
+        name="killed at random, with resend",
+        group="worker",
+        script=_killed_at_random,
+        on_unknown_outcome=OnUnknownOutcome.RESEND,
+    ),
+    Scenario(name="told to end in the middle", group="worker", script=_terminated),
+    Scenario(name="out of memory", group="worker", script=_out_of_memory),
+    Scenario(
+        name="hangs before the claim",
+        group="worker",
+        script=_hangs(Point.READ_DELIVERY, carried_out=True, ending="sent"),
+    ),
+    Scenario(
+        name="hangs after the claim",
+        group="worker",
+        script=_hangs(Point.CLAIM, carried_out=True, ending=UNKNOWN_OUTCOME),
+    ),
+    Scenario(
+        name="hangs after SendGrid accepted",
+        group="worker",
+        script=_hangs(Point.SEND, carried_out=True, ending=UNKNOWN_OUTCOME),
+    ),
+    Scenario(name="all away for longer than the retries", group="worker", script=_all_away),
+    Scenario(name="all away for more than a day", group="worker", script=_all_away_for_a_day, at_most=40),
 ]

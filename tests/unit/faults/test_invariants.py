@@ -66,6 +66,7 @@ def test_several_hours_in_a_row() -> None:
     )
     assert broken(history) == set()
     assert tally(history, []).reports == 2
+    assert broken(history, most_reports=1) == {Rule.MOVED_WRONGLY}
 
 
 def test_a_second_mail() -> None:

@@ -1,0 +1,158 @@
+"""The way of a dead letter: Pub/Sub, the DLQ handler and Slack failing, and the operator who replays."""
+
+import asyncio
+import os
+import sys
+from collections.abc import Callable
+
+import grpc
+
+from tests.faults.crossings import Point
+from tests.faults.disturbances import Disturbance, answer, lose_answer, never_answer, refuse
+from tests.faults.invariants import UNKNOWN_OUTCOME
+from tests.faults.stage import Scenario, Script, Stage
+from tests.functions import REPOSITORY
+
+_DYING = 0.3
+
+
+def _while_some_die(
+    points: Point | set[Point], disturbance: Callable[[Stage], Disturbance], *, times: int | None = 1
+) -> Script:
+    """Something happens on the way of each dead letter."""
+
+    async def script(stage: Stage) -> None:
+        stage.make_die(stage.victims(_DYING))
+        stage.disturb(points, disturbance(stage), times=times)
+        await stage.run_and_drain()
+
+    return script
+
+
+def _killed_handler(point: Point, *, carried_out: bool) -> Script:
+    return _while_some_die(point, lambda stage: stage.kill_function(stage.world.dlq_handler, carried_out=carried_out))
+
+
+def _killed_worker(*, carried_out: bool) -> Script:
+    """The claim dies with its worker, so that what SendGrid has refused counts as unknown."""
+
+    async def script(stage: Stage) -> None:
+        victims = stage.victims(0.1, most=25)
+        stage.make_die(victims)
+        stage.may_end(victims, UNKNOWN_OUTCOME)
+        stage.disturb(Point.PUBLISH, stage.kill(carried_out=carried_out), of=victims)
+        await stage.world.dispatch_at_most(1)
+        await stage.run_and_drain()
+
+    return script
+
+
+async def _publish_refused(stage: Stage) -> None:
+    """Pub/Sub refuses in a way that is not retried at once: the queue does that."""
+    victims = stage.victims(_DYING)
+    stage.make_die(victims)
+    stage.disturb(Point.PUBLISH, refuse(grpc.StatusCode.PERMISSION_DENIED), of=victims, times=3)
+    await stage.run_and_drain()
+
+
+async def _publish_refused_at_the_last_attempt(stage: Stage) -> None:
+    """The task is gone, and nothing is written down of it: the next run finds the report."""
+    victims = stage.victims(_DYING)
+    stage.disturb(Point.SEND, answer(500), of=victims, times=None)
+    stage.disturb(Point.PUBLISH, refuse(grpc.StatusCode.PERMISSION_DENIED), of=victims)
+    await stage.run_and_drain()
+
+
+async def _delivered_thrice(stage: Stage) -> None:
+    stage.make_die(stage.victims(_DYING))
+    stage.world.pubsub.deliver_copies(lambda subscription, message: 3)
+    try:
+        await stage.run_and_drain()
+    finally:
+        stage.world.pubsub.deliver_copies(lambda subscription, message: 1)
+
+
+async def _everybody_dies(stage: Stage) -> None:
+    """A storm: thousands of dead letters of one cause are few alerts, and all of them are told of."""
+    stage.make_die(stage.due)
+    await stage.run_and_drain()
+
+
+async def _slack_never_answers(stage: Stage) -> None:
+    stage.make_die(stage.victims(_DYING))
+    stage.disturb(Point.TELL, never_answer(stage.healed, accepted=True), times=1)
+    await stage.run_and_drain()
+
+
+async def _replayed(stage: Stage) -> None:
+    """All are replayed when the cause is mended, twice at the same time, and once more afterwards."""
+    victims = stage.victims(_DYING)
+    stage.make_die(victims)
+    await stage.run_and_drain()
+    stage.may_end(victims, "sent")
+    stage.heal()
+    await asyncio.gather(_replay_all(stage), _replay_all(stage))
+    await stage.world.drain()
+    await _replay_all(stage)
+    await stage.world.drain()
+
+
+async def _replay_all(stage: Stage) -> None:
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "operations", "dead-letters", "replay", "--all", "--yes", "--json"),
+        env={**os.environ, **stage.world.variables},
+        cwd=REPOSITORY,
+        stdout=asyncio.subprocess.DEVNULL,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    _, errors = await process.communicate()
+    if process.returncode not in {0, 1}:
+        raise RuntimeError(f"the replay ended with {process.returncode}: {errors.decode()[-500:]}")
+
+
+def _slack(name: str, disturbance: Disturbance, *, times: int = 2) -> Scenario:
+    script = _while_some_die(Point.TELL, lambda stage: disturbance, times=times)
+    return Scenario(name=f"Slack {name}", group="dead letters", script=script)
+
+
+SCENARIOS = [
+    Scenario(
+        name="publish UNAVAILABLE",
+        group="dead letters",
+        script=_while_some_die(Point.PUBLISH, lambda stage: refuse(grpc.StatusCode.UNAVAILABLE), times=2),
+    ),
+    Scenario(
+        name="published, and the answer lost",
+        group="dead letters",
+        script=_while_some_die(Point.PUBLISH, lambda stage: lose_answer(grpc.StatusCode.UNAVAILABLE)),
+    ),
+    Scenario(name="publish refused", group="dead letters", script=_publish_refused),
+    Scenario(
+        name="publish refused at the last attempt",
+        group="dead letters",
+        script=_publish_refused_at_the_last_attempt,
+    ),
+    Scenario(name="worker killed before it published", group="dead letters", script=_killed_worker(carried_out=False)),
+    Scenario(name="worker killed after it published", group="dead letters", script=_killed_worker(carried_out=True)),
+    Scenario(name="message delivered three times", group="dead letters", script=_delivered_thrice),
+    Scenario(
+        name="handler killed before it stored",
+        group="dead letters",
+        script=_killed_handler(Point.STORE, carried_out=False),
+    ),
+    Scenario(
+        name="handler killed after it stored",
+        group="dead letters",
+        script=_killed_handler(Point.STORE, carried_out=True),
+    ),
+    Scenario(
+        name="handler killed after it told Slack",
+        group="dead letters",
+        script=_killed_handler(Point.TELL, carried_out=True),
+    ),
+    _slack("answers 500", answer(500)),
+    _slack("answers 429 with Retry-After", answer(429, Retry_After="3")),
+    Scenario(name="Slack never answers", group="dead letters", script=_slack_never_answers),
+    Scenario(name="a storm of one cause", group="dead letters", script=_everybody_dies),
+    Scenario(name="replayed twice at once, and again", group="dead letters", script=_replayed),
+]

@@ -1,0 +1,98 @@
+"""What SendGrid does on a bad day."""
+
+from functions.shared.settings import OnUnknownOutcome
+from tests.faults.crossings import Point
+from tests.faults.disturbances import Disturbance, answer, cut, never_answer, slow
+from tests.faults.invariants import UNKNOWN_OUTCOME
+from tests.faults.stage import Scenario, Script, Stage
+
+_SOME = 0.3
+
+
+def _for_a_while(disturbance: Disturbance, *, times: int = 2) -> Script:
+    """Some reports meet it twice, and are sent by the third attempt."""
+
+    async def script(stage: Stage) -> None:
+        stage.disturb(Point.SEND, disturbance, of=stage.victims(_SOME), times=times)
+        await stage.run_and_drain()
+
+    return script
+
+
+def _for_good(disturbance: Disturbance, ending: str) -> Script:
+    """Some reports meet it at every attempt, and become dead letters."""
+
+    async def script(stage: Stage) -> None:
+        victims = stage.victims(_SOME)
+        stage.may_end(victims, ending)
+        stage.disturb(Point.SEND, disturbance, of=victims, times=None)
+        await stage.run_and_drain()
+
+    return script
+
+
+def _unknown(disturbance: Disturbance) -> Script:
+    """Of some reports nobody learns whether SendGrid has them; dead letters, or sent again where that was chosen."""
+
+    async def script(stage: Stage) -> None:
+        victims = stage.victims(_SOME)
+        resend = stage.scenario.on_unknown_outcome is OnUnknownOutcome.RESEND
+        stage.may_end(victims, "sent" if resend else UNKNOWN_OUTCOME)
+        stage.disturb(Point.SEND, disturbance, of=victims)
+        await stage.run_and_drain()
+
+    return script
+
+
+def _never_answers(*, accepted: bool) -> Script:
+    async def script(stage: Stage) -> None:
+        await _unknown(never_answer(stage.healed, accepted=accepted))(stage)
+
+    return script
+
+
+async def _refuses_connections(stage: Stage) -> None:
+    """Nobody listens at first."""
+    await stage.world.sendgrid_gate.shut()
+    await stage.run()
+    await stage.world.quiet()
+    await stage.world.sendgrid_gate.open()
+    await stage.world.drain()
+
+
+async def _refuses_the_key(stage: Stage) -> None:
+    """The key is wrong for everybody, and mended before the queue gives up."""
+    stage.disturb(Point.SEND, answer(401), times=3)
+    await stage.run_and_drain()
+
+
+async def _is_away_for_long(stage: Stage) -> None:
+    """Every report of an hour dies, and the next hour's come on time."""
+    stage.may_end(stage.due, "retries-exhausted")
+    stage.disturb(Point.SEND, answer(503), of=stage.due, times=None)
+    await stage.run_and_drain()
+    stage.hour = await stage.world.next_hour()
+    await stage.run_and_drain()
+
+
+def _scenario(name: str, script: Script, policy: OnUnknownOutcome = OnUnknownOutcome.DEAD_LETTER) -> Scenario:
+    return Scenario(name=name, group="SendGrid", script=script, on_unknown_outcome=policy)
+
+
+SCENARIOS = [
+    _scenario("answers 429 with Retry-After", _for_a_while(answer(429, Retry_After="30"))),
+    _scenario("answers 500 twice", _for_a_while(answer(500))),
+    _scenario("answers 503 twice", _for_a_while(answer(503))),
+    _scenario("answers 500 at every attempt", _for_good(answer(500), "retries-exhausted")),
+    _scenario("answers 429 at every attempt", _for_good(answer(429, Retry_After="5"), "retries-exhausted")),
+    _scenario("answers 400", _for_good(answer(400), "permanent-error")),
+    _scenario("answers 401 until the key is mended", _refuses_the_key),
+    _scenario("is away for a whole hour", _is_away_for_long),
+    _scenario("refuses connections", _refuses_connections),
+    _scenario("is slow", _for_a_while(slow(1.0), times=1)),
+    _scenario("takes nothing and never answers", _never_answers(accepted=False)),
+    _scenario("accepts and never answers", _never_answers(accepted=True)),
+    _scenario("cuts the connection before it accepts", _unknown(cut(accepted=False))),
+    _scenario("accepts and cuts the connection", _unknown(cut(accepted=True))),
+    _scenario("accepts and cuts, with resend", _unknown(cut(accepted=True)), OnUnknownOutcome.RESEND),
+]
