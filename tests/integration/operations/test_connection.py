@@ -1,10 +1,13 @@
 """The script `reports`, in a process of its own: where it connects, and what it says where it cannot."""
 
 import os
+import pty
 import signal
 import subprocess
 import time
 from pathlib import Path
+
+import pytest
 
 from functions.shared.models import DeliveryState
 from tests.integration.operations.conftest import Project
@@ -116,3 +119,25 @@ def test_interrupted_it_says_how_far_it_came_and_the_same_command_does_the_rest(
     assert len(project.queued()) == 500
     states = {letter.to_dict()["state"] for letter in project.database.collection("dead_letters").stream()}
     assert states == {"replayed"}
+
+
+@pytest.mark.parametrize(("answer", "status", "tasks"), [("y\n", 0, 2), ("n\n", 1, 0), ("\n", 1, 0)])
+def test_at_a_terminal_many_are_asked_about(project: Project, answer: str, status: int, tasks: int) -> None:
+    project.dead_letter("u1")
+    project.dead_letter("u2")
+    operator, terminal = pty.openpty()
+    process = subprocess.Popen(
+        [str(REPOSITORY / "reports"), "dead-letters", "replay", "--all"],
+        env={**PLAIN, **project.variables, "TERM": "dumb"},
+        stdin=terminal,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    os.close(terminal)
+    os.write(operator, answer.encode())
+    _, err = process.communicate(timeout=30)
+    os.close(operator)
+    assert "Replay 2 dead letters on an emulator" in err
+    assert process.returncode == status
+    assert len(project.queued()) == tasks
