@@ -16,6 +16,7 @@ from local_cloud.clock import Clock
 from local_cloud.environment import HOST, SENDGRID_API_KEY, Environment
 from local_cloud.errors import LocalCloudError
 from local_cloud.firestore.server import FirestoreEmulator
+from local_cloud.flags_file import read_flags_file
 from local_cloud.function_process import FunctionProcess
 from local_cloud.identity import IdentityProvider
 from local_cloud.inbox.server import Inbox
@@ -146,23 +147,31 @@ class LocalCloud:
 
     @property
     def has_tasks(self) -> bool:
-        """Whether a report queue of this Cloud Tasks still has something to deliver."""
+        """Whether a queue of this Cloud Tasks still has something to deliver."""
         return self._environment.is_own("CLOUD_TASKS_EMULATOR_HOST") and any(
-            self.tasks.counts(queue).depth for queue in self._queue_names()
+            self.tasks.counts(f"{self._location}/queues/{queue}").depth
+            for queue in (*self._report_queues, self._variables["CONTINUATION_QUEUE"])
         )
 
-    def _queue_names(self) -> list[str]:
-        parent = f"projects/{self.project}/locations/{self._variables['LOCATION']}"
-        names = (name.strip() for name in self._variables["REPORT_QUEUES"].split(","))
-        return [f"{parent}/queues/{name}" for name in names if name]
+    @property
+    def _location(self) -> str:
+        return f"projects/{self.project}/locations/{self._variables['LOCATION']}"
+
+    @property
+    def _report_queues(self) -> list[str]:
+        return [name.strip() for name in self._variables["REPORT_QUEUES"].split(",") if name.strip()]
 
     async def _make_queues(self) -> None:
-        queue = queue_from_flags(self._queue_flags)
+        continuations = read_flags_file(self._repository / "deployment" / "continuation-queue.yaml")
+        flags = dict.fromkeys(self._report_queues, self._queue_flags)
+        # Not the other way round: where one queue is both, it is set as the report queue that it is.
+        flags = {self._variables["CONTINUATION_QUEUE"]: continuations, **flags}
         client = clients.tasks(self._variables["CLOUD_TASKS_EMULATOR_HOST"])
-        for name in self._queue_names():
-            queue.name = name
+        for name, of_queue in flags.items():
+            queue = queue_from_flags(of_queue)
+            queue.name = f"{self._location}/queues/{name}"
             with contextlib.suppress(AlreadyExists):
-                await client.create_queue(parent=name.partition("/queues/")[0], queue=Queue.wrap(queue))
+                await client.create_queue(parent=self._location, queue=Queue.wrap(queue))
 
     async def _make_topic(self) -> None:
         topic = f"projects/{self.project}/topics/{self._variables['DEAD_LETTER_TOPIC']}"

@@ -14,7 +14,15 @@ DEFAULT_PORT_BASE = 8470
 SENDGRID_API_KEY = "SG.local-cloud.not-a-secret"
 
 PASSED_ON = (
-    *("GOOGLE_CLOUD_PROJECT", "LOCATION", "REPORT_QUEUES", "WORKER_URL", "DISPATCHER_URL", "TASKS_INVOKER"),
+    *(
+        "GOOGLE_CLOUD_PROJECT",
+        "LOCATION",
+        "REPORT_QUEUES",
+        "CONTINUATION_QUEUE",
+        "WORKER_URL",
+        "DISPATCHER_URL",
+        "TASKS_INVOKER",
+    ),
     *("SCHEDULER_INVOKER", "DEAD_LETTER_TOPIC", "MAX_ATTEMPTS", "SENDGRID_API_KEY", "SENDGRID_HOST", "MAIL_FROM"),
     *("MAIL_FROM_NAME", "MAIL_REPLY_TO", "MAIL_POSTAL_ADDRESS", "MAIL_UNSUBSCRIBE_GROUP", "MAIL_UNSUBSCRIBE_URL"),
     *("MAIL_UNSUBSCRIBE_KEY", "MAIL_CHECK_UNSUBSCRIBED", "MAIL_SANDBOX"),
@@ -90,6 +98,7 @@ class Environment:
             "GOOGLE_CLOUD_PROJECT": project,
             "LOCATION": "us-central1",
             "REPORT_QUEUES": "reports",
+            "CONTINUATION_QUEUE": "report-dispatch",
             "WORKER_URL": f"http://{HOST}:{ports.worker}",
             "DISPATCHER_URL": f"http://{HOST}:{ports.dispatcher}",
             "TASKS_INVOKER": f"tasks-invoker@{project}.iam.gserviceaccount.com",

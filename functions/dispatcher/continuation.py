@@ -1,41 +1,36 @@
-"""The rest of a run that would take too long in one piece: a task that calls the dispatcher itself."""
+"""A piece of a run that another request does: a task that calls the dispatcher itself.
+
+There are two kinds. The rest of a run, or of a share, that would take too long in one request; and the shares of a
+run that is divided among several instances.
+"""
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from functions.dispatcher.due_user import DueUser
-from functions.shared.models import (
-    DocumentId,
-    InvalidContract,
-    UtcDatetime,
-    describe_validation_error,
-    task_id,
-)
+from functions.dispatcher.cursor import Cursor
+from functions.shared.models import InvalidContract, UtcDatetime, describe_validation_error, task_id
 from functions.shared.task_queue import NewTask
 
 
-class Cursor(BaseModel):
-    """The last user that was read: the rest begins behind."""
-
-    model_config = ConfigDict(frozen=True)
-
-    next_report_at: UtcDatetime
-    user_id: DocumentId
-
-
 class Continuation(BaseModel):
-    """The body of such a task. It carries the run's figures, so that a part that is repeated counts nothing twice."""
+    """The body of such a task. It carries the share's figures, so that a part that is repeated counts nothing twice."""
 
     model_config = ConfigDict(frozen=True)
 
     run_id: str
     scheduled_for: UtcDatetime
-    chain: str
+    attempt: str
     """What sets the continuations of this attempt at the run apart from those of another: a run that is called again
     goes through everybody again."""
+    share: int = Field(default=0, ge=0)
+    """Which one, counted from 0."""
+    shares: int = Field(default=1, ge=1)
+    """How many there are."""
     part: int
-    """Counted from 2."""
+    """Which request works on the share, counted from 1. The first of share 0 is Cloud Scheduler's."""
     cursor: Cursor | None = None
-    """Behind whom to begin; None where nobody was read."""
+    """Behind which place to begin; None where nobody was read."""
+    until: Cursor | None = None
+    """The last place of the share; None for the end."""
     newcomers_only: bool = False
     """Whether everybody who was due has been dealt with. Those enrolled since are due as well, but have their tasks."""
     figures: dict[str, int] = Field(default_factory=dict)
@@ -52,16 +47,7 @@ class Continuation(BaseModel):
         except ValidationError as error:
             raise InvalidContract(describe_validation_error(error)) from None
 
-    @property
-    def last_user(self) -> DueUser | None:
-        """The cursor as the reader takes it."""
-        return DueUser(self.cursor.user_id, self.cursor.next_report_at) if self.cursor else None
-
     def to_task(self) -> NewTask:
         """The task, named so that a part which is repeated by the queue hands its rest over once."""
-        return NewTask(task_id(f"{self.run_id}-part-{self.part}", self.chain), self.model_dump_json().encode())
-
-
-def cursor_behind(user: DueUser | None) -> Cursor | None:
-    """The cursor for the rest behind a user."""
-    return Cursor(next_report_at=user.due_at, user_id=user.user_id) if user else None
+        name = task_id(f"{self.run_id}-share-{self.share}-part-{self.part}", self.attempt)
+        return NewTask(name, self.model_dump_json().encode())

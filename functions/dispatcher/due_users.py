@@ -5,11 +5,14 @@ from datetime import datetime
 
 from google.cloud.firestore_v1.types import Value
 
+from functions.dispatcher.cursor import Cursor
 from functions.dispatcher.due_user import FIELDS, DueUser, read_due_user
 from functions.dispatcher.user_stream import Operator, UserStream
 
 
-def due_users(stream: UserStream, run_time: datetime, *, after: DueUser | None = None) -> Iterator[DueUser]:
+def due_users(
+    stream: UserStream, run_time: datetime, *, after: Cursor | None = None, until: Cursor | None = None
+) -> Iterator[DueUser]:
     """Read the active users whose `next_report_at` is not after the run's time.
 
     A user whom a worker moves on meanwhile may come or not; it only ever moves beyond the run's time, so nobody
@@ -18,11 +21,16 @@ def due_users(stream: UserStream, run_time: datetime, *, after: DueUser | None =
     Args:
         stream: what reads users.
         run_time: the run's.
-        after: the last user that was read before; None for the beginning.
+        after: the place behind which to begin; None for the beginning.
+        until: the last place; None for the end.
 
     Raises:
         google.api_core.exceptions.GoogleAPICallError: Firestore cannot be read.
     """
+
+    def values(place: Cursor | None) -> list[Value]:
+        return [Value(timestamp_value=place.next_report_at), stream.name_of(place.user_id)] if place else []
+
     documents = stream.read(
         where=[
             ("active", Operator.EQUAL, Value(boolean_value=True)),
@@ -30,6 +38,7 @@ def due_users(stream: UserStream, run_time: datetime, *, after: DueUser | None =
         ],
         order_by=["next_report_at"],
         select=FIELDS,
-        start_after=[Value(timestamp_value=after.due_at), stream.name_of(after.user_id)] if after else [],
+        start_after=values(after),
+        end_at=values(until),
     )
     return map(read_due_user, documents)

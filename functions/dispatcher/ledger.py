@@ -8,7 +8,7 @@ from google.api_core import exceptions
 from google.cloud import firestore
 
 from functions.dispatcher.due_user import DueUser
-from functions.dispatcher.overdue import is_final, move_on
+from functions.dispatcher.overdue import is_claimed, is_final, period_given_up, schedule_of
 from functions.shared.models import DELIVERY_RETENTION, DeliveryState, delivery_id
 from functions.shared.schedule import Cadence
 
@@ -58,7 +58,7 @@ class Ledger:
             error: why.
 
         Returns:
-            false where a worker has made it final meanwhile.
+            false where a worker has made it final meanwhile, or is sending it.
         """
         delivery = self._delivery(user)
         document = self._client.collection("users").document(user.user_id)
@@ -66,13 +66,23 @@ class Ledger:
         @firestore.transactional
         def carry_out(transaction: Any) -> bool:
             ledger = delivery.get(transaction=transaction).to_dict()
-            if ledger is not None and is_final(ledger.get("state")):
+            if ledger is not None and (is_final(ledger.get("state")) or is_claimed(ledger, self._run_time)):
                 return False
-            fields = document.get(transaction=transaction).to_dict()
             dead = {**self._fields(user, DeliveryState.DEAD), "last_error": error, "lease_expires_at": None}
-            transaction.set(delivery, dead if ledger is not None else {**dead, **self._new()}, merge=True)
+            fields = document.get(transaction=transaction).to_dict()
             if fields is not None and fields.get("next_report_at") == user.due_at:
-                transaction.update(document, move_on(user, fields, self._run_time, self._default_cadence))
+                schedule = schedule_of(user.user_id, fields, self._default_cadence)
+                period = period_given_up(
+                    schedule,
+                    due_at=user.due_at,
+                    run_time=self._run_time,
+                    delivery=ledger or {},
+                    reported_until=fields.get("reported_until"),
+                )
+                moved_on = {"next_report_at": schedule.after(period.end), "reported_until": period.end}
+                transaction.update(document, moved_on)
+                dead |= {"period_start": period.start, "period_end": period.end}
+            transaction.set(delivery, dead if ledger is not None else {**dead, **self._new()}, merge=True)
             return True
 
         return bool(carry_out(self._client.transaction()))

@@ -117,7 +117,7 @@ def _surroundings() -> Surroundings:
             for name in settings.report_queues
         ],
         continuations=queue(
-            settings.report_queues[0],
+            settings.continuation_queue or settings.report_queues[0],
             f"{settings.dispatcher_url}/dispatch",
             settings.dispatcher_url,
             dispatch_deadline=_CONTINUATION_DEADLINE,
@@ -125,6 +125,7 @@ def _surroundings() -> Surroundings:
         dead_letters=DeadLetterTopic(settings.google_cloud_project, settings.dead_letter_topic),
         default_cadence=settings.default_cadence,
         time_limit=timedelta(seconds=settings.dispatch_time_limit),
+        share_size=settings.dispatch_share_size,
     )
 
 

@@ -5,9 +5,8 @@ from datetime import datetime, timedelta
 from enum import Enum, auto
 from typing import Any
 
-from functions.dispatcher.due_user import DueUser
 from functions.shared.models import DeliveryState
-from functions.shared.schedule import Cadence, period_to_report
+from functions.shared.schedule import Cadence, Period, Schedule, period_to_report
 from functions.shared.user import InvalidUser, User
 
 LOST_AFTER = timedelta(hours=24)
@@ -41,39 +40,57 @@ def judge(delivery: Mapping[str, Any] | None, *, due_at: datetime, run_time: dat
     """
     if delivery is None or is_final(delivery.get("state")):
         return Verdict.ENQUEUE
-    lease = delivery.get("lease_expires_at")
-    if delivery.get("state") == DeliveryState.SENDING and isinstance(lease, datetime) and lease > run_time:
+    if is_claimed(delivery, run_time):
         return Verdict.LEAVE
     created_at = delivery.get("created_at")
     begun = max(due_at, created_at) if isinstance(created_at, datetime) else due_at
     return Verdict.GIVE_UP if run_time - begun >= LOST_AFTER else Verdict.ENQUEUE
 
 
-def move_on(
-    user: DueUser, fields: Mapping[str, Any], run_time: datetime, default_cadence: Cadence
-) -> dict[str, datetime]:
-    """What to write to a user whose report was given up: the period counts as reported, and the next one is due.
+def schedule_of(user_id: str, fields: Mapping[str, Any], default_cadence: Cadence) -> Schedule:
+    """By what a user moves on; with defaults in the place of what cannot be read.
 
     Args:
-        user: whose report.
+        user_id: the document's id.
         fields: the user's document.
-        run_time: the time of the run that gives it up.
         default_cadence: of users whose document names none.
     """
-    reported_until = fields.get("reported_until")
     try:
-        schedule = User.from_document(user.user_id, fields, default_cadence).schedule
+        return User.from_document(user_id, fields, default_cadence).schedule
     except InvalidUser as error:
-        schedule = error.schedule
-    period = period_to_report(
+        return error.schedule
+
+
+def period_given_up(
+    schedule: Schedule, *, due_at: datetime, run_time: datetime, delivery: Mapping[str, Any], reported_until: Any
+) -> Period:
+    """The time that a report covers which is given up: it counts as reported, and a replay covers the same.
+
+    Args:
+        schedule: the user's.
+        due_at: when the report fell due.
+        run_time: the time of the run that gives it up.
+        delivery: the delivery's fields. Where an attempt has settled what it covers, that remains: all that has passed
+            since is the next report's.
+        reported_until: what the user's document has in this field.
+    """
+    start, end = delivery.get("period_start"), delivery.get("period_end")
+    if isinstance(start, datetime) and isinstance(end, datetime):
+        return Period(start=start, end=end)
+    return period_to_report(
         schedule,
-        due_at=user.due_at,
+        due_at=due_at,
         run_time=run_time,
         reported_until=reported_until if isinstance(reported_until, datetime) else None,
     )
-    return {"next_report_at": schedule.after(period.end), "reported_until": period.end}
 
 
 def is_final(state: Any) -> bool:
     """Whether what the ledger has in `state` says that nothing more happens to a delivery."""
     return any(state == known and known.is_final for known in DeliveryState)
+
+
+def is_claimed(delivery: Mapping[str, Any], moment: datetime) -> bool:
+    """Whether a worker has the right to send a delivery at a moment."""
+    lease = delivery.get("lease_expires_at")
+    return delivery.get("state") == DeliveryState.SENDING and isinstance(lease, datetime) and lease > moment

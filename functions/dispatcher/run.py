@@ -2,29 +2,32 @@
 
 import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from itertools import pairwise
 
 import structlog
-from google.api_core.exceptions import GoogleAPIError
 from google.cloud import firestore
 
-from functions.dispatcher.continuation import Continuation, cursor_behind
-from functions.dispatcher.due_user import DueUser, has_no_due_time, user_id_of
+from functions.dispatcher.continuation import Continuation
+from functions.dispatcher.cursor import Cursor
+from functions.dispatcher.division import Division
+from functions.dispatcher.due_user import DueUser, has_no_due_time
 from functions.dispatcher.due_users import due_users
 from functions.dispatcher.fan_out import FanOut
 from functions.dispatcher.figures import Figures
 from functions.dispatcher.former_runs import FormerRuns, Place, Standing
+from functions.dispatcher.giving_up import GivingUp
 from functions.dispatcher.ledger import Ledger
 from functions.dispatcher.newcomers import Newcomers, in_batches
 from functions.dispatcher.overdue import LOST_AFTER, Verdict, judge
 from functions.dispatcher.run_record import RunRecords
+from functions.dispatcher.run_state import RunState
 from functions.dispatcher.user_stream import UserStream
 from functions.shared.dead_letter_topic import DeadLetterTopic
-from functions.shared.models import DeadLetter, Reason, delivery_id, run_id
+from functions.shared.models import DeadLetter, run_id
 from functions.shared.schedule import Cadence
 from functions.shared.task_queue import DISPATCH_DEADLINE, TaskQueue
 
@@ -44,7 +47,7 @@ class Result:
         run_id: the run's.
         figures: in numbers; see functions.dispatcher.figures.
         seconds: how long this part of it took.
-        is_continued: whether the rest was handed over to a continuation.
+        is_continued: whether the run goes on in other requests.
         may_be_mended: whether something failed that can go well when the run is repeated.
     """
 
@@ -67,6 +70,7 @@ class Surroundings:
         dead_letters: where what cannot be enqueued goes.
         default_cadence: of users whose document names none.
         time_limit: after this long the rest is handed over.
+        share_size: after so many users what is left is divided into shares of about as many, if it is more than that.
     """
 
     firestore: firestore.Client
@@ -76,10 +80,11 @@ class Surroundings:
     dead_letters: DeadLetterTopic
     default_cadence: Cadence
     time_limit: timedelta
+    share_size: int
 
 
 class Run:
-    """A run, or the part of one that fits into the time limit.
+    """A run, or the part of one that this request does.
 
     Errors are of two kinds. What a retry can mend (a queue or Firestore that does not answer) is counted, and the run
     is `failed`: it is to be repeated, which deterministic names make harmless. What only a person can mend (a user
@@ -89,7 +94,7 @@ class Run:
     Args:
         surroundings: what it works with.
         run_time: the time that it is for, which is also the present by which it judges: a repeated run judges alike.
-        continuation: the part that it takes over, where it is not the first.
+        continuation: the part that it takes over, where Cloud Scheduler did not call.
     """
 
     def __init__(
@@ -98,8 +103,11 @@ class Run:
         self._with = surroundings
         self._run_time = run_time
         self._run_id = run_id(run_time)
-        self._continuation = continuation
-        self._figures = Figures(continuation.figures if continuation else None)
+        self._is_begun = continuation is not None
+        self._part = continuation or Continuation(
+            run_id=self._run_id, scheduled_for=run_time, attempt=uuid.uuid4().hex, part=1
+        )
+        self._figures = Figures(self._part.figures)
         self._records = RunRecords(surroundings.firestore)
         self._newcomers = Newcomers(surroundings.firestore, surroundings.users)
         self._ledger = Ledger(
@@ -108,9 +116,10 @@ class Run:
             run_time=run_time,
             default_cadence=surroundings.default_cadence,
         )
+        self._giving_up = GivingUp(
+            surroundings.dead_letters, self._ledger, self._figures, run_id=self._run_id, run_time=run_time
+        )
         self._begun = time.monotonic()
-        self._last_user = continuation.last_user if continuation else None
-        self._newcomers_only = continuation.newcomers_only if continuation else False
 
     def carry_out(self) -> Result:
         """Do it.
@@ -119,42 +128,76 @@ class Run:
             google.api_core.exceptions.GoogleAPIError: Firestore or a queue's configuration cannot be had. What was
                 enqueued until then stays so, and the run is noted as failed.
         """
-        if self._continuation is None:
-            self._records.start(self._run_id, scheduled_for=self._run_time, started_at=datetime.now(UTC))
+        if not self._is_begun:
+            self._records.start(
+                self._run_id,
+                attempt=self._part.attempt,
+                scheduled_for=self._run_time,
+                started_at=datetime.now(UTC),
+            )
         try:
             is_continued = self._work()
         except Exception:
-            self._end(failed=True)
+            self._note(RunState.FAILED)
             raise
-        failed = self._figures.mendable_errors > 0
-        if is_continued:
-            self._records.carry_on(self._run_id, figures=self._figures.to_dict())
-        else:
-            self._end(failed=failed)
         return Result(
             run_id=self._run_id,
             figures=self._figures.to_dict(),
             seconds=round(time.monotonic() - self._begun, 3),
             is_continued=is_continued,
-            may_be_mended=failed,
+            may_be_mended=self._has_failed,
         )
 
-    def _end(self, *, failed: bool) -> None:
-        self._records.end(self._run_id, finished_at=datetime.now(UTC), failed=failed, figures=self._figures.to_dict())
+    @property
+    def _has_failed(self) -> bool:
+        return self._figures.mendable_errors > 0
+
+    def _note(self, state: RunState) -> None:
+        self._records.note(
+            self._run_id,
+            attempt=self._part.attempt,
+            share=self._part.share,
+            state=state,
+            figures=self._figures.to_dict(),
+        )
 
     def _work(self) -> bool:
-        """Do as much as the time allows; true where the rest was handed over."""
+        """Do as much as the time allows; true where the run goes on elsewhere."""
         with ThreadPoolExecutor(_THREADS) as threads:
             # These take their time where there are millions of users: they run beside the rest.
             misnamed = threads.submit(self._warn_of_misnamed)
-            newcomers = threads.submit(self._newcomers.exist)
-            former_runs = self._former_runs(threads)
-            with FanOut(self._with.report_queues, run_id=self._run_id, figures=self._figures) as fan_out:
-                if not self._newcomers_only:
-                    self._newcomers_only = self._fan_out_due(fan_out, former_runs)
-                is_complete = self._newcomers_only and (not newcomers.result() or self._fan_out_newcomers(fan_out))
+            newcomers = threads.submit(self._newcomers.exist) if self._part.shares == 1 else None
+            if not self._part.newcomers_only:
+                former_runs = self._former_runs(threads)
+                with self._fan_out() as fan_out:
+                    is_read = self._fan_out_due(fan_out, former_runs)
+                self._part = self._part.model_copy(update={"newcomers_only": is_read})
             misnamed.result()
-        return not is_complete and self._hand_over()
+            if not self._part.newcomers_only:
+                return self._hand_over()
+            if not self._is_last():
+                return True
+            if newcomers.result() if newcomers else self._newcomers.exist():
+                with self._fan_out() as fan_out:
+                    is_complete = self._fan_out_newcomers(fan_out)
+                if not is_complete:
+                    return self._hand_over()
+        self._note(RunState.FAILED if self._has_failed else RunState.FINISHED)
+        return False
+
+    def _is_last(self) -> bool:
+        """Whether all other shares have come to their end: newcomers are due as well, and must not be read as such."""
+        if self._part.shares == 1:
+            return True
+        if self._has_failed:
+            self._note(RunState.FAILED)
+            return False
+        return self._records.is_last(
+            self._run_id, attempt=self._part.attempt, share=self._part.share, figures=self._figures.to_dict()
+        )
+
+    def _fan_out(self) -> FanOut:
+        return FanOut(self._with.report_queues, run_id=self._run_id, figures=self._figures)
 
     def _former_runs(self, threads: ThreadPoolExecutor) -> FormerRuns:
         before = threads.submit(self._records.before, self._run_time)
@@ -169,11 +212,14 @@ class Run:
         )
 
     def _fan_out_due(self, fan_out: FanOut, former_runs: FormerRuns) -> bool:
+        """Enqueue the reports of this request's share; false where the time was up before all were."""
         suspects: list[tuple[DueUser, Place]] = []
         is_complete = True
-        for user in due_users(self._with.users, self._run_time, after=self._last_user):
+        read = 0
+        users = self._due_users()
+        while (user := next(users, None)) is not None:
+            read += 1
             self._figures.add("due")
-            self._last_user = user
             place = former_runs.place(user.due_at)
             if user.malformed or place.standing is Standing.OVERDUE or self._is_old(user, place):
                 suspects.append((user, place))
@@ -183,10 +229,17 @@ class Run:
             else:
                 fan_out.add(user, place.salt)
             if self._is_late():
+                self._part = self._part.model_copy(update={"cursor": Cursor.of(user)})
                 is_complete = False
                 break
+            if read == self._with.share_size and self._part.shares == 1 and self._divide(Cursor.of(user)):
+                # The share has another end now.
+                users = self._due_users()
         self._look_closer(suspects, fan_out)
         return is_complete
+
+    def _due_users(self) -> Iterator[DueUser]:
+        return due_users(self._with.users, self._run_time, after=self._part.cursor, until=self._part.until)
 
     def _is_old(self, user: DueUser, place: Place) -> bool:
         return place.standing is Standing.QUEUED and self._run_time - user.due_at >= LOST_AFTER
@@ -202,9 +255,9 @@ class Run:
             if verdict is Verdict.LEAVE:
                 self._figures.add("already_dispatched")
             elif user.malformed:
-                given_up.append((user, self._invalid(user, f"{user.malformed}: not the name of a report")))
+                given_up.append((user, self._giving_up.malformed(user)))
             elif verdict is Verdict.GIVE_UP:
-                given_up.append((user, self._lost(user, (delivery or {}).get("attempts"))))
+                given_up.append((user, self._giving_up.lost(user, (delivery or {}).get("attempts"))))
             else:
                 if place.standing is Standing.OVERDUE:
                     self._figures.add("overdue")
@@ -214,9 +267,7 @@ class Run:
         self._ledger.open(unknown)
         for user, salt in to_enqueue:
             fan_out.add(user, salt)
-        if given_up:
-            with ThreadPoolExecutor(_THREADS) as threads:
-                list(threads.map(lambda item: self._give_up(*item), given_up))
+        self._giving_up.give_up(given_up)
 
     def _fan_out_newcomers(self, fan_out: FanOut) -> bool:
         for batch in in_batches(self._newcomers.find()):
@@ -231,108 +282,48 @@ class Run:
                 for user in enrolled:
                     if not user.malformed:
                         fan_out.add(user)
-            if strays:
-                with ThreadPoolExecutor(_THREADS) as threads:
-                    list(threads.map(self._report_stray, strays))
+            self._giving_up.report_strays(strays)
             if self._is_late():
                 return False
         return True
 
-    def _give_up(self, user: DueUser, letter: DeadLetter) -> None:
-        """The dead letter first: if it cannot be published nothing is marked, and the report is found again."""
-        try:
-            self._with.dead_letters.publish(letter)
-            self._ledger.give_up(user, error=letter.error)
-        except (GoogleAPIError, TimeoutError, ValueError) as error:
-            # ValueError: the transaction met others five times.
-            self._figures.add_error(mendable=True)
-            _log.exception(
-                "A report cannot be given up.", run_id=self._run_id, user_id=user.user_id, error=type(error).__name__
-            )
-            return
-        if letter.reason is Reason.LOST:
-            self._figures.add("lost")
-        else:
-            self._figures.add_error(mendable=False)
-        _log.error(
-            "A report will not be sent.",
-            run_id=self._run_id,
-            user_id=user.user_id,
-            delivery_id=letter.delivery_id,
-            reason=letter.reason.value,
-            field=user.malformed or None,
-            error=letter.error,
-        )
-
-    def _report_stray(self, document: Any) -> None:
-        """Somebody's `next_report_at` is malformed. It is left as it is: who wrote it would do so again."""
-        user = DueUser(user_id_of(document), self._run_time, malformed="next_report_at")
-        letter = self._invalid(user, "next_report_at: not a timestamp")
-        try:
-            self._with.dead_letters.publish(letter)
-        except (GoogleAPIError, TimeoutError):
-            self._figures.add_error(mendable=True)
-            _log.exception("A dead letter cannot be published.", run_id=self._run_id, user_id=user.user_id)
-            return
-        self._figures.add_error(mendable=False)
-        _log.error(
-            "A user's next report is not known.",
-            run_id=self._run_id,
-            user_id=user.user_id,
-            field=user.malformed,
-            error=letter.error,
-        )
-
-    def _invalid(self, user: DueUser, error: str) -> DeadLetter:
-        return self._letter(user, Reason.INVALID_TASK, error, attempts=0, kind=None)
-
-    def _lost(self, user: DueUser, attempts: object) -> DeadLetter:
-        hours = (self._run_time - user.due_at) // timedelta(hours=1)
-        return self._letter(
-            user,
-            Reason.LOST,
-            f"still not sent {hours} hours after it was due, and no worker has said why",
-            attempts=attempts if isinstance(attempts, int) else 0,
-            kind=user.kind,
-        )
-
-    def _letter(self, user: DueUser, reason: Reason, error: str, *, attempts: int, kind: str | None) -> DeadLetter:
-        return DeadLetter(
-            user_id=user.user_id,
-            delivery_id=delivery_id(user.user_id, user.due_at),
-            due_at=user.due_at,
-            run_id=self._run_id,
-            kind=kind,
-            reason=reason,
-            error=error,
-            attempts=attempts,
-            failed_at=datetime.now(UTC),
-        )
+    def _divide(self, place: Cursor) -> bool:
+        """Hand all that is left but this request's own share to others; false where it is not worth it."""
+        cuts = Division(self._with.firestore).divide(self._run_time, after=place, share_size=self._with.share_size)
+        if cuts:
+            cuts = self._records.divide(self._run_id, attempt=self._part.attempt, cuts=cuts)
+        if not cuts:
+            return False
+        whole = self._part.model_copy(update={"shares": len(cuts) + 1, "part": 1, "figures": {}})
+        self._part = self._part.model_copy(update={"shares": len(cuts) + 1, "cursor": place, "until": cuts[0]})
+        for share, (first, last) in enumerate(pairwise([*cuts, None]), start=1):
+            self._enqueue(whole.model_copy(update={"share": share, "cursor": first, "until": last}))
+        return True
 
     def _hand_over(self) -> bool:
-        rest = Continuation(
-            run_id=self._run_id,
-            scheduled_for=self._run_time,
-            chain=self._continuation.chain if self._continuation else uuid.uuid4().hex,
-            part=self._continuation.part + 1 if self._continuation else 2,
-            cursor=cursor_behind(self._last_user),
-            newcomers_only=self._newcomers_only,
-            figures=self._figures.to_dict(),
+        """Have the rest done by another request."""
+        is_handed_over = self._enqueue(
+            self._part.model_copy(update={"part": self._part.part + 1, "figures": self._figures.to_dict()})
         )
-        (outcome,) = self._with.continuations.enqueue([rest.to_task()])
+        self._note(RunState.RUNNING if is_handed_over else RunState.FAILED)
+        return is_handed_over
+
+    def _enqueue(self, continuation: Continuation) -> bool:
+        (outcome,) = self._with.continuations.enqueue([continuation.to_task()])
         if outcome.is_created or outcome.is_known:
             return True
         self._figures.add_error(mendable=True)
         _log.error(
-            "The rest of the run cannot be handed over.",
+            "A piece of the run cannot be handed over.",
             run_id=self._run_id,
+            share=continuation.share,
             status=outcome.status,
             reason=outcome.message,
         )
         return False
 
     def _warn_of_misnamed(self) -> None:
-        if self._continuation is not None:
+        if self._is_begun:
             return
         misnamed = self._newcomers.misnamed()
         if misnamed:

@@ -1,50 +1,92 @@
 """The document of a run, and those of the runs before it."""
 
-from collections.abc import Mapping
-from datetime import datetime
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 from google.cloud import firestore
 from google.cloud.firestore_v1.base_query import FieldFilter
 
+from functions.dispatcher.cursor import Cursor
 from functions.dispatcher.figures import FIGURES
 from functions.dispatcher.former_runs import FormerRun
+from functions.dispatcher.run_state import RunState, of_all_shares, others_have_finished
 
 _HISTORY = 50
 """How many former runs are looked at: two days of hourly ones, which is longer than a report stays due."""
 
+_MOST_TRIES = 30
+"""Of a transaction: the shares of a run may all end at once."""
+
 
 class RunRecords:
-    """Reads and writes `runs`.
+    """Reads and writes `runs`. What is noted for an attempt at a run that has been overtaken by another is dropped.
 
     Args:
         client: the Firestore client.
     """
 
     def __init__(self, client: firestore.Client) -> None:
+        self._client = client
         self._runs = client.collection("runs")
 
-    def start(self, run_id: str, *, scheduled_for: datetime, started_at: datetime) -> None:
+    def start(self, run_id: str, *, attempt: str, scheduled_for: datetime, started_at: datetime) -> None:
         """Note that a run begins, or begins again."""
         self._runs.document(run_id).set(
             {
                 "scheduled_for": scheduled_for,
                 "started_at": started_at,
                 "finished_at": None,
-                "state": "running",
+                "state": RunState.RUNNING.value,
+                "attempt": attempt,
+                "shares": {"0": {"state": RunState.RUNNING.value}},
                 **dict.fromkeys(FIGURES, 0),
             }
         )
 
-    def carry_on(self, run_id: str, *, figures: Mapping[str, int]) -> None:
-        """Note how far a run is that goes on in a continuation."""
-        self._runs.document(run_id).set({"state": "running", **figures}, merge=True)
+    def divide(self, run_id: str, *, attempt: str, cuts: Sequence[Cursor]) -> list[Cursor]:
+        """Note that a run is divided.
 
-    def end(self, run_id: str, *, finished_at: datetime, failed: bool, figures: Mapping[str, int]) -> None:
-        """Note that a run has come to its end; failed where a retry may still do better."""
-        self._runs.document(run_id).set(
-            {"finished_at": finished_at, "state": "failed" if failed else "finished", **figures}, merge=True
-        )
+        Args:
+            run_id: the run's.
+            attempt: which one at it.
+            cuts: where, as functions.dispatcher.shares chooses.
+
+        Returns:
+            the cuts that hold: those noted before, where this part of the run is repeated by the queue, since their
+            shares are under way. None where the attempt has been overtaken: then nothing is divided any more.
+        """
+
+        def change(fields: Mapping[str, Any]) -> tuple[dict[str, Any], list[Cursor]]:
+            if noted := fields.get("cuts"):
+                return {}, [Cursor.model_validate(place) for place in noted]
+            waiting = {str(share): {"state": RunState.RUNNING.value} for share in range(1, len(cuts) + 1)}
+            shares = {**fields["shares"], **waiting}
+            return {"cuts": [place.model_dump() for place in cuts], "shares": shares}, list(cuts)
+
+        return self._change(run_id, attempt, change) or []
+
+    def note(self, run_id: str, *, attempt: str, share: int, state: RunState, figures: Mapping[str, int]) -> None:
+        """Note how a share stands, and with it the run."""
+
+        def change(fields: Mapping[str, Any]) -> tuple[dict[str, Any], None]:
+            return _noted(fields, share, state, figures), None
+
+        self._change(run_id, attempt, change)
+
+    def is_last(self, run_id: str, *, attempt: str, share: int, figures: Mapping[str, int]) -> bool:
+        """Note that a share has come to its end, unless all others have, too.
+
+        Returns:
+            whether they have: then this share, and no other, goes on with what comes after all of them.
+        """
+
+        def change(fields: Mapping[str, Any]) -> tuple[dict[str, Any], bool]:
+            is_last = others_have_finished(fields["shares"], share)
+            state = RunState.RUNNING if is_last else RunState.FINISHED
+            return _noted(fields, share, state, figures), is_last
+
+        return bool(self._change(run_id, attempt, change))
 
     def before(self, run_time: datetime) -> list[FormerRun]:
         """The latest runs before a time that have come to their end."""
@@ -54,6 +96,29 @@ class RunRecords:
             .limit(_HISTORY)
         )
         return [run for snapshot in query.stream() if (run := _former_run(snapshot.to_dict() or {}))]
+
+    def _change(self, run_id: str, attempt: str, change: Any) -> Any:
+        document = self._runs.document(run_id)
+
+        @firestore.transactional
+        def carry_out(transaction: Any) -> Any:
+            fields = document.get(transaction=transaction).to_dict() or {}
+            if fields.get("attempt") != attempt:
+                return None
+            changed, result = change(fields)
+            if changed:
+                transaction.update(document, changed)
+            return result
+
+        return carry_out(self._client.transaction(max_attempts=_MOST_TRIES))
+
+
+def _noted(fields: Mapping[str, Any], share: int, state: RunState, figures: Mapping[str, int]) -> dict[str, Any]:
+    shares = {**fields["shares"], str(share): {"state": state.value, **figures}}
+    whole = of_all_shares(shares)
+    finished_at = None if whole is RunState.RUNNING else datetime.now(UTC)
+    totals = {name: sum(noted.get(name, 0) for noted in shares.values()) for name in FIGURES}
+    return {"shares": shares, "state": whole.value, "finished_at": finished_at, **totals}
 
 
 def _former_run(fields: Mapping[str, Any]) -> FormerRun | None:

@@ -60,6 +60,7 @@ class UserStream:
         select: Sequence[str],
         start_after: Sequence[Value] = (),
         end_before: Sequence[Value] = (),
+        end_at: Sequence[Value] = (),
     ) -> Iterator[Any]:
         """Read users in an order that ends with the document's name.
 
@@ -70,6 +71,7 @@ class UserStream:
             start_after: the place in the order behind which to begin: values of the fields of `order_by`, and
                 perhaps a name.
             end_before: the place in the order before which to end.
+            end_at: the last place, in the place of `end_before`.
 
         Yields:
             google.firestore.v1.Document, the protobuf class.
@@ -101,6 +103,8 @@ class UserStream:
             query.start_at = Cursor(values=start_after, before=False)
         if end_before:
             query.end_at = Cursor(values=end_before, before=True)
+        if end_at:
+            query.end_at = Cursor(values=end_at, before=False)
         yield from self._pages(RunQueryRequest(parent=self._parent, structured_query=query), order_by)
 
     def name_of(self, user_id: str) -> Value:

@@ -83,6 +83,9 @@ class DispatcherSettings(CommonSettings, IdentitySettings):
 
     location: str
     report_queues: CommaSeparated = Field(min_length=1)
+    continuation_queue: str | None = None
+    """The queue by which the dispatcher hands the rest of a run to itself, of its own so that the rest does not wait
+    behind the reports; the first report queue where it is not set."""
     worker_url: Url
     dispatcher_url: Url
     tasks_invoker: Address
@@ -92,6 +95,9 @@ class DispatcherSettings(CommonSettings, IdentitySettings):
     dispatch_time_limit: float = Field(default=1500, gt=0, le=1740)
     """Seconds after which the dispatcher hands the rest of a run to itself: below the half hour that Cloud Scheduler
     and Cloud Tasks wait for an answer. https://cloud.google.com/scheduler/docs/reference/rest/v1/projects.locations.jobs"""
+    dispatch_share_size: int = Field(default=500_000, ge=1)
+    """After so many users a run is divided into shares of about as many, which several instances work on at once.
+    docs/scale.md says from where on that pays."""
 
 
 class MailSettings(BaseSettings):

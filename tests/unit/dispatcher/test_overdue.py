@@ -5,9 +5,8 @@ from typing import Any
 
 import pytest
 
-from functions.dispatcher.due_user import DueUser
-from functions.dispatcher.overdue import Verdict, judge, move_on
-from functions.shared.schedule import Cadence
+from functions.dispatcher.overdue import Verdict, judge, period_given_up, schedule_of
+from functions.shared.schedule import Cadence, Period
 
 RUN_TIME = datetime(2026, 11, 24, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -50,8 +49,23 @@ def test_judge(delivery: dict[str, Any] | None, age: int, expected: Verdict) -> 
     ],
 )
 def test_a_user_moves_on_to_a_time_after_the_run(fields: dict[str, Any], next_report_at: datetime) -> None:
-    user = DueUser("u1", RUN_TIME - 30 * HOUR)
     document = {"active": True, "email": "u1@example.com", **fields}
-    moved = move_on(user, document, RUN_TIME, Cadence.HOURLY)
-    assert moved["next_report_at"] == next_report_at
-    assert RUN_TIME - 24 * HOUR < moved["reported_until"] <= RUN_TIME
+    schedule = schedule_of("u1", document, Cadence.HOURLY)
+    period = period_given_up(
+        schedule,
+        due_at=RUN_TIME - 30 * HOUR,
+        run_time=RUN_TIME,
+        delivery={},
+        reported_until=document.get("reported_until"),
+    )
+    assert schedule.after(period.end) == next_report_at
+    assert RUN_TIME - 24 * HOUR < period.end <= RUN_TIME
+
+
+def test_what_an_attempt_has_begun_to_report_is_what_is_given_up() -> None:
+    schedule = schedule_of("u1", {}, Cadence.HOURLY)
+    begun = {"period_start": RUN_TIME - 31 * HOUR, "period_end": RUN_TIME - 30 * HOUR}
+    period = period_given_up(
+        schedule, due_at=RUN_TIME - 30 * HOUR, run_time=RUN_TIME, delivery=begun, reported_until=None
+    )
+    assert period == Period(start=RUN_TIME - 31 * HOUR, end=RUN_TIME - 30 * HOUR)

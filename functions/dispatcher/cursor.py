@@ -1,0 +1,20 @@
+"""A place in the order in which due users are read."""
+
+from pydantic import BaseModel, ConfigDict
+
+from functions.dispatcher.due_user import DueUser
+from functions.shared.models import DocumentId, UtcDatetime
+
+
+class Cursor(BaseModel):
+    """The place of a user: by due time, then by id. It need not be somebody's who exists."""
+
+    model_config = ConfigDict(frozen=True)
+
+    next_report_at: UtcDatetime
+    user_id: DocumentId
+
+    @classmethod
+    def of(cls, user: DueUser) -> "Cursor":
+        """The place of a user who was read."""
+        return cls(next_report_at=user.due_at, user_id=user.user_id)

@@ -1,0 +1,129 @@
+"""Reports that get no task, since nobody could ever send them: a dead letter says why, and a person is told."""
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import structlog
+from google.api_core.exceptions import GoogleAPIError
+
+from functions.dispatcher.due_user import DueUser, user_id_of
+from functions.dispatcher.figures import Figures
+from functions.dispatcher.ledger import Ledger
+from functions.shared.dead_letter_topic import DeadLetterTopic
+from functions.shared.models import DeadLetter, Reason, delivery_id
+
+_THREADS = 16
+
+_log = structlog.get_logger()
+
+
+class GivingUp:
+    """Publishes dead letters, and takes the reports out of the run.
+
+    Args:
+        dead_letters: where they go.
+        ledger: where a report is noted as dead.
+        figures: where `lost` and `errors` are counted.
+        run_id: the run's.
+        run_time: the time that it is for.
+    """
+
+    def __init__(
+        self, dead_letters: DeadLetterTopic, ledger: Ledger, figures: Figures, *, run_id: str, run_time: datetime
+    ) -> None:
+        self._dead_letters = dead_letters
+        self._ledger = ledger
+        self._figures = figures
+        self._run_id = run_id
+        self._run_time = run_time
+
+    def malformed(self, user: DueUser) -> DeadLetter:
+        """The dead letter of a user whose document does not name a report."""
+        return self._letter(user, Reason.INVALID_TASK, f"{user.malformed}: not the name of a report", kind=None)
+
+    def lost(self, user: DueUser, attempts: object) -> DeadLetter:
+        """The dead letter of a report that has been due for too long.
+
+        Args:
+            user: whose report.
+            attempts: how many the ledger knows of.
+        """
+        hours = (self._run_time - user.due_at) // timedelta(hours=1)
+        return self._letter(
+            user,
+            Reason.LOST,
+            f"still not sent {hours} hours after it was due, and no worker has said why",
+            attempts=attempts if isinstance(attempts, int) else 0,
+            kind=user.kind,
+        )
+
+    def give_up(self, given_up: Sequence[tuple[DueUser, DeadLetter]]) -> None:
+        """Publish dead letters and note their reports as dead. Each failure is counted and logged."""
+        if given_up:
+            with ThreadPoolExecutor(_THREADS) as threads:
+                list(threads.map(lambda item: self._give_up(*item), given_up))
+
+    def report_strays(self, documents: Sequence[Any]) -> None:
+        """Tell of users whose `next_report_at` is malformed. It is left as it is: who wrote it would do so again."""
+        if documents:
+            with ThreadPoolExecutor(_THREADS) as threads:
+                list(threads.map(self._report_stray, documents))
+
+    def _give_up(self, user: DueUser, letter: DeadLetter) -> None:
+        """The dead letter first: if it cannot be published nothing is marked, and the report is found again."""
+        try:
+            self._dead_letters.publish(letter)
+            self._ledger.give_up(user, error=letter.error)
+        except (GoogleAPIError, TimeoutError, ValueError) as error:
+            # ValueError: the transaction met others five times.
+            self._figures.add_error(mendable=True)
+            _log.exception(
+                "A report cannot be given up.", run_id=self._run_id, user_id=user.user_id, error=type(error).__name__
+            )
+            return
+        if letter.reason is Reason.LOST:
+            self._figures.add("lost")
+        else:
+            self._figures.add_error(mendable=False)
+        _log.error(
+            "A report will not be sent.",
+            run_id=self._run_id,
+            user_id=user.user_id,
+            delivery_id=letter.delivery_id,
+            reason=letter.reason.value,
+            field=user.malformed or None,
+            error=letter.error,
+        )
+
+    def _report_stray(self, document: Any) -> None:
+        user = DueUser(user_id_of(document), self._run_time, malformed="next_report_at")
+        letter = self._letter(user, Reason.INVALID_TASK, "next_report_at: not a timestamp", kind=None)
+        try:
+            self._dead_letters.publish(letter)
+        except (GoogleAPIError, TimeoutError):
+            self._figures.add_error(mendable=True)
+            _log.exception("A dead letter cannot be published.", run_id=self._run_id, user_id=user.user_id)
+            return
+        self._figures.add_error(mendable=False)
+        _log.error(
+            "A user's next report is not known.",
+            run_id=self._run_id,
+            user_id=user.user_id,
+            field=user.malformed,
+            error=letter.error,
+        )
+
+    def _letter(self, user: DueUser, reason: Reason, error: str, *, attempts: int = 0, kind: str | None) -> DeadLetter:
+        return DeadLetter(
+            user_id=user.user_id,
+            delivery_id=delivery_id(user.user_id, user.due_at),
+            due_at=user.due_at,
+            run_id=self._run_id,
+            kind=kind,
+            reason=reason,
+            error=error,
+            attempts=attempts,
+            failed_at=datetime.now(UTC),
+        )

@@ -1,0 +1,52 @@
+"""Where to cut what is left of a run, so that several instances work on it side by side. Pure."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import NamedTuple
+
+from functions.dispatcher.cursor import Cursor
+
+MOST_SHARES = 50
+"""Beyond this the queues, not the dispatcher, are what a run waits for: fifty instances enqueue more in a second than
+a thousand queues dispatch."""
+
+
+class Moment(NamedTuple):
+    """How many reports fell due at a moment.
+
+    Attributes:
+        due_at: the moment.
+        users: how many users wait since then.
+    """
+
+    due_at: datetime
+    users: int
+
+
+def cut(moments: Sequence[Moment], names: Sequence[str], share_size: int) -> list[Cursor]:
+    """Choose the ends of all shares but the last.
+
+    Most users fall due at few moments, so a share ends at a user's name within one. Any places make shares that
+    together are everybody, each once; good ones make them alike.
+
+    Args:
+        moments: what is left, in the order of time.
+        names: ids that cut all users into pieces of about one size, in the order of ids.
+        share_size: about how many users a share is to have.
+
+    Returns:
+        the last place of each share, in the order in which users are read; none where one share is enough.
+    """
+    left = sum(moment.users for moment in moments)
+    shares = min(-(-left // share_size), MOST_SHARES)
+    if shares < 2 or not names:
+        return []
+    cuts: list[Cursor] = []
+    before = 0
+    for moment in moments:
+        while len(cuts) + 1 < shares and (target := left * (len(cuts) + 1) / shares) < before + moment.users:
+            # The names cut the users of a moment into one piece more than there are names.
+            nearest = round((target - before) / moment.users * (len(names) + 1)) - 1
+            cuts.append(Cursor(next_report_at=moment.due_at, user_id=names[min(max(nearest, 0), len(names) - 1)]))
+        before += moment.users
+    return [place for index, place in enumerate(cuts) if place not in cuts[:index]]
