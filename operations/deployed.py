@@ -25,6 +25,7 @@ _ENDPOINT_VARIABLE = "CLOUDSDK_API_ENDPOINT_OVERRIDES_CLOUDFUNCTIONS"
 _ENDPOINT = "https://cloudfunctions.googleapis.com/"
 _CALL_SECONDS = 20.0
 _WORKERS = frozenset({"MAX_ATTEMPTS"})
+_WORKERS_PREFIX = "MAIL_"
 """What only the worker knows; everything else that an operator needs the dispatcher does."""
 
 
@@ -49,7 +50,8 @@ class Deployed:
         Raises:
             NotConfigured: the function cannot be asked.
         """
-        function = f"{self._prefix}-{'worker' if name in _WORKERS else 'dispatcher'}"
+        is_workers = name in _WORKERS or name.startswith(_WORKERS_PREFIX)
+        function = f"{self._prefix}-{'worker' if is_workers else 'dispatcher'}"
         try:
             return self._variables(function).get(name)
         except (requests.RequestException, GoogleAuthError, LookupError) as error:

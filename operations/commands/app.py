@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from operations.commands import dead_letters, deliveries, queue, run_by_hand, runs, users
+from operations.commands import dead_letters, deliveries, new, preview, queue, run_by_hand, runs, users
 from operations.commands.group import ReportsGroup
 from operations.session import Session
 
@@ -40,3 +40,5 @@ app.add_typer(queue.app, name="queue")
 app.command("dispatch")(run_by_hand.dispatch)
 app.command("enroll")(users.enroll)
 app.command("send")(users.send)
+app.command("preview")(preview.preview)
+app.command("new")(new.new)

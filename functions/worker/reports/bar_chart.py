@@ -1,6 +1,6 @@
 """A bar chart as a PNG that is readable on a light and on a dark ground.
 
-Pillow draws it, in a third of the time that matplotlib takes, and is imported in a fraction of it. What it writes are digits
+Pillow draws it, in a third of the time that matplotlib takes, and is imported in a fraction. What it writes are digits
 and signs only, so that the letters of its own small font do for every language.
 """
 

@@ -10,6 +10,7 @@ from functions.shared.schedule import Period
 from functions.shared.user import User
 from functions.worker import reports
 from functions.worker.reports.report import PermanentError, Report
+from functions.worker.reports.stored_user_data import Documents
 from functions.worker.reports.user_data import UserData
 
 Build = Callable[[User, Period, UserData], Report]
@@ -30,3 +31,17 @@ def find(kind: str) -> Build:
     if kind not in kinds():
         raise PermanentError(f"report.kind: there is no kind {kind!r}, but {', '.join(kinds())}")
     return cast(Build, importlib.import_module(f"{reports.__name__}.{kind}").build)
+
+
+def sample(kind: str, period: Period) -> Documents:
+    """The made-up data that a kind brings along, to be looked at.
+
+    Raises:
+        PermanentError: there is no such kind, or it brings none.
+    """
+    find(kind)
+    try:
+        module = importlib.import_module(f"{reports.__name__}.{kind}.sample")
+    except ModuleNotFoundError:
+        raise PermanentError(f"the kind {kind} has no sample.py") from None
+    return cast(Documents, module.documents(period))

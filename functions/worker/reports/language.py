@@ -123,6 +123,12 @@ def language_for(tag: str) -> Language:
     return Language(SOURCE, NullTranslations())
 
 
+def forget_catalogs() -> None:
+    """Read the catalogs anew with the next report, since they have changed."""
+    language_for.cache_clear()
+    _read_catalog.cache_clear()
+
+
 def _from_the_closest(tag: str) -> Iterator[Locale]:
     """What Babel knows of a tag: the whole of it, then without its last part, and so on."""
     parts = [part for part in tag.replace("_", "-").split("-") if part][:8]

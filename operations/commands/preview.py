@@ -1,0 +1,104 @@
+"""`reports preview`: a report as it would go out, and nothing sent."""
+
+import time
+import webbrowser
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from functions.shared.schedule import Period
+from functions.shared.settings import MailSettings
+from functions.shared.user import User
+from operations import preview as previews
+from operations.commands.group import AsJson, document_id, session
+from operations.errors import OperatorError
+from operations.output import Output
+from operations.preview_period import next_period, parse_period
+from operations.preview_user import SAMPLE_USER, read_user
+from operations.session import Session
+from operations.target import LOCAL_CLOUD_DIRECTORY
+
+_POLL_SECONDS = 0.3
+_REFRESH_SECONDS = 2
+
+
+def preview(
+    ctx: typer.Context,
+    user: Annotated[
+        str | None, typer.Argument(metavar="[USER]", parser=document_id, help="The user's id; not needed for a sample.")
+    ] = None,
+    *,
+    kind: Annotated[str | None, typer.Option(help="Which report, in place of the user's.")] = None,
+    period: Annotated[
+        str | None,
+        typer.Option(
+            metavar="PERIOD",
+            help="2026-11, 2026-W48, 2026-11-24 or 2026-11-24T13 in the user's zone; default: the due or the last one.",
+        ),
+    ] = None,
+    locale: Annotated[str | None, typer.Option(help="The language, in place of the user's: en, ja, en-US.")] = None,
+    sample: Annotated[bool, typer.Option("--sample", help="Show made-up data, not the user's.")] = False,
+    to: Annotated[Path, typer.Option(metavar="DIR", file_okay=False, help="Where the files are written.")] = (
+        LOCAL_CLOUD_DIRECTORY / "previews"
+    ),
+    open_it: Annotated[bool, typer.Option("--open", help="Open it in a browser.")] = False,
+    watch: Annotated[bool, typer.Option("--watch", help="Render again when a template changes, until Ctrl-C.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Render a user's report exactly as it would be sent, and send nothing."""
+    if user is None and not sample:
+        raise typer.BadParameter("name a user, or --sample")
+    current = session(ctx)
+    whom = SAMPLE_USER if user is None else read_user(current.firestore, user, current.target)
+    kind = kind or whom.kind
+    if locale is not None:
+        whom = replace(whom, locale=locale)
+    covered = _period(whom, period)
+    data = previews.sample_data(kind, covered) if sample else previews.live_data(current.firestore, whom.id)
+    settings = _settings(current, user)
+    files = previews.Files.of(to, f"{whom.id}-{kind}-{whom.locale}")
+    output = Output(as_json=as_json)
+
+    def render() -> None:
+        mail = previews.build(kind, whom, covered, data, settings)
+        files.write(mail, settings, refresh_seconds=_REFRESH_SECONDS if watch else None)
+        output.fields(
+            {
+                "subject": mail.subject,
+                "period_start": covered.start,
+                "period_end": covered.end,
+                "html": str(files.html),
+                "text": str(files.text),
+                "request": str(files.request),
+            }
+        )
+
+    templates = previews.Templates(kind)
+    render()
+    if open_it and not webbrowser.open(files.html.resolve().as_uri()):
+        output.warn("There is no browser here: open the file yourself.")
+    while watch:
+        time.sleep(_POLL_SECONDS)
+        if templates.have_changed():
+            try:
+                render()
+            except OperatorError as error:
+                output.warn(str(error))
+
+
+def _period(user: User, text: str | None) -> Period:
+    if text is None:
+        return next_period(user, datetime.now(UTC))
+    try:
+        return parse_period(text, user.time_zone)
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--period") from error
+
+
+def _settings(current: Session, user: str | None) -> MailSettings:
+    """A sample of nobody's needs no connection, and so knows no settings."""
+    variables = {} if user is None else {name: current.target.find(name) for name in previews.MAIL_VARIABLES}
+    return previews.mail_settings(variables)

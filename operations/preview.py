@@ -1,0 +1,175 @@
+"""A report as it would go out: built and rendered by the worker's own code, and kept in files instead of being sent.
+
+The only place of the operator's side that looks into the worker, since nothing else could show exactly what is sent.
+"""
+
+import base64
+import importlib
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import jinja2
+from pydantic import ValidationError
+
+from functions.shared.models import delivery_id, describe_validation_error, run_id
+from functions.shared.schedule import Period
+from functions.shared.settings import MailSettings
+from functions.shared.user import User
+from functions.worker.compose import compose
+from functions.worker.mail import Mail
+from functions.worker.mail_terms import MailTerms
+from functions.worker.reports import kinds, language, rendering
+from functions.worker.reports.firestore_user_data import FirestoreUserData
+from functions.worker.reports.report import PermanentError
+from functions.worker.reports.stored_user_data import StoredUserData
+from functions.worker.reports.user_data import UserData
+from functions.worker.sendgrid_request import Sender, to_request
+from operations.errors import NotConfigured, OperatorError
+
+MAIL_VARIABLES = tuple(name.upper() for name in MailSettings.model_fields)
+
+_NO_SENDER = "reports@example.com"
+_NO_KEY = "the-preview-has-no-key"
+_REPORTS = Path(kinds.__file__).parent
+
+
+def sample_data(kind: str, period: Period) -> UserData:
+    """The data that a kind brings along to be looked at.
+
+    Raises:
+        OperatorError: there is no such kind, or it brings none.
+    """
+    try:
+        kinds.find(kind)
+        sample = importlib.import_module(f"functions.worker.reports.{kind}.sample")
+    except PermanentError as error:
+        raise OperatorError(str(error)) from error
+    except ModuleNotFoundError as error:
+        raise OperatorError(
+            f"The kind {kind} has no sample.py, so it cannot be shown without a user's data."
+        ) from error
+    return StoredUserData(sample.documents(period))
+
+
+def live_data(client: Any, user_id: str) -> UserData:
+    """A user's own data in Firestore."""
+    return FirestoreUserData(client, user_id)
+
+
+def mail_settings(variables: Mapping[str, str | None]) -> MailSettings:
+    """The worker's settings about mail, as far as they are known here.
+
+    The key of the unsubscribe links is a secret that an operator need not have: the links of a preview lead nowhere.
+
+    Args:
+        variables: by name; what is missing is as the worker's default has it.
+
+    Raises:
+        NotConfigured: one of them is malformed.
+    """
+    given: dict[str, Any] = {name.lower(): variables[name] for name in MAIL_VARIABLES if variables.get(name)}
+    try:
+        return MailSettings(**{"mail_from": _NO_SENDER, "mail_unsubscribe_key": _NO_KEY, **given})
+    except ValidationError as error:
+        raise NotConfigured(describe_validation_error(error)) from error
+
+
+def build(kind: str, user: User, period: Period, data: UserData, settings: MailSettings) -> Mail:
+    """Build the mail.
+
+    Raises:
+        OperatorError: there is no such kind, or its code or its templates fail; the text says how.
+        google.api_core.exceptions.GoogleAPIError: Firestore cannot be asked.
+    """
+    try:
+        return compose(
+            kind,
+            user,
+            period,
+            data,
+            delivery_id=delivery_id(user.id, period.end),
+            run_id=run_id(datetime.now(UTC)),
+            terms=MailTerms.from_settings(settings),
+        )
+    except PermanentError as error:
+        raise OperatorError(str(error)) from error
+    except jinja2.TemplateSyntaxError as error:
+        raise OperatorError(f"{kind}: {error.name}, line {error.lineno}: {error.message}") from error
+    except (jinja2.TemplateError, OSError, ValueError) as error:
+        raise OperatorError(f"{kind}: {type(error).__name__}: {error}") from error
+
+
+@dataclass(frozen=True, kw_only=True)
+class Files:
+    """Where a mail was kept: its HTML part as a page of its own, its text part, and the request to SendGrid."""
+
+    html: Path
+    text: Path
+    request: Path
+
+    @classmethod
+    def of(cls, folder: Path, name: str) -> "Files":
+        """The files for a preview of this name."""
+        safe = re.sub(r"[^A-Za-z0-9._-]", "_", name)[:100]
+        return cls(html=folder / f"{safe}.html", text=folder / f"{safe}.txt", request=folder / f"{safe}.json")
+
+    def write(self, mail: Mail, settings: MailSettings, *, refresh_seconds: int | None = None) -> None:
+        """Keep a mail.
+
+        Args:
+            mail: which.
+            settings: of the sender.
+            refresh_seconds: how often a browser is to read the page anew; never without.
+
+        Raises:
+            OperatorError: a file cannot be written.
+        """
+        page = mail.html
+        for image in mail.images:
+            data = base64.b64encode(image.content).decode()
+            page = page.replace(f"cid:{image.content_id}", f"data:{image.media_type};base64,{data}")
+        if refresh_seconds is not None:
+            page = page.replace("<head>", f'<head><meta http-equiv="refresh" content="{refresh_seconds}">', 1)
+        request = to_request(mail, Sender.from_settings(settings))
+        try:
+            self.html.parent.mkdir(parents=True, exist_ok=True)
+            self.html.write_text(page, encoding="utf-8")
+            self.text.write_text(mail.text, encoding="utf-8")
+            self.request.write_text(json.dumps(request, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        except OSError as error:
+            raise OperatorError(f"The preview cannot be written: {error}.") from error
+
+
+class Templates:
+    """Notices when a template or a catalog was changed.
+
+    Args:
+        kind: whose templates; those of the common layout and the catalogs count, too.
+    """
+
+    def __init__(self, kind: str) -> None:
+        self._folders = (_REPORTS / kind, rendering.LAYOUT, language.LOCALES)
+        self._seen = self._versions()
+
+    def have_changed(self) -> bool:
+        """Whether any has since this was last asked; then they are read anew with the next report."""
+        now = self._versions()
+        if now == self._seen:
+            return False
+        self._seen = now
+        rendering.forget_templates()
+        language.forget_catalogs()
+        return True
+
+    def _versions(self) -> dict[Path, int]:
+        return {
+            file: file.stat().st_mtime_ns
+            for folder in self._folders
+            for file in folder.rglob("*")
+            if file.suffix in {".mjml", ".txt", ".html", ".po"} and file.is_file()
+        }

@@ -1,0 +1,58 @@
+"""Which time a preview covers. Pure."""
+
+import re
+from datetime import UTC, date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+from functions.shared.schedule import Period, period_to_report
+from functions.shared.user import User
+
+_MONTH = re.compile(r"(\d{4})-(\d{2})")
+_WEEK = re.compile(r"(\d{4})-W(\d{2})")
+_DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
+_HOUR = re.compile(r"(\d{4}-\d{2}-\d{2})T(\d{2})")
+
+
+def next_period(user: User, now: datetime) -> Period:
+    """What the user's next report covers if it is due, and else what the last one did."""
+    due_at = user.next_report_at
+    if due_at is not None and due_at <= now:
+        return period_to_report(user.schedule, due_at=due_at, run_time=now, reported_until=user.reported_until)
+    end = user.schedule.at_or_before(now)
+    return Period(start=user.schedule.before(end), end=end)
+
+
+def parse_period(text: str, zone: ZoneInfo) -> Period:
+    """Read a month (2026-11), a week (2026-W48), a day (2026-11-24) or an hour (2026-11-24T13) of a time zone.
+
+    Raises:
+        ValueError: it is none of them.
+    """
+    try:
+        return _parse(text.strip().upper(), zone)
+    except ValueError:
+        raise ValueError(f"{text!r} is not a period: 2026-11, 2026-W48, 2026-11-24 or 2026-11-24T13") from None
+
+
+def _parse(text: str, zone: ZoneInfo) -> Period:
+    if match := _MONTH.fullmatch(text):
+        first = _date(f"{text}-01")
+        return _days(first, (first + timedelta(days=32)).replace(day=1), zone)
+    if match := _WEEK.fullmatch(text):
+        monday = date.fromisocalendar(int(match[1]), int(match[2]), 1)
+        return _days(monday, monday + timedelta(days=7), zone)
+    if _DAY.fullmatch(text):
+        return _days(_date(text), _date(text) + timedelta(days=1), zone)
+    if match := _HOUR.fullmatch(text):
+        start = datetime.combine(_date(match[1]), time(int(match[2])), zone).astimezone(UTC)
+        return Period(start=start, end=start + timedelta(hours=1))
+    raise ValueError(text)
+
+
+def _date(text: str) -> date:
+    return date.fromisoformat(text)
+
+
+def _days(first: date, behind: date, zone: ZoneInfo) -> Period:
+    start, end = (datetime.combine(day, time(), zone).astimezone(UTC) for day in (first, behind))
+    return Period(start=start, end=end)

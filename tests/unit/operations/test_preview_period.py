@@ -1,0 +1,57 @@
+"""Which time a preview covers."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from functions.shared.schedule import Cadence, Period
+from functions.shared.user import User
+from operations.preview_period import next_period, parse_period
+
+HOUR = timedelta(hours=1)
+
+
+def utc(text: str) -> datetime:
+    return datetime.fromisoformat(text).replace(tzinfo=UTC)
+
+
+def user(**fields: Any) -> User:
+    return User.from_document("u1", {"email": "ada@example.com", "active": True, **fields}, Cadence.HOURLY)
+
+
+@pytest.mark.parametrize(
+    ("text", "zone", "start", "end"),
+    [
+        ("2026-11", "UTC", "2026-11-01T00:00", "2026-12-01T00:00"),
+        ("2026-12", "Asia/Tokyo", "2026-11-30T15:00", "2026-12-31T15:00"),
+        ("2026-W48", "UTC", "2026-11-23T00:00", "2026-11-30T00:00"),
+        ("2026-11-24", "Asia/Tokyo", "2026-11-23T15:00", "2026-11-24T15:00"),
+        # A day on which the clocks change is 25 hours long.
+        ("2026-10-25", "Europe/Berlin", "2026-10-24T22:00", "2026-10-25T23:00"),
+        ("2026-11-24T13", "Asia/Kolkata", "2026-11-24T07:30", "2026-11-24T08:30"),
+        (" 2026-w48 ", "UTC", "2026-11-23T00:00", "2026-11-30T00:00"),
+    ],
+)
+def test_a_period_is_of_the_users_own_calendar(text: str, zone: str, start: str, end: str) -> None:
+    assert parse_period(text, ZoneInfo(zone)) == Period(utc(start), utc(end))
+
+
+@pytest.mark.parametrize(
+    "text", ["", "yesterday", "2026", "2026-13", "2026-W60", "2026-02-30", "2026-11-24T25", "1-1-1"]
+)
+def test_anything_else_is_refused_with_what_would_do(text: str) -> None:
+    with pytest.raises(ValueError, match=r"is not a period: 2026-11, 2026-W48"):
+        parse_period(text, ZoneInfo("UTC"))
+
+
+def test_a_report_that_is_due_is_shown_as_the_worker_would_send_it() -> None:
+    due = user(next_report_at=utc("2026-11-24T13:00"), reported_until=utc("2026-11-24T11:00"))
+    assert next_period(due, utc("2026-11-24T14:30")) == Period(utc("2026-11-24T11:00"), utc("2026-11-24T14:00"))
+
+
+def test_otherwise_the_last_one_is() -> None:
+    for next_report_at in (None, utc("2026-11-24T15:00")):
+        shown = next_period(user(next_report_at=next_report_at), utc("2026-11-24T14:30"))
+        assert shown == Period(utc("2026-11-24T13:00"), utc("2026-11-24T14:00"))

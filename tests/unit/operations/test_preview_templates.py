@@ -1,0 +1,73 @@
+"""A template that is changed while a preview is watched."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from functions.shared.settings import MailSettings
+from functions.worker.reports import activity, language, rendering
+from operations import preview
+from operations.errors import OperatorError
+from operations.preview_period import parse_period
+from operations.preview_user import SAMPLE_USER
+
+SETTINGS = MailSettings(mail_from="reports@example.com")
+PERIOD = parse_period("2026-11-24", SAMPLE_USER.time_zone)
+
+
+@pytest.fixture
+def template(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of a kind's template, in the place of its own."""
+    reports = tmp_path / "reports"
+    shutil.copytree(rendering.LAYOUT.parent, reports, ignore=shutil.ignore_patterns("__pycache__", "*.py"))
+    monkeypatch.setattr(preview, "_REPORTS", reports)
+    monkeypatch.setattr(activity, "TEMPLATES", reports / "activity" / "templates")
+    monkeypatch.setattr(language, "LOCALES", reports / "locales")
+    yield reports / "activity" / "templates" / "report.txt"
+    rendering.forget_templates()
+    language.forget_catalogs()
+
+
+def text() -> str:
+    data = preview.sample_data("activity", PERIOD)
+    return preview.build("activity", SAMPLE_USER, PERIOD, data, SETTINGS).text
+
+
+def test_a_changed_template_is_noticed_once_and_rendered_anew(template: Path) -> None:
+    templates = preview.Templates("activity")
+    assert "What it was" in text()
+    assert not templates.have_changed()
+    template.write_text("changed: {{ title }}")
+    assert templates.have_changed()
+    assert text() == "changed: Your activity\n"
+    assert not templates.have_changed()
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("{% if %}", r"activity: report\.txt, line 1: Expected an expression"),
+        ("{{ nobody }}", "'nobody' is undefined"),
+        ('{% include "nothing.txt" %}', "there is no nothing.txt in templates or layout"),
+    ],
+)
+def test_a_broken_template_is_said_to_be_in_one_line(template: Path, content: str, said: str) -> None:
+    templates = preview.Templates("activity")
+    template.write_text(content)
+    assert templates.have_changed()
+    with pytest.raises(OperatorError, match=said):
+        text()
+
+
+def test_broken_mjml_is_said_to_be(template: Path) -> None:
+    (template.parent / "report.mjml").write_text("<mjml><mj-body><mj-nothing></mj-body></mjml>")
+    rendering.forget_templates()
+    with pytest.raises(OperatorError, match="activity: ValueError"):
+        text()
+
+
+def test_a_changed_catalog_is_noticed(template: Path) -> None:
+    templates = preview.Templates("activity")
+    (language.LOCALES / "de.po").write_text('msgid ""\nmsgstr "Language: de\\n"\n')
+    assert templates.have_changed()
