@@ -115,6 +115,8 @@ def test_a_lost_report_is_a_dead_letter_and_its_user_moves_on(cloud: Surrounding
     assert record is not None
     assert (record["state"], record["attempts"], record["lease_expires_at"]) == ("dead", 5, None)
     assert record["last_error"] == letter["error"]
+    # A replay covers what is given up: the day that was due, and not a day more or less.
+    assert (record["period_start"], record["period_end"]) == (due_at - DAY, NOON - HOUR)
     fields = cloud.fields_of(user)
     assert (fields["next_report_at"], fields["reported_until"]) == (NOON + 23 * HOUR, NOON - HOUR)
     assert cloud.call().body["due"] == 0
@@ -139,6 +141,27 @@ def test_a_report_that_is_being_sent_is_not_lost(cloud: Surroundings) -> None:
     cloud.call(due_at)
     answer = cloud.call()
     assert (answer.body["lost"], answer.body["overdue"], answer.body["already_dispatched"]) == (0, 0, 1)
+
+
+def test_a_report_that_a_worker_takes_up_at_the_last_moment_is_not_given_up(cloud: Surroundings) -> None:
+    due_at = NOON - 25 * HOUR
+    user = cloud.user(next_report_at=due_at)
+    delivery = cloud.database.collection("deliveries").document(delivery_id(user, due_at))
+    delivery.set({"state": "pending", "created_at": due_at})
+    cloud.call(due_at)
+    lose_the_tasks(cloud)
+    claim = {"state": "sending", "owner": "x", "lease_expires_at": NOON + HOUR}
+
+    async def claim_it(method: str, carry_out: Callable[[], Awaitable[Any]]) -> Any:
+        if method.endswith("/Publish"):
+            await asyncio.to_thread(delivery.update, claim)
+        return await carry_out()
+
+    cloud.pubsub_faults.middleware = claim_it
+    cloud.call()
+
+    assert delivery.get().get("state") == "sending"
+    assert cloud.fields_of(user)["next_report_at"] == due_at
 
 
 def test_a_lost_report_that_cannot_be_published_stays_as_it_is(cloud: Surroundings) -> None:
