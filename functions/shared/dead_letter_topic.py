@@ -7,13 +7,16 @@ from google.api_core.exceptions import RetryError
 from google.api_core.retry import Retry, if_transient_error
 
 from functions.shared.clients import emulator_channel
-from functions.shared.models import DeadLetter
+from functions.shared.models import DeadLetter, SystemAlert
 
 if TYPE_CHECKING:
     from google.pubsub_v1 import PublisherClient
 
 PUBLISH_TIMEOUT_SECONDS = 15.0
 """How long to wait for Pub/Sub's word. Short of the task's dispatch deadline, so that the worker can still answer."""
+
+TELL_TIMEOUT_SECONDS = 3.0
+"""The same for what only tells: nothing is lost with it, and a report or a run waits for it."""
 
 
 @functools.cache
@@ -54,22 +57,31 @@ class DeadLetterTopic:
             google.api_core.exceptions.GoogleAPICallError: Pub/Sub refused it.
             TimeoutError: there was no answer within PUBLISH_TIMEOUT_SECONDS.
         """
+        attributes = {
+            "reason": letter.reason.value,
+            "CloudTasksTaskName": task_name,
+            "CloudTasksTaskRetryCount": str(retry_count),
+        }
+        self._publish(letter.to_json(), attributes, PUBLISH_TIMEOUT_SECONDS)
+
+    def tell(self, alert: SystemAlert) -> None:
+        """Publish what is wrong with the system itself.
+
+        Raises:
+            google.api_core.exceptions.GoogleAPICallError: Pub/Sub refused it.
+            TimeoutError: there was no answer within TELL_TIMEOUT_SECONDS.
+        """
+        self._publish(alert.to_json(), {"alert": alert.alert.value}, TELL_TIMEOUT_SECONDS)
+
+    def _publish(self, data: bytes, attributes: dict[str, str], seconds: float) -> None:
         from google.pubsub_v1 import PubsubMessage
 
-        message = PubsubMessage(
-            data=letter.to_json(),
-            attributes={
-                "reason": letter.reason.value,
-                "CloudTasksTaskName": task_name,
-                "CloudTasksTaskRetryCount": str(retry_count),
-            },
-        )
         try:
             _publisher().publish(
                 topic=self._path,
-                messages=[message],
-                retry=Retry(predicate=if_transient_error, initial=0.1, timeout=PUBLISH_TIMEOUT_SECONDS),
-                timeout=PUBLISH_TIMEOUT_SECONDS,
+                messages=[PubsubMessage(data=data, attributes=attributes)],
+                retry=Retry(predicate=if_transient_error, initial=0.1, timeout=seconds),
+                timeout=seconds,
             )
         except RetryError as error:
             raise TimeoutError(str(error)) from error

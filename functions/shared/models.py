@@ -37,8 +37,24 @@ class Reason(StrEnum):
     LOST = "lost"
 
 
+class AlertKind(StrEnum):
+    """What is wrong with the system itself, rather than with one report."""
+
+    OVERDUE_REPORTS = "overdue-reports"
+    """A run found reports whose task died without a trace."""
+    RUN_ERRORS = "run-errors"
+    """A run could not do everything."""
+    NO_RUN = "no-run"
+    """The run before a run was more than two hours earlier."""
+    KEY_REFUSED = "provider-refuses-key"
+    """The mail provider takes nothing with the key that it is given."""
+
+
 def _to_utc(value: datetime) -> datetime:
-    return value.astimezone(UTC)
+    try:
+        return value.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("in UTC it is out of range") from None
 
 
 UtcDatetime = Annotated[AwareDatetime, AfterValidator(_to_utc)]
@@ -110,6 +126,20 @@ class DeadLetter(_Contract):
     failed_at: UtcDatetime
     body: str | None = None
     """The task's body as it came, cut to 10,000 characters, where it is not a task."""
+
+
+class SystemAlert(_Contract):
+    """What a run or a worker publishes on the dead letter topic about the system itself.
+
+    Its message has the attribute `alert`, and no report is lost with it: it only tells.
+    """
+
+    alert: AlertKind
+    run_id: Annotated[str, Field(min_length=1, max_length=64)]
+    """Of the run that noticed it, or whose task did: people are told once for each kind and run."""
+    at: UtcDatetime
+    detail: str
+    figures: dict[str, int] = Field(default_factory=dict)
 
 
 def describe_validation_error(error: ValidationError) -> str:
