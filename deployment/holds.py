@@ -7,20 +7,23 @@ not as wanted, a line each. Nothing printed: it is as it should be. Values are n
     gcloud monitoring dashboards describe D --format=json | holds.py --file dashboard.json
     gcloud monitoring policies list --format=json | holds.py --element NAME --file policy.json
 
-A path has keys separated by dots. `list[key=NAME]` is the element of a list whose `key` is NAME, and `.#` at the end
-the number of entries. What a service leaves out because it is empty, false or zero counts as that. A file's values must be
-there; what the service adds beside them does not matter.
+A path has keys separated by dots. `list[key=NAME]` is the element of a list whose `key` is NAME, and `.#` at the end the
+number of entries. What a service leaves out because it is empty, false or zero counts as that. What a file has must be
+there; what the service adds beside it does not matter.
 """
 
 import json
 import re
 import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 _PAIR = re.compile(r"(?P<path>(?:[^=\[]|\[[^\]]*\])+)=(?P<wanted>.*)", re.DOTALL)
 _SEGMENT = re.compile(r"(?P<key>[^.\[\]]+)(?:\[(?P<field>[^=\]]+)=(?P<value>[^\]]*)\])?")
 
 
-def find(resource, path):
+def find(resource: Any, path: str) -> Any:
     """The value at a path; None where there is none."""
     for segment in _SEGMENT.finditer(path):
         if segment["key"] == "#":
@@ -32,7 +35,7 @@ def find(resource, path):
     return resource
 
 
-def is_same(actual, wanted):
+def is_same(actual: Any, wanted: Any) -> bool:
     """Whether two scalars mean the same: 10 and 10.0 and "10" do, and nothing and "" and 0 and false."""
     if actual in (None, "", 0, False) and wanted in (None, "", 0, False, "0", "false"):
         return True
@@ -44,12 +47,12 @@ def is_same(actual, wanted):
         return str(actual) == str(wanted)
 
 
-def _number(value):
+def _number(value: Any) -> float:
     # Durations come as 10s, 10.0s and 10.000s.
     return float(str(value).removesuffix("s"))
 
 
-def differences(actual, wanted, path=""):
+def differences(actual: Any, wanted: Any, path: str = "") -> Iterator[str]:
     """The paths below which a resource has not what is wanted."""
     if isinstance(wanted, dict):
         inner = actual if isinstance(actual, dict) else {}
@@ -60,22 +63,22 @@ def differences(actual, wanted, path=""):
         if len(elements) != len(wanted):
             yield path
         else:
-            for index, (one, other) in enumerate(zip(elements, wanted)):
+            for index, (one, other) in enumerate(zip(elements, wanted, strict=True)):
                 yield from differences(one, other, f"{path}[{index}]")
     elif not is_same(actual, wanted):
         yield path
 
 
-def main(arguments):
+def main(arguments: list[str]) -> None:
+    """Print the paths that differ."""
     resource = json.load(sys.stdin)
     if arguments[:1] == ["--element"]:
         resource = next(element for element in resource if element["name"] == arguments[1])
         arguments = arguments[2:]
     if arguments[:1] == ["--file"]:
-        with open(arguments[1], encoding="utf-8") as file:
-            paths = list(differences(resource, json.load(file)))
+        paths = list(differences(resource, json.loads(Path(arguments[1]).read_text(encoding="utf-8"))))
     else:
-        pairs = [_PAIR.fullmatch(argument) for argument in arguments]
+        pairs = [match for argument in arguments if (match := _PAIR.fullmatch(argument))]
         paths = [pair["path"] for pair in pairs if not is_same(find(resource, pair["path"]), pair["wanted"])]
     for path in paths:
         print(path)

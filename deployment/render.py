@@ -1,15 +1,17 @@
 """Fills in a JSON template: render.py FILE NAME=VALUE … puts VALUE for ${NAME}, escaped as JSON wants it.
 
-The array ["${CHANNELS}"] becomes one of the parts of the value between commas, and "${QUEUE_DEPTH}" a number. With `--etag FILE` a
-document is printed with the `etag` of the resource on standard input.
+The array ["${CHANNELS}"] becomes one of the parts of the value between commas, and "${QUEUE_DEPTH}" a number. With `--etag
+FILE` a document is printed with the `etag` of the resource on standard input.
 """
 
 import json
 import string
 import sys
+from pathlib import Path
+from typing import Any
 
 
-def fill(node, values):
+def fill(node: Any, values: dict[str, str]) -> Any:
     """The node with all that is to be filled in."""
     if node == "${QUEUE_DEPTH}":
         return int(values["QUEUE_DEPTH"])
@@ -24,11 +26,14 @@ def fill(node, values):
     return node
 
 
+def _read(path: str) -> dict[str, Any]:
+    document: dict[str, Any] = json.loads(Path(path).read_text(encoding="utf-8"))
+    return document
+
+
 if __name__ == "__main__":
     if sys.argv[1] == "--etag":
-        with open(sys.argv[2], encoding="utf-8") as file:
-            document = {**json.load(file), "etag": json.load(sys.stdin).get("etag", "")}
+        document = {**_read(sys.argv[2]), "etag": json.load(sys.stdin).get("etag", "")}
     else:
-        with open(sys.argv[1], encoding="utf-8") as file:
-            document = fill(json.load(file), dict(argument.split("=", 1) for argument in sys.argv[2:]))
+        document = fill(_read(sys.argv[1]), dict(argument.split("=", 1) for argument in sys.argv[2:]))
     print(json.dumps(document, indent=2, ensure_ascii=False))

@@ -15,7 +15,7 @@ MAIN = "from functions.{function}.main import {function}  # the entry point\n"
 LEFT_OUT = shutil.ignore_patterns("__pycache__", "*.pyc", ".*", "*~", "requirements.txt", "requirements.lock")
 
 
-def stage(root, function, directory):
+def stage(root: Path, function: str, directory: Path) -> None:
     """Lay the function out in the directory, which is made."""
     source = root / "functions"
     target = directory / "functions"
@@ -27,7 +27,7 @@ def stage(root, function, directory):
     (directory / "main.py").write_text(MAIN.format(function=function), encoding="utf-8")
 
 
-def hash_of(directory):
+def hash_of(directory: Path) -> str:
     """A hash of the names and contents of all files."""
     digest = hashlib.sha256()
     for path in sorted(path for path in directory.rglob("*") if path.is_file()):

@@ -57,8 +57,7 @@ def commands() -> list[str]:
     found = []
     for line in COMMANDS.strip().splitlines():
         *group, last = line.split("|")[0].split(" ")
-        for name in [last, *line.split("|")[1:]]:
-            found.append(" ".join([*group, name]))
+        found += [" ".join([*group, name]) for name in [last, *line.split("|")[1:]]]
     # "create http" is two words of one command: its group ends before them.
     return [re.sub(r"^scheduler jobs create (?!http)", "scheduler jobs ", command) for command in found]
 

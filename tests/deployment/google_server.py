@@ -1,7 +1,7 @@
 """A small server that plays the Google services which deploy.sh calls, over REST, for tests with the real gcloud.
 
 Resources are kept as they are sent, by their name; what gcloud itself needs (operations that are done, policies, upload
-addresses, the defaults that a service fills in) is answered as the services do. The first part of a path is the service.
+addresses, what a service fills in) is answered as the services do. The first part of a path is the service.
 """
 
 import base64
@@ -287,7 +287,8 @@ class GoogleServer:
         if method == "POST" and name.endswith("/serviceAccounts"):
             email = f"{body['accountId']}@{self.project}.iam.gserviceaccount.com"
             resource = self._put("iam", f"{name}/{email}", body["serviceAccount"], new=True)
-            return resource | {"email": email} if not resource.update(email=email) else None
+            resource["email"] = email
+            return resource
         return None
 
     def _secretmanager(self, method: str, name: str, query: Any, body: Resource) -> Resource | None:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic_settings import BaseSettings
 
 from functions.shared.settings import DispatcherSettings, DlqHandlerSettings, WorkerSettings
 from tests.deployment.conftest import PROJECT, SECRETS, Deployment, FirstDeployment
@@ -66,11 +67,12 @@ class TestBareProject:
         assert words[-1] == "scheduler jobs resume"
 
     def test_functions_have_the_environment_that_they_read(self, first_deployment: FirstDeployment) -> None:
-        for name, settings in {
+        kinds: dict[str, type[BaseSettings]] = {
             "dispatcher": DispatcherSettings,
             "worker": WorkerSettings,
             "dlq-handler": DlqHandlerSettings,
-        }.items():
+        }
+        for name, settings in kinds.items():
             service = first_deployment.state["resources"][f"{PLACE}/functions/report-{name}"]["serviceConfig"]
             variables = service["environmentVariables"]
             secrets = {secret["key"] for secret in service["secretEnvironmentVariables"]}
@@ -581,7 +583,7 @@ class TestTeardown:
         assert deployed.state == before
 
     def test_deletes_data_when_that_is_said_and_leaves_what_is_not_its_own(self, deployed: Deployment) -> None:
-        foreign = {
+        foreign: dict[str, dict[str, Any]] = {
             f"{PLACE}/queues/reports-of-others": {"state": "RUNNING"},
             f"{PLACE}/functions/reporting": {"state": "ACTIVE"},
             f"projects/{PROJECT}/secrets/sendgrid-api-key": {},

@@ -3,20 +3,22 @@
 import json
 import os
 import re
+from collections.abc import Iterator
+from typing import Any
 
 TABLE = os.path.join(os.path.dirname(__file__), "..", "gcloud_flags.json")
 
 
-def read_json(path):
+def read_json(path: str) -> Any:
     """The document in a file."""
     with open(path, encoding="utf-8") as file:
         return json.load(file)
 
 
 class Refused(Exception):
-    """gcloud ends with a message and an exit status: 2 for a command line that it does not take, 1 for a service's answer."""
+    """gcloud ends with a message and an exit status: 2 for a command line that it does not take, 1 otherwise."""
 
-    def __init__(self, message, status=1):
+    def __init__(self, message: str, status: int = 1) -> None:
         super().__init__(message)
         self.status = status
 
@@ -30,13 +32,13 @@ class CommandLine:
         flags: the values of the flags, by name without dashes; a list where a flag was given more than once.
     """
 
-    def __init__(self, words):
+    def __init__(self, words: list[str]) -> None:
         table = read_json(TABLE)
         self.command, rest = _split(words, table["commands"])
         spec = table["commands"][self.command]
-        self.flags = {}
-        self.positionals = []
-        given = []
+        self.flags: dict[str, Any] = {}
+        self.positionals: list[str] = []
+        given: list[tuple[str, str | None]] = []
         while rest:
             word = rest.pop(0)
             if not word.startswith("--"):
@@ -47,14 +49,14 @@ class CommandLine:
                 given += _read_flags_file(value)
             else:
                 given.append((name, value if separator else None))
-        for name, value in given:
-            self._take(name, value, spec["flags"], set(table["wide"]))
+        for name, argument in given:
+            self._take(name, argument, spec["flags"], set(table["wide"]))
         if spec["positionals"] >= 0 and len(self.positionals) > spec["positionals"]:
             raise self.error(f"unrecognized arguments: {self.positionals[-1]}")
         if spec["positionals"] != 0 and not self.positionals and self.command not in {"auth print-access-token"}:
             raise self.error("argument: Must be specified.")
 
-    def _take(self, name, value, flags, wide):
+    def _take(self, name: str, value: str | None, flags: dict[str, Any], wide: set[str]) -> None:
         kind = flags.get(name, name not in {"--quiet", "--help", "--log-http"} if name in wide else None)
         if kind is None:
             raise self.error(f"unrecognized arguments: {name}")
@@ -62,7 +64,7 @@ class CommandLine:
             raise self.error(f"argument {name}: ignored explicit argument '{value}'")
         if kind is not False and value is None:
             raise self.error(f"argument {name}: expected one argument")
-        if isinstance(kind, list) and value.lower() not in kind:
+        if isinstance(kind, list) and str(value).lower() not in kind:
             raise self.error(f"argument {name}: Invalid choice: '{value}'.")
         key = name.removeprefix("--")
         if key == "field-config":
@@ -70,12 +72,12 @@ class CommandLine:
         else:
             self.flags[key] = True if value is None else value
 
-    def error(self, message):
+    def error(self, message: str) -> Refused:
         """How gcloud refuses a command line."""
         return Refused(f"ERROR: (gcloud.{self.command.replace(' ', '.')}) {message}", 2)
 
 
-def _split(words, commands):
+def _split(words: list[str], commands: dict[str, Any]) -> tuple[str, list[str]]:
     for count in range(min(5, len(words)), 0, -1):
         command = " ".join(words[:count])
         if command in commands:
@@ -83,7 +85,7 @@ def _split(words, commands):
     raise Refused(f"ERROR: (gcloud) Invalid choice: '{' '.join(words[:3])}'.", 2)
 
 
-def _read_flags_file(path):
+def _read_flags_file(path: str) -> Iterator[tuple[str, str]]:
     """The flags of a file such as queue.yaml; only the plain form is known here."""
     with open(path, encoding="utf-8") as file:
         lines = file.read().splitlines()

@@ -1,8 +1,9 @@
-"""The stand-in's entry: takes a command line, carries it out on the state that STAND_IN_STATE names, and keeps a log."""
+"""Takes a command line, carries it out on the state that STAND_IN_STATE names, and keeps a log."""
 
 import json
 import os
 import sys
+from typing import Any
 
 from tests.deployment.stand_in.arguments import CommandLine, Refused
 from tests.deployment.stand_in.output import render
@@ -10,16 +11,21 @@ from tests.deployment.stand_in.services import Cloud
 from tests.deployment.stand_in.state import locked
 
 
-def fault_for(state, command, when):
+def fault_for(state: dict[str, Any], command: str, when: str) -> str | None:
     """The text of a failure that was asked for, if it is this command's turn."""
     for fault in state["faults"]:
         if fault["when"] == when and fault["times"] > 0 and command.startswith(fault["command"]):
             fault["times"] -= 1
-            return fault["text"]
+            return str(fault["text"])
     return None
 
 
-def carry_out(words):
+def _fail_if_asked_for(state: dict[str, Any], line: CommandLine, when: str) -> None:
+    if text := fault_for(state, line.command, when):
+        raise Refused(f"ERROR: (gcloud.{line.command.replace(' ', '.')}) {text}")
+
+
+def carry_out(words: list[str]) -> int:
     """Returns the exit status."""
     if words[-1:] == ["--help"]:
         return 0
@@ -32,10 +38,9 @@ def carry_out(words):
             for when in ("before", "after"):
                 if when == "after":
                     result = Cloud(state, line).run()
-                if text := fault_for(state, line.command, when):
-                    raise Refused(f"ERROR: (gcloud.{line.command.replace(' ', '.')}) {text}")
+                _fail_if_asked_for(state, line, when)
     except Refused as refusal:
-        print(refusal, file=sys.stderr)
+        sys.stderr.write(f"{refusal}\n")
         return refusal.status
     if isinstance(result, bytes):
         sys.stdout.buffer.write(result)

@@ -2,11 +2,12 @@
 
 import json
 import re
+from typing import Any
 
 _KEY = re.compile(r"\"[^\"]*\"|[^,()\"]+(?:\(\))?")
 
 
-def render(result, flags):
+def render(result: Any, flags: dict[str, Any]) -> str:
     """The text of a resource, or of a list of them, by the flags --format and --flatten."""
     form = flags.get("format", "default")
     if flags.get("flatten") == "bindings[].members":
@@ -24,7 +25,7 @@ def render(result, flags):
     return ""
 
 
-def _value(row, key):
+def _value(row: Any, key: str) -> str:
     base, _, transform = key.partition(".basename(")
     value = row
     for part in [base.strip('"')] if base.startswith('"') else base.split("."):

@@ -4,14 +4,18 @@ import base64
 import os
 import re
 import sys
+from collections.abc import Callable
+from typing import Any
 
-from tests.deployment.stand_in.arguments import Refused, read_json
+from tests.deployment.stand_in.arguments import CommandLine, Refused, read_json
+
+Resource = dict[str, Any]
 
 NUMBER = "123456789012"
 DISABLED = (
     "PERMISSION_DENIED: {title} has not been used in project {project} before or it is disabled. Enable it by visiting "
-    "https://console.developers.google.com/apis/api/{api}/overview?project={project} then retry. If you enabled this API "
-    "recently, wait a few minutes for the action to propagate to our systems and retry.\n"
+    "https://console.developers.google.com/apis/api/{api}/overview?project={project} then retry. If you enabled this "
+    "API recently, wait a few minutes for the action to propagate to our systems and retry.\n"
     "- '@type': type.googleapis.com/google.rpc.ErrorInfo\n  reason: SERVICE_DISABLED"
 )
 API_OF = {
@@ -44,7 +48,7 @@ COLLECTION_OF = {
     "secrets": "secrets",
     "tasks queues": "locations/{location}/queues",
 }
-QUEUE_FIELDS = {
+QUEUE_FIELDS: dict[str, tuple[str, str, Callable[[str], Any]]] = {
     "max-dispatches-per-second": ("rateLimits", "maxDispatchesPerSecond", float),
     "max-concurrent-dispatches": ("rateLimits", "maxConcurrentDispatches", int),
     "max-attempts": ("retryConfig", "maxAttempts", int),
@@ -54,7 +58,7 @@ QUEUE_FIELDS = {
     "max-doublings": ("retryConfig", "maxDoublings", int),
     "log-sampling-ratio": ("stackdriverLoggingConfig", "samplingRatio", float),
 }
-JOB_FIELDS = {
+JOB_FIELDS: dict[str, tuple[str, str, Callable[[str], Any]]] = {
     "max-retry-attempts": ("retryConfig", "retryCount", int),
     "max-retry-duration": ("retryConfig", "maxRetryDuration", str),
     "min-backoff": ("retryConfig", "minBackoffDuration", str),
@@ -66,7 +70,7 @@ JOB_FIELDS = {
 class Cloud:
     """One call of gcloud against the state."""
 
-    def __init__(self, state, line):
+    def __init__(self, state: Resource, line: CommandLine) -> None:
         self.state = state
         self.line = line
         self.flags = line.flags
@@ -76,7 +80,7 @@ class Cloud:
         if self.group in {"scheduler jobs create", "scheduler jobs update"}:
             self.group, self.verb = "scheduler jobs", self.group.rpartition(" ")[2]
 
-    def run(self):
+    def run(self) -> Any:
         """Do what was asked, and return what is to be printed."""
         self._require_project()
         self._require_api()
@@ -85,17 +89,17 @@ class Cloud:
             return special()
         return getattr(self, "_any_" + self.verb.replace("-", "_"))()
 
-    def refuse(self, message):
+    def refuse(self, message: str) -> Refused:
         """The service's refusal."""
         return Refused(f"ERROR: (gcloud.{self.command.replace(' ', '.')}) {message}")
 
-    def _require_project(self):
+    def _require_project(self) -> None:
         if self.command in {"version", "config get", "auth print-access-token"}:
             return
         if self.project != self.state["project"]:
             raise self.refuse(f"Projects instance [{self.project}] not found: The caller does not have permission")
 
-    def _require_api(self):
+    def _require_api(self) -> None:
         words = self.command.split()
         api = API_OF.get(words[1] if words[0] == "beta" else words[0])
         if api is None:
@@ -109,18 +113,18 @@ class Cloud:
 
     # Names and resources.
 
-    def _collection(self):
+    def _collection(self) -> str:
         place = {"location": self.flags.get("location", ""), "region": self.flags.get("region", "")}
         return f"projects/{self.project}/{COLLECTION_OF[self.group].format(**place)}"
 
-    def _name(self):
+    def _name(self) -> str:
         positional = self.line.positionals[0]
         return positional if positional.startswith("projects/") else f"{self._collection()}/{positional}"
 
-    def _get(self, name=None):
+    def _get(self, name: str | None = None) -> Resource:
         name = name or self._name()
         try:
-            return self.state["resources"][name]
+            found: Resource = self.state["resources"][name]
         except KeyError:
             if self.group == "functions":
                 raise self.refuse(
@@ -129,18 +133,19 @@ class Cloud:
             raise self.refuse(
                 f"NOT_FOUND: Resource '{name}' was not found. This command is authenticated as op@example.com"
             ) from None
+        return found
 
-    def _put(self, name, resource, *, new):
+    def _put(self, name: str, resource: Resource, *, new: bool) -> Resource:
         if new and name in self.state["resources"]:
             raise self.refuse(f"ALREADY_EXISTS: Resource '{name}' already exists")
         self.state["resources"][name] = {**resource, "name": name}
-        return self.state["resources"][name]
+        return dict(self.state["resources"][name])
 
-    def _numbered(self):
+    def _numbered(self) -> str:
         self.state["count"] += 1
         return f"{self._collection()}/{self.state['count']}"
 
-    def _children(self, collection):
+    def _children(self, collection: str) -> list[Resource]:
         return [
             value
             for key, value in self.state["resources"].items()
@@ -149,10 +154,10 @@ class Cloud:
 
     # What most kinds of resources have in common.
 
-    def _any_describe(self):
+    def _any_describe(self) -> Resource:
         return self._get()
 
-    def _any_list(self):
+    def _any_list(self) -> list[Resource]:
         found = self._children(self._collection())
         if match := re.fullmatch(r"(\w+)=(.*)", self.flags.get("filter", "")):
             found = [one for one in found if str(one.get(match[1])) == match[2]]
@@ -160,10 +165,10 @@ class Cloud:
             found.sort(key=lambda one: str(one.get(key.lstrip("~"), "")), reverse=key.startswith("~"))
         return found[: int(self.flags.get("limit", len(found)))]
 
-    def _any_create(self):
+    def _any_create(self) -> Resource:
         return self._put(self._name(), {}, new=True)
 
-    def _any_delete(self):
+    def _any_delete(self) -> Resource:
         name = self._name()
         self._get(name)
         for key in [key for key in self.state["resources"] if key == name or key.startswith(f"{name}/")]:
@@ -171,24 +176,24 @@ class Cloud:
             self.state["policies"].pop(key, None)
         return {}
 
-    def _any_pause(self):
+    def _any_pause(self) -> Resource:
         self._get()["state"] = "PAUSED"
         return {}
 
-    def _any_resume(self):
+    def _any_resume(self) -> Resource:
         self._get()["state"] = "ENABLED" if self.group == "scheduler jobs" else "RUNNING"
         return {}
 
     # Policies.
 
-    def _policy_key(self):
+    def _policy_key(self) -> str:
         if self.group == "projects":
             return "project"
         name = self._name()
         self._get(name)
         return name
 
-    def _any_get_iam_policy(self):
+    def _any_get_iam_policy(self) -> Resource:
         bindings = self.state["policies"].get(self._policy_key(), [])
         return {
             "bindings": [
@@ -197,7 +202,7 @@ class Cloud:
             ]
         }
 
-    def _any_add_iam_policy_binding(self):
+    def _any_add_iam_policy_binding(self) -> Resource:
         key = self._policy_key()
         member, condition = self.flags["member"], self.flags.get("condition", "None")
         self._require_member(member)
@@ -209,13 +214,13 @@ class Cloud:
             )
         title = expression = ""
         if condition != "None":
-            expression, title = re.fullmatch(r"expression=(.*),title=(.*)", condition).groups()
+            expression, _, title = condition.removeprefix("expression=").rpartition(",title=")
         binding = [self.flags["role"], member, title, expression]
         if binding not in policy:
             policy.append(binding)
         return {}
 
-    def _any_remove_iam_policy_binding(self):
+    def _any_remove_iam_policy_binding(self) -> Resource:
         key = self._policy_key()
         before = self.state["policies"].get(key, [])
         after = [one for one in before if one[:2] != [self.flags["role"], self.flags["member"]]]
@@ -224,7 +229,7 @@ class Cloud:
         self.state["policies"][key] = after
         return {}
 
-    def _require_member(self, member):
+    def _require_member(self, member: str) -> None:
         """A new account is not seen at once, and a service's own account is not there before it was asked for."""
         email = member.removeprefix("serviceAccount:")
         refusal = self.refuse(f"INVALID_ARGUMENT: Service account {email} does not exist.")
@@ -239,27 +244,27 @@ class Cloud:
 
     # The project.
 
-    def _version(self):
+    def _version(self) -> Resource:
         return {"Google Cloud SDK": self.state["version"]}
 
-    def _config_get(self):
+    def _config_get(self) -> Resource:
         return {}
 
-    def _auth_print_access_token(self):
+    def _auth_print_access_token(self) -> Resource:
         if not self.state["logged_in"]:
             raise self.refuse("You do not currently have an active account selected.\nPlease run: gcloud auth login")
         return {}
 
-    def _projects_describe(self):
+    def _projects_describe(self) -> Resource:
         return {"projectNumber": NUMBER, "lifecycleState": "ACTIVE"}
 
-    def _billing_projects_describe(self):
+    def _billing_projects_describe(self) -> Resource:
         return {"billingEnabled": self.state["billing"]}
 
-    def _services_list(self):
+    def _services_list(self) -> list[Resource]:
         return [{"config": {"name": name}} for name in self.state["enabled"]]
 
-    def _services_enable(self):
+    def _services_enable(self) -> Resource:
         if not self.state["billing"]:
             raise self.refuse("FAILED_PRECONDITION: Billing account for project is not found.")
         for name in self.line.positionals:
@@ -268,12 +273,12 @@ class Cloud:
                 self.state["warming"][name] = self.state["warm_up"]
         return {}
 
-    def _beta_services_identity_create(self):
+    def _beta_services_identity_create(self) -> Resource:
         api = self.flags["service"].split(".")[0]
         self.state["agents"].append(f"service-{NUMBER}@gcp-sa-{api}.iam.gserviceaccount.com")
         return {}
 
-    def _iam_service_accounts_create(self):
+    def _iam_service_accounts_create(self) -> Resource:
         account = self.line.positionals[0]
         domain = ".".join(reversed(self.project.split(":")))
         email = f"{account}@{domain}.iam.gserviceaccount.com"
@@ -286,17 +291,17 @@ class Cloud:
 
     # Firestore.
 
-    def _database(self):
+    def _database(self) -> str:
         return f"projects/{self.project}/databases/{self.flags.get('database', '(default)')}"
 
-    def _firestore_databases_describe(self):
+    def _firestore_databases_describe(self) -> Resource:
         return self._get(self._database())
 
-    def _firestore_databases_create(self):
+    def _firestore_databases_create(self) -> Resource:
         resource = {"type": self.flags["type"].upper().replace("-", "_"), "locationId": self.flags["location"]}
         return self._put(self._database(), resource, new=True)
 
-    def _indexes(self, kind):
+    def _indexes(self, kind: str) -> list[Resource]:
         self._get(self._database())
         return [
             value
@@ -304,10 +309,10 @@ class Cloud:
             if key.startswith(self._database()) and f"/{kind}/" in key
         ]
 
-    def _firestore_indexes_composite_list(self):
+    def _firestore_indexes_composite_list(self) -> list[Resource]:
         return self._indexes("indexes")
 
-    def _firestore_indexes_composite_create(self):
+    def _firestore_indexes_composite_create(self) -> Resource:
         fields = [dict(part.split("=") for part in config.split(",")) for config in self.flags["field-config"]]
         wanted = [{"fieldPath": field["field-path"], "order": field["order"].upper()} for field in fields]
         index = {
@@ -320,18 +325,19 @@ class Cloud:
         self.state["count"] += 1
         return self._put(f"{group}/{self.state['count']}", index, new=True)
 
-    def _firestore_indexes_composite_delete(self):
+    def _firestore_indexes_composite_delete(self) -> Resource:
         return self._any_delete()
 
-    def _field(self):
+    def _field(self) -> Resource:
         name = f"{self._database()}/collectionGroups/{self.flags['collection-group']}/fields/{self.line.positionals[0]}"
         self._get(self._database())
-        return self.state["resources"].setdefault(name, {"name": name})
+        field: Resource = self.state["resources"].setdefault(name, {"name": name})
+        return field
 
-    def _firestore_indexes_fields_list(self):
+    def _firestore_indexes_fields_list(self) -> list[Resource]:
         return [field for field in self._indexes("fields") if "indexConfig" in field]
 
-    def _firestore_indexes_fields_update(self):
+    def _firestore_indexes_fields_update(self) -> Resource:
         if "clear-exemption" in self.flags:
             self._field().pop("indexConfig", None)
             self._forget_empty_field()
@@ -339,10 +345,10 @@ class Cloud:
             self._field()["indexConfig"] = {}
         return {}
 
-    def _firestore_fields_ttls_list(self):
+    def _firestore_fields_ttls_list(self) -> list[Resource]:
         return [field for field in self._indexes("fields") if "ttlConfig" in field]
 
-    def _firestore_fields_ttls_update(self):
+    def _firestore_fields_ttls_update(self) -> Resource:
         if "disable-ttl" in self.flags:
             self._field().pop("ttlConfig", None)
             self._forget_empty_field()
@@ -350,21 +356,21 @@ class Cloud:
             self._field()["ttlConfig"] = {"state": "CREATING"}
         return {}
 
-    def _forget_empty_field(self):
+    def _forget_empty_field(self) -> None:
         field = self._field()
         if set(field) == {"name"}:
             del self.state["resources"][field["name"]]
 
-    def _firestore_bulk_delete(self):
+    def _firestore_bulk_delete(self) -> Resource:
         self.state["deleted_collections"] = self.flags["collection-ids"].split(",")
         return {}
 
     # Secrets.
 
-    def _secrets_create(self):
+    def _secrets_create(self) -> Resource:
         return self._put(self._name(), {}, new=True)
 
-    def _secrets_versions_add(self):
+    def _secrets_versions_add(self) -> Resource:
         self.group = "secrets"
         secret = self._get()["name"]
         if self.flags["data-file"] != "-":
@@ -374,14 +380,14 @@ class Cloud:
         version = {"state": "ENABLED", "createTime": f"{number:05d}", "data": data}
         return self._put(f"{secret}/versions/{number}", version, new=True)
 
-    def _secrets_versions_list(self):
+    def _secrets_versions_list(self) -> list[Resource]:
         self.group = "secrets"
         self._get()
         COLLECTION_OF["secrets versions"] = f"secrets/{self.line.positionals[0]}/versions"
         self.group = "secrets versions"
         return self._any_list()
 
-    def _secrets_versions_access(self):
+    def _secrets_versions_access(self) -> bytes:
         versions = self._children(f"projects/{self.project}/secrets/{self.flags['secret']}/versions")
         if not versions:
             raise self.refuse("NOT_FOUND: Secret Version [latest] not found.")
@@ -390,14 +396,14 @@ class Cloud:
 
     # Topic and queues.
 
-    def _eventarc_triggers_describe(self):
+    def _eventarc_triggers_describe(self) -> Resource:
         return self._get()
 
-    def _pubsub_subscriptions_update(self):
+    def _pubsub_subscriptions_update(self) -> Resource:
         self._get()["messageRetentionDuration"] = self.flags["message-retention-duration"]
         return {}
 
-    def _tasks_queues_create(self):
+    def _tasks_queues_create(self) -> Resource:
         if self.line.positionals[0] in self.state["recently_deleted_queues"]:
             raise self.refuse(
                 "FAILED_PRECONDITION: The queue cannot be created because a queue with this name existed too recently."
@@ -405,19 +411,19 @@ class Cloud:
         self._put(self._name(), {"state": "RUNNING"}, new=True)
         return self._tasks_queues_update()
 
-    def _tasks_queues_update(self):
+    def _tasks_queues_update(self) -> Resource:
         _set_fields(self._get(), self.flags, QUEUE_FIELDS)
         return {}
 
     # Functions.
 
-    def _functions_regions_list(self):
+    def _functions_regions_list(self) -> list[Resource]:
         return [{"locationId": region} for region in ("europe-west1", "us-central1")]
 
-    def _functions_describe(self):
+    def _functions_describe(self) -> Resource:
         return self._get()
 
-    def _functions_delete(self):
+    def _functions_delete(self) -> Resource:
         name = self._name()
         function = name.rsplit("/", 1)[1]
         answer = self._any_delete()
@@ -430,7 +436,7 @@ class Cloud:
             self.state["policies"].pop(key, None)
         return answer
 
-    def _functions_deploy(self):
+    def _functions_deploy(self) -> Resource:
         flags, function, region = self.flags, self.line.positionals[0], self.flags["region"]
         source = flags["source"]
         if not os.path.isfile(os.path.join(source, "main.py")):
@@ -440,7 +446,7 @@ class Cloud:
             self._get(f"projects/{self.project}/serviceAccounts/{account}")
         self._get(flags["docker-repository"])
         label, _, value = flags["update-labels"].partition("=")
-        resource = {
+        resource: Resource = {
             "state": "ACTIVE",
             "environment": "GEN_2",
             "labels": {"deployment-tool": "cli-gcloud", label: value},
@@ -477,13 +483,13 @@ class Cloud:
         )
         return self._put(self._name(), resource, new=False)
 
-    def _secret(self, text):
+    def _secret(self, text: str) -> Resource:
         variable, _, rest = text.partition("=")
         secret, _, version = rest.partition(":")
         self._get(f"projects/{self.project}/secrets/{secret}/versions/{version}")
         return {"key": variable, "projectId": NUMBER, "secret": secret, "version": version}
 
-    def _trigger(self, function, region, topic):
+    def _trigger(self, function: str, region: str, topic: str) -> Resource:
         self._get(f"projects/{self.project}/topics/{topic}")
         trigger = f"projects/{self.project}/locations/{region}/triggers/{function}-1"
         subscription = f"projects/{self.project}/subscriptions/eventarc-{region}-{function}-1-sub"
@@ -500,11 +506,11 @@ class Cloud:
 
     # Scheduler.
 
-    def _scheduler_jobs_create_http(self):
+    def _scheduler_jobs_create_http(self) -> Resource:
         self._put(self._name(), {"state": "ENABLED", "httpTarget": {}}, new=True)
         return self._scheduler_jobs_update_http()
 
-    def _scheduler_jobs_update_http(self):
+    def _scheduler_jobs_update_http(self) -> Resource:
         job, flags = self._get(), self.flags
         target = {
             "uri": flags["uri"],
@@ -524,46 +530,47 @@ class Cloud:
         _set_fields(job, flags, JOB_FIELDS)
         return {}
 
-    def _scheduler_jobs_run(self):
+    def _scheduler_jobs_run(self) -> Resource:
         self._get()
         self.state["forced_runs"] += 1
         return {}
 
     # Monitoring.
 
-    def _document(self, flag):
-        return read_json(self.flags[flag])
+    def _document(self, flag: str) -> Resource:
+        document: Resource = read_json(self.flags[flag])
+        return document
 
-    def _logging_metrics_create(self):
+    def _logging_metrics_create(self) -> Resource:
         return self._put(self._name(), self._document("config-from-file"), new=True)
 
-    def _logging_metrics_update(self):
+    def _logging_metrics_update(self) -> Resource:
         self._get()
         return self._put(self._name(), self._document("config-from-file"), new=False)
 
-    def _monitoring_policies_create(self):
+    def _monitoring_policies_create(self) -> Resource:
         return self._put(self._numbered(), self._document("policy-from-file"), new=True)
 
-    def _monitoring_policies_update(self):
+    def _monitoring_policies_update(self) -> Resource:
         self._get()
         return self._put(self._name(), self._document("policy-from-file"), new=False)
 
-    def _monitoring_dashboards_create(self):
+    def _monitoring_dashboards_create(self) -> Resource:
         return self._put(self._numbered(), {**self._document("config-from-file"), "etag": "1"}, new=True)
 
-    def _monitoring_dashboards_update(self):
+    def _monitoring_dashboards_update(self) -> Resource:
         etag, document = self._get()["etag"], self._document("config-from-file")
         if document.get("etag") != etag:
             raise self.refuse("ABORTED: The dashboard was changed meanwhile: its etag does not match.")
         return self._put(self._name(), {**document, "etag": str(int(etag) + 1)}, new=False)
 
-    def _beta_monitoring_channels_create(self):
+    def _beta_monitoring_channels_create(self) -> Resource:
         labels = dict(part.split("=", 1) for part in self.flags["channel-labels"].split(","))
         own = dict(part.split("=", 1) for part in self.flags["user-labels"].split(","))
         return self._put(self._numbered(), {"type": self.flags["type"], "labels": labels, "userLabels": own}, new=True)
 
 
-def _set_fields(resource, flags, fields):
+def _set_fields(resource: Resource, flags: Resource, fields: dict[str, tuple[str, str, Callable[[str], Any]]]) -> None:
     for flag, (group, field, kind) in fields.items():
         if flag in flags:
             resource.setdefault(group, {})[field] = kind(flags[flag])

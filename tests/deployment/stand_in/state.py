@@ -4,10 +4,12 @@ import contextlib
 import fcntl
 import json
 import os
+from collections.abc import Iterator
+from typing import Any
 
 
 @contextlib.contextmanager
-def locked(path):
+def locked(path: str) -> Iterator[dict[str, Any]]:
     """The state in a file, written back in the end; calls that run side by side wait for each other."""
     with open(f"{path}.lock", "w", encoding="utf-8") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
