@@ -1,6 +1,7 @@
 """A template that is changed while a preview is watched."""
 
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,7 @@ PERIOD = parse_period("2026-11-24", SAMPLE_USER.time_zone)
 
 
 @pytest.fixture
-def template(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def template(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A copy of a kind's template, in the place of its own."""
     reports = tmp_path / "reports"
     shutil.copytree(rendering.LAYOUT.parent, reports, ignore=shutil.ignore_patterns("__pycache__", "*.py"))
