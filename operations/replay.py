@@ -41,12 +41,11 @@ class Prepared:
     number: int
 
     @property
-    def task(self) -> NewTask:
-        """The task to make; only of a letter that names a report."""
-        task = self.letter.task
-        if task is None:
+    def task(self) -> ReportTask:
+        """What its report's task says; only of a letter that names a report."""
+        if self.letter.task is None:
             raise ValueError(f"{self.letter.id} names no report")
-        return NewTask(task_id(task.delivery_id, f"replay{self.number}"), task.to_json())
+        return self.letter.task
 
 
 class QueueRefused(OperatorError):
@@ -58,8 +57,8 @@ class Replay:
 
     Args:
         client: the Firestore client.
-        queue: where the tasks go.
-        has_task: whether the queue still holds the task of a name.
+        queue_of: gives the queue that a user's reports go to.
+        has_task: whether a queue, by its id, still holds the task of a name.
         now: the present, in UTC.
     """
 
@@ -67,12 +66,12 @@ class Replay:
         self,
         *,
         client: firestore.Client,
-        queue: TaskQueue,
-        has_task: Callable[[str], bool],
+        queue_of: Callable[[str], TaskQueue],
+        has_task: Callable[[str, str], bool],
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._client = client
-        self._queue = queue
+        self._queue_of = queue_of
         self._has_task = has_task
         self._now = now
 
@@ -141,12 +140,14 @@ class Replay:
             google.api_core.exceptions.GoogleAPIError: the queue cannot be asked.
         """
         task = prepared.task
-        [outcome] = self._queue.enqueue([task])
+        queue = self._queue_of(task.user_id)
+        new = NewTask(task_id(task.delivery_id, f"replay{prepared.number}"), task.to_json())
+        [outcome] = queue.enqueue([new])
         if outcome.is_created:
             return True
         if outcome.is_known:
-            return self._has_task(task.task_id)
-        raise QueueRefused(f"the queue {self._queue.queue} does not take the task: {outcome.status} {outcome.message}")
+            return self._has_task(queue.queue, new.task_id)
+        raise QueueRefused(f"the queue {queue.queue} does not take the task: {outcome.status} {outcome.message}")
 
     def conclude(self, prepared: Prepared) -> Outcome:
         """The third step: mark the letter, unless its report has failed again since the first one.

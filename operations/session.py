@@ -9,6 +9,7 @@ from pathlib import Path
 from google.cloud import firestore
 
 from functions.shared.clients import firestore_client
+from functions.shared.queue_choice import choose_queue
 from functions.shared.task_queue import TaskQueue
 from operations.deployed import DEFAULT_PREFIX, Deployed
 from operations.queues import Queues
@@ -57,8 +58,13 @@ class Session:
         """The queues."""
         return Queues(project=self.target.project, location=self.target.require("LOCATION"))
 
-    def report_queue(self, queue: str) -> TaskQueue:
-        """A report queue to put reports into: with the same URL, token and deadline as the dispatcher's tasks."""
+    def queue_of(self, user_id: str) -> TaskQueue:
+        """The queue of a user's reports: the dispatcher's choice, and the same URL, token and deadline as its tasks."""
+        queues = self.target.queues
+        return self._report_queue(queues[choose_queue(user_id, queues)])
+
+    @functools.cache  # noqa: B019  lives as long as the command
+    def _report_queue(self, queue: str) -> TaskQueue:
         target = self.target
         worker_url = target.require("WORKER_URL").rstrip("/")
         return TaskQueue(

@@ -106,12 +106,7 @@ def replay(
     current = session(ctx)
     output = Output(as_json=as_json)
     letters, missing = _select(current, ids, reason=reason, since=since, everything=everything)
-    queue = current.target.queues[0]
-    replay_one = Replay(
-        client=current.firestore,
-        queue=current.report_queue(queue),
-        has_task=lambda task: current.queues.has_task(queue, task),
-    )
+    replay_one = Replay(client=current.firestore, queue_of=current.queue_of, has_task=current.queues.has_task)
     absent = [Result(letter_id=letter_id, outcome=ReplayOutcome.NOT_FOUND) for letter_id in missing]
     if dry_run:
         _do(letters, replay_one.preview, absent, output, what="Looking", dry_run=True)

@@ -59,11 +59,11 @@ def send(
     cadence = current.target.find("DEFAULT_CADENCE") or Cadence.HOURLY
     if cadence not in list(Cadence):
         raise NotConfigured(f"DEFAULT_CADENCE: {cadence!r} is not one of {', '.join(Cadence)}.")
-    queue = current.target.queues[0]
+    queue = current.queue_of(user)
     sending = send_now(
         user,
         client=current.firestore,
-        queue=current.report_queue(queue),
+        queue=queue,
         default_cadence=Cadence(cadence),
         now=datetime.now(UTC),
     )
@@ -74,7 +74,7 @@ def send(
                 "user_id": user,
                 "delivery_id": sending.delivery_id,
                 "due_at": sending.due_at,
-                "queue": queue,
+                "queue": queue.queue,
                 "task": sending.task,
                 "was_due": sending.was_due,
             }

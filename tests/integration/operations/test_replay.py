@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from functions.shared.models import DeliveryState, Reason
+from functions.shared.queue_choice import choose_queue
 from functions.shared.task_queue import TaskQueue
 from operations.queues import Queues
 from operations.replay import Prepared, Replay
@@ -24,7 +25,7 @@ def replay_of(project: Project) -> Replay:
         service_account=project.variables["TASKS_INVOKER"],
         audience=WORKER_URL,
     )
-    return Replay(client=project.database, queue=queue, has_task=lambda task: queues.has_task("reports", task))
+    return Replay(client=project.database, queue_of=lambda _user: queue, has_task=queues.has_task)
 
 
 def prepared(replay: Replay, letter: str) -> Prepared:
@@ -227,6 +228,19 @@ def test_a_dry_run_changes_nothing(project: Project) -> None:
     assert answer.json["dry_run"] is True
     assert answer.json["outcomes"] == {"already-sent": 1, "replayed": 2}
     assert project.everything() == before
+
+
+def test_with_several_queues_each_report_goes_to_its_users_own(project: Project) -> None:
+    project.make_queue("more")
+    users = [f"u{number}" for number in range(8)]
+    for user in users:
+        project.dead_letter(user)
+    both = ["reports", "more"]
+    assert project.reports("dead-letters", "replay", "--all", "--yes", REPORT_QUEUES=",".join(both)).status == 0
+    for index, queue in enumerate(both):
+        queued = {json.loads(task.http_request.body)["user_id"] for task in project.queued(queue)}
+        assert queued == {user for user in users if choose_queue(user, both) == index}
+        assert queued
 
 
 def test_one_of_many_that_cannot_be_replayed_fails_the_command_and_not_the_others(project: Project) -> None:

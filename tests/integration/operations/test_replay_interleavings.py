@@ -65,13 +65,14 @@ class Interleavings(RuleBasedStateMachine):
         )
         self.replay = Replay(
             client=self.project.database,
-            queue=self.queue,
-            has_task=lambda task: queues.has_task("reports", task),
+            queue_of=lambda _user: self.queue,
+            has_task=queues.has_task,
             now=lambda: self.now,
         )
         self.begun: list[Prepared] = []
         self.enqueued: list[Prepared] = []
         self.workers: list[Worker] = []
+        self.giving_up: list[Worker] = []
         self.messages: list[DeadLetter] = []
         self.mails = 0
         self.mails_of_unknown_outcome = 0
@@ -81,6 +82,7 @@ class Interleavings(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         """Everything comes to its end when nothing goes wrong any more: the report is sent, once."""
+        self.giving_up.clear()
         for _ in range(4):
             self.now += 2 * LEASE
             self.workers.clear()
@@ -103,7 +105,7 @@ class Interleavings(RuleBasedStateMachine):
     # The operators.
 
     # Bounded, so that the others have their turn.
-    @precondition(lambda self: self.replays < 8 and len(self.begun) + len(self.enqueued) < 3)
+    @precondition(lambda self: self.replays < 12 and len(self.begun) + len(self.enqueued) < 3)
     @rule()
     def operator_begins(self) -> None:
         self.replays += 1
@@ -125,12 +127,6 @@ class Interleavings(RuleBasedStateMachine):
     @rule(which=st.integers(0, 9))
     def operator_concludes(self, which: int) -> None:
         self.replay.conclude(self.enqueued.pop(which % len(self.enqueued)))
-
-    @precondition(lambda self: self.replays < 8)
-    @rule()
-    def operator_replays_in_one_go(self) -> None:
-        self.replays += 1
-        self.replay(self.letter)
 
     # The workers.
 
@@ -174,13 +170,18 @@ class Interleavings(RuleBasedStateMachine):
             self.end_task(worker.task_name)
 
     @precondition(lambda self: self.workers)
-    @rule(which=st.integers(0, 9), dies=st.booleans())
-    def worker_gives_up(self, which: int, dies: bool) -> None:
+    @rule(which=st.integers(0, 9))
+    def worker_gives_up(self, which: int) -> None:
         worker = self.workers.pop(which % len(self.workers))
-        if not worker.claim.outlasts(0, now=self.now):
-            return
-        self.publish(worker.task, Reason.PERMANENT_ERROR)
-        self.somebody_died = dies
+        if worker.claim.outlasts(0, now=self.now):
+            self.publish(worker.task, Reason.PERMANENT_ERROR)
+            self.giving_up.append(worker)
+
+    @precondition(lambda self: self.giving_up)
+    @rule(which=st.integers(0, 9), dies=st.booleans())
+    def worker_marks_the_delivery_dead(self, which: int, dies: bool) -> None:
+        worker = self.giving_up.pop(which % len(self.giving_up))
+        self.somebody_died = self.somebody_died or dies
         if not dies:
             self.settle(worker, DeliveryState.DEAD)
             self.end_task(worker.task_name)
@@ -198,6 +199,7 @@ class Interleavings(RuleBasedStateMachine):
         self.now += LEASE + timedelta(seconds=1)
         self.somebody_died = False
 
+    @precondition(lambda self: self.replays >= 12)
     @rule()
     def a_moment_passes(self) -> None:
         self.now += timedelta(milliseconds=1)
