@@ -1,5 +1,7 @@
 """Reports whose tasks died without a trace, and those that nobody will send."""
 
+import asyncio
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
