@@ -83,6 +83,7 @@ def pipeline(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalPipeline
 
 
 def test_a_dead_letter_from_its_failure_to_its_mail(pipeline: LocalPipeline) -> None:
+    pipeline.wait_until(lambda: bool(pipeline.reports("dead-letters", "list")))
     [letter] = pipeline.reports("dead-letters", "list")
     assert (letter["user_id"], letter["reason"], letter["state"]) == ("u3", "permanent-error", "open")
     letter_id = letter["dead_letter_id"]
