@@ -35,9 +35,9 @@ class Alert:
         error: what went wrong.
         others: how many more there are.
         since: when the first of them all was received.
-        command: what the operator types next, for this one.
-        command_for_all: the same, for all of this reason; empty where there are no others.
-        logs_url: the logs of this delivery.
+        commands: what the operator types next.
+        logs_url: what was logged about it.
+        advice: what to do besides, in a sentence or two; may be empty.
     """
 
     title: str
@@ -45,9 +45,9 @@ class Alert:
     error: str
     others: int
     since: datetime
-    command: str
-    command_for_all: str
+    commands: tuple[str, ...]
     logs_url: str
+    advice: str = ""
 
     @property
     def following(self) -> str:
@@ -55,7 +55,7 @@ class Alert:
         if not self.others:
             return ""
         count = "1 more" if self.others == 1 else f"{self.others} more"
-        return f"And {count} of the same cause since {_clock_time(self.since)}."
+        return f"And {count} of the same cause since {clock_time(self.since)}."
 
     def to_text(self) -> str:
         """The whole alert as plain text."""
@@ -63,13 +63,11 @@ class Alert:
         lines += ["", self.error]
         if self.following:
             lines += ["", self.following]
-        lines += ["", "What to do:", self.command]
-        if self.command_for_all:
-            lines.append(self.command_for_all)
+        lines += ["", "What to do:", *([self.advice] if self.advice else []), *self.commands]
         return "\n".join([*lines, "", f"Logs: {self.logs_url}"])
 
 
-def make_alert(record: Record, *, others: int, since: datetime, project: str, location: str) -> Alert:
+def make_alert(record: Record, others: int, since: datetime, *, project: str, location: str) -> Alert:
     """Put a dead letter in words.
 
     Args:
@@ -87,20 +85,18 @@ def make_alert(record: Record, *, others: int, since: datetime, project: str, lo
         ("Report", payload.get("kind")),
         ("Attempts", record.attempts or None),
         ("Reason", record.reason),
-        ("Received", _clock_time(record.received_at) if record.received_at else None),
+        ("Received", clock_time(record.received_at) if record.received_at else None),
         ("Dead letter", record.id),
     ]
+    for_all = [f"reports dead-letters replay --reason {shlex.quote(record.reason)}"] if others and is_task else []
     return Alert(
         title=_title(record.reason) if is_task else "A message in the dead letter topic cannot be read",
-        facts=tuple((name, _shown(value, 300)) for name, value in shown if value is not None and value != ""),
-        error=_shown(record.error, 2000) or "(no error text)",
+        facts=tuple((name, shown_text(value, 300)) for name, value in shown if value is not None and value != ""),
+        error=shown_text(record.error, 2000) or "(no error text)",
         others=others,
         since=since,
-        command=_command("replay" if is_task else "show", record),
-        command_for_all=f"reports dead-letters replay --reason {shlex.quote(record.reason)}"
-        if others and is_task
-        else "",
-        logs_url=_logs_url(record, project=project, location=location),
+        commands=(_command("replay" if is_task else "show", record), *for_all),
+        logs_url=logs_url(record.id, project=project, location=location),
     )
 
 
@@ -111,7 +107,8 @@ def _title(reason: str) -> str:
         return "Report not sent"
 
 
-def _shown(value: Any, limit: int) -> str:
+def shown_text(value: Any, limit: int) -> str:
+    """Anybody's text as an alert may show it: without addresses and without what a reader cannot see."""
     return cut(redact_addresses(printable(str(value)[: limit * 4])).strip(), limit)
 
 
@@ -127,18 +124,22 @@ def _is_presentable(text: str) -> bool:
     return printable(text) == text and redact_addresses(text) == text and not set(text) & set("\n\t`")
 
 
-def _logs_url(record: Record, *, project: str, location: str) -> str:
-    """https://cloud.google.com/logging/docs/view/logging-query-language"""
+def logs_url(text: str, *, project: str, location: str) -> str:
+    """What the functions have logged with a text in it.
+
+    https://cloud.google.com/logging/docs/view/logging-query-language
+    """
     base = "https://console.cloud.google.com/logs/query;query="
     about = f'resource.labels.location="{location}"' if location else ""
     query = 'resource.type="cloud_run_revision"\n' + about
-    with_id = query + '\n"' + record.id.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    with_text = query + '\n"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
     end = f";duration=P7D?project={quote(project, safe='')}"
-    url = base + quote(with_id, safe="") + end
-    if _is_presentable(record.id) and len(url) <= _MAX_LINK_CHARACTERS:
+    url = base + quote(with_text, safe="") + end
+    if _is_presentable(text) and len(url) <= _MAX_LINK_CHARACTERS:
         return url
     return base + quote(query, safe="") + end
 
 
-def _clock_time(moment: datetime) -> str:
+def clock_time(moment: datetime) -> str:
+    """A moment as an alert shows it."""
     return moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")

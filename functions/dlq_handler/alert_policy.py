@@ -86,19 +86,23 @@ class Covered:
 Decision = Tell | Wait | Covered
 
 
-def decide(state: CauseState, *, letter: str, needs_alert: bool, channels: Sequence[str], now: datetime) -> Decision:
+def decide(
+    state: CauseState, *, letter: str, needs_alert: bool, channels: Sequence[str], now: datetime, by: str = ""
+) -> Decision:
     """What the message of a dead letter, which is stored, brings about.
 
     Args:
         state: of the letter's cause.
         letter: the dead letter's id.
         needs_alert: whether it is still to be told of.
-        channels: all that are to be told.
+        channels: all that are to be told, and take messages at present.
         now: the present.
+        by: the call that asks: a claim that is its own does not stand in its way. It does not know of such a claim
+            where the answer to its writing was lost.
     """
     if not needs_alert and state.herald != letter:
         return Covered()
-    busy = state.claimed_until is not None and state.claimed_until > now
+    busy = state.claimed_until is not None and state.claimed_until > now and state.claimed_by != by
     due = [name for name in channels if name not in state.told_at or now - state.told_at[name] >= PAUSE]
     if due and not busy:
         return Tell(channels=due)

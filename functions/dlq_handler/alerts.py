@@ -1,30 +1,31 @@
-"""Tells people of dead letters: carries out what functions.dlq_handler.alert_policy decides."""
+"""Tells people of what was recorded: carries out what functions.dlq_handler.alert_policy decides."""
 
 import uuid
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
-from typing import Any, TypeVar
 
 import structlog
 from google.cloud import firestore
 
-from functions.dlq_handler.alert import make_alert
+from functions.dlq_handler.alert import Alert
 from functions.dlq_handler.alert_policy import CauseState, Covered, Decision, Tell, claimed, decide, heralded, settled
-from functions.dlq_handler.channels import Channel, ChannelFailed
-from functions.dlq_handler.dead_letters import DeadLetters, Record
+from functions.dlq_handler.channels import Channel
+from functions.dlq_handler.documents import Fields, Result, change
+from functions.dlq_handler.records import Record, Records, RecordType
+from functions.dlq_handler.turns import Turns
 
 COLLECTION = "alerts"
-"""One document a cause: what functions.dlq_handler.alert_policy has to know of it."""
+"""One document a cause: what functions.dlq_handler.alert_policy has to know of it. And one a channel."""
 
-MAX_LETTERS = 5000
-"""How many dead letters one alert counts; what is beyond is in the next, a minute later."""
+MAX_RECORDS = 5000
+"""How many records one alert counts; what is beyond is in the next, a minute later."""
 
 _KEEP = timedelta(days=30)
 """After how long a cause that came no more may be forgotten: by a Firestore TTL policy on `expire_at`."""
 
-_TRANSACTION_ATTEMPTS = 10
-
-Result = TypeVar("Result")
+Describe = Callable[[RecordType, int, datetime], Alert]
+"""Puts a record in words, given how many others there are and when the first of them all was received."""
 
 _logger = structlog.get_logger()
 
@@ -34,49 +35,40 @@ class AlertPending(Exception):
 
 
 class Alerts:
-    """Tells every channel of every dead letter, and no channel twice.
+    """Tells every channel of every record, and no channel twice.
 
     Args:
         client: of Firestore.
-        letters: the dead letters.
         channels: who is told.
-        project: the Google Cloud project's id.
-        location: the functions' region.
         now: the present, in UTC.
     """
 
-    def __init__(
-        self,
-        *,
-        client: firestore.Client,
-        letters: DeadLetters,
-        channels: Sequence[Channel],
-        project: str,
-        location: str,
-        now: Callable[[], datetime],
-    ) -> None:
+    def __init__(self, *, client: firestore.Client, channels: Sequence[Channel], now: Callable[[], datetime]) -> None:
         self._client = client
         self._collection = client.collection(COLLECTION)
-        self._letters = letters
         self._channels = {channel.name: channel for channel in channels}
-        self._project = project
-        self._location = location
+        self._turns = Turns(client, self._collection, now=now)
         self._now = now
 
-    def tell(self, record: Record) -> None:
-        """See to it that people are told of a stored dead letter: now, or with others of its cause.
+    def tell(self, record: RecordType, records: Records[RecordType], describe: Describe[RecordType]) -> None:
+        """See to it that people are told of a record: now, or with others of its cause.
+
+        Args:
+            record: as it is stored.
+            records: where it is, and the others of its cause.
+            describe: what makes an alert of it.
 
         Raises:
             AlertPending: a channel failed, or was told of this cause less than a minute ago.
             google.api_core.exceptions.GoogleAPICallError: Firestore refused something or could not be reached.
         """
         if not self._channels:
-            _logger.warning("no alert channel is configured", dead_letter=record.id, reason=record.reason)
+            _logger.warning("no alert channel is configured", record=record.id)
             return
         call = uuid.uuid4().hex
         match self._claim(record, call):
             case Tell(channels=due):
-                if not self._tell_all(record, call, due):
+                if not self._tell_all(record, records, describe, call, due):
                     raise AlertPending
             case Covered():
                 pass
@@ -84,81 +76,77 @@ class Alerts:
                 raise AlertPending
 
     def _claim(self, record: Record, call: str) -> Decision:
-        reference = self._collection.document(record.cause)
-
-        def decision(state: CauseState) -> Decision:
+        def decision(state: CauseState, channels: Sequence[str]) -> Decision:
             return decide(
                 state,
                 letter=record.id,
                 needs_alert=record.needs_alert,
-                channels=list(self._channels),
+                channels=channels,
                 now=self._now(),
+                by=call,
             )
 
-        # Of thousands with one cause nearly all end here, without a transaction on the cause's document.
-        decided = decision(CauseState.from_fields(reference.get().to_dict()))
-        if isinstance(decided, Covered):
-            return decided
+        def claim(state: CauseState) -> tuple[CauseState, Decision]:
+            decided = decision(state, list(self._channels))
+            if isinstance(decided, Tell):
+                # Of thousands with one cause nearly none comes here: the channels are asked for rarely.
+                decided = decision(state, self._turns.open(decided.channels))
+            match decided:
+                case Tell():
+                    return claimed(state, by=call, now=self._now()), decided
+                case Covered():
+                    return state, decided
+                case _:
+                    return heralded(state, record.id), decided
 
-        def change(state: CauseState) -> tuple[CauseState, Decision]:
-            match decision(state):
-                case Tell() as tell:
-                    return claimed(state, by=call, now=self._now()), tell
-                case Covered() as covered:
-                    return state, covered
-                case wait:
-                    return heralded(state, record.id), wait
+        return self._change(record.cause, claim)
 
-        return self._change(reference, change)
-
-    def _tell_all(self, record: Record, call: str, due: Sequence[str]) -> bool:
+    def _tell_all(
+        self,
+        record: RecordType,
+        records: Records[RecordType],
+        describe: Describe[RecordType],
+        call: str,
+        due: Sequence[str],
+    ) -> bool:
         """Tell the channels that are due of all that they do not know; True if nothing is left to be told."""
-        records = self._letters.untold(record.cause, limit=MAX_LETTERS)
-        told = set()
-        for name in due:
-            news = [each for each in records if name not in each.alerts]
-            if news and self._send(name, news, record):
-                told.add(name)
+        untold = records.untold(record.cause, limit=MAX_RECORDS)
+        told = self._post(record, untold, describe, due)
         now = self._now()
         if told:
-            self._letters.mark_told(records, told, all_channels=set(self._channels), now=now)
+            records.mark_told(untold, told, all_channels=set(self._channels), now=now)
 
         def settle(state: CauseState) -> tuple[CauseState, None]:
             return settled(state, by=call, told=told, now=now), None
 
-        self._change(self._collection.document(record.cause), settle)
-        return len(records) < MAX_LETTERS and all(
-            self._channels.keys() <= each.alerts.keys() | told for each in records
-        )
+        self._change(record.cause, settle)
+        return len(untold) < MAX_RECORDS and all(self._channels.keys() <= each.alerts.keys() | told for each in untold)
 
-    def _send(self, name: str, records: Sequence[Record], current: Record) -> bool:
-        """Tell one channel of these dead letters; True if it took the alert."""
-        moments = [each.received_at for each in records if each.received_at]
-        alert = make_alert(
-            next((each for each in records if each.id == current.id), records[0]),
-            others=len(records) - 1,
-            since=min(moments, default=self._now()),
-            project=self._project,
-            location=self._location,
-        )
-        try:
-            self._channels[name].send(alert)
-        except ChannelFailed as error:
-            _logger.warning("an alert was not taken", channel=name, error=str(error), dead_letters=len(records))
-            return False
-        _logger.info("alerted", channel=name, dead_letters=len(records), cause=current.cause)
-        return True
+    def _post(
+        self, record: RecordType, untold: Sequence[RecordType], describe: Describe[RecordType], due: Sequence[str]
+    ) -> set[str]:
+        """Tell each channel of what it does not know, all at the same time: one may be slow. Returns who was told."""
 
-    def _change(self, reference: Any, change: Callable[[CauseState], tuple[CauseState, Result]]) -> Result:
+        def post(name: str) -> bool:
+            news = [each for each in untold if name not in each.alerts]
+            if not news:
+                return False
+            since = min((each.received_at for each in news if each.received_at), default=self._now())
+            shown = next((each for each in news if each.id == record.id), news[0])
+            is_told = self._turns.post(self._channels[name], describe(shown, len(news) - 1, since))
+            if is_told:
+                _logger.info("alerted", channel=name, records=len(news), cause=record.cause)
+            return is_told
+
+        with ThreadPoolExecutor(len(due)) as threads:
+            return {name for name, is_told in zip(due, threads.map(post, due), strict=True) if is_told}
+
+    def _change(self, cause: str, decide_state: Callable[[CauseState], tuple[CauseState, Result]]) -> Result:
         expire_at = self._now() + _KEEP
 
-        @firestore.transactional
-        def run(transaction: firestore.Transaction) -> Result:
-            state = CauseState.from_fields(reference.get(transaction=transaction).to_dict())
-            after, result = change(state)
-            if after != state:
-                transaction.set(reference, {**after.to_fields(), "expire_at": expire_at})
-            return result
+        def decide_fields(fields: Fields | None) -> tuple[Fields, Result]:
+            state = CauseState.from_fields(fields)
+            after, result = decide_state(state)
+            return ({} if after == state else {**after.to_fields(), "expire_at": expire_at}), result
 
-        result: Result = run(self._client.transaction(max_attempts=_TRANSACTION_ATTEMPTS))
-        return result
+        return change(self._client, self._collection.document(cause), decide_fields)

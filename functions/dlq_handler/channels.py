@@ -1,5 +1,6 @@
 """Where alerts go."""
 
+from datetime import timedelta
 from typing import Protocol
 
 from functions.dlq_handler.alert import Alert
@@ -7,6 +8,19 @@ from functions.dlq_handler.alert import Alert
 
 class ChannelFailed(Exception):
     """A channel did not take an alert. The message says what it answered, and nothing secret."""
+
+
+class ChannelBusy(ChannelFailed):
+    """It did not take it now, and says when it will.
+
+    Args:
+        message: what it answered.
+        retry_after: how long it wants to be left alone.
+    """
+
+    def __init__(self, message: str, *, retry_after: timedelta) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
 
 
 class Channel(Protocol):
@@ -20,5 +34,6 @@ class Channel(Protocol):
         """Post an alert.
 
         Raises:
+            ChannelBusy: it has had too many.
             ChannelFailed: it was not taken.
         """

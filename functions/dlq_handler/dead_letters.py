@@ -6,19 +6,19 @@ depends on. What does not name a delivery is kept under a hash of the message.
 
 import base64
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from google.api_core.exceptions import AlreadyExists
 from google.cloud import firestore
-from google.cloud.firestore_v1.base_query import FieldFilter
 from pydantic import TypeAdapter, ValidationError
 
+from functions.dlq_handler import records
 from functions.dlq_handler.causes import cause_id
 from functions.dlq_handler.pubsub_message import PubSubMessage
+from functions.dlq_handler.records import Records, unalerted
 from functions.shared.models import DeadLetter, DocumentId, Reason, describe_validation_error
 
 COLLECTION = "dead_letters"
@@ -35,7 +35,6 @@ MAX_ATTRIBUTE_CHARACTERS = 1024
 """https://cloud.google.com/pubsub/quotas#resource_limits"""
 
 _MAX_COUNT = 2**31 - 1
-_BATCH = 400
 _SHOWN_FIELDS = [
     *("reason", "error", "attempts", "cause", "received_at", "alerted_at", "alerts", "state"),
     *("payload.user_id", "payload.due_at", "payload.kind", "payload.bytes"),
@@ -48,7 +47,7 @@ _document_id: TypeAdapter[str] = TypeAdapter(DocumentId)
 class State(StrEnum):
     """What became of a dead letter. Operators set all but the first."""
 
-    OPEN = "open"
+    OPEN = records.OPEN
     REPLAYED = "replayed"
     DISMISSED = "dismissed"
 
@@ -94,8 +93,6 @@ def read_death(message: PubSubMessage) -> Death:
         letter = DeadLetter.model_validate_json(message.data)
     except ValidationError as error:
         return _unreadable(message, f"the message is not a dead letter: {describe_validation_error(error)}")
-    except OverflowError:
-        return _unreadable(message, "the message is not a dead letter: a time in it is out of range")
     task_name = _cut(message.attributes.get("CloudTasksTaskName", ""))
     fields = letter.model_dump(mode="json", include=_TASK_FIELDS, exclude_none=True)
     return Death(
@@ -127,15 +124,14 @@ def merge(existing: Mapping[str, Any] | None, death: Death, *, now: datetime) ->
     Returns:
         The fields to write; none if nothing changes.
     """
-    opened = {"state": State.OPEN.value, "received_at": now, "alerted_at": None, "alerts": {}}
     if existing is None:
-        return death.to_fields() | opened
+        return death.to_fields() | unalerted(now)
     failed_at = existing.get("failed_at")
     if isinstance(failed_at, datetime) and death.failed_at <= failed_at:
         return {}
     if existing.get("state") == State.OPEN:
         return death.to_fields()
-    return death.to_fields() | opened
+    return death.to_fields() | unalerted(now)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -185,7 +181,7 @@ class Record:
         return self.state == State.OPEN and self.alerted_at is None
 
 
-class DeadLetters:
+class DeadLetters(Records[Record]):
     """The collection of dead letters.
 
     Args:
@@ -193,69 +189,15 @@ class DeadLetters:
     """
 
     def __init__(self, client: firestore.Client) -> None:
-        self._client = client
-        self._collection = client.collection(COLLECTION)
+        super().__init__(client, collection=COLLECTION, read=Record.from_document, shown=_SHOWN_FIELDS)
 
-    def store(self, death: Death, *, now: datetime) -> Record:
+    def record(self, death: Death, *, now: datetime) -> Record:
         """Record a death, once however often its message comes; returns the record as it then is.
 
         Raises:
             google.api_core.exceptions.GoogleAPICallError: Firestore refused it or could not be reached.
         """
-        reference = self._collection.document(death.id)
-        fields = merge(None, death, now=now)
-        try:
-            # The usual case, in one write and without a read.
-            reference.create(fields)
-        except AlreadyExists:
-            fields = _merge_stored(self._client.transaction(max_attempts=10), reference, death, now)
-        return Record.from_document(death.id, fields)
-
-    def untold(self, cause: str, *, limit: int) -> list[Record]:
-        """Open dead letters of a cause that not every channel was told of, in no particular order.
-
-        All filters are equalities, which Firestore answers from the indexes that every field has.
-        """
-        query = (
-            self._collection.where(filter=FieldFilter("cause", "==", cause))
-            .where(filter=FieldFilter("alerted_at", "==", None))
-            .where(filter=FieldFilter("state", "==", State.OPEN.value))
-            .select(_SHOWN_FIELDS)
-            .limit(limit)
-        )
-        return [Record.from_document(snapshot.id, snapshot.to_dict() or {}) for snapshot in query.stream()]
-
-    def mark_told(
-        self, records: Sequence[Record], channels: Iterable[str], *, all_channels: set[str], now: datetime
-    ) -> None:
-        """Write down which channels were told of these records, and that they are alerted where all were.
-
-        Args:
-            records: as they were before.
-            channels: those that were told just now.
-            all_channels: those that are to be told.
-            now: the present.
-        """
-        told = dict.fromkeys(channels, now)
-        for chunk in _chunks(records, _BATCH):
-            batch = self._client.batch()
-            for record in chunk:
-                alerts = {**record.alerts, **told}
-                done = {"alerted_at": now} if all_channels <= alerts.keys() else {}
-                batch.update(self._collection.document(record.id), {"alerts": alerts, **done})
-            batch.commit()
-
-
-@firestore.transactional
-def _merge_stored(
-    transaction: firestore.Transaction, reference: firestore.DocumentReference, death: Death, now: datetime
-) -> dict[str, Any]:
-    existing = reference.get(transaction=transaction).to_dict()
-    changes = merge(existing, death, now=now)
-    if changes:
-        # Named fields are replaced as a whole; a plain merge would leave parts of the former payload in the new one.
-        transaction.set(reference, changes, merge=sorted(changes))
-    return {**(existing or {}), **changes}
+        return self.store(death.id, lambda existing: merge(existing, death, now=now))
 
 
 def _unreadable(message: PubSubMessage, error: str) -> Death:
@@ -317,8 +259,3 @@ def _hash(content: bytes) -> str:
 
 def _cut(value: Any) -> Any:
     return value[:MAX_TEXT_CHARACTERS] if isinstance(value, str) else value
-
-
-def _chunks(records: Sequence[Record], size: int) -> Iterator[Sequence[Record]]:
-    for start in range(0, len(records), size):
-        yield records[start : start + size]

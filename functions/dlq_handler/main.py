@@ -1,4 +1,4 @@
-"""The DLQ handler: Eventarc calls it with one message of the dead letter topic."""
+"""The DLQ handler: Eventarc calls it with one message of the dead letter topic, a dead letter or a system alert."""
 
 import functools
 import sys
@@ -10,14 +10,18 @@ from cloudevents.http import CloudEvent
 from google.api_core.exceptions import GoogleAPIError
 from werkzeug.exceptions import InternalServerError, ServiceUnavailable
 
+from functions.dlq_handler.alert import make_alert
 from functions.dlq_handler.alerts import AlertPending, Alerts
 from functions.dlq_handler.apprise_channel import UnknownAlertUrl, apprise_channels
 from functions.dlq_handler.channels import Channel
-from functions.dlq_handler.dead_letters import DeadLetters, read_death
+from functions.dlq_handler.dead_letters import DeadLetters, Death, read_death
 from functions.dlq_handler.pubsub_message import read_message
 from functions.dlq_handler.slack_channel import SlackChannel
+from functions.dlq_handler.system_alert_words import make_system_alert
+from functions.dlq_handler.system_alerts import SystemAlerts, read_system_alert
 from functions.shared.clients import firestore_client
 from functions.shared.logging import configure_logging
+from functions.shared.models import SystemAlert
 from functions.shared.settings import DlqHandlerSettings, load_settings
 
 
@@ -37,17 +41,18 @@ _alert_channels = _channels(_settings)
 
 @functions_framework.cloud_event
 def dlq_handler(event: CloudEvent) -> None:
-    """Store a dead letter, then alert, then acknowledge: returning is the acknowledgement, every error a redelivery.
+    """Store what came, then alert, then acknowledge: returning is the acknowledgement, every error a redelivery.
 
     Errors are answered by werkzeug's, with texts of this file: the framework answers the text of any other to the
     caller, whatever is in it.
     """
     try:
         now = datetime.now(UTC)
-        death = read_death(read_message(event.data, event_id=event["id"], now=now))
-        record = _dead_letters().store(death, now=now)
-        _logger.info("stored", dead_letter=record.id, reason=record.reason, message_id=death.message_id)
-        _alerts().tell(record)
+        message = read_message(event.data, event_id=event["id"], now=now)
+        if (alert := read_system_alert(message)) is not None:
+            _tell_of_system(alert, now)
+        else:
+            _tell_of_death(read_death(message), now)
     except AlertPending:
         raise ServiceUnavailable("Somebody is still to be told: deliver the message again.") from None
     except GoogleAPIError as error:
@@ -58,6 +63,26 @@ def dlq_handler(event: CloudEvent) -> None:
         raise InternalServerError("The message could not be handled: deliver it again.") from None
 
 
+def _tell_of_death(death: Death, now: datetime) -> None:
+    record = _dead_letters().record(death, now=now)
+    _logger.info("stored", dead_letter=record.id, reason=record.reason, message_id=death.message_id)
+    _alerts().tell(
+        record,
+        _dead_letters(),
+        functools.partial(make_alert, project=_settings.google_cloud_project, location=_settings.location),
+    )
+
+
+def _tell_of_system(alert: SystemAlert, now: datetime) -> None:
+    record = _system_alerts().record(alert, now=now)
+    _logger.info("noted", system_alert=record.id)
+    _alerts().tell(
+        record,
+        _system_alerts(),
+        functools.partial(make_system_alert, project=_settings.google_cloud_project, location=_settings.location),
+    )
+
+
 @functools.cache
 def _dead_letters() -> DeadLetters:
     # With the first message, not at import: gRPC's clients do not survive the server's fork.
@@ -65,12 +90,14 @@ def _dead_letters() -> DeadLetters:
 
 
 @functools.cache
+def _system_alerts() -> SystemAlerts:
+    return SystemAlerts(firestore_client(_settings.google_cloud_project))
+
+
+@functools.cache
 def _alerts() -> Alerts:
     return Alerts(
         client=firestore_client(_settings.google_cloud_project),
-        letters=_dead_letters(),
         channels=_alert_channels,
-        project=_settings.google_cloud_project,
-        location=_settings.location,
         now=lambda: datetime.now(UTC),
     )

@@ -22,6 +22,7 @@ MAX_HEADER = 150
 MAX_TEXT = 3000
 MAX_FIELD = 2000
 MAX_FIELDS = 10
+MAX_ADVICE = 1000
 MAX_FALLBACK = 1000
 """Far below Slack's 40,000: it is what a notification shows."""
 
@@ -37,12 +38,13 @@ def to_blocks(alert: Alert) -> list[Block]:
     ]
     if alert.following:
         blocks.append(SectionBlock(text=_mrkdwn(f"*{escaped(alert.following, MAX_TEXT - 2)}*")))
-    commands = "\n".join(command for command in (alert.command, alert.command_for_all) if command)
+    what_to_do = escaped(" ".join(part for part in ("What to do:", alert.advice) if part), MAX_ADVICE)
+    commands = code_block("\n".join(alert.commands), MAX_TEXT - MAX_ADVICE - 1)
     return [
         *blocks,
-        SectionBlock(text=_mrkdwn(f"What to do:\n{code_block(commands, MAX_TEXT - 20)}")),
+        SectionBlock(text=_mrkdwn(f"{what_to_do}\n{commands}")),
         DividerBlock(),
-        ContextBlock(elements=[_mrkdwn(f"<{_escape(alert.logs_url)}|Logs of this delivery>")]),
+        ContextBlock(elements=[_mrkdwn(f"<{_escape(alert.logs_url)}|Logs>")]),
     ]
 
 

@@ -3,6 +3,8 @@
 https://docs.slack.dev/messaging/sending-messages-using-incoming-webhooks
 """
 
+from collections.abc import Mapping
+from datetime import timedelta
 from http import HTTPStatus
 from http.client import HTTPException
 
@@ -11,11 +13,13 @@ from slack_sdk.errors import SlackClientError
 from slack_sdk.webhook import WebhookClient
 
 from functions.dlq_handler.alert import Alert
-from functions.dlq_handler.channels import ChannelFailed
+from functions.dlq_handler.channels import ChannelBusy, ChannelFailed
 from functions.dlq_handler.slack_blocks import to_blocks, to_fallback
 
 TIMEOUT_SECONDS = 5
 """Half of the ten seconds after which Eventarc delivers a message again. Slack answers within one."""
+
+_UNSAID_RETRY_AFTER = timedelta(seconds=30)
 
 _logger = structlog.get_logger()
 
@@ -36,6 +40,7 @@ class SlackChannel:
         """Post an alert.
 
         Raises:
+            ChannelBusy: Slack has had too many messages. https://docs.slack.dev/apis/web-api/rate-limits
             ChannelFailed: Slack could not be reached or did not take it.
         """
         text = to_fallback(alert)
@@ -48,5 +53,12 @@ class SlackChannel:
         except (OSError, HTTPException, SlackClientError) as error:
             # The text of these errors may hold the URL.
             raise ChannelFailed(f"Slack could not be reached: {type(error).__name__}") from None
+        if response.status_code == HTTPStatus.TOO_MANY_REQUESTS:
+            raise ChannelBusy("Slack answered 429", retry_after=_retry_after(response.headers))
         if response.status_code != HTTPStatus.OK:
             raise ChannelFailed(f"Slack answered {response.status_code}")
+
+
+def _retry_after(headers: Mapping[str, str]) -> timedelta:
+    seconds = next((value for name, value in headers.items() if name.lower() == "retry-after"), "").strip()
+    return timedelta(seconds=int(seconds[:6])) if seconds.isascii() and seconds.isdigit() else _UNSAID_RETRY_AFTER

@@ -112,8 +112,17 @@ class Surroundings:
     def let_a_minute_pass(self) -> None:
         """Move what is remembered of former alerts a minute into the past."""
         for found in self.database.collection("alerts").stream():
-            told_at = {name: at - timedelta(seconds=61) for name, at in found.get("told_at").items()}
-            found.reference.update({"told_at": told_at})
+            fields = found.to_dict()
+            if "told_at" in fields:
+                told_at = {name: at - timedelta(seconds=61) for name, at in fields["told_at"].items()}
+                found.reference.update({"told_at": told_at})
+        self.let_channels_rest()
+
+    def let_channels_rest(self) -> None:
+        """Let every channel take messages again at once, whatever it has answered."""
+        for found in self.database.collection("alerts").stream():
+            if "next_turn_at" in found.to_dict():
+                found.reference.update({"next_turn_at": None})
 
     @property
     def slack(self) -> list[dict[str, Any]]:
@@ -230,7 +239,7 @@ def around(surroundings: Surroundings) -> Surroundings:
     surroundings.firestore_faults.middleware = None
     surroundings.pager.posts.clear()
     surroundings.pager.status = 200
-    for collection in ("dead_letters", "alerts"):
+    for collection in ("dead_letters", "system_alerts", "alerts"):
         for found in surroundings.database.collection(collection).stream():
             found.reference.delete()
     return surroundings

@@ -113,6 +113,7 @@ def test_while_slack_refuses_the_message_comes_again_and_nothing_is_doubled(arou
         stored = around.record("u1-20261124T1300Z")
         assert stored["state"] == "open"
         assert stored["alerted_at"] is None
+        around.let_channels_rest()
     around.inbox.fault = None
 
     assert handler.receives(dead, message_id="1").status_code == 200
@@ -133,6 +134,7 @@ def test_a_slack_that_cuts_the_connection_is_asked_again(around: Surroundings) -
     around.inbox.fault = cut
     assert handler.receives(dead).status_code == 503
     around.inbox.fault = None
+    around.let_channels_rest()
     assert handler.receives(dead).status_code == 200
     assert len(around.slack) == 1
 
@@ -150,6 +152,7 @@ def test_a_slack_that_never_answers_holds_up_nothing_for_long(around: Surroundin
     assert handler.receives(dead).status_code == 503, "within Eventarc's ten seconds"
     around.inbox.fault = None
     around.background.loop.call_soon_threadsafe(released.set)
+    around.let_channels_rest()
 
     assert handler.receives(dead).status_code == 200
     assert len(around.slack) == 1
@@ -175,6 +178,7 @@ def test_one_channel_that_fails_does_not_keep_another_from_being_told(around: Su
     around.pager.status = 500
 
     assert handler.receives(dead).status_code == 503
+    around.let_channels_rest()
     assert handler.receives(dead).status_code == 503
 
     assert len(around.slack) == 1
@@ -183,6 +187,7 @@ def test_one_channel_that_fails_does_not_keep_another_from_being_told(around: Su
     assert list(stored["alerts"]) == ["slack"]
 
     around.pager.status = 200
+    around.let_channels_rest()
     assert handler.receives(dead).status_code == 200
 
     stored = around.record("u1-20261124T1300Z")
@@ -205,6 +210,7 @@ def test_slack_that_fails_does_not_keep_the_pager_from_being_told(around: Surrou
     assert handler.receives(dead).status_code == 503
     assert len(around.pager.posts) == 1
     around.inbox.fault = None
+    around.let_channels_rest()
 
     assert handler.receives(dead).status_code == 200
     assert len(around.pager.posts) == len(around.slack) == 1

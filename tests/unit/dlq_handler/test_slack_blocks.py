@@ -32,7 +32,7 @@ def alert_of(*, error: str = "e", letter: str = "d", reason: str = "lost", user:
         alerts={},
         state="open",
     )
-    return make_alert(record, others=others, since=NOW, project="p", location="l")
+    return make_alert(record, others, NOW, project="p", location="l")
 
 
 @given(HOSTILE, HOSTILE, HOSTILE, HOSTILE, st.integers(0, 10**9))
@@ -89,7 +89,7 @@ def test_the_count_follows(others: int, text: str) -> None:
     ],
 )
 def test_the_command_can_be_typed_as_it_is(letter: str, command: str) -> None:
-    assert alert_of(letter=letter).command == command
+    assert alert_of(letter=letter).commands == (command,)
 
 
 def test_the_logs_are_those_of_the_delivery() -> None:

@@ -1,0 +1,139 @@
+"""What people are to be told of, as it is kept: each document says which channels were told of it, and when."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Any, Generic, Protocol, TypeVar
+
+from google.api_core.exceptions import AlreadyExists
+from google.cloud import firestore
+from google.cloud.firestore_v1.base_query import FieldFilter
+
+from functions.dlq_handler.documents import BULK, QUICK, Fields, change
+
+OPEN = "open"
+"""The `state` of what people are still to be told of, or to act on."""
+
+_BATCH = 400
+
+
+class Record(Protocol):
+    """One thing that people are to be told of."""
+
+    @property
+    def id(self) -> str:
+        """The document's."""
+
+    @property
+    def cause(self) -> str:
+        """What it has in common with others, as an id."""
+
+    @property
+    def received_at(self) -> datetime | None:
+        """When it was stored."""
+
+    @property
+    def alerts(self) -> Mapping[str, datetime]:
+        """The channels that were told, and when."""
+
+    @property
+    def needs_alert(self) -> bool:
+        """Whether somebody is still to be told."""
+
+
+RecordType = TypeVar("RecordType", bound=Record)
+
+
+class Records(Generic[RecordType]):
+    """A collection of them.
+
+    Args:
+        client: of Firestore.
+        collection: its name.
+        read: makes a record of a document's id and fields.
+        shown: the fields that an alert shows and decides by.
+    """
+
+    def __init__(
+        self,
+        client: firestore.Client,
+        *,
+        collection: str,
+        read: Callable[[str, Fields], RecordType],
+        shown: Sequence[str],
+    ) -> None:
+        self._client = client
+        self._collection = client.collection(collection)
+        self._read = read
+        self._shown = shown
+
+    def store(self, document_id: str, merge: Callable[[Fields | None], Fields]) -> RecordType:
+        """Create a document, or change the one that is there.
+
+        Args:
+            document_id: its id.
+            merge: given the fields that are there, None where there are none, returns those to write, none for no
+                change.
+
+        Returns:
+            the record as it then is.
+
+        Raises:
+            google.api_core.exceptions.GoogleAPICallError: Firestore refused it or could not be reached.
+        """
+        reference = self._collection.document(document_id)
+        fields = merge(None)
+        try:
+            # The usual case, in one write and without a read.
+            reference.create(dict(fields), **QUICK)
+        except AlreadyExists:
+
+            def merged(existing: Fields | None) -> tuple[Fields, Fields]:
+                changes = merge(existing)
+                return changes, {**(existing or {}), **changes}
+
+            fields = change(self._client, reference, merged)
+        return self._read(document_id, fields)
+
+    def untold(self, cause: str, *, limit: int) -> list[RecordType]:
+        """Open ones of a cause that not every channel was told of, in no particular order.
+
+        All filters are equalities, which Firestore answers from the indexes that every field has.
+        """
+        query = (
+            self._collection.where(filter=FieldFilter("cause", "==", cause))
+            .where(filter=FieldFilter("alerted_at", "==", None))
+            .where(filter=FieldFilter("state", "==", OPEN))
+            .select(self._shown)
+            .limit(limit)
+        )
+        return [self._read(snapshot.id, snapshot.to_dict() or {}) for snapshot in query.stream(**BULK)]
+
+    def mark_told(
+        self, records: Sequence[RecordType], channels: Iterable[str], *, all_channels: set[str], now: datetime
+    ) -> None:
+        """Write down which channels were told of these records, and that they are alerted where all were.
+
+        Args:
+            records: of what they were told.
+            channels: those that were told just now.
+            all_channels: those that are to be told.
+            now: the present.
+        """
+        told = dict.fromkeys(channels, now)
+        for chunk in _chunks(records, _BATCH):
+            batch = self._client.batch()
+            for record in chunk:
+                alerts = {**record.alerts, **told}
+                done = {"alerted_at": now} if all_channels <= alerts.keys() else {}
+                batch.update(self._collection.document(record.id), {"alerts": alerts, **done})
+            batch.commit(**BULK)
+
+
+def unalerted(now: datetime) -> dict[str, Any]:
+    """The fields of what people are to be told of from now on."""
+    return {"state": OPEN, "received_at": now, "alerted_at": None, "alerts": {}}
+
+
+def _chunks(records: Sequence[RecordType], size: int) -> Iterator[Sequence[RecordType]]:
+    for start in range(0, len(records), size):
+        yield records[start : start + size]
