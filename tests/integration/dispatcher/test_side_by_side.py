@@ -1,0 +1,126 @@
+"""A large run is divided into shares, which instances work on at once."""
+
+from collections import Counter
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from functions.dispatcher.continuation import Continuation
+from tests.integration.dispatcher.conftest import HOUR, NOON, Surroundings
+from tests.integration.dispatcher.test_continuation import carry_on, rests
+
+RUN = "21261124T1200Z"
+SMALL_SHARES = {"DISPATCH_SHARE_SIZE": "150"}
+
+
+def waiting(cloud: Surroundings) -> list[Any]:
+    """The bodies of the shares and rests that wait in the queue, which they are taken out of."""
+    tasks = rests(cloud)
+    for task in tasks:
+        cloud.queues.delete_task(name=task.name)
+    return [task.http_request.body for task in tasks]
+
+
+@pytest.fixture
+def many_users(cloud: Surroundings) -> set[str]:
+    """The ids of more users than a share has, due at noon, a quarter before, and a few at other times."""
+    first = cloud.user()
+    users = {first, *(f"{first}-{number:04}" for number in range(1, 1_200))}
+    batch = cloud.database.batch()
+    for number, user in enumerate(sorted(users)):
+        due_at = NOON - timedelta(minutes=15) * (number % 3 == 0) - timedelta(seconds=number) * (number % 100 == 1)
+        batch.set(cloud.database.collection("users").document(user), {"active": True, "next_report_at": due_at})
+        if number % 400 == 399:
+            batch.commit()
+            batch = cloud.database.batch()
+    return users
+
+
+def test_the_shares_of_a_run_add_up(cloud: Surroundings, many_users: set[str]) -> None:
+    newcomers = {cloud.user(next_report_at=...) for _ in range(3)}
+
+    answer = cloud.call(variables=SMALL_SHARES)
+
+    assert (answer.status, answer.body["continued"]) == (200, True)
+    assert cloud.record(RUN)["state"] == "running"
+    shares = waiting(cloud)
+    assert len(shares) >= 4
+    # The last that comes to its end, whichever it is, goes on with the newcomers.
+    answers = [carry_on(cloud, body, variables=SMALL_SHARES) for body in reversed(shares)]
+    assert [answer.body["continued"] for answer in answers] == [True] * (len(shares) - 1) + [False]
+    assert answers[-1].body["enrolled"] == 3
+    record = cloud.record(RUN)
+    assert (record["state"], record["due"], record["dispatched"]) == ("finished", 1_203, 1_203)
+    assert (record["already_dispatched"], record["errors"], record["enrolled"]) == (0, 0, 3)
+    assert len(record["shares"]) == len(shares) + 1
+    assert max(share["due"] for share in record["shares"].values()) < 400
+    assert Counter(report.user_id for report in cloud.reports()) == Counter(many_users | newcomers)
+
+
+@pytest.mark.usefixtures("many_users")
+def test_a_share_that_runs_out_of_time_hands_its_rest_on(cloud: Surroundings) -> None:
+    cloud.call(variables=SMALL_SHARES)
+    shares = waiting(cloud)
+    short = {"DISPATCH_TIME_LIMIT": "0.000001"}
+    assert carry_on(cloud, shares[0], variables=short).body["continued"]
+    (rest,) = waiting(cloud)
+    whole, part = Continuation.from_json(shares[0]), Continuation.from_json(rest)
+    assert (part.share, part.until, part.part) == (whole.share, whole.until, whole.part + 1)
+    for body in (rest, *shares[1:]):
+        carry_on(cloud, body)
+    record = cloud.record(RUN)
+    assert (record["state"], record["due"], record["dispatched"]) == ("finished", 1_200, 1_200)
+
+
+@pytest.mark.usefixtures("many_users")
+def test_a_share_that_is_repeated_counts_once(cloud: Surroundings) -> None:
+    cloud.call(variables=SMALL_SHARES)
+    shares = waiting(cloud)
+    for body in (shares[0], *shares, shares[-1]):
+        carry_on(cloud, body)
+    record = cloud.record(RUN)
+    assert (record["state"], record["due"]) == ("finished", 1_200)
+    assert record["dispatched"] + record["already_dispatched"] == 1_200
+    assert len(cloud.reports()) == 1_200
+
+
+def test_a_part_that_is_repeated_divides_as_before(cloud: Surroundings, many_users: set[str]) -> None:
+    cloud.call(variables={"DISPATCH_TIME_LIMIT": "0.000001"})
+    (rest,) = waiting(cloud)
+    carry_on(cloud, rest, variables=SMALL_SHARES)
+    first, shares = cloud.record(RUN)["cuts"], waiting(cloud)
+    # Workers move on those who have tasks before the queue repeats the part: other places would be chosen now.
+    batch = cloud.database.batch()
+    for report in cloud.reports():
+        batch.update(cloud.database.collection("users").document(report.user_id), {"next_report_at": NOON + HOUR})
+    batch.commit()
+    carry_on(cloud, rest, variables=SMALL_SHARES)
+    assert cloud.record(RUN)["cuts"] == first
+    assert waiting(cloud) == []
+    for body in shares:
+        carry_on(cloud, body)
+    assert {report.user_id for report in cloud.reports()} == many_users
+    assert len(cloud.reports()) == 1_200
+
+
+@pytest.mark.usefixtures("many_users")
+def test_an_attempt_that_was_overtaken_says_nothing_any_more(cloud: Surroundings) -> None:
+    cloud.call(variables=SMALL_SHARES)
+    overtaken = waiting(cloud)
+    cloud.call()
+    before = cloud.record(RUN)
+    assert (before["state"], before["due"]) == ("finished", 1_200)
+    for body in overtaken:
+        assert carry_on(cloud, body).status == 200
+    assert cloud.record(RUN) == before
+    assert len(cloud.reports()) == 1_200
+
+
+def test_a_share_that_cannot_be_handed_over_fails_the_run(cloud: Surroundings, many_users: set[str]) -> None:
+    answer = cloud.call(variables={**SMALL_SHARES, "CONTINUATION_QUEUE": "no-such-queue"})
+    assert answer.status == 500
+    assert answer.body["errors"] >= 3
+    assert cloud.call().body["due"] == 1_200
+    assert {report.user_id for report in cloud.reports()} == many_users
+    assert cloud.record(RUN)["state"] == "finished"
