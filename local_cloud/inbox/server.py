@@ -24,8 +24,10 @@ from local_cloud.inbox.mail import Mail, split
 from local_cloud.inbox.pages import Pages
 from local_cloud.inbox.slack_message import SlackMessage
 from local_cloud.inbox.store import MailStore, save
+from local_cloud.inbox.suppressions import Suppressions, with_links
 
 MAIL_SEND_SCOPE = "mail.send"
+SUPPRESSIONS_SCOPE = "asm.groups.suppressions.read"
 SLACK_WEBHOOK_PATH = "/services/T00000000/B00000000/XXXXXXXXXXXXXXXXXXXXXXXX"
 SLACK_PAUSE = timedelta(seconds=1)
 """Between two messages of one webhook. https://docs.slack.dev/apis/web-api/rate-limits"""
@@ -69,8 +71,10 @@ class Inbox:
         """Envelopes of the mails that were accepted, the oldest first; `mails.read(id)` has the whole mail."""
         self.slack_messages: list[SlackMessage] = []
         """The messages that were posted, the oldest first."""
-        self.sendgrid_scopes = {MAIL_SEND_SCOPE}
-        """What the key may do. Without `mail.send` it is answered 403."""
+        self.suppressions = Suppressions()
+        """Who has unsubscribed. A mail to them is answered 202 and dropped, as SendGrid does."""
+        self.sendgrid_scopes = {MAIL_SEND_SCOPE, SUPPRESSIONS_SCOPE}
+        """What the key may do: send mail, and ask who has unsubscribed. What it may not do is answered 403."""
         self.fault: Fault | None = None
         """Stands before every call to SendGrid and Slack, for tests of what happens when those fail."""
         self.mails_directory = directory / "mails" if directory is not None else None
@@ -78,6 +82,9 @@ class Inbox:
 
         app = web.Application(client_max_size=sendgrid.MOST_BYTES)
         app.router.add_route("*", "/v3/mail/send", self._sendgrid)
+        app.router.add_post(r"/v3/asm/groups/{group:\d+}/suppressions/search", self._suppressions)
+        app.router.add_get("/v3/asm/suppressions/global/{email}", self._suppressions)
+        app.router.add_route("*", "/asm/unsubscribe", self._unsubscribe)
         app.router.add_route("*", "/services/{webhook:.*}", self._slack)
         Pages(self.mails, self.slack_messages).add_to(app)
         self._server = HttpServer("inbox", app, host, port)
@@ -136,6 +143,18 @@ class Inbox:
     async def _sendgrid(self, request: web.Request) -> web.StreamResponse:
         return await self._take("sendgrid", request, self._send_mail)
 
+    async def _suppressions(self, request: web.Request) -> web.StreamResponse:
+        return await self._take("sendgrid", request, self._look_up_suppressions)
+
+    async def _unsubscribe(self, request: web.Request) -> web.StreamResponse:
+        """Where a mail's own link out of its group leads; mailbox providers call it by POST, without asking."""
+        try:
+            group, address = int(request.query["group"]), request.query["email"]
+        except (KeyError, ValueError):
+            return web.Response(status=HTTPStatus.BAD_REQUEST, text="There is no such link.")
+        self.suppressions.add([address], group)
+        return web.Response(text="You get no more of these mails.")
+
     async def _slack(self, request: web.Request) -> web.StreamResponse:
         return await self._take("slack", request, self._post_message)
 
@@ -170,13 +189,8 @@ class Inbox:
     def _send_mail(self, request: web.Request, body: bytes) -> Answer:
         if request.method != "POST":
             return _refusal(HTTPStatus.METHOD_NOT_ALLOWED, "method not allowed")
-        scheme, _, key = request.headers.get("Authorization", "").partition(" ")
-        if scheme.lower() != "bearer" or not key:
-            return _refusal(HTTPStatus.UNAUTHORIZED, "authorization required")
-        if not secrets.compare_digest(key.strip().encode(), self._sendgrid_api_key.encode()):
-            return _refusal(HTTPStatus.UNAUTHORIZED, "The provided authorization grant is invalid, expired, or revoked")
-        if MAIL_SEND_SCOPE not in self.sendgrid_scopes:
-            return _refusal(HTTPStatus.FORBIDDEN, "access forbidden")
+        if refusal := self._wrong_key(request, MAIL_SEND_SCOPE):
+            return refusal
         if request.content_type != "application/json":
             return _refusal(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "Content-Type should be application/json.")
         try:
@@ -191,9 +205,36 @@ class Inbox:
         if sendgrid.is_sandboxed(payload):
             return Answer(status=HTTPStatus.OK)
         message_id = secrets.token_urlsafe(16)
-        for mail in split(payload, message_id=message_id, received_at=now, size=len(body)):
-            self._keep(mail)
+        for number, entry in enumerate(self.suppressions.deliverable(payload)):
+            reduced = with_links(payload, entry, self.url)
+            name = message_id if number == 0 else f"{message_id}.{number}"
+            for mail in split(reduced, message_id=name, received_at=now, size=len(body)):
+                self._keep(mail)
         return Answer(status=HTTPStatus.ACCEPTED, headers={"X-Message-Id": message_id})
+
+    def _wrong_key(self, request: web.Request, scope: str) -> Answer | None:
+        scheme, _, key = request.headers.get("Authorization", "").partition(" ")
+        if scheme.lower() != "bearer" or not key:
+            return _refusal(HTTPStatus.UNAUTHORIZED, "authorization required")
+        if not secrets.compare_digest(key.strip().encode(), self._sendgrid_api_key.encode()):
+            return _refusal(HTTPStatus.UNAUTHORIZED, "The provided authorization grant is invalid, expired, or revoked")
+        if scope not in self.sendgrid_scopes:
+            return _refusal(HTTPStatus.FORBIDDEN, "access forbidden")
+        return None
+
+    def _look_up_suppressions(self, request: web.Request, body: bytes) -> Answer:
+        if refusal := self._wrong_key(request, SUPPRESSIONS_SCOPE):
+            return refusal
+        if address := request.match_info.get("email"):
+            found = {"recipient_email": address.lower()} if self.suppressions.is_global(address) else {}
+            return _json(HTTPStatus.OK, found)
+        try:
+            addresses = _decode(body)["recipient_emails"]
+        except (ValueError, TypeError, KeyError):
+            return _refusal(HTTPStatus.BAD_REQUEST, "recipient_emails is required")
+        if not isinstance(addresses, list) or not all(isinstance(each, str) for each in addresses):
+            return _refusal(HTTPStatus.BAD_REQUEST, "recipient_emails is not an array of strings")
+        return _json(HTTPStatus.OK, self.suppressions.within(int(request.match_info["group"]), addresses))
 
     def _keep(self, mail: Mail) -> None:
         self.mails.add(mail)

@@ -177,7 +177,7 @@ def test_an_unknown_kind_is_permanent_and_names_those_that_exist(cloud: Surround
     user = cloud.user()
     assert cloud.deliver(user, kind="horoscope").json()["reason"] == "permanent-error"
     [(letter, _)] = cloud.letters()
-    assert letter["error"] == "report.kind: there is no kind 'horoscope', but activity"
+    assert letter["error"] == "report.kind: there is no kind 'horoscope', but activity, usage"
     assert cloud.delivery_of(user)["state"] == "dead"
     assert cloud.fields_of(user)["next_report_at"] == DUE + HOUR
 

@@ -21,6 +21,10 @@ from tests.integration.worker.conftest import Surroundings
         ({"ON_UNKNOWN_OUTCOME": "hope"}, "ON_UNKNOWN_OUTCOME"),
         ({"SENDGRID_HOST": "not a url"}, "SENDGRID_HOST"),
         ({"MAIL_FROM": "nobody"}, "MAIL_FROM"),
+        ({"MAIL_UNSUBSCRIBE_GROUP": "reports"}, "MAIL_UNSUBSCRIBE_GROUP"),
+        ({"MAIL_UNSUBSCRIBE_URL": "https://example.com/{user_id}/{token}"}, "MAIL_UNSUBSCRIBE_KEY: not set"),
+        ({"MAIL_CHECK_UNSUBSCRIBED": "true"}, "MAIL_CHECK_UNSUBSCRIBED: needs MAIL_UNSUBSCRIBE_GROUP"),
+        ({"MAIL_SANDBOX": "perhaps"}, "MAIL_SANDBOX"),
         ({"DEFAULT_CADENCE": "sometimes"}, "DEFAULT_CADENCE"),
     ],
 )

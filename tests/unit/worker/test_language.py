@@ -1,0 +1,111 @@
+"""Languages: which one a user gets, and whether it is whole."""
+
+import re
+import subprocess
+import sys
+from datetime import date, datetime
+from pathlib import Path
+from string import Formatter
+
+import pytest
+from babel.messages.catalog import Catalog, Message
+from babel.messages.pofile import read_po
+from hypothesis import given
+from hypothesis import strategies as st
+
+from functions.worker.reports.language import LOCALES, language_for
+
+CATALOGS = sorted(LOCALES.glob("*.po"))
+
+
+def read(file: Path) -> Catalog:
+    with file.open("rb") as source:
+        return read_po(source)
+
+
+def messages(catalog: Catalog) -> list[Message]:
+    return [message for message in catalog if message.id]
+
+
+def names(text: str) -> set[str]:
+    return {name for _, name, _, _ in Formatter().parse(text) if name is not None}
+
+
+@pytest.mark.parametrize(
+    ("tag", "words", "number"),
+    [
+        ("en", "Type", "1,234.5"),
+        ("en-US", "Type", "1,234.5"),
+        ("en-ZA", "Type", "1 234,5"),
+        ("ja", "種類", "1,234.5"),
+        ("ja-JP", "種類", "1,234.5"),
+        ("ja_JP", "種類", "1,234.5"),
+        ("JA", "種類", "1,234.5"),
+        ("ja-Latn-JP-x-whatever", "種類", "1,234.5"),
+        # A language without a catalog is English altogether, not English words among German numbers.
+        ("de-CH", "Type", "1,234.5"),
+        ("tlh", "Type", "1,234.5"),
+        ("", "Type", "1,234.5"),
+        ("-", "Type", "1,234.5"),
+        ("日本語", "Type", "1,234.5"),
+        ("../../etc/passwd", "Type", "1,234.5"),
+    ],
+)
+def test_an_unknown_locale_falls_back_to_its_language_and_then_to_english(tag: str, words: str, number: str) -> None:
+    language = language_for(tag)
+    assert language.gettext("Type") == words
+    assert re.sub(r"\s", " ", language.number(1234.5, 1)) == number
+
+
+@given(st.text())
+def test_any_locale_is_some_language(tag: str) -> None:
+    assert language_for(tag).gettext("Type")
+
+
+def test_english_is_the_worlds_unless_it_is_somewheres() -> None:
+    day = date(2026, 11, 24)
+    assert [language_for(tag).day(day) for tag in ("en", "en-GB", "en-US", "ja")] == [
+        "Tuesday 24 November",
+        "Tuesday 24 November",
+        "Tue, Nov 24",
+        "11月24日(火)",
+    ]
+    assert [language_for(tag).digits(day) for tag in ("en", "en-US", "ja")] == ["24/11", "11/24", "11/24"]
+    moment = datetime(2026, 11, 24, 13, 5)  # noqa: DTZ001  a wall clock's
+    assert re.sub(r"\s", " ", language_for("en-US").time(moment)) == "1:05 PM"
+    assert language_for("en").time(moment) == "13:05"
+
+
+def test_plurals_are_the_languages_own() -> None:
+    def others(tag: str, count: int) -> str:
+        return language_for(tag).ngettext("{number} other type", "{number} other types", count)
+
+    assert [others("en", count) for count in (1, 2)] == ["{number} other type", "{number} other types"]
+    assert others("ja", 1) == others("ja", 2) == "その他{number}種類"
+
+
+def test_the_template_for_new_catalogs_has_every_message_of_the_code(tmp_path: Path) -> None:
+    """Renew it as docs/reports.md says."""
+    extracted = tmp_path / "messages.pot"
+    pybabel = Path(sys.executable).parent / "pybabel"
+    arguments = ["-q", "extract", "-c", "Translators:", "--no-location", "--sort-output", "--omit-header"]
+    subprocess.run([pybabel, *arguments, "-o", extracted, "."], cwd=LOCALES.parent, check=True)
+    assert (LOCALES / "messages.pot").read_text() == extracted.read_text()
+
+
+@pytest.mark.parametrize("file", CATALOGS, ids=lambda file: file.stem)
+def test_a_catalog_is_complete_and_keeps_every_placeholder(file: Path) -> None:
+    catalog = read(file)
+    wanted = {(message.id, message.context) for message in messages(read(LOCALES / "messages.pot"))}
+    assert {(message.id, message.context) for message in messages(catalog)} == wanted
+    for message in messages(catalog):
+        given = message.string if isinstance(message.string, tuple) else (message.string,)
+        source = message.id if isinstance(message.id, tuple) else (message.id,)
+        assert not message.fuzzy, message.id
+        for text in given:
+            assert text, message.id
+            assert names(str(text)) == names(str(source[-1])), message.id
+
+
+def test_japanese_ships() -> None:
+    assert "ja" in [file.stem for file in CATALOGS]

@@ -1,0 +1,231 @@
+"""The usage report: what is used, what will be, and what is said about it."""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from functions.shared.schedule import Cadence, Period
+from functions.shared.user import User
+from functions.worker.compose import compose
+from functions.worker.mail import Mail
+from functions.worker.mail_terms import MailTerms
+from functions.worker.reports.stored_user_data import StoredUserData
+from functions.worker.reports.usage.consumption import Consumption, Standing
+from functions.worker.reports.usage.quota import InvalidQuota, Quota
+
+UTC_ZONE = ZoneInfo("UTC")
+DAY = timedelta(days=1)
+STORAGE = Quota.from_document("storage", {"allowed": 100, "name": "Storage", "unit": "GB"})
+
+
+def utc(text: str) -> datetime:
+    return datetime.fromisoformat(text).replace(tzinfo=UTC)
+
+
+def day_until(end: str) -> Period:
+    return Period(utc(end) - DAY, utc(end))
+
+
+def standing(end: str, *usages: tuple[str, float], quota: Quota = STORAGE, zone: ZoneInfo = UTC_ZONE) -> Standing:
+    consumption = Consumption(quota, day_until(end), zone)
+    for at, amount in usages:
+        assert consumption.add(utc(at), amount)
+    return consumption.standing()
+
+
+def report(
+    *usages: Mapping[str, Any],
+    quotas: Mapping[str, Mapping[str, Any]] | None = None,
+    end: str = "2026-11-21T00:00",
+    **fields: Any,
+) -> Mail:
+    documents = {
+        "quotas": quotas if quotas is not None else {"storage": {"allowed": 100, "name": "Storage", "unit": "GB"}},
+        "usage": {f"x{number}": usage for number, usage in enumerate(usages)},
+    }
+    user = User.from_document("u1", {"email": "ada@example.com", "active": True, **fields}, Cadence.DAILY)
+    terms = MailTerms(domain="example.com")
+    return compose("usage", user, day_until(end), StoredUserData(documents), delivery_id="d1", run_id="r1", terms=terms)
+
+
+def used(at: str, amount: Any, quota: Any = "storage") -> dict[str, Any]:
+    return {"at": utc(at), "amount": amount, "quota": quota}
+
+
+@pytest.mark.parametrize(
+    ("end", "renews_on", "zone", "window"),
+    [
+        ("2026-11-24T08:00", 1, "UTC", ("2026-11-01T00:00", "2026-12-01T00:00")),
+        ("2026-11-24T08:00", 15, "UTC", ("2026-11-15T00:00", "2026-12-15T00:00")),
+        ("2026-11-24T08:00", 31, "UTC", ("2026-10-31T00:00", "2026-11-30T00:00")),
+        # What comes in the morning of the first is about the month that is over.
+        ("2026-12-01T08:00", 1, "UTC", ("2026-11-01T00:00", "2026-12-01T00:00")),
+        ("2026-12-02T08:00", 1, "UTC", ("2026-12-01T00:00", "2027-01-01T00:00")),
+        ("2026-11-24T08:00", 1, "Asia/Tokyo", ("2026-10-31T15:00", "2026-11-30T15:00")),
+    ],
+)
+def test_a_quota_counts_from_the_users_own_midnight_of_its_day(
+    end: str, renews_on: int, zone: str, window: tuple[str, str]
+) -> None:
+    quota = Quota.from_document("q", {"allowed": 1, "renews_on": renews_on})
+    assert standing(end, quota=quota, zone=ZoneInfo(zone)).window == Period(*map(utc, window))
+
+
+def test_a_forecast_goes_on_at_the_same_pace() -> None:
+    half = standing("2026-11-16T00:00", ("2026-11-03T12:00", 20), ("2026-11-15T23:59", 40))
+    assert half.used == 60
+    assert half.expected == pytest.approx(120)
+    # 60 in 15 days: the other 40 are gone after another ten.
+    assert half.used_up_at == utc("2026-11-26T00:00")
+    assert half.per_day[:4] == [0, 0, 20, 20]
+    assert len(half.per_day) == 15
+    assert half.expected_per_day == pytest.approx([60 + 4 * day for day in range(1, 16)])
+    assert (half.days[0], half.days[-1]) == (date(2026, 11, 1), date(2026, 11, 30))
+
+
+def test_what_lasts_is_never_used_up() -> None:
+    assert standing("2026-11-16T00:00", ("2026-11-03T12:00", 50)).used_up_at is None
+    assert standing("2026-11-16T00:00").expected == 0
+
+
+def test_what_is_used_up_already_has_no_day_of_that_to_come() -> None:
+    gone = standing("2026-11-16T00:00", ("2026-11-03T12:00", 100))
+    assert gone.is_used_up
+    assert gone.used_up_at is None
+
+
+def test_the_first_hours_make_no_forecast() -> None:
+    early = standing("2026-12-01T14:00", ("2026-12-01T01:00", 90))
+    assert (early.used, early.expected, early.expected_per_day) == (90, None, [])
+
+
+def test_what_is_given_back_counts_off() -> None:
+    assert standing("2026-11-16T00:00", ("2026-11-03T12:00", 60), ("2026-11-04T12:00", -20)).used == 40
+
+
+def test_what_lies_outside_does_not_count() -> None:
+    assert standing("2026-11-16T00:00", ("2026-10-31T23:59", 9), ("2026-11-16T00:00", 9)).used == 0
+
+
+@given(
+    days=st.integers(0, 40),
+    amounts=st.lists(st.floats(-1e6, 1e6), max_size=30),
+    renews_on=st.integers(1, 31),
+    zone=st.sampled_from(["UTC", "Asia/Kathmandu", "America/Santiago", "Pacific/Apia"]),
+)
+def test_the_days_of_any_month_are_all_there_and_never_contradict_each_other(
+    days: int, amounts: Sequence[float], renews_on: int, zone: str
+) -> None:
+    quota = Quota.from_document("q", {"allowed": 10, "renews_on": renews_on})
+    period = Period(utc("2026-02-01T08:00") + days * DAY, utc("2026-02-02T08:00") + days * DAY)
+    consumption = Consumption(quota, period, ZoneInfo(zone))
+    for number, amount in enumerate(amounts):
+        consumption.add(period.end - number * timedelta(hours=11), amount)
+    made = consumption.standing()
+    assert made.window.start < made.as_of <= made.window.end
+    assert 28 <= len(made.days) <= 31
+    if made.expected is None:
+        assert made.expected_per_day == []
+    else:
+        assert len(made.per_day) + len(made.expected_per_day) == len(made.days)
+        # On the last day, its own bar is what was used so far.
+        assert made.expected_per_day == [] or made.expected_per_day[-1] == pytest.approx(made.expected, abs=1e-6)
+    assert made.per_day[-1] == pytest.approx(made.used, abs=1e-6)
+    if made.used_up_at is not None:
+        assert made.as_of < made.used_up_at < made.window.end
+
+
+@pytest.mark.parametrize(
+    ("fields", "named"),
+    [
+        ({}, "allowed"),
+        ({"allowed": "100"}, "allowed"),
+        ({"allowed": 0}, "allowed"),
+        ({"allowed": -1}, "allowed"),
+        ({"allowed": True}, "allowed"),
+        ({"allowed": float("inf")}, "allowed"),
+        ({"allowed": 1, "name": 7}, "name"),
+        ({"allowed": 1, "unit": []}, "unit"),
+        ({"allowed": 1, "renews_on": 32}, "renews_on"),
+        ({"allowed": 1, "renews_on": "1"}, "renews_on"),
+    ],
+)
+def test_a_quota_that_cannot_be_used_is_named_by_field(fields: dict[str, Any], named: str) -> None:
+    with pytest.raises(InvalidQuota, match=f"^{named}: "):
+        Quota.from_document("q", fields)
+    made = report(quotas={"bad": fields, "good": {"allowed": 5}})
+    assert "good: 0 of 5" in made.text
+    assert "bad" not in made.text
+
+
+def test_a_warning_comes_first_and_says_when() -> None:
+    made = report(used("2026-11-10T00:00", 80))
+    assert made.subject == "Your usage: Storage is running short"
+    warning = "Storage: At this pace it is used up on Thursday 26 November, before Monday 30 November."
+    assert warning in " ".join(made.text.split())
+    assert "cid:usage-chart" in made.html
+    assert made.images[0].content.startswith(b"\x89PNG")
+
+
+def test_what_is_used_up_says_when_it_begins_anew() -> None:
+    made = report(used("2026-11-10T00:00", 100))
+    assert "All of it is used up. It begins anew after Monday 30 November." in " ".join(made.text.split())
+    assert "100% used" in made.html
+
+
+def test_what_lasts_is_no_reason_to_worry() -> None:
+    made = report(used("2026-11-10T00:00", 20))
+    assert made.subject == "Your usage: Saturday 21 November"
+    assert "It will last: at this pace 30 GB are used by Monday 30 November." in made.text
+    assert "!" not in made.text
+
+
+def test_the_quota_that_is_shortest_comes_first() -> None:
+    quotas = {"a": {"allowed": 100}, "b": {"allowed": 100}, "c": {"allowed": 100}}
+    made = report(used("2026-11-10T00:00", 5, "a"), used("2026-11-10T00:00", 50, "b"), quotas=quotas)
+    places = [made.text.index(f"{name}: ") for name in "bac"]
+    assert places == sorted(places)
+
+
+def test_several_that_run_short_are_counted_in_the_subject() -> None:
+    quotas = {"a": {"allowed": 10}, "b": {"allowed": 10}}
+    made = report(used("2026-11-10T00:00", 9, "a"), used("2026-11-10T00:00", 9, "b"), quotas=quotas)
+    assert made.subject == "Your usage: 2 quotas are running short"
+
+
+def test_nothing_used_has_no_chart_and_no_quota_says_so() -> None:
+    assert not report().images
+    made = report(quotas={})
+    assert "There is no quota for you." in made.text
+    assert "cid:" not in made.html
+
+
+@pytest.mark.parametrize(
+    "usage",
+    [
+        {"amount": "7"},
+        {"amount": None},
+        {"amount": True},
+        {"amount": float("nan")},
+        {"quota": None},
+        {"quota": 7},
+        {"quota": "unknown"},
+        {"quota": ["storage"]},
+    ],
+)
+def test_a_usage_that_cannot_be_counted_harms_no_other(usage: dict[str, Any]) -> None:
+    made = report({**used("2026-11-10T00:00", 1), **usage}, used("2026-11-10T00:00", 2))
+    assert "Storage: 2 of 100 GB" in made.text
+
+
+def test_what_others_wrote_is_text_and_nothing_else() -> None:
+    quotas = {"q": {"allowed": 1, "name": "<img src=x>\r\nBcc: a@b", "unit": "{{ 7 * 7 }}"}}
+    made = report(used("2026-11-10T00:00", 0.9, "q"), quotas=quotas)
+    assert "<img src=x" not in made.html
+    assert "{{ 7 * 7 }}" in made.html
+    assert "\n" not in made.subject
