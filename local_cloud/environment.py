@@ -98,7 +98,7 @@ class Environment:
             "GOOGLE_CLOUD_PROJECT": project,
             "LOCATION": "us-central1",
             "REPORT_QUEUES": "reports",
-            "CONTINUATION_QUEUE": "report-dispatch",
+            "CONTINUATION_QUEUE": "report-continuations",
             "WORKER_URL": f"http://{HOST}:{ports.worker}",
             "DISPATCHER_URL": f"http://{HOST}:{ports.dispatcher}",
             "TASKS_INVOKER": f"tasks-invoker@{project}.iam.gserviceaccount.com",
