@@ -1,10 +1,10 @@
 """Which of the indexes in firestore.indexes.json are there, and which are not.
 
-    gcloud firestore indexes composite list --format=json | firestore_indexes.py missing-composite firestore.indexes.json
+    gcloud firestore indexes composite list --format=json | firestore_indexes.py missing-composite FILE
 
 The file is of the form that the Firebase CLI reads, too: https://firebase.google.com/docs/reference/firestore/indexes
-Prints a line for each: the flags of `gcloud firestore indexes composite create` for a composite index that is missing, the
-name of one that is there, the collection and the field for the others; separated by tabs.
+Prints a line for each: the flags of `gcloud firestore indexes composite create` for a composite index that is missing,
+the name of one that is there, the collection and the field for the others; separated by tabs.
 """
 
 import json

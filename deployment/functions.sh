@@ -22,6 +22,8 @@ set_up_functions() {
   local concurrent name changed=""
   concurrent="$(flag_in "$QUEUE_FLAGS" --max-concurrent-dispatches)"
   default WORKER_MAX_INSTANCES "$(((${concurrent:-1000} * QUEUES + WORKER_CONCURRENCY - 1) / WORKER_CONCURRENCY))"
+  concurrent="$(flag_in "$CONTINUATION_FLAGS" --max-concurrent-dispatches)"
+  default DISPATCHER_MAX_INSTANCES "$(((${concurrent:-1000} + DISPATCHER_CONCURRENCY) / DISPATCHER_CONCURRENCY))"
   ensure_repository
   for name in $FUNCTIONS; do
     if is_wanted "$name"; then start "$WORK/$name.log" prepare_function "$name"; fi
@@ -65,12 +67,14 @@ environment_of() {
     dispatcher)
       echo "LOCATION=$REGION"
       echo "REPORT_QUEUES=$(queue_names | tr '\n' ',' | sed 's/,$//')"
+      echo "CONTINUATION_QUEUE=$CONTINUATIONS"
       echo "WORKER_URL=$(url_of worker)"
       echo "DISPATCHER_URL=$(url_of dispatcher)"
       echo "TASKS_INVOKER=$TASKS_INVOKER"
       echo "SCHEDULER_INVOKER=$SCHEDULER_INVOKER"
       echo "DEAD_LETTER_TOPIC=$TOPIC"
       echo "DEFAULT_CADENCE=$DEFAULT_CADENCE"
+      optional "$OF_DISPATCHER"
       ;;
     worker)
       echo "WORKER_URL=$(url_of worker)"
@@ -82,16 +86,23 @@ environment_of() {
       echo "SENDGRID_HOST=$SENDGRID_HOST"
       echo "MAIL_FROM=$MAIL_FROM"
       echo "MAIL_FROM_NAME=$MAIL_FROM_NAME"
+      optional "$OF_WORKER"
       ;;
     dlq-handler) echo "LOCATION=$REGION" ;;
   esac
+}
+
+# optional NAMES: those of the settings that are set.
+optional() {
+  local name
+  for name in $1; do if [ -n "${!name}" ]; then echo "$name=${!name}"; fi; done
 }
 
 # The secrets that the function reads, as VARIABLE=SECRET:VERSION, a line each.
 secrets_of() {
   local variable variables="" version
   case "$1" in
-    worker) variables="SENDGRID_API_KEY" ;;
+    worker) variables="SENDGRID_API_KEY MAIL_UNSUBSCRIBE_KEY" ;;
     dlq-handler) variables="SLACK_WEBHOOK_URL ALERT_URLS" ;;
   esac
   for variable in $variables; do
@@ -139,6 +150,7 @@ wanted_function() {
   echo "serviceConfig.maxInstanceCount=$(size "$name" MAX_INSTANCES)"
   echo "serviceConfig.timeoutSeconds=$(timeout_of "$name")"
   echo "serviceConfig.ingressSettings=ALLOW_INTERNAL_ONLY"
+  echo "serviceConfig.environmentVariables.#=$(wc -l <"$WORK/$name.variables" | tr -d ' ')"
   while IFS= read -r line; do echo "serviceConfig.environmentVariables.$line"; done <"$WORK/$name.variables"
   echo "serviceConfig.secretEnvironmentVariables.#=$(wc -l <"$WORK/$name.secrets" | tr -d ' ')"
   while IFS= read -r line; do

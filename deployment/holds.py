@@ -7,9 +7,9 @@ not as wanted, a line each. Nothing printed: it is as it should be. Values are n
     gcloud monitoring dashboards describe D --format=json | holds.py --file dashboard.json
     gcloud monitoring policies list --format=json | holds.py --element NAME --file policy.json
 
-A path has keys separated by dots. `list[key=NAME]` is the element of a list whose `key` is NAME, and `.#` at the end the
-number of entries. What a service leaves out because it is empty, false or zero counts as that. What a file has must be
-there; what the service adds beside it does not matter.
+A path has keys separated by dots. `list[key=NAME]` is the element of a list whose `key` is NAME, and `.#` at the end
+the number of entries. What a service leaves out because it is empty, false or zero counts as that. What a file has must
+be there; what the service adds beside it does not matter.
 """
 
 import json

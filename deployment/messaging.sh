@@ -2,13 +2,15 @@
 # The dead letter topic and the report queues.
 
 QUEUE_FLAGS="$ROOT/queue.yaml"
+CONTINUATION_FLAGS="$ROOT/deployment/continuation-queue.yaml"
 
 set_up_messaging() {
   step messaging "Topic and queues"
   ensure_topic
   count_queues
   local queue
-  for queue in $(queue_names); do ensure_queue "$queue"; done
+  for queue in $(queue_names); do ensure_queue "$queue" "$QUEUE_FLAGS"; done
+  ensure_queue "$CONTINUATIONS" "$CONTINUATION_FLAGS"
 }
 
 ensure_topic() {
@@ -65,25 +67,25 @@ field_of() {
   esac
 }
 
-# The queue as queue.yaml wants it, as arguments of holds.py, a line each.
+# wanted_queue FILE: a queue as its flags file wants it, as arguments of holds.py, a line each.
 wanted_queue() {
   local flag value
-  for flag in $(flags_in "$QUEUE_FLAGS"); do
-    value="$(flag_in "$QUEUE_FLAGS" "$flag")"
+  for flag in $(flags_in "$1"); do
+    value="$(flag_in "$1" "$flag")"
     if [ "$value" = unlimited ]; then value=-1; fi
     echo "$(field_of "$flag")=$value"
   done
 }
 
-ensure_queue() {
-  local queue="$1" actual policy line wanted=()
+ensure_queue() { # QUEUE FILE
+  local queue="$1" file="$2" actual policy line wanted=()
   actual="$(read_if_there tasks queues describe "$queue" "--location=$REGION" --format=json)"
-  while IFS= read -r line; do wanted+=("$line"); done < <(wanted_queue)
+  while IFS= read -r line; do wanted+=("$line"); done < <(wanted_queue "$file")
   if [ -z "$actual" ]; then
-    change tasks queues create "$queue" "--location=$REGION" "--flags-file=$QUEUE_FLAGS"
+    change tasks queues create "$queue" "--location=$REGION" "--flags-file=$file"
     note created "queue $queue"
   elif [ -n "$(helper holds "${wanted[@]}" <<<"$actual")" ]; then
-    change tasks queues update "$queue" "--location=$REGION" "--flags-file=$QUEUE_FLAGS"
+    change tasks queues update "$queue" "--location=$REGION" "--flags-file=$file"
     note changed "queue $queue"
   else
     note unchanged "queue $queue"

@@ -12,6 +12,7 @@ set_names() {
 
   TOPIC="$PREFIX-dead-letters"
   JOB="$PREFIX-dispatch"
+  CONTINUATIONS="$PREFIX-continuations"
   REPOSITORY="$PREFIX-functions"
   TASKS_INVOKER="$PREFIX-tasks@$ACCOUNT_DOMAIN"
   SCHEDULER_INVOKER="$PREFIX-scheduler@$ACCOUNT_DOMAIN"

@@ -1,7 +1,7 @@
 """Fills in a JSON template: render.py FILE NAME=VALUE … puts VALUE for ${NAME}, escaped as JSON wants it.
 
-The array ["${CHANNELS}"] becomes one of the parts of the value between commas, and "${QUEUE_DEPTH}" a number. With `--etag
-FILE` a document is printed with the `etag` of the resource on standard input.
+The array ["${CHANNELS}"] becomes one of the parts of the value between commas, and "${QUEUE_DEPTH}" a number. With
+`--etag FILE` a document is printed with the `etag` of the resource on standard input.
 """
 
 import json

@@ -11,6 +11,10 @@ missing_secrets() {
   if [ -z "$SENDGRID_API_KEY" ] && ! has_line "$existing" "$(secret_name SENDGRID_API_KEY)" && ! can_ask; then
     echo "SENDGRID_API_KEY is not set: put it into deploy.env or the environment, or run this in a terminal to be asked for it."
   fi
+  if [ -n "$MAIL_UNSUBSCRIBE_URL" ] && [ -z "$MAIL_UNSUBSCRIBE_KEY" ] &&
+    ! has_line "$existing" "$(secret_name MAIL_UNSUBSCRIBE_KEY)"; then
+    echo "MAIL_UNSUBSCRIBE_KEY is not set, and MAIL_UNSUBSCRIBE_URL needs it: python3 -c 'import secrets; print(secrets.token_urlsafe())'"
+  fi
 }
 
 can_ask() { [ -t 0 ] && [ "$DRY_RUN" = no ]; }
@@ -20,6 +24,7 @@ set_up_secrets() {
   local existing
   existing="$(existing_secrets)"
   ensure_secret SENDGRID_API_KEY worker "SendGrid's API key (it may send mail)"
+  ensure_secret MAIL_UNSUBSCRIBE_KEY worker ""
   ensure_secret SLACK_WEBHOOK_URL dlq-handler "Slack's incoming webhook (empty: no Slack)"
   ensure_secret ALERT_URLS dlq-handler ""
 }

@@ -1,4 +1,33 @@
 # shellcheck shell=bash
-# One run for one test user, from the schedule to the ledger, without a real mail.
+# One run for one test user, from the schedule to the ledger. The mail goes to SendGrid's sandbox: it is checked there and
+# delivered to nobody.
 
-smoke_test() { step smoke "Smoke test"; }
+# As long as a cold start of both functions and a first retry take.
+SMOKE_SECONDS=180
+
+# firestore_documents COMMAND...: as the account that gcloud is logged in with.
+firestore_documents() {
+  local token
+  token="$(read_if_there auth print-access-token)"
+  helper firestore_documents "$PROJECT_ID" "$DATABASE" "$@" <<<"$token"
+}
+
+smoke_test() {
+  step smoke "Smoke test"
+  # Another user each time: a report that has been sent is not sent again.
+  local user delivery outcome=""
+  user="$PREFIX-smoke-test-$(date +%s)"
+  if [ "$DRY_RUN" = yes ]; then
+    say "    gcloud scheduler jobs run $JOB --location=$REGION --project=$PROJECT_ID, with the test user $user"
+    return
+  fi
+  delivery="$(firestore_documents add-test-user "$user" "${SMOKE_TEST_ADDRESS:-$MAIL_FROM}")"
+  change scheduler jobs run "$JOB" "--location=$REGION"
+  say "  waiting for $delivery, for at most $SMOKE_SECONDS seconds"
+  outcome="$(firestore_documents await-delivery "$delivery" "$SMOKE_SECONDS" 2>&1)" || outcome="${outcome:-no answer}"
+  firestore_documents delete "users/$user" >/dev/null
+  if [ -n "$outcome" ]; then
+    fail "$outcome." "The functions' logs say why: https://console.cloud.google.com/run?project=$PROJECT_ID"
+  fi
+  say "  arrived: $delivery"
+}

@@ -2,12 +2,15 @@
 # Removes all that the script has made, and nothing else. What is in the database stays without --delete-data; the users
 # are the team's own and stay in any case, and so do the database and the APIs, which others may use.
 
+# What the pipeline writes, at the top of the database.
+COLLECTIONS="deliveries runs dead_letters system_alerts alerts"
+
 tear_down() {
   step teardown "Teardown"
   local answer
   say "This removes the report pipeline \"$PREFIX\" in $REGION from project $PROJECT_ID: functions, queues with all tasks in"
   say "them, topic, job, secrets, service accounts, images, indexes, alerts and dashboard."
-  if [ "$DELETE_DATA" = yes ]; then say "The collections deliveries, runs and dead_letters are deleted, too."; fi
+  if [ "$DELETE_DATA" = yes ]; then say "All documents of the collections $COLLECTIONS are deleted, too."; fi
   if [ "$DRY_RUN" = no ]; then
     printf 'To go on, type the project id: '
     IFS= read -r answer || true
@@ -58,6 +61,8 @@ remove_functions() {
 remove_queues_and_topic() {
   local queues queue there
   queues="$(existing_queues)"
+  there="$(read_if_there tasks queues describe "$CONTINUATIONS" "--location=$REGION" --format='value(name)')"
+  if [ -n "$there" ]; then queues="$queues $CONTINUATIONS"; fi
   for queue in $queues; do
     remove "queue $queue" tasks queues delete "$queue" "--location=$REGION"
   done
@@ -146,8 +151,9 @@ remove_accounts() {
 remove_data() {
   if [ "$DELETE_DATA" = no ]; then return; fi
   if is_alone; then
-    remove "collections deliveries, runs, dead_letters" firestore bulk-delete "--database=$DATABASE" \
-      --collection-ids=deliveries,runs,dead_letters
+    # shellcheck disable=SC2086  # the list is words
+    if [ "$DRY_RUN" = no ]; then firestore_documents delete-collections $COLLECTIONS; fi
+    note removed "documents of $COLLECTIONS"
   else
     warn "another pipeline of this project has its deliveries, runs and dead letters in the same collections; they stay."
   fi

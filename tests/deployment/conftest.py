@@ -5,12 +5,14 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from tests.deployment.google_server import GoogleServer
 
 REPOSITORY = Path(__file__).parent.parent.parent
 PROJECT = "my-project"
@@ -39,7 +41,6 @@ BARE: dict[str, Any] = {
     "recently_deleted_queues": [],
     "deployed_files": {},
     "forced_runs": 0,
-    "deleted_collections": [],
 }
 
 _READS = ("describe", "list", "get-iam-policy", "access", "print-access-token", "version", "get", "--help")
@@ -184,6 +185,13 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def bare(tmp_path: Path, repository: Path) -> Deployment:
     """A project with nothing in it but billing."""
     return Deployment(tmp_path, repository=repository)
+
+
+@pytest.fixture
+def firestore() -> Iterator[GoogleServer]:
+    """Firestore's REST interface, for the few documents that deploy.sh itself touches."""
+    with GoogleServer(PROJECT).running() as server:
+        yield server
 
 
 @pytest.fixture(scope="session")

@@ -23,7 +23,6 @@ beta services identity create
 billing projects describe
 config get
 eventarc triggers describe
-firestore bulk-delete
 firestore databases create|describe
 firestore fields ttls list|update
 firestore indexes composite create|delete|list

@@ -10,6 +10,7 @@ from pydantic_settings import BaseSettings
 
 from functions.shared.settings import DispatcherSettings, DlqHandlerSettings, WorkerSettings
 from tests.deployment.conftest import PROJECT, SECRETS, Deployment, FirstDeployment
+from tests.deployment.google_server import GoogleServer
 
 State = dict[str, Any]
 PLACE = f"projects/{PROJECT}/locations/us-central1"
@@ -230,7 +231,7 @@ WORKER = [
     [
         (_disable_api, "apis", ["services enable monitoring.googleapis.com"]),
         (_remove("/collectionGroups/dead_letters/"), "firestore", ["firestore indexes composite create"] * 2),
-        (_set("fields/expire_at", "ttlConfig", value={}), "firestore", ["firestore fields ttls update expire_at"]),
+        (_set("deliveries/fields/expire_at", "ttlConfig", value={}), "firestore", ["firestore fields ttls update expire_at"]),
         (
             _forget_binding("project"),
             "accounts",
@@ -556,6 +557,24 @@ class TestOnly:
         assert len(bare.changes) == 1
 
 
+def _fill(firestore: GoogleServer) -> State:
+    """Documents of the pipeline, more than a page of them, and of the team."""
+    root = f"projects/{PROJECT}/databases/(default)/documents"
+    paths = [f"deliveries/{number}" for number in range(301)]
+    paths += [
+        "runs/1",
+        "dead_letters/1",
+        "system_alerts/1",
+        "alerts/1",
+        "users/1",
+        "users/1/runs/1",
+        "users/1/events/1",
+    ]
+    for path in paths:
+        firestore.resources[f"firestore/{root}/{path}"] = {"name": f"{root}/{path}"}
+    return dict(firestore.resources)
+
+
 class TestTeardown:
     def test_leaves_nothing(self, deployed: Deployment) -> None:
         outcome = deployed.deploy("--teardown", answer=f"{PROJECT}\n")
@@ -565,7 +584,6 @@ class TestTeardown:
         assert list(state["resources"]) == [f"projects/{PROJECT}/databases/(default)"]
         assert not [binding for binding in state["policies"]["project"] if "report-" in binding[1]]
         assert ["roles/owner", "user:op@example.com", "", ""] in state["policies"]["project"]
-        assert state["deleted_collections"] == []
         assert deployed.deploy("--teardown", answer=f"{PROJECT}\n").status == 0
         assert deployed.changes == []
 
@@ -582,7 +600,11 @@ class TestTeardown:
         assert "functions delete report-worker" in outcome.output
         assert deployed.state == before
 
-    def test_deletes_data_when_that_is_said_and_leaves_what_is_not_its_own(self, deployed: Deployment) -> None:
+    def test_deletes_data_when_that_is_said_and_leaves_what_is_not_its_own(
+        self, deployed: Deployment, firestore: GoogleServer
+    ) -> None:
+        before = _fill(firestore)
+        deployed.settings |= firestore.environment
         foreign: dict[str, dict[str, Any]] = {
             f"{PLACE}/queues/reports-of-others": {"state": "RUNNING"},
             f"{PLACE}/functions/reporting": {"state": "ACTIVE"},
@@ -595,18 +617,57 @@ class TestTeardown:
             lambda state: state["resources"].update({name: value | {"name": name} for name, value in foreign.items()})
         )
         assert deployed.deploy("--teardown", "--delete-data", answer=f"{PROJECT}\n").status == 0
-        assert deployed.state["deleted_collections"] == ["deliveries", "runs", "dead_letters"]
+        assert set(firestore.resources) == {name for name in before if "/users/" in name}
         assert set(foreign) <= set(deployed.state["resources"])
 
-    def test_two_pipelines_in_one_project(self, deployed: Deployment) -> None:
-        deployed.settings["PREFIX"] = "staging"
+    def test_two_pipelines_in_one_project(self, deployed: Deployment, firestore: GoogleServer) -> None:
+        before = _fill(firestore)
+        deployed.settings |= {"PREFIX": "staging"} | firestore.environment
         assert deployed.deploy().status == 0
         outcome = deployed.deploy("--teardown", "--delete-data", answer=f"{PROJECT}\n")
         assert outcome.status == 0
-        assert deployed.state["deleted_collections"] == []
+        assert firestore.resources == before
         del deployed.settings["PREFIX"]
         assert deployed.deploy().status == 0
         assert deployed.changes == []
+
+
+class Ledger(GoogleServer):
+    """A Firestore in which the delivery of a smoke test comes to be, and to its end, as it is looked at."""
+
+    def __init__(self, states: list[str]) -> None:
+        super().__init__(PROJECT)
+        self._states = states
+
+    def handle(self, method: str, path: str, body: bytes) -> tuple[int, Any]:
+        if "/deliveries/" in path and self._states:
+            state = self._states.pop(0)
+            if state:
+                fields = {"state": {"stringValue": state}, "last_error": {"stringValue": "no such key"}}
+                return 200, {"fields": fields}
+        return super().handle(method, path, body)
+
+
+class TestSmoke:
+    def test_waits_until_the_report_has_arrived(self, deployed: Deployment) -> None:
+        with Ledger(["", "sending", "sent"]).running() as ledger:
+            deployed.settings |= ledger.environment
+            outcome = deployed.deploy("--smoke", "--only=apis")
+        assert outcome.status == 0, outcome.text
+        assert "arrived: report-smoke-test-" in outcome.output
+        assert deployed.state["forced_runs"] == 1
+        # The test user is gone again, and was one whose mails SendGrid keeps.
+        assert ledger.resources == {}
+        assert '"sandbox": {"booleanValue": true}' in "".join(ledger.bodies)
+        assert "ya29.stand-in" not in outcome.text
+
+    def test_says_what_went_wrong(self, deployed: Deployment) -> None:
+        with Ledger(["sending", "dead"]).running() as ledger:
+            deployed.settings |= ledger.environment
+            outcome = deployed.deploy("--smoke", "--only=apis")
+        assert outcome.status == 1
+        assert "is dead: no such key" in outcome.errors
+        assert ledger.resources == {}
 
 
 def test_alert_channel_is_made_once_and_bound(deployed: Deployment) -> None:

@@ -250,10 +250,10 @@ class Cloud:
     def _config_get(self) -> Resource:
         return {}
 
-    def _auth_print_access_token(self) -> Resource:
+    def _auth_print_access_token(self) -> bytes:
         if not self.state["logged_in"]:
             raise self.refuse("You do not currently have an active account selected.\nPlease run: gcloud auth login")
-        return {}
+        return b"ya29.stand-in\n"
 
     def _projects_describe(self) -> Resource:
         return {"projectNumber": NUMBER, "lifecycleState": "ACTIVE"}
@@ -360,10 +360,6 @@ class Cloud:
         field = self._field()
         if set(field) == {"name"}:
             del self.state["resources"][field["name"]]
-
-    def _firestore_bulk_delete(self) -> Resource:
-        self.state["deleted_collections"] = self.flags["collection-ids"].split(",")
-        return {}
 
     # Secrets.
 

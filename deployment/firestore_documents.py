@@ -1,0 +1,136 @@
+"""The few documents that a deployment itself touches, over Firestore's REST interface: gcloud has no command for them.
+
+    firestore_documents.py PROJECT DATABASE add-test-user USER ADDRESS     prints the id of the delivery that is due
+    firestore_documents.py PROJECT DATABASE await-delivery DELIVERY SECONDS
+    firestore_documents.py PROJECT DATABASE delete PATH
+    firestore_documents.py PROJECT DATABASE delete-collections COLLECTION...
+
+An access token is read from standard input, so that no list of processes shows it. Collections are those at the top:
+`gcloud firestore bulk-delete` would take every collection of that name anywhere in the database, the team's own, too.
+"""
+
+import json
+import os
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from datetime import datetime, timezone
+from typing import Any
+
+ENDPOINT = os.environ.get("CLOUDSDK_API_ENDPOINT_OVERRIDES_FIRESTORE") or "https://firestore.googleapis.com/"
+"""As gcloud has it: https://cloud.google.com/sdk/docs/properties#setting_properties_using_environment_variables"""
+
+FINAL_STATES = {"sent", "skipped", "dead"}
+_FIRST_WAIT_SECONDS = 0.25
+_LONGEST_WAIT_SECONDS = 4.0
+_CALL_SECONDS = 30.0
+_PAGE = 300
+"""The most documents that Firestore lists at once."""
+
+
+class Documents:
+    """The documents of one database.
+
+    Args:
+        project: the Google Cloud project's id.
+        database: the database's id.
+        token: an access token.
+    """
+
+    def __init__(self, project: str, database: str, token: str) -> None:
+        self._root = f"projects/{project}/databases/{database}/documents"
+        self._token = token
+
+    def call(self, method: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Make one request, of a path below the database's documents.
+
+        Raises:
+            urllib.error.URLError: it failed.
+        """
+        request = urllib.request.Request(  # noqa: S310  https, or what stands in for Google
+            f"{ENDPOINT.rstrip('/')}/v1/{self._root}{path}",
+            method=method,
+            data=None if body is None else json.dumps(body).encode(),
+            headers={"Authorization": f"Bearer {self._token}", "Content-Type": "application/json"},
+        )
+        with urllib.request.urlopen(request, timeout=_CALL_SECONDS) as response:  # noqa: S310
+            document: dict[str, Any] = json.load(response)
+        return document
+
+    def add_test_user(self, user: str, address: str) -> None:
+        """Write a user whose report is due since the last full hour and whose mails SendGrid checks and keeps."""
+        due_at = datetime.now(timezone.utc).replace(minute=0, second=0, microsecond=0)  # noqa: UP017  Python 3.10
+        report = {"cadence": _string("hourly"), "kind": _string("activity"), "sandbox": {"booleanValue": True}}
+        fields = {
+            "active": {"booleanValue": True},
+            "email": _string(address),
+            "name": _string("Smoke test"),
+            "report": {"mapValue": {"fields": report}},
+            "next_report_at": {"timestampValue": f"{due_at:%Y-%m-%dT%H:%M:%SZ}"},
+        }
+        self.call("PATCH", f"/users/{user}", {"fields": fields})
+        print(f"{user}-{due_at:%Y%m%dT%H%MZ}")
+
+    def await_delivery(self, delivery: str, seconds: float) -> None:
+        """Wait until a delivery is final.
+
+        Raises:
+            SystemExit: it is something other than sent, or is not final in time.
+        """
+        state = "not dispatched"
+        until = time.monotonic() + seconds
+        wait = _FIRST_WAIT_SECONDS
+        while time.monotonic() < until:
+            try:
+                fields = self.call("GET", f"/deliveries/{delivery}")["fields"]
+                state = fields["state"]["stringValue"]
+            except urllib.error.HTTPError as error:
+                if error.code != 404:
+                    raise
+                fields = {}
+            if state == "sent":
+                return
+            if state in FINAL_STATES:
+                break
+            time.sleep(wait)
+            wait = min(wait * 2, _LONGEST_WAIT_SECONDS)
+        reason = fields.get("last_error", {}).get("stringValue", "") if state in FINAL_STATES else ""
+        sys.exit(f"the delivery {delivery} is {state}{f': {reason}' if reason else ''}")
+
+    def delete_collection(self, collection: str) -> None:
+        """Delete every document of a collection at the top."""
+        for names in self._pages(collection):
+            self.call("POST", ":batchWrite", {"writes": [{"delete": name} for name in names]})
+
+    def _pages(self, collection: str) -> Iterator[list[str]]:
+        while page := self.call("GET", f"/{collection}?pageSize={_PAGE}&mask.fieldPaths=__name__").get("documents"):
+            yield [document["name"] for document in page]
+
+
+def _string(text: str) -> dict[str, str]:
+    return {"stringValue": text}
+
+
+def main(project: str, database: str, command: str, *arguments: str) -> None:
+    """Carry out one command."""
+    documents = Documents(project, database, sys.stdin.readline().strip())
+    try:
+        if command == "add-test-user":
+            documents.add_test_user(*arguments)
+        elif command == "await-delivery":
+            documents.await_delivery(arguments[0], float(arguments[1]))
+        elif command == "delete":
+            documents.call("DELETE", f"/{arguments[0]}")
+        else:
+            for collection in arguments:
+                documents.delete_collection(collection)
+    except urllib.error.HTTPError as error:
+        sys.exit(f"Firestore answered {error.code}: {error.read().decode(errors='replace')[:500]}")
+    except urllib.error.URLError as error:
+        sys.exit(f"Firestore cannot be reached: {error.reason}")
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
