@@ -1,6 +1,6 @@
 """Reports that get no task, since nobody could ever send them: a dead letter says why, and a person is told."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -12,7 +12,7 @@ from functions.dispatcher.due_user import DueUser, user_id_of
 from functions.dispatcher.figures import Figures
 from functions.dispatcher.ledger import Ledger
 from functions.shared.dead_letter_topic import DeadLetterTopic
-from functions.shared.models import DeadLetter, Reason, delivery_id
+from functions.shared.models import DeadLetter, DeliveryState, Reason, delivery_id
 
 _THREADS = 16
 
@@ -43,21 +43,25 @@ class GivingUp:
         """The dead letter of a user whose document does not name a report."""
         return self._letter(user, Reason.INVALID_TASK, f"{user.malformed}: not the name of a report", kind=None)
 
-    def lost(self, user: DueUser, attempts: object) -> DeadLetter:
+    def lost(self, user: DueUser, delivery: Mapping[str, Any]) -> DeadLetter:
         """The dead letter of a report that has been due for too long.
+
+        Where a worker began to send it and never said how that went, nobody may say that it was not sent: who replays a
+        lost report means to send it for the first time.
 
         Args:
             user: whose report.
-            attempts: how many the ledger knows of.
+            delivery: its fields in the ledger.
         """
         hours = (self._run_time - user.due_at) // timedelta(hours=1)
-        return self._letter(
-            user,
-            Reason.LOST,
-            f"still not sent {hours} hours after it was due, and no worker has said why",
-            attempts=attempts if isinstance(attempts, int) else 0,
-            kind=user.kind,
-        )
+        if delivery.get("state") == DeliveryState.SENDING:
+            reason = Reason.UNKNOWN_OUTCOME
+            error = f"a worker began to send it, and {hours} hours after it was due nobody has said how that went"
+        else:
+            reason = Reason.LOST
+            error = f"still not sent {hours} hours after it was due, and no worker has said why"
+        attempts = delivery.get("attempts")
+        return self._letter(user, reason, error, attempts=attempts if isinstance(attempts, int) else 0, kind=user.kind)
 
     def give_up(self, given_up: Sequence[tuple[DueUser, DeadLetter]]) -> None:
         """Publish dead letters and note their reports as dead. Each failure is counted and logged."""
@@ -83,10 +87,10 @@ class GivingUp:
                 "A report cannot be given up.", run_id=self._run_id, user_id=user.user_id, error=type(error).__name__
             )
             return
-        if letter.reason is Reason.LOST:
-            self._figures.add("lost")
-        else:
+        if letter.reason is Reason.INVALID_TASK:
             self._figures.add_error(mendable=False)
+        else:
+            self._figures.add("lost")
         _log.error(
             "A report will not be sent.",
             run_id=self._run_id,

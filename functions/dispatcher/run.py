@@ -257,7 +257,7 @@ class Run:
             elif user.malformed:
                 given_up.append((user, self._giving_up.malformed(user)))
             elif verdict is Verdict.GIVE_UP:
-                given_up.append((user, self._giving_up.lost(user, (delivery or {}).get("attempts"))))
+                given_up.append((user, self._giving_up.lost(user, delivery or {})))
             else:
                 if place.standing is Standing.OVERDUE:
                     self._figures.add("overdue")
