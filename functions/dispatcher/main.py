@@ -15,6 +15,7 @@ from google.api_core.exceptions import GoogleAPIError
 
 from functions.dispatcher.continuation import Continuation
 from functions.dispatcher.run import Run, Surroundings
+from functions.dispatcher.run_alerts import RunAlerts
 from functions.dispatcher.schedule_time import SCHEDULE_TIME_HEADER, schedule_time
 from functions.dispatcher.user_stream import UserStream
 from functions.shared.clients import firestore_client
@@ -90,10 +91,19 @@ def _run(run_time: datetime, continuation: Continuation | None) -> tuple[dict[st
         result = Run(_surroundings(), run_time=run_time, continuation=continuation).carry_out()
     except GoogleAPIError as error:
         _log.exception("The run failed.", scheduled_for=run_time.isoformat())
+        _run_alerts().tell(run_time, now=datetime.now(UTC), failure=type(error).__name__)
         return _error(HTTPStatus.INTERNAL_SERVER_ERROR, f"the run failed: {type(error).__name__}")
     answer = {"run_id": result.run_id, **result.figures, "seconds": result.seconds, "continued": result.is_continued}
     _log.info("The run is done.", **answer)
+    if result.may_be_mended or not result.is_continued:
+        _run_alerts().tell(run_time, now=datetime.now(UTC))
     return answer, HTTPStatus.INTERNAL_SERVER_ERROR if result.may_be_mended else HTTPStatus.OK
+
+
+@functools.cache
+def _run_alerts() -> RunAlerts:
+    topic = DeadLetterTopic(settings.google_cloud_project, settings.dead_letter_topic)
+    return RunAlerts(firestore_client(settings.google_cloud_project), topic)
 
 
 @functools.cache

@@ -14,6 +14,7 @@ from functions.shared.dead_letter_topic import DeadLetterTopic
 from functions.shared.identity import Headers, NotAuthorized, TokenVerifier
 from functions.shared.logging import configure_logging
 from functions.shared.settings import WorkerSettings, load_settings
+from functions.worker.key_alert import KeyAlert
 from functions.worker.ledger import Ledger
 from functions.worker.mail_terms import MailTerms
 from functions.worker.reports.firestore_user_data import FirestoreUserData
@@ -74,6 +75,7 @@ def worker(request: "flask.Request") -> Answer:
 def _send_report() -> SendReport:
     # With the first task, not at import: gRPC's clients do not survive the server's fork.
     client = firestore_client(_settings.google_cloud_project)
+    topic = DeadLetterTopic(_settings.google_cloud_project, _settings.dead_letter_topic)
     return SendReport(
         ledger=Ledger(client),
         provider=SendGrid(
@@ -82,7 +84,8 @@ def _send_report() -> SendReport:
             sender=Sender.from_settings(_settings),
             check_unsubscribed=_settings.mail_check_unsubscribed,
         ),
-        dead_letters=DeadLetterTopic(_settings.google_cloud_project, _settings.dead_letter_topic),
+        dead_letters=topic,
+        key_alert=KeyAlert(topic.tell, now=lambda: datetime.now(UTC)),
         user_data=functools.partial(FirestoreUserData, client),
         terms=MailTerms.from_settings(_settings),
         default_cadence=_settings.default_cadence,

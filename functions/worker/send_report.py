@@ -12,7 +12,7 @@ from typing import Any, Protocol
 import structlog
 from google.api_core.exceptions import GoogleAPIError
 
-from functions.shared.dead_letter_topic import PUBLISH_TIMEOUT_SECONDS
+from functions.shared.dead_letter_topic import PUBLISH_TIMEOUT_SECONDS, TELL_TIMEOUT_SECONDS
 from functions.shared.logging import redact_addresses
 from functions.shared.models import (
     DeadLetter,
@@ -25,6 +25,7 @@ from functions.shared.models import (
 from functions.shared.schedule import Cadence, Period
 from functions.shared.settings import OnUnknownOutcome
 from functions.worker.compose import compose
+from functions.worker.key_alert import KeyAlert
 from functions.worker.ledger import SETTLE_SECONDS, Changed, Claim, Ledger
 from functions.worker.mail import Mail, MailProvider, NotAllowed
 from functions.worker.mail_terms import MailTerms
@@ -47,9 +48,9 @@ from functions.worker.transitions import (
 SEND_SECONDS = 20.0
 """How long SendGrid has to answer; it takes well under a second when it is healthy. The lease covers this."""
 
-_HELD_SECONDS = SEND_SECONDS + PUBLISH_TIMEOUT_SECONDS + SETTLE_SECONDS
-"""What the owner of a claim may need it for: to send, to publish a dead letter, to write down how it went. A claim that
-is not good for so long, because getting it took too long, is not used."""
+_HELD_SECONDS = SEND_SECONDS + TELL_TIMEOUT_SECONDS + PUBLISH_TIMEOUT_SECONDS + SETTLE_SECONDS
+"""What the owner of a claim may need it for: to send, to tell that the key is refused, to publish a dead letter, to
+write down how it went. A claim that is not good for so long, because getting it took too long, is not used."""
 
 _BODY_CHARACTERS = 10_000
 _ERROR_CHARACTERS = 1_000
@@ -121,6 +122,7 @@ class SendReport:
         ledger: what is known about deliveries and users.
         provider: who takes the mail.
         dead_letters: where what cannot be sent goes.
+        key_alert: told of each mail that the provider refuses for its key.
         user_data: gives access to one user's own data, by the user's id.
         terms: what every mail has besides its report.
         default_cadence: for users whose document names none.
@@ -134,6 +136,7 @@ class SendReport:
         ledger: Ledger,
         provider: MailProvider,
         dead_letters: DeadLetters,
+        key_alert: KeyAlert,
         user_data: Callable[[str], UserData],
         terms: MailTerms,
         default_cadence: Cadence,
@@ -143,6 +146,7 @@ class SendReport:
         self._ledger = ledger
         self._provider = provider
         self._dead_letters = dead_letters
+        self._key_alert = key_alert
         self._user_data = user_data
         self._terms = terms
         self._default_cadence = default_cadence
@@ -248,6 +252,7 @@ class SendReport:
         if isinstance(outcome, NotAllowed):
             # The line that an alert policy watches for: no report goes out until somebody mends the key.
             _logger.error("the mail provider refuses the key", alert="provider-refuses-key", error=outcome.error)
+            self._key_alert(run_id=task.run_id, error=outcome.error)
         decided = verdict(outcome, last_attempt=delivery.attempt.last, on_unknown_outcome=self._on_unknown_outcome)
         match decided:
             case Sent():

@@ -83,6 +83,8 @@ class Surroundings:
     queues: CloudTasksClient
     subscriber: SubscriberClient
     logs: Path
+    system_alerts: list[dict[str, Any]] = field(default_factory=list)
+    """Those that came on the topic beside the dead letters."""
     _users: Iterator[int] = field(default_factory=lambda: itertools.count(1))
     _dispatchers: dict[str, FunctionProcess] = field(default_factory=dict)
 
@@ -134,6 +136,7 @@ class Surroundings:
         for queue in ("reports", "reports-2"):
             self.queues.purge_queue(name=self.queue_path(queue))
         self.dead_letters(wait=False)
+        self.system_alerts.clear()
 
     def queue_path(self, queue: str = "reports") -> str:
         """A queue's full name."""
@@ -186,7 +189,9 @@ class Surroundings:
                 break
             wait = False
             self.subscriber.acknowledge(subscription=SUBSCRIPTION, ack_ids=[message.ack_id for message in received])
-            bodies += [json.loads(message.message.data) for message in received]
+            messages = [message.message for message in received]
+            self.system_alerts += [json.loads(each.data) for each in messages if "alert" in each.attributes]
+            bodies += [json.loads(each.data) for each in messages if "alert" not in each.attributes]
         return bodies
 
     def call(

@@ -66,6 +66,8 @@ class Surroundings:
     database: Any
     subscriber: SubscriberClient
     logs: Path
+    system_alerts: list[dict[str, Any]] = field(default_factory=list)
+    """Those that came on the topic beside the dead letters."""
     _users: int = 0
     _workers: dict[str, FunctionProcess] = field(default_factory=dict)
 
@@ -172,7 +174,9 @@ class Surroundings:
         messages = response.received_messages
         if messages:
             self.subscriber.acknowledge(subscription=SUBSCRIPTION, ack_ids=[message.ack_id for message in messages])
-        return [(json.loads(message.message.data), dict(message.message.attributes)) for message in messages]
+        came = [(json.loads(message.message.data), dict(message.message.attributes)) for message in messages]
+        self.system_alerts += [data for data, attributes in came if "alert" in attributes]
+        return [(data, attributes) for data, attributes in came if "alert" not in attributes]
 
     def no_faults(self) -> None:
         """All is well again."""
@@ -269,5 +273,6 @@ def _surroundings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Surround
 def cloud(_surroundings: Surroundings) -> Iterator[Surroundings]:
     """What the worker lives in, with no fault and no dead letter left from another test."""
     _surroundings.letters()
+    _surroundings.system_alerts.clear()
     yield _surroundings
     _surroundings.no_faults()

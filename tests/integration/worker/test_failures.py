@@ -7,7 +7,7 @@ from typing import Any
 import grpc
 import pytest
 
-from functions.shared.models import delivery_id
+from functions.shared.models import delivery_id, run_id
 from local_cloud.inbox.faults import Answer, Call, CutConnection, Fault
 from local_cloud.rpc import Middleware, RpcError
 from tests.functions import free_port
@@ -128,8 +128,17 @@ def test_a_retry_after_a_refusal_sends(cloud: Surroundings) -> None:
 
 def test_a_refused_key_is_an_error_to_be_alerted_of(cloud: Surroundings) -> None:
     worker = cloud.worker(SENDGRID_API_KEY="SG.revoked")
-    assert cloud.deliver(cloud.user(), worker=worker).status_code == 503
-    [line] = [
+    for _ in range(3):
+        assert cloud.deliver(cloud.user(), worker=worker).status_code == 503
+    assert cloud.letters() == []
+    [alert] = cloud.system_alerts
+    assert (alert["alert"], alert["run_id"], alert["figures"]) == (
+        "provider-refuses-key",
+        run_id(DUE),
+        {"refused_mails": 1},
+    )
+    assert "SendGrid answered 401" in alert["detail"]
+    line, *_ = [
         line
         for line in worker.log_file.read_text().splitlines()
         if "provider-refuses-key" in line and '"ERROR"' in line
