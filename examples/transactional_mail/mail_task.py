@@ -1,0 +1,39 @@
+"""The body of a task: one mail that somebody's own action has caused."""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from examples.task_function import PermanentError
+from functions.shared.models import DocumentId, describe_validation_error
+from functions.shared.settings import Address
+
+
+class MailTask(BaseModel):
+    """One mail.
+
+    Attributes:
+        message_id: what keeps it from being sent twice: the same for the same cause, such as an order's id.
+        to: the recipient.
+        template: which text.
+        values: what the text names.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    message_id: DocumentId
+    to: Address
+    template: Literal["order-confirmed", "password-reset"]
+    values: dict[str, Annotated[str, Field(max_length=500)]] = {}
+
+    @classmethod
+    def from_json(cls, body: bytes) -> "MailTask":
+        """Read a task's body.
+
+        Raises:
+            PermanentError: it is none. The text names each field.
+        """
+        try:
+            return cls.model_validate_json(body)
+        except ValidationError as error:
+            raise PermanentError(describe_validation_error(error)) from None
