@@ -231,7 +231,11 @@ WORKER = [
     [
         (_disable_api, "apis", ["services enable monitoring.googleapis.com"]),
         (_remove("/collectionGroups/dead_letters/"), "firestore", ["firestore indexes composite create"] * 2),
-        (_set("deliveries/fields/expire_at", "ttlConfig", value={}), "firestore", ["firestore fields ttls update expire_at"]),
+        (
+            _set("deliveries/fields/expire_at", "ttlConfig", value={}),
+            "firestore",
+            ["firestore fields ttls update expire_at"],
+        ),
         (
             _forget_binding("project"),
             "accounts",

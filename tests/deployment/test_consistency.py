@@ -1,0 +1,114 @@
+"""What the deployment's files say about the functions is what the functions do."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from functions.shared.settings import DispatcherSettings, DlqHandlerSettings, WorkerSettings
+from local_cloud.flags_file import read_flags_file
+from tests.deployment.conftest import REPOSITORY
+
+DEPLOYMENT = REPOSITORY / "deployment"
+TABLE: dict[str, Any] = json.loads((Path(__file__).parent / "gcloud_flags.json").read_text(encoding="utf-8"))[
+    "commands"
+]
+GOOGLES = {"OIDC_CERTS_URL", "OIDC_ISSUER"}
+"""Where Google is Google, these have their defaults."""
+
+
+@pytest.mark.parametrize(
+    ("file", "command"),
+    [
+        *(
+            (file, f"tasks queues {verb}")
+            for file in ("queue.yaml", "deployment/continuation-queue.yaml")
+            for verb in ("create", "update")
+        ),
+        *(("scheduler.yaml", f"scheduler jobs {verb} http") for verb in ("create", "update")),
+    ],
+)
+def test_every_flag_of_a_flags_file_is_one_of_gclouds(file: str, command: str) -> None:
+    flags = read_flags_file(REPOSITORY / file)
+    assert flags
+    assert set(flags) <= set(TABLE[command]["flags"])
+
+
+def test_every_flag_of_a_flags_file_is_compared_with_what_is_there() -> None:
+    """One that is not would have the queue or the job updated with every run."""
+    for file, script in (
+        ("queue.yaml", "messaging.sh"),
+        ("deployment/continuation-queue.yaml", "messaging.sh"),
+        ("scheduler.yaml", "scheduler.sh"),
+    ):
+        known = set(re.findall(r"^\s+(--[a-z-]+)\)", (DEPLOYMENT / script).read_text(encoding="utf-8"), re.MULTILINE))
+        assert set(read_flags_file(REPOSITORY / file)) <= known
+
+
+def test_every_variable_of_the_functions_can_be_set() -> None:
+    example = (REPOSITORY / "deploy.env.example").read_text(encoding="utf-8")
+    functions = (DEPLOYMENT / "functions.sh").read_text(encoding="utf-8")
+    settings = (DEPLOYMENT / "settings.sh").read_text(encoding="utf-8")
+    fields = {
+        field.upper()
+        for kind in (DispatcherSettings, WorkerSettings, DlqHandlerSettings)
+        for field in kind.model_fields
+    }
+    for variable in fields - GOOGLES:
+        is_set = f'"{variable}=' in functions or re.search(rf"\b{variable}\b", settings)
+        assert is_set, f"deploy.sh cannot set {variable}"
+    names = re.search(r'^SETTINGS="([^"]*)"', settings, re.MULTILINE)
+    assert names is not None
+    for name in re.findall(r"[A-Z_]{4,}", names[1]):
+        assert name.startswith("OF_") or re.search(rf"^#? ?{name}=", example, re.MULTILINE), f"{name} is not explained"
+
+
+def test_the_logs_that_metrics_and_alerts_look_for_are_written() -> None:
+    sources = {
+        name: "".join(path.read_text(encoding="utf-8") for path in (REPOSITORY / "functions" / name).rglob("*.py"))
+        for name in ("dispatcher", "worker", "dlq_handler")
+    }
+    for file in sorted((DEPLOYMENT / "metrics").glob("*.json")):
+        metric = json.loads(file.read_text(encoding="utf-8"))
+        service = re.search(r'service_name="\$\{PREFIX\}-([a-z-]+)"', metric["filter"])
+        message = re.search(r'jsonPayload\.message="([^"]*)"', metric["filter"])
+        assert service is not None
+        assert message is not None
+        source = sources[service[1].replace("-", "_")]
+        assert f'"{message[1]}"' in source, f"{file.name}: nobody logs {message[1]!r}"
+        for extractor in metric["labelExtractors"].values():
+            field = re.fullmatch(r"EXTRACT\(jsonPayload\.(\w+)\)", extractor)
+            assert field is not None
+            assert re.search(rf"\b{field[1]}=|\"{field[1]}\"", source), f"{file.name}: nobody logs {field[1]}"
+
+
+def test_alert_policies_can_be_told_apart_and_are_bound_to_channels() -> None:
+    files = sorted((DEPLOYMENT / "alert_policies").glob("*.json"))
+    assert len(files) == 6
+    for file in files:
+        policy = json.loads(file.read_text(encoding="utf-8"))
+        assert policy["userLabels"] == {"pipeline": "${PREFIX}", "alert": "${ALERT}"}
+        assert policy["notificationChannels"] == ["${CHANNELS}"]
+        assert policy["documentation"]["content"]
+
+
+def test_no_field_that_is_queried_is_left_without_an_index() -> None:
+    document = json.loads((DEPLOYMENT / "firestore.indexes.json").read_text(encoding="utf-8"))
+    sources = "".join(
+        path.read_text(encoding="utf-8")
+        for folder in ("functions", "operations")
+        for path in (REPOSITORY / folder).rglob("*.py")
+    )
+    queried = set(re.findall(r'(?:FieldFilter|order_by)\(\s*"([a-z_]+)"', sources))
+    assert {"active", "next_report_at", "received_at", "due_at"} <= queried
+    exempt = {override["fieldPath"] for override in document["fieldOverrides"] if override.get("indexes") == []}
+    assert not queried & exempt
+
+
+def test_ttl_policies_are_on_the_collections_whose_documents_expire() -> None:
+    document = json.loads((DEPLOYMENT / "firestore.indexes.json").read_text(encoding="utf-8"))
+    assert {override["collectionGroup"] for override in document["fieldOverrides"] if override.get("ttl")} == {
+        *("deliveries", "alerts", "system_alerts"),
+    }

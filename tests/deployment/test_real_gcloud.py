@@ -1,0 +1,80 @@
+"""deploy.sh with the real gcloud, against a local server that plays Google's services.
+
+Off by default: it takes some minutes. Set REAL_GCLOUD=1, with gcloud and its beta component on the PATH. Nothing leaves this
+machine: every service is sent to the local server, with a made-up access token and a configuration of its own.
+"""
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.deployment.conftest import PROJECT, SECRETS, SETTINGS, Outcome
+from tests.deployment.google_server import GoogleServer
+
+pytestmark = [
+    pytest.mark.skipif(os.environ.get("REAL_GCLOUD") != "1", reason="set REAL_GCLOUD=1 to run it with the real gcloud"),
+    pytest.mark.skipif(shutil.which("gcloud") is None, reason="no gcloud on the PATH"),
+    pytest.mark.timeout(1800),
+]
+
+
+def deploy(server: GoogleServer, repository: Path, directory: Path, *options: str, answer: str = "") -> Outcome:
+    token = directory / "token"
+    token.write_text("ya29.made-up", encoding="utf-8")
+    environment = {
+        "PATH": os.environ["PATH"],
+        "HOME": str(directory),
+        "TMPDIR": str(directory),
+        "CLOUDSDK_CONFIG": str(directory / "gcloud"),
+        "CLOUDSDK_AUTH_ACCESS_TOKEN_FILE": str(token),
+        "CLOUDSDK_CORE_DISABLE_USAGE_REPORTING": "1",
+        "CLOUDSDK_COMPONENT_MANAGER_DISABLE_UPDATE_CHECK": "1",
+        **server.environment,
+        **SETTINGS,
+        **SECRETS,
+        "ALERT_EMAIL": "ops@example.com",
+        "MAIL_FROM_NAME": 'O\'Neil, "Größe" & Co',
+    }
+    run = subprocess.run(
+        ["/bin/bash", str(repository / "deploy.sh"), *options],
+        env=environment,
+        input=answer,
+        capture_output=True,
+        text=True,
+        timeout=900,
+        check=False,
+    )
+    return Outcome(run.returncode, run.stdout, run.stderr)
+
+
+def test_deploys_finds_nothing_to_do_and_tears_down(repository: Path, tmp_path: Path) -> None:
+    with GoogleServer(PROJECT).running() as server:
+        dry = deploy(server, repository, tmp_path, "--dry-run")
+        assert dry.status == 0, dry.text
+        assert not server.resources
+
+        first = deploy(server, repository, tmp_path)
+        assert first.status == 0, first.text
+        assert sorted(server.secret_values()) == sorted(SECRETS.values())
+        for secret in SECRETS.values():
+            assert secret not in first.text
+        worker = server.resources[f"cloudfunctions/projects/{PROJECT}/locations/us-central1/functions/report-worker"]
+        assert worker["serviceConfig"]["environmentVariables"]["MAIL_FROM_NAME"] == 'O\'Neil, "Größe" & Co'
+
+        second = deploy(server, repository, tmp_path)
+        assert second.status == 0, second.text
+        assert "Created: 0, changed: 0, removed: 0" in second.output, second.text
+
+        third = deploy(server, repository, tmp_path, "--teardown", answer=f"{PROJECT}\n")
+        assert third.status == 0, third.text
+        left = {
+            name
+            for name in server.resources
+            if not name.startswith(("eventarc/", "run/", "pubsub/projects/my-project/sub"))
+        }
+        assert {name for name in left if "/operations/" not in name and "/collectionGroups/" not in name} == {
+            f"firestore/projects/{PROJECT}/databases/(default)",
+        }

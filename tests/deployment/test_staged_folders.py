@@ -1,0 +1,202 @@
+"""What is deployed of each function, installed with only its own requirements, runs against the local cloud."""
+
+import base64
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import grpc
+import pytest
+import requests
+from google.auth.credentials import AnonymousCredentials
+from google.cloud import firestore
+from google.cloud.tasks_v2 import CloudTasksClient, Queue
+from google.cloud.tasks_v2.services.cloud_tasks.transports import CloudTasksGrpcTransport
+
+from local_cloud.clock import Clock
+from local_cloud.firestore.server import FirestoreEmulator
+from local_cloud.identity import IdentityProvider
+from local_cloud.pubsub.server import PubSubEmulator
+from local_cloud.tasks.server import TasksEmulator
+from tests.deployment.conftest import REPOSITORY
+from tests.functions import free_port
+from tests.support import Background
+
+PROJECT = "my-project"
+START_SECONDS = 60
+TASKS, SCHEDULER = (f"report-{name}@{PROJECT}.iam.gserviceaccount.com" for name in ("tasks", "scheduler"))
+WORKER_URL, DISPATCHER_URL = (f"https://report-{name}-1.us-central1.run.app" for name in ("worker", "dispatcher"))
+ENVIRONMENT = {
+    "GOOGLE_CLOUD_PROJECT": PROJECT,
+    "LOCATION": "us-central1",
+    "REPORT_QUEUES": "reports",
+    "WORKER_URL": WORKER_URL,
+    "DISPATCHER_URL": DISPATCHER_URL,
+    "TASKS_INVOKER": TASKS,
+    "SCHEDULER_INVOKER": SCHEDULER,
+    "DEAD_LETTER_TOPIC": "report-dead-letters",
+    "MAX_ATTEMPTS": "8",
+    "SENDGRID_API_KEY": "SG.key",
+    "MAIL_FROM": "reports@example.com",
+    "THREADS": "4",
+}
+
+
+class Surroundings:
+    """The parts of the local cloud that the functions need."""
+
+    def __init__(self) -> None:
+        clock = Clock()
+        place = {"host": "127.0.0.1", "port": 0}
+        self.identity = IdentityProvider(**place, clock=clock)  # type: ignore[arg-type]  # both are what they should be
+        self.firestore = FirestoreEmulator(**place, clock=clock)  # type: ignore[arg-type]
+        self.tasks = TasksEmulator(**place, clock=clock, mint_token=self.identity.mint)  # type: ignore[arg-type]
+        self.pubsub = PubSubEmulator(**place, clock=clock)  # type: ignore[arg-type]
+        self.parts: list[Any] = [self.identity, self.firestore, self.tasks, self.pubsub]
+
+    @property
+    def variables(self) -> dict[str, str]:
+        return {
+            "FIRESTORE_EMULATOR_HOST": f"127.0.0.1:{self.firestore.port}",
+            "CLOUD_TASKS_EMULATOR_HOST": f"127.0.0.1:{self.tasks.port}",
+            "PUBSUB_EMULATOR_HOST": f"127.0.0.1:{self.pubsub.port}",
+            "OIDC_CERTS_URL": self.identity.certs_url,
+            "OIDC_ISSUER": self.identity.issuer,
+        }
+
+    def make_queue(self) -> None:
+        channel = grpc.insecure_channel(self.variables["CLOUD_TASKS_EMULATOR_HOST"])
+        client = CloudTasksClient(transport=CloudTasksGrpcTransport(channel=channel))
+        parent = f"projects/{PROJECT}/locations/us-central1"
+        client.create_queue(parent=parent, queue=Queue(name=f"{parent}/queues/reports"))
+
+    def client(self, monkeypatch: pytest.MonkeyPatch) -> firestore.Client:
+        monkeypatch.setenv("FIRESTORE_EMULATOR_HOST", self.variables["FIRESTORE_EMULATOR_HOST"])
+        return firestore.Client(project=PROJECT, credentials=AnonymousCredentials())  # type: ignore[no-untyped-call]
+
+    def bearer(self, account: str, audience: str) -> dict[str, str]:
+        return {"Authorization": f"Bearer {self.identity.mint(account, audience)}"}
+
+
+@pytest.fixture(scope="module")
+def surroundings() -> Iterator[Surroundings]:
+    background = Background()
+    started = Surroundings()
+    for part in started.parts:
+        background.run(part.start())
+    yield started
+    for part in started.parts:
+        background.run(part.stop())
+    background.close()
+
+
+@contextmanager
+def deployed(function: str, surroundings: Surroundings, directory: Path, kind: str = "http") -> Iterator[str]:
+    """Stage a function, install what it requires, and start it as Google does. Yields its address."""
+    staged, python = directory / "staged", directory / "venv" / "bin" / "python"
+    stage: list[str | Path] = [sys.executable, REPOSITORY / "deployment" / "stage_function.py"]
+    stage += [REPOSITORY, function, staged]
+    subprocess.run(stage, check=True, stdout=subprocess.DEVNULL)
+    uv = Path(sys.executable).with_name("uv")
+    subprocess.run([uv, "venv", "--quiet", "--python", sys.executable, directory / "venv"], check=True)
+    requirements = staged / "requirements.txt"
+    install: list[str | Path] = [uv, "pip", "install", "--quiet", "--require-hashes", "--python", python]
+    install += ["--requirement", requirements]
+    subprocess.run(install, check=True)
+    # Only what is staged is there to be imported.
+    environment = {"PATH": os.environ["PATH"], "HOME": str(directory), **ENVIRONMENT, **surroundings.variables}
+    port = free_port()
+    command: list[str | Path] = [python, "-m", "functions_framework", "--source", "main.py", "--target", function]
+    command += ["--signature-type", kind, "--host", "127.0.0.1", "--port", str(port)]
+    with (directory / "log").open("wb") as log:
+        process = subprocess.Popen(command, cwd=staged, env=environment, stdout=log, stderr=log, start_new_session=True)
+        try:
+            _wait_for(f"http://127.0.0.1:{port}/health", process, directory / "log")
+            yield f"http://127.0.0.1:{port}"
+        finally:
+            process.terminate()
+            process.wait(20)
+
+
+def _wait_for(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
+    until = time.monotonic() + START_SECONDS
+    while time.monotonic() < until:
+        assert process.poll() is None, log.read_text(encoding="utf-8")
+        try:
+            requests.get(url, timeout=5)
+        except requests.ConnectionError:
+            time.sleep(0.1)
+        else:
+            return
+    pytest.fail(f"not up in time: {log.read_text(encoding='utf-8')}")
+
+
+pytestmark = pytest.mark.skipif(
+    shutil.which("uv", path=str(Path(sys.executable).parent)) is None, reason="uv is not in this environment"
+)
+
+
+def test_dispatcher(surroundings: Surroundings, tmp_path: Path) -> None:
+    surroundings.make_queue()
+    with deployed("dispatcher", surroundings, tmp_path) as url:
+        assert requests.post(url, timeout=30).status_code == 401
+        headers = surroundings.bearer(SCHEDULER, DISPATCHER_URL)
+        answer = requests.post(url, headers=headers, timeout=60)
+        assert answer.status_code == 200, (tmp_path / "log").read_text()
+        assert answer.json()["dispatched"] == 0
+
+
+def test_worker(surroundings: Surroundings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    task = {
+        "user_id": "nobody",
+        "delivery_id": "nobody-20261124T1300Z",
+        "due_at": "2026-11-24T13:00:00Z",
+        "run_id": "20261124T1300Z",
+        "kind": "activity",
+    }
+    with deployed("worker", surroundings, tmp_path) as url:
+        assert requests.get(f"{url}/health", timeout=30).status_code == 200
+        address = f"{url}/tasks/send-report"
+        assert requests.post(address, json=task, timeout=30).status_code == 401
+        headers = surroundings.bearer(TASKS, WORKER_URL)
+        answer = requests.post(address, json=task, headers=headers, timeout=60)
+        assert answer.status_code == 200, (tmp_path / "log").read_text()
+    delivery = surroundings.client(monkeypatch).document("deliveries/nobody-20261124T1300Z").get()
+    assert delivery.get("state") == "skipped"
+
+
+def test_dlq_handler(surroundings: Surroundings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    letter = {
+        "user_id": "u1",
+        "delivery_id": "u1-20261124T1300Z",
+        "due_at": "2026-11-24T13:00:00Z",
+        "run_id": "20261124T1300Z",
+        "kind": "activity",
+        "reason": "permanent-error",
+        "error": "no such address",
+        "attempts": 1,
+        "failed_at": datetime.now(UTC).isoformat(),
+    }
+    event: dict[str, Any] = {
+        "message": {"data": base64.b64encode(json.dumps(letter).encode()).decode(), "messageId": "1", "attributes": {}},
+        "subscription": f"projects/{PROJECT}/subscriptions/eventarc-1",
+    }
+    headers = {
+        "ce-id": "1",
+        "ce-source": f"//pubsub.googleapis.com/projects/{PROJECT}/topics/report-dead-letters",
+        "ce-specversion": "1.0",
+        "ce-type": "google.cloud.pubsub.topic.v1.messagePublished",
+    }
+    with deployed("dlq_handler", surroundings, tmp_path, kind="cloudevent") as url:
+        answer = requests.post(url, json=event, headers=headers, timeout=60)
+        assert answer.status_code == 200, (tmp_path / "log").read_text()
+    record = surroundings.client(monkeypatch).document("dead_letters/u1-20261124T1300Z").get()
+    assert record.get("reason") == "permanent-error"
