@@ -1,0 +1,646 @@
+"""The promise, whatever happens in whatever order: sent once, lost never.
+
+The worker, its ledger, the dispatcher's and the DLQ handler's writes and the operators' replay are the real ones, over
+Firestore's and Cloud Tasks' own clients. A call of the worker runs in a thread of its own, but never beside another: it
+stops before everything that has an effect outside of it, and goes on, is failed or is killed there when its turn comes.
+So any interleaving can be had, and be had again. Time is what the test says it is.
+"""
+
+import contextlib
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from enum import Enum, auto
+from queue import SimpleQueue
+from typing import Any
+
+import pytest
+from google.api_core.exceptions import NotFound
+from google.auth.credentials import AnonymousCredentials
+from google.cloud import firestore, tasks_v2
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
+
+from functions.dispatcher.due_user import DueUser
+from functions.dispatcher.figures import Figures
+from functions.dispatcher.giving_up import GivingUp
+from functions.dispatcher.ledger import Ledger as DispatchersLedger
+from functions.dispatcher.overdue import LOST_AFTER, Verdict, judge
+from functions.dlq_handler.dead_letters import merge, read_death
+from functions.dlq_handler.pubsub_message import PubSubMessage
+from functions.shared.dead_letter_topic import DeadLetterTopic
+from functions.shared.models import DeadLetter, DeliveryState, Reason, ReportTask, delivery_id, run_id, task_id
+from functions.shared.schedule import Cadence, Period
+from functions.shared.settings import OnUnknownOutcome
+from functions.shared.task_queue import NewTask, TaskQueue, cloud_tasks_client
+from functions.worker.key_alert import KeyAlert
+from functions.worker.ledger import LEASE, Claim, Ledger
+from functions.worker.mail import (
+    Accepted,
+    Mail,
+    NotAllowed,
+    Outcome,
+    Refused,
+    Throttled,
+    Unavailable,
+    Unclear,
+    Unsubscribed,
+)
+from functions.worker.mail_terms import MailTerms
+from functions.worker.reports.stored_user_data import StoredUserData
+from functions.worker.reports.user_data import UserData
+from functions.worker.send_report import Attempt, Result, SendReport
+from functions.worker.transitions import Record
+from local_cloud.clock import Clock
+from local_cloud.firestore.server import FirestoreEmulator
+from local_cloud.tasks.server import TasksEmulator
+from operations.queues import Queues
+from operations.replay import Prepared, Replay
+from operations.replay_decision import Step as ReplayStep
+from tests.support import Background
+
+PROJECT = "model-project"
+LOCATION = "us-central1"
+QUEUE = f"projects/{PROJECT}/locations/{LOCATION}/queues/reports"
+DUE = datetime(2026, 11, 24, 13, tzinfo=UTC)
+HOUR = timedelta(hours=1)
+MAX_ATTEMPTS = 3
+MOST_CALLS = 3
+MOST_REPLAYS = 6
+MOST_DAYS = 2
+MOST_CHANGES = 2
+
+
+class Place(Enum):
+    """Where a call of the worker stops: before what it is about to do."""
+
+    READ = auto()
+    BUILD = auto()
+    CLAIM = auto()
+    SEND = auto()
+    RELEASE = auto()
+    PUBLISH = auto()
+    SETTLE = auto()
+    MOVE_USER = auto()
+    ANSWER = auto()
+    END = auto()
+
+
+class Order(Enum):
+    """What a call is told when it has its turn."""
+
+    GO_ON = auto()
+    """At SEND: the mail is accepted."""
+    DIE = auto()
+    FAIL = auto()
+    """At BUILD and PUBLISH; at SEND: the provider is unavailable."""
+    LOSE_ANSWER = auto()
+    """At SEND and PUBLISH: it has its effect, and nobody is told."""
+    LOSE_REQUEST = auto()
+    """At SEND: it has no effect, and nobody can tell."""
+    REFUSE = auto()
+    THROTTLE = auto()
+    REFUSE_KEY = auto()
+    UNSUBSCRIBED = auto()
+
+
+OUTCOMES: Mapping[Order, Outcome] = {
+    Order.GO_ON: Accepted(message_id="m"),
+    Order.FAIL: Unavailable(error="e"),
+    Order.LOSE_ANSWER: Unclear(error="e"),
+    Order.LOSE_REQUEST: Unclear(error="e"),
+    Order.REFUSE: Refused(error="e"),
+    Order.THROTTLE: Throttled(error="e", retry_after_seconds=1),
+    Order.REFUSE_KEY: NotAllowed(error="e"),
+    Order.UNSUBSCRIBED: Unsubscribed(),
+}
+
+
+class Killed(BaseException):
+    """The process is gone. Nothing of the worker's catches this."""
+
+
+class Call:
+    """A call of the worker by the queue, which runs from stop to stop as it is told.
+
+    Args:
+        task: the task's name.
+        attempt: the queue's call.
+        carry_out: the work; it is given the call, to stop at.
+    """
+
+    def __init__(self, task: str, attempt: Attempt, carry_out: "Callable[[Call], Result]") -> None:
+        self.task = task
+        self.attempt = attempt
+        self.place = Place.READ
+        self.holds_claim = False
+        self.result: Result | None = None
+        self.failure: BaseException | None = None
+        self._carry_out = carry_out
+        self._places: SimpleQueue[Place] = SimpleQueue()
+        self._orders: SimpleQueue[Order] = SimpleQueue()
+        threading.Thread(target=self._run, daemon=True).start()
+        self._wait()
+
+    def stop(self, place: Place) -> Order:
+        """Wait for an order; called by the call's own thread."""
+        self._places.put(place)
+        order = self._orders.get()
+        if order is Order.DIE:
+            raise Killed
+        return order
+
+    def go_on(self, order: Order) -> None:
+        """Give it its turn; returns when it has stopped again."""
+        self._orders.put(order)
+        self._wait()
+
+    def _wait(self) -> None:
+        self.place = self._places.get(timeout=60)
+        if self.failure is not None:
+            raise self.failure
+
+    def _run(self) -> None:
+        try:
+            result = self._carry_out(self)
+            self.stop(Place.ANSWER)
+            self.result = result
+        except Killed:
+            pass
+        except BaseException as error:  # noqa: BLE001  raised again in the test's own thread
+            self.failure = error
+        finally:
+            self._places.put(Place.END)
+
+
+class SteppedLedger(Ledger):
+    """The ledger, of a call that stops before each of its calls."""
+
+    def __init__(self, client: firestore.Client, call: Call) -> None:
+        super().__init__(client)
+        self._call = call
+
+    def read(self, delivery_id: str) -> Record | None:
+        self._call.stop(Place.READ)
+        return super().read(delivery_id)
+
+    def claim(self, task: ReportTask, record: Record | None, *, period: Period, owner: str, now: datetime) -> Claim:
+        self._call.stop(Place.CLAIM)
+        claim = super().claim(task, record, period=period, owner=owner, now=now)
+        self._call.holds_claim = True
+        return claim
+
+    def release(self, task: ReportTask, claim: Claim, *, error: str, now: datetime) -> None:
+        self._call.stop(Place.RELEASE)
+        super().release(task, claim, error=error, now=now)
+        self._call.holds_claim = False
+
+    def settle(self, task: ReportTask, held: Claim | Record | None, **arguments: Any) -> None:
+        self._call.stop(Place.SETTLE)
+        super().settle(task, held, **arguments)
+        self._call.holds_claim = False
+
+    def move_user(self, user_id: str, fields: Mapping[str, Any]) -> None:
+        self._call.stop(Place.MOVE_USER)
+        super().move_user(user_id, fields)
+
+
+@dataclass(frozen=True)
+class GivenUp:
+    """What the dispatcher has judged, and not yet carried out."""
+
+    giving_up: GivingUp
+    letter: DeadLetter
+
+
+class Topic(DeadLetterTopic):
+    """The topic, of a test that keeps what is published."""
+
+    def __init__(self, keep: Callable[[DeadLetter], None]) -> None:
+        super().__init__(PROJECT, "dead-letters")
+        self._keep = keep
+
+    def publish(self, letter: DeadLetter, **_: Any) -> None:
+        self._keep(letter)
+
+
+class Life(RuleBasedStateMachine):
+    """One report, from the run that it is due in to its end."""
+
+    database: firestore.Client
+    on_unknown_outcome: OnUnknownOutcome
+    number = 0
+
+    def __init__(self) -> None:
+        super().__init__()
+        Life.number += 1
+        self.user = f"u{Life.number}"
+        self.delivery = delivery_id(self.user, DUE)
+        self.now = DUE + timedelta(seconds=1)
+        self.queue = TaskQueue(
+            project=PROJECT,
+            location=LOCATION,
+            queue="reports",
+            url="https://worker.example/tasks/send-report",
+            service_account="tasks@p.iam.gserviceaccount.com",
+            audience="https://worker.example",
+        )
+        queues = Queues(project=PROJECT, location=LOCATION)
+        self.replay = Replay(
+            client=self.database,
+            queue_of=lambda _user: self.queue,
+            has_task=queues.has_task,
+            now=self.tick,
+        )
+        self.attempts: dict[str, int] = {}
+        self.calls: list[Call] = []
+        self.topic: list[DeadLetter] = []
+        self.giving_up: list[GivenUp] = []
+        self.begun: list[Prepared] = []
+        self.enqueued: list[Prepared] = []
+        self.replays = 0
+        self.days = 0
+        self.changes = 0
+        # What the promise is judged by.
+        self.accepted = 0
+        self.unknown = 0
+        self.unknown_and_replayed = 0
+        self.published: list[Reason] = []
+        self.published_before_replay = 0
+        self.final: DeliveryState | None = None
+        self.seen_next_report_at = DUE
+        self.users.document(self.user).set(
+            {
+                "email": "ada@example.com",
+                "active": True,
+                "next_report_at": DUE,
+                "reported_until": DUE - HOUR,
+            }
+        )
+        self.look()
+        self.dispatch()
+
+    @property
+    def users(self) -> Any:
+        return self.database.collection("users")
+
+    def tick(self) -> datetime:
+        """The present. No two moments are the same, as it is in life."""
+        self.now += timedelta(milliseconds=1)
+        return self.now
+
+    # The queue and the workers.
+
+    @precondition(lambda self: self.tasks and len(self.calls) < MOST_CALLS)
+    @rule(which=st.integers(0, 9), again=st.booleans())
+    def the_queue_calls(self, which: int, again: bool) -> None:
+        """Again: the same attempt is delivered twice."""
+        names = self.tasks
+        name = names[which % len(names)]
+        made = self.attempts.get(name, 0)
+        self.call(name, max(1, made if again else min(made + 1, MAX_ATTEMPTS)))
+
+    @precondition(lambda self: self.calls)
+    @rule(which=st.integers(0, 9), stops=st.sampled_from([1, 1, 1, 2, 3, 9]))
+    def a_call_goes_on(self, which: int, stops: int) -> None:
+        call = self.calls[which % len(self.calls)]
+        for _ in range(stops):
+            if call.place is not Place.END:
+                self.go_on(call, Order.GO_ON)
+
+    @precondition(lambda self: self.at(Place.SEND))
+    @rule(which=st.integers(0, 9), order=st.sampled_from([order for order in OUTCOMES if order is not Order.GO_ON]))
+    def the_provider_does_not_accept(self, which: int, order: Order) -> None:
+        calls = self.at(Place.SEND)
+        self.go_on(calls[which % len(calls)], order)
+
+    @precondition(lambda self: self.at(Place.BUILD))
+    @rule(which=st.integers(0, 9))
+    def a_report_cannot_be_built(self, which: int) -> None:
+        calls = self.at(Place.BUILD)
+        self.go_on(calls[which % len(calls)], Order.FAIL)
+
+    @precondition(lambda self: self.at(Place.PUBLISH))
+    @rule(which=st.integers(0, 9), order=st.sampled_from([Order.FAIL, Order.LOSE_ANSWER]))
+    def a_dead_letter_is_not_known_to_be_published(self, which: int, order: Order) -> None:
+        calls = self.at(Place.PUBLISH)
+        self.go_on(calls[which % len(calls)], order)
+
+    @precondition(lambda self: self.calls)
+    @rule(which=st.integers(0, 9))
+    def a_worker_is_killed(self, which: int) -> None:
+        self.go_on(self.calls[which % len(self.calls)], Order.DIE)
+
+    @precondition(lambda self: self.calls or self.state is DeliveryState.SENDING)
+    @rule()
+    def leases_run_out(self) -> None:
+        """Also of those who are still at it, but were held up."""
+        self.now += LEASE + timedelta(seconds=1)
+        for call in self.calls:
+            if call.holds_claim:
+                call.holds_claim = False
+                self.unknown += 1
+
+    # The user.
+
+    @precondition(lambda self: self.changes < MOST_CHANGES)
+    @rule(active=st.booleans())
+    def the_user_leaves_or_comes_back(self, active: bool) -> None:
+        self.changes += 1
+        self.users.document(self.user).update({"active": active})
+
+    # The dispatcher.
+
+    @precondition(lambda self: not self.tasks)
+    @rule()
+    def the_dispatcher_runs(self) -> None:
+        self.dispatch()
+
+    @precondition(lambda self: self.days < MOST_DAYS and self.final is None)
+    @rule()
+    def a_day_goes_by_before_the_dispatcher_runs(self) -> None:
+        self.days += 1
+        self.leases_run_out()
+        self.now += LOST_AFTER
+        self.dispatch()
+
+    @precondition(lambda self: self.giving_up)
+    @rule()
+    def the_dispatcher_gives_up(self) -> None:
+        given_up = self.giving_up.pop()
+        # It was made when it was judged, and the clock of whoever did was not this one.
+        letter = given_up.letter.model_copy(update={"failed_at": self.tick()})
+        given_up.giving_up.give_up([(DueUser(self.user, DUE), letter)])
+
+    # The DLQ handler.
+
+    @precondition(lambda self: self.topic)
+    @rule(which=st.integers(0, 9), again=st.booleans())
+    def a_dead_letter_arrives(self, which: int, again: bool) -> None:
+        """Again: it will once more."""
+        index = which % len(self.topic)
+        self.store(self.topic[index] if again else self.topic.pop(index))
+
+    # The operators.
+
+    @precondition(lambda self: self.has_letter() and self.replays < MOST_REPLAYS)
+    @rule()
+    def an_operator_begins_a_replay(self) -> None:
+        self.replays += 1
+        prepared = self.replay.prepare(self.delivery)
+        assert prepared is not None
+        step = prepared.decision.step
+        if step in {ReplayStep.REVIVE, ReplayStep.RESUME}:
+            self.note_replay()
+        if step is ReplayStep.CLOSE:
+            self.enqueued.append(prepared)
+        elif step is not ReplayStep.STOP:
+            self.begun.append(prepared)
+
+    @precondition(lambda self: self.begun)
+    @rule(which=st.integers(0, 9))
+    def an_operator_enqueues(self, which: int) -> None:
+        prepared = self.begun.pop(which % len(self.begun))
+        if self.replay.enqueue(prepared):
+            self.enqueued.append(prepared)
+
+    @precondition(lambda self: self.enqueued)
+    @rule(which=st.integers(0, 9))
+    def an_operator_concludes(self, which: int) -> None:
+        self.replay.conclude(self.enqueued.pop(which % len(self.enqueued)))
+
+    # The promise.
+
+    @invariant()
+    def the_promise_is_kept(self) -> None:
+        self.look()
+        # Sent once, but for what a person had sent again, not knowing whether it had been; or the team, who chose that.
+        again = self.unknown_and_replayed
+        if self.on_unknown_outcome is OnUnknownOutcome.RESEND:
+            again += self.unknown
+        assert self.accepted <= 1 + again
+        # What is final stays so.
+        if self.final is not None:
+            assert self.state == self.final
+        elif self.state is not None and self.state.is_final:
+            self.final = self.state
+            if self.state is DeliveryState.DEAD:
+                assert len(self.published) > self.published_before_replay, "dead, and nobody was told"
+            if self.state is DeliveryState.SENT:
+                assert self.accepted, "sent, and nobody has it"
+        # The user moves on forward, once, with the end of the report, and not before it.
+        if self.next_report_at != self.seen_next_report_at:
+            assert self.seen_next_report_at == DUE < self.next_report_at
+            self.seen_next_report_at = self.next_report_at
+        has_moved_on = self.next_report_at > DUE
+        assert has_moved_on if self.final is not None else not has_moved_on or self.replays > 0
+
+    def teardown(self) -> None:
+        """Nothing goes wrong any more: everything comes to an end."""
+        try:
+            for call in list(self.calls):
+                self.go_on(call, Order.DIE)
+            self.giving_up.clear()
+            self.users.document(self.user).update({"active": True})
+            for _ in range(MAX_ATTEMPTS + 1):
+                self.now += LEASE + timedelta(seconds=1)
+                while self.topic:
+                    self.store(self.topic.pop(0))
+                if self.final is None and self.has_letter():
+                    self.note_replay()
+                    self.replay(self.delivery)
+                self.dispatch()
+                while self.giving_up:
+                    self.the_dispatcher_gives_up()
+                self.look()
+                for name in self.tasks:
+                    call = self.call(name, min(self.attempts.get(name, 0) + 1, MAX_ATTEMPTS))
+                    while call.place is not Place.END:
+                        self.go_on(call, Order.GO_ON)
+            while self.topic:
+                self.store(self.topic.pop(0))
+            self.the_promise_is_kept()
+            assert self.final is not None, f"stuck: {self.state}"
+            assert not self.tasks, "a task without an end"
+            if self.final is DeliveryState.DEAD:
+                assert self.letter()["state"] == "open", "dead, and nobody will look at it"
+        finally:
+            for name in self.tasks:
+                self.end_task(name)
+
+    # What they do.
+
+    def look(self) -> None:
+        """Read what there is of the report."""
+        self.tasks = [task.name for task in cloud_tasks_client().list_tasks(parent=QUEUE) if self.delivery in task.name]
+        references = [self.database.document("users", self.user), self.database.document("deliveries", self.delivery)]
+        found: Any = {snapshot.reference.parent.id: snapshot for snapshot in self.database.get_all(references)}
+        self.next_report_at = found["users"].get("next_report_at")
+        self.state = DeliveryState(found["deliveries"].get("state")) if found["deliveries"].exists else None
+
+    def end_task(self, name: str) -> None:
+        with contextlib.suppress(NotFound):
+            cloud_tasks_client().delete_task(name=name)
+
+    def at(self, place: Place) -> list[Call]:
+        return [call for call in self.calls if call.place is place]
+
+    def letter(self) -> Any:
+        return self.database.collection("dead_letters").document(self.delivery).get().to_dict()
+
+    def note_replay(self) -> None:
+        """From here on it may end again, and may be sent again if nobody knew whether it had been."""
+        self.final = None
+        self.published_before_replay = len(self.published)
+        self.unknown_and_replayed += Reason.UNKNOWN_OUTCOME in self.published
+
+    def has_letter(self) -> bool:
+        return bool(self.published) and self.letter() is not None
+
+    def call(self, name: str, number: int) -> Call:
+        """Have the queue make a call."""
+        self.attempts[name] = max(number, self.attempts.get(name, 0))
+        full = tasks_v2.Task.View.FULL
+        task = cloud_tasks_client().get_task(request=tasks_v2.GetTaskRequest(name=name, response_view=full))
+        attempt = Attempt(number=number, task_name=name, last=number >= MAX_ATTEMPTS)
+        call = Call(name, attempt, lambda call: self.send_report(call)(task.http_request.body, attempt))
+        self.calls.append(call)
+        return call
+
+    def go_on(self, call: Call, order: Order) -> None:
+        """Give a call its turn, and note what the queue notes when it has ended."""
+        was_holding = call.holds_claim
+        if call.place is Place.SEND and order in {Order.LOSE_ANSWER, Order.LOSE_REQUEST}:
+            self.unknown += 1
+        call.go_on(order)
+        if call.place is not Place.END:
+            return
+        self.calls.remove(call)
+        if call.result is None and was_holding:
+            self.unknown += 1
+        is_done = call.result is not None and call.result.status < 300
+        if is_done or call.attempt.last:
+            self.end_task(call.task)
+
+    def send_report(self, call: Call) -> SendReport:
+        machine = self
+
+        class Provider:
+            def send(self, _mail: Mail, *, seconds: float) -> Outcome:
+                order = call.stop(Place.SEND)
+                machine.accepted += order in {Order.GO_ON, Order.LOSE_ANSWER}
+                return OUTCOMES[order]
+
+        def publish(letter: DeadLetter) -> None:
+            order = call.stop(Place.PUBLISH)
+            if order is not Order.FAIL:
+                self.publish(letter)
+            if order is not Order.GO_ON:
+                raise TimeoutError("e")
+
+        def user_data(_user_id: str) -> UserData:
+            if call.stop(Place.BUILD) is Order.FAIL:
+                raise RuntimeError("e")
+            return StoredUserData({})
+
+        return SendReport(
+            ledger=SteppedLedger(self.database, call),
+            provider=Provider(),
+            dead_letters=Topic(publish),
+            key_alert=KeyAlert(lambda _alert: None, now=self.tick),
+            user_data=user_data,
+            terms=MailTerms(domain="example.com"),
+            default_cadence=Cadence.HOURLY,
+            on_unknown_outcome=self.on_unknown_outcome,
+            now=self.tick,
+        )
+
+    def publish(self, letter: DeadLetter) -> None:
+        self.published.append(letter.reason)
+        self.topic.append(letter)
+
+    def store(self, letter: DeadLetter) -> None:
+        message = PubSubMessage(data=letter.to_json(), attributes={}, message_id="1", published_at=letter.failed_at)
+        reference: Any = self.database.collection("dead_letters").document(self.delivery)
+        changes: Any = merge(reference.get().to_dict(), read_death(message), now=self.tick())
+        if changes:
+            reference.set(changes, merge=sorted(changes))
+
+    def dispatch(self) -> None:
+        """As a run does with a user who is due, and whose tasks have all ended."""
+        fields = self.users.document(self.user).get().to_dict()
+        if fields["active"] is not True or fields["next_report_at"] != DUE:
+            return
+        run_time = self.now.replace(microsecond=0)
+        run = run_id(run_time)
+        user = DueUser(self.user, DUE)
+        ledger = DispatchersLedger(self.database, run_id=run, run_time=run_time, default_cadence=Cadence.HOURLY)
+        [delivery] = ledger.read([user])
+        verdict = judge(delivery, due_at=DUE, run_time=run_time)
+        if verdict is Verdict.GIVE_UP:
+            giving_up = GivingUp(Topic(self.publish), ledger, Figures(), run_id=run, run_time=run_time)
+            self.giving_up.append(GivenUp(giving_up, giving_up.lost(user, delivery or {})))
+        elif verdict is Verdict.ENQUEUE and not self.tasks:
+            if delivery is None and self.attempts:
+                ledger.open([user])
+            task = ReportTask(user_id=self.user, delivery_id=self.delivery, due_at=DUE, run_id=run)
+            self.queue.enqueue([NewTask(task_id(self.delivery, run), task.to_json())])
+
+
+@pytest.fixture(scope="module")
+def database() -> Iterator[firestore.Client]:
+    """Firestore, and a queue that is paused: the test makes its calls."""
+    background = Background()
+    clock = Clock()
+
+    async def start() -> tuple[FirestoreEmulator, TasksEmulator]:
+        parts = (
+            FirestoreEmulator(host="127.0.0.1", port=0, clock=clock),
+            TasksEmulator(host="127.0.0.1", port=0, clock=clock, mint_token=lambda *_: ""),
+        )
+        for part in parts:
+            await part.start()
+        return parts
+
+    parts = background.run(start())
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("FIRESTORE_EMULATOR_HOST", f"127.0.0.1:{parts[0].port}")
+        environment.setenv("CLOUD_TASKS_EMULATOR_HOST", f"127.0.0.1:{parts[1].port}")
+        # The client is kept for the life of a process, which is longer than that of this module's emulator.
+        cloud_tasks_client.cache_clear()
+        queue = tasks_v2.Queue(name=QUEUE)
+        cloud_tasks_client().create_queue(parent=QUEUE.partition("/queues")[0], queue=queue)
+        cloud_tasks_client().pause_queue(name=QUEUE)
+        client = firestore.Client(project=PROJECT, credentials=AnonymousCredentials())  # type: ignore[no-untyped-call]
+        yield client
+        cloud_tasks_client.cache_clear()
+        client.close()  # type: ignore[no-untyped-call]  # untyped in the library
+    for part in parts:
+        background.run(part.stop())
+    background.close()
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("on_unknown_outcome", list(OnUnknownOutcome))
+def test_sent_once_and_lost_never_in_whatever_order(
+    database: firestore.Client, on_unknown_outcome: OnUnknownOutcome
+) -> None:
+    class ThisLife(Life):
+        pass
+
+    ThisLife.database = database
+    ThisLife.on_unknown_outcome = on_unknown_outcome
+    run_state_machine_as_test(
+        ThisLife,
+        settings=settings(
+            max_examples=100,
+            stateful_step_count=50,
+            deadline=None,
+            derandomize=True,
+            # Each step is several calls: a failure is shown as it was found.
+            phases=(Phase.generate,),
+            suppress_health_check=list(HealthCheck),
+        ),
+    )
