@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote
 
-from functions.dlq_handler.dead_letters import Record
+from functions.dlq_handler.dead_letters import VARIOUS, Record
 from functions.dlq_handler.plain_text import cut, printable
 from functions.shared.logging import redact_addresses
 from functions.shared.models import Reason
@@ -37,6 +37,7 @@ class Alert:
         since: when the first of them all was received.
         commands: what the operator types next.
         logs_url: what was logged about it.
+        relation: what the others have to do with this one.
         advice: what to do besides, in a sentence or two; may be empty.
     """
 
@@ -47,6 +48,7 @@ class Alert:
     since: datetime
     commands: tuple[str, ...]
     logs_url: str
+    relation: str
     advice: str = ""
 
     @property
@@ -55,7 +57,7 @@ class Alert:
         if not self.others:
             return ""
         count = "1 more" if self.others == 1 else f"{self.others} more"
-        return f"And {count} of the same cause since {clock_time(self.since)}."
+        return f"And {count} {self.relation} since {clock_time(self.since)}."
 
     def to_text(self) -> str:
         """The whole alert as plain text."""
@@ -97,6 +99,7 @@ def make_alert(record: Record, others: int, since: datetime, *, project: str, lo
         since=since,
         commands=(_command("replay" if is_task else "show", record), *for_all),
         logs_url=logs_url(record.id, project=project, location=location),
+        relation="of various causes" if record.cause == VARIOUS else "of the same cause",
     )
 
 

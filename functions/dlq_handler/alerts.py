@@ -3,20 +3,27 @@
 import uuid
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 import structlog
 from google.cloud import firestore
+from google.cloud.firestore_v1.base_query import FieldFilter
 
 from functions.dlq_handler.alert import Alert
 from functions.dlq_handler.alert_policy import CauseState, Covered, Decision, Tell, claimed, decide, heralded, settled
 from functions.dlq_handler.channels import Channel
-from functions.dlq_handler.documents import Fields, Result, change
+from functions.dlq_handler.documents import QUICK, Fields, Result, change
 from functions.dlq_handler.records import Record, Records, RecordType
 from functions.dlq_handler.turns import Turns
 
 COLLECTION = "alerts"
 """One document a cause: what functions.dlq_handler.alert_policy has to know of it. And one a channel."""
+
+MOST_WAITING = 20
+"""How many causes may wait for their first alert. What comes on top is told of together: hundreds of messages in which
+every dead letter has a cause of its own would be read by nobody, and take hours at one a second."""
 
 MAX_RECORDS = 5000
 """How many records one alert counts; what is beyond is in the next, a minute later."""
@@ -28,6 +35,11 @@ Describe = Callable[[RecordType, int, datetime], Alert]
 """Puts a record in words, given how many others there are and when the first of them all was received."""
 
 _logger = structlog.get_logger()
+
+
+@dataclass(frozen=True)
+class _Crowded:
+    """Too many causes wait: tell of this one together with others."""
 
 
 class AlertPending(Exception):
@@ -66,7 +78,9 @@ class Alerts:
             _logger.warning("no alert channel is configured", record=record.id)
             return
         call = uuid.uuid4().hex
-        match self._claim(record, call):
+        match self._claim(record, call, records.various):
+            case _Crowded() if records.various is not None:
+                self.tell(records.move(record, records.various), records, describe)
             case Tell(channels=due):
                 if not self._tell_all(record, records, describe, call, due):
                     raise AlertPending
@@ -75,7 +89,7 @@ class Alerts:
             case _:
                 raise AlertPending
 
-    def _claim(self, record: Record, call: str) -> Decision:
+    def _claim(self, record: Record, call: str, various: str | None) -> Decision | _Crowded:
         def decision(state: CauseState, channels: Sequence[str]) -> Decision:
             return decide(
                 state,
@@ -86,7 +100,7 @@ class Alerts:
                 by=call,
             )
 
-        def claim(state: CauseState) -> tuple[CauseState, Decision]:
+        def claim(state: CauseState) -> tuple[CauseState, Decision | _Crowded]:
             decided = decision(state, list(self._channels))
             if isinstance(decided, Tell):
                 # Of thousands with one cause nearly none comes here: the channels are asked for rarely.
@@ -96,10 +110,17 @@ class Alerts:
                     return claimed(state, by=call, now=self._now()), decided
                 case Covered():
                     return state, decided
+                case _ if state == CauseState() and record.cause != various is not None and self._is_crowded():
+                    return state, _Crowded()
                 case _:
                     return heralded(state, record.id), decided
 
         return self._change(record.cause, claim)
+
+    def _is_crowded(self) -> bool:
+        waiting: Any = self._collection.where(filter=FieldFilter("herald", ">", "")).limit(MOST_WAITING).count()
+        [[count]] = waiting.get(**QUICK)
+        return bool(count.value >= MOST_WAITING)
 
     def _tell_all(
         self,

@@ -10,10 +10,11 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-PAUSE = timedelta(seconds=1)
-"""Between two messages in one channel. https://docs.slack.dev/apis/web-api/rate-limits"""
+PAUSE = timedelta(seconds=1.25)
+"""Between two messages in one channel: a second is what Slack asks for, and one may be longer on its way than the next.
+https://docs.slack.dev/apis/web-api/rate-limits"""
 
-PATIENCE = timedelta(seconds=2)
+PATIENCE = timedelta(seconds=2.5)
 """How long a message may wait for its turn. What would wait longer is delivered again later."""
 
 _FIRST_REST = timedelta(seconds=5)

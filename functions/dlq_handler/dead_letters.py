@@ -35,6 +35,9 @@ MAX_ATTRIBUTE_CHARACTERS = 1024
 """https://cloud.google.com/pubsub/quotas#resource_limits"""
 
 _MAX_COUNT = 2**31 - 1
+VARIOUS = "various"
+"""The cause of those that are told of together although each has its own."""
+
 _SHOWN_FIELDS = [
     *("reason", "error", "attempts", "cause", "received_at", "alerted_at", "alerts", "state"),
     *("payload.user_id", "payload.due_at", "payload.kind", "payload.bytes"),
@@ -189,7 +192,7 @@ class DeadLetters(Records[Record]):
     """
 
     def __init__(self, client: firestore.Client) -> None:
-        super().__init__(client, collection=COLLECTION, read=Record.from_document, shown=_SHOWN_FIELDS)
+        super().__init__(client, collection=COLLECTION, read=Record.from_document, shown=_SHOWN_FIELDS, various=VARIOUS)
 
     def record(self, death: Death, *, now: datetime) -> Record:
         """Record a death, once however often its message comes; returns the record as it then is.

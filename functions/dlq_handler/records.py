@@ -51,6 +51,7 @@ class Records(Generic[RecordType]):
         collection: its name.
         read: makes a record of a document's id and fields.
         shown: the fields that an alert shows and decides by.
+        various: the cause that is put in the place of their own where there are too many to tell of each; None: never.
     """
 
     def __init__(
@@ -60,7 +61,9 @@ class Records(Generic[RecordType]):
         collection: str,
         read: Callable[[str, Fields], RecordType],
         shown: Sequence[str],
+        various: str | None = None,
     ) -> None:
+        self.various = various
         self._client = client
         self._collection = client.collection(collection)
         self._read = read
@@ -93,6 +96,19 @@ class Records(Generic[RecordType]):
 
             fields = change(self._client, reference, merged)
         return self._read(document_id, fields)
+
+    def move(self, record: RecordType, cause: str) -> RecordType:
+        """Tell of a record together with those of another cause.
+
+        Raises:
+            google.api_core.exceptions.GoogleAPICallError: Firestore refused it or could not be reached.
+        """
+
+        def moved(existing: Fields | None) -> tuple[Fields, Fields]:
+            changes = {"cause": cause} if existing else {}
+            return changes, {**(existing or {}), **changes}
+
+        return self._read(record.id, change(self._client, self._collection.document(record.id), moved))
 
     def untold(self, cause: str, *, limit: int) -> list[RecordType]:
         """Open ones of a cause that not every channel was told of, in no particular order.

@@ -78,7 +78,8 @@ def _escape(text: str) -> str:
 
 
 def _field(name: str, value: str) -> TextObject:
-    return _mrkdwn(f"*{name}*\n{escaped(value, MAX_FIELD - len(name) - 3)}")
+    shown = escaped(name, 200)
+    return _mrkdwn(f"*{shown}*\n{escaped(value, MAX_FIELD - len(shown) - 3)}")
 
 
 def _mrkdwn(text: str) -> MarkdownTextObject:

@@ -66,6 +66,7 @@ def make_system_alert(record: SystemRecord, others: int, since: datetime, *, pro
         since=since,
         commands=tuple(command.format(run=run) for command in words.commands),
         logs_url=logs_url(record.run_id, project=project, location=location),
+        relation="of the same kind",
         advice=words.advice,
     )
 

@@ -1,5 +1,6 @@
 """What a function reads from its environment. A missing or malformed variable stops it at start, in one line."""
 
+import re
 import sys
 from enum import StrEnum
 from typing import Annotated, Any, Literal, Self, TypeVar
@@ -20,6 +21,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from functions.shared.schedule import Cadence
 
 _HTTP_URL = TypeAdapter(AnyHttpUrl)
+_BETWEEN_URLS = re.compile(r"[,\s]*\s[,\s]*|,+(?=[A-Za-z][A-Za-z0-9+.-]*://)|^,+|,+$")
 
 
 def _http_url(value: str) -> str:
@@ -31,6 +33,10 @@ def _http_url(value: str) -> str:
 
 def _comma_separated(value: Any) -> Any:
     return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
+
+def _urls(value: Any) -> Any:
+    return [part for part in _BETWEEN_URLS.split(value) if part] if isinstance(value, str) else value
 
 
 def _unsubscribe_url(value: str) -> str:
@@ -51,6 +57,9 @@ Secret = Annotated[str, StringConstraints(strip_whitespace=True, pattern=r"^[!-~
 """A key for an HTTP header. Secret managers are often given one with the line break of the file that it came from."""
 
 CommaSeparated = Annotated[list[str], NoDecode, BeforeValidator(_comma_separated)]
+
+Urls = Annotated[list[str], NoDecode, BeforeValidator(_urls)]
+"""Separated by commas or white space. A comma within a URL, as between several recipients, separates nothing."""
 
 
 class OnUnknownOutcome(StrEnum):
@@ -145,7 +154,7 @@ class DlqHandlerSettings(CommonSettings):
 
     location: str
     slack_webhook_url: Url | None = Field(default=None, repr=False)
-    alert_urls: CommaSeparated = Field(default=[], repr=False)
+    alert_urls: Urls = Field(default=[], repr=False)
 
 
 SettingsType = TypeVar("SettingsType", bound=BaseSettings)

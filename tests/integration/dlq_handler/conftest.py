@@ -79,11 +79,11 @@ class Surroundings:
             "THREADS": "16",
         }
 
-    def handler(self, *, slack: bool = True, pager: bool = False) -> "Handler":
+    def handler(self, *, slack: bool = True, pager: bool = False, webhook_url: str = "") -> "Handler":
         """A handler that alerts in these channels; one process for each set of them."""
         variables = {}
         if slack:
-            variables["SLACK_WEBHOOK_URL"] = self.inbox.slack_webhook_url
+            variables["SLACK_WEBHOOK_URL"] = webhook_url or self.inbox.slack_webhook_url
         if pager:
             variables["ALERT_URLS"] = self.pager.url
         key = json.dumps(variables)

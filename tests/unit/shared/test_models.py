@@ -56,6 +56,7 @@ def test_a_task_survives_the_way_through_json() -> None:
 @pytest.mark.parametrize(
     ("body", "named"),
     [
+        (b'{"user_id": "u", "delivery_id": "d", "due_at": "0001-01-01T00:00:00+14:00", "run_id": "r"}', "due_at"),
         (b"", "empty"),
         (b"  \n", "empty"),
         (b"not json", "body"),

@@ -1,0 +1,92 @@
+"""When a channel takes the next message."""
+
+import itertools
+from datetime import UTC, datetime, timedelta
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from functions.dlq_handler.channel_state import (
+    PATIENCE,
+    PAUSE,
+    ChannelState,
+    failed,
+    refused,
+    reserved,
+    rest,
+    taken,
+)
+
+NOW = datetime(2026, 11, 24, 13, tzinfo=UTC)
+SECOND = timedelta(seconds=1)
+MINUTES = timedelta(minutes=5)
+
+
+@given(st.lists(st.integers(0, 3000), max_size=50))
+def test_turns_are_at_least_a_second_apart_whenever_messages_come(gaps: list[int]) -> None:
+    state, now, turns = ChannelState(), NOW, []
+    for gap in gaps:
+        now += timedelta(milliseconds=gap)
+        if state.is_open(now):
+            turns.append(state.turn(now))
+            assert now <= turns[-1] <= now + PATIENCE
+            state = reserved(state, now=now)
+    assert all(later - earlier >= PAUSE for earlier, later in itertools.pairwise(turns))
+
+
+def test_the_first_has_its_turn_at_once() -> None:
+    assert ChannelState().turn(NOW) == NOW
+
+
+def test_who_would_wait_too_long_has_no_turn() -> None:
+    state = ChannelState()
+    for _ in range(3):
+        assert state.is_open(NOW)
+        state = reserved(state, now=NOW)
+    assert not state.is_open(NOW)
+    assert state.is_open(NOW + PAUSE)
+
+
+def test_what_the_channel_asks_for_is_kept_to_and_is_no_failure() -> None:
+    state = refused(reserved(ChannelState(), now=NOW), retry_after=30 * SECOND, now=NOW)
+    assert state.turn(NOW) == NOW + 30 * SECOND
+    assert state.failures == 0
+    assert refused(state, retry_after=SECOND, now=NOW).turn(NOW) == NOW + 30 * SECOND, "the longer one holds"
+    assert refused(state, retry_after=timedelta(days=300), now=NOW).turn(NOW) == NOW + MINUTES
+
+
+def test_a_channel_that_fails_is_tried_more_and_more_rarely() -> None:
+    state, now, rests = ChannelState(), NOW, []
+    for _ in range(9):
+        now = state.turn(now)
+        state = failed(reserved(state, now=now), begun=now, now=now)
+        rests.append((state.turn(now) - now) // SECOND)
+    assert rests == [5, 10, 20, 40, 80, 160, 300, 300, 300]
+
+
+def test_while_it_fails_only_one_message_tries_it_in_all_of_the_rest() -> None:
+    state = failed(ChannelState(), begun=NOW, now=NOW)
+    state = failed(state, begun=NOW + rest(1), now=NOW + rest(1))
+    now = state.turn(NOW)
+    state = reserved(state, now=now)
+    assert not state.is_open(now)
+    assert state.turn(now) == now + rest(2)
+
+
+def test_messages_that_fail_together_count_once() -> None:
+    state = failed(ChannelState(), begun=NOW, now=NOW + 5 * SECOND)
+    assert failed(state, begun=NOW + SECOND, now=NOW + 6 * SECOND) == state
+
+
+def test_one_that_is_taken_ends_the_rest() -> None:
+    state = ChannelState(next_turn_at=NOW + MINUTES, failures=7, failed_at=NOW)
+    assert taken(state, now=NOW) == ChannelState(next_turn_at=NOW + PAUSE)
+    busy = ChannelState(next_turn_at=NOW + 3 * SECOND)
+    assert taken(busy, now=NOW) == busy, "others have their turns"
+
+
+def test_the_state_survives_being_stored() -> None:
+    state = ChannelState(next_turn_at=NOW, failures=3, failed_at=NOW)
+    assert ChannelState.from_fields(state.to_fields()) == state
+    assert ChannelState.from_fields(None) == ChannelState()
+    assert ChannelState.from_fields({"next_turn_at": "x", "failures": -1, "failed_at": 5}) == ChannelState()
