@@ -4,7 +4,7 @@ import functools
 from typing import TYPE_CHECKING
 
 from google.api_core.exceptions import NotFound
-from google.cloud import storage
+from google.cloud.storage import Client
 
 from examples.image_resize.image_task import ImageTask
 from examples.image_resize.resize import resize
@@ -21,9 +21,9 @@ _settings = load_settings(TaskFunctionSettings)
 
 
 @functools.cache
-def _client() -> storage.Client:
+def _client() -> Client:
     """The client; STORAGE_EMULATOR_HOST, where set, is what it talks to."""
-    return storage.Client(project=_settings.google_cloud_project)
+    return Client(project=_settings.google_cloud_project)
 
 
 def _carry_out(body: bytes) -> str:

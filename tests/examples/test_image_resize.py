@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from google.api_core.exceptions import NotFound, PreconditionFailed
 from google.auth.credentials import AnonymousCredentials
-from google.cloud import storage as cloud_storage
+from google.cloud.storage import Client
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
@@ -32,7 +32,7 @@ def size(storage: StorageEmulator, name: str) -> tuple[int, int]:
 @pytest.fixture
 def bucket(image_example: Example, storage: StorageEmulator) -> Any:
     """The bucket through Google's own client."""
-    client = cloud_storage.Client(
+    client = Client(
         project="local-project",
         credentials=AnonymousCredentials(),  # type: ignore[no-untyped-call]
         client_options={"api_endpoint": storage.url},

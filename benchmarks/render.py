@@ -1,0 +1,155 @@
+"""What a report costs before it is sent: the import of the worker, and the rendering of one."""
+
+import json
+import os
+import re
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
+from importlib.metadata import packages_distributions
+from pathlib import Path
+
+from benchmarks.table import Table, number, times
+from functions.shared.schedule import Cadence, Period
+from functions.shared.user import User
+from functions.worker.compose import compose
+from functions.worker.mail_terms import MailTerms
+from functions.worker.reports.kinds import kinds, sample
+from functions.worker.reports.stored_user_data import Documents, StoredUserData
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+
+MOST_MS_WITH_CHART, MOST_MS_WITHOUT = 60.0, 5.0
+MOST_IMPORTS = 1.3
+
+CLIENTS = (
+    "import google.cloud.firestore, google.pubsub_v1, google.oauth2.id_token, google.auth.transport.requests, sendgrid"
+)
+WORKER = "import functions.worker.main"
+
+_STARTS = 9
+_REPORTS = 40
+_PERIOD = Period(datetime(2026, 11, 23, tzinfo=UTC), datetime(2026, 11, 24, tzinfo=UTC))
+_VARIABLES = {
+    "GOOGLE_CLOUD_PROJECT": "benchmark",
+    "WORKER_URL": "https://worker.example",
+    "TASKS_INVOKER": "tasks@example.com",
+    "DEAD_LETTER_TOPIC": "dead-letters",
+    "MAX_ATTEMPTS": "8",
+    "SENDGRID_API_KEY": "SG.benchmark",
+    "MAIL_FROM": "reports@example.com",
+}
+_HIDE = """
+import sys
+class Hidden:
+    def find_spec(self, name, path=None, target=None):
+        if name in hidden:
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+sys.meta_path.insert(0, Hidden())
+"""
+
+
+def measure() -> Iterator[Table]:
+    """Import the worker and its clients alone, and render reports of each kind."""
+    yield _imports()
+    yield _rendering()
+
+
+def _imports() -> Table:
+    rows = []
+    for place, hidden in (("with the worker's own requirements", _not_deployed()), ("in this environment", [])):
+        clients, worker = _import_ms(CLIENTS, hidden), _import_ms(WORKER, hidden)
+        rows.append([place, number(clients), number(worker), times(worker / clients), times(MOST_IMPORTS)])
+    return Table(
+        title="Importing the worker",
+        columns=["where", "its clients alone, ms", "the worker, ms", "ratio", "at most"],
+        rows=rows,
+        note=f"CPU time of the import in a new process, median of {_STARTS}. The clients alone are `{CLIENTS}`. The "
+        "first line is what is deployed: packages that are not in `functions/worker/requirements.lock` are hidden. Here "
+        "there is Rich, too, for the operator's command, and structlog imports it wherever it finds it.",
+    )
+
+
+def _rendering() -> Table:
+    rows = []
+    for kind in kinds():
+        for locale in ("en", "ja"):
+            with_chart = _render_ms(kind, locale, sample(kind, _PERIOD))
+            without = _render_ms(kind, locale, {})
+            rows.append(
+                [
+                    f"{kind}, {locale}",
+                    *(number(with_chart), times(with_chart / MOST_MS_WITH_CHART)),
+                    *(number(without), times(without / MOST_MS_WITHOUT)),
+                    times(with_chart / without),
+                ]
+            )
+    return Table(
+        title="Rendering a report",
+        columns=[
+            *(
+                "report",
+                "with a chart, ms",
+                f"of {MOST_MS_WITH_CHART:g} ms",
+                "without, ms",
+                f"of {MOST_MS_WITHOUT:g} ms",
+            ),
+            "chart to none",
+        ],
+        rows=rows,
+        note="CPU time from the stored documents to the finished mail, both parts and the picture, median of "
+        f"{_REPORTS} after the first. With a chart: the sample that the kind brings along; without: no data.",
+    )
+
+
+def _import_ms(statement: str, hidden: list[str]) -> float:
+    code = f"hidden = {json.dumps(hidden)}\n{_HIDE}\nimport time\nt = time.process_time()\n{statement}\n"
+    code += "print((time.process_time() - t) * 1000)"
+    environment = {**os.environ, **_VARIABLES, "PYTHONPATH": str(REPOSITORY)}
+
+    def start() -> float:
+        command = [sys.executable, "-c", code]
+        ended = subprocess.run(  # noqa: S603  this interpreter and this repository
+            command, env=environment, cwd=REPOSITORY, capture_output=True, text=True, check=True
+        )
+        return float(ended.stdout)
+
+    start()  # the first one may have to compile
+    return statistics.median(start() for _ in range(_STARTS))
+
+
+def _not_deployed() -> list[str]:
+    """The packages in this environment that the worker's requirements do not have."""
+    lock = (REPOSITORY / "functions" / "worker" / "requirements.lock").read_text(encoding="utf-8")
+    deployed = {_normalized(name) for name in re.findall(r"^([A-Za-z0-9._-]+)==", lock, re.MULTILINE)}
+    return sorted(
+        package
+        for package, distributions in packages_distributions().items()
+        if not any(_normalized(name) in deployed for name in distributions)
+    )
+
+
+def _normalized(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def _render_ms(kind: str, locale: str, documents: Documents) -> float:
+    user = User.from_document(
+        "u1", {"email": "ada@example.com", "name": "Ada", "active": True, "report": {"cadence": "daily"}}, Cadence.DAILY
+    )
+    user = replace(user, locale=locale)
+    data = StoredUserData(documents)
+    terms = MailTerms(domain="example.com", postal_address="1 Example Road")
+
+    def render() -> float:
+        began = time.process_time()
+        mail = compose(kind, user, _PERIOD, data, delivery_id="d1", run_id="r1", terms=terms)
+        assert bool(mail.images) == bool(documents)
+        return (time.process_time() - began) * 1000
+
+    render()
+    return statistics.median(render() for _ in range(_REPORTS))
