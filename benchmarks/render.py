@@ -69,8 +69,8 @@ def _imports() -> Table:
         columns=["where", "its clients alone, ms", "the worker, ms", "ratio", "at most"],
         rows=rows,
         note=f"CPU time of the import in a new process, median of {_STARTS}. The clients alone are `{CLIENTS}`. The "
-        "first line is what is deployed: packages that are not in `functions/worker/requirements.lock` are hidden. Here "
-        "there is Rich, too, for the operator's command, and structlog imports it wherever it finds it.",
+        "first line is what is deployed: packages that are not in `functions/worker/requirements.lock` are hidden. "
+        "Here there is Rich, too, for the operator's command, and structlog imports it wherever it finds it.",
     )
 
 

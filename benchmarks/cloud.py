@@ -1,0 +1,218 @@
+"""The local cloud in a process of its own, what is put into it, and the functions that run on it."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from types import TracebackType
+from typing import Any, Self
+
+import grpc
+import requests
+from google.cloud.firestore_v1.services.firestore import FirestoreClient
+from google.cloud.firestore_v1.services.firestore.transports import FirestoreGrpcTransport
+from google.cloud.firestore_v1.types import CommitRequest, Document
+from google.cloud.tasks_v2 import CloudTasksClient, Queue
+from google.cloud.tasks_v2.services.cloud_tasks.transports import CloudTasksGrpcTransport
+
+from benchmarks.function import Function
+from benchmarks.services import SENDGRID_API_KEY
+from functions.shared.models import run_id
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+PROJECT = "benchmark"
+LOCATION = "us-central1"
+PARENT = f"projects/{PROJECT}/locations/{LOCATION}"
+RUN_AT = DUE_AT = datetime(2026, 11, 24, 12, tzinfo=UTC)
+SCHEDULER = f"scheduler@{PROJECT}.iam.gserviceaccount.com"
+TASKS = f"tasks@{PROJECT}.iam.gserviceaccount.com"
+NOBODY = "http://127.0.0.1:1"
+
+_WRITES_A_COMMIT = 500
+
+
+class Cloud:
+    """A context manager: within it the servers run.
+
+    Args:
+        latency_ms: added to every API call, as a network would.
+    """
+
+    def __init__(self, *, latency_ms: float = 0) -> None:
+        self._latency_ms = latency_ms
+        self._stack = ExitStack()
+        self._queues = 0
+        self.users = 0
+        """How many there are so far."""
+
+    def __enter__(self) -> Self:
+        self._process = subprocess.Popen(  # noqa: S603  this interpreter and this repository
+            [sys.executable, "-m", "benchmarks.services", "--latency-ms", str(self._latency_ms)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            cwd=REPOSITORY,
+        )
+        assert self._process.stdout is not None
+        addresses: dict[str, str] = json.loads(self._process.stdout.readline())
+        self._control = addresses.pop("control")
+        self.addresses = addresses
+        self.logs = Path(self._stack.enter_context(TemporaryDirectory()))
+        channel = self._stack.enter_context(grpc.insecure_channel(addresses["CLOUD_TASKS_EMULATOR_HOST"]))
+        self.queues = CloudTasksClient(transport=CloudTasksGrpcTransport(channel=channel))
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._stack.close()
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+        self._process.wait(30)
+
+    @property
+    def pid(self) -> int:
+        """The servers' process."""
+        return self._process.pid
+
+    def new_queue(self, *, paused: bool = True) -> str:
+        """Make a queue, and return its id. A paused one only takes tasks: delivering them would take time, too."""
+        self._queues += 1
+        queue = f"queue-{self._queues}"
+        path = f"{PARENT}/queues/{queue}"
+        limits = {"max_dispatches_per_second": 500, "max_concurrent_dispatches": 1000}
+        self.queues.create_queue(parent=PARENT, queue=Queue(name=path, rate_limits=limits))
+        if paused:
+            self.queues.pause_queue(name=path)
+        return queue
+
+    def counts(self, queue: str) -> dict[str, int]:
+        """How many tasks a queue has (`depth`), has had (`done`) and has given up (`dropped`)."""
+        path = f"{PARENT}/queues/{queue}"
+        counts: dict[str, int] = requests.get(f"{self._control}/counts", params={"queue": path}, timeout=30).json()
+        return counts
+
+    def bill(self) -> dict[str, Any]:
+        """What Firestore has billed since the last time, by method, and how many mails there are."""
+        bill: dict[str, Any] = requests.get(f"{self._control}/bill", timeout=30).json()
+        return bill
+
+    def token(self, email: str, audience: str) -> str:
+        """An OIDC token."""
+        parameters = {"email": email, "audience": audience}
+        token: str = requests.get(f"{self._control}/token", params=parameters, timeout=30).json()
+        return token
+
+    def put_in_users(self, count: int) -> None:
+        """Have so many users who are due, besides nobody."""
+        users = ((f"users/u{number}", _user(number)) for number in range(self.users + 1, count + 1))
+        self.put_in(users)
+        self.users = max(self.users, count)
+
+    def put_in(self, documents: Iterator[tuple[str, Mapping[str, Any]]]) -> None:
+        """Write documents: their paths and fields. By raw messages, since nothing of it is measured."""
+        root = f"projects/{PROJECT}/databases/(default)"
+        make = CommitRequest.pb()
+        with grpc.insecure_channel(self.addresses["FIRESTORE_EMULATOR_HOST"]) as channel:
+            commit = channel.unary_unary(
+                "/google.firestore.v1.Firestore/Commit", request_serializer=make.SerializeToString
+            )
+            request = make(database=root)
+            for path, fields in documents:
+                document = request.writes.add().update
+                document.name = f"{root}/documents/{path}"
+                for name, value in fields.items():
+                    _set(document.fields[name], value)
+                if len(request.writes) == _WRITES_A_COMMIT:
+                    commit(request)
+                    request = make(database=root)
+            if request.writes:
+                commit(request)
+
+    def run_record(self) -> dict[str, Any]:
+        """What the dispatcher has noted of the run."""
+        with grpc.insecure_channel(self.addresses["FIRESTORE_EMULATOR_HOST"]) as channel:
+            client = FirestoreClient(transport=FirestoreGrpcTransport(channel=channel))
+            name = f"projects/{PROJECT}/databases/(default)/documents/runs/{run_id(RUN_AT)}"
+            fields = Document.pb(client.get_document({"name": name})).fields
+        return {
+            field: value.integer_value if value.HasField("integer_value") else value.string_value
+            for field, value in fields.items()
+        }
+
+    @contextmanager
+    def function(self, name: str, **variables: str) -> Iterator[Function]:
+        """A function that runs on this cloud, with these variables beside the usual ones."""
+        environment = {
+            **{key: value for key, value in os.environ.items() if key in {"PATH", "HOME", "LANG", "TMPDIR"}},
+            **self.addresses,
+            "PYTHONPATH": str(REPOSITORY),
+            "GOOGLE_CLOUD_PROJECT": PROJECT,
+            "LOCATION": LOCATION,
+            "REPORT_QUEUES": "reports",
+            "WORKER_URL": NOBODY,
+            "DISPATCHER_URL": NOBODY,
+            "TASKS_INVOKER": TASKS,
+            "SCHEDULER_INVOKER": SCHEDULER,
+            "DEAD_LETTER_TOPIC": "dead-letters",
+            "MAX_ATTEMPTS": "8",
+            "SENDGRID_API_KEY": SENDGRID_API_KEY,
+            "MAIL_FROM": "reports@example.com",
+            "LOG_LEVEL": "ERROR",
+            **variables,
+        }
+        with Function(name, environment, self.logs / f"{name}-{time.monotonic_ns()}.log") as function:
+            yield function
+
+    def dispatch(self, dispatcher: Function) -> dict[str, Any]:
+        """Call the dispatcher as Cloud Scheduler does, and return what it answers."""
+        answer = requests.post(
+            dispatcher.url,
+            headers={
+                "Authorization": f"Bearer {self.token(SCHEDULER, dispatcher.environment['DISPATCHER_URL'])}",
+                "X-CloudScheduler-ScheduleTime": RUN_AT.isoformat(),
+            },
+            data=b"{}",
+            timeout=1800,
+        )
+        answer.raise_for_status()
+        body: dict[str, Any] = answer.json()
+        return body
+
+
+def _user(number: int) -> dict[str, Any]:
+    return {
+        "email": f"user{number}@example.com",
+        "name": f"User {number}",
+        "active": True,
+        "time_zone": "Europe/Berlin",
+        "locale": "en",
+        "report": {"cadence": "hourly", "kind": "activity"},
+        "next_report_at": DUE_AT,
+    }
+
+
+def _set(target: Any, value: Any) -> None:
+    match value:
+        case bool():
+            target.boolean_value = value
+        case int():
+            target.integer_value = value
+        case float():
+            target.double_value = value
+        case str():
+            target.string_value = value
+        case datetime():
+            target.timestamp_value.FromDatetime(value)
+        case dict():
+            target.map_value.SetInParent()
+            for name, item in value.items():
+                _set(target.map_value.fields[name], item)
+        case _:
+            raise TypeError(type(value).__name__)

@@ -1,0 +1,138 @@
+"""Cold start: what a new instance takes before it answers, and whose doing that is."""
+
+import os
+import re
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator
+from datetime import timedelta
+
+import requests
+
+from benchmarks.cloud import RUN_AT, TASKS, Cloud
+from benchmarks.function import REPOSITORY, Function
+from benchmarks.table import Table
+from functions.shared.models import ReportTask, delivery_id
+
+_FUNCTIONS = ("dispatcher", "worker", "dlq_handler")
+_LINE = re.compile(r"import time:\s+(\d+) \|\s+(\d+) \| (\s*)(\S+)")
+_SHOWN = 8
+
+
+def measure() -> Iterator[Table]:
+    """Import each function under `-X importtime`, and start each and send it its first request."""
+    with Cloud() as cloud:
+        cloud.put_in_users(1)
+        first_answers = {name: _first_answer(cloud, name) for name in _FUNCTIONS}
+        imports = {name: _imports(cloud, name) for name in _FUNCTIONS}
+    rows = []
+    for name in _FUNCTIONS:
+        own, others = imports[name]
+        started, first, second, megabytes = first_answers[name]
+        rows.append(
+            [
+                name,
+                f"{sum(others.values()):.0f}",
+                f"{own:.0f}",
+                *(f"{seconds * 1000:.0f}" for seconds in (started, first, second)),
+                f"{megabytes:.0f}",
+            ]
+        )
+    yield Table(
+        title="Cold start",
+        columns=[
+            "function",
+            "import of libraries, ms",
+            "of its own code, ms",
+            "until it takes connections, ms",
+            "first answer, ms",
+            "second answer, ms",
+            "memory after, MB",
+        ],
+        rows=rows,
+        note="Imports by `-X importtime`, which slows them down itself. The first request makes the clients; it does "
+        "the function's whole work. Memory is that of the server process and of the one it was forked from.",
+    )
+    yield Table(
+        title="Which libraries that is",
+        columns=["function", *(f"{place}." for place in range(1, _SHOWN + 1))],
+        rows=[
+            [name, *(f"{package} {spent:.0f} ms" for package, spent in imports[name][1].most_common(_SHOWN))]
+            for name in _FUNCTIONS
+        ],
+    )
+
+
+def _imports(cloud: Cloud, name: str) -> tuple[float, Counter[str]]:
+    """Milliseconds that the import spends in the function's own modules, and in each package of others'."""
+    with cloud.function(name) as function:
+        environment = function.environment
+    # What the server has imported before it imports the function.
+    command = f"import functions_framework; import functions.{name}.main"
+    printed = subprocess.run(  # noqa: S603  this interpreter and this repository
+        [sys.executable, "-X", "importtime", "-c", command],
+        env={**environment, "PYTHONDONTWRITEBYTECODE": ""} | {"HOME": os.environ.get("HOME", "/")},
+        cwd=REPOSITORY,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stderr
+    own = 0.0
+    others: Counter[str] = Counter()
+    for line in printed.splitlines():
+        if found := _LINE.match(line):
+            milliseconds, module = int(found[1]) / 1000, found[4]
+            if module.split(".")[0] == "functions":
+                own += milliseconds
+            else:
+                others[_package(module)] += milliseconds
+    return own, others
+
+
+def _package(module: str) -> str:
+    parts = module.split(".")
+    return ".".join(
+        parts[:3] if parts[0] == "google" and len(parts) > 1 and parts[1] in {"cloud", "api_core"} else parts[:1]
+    )
+
+
+def _first_answer(cloud: Cloud, name: str) -> tuple[float, float, float, float]:
+    """Seconds until the function takes connections, of its first answer and of the second; megabytes afterwards."""
+    variables = {"REPORT_QUEUES": cloud.new_queue()} if name == "dispatcher" else {}
+    began = time.perf_counter()
+    with cloud.function(name, **variables) as function:
+        started = time.perf_counter() - began
+        answers = []
+        for number in range(2):
+            began = time.perf_counter()
+            _request(cloud, function, name, number)
+            answers.append(time.perf_counter() - began)
+        return started, answers[0], answers[1], function.megabytes()
+
+
+def _request(cloud: Cloud, function: Function, name: str, number: int) -> None:
+    if name == "dispatcher":
+        cloud.dispatch(function)
+    elif name == "worker":
+        due_at = RUN_AT - timedelta(hours=number)
+        task = ReportTask(user_id="u1", delivery_id=delivery_id("u1", due_at), due_at=due_at, run_id="20261124T1200Z")
+        token = cloud.token(TASKS, function.environment["WORKER_URL"])
+        answer = requests.post(
+            f"{function.url}/tasks/send-report",
+            data=task.to_json(),
+            headers={"Authorization": f"Bearer {token}", "X-CloudTasks-TaskRetryCount": "0"},
+            timeout=60,
+        )
+        answer.raise_for_status()
+    else:
+        # A message that nobody can read is stored as it is, and nobody need be told but by the log.
+        event = {
+            "ce-id": f"benchmark-{number}",
+            "ce-source": "//pubsub.googleapis.com/projects/benchmark/topics/dead-letters",
+            "ce-specversion": "1.0",
+            "ce-type": "google.cloud.pubsub.topic.v1.messagePublished",
+        }
+        message = {"message": {"data": "bm90IEpTT04=", "messageId": f"{number}", "attributes": {}}}
+        requests.post(function.url, json=message, headers=event, timeout=60).raise_for_status()

@@ -1,0 +1,55 @@
+"""Continuation: a run with a time limit of seconds, killed again and again, that leaves nobody out."""
+
+from collections.abc import Iterator
+
+from benchmarks.cloud import Cloud
+from benchmarks.killed_run import carry_out
+from benchmarks.table import Table
+
+USERS = 200_000
+_WHOLE = 10**9
+_CASES = (
+    # Title, time limit in seconds, share size, killed every so many seconds.
+    ("in one request", 1740.0, _WHOLE, None),
+    ("a time limit of 2 s", 2.0, _WHOLE, None),
+    ("a time limit of 2 s, killed every 4 s", 2.0, _WHOLE, 4.0),
+    ("shares of 40,000, a time limit of 2 s, killed every 4 s", 2.0, 40_000, 4.0),
+)
+
+
+def measure(*, users: int = USERS, give_up: float = 900, seed: int = 1) -> Iterator[Table]:
+    """Make the same run whole, in parts, in parts and killed, and side by side and killed."""
+    rows = []
+    for title, time_limit, share_size, kill_every in _CASES:
+        with Cloud() as cloud:
+            cloud.put_in_users(users)
+            outcome = carry_out(
+                cloud,
+                users=users,
+                time_limit=time_limit,
+                share_size=share_size,
+                kill_every=kill_every,
+                seed=seed,
+                give_up=give_up,
+            )
+            figures = outcome.figures
+            rows.append(
+                [
+                    title,
+                    str(outcome.left_out),
+                    str(outcome.twice),
+                    f"{outcome.seconds:.0f}",
+                    str(outcome.parts),
+                    str(outcome.kills),
+                    f"{figures['due']:,}",
+                    str(figures["state"]),
+                ]
+            )
+    yield Table(
+        title=f"A run over {users:,} users that is cut short",
+        columns=["", "left out", "twice", "seconds", "requests", "kills", "due, by the record", "state"],
+        rows=rows,
+        note="Killed by SIGKILL at random (fixed seed) and started again, while Cloud Scheduler's part and the local "
+        "Cloud Tasks repeat what was not answered. Who has how many tasks is counted in the queue. A run that is begun "
+        "anew finds only those due whom it reads; the record is of its last attempt.",
+    )

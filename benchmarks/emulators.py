@@ -1,0 +1,221 @@
+"""The local cloud beside other emulators: operations a second with Google's own clients, one caller at a time.
+
+Others are measured where they can be had: `gcloud-tasks-emulator` where the command is on the PATH
+(benchmarks/requirements-emulators.txt), and whatever FIRESTORE_EMULATOR_HOST or CLOUD_TASKS_EMULATOR_HOST name.
+"""
+
+import os
+import shutil
+import socket
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import grpc
+from google.api_core.exceptions import GoogleAPICallError
+from google.auth.credentials import AnonymousCredentials
+from google.cloud import firestore
+from google.cloud.firestore_v1.base_query import FieldFilter
+from google.cloud.firestore_v1.services.firestore import FirestoreClient
+from google.cloud.firestore_v1.services.firestore.transports import FirestoreGrpcTransport
+from google.cloud.tasks_v2 import BatchCreateTasksRequest, CloudTasksClient, CreateTaskRequest, HttpMethod, Queue
+from google.cloud.tasks_v2.services.cloud_tasks.transports import CloudTasksGrpcTransport
+
+from benchmarks.cloud import PARENT, PROJECT, Cloud
+from benchmarks.table import Table, number, times
+
+_LOCAL = "local cloud"
+_SECONDS = 2.0
+_CALL_SECONDS = 20.0
+_WAIT_SECONDS = 20.0
+_DOCUMENTS = 2_000
+
+Case = Callable[[], int]
+"""Does something once or several times, and returns how often."""
+
+
+def measure(*, seconds: float = _SECONDS) -> Iterator[Table]:
+    """Run every case for so long on each emulator."""
+    with Cloud() as cloud, ExitStack() as stack:
+        firestores = {_LOCAL: cloud.addresses["FIRESTORE_EMULATOR_HOST"]}
+        if address := os.environ.get("FIRESTORE_EMULATOR_HOST"):
+            firestores["FIRESTORE_EMULATOR_HOST"] = address
+        tasks = {_LOCAL: cloud.addresses["CLOUD_TASKS_EMULATOR_HOST"]}
+        if command := shutil.which("gcloud-tasks-emulator"):
+            tasks["gcloud-tasks-emulator"] = stack.enter_context(_gcloud_tasks_emulator(command))
+        if address := os.environ.get("CLOUD_TASKS_EMULATOR_HOST"):
+            tasks["CLOUD_TASKS_EMULATOR_HOST"] = address
+        yield _table(
+            "Firestore emulators: operations a second",
+            {name: _measured(_firestore_cases(address), seconds) for name, address in firestores.items()},
+            "PyPI has no other Firestore emulator that Google's client can be pointed at: fake-firestore, "
+            "mock-firestore and their like stand in for the client itself, in the same process.",
+        )
+        yield _table(
+            "Cloud Tasks emulators: tasks a second",
+            {name: _measured(_tasks_cases(address, stack), seconds) for name, address in tasks.items()},
+            "A dash: the emulator refuses the call, or does not come to an end of it.",
+        )
+
+
+def _table(title: str, measured: Mapping[str, Mapping[str, float | None]], note: str) -> Table:
+    ours = measured[_LOCAL]
+    others = [name for name in measured if name != _LOCAL]
+    rows = []
+    for case, rate in ours.items():
+        ratios = [_cell(rate / other if rate and (other := measured[name][case]) else None, times) for name in others]
+        rows.append([case, *ratios, _cell(rate, number), *(_cell(measured[name][case], number) for name in others)])
+    return Table(title=title, columns=["", *(f"ours to {name}" for name in others), *measured], rows=rows, note=note)
+
+
+def _cell(value: float | None, written: Callable[[float], str]) -> str:
+    return "–" if value is None else written(value)
+
+
+def _measured(cases: Mapping[str, Case], seconds: float) -> dict[str, float | None]:
+    return {name: _rate(case, seconds) for name, case in cases.items()}
+
+
+def _rate(case: Case, seconds: float) -> float | None:
+    """How often a case can be done in a second; None where it cannot be done."""
+    try:
+        case()
+        done = 0
+        began = time.perf_counter()
+        while time.perf_counter() - began < seconds:
+            done += case()
+        return done / (time.perf_counter() - began)
+    except (GoogleAPICallError, TimeoutError, ValueError):
+        return None
+
+
+def _firestore_cases(address: str) -> dict[str, Case]:
+    client = firestore.Client(project=PROJECT, credentials=AnonymousCredentials())  # type: ignore[no-untyped-call]  # google-auth
+    # The client takes an address from FIRESTORE_EMULATOR_HOST only, which is one for the whole process.
+    client._firestore_api_internal = FirestoreClient(
+        transport=FirestoreGrpcTransport(channel=grpc.insecure_channel(address))
+    )
+    items = client.collection("items")
+    for first in range(0, _DOCUMENTS, 400):
+        batch = client.batch()
+        for index in range(first, min(first + 400, _DOCUMENTS)):
+            batch.set(items.document(f"i{index}"), {"number": index, "group": index % 20, "name": f"Item {index}"})
+        batch.commit(timeout=_CALL_SECONDS)
+    counter = iter(range(10**9))
+
+    def get() -> int:
+        items.document(f"i{next(counter) % _DOCUMENTS}").get(timeout=_CALL_SECONDS)
+        return 1
+
+    def commit() -> int:
+        items.document(f"other{next(counter)}").set({"number": 1, "name": "Other"}, timeout=_CALL_SECONDS)
+        return 1
+
+    def transact() -> int:
+        document = items.document(f"i{next(counter) % _DOCUMENTS}")
+
+        @firestore.transactional
+        def carry_out(transaction: Any) -> None:
+            fields = document.get(transaction=transaction).to_dict()
+            transaction.update(document, {"number": fields["number"] + 1})
+
+        carry_out(client.transaction())
+        return 1
+
+    def query() -> int:
+        found = items.where(filter=FieldFilter("group", "==", next(counter) % 20)).limit(100)
+        if len(list(found.stream(timeout=_CALL_SECONDS))) != 100:
+            raise ValueError("not what was asked for")
+        return 1
+
+    return {"get": get, "query for 100 of 2,000": query, "transaction (get and update)": transact, "commit": commit}
+
+
+def _tasks_cases(address: str, stack: ExitStack) -> dict[str, Case]:
+    channel = stack.enter_context(grpc.insecure_channel(address))
+    client = CloudTasksClient(transport=CloudTasksGrpcTransport(channel=channel))
+    received = threading.Semaphore(0)
+    url = stack.enter_context(_target(received))
+    names = iter(range(10**9))
+
+    def new_queue(*, paused: bool) -> str:
+        path = f"{PARENT}/queues/emulators-{next(names)}"
+        client.create_queue(parent=PARENT, queue=Queue(name=path), timeout=_CALL_SECONDS)
+        if paused:
+            client.pause_queue(name=path, timeout=_CALL_SECONDS)
+        return path
+
+    def request(queue: str) -> CreateTaskRequest:
+        task = {"http_request": {"url": url, "http_method": HttpMethod.POST, "body": b"{}"}}
+        return CreateTaskRequest(parent=queue, task=task)
+
+    waiting, running = new_queue(paused=True), new_queue(paused=False)
+
+    def create() -> int:
+        client.create_task(request(waiting), timeout=_CALL_SECONDS)
+        return 1
+
+    def create_batch() -> int:
+        batch = BatchCreateTasksRequest(parent=waiting, requests=[request(waiting) for _ in range(100)])
+        client.batch_create_tasks(batch, timeout=_CALL_SECONDS)
+        return 100
+
+    def dispatch() -> int:
+        for _ in range(100):
+            client.create_task(request(running), timeout=_CALL_SECONDS)
+        for _ in range(100):
+            if not received.acquire(timeout=_WAIT_SECONDS):
+                raise TimeoutError
+        return 100
+
+    return {"create_task": create, "batch_create_tasks": create_batch, "create and deliver 100": dispatch}
+
+
+@contextmanager
+def _target(received: threading.Semaphore) -> Iterator[str]:
+    """Where tasks go."""
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            self.send_response(200)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+            received.release()
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_address[1]}/"
+        server.shutdown()
+
+
+@contextmanager
+def _gcloud_tasks_emulator(command: str) -> Iterator[str]:
+    """The emulator of that name, on a port."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    process = subprocess.Popen(  # noqa: S603  what the caller has installed
+        [command, "start", "--port", str(port), "--quiet"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    try:
+        until = time.monotonic() + _WAIT_SECONDS
+        while time.monotonic() < until:
+            try:
+                socket.create_connection(("127.0.0.1", port), 1).close()
+            except OSError:
+                time.sleep(0.05)
+            else:
+                break
+        yield f"127.0.0.1:{port}"
+    finally:
+        process.kill()
+        process.wait()

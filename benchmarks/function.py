@@ -1,0 +1,115 @@
+"""A function in a process of its own, and what that process takes: time until it answers, CPU and memory."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+
+_START_SECONDS = 60.0
+_TICKS_A_SECOND = os.sysconf("SC_CLK_TCK")
+
+
+class Function:
+    """A function under functions-framework, as Cloud Run starts it. A context manager.
+
+    Figures are read from /proc, so they are to be had on Linux only.
+
+    Args:
+        name: the function's folder.
+        environment: its variables; `http://self` in them stands for its own address.
+        log: the file that takes what it says.
+    """
+
+    def __init__(self, name: str, environment: Mapping[str, str], log: Path) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            port: int = listener.getsockname()[1]
+        self.port = port
+        self.url = f"http://127.0.0.1:{port}"
+        self.log = log
+        self.environment = {key: value.replace("http://self", self.url) for key, value in environment.items()}
+        self._name = name
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.kill()
+
+    def start(self) -> None:
+        """Start the process and return when it takes connections.
+
+        Raises:
+            RuntimeError: it ended instead; the text is what it said.
+        """
+        with self.log.open("ab") as log:
+            self._process = subprocess.Popen(  # noqa: S603  this interpreter and this repository
+                [
+                    *(sys.executable, "-m", "functions_framework"),
+                    *("--source", f"functions/{self._name}/main.py", "--target", self._name),
+                    *("--signature-type", "cloudevent" if self._name == "dlq_handler" else "http"),
+                    *("--host", "127.0.0.1", "--port", str(self.port)),
+                ],
+                env=self.environment,
+                stdout=log,
+                stderr=log,
+                cwd=REPOSITORY,
+                start_new_session=True,
+            )
+        until = time.monotonic() + _START_SECONDS
+        while time.monotonic() < until and self._process.poll() is None:
+            try:
+                socket.create_connection(("127.0.0.1", self.port), 1).close()
+            except OSError:
+                time.sleep(0.01)
+            else:
+                return
+        self.kill()
+        raise RuntimeError(f"{self._name} does not start: {self.log.read_text()[-2000:]}")
+
+    def kill(self) -> None:
+        """End the process and its children at once, as a crash would."""
+        if self._process.poll() is None:
+            os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait()
+
+    def cpu_seconds(self) -> float:
+        """How long the processes have computed so far."""
+        total = 0
+        for pid in self._pids():
+            fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+            total += int(fields[11]) + int(fields[12])
+        return total / _TICKS_A_SECOND
+
+    def peak_megabytes(self) -> float:
+        """The most memory that its server process has had."""
+        return max(_status(pid, "VmHWM") for pid in self._pids()) / 1000
+
+    def megabytes(self) -> float:
+        """The memory that all its processes have now, what they share counted for each."""
+        return sum(_status(pid, "VmRSS") for pid in self._pids()) / 1000
+
+    def _pids(self) -> list[int]:
+        """Its processes: functions-framework's own, and the server's, which is forked from it."""
+        pids = [self._process.pid]
+        for pid in pids:
+            children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+            pids += map(int, children)
+        return pids
+
+
+def _status(pid: int, field: str) -> int:
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith(f"{field}:"):
+            return int(line.split()[1])
+    return 0

@@ -1,0 +1,121 @@
+"""A run that is killed again and again: what the queue and Cloud Scheduler make of it in the end."""
+
+import random
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import requests
+from google.cloud.tasks_v2 import ListTasksRequest, Queue, RetryConfig
+
+from benchmarks.cloud import PARENT, Cloud
+from benchmarks.function import Function
+
+_POLL_SECONDS = 0.2
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """What became of a run.
+
+    Attributes:
+        seconds: from the first call to the end.
+        kills: how often the dispatcher was killed.
+        parts: how many requests began.
+        left_out: users without a task.
+        twice: users with more than one.
+        figures: what the dispatcher says of the run in `runs/`.
+    """
+
+    seconds: float
+    kills: int
+    parts: int
+    left_out: int
+    twice: int
+    figures: dict[str, Any]
+
+
+def carry_out(
+    cloud: Cloud, *, users: int, time_limit: float, share_size: int, kill_every: float | None, seed: int, give_up: float
+) -> Outcome:
+    """Make a run over all users of the cloud, and meanwhile kill the dispatcher.
+
+    Args:
+        cloud: with so many users in it.
+        users: how many those are.
+        time_limit: DISPATCH_TIME_LIMIT in seconds.
+        share_size: DISPATCH_SHARE_SIZE.
+        kill_every: after how many seconds on average the dispatcher is killed, and started again; None for never.
+        seed: of when.
+        give_up: after how many seconds.
+
+    Raises:
+        TimeoutError: it has not come to an end by then.
+    """
+    reports = cloud.new_queue()
+    continuations = "continuations"
+    cloud.queues.create_queue(
+        parent=PARENT,
+        queue=Queue(
+            name=f"{PARENT}/queues/{continuations}",
+            retry_config=RetryConfig(max_attempts=100, min_backoff={"nanos": 100_000_000}, max_backoff={"seconds": 1}),
+        ),
+    )
+    chance = random.Random(seed)  # noqa: S311  when to kill
+    began = time.monotonic()
+    with cloud.function(
+        "dispatcher",
+        REPORT_QUEUES=reports,
+        CONTINUATION_QUEUE=continuations,
+        DISPATCHER_URL="http://self",
+        DISPATCH_TIME_LIMIT=str(time_limit),
+        DISPATCH_SHARE_SIZE=str(share_size),
+        LOG_LEVEL="INFO",
+    ) as dispatcher:
+        done = threading.Event()
+        scheduler = threading.Thread(target=_schedule, args=(cloud, dispatcher, done), daemon=True)
+        scheduler.start()
+        kills = 0
+        next_kill = chance.expovariate(1 / kill_every) if kill_every else float("inf")
+        while not (done.is_set() and cloud.counts(continuations)["depth"] == 0):
+            elapsed = time.monotonic() - began
+            if elapsed > give_up:
+                raise TimeoutError(f"the run is not done after {give_up:.0f} s")
+            if elapsed > next_kill:
+                dispatcher.kill()
+                kills += 1
+                dispatcher.start()
+                next_kill = time.monotonic() - began + chance.expovariate(1 / (kill_every or 1))
+            time.sleep(_POLL_SECONDS)
+        seconds = time.monotonic() - began
+        scheduler.join(10)
+        parts = dispatcher.log.read_text(errors="replace").count("The run is done.")
+    tasks = Counter(_users(cloud, reports))
+    return Outcome(
+        seconds=seconds,
+        kills=kills,
+        parts=parts + kills,
+        left_out=users - len(tasks),
+        twice=sum(number > 1 for number in tasks.values()),
+        figures=cloud.run_record(),
+    )
+
+
+def _schedule(cloud: Cloud, dispatcher: Function, done: threading.Event) -> None:
+    """Call the dispatcher until it answers well, as Cloud Scheduler does."""
+    while not done.is_set():
+        try:
+            cloud.dispatch(dispatcher)
+            done.set()
+        except requests.RequestException:
+            time.sleep(_POLL_SECONDS)
+
+
+def _users(cloud: Cloud, queue: str) -> Iterator[str]:
+    """Whose tasks are in a queue: a task's name ends with its delivery's, which begins with the user's."""
+    request = ListTasksRequest(parent=f"{PARENT}/queues/{queue}", page_size=1000)
+    for task in cloud.queues.list_tasks(request):
+        yield task.name.rpartition("/")[2].split("-")[1]

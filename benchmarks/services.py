@@ -1,0 +1,127 @@
+"""The local cloud's servers in a process of their own, for what is measured: `python -m benchmarks.services`.
+
+Writes one line of JSON with their addresses, serves until its standard input is closed, and answers questions about
+itself on one more port: what Firestore would have billed by method, and what is in a queue.
+"""
+
+import argparse
+import asyncio
+import json
+import sys
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from aiohttp import web
+
+from local_cloud.clock import Clock
+from local_cloud.firestore.server import FirestoreEmulator
+from local_cloud.firestore.usage import Usage
+from local_cloud.http import HttpServer
+from local_cloud.identity import IdentityProvider
+from local_cloud.inbox.server import Inbox
+from local_cloud.pubsub.server import PubSubEmulator
+from local_cloud.rpc import Middleware, latency
+from local_cloud.tasks.server import TasksEmulator
+
+HOST = "127.0.0.1"
+SENDGRID_API_KEY = "SG.benchmark"
+
+
+class Bill:
+    """What Firestore bills for each of its methods. Exact while one call is under way at a time."""
+
+    def __init__(self) -> None:
+        self.usage: Usage | None = None
+        self.reads: Counter[str] = Counter()
+        self.writes: Counter[str] = Counter()
+
+    async def middleware(self, method: str, carry_out: Callable[[], Awaitable[Any]]) -> Any:
+        """Count around a call."""
+        before = self._now()
+        answer = await carry_out()
+        if isinstance(answer, AsyncIterator):
+            return self._counted(method, answer)
+        self._add(method, before)
+        return answer
+
+    async def _counted(self, method: str, stream: AsyncIterator[Any]) -> AsyncIterator[Any]:
+        before = self._now()
+        async for response in stream:
+            yield response
+        self._add(method, before)
+
+    def _add(self, method: str, before: tuple[int, int]) -> None:
+        name = method.rpartition("/")[2]
+        reads, writes = self._now()
+        self.reads[name] += reads - before[0]
+        self.writes[name] += writes - before[1]
+
+    def _now(self) -> tuple[int, int]:
+        assert self.usage is not None
+        return self.usage.reads, self.usage.writes
+
+
+async def serve(latency_seconds: float, directory: str) -> None:
+    """Serve until standard input is closed."""
+    clock, bill = Clock(), Bill()
+    delay: list[Middleware] = [latency(latency_seconds, clock.sleep)] if latency_seconds else []
+    identity = IdentityProvider(host=HOST, port=0, clock=clock)
+    firestore = FirestoreEmulator(host=HOST, port=0, clock=clock, middleware=[*delay, bill.middleware])
+    bill.usage = firestore.usage
+    tasks = TasksEmulator(host=HOST, port=0, clock=clock, middleware=delay, mint_token=identity.mint)
+    pubsub = PubSubEmulator(host=HOST, port=0, clock=clock, middleware=delay)
+    inbox = Inbox(host=HOST, port=0, clock=clock, sendgrid_api_key=SENDGRID_API_KEY)
+
+    async def answer_bill(_request: web.Request) -> web.Response:
+        body = {"reads": dict(bill.reads), "writes": dict(bill.writes), "mails": len(inbox.mails)}
+        bill.reads.clear()
+        bill.writes.clear()
+        return web.json_response(body)
+
+    async def answer_counts(request: web.Request) -> web.Response:
+        counts = tasks.counts(request.query["queue"])
+        return web.json_response({"depth": counts.depth, "done": counts.done, "dropped": counts.dropped})
+
+    async def answer_token(request: web.Request) -> web.Response:
+        return web.json_response(identity.mint(request.query["email"], request.query["audience"]))
+
+    app = web.Application()
+    app.router.add_get("/bill", answer_bill)
+    app.router.add_get("/counts", answer_counts)
+    app.router.add_get("/token", answer_token)
+    control = HttpServer("control", app, HOST, 0)
+    parts = (identity, firestore, tasks, pubsub, inbox, control)
+    for part in parts:
+        await part.start()
+    print(
+        json.dumps(
+            {
+                "FIRESTORE_EMULATOR_HOST": f"{HOST}:{firestore.port}",
+                "CLOUD_TASKS_EMULATOR_HOST": f"{HOST}:{tasks.port}",
+                "PUBSUB_EMULATOR_HOST": f"{HOST}:{pubsub.port}",
+                "OIDC_CERTS_URL": identity.certs_url,
+                "OIDC_ISSUER": identity.issuer,
+                "SENDGRID_HOST": f"http://{HOST}:{inbox.port}",
+                "control": f"http://{HOST}:{control.port}",
+            }
+        ),
+        flush=True,
+    )
+    await asyncio.to_thread(sys.stdin.read)
+    for part in reversed(parts):
+        await part.stop()
+
+
+def main() -> None:
+    """Read the command line and serve."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.services")
+    parser.add_argument("--latency-ms", type=float, default=0, help="added to every API call")
+    options = parser.parse_args()
+    with TemporaryDirectory() as directory:
+        asyncio.run(serve(options.latency_ms / 1000, directory))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,47 @@
+"""Each benchmark runs, at sizes of no significance: what it measures is not looked at, only that it does."""
+
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from benchmarks import cold_start, emulators, fan_out, memory, side_by_side, worker
+from benchmarks.cloud import Cloud
+from benchmarks.killed_run import carry_out
+from benchmarks.table import Table, number
+
+
+@pytest.mark.parametrize(
+    "measure",
+    [
+        pytest.param(lambda: fan_out.measure(sizes=(50, 150), latencies=(1.0,)), id="fan-out"),
+        pytest.param(lambda: memory.measure(sizes=(50, 150)), id="memory"),
+        pytest.param(lambda: worker.measure(concurrencies=(1, 4), reports=12), id="worker"),
+        pytest.param(cold_start.measure, id="cold start"),
+        pytest.param(lambda: emulators.measure(seconds=0.1), id="emulators"),
+        pytest.param(lambda: side_by_side.measure(sizes=(600,), shares=(1, 2)), id="side by side"),
+    ],
+)
+def test_a_benchmark_measures(measure: Callable[[], Iterator[Table]]) -> None:
+    tables = list(measure())
+    assert tables
+    for table in tables:
+        lines = table.to_markdown().splitlines()
+        assert lines[0] == f"### {table.title}"
+        assert len({line.count("|") for line in lines[2 : 4 + len(table.rows)]}) == 1
+
+
+def test_a_run_that_is_killed_again_and_again_leaves_nobody_out() -> None:
+    with Cloud() as cloud:
+        cloud.put_in_users(4_000)
+        outcome = carry_out(cloud, users=4_000, time_limit=0.1, share_size=1_000, kill_every=3.0, seed=2, give_up=100)
+    assert (outcome.left_out, outcome.twice) == (0, 0)
+    assert outcome.parts > 4
+    assert outcome.figures["state"] == "finished"
+
+
+@pytest.mark.parametrize(
+    ("value", "written"),
+    [(0.0123456, "0.0123"), (1.5, "1.5"), (99.96, "100"), (12_345.6, "12,300"), (1e6, "1,000,000")],
+)
+def test_figures_have_three_digits(value: float, written: str) -> None:
+    assert number(value) == written
