@@ -1,7 +1,7 @@
 """deploy.sh with the real gcloud, against a local server that plays Google's services.
 
-Off by default: it takes some minutes. Set REAL_GCLOUD=1, with gcloud and its beta component on the PATH. Nothing leaves this
-machine: every service is sent to the local server, with a made-up access token and a configuration of its own.
+Off by default: it takes some minutes. Set REAL_GCLOUD=1, with gcloud and its beta component on the PATH. Nothing leaves
+this machine: every service is sent to the local server, with a made-up access token and a configuration of its own.
 """
 
 import os
