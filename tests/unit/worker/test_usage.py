@@ -181,7 +181,7 @@ def test_what_is_used_up_says_when_it_begins_anew() -> None:
 def test_what_lasts_is_no_reason_to_worry() -> None:
     made = report(used("2026-11-10T00:00", 20))
     assert made.subject == "Your usage: Saturday 21 November"
-    assert "It will last: at this pace 30 GB are used by Monday 30 November." in made.text
+    assert "It will last: at this pace, 30 GB by Monday 30 November." in made.text
     assert "!" not in made.text
 
 

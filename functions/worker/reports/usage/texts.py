@@ -146,7 +146,7 @@ class Texts:
         if standing.expected is None:
             return _("It has just begun anew: too early for a forecast."), False
         expected = self._amount(standing, standing.expected)
-        return _("It will last: at this pace {amount} are used by {day}.").format(amount=expected, day=last_day), False
+        return _("It will last: at this pace, {amount} by {day}.").format(amount=expected, day=last_day), False
 
     def _amount(self, standing: Standing, amount: float, *, unit: bool = True) -> str:
         # What is only ever used in whole pieces is not expected in parts either.
