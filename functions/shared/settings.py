@@ -147,6 +147,14 @@ class WorkerSettings(CommonSettings, IdentitySettings, MailSettings):
     on_unknown_outcome: OnUnknownOutcome = OnUnknownOutcome.DEAD_LETTER
     sendgrid_api_key: Secret = Field(repr=False)
     sendgrid_host: Url = "https://api.sendgrid.com"
+    sendgrid_activity: bool = False
+    """Whether SendGrid is asked what it knows of a mail whose outcome nobody knows."""
+
+    @model_validator(mode="after")
+    def _has_activity(self) -> Self:
+        if self.sendgrid_activity and urlsplit(self.sendgrid_host).hostname == "api.eu.sendgrid.com":
+            raise ValueError("SENDGRID_ACTIVITY: SendGrid keeps no email activity of its EU region (SENDGRID_HOST)")
+        return self
 
 
 class DlqHandlerSettings(CommonSettings):

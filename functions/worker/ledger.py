@@ -22,7 +22,7 @@ from functions.shared.schedule import Period
 from functions.worker.transitions import Record
 
 LEASE = timedelta(seconds=90)
-"""How long a claim is respected. Its owner needs 55 s of it at the very worst (send_report.py: SendGrid, a dead letter
+"""How long a claim is respected. Its owner needs 65 s of it at the very worst (send_report.py: SendGrid, a dead letter
 and the ledger, each up to its own limit); the rest is for the claim's own way to Firestore and for clocks that differ.
 Longer would only keep a killed worker's report waiting."""
 

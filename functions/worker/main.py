@@ -19,6 +19,7 @@ from functions.worker.ledger import Ledger
 from functions.worker.mail_terms import MailTerms
 from functions.worker.reports.firestore_user_data import FirestoreUserData
 from functions.worker.send_report import Attempt, SendReport
+from functions.worker.sendgrid_activity import SendGridActivity
 from functions.worker.sendgrid_api import SendGrid
 from functions.worker.sendgrid_request import Sender
 
@@ -91,6 +92,9 @@ def _send_report() -> SendReport:
         default_cadence=_settings.default_cadence,
         on_unknown_outcome=_settings.on_unknown_outcome,
         now=lambda: datetime.now(UTC),
+        records=SendGridActivity(api_key=_settings.sendgrid_api_key, host=_settings.sendgrid_host)
+        if _settings.sendgrid_activity
+        else None,
     )
 
 

@@ -27,7 +27,7 @@ from functions.shared.settings import OnUnknownOutcome
 from functions.worker.compose import compose
 from functions.worker.key_alert import KeyAlert
 from functions.worker.ledger import SETTLE_SECONDS, Changed, Claim, Ledger
-from functions.worker.mail import Mail, MailProvider, NotAllowed
+from functions.worker.mail import Accepted, Mail, MailProvider, NotAllowed, Unclear
 from functions.worker.mail_terms import MailTerms
 from functions.worker.one_line import one_line
 from functions.worker.recipient import Recipient
@@ -42,15 +42,22 @@ from functions.worker.transitions import (
     Step,
     next_step,
     retry_or_give_up,
+    step_of_unknown,
     verdict,
 )
+from functions.worker.unknown_outcome import MailRecords, NoWord, Recorded, StillUnknown, Word, judge
 
 SEND_SECONDS = 20.0
 """How long SendGrid has to answer; it takes well under a second when it is healthy. The lease covers this."""
 
-_HELD_SECONDS = SEND_SECONDS + TELL_TIMEOUT_SECONDS + PUBLISH_TIMEOUT_SECONDS + SETTLE_SECONDS
-"""What the owner of a claim may need it for: to send, to tell that the key is refused, to publish a dead letter, to
-write down how it went. A claim that is not good for so long, because getting it took too long, is not used."""
+ASK_SECONDS = 10.0
+"""How long SendGrid has to say whether it has a mail. It has been measured to take 7 s.
+https://github.com/sendgrid/sendgrid-csharp/issues/685"""
+
+_HELD_SECONDS = SEND_SECONDS + max(TELL_TIMEOUT_SECONDS, ASK_SECONDS) + PUBLISH_TIMEOUT_SECONDS + SETTLE_SECONDS
+"""What the owner of a claim may need it for: to send, to tell that the key is refused or to ask whether the mail was
+taken, to publish a dead letter, to write down how it went. A claim that is not good for so long, because getting it
+took too long, is not used."""
 
 _BODY_CHARACTERS = 10_000
 _ERROR_CHARACTERS = 1_000
@@ -128,6 +135,7 @@ class SendReport:
         default_cadence: for users whose document names none.
         on_unknown_outcome: the team's choice between maybe never and maybe twice.
         now: the present, in UTC.
+        records: the provider's, to look for mails of unknown outcome; None where it cannot be asked.
     """
 
     def __init__(
@@ -142,6 +150,7 @@ class SendReport:
         default_cadence: Cadence,
         on_unknown_outcome: OnUnknownOutcome,
         now: Callable[[], datetime],
+        records: MailRecords | None = None,
     ) -> None:
         self._ledger = ledger
         self._provider = provider
@@ -152,6 +161,7 @@ class SendReport:
         self._default_cadence = default_cadence
         self._on_unknown_outcome = on_unknown_outcome
         self._now = now
+        self._records = records
 
     def __call__(self, body: bytes, attempt: Attempt) -> Result:
         """Carry out a task.
@@ -184,7 +194,12 @@ class SendReport:
 
     def _carry_out(self, task: ReportTask, attempt: Attempt, took: dict[str, float]) -> Result:
         record = self._ledger.read(task.delivery_id)
-        step = next_step(record, now=self._now(), on_unknown_outcome=self._on_unknown_outcome)
+        step = next_step(
+            record,
+            now=self._now(),
+            on_unknown_outcome=self._on_unknown_outcome,
+            can_ask=self._records is not None,
+        )
         if step is Step.LEAVE:
             return _left_to_others(record)
         recipient = Recipient.from_document(task.user_id, self._ledger.read_user(task.user_id), self._default_cadence)
@@ -199,8 +214,14 @@ class SendReport:
         )
         if step is Step.NOTHING:
             return self._already_final(delivery)
+        note = ""
+        if step is Step.ASK:
+            found_out = self._find_out(delivery)
+            if isinstance(found_out, Result):
+                return found_out
+            note, step = f"; {found_out.note}", step_of_unknown(self._on_unknown_outcome)
         if step is Step.GIVE_UP_UNKNOWN:
-            error = "a worker ended while it was sending: nobody knows whether SendGrid has the mail"
+            error = f"a worker ended while it was sending: nobody knows whether SendGrid has the mail{note}"
             return self._give_up(delivery, GiveUp(reason=Reason.UNKNOWN_OUTCOME, error=error), None)
         if not recipient.wanted:
             return self._skip(delivery, None, "user-inactive" if recipient.schedule else "user-gone")
@@ -240,6 +261,36 @@ class SendReport:
             )
             return retry_or_give_up(retry, last_attempt=delivery.attempt.last)
 
+    def _find_out(self, delivery: _Delivery) -> Result | StillUnknown:
+        """Settle a delivery of unknown outcome by the provider's word, or have the queue call again for it."""
+        assert delivery.record is not None  # noqa: S101  what has no record has no unknown outcome
+        judged = judge(
+            self._ask(delivery.task),
+            lease_expired_at=delivery.record.lease_expires_at,
+            now=self._now(),
+            last_attempt=delivery.attempt.last,
+        )
+        match judged:
+            case Sent(message_id=message_id):
+                return self._settle_sent(delivery, delivery.record, message_id)
+            case Retry():
+                return _retry(delivery, judged)
+            case StillUnknown():
+                return judged
+
+    def _ask(self, task: ReportTask) -> Word:
+        if self._records is None:
+            return NoWord(error="there are no records", lasting=True)
+        word = self._records.find(task.delivery_id, seconds=ASK_SECONDS)
+        if isinstance(word, NoWord):
+            _logger.warning(
+                "the mail provider does not say whether it has the mail",
+                delivery_id=task.delivery_id,
+                lasting=word.lasting,
+                error=word.error,
+            )
+        return word
+
     def _send(self, delivery: _Delivery, mail: Mail, took: dict[str, float]) -> Result:
         task = delivery.task
         assert delivery.period is not None  # noqa: S101  nothing is built without a period
@@ -253,7 +304,16 @@ class SendReport:
             # The line that an alert policy watches for: no report goes out until somebody mends the key.
             _logger.error("the mail provider refuses the key", alert="provider-refuses-key", error=outcome.error)
             self._key_alert(run_id=task.run_id, error=outcome.error)
-        decided = verdict(outcome, last_attempt=delivery.attempt.last, on_unknown_outcome=self._on_unknown_outcome)
+        if isinstance(outcome, Unclear) and self._records is not None and delivery.attempt.last:
+            # There is no time left to wait for the records: they are seldom so quick, but nothing is lost by asking.
+            word = self._ask(task)
+            outcome = Accepted(message_id=word.message_id) if isinstance(word, Recorded) else outcome
+        decided = verdict(
+            outcome,
+            last_attempt=delivery.attempt.last,
+            on_unknown_outcome=self._on_unknown_outcome,
+            can_ask=self._records is not None,
+        )
         match decided:
             case Sent():
                 return self._settle_sent(delivery, claim, decided.message_id)
@@ -263,14 +323,15 @@ class SendReport:
                 return self._give_up(delivery, decided, claim)
             case Retry():
                 result = _retry(delivery, decided)
-                self._ledger.release(task, claim, error=decided.error, now=self._now())
+                if decided.release:
+                    self._ledger.release(task, claim, error=decided.error, now=self._now())
                 return result
 
-    def _settle_sent(self, delivery: _Delivery, claim: Claim, message_id: str) -> Result:
+    def _settle_sent(self, delivery: _Delivery, held: Claim | Record, message_id: str) -> Result:
         try:
             self._ledger.settle(
                 delivery.task,
-                claim,
+                held,
                 state=DeliveryState.SENT,
                 owner=delivery.owner,
                 period=delivery.period,

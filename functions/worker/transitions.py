@@ -45,17 +45,22 @@ class Step(Enum):
     """It is final."""
     LEAVE = auto()
     """Somebody else is sending it right now."""
+    ASK = auto()
+    """Somebody was sending it and never said how that went: the provider may know."""
     GIVE_UP_UNKNOWN = auto()
-    """Somebody was sending it and never said how that went."""
+    """Somebody was sending it and never said how that went, and nobody knows."""
 
 
-def next_step(record: Record | None, *, now: datetime, on_unknown_outcome: OnUnknownOutcome) -> Step:
+def next_step(
+    record: Record | None, *, now: datetime, on_unknown_outcome: OnUnknownOutcome, can_ask: bool = False
+) -> Step:
     """Decide by what the ledger has.
 
     Args:
         record: the delivery, or None where there is none yet.
         now: the present, in UTC.
         on_unknown_outcome: the team's choice between maybe never and maybe twice.
+        can_ask: whether the provider can be asked what mails it has.
     """
     if record is None or record.state is DeliveryState.PENDING:
         return Step.SEND
@@ -63,6 +68,11 @@ def next_step(record: Record | None, *, now: datetime, on_unknown_outcome: OnUnk
         return Step.NOTHING
     if record.lease_expires_at is not None and record.lease_expires_at > now:
         return Step.LEAVE
+    return Step.ASK if can_ask else step_of_unknown(on_unknown_outcome)
+
+
+def step_of_unknown(on_unknown_outcome: OnUnknownOutcome) -> Step:
+    """What to do with a delivery of which nobody knows whether it was sent."""
     if on_unknown_outcome is OnUnknownOutcome.RESEND:
         return Step.SEND
     return Step.GIVE_UP_UNKNOWN
@@ -92,12 +102,14 @@ class Retry:
         cause: one word for logs and the answer.
         error: what went wrong.
         retry_after_seconds: how long the provider asked to be left alone.
+        release: whether to give the claim back. Where it is kept, nobody touches the delivery before the lease is over.
     """
 
     status: HTTPStatus
     cause: str
     error: str
     retry_after_seconds: int | None = None
+    release: bool = True
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -119,13 +131,16 @@ class GiveUp:
 Verdict = Sent | Skip | Retry | GiveUp
 
 
-def verdict(outcome: Outcome, *, last_attempt: bool, on_unknown_outcome: OnUnknownOutcome) -> Verdict:
+def verdict(
+    outcome: Outcome, *, last_attempt: bool, on_unknown_outcome: OnUnknownOutcome, can_ask: bool = False
+) -> Verdict:
     """Decide by how the sending went.
 
     Args:
         outcome: the provider's answer, or the lack of one.
         last_attempt: whether the queue deletes the task after this attempt, whatever the answer.
         on_unknown_outcome: the team's choice between maybe never and maybe twice.
+        can_ask: whether the provider can be asked, once the mail has had the time to appear in its records.
     """
     match outcome:
         case Accepted(message_id=message_id):
@@ -151,6 +166,10 @@ def verdict(outcome: Outcome, *, last_attempt: bool, on_unknown_outcome: OnUnkno
                 last_attempt=last_attempt,
             )
         case Unclear(error=error):
+            if can_ask and not last_attempt:
+                return Retry(
+                    status=HTTPStatus.INTERNAL_SERVER_ERROR, cause="unknown-outcome", error=error, release=False
+                )
             if on_unknown_outcome is OnUnknownOutcome.DEAD_LETTER or last_attempt:
                 may_be_sent_again = on_unknown_outcome is OnUnknownOutcome.RESEND
                 return GiveUp(reason=Reason.UNKNOWN_OUTCOME, error=error, release=may_be_sent_again)

@@ -4,7 +4,8 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-Service = Literal["sendgrid", "slack"]
+Service = Literal["sendgrid", "sendgrid-activity", "slack"]
+"""`sendgrid` is its mail send."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,7 +29,7 @@ class Call:
 
     Attributes:
         service: whose endpoint it came to.
-        body: what was posted, not yet looked at.
+        body: what was posted, not yet looked at; empty where nothing is.
     """
 
     service: Service

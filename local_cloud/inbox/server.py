@@ -18,7 +18,7 @@ from aiohttp import web
 from local_cloud.clock import Clock
 from local_cloud.errors import LocalCloudError
 from local_cloud.http import HttpServer
-from local_cloud.inbox import sendgrid, slack
+from local_cloud.inbox import activity, sendgrid, slack
 from local_cloud.inbox.faults import Answer, Call, CutConnection, Fault, Service
 from local_cloud.inbox.mail import Mail, split
 from local_cloud.inbox.pages import Pages
@@ -28,6 +28,7 @@ from local_cloud.inbox.suppressions import Suppressions, with_links
 
 MAIL_SEND_SCOPE = "mail.send"
 SUPPRESSIONS_SCOPE = "asm.groups.suppressions.read"
+EMAIL_ACTIVITY_SCOPE = "email_activity.read"
 SLACK_WEBHOOK_PATH = "/services/T00000000/B00000000/XXXXXXXXXXXXXXXXXXXXXXXX"
 SLACK_PAUSE = timedelta(seconds=1)
 """Between two messages of one webhook. https://docs.slack.dev/apis/web-api/rate-limits"""
@@ -36,7 +37,7 @@ _log = logging.getLogger(__name__)
 
 
 class Inbox:
-    """SendGrid's mail send, a Slack webhook, and pages to read what they took.
+    """SendGrid's mail send and email activity, a Slack webhook, and pages to read what they took.
 
     Args:
         host: the address to bind.
@@ -45,6 +46,7 @@ class Inbox:
         sendgrid_api_key: the key that mail send takes; any other is answered 401.
         directory: where each mail is also saved, in `mails/`; nowhere without.
         slack_rate_limit: answer 429 to more than a message a second, as Slack does.
+        activity_rate_limit: answer 429 to more than six questions a minute, as SendGrid's email activity does.
     """
 
     def __init__(
@@ -56,13 +58,20 @@ class Inbox:
         sendgrid_api_key: str,
         directory: Path | None = None,
         slack_rate_limit: bool = False,
+        activity_rate_limit: bool = False,
     ) -> None:
         self._host = host
         self._clock = clock
         self._sendgrid_api_key = sendgrid_api_key
         self._slack_rate_limit = slack_rate_limit
         self._last_slack_message: datetime | None = None
-        self._next_answers: dict[Service, deque[Answer]] = {"sendgrid": deque(), "slack": deque()}
+        self._next_answers: dict[Service, deque[Answer]] = {
+            "sendgrid": deque(),
+            "sendgrid-activity": deque(),
+            "slack": deque(),
+        }
+        self._activity_rate_limit = activity_rate_limit
+        self._activity_requests: deque[datetime] = deque(maxlen=activity.REQUESTS_A_MINUTE)
         # One thread: files are written beside the event loop, and in the order that the mails came.
         self._writer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="inbox")
         self._unsaved: set[asyncio.Future[None]] = set()
@@ -73,8 +82,10 @@ class Inbox:
         """The messages that were posted, the oldest first."""
         self.suppressions = Suppressions()
         """Who has unsubscribed. A mail to them is answered 202 and dropped, as SendGrid does."""
-        self.sendgrid_scopes = {MAIL_SEND_SCOPE, SUPPRESSIONS_SCOPE}
-        """What the key may do: send mail, and ask who has unsubscribed. What it may not do is answered 403."""
+        self.sendgrid_scopes = {MAIL_SEND_SCOPE, SUPPRESSIONS_SCOPE, EMAIL_ACTIVITY_SCOPE}
+        """What the key may do: send mail, ask who has unsubscribed and what was sent. Anything else is answered 403."""
+        self.activity_delay = activity.USUAL_DELAY
+        """How long after a mail was taken the email activity shows it."""
         self.fault: Fault | None = None
         """Stands before every call to SendGrid and Slack, for tests of what happens when those fail."""
         self.mails_directory = directory / "mails" if directory is not None else None
@@ -82,6 +93,7 @@ class Inbox:
 
         app = web.Application(client_max_size=sendgrid.MOST_BYTES)
         app.router.add_route("*", "/v3/mail/send", self._sendgrid)
+        app.router.add_get("/v3/messages", self._sendgrid_activity)
         app.router.add_post(r"/v3/asm/groups/{group:\d+}/suppressions/search", self._suppressions)
         app.router.add_get("/v3/asm/suppressions/global/{email}", self._suppressions)
         app.router.add_route("*", "/asm/unsubscribe", self._unsubscribe)
@@ -155,6 +167,9 @@ class Inbox:
         self.suppressions.add([address], group)
         return web.Response(text="You get no more of these mails.")
 
+    async def _sendgrid_activity(self, request: web.Request) -> web.StreamResponse:
+        return await self._take("sendgrid-activity", request, self._find_messages)
+
     async def _slack(self, request: web.Request) -> web.StreamResponse:
         return await self._take("slack", request, self._post_message)
 
@@ -221,6 +236,23 @@ class Inbox:
         if scope not in self.sendgrid_scopes:
             return _refusal(HTTPStatus.FORBIDDEN, "access forbidden")
         return None
+
+    def _find_messages(self, request: web.Request, _body: bytes) -> Answer:
+        if refusal := self._wrong_key(request, EMAIL_ACTIVITY_SCOPE):
+            return refusal
+        now, asked = self._clock.now(), self._activity_requests
+        if self._activity_rate_limit and len(asked) == asked.maxlen and now - asked[0] < timedelta(minutes=1):
+            return _refusal(HTTPStatus.TOO_MANY_REQUESTS, "too many requests")
+        asked.append(now)
+        limit = request.query.get("limit", str(activity.DEFAULT_LIMIT))
+        if not (limit.isascii() and limit.isdigit() and activity.LEAST_LIMIT <= int(limit) <= activity.MOST_LIMIT):
+            return _refusal(HTTPStatus.BAD_REQUEST, "limit must be greater than 0 and less than or equal to 1000")
+        try:
+            matches = activity.read_query(request.query.get("query", ""))
+        except activity.InvalidQuery as error:
+            return _refusal(HTTPStatus.BAD_REQUEST, str(error))
+        found = activity.find(self.mails, matches, limit=int(limit), until=now - self.activity_delay)
+        return _json(HTTPStatus.OK, {"messages": list(found)})
 
     def _look_up_suppressions(self, request: web.Request, body: bytes) -> Answer:
         if refusal := self._wrong_key(request, SUPPRESSIONS_SCOPE):
