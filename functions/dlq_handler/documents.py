@@ -38,7 +38,8 @@ QUICK = _within(3.0)
 """For one document, which takes a few milliseconds."""
 
 BULK = _within(10.0)
-"""For hundreds or thousands of them."""
+"""For hundreds or thousands of them. Should that take longer than Pub/Sub waits, the message is delivered again and
+finds that somebody alerts already."""
 
 _LOST = (exceptions.Aborted, exceptions.AlreadyExists, exceptions.FailedPrecondition, exceptions.NotFound)
 """How Firestore says that the document is no longer what was read."""

@@ -144,8 +144,9 @@ class Handler:
         attributes: Mapping[str, str] | None = None,
         message_id: str | None = None,
         published_at: datetime = DIED,
+        within: float = 30,
     ) -> requests.Response:
-        """Deliver a message."""
+        """Deliver a message, and wait so many seconds for the answer."""
         content = data if isinstance(data, bytes) else data.to_json()
         message: dict[str, Any] = {
             "messageId": message_id or uuid.uuid4().hex,
@@ -155,9 +156,10 @@ class Handler:
             message["data"] = base64.b64encode(content).decode()
         if attributes:
             message["attributes"] = dict(attributes)
-        return self.receives_event({"message": message, "subscription": "projects/p/subscriptions/eventarc-x"})
+        event = {"message": message, "subscription": "projects/p/subscriptions/eventarc-x"}
+        return self.receives_event(event, within=within)
 
-    def receives_event(self, body: Any) -> requests.Response:
+    def receives_event(self, body: Any, *, within: float = 30) -> requests.Response:
         """Deliver an event with any data."""
         headers = {
             "Content-Type": "application/json",
@@ -167,7 +169,7 @@ class Handler:
             "ce-type": "google.cloud.pubsub.topic.v1.messagePublished",
             "ce-time": "2026-11-24T13:14:00Z",
         }
-        answer = requests.post(self.url, data=json.dumps(body), headers=headers, timeout=30)
+        answer = requests.post(self.url, data=json.dumps(body), headers=headers, timeout=within)
         assert "Traceback" not in answer.text
         return answer
 

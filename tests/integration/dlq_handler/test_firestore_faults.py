@@ -1,5 +1,6 @@
 """Firestore that fails: nothing lost, nothing doubled, and no answer that says more than it should."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -8,6 +9,9 @@ import pytest
 
 from local_cloud.rpc import RpcError
 from tests.integration.dlq_handler.conftest import Surroundings, letter
+
+EVENTARC_SECONDS = 10
+"""How long Pub/Sub waits for an answer, unless its subscription says otherwise."""
 
 Call = Callable[[], Awaitable[Any]]
 
@@ -63,3 +67,41 @@ def test_a_passing_fault_is_not_even_noticed(around: Surroundings, nth: int, cod
 
     assert answers[-1] == 200 or handler.receives(letter("u1", error="e")).status_code == 200
     assert len(around.slack) == 1
+
+
+@pytest.mark.parametrize("method", ["Commit", "BatchGetDocuments"])
+def test_a_firestore_that_does_not_answer_holds_nothing_up(around: Surroundings, method: str) -> None:
+    handler = around.handler()
+    dead = letter("u1")
+    released = asyncio.Event()
+
+    async def hang(name: str, carry_out: Call) -> Any:
+        if name.endswith(f"/{method}"):
+            await released.wait()
+        return await carry_out()
+
+    around.firestore_faults.middleware = hang
+    try:
+        assert handler.receives(dead, within=EVENTARC_SECONDS).status_code == 503
+    finally:
+        around.firestore_faults.middleware = None
+        around.background.loop.call_soon_threadsafe(released.set)
+
+    around.let_a_minute_pass()
+    assert handler.receives(dead).status_code == 200
+    assert len(around.records()) == len(around.slack) == 1
+
+
+@pytest.mark.parametrize("code", [grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.ABORTED])
+def test_a_firestore_that_is_away_holds_nothing_up(around: Surroundings, code: grpc.StatusCode) -> None:
+    handler = around.handler()
+
+    async def refuse(_method: str, _carry_out: Call) -> Any:
+        raise RpcError(code, "secret of the backend")
+
+    around.firestore_faults.middleware = refuse
+    answer = handler.receives(letter("u1"), within=EVENTARC_SECONDS)
+    around.firestore_faults.middleware = None
+
+    assert answer.status_code == 503
+    assert "secret" not in answer.text
