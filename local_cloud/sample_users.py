@@ -2,7 +2,7 @@
 
 import random
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -31,6 +31,10 @@ _TYPES = (
     ("file.uploaded", 0.1),
     ("refund", 0.03),
 )
+_QUOTAS: dict[str, dict[str, Any]] = {
+    "storage": {"name": "Storage", "allowed": 100, "unit": "GB"},
+    "calls": {"name": "API calls", "allowed": 100_000},
+}
 _SPAN = {"hourly": 3, "daily": 3 * 24, "weekly": 3 * 7 * 24, "monthly": 3 * 31 * 24}
 """Hours of history: the period that has ended, the one before to compare with, and the one that goes on."""
 
@@ -43,6 +47,8 @@ class SampleUser:
         id: the document's id.
         document: the user's fields.
         events: the fields of each event.
+        quotas: the fields of each quota, by its id.
+        usage: the fields of what is used of them.
         expected: the state that the delivery must end in, None where none may come to be.
     """
 
@@ -50,13 +56,16 @@ class SampleUser:
     document: dict[str, Any]
     events: list[dict[str, Any]]
     expected: str | None
+    quotas: dict[str, dict[str, Any]] = field(default_factory=dict)
+    usage: list[dict[str, Any]] = field(default_factory=list)
 
 
 def sample_users(count: int, *, now: datetime, events_per_user: int = 40) -> Iterator[SampleUser]:
     """Make users in several time zones, with several cadences.
 
     The third has an address that SendGrid refuses, the fifth is inactive (where there are so many), every tenth has
-    done nothing lately. Half are new to the pipeline, half were due at the last full hour.
+    done nothing lately, and every seventh gets the report on usage. Half are new to the pipeline, half were due at the
+    last full hour.
 
     Args:
         count: how many.
@@ -86,8 +95,24 @@ def sample_users(count: int, *, now: datetime, events_per_user: int = 40) -> Ite
         if number % 2 == 0:
             document["next_report_at"] = this_hour
         quiet = number % 10 == 0
+        if number % 7 == 0 and not quiet:
+            document["report"]["kind"] = "usage"
+            usage = list(_usage(chance, now, events_per_user))
+            yield SampleUser(
+                id=f"u{number}", document=document, events=[], expected=expected, quotas=_QUOTAS, usage=usage
+            )
+            continue
         events = [] if quiet else list(_events(chance, now, _SPAN[cadence], events_per_user))
         yield SampleUser(id=f"u{number}", document=document, events=events, expected=expected)
+
+
+def _usage(chance: random.Random, now: datetime, count: int) -> Iterator[dict[str, Any]]:
+    for _ in range(count):
+        at = now - timedelta(hours=31 * 24 * chance.random())
+        if chance.random() < 0.5:
+            yield {"at": at, "quota": "storage", "amount": round(chance.uniform(1, 9), 1)}
+        else:
+            yield {"at": at, "quota": "calls", "amount": chance.randrange(500, 3_000)}
 
 
 def _events(chance: random.Random, now: datetime, hours: int, average: int) -> Iterator[dict[str, Any]]:

@@ -12,7 +12,7 @@ _COMMITS_IN_FLIGHT = 4
 
 
 async def put_in(client: AsyncClient, users: Iterable[SampleUser], *, on_user: Callable[[], None]) -> dict[str, str]:
-    """Write users and their events.
+    """Write users and what is stored under them.
 
     Args:
         client: where to.
@@ -31,10 +31,14 @@ async def put_in(client: AsyncClient, users: Iterable[SampleUser], *, on_user: C
         batch.set(reference, user.document)
         for number, event in enumerate(user.events):
             batch.set(reference.collection("events").document(f"e{number}"), event)
+        for quota_id, quota in user.quotas.items():
+            batch.set(reference.collection("quotas").document(quota_id), quota)
+        for number, usage in enumerate(user.usage):
+            batch.set(reference.collection("usage").document(f"x{number}"), usage)
         if user.expected:
             expected[user.id] = user.expected
         on_user()
-        writes += 1 + len(user.events)
+        writes += 1 + len(user.events) + len(user.quotas) + len(user.usage)
         if writes >= _WRITES_A_COMMIT:
             running.add(asyncio.create_task(batch.commit()))
             batch, writes = client.batch(), 0

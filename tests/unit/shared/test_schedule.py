@@ -1,13 +1,16 @@
 """The schedule, against zoneinfo and against the calendar."""
 
-from datetime import UTC, datetime, timedelta
+import calendar
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, timedelta
+from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from functions.shared.schedule import Cadence, Schedule, period_to_report
+from functions.shared.schedule import Cadence, Period, Schedule, period_to_report
 
 ZONES = [
     "UTC",
@@ -160,3 +163,116 @@ def test_a_due_time_set_back_by_hand_reports_that_period_again() -> None:
         day, due_at=utc("2026-11-20T08:00"), run_time=utc("2026-11-20T08:00"), reported_until=utc("2026-11-24T08:00")
     )
     assert (period.start, period.end) == (utc("2026-11-19T08:00"), utc("2026-11-20T08:00"))
+
+
+TRANSITIONS = {
+    "Europe/Berlin": ["2026-03-29T01:00", "2026-10-25T01:00"],
+    "America/New_York": ["2026-03-08T07:00", "2026-11-01T06:00"],
+    "America/Santiago": ["2026-04-05T03:00", "2026-09-06T04:00"],
+    "Australia/Lord_Howe": ["2026-04-04T15:00", "2026-10-03T15:30"],
+    "Africa/Casablanca": ["2026-02-15T02:00", "2026-03-22T02:00"],
+    "Pacific/Apia": ["2011-12-30T10:00", "2012-03-31T14:00"],
+    "Asia/Kathmandu": ["2026-06-01T00:00"],
+}
+
+
+@st.composite
+def around_a_change_of_the_clocks(draw: st.DrawFn) -> tuple[str, datetime]:
+    zone = draw(st.sampled_from(sorted(TRANSITIONS)))
+    change = utc(draw(st.sampled_from(TRANSITIONS[zone])))
+    return zone, change + timedelta(minutes=draw(st.integers(-3 * 24 * 60, 3 * 24 * 60)))
+
+
+def walked(schedule: Schedule, begin: datetime, days: int) -> Iterator[datetime]:
+    """Due times, found as a person with a wall clock would: minute by minute, looking at the clock.
+
+    A time of day is due when the clock first shows it, or has leaped over it, on a day that is meant.
+    """
+    previous = begin.astimezone(schedule.time_zone).replace(tzinfo=None)
+    done: set[date] = set()
+    for minute in range(1, days * 24 * 60):
+        moment = begin + timedelta(minutes=minute)
+        shown = moment.astimezone(schedule.time_zone).replace(tzinfo=None)
+        if schedule.cadence is Cadence.HOURLY:
+            if shown.minute == 0:
+                yield moment
+            elif previous.hour != shown.hour and shown > previous:
+                # The clock has leaped over the full hour.
+                yield moment
+        else:
+            for day in {previous.date(), shown.date()} - done:
+                due = datetime.combine(day, datetime.min.time()).replace(hour=schedule.hour)
+                if previous < due <= shown:
+                    done.add(day)
+                    yield moment
+        previous = shown
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    place=around_a_change_of_the_clocks(),
+    cadence=st.sampled_from([Cadence.HOURLY, Cadence.DAILY]),
+    hour=st.integers(0, 23),
+)
+def test_due_times_are_those_of_a_wall_clock_whatever_the_clocks_do(
+    place: tuple[str, datetime], cadence: Cadence, hour: int
+) -> None:
+    zone, moment = place
+    begin = moment.replace(second=0, microsecond=0) - timedelta(days=2)
+    schedule = Schedule(cadence=cadence, time_zone=ZoneInfo(zone), hour=hour)
+    seen = list(walked(schedule, begin, days=4))
+    # The walk knows nothing of what was shown before it began.
+    start = begin + timedelta(days=1)
+    computed, last = [], start
+    while (last := schedule.after(last)) <= begin + timedelta(days=4) - timedelta(minutes=1):
+        computed.append(last)
+    assert computed == [each for each in seen if each > start]
+
+
+@pytest.mark.parametrize("year", [2026, 2028])
+@pytest.mark.parametrize("day", range(1, 32))
+def test_each_month_has_one_due_day_and_a_shorter_one_its_last(year: int, day: int) -> None:
+    schedule = Schedule(cadence=Cadence.MONTHLY, time_zone=ZoneInfo("Asia/Kathmandu"), hour=9, day=day)
+    moment = local(f"{year}-01-01T00:00", "Asia/Kathmandu") - timedelta(seconds=1)
+    for month in range(1, 13):
+        moment = schedule.after(moment)
+        due = moment.astimezone(schedule.time_zone)
+        expected = min(day, calendar.monthrange(year, month)[1])
+        assert (due.year, due.month, due.day, due.hour, due.minute) == (year, month, expected, 9, 0)
+
+
+@pytest.mark.parametrize("weekday", range(1, 8))
+def test_weeks_are_seven_days_of_the_users_own_calendar(weekday: int) -> None:
+    schedule = Schedule(cadence=Cadence.WEEKLY, time_zone=ZoneInfo("Europe/Berlin"), hour=8, weekday=weekday)
+    moment = utc("2026-01-01T00:00")
+    dues = []
+    for _ in range(60):
+        moment = schedule.after(moment)
+        dues.append(moment.astimezone(schedule.time_zone))
+    assert {(due.isoweekday(), due.hour) for due in dues} == {(weekday, 8)}
+    assert {(after.date() - before.date()).days for before, after in pairwise(dues)} == {7}
+
+
+def test_a_user_who_moves_east_in_the_middle_of_a_day_misses_no_hour() -> None:
+    berlin, tokyo = daily("Europe/Berlin", 8), daily("Asia/Tokyo", 8)
+    first = period_to_report(berlin, due_at=utc("2026-11-24T07:00"), run_time=utc("2026-11-24T07:00"))
+    # The pipeline has set the next report by the old zone; the application then changes the zone.
+    promised = berlin.after(first.end)
+    second = period_to_report(tokyo, due_at=promised, run_time=promised, reported_until=first.end)
+    assert second == Period(first.end, local("2026-11-25T08:00", "Asia/Tokyo"))
+    assert tokyo.after(second.end) == local("2026-11-26T08:00", "Asia/Tokyo")
+
+
+@pytest.mark.parametrize("after", list(Cadence))
+@pytest.mark.parametrize("before", list(Cadence))
+def test_a_user_who_changes_cadence_is_told_of_the_time_in_between_once(before: Cadence, after: Cadence) -> None:
+    zone = ZoneInfo("America/New_York")
+    old, new = Schedule(cadence=before, time_zone=zone), Schedule(cadence=after, time_zone=zone)
+    first_end = old.at_or_before(utc("2026-11-20T15:00"))
+    promised = old.after(first_end)
+    second = period_to_report(new, due_at=promised, run_time=promised, reported_until=first_end)
+    assert second.start == first_end
+    assert first_end < second.end <= promised
+    following = new.after(second.end)
+    third = period_to_report(new, due_at=following, run_time=following, reported_until=second.end)
+    assert third == Period(second.end, following)
