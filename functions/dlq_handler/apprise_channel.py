@@ -40,7 +40,7 @@ class AppriseChannel:
         try:
             taken = self._notifier.notify(
                 title=alert.title,
-                body=alert.to_text(),
+                body=_without_mentions(alert.to_text()),
                 notify_type="failure",
                 # The texts are others': they are not to be read as markup or escapes.
                 body_format="text",
@@ -50,6 +50,11 @@ class AppriseChannel:
             raise ChannelFailed(f"{self.name} failed: {type(error).__name__}") from None
         if not taken:
             raise ChannelFailed(f"{self.name} did not take the alert")
+
+
+def _without_mentions(text: str) -> str:
+    """With a character of no width behind what Discord, Slack and others take for the beginning of a mention."""
+    return re.sub(r"@|<(?=[!#])", "\\g<0>\u200b", text)
 
 
 def apprise_channels(urls: Sequence[str]) -> list[AppriseChannel]:

@@ -1,5 +1,6 @@
 """The DLQ handler as a process of its own, and around it Firestore, Slack and a service that Apprise posts to."""
 
+import asyncio
 import base64
 import json
 import uuid
@@ -79,9 +80,8 @@ class Surroundings:
             "THREADS": "16",
         }
 
-    def handler(self, *, slack: bool = True, pager: bool = False, webhook_url: str = "") -> "Handler":
-        """A handler that alerts in these channels; one process for each set of them."""
-        variables = {}
+    def handler(self, *, slack: bool = True, pager: bool = False, webhook_url: str = "", **variables: str) -> "Handler":
+        """A handler that alerts in these channels; one process for each set of variables."""
         if slack:
             variables["SLACK_WEBHOOK_URL"] = webhook_url or self.inbox.slack_webhook_url
         if pager:
@@ -98,8 +98,10 @@ class Surroundings:
         return Handler(self._handlers[key])
 
     def stop(self) -> None:
-        for handler in self._handlers.values():
-            self.background.run(handler.stop())
+        async def stop_all() -> None:
+            await asyncio.gather(*(handler.stop() for handler in self._handlers.values()))
+
+        self.background.run(stop_all())
 
     def record(self, letter: str) -> Any:
         """A dead letter's document; None where there is none."""
