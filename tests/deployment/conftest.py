@@ -3,8 +3,10 @@
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -131,6 +133,26 @@ class Deployment:
             **self.settings,
             **self.secrets,
         }
+
+    def interrupt(self, command: str) -> Outcome:
+        """Run deploy.sh until it carries out a command that hangs, and send it what Ctrl-C sends."""
+        self._log.write_text("", encoding="utf-8")
+        process = subprocess.Popen(
+            ["/bin/bash", str(self.repository / "deploy.sh")],
+            env=self.environment | {"STAND_IN_HANGS": command},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+        until = time.monotonic() + 60
+        while not any(" ".join(call).startswith(command) for call in self.calls):
+            assert time.monotonic() < until
+            time.sleep(0.05)
+        os.killpg(process.pid, signal.SIGINT)
+        output, errors = process.communicate(timeout=60)
+        return Outcome(process.returncode, output, errors)
 
     def deploy(self, *options: str, answer: str = "") -> Outcome:
         """Run deploy.sh to its end; calls of gcloud are counted anew."""

@@ -127,7 +127,8 @@ class GoogleServer:
             return self._read(service, resource)
         if method == "DELETE":
             self._get(service, resource)
-            del self.resources[f"{service}/{resource}"]
+            for key in [key for key in self.resources if f"{key}/".startswith(f"{service}/{resource}/")]:
+                del self.resources[key]
             return self._done(service, {})
         if method == "PATCH":
             if service == "pubsub":

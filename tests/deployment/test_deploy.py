@@ -539,6 +539,21 @@ class TestFailures:
         assert outcome.status == 1
         assert "QUEUE_NAME" in outcome.errors
 
+    @pytest.mark.parametrize("command", ["functions deploy", "scheduler jobs update http"])
+    def test_ctrl_c_leaves_nothing_that_a_second_run_does_not_finish(self, deployed: Deployment, command: str) -> None:
+        deployed.settings["LOG_LEVEL"] = "DEBUG"
+        deployed.edit(_set("/jobs/report-dispatch", "schedule", value="5 5 * * *"))
+        outcome = deployed.interrupt(command)
+        assert outcome.status == 130
+        assert "Run ./deploy.sh again" in outcome.errors
+        assert "is paused until" in outcome.errors
+        # Whatever was started has ended: it would hold what these pipes write to, and communicate() would wait for it.
+        assert not list(deployed.directory.glob("report-pipeline.*"))
+        again = deployed.deploy()
+        assert again.status == 0, again.text
+        assert deployed.resource("/jobs/report-dispatch")["state"] == "ENABLED"
+        assert deployed.resource("/jobs/report-dispatch")["schedule"] == "0 * * * *"
+
     def test_schedule_stays_paused_until_a_deployment_succeeds(self, deployed: Deployment) -> None:
         deployed.settings["LOG_LEVEL"] = "DEBUG"
         deployed.fail("functions deploy", "INVALID_ARGUMENT: no", times=3)

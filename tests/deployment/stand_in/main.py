@@ -3,6 +3,7 @@
 import json
 import os
 import sys
+import time
 from typing import Any
 
 from tests.deployment.stand_in.arguments import CommandLine, Refused
@@ -34,6 +35,8 @@ def carry_out(words: list[str]) -> int:
         log.write(json.dumps(words) + "\n")
     try:
         line = CommandLine(words)
+        if line.command == os.environ.get("STAND_IN_HANGS"):
+            time.sleep(60)
         with locked(path) as state:
             for when in ("before", "after"):
                 if when == "after":
