@@ -31,6 +31,9 @@ from local_cloud.verdict import problems
 REPOSITORY = Path(__file__).resolve().parents[1]
 
 _POLL_SECONDS = 0.2
+_STILL_SECONDS = 8.0
+"""After so long without a change somebody who watches is told what is waited for."""
+
 _STALLED_SECONDS = 30.0
 """A run is given up when the queue has nothing left to deliver and nothing has changed for so long."""
 
@@ -182,6 +185,7 @@ class Up:
     ) -> None:
         """Return when every due report is final and every dead letter alerted, or when nothing moves any more."""
         last: Standing | None = None
+        told = False
         changed_at = time.monotonic()
         while True:
             standing = await ledger.standing(run_id)
@@ -190,9 +194,20 @@ class Up:
                 return
             if standing != last:
                 last, changed_at = standing, time.monotonic()
-            elif time.monotonic() - changed_at > _STALLED_SECONDS and not self._cloud.has_tasks:
+            elif (still := time.monotonic() - changed_at) > _STALLED_SECONDS and not self._cloud.has_tasks:
                 return
+            elif still > _STILL_SECONDS and not told:
+                told = True
+                self._say_what_is_waited_for(standing, due)
             await asyncio.sleep(_POLL_SECONDS)
+
+    def _say_what_is_waited_for(self, standing: Standing, due: int) -> None:
+        logs = self._options.data_directory / "logs"
+        if standing.final < due:
+            what = f"{due - standing.final} reports wait, most likely for their next attempt: {logs / 'worker.log'} says why"
+        else:
+            what = f"{standing.dead - standing.alerted} dead letters wait for their alert, at most a minute each cause"
+        self._console.print(f"[yellow]{what}. Ctrl-C ends the wait.", highlight=False)
 
     def _show_addresses(self) -> None:
         ports = self._environment.ports

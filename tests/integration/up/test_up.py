@@ -147,6 +147,23 @@ def test_an_emulator_that_is_not_there_is_one_line(tmp_path: Path) -> None:
     assert "PUBSUB_EMULATOR_HOST=127.0.0.1:9 does not answer" in line
 
 
+def test_who_waits_is_told_for_what(tmp_path: Path, background: Background) -> None:
+    async def fail(_: web.Request) -> web.Response:
+        return web.Response(status=500)
+
+    app = web.Application()
+    app.router.add_post("/v3/mail/send", fail)
+    provider = HttpServer("provider", app, "127.0.0.1", 0)
+    background.run(provider.start())
+    command = Command(tmp_path, *("--once", "--users", "1"), SENDGRID_HOST=f"http://127.0.0.1:{provider.port}")
+    command.wait_for("1 reports wait, most likely for their next attempt")
+    command.process.send_signal(signal.SIGINT)
+    assert command.wait(30) == 130, command.text
+    background.run(provider.stop())
+    assert "worker.log says why" in command.text.replace("\n", "")
+    assert command.listening() == []
+
+
 def test_a_run_whose_mails_are_all_refused_does_not_end_well(tmp_path: Path, background: Background) -> None:
     """The provider that is named in the environment is used, and what it does is what is reported."""
     asked: list[str] = []
