@@ -202,9 +202,9 @@ class Up:
             await asyncio.sleep(_POLL_SECONDS)
 
     def _say_what_is_waited_for(self, standing: Standing, due: int) -> None:
-        logs = self._options.data_directory / "logs"
+        log = self._options.data_directory / "logs" / "worker.log"
         if standing.final < due:
-            what = f"{due - standing.final} reports wait, most likely for their next attempt: {logs / 'worker.log'} says why"
+            what = f"{due - standing.final} reports wait, most likely for their next attempt: {log} says why"
         else:
             what = f"{standing.dead - standing.alerted} dead letters wait for their alert, at most a minute each cause"
         self._console.print(f"[yellow]{what}. Ctrl-C ends the wait.", highlight=False)
