@@ -37,10 +37,10 @@ async def _play_all(chosen: list[Scenario], *, reports: int, seed: int, logs: Pa
         with console.status("Starting the local cloud and the functions"):
             await world.start()
         for number, scenario in enumerate(chosen, start=1):
-            with console.status(f"{number}/{len(chosen)} {scenario.group}: {scenario.name}"):
+            with console.status(f"{number}/{len(chosen)} {scenario}"):
                 results.append(await play(world, scenario, seed=seed, users=max(1, reports // len(chosen))))
             if results[-1].violations:
-                console.print(f"[red]{scenario.group}: {scenario.name} broke the promise")
+                console.print(f"[red]{scenario} broke the promise")
     finally:
         await world.stop()
     return results
@@ -60,11 +60,11 @@ def _show(results: list[Played], *, seed: int, console: Console) -> None:
             table.add_section()
         style = "red" if result.violations else None
         counts = [str(getattr(result.tally, name)) for name in figures]
-        table.add_row(f"{group}: {result.scenario.name}", *counts, f"{result.seconds:.1f}", style=style)
+        table.add_row(str(result.scenario), *counts, f"{result.seconds:.1f}", style=style)
     console.print(table)
     for result in results:
         if result.violations:
-            console.print(f"\n[red]{result.scenario.group}: {result.scenario.name}")
+            console.print(f"\n[red]{result.scenario}")
             for violation in result.violations[:_SHOWN_VIOLATIONS]:
                 console.print(f"  {violation}", markup=False, highlight=False)
             if (more := len(result.violations) - _SHOWN_VIOLATIONS) > 0:
@@ -80,14 +80,14 @@ def main() -> int:
     chosen = [
         scenario
         for scenario in scenarios.ALL
-        if not arguments.scenario or any(part in f"{scenario.group}: {scenario.name}" for part in arguments.scenario)
+        if not arguments.scenario or any(part in str(scenario) for part in arguments.scenario)
     ]
     if not chosen:
         console.print("No scenario has that in its name: see --list.")
         return 2
     if arguments.list:
         for scenario in chosen:
-            console.print(f"{scenario.group}: {scenario.name}", highlight=False)
+            console.print(str(scenario), highlight=False)
         return 0
     seed = random.SystemRandom().randrange(1_000_000) if arguments.seed is None else arguments.seed
     console.print(f"seed {seed}", highlight=False)

@@ -38,8 +38,10 @@ class Point(Enum):
     """A run is noted."""
     ENQUEUE = auto()
     """Tasks are made."""
+    QUERY = auto()
+    """Any other call to Firestore."""
     OTHER = auto()
-    """Any other call."""
+    """Any other call to Cloud Tasks or Pub/Sub."""
 
 
 @dataclass(frozen=True)
@@ -77,7 +79,7 @@ def rpc_crossing(method: str, request: Any) -> Crossing:
         case "CreateTask":
             point, subject = Point.ENQUEUE, str(_json(request.task.http_request.body).get("run_id", ""))
         case _:
-            point, subject = Point.OTHER, ""
+            point, subject = (Point.QUERY if method.startswith("/google.firestore.") else Point.OTHER), ""
     return Crossing(point, subject, name)
 
 
@@ -106,7 +108,7 @@ def _commit(request: Any) -> tuple[Point, str]:
             return Point.ALERT_RECORD, document_id
         if collection == "runs":
             return Point.RUN_RECORD, document_id
-    return Point.OTHER, ""
+    return Point.QUERY, ""
 
 
 def _writes(request: Any) -> Iterator[tuple[str, str, Any]]:
@@ -120,7 +122,7 @@ def _read(request: Any) -> tuple[Point, str]:
     _, _, path = request.documents[0].partition("/documents/") if request.documents else ("", "", "")
     collection, _, document_id = path.partition("/")
     points = {"deliveries": Point.READ_DELIVERY, "users": Point.READ_USER}
-    return points.get(collection, Point.OTHER), document_id
+    return points.get(collection, Point.QUERY), document_id
 
 
 def delivery_in(body: bytes) -> str:

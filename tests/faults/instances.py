@@ -15,6 +15,9 @@ from local_cloud.function_process import FunctionProcess
 from local_cloud.tasks.dispatch import Answer, AnswerLost, Delivery
 from tests.faults.crossings import delivery_in
 
+Send = Callable[[], Awaitable[Answer]]
+"""Delivers a task, as far as the scenario is concerned."""
+
 
 @dataclass(eq=False)
 class Instance:
@@ -81,10 +84,10 @@ class FrontEnd:
         """What was sent for each delivery, the oldest first."""
         self.ended: Counter[str] = Counter()
         """How many of those requests have ended, with or without an answer."""
-        self.before: Callable[[str, Callable[[], Awaitable[Answer]]], Awaitable[Answer]] | None = None
+        self.before: Callable[[str, Send], Awaitable[Answer]] | None = None
         """A scenario's own say about a delivery's attempt."""
 
-    async def __call__(self, delivery: Delivery, send: Callable[[], Awaitable[Answer]]) -> Answer:
+    async def __call__(self, delivery: Delivery, send: Send) -> Answer:
         """Deliver a task."""
         if not delivery.url.startswith(self._worker_url):
             return await send()
@@ -127,7 +130,7 @@ class FrontEnd:
         instance = available[self._turn % len(available)]
         instance.in_flight.add(subject)
         try:
-            return await self._post(f"http://127.0.0.1:{instance.process.port}/tasks/send-report", delivery)
+            return await self._post(instance, delivery)
         except (aiohttp.ClientError, OSError) as error:
             self._on_cut_off(subject)
             raise AnswerLost("the instance ended") from error
@@ -135,13 +138,19 @@ class FrontEnd:
             instance.in_flight.discard(subject)
             self.ended[subject] += 1
 
-    async def _post(self, url: str, delivery: Delivery) -> Answer:
+    async def _post(self, instance: Instance, delivery: Delivery) -> Answer:
         if self._session is None:
             connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=1)
             self._session = aiohttp.ClientSession(connector=connector, timeout=aiohttp.ClientTimeout(total=None))
-        async with self._session.post(url, data=delivery.body, headers=delivery.headers) as response:
-            await response.read()
-            return Answer(status=response.status, headers=response.headers)
+        url = f"http://127.0.0.1:{instance.process.port}/tasks/send-report"
+        while True:
+            try:
+                async with self._session.post(url, data=delivery.body, headers=delivery.headers) as response:
+                    await response.read()
+                    return Answer(status=response.status, headers=response.headers)
+            except aiohttp.ClientConnectorError:
+                # It is starting. Cloud Run keeps a request for that long, too, and the world's time stands still.
+                await asyncio.sleep(0.05)
 
 
 async def until(condition: Callable[[], bool], *, what: str, seconds: float = 30) -> None:

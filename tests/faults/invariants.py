@@ -206,7 +206,11 @@ def _misreported(history: History) -> Iterator[Violation]:
             yield Violation(Rule.MISREPORTED, delivery.id, "the ledger says sent, and SendGrid has accepted nothing")
         elif delivery.state == SKIPPED and mails[delivery.id]:
             yield Violation(Rule.MISREPORTED, delivery.id, "the ledger says skipped, and SendGrid has accepted a mail")
-        elif delivery.state == DEAD and mails[delivery.id] and reasons.get(delivery.id) != UNKNOWN_OUTCOME:
+        elif (
+            delivery.state == DEAD
+            and mails[delivery.id] > history.unknown.get(delivery.id, 0)
+            and reasons.get(delivery.id) != UNKNOWN_OUTCOME
+        ):
             reason = reasons.get(delivery.id, "no reason")
             yield Violation(Rule.MISREPORTED, delivery.id, f"dead for {reason}, and SendGrid has accepted a mail")
     for delivery_id in mails.keys() - known:

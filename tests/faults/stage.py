@@ -55,6 +55,9 @@ class Scenario:
     at_least: int = 1
     at_most: int = 1_000_000
 
+    def __str__(self) -> str:
+        return f"{self.group}: {self.name}"
+
 
 class Stage:
     """What a scenario works with.
@@ -81,7 +84,7 @@ class Stage:
         self._most_reports: int | None = None
         self._first_due_at: dict[str, datetime] = {}
         self._mails_before = 0
-        self._idle: list[Rule] = []
+        self._expected: list[Rule] = []
 
     async def begin(self) -> None:
         """Put in users whose report falls due at the next full hour, and wait for that."""
@@ -97,8 +100,8 @@ class Stage:
             RuntimeError: the scenario has disturbed nothing where it meant to, and would prove nothing.
         """
         self.heal()
-        if self._idle:
-            points = sorted({point.name for rule in self._idle for point in rule.points})
+        points = sorted({point.name for rule in self._expected if not rule.fired for point in rule.points})
+        if points:
             raise RuntimeError(f"{self.scenario.name}: no call was disturbed at {', '.join(points)}")
         await self.world.drain()
         for _ in range(RUNS_TO_MEND):
@@ -113,7 +116,6 @@ class Stage:
     def heal(self) -> None:
         """Disturb nothing any more."""
         self.healed.set()
-        self._idle += [rule for rule in self.world.disturbances.rules if not rule.fired]
         self.world.disturbances.rules.clear()
         self.world.front_end.before = None
         for instance in self.world.front_end.instances:
@@ -177,8 +179,9 @@ class Stage:
         times: int | None = 1,
         skip: int = 0,
         chosen: Callable[[Crossing, int], bool] = lambda crossing, number: True,
-    ) -> Rule:
-        """Have calls disturbed from now on; see Rule."""
+        must_happen: bool = True,
+    ) -> None:
+        """Have calls disturbed from now on; see Rule. One that must happen and does not makes the scenario fail."""
         rule = Rule(
             disturbance=disturbance,
             points={points} if isinstance(points, Point) else set(points),
@@ -188,7 +191,8 @@ class Stage:
             chosen=chosen,
         )
         self.world.disturbances.rules.append(rule)
-        return rule
+        if must_happen:
+            self._expected.append(rule)
 
     def make_die(self, deliveries: Iterable[str]) -> None:
         """Have SendGrid refuse mails for good, as it does those to an address that cannot be."""

@@ -18,9 +18,9 @@ POINTS = {
     Point.STORE,
     Point.ALERT_RECORD,
     Point.RUN_RECORD,
-    Point.OTHER,
+    Point.QUERY,
 }
-"""Every call to Firestore, of whichever function. (Of Cloud Tasks' calls Point.OTHER has GetQueue.)"""
+"""Every call to Firestore, of whichever function."""
 
 _SHARE = 0.15
 

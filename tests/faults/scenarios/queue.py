@@ -2,13 +2,11 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
 from local_cloud.tasks.dispatch import Answer, AnswerLost
+from tests.faults.instances import Send
 from tests.faults.stage import Scenario, Stage
-
-Send = Callable[[], Awaitable[Answer]]
 
 
 async def _twice(stage: Stage) -> None:

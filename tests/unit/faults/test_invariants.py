@@ -119,6 +119,8 @@ def test_skipped_that_was_sent() -> None:
 
 def test_dead_that_was_sent() -> None:
     assert broken(DEAD, accepted=[ID]) == {Rule.MISREPORTED}
+    # Where the team sends again, the reason is the last attempt's, whatever became of the ones before.
+    assert broken(DEAD, accepted=[ID], unknown={ID: 1}) == set()
     unknown = replace(LETTER, reason=UNKNOWN_OUTCOME)
     allowed = {ID: frozenset({UNKNOWN_OUTCOME})}
     assert broken(DEAD, accepted=[ID], dead_letters=[unknown], endings=allowed) == set()

@@ -1,0 +1,14 @@
+"""Scenarios in which what the pipeline talks to misbehaves: SendGrid, Firestore, Pub/Sub and Slack."""
+
+import pytest
+
+from tests.faults.conftest import KeepsPromise
+from tests.faults.scenarios import dead_letters, firestore, sendgrid
+from tests.faults.stage import Scenario
+
+SCENARIOS = [*sendgrid.SCENARIOS, *firestore.SCENARIOS, *dead_letters.SCENARIOS]
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS, ids=str)
+def test_promise_is_kept(scenario: Scenario, keeps_promise: KeepsPromise) -> None:
+    keeps_promise(scenario)
