@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from benchmarks import cold_start, continuation, emulators, fan_out, memory, render, side_by_side, worker
+from benchmarks import alert_storm, cold_start, continuation, emulators, fan_out, memory, render, side_by_side, worker
 from benchmarks.table import Table
 
 BENCHMARKS: dict[str, Callable[[], Iterator[Table]]] = {
@@ -20,10 +20,10 @@ BENCHMARKS: dict[str, Callable[[], Iterator[Table]]] = {
     "worker": worker.measure,
     "render": render.measure,
     "cold-start": cold_start.measure,
-    "render": render.measure,
     "emulators": emulators.measure,
     "continuation": continuation.measure,
     "side-by-side": side_by_side.measure,
+    "alert-storm": alert_storm.measure,
 }
 
 

@@ -35,7 +35,7 @@ class Storm:
     """What was measured.
 
     Attributes:
-        stored_seconds: until every dead letter was stored and all messages but those that wait for the next alert were acknowledged.
+        stored_seconds: until all were stored, and their messages acknowledged but for those that wait for an alert.
         told_seconds: until people had been told of every one.
         first_alert_seconds: until the first message in Slack.
         alerts: messages in Slack.

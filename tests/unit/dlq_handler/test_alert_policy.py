@@ -60,6 +60,18 @@ def test_while_another_alerts_one_waits() -> None:
     assert decision(state, now=NOW + CLAIM) == Tell(channels=CHANNELS)
 
 
+def test_while_no_channel_takes_messages_one_waits_and_the_others_are_covered() -> None:
+    assert decide(CauseState(), letter="a", needs_alert=True, channels=[], now=NOW) == Wait()
+    assert decide(CauseState(herald="b"), letter="a", needs_alert=True, channels=[], now=NOW) == Covered()
+
+
+def test_a_claim_whose_writing_was_not_confirmed_is_ones_own() -> None:
+    state = claimed(CauseState(), by="call", now=NOW)
+    tell = Tell(channels=CHANNELS)
+    assert decide(state, letter="a", needs_alert=True, channels=CHANNELS, now=NOW, by="call") == tell
+    assert decide(state, letter="a", needs_alert=True, channels=CHANNELS, now=NOW, by="other") == Wait()
+
+
 def test_what_was_told_is_acknowledged_unless_it_is_the_herald() -> None:
     assert decision(CauseState(), needs_alert=False) == Covered()
     assert decision(CauseState(herald="a"), needs_alert=False) == Tell(channels=CHANNELS)
@@ -104,6 +116,7 @@ class Storm(RuleBasedStateMachine):
         self.unacknowledged: set[str] = set()
         self.calls: list[Call] = []
         self.broken: set[str] = set()
+        self.resting: set[str] = set()
         self.posts: dict[str, list[datetime]] = {name: [] for name in CHANNELS}
 
     @initialize()
@@ -145,6 +158,10 @@ class Storm(RuleBasedStateMachine):
     def break_or_mend(self, channel: str) -> None:
         self.broken ^= {channel}
 
+    @rule(channel=st.sampled_from(CHANNELS))
+    def rest_or_wake(self, channel: str) -> None:
+        self.resting ^= {channel}
+
     def advance(self, call: Call) -> None:
         """Take a call's next step."""
         if call.claimed_at is None:
@@ -156,7 +173,11 @@ class Storm(RuleBasedStateMachine):
 
     def decide(self, call: Call) -> None:
         needs_alert = self.told[call.letter] != set(CHANNELS)
-        match decide(self.state, letter=call.letter, needs_alert=needs_alert, channels=CHANNELS, now=self.now):
+        decided = decide(self.state, letter=call.letter, needs_alert=needs_alert, channels=CHANNELS, now=self.now)
+        if isinstance(decided, Tell):
+            awake = [name for name in decided.channels if name not in self.resting]
+            decided = decide(self.state, letter=call.letter, needs_alert=needs_alert, channels=awake, now=self.now)
+        match decided:
             case Tell(channels=due):
                 self.state = claimed(self.state, by=str(id(call)), now=self.now)
                 call.claimed_at, call.due = self.now, due
@@ -202,6 +223,7 @@ class Storm(RuleBasedStateMachine):
     def teardown(self) -> None:
         """Once everything works, Pub/Sub's redelivery tells everybody of everything, and then ends."""
         self.broken.clear()
+        self.resting.clear()
         self.calls.clear()
         for _ in range(20):
             self.now += PAUSE
