@@ -21,6 +21,11 @@ GROUP_LINK = Markup("<%asm_group_unsubscribe_raw_url%>")
 would not be found. https://www.twilio.com/docs/sendgrid/ui/sending-email/group-unsubscribes"""
 
 
+_LONGEST_HEADER_LINK = 900
+"""A link cannot be folded, and a line of a message has at most 998 characters.
+https://www.rfc-editor.org/rfc/rfc5322#section-2.1.1"""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Closing:
     """How every mail ends.
@@ -91,7 +96,8 @@ class MailTerms:
         """
         reference = hashlib.sha256(delivery_id.encode()).hexdigest()[:32]
         headers = {"References": f"<{reference}@{self.domain}>", "X-Entity-Ref-ID": reference}
-        if link := self._own_link(user_id):
+        link = self._own_link(user_id)
+        if 0 < len(link) <= _LONGEST_HEADER_LINK:
             headers |= {"List-Unsubscribe": f"<{link}>", "List-Unsubscribe-Post": "List-Unsubscribe=One-Click"}
         return headers
 

@@ -13,6 +13,7 @@ from functions.worker.one_line import one_line
 
 _NAME_CHARACTERS = 100
 _SUBJECT_CHARACTERS = 200
+_HEADER_CHARACTERS = 998
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,7 +55,7 @@ def to_request(mail: Mail, sender: Sender) -> dict[str, Any]:
     # By the API's description these two belong here; beside `from`, `custom_args` would be a string.
     personalization: dict[str, Any] = {
         "to": [_party(mail.to_address, mail.to_name)],
-        "headers": {name: one_line(value, 900) for name, value in mail.headers.items()},
+        "headers": {name: one_line(value, _HEADER_CHARACTERS) for name, value in mail.headers.items()},
         "custom_args": dict(mail.arguments),
     }
     body: dict[str, Any] = {

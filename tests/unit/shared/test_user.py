@@ -68,6 +68,7 @@ def test_null_counts_as_absent() -> None:
         ({"report": {"hour": "8"}}, "report.hour"),
         ({"report": {"weekday": "someday"}}, "report.weekday"),
         ({"report": {"kind": "No/Such"}}, "report.kind"),
+        ({"report": {"sandbox": "true"}}, "report.sandbox"),
         ({"next_report_at": "tomorrow"}, "next_report_at"),
         ({"name": ["Ada"]}, "name"),
     ],

@@ -22,7 +22,7 @@ IN_GROUP = MailTerms(domain="example.com", in_group=True)
 NONE = MailTerms(domain="example.com")
 
 
-@given(st.text(st.characters(exclude_categories=["Cs"]), min_size=1))
+@given(st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=60))
 def test_the_teams_own_link_names_the_user_and_proves_it(user_id: str) -> None:
     link = OWN.closing(user_id, unsubscribe="Unsubscribe").unsubscribe_url
     query = parse_qs(urlsplit(link).query, keep_blank_values=True)
@@ -33,6 +33,13 @@ def test_the_teams_own_link_names_the_user_and_proves_it(user_id: str) -> None:
     assert headers["List-Unsubscribe"] == f"<{link}>"
     assert headers["List-Unsubscribe"].isascii()
     assert headers["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
+
+
+def test_a_link_too_long_for_a_line_is_in_the_mail_and_in_no_header() -> None:
+    user_id = "ü" * 700
+    assert "List-Unsubscribe" not in OWN.headers(user_id, "d1")
+    assert len(OWN.closing(user_id, unsubscribe="Unsubscribe").unsubscribe_url) > 900
+    assert len(OWN.headers("u" * 700, "d1")["List-Unsubscribe"]) < 998
 
 
 def test_a_token_is_one_users_and_one_keys() -> None:

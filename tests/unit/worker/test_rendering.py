@@ -1,6 +1,8 @@
 """Templates: where values go, and what they cannot do there."""
 
 import re
+import subprocess
+import sys
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -10,8 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from functions.worker.mail_terms import GROUP_LINK
+from functions.worker.reports.kinds import kinds
 from functions.worker.reports.language import language_for
 from functions.worker.reports.rendering import forget_templates, render
+from tests.functions import REPOSITORY
+from tests.unit.worker.samples import mail_of_sample
 
 ENGLISH = language_for("en")
 MJML = (
@@ -92,3 +97,32 @@ def test_columns_stand_below_one_another_in_any_script(tmp_path: Path) -> None:
         "a      1,234",
     ]
     forget_templates()
+
+
+def test_the_first_reports_of_a_process_may_be_built_at_the_same_time() -> None:
+    """What is imported, compiled and registered with the first is so only once, and whole for all of them."""
+    program = (
+        "from concurrent.futures import ThreadPoolExecutor\n"
+        "from threading import Barrier\n"
+        "from tests.unit.worker.samples import mail_of_sample\n"
+        "together = Barrier(8)\n"
+        "def build(number):\n"
+        "    together.wait()\n"
+        "    mail = mail_of_sample(('activity', 'usage')[number % 2], ('en', 'ja')[number // 2 % 2])\n"
+        "    return number % 4, mail.subject, mail.text, mail.html, mail.images[0].content\n"
+        "with ThreadPoolExecutor(8) as pool:\n"
+        "    mails = set(pool.map(build, range(8)))\n"
+        "assert len(mails) == 4, len(mails)\n"
+    )
+    for _ in range(3):
+        subprocess.run([sys.executable, "-c", program], cwd=REPOSITORY, check=True, timeout=60)
+
+
+@pytest.mark.parametrize("kind", kinds())
+@pytest.mark.parametrize("locale", ["en", "ja"])
+def test_a_mail_is_small_enough_to_be_shown_whole(kind: str, locale: str) -> None:
+    """Gmail cuts off what is behind the first 102 kB of HTML."""
+    mail = mail_of_sample(kind, locale)
+    assert len(mail.html.encode()) < 102_000
+    assert sum(len(image.content) for image in mail.images) < 50_000
+    assert f'<html lang="{locale}"' in mail.html
