@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import ctypes
 import os
 import signal
 import sys
@@ -112,6 +113,7 @@ class FunctionProcess:
                 stderr=log,
                 # A group of its own: Ctrl-C reaches the local cloud alone, which then stops things in their order.
                 start_new_session=True,
+                preexec_fn=_end_with_parent if sys.platform == "linux" else None,
             )
 
     async def _ready(self) -> bool:
@@ -137,6 +139,15 @@ class FunctionProcess:
     def _last_line(self) -> str:
         lines = self.log_file.read_text(errors="replace").strip().splitlines()
         return lines[-1] if lines else "it said nothing"
+
+
+def _end_with_parent() -> None:
+    """Have the kernel end this process when the local cloud is killed and can no longer do it itself.
+
+    https://man7.org/linux/man-pages/man2/pr_set_pdeathsig.2const.html
+    """
+    pr_set_pdeathsig = 1
+    ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGTERM)
 
 
 async def _accepts_connections(port: int) -> bool:

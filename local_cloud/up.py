@@ -86,7 +86,7 @@ class Up:
         )
 
     async def run(self) -> int:
-        """Start, make a run, and with `--once` end; otherwise go on by the schedule until SIGINT or SIGTERM.
+        """Start, make a run, and with `--once` end; otherwise go on by the schedule until it is interrupted.
 
         Returns:
             The exit status: 0 if every report of the run is as it should be.
@@ -96,7 +96,7 @@ class Up:
         """
         loop = asyncio.get_running_loop()
         stop = asyncio.Event()
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             loop.add_signal_handler(number, stop.set)
         work = asyncio.create_task(self._work())
         stopped = asyncio.create_task(stop.wait())

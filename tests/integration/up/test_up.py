@@ -11,6 +11,7 @@ import time
 import urllib.request
 from pathlib import Path
 
+import pytest
 from aiohttp import web
 
 from local_cloud.http import HttpServer
@@ -110,6 +111,26 @@ def test_ctrl_c_in_the_middle_of_a_start_leaves_nothing_behind(tmp_path: Path) -
     assert command.wait(30) == 130, command.text
     assert command.listening() == []
     assert "Traceback" not in command.text
+
+
+@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGTERM])
+def test_a_closed_terminal_leaves_nothing_behind(tmp_path: Path, number: signal.Signals) -> None:
+    command = Command(tmp_path, "--users", "1")
+    command.wait_for("Ctrl-C ends it all")
+    command.process.send_signal(number)
+    assert command.wait(30) == 0, command.text
+    assert command.listening() == []
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux ends children with their parent")
+def test_not_even_a_kill_leaves_functions_behind(tmp_path: Path) -> None:
+    command = Command(tmp_path, "--users", "1")
+    command.wait_for("Ctrl-C ends it all")
+    command.process.kill()
+    deadline = time.monotonic() + 60
+    while command.listening():
+        assert time.monotonic() < deadline, command.listening()
+        time.sleep(0.1)
 
 
 def test_a_port_in_use_is_one_line(tmp_path: Path, background: Background) -> None:
