@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import ctypes
 import os
 import signal
 import sys
@@ -16,6 +15,20 @@ _LONGEST_RESTART_SECONDS = 10.0
 _STOP_SECONDS = 10.0
 """Cloud Run gives a container ten seconds between SIGTERM and SIGKILL.
 https://cloud.google.com/run/docs/container-contract#instance-shutdown"""
+
+_PR_SET_PDEATHSIG = 1
+_ENDING_WITH_PARENT = (
+    (
+        *(sys.executable, "-SE", "-c"),
+        f"import ctypes, os, sys; ctypes.CDLL(None).prctl({_PR_SET_PDEATHSIG}, {signal.SIGTERM.value}); "
+        "os.execv(sys.argv[1], sys.argv[1:])",
+    )
+    if sys.platform == "linux"
+    else ()
+)
+"""Before a command: have the kernel end it when the local cloud is killed and can no longer do so itself. Not by
+preexec_fn: that makes Python fork, which gRPC's threads do not like.
+https://man7.org/linux/man-pages/man2/pr_set_pdeathsig.2const.html"""
 
 
 class FunctionProcess:
@@ -48,6 +61,7 @@ class FunctionProcess:
         self.port = port
         self.log_file = log_directory / f"{name}.log"
         self._command = [
+            *_ENDING_WITH_PARENT,
             *(sys.executable, "-m", "functions_framework"),
             *("--source", str(source), "--target", target, "--signature-type", signature_type),
             *("--host", "127.0.0.1", "--port", str(port)),
@@ -113,7 +127,6 @@ class FunctionProcess:
                 stderr=log,
                 # A group of its own: Ctrl-C reaches the local cloud alone, which then stops things in their order.
                 start_new_session=True,
-                preexec_fn=_end_with_parent if sys.platform == "linux" else None,
             )
 
     async def _ready(self) -> bool:
@@ -139,15 +152,6 @@ class FunctionProcess:
     def _last_line(self) -> str:
         lines = self.log_file.read_text(errors="replace").strip().splitlines()
         return lines[-1] if lines else "it said nothing"
-
-
-def _end_with_parent() -> None:
-    """Have the kernel end this process when the local cloud is killed and can no longer do it itself.
-
-    https://man7.org/linux/man-pages/man2/pr_set_pdeathsig.2const.html
-    """
-    pr_set_pdeathsig = 1
-    ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGTERM)
 
 
 async def _accepts_connections(port: int) -> bool:
