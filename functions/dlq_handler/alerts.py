@@ -1,7 +1,7 @@
 """Tells people of what was recorded: carries out what functions.dlq_handler.alert_policy decides."""
 
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -131,7 +131,7 @@ class Alerts:
         due: Sequence[str],
     ) -> bool:
         """Tell the channels that are due of all that they do not know; True if nothing is left to be told."""
-        untold = records.untold(record.cause, limit=MAX_RECORDS)
+        untold, is_all = _find_news(records, record.cause, due)
         told = self._post(record, untold, describe, due)
         now = self._now()
         if told:
@@ -141,7 +141,7 @@ class Alerts:
             return settled(state, by=call, told=told, now=now), None
 
         self._change(record.cause, settle)
-        return len(untold) < MAX_RECORDS and all(self._channels.keys() <= each.alerts.keys() | told for each in untold)
+        return is_all and all(self._channels.keys() <= each.alerts.keys() | told for each in untold)
 
     def _post(
         self, record: RecordType, untold: Sequence[RecordType], describe: Describe[RecordType], due: Sequence[str]
@@ -171,3 +171,23 @@ class Alerts:
             return ({} if after == state else {**after.to_fields(), "expire_at": expire_at}), result
 
         return change(self._client, self._collection.document(cause), decide_fields)
+
+
+def _find_news(records: Records[RecordType], cause: str, due: Sequence[str]) -> tuple[list[RecordType], bool]:
+    """What there is to tell these channels of a cause, and whether that is all.
+
+    Thousands that wait for one channel only, which is down, must not hide from another what it does not know: it is
+    looked for beyond them.
+    """
+    news = page = records.untold(cause, limit=MAX_RECORDS)
+    is_all = len(page) < MAX_RECORDS
+    without = _without_news(due, page)
+    while len(page) == MAX_RECORDS and without:
+        page = records.untold(cause, limit=MAX_RECORDS, after=page[-1].id)
+        news = [*news, *(each for each in page if not without <= each.alerts.keys())]
+        without = _without_news(without, page)
+    return news, is_all
+
+
+def _without_news(channels: Iterable[str], records: Sequence[Record]) -> set[str]:
+    return {name for name in channels if all(name in each.alerts for each in records)}

@@ -110,18 +110,26 @@ class Records(Generic[RecordType]):
 
         return self._read(record.id, change(self._client, self._collection.document(record.id), moved))
 
-    def untold(self, cause: str, *, limit: int) -> list[RecordType]:
-        """Open ones of a cause that not every channel was told of, in no particular order.
+    def untold(self, cause: str, *, limit: int, after: str | None = None) -> list[RecordType]:
+        """Open ones of a cause that not every channel was told of, in the order of their ids.
 
         All filters are equalities, which Firestore answers from the indexes that every field has.
+
+        Args:
+            cause: the cause.
+            limit: how many at most.
+            after: begin behind this id.
         """
         query = (
             self._collection.where(filter=FieldFilter("cause", "==", cause))
             .where(filter=FieldFilter("alerted_at", "==", None))
             .where(filter=FieldFilter("state", "==", OPEN))
+            .order_by("__name__")
             .select(self._shown)
             .limit(limit)
         )
+        if after is not None:
+            query = query.start_after([self._collection.document(after)])
         return [self._read(snapshot.id, snapshot.to_dict() or {}) for snapshot in query.stream(**BULK)]
 
     def mark_told(

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from functions.dlq_handler.alerts import MAX_RECORDS
 from local_cloud.clock import Clock
 from local_cloud.inbox.faults import Answer, Call
 from local_cloud.inbox.server import Inbox
@@ -135,3 +136,22 @@ def test_dozens_of_causes_at_once_are_told_of_together(around: Surroundings) -> 
     assert all(around.record(name)["alerted_at"] for name in together)
     (message,) = [message for message in around.slack if "of various causes since" in texts(message)]
     assert f"And {len(together) - 1} more" in texts(message)
+
+
+def test_thousands_that_wait_for_one_channel_do_not_hide_what_another_does_not_know(around: Surroundings) -> None:
+    handler = around.handler(pager=True)
+    around.pager.status = 500
+    assert handler.receives(letter("u1", error="it is on fire")).status_code == 503
+    stored = around.record("u1-20261124T1300Z")
+    for start in range(0, MAX_RECORDS, 500):
+        batch = around.database.batch()
+        for number in range(start, start + 500):
+            batch.set(around.database.document(f"dead_letters/a{number}"), stored)
+        batch.commit()
+    around.let_a_minute_pass()
+
+    assert handler.receives(letter("u2", error="it is on fire")).status_code == 503
+
+    assert len(around.slack) == 2
+    assert "u2" in texts(around.slack[1])
+    assert list(around.record("u2-20261124T1300Z")["alerts"]) == ["slack"]
