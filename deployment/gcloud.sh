@@ -9,7 +9,7 @@ FIRST_WAIT=2
 # policy that somebody else wrote at the same time, a service agent or a metric in the making, and a service that is busy.
 PASSING='SERVICE_DISABLED|has not been used in project|it is disabled
 Service account [^ ]* does not exist|service account .* was not found|Identity .*does not exist
-concurrent policy changes|ABORTED
+concurrent policy changes|ABORTED|[Oo]peration.* in progress|[Cc]onflicting operation
 Permission denied while using the Eventarc Service Agent|retrieve P4SA|Unable to retrieve.*service agent
 does not have storage\.objects\.get access|artifactregistry\.repositories\.(download|upload)Artifacts.* denied
 Cannot find metric that matches type
@@ -110,7 +110,7 @@ hint_for() {
     echo "your account lacks a permission; docs/deployment.md lists the roles that a deployment needs."
   elif grep -qE 'credentials|reauth|login' "$1"; then
     echo "log in again: gcloud auth login"
-  elif grep -qiE 'build failed|BUILD' "$1"; then
+  elif grep -qE '[Bb]uild failed|BUILD_|Build error' "$1"; then
     echo "open the build's log, whose address is above."
   elif grep -qE 'RESOURCE_EXHAUSTED|[Qq]uota|429' "$1"; then
     echo "a quota is used up; wait a minute, or ask for more at https://console.cloud.google.com/iam-admin/quotas?project=$PROJECT_ID"

@@ -19,6 +19,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+ADDED = {"LOG_EXECUTION_ID"}
+"""Environment variables that Cloud Functions adds by itself: they do not count."""
+
 _PAIR = re.compile(r"(?P<path>(?:[^=\[]|\[[^\]]*\])+)=(?P<wanted>.*)", re.DOTALL)
 _SEGMENT = re.compile(r"(?P<key>[^.\[\]]+)(?:\[(?P<field>[^=\]]+)=(?P<value>[^\]]*)\])?")
 
@@ -27,7 +30,7 @@ def find(resource: Any, path: str) -> Any:
     """The value at a path; None where there is none."""
     for segment in _SEGMENT.finditer(path):
         if segment["key"] == "#":
-            return len(resource or ())
+            return len(set(resource or ()) - ADDED) if isinstance(resource, dict) else len(resource or ())
         resource = resource.get(segment["key"]) if isinstance(resource, dict) else None
         if segment["field"] is not None:
             elements = resource if isinstance(resource, list) else []

@@ -8,7 +8,7 @@ existing_secrets() { read_if_there secrets list --format='value(name.basename())
 missing_secrets() {
   local existing
   existing="$(existing_secrets)"
-  if [ -z "$SENDGRID_API_KEY" ] && ! has_line "$existing" "$(secret_name SENDGRID_API_KEY)" && ! can_ask; then
+  if [ -z "$SENDGRID_API_KEY" ] && ! has_line "$existing" "$(secret_name SENDGRID_API_KEY)" && [ ! -t 0 ]; then
     echo "SENDGRID_API_KEY is not set: put it into deploy.env or the environment, or run this in a terminal to be asked for it."
   fi
   if [ -n "$MAIL_UNSUBSCRIBE_URL" ] && [ -z "$MAIL_UNSUBSCRIBE_KEY" ] &&

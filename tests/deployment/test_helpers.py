@@ -1,0 +1,115 @@
+"""What decides whether a resource is as it should be, and what lays out a function."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from deployment.firestore_indexes import missing_composite
+from deployment.holds import differences, find, is_same
+from deployment.render import fill
+from deployment.stage_function import hash_of, stage
+
+
+@pytest.mark.parametrize(
+    ("actual", "wanted"),
+    [
+        (10.0, "10"),
+        ("300s", "300s"),
+        ("300.0s", "300s"),
+        (1, 1.0),
+        (True, "true"),
+        (None, 0),
+        (None, "0"),
+        ("", None),
+        (None, "false"),
+        ("512Mi", "512Mi"),
+    ],
+)
+def test_means_the_same(actual: Any, wanted: Any) -> None:
+    assert is_same(actual, wanted)
+
+
+@pytest.mark.parametrize(
+    ("actual", "wanted"), [("512Mi", "1Gi"), (10, "11"), (None, "1"), ("10s", "20s"), (False, "true"), (1, "true")]
+)
+def test_means_something_else(actual: Any, wanted: Any) -> None:
+    assert not is_same(actual, wanted)
+
+
+def test_finds_elements_of_lists_and_counts() -> None:
+    resource = {
+        "secrets": [{"key": "A", "version": "1"}, {"key": "B", "version": "2"}],
+        "variables": {"X": "1", "LOG_EXECUTION_ID": "true"},
+    }
+    assert find(resource, "secrets[key=B].version") == "2"
+    assert find(resource, "secrets[key=C].version") is None
+    assert find(resource, "secrets.#") == 2
+    assert find(resource, "variables.#") == 1
+    assert find(resource, "absent.#") == 0
+
+
+def test_what_a_service_adds_makes_no_difference() -> None:
+    wanted = {"displayName": "x", "conditions": [{"threshold": 5}], "enabled": True, "channels": []}
+    actual = {
+        "name": "projects/p/1",
+        "conditions": [{"threshold": 5.0, "name": "c"}],
+        "displayName": "x",
+        "enabled": True,
+    }
+    assert list(differences(actual, wanted)) == []
+    actual["conditions"] = [{"threshold": 6.0}, {"threshold": 5.0}]
+    assert list(differences(actual, wanted)) == ["conditions"]
+    actual["conditions"] = [{"threshold": 6.0}]
+    assert list(differences(actual, wanted)) == ["conditions[0].threshold"]
+
+
+def test_fills_in_values_of_any_kind() -> None:
+    template = {"a": "${NAME}", "b": ["${CHANNELS}"], "c": "${QUEUE_DEPTH}", "d": [{"e": "-${NAME}-"}], "f": 1}
+    values = {"NAME": 'quote " and ${NAME}', "CHANNELS": "x, y,", "QUEUE_DEPTH": "18000"}
+    assert fill(template, values) == {
+        "a": 'quote " and ${NAME}',
+        "b": ["x", "y"],
+        "c": 18000,
+        "d": [{"e": '-quote " and ${NAME}-'}],
+        "f": 1,
+    }
+
+
+def test_an_index_is_recognized_whatever_firestore_adds_to_it() -> None:
+    fields = [{"fieldPath": "a", "order": "ASCENDING"}, {"fieldPath": "b", "order": "DESCENDING"}]
+    wanted = {"indexes": [{"collectionGroup": "c", "queryScope": "COLLECTION", "fields": fields}]}
+    existing = {
+        "name": "projects/p/databases/(default)/collectionGroups/c/indexes/1",
+        "queryScope": "COLLECTION",
+        "fields": [*fields, {"fieldPath": "__name__", "order": "DESCENDING"}],
+    }
+    assert list(missing_composite(wanted, [existing])) == []
+    other = json.loads(json.dumps(existing).replace("DESCENDING", "ASCENDING"))
+    assert list(missing_composite(wanted, [other])) == [
+        [
+            "--collection-group=c",
+            "--query-scope=collection",
+            "--field-config=field-path=a,order=ascending",
+            "--field-config=field-path=b,order=descending",
+        ]
+    ]
+
+
+def test_the_hash_is_of_the_content_alone(tmp_path: Path) -> None:
+    source = tmp_path / "source" / "functions"
+    for name in ("shared", "worker"):
+        (source / name / "__pycache__").mkdir(parents=True)
+        (source / name / "main.py").write_text("x = 1\n", encoding="utf-8")
+        (source / name / "__pycache__" / "main.pyc").write_bytes(b"1")
+    (source / "__init__.py").touch()
+    (source / "worker" / "requirements.lock").write_text("requests==1\n", encoding="utf-8")
+    stage(tmp_path / "source", "worker", tmp_path / "one")
+    (source / "worker" / "__pycache__" / "main.pyc").write_bytes(b"2")
+    (source / "worker" / ".swp").touch()
+    stage(tmp_path / "source", "worker", tmp_path / "two")
+    assert hash_of(tmp_path / "one") == hash_of(tmp_path / "two")
+    (source / "shared" / "main.py").write_text("x = 2\n", encoding="utf-8")
+    stage(tmp_path / "source", "worker", tmp_path / "three")
+    assert hash_of(tmp_path / "three") != hash_of(tmp_path / "one")
