@@ -40,6 +40,7 @@ class Record(Protocol):
         """Whether somebody is still to be told."""
 
 
+Item = TypeVar("Item")
 RecordType = TypeVar("RecordType", bound=Record)
 
 
@@ -144,12 +145,16 @@ class Records(Generic[RecordType]):
             now: the present.
         """
         told = dict.fromkeys(channels, now)
-        for chunk in _chunks(records, _BATCH):
+        changes = []
+        for record in records:
+            alerts = {**told, **record.alerts}
+            done = {"alerted_at": now} if all_channels <= alerts.keys() else {}
+            if done or alerts != record.alerts:
+                changes.append((self._collection.document(record.id), {"alerts": alerts, **done}))
+        for chunk in _chunks(changes, _BATCH):
             batch = self._client.batch()
-            for record in chunk:
-                alerts = {**record.alerts, **told}
-                done = {"alerted_at": now} if all_channels <= alerts.keys() else {}
-                batch.update(self._collection.document(record.id), {"alerts": alerts, **done})
+            for reference, fields in chunk:
+                batch.update(reference, fields)
             batch.commit(**BULK)
 
 
@@ -158,6 +163,6 @@ def unalerted(now: datetime) -> dict[str, Any]:
     return {"state": OPEN, "received_at": now, "alerted_at": None, "alerts": {}}
 
 
-def _chunks(records: Sequence[RecordType], size: int) -> Iterator[Sequence[RecordType]]:
-    for start in range(0, len(records), size):
-        yield records[start : start + size]
+def _chunks(items: Sequence[Item], size: int) -> Iterator[Sequence[Item]]:
+    for start in range(0, len(items), size):
+        yield items[start : start + size]

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 
 import structlog
+from google.api_core.exceptions import GoogleAPIError
 from google.cloud import firestore
 
 from functions.dlq_handler import channel_state
@@ -47,8 +48,12 @@ class Turns:
         ]
 
     def post(self, channel: Channel, alert: Alert) -> bool:
-        """Wait for a turn and post; True if the channel took the alert, False also if there is no turn soon."""
-        reserved = self._reserve(channel.name)
+        """Wait for a turn and post; True if the channel took the alert, False also if there is no turn to be had."""
+        try:
+            reserved = self._reserve(channel.name)
+        except GoogleAPIError as error:
+            _logger.warning("there is no turn to be had", channel=channel.name, error=type(error).__name__)
+            return False
         if reserved is None:
             return False
         turn, has_failed = reserved
@@ -59,14 +64,14 @@ class Turns:
         except ChannelBusy as busy:
             retry_after = busy.retry_after
             _logger.warning("a channel wants no more alerts for now", channel=channel.name, error=str(busy))
-            self._change(channel, lambda state: channel_state.refused(state, retry_after=retry_after, now=self._now()))
+            self._note(channel, lambda state: channel_state.refused(state, retry_after=retry_after, now=self._now()))
             return False
         except ChannelFailed as error:
             _logger.warning("an alert was not taken", channel=channel.name, error=str(error))
-            self._change(channel, lambda state: channel_state.failed(state, begun=begun, now=self._now()))
+            self._note(channel, lambda state: channel_state.failed(state, begun=begun, now=self._now()))
             return False
         if has_failed:
-            self._change(channel, lambda state: channel_state.taken(state, now=self._now()))
+            self._note(channel, lambda state: channel_state.taken(state, now=self._now()))
         return True
 
     def _reserve(self, name: str) -> tuple[datetime, bool] | None:
@@ -81,11 +86,16 @@ class Turns:
 
         return change(self._client, self._reference(name), decide)
 
-    def _change(self, channel: Channel, decide: Callable[[ChannelState], ChannelState]) -> None:
+    def _note(self, channel: Channel, decide: Callable[[ChannelState], ChannelState]) -> None:
+        """Write down how it went. Where that fails the next message finds out for itself."""
+
         def changed(fields: Fields | None) -> tuple[Fields, None]:
             return self._to_fields(decide(ChannelState.from_fields(fields))), None
 
-        change(self._client, self._reference(channel.name), changed)
+        try:
+            change(self._client, self._reference(channel.name), changed)
+        except GoogleAPIError as error:
+            _logger.warning("a channel's state cannot be noted", channel=channel.name, error=type(error).__name__)
 
     def _to_fields(self, state: ChannelState) -> Fields:
         return {**state.to_fields(), "expire_at": self._now() + _KEEP}
