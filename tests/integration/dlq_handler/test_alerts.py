@@ -90,9 +90,11 @@ def strings(value: Any) -> list[str]:
 def test_addresses_are_never_shown(around: Surroundings) -> None:
     dead = letter("ada@example.com", error="550 <ada@example.com>: no such mailbox")
 
-    around.handler(pager=True).receives(dead)
+    handler = around.handler(pager=True)
+    handler.receives(dead)
 
     assert around.record("ada@example.com-20261124T1300Z")["state"] == "open"
+    assert "ada@" not in handler.log_file.read_text()
     for shown in (texts(around.slack[0]), texts(around.pager.posts[0])):
         assert "ada@" not in shown
         assert "ada%40" not in shown
