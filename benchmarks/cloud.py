@@ -42,10 +42,11 @@ class Cloud:
 
     Args:
         latency_ms: added to every API call, as a network would.
+        mail_failures: the share of mails that the mail provider answers 500.
     """
 
-    def __init__(self, *, latency_ms: float = 0) -> None:
-        self._latency_ms = latency_ms
+    def __init__(self, *, latency_ms: float = 0, mail_failures: float = 0) -> None:
+        self._options = ["--latency-ms", str(latency_ms), "--mail-failures", str(mail_failures)]
         self._stack = ExitStack()
         self._queues = 0
         self.users = 0
@@ -53,7 +54,7 @@ class Cloud:
 
     def __enter__(self) -> Self:
         self._process = subprocess.Popen(  # noqa: S603  this interpreter and this repository
-            [sys.executable, "-m", "benchmarks.services", "--latency-ms", str(self._latency_ms)],
+            [sys.executable, "-m", "benchmarks.services", *self._options],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -120,7 +121,7 @@ class Cloud:
         root = f"projects/{PROJECT}/databases/(default)"
         make = CommitRequest.pb()
         with grpc.insecure_channel(self.addresses["FIRESTORE_EMULATOR_HOST"]) as channel:
-            commit = channel.unary_unary(
+            commit: Any = channel.unary_unary(
                 "/google.firestore.v1.Firestore/Commit", request_serializer=make.SerializeToString
             )
             request = make(database=root)

@@ -1,17 +1,17 @@
 """Cold start: what a new instance takes before it answers, and whose doing that is."""
 
-import os
 import re
 import subprocess
 import sys
 import time
-from collections import Counter
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
 from datetime import timedelta
 
 import requests
 
 from benchmarks.cloud import RUN_AT, TASKS, Cloud
+from benchmarks.deployed import hiding, not_deployed
 from benchmarks.function import REPOSITORY, Function
 from benchmarks.table import Table
 from functions.shared.models import ReportTask, delivery_id
@@ -52,43 +52,48 @@ def measure() -> Iterator[Table]:
             "memory after, MB",
         ],
         rows=rows,
-        note="Imports by `-X importtime`, which slows them down itself. The first request makes the clients; it does "
-        "the function's whole work. Memory is that of the server process and of the one it was forked from.",
+        note="Imports by `-X importtime`, which slows them down itself, and with no packages but those that are "
+        "deployed. The first request makes the clients, and does the function's whole work. Memory is that of the "
+        "server process and of the one it was forked from.",
     )
     yield Table(
         title="Which libraries that is",
         columns=["function", *(f"{place}." for place in range(1, _SHOWN + 1))],
         rows=[
-            [name, *(f"{package} {spent:.0f} ms" for package, spent in imports[name][1].most_common(_SHOWN))]
+            [name, *(f"{package} {spent:.0f} ms" for package, spent in _largest(imports[name][1]))]
             for name in _FUNCTIONS
         ],
     )
 
 
-def _imports(cloud: Cloud, name: str) -> tuple[float, Counter[str]]:
+def _imports(cloud: Cloud, name: str) -> tuple[float, dict[str, float]]:
     """Milliseconds that the import spends in the function's own modules, and in each package of others'."""
     with cloud.function(name) as function:
         environment = function.environment
     # What the server has imported before it imports the function.
-    command = f"import functions_framework; import functions.{name}.main"
+    command = f"{hiding(not_deployed(name))}\nimport functions_framework\nimport functions.{name}.main"
     printed = subprocess.run(  # noqa: S603  this interpreter and this repository
         [sys.executable, "-X", "importtime", "-c", command],
-        env={**environment, "PYTHONDONTWRITEBYTECODE": ""} | {"HOME": os.environ.get("HOME", "/")},
+        env=environment,
         cwd=REPOSITORY,
         capture_output=True,
         text=True,
         check=True,
     ).stderr
     own = 0.0
-    others: Counter[str] = Counter()
+    others: defaultdict[str, float] = defaultdict(float)
     for line in printed.splitlines():
         if found := _LINE.match(line):
-            milliseconds, module = int(found[1]) / 1000, found[4]
+            spent, module = int(found[1]) / 1000, found[4]
             if module.split(".")[0] == "functions":
-                own += milliseconds
+                own += spent
             else:
-                others[_package(module)] += milliseconds
+                others[_package(module)] += spent
     return own, others
+
+
+def _largest(spent: Mapping[str, float]) -> list[tuple[str, float]]:
+    return sorted(spent.items(), key=lambda item: -item[1])[:_SHOWN]
 
 
 def _package(module: str) -> str:
@@ -105,9 +110,9 @@ def _first_answer(cloud: Cloud, name: str) -> tuple[float, float, float, float]:
     with cloud.function(name, **variables) as function:
         started = time.perf_counter() - began
         answers = []
-        for number in range(2):
+        for attempt in range(2):
             began = time.perf_counter()
-            _request(cloud, function, name, number)
+            _request(cloud, function, name, attempt)
             answers.append(time.perf_counter() - began)
         return started, answers[0], answers[1], function.megabytes()
 

@@ -120,7 +120,7 @@ def _firestore_cases(address: str) -> dict[str, Case]:
 
         @firestore.transactional
         def carry_out(transaction: Any) -> None:
-            fields = document.get(transaction=transaction).to_dict()
+            fields: Any = document.get(transaction=transaction).to_dict()
             transaction.update(document, {"number": fields["number"] + 1})
 
         carry_out(client.transaction())

@@ -1,8 +1,6 @@
 """What a report costs before it is sent: the import of the worker, and the rendering of one."""
 
-import json
 import os
-import re
 import statistics
 import subprocess
 import sys
@@ -10,9 +8,9 @@ import time
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
-from importlib.metadata import packages_distributions
 from pathlib import Path
 
+from benchmarks.deployed import hiding, not_deployed
 from benchmarks.table import Table, number, times
 from functions.shared.schedule import Cadence, Period
 from functions.shared.user import User
@@ -43,14 +41,6 @@ _VARIABLES = {
     "SENDGRID_API_KEY": "SG.benchmark",
     "MAIL_FROM": "reports@example.com",
 }
-_HIDE = """
-import sys
-class Hidden:
-    def find_spec(self, name, path=None, target=None):
-        if name in hidden:
-            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
-sys.meta_path.insert(0, Hidden())
-"""
 
 
 def measure() -> Iterator[Table]:
@@ -61,7 +51,7 @@ def measure() -> Iterator[Table]:
 
 def _imports() -> Table:
     rows = []
-    for place, hidden in (("with the worker's own requirements", _not_deployed()), ("in this environment", [])):
+    for place, hidden in (("with the worker's own requirements", not_deployed("worker")), ("in this environment", [])):
         clients, worker = _import_ms(CLIENTS, hidden), _import_ms(WORKER, hidden)
         rows.append([place, number(clients), number(worker), times(worker / clients), times(MOST_IMPORTS)])
     return Table(
@@ -107,7 +97,7 @@ def _rendering() -> Table:
 
 
 def _import_ms(statement: str, hidden: list[str]) -> float:
-    code = f"hidden = {json.dumps(hidden)}\n{_HIDE}\nimport time\nt = time.process_time()\n{statement}\n"
+    code = f"{hiding(hidden)}\nimport time\nt = time.process_time()\n{statement}\n"
     code += "print((time.process_time() - t) * 1000)"
     environment = {**os.environ, **_VARIABLES, "PYTHONPATH": str(REPOSITORY)}
 
@@ -120,21 +110,6 @@ def _import_ms(statement: str, hidden: list[str]) -> float:
 
     start()  # the first one may have to compile
     return statistics.median(start() for _ in range(_STARTS))
-
-
-def _not_deployed() -> list[str]:
-    """The packages in this environment that the worker's requirements do not have."""
-    lock = (REPOSITORY / "functions" / "worker" / "requirements.lock").read_text(encoding="utf-8")
-    deployed = {_normalized(name) for name in re.findall(r"^([A-Za-z0-9._-]+)==", lock, re.MULTILINE)}
-    return sorted(
-        package
-        for package, distributions in packages_distributions().items()
-        if not any(_normalized(name) in deployed for name in distributions)
-    )
-
-
-def _normalized(name: str) -> str:
-    return re.sub(r"[-_.]+", "-", name).lower()
 
 
 def _render_ms(kind: str, locale: str, documents: Documents) -> float:

@@ -7,10 +7,10 @@ itself on one more port: what Firestore would have billed by method, and what is
 import argparse
 import asyncio
 import json
+import random
 import sys
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
-from tempfile import TemporaryDirectory
 from typing import Any
 
 from aiohttp import web
@@ -20,6 +20,7 @@ from local_cloud.firestore.server import FirestoreEmulator
 from local_cloud.firestore.usage import Usage
 from local_cloud.http import HttpServer
 from local_cloud.identity import IdentityProvider
+from local_cloud.inbox.faults import Answer, Call, Fault
 from local_cloud.inbox.server import Inbox
 from local_cloud.pubsub.server import PubSubEmulator
 from local_cloud.rpc import Middleware, latency
@@ -63,7 +64,20 @@ class Bill:
         return self.usage.reads, self.usage.writes
 
 
-async def serve(latency_seconds: float, directory: str) -> None:
+def failing_now_and_then(share: float) -> Fault:
+    """Answer 500 to this share of the mails, the same ones each time. The worker answers the same, which does not slow
+    the queue down."""
+    chance = random.Random(1)  # noqa: S311  which mails fail
+
+    async def fault(_call: Call, carry_on: Callable[[], Awaitable[Answer]]) -> Answer:
+        if chance.random() < share:
+            return Answer(status=500, body=b"{}")
+        return await carry_on()
+
+    return fault
+
+
+async def serve(latency_seconds: float, mail_failures: float) -> None:
     """Serve until standard input is closed."""
     clock, bill = Clock(), Bill()
     delay: list[Middleware] = [latency(latency_seconds, clock.sleep)] if latency_seconds else []
@@ -73,6 +87,7 @@ async def serve(latency_seconds: float, directory: str) -> None:
     tasks = TasksEmulator(host=HOST, port=0, clock=clock, middleware=delay, mint_token=identity.mint)
     pubsub = PubSubEmulator(host=HOST, port=0, clock=clock, middleware=delay)
     inbox = Inbox(host=HOST, port=0, clock=clock, sendgrid_api_key=SENDGRID_API_KEY)
+    inbox.fault = failing_now_and_then(mail_failures) if mail_failures else None
 
     async def answer_bill(_request: web.Request) -> web.Response:
         body = {"reads": dict(bill.reads), "writes": dict(bill.writes), "mails": len(inbox.mails)}
@@ -118,9 +133,9 @@ def main() -> None:
     """Read the command line and serve."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.services")
     parser.add_argument("--latency-ms", type=float, default=0, help="added to every API call")
+    parser.add_argument("--mail-failures", type=float, default=0, help="the share of mails that is answered 500")
     options = parser.parse_args()
-    with TemporaryDirectory() as directory:
-        asyncio.run(serve(options.latency_ms / 1000, directory))
+    asyncio.run(serve(options.latency_ms / 1000, options.mail_failures))
 
 
 if __name__ == "__main__":

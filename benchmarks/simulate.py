@@ -1,0 +1,76 @@
+"""`python -m benchmarks.simulate`: when the last report of a run is sent, what it costs, and what it waits for."""
+
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from benchmarks.simulation import check, plots, scale
+from benchmarks.simulation.plan import recommended
+
+app = typer.Typer(help=__doc__, add_completion=False, pretty_exceptions_enable=False, no_args_is_help=True)
+
+
+@app.command()
+def run(
+    users: Annotated[int, typer.Argument(help="How many reports are due.", min=1)],
+    *,
+    within: Annotated[float, typer.Option(help="Minutes in which they are to be sent.", min=0.1)] = 30,
+    queues: Annotated[int | None, typer.Option(help="Report queues.", min=1)] = None,
+    rate: Annotated[float | None, typer.Option(help="Dispatches a second of each.", min=0.1, max=500)] = None,
+    concurrent: Annotated[int | None, typer.Option(help="Dispatches at once of each.", min=1, max=5_000)] = None,
+    instances: Annotated[int | None, typer.Option(help="Of the worker, at most.", min=1)] = None,
+    share_size: Annotated[int | None, typer.Option(help="Users after which the run is divided.", min=1)] = None,
+    mails: Annotated[float | None, typer.Option(help="Mails a second that SendGrid takes.", min=0.1)] = None,
+    failures: Annotated[float | None, typer.Option(help="Share of attempts that fail.", min=0, max=0.9)] = None,
+) -> None:
+    """Settings for so many users, as recommended but for those that are given, and what comes of them."""
+    given = {
+        "queues": queues,
+        "rate": rate,
+        "concurrent": concurrent,
+        "instances": instances,
+        "share_size": share_size,
+        "mails_a_second": mails,
+        "failure_rate": failures,
+    }
+    plan = recommended(users, within=timedelta(minutes=within))
+    plan = replace(plan, **{name: value for name, value in given.items() if value is not None})
+    found = scale.case(plan)
+    print(scale.settings_table([found]).to_markdown())
+    print(scale.outcome_table([found]).to_markdown())
+
+
+@app.command()
+def tables(
+    *,
+    images: Annotated[Path, typer.Option(help="Where the pictures go.", file_okay=False)] = Path("docs/images"),
+    most: Annotated[int, typer.Option(help="The largest size.", min=1_000)] = 100_000_000,
+) -> None:
+    """The tables and pictures of docs/scale.md."""
+    sizes = [size for size in scale.SIZES if size <= most]
+    cases = scale.recommended_cases(sizes)
+    print(scale.settings_table(cases).to_markdown())
+    print(scale.outcome_table(cases).to_markdown())
+    print(scale.what_if_table(min(1_000_000, most)).to_markdown())
+    lines = {
+        "as recommended": cases,
+        "one queue, 500/s": scale.one_queue_cases(sizes),
+        "as shipped, 10/s": scale.shipped_cases(sizes),
+    }
+    plots.time_by_users(lines, images / "scale-time.png")
+    plots.cost_by_users(cases, images / "scale-cost.png")
+    plots.run_by_time(cases, images / "scale-runs.png")
+
+
+@app.command(name="check")
+def check_model() -> None:
+    """The model held against the pipeline on the local cloud."""
+    for table in check.measure():
+        print(table.to_markdown())
+
+
+if __name__ == "__main__":
+    app()

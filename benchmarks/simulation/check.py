@@ -1,0 +1,131 @@
+"""The model held against the pipeline itself, on the local cloud, at sizes that this machine can run."""
+
+import time
+from collections.abc import Iterator, Sequence
+from datetime import timedelta
+
+from google.cloud.tasks_v2 import Queue, RetryConfig
+
+from benchmarks.cloud import DUE_AT, PARENT, TASKS, Cloud
+from benchmarks.load import send
+from benchmarks.simulation.model import simulate
+from benchmarks.simulation.plan import Pace, Plan
+from benchmarks.table import Table
+from functions.dispatcher.due_user import DueUser
+from functions.dispatcher.fan_out import report_task
+from functions.shared.models import ReportTask
+from functions.shared.retry_policy import RetryPolicy
+
+_WORKER_URL = "http://self"
+_THREADS = 10
+_CALIBRATION = 60
+_POLL_SECONDS = 0.1
+_GIVE_UP_SECONDS = 300.0
+
+_RETRIES = RetryPolicy(
+    max_attempts=8,
+    max_retry_duration=timedelta(0),
+    min_backoff=timedelta(seconds=1),
+    max_backoff=timedelta(seconds=8),
+    max_doublings=3,
+)
+
+CASES: Sequence[tuple[str, int, float, int, float]] = (
+    # What is to be the limit, users, rate, concurrent, share of failures.
+    ("the queue's rate", 400, 10, 100, 0.0),
+    ("the queue's concurrency", 400, 500, 2, 0.0),
+    ("the worker", 800, 500, 10, 0.0),
+    ("retries", 400, 20, 100, 0.2),
+)
+
+
+def measure(*, cases: Sequence[tuple[str, int, float, int, float]] = CASES) -> Iterator[Table]:
+    """Run each case for real, and in the model with the worker's pace as it is measured on this machine."""
+    rows = []
+    for limit, users, rate, concurrent, failures in cases:
+        with Cloud(mail_failures=failures) as cloud:
+            pace, real = _run(cloud, users, rate, concurrent, calibrate_without_failures=not failures)
+        plan = Plan(
+            users=users,
+            rate=rate,
+            concurrent=concurrent,
+            instances=1,
+            concurrency=_THREADS,
+            failure_rate=failures,
+            retries=_RETRIES,
+            pace=pace,
+        )
+        modelled = simulate(plan).last_sent
+        rows.append(
+            [
+                limit,
+                f"{users:,}",
+                f"{rate:g}/s, {concurrent} at once",
+                f"{failures:.0%}",
+                f"{pace.cpu_seconds * 1000:.0f} + {pace.wait_seconds * 1000:.0f}",
+                f"{real:.1f}",
+                f"{modelled:.1f}",
+                f"{modelled / real - 1:+.0%}",
+            ]
+        )
+    yield Table(
+        title="The model and the local cloud",
+        columns=[
+            *("what limits", "users", "queue", "mails refused", "a report, ms", "real, s", "modelled, s", "off by"),
+        ],
+        rows=rows,
+        note="From Cloud Scheduler's call to the last mail. A report's milliseconds, of its worker's own and of "
+        "waiting for others, are measured before each run by sending reports to the same worker one at a time and ten "
+        "at a time, and are all that the model is told of this machine.",
+    )
+
+
+def _run(
+    cloud: Cloud, users: int, rate: float, concurrent: int, *, calibrate_without_failures: bool
+) -> tuple[Pace, float]:
+    """The worker's pace, and the seconds that a real run takes."""
+    cloud.put_in_users(users + 3 * _CALIBRATION)
+    queue = Queue(
+        name=f"{PARENT}/queues/reports",
+        rate_limits={"max_dispatches_per_second": rate, "max_concurrent_dispatches": concurrent},
+        retry_config=RetryConfig(
+            max_attempts=_RETRIES.max_attempts,
+            min_backoff=_RETRIES.min_backoff,
+            max_backoff=_RETRIES.max_backoff,
+            max_doublings=_RETRIES.max_doublings,
+        ),
+    )
+    cloud.queues.create_queue(parent=PARENT, queue=queue)
+    with cloud.function("worker", WORKER_URL=_WORKER_URL, THREADS=str(_THREADS)) as worker:
+        pace = _pace(cloud, worker.url, worker.environment["WORKER_URL"], users, calibrate_without_failures)
+        before = int(cloud.bill()["mails"])
+        with cloud.function("dispatcher", WORKER_URL=worker.url) as dispatcher:
+            began = time.monotonic()
+            due = int(cloud.dispatch(dispatcher)["due"])
+        while cloud.counts("reports")["depth"]:
+            if time.monotonic() - began > _GIVE_UP_SECONDS:
+                raise TimeoutError(f"{users} reports are not sent after {_GIVE_UP_SECONDS:.0f} s")
+            time.sleep(_POLL_SECONDS)
+        real = time.monotonic() - began
+        sent = int(cloud.bill()["mails"]) - before
+        if sent != due:
+            raise RuntimeError(f"{due} reports were due, and {sent} sent")
+    return pace, real
+
+
+def _pace(cloud: Cloud, url: str, audience: str, users: int, without_failures: bool) -> Pace:
+    """How fast the worker is: alone, and as fast as it can."""
+    if not without_failures:
+        # Reports that fail cannot be compared; these figures are of no weight where retries are what is waited for.
+        return Pace(cpu_seconds=0.02, wait_seconds=0.02, start_seconds=0)
+    token = cloud.token(TASKS, audience)
+    tasks = [
+        ReportTask.from_json(report_task(DueUser(f"u{users + number}", DUE_AT), "20261124T1200Z").body)
+        for number in range(1, 3 * _CALIBRATION + 1)
+    ]
+    first, alone, together = (tasks[start::3] for start in range(3))
+    send(first, urls=[url], token=token, concurrency=_THREADS)
+    single = send(alone, urls=[url], token=token, concurrency=1).percentile(0.5)
+    own = 1 / send(together, urls=[url], token=token, concurrency=_THREADS).rate
+    # The instance is up already.
+    return Pace(cpu_seconds=own, wait_seconds=max(single - own, 0), start_seconds=0)

@@ -1,0 +1,78 @@
+"""Pictures of what the model says."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import matplotlib
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter
+
+from benchmarks.simulation.scale import Case, span
+
+_HOUR = 3600
+_COLOURS = {"as recommended": "#1a73e8", "one queue, 500/s": "#e8710a", "as shipped, 10/s": "#5f6368"}
+_SIZE = (7.2, 4.0)
+
+
+def time_by_users(lines: dict[str, Sequence[Case]], file: Path) -> None:
+    """When the last report is sent, by how many there are."""
+    figure, axes = _axes()
+    for name, cases in lines.items():
+        users = [case.plan.users for case in cases]
+        axes.loglog(users, [case.outcome.last_sent for case in cases], "o-", color=_COLOURS[name], label=name)
+    axes.axhline(_HOUR, color="#d93025", linewidth=1, linestyle="--", label="the next hour's run")
+    axes.set_yticks([10, 60, 600, _HOUR, 10 * _HOUR])
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: span(value)))
+    axes.minorticks_off()
+    axes.set_ylabel("until the last report is sent")
+    _finish(figure, axes, file)
+
+
+def cost_by_users(cases: Sequence[Case], file: Path) -> None:
+    """What a run costs, by how many users there are."""
+    figure, axes = _axes()
+    users = [case.plan.users for case in cases]
+    for name, dollars, colour in (
+        ("together", [case.cost.total for case in cases], "#202124"),
+        ("Firestore", [case.cost.firestore for case in cases], "#e8710a"),
+        ("Cloud Run", [case.cost.cloud_run for case in cases], "#1a73e8"),
+        ("Cloud Tasks", [case.cost.cloud_tasks for case in cases], "#188038"),
+    ):
+        axes.loglog(users, dollars, "o-", color=colour, label=name)
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"${value:,.2f}" if value < 1 else f"${value:,.0f}"))
+    axes.set_ylabel("a run, without the mail provider")
+    _finish(figure, axes, file)
+
+
+def run_by_time(cases: Sequence[Case], file: Path) -> None:
+    """How runs of several sizes go on."""
+    figure, axes = _axes()
+    for case in cases:
+        minutes = [moment / 60 for moment, _ in case.outcome.curve]
+        sent = [100 * number / case.plan.users for _, number in case.outcome.curve]
+        axes.plot(minutes, sent, label=f"{case.plan.users:,} users")
+    axes.set_xlim(0)
+    axes.set_ylim(0, 102)
+    axes.set_xlabel("minutes since the run began")
+    axes.set_ylabel("% of the reports sent")
+    _finish(figure, axes, file)
+
+
+def _axes() -> tuple[Figure, Axes]:
+    matplotlib.rcParams["svg.hashsalt"] = "scale"
+    figure = Figure(figsize=_SIZE, dpi=110, layout="constrained")
+    axes = figure.add_subplot()
+    axes.grid(visible=True, color="#dadce0", linewidth=0.6)
+    axes.set_axisbelow(True)
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
+    axes.set_xlabel("users who are due at once")
+    for side in ("top", "right"):
+        axes.spines[side].set_visible(False)
+    return figure, axes
+
+
+def _finish(figure: Figure, axes: Axes, file: Path) -> None:
+    axes.legend(frameon=False)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(file, metadata={"Software": ""})

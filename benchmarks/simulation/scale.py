@@ -1,0 +1,147 @@
+"""From a thousand users to a hundred million: which settings, until when, at what cost."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
+
+from benchmarks.simulation.cost import Cost, cost
+from benchmarks.simulation.model import Outcome, simulate
+from benchmarks.simulation.plan import Plan, recommended
+from benchmarks.table import Table, number
+
+SIZES = (1_000, 10_000, 100_000, 1_000_000, 10_000_000, 100_000_000)
+WITHIN = timedelta(minutes=30)
+_MOST_SHIPPED = 100_000
+"""Up to where the settings as they are shipped are shown: beyond, a run takes more than a day."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Case:
+    """A plan and what comes of it."""
+
+    plan: Plan
+    outcome: Outcome
+    cost: Cost
+
+
+def case(plan: Plan) -> Case:
+    """Let it happen, and reckon what it costs."""
+    outcome = simulate(plan)
+    return Case(plan=plan, outcome=outcome, cost=cost(plan, outcome))
+
+
+def recommended_cases(sizes: Sequence[int] = SIZES) -> list[Case]:
+    """Each size with the settings that suit it."""
+    return [case(recommended(size, within=WITHIN)) for size in sizes]
+
+
+def shipped_cases(sizes: Sequence[int] = SIZES) -> list[Case]:
+    """Each size with queue.yaml as it is shipped."""
+    return [case(Plan(users=size)) for size in sizes if size <= _MOST_SHIPPED]
+
+
+def one_queue_cases(sizes: Sequence[int] = SIZES) -> list[Case]:
+    """Each size with one queue as fast as it can be."""
+    plans = [Plan(users=size, rate=500, concurrent=400, instances=40) for size in sizes]
+    return [case(plan) for plan in plans if plan.users <= 10_000_000]
+
+
+def settings_table(cases: Sequence[Case]) -> Table:
+    """What to set for each size."""
+    return Table(
+        title="Settings",
+        columns=[
+            "users due at once",
+            "`--queues`",
+            "`--max-dispatches-per-second`",
+            "`--max-concurrent-dispatches`",
+            "`WORKER_MAX_INSTANCES`",
+            "shares of the dispatcher's run",
+        ],
+        rows=[
+            [
+                f"{found.plan.users:,}",
+                f"{found.plan.queues}",
+                f"{found.plan.rate:g}",
+                f"{found.plan.concurrent}",
+                f"{found.plan.instances}",
+                f"{found.plan.shares}",
+            ]
+            for found in cases
+        ],
+    )
+
+
+def outcome_table(cases: Sequence[Case]) -> Table:
+    """What comes of it."""
+    return Table(
+        title="What comes of them",
+        columns=[
+            "users due at once",
+            *("last task made", "half sent", "last report sent", "reports/s in the best minute", "instances"),
+            *("what it waits for", "dollars a run", "of it Firestore", "Cloud Tasks", "Cloud Run"),
+        ],
+        rows=[
+            [
+                f"{found.plan.users:,}",
+                *(span(seconds) for seconds in (found.outcome.enqueued, found.outcome.half_sent)),
+                span(found.outcome.last_sent),
+                number(found.outcome.peak_rate),
+                f"{found.outcome.instances}",
+                found.outcome.bottleneck,
+                *(
+                    f"{dollars:,.2f}"
+                    for dollars in (
+                        found.cost.total,
+                        found.cost.firestore,
+                        found.cost.cloud_tasks,
+                        found.cost.cloud_run,
+                    )
+                ),
+            ]
+            for found in cases
+        ],
+    )
+
+
+def what_if_table(users: int) -> Table:
+    """How much each setting does for one size."""
+    base = recommended(users, within=WITHIN)
+    changes = {
+        "as recommended": base,
+        "one queue": replace(base, queues=1, rate=500),
+        "half the instances": replace(base, instances=max(base.instances // 2, 1)),
+        "a tenth of the instances": replace(base, instances=max(base.instances // 10, 1)),
+        "SendGrid takes 100 mails a second": replace(base, mails_a_second=100),
+        "5 % of the attempts fail": replace(base, failure_rate=0.05),
+        "20 % of the attempts fail": replace(base, failure_rate=0.2),
+        "the dispatcher never divides its run": replace(base, share_size=users),
+    }
+    rows = []
+    for title, plan in changes.items():
+        found = case(plan)
+        outcome = found.outcome
+        rows.append(
+            [
+                title,
+                span(outcome.last_sent),
+                outcome.bottleneck,
+                f"{outcome.dead:,}",
+                number(outcome.attempts / users),
+                f"{found.cost.total:,.2f}",
+            ]
+        )
+    return Table(
+        title=f"What if, for {users:,} users",
+        columns=["", "last report sent", "what it waits for", "dead letters", "attempts a report", "dollars a run"],
+        rows=rows,
+    )
+
+
+def span(seconds: float) -> str:
+    """A time as a person says it."""
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    if seconds < 2 * 3600:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / 3600:.1f} h"

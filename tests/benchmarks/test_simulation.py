@@ -1,0 +1,139 @@
+"""The model of a run: what can be reckoned by hand comes out, and nobody is lost in it."""
+
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from benchmarks.simulation import check, plots, scale
+from benchmarks.simulation.cost import cost
+from benchmarks.simulation.limits import MAILS_A_SECOND, QUEUE_CONCURRENT_DISPATCHES, QUEUE_DISPATCHES_A_SECOND
+from benchmarks.simulation.model import simulate
+from benchmarks.simulation.plan import SHIPPED_RETRIES, Pace, Plan, recommended
+from functions.shared.retry_policy import RetryPolicy
+
+NO_RETRIES = RetryPolicy(
+    max_attempts=1,
+    max_retry_duration=timedelta(0),
+    min_backoff=timedelta(seconds=10),
+    max_backoff=timedelta(seconds=10),
+    max_doublings=0,
+)
+ROOMY = Plan(users=2_000, rate=100, concurrent=1_000, instances=100, failure_rate=0.0, burst=1)
+
+
+def test_the_queues_rate_is_kept() -> None:
+    outcome = simulate(ROOMY)
+    assert outcome.last_sent == pytest.approx(2_000 / 100 + 3, abs=4)
+    assert outcome.bottleneck == "the queues' rate"
+    assert simulate(replace(ROOMY, queues=4, instances=1_000)).last_sent == pytest.approx(2_000 / 400, abs=4)
+
+
+def test_the_dispatchers_pace_is_kept() -> None:
+    slow = Pace(users_a_second=20)
+    outcome = simulate(replace(ROOMY, pace=slow))
+    assert outcome.enqueued == pytest.approx(100)
+    assert outcome.last_sent == pytest.approx(100, abs=4)
+    assert outcome.bottleneck == "the dispatcher"
+    # A hundred alone, then nineteen shares of a hundred side by side.
+    divided = simulate(replace(ROOMY, share_size=100, pace=slow))
+    assert divided.enqueued == pytest.approx(5 + 3 + 5, abs=0.1)
+
+
+def test_the_workers_cpu_is_kept() -> None:
+    busy = replace(ROOMY, rate=500, concurrent=10, instances=1, pace=Pace(cpu_seconds=0.1, wait_seconds=0.1))
+    outcome = simulate(busy)
+    assert outcome.last_sent == pytest.approx(2_000 * 0.1, rel=0.05)
+    assert outcome.instances == 1
+    assert outcome.bottleneck == "the worker"
+
+
+def test_what_sendgrid_takes_is_kept() -> None:
+    outcome = simulate(replace(ROOMY, mails_a_second=20))
+    assert outcome.last_sent >= 2_000 / 20 - 1
+    assert outcome.bottleneck == "SendGrid"
+
+
+def test_an_attempt_that_fails_is_repeated_by_the_schedule() -> None:
+    outcomes = (simulate(replace(ROOMY, users=1, failure_rate=0.6), seed=seed) for seed in range(100))
+    outcome = next(outcome for outcome in outcomes if outcome.sent and outcome.attempts == 4)
+    waits = [SHIPPED_RETRIES.wait_before_retry(retry).total_seconds() for retry in range(1, outcome.attempts)]
+    assert outcome.last_sent == pytest.approx(sum(waits) + outcome.attempts * 0.26 + 3, abs=0.5)
+
+
+def test_who_fails_at_the_last_attempt_is_given_up() -> None:
+    outcome = simulate(replace(ROOMY, failure_rate=0.25, retries=NO_RETRIES))
+    assert outcome.attempts == 2_000
+    assert outcome.dead == pytest.approx(500, rel=0.2)
+
+
+@given(
+    users=st.integers(1, 3_000),
+    queues=st.integers(1, 4),
+    rate=st.sampled_from([5, 50, 500]),
+    concurrent=st.integers(1, 200),
+    instances=st.integers(1, 20),
+    share_size=st.integers(1, 2_000),
+    failure_rate=st.sampled_from([0.0, 0.1, 0.8]),
+    mails=st.sampled_from([5, 10_000]),
+)
+def test_everybody_is_sent_to_or_given_up(
+    users: int,
+    queues: int,
+    rate: int,
+    concurrent: int,
+    instances: int,
+    share_size: int,
+    failure_rate: float,
+    mails: float,
+) -> None:
+    plan = Plan(
+        users=users,
+        queues=queues,
+        rate=rate,
+        concurrent=concurrent,
+        instances=instances,
+        share_size=share_size,
+        failure_rate=failure_rate,
+        mails_a_second=mails,
+    )
+    outcome = simulate(plan)
+    assert outcome.sent + outcome.dead == users
+    assert users <= outcome.attempts <= users * plan.retries.max_attempts
+    assert outcome.instances <= instances
+    assert cost(plan, outcome).total > 0
+
+
+def test_groups_come_to_the_same_as_single_reports() -> None:
+    users = 70_000
+    single = replace(recommended(users, within=timedelta(minutes=5)), failure_rate=0.02)
+    grouped = replace(single, users=10 * users, queues=10 * single.queues, instances=10 * single.instances)
+    one, ten = simulate(single), simulate(grouped)
+    assert ten.half_sent == pytest.approx(one.half_sent, rel=0.05)
+    assert ten.attempts == pytest.approx(10 * one.attempts, rel=0.01)
+
+
+@pytest.mark.parametrize("users", [1, 1_000, 1_000_000, 100_000_000])
+def test_what_is_recommended_is_possible(users: int) -> None:
+    plan = recommended(users, within=timedelta(minutes=30))
+    assert plan.rate <= QUEUE_DISPATCHES_A_SECOND
+    assert plan.concurrent <= QUEUE_CONCURRENT_DISPATCHES
+    assert plan.queues * plan.rate <= MAILS_A_SECOND + plan.queues
+
+
+def test_tables_and_pictures(tmp_path: Path) -> None:
+    cases = scale.recommended_cases([1_000, 2_000])
+    for table in (scale.settings_table(cases), scale.outcome_table(cases), scale.what_if_table(1_000)):
+        assert table.title in table.to_markdown()
+    plots.time_by_users({"as recommended": cases}, tmp_path / "time.png")
+    plots.cost_by_users(cases, tmp_path / "cost.png")
+    plots.run_by_time(cases, tmp_path / "runs.png")
+    assert all((tmp_path / f"{name}.png").read_bytes().startswith(b"\x89PNG") for name in ("time", "cost", "runs"))
+
+
+def test_the_model_is_held_against_the_pipeline() -> None:
+    (table,) = check.measure(cases=[("the queue's rate", 60, 20, 20, 0.0), ("retries", 30, 50, 20, 0.2)])
+    assert len(table.rows) == 2
