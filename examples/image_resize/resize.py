@@ -6,10 +6,6 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from examples.task_function import PermanentError
 
-# Pillow registers its formats with the first picture that it opens, and of two threads that both open their first one
-# may find none: a picture would be taken for something else.
-Image.init()
-
 MOST_PIXELS = 50_000_000
 """A picture of more, however small its file, would not fit into the instance's memory."""
 

@@ -43,9 +43,8 @@ def draw_bars(
     Returns:
         A PNG with a transparent ground, WIDTH by HEIGHT pixels.
     """
-    # Not needed where nothing happened. The format by itself, since Pillow registers those that it has with the first
-    # picture, and is not safe for threads in that.
-    from PIL import Image, ImageDraw, PngImagePlugin  # noqa: F401
+    # Not needed where nothing happened.
+    from PIL import Image, ImageDraw
 
     font = _font()
     picture = Image.new("RGBA", (WIDTH, HEIGHT), _NOTHING)
