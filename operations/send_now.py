@@ -1,11 +1,15 @@
 """Sends one user's report now, as a task of its own."""
 
+import contextlib
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
+from google.api_core.exceptions import AlreadyExists, FailedPrecondition
+from google.api_core.exceptions import NotFound as NotFoundInFirestore
 from google.cloud import firestore
 
-from functions.shared.models import DeliveryState, ReportTask, delivery_id, run_id, task_id
+from functions.shared.models import DELIVERY_RETENTION, DeliveryState, ReportTask, delivery_id, run_id, task_id
 from functions.shared.schedule import Cadence
 from functions.shared.task_queue import NewTask, TaskQueue
 from functions.shared.user import InvalidUser, User
@@ -59,10 +63,42 @@ def send_now(
     delivery = delivery_id(user_id, due_at)
     task = ReportTask(user_id=user_id, delivery_id=delivery, due_at=due_at, run_id=run_id(now), kind=user.kind)
     new = NewTask(task_id(delivery, f"send{run_id(now)}"), task.to_json())
+    opened = None if was_due else _open(client, task, now)
     [outcome] = queue.enqueue([new])
     if not (outcome.is_created or outcome.is_known):
+        if opened is not None:
+            _withdraw(client, delivery, opened)
         raise OperatorError(f"The queue {queue.queue} does not take the task: {outcome.status} {outcome.message}")
     return Sending(delivery_id=delivery, task=new.task_id, due_at=due_at, was_due=was_due)
+
+
+def _open(client: firestore.Client, task: ReportTask, now: datetime) -> datetime | None:
+    """Note the delivery as pending: should its task die without a trace, the dispatcher finds it.
+
+    Returns:
+        The record's version, None where there was one already.
+    """
+    record = {
+        **task.model_dump(include={"user_id", "due_at", "run_id", "kind"}),
+        "state": DeliveryState.PENDING.value,
+        "attempts": 0,
+        "created_at": now,
+        "updated_at": now,
+        "expire_at": now + DELIVERY_RETENTION,
+    }
+    try:
+        written: Any = client.collection("deliveries").document(task.delivery_id).create(record)
+    except AlreadyExists:
+        return None
+    version: datetime = written.update_time
+    return version
+
+
+def _withdraw(client: firestore.Client, delivery: str, version: datetime) -> None:
+    """Take the record back, unless something has happened to it since."""
+    with contextlib.suppress(FailedPrecondition, NotFoundInFirestore):
+        option = client.write_option(last_update_time=version)
+        client.collection("deliveries").document(delivery).delete(option=option)
 
 
 def _read_user(client: firestore.Client, user_id: str, default_cadence: Cadence) -> User:

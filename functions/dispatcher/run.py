@@ -19,10 +19,11 @@ from functions.dispatcher.due_users import due_users
 from functions.dispatcher.fan_out import FanOut
 from functions.dispatcher.figures import Figures
 from functions.dispatcher.former_runs import FormerRuns, Place, Standing
+from functions.dispatcher.forsaken import Forsaken, ForsakenReports, is_lost
 from functions.dispatcher.giving_up import GivingUp
 from functions.dispatcher.ledger import Ledger
 from functions.dispatcher.newcomers import Newcomers, in_batches
-from functions.dispatcher.overdue import LOST_AFTER, Verdict, judge
+from functions.dispatcher.overdue import LOST_AFTER, Verdict, is_claimed, judge
 from functions.dispatcher.run_record import RunRecords
 from functions.dispatcher.run_state import RunState
 from functions.dispatcher.user_stream import UserStream
@@ -168,9 +169,11 @@ class Run:
             misnamed = threads.submit(self._warn_of_misnamed)
             newcomers = threads.submit(self._newcomers.exist) if self._part.shares == 1 else None
             if not self._part.newcomers_only:
-                former_runs = self._former_runs(threads)
+                former_runs, retry_time = self._former_runs(threads)
+                forsaken = threads.submit(self._find_forsaken, retry_time)
                 with self._fan_out() as fan_out:
                     is_read = self._fan_out_due(fan_out, former_runs)
+                    self._rescue(forsaken.result(), fan_out)
                 self._part = self._part.model_copy(update={"newcomers_only": is_read})
             misnamed.result()
             if not self._part.newcomers_only:
@@ -199,17 +202,20 @@ class Run:
     def _fan_out(self) -> FanOut:
         return FanOut(self._with.report_queues, run_id=self._run_id, figures=self._figures)
 
-    def _former_runs(self, threads: ThreadPoolExecutor) -> FormerRuns:
+    def _former_runs(self, threads: ThreadPoolExecutor) -> tuple[FormerRuns, timedelta | None]:
+        """What former runs have done, and how long a task is tried; None where that cannot be told."""
         before = threads.submit(self._records.before, self._run_time)
         states = list(threads.map(TaskQueue.state, self._with.report_queues))
         # Behind a paused queue no task is dead, however old it is: then nothing is taken to be overdue.
         is_running = all(state.is_running for state in states)
-        return FormerRuns(
+        retry_time = max(state.retry_policy.longest_retry_time(DISPATCH_DEADLINE) for state in states)
+        former_runs = FormerRuns(
             before.result() if is_running else [],
             run_time=self._run_time,
-            retry_time=max(state.retry_policy.longest_retry_time(DISPATCH_DEADLINE) for state in states),
+            retry_time=retry_time,
             dispatches_per_second=sum(state.dispatches_per_second for state in states),
         )
+        return former_runs, retry_time if is_running else None
 
     def _fan_out_due(self, fan_out: FanOut, former_runs: FormerRuns) -> bool:
         """Enqueue the reports of this request's share; false where the time was up before all were."""
@@ -267,6 +273,25 @@ class Run:
         self._ledger.open(unknown)
         for user, salt in to_enqueue:
             fan_out.add(user, salt)
+        self._giving_up.give_up(given_up)
+
+    def _find_forsaken(self, retry_time: timedelta | None) -> list[Forsaken]:
+        # Once a run: not in each of its parts.
+        if self._is_begun or retry_time is None:
+            return []
+        return ForsakenReports(self._with.firestore, run_time=self._run_time).find(retry_time)
+
+    def _rescue(self, forsaken: Sequence[Forsaken], fan_out: FanOut) -> None:
+        """Give reports that nobody is due for another task, or up."""
+        given_up: list[tuple[DueUser, DeadLetter]] = []
+        for user, delivery in forsaken:
+            if is_claimed(delivery, self._run_time):
+                continue
+            if is_lost(delivery, run_time=self._run_time, lost_after=LOST_AFTER):
+                given_up.append((user, self._giving_up.lost(user, delivery)))
+            else:
+                self._figures.add("overdue")
+                fan_out.add(user, self._run_id)
         self._giving_up.give_up(given_up)
 
     def _fan_out_newcomers(self, fan_out: FanOut) -> bool:

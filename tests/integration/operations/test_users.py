@@ -84,6 +84,22 @@ def test_a_report_of_now_is_a_delivery_of_its_own(project: Project) -> None:
     assert next_report_at(project, "u1") == datetime(2100, 1, 1, tzinfo=UTC)
 
 
+def test_a_report_of_now_is_in_the_ledger_before_its_task(project: Project) -> None:
+    """Should the task die without a trace, the dispatcher finds the report there."""
+    put_user(project, "u1", next_report_at=datetime(2100, 1, 1, tzinfo=UTC))
+    delivery = project.reports("send", "u1", "--json").json["delivery_id"]
+    record = project.database.collection("deliveries").document(delivery).get().to_dict()
+    assert (record["state"], record["user_id"], record["attempts"]) == ("pending", "u1", 0)
+    assert record["updated_at"] == record["created_at"] == record["due_at"]
+
+
+def test_a_report_that_no_queue_takes_is_not_in_the_ledger(project: Project) -> None:
+    put_user(project, "u1", next_report_at=datetime(2100, 1, 1, tzinfo=UTC))
+    answer = project.reports("send", "u1", REPORT_QUEUES="nowhere")
+    assert (answer.status, "nowhere" in answer.err) == (1, True)
+    assert list(project.database.collection("deliveries").stream()) == []
+
+
 def test_the_report_that_is_due_is_the_one_that_is_sent(project: Project) -> None:
     due_at = datetime(2026, 11, 24, 13, tzinfo=UTC)
     put_user(project, "u1", next_report_at=due_at)

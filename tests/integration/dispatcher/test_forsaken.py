@@ -1,0 +1,108 @@
+"""Reports that are not final although their user is not due: replays and sendings whose task has died."""
+
+from datetime import datetime
+from typing import Any
+
+import pytest
+
+from functions.shared.models import delivery_id, task_id
+from tests.integration.dispatcher.conftest import HOUR, NOON, Surroundings
+
+DAY = 24 * HOUR
+
+
+def moved_on(cloud: Surroundings, state: str, *, due_at: datetime = NOON, age: Any = HOUR, **user: Any) -> str:
+    """A user who is due tomorrow, with an unfinished delivery that was last touched so long before noon."""
+    user_id = cloud.user(**{"next_report_at": NOON + DAY, **user})
+    cloud.database.collection("deliveries").document(delivery_id(user_id, due_at)).set(
+        {
+            "user_id": user_id,
+            "due_at": due_at,
+            "kind": "activity",
+            "state": state,
+            "attempts": 1,
+            "created_at": NOON - 10 * DAY,
+            "updated_at": NOON - age,
+            "lease_expires_at": NOON - age if state == "sending" else None,
+        }
+    )
+    return user_id
+
+
+@pytest.mark.parametrize("state", ["pending", "sending"])
+def test_a_replay_whose_task_died_gets_another(cloud: Surroundings, state: str) -> None:
+    due_at = NOON - 5 * DAY
+    user = moved_on(cloud, state, due_at=due_at)
+
+    answer = cloud.call()
+
+    assert (answer.status, answer.body["due"], answer.body["overdue"], answer.body["dispatched"]) == (200, 0, 1, 1)
+    delivery = delivery_id(user, due_at)
+    (task,) = cloud.tasks()
+    assert task.name.rpartition("/")[2] == task_id(delivery, "21261124T1200Z")
+    assert cloud.reports()[0].delivery_id == delivery
+
+    again = cloud.call()
+
+    assert (again.body["dispatched"], again.body["already_dispatched"]) == (0, 1)
+
+
+def test_an_inactive_users_unfinished_report_is_left_to_the_worker(cloud: Surroundings) -> None:
+    moved_on(cloud, "pending", next_report_at=NOON, active=False)
+    assert cloud.call().body["dispatched"] == 1
+
+
+def test_a_deleted_users_unfinished_report_is_left_to_the_worker(cloud: Surroundings) -> None:
+    user = moved_on(cloud, "pending")
+    cloud.database.collection("users").document(user).delete()
+    assert cloud.call().body["dispatched"] == 1
+
+
+@pytest.mark.parametrize(("state", "age"), [("pending", HOUR / 10), ("sent", HOUR), ("dead", HOUR), ("skipped", HOUR)])
+def test_what_is_under_way_or_final_is_left_alone(cloud: Surroundings, state: str, age: Any) -> None:
+    moved_on(cloud, state, age=age)
+    answer = cloud.call()
+    assert (answer.body["overdue"], answer.body["dispatched"]) == (0, 0)
+
+
+def test_a_report_whose_user_is_still_due_is_dispatched_once(cloud: Surroundings) -> None:
+    moved_on(cloud, "pending", next_report_at=NOON)
+    answer = cloud.call()
+    assert (answer.body["due"], answer.body["dispatched"], answer.body["overdue"]) == (1, 1, 0)
+    assert len(cloud.tasks()) == 1
+
+
+def test_after_a_day_a_person_has_to_look_at_it(cloud: Surroundings) -> None:
+    user = moved_on(cloud, "pending", due_at=NOON - 5 * DAY, age=DAY)
+    before = cloud.fields_of(user)
+
+    answer = cloud.call()
+
+    assert (answer.body["lost"], answer.body["dispatched"]) == (1, 0)
+    delivery = delivery_id(user, NOON - 5 * DAY)
+    (letter,) = cloud.dead_letters()
+    assert (letter["delivery_id"], letter["reason"]) == (delivery, "lost")
+    record = cloud.delivery(delivery)
+    assert record is not None
+    assert record["state"] == "dead"
+    assert cloud.fields_of(user) == before
+
+
+def test_behind_a_paused_queue_nothing_is_forsaken(cloud: Surroundings) -> None:
+    moved_on(cloud, "pending")
+    cloud.queues.pause_queue(name=cloud.queue_path())
+    try:
+        answer = cloud.call()
+    finally:
+        cloud.queues.resume_queue(name=cloud.queue_path())
+    assert answer.body["dispatched"] == 0
+
+
+def test_a_record_of_somebody_elses_making_harms_nobody(cloud: Surroundings) -> None:
+    records: list[dict[str, Any]] = [{}, {"user_id": 3}, {"user_id": "u", "due_at": NOON, "kind": "activity"}]
+    for number, fields in enumerate(records):
+        cloud.database.collection("deliveries").document(f"x{number}").set(
+            {"state": "pending", "updated_at": NOON - HOUR, **fields}
+        )
+    answer = cloud.call()
+    assert (answer.status, answer.body["dispatched"], answer.body["errors"]) == (200, 0, 0)
