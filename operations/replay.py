@@ -124,6 +124,9 @@ class Replay:
             if letter.task and decision.step in {Step.REVIVE, Step.RESUME}:
                 # Written even where it is pending already: a worker that is about to mark it dead then fails to.
                 self._put_back(transaction, letter.task, is_new=delivery is None or not delivery.exists)
+            elif letter.task and decision.step is Step.HAND_OVER:
+                # For the same reason: the worker may only have stood still, just before it would mark it dead.
+                transaction.update(self._delivery(letter.task), {"updated_at": self._now()})
             return Prepared(letter=letter, decision=decision, number=number)
 
         prepared: Prepared | None = carry_out(self._client.transaction())

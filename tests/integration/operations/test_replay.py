@@ -165,10 +165,14 @@ def test_what_a_worker_is_sending_is_left_alone(project: Project) -> None:
 def test_a_sending_that_nobody_finished_is_judged_by_a_worker(project: Project) -> None:
     letter = project.dead_letter(delivery=DeliveryState.SENDING)
     project.set_delivery(letter, lease_expires_at=datetime.now(UTC) - timedelta(minutes=1))
+    reference = project.database.collection("deliveries").document(letter)
+    before = reference.get().update_time
     assert project.reports("dead-letters", "replay", letter).status == 0
     delivery = project.delivery(letter)
     assert delivery is not None
     assert delivery["state"] == "sending"
+    # Should the worker only have stood still, it can no longer mark dead what was replayed.
+    assert reference.get().update_time > before
     assert len(project.queued()) == 1
 
 
