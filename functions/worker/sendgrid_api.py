@@ -261,7 +261,11 @@ def _cut_off(connected: socket.socket, over_at: float) -> Iterator[None]:
 
     timer = threading.Timer(max(0.0, over_at - time.monotonic()), shut_down)
     timer.daemon = True
-    timer.start()
+    try:
+        timer.start()
+    except RuntimeError as error:
+        # There is no memory for another thread, and not a byte has left.
+        raise _NotWritten(_describe(error)) from error
     try:
         yield
     finally:

@@ -95,8 +95,11 @@ async def _terminated(stage: Stage) -> None:
 
 
 async def _out_of_memory(stage: Stage) -> None:
-    """Nothing more can be allocated in the middle of a report, and half a second later the process is killed for it."""
-    stage.disturbed_may_end(UNKNOWN_OUTCOME)
+    """Nothing more can be allocated in the middle of a report, and half a second later the process is killed for it.
+
+    Until then it goes on with others, and whichever of them it had claimed when an allocation failed is unknown.
+    """
+    stage.may_end(stage.due, "sent", UNKNOWN_OUTCOME)
 
     async def exhaust(crossing: Crossing, carry_out: CarryOut) -> Any:
         if (instance := stage.world.front_end.instance_of(crossing.subject)) is not None:

@@ -56,6 +56,17 @@ def send(host: str, seconds: float = 10, api_key: str = "SG.key") -> Outcome:
     return provider.send(MAIL, seconds=seconds)
 
 
+def test_no_memory_for_a_thread_is_a_mail_that_was_not_sent(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(_timer: threading.Timer) -> None:
+        raise RuntimeError("can't start new thread")
+
+    received: list[bytes] = []
+    host = serve(lambda connection: received.append(connection.recv(1)))
+    monkeypatch.setattr(threading.Timer, "start", fail)
+    assert isinstance(send(host), Unavailable)
+    assert received in ([], [b""])
+
+
 def read_request(connection: socket.socket) -> bytes:
     received = b""
     while b"\r\n\r\n" not in received:
