@@ -23,6 +23,7 @@ from functions.shared.dead_letter_topic import DeadLetterTopic
 from functions.shared.identity import NotAuthorized, TokenVerifier
 from functions.shared.logging import configure_logging
 from functions.shared.models import InvalidContract
+from functions.shared.request_body import read_body
 from functions.shared.settings import DispatcherSettings, load_settings
 from functions.shared.task_queue import TaskQueue
 
@@ -53,6 +54,7 @@ _tasks = _verifier(settings.tasks_invoker)
 @functions_framework.http
 def dispatcher(request: flask.Request) -> tuple[dict[str, Any], int]:
     """Answer a request."""
+    body = read_body(request.stream)
     if request.path == "/health":
         return ({"status": "ok"}, HTTPStatus.OK) if request.method == "GET" else _error(HTTPStatus.METHOD_NOT_ALLOWED)
     if request.path not in {"/", "/dispatch"}:
@@ -60,7 +62,7 @@ def dispatcher(request: flask.Request) -> tuple[dict[str, Any], int]:
     if request.method != "POST":
         return _error(HTTPStatus.METHOD_NOT_ALLOWED)
     try:
-        continuation = _authorize(request)
+        continuation = _authorize(request, body)
         run_time = (
             continuation.scheduled_for
             if continuation
@@ -73,7 +75,7 @@ def dispatcher(request: flask.Request) -> tuple[dict[str, Any], int]:
     return _run(run_time, continuation)
 
 
-def _authorize(request: flask.Request) -> Continuation | None:
+def _authorize(request: flask.Request, body: bytes) -> Continuation | None:
     """Let the scheduler make a run, and the queue carry one on.
 
     Cloud Tasks names its queue in a header. Whoever forges that needs the token of the tasks' account, with which a run
@@ -81,7 +83,7 @@ def _authorize(request: flask.Request) -> Continuation | None:
     """
     if _QUEUE_HEADER in request.headers:
         _tasks.verify(request.headers)
-        return Continuation.from_json(request.get_data())
+        return Continuation.from_json(body)
     _scheduler.verify(request.headers)
     return None
 

@@ -12,7 +12,10 @@ from typing import Any
 import structlog
 import structlog_gcp
 
-_ADDRESS = re.compile(r"[^\s@<>\"'(),:;\[\]]+@[^\s@<>\"'(),:;\[\]]+\.[^\s@<>\"'(),:;\[\]]+")
+_PART = r"[^\s@<>\"'(),:;\[\]]"
+_ADDRESS = re.compile(rf'(?:"[^"\n]{{1,64}}"|(?<!{_PART}){_PART}*+)@{_PART}+\.{_PART}+')
+"""What comes before the @ begins where a word does, and is not tried again from its next letter: a long text would take
+a time that grows with the square of its length."""
 
 
 def redact_addresses(text: str) -> str:

@@ -13,6 +13,7 @@ from functions.shared.clients import firestore_client
 from functions.shared.dead_letter_topic import DeadLetterTopic
 from functions.shared.identity import Headers, NotAuthorized, TokenVerifier
 from functions.shared.logging import configure_logging
+from functions.shared.request_body import read_body
 from functions.shared.settings import WorkerSettings, load_settings
 from functions.worker.key_alert import KeyAlert
 from functions.worker.ledger import Ledger
@@ -47,6 +48,7 @@ def worker(request: "flask.Request") -> Answer:
 
     Every answer is JSON with a `result`, and never says more than its reader may know.
     """
+    body = read_body(request.stream)
     method = _METHODS.get(request.path)
     if method is None:
         return _answer(HTTPStatus.NOT_FOUND, "not-found")
@@ -63,7 +65,7 @@ def worker(request: "flask.Request") -> Answer:
         challenge = {"WWW-Authenticate": "Bearer"} if error.status is HTTPStatus.UNAUTHORIZED else {}
         return _answer(error.status, "not-authorized", headers=challenge)
     try:
-        result = _send_report()(request.get_data(), _attempt(request.headers))
+        result = _send_report()(body, _attempt(request.headers))
     except Exception:
         _logger.exception("the task failed in a way that nobody thought of")
         return _answer(HTTPStatus.INTERNAL_SERVER_ERROR, "retry", {"cause": "internal-error"})

@@ -230,6 +230,9 @@ class _Client(python_http_client.Client):  # type: ignore[misc]  # ships no type
             except (OSError, http.client.HTTPException):
                 # The status has come, and the status decides.
                 content = b""
+            # A proxy may show the request on the page that says what went wrong with it, and errors are kept and shown.
+            key = (request.get_header("Authorization") or "").rpartition(" ")[2].encode()
+            content = content.replace(key, b"[key]") if key else content
             return _Answer(status=response.status, headers=response.headers, content=content)
 
 
