@@ -217,6 +217,7 @@ class Replay:
             "run_id": task.run_id,
             "kind": task.kind,
             "state": DeliveryState.PENDING.value,
+            "by_hand": True,
             "owner": None,
             "lease_expires_at": None,
             "attempts": 0,

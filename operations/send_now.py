@@ -81,6 +81,7 @@ def _open(client: firestore.Client, task: ReportTask, now: datetime) -> datetime
     record = {
         **task.model_dump(include={"user_id", "due_at", "run_id", "kind"}),
         "state": DeliveryState.PENDING.value,
+        "by_hand": True,
         "attempts": 0,
         "created_at": now,
         "updated_at": now,

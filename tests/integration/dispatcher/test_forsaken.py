@@ -1,4 +1,4 @@
-"""Reports that are not final although their user is not due: replays and sendings whose task has died."""
+"""Replays and reports sent by hand whose task has died without a trace."""
 
 from datetime import datetime
 from typing import Any
@@ -20,6 +20,7 @@ def moved_on(cloud: Surroundings, state: str, *, due_at: datetime = NOON, age: A
             "due_at": due_at,
             "kind": "activity",
             "state": state,
+            "by_hand": True,
             "attempts": 1,
             "created_at": NOON - 10 * DAY,
             "updated_at": NOON - age,
@@ -99,10 +100,15 @@ def test_behind_a_paused_queue_nothing_is_forsaken(cloud: Surroundings) -> None:
 
 
 def test_a_record_of_somebody_elses_making_harms_nobody(cloud: Surroundings) -> None:
-    records: list[dict[str, Any]] = [{}, {"user_id": 3}, {"user_id": "u", "due_at": NOON, "kind": "activity"}]
+    records: list[dict[str, Any]] = [
+        {},
+        {"updated_at": "yesterday"},
+        {"user_id": 3},
+        {"user_id": "u", "due_at": NOON, "kind": "activity"},
+    ]
     for number, fields in enumerate(records):
         cloud.database.collection("deliveries").document(f"x{number}").set(
-            {"state": "pending", "updated_at": NOON - HOUR, **fields}
+            {"state": "pending", "by_hand": True, "updated_at": NOON - HOUR, **fields}
         )
     answer = cloud.call()
     assert (answer.status, answer.body["dispatched"], answer.body["errors"]) == (200, 0, 0)

@@ -261,7 +261,7 @@ class Interleavings(RuleBasedStateMachine):
 
     def store(self, letter: DeadLetter) -> None:
         message = PubSubMessage(data=letter.to_json(), attributes={}, message_id="1", published_at=letter.failed_at)
-        self.dead_letters.record(read_death(message), now=self.now)
+        self.dead_letters.store(read_death(message), now=self.now)
 
 
 @pytest.mark.timeout(120)

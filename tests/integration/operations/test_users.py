@@ -90,6 +90,7 @@ def test_a_report_of_now_is_in_the_ledger_before_its_task(project: Project) -> N
     delivery = project.reports("send", "u1", "--json").json["delivery_id"]
     record = project.database.collection("deliveries").document(delivery).get().to_dict()
     assert (record["state"], record["user_id"], record["attempts"]) == ("pending", "u1", 0)
+    assert record["by_hand"] is True
     assert record["updated_at"] == record["created_at"] == record["due_at"]
 
 
