@@ -2,7 +2,7 @@
 
 import pytest
 
-from functions.shared.settings import DlqHandlerSettings
+from functions.shared.settings import DlqHandlerSettings, load_settings
 
 
 @pytest.mark.parametrize(
@@ -26,4 +26,4 @@ def test_a_comma_separates_only_where_a_url_follows(
 ) -> None:
     for name, text in {"GOOGLE_CLOUD_PROJECT": "p", "LOCATION": "l", "ALERT_URLS": value}.items():
         monkeypatch.setenv(name, text)
-    assert DlqHandlerSettings().alert_urls == urls
+    assert load_settings(DlqHandlerSettings).alert_urls == urls
