@@ -194,13 +194,13 @@ class DeadLetters(Records[Record]):
     def __init__(self, client: firestore.Client) -> None:
         super().__init__(client, collection=COLLECTION, read=Record.from_document, shown=_SHOWN_FIELDS, various=VARIOUS)
 
-    def record(self, death: Death, *, now: datetime) -> Record:
+    def store(self, death: Death, *, now: datetime) -> Record:
         """Record a death, once however often its message comes; returns the record as it then is.
 
         Raises:
             google.api_core.exceptions.GoogleAPICallError: Firestore refused it or could not be reached.
         """
-        return self.store(death.id, lambda existing: merge(existing, death, now=now))
+        return self.put(death.id, lambda existing: merge(existing, death, now=now))
 
 
 def _unreadable(message: PubSubMessage, error: str) -> Death:

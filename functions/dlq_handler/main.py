@@ -64,7 +64,7 @@ def dlq_handler(event: CloudEvent) -> None:
 
 
 def _tell_of_death(death: Death, now: datetime) -> None:
-    record = _dead_letters().record(death, now=now)
+    record = _dead_letters().store(death, now=now)
     _logger.info("stored", dead_letter=record.id, reason=record.reason, message_id=death.message_id)
     _alerts().tell(
         record,
@@ -74,7 +74,7 @@ def _tell_of_death(death: Death, now: datetime) -> None:
 
 
 def _tell_of_system(alert: SystemAlert, now: datetime) -> None:
-    record = _system_alerts().record(alert, now=now)
+    record = _system_alerts().store(alert, now=now)
     _logger.info("noted", system_alert=record.id)
     _alerts().tell(
         record,

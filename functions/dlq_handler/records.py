@@ -70,7 +70,7 @@ class Records(Generic[RecordType]):
         self._read = read
         self._shown = shown
 
-    def store(self, document_id: str, merge: Callable[[Fields | None], Fields]) -> RecordType:
+    def put(self, document_id: str, merge: Callable[[Fields | None], Fields]) -> RecordType:
         """Create a document, or change the one that is there.
 
         Args:

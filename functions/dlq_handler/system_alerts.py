@@ -93,7 +93,7 @@ class SystemAlerts(Records[SystemRecord]):
     def __init__(self, client: firestore.Client) -> None:
         super().__init__(client, collection=COLLECTION, read=SystemRecord.from_document, shown=_SHOWN_FIELDS)
 
-    def record(self, alert: SystemAlert, *, now: datetime) -> SystemRecord:
+    def store(self, alert: SystemAlert, *, now: datetime) -> SystemRecord:
         """Record it, unless it is recorded; returns the record as it is.
 
         Raises:
@@ -109,7 +109,7 @@ class SystemAlerts(Records[SystemRecord]):
             "expire_at": now + _KEEP,
             **unalerted(now),
         }
-        return self.store(_id(alert), lambda existing: {} if existing else fields)
+        return self.put(_id(alert), lambda existing: {} if existing else fields)
 
 
 def _id(alert: SystemAlert) -> str:
