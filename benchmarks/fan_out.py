@@ -1,6 +1,7 @@
 """Fan-out: how many users a second get from Firestore to the queue, in ours and in others' way."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 
 from benchmarks import ways
 from benchmarks.cloud import Cloud
@@ -22,11 +23,14 @@ _WAYS: Mapping[str, Way] = {
 _BEARABLE_SECONDS = 40.0
 """A way is not measured at a size at which it would take longer than this, going by the size before."""
 
+_TRIES = 3
+"""As long as they are quick."""
+
 SIZES = (1_000, 10_000, 50_000, 200_000)
 LATENCIES = (0.0, 15.0)
 _NOTE = (
     "(c), gcloud-aio-taskqueue, is left out: it speaks the REST API, and the local Cloud Tasks gRPC only. "
-    "A dash: the way would have taken more than {seconds:.0f} s at this size."
+    "A dash: the way would have taken more than {seconds:.0f} s at this size. The best of up to {tries} tries each."
 )
 
 Results = dict[tuple[str, int], Taken]
@@ -41,10 +45,8 @@ def measure(*, sizes: tuple[int, ...] = SIZES, latencies: tuple[float, ...] = LA
                 cloud.put_in_users(size)
                 for name, way in _WAYS.items():
                     if _is_bearable(name, size, results):
-                        results[name, size] = ways.in_a_process_of_its_own(
-                            way, cloud.new_queue(), size, cloud.addresses
-                        )
-                results[WHOLE, size] = _whole_run(cloud, size)
+                        results[name, size] = _best(partial(_in_a_new_queue, cloud, way, size))
+                results[WHOLE, size] = _best(partial(_whole_run, cloud, size))
             yield _ratios(results, sizes, latency_ms)
             yield _rates(results, sizes, latency_ms)
 
@@ -55,6 +57,18 @@ def _is_bearable(name: str, size: int, results: Results) -> bool:
         return True
     users, taken = max(before, key=lambda item: item[0])
     return (taken.read + taken.enqueue) / users * size <= _BEARABLE_SECONDS
+
+
+def _best(measure: Callable[[], Taken]) -> Taken:
+    """The quickest of several: what the machine does beside only ever makes them slower."""
+    taken = [measure()]
+    while len(taken) < _TRIES and sum(one.read + one.enqueue for one in taken) < _BEARABLE_SECONDS / _TRIES:
+        taken.append(measure())
+    return min(taken, key=lambda one: one.read + one.enqueue)
+
+
+def _in_a_new_queue(cloud: Cloud, way: Way, size: int) -> Taken:
+    return ways.in_a_process_of_its_own(way, cloud.new_queue(), size, cloud.addresses)
 
 
 def _whole_run(cloud: Cloud, size: int) -> Taken:
@@ -116,5 +130,5 @@ def _rates(results: Results, sizes: tuple[int, ...], latency_ms: float) -> Table
             row(OURS, reading=False),
             row(LIMIT, reading=False),
         ],
-        note=_NOTE.format(seconds=_BEARABLE_SECONDS),
+        note=_NOTE.format(seconds=_BEARABLE_SECONDS, tries=_TRIES),
     )
