@@ -51,9 +51,14 @@ def measure() -> Iterator[Table]:
 
 def _imports() -> Table:
     rows = []
-    for place, hidden in (("with the worker's own requirements", not_deployed("worker")), ("in this environment", [])):
-        clients, worker = _import_ms(CLIENTS, hidden), _import_ms(WORKER, hidden)
-        rows.append([place, number(clients), number(worker), times(worker / clients), times(MOST_IMPORTS)])
+    for environment, hidden in (
+        ("with the worker's own requirements", not_deployed("worker")),
+        ("in this environment", []),
+    ):
+        # By turns, so that whatever else the machine does slows both down alike; the first of each may have to compile.
+        turns = [(_import_ms(CLIENTS, hidden), _import_ms(WORKER, hidden)) for _ in range(_STARTS + 1)][1:]
+        clients, worker = (statistics.median(turn[place] for turn in turns) for place in (0, 1))
+        rows.append([environment, number(clients), number(worker), times(worker / clients), times(MOST_IMPORTS)])
     return Table(
         title="Importing the worker",
         columns=["where", "its clients alone, ms", "the worker, ms", "ratio", "at most"],
@@ -99,17 +104,15 @@ def _rendering() -> Table:
 def _import_ms(statement: str, hidden: list[str]) -> float:
     code = f"{hiding(hidden)}\nimport time\nt = time.process_time()\n{statement}\n"
     code += "print((time.process_time() - t) * 1000)"
-    environment = {**os.environ, **_VARIABLES, "PYTHONPATH": str(REPOSITORY)}
-
-    def start() -> float:
-        command = [sys.executable, "-c", code]
-        ended = subprocess.run(  # noqa: S603  this interpreter and this repository
-            command, env=environment, cwd=REPOSITORY, capture_output=True, text=True, check=True
-        )
-        return float(ended.stdout)
-
-    start()  # the first one may have to compile
-    return statistics.median(start() for _ in range(_STARTS))
+    ended = subprocess.run(  # noqa: S603  this interpreter and this repository
+        [sys.executable, "-c", code],
+        env={**os.environ, **_VARIABLES, "PYTHONPATH": str(REPOSITORY)},
+        cwd=REPOSITORY,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return float(ended.stdout)
 
 
 def _render_ms(kind: str, locale: str, documents: Documents) -> float:

@@ -24,7 +24,6 @@ from urllib.parse import quote
 
 import python_http_client
 import structlog
-from sendgrid import SendGridAPIClient
 
 from functions.shared.logging import redact_addresses
 from functions.worker.mail import (
@@ -71,6 +70,9 @@ class SendGrid:
     """
 
     def __init__(self, *, api_key: str, host: str, sender: Sender, check_unsubscribed: bool = False) -> None:
+        # With the first mail: SendGrid's helpers, none of which are needed, are most of what the worker waits for here.
+        from sendgrid import SendGridAPIClient
+
         self._client = _Client(host=host, request_headers=SendGridAPIClient(api_key, host).client.request_headers)
         self._sender = sender
         self._check_unsubscribed = check_unsubscribed
