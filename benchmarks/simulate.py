@@ -54,7 +54,8 @@ def tables(
     cases = scale.recommended_cases(sizes)
     print(scale.settings_table(cases).to_markdown())
     print(scale.outcome_table(cases).to_markdown())
-    print(scale.what_if_table(min(1_000_000, most)).to_markdown())
+    changed = scale.what_if_cases(min(1_000_000, most))
+    print(scale.what_if_table(changed).to_markdown())
     lines = {
         "as recommended": cases,
         "one queue, 500/s": scale.one_queue_cases(sizes),
@@ -62,7 +63,7 @@ def tables(
     }
     plots.time_by_users(lines, images / "scale-time.png")
     plots.cost_by_users(cases, images / "scale-cost.png")
-    plots.run_by_time(cases, images / "scale-runs.png")
+    plots.run_by_time(changed, images / "scale-runs.png")
 
 
 @app.command(name="check")

@@ -1,9 +1,8 @@
 """Pictures of what the model says."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
@@ -24,7 +23,7 @@ def time_by_users(lines: dict[str, Sequence[Case]], file: Path) -> None:
     axes.axhline(_HOUR, color="#d93025", linewidth=1, linestyle="--", label="the next hour's run")
     axes.set_yticks([10, 60, 600, _HOUR, 10 * _HOUR])
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: span(value)))
-    axes.minorticks_off()
+    _users_below(axes)
     axes.set_ylabel("until the last report is sent")
     _finish(figure, axes, file)
 
@@ -40,19 +39,21 @@ def cost_by_users(cases: Sequence[Case], file: Path) -> None:
         ("Cloud Tasks", [case.cost.cloud_tasks for case in cases], "#188038"),
     ):
         axes.loglog(users, dollars, "o-", color=colour, label=name)
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"${value:,.2f}" if value < 1 else f"${value:,.0f}"))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"${value:g}" if value < 1 else f"${value:,.0f}"))
+    _users_below(axes)
     axes.set_ylabel("a run, without the mail provider")
     _finish(figure, axes, file)
 
 
-def run_by_time(cases: Sequence[Case], file: Path) -> None:
-    """How runs of several sizes go on."""
+def run_by_time(cases: Mapping[str, Case], file: Path) -> None:
+    """How a run goes on with one setting or another."""
     figure, axes = _axes()
-    for case in cases:
-        minutes = [moment / 60 for moment, _ in case.outcome.curve]
-        sent = [100 * number / case.plan.users for _, number in case.outcome.curve]
-        axes.plot(minutes, sent, label=f"{case.plan.users:,} users")
-    axes.set_xlim(0)
+    for name, case in cases.items():
+        # As many points as the picture has.
+        points = case.outcome.curve[:: max(len(case.outcome.curve) // 800, 1)]
+        minutes = [moment / 60 for moment, _ in points]
+        axes.plot(minutes, [100 * number / case.plan.users for _, number in points], label=name)
+    axes.set_xlim(0, 120)
     axes.set_ylim(0, 102)
     axes.set_xlabel("minutes since the run began")
     axes.set_ylabel("% of the reports sent")
@@ -60,19 +61,23 @@ def run_by_time(cases: Sequence[Case], file: Path) -> None:
 
 
 def _axes() -> tuple[Figure, Axes]:
-    matplotlib.rcParams["svg.hashsalt"] = "scale"
     figure = Figure(figsize=_SIZE, dpi=110, layout="constrained")
     axes = figure.add_subplot()
     axes.grid(visible=True, color="#dadce0", linewidth=0.6)
     axes.set_axisbelow(True)
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
-    axes.set_xlabel("users who are due at once")
     for side in ("top", "right"):
         axes.spines[side].set_visible(False)
     return figure, axes
 
 
+def _users_below(axes: Axes) -> None:
+    axes.set_xlabel("users who are due at once")
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
+    axes.tick_params(axis="x", labelsize=8)
+    axes.minorticks_off()
+
+
 def _finish(figure: Figure, axes: Axes, file: Path) -> None:
-    axes.legend(frameon=False)
+    axes.legend(frameon=False, loc="lower right" if axes.get_xscale() == "linear" else "upper left", fontsize=8)
     file.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(file, metadata={"Software": ""})
