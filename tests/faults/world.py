@@ -133,8 +133,9 @@ class World:
         )
         # Its retries are the harness's to make, between which it lets time pass.
         self.job = Job(**{**vars(job), "retry": RetryConfig(retry_count=0)})
-        # gRPC reports each caller that is no longer there when it is answered, which here is the purpose.
-        logging.getLogger("grpc._cython.cygrpc").setLevel(logging.CRITICAL)
+        # The servers report each caller that is no longer there when it is answered, which here is the purpose.
+        for server in ("grpc._cython.cygrpc", "aiohttp.server"):
+            logging.getLogger(server).setLevel(logging.CRITICAL)
         self.scheduler = Scheduler(clock=self.clock, mint_token=self.identity.mint)
 
     async def stop(self) -> None:
