@@ -492,6 +492,7 @@ class Life(RuleBasedStateMachine):
         assert prepared is not None
         step = prepared.decision.step
         if step in {ReplayStep.REVIVE, ReplayStep.RESUME}:
+            assert self.final in {None, DeliveryState.DEAD}, "what was sent or skipped is put back"
             self.note_replay()
         if step is ReplayStep.CLOSE:
             self.enqueued.append(prepared)
