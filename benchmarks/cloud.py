@@ -15,9 +15,11 @@ from typing import Any, Self
 
 import grpc
 import requests
+from google.auth.credentials import AnonymousCredentials
+from google.cloud import firestore
 from google.cloud.firestore_v1.services.firestore import FirestoreClient
 from google.cloud.firestore_v1.services.firestore.transports import FirestoreGrpcTransport
-from google.cloud.firestore_v1.types import CommitRequest, Document
+from google.cloud.firestore_v1.types import CommitRequest
 from google.cloud.tasks_v2 import CloudTasksClient, Queue
 from google.cloud.tasks_v2.services.cloud_tasks.transports import CloudTasksGrpcTransport
 
@@ -136,16 +138,20 @@ class Cloud:
             if request.writes:
                 commit(request)
 
+    @contextmanager
+    def firestore(self) -> Iterator[firestore.Client]:
+        """A client of its Firestore."""
+        client = firestore.Client(project=PROJECT, credentials=AnonymousCredentials())  # type: ignore[no-untyped-call]  # google-auth
+        with grpc.insecure_channel(self.addresses["FIRESTORE_EMULATOR_HOST"]) as channel:
+            # The client takes an address from FIRESTORE_EMULATOR_HOST only, which is one for the whole process.
+            client._firestore_api_internal = FirestoreClient(transport=FirestoreGrpcTransport(channel=channel))
+            yield client
+
     def run_record(self) -> dict[str, Any]:
         """What the dispatcher has noted of the run."""
-        with grpc.insecure_channel(self.addresses["FIRESTORE_EMULATOR_HOST"]) as channel:
-            client = FirestoreClient(transport=FirestoreGrpcTransport(channel=channel))
-            name = f"projects/{PROJECT}/databases/(default)/documents/runs/{run_id(RUN_AT)}"
-            fields = Document.pb(client.get_document({"name": name})).fields
-        return {
-            field: value.integer_value if value.HasField("integer_value") else value.string_value
-            for field, value in fields.items()
-        }
+        with self.firestore() as client:
+            record: dict[str, Any] = client.collection("runs").document(run_id(RUN_AT)).get().to_dict() or {}
+        return record
 
     @contextmanager
     def function(self, name: str, **variables: str) -> Iterator[Function]:
