@@ -1,5 +1,6 @@
 """The contracts: what is in a task, in a dead letter and in the ledger, and how they are named."""
 
+import functools
 import hashlib
 import re
 from datetime import UTC, datetime, timedelta
@@ -180,7 +181,9 @@ def task_id(delivery: str, salt: str = "") -> str:
     return f"{digest}-{re.sub(r'[^A-Za-z0-9_-]', '_', delivery)[:200]}" + (f"-{salt}" if salt else "")
 
 
+@functools.lru_cache(maxsize=1024)
 def _compact(moment: datetime) -> str:
+    # Kept, since most reports of a run fell due at the same few moments.
     moment = moment.astimezone(UTC)
     if moment.microsecond:
         return moment.strftime("%Y%m%dT%H%M%S.%fZ")
