@@ -165,9 +165,10 @@ class Run:
     def _work(self) -> bool:
         """Do as much as the time allows; true where the run goes on elsewhere."""
         with ThreadPoolExecutor(_THREADS) as threads:
-            # These take their time where there are millions of users: they run beside the rest.
+            # These take their time where there are millions of users: they run beside the rest, and in the first part
+            # only. A later one counts when it has come to the newcomers.
             misnamed = threads.submit(self._warn_of_misnamed)
-            newcomers = threads.submit(self._newcomers.exist) if self._part.shares == 1 else None
+            newcomers = None if self._is_begun else threads.submit(self._newcomers.exist)
             if not self._part.newcomers_only:
                 former_runs, retry_time = self._former_runs(threads)
                 forsaken = threads.submit(self._find_forsaken, retry_time)
