@@ -21,6 +21,7 @@ _THREADS = 10
 _CALIBRATION = 60
 _POLL_SECONDS = 0.1
 _GIVE_UP_SECONDS = 300.0
+_SEEDS = 21
 
 _RETRIES = RetryPolicy(
     max_attempts=8,
@@ -55,7 +56,9 @@ def measure(*, cases: Sequence[tuple[str, int, float, int, float]] = CASES) -> I
             retries=_RETRIES,
             pace=pace,
         )
-        modelled = simulate(plan).last_sent
+        # Which attempts fail is chance, in the model as in the run: the last report of a run is the unluckiest.
+        modelled = sorted(simulate(plan, seed=seed).last_sent for seed in range(_SEEDS))
+        middle = modelled[_SEEDS // 2]
         rows.append(
             [
                 limit,
@@ -64,8 +67,8 @@ def measure(*, cases: Sequence[tuple[str, int, float, int, float]] = CASES) -> I
                 f"{failures:.0%}",
                 f"{pace.cpu_seconds * 1000:.0f} + {pace.wait_seconds * 1000:.0f}",
                 f"{real:.1f}",
-                f"{modelled:.1f}",
-                f"{modelled / real - 1:+.0%}",
+                f"{middle:.1f} ({modelled[0]:.1f} to {modelled[-1]:.1f})",
+                f"{middle / real - 1:+.0%}",
             ]
         )
     yield Table(
@@ -74,9 +77,10 @@ def measure(*, cases: Sequence[tuple[str, int, float, int, float]] = CASES) -> I
             *("what limits", "users", "queue", "mails refused", "a report, ms", "real, s", "modelled, s", "off by"),
         ],
         rows=rows,
-        note="From Cloud Scheduler's call to the last mail. A report's milliseconds, of its worker's own and of "
-        "waiting for others, are measured before each run by sending reports to the same worker one at a time and ten "
-        "at a time, and are all that the model is told of this machine.",
+        note=f"The model's figure is the middle of {_SEEDS} seeds, with the least and the most. From Cloud Scheduler's "
+        "call to the last mail. A report's milliseconds, of its worker's own and of waiting for others, are measured "
+        "before each run by sending reports to the same worker one at a time and ten at a time, and are all that the "
+        "model is told of this machine.",
     )
 
 
