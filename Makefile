@@ -27,7 +27,7 @@ up: setup ## the same, and keep running by the schedule until Ctrl-C
 	@$(BIN)/python -m local_cloud up $(ARGS)
 
 test: setup ## all tests (ARGS="-k name" for some)
-	@$(BIN)/python -m pytest --numprocesses auto --dist loadscope $(ARGS)
+	@$(BIN)/python -m pytest --numprocesses auto --dist loadfile $(ARGS)
 
 faults: setup ## the proof: everything that can fail does (ARGS="--reports 10000 --seed 1")
 	@$(BIN)/python -m tests.faults $(ARGS)

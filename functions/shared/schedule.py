@@ -76,7 +76,10 @@ class Schedule:
     def _days_around(self, today: date) -> Iterator[date]:
         if self.cadence is Cadence.DAILY:
             for days in range(-3, 4):
-                yield today + timedelta(days=days)
+                day = today + timedelta(days=days)
+                # A zone that crosses the date line leaves a whole day out: there is nothing to report of it.
+                if any(self._is_shown(datetime.combine(day, hour)) for hour in (time.min, time(12), time.max)):
+                    yield day
         elif self.cadence is Cadence.WEEKLY:
             this_week = today + timedelta(days=self.weekday - today.isoweekday())
             for weeks in range(-3, 4):
@@ -85,6 +88,10 @@ class Schedule:
             for months in range(-3, 4):
                 year, month = divmod(today.year * 12 + today.month - 1 + months, 12)
                 yield date(year, month + 1, min(self.day, calendar.monthrange(year, month + 1)[1]))
+
+    def _is_shown(self, local: datetime) -> bool:
+        moment = local.replace(tzinfo=self.time_zone).astimezone(UTC)
+        return moment.astimezone(self.time_zone).replace(tzinfo=None) == local
 
     def _in_utc(self, local: datetime, fold: int) -> datetime:
         moment = local.replace(tzinfo=self.time_zone, fold=fold).astimezone(UTC)
