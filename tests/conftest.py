@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, settings
 
 from tests.support import Background
 
-# A shell that starts this in the background has it ignore Ctrl-C, and every program that a test starts would inherit that.
+# A shell that starts this in the background has it ignore Ctrl-C, and what a test starts would inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # How long an example takes says how busy the machine is, and nothing of the code.
