@@ -283,7 +283,7 @@ class Run:
         return ForsakenReports(self._with.firestore, run_time=self._run_time).find(retry_time)
 
     def _rescue(self, forsaken: Sequence[Forsaken], fan_out: FanOut) -> None:
-        """Give reports that nobody is due for another task, or up."""
+        """Give each of these reports another task, or give it up."""
         given_up: list[tuple[DueUser, DeadLetter]] = []
         for user, delivery in forsaken:
             if is_claimed(delivery, self._run_time):
