@@ -39,6 +39,11 @@ class HttpServer:
             raise
         self.port = self._runner.addresses[0][1]
 
+    @property
+    def url(self) -> str:
+        """Where it is served, once started."""
+        return f"http://{self._host}:{self.port}"
+
     async def stop(self) -> None:
-        """Stop serving."""
+        """Stop serving. Everything else about it can still be used."""
         await self._runner.cleanup()

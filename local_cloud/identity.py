@@ -31,10 +31,11 @@ REUSE_WHILE_LEFT = timedelta(minutes=35)
 CACHED_TOKENS = 1_000
 
 
-class IdentityProvider:
+class IdentityProvider(HttpServer):
     """Issues ID tokens for any service account, and serves the keys to verify them.
 
     Whoever reaches the port gets a token for whichever account they name, so bind it to the loopback interface only.
+    Once stopped it still mints tokens, and whoever has kept the keys verifies them.
 
     Args:
         host: the address to bind.
@@ -43,7 +44,6 @@ class IdentityProvider:
     """
 
     def __init__(self, *, host: str, port: int, clock: Clock) -> None:
-        self._host = host
         self._clock = clock
         self._key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
         self._key_id = secrets.token_hex(20)
@@ -52,29 +52,12 @@ class IdentityProvider:
         app.router.add_get(CERTS_PATH, self._certs)
         app.router.add_get("/.well-known/openid-configuration", self._configuration)
         app.router.add_post("/token", self._token)
-        self._server = HttpServer("identity", app, host, port)
-
-    async def start(self) -> None:
-        """Serve the keys.
-
-        Raises:
-            PortInUse: another process has the port.
-        """
-        await self._server.start()
-
-    async def stop(self) -> None:
-        """Stop serving. Tokens can still be minted, and verified by whoever has kept the keys."""
-        await self._server.stop()
-
-    @property
-    def port(self) -> int:
-        """The bound port, once started."""
-        return self._server.port
+        super().__init__("identity", app, host, port)
 
     @property
     def issuer(self) -> str:
         """The `iss` of the tokens."""
-        return f"http://{self._host}:{self.port}"
+        return self.url
 
     @property
     def certs_url(self) -> str:

@@ -50,8 +50,8 @@ class _Refusal(Exception):
         self.status = status
 
 
-class StorageEmulator:
-    """Cloud Storage on one port. A client finds it by STORAGE_EMULATOR_HOST.
+class StorageEmulator(HttpServer):
+    """Cloud Storage on one port. A client finds it by STORAGE_EMULATOR_HOST, which is its `url`.
 
     Args:
         host: the address to bind.
@@ -60,7 +60,6 @@ class StorageEmulator:
     """
 
     def __init__(self, *, host: str, port: int, clock: Clock) -> None:
-        self._host = host
         self._clock = clock
         self._generation = 0
         self.buckets: dict[str, dict[str, StoredObject]] = {}
@@ -71,29 +70,7 @@ class StorageEmulator:
         app.router.add_get("/storage/v1/b/{bucket}/o", self._list)
         app.router.add_get("/storage/v1/b/{bucket}/o/{name:.+}", self._get)
         app.router.add_delete("/storage/v1/b/{bucket}/o/{name:.+}", self._delete)
-        self._server = HttpServer("storage", app, host, port)
-
-    async def start(self) -> None:
-        """Serve.
-
-        Raises:
-            PortInUse: another process has the port.
-        """
-        await self._server.start()
-
-    async def stop(self) -> None:
-        """Stop serving. What is stored stays readable in `buckets`."""
-        await self._server.stop()
-
-    @property
-    def port(self) -> int:
-        """The bound port, once started."""
-        return self._server.port
-
-    @property
-    def url(self) -> str:
-        """STORAGE_EMULATOR_HOST for a client."""
-        return f"http://{self._host}:{self.port}"
+        super().__init__("storage", app, host, port)
 
     def put(self, bucket: str, name: str, content: bytes, content_type: str, **fields: Any) -> StoredObject:
         """Write an object, over what is there."""

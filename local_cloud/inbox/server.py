@@ -36,8 +36,10 @@ SLACK_PAUSE = timedelta(seconds=1)
 _log = logging.getLogger(__name__)
 
 
-class Inbox:
+class Inbox(HttpServer):
     """SendGrid's mail send and email activity, a Slack webhook, and pages to read what they took.
+
+    Its `url` is the pages' address, and `SENDGRID_HOST` for a client.
 
     Args:
         host: the address to bind.
@@ -60,7 +62,6 @@ class Inbox:
         slack_rate_limit: bool = False,
         activity_rate_limit: bool = False,
     ) -> None:
-        self._host = host
         self._clock = clock
         self._sendgrid_api_key = sendgrid_api_key
         self._slack_rate_limit = slack_rate_limit
@@ -99,7 +100,7 @@ class Inbox:
         app.router.add_route("*", "/asm/unsubscribe", self._unsubscribe)
         app.router.add_route("*", "/services/{webhook:.*}", self._slack)
         Pages(self.mails, self.slack_messages).add_to(app)
-        self._server = HttpServer("inbox", app, host, port)
+        super().__init__("inbox", app, host, port)
 
     async def start(self) -> None:
         """Take mails and messages.
@@ -113,24 +114,14 @@ class Inbox:
                 self.mails_directory.mkdir(parents=True, exist_ok=True)
             except OSError as error:
                 raise LocalCloudError(f"{self.mails_directory} cannot be made: {error}.") from error
-        await self._server.start()
+        await super().start()
 
     async def stop(self) -> None:
         """Take no more, and finish saving what came. Envelopes and messages can still be read."""
-        await self._server.stop()
+        await super().stop()
         await self.saved()
         self._writer.shutdown()
         self.mails.close()
-
-    @property
-    def port(self) -> int:
-        """The bound port, once started."""
-        return self._server.port
-
-    @property
-    def url(self) -> str:
-        """The pages' address, and `SENDGRID_HOST` for a client."""
-        return f"http://{self._host}:{self.port}"
 
     @property
     def slack_webhook_url(self) -> str:
