@@ -7,8 +7,8 @@ from google.protobuf.empty_pb2 import Empty
 from google.pubsub_v1 import types
 
 from local_cloud.pubsub.broker import Broker, Topic
-from local_cloud.pubsub.names import check_name, check_project, project_of, short_name
-from local_cloud.pubsub.paging import page_of
+from local_cloud.pubsub.names import check_name, short_name
+from local_cloud.pubsub.paging import page_of, page_of_project
 from local_cloud.pubsub.validation import check_publish, check_topic, check_update_mask
 from local_cloud.rpc import Method, RpcError
 
@@ -77,12 +77,7 @@ class PublisherService:
         return self._broker.topic(request.topic).config
 
     async def list_topics(self, request: Any, _context: Any) -> Any:
-        check_project(request.project)
-        names, token = page_of(
-            (name for name in self._broker.topics if project_of(name) == request.project),
-            page_size=request.page_size,
-            page_token=request.page_token,
-        )
+        names, token = page_of_project(self._broker.topics, request)
         return types.ListTopicsResponse.pb()(
             topics=[self._broker.topics[name].config for name in names], next_page_token=token
         )
@@ -90,9 +85,7 @@ class PublisherService:
     async def list_topic_subscriptions(self, request: Any, _context: Any) -> Any:
         self._broker.topic(request.topic)
         names, token = page_of(
-            (subscription.name for subscription in self._broker.subscriptions_of(request.topic)),
-            page_size=request.page_size,
-            page_token=request.page_token,
+            (subscription.name for subscription in self._broker.subscriptions_of(request.topic)), request
         )
         return types.ListTopicSubscriptionsResponse.pb()(subscriptions=names, next_page_token=token)
 
@@ -100,8 +93,7 @@ class PublisherService:
         self._broker.topic(request.topic)
         names, token = page_of(
             (name for name, snapshot in self._broker.snapshots.items() if snapshot.config.topic == request.topic),
-            page_size=request.page_size,
-            page_token=request.page_token,
+            request,
         )
         return types.ListTopicSnapshotsResponse.pb()(snapshots=names, next_page_token=token)
 

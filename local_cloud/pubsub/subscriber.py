@@ -11,8 +11,8 @@ from google.rpc.error_details_pb2 import ErrorInfo
 
 from local_cloud.pubsub.backlog import Delivery, InvalidAckId
 from local_cloud.pubsub.broker import Broker
-from local_cloud.pubsub.names import check_name, check_project, project_of
-from local_cloud.pubsub.paging import page_of
+from local_cloud.pubsub.names import check_name
+from local_cloud.pubsub.paging import page_of_project
 from local_cloud.pubsub.publisher import already_exists
 from local_cloud.pubsub.streaming_pull import StreamingPull
 from local_cloud.pubsub.subscriptions import Subscription
@@ -99,12 +99,7 @@ class SubscriberService:
         return updated
 
     async def list_subscriptions(self, request: Any, _context: Any) -> Any:
-        check_project(request.project)
-        names, token = page_of(
-            (name for name in self._broker.subscriptions if project_of(name) == request.project),
-            page_size=request.page_size,
-            page_token=request.page_token,
-        )
+        names, token = page_of_project(self._broker.subscriptions, request)
         return types.ListSubscriptionsResponse.pb()(
             subscriptions=[self._broker.subscriptions[name].config for name in names], next_page_token=token
         )
@@ -175,12 +170,7 @@ class SubscriberService:
         return self._broker.snapshot(request.snapshot).config
 
     async def list_snapshots(self, request: Any, _context: Any) -> Any:
-        check_project(request.project)
-        names, token = page_of(
-            (name for name in self._broker.snapshots if project_of(name) == request.project),
-            page_size=request.page_size,
-            page_token=request.page_token,
-        )
+        names, token = page_of_project(self._broker.snapshots, request)
         return types.ListSnapshotsResponse.pb()(
             snapshots=[self._broker.snapshots[name].config for name in names], next_page_token=token
         )
