@@ -4,7 +4,9 @@ https://cloud.google.com/tasks/docs/reference/rest/v2/projects.locations.queues.
 """
 
 import ipaddress
+import re
 import secrets
+from functools import lru_cache
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -24,6 +26,8 @@ _MAX_AHEAD = 30 * 24 * 3600 * SECOND
 _LEAST_DEADLINE = 15 * SECOND
 _MOST_DEADLINE = 30 * 60 * SECOND
 _DEFAULT_DEADLINE_SECONDS = 600
+
+_AUTHORITY = re.compile("http://([^/?#]*)")
 
 _POST = int(messages.HttpMethod.POST)
 _WITH_BODY = frozenset(int(messages.HttpMethod[name]) for name in ("POST", "PUT", "PATCH"))
@@ -101,14 +105,15 @@ def _check_authorization(request: Any) -> None:
     if not getattr(request, kind).service_account_email:
         name = "oidcToken" if kind == "oidc_token" else "oauthToken"
         raise invalid(f"HttpRequest.{name}.serviceAccountEmail is required.")
-    if request.url.startswith("http://") and not _is_local(request.url):
+    if (authority := _AUTHORITY.match(request.url)) and not _is_local(authority[1]):
         raise invalid("HttpRequest.url must start with 'https://' for request with HttpRequest.authorization_header")
 
 
-def _is_local(url: str) -> bool:
+@lru_cache(maxsize=1024)
+def _is_local(authority: str) -> bool:
     """Whether a token may go to a URL without TLS: on the service to none, here to this machine and its networks."""
     try:
-        host = urlsplit(url).hostname or ""
+        host = urlsplit(f"//{authority}").hostname or ""
     except ValueError:
         return False
     try:
