@@ -1,5 +1,6 @@
 """Functions as tests start them: processes under functions-framework, as on Cloud Run."""
 
+import asyncio
 import os
 import socket
 from collections.abc import Mapping
@@ -53,3 +54,46 @@ def start_function(
     )
     background.run(process.start(), timeout=60)
     return process
+
+
+class FunctionProcesses:
+    """Processes of one function, one for each set of variables: started when it is first asked for, and kept.
+
+    Args:
+        background: where their keepers run.
+        name: the function's folder and target.
+        log_directory: where their output goes, each to a folder of its own.
+        signature_type: `http` or `cloudevent`.
+    """
+
+    def __init__(self, background: Background, *, name: str, log_directory: Path, signature_type: str = "http") -> None:
+        self._background = background
+        self._name = name
+        self._log_directory = log_directory
+        self._signature_type = signature_type
+        self._processes: dict[frozenset[tuple[str, str]], FunctionProcess] = {}
+
+    def get(self, environment: Mapping[str, str]) -> FunctionProcess:
+        """The process that was started with exactly these variables.
+
+        Raises:
+            LocalCloudError: it ended instead of taking connections.
+        """
+        key = frozenset(environment.items())
+        if key not in self._processes:
+            self._processes[key] = start_function(
+                self._background,
+                name=self._name,
+                environment=environment,
+                log_directory=self._log_directory / str(len(self._processes)),
+                signature_type=self._signature_type,
+            )
+        return self._processes[key]
+
+    def stop(self) -> None:
+        """End them all."""
+
+        async def stop_all() -> None:
+            await asyncio.gather(*(process.stop() for process in self._processes.values()))
+
+        self._background.run(stop_all())

@@ -4,8 +4,11 @@ import asyncio
 import random
 import socket
 import threading
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
+from dataclasses import dataclass
 from typing import Any, TypeVar
+
+from local_cloud.rpc import Middleware
 
 Result = TypeVar("Result")
 
@@ -35,6 +38,18 @@ class Background:
         self.loop.call_soon_threadsafe(self.loop.stop)
         self._thread.join()
         self.loop.close()
+
+
+@dataclass
+class Faults:
+    """What goes wrong on the way to a service: nothing, until a test sets `middleware`."""
+
+    middleware: Middleware | None = None
+
+    async def __call__(self, method: str, carry_out: Callable[[], Awaitable[Any]]) -> Any:
+        if self.middleware is None:
+            return await carry_out()
+        return await self.middleware(method, carry_out)
 
 
 def free_ports(count: int) -> int:

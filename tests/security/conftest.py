@@ -2,7 +2,7 @@
 
 import json
 import warnings
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -25,10 +25,9 @@ from local_cloud.function_process import FunctionProcess
 from local_cloud.identity import IdentityProvider
 from local_cloud.inbox.server import Inbox
 from local_cloud.pubsub.server import PubSubEmulator
-from local_cloud.rpc import Middleware
 from local_cloud.tasks.server import TasksEmulator
 from tests.functions import start_function
-from tests.support import Background
+from tests.support import Background, Faults
 
 PROJECT = "local-project"
 PARENT = f"projects/{PROJECT}/locations/us-central1"
@@ -46,15 +45,6 @@ UNSUBSCRIBE_KEY = "very-secret-unsubscribe-key"
 SECRETS = (SENDGRID_KEY, UNSUBSCRIBE_KEY)
 DOMAIN = "@private.example"
 """Of every recipient: nothing that ends in it may be read where it does not belong."""
-
-
-class Faults:
-    """What goes wrong on the way to Firestore: nothing, until a test sets `middleware`."""
-
-    middleware: Middleware | None = None
-
-    async def __call__(self, method: str, carry_out: Callable[[], Awaitable[Any]]) -> Any:
-        return await (self.middleware(method, carry_out) if self.middleware else carry_out())
 
 
 @dataclass(kw_only=True)

@@ -1,9 +1,8 @@
 """The dispatcher as a process of its own, and around it everything that it talks to."""
 
-import asyncio
 import itertools
 import json
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -25,10 +24,9 @@ from local_cloud.firestore.server import FirestoreEmulator
 from local_cloud.function_process import FunctionProcess
 from local_cloud.identity import IdentityProvider
 from local_cloud.pubsub.server import PubSubEmulator
-from local_cloud.rpc import Middleware
 from local_cloud.tasks.server import TasksEmulator
-from tests.functions import start_function
-from tests.support import Background
+from tests.functions import FunctionProcesses
+from tests.support import Background, Faults
 
 PROJECT = "local-project"
 LOCATION = "us-central1"
@@ -45,18 +43,6 @@ NOON = datetime(2126, 11, 24, 12, tzinfo=UTC)
 """In the far future: a run comes after the runs before it in the machine's time too."""
 
 HOUR = timedelta(hours=1)
-
-
-@dataclass
-class Faults:
-    """What goes wrong on the way to a service: nothing, until a test sets `middleware`."""
-
-    middleware: Middleware | None = None
-
-    async def __call__(self, method: str, carry_out: Callable[[], Awaitable[Any]]) -> Any:
-        if self.middleware is None:
-            return await carry_out()
-        return await self.middleware(method, carry_out)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,10 +69,10 @@ class Surroundings:
     queues: CloudTasksClient
     subscriber: SubscriberClient
     logs: Path
+    dispatchers: FunctionProcesses
     system_alerts: list[dict[str, Any]] = field(default_factory=list)
     """Those that came on the topic beside the dead letters."""
     _users: Iterator[int] = field(default_factory=lambda: itertools.count(1))
-    _dispatchers: dict[str, FunctionProcess] = field(default_factory=dict)
 
     @property
     def environment(self) -> dict[str, str]:
@@ -109,23 +95,7 @@ class Surroundings:
 
     def dispatcher(self, **variables: str) -> FunctionProcess:
         """A dispatcher that was started with these variables besides the usual ones; one for each set of them."""
-        key = json.dumps(variables, sort_keys=True)
-        if key not in self._dispatchers:
-            self._dispatchers[key] = start_function(
-                self.background,
-                name="dispatcher",
-                environment={**self.environment, **variables},
-                log_directory=self.logs / str(len(self._dispatchers)),
-            )
-        return self._dispatchers[key]
-
-    def stop(self) -> None:
-        """End the dispatchers."""
-
-        async def stop_all() -> None:
-            await asyncio.gather(*(dispatcher.stop() for dispatcher in self._dispatchers.values()))
-
-        self.background.run(stop_all())
+        return self.dispatchers.get({**self.environment, **variables})
 
     def clear(self) -> None:
         """Forget everything but the names of tasks."""
@@ -233,8 +203,7 @@ class Surroundings:
 @pytest.fixture(scope="session")
 def surroundings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Surroundings]:
     """Everything, started once."""
-    background = Background()
-    clock = Clock()
+    background, clock, logs = Background(), Clock(), tmp_path_factory.mktemp("dispatcher")
     faults = Faults(), Faults(), Faults()
     firestore_server = FirestoreEmulator(host="127.0.0.1", port=0, clock=clock, middleware=[faults[0]])
     identity = IdentityProvider(host="127.0.0.1", port=0, clock=clock)
@@ -277,10 +246,11 @@ def surroundings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Surroundi
         database=database,
         queues=queues,
         subscriber=subscriber,
-        logs=tmp_path_factory.mktemp("dispatcher"),
+        logs=logs,
+        dispatchers=FunctionProcesses(background, name="dispatcher", log_directory=logs),
     )
     yield made
-    made.stop()
+    made.dispatchers.stop()
     for server in reversed(servers):
         background.run(server.stop())
     background.close()

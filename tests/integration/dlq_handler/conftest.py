@@ -1,13 +1,11 @@
 """The DLQ handler as a process of its own, and around it Firestore, Slack and a service that Apprise posts to."""
 
-import asyncio
 import base64
 import json
 import uuid
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -22,9 +20,8 @@ from local_cloud.firestore.server import FirestoreEmulator
 from local_cloud.function_process import FunctionProcess
 from local_cloud.http import HttpServer
 from local_cloud.inbox.server import Inbox
-from local_cloud.rpc import Middleware
-from tests.functions import start_function
-from tests.support import Background
+from tests.functions import FunctionProcesses
+from tests.support import Background, Faults
 
 PROJECT = "local-project"
 LOCATION = "europe-west1"
@@ -45,18 +42,6 @@ class Pager:
         return web.Response(status=self.status)
 
 
-@dataclass
-class Faults:
-    """What goes wrong on the way to Firestore: nothing, until a test sets `middleware`."""
-
-    middleware: Middleware | None = None
-
-    async def __call__(self, method: str, carry_out: Callable[[], Awaitable[Any]]) -> Any:
-        if self.middleware is None:
-            return await carry_out()
-        return await self.middleware(method, carry_out)
-
-
 @dataclass(kw_only=True)
 class Surroundings:
     """The services, and what a test does with them."""
@@ -67,8 +52,7 @@ class Surroundings:
     inbox: Inbox
     pager: Pager
     database: Any
-    logs: Path
-    _handlers: dict[str, FunctionProcess] = field(default_factory=dict)
+    handlers: FunctionProcesses
 
     @property
     def environment(self) -> dict[str, str]:
@@ -86,22 +70,7 @@ class Surroundings:
             variables["SLACK_WEBHOOK_URL"] = webhook_url or self.inbox.slack_webhook_url
         if pager:
             variables["ALERT_URLS"] = self.pager.url
-        key = json.dumps(variables)
-        if key not in self._handlers:
-            self._handlers[key] = start_function(
-                self.background,
-                name="dlq_handler",
-                signature_type="cloudevent",
-                environment={**self.environment, **variables},
-                log_directory=self.logs / str(len(self._handlers)),
-            )
-        return Handler(self._handlers[key])
-
-    def stop(self) -> None:
-        async def stop_all() -> None:
-            await asyncio.gather(*(handler.stop() for handler in self._handlers.values()))
-
-        self.background.run(stop_all())
+        return Handler(self.handlers.get({**self.environment, **variables}))
 
     def record(self, letter: str) -> Any:
         """A dead letter's document; None where there is none."""
@@ -225,10 +194,15 @@ def surroundings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Surroundi
         inbox=inbox,
         pager=pager,
         database=database,
-        logs=tmp_path_factory.mktemp("logs"),
+        handlers=FunctionProcesses(
+            background,
+            name="dlq_handler",
+            log_directory=tmp_path_factory.mktemp("logs"),
+            signature_type="cloudevent",
+        ),
     )
     yield around
-    around.stop()
+    around.handlers.stop()
     around.database.close()
     for server in (inbox, pager_server, emulator):
         background.run(server.stop())

@@ -1,9 +1,8 @@
 """The worker as a process of its own, and around it everything that it talks to."""
 
-import asyncio
 import json
 import warnings
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -24,9 +23,8 @@ from local_cloud.identity import IdentityProvider
 from local_cloud.inbox.mail import Mail
 from local_cloud.inbox.server import Inbox
 from local_cloud.pubsub.server import PubSubEmulator
-from local_cloud.rpc import Middleware
-from tests.functions import start_function
-from tests.support import Background
+from tests.functions import FunctionProcesses
+from tests.support import Background, Faults
 
 PROJECT = "local-project"
 WORKER_URL = "https://worker.example.com"
@@ -38,18 +36,6 @@ MAX_ATTEMPTS = 3
 
 DUE = datetime(2026, 11, 24, 13, tzinfo=UTC)
 HOUR = timedelta(hours=1)
-
-
-@dataclass
-class Faults:
-    """What goes wrong on the way to a service: nothing, until a test sets `middleware`."""
-
-    middleware: Middleware | None = None
-
-    async def __call__(self, method: str, carry_out: Callable[[], Awaitable[Any]]) -> Any:
-        if self.middleware is None:
-            return await carry_out()
-        return await self.middleware(method, carry_out)
 
 
 @dataclass(kw_only=True)
@@ -66,10 +52,10 @@ class Surroundings:
     database: Any
     subscriber: SubscriberClient
     logs: Path
+    workers: FunctionProcesses
     system_alerts: list[dict[str, Any]] = field(default_factory=list)
     """Those that came on the topic beside the dead letters."""
     _users: int = 0
-    _workers: dict[str, FunctionProcess] = field(default_factory=dict)
 
     @property
     def environment(self) -> dict[str, str]:
@@ -93,23 +79,7 @@ class Surroundings:
 
     def worker(self, **variables: str) -> FunctionProcess:
         """A worker that was started with these variables besides the usual ones; one for each set of them."""
-        key = json.dumps(variables, sort_keys=True)
-        if key not in self._workers:
-            self._workers[key] = start_function(
-                self.background,
-                name="worker",
-                environment={**self.environment, **variables},
-                log_directory=self.logs / str(len(self._workers)),
-            )
-        return self._workers[key]
-
-    def stop(self) -> None:
-        """End the workers."""
-
-        async def stop_all() -> None:
-            await asyncio.gather(*(worker.stop() for worker in self._workers.values()))
-
-        self.background.run(stop_all())
+        return self.workers.get({**self.environment, **variables})
 
     def user(self, **fields: Any) -> str:
         """A new user whose hourly report is due at DUE; a field given as None is left out."""
@@ -224,8 +194,7 @@ def task(user_id: str, *, kind: str = "activity", run: datetime = DUE) -> bytes:
 
 @pytest.fixture(scope="session")
 def _surroundings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Surroundings]:
-    background = Background()
-    clock = Clock()
+    background, clock, logs = Background(), Clock(), tmp_path_factory.mktemp("logs")
     firestore_faults, pubsub_faults = Faults(), Faults()
 
     async def start() -> tuple[FirestoreEmulator, PubSubEmulator, IdentityProvider, Inbox]:
@@ -258,10 +227,11 @@ def _surroundings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Surround
         inbox=inbox,
         database=database,
         subscriber=subscriber,
-        logs=tmp_path_factory.mktemp("logs"),
+        logs=logs,
+        workers=FunctionProcesses(background, name="worker", log_directory=logs),
     )
     yield surroundings
-    surroundings.stop()
+    surroundings.workers.stop()
     publisher.stop()
     subscriber.close()
     for part in parts:
