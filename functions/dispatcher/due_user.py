@@ -11,6 +11,7 @@ FIELDS = ("next_report_at", "report.kind")
 
 _KIND = re.compile(KIND_PATTERN)
 _DEFAULT_KIND = "activity"
+_EPOCH = datetime.fromtimestamp(0, UTC)
 
 
 class DueUser(NamedTuple):
@@ -21,12 +22,15 @@ class DueUser(NamedTuple):
         due_at: when it fell due, in UTC.
         kind: which report.
         malformed: the name of the field that keeps the report from being made; empty where there is none.
+        updated_at: when the document was last written, by whomever, in the server's time: it has had this due time at
+            least since then.
     """
 
     user_id: str
     due_at: datetime
     kind: str = _DEFAULT_KIND
     malformed: str = ""
+    updated_at: datetime = _EPOCH
 
 
 def read_due_user(document: Any, due_at: datetime | None = None) -> DueUser:
@@ -46,7 +50,8 @@ def read_due_user(document: Any, due_at: datetime | None = None) -> DueUser:
                 kind = value.string_value
             else:
                 malformed = "report.kind"
-    return DueUser(user_id_of(document), due_at or _moment(fields["next_report_at"].timestamp_value), kind, malformed)
+    due_at = due_at or _moment(fields["next_report_at"].timestamp_value)
+    return DueUser(user_id_of(document), due_at, kind, malformed, _moment(document.update_time))
 
 
 def has_no_due_time(document: Any) -> bool:

@@ -5,8 +5,8 @@ from collections import Counter
 
 FIGURES = ("due", "dispatched", "already_dispatched", "overdue", "lost", "enrolled", "errors")
 """`due`: reports found due; each of them is also one of `dispatched`, `already_dispatched`, `lost` and `errors`.
-`overdue`: those among them whose task died without a trace. `enrolled`: newcomers. `errors`: reports for which no task
-could be made, and users whose document does not say when the next one is due."""
+`overdue`: those among them that had a task which died without a trace. `enrolled`: newcomers. `errors`: reports for
+which no task could be made, and users whose document does not say when the next one is due."""
 
 
 class Figures:

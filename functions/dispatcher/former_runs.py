@@ -16,11 +16,13 @@ class FormerRun:
 
     Attributes:
         scheduled_for: the time that it was for.
+        started_at: when it began to read who is due.
         finished_at: when it had enqueued its tasks.
         due: how many reports it found due: at most as many tasks did it make.
     """
 
     scheduled_for: datetime
+    started_at: datetime
     finished_at: datetime
     due: int
 
@@ -35,7 +37,7 @@ class Standing(Enum):
     """A former run made a task for it that may still be under way."""
 
     OVERDUE = auto()
-    """Every task made for it has had its whole time: the last one died without a trace."""
+    """Every task made for it has had its whole time: if there was one, it died without a trace."""
 
 
 class Place(NamedTuple):
@@ -45,10 +47,13 @@ class Place(NamedTuple):
         standing: as above.
         salt: for `task_id()`: empty for a report's first task, then the id of the run that made the newest one. A run
             that is repeated finds the same salt, so what it enqueues again is refused as known.
+        newest_task_from: when the run began that made the newest task, for each user who was due by then; None where
+            there was no such run.
     """
 
     standing: Standing
     salt: str
+    newest_task_from: datetime | None = None
 
 
 class FormerRuns:
@@ -72,6 +77,8 @@ class FormerRuns:
         before = sorted((run for run in runs if run.scheduled_for < run_time), key=lambda run: run.scheduled_for)
         self._run_time = run_time
         self._times = [run.scheduled_for for run in before]
+        # The local cloud's time may be ahead of the machine's, by which a run begins before the time that it is for.
+        self._started = [max(run.started_at, run.scheduled_for) for run in before]
         self._tasks_gone: list[datetime] = []
         drained = datetime.min.replace(tzinfo=run_time.tzinfo)
         for run in before:
@@ -97,5 +104,5 @@ class FormerRuns:
             newest = following
             salt = run_id(self._times[newest])
         if self._tasks_gone[newest] <= self._run_time:
-            return Place(Standing.OVERDUE, run_id(self._run_time))
-        return Place(Standing.QUEUED, salt)
+            return Place(Standing.OVERDUE, run_id(self._run_time), self._started[newest])
+        return Place(Standing.QUEUED, salt, self._started[newest])

@@ -47,6 +47,33 @@ def judge(delivery: Mapping[str, Any] | None, *, due_at: datetime, run_time: dat
     return Verdict.GIVE_UP if run_time - begun >= LOST_AFTER else Verdict.ENQUEUE
 
 
+def has_died(delivery: Mapping[str, Any] | None, *, updated_at: datetime, newest_task_from: datetime | None) -> bool:
+    """Whether a report that stands as overdue had a task, which died; it gets another in any case.
+
+    That a former run made one is only a conclusion from the user's due time. It is wrong where the user came to this
+    due time after that run had looked: a task of the hour before that took until then moves the user on to a due time
+    in the past. What shows that the user stood there before is a document that was not written since the run began
+    to read, or a record of the delivery, not yet final, that is as old.
+
+    By the end of the run instead of its beginning, every report whose task before ended during a run would count. By
+    its beginning, a task that the run made for a user who was written while it went on, and that died, is left out.
+    So is one whose user's document the team's application has written since. Neither stays out: for what is left out
+    the ledger notes the report as pending, which is the proof by which the next run counts it if this run's task
+    dies, too.
+
+    Args:
+        delivery: the delivery's fields; None where there is none.
+        updated_at: when the user's document was last written.
+        newest_task_from: when the run began that is taken to have made the newest task; None where there was none.
+    """
+    known_since = updated_at
+    if delivery is not None and not is_final(delivery.get("state")):
+        created_at = delivery.get("created_at")
+        if isinstance(created_at, datetime):
+            known_since = min(known_since, created_at)
+    return newest_task_from is not None and known_since <= newest_task_from
+
+
 def schedule_of(user_id: str, fields: Mapping[str, Any], default_cadence: Cadence) -> Schedule:
     """By what a user moves on; with defaults in the place of what cannot be read.
 

@@ -23,7 +23,7 @@ from functions.dispatcher.forsaken import Forsaken, ForsakenReports, is_lost
 from functions.dispatcher.giving_up import GivingUp
 from functions.dispatcher.ledger import Ledger
 from functions.dispatcher.newcomers import Newcomers, in_batches
-from functions.dispatcher.overdue import LOST_AFTER, Verdict, is_claimed, judge
+from functions.dispatcher.overdue import LOST_AFTER, Verdict, has_died, is_claimed, judge
 from functions.dispatcher.run_record import RunRecords
 from functions.dispatcher.run_state import RunState
 from functions.dispatcher.user_stream import UserStream
@@ -266,7 +266,9 @@ class Run:
             elif verdict is Verdict.GIVE_UP:
                 given_up.append((user, self._giving_up.lost(user, delivery or {})))
             else:
-                if place.standing is Standing.OVERDUE:
+                if place.standing is Standing.OVERDUE and has_died(
+                    delivery, updated_at=user.updated_at, newest_task_from=place.newest_task_from
+                ):
                     self._figures.add("overdue")
                 if delivery is None:
                     unknown.append(user)

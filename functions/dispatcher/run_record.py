@@ -122,7 +122,9 @@ def _noted(fields: Mapping[str, Any], share: int, state: RunState, figures: Mapp
 
 
 def _former_run(fields: Mapping[str, Any]) -> FormerRun | None:
-    scheduled_for, finished_at, due = fields.get("scheduled_for"), fields.get("finished_at"), fields.get("due")
-    if not isinstance(scheduled_for, datetime) or not isinstance(finished_at, datetime) or not isinstance(due, int):
+    names = ("scheduled_for", "started_at", "finished_at")
+    moments = {name: moment for name in names if isinstance(moment := fields.get(name), datetime)}
+    due = fields.get("due")
+    if len(moments) < len(names) or not isinstance(due, int):
         return None
-    return FormerRun(scheduled_for=scheduled_for, finished_at=finished_at, due=due)
+    return FormerRun(**moments, due=due)

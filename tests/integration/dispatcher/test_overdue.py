@@ -2,11 +2,12 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
-from functions.shared.models import delivery_id, task_id
+from functions.shared.models import delivery_id, run_id, task_id
 from tests.integration.dispatcher.conftest import HOUR, NOON, Surroundings
 from tests.integration.dispatcher.faults import failing
 
@@ -41,6 +42,30 @@ def test_an_overdue_report_gets_a_second_task_under_another_name(cloud: Surround
 
     assert (again.body["dispatched"], again.body["already_dispatched"]) == (0, 1)
     assert len(cloud.tasks()) == 1
+
+
+def test_a_report_whose_user_came_to_its_due_time_after_the_run_before_is_not_overdue(cloud: Surroundings) -> None:
+    """A task of the hour before that ended late: the run in between saw its user, but at the former due time."""
+    now = datetime.now(UTC).replace(second=0, microsecond=0)
+    an_hour_ago = now - HOUR
+    figures = dict.fromkeys(("due", "dispatched", "already_dispatched", "overdue", "lost", "enrolled", "errors"), 0)
+    times = {"scheduled_for": an_hour_ago, "started_at": an_hour_ago, "finished_at": an_hour_ago}
+    cloud.database.collection("runs").document(run_id(an_hour_ago)).set({**times, **figures, "state": "finished"})
+    user = cloud.user(next_report_at=an_hour_ago)
+
+    answer = cloud.call(now)
+
+    assert (answer.status, answer.body["due"], answer.body["dispatched"], answer.body["overdue"]) == (200, 1, 1, 0)
+    delivery = delivery_id(user, an_hour_ago)
+    (task,) = cloud.tasks()
+    assert task.name.rpartition("/")[2] == task_id(delivery, run_id(now))
+
+    # This run has made a task for it. If that dies, the next run says so, whoever has written the user meanwhile.
+    lose_the_tasks(cloud)
+    cloud.database.collection("users").document(user).update({"email": "new@example.com"})
+    answer = cloud.call(now + HOUR)
+
+    assert (answer.body["dispatched"], answer.body["overdue"]) == (1, 1)
 
 
 def test_what_the_ledger_knows_of_an_overdue_report_stays(cloud: Surroundings) -> None:

@@ -48,6 +48,11 @@ def test_due_time(moment: datetime) -> None:
     assert read_due_user(document(next_report_at={"timestamp_value": moment})).due_at == moment
 
 
+def test_when_it_was_written() -> None:
+    written = Document(name=PATH + "u1", fields={"next_report_at": {"timestamp_value": NOON}}, update_time=NOON)
+    assert read_due_user(Document.pb(written)).updated_at == NOON
+
+
 def test_a_newcomer_is_due_when_it_is_told() -> None:
     assert read_due_user(document("名前"), NOON) == DueUser("名前", NOON)
 

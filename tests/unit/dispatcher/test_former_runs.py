@@ -20,7 +20,7 @@ def hours(number: float) -> timedelta:
 def former(hour: float, *, due: int = 1, late: timedelta = timedelta(seconds=5)) -> FormerRun:
     """A run that many hours from noon."""
     at = NOON + hours(hour)
-    return FormerRun(scheduled_for=at, finished_at=at + late, due=due)
+    return FormerRun(scheduled_for=at, started_at=at, finished_at=at + late, due=due)
 
 
 def place(
@@ -64,6 +64,33 @@ def test_a_second_task_has_its_whole_time_too() -> None:
     assert place(-2, runs, retry_time=hours(3)) == (Standing.QUEUED, "")
 
 
+@pytest.mark.parametrize(
+    ("due", "runs", "retry_hours", "expected"),
+    [
+        pytest.param(0, [-1], 0.5, None, id="no task was made"),
+        pytest.param(-1, [-1], 0.5, -1, id="the run before made it"),
+        pytest.param(-1, [-1], 1.5, -1, id="and it may live"),
+        pytest.param(-4, [-4, -3, -2, -1], 0.5, -1, id="the last of several"),
+        pytest.param(-4, [-4, -3, -2, -1], 1.5, -2, id="the last of several, each of which had its time"),
+    ],
+)
+def test_since_when_there_is_a_newest_task(
+    due: float, runs: list[float], retry_hours: float, expected: float | None
+) -> None:
+    began = timedelta(seconds=3)
+    former_runs = FormerRuns(
+        [
+            FormerRun(scheduled_for=at, started_at=at + began, finished_at=at + 2 * began, due=1)
+            for at in (NOON + hours(hour) for hour in runs)
+        ],
+        run_time=NOON,
+        retry_time=hours(retry_hours),
+        dispatches_per_second=10,
+    )
+    found = former_runs.place(NOON + hours(due)).newest_task_from
+    assert found == (None if expected is None else NOON + hours(expected) + began)
+
+
 def test_the_order_of_the_runs_does_not_matter() -> None:
     runs = [former(-1), former(-3), former(-2)]
     assert place(-3, runs, retry_time=hours(1.5)) == place(
@@ -88,7 +115,8 @@ def test_hour_by_hour_no_report_has_two_tasks_that_may_live_at_once(
     past: list[FormerRun] = []
     made_at: dict[str, datetime] = {}
     for hour in sorted(runs):
-        run = FormerRun(scheduled_for=NOON + hours(hour), finished_at=NOON + hours(hour), due=0)
+        at = NOON + hours(hour)
+        run = FormerRun(scheduled_for=at, started_at=at, finished_at=at, due=0)
         if hour >= due:
             found: Place = FormerRuns(
                 past, run_time=run.scheduled_for, retry_time=retry_time, dispatches_per_second=1

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from functions.dispatcher.overdue import Verdict, judge, period_given_up, schedule_of
+from functions.dispatcher.overdue import Verdict, has_died, judge, period_given_up, schedule_of
 from functions.shared.schedule import Cadence, Period
 
 RUN_TIME = datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -36,6 +36,38 @@ HOUR = timedelta(hours=1)
 )
 def test_judge(delivery: dict[str, Any] | None, age: int, expected: Verdict) -> None:
     assert judge(delivery, due_at=RUN_TIME - age * HOUR, run_time=RUN_TIME) is expected
+
+
+@pytest.mark.parametrize(
+    ("delivery", "written_after_hours", "expected"),
+    [
+        pytest.param(None, -1, True, id="the user stood there before the run"),
+        pytest.param(None, 0, True, id="in the very moment"),
+        pytest.param(None, 0.01, False, id="the user came there after the run had looked"),
+        pytest.param({"state": "pending"}, 0.5, False, id="a record of unknown age"),
+        pytest.param({"state": "pending", "created_at": RUN_TIME - HOUR}, 0.5, True, id="written, but noted before"),
+        pytest.param({"state": "sending", "created_at": RUN_TIME - 2 * HOUR}, 0.5, True, id="tried before"),
+        pytest.param({"state": "pending", "created_at": RUN_TIME - HOUR / 2}, 0.5, False, id="tried since"),
+        pytest.param({"state": "sent", "created_at": RUN_TIME - 2 * HOUR}, 0.5, False, id="final, and set back since"),
+        pytest.param({"state": "sent", "created_at": RUN_TIME - 2 * HOUR}, -1, True, id="final, and set back before"),
+    ],
+)
+def test_a_task_has_died_only_if_there_was_one(
+    delivery: dict[str, Any] | None, written_after_hours: float, expected: bool
+) -> None:
+    newest = RUN_TIME - HOUR
+    updated_at = newest + written_after_hours * HOUR
+    assert has_died(delivery, updated_at=updated_at, newest_task_from=newest) is expected
+
+
+def test_where_no_run_made_a_task_none_has_died() -> None:
+    assert not has_died(None, updated_at=RUN_TIME, newest_task_from=None)
+
+
+def test_a_dead_task_is_left_out_once_however_often_its_user_is_written() -> None:
+    """The run that leaves it out notes the report, by its own time; the next one needs no other proof."""
+    noted = {"state": "pending", "created_at": RUN_TIME}
+    assert has_died(noted, updated_at=RUN_TIME + HOUR, newest_task_from=RUN_TIME)
 
 
 @pytest.mark.parametrize(
