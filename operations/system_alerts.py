@@ -1,0 +1,42 @@
+"""What was wrong with the system itself, as the DLQ handler has noted it."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from google.cloud import firestore
+
+from operations import documents
+
+
+class SystemAlerts:
+    """Reads `system_alerts`.
+
+    Args:
+        client: the Firestore client.
+    """
+
+    def __init__(self, client: firestore.Client) -> None:
+        self._alerts = client.collection("system_alerts")
+
+    def latest(self, limit: int) -> list[dict[str, Any]]:
+        """The latest system alerts, the newest first.
+
+        Args:
+            limit: how many at most.
+        """
+        query = self._alerts.order_by("received_at", direction=firestore.Query.DESCENDING).limit(limit)
+        return [_to_row(snapshot.id, documents.fields_of(snapshot)) for snapshot in query.stream()]
+
+
+def _to_row(alert_id: str, fields: Mapping[str, Any]) -> dict[str, Any]:
+    figures = fields.get("figures")
+    return {
+        "system_alert_id": alert_id,
+        "alert": documents.text(fields, "alert"),
+        "run_id": documents.identifier(fields, "run_id"),
+        "detail": documents.text(fields, "detail"),
+        "figures": documents.printable_tree(figures) if isinstance(figures, Mapping) else {},
+        "at": documents.moment(fields, "at"),
+        "received_at": documents.moment(fields, "received_at"),
+        "alerted_at": documents.moment(fields, "alerted_at"),
+    }
