@@ -41,6 +41,12 @@ def moment(fields: Mapping[str, Any], name: str) -> datetime | None:
     return value if isinstance(value, datetime) else None
 
 
+def maps(fields: Mapping[str, Any], name: str) -> list[Mapping[str, Any]]:
+    """The maps in a list; none where there is none."""
+    value = fields.get(name)
+    return [item for item in value if isinstance(item, Mapping)] if isinstance(value, list) else []
+
+
 def printable_tree(value: Any) -> Any:
     """A value with all that it holds, fit to be printed."""
     match value:

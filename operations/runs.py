@@ -1,4 +1,7 @@
-"""The runs of the dispatcher, as the operator reads them."""
+"""The runs of the dispatcher, as the operator reads them.
+
+A run that was called again has the figures of its last attempt; those of the attempts before are shown with it alone.
+"""
 
 from collections.abc import Mapping
 from typing import Any
@@ -31,7 +34,7 @@ class Runs:
         return [_to_row(snapshot.id, documents.fields_of(snapshot)) for snapshot in query.stream()]
 
     def show(self, run_id: str) -> dict[str, Any]:
-        """A run, with its deliveries counted by state.
+        """A run, with its deliveries counted by state, and its attempts before the last.
 
         A report belongs to the run that last made a task for it.
 
@@ -46,14 +49,27 @@ class Runs:
             state.value: documents.count(of_run.where(filter=FieldFilter("state", "==", state.value)))
             for state in DeliveryState
         }
-        return {**_to_row(snapshot.id, documents.fields_of(snapshot)), "deliveries": deliveries}
+        fields = documents.fields_of(snapshot)
+        earlier = documents.maps(fields, "earlier_attempts")
+        return {
+            **_to_row(snapshot.id, fields),
+            "deliveries": deliveries,
+            "earlier_attempts": [_to_attempt(attempt) for attempt in earlier],
+        }
 
 
 def _to_row(run_id: str, fields: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "run_id": run_id,
-        "state": documents.text(fields, "state"),
         "scheduled_for": documents.moment(fields, "scheduled_for"),
+        "attempts": documents.number(fields, "attempts") or 1,
+        **_to_attempt(fields),
+    }
+
+
+def _to_attempt(fields: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "state": documents.text(fields, "state"),
         "started_at": documents.moment(fields, "started_at"),
         "finished_at": documents.moment(fields, "finished_at"),
         **{name: documents.number(fields, name) for name in FIGURES},

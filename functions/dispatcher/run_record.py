@@ -15,12 +15,23 @@ from functions.dispatcher.run_state import RunState, of_all_shares, others_have_
 _HISTORY = 50
 """How many former runs are looked at: two days of hourly ones, which is longer than a report stays due."""
 
+_MOST_EARLIER_ATTEMPTS = 10
+"""How many attempts before the last are kept. Cloud Scheduler calls again five times at most
+(scheduler.yaml); people may call more often."""
+
 _MOST_TRIES = 30
 """Of a transaction: the shares of a run may all end at once."""
 
+_OF_AN_ATTEMPT = ("attempt", "state", "started_at", "finished_at", "shares", *FIGURES)
+"""What is kept of an attempt that is overtaken."""
+
 
 class RunRecords:
-    """Reads and writes `runs`. What is noted for an attempt at a run that has been overtaken by another is dropped.
+    """Reads and writes `runs`.
+
+    The record is the latest attempt's. A run that begins again finds only those users still due, so what the attempts
+    before it did is kept beside that, in `earlier_attempts`, each with its own figures. An attempt that was overtaken
+    may still go on, in the shares and rests that wait in a queue: what is noted for it goes there.
 
     Args:
         client: the Firestore client.
@@ -32,17 +43,30 @@ class RunRecords:
 
     def start(self, run_id: str, *, attempt: str, scheduled_for: datetime, started_at: datetime) -> None:
         """Note that a run begins, or begins again."""
-        self._runs.document(run_id).set(
-            {
-                "scheduled_for": scheduled_for,
-                "started_at": started_at,
-                "finished_at": None,
-                "state": RunState.RUNNING.value,
-                "attempt": attempt,
-                "shares": {"0": {"state": RunState.RUNNING.value}},
-                **dict.fromkeys(FIGURES, 0),
-            }
-        )
+        document = self._runs.document(run_id)
+
+        @firestore.transactional
+        def carry_out(transaction: Any) -> None:
+            before = document.get(transaction=transaction).to_dict() or {}
+            earlier = before.get("earlier_attempts", [])
+            if "attempt" in before:
+                earlier = [*earlier, {name: before[name] for name in _OF_AN_ATTEMPT if name in before}]
+            transaction.set(
+                document,
+                {
+                    "scheduled_for": scheduled_for,
+                    "started_at": started_at,
+                    "finished_at": None,
+                    "state": RunState.RUNNING.value,
+                    "attempt": attempt,
+                    "attempts": before.get("attempts", 0) + 1,
+                    "earlier_attempts": earlier[-_MOST_EARLIER_ATTEMPTS:],
+                    "shares": {"0": {"state": RunState.RUNNING.value}},
+                    **dict.fromkeys(FIGURES, 0),
+                },
+            )
+
+        carry_out(self._client.transaction(max_attempts=_MOST_TRIES))
 
     def divide(self, run_id: str, *, attempt: str, cuts: Sequence[Cursor]) -> list[Cursor]:
         """Note that a run is divided.
@@ -72,7 +96,7 @@ class RunRecords:
         def change(fields: Mapping[str, Any]) -> tuple[dict[str, Any], None]:
             return _noted(fields, share, state, figures), None
 
-        self._change(run_id, attempt, change)
+        self._change(run_id, attempt, change, overtaken=change)
 
     def is_last(self, run_id: str, *, attempt: str, share: int, figures: Mapping[str, int]) -> bool:
         """Note that a share has come to its end, unless all others have, too.
@@ -86,7 +110,10 @@ class RunRecords:
             state = RunState.RUNNING if is_last else RunState.FINISHED
             return _noted(fields, share, state, figures), is_last
 
-        return bool(self._change(run_id, attempt, change))
+        def overtaken(fields: Mapping[str, Any]) -> tuple[dict[str, Any], bool]:
+            return _noted(fields, share, RunState.FINISHED, figures), False
+
+        return bool(self._change(run_id, attempt, change, overtaken=overtaken))
 
     def before(self, run_time: datetime) -> list[FormerRun]:
         """The latest runs before a time that have come to their end."""
@@ -97,17 +124,35 @@ class RunRecords:
         )
         return [run for snapshot in query.stream() if (run := _former_run(snapshot.to_dict() or {}))]
 
-    def _change(self, run_id: str, attempt: str, change: Any) -> Any:
+    def _change(self, run_id: str, attempt: str, change: Any, *, overtaken: Any = None) -> Any:
+        """Change the record, or where the attempt has been overtaken, what is kept of it, if it still is.
+
+        Args:
+            run_id: the run's.
+            attempt: which one at it.
+            change: gives, for the attempt's fields, those to write and what to return.
+            overtaken: the same for an attempt that has been overtaken; None where nothing is to be written then.
+
+        Returns:
+            what the change gives; None where nothing was to be written.
+        """
         document = self._runs.document(run_id)
 
         @firestore.transactional
         def carry_out(transaction: Any) -> Any:
             fields = document.get(transaction=transaction).to_dict() or {}
-            if fields.get("attempt") != attempt:
+            if fields.get("attempt") == attempt:
+                changed, result = change(fields)
+                if changed:
+                    transaction.update(document, changed)
+                return result
+            earlier = fields.get("earlier_attempts", [])
+            place = next((index for index, kept in enumerate(earlier) if kept["attempt"] == attempt), None)
+            if overtaken is None or place is None:
                 return None
-            changed, result = change(fields)
-            if changed:
-                transaction.update(document, changed)
+            changed, result = overtaken(earlier[place])
+            earlier[place] |= changed
+            transaction.update(document, {"earlier_attempts": earlier})
             return result
 
         return carry_out(self._client.transaction(max_attempts=_MOST_TRIES))

@@ -15,6 +15,7 @@ _COLUMNS = {
     "state": "STATE",
     "scheduled_for": "FOR",
     "finished_at": "FINISHED",
+    "attempts": "ATTEMPTS",
     **{name: name.upper().replace("_", " ") for name in FIGURES},
 }
 
@@ -34,5 +35,10 @@ def show(
     *,
     as_json: AsJson = False,
 ) -> None:
-    """One run, with what became of its reports so far."""
-    Output(as_json=as_json).fields(Runs(session(ctx).firestore).show(run))
+    """One run, with what became of its reports so far, and what the attempts at it before the last one did."""
+    row = Runs(session(ctx).firestore).show(run)
+    if not as_json:
+        earlier = row.pop("earlier_attempts")
+        first = row["attempts"] - len(earlier)
+        row |= {f"attempt_{number}": attempt for number, attempt in enumerate(earlier, start=first)}
+    Output(as_json=as_json).fields(row)

@@ -250,7 +250,9 @@ def test_a_run_that_is_killed_and_called_again(cloud: Surroundings) -> None:
     assert (again.status, again.body["due"]) == (200, 450)
     assert again.body["already_dispatched"] >= 200
     assert sorted(report.user_id for report in cloud.reports()) == sorted(users)
-    assert cloud.record("21261124T1200Z")["state"] == "finished"
+    record = cloud.record("21261124T1200Z")
+    assert (record["state"], record["attempts"]) == ("finished", 2)
+    assert [kept["state"] for kept in record["earlier_attempts"]] == ["running"]
 
 
 def call_when_it_is_up(cloud: Surroundings) -> Answer:

@@ -51,6 +51,33 @@ def test_a_run_that_is_called_again_makes_no_task_twice(cloud: Surroundings) -> 
     assert cloud.record("21261124T1200Z")["already_dispatched"] == 3
 
 
+def test_a_run_that_is_called_again_keeps_what_its_attempts_did(cloud: Surroundings) -> None:
+    users = [cloud.user() for _ in range(3)]
+    cloud.call()
+    first = cloud.record("21261124T1200Z")
+    assert (first["attempts"], first["earlier_attempts"]) == (1, [])
+    # Two reports are sent before Cloud Scheduler calls again: the second attempt sees nothing of them.
+    for user in users[:2]:
+        cloud.database.collection("users").document(user).update({"next_report_at": NOON + HOUR})
+
+    cloud.call()
+
+    record = cloud.record("21261124T1200Z")
+    assert (record["attempts"], record["due"], record["dispatched"]) == (2, 1, 0)
+    (kept,) = record["earlier_attempts"]
+    assert (kept["due"], kept["dispatched"]) == (3, 3)
+    for name in ("attempt", "state", "started_at", "finished_at"):
+        assert kept[name] == first[name]
+
+    for _ in range(11):
+        cloud.call()
+
+    record = cloud.record("21261124T1200Z")
+    assert (record["attempts"], record["state"]) == (13, "finished")
+    assert len({kept["attempt"] for kept in record["earlier_attempts"]}) == 10
+    assert record["attempt"] not in {kept["attempt"] for kept in record["earlier_attempts"]}
+
+
 def test_more_than_a_batch(cloud: Surroundings) -> None:
     users = {cloud.user(next_report_at=NOON - timedelta(seconds=number % 7)) for number in range(230)}
     answer = cloud.call()

@@ -105,15 +105,22 @@ def test_a_part_that_is_repeated_divides_as_before(cloud: Surroundings, many_use
 
 
 @pytest.mark.usefixtures("many_users")
-def test_an_attempt_that_was_overtaken_says_nothing_any_more(cloud: Surroundings) -> None:
-    cloud.call(variables=SMALL_SHARES)
+def test_an_attempt_that_was_overtaken_changes_nothing_but_its_own_record(cloud: Surroundings) -> None:
+    first = cloud.call(variables=SMALL_SHARES)
     overtaken = waiting(cloud)
-    cloud.call()
+    second = cloud.call()
     before = cloud.record(RUN)
-    assert (before["state"], before["due"]) == ("finished", 1_200)
+    assert (before["state"], before["due"], before["attempts"]) == ("finished", 1_200, 2)
+    assert before["already_dispatched"] == first.body["dispatched"]
+    assert first.body["dispatched"] + second.body["dispatched"] == 1_200
     for body in overtaken:
         assert carry_on(cloud, body).status == 200
-    assert cloud.record(RUN) == before
+    after = cloud.record(RUN)
+    (kept,) = after.pop("earlier_attempts")
+    del before["earlier_attempts"]
+    assert after == before
+    assert (kept["state"], kept["due"]) == ("finished", 1_200)
+    assert (kept["dispatched"], kept["already_dispatched"]) == (first.body["dispatched"], second.body["dispatched"])
     assert len(cloud.reports()) == 1_200
 
 

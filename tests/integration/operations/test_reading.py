@@ -10,7 +10,7 @@ from tests.integration.operations.conftest import Project
 
 RUN_KEYS = {
     *("run_id", "state", "scheduled_for", "started_at", "finished_at", "due", "dispatched", "already_dispatched"),
-    *("overdue", "lost", "enrolled", "errors"),
+    *("overdue", "lost", "enrolled", "errors", "attempts"),
 }
 DELIVERY_KEYS = {
     *("delivery_id", "user_id", "run_id", "kind", "state", "due_at", "period_start", "period_end", "attempts"),
@@ -68,9 +68,32 @@ def test_a_run_is_shown_with_its_deliveries_by_state(project: Project) -> None:
     project.dead_letter("u2", delivery=DeliveryState.SENT)
     project.dead_letter("u3", delivery=DeliveryState.SENT)
     row = project.reports("runs", "show", run, "--json").json
-    assert row.keys() == RUN_KEYS | {"deliveries"}
+    assert row.keys() == RUN_KEYS | {"deliveries", "earlier_attempts"}
+    assert (row["attempts"], row["earlier_attempts"]) == (1, [])
     assert row["deliveries"] == {"pending": 0, "sending": 0, "sent": 2, "skipped": 0, "dead": 1}
     assert "deliveries.sent" in project.reports("runs", "show", run).out
+
+
+def test_a_run_that_was_called_again_is_shown_with_its_earlier_attempts(project: Project) -> None:
+    earlier = [
+        {"attempt": "a", "state": "failed", "started_at": datetime(2026, 11, 24, 13, tzinfo=UTC), "dispatched": number}
+        for number in (40, 50)
+    ]
+    run = put_run(project, 13, attempts=4, earlier_attempts=[*earlier, "nonsense"])
+
+    row = project.reports("runs", "show", run, "--json").json
+    assert (row["attempts"], row["dispatched"]) == (4, 5)
+    assert [(each["state"], each["dispatched"], each["due"]) for each in row["earlier_attempts"]] == [
+        ("failed", 40, 0),
+        ("failed", 50, 0),
+    ]
+    assert row["earlier_attempts"][0]["started_at"] == "2026-11-24T13:00:00Z"
+    assert row["earlier_attempts"][0]["finished_at"] is None
+
+    out = project.reports("runs", "show", run).out
+    lines = {line.split()[0]: line.split()[1:] for line in out.splitlines()}
+    assert (lines["attempts"], lines["attempt_2.dispatched"], lines["attempt_3.dispatched"]) == (["4"], ["40"], ["50"])
+    assert "ATTEMPTS" in project.reports("runs").out
 
 
 def test_a_run_that_never_was_is_named_in_one_line(project: Project) -> None:
