@@ -80,7 +80,12 @@ class LocalCloud:
             composite_indexes=read_index_file(repository / "deployment" / "firestore.indexes.json"),
         )
         self.tasks = TasksEmulator(
-            host=HOST, port=ports.tasks, clock=self.clock, middleware=middleware, mint_token=self.identity.mint
+            host=HOST,
+            port=ports.tasks,
+            rest_port=ports.tasks_rest,
+            clock=self.clock,
+            middleware=middleware,
+            mint_token=self.identity.mint,
         )
         self.pubsub = PubSubEmulator(host=HOST, port=ports.pubsub, clock=self.clock, middleware=middleware)
         self.inbox = Inbox(

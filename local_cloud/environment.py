@@ -74,6 +74,10 @@ class Ports:
     def dlq_handler(self) -> int:
         return self.base + 7
 
+    @property
+    def tasks_rest(self) -> int:
+        return self.base + 8
+
 
 @dataclass(frozen=True, kw_only=True)
 class Environment:
@@ -116,6 +120,9 @@ class Environment:
             "OIDC_CERTS_URL": f"http://{HOST}:{ports.identity}/oauth2/v3/certs",
             "OIDC_ISSUER": f"http://{HOST}:{ports.identity}",
         }
+        if self.is_own("CLOUD_TASKS_EMULATOR_HOST"):
+            # Read by gcloud-aio-taskqueue, which speaks REST; nobody else has a variable for it.
+            own["CLOUDTASKS_EMULATOR_HOST"] = f"{HOST}:{ports.tasks_rest}"
         return own | {name: self.outside[name] for name in PASSED_ON if self.outside.get(name)}
 
     def is_own(self, variable: str) -> bool:

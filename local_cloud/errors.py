@@ -11,5 +11,5 @@ class PortInUse(LocalCloudError):
     def __init__(self, port: int, what_for: str) -> None:
         super().__init__(
             f"Port {port} ({what_for}) is in use: end what listens there, or choose another: "
-            "--port-base of `up`; --firestore, --tasks or --pubsub of `serve`."
+            "--port-base of `up`; --firestore, --tasks, --tasks-rest or --pubsub of `serve`."
         )

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import grpc
+from google.api.http_pb2 import HttpRule
 from google.protobuf.any_pb2 import Any as AnyMessage
 from google.protobuf.message import Message
 from google.rpc.status_pb2 import Status
@@ -72,6 +73,8 @@ class Method:
         response: the protobuf class of the response.
         client_streaming: the implementation is given an async iterator of requests.
         server_streaming: the implementation is an async generator of responses.
+        http: how the method is called over HTTP, as its annotation `google.api.http` says: the libraries' descriptors
+            have no services, hence no annotations. None: not at all.
     """
 
     name: str
@@ -79,6 +82,7 @@ class Method:
     response: type[Message]
     client_streaming: bool = False
     server_streaming: bool = False
+    http: HttpRule | None = None
 
     @property
     def attribute(self) -> str:
@@ -160,9 +164,8 @@ class RpcServer:
             async def carry_out() -> Any:
                 return await function(request, context)
 
-            _request.set(request)
             try:
-                return await self._wrapped(full_name, carry_out)
+                return await through(self._middleware, full_name, request, carry_out)
             except RpcError as error:
                 await _abort(context, error)
 
@@ -170,9 +173,8 @@ class RpcServer:
             async def carry_out() -> Any:
                 return function(request, context)
 
-            _request.set(request)
             try:
-                async for response in await self._wrapped(full_name, carry_out):
+                async for response in await through(self._middleware, full_name, request, carry_out):
                     yield response
             except RpcError as error:
                 await _abort(context, error)
@@ -191,11 +193,26 @@ class RpcServer:
         )
         return handler
 
-    async def _wrapped(self, full_name: str, carry_out: Callable[[], Awaitable[Any]]) -> Any:
-        call = carry_out
-        for middleware in reversed(self._middleware):
-            call = _bind(middleware, full_name, call)
-        return await call()
+
+async def through(
+    middleware: Sequence[Middleware], full_name: str, request: Any, carry_out: Callable[[], Awaitable[Any]]
+) -> Any:
+    """Carry a call out within its middleware, the first outermost.
+
+    Args:
+        middleware: what is wrapped around it.
+        full_name: the method's, such as `/google.firestore.v1.Firestore/Commit`.
+        request: what current_request() gives meanwhile.
+        carry_out: the call itself.
+
+    Raises:
+        RpcError: the call's, or the middleware's.
+    """
+    _request.set(request)
+    call = carry_out
+    for wrapper in reversed(middleware):
+        call = _bind(wrapper, full_name, call)
+    return await call()
 
 
 def latency(seconds: float, clock_sleep: Callable[[float], Awaitable[None]]) -> Middleware:

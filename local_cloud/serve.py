@@ -15,13 +15,20 @@ from local_cloud.tasks.server import TasksEmulator
 
 
 async def serve(
-    *, firestore: int | None, tasks: int | None, pubsub: int | None, latency_ms: float, console: Console
+    *,
+    firestore: int | None,
+    tasks: int | None,
+    tasks_rest: int | None = None,
+    pubsub: int | None,
+    latency_ms: float,
+    console: Console,
 ) -> None:
     """Run the emulators whose port is given, until SIGINT or SIGTERM.
 
     Args:
         firestore: Firestore's port, 0 for any free one, None to leave it out.
         tasks: that of Cloud Tasks. Its OIDC tokens are signed by an identity provider on a free port.
+        tasks_rest: the port on which the same Cloud Tasks speaks REST; None to leave that out.
         pubsub: that of Pub/Sub.
         latency_ms: milliseconds added to every API call.
         console: where the variables to set are written.
@@ -44,7 +51,12 @@ async def serve(
         emulators["PUBSUB_EMULATOR_HOST"] = PubSubEmulator(host=HOST, port=pubsub, clock=clock, middleware=middleware)
     if tasks is not None:
         emulators["CLOUD_TASKS_EMULATOR_HOST"] = TasksEmulator(
-            host=HOST, port=tasks, clock=clock, middleware=middleware, mint_token=identity.mint
+            host=HOST,
+            port=tasks,
+            rest_port=tasks_rest,
+            clock=clock,
+            middleware=middleware,
+            mint_token=identity.mint,
         )
     started: list[FirestoreEmulator | TasksEmulator | PubSubEmulator | IdentityProvider] = []
     try:
@@ -53,6 +65,8 @@ async def serve(
             started.append(emulator)
         for variable, emulator in emulators.items():
             console.print(f"export {variable}={HOST}:{emulator.port}", highlight=False)
+            if isinstance(emulator, TasksEmulator) and emulator.rest_port is not None:
+                console.print(f"export CLOUDTASKS_EMULATOR_HOST={HOST}:{emulator.rest_port}", highlight=False)
         if tasks is not None:
             console.print(f"export OIDC_CERTS_URL={identity.certs_url}", highlight=False)
             console.print(f"export OIDC_ISSUER={identity.issuer}", highlight=False)

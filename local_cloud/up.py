@@ -213,7 +213,8 @@ class Up:
         ports = self._environment.ports
         self._console.print(
             f"\nMails and Slack messages  [link]http://{HOST}:{ports.inbox}/[/link]\n"
-            f"Firestore {HOST}:{ports.firestore}   Cloud Tasks {HOST}:{ports.tasks}   Pub/Sub {HOST}:{ports.pubsub}\n"
+            f"Firestore {HOST}:{ports.firestore}   Cloud Tasks {HOST}:{ports.tasks} (REST {HOST}:{ports.tasks_rest})   "
+            f"Pub/Sub {HOST}:{ports.pubsub}\n"
             f"Logs      {self._options.data_directory / 'logs'}\n"
             f"The scheduler calls the dispatcher by scheduler.yaml ({self._cloud.job.schedule}). Ctrl-C ends it all.",
             highlight=False,

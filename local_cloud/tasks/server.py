@@ -1,13 +1,15 @@
-"""Cloud Tasks on a port: the API over gRPC, and for each queue the loop that dispatches its tasks."""
+"""Cloud Tasks on its ports: the API over gRPC and over REST, and for each queue the loop that dispatches its tasks."""
 
 import asyncio
 from collections.abc import Callable, Sequence
+from contextlib import AsyncExitStack
 from datetime import timedelta
 from typing import Any
 
 from google.protobuf.field_mask_pb2 import FieldMask
 
 from local_cloud.clock import Clock
+from local_cloud.rest import RestServer
 from local_cloud.rpc import Middleware, RpcServer
 from local_cloud.tasks import messages, moments, service
 from local_cloud.tasks.dispatch import DeliveryMiddleware, Dispatcher
@@ -24,7 +26,8 @@ class TasksEmulator:
 
     Args:
         host: the address to bind.
-        port: the port, 0 for any free one.
+        port: the port of the gRPC API, 0 for any free one.
+        rest_port: that of the REST API; None for none.
         clock: where the time comes from.
         mint_token: signs the OIDC tokens that tasks carry: given a service account's e-mail and an audience.
         middleware: wrapped around every API call (local_cloud.rpc).
@@ -35,6 +38,7 @@ class TasksEmulator:
 
     Attributes:
         port: the bound port, after start().
+        rest_port: that of the REST API; None where there is none.
     """
 
     def __init__(
@@ -42,6 +46,7 @@ class TasksEmulator:
         *,
         host: str,
         port: int,
+        rest_port: int | None = None,
         clock: Clock,
         mint_token: MintToken,
         middleware: Sequence[Middleware] = (),
@@ -50,6 +55,7 @@ class TasksEmulator:
         queue_tombstone: timedelta = timedelta(days=3),
     ) -> None:
         self.port = port
+        self.rest_port = rest_port
         self.delivery_middleware = list(delivery_middleware)
         self._clock = clock
         self._queues = Queues(task_tombstone=tombstone, queue_tombstone=queue_tombstone)
@@ -62,9 +68,11 @@ class TasksEmulator:
         implementation = CloudTasksService(
             queues=self._queues, now=self._now, dispatch=self._dispatch, woken=self._woken, removed=self._removed
         )
-        self._rpc.add_service(service.CLOUD_TASKS, service.METHODS, implementation)
-        self._rpc.add_service(service.OPERATIONS, service.OPERATION_METHODS, implementation)
-        self._rpc.add_service(service.LOCATIONS, service.LOCATION_METHODS, implementation)
+        self._rest = None if rest_port is None else RestServer("Cloud Tasks over REST", host, rest_port, middleware)
+        for server in self._servers:
+            server.add_service(service.CLOUD_TASKS, service.METHODS, implementation)
+            server.add_service(service.OPERATIONS, service.OPERATION_METHODS, implementation)
+            server.add_service(service.LOCATIONS, service.LOCATION_METHODS, implementation)
 
     async def start(self) -> None:
         """Bind and begin to serve and to dispatch.
@@ -72,20 +80,23 @@ class TasksEmulator:
         Raises:
             PortInUse: another process has the port.
         """
-        await self._dispatcher.start()
-        try:
-            await self._rpc.start()
-        except BaseException:
-            await self._dispatcher.stop()
-            raise
+        async with AsyncExitStack() as undo:
+            await self._dispatcher.start()
+            undo.push_async_callback(self._dispatcher.stop)
+            for server in self._servers:
+                await server.start()
+                undo.push_async_callback(server.stop)
+            undo.pop_all()
         self.port = self._rpc.port
+        self.rest_port = None if self._rest is None else self._rest.port
         self._started = True
         for queue in self._queues.all():
             self._woken(queue)
 
     async def stop(self) -> None:
         """Stop serving and dispatching; requests under way are cut off."""
-        await self._rpc.stop()
+        for server in self._servers:
+            await server.stop()
         self._started = False
         loops = [loop.cancel() for loop in self._loops.values()]
         self._loops.clear()
@@ -151,6 +162,10 @@ class TasksEmulator:
         """
         queue, task_id = self._queues.of_task(task)
         return await self._dispatcher.send(queue, queue.duplicate(task_id, self._now()))
+
+    @property
+    def _servers(self) -> list[RpcServer | RestServer]:
+        return [self._rpc] if self._rest is None else [self._rpc, self._rest]
 
     def _woken(self, queue: Queue) -> None:
         """See to a queue whose tasks or settings changed."""

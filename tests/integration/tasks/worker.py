@@ -115,7 +115,11 @@ class Tasks:
 
     async def _make(self) -> TasksEmulator:
         return TasksEmulator(
-            host="127.0.0.1", port=0, clock=self.clock, mint_token=lambda email, audience: f"{email}|{audience}"
+            host="127.0.0.1",
+            port=0,
+            rest_port=0,
+            clock=self.clock,
+            mint_token=lambda email, audience: f"{email}|{audience}",
         )
 
     def close(self) -> None:

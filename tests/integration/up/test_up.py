@@ -18,7 +18,7 @@ from local_cloud.http import HttpServer
 from tests.support import Background, free_ports
 
 REPOSITORY = Path(__file__).parents[3]
-PARTS = 8
+PARTS = 9
 
 
 class Command:
