@@ -23,7 +23,7 @@ from functions.dispatcher.forsaken import Forsaken, ForsakenReports, is_lost
 from functions.dispatcher.giving_up import GivingUp
 from functions.dispatcher.ledger import Ledger
 from functions.dispatcher.newcomers import Newcomers, in_batches
-from functions.dispatcher.overdue import LOST_AFTER, Verdict, has_died, is_claimed, judge
+from functions.dispatcher.overdue import LOST_AFTER, Verdict, has_died, is_claimed, is_final, judge
 from functions.dispatcher.run_record import RunRecords
 from functions.dispatcher.run_state import RunState
 from functions.dispatcher.user_stream import UserStream
@@ -261,7 +261,9 @@ class Run:
             verdict = judge(delivery, due_at=user.due_at, run_time=self._run_time)
             if verdict is Verdict.LEAVE:
                 self._figures.add("already_dispatched")
-            elif user.malformed:
+            elif user.malformed and not (delivery and is_final(delivery.get("state"))):
+                # A final delivery whose user is still due is one to which the user was set back. The worker moves the
+                # user on, malformed or not; a second dead letter would be as wrong as it was useless.
                 given_up.append((user, self._giving_up.malformed(user)))
             elif verdict is Verdict.GIVE_UP:
                 given_up.append((user, self._giving_up.lost(user, delivery or {})))

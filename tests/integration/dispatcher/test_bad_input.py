@@ -36,6 +36,22 @@ def test_a_kind_that_is_none(cloud: Surroundings, report: dict[str, object]) -> 
     assert cloud.record("21261124T1200Z")["state"] == "finished"
 
 
+@pytest.mark.parametrize("state", ["dead", "sent", "skipped"])
+def test_a_kind_that_is_none_of_a_user_who_was_set_back_to_a_final_delivery(cloud: Surroundings, state: str) -> None:
+    """The worker moves the user on. A dead letter would say of a report that was sent that it was not, every hour."""
+    user = cloud.user(report={"kind": 7}, next_report_at=NOON)
+    delivery = delivery_id(user, NOON)
+    cloud.database.collection("deliveries").document(delivery).set({"state": state, "created_at": NOON})
+    cloud.call()
+
+    answer = cloud.call(NOON + HOUR)
+
+    assert (answer.status, answer.body["due"], answer.body["errors"], answer.body["dispatched"]) == (200, 1, 0, 1)
+    assert {report.delivery_id for report in cloud.reports()} == {delivery}
+    assert cloud.dead_letters(wait=False) == []
+    assert cloud.delivery(delivery) == {"state": state, "created_at": NOON}
+
+
 @pytest.mark.parametrize("value", ["2126-11-24T12:00:00Z", "", 0, 1.5, False, {"at": NOON}, [NOON]])
 def test_a_due_time_that_is_no_timestamp(cloud: Surroundings, value: object) -> None:
     broken = cloud.user(next_report_at=value)

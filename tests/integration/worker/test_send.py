@@ -5,6 +5,7 @@ import threading
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -92,8 +93,9 @@ def test_a_final_delivery_is_left_alone(cloud: Surroundings, state: str) -> None
     assert not cloud.letters()
 
 
-def test_a_user_set_back_to_a_final_delivery_is_moved_on(cloud: Surroundings) -> None:
-    user = cloud.user()
+@pytest.mark.parametrize("fields", [{}, {"report": {"kind": 7}}], ids=["", "whose document is malformed"])
+def test_a_user_set_back_to_a_final_delivery_is_moved_on(cloud: Surroundings, fields: dict[str, Any]) -> None:
+    user = cloud.user(**fields)
     cloud.put_delivery(user, state="sent", period_start=DUE - HOUR, period_end=DUE)
     assert cloud.deliver(user).json()["result"] == "already-final"
     assert cloud.fields_of(user)["next_report_at"] == DUE + HOUR
