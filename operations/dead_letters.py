@@ -78,6 +78,7 @@ class StoredLetter:
             "replays": self.replays,
             "replayed_at": documents.moment(fields, "replayed_at"),
             "dismissed_at": documents.moment(fields, "dismissed_at"),
+            "reopened_at": documents.moment(fields, "reopened_at"),
             "note": documents.text(fields, "note"),
         }
 

@@ -1,6 +1,6 @@
-"""Dismisses dead letters: nothing will be done about them, and somebody has said so."""
+"""Dismisses dead letters, since nothing will be done about them and somebody has said so; or opens them again."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
@@ -16,18 +16,20 @@ from operations.result import Result
 
 
 class Outcome(StrEnum):
-    """What came of dismissing one dead letter."""
+    """What came of dismissing one dead letter, or of opening it again."""
 
     DISMISSED = "dismissed"
     ALREADY_DISMISSED = "already-dismissed"
+    REOPENED = "reopened"
+    ALREADY_OPEN = "already-open"
     REPLAYED = "replayed"
     NOT_FOUND = "not-found"
     ERROR = "error"
 
     @property
     def is_success(self) -> bool:
-        """Whether the letter is dismissed now."""
-        return self in {Outcome.DISMISSED, Outcome.ALREADY_DISMISSED}
+        """Whether the letter is now as it was to be."""
+        return self in {Outcome.DISMISSED, Outcome.ALREADY_DISMISSED, Outcome.REOPENED, Outcome.ALREADY_OPEN}
 
     @property
     def explanation(self) -> str:
@@ -38,49 +40,62 @@ class Outcome(StrEnum):
 _EXPLANATIONS = {
     Outcome.DISMISSED: "nothing more will be done about it",
     Outcome.ALREADY_DISMISSED: "it was dismissed before",
+    Outcome.REOPENED: "it is open: reports dead-letters replay sends its report",
+    Outcome.ALREADY_OPEN: "it is not dismissed, but open",
     Outcome.REPLAYED: "it was replayed: it opens again if its report fails again",
     Outcome.NOT_FOUND: "there is no such dead letter",
     Outcome.ERROR: "Firestore could not be asked or told",
 }
 
 
-def judge(state: str) -> Outcome:
-    """What comes of dismissing a dead letter that is in a state."""
-    match state:
-        case LetterState.DISMISSED:
-            return Outcome.ALREADY_DISMISSED
-        case LetterState.REPLAYED:
-            return Outcome.REPLAYED
-        case _:
-            return Outcome.DISMISSED
+def judge(state: str, *, wanted: LetterState) -> Outcome:
+    """What comes of having a dead letter dismissed, or open again.
+
+    Args:
+        state: where it stands.
+        wanted: DISMISSED or OPEN.
+    """
+    if state == LetterState.REPLAYED:
+        return Outcome.REPLAYED
+    if wanted is LetterState.DISMISSED:
+        return Outcome.ALREADY_DISMISSED if state == LetterState.DISMISSED else Outcome.DISMISSED
+    return Outcome.REOPENED if state == LetterState.DISMISSED else Outcome.ALREADY_OPEN
 
 
-class Dismissal:
-    """Dismisses dead letters. Safe for threads.
+class Dismissals:
+    """Dismisses dead letters, and opens them again. Safe for threads, and beside those who replay.
 
     Args:
         client: the Firestore client.
-        note: why, kept with each.
         now: the present, in UTC.
     """
 
-    def __init__(
-        self, *, client: firestore.Client, note: str, now: Callable[[], datetime] = lambda: datetime.now(UTC)
-    ) -> None:
+    def __init__(self, *, client: firestore.Client, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
         self._client = client
-        self._note = note
         self._now = now
 
-    def __call__(self, letter_id: str) -> Result:
-        """Dismiss one dead letter. Nothing is raised for one that cannot be, except UNREACHABLE."""
+    def dismiss(self, letter_id: str, *, note: str) -> Result:
+        """Dismiss one dead letter. Nothing is raised for one that cannot be, except UNREACHABLE.
+
+        Args:
+            letter_id: which.
+            note: why; kept with it.
+        """
+        return self._change(letter_id, LetterState.DISMISSED, {"dismissed_at": self._now(), "note": note})
+
+    def reopen(self, letter_id: str) -> Result:
+        """Open one dismissed dead letter again. Nothing is raised for one that cannot be, except UNREACHABLE."""
+        return self._change(letter_id, LetterState.OPEN, {"reopened_at": self._now()})
+
+    def _change(self, letter_id: str, wanted: LetterState, fields: Mapping[str, Any]) -> Result:
         try:
-            return Result(letter_id=letter_id, outcome=self._dismiss(letter_id))
+            return Result(letter_id=letter_id, outcome=self._write(letter_id, wanted, fields))
         except UNREACHABLE:
             raise
         except (GoogleAPIError, ValueError) as error:
             return Result(letter_id=letter_id, outcome=Outcome.ERROR, detail=printable(str(error)).replace("\n", " "))
 
-    def _dismiss(self, letter_id: str) -> Outcome:
+    def _write(self, letter_id: str, wanted: LetterState, fields: Mapping[str, Any]) -> Outcome:
         reference = self._client.collection("dead_letters").document(letter_id)
 
         @firestore.transactional
@@ -88,10 +103,10 @@ class Dismissal:
             snapshot = reference.get(transaction=transaction)
             if not snapshot.exists:
                 return Outcome.NOT_FOUND
-            outcome = judge(StoredLetter.from_document(snapshot.id, documents.fields_of(snapshot)).state)
-            if outcome is Outcome.DISMISSED:
-                fields = {"state": LetterState.DISMISSED.value, "dismissed_at": self._now(), "note": self._note}
-                transaction.update(reference, fields)
+            letter = StoredLetter.from_document(snapshot.id, documents.fields_of(snapshot))
+            outcome = judge(letter.state, wanted=wanted)
+            if outcome in {Outcome.DISMISSED, Outcome.REOPENED}:
+                transaction.update(reference, {"state": wanted.value, **fields})
             return outcome
 
         outcome: Outcome = carry_out(self._client.transaction())

@@ -46,7 +46,7 @@ _EXPLANATIONS = {
     Outcome.ALREADY_REPLAYED: "it was replayed before: nothing is left to do",
     Outcome.FAILED_AGAIN: "its report has failed again: see its error, and replay it once the cause is mended",
     Outcome.BEING_SENT: "a worker is sending its report right now: look again in a minute",
-    Outcome.DISMISSED: "it was dismissed",
+    Outcome.DISMISSED: "it was dismissed: reports dead-letters reopen opens it again, and then it can be replayed",
     Outcome.NAMES_NO_REPORT: "it names no report, so there is nothing to put back: dismiss it",
     Outcome.EXPIRED: "the ledger no longer knows whether its report was sent: dismiss it",
     Outcome.NOT_FOUND: "there is no such dead letter",

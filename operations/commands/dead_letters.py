@@ -4,6 +4,7 @@ import shlex
 import sys
 from collections import Counter
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Annotated
@@ -14,7 +15,7 @@ from functions.shared.models import Reason
 from operations.bulk import do_many
 from operations.commands.group import AsJson, DryRun, Limit, Yes, document_id, moment, session
 from operations.dead_letters import DeadLetters, LetterState, StoredLetter
-from operations.dismissal import Dismissal, judge
+from operations.dismissal import Dismissals, judge
 from operations.dismissal import Outcome as DismissalOutcome
 from operations.errors import ExitStatus, NotFound, OperatorError
 from operations.output import Output
@@ -23,7 +24,10 @@ from operations.replay_decision import Outcome as ReplayOutcome
 from operations.result import Result
 from operations.session import Session
 
-app = typer.Typer(help="Reports that could not be sent: look at them, replay or dismiss them.", no_args_is_help=True)
+app = typer.Typer(
+    help="Reports that could not be sent: look at them, replay or dismiss them, open dismissed ones again.",
+    no_args_is_help=True,
+)
 
 Ids = Annotated[list[str] | None, typer.Argument(metavar="ID…", parser=document_id, help="Which dead letters.")]
 OfReason = Annotated[Reason | None, typer.Option("--reason", help="All open ones with this reason.")]
@@ -86,8 +90,12 @@ def show(
     output = Output(as_json=as_json)
     row = DeadLetters(session(ctx).firestore).show(letter_id)
     output.fields(row)
-    if not as_json and row["state"] == LetterState.OPEN:
+    if as_json:
+        return
+    if row["state"] == LetterState.OPEN:
         output.say(f"\nTo send it again: reports dead-letters replay {shlex.quote(letter_id)}")
+    elif row["state"] == LetterState.DISMISSED:
+        output.say(f"\nTo open it again: reports dead-letters reopen {shlex.quote(letter_id)}")
 
 
 @app.command()
@@ -137,31 +145,107 @@ def dismiss(
 ) -> None:
     """Note that nothing will be done about them. Their reports are not sent; their users' later ones are."""
     current = session(ctx)
-    output = Output(as_json=as_json)
-    letters, missing = _select(current, ids, reason=reason, since=since, everything=everything)
-    dismiss_one = Dismissal(client=current.firestore, note=note)
+    selected = _select(current, ids, reason=reason, since=since, everything=everything)
+    dismissals = Dismissals(client=current.firestore)
+    act = _Act(
+        verb="dismiss",
+        what="Dismissing",
+        wanted=LetterState.DISMISSED,
+        in_state=LetterState.OPEN,
+        carry_out=lambda letter: dismissals.dismiss(letter.id, note=note),
+    )
+    _mark(current, selected, act, Output(as_json=as_json), ask=not ids, dry_run=dry_run, yes=yes)
+
+
+@app.command()
+def reopen(
+    ctx: typer.Context,
+    ids: Ids = None,
+    *,
+    reason: Annotated[Reason | None, typer.Option("--reason", help="All dismissed ones with this reason.")] = None,
+    since: Annotated[
+        datetime | None,
+        typer.Option(
+            "--since", metavar="TIME", parser=moment, help="All dismissed ones received since: 2h, 3d, 2026-11-24."
+        ),
+    ] = None,
+    everything: Annotated[bool, typer.Option("--all", help="All dismissed ones.")] = False,
+    dry_run: DryRun = False,
+    yes: Yes = False,
+    as_json: AsJson = False,
+) -> None:
+    """Take a dismissal back: they are open again, and can be replayed. Nothing is sent by this alone."""
+    current = session(ctx)
+    selected = _select(current, ids, reason=reason, since=since, everything=everything, in_state=LetterState.DISMISSED)
+    dismissals = Dismissals(client=current.firestore)
+    act = _Act(
+        verb="reopen",
+        what="Opening",
+        wanted=LetterState.OPEN,
+        in_state=LetterState.DISMISSED,
+        carry_out=lambda letter: dismissals.reopen(letter.id),
+    )
+    _mark(current, selected, act, Output(as_json=as_json), ask=not ids, dry_run=dry_run, yes=yes)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Act:
+    """What marks dead letters, and sends nothing.
+
+    Attributes:
+        verb: what is asked about.
+        what: what the progress bar says.
+        wanted: the state in which they then are.
+        in_state: the one in which they are looked for, where nobody names them.
+        carry_out: does it with one.
+    """
+
+    verb: str
+    what: str
+    wanted: LetterState
+    in_state: LetterState
+    carry_out: Callable[[StoredLetter], Result]
+
+
+def _mark(
+    current: Session,
+    selected: tuple[list[StoredLetter], list[str]],
+    act: _Act,
+    output: Output,
+    *,
+    ask: bool,
+    dry_run: bool,
+    yes: bool,
+) -> None:
+    letters, missing = selected
     absent = [Result(letter_id=letter_id, outcome=DismissalOutcome.NOT_FOUND) for letter_id in missing]
     if dry_run:
 
         def look(letter: StoredLetter) -> Result:
-            return Result(letter_id=letter.id, outcome=judge(letter.state))
+            return Result(letter_id=letter.id, outcome=judge(letter.state, wanted=act.wanted))
 
-        _do(letters, look, absent, output, what="Looking", dry_run=True)
+        _do(letters, look, absent, output, what="Looking", dry_run=True, in_state=act.in_state)
         return
-    if letters and not ids:
-        _confirm(f"dismiss {_count(letters)} on {current.target.description}", yes=yes)
-    _do(letters, lambda letter: dismiss_one(letter.id), absent, output, what="Dismissing", dry_run=False)
+    if letters and ask:
+        _confirm(f"{act.verb} {_count(letters)} on {current.target.description}", yes=yes)
+    _do(letters, act.carry_out, absent, output, what=act.what, dry_run=False, in_state=act.in_state)
 
 
 def _select(
-    current: Session, ids: Sequence[str] | None, *, reason: Reason | None, since: datetime | None, everything: bool
+    current: Session,
+    ids: Sequence[str] | None,
+    *,
+    reason: Reason | None,
+    since: datetime | None,
+    everything: bool,
+    in_state: LetterState = LetterState.OPEN,
 ) -> tuple[list[StoredLetter], list[str]]:
-    """The dead letters that are meant, and the ids that are nobody's."""
+    """The dead letters that are meant, and the ids that are nobody's. Without ids, those in the state."""
     if sum((bool(ids), reason is not None or since is not None, everything)) != 1:
         raise typer.BadParameter("name dead letters, or --reason and --since, or --all")
     dead_letters = DeadLetters(current.firestore)
     if not ids:
-        return list(dead_letters.find(state=LetterState.OPEN, reason=reason, since=since)), []
+        return list(dead_letters.find(state=in_state, reason=reason, since=since)), []
     letters, missing = [], []
     for letter_id in dict.fromkeys(ids):
         try:
@@ -179,6 +263,7 @@ def _do(
     *,
     what: str,
     dry_run: bool,
+    in_state: LetterState = LetterState.OPEN,
 ) -> None:
     """Do it with all, and say what came of it; the exit status is 1 where something was not done."""
     bulk = do_many(letters, work, what=what, console=output.err)
@@ -194,7 +279,7 @@ def _do(
             }
         )
     else:
-        _summarize(results, counts, output, dry_run=dry_run)
+        _summarize(results, counts, output, dry_run=dry_run, in_state=in_state)
     if bulk.interrupted:
         output.warn(f"Interrupted after {len(bulk.results)} of {len(letters)}: the same command does the rest.")
         raise typer.Exit(130)
@@ -202,9 +287,11 @@ def _do(
         raise typer.Exit(ExitStatus.FAILED)
 
 
-def _summarize(results: Sequence[Result], counts: "Counter[str]", output: Output, *, dry_run: bool) -> None:
+def _summarize(
+    results: Sequence[Result], counts: "Counter[str]", output: Output, *, dry_run: bool, in_state: LetterState
+) -> None:
     if not results:
-        output.say("There are no open dead letters like that.")
+        output.say(f"There are no {in_state.value} dead letters like that.")
         return
     by_value = {result.outcome.value: result.outcome for result in results}
     for value, count in counts.most_common():

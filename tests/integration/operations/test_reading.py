@@ -18,7 +18,17 @@ DELIVERY_KEYS = {
 }
 LETTER_KEYS = {
     *("dead_letter_id", "state", "reason", "error", "attempts", "user_id", "delivery_id", "due_at", "run_id", "kind"),
-    *("task_name", "failed_at", "received_at", "alerted_at", "replays", "replayed_at", "dismissed_at", "note"),
+    *(
+        "task_name",
+        "failed_at",
+        "received_at",
+        "alerted_at",
+        "replays",
+        "replayed_at",
+        "dismissed_at",
+        "reopened_at",
+        "note",
+    ),
 }
 
 
