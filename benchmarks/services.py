@@ -84,7 +84,7 @@ async def serve(latency_seconds: float, mail_failures: float) -> None:
     identity = IdentityProvider(host=HOST, port=0, clock=clock)
     firestore = FirestoreEmulator(host=HOST, port=0, clock=clock, middleware=[*delay, bill.middleware])
     bill.usage = firestore.usage
-    tasks = TasksEmulator(host=HOST, port=0, clock=clock, middleware=delay, mint_token=identity.mint)
+    tasks = TasksEmulator(host=HOST, port=0, rest_port=0, clock=clock, middleware=delay, mint_token=identity.mint)
     pubsub = PubSubEmulator(host=HOST, port=0, clock=clock, middleware=delay)
     inbox = Inbox(host=HOST, port=0, clock=clock, sendgrid_api_key=SENDGRID_API_KEY)
     inbox.fault = failing_now_and_then(mail_failures) if mail_failures else None
@@ -115,6 +115,7 @@ async def serve(latency_seconds: float, mail_failures: float) -> None:
             {
                 "FIRESTORE_EMULATOR_HOST": f"{HOST}:{firestore.port}",
                 "CLOUD_TASKS_EMULATOR_HOST": f"{HOST}:{tasks.port}",
+                "CLOUDTASKS_EMULATOR_HOST": f"{HOST}:{tasks.rest_port}",
                 "PUBSUB_EMULATOR_HOST": f"{HOST}:{pubsub.port}",
                 "OIDC_CERTS_URL": identity.certs_url,
                 "OIDC_ISSUER": identity.issuer,
