@@ -283,15 +283,16 @@ class _Simulation:
 def _arrivals(plan: Plan, batch: int) -> Iterator[tuple[float, int]]:
     """When the dispatcher has enqueued how many: alone at first, then in shares side by side."""
     pace = plan.pace
-    alone = plan.users if plan.shares == 1 else plan.share_size
-    yield from _share(0.0, alone, pace.users_a_second, batch)
-    if plan.shares > 1:
-        divided = alone / pace.users_a_second
-        share, more = divmod(plan.users - alone, plan.shares)
-        for number in range(plan.shares):
-            # The first share is that of the instance that is up already.
-            begins = divided + (pace.start_seconds if number else 0)
-            yield from _share(begins, share + (number < more), pace.users_a_second, batch)
+    if plan.shares == 1:
+        yield from _share(0.0, plan.users, pace.users_a_second, batch)
+        return
+    share, more = divmod(plan.users - plan.looked_after, plan.shares)
+    # The first share is that of the instance that is up already, which goes on while it is looked where to cut.
+    own = plan.looked_after + share + (more > 0)
+    yield from _share(0.0, own, pace.users_a_second, batch)
+    looked = min(plan.looked_after / pace.users_a_second + pace.look_seconds, plan.share_size / pace.users_a_second)
+    for number in range(1, plan.shares):
+        yield from _share(looked + pace.start_seconds, share + (number < more), pace.users_a_second, batch)
 
 
 def _share(begins: float, users: int, rate: float, batch: int) -> Iterator[tuple[float, int]]:

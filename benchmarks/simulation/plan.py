@@ -5,6 +5,7 @@ from datetime import timedelta
 from math import ceil
 
 from benchmarks.simulation import limits
+from functions.dispatcher.division import LOOK_AFTER
 from functions.dispatcher.shares import MOST_SHARES
 from functions.shared.retry_policy import RetryPolicy
 
@@ -24,9 +25,6 @@ _MOST_BUSY = 0.5
 _SHIPPED_RATE = 10
 """Dispatches a second, in queue.yaml."""
 
-_ROOM = 1.5
-"""Requests that an instance could take, to those that it has."""
-
 
 @dataclass(frozen=True, kw_only=True)
 class Pace:
@@ -38,6 +36,7 @@ class Pace:
         cpu_seconds: what a worker computes for a report.
         wait_seconds: what it waits for others for a report.
         start_seconds: until a new instance takes requests.
+        look_seconds: until a dispatcher knows where to cut a run.
         reads: documents that a report costs, its own data included.
         writes: documents that it writes.
     """
@@ -46,6 +45,7 @@ class Pace:
     cpu_seconds: float = 0.020
     wait_seconds: float = 0.240
     start_seconds: float = 3.0
+    look_seconds: float = 3.0
     reads: float = 23
     writes: float = 3
 
@@ -61,7 +61,7 @@ class Plan:
         concurrent: dispatches under way, of each.
         instances: of the worker, at most, each with one CPU.
         concurrency: requests at once in an instance.
-        share_size: users after which a run is divided.
+        share_size: about how many users a share has where a run is divided.
         mails_a_second: what SendGrid takes.
         failure_rate: the share of attempts that fail in a way that goes away.
         retries: of the queues.
@@ -83,9 +83,14 @@ class Plan:
     pace: Pace = Pace()
 
     @property
+    def looked_after(self) -> int:
+        """After how many users it is looked where to cut."""
+        return min(max(int(self.share_size * LOOK_AFTER), 1), self.users)
+
+    @property
     def shares(self) -> int:
         """In how many shares the dispatcher makes the run."""
-        left = self.users - self.share_size
+        left = self.users - self.looked_after
         return 1 if left <= self.share_size else min(ceil(left / self.share_size), MOST_SHARES)
 
 
@@ -104,7 +109,7 @@ def recommended(users: int, *, within: timedelta, pace: Pace | None = None) -> P
     queues = ceil(wanted / limits.QUEUE_DISPATCHES_A_SECOND)
     rate = ceil(wanted / queues)
     instances = ceil(
-        max(wanted * pace.cpu_seconds / 0.5, wanted * (pace.wait_seconds + pace.cpu_seconds) / concurrency)
+        max(wanted * pace.cpu_seconds / _MOST_BUSY, wanted * (pace.wait_seconds + pace.cpu_seconds) / concurrency)
     )
     instances = min(max(instances, 2), limits.REGIONAL_CPUS)
     concurrent = min(ceil(instances * concurrency / queues), limits.QUEUE_CONCURRENT_DISPATCHES)

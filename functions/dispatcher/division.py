@@ -1,6 +1,6 @@
 """What is asked of Firestore to divide a run: how many users are left, since when, and where their ids lie."""
 
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import datetime
 from typing import Any
 
@@ -8,6 +8,7 @@ from google.cloud import firestore
 from google.cloud.firestore_v1.base_query import FieldFilter
 
 from functions.dispatcher.cursor import Cursor
+from functions.dispatcher.due_user import DueUser
 from functions.dispatcher.shares import MOST_SHARES, Moment, cut
 
 _MOST_MOMENTS = 40
@@ -15,42 +16,64 @@ _MOST_MOMENTS = 40
 were missed; whoever fell due later is in the last share."""
 
 _NAMES_A_SHARE = 8
+LOOK_AFTER = 0.1
+"""After so much of a share it is looked where to cut. Most runs are smaller and do without."""
+
 _THREADS = 16
 
 
 class Division:
-    """Divides what is left of a run.
+    """Divides what is left of a run. It is looked where, while users are read on.
 
     Args:
         client: the Firestore client.
+        run_time: the run's.
+        share_size: about how many users a share is to have.
+        threads: in which to look.
     """
 
-    def __init__(self, client: firestore.Client) -> None:
+    def __init__(
+        self, client: firestore.Client, *, run_time: datetime, share_size: int, threads: ThreadPoolExecutor
+    ) -> None:
         self._client = client
         self._active = client.collection("users").where(filter=FieldFilter("active", "==", True))
+        self._run_time = run_time
+        self._share_size = share_size
+        self._threads = threads
+        self._looking: Future[list[Cursor]] | None = None
 
-    def divide(self, run_time: datetime, *, after: Cursor, share_size: int) -> list[Cursor]:
-        """Find the ends of all shares but the last; none where the rest is not worth dividing.
+    def cuts(self, read: int, user: DueUser) -> list[Cursor]:
+        """The ends of all shares but the last, once: when they are known, or at the latest after a whole share.
 
         The price is one document read for each due time and for each thousand users who are left, which is less than
         a hundredth of what reading them costs.
         https://firebase.google.com/docs/firestore/query-data/aggregation-queries#pricing
 
         Args:
-            run_time: the run's.
-            after: the last user that was read.
-            share_size: about how many users a share is to have.
+            read: how many users have been read. Ask after each.
+            user: the last of them.
+
+        Returns:
+            places behind this user; none where it is not known yet, was told before, or is not worth it.
 
         Raises:
             google.api_core.exceptions.GoogleAPICallError: Firestore cannot be read.
         """
-        due_times = self._due_times(run_time, after)
+        if read == max(int(self._share_size * LOOK_AFTER), 1):
+            self._looking = self._threads.submit(self._look, Cursor.of(user))
+        if self._looking is None or not (self._looking.done() or read == self._share_size):
+            return []
+        cuts, self._looking = self._looking.result(), None
+        return [place for place in cuts if place.order > Cursor.of(user).order]
+
+    def _look(self, after: Cursor) -> list[Cursor]:
+        due_times = self._due_times(self._run_time, after)
         with ThreadPoolExecutor(_THREADS) as threads:
             counts = threads.map(lambda due_at: self._count(due_at, after), due_times)
             moments = [Moment(due_at, users) for due_at, users in zip(due_times, counts, strict=True)]
-        if sum(moment.users for moment in moments) <= share_size:
+        if sum(moment.users for moment in moments) <= self._share_size:
             return []
-        return cut(moments, self._names(), share_size)
+        return cut(moments, self._names(), self._share_size, after=after)
 
     def _due_times(self, run_time: datetime, after: Cursor) -> list[datetime]:
         """The due times that are left, each found behind the one before."""

@@ -31,6 +31,8 @@ def due_users(
     def values(place: Cursor | None) -> list[Value]:
         return [Value(timestamp_value=place.next_report_at), stream.name_of(place.user_id)] if place else []
 
+    if after and until and after.order >= until.order:
+        return iter(())
     documents = stream.read(
         where=[
             ("active", Operator.EQUAL, Value(boolean_value=True)),

@@ -71,7 +71,7 @@ class Surroundings:
         dead_letters: where what cannot be enqueued goes.
         default_cadence: of users whose document names none.
         time_limit: after this long the rest is handed over.
-        share_size: after so many users what is left is divided into shares of about as many, if it is more than that.
+        share_size: a run that has more users left is divided into shares of about so many.
     """
 
     firestore: firestore.Client
@@ -173,7 +173,7 @@ class Run:
                 former_runs, retry_time = self._former_runs(threads)
                 forsaken = threads.submit(self._find_forsaken, retry_time)
                 with self._fan_out() as fan_out:
-                    is_read = self._fan_out_due(fan_out, former_runs)
+                    is_read = self._fan_out_due(fan_out, former_runs, threads)
                     self._rescue(forsaken.result(), fan_out)
                 self._part = self._part.model_copy(update={"newcomers_only": is_read})
             misnamed.result()
@@ -218,8 +218,11 @@ class Run:
         )
         return former_runs, retry_time if is_running else None
 
-    def _fan_out_due(self, fan_out: FanOut, former_runs: FormerRuns) -> bool:
+    def _fan_out_due(self, fan_out: FanOut, former_runs: FormerRuns, threads: ThreadPoolExecutor) -> bool:
         """Enqueue the reports of this request's share; false where the time was up before all were."""
+        division = Division(
+            self._with.firestore, run_time=self._run_time, share_size=self._with.share_size, threads=threads
+        )
         suspects: list[tuple[DueUser, Place]] = []
         is_complete = True
         read = 0
@@ -239,7 +242,7 @@ class Run:
                 self._part = self._part.model_copy(update={"cursor": Cursor.of(user)})
                 is_complete = False
                 break
-            if read == self._with.share_size and self._part.shares == 1 and self._divide(Cursor.of(user)):
+            if self._part.shares == 1 and (cuts := division.cuts(read, user)) and self._divide(cuts, Cursor.of(user)):
                 # The share has another end now.
                 users = self._due_users()
         self._look_closer(suspects, fan_out)
@@ -317,11 +320,9 @@ class Run:
                 return False
         return True
 
-    def _divide(self, place: Cursor) -> bool:
-        """Hand all that is left but this request's own share to others; false where it is not worth it."""
-        cuts = Division(self._with.firestore).divide(self._run_time, after=place, share_size=self._with.share_size)
-        if cuts:
-            cuts = self._records.divide(self._run_id, attempt=self._part.attempt, cuts=cuts)
+    def _divide(self, cuts: Sequence[Cursor], place: Cursor) -> bool:
+        """Hand all that is left behind a place, but this request's own share, to others; false where that is over."""
+        cuts = self._records.divide(self._run_id, attempt=self._part.attempt, cuts=cuts)
         if not cuts:
             return False
         whole = self._part.model_copy(update={"shares": len(cuts) + 1, "part": 1, "figures": {}})

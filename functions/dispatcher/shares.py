@@ -23,7 +23,7 @@ class Moment(NamedTuple):
     users: int
 
 
-def cut(moments: Sequence[Moment], names: Sequence[str], share_size: int) -> list[Cursor]:
+def cut(moments: Sequence[Moment], names: Sequence[str], share_size: int, *, after: Cursor) -> list[Cursor]:
     """Choose the ends of all shares but the last.
 
     Most users fall due at few moments, so a share ends at a user's name within one. Any places make shares that
@@ -33,20 +33,22 @@ def cut(moments: Sequence[Moment], names: Sequence[str], share_size: int) -> lis
         moments: what is left, in the order of time.
         names: ids that cut all users into pieces of about one size, in the order of ids.
         share_size: about how many users a share is to have.
+        after: the place behind which that is.
 
     Returns:
         the last place of each share, in the order in which users are read; none where one share is enough.
     """
     left = sum(moment.users for moment in moments)
     shares = min(-(-left // share_size), MOST_SHARES)
-    if shares < 2 or not names:
+    if shares < 2:
         return []
     cuts: list[Cursor] = []
     before = 0
     for moment in moments:
-        while len(cuts) + 1 < shares and (target := left * (len(cuts) + 1) / shares) < before + moment.users:
+        behind = [name for name in names if moment.due_at > after.next_report_at or name > after.user_id]
+        while behind and len(cuts) + 1 < shares and (target := left * (len(cuts) + 1) / shares) < before + moment.users:
             # The names cut the users of a moment into one piece more than there are names.
-            nearest = round((target - before) / moment.users * (len(names) + 1)) - 1
-            cuts.append(Cursor(next_report_at=moment.due_at, user_id=names[min(max(nearest, 0), len(names) - 1)]))
+            nearest = round((target - before) / moment.users * (len(behind) + 1)) - 1
+            cuts.append(Cursor(next_report_at=moment.due_at, user_id=behind[min(max(nearest, 0), len(behind) - 1)]))
         before += moment.users
     return [place for index, place in enumerate(cuts) if place not in cuts[:index]]

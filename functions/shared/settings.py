@@ -105,7 +105,7 @@ class DispatcherSettings(CommonSettings, IdentitySettings):
     """Seconds after which the dispatcher hands the rest of a run to itself: below the half hour that Cloud Scheduler
     and Cloud Tasks wait for an answer. https://cloud.google.com/scheduler/docs/reference/rest/v1/projects.locations.jobs"""
     dispatch_share_size: int = Field(default=500_000, ge=1)
-    """After so many users a run is divided into shares of about as many, which several instances work on at once.
+    """A larger run is divided into shares of about so many users, which several instances work on at once.
     docs/scale.md says from where on that pays."""
 
 

@@ -38,9 +38,9 @@ def test_the_dispatchers_pace_is_kept() -> None:
     assert outcome.enqueued == pytest.approx(100)
     assert outcome.last_sent == pytest.approx(100, abs=4)
     assert outcome.bottleneck == "the dispatcher"
-    # A hundred alone, then nineteen shares of a hundred side by side.
+    # Ten alone, then twenty shares of a hundred side by side. Looking where to cut takes 3 s, and starting instances.
     divided = simulate(replace(ROOMY, share_size=100, pace=slow))
-    assert divided.enqueued == pytest.approx(5 + 3 + 5, abs=0.1)
+    assert divided.enqueued == pytest.approx(10 / 20 + 3 + 3 + 100 / 20, abs=0.1)
 
 
 def test_the_workers_cpu_is_kept() -> None:
