@@ -154,8 +154,13 @@ class Cloud:
         return record
 
     @contextmanager
-    def function(self, name: str, **variables: str) -> Iterator[Function]:
-        """A function that runs on this cloud, with these variables beside the usual ones."""
+    def function(self, name: str, *, cores: float | None = None, **variables: str) -> Iterator[Function]:
+        """A function that runs on this cloud: see new_function."""
+        with self.new_function(name, cores=cores, **variables) as function:
+            yield function
+
+    def new_function(self, name: str, *, cores: float | None = None, **variables: str) -> Function:
+        """A function that is to run on this cloud, with these variables beside the usual ones, on so much of a core."""
         environment = {
             **{key: value for key, value in os.environ.items() if key in {"PATH", "HOME", "LANG", "TMPDIR"}},
             **self.addresses,
@@ -174,15 +179,18 @@ class Cloud:
             "LOG_LEVEL": "ERROR",
             **variables,
         }
-        with Function(name, environment, self.logs / f"{name}-{time.monotonic_ns()}.log") as function:
-            yield function
+        return Function(name, environment, self.logs / f"{name}-{time.monotonic_ns()}.log", cores=cores)
 
     def dispatch(self, dispatcher: Function) -> dict[str, Any]:
         """Call the dispatcher as Cloud Scheduler does, and return what it answers."""
+        return self.call_dispatcher(dispatcher.url, dispatcher.environment["DISPATCHER_URL"])
+
+    def call_dispatcher(self, url: str, audience: str) -> dict[str, Any]:
+        """The same, by its address and by what its tokens are to be made out for."""
         answer = requests.post(
-            dispatcher.url,
+            url,
             headers={
-                "Authorization": f"Bearer {self.token(SCHEDULER, dispatcher.environment['DISPATCHER_URL'])}",
+                "Authorization": f"Bearer {self.token(SCHEDULER, audience)}",
                 "X-CloudScheduler-ScheduleTime": RUN_AT.isoformat(),
             },
             data=b"{}",

@@ -105,9 +105,8 @@ def _package(module: str) -> str:
 
 def _first_answer(cloud: Cloud, name: str) -> tuple[float, float, float, float]:
     """Seconds until the function takes connections, of its first answer and of the second; megabytes afterwards."""
-    variables = {"REPORT_QUEUES": cloud.new_queue()} if name == "dispatcher" else {}
     began = time.perf_counter()
-    with cloud.function(name, **variables) as function:
+    with cloud.function(name, REPORT_QUEUES=cloud.new_queue()) as function:
         started = time.perf_counter() - began
         answers = []
         for attempt in range(2):

@@ -1,7 +1,8 @@
 """The local cloud beside other emulators: operations a second with Google's own clients, one caller at a time.
 
-Others are measured where they can be had: `gcloud-tasks-emulator` where the command is on the PATH
-(benchmarks/requirements-emulators.txt), and whatever FIRESTORE_EMULATOR_HOST or CLOUD_TASKS_EMULATOR_HOST name.
+Others are measured where they can be had (benchmarks/requirements-emulators.txt): `gcloud-tasks-emulator` where the
+command is on the PATH, `@firestore-emulator/server` where Node.js finds the package, and whatever
+FIRESTORE_EMULATOR_HOST or CLOUD_TASKS_EMULATOR_HOST name.
 """
 
 import os
@@ -29,6 +30,10 @@ from benchmarks.cloud import PARENT, PROJECT, Cloud
 from benchmarks.table import Table, number, times
 
 _LOCAL = "local cloud"
+_FIRESTORE_EMULATOR = "@firestore-emulator/server"
+_TASKS_EMULATOR = "gcloud-tasks-emulator"
+_DASH = "A dash: the emulator refuses the call, or does not come to an end of it."
+_TURNS = 4
 _SECONDS = 2.0
 _CALL_SECONDS = 20.0
 _WAIT_SECONDS = 20.0
@@ -42,23 +47,26 @@ def measure(*, seconds: float = _SECONDS) -> Iterator[Table]:
     """Run every case for so long on each emulator."""
     with Cloud() as cloud, ExitStack() as stack:
         firestores = {_LOCAL: cloud.addresses["FIRESTORE_EMULATOR_HOST"]}
+        if _has_firestore_emulator():
+            firestores[_FIRESTORE_EMULATOR] = stack.enter_context(_started(_firestore_emulator))
         if address := os.environ.get("FIRESTORE_EMULATOR_HOST"):
             firestores["FIRESTORE_EMULATOR_HOST"] = address
         tasks = {_LOCAL: cloud.addresses["CLOUD_TASKS_EMULATOR_HOST"]}
-        if command := shutil.which("gcloud-tasks-emulator"):
-            tasks["gcloud-tasks-emulator"] = stack.enter_context(_gcloud_tasks_emulator(command))
+        if shutil.which(_TASKS_EMULATOR):
+            tasks[_TASKS_EMULATOR] = stack.enter_context(_started(_tasks_emulator))
         if address := os.environ.get("CLOUD_TASKS_EMULATOR_HOST"):
             tasks["CLOUD_TASKS_EMULATOR_HOST"] = address
         yield _table(
             "Firestore emulators: operations a second",
-            {name: _measured(_firestore_cases(address), seconds) for name, address in firestores.items()},
-            "PyPI has no other Firestore emulator that Google's client can be pointed at: fake-firestore, "
-            "mock-firestore and their like stand in for the client itself, in the same process.",
+            _measured({name: _firestore_cases(address) for name, address in firestores.items()}, seconds),
+            f"{_DASH} PyPI has no other Firestore emulator that Google's client can be pointed at: fake-firestore, "
+            "mock-firestore and their like stand in for the client itself, in the same process. Google's own is a Java "
+            "archive that only its own tools bring: start it, and set FIRESTORE_EMULATOR_HOST.",
         )
         yield _table(
             "Cloud Tasks emulators: tasks a second",
-            {name: _measured(_tasks_cases(address, stack), seconds) for name, address in tasks.items()},
-            "A dash: the emulator refuses the call, or does not come to an end of it.",
+            _measured({name: _tasks_cases(address, stack) for name, address in tasks.items()}, seconds),
+            _DASH,
         )
 
 
@@ -76,8 +84,16 @@ def _cell(value: float | None, written: Callable[[float], str]) -> str:
     return "–" if value is None else written(value)
 
 
-def _measured(cases: Mapping[str, Case], seconds: float) -> dict[str, float | None]:
-    return {name: _rate(case, seconds) for name, case in cases.items()}
+def _measured(cases: Mapping[str, Mapping[str, Case]], seconds: float) -> dict[str, dict[str, float | None]]:
+    """Each case at every emulator in turn, several times over, and of these the best: others' load only slows down."""
+    rates: dict[str, dict[str, float | None]] = {name: {} for name in cases}
+    for case in cases[_LOCAL]:
+        for _ in range(_TURNS):
+            for name in cases:
+                rate = _rate(cases[name][case], seconds / _TURNS)
+                best = rates[name].get(case)
+                rates[name][case] = rate if best is None else max(rate or 0, best)
+    return rates
 
 
 def _rate(case: Case, seconds: float) -> float | None:
@@ -132,7 +148,19 @@ def _firestore_cases(address: str) -> dict[str, Case]:
             raise ValueError("not what was asked for")
         return 1
 
-    return {"get": get, "query for 100 of 2,000": query, "transaction (get and update)": transact, "commit": commit}
+    def count() -> int:
+        counted: Any = items.where(filter=FieldFilter("group", "==", next(counter) % 20)).count()
+        if counted.get(timeout=_CALL_SECONDS)[0][0].value != 100:
+            raise ValueError("not what was asked for")
+        return 1
+
+    return {
+        "get": get,
+        "query for 100 of 2,000": query,
+        "count 100 of 2,000": count,
+        "transaction (get and update)": transact,
+        "commit": commit,
+    }
 
 
 def _tasks_cases(address: str, stack: ExitStack) -> dict[str, Case]:
@@ -198,14 +226,28 @@ def _target(received: threading.Semaphore) -> Iterator[str]:
         server.shutdown()
 
 
+def _has_firestore_emulator() -> bool:
+    node = shutil.which("node")
+    return node is not None and (
+        subprocess.run([node, "-e", f"require('{_FIRESTORE_EMULATOR}')"], capture_output=True, check=False).returncode  # noqa: S603
+        == 0
+    )
+
+
+def _firestore_emulator(port: int) -> list[str]:
+    return ["node", "-e", f"new (require('{_FIRESTORE_EMULATOR}').FirestoreServer)().start({port})"]
+
+
+def _tasks_emulator(port: int) -> list[str]:
+    return [_TASKS_EMULATOR, "start", "--port", str(port), "--quiet"]
+
+
 @contextmanager
-def _gcloud_tasks_emulator(command: str) -> Iterator[str]:
-    """The emulator of that name, on a port."""
+def _started(command: Callable[[int], list[str]]) -> Iterator[str]:
+    """An emulator on a port of its own; yields its address."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
-    process = subprocess.Popen(  # noqa: S603  what the caller has installed
-        [command, "start", "--port", str(port), "--quiet"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
+    process = subprocess.Popen(command(port), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)  # noqa: S603  what the caller has installed
     try:
         until = time.monotonic() + _WAIT_SECONDS
         while time.monotonic() < until:

@@ -7,13 +7,16 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from benchmarks.throttle import Throttle
+
 REPOSITORY = Path(__file__).resolve().parents[1]
 
-_START_SECONDS = 60.0
+_START_SECONDS = 120.0
 _TICKS_A_SECOND = os.sysconf("SC_CLK_TCK")
 
 
@@ -26,9 +29,10 @@ class Function:
         name: the function's folder.
         environment: its variables; `http://self` in them stands for its own address.
         log: the file that takes what it says.
+        cores: how much of one it may use, from its start on; None for as much as there is.
     """
 
-    def __init__(self, name: str, environment: Mapping[str, str], log: Path) -> None:
+    def __init__(self, name: str, environment: Mapping[str, str], log: Path, *, cores: float | None = None) -> None:
         with socket.create_server(("127.0.0.1", 0)) as listener:
             port: int = listener.getsockname()[1]
         self.port = port
@@ -36,6 +40,8 @@ class Function:
         self.log = log
         self.environment = {key: value.replace("http://self", self.url) for key, value in environment.items()}
         self._name = name
+        self._cores = cores
+        self._throttle = ExitStack()
 
     def __enter__(self) -> Self:
         self.start()
@@ -66,6 +72,8 @@ class Function:
                 cwd=REPOSITORY,
                 start_new_session=True,
             )
+        if self._cores is not None:
+            self._throttle.enter_context(Throttle(self._process.pid, self._pids, self._cores))
         until = time.monotonic() + _START_SECONDS
         while time.monotonic() < until and self._process.poll() is None:
             try:
@@ -79,6 +87,7 @@ class Function:
 
     def kill(self) -> None:
         """End the process and its children at once, as a crash would."""
+        self._throttle.close()
         if self._process.poll() is None:
             os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
@@ -103,8 +112,8 @@ class Function:
         """Its processes: functions-framework's own, and the server's, which is forked from it."""
         pids = [self._process.pid]
         for pid in pids:
-            children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-            pids += map(int, children)
+            with suppress(FileNotFoundError):  # It has ended meanwhile.
+                pids += map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split())
         return pids
 
 

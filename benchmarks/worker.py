@@ -1,4 +1,4 @@
-"""The worker: reports a second, what one costs, and what a second instance brings."""
+"""The worker: reports a second, what one costs, and what more instances bring."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
@@ -13,6 +13,11 @@ from local_cloud.sample_users import sample_users
 
 CONCURRENCIES = (1, 8, 80)
 REPORTS = 300
+INSTANCES = (1, 2, 4)
+CORES = 1 / 8
+"""What an instance has of a core where several are compared: together with all that they talk to they have to fit on
+this machine, or else they would be measured taking it from each other."""
+
 _THREADS = "10"
 """WORKER_CONCURRENCY as deploy.sh has it: the threads of an instance."""
 
@@ -23,31 +28,42 @@ _OWN_READS = ("BatchGetDocuments", "GetDocument")
 _RUN_ID = "20261124T1200Z"
 
 
-def measure(*, concurrencies: Sequence[int] = CONCURRENCIES, reports: int = REPORTS) -> Iterator[Table]:
-    """Send so many reports at each concurrency to one instance, and then to two."""
-    with Cloud() as cloud, ExitStack() as stack:
+def measure(
+    *, concurrencies: Sequence[int] = CONCURRENCIES, reports: int = REPORTS, instances: Sequence[int] = INSTANCES
+) -> Iterator[Table]:
+    """Send so many reports at each concurrency to one instance, and then a part of them to each of several."""
+    with Cloud() as cloud:
         token = cloud.token(TASKS, _WORKER_URL)
-        instances = [
-            stack.enter_context(cloud.function("worker", WORKER_URL=_WORKER_URL, THREADS=_THREADS)) for _ in range(2)
-        ]
         numbers = iter(range(1, 1_000_000))
 
         def new_tasks(count: int) -> list[ReportTask]:
             return _put_in(cloud, [next(numbers) for _ in range(count)])
 
-        # The first request makes the clients and loads the fonts: that is the cold start's figure.
-        send(new_tasks(8), urls=[instance.url for instance in instances], token=token, concurrency=2)
-        yield _bill(cloud, new_tasks(20), instances[0].url, token)
-        measured: dict[tuple[int, int], tuple[Load, float]] = {}
-        for concurrency in concurrencies:
-            count = reports if concurrency > 1 else max(reports // 4, 10)
-            for used in (instances[:1], instances):
-                tasks = new_tasks(count)
-                before = sum(instance.cpu_seconds() for instance in used)
-                load = send(tasks, urls=[instance.url for instance in used], token=token, concurrency=concurrency)
-                cpu = sum(instance.cpu_seconds() for instance in used) - before
-                measured[concurrency, len(used)] = load, cpu / count
-        yield _throughput(measured, concurrencies)
+        with cloud.function("worker", WORKER_URL=_WORKER_URL, THREADS=_THREADS) as worker:
+            # The first request makes the clients and loads the fonts: that is the cold start's figure.
+            send(new_tasks(8), urls=[worker.url], token=token, concurrency=2)
+            yield _bill(cloud, new_tasks(20), worker.url, token)
+            measured: dict[int, tuple[Load, float]] = {}
+            for concurrency in concurrencies:
+                tasks = new_tasks(reports if concurrency > 1 else max(reports // 4, 10))
+                before = worker.cpu_seconds()
+                load = send(tasks, urls=[worker.url], token=token, concurrency=concurrency)
+                measured[concurrency] = load, (worker.cpu_seconds() - before) / len(tasks)
+        yield _throughput(measured)
+        with ExitStack() as stack:
+            workers = [
+                stack.enter_context(cloud.function("worker", cores=CORES, WORKER_URL=_WORKER_URL, THREADS=_THREADS))
+                for _ in range(max(instances))
+            ]
+            urls = [worker.url for worker in workers]
+            send(new_tasks(8 * len(urls)), urls=urls, token=token, concurrency=len(urls))
+            loads = {
+                count: send(
+                    new_tasks(count * reports // 3), urls=urls[:count], token=token, concurrency=count * int(_THREADS)
+                )
+                for count in instances
+            }
+        yield _instances(loads)
 
 
 def _bill(cloud: Cloud, tasks: Sequence[ReportTask], url: str, token: str) -> Table:
@@ -69,34 +85,40 @@ def _bill(cloud: Cloud, tasks: Sequence[ReportTask], url: str, token: str) -> Ta
     )
 
 
-def _throughput(measured: dict[tuple[int, int], tuple[Load, float]], concurrencies: Sequence[int]) -> Table:
-    rows = []
-    for concurrency in concurrencies:
-        one, two = measured[concurrency, 1][0], measured[concurrency, 2][0]
-        cpu = measured[concurrency, 1][1]
-        rows.append(
-            [
-                str(concurrency),
-                times(two.rate / one.rate),
-                number(one.rate),
-                number(two.rate),
-                f"{cpu * 1000:.0f}",
-                *(f"{load.percentile(share) * 1000:.0f}" for load in (one, two) for share in (0.5, 0.99)),
-            ]
-        )
+def _throughput(measured: dict[int, tuple[Load, float]]) -> Table:
     return Table(
         title="The worker",
-        columns=[
-            "at once",
-            "two instances to one",
-            "reports/s, one",
-            "reports/s, two",
-            "CPU ms a report",
-            *("p50 ms, one", "p99 ms, one", "p50 ms, two", "p99 ms, two"),
+        columns=["at once", "reports/s", "CPU ms a report", "p50 ms", "p99 ms"],
+        rows=[
+            [
+                str(concurrency),
+                number(load.rate),
+                f"{cpu * 1000:.1f}",
+                *(f"{load.percentile(share) * 1000:.0f}" for share in (0.5, 0.99)),
+            ]
+            for concurrency, (load, cpu) in measured.items()
         ],
-        rows=rows,
-        note=f"An instance has {_THREADS} threads, as deployed: what is sent beyond that waits in it. Firestore, the "
+        note=f"One instance with {_THREADS} threads, as deployed: what is sent beyond that waits in it. Firestore, the "
         "mail provider and the sender of the load are on the same machine and take their share of it.",
+    )
+
+
+def _instances(loads: dict[int, Load]) -> Table:
+    first = next(iter(loads.values()))
+    return Table(
+        title="More instances of the worker",
+        columns=["instances", "to one", "reports/s", "p50 ms", "p99 ms"],
+        rows=[
+            [
+                str(count),
+                times(load.rate / first.rate),
+                number(load.rate),
+                *(f"{load.percentile(share) * 1000:.0f}" for share in (0.5, 0.99)),
+            ]
+            for count, load in loads.items()
+        ],
+        note=f"Each instance has {CORES:.3g} of a core, so that they and what they talk to have room on this machine, "
+        f"and {_THREADS} requests at once. What they share is Firestore and the mail provider.",
     )
 
 

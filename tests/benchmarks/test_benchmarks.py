@@ -15,10 +15,10 @@ from benchmarks.table import Table, number
     [
         pytest.param(lambda: fan_out.measure(sizes=(50, 150), latencies=(1.0,)), id="fan-out"),
         pytest.param(lambda: memory.measure(sizes=(50, 150)), id="memory"),
-        pytest.param(lambda: worker.measure(concurrencies=(1, 4), reports=12), id="worker"),
+        pytest.param(lambda: worker.measure(concurrencies=(1, 4), reports=12, instances=(1, 2)), id="worker"),
         pytest.param(cold_start.measure, id="cold start"),
         pytest.param(lambda: emulators.measure(seconds=0.1), id="emulators"),
-        pytest.param(lambda: side_by_side.measure(sizes=(600,), shares=(1, 2)), id="side by side"),
+        pytest.param(lambda: side_by_side.measure(sizes=(600,), shares=(1, 2), dilation=2), id="side by side"),
     ],
 )
 def test_a_benchmark_measures(measure: Callable[[], Iterator[Table]]) -> None:
