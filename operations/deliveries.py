@@ -62,6 +62,7 @@ def to_row(delivery_id: str, fields: Mapping[str, Any]) -> dict[str, Any]:
         "attempts": documents.number(fields, "attempts"),
         "lease_expires_at": documents.moment(fields, "lease_expires_at"),
         "message_id": documents.text(fields, "message_id"),
+        "reason": documents.text(fields, "reason"),
         "last_error": documents.text(fields, "last_error"),
         "created_at": documents.moment(fields, "created_at"),
         "updated_at": documents.moment(fields, "updated_at"),

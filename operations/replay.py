@@ -5,7 +5,8 @@ Each of the three steps has its effect once or not at all, and the whole may be 
 number of the replay), `conclude` (the letter is marked, unless the report has failed again meanwhile).
 """
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -19,8 +20,11 @@ from operations import documents
 from operations.dead_letters import LetterState, StoredLetter
 from operations.errors import UNREACHABLE, OperatorError
 from operations.output import printable
-from operations.replay_decision import Decision, DeliveryRecord, Outcome, Step, decide
+from operations.replay_decision import Decision, DeliveryRecord, Outcome, Step, decide, is_unclear
 from operations.result import Result
+
+_READ_AT_ONCE = 1_000
+"""How many deliveries are asked for in one call: well below what a request may hold."""
 
 _MOST_NUMBERS = 20
 """How many replays whose task was made and has ended are passed over before it is given up."""
@@ -75,10 +79,15 @@ class Replay:
         self._has_task = has_task
         self._now = now
 
-    def __call__(self, letter_id: str) -> Result:
-        """Replay one dead letter. Nothing is raised for one that cannot be, except UNREACHABLE."""
+    def __call__(self, letter_id: str, *, may_send_twice: bool) -> Result:
+        """Replay one dead letter. Nothing is raised for one that cannot be, except UNREACHABLE.
+
+        Args:
+            letter_id: which.
+            may_send_twice: replay it although nobody knows whether its mail was sent.
+        """
         try:
-            return self._replay(letter_id)
+            return self._replay(letter_id, may_send_twice=may_send_twice)
         except UNREACHABLE:
             raise
         except (GoogleAPIError, OperatorError, ValueError) as error:
@@ -92,13 +101,37 @@ class Replay:
             google.api_core.exceptions.GoogleAPIError: Firestore cannot be read.
         """
         snapshot = self._delivery(letter.task).get() if letter.task else None
-        return Result(letter_id=letter.id, outcome=self._decide(letter, snapshot).outcome)
+        return Result(letter_id=letter.id, outcome=self._decide(letter, snapshot, may_send_twice=True).outcome)
 
-    def prepare(self, letter_id: str, *, spent: int | None = None) -> Prepared | None:
+    def unclear(self, letters: Sequence[StoredLetter]) -> set[str]:
+        """The ids of those of which nobody knows whether their mail was sent, by the letter or by the ledger.
+
+        Raises:
+            google.api_core.exceptions.GoogleAPIError: Firestore cannot be read.
+        """
+        records: dict[str, DeliveryRecord | None] = {}
+        deliveries = [self._delivery(letter.task) for letter in letters if letter.task]
+        for start in range(0, len(deliveries), _READ_AT_ONCE):
+            for snapshot in self._client.get_all(deliveries[start : start + _READ_AT_ONCE]):
+                # One that is malformed stops its own replay only, with an error.
+                with contextlib.suppress(ValueError):
+                    records[snapshot.id] = _record(snapshot)
+        return {
+            letter.id
+            for letter in letters
+            if is_unclear(
+                letter_state=letter.state,
+                letter_reason=letter.reason,
+                delivery=records.get(letter.task.delivery_id) if letter.task else None,
+            )
+        }
+
+    def prepare(self, letter_id: str, *, may_send_twice: bool = False, spent: int | None = None) -> Prepared | None:
         """The first step: decide, and put the delivery back.
 
         Args:
             letter_id: which dead letter.
+            may_send_twice: replay it although nobody knows whether its mail was sent.
             spent: the number of a replay whose task has come and gone without an end of the delivery.
 
         Returns:
@@ -116,7 +149,7 @@ class Replay:
                 return None
             letter = StoredLetter.from_document(snapshot.id, documents.fields_of(snapshot))
             delivery = self._delivery(letter.task).get(transaction=transaction) if letter.task else None
-            decision = self._decide(letter, delivery)
+            decision = self._decide(letter, delivery, may_send_twice=may_send_twice)
             number = letter.replays
             if decision.step is Step.REVIVE or (decision.step is not Step.STOP and spent == number):
                 number += 1
@@ -177,10 +210,10 @@ class Replay:
         outcome: Outcome = carry_out(self._client.transaction())
         return outcome
 
-    def _replay(self, letter_id: str) -> Result:
+    def _replay(self, letter_id: str, *, may_send_twice: bool) -> Result:
         spent: int | None = None
         for _ in range(_MOST_NUMBERS):
-            prepared = self.prepare(letter_id, spent=spent)
+            prepared = self.prepare(letter_id, may_send_twice=may_send_twice, spent=spent)
             if prepared is None:
                 return Result(letter_id=letter_id, outcome=Outcome.NOT_FOUND)
             match prepared.decision.step:
@@ -194,13 +227,15 @@ class Replay:
             spent = prepared.number
         return Result(letter_id=letter_id, outcome=Outcome.ERROR, detail="every task made for it has ended at once")
 
-    def _decide(self, letter: StoredLetter, delivery: Any) -> Decision:
+    def _decide(self, letter: StoredLetter, delivery: Any, *, may_send_twice: bool) -> Decision:
         received_at = letter.failure[1]
         return decide(
             letter_state=letter.state,
+            letter_reason=letter.reason,
             names_a_report=letter.task is not None,
             received_at=received_at,
             delivery=_record(delivery) if delivery is not None else None,
+            may_send_twice=may_send_twice,
             now=self._now(),
         )
 
@@ -220,6 +255,7 @@ class Replay:
             "by_hand": True,
             "owner": None,
             "lease_expires_at": None,
+            "reason": None,
             "attempts": 0,
             "updated_at": now,
             "expire_at": now + DELIVERY_RETENTION,
@@ -237,4 +273,5 @@ def _record(snapshot: Any) -> DeliveryRecord | None:
     return DeliveryRecord(
         state=DeliveryState(str(fields.get("state"))),
         lease_expires_at=lease if isinstance(lease, datetime) else None,
+        reason=documents.text(fields, "reason") or "",
     )

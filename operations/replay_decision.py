@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum, StrEnum, auto
 
-from functions.shared.models import DELIVERY_RETENTION, DeliveryState
+from functions.shared.models import DELIVERY_RETENTION, DeliveryState, Reason
 from operations.dead_letters import LetterState
 
 
@@ -22,6 +22,7 @@ class Outcome(StrEnum):
     ALREADY_REPLAYED = "already-replayed"
     FAILED_AGAIN = "failed-again"
     BEING_SENT = "being-sent"
+    UNKNOWN_OUTCOME = "unknown-outcome"
     DISMISSED = "dismissed"
     NAMES_NO_REPORT = "names-no-report"
     EXPIRED = "expired"
@@ -46,6 +47,7 @@ _EXPLANATIONS = {
     Outcome.ALREADY_REPLAYED: "it was replayed before: nothing is left to do",
     Outcome.FAILED_AGAIN: "its report has failed again: see its error, and replay it once the cause is mended",
     Outcome.BEING_SENT: "a worker is sending its report right now: look again in a minute",
+    Outcome.UNKNOWN_OUTCOME: "its mail may just have reached its user: look for it in SendGrid, then replay it again",
     Outcome.DISMISSED: "it was dismissed: reports dead-letters reopen opens it again, and then it can be replayed",
     Outcome.NAMES_NO_REPORT: "it names no report, so there is nothing to put back: dismiss it",
     Outcome.EXPIRED: "the ledger no longer knows whether its report was sent: dismiss it",
@@ -88,13 +90,69 @@ class DeliveryRecord:
     Attributes:
         state: where it stands.
         lease_expires_at: until when the worker that is sending it alone may act on it.
+        reason: why it is dead; empty where it is not, or the ledger does not say.
     """
 
     state: DeliveryState
     lease_expires_at: datetime | None = None
+    reason: str = ""
+
+
+def is_unclear(*, letter_state: str, letter_reason: str, delivery: DeliveryRecord | None) -> bool:
+    """Whether to replay a dead letter may send a second mail: nobody knows whether SendGrid took the first.
+
+    The ledger may know it before the letter does: a worker that fails writes both, and the letter is stored only when
+    Pub/Sub has delivered it.
+
+    Args:
+        letter_state: as the dead letter has it.
+        letter_reason: why it became one, as far as it knows.
+        delivery: what the ledger has; None where it has nothing.
+    """
+    if letter_state in {LetterState.REPLAYED, LetterState.DISMISSED}:
+        return False
+    died_unclear = (
+        delivery is not None and delivery.state is DeliveryState.DEAD and delivery.reason == Reason.UNKNOWN_OUTCOME
+    )
+    return died_unclear or letter_reason == Reason.UNKNOWN_OUTCOME
 
 
 def decide(
+    *,
+    letter_state: str,
+    letter_reason: str,
+    names_a_report: bool,
+    received_at: datetime | None,
+    delivery: DeliveryRecord | None,
+    may_send_twice: bool,
+    now: datetime,
+) -> Decision:
+    """Decide about one dead letter.
+
+    Args:
+        letter_state: as the dead letter has it.
+        letter_reason: why it became one, as far as it knows.
+        names_a_report: whether a task can be made of it.
+        received_at: when it was stored.
+        delivery: what the ledger has; None where it has nothing.
+        may_send_twice: whether the operator wants it replayed although nobody knows whether the mail was sent.
+        now: the present, in UTC.
+    """
+    decision = _by_states(
+        letter_state=letter_state,
+        names_a_report=names_a_report,
+        received_at=received_at,
+        delivery=delivery,
+        now=now,
+    )
+    if decision.step in {Step.STOP, Step.CLOSE} or may_send_twice:
+        return decision
+    if is_unclear(letter_state=letter_state, letter_reason=letter_reason, delivery=delivery):
+        return _stop(Outcome.UNKNOWN_OUTCOME)
+    return decision
+
+
+def _by_states(
     *,
     letter_state: str,
     names_a_report: bool,
@@ -102,15 +160,6 @@ def decide(
     delivery: DeliveryRecord | None,
     now: datetime,
 ) -> Decision:
-    """Decide about one dead letter.
-
-    Args:
-        letter_state: as the dead letter has it.
-        names_a_report: whether a task can be made of it.
-        received_at: when it was stored.
-        delivery: what the ledger has; None where it has nothing.
-        now: the present, in UTC.
-    """
     if not names_a_report:
         return _stop(Outcome.NAMES_NO_REPORT)
     if letter_state == LetterState.DISMISSED:

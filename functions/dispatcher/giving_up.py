@@ -79,7 +79,7 @@ class GivingUp:
         """The dead letter first: if it cannot be published nothing is marked, and the report is found again."""
         try:
             self._dead_letters.publish(letter)
-            self._ledger.give_up(user, error=letter.error)
+            self._ledger.give_up(user, reason=letter.reason, error=letter.error)
         except (GoogleAPIError, TimeoutError, ValueError) as error:
             # ValueError: the transaction met others five times.
             self._figures.add_error(mendable=True)

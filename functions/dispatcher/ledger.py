@@ -9,7 +9,7 @@ from google.cloud import firestore
 
 from functions.dispatcher.due_user import DueUser
 from functions.dispatcher.overdue import is_claimed, is_final, period_given_up, schedule_of
-from functions.shared.models import DELIVERY_RETENTION, DeliveryState, delivery_id
+from functions.shared.models import DELIVERY_RETENTION, DeliveryState, Reason, delivery_id
 from functions.shared.schedule import Cadence
 
 
@@ -50,11 +50,12 @@ class Ledger:
                 for user in users:
                     self.open([user])
 
-    def give_up(self, user: DueUser, *, error: str) -> bool:
+    def give_up(self, user: DueUser, *, reason: Reason, error: str) -> bool:
         """Note that a report will not be sent, and move its user on, both or neither.
 
         Args:
             user: whose report.
+            reason: what its dead letter says.
             error: why.
 
         Returns:
@@ -68,7 +69,12 @@ class Ledger:
             ledger = delivery.get(transaction=transaction).to_dict()
             if ledger is not None and (is_final(ledger.get("state")) or is_claimed(ledger, self._run_time)):
                 return False
-            dead = {**self._fields(user, DeliveryState.DEAD), "last_error": error, "lease_expires_at": None}
+            dead = {
+                **self._fields(user, DeliveryState.DEAD),
+                "reason": reason.value,
+                "last_error": error,
+                "lease_expires_at": None,
+            }
             fields = document.get(transaction=transaction).to_dict()
             if fields is not None and fields.get("next_report_at") == user.due_at:
                 schedule = schedule_of(user.user_id, fields, self._default_cadence)

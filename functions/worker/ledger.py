@@ -17,7 +17,7 @@ from google.api_core.retry import Retry, if_exception_type
 from google.api_core.timeout import ConstantTimeout
 from google.cloud import firestore
 
-from functions.shared.models import DELIVERY_RETENTION, DeliveryState, ReportTask
+from functions.shared.models import DELIVERY_RETENTION, DeliveryState, Reason, ReportTask
 from functions.shared.schedule import Period
 from functions.worker.transitions import Record
 
@@ -167,6 +167,7 @@ class Ledger:
         now: datetime,
         message_id: str | None = None,
         error: str | None = None,
+        reason: Reason | None = None,
     ) -> None:
         """Make a delivery final, and move its user on, both or neither.
 
@@ -180,6 +181,7 @@ class Ledger:
             now: the present, in UTC.
             message_id: the mail's name at the provider.
             error: why there is none.
+            reason: what its dead letter says, where it is dead: who replays it may come before that letter.
 
         Raises:
             Changed: the lease was over, and somebody else has acted on the delivery.
@@ -187,6 +189,8 @@ class Ledger:
         fields: dict[str, Any] = {"state": state.value, "owner": owner, "lease_expires_at": None, "last_error": error}
         if message_id is not None:
             fields["message_id"] = message_id
+        if reason is not None:
+            fields["reason"] = reason.value
         if held is None:
             fields["attempts"] = 0
         for user_fields in (user, {}):

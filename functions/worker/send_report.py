@@ -401,6 +401,7 @@ class SendReport:
             user=delivery.user_fields,
             now=self._now(),
             error=error,
+            reason=decided.reason,
         )
         return Result(status=HTTPStatus.OK, word="dead", details={"reason": decided.reason.value})
 

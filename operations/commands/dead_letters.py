@@ -119,15 +119,19 @@ def replay(
     if dry_run:
         _do(letters, replay_one.preview, absent, output, what="Looking", dry_run=True)
         return
-    unclear = sum(letter.reason == Reason.UNKNOWN_OUTCOME for letter in letters if letter.state == LetterState.OPEN)
+    unclear = replay_one.unclear(letters)
     if unclear:
         output.warn(
-            f"{unclear} of them may have reached their users: nobody knows whether SendGrid took the mail "
+            f"{len(unclear)} of them may have reached their users: nobody knows whether SendGrid took the mail "
             "(unknown-outcome). Replaying may send a second one: look for their delivery_id in SendGrid first."
         )
     if letters and (not ids or unclear):
         _confirm(f"replay {_count(letters)} on {current.target.description}", yes=yes)
-    _do(letters, lambda letter: replay_one(letter.id), absent, output, what="Replaying", dry_run=False)
+
+    def carry_out(letter: StoredLetter) -> Result:
+        return replay_one(letter.id, may_send_twice=yes or letter.id in unclear)
+
+    _do(letters, carry_out, absent, output, what="Replaying", dry_run=False)
 
 
 @app.command()

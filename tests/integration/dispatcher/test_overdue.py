@@ -148,7 +148,7 @@ def test_a_lost_report_is_a_dead_letter_and_its_user_moves_on(
     record = cloud.delivery(name)
     assert record is not None
     assert (record["state"], record["attempts"], record["lease_expires_at"]) == ("dead", 5, None)
-    assert record["last_error"] == letter["error"]
+    assert (record["reason"], record["last_error"]) == (reason, letter["error"])
     # A replay covers what is given up: the day that was due, and not a day more or less.
     assert (record["period_start"], record["period_end"]) == (due_at - DAY, NOON - HOUR)
     fields = cloud.fields_of(user)

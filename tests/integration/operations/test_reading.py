@@ -14,7 +14,7 @@ RUN_KEYS = {
 }
 DELIVERY_KEYS = {
     *("delivery_id", "user_id", "run_id", "kind", "state", "due_at", "period_start", "period_end", "attempts"),
-    *("lease_expires_at", "message_id", "last_error", "created_at", "updated_at"),
+    *("lease_expires_at", "message_id", "reason", "last_error", "created_at", "updated_at"),
 }
 LETTER_KEYS = {
     *("dead_letter_id", "state", "reason", "error", "attempts", "user_id", "delivery_id", "due_at", "run_id", "kind"),

@@ -8,6 +8,7 @@ import pytest
 from functions.shared.models import DeliveryState, Reason
 from functions.shared.queue_choice import choose_queue
 from functions.shared.task_queue import TaskQueue
+from operations.dead_letters import DeadLetters
 from operations.queues import Queues
 from operations.replay import Prepared, Replay
 from operations.replay_decision import Outcome
@@ -211,6 +212,46 @@ def test_what_may_have_been_sent_is_asked_about(project: Project) -> None:
     assert project.queued() == []
     assert project.reports("dead-letters", "replay", letter, "--yes").status == 0
     assert len(project.queued()) == 1
+
+
+def test_what_the_ledger_alone_knows_may_have_been_sent_is_asked_about(project: Project) -> None:
+    """A replay has failed again, and Pub/Sub has not yet brought the dead letter that says how."""
+    letter = project.dead_letter()
+    project.set_delivery(letter, reason="unknown-outcome")
+    answer = project.reports("dead-letters", "replay", letter)
+    assert answer.status == 1
+    assert "1 of them may have reached their users" in answer.err
+    assert "--yes" in answer.err
+    assert project.queued() == []
+    assert project.reports("dead-letters", "replay", letter, "--yes").status == 0
+    assert len(project.queued()) == 1
+    # It was asked about that death; the next is another.
+    delivery = project.delivery(letter)
+    assert delivery is not None
+    assert delivery["reason"] is None
+
+
+@pytest.mark.parametrize("knows", ["ledger", "letter"])
+def test_what_became_unclear_after_the_question_is_not_replayed(project: Project, knows: str) -> None:
+    letter = project.dead_letter()
+    replay = replay_of(project)
+    assert replay.unclear([DeadLetters(project.database).get(letter)]) == set()
+    if knows == "ledger":
+        project.set_delivery(letter, reason="unknown-outcome")
+    else:
+        project.database.collection("dead_letters").document(letter).update({"reason": "unknown-outcome"})
+    before = project.everything()
+    assert replay(letter, may_send_twice=False).outcome is Outcome.UNKNOWN_OUTCOME
+    assert project.everything() == before
+    assert replay(letter, may_send_twice=True).outcome is Outcome.REPLAYED
+
+
+def test_a_malformed_delivery_stops_its_own_replay_only(project: Project) -> None:
+    broken, letter = project.dead_letter("u1"), project.dead_letter("u2")
+    project.set_delivery(broken, state="nonsense")
+    answer = project.reports("dead-letters", "replay", "--all", "--yes", "--json")
+    assert answer.json["outcomes"] == {"error": 1, "replayed": 1}
+    assert project.letter(letter)["state"] == "replayed"
 
 
 def test_many_are_asked_about(project: Project) -> None:

@@ -76,6 +76,7 @@ class Interleavings(RuleBasedStateMachine):
         self.messages: list[DeadLetter] = []
         self.mails = 0
         self.mails_of_unknown_outcome = 0
+        self.risks_taken = 0
         self.owners = 0
         self.replays = 0
         self.somebody_died = False
@@ -88,7 +89,7 @@ class Interleavings(RuleBasedStateMachine):
             self.workers.clear()
             while self.messages:
                 self.message_arrives(0)
-            self.replay(self.letter)
+            self.operator_risks_a_second_mail()
             for name in self.task_names():
                 self.work(name)
                 while self.workers:
@@ -97,7 +98,7 @@ class Interleavings(RuleBasedStateMachine):
             assert self.project.delivery(self.letter)["state"] == "sent"  # type: ignore[index]
             assert self.project.letter(self.letter)["state"] == "replayed"
             # A mail more for each time that nobody knew whether there was one, and an operator had it sent again.
-            assert 1 <= self.mails <= 1 + self.mails_of_unknown_outcome
+            assert 1 <= self.mails <= 1 + min(self.mails_of_unknown_outcome, self.risks_taken)
         finally:
             for name in self.task_names():
                 self.end_task(name)
@@ -106,11 +107,13 @@ class Interleavings(RuleBasedStateMachine):
 
     # Bounded, so that the others have their turn.
     @precondition(lambda self: self.replays < 12 and len(self.begun) + len(self.enqueued) < 3)
-    @rule()
-    def operator_begins(self) -> None:
+    @rule(may_send_twice=st.booleans())
+    def operator_begins(self, may_send_twice: bool) -> None:
         self.replays += 1
-        prepared = self.replay.prepare(self.letter)
+        prepared = self.replay.prepare(self.letter, may_send_twice=may_send_twice)
         assert prepared is not None
+        if may_send_twice and prepared.decision.step is ReplayStep.REVIVE:
+            self.risks_taken += 1
         if prepared.decision.step is ReplayStep.CLOSE:
             self.enqueued.append(prepared)
         elif prepared.decision.step is not ReplayStep.STOP:
@@ -183,7 +186,7 @@ class Interleavings(RuleBasedStateMachine):
         worker = self.giving_up.pop(which % len(self.giving_up))
         self.somebody_died = self.somebody_died or dies
         if not dies:
-            self.settle(worker, DeliveryState.DEAD)
+            self.settle(worker, DeliveryState.DEAD, Reason.PERMANENT_ERROR)
             self.end_task(worker.task_name)
 
     @precondition(lambda self: self.workers)
@@ -240,17 +243,33 @@ class Interleavings(RuleBasedStateMachine):
                 self.end_task(name)
             case Step.GIVE_UP_UNKNOWN:
                 self.publish(task, Reason.UNKNOWN_OUTCOME)
-                self.settle_held(task, record, owner, DeliveryState.DEAD)
+                self.settle_held(task, record, owner, DeliveryState.DEAD, Reason.UNKNOWN_OUTCOME)
                 self.end_task(name)
             case Step.LEAVE:
                 pass
 
-    def settle(self, worker: Worker, state: DeliveryState) -> None:
-        self.settle_held(worker.task, worker.claim, worker.owner, state)
+    def operator_risks_a_second_mail(self) -> None:
+        prepared = self.replay.prepare(self.letter, may_send_twice=True)
+        assert prepared is not None
+        if prepared.decision.step is ReplayStep.REVIVE:
+            self.risks_taken += 1
+        self.replay(self.letter, may_send_twice=True)
 
-    def settle_held(self, task: ReportTask, held: Claim | Record | None, owner: str, state: DeliveryState) -> None:
+    def settle(self, worker: Worker, state: DeliveryState, reason: Reason | None = None) -> None:
+        self.settle_held(worker.task, worker.claim, worker.owner, state, reason)
+
+    def settle_held(
+        self,
+        task: ReportTask,
+        held: Claim | Record | None,
+        owner: str,
+        state: DeliveryState,
+        reason: Reason | None = None,
+    ) -> None:
         try:
-            self.ledger.settle(task, held, state=state, owner=owner, period=PERIOD, user={}, now=self.now)
+            self.ledger.settle(
+                task, held, state=state, owner=owner, period=PERIOD, user={}, now=self.now, reason=reason
+            )
         except Changed:
             assert state is not DeliveryState.SENT, "somebody took a live lease away"
 

@@ -65,7 +65,7 @@ def assert_pending(cloud: Surroundings, user: str, error: str) -> None:
 
 def assert_dead(cloud: Surroundings, user: str, reason: str, error: str, attempts: int = 1) -> None:
     delivery = cloud.delivery_of(user)
-    assert delivery["state"] == "dead"
+    assert (delivery["state"], delivery["reason"]) == ("dead", reason)
     assert error in delivery["last_error"]
     assert cloud.fields_of(user)["next_report_at"] == DUE + HOUR
     assert cloud.fields_of(user)["reported_until"] == DUE

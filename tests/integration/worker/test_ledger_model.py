@@ -445,7 +445,7 @@ class Life(RuleBasedStateMachine):
                     self.store(self.topic.pop(0))
                 if self.final is None and self.is_stored:
                     self.note_replay()
-                    self.replay(self.delivery)
+                    self.replay(self.delivery, may_send_twice=True)
                     self.look_at_the_queue()
                 self.dispatch()
                 while self.giving_up:
@@ -488,7 +488,7 @@ class Life(RuleBasedStateMachine):
 
     def begin_replay(self) -> None:
         self.replays += 1
-        prepared = self.replay.prepare(self.delivery)
+        prepared = self.replay.prepare(self.delivery, may_send_twice=True)
         assert prepared is not None
         step = prepared.decision.step
         if step in {ReplayStep.REVIVE, ReplayStep.RESUME}:

@@ -5,9 +5,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from functions.shared.models import DELIVERY_RETENTION, DeliveryState
+from functions.shared.models import DELIVERY_RETENTION, DeliveryState, Reason
 from operations.dead_letters import LetterState
-from operations.replay_decision import Decision, DeliveryRecord, Outcome, Step, decide
+from operations.replay_decision import Decision, DeliveryRecord, Outcome, Step, decide, is_unclear
 
 NOW = datetime(2026, 11, 24, 15, tzinfo=UTC)
 EARLIER = NOW - timedelta(hours=1)
@@ -19,6 +19,7 @@ EXPIRED = DeliveryRecord(state=DeliveryState.SENDING, lease_expires_at=EARLIER)
 SENT = DeliveryRecord(state=DeliveryState.SENT)
 SKIPPED = DeliveryRecord(state=DeliveryState.SKIPPED)
 DEAD = DeliveryRecord(state=DeliveryState.DEAD)
+DEAD_UNCLEAR = DeliveryRecord(state=DeliveryState.DEAD, reason=Reason.UNKNOWN_OUTCOME)
 OPEN, REPLAYED, DISMISSED = LetterState.OPEN, LetterState.REPLAYED, LetterState.DISMISSED
 
 
@@ -28,9 +29,13 @@ def decision(
     *,
     names_a_report: bool = True,
     received_at: datetime | None = EARLIER,
+    letter_reason: str = Reason.RETRIES_EXHAUSTED,
+    may_send_twice: bool = False,
 ) -> Decision:
     return decide(
         letter_state=letter_state,
+        letter_reason=letter_reason,
+        may_send_twice=may_send_twice,
         names_a_report=names_a_report,
         received_at=received_at,
         delivery=delivery,
@@ -80,6 +85,33 @@ def test_only_a_dead_delivery_counts_as_a_new_replay() -> None:
         if decision(letter_state, delivery).step is Step.REVIVE
     ]
     assert counted == [(OPEN, DEAD)]
+
+
+@pytest.mark.parametrize(
+    ("letter_reason", "delivery"),
+    [(Reason.UNKNOWN_OUTCOME, delivery) for delivery in (DEAD, PENDING, EXPIRED, None)]
+    + [(Reason.RETRIES_EXHAUSTED, DEAD_UNCLEAR)],
+)
+def test_what_may_have_been_sent_is_replayed_only_by_who_knows_that(
+    letter_reason: str, delivery: DeliveryRecord | None
+) -> None:
+    unasked = decision(OPEN, delivery, letter_reason=letter_reason)
+    assert unasked == Decision(step=Step.STOP, outcome=Outcome.UNKNOWN_OUTCOME)
+    assert is_unclear(letter_state=OPEN, letter_reason=letter_reason, delivery=delivery)
+    accepted = decision(OPEN, delivery, letter_reason=letter_reason, may_send_twice=True)
+    assert accepted == decision(OPEN, DEAD if delivery is DEAD_UNCLEAR else delivery)
+
+
+def test_the_ledgers_reason_counts_only_while_the_delivery_is_dead() -> None:
+    pending = DeliveryRecord(state=DeliveryState.PENDING, reason=Reason.UNKNOWN_OUTCOME)
+    assert decision(OPEN, pending).step is Step.RESUME
+
+
+def test_what_is_not_replayed_anyway_is_not_asked_about() -> None:
+    for letter_state, delivery in itertools.product((REPLAYED, DISMISSED), (DEAD_UNCLEAR, SENT, PENDING)):
+        stopped = decision(letter_state, delivery, letter_reason=Reason.UNKNOWN_OUTCOME)
+        assert stopped == decision(letter_state, delivery)
+    assert decision(OPEN, SENT, letter_reason=Reason.UNKNOWN_OUTCOME).outcome is Outcome.ALREADY_SENT
 
 
 @pytest.mark.parametrize("outcome", list(Outcome))
