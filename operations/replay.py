@@ -14,7 +14,8 @@ from typing import Any
 from google.api_core.exceptions import GoogleAPIError
 from google.cloud import firestore
 
-from functions.shared.models import DELIVERY_RETENTION, DeliveryState, ReportTask, task_id
+from functions.shared.models import DeliveryState, ReportTask, task_id
+from functions.shared.pending_delivery import pending_delivery
 from functions.shared.task_queue import NewTask, TaskQueue
 from operations import documents
 from operations.dead_letters import LetterState, StoredLetter
@@ -153,7 +154,9 @@ class Replay:
             number = letter.replays
             if decision.step is Step.REVIVE or (decision.step is not Step.STOP and spent == number):
                 number += 1
-                transaction.update(reference, {"replays": number})
+            if decision.step in {Step.REVIVE, Step.RESUME, Step.HAND_OVER}:
+                # A new death before `conclude` finds the letter open: by this mark people are told of it all the same.
+                transaction.update(reference, {"replays": number, "in_replay": True})
             if letter.task and decision.step in {Step.REVIVE, Step.RESUME}:
                 # Written even where it is pending already: a worker that is about to mark it dead then fails to.
                 self._put_back(transaction, letter.task, is_new=delivery is None or not delivery.exists)
@@ -245,23 +248,11 @@ class Replay:
         return self._client.collection("deliveries").document(task.delivery_id)
 
     def _put_back(self, transaction: Any, task: ReportTask, *, is_new: bool) -> None:
-        now = self._now()
-        fields: dict[str, Any] = {
-            "user_id": task.user_id,
-            "due_at": task.due_at,
-            "run_id": task.run_id,
-            "kind": task.kind,
-            "state": DeliveryState.PENDING.value,
-            "by_hand": True,
-            "owner": None,
-            "lease_expires_at": None,
-            "reason": None,
-            "attempts": 0,
-            "updated_at": now,
-            "expire_at": now + DELIVERY_RETENTION,
-        }
-        if is_new:
-            fields["created_at"] = now
+        fields = pending_delivery(task, now=self._now(), by_hand=True)
+        if not is_new:
+            # What its attempts came to is over; what they have settled stays, and since when the ledger knows of it.
+            del fields["created_at"]
+            fields |= {"owner": None, "lease_expires_at": None, "reason": None}
         transaction.set(self._delivery(task), fields, merge=True)
 
 

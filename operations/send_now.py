@@ -9,7 +9,8 @@ from google.api_core.exceptions import AlreadyExists, FailedPrecondition
 from google.api_core.exceptions import NotFound as NotFoundInFirestore
 from google.cloud import firestore
 
-from functions.shared.models import DELIVERY_RETENTION, DeliveryState, ReportTask, delivery_id, run_id, task_id
+from functions.shared.models import DeliveryState, ReportTask, delivery_id, run_id, task_id
+from functions.shared.pending_delivery import pending_delivery
 from functions.shared.schedule import Cadence
 from functions.shared.task_queue import NewTask, TaskQueue
 from functions.shared.user import InvalidUser, User
@@ -78,15 +79,7 @@ def _open(client: firestore.Client, task: ReportTask, now: datetime) -> datetime
     Returns:
         The record's version, None where there was one already.
     """
-    record = {
-        **task.model_dump(include={"user_id", "due_at", "run_id", "kind"}),
-        "state": DeliveryState.PENDING.value,
-        "by_hand": True,
-        "attempts": 0,
-        "created_at": now,
-        "updated_at": now,
-        "expire_at": now + DELIVERY_RETENTION,
-    }
+    record = pending_delivery(task, now=now, by_hand=True)
     try:
         written: Any = client.collection("deliveries").document(task.delivery_id).create(record)
     except AlreadyExists:

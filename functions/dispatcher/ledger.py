@@ -9,7 +9,8 @@ from google.cloud import firestore
 
 from functions.dispatcher.due_user import DueUser
 from functions.dispatcher.overdue import is_claimed, is_final, period_given_up, schedule_of
-from functions.shared.models import DELIVERY_RETENTION, DeliveryState, Reason, delivery_id
+from functions.shared.models import DELIVERY_RETENTION, DeliveryState, Reason, ReportTask, delivery_id
+from functions.shared.pending_delivery import pending_delivery
 from functions.shared.schedule import Cadence
 
 
@@ -41,7 +42,7 @@ class Ledger:
             return
         batch = self._client.batch()
         for user in users:
-            batch.create(self._delivery(user), {**self._fields(user, DeliveryState.PENDING), **self._new()})
+            batch.create(self._delivery(user), self._pending(user))
         try:
             batch.commit()
         except (exceptions.AlreadyExists, exceptions.Aborted):
@@ -70,10 +71,16 @@ class Ledger:
             if ledger is not None and (is_final(ledger.get("state")) or is_claimed(ledger, self._run_time)):
                 return False
             dead = {
-                **self._fields(user, DeliveryState.DEAD),
+                "user_id": user.user_id,
+                "due_at": user.due_at,
+                "run_id": self._run_id,
+                "kind": user.kind,
+                "state": DeliveryState.DEAD.value,
                 "reason": reason.value,
                 "last_error": error,
                 "lease_expires_at": None,
+                "updated_at": self._run_time,
+                "expire_at": self._run_time + DELIVERY_RETENTION,
             }
             fields = document.get(transaction=transaction).to_dict()
             if fields is not None and fields.get("next_report_at") == user.due_at:
@@ -88,7 +95,7 @@ class Ledger:
                 moved_on = {"next_report_at": schedule.after(period.end), "reported_until": period.end}
                 transaction.update(document, moved_on)
                 dead |= {"period_start": period.start, "period_end": period.end}
-            transaction.set(delivery, dead if ledger is not None else {**dead, **self._new()}, merge=True)
+            transaction.set(delivery, dead if ledger is not None else {**self._pending(user), **dead}, merge=True)
             return True
 
         return bool(carry_out(self._client.transaction()))
@@ -96,16 +103,9 @@ class Ledger:
     def _delivery(self, user: DueUser) -> Any:
         return self._client.collection("deliveries").document(delivery_id(user.user_id, user.due_at))
 
-    def _fields(self, user: DueUser, state: DeliveryState) -> dict[str, Any]:
-        return {
-            "user_id": user.user_id,
-            "due_at": user.due_at,
-            "run_id": self._run_id,
-            "kind": user.kind,
-            "state": state.value,
-            "updated_at": self._run_time,
-            "expire_at": self._run_time + DELIVERY_RETENTION,
-        }
-
-    def _new(self) -> dict[str, Any]:
-        return {"attempts": 0, "created_at": self._run_time}
+    def _pending(self, user: DueUser) -> dict[str, Any]:
+        delivery = delivery_id(user.user_id, user.due_at)
+        task = ReportTask(
+            user_id=user.user_id, delivery_id=delivery, due_at=user.due_at, run_id=self._run_id, kind=user.kind
+        )
+        return pending_delivery(task, now=self._run_time, by_hand=False)
