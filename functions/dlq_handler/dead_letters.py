@@ -117,7 +117,8 @@ def merge(existing: Mapping[str, Any] | None, death: Death, *, now: datetime) ->
     A message that tells of nothing newer than the record changes nothing: it is the same death, delivered or published
     twice. A later death of the same delivery renews what the record says of it. While the record is open it keeps
     `received_at` and what is known of alerts: somebody has been told already, and has not yet acted. A record that was
-    replayed or dismissed opens again, and is alerted again.
+    replayed or dismissed opens again, and is alerted again; so is one whose replay has begun (`in_replay`), which fails
+    at times before it can be marked as replayed.
 
     Args:
         existing: the record's fields, None where there is no record.
@@ -132,9 +133,9 @@ def merge(existing: Mapping[str, Any] | None, death: Death, *, now: datetime) ->
     failed_at = existing.get("failed_at")
     if isinstance(failed_at, datetime) and death.failed_at <= failed_at:
         return {}
-    if existing.get("state") == State.OPEN:
+    if existing.get("state") == State.OPEN and existing.get("in_replay") is not True:
         return death.to_fields()
-    return death.to_fields() | unalerted(now)
+    return death.to_fields() | unalerted(now) | {"in_replay": False}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -84,16 +84,18 @@ def test_a_later_death_replaces_the_payload_as_a_whole(around: Surroundings) -> 
     assert "run_id" not in payload
 
 
-@pytest.mark.parametrize("state", ["replayed", "dismissed"])
-def test_a_record_that_was_dealt_with_opens_when_the_delivery_dies_anew(around: Surroundings, state: str) -> None:
+@pytest.mark.parametrize("word", [{"state": "replayed"}, {"state": "dismissed"}, {"state": "open", "in_replay": True}])
+def test_a_record_that_was_dealt_with_opens_when_the_delivery_dies_anew(
+    around: Surroundings, word: dict[str, Any]
+) -> None:
     dead = letter("u1")
     handler = around.handler()
     handler.receives(dead)
-    around.database.document("dead_letters/u1-20261124T1300Z").update({"state": state, "replayed_at": OPERATORS_WORD})
+    around.database.document("dead_letters/u1-20261124T1300Z").update({**word, "replayed_at": OPERATORS_WORD})
 
     # The same death again: the operator's word stands.
     assert handler.receives(dead).status_code == 200
-    assert around.record("u1-20261124T1300Z")["state"] == state
+    assert around.record("u1-20261124T1300Z")["state"] == word["state"]
     assert len(around.slack) == 1
 
     around.let_a_minute_pass()

@@ -5,7 +5,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from functions.shared.models import DeliveryState, Reason
+from functions.dlq_handler.dead_letters import DeadLetters as HandlersDeadLetters
+from functions.dlq_handler.dead_letters import read_death
+from functions.dlq_handler.pubsub_message import PubSubMessage
+from functions.shared.models import DeadLetter, DeliveryState, Reason
 from functions.shared.queue_choice import choose_queue
 from functions.shared.task_queue import TaskQueue
 from operations.dead_letters import DeadLetters
@@ -141,6 +144,21 @@ def test_one_that_fails_again_before_it_is_marked_stays_open(project: Project) -
     project.database.collection("dead_letters").document(letter).update({"failed_at": datetime.now(UTC)})
     assert replay.conclude(first) is Outcome.FAILED_AGAIN
     assert project.letter(letter)["state"] == "open"
+
+
+@pytest.mark.parametrize("delivery", [DeliveryState.DEAD, DeliveryState.PENDING])
+def test_people_are_told_of_a_replay_that_fails_before_it_is_marked(project: Project, delivery: DeliveryState) -> None:
+    letter = project.dead_letter(delivery=delivery)
+    replay = replay_of(project)
+    first = prepared(replay, letter)
+    replay.enqueue(first)
+    died = datetime.now(UTC)
+    again = DeadLetter(**first.task.model_dump(), reason=Reason.PERMANENT_ERROR, error="e", attempts=1, failed_at=died)
+    message = PubSubMessage(data=again.to_json(), attributes={}, message_id="2", published_at=died)
+    HandlersDeadLetters(project.database).store(read_death(message), now=died)
+    assert replay.conclude(first) is Outcome.FAILED_AGAIN
+    assert (project.letter(letter)["state"], project.letter(letter)["alerted_at"]) == ("open", None)
+    assert project.letter(letter)["received_at"] == died
 
 
 def test_a_worker_that_was_about_to_give_up_cannot_after_a_replay(project: Project) -> None:

@@ -61,6 +61,14 @@ def test_a_later_death_opens_what_was_dealt_with(state: object) -> None:
     assert changes["alerts"] == {}
 
 
+def test_a_later_death_of_a_replay_that_is_under_way_is_told_of_once() -> None:
+    replayed = record(alerted_at=NOW, in_replay=True)
+    changes = merge(replayed, death(DIED + MINUTE), now=NOW + MINUTE)
+    assert (changes["state"], changes["received_at"], changes["alerted_at"]) == ("open", NOW + MINUTE, None)
+    told = replayed | changes | {"alerted_at": NOW + MINUTE}
+    assert "alerted_at" not in merge(told, death(DIED + 2 * MINUTE), now=NOW + 2 * MINUTE)
+
+
 def test_a_record_without_a_time_is_renewed() -> None:
     assert merge({"state": "open", "failed_at": "by hand"}, death(), now=NOW)["failed_at"] == DIED
 
