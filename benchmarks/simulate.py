@@ -22,7 +22,7 @@ def run(
     rate: Annotated[float | None, typer.Option(help="Dispatches a second of each.", min=0.1, max=500)] = None,
     concurrent: Annotated[int | None, typer.Option(help="Dispatches at once of each.", min=1, max=5_000)] = None,
     instances: Annotated[int | None, typer.Option(help="Of the worker, at most.", min=1)] = None,
-    share_size: Annotated[int | None, typer.Option(help="Users after which the run is divided.", min=1)] = None,
+    share_size: Annotated[int | None, typer.Option(help="Users in a share of a divided run.", min=1)] = None,
     mails: Annotated[float | None, typer.Option(help="Mails a second that SendGrid takes.", min=0.1)] = None,
     failures: Annotated[float | None, typer.Option(help="Share of attempts that fail.", min=0, max=0.9)] = None,
 ) -> None:
