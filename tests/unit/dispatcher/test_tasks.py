@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from functions.dispatcher.continuation import Continuation
@@ -18,14 +18,22 @@ USER_IDS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="
 )
 
 
-@given(user_id=USER_IDS, due_at=st.datetimes(timezones=st.just(UTC)))
-def test_a_report_and_its_task_have_the_name_of_user_and_due_time(user_id: str, due_at: datetime) -> None:
-    task = report_task(DueUser(user_id, due_at, "sales"), "20261124T1200Z")
+@given(
+    user_id=USER_IDS,
+    due_at=st.one_of(st.just(NOON), st.datetimes(timezones=st.just(UTC))),
+    kind=st.sampled_from(["activity", "sales"]),
+)
+@example(user_id="<user_id>", due_at=NOON, kind="sales")
+@example(user_id="<delivery_id>", due_at=NOON, kind="sales")
+@example(user_id='\x00\x1f\x7f\x80\u2028\ufeff\U0001f600 "\\\b\f\n\r\t', due_at=NOON, kind="sales")
+def test_a_report_and_its_task_have_the_name_of_user_and_due_time(user_id: str, due_at: datetime, kind: str) -> None:
+    """And the body is, byte for byte, what the contract makes of them."""
+    task = report_task(DueUser(user_id, due_at, kind), "20261124T1200Z")
     delivery = delivery_id(user_id, due_at)
     assert task.task_id == task_id(delivery)
-    assert ReportTask.from_json(task.body) == ReportTask(
-        user_id=user_id, delivery_id=delivery, due_at=due_at, run_id="20261124T1200Z", kind="sales"
-    )
+    report = ReportTask(user_id=user_id, delivery_id=delivery, due_at=due_at, run_id="20261124T1200Z", kind=kind)
+    assert task.body == report.to_json()
+    assert ReportTask.from_json(task.body) == report
 
 
 def test_a_second_task_has_another_name_and_the_same_report() -> None:
