@@ -11,7 +11,7 @@ from google.protobuf.field_mask_pb2 import FieldMask
 from local_cloud.clock import Clock
 from local_cloud.rest import RestServer
 from local_cloud.rpc import Middleware, RpcServer
-from local_cloud.tasks import messages, moments, service
+from local_cloud.tasks import messages, methods, moments
 from local_cloud.tasks.dispatch import DeliveryMiddleware, Dispatcher
 from local_cloud.tasks.queue import Attempt, Counts, DroppedTask, Outcome, Queue
 from local_cloud.tasks.queues import Queues
@@ -70,9 +70,9 @@ class TasksEmulator:
         )
         self._rest = None if rest_port is None else RestServer("Cloud Tasks over REST", host, rest_port, middleware)
         for server in self._servers:
-            server.add_service(service.CLOUD_TASKS, service.METHODS, implementation)
-            server.add_service(service.OPERATIONS, service.OPERATION_METHODS, implementation)
-            server.add_service(service.LOCATIONS, service.LOCATION_METHODS, implementation)
+            server.add_service(methods.CLOUD_TASKS, methods.METHODS, implementation)
+            server.add_service(methods.OPERATIONS, methods.OPERATION_METHODS, implementation)
+            server.add_service(methods.LOCATIONS, methods.LOCATION_METHODS, implementation)
 
     async def start(self) -> None:
         """Bind and begin to serve and to dispatch.

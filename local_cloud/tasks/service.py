@@ -1,4 +1,4 @@
-"""The methods of google.cloud.tasks.v2.CloudTasks, and of the services that its client library calls beside it."""
+"""What google.cloud.tasks.v2.CloudTasks does, and the services that its client library calls beside it."""
 
 import bisect
 import hashlib
@@ -6,24 +6,17 @@ from collections.abc import Callable
 from typing import Any
 
 import grpc
-from google.api.http_pb2 import HttpRule
 from google.cloud.location import locations_pb2
-from google.cloud.tasks_v2 import types
 from google.iam.v1 import iam_policy_pb2, policy_pb2
-from google.longrunning import operations_pb2
 from google.protobuf.empty_pb2 import Empty
 
-from local_cloud.rpc import Method, RpcError
+from local_cloud.rpc import RpcError
 from local_cloud.tasks import messages, names, operations, queue_filter, refusals
 from local_cloud.tasks.operations import Operations
 from local_cloud.tasks.paging import page_size, page_token, read_page_token
 from local_cloud.tasks.queue import Attempt, Queue
 from local_cloud.tasks.queues import Queues
 from local_cloud.tasks.task_view import abridge, render
-
-CLOUD_TASKS = "google.cloud.tasks.v2.CloudTasks"
-OPERATIONS = "google.longrunning.Operations"
-LOCATIONS = "google.cloud.location.Locations"
 
 MAX_CREATES = 100
 MAX_DELETES = 1000
@@ -268,172 +261,3 @@ class CloudTasksService:
 
 def _location(name: str) -> Any:
     return locations_pb2.Location(name=name, location_id=name.rpartition("/")[2])
-
-
-_LOCATION = "projects/*/locations/*"
-_QUEUE = f"{_LOCATION}/queues/*"
-_TASK = f"{_QUEUE}/tasks/*"
-_CMEK_CONFIG = f"{_LOCATION}/cmekConfig"
-
-
-def _of_tasks(method: str, path: str, body: str = "") -> HttpRule:
-    """The rule of a method that is served under v2beta3, too.
-
-    There a Task differs by a field that v2 has not (`pullMessage`), while queues and operations differ more. It is
-    what gcloud-aio-taskqueue calls: https://github.com/talkiq/gcloud-aio/blob/master/taskqueue/gcloud/aio/taskqueue/queue.py
-    """
-    rule = HttpRule(body=body, additional_bindings=[HttpRule(body=body)])
-    setattr(rule, method, f"/v2/{path}")
-    setattr(rule.additional_bindings[0], method, f"/v2beta3/{path}")
-    return rule
-
-
-METHODS = (
-    Method(
-        name="ListQueues",
-        request=types.ListQueuesRequest.pb(),
-        response=types.ListQueuesResponse.pb(),
-        http=HttpRule(get=f"/v2/{{parent={_LOCATION}}}/queues"),
-    ),
-    Method(
-        name="GetQueue",
-        request=types.GetQueueRequest.pb(),
-        response=messages.Queue,
-        http=HttpRule(get=f"/v2/{{name={_QUEUE}}}"),
-    ),
-    Method(
-        name="CreateQueue",
-        request=types.CreateQueueRequest.pb(),
-        response=messages.Queue,
-        http=HttpRule(post=f"/v2/{{parent={_LOCATION}}}/queues", body="queue"),
-    ),
-    Method(
-        name="UpdateQueue",
-        request=types.UpdateQueueRequest.pb(),
-        response=messages.Queue,
-        http=HttpRule(patch=f"/v2/{{queue.name={_QUEUE}}}", body="queue"),
-    ),
-    Method(
-        name="DeleteQueue",
-        request=types.DeleteQueueRequest.pb(),
-        response=Empty,
-        http=HttpRule(delete=f"/v2/{{name={_QUEUE}}}"),
-    ),
-    Method(
-        name="PurgeQueue",
-        request=types.PurgeQueueRequest.pb(),
-        response=messages.Queue,
-        http=HttpRule(post=f"/v2/{{name={_QUEUE}}}:purge", body="*"),
-    ),
-    Method(
-        name="PauseQueue",
-        request=types.PauseQueueRequest.pb(),
-        response=messages.Queue,
-        http=HttpRule(post=f"/v2/{{name={_QUEUE}}}:pause", body="*"),
-    ),
-    Method(
-        name="ResumeQueue",
-        request=types.ResumeQueueRequest.pb(),
-        response=messages.Queue,
-        http=HttpRule(post=f"/v2/{{name={_QUEUE}}}:resume", body="*"),
-    ),
-    Method(
-        name="GetIamPolicy",
-        request=iam_policy_pb2.GetIamPolicyRequest,
-        response=policy_pb2.Policy,
-        http=HttpRule(post=f"/v2/{{resource={_QUEUE}}}:getIamPolicy", body="*"),
-    ),
-    Method(
-        name="SetIamPolicy",
-        request=iam_policy_pb2.SetIamPolicyRequest,
-        response=policy_pb2.Policy,
-        http=HttpRule(post=f"/v2/{{resource={_QUEUE}}}:setIamPolicy", body="*"),
-    ),
-    Method(
-        name="TestIamPermissions",
-        request=iam_policy_pb2.TestIamPermissionsRequest,
-        response=iam_policy_pb2.TestIamPermissionsResponse,
-        http=HttpRule(post=f"/v2/{{resource={_QUEUE}}}:testIamPermissions", body="*"),
-    ),
-    Method(
-        name="ListTasks",
-        request=types.ListTasksRequest.pb(),
-        response=messages.ListTasksResponse,
-        http=_of_tasks("get", f"{{parent={_QUEUE}}}/tasks"),
-    ),
-    Method(
-        name="GetTask",
-        request=types.GetTaskRequest.pb(),
-        response=messages.Task,
-        http=_of_tasks("get", f"{{name={_TASK}}}"),
-    ),
-    Method(
-        name="CreateTask",
-        request=types.CreateTaskRequest.pb(),
-        response=messages.Task,
-        http=_of_tasks("post", f"{{parent={_QUEUE}}}/tasks", "*"),
-    ),
-    Method(
-        name="BatchCreateTasks",
-        request=types.BatchCreateTasksRequest.pb(),
-        response=operations_pb2.Operation,
-        http=HttpRule(post=f"/v2/{{parent={_QUEUE}}}/tasks:batchCreate", body="*"),
-    ),
-    Method(
-        name="DeleteTask",
-        request=types.DeleteTaskRequest.pb(),
-        response=Empty,
-        http=_of_tasks("delete", f"{{name={_TASK}}}"),
-    ),
-    Method(
-        name="BatchDeleteTasks",
-        request=types.BatchDeleteTasksRequest.pb(),
-        response=operations_pb2.Operation,
-        http=HttpRule(post=f"/v2/{{parent={_QUEUE}}}/tasks:batchDelete", body="*"),
-    ),
-    Method(
-        name="RunTask",
-        request=types.RunTaskRequest.pb(),
-        response=messages.Task,
-        http=_of_tasks("post", f"{{name={_TASK}}}:run", "*"),
-    ),
-    # These two are not implemented, and answered so.
-    Method(
-        name="GetCmekConfig",
-        request=types.GetCmekConfigRequest.pb(),
-        response=types.CmekConfig.pb(),
-        http=HttpRule(get=f"/v2/{{name={_CMEK_CONFIG}}}"),
-    ),
-    Method(
-        name="UpdateCmekConfig",
-        request=types.UpdateCmekConfigRequest.pb(),
-        response=types.CmekConfig.pb(),
-        http=HttpRule(patch=f"/v2/{{cmek_config.name={_CMEK_CONFIG}}}", body="cmek_config"),
-    ),
-)
-
-OPERATION_METHODS = (
-    Method(
-        name="GetOperation",
-        request=operations_pb2.GetOperationRequest,
-        response=operations_pb2.Operation,
-        http=HttpRule(get=f"/v2/{{name={_LOCATION}/operations/*}}"),
-    ),
-    Method(name="WaitOperation", request=operations_pb2.WaitOperationRequest, response=operations_pb2.Operation),
-    Method(name="DeleteOperation", request=operations_pb2.DeleteOperationRequest, response=Empty),
-)
-
-LOCATION_METHODS = (
-    Method(
-        name="ListLocations",
-        request=locations_pb2.ListLocationsRequest,
-        response=locations_pb2.ListLocationsResponse,
-        http=HttpRule(get="/v2/{name=projects/*}/locations"),
-    ),
-    Method(
-        name="GetLocation",
-        request=locations_pb2.GetLocationRequest,
-        response=locations_pb2.Location,
-        http=HttpRule(get=f"/v2/{{name={_LOCATION}}}"),
-    ),
-)

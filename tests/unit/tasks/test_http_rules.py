@@ -6,11 +6,11 @@ import pytest
 from google.cloud.tasks_v2.services.cloud_tasks.transports import rest_base
 from google.cloud.tasks_v2beta3.services.cloud_tasks.transports import rest_base as beta_rest_base
 
-from local_cloud.tasks import service
+from local_cloud.tasks import methods
 from local_cloud.transcoding import bindings
 
 Rule = tuple[str, str, str, str]
-METHODS = [*service.METHODS, *service.OPERATION_METHODS, *service.LOCATION_METHODS]
+METHODS = [*methods.METHODS, *methods.OPERATION_METHODS, *methods.LOCATION_METHODS]
 
 
 def served(version: str) -> set[Rule]:
