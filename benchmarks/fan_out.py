@@ -48,6 +48,7 @@ def measure(*, sizes: tuple[int, ...] = SIZES, latencies: tuple[float, ...] = LA
                 results[WHOLE, size] = _best(partial(_whole_run, cloud, size))
             yield _ratios(results, sizes, latency_ms)
             yield _rates(results, sizes, latency_ms)
+            yield _cpu(results, latency_ms)
 
 
 def _is_bearable(name: str, size: int, results: Results) -> bool:
@@ -72,10 +73,11 @@ def _in_a_new_queue(cloud: Cloud, way: Way, size: int) -> Taken:
 
 def _whole_run(cloud: Cloud, size: int) -> Taken:
     with cloud.function("dispatcher", REPORT_QUEUES=cloud.new_queue()) as dispatcher:
+        before = dispatcher.cpu_seconds()
         answer = cloud.dispatch(dispatcher)
-    if (answer["dispatched"], answer["errors"]) != (size, 0):
-        raise RuntimeError(f"the run went wrong: {answer}")
-    return Taken(read=0, enqueue=answer["seconds"])
+        if (answer["dispatched"], answer["errors"]) != (size, 0):
+            raise RuntimeError(f"the run went wrong: {answer}")
+        return Taken(enqueue=answer["seconds"], enqueue_cpu=dispatcher.cpu_seconds() - before)
 
 
 def _rate(results: Results, name: str, size: int, *, reading: bool) -> float | None:
@@ -135,3 +137,28 @@ def _rates(results: Results, sizes: tuple[int, ...], latency_ms: float) -> Table
         ],
         note=_NOTE.format(seconds=_BEARABLE_SECONDS, tries=_TRIES),
     )
+
+
+def _cpu(results: Results, latency_ms: float) -> Table:
+    def largest(name: str) -> tuple[int, Taken]:
+        size = max(size for way, size in results if way == name)
+        return size, results[name, size]
+
+    rows = []
+    for name in (TUTORIAL, ASYNC, GCLOUD_AIO):
+        size, taken = largest(name)
+        rows.append([name, f"{size:,}", *_microseconds(size, taken.read_cpu, taken.enqueue_cpu)])
+    size, whole = largest(WHOLE)
+    enqueue = results[OURS, size].enqueue_cpu
+    rows.append(["(d) ours", f"{size:,}", *_microseconds(size, whole.enqueue_cpu - enqueue, enqueue)])
+    return Table(
+        title=f"Fan-out with {latency_ms:g} ms of latency: microseconds of CPU a user, in the caller",
+        columns=["", "users", "reading", "enqueueing", "together"],
+        rows=rows,
+        note="What the calling process computes, all its threads together, at the largest size. Ours reads while it "
+        "enqueues: its reading is the whole run, over HTTP, less the enqueueing alone.",
+    )
+
+
+def _microseconds(users: int, *cpu: float) -> list[str]:
+    return [number(seconds / users * 1e6) for seconds in (*cpu, sum(cpu))]
