@@ -26,12 +26,12 @@ class Instance:
     Attributes:
         process: a server that keeps a child for the requests. Killing the child is what running out of memory comes to:
             the server starts another within a moment, and knows nothing of what the child was doing.
-        in_flight: the deliveries that it works on.
+        in_flight: the deliveries that it works on, and by how many requests.
         available: false while no request is given to it.
     """
 
     process: FunctionProcess
-    in_flight: set[str] = field(default_factory=set)
+    in_flight: Counter[str] = field(default_factory=Counter)
     available: bool = True
 
     def kill(self) -> None:
@@ -111,7 +111,13 @@ class FrontEnd:
 
     def instance_of(self, subject: str) -> Instance | None:
         """Who works on a delivery."""
-        return next((instance for instance in self.instances if subject in instance.in_flight), None)
+        return next((instance for instance in self.instances if instance.in_flight[subject]), None)
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether no instance works on anything, but for those that stand still. A request goes on where the queue has
+        given up to wait for its answer: another copy of the task may have lost its own."""
+        return not any(instance.in_flight.total() for instance in self.instances if instance.available)
 
     async def until_ended(self, subject: str, times: int) -> None:
         """Wait until so many requests for a delivery have ended.
@@ -128,14 +134,14 @@ class FrontEnd:
             return Answer(status=500)
         self._turn += 1
         instance = available[self._turn % len(available)]
-        instance.in_flight.add(subject)
+        instance.in_flight[subject] += 1
         try:
             return await self._post(instance, delivery)
         except (aiohttp.ClientError, OSError) as error:
             self._on_cut_off(subject)
             raise AnswerLost("the instance ended") from error
         finally:
-            instance.in_flight.discard(subject)
+            instance.in_flight[subject] -= 1
             self.ended[subject] += 1
 
     async def _post(self, instance: Instance, delivery: Delivery) -> Answer:

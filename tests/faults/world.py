@@ -235,7 +235,7 @@ class World:
         loop = asyncio.get_running_loop()
         while quiet_since is None or loop.time() - quiet_since < _QUIET_SECONDS:
             outstanding = sum(counts.outstanding for counts in self.pubsub.counts().values())
-            if self.tasks.counts(QUEUE).running or outstanding:
+            if self.tasks.counts(QUEUE).running or outstanding or not self.front_end.is_idle:
                 quiet_since = None
             elif quiet_since is None:
                 quiet_since = loop.time()
