@@ -45,10 +45,13 @@ class Cloud:
     Args:
         latency_ms: added to every API call, as a network would.
         mail_failures: the share of mails that the mail provider answers 500.
+        seed: of which mails those are.
     """
 
-    def __init__(self, *, latency_ms: float = 0, mail_failures: float = 0) -> None:
-        self._options = ["--latency-ms", str(latency_ms), "--mail-failures", str(mail_failures)]
+    def __init__(self, *, latency_ms: float = 0, mail_failures: float = 0, seed: int = 1) -> None:
+        self._options = [
+            *("--latency-ms", str(latency_ms), "--mail-failures", str(mail_failures), "--seed", str(seed)),
+        ]
         self._stack = ExitStack()
         self._queues = 0
         self.users = 0

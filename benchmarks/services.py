@@ -64,10 +64,10 @@ class Bill:
         return self.usage.reads, self.usage.writes
 
 
-def failing_now_and_then(share: float) -> Fault:
-    """Answer 500 to this share of the mails, the same ones each time. The worker answers the same, which does not slow
-    the queue down."""
-    chance = random.Random(1)  # noqa: S311  which mails fail
+def failing_now_and_then(share: float, seed: int) -> Fault:
+    """Answer 500 to this share of the mails, by a seed the same ones each time. The worker answers the same, which does
+    not slow the queue down."""
+    chance = random.Random(seed)  # noqa: S311  which mails fail
 
     async def fault(_call: Call, carry_on: Callable[[], Awaitable[Answer]]) -> Answer:
         if chance.random() < share:
@@ -77,7 +77,7 @@ def failing_now_and_then(share: float) -> Fault:
     return fault
 
 
-async def serve(latency_seconds: float, mail_failures: float) -> None:
+async def serve(latency_seconds: float, mail_failures: float, seed: int) -> None:
     """Serve until standard input is closed."""
     clock, bill = Clock(), Bill()
     delay: list[Middleware] = [latency(latency_seconds, clock.sleep)] if latency_seconds else []
@@ -87,7 +87,7 @@ async def serve(latency_seconds: float, mail_failures: float) -> None:
     tasks = TasksEmulator(host=HOST, port=0, rest_port=0, clock=clock, middleware=delay, mint_token=identity.mint)
     pubsub = PubSubEmulator(host=HOST, port=0, clock=clock, middleware=delay)
     inbox = Inbox(host=HOST, port=0, clock=clock, sendgrid_api_key=SENDGRID_API_KEY)
-    inbox.fault = failing_now_and_then(mail_failures) if mail_failures else None
+    inbox.fault = failing_now_and_then(mail_failures, seed) if mail_failures else None
 
     async def answer_bill(_request: web.Request) -> web.Response:
         body = {"reads": dict(bill.reads), "writes": dict(bill.writes), "mails": len(inbox.mails)}
@@ -135,8 +135,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.services")
     parser.add_argument("--latency-ms", type=float, default=0, help="added to every API call")
     parser.add_argument("--mail-failures", type=float, default=0, help="the share of mails that is answered 500")
+    parser.add_argument("--seed", type=int, default=1, help="of which mails those are")
     options = parser.parse_args()
-    asyncio.run(serve(options.latency_ms / 1000, options.mail_failures))
+    asyncio.run(serve(options.latency_ms / 1000, options.mail_failures, options.seed))
 
 
 if __name__ == "__main__":

@@ -290,7 +290,7 @@ def _arrivals(plan: Plan, batch: int) -> Iterator[tuple[float, int]]:
     # The first share is that of the instance that is up already, which goes on while it is looked where to cut.
     own = plan.looked_after + share + (more > 0)
     yield from _share(0.0, own, pace.users_a_second, batch)
-    looked = min(plan.looked_after / pace.users_a_second + pace.look_seconds, plan.share_size / pace.users_a_second)
+    looked = plan.looked_after / pace.users_a_second + pace.look_seconds
     for number in range(1, plan.shares):
         yield from _share(looked + pace.start_seconds, share + (number < more), pace.users_a_second, batch)
 

@@ -19,6 +19,10 @@ _NAMES_A_SHARE = 8
 LOOK_AFTER = 0.1
 """After so much of a share it is looked where to cut. Most runs are smaller and do without."""
 
+_CUT_AFTER = 0.5
+"""After so much of a share the look is waited for. No share is smaller than half of what it is to be, so this place is
+before the first cut, also when this part of the run is repeated and the cuts are those that were noted before."""
+
 _THREADS = 16
 
 
@@ -43,7 +47,7 @@ class Division:
         self._looking: Future[list[Cursor]] | None = None
 
     def cuts(self, read: int, user: DueUser) -> list[Cursor]:
-        """The ends of all shares but the last, once: when they are known, or at the latest after a whole share.
+        """The ends of all shares but the last, once: when they are known, or at the latest after half a share.
 
         The price is one document read for each due time and for each thousand users who are left, which is less than
         a hundredth of what reading them costs.
@@ -61,7 +65,7 @@ class Division:
         """
         if read == max(int(self._share_size * LOOK_AFTER), 1):
             self._looking = self._threads.submit(self._look, Cursor.of(user))
-        if self._looking is None or not (self._looking.done() or read == self._share_size):
+        if self._looking is None or not (self._looking.done() or read >= self._share_size * _CUT_AFTER):
             return []
         cuts, self._looking = self._looking.result(), None
         return [place for place in cuts if place.order > Cursor.of(user).order]

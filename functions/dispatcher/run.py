@@ -129,13 +129,6 @@ class Run:
             google.api_core.exceptions.GoogleAPIError: Firestore or a queue's configuration cannot be had. What was
                 enqueued until then stays so, and the run is noted as failed.
         """
-        if not self._is_begun:
-            self._records.start(
-                self._run_id,
-                attempt=self._part.attempt,
-                scheduled_for=self._run_time,
-                started_at=datetime.now(UTC),
-            )
         try:
             is_continued = self._work()
         except Exception:
@@ -153,6 +146,15 @@ class Run:
     def _has_failed(self) -> bool:
         return self._figures.mendable_errors > 0
 
+    def _start(self) -> None:
+        if not self._is_begun:
+            self._records.start(
+                self._run_id,
+                attempt=self._part.attempt,
+                scheduled_for=self._run_time,
+                started_at=datetime.now(UTC),
+            )
+
     def _note(self, state: RunState) -> None:
         self._records.note(
             self._run_id,
@@ -165,12 +167,15 @@ class Run:
     def _work(self) -> bool:
         """Do as much as the time allows; true where the run goes on elsewhere."""
         with ThreadPoolExecutor(_THREADS) as threads:
+            start = threads.submit(self._start)
             # These take their time where there are millions of users: they run beside the rest, and in the first part
             # only. A later one counts when it has come to the newcomers.
             misnamed = threads.submit(self._warn_of_misnamed)
             newcomers = None if self._is_begun else threads.submit(self._newcomers.exist)
             if not self._part.newcomers_only:
                 former_runs, retry_time = self._former_runs(threads)
+                # Nobody gets a task from a run that nobody knows of.
+                start.result()
                 forsaken = threads.submit(self._find_forsaken, retry_time)
                 with self._fan_out() as fan_out:
                     is_read = self._fan_out_due(fan_out, former_runs, threads)
