@@ -78,6 +78,10 @@ def _users_below(axes: Axes) -> None:
 
 
 def _finish(figure: Figure, axes: Axes, file: Path) -> None:
-    axes.legend(frameon=False, loc="lower right" if axes.get_xscale() == "linear" else "upper left", fontsize=8)
+    if axes.get_xscale() == "linear":
+        # Right of the runs that have ended, above those that have not.
+        axes.legend(frameon=False, loc="upper right", bbox_to_anchor=(1.0, 0.92), fontsize=8)
+    else:
+        axes.legend(frameon=False, loc="upper left", fontsize=8)
     file.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(file, metadata={"Software": ""})
