@@ -1,7 +1,6 @@
 """Worker and dispatcher as processes with secrets that can be told apart, and everything that they talk to."""
 
 import json
-import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -11,7 +10,6 @@ from typing import Any
 import grpc
 import pytest
 import requests
-from google.api_core.exceptions import DeadlineExceeded
 from google.auth.credentials import AnonymousCredentials
 from google.cloud import firestore
 from google.cloud.pubsub_v1 import PublisherClient, SubscriberClient
@@ -27,7 +25,7 @@ from local_cloud.inbox.server import Inbox
 from local_cloud.pubsub.server import PubSubEmulator
 from local_cloud.tasks.server import TasksEmulator
 from tests.functions import start_function
-from tests.support import Background, Faults
+from tests.support import Background, Faults, pull_now
 
 PROJECT = "local-project"
 PARENT = f"projects/{PROJECT}/locations/us-central1"
@@ -130,19 +128,11 @@ class House:
 
     def letters(self) -> list[str]:
         """The dead letters and alerts since the last look: attributes and data."""
-        try:
-            with warnings.catch_warnings():
-                # Deprecated for real queues, where it may find nothing although there is something; not so here.
-                warnings.simplefilter("ignore", DeprecationWarning)
-                response = self.subscriber.pull(
-                    subscription=SUBSCRIPTION, max_messages=100, return_immediately=True, timeout=5
-                )
-        except DeadlineExceeded:
-            return []
-        found = [f"{dict(each.message.attributes)} {each.message.data.decode()}" for each in response.received_messages]
+        received = pull_now(self.subscriber, SUBSCRIPTION)
+        found = [f"{dict(each.message.attributes)} {each.message.data.decode()}" for each in received]
         self.published.extend(found)
         if found:
-            ids = [each.ack_id for each in response.received_messages]
+            ids = [each.ack_id for each in received]
             self.subscriber.acknowledge(subscription=SUBSCRIPTION, ack_ids=ids)
         return found
 

@@ -1,7 +1,6 @@
 """The worker as a process of its own, and around it everything that it talks to."""
 
 import json
-import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -10,7 +9,6 @@ from typing import Any
 
 import pytest
 import requests
-from google.api_core.exceptions import DeadlineExceeded
 from google.auth.credentials import AnonymousCredentials
 from google.cloud import firestore
 from google.cloud.pubsub_v1 import PublisherClient, SubscriberClient
@@ -24,7 +22,7 @@ from local_cloud.inbox.mail import Mail
 from local_cloud.inbox.server import Inbox
 from local_cloud.pubsub.server import PubSubEmulator
 from tests.functions import FunctionProcesses
-from tests.support import Background, Faults
+from tests.support import Background, Faults, pull_now
 
 PROJECT = "local-project"
 WORKER_URL = "https://worker.example.com"
@@ -132,16 +130,7 @@ class Surroundings:
 
     def letters(self) -> list[tuple[dict[str, Any], dict[str, str]]]:
         """The dead letters since the last look, data and attributes of each. The worker publishes before it answers."""
-        try:
-            with warnings.catch_warnings():
-                # Deprecated for real queues, where it may find nothing although there is something; not so here.
-                warnings.simplefilter("ignore", DeprecationWarning)
-                response = self.subscriber.pull(
-                    subscription=SUBSCRIPTION, max_messages=100, return_immediately=True, timeout=5
-                )
-        except DeadlineExceeded:
-            return []
-        messages = response.received_messages
+        messages = pull_now(self.subscriber, SUBSCRIPTION)
         if messages:
             self.subscriber.acknowledge(subscription=SUBSCRIPTION, ack_ids=[message.ack_id for message in messages])
         came = [(json.loads(message.message.data), dict(message.message.attributes)) for message in messages]
