@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
+from typing import Literal, assert_never
 from zoneinfo import ZoneInfo
 
 
@@ -20,6 +21,12 @@ class Cadence(StrEnum):
     DAILY = "daily"
     WEEKLY = "weekly"
     MONTHLY = "monthly"
+
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+_ByDay = Literal[Cadence.DAILY, Cadence.WEEKLY, Cadence.MONTHLY]
+"""Cadences whose due times are an hour of some days."""
 
 
 @dataclass(frozen=True)
@@ -62,32 +69,40 @@ class Schedule:
 
     def _around(self, moment: datetime) -> Iterator[datetime]:
         """Due times on both sides of a moment, at least two on each, in no order."""
-        local = moment.astimezone(self.time_zone).replace(tzinfo=None)
-        if self.cadence is Cadence.HOURLY:
-            this_hour = local.replace(minute=0, second=0, microsecond=0)
-            # Three hours, since an hour that the clocks repeat or leave out counts among them.
-            for hours in range(-3, 4):
-                for fold in (0, 1):
-                    yield self._in_utc(this_hour + timedelta(hours=hours), fold)
-            return
-        for day in self._days_around(local.date()):
-            yield self._in_utc(datetime.combine(day, time(self.hour)), fold=0)
+        match self.cadence:
+            case Cadence.HOURLY:
+                # Looked up from moments rather than from local hours: a leap over the date line leaves 24 of those out.
+                shown = (
+                    (moment + half_hours * timedelta(minutes=30)).astimezone(self.time_zone)
+                    for half_hours in range(-6, 7)
+                )
+                for hour in {each.replace(tzinfo=None, minute=0, second=0, microsecond=0, fold=0) for each in shown}:
+                    for fold in (0, 1):
+                        yield self._in_utc(hour, fold)
+            case Cadence.DAILY | Cadence.WEEKLY | Cadence.MONTHLY:
+                for day in self._days_around(moment.astimezone(self.time_zone).date(), self.cadence):
+                    yield self._in_utc(datetime.combine(day, time(self.hour)), fold=0)
+            case _:
+                assert_never(self.cadence)
 
-    def _days_around(self, today: date) -> Iterator[date]:
-        if self.cadence is Cadence.DAILY:
-            for days in range(-3, 4):
-                day = today + timedelta(days=days)
-                # A zone that crosses the date line leaves a whole day out: there is nothing to report of it.
-                if any(self._is_shown(datetime.combine(day, hour)) for hour in (time.min, time(12), time.max)):
-                    yield day
-        elif self.cadence is Cadence.WEEKLY:
-            this_week = today + timedelta(days=self.weekday - today.isoweekday())
-            for weeks in range(-3, 4):
-                yield this_week + timedelta(weeks=weeks)
-        else:
-            for months in range(-3, 4):
-                year, month = divmod(today.year * 12 + today.month - 1 + months, 12)
-                yield date(year, month + 1, min(self.day, calendar.monthrange(year, month + 1)[1]))
+    def _days_around(self, today: date, cadence: _ByDay) -> Iterator[date]:
+        match cadence:
+            case Cadence.DAILY:
+                for days in range(-3, 4):
+                    day = today + timedelta(days=days)
+                    # A zone that crosses the date line leaves a whole day out: there is nothing to report of it.
+                    if any(self._is_shown(datetime.combine(day, hour)) for hour in (time.min, time(12), time.max)):
+                        yield day
+            case Cadence.WEEKLY:
+                this_week = today + timedelta(days=self.weekday - today.isoweekday())
+                for weeks in range(-3, 4):
+                    yield this_week + timedelta(weeks=weeks)
+            case Cadence.MONTHLY:
+                for months in range(-3, 4):
+                    year, month = divmod(today.year * 12 + today.month - 1 + months, 12)
+                    yield date(year, month + 1, min(self.day, calendar.monthrange(year, month + 1)[1]))
+            case _:
+                assert_never(cadence)
 
     def _is_shown(self, local: datetime) -> bool:
         moment = local.replace(tzinfo=self.time_zone).astimezone(UTC)
@@ -135,6 +150,9 @@ def period_to_report(
         reported_until: the end of the last period that was reported or given up, where there was one.
     """
     first_end = schedule.at_or_before(due_at)
+    if reported_until is not None and reported_until < _EPOCH:
+        # The zero time of the application's language, such as Go's year 1: nothing has been reported.
+        reported_until = None
     start = reported_until or schedule.before(first_end)
     end = schedule.at_or_before(max(due_at, run_time))
     if end <= start and due_at > start:

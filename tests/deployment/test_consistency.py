@@ -2,13 +2,16 @@
 
 import json
 import re
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from functions.shared.schedule import Cadence
 from functions.shared.settings import DispatcherSettings, DlqHandlerSettings, WorkerSettings
 from local_cloud.flags_file import read_flags_file
+from local_cloud.sample_users import sample_users
 from tests.deployment.conftest import REPOSITORY
 
 DEPLOYMENT = REPOSITORY / "deployment"
@@ -112,3 +115,31 @@ def test_ttl_policies_are_on_the_collections_whose_documents_expire() -> None:
     assert {override["collectionGroup"] for override in document["fieldOverrides"] if override.get("ttl")} == {
         *("deliveries", "alerts", "system_alerts"),
     }
+
+
+class TestCadences:
+    """Lists of cadences that are not made from the enum, and would not grow with it."""
+
+    def test_deploy_sh_takes_those_that_there_are(self) -> None:
+        settings = (DEPLOYMENT / "settings.sh").read_text(encoding="utf-8")
+        check = re.search(r'is_one_of "\$DEFAULT_CADENCE" ([a-z ]+) \|\| echo "DEFAULT_CADENCE: (.+)\."', settings)
+        assert check
+        assert set(check[1].split()) == set(Cadence)
+        assert set(re.split(", | or ", check[2])) == set(Cadence)
+
+    @pytest.mark.parametrize(
+        ("file", "line"),
+        [
+            ("docs/configuration.md", r"^\| `DEFAULT_CADENCE` .*"),
+            ("docs/configuration.md", r"^\| `report\.cadence` .*"),
+            ("deploy.env.example", r"(?:^#.*\n)+# DEFAULT_CADENCE="),
+        ],
+    )
+    def test_documents_name_all(self, file: str, line: str) -> None:
+        found = re.search(line, (REPOSITORY / file).read_text(encoding="utf-8"), re.MULTILINE)
+        assert found
+        assert [cadence for cadence in Cadence if not re.search(rf"\b{cadence}\b", found[0])] == []
+
+    def test_sample_users_have_all(self) -> None:
+        users = sample_users(60, now=datetime(2026, 11, 24, 13, tzinfo=UTC))
+        assert {user.document["report"]["cadence"] for user in users} == set(Cadence)

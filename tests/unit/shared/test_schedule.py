@@ -152,6 +152,13 @@ def test_a_missed_time_is_caught_up_by_one_report() -> None:
     assert hourly.after(period.end) == utc("2026-11-24T14:00")
 
 
+def test_a_zero_time_means_that_nothing_has_been_reported() -> None:
+    now, zero = utc("2026-11-24T08:00"), datetime(1, 1, 1, tzinfo=UTC)
+    assert period_to_report(daily("UTC", 8), due_at=now, run_time=now, reported_until=zero) == period_to_report(
+        daily("UTC", 8), due_at=now, run_time=now
+    )
+
+
 def test_a_new_user_is_told_of_the_last_whole_period() -> None:
     weekly = Schedule(cadence=Cadence.WEEKLY, time_zone=ZoneInfo("UTC"), hour=8, weekday=1)
     now = utc("2026-11-26T13:00")
@@ -229,6 +236,31 @@ def test_due_times_are_those_of_a_wall_clock_whatever_the_clocks_do(
     while (last := schedule.after(last)) <= begin + timedelta(days=4) - timedelta(minutes=1):
         computed.append(last)
     assert computed == [each for each in seen if each > start]
+
+
+def test_hours_go_on_where_a_zone_leaves_a_whole_day_out() -> None:
+    """Samoa went from 29 December 2011, 23:59, to 31 December."""
+    hourly = Schedule(cadence=Cadence.HOURLY, time_zone=ZoneInfo("Pacific/Apia"))
+    leap = utc("2011-12-30T10:00")
+    assert hourly.before(leap) == leap - timedelta(hours=1)
+    assert hourly.at_or_before(leap) == leap
+    assert hourly.at_or_before(leap - timedelta(microseconds=1)) == leap - timedelta(hours=1)
+    assert hourly.after(leap - timedelta(hours=1)) == leap
+    assert hourly.after(leap) == leap + timedelta(hours=1)
+
+
+@settings(max_examples=60)
+@given(place=around_a_change_of_the_clocks(), cadence=st.sampled_from(Cadence), hour=st.integers(0, 23))
+def test_due_times_follow_one_another_whatever_the_clocks_do(
+    place: tuple[str, datetime], cadence: Cadence, hour: int
+) -> None:
+    zone, moment = place
+    schedule = Schedule(cadence=cadence, time_zone=ZoneInfo(zone), hour=hour)
+    last, following = schedule.at_or_before(moment), schedule.after(moment)
+    assert last <= moment < following
+    assert schedule.before(following) == last
+    assert schedule.after(last) == following
+    assert schedule.before(last) < last
 
 
 @pytest.mark.parametrize("year", [2026, 2028])

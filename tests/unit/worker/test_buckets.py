@@ -5,7 +5,7 @@ from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from functions.shared.schedule import Period
@@ -45,6 +45,7 @@ def test_slices_fit_the_period(zone: str, start: str, end: str, count: int, firs
     length=st.timedeltas(timedelta(seconds=1), timedelta(days=4000)),
     zone=st.sampled_from(["UTC", "America/St_Johns", "Australia/Lord_Howe", "Asia/Kathmandu", "Pacific/Apia"]),
 )
+@example(start=datetime(2011, 12, 20, tzinfo=UTC), length=timedelta(days=20), zone="Pacific/Apia")
 def test_slices_cover_any_period_in_order(start: datetime, length: timedelta, zone: str) -> None:
     whole = Period(start, start + length)
     starts = [bucket.start for bucket in buckets(whole, ZoneInfo(zone), ENGLISH)]
@@ -52,6 +53,12 @@ def test_slices_cover_any_period_in_order(start: datetime, length: timedelta, zo
     assert starts[-1] < whole.end
     assert all(before < after for before, after in pairwise(starts))
     assert len(starts) <= 95
+
+
+def test_a_day_that_the_zone_left_out_has_no_slice() -> None:
+    """Samoa had no 30 December 2011."""
+    slices = buckets(period("2011-12-27T10:00", "2012-01-02T10:00"), ZoneInfo("Pacific/Apia"), ENGLISH)
+    assert [bucket.label for bucket in slices] == ["27/12", "28/12", "29/12", "31/12", "1/1", "2/1"]
 
 
 @pytest.mark.parametrize(

@@ -2,10 +2,11 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime, time, timedelta
+from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from functions.shared.schedule import Period
+from functions.worker.reports.calendar_days import starts_of_days
 from functions.worker.reports.language import Language
 
 _SHORT = (
@@ -49,9 +50,10 @@ def buckets(period: Period, zone: ZoneInfo, language: Language) -> list[Bucket]:
     for longest, step in _SHORT:
         if length <= longest:
             return [_hour(moment, zone, language) for moment in _steps(period, step)]
+    days = list(starts_of_days(period, zone))
     if length <= _LONGEST_BY_DAY:
-        return [_day(moment, zone, language) for moment in _days(period, zone)]
-    months = [moment for moment in _days(period, zone) if _is_first(moment, zone) or moment == period.start]
+        return [_day(moment, zone, language) for moment in days]
+    months = [moment for moment in days if _is_first(moment, zone) or moment == period.start]
     every = len(months) // 48 + 1
     return [_month(moment, zone, language) for moment in months[::every]]
 
@@ -76,17 +78,6 @@ def _steps(period: Period, step: timedelta) -> Iterator[datetime]:
     while moment < period.end:
         yield moment
         moment += step
-
-
-def _days(period: Period, zone: ZoneInfo) -> Iterator[datetime]:
-    yield period.start
-    day = period.start.astimezone(zone).date()
-    while True:
-        day += timedelta(days=1)
-        midnight = datetime.combine(day, time(), zone).astimezone(period.start.tzinfo)
-        if midnight >= period.end:
-            return
-        yield midnight
 
 
 def _is_first(moment: datetime, zone: ZoneInfo) -> bool:

@@ -7,11 +7,12 @@ head, and it is not made from less than a day.
 import bisect
 import math
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from functions.shared.schedule import Cadence, Period, Schedule
+from functions.worker.reports.calendar_days import starts_of_days
 from functions.worker.reports.usage.quota import Quota
 
 _TOO_EARLY = timedelta(days=1)
@@ -78,8 +79,8 @@ class Consumption:
         self.quota = quota
         self.window = Period(start=schedule.at_or_before(within), end=schedule.after(within))
         self.as_of = min(period.end, self.window.end)
-        self._days = _days(self.window, zone)
-        self._edges = [datetime.combine(day, time(), zone).astimezone(UTC) for day in self._days]
+        self._edges = list(starts_of_days(self.window, zone))
+        self._days = [edge.astimezone(zone).date() for edge in self._edges]
         self._amounts = [0.0] * len(self._days)
 
     def add(self, at: datetime, amount: Any) -> bool:
@@ -120,9 +121,3 @@ class Consumption:
             per_day=per_day,
             expected_per_day=expected_per_day,
         )
-
-
-def _days(window: Period, zone: ZoneInfo) -> list[date]:
-    first = window.start.astimezone(zone).date()
-    last = (window.end - timedelta(microseconds=1)).astimezone(zone).date()
-    return [first + number * _DAY for number in range((last - first).days + 1)]

@@ -1,0 +1,29 @@
+"""The days of a user's own calendar."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+from functions.shared.schedule import Period
+
+
+def starts_of_days(period: Period, zone: ZoneInfo) -> Iterator[datetime]:
+    """The moments at which the days of a period begin, in UTC and in order; the first is the period's own start.
+
+    A day that the zone left out, as Samoa did 30 December 2011 to cross the date line, is none.
+
+    Args:
+        period: whose days.
+        zone: whose midnight is meant.
+    """
+    last = period.start
+    yield last
+    day = period.start.astimezone(zone).date()
+    while True:
+        day += timedelta(days=1)
+        midnight = datetime.combine(day, time(), zone).astimezone(UTC)
+        if midnight >= period.end:
+            return
+        if midnight > last:
+            yield midnight
+            last = midnight
