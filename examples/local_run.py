@@ -110,6 +110,7 @@ async def running(
     clock: Clock,
     parts: Sequence[Part] = (),
     variables: Callable[[], Mapping[str, str]] = dict,
+    port: int | None = None,
 ) -> AsyncIterator[Running]:
     """Start a function of the examples, and end it with all that belongs to it.
 
@@ -118,13 +119,14 @@ async def running(
         clock: that the parts were made with.
         parts: what it needs besides; started here.
         variables: by which the function finds them, once they are started.
+        port: where the function listens; any free one where it is not said.
     """
     flags = read_flags_file(ROOT / "examples" / name / "queue.yaml")
     # By a clock of its own, which nobody moves: the function checks tokens by the machine's.
     identity = IdentityProvider(host=HOST, port=0, clock=Clock())
     tasks = TasksEmulator(host=HOST, port=0, clock=clock, mint_token=identity.mint)
     pubsub = PubSubEmulator(host=HOST, port=0, clock=clock)
-    port = _free_port()
+    port = port or _free_port()
     url = f"http://{HOST}:{port}"
     async with AsyncExitStack() as stack:
         for part in (*parts, identity, tasks, pubsub):

@@ -2,21 +2,13 @@
 
 import asyncio
 import os
-import socket
 from collections.abc import Mapping
 from pathlib import Path
 
 from local_cloud.function_process import FunctionProcess
-from tests.support import Background
+from tests.support import Background, free_ports
 
 REPOSITORY = Path(__file__).parent.parent
-
-
-def free_port() -> int:
-    """A port that nobody listens on."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port: int = listener.getsockname()[1]
-        return port
 
 
 def start_function(
@@ -47,7 +39,7 @@ def start_function(
         source=REPOSITORY / "functions" / name / "main.py",
         target=name,
         signature_type=signature_type,
-        port=free_port(),
+        port=free_ports(1),
         environment={**inherited, "PYTHONPATH": str(REPOSITORY), **environment},
         log_directory=log_directory,
         on_event=print,

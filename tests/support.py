@@ -1,13 +1,16 @@
 """What tests of several parts share."""
 
 import asyncio
+import fcntl
 import random
 import socket
+import tempfile
 import threading
 import warnings
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from pathlib import Path
+from typing import IO, Any, TypeVar
 
 from google.api_core.exceptions import DeadlineExceeded
 
@@ -55,17 +58,55 @@ class Faults:
         return await self.middleware(method, carry_out)
 
 
-def free_ports(count: int) -> int:
-    """The first of so many consecutive ports that nobody uses at the moment."""
-    for first in random.sample(range(20_000, 32_000, 20), 600):
+_BLOCK = 20
+_BLOCKS = range(20_000, 32_000, _BLOCK)
+"""Below the ports that systems give to those that ask for any: 32768 and up on Linux, 49152 and up elsewhere."""
+
+
+class _Ports:
+    """Hands out ports of blocks that this process has locked, each once."""
+
+    def __init__(self) -> None:
+        self._locks: list[IO[bytes]] = []
+        self._free: list[int] = []
+
+    def take(self, count: int) -> int:
+        while True:
+            while len(self._free) >= count:
+                ports, self._free = self._free[:count], self._free[count:]
+                if all(map(_is_free, ports)):
+                    return ports[0]
+            self._free = list(range(first := self._lock_block(), first + _BLOCK))
+
+    def _lock_block(self) -> int:
+        for first in random.sample(_BLOCKS, len(_BLOCKS)):
+            # Until this process ends. What it starts does not inherit the file.
+            lock = (Path(tempfile.gettempdir()) / f"report-pipeline-test-ports-{first}").open("ab")
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                lock.close()
+            else:
+                self._locks.append(lock)
+                return first
+        raise RuntimeError("no ports are left")
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
         try:
-            for port in range(first, first + count):
-                with socket.socket() as probe:
-                    probe.bind(("127.0.0.1", port))
+            probe.bind(("127.0.0.1", port))
         except OSError:
-            continue
-        return first
-    raise RuntimeError("no free ports")
+            return False
+        return True
+
+
+_ports = _Ports()
+
+
+def free_ports(count: int) -> int:
+    """The first of so many consecutive ports, 20 at most, that nobody uses and no other test is given."""
+    return _ports.take(count)
 
 
 def pull_now(subscriber: Any, subscription: str) -> list[Any]:

@@ -27,8 +27,7 @@ from local_cloud.identity import IdentityProvider
 from local_cloud.pubsub.server import PubSubEmulator
 from local_cloud.tasks.server import TasksEmulator
 from tests.deployment.conftest import REPOSITORY
-from tests.functions import free_port
-from tests.support import Background
+from tests.support import Background, free_ports
 
 PROJECT = "my-project"
 START_SECONDS = 60
@@ -113,7 +112,7 @@ def deployed(function: str, surroundings: Surroundings, directory: Path, kind: s
     subprocess.run(install, check=True)
     # Only what is staged is there to be imported.
     environment = {"PATH": os.environ["PATH"], "HOME": str(directory), **ENVIRONMENT, **surroundings.variables}
-    port = free_port()
+    port = free_ports(1)
     command: list[str | Path] = [python, "-m", "functions_framework", "--source", "main.py", "--target", function]
     command += ["--signature-type", kind, "--host", "127.0.0.1", "--port", str(port)]
     with (directory / "log").open("wb") as log:

@@ -12,7 +12,7 @@ from local_cloud.clock import Clock
 from local_cloud.firestore.server import FirestoreEmulator
 from local_cloud.inbox.server import Inbox
 from local_cloud.storage import StorageEmulator
-from tests.support import Background
+from tests.support import Background, free_ports
 
 BUCKET = "pictures"
 
@@ -81,6 +81,7 @@ def mail_example(background: Background, clock: Clock, inbox: Inbox) -> Iterator
                     "MAIL_FROM": "shop@example.com",
                     "FIRESTORE_EMULATOR_HOST": f"{HOST}:{firestore.port}",
                 },
+                port=free_ports(1),
             )
         )
 
@@ -98,6 +99,7 @@ def image_example(background: Background, clock: Clock, storage: StorageEmulator
                 clock=clock,
                 parts=(storage,),
                 variables=lambda: {"STORAGE_EMULATOR_HOST": storage.url},
+                port=free_ports(1),
             )
         )
 

@@ -34,7 +34,8 @@ from tests.faults.crossings import Crossing, http_crossing, rpc_crossing
 from tests.faults.disturbances import CarryOut, Disturbances
 from tests.faults.gate import Gate
 from tests.faults.instances import FrontEnd, Instance
-from tests.functions import REPOSITORY, free_port
+from tests.functions import REPOSITORY
+from tests.support import free_ports
 
 Result = TypeVar("Result")
 
@@ -114,7 +115,7 @@ class World:
         self.sendgrid_gate = Gate(self.inbox.port)
         await self.sendgrid_gate.open()
         self.tasks.create_queue(QUEUE, queue_from_flags(QUEUE_FLAGS))
-        self.dispatcher_url = f"http://127.0.0.1:{free_port()}"
+        self.dispatcher_url = f"http://127.0.0.1:{free_ports(1)}"
         self.database = self._client()
         self.queues = clients.tasks(f"127.0.0.1:{self.tasks.port}")
         dispatcher, dlq_handler, _ = await asyncio.gather(
@@ -300,7 +301,7 @@ class World:
             source=REPOSITORY / "functions" / name / "main.py",
             target=name,
             signature_type=signature_type,
-            port=port or free_port(),
+            port=port or free_ports(1),
             environment={**inherited, **self.variables, **variables},
             log_directory=self._directory / (log or name),
             on_event=lambda line: None,

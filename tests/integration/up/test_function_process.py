@@ -13,6 +13,7 @@ import pytest
 
 from local_cloud.errors import LocalCloudError, PortInUse
 from local_cloud.function_process import FunctionProcess
+from tests.support import free_ports
 
 FUNCTION = """
 import os, sys
@@ -42,13 +43,6 @@ def make(tmp_path: Path) -> Callable[..., FunctionProcess]:
     return make_process
 
 
-def free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-        return port
-
-
 def answer(port: int) -> str:
     with urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=5) as response:
         text: str = response.read().decode()
@@ -67,7 +61,7 @@ def process_group_is_gone(group: int) -> bool:
 
 
 async def test_it_serves_and_leaves_no_process_behind(make: Callable[..., FunctionProcess]) -> None:
-    process = make(free_port())
+    process = make(free_ports(1))
     await process.start()
     pid = process.pid
     assert pid is not None
@@ -79,7 +73,7 @@ async def test_it_serves_and_leaves_no_process_behind(make: Callable[..., Functi
 
 async def test_one_that_dies_is_started_again(make: Callable[..., FunctionProcess]) -> None:
     events: list[str] = []
-    process = make(free_port(), events)
+    process = make(free_ports(1), events)
     await process.start()
     first = process.pid
     assert first is not None
@@ -100,7 +94,7 @@ async def test_one_that_dies_is_started_again(make: Callable[..., FunctionProces
 
 
 async def test_a_broken_configuration_is_told_in_the_functions_own_words(make: Callable[..., FunctionProcess]) -> None:
-    process = make(free_port(), BREAK="1")
+    process = make(free_ports(1), BREAK="1")
     with pytest.raises(LocalCloudError, match="hello does not start: BREAK: is set") as caught:
         await process.start()
     assert "\n" not in str(caught.value)

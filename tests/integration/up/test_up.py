@@ -1,7 +1,6 @@
 """The whole way through, by the command that `make run` and `make up` call."""
 
 import json
-import os
 import re
 import signal
 import socket
@@ -15,58 +14,8 @@ import pytest
 from aiohttp import web
 
 from local_cloud.http import HttpServer
+from tests.integration.up.command import PARTS, REPOSITORY, Command
 from tests.support import Background, free_ports
-
-REPOSITORY = Path(__file__).parents[3]
-PARTS = 9
-
-
-class Command:
-    """`python -m local_cloud up` in a process of its own."""
-
-    def __init__(self, directory: Path, *arguments: str, **environment: str) -> None:
-        self.port_base = free_ports(PARTS)
-        self.data = directory / "data"
-        self.output = directory / "output"
-        with self.output.open("wb") as output:
-            self.process = subprocess.Popen(
-                [
-                    *(sys.executable, "-m", "local_cloud", "up", *arguments),
-                    *("--port-base", str(self.port_base), "--data-dir", str(self.data)),
-                ],
-                cwd=REPOSITORY,
-                env={**os.environ, "COLUMNS": "160", **environment},
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
-
-    def wait(self, seconds: float = 100) -> int:
-        return self.process.wait(seconds)
-
-    @property
-    def text(self) -> str:
-        return self.output.read_text()
-
-    def wait_for(self, text: str, seconds: float = 60) -> None:
-        deadline = time.monotonic() + seconds
-        while text not in self.text:
-            assert self.process.poll() is None, self.text
-            assert time.monotonic() < deadline, self.text
-            time.sleep(0.1)
-
-    def listening(self) -> list[int]:
-        """Which of its ports somebody listens on. A function's server process that was left over would still do so."""
-        return [port for port in range(self.port_base, self.port_base + PARTS) if _listens(port)]
-
-    @property
-    def function_ports(self) -> list[int]:
-        return [self.port_base + number for number in (5, 6, 7)]
-
-
-def _listens(port: int) -> bool:
-    with socket.socket() as client:
-        return client.connect_ex(("127.0.0.1", port)) == 0
 
 
 def test_one_run_from_the_scheduler_to_the_mails(tmp_path: Path) -> None:
@@ -133,23 +82,22 @@ def test_not_even_a_kill_leaves_functions_behind(tmp_path: Path) -> None:
         time.sleep(0.1)
 
 
-def test_a_port_in_use_is_one_line(tmp_path: Path, background: Background) -> None:
-    taken = HttpServer("test", web.Application(), "127.0.0.1", 0)
-    background.run(taken.start())
-    result = subprocess.run(
-        [
-            *(sys.executable, "-m", "local_cloud", "up", "--once"),
-            *("--port-base", str(taken.port - 1), "--data-dir", str(tmp_path)),
-        ],
-        cwd=REPOSITORY,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-    )
-    background.run(taken.stop())
+def test_a_port_in_use_is_one_line(tmp_path: Path) -> None:
+    base = free_ports(PARTS)
+    with socket.create_server(("127.0.0.1", base + 1)):
+        result = subprocess.run(
+            [
+                *(sys.executable, "-m", "local_cloud", "up", "--once"),
+                *("--port-base", str(base), "--data-dir", str(tmp_path)),
+            ],
+            cwd=REPOSITORY,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+        )
     assert result.returncode == 1
-    assert re.fullmatch(rf"Port {taken.port} \(.*\) is in use: .*--port-base.*\n", result.stderr)
+    assert re.fullmatch(rf"Port {base + 1} \(.*\) is in use: .*--port-base.*\n", result.stderr)
 
 
 def test_a_broken_configuration_is_one_line_that_names_the_variable(tmp_path: Path) -> None:

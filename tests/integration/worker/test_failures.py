@@ -10,8 +10,8 @@ import pytest
 from functions.shared.models import delivery_id, run_id
 from local_cloud.inbox.faults import Answer, Call, CutConnection, Fault
 from local_cloud.rpc import Middleware, RpcError
-from tests.functions import free_port
 from tests.integration.worker.conftest import DUE, HOUR, MAX_ATTEMPTS, Surroundings
+from tests.support import free_ports
 
 LAST = MAX_ATTEMPTS - 1
 CarryOut = Callable[[], Awaitable[Any]]
@@ -204,7 +204,7 @@ def test_a_report_that_cannot_be_built_is_retried_and_dead_after_the_last_attemp
 
 def test_a_provider_that_is_not_there_is_retried(cloud: Surroundings) -> None:
     user = cloud.user()
-    worker = cloud.worker(SENDGRID_HOST=f"http://127.0.0.1:{free_port()}")
+    worker = cloud.worker(SENDGRID_HOST=f"http://127.0.0.1:{free_ports(1)}")
     answer = cloud.deliver(user, worker=worker)
     assert (answer.status_code, answer.json()["cause"]) == (500, "provider-unavailable")
     assert_pending(cloud, user, "SendGrid could not be reached")

@@ -8,8 +8,8 @@ import requests
 
 from functions.shared.models import delivery_id
 from local_cloud.inbox.faults import Answer
-from tests.functions import free_port
 from tests.integration.worker.conftest import DUE, MAX_ATTEMPTS, Surroundings, task
+from tests.support import free_ports
 
 
 def url(cloud: Surroundings, path: str) -> str:
@@ -62,7 +62,7 @@ def test_no_token_is_refused(cloud: Surroundings, header: str) -> None:
 
 
 def test_a_token_that_cannot_be_checked_is_not_believed(cloud: Surroundings) -> None:
-    worker = cloud.worker(OIDC_CERTS_URL=f"http://127.0.0.1:{free_port()}/certs")
+    worker = cloud.worker(OIDC_CERTS_URL=f"http://127.0.0.1:{free_ports(1)}/certs")
     user = cloud.user()
     answer = cloud.deliver(user, worker=worker)
     assert (answer.status_code, answer.json()) == (503, {"result": "retry", "cause": "identity-unavailable"})

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.functions import REPOSITORY, free_port
+from tests.functions import REPOSITORY
 from tests.integration.worker.conftest import Surroundings
+from tests.support import free_ports
 
 
 @pytest.mark.parametrize(
@@ -32,7 +33,7 @@ def test_a_wrong_variable_stops_it_at_start(cloud: Surroundings, variables: dict
     ended = subprocess.run(
         [
             *(sys.executable, "-m", "functions_framework", "--source", "functions/worker/main.py"),
-            *("--target", "worker", "--host", "127.0.0.1", "--port", str(free_port())),
+            *("--target", "worker", "--host", "127.0.0.1", "--port", str(free_ports(1))),
         ],
         env={**cloud.environment, **variables, "PATH": str(Path(sys.executable).parent)},
         cwd=REPOSITORY,
