@@ -62,7 +62,7 @@ class FunctionProcess:
         self.log_file = log_directory / f"{name}.log"
         self._command = [
             *_ENDING_WITH_PARENT,
-            *(sys.executable, "-m", "functions_framework"),
+            *(sys.executable, "-m", "local_cloud.function_server"),
             *("--source", str(source), "--target", target, "--signature-type", signature_type),
             *("--host", "127.0.0.1", "--port", str(port)),
         ]

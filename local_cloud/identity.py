@@ -52,7 +52,7 @@ class IdentityProvider(HttpServer):
         app.router.add_get(CERTS_PATH, self._certs)
         app.router.add_get("/.well-known/openid-configuration", self._configuration)
         app.router.add_post("/token", self._token)
-        super().__init__("identity", app, host, port)
+        super().__init__("identity", app, host, port, json_only=True)
 
     @property
     def issuer(self) -> str:
@@ -131,9 +131,6 @@ class IdentityProvider(HttpServer):
         )
 
     async def _token(self, request: web.Request) -> web.Response:
-        # A page in a browser can post a form to this port, but not JSON: that needs a permission nobody grants here.
-        if request.content_type != "application/json":
-            return _refusal(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "Content-Type must be application/json")
         try:
             body = await request.json()
         except ValueError:

@@ -84,7 +84,7 @@ class RestServer:
         """
         app = web.Application(client_max_size=MAX_MESSAGE_BYTES)
         app.router.add_route("*", "/{path:.*}", self._handle)
-        server = HttpServer(self._name, app, self._host, self._requested_port)
+        server = HttpServer(self._name, app, self._host, self._requested_port, json_only=True)
         await server.start()
         self._server = server
         self.port = server.port

@@ -69,6 +69,13 @@ class Pages:
         app.router.add_get("/api/mails/{id}", self._api_mail)
         app.router.add_get("/api/slack", self._api_slack)
 
+    def unsubscribe(self, *, email: str, group: int, done: bool) -> web.Response:
+        """The page behind a mail's link out of its group: a question, or that it is done."""
+        page = self._page("unsubscribe.html", email=email, group=group, done=done)
+        # Without a referrer a browser does not say either which origin posts the form.
+        page.headers["Referrer-Policy"] = "same-origin"
+        return page
+
     async def _list(self, request: web.Request) -> web.Response:
         to = request.query.get("to", "").strip()
         found: Sequence[Envelope] = self._mails.to(to) if to else self._mails

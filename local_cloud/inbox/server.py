@@ -97,9 +97,11 @@ class Inbox(HttpServer):
         app.router.add_get("/v3/messages", self._sendgrid_activity)
         app.router.add_post(r"/v3/asm/groups/{group:\d+}/suppressions/search", self._suppressions)
         app.router.add_get("/v3/asm/suppressions/global/{email}", self._suppressions)
-        app.router.add_route("*", "/asm/unsubscribe", self._unsubscribe)
+        app.router.add_get("/asm/unsubscribe", self._unsubscribe)
+        app.router.add_post("/asm/unsubscribe", self._unsubscribe)
         app.router.add_route("*", "/services/{webhook:.*}", self._slack)
-        Pages(self.mails, self.slack_messages).add_to(app)
+        self._pages = Pages(self.mails, self.slack_messages)
+        self._pages.add_to(app)
         super().__init__("inbox", app, host, port)
 
     async def start(self) -> None:
@@ -150,13 +152,15 @@ class Inbox(HttpServer):
         return await self._take("sendgrid", request, self._look_up_suppressions)
 
     async def _unsubscribe(self, request: web.Request) -> web.StreamResponse:
-        """Where a mail's own link out of its group leads; mailbox providers call it by POST, without asking."""
+        """Where a mail's own link out of its group leads. A GET only asks: scanners of mails follow links, and so does
+        a browser for any page. Mailbox providers post, without asking (RFC 8058)."""
         try:
             group, address = int(request.query["group"]), request.query["email"]
         except (KeyError, ValueError):
             return web.Response(status=HTTPStatus.BAD_REQUEST, text="There is no such link.")
-        self.suppressions.add([address], group)
-        return web.Response(text="You get no more of these mails.")
+        if posted := request.method == "POST":
+            self.suppressions.add([address], group)
+        return self._pages.unsubscribe(email=address, group=group, done=posted)
 
     async def _sendgrid_activity(self, request: web.Request) -> web.StreamResponse:
         return await self._take("sendgrid-activity", request, self._find_messages)

@@ -53,7 +53,8 @@ def paused(tasks: Tasks) -> Tasks:
 
 def call(tasks: Tasks, method: str, path: str, body: bytes | str | None = None) -> tuple[int, Any]:
     """Status and JSON of an answer."""
-    response = requests.request(method, f"http://{address(tasks)}{path}", data=body, timeout=10)
+    headers = {} if body is None else {"Content-Type": "application/json"}
+    response = requests.request(method, f"http://{address(tasks)}{path}", data=body, headers=headers, timeout=10)
     assert response.headers["Content-Type"] == "application/json; charset=utf-8"
     return response.status_code, response.json()
 
