@@ -5,6 +5,7 @@ depends on. What does not name a delivery is kept under a hash of the message.
 """
 
 import base64
+import contextlib
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -242,10 +243,9 @@ def _attributes(attributes: Mapping[str, str]) -> list[dict[str, str]]:
 
 
 def _id(letter: DeadLetter, task_name: str, message: PubSubMessage) -> str:
-    try:
-        return _document_id.validate_python(letter.delivery_id)
-    except ValidationError:
-        pass
+    for name in (letter.letter_id, letter.delivery_id):
+        with contextlib.suppress(ValidationError):
+            return _document_id.validate_python(name)
     if task_name:
         # The same task, published again because the first word of it was not heard, is the same dead letter.
         return _hash(task_name.encode(errors="replace"))

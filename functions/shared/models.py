@@ -9,6 +9,8 @@ from typing import Annotated
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
+from functions.shared.plausible_time import plausible
+
 DELIVERY_RETENTION = timedelta(days=90)
 """After this Firestore deletes a delivery, by the TTL policy on `expire_at`."""
 
@@ -62,6 +64,16 @@ UtcDatetime = Annotated[AwareDatetime, AfterValidator(_to_utc)]
 """A moment; anything with an offset is accepted, UTC is kept, and JSON has a Z."""
 
 
+def _due_time(value: datetime) -> datetime:
+    if plausible(value) is None:
+        raise ValueError("must be between 1970 and 2200")
+    return value
+
+
+DueTime = Annotated[UtcDatetime, AfterValidator(_due_time)]
+"""When a report falls due. Beyond these years it is malformed (functions.shared.plausible_time)."""
+
+
 def _document_id(value: str) -> str:
     reserved = value in {".", ".."} or (value.startswith("__") and value.endswith("__"))
     if reserved or "/" in value or not 1 <= len(value.encode()) <= 1500:
@@ -91,7 +103,7 @@ class ReportTask(_Contract):
 
     user_id: DocumentId
     delivery_id: DocumentId
-    due_at: UtcDatetime
+    due_at: DueTime
     run_id: Annotated[str, Field(min_length=1, max_length=64)]
     kind: Annotated[str, Field(pattern=KIND_PATTERN)] = "activity"
 
@@ -125,6 +137,9 @@ class DeadLetter(_Contract):
     error: str
     attempts: int
     failed_at: UtcDatetime
+    letter_id: str | None = None
+    """The id that it is kept under, where that is not the delivery's: what fails one delivery after another, such as a
+    malformed document, is one dead letter (`malformed_user_letter_id`)."""
     body: str | None = None
     """The task's body as it came, cut to 10,000 characters, where it is not a task."""
 
@@ -161,13 +176,24 @@ def delivery_id(user_id: str, due_at: datetime) -> str:
 
     A user id too long to carry the time within Firestore's 1,500 bytes is replaced by its SHA-256.
     """
-    suffix = f"-{_compact(due_at)}"
+    return _with_suffix(user_id, f"-{_compact(due_at)}")
+
+
+def malformed_user_letter_id(user_id: str) -> str:
+    """Name the one dead letter of a user whose document is malformed: `u42-malformed`.
+
+    No delivery has this id, since those end with a time.
+    """
+    return _with_suffix(user_id, "-malformed")
+
+
+def _with_suffix(user_id: str, suffix: str) -> str:
     owner = user_id if len(user_id.encode()) + len(suffix) <= 1500 else hashlib.sha256(user_id.encode()).hexdigest()
     return owner + suffix
 
 
 def task_id(delivery: str, salt: str = "") -> str:
-    """Name the task of a delivery: a hash in front, then as much of the delivery's id as a task's name may hold.
+    """Name the task of a delivery: a hash in front, then as much of delivery and salt as a task's name may hold.
 
     Names with a common prefix slow Cloud Tasks down, and a name is refused for up to 24 hours after its task ended:
     a second, wanted task for the same delivery gives a salt.
@@ -178,7 +204,8 @@ def task_id(delivery: str, salt: str = "") -> str:
         salt: what sets this task apart from the delivery's others, such as the run that noticed its loss.
     """
     digest = hashlib.sha256(f"{delivery}\x00{salt}".encode()).hexdigest()[:24]
-    return f"{digest}-{re.sub(r'[^A-Za-z0-9_-]', '_', delivery)[:200]}" + (f"-{salt}" if salt else "")
+    shown = "-".join(re.sub(r"[^A-Za-z0-9_-]", "_", part)[:200] for part in (delivery, salt) if part)
+    return f"{digest}-{shown}"
 
 
 @functools.lru_cache(maxsize=1024)

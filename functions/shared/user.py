@@ -6,12 +6,32 @@ from datetime import datetime
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
-from functions.shared.models import KIND_PATTERN, describe_validation_error
+from functions.shared.models import KIND_PATTERN
+from functions.shared.plausible_time import plausible
 from functions.shared.schedule import Cadence, Schedule
 
 _WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+
+MUST_BE = {
+    "email": "an e-mail address",
+    "name": "a string",
+    "active": "true or false",
+    "time_zone": "a name of the IANA database, such as Asia/Tokyo",
+    "locale": "a string, such as en or ja",
+    "report": "a map",
+    "report.cadence": f"{', '.join(list(Cadence)[:-1])} or {list(Cadence)[-1]}",
+    "report.hour": "an integer from 0 to 23",
+    "report.weekday": "monday to sunday, or an integer from 1 (Monday) to 7 (Sunday)",
+    "report.day": "an integer from 1 to 31",
+    "report.kind": "the name of a report, such as activity",
+    "report.sandbox": "true or false",
+    "next_report_at": "a timestamp between 1970 and 2200",
+    "reported_until": "a timestamp between 1970 and 2200",
+}
+"""What each field has to be, as docs/configuration.md says it. A user's fields are an application's, and these texts
+reach people who have never seen this code."""
 
 
 def _time_zone(name: Any) -> ZoneInfo:
@@ -35,6 +55,13 @@ def _address(value: str) -> str:
     return value
 
 
+def _timestamp(value: Any) -> datetime:
+    moment = plausible(value)
+    if moment is None:
+        raise ValueError("not a timestamp between 1970 and 2200")
+    return moment
+
+
 class _Report(BaseModel):
     model_config = ConfigDict(strict=True, extra="ignore")
 
@@ -55,12 +82,13 @@ class _Document(BaseModel):
     time_zone: Annotated[ZoneInfo, BeforeValidator(_time_zone)] = ZoneInfo("UTC")
     locale: str = "en"
     report: _Report = _Report()
-    next_report_at: AwareDatetime | None = None
-    reported_until: AwareDatetime | None = None
+    next_report_at: Annotated[datetime, BeforeValidator(_timestamp)] | None = None
+    reported_until: Annotated[datetime, BeforeValidator(_timestamp)] | None = None
 
 
 class InvalidUser(ValueError):
-    """A user's document cannot be used. The message names each field that is wrong, without its value.
+    """A user's document cannot be used. The message names each field that is wrong and what it must be, but not what
+    it is.
 
     Attributes:
         schedule: the user's as far as it can be read, to move the user on by: a report that cannot be made must not
@@ -120,7 +148,7 @@ class User:
         try:
             document = _Document.model_validate(fields)
         except ValidationError as error:
-            raise InvalidUser(describe_validation_error(error), _usable_schedule(fields, default_cadence)) from None
+            raise InvalidUser(_describe(error), _usable_schedule(fields, default_cadence)) from None
         return cls(
             id=user_id,
             email=document.email,
@@ -134,6 +162,18 @@ class User:
             next_report_at=document.next_report_at,
             reported_until=document.reported_until,
         )
+
+
+def _describe(error: ValidationError) -> str:
+    """Say in one line what each field must be."""
+    wrong = {
+        ".".join(str(part) for part in item["loc"]): item["type"] == "missing"
+        for item in error.errors(include_input=False, include_url=False, include_context=False)
+    }
+    return "; ".join(
+        f"{field}: {'is missing, and ' if is_missing else ''}must be {MUST_BE[field]}"
+        for field, is_missing in wrong.items()
+    )
 
 
 def _schedule(report: _Report, time_zone: ZoneInfo, default_cadence: Cadence) -> Schedule:

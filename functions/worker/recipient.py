@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from functions.shared.models import ReportTask
+from functions.shared.plausible_time import plausible
 from functions.shared.schedule import Cadence, Period, Schedule, period_to_report
 from functions.shared.user import InvalidUser, User
 
@@ -19,8 +20,8 @@ class Recipient:
         problem: what is wrong with the document; empty where nothing is.
         wanted: false where the user is gone or inactive.
         schedule: by which the user moves on; None where there is no document.
-        next_report_at: the user's, where it is a time.
-        reported_until: the user's, where it is a time.
+        next_report_at: the user's, where it is a plausible time.
+        reported_until: the user's, where it is a plausible time.
     """
 
     user: User | None
@@ -53,8 +54,8 @@ class Recipient:
             # An inactive user is left alone, whatever else is wrong with the document.
             wanted=document.get("active") is not False,
             schedule=schedule,
-            next_report_at=_moment(document.get("next_report_at")),
-            reported_until=_moment(document.get("reported_until")),
+            next_report_at=plausible(document.get("next_report_at")),
+            reported_until=plausible(document.get("reported_until")),
         )
 
     def period(self, task: ReportTask, run_time: datetime) -> Period | None:
@@ -95,7 +96,3 @@ class Recipient:
         if self.reported_until is None or self.reported_until < period.end:
             fields["reported_until"] = period.end
         return fields
-
-
-def _moment(value: Any) -> datetime | None:
-    return value if isinstance(value, datetime) and value.tzinfo is not None else None

@@ -21,7 +21,9 @@ from functions.shared.models import (
     Reason,
     ReportTask,
     delivery_id,
+    malformed_user_letter_id,
 )
+from functions.shared.plausible_time import plausible
 from functions.shared.schedule import Cadence, Period
 from functions.shared.settings import OnUnknownOutcome
 from functions.worker.compose import compose
@@ -377,6 +379,8 @@ class SendReport:
     def _give_up(self, delivery: _Delivery, decided: GiveUp, claim: Claim | None) -> Result:
         """Publish the dead letter, and only then mark the delivery dead: a crash between the two publishes it again."""
         task, error = delivery.task, one_line(redact_addresses(decided.error), _ERROR_CHARACTERS)
+        # Of such a user no report can be made until a person mends it: that is one dead letter, not one an hour.
+        is_malformed = claim is None and decided.reason is Reason.PERMANENT_ERROR
         letter = DeadLetter(
             user_id=task.user_id,
             delivery_id=task.delivery_id,
@@ -387,6 +391,7 @@ class SendReport:
             error=error,
             attempts=delivery.attempt.number,
             failed_at=self._now(),
+            letter_id=malformed_user_letter_id(task.user_id) if is_malformed else None,
         )
         if not self._publish(letter, delivery.attempt):
             if claim is not None and decided.release:
@@ -442,7 +447,7 @@ def _run_time(task: ReportTask) -> datetime:
     """When the task's run was; the due time where it comes from no run, such as one made by hand."""
     for pattern in ("%Y%m%dT%H%MZ", "%Y%m%dT%H%M%SZ", "%Y%m%dT%H%M%S.%fZ"):
         with contextlib.suppress(ValueError):
-            return datetime.strptime(task.run_id, pattern).replace(tzinfo=UTC)
+            return plausible(datetime.strptime(task.run_id, pattern).replace(tzinfo=UTC)) or task.due_at
     return task.due_at
 
 

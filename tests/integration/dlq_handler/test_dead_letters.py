@@ -217,6 +217,18 @@ def test_attributes_that_cannot_be_fields_are_kept(around: Surroundings) -> None
     assert len(kept) == 100
 
 
+def test_deliveries_that_fail_for_one_lasting_fact_are_one_dead_letter_and_one_alert(around: Surroundings) -> None:
+    handler = around.handler()
+    for hour in range(3):
+        died = letter("u1", delivery_id=f"u1-{hour}", letter_id="u1-malformed", failed_at=DIED + timedelta(hours=hour))
+        assert handler.receives(died).status_code == 200
+
+    ((document_id, stored),) = around.records().items()
+    assert document_id == "u1-malformed"
+    assert stored["payload"]["delivery_id"] == "u1-2"
+    assert len(around.slack) == 1
+
+
 @pytest.mark.parametrize("delivery_id", ["a/b", "..", "__x__", "", "i" * 1501])
 def test_a_delivery_that_cannot_be_an_id_is_kept_under_a_hash(around: Surroundings, delivery_id: str) -> None:
     assert around.handler().receives(letter(delivery_id=delivery_id)).status_code == 200

@@ -63,7 +63,9 @@ def assert_pending(cloud: Surroundings, user: str, error: str) -> None:
     assert not cloud.letters()
 
 
-def assert_dead(cloud: Surroundings, user: str, reason: str, error: str, attempts: int = 1) -> None:
+def assert_dead(
+    cloud: Surroundings, user: str, reason: str, error: str, attempts: int = 1, letter_id: str | None = None
+) -> None:
     delivery = cloud.delivery_of(user)
     assert (delivery["state"], delivery["reason"]) == ("dead", reason)
     assert error in delivery["last_error"]
@@ -72,6 +74,7 @@ def assert_dead(cloud: Surroundings, user: str, reason: str, error: str, attempt
     [(letter, attributes)] = cloud.letters()
     assert letter.pop("failed_at")
     assert error in letter.pop("error")
+    assert letter.pop("letter_id", None) == letter_id
     assert letter == {
         "user_id": user,
         "delivery_id": delivery_id(user, DUE),
@@ -179,7 +182,8 @@ def test_a_user_who_cannot_be_used_is_permanent_and_named_by_field(
     user = cloud.user(**fields)
     answer = cloud.deliver(user)
     assert (answer.status_code, answer.json()["reason"]) == (200, "permanent-error")
-    assert_dead(cloud, user, "permanent-error", named)
+    # One dead letter for the user, whichever report it is that fails.
+    assert_dead(cloud, user, "permanent-error", named, letter_id=f"{user}-malformed")
 
 
 def test_an_unknown_kind_is_permanent_and_names_those_that_exist(cloud: Surroundings) -> None:
@@ -187,6 +191,7 @@ def test_an_unknown_kind_is_permanent_and_names_those_that_exist(cloud: Surround
     assert cloud.deliver(user, kind="horoscope").json()["reason"] == "permanent-error"
     [(letter, _)] = cloud.letters()
     assert letter["error"] == "report.kind: there is no kind 'horoscope', but activity, usage"
+    assert letter["letter_id"] == f"{user}-malformed"
     assert cloud.delivery_of(user)["state"] == "dead"
     assert cloud.fields_of(user)["next_report_at"] == DUE + HOUR
 

@@ -12,6 +12,7 @@ from functions.shared.models import (
     InvalidContract,
     ReportTask,
     delivery_id,
+    malformed_user_letter_id,
     run_id,
     task_id,
 )
@@ -32,6 +33,24 @@ def test_delivery_and_task_names_are_valid_for_any_user_id(user_id: str) -> None
     assert len(delivery.encode("utf-8", "surrogatepass")) <= 1500
     assert not (delivery.startswith("__") and delivery.endswith("__"))
     assert re.fullmatch(r"[A-Za-z0-9_-]{1,500}", task_id(delivery, "20261124T1400Z"))
+
+
+@given(salt=st.text(max_size=600))
+def test_a_task_name_is_valid_for_any_salt(salt: str) -> None:
+    assert re.fullmatch(r"[A-Za-z0-9_-]{1,500}", task_id("u42-20261124T1300Z", salt))
+
+
+def test_a_run_time_with_fractions_of_a_second_makes_a_valid_task_name() -> None:
+    salt = run_id(DUE.replace(second=7, microsecond=250_000))
+    assert task_id("u42-20261124T1300Z", salt).endswith("-u42-20261124T1300Z-20261124T130007_250000Z")
+    assert task_id("u42-20261124T1300Z", salt) != task_id("u42-20261124T1300Z", salt.replace(".", "_"))
+
+
+@given(user_id=st.text(min_size=1, max_size=1500).filter(lambda text: "/" not in text))
+def test_the_letter_of_a_malformed_user_is_an_id_and_no_delivery(user_id: str) -> None:
+    letter = malformed_user_letter_id(user_id)
+    assert len(letter.encode()) <= 1500
+    assert letter != delivery_id(user_id, DUE)
 
 
 def test_task_names_have_no_common_prefix() -> None:
@@ -69,6 +88,8 @@ def test_a_task_survives_the_way_through_json() -> None:
         (b'{"user_id": "__a__"}', "user_id"),
         (b'{"user_id": "a", "delivery_id": "x", "run_id": "r", "due_at": "2026-11-24T13:00:00"}', "due_at"),
         (b'{"user_id": "a", "delivery_id": "x", "run_id": "r", "due_at": "never"}', "due_at"),
+        (b'{"user_id": "a", "delivery_id": "x", "run_id": "r", "due_at": "0001-01-01T00:00:00Z"}', "due_at"),
+        (b'{"user_id": "a", "delivery_id": "x", "run_id": "r", "due_at": "9999-12-31T23:00:00Z"}', "due_at"),
         (b'{"user_id": "a", "delivery_id": "x", "due_at": "2026-11-24T13:00:00Z", "run_id": ""}', "run_id"),
         (
             b'{"user_id": "a", "delivery_id": "x", "due_at": "2026-11-24T13:00:00Z", "run_id": "r", "kind": "../x"}',

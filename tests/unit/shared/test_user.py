@@ -1,5 +1,6 @@
 """Users as other people's applications write them."""
 
+import re
 from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -9,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from functions.shared.schedule import Cadence
-from functions.shared.user import InvalidUser, User
+from functions.shared.user import MUST_BE, InvalidUser, User
+from tests.functions import REPOSITORY
 
 SMALLEST = {"email": "ada@example.com", "active": True}
 
@@ -70,6 +72,8 @@ def test_null_counts_as_absent() -> None:
         ({"report": {"kind": "No/Such"}}, "report.kind"),
         ({"report": {"sandbox": "true"}}, "report.sandbox"),
         ({"next_report_at": "tomorrow"}, "next_report_at"),
+        ({"next_report_at": datetime(1, 1, 1, tzinfo=UTC)}, "next_report_at"),
+        ({"reported_until": datetime(9999, 12, 31, tzinfo=UTC)}, "reported_until"),
         ({"name": ["Ada"]}, "name"),
     ],
 )
@@ -78,7 +82,22 @@ def test_a_bad_field_is_named_and_its_value_is_not_repeated(fields: dict[str, An
         read(**fields)
     assert "\n" not in str(caught.value)
     for value in fields.values():
-        assert not isinstance(value, str) or not value or value not in str(caught.value)
+        assert not isinstance(value, str) or value in {"", "true"} or value not in str(caught.value)
+
+
+def test_what_a_field_must_be_is_said_in_the_words_of_the_documentation() -> None:
+    with pytest.raises(InvalidUser) as caught:
+        User.from_document("u1", {"active": 1, "report": "daily", "time_zone": "Mars"}, Cadence.HOURLY)
+    assert str(caught.value) == (
+        "email: is missing, and must be an e-mail address; active: must be true or false; "
+        "time_zone: must be a name of the IANA database, such as Asia/Tokyo; report: must be a map"
+    )
+
+
+def test_every_field_of_a_user_is_documented_and_described() -> None:
+    table = (REPOSITORY / "docs/configuration.md").read_text().partition("## A user")[2]
+    documented = set(re.findall(r"^\| `([a-z_.]+)` \|", table, re.MULTILINE))
+    assert documented == MUST_BE.keys() - {"report"}
 
 
 def test_an_unusable_user_still_has_a_schedule_to_move_on_by() -> None:
@@ -89,7 +108,14 @@ def test_an_unusable_user_still_has_a_schedule_to_move_on_by() -> None:
 
 
 anything = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.binary(),
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text()
+    | st.binary()
+    | st.datetimes(timezones=st.just(UTC))
+    | st.sampled_from([datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)]),
     lambda children: st.lists(children, max_size=3) | st.dictionaries(st.text(max_size=8), children, max_size=3),
     max_leaves=6,
 )

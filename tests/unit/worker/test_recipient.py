@@ -32,6 +32,16 @@ def test_an_inactive_user_is_not_wanted_whatever_else_is_wrong() -> None:
     assert inactive.moved_on(DUE, Period(DUE - HOUR, DUE))["next_report_at"] == DUE + HOUR
 
 
+@pytest.mark.parametrize("year", [1, 9999])
+@pytest.mark.parametrize("field", ["next_report_at", "reported_until"])
+def test_zero_and_far_times_are_named_and_not_calculated_with(field: str, year: int) -> None:
+    broken = recipient(**{field: datetime(year, 12, 31, 23, tzinfo=UTC)})
+    assert broken.problem == f"{field}: must be a timestamp between 1970 and 2200"
+    period = broken.period(TASK, DUE)
+    assert period == Period(DUE - HOUR, DUE)
+    assert broken.moved_on(DUE, period) == {"next_report_at": DUE + HOUR, "reported_until": DUE}
+
+
 @pytest.mark.parametrize(
     ("fields", "named"),
     [

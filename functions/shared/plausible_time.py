@@ -1,0 +1,19 @@
+"""Times that can be the pipeline's. Pure.
+
+Applications write the zero time of Go and C#, which is in the year 1, and the year 9999 for "never". Python's calendar
+ends there: adding a day, or the offset of a zone, raises OverflowError. Each time that is read from a document and
+calculated with therefore goes through `plausible()` first.
+"""
+
+from datetime import UTC, datetime
+from typing import Any
+
+EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
+LATEST = datetime(2200, 1, 1, tzinfo=UTC)
+
+
+def plausible(value: Any) -> datetime | None:
+    """The value if it is a timestamp between 1970 and 2200, else None."""
+    if isinstance(value, datetime) and value.tzinfo is not None and EARLIEST <= value < LATEST:
+        return value
+    return None
