@@ -2,7 +2,7 @@
 # The functions: staged, compared with what runs, and deployed side by side where something differs.
 
 # The timeout of each. A dispatcher's run may take as long as Cloud Scheduler and Cloud Tasks wait; a report's task is
-# given up after two minutes (functions/shared/task_queue.py).
+# given up after two minutes (functions/shared/retry_policy.py).
 timeout_of() { if [ "$1" = dispatcher ]; then echo 1800; else echo 120; fi; }
 
 # The Python names have underscores, Google's have hyphens.

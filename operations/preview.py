@@ -34,6 +34,7 @@ MAIL_VARIABLES = tuple(name.upper() for name in MailSettings.model_fields)
 
 _NO_SENDER = "reports@example.com"
 _NO_KEY = "the-preview-has-no-key"
+_READ_SECONDS = 60.0
 _REPORTS = Path(kinds.__file__).parent
 
 
@@ -51,7 +52,7 @@ def sample_data(kind: str, period: Period) -> UserData:
 
 def live_data(client: Any, user_id: str) -> UserData:
     """A user's own data in Firestore."""
-    return FirestoreUserData(client, user_id)
+    return FirestoreUserData(client, user_id, _READ_SECONDS)
 
 
 def mail_settings(variables: Mapping[str, str | None]) -> MailSettings:

@@ -29,8 +29,9 @@ from functions.dispatcher.run_state import RunState
 from functions.dispatcher.user_stream import UserStream
 from functions.shared.dead_letter_topic import DeadLetterTopic
 from functions.shared.models import DeadLetter, run_id
+from functions.shared.retry_policy import DISPATCH_DEADLINE
 from functions.shared.schedule import Cadence
-from functions.shared.task_queue import DISPATCH_DEADLINE, TaskQueue
+from functions.shared.task_queue import TaskQueue
 
 _GROUP = 100
 """How many reports that need a look at the ledger are dealt with at once."""

@@ -1,7 +1,12 @@
-"""How long a queue goes on trying a task. Pure."""
+"""How long a queue waits for an attempt at a task, and how long it goes on trying. Pure."""
 
 from dataclasses import dataclass
 from datetime import timedelta
+
+DISPATCH_DEADLINE = timedelta(seconds=120)
+"""How long one attempt of a report may take before Cloud Tasks gives it up and retries. Well above the worker's own
+time limits put together, so that a worker always says itself how it ended, and far below the default of ten minutes,
+so that a hanging one costs the report little of the hour. https://cloud.google.com/tasks/docs/dual-overview#http"""
 
 TASK_RETENTION = timedelta(days=31)
 """How long a queue keeps a task at most. https://cloud.google.com/tasks/docs/quotas#limits"""

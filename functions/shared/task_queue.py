@@ -24,12 +24,7 @@ from google.cloud.tasks_v2.services.cloud_tasks.transports import CloudTasksGrpc
 from google.rpc import code_pb2
 
 from functions.shared.clients import emulator_channel
-from functions.shared.retry_policy import RetryPolicy
-
-DISPATCH_DEADLINE = timedelta(seconds=120)
-"""How long one attempt of a report may take before Cloud Tasks gives it up and retries. Well above the worker's own
-time limits put together, so that a worker always says itself how it ended, and far below the default of ten minutes,
-so that a hanging one costs the report little of the hour. https://cloud.google.com/tasks/docs/dual-overview#http"""
+from functions.shared.retry_policy import DISPATCH_DEADLINE, RetryPolicy
 
 BATCH_SIZE = 100
 """The most tasks that BatchCreateTasks takes.

@@ -2,6 +2,8 @@
 
 import functools
 import json
+import os
+import signal
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from http import HTTPStatus
@@ -23,6 +25,7 @@ from functions.worker.send_report import Attempt, SendReport
 from functions.worker.sendgrid_activity import SendGridActivity
 from functions.worker.sendgrid_api import SendGrid
 from functions.worker.sendgrid_request import Sender
+from functions.worker.time_limit import MOST_HANGING, TimeLimit
 
 if TYPE_CHECKING:
     import flask
@@ -94,10 +97,20 @@ def _send_report() -> SendReport:
         default_cadence=_settings.default_cadence,
         on_unknown_outcome=_settings.on_unknown_outcome,
         now=lambda: datetime.now(UTC),
+        time_limit=TimeLimit(_give_way),
         records=SendGridActivity(api_key=_settings.sendgrid_api_key, host=_settings.sendgrid_host)
         if _settings.sendgrid_activity
         else None,
     )
+
+
+def _give_way() -> None:
+    """End this process when what it has begun is done; the server's master process starts another one.
+
+    https://docs.gunicorn.org/en/stable/signals.html#worker-process
+    """
+    _logger.critical("the process gives way to another: reports hang in it", hanging=MOST_HANGING)
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 def _attempt(headers: Headers) -> Attempt:

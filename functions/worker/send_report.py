@@ -1,6 +1,7 @@
 """One task: one report to one user, once. This is the order of things; what is decided is in transitions.py."""
 
 import contextlib
+import functools
 import secrets
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -24,17 +25,19 @@ from functions.shared.models import (
     malformed_user_letter_id,
 )
 from functions.shared.plausible_time import plausible
+from functions.shared.retry_policy import DISPATCH_DEADLINE
 from functions.shared.schedule import Cadence, Period
 from functions.shared.settings import OnUnknownOutcome
 from functions.worker.compose import compose
 from functions.worker.key_alert import KeyAlert
-from functions.worker.ledger import SETTLE_SECONDS, Changed, Claim, Ledger
+from functions.worker.ledger import LEASE, SETTLE_SECONDS, Changed, Claim, Ledger
 from functions.worker.mail import Accepted, Mail, MailProvider, NotAllowed, Unclear
 from functions.worker.mail_terms import MailTerms
 from functions.worker.one_line import one_line
 from functions.worker.recipient import Recipient
 from functions.worker.reports.report import PermanentError
 from functions.worker.reports.user_data import UserData
+from functions.worker.time_limit import TimeLimit, TookTooLong
 from functions.worker.transitions import (
     GiveUp,
     Record,
@@ -60,6 +63,17 @@ _HELD_SECONDS = SEND_SECONDS + max(TELL_TIMEOUT_SECONDS, ASK_SECONDS) + PUBLISH_
 """What the owner of a claim may need it for: to send, to tell that the key is refused or to ask whether the mail was
 taken, to publish a dead letter, to write down how it went. A claim that is not good for so long, because getting it
 took too long, is not used."""
+
+_ANSWER_SECONDS = 5.0
+"""For what the worker's own clock does not see: the start of an instance, and the request's and the answer's way."""
+
+BUILD_SECONDS = (DISPATCH_DEADLINE - LEASE).total_seconds() - _ANSWER_SECONDS
+"""How long after the start of an attempt its report must be built. A claim follows, and whatever that is for is over
+when its lease is; without a claim a dead letter follows, which takes less. So there is always time for an answer before
+Cloud Tasks stops waiting for one, and on the last attempt for a dead letter."""
+
+_READ_SECONDS_LESS = 2.0
+"""Reading the user's data is given up so long before the report is, so that its thread ends by itself."""
 
 _BODY_CHARACTERS = 10_000
 _ERROR_CHARACTERS = 1_000
@@ -132,12 +146,14 @@ class SendReport:
         provider: who takes the mail.
         dead_letters: where what cannot be sent goes.
         key_alert: told of each mail that the provider refuses for its key.
-        user_data: gives access to one user's own data, by the user's id.
+        user_data: gives access to one user's own data for so many seconds, by the user's id.
         terms: what every mail has besides its report.
         default_cadence: for users whose document names none.
         on_unknown_outcome: the team's choice between maybe never and maybe twice.
         now: the present, in UTC.
+        time_limit: ends the wait for a report that is not built in time.
         records: the provider's, to look for mails of unknown outcome; None where it cannot be asked.
+        build_seconds: how long after the start of an attempt its report must be built.
     """
 
     def __init__(
@@ -147,12 +163,14 @@ class SendReport:
         provider: MailProvider,
         dead_letters: DeadLetters,
         key_alert: KeyAlert,
-        user_data: Callable[[str], UserData],
+        user_data: Callable[[str, float], UserData],
         terms: MailTerms,
         default_cadence: Cadence,
         on_unknown_outcome: OnUnknownOutcome,
         now: Callable[[], datetime],
+        time_limit: TimeLimit,
         records: MailRecords | None = None,
+        build_seconds: float = BUILD_SECONDS,
     ) -> None:
         self._ledger = ledger
         self._provider = provider
@@ -163,7 +181,9 @@ class SendReport:
         self._default_cadence = default_cadence
         self._on_unknown_outcome = on_unknown_outcome
         self._now = now
+        self._time_limit = time_limit
         self._records = records
+        self._build_seconds = build_seconds
 
     def __call__(self, body: bytes, attempt: Attempt) -> Result:
         """Carry out a task.
@@ -181,7 +201,7 @@ class SendReport:
             _log(None, attempt, result, started, took)
             return result
         try:
-            result = self._carry_out(task, attempt, took)
+            result = self._carry_out(task, attempt, started, took)
         except Changed as error:
             # What another worker has done with the delivery is that worker's to finish.
             _logger.warning("another worker has acted on the delivery", delivery_id=task.delivery_id, found=str(error))
@@ -194,7 +214,7 @@ class SendReport:
         _log(task, attempt, result, started, took)
         return replace(result, delivery_id=task.delivery_id)
 
-    def _carry_out(self, task: ReportTask, attempt: Attempt, took: dict[str, float]) -> Result:
+    def _carry_out(self, task: ReportTask, attempt: Attempt, started: float, took: dict[str, float]) -> Result:
         record = self._ledger.read(task.delivery_id)
         step = next_step(
             record,
@@ -228,7 +248,7 @@ class SendReport:
         if not recipient.wanted:
             return self._skip(delivery, None, "user-inactive" if recipient.schedule else "user-gone")
         with _timed(took, "build"):
-            built = self._build(delivery)
+            built = self._build(delivery, seconds=started + self._build_seconds - time.monotonic())
         match built:
             case GiveUp():
                 return self._give_up(delivery, built, None)
@@ -237,31 +257,35 @@ class SendReport:
             case Mail():
                 return self._send(delivery, built, took)
 
-    def _build(self, delivery: _Delivery) -> Mail | Retry | GiveUp:
+    def _build(self, delivery: _Delivery, *, seconds: float) -> Mail | Retry | GiveUp:
         task, user, period = delivery.task, delivery.recipient.user, delivery.period
         if user is None or period is None:
             return GiveUp(reason=Reason.PERMANENT_ERROR, error=f"the user's document: {delivery.recipient.problem}")
         try:
-            return compose(
+            make = functools.partial(
+                compose,
                 task.kind,
                 user,
                 period,
-                self._user_data(user.id),
+                self._user_data(user.id, seconds - _READ_SECONDS_LESS),
                 delivery_id=task.delivery_id,
                 run_id=task.run_id,
                 terms=self._terms,
             )
+            return self._time_limit.run(make, seconds=seconds)
         except PermanentError as error:
             return GiveUp(reason=Reason.PERMANENT_ERROR, error=_text(error))
-        except Exception as error:
+        except TookTooLong as error:
+            _logger.error(  # noqa: TRY400  where the report hangs is in another thread's traceback
+                "the report takes too long to build", delivery_id=task.delivery_id, kind=task.kind, error=str(error)
+            )
+            cause, text = "report-too-slow", f"the report takes too long to build: {error}"
+        except (Exception, SystemExit) as error:
             # A report is other people's code, and may fail in any way; what it raises must not become a lost report.
             _logger.exception("the report cannot be built", delivery_id=task.delivery_id, kind=task.kind)
-            retry = Retry(
-                status=HTTPStatus.INTERNAL_SERVER_ERROR,
-                cause="report-failed",
-                error=f"the report cannot be built: {type(error).__name__}: {_text(error)}",
-            )
-            return retry_or_give_up(retry, last_attempt=delivery.attempt.last)
+            cause, text = "report-failed", f"the report cannot be built: {type(error).__name__}: {_text(error)}"
+        retry = Retry(status=HTTPStatus.INTERNAL_SERVER_ERROR, cause=cause, error=text)
+        return retry_or_give_up(retry, last_attempt=delivery.attempt.last)
 
     def _find_out(self, delivery: _Delivery) -> Result | StillUnknown:
         """Settle a delivery of unknown outcome by the provider's word, or have the queue call again for it."""

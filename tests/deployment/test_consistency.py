@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from functions.shared.retry_policy import DISPATCH_DEADLINE
 from functions.shared.schedule import Cadence
 from functions.shared.settings import DispatcherSettings, DlqHandlerSettings, WorkerSettings
 from local_cloud.flags_file import read_flags_file
@@ -115,6 +116,11 @@ def test_ttl_policies_are_on_the_collections_whose_documents_expire() -> None:
     assert {override["collectionGroup"] for override in document["fieldOverrides"] if override.get("ttl")} == {
         *("deliveries", "alerts", "system_alerts"),
     }
+
+
+def test_the_worker_may_take_as_long_as_the_queue_waits_for_it() -> None:
+    functions = (DEPLOYMENT / "functions.sh").read_text(encoding="utf-8")
+    assert f"else echo {DISPATCH_DEADLINE.seconds}; fi" in functions
 
 
 class TestCadences:

@@ -1,9 +1,13 @@
 """A user's own data, in Firestore."""
 
+import time
 from collections.abc import Iterator, Sequence
 from datetime import datetime
+from itertools import islice
 from typing import Any
 
+from google.api_core.exceptions import DeadlineExceeded
+from google.api_core.retry import Retry, if_transient_error
 from google.cloud import firestore
 from google.cloud.firestore_v1.base_query import FieldFilter
 
@@ -11,18 +15,23 @@ from google.cloud.firestore_v1.base_query import FieldFilter
 class FirestoreUserData:
     """UserData from Firestore: reads what is stored under one user's document.
 
+    Reading ends at a moment, whatever Firestore does. Left to itself, its client begins a stream anew whenever one has
+    timed out, for ever.
+
     Args:
         client: the Firestore client.
         user_id: the user document's id.
+        seconds: how long reading may take from now on, all of it together.
     """
 
-    def __init__(self, client: firestore.Client, user_id: str) -> None:
+    def __init__(self, client: firestore.Client, user_id: str, seconds: float) -> None:
         self._user = client.collection("users").document(user_id)
+        self._over_at = time.monotonic() + seconds
 
     def between(
-        self, collection: str, *, field: str, start: datetime, end: datetime, select: Sequence[str]
+        self, collection: str, *, field: str, start: datetime, end: datetime, select: Sequence[str], limit: int
     ) -> Iterator[tuple[str, dict[str, Any]]]:
-        """See UserData."""
+        """See UserData. Raises google.api_core.exceptions.DeadlineExceeded when the time is over."""
         query = (
             self._user.collection(collection)
             .where(filter=FieldFilter(field, ">=", start))
@@ -30,10 +39,25 @@ class FirestoreUserData:
             .order_by(field)
             .select(list(select))
         )
-        for snapshot in query.stream():
-            yield snapshot.id, snapshot.to_dict()
+        return self._read(query, limit)
 
     def documents(self, collection: str, *, limit: int) -> Iterator[tuple[str, dict[str, Any]]]:
-        """See UserData."""
-        for snapshot in self._user.collection(collection).order_by("__name__").limit(limit).stream():
+        """See UserData. Raises google.api_core.exceptions.DeadlineExceeded when the time is over."""
+        return self._read(self._user.collection(collection).order_by("__name__"), limit)
+
+    def _read(self, query: Any, limit: int) -> Iterator[tuple[str, dict[str, Any]]]:
+        left = self._check()
+        retry = Retry(predicate=self._may_try_again, initial=0.1, maximum=2.0, multiplier=2.0, timeout=left)
+        # A stream that has broken off begins again behind the last document, but with the whole of its limit.
+        for snapshot in islice(query.limit(limit).stream(retry=retry, timeout=left), limit):
+            self._check()
             yield snapshot.id, snapshot.to_dict()
+
+    def _check(self) -> float:
+        left = self._over_at - time.monotonic()
+        if left <= 0:
+            raise DeadlineExceeded("reading the user's data takes too long")  # type: ignore[no-untyped-call]
+        return left
+
+    def _may_try_again(self, error: Exception) -> bool:
+        return if_transient_error(error) and time.monotonic() < self._over_at

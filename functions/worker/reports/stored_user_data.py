@@ -20,7 +20,7 @@ class StoredUserData:
         self._documents = documents
 
     def between(
-        self, collection: str, *, field: str, start: datetime, end: datetime, select: Sequence[str]
+        self, collection: str, *, field: str, start: datetime, end: datetime, select: Sequence[str], limit: int
     ) -> Iterator[tuple[str, dict[str, Any]]]:
         """See UserData."""
         found = [
@@ -28,7 +28,7 @@ class StoredUserData:
             for document_id, fields in self._documents.get(collection, {}).items()
             if isinstance(fields.get(field), datetime) and start <= fields[field] < end
         ]
-        for _, document_id, fields in sorted(found, key=lambda item: item[:2]):
+        for _, document_id, fields in sorted(found, key=lambda item: item[:2])[:limit]:
             yield document_id, {name: value for name, value in fields.items() if name in select}
 
     def documents(self, collection: str, *, limit: int) -> Iterator[tuple[str, dict[str, Any]]]:

@@ -9,9 +9,9 @@ class UserData(Protocol):
     """Reads what is stored under one user's document: in Firestore, or in memory where a sample is shown."""
 
     def between(
-        self, collection: str, *, field: str, start: datetime, end: datetime, select: Sequence[str]
+        self, collection: str, *, field: str, start: datetime, end: datetime, select: Sequence[str], limit: int
     ) -> Iterator[tuple[str, dict[str, Any]]]:
-        """Documents whose time lies in a range, by that time, streamed: there may be more of them than fit in memory.
+        """Documents whose time lies in a range, from the earliest on, streamed: they need not fit in memory.
 
         A document without that field, or with something else than a timestamp in it, lies in no range of times.
         https://firebase.google.com/docs/firestore/manage-data/data-types#value_type_ordering
@@ -22,6 +22,8 @@ class UserData(Protocol):
             start: the first moment that is in.
             end: the first moment that is not.
             select: the fields to read.
+            limit: how many are read at most. Each is paid for, with every attempt, and takes time of the report's
+                (docs/reports.md). Ask for one more than you use to learn whether something is left out, and say so.
 
         Yields:
             The document's id and its fields.

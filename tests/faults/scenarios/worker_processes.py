@@ -7,8 +7,8 @@ from datetime import timedelta
 from typing import Any
 
 from functions.shared.models import delivery_id
+from functions.shared.retry_policy import DISPATCH_DEADLINE
 from functions.shared.settings import OnUnknownOutcome
-from functions.shared.task_queue import DISPATCH_DEADLINE
 from local_cloud.tasks.dispatch import Answer, AnswerLost
 from tests.faults.crossings import Crossing, Point
 from tests.faults.disturbances import CarryOut, answer

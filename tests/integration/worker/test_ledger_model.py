@@ -57,6 +57,7 @@ from functions.worker.mail_terms import MailTerms
 from functions.worker.reports.stored_user_data import StoredUserData
 from functions.worker.reports.user_data import UserData
 from functions.worker.send_report import Attempt, Result, SendReport
+from functions.worker.time_limit import TimeLimit
 from functions.worker.transitions import Record
 from functions.worker.unknown_outcome import NotRecorded, NoWord, Recorded, Word
 from local_cloud.clock import Clock
@@ -576,7 +577,7 @@ class Life(RuleBasedStateMachine):
                     case _:
                         return NotRecorded()
 
-        def user_data(_user_id: str) -> UserData:
+        def user_data(_user_id: str, _seconds: float) -> UserData:
             if call.stop(Place.BUILD) is Order.FAIL:
                 raise RuntimeError("e")
             return StoredUserData({})
@@ -591,7 +592,10 @@ class Life(RuleBasedStateMachine):
             default_cadence=Cadence.HOURLY,
             on_unknown_outcome=self.on_unknown_outcome,
             now=self.tick,
+            time_limit=TimeLimit(lambda: None),
             records=MailRecords() if self.can_ask else None,
+            # A call waits for its turn.
+            build_seconds=3600,
         )
 
     def publish(self, letter: DeadLetter) -> None:

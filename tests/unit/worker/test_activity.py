@@ -4,13 +4,14 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from functions.shared.schedule import Cadence, Period
 from functions.shared.user import User
 from functions.worker.compose import compose
 from functions.worker.mail import Mail
 from functions.worker.mail_terms import MailTerms
-from functions.worker.reports.activity import CHART_ID, period_before
+from functions.worker.reports.activity import CHART_ID, MOST_EVENTS, period_before
 from functions.worker.reports.activity.figures import SHOWN_TYPES, Problem, Tally
 from functions.worker.reports.stored_user_data import StoredUserData
 
@@ -146,6 +147,40 @@ def test_the_chart_is_shown_by_the_html_and_described() -> None:
     assert made.images[0].content.startswith(b"\x89PNG")
     assert f'src="cid:{CHART_ID}"' in made.html
     assert "Most came at 13:05: 1 event." in made.html
+
+
+def test_of_too_many_events_the_first_are_counted_and_the_mail_and_the_log_say_so() -> None:
+    second = HOUR / (MOST_EVENTS + 100)
+    events = [{"at": START + number * second, "type": "a"} for number in range(MOST_EVENTS + 1)]
+    with capture_logs() as log:
+        made = report(*events, {"at": START - MINUTE})
+    for part in (" ".join(made.text.split()), made.html):
+        assert "Events: 10,000" in part
+        assert (
+            "There are more events than a report counts. "
+            "These are the first 10,000: until Tuesday 24 November, 13:59." in part
+        )
+        assert "Not compared: there are too many events" in part
+        assert "Compared with" not in part
+    assert [(entry["log_level"], entry["kind"], entry["counted"]) for entry in log] == [
+        ("warning", "activity", MOST_EVENTS)
+    ]
+
+
+def test_too_many_events_before_are_not_compared_with() -> None:
+    second = HOUR / (MOST_EVENTS + 100)
+    made = report(*({"at": START - HOUR + number * second} for number in range(MOST_EVENTS + 1)), {"at": START})
+    assert "Events: 1\n  Not compared: there are too many events\n" in made.text
+    assert "than a report counts" not in made.text
+
+
+def test_as_many_as_a_report_counts_are_not_too_many() -> None:
+    second = HOUR / (MOST_EVENTS + 100)
+    with capture_logs() as log:
+        made = report(*({"at": START + number * second} for number in range(MOST_EVENTS)), {"at": START - MINUTE})
+    assert "Up 999,900% from 1 the hour before" in made.text
+    assert "than a report counts" not in made.text
+    assert log == []
 
 
 def test_amounts_appear_only_where_there_are_any() -> None:

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from structlog.testing import capture_logs
 
 from functions.shared.schedule import Cadence, Period
 from functions.shared.user import User
@@ -15,6 +16,7 @@ from functions.worker.compose import compose
 from functions.worker.mail import Mail
 from functions.worker.mail_terms import MailTerms
 from functions.worker.reports.stored_user_data import StoredUserData
+from functions.worker.reports.usage import MOST_USAGES
 from functions.worker.reports.usage.consumption import Consumption, Standing
 from functions.worker.reports.usage.quota import InvalidQuota, Quota
 
@@ -229,3 +231,26 @@ def test_what_others_wrote_is_text_and_nothing_else() -> None:
     assert "<img src=x" not in made.html
     assert "{{ 7 * 7 }}" in made.html
     assert "\n" not in made.subject
+
+
+def test_of_too_many_entries_the_first_are_counted_and_the_report_is_as_of_then() -> None:
+    begin, step = utc("2026-11-01T00:00"), timedelta(days=15) / MOST_USAGES
+    usages = [{"at": begin + number * step, "quota": "storage", "amount": 1} for number in range(MOST_USAGES + 5)]
+    quotas = {"storage": {"allowed": 100_000, "name": "Storage", "unit": "GB"}}
+    with capture_logs() as log:
+        made = report(*usages, quotas=quotas)
+    for part in (" ".join(made.text.split()), made.html):
+        assert "There are more entries than a report counts. These figures leave out what came later." in part
+        assert "As of Monday 16 November, 00:00" in part
+        assert "20,000 of 100,000 GB" in part
+        # At the pace until then, rather than as if nothing had been used since.
+        assert "at this pace, 40,000 GB by Monday 30 November" in part
+    assert [(entry["log_level"], entry["kind"], entry["counted"]) for entry in log] == [
+        ("warning", "usage", MOST_USAGES)
+    ]
+
+
+def test_a_quota_that_began_anew_after_what_is_counted_is_one_of_which_nothing_is_known_yet() -> None:
+    consumption = Consumption(STORAGE, day_until("2026-11-21T00:00"), UTC_ZONE)
+    consumption.end_at(utc("2026-10-20T00:00"))
+    assert (consumption.standing().used, consumption.standing().expected) == (0.0, None)

@@ -1,5 +1,6 @@
 """The `activity` report: how much happened in the period, how that compares, when it happened, and what it was."""
 
+from datetime import datetime
 from pathlib import Path
 
 import structlog
@@ -17,6 +18,9 @@ from functions.worker.reports.user_data import UserData
 
 CHART_ID = "activity-chart"
 TEMPLATES = Path(__file__).parent / "templates"
+MOST_EVENTS = 10_000
+"""So many events of the period are read, and as many of the one before. Each is a document that is paid for with every
+attempt at the report, and a report has half a minute."""
 
 _logger = structlog.get_logger()
 
@@ -33,9 +37,12 @@ def build(user: User, period: Period, data: UserData) -> Report:
     language = language_for(user.locale)
     slices = buckets(period, user.time_zone, language)
     tally = Tally(period=period, edges=[bucket.start for bucket in slices])
-    events = data.between("events", field="at", start=before.start, end=period.end, select=("at", "type", "amount"))
-    for event_id, fields in events:
-        tally.add(event_id, fields)
+    left_out_before = _count(tally, data, before)
+    left_out = _count(tally, data, period)
+    if left_out or left_out_before:
+        _logger.warning(
+            "the report counts only the first events", user_id=user.id, kind="activity", counted=MOST_EVENTS
+        )
     for problem in tally.problems:
         _logger.warning(
             "an event has a field that cannot be used", user_id=user.id, event_id=problem.event_id, field=problem.field
@@ -44,7 +51,14 @@ def build(user: User, period: Period, data: UserData) -> Report:
         _logger.warning("more events have such fields", user_id=user.id, problems=tally.problem_count)
 
     figures = tally.figures()
-    contents = Texts(user=user, period=period, before=before, language=language).contents(figures, slices)
+    contents = Texts(
+        user=user,
+        period=period,
+        before=before,
+        language=language,
+        left_out_from=left_out,
+        comparable=left_out is None and left_out_before is None,
+    ).contents(figures, slices)
     images: tuple[InlineImage, ...] = ()
     if figures.events:
         picture = draw_bars(figures.per_bucket, [bucket.label for bucket in slices])
@@ -55,6 +69,24 @@ def build(user: User, period: Period, data: UserData) -> Report:
         values={**vars(contents), "chart_id": CHART_ID if images else ""},
         images=images,
     )
+
+
+def _count(tally: Tally, data: UserData, period: Period) -> datetime | None:
+    """Count a period's first events; returns the time of the first that is not counted, where there are too many."""
+    events = data.between(
+        "events",
+        field="at",
+        start=period.start,
+        end=period.end,
+        select=("at", "type", "amount"),
+        limit=MOST_EVENTS + 1,
+    )
+    for number, (event_id, fields) in enumerate(events):
+        if number == MOST_EVENTS:
+            at: datetime = fields["at"]
+            return at
+        tally.add(event_id, fields)
+    return None
 
 
 def period_before(user: User, period: Period) -> Period:

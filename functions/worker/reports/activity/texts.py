@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from functions.shared.schedule import Period
 from functions.shared.user import User
@@ -53,6 +54,7 @@ class Contents:
     title: str
     period: str
     nothing: str
+    note: str
     headlines: Sequence[Headline]
     chart_title: str
     chart_description: str
@@ -71,10 +73,23 @@ class Texts:
         period: what the report covers.
         before: what it is compared with.
         language: in which.
+        left_out_from: from when on the period's events are not counted, where there are too many.
+        comparable: whether all events are counted, those of the period before as well.
     """
 
-    def __init__(self, *, user: User, period: Period, before: Period, language: Language) -> None:
+    def __init__(
+        self,
+        *,
+        user: User,
+        period: Period,
+        before: Period,
+        language: Language,
+        left_out_from: datetime | None = None,
+        comparable: bool = True,
+    ) -> None:
         self._user = user
+        self._left_out_from = left_out_from
+        self._comparable = comparable
         self._language = language
         self._ = language.gettext
         self._name = period_name(period, user.time_zone, language)
@@ -82,7 +97,11 @@ class Texts:
         self._before = period_before(user.schedule.cadence if regular else None, language)
         self._name_before = period_name(before, user.time_zone, language)
 
-    def contents(self, figures: Figures, slices: Sequence[Bucket]) -> Contents:
+    def contents(
+        self,
+        figures: Figures,
+        slices: Sequence[Bucket],
+    ) -> Contents:
         """Put figures into words.
 
         Args:
@@ -103,6 +122,7 @@ class Texts:
             title=_("Your activity"),
             period=self._name,
             nothing="" if figures.events else _("Nothing happened in this time."),
+            note=self._note(figures),
             headlines=headlines,
             chart_title=_("When it happened"),
             chart_description=self._chart_description(figures, slices),
@@ -112,11 +132,23 @@ class Texts:
             table=[columns, *([row.type, *row.figures] for row in rows)],
             footer=" ".join(
                 (
-                    _("Compared with {period}.").format(period=self._name_before),
+                    *([_("Compared with {period}.").format(period=self._name_before)] if self._comparable else []),
                     _("All times are those of {zone}.").format(zone=self._user.time_zone.key),
                     how_often(self._user.schedule.cadence, self._language),
                 )
             ),
+        )
+
+    def _note(self, figures: Figures) -> str:
+        if self._left_out_from is None:
+            return ""
+        local = self._left_out_from.astimezone(self._user.time_zone)
+        return self._(
+            "There are more events than a report counts. These are the first {number}: until {day}, {time}."
+        ).format(
+            number=self._language.number(figures.events),
+            day=self._language.day(local.date()),
+            time=self._language.time(local),
         )
 
     def _headline(self, label: str, value: float, previous: float, write: Callable[[float], str]) -> Headline:
@@ -125,6 +157,8 @@ class Texts:
 
     def _change(self, value: float, previous: float, write: Callable[[float], str]) -> tuple[str, str]:
         _ = self._
+        if not self._comparable:
+            return _("Not compared: there are too many events"), ""
         if write(value) == write(previous):
             return _("The same as {before}").format(before=self._before), "="
         up = value > previous

@@ -1,5 +1,6 @@
 """The `usage` report: how much of what a user may use is used, and whether the rest will last."""
 
+from datetime import datetime
 from pathlib import Path
 
 import structlog
@@ -18,6 +19,9 @@ from functions.worker.reports.user_data import UserData
 CHART_ID = "usage-chart"
 TEMPLATES = Path(__file__).parent / "templates"
 MOST_QUOTAS = 20
+MOST_USAGES = 20_000
+"""So many entries of usage are read, of all quotas together, from the earliest on. Each is a document that is paid for
+with every attempt at the report, and a report has half a minute."""
 
 _logger = structlog.get_logger()
 
@@ -33,10 +37,9 @@ def build(user: User, period: Period, data: UserData) -> Report:
     """
     language = language_for(user.locale)
     consumptions = {quota.id: Consumption(quota, period, user.time_zone) for quota in _quotas(user, data)}
-    if consumptions:
-        _consume(user, consumptions, data)
+    left_out = _consume(user, consumptions, data) if consumptions else None
     ranked = sorted((each.standing() for each in consumptions.values()), key=lambda each: (-each.strain, each.quota.id))
-    contents = Texts(user=user, period=period, language=language).contents(ranked)
+    contents = Texts(user=user, period=period, language=language, left_out_from=left_out).contents(ranked)
     images: tuple[InlineImage, ...] = ()
     if ranked and ranked[0].used > 0:
         worst = ranked[0]
@@ -65,11 +68,21 @@ def _quotas(user: User, data: UserData) -> list[Quota]:
     return quotas
 
 
-def _consume(user: User, consumptions: dict[str, Consumption], data: UserData) -> None:
-    start = min(each.window.start for each in consumptions.values())
-    end = max(each.as_of for each in consumptions.values())
-    ignored = 0
-    for usage_id, fields in data.between("usage", field="at", start=start, end=end, select=("at", "quota", "amount")):
+def _consume(user: User, consumptions: dict[str, Consumption], data: UserData) -> datetime | None:
+    """Count what was used; returns the time of the first entry that is not counted, where there are too many."""
+    usages = data.between(
+        "usage",
+        field="at",
+        start=min(each.window.start for each in consumptions.values()),
+        end=max(each.as_of for each in consumptions.values()),
+        select=("at", "quota", "amount"),
+        limit=MOST_USAGES + 1,
+    )
+    ignored, left_out = 0, None
+    for number, (usage_id, fields) in enumerate(usages):
+        if number == MOST_USAGES:
+            left_out = fields["at"]
+            break
         quota = fields.get("quota")
         known = consumptions.get(quota) if isinstance(quota, str) else None
         if known is None or not known.add(fields["at"], fields.get("amount")):
@@ -79,3 +92,8 @@ def _consume(user: User, consumptions: dict[str, Consumption], data: UserData) -
                 _logger.warning("a usage cannot be counted", user_id=user.id, usage_id=usage_id, field=field)
     if ignored > 1:
         _logger.warning("more usages cannot be counted", user_id=user.id, problems=ignored)
+    if left_out is not None:
+        _logger.warning("the report counts only the first usages", user_id=user.id, kind="usage", counted=MOST_USAGES)
+        for consumption in consumptions.values():
+            consumption.end_at(left_out)
+    return left_out

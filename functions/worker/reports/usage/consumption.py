@@ -92,6 +92,10 @@ class Consumption:
             self._amounts[max(0, bisect.bisect_right(self._edges, at) - 1)] += float(amount)
         return True
 
+    def end_at(self, moment: datetime) -> None:
+        """Say how the quota stood at an earlier moment, until which all that was used has been added."""
+        self.as_of = max(self.window.start, min(self.as_of, moment))
+
     def standing(self) -> Standing:
         """How the quota stands with what was added so far."""
         used = sum(self._amounts)

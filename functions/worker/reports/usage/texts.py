@@ -51,6 +51,7 @@ class Contents:
     period: str
     warnings: Sequence[str]
     nothing: str
+    note: str
     lines: Sequence[Line]
     chart_title: str
     chart_description: str
@@ -64,11 +65,15 @@ class Texts:
         user: for whom.
         period: what the report covers.
         language: in which.
+        left_out_from: from when on usage is not counted, where there are too many entries.
     """
 
-    def __init__(self, *, user: User, period: Period, language: Language) -> None:
+    def __init__(
+        self, *, user: User, period: Period, language: Language, left_out_from: datetime | None = None
+    ) -> None:
         self._user = user
-        self._period = period
+        self._as_of = left_out_from or period.end
+        self._is_cut = left_out_from is not None
         self._language = language
         self._ = language.gettext
 
@@ -79,7 +84,7 @@ class Texts:
             standings: of all quotas, what is worth a look first.
         """
         _ = self._
-        end = self._period.end.astimezone(self._user.time_zone)
+        end = self._as_of.astimezone(self._user.time_zone)
         day = self._language.day(end.date())
         lines = [self._line(standing) for standing in standings]
         warnings = [f"{line.name}: {line.note}" for line in lines if line.is_short]
@@ -91,6 +96,9 @@ class Texts:
             period=_("As of {day}, {time}").format(day=day, time=self._language.time(end)),
             warnings=warnings,
             nothing="" if lines else _("There is no quota for you."),
+            note=_("There are more entries than a report counts. These figures leave out what came later.")
+            if self._is_cut
+            else "",
             lines=lines,
             chart_title=_("{quota}, day by day").format(quota=lines[0].name) if lines else "",
             chart_description=self._chart_description(standings[0]) if standings else "",

@@ -1,0 +1,77 @@
+"""A time limit for work that nothing else ends: a report is other people's code, and may wait for ever."""
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future, wait
+from typing import TypeVar
+
+import structlog
+
+MOST_HANGING = 8
+"""So many calls may go on beyond their limit at once. They cannot be ended, and each keeps its thread and memory."""
+
+T = TypeVar("T")
+
+_logger = structlog.get_logger()
+
+
+class TookTooLong(Exception):
+    """The work was not done in time. It may still be going on; what comes of it is dropped."""
+
+
+class TimeLimit:
+    """Runs work in a thread of its own and stops waiting for it after a while. Safe for threads.
+
+    Python cannot end a thread. One that hangs is left alone, and ends by itself or with the process: it is a daemon.
+
+    Args:
+        too_many_hang: called once, when MOST_HANGING threads hang: this process should give way to another one.
+    """
+
+    def __init__(self, too_many_hang: Callable[[], None]) -> None:
+        self._too_many_hang = too_many_hang
+        self._lock = threading.Lock()
+        self._hanging = 0
+        self._has_called = False
+
+    def run(self, work: Callable[[], T], *, seconds: float) -> T:
+        """Do some work, and return what it returns.
+
+        Args:
+            work: the work.
+            seconds: how long to wait for it.
+
+        Raises:
+            TookTooLong: it was not done in time.
+            Exception: whatever the work raises.
+        """
+        outcome: Future[T] = Future()
+        late = False
+
+        def carry_out() -> None:
+            try:
+                returned = work()
+            except BaseException as error:  # noqa: BLE001  raised again by who waits for it
+                outcome.set_exception(error)
+            else:
+                outcome.set_result(returned)
+            with self._lock:
+                if late:
+                    self._hanging -= 1
+                    _logger.info("work that took too long has ended", hanging=self._hanging)
+
+        threading.Thread(target=carry_out, name="time-limited", daemon=True).start()
+        wait([outcome], timeout=max(seconds, 0.0))
+        with self._lock:
+            if not outcome.done():
+                late = True
+                self._hanging += 1
+            hanging = self._hanging
+            is_too_much = hanging >= MOST_HANGING and not self._has_called
+            self._has_called = self._has_called or is_too_much
+        if not late:
+            return outcome.result()
+        _logger.error("work takes too long and is left alone", seconds=round(seconds, 1), hanging=hanging)
+        if is_too_much:
+            self._too_many_hang()
+        raise TookTooLong(f"not done after {seconds:.0f} s")
