@@ -156,7 +156,7 @@ class DeadLetters:
             NotFound: there is none of this id.
         """
         letter = self.get(letter_id)
-        row = {**letter.to_row(), "payload": documents.printable_tree(_payload(letter.fields)), "delivery": None}
+        row = {**letter.to_row(), "payload": documents.redacted_tree(_payload(letter.fields)), "delivery": None}
         if letter.task is not None:
             snapshot = self._client.collection("deliveries").document(letter.task.delivery_id).get()
             if snapshot.exists:

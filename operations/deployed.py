@@ -11,8 +11,7 @@ import requests
 from google.auth.exceptions import GoogleAuthError
 from google.auth.transport.requests import AuthorizedSession
 
-from operations.errors import NotConfigured
-from operations.output import printable
+from operations.errors import NotConfigured, describe
 
 CLOUD_PLATFORM = "https://www.googleapis.com/auth/cloud-platform"
 
@@ -55,7 +54,7 @@ class Deployed:
         try:
             return self._variables(function).get(name)
         except (requests.RequestException, GoogleAuthError, LookupError) as error:
-            cause = " ".join(printable(str(error)).split())[:200]
+            cause = describe(error)[:200]
             raise NotConfigured(
                 f"{name} is not set, and the function {function} in {self._parent} cannot be asked for it: {cause}."
             ) from error

@@ -10,8 +10,7 @@ from google.cloud import firestore
 
 from operations import documents
 from operations.dead_letters import LetterState, StoredLetter
-from operations.errors import UNREACHABLE
-from operations.output import printable
+from operations.errors import UNREACHABLE, describe
 from operations.result import Result
 
 
@@ -93,7 +92,7 @@ class Dismissals:
         except UNREACHABLE:
             raise
         except (GoogleAPIError, ValueError) as error:
-            return Result(letter_id=letter_id, outcome=Outcome.ERROR, detail=printable(str(error)).replace("\n", " "))
+            return Result(letter_id=letter_id, outcome=Outcome.ERROR, detail=describe(error))
 
     def _write(self, letter_id: str, wanted: LetterState, fields: Mapping[str, Any]) -> Outcome:
         reference = self._client.collection("dead_letters").document(letter_id)

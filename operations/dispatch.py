@@ -11,9 +11,8 @@ from google.auth.exceptions import GoogleAuthError
 from google.auth.transport.requests import Request
 
 from operations.deployed import CLOUD_PLATFORM
-from operations.errors import NotConfigured, OperatorError
+from operations.errors import NotConfigured, OperatorError, describe
 from operations.moments import to_json_time
-from operations.output import printable
 from operations.runs import FIGURES
 from operations.target import Target
 
@@ -52,7 +51,7 @@ def dispatch(target: Target, *, scheduled_for: datetime | None) -> tuple[bool, d
     figures = _json_object(response)
     if "run_id" not in figures:
         status = f"{response.status_code} {response.reason}"
-        reason = printable(str(figures.get("error") or "")).replace("\n", " ")[:300]
+        reason = describe(figures.get("error") or "")[:300]
         raise OperatorError(f"The dispatcher answers {status}: {reason or 'its log says why'}.")
     return response.status_code == HTTPStatus.OK, {name: figures.get(name) for name in ANSWER}
 
@@ -105,4 +104,4 @@ def _json_object(response: requests.Response) -> dict[str, Any]:
 
 
 def _cause(error: Exception) -> str:
-    return printable(str(error)).replace("\n", " ")[:200] or type(error).__name__
+    return describe(error)[:200] or type(error).__name__

@@ -1,10 +1,13 @@
-"""Reading fields of documents that may be of any age and hold anything: what is not of its type counts as absent."""
+"""Reading fields of documents that may be of any age and hold anything: what is not of its type counts as absent.
+
+Texts come without e-mail addresses. They are escaped where they are printed (operations.output), not here.
+"""
 
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from operations.output import printable
+from functions.shared.logging import redact_addresses
 
 
 def fields_of(snapshot: Any) -> Mapping[str, Any]:
@@ -18,9 +21,9 @@ def count(query: Any) -> int:
 
 
 def text(fields: Mapping[str, Any], name: str) -> str | None:
-    """A text, fit to be printed."""
+    """A text, without addresses."""
     value = fields.get(name)
-    return printable(value) if isinstance(value, str) else None
+    return redact_addresses(value) if isinstance(value, str) else None
 
 
 def identifier(fields: Mapping[str, Any], name: str) -> str | None:
@@ -47,14 +50,14 @@ def maps(fields: Mapping[str, Any], name: str) -> list[Mapping[str, Any]]:
     return [item for item in value if isinstance(item, Mapping)] if isinstance(value, list) else []
 
 
-def printable_tree(value: Any) -> Any:
-    """A value with all that it holds, fit to be printed."""
+def redacted_tree(value: Any) -> Any:
+    """A value with all that it holds, without addresses."""
     match value:
         case str():
-            return printable(value)
+            return redact_addresses(value)
         case Mapping():
-            return {printable(str(key)): printable_tree(item) for key, item in value.items()}
+            return {redact_addresses(str(key)): redacted_tree(item) for key, item in value.items()}
         case list():
-            return [printable_tree(item) for item in value]
+            return [redacted_tree(item) for item in value]
         case _:
             return value

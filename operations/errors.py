@@ -4,6 +4,8 @@ from enum import IntEnum
 
 from google.api_core.exceptions import DeadlineExceeded, RetryError, ServiceUnavailable
 
+from functions.shared.logging import redact_addresses
+
 
 class ExitStatus(IntEnum):
     """What the command ends with; documented in docs/operations.md. Usage errors end with 2, Ctrl-C with 130."""
@@ -33,3 +35,8 @@ class NotConfigured(OperatorError):
 
 UNREACHABLE = (RetryError, ServiceUnavailable, DeadlineExceeded)
 """How Google's clients say that a service does not answer, after a minute of retries: nothing else will go well."""
+
+
+def describe(error: object) -> str:
+    """What an error says, on one line and without e-mail addresses."""
+    return " ".join(redact_addresses(str(error)).split())

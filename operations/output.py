@@ -1,14 +1,25 @@
 """What the command prints: tables for people, JSON for programs, and everything else on standard error.
 
-User-made texts are cut to a line and never hold an e-mail address or a control sequence of the terminal.
+Ids and texts of documents may hold anything, such as sequences by which a terminal writes the clipboard. All output of
+all commands passes through this module, which escapes what is not plainly printable: control characters, C1 and DEL
+included, line breaks, and the characters that reorder a line.
+https://www.unicode.org/reports/tr36/#Bidirectional_Text_Spoofing
 """
 
+import base64
 import json
+import math
+import shlex
 import sys
-from collections.abc import Mapping, Sequence
+import traceback
+import unicodedata
+from collections.abc import Mapping, MutableMapping, Sequence
 from datetime import datetime
 from typing import Any
 
+import structlog
+import typer
+from google.cloud.firestore import DocumentReference, GeoPoint
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -77,29 +88,92 @@ class Output:
         table.add_column(overflow="fold")
         for key, value in row.items():
             if not isinstance(value, Mapping):
-                table.add_row(key, Text(_cell(value)))
+                table.add_row(Text(escape(key)), Text(_cell(value)))
                 continue
             for inner, inner_value in value.items():
-                table.add_row(f"{key}.{inner}", Text(_cell(inner_value)))
+                table.add_row(Text(escape(f"{key}.{inner}")), Text(_cell(inner_value)))
         self._out.print(table)
 
     def json(self, value: Any) -> None:
-        """Print a JSON value, indented, with times in UTC with a Z."""
-        json.dump(_to_json(value), sys.stdout, indent=2, ensure_ascii=False)
-        sys.stdout.write("\n")
+        """Print a JSON value: see `to_json`."""
+        sys.stdout.write(to_json(value))
 
-    def say(self, line: str) -> None:
+    def say(self, line: str = "") -> None:
         """Tell the operator something: on standard output, or beside it where that holds JSON."""
-        (self.err if self.as_json else self._out).print(Text(line), soft_wrap=True)
+        (self.err if self.as_json else self._out).print(Text(escape(line)), soft_wrap=True)
 
     def warn(self, line: str) -> None:
         """Tell the operator something to be careful about."""
-        self.err.print(Text(line, style="yellow"))
+        self.err.print(Text(escape(line), style="yellow"))
+
+    def confirm(self, question: str) -> bool:
+        """Ask the operator; True for yes."""
+        return typer.confirm(escape(question), err=True)
 
 
-def printable(text: str) -> str:
-    """A text of any origin, without addresses and without what a terminal would obey."""
-    return redact_addresses("".join(c if c.isprintable() or c == "\n" else "�" for c in text))
+def notice(line: str) -> None:
+    """Print a line on standard error, for what has no Output."""
+    typer.echo(escape(line), err=True)
+
+
+def escape(text: str, *, keep: str = "") -> str:
+    r"""A text in which what is not plainly printable is written as Python writes it: `\x1b`, `\u202e`.
+
+    Args:
+        text: of any origin.
+        keep: characters that stay as they are.
+    """
+    return "".join(c if _is_plain(c) or c in keep else ascii(c)[1:-1] for c in text)
+
+
+def shell_argument(text: str) -> str:
+    r"""A text as an argument to paste into bash or zsh: `$'…\x1b…'` where it is not plainly printable."""
+    if all(map(_is_plain, text)):
+        return shlex.quote(text)
+    plain = {"'": r"\'", "\\": r"\\"}
+    return "$'" + "".join(plain.get(c, c) if _is_plain(c) else _escaped_bytes(c) for c in text) + "'"
+
+
+def to_json(value: Any) -> str:
+    r"""A value as JSON: times in UTC with a Z, bytes as base64, and what is not plainly printable as `\u001b`.
+
+    Args:
+        value: of the types of Firestore.
+    """
+    text = json.dumps(_json_value(value), indent=2, ensure_ascii=False, allow_nan=False)
+    # Outside of strings JSON is plain, but for the line breaks of the indentation.
+    return "".join(c if _is_plain(c) or c == "\n" else _json_escape(c) for c in text) + "\n"
+
+
+def guard_logs() -> None:
+    """Have logs escaped, too, and on standard error: previews call the worker's own code, which logs what is amiss."""
+    structlog.configure(
+        processors=[structlog.processors.add_log_level, _escape_event, structlog.processors.LogfmtRenderer()],
+        logger_factory=lambda *_: structlog.PrintLogger(sys.stderr),
+    )
+
+
+def print_traceback(error: BaseException) -> None:
+    """Print what nobody thought of, which may repeat what a document holds."""
+    text = "".join(traceback.format_exception(error))
+    sys.stderr.write(escape(redact_addresses(text), keep="\n"))
+
+
+def _escape_event(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> Mapping[str, Any]:
+    return {key: escape(redact_addresses(str(value))) for key, value in event.items()}
+
+
+def _is_plain(character: str) -> bool:
+    return character.isprintable() or unicodedata.category(character) == "Zs"
+
+
+def _escaped_bytes(character: str) -> str:
+    return "".join(f"\\x{byte:02x}" for byte in character.encode(errors="surrogatepass"))
+
+
+def _json_escape(character: str) -> str:
+    units = character.encode("utf-16-be", errors="surrogatepass")
+    return "".join(f"\\u{units[index : index + 2].hex()}" for index in range(0, len(units), 2))
 
 
 def _cell(value: Any) -> str:
@@ -111,16 +185,26 @@ def _cell(value: Any) -> str:
         case datetime():
             return to_table_time(value)
         case _:
-            return str(value)
+            return escape(str(value))
 
 
-def _to_json(value: Any) -> Any:
+def _json_value(value: Any) -> Any:
     match value:
+        case None | bool() | int() | str():
+            return value
         case datetime():
             return to_json_time(value)
+        case float():
+            return value if math.isfinite(value) else str(value)
+        case bytes():
+            return base64.b64encode(value).decode()
         case Mapping():
-            return {key: _to_json(item) for key, item in value.items()}
+            return {str(key): _json_value(item) for key, item in value.items()}
         case list() | tuple():
-            return [_to_json(item) for item in value]
+            return [_json_value(item) for item in value]
+        case GeoPoint():
+            return {"latitude": value.latitude, "longitude": value.longitude}
+        case DocumentReference():
+            return value.path
         case _:
-            return value
+            return str(value)

@@ -12,8 +12,7 @@ from google.protobuf.field_mask_pb2 import FieldMask
 from google.rpc import code_pb2
 
 from functions.shared.task_queue import cloud_tasks_client
-from operations.errors import NotFound, OperatorError
-from operations.output import printable
+from operations.errors import NotFound, OperatorError, describe
 from operations.queue_change import PATHS, QueueSettings
 
 COUNTED_TASKS = 1_000
@@ -165,7 +164,7 @@ def _task_row(queue: str, task: tasks_v2.Task) -> dict[str, Any]:
         "responses": message.response_count,
         "last_attempt_at": _moment(last, "dispatch_time"),
         "last_status": code_pb2.Code.Name(last.response_status.code) if was_answered else None,
-        "last_message": printable(last.response_status.message) if was_answered else None,
+        "last_message": describe(last.response_status.message) if was_answered else None,
     }
 
 

@@ -19,8 +19,7 @@ from functions.shared.pending_delivery import pending_delivery
 from functions.shared.task_queue import NewTask, TaskQueue
 from operations import documents
 from operations.dead_letters import LetterState, StoredLetter
-from operations.errors import UNREACHABLE, OperatorError
-from operations.output import printable
+from operations.errors import UNREACHABLE, OperatorError, describe
 from operations.replay_decision import Decision, DeliveryRecord, Outcome, Step, decide, is_unclear
 from operations.result import Result
 
@@ -93,7 +92,7 @@ class Replay:
             raise
         except (GoogleAPIError, OperatorError, ValueError) as error:
             # ValueError: the client library's, for a transaction that others have made fail five times.
-            return Result(letter_id=letter_id, outcome=Outcome.ERROR, detail=printable(str(error)).replace("\n", " "))
+            return Result(letter_id=letter_id, outcome=Outcome.ERROR, detail=describe(error))
 
     def preview(self, letter: StoredLetter) -> Result:
         """Say what would come of one dead letter, and change nothing.

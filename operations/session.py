@@ -2,7 +2,6 @@
 
 import functools
 import os
-import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from functions.shared.clients import firestore_client
 from functions.shared.queue_choice import choose_queue
 from functions.shared.task_queue import TaskQueue
 from operations.deployed import DEFAULT_PREFIX, Deployed
+from operations.output import notice
 from operations.queues import Queues
 from operations.target import LOCAL_CLOUD_DIRECTORY, Target, connect, find_target
 
@@ -31,7 +31,7 @@ class Session:
         """Where it is connected."""
         target = find_target(os.environ, directory=self._directory, default_directory=LOCAL_CLOUD_DIRECTORY)
         if target.note:
-            print(target.note, file=sys.stderr)
+            notice(target.note)
         connect(target)
         return target if target.emulators else replace(target, ask=self._ask_deployed)
 

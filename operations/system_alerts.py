@@ -35,7 +35,7 @@ def _to_row(alert_id: str, fields: Mapping[str, Any]) -> dict[str, Any]:
         "alert": documents.text(fields, "alert"),
         "run_id": documents.identifier(fields, "run_id"),
         "detail": documents.text(fields, "detail"),
-        "figures": documents.printable_tree(figures) if isinstance(figures, Mapping) else {},
+        "figures": documents.redacted_tree(figures) if isinstance(figures, Mapping) else {},
         "at": documents.moment(fields, "at"),
         "received_at": documents.moment(fields, "received_at"),
         "alerted_at": documents.moment(fields, "alerted_at"),

@@ -1,7 +1,5 @@
 """`reports dead-letters`: what could not be sent."""
 
-import shlex
-import sys
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -13,12 +11,12 @@ import typer
 
 from functions.shared.models import Reason
 from operations.bulk import do_many
-from operations.commands.group import AsJson, DryRun, Limit, Yes, document_id, moment, session
+from operations.commands.group import AsJson, DryRun, Limit, Yes, confirm, document_id, moment, session
 from operations.dead_letters import DeadLetters, LetterState, StoredLetter
 from operations.dismissal import Dismissals, judge
 from operations.dismissal import Outcome as DismissalOutcome
-from operations.errors import ExitStatus, NotFound, OperatorError
-from operations.output import Output
+from operations.errors import ExitStatus, NotFound
+from operations.output import Output, shell_argument
 from operations.replay import Replay
 from operations.replay_decision import Outcome as ReplayOutcome
 from operations.result import Result
@@ -93,9 +91,11 @@ def show(
     if as_json:
         return
     if row["state"] == LetterState.OPEN:
-        output.say(f"\nTo send it again: reports dead-letters replay {shlex.quote(letter_id)}")
+        output.say()
+        output.say(f"To send it again: reports dead-letters replay {shell_argument(letter_id)}")
     elif row["state"] == LetterState.DISMISSED:
-        output.say(f"\nTo open it again: reports dead-letters reopen {shlex.quote(letter_id)}")
+        output.say()
+        output.say(f"To open it again: reports dead-letters reopen {shell_argument(letter_id)}")
 
 
 @app.command()
@@ -126,7 +126,7 @@ def replay(
             "(unknown-outcome). Replaying may send a second one: look for their delivery_id in SendGrid first."
         )
     if letters and (not ids or unclear):
-        _confirm(f"replay {_count(letters)} on {current.target.description}", yes=yes)
+        confirm(output, f"replay {_count(letters)} on {current.target.description}", yes=yes)
 
     def carry_out(letter: StoredLetter) -> Result:
         return replay_one(letter.id, may_send_twice=yes or letter.id in unclear)
@@ -231,7 +231,7 @@ def _mark(
         _do(letters, look, absent, output, what="Looking", dry_run=True, in_state=act.in_state)
         return
     if letters and ask:
-        _confirm(f"{act.verb} {_count(letters)} on {current.target.description}", yes=yes)
+        confirm(output, f"{act.verb} {_count(letters)} on {current.target.description}", yes=yes)
     _do(letters, act.carry_out, absent, output, what=act.what, dry_run=False, in_state=act.in_state)
 
 
@@ -305,15 +305,6 @@ def _summarize(
         output.warn(f"{result.letter_id}: {result.explanation}")
     if len(failures) > _SHOWN_FAILURES:
         output.warn(f"… and {len(failures) - _SHOWN_FAILURES} more: --json names them all.")
-
-
-def _confirm(what: str, *, yes: bool) -> None:
-    if yes:
-        return
-    if not sys.stdin.isatty():
-        raise OperatorError(f"Nothing was done, since nobody can be asked here: --yes to {what}.")
-    if not typer.confirm(f"{what[0].upper()}{what[1:]}?", err=True):
-        raise OperatorError("Nothing was done.")
 
 
 def _count(letters: Sequence[StoredLetter]) -> str:

@@ -1,5 +1,8 @@
 """What all commands share: options of the same name and meaning, and errors in one line."""
 
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 
@@ -8,9 +11,9 @@ from google.api_core.exceptions import GoogleAPIError
 from google.auth.exceptions import GoogleAuthError
 from typer.core import TyperGroup
 
-from operations.errors import UNREACHABLE, ExitStatus, OperatorError
+from operations.errors import UNREACHABLE, ExitStatus, OperatorError, describe
 from operations.moments import parse_duration, parse_moment
-from operations.output import printable
+from operations.output import Output, escape, notice
 from operations.session import Session
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, and nothing else, on standard output.")]
@@ -22,10 +25,16 @@ DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done,
 class ReportsGroup(TyperGroup):
     """Ends with one line on standard error where what stopped a command can be mended by who called it."""
 
+    def make_context(self, *args: Any, **kwargs: Any) -> Any:
+        """Read the command line."""
+        with _escaped_usage():
+            return super().make_context(*args, **kwargs)
+
     def invoke(self, ctx: Any) -> Any:
         """Carry out the command."""
         try:
-            return super().invoke(ctx)
+            with _escaped_usage():
+                return super().invoke(ctx)
         except OperatorError as error:
             raise _end(str(error), error.status) from error
         except (*UNREACHABLE, GoogleAuthError) as error:
@@ -67,6 +76,35 @@ def document_id(text: str) -> str:
     return text
 
 
+def confirm(output: Output, what: str, *, yes: bool) -> None:
+    """Ask the operator whether to go on.
+
+    Args:
+        output: where the question goes.
+        what: what would be done: `replay 3 dead letters on …`.
+        yes: whether the operator has said so already.
+
+    Raises:
+        OperatorError: the operator does not want it, or cannot be asked.
+    """
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        raise OperatorError(f"Nothing was done, since nobody can be asked here: --yes to {what}.")
+    if not output.confirm(f"{what[0].upper()}{what[1:]}?"):
+        raise OperatorError("Nothing was done.")
+
+
+@contextmanager
+def _escaped_usage() -> Iterator[None]:
+    """An argument that is no good is repeated to the operator, who may have copied it from a document."""
+    try:
+        yield
+    except typer.TyperException as error:
+        error.message = escape(error.message)
+        raise
+
+
 def _end(message: str, status: ExitStatus) -> typer.Exit:
-    typer.echo(" ".join(printable(message).split()), err=True)
+    notice(describe(message))
     return typer.Exit(status)

@@ -22,4 +22,5 @@ def new(
         return
     for file in files:
         output.say(file)
-    output.say(f"\nLook at it: reports preview --sample --kind {kind} --open --watch")
+    output.say()
+    output.say(f"Look at it: reports preview --sample --kind {kind} --open --watch")

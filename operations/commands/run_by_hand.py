@@ -4,11 +4,12 @@ from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
+from rich.text import Text
 
 from operations.commands.group import AsJson, moment, session
 from operations.dispatch import dispatch as call_dispatcher
 from operations.errors import ExitStatus
-from operations.output import Output
+from operations.output import Output, escape, shell_argument
 
 
 def dispatch(
@@ -25,11 +26,11 @@ def dispatch(
         raise typer.BadParameter("a run is for the present or the past", param_hint="--at")
     target = session(ctx).target
     output = Output(as_json=as_json)
-    with output.err.status(f"A run on {target.description}"):
+    with output.err.status(Text(escape(f"A run on {target.description}"))):
         succeeded, figures = call_dispatcher(target, scheduled_for=at)
     output.fields(figures)
     if not as_json:
-        output.say(f"What becomes of its reports: reports runs show {figures['run_id']}")
+        output.say(f"What becomes of its reports: reports runs show {shell_argument(str(figures['run_id']))}")
     if not succeeded:
         output.warn("The run had errors that a second one may mend: the dispatcher's log names them.")
         raise typer.Exit(ExitStatus.FAILED)

@@ -10,7 +10,7 @@ from operations.bulk import do_many, progress
 from operations.commands.group import AsJson, DryRun, document_id, session
 from operations.enrolment import Enrolment, Outcome
 from operations.errors import ExitStatus, NotConfigured
-from operations.output import Output
+from operations.output import Output, shell_argument
 from operations.send_now import send_now
 
 
@@ -81,7 +81,10 @@ def send(
         )
         return
     which = "the report that is due" if sending.was_due else "a report of the time since the last one"
-    output.say(f"Enqueued {which}, as {sending.delivery_id}. Follow it: reports deliveries --user {user} --limit 1")
+    output.say(
+        f"Enqueued {which}, as {sending.delivery_id}. "
+        f"Follow it: reports deliveries --user {shell_argument(user)} --limit 1"
+    )
 
 
 def _enroll_all(enrolment: Enrolment, output: Output, *, dry_run: bool) -> None:

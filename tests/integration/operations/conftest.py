@@ -3,12 +3,13 @@
 import json
 import re
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from aiohttp import web
 from google.auth.credentials import AnonymousCredentials
 from google.cloud import firestore, tasks_v2
 from typer.testing import CliRunner
@@ -17,6 +18,7 @@ from functions.shared.models import DeliveryState, Reason, ReportTask, delivery_
 from functions.shared.task_queue import cloud_tasks_client
 from local_cloud.clock import Clock
 from local_cloud.firestore.server import FirestoreEmulator
+from local_cloud.http import HttpServer
 from local_cloud.identity import IdentityProvider
 from local_cloud.tasks.server import TasksEmulator
 from operations.commands.app import app
@@ -25,6 +27,18 @@ from tests.support import Background
 LOCATION = "us-central1"
 WORKER_URL = "https://worker.example"
 DUE = datetime(2026, 11, 24, 13, tzinfo=UTC)
+FIGURES = {
+    "run_id": "20261124T1300Z",
+    "due": 3,
+    "dispatched": 2,
+    "already_dispatched": 1,
+    "overdue": 0,
+    "lost": 0,
+    "enrolled": 0,
+    "errors": 0,
+    "seconds": 0.2,
+    "continued": False,
+}
 
 
 @dataclass(kw_only=True)
@@ -223,3 +237,29 @@ def project(emulators: Emulators) -> Iterator[Project]:
         yield project
         cloud_tasks_client.cache_clear()
         project.database.close()
+
+
+@dataclass
+class Dispatcher:
+    """Answers as it is told, and keeps what it was asked."""
+
+    url: str = ""
+    status: int = 200
+    body: str = json.dumps(FIGURES)
+    calls: list[Mapping[str, str]] = field(default_factory=list)
+
+    async def answer(self, request: web.Request) -> web.Response:
+        self.calls.append(request.headers.copy())
+        return web.Response(status=self.status, text=self.body, content_type="application/json")
+
+
+@pytest.fixture
+def dispatcher(emulators: Emulators) -> Iterator[Dispatcher]:
+    dispatcher = Dispatcher()
+    app = web.Application()
+    app.router.add_post("/dispatch", dispatcher.answer)
+    server = HttpServer("dispatcher", app, "127.0.0.1", 0)
+    emulators.background.run(server.start())
+    dispatcher.url = f"http://127.0.0.1:{server.port}"
+    yield dispatcher
+    emulators.background.run(server.stop())

@@ -1,56 +1,13 @@
 """A run by hand: the dispatcher is called as the scheduler calls it."""
 
 import json
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-from aiohttp import web
 
 from functions.shared.identity import TokenVerifier
-from local_cloud.http import HttpServer
-from tests.integration.operations.conftest import Emulators, Project
+from tests.integration.operations.conftest import FIGURES, Dispatcher, Project
 from tests.support import free_ports
-
-FIGURES = {
-    "run_id": "20261124T1300Z",
-    "due": 3,
-    "dispatched": 2,
-    "already_dispatched": 1,
-    "overdue": 0,
-    "lost": 0,
-    "enrolled": 0,
-    "errors": 0,
-    "seconds": 0.2,
-    "continued": False,
-}
-
-
-@dataclass
-class Dispatcher:
-    """Answers as it is told, and keeps what it was asked."""
-
-    url: str = ""
-    status: int = 200
-    body: str = json.dumps(FIGURES)
-    calls: list[Mapping[str, str]] = field(default_factory=list)
-
-    async def answer(self, request: web.Request) -> web.Response:
-        self.calls.append(request.headers.copy())
-        return web.Response(status=self.status, text=self.body, content_type="application/json")
-
-
-@pytest.fixture
-def dispatcher(emulators: Emulators) -> Iterator[Dispatcher]:
-    dispatcher = Dispatcher()
-    app = web.Application()
-    app.router.add_post("/dispatch", dispatcher.answer)
-    server = HttpServer("dispatcher", app, "127.0.0.1", 0)
-    emulators.background.run(server.start())
-    dispatcher.url = f"http://127.0.0.1:{server.port}"
-    yield dispatcher
-    emulators.background.run(server.stop())
 
 
 def dispatch(project: Project, dispatcher: Dispatcher, *arguments: str, **variables: str | None) -> Any:

@@ -45,7 +45,7 @@ def test_kind_and_locale_can_be_others_than_the_users(project: Project, tmp_path
 def test_a_user_who_cannot_be_used_is_named_by_field(project: Project) -> None:
     project.database.collection("users").document("u3").set({"email": 7, "active": True})
     answer = project.reports("preview", "u3")
-    assert (answer.status, answer.err) == (1, "users/u3: email: Input should be a valid string\n")
+    assert (answer.status, answer.err) == (1, "users/u3: email: must be an e-mail address\n")
 
 
 def test_nobody_and_no_such_kind(project: Project) -> None:

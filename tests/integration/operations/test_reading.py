@@ -212,7 +212,7 @@ def test_what_was_no_dead_letter_is_shown_with_its_content(project: Project) -> 
     content = {"text": "to: someone@customer.example \x1b[31m", "bytes": 30, "attributes": {"a": "b@customer.example"}}
     letter = project.dead_letter(reason=Reason.INVALID_TASK, payload=content, delivery=None)
     row = project.reports("dead-letters", "show", letter, "--json").json
-    assert row["payload"] == {"text": "to: [address] �[31m", "bytes": 30, "attributes": {"a": "[address]"}}
+    assert row["payload"] == {"text": "to: [address] \x1b[31m", "bytes": 30, "attributes": {"a": "[address]"}}
     assert row["delivery"] is None
     assert "[address]" in project.reports("dead-letters", "show", letter).out
 

@@ -44,7 +44,7 @@ def test_any_document_can_be_shown() -> None:
     assert row["state"] == "open"
     assert row["replays"] == 0
     assert row["received_at"] is None
-    assert row["error"] == "to [address]:�"
+    assert row["error"] == "to [address]:\x00"
 
 
 def test_a_later_failure_is_another_one() -> None:

@@ -1,17 +1,50 @@
 """What is printed."""
 
+import io
 import json
+import subprocess
+import sys
+from collections.abc import Iterator
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
+import structlog
+from google.cloud.firestore import GeoPoint
 
-from operations.output import Output, printable
+from operations.errors import describe
+from operations.output import Output, escape, guard_logs, print_traceback, shell_argument, to_json
+
+HOSTILE = "\x1b]52;c;ZXZpbA==\x07 \x9b31m \x7f \u202e \u2066 \r\n \U000e0041 \ud800 [bold]x[/bold]"
+"""Writes the clipboard, colours by C1, deletes, reorders, returns, hides (a tag), cannot be encoded, is Rich markup."""
+SAYABLE = HOSTILE.replace("\ud800", "")
 
 
-def test_no_address_and_no_control_sequence_is_printed() -> None:
-    assert printable("to someone@example.com: refused") == "to [address]: refused"
-    assert printable("\x1b[2Jgone\r\x07") == "�[2Jgone��"
-    assert printable("日本語 ok\nsecond") == "日本語 ok\nsecond"
+def is_plain(text: str) -> bool:
+    return all(c.isprintable() or c == "\n" for c in text)
+
+
+def test_what_a_terminal_obeys_is_escaped() -> None:
+    assert escape("\x1b[2Jgone\r\x07\x7f\x9b\u202e") == r"\x1b[2Jgone\r\x07\x7f\x9b\u202e"
+    assert escape("日本語 ok\nsecond") == r"日本語 ok\nsecond"
+    assert escape("one\ntwo\t", keep="\n") == "one\ntwo\\t"
+    assert escape("1\u202f000 e\u0301 é") == "1\u202f000 e\u0301 é"
+    assert is_plain(escape(HOSTILE))
+
+
+def test_an_error_is_one_line_without_addresses() -> None:
+    assert describe(ValueError("to someone@example.com:\n  refused")) == "to [address]: refused"
+
+
+@pytest.mark.parametrize("text", ["u1", "a b", "it's", "$HOME", SAYABLE, "\\x1b'\x1b", "日\u202e本"])
+def test_an_id_can_be_pasted_into_a_shell(text: str) -> None:
+    argument = shell_argument(text)
+    assert is_plain(argument)
+    program = "import sys; sys.stdout.buffer.write(sys.argv[1].encode())"
+    shell = subprocess.run(
+        ["/bin/bash", "-c", f'"$0" -c "$1" {argument}', sys.executable, program], capture_output=True, check=True
+    )
+    assert shell.stdout.decode() == text
 
 
 def test_json_is_all_there_is_on_standard_output(capsys: pytest.CaptureFixture[str]) -> None:
@@ -23,9 +56,75 @@ def test_json_is_all_there_is_on_standard_output(capsys: pytest.CaptureFixture[s
     assert "said" in captured.err
 
 
+def test_json_says_exactly_what_there_is_in_plain_characters() -> None:
+    value = {HOSTILE: [HOSTILE, {"名": "名\u00a0"}]}
+    text = to_json(value)
+    assert is_plain(text.replace("\u00a0", ""))
+    assert json.loads(text) == value
+    assert "名" in text
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        (float("nan"), "nan"),
+        (float("-inf"), "-inf"),
+        (b"\x00\xff", "AP8="),
+        (GeoPoint(1.5, 2), {"latitude": 1.5, "longitude": 2}),
+        (datetime(1, 1, 1, tzinfo=UTC), "0001-01-01T00:00:00Z"),
+        ({"n": 2**63 - 1, "none": None}, {"n": 2**63 - 1, "none": None}),
+    ],
+)
+def test_every_type_of_a_document_is_json(value: Any, shown: Any) -> None:
+    assert json.loads(to_json(value)) == shown
+
+
 def test_a_table_shows_markup_as_it_is(capsys: pytest.CaptureFixture[str]) -> None:
     Output().rows([{"error": "[bold]not bold[/bold]"}], {"error": "ERROR"}, empty="none")
-    assert "[bold]not bold[/bold]" in capsys.readouterr().out
+    Output().fields({"[red]key": {"[blue]inner": "[bold]not bold[/bold]"}})
+    out = capsys.readouterr().out
+    assert out.count("[bold]not bold[/bold]") == 2
+    assert "[red]key.[blue]inner" in out
+
+
+def test_everything_that_is_printed_is_escaped(capsys: pytest.CaptureFixture[str]) -> None:
+    output = Output()
+    output.rows(
+        [{"a_id": HOSTILE, "error": HOSTILE, "list": [HOSTILE]}], {"a_id": "A", "error": "B", "list": "C"}, empty=""
+    )
+    output.fields({HOSTILE: HOSTILE, "map": {HOSTILE: {HOSTILE: HOSTILE}}})
+    output.say(HOSTILE)
+    output.warn(HOSTILE)
+    captured = capsys.readouterr()
+    assert captured.out.count(r"\x1b]52") >= 6
+    assert is_plain(captured.out + captured.err)
+
+
+def test_a_question_is_escaped(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(sys, "stdin", io.StringIO("y\n"))
+    assert Output().confirm(f"Erase {SAYABLE}?")
+    captured = capsys.readouterr()
+    assert r"Erase \x1b]52" in captured.err
+    assert is_plain(captured.out + captured.err)
+
+
+@pytest.fixture
+def logs_as_before() -> Iterator[None]:
+    before = structlog.get_config()
+    yield
+    structlog.configure(**before)
+
+
+@pytest.mark.usefixtures("logs_as_before")
+def test_logs_and_tracebacks_are_escaped_and_on_standard_error(capsys: pytest.CaptureFixture[str]) -> None:
+    guard_logs()
+    structlog.get_logger().warning(HOSTILE, field=HOSTILE, address="someone@example.com")
+    print_traceback(ValueError(HOSTILE))
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.count(r"\x1b]52") == 3
+    assert "[address]" in captured.err
+    assert is_plain(captured.err)
 
 
 def test_an_empty_table_says_so(capsys: pytest.CaptureFixture[str]) -> None:
