@@ -15,6 +15,7 @@ setup: .venv/.ready ## the virtual environment and the locked dependencies
 
 .venv/.ready: requirements.lock
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed: install it, or name it: make $(MAKECMDGOALS) PYTHON=/path/to/python3" >&2; exit 1; }
+	@test ! -L .venv || { echo ".venv is a link to $$(readlink .venv): run make setup where that is, or remove the link" >&2; exit 1; }
 	@echo "Setting up .venv with $$($(PYTHON) --version); this takes a minute the first time."
 	@$(PYTHON) -m venv --clear .venv || { echo "python3 -m venv failed: on Debian and Ubuntu, apt-get install python3-venv" >&2; exit 1; }
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
