@@ -1,5 +1,6 @@
 """Nobody is let in with a token that is not for this function, now, by this account, from this issuer."""
 
+import base64
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -70,6 +71,23 @@ def expired(house: House, caller: Caller) -> str:
     return house.token(*caller, lifetime=timedelta(minutes=-5))
 
 
+def without(claim: str) -> Callable[[House, Caller], str]:
+    def make(house: House, caller: Caller) -> str:
+        good = house.token(*caller)
+        claims = jwt.decode(good, options={"verify_signature": False})
+        del claims[claim]
+        key_id = jwt.get_unverified_header(good)["kid"]
+        return jwt.encode(claims, house.identity._key, algorithm="RS256", headers={"kid": key_id})
+
+    make.__name__ = f"without_{claim}"
+    return make
+
+
+def deeply_nested(_house: House, _caller: Caller) -> str:
+    header = base64.urlsafe_b64encode(b"[" * 4000).decode().rstrip("=")
+    return f"{header}.e30.e30"
+
+
 def for_another_audience(house: House, caller: Caller) -> str:
     return house.token(caller[0], DISPATCHER_URL if caller[1] == WORKER_URL else WORKER_URL)
 
@@ -88,7 +106,8 @@ def enormous(_house: House, _caller: Caller) -> str:
 
 REFUSED = [
     *(forged, unsigned, signed_with_the_public_key, of_another_issuer, changed, expired),
-    *(for_another_audience, for_a_longer_audience, nothing, enormous),
+    *(for_another_audience, for_a_longer_audience, nothing, enormous, deeply_nested),
+    *(without("exp"), without("iat")),
 ]
 CALLERS = [
     pytest.param(WORKER, id="worker"),

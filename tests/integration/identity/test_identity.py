@@ -1,7 +1,8 @@
-"""Tokens of the local identity provider, verified as the functions do it: over HTTP, by google-auth."""
+"""Tokens of the local identity provider, verified as the functions do it: with keys that they fetch over HTTP."""
 
 import base64
 import json
+import math
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
@@ -10,10 +11,13 @@ from typing import Any
 import jwt
 import pytest
 import requests
+from aiohttp import web
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from functions.shared.identity import NotAuthorized, TokenVerifier
+from functions.shared.issuer_keys import PAUSE_AFTER_FAILURE_SECONDS, PAUSE_SECONDS
 from local_cloud.clock import Clock
+from local_cloud.http import HttpServer
 from local_cloud.identity import IdentityProvider
 from tests.support import Background
 
@@ -29,9 +33,9 @@ def provider(background: Background) -> Iterator[IdentityProvider]:
     background.run(provider.stop())
 
 
-def verifier_for(provider: IdentityProvider, **changes: str) -> TokenVerifier:
+def verifier_for(provider: IdentityProvider, **changes: Any) -> TokenVerifier:
     settings = {"certs_url": provider.certs_url, "issuer": provider.issuer, "audience": AUDIENCE, "invoker": INVOKER}
-    return TokenVerifier(**{**settings, **changes})
+    return TokenVerifier(**(settings | changes))
 
 
 def status_of(verifier: TokenVerifier, token: str) -> HTTPStatus:
@@ -51,7 +55,8 @@ def claims_of(provider: IdentityProvider, **changes: Any) -> dict[str, Any]:
 def signed_by_provider(provider: IdentityProvider, claims: dict[str, Any]) -> str:
     """What the provider would never sign, signed with its key."""
     key_id = jwt.get_unverified_header(provider.mint(INVOKER, AUDIENCE))["kid"]
-    return jwt.encode(claims, provider._key, algorithm="RS256", headers={"kid": key_id})
+    # Not by jwt.encode(), which refuses some of it.
+    return jwt.PyJWS().encode(json.dumps(claims).encode(), provider._key, algorithm="RS256", headers={"kid": key_id})
 
 
 def test_a_token_for_the_one_who_may_call(provider: IdentityProvider) -> None:
@@ -132,6 +137,31 @@ def test_a_token_of_a_clock_that_was_moved_forward(background: Background) -> No
         background.run(provider.stop())
 
 
+@pytest.mark.parametrize("claim", ["exp", "iat", "iss", "aud", "email", "email_verified"])
+def test_a_token_that_lacks_a_claim(provider: IdentityProvider, claim: str) -> None:
+    claims = claims_of(provider)
+    del claims[claim]
+    status = status_of(verifier_for(provider), signed_by_provider(provider, claims))
+    assert status is (HTTPStatus.FORBIDDEN if claim.startswith("email") else HTTPStatus.UNAUTHORIZED)
+
+
+@pytest.mark.parametrize("claim", ["exp", "iat", "nbf", "iss", "aud"])
+@pytest.mark.parametrize("value", [None, "soon", [], {}, True, math.inf, -math.inf, math.nan, 1e308, 10**30])
+def test_a_claim_that_makes_no_sense(provider: IdentityProvider, claim: str, value: object) -> None:
+    token = signed_by_provider(provider, claims_of(provider, **{claim: value}))
+    harmless = (claim == "exp" and value in {1e308, 10**30}) if isinstance(value, float | int) else False
+    harmless = harmless or (claim in {"iat", "nbf"} and value is True)
+    assert status_of(verifier_for(provider), token) is (HTTPStatus.OK if harmless else HTTPStatus.UNAUTHORIZED)
+
+
+@pytest.mark.parametrize("header", [{}, {"kid": 7}, {"kid": None}, {"kid": []}, {"kid": ""}])
+def test_a_token_that_names_no_key(provider: IdentityProvider, header: dict[str, Any]) -> None:
+    encoded = base64.urlsafe_b64encode(json.dumps({"alg": "RS256", "typ": "JWT", **header}).encode()).decode()
+    _, claims, signature = provider.mint(INVOKER, AUDIENCE).split(".")
+    token = f"{encoded.rstrip('=')}.{claims}.{signature}"
+    assert status_of(verifier_for(provider), token) is HTTPStatus.UNAUTHORIZED
+
+
 def test_a_forged_signature(provider: IdentityProvider) -> None:
     key_id = jwt.get_unverified_header(provider.mint(INVOKER, AUDIENCE))["kid"]
     forger = rsa.generate_private_key(public_exponent=65537, key_size=2048)
@@ -172,6 +202,100 @@ def test_the_key_server_is_away(background: Background) -> None:
     # Who has the keys still can verify; who has not cannot tell whether the token is good.
     assert status_of(verifier, token) is HTTPStatus.OK
     assert status_of(stranger, token) is HTTPStatus.SERVICE_UNAVAILABLE
+
+
+class KeyServer:
+    """An issuer that serves what a test wants, and counts how often it was asked."""
+
+    def __init__(self, background: Background) -> None:
+        self._background = background
+        self.body: bytes = b""
+        self.status = 200
+        self.asked = 0
+        app = web.Application()
+        app.router.add_get("/certs", self._answer)
+        self._server = HttpServer("keys", app, "127.0.0.1", 0)
+
+    async def _answer(self, _request: web.Request) -> web.Response:
+        self.asked += 1
+        return web.Response(status=self.status, body=self.body, headers={"Cache-Control": "max-age=3600"})
+
+    def __enter__(self) -> "KeyServer":
+        self._background.run(self._server.start())
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._background.run(self._server.stop())
+
+    @property
+    def url(self) -> str:
+        return f"{self._server.url}/certs"
+
+
+@pytest.fixture
+def key_server(background: Background) -> Iterator[KeyServer]:
+    with KeyServer(background) as server:
+        yield server
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b"<html>", b"null", b"[]", b'"keys"', b'{"keys": 7}', b'{"keys": [7]}', b"[" * 100_000, b" " * 2**21]
+)
+def test_a_broken_key_set(provider: IdentityProvider, key_server: KeyServer, body: bytes) -> None:
+    key_server.body = body
+    verifier = verifier_for(provider, certs_url=key_server.url)
+    assert status_of(verifier, provider.mint(INVOKER, AUDIENCE)) is HTTPStatus.SERVICE_UNAVAILABLE
+
+
+def test_an_unknown_key_does_not_have_the_keys_fetched_again_and_again(
+    provider: IdentityProvider, key_server: KeyServer
+) -> None:
+    now = 0.0
+    key_server.body = requests.get(provider.certs_url, timeout=5).content
+    verifier = verifier_for(provider, certs_url=key_server.url, now=lambda: now)
+    good = provider.mint(INVOKER, AUDIENCE)
+    strangers = [IdentityProvider(host="127.0.0.1", port=0, clock=Clock()).mint(INVOKER, AUDIENCE) for _ in range(3)]
+    for token in strangers * 5:
+        assert status_of(verifier, token) is HTTPStatus.UNAUTHORIZED
+        assert status_of(verifier, good) is HTTPStatus.OK
+    assert key_server.asked == 1
+    now += PAUSE_SECONDS
+    for token in strangers * 5:
+        assert status_of(verifier, token) is HTTPStatus.UNAUTHORIZED
+    assert key_server.asked == 2
+
+
+def test_a_key_that_is_new_is_found_after_the_pause(provider: IdentityProvider, key_server: KeyServer) -> None:
+    now = 0.0
+    other = IdentityProvider(host="127.0.0.1", port=0, clock=Clock())
+    other._key = provider._key  # the same issuer's next key, by another id
+    key_server.body = requests.get(provider.certs_url, timeout=5).content
+    verifier = verifier_for(provider, certs_url=key_server.url, now=lambda: now)
+    token = signed_by_provider(other, claims_of(provider))
+    assert status_of(verifier, provider.mint(INVOKER, AUDIENCE)) is HTTPStatus.OK
+    assert status_of(verifier, token) is HTTPStatus.UNAUTHORIZED
+    key_server.body = key_server.body.replace(provider._key_id.encode(), other._key_id.encode())
+    now += PAUSE_SECONDS
+    assert status_of(verifier, token) is HTTPStatus.OK
+
+
+def test_a_key_server_that_fails_is_left_alone_for_a_while(provider: IdentityProvider, key_server: KeyServer) -> None:
+    now = 0.0
+    key_server.status = 500
+    verifier = verifier_for(provider, certs_url=key_server.url, now=lambda: now)
+    token = provider.mint(INVOKER, AUDIENCE)
+    for _ in range(5):
+        assert status_of(verifier, token) is HTTPStatus.SERVICE_UNAVAILABLE
+    assert key_server.asked == 1
+    key_server.status, key_server.body = 200, requests.get(provider.certs_url, timeout=5).content
+    now += PAUSE_AFTER_FAILURE_SECONDS
+    assert status_of(verifier, token) is HTTPStatus.OK
+    # What is there serves until it expires, and not longer.
+    key_server.status = 500
+    now += 3599
+    assert status_of(verifier, token) is HTTPStatus.OK
+    now += 1
+    assert status_of(verifier, token) is HTTPStatus.SERVICE_UNAVAILABLE
 
 
 def test_the_keys_are_public_and_may_be_kept(provider: IdentityProvider) -> None:
