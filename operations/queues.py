@@ -1,6 +1,8 @@
 """The report queues at Cloud Tasks: what they hold and how fast they go. The Python way to change that."""
 
+import contextlib
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import Any
@@ -17,6 +19,23 @@ from operations.queue_change import PATHS, QueueSettings
 
 COUNTED_TASKS = 1_000
 """How many tasks are counted at most: the service has no count, and lists a thousand a call."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class QueuedTask:
+    """A task with what is in it.
+
+    Attributes:
+        queue: the id of its queue.
+        name: its own id.
+        body: what the worker gets.
+        is_running: whether a worker has it now, as far as the queue knows.
+    """
+
+    queue: str
+    name: str
+    body: bytes
+    is_running: bool
 
 
 class Queues:
@@ -100,6 +119,24 @@ class Queues:
             return False
         return True
 
+    def search(self, queue: str, is_wanted: Callable[[bytes], bool]) -> Iterator[QueuedTask]:
+        """Tasks whose body is wanted. All that the queue holds are read, a thousand a call."""
+        for task in self._list(queue, with_bodies=True):
+            if is_wanted(task.http_request.body):
+                last = tasks_v2.Task.pb(task).last_attempt
+                yield QueuedTask(
+                    queue=queue,
+                    name=task.name.rpartition("/")[2],
+                    body=task.http_request.body,
+                    # https://cloud.google.com/tasks/docs/reference/rest/v2/projects.locations.queues.tasks#Attempt
+                    is_running=last.HasField("dispatch_time") and not last.HasField("response_time"),
+                )
+
+    def delete_task(self, queue: str, task: str) -> None:
+        """Delete a task, if the queue still holds it. A worker that has it goes on."""
+        with contextlib.suppress(GoogleNotFound):
+            cloud_tasks_client().delete_task(name=f"{self._name(queue)}/tasks/{task}")
+
     def run_task(self, queue: str, task: str) -> dict[str, Any] | None:
         """Dispatch a task now, whatever the queue's rate, and though it is paused.
 
@@ -114,8 +151,9 @@ class Queues:
             raise OperatorError(f"{task} cannot be run: {error.message}") from error
         return _task_row(queue, found)
 
-    def _list(self, queue: str, page_size: int = 1_000) -> Iterator[tasks_v2.Task]:
-        request = tasks_v2.ListTasksRequest(parent=self._name(queue), page_size=page_size)
+    def _list(self, queue: str, page_size: int = 1_000, *, with_bodies: bool = False) -> Iterator[tasks_v2.Task]:
+        view = tasks_v2.Task.View.FULL if with_bodies else tasks_v2.Task.View.BASIC
+        request = tasks_v2.ListTasksRequest(parent=self._name(queue), page_size=page_size, response_view=view)
         pages = self._call(queue, lambda _name: cloud_tasks_client().list_tasks(request=request))
         return iter(pages)
 

@@ -5,7 +5,18 @@ from typing import Annotated
 
 import typer
 
-from operations.commands import dead_letters, deliveries, new, preview, queue, run_by_hand, runs, system_alerts, users
+from operations.commands import (
+    dead_letters,
+    deliveries,
+    new,
+    personal_data,
+    preview,
+    queue,
+    run_by_hand,
+    runs,
+    system_alerts,
+    users,
+)
 from operations.commands.group import ReportsGroup
 from operations.session import Session
 
@@ -38,6 +49,7 @@ app.command("deliveries")(deliveries.deliveries)
 app.add_typer(dead_letters.app, name="dead-letters")
 app.command("system-alerts")(system_alerts.system_alerts)
 app.add_typer(queue.app, name="queue")
+app.add_typer(personal_data.app, name="users")
 app.command("dispatch")(run_by_hand.dispatch)
 app.command("enroll")(users.enroll)
 app.command("send")(users.send)

@@ -67,6 +67,8 @@ def forms(command: Any, folder: Path, letter: str) -> Iterator[list[str]]:
     def value(parameter: Any) -> str:
         if parameter.metavar is None:
             return HOSTILE
+        if parameter.metavar == "FILE":
+            return str(folder / HOSTILE)
         assert parameter.metavar in ARGUMENTS, f"ARGUMENTS does not say what {parameter.metavar} is given"
         return letter if ARGUMENTS[parameter.metavar] == "letter" else ARGUMENTS[parameter.metavar]
 

@@ -1,0 +1,338 @@
+"""Everything that the pipeline keeps about one user: found, exported, erased. See docs/privacy.md."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from google.api_core import exceptions
+from google.cloud import firestore
+from google.cloud.firestore_v1.base_query import FieldFilter
+
+from functions.shared.models import DeliveryState, InvalidContract, Reason, ReportTask
+from operations import documents
+from operations.errors import OperatorError
+from operations.mentions import Mentions
+from operations.queues import QueuedTask, Queues
+
+PIPELINES_FIELDS = ("next_report_at", "reported_until")
+"""What the pipeline writes into a user's document. firestore.rules has the same list."""
+
+_BATCH = 400
+_PASSES = 3
+"""How often it is looked again for what has come meanwhile."""
+_HERALDS_AT_ONCE = 30
+"""https://firebase.google.com/docs/firestore/query-data/queries#limitations_3"""
+
+_CHANGED = (exceptions.FailedPrecondition, exceptions.NotFound, exceptions.Aborted)
+
+
+class BeingSent(OperatorError):
+    """A worker is sending a report of the user, and would write about it afterwards."""
+
+
+class StillActive(OperatorError):
+    """The user still gets reports, about each of which something is kept."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Kept:
+    """What is kept, as it was read.
+
+    Attributes:
+        user: the snapshot of the user's own document, whether or not it exists.
+        has_document: whether that exists, or something below it does.
+        deliveries: snapshots.
+        dead_letters: snapshots: of the user's reports, and of messages that nobody could read and that name the user.
+        alerts: snapshots of causes whose alerts wait for one of these dead letters.
+        system_alerts: snapshots of those whose text names the user.
+        runs: snapshots of those that were divided at the user.
+        tasks: those that wait or are under way.
+    """
+
+    user: Any
+    has_document: bool
+    deliveries: Sequence[Any]
+    dead_letters: Sequence[Any]
+    alerts: Sequence[Any]
+    system_alerts: Sequence[Any]
+    runs: Sequence[Any]
+    tasks: Sequence[QueuedTask]
+
+    @property
+    def user_fields(self) -> dict[str, Any]:
+        """The pipeline's own fields of the user's document."""
+        fields = documents.fields_of(self.user)
+        return {name: fields[name] for name in PIPELINES_FIELDS if name in fields}
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """How many there are of each."""
+        return {
+            "tasks": len(self.tasks),
+            "deliveries": len(self.deliveries),
+            "dead_letters": len(self.dead_letters),
+            "alerts": len(self.alerts),
+            "system_alerts": len(self.system_alerts),
+            "runs": len(self.runs),
+            "user_fields": len(self.user_fields),
+        }
+
+    @property
+    def total(self) -> int:
+        """How many there are."""
+        return sum(self.counts.values())
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is nothing, leaving out what is the application's."""
+        return self.total == 0
+
+    def being_sent(self, now: datetime) -> list[str]:
+        """The deliveries that a worker is busy with, as far as can be seen."""
+        claimed = [
+            snapshot.id
+            for snapshot in self.deliveries
+            if snapshot.get("state") == DeliveryState.SENDING
+            and (lease := documents.moment(documents.fields_of(snapshot), "lease_expires_at")) is not None
+            and lease > now
+        ]
+        return sorted({*claimed, *(task.name for task in self.tasks if task.is_running)})
+
+
+class PersonalData:
+    """Finds, exports and erases. Every method raises GoogleAPICallError if a service cannot be asked or told.
+
+    Args:
+        client: the Firestore client.
+        queues: the queues.
+        queue_names: those that may hold reports.
+        user_id: whose data.
+        addresses: e-mail addresses of the user's, beside the one in the user's document.
+        now: the present, in UTC.
+    """
+
+    def __init__(
+        self,
+        *,
+        client: firestore.Client,
+        queues: Queues,
+        queue_names: Sequence[str],
+        user_id: str,
+        addresses: Sequence[str] = (),
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._client = client
+        self._queues = queues
+        self._queue_names = queue_names
+        self._user_id = user_id
+        self._addresses = list(addresses)
+        self._now = now
+        self._user = client.collection("users").document(user_id)
+
+    def find(self) -> Kept:
+        """Read all of it."""
+        user = self._user.get()
+        mentions = self._mentions(user)
+        dead_letters = self._dead_letters(mentions)
+        return Kept(
+            user=user,
+            has_document=user.exists or next(iter(self._user.collections()), None) is not None,
+            deliveries=list(self._of_user("deliveries", "user_id")),
+            dead_letters=dead_letters,
+            alerts=self._heralded([letter.id for letter in dead_letters]),
+            system_alerts=[
+                alert
+                for alert in self._client.collection("system_alerts").stream()
+                if mentions.in_value(documents.fields_of(alert))
+            ],
+            runs=[
+                run for run in self._client.collection("runs").order_by("cuts").stream() if self._is_cut_at_user(run)
+            ],
+            tasks=[
+                task for queue in self._queue_names for task in self._queues.search(queue, self._is_of_user(mentions))
+            ],
+        )
+
+    def export(self, kept: Kept, *, with_document: bool) -> dict[str, Any]:
+        """What is kept, with all fields.
+
+        Args:
+            kept: as it was found.
+            with_document: the user's document and everything below it as well.
+        """
+        return {
+            "user_id": self._user_id,
+            "exported_at": self._now(),
+            "user": documents.fields_of(kept.user) if with_document else kept.user_fields,
+            **({"below_user": [_document(each) for each in _below(self._user)]} if with_document else {}),
+            "deliveries": [_document(each) for each in kept.deliveries],
+            "dead_letters": [_document(each) for each in kept.dead_letters],
+            # The rest of these is not about the user, but may be about others.
+            "alerts": [{"path": each.reference.path} for each in kept.alerts],
+            "system_alerts": [{"path": each.reference.path} for each in kept.system_alerts],
+            "runs": [{"path": each.reference.path} for each in kept.runs],
+            "tasks": [{"queue": task.queue, "task": task.name, "body": _text(task.body)} for task in kept.tasks],
+        }
+
+    def check(self, kept: Kept, *, with_document: bool) -> None:
+        """See whether it can be erased now.
+
+        Raises:
+            StillActive: the user's document stays, and the next run would write about the user again.
+            BeingSent: a worker is sending a report.
+        """
+        if not with_document and documents.fields_of(kept.user).get("active") is True:
+            raise StillActive(
+                f"users/{self._user_id} is active, so the next run would keep something about it again. Nothing was "
+                "erased: delete the document or set active to false first, or delete it by this command, with all "
+                "that is below it: --with-document."
+            )
+        if being_sent := kept.being_sent(self._now()):
+            raise BeingSent(
+                f"A worker is busy with {', '.join(being_sent)} and would write about it again: "
+                "repeat this in two minutes. What is erased so far stays erased."
+            )
+
+    def erase(self, *, with_document: bool, on_erased: Callable[[int], None]) -> Kept:
+        """Erase it. Killed anywhere, it can be begun again, and does the rest.
+
+        Args:
+            with_document: the user's document and everything below it as well, in the end.
+            on_erased: told how many more are erased.
+
+        Returns:
+            what is left: what others have written meanwhile.
+
+        Raises:
+            StillActive, BeingSent: see `check`.
+        """
+        if with_document and self._user.get().exists:
+            # From now on nobody begins with a report. The document itself is needed to the end: for the address.
+            self._update(self._user, {"active": False})
+        for _ in range(_PASSES):
+            kept = self.find()
+            self.check(kept, with_document=with_document)
+            if kept.is_empty:
+                break
+            self._erase(kept, on_erased)
+        else:
+            return self.find()
+        if with_document:
+            self._client.recursive_delete(self._user)
+        return kept
+
+    def _erase(self, kept: Kept, on_erased: Callable[[int], None]) -> None:
+        for task in kept.tasks:
+            self._queues.delete_task(task.queue, task.name)
+            on_erased(1)
+        # What is found by a dead letter goes before it.
+        for alert in kept.alerts:
+            self._update(alert.reference, {"herald": ""})
+        mentions = self._mentions(kept.user)
+        for alert in kept.system_alerts:
+            self._update(alert.reference, _without_names(documents.fields_of(alert), mentions))
+        for run in kept.runs:
+            self._update(run.reference, {"cuts": firestore.DELETE_FIELD})
+        on_erased(len(kept.alerts) + len(kept.system_alerts) + len(kept.runs))
+        for snapshots in (kept.dead_letters, kept.deliveries):
+            for start in range(0, len(snapshots), _BATCH):
+                self._delete(snapshots[start : start + _BATCH])
+                on_erased(len(snapshots[start : start + _BATCH]))
+        if kept.user_fields:
+            self._update(self._user, dict.fromkeys(kept.user_fields, firestore.DELETE_FIELD))
+            on_erased(len(kept.user_fields))
+
+    def _delete(self, snapshots: Sequence[Any]) -> None:
+        """Delete documents as they were read: one that was written meanwhile is found again."""
+        batch = self._client.batch()
+        for snapshot in snapshots:
+            batch.delete(snapshot.reference, option=self._client.write_option(last_update_time=snapshot.update_time))
+        try:
+            batch.commit()
+        except _CHANGED:
+            if len(snapshots) > 1:
+                for snapshot in snapshots:
+                    self._delete([snapshot])
+
+    def _update(self, reference: Any, fields: Mapping[str, Any]) -> None:
+        try:
+            reference.update(dict(fields))
+        except exceptions.NotFound:
+            return
+
+    def _mentions(self, user: Any) -> Mentions:
+        address = documents.fields_of(user).get("email")
+        return Mentions(self._user_id, [*self._addresses, *([address] if isinstance(address, str) else [])])
+
+    def _of_user(self, collection: str, field: str) -> Iterator[Any]:
+        query: Any = self._client.collection(collection).where(filter=FieldFilter(field, "==", self._user_id))
+        yield from query.stream()
+
+    def _dead_letters(self, mentions: Mentions) -> list[Any]:
+        found = {letter.id: letter for letter in self._of_user("dead_letters", "payload.user_id")}
+        unreadable = self._client.collection("dead_letters").where(
+            filter=FieldFilter("reason", "==", Reason.INVALID_TASK.value)
+        )
+        for letter in unreadable.stream():
+            payload = documents.fields_of(letter).get("payload")
+            if isinstance(payload, dict) and "user_id" not in payload and mentions.in_payload(payload):
+                found[letter.id] = letter
+        return list(found.values())
+
+    def _heralded(self, letters: Sequence[str]) -> list[Any]:
+        alerts = self._client.collection("alerts")
+        return [
+            alert
+            for start in range(0, len(letters), _HERALDS_AT_ONCE)
+            for alert in alerts.where(
+                filter=FieldFilter("herald", "in", letters[start : start + _HERALDS_AT_ONCE])
+            ).stream()
+        ]
+
+    def _is_cut_at_user(self, run: Any) -> bool:
+        return any(cut.get("user_id") == self._user_id for cut in documents.maps(documents.fields_of(run), "cuts"))
+
+    def _is_of_user(self, mentions: Mentions) -> Callable[[bytes], bool]:
+        def is_of_user(body: bytes) -> bool:
+            try:
+                return ReportTask.from_json(body).user_id == self._user_id
+            except InvalidContract:
+                return mentions.in_message(body)
+
+        return is_of_user
+
+
+def _without_names(fields: Mapping[str, Any], mentions: Mentions) -> dict[str, Any]:
+    """The fields of a system alert that name the user, without that."""
+    return {name: _erased(value, mentions) for name, value in fields.items() if mentions.in_value(value)}
+
+
+def _erased(value: Any, mentions: Mentions) -> Any:
+    match value:
+        case str():
+            return mentions.erased_from(value)
+        case dict():
+            return {mentions.erased_from(key): _erased(item, mentions) for key, item in value.items()}
+        case list():
+            return [_erased(item, mentions) for item in value]
+        case _:
+            return None if mentions.in_value(value) else value
+
+
+def _document(snapshot: Any) -> dict[str, Any]:
+    return {"path": snapshot.reference.path, "fields": snapshot.to_dict()}
+
+
+def _below(reference: Any) -> Iterator[Any]:
+    """All documents below one, in whatever depth."""
+    for collection in reference.collections():
+        for inner in collection.list_documents():
+            snapshot = inner.get()
+            if snapshot.exists:
+                yield snapshot
+            yield from _below(inner)
+
+
+def _text(body: bytes) -> str:
+    return body.decode(errors="replace")
