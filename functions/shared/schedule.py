@@ -13,6 +13,8 @@ from enum import StrEnum
 from typing import Literal, assert_never
 from zoneinfo import ZoneInfo
 
+from functions.shared.plausible_time import plausible
+
 
 class Cadence(StrEnum):
     """How often a user is sent a report."""
@@ -22,8 +24,6 @@ class Cadence(StrEnum):
     WEEKLY = "weekly"
     MONTHLY = "monthly"
 
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 _ByDay = Literal[Cadence.DAILY, Cadence.WEEKLY, Cadence.MONTHLY]
 """Cadences whose due times are an hour of some days."""
@@ -150,10 +150,7 @@ def period_to_report(
         reported_until: the end of the last period that was reported or given up, where there was one.
     """
     first_end = schedule.at_or_before(due_at)
-    if reported_until is not None and reported_until < _EPOCH:
-        # The zero time of the application's language, such as Go's year 1: nothing has been reported.
-        reported_until = None
-    start = reported_until or schedule.before(first_end)
+    start = plausible(reported_until) or schedule.before(first_end)
     end = schedule.at_or_before(max(due_at, run_time))
     if end <= start and due_at > start:
         # The schedule was changed to one whose next due time is not reached yet: report up to the promised moment.

@@ -1,10 +1,13 @@
 """The mail of a delivery: the report of its kind, and what every mail has."""
 
+from dataclasses import replace
+
 from functions.shared.schedule import Period
 from functions.shared.user import User
 from functions.worker.mail import Mail
 from functions.worker.mail_terms import MailTerms
-from functions.worker.one_line import one_line
+from functions.worker.one_line import display_name, one_line
+from functions.worker.provider_tags import inert
 from functions.worker.reports.kinds import find
 from functions.worker.reports.user_data import UserData
 
@@ -16,7 +19,7 @@ def compose(
 
     Args:
         kind: of the report.
-        user: for whom.
+        user: for whom. The report is given the name as it may be shown.
         period: which time.
         data: the user's own.
         delivery_id: which delivery it is for.
@@ -32,14 +35,15 @@ def compose(
     from functions.worker.reports.phrases import unsubscribe
     from functions.worker.reports.rendering import render
 
+    user = replace(user, name=inert(display_name(user.name)))
     report = find(kind)(user, period, data)
     language = language_for(user.locale)
-    subject = one_line(report.subject, 200)
+    subject = inert(one_line(report.subject, 200))
     values = {**report.values, "subject": subject, "closing": terms.closing(user.id, unsubscribe=unsubscribe(language))}
     html, text = render(report.templates, values, language)
     return Mail(
         to_address=user.email,
-        to_name=one_line(user.name),
+        to_name=user.name,
         subject=subject,
         text=text,
         html=html,

@@ -1,7 +1,12 @@
 """Text that others wrote, made fit for a line: a subject, a name, a log."""
 
+import re
 import unicodedata
 
+NAME_CHARACTERS = 60
+"""More of a name is not shown: a greeting and a subject are no place for messages."""
+
+_LINK = re.compile(r"://|www\.|@", re.IGNORECASE)
 _JOINERS = "\u200c\u200d"
 """What holds emoji and the letters of some scripts together. Invisible, and needed."""
 
@@ -17,6 +22,21 @@ def one_line(text: str, limit: int = 100) -> str:
         limit: how many characters are kept.
     """
     return " ".join("".join(map(_harmless, text[: limit * 10])).split())[:limit].rstrip()
+
+
+def display_name(text: str) -> str:
+    """Make a name of what others gave as one; empty where it could be a link or an address.
+
+    Whoever signs up elsewhere as "URGENT: verify at https://…", with somebody else's address, would have the team's
+    own mail say so to that address.
+
+    Args:
+        text: anything.
+    """
+    line = one_line(text, NAME_CHARACTERS * 10)
+    # Mail programs take full-width letters for plain ones, and people do not see joiners.
+    plain = unicodedata.normalize("NFKC", line.translate(dict.fromkeys(map(ord, _JOINERS))))
+    return "" if _LINK.search(plain) else line[:NAME_CHARACTERS].rstrip()
 
 
 def _harmless(character: str) -> str:

@@ -25,7 +25,8 @@ HOSTILE = {
     "direction": "gpj.\u202eexe \u200b\ufeff\u2066",
     "log": 'x"}\n{"severity": "CRITICAL", "message": "forged"}',
     "address": f"Ada <someone{DOMAIN}>",
-    "sendgrid": "-name- <%asm_global_unsubscribe_raw_url%> %name%",
+    "sendgrid": "-name- <%asm_global_unsubscribe_raw_url%> %name% [unsubscribe]",
+    "phishing": "URGENT: verify at https://evil.example/login",
     "long": "n" * 100_000,
     "long html": "<b>" * 33_000,
     "wide": "🏴\u200d☠️" * 10_000,
@@ -89,6 +90,13 @@ def test_hostile_names_and_events(house: House, kind: str) -> None:
         f"{user_id}{DOMAIN}"
     ]
     assert mail.headers.keys() == {"References", "X-Entity-Ref-ID", "List-Unsubscribe", "List-Unsubscribe-Post"}
+    # No tag of SendGrid's, and nobody is greeted by a link.
+    assert "<%" not in mail.text + mail.html
+    assert "[unsubscribe]" not in mail.text + mail.html
+    greeting = mail.text.partition("\n")[0]
+    for line in (greeting, mail.envelope.subject, *(party.name or "" for party in mail.envelope.to)):
+        assert not re.search(r"://|@|www\.", line)
+        assert len(line) <= 100
     # SendGrid takes 30 MB, but Gmail clips at 102 kB what nobody wanted to read anyway.
     assert len(mail.html) < 100_000
 

@@ -217,7 +217,7 @@ def test_a_replayed_old_delivery_does_not_move_its_user_back(cloud: Surroundings
 
 
 def test_bad_events_harm_nobody_and_are_named(cloud: Surroundings) -> None:
-    user = cloud.user(name="<b>Ada</b>\r\nBcc: everybody@example.com")
+    user = cloud.user(name="<b>Ada</b>\r\nBcc: everybody")
     cloud.event(user, "bad-amount", at=DUE - MINUTE, type="a", amount="12.50")
     cloud.event(user, "bad-type", at=DUE - MINUTE, type=["a"], amount=1)
     cloud.event(user, "bad-at", at="2026-11-24T12:30:00Z", type="a", amount=1)
@@ -228,7 +228,7 @@ def test_bad_events_harm_nobody_and_are_named(cloud: Surroundings) -> None:
     assert "Events: 4" in (mail.text or "")
     assert "<img src=x" not in (mail.html or "")
     assert "<b>Ada" not in (mail.html or "")
-    assert mail.envelope.to[0].name == "<b>Ada</b> Bcc: everybody@example.com"
+    assert mail.envelope.to[0].name == "<b>Ada</b> Bcc: everybody"
     log = cloud.worker().log_file.read_text()
     for event_id, field in (("bad-amount", "amount"), ("bad-type", "type")):
         assert any(f'"{event_id}"' in line and f'"{field}"' in line for line in log.splitlines())

@@ -54,7 +54,9 @@ def test_events_are_counted_where_they_belong() -> None:
     assert [(item.type, item.events, item.amount) for item in figures.types] == [("a", 2, 2.0), ("b", 1, 3.5)]
 
 
-@pytest.mark.parametrize("amount", ["7", True, [7], {"value": 7}, float("nan"), float("inf"), b"7", START])
+@pytest.mark.parametrize(
+    "amount", ["7", True, [7], {"value": 7}, float("nan"), float("inf"), 1.1e15, -1e28, 2**63 - 1, b"7", START]
+)
 def test_an_amount_that_is_no_number_is_named_and_the_event_still_counts(amount: Any) -> None:
     result = tally({"at": START, "type": "a", "amount": amount}, {"at": START, "type": "a", "amount": 2})
     assert result.problems == [Problem("e0", "amount")]
@@ -133,6 +135,22 @@ def test_the_change_is_said_in_words(now: int, earlier: int, said: str) -> None:
     assert said in made.html
 
 
+@pytest.mark.parametrize("amount", [1e28, -1e300, float("inf"), float("-inf"), float("nan"), 2**63 - 1])
+def test_a_number_that_is_no_amount_is_left_out_and_named_in_the_log(amount: float) -> None:
+    events = [{"at": START, "amount": amount}, {"at": START, "amount": 5}, {"at": START - MINUTE, "amount": amount}]
+    with capture_logs() as log:
+        made = report(*events)
+    assert "Total amount: 5\n" in made.text
+    assert "NaN" not in made.text
+    assert [(entry["event_id"], entry["field"]) for entry in log] == [("e2", "amount"), ("e0", "amount")]
+
+
+def test_the_largest_amounts_are_written_and_compared() -> None:
+    events = [{"at": START, "type": "a", "amount": 1e15}] * 3 + [{"at": START - MINUTE, "amount": 0.001}]
+    made = report(*events)
+    assert "Total amount: 3,000,000,000,000,000.00\n  Up from 0.00 the hour before" in made.text
+
+
 def test_nothing_happened() -> None:
     made = report()
     assert "Nothing happened in this time." in made.text
@@ -195,12 +213,19 @@ def test_the_period_is_named_in_the_users_time_zone() -> None:
     assert "Asia/Tokyo" in made.text
 
 
+def test_a_name_that_is_a_message_with_a_link_is_left_out() -> None:
+    made = report(name="URGENT: verify at https://evil.example")
+    assert made.text.startswith("Hello,\n")
+    assert made.to_name == ""
+    assert "evil" not in made.html + made.text
+
+
 def test_what_others_wrote_is_text_and_nothing_else() -> None:
-    name = "<script>alert(1)</script>\r\nBcc: everybody@example.com"
+    name = "<script>alert(1)</script>\r\nBcc: everybody"
     made = report({"at": START, "type": "<img src=x onerror=alert(1)>$\\frac{1}{0}$\n{{ 7 * 7 }}"}, name=name)
     assert "<script>" not in made.html
     assert "<img src=x" not in made.html
     assert "&lt;script&gt;" in made.html
     assert "{{ 7 * 7 }}" in made.html
-    assert made.text.startswith("Hello <script>alert(1)</script> Bcc: everybody@example.com,\n")
+    assert made.text.startswith("Hello <script>alert(1)</script> Bcc: everybody,\n")
     assert "\n" not in made.subject

@@ -2,7 +2,7 @@
 
 import pytest
 
-from functions.worker.one_line import one_line
+from functions.worker.one_line import NAME_CHARACTERS, display_name, one_line
 
 
 @pytest.mark.parametrize(
@@ -23,3 +23,45 @@ from functions.worker.one_line import one_line
 )
 def test_one_line(text: str, line: str) -> None:
     assert one_line(text) == line
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "Ada",
+        "Zoë Müller-Groß",
+        "佐藤 花子",
+        "J. R. R. Tolkien",
+        "Noah <noah> & Sons",
+        "Smith: the Third / Jr.",
+        "wwwill",
+        "a" * NAME_CHARACTERS,
+    ],
+)
+def test_a_name_is_a_name(name: str) -> None:
+    assert display_name(name) == name
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "URGENT: verify at https://evil.example/login",
+        "HTTPS://EVIL.EXAMPLE",
+        "see www.evil.example",
+        "WWW.evil.example",
+        "write to help@evil.example",
+        "ｗｗｗ．evil.example",
+        "help＠evil.example",
+        "https：／／evil.example",
+        "ht\u200dtps:\u200d//evil.example",
+        "https:\u200b//evil.example",
+        "x" * NAME_CHARACTERS + " https://evil.example",
+    ],
+)
+def test_what_could_be_a_link_or_an_address_is_no_name(text: str) -> None:
+    assert display_name(text) == ""
+
+
+def test_a_long_name_is_cut() -> None:
+    assert display_name("Ada " * 1000) == ("Ada " * 15).rstrip()
+    assert display_name("Ada\r\nBcc: everybody") == "Ada Bcc: everybody"

@@ -254,3 +254,38 @@ def test_a_quota_that_began_anew_after_what_is_counted_is_one_of_which_nothing_i
     consumption = Consumption(STORAGE, day_until("2026-11-21T00:00"), UTC_ZONE)
     consumption.end_at(utc("2026-10-20T00:00"))
     assert (consumption.standing().used, consumption.standing().expected) == (0.0, None)
+
+
+@pytest.mark.parametrize(
+    ("quota_id", "name", "shown"),
+    [
+        ("storage", "verify at https://evil.example", "storage"),
+        ("www.evil.example", "help@evil.example", "(no name)"),
+        ("storage", "x" * 100, "x" * 60),
+    ],
+)
+def test_a_quotas_name_is_no_message_in_the_subject(quota_id: str, name: str, shown: str) -> None:
+    made = report(used("2026-11-20T12:00", 99, quota_id), quotas={quota_id: {"allowed": 100, "name": name}})
+    assert made.subject == f"Your usage: {shown} is running short"
+    assert "evil" not in made.html + made.text
+
+
+@pytest.mark.parametrize("amount", [1e28, -1e300, float("inf"), float("-inf"), float("nan"), 2**63 - 1])
+def test_a_number_that_is_no_amount_is_left_out_and_named_in_the_log(amount: float) -> None:
+    with capture_logs() as log:
+        made = report(used("2026-11-20T12:00", amount), used("2026-11-20T12:00", 5))
+    assert "5 of 100 GB" in made.text
+    assert [(entry["usage_id"], entry["field"]) for entry in log] == [("x0", "amount")]
+
+
+@pytest.mark.parametrize("allowed", [1e16, 1e300, float("inf"), float("nan"), 1e-7, 5e-324, 2**63 - 1])
+def test_a_quota_of_no_usable_size_is_named_in_the_log(allowed: float) -> None:
+    with capture_logs() as log:
+        made = report(used("2026-11-20T12:00", 5, "q"), quotas={"q": {"allowed": allowed}})
+    assert "There is no quota for you." in made.text
+    assert [(entry["quota"], entry["error"].partition(":")[0]) for entry in log] == [("q", "allowed")]
+
+
+def test_the_largest_share_can_be_written() -> None:
+    usages = [used("2026-11-20T12:00", 1e15, "q")] * 100
+    assert "% used" in report(*usages, quotas={"q": {"allowed": 1e-6}}).text

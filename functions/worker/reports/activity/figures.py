@@ -1,7 +1,6 @@
 """What the events add up to. Pure, and with memory that does not grow with the number of events."""
 
 import bisect
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,6 +8,7 @@ from typing import Any
 
 from functions.shared.schedule import Period
 from functions.worker.one_line import one_line
+from functions.worker.reports.amounts import usable_amount
 
 SHOWN_TYPES = 8
 _DIFFERENT_TYPES = 5_000
@@ -126,13 +126,13 @@ class Tally:
     def _amount(self, event_id: str, value: Any) -> float:
         if value is None:
             return 0.0
-        # True is an int to Python, and NaN a number to Firestore.
-        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        amount = usable_amount(value)
+        if amount is None:
             self._problem(event_id, "amount")
             return 0.0
         self._has_amounts = True
-        self._whole_amounts = self._whole_amounts and float(value).is_integer()
-        return float(value)
+        self._whole_amounts = self._whole_amounts and amount.is_integer()
+        return amount
 
     def _type(self, event_id: str, value: Any) -> str:
         if value is not None and not isinstance(value, str):

@@ -6,7 +6,6 @@ from datetime import datetime
 
 from functions.shared.schedule import Period
 from functions.shared.user import User
-from functions.worker.one_line import one_line
 from functions.worker.reports.activity.buckets import Bucket
 from functions.worker.reports.activity.figures import Figures
 from functions.worker.reports.language import Language
@@ -118,7 +117,7 @@ class Texts:
         return Contents(
             subject=_("Your activity: {period}").format(period=self._name),
             preview=" · ".join(f"{item.label}: {item.value}. {item.change}" for item in headlines),
-            greeting=greeting(one_line(self._user.name, 80), self._language),
+            greeting=greeting(self._user.name, self._language),
             title=_("Your activity"),
             period=self._name,
             nothing="" if figures.events else _("Nothing happened in this time."),
@@ -163,8 +162,8 @@ class Texts:
             return _("The same as {before}").format(before=self._before), "="
         up = value > previous
         arrow = "▲" if up else "▼"
-        if previous <= 0:
-            # A share of nothing, or of a debt, says nothing.
+        if previous <= 0 or write(previous) == write(0):
+            # A share of nothing, of what is shown as nothing, or of a debt says nothing.
             message = _("Up from {previous} {before}") if up else _("Down from {previous} {before}")
             return message.format(previous=write(previous), before=self._before), arrow
         share = abs(value - previous) / previous

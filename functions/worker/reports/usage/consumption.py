@@ -5,13 +5,13 @@ head, and it is not made from less than a day.
 """
 
 import bisect
-import math
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from functions.shared.schedule import Cadence, Period, Schedule
+from functions.worker.reports.amounts import usable_amount
 from functions.worker.reports.calendar_days import starts_of_days
 from functions.worker.reports.usage.quota import Quota
 
@@ -85,12 +85,10 @@ class Consumption:
 
     def add(self, at: datetime, amount: Any) -> bool:
         """Count a usage; false where its amount cannot be. What is given back has an amount below zero."""
-        # True is an int to Python, and NaN a number to Firestore.
-        if isinstance(amount, bool) or not isinstance(amount, int | float) or not math.isfinite(amount):
-            return False
-        if self.window.start <= at < self.as_of:
-            self._amounts[max(0, bisect.bisect_right(self._edges, at) - 1)] += float(amount)
-        return True
+        usable = usable_amount(amount)
+        if usable is not None and self.window.start <= at < self.as_of:
+            self._amounts[max(0, bisect.bisect_right(self._edges, at) - 1)] += usable
+        return usable is not None
 
     def end_at(self, moment: datetime) -> None:
         """Say how the quota stood at an earlier moment, until which all that was used has been added."""

@@ -7,7 +7,8 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from functions.shared.models import describe_validation_error
-from functions.worker.one_line import one_line
+from functions.worker.one_line import display_name, one_line
+from functions.worker.reports.amounts import LARGEST_AMOUNT, SMALLEST_ALLOWED
 
 
 class InvalidQuota(ValueError):
@@ -17,7 +18,7 @@ class InvalidQuota(ValueError):
 class _Document(BaseModel):
     model_config = ConfigDict(strict=True, extra="ignore")
 
-    allowed: Annotated[float, Field(gt=0, allow_inf_nan=False)]
+    allowed: Annotated[float, Field(ge=SMALLEST_ALLOWED, le=LARGEST_AMOUNT, allow_inf_nan=False)]
     name: str = ""
     unit: str = ""
     renews_on: Annotated[int, Field(ge=1, le=31)] = 1
@@ -30,7 +31,7 @@ class Quota:
     Attributes:
         id: the document's id, by which usages name it.
         allowed: how much.
-        name: how it is called.
+        name: how it is called; empty where neither its name nor its id may be shown.
         unit: what it is counted in; may be empty.
         renews_on: the day of the month on which it begins anew, 1 to 31; the last day of a month that has no such day.
     """
@@ -55,7 +56,7 @@ class Quota:
         return cls(
             id=quota_id,
             allowed=document.allowed,
-            name=one_line(document.name, 60) or one_line(quota_id, 60),
+            name=display_name(document.name) or display_name(quota_id),
             unit=one_line(document.unit, 20),
             renews_on=document.renews_on,
         )

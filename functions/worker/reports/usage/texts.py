@@ -6,7 +6,6 @@ from datetime import datetime, timedelta
 
 from functions.shared.schedule import Period
 from functions.shared.user import User
-from functions.worker.one_line import one_line
 from functions.worker.reports.language import Language
 from functions.worker.reports.phrases import greeting, how_often
 from functions.worker.reports.usage.consumption import Standing
@@ -91,7 +90,7 @@ class Texts:
         return Contents(
             subject=self._subject([line.name for line in lines if line.is_short], day),
             preview=" · ".join(f"{line.name}: {line.value}" for line in lines) or _("There is no quota for you."),
-            greeting=greeting(one_line(self._user.name, 80), self._language),
+            greeting=greeting(self._user.name, self._language),
             title=_("Your usage"),
             period=_("As of {day}, {time}").format(day=day, time=self._language.time(end)),
             warnings=warnings,
@@ -125,7 +124,7 @@ class Texts:
         note, is_short = self._note(standing)
         percent = self._("{percent} used").format(percent=self._language.percent(share))
         return Line(
-            name=standing.quota.name,
+            name=self._name(standing),
             value=self._("{used} of {allowed}").format(
                 used=self._amount(standing, standing.used, unit=False),
                 allowed=self._amount(standing, standing.quota.allowed),
@@ -156,6 +155,9 @@ class Texts:
         expected = self._amount(standing, standing.expected)
         return _("It will last: at this pace, {amount} by {day}.").format(amount=expected, day=last_day), False
 
+    def _name(self, standing: Standing) -> str:
+        return standing.quota.name or self._("(no name)")
+
     def _amount(self, standing: Standing, amount: float, *, unit: bool = True) -> str:
         # What is only ever used in whole pieces is not expected in parts either.
         pieces = float(standing.used).is_integer() and float(standing.quota.allowed).is_integer()
@@ -174,7 +176,7 @@ class Texts:
             "A chart of {quota}, added up day by day: {used} so far, of the {allowed} that the line marks."
         )
         return message.format(
-            quota=standing.quota.name,
+            quota=self._name(standing),
             used=self._amount(standing, standing.used),
             allowed=self._amount(standing, standing.quota.allowed),
         )
