@@ -117,7 +117,8 @@ wrong_settings() {
   if [ "$MAIL_CHECK_UNSUBSCRIBED" = true ] && [ -z "$MAIL_UNSUBSCRIBE_GROUP" ]; then
     echo "MAIL_CHECK_UNSUBSCRIBED: needs MAIL_UNSUBSCRIBE_GROUP, the group to look in."
   fi
-  matches "$SENDGRID_HOST" '^https?://[^[:space:]]+$' || echo "SENDGRID_HOST: not a URL."
+  matches "$SENDGRID_HOST" '^https://[^[:space:]]+$' ||
+    echo "SENDGRID_HOST: must begin with https://: the API key and the mails go there."
   is_one_of "$DEFAULT_CADENCE" hourly daily weekly monthly || echo "DEFAULT_CADENCE: hourly, daily, weekly or monthly."
   is_one_of "$ON_UNKNOWN_OUTCOME" dead-letter resend || echo "ON_UNKNOWN_OUTCOME: dead-letter or resend."
   is_one_of "$LOG_LEVEL" DEBUG INFO WARNING ERROR || echo "LOG_LEVEL: DEBUG, INFO, WARNING or ERROR."

@@ -135,8 +135,12 @@ class Environment:
         return {**self.outside, **self.variables, "PYTHONPATH": os.pathsep.join(search_path)}
 
     def write(self, file: Path) -> None:
-        """Leave the variables where a command on this machine finds them; a shell can read the file, too."""
+        """Leave the variables where a command on this machine finds them; a shell can read the file, too.
+
+        It is a new file from the beginning that only this user may read: keys may be in it.
+        """
         file.parent.mkdir(parents=True, exist_ok=True)
         lines = [f"{name}={shlex.quote(value)}" for name, value in self.variables.items()]
+        file.unlink(missing_ok=True)
+        file.touch(mode=0o600, exist_ok=False)
         file.write_text("\n".join(lines) + "\n", encoding="utf-8")
-        file.chmod(0o600)

@@ -6,28 +6,33 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from examples.task_function import PermanentError
 
-MOST_PIXELS = 50_000_000
-"""A picture of more, however small its file, would not fit into the instance's memory."""
+FORMATS = ("JPEG", "PNG", "WEBP", "GIF")
+"""What browsers and cameras make. Pillow has over forty parsers, one of which starts Ghostscript, and a file chooses
+its own: https://pillow.readthedocs.io/en/stable/handbook/security.html"""
+
+MOST_PIXELS = 25_000_000
+"""A larger picture, however small its file, does not fit into an instance of 1 GiB that has one task at a time: at most
+28 bytes a pixel are needed at once, for a WebP picture that becomes one of 4096 pixels."""
 
 
 def resize(content: bytes, width: int) -> bytes:
     """A picture as WebP, no wider than so many pixels, upright, and without what the camera wrote about its place.
 
     Args:
-        content: the picture, in any format that Pillow reads.
+        content: the picture, in one of FORMATS. Of one that moves the first is taken.
         width: in pixels. A narrower picture keeps its size.
 
     Raises:
-        PermanentError: it is no picture, a broken one, or too large a one.
+        PermanentError: it is no picture of these formats, a broken one, or too large a one.
     """
     try:
-        with Image.open(io.BytesIO(content)) as original:
+        with Image.open(io.BytesIO(content), formats=FORMATS) as original:
             if original.width * original.height > MOST_PIXELS:
                 raise PermanentError(f"the picture has more than {MOST_PIXELS} pixels")
             picture = ImageOps.exif_transpose(original)
             picture = picture.convert("RGBA" if picture.has_transparency_data else "RGB")
     except (UnidentifiedImageError, OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise PermanentError(f"not a picture: {type(error).__name__}") from error
+        raise PermanentError(f"not a picture ({', '.join(FORMATS)}): {type(error).__name__}") from error
     picture.thumbnail((width, picture.height))
     result = io.BytesIO()
     picture.save(result, "WEBP", quality=80)

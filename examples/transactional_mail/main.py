@@ -8,7 +8,7 @@ from pydantic import Field
 from examples.task_function import Answer, TaskFunction, TaskFunctionSettings
 from examples.transactional_mail.mail_task import MailTask
 from functions.shared.clients import firestore_client
-from functions.shared.settings import Address, Secret, Url, load_settings
+from functions.shared.settings import Address, PrivateUrl, Secret, load_settings
 
 if TYPE_CHECKING:
     import flask
@@ -20,7 +20,7 @@ class Settings(TaskFunctionSettings):
     """The function's environment."""
 
     sendgrid_api_key: Secret = Field(repr=False)
-    sendgrid_host: Url = "https://api.sendgrid.com"
+    sendgrid_host: PrivateUrl = "https://api.sendgrid.com"
     mail_from: Address
 
 

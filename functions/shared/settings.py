@@ -3,6 +3,7 @@
 import re
 import sys
 from enum import StrEnum
+from ipaddress import ip_address
 from typing import Annotated, Any, Literal, Self, TypeVar
 from urllib.parse import urlsplit
 
@@ -31,6 +32,21 @@ def _http_url(value: str) -> str:
         raise ValueError(error.errors()[0]["msg"]) from None
 
 
+def _private_url(value: str) -> str:
+    url = _http_url(value)
+    parts = urlsplit(url)
+    if parts.scheme != "https" and not _is_this_machine(parts.hostname or ""):
+        raise ValueError("must begin with https://: a key goes there. http:// is for localhost only")
+    return url
+
+
+def _is_this_machine(host: str) -> bool:
+    try:
+        return ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")
+
+
 def _comma_separated(value: Any) -> Any:
     return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
 
@@ -50,6 +66,9 @@ def _unsubscribe_url(value: str) -> str:
 
 Url = Annotated[str, AfterValidator(_http_url)]
 """A URL, kept as a string without a slash at its end: OIDC audiences are compared to the letter."""
+
+PrivateUrl = Annotated[str, AfterValidator(_private_url)]
+"""A Url to which a key is sent: https, or this machine."""
 
 Address = Annotated[str, Field(pattern=r"^[^@\s]+@[^@\s]+$")]
 
@@ -146,7 +165,7 @@ class WorkerSettings(CommonSettings, IdentitySettings, MailSettings):
     default_cadence: Cadence = Cadence.HOURLY
     on_unknown_outcome: OnUnknownOutcome = OnUnknownOutcome.DEAD_LETTER
     sendgrid_api_key: Secret = Field(repr=False)
-    sendgrid_host: Url = "https://api.sendgrid.com"
+    sendgrid_host: PrivateUrl = "https://api.sendgrid.com"
     sendgrid_activity: bool = False
     """Whether SendGrid is asked what it knows of a mail whose outcome nobody knows."""
 

@@ -6,7 +6,6 @@ everything else on a laptop.
 
 import json
 import logging
-import re
 import tempfile
 import zlib
 from collections.abc import Iterator, Sequence
@@ -16,8 +15,6 @@ from typing import IO, overload
 from local_cloud.inbox.mail import Envelope, Mail
 
 IN_MEMORY = 8 * 1024 * 1024
-
-LONGEST_NAME = 80
 
 _log = logging.getLogger(__name__)
 
@@ -84,12 +81,13 @@ class MailStore(Sequence[Envelope]):
 
 
 def save(mail: Mail, directory: Path) -> None:
-    """Write a mail as `TO-ID.html`, which a browser opens, and as `TO-ID.eml`, which a mail program does.
+    """Write a mail as `TIME-ID.html`, which a browser opens, and as `TIME-ID.eml`, which a mail program does.
+
+    Addresses are not in the names: those get into listings, logs of other programs and bug reports.
 
     A mail that cannot be written is logged, not refused: it was accepted, and is still in the inbox.
     """
-    to = mail.envelope.to[0].email if mail.envelope.to else "nobody"
-    name = f"{re.sub(r'[^A-Za-z0-9@._+-]', '_', to)[:LONGEST_NAME]}-{mail.envelope.id}"
+    name = f"{mail.envelope.received_at:%Y%m%dT%H%M%SZ}-{mail.envelope.id}"
     try:
         (directory / f"{name}.html").write_text(mail.standalone_html(), encoding="utf-8", errors="replace")
         (directory / f"{name}.eml").write_bytes(mail.as_message().as_bytes())

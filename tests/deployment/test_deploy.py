@@ -330,6 +330,14 @@ class TestSettings:
         assert remedy in outcome.errors
         assert bare.changes == []
 
+    @pytest.mark.parametrize("host", ["http://api.sendgrid.com", "http://localhost:8470", "api.sendgrid.com"])
+    def test_the_key_for_sendgrid_does_not_go_out_in_the_clear(self, bare: Deployment, host: str) -> None:
+        bare.settings["SENDGRID_HOST"] = host
+        outcome = bare.deploy()
+        assert outcome.status == 1
+        assert "SENDGRID_HOST: must begin with https://" in outcome.errors
+        assert bare.changes == []
+
     def test_no_gcloud(self, bare: Deployment) -> None:
         (bare.directory / "bin" / "gcloud").unlink()
         outcome = bare.deploy()

@@ -1,6 +1,7 @@
 """The example that makes pictures smaller."""
 
 import io
+import os
 import subprocess
 import sys
 from typing import Any
@@ -107,9 +108,52 @@ def test_a_broken_picture_is_refused() -> None:
 
 def test_a_picture_that_would_not_fit_into_memory_is_refused() -> None:
     file = io.BytesIO()
-    Image.new("1", (10_000, 6_000)).save(file, "PNG")
-    with pytest.raises(PermanentError, match="more than 50000000 pixels"):
+    Image.new("1", (5_000, 5_001)).save(file, "PNG")
+    with pytest.raises(PermanentError, match="more than 25000000 pixels"):
         resize(file.getvalue(), 100)
+
+
+@pytest.mark.parametrize("format_name", ["JPEG", "PNG", "WEBP", "GIF"])
+def test_formats_that_are_taken(format_name: str) -> None:
+    assert Image.open(io.BytesIO(resize(picture(300, 200, format_name), 150))).size == (150, 100)
+
+
+@pytest.mark.parametrize("format_name", ["BMP", "TIFF", "EPS", "PCX", "ICO", "PPM", "TGA", "JPEG2000", "AVIF"])
+def test_other_formats_are_refused(format_name: str) -> None:
+    with pytest.raises(PermanentError, match="not a picture"):
+        resize(picture(300, 200, format_name), 150)
+
+
+IN_ITS_PROCESS = """
+import io, resource, sys
+from PIL import Image
+import examples.image_resize.main
+examples.image_resize.main.resize(sys.stdin.buffer.read(), 4096)
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the peak is told in another unit")
+@pytest.mark.parametrize("format_name", ["PNG", "WEBP"])
+def test_the_largest_picture_fits_into_the_memory_that_the_readme_names(format_name: str) -> None:
+    turned = Image.new("RGBA", (5_000, 5_000), (1, 2, 3, 128))
+    exif = turned.getexif()
+    exif[0x0112] = 6
+    file = io.BytesIO()
+    turned.save(file, format_name, exif=exif)
+    variables = {
+        "GOOGLE_CLOUD_PROJECT": "p",
+        "FUNCTION_URL": "http://localhost:1",
+        "TASKS_INVOKER": "tasks@p.iam.gserviceaccount.com",
+        "DEAD_LETTER_TOPIC": "t",
+        "MAX_ATTEMPTS": "3",
+    }
+    command = [sys.executable, "-c", IN_ITS_PROCESS]
+    done = subprocess.run(
+        command, cwd=REPOSITORY, env={**os.environ, **variables}, input=file.getvalue(), capture_output=True, check=True
+    )
+    assert "--memory=1Gi --concurrency=1" in (REPOSITORY / "examples" / "image_resize" / "README.md").read_text()
+    assert int(done.stdout) * 1024 < 0.9 * 2**30
 
 
 def test_transparency_stays_and_a_turned_picture_is_upright() -> None:

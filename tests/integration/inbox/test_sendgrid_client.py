@@ -195,10 +195,11 @@ def test_mails_are_saved(inbox: Inbox, background: Background) -> None:
     message_id = send(inbox, report()).headers["X-Message-Id"]
     background.run(inbox.saved())
     assert inbox.mails_directory is not None
-    page = inbox.mails_directory / f"ann@example.com-{message_id}.html"
+    stem = f"{inbox.mails[0].received_at:%Y%m%dT%H%M%SZ}-{message_id}"
+    page = inbox.mails_directory / f"{stem}.html"
     assert f"data:image/png;base64,{base64.b64encode(CHART).decode()}" in page.read_text()
     assert "Content-Security-Policy" in page.read_text()
-    message = inbox.mails_directory / f"ann@example.com-{message_id}.eml"
+    message = inbox.mails_directory / f"{stem}.eml"
     assert b"Subject: Your daily report\r\n" in message.read_bytes()
 
 

@@ -8,6 +8,8 @@ import subprocess
 import sys
 import time
 import urllib.request
+from email import message_from_bytes
+from email.utils import parseaddr
 from pathlib import Path
 
 import pytest
@@ -27,9 +29,11 @@ def test_one_run_from_the_scheduler_to_the_mails(tmp_path: Path) -> None:
     assert re.search(r"Dead letters +1\b", summary)
     assert re.search(r"Slack alerts +1\b", summary)
     assert "as it should be" in summary
-    pages = sorted(page.name.split("@")[0] for page in (command.data / "mails").glob("*.html"))
+    mails = [message_from_bytes(file.read_bytes()) for file in (command.data / "mails").glob("*.eml")]
+    recipients = sorted(parseaddr(mail["To"])[1] for mail in mails)
     # The third user's address is refused, the fifth is inactive.
-    assert pages == sorted(f"user{number}" for number in range(1, 13) if number not in {3, 5})
+    assert recipients == sorted(f"user{number}@example.com" for number in range(1, 13) if number not in {3, 5})
+    assert [file.name for file in command.data.rglob("*") if "@" in file.name] == []
     assert command.listening() == []
     logs = "".join(log.read_text() for log in (command.data / "logs").iterdir())
     assert '"result": "sent"' in logs

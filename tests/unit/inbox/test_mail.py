@@ -195,14 +195,14 @@ def test_every_mail_that_is_taken_can_be_written(
     mail.standalone_html()
 
 
-def test_files_stay_in_their_folder(tmp_path: Path) -> None:
+def test_files_are_named_after_time_and_id(tmp_path: Path) -> None:
+    """Neither lead addresses out of the folder, nor do they stand in a listing of it."""
     directory = tmp_path / "mails"
     directory.mkdir()
-    save(mail_of(personalizations=[{"to": [{"email": '"../../etc/passwd"@example.com'}]}]), directory)
-    assert sorted(path.name for path in directory.iterdir()) == [
-        "_.._.._etc_passwd_@example.com-ID.eml",
-        "_.._.._etc_passwd_@example.com-ID.html",
-    ]
+    mail = mail_of(personalizations=[{"to": [{"email": '"../../etc/passwd"@example.com'}]}])
+    save(mail, directory)
+    stem = f"{mail.envelope.received_at:%Y%m%dT%H%M%SZ}-ID"
+    assert sorted(path.name for path in directory.iterdir()) == [f"{stem}.eml", f"{stem}.html"]
     assert list(tmp_path.iterdir()) == [directory]
 
 

@@ -1,0 +1,48 @@
+"""The file by which commands find the local cloud. Keys that were set when it started are in it."""
+
+import os
+import stat
+from pathlib import Path
+
+from local_cloud.environment import Environment, Ports
+
+
+def environment(**outside: str) -> Environment:
+    return Environment(ports=Ports(base=26_000), max_attempts=3, outside=outside)
+
+
+def mode(file: Path) -> int:
+    return stat.S_IMODE(file.stat().st_mode)
+
+
+def test_only_its_owner_may_read_it(tmp_path: Path) -> None:
+    file = tmp_path / "data" / "environment"
+    before = os.umask(0)
+    try:
+        environment().write(file)
+        assert mode(file) == 0o600
+        environment().write(file)
+        assert mode(file) == 0o600
+    finally:
+        os.umask(before)
+    assert "WORKER_URL=http://127.0.0.1:26006\n" in file.read_text()
+
+
+def test_who_has_the_former_file_open_does_not_read_the_new_one(tmp_path: Path) -> None:
+    file = tmp_path / "environment"
+    file.write_text("something that anybody may read\n")
+    file.chmod(0o644)
+    with file.open() as spy:
+        environment(SENDGRID_API_KEY="SG.secret").write(file)
+        assert "SG.secret" not in spy.read()
+    assert "SG.secret" in file.read_text()
+
+
+def test_it_does_not_write_through_a_link(tmp_path: Path) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.write_text("mine")
+    file = tmp_path / "environment"
+    file.symlink_to(elsewhere)
+    environment().write(file)
+    assert elsewhere.read_text() == "mine"
+    assert mode(file) == 0o600
