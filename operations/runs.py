@@ -13,7 +13,7 @@ from functions.shared.models import DeliveryState
 from operations import documents
 from operations.errors import NotFound
 
-FIGURES = ("due", "dispatched", "already_dispatched", "overdue", "lost", "enrolled", "errors")
+FIGURES = ("due", "dispatched", "already_dispatched", "overdue", "lost", "enrolled", "malformed", "errors")
 
 
 class Runs:

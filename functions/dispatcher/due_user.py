@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from functions.shared.models import KIND_PATTERN
+from functions.shared.user import MUST_BE
 
 FIELDS = ("next_report_at", "report.kind")
 """What is read of a user: as much as a task needs."""
@@ -21,7 +22,8 @@ class DueUser(NamedTuple):
         user_id: the document's id.
         due_at: when it fell due, in UTC.
         kind: which report.
-        malformed: the name of the field that keeps the report from being made; empty where there is none.
+        problem: what keeps the report from being made: the name of a field and what it must be; empty where nothing
+            does.
         updated_at: when the document was last written, by whomever, in the server's time: it has had this due time at
             least since then.
     """
@@ -29,7 +31,7 @@ class DueUser(NamedTuple):
     user_id: str
     due_at: datetime
     kind: str = _DEFAULT_KIND
-    malformed: str = ""
+    problem: str = ""
     updated_at: datetime = _EPOCH
 
 
@@ -38,20 +40,33 @@ def read_due_user(document: Any, due_at: datetime | None = None) -> DueUser:
 
     Args:
         document: a google.firestore.v1.Document, the protobuf class.
-        due_at: when the report is due, where that is not the timestamp in the document's `next_report_at`.
+        due_at: when the report is due, where that is not the timestamp in the document's `next_report_at`. That
+            timestamp must be a plausible one (functions.shared.plausible_time).
     """
     fields = document.fields
     kind = _DEFAULT_KIND
-    malformed = ""
+    problem = ""
     if "report" in fields:
         value = fields["report"].map_value.fields.get("kind")
         if value is not None and not value.HasField("null_value"):
             if _KIND.fullmatch(value.string_value):
                 kind = value.string_value
             else:
-                malformed = "report.kind"
+                problem = _problem("report.kind")
     due_at = due_at or _moment(fields["next_report_at"].timestamp_value)
-    return DueUser(user_id_of(document), due_at, kind, malformed, _moment(document.update_time))
+    return DueUser(user_id_of(document), due_at, kind, problem, _moment(document.update_time))
+
+
+def read_stray(document: Any, run_time: datetime) -> DueUser:
+    """Read a user whose `next_report_at` is no plausible time.
+
+    Args:
+        document: as above.
+        run_time: taken for the due time, which nobody knows.
+    """
+    return DueUser(
+        user_id_of(document), run_time, problem=_problem("next_report_at"), updated_at=_moment(document.update_time)
+    )
 
 
 def has_no_due_time(document: Any) -> bool:
@@ -64,6 +79,10 @@ def user_id_of(document: Any) -> str:
     """The id in a document's name."""
     user_id: str = document.name.rpartition("/")[2]
     return user_id
+
+
+def _problem(field: str) -> str:
+    return f"{field}: must be {MUST_BE[field]}"
 
 
 def _moment(timestamp: Any) -> datetime:

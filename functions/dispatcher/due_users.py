@@ -8,12 +8,15 @@ from google.cloud.firestore_v1.types import Value
 from functions.dispatcher.cursor import Cursor
 from functions.dispatcher.due_user import FIELDS, DueUser, read_due_user
 from functions.dispatcher.user_stream import Operator, UserStream
+from functions.shared.plausible_time import EARLIEST
 
 
 def due_users(
     stream: UserStream, run_time: datetime, *, after: Cursor | None = None, until: Cursor | None = None
 ) -> Iterator[DueUser]:
     """Read the active users whose `next_report_at` is not after the run's time.
+
+    Times before 1970 are left out: they are malformed, and found where newcomers are looked for.
 
     A user whom a worker moves on meanwhile may come or not; it only ever moves beyond the run's time, so nobody
     comes twice.
@@ -36,6 +39,7 @@ def due_users(
     documents = stream.read(
         where=[
             ("active", Operator.EQUAL, Value(boolean_value=True)),
+            ("next_report_at", Operator.GREATER_THAN_OR_EQUAL, Value(timestamp_value=EARLIEST)),
             ("next_report_at", Operator.LESS_THAN_OR_EQUAL, Value(timestamp_value=run_time)),
         ],
         order_by=["next_report_at"],

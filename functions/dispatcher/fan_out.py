@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import Self
 
 import structlog
+from google.rpc import code_pb2
 
 from functions.dispatcher.due_user import DueUser
 from functions.dispatcher.figures import Figures
@@ -20,7 +21,7 @@ from functions.shared.task_queue import BATCH_SIZE, NewTask, Outcome, TaskQueue
 CALLS_IN_FLIGHT = 24
 """How many batches are on their way at once. Each is a thread and some 100 kB."""
 
-_log = structlog.get_logger()
+_logger = structlog.get_logger()
 
 _to_json = json.JSONEncoder(ensure_ascii=False).encode
 
@@ -51,9 +52,9 @@ class FanOut:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        if error is None:
-            for index in range(len(self._queues)):
-                self._submit(index)
+        # Whatever ended the run: everybody who was added has a report due.
+        for index in range(len(self._queues)):
+            self._submit(index)
         self._threads.shutdown(wait=True)
         if error is None and self._failure is not None:
             raise self._failure
@@ -83,7 +84,7 @@ class FanOut:
         self._slots.release()
 
     def _enqueue(self, queue: TaskQueue, batch: list[tuple[DueUser, NewTask]]) -> None:
-        outcomes = queue.enqueue([task for _, task in batch])
+        outcomes = self._outcomes(queue, [task for _, task in batch])
         created = sum(outcome.is_created for outcome in outcomes)
         known = sum(outcome.is_known for outcome in outcomes)
         self._figures.add("dispatched", created)
@@ -93,9 +94,19 @@ class FanOut:
                 if not (outcome.is_created or outcome.is_known):
                     self._refused(queue, user, task, outcome)
 
+    def _outcomes(self, queue: TaskQueue, tasks: Sequence[NewTask]) -> list[Outcome]:
+        """What became of each task. What nobody foresaw, such as an answer that cannot be read, harms no other task."""
+        try:
+            return queue.enqueue(tasks)
+        except Exception as error:
+            if len(tasks) > 1:
+                return [outcome for task in tasks for outcome in self._outcomes(queue, [task])]
+            _logger.exception("A task cannot be made.", run_id=self._run_id, queue=queue.queue, task=tasks[0].task_id)
+            return [Outcome(code_pb2.INTERNAL, type(error).__name__)]
+
     def _refused(self, queue: TaskQueue, user: DueUser, task: NewTask, outcome: Outcome) -> None:
-        self._figures.add_error(mendable=True)
-        _log.error(
+        self._figures.add_error()
+        _logger.error(
             "The queue did not take a user's task.",
             run_id=self._run_id,
             user_id=user.user_id,

@@ -3,10 +3,11 @@
 import threading
 from collections import Counter
 
-FIGURES = ("due", "dispatched", "already_dispatched", "overdue", "lost", "enrolled", "errors")
-"""`due`: reports found due; each of them is also one of `dispatched`, `already_dispatched`, `lost` and `errors`.
-`overdue`: those among them that had a task which died without a trace. `enrolled`: newcomers. `errors`: reports for
-which no task could be made, and users whose document does not say when the next one is due."""
+FIGURES = ("due", "dispatched", "already_dispatched", "overdue", "lost", "enrolled", "malformed", "errors")
+"""`due`: reports found due; each of them is also one of `dispatched`, `already_dispatched`, `lost`, `malformed` and
+`errors`. `overdue`: those among them that had a task which died without a trace. `enrolled`: newcomers. `malformed`:
+users who get no report, since their document is malformed; a person has a dead letter of each. `errors`: what failed
+and may go well when the run is repeated."""
 
 
 class Figures:
@@ -19,17 +20,17 @@ class Figures:
     def __init__(self, carried: dict[str, int] | None = None) -> None:
         self._counts = Counter(carried or {})
         self._lock = threading.Lock()
-        self.mendable_errors = 0
-        """The errors of this part of the run that a retry may mend."""
+        self.errors_here = 0
+        """Those of this part of the run alone."""
 
     def add(self, name: str, number: int = 1) -> None:
         with self._lock:
             self._counts[name] += number
 
-    def add_error(self, *, mendable: bool) -> None:
+    def add_error(self, number: int = 1) -> None:
         with self._lock:
-            self._counts["errors"] += 1
-            self.mendable_errors += mendable
+            self._counts["errors"] += number
+            self.errors_here += number
 
     def to_dict(self) -> dict[str, int]:
         with self._lock:

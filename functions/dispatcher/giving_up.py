@@ -6,9 +6,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import structlog
-from google.api_core.exceptions import GoogleAPIError
 
-from functions.dispatcher.due_user import DueUser, user_id_of
+from functions.dispatcher.due_user import DueUser
 from functions.dispatcher.figures import Figures
 from functions.dispatcher.ledger import Ledger
 from functions.shared.dead_letter_topic import DeadLetterTopic
@@ -16,7 +15,7 @@ from functions.shared.models import DeadLetter, DeliveryState, Reason, delivery_
 
 _THREADS = 16
 
-_log = structlog.get_logger()
+_logger = structlog.get_logger()
 
 
 class GivingUp:
@@ -39,10 +38,6 @@ class GivingUp:
         self._run_id = run_id
         self._run_time = run_time
 
-    def malformed(self, user: DueUser) -> DeadLetter:
-        """The dead letter of a user whose document does not name a report."""
-        return self._letter(user, Reason.INVALID_TASK, f"{user.malformed}: not the name of a report", kind=None)
-
     def lost(self, user: DueUser, delivery: Mapping[str, Any]) -> DeadLetter:
         """The dead letter of a report that has been due for too long.
 
@@ -61,7 +56,7 @@ class GivingUp:
             reason = Reason.LOST
             error = f"still not sent {hours} hours after it was due, and no worker has said why"
         attempts = delivery.get("attempts")
-        return self._letter(user, reason, error, attempts=attempts if isinstance(attempts, int) else 0, kind=user.kind)
+        return self._letter(user, reason, error, attempts=attempts if isinstance(attempts, int) else 0)
 
     def give_up(self, given_up: Sequence[tuple[DueUser, DeadLetter]]) -> None:
         """Publish dead letters and note their reports as dead. Each failure is counted and logged."""
@@ -69,63 +64,35 @@ class GivingUp:
             with ThreadPoolExecutor(_THREADS) as threads:
                 list(threads.map(lambda item: self._give_up(*item), given_up))
 
-    def report_strays(self, documents: Sequence[Any]) -> None:
-        """Tell of users whose `next_report_at` is malformed. It is left as it is: who wrote it would do so again."""
-        if documents:
-            with ThreadPoolExecutor(_THREADS) as threads:
-                list(threads.map(self._report_stray, documents))
-
     def _give_up(self, user: DueUser, letter: DeadLetter) -> None:
         """The dead letter first: if it cannot be published nothing is marked, and the report is found again."""
         try:
             self._dead_letters.publish(letter)
             self._ledger.give_up(user, reason=letter.reason, error=letter.error)
-        except (GoogleAPIError, TimeoutError, ValueError) as error:
-            # ValueError: the transaction met others five times.
-            self._figures.add_error(mendable=True)
-            _log.exception(
+        except Exception as error:
+            # Also what nobody foresaw of this one report: all others are given up, too.
+            self._figures.add_error()
+            _logger.exception(
                 "A report cannot be given up.", run_id=self._run_id, user_id=user.user_id, error=type(error).__name__
             )
             return
-        if letter.reason is Reason.INVALID_TASK:
-            self._figures.add_error(mendable=False)
-        else:
-            self._figures.add("lost")
-        _log.error(
+        self._figures.add("lost")
+        _logger.error(
             "A report will not be sent.",
             run_id=self._run_id,
             user_id=user.user_id,
             delivery_id=letter.delivery_id,
             reason=letter.reason.value,
-            field=user.malformed or None,
             error=letter.error,
         )
 
-    def _report_stray(self, document: Any) -> None:
-        user = DueUser(user_id_of(document), self._run_time, malformed="next_report_at")
-        letter = self._letter(user, Reason.INVALID_TASK, "next_report_at: not a timestamp", kind=None)
-        try:
-            self._dead_letters.publish(letter)
-        except (GoogleAPIError, TimeoutError):
-            self._figures.add_error(mendable=True)
-            _log.exception("A dead letter cannot be published.", run_id=self._run_id, user_id=user.user_id)
-            return
-        self._figures.add_error(mendable=False)
-        _log.error(
-            "A user's next report is not known.",
-            run_id=self._run_id,
-            user_id=user.user_id,
-            field=user.malformed,
-            error=letter.error,
-        )
-
-    def _letter(self, user: DueUser, reason: Reason, error: str, *, attempts: int = 0, kind: str | None) -> DeadLetter:
+    def _letter(self, user: DueUser, reason: Reason, error: str, *, attempts: int) -> DeadLetter:
         return DeadLetter(
             user_id=user.user_id,
             delivery_id=delivery_id(user.user_id, user.due_at),
             due_at=user.due_at,
             run_id=self._run_id,
-            kind=kind,
+            kind=user.kind,
             reason=reason,
             error=error,
             attempts=attempts,

@@ -11,7 +11,6 @@ from typing import Any
 import flask
 import functions_framework
 import structlog
-from google.api_core.exceptions import GoogleAPIError
 
 from functions.dispatcher.continuation import Continuation
 from functions.dispatcher.run import Run, Surroundings
@@ -35,7 +34,7 @@ _CONTINUATION_DEADLINE = timedelta(minutes=30)
 
 settings = load_settings(DispatcherSettings)
 configure_logging("dispatcher", settings.log_level)
-_log = structlog.get_logger()
+_logger = structlog.get_logger()
 
 
 def _verifier(invoker: str) -> TokenVerifier:
@@ -89,14 +88,17 @@ def _authorize(request: flask.Request, body: bytes) -> Continuation | None:
 
 
 def _run(run_time: datetime, continuation: Continuation | None) -> tuple[dict[str, Any], int]:
+    run = Run(_surroundings(), run_time=run_time, continuation=continuation)
     try:
-        result = Run(_surroundings(), run_time=run_time, continuation=continuation).carry_out()
-    except GoogleAPIError as error:
-        _log.exception("The run failed.", scheduled_for=run_time.isoformat())
-        _run_alerts().tell(run_time, now=datetime.now(UTC), failure=type(error).__name__)
+        result = run.carry_out()
+    except Exception as error:
+        # Not only Google's: people are told of whatever ends a run.
+        _logger.exception("The run failed.", scheduled_for=run_time.isoformat(), last_user_id=run.last_user)
+        failure = type(error).__name__ + (f", when it had read the user {run.last_user}" if run.last_user else "")
+        _run_alerts().tell(run_time, now=datetime.now(UTC), failure=failure)
         return _error(HTTPStatus.INTERNAL_SERVER_ERROR, f"the run failed: {type(error).__name__}")
     answer = {"run_id": result.run_id, **result.figures, "seconds": result.seconds, "continued": result.is_continued}
-    _log.info("The run is done.", **answer)
+    _logger.info("The run is done.", **answer)
     if result.may_be_mended or not result.is_continued:
         _run_alerts().tell(run_time, now=datetime.now(UTC))
     return answer, HTTPStatus.INTERNAL_SERVER_ERROR if result.may_be_mended else HTTPStatus.OK

@@ -2,8 +2,8 @@
 
 import time
 import uuid
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
@@ -14,7 +14,7 @@ from google.cloud import firestore
 from functions.dispatcher.continuation import Continuation
 from functions.dispatcher.cursor import Cursor
 from functions.dispatcher.division import Division
-from functions.dispatcher.due_user import DueUser, has_no_due_time
+from functions.dispatcher.due_user import DueUser, has_no_due_time, read_stray
 from functions.dispatcher.due_users import due_users
 from functions.dispatcher.fan_out import FanOut
 from functions.dispatcher.figures import Figures
@@ -22,8 +22,9 @@ from functions.dispatcher.former_runs import FormerRuns, Place, Standing
 from functions.dispatcher.forsaken import Forsaken, ForsakenReports, is_lost
 from functions.dispatcher.giving_up import GivingUp
 from functions.dispatcher.ledger import Ledger
+from functions.dispatcher.malformed_users import MalformedUsers
 from functions.dispatcher.newcomers import Newcomers, in_batches
-from functions.dispatcher.overdue import LOST_AFTER, Verdict, has_died, is_claimed, is_final, judge
+from functions.dispatcher.overdue import LOST_AFTER, Verdict, has_died, is_claimed, judge
 from functions.dispatcher.run_record import RunRecords
 from functions.dispatcher.run_state import RunState
 from functions.dispatcher.user_stream import UserStream
@@ -38,7 +39,7 @@ _GROUP = 100
 
 _THREADS = 16
 
-_log = structlog.get_logger()
+_logger = structlog.get_logger()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,10 +89,10 @@ class Surroundings:
 class Run:
     """A run, or the part of one that this request does.
 
-    Errors are of two kinds. What a retry can mend (a queue or Firestore that does not answer) is counted, and the run
-    is `failed`: it is to be repeated, which deterministic names make harmless. What only a person can mend (a user
-    whose document is malformed) is counted too, but has become a dead letter with its own alert and would fail again:
-    repeating everything for it would only hide the errors of the other kind.
+    No document, and no answer, ends a run for others. What a retry can mend (a queue or Firestore that does not answer)
+    is counted in `errors`, and the run is `failed`: it is to be repeated, which deterministic names make harmless. What
+    only a person can mend (a user whose document is malformed) is counted in `malformed`, has a dead letter with its
+    own alert, and would fail again: repeating everything for it would only hide the errors of the other kind.
 
     Args:
         surroundings: what it works with.
@@ -112,6 +113,9 @@ class Run:
         self._figures = Figures(self._part.figures)
         self._records = RunRecords(surroundings.firestore)
         self._newcomers = Newcomers(surroundings.firestore, surroundings.users)
+        self._malformed = MalformedUsers(
+            surroundings.firestore, surroundings.dead_letters, self._figures, run_id=self._run_id
+        )
         self._ledger = Ledger(
             surroundings.firestore,
             run_id=self._run_id,
@@ -122,18 +126,24 @@ class Run:
             surroundings.dead_letters, self._ledger, self._figures, run_id=self._run_id, run_time=run_time
         )
         self._begun = time.monotonic()
+        self.last_user = ""
+        """The id of the user who was read last: where a run ended that did not end well."""
 
     def carry_out(self) -> Result:
         """Do it.
 
         Raises:
             google.api_core.exceptions.GoogleAPIError: Firestore or a queue's configuration cannot be had. What was
-                enqueued until then stays so, and the run is noted as failed.
+                found due until then has its tasks, and the run is noted as failed.
+            Exception: what nobody foresaw, with the same consequences.
         """
         try:
             is_continued = self._work()
         except Exception:
-            self._note(RunState.FAILED)
+            try:
+                self._note(RunState.FAILED)
+            except Exception:
+                _logger.exception("That the run failed cannot be noted.", run_id=self._run_id)
             raise
         return Result(
             run_id=self._run_id,
@@ -145,7 +155,7 @@ class Run:
 
     @property
     def _has_failed(self) -> bool:
-        return self._figures.mendable_errors > 0
+        return self._figures.errors_here > 0
 
     def _start(self) -> None:
         if not self._is_begun:
@@ -171,7 +181,7 @@ class Run:
             start = threads.submit(self._start)
             # These take their time where there are millions of users: they run beside the rest, and in the first part
             # only. A later one counts when it has come to the newcomers.
-            misnamed = threads.submit(self._warn_of_misnamed)
+            threads.submit(self._warn_of_misnamed)
             newcomers = None if self._is_begun else threads.submit(self._newcomers.exist)
             if not self._part.newcomers_only:
                 former_runs, retry_time = self._former_runs(threads)
@@ -180,9 +190,8 @@ class Run:
                 forsaken = threads.submit(self._find_forsaken, retry_time)
                 with self._fan_out() as fan_out:
                     is_read = self._fan_out_due(fan_out, former_runs, threads)
-                    self._rescue(forsaken.result(), fan_out)
+                    self._rescue(forsaken, fan_out)
                 self._part = self._part.model_copy(update={"newcomers_only": is_read})
-            misnamed.result()
             if not self._part.newcomers_only:
                 return self._hand_over()
             if not self._is_last():
@@ -230,29 +239,50 @@ class Run:
             self._with.firestore, run_time=self._run_time, share_size=self._with.share_size, threads=threads
         )
         suspects: list[tuple[DueUser, Place]] = []
-        is_complete = True
         read = 0
-        users = self._due_users()
-        while (user := next(users, None)) is not None:
-            read += 1
-            self._figures.add("due")
-            place = former_runs.place(user.due_at)
-            if user.malformed or place.standing is Standing.OVERDUE or self._is_old(user, place):
-                suspects.append((user, place))
-                if len(suspects) == _GROUP:
-                    self._look_closer(suspects, fan_out)
-                    suspects = []
-            else:
-                fan_out.add(user, place.salt)
-            if self._is_late():
-                self._part = self._part.model_copy(update={"cursor": Cursor.of(user)})
-                is_complete = False
-                break
-            if self._part.shares == 1 and (cuts := division.cuts(read, user)) and self._divide(cuts, Cursor.of(user)):
-                # The share has another end now.
-                users = self._due_users()
-        self._look_closer(suspects, fan_out)
-        return is_complete
+        users, place_of = self._due_users(), former_runs.place
+        try:
+            while (user := next(users, None)) is not None:
+                read += 1
+                self.last_user = user.user_id
+                self._figures.add("due")
+                if suspect := self._serve(user, place_of, fan_out):
+                    suspects.append(suspect)
+                    if len(suspects) == _GROUP:
+                        suspects, group = [], suspects
+                        self._look_closer(group, fan_out)
+                if self._is_late():
+                    self._part = self._part.model_copy(update={"cursor": Cursor.of(user)})
+                    return False
+                if (
+                    self._part.shares == 1
+                    and (cuts := division.cuts(read, user))
+                    and self._divide(cuts, Cursor.of(user))
+                ):
+                    # The share has another end now.
+                    users = self._due_users()
+        finally:
+            # Whatever ended it: they were found due.
+            self._look_closer(suspects, fan_out)
+        return True
+
+    def _serve(
+        self, user: DueUser, place_of: Callable[[datetime], Place], fan_out: FanOut
+    ) -> tuple[DueUser, Place] | None:
+        """Have a user's report enqueued; returns those of whom more is to be asked first."""
+        try:
+            place = place_of(user.due_at)
+            if user.problem or place.standing is Standing.OVERDUE or self._is_old(user, place):
+                return user, place
+            fan_out.add(user, place.salt)
+        except Exception as error:  # noqa: BLE001  it is logged there
+            return self._broken(user, error), Place(Standing.FRESH, "")
+        return None
+
+    def _broken(self, user: DueUser, error: Exception) -> DueUser:
+        """A user whom the run cannot serve for a reason that nobody foresaw: like one whose document is malformed."""
+        _logger.exception("A user cannot be served.", run_id=self._run_id, user_id=user.user_id)
+        return user._replace(problem=f"the dispatcher fails at it: {type(error).__name__}")
 
     def _due_users(self) -> Iterator[DueUser]:
         return due_users(self._with.users, self._run_time, after=self._part.cursor, until=self._part.until)
@@ -261,33 +291,42 @@ class Run:
         return place.standing is Standing.QUEUED and self._run_time - user.due_at >= LOST_AFTER
 
     def _look_closer(self, suspects: Sequence[tuple[DueUser, Place]], fan_out: FanOut) -> None:
-        """Decide by the ledger about reports that cannot simply be enqueued."""
-        deliveries = self._ledger.read([user for user, _ in suspects]) if suspects else []
-        unknown: list[DueUser] = []
-        to_enqueue: list[tuple[DueUser, str]] = []
+        """Decide about reports that cannot simply be enqueued, those of malformed users aside by the ledger."""
+        self._malformed.tell([user for user, _ in suspects if user.problem])
+        suspects = [(user, place) for user, place in suspects if not user.problem]
+        if not suspects:
+            return
+        users = [user for user, _ in suspects]
+        try:
+            deliveries = self._ledger.read(users)
+            self._ledger.open([user for user, delivery in zip(users, deliveries, strict=True) if delivery is None])
+        except Exception:
+            self._figures.add_error(len(users))
+            _logger.exception(
+                "The ledger cannot be asked about reports: the run is to be repeated.",
+                run_id=self._run_id,
+                user_ids=[user.user_id for user in users],
+            )
+            return
+        broken: list[DueUser] = []
         given_up: list[tuple[DueUser, DeadLetter]] = []
         for (user, place), delivery in zip(suspects, deliveries, strict=True):
-            verdict = judge(delivery, due_at=user.due_at, run_time=self._run_time)
-            if verdict is Verdict.LEAVE:
-                self._figures.add("already_dispatched")
-            elif user.malformed and not (delivery and is_final(delivery.get("state"))):
-                # A final delivery whose user is still due is one to which the user was set back. The worker moves the
-                # user on, malformed or not; a second dead letter would be as wrong as it was useless.
-                given_up.append((user, self._giving_up.malformed(user)))
-            elif verdict is Verdict.GIVE_UP:
-                given_up.append((user, self._giving_up.lost(user, delivery or {})))
-            else:
-                if place.standing is Standing.OVERDUE and has_died(
-                    delivery, updated_at=user.updated_at, newest_task_from=place.newest_task_from
-                ):
-                    self._figures.add("overdue")
-                if delivery is None:
-                    unknown.append(user)
-                to_enqueue.append((user, place.salt))
-        self._ledger.open(unknown)
-        for user, salt in to_enqueue:
-            fan_out.add(user, salt)
+            try:
+                verdict = judge(delivery, due_at=user.due_at, run_time=self._run_time)
+                if verdict is Verdict.LEAVE:
+                    self._figures.add("already_dispatched")
+                elif verdict is Verdict.GIVE_UP:
+                    given_up.append((user, self._giving_up.lost(user, delivery or {})))
+                else:
+                    if place.standing is Standing.OVERDUE and has_died(
+                        delivery, updated_at=user.updated_at, newest_task_from=place.newest_task_from
+                    ):
+                        self._figures.add("overdue")
+                    fan_out.add(user, place.salt)
+            except Exception as error:  # noqa: BLE001  it is logged there
+                broken.append(self._broken(user, error))
         self._giving_up.give_up(given_up)
+        self._malformed.tell(broken)
 
     def _find_forsaken(self, retry_time: timedelta | None) -> list[Forsaken]:
         # Once a run: not in each of its parts.
@@ -295,33 +334,40 @@ class Run:
             return []
         return ForsakenReports(self._with.firestore, run_time=self._run_time).find(retry_time)
 
-    def _rescue(self, forsaken: Sequence[Forsaken], fan_out: FanOut) -> None:
+    def _rescue(self, found: Future[list[Forsaken]], fan_out: FanOut) -> None:
         """Give each of these reports another task, or give it up."""
+        try:
+            forsaken = found.result()
+        except Exception:
+            self._figures.add_error()
+            _logger.exception("Forsaken reports cannot be looked for: the run is to be repeated.", run_id=self._run_id)
+            return
         given_up: list[tuple[DueUser, DeadLetter]] = []
         for user, delivery in forsaken:
-            if is_claimed(delivery, self._run_time):
-                continue
-            if is_lost(delivery, run_time=self._run_time, lost_after=LOST_AFTER):
-                given_up.append((user, self._giving_up.lost(user, delivery)))
-            else:
-                self._figures.add("overdue")
-                fan_out.add(user, self._run_id)
+            try:
+                if is_claimed(delivery, self._run_time):
+                    continue
+                if is_lost(delivery, run_time=self._run_time, lost_after=LOST_AFTER):
+                    given_up.append((user, self._giving_up.lost(user, delivery)))
+                else:
+                    self._figures.add("overdue")
+                    fan_out.add(user, self._run_id)
+            except Exception as error:  # noqa: BLE001  it is logged there
+                self._malformed.tell([self._broken(user, error)])
         self._giving_up.give_up(given_up)
 
     def _fan_out_newcomers(self, fan_out: FanOut) -> bool:
         for batch in in_batches(self._newcomers.find()):
             unscheduled = [document for document in batch if has_no_due_time(document)]
             strays = [document for document in batch if not has_no_due_time(document)]
+            malformed = [read_stray(document, self._run_time) for document in strays]
             if unscheduled:
-                enrolled = self._newcomers.enrol(unscheduled, self._run_time)
-                self._figures.add("enrolled", len(enrolled))
-                self._figures.add("due", len(enrolled))
-                fresh = Place(Standing.FRESH, "")
-                self._look_closer([(user, fresh) for user in enrolled if user.malformed], fan_out)
-                for user in enrolled:
-                    if not user.malformed:
-                        fan_out.add(user)
-            self._giving_up.report_strays(strays)
+                users, refused = self._newcomers.enrol(unscheduled, self._run_time)
+                self._figures.add("enrolled", len(users))
+                self._figures.add("due", len(users))
+                suspects = [self._serve(user, lambda _due_at: Place(Standing.FRESH, ""), fan_out) for user in users]
+                malformed += [*refused, *(suspect[0] for suspect in suspects if suspect)]
+            self._malformed.tell(malformed)
             if self._is_late():
                 return False
         return True
@@ -349,8 +395,8 @@ class Run:
         (outcome,) = self._with.continuations.enqueue([continuation.to_task()])
         if outcome.is_created or outcome.is_known:
             return True
-        self._figures.add_error(mendable=True)
-        _log.error(
+        self._figures.add_error()
+        _logger.error(
             "A piece of the run cannot be handed over.",
             run_id=self._run_id,
             share=continuation.share,
@@ -362,9 +408,13 @@ class Run:
     def _warn_of_misnamed(self) -> None:
         if self._is_begun:
             return
-        misnamed = self._newcomers.misnamed()
+        try:
+            misnamed = self._newcomers.misnamed()
+        except Exception:
+            _logger.exception("Users without reports cannot be looked for.", run_id=self._run_id)
+            return
         if misnamed:
-            _log.warning(
+            _logger.warning(
                 "Users get no reports, since `active` is not true or false.",
                 run_id=self._run_id,
                 field="active",

@@ -45,9 +45,7 @@ def alerts_of(
     if failure:
         found.append(alert(AlertKind.RUN_ERRORS, f"the run failed: {failure}"))
     elif errors:
-        found.append(
-            alert(AlertKind.RUN_ERRORS, f"reports without a task, and users whose next report is not known: {errors}")
-        )
+        found.append(alert(AlertKind.RUN_ERRORS, f"what failed, and may go well when the run is repeated: {errors}"))
     if run_before is not None and run_time - run_before > NO_RUN_AFTER:
         hours = (run_time - run_before) / timedelta(hours=1)
         found.append(alert(AlertKind.NO_RUN, f"the run before, {run_id(run_before)}, was {hours:.1f} hours earlier"))

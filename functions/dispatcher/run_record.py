@@ -10,7 +10,8 @@ from google.cloud.firestore_v1.base_query import FieldFilter
 from functions.dispatcher.cursor import Cursor
 from functions.dispatcher.figures import FIGURES
 from functions.dispatcher.former_runs import FormerRun
-from functions.dispatcher.run_state import RunState, of_all_shares, others_have_finished
+from functions.dispatcher.run_state import RunState, is_state, of_all_shares, others_have_finished
+from functions.shared.plausible_time import plausible
 
 _HISTORY = 50
 """How many former runs are looked at: two days of hourly ones, which is longer than a report stays due."""
@@ -22,8 +23,21 @@ _MOST_EARLIER_ATTEMPTS = 10
 _MOST_TRIES = 30
 """Of a transaction: the shares of a run may all end at once."""
 
-_OF_AN_ATTEMPT = ("attempt", "state", "started_at", "finished_at", "shares", *FIGURES)
-"""What is kept of an attempt that is overtaken."""
+_OF_AN_ATTEMPT = {
+    "attempt": str,
+    "state": str,
+    "started_at": datetime,
+    "finished_at": datetime,
+    "shares": dict,
+    **dict.fromkeys(FIGURES, int),
+}
+"""What is kept of an attempt that is overtaken, and of which type it must be: a field of another type is left out."""
+
+_LONGEST_NAME = 64
+"""Of an attempt, which is a UUID, and of a share, which is a number."""
+
+_MOST_DUE = 1_000_000_000
+"""The most reports that a former run is believed to have found due: ten times as many as docs/scale.md goes."""
 
 
 class RunRecords:
@@ -48,9 +62,10 @@ class RunRecords:
         @firestore.transactional
         def carry_out(transaction: Any) -> None:
             before = document.get(transaction=transaction).to_dict() or {}
-            earlier = before.get("earlier_attempts", [])
-            if "attempt" in before:
-                earlier = [*earlier, {name: before[name] for name in _OF_AN_ATTEMPT if name in before}]
+            earlier = _earlier_attempts(before)
+            if (latest := _attempt(before)) is not None:
+                earlier.append(latest)
+            attempts = before.get("attempts")
             transaction.set(
                 document,
                 {
@@ -59,7 +74,7 @@ class RunRecords:
                     "finished_at": None,
                     "state": RunState.RUNNING.value,
                     "attempt": attempt,
-                    "attempts": before.get("attempts", 0) + 1,
+                    "attempts": (attempts if isinstance(attempts, int) and attempts >= 0 else len(earlier)) + 1,
                     "earlier_attempts": earlier[-_MOST_EARLIER_ATTEMPTS:],
                     "shares": {"0": {"state": RunState.RUNNING.value}},
                     **dict.fromkeys(FIGURES, 0),
@@ -85,7 +100,7 @@ class RunRecords:
             if noted := fields.get("cuts"):
                 return {}, [Cursor.model_validate(place) for place in noted]
             waiting = {str(share): {"state": RunState.RUNNING.value} for share in range(1, len(cuts) + 1)}
-            shares = {**fields["shares"], **waiting}
+            shares = {**_shares(fields.get("shares")), **waiting}
             return {"cuts": [place.model_dump() for place in cuts], "shares": shares}, list(cuts)
 
         return self._change(run_id, attempt, change) or []
@@ -106,7 +121,7 @@ class RunRecords:
         """
 
         def change(fields: Mapping[str, Any]) -> tuple[dict[str, Any], bool]:
-            is_last = others_have_finished(fields["shares"], share)
+            is_last = others_have_finished(_shares(fields.get("shares")), share)
             state = RunState.RUNNING if is_last else RunState.FINISHED
             return _noted(fields, share, state, figures), is_last
 
@@ -146,7 +161,7 @@ class RunRecords:
                 if changed:
                     transaction.update(document, changed)
                 return result
-            earlier = fields.get("earlier_attempts", [])
+            earlier = _earlier_attempts(fields)
             place = next((index for index, kept in enumerate(earlier) if kept["attempt"] == attempt), None)
             if overtaken is None or place is None:
                 return None
@@ -158,8 +173,36 @@ class RunRecords:
         return carry_out(self._client.transaction(max_attempts=_MOST_TRIES))
 
 
+def _attempt(fields: Mapping[str, Any]) -> dict[str, Any] | None:
+    """What is kept of an attempt; None where the fields are of none."""
+    kept = {name: fields[name] for name, kind in _OF_AN_ATTEMPT.items() if isinstance(fields.get(name), kind)}
+    if "shares" in kept:
+        kept["shares"] = _shares(kept["shares"])
+    return kept if 0 < len(kept.get("attempt", "")) <= _LONGEST_NAME else None
+
+
+def _earlier_attempts(fields: Mapping[str, Any]) -> list[dict[str, Any]]:
+    kept = fields.get("earlier_attempts")
+    found = (_attempt(each) for each in kept if isinstance(each, dict)) if isinstance(kept, list) else ()
+    return [attempt for attempt in found if attempt is not None]
+
+
+def _shares(shares: Any) -> dict[str, dict[str, Any]]:
+    """The shares of an attempt, leaving out what no dispatcher has written."""
+    if not isinstance(shares, dict):
+        return {}
+    return {
+        name: {
+            "state": noted["state"],
+            **{figure: noted[figure] for figure in FIGURES if isinstance(noted.get(figure), int)},
+        }
+        for name, noted in shares.items()
+        if name.isdigit() and len(name) <= _LONGEST_NAME and isinstance(noted, dict) and is_state(noted.get("state"))
+    }
+
+
 def _noted(fields: Mapping[str, Any], share: int, state: RunState, figures: Mapping[str, int]) -> dict[str, Any]:
-    shares = {**fields["shares"], str(share): {"state": state.value, **figures}}
+    shares = {**_shares(fields.get("shares")), str(share): {"state": state.value, **figures}}
     whole = of_all_shares(shares)
     finished_at = None if whole is RunState.RUNNING else datetime.now(UTC)
     totals = {name: sum(noted.get(name, 0) for noted in shares.values()) for name in FIGURES}
@@ -168,8 +211,8 @@ def _noted(fields: Mapping[str, Any], share: int, state: RunState, figures: Mapp
 
 def _former_run(fields: Mapping[str, Any]) -> FormerRun | None:
     names = ("scheduled_for", "started_at", "finished_at")
-    moments = {name: moment for name in names if isinstance(moment := fields.get(name), datetime)}
+    moments = {name: moment for name in names if (moment := plausible(fields.get(name)))}
     due = fields.get("due")
-    if len(moments) < len(names) or not isinstance(due, int):
+    if len(moments) < len(names) or not isinstance(due, int) or not 0 <= due <= _MOST_DUE:
         return None
     return FormerRun(**moments, due=due)

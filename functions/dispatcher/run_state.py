@@ -14,6 +14,11 @@ class RunState(StrEnum):
     """Something failed that a retry may mend."""
 
 
+def is_state(value: Any) -> bool:
+    """Whether that is one of these."""
+    return any(value == state for state in RunState)
+
+
 def of_all_shares(shares: Mapping[str, Mapping[str, Any]]) -> RunState:
     """The state of a run whose shares stand so."""
     states = {RunState(share["state"]) for share in shares.values()}

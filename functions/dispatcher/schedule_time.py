@@ -3,6 +3,8 @@
 import re
 from datetime import UTC, datetime
 
+from functions.shared.plausible_time import plausible
+
 SCHEDULE_TIME_HEADER = "X-CloudScheduler-ScheduleTime"
 """Set by Cloud Scheduler. https://cloud.google.com/scheduler/docs/creating#http"""
 
@@ -19,13 +21,16 @@ def schedule_time(header: str | None, *, now: datetime) -> datetime:
         now: the present, in UTC.
 
     Raises:
-        ValueError: it is not a time as RFC 3339 writes it. The message names the header.
+        ValueError: it is not a time between 1970 and 2200, as RFC 3339 writes it. The message names the header.
     """
     if header is None:
         return now.replace(second=0, microsecond=0)
     if _RFC_3339.fullmatch(header.strip()):
         try:
-            return datetime.fromisoformat(header.strip().upper()).astimezone(UTC)
+            time = datetime.fromisoformat(header.strip().upper()).astimezone(UTC)
         except (ValueError, OverflowError):
             pass
+        else:
+            if plausible(time):
+                return time
     raise ValueError(f"{SCHEDULE_TIME_HEADER}: not a time such as 2026-11-24T13:00:00Z")

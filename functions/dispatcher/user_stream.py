@@ -8,6 +8,7 @@ an answer. So the method is called on the channel itself, with what the library 
 import random
 import time
 from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime
 from typing import Any
 
 import grpc
@@ -81,6 +82,7 @@ class UserStream:
         start_after: Sequence[Value] = (),
         end_before: Sequence[Value] = (),
         end_at: Sequence[Value] = (),
+        read_time: datetime | None = None,
     ) -> Iterator[Any]:
         """Read users in an order that ends with the document's name.
 
@@ -92,6 +94,7 @@ class UserStream:
                 perhaps a name.
             end_before: the place in the order before which to end.
             end_at: the last place, in the place of `end_before`.
+            read_time: the moment, of the last hour, whose users to read; None for the present.
 
         Yields:
             google.firestore.v1.Document, the protobuf class.
@@ -125,7 +128,7 @@ class UserStream:
             query.end_at = Cursor(values=end_before, before=True)
         if end_at:
             query.end_at = Cursor(values=end_at, before=False)
-        request = RunQueryRequest(parent=self._parent, structured_query=query)
+        request = RunQueryRequest(parent=self._parent, structured_query=query, read_time=read_time)
         yield from self._pages(RunQueryRequest.pb(request), order_by)
 
     def name_of(self, user_id: str) -> Value:

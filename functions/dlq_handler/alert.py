@@ -98,7 +98,7 @@ def make_alert(record: Record, others: int, since: datetime, *, project: str, lo
         others=others,
         since=since,
         commands=(_command("replay" if is_task else "show", record), *for_all),
-        logs_url=logs_url(record.id, project=project, location=location),
+        logs_url=logs_url(str(payload.get("delivery_id") or record.id), project=project, location=location),
         relation="of various causes" if record.cause == VARIOUS else "of the same cause",
     )
 

@@ -41,7 +41,7 @@ VARIOUS = "various"
 
 _SHOWN_FIELDS = [
     *("reason", "error", "attempts", "cause", "received_at", "alerted_at", "alerts", "state"),
-    *("payload.user_id", "payload.due_at", "payload.kind", "payload.bytes"),
+    *("payload.user_id", "payload.delivery_id", "payload.due_at", "payload.kind", "payload.bytes"),
 ]
 """What an alert shows and decides by. Left out is the content of what is not a dead letter, half a megabyte each."""
 _TASK_FIELDS = {"user_id", "delivery_id", "due_at", "run_id", "kind", "body"}

@@ -14,6 +14,6 @@ LATEST = datetime(2200, 1, 1, tzinfo=UTC)
 
 def plausible(value: Any) -> datetime | None:
     """The value if it is a timestamp between 1970 and 2200, else None."""
-    if isinstance(value, datetime) and value.tzinfo is not None and EARLIEST <= value < LATEST:
+    if isinstance(value, datetime) and value.tzinfo is not None and EARLIEST <= value <= LATEST:
         return value
     return None

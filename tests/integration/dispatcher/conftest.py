@@ -100,7 +100,7 @@ class Surroundings:
     def clear(self) -> None:
         """Forget everything but the names of tasks."""
         self.firestore_faults.middleware = self.tasks_faults.middleware = self.pubsub_faults.middleware = None
-        for collection in ("users", "deliveries", "runs"):
+        for collection in ("users", "deliveries", "runs", "dead_letters"):
             for document in self.database.collection(collection).list_documents():
                 document.delete()
         for queue in ("reports", "reports-2"):
@@ -163,6 +163,12 @@ class Surroundings:
             self.system_alerts += [json.loads(each.data) for each in messages if "alert" in each.attributes]
             bodies += [json.loads(each.data) for each in messages if "alert" not in each.attributes]
         return bodies
+
+    def keep_letters(self, letters: list[dict[str, Any]]) -> None:
+        """Keep dead letters as the DLQ handler does."""
+        for letter in letters:
+            kept = {"state": "open", "failed_at": datetime.fromisoformat(letter["failed_at"])}
+            self.database.collection("dead_letters").document(letter["letter_id"]).set(kept)
 
     def call(
         self,

@@ -14,7 +14,7 @@ from google.cloud.tasks_v2 import BatchCreateTasksMetadata
 from google.longrunning.operations_pb2 import Operation
 from google.rpc import code_pb2
 
-from local_cloud.rpc import Middleware, RpcError
+from local_cloud.rpc import Middleware, RpcError, current_request
 from tests.integration.dispatcher.conftest import HOUR, NOON, Answer, Surroundings
 from tests.integration.dispatcher.faults import failing
 
@@ -117,6 +117,105 @@ def test_a_stream_that_breaks_is_taken_up_again(cloud: Surroundings) -> None:
     assert (answer.status, answer.body["due"], answer.body["dispatched"]) == (200, 40, 40)
     assert {report.user_id for report in cloud.reports()} == users
     assert breaks == 5
+
+
+def test_whatever_ends_a_run_those_who_were_read_have_their_tasks(cloud: Surroundings) -> None:
+    """Some in a batch that is not full, some among those of whom the ledger is asked first; people are told where."""
+    overdue = [cloud.user(next_report_at=NOON - 3 * HOUR) for _ in range(2)]
+    cloud.call(NOON - 2 * HOUR)
+    cloud.queues.purge_queue(name=cloud.queue_path())
+    users = [*sorted(overdue), *sorted(cloud.user() for _ in range(9))]
+    cloud.dead_letters(wait=False)
+    cloud.system_alerts.clear()
+
+    async def broken_off(method: str, carry_out: Callable[[], Awaitable[Any]]) -> Any:
+        answer = await carry_out()
+        if not method.endswith("/RunQuery"):
+            return answer
+
+        async def stream() -> Any:
+            read = 0
+            async for response in answer:
+                yield response
+                read += "/users/" in response.document.name
+                if read == 7:
+                    raise RpcError(grpc.StatusCode.PERMISSION_DENIED, "as the test wants it")
+
+        return stream()
+
+    cloud.firestore_faults.middleware = broken_off
+    answer = cloud.call()
+    cloud.firestore_faults.middleware = None
+
+    assert answer.status == 500
+    assert {report.user_id for report in cloud.reports()} == set(users[:7])
+    assert (cloud.record("21261124T1200Z")["state"], cloud.record("21261124T1200Z")["dispatched"]) == ("failed", 7)
+    cloud.dead_letters(wait=False)
+    (alert,) = (alert for alert in cloud.system_alerts if alert["alert"] == "run-errors")
+    assert alert["detail"] == f"the run failed: PermissionDenied, when it had read the user {users[6]}"
+
+
+def test_a_ledger_that_does_not_answer_holds_up_nobody_else(cloud: Surroundings) -> None:
+    overdue = cloud.user(next_report_at=NOON - 3 * HOUR)
+    cloud.call(NOON - 2 * HOUR)
+    cloud.queues.purge_queue(name=cloud.queue_path())
+    healthy = cloud.user()
+
+    async def away(method: str, carry_out: Callable[[], Awaitable[Any]]) -> Any:
+        if method.endswith("/BatchGetDocuments") and any(
+            "/deliveries/" in name for name in current_request().documents
+        ):
+            raise RpcError(grpc.StatusCode.PERMISSION_DENIED, "as the test wants it")
+        if method.endswith("/RunQuery") and "deliveries" in str(current_request()):
+            raise RpcError(grpc.StatusCode.PERMISSION_DENIED, "as the test wants it")
+        return await carry_out()
+
+    cloud.firestore_faults.middleware = away
+    answer = cloud.call()
+    cloud.firestore_faults.middleware = None
+
+    assert (answer.status, answer.body["dispatched"], answer.body["errors"]) == (500, 1, 2)
+    assert [report.user_id for report in cloud.reports()] == [healthy]
+    assert cloud.call().status == 200
+    assert {report.user_id for report in cloud.reports()} == {overdue, healthy}
+
+
+def test_an_answer_of_the_queue_that_cannot_be_read(cloud: Surroundings) -> None:
+    users = {cloud.user() for _ in range(10)}
+
+    async def garble(method: str, carry_out: Callable[[], Awaitable[Any]]) -> Any:
+        answer = await carry_out()
+        if method.endswith("/BatchCreateTasks"):
+            answer.metadata.value = b"\xff\xff"
+        return answer
+
+    cloud.tasks_faults.middleware = garble
+    answer = cloud.call()
+
+    assert (answer.status, answer.body["already_dispatched"], answer.body["errors"]) == (200, 10, 0)
+    assert {report.user_id for report in cloud.reports()} == users
+
+
+def test_a_user_who_leaves_between_the_counts_is_no_newcomer(cloud: Surroundings) -> None:
+    """Else every such run would walk through all active users to find nobody."""
+    leaving = [cloud.user() for _ in range(3)]
+    counts = 0
+
+    async def leave(method: str, carry_out: Callable[[], Awaitable[Any]]) -> Any:
+        nonlocal counts
+        answer = await carry_out()
+        if method.endswith("/RunAggregationQuery"):
+            counts += 1
+            await asyncio.to_thread(cloud.database.document(f"users/{leaving.pop()}").update, {"active": False})
+        return answer
+
+    cloud.firestore_faults.middleware = leave
+    answer = cloud.call()
+    cloud.firestore_faults.middleware = None
+
+    assert answer.status == 200
+    # Nobody was looked for, which begins with two more.
+    assert counts == 2
 
 
 def test_firestore_that_is_away(cloud: Surroundings) -> None:

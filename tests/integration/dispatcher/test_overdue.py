@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from functions.dispatcher.figures import FIGURES
 from functions.shared.models import delivery_id, run_id, task_id
 from tests.integration.dispatcher.conftest import HOUR, NOON, Surroundings
 from tests.integration.dispatcher.faults import failing
@@ -48,7 +49,7 @@ def test_a_report_whose_user_came_to_its_due_time_after_the_run_before_is_not_ov
     """A task of the hour before that ended late: the run in between saw its user, but at the former due time."""
     now = datetime.now(UTC).replace(second=0, microsecond=0)
     an_hour_ago = now - HOUR
-    figures = dict.fromkeys(("due", "dispatched", "already_dispatched", "overdue", "lost", "enrolled", "errors"), 0)
+    figures = dict.fromkeys(FIGURES, 0)
     times = {"scheduled_for": an_hour_ago, "started_at": an_hour_ago, "finished_at": an_hour_ago}
     cloud.database.collection("runs").document(run_id(an_hour_ago)).set({**times, **figures, "state": "finished"})
     user = cloud.user(next_report_at=an_hour_ago)

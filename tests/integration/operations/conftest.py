@@ -35,6 +35,7 @@ FIGURES = {
     "overdue": 0,
     "lost": 0,
     "enrolled": 0,
+    "malformed": 0,
     "errors": 0,
     "seconds": 0.2,
     "continued": False,

@@ -24,7 +24,9 @@ from tests.integration.operations.conftest import Emulators
 
 SCHEDULER = "report-scheduler@p.iam.gserviceaccount.com"
 FIGURES = {
-    **dict.fromkeys(("due", "dispatched", "already_dispatched", "overdue", "lost", "enrolled", "errors"), 0),
+    **dict.fromkeys(
+        ("due", "dispatched", "already_dispatched", "overdue", "lost", "enrolled", "malformed", "errors"), 0
+    ),
     "run_id": "20261124T1300Z",
     "seconds": 0.1,
     "continued": False,

@@ -10,7 +10,7 @@ from tests.integration.operations.conftest import Project
 
 RUN_KEYS = {
     *("run_id", "state", "scheduled_for", "started_at", "finished_at", "due", "dispatched", "already_dispatched"),
-    *("overdue", "lost", "enrolled", "errors", "attempts"),
+    *("overdue", "lost", "enrolled", "malformed", "errors", "attempts"),
 }
 DELIVERY_KEYS = {
     *("delivery_id", "user_id", "run_id", "kind", "state", "due_at", "period_start", "period_end", "attempts"),
@@ -47,6 +47,7 @@ def put_run(project: Project, hour: int, **fields: Any) -> str:
             "overdue": 0,
             "lost": 0,
             "enrolled": 0,
+            "malformed": 0,
             "errors": 0,
             **fields,
         }

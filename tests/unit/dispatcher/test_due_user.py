@@ -6,10 +6,11 @@ from typing import Any
 import pytest
 from google.cloud.firestore_v1.types import Document
 
-from functions.dispatcher.due_user import DueUser, has_no_due_time, read_due_user
+from functions.dispatcher.due_user import DueUser, has_no_due_time, read_due_user, read_stray
 
 PATH = "projects/p/databases/(default)/documents/users/"
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
+NO_KIND = "report.kind: must be the name of a report, such as activity"
 
 
 def document(user_id: str = "u1", **fields: Any) -> Any:
@@ -28,10 +29,10 @@ def kind(value: dict[str, Any]) -> dict[str, Any]:
         pytest.param({"string_value": "daily"}, ("activity", ""), id="not a map: the worker's to tell"),
         pytest.param(kind({"null_value": 0}), ("activity", ""), id="null"),
         pytest.param(kind({"string_value": "sales"}), ("sales", ""), id="another kind"),
-        pytest.param(kind({"string_value": ""}), ("activity", "report.kind"), id="empty"),
-        pytest.param(kind({"string_value": "Sales!"}), ("activity", "report.kind"), id="not a name"),
-        pytest.param(kind({"string_value": "sales\n"}), ("activity", "report.kind"), id="a line break"),
-        pytest.param(kind({"integer_value": 7}), ("activity", "report.kind"), id="a number"),
+        pytest.param(kind({"string_value": ""}), ("activity", NO_KIND), id="empty"),
+        pytest.param(kind({"string_value": "Sales!"}), ("activity", NO_KIND), id="not a name"),
+        pytest.param(kind({"string_value": "sales\n"}), ("activity", NO_KIND), id="a line break"),
+        pytest.param(kind({"integer_value": 7}), ("activity", NO_KIND), id="a number"),
     ],
 )
 def test_kind(report: dict[str, Any] | None, expected: tuple[str, str]) -> None:
@@ -42,10 +43,15 @@ def test_kind(report: dict[str, Any] | None, expected: tuple[str, str]) -> None:
 
 @pytest.mark.parametrize(
     "moment",
-    [NOON, NOON.replace(microsecond=123456), datetime.min.replace(tzinfo=UTC), datetime(1969, 12, 31, tzinfo=UTC)],
+    [NOON, NOON.replace(microsecond=123456), datetime(1970, 1, 1, tzinfo=UTC), datetime(2199, 12, 31, tzinfo=UTC)],
 )
 def test_due_time(moment: datetime) -> None:
     assert read_due_user(document(next_report_at={"timestamp_value": moment})).due_at == moment
+
+
+def test_a_due_time_that_is_none_is_named() -> None:
+    stray = read_stray(document(next_report_at={"string_value": "noon"}), NOON)
+    assert stray == DueUser("u1", NOON, problem="next_report_at: must be a timestamp between 1970 and 2200")
 
 
 def test_when_it_was_written() -> None:

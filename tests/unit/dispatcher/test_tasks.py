@@ -11,6 +11,7 @@ from functions.dispatcher.cursor import Cursor
 from functions.dispatcher.due_user import DueUser
 from functions.dispatcher.fan_out import report_task
 from functions.shared.models import InvalidContract, ReportTask, delivery_id, task_id
+from functions.shared.plausible_time import plausible
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
 USER_IDS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="/"), min_size=1, max_size=200).filter(
@@ -20,7 +21,7 @@ USER_IDS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="
 
 @given(
     user_id=USER_IDS,
-    due_at=st.one_of(st.just(NOON), st.datetimes(timezones=st.just(UTC))),
+    due_at=st.one_of(st.just(NOON), st.datetimes(timezones=st.just(UTC)).filter(plausible)),
     kind=st.sampled_from(["activity", "sales"]),
 )
 @example(user_id="<user_id>", due_at=NOON, kind="sales")
