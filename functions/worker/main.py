@@ -4,6 +4,7 @@ import functools
 import json
 import os
 import signal
+import threading
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from http import HTTPStatus
@@ -39,6 +40,8 @@ _verifier = TokenVerifier(
     audience=_settings.worker_url,
     invoker=_settings.tasks_invoker,
 )
+_first_task = threading.Lock()
+"""What the tasks of a process share is made once: functools.cache alone makes it again for each that comes at once."""
 _METHODS = {"/tasks/send-report": "POST", "/health": "GET"}
 
 
@@ -68,7 +71,9 @@ def worker(request: "flask.Request") -> Answer:
         challenge = {"WWW-Authenticate": "Bearer"} if error.status is HTTPStatus.UNAUTHORIZED else {}
         return _answer(error.status, "not-authorized", headers=challenge)
     try:
-        result = _send_report()(body, _attempt(request.headers))
+        with _first_task:
+            send_report = _send_report()
+        result = send_report(body, _attempt(request.headers))
     except Exception:
         _logger.exception("the task failed in a way that nobody thought of")
         return _answer(HTTPStatus.INTERNAL_SERVER_ERROR, "retry", {"cause": "internal-error"})

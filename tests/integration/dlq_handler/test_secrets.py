@@ -4,6 +4,7 @@ import json
 from collections.abc import Awaitable, Callable, Iterator
 
 import pytest
+import requests
 
 from local_cloud.inbox.faults import Answer, Call, CutConnection
 from tests.integration.dlq_handler.conftest import Handler, Surroundings, letter
@@ -67,3 +68,39 @@ def test_nobody_is_called_by_anothers_text(around: Surroundings) -> None:
     assert "it failed" in shown
     for mention in ("@everyone", "<@U1>", "<!channel>", "@here"):
         assert mention not in shown
+
+
+@pytest.mark.parametrize(
+    "content_type",
+    ["application/json", "application/cloudevents+json", "application/cloudevents-batch+json", "text/plain"],
+)
+@pytest.mark.parametrize(
+    "body",
+    [
+        *(f'{{"text": "{SECRET}"}}', f'["{SECRET}"]', f'"{SECRET}"', SECRET, f"{{{SECRET}", "", "null", "[]"),
+        f'{{"specversion": "9.0", "id": "{SECRET}", "type": "t", "source": "s"}}',
+        f'{{"context": {{"eventType": "{SECRET}"}}, "data": {{}}}}',
+        "[" * 10_000 + SECRET,
+    ],
+)
+@pytest.mark.parametrize("headers", [{}, {"ce-id": "1", "ce-type": "t", "ce-source": SECRET, "ce-specversion": "0"}])
+def test_a_request_that_is_no_event_is_not_repeated(
+    around: Surroundings, handler: Handler, headers: dict[str, str], body: str, content_type: str
+) -> None:
+    """functions-framework answers such a request with its headers and its body."""
+    answer = requests.post(
+        handler.url,
+        data=body,
+        headers={**headers, "Content-Type": content_type, "Authorization": f"Bearer {SECRET}", "X-Own": SECRET},
+        timeout=30,
+    )
+    assert answer.status_code in {400, 415, 500}
+    assert SECRET not in answer.text + str(answer.headers)
+    assert "127.0.0.1" not in answer.text
+    assert SECRET not in handler.log_file.read_text()
+    assert around.records() == {}
+
+
+def test_a_request_that_is_no_event_is_told_so(handler: Handler) -> None:
+    answer = requests.post(handler.url, json={}, timeout=30)
+    assert (answer.status_code, answer.text) == (400, "The request is no CloudEvent of a Pub/Sub message.\n")
