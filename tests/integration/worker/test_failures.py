@@ -1,6 +1,7 @@
 """What goes wrong, and what the queue, the ledger, the user and the operator are told of it."""
 
 from collections.abc import Awaitable, Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import Any
 
@@ -141,6 +142,17 @@ def test_a_refused_key_is_an_error_to_be_alerted_of(cloud: Surroundings) -> None
         {"refused_mails": 1},
     )
     assert "SendGrid answered 401" in alert["detail"]
+
+
+def test_a_refused_key_is_one_alert_though_the_first_tasks_of_a_process_come_at_once(cloud: Surroundings) -> None:
+    worker = cloud.worker(SENDGRID_API_KEY="SG.revoked", K_REVISION="all-at-once")
+    users = [cloud.user() for _ in range(8)]
+    with ThreadPoolExecutor(8) as pool:
+        assert {answer.status_code for answer in pool.map(lambda user: cloud.deliver(user, worker=worker), users)} == {
+            503
+        }
+    assert cloud.letters() == []
+    assert len(cloud.system_alerts) == 1
     line, *_ = [
         line
         for line in worker.log_file.read_text().splitlines()

@@ -1,6 +1,7 @@
 """One report, sent once: what is in the mail, what the ledger says, and what it costs."""
 
 import asyncio
+import re
 import threading
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -8,6 +9,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from google.cloud.firestore_v1._helpers import GeoPoint
+from google.cloud.firestore_v1.vector import Vector
 
 from functions.shared.models import delivery_id
 from local_cloud.inbox.faults import Answer, Call
@@ -232,6 +235,45 @@ def test_bad_events_harm_nobody_and_are_named(cloud: Surroundings) -> None:
     log = cloud.worker().log_file.read_text()
     for event_id, field in (("bad-amount", "amount"), ("bad-type", "type")):
         assert any(f'"{event_id}"' in line and f'"{field}"' in line for line in log.splitlines())
+
+
+@pytest.mark.parametrize("kind", ["activity", "usage"])
+def test_a_value_of_any_type_in_any_field_that_a_report_reads_harms_nobody(cloud: Surroundings, kind: str) -> None:
+    user = cloud.user()
+    document = cloud.users.document(user)
+    values: list[Any] = [
+        *(None, True, -(2**63), 1e300, float("inf"), float("-inf"), float("nan"), "x" * 2000, "", b"\x00\xff"),
+        *(DUE, datetime(1, 1, 1, tzinfo=UTC), datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)),
+        *(
+            GeoPoint(90, -180),
+            document,
+            Vector([1.0, float("inf")]),
+            [1, "a", {"b": None}],
+            {},
+            {"a" * 1000: {"b": {}}},
+        ),
+    ]
+    batch = cloud.database.batch()
+    good = {"at": DUE - MINUTE, "type": "a", "amount": 1, "quota": "good"}
+    for collection, fields in (("events", ("at", "type", "amount")), ("usage", ("at", "quota", "amount"))):
+        batch.set(document.collection(collection).document("good"), good)
+        for number, value in enumerate(values):
+            for field in fields:
+                batch.set(document.collection(collection).document(f"{field}-{number}"), {**good, field: value})
+    for number, value in enumerate(values):
+        field = ("allowed", "name", "unit", "renews_on")[number % 4]
+        quota = {"allowed": 10, "name": "Quota", "unit": "GB", "renews_on": 1, field: value}
+        batch.set(document.collection("quotas").document(f"q{number}"), quota)
+    batch.set(document.collection("quotas").document("good"), {"allowed": 1_000})
+    batch.commit()
+
+    assert cloud.deliver(user, kind=kind).json()["result"] == "sent"
+    [mail] = cloud.mails_to(user)
+    assert not re.search(r"\b(nan|inf|infinity)\b", mail.text or "", re.IGNORECASE)
+    assert not cloud.letters()
+    log = cloud.worker().log_file.read_text()
+    assert f'"{user}"' in log
+    assert '"field": "amount"' in log
 
 
 def test_a_time_zone_and_a_cadence_are_the_users_own(cloud: Surroundings) -> None:
