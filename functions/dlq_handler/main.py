@@ -3,12 +3,14 @@
 import functools
 import sys
 from datetime import UTC, datetime
+from http import HTTPStatus
 
+import flask
 import functions_framework
 import structlog
 from cloudevents.http import CloudEvent
 from google.api_core.exceptions import GoogleAPIError
-from werkzeug.exceptions import InternalServerError, ServiceUnavailable
+from werkzeug.exceptions import BadRequest, InternalServerError, ServiceUnavailable
 
 from functions.dlq_handler.alert import make_alert
 from functions.dlq_handler.alerts import AlertPending, Alerts
@@ -37,6 +39,16 @@ _settings = load_settings(DlqHandlerSettings)
 configure_logging("dlq_handler", _settings.log_level)
 _logger = structlog.get_logger()
 _alert_channels = _channels(_settings)
+
+
+def _refuse(_error: BadRequest) -> tuple[str, int]:
+    """Answer a request that is no event. functions-framework would repeat its headers and its body."""
+    _logger.warning("a request that is no event was refused")
+    return "The request is no CloudEvent of a Pub/Sub message.\n", HTTPStatus.BAD_REQUEST
+
+
+# functions-framework imports this file within the application that it makes.
+flask.current_app.register_error_handler(BadRequest, _refuse)
 
 
 @functions_framework.cloud_event
