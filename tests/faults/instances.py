@@ -6,7 +6,7 @@ import os
 import signal
 import subprocess
 from collections import Counter, defaultdict
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
 import aiohttp
@@ -84,8 +84,6 @@ class FrontEnd:
         """What was sent for each delivery, the oldest first."""
         self.ended: Counter[str] = Counter()
         """How many of those requests have ended, with or without an answer."""
-        self._open = asyncio.Event()
-        self._open.set()
         self.before: Callable[[str, Send], Awaitable[Answer]] | None = None
         """A scenario's own say about a delivery's attempt."""
 
@@ -94,7 +92,6 @@ class FrontEnd:
         if not delivery.url.startswith(self._worker_url):
             return await send()
         subject = delivery_in(delivery.body)
-        await self._open.wait()
         self.delivered[subject].append(delivery)
 
         async def carry_out() -> Answer:
@@ -115,15 +112,6 @@ class FrontEnd:
     def instance_of(self, subject: str) -> Instance | None:
         """Who works on a delivery."""
         return next((instance for instance in self.instances if instance.in_flight[subject]), None)
-
-    @contextlib.contextmanager
-    def closed(self) -> Iterator[None]:
-        """Within it no instance is given anything: what comes waits."""
-        self._open.clear()
-        try:
-            yield
-        finally:
-            self._open.set()
 
     @property
     def is_idle(self) -> bool:
