@@ -44,6 +44,16 @@ class Instance:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(child, number)
 
+    async def freeze(self) -> None:
+        """Have what serves the requests stand still, and return when it does: the signal alone takes its time."""
+        self.send(signal.SIGSTOP)
+        await until(self._stands_still, what=f"the {self.process.name} to stand still")
+
+    def _stands_still(self) -> bool:
+        pids = ",".join(map(str, self.children()))
+        states = subprocess.run(["ps", "-o", "stat=", "-p", pids], capture_output=True, text=True, check=False)
+        return all(state.startswith("T") for state in states.stdout.split())
+
     def send_to_server(self, number: signal.Signals) -> None:
         """Send a signal to the server, as Cloud Run does to a container."""
         if self.process.pid is not None:
@@ -118,14 +128,6 @@ class FrontEnd:
         """Whether no instance works on anything, but for those that stand still. A request goes on where the queue has
         given up to wait for its answer: another copy of the task may have lost its own."""
         return not any(instance.in_flight.total() for instance in self.instances if instance.available)
-
-    async def until_ended(self, subject: str, times: int) -> None:
-        """Wait until so many requests for a delivery have ended.
-
-        Raises:
-            TimeoutError: they do not.
-        """
-        await until(lambda: self.ended[subject] >= times, what=f"attempt {times} at {subject} to end")
 
     async def _route(self, delivery: Delivery, subject: str) -> Answer:
         available = [instance for instance in self.instances if instance.available]

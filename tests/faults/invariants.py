@@ -138,6 +138,8 @@ class Rule(StrEnum):
     """Two dead letters of one report, or of one user who cannot be sent any."""
     MOVED_WRONGLY = "moved wrongly"
     """A user's reports do not follow one another without gap or overlap, or the next one is due at a wrong time."""
+    NOT_PLAYED = "not played"
+    """What the scenario is about did not happen, or took no end."""
     WRONG_END = "wrong end"
     """A report ended in another way than it had to."""
 

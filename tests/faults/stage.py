@@ -1,7 +1,6 @@
 """One scenario's world: its users, what is to happen to them, and what must have become of them in the end."""
 
 import asyncio
-import signal
 from collections import Counter
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
@@ -297,7 +296,7 @@ class Stage:
             if instance is None:
                 return await carry_out()
             answer = await carry_out() if carried_out else None
-            instance.send(signal.SIGSTOP)
+            await instance.freeze()
             instance.available = False
             frozen.set_result(instance)
             return answer if carried_out else await carry_out()

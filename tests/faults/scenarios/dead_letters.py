@@ -99,6 +99,20 @@ async def _replayed(stage: Stage) -> None:
     await stage.world.drain()
 
 
+async def _replayed_later(stage: Stage) -> None:
+    """All are replayed when their users have had the next hours' reports."""
+    victims = stage.victims(_DYING)
+    stage.make_die(victims)
+    await stage.run_and_drain()
+    stage.may_end(victims, "sent")
+    stage.heal()
+    for _ in range(2):
+        stage.hour = stage.world.next_hour()
+        await stage.run_and_drain()
+    await replay_all(stage)
+    await stage.world.drain()
+
+
 async def replay_all(stage: Stage) -> None:
     """Do what an operator does when the cause is mended."""
     process = await asyncio.create_subprocess_exec(
@@ -167,5 +181,6 @@ SCENARIOS = [
     _slack("answers 429 with Retry-After", answer(429, Retry_After="3")),
     Scenario(name="Slack never answers", group="dead letters", script=_slack_never_answers),
     Scenario(name="a storm of one cause", group="dead letters", script=_everybody_dies),
+    Scenario(name="replayed hours later", group="dead letters", script=_replayed_later),
     Scenario(name="replayed twice at once, and again", group="dead letters", script=_replayed),
 ]

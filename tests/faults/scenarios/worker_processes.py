@@ -135,12 +135,9 @@ async def _hang(stage: Stage, point: Point, victim: str, *, carried_out: bool) -
     stage.disturb(point, stage.freeze(frozen, carried_out=carried_out), of=[victim])
     await stage.run()
     instance = await frozen
-    await world.pause()
     world.pass_time(DISPATCH_DEADLINE + timedelta(seconds=1))
-    await world.front_end.until_ended(victim, 1)
-    world.pass_time(timedelta(seconds=20))
-    await world.resume()
-    await world.front_end.until_ended(victim, 2)
+    # Everything else is worked off by the other instance.
+    await world.drain()
     instance.send(signal.SIGCONT)
     instance.available = True
     await instance.answers()
