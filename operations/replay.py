@@ -230,12 +230,13 @@ class Replay:
         return Result(letter_id=letter_id, outcome=Outcome.ERROR, detail="every task made for it has ended at once")
 
     def _decide(self, letter: StoredLetter, delivery: Any, *, may_send_twice: bool) -> Decision:
-        received_at = letter.failure[1]
+        failed_at, received_at = letter.failure
         return decide(
             letter_state=letter.state,
             letter_reason=letter.reason,
             names_a_report=letter.task is not None,
             received_at=received_at,
+            failed_at=failed_at,
             delivery=_record(delivery) if delivery is not None else None,
             may_send_twice=may_send_twice,
             now=self._now(),
@@ -264,4 +265,5 @@ def _record(snapshot: Any) -> DeliveryRecord | None:
         state=DeliveryState(str(fields.get("state"))),
         lease_expires_at=lease if isinstance(lease, datetime) else None,
         reason=documents.text(fields, "reason") or "",
+        failed_at=documents.moment(fields, "failed_at"),
     )

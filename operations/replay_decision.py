@@ -66,7 +66,8 @@ class Step(Enum):
     """Put the delivery back without counting: a replay was interrupted, or a worker before it could mark it dead."""
 
     HAND_OVER = auto()
-    """Leave the delivery: its worker ended while it was sending, and the worker that gets the task judges that."""
+    """Leave the delivery: its worker ended while it was sending, or before it had told of a failure. The worker that
+    gets the task judges that, or tells of it."""
 
     CLOSE = auto()
     """Mark the letter, without a task: the report has come to its end meanwhile."""
@@ -90,12 +91,19 @@ class DeliveryRecord:
     Attributes:
         state: where it stands.
         lease_expires_at: until when the worker that is sending it alone may act on it.
-        reason: why it is dead; empty where it is not, or the ledger does not say.
+        reason: why it is dead, or is being given up; empty where it is not, or the ledger does not say.
+        failed_at: when it was given up, where the ledger says so.
     """
 
     state: DeliveryState
     lease_expires_at: datetime | None = None
     reason: str = ""
+    failed_at: datetime | None = None
+
+    @property
+    def is_being_given_up(self) -> bool:
+        """Whether a worker has settled that it is given up, and has not yet marked it dead."""
+        return not self.state.is_final and bool(self.reason) and self.failed_at is not None
 
 
 def is_unclear(*, letter_state: str, letter_reason: str, delivery: DeliveryRecord | None) -> bool:
@@ -112,7 +120,9 @@ def is_unclear(*, letter_state: str, letter_reason: str, delivery: DeliveryRecor
     if letter_state in {LetterState.REPLAYED, LetterState.DISMISSED}:
         return False
     died_unclear = (
-        delivery is not None and delivery.state is DeliveryState.DEAD and delivery.reason == Reason.UNKNOWN_OUTCOME
+        delivery is not None
+        and (delivery.state is DeliveryState.DEAD or delivery.is_being_given_up)
+        and delivery.reason == Reason.UNKNOWN_OUTCOME
     )
     return died_unclear or letter_reason == Reason.UNKNOWN_OUTCOME
 
@@ -123,6 +133,7 @@ def decide(
     letter_reason: str,
     names_a_report: bool,
     received_at: datetime | None,
+    failed_at: datetime | None,
     delivery: DeliveryRecord | None,
     may_send_twice: bool,
     now: datetime,
@@ -134,6 +145,7 @@ def decide(
         letter_reason: why it became one, as far as it knows.
         names_a_report: whether a task can be made of it.
         received_at: when it was stored.
+        failed_at: when what it tells of happened.
         delivery: what the ledger has; None where it has nothing.
         may_send_twice: whether the operator wants it replayed although nobody knows whether the mail was sent.
         now: the present, in UTC.
@@ -142,6 +154,7 @@ def decide(
         letter_state=letter_state,
         names_a_report=names_a_report,
         received_at=received_at,
+        failed_at=failed_at,
         delivery=delivery,
         now=now,
     )
@@ -157,6 +170,7 @@ def _by_states(
     letter_state: str,
     names_a_report: bool,
     received_at: datetime | None,
+    failed_at: datetime | None,
     delivery: DeliveryRecord | None,
     now: datetime,
 ) -> Decision:
@@ -172,6 +186,9 @@ def _by_states(
         if received_at is None or received_at <= now - DELIVERY_RETENTION:
             return _stop(Outcome.EXPIRED)
         return _proceed(Step.RESUME)
+    if delivery.is_being_given_up:
+        # Of this failure people know already; of a later one they do not, and its dead letter may be on its way.
+        return _proceed(Step.RESUME if delivery.failed_at == failed_at else Step.HAND_OVER)
     match delivery.state:
         case DeliveryState.SENT:
             return Decision(step=Step.CLOSE, outcome=Outcome.ALREADY_SENT)
@@ -193,7 +210,7 @@ def _replayed_before(delivery: DeliveryRecord | None, now: datetime) -> Decision
         return _stop(Outcome.FAILED_AGAIN)
     if delivery.state is DeliveryState.SENDING:
         return _stop(Outcome.BEING_SENT) if _is_held(delivery, now) else _proceed(Step.HAND_OVER)
-    return _proceed(Step.RESUME)
+    return _proceed(Step.HAND_OVER if delivery.is_being_given_up else Step.RESUME)
 
 
 def _is_held(delivery: DeliveryRecord, now: datetime) -> bool:

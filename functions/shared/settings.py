@@ -166,6 +166,8 @@ class WorkerSettings(CommonSettings, IdentitySettings, MailSettings):
     on_unknown_outcome: OnUnknownOutcome = OnUnknownOutcome.DEAD_LETTER
     sendgrid_api_key: Secret = Field(repr=False)
     sendgrid_host: PrivateUrl = "https://api.sendgrid.com"
+    provider_pause: float = Field(default=5.0, ge=0, le=300)
+    """Seconds for which a worker sends nothing after the mail provider failed several times in a row; 0: it goes on."""
     sendgrid_activity: bool = False
     """Whether SendGrid is asked what it knows of a mail whose outcome nobody knows."""
 

@@ -7,7 +7,7 @@ https://firebase.google.com/docs/firestore/manage-data/transactions#transaction_
 https://cloud.google.com/firestore/docs/reference/rpc/google.firestore.v1#precondition
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -16,14 +16,16 @@ from google.api_core import exceptions
 from google.api_core.retry import Retry, if_exception_type
 from google.api_core.timeout import ConstantTimeout
 from google.cloud import firestore
+from google.cloud.firestore_v1.base_query import FieldFilter
 
 from functions.shared.models import DELIVERY_RETENTION, DeliveryState, Reason, ReportTask
 from functions.shared.schedule import Period
-from functions.worker.transitions import Record
+from functions.worker.recipient import FinalDelivery
+from functions.worker.transitions import Failure, Record
 
 LEASE = timedelta(seconds=90)
-"""How long a claim is respected. Its owner needs 65 s of it at the very worst (send_report.py: SendGrid, a dead letter
-and the ledger, each up to its own limit); the rest is for the claim's own way to Firestore and for clocks that differ.
+"""How long a claim is respected. Its owner needs 50 s of it at the very worst (send_report.py: SendGrid, a question and
+the ledger, each up to its own limit); the rest is for the claim's own way to Firestore and for clocks that differ.
 Longer would only keep a killed worker's report waiting."""
 
 CALL_SECONDS = 10.0
@@ -32,6 +34,12 @@ CALL_SECONDS = 10.0
 SETTLE_SECONDS = 20.0
 """How long it is tried to write down what has happened to a mail: what fails here can only be settled by a person."""
 
+_MOST_REREADS = 5
+"""How often a user's document is read anew because somebody writes it all the time."""
+
+_NEWEST = 20
+"""How many of a user's newest deliveries are looked at to find out where the user belongs. Reports that are still on
+their way are passed over, and there are one or two of those."""
 
 _ONE_CALL = ConstantTimeout(5.0)  # type: ignore[no-untyped-call]  # untyped in the library
 _TRANSIENT = if_exception_type(
@@ -43,6 +51,30 @@ _TRANSIENT = if_exception_type(
 )
 _CHANGED = (exceptions.AlreadyExists, exceptions.FailedPrecondition, exceptions.NotFound)
 """How Firestore says that a document is not, or no longer, what a write is conditional on."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class UserDocument:
+    """A user's document as it was read.
+
+    Attributes:
+        fields: what is in it; None where there is no document.
+        version: when it was last written: what a later write is conditional on.
+    """
+
+    fields: dict[str, Any] | None
+    version: datetime | None
+
+
+Move = Callable[[UserDocument], Mapping[str, Any]]
+"""Given a user's document, decides which of its fields to write; none where the user is to be left alone."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Hold:
+    """A delivery that is being given up, by whoever wrote its `version`."""
+
+    version: datetime
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,10 +125,28 @@ class Ledger:
         snapshot = self._get(self._delivery(delivery_id))
         return _to_record(snapshot) if snapshot.exists else None
 
-    def read_user(self, user_id: str) -> dict[str, Any] | None:
-        """The fields of a user's document, or None where there is none."""
-        fields: dict[str, Any] | None = self._get(self._user(user_id)).to_dict()
-        return fields
+    def read_user(self, user_id: str) -> UserDocument:
+        """A user's document, or that there is none."""
+        snapshot = self._get(self._user(user_id))
+        return UserDocument(fields=snapshot.to_dict(), version=snapshot.update_time)
+
+    def newest_final(self, user_id: str, *, since: datetime) -> list[FinalDelivery]:
+        """The newest deliveries of a user that are final and were due at a moment or later, a few at most."""
+        query = (
+            self._client.collection("deliveries")
+            .where(filter=FieldFilter("user_id", "==", user_id))
+            .where(filter=FieldFilter("due_at", ">=", since))
+            .order_by("due_at", direction=firestore.Query.DESCENDING)
+            .limit(_NEWEST)
+        )
+        found = [
+            snapshot.to_dict() or {} for snapshot in query.stream(retry=_retry_for(CALL_SECONDS), timeout=CALL_SECONDS)
+        ]
+        return [
+            FinalDelivery(due_at=fields["due_at"], period_end=_moment(fields.get("period_end")))
+            for fields in found
+            if (state := _state(fields.get("state"))) is not None and state.is_final
+        ]
 
     def claim(self, task: ReportTask, record: Record | None, *, period: Period, owner: str, now: datetime) -> Claim:
         """Take a delivery to `sending`.
@@ -130,8 +180,55 @@ class Ledger:
             version = found.version
         return Claim(owner=owner, expires_at=expires_at, version=version)
 
-    def release(self, task: ReportTask, claim: Claim, *, error: str, now: datetime) -> None:
-        """Give a claim back: nothing was sent, and the next attempt may try.
+    def hold(
+        self,
+        task: ReportTask,
+        held: Claim | Record | None,
+        *,
+        failure: Failure,
+        owner: str,
+        period: Period | None,
+        now: datetime,
+    ) -> Hold:
+        """Settle that a delivery is given up, before anybody is told: from here on nobody sends it.
+
+        Whoever finds it so, because this process has ended, publishes its dead letter and marks it dead.
+
+        Args:
+            task: which delivery.
+            held: the claim, or the delivery as it was read; None where there was none.
+            failure: why.
+            owner: the token of whoever gives it up.
+            period: what the report covers, where that is known.
+            now: the present, in UTC.
+
+        Raises:
+            Changed: somebody else has acted on the delivery.
+        """
+        unknown = failure.reason is Reason.UNKNOWN_OUTCOME
+        fields: dict[str, Any] = {
+            "state": (DeliveryState.SENDING if unknown else DeliveryState.PENDING).value,
+            "owner": owner,
+            "lease_expires_at": None,
+            "reason": failure.reason.value,
+            "last_error": failure.error,
+            "failed_at": failure.failed_at,
+            "letter_id": failure.letter_id,
+        }
+        if held is None:
+            fields["attempts"] = 0
+        batch = self._client.batch()
+        self._write_delivery(batch, task, held.version if held else None, period=period, now=now, fields=fields)
+        try:
+            return Hold(version=self._commit(batch, CALL_SECONDS))
+        except _CHANGED:
+            found = self.read(task.delivery_id)
+            if found is None or found.owner != owner or found.failure is None:
+                raise Changed(found) from None
+            return Hold(version=found.version)
+
+    def release(self, task: ReportTask, held: Claim | Hold, *, error: str, now: datetime) -> None:
+        """Give a delivery back: nothing was sent, nobody was told anything, and the next attempt may try.
 
         Raises:
             Changed: the lease was over, and somebody else has acted on the delivery.
@@ -143,10 +240,11 @@ class Ledger:
                 "state": DeliveryState.PENDING.value,
                 "owner": None,
                 "lease_expires_at": None,
+                "reason": None,
                 "last_error": error,
                 "updated_at": now,
             },
-            option=self._client.write_option(last_update_time=claim.version),
+            option=self._client.write_option(last_update_time=held.version),
         )
         try:
             self._commit(batch, SETTLE_SECONDS)
@@ -158,68 +256,97 @@ class Ledger:
     def settle(
         self,
         task: ReportTask,
-        held: Claim | Record | None,
+        held: Claim | Hold | Record | None,
         *,
         state: DeliveryState,
         owner: str,
         period: Period | None,
-        user: Mapping[str, Any],
+        user: UserDocument,
+        move: Move,
         now: datetime,
         message_id: str | None = None,
-        error: str | None = None,
-        reason: Reason | None = None,
+        failure: Failure | None = None,
     ) -> None:
         """Make a delivery final, and move its user on, both or neither.
 
+        Both writes are conditional on what was read. Where the application has written the user's document meanwhile,
+        it is read again and decided about again. Should that never end, the delivery is made final alone: the user is
+        still due for it then, and the next task moves the user on.
+
         Args:
             task: which delivery.
-            held: the claim, or the delivery as it was read where it needed no claim; None where there was none.
+            held: the claim or hold, or the delivery as it was read where it needed none; None where there was none.
             state: `sent`, `skipped` or `dead`.
             owner: the token of whoever makes it final.
             period: what the report covers, where that is known.
-            user: the fields of the user's document to write; none where it is to be left alone.
+            user: the user's document as it was read.
+            move: what to write to it.
             now: the present, in UTC.
             message_id: the mail's name at the provider.
-            error: why there is none.
-            reason: what its dead letter says, where it is dead: who replays it may come before that letter.
+            failure: why it is dead. In the ledger, too: who replays it may come before its letter is stored.
 
         Raises:
             Changed: the lease was over, and somebody else has acted on the delivery.
         """
-        fields: dict[str, Any] = {"state": state.value, "owner": owner, "lease_expires_at": None, "last_error": error}
+        fields: dict[str, Any] = {
+            "state": state.value,
+            "owner": owner,
+            "lease_expires_at": None,
+            "last_error": failure.error if failure else None,
+        }
         if message_id is not None:
             fields["message_id"] = message_id
-        if reason is not None:
-            fields["reason"] = reason.value
+        if failure is not None:
+            fields |= {"reason": failure.reason.value, "failed_at": failure.failed_at}
         if held is None:
             fields["attempts"] = 0
-        for user_fields in (user, {}):
+        version = held.version if held else None
+        for reads_left in reversed(range(_MOST_REREADS)):
+            moved = move(user)
             batch = self._client.batch()
-            version = held.version if held else None
             self._write_delivery(batch, task, version, period=period, now=now, fields=fields)
-            if user_fields:
-                batch.update(self._user(task.user_id), dict(user_fields))
+            if moved:
+                self._write_user(batch, task.user_id, user, moved)
             try:
                 self._commit(batch, SETTLE_SECONDS)
-            except exceptions.NotFound:
-                # The user was deleted meanwhile, most likely: then there is nobody to move on.
-                if user_fields:
-                    continue
-                raise Changed(None) from None
             except _CHANGED:
                 found = self.read(task.delivery_id)
-                if found is None or found.owner != owner or found.state is not state:
+                if found is not None and found.owner == owner and found.state is state:
+                    return
+                if not moved or (found.version if found else None) != version:
                     raise Changed(found) from None
-            return
+                user = self.read_user(task.user_id) if reads_left > 1 else UserDocument(fields=None, version=None)
+            else:
+                return
 
-    def move_user(self, user_id: str, fields: Mapping[str, Any]) -> None:
-        """Move a user on whose delivery is final already."""
-        batch = self._client.batch()
-        batch.update(self._user(user_id), dict(fields))
-        try:
-            self._commit(batch, CALL_SECONDS)
-        except exceptions.NotFound:
-            return
+    def move_user(self, user_id: str, user: UserDocument, move: Move) -> bool:
+        """Move a user on whose delivery is final already, by a write that is conditional on what was read.
+
+        Args:
+            user_id: which user.
+            user: the document as it was read.
+            move: what to write to it.
+
+        Returns:
+            Whether something was written. Not, where the application has moved the user itself.
+        """
+        for _ in range(_MOST_REREADS):
+            moved = move(user)
+            if not moved:
+                return False
+            batch = self._client.batch()
+            self._write_user(batch, user_id, user, moved)
+            try:
+                self._commit(batch, CALL_SECONDS)
+            except _CHANGED:
+                user = self.read_user(user_id)
+            else:
+                return True
+        return False
+
+    def _write_user(self, batch: Any, user_id: str, user: UserDocument, fields: Mapping[str, Any]) -> None:
+        option = self._client.write_option(last_update_time=user.version)
+        batch.update(self._user(user_id), dict(fields), option=option)
 
     def _write_delivery(
         self,
@@ -269,13 +396,43 @@ def _retry_for(seconds: float) -> Retry:
 
 
 def _to_record(snapshot: Any) -> Record:
+    """Read a delivery, whatever is in it.
+
+    One whose state is none counts as one that somebody was sending: nobody knows whether it was sent.
+    """
     fields = snapshot.to_dict()
-    start, end = fields.get("period_start"), fields.get("period_end")
+    state = _state(fields.get("state"))
+    owner, attempts = fields.get("owner"), fields.get("attempts")
+    start, end = _moment(fields.get("period_start")), _moment(fields.get("period_end"))
     return Record(
-        state=DeliveryState(fields["state"]),
-        owner=fields.get("owner") or "",
-        lease_expires_at=fields.get("lease_expires_at"),
-        attempts=fields.get("attempts") or 0,
+        state=state or DeliveryState.SENDING,
+        owner=owner if isinstance(owner, str) else "",
+        lease_expires_at=_moment(fields.get("lease_expires_at")),
+        attempts=attempts if isinstance(attempts, int) else 0,
         period=Period(start=start, end=end) if start and end else None,
+        failure=_failure(fields),
+        problem="" if state else f"deliveries/{snapshot.id}: state: not one of {', '.join(DeliveryState)}",
         version=snapshot.update_time,
     )
+
+
+def _state(value: Any) -> DeliveryState | None:
+    return next((state for state in DeliveryState if state == value), None)
+
+
+def _failure(fields: Mapping[str, Any]) -> Failure | None:
+    reason = next((each for each in Reason if each == fields.get("reason")), None)
+    failed_at, error = _moment(fields.get("failed_at")), fields.get("last_error")
+    if reason is None or failed_at is None:
+        return None
+    letter_id = fields.get("letter_id")
+    return Failure(
+        reason=reason,
+        error=error if isinstance(error, str) else "",
+        failed_at=failed_at,
+        letter_id=letter_id if isinstance(letter_id, str) else None,
+    )
+
+
+def _moment(value: Any) -> datetime | None:
+    return value if isinstance(value, datetime) else None

@@ -79,14 +79,14 @@ class Throttled:
 
 @dataclass(frozen=True, kw_only=True)
 class Unavailable:
-    """Not taken this time: the provider failed and said so, or could not be reached."""
+    """Not taken this time: the provider said so, or could not be reached."""
 
     error: str
 
 
 @dataclass(frozen=True, kw_only=True)
 class Unclear:
-    """The request was on its way and no answer came: the mail may go out, or not."""
+    """The request was on its way, and no answer came or one that does not say: the mail may go out, or not."""
 
     error: str
 

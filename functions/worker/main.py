@@ -6,7 +6,7 @@ import os
 import signal
 import threading
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
@@ -18,6 +18,7 @@ from functions.shared.identity import Headers, NotAuthorized, TokenVerifier
 from functions.shared.logging import configure_logging
 from functions.shared.request_body import read_body
 from functions.shared.settings import WorkerSettings, load_settings
+from functions.worker.breaker import Breaker
 from functions.worker.key_alert import KeyAlert
 from functions.worker.ledger import Ledger
 from functions.worker.mail_terms import MailTerms
@@ -103,6 +104,7 @@ def _send_report() -> SendReport:
         on_unknown_outcome=_settings.on_unknown_outcome,
         now=lambda: datetime.now(UTC),
         time_limit=TimeLimit(_give_way),
+        breaker=Breaker(lambda: datetime.now(UTC), pause=timedelta(seconds=_settings.provider_pause)),
         records=SendGridActivity(api_key=_settings.sendgrid_api_key, host=_settings.sendgrid_host)
         if _settings.sendgrid_activity
         else None,

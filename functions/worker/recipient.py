@@ -1,6 +1,6 @@
 """For whom a delivery is: the user as the document has it now, and where its schedule goes from here."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -9,6 +9,19 @@ from functions.shared.models import ReportTask
 from functions.shared.plausible_time import plausible
 from functions.shared.schedule import Cadence, Period, Schedule, period_to_report
 from functions.shared.user import InvalidUser, User
+
+
+@dataclass(frozen=True, kw_only=True)
+class FinalDelivery:
+    """A delivery of the user that has come to its end.
+
+    Attributes:
+        due_at: when it was due.
+        period_end: the end of what it covers, where the ledger says so.
+    """
+
+    due_at: datetime
+    period_end: datetime | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,7 +105,30 @@ class Recipient:
             return {}
         if self.next_report_at is not None and self.next_report_at > max(due_at, period.end):
             return {}
-        fields = {"next_report_at": self.schedule.after(period.end)}
-        if self.reported_until is None or self.reported_until < period.end:
-            fields["reported_until"] = period.end
+        return self._moved_to(self.schedule.after(max(due_at, period.end)), period.end)
+
+    def moved_past(
+        self, due_at: datetime, period: Period | None, newest: Sequence[FinalDelivery]
+    ) -> dict[str, datetime]:
+        """The fields to write for a user who stands at a delivery that is final already; none for one who does not.
+
+        Final state and user are written together, so this is a user whose application has written an old copy of the
+        document back. However old it was, the user moves beyond everything that is final at once: left at the next
+        final delivery, the user would come back here with every run.
+
+        Args:
+            due_at: the delivery's due time.
+            period: what it covers.
+            newest: the user's newest final deliveries.
+        """
+        if self.schedule is None or period is None or self.next_report_at != due_at:
+            return {}
+        until = max([period.end, *(each.period_end for each in newest if each.period_end is not None)])
+        last = max([due_at, *(each.due_at for each in newest)])
+        return self._moved_to(self.schedule.after(max(last, until)), until)
+
+    def _moved_to(self, next_report_at: datetime, until: datetime) -> dict[str, datetime]:
+        fields = {"next_report_at": next_report_at}
+        if self.reported_until is None or self.reported_until < until:
+            fields["reported_until"] = until
         return fields

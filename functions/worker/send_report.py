@@ -7,11 +7,12 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from enum import Enum, auto
 from http import HTTPStatus
 from typing import Any, Protocol
 
 import structlog
-from google.api_core.exceptions import GoogleAPIError
+from google.api_core.exceptions import Cancelled, ClientError, GoogleAPIError
 
 from functions.shared.dead_letter_topic import PUBLISH_TIMEOUT_SECONDS, TELL_TIMEOUT_SECONDS
 from functions.shared.logging import redact_addresses
@@ -28,10 +29,11 @@ from functions.shared.plausible_time import plausible
 from functions.shared.retry_policy import DISPATCH_DEADLINE
 from functions.shared.schedule import Cadence, Period
 from functions.shared.settings import OnUnknownOutcome
+from functions.worker.breaker import Admission, Breaker, Change
 from functions.worker.compose import compose
 from functions.worker.key_alert import KeyAlert
-from functions.worker.ledger import LEASE, SETTLE_SECONDS, Changed, Claim, Ledger
-from functions.worker.mail import Accepted, Mail, MailProvider, NotAllowed, Unclear
+from functions.worker.ledger import CALL_SECONDS, SETTLE_SECONDS, Changed, Claim, Hold, Ledger, Move, UserDocument
+from functions.worker.mail import Accepted, Mail, MailProvider, NotAllowed, Outcome, Unavailable, Unclear
 from functions.worker.mail_terms import MailTerms
 from functions.worker.one_line import one_line
 from functions.worker.recipient import Recipient
@@ -39,6 +41,7 @@ from functions.worker.reports.report import PermanentError
 from functions.worker.reports.user_data import UserData
 from functions.worker.time_limit import TimeLimit, TookTooLong
 from functions.worker.transitions import (
+    Failure,
     GiveUp,
     Record,
     Retry,
@@ -55,22 +58,35 @@ from functions.worker.unknown_outcome import MailRecords, NoWord, Recorded, Stil
 SEND_SECONDS = 20.0
 """How long SendGrid has to answer; it takes well under a second when it is healthy. The lease covers this."""
 
+TRIAL_SECONDS = 5.0
+"""How long SendGrid has to answer a trial, by which a worker finds out whether it is well again."""
+
 ASK_SECONDS = 10.0
 """How long SendGrid has to say whether it has a mail. It has been measured to take 7 s.
 https://github.com/sendgrid/sendgrid-csharp/issues/685"""
 
-_HELD_SECONDS = SEND_SECONDS + max(TELL_TIMEOUT_SECONDS, ASK_SECONDS) + PUBLISH_TIMEOUT_SECONDS + SETTLE_SECONDS
+_HELD_SECONDS = SEND_SECONDS + max(TELL_TIMEOUT_SECONDS, ASK_SECONDS) + SETTLE_SECONDS
 """What the owner of a claim may need it for: to send, to tell that the key is refused or to ask whether the mail was
-taken, to publish a dead letter, to write down how it went. A claim that is not good for so long, because getting it
-took too long, is not used."""
+taken, to write down how it went. A claim that is not good for so long, because getting it took too long, is not
+used."""
 
 _ANSWER_SECONDS = 5.0
 """For what the worker's own clock does not see: the start of an instance, and the request's and the answer's way."""
 
-BUILD_SECONDS = (DISPATCH_DEADLINE - LEASE).total_seconds() - _ANSWER_SECONDS
-"""How long after the start of an attempt its report must be built. A claim follows, and whatever that is for is over
-when its lease is; without a claim a dead letter follows, which takes less. So there is always time for an answer before
-Cloud Tasks stops waiting for one, and on the last attempt for a dead letter."""
+_AFTER_BUILDING = (
+    TRIAL_SECONDS
+    + CALL_SECONDS  # to claim
+    + SEND_SECONDS
+    + ASK_SECONDS
+    + CALL_SECONDS  # to hold
+    + PUBLISH_TIMEOUT_SECONDS
+    + SETTLE_SECONDS
+)
+"""What the longest way from a mail to an answer takes, if everything takes as long as it may."""
+
+BUILD_SECONDS = DISPATCH_DEADLINE.total_seconds() - _AFTER_BUILDING - _ANSWER_SECONDS
+"""How long after the start of an attempt its report must be built. So there is always time for an answer before Cloud
+Tasks stops waiting for one, and on the last attempt for a dead letter."""
 
 _READ_SECONDS_LESS = 2.0
 """Reading the user's data is given up so long before the report is, so that its thread ends by itself."""
@@ -122,6 +138,9 @@ class Result:
     retry_after_seconds: int | None = None
 
 
+_UNEXPECTED = Result(status=HTTPStatus.INTERNAL_SERVER_ERROR, word="retry", details={"cause": "internal-error"})
+
+
 @dataclass(frozen=True, kw_only=True)
 class _Delivery:
     """What is known about the delivery of a task while it is worked on."""
@@ -130,12 +149,18 @@ class _Delivery:
     attempt: Attempt
     owner: str
     record: Record | None
+    user: UserDocument
     recipient: Recipient
     period: Period | None
 
-    @property
-    def user_fields(self) -> dict[str, datetime]:
-        return self.recipient.moved_on(self.task.due_at, self.period)
+
+class _Published(Enum):
+    """Whether Pub/Sub has a dead letter."""
+
+    YES = auto()
+    NO = auto()
+    PERHAPS = auto()
+    """There was no answer."""
 
 
 class SendReport:
@@ -152,6 +177,7 @@ class SendReport:
         on_unknown_outcome: the team's choice between maybe never and maybe twice.
         now: the present, in UTC.
         time_limit: ends the wait for a report that is not built in time.
+        breaker: whether the provider is to be left alone; shared by all that this process sends.
         records: the provider's, to look for mails of unknown outcome; None where it cannot be asked.
         build_seconds: how long after the start of an attempt its report must be built.
     """
@@ -169,6 +195,7 @@ class SendReport:
         on_unknown_outcome: OnUnknownOutcome,
         now: Callable[[], datetime],
         time_limit: TimeLimit,
+        breaker: Breaker,
         records: MailRecords | None = None,
         build_seconds: float = BUILD_SECONDS,
     ) -> None:
@@ -184,6 +211,7 @@ class SendReport:
         self._time_limit = time_limit
         self._records = records
         self._build_seconds = build_seconds
+        self._breaker = breaker
 
     def __call__(self, body: bytes, attempt: Attempt) -> Result:
         """Carry out a task.
@@ -200,8 +228,15 @@ class SendReport:
             result = self._reject(body, str(error), attempt)
             _log(None, attempt, result, started, took)
             return result
+        owner = secrets.token_hex(16)
         try:
-            result = self._carry_out(task, attempt, started, took)
+            try:
+                result = self._carry_out(task, attempt, owner, started, took)
+            except (Changed, GoogleAPIError):
+                raise
+            except Exception as error:
+                _logger.exception("the task failed in a way that nobody thought of", delivery_id=task.delivery_id)
+                result = self._give_up_unexpected(task, attempt, owner, error) if attempt.last else _UNEXPECTED
         except Changed as error:
             # What another worker has done with the delivery is that worker's to finish.
             _logger.warning("another worker has acted on the delivery", delivery_id=task.delivery_id, found=str(error))
@@ -214,7 +249,9 @@ class SendReport:
         _log(task, attempt, result, started, took)
         return replace(result, delivery_id=task.delivery_id)
 
-    def _carry_out(self, task: ReportTask, attempt: Attempt, started: float, took: dict[str, float]) -> Result:
+    def _carry_out(
+        self, task: ReportTask, attempt: Attempt, owner: str, started: float, took: dict[str, float]
+    ) -> Result:
         record = self._ledger.read(task.delivery_id)
         step = next_step(
             record,
@@ -224,18 +261,22 @@ class SendReport:
         )
         if step is Step.LEAVE:
             return _left_to_others(record)
-        recipient = Recipient.from_document(task.user_id, self._ledger.read_user(task.user_id), self._default_cadence)
+        user = self._ledger.read_user(task.user_id)
+        recipient = self._recipient(task, user)
         delivery = _Delivery(
             task=task,
             attempt=attempt,
-            owner=secrets.token_hex(16),
+            owner=owner,
             record=record,
+            user=user,
             recipient=recipient,
             # An attempt that was interrupted, or a replay, covers what the first one covered.
             period=record.period if record and record.period else recipient.period(task, _run_time(task)),
         )
         if step is Step.NOTHING:
             return self._already_final(delivery)
+        if step is Step.BURY and record and record.failure:
+            return self._bury(delivery, record, record.failure, release=False)
         note = ""
         if step is Step.ASK:
             found_out = self._find_out(delivery)
@@ -243,10 +284,13 @@ class SendReport:
                 return found_out
             note, step = f"; {found_out.note}", step_of_unknown(self._on_unknown_outcome)
         if step is Step.GIVE_UP_UNKNOWN:
-            error = f"a worker ended while it was sending: nobody knows whether SendGrid has the mail{note}"
-            return self._give_up(delivery, GiveUp(reason=Reason.UNKNOWN_OUTCOME, error=error), None)
+            cause = (record.problem if record else "") or "a worker ended while it was sending"
+            error = f"{cause}: nobody knows whether SendGrid has the mail{note}"
+            return self._give_up(delivery, GiveUp(reason=Reason.UNKNOWN_OUTCOME, error=error, release=False), None)
         if not recipient.wanted:
             return self._skip(delivery, None, "user-inactive" if recipient.schedule else "user-gone")
+        if wait := self._breaker.wait_seconds():
+            return self._hold_back(delivery, wait)
         with _timed(took, "build"):
             built = self._build(delivery, seconds=started + self._build_seconds - time.monotonic())
         match built:
@@ -319,13 +363,28 @@ class SendReport:
 
     def _send(self, delivery: _Delivery, mail: Mail, took: dict[str, float]) -> Result:
         task = delivery.task
-        assert delivery.period is not None  # noqa: S101  nothing is built without a period
-        claim = self._ledger.claim(task, delivery.record, period=delivery.period, owner=delivery.owner, now=self._now())
-        if not claim.outlasts(_HELD_SECONDS, now=self._now()):
-            self._ledger.release(task, claim, error="claiming the delivery took too long", now=self._now())
-            return Result(status=HTTPStatus.INTERNAL_SERVER_ERROR, word="retry", details={"cause": "slow-claim"})
-        with _timed(took, "send"):
-            outcome = self._provider.send(mail, seconds=SEND_SECONDS)
+        admission = self._breaker.enter()
+        if admission.wait_seconds:
+            return self._hold_back(delivery, admission.wait_seconds)
+        outcome: Outcome | None = None
+        claim: Claim | Result | None = None
+        try:
+            if admission.is_trial:
+                # Checked by the provider like any other and delivered to nobody, so that a trial that fails leaves no
+                # outcome unknown. https://www.twilio.com/docs/sendgrid/for-developers/sending-email/sandbox-mode
+                outcome = self._provider.send(replace(mail, sandbox=True), seconds=TRIAL_SECONDS)
+            if not isinstance(outcome, Unavailable | Unclear):
+                outcome = None
+                claim = self._claim(delivery)
+                if isinstance(claim, Claim):
+                    with _timed(took, "send"):
+                        outcome = self._provider.send(mail, seconds=SEND_SECONDS)
+        finally:
+            self._leave(admission, outcome)
+        if isinstance(claim, Result):
+            return claim
+        if claim is None or outcome is None:
+            return self._hold_back(delivery, self._breaker.wait_seconds())
         if isinstance(outcome, NotAllowed):
             # The line that an alert policy watches for: no report goes out until somebody mends the key.
             _logger.error("the mail provider refuses the key", alert="provider-refuses-key", error=outcome.error)
@@ -353,6 +412,41 @@ class SendReport:
                     self._ledger.release(task, claim, error=decided.error, now=self._now())
                 return result
 
+    def _claim(self, delivery: _Delivery) -> Claim | Result:
+        task, period = delivery.task, delivery.period
+        assert period is not None  # noqa: S101  nothing is built without a period
+        claim = self._ledger.claim(task, delivery.record, period=period, owner=delivery.owner, now=self._now())
+        if claim.outlasts(_HELD_SECONDS, now=self._now()):
+            return claim
+        self._ledger.release(task, claim, error="claiming the delivery took too long", now=self._now())
+        return Result(status=HTTPStatus.INTERNAL_SERVER_ERROR, word="retry", details={"cause": "slow-claim"})
+
+    def _leave(self, admission: Admission, outcome: Outcome | None) -> None:
+        failure = outcome.error if isinstance(outcome, Unavailable | Unclear) else None
+        change = self._breaker.leave(admission, failure=failure, is_up=outcome is not None and failure is None)
+        if change is Change.OPENED:
+            _logger.error(
+                "the mail provider is failing: no mail is sent for now",
+                alert="provider-failing",
+                seconds=self._breaker.wait_seconds(),
+                error=self._breaker.error,
+            )
+        elif change is Change.CLOSED:
+            _logger.warning("the mail provider is well again")
+
+    def _hold_back(self, delivery: _Delivery, seconds: int) -> Result:
+        """Nothing was sent, and nothing is for now: the whole queue slows down, since everybody's mail would fail."""
+        decided = retry_or_give_up(
+            Retry(
+                status=HTTPStatus.SERVICE_UNAVAILABLE,
+                cause="provider-failing",
+                error=f"the mail provider is failing, and nothing was sent: {self._breaker.error}",
+                retry_after_seconds=max(seconds, 1),
+            ),
+            last_attempt=delivery.attempt.last,
+        )
+        return _retry(delivery, decided) if isinstance(decided, Retry) else self._give_up(delivery, decided, None)
+
     def _settle_sent(self, delivery: _Delivery, held: Claim | Record, message_id: str) -> Result:
         try:
             self._ledger.settle(
@@ -361,7 +455,8 @@ class SendReport:
                 state=DeliveryState.SENT,
                 owner=delivery.owner,
                 period=delivery.period,
-                user=delivery.user_fields,
+                user=delivery.user,
+                move=self._mover(delivery),
                 now=self._now(),
                 message_id=message_id,
             )
@@ -382,57 +477,121 @@ class SendReport:
             state=DeliveryState.SKIPPED,
             owner=delivery.owner,
             period=delivery.period,
-            user=delivery.user_fields,
+            user=delivery.user,
+            move=self._mover(delivery),
             now=self._now(),
         )
         return Result(status=HTTPStatus.OK, word="skipped", details={"cause": cause})
 
-    def _already_final(self, delivery: _Delivery) -> Result:
-        """Nothing is done, but for a user who stands where the delivery left off.
+    def _mover(self, delivery: _Delivery) -> Move:
+        """Decides by a user's document how the user moves on from a delivery."""
 
-        Both are written together, so this is a user whose application has written an old copy of the document back.
-        Left there, the user would be due for ever with a delivery that is final.
-        """
-        next_report_at = delivery.recipient.next_report_at
-        if next_report_at is not None and next_report_at <= delivery.task.due_at and delivery.user_fields:
-            self._ledger.move_user(delivery.task.user_id, delivery.user_fields)
-            _logger.warning("a user had been set back to a final delivery", delivery_id=delivery.task.delivery_id)
+        def move(user: UserDocument) -> Mapping[str, datetime]:
+            recipient = self._recipient(delivery.task, user)
+            return recipient.moved_on(delivery.task.due_at, delivery.period)
+
+        return move
+
+    def _recipient(self, task: ReportTask, user: UserDocument) -> Recipient:
+        return Recipient.from_document(task.user_id, user.fields, self._default_cadence)
+
+    def _already_final(self, delivery: _Delivery) -> Result:
+        """Nothing is done, but for a user who stands there."""
+        task = delivery.task
+        if delivery.recipient.moved_past(task.due_at, delivery.period, ()):
+            newest = self._ledger.newest_final(task.user_id, since=task.due_at)
+
+            def move(user: UserDocument) -> Mapping[str, datetime]:
+                return self._recipient(task, user).moved_past(task.due_at, delivery.period, newest)
+
+            if self._ledger.move_user(task.user_id, delivery.user, move):
+                _logger.warning("a user had been set back to a final delivery", delivery_id=task.delivery_id)
         state = delivery.record.state.value if delivery.record else ""
         return Result(status=HTTPStatus.OK, word="already-final", details={"state": state})
 
     def _give_up(self, delivery: _Delivery, decided: GiveUp, claim: Claim | None) -> Result:
-        """Publish the dead letter, and only then mark the delivery dead: a crash between the two publishes it again."""
-        task, error = delivery.task, one_line(redact_addresses(decided.error), _ERROR_CHARACTERS)
-        # Of such a user no report can be made until a person mends it: that is one dead letter, not one an hour.
+        """Settle that it is given up, publish the dead letter, mark the delivery dead.
+
+        A dead letter is only said of what nobody will send any more. A crash after the first step leaves the others to
+        the next attempt, or to that of the task that the dispatcher makes; a dead letter that is published twice is
+        stored once.
+        """
+        # Of a malformed user no report can be made until a person mends it: that is one dead letter, not one an hour.
         is_malformed = claim is None and decided.reason is Reason.PERMANENT_ERROR
+        failure = Failure(
+            reason=decided.reason,
+            error=one_line(redact_addresses(decided.error), _ERROR_CHARACTERS),
+            failed_at=self._now(),
+            letter_id=malformed_user_letter_id(delivery.task.user_id) if is_malformed else None,
+        )
+        hold = self._ledger.hold(
+            delivery.task,
+            claim or delivery.record,
+            failure=failure,
+            owner=delivery.owner,
+            period=delivery.period,
+            now=self._now(),
+        )
+        return self._bury(delivery, hold, failure, release=decided.release)
+
+    def _bury(self, delivery: _Delivery, held: Hold | Record, failure: Failure, *, release: bool) -> Result:
+        task = delivery.task
         letter = DeadLetter(
             user_id=task.user_id,
             delivery_id=task.delivery_id,
             due_at=task.due_at,
             run_id=task.run_id,
             kind=task.kind,
-            reason=decided.reason,
-            error=error,
+            reason=failure.reason,
+            error=failure.error,
             attempts=delivery.attempt.number,
-            failed_at=self._now(),
-            letter_id=malformed_user_letter_id(task.user_id) if is_malformed else None,
+            failed_at=failure.failed_at,
+            letter_id=failure.letter_id,
         )
-        if not self._publish(letter, delivery.attempt):
-            if claim is not None and decided.release:
-                self._ledger.release(task, claim, error=error, now=self._now())
+        published = self._publish(letter, delivery.attempt)
+        if published is not _Published.YES:
+            if published is _Published.NO and release and isinstance(held, Hold):
+                self._ledger.release(task, held, error=failure.error, now=self._now())
             return _unpublished()
         self._ledger.settle(
             task,
-            claim or delivery.record,
+            held,
             state=DeliveryState.DEAD,
             owner=delivery.owner,
             period=delivery.period,
-            user=delivery.user_fields,
+            user=delivery.user,
+            move=self._mover(delivery),
             now=self._now(),
-            error=error,
-            reason=decided.reason,
+            failure=failure,
         )
-        return Result(status=HTTPStatus.OK, word="dead", details={"reason": decided.reason.value})
+        return Result(status=HTTPStatus.OK, word="dead", details={"reason": failure.reason.value})
+
+    def _give_up_unexpected(self, task: ReportTask, attempt: Attempt, owner: str, error: Exception) -> Result:
+        """The last attempt of a task that the pipeline cannot carry out: the queue would delete it without a trace.
+
+        What failed may be anything, so nothing is asked of the user's document that is not needed: the period is left
+        open, and the user moves on with the next run.
+        """
+        record = self._ledger.read(task.delivery_id)
+        was_sending = record is not None and record.state is DeliveryState.SENDING
+        if record is not None and record.owner != owner:
+            step = next_step(record, now=self._now(), on_unknown_outcome=self._on_unknown_outcome)
+            if step in {Step.NOTHING, Step.LEAVE}:
+                return _left_to_others(record)
+        delivery = _Delivery(
+            task=task,
+            attempt=attempt,
+            owner=owner,
+            record=record,
+            user=UserDocument(fields=None, version=None),
+            recipient=Recipient.from_document(task.user_id, None, self._default_cadence),
+            period=record.period if record else None,
+        )
+        if record is not None and record.failure is not None:
+            return self._bury(delivery, record, record.failure, release=False)
+        reason = Reason.UNKNOWN_OUTCOME if was_sending else Reason.RETRIES_EXHAUSTED
+        text = f"the worker failed in a way that nobody thought of: {type(error).__name__}: {_text(error)}"
+        return self._give_up(delivery, GiveUp(reason=reason, error=text, release=not was_sending), None)
 
     def _reject(self, body: bytes, error: str, attempt: Attempt) -> Result:
         """A body that is no task. There is no delivery to mark, and no field of it to be believed."""
@@ -443,21 +602,22 @@ class SendReport:
             failed_at=self._now(),
             body=body[: _BODY_CHARACTERS * 4].decode(errors="replace")[:_BODY_CHARACTERS],
         )
-        if not self._publish(letter, attempt):
+        if self._publish(letter, attempt) is not _Published.YES:
             return _unpublished()
         return Result(
             status=HTTPStatus.OK, word="dead", details={"reason": Reason.INVALID_TASK.value, "error": letter.error}
         )
 
-    def _publish(self, letter: DeadLetter, attempt: Attempt) -> bool:
+    def _publish(self, letter: DeadLetter, attempt: Attempt) -> _Published:
         try:
             self._dead_letters.publish(letter, task_name=attempt.task_name, retry_count=attempt.number - 1)
         except (GoogleAPIError, TimeoutError) as error:
             _logger.error(  # noqa: TRY400  the traceback is the library's own
                 "a dead letter cannot be published", delivery_id=letter.delivery_id, error=_text(error)
             )
-            return False
-        return True
+            is_refused = isinstance(error, ClientError) and not isinstance(error, Cancelled)
+            return _Published.NO if is_refused else _Published.PERHAPS
+        return _Published.YES
 
 
 def _read_task(body: bytes) -> ReportTask:

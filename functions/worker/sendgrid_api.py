@@ -1,7 +1,7 @@
 """SendGrid as the one who takes the mail.
 
 Its mail send is not idempotent and has no key that makes it so. What matters about a failed call is therefore whether
-the request can have reached SendGrid, and every outcome here says so without doubt.
+SendGrid can have taken the mail, and every outcome here says so without doubt.
 https://www.twilio.com/docs/sendgrid/api-reference/mail-send/mail-send
 """
 
@@ -115,6 +115,14 @@ class SendGrid:
 def classify(status: int, headers: Message, body: bytes, *, now: datetime) -> Outcome:
     """Say what SendGrid's answer means for the mail.
 
+    A 5xx does not say that the mail was not taken. A 502 or 504 comes from the gateway in front of mail send, which had
+    passed the request on and got no answer in time or none that it understood (RFC 9110, sections 15.6.3 and 15.6.5);
+    SendGrid's are an nginx page (https://github.com/sendgrid/sendgrid-php/issues/827). A 500 is an error at any point,
+    also after the mail was queued. A 503 with SendGrid's own list of errors is mail send itself saying "not now"; any
+    other may be a proxy whose connection broke after it had passed the request on: Envoy answers 503 then.
+    https://www.envoyproxy.io/docs/envoy/latest/configuration/observability/access_log/usage
+    A 429 is always a refusal: whoever limits the rate does so before passing a request on (RFC 6585, section 4).
+
     Args:
         status: the HTTP status.
         headers: the answer's.
@@ -128,9 +136,11 @@ def classify(status: int, headers: Message, body: bytes, *, now: datetime) -> Ou
         return Throttled(error=error, retry_after_seconds=_retry_after(headers, now))
     if status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
         return NotAllowed(error=error)
+    if 300 <= status <= 399 or (status == HTTPStatus.SERVICE_UNAVAILABLE and _errors_in(body)):
+        return Unavailable(error=error)
     if 400 <= status <= 499 and status != HTTPStatus.REQUEST_TIMEOUT:
         return Refused(error=error)
-    return Unavailable(error=error)
+    return Unclear(error=error)
 
 
 def _successful(answer: Any) -> bytes:
@@ -146,15 +156,22 @@ def _names(addresses: Sequence[Any], address: str) -> bool:
 
 
 def _error_text(body: bytes) -> str:
-    """What SendGrid says is wrong. https://www.twilio.com/docs/sendgrid/api-reference/how-to-use-the-sendgrid-v3-api/responses"""
+    text = "; ".join(_errors_in(body)) or body.decode(errors="replace")
+    return redact_addresses(one_line(text, _ERROR_CHARACTERS)) or "no explanation"
+
+
+def _errors_in(body: bytes) -> list[str]:
+    """What SendGrid says is wrong; empty where the body is not one of its own.
+
+    https://www.twilio.com/docs/sendgrid/api-reference/how-to-use-the-sendgrid-v3-api/responses
+    """
     try:
-        text = "; ".join(
+        return [
             f"{item['field']}: {item['message']}" if item.get("field") else str(item["message"])
             for item in json.loads(body)["errors"]
-        )
-    except (ValueError, KeyError, TypeError, AttributeError):
-        text = body.decode(errors="replace")
-    return redact_addresses(one_line(text, _ERROR_CHARACTERS)) or "no explanation"
+        ]
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return []
 
 
 def _retry_after(headers: Message, now: datetime) -> int | None:

@@ -16,6 +16,23 @@ from functions.worker.mail import Accepted, NotAllowed, Outcome, Refused, Thrott
 
 
 @dataclass(frozen=True, kw_only=True)
+class Failure:
+    """Why a delivery is given up: written into the ledger before its dead letter is published.
+
+    Attributes:
+        reason: what the dead letter says.
+        error: what went wrong.
+        failed_at: when that was settled: the same in every copy of the dead letter, whoever publishes it.
+        letter_id: the id that the dead letter is kept under, where that is not the delivery's.
+    """
+
+    reason: Reason
+    error: str
+    failed_at: datetime
+    letter_id: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class Record:
     """A delivery as the ledger has it.
 
@@ -25,6 +42,8 @@ class Record:
         lease_expires_at: until when the owner alone may act on it; None where nobody claims it.
         attempts: how often it was claimed.
         period: what the report covers, once an attempt has settled that.
+        failure: why it is being given up, while its dead letter is perhaps not yet published; None where it is not.
+        problem: what is wrong with the document; empty where nothing is.
         version: when the document was last written, in the server's time: what a later write is conditional on.
     """
 
@@ -33,6 +52,8 @@ class Record:
     lease_expires_at: datetime | None = None
     attempts: int = 0
     period: Period | None = None
+    failure: Failure | None = None
+    problem: str = ""
     version: datetime
 
 
@@ -44,11 +65,13 @@ class Step(Enum):
     NOTHING = auto()
     """It is final."""
     LEAVE = auto()
-    """Somebody else is sending it right now."""
+    """Somebody else is sending it right now, or gives it up: holds it to publish its dead letter."""
     ASK = auto()
     """Somebody was sending it and never said how that went: the provider may know."""
     GIVE_UP_UNKNOWN = auto()
     """Somebody was sending it and never said how that went, and nobody knows."""
+    BURY = auto()
+    """It is being given up, and whoever was at it has not finished: publish its dead letter, and mark it dead."""
 
 
 def next_step(
@@ -62,12 +85,16 @@ def next_step(
         on_unknown_outcome: the team's choice between maybe never and maybe twice.
         can_ask: whether the provider can be asked what mails it has.
     """
-    if record is None or record.state is DeliveryState.PENDING:
+    if record is None:
         return Step.SEND
     if record.state.is_final:
         return Step.NOTHING
     if record.lease_expires_at is not None and record.lease_expires_at > now:
         return Step.LEAVE
+    if record.failure is not None:
+        return Step.BURY
+    if record.state is DeliveryState.PENDING:
+        return Step.SEND
     return Step.ASK if can_ask else step_of_unknown(on_unknown_outcome)
 
 
@@ -119,8 +146,8 @@ class GiveUp:
     Attributes:
         reason: what the dead letter says.
         error: what went wrong.
-        release: whether to give the claim back if the dead letter cannot be published. Where it is kept, nobody touches
-            the delivery before the lease is over, and then its outcome is unknown.
+        release: whether to try again if Pub/Sub refuses the dead letter. Where not, it stays given up, and the next
+            attempt publishes.
     """
 
     reason: Reason

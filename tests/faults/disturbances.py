@@ -47,6 +47,16 @@ def answer(status: int, **headers: str) -> Disturbance:
     return disturb
 
 
+def accept_and_answer(status: int) -> Disturbance:
+    """SendGrid takes the mail, and the gateway in front of it answers with an error."""
+
+    async def disturb(_crossing: Crossing, carry_out: CarryOut) -> Any:
+        await carry_out()
+        return Answer(status=status, body=b"<html><h1>Bad Gateway</h1></html>")
+
+    return disturb
+
+
 def cut(*, accepted: bool) -> Disturbance:
     """SendGrid or Slack cuts the connection, before or after it took what was posted."""
 

@@ -1,9 +1,8 @@
 """What SendGrid does on a bad day."""
 
-from functions.shared.models import AlertKind
 from functions.shared.settings import OnUnknownOutcome
 from tests.faults.crossings import Point
-from tests.faults.disturbances import Disturbance, answer, cut, never_answer, slow
+from tests.faults.disturbances import Disturbance, accept_and_answer, answer, cut, never_answer, slow
 from tests.faults.invariants import UNKNOWN_OUTCOME
 from tests.faults.stage import Scenario, Script, Stage
 
@@ -63,7 +62,6 @@ async def _refuses_connections(stage: Stage) -> None:
 
 async def _refuses_the_key(stage: Stage) -> None:
     """The key is wrong for everybody, and mended before the queue gives up."""
-    stage.may_tell(AlertKind.KEY_REFUSED)
     stage.disturb(Point.SEND, answer(401), times=3)
     await stage.run_and_drain()
 
@@ -73,7 +71,7 @@ async def _is_away_for_long(stage: Stage) -> None:
     stage.may_end(stage.due, "retries-exhausted")
     stage.disturb(Point.SEND, answer(503), of=stage.due, times=None)
     await stage.run_and_drain()
-    stage.hour = stage.world.next_hour()
+    stage.hour = await stage.world.next_hour()
     await stage.run_and_drain()
 
 
@@ -83,9 +81,8 @@ def _scenario(name: str, script: Script, policy: OnUnknownOutcome = OnUnknownOut
 
 SCENARIOS = [
     _scenario("answers 429 with Retry-After", _for_a_while(answer(429, Retry_After="30"))),
-    _scenario("answers 500 twice", _for_a_while(answer(500))),
     _scenario("answers 503 twice", _for_a_while(answer(503))),
-    _scenario("answers 500 at every attempt", _for_good(answer(500), "retries-exhausted")),
+    _scenario("answers 503 at every attempt", _for_good(answer(503), "retries-exhausted")),
     _scenario("answers 429 at every attempt", _for_good(answer(429, Retry_After="5"), "retries-exhausted")),
     _scenario("answers 400", _for_good(answer(400), "permanent-error")),
     _scenario("answers 401 until the key is mended", _refuses_the_key),
@@ -94,6 +91,11 @@ SCENARIOS = [
     _scenario("is slow", _for_a_while(slow(1.0), times=1)),
     _scenario("takes nothing and never answers", _never_answers(accepted=False)),
     _scenario("accepts and never answers", _never_answers(accepted=True)),
+    _scenario("answers 500 and takes nothing", _unknown(answer(500))),
+    _scenario("accepts and answers 500", _unknown(accept_and_answer(500))),
+    _scenario("accepts and answers 502", _unknown(accept_and_answer(502))),
+    _scenario("accepts and answers 504", _unknown(accept_and_answer(504))),
+    _scenario("accepts and answers 502, with resend", _unknown(accept_and_answer(502)), OnUnknownOutcome.RESEND),
     _scenario("cuts the connection before it accepts", _unknown(cut(accepted=False))),
     _scenario("accepts and cuts the connection", _unknown(cut(accepted=True))),
     _scenario("accepts and cuts, with resend", _unknown(cut(accepted=True)), OnUnknownOutcome.RESEND),

@@ -19,8 +19,8 @@ from functions.shared.models import DeadLetter, DeliveryState, Reason, ReportTas
 from functions.shared.schedule import Period
 from functions.shared.settings import OnUnknownOutcome
 from functions.shared.task_queue import TaskQueue, cloud_tasks_client
-from functions.worker.ledger import LEASE, Changed, Claim, Ledger
-from functions.worker.transitions import Record, Step, next_step
+from functions.worker.ledger import LEASE, Changed, Claim, Hold, Ledger, UserDocument
+from functions.worker.transitions import Failure, Record, Step, next_step
 from operations.queues import Queues
 from operations.replay import Prepared, Replay
 from operations.replay_decision import Step as ReplayStep
@@ -72,7 +72,7 @@ class Interleavings(RuleBasedStateMachine):
         self.begun: list[Prepared] = []
         self.enqueued: list[Prepared] = []
         self.workers: list[Worker] = []
-        self.giving_up: list[Worker] = []
+        self.giving_up: list[tuple[Worker, Hold, Failure]] = []
         self.messages: list[DeadLetter] = []
         self.mails = 0
         self.mails_of_unknown_outcome = 0
@@ -112,7 +112,7 @@ class Interleavings(RuleBasedStateMachine):
         self.replays += 1
         prepared = self.replay.prepare(self.letter, may_send_twice=may_send_twice)
         assert prepared is not None
-        if may_send_twice and prepared.decision.step is ReplayStep.REVIVE:
+        if may_send_twice and prepared.decision.step in {ReplayStep.REVIVE, ReplayStep.RESUME}:
             self.risks_taken += 1
         if prepared.decision.step is ReplayStep.CLOSE:
             self.enqueued.append(prepared)
@@ -152,7 +152,7 @@ class Interleavings(RuleBasedStateMachine):
         if not worker.claim.outlasts(0, now=self.now):
             return
         self.mails += 1
-        self.settle(worker, DeliveryState.SENT)
+        self.settle(worker.task, worker.claim, worker.owner, DeliveryState.SENT)
         self.end_task(worker.task_name)
 
     @precondition(lambda self: self.workers)
@@ -177,17 +177,23 @@ class Interleavings(RuleBasedStateMachine):
     def worker_gives_up(self, which: int) -> None:
         worker = self.workers.pop(which % len(self.workers))
         if worker.claim.outlasts(0, now=self.now):
-            self.publish(worker.task, Reason.PERMANENT_ERROR)
-            self.giving_up.append(worker)
+            hold, failure = self.hold(worker.task, worker.claim, worker.owner, Reason.PERMANENT_ERROR)
+            self.giving_up.append((worker, hold, failure))
 
     @precondition(lambda self: self.giving_up)
     @rule(which=st.integers(0, 9), dies=st.booleans())
     def worker_marks_the_delivery_dead(self, which: int, dies: bool) -> None:
-        worker = self.giving_up.pop(which % len(self.giving_up))
-        self.somebody_died = self.somebody_died or dies
+        worker, hold, failure = self.giving_up.pop(which % len(self.giving_up))
         if not dies:
-            self.settle(worker, DeliveryState.DEAD, Reason.PERMANENT_ERROR)
+            self.publish(worker.task, failure)
+            self.settle(worker.task, hold, worker.owner, DeliveryState.DEAD, failure)
             self.end_task(worker.task_name)
+
+    @precondition(lambda self: self.giving_up)
+    @rule(which=st.integers(0, 9))
+    def worker_dies_after_it_has_told(self, which: int) -> None:
+        worker, _, failure = self.giving_up.pop(which % len(self.giving_up))
+        self.publish(worker.task, failure)
 
     @precondition(lambda self: self.workers)
     @rule(which=st.integers(0, 9))
@@ -242,8 +248,15 @@ class Interleavings(RuleBasedStateMachine):
             case Step.NOTHING:
                 self.end_task(name)
             case Step.GIVE_UP_UNKNOWN:
-                self.publish(task, Reason.UNKNOWN_OUTCOME)
-                self.settle_held(task, record, owner, DeliveryState.DEAD, Reason.UNKNOWN_OUTCOME)
+                hold, failure = self.hold(task, record, owner, Reason.UNKNOWN_OUTCOME)
+                self.publish(task, failure)
+                self.settle(task, hold, owner, DeliveryState.DEAD, failure)
+                self.end_task(name)
+            case Step.BURY:
+                assert record is not None
+                assert record.failure is not None
+                self.publish(task, record.failure)
+                self.settle(task, record, owner, DeliveryState.DEAD, record.failure)
                 self.end_task(name)
             case Step.LEAVE:
                 pass
@@ -251,32 +264,45 @@ class Interleavings(RuleBasedStateMachine):
     def operator_risks_a_second_mail(self) -> None:
         prepared = self.replay.prepare(self.letter, may_send_twice=True)
         assert prepared is not None
-        if prepared.decision.step is ReplayStep.REVIVE:
+        if prepared.decision.step in {ReplayStep.REVIVE, ReplayStep.RESUME}:
             self.risks_taken += 1
         self.replay(self.letter, may_send_twice=True)
 
-    def settle(self, worker: Worker, state: DeliveryState, reason: Reason | None = None) -> None:
-        self.settle_held(worker.task, worker.claim, worker.owner, state, reason)
+    def hold(self, task: ReportTask, held: Claim | Record | None, owner: str, reason: Reason) -> tuple[Hold, Failure]:
+        self.now += timedelta(milliseconds=1)
+        failure = Failure(reason=reason, error="e", failed_at=self.now)
+        hold = self.ledger.hold(task, held, failure=failure, owner=owner, period=PERIOD, now=self.now)
+        return hold, failure
 
-    def settle_held(
+    def settle(
         self,
         task: ReportTask,
-        held: Claim | Record | None,
+        held: Claim | Hold | Record | None,
         owner: str,
         state: DeliveryState,
-        reason: Reason | None = None,
+        failure: Failure | None = None,
     ) -> None:
         try:
             self.ledger.settle(
-                task, held, state=state, owner=owner, period=PERIOD, user={}, now=self.now, reason=reason
+                task,
+                held,
+                state=state,
+                owner=owner,
+                period=PERIOD,
+                user=UserDocument(fields=None, version=None),
+                move=lambda _user: {},
+                now=self.now,
+                failure=failure,
             )
         except Changed:
             assert state is not DeliveryState.SENT, "somebody took a live lease away"
 
-    def publish(self, task: ReportTask, reason: Reason) -> None:
-        self.now += timedelta(milliseconds=1)
+    def publish(self, task: ReportTask, failure: Failure) -> None:
         fields: dict[str, Any] = task.model_dump()
-        self.messages.append(DeadLetter(**fields, reason=reason, error="e", attempts=1, failed_at=self.now))
+        letter = DeadLetter(
+            **fields, reason=failure.reason, error=failure.error, attempts=1, failed_at=failure.failed_at
+        )
+        self.messages.append(letter)
 
     def store(self, letter: DeadLetter) -> None:
         message = PubSubMessage(data=letter.to_json(), attributes={}, message_id="1", published_at=letter.failed_at)

@@ -13,7 +13,18 @@ from google.auth.credentials import AnonymousCredentials
 from google.cloud import firestore
 from google.cloud.pubsub_v1 import PublisherClient, SubscriberClient
 
-from functions.shared.models import ReportTask, delivery_id, run_id
+from functions.shared.models import DeadLetter, ReportTask, delivery_id, run_id
+from functions.shared.schedule import Cadence
+from functions.shared.settings import OnUnknownOutcome
+from functions.worker.breaker import Breaker
+from functions.worker.key_alert import KeyAlert
+from functions.worker.ledger import Ledger
+from functions.worker.mail_terms import MailTerms
+from functions.worker.reports.stored_user_data import StoredUserData
+from functions.worker.send_report import SendReport
+from functions.worker.sendgrid_api import SendGrid
+from functions.worker.sendgrid_request import Sender
+from functions.worker.time_limit import TimeLimit
 from local_cloud.clock import Clock
 from local_cloud.firestore.server import FirestoreEmulator
 from local_cloud.function_process import FunctionProcess
@@ -181,6 +192,34 @@ def task(user_id: str, *, kind: str = "activity", run: datetime = DUE) -> bytes:
     ).to_json()
 
 
+class Letters:
+    """Keeps dead letters."""
+
+    def __init__(self) -> None:
+        self.kept: list[DeadLetter] = []
+
+    def publish(self, letter: DeadLetter, **_: Any) -> None:
+        self.kept.append(letter)
+
+
+def in_this_process(cloud: Surroundings, letters: Letters, **given: Any) -> SendReport:
+    """What the worker's process runs, without the process, and with some of it as a test wants it."""
+    parts: dict[str, Any] = {
+        "ledger": Ledger(cloud.database),
+        "provider": SendGrid(api_key=API_KEY, host=cloud.inbox.url, sender=Sender(address="reports@example.com")),
+        "dead_letters": letters,
+        "key_alert": KeyAlert(lambda _alert: None, now=lambda: datetime.now(UTC)),
+        "user_data": lambda _user, _seconds: StoredUserData({}),
+        "terms": MailTerms(domain="example.com"),
+        "default_cadence": Cadence.HOURLY,
+        "on_unknown_outcome": OnUnknownOutcome.DEAD_LETTER,
+        "now": lambda: datetime.now(UTC),
+        "breaker": Breaker(lambda: datetime.now(UTC), pause=timedelta(0)),
+        "time_limit": TimeLimit(lambda: pytest.fail("nothing hangs for good")),
+    }
+    return SendReport(**{**parts, **given})
+
+
 @pytest.fixture(scope="session")
 def _surroundings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Surroundings]:
     background, clock, logs = Background(), Clock(), tmp_path_factory.mktemp("logs")
@@ -235,3 +274,11 @@ def cloud(_surroundings: Surroundings) -> Iterator[Surroundings]:
     _surroundings.system_alerts.clear()
     yield _surroundings
     _surroundings.no_faults()
+
+
+@pytest.fixture
+def well_again(cloud: Surroundings) -> Iterator[None]:
+    """After the test its worker has seen SendGrid work: what a test made fail in a row counts for no other."""
+    yield
+    cloud.no_faults()
+    assert cloud.deliver(cloud.user()).json()["result"] == "sent"

@@ -1,5 +1,6 @@
 """What goes wrong, and what the queue, the ledger, the user and the operator are told of it."""
 
+import functools
 from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
@@ -9,12 +10,17 @@ import grpc
 import pytest
 
 from functions.shared.models import delivery_id, run_id
+from functions.worker.mail import Mail, Outcome
+from functions.worker.send_report import Attempt
 from local_cloud.inbox.faults import Answer, Call, CutConnection, Fault
 from local_cloud.rpc import Middleware, RpcError
-from tests.integration.worker.conftest import DUE, HOUR, MAX_ATTEMPTS, Surroundings
+from tests.integration.worker.conftest import DUE, HOUR, MAX_ATTEMPTS, Letters, Surroundings, in_this_process, task
 from tests.support import free_ports
 
+pytestmark = pytest.mark.usefixtures("well_again")
+
 LAST = MAX_ATTEMPTS - 1
+NEVER = datetime(2100, 1, 1, tzinfo=UTC)
 CarryOut = Callable[[], Awaitable[Any]]
 
 
@@ -23,6 +29,18 @@ def answering(status: int, body: bytes = b"", headers: Mapping[str, str] | None 
         return Answer(status=status, body=body, headers=headers or {})
 
     return fault
+
+
+def accepting_and_answering(status: int) -> Fault:
+    async def fault(_call: Call, carry_out: CarryOut) -> Answer:
+        await carry_out()
+        return Answer(status=status, body=b"<html>Bad Gateway</html>")
+
+    return fault
+
+
+NOT_NOW = answering(503, b'{"errors": [{"message": "not now", "field": null}]}')
+"""As SendGrid itself says it."""
 
 
 async def cut_before(_call: Call, _carry_out: CarryOut) -> Answer:
@@ -96,8 +114,7 @@ def assert_dead(
     ("fault", "status", "cause", "error"),
     [
         (answering(429, headers={"Retry-After": "17"}), 429, "throttled", "SendGrid answered 429"),
-        (answering(500), 500, "provider-unavailable", "SendGrid answered 500"),
-        (answering(503), 500, "provider-unavailable", "SendGrid answered 503"),
+        (NOT_NOW, 500, "provider-unavailable", "SendGrid answered 503: not now"),
         (answering(401), 503, "provider-refuses-key", "SendGrid answered 401"),
         (answering(403), 503, "provider-refuses-key", "SendGrid answered 403"),
     ],
@@ -121,7 +138,7 @@ def test_a_refusal_that_may_pass_is_retried_and_dead_after_the_last_attempt(
 
 def test_a_retry_after_a_refusal_sends(cloud: Surroundings) -> None:
     user = cloud.user()
-    cloud.inbox.fault = answering(500)
+    cloud.inbox.fault = NOT_NOW
     assert cloud.deliver(user).status_code == 500
     cloud.inbox.fault = None
     assert cloud.deliver(user, retry_count=1).json()["result"] == "sent"
@@ -227,16 +244,25 @@ def test_a_provider_that_is_not_there_is_retried(cloud: Surroundings) -> None:
     assert_pending(cloud, user, "SendGrid could not be reached")
 
 
-@pytest.mark.parametrize(("fault", "mails"), [(cut_before, 0), (cut_after, 1)])
+@pytest.mark.parametrize(
+    ("fault", "mails", "error"),
+    [
+        (cut_before, 0, "gave no answer"),
+        (cut_after, 1, "gave no answer"),
+        (answering(500), 0, "SendGrid answered 500"),
+        (answering(503), 0, "SendGrid answered 503"),
+        *((accepting_and_answering(status), 1, f"SendGrid answered {status}") for status in (408, 500, 502, 504)),
+    ],
+)
 @pytest.mark.parametrize("retry_count", [0, LAST])
 def test_no_clear_answer_is_a_persons_to_decide(
-    cloud: Surroundings, fault: Fault, mails: int, retry_count: int
+    cloud: Surroundings, fault: Fault, mails: int, error: str, retry_count: int
 ) -> None:
     user = cloud.user()
     cloud.inbox.fault = fault
     answer = cloud.deliver(user, retry_count=retry_count)
     assert (answer.status_code, answer.json()["reason"]) == (200, "unknown-outcome")
-    assert_dead(cloud, user, "unknown-outcome", "gave no answer", attempts=retry_count + 1)
+    assert_dead(cloud, user, "unknown-outcome", error, attempts=retry_count + 1)
     cloud.inbox.fault = None
     assert cloud.deliver(user, retry_count=1).json()["result"] == "already-final"
     assert len(cloud.mails_to(user)) == mails
@@ -256,7 +282,7 @@ def test_no_clear_answer_is_sent_again_where_the_team_wants_that(cloud: Surround
 
 
 @pytest.mark.parametrize(
-    ("fault", "state"), [(answering(400), "pending"), (answering(500), "pending"), (cut_before, "sending")]
+    ("fault", "state"), [(answering(400), "pending"), (NOT_NOW, "pending"), (cut_before, "sending")]
 )
 def test_nothing_is_dead_before_the_dead_letter_is_published(cloud: Surroundings, fault: Fault, state: str) -> None:
     user = cloud.user()
@@ -277,14 +303,59 @@ def test_an_invalid_task_is_retried_until_its_dead_letter_is_published(cloud: Su
     assert len(cloud.letters()) == 1
 
 
-def test_a_crash_between_the_dead_letter_and_the_ledger_publishes_it_again(cloud: Surroundings) -> None:
+def test_nobody_is_told_of_a_failure_that_the_ledger_does_not_hold(cloud: Surroundings) -> None:
     user = cloud.user(email=None)
     cloud.firestore_faults.middleware = failing("Commit", grpc.StatusCode.PERMISSION_DENIED)
     answer = cloud.deliver(user)
     assert (answer.status_code, answer.json()["cause"]) == (500, "firestore")
     assert cloud.delivery_of(user) is None
+    assert cloud.letters() == []
+
+
+def test_a_crash_between_the_dead_letter_and_the_ledger_publishes_the_same_again(cloud: Surroundings) -> None:
+    user = cloud.user(email=None)
+    cloud.firestore_faults.middleware = failing("Commit", grpc.StatusCode.PERMISSION_DENIED, skip=1)
+    assert cloud.deliver(user).json()["cause"] == "firestore"
+    held = cloud.delivery_of(user)
+    assert (held["state"], held["reason"]) == ("pending", "permanent-error")
+    # Mended meanwhile: but people have been told that it will not be sent, and so it is not.
+    cloud.users.document(user).update({"email": "ada@example.com"})
     assert cloud.deliver(user, retry_count=1).json()["result"] == "dead"
-    assert [letter["delivery_id"] for letter, _ in cloud.letters()] == [delivery_id(user, DUE)] * 2
+    (first, _), (second, _) = cloud.letters()
+    assert first["failed_at"] == second["failed_at"]
+    assert cloud.mails_to(user) == []
+    assert cloud.delivery_of(user)["state"] == "dead"
+    assert cloud.fields_of(user)["next_report_at"] == DUE + HOUR
+
+
+def test_a_report_that_another_worker_begins_to_send_is_not_said_to_be_dead(cloud: Surroundings) -> None:
+    user = cloud.user(email=None)
+
+    async def meanwhile(called: str, carry_out: CarryOut) -> Any:
+        if called.endswith("/Commit"):
+            cloud.firestore_faults.middleware = None
+            claim = functools.partial(cloud.put_delivery, user, state="sending", lease_expires_at=NEVER)
+            await cloud.background.loop.run_in_executor(None, claim)
+        return await carry_out()
+
+    cloud.firestore_faults.middleware = meanwhile
+    assert cloud.deliver(user).json()["result"] == "leased"
+    assert cloud.letters() == []
+    assert cloud.delivery_of(user)["state"] == "sending"
+
+
+def test_a_dead_letter_of_which_nobody_knows_whether_it_came_keeps_the_report_from_being_sent(
+    cloud: Surroundings,
+) -> None:
+    user = cloud.user()
+    cloud.inbox.fault = answering(400)
+    cloud.pubsub_faults.middleware = failing("Publish", *[grpc.StatusCode.CANCELLED], after=True)
+    answer = cloud.deliver(user)
+    assert (answer.status_code, answer.json()["cause"]) == (500, "dead-letter-not-published")
+    cloud.no_faults()
+    assert cloud.deliver(user, retry_count=1).json()["result"] == "dead"
+    assert cloud.mails_to(user) == []
+    assert len({letter["failed_at"] for letter, _ in cloud.letters()}) == 1
 
 
 @pytest.mark.parametrize(
@@ -366,8 +437,63 @@ def test_a_user_who_was_deleted_while_the_mail_was_sent_is_no_obstacle(cloud: Su
     assert cloud.fields_of(user) is None
 
 
-def test_no_answer_has_a_traceback_or_an_address(cloud: Surroundings) -> None:
+def test_a_record_that_is_none_is_one_dead_letter(cloud: Surroundings) -> None:
     user = cloud.user()
-    cloud.put_delivery(user, state="no such state", email="ada@example.com")
+    cloud.put_delivery(user, state="no such state", lease_expires_at=7, attempts="x", email="ada@example.com")
+    assert cloud.deliver(user).json()["reason"] == "unknown-outcome"
+    [(letter, _)] = cloud.letters()
+    assert "state: not one of pending, sending, sent, skipped, dead" in letter["error"]
+    assert cloud.delivery_of(user)["state"] == "dead"
+    assert cloud.deliver(user, retry_count=1).json()["result"] == "already-final"
+
+
+class Failing:
+    """A provider, or a clock, that fails in a way that nobody thought of: each time, or the first time only."""
+
+    def __init__(self, *, times: int = 100) -> None:
+        self.left = times
+
+    def send(self, _mail: Mail, *, seconds: float) -> Outcome:
+        raise ZeroDivisionError(seconds)
+
+    def __call__(self) -> datetime:
+        self.left -= 1
+        if self.left >= 0:
+            raise ZeroDivisionError
+        return datetime.now(UTC)
+
+
+@pytest.mark.parametrize(
+    ("part", "reason"),
+    [("now", "retries-exhausted"), ("provider", "unknown-outcome")],
+    ids=["", "while it was sending"],
+)
+def test_what_nobody_thought_of_is_retried_and_dead_after_the_last_attempt(
+    cloud: Surroundings, part: str, reason: str
+) -> None:
+    letters = Letters()
+    user = cloud.user()
+    send_report = in_this_process(cloud, letters, **{part: Failing(times=1)})
+    result = send_report(task(user), Attempt(number=1, task_name="t", last=False))
+    assert (result.status, result.word, result.details) == (500, "retry", {"cause": "internal-error"})
+    assert letters.kept == []
+
+    user = cloud.user()
+    send_report = in_this_process(cloud, letters, **{part: Failing(times=1)})
+    result = send_report(task(user), Attempt(number=3, task_name="t", last=True))
+    assert (result.status, result.details) == (200, {"reason": reason})
+    [letter] = letters.kept
+    assert "ZeroDivisionError" in letter.error
+    assert cloud.delivery_of(user)["state"] == "dead"
+    # The user stands at a delivery that is final: the next task moves the user on.
+    assert cloud.deliver(user).json()["result"] == "already-final"
+    assert cloud.fields_of(user)["next_report_at"] == DUE + HOUR
+    assert cloud.mails_to(user) == []
+
+
+def test_no_answer_has_a_traceback_or_an_address(cloud: Surroundings) -> None:
+    user = cloud.user(email="ada@example.com")
+    cloud.firestore_faults.middleware = failing("BatchGetDocuments", grpc.StatusCode.PERMISSION_DENIED)
     answer = cloud.deliver(user)
-    assert (answer.status_code, answer.json()) == (500, {"result": "retry", "cause": "internal-error"})
+    assert answer.status_code == 500
+    assert answer.json() == {"result": "retry", "cause": "firestore", "delivery_id": delivery_id(user, DUE)}

@@ -16,6 +16,7 @@ from random import Random
 from typing import Any, TypeVar
 
 import pytest
+from google.api_core.exceptions import PermissionDenied
 from google.auth.credentials import AnonymousCredentials
 from google.cloud import firestore, tasks_v2
 from hypothesis import HealthCheck, Phase, note, settings
@@ -40,8 +41,9 @@ from functions.shared.models import DeadLetter, DeliveryState, Reason, ReportTas
 from functions.shared.schedule import Cadence, Period
 from functions.shared.settings import OnUnknownOutcome
 from functions.shared.task_queue import NewTask, TaskQueue, cloud_tasks_client
+from functions.worker.breaker import Breaker
 from functions.worker.key_alert import KeyAlert
-from functions.worker.ledger import LEASE, Claim, Ledger
+from functions.worker.ledger import LEASE, Claim, Hold, Ledger, Move, UserDocument
 from functions.worker.mail import (
     Accepted,
     Mail,
@@ -87,9 +89,11 @@ class Place(Enum):
     READ = auto()
     BUILD = auto()
     CLAIM = auto()
+    TRY_OUT = auto()
     SEND = auto()
     ASK = auto()
     RELEASE = auto()
+    HOLD = auto()
     PUBLISH = auto()
     SETTLE = auto()
     MOVE_USER = auto()
@@ -104,12 +108,13 @@ class Order(Enum):
     """At SEND: the mail is accepted."""
     DIE = auto()
     FAIL = auto()
-    """At BUILD and PUBLISH; at SEND: the provider is unavailable; at ASK: this time."""
+    """At BUILD and PUBLISH; at SEND and TRY_OUT: the provider is unavailable; at ASK: this time."""
     LOSE_ANSWER = auto()
     """At SEND and PUBLISH: it has its effect, and nobody is told."""
     LOSE_REQUEST = auto()
     """At SEND: it has no effect, and nobody can tell. At ASK: what was accepted does not show yet."""
     REFUSE = auto()
+    """At SEND, and at PUBLISH: for sure."""
     THROTTLE = auto()
     REFUSE_KEY = auto()
     """At SEND and ASK."""
@@ -132,7 +137,8 @@ USUAL_ORDERS = [*([Order.GO_ON] * 6), Order.DIE]
 ORDERS = {
     Place.BUILD: [*USUAL_ORDERS, Order.FAIL],
     Place.SEND: [*OUTCOMES, *OUTCOMES, Order.LOSE_ANSWER, Order.LOSE_ANSWER, Order.THROTTLE, Order.DIE],
-    Place.PUBLISH: [*USUAL_ORDERS, Order.FAIL, Order.LOSE_ANSWER],
+    Place.TRY_OUT: [*USUAL_ORDERS, Order.FAIL, Order.LOSE_REQUEST, Order.REFUSE],
+    Place.PUBLISH: [*USUAL_ORDERS, Order.FAIL, Order.LOSE_ANSWER, Order.REFUSE],
     Place.ASK: [*USUAL_ORDERS, Order.FAIL, Order.LOSE_REQUEST, Order.REFUSE_KEY],
 }
 """What may happen at a place, as often as it is likely."""
@@ -229,19 +235,25 @@ class SteppedLedger(Ledger):
         self._call.holds_claim = True
         return claim
 
-    def release(self, task: ReportTask, claim: Claim, *, error: str, now: datetime) -> None:
+    def hold(self, task: ReportTask, held: Claim | Record | None, **arguments: Any) -> Hold:
+        self._call.stop(Place.HOLD)
+        hold = super().hold(task, held, **arguments)
+        self._call.holds_claim = False
+        return hold
+
+    def release(self, task: ReportTask, held: Claim | Hold, *, error: str, now: datetime) -> None:
         self._call.stop(Place.RELEASE)
-        super().release(task, claim, error=error, now=now)
+        super().release(task, held, error=error, now=now)
         self._call.holds_claim = False
 
-    def settle(self, task: ReportTask, held: Claim | Record | None, **arguments: Any) -> None:
+    def settle(self, task: ReportTask, held: Claim | Hold | Record | None, **arguments: Any) -> None:
         self._call.stop(Place.SETTLE)
         super().settle(task, held, **arguments)
         self._call.holds_claim = False
 
-    def move_user(self, user_id: str, fields: Mapping[str, Any]) -> None:
+    def move_user(self, user_id: str, user: UserDocument, move: Move) -> bool:
         self._call.stop(Place.MOVE_USER)
-        super().move_user(user_id, fields)
+        return super().move_user(user_id, user, move)
 
 
 @dataclass(frozen=True)
@@ -291,6 +303,7 @@ class Life(RuleBasedStateMachine):
             has_task=queues.has_task,
             now=self.tick,
         )
+        self.breaker = Breaker(self.tick, pause=timedelta(seconds=5))
         self.attempts: dict[str, int] = {}
         self.tasks: list[str] = []
         self.calls: list[Call] = []
@@ -308,6 +321,7 @@ class Life(RuleBasedStateMachine):
         self.unknown_and_replayed = 0
         self.published: list[Reason] = []
         self.is_stored = False
+        self.told_by_dispatcher = False
         self.published_before_replay = 0
         self.final: DeliveryState | None = None
         self.seen_next_report_at = DUE
@@ -426,6 +440,12 @@ class Life(RuleBasedStateMachine):
                 assert len(self.published) > self.published_before_replay, "dead, and nobody was told"
             if self.state is DeliveryState.SENT:
                 assert self.accepted, "sent, and nobody has it"
+        # A dead letter says the truth: when all have arrived, none is open of what was sent, but for a replay of which
+        # the command was killed before it could say so.
+        all_have_arrived = self.is_stored and not self.topic and not self.enqueued
+        if self.state is DeliveryState.SENT and all_have_arrived and not self.told_by_dispatcher:
+            letter = self.letter()
+            assert letter["state"] != "open" or letter.get("in_replay"), "an open dead letter of what was sent"
         # The user moves on forward, once, with the end of the report, and not before it.
         if self.next_report_at != self.seen_next_report_at:
             assert self.seen_next_report_at == DUE < self.next_report_at
@@ -519,6 +539,7 @@ class Life(RuleBasedStateMachine):
         given_up = self.giving_up.pop()
         # It was made when it was judged, and the clock of whoever did was not this one.
         letter = given_up.letter.model_copy(update={"failed_at": self.tick()})
+        self.told_by_dispatcher = True
         given_up.giving_up.give_up([(DueUser(self.user, DUE), letter)])
 
     def call(self, name: str, number: int) -> Call:
@@ -553,15 +574,19 @@ class Life(RuleBasedStateMachine):
         machine = self
 
         class Provider:
-            def send(self, _mail: Mail, *, seconds: float) -> Outcome:
+            def send(self, mail: Mail, *, seconds: float) -> Outcome:
+                if mail.sandbox:
+                    return OUTCOMES[call.stop(Place.TRY_OUT)]
                 order = call.stop(Place.SEND)
                 machine.accepted += order in {Order.GO_ON, Order.LOSE_ANSWER}
                 return OUTCOMES[order]
 
         def publish(letter: DeadLetter) -> None:
             order = call.stop(Place.PUBLISH)
-            if order is not Order.FAIL:
+            if order in {Order.GO_ON, Order.LOSE_ANSWER}:
                 self.publish(letter)
+            if order is Order.REFUSE:
+                raise PermissionDenied("e")  # type: ignore[no-untyped-call]  # untyped in the library
             if order is not Order.GO_ON:
                 raise TimeoutError("e")
 
@@ -593,6 +618,7 @@ class Life(RuleBasedStateMachine):
             on_unknown_outcome=self.on_unknown_outcome,
             now=self.tick,
             time_limit=TimeLimit(lambda: None),
+            breaker=self.breaker,
             records=MailRecords() if self.can_ask else None,
             # A call waits for its turn.
             build_seconds=3600,

@@ -11,6 +11,8 @@ from local_cloud.inbox.faults import Answer
 from tests.integration.worker.conftest import DUE, MAX_ATTEMPTS, Surroundings, task
 from tests.support import free_ports
 
+pytestmark = pytest.mark.usefixtures("well_again")
+
 
 def url(cloud: Surroundings, path: str) -> str:
     return f"http://127.0.0.1:{cloud.worker().port}{path}"
@@ -137,4 +139,4 @@ def test_attempts_are_counted_by_the_retry_count(cloud: Surroundings) -> None:
 
 
 async def _unavailable(_call: object, _carry_out: object) -> Answer:
-    return Answer(status=500)
+    return Answer(status=503, body=b'{"errors": [{"message": "not now"}]}')

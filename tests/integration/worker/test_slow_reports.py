@@ -7,7 +7,7 @@ import sys
 import threading
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,18 +15,10 @@ import pytest
 import requests
 from google.api_core.exceptions import DeadlineExceeded
 
-from functions.shared.models import DeadLetter, Reason
-from functions.shared.schedule import Cadence
-from functions.shared.settings import OnUnknownOutcome
-from functions.worker.key_alert import KeyAlert
-from functions.worker.ledger import Ledger
-from functions.worker.mail_terms import MailTerms
+from functions.shared.models import Reason
 from functions.worker.reports.firestore_user_data import FirestoreUserData
-from functions.worker.send_report import Attempt, SendReport
-from functions.worker.sendgrid_api import SendGrid
-from functions.worker.sendgrid_request import Sender
-from functions.worker.time_limit import TimeLimit
-from tests.integration.worker.conftest import API_KEY, DUE, HOUR, Surroundings, task
+from functions.worker.send_report import Attempt
+from tests.integration.worker.conftest import DUE, HOUR, Letters, Surroundings, in_this_process, task
 
 LONG = 600.0
 
@@ -47,33 +39,11 @@ class StuckData:
         return iter(())
 
 
-class Letters:
-    """Keeps dead letters."""
-
-    def __init__(self) -> None:
-        self.kept: list[DeadLetter] = []
-
-    def publish(self, letter: DeadLetter, **_: Any) -> None:
-        self.kept.append(letter)
-
-
 def test_a_report_that_is_not_built_in_time_is_retried_and_a_dead_letter_after_the_last_attempt(
     cloud: Surroundings,
 ) -> None:
     user, letters, data = cloud.user(), Letters(), StuckData()
-    send_report = SendReport(
-        ledger=Ledger(cloud.database),
-        provider=SendGrid(api_key=API_KEY, host=cloud.inbox.url, sender=Sender(address="reports@example.com")),
-        dead_letters=letters,
-        key_alert=KeyAlert(lambda _alert: None, now=lambda: datetime.now(UTC)),
-        user_data=lambda _user, _seconds: data,
-        terms=MailTerms(domain="example.com"),
-        default_cadence=Cadence.HOURLY,
-        on_unknown_outcome=OnUnknownOutcome.DEAD_LETTER,
-        now=lambda: datetime.now(UTC),
-        time_limit=TimeLimit(lambda: pytest.fail("two are not too many")),
-        build_seconds=0.2,
-    )
+    send_report = in_this_process(cloud, letters, user_data=lambda _user, _seconds: data, build_seconds=0.2)
     try:
         result = send_report(task(user), Attempt(number=1, task_name="t", last=False))
         assert (result.status, result.details) == (500, {"cause": "report-too-slow"})

@@ -20,6 +20,10 @@ SENT = DeliveryRecord(state=DeliveryState.SENT)
 SKIPPED = DeliveryRecord(state=DeliveryState.SKIPPED)
 DEAD = DeliveryRecord(state=DeliveryState.DEAD)
 DEAD_UNCLEAR = DeliveryRecord(state=DeliveryState.DEAD, reason=Reason.UNKNOWN_OUTCOME)
+TOLD, UNTOLD = (
+    DeliveryRecord(state=DeliveryState.PENDING, reason=Reason.RETRIES_EXHAUSTED, failed_at=at) for at in (EARLIER, NOW)
+)
+TOLD_UNCLEAR = DeliveryRecord(state=DeliveryState.SENDING, reason=Reason.UNKNOWN_OUTCOME, failed_at=EARLIER)
 OPEN, REPLAYED, DISMISSED = LetterState.OPEN, LetterState.REPLAYED, LetterState.DISMISSED
 
 
@@ -38,6 +42,7 @@ def decision(
         may_send_twice=may_send_twice,
         names_a_report=names_a_report,
         received_at=received_at,
+        failed_at=EARLIER,
         delivery=delivery,
         now=NOW,
     )
@@ -49,6 +54,11 @@ def decision(
         (OPEN, DEAD, Step.REVIVE, Outcome.REPLAYED),
         (OPEN, PENDING, Step.RESUME, Outcome.REPLAYED),
         (OPEN, None, Step.RESUME, Outcome.REPLAYED),
+        # A worker is giving it up. Of that people know by this letter, or will by one that is on its way.
+        (OPEN, TOLD, Step.RESUME, Outcome.REPLAYED),
+        (OPEN, UNTOLD, Step.HAND_OVER, Outcome.REPLAYED),
+        (OPEN, TOLD_UNCLEAR, Step.STOP, Outcome.UNKNOWN_OUTCOME),
+        (REPLAYED, UNTOLD, Step.HAND_OVER, Outcome.REPLAYED),
         (OPEN, EXPIRED, Step.HAND_OVER, Outcome.REPLAYED),
         (OPEN, HELD, Step.STOP, Outcome.BEING_SENT),
         (OPEN, SENT, Step.CLOSE, Outcome.ALREADY_SENT),

@@ -6,7 +6,7 @@ from email.message import Message
 
 import pytest
 
-from functions.worker.mail import Accepted, NotAllowed, Outcome, Refused, Throttled, Unavailable
+from functions.worker.mail import Accepted, NotAllowed, Outcome, Refused, Throttled, Unavailable, Unclear
 from functions.worker.sendgrid_api import classify
 
 NOW = datetime(2026, 11, 24, 13, tzinfo=UTC)
@@ -38,9 +38,23 @@ def test_a_refused_key_is_not_the_mails_fault(status: int) -> None:
     assert isinstance(answer(status), NotAllowed)
 
 
-@pytest.mark.parametrize("status", [301, 302, 408, 500, 502, 503, 504, 599])
-def test_other_answers_may_pass(status: int) -> None:
-    assert isinstance(answer(status), Unavailable)
+OWN = b'{"errors": [{"message": "not now", "field": null}]}'
+
+
+@pytest.mark.parametrize(("status", "body"), [(301, b""), (302, OWN), (503, OWN)])
+def test_a_refusal_may_pass(status: int, body: bytes) -> None:
+    assert isinstance(answer(status, body), Unavailable)
+
+
+@pytest.mark.parametrize("body", [b"", OWN, b"<html>Bad Gateway</html>"])
+@pytest.mark.parametrize("status", [408, 500, 502, 504, 599])
+def test_a_server_error_does_not_say_that_nothing_was_sent(status: int, body: bytes) -> None:
+    assert isinstance(answer(status, body), Unclear)
+
+
+@pytest.mark.parametrize("body", [b"", b"upstream connect error or disconnect/reset before headers", b'{"errors": []}'])
+def test_a_503_that_is_not_sendgrids_own_may_be_a_proxys_after_the_request_was_passed_on(body: bytes) -> None:
+    assert isinstance(answer(503, body), Unclear)
 
 
 @pytest.mark.parametrize(
