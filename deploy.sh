@@ -22,6 +22,8 @@ ROOT="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
 . "$ROOT/deployment/apis.sh"
 # shellcheck source=deployment/firestore.sh
 . "$ROOT/deployment/firestore.sh"
+# shellcheck source=deployment/rules.sh
+. "$ROOT/deployment/rules.sh"
 # shellcheck source=deployment/accounts.sh
 . "$ROOT/deployment/accounts.sh"
 # shellcheck source=deployment/secrets.sh
@@ -53,6 +55,9 @@ Takes a Google Cloud project to a running pipeline. Running it again changes onl
   --queues=N          how many report queues; default: as many as there are, or one
   --only=WHAT         only one step (apis, firestore, accounts, secrets, messaging, functions, scheduler, monitoring)
                       or one function (dispatcher, worker, dlq-handler)
+  --firestore-rules   also deploy deployment/firestore.rules, which closes the pipeline's collections to web and mobile clients;
+                      rules that somebody else has made are shown, and stay
+  --replace-rules     with --firestore-rules: put them in the place of rules that somebody else has made
   --smoke             afterwards, make a run for a test user, without a real mail, and wait until the report arrived
   --dry-run           print each command that would change something, and run only those that read
   --teardown          remove all that this script has made, after asking; data only with --delete-data
@@ -66,6 +71,8 @@ VERBOSE=no
 TEARDOWN=no
 DELETE_DATA=no
 SMOKE=no
+FIRESTORE_RULES=no
+REPLACE_RULES=no
 ONLY=""
 ENV_FILE=""
 PROJECT_OPTION=""
@@ -101,6 +108,8 @@ parse_options() {
       --queues | --queues=*) QUEUES_OPTION="$value" ;;
       --only | --only=*) ONLY="$value" ;;
       --smoke) SMOKE=yes ;;
+      --firestore-rules) FIRESTORE_RULES=yes ;;
+      --replace-rules) REPLACE_RULES=yes ;;
       --dry-run) DRY_RUN=yes ;;
       --teardown) TEARDOWN=yes ;;
       --delete-data) DELETE_DATA=yes ;;
@@ -114,6 +123,8 @@ parse_options() {
   done
   # shellcheck disable=SC2086  # the lists are words
   is_one_of "$ONLY" "" $STEPS $FUNCTIONS || wrong_usage "--only=$ONLY: neither a step nor a function."
+  if [ "$REPLACE_RULES" = yes ] && [ "$FIRESTORE_RULES" = no ]; then wrong_usage "--replace-rules goes with --firestore-rules."; fi
+  if [ "$FIRESTORE_RULES" = yes ] && [ "$TEARDOWN" = yes ]; then wrong_usage "--firestore-rules does not go with --teardown."; fi
   if [ "$DELETE_DATA" = yes ] && [ "$TEARDOWN" = no ]; then wrong_usage "--delete-data goes with --teardown."; fi
 }
 
@@ -150,6 +161,7 @@ deploy() {
   if does scheduler; then set_up_scheduler; fi
   if does monitoring; then set_up_monitoring; fi
   if does functions || does scheduler; then resume_schedule; fi
+  if [ "$FIRESTORE_RULES" = yes ]; then set_up_rules; fi
   if [ "$SMOKE" = yes ]; then smoke_test; fi
 }
 

@@ -26,7 +26,7 @@ tear_down() {
   remove_data
   remove_indexes
   remove_accounts
-  say "What stays: the database and its users, the APIs, and the buckets gcf-v2-* of Cloud Run functions."
+  say "What stays: the database with its users and rules, the APIs, and the buckets gcf-v2-* of Cloud Run functions."
 }
 
 # remove WHAT COMMAND...

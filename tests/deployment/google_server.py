@@ -14,9 +14,22 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
+from tests.deployment.rules_evaluator import Rules
+
 SERVICES = (
     *("artifactregistry", "cloudbilling", "cloudbuild", "cloudfunctions", "cloudresourcemanager", "cloudscheduler"),
-    *("cloudtasks", "eventarc", "firestore", "iam", "logging", "monitoring", "pubsub", "run", "secretmanager"),
+    *(
+        "cloudtasks",
+        "eventarc",
+        "firebaserules",
+        "firestore",
+        "iam",
+        "logging",
+        "monitoring",
+        "pubsub",
+        "run",
+        "secretmanager",
+    ),
     "serviceusage",
 )
 PROJECT_NUMBER = "123456789012"
@@ -284,6 +297,15 @@ class GoogleServer:
             return {"fields": [field for field in found if field.get(key) is not None]}
         return None
 
+    def _firebaserules(self, method: str, name: str, _query: Any, body: Resource) -> Resource | None:
+        if name == f"projects/{self.project}:test":
+            return try_rules(body)
+        if method == "PATCH":
+            release = self._get("firebaserules", name)
+            release["rulesetName"] = body["release"]["rulesetName"]
+            return release
+        return None
+
     def _documents(self, method: str, name: str, query: Any, body: Resource) -> Resource:
         if name.endswith(":batchWrite"):
             for write in body["writes"]:
@@ -369,6 +391,27 @@ class GoogleServer:
             for key, value in self.resources.items()
             if key.startswith("secretmanager/") and "/versions/" in key
         ]
+
+
+def try_rules(body: Resource) -> Resource:
+    """What the API answers to `projects.test`."""
+    [file] = body["source"]["files"]
+    try:
+        rules = Rules(file["content"])
+    except ValueError as error:
+        return {"issues": [{"severity": "ERROR", "description": str(error), "sourcePosition": {"line": 1}}]}
+    results = []
+    for case in body["testSuite"]["testCases"]:
+        request = case["request"]
+        is_allowed = rules.allow(
+            request["method"],
+            request["path"].removeprefix("/databases/(default)/documents/"),
+            auth=request.get("auth"),
+            before=case.get("resource", {}).get("data"),
+            after=request.get("resource", {}).get("data"),
+        )
+        results.append({"state": "SUCCESS" if is_allowed == (case["expectation"] == "ALLOW") else "FAILURE"})
+    return {"testResults": results}
 
 
 def _error(code: int, status: str, message: str) -> Resource:

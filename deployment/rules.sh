@@ -1,0 +1,56 @@
+# shellcheck shell=bash
+# Firestore's rules for web and mobile clients, only where --firestore-rules asks for them. A project has one set of them,
+# for everything in its database: one that somebody else has made is not replaced unless --replace-rules says so.
+
+RULES="$ROOT/deployment/firestore.rules"
+
+# firestore_rules COMMAND ARGUMENT...: as the account that gcloud is logged in with. What passes by itself is tried again.
+firestore_rules() {
+  local ERRORS="$WORK/errors.$RANDOM$RANDOM" tries=1 wait="$FIRST_WAIT" token
+  token="$(read_if_there auth print-access-token)"
+  until helper firestore_rules "$PROJECT_ID" "$DATABASE" "$@" <<<"$token" 2>"$ERRORS"; do
+    if [ "$APIS_ON" = no ] && grep -qE "$API_OFF" "$ERRORS"; then
+      echo none
+      return 0
+    fi
+    if [ "$tries" -ge "$ATTEMPTS" ] || ! passes_by_itself "$ERRORS"; then
+      fail "$(cat "$ERRORS")" "The account that deploys needs roles/firebaserules.admin for this." \
+        "Then run ./deploy.sh again: what is done stays done, and it goes on from here."
+    fi
+    say "    trying again in $wait s: $(head -n 1 "$ERRORS")" >&2
+    sleep "$wait"
+    tries=$((tries + 1))
+    wait=$((wait * 2))
+    if [ "$wait" -gt "$LONGEST_WAIT" ]; then wait="$LONGEST_WAIT"; fi
+  done
+}
+
+set_up_rules() {
+  step rules "Firestore rules"
+  local state="" ruleset="" failed
+  firestore_rules compare "$RULES" >"$WORK/rules"
+  read -r state ruleset <"$WORK/rules" || true
+  if [ "$state" = same ]; then
+    note unchanged "Firestore rules"
+    return
+  fi
+  say "  The rules change so:"
+  tail -n +2 "$WORK/rules" | sed 's/^/    /'
+  if [ "$state" = foreign ] && [ "$REPLACE_RULES" = no ]; then
+    fail "the database has rules that this script has not made, or that were edited since ($ruleset)." \
+      "They were left as they are; all else is done. The lines above with - would go, those with + would come." \
+      "To keep yours, copy them into deployment/firestore.rules, or copy what you need of that file into yours." \
+      "To have deployment/firestore.rules in their place: ./deploy.sh --firestore-rules --replace-rules"
+  fi
+  if [ "$DRY_RUN" = no ]; then
+    failed="$(firestore_rules test "$RULES" "$RULES.cases.json")"
+    if [ -n "$failed" ]; then
+      printf '%s\n' "$failed" | sed 's/^/    /' >&2
+      fail "deployment/firestore.rules does not do what deployment/firestore.rules.cases.json says. The rules were left as they are." \
+        "A case that you do not want is yours to change there."
+    fi
+    firestore_rules release "$RULES"
+  fi
+  if [ "$state" = none ]; then note created "Firestore rules"; else note changed "Firestore rules"; fi
+  if [ -n "$ruleset" ]; then say "  The rules before are kept as $ruleset; the Firebase console can bring them back."; fi
+}
