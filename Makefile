@@ -1,6 +1,6 @@
 # Every target sets up what it needs: a virtual environment in .venv with the locked dependencies.
 .DEFAULT_GOAL := help
-.PHONY: help setup run up test faults bench lint lock clean
+.PHONY: help setup run up test faults mutants bench lint lock clean
 SHELL := /bin/bash
 
 PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3.11; do \
@@ -32,6 +32,9 @@ test: setup ## all tests (ARGS="-k name" for some)
 
 faults: setup ## the proof: everything that can fail does (ARGS="--reports 10000 --seed 1")
 	@$(BIN)/python -m tests.faults $(ARGS)
+
+mutants: setup ## whether harness and tests notice deliberate mistakes (ARGS="'moved back'" for some, ARGS=--list)
+	@$(BIN)/python -m tests.mutants $(ARGS)
 
 bench: setup ## how fast it is (ARGS="fan-out memory" for some; see docs/performance.md)
 	@$(BIN)/python -m benchmarks $(ARGS)

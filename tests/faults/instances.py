@@ -6,7 +6,7 @@ import os
 import signal
 import subprocess
 from collections import Counter, defaultdict
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
 import aiohttp
@@ -43,6 +43,16 @@ class Instance:
         for child in self.children():
             with contextlib.suppress(ProcessLookupError):
                 os.kill(child, number)
+
+    async def freeze(self) -> None:
+        """Have what serves the requests stand still, and return when it does: the signal alone takes its time."""
+        self.send(signal.SIGSTOP)
+        await until(self._stands_still, what=f"the {self.process.name} to stand still")
+
+    def _stands_still(self) -> bool:
+        pids = ",".join(map(str, self.children()))
+        states = subprocess.run(["ps", "-o", "stat=", "-p", pids], capture_output=True, text=True, check=False)
+        return all(state.startswith("T") for state in states.stdout.split())
 
     def send_to_server(self, number: signal.Signals) -> None:
         """Send a signal to the server, as Cloud Run does to a container."""
@@ -84,8 +94,6 @@ class FrontEnd:
         """What was sent for each delivery, the oldest first."""
         self.ended: Counter[str] = Counter()
         """How many of those requests have ended, with or without an answer."""
-        self._open = asyncio.Event()
-        self._open.set()
         self.before: Callable[[str, Send], Awaitable[Answer]] | None = None
         """A scenario's own say about a delivery's attempt."""
 
@@ -94,7 +102,6 @@ class FrontEnd:
         if not delivery.url.startswith(self._worker_url):
             return await send()
         subject = delivery_in(delivery.body)
-        await self._open.wait()
         self.delivered[subject].append(delivery)
 
         async def carry_out() -> Answer:
@@ -116,28 +123,11 @@ class FrontEnd:
         """Who works on a delivery."""
         return next((instance for instance in self.instances if instance.in_flight[subject]), None)
 
-    @contextlib.contextmanager
-    def closed(self) -> Iterator[None]:
-        """Within it no instance is given anything: what comes waits."""
-        self._open.clear()
-        try:
-            yield
-        finally:
-            self._open.set()
-
     @property
     def is_idle(self) -> bool:
         """Whether no instance works on anything, but for those that stand still. A request goes on where the queue has
         given up to wait for its answer: another copy of the task may have lost its own."""
         return not any(instance.in_flight.total() for instance in self.instances if instance.available)
-
-    async def until_ended(self, subject: str, times: int) -> None:
-        """Wait until so many requests for a delivery have ended.
-
-        Raises:
-            TimeoutError: they do not.
-        """
-        await until(lambda: self.ended[subject] >= times, what=f"attempt {times} at {subject} to end")
 
     async def _route(self, delivery: Delivery, subject: str) -> Answer:
         available = [instance for instance in self.instances if instance.available]

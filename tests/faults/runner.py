@@ -5,7 +5,7 @@ import time
 from dataclasses import dataclass
 
 from tests.faults.dice import Dice
-from tests.faults.invariants import Tally, Violation, check, tally
+from tests.faults.invariants import Rule, Tally, Violation, check, tally
 from tests.faults.stage import Scenario, Stage
 from tests.faults.world import World
 
@@ -42,9 +42,14 @@ async def play(world: World, scenario: Scenario, *, seed: int, users: int) -> Pl
     stage = Stage(world, scenario, dice=Dice(f"{seed}:{scenario.name}"), count=users, number=next(_numbers))
     try:
         await stage.begin()
-        await scenario.script(stage)
-        history = await stage.end()
-        violations = check(history)
+        unplayed = []
+        try:
+            await scenario.script(stage)
+            history = await stage.end()
+        except (RuntimeError, TimeoutError) as error:
+            unplayed.append(Violation(Rule.NOT_PLAYED, str(scenario), str(error)))
+            history = await stage.history()
+        violations = [*unplayed, *check(history)]
         return Played(
             scenario=scenario,
             tally=tally(history, violations),

@@ -1,16 +1,17 @@
 """One scenario's world: its users, what is to happen to them, and what must have become of them in the end."""
 
 import asyncio
-import signal
 from collections import Counter
-from collections.abc import Awaitable, Callable, Collection, Iterable
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 import grpc
 
-from functions.shared.models import delivery_id
+from functions.dlq_handler.system_alert_words import make_system_alert
+from functions.dlq_handler.system_alerts import SystemRecord
+from functions.shared.models import AlertKind, delivery_id
 from functions.shared.settings import OnUnknownOutcome
 from local_cloud.inbox.faults import CutConnection
 from local_cloud.rpc import RpcError
@@ -18,17 +19,29 @@ from local_cloud.scheduler import Execution
 from tests.faults.crossings import Crossing, Point
 from tests.faults.dice import Dice
 from tests.faults.disturbances import CarryOut, Disturbance, Rule, answer
-from tests.faults.history import read_history
+from tests.faults.history import Person, read_history
 from tests.faults.instances import Instance
-from tests.faults.invariants import HOUR, SENT, History, check
+from tests.faults.invariants import SENT, History, check
 from tests.faults.invariants import Rule as Invariant
+from tests.faults.moves import APPLICATION
+from tests.faults.plans import Plan
 from tests.faults.world import World
 
 RUNS_TO_MEND = 3
 """Within so many runs after the last fault every report must have found its end: one that finds what is overdue, one
 for what that brings about, and one to spare."""
 
-_EVERYDAY_ZONES = ("UTC", "Asia/Tokyo", "America/New_York", "Europe/Berlin")
+_PLANS = (
+    ("hourly", "UTC"),
+    ("daily", "Asia/Tokyo"),
+    ("hourly", "America/New_York"),
+    ("weekly", "America/Sao_Paulo"),
+    ("hourly", "Asia/Kathmandu"),
+    ("monthly", "UTC"),
+    ("hourly", "Europe/Berlin"),
+    ("daily", "Asia/Kolkata"),
+)
+"""The users' in turn. Hours begin at another moment in Kathmandu (UTC+5:45) and Kolkata (UTC+5:30)."""
 
 
 Script = Callable[["Stage"], Awaitable[None]]
@@ -82,7 +95,10 @@ class Stage:
         self._unknown: Counter[str] = Counter()
         self._disturbed_may_end: frozenset[str] = frozenset()
         self._most_reports: int | None = None
-        self._first_due_at: dict[str, datetime] = {}
+        self.people: dict[str, Person] = {}
+        """The users and what the scenario knows of them."""
+        self._malformed: list[str] = []
+        self._expected_alerts: set[str] = set()
         self._mails_before = 0
         self._expected: list[Rule] = []
 
@@ -90,7 +106,7 @@ class Stage:
         """Put in users whose report falls due at the next full hour, and wait for that."""
         self.world.on_disturbed = self._note_disturbance
         self._mails_before = len(self.world.inbox.mails)
-        self.hour = await self.world.next_hour()
+        self.hour = self.world.next_hour()
         await self._put_in(self._count)
 
     async def end(self) -> History:
@@ -108,7 +124,7 @@ class Stage:
             history = await self.history()
             if all(violation.rule is not Invariant.LOST for violation in check(history)):
                 return history
-            self.hour = await self.world.next_hour()
+            self.hour = self.world.next_hour()
             await self.run()
             await self.world.drain()
         return await self.history()
@@ -126,9 +142,11 @@ class Stage:
         disturbed = dict.fromkeys(self._unknown, self._disturbed_may_end | {SENT}) if self._disturbed_may_end else {}
         return await read_history(
             self.world,
-            first_due_at=self._first_due_at,
+            people=self.people,
+            malformed=self._malformed,
             last_run=self.hour,
             mails_before=self._mails_before,
+            expected_alerts=frozenset(self._expected_alerts),
             endings={**disturbed, **self._endings},
             most_reports=self._most_reports,
             unknown=self._unknown if self.scenario.on_unknown_outcome is OnUnknownOutcome.RESEND else {},
@@ -146,7 +164,16 @@ class Stage:
     @property
     def users(self) -> list[str]:
         """Everybody."""
-        return list(self._first_due_at)
+        return list(self.people)
+
+    @property
+    def hourly(self) -> list[str]:
+        """Those whose reports fall due with every full hour."""
+        return [
+            user
+            for user, person in self.people.items()
+            if person.plan.cadence == "hourly" and person.first_due_at.minute == 0
+        ]
 
     @property
     def due(self) -> list[str]:
@@ -155,7 +182,7 @@ class Stage:
 
     def delivery(self, user: str) -> str:
         """The delivery that was due first."""
-        return delivery_id(user, self._first_due_at[user])
+        return delivery_id(user, self.people[user].first_due_at)
 
     def a_share(self, share: float, *question: object) -> Callable[[Crossing, int], bool]:
         """Choose calls by chance, a share of them."""
@@ -208,6 +235,36 @@ class Stage:
         """Say how a delivery may end, beside `sent`, if a call about it was disturbed or its instance ended."""
         self._disturbed_may_end = frozenset(endings)
 
+    def may_tell(self, *kinds: AlertKind) -> None:
+        """Say of what people may be told about the system itself; anything else is a false alarm."""
+        self._expected_alerts |= {_TITLES[kind] for kind in kinds}
+
+    async def write_user(self, user: str, fields: Mapping[str, Any]) -> None:
+        """Write to a user's document in the application's stead."""
+        await self.world.database.collection("users").document(user).update({**fields, APPLICATION: True})
+
+    async def put_user(self, user: str, document: Mapping[str, Any]) -> None:
+        """Write a whole document in the application's stead."""
+        await self.world.database.collection("users").document(user).set({**document, APPLICATION: True})
+
+    async def put_in_malformed(self, documents: Iterable[Mapping[str, Any]]) -> list[str]:
+        """Put in users whose documents name no report or no due time, each with one dead letter to come; their ids."""
+        for document in documents:
+            user = f"s{self._number}m{len(self._malformed)}"
+            self._malformed.append(user)
+            await self.put_user(user, document)
+        return self._malformed
+
+    async def put_in_newcomers(self, count: int) -> None:
+        """Put in users whom the next run enrols: half without `next_report_at` and half with null there."""
+        for index in range(count):
+            user = f"s{self._number}n{index}"
+            plan = Plan.due_at(self.hour, *_PLANS[index % len(_PLANS)])
+            person = self.people[user] = Person(plan=plan, first_due_at=self.hour)
+            document = self.document(user, person)
+            del document["reported_until"], document["next_report_at"]
+            await self.put_user(user, document | ({"next_report_at": None} if index % 2 else {}))
+
     def catches_up(self) -> None:
         """Say that one report must cover all the time that has passed."""
         self._most_reports = 1
@@ -239,7 +296,7 @@ class Stage:
             if instance is None:
                 return await carry_out()
             answer = await carry_out() if carried_out else None
-            instance.send(signal.SIGSTOP)
+            await instance.freeze()
             instance.available = False
             frozen.set_result(instance)
             return answer if carried_out else await carry_out()
@@ -260,23 +317,26 @@ class Stage:
     def _note_disturbance(self, subject: str) -> None:
         self._unknown[subject] += 1
 
+    def document(self, user: str, person: Person) -> dict[str, Any]:
+        """A user's document at the beginning."""
+        return {
+            "email": f"{user}@example.com",
+            "active": True,
+            **person.plan.to_fields(),
+            "next_report_at": person.first_due_at,
+            "reported_until": person.first_reported_until,
+            APPLICATION: True,
+        }
+
     async def _put_in(self, count: int) -> None:
         users = self.world.database.collection("users")
         for first in range(0, count, 400):
             batch = self.world.database.batch()
             for index in range(first, min(first + 400, count)):
                 user = f"s{self._number}u{index}"
-                self._first_due_at[user] = self.hour
-                batch.set(
-                    users.document(user),
-                    {
-                        "email": f"{user}@example.com",
-                        "active": True,
-                        "time_zone": _EVERYDAY_ZONES[index % len(_EVERYDAY_ZONES)],
-                        "next_report_at": self.hour,
-                        "reported_until": self.hour - HOUR,
-                    },
-                )
+                plan = Plan.due_at(self.hour, *_PLANS[index % len(_PLANS)])
+                person = self.people[user] = Person(plan=plan, first_due_at=plan.until(self.hour))
+                batch.set(users.document(user), self.document(user, person))
             await batch.commit()
 
 
@@ -285,3 +345,23 @@ def unheard(crossing: Crossing) -> Exception:
     if crossing.point in {Point.SEND, Point.TELL}:
         return CutConnection()
     return RpcError(grpc.StatusCode.UNAVAILABLE, "its caller is gone")
+
+
+def _title(kind: AlertKind) -> str:
+    record = SystemRecord(
+        id="",
+        kind=kind,
+        run_id="",
+        detail="",
+        figures={},
+        at=None,
+        cause="",
+        received_at=None,
+        alerted_at=None,
+        alerts={},
+    )
+    return make_system_alert(record, 0, datetime.min.replace(tzinfo=UTC), project="", location="").title
+
+
+_TITLES = {kind: _title(kind) for kind in AlertKind}
+"""What people read of each kind."""

@@ -12,13 +12,11 @@ from typing import Any, TypeVar
 from google.api_core import exceptions
 from google.auth.credentials import AnonymousCredentials
 from google.cloud.firestore_v1.async_client import AsyncClient
-from google.cloud.firestore_v1.base_query import FieldFilter
 from google.cloud.tasks_v2 import Queue, RateLimits
 from google.protobuf.field_mask_pb2 import FieldMask
 
 from functions.shared.settings import OnUnknownOutcome
 from local_cloud import clients
-from local_cloud.clock import Clock
 from local_cloud.firestore.server import FirestoreEmulator
 from local_cloud.function_process import FunctionProcess
 from local_cloud.identity import IdentityProvider
@@ -34,6 +32,8 @@ from tests.faults.crossings import Crossing, http_crossing, rpc_crossing
 from tests.faults.disturbances import CarryOut, Disturbances
 from tests.faults.gate import Gate
 from tests.faults.instances import FrontEnd, Instance
+from tests.faults.moves import Moves
+from tests.faults.world_time import FILE_VARIABLE, WorldClock
 from tests.functions import REPOSITORY
 from tests.support import free_ports
 
@@ -68,7 +68,7 @@ _QUIET_SECONDS = 0.06
 
 _SHORTEST_STEP = timedelta(seconds=10)
 _LONGEST_STEP = timedelta(seconds=320)
-_COLLECTIONS = ("users", "deliveries", "dead_letters", "runs", "alerts")
+_COLLECTIONS = ("users", "deliveries", "dead_letters", "runs", "alerts", "system_alerts")
 _REAL_FAILURES = (
     exceptions.Aborted,
     exceptions.DeadlineExceeded,
@@ -80,12 +80,8 @@ _REAL_FAILURES = (
 class World:
     """Everything that there is.
 
-    Its time is the local cloud's clock, which only `pass_time` moves on beyond the machine's. The functions have the
-    machine's, and cannot be given another from outside. What they compare with their own clock is all in Firestore:
-    until when a delivery is claimed, and when who was told of a cause. Time that passes moves those moments back
-    instead, which is the same to whoever compares them. Only a worker that is still alive sees a difference: its
-    claim was written to, so it can no longer settle it. The harness therefore moves claims only while no worker has
-    anything to do, or where the scenario is just that.
+    Its time is one clock, that of the local cloud and of the functions, which only `pass_time` moves on beyond the
+    machine's: see tests.faults.world_time.
 
     Args:
         directory: where the functions' logs go.
@@ -93,11 +89,14 @@ class World:
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
-        self.clock = Clock()
+        directory.mkdir(parents=True, exist_ok=True)
+        self._time_file = directory / "time"
+        self.clock = WorldClock(self._time_file)
+        self.moves = Moves()
         self.disturbances = Disturbances(self._disturbed)
         self.on_disturbed: Callable[[str], None] = lambda subject: None
         """Told of the subject of each call that is disturbed, and of each delivery whose instance ended under it."""
-        self.identity = IdentityProvider(host="127.0.0.1", port=0, clock=self.clock)
+        self.identity = IdentityProvider(host="127.0.0.1", port=0, clock=self.clock, is_clock_shared=True)
         at: dict[str, Any] = {"host": "127.0.0.1", "port": 0, "clock": self.clock, "middleware": [self._rpc]}
         self.firestore = FirestoreEmulator(**at)
         self.pubsub = PubSubEmulator(**at)
@@ -187,6 +186,7 @@ class World:
         await self.dispatch_at_most(CONCURRENCY)
         self.front_end.clear()
         self.inbox.slack_messages.clear()
+        self.moves.clear()
 
     async def pause(self) -> None:
         """Let the queue stand still."""
@@ -202,11 +202,11 @@ class World:
         mask = FieldMask(paths=["rate_limits.max_concurrent_dispatches"])
         await self.queues.update_queue(queue=queue, update_mask=mask)
 
-    async def next_hour(self) -> datetime:
+    def next_hour(self) -> datetime:
         """Let time pass until the next full hour, and return it."""
         now = self.clock.now()
         hour = now.replace(minute=0, second=0, microsecond=0) + timedelta(hours=1)
-        await self.pass_time(hour - now + timedelta(seconds=1))
+        self.pass_time(hour - now + timedelta(seconds=1))
         return hour
 
     async def run(self, hour: datetime) -> Execution:
@@ -220,7 +220,7 @@ class World:
             if execution.succeeded:
                 break
             await self.quiet()
-            await self.pass_time(timedelta(seconds=30 * 2**attempt))
+            self.pass_time(timedelta(seconds=30 * 2**attempt))
             execution = await self.run(hour)
         return execution
 
@@ -231,7 +231,7 @@ class World:
             await self.quiet()
             if not self.tasks.counts(QUEUE).depth and self.pubsub.idle():
                 return
-            await self.pass_time(step)
+            self.pass_time(step)
             step = min(step * 2, _LONGEST_STEP)
 
     async def quiet(self) -> None:
@@ -246,13 +246,9 @@ class World:
                 quiet_since = loop.time()
             await asyncio.sleep(0.01)
 
-    async def pass_time(self, by: timedelta) -> None:
-        """Let time pass: for the local cloud, and for what the functions compare with their own clock."""
-        # A task may fall due meanwhile: whoever claimed a delivery now would lose it.
-        with self.front_end.closed():
-            await self._patiently(lambda: self._move_claims_back(by))
-            await self._patiently(lambda: self._move_alerts_back(by))
-            self.clock.advance(by)
+    def pass_time(self, by: timedelta) -> None:
+        """Let time pass, for everybody."""
+        self.clock.advance(by)
 
     async def documents(self, collection: str) -> dict[str, dict[str, Any]]:
         """A whole collection, by the documents' ids."""
@@ -261,19 +257,6 @@ class World:
             return {each.id: each.to_dict() or {} async for each in self.database.collection(collection).stream()}
 
         return await self._patiently(read)
-
-    async def _move_claims_back(self, by: timedelta) -> None:
-        deliveries = self.database.collection("deliveries")
-        claimed = deliveries.where(filter=FieldFilter("state", "==", "sending"))
-        async for snapshot in claimed.stream():
-            lease = snapshot.get("lease_expires_at")
-            if lease is not None:
-                await snapshot.reference.update({"lease_expires_at": lease - by})
-
-    async def _move_alerts_back(self, by: timedelta) -> None:
-        async for snapshot in self.database.collection("alerts").stream():
-            fields = {name: value for name, value in (snapshot.to_dict() or {}).items() if name != "expire_at"}
-            await snapshot.reference.set(_moved_back(fields, by), merge=True)
 
     async def _patiently(self, work: Callable[[], Awaitable[Result]]) -> Result:
         """Do the harness's own work, although its calls may be disturbed like all others."""
@@ -284,7 +267,15 @@ class World:
                 await asyncio.sleep(0.01)
 
     async def _rpc(self, method: str, carry_out: CarryOut) -> Any:
-        return await self.disturbances.pass_through(rpc_crossing(method, current_request()), carry_out)
+        request = current_request()
+
+        async def observed() -> Any:
+            response = await carry_out()
+            if method.endswith("/Commit"):
+                self.moves.note(request, response)
+            return response
+
+        return await self.disturbances.pass_through(rpc_crossing(method, request), observed)
 
     async def _http(self, call: Call, carry_out: Callable[[], Awaitable[Answer]]) -> Answer:
         answer: Answer = await self.disturbances.pass_through(http_crossing(call.service, call.body), carry_out)
@@ -303,7 +294,7 @@ class World:
         inherited = {key: value for key, value in os.environ.items() if key in {"PATH", "HOME", "LANG", "TMPDIR"}}
         function = FunctionProcess(
             name=name,
-            source=REPOSITORY / "functions" / name / "main.py",
+            source=REPOSITORY / "tests" / "faults" / "on_world_time.py",
             target=name,
             signature_type=signature_type,
             port=port or free_ports(1),
@@ -320,6 +311,7 @@ class World:
         """What functions and commands find everything by."""
         return {
             "PYTHONPATH": str(REPOSITORY),
+            FILE_VARIABLE: str(self._time_file),
             "THREADS": str(THREADS),
             "GOOGLE_CLOUD_PROJECT": PROJECT,
             "LOCATION": LOCATION,
@@ -340,14 +332,6 @@ class World:
             "OIDC_CERTS_URL": self.identity.certs_url,
             "OIDC_ISSUER": self.identity.issuer,
         }
-
-
-def _moved_back(value: Any, by: timedelta) -> Any:
-    if isinstance(value, datetime):
-        return value - by
-    if isinstance(value, dict):
-        return {name: _moved_back(each, by) for name, each in value.items()}
-    return value
 
 
 @contextmanager

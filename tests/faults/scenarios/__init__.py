@@ -1,6 +1,15 @@
 """Everything that the world does to the pipeline."""
 
-from tests.faults.scenarios import dead_letters, everything, firestore, queue, scheduler, sendgrid, worker_processes
+from tests.faults.scenarios import (
+    dead_letters,
+    everything,
+    firestore,
+    queue,
+    scheduler,
+    sendgrid,
+    users,
+    worker_processes,
+)
 from tests.faults.stage import Scenario
 
 ALL: list[Scenario] = [
@@ -10,5 +19,6 @@ ALL: list[Scenario] = [
     *firestore.SCENARIOS,
     *dead_letters.SCENARIOS,
     *scheduler.SCENARIOS,
+    *users.SCENARIOS,
     *everything.SCENARIOS,
 ]

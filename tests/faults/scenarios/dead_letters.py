@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import grpc
 
+from functions.shared.models import AlertKind
 from tests.faults.crossings import Point
 from tests.faults.disturbances import Disturbance, answer, lose_answer, never_answer, refuse
 from tests.faults.invariants import UNKNOWN_OUTCOME
@@ -58,6 +59,7 @@ async def _publish_refused(stage: Stage) -> None:
 async def _publish_refused_at_the_last_attempt(stage: Stage) -> None:
     """The task is gone, and nothing is written down of it: the next run finds the report."""
     victims = stage.victims(_DYING)
+    stage.may_tell(AlertKind.OVERDUE_REPORTS)
     stage.disturb(Point.SEND, answer(503), of=victims, times=None)
     stage.disturb(Point.PUBLISH, refuse(grpc.StatusCode.PERMISSION_DENIED), of=victims)
     await stage.run_and_drain()
@@ -91,15 +93,40 @@ async def _replayed(stage: Stage) -> None:
     await stage.run_and_drain()
     stage.may_end(victims, "sent")
     stage.heal()
-    await asyncio.gather(_replay_all(stage), _replay_all(stage))
+    await asyncio.gather(replay_all(stage), replay_all(stage))
     await stage.world.drain()
-    await _replay_all(stage)
+    await replay_all(stage)
     await stage.world.drain()
 
 
-async def _replay_all(stage: Stage) -> None:
+async def _replayed_later(stage: Stage) -> None:
+    """All are replayed when their users have had the next hours' reports."""
+    victims = stage.victims(_DYING)
+    stage.make_die(victims)
+    await stage.run_and_drain()
+    stage.may_end(victims, "sent")
+    stage.heal()
+    for _ in range(2):
+        stage.hour = stage.world.next_hour()
+        await stage.run_and_drain()
+    await replay_all(stage)
+    await stage.world.drain()
+
+
+async def replay_all(stage: Stage) -> None:
+    """Do what an operator does when the cause is mended."""
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "operations", "dead-letters", "replay", "--all", "--yes", "--json"),
+        *(
+            sys.executable,
+            "-m",
+            "tests.faults.world_time",
+            "operations",
+            "dead-letters",
+            "replay",
+            "--all",
+            "--yes",
+            "--json",
+        ),
         env={**os.environ, **stage.world.variables},
         cwd=REPOSITORY,
         stdout=asyncio.subprocess.DEVNULL,
@@ -154,5 +181,6 @@ SCENARIOS = [
     _slack("answers 429 with Retry-After", answer(429, Retry_After="3")),
     Scenario(name="Slack never answers", group="dead letters", script=_slack_never_answers),
     Scenario(name="a storm of one cause", group="dead letters", script=_everybody_dies),
+    Scenario(name="replayed hours later", group="dead letters", script=_replayed_later),
     Scenario(name="replayed twice at once, and again", group="dead letters", script=_replayed),
 ]

@@ -6,7 +6,7 @@ from typing import Any
 
 import grpc
 
-from functions.shared.models import delivery_id
+from functions.shared.models import AlertKind
 from functions.shared.settings import OnUnknownOutcome
 from local_cloud.inbox.faults import Answer as HttpAnswer
 from local_cloud.tasks.dispatch import Answer, AnswerLost
@@ -25,6 +25,7 @@ _MOST_KILLS = 12
 async def _everything(stage: Stage) -> None:
     """Each call may fail, each task may come twice, and workers, dispatcher and handler are killed now and then."""
     stage.disturbed_may_end(UNKNOWN_OUTCOME, "retries-exhausted", "permanent-error")
+    stage.may_tell(*AlertKind)
     kills = min(0.02, _MOST_KILLS / len(stage.due) / len(_STEPS))
     for carried_out in (True, False):
         _now_and_then(stage, _STEPS, stage.kill(carried_out=carried_out), kills)
@@ -43,7 +44,7 @@ async def _everything(stage: Stage) -> None:
     try:
         for hour in range(_HOURS):
             if hour:
-                stage.hour = await stage.world.next_hour()
+                stage.hour = stage.world.next_hour()
             await asyncio.gather(*(stage.run() for _ in range(1 + (stage.dice.share("run twice", hour) < 0.5))))
             await stage.world.drain()
     finally:
@@ -100,21 +101,21 @@ async def _users_change(stage: Stage) -> None:
     leaving, deleted, set_back = (stage.users[start::5] for start in (0, 1, 2))
     before = {user: (await users.document(user).get()).to_dict() or {} for user in set_back}
     for user in leaving:
-        await users.document(user).update({"active": False})
+        await stage.write_user(user, {"active": False})
     for user in deleted:
         await users.document(user).delete()
     stage.may_end([stage.delivery(user) for user in [*leaving, *deleted]], "skipped")
     await world.resume()
     await world.drain()
     for user, document in before.items():
-        await users.document(user).set(document)
-    stage.hour = await world.next_hour()
+        await stage.put_user(user, document)
+    stage.hour = world.next_hour()
     await stage.run_and_drain()
 
 
 async def _deleted_while_sent(stage: Stage) -> None:
     """Users are deleted when SendGrid has accepted their mail, before the ledger is told."""
-    victims = {delivery_id(user, stage.hour): user for user in stage.users[::4]}
+    victims = {stage.delivery(user): user for user in stage.users[::4]}
     users = stage.world.database.collection("users")
 
     async def delete(crossing: Crossing, carry_out: CarryOut) -> Any:

@@ -2,6 +2,7 @@
 
 import grpc
 
+from functions.shared.models import AlertKind
 from tests.faults.crossings import Point
 from tests.faults.disturbances import Disturbance, lose_answer, refuse
 from tests.faults.instances import until
@@ -29,10 +30,11 @@ def _any_call(disturbance: Disturbance) -> Script:
     """A share of all calls fails, for two hours. Some reports die on their way, so that dead letters meet it too."""
 
     async def script(stage: Stage) -> None:
+        stage.may_tell(AlertKind.RUN_ERRORS, AlertKind.OVERDUE_REPORTS)
         stage.make_die(stage.victims(0.1))
         stage.disturb(POINTS, disturbance, times=None, chosen=stage.a_share(_SHARE, "fails"))
         await stage.run_and_drain()
-        stage.hour = await stage.world.next_hour()
+        stage.hour = stage.world.next_hour()
         await stage.run_and_drain()
 
     return script

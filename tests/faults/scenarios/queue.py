@@ -5,8 +5,13 @@ from collections import Counter
 from datetime import timedelta
 
 from local_cloud.tasks.dispatch import Answer, AnswerLost
+from tests.faults.crossings import Point
+from tests.faults.disturbances import answer
 from tests.faults.instances import Send
-from tests.faults.stage import Scenario, Stage
+from tests.faults.scenarios.dead_letters import replay_all
+from tests.faults.stage import Scenario, Script, Stage
+
+_PAUSED_HOURS = 26
 
 
 async def _twice(stage: Stage) -> None:
@@ -29,7 +34,7 @@ async def _twice_at_once(stage: Stage) -> None:
 
 async def _after_success(stage: Stage) -> None:
     await stage.run_and_drain()
-    await stage.world.pass_time(timedelta(minutes=20))
+    stage.world.pass_time(timedelta(minutes=20))
     await redeliver_all(stage)
 
 
@@ -46,16 +51,63 @@ async def _hours_late(stage: Stage) -> None:
     await stage.world.pause()
     await stage.run()
     for _ in range(2):
-        stage.hour = await stage.world.next_hour()
+        stage.hour = stage.world.next_hour()
         await stage.run()
     await stage.world.resume()
     await stage.world.drain()
 
 
+def _paused_for_a_day(*, tried: bool) -> Script:
+    """The queue stands still for more than a day, with tasks in it that were tried once, or not at all."""
+
+    async def script(stage: Stage) -> None:
+        if tried:
+            stage.disturb(Point.SEND, answer(503), of=stage.due)
+        else:
+            await stage.world.pause()
+        await stage.run()
+        await stage.world.quiet()
+        await _stand_still_for_a_day(stage)
+
+    return script
+
+
+async def _stand_still_for_a_day(stage: Stage) -> None:
+    """The scheduler goes on meanwhile, and its first run afterwards comes before the queue has delivered anything."""
+    looked = asyncio.Event()
+
+    async def wait(_delivery: str, send: Send) -> Answer:
+        await looked.wait()
+        return await send()
+
+    await stage.world.pause()
+    for _ in range(_PAUSED_HOURS):
+        stage.hour = stage.world.next_hour()
+        await stage.run()
+    stage.world.front_end.before = wait
+    await stage.world.resume()
+    stage.hour = stage.world.next_hour()
+    await stage.run()
+    looked.set()
+    await stage.world.drain()
+
+
+async def _replayed_into_a_pause(stage: Stage) -> None:
+    """Dead letters are replayed while the queue stands still, longer than a task is tried."""
+    victims = stage.victims(0.3)
+    stage.make_die(victims)
+    await stage.run_and_drain()
+    stage.may_end(victims, "sent")
+    stage.heal()
+    await stage.world.pause()
+    await replay_all(stage)
+    await _stand_still_for_a_day(stage)
+
+
 async def _out_of_order(stage: Stage) -> None:
     """Old tasks come again after the next hour's have been worked off, and mixed with those."""
     await stage.run_and_drain()
-    stage.hour = await stage.world.next_hour()
+    stage.hour = stage.world.next_hour()
     await asyncio.gather(redeliver_all(stage), stage.run())
     await stage.world.drain()
     await redeliver_all(stage)

@@ -1,5 +1,6 @@
 """What SendGrid does on a bad day."""
 
+from functions.shared.models import AlertKind
 from functions.shared.settings import OnUnknownOutcome
 from tests.faults.crossings import Point
 from tests.faults.disturbances import Disturbance, accept_and_answer, answer, cut, never_answer, slow
@@ -62,6 +63,7 @@ async def _refuses_connections(stage: Stage) -> None:
 
 async def _refuses_the_key(stage: Stage) -> None:
     """The key is wrong for everybody, and mended before the queue gives up."""
+    stage.may_tell(AlertKind.KEY_REFUSED)
     stage.disturb(Point.SEND, answer(401), times=3)
     await stage.run_and_drain()
 
@@ -71,7 +73,7 @@ async def _is_away_for_long(stage: Stage) -> None:
     stage.may_end(stage.due, "retries-exhausted")
     stage.disturb(Point.SEND, answer(503), of=stage.due, times=None)
     await stage.run_and_drain()
-    stage.hour = await stage.world.next_hour()
+    stage.hour = stage.world.next_hour()
     await stage.run_and_drain()
 
 

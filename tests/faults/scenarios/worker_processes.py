@@ -6,13 +6,13 @@ import signal
 from datetime import timedelta
 from typing import Any
 
-from functions.shared.models import delivery_id
+from functions.shared.models import AlertKind, delivery_id
 from functions.shared.retry_policy import DISPATCH_DEADLINE
 from functions.shared.settings import OnUnknownOutcome
 from local_cloud.tasks.dispatch import Answer, AnswerLost
 from tests.faults.crossings import Crossing, Point
 from tests.faults.disturbances import CarryOut, answer
-from tests.faults.instances import Instance, Send
+from tests.faults.instances import Instance, Send, until
 from tests.faults.invariants import UNKNOWN_OUTCOME
 from tests.faults.stage import Scenario, Script, Stage
 from tests.faults.world import QUEUE
@@ -72,12 +72,13 @@ async def _killed_with_resend(stage: Stage) -> None:
 async def _killed_at_random(stage: Stage) -> None:
     """At any call, with others under way in the same process, for two hours."""
     stage.disturbed_may_end(UNKNOWN_OUTCOME)
+    stage.may_tell(AlertKind.OVERDUE_REPORTS)
     share = min(0.05, _MOST_KILLS / len(stage.due) / len(_STEPS))
     for carried_out in (True, False):
         chosen = stage.a_share(share, "killed", carried_out)
         stage.disturb(_STEPS, stage.kill(carried_out=carried_out), times=None, chosen=chosen)
     await stage.run_and_drain()
-    stage.hour = await stage.world.next_hour()
+    stage.hour = stage.world.next_hour()
     await stage.run_and_drain()
 
 
@@ -119,8 +120,8 @@ def _hangs(point: Point, *, carried_out: bool, ending: str) -> Script:
         await stage.world.dispatch_at_most(1)
         for number in range(_HANGS):
             if number:
-                stage.hour = await stage.world.next_hour()
-            victim = delivery_id(stage.dice.one_of(stage.users, "hangs", number), stage.hour)
+                stage.hour = stage.world.next_hour()
+            victim = delivery_id(stage.dice.one_of(stage.hourly, "hangs", number), stage.hour)
             stage.may_end([victim], ending)
             await _hang(stage, point, victim, carried_out=carried_out)
             await stage.world.drain()
@@ -134,13 +135,9 @@ async def _hang(stage: Stage, point: Point, victim: str, *, carried_out: bool) -
     stage.disturb(point, stage.freeze(frozen, carried_out=carried_out), of=[victim])
     await stage.run()
     instance = await frozen
-    # Nobody else may be at work while time passes: see World.
-    await world.pause()
-    await world.pass_time(DISPATCH_DEADLINE + timedelta(seconds=1))
-    await world.front_end.until_ended(victim, 1)
-    await world.pass_time(timedelta(seconds=20))
-    await world.resume()
-    await world.front_end.until_ended(victim, 2)
+    world.pass_time(DISPATCH_DEADLINE + timedelta(seconds=1))
+    # Everything else is worked off by the other instance.
+    await world.drain()
     instance.send(signal.SIGCONT)
     instance.available = True
     await instance.answers()
@@ -148,6 +145,7 @@ async def _hang(stage: Stage, point: Point, victim: str, *, carried_out: bool) -
 
 async def _all_away(stage: Stage) -> None:
     """There is no instance for longer than the queue tries: every task is deleted, and nobody says so."""
+    stage.may_tell(AlertKind.OVERDUE_REPORTS)
     stage.world.no_worker()
     await stage.run_and_drain()
     if not stage.world.tasks.dropped(QUEUE):
@@ -159,6 +157,7 @@ async def _all_away_for_a_day(stage: Stage) -> None:
 
     Some had been tried in vain before, and some workers had died with the mail sent, or not.
     """
+    stage.may_tell(AlertKind.OVERDUE_REPORTS)
     tried, accepted, not_accepted = (stage.due[start::4] for start in (1, 2, 3))
     stage.may_end(stage.due, "lost")
     stage.may_end([*accepted, *not_accepted], UNKNOWN_OUTCOME)
@@ -176,10 +175,65 @@ async def _all_away_for_a_day(stage: Stage) -> None:
     await stage.world.dispatch_at_most(1)
     await stage.run_and_drain()
     for _ in range(26):
-        stage.hour = await stage.world.next_hour()
+        stage.hour = stage.world.next_hour()
         await stage.run()
         await stage.world.quiet()
     await stage.world.drain()
+
+
+def _claimed_while_given_up(point: Point) -> Script:
+    """A worker that comes a day late is sending what a run gives up just then: no letter says that it is lost.
+
+    Args:
+        point: when it comes: before the run looks at the ledger, or when it has looked.
+    """
+
+    async def script(stage: Stage) -> None:
+        world, sending, go_on = stage.world, asyncio.Event(), asyncio.Event()
+        [victim] = stage.victims(0, least=1)
+        stage.may_tell(AlertKind.OVERDUE_REPORTS)
+        stage.may_end(stage.due, "lost")
+        stage.may_end([victim], "sent", *(["lost"] if point is Point.PUBLISH else []))
+        stage.disturb(Point.SEND, answer(503), of=[victim])
+
+        async def never(delivery: str, send: Send) -> Answer:
+            if delivery == victim and (late or len(world.front_end.delivered[delivery]) == 1):
+                return await send()
+            raise AnswerLost("by the harness")
+
+        async def hold(_crossing: Crossing, carry_out: CarryOut) -> Any:
+            sending.set()
+            await go_on.wait()
+            return await carry_out()
+
+        async def come_late(_crossing: Crossing, carry_out: CarryOut) -> Any:
+            await come()
+            return await carry_out()
+
+        async def come() -> None:
+            ended = world.front_end.ended[victim]
+            late.append(asyncio.create_task(world.tasks.redeliver(world.front_end.delivered[victim][0].task_name)))
+            await until(lambda: sending.is_set() or world.front_end.ended[victim] > ended, what="a worker to come late")
+
+        late: list[asyncio.Task[Any]] = []
+        world.front_end.before = never
+        await stage.run_and_drain()
+        for _ in range(24):
+            stage.hour = world.next_hour()
+            await stage.run()
+            await world.quiet()
+        stage.hour = world.next_hour()
+        stage.disturb(Point.SEND, hold, of=[victim], must_happen=point is not Point.PUBLISH)
+        if point is Point.PUBLISH:
+            stage.disturb(Point.PUBLISH, come_late, of=[victim])
+        else:
+            await come()
+        await stage.run()
+        go_on.set()
+        await asyncio.gather(*late)
+        await world.drain()
+
+    return script
 
 
 SCENARIOS = [
@@ -219,6 +273,12 @@ SCENARIOS = [
         script=_hangs(Point.SEND, carried_out=True, ending=UNKNOWN_OUTCOME),
     ),
     Scenario(name="all away for longer than the retries", group="worker", script=_all_away),
+    Scenario(
+        name="sends what is being given up",
+        group="worker",
+        script=_claimed_while_given_up(Point.READ_DELIVERY),
+        at_most=8,
+    ),
     Scenario(name="all away for more than a day", group="worker", script=_all_away_for_a_day, at_least=8, at_most=24),
 ]
 

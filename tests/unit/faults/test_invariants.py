@@ -1,7 +1,7 @@
 """The rules of the fault harness can fail: each is shown a history that breaks it, and one that does not."""
 
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -17,24 +17,31 @@ from tests.faults.invariants import (
     check,
     tally,
 )
+from tests.faults.moves import Move
+from tests.faults.plans import Plan
+from tests.faults.slack import Told
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
 ID = "u1-20261124T1200Z"
 SENT = Delivery(id=ID, user_id="u1", due_at=NOON, state="sent", period_start=NOON - HOUR, period_end=NOON)
 USER = UserHistory(
     id="u1",
+    plan=Plan("hourly", "UTC"),
     first_due_at=NOON,
     first_reported_until=NOON - HOUR,
     next_report_at=NOON + HOUR,
     reported_until=NOON,
 )
-LETTER = DeadLetter(id=ID, delivery_id=ID, reason="retries-exhausted", is_open=True, is_told=True)
+LETTER = DeadLetter(id=ID, delivery_id=ID, user_id="u1", reason="retries-exhausted", is_open=True)
+TOLD = Told("Report not sent", "retries-exhausted", 1)
+ALARM = Told("Reports are overdue", "", 1)
 GOOD = History(last_run=NOON, users=[USER], deliveries=[SENT], accepted=[ID])
 DEAD = replace(
     GOOD,
     deliveries=[replace(SENT, state="dead")],
     accepted=[],
     dead_letters=[LETTER],
+    alerts=[TOLD],
     endings={ID: frozenset({"retries-exhausted"})},
 )
 
@@ -96,7 +103,69 @@ def test_a_user_without_a_next_report() -> None:
 
 
 def test_a_death_that_nobody_was_told_of() -> None:
-    assert broken(DEAD, dead_letters=[replace(LETTER, is_told=False)]) == {Rule.LOST}
+    assert broken(DEAD, alerts=[]) == {Rule.UNTOLD}
+    # What tells of something else does not tell of it.
+    assert broken(DEAD, alerts=[ALARM], expected_alerts=frozenset({ALARM.title})) == {Rule.UNTOLD}
+
+
+def test_several_deaths_in_one_message() -> None:
+    unreadable = replace(LETTER, id="x", delivery_id="")
+    assert broken(DEAD, dead_letters=[LETTER, unreadable]) == {Rule.UNTOLD}
+    assert broken(DEAD, dead_letters=[LETTER, unreadable], alerts=[replace(TOLD, count=2)]) == set()
+
+
+def test_a_system_alert_that_nobody_was_told_of() -> None:
+    assert broken(GOOD, system_alerts=1) == {Rule.UNTOLD}
+
+
+def test_a_false_alarm() -> None:
+    assert broken(GOOD, system_alerts=1, alerts=[ALARM]) == {Rule.FALSE_ALARM}
+    assert broken(GOOD, system_alerts=1, alerts=[ALARM], expected_alerts=frozenset({ALARM.title})) == set()
+
+
+@pytest.mark.parametrize("state", ["sent", "skipped", "pending", "sending"])
+def test_an_open_letter_of_a_report_that_is_not_dead(state: str) -> None:
+    history = replace(GOOD, deliveries=[replace(SENT, state=state)], dead_letters=[LETTER], alerts=[TOLD])
+    assert Rule.MISREPORTED in broken(history)
+    closed = replace(LETTER, is_open=False)
+    assert Rule.MISREPORTED not in broken(
+        history, dead_letters=[closed], endings={ID: frozenset({state})}, accepted=[ID] if state == "sent" else []
+    )
+
+
+def test_a_user_who_moved_back_meanwhile() -> None:
+    def written(at: int, due: datetime, *, by_application: bool = False) -> Move:
+        return Move(NOON + timedelta(minutes=at), due, by_application)
+
+    start = written(0, NOON, by_application=True)
+    there_and_back = [start, written(1, NOON + 2 * HOUR), written(2, NOON + HOUR)]
+    assert broken(GOOD, moves={"u1": there_and_back}) == {Rule.MOVED_WRONGLY}
+    assert broken(GOOD, moves={"u1": [start, written(1, NOON + HOUR), written(2, NOON + HOUR)]}) == set()
+    # An application may write what it likes, and the pipeline goes on from there.
+    set_back = [start, written(1, NOON + HOUR), start, written(3, NOON + HOUR)]
+    assert broken(GOOD, moves={"u1": set_back}) == set()
+
+
+def test_a_malformed_user_is_one_letter() -> None:
+    letter = replace(LETTER, delivery_id="m1-20261124T1200Z", id="m1", user_id="m1", reason="invalid-task")
+    history = replace(GOOD, malformed=["m1"])
+    assert broken(history, dead_letters=[letter], alerts=[TOLD]) == set()
+    assert broken(history) == {Rule.LOST}
+    with_every_run = [letter, replace(letter, id="m2", delivery_id="m1-20261124T1300Z")]
+    assert broken(history, dead_letters=with_every_run, alerts=[TOLD, TOLD]) == {Rule.STORED_TWICE}
+
+
+def test_the_application_changes_a_schedule() -> None:
+    tokyo = Plan("daily", "Asia/Tokyo", hour=8)
+    changed = replace(USER, plan=tokyo, former_plan=USER.plan, next_report_at=NOON + 11 * HOUR)
+    assert broken(GOOD, users=[changed]) == set()
+    assert broken(GOOD, users=[replace(changed, next_report_at=NOON + HOUR)]) == {Rule.MOVED_WRONGLY}
+
+
+def test_the_application_postpones_a_report() -> None:
+    later = NOON + 5 * HOUR
+    assert broken(GOOD, users=[replace(USER, postponed_to=later, next_report_at=later)]) == set()
+    assert broken(GOOD, users=[replace(USER, postponed_to=later)]) == {Rule.MOVED_WRONGLY}
 
 
 def test_a_death_that_is_no_longer_open() -> None:
@@ -131,13 +200,16 @@ def test_a_mail_of_nobody() -> None:
 
 
 def test_a_dead_letter_of_nobody() -> None:
-    assert broken(DEAD, dead_letters=[LETTER, replace(LETTER, id="x", delivery_id="x")]) == {Rule.MISREPORTED}
+    assert broken(DEAD, alerts=[TOLD, TOLD], dead_letters=[LETTER, replace(LETTER, id="x", delivery_id="x")]) == {
+        Rule.MISREPORTED
+    }
 
 
 def test_a_dead_letter_stored_twice() -> None:
-    assert broken(DEAD, dead_letters=[LETTER, replace(LETTER, id="again")]) == {Rule.STORED_TWICE}
+    told = [replace(TOLD, count=3)]
+    assert broken(DEAD, alerts=told, dead_letters=[LETTER, replace(LETTER, id="again")]) == {Rule.STORED_TWICE}
     unreadable = replace(LETTER, delivery_id="")
-    assert broken(DEAD, dead_letters=[LETTER, unreadable, replace(unreadable, id="other")]) == set()
+    assert broken(DEAD, alerts=told, dead_letters=[LETTER, unreadable, replace(unreadable, id="other")]) == set()
 
 
 @pytest.mark.parametrize(

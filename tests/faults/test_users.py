@@ -1,0 +1,12 @@
+"""Scenarios of users whose documents are new, change meanwhile, or cannot be used."""
+
+import pytest
+
+from tests.faults.conftest import KeepsPromise
+from tests.faults.scenarios import users
+from tests.faults.stage import Scenario
+
+
+@pytest.mark.parametrize("scenario", users.SCENARIOS, ids=str)
+def test_promise_is_kept(scenario: Scenario, keeps_promise: KeepsPromise) -> None:
+    keeps_promise(scenario)

@@ -1,0 +1,148 @@
+"""`python -m tests.mutants`: makes deliberate mistakes in copies of the source, and looks whether anybody notices."""
+
+import argparse
+import enum
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from tests.functions import REPOSITORY
+from tests.mutants.mutant import Mutant, PatchDoesNotFit, copy_tree
+from tests.mutants.mutants import ALL
+
+_SEED = 1
+_USERS = 16
+_PLAIN_WIDTH = 120
+_LAST_LINES = 15
+_TIME_LIMIT_SECONDS = 900
+
+
+class _Outcome(enum.StrEnum):
+    CAUGHT = "caught"
+    MISSED = "missed"
+    BROKEN = "did not run"
+
+
+def _harness(tree: Path, scenarios: Iterable[str], log: Path) -> _Outcome:
+    """Play scenarios in a copy; the same ones with the same users, every time."""
+    names = sorted(set(scenarios))
+    options = [option for name in names for option in ("--scenario", name)]
+    reports = _USERS * len(names)
+    command = ["-m", "tests.faults", "--seed", str(_SEED), "--reports", str(reports), *options]
+    return _run(tree, command, log, noticed={1})
+
+
+def _tests(tree: Path, paths: Iterable[str], log: Path) -> _Outcome:
+    """Run tests in a copy, up to the first that fails."""
+    options = ("--exitfirst", "-q", "-p", "no:xdist", "-p", "no:cacheprovider")
+    return _run(tree, ["-m", "pytest", *options, *sorted(set(paths))], log, noticed={1})
+
+
+def _run(tree: Path, command: Sequence[str], log: Path, *, noticed: set[int]) -> _Outcome:
+    with log.open("w") as output:
+        try:
+            code = subprocess.run(
+                [sys.executable, *command],
+                cwd=tree,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                timeout=_TIME_LIMIT_SECONDS,
+                check=False,
+            ).returncode
+        except subprocess.TimeoutExpired:
+            return _Outcome.BROKEN
+    if code == 0:
+        return _Outcome.MISSED
+    return _Outcome.CAUGHT if code in noticed else _Outcome.BROKEN
+
+
+def _chosen(parts: Sequence[str]) -> list[Mutant]:
+    return [mutant for mutant in ALL if not parts or any(part in mutant.name for part in parts)]
+
+
+def _look_at_the_source_itself(mutants: Sequence[Mutant], logs: Path, console: Console) -> bool:
+    """Whether all is well without a mistake: whatever fails anyway would seem to have noticed every mistake."""
+    with tempfile.TemporaryDirectory() as copied:
+        copy_tree(REPOSITORY, Path(copied))
+        scenarios = [name for mutant in mutants for name in mutant.scenarios]
+        tests = [path for mutant in mutants for path in mutant.tests]
+        outcomes = {
+            logs / "source-harness.txt": _harness(Path(copied), scenarios, logs / "source-harness.txt"),
+            logs / "source-tests.txt": _tests(Path(copied), tests, logs / "source-tests.txt"),
+        }
+    for log, outcome in outcomes.items():
+        if outcome is not _Outcome.MISSED:
+            console.print(f"The source fails without a mistake ({log}):")
+            _show_end(log, console)
+    return all(outcome is _Outcome.MISSED for outcome in outcomes.values())
+
+
+def _show_end(log: Path, console: Console) -> None:
+    for line in log.read_text(errors="replace").splitlines()[-_LAST_LINES:]:
+        console.print(f"  {line}", markup=False, highlight=False)
+
+
+def _try_out(mutant: Mutant, number: int, logs: Path) -> tuple[_Outcome, _Outcome]:
+    with tempfile.TemporaryDirectory() as copied:
+        tree = Path(copied)
+        copy_tree(REPOSITORY, tree)
+        mutant.apply(tree)
+        return (
+            _harness(tree, mutant.scenarios, logs / f"{number}-harness.txt"),
+            _tests(tree, mutant.tests, logs / f"{number}-tests.txt"),
+        )
+
+
+def main() -> int:
+    """Try mutants out; 0 if harness and tests notice each of them, 1 if not, 2 if it cannot be told."""
+    parser = argparse.ArgumentParser(prog="make mutants", description=__doc__)
+    parser.add_argument("name", nargs="*", help="part of a mutant's name; all of them unless given")
+    parser.add_argument("--list", action="store_true", help="name the mutants, and end")
+    arguments = parser.parse_args()
+    console = Console()
+    if not console.is_terminal:
+        console.width = _PLAIN_WIDTH
+    chosen = _chosen(arguments.name)
+    if not chosen:
+        console.print("No mutant has that in its name: see --list.")
+        return 2
+    if arguments.list:
+        for mutant in chosen:
+            console.print(mutant.name, highlight=False)
+        return 0
+    logs = Path(tempfile.mkdtemp(prefix="mutants-"))
+    console.print(f"What harness and tests say goes to {logs}", highlight=False, soft_wrap=True)
+    console.print("The source as it is: ", end="")
+    if not _look_at_the_source_itself(chosen, logs, console):
+        return 2
+    console.print("all is well")
+    table = Table("mutant", "harness", "tests")
+    results = []
+    for number, mutant in enumerate(chosen, start=1):
+        begun = time.monotonic()
+        try:
+            harness, tests = _try_out(mutant, number, logs)
+        except PatchDoesNotFit as error:
+            console.print(str(error), markup=False, highlight=False)
+            return 2
+        results.append((harness, tests))
+        console.print(
+            f"{number}/{len(chosen)} {mutant.name}: harness {harness}, tests {tests} "
+            f"({time.monotonic() - begun:.0f} s)",
+            highlight=False,
+        )
+        style = None if harness is tests is _Outcome.CAUGHT else "red"
+        table.add_row(mutant.name, harness, tests, style=style)
+    console.print(table)
+    return 0 if all(outcome is _Outcome.CAUGHT for pair in results for outcome in pair) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,69 @@
+"""A deliberate mistake in the product's source, and what must notice it."""
+
+import shutil
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+
+class PatchDoesNotFit(Exception):
+    """The source is no longer what a mutant was written for: nothing would be tried out with it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mutant:
+    """A mistake.
+
+    Attributes:
+        name: what the product does wrong with it.
+        file: where it is made, from the repository's root.
+        search: what stands there, exactly once.
+        replace: what is put in its place.
+        scenarios: of the fault harness, by parts of their names, those that must notice.
+        tests: paths of the tests that must notice, with `::` and a name where that saves time.
+    """
+
+    name: str
+    file: str
+    search: str
+    replace: str
+    scenarios: tuple[str, ...]
+    tests: tuple[str, ...]
+
+    def patched(self, source: str) -> str:
+        """The source with the mistake.
+
+        Raises:
+            PatchDoesNotFit: what is searched for is not there exactly once.
+        """
+        if (found := source.count(self.search)) != 1:
+            raise PatchDoesNotFit(
+                f'"{self.name}": {self.file} has this {found} times, and must have it once:\n{self.search}\n'
+                "Write the mutant in tests/mutants/mutants.py anew for the source as it is now."
+            )
+        return source.replace(self.search, self.replace)
+
+    def apply(self, tree: Path) -> None:
+        """Make the mistake in a copy of the repository.
+
+        Raises:
+            PatchDoesNotFit: as above.
+        """
+        file = tree / self.file
+        file.write_text(self.patched(file.read_text()))
+
+
+def copy_tree(repository: Path, to: Path) -> None:
+    """Copy what Git has of the working tree, changed and new files as they are now."""
+    listed = subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"],
+        cwd=repository,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    for name in filter(None, listed.stdout.split("\0")):
+        source = repository / name
+        if source.is_file():
+            (to / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(source, to / name)

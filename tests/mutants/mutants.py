@@ -1,0 +1,142 @@
+"""The mistakes: those that each rule of the promise is there to keep out.
+
+A mutant names the source as it is. Where the source changes, the mutant is written anew with it: a test
+(tests/unit/mutants/) fails as long as it is not.
+"""
+
+from tests.mutants.mutant import Mutant
+
+ALL = [
+    Mutant(
+        name="the next report is due now",
+        file="functions/worker/recipient.py",
+        search='fields = {"next_report_at": self.schedule.after(period.end)}',
+        replace='fields = {"next_report_at": period.end.now(period.end.tzinfo)}',
+        scenarios=("queue: a task is delivered twice",),
+        tests=("tests/unit/worker/test_recipient.py",),
+    ),
+    Mutant(
+        name="who signs up is due now, not at the run's time",
+        file="functions/dispatcher/newcomers.py",
+        search='{"next_report_at": run_time},',
+        replace='{"next_report_at": run_time.now(run_time.tzinfo)},',
+        scenarios=("users: sign up",),
+        tests=("tests/integration/dispatcher/test_runs.py",),
+    ),
+    Mutant(
+        name="a user is moved back",
+        file="functions/worker/recipient.py",
+        search="if self.next_report_at is not None and self.next_report_at > max(due_at, period.end):",
+        replace="if False:",
+        scenarios=("dead letters: replayed hours later",),
+        tests=("tests/unit/worker/test_recipient.py",),
+    ),
+    Mutant(
+        name="a task that is there already counts as an error",
+        file="functions/shared/task_queue.py",
+        search="return self.code == _ALREADY_EXISTS",
+        replace="return False",
+        scenarios=("scheduler: fires twice, and again",),
+        tests=("tests/integration/dispatcher/test_runs.py",),
+    ),
+    Mutant(
+        name="what is claimed is given up",
+        file="functions/dispatcher/overdue.py",
+        search="if is_claimed(delivery, run_time):",
+        replace="if False:",
+        scenarios=("worker: sends what is being given up",),
+        tests=("tests/unit/dispatcher/test_overdue.py",),
+    ),
+    Mutant(
+        name="Slack is marked as told and never posted to",
+        file="functions/dlq_handler/slack_channel.py",
+        search="        text = to_fallback(alert)\n",
+        replace="        text = to_fallback(alert)\n        return\n",
+        scenarios=("SendGrid: answers 400",),
+        tests=("tests/integration/dlq_handler/test_alerts.py",),
+    ),
+    Mutant(
+        name="a post that failed counts as told",
+        file="functions/dlq_handler/turns.py",
+        search="""state, begun=begun, now=self._now()))
+            return False
+""",
+        replace="""state, begun=begun, now=self._now()))
+            return True
+""",
+        scenarios=("dead letters: Slack answers 500",),
+        tests=("tests/integration/dlq_handler/test_alerts.py",),
+    ),
+    Mutant(
+        name="a post that Slack wants later counts as told",
+        file="functions/dlq_handler/turns.py",
+        search="""state, retry_after=retry_after, now=self._now()))
+            return False
+""",
+        replace="""state, retry_after=retry_after, now=self._now()))
+            return True
+""",
+        scenarios=("dead letters: Slack answers 429 with Retry-After",),
+        tests=("tests/integration/dlq_handler/test_alerts.py", "tests/integration/dlq_handler/test_channel_limits.py"),
+    ),
+    Mutant(
+        name="a dead letter is acknowledged before people are told",
+        file="functions/dlq_handler/alerts.py",
+        search="""if not self._tell_all(record, records, describe, call, due):
+                    raise AlertPending
+""",
+        replace="""if not self._tell_all(record, records, describe, call, due):
+                    pass
+""",
+        scenarios=("dead letters: Slack answers 500",),
+        tests=("tests/integration/dlq_handler/test_alerts.py",),
+    ),
+    Mutant(
+        name="an unknown outcome is sent again",
+        file="functions/worker/transitions.py",
+        search="        return Step.SEND\n    return Step.GIVE_UP_UNKNOWN\n",
+        replace="        return Step.SEND\n    return Step.SEND\n",
+        scenarios=("worker: killed after SendGrid accepted",),
+        tests=("tests/unit/worker/test_transitions.py",),
+    ),
+    Mutant(
+        name="a first claim is not conditional",
+        file="functions/worker/ledger.py",
+        search='batch.create(reference, {**always, "created_at": now})',
+        replace='batch.set(reference, {**always, "created_at": now})',
+        scenarios=("queue: a task is delivered three times at once",),
+        tests=("tests/integration/worker/test_send.py", "tests/integration/worker/test_ledger_model.py"),
+    ),
+    Mutant(
+        name="what is final is sent again",
+        file="functions/worker/transitions.py",
+        search="    if record.state.is_final:\n        return Step.NOTHING\n",
+        replace="    if record.state.is_final:\n        return Step.SEND\n",
+        scenarios=("queue: a task is delivered again after success",),
+        tests=("tests/unit/worker/test_transitions.py",),
+    ),
+    Mutant(
+        name="a lease does not end",
+        file="functions/worker/transitions.py",
+        search="if record.lease_expires_at is not None and record.lease_expires_at > now:",
+        replace="if record.lease_expires_at is not None:",
+        scenarios=("worker: killed after SendGrid accepted",),
+        tests=("tests/unit/worker/test_transitions.py",),
+    ),
+    Mutant(
+        name="an inactive user is sent a report",
+        file="functions/worker/recipient.py",
+        search='wanted=document.get("active") is not False,',
+        replace="wanted=True,",
+        scenarios=("everything: users leave, are deleted, are set back",),
+        tests=("tests/unit/worker/test_recipient.py", "tests/integration/worker/test_send.py"),
+    ),
+    Mutant(
+        name="what is reported is not noted",
+        file="functions/worker/recipient.py",
+        search='fields["reported_until"] = period.end',
+        replace="pass",
+        scenarios=("queue: tasks come hours late",),
+        tests=("tests/unit/worker/test_recipient.py",),
+    ),
+]
