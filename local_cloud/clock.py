@@ -8,15 +8,20 @@ class Clock:
     """What every part of the local cloud reads the time from and waits with.
 
     Use it from the event loop's own thread only.
+
+    Args:
+        still: stand still at the moment of the machine's time that the clock is made at, and move by `advance` only.
+            A test that uses such a clock does not depend on how fast the machine is.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, still: bool = False) -> None:
+        self._still_at = datetime.now(UTC) if still else None
         self._offset = timedelta()
         self._moved = asyncio.Event()
 
     def now(self) -> datetime:
         """The present, in UTC."""
-        return datetime.now(UTC) + self._offset
+        return (self._still_at or datetime.now(UTC)) + self._offset
 
     def advance(self, by: timedelta) -> None:
         """Move the present forward and wake everyone whose moment has come with it."""

@@ -17,7 +17,7 @@ _projects = itertools.count(1)
 
 @pytest.fixture(scope="module")
 def clock() -> Clock:
-    return Clock()
+    return Clock(still=True)
 
 
 @pytest.fixture(scope="module")

@@ -30,7 +30,7 @@ class Watched:
         self._watch = target.on_snapshot(lambda documents, changes, _: self._snapshots.put((documents, changes)))
 
     def next(self) -> tuple[list[str], list[tuple[str, str]]]:
-        documents, changes = self._snapshots.get(timeout=10)
+        documents, changes = self._snapshots.get(timeout=100)
         return (
             [document.id for document in documents],
             [(change.type.name, change.document.id) for change in changes],
@@ -135,7 +135,7 @@ class Stream:
         self._requests.put(types.ListenRequest(database=self._client._database_string, remove_target=target_id))
 
     def next(self) -> Any:
-        response = self._responses.get(timeout=10)
+        response = self._responses.get(timeout=100)
         if isinstance(response, Exception):
             raise response
         return response

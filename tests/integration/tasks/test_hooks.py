@@ -33,7 +33,7 @@ def test_a_task_that_is_running_is_delivered_again_beside_itself(tasks: Tasks) -
     tasks.call(released.set)
 
     assert second == first
-    assert duplicate.result(10).succeeded
+    assert duplicate.result(100).succeeded
     tasks.idle()
     assert tasks.counts().done == 1
 
@@ -176,7 +176,7 @@ def test_idle_waits_for_retries_unless_only_what_is_due_counts(tasks: Tasks) -> 
     assert not idle.done()
 
     tasks.advance(seconds=10)
-    idle.result(10)
+    idle.result(100)
     assert tasks.counts().done == 1
 
 
@@ -186,6 +186,6 @@ def test_a_deleted_queue_holds_nobody_up(tasks: Tasks) -> None:
     idle = asyncio.run_coroutine_threadsafe(tasks.emulator.idle(), tasks.loop)
     tasks.client.delete_queue(name=QUEUE)
 
-    idle.result(10)
+    idle.result(100)
     with pytest.raises(exceptions.NotFound):
         tasks.get("t")

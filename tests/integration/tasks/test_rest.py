@@ -23,7 +23,7 @@ from local_cloud.http import HttpServer
 from local_cloud.rpc import RpcError, current_request
 from local_cloud.tasks.server import TasksEmulator
 from tests.integration.tasks.worker import LOCATION, QUEUE, Tasks
-from tests.support import Background
+from tests.support import Background, free_ports
 
 FULL = tasks_v2.Task.View.FULL
 BODY = bytes(range(256))
@@ -313,16 +313,17 @@ def test_middleware_is_around_rest_calls_too(background: Background) -> None:
 
 
 def test_a_port_that_is_taken_leaves_nothing_started(background: Background) -> None:
-    async def start() -> tuple[int, int]:
-        taken = HttpServer("test", web.Application(), "127.0.0.1", 0)
+    async def start() -> None:
+        port = free_ports(2)
+        taken = HttpServer("test", web.Application(), "127.0.0.1", port + 1)
         await taken.start()
-        emulator = TasksEmulator(host="127.0.0.1", port=0, rest_port=taken.port, clock=Clock(), mint_token=str.__add__)
+        emulator = TasksEmulator(host="127.0.0.1", port=port, rest_port=port + 1, clock=Clock(), mint_token=str.__add__)
         with pytest.raises(PortInUse, match="Cloud Tasks over REST"):
             await emulator.start()
-        again = TasksEmulator(host="127.0.0.1", port=emulator.port, clock=Clock(), mint_token=str.__add__)
+        # The other port was given back.
+        again = TasksEmulator(host="127.0.0.1", port=port, clock=Clock(), mint_token=str.__add__)
         await again.start()
         await again.stop()
         await taken.stop()
-        return emulator.port, again.port
 
     background.run(start())

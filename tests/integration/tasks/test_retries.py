@@ -9,6 +9,7 @@ from google.api_core import exceptions
 from google.rpc.code_pb2 import Code
 
 from tests.integration.tasks.worker import QUEUE, Received, Tasks, until
+from tests.support import free_ports
 
 
 def wait_out_retries(tasks: Tasks, count: int) -> None:
@@ -108,9 +109,9 @@ def test_the_default_deadline_is_ten_minutes(tasks: Tasks) -> None:
     until(lambda: tasks.get("t").last_attempt.response_status.code == Code.DEADLINE_EXCEEDED)
 
 
-@pytest.mark.parametrize("url", ["http://127.0.0.1:1/", "http://nowhere.invalid/", "http://127.0.0.1:99999/"])
+@pytest.mark.parametrize("url", ["http://127.0.0.1:{free}/", "http://nowhere.invalid/", "http://127.0.0.1:99999/"])
 def test_a_worker_that_cannot_be_reached_is_tried_again(tasks: Tasks, url: str) -> None:
-    tasks.create("t", http_request={"url": url})
+    tasks.create("t", http_request={"url": url.format(free=free_ports(1))})
     until(lambda: bool(tasks.get("t").last_attempt.response_time))
     task = tasks.get("t")
 
@@ -178,7 +179,7 @@ def test_a_task_is_given_up_when_it_is_31_days_old(tasks: Tasks) -> None:
     tasks.idle(due_only=True)
     idle = asyncio.run_coroutine_threadsafe(tasks.emulator.idle(), tasks.loop)
     tasks.advance(days=32)
-    idle.result(10)
+    idle.result(100)
 
     assert (tasks.counts().dropped, len(tasks.worker.received)) == (1, 1)
 

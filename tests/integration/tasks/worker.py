@@ -104,7 +104,7 @@ class Tasks:
 
     def __init__(self, background: Background) -> None:
         self._background = background
-        self.clock = Clock()
+        self.clock = Clock(still=True)
         self.worker = Worker()
         self.emulator = background.run(self._make())
         background.run(self.worker.start())
@@ -186,7 +186,7 @@ class Tasks:
         return self.worker.received
 
 
-def until(condition: Callable[[], bool], seconds: float = 10) -> None:
+def until(condition: Callable[[], bool], seconds: float = 100) -> None:
     """Wait until a condition holds, and fail if it takes too long."""
     deadline = time.monotonic() + seconds
     while not condition():

@@ -33,14 +33,14 @@ class Command:
                 start_new_session=True,
             )
 
-    def wait(self, seconds: float = 100) -> int:
+    def wait(self, seconds: float = 200) -> int:
         return self.process.wait(seconds)
 
     @property
     def text(self) -> str:
         return self.output.read_text()
 
-    def wait_for(self, text: str, seconds: float = 60) -> None:
+    def wait_for(self, text: str, seconds: float = 200) -> None:
         deadline = time.monotonic() + seconds
         while text not in self.text:
             assert self.process.poll() is None, self.text

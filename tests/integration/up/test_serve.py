@@ -32,7 +32,7 @@ def serve(*arguments: str) -> Iterator[dict[str, str]]:
         yield variables
     finally:
         process.send_signal(signal.SIGINT)
-        assert process.wait(30) == 0
+        assert process.wait(100) == 0
         process.stdout.close()
 
 
@@ -45,5 +45,5 @@ def test_cloud_tasks_over_rest_is_told_of() -> None:
     with serve("--tasks-rest", "0") as variables:
         assert {"CLOUD_TASKS_EMULATOR_HOST", "CLOUDTASKS_EMULATOR_HOST"} <= set(variables)
         url = f"http://{variables['CLOUDTASKS_EMULATOR_HOST']}/v2/{LOCATION}/queues"
-        made = requests.post(url, json={"name": f"{LOCATION}/queues/q"}, timeout=10)
-        assert requests.get(url, timeout=10).json() == {"queues": [made.json()]}
+        made = requests.post(url, json={"name": f"{LOCATION}/queues/q"}, timeout=100)
+        assert requests.get(url, timeout=100).json() == {"queues": [made.json()]}
