@@ -12,7 +12,8 @@ from pathlib import Path
 
 from benchmarks.deployed import hiding, not_deployed
 from benchmarks.table import Table, number, times
-from functions.shared.schedule import Cadence, Period
+from functions.shared.period import Period
+from functions.shared.schedule import Cadence
 from functions.shared.user import User
 from functions.worker.compose import compose
 from functions.worker.mail_terms import MailTerms

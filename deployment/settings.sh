@@ -119,7 +119,8 @@ wrong_settings() {
   fi
   matches "$SENDGRID_HOST" '^https://[^[:space:]]+$' ||
     echo "SENDGRID_HOST: must begin with https://: the API key and the mails go there."
-  is_one_of "$DEFAULT_CADENCE" hourly daily weekly monthly || echo "DEFAULT_CADENCE: hourly, daily, weekly or monthly."
+  is_one_of "$DEFAULT_CADENCE" hourly daily weekly monthly quarterly ||
+    echo "DEFAULT_CADENCE: hourly, daily, weekly, monthly or quarterly."
   is_one_of "$ON_UNKNOWN_OUTCOME" dead-letter resend || echo "ON_UNKNOWN_OUTCOME: dead-letter or resend."
   is_one_of "$LOG_LEVEL" DEBUG INFO WARNING ERROR || echo "LOG_LEVEL: DEBUG, INFO, WARNING or ERROR."
   is_one_of "$SCHEDULE" on paused || echo "SCHEDULE: on or paused."

@@ -23,7 +23,7 @@ _PEOPLE = (
     ("Bishal Gurung", "Asia/Kathmandu", "en"),
     ("Léa Tremblay", "America/Toronto", "fr"),
 )
-_CADENCES = ("hourly", "daily", "daily", "weekly", "monthly")
+_CADENCES = ("hourly", "daily", "daily", "weekly", "monthly", "quarterly", "cron")
 _TYPES = (
     ("page.viewed", 0.55),
     ("order.placed", 0.2),
@@ -35,7 +35,14 @@ _QUOTAS: dict[str, dict[str, Any]] = {
     "storage": {"name": "Storage", "allowed": 100, "unit": "GB"},
     "calls": {"name": "API calls", "allowed": 100_000},
 }
-_SPAN = {"hourly": 3, "daily": 3 * 24, "weekly": 3 * 7 * 24, "monthly": 3 * 31 * 24}
+_SPAN = {
+    "hourly": 3,
+    "daily": 3 * 24,
+    "weekly": 3 * 7 * 24,
+    "monthly": 3 * 31 * 24,
+    "quarterly": 3 * 92 * 24,
+    "cron": 3 * 24,
+}
 """Hours of history: the period that has ended, the one before to compare with, and the one that goes on."""
 
 
@@ -85,6 +92,8 @@ def sample_users(count: int, *, now: datetime, events_per_user: int = 40) -> Ite
             "locale": locale,
             "report": {"cadence": cadence, "hour": 8},
         }
+        if cadence == "cron":
+            document["report"]["cron"] = "0 8 * * 1-5"
         expected: str | None = "sent"
         if number == 3:
             document["email"] = REFUSED_ADDRESS

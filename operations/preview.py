@@ -16,7 +16,7 @@ import jinja2
 from pydantic import ValidationError
 
 from functions.shared.models import delivery_id, describe_validation_error, run_id
-from functions.shared.schedule import Period
+from functions.shared.period import Period
 from functions.shared.settings import MailSettings
 from functions.shared.user import User
 from functions.worker.compose import compose

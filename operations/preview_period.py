@@ -4,7 +4,7 @@ import re
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-from functions.shared.schedule import Period, period_to_report
+from functions.shared.period import Period, period_to_report, unit_before
 from functions.shared.user import User
 
 _MONTH = re.compile(r"(\d{4})-(\d{2})")
@@ -18,8 +18,7 @@ def next_period(user: User, now: datetime) -> Period:
     due_at = user.next_report_at
     if due_at is not None and due_at <= now:
         return period_to_report(user.schedule, due_at=due_at, run_time=now, reported_until=user.reported_until)
-    end = user.schedule.at_or_before(now)
-    return Period(start=user.schedule.before(end), end=end)
+    return unit_before(user.schedule, user.schedule.covered_until(user.schedule.at_or_before(now)))
 
 
 def parse_period(text: str, zone: ZoneInfo) -> Period:

@@ -92,7 +92,7 @@ class Ledger:
                     delivery=ledger or {},
                     reported_until=fields.get("reported_until"),
                 )
-                moved_on = {"next_report_at": schedule.after(period.end), "reported_until": period.end}
+                moved_on = {"next_report_at": schedule.next_due(period.end), "reported_until": period.end}
                 transaction.update(document, moved_on)
                 dead |= {"period_start": period.start, "period_end": period.end}
             transaction.set(delivery, dead if ledger is not None else {**self._pending(user), **dead}, merge=True)

@@ -6,7 +6,8 @@ from enum import Enum, auto
 from typing import Any
 
 from functions.shared.models import DeliveryState
-from functions.shared.schedule import Cadence, Period, Schedule, period_to_report
+from functions.shared.period import Period, period_to_report
+from functions.shared.schedule import Cadence, Schedule
 from functions.shared.user import InvalidUser, User
 
 LOST_AFTER = timedelta(hours=24)

@@ -1,108 +1,202 @@
-"""When a report is due, and which time it covers. Pure: time goes in as an argument.
+"""When a report is due. Pure: time goes in as an argument.
 
-A due time is a whole hour of the user's own time zone. A local time that does not exist on a day (the clocks went
-forward) is taken at the next moment that does; one that exists twice is taken once, the first time. Hours themselves
-are counted as they pass: when the clocks go back, an hourly report comes for both of the hours of the same name.
+A due time is a time of the recipient's own wall clock. A local time that does not exist on a day (the clocks went
+forward) is taken at the next moment that does; one that exists twice is taken once, the first time. Hours are counted
+as they pass: when the clocks go back, an hourly report comes for both of the hours of the same name.
 """
 
 import calendar
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
-from typing import Literal, assert_never
+from typing import TYPE_CHECKING, assert_never
 from zoneinfo import ZoneInfo
 
-from functions.shared.plausible_time import plausible
+if TYPE_CHECKING:
+    # For the type alone: not every function that knows cadences has croniter.
+    from functions.shared.cron import CronLine
+
+_WIDTHS = (3, 30, 300, 3000)
+"""How far to look for a due time, in units of the cadence: some zones leap a whole day, which is 24 hours."""
 
 
 class Cadence(StrEnum):
-    """How often a user is sent a report."""
+    """How often a report is sent."""
 
     HOURLY = "hourly"
     DAILY = "daily"
     WEEKLY = "weekly"
     MONTHLY = "monthly"
+    QUARTERLY = "quarterly"
+    CRON = "cron"
+    """By a cron line."""
 
 
-_ByDay = Literal[Cadence.DAILY, Cadence.WEEKLY, Cadence.MONTHLY]
-"""Cadences whose due times are an hour of some days."""
+class Covers(StrEnum):
+    """Which time a report covers."""
 
-
-@dataclass(frozen=True)
-class Period:
-    """The time that a report covers: from `start`, up to and without `end`, both in UTC."""
-
-    start: datetime
-    end: datetime
+    CALENDAR = "calendar"
+    """Whole days, weeks, months or quarters: those that have ended before the due time."""
+    SINCE_LAST = "since-last"
+    """The time from the last due time up to this one."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Schedule:
-    """When one user's reports are due.
+    """When the reports of one subscription are due, and at which moments the time that they cover may end.
 
     Attributes:
         cadence: how often.
-        time_zone: the user's own, in which the rest is meant.
-        hour: 0 to 23; not used by hourly reports.
+        time_zone: the recipient's own, in which the rest is meant.
+        hour: 0 to 23; not used by hourly reports, nor by cron.
+        minute: 0 to 59; not used by cron.
         weekday: 1 (Monday) to 7 (Sunday), as ISO 8601 counts; used by weekly reports.
-        day: 1 to 31; used by monthly reports, and the last day of a month that has no such day.
+        day: 1 to 31; used by monthly and quarterly reports (in the first month of a quarter), and the last day of a
+            month that has no such day.
+        cron: the line, where the cadence is `cron`.
+        covers: which time a report covers; None for the default, which is `calendar` from daily up. A cron line that is
+            due several times a day counts as more often than daily.
     """
 
     cadence: Cadence
     time_zone: ZoneInfo
     hour: int = 8
+    minute: int = 0
     weekday: int = 1
     day: int = 1
+    cron: "CronLine | None" = None
+    covers: Covers | None = None
+
+    def __post_init__(self) -> None:
+        if (self.cadence is Cadence.CRON) != (self.cron is not None):
+            raise ValueError("a cron line belongs to the cadence cron, and to no other")
 
     def at_or_before(self, moment: datetime) -> datetime:
         """The last due time that is not after the moment, in UTC."""
-        return max(due for due in self._around(moment) if due <= moment)
+        return max(self._nearest(moment, lambda due_at: due_at <= moment))
 
     def before(self, moment: datetime) -> datetime:
         """The last due time before the moment, in UTC."""
-        return max(due for due in self._around(moment) if due < moment)
+        return max(self._nearest(moment, lambda due_at: due_at < moment))
 
     def after(self, moment: datetime) -> datetime:
         """The first due time after the moment, in UTC."""
-        return min(due for due in self._around(moment) if due > moment)
+        return min(self._nearest(moment, lambda due_at: due_at > moment))
 
-    def _around(self, moment: datetime) -> Iterator[datetime]:
-        """Due times on both sides of a moment, at least two on each, in no order."""
+    def _nearest(self, moment: datetime, is_wanted: Callable[[datetime], bool]) -> Sequence[datetime]:
+        """Those around a moment that are wanted, from as far away as it takes to find one."""
+        wanted = ([due_at for due_at in self._around(moment, width) if is_wanted(due_at)] for width in _WIDTHS)
+        return next(filter(None, wanted))
+
+    @property
+    def covers_calendar(self) -> bool:
+        """Whether reports cover whole units of the calendar."""
+        if self.covers is not None:
+            return self.covers is Covers.CALENDAR
         match self.cadence:
             case Cadence.HOURLY:
-                # Looked up from moments rather than from local hours: a leap over the date line leaves 24 of those out.
-                shown = (
-                    (moment + half_hours * timedelta(minutes=30)).astimezone(self.time_zone)
-                    for half_hours in range(-6, 7)
-                )
-                for hour in {each.replace(tzinfo=None, minute=0, second=0, microsecond=0, fold=0) for each in shown}:
-                    for fold in (0, 1):
-                        yield self._in_utc(hour, fold)
-            case Cadence.DAILY | Cadence.WEEKLY | Cadence.MONTHLY:
-                for day in self._days_around(moment.astimezone(self.time_zone).date(), self.cadence):
-                    yield self._in_utc(datetime.combine(day, time(self.hour)), fold=0)
-            case _:
-                assert_never(self.cadence)
+                return False
+            case Cadence.DAILY | Cadence.WEEKLY | Cadence.MONTHLY | Cadence.QUARTERLY:
+                return True
+            case Cadence.CRON:
+                return self.cron is not None and self.cron.is_due_at_most_daily
+            case _ as unreachable:
+                assert_never(unreachable)
 
-    def _days_around(self, today: date, cadence: _ByDay) -> Iterator[date]:
-        match cadence:
+    def covered_until(self, due_at: datetime) -> datetime:
+        """Where the time ends that a report which is due at a moment covers."""
+        return self.unit_start(due_at) if self.covers_calendar else self.at_or_before(due_at)
+
+    def next_due(self, reported_until: datetime, *, later_than: datetime | None = None) -> datetime:
+        """The first due time at which there is something to report that ends after a moment.
+
+        Args:
+            reported_until: the end of the last period that was reported.
+            later_than: a due time that is past: the next one is strictly later.
+        """
+        due_at = self.after(max(reported_until, later_than or reported_until))
+        while self.covered_until(due_at) <= reported_until:
+            due_at = self.after(due_at)
+        return due_at
+
+    def unit_start(self, moment: datetime) -> datetime:
+        """The start, in UTC, of the unit of the calendar that a moment is in: an hour, a day, a week from Monday, a
+        month or a quarter of the recipient's own. By cron the unit is a day."""
+        local = moment.astimezone(self.time_zone)
+        today = local.date()
+        match self.cadence:
+            case Cadence.HOURLY:
+                # The offset is the moment's own, so that both hours of the same name begin.
+                return moment - timedelta(minutes=local.minute, seconds=local.second, microseconds=local.microsecond)
+            case Cadence.DAILY | Cadence.CRON:
+                first = today
+            case Cadence.WEEKLY:
+                first = today - timedelta(days=today.weekday())
+            case Cadence.MONTHLY:
+                first = today.replace(day=1)
+            case Cadence.QUARTERLY:
+                first = today.replace(month=today.month - (today.month - 1) % 3, day=1)
+            case _ as unreachable:
+                assert_never(unreachable)
+        return self._in_utc(datetime.combine(first, time()), fold=0)
+
+    def day_start(self, moment: datetime) -> datetime:
+        """The start, in UTC, of the recipient's day that a moment is in."""
+        return self._in_utc(datetime.combine(moment.astimezone(self.time_zone).date(), time()), fold=0)
+
+    def _around(self, moment: datetime, width: int) -> Iterator[datetime]:
+        """Due times on both sides of a moment, in no order; none on a side where the clocks have leaped over all."""
+        local = moment.astimezone(self.time_zone).replace(tzinfo=None)
+        if self.cadence is Cadence.HOURLY:
+            this_hour = local.replace(minute=0, second=0, microsecond=0)
+            for hours in range(-width, width + 1):
+                hour = this_hour + timedelta(hours=hours)
+                # An hour of which the clocks show nothing is no hour.
+                if self._is_shown(hour) or self._is_shown(hour + timedelta(minutes=59)):
+                    for fold in (0, 1):
+                        yield self._in_utc(hour.replace(minute=self.minute), fold)
+        elif self.cron is not None:
+            yield from self._by_cron(self.cron, local, width)
+        else:
+            for day in self._days_around(local.date(), width):
+                yield self._in_utc(datetime.combine(day, time(self.hour, self.minute)), fold=0)
+
+    def _by_cron(self, cron: "CronLine", local: datetime, width: int) -> Iterator[datetime]:
+        folds = (0, 1) if cron.runs_every_hour else (0,)
+        a_minute = timedelta(minutes=1)
+        for due in (*cron.preceding(local + a_minute, width), *cron.following(local - a_minute, width)):
+            for fold in folds:
+                yield self._in_utc(due, fold)
+
+    def _days_around(self, today: date, width: int) -> Iterator[date]:
+        match self.cadence:
             case Cadence.DAILY:
-                for days in range(-3, 4):
+                for days in range(-width, width + 1):
                     day = today + timedelta(days=days)
                     # A zone that crosses the date line leaves a whole day out: there is nothing to report of it.
                     if any(self._is_shown(datetime.combine(day, hour)) for hour in (time.min, time(12), time.max)):
                         yield day
             case Cadence.WEEKLY:
                 this_week = today + timedelta(days=self.weekday - today.isoweekday())
-                for weeks in range(-3, 4):
+                for weeks in range(-width, width + 1):
                     yield this_week + timedelta(weeks=weeks)
             case Cadence.MONTHLY:
-                for months in range(-3, 4):
-                    year, month = divmod(today.year * 12 + today.month - 1 + months, 12)
-                    yield date(year, month + 1, min(self.day, calendar.monthrange(year, month + 1)[1]))
-            case _:
-                assert_never(cadence)
+                for months in range(-width, width + 1):
+                    yield self._day_of_month(today.year * 12 + today.month - 1 + months)
+            case Cadence.QUARTERLY:
+                this_quarter = (today.year * 12 + today.month - 1) // 3
+                for quarters in range(-width, width + 1):
+                    yield self._day_of_month((this_quarter + quarters) * 3)
+            case Cadence.HOURLY | Cadence.CRON:
+                raise AssertionError("an hour is no day")
+            case _ as unreachable:
+                assert_never(unreachable)
+
+    def _day_of_month(self, months: int) -> date:
+        """The day on which a report is due in a month, counted from January of the year 0."""
+        year, month = divmod(months, 12)
+        return date(year, month + 1, min(self.day, calendar.monthrange(year, month + 1)[1]))
 
     def _is_shown(self, local: datetime) -> bool:
         moment = local.replace(tzinfo=self.time_zone).astimezone(UTC)
@@ -130,32 +224,3 @@ class Schedule:
             else:
                 after = middle
         return after
-
-
-def period_to_report(
-    schedule: Schedule, *, due_at: datetime, run_time: datetime, reported_until: datetime | None = None
-) -> Period:
-    """The time that the report due at a moment covers when the run that sends it is at another, perhaps much later.
-
-    It begins where the last report ended, so that nothing is reported twice or left out whatever happened to the
-    schedule meanwhile; without a last report it begins one cadence before the due time. It ends with the last due time
-    that the run has reached, so that missed runs are caught up by one report. The next report is due at
-    `schedule.after(period.end)`.
-
-    Args:
-        schedule: the user's, as it is now.
-        due_at: when the report fell due. Not a time of the schedule where the user has just been enrolled or has
-            changed the schedule since.
-        run_time: the time of the dispatcher's run.
-        reported_until: the end of the last period that was reported or given up, where there was one.
-    """
-    first_end = schedule.at_or_before(due_at)
-    start = plausible(reported_until) or schedule.before(first_end)
-    end = schedule.at_or_before(max(due_at, run_time))
-    if end <= start and due_at > start:
-        # The schedule was changed to one whose next due time is not reached yet: report up to the promised moment.
-        end = due_at
-    elif end <= start:
-        # The due time was set back by hand, to have a report again: the period that was due then.
-        start, end = schedule.before(first_end), first_end
-    return Period(start=start, end=end)

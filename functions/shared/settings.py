@@ -55,6 +55,12 @@ def _urls(value: Any) -> Any:
     return [part for part in _BETWEEN_URLS.split(value) if part] if isinstance(value, str) else value
 
 
+def _default_cadence(value: Cadence) -> Cadence:
+    if value is Cadence.CRON:
+        raise ValueError("must be another than cron, which needs a line for each user")
+    return value
+
+
 def _unsubscribe_url(value: str) -> str:
     parts = urlsplit(value)
     if parts.scheme != "https" or not parts.hostname or not value.isascii() or any(c in value for c in ' <>"\r\n'):
@@ -74,6 +80,8 @@ Address = Annotated[str, Field(pattern=r"^[^@\s]+@[^@\s]+$")]
 
 Secret = Annotated[str, StringConstraints(strip_whitespace=True, pattern=r"^[!-~]+$")]
 """A key for an HTTP header. Secret managers are often given one with the line break of the file that it came from."""
+
+DefaultCadence = Annotated[Cadence, AfterValidator(_default_cadence)]
 
 CommaSeparated = Annotated[list[str], NoDecode, BeforeValidator(_comma_separated)]
 
@@ -119,7 +127,7 @@ class DispatcherSettings(CommonSettings, IdentitySettings):
     tasks_invoker: Address
     scheduler_invoker: Address
     dead_letter_topic: str
-    default_cadence: Cadence = Cadence.HOURLY
+    default_cadence: DefaultCadence = Cadence.HOURLY
     dispatch_time_limit: float = Field(default=1500, gt=0, le=1740)
     """Seconds after which the dispatcher hands the rest of a run to itself: below the half hour that Cloud Scheduler
     and Cloud Tasks wait for an answer. https://cloud.google.com/scheduler/docs/reference/rest/v1/projects.locations.jobs"""
@@ -162,7 +170,7 @@ class WorkerSettings(CommonSettings, IdentitySettings, MailSettings):
     tasks_invoker: Address
     dead_letter_topic: str
     max_attempts: int = Field(ge=1)
-    default_cadence: Cadence = Cadence.HOURLY
+    default_cadence: DefaultCadence = Cadence.HOURLY
     on_unknown_outcome: OnUnknownOutcome = OnUnknownOutcome.DEAD_LETTER
     sendgrid_api_key: Secret = Field(repr=False)
     sendgrid_host: PrivateUrl = "https://api.sendgrid.com"

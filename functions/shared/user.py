@@ -6,11 +6,12 @@ from datetime import datetime
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, ValidationInfo
 
+from functions.shared.cron import CronLine
 from functions.shared.models import KIND_PATTERN
 from functions.shared.plausible_time import plausible
-from functions.shared.schedule import Cadence, Schedule
+from functions.shared.schedule import Cadence, Covers, Schedule
 
 _WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 
@@ -23,6 +24,9 @@ MUST_BE = {
     "report": "a map",
     "report.cadence": f"{', '.join(list(Cadence)[:-1])} or {list(Cadence)[-1]}",
     "report.hour": "an integer from 0 to 23",
+    "report.minute": "an integer from 0 to 59",
+    "report.cron": "five cron fields that are due at some time, such as 0 8 * * 1-5",
+    "report.covers": f"{' or '.join(Covers)}",
     "report.weekday": "monday to sunday, or an integer from 1 (Monday) to 7 (Sunday)",
     "report.day": "an integer from 1 to 31",
     "report.kind": "the name of a report, such as activity",
@@ -62,13 +66,24 @@ def _timestamp(value: Any) -> datetime:
     return moment
 
 
+def _cron(value: Any, report: ValidationInfo) -> CronLine | None:
+    if report.data.get("cadence") is not Cadence.CRON:
+        return None
+    if not isinstance(value, str):
+        raise ValueError("not a string")  # noqa: TRY004  pydantic counts no TypeError
+    return CronLine(value)
+
+
 class _Report(BaseModel):
-    model_config = ConfigDict(strict=True, extra="ignore")
+    model_config = ConfigDict(strict=True, extra="ignore", arbitrary_types_allowed=True)
 
     cadence: Annotated[Cadence | None, Field(strict=False)] = None
     hour: Annotated[int, Field(ge=0, le=23)] = 8
+    minute: Annotated[int, Field(ge=0, le=59)] = 0
     weekday: Annotated[int, BeforeValidator(_weekday), Field(ge=1, le=7)] = 1
     day: Annotated[int, Field(ge=1, le=31)] = 1
+    cron: Annotated[CronLine | None, BeforeValidator(_cron), Field(validate_default=True)] = None
+    covers: Annotated[Covers | None, Field(strict=False)] = None
     kind: Annotated[str, Field(pattern=KIND_PATTERN)] = "activity"
     sandbox: bool = False
 
@@ -181,8 +196,11 @@ def _schedule(report: _Report, time_zone: ZoneInfo, default_cadence: Cadence) ->
         cadence=report.cadence or default_cadence,
         time_zone=time_zone,
         hour=report.hour,
+        minute=report.minute,
         weekday=report.weekday,
         day=report.day,
+        cron=report.cron,
+        covers=report.covers,
     )
 
 

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from functions.shared.schedule import Period
+from functions.shared.period import Period
 from functions.shared.user import User
 from functions.worker.mail import Mail
 from functions.worker.mail_terms import MailTerms

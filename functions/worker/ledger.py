@@ -19,7 +19,7 @@ from google.cloud import firestore
 from google.cloud.firestore_v1.base_query import FieldFilter
 
 from functions.shared.models import DELIVERY_RETENTION, DeliveryState, Reason, ReportTask
-from functions.shared.schedule import Period
+from functions.shared.period import Period
 from functions.worker.recipient import FinalDelivery
 from functions.worker.transitions import Failure, Record
 

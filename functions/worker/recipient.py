@@ -6,8 +6,9 @@ from datetime import datetime
 from typing import Any
 
 from functions.shared.models import ReportTask
+from functions.shared.period import Period, period_to_report
 from functions.shared.plausible_time import plausible
-from functions.shared.schedule import Cadence, Period, Schedule, period_to_report
+from functions.shared.schedule import Cadence, Schedule
 from functions.shared.user import InvalidUser, User
 
 
@@ -105,7 +106,7 @@ class Recipient:
             return {}
         if self.next_report_at is not None and self.next_report_at > max(due_at, period.end):
             return {}
-        return self._moved_to(self.schedule.after(max(due_at, period.end)), period.end)
+        return self._moved_to(self.schedule.next_due(period.end, later_than=due_at), period.end)
 
     def moved_past(
         self, due_at: datetime, period: Period | None, newest: Sequence[FinalDelivery]
@@ -125,7 +126,7 @@ class Recipient:
             return {}
         until = max([period.end, *(each.period_end for each in newest if each.period_end is not None)])
         last = max([due_at, *(each.due_at for each in newest)])
-        return self._moved_to(self.schedule.after(max(last, until)), until)
+        return self._moved_to(self.schedule.next_due(until, later_than=last), until)
 
     def _moved_to(self, next_report_at: datetime, until: datetime) -> dict[str, datetime]:
         fields = {"next_report_at": next_report_at}

@@ -25,9 +25,10 @@ from functions.shared.models import (
     delivery_id,
     malformed_user_letter_id,
 )
+from functions.shared.period import Period
 from functions.shared.plausible_time import plausible
 from functions.shared.retry_policy import DISPATCH_DEADLINE
-from functions.shared.schedule import Cadence, Period
+from functions.shared.schedule import Cadence
 from functions.shared.settings import OnUnknownOutcome
 from functions.worker.breaker import Admission, Breaker, Change
 from functions.worker.compose import compose

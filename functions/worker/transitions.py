@@ -10,7 +10,7 @@ from enum import Enum, auto
 from http import HTTPStatus
 
 from functions.shared.models import DeliveryState, Reason
-from functions.shared.schedule import Period
+from functions.shared.period import Period
 from functions.shared.settings import OnUnknownOutcome
 from functions.worker.mail import Accepted, NotAllowed, Outcome, Refused, Throttled, Unavailable, Unclear, Unsubscribed
 

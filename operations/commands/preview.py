@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from functions.shared.schedule import Period
+from functions.shared.period import Period
 from functions.shared.settings import MailSettings
 from functions.shared.user import User
 from operations import preview as previews

@@ -6,7 +6,7 @@ import pkgutil
 from collections.abc import Callable
 from typing import cast
 
-from functions.shared.schedule import Period
+from functions.shared.period import Period
 from functions.shared.user import User
 from functions.worker import reports
 from functions.worker.reports.report import PermanentError, Report

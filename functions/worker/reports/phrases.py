@@ -30,7 +30,9 @@ def period_before(cadence: Cadence | None, language: Language) -> str:
             return language.gettext("the week before")
         case Cadence.MONTHLY:
             return language.gettext("the month before")
-        case None:
+        case Cadence.QUARTERLY:
+            return language.gettext("the quarter before")
+        case Cadence.CRON | None:
             return language.gettext("in the time before")
 
 
@@ -45,6 +47,10 @@ def how_often(cadence: Cadence, language: Language) -> str:
             return language.gettext("You get this report every week.")
         case Cadence.MONTHLY:
             return language.gettext("You get this report every month.")
+        case Cadence.QUARTERLY:
+            return language.gettext("You get this report every quarter.")
+        case Cadence.CRON:
+            return language.gettext("You get this report at times that were chosen for you.")
 
 
 def unsubscribe(language: Language) -> str:

@@ -16,7 +16,7 @@ from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_s
 from functions.dlq_handler.dead_letters import DeadLetters, read_death
 from functions.dlq_handler.pubsub_message import PubSubMessage
 from functions.shared.models import DeadLetter, DeliveryState, Reason, ReportTask
-from functions.shared.schedule import Period
+from functions.shared.period import Period
 from functions.shared.settings import OnUnknownOutcome
 from functions.shared.task_queue import TaskQueue, cloud_tasks_client
 from functions.worker.ledger import LEASE, Changed, Claim, Hold, Ledger, UserDocument

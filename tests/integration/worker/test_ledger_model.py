@@ -38,7 +38,8 @@ from functions.dlq_handler.dead_letters import merge, read_death
 from functions.dlq_handler.pubsub_message import PubSubMessage
 from functions.shared.dead_letter_topic import DeadLetterTopic
 from functions.shared.models import DeadLetter, DeliveryState, Reason, ReportTask, delivery_id, run_id, task_id
-from functions.shared.schedule import Cadence, Period
+from functions.shared.period import Period
+from functions.shared.schedule import Cadence
 from functions.shared.settings import OnUnknownOutcome
 from functions.shared.task_queue import NewTask, TaskQueue, cloud_tasks_client
 from functions.worker.breaker import Breaker

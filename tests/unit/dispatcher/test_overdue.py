@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from functions.dispatcher.overdue import Verdict, has_died, judge, period_given_up, schedule_of
-from functions.shared.schedule import Cadence, Period
+from functions.shared.period import Period
+from functions.shared.schedule import Cadence
 
 RUN_TIME = datetime(2026, 11, 24, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -90,7 +91,7 @@ def test_a_user_moves_on_to_a_time_after_the_run(fields: dict[str, Any], next_re
         delivery={},
         reported_until=document.get("reported_until"),
     )
-    assert schedule.after(period.end) == next_report_at
+    assert schedule.next_due(period.end) == next_report_at
     assert RUN_TIME - 24 * HOUR < period.end <= RUN_TIME
 
 

@@ -10,7 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from functions.shared.schedule import Cadence, Period, Schedule, period_to_report
+from functions.shared.cron import CronLine, InvalidCron
+from functions.shared.period import Period, period_to_report
+from functions.shared.schedule import Cadence, Covers, Schedule
 
 ZONES = [
     "UTC",
@@ -25,13 +27,28 @@ ZONES = [
     "America/Santiago",  # the clocks change at midnight
 ]
 
-schedules = st.builds(
-    Schedule,
-    cadence=st.sampled_from(Cadence),
-    time_zone=st.sampled_from(ZONES).map(ZoneInfo),
-    hour=st.integers(0, 23),
-    weekday=st.integers(1, 7),
-    day=st.integers(1, 31),
+CRON_LINES = [
+    "0 8 * * 1-5",
+    "*/15 * * * *",
+    "30 2 * * *",
+    "0 */6 * * *",
+    "0 8,16 * * mon,thu",
+    "0 0 1 1 *",
+    "15 9 29 2 *",
+]
+
+schedules = st.sampled_from(Cadence).flatmap(
+    lambda cadence: st.builds(
+        Schedule,
+        cadence=st.just(cadence),
+        time_zone=st.sampled_from(ZONES).map(ZoneInfo),
+        hour=st.integers(0, 23),
+        minute=st.sampled_from([0, 0, 15, 30, 59]),
+        weekday=st.integers(1, 7),
+        day=st.integers(1, 31),
+        cron=st.sampled_from(CRON_LINES).map(CronLine) if cadence is Cadence.CRON else st.none(),
+        covers=st.sampled_from([None, *Covers]),
+    )
 )
 moments = st.datetimes(datetime(2010, 1, 1), datetime(2030, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001  hypothesis wants them naive
 
@@ -105,31 +122,32 @@ def test_due_times_follow_one_another(schedule: Schedule, moment: datetime) -> N
     assert schedule.before(last) < last
 
 
-@given(schedule=schedules, moment=moments)
-def test_a_due_time_is_the_hour_that_was_asked_for_unless_the_clocks_leap_over_it(
+@given(schedule=schedules.filter(lambda schedule: schedule.cadence is not Cadence.CRON), moment=moments)
+def test_a_due_time_is_the_time_that_was_asked_for_unless_the_clocks_leap_over_it(
     schedule: Schedule, moment: datetime
 ) -> None:
     due = schedule.after(moment).astimezone(schedule.time_zone)
     just_before = (due.astimezone(UTC) - timedelta(microseconds=1)).astimezone(schedule.time_zone)
-    if just_before.utcoffset() != due.utcoffset() and (due.hour, due.minute) != (schedule.hour, 0):
+    is_as_asked = due.minute == schedule.minute and (schedule.cadence is Cadence.HOURLY or due.hour == schedule.hour)
+    if not is_as_asked:
+        assert just_before.utcoffset() != due.utcoffset()
         return
-    assert due.minute == 0
-    if schedule.cadence is not Cadence.HOURLY:
-        assert due.hour == schedule.hour
     if schedule.cadence is Cadence.WEEKLY:
         assert due.isoweekday() == schedule.weekday
-    if schedule.cadence is Cadence.MONTHLY:
+    if schedule.cadence in {Cadence.MONTHLY, Cadence.QUARTERLY}:
         assert due.day == schedule.day or (due + timedelta(days=1)).day == 1
+    if schedule.cadence is Cadence.QUARTERLY:
+        assert due.month in {1, 4, 7, 10}
 
 
-@settings(max_examples=200)
+@settings(max_examples=300, deadline=None)
 @given(
     schedules=st.lists(schedules, min_size=1, max_size=4),
     begin=moments,
     gaps=st.lists(st.integers(1, 200), min_size=1, max_size=60),
 )
 def test_no_time_is_reported_twice_or_left_out(schedules: list[Schedule], begin: datetime, gaps: list[int]) -> None:
-    """Runs on time, late and missed, and a user who changes zone and cadence on the way."""
+    """Runs on time, late and missed, and a subscription of which zone, cadence, hour and `covers` change on the way."""
     run_time = begin.replace(minute=0, second=0, microsecond=0)
     next_report_at = run_time
     reported_until: datetime | None = None
@@ -140,16 +158,91 @@ def test_no_time_is_reported_twice_or_left_out(schedules: list[Schedule], begin:
             assert period.start < period.end <= run_time
             assert reported_until in (None, period.start)
             reported_until = period.end
-            next_report_at = schedule.after(period.end)
+            next_report_at = schedule.next_due(period.end)
             assert next_report_at > run_time
         run_time += timedelta(hours=hours)
+
+
+def units(period: Period, zone: str) -> tuple[datetime, datetime]:
+    """A period on the recipient's wall clock."""
+    start, end = (moment.astimezone(ZoneInfo(zone)).replace(tzinfo=None) for moment in (period.start, period.end))
+    return start, end
+
+
+@settings(deadline=None)
+@given(
+    schedule=schedules.filter(lambda schedule: schedule.covers_calendar and schedule.cadence is not Cadence.HOURLY),
+    moment=moments,
+)
+def test_calendar_reports_cover_whole_units_each_once(schedule: Schedule, moment: datetime) -> None:
+    due_at = schedule.after(moment)
+    period = period_to_report(schedule, due_at=due_at, run_time=due_at)
+    for _ in range(3):
+        assert period.end <= due_at
+        assert schedule.unit_start(period.start) == period.start
+        assert schedule.unit_start(period.end) == period.end
+        due_at = schedule.next_due(period.end)
+        following = period_to_report(schedule, due_at=due_at, run_time=due_at, reported_until=period.end)
+        assert following.start == period.end
+        period = following
+
+
+CALENDAR = [
+    # Sent at 8, each covers what has ended before: yesterday, last week, last month, last quarter.
+    ("daily", "2026-11-24T08:00", "2026-11-23T00:00", "2026-11-24T00:00"),
+    ("weekly", "2026-11-23T08:00", "2026-11-16T00:00", "2026-11-23T00:00"),
+    ("monthly", "2026-11-01T08:00", "2026-10-01T00:00", "2026-11-01T00:00"),
+    ("quarterly", "2026-10-01T08:00", "2026-07-01T00:00", "2026-10-01T00:00"),
+]
+
+
+@pytest.mark.parametrize(("cadence", "due", "start", "end"), CALENDAR)
+def test_calendar_reports_cover_what_people_call_the_last_one(cadence: str, due: str, start: str, end: str) -> None:
+    zone = "America/New_York"
+    schedule = Schedule(cadence=Cadence(cadence), time_zone=ZoneInfo(zone))
+    due_at = local(due, zone)
+    assert schedule.at_or_before(due_at) == due_at
+    expected = Period(local(start, zone), local(end, zone))
+    assert period_to_report(schedule, due_at=due_at, run_time=due_at) == expected
+
+
+def test_a_report_on_working_days_covers_the_weekend_on_monday() -> None:
+    schedule = Schedule(cadence=Cadence.CRON, time_zone=ZoneInfo("UTC"), cron=CronLine("0 8 * * 1-5"))
+    friday = period_to_report(schedule, due_at=utc("2026-11-20T08:00"), run_time=utc("2026-11-20T08:00"))
+    assert friday == Period(utc("2026-11-19T00:00"), utc("2026-11-20T00:00"))
+    monday = schedule.next_due(friday.end)
+    assert monday == utc("2026-11-23T08:00")
+    period = period_to_report(schedule, due_at=monday, run_time=monday, reported_until=friday.end)
+    assert period == Period(utc("2026-11-20T00:00"), utc("2026-11-23T00:00"))
+
+
+def test_a_report_several_times_a_day_covers_the_time_since_the_last() -> None:
+    schedule = Schedule(cadence=Cadence.CRON, time_zone=ZoneInfo("UTC"), cron=CronLine("0 8,16 * * *"))
+    period = period_to_report(schedule, due_at=utc("2026-11-24T16:00"), run_time=utc("2026-11-24T16:00"))
+    assert period == Period(utc("2026-11-24T08:00"), utc("2026-11-24T16:00"))
+
+
+def test_whole_hours_are_covered_by_an_hourly_report_that_is_to_cover_the_calendar() -> None:
+    schedule = Schedule(cadence=Cadence.HOURLY, time_zone=ZoneInfo("UTC"), minute=15, covers=Covers.CALENDAR)
+    period = period_to_report(schedule, due_at=utc("2026-11-24T16:15"), run_time=utc("2026-11-24T16:30"))
+    assert period == Period(utc("2026-11-24T15:00"), utc("2026-11-24T16:00"))
+    assert schedule.next_due(period.end) == utc("2026-11-24T17:15")
 
 
 def test_a_missed_time_is_caught_up_by_one_report() -> None:
     hourly = Schedule(cadence=Cadence.HOURLY, time_zone=ZoneInfo("UTC"))
     period = period_to_report(hourly, due_at=utc("2026-11-24T10:00"), run_time=utc("2026-11-24T13:00"))
     assert (period.start, period.end) == (utc("2026-11-24T09:00"), utc("2026-11-24T13:00"))
-    assert hourly.after(period.end) == utc("2026-11-24T14:00")
+    assert hourly.next_due(period.end) == utc("2026-11-24T14:00")
+
+
+def test_missed_days_are_caught_up_by_one_report() -> None:
+    day = daily("UTC", 8)
+    period = period_to_report(
+        day, due_at=utc("2026-11-21T08:00"), run_time=utc("2026-11-24T09:00"), reported_until=utc("2026-11-20T00:00")
+    )
+    assert period == Period(utc("2026-11-20T00:00"), utc("2026-11-24T00:00"))
+    assert day.next_due(period.end) == utc("2026-11-25T08:00")
 
 
 def test_a_zero_time_means_that_nothing_has_been_reported() -> None:
@@ -163,15 +256,44 @@ def test_a_new_user_is_told_of_the_last_whole_period() -> None:
     weekly = Schedule(cadence=Cadence.WEEKLY, time_zone=ZoneInfo("UTC"), hour=8, weekday=1)
     now = utc("2026-11-26T13:00")
     period = period_to_report(weekly, due_at=now, run_time=now)
-    assert (period.start, period.end) == (utc("2026-11-16T08:00"), utc("2026-11-23T08:00"))
+    assert period == Period(utc("2026-11-16T00:00"), utc("2026-11-23T00:00"))
+    assert weekly.next_due(period.end) == utc("2026-11-30T08:00")
 
 
 def test_a_due_time_set_back_by_hand_reports_that_period_again() -> None:
     day = daily("UTC", 8)
     period = period_to_report(
-        day, due_at=utc("2026-11-20T08:00"), run_time=utc("2026-11-20T08:00"), reported_until=utc("2026-11-24T08:00")
+        day, due_at=utc("2026-11-20T08:00"), run_time=utc("2026-11-20T08:00"), reported_until=utc("2026-11-24T00:00")
     )
-    assert (period.start, period.end) == (utc("2026-11-19T08:00"), utc("2026-11-20T08:00"))
+    assert period == Period(utc("2026-11-19T00:00"), utc("2026-11-20T00:00"))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "daily",
+        "0 8 * *",
+        "0 8 * * * *",
+        "60 8 * * *",
+        "0 8 30 2 *",
+        "@daily",
+        "0 8 L * *",
+        "0 8 * * 1#2",
+        "R * * * *",
+    ],
+)
+def test_what_is_no_cron_line_is_refused(text: str) -> None:
+    with pytest.raises(InvalidCron):
+        CronLine(text)
+
+
+def test_a_cron_line_that_names_an_hour_is_due_once_when_clocks_go_back_and_one_that_counts_hours_twice() -> None:
+    berlin = ZoneInfo("Europe/Berlin")
+    by_name = Schedule(cadence=Cadence.CRON, time_zone=berlin, cron=CronLine("30 2 * * *"))
+    assert by_name.after(utc("2026-10-25T00:30")) == utc("2026-10-26T01:30")
+    by_count = Schedule(cadence=Cadence.CRON, time_zone=berlin, cron=CronLine("30 * * * *"))
+    assert by_count.after(utc("2026-10-25T00:30")) == utc("2026-10-25T01:30")
 
 
 TRANSITIONS = {
@@ -249,13 +371,14 @@ def test_hours_go_on_where_a_zone_leaves_a_whole_day_out() -> None:
     assert hourly.after(leap) == leap + timedelta(hours=1)
 
 
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 @given(place=around_a_change_of_the_clocks(), cadence=st.sampled_from(Cadence), hour=st.integers(0, 23))
 def test_due_times_follow_one_another_whatever_the_clocks_do(
     place: tuple[str, datetime], cadence: Cadence, hour: int
 ) -> None:
     zone, moment = place
-    schedule = Schedule(cadence=cadence, time_zone=ZoneInfo(zone), hour=hour)
+    cron = CronLine(f"*/20 {hour} * * *") if cadence is Cadence.CRON else None
+    schedule = Schedule(cadence=cadence, time_zone=ZoneInfo(zone), hour=hour, cron=cron)
     last, following = schedule.at_or_before(moment), schedule.after(moment)
     assert last <= moment < following
     assert schedule.before(following) == last
@@ -290,23 +413,33 @@ def test_weeks_are_seven_days_of_the_users_own_calendar(weekday: int) -> None:
 def test_a_user_who_moves_east_in_the_middle_of_a_day_misses_no_hour() -> None:
     berlin, tokyo = daily("Europe/Berlin", 8), daily("Asia/Tokyo", 8)
     first = period_to_report(berlin, due_at=utc("2026-11-24T07:00"), run_time=utc("2026-11-24T07:00"))
+    assert first.end == local("2026-11-24T00:00", "Europe/Berlin")
     # The pipeline has set the next report by the old zone; the application then changes the zone.
-    promised = berlin.after(first.end)
+    promised = berlin.next_due(first.end)
     second = period_to_report(tokyo, due_at=promised, run_time=promised, reported_until=first.end)
-    assert second == Period(first.end, local("2026-11-25T08:00", "Asia/Tokyo"))
-    assert tokyo.after(second.end) == local("2026-11-26T08:00", "Asia/Tokyo")
+    assert second == Period(first.end, local("2026-11-25T00:00", "Asia/Tokyo"))
+    assert tokyo.next_due(second.end) == local("2026-11-26T08:00", "Asia/Tokyo")
 
 
+def some_schedule(cadence: Cadence, zone: ZoneInfo, covers: Covers | None) -> Schedule:
+    cron = CronLine("30 6 * * 2") if cadence is Cadence.CRON else None
+    return Schedule(cadence=cadence, time_zone=zone, cron=cron, covers=covers)
+
+
+@pytest.mark.parametrize("covers", [None, *Covers])
 @pytest.mark.parametrize("after", list(Cadence))
 @pytest.mark.parametrize("before", list(Cadence))
-def test_a_user_who_changes_cadence_is_told_of_the_time_in_between_once(before: Cadence, after: Cadence) -> None:
+def test_a_user_who_changes_cadence_is_told_of_the_time_in_between_once(
+    before: Cadence, after: Cadence, covers: Covers | None
+) -> None:
     zone = ZoneInfo("America/New_York")
-    old, new = Schedule(cadence=before, time_zone=zone), Schedule(cadence=after, time_zone=zone)
-    first_end = old.at_or_before(utc("2026-11-20T15:00"))
-    promised = old.after(first_end)
+    old, new = some_schedule(before, zone, None), some_schedule(after, zone, covers)
+    first_end = old.covered_until(utc("2026-11-20T15:00"))
+    promised = old.next_due(first_end)
     second = period_to_report(new, due_at=promised, run_time=promised, reported_until=first_end)
     assert second.start == first_end
     assert first_end < second.end <= promised
-    following = new.after(second.end)
+    following = new.next_due(second.end)
     third = period_to_report(new, due_at=following, run_time=following, reported_until=second.end)
-    assert third == Period(second.end, following)
+    assert third.start == second.end
+    assert second.end < third.end <= following

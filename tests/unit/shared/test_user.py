@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from functions.shared.schedule import Cadence
+from functions.shared.schedule import Cadence, Covers
 from functions.shared.user import MUST_BE, InvalidUser, User
 from tests.functions import REPOSITORY
 
@@ -68,6 +68,10 @@ def test_null_counts_as_absent() -> None:
         ({"report": {"cadence": "yearly"}}, "report.cadence"),
         ({"report": {"hour": 24}}, "report.hour"),
         ({"report": {"hour": "8"}}, "report.hour"),
+        ({"report": {"minute": 60}}, "report.minute"),
+        ({"report": {"cadence": "cron"}}, "report.cron"),
+        ({"report": {"cadence": "cron", "cron": "0 8 30 2 *"}}, "report.cron"),
+        ({"report": {"covers": "everything"}}, "report.covers"),
         ({"report": {"weekday": "someday"}}, "report.weekday"),
         ({"report": {"kind": "No/Such"}}, "report.kind"),
         ({"report": {"sandbox": "true"}}, "report.sandbox"),
@@ -83,6 +87,14 @@ def test_a_bad_field_is_named_and_its_value_is_not_repeated(fields: dict[str, An
     assert "\n" not in str(caught.value)
     for value in fields.values():
         assert not isinstance(value, str) or value in {"", "true"} or value not in str(caught.value)
+
+
+def test_a_cron_line_is_read_where_the_cadence_is_cron() -> None:
+    by_cron = read(report={"cadence": "cron", "cron": "15 6 * * 1-5", "covers": "since-last"}).schedule
+    assert by_cron.after(datetime(2026, 11, 20, 12, tzinfo=UTC)) == datetime(2026, 11, 23, 6, 15, tzinfo=UTC)
+    assert by_cron.covers is Covers.SINCE_LAST
+    daily = read(report={"cadence": "daily", "cron": "left over", "minute": 30}).schedule
+    assert daily.after(datetime(2026, 11, 20, 12, tzinfo=UTC)) == datetime(2026, 11, 21, 8, 30, tzinfo=UTC)
 
 
 def test_what_a_field_must_be_is_said_in_the_words_of_the_documentation() -> None:

@@ -2,7 +2,8 @@
 
 from datetime import UTC, datetime
 
-from functions.shared.schedule import Cadence, Period
+from functions.shared.period import Period
+from functions.shared.schedule import Cadence
 from functions.shared.user import User
 from functions.worker.compose import compose
 from functions.worker.mail import Mail

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from functions.shared.schedule import Cadence, Period
+from functions.shared.period import Period
+from functions.shared.schedule import Cadence
 from functions.shared.user import User
 from functions.worker.compose import compose
 from functions.worker.mail import Mail
@@ -106,8 +107,9 @@ def test_so_many_types_that_they_are_not_told_apart_are_still_counted() -> None:
     ("cadence", "start", "end", "before"),
     [
         ("hourly", "2026-11-24T13:00", "2026-11-24T14:00", "2026-11-24T12:00"),
-        ("daily", "2026-11-24T08:00", "2026-11-25T08:00", "2026-11-23T08:00"),
-        ("monthly", "2026-03-01T08:00", "2026-04-01T08:00", "2026-02-01T08:00"),
+        ("daily", "2026-11-24T00:00", "2026-11-25T00:00", "2026-11-23T00:00"),
+        ("monthly", "2026-03-01T00:00", "2026-04-01T00:00", "2026-02-01T00:00"),
+        ("quarterly", "2026-04-01T00:00", "2026-07-01T00:00", "2026-01-01T00:00"),
         # A missed run, caught up.
         ("hourly", "2026-11-24T13:00", "2026-11-24T16:00", "2026-11-24T10:00"),
     ],

@@ -15,8 +15,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
+from functions.shared.period import Period
 from functions.shared.plausible_time import EARLIEST, LATEST
-from functions.shared.schedule import Cadence, Period
+from functions.shared.schedule import Cadence
 from functions.shared.user import User
 from functions.worker.compose import compose
 from functions.worker.mail_terms import MailTerms
@@ -65,7 +66,8 @@ def documents(**fields: st.SearchStrategy[Any]) -> st.SearchStrategy[Mapping[str
 @st.composite
 def cases(draw: st.DrawFn) -> tuple[User, Period, StoredUserData]:
     zone = draw(st.sampled_from(sorted(zoneinfo.available_timezones())))
-    report = {"cadence": draw(st.sampled_from(Cadence)), "hour": draw(st.integers(0, 23))}
+    cron = draw(st.sampled_from(["0 8 * * 1-5", "*/10 * * * *"]))
+    report = {"cadence": draw(st.sampled_from(Cadence)), "hour": draw(st.integers(0, 23)), "cron": cron}
     document = {
         "email": "ada@example.com",
         "name": draw(texts),

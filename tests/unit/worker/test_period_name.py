@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from functions.shared.schedule import Period
+from functions.shared.period import Period
 from functions.worker.reports.language import language_for
 from functions.worker.reports.period_name import period_name
 

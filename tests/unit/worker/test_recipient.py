@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from functions.shared.models import ReportTask, delivery_id
-from functions.shared.schedule import Cadence, Period
+from functions.shared.period import Period
+from functions.shared.schedule import Cadence
 from functions.worker.recipient import Recipient
 
 DUE = datetime(2026, 11, 24, 13, tzinfo=UTC)

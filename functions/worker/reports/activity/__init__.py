@@ -5,7 +5,7 @@ from pathlib import Path
 
 import structlog
 
-from functions.shared.schedule import Period
+from functions.shared.period import Period, is_regular, unit_before
 from functions.shared.user import User
 from functions.worker.mail import InlineImage
 from functions.worker.reports.activity.buckets import buckets
@@ -95,6 +95,6 @@ def period_before(user: User, period: Period) -> Period:
     A period that is none of the schedule's, because it catches up on missed runs, is compared with as much time
     before it.
     """
-    if user.schedule.after(period.start) == period.end:
-        return Period(start=user.schedule.before(period.start), end=period.start)
+    if is_regular(user.schedule, period):
+        return unit_before(user.schedule, period.start)
     return Period(start=period.start - (period.end - period.start), end=period.start)

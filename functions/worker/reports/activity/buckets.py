@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from functions.shared.schedule import Period
+from functions.shared.period import Period
 from functions.worker.reports.calendar_days import starts_of_days
 from functions.worker.reports.language import Language
 

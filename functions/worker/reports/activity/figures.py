@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from functions.shared.schedule import Period
+from functions.shared.period import Period
 from functions.worker.one_line import one_line
 from functions.worker.reports.amounts import usable_amount
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from functions.shared.schedule import Period
+from functions.shared.period import Period, is_regular
 from functions.shared.user import User
 from functions.worker.reports.activity.buckets import Bucket
 from functions.worker.reports.activity.figures import Figures
@@ -92,7 +92,7 @@ class Texts:
         self._language = language
         self._ = language.gettext
         self._name = period_name(period, user.time_zone, language)
-        regular = user.schedule.after(period.start) == period.end
+        regular = is_regular(user.schedule, period)
         self._before = period_before(user.schedule.cadence if regular else None, language)
         self._name_before = period_name(before, user.time_zone, language)
 

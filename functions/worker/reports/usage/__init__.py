@@ -5,7 +5,7 @@ from pathlib import Path
 
 import structlog
 
-from functions.shared.schedule import Period
+from functions.shared.period import Period
 from functions.shared.user import User
 from functions.worker.mail import InlineImage
 from functions.worker.reports.bar_chart import draw_bars

@@ -4,7 +4,7 @@ import random
 from datetime import timedelta
 from typing import Any
 
-from functions.shared.schedule import Period
+from functions.shared.period import Period
 from functions.worker.reports.stored_user_data import Documents
 
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from functions.shared.schedule import Period
+from functions.shared.period import Period
 from functions.shared.user import User
 from functions.worker.reports.language import Language
 from functions.worker.reports.phrases import greeting, how_often

@@ -1,0 +1,75 @@
+"""A cron line, such as `0 8 * * 1-5`, read on a wall clock that has no time zone. Pure.
+
+Five fields: minute, hour, day of the month, month, day of the week. Where both days are restricted, either will do.
+https://cloud.google.com/scheduler/docs/configuring/cron-job-schedules
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import islice
+from typing import Any
+
+# croniter takes more than other crons do: seconds, L, #, random and hashed values.
+_PART = r"(?:\*|(?:\d{1,2}|[A-Za-z]{3})(?:-(?:\d{1,2}|[A-Za-z]{3}))?)(?:/\d{1,2})?"
+_FIELD = re.compile(rf"{_PART}(?:,{_PART})*", re.ASCII)
+_ANY_TIME = datetime(2000, 1, 1)  # noqa: DTZ001  a wall clock has no zone
+_LONGEST = 100
+
+
+class InvalidCron(ValueError):
+    """A text that is no cron line. The message says what is wrong."""
+
+
+@dataclass(frozen=True)
+class CronLine:
+    """A cron line that is due at some time.
+
+    Attributes:
+        text: its five fields.
+
+    Raises:
+        InvalidCron: a field is malformed, or the line is never due, such as on 30 February.
+    """
+
+    text: str
+
+    def __post_init__(self) -> None:
+        fields = self.text.split()
+        if len(self.text) > _LONGEST or len(fields) != 5 or not all(map(_FIELD.fullmatch, fields)):
+            raise InvalidCron("must be five cron fields, such as 0 8 * * 1-5")
+        from croniter import CroniterBadDateError, CroniterError
+
+        try:
+            _times(self.text, _ANY_TIME).get_next(datetime)
+        except CroniterBadDateError:
+            raise InvalidCron("is a cron line that is never due") from None
+        except (CroniterError, ValueError):
+            raise InvalidCron("must be five cron fields, such as 0 8 * * 1-5") from None
+
+    @property
+    def runs_every_hour(self) -> bool:
+        """Whether the line counts hours as they pass, rather than naming hours of the day."""
+        return self.text.split()[1].startswith("*")
+
+    @property
+    def is_due_at_most_daily(self) -> bool:
+        """Whether the line names one time of the day."""
+        minute, hour, *_ = self.text.split()
+        return minute.isdigit() and hour.isdigit()
+
+    def following(self, local: datetime, number: int) -> Iterator[datetime]:
+        """The next local times after a local time."""
+        return islice(_times(self.text, local).all_next(datetime), number)
+
+    def preceding(self, local: datetime, number: int) -> Iterator[datetime]:
+        """The last local times before a local time, the latest first."""
+        return islice(_times(self.text, local).all_prev(datetime), number)
+
+
+def _times(text: str, local: datetime) -> Any:
+    # With the first cron line: most functions never meet one, and are not to wait for it before they can start.
+    from croniter import croniter
+
+    return croniter(text, local)

@@ -1,0 +1,60 @@
+"""Which time a report covers. Pure."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from functions.shared.plausible_time import plausible
+from functions.shared.schedule import Schedule
+
+_INSTANT = timedelta(microseconds=1)
+
+
+@dataclass(frozen=True)
+class Period:
+    """The time that a report covers: from `start`, up to and without `end`, both in UTC."""
+
+    start: datetime
+    end: datetime
+
+
+def period_to_report(
+    schedule: Schedule, *, due_at: datetime, run_time: datetime, reported_until: datetime | None = None
+) -> Period:
+    """The time that the report due at a moment covers when the run that sends it is at another, perhaps much later.
+
+    It begins where the last report ended, so that nothing is reported twice or left out whatever happened to the
+    schedule meanwhile; without a last report it begins one unit or cadence before its end. It ends as the last due time
+    says that the run has reached, so that missed runs are caught up by one report. The next report is due at
+    `schedule.next_due(period.end)`.
+
+    Args:
+        schedule: the subscription's, as it is now.
+        due_at: when the report fell due. Not a time of the schedule where the user has just been enrolled or somebody
+            has changed the schedule since.
+        run_time: the time of the dispatcher's run.
+        reported_until: the end of the last period that was reported or given up, where there was one.
+    """
+    due_then = unit_before(schedule, schedule.covered_until(due_at))
+    start = plausible(reported_until) or due_then.start
+    promised = max(due_at, schedule.at_or_before(run_time)) if run_time > due_at else due_at
+    end = schedule.covered_until(promised)
+    if start < end:
+        return Period(start, end)
+    if due_at <= start:
+        # Somebody set the due time back by hand, to have a report again: the period that was due then.
+        return due_then
+    # Somebody changed the schedule to one of which no period ends before the promised moment: report up to the last
+    # midnight before it, or up to the moment itself.
+    midnight = schedule.day_start(promised)
+    return Period(start, midnight if schedule.covers_calendar and start < midnight else promised)
+
+
+def unit_before(schedule: Schedule, end: datetime) -> Period:
+    """The last whole unit of the calendar, or time between two due times, before a moment at which one ends."""
+    before = schedule.unit_start(end - _INSTANT) if schedule.covers_calendar else schedule.before(end)
+    return Period(before, end)
+
+
+def is_regular(schedule: Schedule, period: Period) -> bool:
+    """Whether a period is one unit or cadence: it catches up on nothing, and nobody has changed the schedule."""
+    return period == unit_before(schedule, period.end)
