@@ -172,7 +172,11 @@ def test_a_network_that_repeats_what_it_was_sent(house: House) -> None:
             house.deliver("echoed", retry_count=retry_count)
     finally:
         house.inbox.fault = None
-    assert house.delivery("echoed")["state"] == "dead"
+    # Whether SendGrid took the mail before a 502 nobody knows, so it is settled later, not within these attempts.
+    delivery = house.delivery("echoed")
+    assert delivery["state"] == "sending"
+    assert DOMAIN not in str(delivery)
+    assert SENDGRID_KEY not in str(delivery)
     house.letters()
 
 
