@@ -18,6 +18,10 @@ from local_cloud.rpc import Middleware
 
 Result = TypeVar("Result")
 
+PATIENCE_SECONDS = 240.0
+"""After so long what a test waits for does not come. No machine is so busy, and pytest's own limit (pyproject.toml) is
+still longer, so that the message is the test's."""
+
 
 class Background:
     """An event loop in a thread of its own, so that a synchronous test talks to asyncio servers over their sockets."""

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from tests.deployment.google_server import GoogleServer
+from tests.support import PATIENCE_SECONDS
 
 REPOSITORY = Path(__file__).parent.parent.parent
 PROJECT = "my-project"
@@ -146,12 +147,12 @@ class Deployment:
             text=True,
             start_new_session=True,
         )
-        until = time.monotonic() + 60
+        until = time.monotonic() + PATIENCE_SECONDS
         while not any(" ".join(call).startswith(command) for call in self.calls):
             assert time.monotonic() < until
             time.sleep(0.05)
         os.killpg(process.pid, signal.SIGINT)
-        output, errors = process.communicate(timeout=60)
+        output, errors = process.communicate(timeout=PATIENCE_SECONDS)
         return Outcome(process.returncode, output, errors)
 
     def deploy(self, *options: str, answer: str = "") -> Outcome:
@@ -163,7 +164,7 @@ class Deployment:
             input=answer,
             capture_output=True,
             text=True,
-            timeout=100,
+            timeout=PATIENCE_SECONDS,
             check=False,
         )
         return Outcome(run.returncode, run.stdout, run.stderr)

@@ -27,10 +27,9 @@ from local_cloud.identity import IdentityProvider
 from local_cloud.pubsub.server import PubSubEmulator
 from local_cloud.tasks.server import TasksEmulator
 from tests.deployment.conftest import REPOSITORY
-from tests.support import Background, free_ports
+from tests.support import PATIENCE_SECONDS, Background, free_ports
 
 PROJECT = "my-project"
-START_SECONDS = 60
 TASKS, SCHEDULER = (f"report-{name}@{PROJECT}.iam.gserviceaccount.com" for name in ("tasks", "scheduler"))
 WORKER_URL, DISPATCHER_URL = (f"https://report-{name}-1.us-central1.run.app" for name in ("worker", "dispatcher"))
 ENVIRONMENT = {
@@ -122,15 +121,15 @@ def deployed(function: str, surroundings: Surroundings, directory: Path, kind: s
             yield f"http://127.0.0.1:{port}"
         finally:
             process.terminate()
-            process.wait(20)
+            process.wait(PATIENCE_SECONDS)
 
 
 def _wait_for(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
-    until = time.monotonic() + START_SECONDS
+    until = time.monotonic() + PATIENCE_SECONDS
     while time.monotonic() < until:
         assert process.poll() is None, log.read_text(encoding="utf-8")
         try:
-            requests.get(url, timeout=5)
+            requests.get(url, timeout=PATIENCE_SECONDS)
         except requests.ConnectionError:
             time.sleep(0.1)
         else:
@@ -146,9 +145,9 @@ pytestmark = pytest.mark.skipif(
 def test_dispatcher(surroundings: Surroundings, tmp_path: Path) -> None:
     surroundings.make_queue()
     with deployed("dispatcher", surroundings, tmp_path) as url:
-        assert requests.post(url, timeout=30).status_code == 401
+        assert requests.post(url, timeout=PATIENCE_SECONDS).status_code == 401
         headers = surroundings.bearer(SCHEDULER, DISPATCHER_URL)
-        answer = requests.post(url, headers=headers, timeout=60)
+        answer = requests.post(url, headers=headers, timeout=PATIENCE_SECONDS)
         assert answer.status_code == 200, (tmp_path / "log").read_text()
         assert answer.json()["dispatched"] == 0
 
@@ -162,11 +161,11 @@ def test_worker(surroundings: Surroundings, tmp_path: Path, monkeypatch: pytest.
         "kind": "activity",
     }
     with deployed("worker", surroundings, tmp_path) as url:
-        assert requests.get(f"{url}/health", timeout=30).status_code == 200
+        assert requests.get(f"{url}/health", timeout=PATIENCE_SECONDS).status_code == 200
         address = f"{url}/tasks/send-report"
-        assert requests.post(address, json=task, timeout=30).status_code == 401
+        assert requests.post(address, json=task, timeout=PATIENCE_SECONDS).status_code == 401
         headers = surroundings.bearer(TASKS, WORKER_URL)
-        answer = requests.post(address, json=task, headers=headers, timeout=60)
+        answer = requests.post(address, json=task, headers=headers, timeout=PATIENCE_SECONDS)
         assert answer.status_code == 200, (tmp_path / "log").read_text()
     delivery = surroundings.client(monkeypatch).document("deliveries/nobody-20261124T1300Z").get()
     assert delivery.get("state") == "skipped"
@@ -195,7 +194,7 @@ def test_dlq_handler(surroundings: Surroundings, tmp_path: Path, monkeypatch: py
         "ce-type": "google.cloud.pubsub.topic.v1.messagePublished",
     }
     with deployed("dlq_handler", surroundings, tmp_path, kind="cloudevent") as url:
-        answer = requests.post(url, json=event, headers=headers, timeout=60)
+        answer = requests.post(url, json=event, headers=headers, timeout=PATIENCE_SECONDS)
         assert answer.status_code == 200, (tmp_path / "log").read_text()
     record = surroundings.client(monkeypatch).document("dead_letters/u1-20261124T1300Z").get()
     assert record.get("reason") == "permanent-error"

@@ -22,7 +22,7 @@ from local_cloud.http import HttpServer
 from local_cloud.identity import IdentityProvider
 from local_cloud.tasks.server import TasksEmulator
 from operations.commands.app import app
-from tests.support import Background
+from tests.support import Background, Faults
 
 LOCATION = "us-central1"
 WORKER_URL = "https://worker.example"
@@ -184,6 +184,7 @@ class Emulators:
     background: Background
     firestore: FirestoreEmulator
     tasks: TasksEmulator
+    tasks_faults: Faults
     identity: IdentityProvider
 
 
@@ -191,14 +192,21 @@ class Emulators:
 def emulators() -> Iterator[Emulators]:
     background = Background()
     clock = Clock()
+    faults = Faults()
 
     async def start() -> Emulators:
         identity = IdentityProvider(host="127.0.0.1", port=0, clock=clock)
         firestore_emulator = FirestoreEmulator(host="127.0.0.1", port=0, clock=clock)
-        tasks = TasksEmulator(host="127.0.0.1", port=0, clock=clock, mint_token=identity.mint)
+        tasks = TasksEmulator(host="127.0.0.1", port=0, clock=clock, mint_token=identity.mint, middleware=[faults])
         for server in (identity, firestore_emulator, tasks):
             await server.start()
-        return Emulators(background=background, firestore=firestore_emulator, tasks=tasks, identity=identity)
+        return Emulators(
+            background=background,
+            firestore=firestore_emulator,
+            tasks=tasks,
+            tasks_faults=faults,
+            identity=identity,
+        )
 
     emulators = background.run(start())
     yield emulators

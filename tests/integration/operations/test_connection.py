@@ -1,17 +1,21 @@
 """The script `reports`, in a process of its own: where it connects, and what it says where it cannot."""
 
+import asyncio
 import os
 import pty
 import signal
 import subprocess
+import threading
 import time
+from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from functions.shared.models import DeliveryState
-from tests.integration.operations.conftest import Project
-from tests.support import free_ports
+from tests.integration.operations.conftest import Emulators, Project
+from tests.support import PATIENCE_SECONDS, free_ports
 
 REPOSITORY = Path(__file__).parents[3]
 PLAIN = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
@@ -24,7 +28,7 @@ def reports(*arguments: str, directory: Path, environment: dict[str, str]) -> su
         env={**PLAIN, **environment},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE_SECONDS,
         check=False,
     )
 
@@ -82,7 +86,7 @@ def test_without_an_environment_the_script_says_what_to_do(tmp_path: Path) -> No
     script = tmp_path / "reports"
     script.write_bytes((REPOSITORY / "reports").read_bytes())
     script.chmod(0o755)
-    done = subprocess.run([script, "runs"], capture_output=True, text=True, timeout=30, check=False)
+    done = subprocess.run([script, "runs"], capture_output=True, text=True, timeout=PATIENCE_SECONDS, check=False)
     assert (done.returncode, done.stdout) == (3, "")
     assert "make setup" in done.stderr
     assert done.stderr.count("\n") == 1
@@ -91,24 +95,54 @@ def test_without_an_environment_the_script_says_what_to_do(tmp_path: Path) -> No
 def test_the_script_can_be_linked_to(tmp_path: Path) -> None:
     link = tmp_path / "reports"
     link.symlink_to(REPOSITORY / "reports")
-    done = subprocess.run([link, "--help"], capture_output=True, text=True, timeout=30, check=False)
+    done = subprocess.run([link, "--help"], capture_output=True, text=True, timeout=PATIENCE_SECONDS, check=False)
     assert done.returncode == 0
 
 
+class Gate:
+    """Holds every call that makes a task, until it is let through."""
+
+    def __init__(self) -> None:
+        self.held: list[threading.Event] = []
+
+    def let_through(self) -> None:
+        """Let those through that are held now."""
+        while self.held:
+            self.held.pop().set()
+
+    async def __call__(self, method: str, carry_out: Callable[[], Awaitable[Any]]) -> Any:
+        if "Create" in method and "Task" in method:
+            opened = threading.Event()
+            self.held.append(opened)
+            while not opened.is_set():
+                await asyncio.sleep(0.01)
+        return await carry_out()
+
+
 def test_interrupted_it_says_how_far_it_came_and_the_same_command_does_the_rest(
-    project: Project, tmp_path: Path
+    project: Project, emulators: Emulators, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    gate = Gate()
+    monkeypatch.setattr(emulators.tasks_faults, "middleware", gate)
     for number in range(1_000):
         project.dead_letter(f"u{number}", delivery=DeliveryState.SENT if number % 2 else DeliveryState.DEAD)
     command = [str(REPOSITORY / "reports"), "dead-letters", "replay", "--all", "--yes"]
     process = subprocess.Popen(
         command, env={**PLAIN, **project.variables}, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
-    deadline = time.monotonic() + 30
-    while not project.queued() and time.monotonic() < deadline:
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while not gate.held:
+        assert time.monotonic() < deadline
         time.sleep(0.02)
+    gate.let_through()
     process.send_signal(signal.SIGINT)
-    _, err = process.communicate(timeout=30)
+    while process.poll() is None:
+        # What is under way comes to its end, and nothing else is begun.
+        assert time.monotonic() < deadline
+        time.sleep(1)
+        gate.let_through()
+    _, err = process.communicate()
+    monkeypatch.undo()
     assert process.returncode == 130
     assert "Traceback" not in err
     assert "the same command does the rest" in err
@@ -136,7 +170,7 @@ def test_at_a_terminal_many_are_asked_about(project: Project, answer: str, statu
     )
     os.close(terminal)
     os.write(operator, answer.encode())
-    _, err = process.communicate(timeout=30)
+    _, err = process.communicate(timeout=PATIENCE_SECONDS)
     os.close(operator)
     assert "Replay 2 dead letters on an emulator" in err
     assert process.returncode == status

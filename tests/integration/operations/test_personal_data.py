@@ -20,6 +20,7 @@ from local_cloud.http import HttpServer
 from operations.personal_data import PersonalData
 from operations.queues import Queues
 from tests.integration.operations.conftest import DUE, Project
+from tests.support import PATIENCE_SECONDS
 
 NOTHING = dict.fromkeys(("tasks", "deliveries", "dead_letters", "alerts", "system_alerts", "runs", "user_fields"), 0)
 FOUND = {
@@ -110,7 +111,7 @@ def says(value: Any, user: str) -> bool:
 
 
 def wait_until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + PATIENCE_SECONDS
     while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.02)
@@ -236,7 +237,7 @@ def test_a_task_that_a_worker_has_is_waited_for(project: Project) -> None:
         put_task(project, body_of("u1"), url=f"http://127.0.0.1:{server.port}/")
         [task] = project.queued()
         cloud_tasks_client().resume_queue(name=project.queue)
-        assert called.wait(60)
+        assert called.wait(PATIENCE_SECONDS)
         put_data(project)
         before = documents(project)
         refused = erase(project)

@@ -173,7 +173,7 @@ def test_a_worker_that_was_about_to_give_up_cannot_after_a_replay(project: Proje
 
 def test_what_a_worker_is_sending_is_left_alone(project: Project) -> None:
     letter = project.dead_letter(delivery=DeliveryState.SENDING)
-    project.set_delivery(letter, lease_expires_at=datetime.now(UTC) + timedelta(minutes=1))
+    project.set_delivery(letter, lease_expires_at=datetime.now(UTC) + timedelta(hours=1))
     before = project.everything()
     answer = project.reports("dead-letters", "replay", letter)
     assert answer.status == 1

@@ -15,10 +15,9 @@ import pytest
 from google.auth.credentials import AnonymousCredentials
 from google.cloud import firestore
 
-from tests.support import free_ports
+from tests.support import PATIENCE_SECONDS, free_ports
 
 REPOSITORY = Path(__file__).parents[3]
-SECONDS = 60.0
 
 
 class LocalPipeline:
@@ -48,10 +47,10 @@ class LocalPipeline:
     def stop(self) -> None:
         self.database.close()  # type: ignore[no-untyped-call]  # so is the client here
         self.process.send_signal(signal.SIGINT)
-        self.process.wait(30)
+        self.process.wait(PATIENCE_SECONDS)
 
     def wait_until(self, condition: Callable[[], bool]) -> None:
-        deadline = time.monotonic() + SECONDS
+        deadline = time.monotonic() + PATIENCE_SECONDS
         while not condition():
             assert self.process.poll() is None, self.output.read_text()
             assert time.monotonic() < deadline, self.output.read_text()
@@ -63,14 +62,16 @@ class LocalPipeline:
             env={name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ},
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=PATIENCE_SECONDS,
             check=False,
         )
         assert done.returncode in statuses, done.stdout + done.stderr
         return json.loads(done.stdout)
 
     def mails_of(self, user: str) -> int:
-        with urllib.request.urlopen(f"http://127.0.0.1:{self.port_base}/api/mails", timeout=5) as response:
+        with urllib.request.urlopen(
+            f"http://127.0.0.1:{self.port_base}/api/mails", timeout=PATIENCE_SECONDS
+        ) as response:
             mails = json.load(response)["mails"]
         return sum(recipient["email"].startswith(user) for mail in mails for recipient in mail["to"])
 
