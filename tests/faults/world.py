@@ -158,7 +158,8 @@ class World:
                             "worker",
                             log=f"{on_unknown_outcome}-{number}",
                             ON_UNKNOWN_OUTCOME=on_unknown_outcome,
-                            # It would last in the machine's time, while hours of retries pass here.
+                            # Trials would use up what a scenario has in store for a delivery. An outage is played by
+                            # tests/integration/worker/test_outage.py.
                             PROVIDER_PAUSE="0",
                         )
                         for number in range(INSTANCES)

@@ -4,11 +4,13 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from functions.shared.models import ReportTask, delivery_id
 from functions.shared.period import Period
 from functions.shared.schedule import Cadence
-from functions.worker.recipient import Recipient
+from functions.worker.recipient import FinalDelivery, Recipient
 
 DUE = datetime(2026, 11, 24, 13, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -93,3 +95,41 @@ def test_a_replayed_old_delivery_covers_its_own_time_and_leaves_the_user_alone(a
 def test_reported_until_never_goes_back() -> None:
     user = recipient(reported_until=DUE + HOUR)
     assert user.moved_on(DUE, Period(DUE - HOUR, DUE)) == {"next_report_at": DUE + HOUR}
+
+
+@given(
+    cadence=st.sampled_from(list(Cadence)),
+    time_zone=st.sampled_from(["UTC", "Asia/Tokyo", "America/New_York", "Asia/Kathmandu", "Pacific/Apia"]),
+    due_minutes=st.integers(0, 200_000),
+    period_minutes=st.integers(-200_000, 200_000),
+    newest=st.lists(st.tuples(st.integers(0, 200_000), st.integers(-3_000, 3_000) | st.none()), max_size=20),
+)
+def test_every_call_for_a_final_delivery_moves_its_user_beyond_all_that_is_final(
+    cadence: Cadence,
+    time_zone: str,
+    due_minutes: int,
+    period_minutes: int,
+    newest: list[tuple[int, int | None]],
+) -> None:
+    def minutes(number: int) -> timedelta:
+        return timedelta(minutes=number)
+
+    due_at = DUE + minutes(due_minutes)
+    until = due_at + minutes(period_minutes)
+    final = [
+        FinalDelivery(due_at=due_at + minutes(after), period_end=None if end is None else due_at + minutes(after + end))
+        for after, end in newest
+    ]
+    user = recipient(next_report_at=due_at, time_zone=time_zone, report={"cadence": cadence.value})
+    moved = user.moved_past(due_at, Period(until - HOUR, until), final)
+    assert moved["next_report_at"] > max([due_at, until, *(each.due_at for each in final)])
+    assert moved["reported_until"] < moved["next_report_at"]
+    # What is settled moves its user strictly forward, too.
+    settled = user.moved_on(due_at, Period(until - HOUR, until))
+    assert settled["next_report_at"] > due_at
+
+
+def test_a_user_who_stands_elsewhere_is_left_there() -> None:
+    period = Period(DUE - HOUR, DUE)
+    for elsewhere in (DUE - HOUR, DUE + HOUR):
+        assert recipient(next_report_at=elsewhere).moved_past(DUE, period, []) == {}
