@@ -135,11 +135,12 @@ def logs_url(text: str, *, project: str, location: str) -> str:
     base = "https://console.cloud.google.com/logs/query;query="
     about = f'resource.labels.location="{location}"' if location else ""
     query = 'resource.type="cloud_run_revision"\n' + about
-    with_text = query + '\n"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
     end = f";duration=P7D?project={quote(project, safe='')}"
-    url = base + quote(with_text, safe="") + end
-    if _is_presentable(text) and len(url) <= _MAX_LINK_CHARACTERS:
-        return url
+    if _is_presentable(text):
+        with_text = query + '\n"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+        url = base + quote(with_text, safe="") + end
+        if len(url) <= _MAX_LINK_CHARACTERS:
+            return url
     return base + quote(query, safe="") + end
 
 

@@ -19,6 +19,8 @@ PATIENCE = timedelta(seconds=2.5)
 
 _FIRST_REST = timedelta(seconds=5)
 _LONGEST_REST = timedelta(minutes=5)
+_MOST_FAILURES = 100
+"""How many are counted: the rest is the longest by then."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,14 +38,19 @@ class ChannelState:
     failed_at: datetime | None = None
 
     @classmethod
-    def from_fields(cls, fields: Mapping[str, Any] | None) -> "ChannelState":
-        """Read the stored state; what is not as it was written counts as absent."""
+    def from_fields(cls, fields: Mapping[str, Any] | None, *, now: datetime) -> "ChannelState":
+        """Read the stored state; what is not as it was written counts as absent, also times that are yet to come."""
         fields = fields or {}
-        next_turn_at, failures, failed_at = (fields.get(name) for name in ("next_turn_at", "failures", "failed_at"))
+        failures = fields.get("failures")
+
+        def moment(name: str, longest: timedelta) -> datetime | None:
+            value = fields.get(name)
+            return value if isinstance(value, datetime) and value - now <= longest else None
+
         return cls(
-            next_turn_at=next_turn_at if isinstance(next_turn_at, datetime) else None,
-            failures=failures if isinstance(failures, int) and failures > 0 else 0,
-            failed_at=failed_at if isinstance(failed_at, datetime) else None,
+            next_turn_at=moment("next_turn_at", 2 * _LONGEST_REST),
+            failures=max(0, min(failures, _MOST_FAILURES)) if isinstance(failures, int) else 0,
+            failed_at=moment("failed_at", _LONGEST_REST),
         )
 
     def to_fields(self) -> dict[str, Any]:
@@ -84,7 +91,7 @@ def failed(state: ChannelState, *, begun: datetime, now: datetime) -> ChannelSta
     """
     if state.failed_at is not None and state.failed_at >= begun:
         return state
-    failures = state.failures + 1
+    failures = min(state.failures + 1, _MOST_FAILURES)
     return ChannelState(next_turn_at=max(state.turn(now), now + rest(failures)), failures=failures, failed_at=now)
 
 

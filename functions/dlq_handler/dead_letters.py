@@ -7,6 +7,7 @@ depends on. What does not name a delivery is kept under a hash of the message.
 import base64
 import contextlib
 import hashlib
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -20,7 +21,13 @@ from functions.dlq_handler import records
 from functions.dlq_handler.causes import cause_id
 from functions.dlq_handler.pubsub_message import PubSubMessage
 from functions.dlq_handler.records import Records, unalerted
-from functions.shared.models import DeadLetter, DocumentId, Reason, describe_validation_error
+from functions.shared.models import (
+    OPEN_LETTER_RETENTION,
+    DeadLetter,
+    DocumentId,
+    Reason,
+    describe_validation_error,
+)
 
 COLLECTION = "dead_letters"
 
@@ -32,10 +39,11 @@ MAX_TEXT_CHARACTERS = 10_000
 """How much is kept of each text of a dead letter."""
 
 MAX_ATTRIBUTES = 100
-MAX_ATTRIBUTE_CHARACTERS = 1024
+MAX_ATTRIBUTE_BYTES = 1024
 """https://cloud.google.com/pubsub/quotas#resource_limits"""
 
 _MAX_COUNT = 2**31 - 1
+_CAUSE = re.compile(r"[0-9a-f]{32}")
 VARIOUS = "various"
 """The cause of those that are told of together although each has its own."""
 
@@ -96,7 +104,7 @@ def read_death(message: PubSubMessage) -> Death:
     try:
         letter = DeadLetter.model_validate_json(message.data)
     except ValidationError as error:
-        return _unreadable(message, f"the message is not a dead letter: {describe_validation_error(error)}")
+        return unreadable(message, f"the message is not a dead letter: {describe_validation_error(error)}")
     task_name = _cut(message.attributes.get("CloudTasksTaskName", ""))
     fields = letter.model_dump(mode="json", include=_TASK_FIELDS, exclude_none=True)
     return Death(
@@ -119,7 +127,8 @@ def merge(existing: Mapping[str, Any] | None, death: Death, *, now: datetime) ->
     twice. A later death of the same delivery renews what the record says of it. While the record is open it keeps
     `received_at` and what is known of alerts: somebody has been told already, and has not yet acted. A record that was
     replayed or dismissed opens again, and is alerted again; so is one whose replay has begun (`in_replay`), which fails
-    at times before it can be marked as replayed.
+    at times before it can be marked as replayed. A record that another program has written, so that no alert would
+    ever find it, is written anew.
 
     Args:
         existing: the record's fields, None where there is no record.
@@ -129,14 +138,31 @@ def merge(existing: Mapping[str, Any] | None, death: Death, *, now: datetime) ->
     Returns:
         The fields to write; none if nothing changes.
     """
-    if existing is None:
-        return death.to_fields() | unalerted(now)
-    failed_at = existing.get("failed_at")
-    if isinstance(failed_at, datetime) and death.failed_at <= failed_at:
+    expiry = {"expire_at": now + OPEN_LETTER_RETENTION}
+    if existing is None or not _is_ours(existing):
+        return death.to_fields() | unalerted(now) | expiry
+    if death.failed_at <= existing["failed_at"]:
         return {}
-    if existing.get("state") == State.OPEN and existing.get("in_replay") is not True:
-        return death.to_fields()
-    return death.to_fields() | unalerted(now) | {"in_replay": False}
+    if existing["state"] == State.OPEN and existing.get("in_replay") is not True:
+        return death.to_fields() | expiry
+    return death.to_fields() | unalerted(now) | expiry | {"in_replay": False}
+
+
+def _is_ours(fields: Mapping[str, Any]) -> bool:
+    """Whether a record has what alerts find it by, of the types that they need."""
+    alerted_at = fields.get("alerted_at", "")
+    return (
+        isinstance(fields.get("failed_at"), datetime)
+        and isinstance(fields.get("received_at"), datetime)
+        and fields.get("state") in set(State)
+        and _is_cause(fields.get("cause"))
+        and (alerted_at is None or isinstance(alerted_at, datetime))
+        and isinstance(fields.get("alerts"), dict)
+    )
+
+
+def _is_cause(value: Any) -> bool:
+    return isinstance(value, str) and (value == VARIOUS or _CAUSE.fullmatch(value) is not None)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -146,6 +172,7 @@ class Record:
     Attributes:
         alerts: the channels that were told, and when.
         alerted_at: when the last of all channels was told; None: not all were.
+        version: when the document was last written; None where that is not known.
     """
 
     id: str
@@ -158,26 +185,29 @@ class Record:
     alerted_at: datetime | None
     alerts: Mapping[str, datetime]
     state: str
+    version: datetime | None = None
 
     @classmethod
-    def from_document(cls, document_id: str, fields: Mapping[str, Any]) -> "Record":
+    def from_document(cls, document_id: str, fields: Mapping[str, Any], version: datetime | None = None) -> "Record":
         """Read a record. Operators and tools write to it too: a field of another type counts as absent."""
 
         def field(name: str, kind: type, default: Any) -> Any:
             value = fields.get(name)
             return value if isinstance(value, kind) else default
 
+        reason, error, cause = field("reason", str, ""), field("error", str, ""), fields.get("cause")
         return cls(
             id=document_id,
             payload=field("payload", dict, {}),
-            reason=field("reason", str, ""),
-            error=field("error", str, ""),
+            reason=reason,
+            error=error,
             attempts=field("attempts", int, 0),
-            cause=field("cause", str, "") or cause_id(field("reason", str, ""), field("error", str, "")),
+            cause=str(cause) if _is_cause(cause) else cause_id(reason, error),
             received_at=field("received_at", datetime, None),
             alerted_at=field("alerted_at", datetime, None),
             alerts={name: at for name, at in field("alerts", dict, {}).items() if isinstance(at, datetime)},
             state=field("state", str, ""),
+            version=version,
         )
 
     @property
@@ -205,7 +235,8 @@ class DeadLetters(Records[Record]):
         return self.put(death.id, lambda existing: merge(existing, death, now=now))
 
 
-def _unreadable(message: PubSubMessage, error: str) -> Death:
+def unreadable(message: PubSubMessage, error: str) -> Death:
+    """A message that is not a dead letter, or that cannot be stored as one: what came, under a hash of it."""
     reason = Reason.INVALID_TASK.value
     error = _cut(error)
     return Death(
@@ -237,7 +268,7 @@ def _raw(data: bytes) -> dict[str, Any]:
 def _attributes(attributes: Mapping[str, str]) -> list[dict[str, str]]:
     """As a list: not every key can be the name of a field. No more of them than Pub/Sub lets a message have."""
     return [
-        {"key": key[:MAX_ATTRIBUTE_CHARACTERS], "value": value[:MAX_ATTRIBUTE_CHARACTERS]}
+        {"key": _cut_bytes(key, MAX_ATTRIBUTE_BYTES), "value": _cut_bytes(value, MAX_ATTRIBUTE_BYTES)}
         for key, value in list(attributes.items())[:MAX_ATTRIBUTES]
     ]
 
@@ -263,3 +294,7 @@ def _hash(content: bytes) -> str:
 
 def _cut(value: Any) -> Any:
     return value[:MAX_TEXT_CHARACTERS] if isinstance(value, str) else value
+
+
+def _cut_bytes(text: str, limit: int) -> str:
+    return text.encode()[:limit].decode(errors="ignore")

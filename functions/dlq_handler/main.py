@@ -9,21 +9,20 @@ import flask
 import functions_framework
 import structlog
 from cloudevents.http import CloudEvent
-from google.api_core.exceptions import GoogleAPIError
+from google.api_core.exceptions import GoogleAPIError, InvalidArgument
 from werkzeug.exceptions import BadRequest, InternalServerError, ServiceUnavailable
 
 from functions.dlq_handler.alert import make_alert
-from functions.dlq_handler.alerts import AlertPending, Alerts
+from functions.dlq_handler.alerts import AlertPending, Alerts, Subject
 from functions.dlq_handler.apprise_channel import UnknownAlertUrl, apprise_channels
 from functions.dlq_handler.channels import Channel
-from functions.dlq_handler.dead_letters import DeadLetters, Death, read_death
-from functions.dlq_handler.pubsub_message import read_message
+from functions.dlq_handler.dead_letters import DeadLetters, Record, read_death, unreadable
+from functions.dlq_handler.pubsub_message import PubSubMessage, read_message
 from functions.dlq_handler.slack_channel import SlackChannel
 from functions.dlq_handler.system_alert_words import make_system_alert
-from functions.dlq_handler.system_alerts import SystemAlerts, read_system_alert
+from functions.dlq_handler.system_alerts import SystemAlerts, SystemRecord, read_system_alert
 from functions.shared.clients import firestore_client
 from functions.shared.logging import configure_logging
-from functions.shared.models import SystemAlert
 from functions.shared.settings import DlqHandlerSettings, load_settings
 
 
@@ -61,10 +60,7 @@ def dlq_handler(event: CloudEvent) -> None:
     try:
         now = datetime.now(UTC)
         message = read_message(event.data, event_id=event["id"], now=now)
-        if (alert := read_system_alert(message)) is not None:
-            _tell_of_system(alert, now)
-        else:
-            _tell_of_death(read_death(message), now)
+        _store_and_tell(message, now)
     except AlertPending:
         raise ServiceUnavailable("Somebody is still to be told: deliver the message again.") from None
     except GoogleAPIError as error:
@@ -75,24 +71,21 @@ def dlq_handler(event: CloudEvent) -> None:
         raise InternalServerError("The message could not be handled: deliver it again.") from None
 
 
-def _tell_of_death(death: Death, now: datetime) -> None:
-    record = _dead_letters().store(death, now=now)
-    _logger.info("stored", dead_letter=record.id, reason=record.reason, message_id=death.message_id)
-    _alerts().tell(
-        record,
-        _dead_letters(),
-        functools.partial(make_alert, project=_settings.google_cloud_project, location=_settings.location),
-    )
-
-
-def _tell_of_system(alert: SystemAlert, now: datetime) -> None:
-    record = _system_alerts().store(alert, now=now)
-    _logger.info("noted", system_alert=record.id)
-    _alerts().tell(
-        record,
-        _system_alerts(),
-        functools.partial(make_system_alert, project=_settings.google_cloud_project, location=_settings.location),
-    )
+def _store_and_tell(message: PubSubMessage, now: datetime) -> None:
+    alert = read_system_alert(message)
+    try:
+        record: Record | SystemRecord = (
+            _dead_letters().store(read_death(message), now=now)
+            if alert is None
+            else _system_alerts().store(alert, now=now)
+        )
+    except (InvalidArgument, ValueError, TypeError) as error:
+        # It would be refused however often it came: what came is kept instead, as a dead letter.
+        _logger.error("the message cannot be stored", error=str(error))  # noqa: TRY400  the traceback is the library's
+        death = unreadable(message, f"the message cannot be stored as it is: {error}")
+        record = _dead_letters().store(death, now=now)
+    _logger.info("stored", record=record.id, cause=record.cause, message_id=message.message_id)
+    _alerts().tell(record, message=message.message_id)
 
 
 @functools.cache
@@ -108,8 +101,15 @@ def _system_alerts() -> SystemAlerts:
 
 @functools.cache
 def _alerts() -> Alerts:
+    project, location = _settings.google_cloud_project, _settings.location
     return Alerts(
         client=firestore_client(_settings.google_cloud_project),
         channels=_alert_channels,
+        subjects={
+            Record: Subject(_dead_letters(), functools.partial(make_alert, project=project, location=location)),
+            SystemRecord: Subject(
+                _system_alerts(), functools.partial(make_system_alert, project=project, location=location)
+            ),
+        },
         now=lambda: datetime.now(UTC),
     )

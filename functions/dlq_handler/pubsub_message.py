@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+_MAX_ID_CHARACTERS = 200
+
 
 @dataclass(frozen=True, kw_only=True)
 class PubSubMessage:
@@ -18,6 +20,7 @@ class PubSubMessage:
 
     Attributes:
         data: what was published. Where the event is not one of Pub/Sub's: the event's own data, so that it is kept.
+        message_id: the same with every delivery of the message, and never empty.
         published_at: when, or when it came where the event does not say.
     """
 
@@ -35,14 +38,17 @@ def read_message(data: Any, *, event_id: str, now: datetime) -> PubSubMessage:
         event_id: the event's `id`.
         now: the present.
     """
+    event_id = _storable(event_id)[:_MAX_ID_CHARACTERS] or "unnamed"
     message = data.get("message") if isinstance(data, dict) else None
     if not isinstance(message, dict):
         return PubSubMessage(data=_as_bytes(data), attributes={}, message_id=event_id, published_at=now)
     attributes = message.get("attributes")
     return PubSubMessage(
         data=_decoded(message.get("data", "")),
-        attributes={str(key): str(value) for key, value in attributes.items()} if isinstance(attributes, dict) else {},
-        message_id=str(message.get("messageId") or event_id),
+        attributes={_storable(key): _storable(value) for key, value in attributes.items()}
+        if isinstance(attributes, dict)
+        else {},
+        message_id=_storable(message.get("messageId") or "")[:_MAX_ID_CHARACTERS] or event_id,
         published_at=_moment(message.get("publishTime")) or now,
     )
 
@@ -60,6 +66,11 @@ def _as_bytes(data: Any) -> bytes:
     if data is None:
         return b""
     return data if isinstance(data, bytes) else json.dumps(data).encode()
+
+
+def _storable(value: Any) -> str:
+    """Any value as text that Firestore takes. JSON can hold half of a character, a lone surrogate; Firestore cannot."""
+    return str(value).encode(errors="replace").decode()
 
 
 def _moment(text: Any) -> datetime | None:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Generic, Protocol, TypeVar
 
-from google.api_core.exceptions import AlreadyExists
+from google.api_core.exceptions import AlreadyExists, FailedPrecondition, NotFound
 from google.cloud import firestore
 from google.cloud.firestore_v1.base_query import FieldFilter
 
@@ -36,6 +36,10 @@ class Record(Protocol):
         """The channels that were told, and when."""
 
     @property
+    def version(self) -> datetime | None:
+        """When the document was last written; None where that is not known."""
+
+    @property
     def needs_alert(self) -> bool:
         """Whether somebody is still to be told."""
 
@@ -50,7 +54,7 @@ class Records(Generic[RecordType]):
     Args:
         client: of Firestore.
         collection: its name.
-        read: makes a record of a document's id and fields.
+        read: makes a record of a document's id, its fields, and when it was last written.
         shown: the fields that an alert shows and decides by.
         various: the cause that is put in the place of their own where there are too many to tell of each; None: never.
     """
@@ -60,10 +64,11 @@ class Records(Generic[RecordType]):
         client: firestore.Client,
         *,
         collection: str,
-        read: Callable[[str, Fields], RecordType],
+        read: Callable[[str, Fields, datetime | None], RecordType],
         shown: Sequence[str],
         various: str | None = None,
     ) -> None:
+        self.collection = collection
         self.various = various
         self._client = client
         self._collection = client.collection(collection)
@@ -96,7 +101,16 @@ class Records(Generic[RecordType]):
                 return changes, {**(existing or {}), **changes}
 
             fields = change(self._client, reference, merged)
-        return self._read(document_id, fields)
+        return self._read(document_id, fields, None)
+
+    def get(self, document_id: str) -> RecordType:
+        """Read a record; one without any field where the document is gone.
+
+        Raises:
+            google.api_core.exceptions.GoogleAPICallError: Firestore refused it or could not be reached.
+        """
+        snapshot = self._collection.document(document_id).get(self._shown, **QUICK)
+        return self._read(document_id, snapshot.to_dict() or {}, snapshot.update_time)
 
     def move(self, record: RecordType, cause: str) -> RecordType:
         """Tell of a record together with those of another cause.
@@ -109,7 +123,7 @@ class Records(Generic[RecordType]):
             changes = {"cause": cause} if existing else {}
             return changes, {**(existing or {}), **changes}
 
-        return self._read(record.id, change(self._client, self._collection.document(record.id), moved))
+        return self._read(record.id, change(self._client, self._collection.document(record.id), moved), None)
 
     def untold(self, cause: str, *, limit: int, after: str | None = None) -> list[RecordType]:
         """Open ones of a cause that not every channel was told of, in the order of their ids.
@@ -131,7 +145,9 @@ class Records(Generic[RecordType]):
         )
         if after is not None:
             query = query.start_after([self._collection.document(after)])
-        return [self._read(snapshot.id, snapshot.to_dict() or {}) for snapshot in query.stream(**BULK)]
+        return [
+            self._read(snapshot.id, snapshot.to_dict() or {}, snapshot.update_time) for snapshot in query.stream(**BULK)
+        ]
 
     def mark_told(
         self, records: Sequence[RecordType], channels: Iterable[str], *, all_channels: set[str], now: datetime
@@ -139,23 +155,48 @@ class Records(Generic[RecordType]):
         """Write down which channels were told of these records, and that they are alerted where all were.
 
         Args:
-            records: of what they were told.
+            records: of what they were told, as `untold` has read them. One that was erased since, or that began anew
+                with a later death, is left as it is.
             channels: those that were told just now.
             all_channels: those that are to be told.
             now: the present.
         """
         told = dict.fromkeys(channels, now)
-        changes = []
-        for record in records:
-            alerts = {**told, **record.alerts}
-            done = {"alerted_at": now} if all_channels <= alerts.keys() else {}
-            if done or alerts != record.alerts:
-                changes.append((self._collection.document(record.id), {"alerts": alerts, **done}))
+        changes = [
+            (record, fields) for record in records if (fields := _told(record.alerts, told, all_channels, now=now))
+        ]
         for chunk in _chunks(changes, _BATCH):
             batch = self._client.batch()
-            for reference, fields in chunk:
-                batch.update(reference, fields)
-            batch.commit(**BULK)
+            for record, fields in chunk:
+                unchanged = self._client.write_option(last_update_time=record.version)
+                batch.update(self._collection.document(record.id), fields, option=unchanged)
+            try:
+                batch.commit(**BULK)
+            except (FailedPrecondition, NotFound):
+                for record, _ in chunk:
+                    self._mark_one(record, told, all_channels, now=now)
+
+    def _mark_one(
+        self, record: RecordType, told: Mapping[str, datetime], all_channels: set[str], *, now: datetime
+    ) -> None:
+        def marked(existing: Fields | None) -> tuple[Fields, None]:
+            if existing is None:
+                return {}, None
+            found = self._read(record.id, existing, None)
+            if found.received_at != record.received_at:
+                return {}, None
+            return _told(found.alerts, told, all_channels, now=now), None
+
+        change(self._client, self._collection.document(record.id), marked)
+
+
+def _told(
+    alerts: Mapping[str, datetime], told: Mapping[str, datetime], all_channels: set[str], *, now: datetime
+) -> dict[str, Any]:
+    """What to write of a record after some channels were told of it; nothing where nothing changes."""
+    after = {**told, **alerts}
+    done = {"alerted_at": now} if all_channels <= after.keys() else {}
+    return {"alerts": after, **done} if done or after != alerts else {}
 
 
 def unalerted(now: datetime) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from functions.dlq_handler.documents import Fields
 from functions.dlq_handler.pubsub_message import PubSubMessage
 from functions.dlq_handler.records import Records, unalerted
-from functions.shared.models import AlertKind, SystemAlert
+from functions.shared.models import SystemAlert
 
 COLLECTION = "system_alerts"
 
@@ -22,6 +22,11 @@ _KEEP = timedelta(days=90)
 """By the TTL policy on `expire_at`."""
 
 _MAX_DETAIL_CHARACTERS = 10_000
+_MAX_FIGURES = 100
+_MAX_NAME_CHARACTERS = 100
+_LARGEST = 2**63 - 1
+"""https://firebase.google.com/docs/firestore/manage-data/data-types"""
+
 _SHOWN_FIELDS = ["alert", "run_id", "detail", "figures", "at", "cause", "received_at", "alerted_at", "alerts"]
 
 
@@ -43,6 +48,7 @@ class SystemRecord:
         kind: what is wrong, as functions.shared.models.AlertKind has it.
         at: when it was noticed.
         alerted_at: when the last of all channels was told; None: not all were.
+        version: when the document was last written; None where that is not known.
     """
 
     id: str
@@ -55,9 +61,10 @@ class SystemRecord:
     received_at: datetime | None
     alerted_at: datetime | None
     alerts: Mapping[str, datetime]
+    version: datetime | None = None
 
     @classmethod
-    def from_document(cls, document_id: str, fields: Fields) -> "SystemRecord":
+    def from_document(cls, document_id: str, fields: Fields, version: datetime | None = None) -> "SystemRecord":
         """Read a record; a field of another type counts as absent."""
 
         def field(name: str, kind: type, default: Any) -> Any:
@@ -71,10 +78,11 @@ class SystemRecord:
             detail=field("detail", str, ""),
             figures={str(name): each for name, each in field("figures", dict, {}).items() if isinstance(each, int)},
             at=field("at", datetime, None),
-            cause=field("cause", str, "") or _cause(field("alert", str, "")),
+            cause=field("cause", str, ""),
             received_at=field("received_at", datetime, None),
             alerted_at=field("alerted_at", datetime, None),
             alerts={name: at for name, at in field("alerts", dict, {}).items() if isinstance(at, datetime)},
+            version=version,
         )
 
     @property
@@ -96,6 +104,8 @@ class SystemAlerts(Records[SystemRecord]):
     def store(self, alert: SystemAlert, *, now: datetime) -> SystemRecord:
         """Record it, unless it is recorded; returns the record as it is.
 
+        A record that somebody else has written, so that no alert would ever find it, is written anew.
+
         Raises:
             google.api_core.exceptions.GoogleAPICallError: Firestore refused it or could not be reached.
         """
@@ -103,18 +113,40 @@ class SystemAlerts(Records[SystemRecord]):
             "alert": alert.alert.value,
             "run_id": alert.run_id,
             "detail": alert.detail[:_MAX_DETAIL_CHARACTERS],
-            "figures": {name[:100]: number for name, number in list(alert.figures.items())[:100]},
+            "figures": _figures(alert.figures),
             "at": alert.at,
-            "cause": _cause(alert.alert),
+            "cause": f"system-{alert.alert.value}",
             "expire_at": now + _KEEP,
             **unalerted(now),
         }
-        return self.put(_id(alert), lambda existing: {} if existing else fields)
+        return self.put(_id(alert), lambda existing: {} if existing and _is_ours(existing, fields) else fields)
 
 
 def _id(alert: SystemAlert) -> str:
     return f"{alert.alert.value}-{alert.run_id.replace('/', '_')}"
 
 
-def _cause(kind: AlertKind | str) -> str:
-    return f"system-{kind}".replace("/", "_")
+def _is_ours(existing: Fields, fields: Fields) -> bool:
+    """Whether a record has what alerts find it by."""
+    alerted_at = existing.get("alerted_at", "")
+    return (
+        all(existing.get(name) == fields[name] for name in ("alert", "cause", "state"))
+        and isinstance(existing.get("received_at"), datetime)
+        and (alerted_at is None or isinstance(alerted_at, datetime))
+        and isinstance(existing.get("alerts"), dict)
+    )
+
+
+def _figures(figures: Mapping[str, int]) -> dict[str, int]:
+    """Figures that Firestore takes: names that are none are called otherwise, and numbers beyond 64 bits are cut."""
+    return {
+        _figure_name(name): max(-_LARGEST, min(number, _LARGEST))
+        for name, number in list(figures.items())[:_MAX_FIGURES]
+    }
+
+
+def _figure_name(name: str) -> str:
+    name = name[:_MAX_NAME_CHARACTERS]
+    if name.startswith("__") and name.endswith("__"):
+        name = name.strip("_")
+    return name or "unnamed"

@@ -44,7 +44,7 @@ class Turns:
         return [
             name
             for name, reference in references.items()
-            if ChannelState.from_fields(found.get(reference.id)).is_open(now)
+            if ChannelState.from_fields(found.get(reference.id), now=now).is_open(now)
         ]
 
     def post(self, channel: Channel, alert: Alert) -> bool:
@@ -78,7 +78,8 @@ class Turns:
         """The next turn, and whether the channel has failed before; None where that is too far away."""
 
         def decide(fields: Fields | None) -> tuple[Fields, tuple[datetime, bool] | None]:
-            state, now = ChannelState.from_fields(fields), self._now()
+            now = self._now()
+            state = ChannelState.from_fields(fields, now=now)
             if not state.is_open(now):
                 return {}, None
             after = channel_state.reserved(state, now=now)
@@ -90,7 +91,7 @@ class Turns:
         """Write down how it went. Where that fails the next message finds out for itself."""
 
         def changed(fields: Fields | None) -> tuple[Fields, None]:
-            return self._to_fields(decide(ChannelState.from_fields(fields))), None
+            return self._to_fields(decide(ChannelState.from_fields(fields, now=self._now()))), None
 
         try:
             change(self._client, self._reference(channel.name), changed)

@@ -14,6 +14,15 @@ from functions.shared.plausible_time import plausible
 DELIVERY_RETENTION = timedelta(days=90)
 """After this Firestore deletes a delivery, by the TTL policy on `expire_at`."""
 
+OPEN_LETTER_RETENTION = timedelta(days=400)
+"""After this Firestore deletes a dead letter that nobody has dealt with: more than a year after its latest failure."""
+
+CLOSED_LETTER_RETENTION = timedelta(days=90)
+"""The same for one that was replayed or dismissed, counted from then."""
+
+RUN_RETENTION = timedelta(days=90)
+"""After this Firestore deletes the record of a run: as long as the deliveries are kept that name it."""
+
 
 class DeliveryState(StrEnum):
     """Where a delivery stands in the ledger."""

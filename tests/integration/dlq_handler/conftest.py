@@ -1,6 +1,7 @@
 """The DLQ handler as a process of its own, and around it Firestore, Slack and a service that Apprise posts to."""
 
 import base64
+import hashlib
 import json
 import uuid
 from collections.abc import Iterator, Mapping
@@ -81,12 +82,14 @@ class Surroundings:
         return {found.id: found.to_dict() for found in self.database.collection("dead_letters").stream()}
 
     def let_a_minute_pass(self) -> None:
-        """Move what is remembered of former alerts a minute into the past."""
+        """Move what is remembered of former alerts a minute into the past, and let the channels take messages."""
+        self.let_time_pass(timedelta(seconds=61))
+
+    def let_time_pass(self, time: timedelta) -> None:
+        """The same for any time."""
         for found in self.database.collection("alerts").stream():
-            fields = found.to_dict()
-            if "told_at" in fields:
-                told_at = {name: at - timedelta(seconds=61) for name, at in fields["told_at"].items()}
-                found.reference.update({"told_at": told_at})
+            fields = {name: _earlier(value, time) for name, value in found.to_dict().items() if name != "expire_at"}
+            found.reference.update(fields)
         self.let_channels_rest()
 
     def let_channels_rest(self) -> None:
@@ -94,6 +97,11 @@ class Surroundings:
         for found in self.database.collection("alerts").stream():
             if "next_turn_at" in found.to_dict():
                 found.reference.update({"next_turn_at": None})
+
+    def close_slack(self) -> None:
+        """Let Slack take no message before `let_channels_rest`, as after an answer of 429."""
+        closed_until = datetime.now(UTC) + timedelta(minutes=9)
+        self.database.document("alerts/channel-slack").set({"next_turn_at": closed_until}, merge=True)
 
     @property
     def slack(self) -> list[dict[str, Any]]:
@@ -115,12 +123,15 @@ class Handler:
         attributes: Mapping[str, str] | None = None,
         message_id: str | None = None,
         published_at: datetime = DIED,
-        within: float = 30,
+        within: float = 120,
     ) -> requests.Response:
-        """Deliver a message, and wait so many seconds for the answer."""
+        """Deliver a message, and wait so many seconds for the answer.
+
+        Unless its id is given, one with the same content is the same message, delivered again.
+        """
         content = data if isinstance(data, bytes) else data.to_json()
         message: dict[str, Any] = {
-            "messageId": message_id or uuid.uuid4().hex,
+            "messageId": message_id or hashlib.sha256(content + repr(attributes).encode()).hexdigest(),
             "publishTime": published_at.isoformat().replace("+00:00", "Z"),
         }
         if content:
@@ -130,7 +141,7 @@ class Handler:
         event = {"message": message, "subscription": "projects/p/subscriptions/eventarc-x"}
         return self.receives_event(event, within=within)
 
-    def receives_event(self, body: Any, *, within: float = 30) -> requests.Response:
+    def receives_event(self, body: Any, *, within: float = 120) -> requests.Response:
         """Deliver an event with any data."""
         headers = {
             "Content-Type": "application/json",
@@ -143,6 +154,12 @@ class Handler:
         answer = requests.post(self.url, data=json.dumps(body), headers=headers, timeout=within)
         assert "Traceback" not in answer.text
         return answer
+
+
+def _earlier(value: Any, time: timedelta) -> Any:
+    if isinstance(value, datetime):
+        return value - time
+    return {name: _earlier(each, time) for name, each in value.items()} if isinstance(value, dict) else value
 
 
 def letter(user: str = "", *, error: str | None = None, **fields: Any) -> DeadLetter:

@@ -298,9 +298,7 @@ def test_the_same_message_at_the_same_moment_is_alerted_once(around: Surrounding
         answers = list(threads.map(lambda _: handler.receives(dead, message_id="1").status_code, range(8)))
     around.inbox.fault = None
 
-    assert 200 in answers
     assert set(answers) <= {200, 503}
-    assert handler.receives(dead, message_id="1").status_code in {200, 503}
     around.let_a_minute_pass()
     assert handler.receives(dead, message_id="1").status_code == 200
     assert len(around.slack) == 1

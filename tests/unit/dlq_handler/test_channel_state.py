@@ -87,6 +87,13 @@ def test_one_that_is_taken_ends_the_rest() -> None:
 
 def test_the_state_survives_being_stored() -> None:
     state = ChannelState(next_turn_at=NOW, failures=3, failed_at=NOW)
-    assert ChannelState.from_fields(state.to_fields()) == state
-    assert ChannelState.from_fields(None) == ChannelState()
-    assert ChannelState.from_fields({"next_turn_at": "x", "failures": -1, "failed_at": 5}) == ChannelState()
+    assert ChannelState.from_fields(state.to_fields(), now=NOW) == state
+    assert ChannelState.from_fields(None, now=NOW) == ChannelState()
+
+
+def test_what_nobody_can_have_stored_counts_as_absent() -> None:
+    far = datetime(9999, 12, 31, tzinfo=UTC)
+    for wrong in ({"next_turn_at": "x", "failures": -1, "failed_at": 5}, {"next_turn_at": far, "failed_at": far}):
+        assert ChannelState.from_fields(wrong, now=NOW) == ChannelState()
+    often = ChannelState.from_fields({"failures": 2**63 - 1}, now=NOW)
+    assert failed(often, begun=NOW, now=NOW).failures < 1000

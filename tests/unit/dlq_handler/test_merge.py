@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from functions.dlq_handler.dead_letters import Death, merge, read_death
 from functions.dlq_handler.pubsub_message import PubSubMessage
+from functions.shared.models import OPEN_LETTER_RETENTION
 
 DIED = datetime(2026, 11, 24, 13, tzinfo=UTC)
 NOW = DIED + timedelta(minutes=1)
@@ -25,7 +26,7 @@ def death(failed_at: datetime = DIED, error: str = "e") -> Death:
         task_name="",
         failed_at=failed_at,
         message_id="1",
-        cause="c",
+        cause="c" * 32,
     )
 
 
@@ -69,8 +70,28 @@ def test_a_later_death_of_a_replay_that_is_under_way_is_told_of_once() -> None:
     assert "alerted_at" not in merge(told, death(DIED + 2 * MINUTE), now=NOW + 2 * MINUTE)
 
 
-def test_a_record_without_a_time_is_renewed() -> None:
-    assert merge({"state": "open", "failed_at": "by hand"}, death(), now=NOW)["failed_at"] == DIED
+@pytest.mark.parametrize(
+    "by_hand",
+    [
+        {"failed_at": "by hand"},
+        {"received_at": None},
+        {"state": "opened"},
+        {"cause": "a/b"},
+        {"cause": 5},
+        {"alerted_at": "by hand"},
+        {"alerts": None},
+    ],
+)
+def test_a_record_that_no_alert_would_find_is_written_anew(by_hand: dict[str, Any]) -> None:
+    assert merge(record(**by_hand), death(), now=NOW + MINUTE) == record(received_at=NOW + MINUTE) | {
+        "expire_at": NOW + MINUTE + OPEN_LETTER_RETENTION
+    }
+
+
+def test_an_open_record_is_kept_for_more_than_a_year_after_its_latest_death() -> None:
+    assert record()["expire_at"] == NOW + OPEN_LETTER_RETENTION
+    changes = merge(record(), death(DIED + MINUTE), now=NOW + MINUTE)
+    assert changes["expire_at"] == NOW + MINUTE + OPEN_LETTER_RETENTION
 
 
 @given(st.binary(max_size=200), st.dictionaries(st.text(max_size=5), st.text(max_size=5), max_size=3))
