@@ -23,6 +23,8 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
+from functions.shared.plausible_time import plausible
+
 PAUSE = timedelta(minutes=1)
 """Between two messages about one cause in one channel."""
 
@@ -65,11 +67,11 @@ class CauseState:
             return value if isinstance(value, str) else ""
 
         def moment(name: str, longest: timedelta) -> datetime | None:
-            value = fields.get(name)
-            return value if isinstance(value, datetime) and value - now <= longest else None
+            value = plausible(fields.get(name))
+            return value if value is not None and value - now <= longest else None
 
         return cls(
-            told_at={name: at for name, at in told_at.items() if isinstance(at, datetime) and at - now <= PAUSE}
+            told_at={name: at for name, at in told_at.items() if plausible(at) and at - now <= PAUSE}
             if isinstance(told_at, dict)
             else {},
             claimed_by=text("claimed_by"),

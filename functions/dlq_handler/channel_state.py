@@ -10,6 +10,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
+from functions.shared.plausible_time import plausible
+
 PAUSE = timedelta(seconds=1.25)
 """Between two messages in one channel: a second is what Slack asks for, and one may be longer on its way than the next.
 https://docs.slack.dev/apis/web-api/rate-limits"""
@@ -44,8 +46,8 @@ class ChannelState:
         failures = fields.get("failures")
 
         def moment(name: str, longest: timedelta) -> datetime | None:
-            value = fields.get(name)
-            return value if isinstance(value, datetime) and value - now <= longest else None
+            value = plausible(fields.get(name))
+            return value if value is not None and value - now <= longest else None
 
         return cls(
             next_turn_at=moment("next_turn_at", 2 * _LONGEST_REST),

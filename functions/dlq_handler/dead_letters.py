@@ -20,7 +20,7 @@ from pydantic import TypeAdapter, ValidationError
 from functions.dlq_handler import records
 from functions.dlq_handler.causes import cause_id
 from functions.dlq_handler.pubsub_message import PubSubMessage
-from functions.dlq_handler.records import Records, unalerted
+from functions.dlq_handler.records import Records, told_of, unalerted
 from functions.shared.models import (
     OPEN_LETTER_RETENTION,
     DeadLetter,
@@ -28,6 +28,7 @@ from functions.shared.models import (
     Reason,
     describe_validation_error,
 )
+from functions.shared.plausible_time import plausible
 
 COLLECTION = "dead_letters"
 
@@ -114,7 +115,8 @@ def read_death(message: PubSubMessage) -> Death:
         error=_cut(letter.error),
         attempts=max(0, min(letter.attempts, _MAX_COUNT)),
         task_name=task_name,
-        failed_at=letter.failed_at,
+        # From one in the year 9999 on no death would be a later one.
+        failed_at=plausible(letter.failed_at) or message.published_at,
         message_id=message.message_id,
         cause=cause_id(letter.reason.value, letter.error),
     )
@@ -152,11 +154,11 @@ def _is_ours(fields: Mapping[str, Any]) -> bool:
     """Whether a record has what alerts find it by, of the types that they need."""
     alerted_at = fields.get("alerted_at", "")
     return (
-        isinstance(fields.get("failed_at"), datetime)
-        and isinstance(fields.get("received_at"), datetime)
+        plausible(fields.get("failed_at")) is not None
+        and plausible(fields.get("received_at")) is not None
         and fields.get("state") in set(State)
         and _is_cause(fields.get("cause"))
-        and (alerted_at is None or isinstance(alerted_at, datetime))
+        and (alerted_at is None or plausible(alerted_at) is not None)
         and isinstance(fields.get("alerts"), dict)
     )
 
@@ -203,9 +205,9 @@ class Record:
             error=error,
             attempts=field("attempts", int, 0),
             cause=str(cause) if _is_cause(cause) else cause_id(reason, error),
-            received_at=field("received_at", datetime, None),
+            received_at=plausible(fields.get("received_at")),
             alerted_at=field("alerted_at", datetime, None),
-            alerts={name: at for name, at in field("alerts", dict, {}).items() if isinstance(at, datetime)},
+            alerts=told_of(fields),
             state=field("state", str, ""),
             version=version,
         )

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from functions.shared.plausible_time import plausible
+
 _MAX_ID_CHARACTERS = 200
 
 
@@ -76,6 +78,6 @@ def _storable(value: Any) -> str:
 def _moment(text: Any) -> datetime | None:
     try:
         moment = datetime.fromisoformat(text)
-        return moment.astimezone(UTC) if moment.tzinfo else None
+        return plausible(moment.astimezone(UTC)) if moment.tzinfo else None
     except (TypeError, ValueError, OverflowError):
         return None

@@ -9,6 +9,7 @@ from google.cloud import firestore
 from google.cloud.firestore_v1.base_query import FieldFilter
 
 from functions.dlq_handler.documents import BULK, QUICK, Fields, change
+from functions.shared.plausible_time import plausible
 
 OPEN = "open"
 """The `state` of what people are still to be told of, or to act on."""
@@ -197,6 +198,12 @@ def _told(
     after = {**told, **alerts}
     done = {"alerted_at": now} if all_channels <= after.keys() else {}
     return {"alerts": after, **done} if done or after != alerts else {}
+
+
+def told_of(fields: Fields) -> dict[str, datetime]:
+    """The channels that were told of a record, and when; what is not as it was written counts as absent."""
+    alerts = fields.get("alerts")
+    return {name: at for name, at in alerts.items() if plausible(at)} if isinstance(alerts, dict) else {}
 
 
 def unalerted(now: datetime) -> dict[str, Any]:

@@ -10,8 +10,9 @@ from pydantic import ValidationError
 
 from functions.dlq_handler.documents import Fields
 from functions.dlq_handler.pubsub_message import PubSubMessage
-from functions.dlq_handler.records import Records, unalerted
+from functions.dlq_handler.records import Records, told_of, unalerted
 from functions.shared.models import SystemAlert
+from functions.shared.plausible_time import plausible
 
 COLLECTION = "system_alerts"
 
@@ -79,9 +80,9 @@ class SystemRecord:
             figures={str(name): each for name, each in field("figures", dict, {}).items() if isinstance(each, int)},
             at=field("at", datetime, None),
             cause=field("cause", str, ""),
-            received_at=field("received_at", datetime, None),
+            received_at=plausible(fields.get("received_at")),
             alerted_at=field("alerted_at", datetime, None),
-            alerts={name: at for name, at in field("alerts", dict, {}).items() if isinstance(at, datetime)},
+            alerts=told_of(fields),
             version=version,
         )
 
@@ -131,8 +132,8 @@ def _is_ours(existing: Fields, fields: Fields) -> bool:
     alerted_at = existing.get("alerted_at", "")
     return (
         all(existing.get(name) == fields[name] for name in ("alert", "cause", "state"))
-        and isinstance(existing.get("received_at"), datetime)
-        and (alerted_at is None or isinstance(alerted_at, datetime))
+        and plausible(existing.get("received_at")) is not None
+        and (alerted_at is None or plausible(alerted_at) is not None)
         and isinstance(existing.get("alerts"), dict)
     )
 

@@ -60,6 +60,10 @@ def project(document: Message, paths: Iterable[FieldPath]) -> Message:
     return projected
 
 
+_FIRST_SECOND, _LAST_SECOND = -62_135_596_800, 253_402_300_799
+"""Of the years that a timestamp may be in: https://protobuf.dev/reference/protobuf/google.protobuf/#timestamp"""
+
+
 def check_document(document: Message) -> None:
     """Refuse what Firestore does not store, and cut timestamps to the microseconds that it keeps.
 
@@ -89,6 +93,8 @@ def _check_fields(fields: Message, parent: FieldPath, depth: int) -> None:
 def _check_value(value: Message, path: FieldPath, depth: int, *, in_array: bool) -> None:
     kind = value.WhichOneof("value_type")
     if kind == "timestamp_value":
+        if not _FIRST_SECOND <= value.timestamp_value.seconds <= _LAST_SECOND:
+            raise invalid_argument(f"Property {format_field_path(path)} holds a timestamp beyond the years 1 to 9999.")
         nanos = value.timestamp_value.nanos
         if nanos % 1000:
             value.timestamp_value.nanos = nanos - nanos % 1000

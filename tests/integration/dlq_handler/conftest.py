@@ -16,6 +16,7 @@ from google.auth.credentials import AnonymousCredentials
 from google.cloud import firestore
 
 from functions.shared.models import DeadLetter, Reason
+from functions.shared.plausible_time import plausible
 from local_cloud.clock import Clock
 from local_cloud.firestore.server import FirestoreEmulator
 from local_cloud.function_process import FunctionProcess
@@ -27,6 +28,10 @@ from tests.support import Background, Faults
 PROJECT = "local-project"
 LOCATION = "europe-west1"
 DIED = datetime(2026, 11, 24, 13, 14, tzinfo=UTC)
+
+
+_MOVED = ("claimed_until", "leader_due_at", "next_turn_at", "failed_at")
+"""Which fields of the documents in `alerts` are times by which the handler decides."""
 
 
 @dataclass
@@ -81,6 +86,21 @@ class Surroundings:
         """All dead letters, by id."""
         return {found.id: found.to_dict() for found in self.database.collection("dead_letters").stream()}
 
+    def system_records(self) -> dict[str, dict[str, Any]]:
+        """All system alerts, by id."""
+        return {found.id: found.to_dict() for found in self.database.collection("system_alerts").stream()}
+
+    def clear(self) -> None:
+        """Leave nothing in the channels, nothing stored, and nothing wrong with anything."""
+        self.inbox.slack_messages.clear()
+        self.inbox.fault = None
+        self.firestore_faults.middleware = None
+        self.pager.posts.clear()
+        self.pager.status = 200
+        for collection in ("dead_letters", "system_alerts", "alerts"):
+            for found in self.database.collection(collection).stream():
+                found.reference.delete()
+
     def let_a_minute_pass(self) -> None:
         """Move what is remembered of former alerts a minute into the past, and let the channels take messages."""
         self.let_time_pass(timedelta(seconds=61))
@@ -88,8 +108,13 @@ class Surroundings:
     def let_time_pass(self, time: timedelta) -> None:
         """The same for any time."""
         for found in self.database.collection("alerts").stream():
-            fields = {name: _earlier(value, time) for name, value in found.to_dict().items() if name != "expire_at"}
-            found.reference.update(fields)
+            fields = found.to_dict()
+            moved: dict[str, Any] = {name: at - time for name in _MOVED if (at := plausible(fields.get(name)))}
+            told_at = fields.get("told_at")
+            if isinstance(told_at, dict):
+                moved["told_at"] = {name: at - time for name, at in told_at.items() if plausible(at)}
+            if moved:
+                found.reference.update(moved)
         self.let_channels_rest()
 
     def let_channels_rest(self) -> None:
@@ -129,6 +154,18 @@ class Handler:
 
         Unless its id is given, one with the same content is the same message, delivered again.
         """
+        event = self.event_of(data, attributes=attributes, message_id=message_id, published_at=published_at)
+        return self.receives_event(event, within=within)
+
+    def event_of(
+        self,
+        data: bytes | DeadLetter,
+        *,
+        attributes: Mapping[str, str] | None = None,
+        message_id: str | None = None,
+        published_at: datetime = DIED,
+    ) -> dict[str, Any]:
+        """The data of the event by which Eventarc delivers a message."""
         content = data if isinstance(data, bytes) else data.to_json()
         message: dict[str, Any] = {
             "messageId": message_id or hashlib.sha256(content + repr(attributes).encode()).hexdigest(),
@@ -138,14 +175,13 @@ class Handler:
             message["data"] = base64.b64encode(content).decode()
         if attributes:
             message["attributes"] = dict(attributes)
-        event = {"message": message, "subscription": "projects/p/subscriptions/eventarc-x"}
-        return self.receives_event(event, within=within)
+        return {"message": message, "subscription": "projects/p/subscriptions/eventarc-x"}
 
-    def receives_event(self, body: Any, *, within: float = 120) -> requests.Response:
+    def receives_event(self, body: Any, *, event_id: str = "", within: float = 120) -> requests.Response:
         """Deliver an event with any data."""
         headers = {
             "Content-Type": "application/json",
-            "ce-id": uuid.uuid4().hex,
+            "ce-id": event_id or uuid.uuid4().hex,
             "ce-source": f"//pubsub.googleapis.com/projects/{PROJECT}/topics/report-dead-letters",
             "ce-specversion": "1.0",
             "ce-type": "google.cloud.pubsub.topic.v1.messagePublished",
@@ -154,12 +190,6 @@ class Handler:
         answer = requests.post(self.url, data=json.dumps(body), headers=headers, timeout=within)
         assert "Traceback" not in answer.text
         return answer
-
-
-def _earlier(value: Any, time: timedelta) -> Any:
-    if isinstance(value, datetime):
-        return value - time
-    return {name: _earlier(each, time) for name, each in value.items()} if isinstance(value, dict) else value
 
 
 def letter(user: str = "", *, error: str | None = None, **fields: Any) -> DeadLetter:
@@ -229,12 +259,5 @@ def surroundings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Surroundi
 @pytest.fixture
 def around(surroundings: Surroundings) -> Surroundings:
     """The surroundings, with nothing in the channels and nothing wrong with them."""
-    surroundings.inbox.slack_messages.clear()
-    surroundings.inbox.fault = None
-    surroundings.firestore_faults.middleware = None
-    surroundings.pager.posts.clear()
-    surroundings.pager.status = 200
-    for collection in ("dead_letters", "system_alerts", "alerts"):
-        for found in surroundings.database.collection(collection).stream():
-            found.reference.delete()
+    surroundings.clear()
     return surroundings

@@ -342,6 +342,16 @@ def test_maps_nest_twenty_levels_deep_and_no_deeper(client: Any) -> None:
         client.document("users/u1").set(nested(21))
 
 
+def test_a_time_is_in_the_years_1_to_9999(client: Any) -> None:
+    last = datetime(9999, 12, 31, 23, 59, 59, 999999, tzinfo=UTC)
+    client.document("users/u1").set({"first": datetime.min.replace(tzinfo=UTC), "last": last})
+    stored = client.document("users/u1").get().to_dict()
+    assert stored["last"] == last
+    # Python's client rounds what it has read up to the year 10000.
+    with pytest.raises(InvalidArgument, match="Property last holds a timestamp beyond the years 1 to 9999"):
+        client.document("users/u1").set(stored)
+
+
 def test_a_document_just_below_the_limit_is_stored(client: Any) -> None:
     client.document("users/u1").set({"big": "x" * 1_048_000})
     assert len(client.document("users/u1").get().get("big")) == 1_048_000
