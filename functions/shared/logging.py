@@ -12,10 +12,24 @@ from typing import Any
 import structlog
 import structlog_gcp
 
-_PART = r"[^\s@<>\"'(),:;\[\]]"
-_ADDRESS = re.compile(rf'(?:"[^"\n]{{1,64}}"|(?<!{_PART}){_PART}*+)@{_PART}+\.{_PART}+')
-"""What comes before the @ begins where a word does, and is not tried again from its next letter: a long text would take
-a time that grows with the square of its length."""
+_ADDRESS = re.compile(
+    r"""
+    (?:
+      "[^"\n]{1,64}"
+    | (?:(?<![^\s@＠﹫<>"'(),:;\[\]])(?<![^\s@＠﹫<>"'(),:;\[\]]')|(?<=%40)|(?<=%2540))
+      (?:[^\s@＠﹫<>"'(),:;\[\]%]|%(?!(?:25)?40)|(?<=[^\s@＠﹫<>"'(),:;\[\]])'(?=[^\s@＠﹫<>"'(),:;\[\]]))*+
+    )
+    (?:[@＠﹫]|%(?:25)?40)                                      # also as URLs and East Asian keyboards write it
+    [^\s@＠﹫<>"'(),:;\[\]%.．。｡]++
+    (?:(?:[.．。｡]|%2[eE])[^\s@＠﹫<>"'(),:;\[\]%.．。｡]++)++
+    """,
+    re.VERBOSE,
+)
+"""An address: a local part, which may hold an apostrophe, an at sign, and a domain of two labels or more.
+
+The local part begins where a word does, and is not tried again from its next letter; nothing that has been taken is
+given back. Else a long text would take a time that grows with the square of its length.
+"""
 
 
 def redact_addresses(text: str) -> str:
@@ -51,7 +65,10 @@ def _redact_value(value: Any) -> Any:
     if isinstance(value, str):
         return redact_addresses(value)
     if isinstance(value, dict):
-        return {key: _redact_value(item) for key, item in value.items()}
+        return {_redact_value(key): _redact_value(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [_redact_value(item) for item in value]
-    return value
+    if value is None or isinstance(value, bool | int | float):
+        return value
+    # As the line would show it, such as an exception.
+    return redact_addresses(repr(value))
