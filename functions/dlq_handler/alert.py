@@ -123,8 +123,8 @@ def _command(verb: str, record: Record) -> str:
 
 
 def _is_presentable(text: str) -> bool:
-    """Whether a text is shown as it is. An id may be somebody's address, and may hold anything."""
-    return printable(text) == text and redact_addresses(text) == text and not set(text) & set("\n\t`")
+    """Whether every channel shows a text as it is. An id may be somebody's address, and may hold anything."""
+    return printable(text) == text and redact_addresses(text) == text and not set(text) & set("\n\t`<]@")
 
 
 def logs_url(text: str, *, project: str, location: str) -> str:

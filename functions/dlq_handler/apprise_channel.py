@@ -40,7 +40,7 @@ class AppriseChannel:
         try:
             taken = self._notifier.notify(
                 title=alert.title,
-                body=_without_mentions(alert.to_text()),
+                body=_inert(alert.to_text()),
                 notify_type="failure",
                 # The texts are others': they are not to be read as markup or escapes.
                 body_format="text",
@@ -52,9 +52,13 @@ class AppriseChannel:
             raise ChannelFailed(f"{self.name} did not take the alert")
 
 
-def _without_mentions(text: str) -> str:
-    """With a character of no width behind what Discord, Slack and others take for the beginning of a mention."""
-    return re.sub(r"@|<(?=[!#])", "\\g<0>\u200b", text)
+def _inert(text: str) -> str:
+    """With a character of no width behind what begins a mention or a link with a text of its own.
+
+    Apprise hands text on as it is to services that take all text for Markdown, such as Discord and Mattermost.
+    https://spec.commonmark.org/0.31.2/#links
+    """
+    return re.sub(r"[@<]|\](?=[(\[:])", "\\g<0>\u200b", text)
 
 
 def apprise_channels(urls: Sequence[str]) -> list[AppriseChannel]:

@@ -36,9 +36,10 @@ _MOVED = ("claimed_until", "leader_due_at", "next_turn_at", "failed_at")
 
 @dataclass
 class Pager:
-    """What Apprise's `json://` posts to; it answers each post with `status`."""
+    """What Apprise's `json://` and `mmost://` post to; it answers each post with `status`."""
 
     url: str = ""
+    mattermost_url: str = ""
     status: int = 200
     posts: list[dict[str, Any]] = field(default_factory=list)
 
@@ -219,7 +220,8 @@ def surroundings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Surroundi
     pager = Pager()
     faults = Faults()
     app = web.Application()
-    app.router.add_post("/", pager.take)
+    for path in ("/", "/hooks/{token}"):
+        app.router.add_post(path, pager.take)
     pager_server = HttpServer("pager", app, "127.0.0.1", 0)
 
     async def start() -> tuple[FirestoreEmulator, Inbox]:
@@ -231,6 +233,7 @@ def surroundings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Surroundi
 
     emulator, inbox = background.run(start())
     pager.url = f"json://127.0.0.1:{pager_server.port}/"
+    pager.mattermost_url = f"mmost://127.0.0.1:{pager_server.port}/3ccdd113474722377935511fc85d3dd4"
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("FIRESTORE_EMULATOR_HOST", f"127.0.0.1:{emulator.port}")
         database = firestore.Client(project=PROJECT, credentials=AnonymousCredentials())  # type: ignore[no-untyped-call]

@@ -87,6 +87,31 @@ def strings(value: Any) -> list[str]:
     return [value] if isinstance(value, str) else []
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[your password](https://evil.example)",
+        "![pixel](https://evil.example/p.png)",
+        "[verify][1]\n\n[1]: https://evil.example",
+        "<https://evil.example|verify>",
+        "<https://evil.example>",
+        "@channel <!here> <@U123>",
+        "@channel",
+    ],
+)
+def test_a_service_that_takes_text_for_markdown_makes_no_link_or_mention_of_it(around: Surroundings, text: str) -> None:
+    user = text.replace("/", "")
+    handler = around.handler(slack=False, ALERT_URLS=around.pager.mattermost_url)
+    handler.receives(letter(user_id=user, delivery_id=f"{user}-20261124T1300Z", error=text, kind=text))
+
+    (post,) = around.pager.posts
+    assert "evil.example" in post["text"] or "channel" in post["text"]
+    assert not re.search(r"\]\(|\]\[|\]:|<(?!\u200b)|@(?!\u200b)", post["text"])
+    commands = [line for line in post["text"].splitlines() if line.startswith("reports ")]
+    assert commands
+    assert "\u200b" not in "".join(commands), "what is copied from here works"
+
+
 def test_addresses_are_never_shown(around: Surroundings) -> None:
     dead = letter("ada@example.com", error="550 <ada@example.com>: no such mailbox")
 
