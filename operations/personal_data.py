@@ -21,8 +21,6 @@ PIPELINES_FIELDS = ("next_report_at", "reported_until")
 _BATCH = 400
 _PASSES = 3
 """How often it is looked again for what has come meanwhile."""
-_HERALDS_AT_ONCE = 30
-"""https://firebase.google.com/docs/firestore/query-data/queries#limitations_3"""
 
 _CHANGED = (exceptions.FailedPrecondition, exceptions.NotFound, exceptions.Aborted)
 
@@ -44,7 +42,6 @@ class Kept:
         has_document: whether that exists, or something below it does.
         deliveries: snapshots.
         dead_letters: snapshots: of the user's reports, and of messages that nobody could read and that name the user.
-        alerts: snapshots of causes whose alerts wait for one of these dead letters.
         system_alerts: snapshots of those whose text names the user.
         runs: snapshots of those that were divided at the user.
         tasks: those that wait or are under way.
@@ -54,7 +51,6 @@ class Kept:
     has_document: bool
     deliveries: Sequence[Any]
     dead_letters: Sequence[Any]
-    alerts: Sequence[Any]
     system_alerts: Sequence[Any]
     runs: Sequence[Any]
     tasks: Sequence[QueuedTask]
@@ -72,7 +68,6 @@ class Kept:
             "tasks": len(self.tasks),
             "deliveries": len(self.deliveries),
             "dead_letters": len(self.dead_letters),
-            "alerts": len(self.alerts),
             "system_alerts": len(self.system_alerts),
             "runs": len(self.runs),
             "user_fields": len(self.user_fields),
@@ -134,13 +129,11 @@ class PersonalData:
         """Read all of it."""
         user = self._user.get()
         mentions = self._mentions(user)
-        dead_letters = self._dead_letters(mentions)
         return Kept(
             user=user,
             has_document=user.exists or next(iter(self._user.collections()), None) is not None,
             deliveries=list(self._of_user("deliveries", "user_id")),
-            dead_letters=dead_letters,
-            alerts=self._heralded([letter.id for letter in dead_letters]),
+            dead_letters=self._dead_letters(mentions),
             system_alerts=[
                 alert
                 for alert in self._client.collection("system_alerts").stream()
@@ -169,7 +162,6 @@ class PersonalData:
             "deliveries": [_document(each) for each in kept.deliveries],
             "dead_letters": [_document(each) for each in kept.dead_letters],
             # The rest of these is not about the user, but may be about others.
-            "alerts": [{"path": each.reference.path} for each in kept.alerts],
             "system_alerts": [{"path": each.reference.path} for each in kept.system_alerts],
             "runs": [{"path": each.reference.path} for each in kept.runs],
             "tasks": [{"queue": task.queue, "task": task.name, "body": _text(task.body)} for task in kept.tasks],
@@ -226,15 +218,12 @@ class PersonalData:
         for task in kept.tasks:
             self._queues.delete_task(task.queue, task.name)
             on_erased(1)
-        # What is found by a dead letter goes before it.
-        for alert in kept.alerts:
-            self._update(alert.reference, {"herald": ""})
         mentions = self._mentions(kept.user)
         for alert in kept.system_alerts:
             self._update(alert.reference, _without_names(documents.fields_of(alert), mentions))
         for run in kept.runs:
             self._update(run.reference, {"cuts": firestore.DELETE_FIELD})
-        on_erased(len(kept.alerts) + len(kept.system_alerts) + len(kept.runs))
+        on_erased(len(kept.system_alerts) + len(kept.runs))
         for snapshots in (kept.dead_letters, kept.deliveries):
             for start in range(0, len(snapshots), _BATCH):
                 self._delete(snapshots[start : start + _BATCH])
@@ -279,16 +268,6 @@ class PersonalData:
             if isinstance(payload, dict) and "user_id" not in payload and mentions.in_payload(payload):
                 found[letter.id] = letter
         return list(found.values())
-
-    def _heralded(self, letters: Sequence[str]) -> list[Any]:
-        alerts = self._client.collection("alerts")
-        return [
-            alert
-            for start in range(0, len(letters), _HERALDS_AT_ONCE)
-            for alert in alerts.where(
-                filter=FieldFilter("herald", "in", letters[start : start + _HERALDS_AT_ONCE])
-            ).stream()
-        ]
 
     def _is_cut_at_user(self, run: Any) -> bool:
         return any(cut.get("user_id") == self._user_id for cut in documents.maps(documents.fields_of(run), "cuts"))

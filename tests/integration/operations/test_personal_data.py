@@ -22,12 +22,11 @@ from operations.queues import Queues
 from tests.integration.operations.conftest import DUE, Project
 from tests.support import PATIENCE_SECONDS
 
-NOTHING = dict.fromkeys(("tasks", "deliveries", "dead_letters", "alerts", "system_alerts", "runs", "user_fields"), 0)
+NOTHING = dict.fromkeys(("tasks", "deliveries", "dead_letters", "system_alerts", "runs", "user_fields"), 0)
 FOUND = {
     "tasks": 2,
     "deliveries": 2,
     "dead_letters": 5,
-    "alerts": 1,
     "system_alerts": 1,
     "runs": 1,
     "user_fields": 2,
@@ -59,7 +58,7 @@ def put_data(project: Project, user: str = "u1", *, active: bool = False, **fiel
     )
     document.collection("events").document("e1").set({"at": DUE, "points": [1.5]})
     document.collection("events").document("gone").collection("parts").document("p1").set({"x": b"\x00"})
-    letter = project.dead_letter(user)
+    project.dead_letter(user)
     later = ReportTask(
         user_id=user,
         delivery_id=delivery_id(user, DUE + timedelta(hours=1)),
@@ -81,7 +80,6 @@ def put_data(project: Project, user: str = "u1", *, active: bool = False, **fiel
     letters.document(f"{user}-malformed").set(
         {"payload": {"user_id": user}, "reason": "invalid-task", "state": "dismissed", "received_at": now}
     )
-    database.collection("alerts").document(f"cause-{user}").set({"herald": letter, "told_at": {"slack": now}})
     database.collection("system_alerts").document(f"run-errors-{user}").set(
         {"alert": "run-errors", "detail": f"users/{user}: email", "figures": {"errors": 1}, "received_at": now}
     )
@@ -132,12 +130,11 @@ def test_all_of_it_is_erased_and_nothing_of_others(project: Project) -> None:
     )
     left = documents(project)
     assert others.items() <= left.items()
-    # The application's own is left, without what the pipeline wrote into it. An alert and a run are about all.
+    # The application's own is left, without what the pipeline wrote into it. A system alert and a run are about all.
     assert {path: fields for path, fields in left.items() if path not in others} == {
         "users/u1": {"email": "u1@person.test", "active": False, "name": "Ada"},
         "users/u1/events/e1": {"at": DUE, "points": [1.5]},
         "users/u1/events/gone/parts/p1": {"x": b"\x00"},
-        "alerts/cause-u1": {"herald": "", "told_at": left["alerts/cause-u1"]["told_at"]},
         "system_alerts/run-errors-u1": {
             **left["system_alerts/run-errors-u1"],
             "detail": "users/[erased]: email",
@@ -264,7 +261,7 @@ def personal_data(project: Project) -> PersonalData:
     )
 
 
-@pytest.mark.parametrize("after", range(8))
+@pytest.mark.parametrize("after", range(7))
 def test_killed_anywhere_it_can_be_begun_again(project: Project, after: int) -> None:
     put_data(project, active=True)
     put_data(project, "u2")
@@ -282,7 +279,7 @@ def test_killed_anywhere_it_can_be_begun_again(project: Project, after: int) -> 
     assert erase(project, "--with-document").status == 0
     left = documents(project)
     assert others.items() <= left.items()
-    assert sorted(set(left) - set(others)) == ["alerts/cause-u1", "runs/run-u1", "system_alerts/run-errors-u1"]
+    assert sorted(set(left) - set(others)) == ["runs/run-u1", "system_alerts/run-errors-u1"]
     assert not says([left[path] for path in set(left) - set(others)], "u1")
 
 
@@ -334,8 +331,8 @@ def test_all_of_it_is_exported(project: Project, tmp_path: Path) -> None:
         f"dead_letters/{name}" for name in ("u1-20261124T1300Z", "u1-malformed", "message-body-u1", "message-text-u1")
     )
     assert [each["fields"]["state"] for each in exported["deliveries"]] == ["dead", "sent"]
-    assert {each["path"] for name in ("alerts", "system_alerts", "runs") for each in exported[name]} == {
-        *("alerts/cause-u1", "system_alerts/run-errors-u1", "runs/run-u1"),
+    assert {each["path"] for name in ("system_alerts", "runs") for each in exported[name]} == {
+        *("system_alerts/run-errors-u1", "runs/run-u1"),
     }
     assert len(exported["tasks"]) == 2
     assert not says(exported, "u2-")
