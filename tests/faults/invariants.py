@@ -218,7 +218,7 @@ def _lost(history: History) -> Iterator[Violation]:
     for delivery in history.deliveries:
         if delivery.state not in FINAL:
             yield Violation(Rule.LOST, delivery.id, f"it is still {delivery.state}")
-        elif delivery.state == DEAD and delivery.id not in lettered:
+        elif delivery.state == DEAD and delivery.id not in lettered and delivery.user_id not in history.malformed:
             yield Violation(Rule.LOST, delivery.id, "it is dead, without an open letter")
     for user in history.users:
         if user.next_report_at is None or user.next_report_at <= history.last_run:

@@ -95,5 +95,9 @@ async def _malformed(stage: Stage) -> None:
 
 SCENARIOS = [
     Scenario(name="sign up", group="users", script=_enrolled),
+    Scenario(name="change their schedule while they are sent to", group="users", script=_changed(_another_schedule)),
+    Scenario(name="want a later report while they are sent to", group="users", script=_changed(_a_later_report)),
     Scenario(name="are written back while they are sent to", group="users", script=_changed(_an_old_copy)),
+    Scenario(name="are set back by hours", group="users", script=_set_back_by_hours),
+    Scenario(name="are malformed", group="users", script=_malformed),
 ]

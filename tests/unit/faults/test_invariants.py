@@ -151,6 +151,9 @@ def test_a_malformed_user_is_one_letter() -> None:
     history = replace(GOOD, malformed=["m1"])
     assert broken(history, dead_letters=[letter], alerts=[TOLD]) == set()
     assert broken(history) == {Rule.LOST}
+    # One letter tells of the user, however many reports fall due meanwhile.
+    unsent = replace(SENT, id="m1-20261124T1300Z", user_id="m1", state="dead")
+    assert broken(history, dead_letters=[letter], alerts=[TOLD], deliveries=[SENT, unsent]) == set()
     with_every_run = [letter, replace(letter, id="m2", delivery_id="m1-20261124T1300Z")]
     assert broken(history, dead_letters=with_every_run, alerts=[TOLD, TOLD]) == {Rule.STORED_TWICE}
 
