@@ -10,8 +10,8 @@ ALL = [
     Mutant(
         name="the next report is due now",
         file="functions/worker/recipient.py",
-        search='fields = {"next_report_at": self.schedule.after(period.end)}',
-        replace='fields = {"next_report_at": period.end.now(period.end.tzinfo)}',
+        search='fields = {"next_report_at": next_report_at}',
+        replace='fields = {"next_report_at": until.now(until.tzinfo)}',
         scenarios=("queue: a task is delivered twice",),
         tests=("tests/unit/worker/test_recipient.py",),
     ),
@@ -30,6 +30,38 @@ ALL = [
         replace="if False:",
         scenarios=("dead letters: replayed hours later",),
         tests=("tests/unit/worker/test_recipient.py",),
+    ),
+    Mutant(
+        name="a user who was set back moves on one report at a time",
+        file="functions/worker/recipient.py",
+        search="""or self.next_report_at != due_at:
+            return {}
+""",
+        replace="""or self.next_report_at != due_at:
+            return {}
+        newest = ()
+""",
+        scenarios=("users: are set back by hours",),
+        tests=("tests/unit/worker/test_recipient.py",),
+    ),
+    Mutant(
+        name="the user is written whatever the application wrote meanwhile",
+        file="functions/worker/ledger.py",
+        search="batch.update(self._user(user_id), dict(fields), option=option)",
+        replace="batch.update(self._user(user_id), dict(fields))",
+        scenarios=(
+            "users: change their schedule while they are sent to",
+            "users: want a later report while they are sent to",
+        ),
+        tests=("tests/integration/worker/test_ledger_model.py", "tests/integration/worker/test_send.py"),
+    ),
+    Mutant(
+        name="a 5xx after acceptance is a refusal",
+        file="functions/worker/sendgrid_api.py",
+        search="    return Unclear(error=error)\n",
+        replace="    return Unavailable(error=error)\n",
+        scenarios=("SendGrid: accepts and answers 502",),
+        tests=("tests/unit/worker/test_sendgrid_answers.py",),
     ),
     Mutant(
         name="a task that is there already counts as an error",
@@ -134,7 +166,7 @@ ALL = [
     Mutant(
         name="what is reported is not noted",
         file="functions/worker/recipient.py",
-        search='fields["reported_until"] = period.end',
+        search='fields["reported_until"] = until',
         replace="pass",
         scenarios=("queue: tasks come hours late",),
         tests=("tests/unit/worker/test_recipient.py",),
