@@ -96,7 +96,7 @@ class Recipient:
         """The fields to write to the user's document when a delivery is final; none where it is not to be touched.
 
         A user only ever moves forward: one who stands at a later due time, because an old delivery was replayed or the
-        application set it so, is left there.
+        application set it so, is left there. What the delivery covers counts as reported even so.
 
         Args:
             due_at: the delivery's due time.
@@ -105,7 +105,7 @@ class Recipient:
         if self.schedule is None or period is None:
             return {}
         if self.next_report_at is not None and self.next_report_at > max(due_at, period.end):
-            return {}
+            return self._reported(period.end)
         return self._moved_to(self.schedule.next_due(period.end, later_than=due_at), period.end)
 
     def moved_past(
@@ -129,7 +129,9 @@ class Recipient:
         return self._moved_to(self.schedule.next_due(until, later_than=last), until)
 
     def _moved_to(self, next_report_at: datetime, until: datetime) -> dict[str, datetime]:
-        fields = {"next_report_at": next_report_at}
+        return {"next_report_at": next_report_at, **self._reported(until)}
+
+    def _reported(self, until: datetime) -> dict[str, datetime]:
         if self.reported_until is None or self.reported_until < until:
-            fields["reported_until"] = until
-        return fields
+            return {"reported_until": until}
+        return {}

@@ -29,8 +29,7 @@ class Person:
     @property
     def first_reported_until(self) -> datetime:
         """Where the first report begins."""
-        plan = self.former_plan or self.plan
-        return plan.before(plan.until(self.first_due_at))
+        return (self.former_plan or self.plan).covered_from(self.first_due_at)
 
 
 async def read_history(

@@ -305,7 +305,7 @@ def _moved_wrongly(history: History) -> Iterator[Violation]:
                 yield Violation(Rule.MOVED_WRONGLY, delivery.id, f"begins at {delivery.period_start}, not at {until}")
             if not _may_end(user, delivery.due_at, delivery.period_end, history.last_run):
                 yield Violation(Rule.MOVED_WRONGLY, delivery.id, f"ends at {delivery.period_end}")
-            due, until = user.plan.after(delivery.period_end), delivery.period_end
+            due, until = user.plan.next_due(delivery.period_end, later_than=due), delivery.period_end
             due = max(due, user.postponed_to or due)
         else:
             if (user.next_report_at, user.reported_until) != (due, until):
@@ -314,9 +314,9 @@ def _moved_wrongly(history: History) -> Iterator[Violation]:
 
 
 def _may_end(user: UserHistory, due_at: datetime, end: datetime, last_run: datetime) -> bool:
-    """Whether a period's end is a due time, none before the report's own, and not in the future."""
+    """Whether a period may end there: not before that of its due time, and not in the future."""
     plans = [plan for plan in (user.plan, user.former_plan) if plan]
-    return any(plan.is_due(end) and plan.until(due_at) <= end <= last_run for plan in plans)
+    return any(plan.is_end(end) and plan.covered_until(due_at) <= end <= last_run for plan in plans)
 
 
 def _moved_back(history: History) -> Iterator[Violation]:

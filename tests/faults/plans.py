@@ -1,4 +1,4 @@
-"""When a user's reports must fall due, found out by looking at clocks. Pure.
+"""When a user's reports must fall due, and what they must cover, found out by looking at clocks. Pure.
 
 The functions reckon with calendars; this counts quarters of an hour and looks at each what the clock on the user's
 wall shows. It knows nothing of times that a zone leaves out, which is why those who are not sent a report every hour
@@ -7,8 +7,9 @@ live where the clocks are not changed.
 
 import calendar
 import functools
+from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 _STEP = timedelta(minutes=15)
@@ -58,22 +59,39 @@ class Plan:
         }
         return local.hour == self.hour and on_this_day[self.cadence]
 
-    def after(self, moment: datetime) -> datetime:
-        """The next due time."""
-        return _nearest(self, _floor(moment) + _STEP, _STEP)
-
-    def before(self, moment: datetime) -> datetime:
-        """The due time before."""
-        return _nearest(self, _floor(moment - timedelta(microseconds=1)), -_STEP)
+    def is_end(self, moment: datetime) -> bool:
+        """Whether the time that a report covers may end at a moment: at a due time, or from daily reports up with a
+        day, a week that begins on Monday, or a month."""
+        local = moment.astimezone(ZoneInfo(self.zone))
+        if self.cadence == "hourly":
+            return self.is_due(moment)
+        begins = {"daily": True, "weekly": local.isoweekday() == 1, "monthly": local.day == 1}
+        return local.time() == time() and begins[self.cadence]
 
     def until(self, moment: datetime) -> datetime:
         """The last due time, this moment included."""
-        return _nearest(self, _floor(moment), -_STEP)
+        return _nearest(self.is_due, _floor(moment), -_STEP)
+
+    def covered_until(self, due_at: datetime) -> datetime:
+        """Where the time ends that the report of a moment covers."""
+        return _nearest(self.is_end, _floor(due_at), -_STEP)
+
+    def covered_from(self, due_at: datetime) -> datetime:
+        """Where the time begins that a user's first report covers, due at a moment."""
+        return _nearest(self.is_end, self.covered_until(due_at) - _STEP, -_STEP)
+
+    def next_due(self, reported_until: datetime, *, later_than: datetime) -> datetime:
+        """The first due time with something to report that ends after a moment, and that is itself after another."""
+        moment = max(reported_until, later_than)
+        while True:
+            moment = _nearest(self.is_due, _floor(moment) + _STEP, _STEP)
+            if self.covered_until(moment) > reported_until:
+                return moment
 
 
 @functools.lru_cache(maxsize=10_000)
-def _nearest(plan: Plan, moment: datetime, step: timedelta) -> datetime:
-    while not plan.is_due(moment):
+def _nearest(is_it: Callable[[datetime], bool], moment: datetime, step: timedelta) -> datetime:
+    while not is_it(moment):
         moment += step
     return moment
 

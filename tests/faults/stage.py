@@ -241,11 +241,13 @@ class Stage:
 
     async def write_user(self, user: str, fields: Mapping[str, Any]) -> None:
         """Write to a user's document in the application's stead."""
-        await self.world.database.collection("users").document(user).update({**fields, APPLICATION: True})
+        reference = self.world.database.collection("users").document(user)
+        await self.world.patiently(lambda: reference.update({**fields, APPLICATION: True}))
 
     async def put_user(self, user: str, document: Mapping[str, Any]) -> None:
         """Write a whole document in the application's stead."""
-        await self.world.database.collection("users").document(user).set({**document, APPLICATION: True})
+        reference = self.world.database.collection("users").document(user)
+        await self.world.patiently(lambda: reference.set({**document, APPLICATION: True}))
 
     async def put_in_malformed(self, documents: Iterable[Mapping[str, Any]]) -> list[str]:
         """Put in users whose documents name no report or no due time, each with one dead letter to come; their ids."""

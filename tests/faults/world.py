@@ -257,9 +257,9 @@ class World:
         async def read() -> dict[str, dict[str, Any]]:
             return {each.id: each.to_dict() or {} async for each in self.database.collection(collection).stream()}
 
-        return await self._patiently(read)
+        return await self.patiently(read)
 
-    async def _patiently(self, work: Callable[[], Awaitable[Result]]) -> Result:
+    async def patiently(self, work: Callable[[], Awaitable[Result]]) -> Result:
         """Do the harness's own work, although its calls may be disturbed like all others."""
         while True:
             try:

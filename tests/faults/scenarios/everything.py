@@ -15,6 +15,7 @@ from tests.faults.disturbances import CarryOut, Disturbance, accept_and_answer, 
 from tests.faults.instances import Send
 from tests.faults.invariants import UNKNOWN_OUTCOME
 from tests.faults.scenarios.firestore import POINTS
+from tests.faults.scenarios.users import malformed_documents
 from tests.faults.stage import Scenario, Stage
 
 _HOURS = 3
@@ -23,7 +24,11 @@ _MOST_KILLS = 12
 
 
 async def _everything(stage: Stage) -> None:
-    """Each call may fail, each task may come twice, and workers, dispatcher and handler are killed now and then."""
+    """Each call may fail, each task may come twice, and workers, dispatcher and handler are killed now and then.
+
+    The application writes to users meanwhile, and some of their documents are malformed.
+    """
+    await stage.put_in_malformed(malformed_documents(stage))
     stage.disturbed_may_end(UNKNOWN_OUTCOME, "retries-exhausted", "permanent-error")
     stage.may_tell(*AlertKind)
     kills = min(0.02, _MOST_KILLS / len(stage.due) / len(_STEPS))
@@ -35,6 +40,7 @@ async def _everything(stage: Stage) -> None:
     for code in (grpc.StatusCode.ABORTED, grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED):
         _now_and_then(stage, POINTS | {Point.PUBLISH, Point.ENQUEUE}, refuse(code), 0.02)
         _now_and_then(stage, POINTS | {Point.PUBLISH, Point.ENQUEUE}, lose_answer(code), 0.02)
+    _now_and_then(stage, {Point.CLAIM, Point.SEND, Point.SETTLE}, _written_meanwhile(stage), 0.05)
     for disturbance in _SENDGRID:
         _now_and_then(stage, {Point.SEND}, disturbance, 0.02)
     for disturbance in (answer(500), answer(429, Retry_After="1"), cut(accepted=True)):
@@ -65,6 +71,18 @@ _SENDGRID = (
     cut(accepted=True),
     slow(0.3),
 )
+
+
+def _written_meanwhile(stage: Stage) -> Disturbance:
+    """The application writes to the user whose report it is."""
+
+    async def disturb(crossing: Crossing, carry_out: CarryOut) -> Any:
+        user = crossing.subject.rpartition("-")[0]
+        if user in stage.people:
+            await stage.write_user(user, {"name": f"Written before {crossing.method}"})
+        return await carry_out()
+
+    return disturb
 
 
 def _now_and_then(stage: Stage, points: set[Point], disturbance: Disturbance, share: float) -> None:

@@ -132,9 +132,6 @@ SCENARIOS = [
     Scenario(name="a task is delivered three times at once", group="queue", script=_twice_at_once),
     Scenario(name="a task is delivered again after success", group="queue", script=_after_success),
     Scenario(name="tasks come hours late", group="queue", script=_hours_late),
-    Scenario(name="is paused for more than a day", group="queue", script=_paused_for_a_day(tried=False)),
-    Scenario(name="is paused for more than a day, tried", group="queue", script=_paused_for_a_day(tried=True)),
-    Scenario(name="replayed while it is paused", group="queue", script=_replayed_into_a_pause),
     Scenario(name="tasks come out of order", group="queue", script=_out_of_order),
     Scenario(name="the worker's answer is lost", group="queue", script=_answer_lost),
 ]

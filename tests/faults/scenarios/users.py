@@ -75,22 +75,25 @@ async def _set_back_by_hours(stage: Stage) -> None:
 
 async def _malformed(stage: Stage) -> None:
     """Documents of which no report can be made: each is one dead letter, once, and everybody else is sent theirs."""
-    document = stage.document(stage.users[0], stage.people[stage.users[0]])
     stage.may_tell(AlertKind.RUN_ERRORS)
-    once_a_day = {**document["report"], "cadence": "daily"}
-    await stage.put_in_malformed(
-        [
-            {**document, "next_report_at": "tomorrow"},
-            {**document, "next_report_at": datetime(1, 1, 1, tzinfo=UTC)},
-            {**document, "report": {**once_a_day, "kind": 7}},
-            {**document, "report": {**once_a_day, "kind": "no_such_kind"}},
-            {**document, "report": once_a_day, "email": None},
-            {**document, "report": once_a_day, "email": "nobody"},
-            {**document, "report": once_a_day, "time_zone": "Mars/Olympus_Mons"},
-            {**document, "report": {**once_a_day, "hour": float("inf")}},
-        ]
-    )
+    await stage.put_in_malformed(malformed_documents(stage))
     await _play_hours(stage, _HOURS)
+
+
+def malformed_documents(stage: Stage) -> list[Mapping[str, Any]]:
+    """Some, each malformed in another way."""
+    document = stage.document(stage.users[0], stage.people[stage.users[0]])
+    once_a_day = {**document["report"], "cadence": "daily"}
+    return [
+        {**document, "next_report_at": "tomorrow"},
+        {**document, "next_report_at": datetime(1, 1, 1, tzinfo=UTC)},
+        {**document, "report": {**once_a_day, "kind": 7}},
+        {**document, "report": {**once_a_day, "kind": "no_such_kind"}},
+        {**document, "report": once_a_day, "email": None},
+        {**document, "report": once_a_day, "email": "nobody"},
+        {**document, "report": once_a_day, "time_zone": "Mars/Olympus_Mons"},
+        {**document, "report": {**once_a_day, "hour": float("inf")}},
+    ]
 
 
 SCENARIOS = [

@@ -279,9 +279,6 @@ SCENARIOS = [
         script=_claimed_while_given_up(Point.READ_DELIVERY),
         at_most=8,
     ),
-    Scenario(
-        name="claims what is being given up", group="worker", script=_claimed_while_given_up(Point.PUBLISH), at_most=8
-    ),
     Scenario(name="all away for more than a day", group="worker", script=_all_away_for_a_day, at_least=8, at_most=24),
 ]
 

@@ -92,6 +92,11 @@ def test_a_replayed_old_delivery_covers_its_own_time_and_leaves_the_user_alone(a
     assert user.moved_on(DUE, period) == {}
 
 
+def test_a_user_whom_the_application_made_due_later_has_the_report_even_so() -> None:
+    user = recipient(next_report_at=DUE + 24 * HOUR, reported_until=DUE - HOUR)
+    assert user.moved_on(DUE, Period(DUE - HOUR, DUE)) == {"reported_until": DUE}
+
+
 def test_reported_until_never_goes_back() -> None:
     user = recipient(reported_until=DUE + HOUR)
     assert user.moved_on(DUE, Period(DUE - HOUR, DUE)) == {"next_report_at": DUE + HOUR}
