@@ -8,6 +8,7 @@ from typing import Any
 from google.api_core.exceptions import GoogleAPIError
 from google.cloud import firestore
 
+from functions.shared.models import CLOSED_LETTER_RETENTION, OPEN_LETTER_RETENTION
 from operations import documents
 from operations.dead_letters import LetterState, StoredLetter
 from operations.errors import UNREACHABLE, describe
@@ -80,11 +81,15 @@ class Dismissals:
             letter_id: which.
             note: why; kept with it.
         """
-        return self._change(letter_id, LetterState.DISMISSED, {"dismissed_at": self._now(), "note": note})
+        now = self._now()
+        fields = {"dismissed_at": now, "note": note, "expire_at": now + CLOSED_LETTER_RETENTION}
+        return self._change(letter_id, LetterState.DISMISSED, fields)
 
     def reopen(self, letter_id: str) -> Result:
         """Open one dismissed dead letter again. Nothing is raised for one that cannot be, except UNREACHABLE."""
-        return self._change(letter_id, LetterState.OPEN, {"reopened_at": self._now()})
+        now = self._now()
+        fields = {"reopened_at": now, "expire_at": now + OPEN_LETTER_RETENTION}
+        return self._change(letter_id, LetterState.OPEN, fields)
 
     def _change(self, letter_id: str, wanted: LetterState, fields: Mapping[str, Any]) -> Result:
         try:

@@ -14,7 +14,7 @@ from typing import Any
 from google.api_core.exceptions import GoogleAPIError
 from google.cloud import firestore
 
-from functions.shared.models import DeliveryState, ReportTask, task_id
+from functions.shared.models import CLOSED_LETTER_RETENTION, DeliveryState, ReportTask, task_id
 from functions.shared.pending_delivery import pending_delivery
 from functions.shared.task_queue import NewTask, TaskQueue
 from operations import documents
@@ -205,7 +205,12 @@ class Replay:
             if letter.failure != prepared.letter.failure or (delivery and delivery.state is DeliveryState.DEAD):
                 return Outcome.FAILED_AGAIN
             if letter.state == LetterState.OPEN:
-                fields = {"state": LetterState.REPLAYED.value, "replayed_at": self._now()}
+                now = self._now()
+                fields = {
+                    "state": LetterState.REPLAYED.value,
+                    "replayed_at": now,
+                    "expire_at": now + CLOSED_LETTER_RETENTION,
+                }
                 transaction.update(reference, fields)
             return prepared.decision.outcome
 

@@ -11,6 +11,7 @@ from functions.dispatcher.cursor import Cursor
 from functions.dispatcher.figures import FIGURES
 from functions.dispatcher.former_runs import FormerRun
 from functions.dispatcher.run_state import RunState, is_state, of_all_shares, others_have_finished
+from functions.shared.models import RUN_RETENTION
 from functions.shared.plausible_time import plausible
 
 _HISTORY = 50
@@ -78,6 +79,7 @@ class RunRecords:
                     "earlier_attempts": earlier[-_MOST_EARLIER_ATTEMPTS:],
                     "shares": {"0": {"state": RunState.RUNNING.value}},
                     **dict.fromkeys(FIGURES, 0),
+                    "expire_at": started_at + RUN_RETENTION,
                 },
             )
 

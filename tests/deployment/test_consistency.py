@@ -114,7 +114,7 @@ def test_no_field_that_is_queried_is_left_without_an_index() -> None:
 def test_ttl_policies_are_on_the_collections_whose_documents_expire() -> None:
     document = json.loads((DEPLOYMENT / "firestore.indexes.json").read_text(encoding="utf-8"))
     assert {override["collectionGroup"] for override in document["fieldOverrides"] if override.get("ttl")} == {
-        *("deliveries", "alerts", "system_alerts"),
+        *("deliveries", "dead_letters", "runs", "alerts", "system_alerts"),
     }
 
 

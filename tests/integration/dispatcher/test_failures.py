@@ -14,6 +14,7 @@ from google.cloud.tasks_v2 import BatchCreateTasksMetadata
 from google.longrunning.operations_pb2 import Operation
 from google.rpc import code_pb2
 
+from functions.shared.models import RUN_RETENTION
 from local_cloud.rpc import Middleware, RpcError, current_request
 from tests.integration.dispatcher.conftest import HOUR, NOON, Answer, Surroundings
 from tests.integration.dispatcher.faults import failing
@@ -67,7 +68,9 @@ def test_a_queue_that_refuses(cloud: Surroundings) -> None:
 
     assert (again.status, again.body["dispatched"], again.body["errors"]) == (200, refused, 0)
     assert {report.user_id for report in cloud.reports()} == users
-    assert cloud.record("21261124T1200Z")["state"] == "finished"
+    record = cloud.record("21261124T1200Z")
+    assert record["state"] == "finished"
+    assert record["expire_at"] - record["started_at"] == RUN_RETENTION
 
 
 def test_some_tasks_of_a_batch_were_made_before(cloud: Surroundings) -> None:

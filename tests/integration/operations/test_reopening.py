@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from functions.shared.models import Reason
+from functions.shared.models import CLOSED_LETTER_RETENTION, OPEN_LETTER_RETENTION, Reason
 from operations.dismissal import Dismissals, Outcome
 from tests.integration.operations.conftest import Project
 
@@ -17,6 +17,8 @@ def dismissed_letter(project: Project, user: str = "u1", **fields: Any) -> str:
 def test_a_dismissed_letter_is_opened_again_and_replayed(project: Project) -> None:
     letter = project.dead_letter()
     assert project.reports("dead-letters", "dismiss", letter, "--note", "test account").status == 0
+    dismissed = project.letter(letter)
+    assert dismissed["expire_at"] - dismissed["dismissed_at"] == CLOSED_LETTER_RETENTION
     refused = project.reports("dead-letters", "replay", letter)
     assert refused.status == 1
     assert "reports dead-letters reopen" in refused.err
@@ -28,6 +30,8 @@ def test_a_dismissed_letter_is_opened_again_and_replayed(project: Project) -> No
     row = project.reports("dead-letters", "show", letter, "--json").json
     assert (row["state"], row["note"]) == ("open", "test account")
     assert row["dismissed_at"] < row["reopened_at"]
+    reopened = project.letter(letter)
+    assert reopened["expire_at"] - reopened["reopened_at"] == OPEN_LETTER_RETENTION
 
     assert project.reports("dead-letters", "replay", letter).status == 0
     assert len(project.queued()) == 1

@@ -8,7 +8,7 @@ import pytest
 from functions.dlq_handler.dead_letters import DeadLetters as HandlersDeadLetters
 from functions.dlq_handler.dead_letters import read_death
 from functions.dlq_handler.pubsub_message import PubSubMessage
-from functions.shared.models import DeadLetter, DeliveryState, Reason
+from functions.shared.models import CLOSED_LETTER_RETENTION, DeadLetter, DeliveryState, Reason
 from functions.shared.queue_choice import choose_queue
 from functions.shared.task_queue import TaskQueue
 from operations.dead_letters import DeadLetters
@@ -55,7 +55,7 @@ def test_a_report_goes_back_into_the_queue(project: Project) -> None:
     assert delivery["period_end"] == DUE
     assert project.letter(letter)["state"] == "replayed"
     assert project.letter(letter)["replays"] == 1
-    assert isinstance(project.letter(letter)["replayed_at"], datetime)
+    assert project.letter(letter)["expire_at"] - project.letter(letter)["replayed_at"] == CLOSED_LETTER_RETENTION
 
 
 def test_a_second_replay_makes_no_second_task(project: Project) -> None:
