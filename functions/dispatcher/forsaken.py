@@ -1,8 +1,9 @@
-"""Replays and reports sent by hand whose task has died without a trace.
+"""Reports whose task has died without a trace, and whose users nobody would look at because of them.
 
-Their users have moved on, so that nobody would ever look at them again. Whoever enqueues such a report sets `by_hand`
-in its record. They are found by that and not by age: an index on `updated_at` would limit the whole ledger to 500
-writes a second. https://firebase.google.com/docs/firestore/best-practices#hotspots
+Replays and reports sent by hand are of users who have moved on; the operator's command sets `by_hand` in the record.
+Other users have become inactive since their report was begun, or are gone, or their application has set another due
+time. All are found by their state and not by age: an index on `updated_at` would limit the whole ledger to 500 writes
+a second. https://firebase.google.com/docs/firestore/best-practices#hotspots
 """
 
 from collections.abc import Mapping
@@ -14,10 +15,13 @@ from google.cloud import firestore
 from google.cloud.firestore_v1.base_query import FieldFilter
 
 from functions.dispatcher.due_user import DueUser
+from functions.dispatcher.ledger import Found
+from functions.dispatcher.queue_clock import QueueClock
 from functions.shared.models import DeliveryState, delivery_id
 
 _MOST = 5_000
-"""How many a run looks at; the next run finds the others."""
+"""How many of each sort a run looks at; the next run finds the others. Under way are seldom more: as many `sending`
+as the queues dispatch at once, and as many `pending` as wait for a retry."""
 
 _UNFINISHED = [state.value for state in DeliveryState if not state.is_final]
 
@@ -28,20 +32,22 @@ class Forsaken(NamedTuple):
     """A report, and what the ledger has of it."""
 
     user: DueUser
-    delivery: dict[str, Any]
+    delivery: Found
 
 
 class ForsakenReports:
-    """Finds them, for a single read where there are none.
+    """Finds them, for a read or two where nothing is under way.
 
     Args:
         client: the Firestore client.
         run_time: the time that the run is for.
+        clock: the queues'.
     """
 
-    def __init__(self, client: firestore.Client, *, run_time: datetime) -> None:
+    def __init__(self, client: firestore.Client, *, run_time: datetime, clock: QueueClock) -> None:
         self._client = client
         self._run_time = run_time
+        self._clock = clock
 
     def find(self, retry_time: timedelta) -> list[Forsaken]:
         """Unfinished reports with which nothing has happened for longer than a task is tried.
@@ -52,28 +58,33 @@ class ForsakenReports:
         Raises:
             google.api_core.exceptions.GoogleAPICallError: Firestore cannot be had.
         """
-        query = (
-            self._client.collection("deliveries")
-            .where(filter=FieldFilter("by_hand", "==", True))
-            .where(filter=FieldFilter("state", "in", _UNFINISHED))
-            .limit(_MOST)
-        )
-        unfinished = [
-            Forsaken(user, fields)
-            for snapshot in query.stream()
-            if (fields := snapshot.to_dict())
-            and (user := _read(snapshot.id, fields))
-            and self._run_time - fields["updated_at"] >= retry_time
+        deliveries = self._client.collection("deliveries")
+        queries = [
+            deliveries.where(filter=FieldFilter("by_hand", "==", True)).where(
+                filter=FieldFilter("state", "in", _UNFINISHED)
+            ),
+            *(deliveries.where(filter=FieldFilter("state", "==", state)) for state in _UNFINISHED),
         ]
+        unfinished: dict[str, Forsaken] = {}
+        for query in queries:
+            for snapshot in query.limit(_MOST).stream():
+                fields = snapshot.to_dict() or {}
+                user = _read(snapshot.id, fields)
+                if user and self._clock.between(fields["updated_at"], self._run_time) >= retry_time:
+                    unfinished[snapshot.id] = Forsaken(user, Found(fields, snapshot.update_time))
         if not unfinished:
             return []
         users = self._client.collection("users")
-        references = [users.document(user_id) for user_id in {report.user.user_id for report in unfinished}]
+        references = [users.document(user_id) for user_id in {report.user.user_id for report in unfinished.values()}]
         documents = {
             snapshot.id: snapshot.to_dict()
             for snapshot in self._client.get_all(references, field_paths=["active", "next_report_at"])
         }
-        return [report for report in unfinished if not is_still_due(report.user, documents.get(report.user.user_id))]
+        return [
+            report
+            for report in unfinished.values()
+            if not is_still_due(report.user, documents.get(report.user.user_id))
+        ]
 
 
 def is_still_due(user: DueUser, document: Mapping[str, Any] | None) -> bool:
@@ -86,13 +97,14 @@ def is_still_due(user: DueUser, document: Mapping[str, Any] | None) -> bool:
     return document is not None and document.get("active") is True and document.get("next_report_at") == user.due_at
 
 
-def is_lost(delivery: Mapping[str, Any], *, run_time: datetime, lost_after: timedelta) -> bool:
+def is_lost(
+    delivery: Mapping[str, Any], *, run_time: datetime, lost_after: timedelta, clock: QueueClock | None = None
+) -> bool:
     """Whether a report has been left alone for so long that a person has to look at it. Pure.
 
     Its due time says nothing here: a replay may be of a report that fell due long ago.
     """
-    untouched: timedelta = run_time - delivery["updated_at"]
-    return untouched >= lost_after
+    return (clock or QueueClock()).between(delivery["updated_at"], run_time) >= lost_after
 
 
 def _read(name: str, fields: Mapping[str, Any]) -> DueUser | None:

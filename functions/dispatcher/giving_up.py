@@ -6,10 +6,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import structlog
+from google.api_core.exceptions import ClientError
 
 from functions.dispatcher.due_user import DueUser
 from functions.dispatcher.figures import Figures
-from functions.dispatcher.ledger import Ledger
+from functions.dispatcher.ledger import Found, Ledger
 from functions.shared.dead_letter_topic import DeadLetterTopic
 from functions.shared.models import DeadLetter, DeliveryState, Reason, delivery_id
 
@@ -48,27 +49,62 @@ class GivingUp:
             user: whose report.
             delivery: its fields in the ledger.
         """
-        hours = (self._run_time - user.due_at) // timedelta(hours=1)
-        if delivery.get("state") == DeliveryState.SENDING:
-            reason = Reason.UNKNOWN_OUTCOME
-            error = f"a worker began to send it, and {hours} hours after it was due nobody has said how that went"
+        if settled := _settled(delivery):
+            reason, error, failed_at, letter_id = settled
         else:
-            reason = Reason.LOST
-            error = f"still not sent {hours} hours after it was due, and no worker has said why"
+            hours = (self._run_time - user.due_at) // timedelta(hours=1)
+            failed_at, letter_id = datetime.now(UTC), None
+            if delivery.get("state") == DeliveryState.SENDING:
+                reason = Reason.UNKNOWN_OUTCOME
+                error = f"a worker began to send it, and {hours} hours after it was due nobody has said how that went"
+            else:
+                reason = Reason.LOST
+                error = f"still not sent {hours} hours after it was due, and no worker has said why"
         attempts = delivery.get("attempts")
-        return self._letter(user, reason, error, attempts=attempts if isinstance(attempts, int) else 0)
+        return DeadLetter(
+            user_id=user.user_id,
+            delivery_id=delivery_id(user.user_id, user.due_at),
+            due_at=user.due_at,
+            run_id=self._run_id,
+            kind=user.kind,
+            reason=reason,
+            error=error,
+            attempts=attempts if isinstance(attempts, int) else 0,
+            failed_at=failed_at,
+            letter_id=letter_id,
+        )
 
-    def give_up(self, given_up: Sequence[tuple[DueUser, DeadLetter]]) -> None:
-        """Publish dead letters and note their reports as dead. Each failure is counted and logged."""
+    def give_up(self, given_up: Sequence[tuple[DueUser, Found | None, DeadLetter]]) -> None:
+        """Publish dead letters and note their reports as dead. Each failure is counted and logged.
+
+        Args:
+            given_up: whose reports, their deliveries as they were read, and what there is to say.
+        """
         if given_up:
             with ThreadPoolExecutor(_THREADS) as threads:
                 list(threads.map(lambda item: self._give_up(*item), given_up))
 
-    def _give_up(self, user: DueUser, letter: DeadLetter) -> None:
-        """The dead letter first: if it cannot be published nothing is marked, and the report is found again."""
+    def _give_up(self, user: DueUser, found: Found | None, letter: DeadLetter) -> None:
+        """Hold, publish, mark, as a worker does: from before a dead letter is said nobody will send its report.
+
+        Whoever finds the report held, because this process has ended, publishes the same letter and marks it dead.
+        """
         try:
-            self._dead_letters.publish(letter)
-            self._ledger.give_up(user, reason=letter.reason, error=letter.error)
+            held = self._ledger.hold(user, found, letter)
+            if held is None:
+                self._figures.add("already_dispatched")
+                return
+            try:
+                self._dead_letters.publish(letter)
+            except ClientError:
+                self._ledger.release(user, held)
+                raise
+            if not self._ledger.give_up(user, held, letter):
+                _logger.warning(
+                    "Somebody has acted on a report while its dead letter was published.",
+                    run_id=self._run_id,
+                    delivery_id=letter.delivery_id,
+                )
         except Exception as error:
             # Also what nobody foresaw of this one report: all others are given up, too.
             self._figures.add_error()
@@ -86,15 +122,16 @@ class GivingUp:
             error=letter.error,
         )
 
-    def _letter(self, user: DueUser, reason: Reason, error: str, *, attempts: int) -> DeadLetter:
-        return DeadLetter(
-            user_id=user.user_id,
-            delivery_id=delivery_id(user.user_id, user.due_at),
-            due_at=user.due_at,
-            run_id=self._run_id,
-            kind=user.kind,
-            reason=reason,
-            error=error,
-            attempts=attempts,
-            failed_at=datetime.now(UTC),
-        )
+
+def _settled(delivery: Mapping[str, Any]) -> tuple[Reason, str, datetime, str | None] | None:
+    """What is settled of a report that somebody was giving up: reason, error, when, and the letter's own id."""
+    reason = next((reason for reason in Reason if delivery.get("reason") == reason), None)
+    failed_at, error, letter_id = (delivery.get(name) for name in ("failed_at", "last_error", "letter_id"))
+    if reason is None or not isinstance(failed_at, datetime):
+        return None
+    return (
+        reason,
+        error if isinstance(error, str) else "",
+        failed_at,
+        letter_id if isinstance(letter_id, str) else None,
+    )

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from enum import Enum, auto
 from typing import Any
 
+from functions.dispatcher.queue_clock import QueueClock
 from functions.shared.models import DeliveryState
 from functions.shared.period import Period, period_to_report
 from functions.shared.schedule import Cadence, Schedule
@@ -27,17 +28,21 @@ class Verdict(Enum):
     """It is lost: a dead letter, and its user moves on."""
 
 
-def judge(delivery: Mapping[str, Any] | None, *, due_at: datetime, run_time: datetime) -> Verdict:
+def judge(
+    delivery: Mapping[str, Any] | None, *, due_at: datetime, run_time: datetime, clock: QueueClock | None = None
+) -> Verdict:
     """Decide by what the ledger has.
 
     A report of which the ledger has nothing was never tried, however long ago it fell due: the user may have been
     inactive, or the whole pipeline may have stood still. The 24 hours therefore count from when the ledger first
-    heard of it.
+    heard of it. They are hours in which the queues worked. One whose task the queue still holds is not to be given up;
+    that is for the caller to ask.
 
     Args:
         delivery: the delivery's fields; None where there is none.
         due_at: when the report fell due.
         run_time: the time of the run that asks.
+        clock: the queues'.
     """
     if delivery is None or is_final(delivery.get("state")):
         return Verdict.ENQUEUE
@@ -45,7 +50,8 @@ def judge(delivery: Mapping[str, Any] | None, *, due_at: datetime, run_time: dat
         return Verdict.LEAVE
     created_at = delivery.get("created_at")
     begun = max(due_at, created_at) if isinstance(created_at, datetime) else due_at
-    return Verdict.GIVE_UP if run_time - begun >= LOST_AFTER else Verdict.ENQUEUE
+    tried = (clock or QueueClock()).between(begun, run_time)
+    return Verdict.GIVE_UP if tried >= LOST_AFTER else Verdict.ENQUEUE
 
 
 def has_died(delivery: Mapping[str, Any] | None, *, updated_at: datetime, newest_task_from: datetime | None) -> bool:

@@ -7,6 +7,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
+from typing import NamedTuple
 
 import structlog
 from google.cloud import firestore
@@ -21,13 +22,15 @@ from functions.dispatcher.figures import Figures
 from functions.dispatcher.former_runs import FormerRuns, Place, Standing
 from functions.dispatcher.forsaken import Forsaken, ForsakenReports, is_lost
 from functions.dispatcher.giving_up import GivingUp
-from functions.dispatcher.ledger import Ledger
+from functions.dispatcher.ledger import Found, Ledger
 from functions.dispatcher.malformed_users import MalformedUsers
 from functions.dispatcher.newcomers import Newcomers, in_batches
 from functions.dispatcher.overdue import LOST_AFTER, Verdict, has_died, is_claimed, judge
+from functions.dispatcher.queue_clock import Look, QueueClock, QueueCondition
 from functions.dispatcher.run_record import RunRecords
 from functions.dispatcher.run_state import RunState
 from functions.dispatcher.user_stream import UserStream
+from functions.dispatcher.waiting_tasks import Waiting, WaitingTasks, task_ids
 from functions.shared.dead_letter_topic import DeadLetterTopic
 from functions.shared.models import DeadLetter, run_id
 from functions.shared.retry_policy import DISPATCH_DEADLINE
@@ -86,6 +89,45 @@ class Surroundings:
     share_size: int
 
 
+class _Doubtful(NamedTuple):
+    """A report that gets another task, or is given up, if no queue holds a task of it any more.
+
+    Attributes:
+        user: whose.
+        found: its delivery.
+        tasks: the ids that its tasks may have.
+        letter: what is said if it is given up; None where it gets another task.
+        salt: what sets that task apart.
+        is_overdue: whether it then counts as one whose task died.
+    """
+
+    user: DueUser
+    found: Found | None
+    tasks: Sequence[str]
+    letter: DeadLetter | None = None
+    salt: str = ""
+    is_overdue: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Past:
+    """What there was before a run.
+
+    Attributes:
+        clock: how long the queues have worked.
+        former_runs: what former runs have done for a report.
+        waiting_tasks: what the queues hold.
+        retry_time: how long a task is tried.
+        is_paused: whether a queue is paused now.
+    """
+
+    clock: QueueClock
+    former_runs: FormerRuns
+    waiting_tasks: WaitingTasks
+    retry_time: timedelta
+    is_paused: bool
+
+
 class Run:
     """A run, or the part of one that this request does.
 
@@ -125,6 +167,7 @@ class Run:
         self._giving_up = GivingUp(
             surroundings.dead_letters, self._ledger, self._figures, run_id=self._run_id, run_time=run_time
         )
+        self._is_behind = False
         self._begun = time.monotonic()
         self.last_user = ""
         """The id of the user who was read last: where a run ended that did not end well."""
@@ -184,13 +227,15 @@ class Run:
             threads.submit(self._warn_of_misnamed)
             newcomers = None if self._is_begun else threads.submit(self._newcomers.exist)
             if not self._part.newcomers_only:
-                former_runs, retry_time = self._former_runs(threads)
+                past = self._look_back(threads)
                 # Nobody gets a task from a run that nobody knows of.
                 start.result()
-                forsaken = threads.submit(self._find_forsaken, retry_time)
+                if past.is_paused:
+                    self._note_queues(QueueCondition.PAUSED)
+                forsaken = threads.submit(self._find_forsaken, past)
                 with self._fan_out() as fan_out:
-                    is_read = self._fan_out_due(fan_out, former_runs, threads)
-                    self._rescue(forsaken, fan_out)
+                    is_read = self._fan_out_due(fan_out, past, threads)
+                    self._rescue(forsaken, fan_out, past)
                 self._part = self._part.model_copy(update={"newcomers_only": is_read})
             if not self._part.newcomers_only:
                 return self._hand_over()
@@ -218,39 +263,55 @@ class Run:
     def _fan_out(self) -> FanOut:
         return FanOut(self._with.report_queues, run_id=self._run_id, figures=self._figures)
 
-    def _former_runs(self, threads: ThreadPoolExecutor) -> tuple[FormerRuns, timedelta | None]:
-        """What former runs have done, and how long a task is tried; None where that cannot be told."""
+    def _look_back(self, threads: ThreadPoolExecutor) -> "_Past":
+        """Find out what former runs have done, and how the queues are."""
         before = threads.submit(self._records.before, self._run_time)
         states = list(threads.map(TaskQueue.state, self._with.report_queues))
-        # Behind a paused queue no task is dead, however old it is: then nothing is taken to be overdue.
-        is_running = all(state.is_running for state in states)
+        is_paused = not all(state.is_running for state in states)
         retry_time = max(state.retry_policy.longest_retry_time(DISPATCH_DEADLINE) for state in states)
-        former_runs = FormerRuns(
-            before.result() if is_running else [],
-            run_time=self._run_time,
+        history = before.result()
+        clock = QueueClock([*history.looks, Look(self._run_time, QueueCondition.PAUSED if is_paused else None)])
+        return _Past(
+            clock=clock,
+            former_runs=FormerRuns(
+                history.runs,
+                run_time=self._run_time,
+                retry_time=retry_time,
+                dispatches_per_second=sum(state.dispatches_per_second for state in states),
+                clock=clock,
+            ),
+            waiting_tasks=WaitingTasks(
+                self._with.report_queues,
+                run_id=self._run_id,
+                run_time=self._run_time,
+                retry_time=retry_time,
+                clock=clock,
+            ),
             retry_time=retry_time,
-            dispatches_per_second=sum(state.dispatches_per_second for state in states),
+            is_paused=is_paused,
         )
-        return former_runs, retry_time if is_running else None
 
-    def _fan_out_due(self, fan_out: FanOut, former_runs: FormerRuns, threads: ThreadPoolExecutor) -> bool:
+    def _note_queues(self, condition: QueueCondition) -> None:
+        self._records.note_queues(self._run_id, attempt=self._part.attempt, condition=condition)
+
+    def _fan_out_due(self, fan_out: FanOut, past: _Past, threads: ThreadPoolExecutor) -> bool:
         """Enqueue the reports of this request's share; false where the time was up before all were."""
         division = Division(
             self._with.firestore, run_time=self._run_time, share_size=self._with.share_size, threads=threads
         )
         suspects: list[tuple[DueUser, Place]] = []
         read = 0
-        users, place_of = self._due_users(), former_runs.place
+        users, place_of = self._due_users(), past.former_runs.place
         try:
             while (user := next(users, None)) is not None:
                 read += 1
                 self.last_user = user.user_id
                 self._figures.add("due")
-                if suspect := self._serve(user, place_of, fan_out):
+                if suspect := self._serve(user, place_of, fan_out, past.clock):
                     suspects.append(suspect)
                     if len(suspects) == _GROUP:
                         suspects, group = [], suspects
-                        self._look_closer(group, fan_out)
+                        self._look_closer(group, fan_out, past)
                 if self._is_late():
                     self._part = self._part.model_copy(update={"cursor": Cursor.of(user)})
                     return False
@@ -263,16 +324,16 @@ class Run:
                     users = self._due_users()
         finally:
             # Whatever ended it: they were found due.
-            self._look_closer(suspects, fan_out)
+            self._look_closer(suspects, fan_out, past)
         return True
 
     def _serve(
-        self, user: DueUser, place_of: Callable[[datetime], Place], fan_out: FanOut
+        self, user: DueUser, place_of: Callable[[datetime], Place], fan_out: FanOut, clock: QueueClock | None = None
     ) -> tuple[DueUser, Place] | None:
         """Have a user's report enqueued; returns those of whom more is to be asked first."""
         try:
             place = place_of(user.due_at)
-            if user.problem or place.standing is Standing.OVERDUE or self._is_old(user, place):
+            if user.problem or place.standing is Standing.OVERDUE or self._is_old(user, place, clock):
                 return user, place
             fan_out.add(user, place.salt)
         except Exception as error:  # noqa: BLE001  it is logged there
@@ -287,11 +348,17 @@ class Run:
     def _due_users(self) -> Iterator[DueUser]:
         return due_users(self._with.users, self._run_time, after=self._part.cursor, until=self._part.until)
 
-    def _is_old(self, user: DueUser, place: Place) -> bool:
-        return place.standing is Standing.QUEUED and self._run_time - user.due_at >= LOST_AFTER
+    def _is_old(self, user: DueUser, place: Place, clock: QueueClock | None) -> bool:
+        return (
+            place.standing is Standing.QUEUED
+            and (clock or QueueClock()).between(user.due_at, self._run_time) >= LOST_AFTER
+        )
 
-    def _look_closer(self, suspects: Sequence[tuple[DueUser, Place]], fan_out: FanOut) -> None:
-        """Decide about reports that cannot simply be enqueued, those of malformed users aside by the ledger."""
+    def _look_closer(self, suspects: Sequence[tuple[DueUser, Place]], fan_out: FanOut, past: _Past) -> None:
+        """Decide about reports that cannot simply be enqueued.
+
+        Of malformed users by that alone, of the others by the ledger and by what the queues still hold.
+        """
         self._malformed.tell([user for user, _ in suspects if user.problem])
         suspects = [(user, place) for user, place in suspects if not user.problem]
         if not suspects:
@@ -299,62 +366,98 @@ class Run:
         users = [user for user, _ in suspects]
         try:
             deliveries = self._ledger.read(users)
-            self._ledger.open([user for user, delivery in zip(users, deliveries, strict=True) if delivery is None])
-        except Exception:
-            self._figures.add_error(len(users))
-            _logger.exception(
-                "The ledger cannot be asked about reports: the run is to be repeated.",
-                run_id=self._run_id,
-                user_ids=[user.user_id for user in users],
-            )
+        except Exception:  # noqa: BLE001  it is logged there
+            self._ledger_failed(users)
             return
         broken: list[DueUser] = []
-        given_up: list[tuple[DueUser, DeadLetter]] = []
-        for (user, place), delivery in zip(suspects, deliveries, strict=True):
+        doubtful: list[_Doubtful] = []
+        for (user, place), found in zip(suspects, deliveries, strict=True):
             try:
-                verdict = judge(delivery, due_at=user.due_at, run_time=self._run_time)
+                fields = found.fields if found else None
+                verdict = judge(fields, due_at=user.due_at, run_time=self._run_time, clock=past.clock)
                 if verdict is Verdict.LEAVE:
                     self._figures.add("already_dispatched")
                 elif verdict is Verdict.GIVE_UP:
-                    given_up.append((user, self._giving_up.lost(user, delivery or {})))
+                    # Whatever its tasks were called: no report is lost while one of them may still send it.
+                    tasks = task_ids(user, fields, past.former_runs.salts(user.due_at))
+                    doubtful.append(_Doubtful(user, found, tasks, self._giving_up.lost(user, fields or {})))
+                elif place.standing is Standing.OVERDUE:
+                    has_had_one = has_died(fields, updated_at=user.updated_at, newest_task_from=place.newest_task_from)
+                    tasks = task_ids(user, fields, place.salts)
+                    doubtful.append(_Doubtful(user, found, tasks, salt=place.salt, is_overdue=has_had_one))
                 else:
-                    if place.standing is Standing.OVERDUE and has_died(
-                        delivery, updated_at=user.updated_at, newest_task_from=place.newest_task_from
-                    ):
-                        self._figures.add("overdue")
                     fan_out.add(user, place.salt)
             except Exception as error:  # noqa: BLE001  it is logged there
                 broken.append(self._broken(user, error))
-        self._giving_up.give_up(given_up)
+        broken += self._settle(doubtful, fan_out, past)
         self._malformed.tell(broken)
 
-    def _find_forsaken(self, retry_time: timedelta | None) -> list[Forsaken]:
-        # Once a run: not in each of its parts.
-        if self._is_begun or retry_time is None:
-            return []
-        return ForsakenReports(self._with.firestore, run_time=self._run_time).find(retry_time)
+    def _settle(self, doubtful: Sequence[_Doubtful], fan_out: FanOut, past: _Past) -> list[DueUser]:
+        """Give each of these reports another task or give it up, unless a queue still holds a task of it.
 
-    def _rescue(self, found: Future[list[Forsaken]], fan_out: FanOut) -> None:
+        Returns:
+            users whom the run cannot serve.
+        """
+        answers = past.waiting_tasks.look([(report.user, report.tasks) for report in doubtful])
+        if Waiting.HELD_LONG in answers and not self._is_behind:
+            self._is_behind = True
+            self._note_queues(QueueCondition.BEHIND)
+        self._figures.add("already_dispatched", sum(answer.is_held for answer in answers))
+        self._figures.add_error(answers.count(Waiting.UNKNOWN))
+        gone = [report for report, answer in zip(doubtful, answers, strict=True) if answer is Waiting.GONE]
+        self._giving_up.give_up([(user, found, letter) for user, found, _, letter, *_ in gone if letter])
+        untried = [report for report in gone if not report.letter]
+        try:
+            # From now on their time counts.
+            self._ledger.open([report.user for report in untried if report.found is None])
+        except Exception:  # noqa: BLE001  it is logged there
+            self._ledger_failed([report.user for report in untried])
+            return []
+        broken: list[DueUser] = []
+        for report in untried:
+            try:
+                self._figures.add("overdue", int(report.is_overdue))
+                fan_out.add(report.user, report.salt)
+            except Exception as error:  # noqa: BLE001  it is logged there
+                broken.append(self._broken(report.user, error))
+        return broken
+
+    def _ledger_failed(self, users: Sequence[DueUser]) -> None:
+        self._figures.add_error(len(users))
+        _logger.exception(
+            "The ledger cannot be asked about reports: the run is to be repeated.",
+            run_id=self._run_id,
+            user_ids=[user.user_id for user in users],
+        )
+
+    def _find_forsaken(self, past: _Past) -> list[Forsaken]:
+        # Once a run: not in each of its parts.
+        if self._is_begun or past.is_paused:
+            return []
+        return ForsakenReports(self._with.firestore, run_time=self._run_time, clock=past.clock).find(past.retry_time)
+
+    def _rescue(self, forsaken: Future[list[Forsaken]], fan_out: FanOut, past: _Past) -> None:
         """Give each of these reports another task, or give it up."""
         try:
-            forsaken = found.result()
+            reports = forsaken.result()
         except Exception:
             self._figures.add_error()
             _logger.exception("Forsaken reports cannot be looked for: the run is to be repeated.", run_id=self._run_id)
             return
-        given_up: list[tuple[DueUser, DeadLetter]] = []
-        for user, delivery in forsaken:
+        doubtful: list[_Doubtful] = []
+        broken: list[DueUser] = []
+        for user, found in reports:
             try:
-                if is_claimed(delivery, self._run_time):
+                if is_claimed(found.fields, self._run_time):
                     continue
-                if is_lost(delivery, run_time=self._run_time, lost_after=LOST_AFTER):
-                    given_up.append((user, self._giving_up.lost(user, delivery)))
-                else:
-                    self._figures.add("overdue")
-                    fan_out.add(user, self._run_id)
+                tasks = task_ids(user, found.fields, past.former_runs.salts(user.due_at))
+                is_given_up = is_lost(found.fields, run_time=self._run_time, lost_after=LOST_AFTER, clock=past.clock)
+                letter = self._giving_up.lost(user, found.fields) if is_given_up else None
+                doubtful.append(_Doubtful(user, found, tasks, letter, salt=self._run_id, is_overdue=True))
             except Exception as error:  # noqa: BLE001  it is logged there
-                self._malformed.tell([self._broken(user, error)])
-        self._giving_up.give_up(given_up)
+                broken.append(self._broken(user, error))
+        broken += self._settle(doubtful, fan_out, past)
+        self._malformed.tell(broken)
 
     def _fan_out_newcomers(self, fan_out: FanOut) -> bool:
         for batch in in_batches(self._newcomers.find()):

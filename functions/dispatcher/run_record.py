@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from google.cloud import firestore
 from google.cloud.firestore_v1.base_query import FieldFilter
@@ -10,12 +10,17 @@ from google.cloud.firestore_v1.base_query import FieldFilter
 from functions.dispatcher.cursor import Cursor
 from functions.dispatcher.figures import FIGURES
 from functions.dispatcher.former_runs import FormerRun
+from functions.dispatcher.overdue import LOST_AFTER
+from functions.dispatcher.queue_clock import Look, QueueClock, QueueCondition
 from functions.dispatcher.run_state import RunState, is_state, of_all_shares, others_have_finished
 from functions.shared.models import RUN_RETENTION
 from functions.shared.plausible_time import plausible
 
 _HISTORY = 50
-"""How many former runs are looked at: two days of hourly ones, which is longer than a report stays due."""
+"""How many former runs are looked at first: two days of hourly ones, which is longer than a report stays due."""
+
+_MOST_HISTORY = 2_000
+"""How many are looked at where most of them found the queues paused: a month of a run every half hour."""
 
 _MOST_EARLIER_ATTEMPTS = 10
 """How many attempts before the last are kept. Cloud Scheduler calls again five times at most
@@ -39,6 +44,21 @@ _LONGEST_NAME = 64
 
 _MOST_DUE = 1_000_000_000
 """The most reports that a former run is believed to have found due: ten times as many as docs/scale.md goes."""
+
+
+_MOMENTS = ("scheduled_for", "started_at", "finished_at")
+
+
+class History(NamedTuple):
+    """What former runs did.
+
+    Attributes:
+        runs: those that have come to their end.
+        looks: how each run found the queues, also one that was killed.
+    """
+
+    runs: list[FormerRun]
+    looks: list[Look]
 
 
 class RunRecords:
@@ -132,14 +152,38 @@ class RunRecords:
 
         return bool(self._change(run_id, attempt, change, overtaken=overtaken))
 
-    def before(self, run_time: datetime) -> list[FormerRun]:
-        """The latest runs before a time that have come to their end."""
+    def note_queues(self, run_id: str, *, attempt: str, condition: QueueCondition) -> None:
+        """Note that the queues did not simply work; `paused` says more than `behind`."""
+
+        def change(fields: Mapping[str, Any]) -> tuple[dict[str, Any], None]:
+            if fields.get("queues") == QueueCondition.PAUSED:
+                return {}, None
+            return {"queues": condition.value}, None
+
+        self._change(run_id, attempt, change)
+
+    def before(self, run_time: datetime) -> History:
+        """The latest runs before a time: so many that the queues worked for a day, whatever pauses lie between."""
         query = (
             self._runs.where(filter=FieldFilter("scheduled_for", "<", run_time))
             .order_by("scheduled_for", direction=firestore.Query.DESCENDING)
+            .select([*_MOMENTS, "due", "queues"])
             .limit(_HISTORY)
         )
-        return [run for snapshot in query.stream() if (run := _former_run(snapshot.to_dict() or {}))]
+        runs: list[FormerRun] = []
+        looks: list[Look] = []
+        for _ in range(_MOST_HISTORY // _HISTORY):
+            page = list(query.stream())
+            for snapshot in page:
+                fields = snapshot.to_dict() or {}
+                if at := plausible(fields.get("scheduled_for")):
+                    looks.append(Look(at, _condition(fields)))
+                if run := _former_run(fields):
+                    runs.append(run)
+            if len(page) < _HISTORY or (looks and QueueClock(looks).between(looks[-1].at, run_time) > LOST_AFTER):
+                break
+            query = query.start_after(page[-1])
+        return History(runs, looks)
 
     def _change(self, run_id: str, attempt: str, change: Any, *, overtaken: Any = None) -> Any:
         """Change the record, or where the attempt has been overtaken, what is kept of it, if it still is.
@@ -212,9 +256,12 @@ def _noted(fields: Mapping[str, Any], share: int, state: RunState, figures: Mapp
 
 
 def _former_run(fields: Mapping[str, Any]) -> FormerRun | None:
-    names = ("scheduled_for", "started_at", "finished_at")
-    moments = {name: moment for name in names if (moment := plausible(fields.get(name)))}
+    moments = {name: moment for name in _MOMENTS if (moment := plausible(fields.get(name)))}
     due = fields.get("due")
-    if len(moments) < len(names) or not isinstance(due, int) or not 0 <= due <= _MOST_DUE:
+    if len(moments) < len(_MOMENTS) or not isinstance(due, int) or not 0 <= due <= _MOST_DUE:
         return None
-    return FormerRun(**moments, due=due)
+    return FormerRun(**moments, due=due, is_behind=_condition(fields) is QueueCondition.BEHIND)
+
+
+def _condition(fields: Mapping[str, Any]) -> QueueCondition | None:
+    return next((condition for condition in QueueCondition if fields.get("queues") == condition), None)

@@ -5,11 +5,11 @@ import time
 from collections.abc import Sequence
 from concurrent.futures import TimeoutError as OperationTimeout
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import NamedTuple
 
-from google.api_core.exceptions import GoogleAPICallError, MethodNotImplemented
+from google.api_core.exceptions import GoogleAPICallError, MethodNotImplemented, NotFound
 from google.api_core.future.polling import DEFAULT_POLLING
 from google.api_core.retry import exponential_sleep_generator
 from google.cloud.tasks_v2 import (
@@ -19,6 +19,7 @@ from google.cloud.tasks_v2 import (
     CreateTaskRequest,
     HttpMethod,
     Queue,
+    Task,
 )
 from google.cloud.tasks_v2.services.cloud_tasks.transports import CloudTasksGrpcTransport
 from google.rpc import code_pb2
@@ -162,6 +163,23 @@ class TaskQueue:
                 max_doublings=retry.max_doublings,
             ),
         )
+
+    def created_at(self, task: str) -> datetime | None:
+        """When a task was made that the queue still holds; None where it has succeeded or was tried for the last time.
+
+        https://cloud.google.com/tasks/docs/reference/rest/v2/projects.locations.queues.tasks/get
+
+        Args:
+            task: its id.
+
+        Raises:
+            google.api_core.exceptions.GoogleAPIError: the service cannot be asked.
+        """
+        try:
+            found = cloud_tasks_client().get_task(name=f"{self._path}/tasks/{task}")
+        except NotFound:
+            return None
+        return Task.pb(found).create_time.ToDatetime(tzinfo=UTC)  # type: ignore[no-any-return]  # protobuf is untyped here
 
     def enqueue(self, tasks: Sequence[NewTask]) -> list[Outcome]:
         """Make tasks, and try again those that the service cannot take just now: six times, over some ten seconds.

@@ -4,9 +4,11 @@ from datetime import datetime
 from typing import Any
 
 import pytest
+from google.cloud import firestore
+from google.cloud.tasks_v2 import Task
 
 from functions.shared.models import delivery_id, task_id
-from tests.integration.dispatcher.conftest import HOUR, NOON, Surroundings
+from tests.integration.dispatcher.conftest import HOUR, NOON, WORKER_URL, Surroundings
 
 DAY = 24 * HOUR
 
@@ -46,6 +48,56 @@ def test_a_replay_whose_task_died_gets_another(cloud: Surroundings, state: str) 
     again = cloud.call()
 
     assert (again.body["dispatched"], again.body["already_dispatched"]) == (0, 1)
+
+
+def test_a_replay_whose_task_waits_longer_than_a_retry_takes_is_left_alone(cloud: Surroundings) -> None:
+    due_at = NOON - 5 * DAY
+    user = moved_on(cloud, "pending", due_at=due_at, age=2 * DAY)
+    delivery = delivery_id(user, due_at)
+    name = task_id(delivery, "replay1")
+    cloud.database.collection("deliveries").document(delivery).update({"task": name})
+    task = Task(name=f"{cloud.queue_path()}/tasks/{name}", http_request={"url": WORKER_URL})
+    cloud.queues.create_task(parent=cloud.queue_path(), task=task)
+    before = cloud.delivery(delivery)
+
+    answer = cloud.call()
+
+    assert (answer.status, answer.body["overdue"], answer.body["dispatched"], answer.body["lost"]) == (200, 0, 0, 0)
+    assert cloud.delivery(delivery) == before
+    assert len(cloud.tasks()) == 1
+
+
+def test_a_second_task_that_waits_is_not_followed_by_a_third(cloud: Surroundings) -> None:
+    moved_on(cloud, "pending", due_at=NOON - 5 * DAY)
+    assert cloud.call().body["overdue"] == 1
+    answer = cloud.call(NOON + HOUR)
+    assert (answer.body["overdue"], answer.body["dispatched"]) == (0, 0)
+    assert len(cloud.tasks()) == 1
+
+
+@pytest.mark.parametrize("gone", [False, True], ids=["inactive", "gone"])
+@pytest.mark.parametrize("state", ["pending", "sending"])
+def test_a_report_of_a_user_who_has_left_is_brought_to_its_end(cloud: Surroundings, state: str, gone: bool) -> None:
+    """Its user was due for it when a worker began; nobody has enqueued it by hand."""
+    user = moved_on(cloud, state, next_report_at=NOON - HOUR, due_at=NOON - HOUR, active=False)
+    delivery = cloud.database.collection("deliveries").document(delivery_id(user, NOON - HOUR))
+    delivery.update({"by_hand": firestore.DELETE_FIELD})
+    if gone:
+        cloud.database.collection("users").document(user).delete()
+
+    answer = cloud.call()
+
+    assert (answer.body["due"], answer.body["overdue"], answer.body["dispatched"]) == (0, 1, 1)
+    assert cloud.reports()[0].delivery_id == delivery.id
+
+    lose = cloud.queue_path()
+    cloud.queues.purge_queue(name=lose)
+    answer = cloud.call(NOON + DAY)
+
+    assert answer.body["lost"] == 1
+    (letter,) = cloud.dead_letters()
+    assert letter["reason"] == ("unknown-outcome" if state == "sending" else "lost")
+    assert delivery.get().get("state") == "dead"
 
 
 def test_an_inactive_users_unfinished_report_is_left_to_the_worker(cloud: Surroundings) -> None:

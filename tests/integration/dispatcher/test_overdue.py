@@ -102,6 +102,95 @@ def test_behind_a_paused_queue_nothing_is_overdue(cloud: Surroundings) -> None:
     assert len(cloud.tasks()) == 1
 
 
+def pause(cloud: Surroundings, *, runs: list[Any]) -> None:
+    """Have the queue paused during some runs."""
+    cloud.queues.pause_queue(name=cloud.queue_path())
+    try:
+        for at in runs:
+            answer = cloud.call(at)
+            assert (answer.status, answer.body["overdue"], answer.body["lost"]) == (200, 0, 0)
+    finally:
+        cloud.queues.resume_queue(name=cloud.queue_path())
+
+
+@pytest.mark.parametrize("hours", [5, 30])
+def test_after_a_pause_a_report_whose_task_waits_is_neither_overdue_nor_lost(cloud: Surroundings, hours: int) -> None:
+    tried, untried = cloud.user(), cloud.user()
+    cloud.call()
+    begun = {"state": "pending", "created_at": NOON, "attempts": 1}
+    cloud.database.collection("deliveries").document(delivery_id(tried, NOON)).set(begun)
+    pause(cloud, runs=[NOON + hour * HOUR for hour in range(1, hours)])
+
+    for after in (hours, hours + 1, hours + 2):
+        answer = cloud.call(NOON + after * HOUR)
+        assert (answer.status, answer.body["already_dispatched"]) == (200, 2)
+        assert (answer.body["overdue"], answer.body["lost"], answer.body["dispatched"]) == (0, 0, 0)
+
+    assert {report.user_id for report in cloud.reports()} == {tried, untried}
+    assert len(cloud.tasks()) == 2
+    assert cloud.delivery(delivery_id(tried, NOON)) == begun
+    assert cloud.dead_letters(wait=False) == []
+    assert cloud.record(run_id(NOON + HOUR))["queues"] == "paused"
+
+
+def test_the_time_in_pause_counts_towards_no_loss(cloud: Surroundings) -> None:
+    """The task dies when the queue goes on: the report has been tried for an hour, and not for thirty."""
+    user = cloud.user()
+    cloud.call()
+    cloud.database.collection("deliveries").document(delivery_id(user, NOON)).set(
+        {"state": "pending", "created_at": NOON, "attempts": 1}
+    )
+    pause(cloud, runs=[NOON + hour * HOUR for hour in range(1, 30)])
+    lose_the_tasks(cloud)
+
+    cloud.call(NOON + 30 * HOUR)
+    answer = cloud.call(NOON + 31 * HOUR)
+
+    assert (answer.body["lost"], answer.body["overdue"], answer.body["dispatched"]) == (0, 1, 1)
+    lose_the_tasks(cloud)
+    answer = cloud.call(NOON + 54 * HOUR)
+    assert answer.body["lost"] == 1
+
+
+def test_a_task_that_the_queue_still_holds_is_not_dead_however_long_it_waits(cloud: Surroundings) -> None:
+    """A queue that answers of 429 and 503 have slowed down: nobody has paused it."""
+    user = cloud.user()
+    begun = {"state": "pending", "created_at": NOON, "attempts": 1}
+    cloud.database.collection("deliveries").document(delivery_id(user, NOON)).set(begun)
+    cloud.call()
+
+    for hours in (5, 30):
+        answer = cloud.call(NOON + hours * HOUR)
+        assert (answer.body["already_dispatched"], answer.body["overdue"], answer.body["lost"]) == (1, 0, 0)
+
+    assert len(cloud.tasks()) == 1
+    assert cloud.record(run_id(NOON + 5 * HOUR))["queues"] == "behind"
+    assert cloud.delivery(delivery_id(user, NOON)) == begun
+
+    # The time in which tasks waited counts towards no loss either.
+    lose_the_tasks(cloud)
+    answer = cloud.call(NOON + 32 * HOUR)
+    assert (answer.body["overdue"], answer.body["lost"]) == (1, 0)
+
+
+def test_where_the_queue_does_not_say_what_it_holds_nobody_is_given_up(cloud: Surroundings) -> None:
+    due_at = NOON - 25 * HOUR
+    user = cloud.user(next_report_at=due_at)
+    pending = {"state": "pending", "created_at": due_at}
+    cloud.database.collection("deliveries").document(delivery_id(user, due_at)).set(pending)
+    cloud.call(due_at)
+    lose_the_tasks(cloud)
+    healthy = cloud.user()
+    cloud.tasks_faults.middleware = failing("GetTask", "PERMISSION_DENIED")
+
+    answer = cloud.call()
+
+    assert (answer.status, answer.body["errors"], answer.body["lost"]) == (500, 1, 0)
+    assert cloud.delivery(delivery_id(user, due_at)) == pending
+    assert {report.user_id for report in cloud.reports()} == {healthy}
+    assert any("roles/cloudtasks.viewer" in str(line.get("event", line.get("message"))) for line in cloud.log())
+
+
 def test_a_run_that_was_killed_is_no_reason_to_call_a_report_overdue(cloud: Surroundings) -> None:
     cloud.user()
     cloud.database.collection("runs").document("21261124T1200Z").set({"scheduled_for": NOON, "state": "running"})
@@ -200,12 +289,86 @@ def test_a_report_that_a_worker_takes_up_at_the_last_moment_is_not_given_up(clou
     assert cloud.fields_of(user)["next_report_at"] == due_at
 
 
+def test_nobody_else_may_act_on_a_report_while_its_dead_letter_is_published(cloud: Surroundings) -> None:
+    """A worker that came to send it then would make the dead letter a lie."""
+    due_at = NOON - 25 * HOUR
+    user = cloud.user(next_report_at=due_at)
+    delivery = cloud.database.collection("deliveries").document(delivery_id(user, due_at))
+    delivery.set({"state": "pending", "created_at": due_at})
+    cloud.call(due_at)
+    lose_the_tasks(cloud)
+    seen: list[dict[str, Any]] = []
+
+    async def look(method: str, carry_out: Callable[[], Awaitable[Any]]) -> Any:
+        if method.endswith("/Publish"):
+            seen.append((await asyncio.to_thread(delivery.get)).to_dict())
+        return await carry_out()
+
+    cloud.pubsub_faults.middleware = look
+    answer = cloud.call()
+
+    assert answer.body["lost"] == 1
+    (held, *_) = seen
+    # A worker that finds it so sends nothing: it finishes what is begun here.
+    assert (held["state"], held["reason"]) == ("pending", "lost")
+    assert held["failed_at"] is not None
+    assert delivery.get().get("state") == "dead"
+
+
+def test_a_report_that_was_sent_since_it_was_read_gets_no_dead_letter(cloud: Surroundings) -> None:
+    due_at = NOON - 25 * HOUR
+    user = cloud.user(next_report_at=due_at)
+    delivery = cloud.database.collection("deliveries").document(delivery_id(user, due_at))
+    delivery.set({"state": "pending", "created_at": due_at})
+    cloud.call(due_at)
+    lose_the_tasks(cloud)
+
+    async def send_it(method: str, carry_out: Callable[[], Awaitable[Any]]) -> Any:
+        if method.endswith("/GetTask"):
+            await asyncio.to_thread(delivery.update, {"state": "sent"})
+        return await carry_out()
+
+    cloud.tasks_faults.middleware = send_it
+    answer = cloud.call()
+
+    assert (answer.status, answer.body["lost"], answer.body["errors"]) == (200, 0, 0)
+    assert cloud.dead_letters(wait=False) == []
+    assert delivery.get().get("state") == "sent"
+
+
+def test_what_the_application_writes_while_a_report_is_given_up_stays(cloud: Surroundings) -> None:
+    due_at = NOON - 25 * HOUR
+    user = cloud.user(next_report_at=due_at)
+    document = cloud.database.collection("users").document(user)
+    cloud.database.collection("deliveries").document(delivery_id(user, due_at)).set(
+        {"state": "pending", "created_at": due_at}
+    )
+    cloud.call(due_at)
+    lose_the_tasks(cloud)
+    later = {"next_report_at": NOON + DAY, "reported_until": NOON}
+
+    async def write(method: str, carry_out: Callable[[], Awaitable[Any]]) -> Any:
+        if method.endswith("/Publish"):
+            await asyncio.to_thread(document.update, later)
+        return await carry_out()
+
+    cloud.pubsub_faults.middleware = write
+    cloud.call()
+
+    fields = cloud.fields_of(user)
+    assert {name: fields[name] for name in later} == later
+    record = cloud.delivery(delivery_id(user, due_at))
+    assert record is not None
+    assert record["state"] == "dead"
+
+
 def test_a_lost_report_that_cannot_be_published_stays_as_it_is(cloud: Surroundings) -> None:
     due_at = NOON - 25 * HOUR
     user = cloud.user(next_report_at=due_at)
     pending = {"state": "pending", "created_at": due_at}
     cloud.database.collection("deliveries").document(delivery_id(user, due_at)).set(pending)
     cloud.call(due_at)
+    lose_the_tasks(cloud)
     healthy = cloud.user()
     cloud.pubsub_faults.middleware = failing("Publish", "PERMISSION_DENIED")
 

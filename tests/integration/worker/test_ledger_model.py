@@ -32,6 +32,7 @@ from hypothesis.stateful import (
 from functions.dispatcher.due_user import DueUser
 from functions.dispatcher.figures import Figures
 from functions.dispatcher.giving_up import GivingUp
+from functions.dispatcher.ledger import Found
 from functions.dispatcher.ledger import Ledger as DispatchersLedger
 from functions.dispatcher.overdue import LOST_AFTER, Verdict, judge
 from functions.dlq_handler.dead_letters import merge, read_death
@@ -262,6 +263,7 @@ class GivenUp:
     """What the dispatcher has judged, and not yet carried out."""
 
     giving_up: GivingUp
+    found: Found | None
     letter: DeadLetter
 
 
@@ -541,7 +543,7 @@ class Life(RuleBasedStateMachine):
         # It was made when it was judged, and the clock of whoever did was not this one.
         letter = given_up.letter.model_copy(update={"failed_at": self.tick()})
         self.told_by_dispatcher = True
-        given_up.giving_up.give_up([(DueUser(self.user, DUE), letter)])
+        given_up.giving_up.give_up([(DueUser(self.user, DUE), given_up.found, letter)])
 
     def call(self, name: str, number: int) -> Call:
         """Have the queue make a call."""
@@ -646,13 +648,13 @@ class Life(RuleBasedStateMachine):
         run = run_id(run_time)
         user = DueUser(self.user, DUE)
         ledger = DispatchersLedger(self.database, run_id=run, run_time=run_time, default_cadence=Cadence.HOURLY)
-        [delivery] = ledger.read([user])
-        verdict = judge(delivery, due_at=DUE, run_time=run_time)
+        [found] = ledger.read([user])
+        verdict = judge(found and found.fields, due_at=DUE, run_time=run_time)
         if verdict is Verdict.GIVE_UP:
             giving_up = GivingUp(Topic(self.publish), ledger, Figures(), run_id=run, run_time=run_time)
-            self.giving_up.append(GivenUp(giving_up, giving_up.lost(user, delivery or {})))
+            self.giving_up.append(GivenUp(giving_up, found, giving_up.lost(user, found.fields if found else {})))
         elif verdict is Verdict.ENQUEUE and not self.tasks:
-            if delivery is None and self.attempts:
+            if found is None and self.attempts:
                 ledger.open([user])
             task = ReportTask(user_id=self.user, delivery_id=self.delivery, due_at=DUE, run_id=run)
             self.queue.enqueue([NewTask(task_id(self.delivery, run), task.to_json())])
