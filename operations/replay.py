@@ -158,10 +158,12 @@ class Replay:
                 transaction.update(reference, {"replays": number, "in_replay": True})
             if letter.task and decision.step in {Step.REVIVE, Step.RESUME}:
                 # Written even where it is pending already: a worker that is about to mark it dead then fails to.
-                self._put_back(transaction, letter.task, is_new=delivery is None or not delivery.exists)
+                name = _task_name(letter.task, number)
+                self._put_back(transaction, letter.task, name, is_new=delivery is None or not delivery.exists)
             elif letter.task and decision.step is Step.HAND_OVER:
                 # For the same reason: the worker may only have stood still, just before it would mark it dead.
-                transaction.update(self._delivery(letter.task), {"updated_at": self._now()})
+                fields = {"updated_at": self._now(), "task": _task_name(letter.task, number)}
+                transaction.update(self._delivery(letter.task), fields)
             return Prepared(letter=letter, decision=decision, number=number)
 
         prepared: Prepared | None = carry_out(self._client.transaction())
@@ -179,7 +181,7 @@ class Replay:
         """
         task = prepared.task
         queue = self._queue_of(task.user_id)
-        new = NewTask(task_id(task.delivery_id, f"replay{prepared.number}"), task.to_json())
+        new = NewTask(_task_name(task, prepared.number), task.to_json())
         [outcome] = queue.enqueue([new])
         if outcome.is_created:
             return True
@@ -252,13 +254,17 @@ class Replay:
             raise ValueError("there is no delivery")
         return self._client.collection("deliveries").document(task.delivery_id)
 
-    def _put_back(self, transaction: Any, task: ReportTask, *, is_new: bool) -> None:
-        fields = pending_delivery(task, now=self._now(), by_hand=True)
+    def _put_back(self, transaction: Any, task: ReportTask, task_name: str, *, is_new: bool) -> None:
+        fields = pending_delivery(task, now=self._now(), by_hand=True, task_name=task_name)
         if not is_new:
             # What its attempts came to is over; what they have settled stays, and since when the ledger knows of it.
             del fields["created_at"]
             fields |= {"owner": None, "lease_expires_at": None, "reason": None}
         transaction.set(self._delivery(task), fields, merge=True)
+
+
+def _task_name(task: ReportTask, number: int) -> str:
+    return task_id(task.delivery_id, f"replay{number}")
 
 
 def _record(snapshot: Any) -> DeliveryRecord | None:

@@ -64,7 +64,7 @@ def send_now(
     delivery = delivery_id(user_id, due_at)
     task = ReportTask(user_id=user_id, delivery_id=delivery, due_at=due_at, run_id=run_id(now), kind=user.kind)
     new = NewTask(task_id(delivery, f"send{run_id(now)}"), task.to_json())
-    opened = None if was_due else _open(client, task, now)
+    opened = _open(client, task, now, by_hand=not was_due, task_name=new.task_id)
     [outcome] = queue.enqueue([new])
     if not (outcome.is_created or outcome.is_known):
         if opened is not None:
@@ -73,16 +73,24 @@ def send_now(
     return Sending(delivery_id=delivery, task=new.task_id, due_at=due_at, was_due=was_due)
 
 
-def _open(client: firestore.Client, task: ReportTask, now: datetime) -> datetime | None:
-    """Note the delivery as pending: should its task die without a trace, the dispatcher finds it.
+def _open(
+    client: firestore.Client, task: ReportTask, now: datetime, *, by_hand: bool, task_name: str
+) -> datetime | None:
+    """Note the delivery as pending, and the name of its task: should that die without a trace, the dispatcher finds it.
 
     Returns:
         The record's version, None where there was one already.
     """
-    record = pending_delivery(task, now=now, by_hand=True)
+    record = pending_delivery(task, now=now, by_hand=by_hand, task_name=task_name)
+    document = client.collection("deliveries").document(task.delivery_id)
     try:
-        written: Any = client.collection("deliveries").document(task.delivery_id).create(record)
+        written: Any = document.create(record)
     except AlreadyExists:
+        snapshot = document.get()
+        # One that a worker has claimed is left as it is: the worker's next write is conditional on that.
+        if snapshot.exists and snapshot.get("state") == DeliveryState.PENDING:
+            with contextlib.suppress(FailedPrecondition, NotFoundInFirestore):
+                document.update({"task": task_name}, option=client.write_option(last_update_time=snapshot.update_time))
         return None
     version: datetime = written.update_time
     return version

@@ -10,7 +10,7 @@ from typing import Any
 from functions.shared.models import DELIVERY_RETENTION, DeliveryState, ReportTask
 
 
-def pending_delivery(task: ReportTask, *, now: datetime, by_hand: bool) -> dict[str, Any]:
+def pending_delivery(task: ReportTask, *, now: datetime, by_hand: bool, task_name: str = "") -> dict[str, Any]:
     """The fields of a new record.
 
     Args:
@@ -18,6 +18,8 @@ def pending_delivery(task: ReportTask, *, now: datetime, by_hand: bool) -> dict[
         now: when it is written: from then on it counts how long the report is tried, and kept.
         by_hand: whether its user is not due for it: then the dispatcher finds it by this mark alone, should its task
             die.
+        task_name: the id of a task that an operator makes. Those that runs make are known by their runs; of any other
+            the dispatcher learns here, to ask the queue whether it still holds it.
     """
     return {
         "user_id": task.user_id,
@@ -26,6 +28,7 @@ def pending_delivery(task: ReportTask, *, now: datetime, by_hand: bool) -> dict[
         "kind": task.kind,
         "state": DeliveryState.PENDING.value,
         **({"by_hand": True} if by_hand else {}),
+        **({"task": task_name} if task_name else {}),
         "attempts": 0,
         "created_at": now,
         "updated_at": now,

@@ -89,8 +89,9 @@ def test_a_report_of_now_is_a_delivery_of_its_own(project: Project) -> None:
 def test_a_report_of_now_is_in_the_ledger_before_its_task(project: Project) -> None:
     """Should the task die without a trace, the dispatcher finds the report there."""
     put_user(project, "u1", next_report_at=datetime(2100, 1, 1, tzinfo=UTC))
-    delivery = project.reports("send", "u1", "--json").json["delivery_id"]
-    record = project.database.collection("deliveries").document(delivery).get().to_dict()
+    answer = project.reports("send", "u1", "--json").json
+    record = project.database.collection("deliveries").document(answer["delivery_id"]).get().to_dict()
+    assert record["task"] == answer["task"]
     assert (record["state"], record["user_id"], record["attempts"]) == ("pending", "u1", 0)
     assert record["by_hand"] is True
     assert record["updated_at"] == record["created_at"] == record["due_at"]
@@ -109,6 +110,25 @@ def test_the_report_that_is_due_is_the_one_that_is_sent(project: Project) -> Non
     answer = project.reports("send", "u1", "--json")
     assert (answer.json["was_due"], answer.json["delivery_id"]) == (True, delivery_id("u1", due_at))
     assert json.loads(project.queued()[0].http_request.body)["due_at"] == "2026-11-24T13:00:00Z"
+    record = project.database.collection("deliveries").document(delivery_id("u1", due_at)).get().to_dict()
+    assert (record["state"], record["task"]) == ("pending", answer.json["task"])
+    assert "by_hand" not in record
+
+
+@pytest.mark.parametrize(("state", "is_noted"), [("pending", True), ("sending", False)])
+def test_the_task_of_a_report_that_was_due_is_noted_unless_a_worker_is_at_it(
+    project: Project, state: str, is_noted: bool
+) -> None:
+    """A worker's next write is conditional on what it has written: it would take the note for another worker's."""
+    due_at = datetime(2026, 11, 24, 13, tzinfo=UTC)
+    put_user(project, "u1", next_report_at=due_at)
+    project.set_delivery(delivery_id("u1", due_at), state=state)
+    document = project.database.collection("deliveries").document(delivery_id("u1", due_at))
+    before = document.get()
+    answer = project.reports("send", "u1", "--json")
+    after = document.get()
+    assert after.to_dict() == {**before.to_dict(), **({"task": answer.json["task"]} if is_noted else {})}
+    assert (after.update_time == before.update_time) is not is_noted
 
 
 def test_a_report_that_was_due_and_has_ended_is_not_the_one(project: Project) -> None:
