@@ -45,6 +45,8 @@ def cut(moments: Sequence[Moment], names: Sequence[str], share_size: int, *, aft
     cuts: list[Cursor] = []
     before = 0
     for moment in moments:
+        if not moment.users:
+            continue
         behind = [name for name in names if moment.due_at > after.next_report_at or name > after.user_id]
         while behind and len(cuts) + 1 < shares and (target := left * (len(cuts) + 1) / shares) < before + moment.users:
             # The names cut the users of a moment into one piece more than there are names.

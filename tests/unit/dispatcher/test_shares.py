@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from functions.dispatcher.cursor import Cursor
@@ -79,6 +79,7 @@ def test_no_more_shares_than_make_sense() -> None:
     share_size=st.integers(1, 200),
     reached=st.integers(0, 399),
 )
+@example(sizes=[2, 0], names=["user-00000"], share_size=1, reached=0)
 def test_everybody_is_in_one_share_whatever_the_places(
     sizes: list[int], names: list[str], share_size: int, reached: int
 ) -> None:
