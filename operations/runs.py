@@ -53,6 +53,7 @@ class Runs:
         earlier = documents.maps(fields, "earlier_attempts")
         return {
             **_to_row(snapshot.id, fields),
+            **({"queues": documents.text(fields, "queues")} if "queues" in fields else {}),
             "deliveries": deliveries,
             "earlier_attempts": [_to_attempt(attempt) for attempt in earlier],
         }

@@ -179,7 +179,7 @@ class Ledger:
                     delivery=ledger,
                     reported_until=fields.get("reported_until"),
                 )
-                following = schedule.next_due(max(period.end, user.due_at))
+                following = schedule.next_due(period.end, later_than=user.due_at)
                 transaction.update(document, {"next_report_at": following, "reported_until": period.end})
                 dead |= {"period_start": period.start, "period_end": period.end}
             transaction.update(delivery, dead)
