@@ -2,6 +2,7 @@
 
 import argparse
 import enum
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -67,16 +68,14 @@ def _chosen(parts: Sequence[str]) -> list[Mutant]:
     return [mutant for mutant in ALL if not parts or any(part in mutant.name for part in parts)]
 
 
-def _look_at_the_source_itself(mutants: Sequence[Mutant], logs: Path, console: Console) -> bool:
+def _look_at_the_source_itself(source: Path, mutants: Sequence[Mutant], logs: Path, console: Console) -> bool:
     """Whether all is well without a mistake: whatever fails anyway would seem to have noticed every mistake."""
-    with tempfile.TemporaryDirectory() as copied:
-        copy_tree(REPOSITORY, Path(copied))
-        scenarios = [name for mutant in mutants for name in mutant.scenarios]
-        tests = [path for mutant in mutants for path in mutant.tests]
-        outcomes = {
-            logs / "source-harness.txt": _harness(Path(copied), scenarios, logs / "source-harness.txt"),
-            logs / "source-tests.txt": _tests(Path(copied), tests, logs / "source-tests.txt"),
-        }
+    scenarios = [name for mutant in mutants for name in mutant.scenarios]
+    tests = [path for mutant in mutants for path in mutant.tests]
+    outcomes = {
+        logs / "source-harness.txt": _harness(source, scenarios, logs / "source-harness.txt"),
+        logs / "source-tests.txt": _tests(source, tests, logs / "source-tests.txt"),
+    }
     for log, outcome in outcomes.items():
         if outcome is not _Outcome.MISSED:
             console.print(f"The source fails without a mistake ({log}):")
@@ -89,10 +88,9 @@ def _show_end(log: Path, console: Console) -> None:
         console.print(f"  {line}", markup=False, highlight=False)
 
 
-def _try_out(mutant: Mutant, number: int, logs: Path) -> tuple[_Outcome, _Outcome]:
+def _try_out(source: Path, mutant: Mutant, number: int, logs: Path) -> tuple[_Outcome, _Outcome]:
     with tempfile.TemporaryDirectory() as copied:
-        tree = Path(copied)
-        copy_tree(REPOSITORY, tree)
+        tree = shutil.copytree(source, Path(copied) / "tree")
         mutant.apply(tree)
         return (
             _harness(tree, mutant.scenarios, logs / f"{number}-harness.txt"),
@@ -119,22 +117,30 @@ def main() -> int:
         return 0
     logs = Path(tempfile.mkdtemp(prefix="mutants-"))
     console.print(f"What harness and tests say goes to {logs}", highlight=False, soft_wrap=True)
+    with tempfile.TemporaryDirectory() as copied:
+        # One copy for all: who goes on working on the source meanwhile disturbs nothing.
+        source = Path(copied)
+        copy_tree(REPOSITORY, source)
+        try:
+            return _try_all_out(source, chosen, logs, console)
+        except PatchDoesNotFit as error:
+            console.print(str(error), markup=False, highlight=False)
+            return 2
+
+
+def _try_all_out(source: Path, mutants: Sequence[Mutant], logs: Path, console: Console) -> int:
     console.print("The source as it is: ", end="")
-    if not _look_at_the_source_itself(chosen, logs, console):
+    if not _look_at_the_source_itself(source, mutants, logs, console):
         return 2
     console.print("all is well")
     table = Table("mutant", "harness", "tests")
     results = []
-    for number, mutant in enumerate(chosen, start=1):
+    for number, mutant in enumerate(mutants, start=1):
         begun = time.monotonic()
-        try:
-            harness, tests = _try_out(mutant, number, logs)
-        except PatchDoesNotFit as error:
-            console.print(str(error), markup=False, highlight=False)
-            return 2
+        harness, tests = _try_out(source, mutant, number, logs)
         results.append((harness, tests))
         console.print(
-            f"{number}/{len(chosen)} {mutant.name}: harness {harness}, tests {tests} "
+            f"{number}/{len(mutants)} {mutant.name}: harness {harness}, tests {tests} "
             f"({time.monotonic() - begun:.0f} s)",
             highlight=False,
         )

@@ -10,8 +10,8 @@ ALL = [
     Mutant(
         name="the next report is due now",
         file="functions/worker/recipient.py",
-        search='fields = {"next_report_at": next_report_at}',
-        replace='fields = {"next_report_at": until.now(until.tzinfo)}',
+        search='return {"next_report_at": next_report_at, **self._reported(until)}',
+        replace='return {"next_report_at": until.now(until.tzinfo), **self._reported(until)}',
         scenarios=("queue: a task is delivered twice",),
         tests=("tests/unit/worker/test_recipient.py",),
     ),
@@ -80,6 +80,31 @@ ALL = [
         tests=("tests/unit/dispatcher/test_overdue.py",),
     ),
     Mutant(
+        name="a dead letter is published before its report is held",
+        file="functions/dispatcher/giving_up.py",
+        search="            held = self._ledger.hold(user, found, letter)\n",
+        replace="            self._dead_letters.publish(letter)\n"
+        "            held = self._ledger.hold(user, found, letter)\n",
+        scenarios=("worker: claims what is being given up",),
+        tests=("tests/integration/dispatcher/test_overdue.py",),
+    ),
+    Mutant(
+        name="time in a pause counts",
+        file="functions/dispatcher/queue_clock.py",
+        search="if before.condition is not None or after.condition is QueueCondition.PAUSED:",
+        replace="if False:",
+        scenarios=("queue: drops its tasks after a day's pause",),
+        tests=("tests/unit/dispatcher/test_queue_clock.py",),
+    ),
+    Mutant(
+        name="a task that waits in the queue counts as dead",
+        file="functions/dispatcher/waiting_tasks.py",
+        search="if created_at is None:",
+        replace="if True:",
+        scenarios=("SendGrid: answers 429 and asks to wait for hours",),
+        tests=("tests/integration/dispatcher/test_overdue.py",),
+    ),
+    Mutant(
         name="Slack is marked as told and never posted to",
         file="functions/dlq_handler/slack_channel.py",
         search="        text = to_fallback(alert)\n",
@@ -114,12 +139,8 @@ ALL = [
     Mutant(
         name="a dead letter is acknowledged before people are told",
         file="functions/dlq_handler/alerts.py",
-        search="""if not self._tell_all(record, records, describe, call, due):
-                    raise AlertPending
-""",
-        replace="""if not self._tell_all(record, records, describe, call, due):
-                    pass
-""",
+        search="        if pending:\n            raise AlertPending\n",
+        replace="        if pending:\n            return\n",
         scenarios=("dead letters: Slack answers 500",),
         tests=("tests/integration/dlq_handler/test_alerts.py",),
     ),
@@ -166,8 +187,8 @@ ALL = [
     Mutant(
         name="what is reported is not noted",
         file="functions/worker/recipient.py",
-        search='fields["reported_until"] = until',
-        replace="pass",
+        search='return {"reported_until": until}',
+        replace="return {}",
         scenarios=("queue: tasks come hours late",),
         tests=("tests/unit/worker/test_recipient.py",),
     ),

@@ -4,12 +4,14 @@ import asyncio
 from collections import Counter
 from datetime import timedelta
 
+from functions.shared.models import AlertKind
 from local_cloud.tasks.dispatch import Answer, AnswerLost
 from tests.faults.crossings import Point
 from tests.faults.disturbances import answer
 from tests.faults.instances import Send
 from tests.faults.scenarios.dead_letters import replay_all
 from tests.faults.stage import Scenario, Script, Stage
+from tests.faults.world import QUEUE
 
 _PAUSED_HOURS = 26
 
@@ -72,12 +74,30 @@ def _paused_for_a_day(*, tried: bool) -> Script:
     return script
 
 
-async def _stand_still_for_a_day(stage: Stage) -> None:
-    """The scheduler goes on meanwhile, and its first run afterwards comes before the queue has delivered anything."""
+async def _paused_and_dropped(stage: Stage) -> None:
+    """The tasks die soon after a pause of more than a day: there is time left to try the reports again."""
+    stage.may_tell(AlertKind.OVERDUE_REPORTS)
+    stage.disturb(Point.SEND, answer(503), of=stage.due)
+    await stage.run()
+    await stage.world.quiet()
+    await _stand_still_for_a_day(stage, is_dropped=True)
+    if not stage.world.tasks.dropped(QUEUE):
+        raise RuntimeError("the queue has given up nothing")
+
+
+async def _stand_still_for_a_day(stage: Stage, *, is_dropped: bool = False) -> None:
+    """The scheduler goes on meanwhile, and its first run afterwards comes before the queue has delivered anything.
+
+    Args:
+        stage: the scenario's.
+        is_dropped: whether none of what waits is delivered.
+    """
     looked = asyncio.Event()
 
     async def wait(_delivery: str, send: Send) -> Answer:
         await looked.wait()
+        if is_dropped:
+            raise AnswerLost("by the harness")
         return await send()
 
     await stage.world.pause()
@@ -90,6 +110,7 @@ async def _stand_still_for_a_day(stage: Stage) -> None:
     await stage.run()
     looked.set()
     await stage.world.drain()
+    stage.world.front_end.before = None
 
 
 async def _replayed_into_a_pause(stage: Stage) -> None:
@@ -132,6 +153,10 @@ SCENARIOS = [
     Scenario(name="a task is delivered three times at once", group="queue", script=_twice_at_once),
     Scenario(name="a task is delivered again after success", group="queue", script=_after_success),
     Scenario(name="tasks come hours late", group="queue", script=_hours_late),
+    Scenario(name="is paused for more than a day", group="queue", script=_paused_for_a_day(tried=False)),
+    Scenario(name="is paused for more than a day, tried", group="queue", script=_paused_for_a_day(tried=True)),
+    Scenario(name="drops its tasks after a day's pause", group="queue", script=_paused_and_dropped),
+    Scenario(name="replayed while it is paused", group="queue", script=_replayed_into_a_pause),
     Scenario(name="tasks come out of order", group="queue", script=_out_of_order),
     Scenario(name="the worker's answer is lost", group="queue", script=_answer_lost),
 ]

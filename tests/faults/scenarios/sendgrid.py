@@ -8,6 +8,7 @@ from tests.faults.invariants import UNKNOWN_OUTCOME
 from tests.faults.stage import Scenario, Script, Stage
 
 _SOME = 0.3
+_HOURS = 4
 
 
 def _for_a_while(disturbance: Disturbance, *, times: int = 2) -> Script:
@@ -52,6 +53,17 @@ def _never_answers(*, accepted: bool) -> Script:
     return script
 
 
+async def _asks_to_wait_for_hours(stage: Stage) -> None:
+    """The tasks wait in the queue, longer than any is tried, and none is taken to be dead."""
+    stage.disturb(Point.SEND, answer(429, Retry_After=str(_HOURS * 3600)), of=stage.victims(_SOME))
+    await stage.run()
+    for _ in range(_HOURS - 1):
+        await stage.world.quiet()
+        stage.hour = stage.world.next_hour()
+        await stage.run()
+    await stage.world.drain()
+
+
 async def _refuses_connections(stage: Stage) -> None:
     """Nobody listens at first."""
     await stage.world.sendgrid_gate.shut()
@@ -83,6 +95,7 @@ def _scenario(name: str, script: Script, policy: OnUnknownOutcome = OnUnknownOut
 
 SCENARIOS = [
     _scenario("answers 429 with Retry-After", _for_a_while(answer(429, Retry_After="30"))),
+    _scenario("answers 429 and asks to wait for hours", _asks_to_wait_for_hours),
     _scenario("answers 503 twice", _for_a_while(answer(503))),
     _scenario("answers 503 at every attempt", _for_good(answer(503), "retries-exhausted")),
     _scenario("answers 429 at every attempt", _for_good(answer(429, Retry_After="5"), "retries-exhausted")),

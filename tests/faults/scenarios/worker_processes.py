@@ -176,8 +176,7 @@ async def _all_away_for_a_day(stage: Stage) -> None:
     await stage.run_and_drain()
     for _ in range(26):
         stage.hour = stage.world.next_hour()
-        await stage.run()
-        await stage.world.quiet()
+        await stage.run_and_drain()
     await stage.world.drain()
 
 
@@ -220,8 +219,7 @@ def _claimed_while_given_up(point: Point) -> Script:
         await stage.run_and_drain()
         for _ in range(24):
             stage.hour = world.next_hour()
-            await stage.run()
-            await world.quiet()
+            await stage.run_and_drain()
         stage.hour = world.next_hour()
         stage.disturb(Point.SEND, hold, of=[victim], must_happen=point is not Point.PUBLISH)
         if point is Point.PUBLISH:
@@ -278,6 +276,9 @@ SCENARIOS = [
         group="worker",
         script=_claimed_while_given_up(Point.READ_DELIVERY),
         at_most=8,
+    ),
+    Scenario(
+        name="claims what is being given up", group="worker", script=_claimed_while_given_up(Point.PUBLISH), at_most=8
     ),
     Scenario(name="all away for more than a day", group="worker", script=_all_away_for_a_day, at_least=8, at_most=24),
 ]
