@@ -15,7 +15,7 @@ from google.cloud.pubsub_v1 import PublisherClient
 
 from benchmarks.function import REPOSITORY, Function
 from benchmarks.table import Table, number
-from functions.shared.models import DeadLetter, Reason
+from functions.shared.dead_letter import DeadLetter, DeadLetterReason
 from local_cloud.clock import Clock
 from local_cloud.firestore.server import FirestoreEmulator
 from local_cloud.inbox.server import Inbox
@@ -146,7 +146,7 @@ def _publish(port: int, letters: int, seconds: float) -> None:
             due_at=due_at,
             run_id="20261124T1300Z",
             kind="activity",
-            reason=Reason.RETRIES_EXHAUSTED,
+            reason=DeadLetterReason.RETRIES_EXHAUSTED,
             error=f"SendGrid answered 503 to request {index}",
             attempts=8,
             failed_at=datetime.now(UTC),

@@ -25,7 +25,7 @@ from google.cloud.tasks_v2.services.cloud_tasks.transports import CloudTasksGrpc
 
 from benchmarks.function import Function
 from benchmarks.services import SENDGRID_API_KEY
-from functions.shared.models import run_id
+from functions.shared.ids import run_id
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 PROJECT = "benchmark"

@@ -14,7 +14,8 @@ from benchmarks.cloud import RUN_AT, TASKS, Cloud
 from benchmarks.deployed import hiding, not_deployed
 from benchmarks.function import REPOSITORY, Function
 from benchmarks.table import Table
-from functions.shared.models import ReportTask, delivery_id
+from functions.shared.ids import delivery_id
+from functions.shared.report_task import ReportTask
 
 _FUNCTIONS = ("dispatcher", "worker", "dlq_handler")
 _LINE = re.compile(r"import time:\s+(\d+) \|\s+(\d+) \| (\s*)(\S+)")

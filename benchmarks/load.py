@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import aiohttp
 
-from functions.shared.models import ReportTask
+from functions.shared.report_task import ReportTask
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,7 +8,8 @@ from typing import Any
 from benchmarks.cloud import DUE_AT, TASKS, Cloud
 from benchmarks.load import Load, send
 from benchmarks.table import Table, number, times
-from functions.shared.models import ReportTask, delivery_id
+from functions.shared.ids import delivery_id
+from functions.shared.report_task import ReportTask
 from local_cloud.sample_users import sample_users
 
 CONCURRENCIES = (1, 8, 80)

@@ -14,10 +14,10 @@ import structlog
 from google.api_core.exceptions import GoogleAPIError
 from pydantic import Field
 
+from functions.shared.dead_letter import DeadLetter, DeadLetterReason
 from functions.shared.dead_letter_topic import DeadLetterTopic
 from functions.shared.identity import NotAuthorized, TokenVerifier
 from functions.shared.logging import configure_logging, redact_addresses
-from functions.shared.models import DeadLetter, Reason
 from functions.shared.settings import Address, CommonSettings, IdentitySettings, Url
 
 if TYPE_CHECKING:
@@ -97,10 +97,10 @@ class TaskFunction:
         try:
             return _answer(HTTPStatus.OK, self._carry_out(body))
         except PermanentError as error:
-            return self._give_up(body, Reason.PERMANENT_ERROR, error, attempt, task_name)
+            return self._give_up(body, DeadLetterReason.PERMANENT_ERROR, error, attempt, task_name)
         except Exception as error:
             if attempt >= self._settings.max_attempts:
-                return self._give_up(body, Reason.RETRIES_EXHAUSTED, error, attempt, task_name)
+                return self._give_up(body, DeadLetterReason.RETRIES_EXHAUSTED, error, attempt, task_name)
             if isinstance(error, SlowDown):
                 seconds = error.retry_after_seconds
                 headers = {} if seconds is None else {"Retry-After": str(seconds)}
@@ -108,7 +108,7 @@ class TaskFunction:
             _logger.exception("the task failed", attempt=attempt)
             return _answer(HTTPStatus.INTERNAL_SERVER_ERROR, "retry")
 
-    def _give_up(self, body: bytes, reason: Reason, error: Exception, attempt: int, task_name: str) -> Answer:
+    def _give_up(self, body: bytes, reason: DeadLetterReason, error: Exception, attempt: int, task_name: str) -> Answer:
         """Publish a dead letter, and only then answer for good: the queue drops the task without a trace."""
         letter = DeadLetter(
             reason=reason,

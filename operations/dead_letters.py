@@ -3,24 +3,17 @@
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from enum import StrEnum
 from typing import Any
 
 from google.cloud import firestore
 from google.cloud.firestore_v1.base_query import FieldFilter
 from pydantic import ValidationError
 
-from functions.shared.models import Reason, ReportTask, delivery_id
+from functions.shared.dead_letter import DeadLetterReason, LetterState
+from functions.shared.ids import delivery_id
+from functions.shared.report_task import ReportTask
 from operations import deliveries, documents
 from operations.errors import NotFound
-
-
-class LetterState(StrEnum):
-    """Where a dead letter stands."""
-
-    OPEN = "open"
-    REPLAYED = "replayed"
-    DISMISSED = "dismissed"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,7 +91,7 @@ class DeadLetters:
         self,
         *,
         state: LetterState | None,
-        reason: Reason | None = None,
+        reason: DeadLetterReason | None = None,
         since: datetime | None = None,
         limit: int | None = None,
     ) -> Iterator[StoredLetter]:

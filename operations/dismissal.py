@@ -8,9 +8,9 @@ from typing import Any
 from google.api_core.exceptions import GoogleAPIError
 from google.cloud import firestore
 
-from functions.shared.models import CLOSED_LETTER_RETENTION, OPEN_LETTER_RETENTION
+from functions.shared.dead_letter import CLOSED_LETTER_RETENTION, OPEN_LETTER_RETENTION, LetterState
 from operations import documents
-from operations.dead_letters import LetterState, StoredLetter
+from operations.dead_letters import StoredLetter
 from operations.errors import UNREACHABLE, describe
 from operations.result import Result
 

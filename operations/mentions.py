@@ -11,7 +11,7 @@ from urllib.parse import quote
 ERASED = "[erased]"
 
 _AFTER_ID = r"(?=-\d{8}T\d|-malformed\b|(?![\w-]))"
-"""A word ends here, or the id is the beginning of a delivery's or dead letter's (functions.shared.models)."""
+"""A word ends here, or the id is the beginning of a delivery's or dead letter's (functions.shared.ids)."""
 
 
 class Mentions:

@@ -4,7 +4,7 @@ import keyword
 import re
 from pathlib import Path
 
-from functions.shared.models import KIND_PATTERN
+from functions.shared.ids import KIND_PATTERN
 from operations.errors import OperatorError
 
 ROOT = Path(__file__).resolve().parents[1]

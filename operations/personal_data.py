@@ -9,7 +9,10 @@ from google.api_core import exceptions
 from google.cloud import firestore
 from google.cloud.firestore_v1.base_query import FieldFilter
 
-from functions.shared.models import DeliveryState, InvalidContract, Reason, ReportTask
+from functions.shared.contract import InvalidContract
+from functions.shared.dead_letter import DeadLetterReason
+from functions.shared.delivery import DeliveryState
+from functions.shared.report_task import ReportTask
 from operations import documents
 from operations.errors import OperatorError
 from operations.mentions import Mentions
@@ -261,7 +264,7 @@ class PersonalData:
     def _dead_letters(self, mentions: Mentions) -> list[Any]:
         found = {letter.id: letter for letter in self._of_user("dead_letters", "payload.user_id")}
         unreadable = self._client.collection("dead_letters").where(
-            filter=FieldFilter("reason", "==", Reason.INVALID_TASK.value)
+            filter=FieldFilter("reason", "==", DeadLetterReason.INVALID_TASK.value)
         )
         for letter in unreadable.stream():
             payload = documents.fields_of(letter).get("payload")

@@ -15,7 +15,8 @@ from typing import Any
 import jinja2
 from pydantic import ValidationError
 
-from functions.shared.models import delivery_id, describe_validation_error, run_id
+from functions.shared.contract import describe_validation_error
+from functions.shared.ids import delivery_id, run_id
 from functions.shared.period import Period
 from functions.shared.settings import MailSettings
 from functions.shared.user import User

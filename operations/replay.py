@@ -14,11 +14,14 @@ from typing import Any
 from google.api_core.exceptions import GoogleAPIError
 from google.cloud import firestore
 
-from functions.shared.models import CLOSED_LETTER_RETENTION, DeliveryState, ReportTask, task_id
+from functions.shared.dead_letter import CLOSED_LETTER_RETENTION, LetterState
+from functions.shared.delivery import DeliveryState
+from functions.shared.ids import task_id
 from functions.shared.pending_delivery import pending_delivery
+from functions.shared.report_task import ReportTask
 from functions.shared.task_queue import NewTask, TaskQueue
 from operations import documents
-from operations.dead_letters import LetterState, StoredLetter
+from operations.dead_letters import StoredLetter
 from operations.errors import UNREACHABLE, OperatorError, describe
 from operations.replay_decision import Decision, DeliveryRecord, Outcome, Step, decide, is_unclear
 from operations.result import Result

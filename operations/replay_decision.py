@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum, StrEnum, auto
 
-from functions.shared.models import DELIVERY_RETENTION, DeliveryState, Reason
-from operations.dead_letters import LetterState
+from functions.shared.dead_letter import DeadLetterReason, LetterState
+from functions.shared.delivery import DELIVERY_RETENTION, DeliveryState
 
 
 class Outcome(StrEnum):
@@ -122,9 +122,9 @@ def is_unclear(*, letter_state: str, letter_reason: str, delivery: DeliveryRecor
     died_unclear = (
         delivery is not None
         and (delivery.state is DeliveryState.DEAD or delivery.is_being_given_up)
-        and delivery.reason == Reason.UNKNOWN_OUTCOME
+        and delivery.reason == DeadLetterReason.UNKNOWN_OUTCOME
     )
-    return died_unclear or letter_reason == Reason.UNKNOWN_OUTCOME
+    return died_unclear or letter_reason == DeadLetterReason.UNKNOWN_OUTCOME
 
 
 def decide(

@@ -9,7 +9,7 @@ from typing import Any
 from google.cloud import firestore
 from google.cloud.firestore_v1.base_query import FieldFilter
 
-from functions.shared.models import DeliveryState
+from functions.shared.delivery import DeliveryState
 from operations import documents
 from operations.errors import NotFound
 

@@ -9,8 +9,10 @@ from google.api_core.exceptions import AlreadyExists, FailedPrecondition
 from google.api_core.exceptions import NotFound as NotFoundInFirestore
 from google.cloud import firestore
 
-from functions.shared.models import DeliveryState, ReportTask, delivery_id, run_id, task_id
+from functions.shared.delivery import DeliveryState
+from functions.shared.ids import delivery_id, run_id, task_id
 from functions.shared.pending_delivery import pending_delivery
+from functions.shared.report_task import ReportTask
 from functions.shared.schedule import Cadence
 from functions.shared.task_queue import NewTask, TaskQueue
 from functions.shared.user import InvalidUser, User

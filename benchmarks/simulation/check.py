@@ -14,7 +14,7 @@ from benchmarks.simulation.plan import Pace, Plan
 from benchmarks.table import Table
 from functions.dispatcher.due_user import DueUser
 from functions.dispatcher.fan_out import report_task
-from functions.shared.models import ReportTask
+from functions.shared.report_task import ReportTask
 from functions.shared.retry_policy import RetryPolicy
 
 _WORKER_URL = "http://self"

@@ -7,7 +7,8 @@ run that is divided among several instances.
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from functions.dispatcher.cursor import Cursor
-from functions.shared.models import InvalidContract, UtcDatetime, describe_validation_error, task_id
+from functions.shared.contract import InvalidContract, UtcDatetime, describe_validation_error
+from functions.shared.ids import task_id
 from functions.shared.task_queue import NewTask
 
 

@@ -5,7 +5,8 @@ from datetime import datetime
 from pydantic import BaseModel, ConfigDict
 
 from functions.dispatcher.due_user import DueUser
-from functions.shared.models import DocumentId, UtcDatetime
+from functions.shared.contract import UtcDatetime
+from functions.shared.ids import DocumentId
 
 
 class Cursor(BaseModel):

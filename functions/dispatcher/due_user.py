@@ -4,7 +4,7 @@ import re
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
-from functions.shared.models import KIND_PATTERN
+from functions.shared.ids import KIND_PATTERN
 from functions.shared.user import MUST_BE
 
 FIELDS = ("next_report_at", "report.kind")

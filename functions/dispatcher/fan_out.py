@@ -14,8 +14,9 @@ from google.rpc import code_pb2
 
 from functions.dispatcher.due_user import DueUser
 from functions.dispatcher.figures import Figures
-from functions.shared.models import ReportTask, delivery_id, task_id
+from functions.shared.ids import delivery_id, task_id
 from functions.shared.queue_choice import choose_queue
+from functions.shared.report_task import ReportTask
 from functions.shared.task_queue import BATCH_SIZE, NewTask, Outcome, TaskQueue
 
 CALLS_IN_FLIGHT = 24

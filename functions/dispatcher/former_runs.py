@@ -8,7 +8,7 @@ from enum import Enum, auto
 from typing import NamedTuple
 
 from functions.dispatcher.queue_clock import QueueClock
-from functions.shared.models import run_id
+from functions.shared.ids import run_id
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -17,7 +17,8 @@ from google.cloud.firestore_v1.base_query import FieldFilter
 from functions.dispatcher.due_user import DueUser
 from functions.dispatcher.ledger import Found
 from functions.dispatcher.queue_clock import QueueClock
-from functions.shared.models import DeliveryState, delivery_id
+from functions.shared.delivery import DeliveryState
+from functions.shared.ids import delivery_id
 
 _MOST = 5_000
 """How many of each sort a run looks at; the next run finds the others. Under way are seldom more: as many `sending`

@@ -11,8 +11,10 @@ from google.api_core.exceptions import ClientError
 from functions.dispatcher.due_user import DueUser
 from functions.dispatcher.figures import Figures
 from functions.dispatcher.ledger import Found, Ledger
+from functions.shared.dead_letter import DeadLetter, DeadLetterReason
 from functions.shared.dead_letter_topic import DeadLetterTopic
-from functions.shared.models import DeadLetter, DeliveryState, Reason, delivery_id
+from functions.shared.delivery import DeliveryState
+from functions.shared.ids import delivery_id
 
 _THREADS = 16
 
@@ -55,10 +57,10 @@ class GivingUp:
             hours = (self._run_time - user.due_at) // timedelta(hours=1)
             failed_at, letter_id = datetime.now(UTC), None
             if delivery.get("state") == DeliveryState.SENDING:
-                reason = Reason.UNKNOWN_OUTCOME
+                reason = DeadLetterReason.UNKNOWN_OUTCOME
                 error = f"a worker began to send it, and {hours} hours after it was due nobody has said how that went"
             else:
-                reason = Reason.LOST
+                reason = DeadLetterReason.LOST
                 error = f"still not sent {hours} hours after it was due, and no worker has said why"
         attempts = delivery.get("attempts")
         return DeadLetter(
@@ -123,9 +125,9 @@ class GivingUp:
         )
 
 
-def _settled(delivery: Mapping[str, Any]) -> tuple[Reason, str, datetime, str | None] | None:
+def _settled(delivery: Mapping[str, Any]) -> tuple[DeadLetterReason, str, datetime, str | None] | None:
     """What is settled of a report that somebody was giving up: reason, error, when, and the letter's own id."""
-    reason = next((reason for reason in Reason if delivery.get("reason") == reason), None)
+    reason = next((reason for reason in DeadLetterReason if delivery.get("reason") == reason), None)
     failed_at, error, letter_id = (delivery.get(name) for name in ("failed_at", "last_error", "letter_id"))
     if reason is None or not isinstance(failed_at, datetime):
         return None

@@ -11,8 +11,11 @@ from google.cloud import firestore
 
 from functions.dispatcher.due_user import DueUser
 from functions.dispatcher.overdue import period_given_up, schedule_of
-from functions.shared.models import DELIVERY_RETENTION, DeadLetter, DeliveryState, Reason, ReportTask, delivery_id
+from functions.shared.dead_letter import DeadLetter, DeadLetterReason
+from functions.shared.delivery import DELIVERY_RETENTION, DeliveryState
+from functions.shared.ids import delivery_id
 from functions.shared.pending_delivery import pending_delivery
+from functions.shared.report_task import ReportTask
 from functions.shared.schedule import Cadence
 
 _CHANGED = (exceptions.AlreadyExists, exceptions.FailedPrecondition, exceptions.NotFound)
@@ -99,7 +102,7 @@ class Ledger:
             None where somebody has acted on the delivery since.
         """
         delivery, owner = self._delivery(user), secrets.token_hex(16)
-        is_unknown = letter.reason is Reason.UNKNOWN_OUTCOME
+        is_unknown = letter.reason is DeadLetterReason.UNKNOWN_OUTCOME
         held = {
             "state": (DeliveryState.SENDING if is_unknown else DeliveryState.PENDING).value,
             "owner": owner,

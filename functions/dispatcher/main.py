@@ -18,10 +18,10 @@ from functions.dispatcher.run_alerts import RunAlerts
 from functions.dispatcher.schedule_time import SCHEDULE_TIME_HEADER, schedule_time
 from functions.dispatcher.user_stream import UserStream
 from functions.shared.clients import firestore_client
+from functions.shared.contract import InvalidContract
 from functions.shared.dead_letter_topic import DeadLetterTopic
 from functions.shared.identity import NotAuthorized, TokenVerifier
 from functions.shared.logging import configure_logging
-from functions.shared.models import InvalidContract
 from functions.shared.request_body import read_body
 from functions.shared.settings import DispatcherSettings, load_settings
 from functions.shared.task_queue import TaskQueue

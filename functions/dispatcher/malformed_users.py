@@ -14,8 +14,9 @@ from google.cloud import firestore
 
 from functions.dispatcher.due_user import DueUser
 from functions.dispatcher.figures import Figures
+from functions.shared.dead_letter import DeadLetter, DeadLetterReason
 from functions.shared.dead_letter_topic import DeadLetterTopic
-from functions.shared.models import DeadLetter, Reason, malformed_user_letter_id
+from functions.shared.ids import malformed_user_letter_id
 
 _THREADS = 16
 
@@ -85,7 +86,7 @@ class MalformedUsers:
         return DeadLetter(
             user_id=user.user_id,
             run_id=self._run_id,
-            reason=Reason.PERMANENT_ERROR,
+            reason=DeadLetterReason.PERMANENT_ERROR,
             error=f"the user's document: {user.problem}; mend it and dismiss this, the next run sends the report",
             attempts=0,
             failed_at=datetime.now(UTC),

@@ -6,7 +6,7 @@ from enum import Enum, auto
 from typing import Any
 
 from functions.dispatcher.queue_clock import QueueClock
-from functions.shared.models import DeliveryState
+from functions.shared.delivery import DeliveryState
 from functions.shared.period import Period, period_to_report
 from functions.shared.schedule import Cadence, Schedule
 from functions.shared.user import InvalidUser, User

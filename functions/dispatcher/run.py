@@ -31,8 +31,9 @@ from functions.dispatcher.run_record import RunRecords
 from functions.dispatcher.run_state import RunState
 from functions.dispatcher.user_stream import UserStream
 from functions.dispatcher.waiting_tasks import Waiting, WaitingTasks, task_ids
+from functions.shared.dead_letter import DeadLetter
 from functions.shared.dead_letter_topic import DeadLetterTopic
-from functions.shared.models import DeadLetter, run_id
+from functions.shared.ids import run_id
 from functions.shared.retry_policy import DISPATCH_DEADLINE
 from functions.shared.schedule import Cadence
 from functions.shared.task_queue import TaskQueue

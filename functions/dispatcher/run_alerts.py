@@ -11,7 +11,8 @@ from google.cloud.firestore_v1.base_query import FieldFilter
 
 from functions.dispatcher.figures import FIGURES
 from functions.shared.dead_letter_topic import DeadLetterTopic
-from functions.shared.models import AlertKind, SystemAlert, run_id
+from functions.shared.ids import run_id
+from functions.shared.system_alert import AlertKind, SystemAlert
 
 NO_RUN_AFTER = timedelta(hours=2)
 """How long after a run the next one is missed; Cloud Scheduler makes one every hour. A pipeline that makes none at all

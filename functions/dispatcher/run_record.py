@@ -1,7 +1,7 @@
 """The document of a run, and those of the runs before it."""
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
 from google.cloud import firestore
@@ -13,8 +13,10 @@ from functions.dispatcher.former_runs import FormerRun
 from functions.dispatcher.overdue import LOST_AFTER
 from functions.dispatcher.queue_clock import Look, QueueClock, QueueCondition
 from functions.dispatcher.run_state import RunState, is_state, of_all_shares, others_have_finished
-from functions.shared.models import RUN_RETENTION
 from functions.shared.plausible_time import plausible
+
+RUN_RETENTION = timedelta(days=90)
+"""After this Firestore deletes the record of a run: as long as the deliveries are kept that name it."""
 
 _HISTORY = 50
 """How many former runs are looked at first: two days of hourly ones, which is longer than a report stays due."""

@@ -17,7 +17,7 @@ from google.api_core.exceptions import GoogleAPIError
 
 from functions.dispatcher.due_user import DueUser
 from functions.dispatcher.queue_clock import QueueClock
-from functions.shared.models import delivery_id, task_id
+from functions.shared.ids import delivery_id, task_id
 from functions.shared.queue_choice import choose_queue
 from functions.shared.task_queue import TaskQueue
 

@@ -11,15 +11,15 @@ from urllib.parse import quote
 
 from functions.dlq_handler.dead_letters import VARIOUS, Record
 from functions.dlq_handler.plain_text import cut, printable
+from functions.shared.dead_letter import DeadLetterReason
 from functions.shared.logging import redact_addresses
-from functions.shared.models import Reason
 
 _TITLES = {
-    Reason.RETRIES_EXHAUSTED: "Report not sent: every retry failed",
-    Reason.PERMANENT_ERROR: "Report not sent: trying again cannot help",
-    Reason.INVALID_TASK: "Report not sent: its task cannot be read",
-    Reason.UNKNOWN_OUTCOME: "Report perhaps not sent: nobody knows",
-    Reason.LOST: "Report not sent: its task was lost",
+    DeadLetterReason.RETRIES_EXHAUSTED: "Report not sent: every retry failed",
+    DeadLetterReason.PERMANENT_ERROR: "Report not sent: trying again cannot help",
+    DeadLetterReason.INVALID_TASK: "Report not sent: its task cannot be read",
+    DeadLetterReason.UNKNOWN_OUTCOME: "Report perhaps not sent: nobody knows",
+    DeadLetterReason.LOST: "Report not sent: its task was lost",
 }
 _MAX_COMMAND_CHARACTERS = 500
 _MAX_LINK_CHARACTERS = 2000
@@ -105,7 +105,7 @@ def make_alert(record: Record, others: int, since: datetime, *, project: str, lo
 
 def _title(reason: str) -> str:
     try:
-        return _TITLES[Reason(reason)]
+        return _TITLES[DeadLetterReason(reason)]
     except ValueError:
         return "Report not sent"
 

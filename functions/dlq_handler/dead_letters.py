@@ -21,13 +21,9 @@ from functions.dlq_handler import records
 from functions.dlq_handler.causes import cause_id
 from functions.dlq_handler.pubsub_message import PubSubMessage
 from functions.dlq_handler.records import Records, told_of, unalerted
-from functions.shared.models import (
-    OPEN_LETTER_RETENTION,
-    DeadLetter,
-    DocumentId,
-    Reason,
-    describe_validation_error,
-)
+from functions.shared.contract import describe_validation_error
+from functions.shared.dead_letter import OPEN_LETTER_RETENTION, DeadLetter, DeadLetterReason
+from functions.shared.ids import DocumentId
 from functions.shared.plausible_time import plausible
 
 COLLECTION = "dead_letters"
@@ -239,7 +235,7 @@ class DeadLetters(Records[Record]):
 
 def unreadable(message: PubSubMessage, error: str) -> Death:
     """A message that is not a dead letter, or that cannot be stored as one: what came, under a hash of it."""
-    reason = Reason.INVALID_TASK.value
+    reason = DeadLetterReason.INVALID_TASK.value
     error = _cut(error)
     return Death(
         id=_content_hash(message),

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from functions.dlq_handler.alert import Alert, clock_time, logs_url, shown_text
 from functions.dlq_handler.system_alerts import SystemRecord
-from functions.shared.models import AlertKind
+from functions.shared.system_alert import AlertKind
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,8 @@ from pydantic import ValidationError
 from functions.dlq_handler.documents import Fields
 from functions.dlq_handler.pubsub_message import PubSubMessage
 from functions.dlq_handler.records import Records, told_of, unalerted
-from functions.shared.models import SystemAlert
 from functions.shared.plausible_time import plausible
+from functions.shared.system_alert import SystemAlert
 
 COLLECTION = "system_alerts"
 
@@ -46,7 +46,7 @@ class SystemRecord:
     """What an alert needs to know of it.
 
     Attributes:
-        kind: what is wrong, as functions.shared.models.AlertKind has it.
+        kind: what is wrong, as functions.shared.system_alert.AlertKind has it.
         at: when it was noticed.
         alerted_at: when the last of all channels was told; None: not all were.
         version: when the document was last written; None where that is not known.

@@ -7,7 +7,8 @@ from google.api_core.exceptions import RetryError
 from google.api_core.retry import Retry, if_transient_error
 
 from functions.shared.clients import emulator_channel
-from functions.shared.models import DeadLetter, SystemAlert
+from functions.shared.dead_letter import DeadLetter
+from functions.shared.system_alert import SystemAlert
 
 if TYPE_CHECKING:
     from google.pubsub_v1 import PublisherClient

@@ -7,7 +7,8 @@ for an overdue report, the operator for a replay and for a report that is sent b
 from datetime import datetime
 from typing import Any
 
-from functions.shared.models import DELIVERY_RETENTION, DeliveryState, ReportTask
+from functions.shared.delivery import DELIVERY_RETENTION, DeliveryState
+from functions.shared.report_task import ReportTask
 
 
 def pending_delivery(task: ReportTask, *, now: datetime, by_hand: bool, task_name: str = "") -> dict[str, Any]:

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, ValidationInfo
 
 from functions.shared.cron import CronLine
-from functions.shared.models import KIND_PATTERN
+from functions.shared.ids import KIND_PATTERN
 from functions.shared.plausible_time import plausible
 from functions.shared.schedule import Cadence, Covers, Schedule
 

@@ -9,7 +9,7 @@ import structlog
 from google.api_core.exceptions import GoogleAPIError
 
 from functions.shared.logging import redact_addresses
-from functions.shared.models import AlertKind, SystemAlert
+from functions.shared.system_alert import AlertKind, SystemAlert
 
 _PAUSE_SECONDS = 60.0
 """Between two messages of one process: thousands of tasks complain of the same key."""

@@ -18,8 +18,10 @@ from google.api_core.timeout import ConstantTimeout
 from google.cloud import firestore
 from google.cloud.firestore_v1.base_query import FieldFilter
 
-from functions.shared.models import DELIVERY_RETENTION, DeliveryState, Reason, ReportTask
+from functions.shared.dead_letter import DeadLetterReason
+from functions.shared.delivery import DELIVERY_RETENTION, DeliveryState
 from functions.shared.period import Period
+from functions.shared.report_task import ReportTask
 from functions.worker.recipient import FinalDelivery
 from functions.worker.transitions import Failure, Record
 
@@ -205,7 +207,7 @@ class Ledger:
         Raises:
             Changed: somebody else has acted on the delivery.
         """
-        unknown = failure.reason is Reason.UNKNOWN_OUTCOME
+        unknown = failure.reason is DeadLetterReason.UNKNOWN_OUTCOME
         fields: dict[str, Any] = {
             "state": (DeliveryState.SENDING if unknown else DeliveryState.PENDING).value,
             "owner": owner,
@@ -421,7 +423,7 @@ def _state(value: Any) -> DeliveryState | None:
 
 
 def _failure(fields: Mapping[str, Any]) -> Failure | None:
-    reason = next((each for each in Reason if each == fields.get("reason")), None)
+    reason = next((each for each in DeadLetterReason if each == fields.get("reason")), None)
     failed_at, error = _moment(fields.get("failed_at")), fields.get("last_error")
     if reason is None or failed_at is None:
         return None

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from functions.shared.models import ReportTask
 from functions.shared.period import Period, period_to_report
 from functions.shared.plausible_time import plausible
+from functions.shared.report_task import ReportTask
 from functions.shared.schedule import Cadence, Schedule
 from functions.shared.user import InvalidUser, User
 

@@ -14,19 +14,15 @@ from typing import Any, Protocol
 import structlog
 from google.api_core.exceptions import Cancelled, ClientError, GoogleAPIError
 
+from functions.shared.contract import InvalidContract
+from functions.shared.dead_letter import DeadLetter, DeadLetterReason
 from functions.shared.dead_letter_topic import PUBLISH_TIMEOUT_SECONDS, TELL_TIMEOUT_SECONDS
+from functions.shared.delivery import DeliveryState
+from functions.shared.ids import delivery_id, malformed_user_letter_id
 from functions.shared.logging import redact_addresses
-from functions.shared.models import (
-    DeadLetter,
-    DeliveryState,
-    InvalidContract,
-    Reason,
-    ReportTask,
-    delivery_id,
-    malformed_user_letter_id,
-)
 from functions.shared.period import Period
 from functions.shared.plausible_time import plausible
+from functions.shared.report_task import ReportTask
 from functions.shared.retry_policy import DISPATCH_DEADLINE
 from functions.shared.schedule import Cadence
 from functions.shared.settings import OnUnknownOutcome
@@ -287,7 +283,9 @@ class SendReport:
         if step is Step.GIVE_UP_UNKNOWN:
             cause = (record.problem if record else "") or "a worker ended while it was sending"
             error = f"{cause}: nobody knows whether SendGrid has the mail{note}"
-            return self._give_up(delivery, GiveUp(reason=Reason.UNKNOWN_OUTCOME, error=error, release=False), None)
+            return self._give_up(
+                delivery, GiveUp(reason=DeadLetterReason.UNKNOWN_OUTCOME, error=error, release=False), None
+            )
         if not recipient.wanted:
             return self._skip(delivery, None, "user-inactive" if recipient.schedule else "user-gone")
         if wait := self._breaker.wait_seconds():
@@ -305,7 +303,9 @@ class SendReport:
     def _build(self, delivery: _Delivery, *, seconds: float) -> Mail | Retry | GiveUp:
         task, user, period = delivery.task, delivery.recipient.user, delivery.period
         if user is None or period is None:
-            return GiveUp(reason=Reason.PERMANENT_ERROR, error=f"the user's document: {delivery.recipient.problem}")
+            return GiveUp(
+                reason=DeadLetterReason.PERMANENT_ERROR, error=f"the user's document: {delivery.recipient.problem}"
+            )
         try:
             make = functools.partial(
                 compose,
@@ -319,7 +319,7 @@ class SendReport:
             )
             return self._time_limit.run(make, seconds=seconds)
         except PermanentError as error:
-            return GiveUp(reason=Reason.PERMANENT_ERROR, error=_text(error))
+            return GiveUp(reason=DeadLetterReason.PERMANENT_ERROR, error=_text(error))
         except TookTooLong as error:
             _logger.error(  # noqa: TRY400  where the report hangs is in another thread's traceback
                 "the report takes too long to build", delivery_id=task.delivery_id, kind=task.kind, error=str(error)
@@ -518,7 +518,7 @@ class SendReport:
         stored once.
         """
         # Of a malformed user no report can be made until a person mends it: that is one dead letter, not one an hour.
-        is_malformed = claim is None and decided.reason is Reason.PERMANENT_ERROR
+        is_malformed = claim is None and decided.reason is DeadLetterReason.PERMANENT_ERROR
         failure = Failure(
             reason=decided.reason,
             error=one_line(redact_addresses(decided.error), _ERROR_CHARACTERS),
@@ -590,14 +590,14 @@ class SendReport:
         )
         if record is not None and record.failure is not None:
             return self._bury(delivery, record, record.failure, release=False)
-        reason = Reason.UNKNOWN_OUTCOME if was_sending else Reason.RETRIES_EXHAUSTED
+        reason = DeadLetterReason.UNKNOWN_OUTCOME if was_sending else DeadLetterReason.RETRIES_EXHAUSTED
         text = f"the worker failed in a way that nobody thought of: {type(error).__name__}: {_text(error)}"
         return self._give_up(delivery, GiveUp(reason=reason, error=text, release=not was_sending), None)
 
     def _reject(self, body: bytes, error: str, attempt: Attempt) -> Result:
         """A body that is no task. There is no delivery to mark, and no field of it to be believed."""
         letter = DeadLetter(
-            reason=Reason.INVALID_TASK,
+            reason=DeadLetterReason.INVALID_TASK,
             error=one_line(redact_addresses(error), _ERROR_CHARACTERS),
             attempts=attempt.number,
             failed_at=self._now(),
@@ -606,7 +606,9 @@ class SendReport:
         if self._publish(letter, attempt) is not _Published.YES:
             return _unpublished()
         return Result(
-            status=HTTPStatus.OK, word="dead", details={"reason": Reason.INVALID_TASK.value, "error": letter.error}
+            status=HTTPStatus.OK,
+            word="dead",
+            details={"reason": DeadLetterReason.INVALID_TASK.value, "error": letter.error},
         )
 
     def _publish(self, letter: DeadLetter, attempt: Attempt) -> _Published:

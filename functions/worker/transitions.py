@@ -9,7 +9,8 @@ from datetime import datetime
 from enum import Enum, auto
 from http import HTTPStatus
 
-from functions.shared.models import DeliveryState, Reason
+from functions.shared.dead_letter import DeadLetterReason
+from functions.shared.delivery import DeliveryState
 from functions.shared.period import Period
 from functions.shared.settings import OnUnknownOutcome
 from functions.worker.mail import Accepted, NotAllowed, Outcome, Refused, Throttled, Unavailable, Unclear, Unsubscribed
@@ -26,7 +27,7 @@ class Failure:
         letter_id: the id that the dead letter is kept under, where that is not the delivery's.
     """
 
-    reason: Reason
+    reason: DeadLetterReason
     error: str
     failed_at: datetime
     letter_id: str | None = None
@@ -150,7 +151,7 @@ class GiveUp:
             attempt publishes.
     """
 
-    reason: Reason
+    reason: DeadLetterReason
     error: str
     release: bool = True
 
@@ -175,7 +176,7 @@ def verdict(
         case Unsubscribed():
             return Skip(cause="user-unsubscribed")
         case Refused(error=error):
-            return GiveUp(reason=Reason.PERMANENT_ERROR, error=error)
+            return GiveUp(reason=DeadLetterReason.PERMANENT_ERROR, error=error)
         case Throttled(error=error, retry_after_seconds=seconds):
             return retry_or_give_up(
                 Retry(status=HTTPStatus.TOO_MANY_REQUESTS, cause="throttled", error=error, retry_after_seconds=seconds),
@@ -199,7 +200,7 @@ def verdict(
                 )
             if on_unknown_outcome is OnUnknownOutcome.DEAD_LETTER or last_attempt:
                 may_be_sent_again = on_unknown_outcome is OnUnknownOutcome.RESEND
-                return GiveUp(reason=Reason.UNKNOWN_OUTCOME, error=error, release=may_be_sent_again)
+                return GiveUp(reason=DeadLetterReason.UNKNOWN_OUTCOME, error=error, release=may_be_sent_again)
             return Retry(status=HTTPStatus.INTERNAL_SERVER_ERROR, cause="unknown-outcome", error=error)
 
 
@@ -210,5 +211,5 @@ def retry_or_give_up(retry: Retry, *, last_attempt: bool) -> Retry | GiveUp:
     https://cloud.google.com/tasks/docs/reference/rest/v2/projects.locations.queues#RetryConfig
     """
     if last_attempt:
-        return GiveUp(reason=Reason.RETRIES_EXHAUSTED, error=retry.error)
+        return GiveUp(reason=DeadLetterReason.RETRIES_EXHAUSTED, error=retry.error)
     return retry

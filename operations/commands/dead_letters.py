@@ -9,10 +9,10 @@ from typing import Annotated
 
 import typer
 
-from functions.shared.models import Reason
+from functions.shared.dead_letter import DeadLetterReason, LetterState
 from operations.bulk import do_many
 from operations.commands.group import AsJson, DryRun, Limit, Yes, confirm, document_id, moment, session
-from operations.dead_letters import DeadLetters, LetterState, StoredLetter
+from operations.dead_letters import DeadLetters, StoredLetter
 from operations.dismissal import Dismissals, judge
 from operations.dismissal import Outcome as DismissalOutcome
 from operations.errors import ExitStatus, NotFound
@@ -28,7 +28,7 @@ app = typer.Typer(
 )
 
 Ids = Annotated[list[str] | None, typer.Argument(metavar="ID…", parser=document_id, help="Which dead letters.")]
-OfReason = Annotated[Reason | None, typer.Option("--reason", help="All open ones with this reason.")]
+OfReason = Annotated[DeadLetterReason | None, typer.Option("--reason", help="All open ones with this reason.")]
 Since = Annotated[
     datetime | None,
     typer.Option("--since", metavar="TIME", parser=moment, help="All open ones received since: 2h, 3d, 2026-11-24."),
@@ -60,7 +60,7 @@ def list_(
     ctx: typer.Context,
     *,
     state: Annotated[_StateFilter, typer.Option(help="Only those in this state.")] = _StateFilter.OPEN,
-    reason: Annotated[Reason | None, typer.Option(help="Only those with this reason.")] = None,
+    reason: Annotated[DeadLetterReason | None, typer.Option(help="Only those with this reason.")] = None,
     since: Annotated[
         datetime | None,
         typer.Option(metavar="TIME", parser=moment, help="Only those received since: 2h, 3d, 2026-11-24T13:00Z."),
@@ -166,7 +166,9 @@ def reopen(
     ctx: typer.Context,
     ids: Ids = None,
     *,
-    reason: Annotated[Reason | None, typer.Option("--reason", help="All dismissed ones with this reason.")] = None,
+    reason: Annotated[
+        DeadLetterReason | None, typer.Option("--reason", help="All dismissed ones with this reason.")
+    ] = None,
     since: Annotated[
         datetime | None,
         typer.Option(
@@ -239,7 +241,7 @@ def _select(
     current: Session,
     ids: Sequence[str] | None,
     *,
-    reason: Reason | None,
+    reason: DeadLetterReason | None,
     since: datetime | None,
     everything: bool,
     in_state: LetterState = LetterState.OPEN,

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from functions.shared.models import DeliveryState
+from functions.shared.delivery import DeliveryState
 from operations.commands.group import AsJson, Limit, document_id, session
 from operations.deliveries import Deliveries
 from operations.output import Output

@@ -11,8 +11,9 @@ import grpc
 
 from functions.dlq_handler.system_alert_words import make_system_alert
 from functions.dlq_handler.system_alerts import SystemRecord
-from functions.shared.models import AlertKind, delivery_id
+from functions.shared.ids import delivery_id
 from functions.shared.settings import OnUnknownOutcome
+from functions.shared.system_alert import AlertKind
 from local_cloud.inbox.faults import CutConnection
 from local_cloud.rpc import RpcError
 from local_cloud.scheduler import Execution

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import grpc
 
-from functions.shared.models import AlertKind
+from functions.shared.system_alert import AlertKind
 from tests.faults.crossings import Point
 from tests.faults.disturbances import Disturbance, answer, lose_answer, never_answer, refuse
 from tests.faults.stage import Scenario, Script, Stage

@@ -2,7 +2,7 @@
 
 import grpc
 
-from functions.shared.models import AlertKind
+from functions.shared.system_alert import AlertKind
 from tests.faults.crossings import Point
 from tests.faults.disturbances import Disturbance, lose_answer, refuse
 from tests.faults.instances import until

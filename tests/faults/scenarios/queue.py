@@ -4,7 +4,7 @@ import asyncio
 from collections import Counter
 from datetime import timedelta
 
-from functions.shared.models import AlertKind
+from functions.shared.system_alert import AlertKind
 from local_cloud.tasks.dispatch import Answer, AnswerLost
 from tests.faults.crossings import Point
 from tests.faults.disturbances import answer

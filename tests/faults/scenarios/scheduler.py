@@ -5,7 +5,8 @@ from datetime import timedelta
 
 import grpc
 
-from functions.shared.models import AlertKind, run_id
+from functions.shared.ids import run_id
+from functions.shared.system_alert import AlertKind
 from tests.faults.crossings import Crossing, Point
 from tests.faults.disturbances import CarryOut, Disturbance, lose_answer, refuse
 from tests.faults.stage import Scenario, Script, Stage

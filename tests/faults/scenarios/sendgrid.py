@@ -1,7 +1,7 @@
 """What SendGrid does on a bad day."""
 
-from functions.shared.models import AlertKind
 from functions.shared.settings import OnUnknownOutcome
+from functions.shared.system_alert import AlertKind
 from tests.faults.crossings import Point
 from tests.faults.disturbances import Disturbance, accept_and_answer, answer, cut, never_answer, slow
 from tests.faults.invariants import UNKNOWN_OUTCOME

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from functions.shared.models import AlertKind
+from functions.shared.system_alert import AlertKind
 from tests.faults.crossings import Crossing, Point
 from tests.faults.disturbances import CarryOut
 from tests.faults.plans import Plan

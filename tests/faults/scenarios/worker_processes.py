@@ -6,9 +6,10 @@ import signal
 from datetime import timedelta
 from typing import Any
 
-from functions.shared.models import AlertKind, delivery_id
+from functions.shared.ids import delivery_id
 from functions.shared.retry_policy import DISPATCH_DEADLINE
 from functions.shared.settings import OnUnknownOutcome
+from functions.shared.system_alert import AlertKind
 from local_cloud.tasks.dispatch import Answer, AnswerLost
 from tests.faults.crossings import Crossing, Point
 from tests.faults.disturbances import CarryOut, answer

@@ -18,7 +18,7 @@ from google.cloud.pubsub_v1 import PublisherClient, SubscriberClient
 from google.cloud.tasks_v2 import CloudTasksClient, Queue, RateLimits, RetryConfig, Task
 from google.cloud.tasks_v2.services.cloud_tasks.transports import CloudTasksGrpcTransport
 
-from functions.shared.models import ReportTask
+from functions.shared.report_task import ReportTask
 from local_cloud.clock import Clock
 from local_cloud.firestore.server import FirestoreEmulator
 from local_cloud.function_process import FunctionProcess

@@ -9,7 +9,7 @@ import grpc
 import pytest
 from google.api_core.exceptions import InvalidArgument
 
-from functions.shared.models import delivery_id
+from functions.shared.ids import delivery_id
 from local_cloud.errors import LocalCloudError
 from local_cloud.rpc import RpcError, current_request
 from tests.functions import start_function

@@ -14,7 +14,7 @@ from google.cloud.tasks_v2 import BatchCreateTasksMetadata
 from google.longrunning.operations_pb2 import Operation
 from google.rpc import code_pb2
 
-from functions.shared.models import RUN_RETENTION
+from functions.dispatcher.run_record import RUN_RETENTION
 from local_cloud.rpc import Middleware, RpcError, current_request
 from tests.integration.dispatcher.conftest import HOUR, NOON, Answer, Surroundings
 from tests.integration.dispatcher.faults import failing

@@ -7,7 +7,7 @@ import pytest
 from google.cloud import firestore
 from google.cloud.tasks_v2 import Task
 
-from functions.shared.models import delivery_id, task_id
+from functions.shared.ids import delivery_id, task_id
 from tests.integration.dispatcher.conftest import HOUR, NOON, WORKER_URL, Surroundings
 
 DAY = 24 * HOUR

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from functions.dispatcher.figures import FIGURES
-from functions.shared.models import delivery_id, run_id, task_id
+from functions.shared.ids import delivery_id, run_id, task_id
 from tests.integration.dispatcher.conftest import HOUR, NOON, Surroundings
 from tests.integration.dispatcher.faults import failing
 

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from functions.dispatcher.figures import FIGURES
-from functions.shared.models import delivery_id, run_id, task_id
+from functions.shared.ids import delivery_id, run_id, task_id
 from tests.integration.dispatcher.conftest import HOUR, NOON, TASKS, WORKER_URL, Surroundings
 
 

@@ -15,7 +15,7 @@ from aiohttp import web
 from google.auth.credentials import AnonymousCredentials
 from google.cloud import firestore
 
-from functions.shared.models import DeadLetter, Reason
+from functions.shared.dead_letter import DeadLetter, DeadLetterReason
 from functions.shared.plausible_time import plausible
 from local_cloud.clock import Clock
 from local_cloud.firestore.server import FirestoreEmulator
@@ -204,7 +204,7 @@ def letter(user: str = "", *, error: str | None = None, **fields: Any) -> DeadLe
             "due_at": datetime(2026, 11, 24, 13, tzinfo=UTC),
             "run_id": "20261124T1300Z",
             "kind": "activity",
-            "reason": Reason.RETRIES_EXHAUSTED,
+            "reason": DeadLetterReason.RETRIES_EXHAUSTED,
             "error": error or f"SendGrid answered 500: {letters_only}",
             "attempts": 8,
             "failed_at": DIED,

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from functions.shared.models import Reason
+from functions.shared.dead_letter import DeadLetterReason
 from local_cloud.inbox.faults import Answer, Call, CutConnection
 from tests.integration.dlq_handler.conftest import LOCATION, PROJECT, Surroundings, letter
 
@@ -45,8 +45,8 @@ def test_an_alert_says_what_failed_for_whom_and_what_to_do(around: Surroundings)
     assert "SendGrid answered 503" in message["text"]
 
 
-@pytest.mark.parametrize("reason", list(Reason))
-def test_every_reason_has_a_title(around: Surroundings, reason: Reason) -> None:
+@pytest.mark.parametrize("reason", list(DeadLetterReason))
+def test_every_reason_has_a_title(around: Surroundings, reason: DeadLetterReason) -> None:
     around.handler().receives(letter(reason=reason))
 
     assert len(around.slack[0]["blocks"][0]["text"]["text"]) > len("Report not sent")
@@ -283,7 +283,7 @@ def test_other_causes_are_told_at_once(around: Surroundings) -> None:
     for number in range(3):
         handler.receives(letter(f"a{number}", error=STORM))
     assert handler.receives(letter("b", error="the template is broken")).status_code == 200
-    assert handler.receives(letter("c", error=STORM, reason=Reason.LOST)).status_code == 200
+    assert handler.receives(letter("c", error=STORM, reason=DeadLetterReason.LOST)).status_code == 200
 
     assert len(around.slack) == 3
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from functions.shared.models import Reason
+from functions.shared.dead_letter import DeadLetterReason
 from tests.integration.dlq_handler.conftest import DIED, Surroundings, letter
 
 OPERATORS_WORD = datetime(2026, 11, 24, 15, tzinfo=UTC)
@@ -61,7 +61,9 @@ def test_a_later_death_renews_an_open_record_and_alerts_nobody_again(around: Sur
     handler = around.handler()
     handler.receives(dead)
     before = around.record("u1-20261124T1300Z")
-    later = dead.model_copy(update={"reason": Reason.LOST, "failed_at": DIED + timedelta(hours=24), "attempts": 9})
+    later = dead.model_copy(
+        update={"reason": DeadLetterReason.LOST, "failed_at": DIED + timedelta(hours=24), "attempts": 9}
+    )
 
     assert handler.receives(later).status_code == 200
     assert handler.receives(dead).status_code == 200
@@ -112,7 +114,13 @@ def test_a_record_that_was_dealt_with_opens_when_the_delivery_dies_anew(
 
 def test_a_letter_without_a_delivery_is_kept_under_its_task(around: Surroundings) -> None:
     unread = letter(
-        user_id=None, delivery_id=None, due_at=None, run_id=None, kind=None, reason=Reason.INVALID_TASK, body="<task>"
+        user_id=None,
+        delivery_id=None,
+        due_at=None,
+        run_id=None,
+        kind=None,
+        reason=DeadLetterReason.INVALID_TASK,
+        body="<task>",
     )
     handler = around.handler()
     attributes = {"CloudTasksTaskName": "projects/p/locations/l/queues/q/tasks/t"}

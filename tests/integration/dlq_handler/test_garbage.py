@@ -13,7 +13,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from functions.dlq_handler.causes import cause_id
-from functions.shared.models import AlertKind, Reason, SystemAlert
+from functions.shared.dead_letter import DeadLetterReason
+from functions.shared.system_alert import AlertKind, SystemAlert
 from local_cloud.rpc import RpcError
 from tests.integration.dlq_handler.conftest import DIED, Handler, Surroundings, letter
 from tests.integration.dlq_handler.test_alerts import texts
@@ -21,7 +22,7 @@ from tests.integration.dlq_handler.test_alerts import texts
 MOST_DELIVERIES = 6
 LETTER = "u1-20261124T1300Z"
 ERROR = "it is on fire"
-CAUSE = cause_id(Reason.LOST, ERROR)
+CAUSE = cause_id(DeadLetterReason.LOST, ERROR)
 KNOWN_CAUSES = [CAUSE, "various", "system-no-run"]
 
 moments = st.one_of(
@@ -77,7 +78,7 @@ def contents(draw: st.DrawFn) -> bytes:
     contract: dict[str, Any] = draw(
         st.sampled_from(
             [
-                json.loads(letter("u1", error=ERROR, reason=Reason.LOST).to_json()),
+                json.loads(letter("u1", error=ERROR, reason=DeadLetterReason.LOST).to_json()),
                 json.loads(SystemAlert(alert=AlertKind.NO_RUN, run_id="r", at=DIED, detail="d").to_json()),
             ]
         )
@@ -174,7 +175,7 @@ def test_whatever_is_delivered_is_kept_and_told_of_and_does_not_come_for_ever(
     assert any(told.get("state") != "open" or told.get("alerted_at") for told in kept)
     # And others are served as ever.
     surroundings.let_a_minute_pass()
-    other = letter("other", error=ERROR, reason=Reason.LOST)
+    other = letter("other", error=ERROR, reason=DeadLetterReason.LOST)
     deliver_until_acknowledged(surroundings, handler, handler.event_of(other))
     assert surroundings.record("other-20261124T1300Z")["alerted_at"]
 

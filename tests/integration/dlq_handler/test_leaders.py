@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from functions.dlq_handler.alert_policy import SILENCE
-from functions.shared.models import DeadLetter
+from functions.shared.dead_letter import DeadLetter
 from local_cloud.inbox.faults import Answer, Call
 from tests.integration.dlq_handler.conftest import DIED, Handler, Surroundings, letter
 from tests.integration.dlq_handler.test_alerts import STORM, texts

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from functions.shared.models import AlertKind, SystemAlert
+from functions.shared.system_alert import AlertKind, SystemAlert
 from tests.integration.dlq_handler.conftest import DIED, Handler, Surroundings, letter
 
 RUN = "20261124T1300Z"

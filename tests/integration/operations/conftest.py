@@ -14,7 +14,10 @@ from google.auth.credentials import AnonymousCredentials
 from google.cloud import firestore, tasks_v2
 from typer.testing import CliRunner
 
-from functions.shared.models import DeliveryState, Reason, ReportTask, delivery_id
+from functions.shared.dead_letter import DeadLetterReason
+from functions.shared.delivery import DeliveryState
+from functions.shared.ids import delivery_id
+from functions.shared.report_task import ReportTask
 from functions.shared.task_queue import cloud_tasks_client
 from local_cloud.clock import Clock
 from local_cloud.firestore.server import FirestoreEmulator
@@ -130,7 +133,7 @@ class Project:
         self,
         user: str = "u1",
         *,
-        reason: Reason = Reason.RETRIES_EXHAUSTED,
+        reason: DeadLetterReason = DeadLetterReason.RETRIES_EXHAUSTED,
         received_at: datetime | None = None,
         delivery: DeliveryState | None = DeliveryState.DEAD,
         **fields: Any,

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from functions.shared.models import DeliveryState
+from functions.shared.delivery import DeliveryState
 from tests.integration.operations.conftest import Emulators, Project
 from tests.support import PATIENCE_SECONDS, free_ports
 

@@ -11,7 +11,8 @@ import pytest
 import structlog
 import typer.main
 
-from functions.shared.models import DeliveryState, Reason
+from functions.shared.dead_letter import DeadLetterReason
+from functions.shared.delivery import DeliveryState
 from operations.commands.app import app
 from operations.output import guard_logs
 from tests.integration.operations.conftest import FIGURES, Answer, Dispatcher, Project
@@ -98,7 +99,7 @@ def put_hostile_documents(project: Project) -> str:
     database.collection("runs").document(HOSTILE).set(
         {"state": HOSTILE, "scheduled_for": now, "earlier_attempts": [{"attempt": HOSTILE, "state": HOSTILE}]}
     )
-    letter = project.dead_letter(HOSTILE, reason=Reason.INVALID_TASK)
+    letter = project.dead_letter(HOSTILE, reason=DeadLetterReason.INVALID_TASK)
     project.set_delivery(letter, run_id=HOSTILE, last_error=HOSTILE, message_id=HOSTILE, kind=HOSTILE)
     project.dead_letter(f"sent{HOSTILE}", delivery=DeliveryState.SENDING, error=HOSTILE)
     project.dead_letter(f"dismissed{HOSTILE}", state="dismissed")

@@ -14,7 +14,10 @@ import pytest
 from aiohttp import web
 from google.cloud import tasks_v2
 
-from functions.shared.models import DeliveryState, Reason, ReportTask, delivery_id
+from functions.shared.dead_letter import DeadLetterReason
+from functions.shared.delivery import DeliveryState
+from functions.shared.ids import delivery_id
+from functions.shared.report_task import ReportTask
 from functions.shared.task_queue import cloud_tasks_client
 from local_cloud.http import HttpServer
 from operations.personal_data import PersonalData
@@ -75,7 +78,7 @@ def put_data(project: Project, user: str = "u1", *, active: bool = False, **fiel
         "message-address": {"text": f"to {user.upper()}@person.test", "bytes": 9},
     }.items():
         letters.document(f"{name}-{user}").set(
-            {"payload": payload, "reason": Reason.INVALID_TASK.value, "state": "open", "received_at": now}
+            {"payload": payload, "reason": DeadLetterReason.INVALID_TASK.value, "state": "open", "received_at": now}
         )
     letters.document(f"{user}-malformed").set(
         {"payload": {"user_id": user}, "reason": "invalid-task", "state": "dismissed", "received_at": now}

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from functions.shared.models import DeliveryState, Reason
+from functions.shared.dead_letter import DeadLetterReason
+from functions.shared.delivery import DeliveryState
 from tests.integration.operations.conftest import Project
 
 RUN_KEYS = {
@@ -157,9 +158,9 @@ def test_deliveries_of_nobody_are_a_usage_error(project: Project) -> None:
 
 def test_dead_letters_are_listed_and_filtered(project: Project) -> None:
     now = datetime.now(UTC)
-    project.dead_letter("u1", reason=Reason.LOST, received_at=now - timedelta(hours=3))
+    project.dead_letter("u1", reason=DeadLetterReason.LOST, received_at=now - timedelta(hours=3))
     project.dead_letter("u2", received_at=now - timedelta(minutes=5))
-    project.dead_letter("u3", reason=Reason.LOST, received_at=now)
+    project.dead_letter("u3", reason=DeadLetterReason.LOST, received_at=now)
     project.dead_letter("u4", received_at=now, state="replayed")
     project.dead_letter("u5", received_at=now, state="dismissed")
 
@@ -211,7 +212,7 @@ def test_a_dead_letter_is_shown_with_its_delivery(project: Project) -> None:
 
 def test_what_was_no_dead_letter_is_shown_with_its_content(project: Project) -> None:
     content = {"text": "to: someone@customer.example \x1b[31m", "bytes": 30, "attributes": {"a": "b@customer.example"}}
-    letter = project.dead_letter(reason=Reason.INVALID_TASK, payload=content, delivery=None)
+    letter = project.dead_letter(reason=DeadLetterReason.INVALID_TASK, payload=content, delivery=None)
     row = project.reports("dead-letters", "show", letter, "--json").json
     assert row["payload"] == {"text": "to: [address] \x1b[31m", "bytes": 30, "attributes": {"a": "[address]"}}
     assert row["delivery"] is None

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from functions.shared.models import CLOSED_LETTER_RETENTION, OPEN_LETTER_RETENTION, Reason
+from functions.shared.dead_letter import CLOSED_LETTER_RETENTION, OPEN_LETTER_RETENTION, DeadLetterReason
 from operations.dismissal import Dismissals, Outcome
 from tests.integration.operations.conftest import Project
 
@@ -57,10 +57,10 @@ def test_an_id_that_is_nobodys_is_named(project: Project) -> None:
 
 def test_many_are_asked_about_and_can_be_tried(project: Project) -> None:
     now = datetime.now(UTC)
-    dismissed_letter(project, "new", reason=Reason.LOST)
-    dismissed_letter(project, "old", reason=Reason.LOST, received_at=now - timedelta(hours=3))
+    dismissed_letter(project, "new", reason=DeadLetterReason.LOST)
+    dismissed_letter(project, "old", reason=DeadLetterReason.LOST, received_at=now - timedelta(hours=3))
     dismissed_letter(project, "other")
-    project.dead_letter("open", reason=Reason.LOST)
+    project.dead_letter("open", reason=DeadLetterReason.LOST)
     before = project.everything()
     asked = project.reports("dead-letters", "reopen", "--reason", "lost")
     assert asked.status == 1

@@ -8,7 +8,8 @@ import pytest
 from functions.dlq_handler.dead_letters import DeadLetters as HandlersDeadLetters
 from functions.dlq_handler.dead_letters import read_death
 from functions.dlq_handler.pubsub_message import PubSubMessage
-from functions.shared.models import CLOSED_LETTER_RETENTION, DeadLetter, DeliveryState, Reason
+from functions.shared.dead_letter import CLOSED_LETTER_RETENTION, DeadLetter, DeadLetterReason
+from functions.shared.delivery import DeliveryState
 from functions.shared.queue_choice import choose_queue
 from functions.shared.task_queue import TaskQueue
 from operations.dead_letters import DeadLetters
@@ -153,7 +154,9 @@ def test_people_are_told_of_a_replay_that_fails_before_it_is_marked(project: Pro
     first = prepared(replay, letter)
     replay.enqueue(first)
     died = datetime.now(UTC)
-    again = DeadLetter(**first.task.model_dump(), reason=Reason.PERMANENT_ERROR, error="e", attempts=1, failed_at=died)
+    again = DeadLetter(
+        **first.task.model_dump(), reason=DeadLetterReason.PERMANENT_ERROR, error="e", attempts=1, failed_at=died
+    )
     message = PubSubMessage(data=again.to_json(), attributes={}, message_id="2", published_at=died)
     HandlersDeadLetters(project.database).store(read_death(message), now=died)
     assert replay.conclude(first) is Outcome.FAILED_AGAIN
@@ -213,7 +216,7 @@ def test_what_the_ledger_has_forgotten_is_not_sent(project: Project) -> None:
 
 
 def test_a_letter_that_names_no_report_cannot_be_replayed(project: Project) -> None:
-    letter = project.dead_letter(reason=Reason.INVALID_TASK, payload={"body": "garbage"}, delivery=None)
+    letter = project.dead_letter(reason=DeadLetterReason.INVALID_TASK, payload={"body": "garbage"}, delivery=None)
     answer = project.reports("dead-letters", "replay", letter)
     assert answer.status == 1
     assert "dismiss it" in answer.err
@@ -222,7 +225,7 @@ def test_a_letter_that_names_no_report_cannot_be_replayed(project: Project) -> N
 
 
 def test_what_may_have_been_sent_is_asked_about(project: Project) -> None:
-    letter = project.dead_letter(reason=Reason.UNKNOWN_OUTCOME)
+    letter = project.dead_letter(reason=DeadLetterReason.UNKNOWN_OUTCOME)
     answer = project.reports("dead-letters", "replay", letter)
     assert answer.status == 1
     assert "second" in answer.err
@@ -284,7 +287,7 @@ def test_many_are_asked_about(project: Project) -> None:
 def test_a_dry_run_changes_nothing(project: Project) -> None:
     project.dead_letter("u1")
     project.dead_letter("u2", delivery=DeliveryState.SENT)
-    project.dead_letter("u3", reason=Reason.UNKNOWN_OUTCOME)
+    project.dead_letter("u3", reason=DeadLetterReason.UNKNOWN_OUTCOME)
     before = project.everything()
     answer = project.reports("dead-letters", "replay", "--all", "--dry-run", "--json")
     assert answer.status == 0
@@ -308,7 +311,7 @@ def test_with_several_queues_each_report_goes_to_its_users_own(project: Project)
 
 def test_one_of_many_that_cannot_be_replayed_fails_the_command_and_not_the_others(project: Project) -> None:
     project.dead_letter("u1")
-    project.dead_letter("u2", reason=Reason.INVALID_TASK, payload={"text": "x", "bytes": 1})
+    project.dead_letter("u2", reason=DeadLetterReason.INVALID_TASK, payload={"text": "x", "bytes": 1})
     answer = project.reports("dead-letters", "replay", "--all", "--yes", "--json")
     assert answer.status == 1
     assert answer.json["outcomes"] == {"names-no-report": 1, "replayed": 1}
@@ -317,10 +320,10 @@ def test_one_of_many_that_cannot_be_replayed_fails_the_command_and_not_the_other
 
 def test_by_reason_and_time(project: Project) -> None:
     now = datetime.now(UTC)
-    project.dead_letter("new-lost", reason=Reason.LOST)
-    project.dead_letter("old-lost", reason=Reason.LOST, received_at=now - timedelta(hours=3))
+    project.dead_letter("new-lost", reason=DeadLetterReason.LOST)
+    project.dead_letter("old-lost", reason=DeadLetterReason.LOST, received_at=now - timedelta(hours=3))
     project.dead_letter("new-exhausted")
-    project.dead_letter("dismissed-lost", reason=Reason.LOST, state="dismissed")
+    project.dead_letter("dismissed-lost", reason=DeadLetterReason.LOST, state="dismissed")
     answer = project.reports("dead-letters", "replay", "--reason", "lost", "--since", "2h", "--yes", "--json")
     assert [row["dead_letter_id"] for row in answer.json["dead_letters"]] == ["new-lost-20261124T1300Z"]
     answer = project.reports("dead-letters", "replay", "--reason", "lost", "--yes", "--json")
@@ -381,7 +384,7 @@ def test_dismissed_letters_are_not_replayed(project: Project) -> None:
 
 def test_dismissing_many_is_asked_about_and_can_be_tried(project: Project) -> None:
     for user in ("u1", "u2"):
-        project.dead_letter(user, reason=Reason.LOST)
+        project.dead_letter(user, reason=DeadLetterReason.LOST)
     project.dead_letter("u3")
     before = project.everything()
     assert project.reports("dead-letters", "dismiss", "--reason", "lost").status == 1

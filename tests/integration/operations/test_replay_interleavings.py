@@ -15,8 +15,10 @@ from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_s
 
 from functions.dlq_handler.dead_letters import DeadLetters, read_death
 from functions.dlq_handler.pubsub_message import PubSubMessage
-from functions.shared.models import DeadLetter, DeliveryState, Reason, ReportTask
+from functions.shared.dead_letter import DeadLetter, DeadLetterReason
+from functions.shared.delivery import DeliveryState
 from functions.shared.period import Period
+from functions.shared.report_task import ReportTask
 from functions.shared.settings import OnUnknownOutcome
 from functions.shared.task_queue import TaskQueue, cloud_tasks_client
 from functions.worker.ledger import LEASE, Changed, Claim, Hold, Ledger, UserDocument
@@ -177,7 +179,7 @@ class Interleavings(RuleBasedStateMachine):
     def worker_gives_up(self, which: int) -> None:
         worker = self.workers.pop(which % len(self.workers))
         if worker.claim.outlasts(0, now=self.now):
-            hold, failure = self.hold(worker.task, worker.claim, worker.owner, Reason.PERMANENT_ERROR)
+            hold, failure = self.hold(worker.task, worker.claim, worker.owner, DeadLetterReason.PERMANENT_ERROR)
             self.giving_up.append((worker, hold, failure))
 
     @precondition(lambda self: self.giving_up)
@@ -248,7 +250,7 @@ class Interleavings(RuleBasedStateMachine):
             case Step.NOTHING:
                 self.end_task(name)
             case Step.GIVE_UP_UNKNOWN:
-                hold, failure = self.hold(task, record, owner, Reason.UNKNOWN_OUTCOME)
+                hold, failure = self.hold(task, record, owner, DeadLetterReason.UNKNOWN_OUTCOME)
                 self.publish(task, failure)
                 self.settle(task, hold, owner, DeliveryState.DEAD, failure)
                 self.end_task(name)
@@ -268,7 +270,9 @@ class Interleavings(RuleBasedStateMachine):
             self.risks_taken += 1
         self.replay(self.letter, may_send_twice=True)
 
-    def hold(self, task: ReportTask, held: Claim | Record | None, owner: str, reason: Reason) -> tuple[Hold, Failure]:
+    def hold(
+        self, task: ReportTask, held: Claim | Record | None, owner: str, reason: DeadLetterReason
+    ) -> tuple[Hold, Failure]:
         self.now += timedelta(milliseconds=1)
         failure = Failure(reason=reason, error="e", failed_at=self.now)
         hold = self.ledger.hold(task, held, failure=failure, owner=owner, period=PERIOD, now=self.now)

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from functions.shared.models import ReportTask, delivery_id
+from functions.shared.ids import delivery_id
+from functions.shared.report_task import ReportTask
 from tests.integration.operations.conftest import Project
 
 

@@ -13,7 +13,9 @@ from google.auth.credentials import AnonymousCredentials
 from google.cloud import firestore
 from google.cloud.pubsub_v1 import PublisherClient, SubscriberClient
 
-from functions.shared.models import DeadLetter, ReportTask, delivery_id, run_id
+from functions.shared.dead_letter import DeadLetter
+from functions.shared.ids import delivery_id, run_id
+from functions.shared.report_task import ReportTask
 from functions.shared.schedule import Cadence
 from functions.shared.settings import OnUnknownOutcome
 from functions.worker.breaker import Breaker

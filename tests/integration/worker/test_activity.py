@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from functions.shared.models import delivery_id
+from functions.shared.ids import delivery_id
 from local_cloud.function_process import FunctionProcess
 from local_cloud.inbox.faults import Answer, Call, CutConnection
 from local_cloud.inbox.server import EMAIL_ACTIVITY_SCOPE

@@ -9,7 +9,7 @@ from typing import Any
 import grpc
 import pytest
 
-from functions.shared.models import delivery_id, run_id
+from functions.shared.ids import delivery_id, run_id
 from functions.worker.mail import Mail, Outcome
 from functions.worker.send_report import Attempt
 from local_cloud.inbox.faults import Answer, Call, CutConnection, Fault

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 import pytest
 import requests
 
-from functions.shared.models import delivery_id
+from functions.shared.ids import delivery_id
 from local_cloud.inbox.faults import Answer, Call
 from tests.integration.worker.conftest import DUE, HOUR, Surroundings
 

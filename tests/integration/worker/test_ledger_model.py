@@ -37,9 +37,12 @@ from functions.dispatcher.ledger import Ledger as DispatchersLedger
 from functions.dispatcher.overdue import LOST_AFTER, Verdict, judge
 from functions.dlq_handler.dead_letters import merge, read_death
 from functions.dlq_handler.pubsub_message import PubSubMessage
+from functions.shared.dead_letter import DeadLetter, DeadLetterReason
 from functions.shared.dead_letter_topic import DeadLetterTopic
-from functions.shared.models import DeadLetter, DeliveryState, Reason, ReportTask, delivery_id, run_id, task_id
+from functions.shared.delivery import DeliveryState
+from functions.shared.ids import delivery_id, run_id, task_id
 from functions.shared.period import Period
+from functions.shared.report_task import ReportTask
 from functions.shared.schedule import Cadence
 from functions.shared.settings import OnUnknownOutcome
 from functions.shared.task_queue import NewTask, TaskQueue, cloud_tasks_client
@@ -322,7 +325,7 @@ class Life(RuleBasedStateMachine):
         self.accepted = 0
         self.unknown = 0
         self.unknown_and_replayed = 0
-        self.published: list[Reason] = []
+        self.published: list[DeadLetterReason] = []
         self.is_stored = False
         self.told_by_dispatcher = False
         self.published_before_replay = 0
@@ -527,7 +530,7 @@ class Life(RuleBasedStateMachine):
         """From here on it may end again, and may be sent again if nobody knew whether it had been."""
         self.final = None
         self.published_before_replay = len(self.published)
-        self.unknown_and_replayed += Reason.UNKNOWN_OUTCOME in self.published
+        self.unknown_and_replayed += DeadLetterReason.UNKNOWN_OUTCOME in self.published
 
     def leases_run_out(self) -> None:
         """Also of those who are still at it, but were held up."""

@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 import requests
 
-from functions.shared.models import delivery_id
+from functions.shared.ids import delivery_id
 from local_cloud.inbox.faults import Answer
 from tests.integration.worker.conftest import DUE, MAX_ATTEMPTS, Surroundings, task
 from tests.support import free_ports

@@ -12,7 +12,7 @@ import pytest
 from google.cloud.firestore_v1._helpers import GeoPoint
 from google.cloud.firestore_v1.vector import Vector
 
-from functions.shared.models import delivery_id
+from functions.shared.ids import delivery_id
 from local_cloud.inbox.faults import Answer, Call
 from tests.integration.worker.conftest import API_KEY, DUE, HOUR, Surroundings, task
 

@@ -15,7 +15,7 @@ import pytest
 import requests
 from google.api_core.exceptions import DeadlineExceeded
 
-from functions.shared.models import Reason
+from functions.shared.dead_letter import DeadLetterReason
 from functions.worker.reports.firestore_user_data import FirestoreUserData
 from functions.worker.send_report import Attempt
 from tests.integration.worker.conftest import DUE, HOUR, Letters, Surroundings, in_this_process, task
@@ -53,7 +53,7 @@ def test_a_report_that_is_not_built_in_time_is_retried_and_a_dead_letter_after_t
         data.let.set()
     assert (result.status, result.word) == (200, "dead")
     [letter] = letters.kept
-    assert letter.reason is Reason.RETRIES_EXHAUSTED
+    assert letter.reason is DeadLetterReason.RETRIES_EXHAUSTED
     assert letter.error.startswith("the report takes too long to build: not done after")
     assert cloud.delivery_of(user)["state"] == "dead"
     assert cloud.fields_of(user)["next_report_at"] == DUE + HOUR

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from functions.shared.models import ReportTask, delivery_id, run_id
+from functions.shared.ids import delivery_id, run_id
+from functions.shared.report_task import ReportTask
 from local_cloud.inbox.faults import Answer, Call
 from tests.integration.worker.conftest import DUE, HOUR, Surroundings
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from functions.dispatcher.former_runs import FormerRun, FormerRuns, Place, Standing
-from functions.shared.models import run_id
+from functions.shared.ids import run_id
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
 HALF_AN_HOUR = timedelta(minutes=30)

@@ -10,8 +10,10 @@ from functions.dispatcher.continuation import Continuation
 from functions.dispatcher.cursor import Cursor
 from functions.dispatcher.due_user import DueUser
 from functions.dispatcher.fan_out import report_task
-from functions.shared.models import InvalidContract, ReportTask, delivery_id, task_id
+from functions.shared.contract import InvalidContract
+from functions.shared.ids import delivery_id, task_id
 from functions.shared.plausible_time import plausible
+from functions.shared.report_task import ReportTask
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
 USER_IDS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="/"), min_size=1, max_size=200).filter(

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from functions.dlq_handler.dead_letters import Death, merge, read_death
 from functions.dlq_handler.pubsub_message import PubSubMessage
-from functions.shared.models import OPEN_LETTER_RETENTION
+from functions.shared.dead_letter import OPEN_LETTER_RETENTION
 
 DIED = datetime(2026, 11, 24, 13, tzinfo=UTC)
 NOW = DIED + timedelta(minutes=1)

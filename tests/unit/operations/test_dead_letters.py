@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from functions.shared.models import ReportTask
+from functions.shared.report_task import ReportTask
 from operations.dead_letters import StoredLetter
 
 PAYLOAD = {

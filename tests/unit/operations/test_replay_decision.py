@@ -5,8 +5,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from functions.shared.models import DELIVERY_RETENTION, DeliveryState, Reason
-from operations.dead_letters import LetterState
+from functions.shared.dead_letter import DeadLetterReason, LetterState
+from functions.shared.delivery import DELIVERY_RETENTION, DeliveryState
 from operations.replay_decision import Decision, DeliveryRecord, Outcome, Step, decide, is_unclear
 
 NOW = datetime(2026, 11, 24, 15, tzinfo=UTC)
@@ -19,11 +19,12 @@ EXPIRED = DeliveryRecord(state=DeliveryState.SENDING, lease_expires_at=EARLIER)
 SENT = DeliveryRecord(state=DeliveryState.SENT)
 SKIPPED = DeliveryRecord(state=DeliveryState.SKIPPED)
 DEAD = DeliveryRecord(state=DeliveryState.DEAD)
-DEAD_UNCLEAR = DeliveryRecord(state=DeliveryState.DEAD, reason=Reason.UNKNOWN_OUTCOME)
+DEAD_UNCLEAR = DeliveryRecord(state=DeliveryState.DEAD, reason=DeadLetterReason.UNKNOWN_OUTCOME)
 TOLD, UNTOLD = (
-    DeliveryRecord(state=DeliveryState.PENDING, reason=Reason.RETRIES_EXHAUSTED, failed_at=at) for at in (EARLIER, NOW)
+    DeliveryRecord(state=DeliveryState.PENDING, reason=DeadLetterReason.RETRIES_EXHAUSTED, failed_at=at)
+    for at in (EARLIER, NOW)
 )
-TOLD_UNCLEAR = DeliveryRecord(state=DeliveryState.SENDING, reason=Reason.UNKNOWN_OUTCOME, failed_at=EARLIER)
+TOLD_UNCLEAR = DeliveryRecord(state=DeliveryState.SENDING, reason=DeadLetterReason.UNKNOWN_OUTCOME, failed_at=EARLIER)
 OPEN, REPLAYED, DISMISSED = LetterState.OPEN, LetterState.REPLAYED, LetterState.DISMISSED
 
 
@@ -33,7 +34,7 @@ def decision(
     *,
     names_a_report: bool = True,
     received_at: datetime | None = EARLIER,
-    letter_reason: str = Reason.RETRIES_EXHAUSTED,
+    letter_reason: str = DeadLetterReason.RETRIES_EXHAUSTED,
     may_send_twice: bool = False,
 ) -> Decision:
     return decide(
@@ -99,8 +100,8 @@ def test_only_a_dead_delivery_counts_as_a_new_replay() -> None:
 
 @pytest.mark.parametrize(
     ("letter_reason", "delivery"),
-    [(Reason.UNKNOWN_OUTCOME, delivery) for delivery in (DEAD, PENDING, EXPIRED, None)]
-    + [(Reason.RETRIES_EXHAUSTED, DEAD_UNCLEAR)],
+    [(DeadLetterReason.UNKNOWN_OUTCOME, delivery) for delivery in (DEAD, PENDING, EXPIRED, None)]
+    + [(DeadLetterReason.RETRIES_EXHAUSTED, DEAD_UNCLEAR)],
 )
 def test_what_may_have_been_sent_is_replayed_only_by_who_knows_that(
     letter_reason: str, delivery: DeliveryRecord | None
@@ -113,15 +114,15 @@ def test_what_may_have_been_sent_is_replayed_only_by_who_knows_that(
 
 
 def test_the_ledgers_reason_counts_only_while_the_delivery_is_dead() -> None:
-    pending = DeliveryRecord(state=DeliveryState.PENDING, reason=Reason.UNKNOWN_OUTCOME)
+    pending = DeliveryRecord(state=DeliveryState.PENDING, reason=DeadLetterReason.UNKNOWN_OUTCOME)
     assert decision(OPEN, pending).step is Step.RESUME
 
 
 def test_what_is_not_replayed_anyway_is_not_asked_about() -> None:
     for letter_state, delivery in itertools.product((REPLAYED, DISMISSED), (DEAD_UNCLEAR, SENT, PENDING)):
-        stopped = decision(letter_state, delivery, letter_reason=Reason.UNKNOWN_OUTCOME)
+        stopped = decision(letter_state, delivery, letter_reason=DeadLetterReason.UNKNOWN_OUTCOME)
         assert stopped == decision(letter_state, delivery)
-    assert decision(OPEN, SENT, letter_reason=Reason.UNKNOWN_OUTCOME).outcome is Outcome.ALREADY_SENT
+    assert decision(OPEN, SENT, letter_reason=DeadLetterReason.UNKNOWN_OUTCOME).outcome is Outcome.ALREADY_SENT
 
 
 @pytest.mark.parametrize("outcome", list(Outcome))

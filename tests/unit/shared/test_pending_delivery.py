@@ -2,8 +2,9 @@
 
 from datetime import UTC, datetime, timedelta
 
-from functions.shared.models import ReportTask, delivery_id
+from functions.shared.ids import delivery_id
 from functions.shared.pending_delivery import pending_delivery
+from functions.shared.report_task import ReportTask
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
 NOW = NOON + timedelta(hours=1)

@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from functions.shared.models import ReportTask, delivery_id
+from functions.shared.ids import delivery_id
 from functions.shared.period import Period
+from functions.shared.report_task import ReportTask
 from functions.shared.schedule import Cadence
 from functions.worker.recipient import FinalDelivery, Recipient
 

@@ -5,7 +5,8 @@ from http import HTTPStatus
 
 import pytest
 
-from functions.shared.models import DeliveryState, Reason
+from functions.shared.dead_letter import DeadLetterReason
+from functions.shared.delivery import DeliveryState
 from functions.shared.settings import OnUnknownOutcome
 from functions.worker.mail import Accepted, NotAllowed, Outcome, Refused, Throttled, Unavailable, Unclear
 from functions.worker.transitions import GiveUp, Record, Retry, Sent, Step, Verdict, next_step, verdict
@@ -50,7 +51,7 @@ def retry(status: HTTPStatus, cause: str, seconds: int | None = None) -> Retry:
     return Retry(status=status, cause=cause, error="e", retry_after_seconds=seconds)
 
 
-EXHAUSTED = GiveUp(reason=Reason.RETRIES_EXHAUSTED, error="e")
+EXHAUSTED = GiveUp(reason=DeadLetterReason.RETRIES_EXHAUSTED, error="e")
 
 
 @pytest.mark.parametrize(
@@ -58,8 +59,8 @@ EXHAUSTED = GiveUp(reason=Reason.RETRIES_EXHAUSTED, error="e")
     [
         (Accepted(message_id="m"), False, DEAD_LETTER, Sent(message_id="m")),
         (Accepted(message_id="m"), True, RESEND, Sent(message_id="m")),
-        (Refused(error="e"), False, DEAD_LETTER, GiveUp(reason=Reason.PERMANENT_ERROR, error="e")),
-        (Refused(error="e"), True, DEAD_LETTER, GiveUp(reason=Reason.PERMANENT_ERROR, error="e")),
+        (Refused(error="e"), False, DEAD_LETTER, GiveUp(reason=DeadLetterReason.PERMANENT_ERROR, error="e")),
+        (Refused(error="e"), True, DEAD_LETTER, GiveUp(reason=DeadLetterReason.PERMANENT_ERROR, error="e")),
         (
             Throttled(error="e", retry_after_seconds=7),
             False,
@@ -81,11 +82,16 @@ EXHAUSTED = GiveUp(reason=Reason.RETRIES_EXHAUSTED, error="e")
             Unclear(error="e"),
             False,
             DEAD_LETTER,
-            GiveUp(reason=Reason.UNKNOWN_OUTCOME, error="e", release=False),
+            GiveUp(reason=DeadLetterReason.UNKNOWN_OUTCOME, error="e", release=False),
         ),
-        (Unclear(error="e"), True, DEAD_LETTER, GiveUp(reason=Reason.UNKNOWN_OUTCOME, error="e", release=False)),
+        (
+            Unclear(error="e"),
+            True,
+            DEAD_LETTER,
+            GiveUp(reason=DeadLetterReason.UNKNOWN_OUTCOME, error="e", release=False),
+        ),
         (Unclear(error="e"), False, RESEND, retry(HTTPStatus.INTERNAL_SERVER_ERROR, "unknown-outcome")),
-        (Unclear(error="e"), True, RESEND, GiveUp(reason=Reason.UNKNOWN_OUTCOME, error="e", release=True)),
+        (Unclear(error="e"), True, RESEND, GiveUp(reason=DeadLetterReason.UNKNOWN_OUTCOME, error="e", release=True)),
     ],
 )
 def test_the_outcome_of_sending_decides_what_becomes_of_it(

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from functions.shared.models import describe_validation_error
+from functions.shared.contract import describe_validation_error
 from functions.worker.one_line import display_name, one_line
 from functions.worker.reports.amounts import LARGEST_AMOUNT, SMALLEST_ALLOWED
 

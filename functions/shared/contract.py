@@ -1,0 +1,39 @@
+"""The base class of everything that one part of the pipeline sends to another as JSON."""
+
+from datetime import UTC, datetime
+from typing import Annotated
+
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, ValidationError
+
+
+class InvalidContract(ValueError):
+    """A body breaks its contract. The message names each malformed field, in one line, without the values."""
+
+
+class Contract(BaseModel):
+    """A message between parts of the pipeline. It ignores fields that it does not know."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    def to_json(self) -> bytes:
+        """The message as JSON in UTF-8, without the fields that are None."""
+        return self.model_dump_json(exclude_none=True).encode()
+
+
+def _to_utc(value: datetime) -> datetime:
+    try:
+        return value.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("in UTC it is out of range") from None
+
+
+UtcDatetime = Annotated[AwareDatetime, AfterValidator(_to_utc)]
+"""A moment. It accepts any offset and keeps UTC; JSON has a Z."""
+
+
+def describe_validation_error(error: ValidationError) -> str:
+    """Say in one line what is wrong with each field. The text leaves out the values, which may be personal data."""
+    return "; ".join(
+        f"{'.'.join(str(part) for part in item['loc']) or 'body'}: {item['msg']}"
+        for item in error.errors(include_input=False, include_url=False, include_context=False)
+    )

@@ -1,0 +1,73 @@
+"""The names of documents, runs and tasks: deterministic, so that making one twice makes it once."""
+
+import functools
+import hashlib
+import re
+from datetime import UTC, datetime
+from typing import Annotated
+
+from pydantic import AfterValidator
+
+
+def _document_id(value: str) -> str:
+    reserved = value in {".", ".."} or (value.startswith("__") and value.endswith("__"))
+    if reserved or "/" in value or not 1 <= len(value.encode()) <= 1500:
+        raise ValueError("not a document id")
+    return value
+
+
+DocumentId = Annotated[str, AfterValidator(_document_id)]
+"""A Firestore document id. https://firebase.google.com/docs/firestore/quotas#collections_documents_and_fields"""
+
+KIND_PATTERN = r"^[a-z][a-z0-9_]{0,62}$"
+
+
+def run_id(scheduled_for: datetime) -> str:
+    """Name a run after the time that it was scheduled for: `20261124T1300Z`; seconds only where there are any."""
+    return _compact(scheduled_for)
+
+
+def delivery_id(user_id: str, due_at: datetime) -> str:
+    """Name a delivery after its user and due time: `u42-20261124T1300Z`.
+
+    A user id too long to carry the time within Firestore's 1,500 bytes is replaced by its SHA-256.
+    """
+    return _with_suffix(user_id, f"-{_compact(due_at)}")
+
+
+def malformed_user_letter_id(user_id: str) -> str:
+    """Name the one dead letter of a user whose document is malformed: `u42-malformed`.
+
+    No delivery has this id, since those end with a time.
+    """
+    return _with_suffix(user_id, "-malformed")
+
+
+def _with_suffix(user_id: str, suffix: str) -> str:
+    owner = user_id if len(user_id.encode()) + len(suffix) <= 1500 else hashlib.sha256(user_id.encode()).hexdigest()
+    return owner + suffix
+
+
+def task_id(delivery: str, salt: str = "") -> str:
+    """Name the task of a delivery: a hash in front, then as much of delivery and salt as a task's name may hold.
+
+    Names with a common prefix slow Cloud Tasks down, and a name is refused for up to 24 hours after its task ended:
+    a second, wanted task for the same delivery gives a salt.
+    https://cloud.google.com/tasks/docs/reference/rest/v2/projects.locations.queues.tasks#Task.FIELDS.name
+
+    Args:
+        delivery: the delivery's id.
+        salt: what sets this task apart from the delivery's others, such as the run that noticed its loss.
+    """
+    digest = hashlib.sha256(f"{delivery}\x00{salt}".encode()).hexdigest()[:24]
+    shown = "-".join(re.sub(r"[^A-Za-z0-9_-]", "_", part)[:200] for part in (delivery, salt) if part)
+    return f"{digest}-{shown}"
+
+
+@functools.lru_cache(maxsize=1024)
+def _compact(moment: datetime) -> str:
+    # Kept, since most reports of a run fell due at the same few moments.
+    moment = moment.astimezone(UTC)
+    if moment.microsecond:
+        return moment.strftime("%Y%m%dT%H%M%S.%fZ")
+    return moment.strftime("%Y%m%dT%H%M%SZ" if moment.second else "%Y%m%dT%H%MZ")
