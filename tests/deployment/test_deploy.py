@@ -230,7 +230,7 @@ WORKER = [
     ("by_hand", "step", "mended"),
     [
         (_disable_api, "apis", ["services enable monitoring.googleapis.com"]),
-        (_remove("/collectionGroups/dead_letters/"), "firestore", ["firestore indexes composite create"] * 2),
+        (_remove("/collectionGroups/dead_letters/indexes/"), "firestore", ["firestore indexes composite create"] * 2),
         (
             _set("deliveries/fields/expire_at", "ttlConfig", value={}),
             "firestore",

@@ -14,7 +14,7 @@ API_KEY = "SG.local.key"
 
 @pytest.fixture
 def clock() -> Clock:
-    return Clock()
+    return Clock(still=True)
 
 
 @pytest.fixture

@@ -89,11 +89,11 @@ def test_an_answer_that_is_long_in_coming(inbox: Inbox, background: Background) 
     inbox.fault = wait
     with ThreadPoolExecutor() as sender:
         response = sender.submit(send, inbox, report())
-        assert accepted.wait(10)
+        assert accepted.wait(60)
         assert len(inbox.mails) == 1
         assert not response.done()
         background.run(release())
-        assert response.result(10).status_code == 202
+        assert response.result(60).status_code == 202
 
 
 def test_a_port_that_is_taken(inbox: Inbox, background: Background) -> None:

@@ -17,7 +17,7 @@ EVIL = '"><script>alert(1)</script>'
 
 
 def get(inbox: Inbox, path: str, status: int = 200) -> requests.Response:
-    response = requests.get(inbox.url + path, timeout=10)
+    response = requests.get(inbox.url + path, timeout=60)
     assert response.status_code == status, response.text
     return response
 
@@ -27,7 +27,7 @@ def send(inbox: Inbox, **changes: Any) -> str:
         f"{inbox.url}/v3/mail/send",
         json=valid_request(**changes),
         headers={"Authorization": f"Bearer {API_KEY}"},
-        timeout=10,
+        timeout=60,
     )
     assert response.status_code == 202, response.text
     return response.headers["X-Message-Id"]
@@ -110,7 +110,7 @@ def test_a_mail_that_is_not_there(inbox: Inbox) -> None:
 
 def test_slack_messages_are_listed(inbox: Inbox) -> None:
     for number in range(3):
-        requests.post(inbox.slack_webhook_url, json={"text": f"alert {number}"}, timeout=10)
+        requests.post(inbox.slack_webhook_url, json={"text": f"alert {number}"}, timeout=60)
     answer = get(inbox, "/api/slack?limit=2").json()
     assert answer["total"] == 3
     assert [message["payload"]["text"] for message in answer["messages"]] == ["alert 2", "alert 1"]
@@ -145,10 +145,10 @@ def test_the_list_shows_slack_messages(inbox: Inbox) -> None:
         {"type": "context", "elements": [{"type": "image", "image_url": "https://a.b/c.png", "alt_text": "x"}]},
         {"type": "actions", "elements": [{"type": "button", "text": {"type": "plain_text", "text": "Logs"}}]},
     ]
-    requests.post(inbox.slack_webhook_url, json={"text": "x", "blocks": blocks}, timeout=10)
-    requests.post(inbox.slack_webhook_url, json={"text": "*bold* text"}, timeout=10)
+    requests.post(inbox.slack_webhook_url, json={"text": "x", "blocks": blocks}, timeout=60)
+    requests.post(inbox.slack_webhook_url, json={"text": "*bold* text"}, timeout=60)
     requests.post(
-        inbox.slack_webhook_url, json={"attachments": [{"text": 5}, {"fallback": "fell back"}, {}]}, timeout=10
+        inbox.slack_webhook_url, json={"attachments": [{"text": 5}, {"fallback": "fell back"}, {}]}, timeout=60
     )
     page = get(inbox, "/").text
     for shown in (
@@ -179,7 +179,7 @@ def test_what_others_write_is_escaped(inbox: Inbox) -> None:
             "text": EVIL,
             "blocks": [{"type": "section", "text": {"type": "mrkdwn", "text": f"<https://a.b/{EVIL}|{EVIL}>"}}],
         },
-        timeout=10,
+        timeout=60,
     )
     for path in ("/", f"/mails/{mail_id}", f"/?to={quote(EVIL)}"):
         tags = Tags(get(inbox, path).text)

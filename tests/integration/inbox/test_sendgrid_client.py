@@ -66,7 +66,7 @@ def send(inbox: Inbox, mail: Mail, key: str = API_KEY) -> Any:
 
 def post(inbox: Inbox, body: bytes | str, **headers: str) -> requests.Response:
     headers = {"Authorization": f"Bearer {API_KEY}", "Content-Type": "application/json", **headers}
-    return requests.post(f"{inbox.url}/v3/mail/send", data=body, headers=headers, timeout=10)
+    return requests.post(f"{inbox.url}/v3/mail/send", data=body, headers=headers, timeout=60)
 
 
 def errors_of(response: requests.Response) -> list[dict[str, Any]]:
@@ -150,7 +150,7 @@ def test_the_sandbox_keeps_nothing(inbox: Inbox) -> None:
 
 
 def test_no_authorization(inbox: Inbox) -> None:
-    response = requests.post(f"{inbox.url}/v3/mail/send", json=valid_request(), timeout=10)
+    response = requests.post(f"{inbox.url}/v3/mail/send", json=valid_request(), timeout=60)
     assert response.status_code == 401
     assert errors_of(response)[0]["message"] == "authorization required"
 
@@ -158,7 +158,7 @@ def test_no_authorization(inbox: Inbox) -> None:
 @pytest.mark.parametrize("method", ["GET", "PUT", "PATCH", "DELETE"])
 def test_another_method(inbox: Inbox, method: str) -> None:
     headers = {"Authorization": f"Bearer {API_KEY}"}
-    response = requests.request(method, f"{inbox.url}/v3/mail/send", headers=headers, timeout=10)
+    response = requests.request(method, f"{inbox.url}/v3/mail/send", headers=headers, timeout=60)
     assert response.status_code == 405
     assert errors_of(response)[0]["message"] == "method not allowed"
 

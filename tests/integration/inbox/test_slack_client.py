@@ -56,17 +56,17 @@ def test_what_slack_refuses(inbox: Inbox, payload: dict[str, Any], answer: str) 
 
 @pytest.mark.parametrize("body", ["", "{", "[]", "x"])
 def test_what_is_no_json_object(inbox: Inbox, body: str) -> None:
-    response = requests.post(inbox.slack_webhook_url, data=body, timeout=10)
+    response = requests.post(inbox.slack_webhook_url, data=body, timeout=60)
     assert (response.status_code, response.text) == (400, "invalid_payload")
 
 
 def test_a_form(inbox: Inbox) -> None:
     form = urlencode({"payload": json.dumps({"text": "5 > 4 & ü"})})
     headers = {"Content-Type": "application/x-www-form-urlencoded"}
-    response = requests.post(inbox.slack_webhook_url, data=form, headers=headers, timeout=10)
+    response = requests.post(inbox.slack_webhook_url, data=form, headers=headers, timeout=60)
     assert response.text == "ok"
     assert inbox.slack_messages[0].payload == {"text": "5 > 4 & ü"}
-    response = requests.post(inbox.slack_webhook_url, data="x=y", headers=headers, timeout=10)
+    response = requests.post(inbox.slack_webhook_url, data="x=y", headers=headers, timeout=60)
     assert response.text == "invalid_payload"
 
 
@@ -85,7 +85,7 @@ def test_another_webhook(inbox: Inbox, path: str, status: int, answer: str) -> N
 
 
 def test_another_method(inbox: Inbox) -> None:
-    assert requests.get(inbox.slack_webhook_url, timeout=10).status_code == 405
+    assert requests.get(inbox.slack_webhook_url, timeout=60).status_code == 405
 
 
 def test_a_message_a_second(background: Background, clock: Clock, tmp_path: Path) -> None:
@@ -99,11 +99,9 @@ def test_a_message_a_second(background: Background, clock: Clock, tmp_path: Path
     try:
         client = WebhookClient(inbox.slack_webhook_url)
         assert client.send(text="1").status_code == 200
-        # From a minute before it no machine is slow enough to come to a second after it.
-        background.run(advance(minutes=-1))
         response = client.send(text="2")
         assert (response.status_code, response.headers["Retry-After"]) == (429, "1")
-        background.run(advance(minutes=1, seconds=1))
+        background.run(advance(seconds=1))
         assert client.send(text="3").status_code == 200
         assert [message.payload["text"] for message in inbox.slack_messages] == ["1", "3"]
     finally:

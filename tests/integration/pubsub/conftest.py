@@ -42,7 +42,7 @@ class PubSub:
 
     def publish(self, topic: str, *bodies: str, **attributes: str) -> list[str]:
         """Publish messages, one after the other."""
-        return [self.publisher.publish(topic, body.encode(), **attributes).result(10) for body in bodies]
+        return [self.publisher.publish(topic, body.encode(), **attributes).result(60) for body in bodies]
 
     def advance(self, seconds: float) -> None:
         """Let time pass."""
@@ -52,17 +52,23 @@ class PubSub:
 
         self.background.run(advance())
 
-    def wait_for(self, condition: Callable[[], bool], seconds: float = 30) -> None:
+    def wait_for(self, condition: Callable[[], bool], seconds: float = 120) -> None:
         """Return once the condition holds; fail if it does not in so many seconds."""
         deadline = time.monotonic() + seconds
         while not condition():
             assert time.monotonic() < deadline, "waited in vain"
             time.sleep(0.01)
 
+    def deliver_everything(self) -> None:
+        """Let backoffs end until nothing is left to be delivered."""
+        while not self.emulator.idle():
+            self.wait_for(lambda: not any(counts.outstanding for counts in self.emulator.counts().values()))
+            self.advance(60)
+
 
 @pytest.fixture(scope="module")
 def pubsub(background: Background) -> Iterator[PubSub]:
-    clock = Clock()
+    clock = Clock(still=True)
 
     async def start() -> PubSubEmulator:
         emulator = PubSubEmulator(host="127.0.0.1", port=0, clock=clock)

@@ -134,7 +134,7 @@ def test_a_pull_waits_for_a_message(pubsub: PubSub) -> None:
         answer = threads.submit(pull, pubsub, subscription, wait=True)
         pubsub.publish(topic, "soon")
 
-        assert bodies(answer.result(10)) == ["soon"]
+        assert bodies(answer.result(60)) == ["soon"]
 
 
 def publish_in_order(pubsub: PubSub, topic: str, key: str, *contents: str) -> None:

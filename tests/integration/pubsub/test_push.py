@@ -30,7 +30,7 @@ class Endpoint:
     async def take(self, request: web.Request) -> web.Response:
         self.requests.append((dict(request.headers), await request.read()))
         if self.hang:
-            await asyncio.sleep(60)
+            await asyncio.Event().wait()
         return web.Response(status=self.statuses.pop(0) if self.statuses else 204)
 
     @property
@@ -101,13 +101,15 @@ def test_an_endpoint_that_is_away_gets_the_message_when_it_is_back(pubsub: PubSu
 
 def test_an_endpoint_that_does_not_answer_in_time_is_asked_again(pubsub: PubSub, endpoint: Endpoint) -> None:
     topic = pubsub.topic()
-    pubsub.subscription(topic, push_config={"push_endpoint": endpoint.url}, ack_deadline_seconds=10)
+    subscription = pubsub.subscription(topic, push_config={"push_endpoint": endpoint.url}, ack_deadline_seconds=10)
     endpoint.hang = True
     pubsub.publish(topic, "a")
     pubsub.wait_for(lambda: len(endpoint.requests) == 1)
 
     endpoint.hang = False
     pubsub.advance(10)
+    pubsub.wait_for(lambda: pubsub.emulator.counts()[subscription].waiting == 1)
+    pubsub.advance(60)
 
     pubsub.wait_for(pubsub.emulator.idle)
     assert endpoint.bodies == ["a", "a"]
@@ -119,7 +121,7 @@ def test_messages_with_a_key_are_pushed_in_order(pubsub: PubSub, endpoint: Endpo
     endpoint.statuses = [204, 500, 204, 500]
     pubsub.subscription(topic, push_config={"push_endpoint": endpoint.url}, enable_message_ordering=True)
     PublisherClient.publish(pubsub.publisher, topic=topic, messages=messages)
-    pubsub.wait_for(pubsub.emulator.idle)
+    pubsub.deliver_everything()
 
     delivered = list(dict.fromkeys(endpoint.bodies))
     assert delivered == [str(number) for number in range(20)]

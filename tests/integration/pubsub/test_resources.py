@@ -27,7 +27,7 @@ def test_a_topic_is_made_found_listed_and_deleted(pubsub: PubSub) -> None:
         with pytest.raises(exceptions.NotFound, match="Resource not found"):
             call(topic=name)
     with pytest.raises(exceptions.NotFound):
-        pubsub.publisher.publish(name, b"a").result(10)
+        pubsub.publisher.publish(name, b"a").result(60)
 
 
 def test_lists_come_in_pages(pubsub: PubSub) -> None:

@@ -23,7 +23,7 @@ def subscribed(pubsub: PubSub, subscription: str, **settings: object) -> "Iterat
         yield messages
     finally:
         future.cancel()
-        future.result(10)
+        future.result(60)
 
 
 def test_messages_come_as_they_are_published(pubsub: PubSub) -> None:
@@ -33,7 +33,7 @@ def test_messages_come_as_they_are_published(pubsub: PubSub) -> None:
     with subscribed(pubsub, subscription) as messages:
         for number in range(3):
             pubsub.publish(topic, str(number))
-            message = messages.get(timeout=10)
+            message = messages.get(timeout=60)
             assert message.data == str(number).encode()
             message.ack()
         wait_until_acknowledged(pubsub, subscription)
@@ -45,8 +45,8 @@ def test_a_refused_message_comes_again(pubsub: PubSub) -> None:
     pubsub.publish(topic, "a")
 
     with subscribed(pubsub, subscription) as messages:
-        messages.get(timeout=10).nack()
-        messages.get(timeout=10).ack()
+        messages.get(timeout=60).nack()
+        messages.get(timeout=60).ack()
         wait_until_acknowledged(pubsub, subscription)
 
 
@@ -57,7 +57,7 @@ def test_the_limits_of_flow_control_are_kept(pubsub: PubSub) -> None:
 
     with subscribed(pubsub, subscription, flow_control=FlowControl(max_messages=3)) as messages:
         for _ in range(20):
-            message = messages.get(timeout=10)
+            message = messages.get(timeout=60)
             assert pubsub.emulator.counts()[subscription].outstanding <= 3
             message.ack()
         wait_until_acknowledged(pubsub, subscription)
@@ -100,9 +100,9 @@ def test_messages_with_a_key_come_in_order(pubsub: PubSub) -> None:
     for number in range(50):
         publisher.publish(topic, str(number).encode(), ordering_key="k")
     future = pubsub.subscriber.subscribe(subscription, callback=take)
-    assert complete.wait(20)
+    assert complete.wait(120)
     future.cancel()
-    future.result(10)
+    future.result(60)
     publisher.stop()
 
     assert received == [str(number) for number in range(50)]
@@ -114,7 +114,7 @@ def test_with_exactly_once_delivery_acknowledgements_are_confirmed(pubsub: PubSu
     pubsub.publish(topic, "a")
 
     with subscribed(pubsub, subscription) as messages:
-        messages.get(timeout=10).ack_with_response().result(10)
+        messages.get(timeout=60).ack_with_response().result(60)
         wait_until_acknowledged(pubsub, subscription)
 
 
@@ -128,7 +128,7 @@ def test_the_stream_of_a_deleted_subscription_ends(pubsub: PubSub) -> None:
     pubsub.subscriber.delete_subscription(subscription=subscription)
 
     with pytest.raises(exceptions.NotFound):
-        future.result(10)
+        future.result(60)
 
 
 def wait_until_acknowledged(pubsub: PubSub, subscription: str) -> None:
