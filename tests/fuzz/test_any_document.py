@@ -1,0 +1,300 @@
+"""Whatever a document holds: everybody else is served, the run ends, and what is broken is one dead letter, once.
+
+An example is many broken documents side by side, each of a user of its own: a field of the user's document, of what the
+user's report reads, or of the delivery, that holds anything. Between two runs the documents that the pipeline itself
+has made (dead letters, runs, alerts) are broken, too. Some users are healthy, and get what is theirs with every run.
+"""
+
+import itertools
+import math
+import os
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any, NamedTuple
+
+import pytest
+from google.cloud.firestore_v1 import GeoPoint
+from google.cloud.firestore_v1.vector import Vector
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+
+from functions.shared.models import DeliveryState, delivery_id, malformed_user_letter_id, run_id
+from functions.shared.plausible_time import plausible
+from functions.shared.schedule import Cadence
+from functions.shared.user import InvalidUser, User
+from tests.fuzz.conftest import Pipeline
+
+HOUR = timedelta(hours=1)
+FIRST_DUE = datetime(2126, 1, 1, tzinfo=UTC)
+"""In the far future: a run comes after the runs before it in the machine's time, too."""
+
+RUNS = (0, 1, 27, 28)
+"""At which hours: by the third whatever has been tried since the first is lost, and by the fourth its user served."""
+
+HEALTHY = 3
+
+TURNS = int(os.environ.get("FUZZ_TURNS", "1"))
+"""Each turn has another odd value in every field; after as many turns as there are odd values each was in each. So many
+examples of hypothesis's own there are, too."""
+
+_examples = itertools.count()
+
+
+class Broken(NamedTuple):
+    """A field, and what is in it.
+
+    Attributes:
+        target: of which document: `user`, `event`, `quota`, `usage`, or a delivery by its state.
+        field: its path.
+        value: anything that Firestore takes.
+    """
+
+    target: str
+    field: str
+    value: Any
+
+
+USER = ("email", "active", "name", "time_zone", "locale", "next_report_at", "reported_until", "anything", "report")
+REPORT = tuple(f"report.{name}" for name in ("cadence", "hour", "weekday", "day", "kind", "sandbox", "anything"))
+DATA = {
+    "event": ("at", "type", "amount"),
+    "quota": ("allowed", "name", "unit", "renews_on"),
+    "usage": ("at", "quota", "amount"),
+}
+DELIVERY = (
+    *("user_id", "due_at", "run_id", "kind", "state", "by_hand", "attempts", "created_at", "updated_at", "expire_at"),
+    *("owner", "lease_expires_at", "period_start", "period_end", "message_id", "reason", "last_error"),
+)
+FIELDS = {
+    "user": (*USER, *REPORT),
+    **DATA,
+    **dict.fromkeys(("pending", "sending"), DELIVERY),
+}
+PLACES = [(target, field) for target, fields in FIELDS.items() for field in fields]
+
+ODD: list[Any] = [
+    *(None, True, False, 0, -1, 2**63 - 1, -(2**63), 1e308, 1e-320, math.inf, -math.inf, math.nan, -0.0),
+    *("", "x", "sent", "a" * 3000, "\x00\x1b]52;c;x\x07\r\n", "\u202e\u2028\ufeff\U0001f3f4", "../..", "true", "__x__"),
+    *(b"", b"\xff\x00", [], {}, [None], {"a": {"b": [{}]}}, GeoPoint(90, 180), Vector([1.0, math.nan])),
+    *(datetime.min.replace(tzinfo=UTC), datetime(1969, 12, 31, 23, 59, 59, 999999, tzinfo=UTC)),
+    *(datetime(1970, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, 0, 0, 1, tzinfo=UTC)),
+    datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC),
+    {f"k{number}": number for number in range(2000)},
+    {"a.b": 2, "`": 3, "_proto_": 4, "x" * 1000: 5},
+]
+
+values = st.one_of(
+    st.sampled_from(ODD),
+    st.recursive(
+        st.none()
+        | st.booleans()
+        | st.integers(-(2**63), 2**63 - 1)
+        | st.floats()
+        | st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
+        | st.binary(max_size=20)
+        | st.datetimes(timezones=st.just(UTC)),
+        lambda inner: (
+            st.lists(inner.filter(lambda value: not isinstance(value, list)), max_size=3)
+            | st.dictionaries(
+                st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=5), inner, max_size=3
+            )
+        ),
+        max_leaves=5,
+    ),
+)
+broken_documents = st.lists(
+    st.builds(lambda place, value: Broken(*place, value), st.sampled_from(PLACES), values), min_size=40, max_size=40
+)
+
+
+def healthy_user(user_id: str, **fields: Any) -> dict[str, Any]:
+    return {
+        "email": f"{user_id}@example.com",
+        "name": "Ada",
+        "active": True,
+        "time_zone": "Europe/Berlin",
+        "locale": "en",
+        "report": {"cadence": "hourly", "hour": 8, "weekday": "monday", "day": 1, "kind": "activity", "sandbox": False},
+        **fields,
+    }
+
+
+def changed(fields: Mapping[str, Any], path: str, value: Any) -> dict[str, Any]:
+    first, _, rest = path.partition(".")
+    return {**fields, first: changed(fields[first], rest, value) if rest else value}
+
+
+class Scene:
+    """An example's documents.
+
+    Args:
+        pipeline: where they are.
+        documents: the broken ones.
+        due_at: when everybody's report is due.
+    """
+
+    def __init__(self, pipeline: Pipeline, documents: Sequence[Broken], due_at: datetime) -> None:
+        self._pipeline = pipeline
+        self._due_at = due_at
+        number = next(_examples)
+        # No two examples share a user: names of tasks are refused for a day after their end.
+        self.healthy = [f"healthy{number}-{each}" for each in range(HEALTHY)]
+        self.broken = {f"broken{number}-{index}": each for index, each in enumerate(documents)}
+        self.users: dict[str, dict[str, Any]] = {}
+
+    def write(self) -> None:
+        database = self._pipeline.database
+        due = {"next_report_at": self._due_at, "reported_until": self._due_at - HOUR}
+        writer = database.batch()
+        for user_id in (*self.healthy, *self.broken):
+            fields = healthy_user(user_id, **due)
+            reference = database.collection("users").document(user_id)
+            if broken := self.broken.get(user_id):
+                fields = self._break(user_id, broken, fields, reference, writer)
+            self.users[user_id] = fields
+            writer.set(reference, fields)
+        writer.commit()
+
+    def _break(
+        self, user_id: str, broken: Broken, fields: dict[str, Any], reference: Any, writer: Any
+    ) -> dict[str, Any]:
+        before = self._due_at - HOUR / 2
+        match broken.target:
+            case "user":
+                return changed(fields, broken.field, broken.value)
+            case "event":
+                event = {"at": before, "type": "login", "amount": 1}
+                writer.set(reference.collection("events").document("e"), {**event, broken.field: broken.value})
+                return fields
+            case "quota" | "usage":
+                quota = {"allowed": 10, "name": "Space", "unit": "GB", "renews_on": 1}
+                usage = {"at": before, "quota": "q", "amount": 1}
+                (quota if broken.target == "quota" else usage)[broken.field] = broken.value
+                writer.set(reference.collection("quotas").document("q"), quota)
+                writer.set(reference.collection("usage").document("u"), usage)
+                return changed(fields, "report.kind", "usage")
+        name = delivery_id(user_id, self._due_at)
+        delivery = {
+            "user_id": user_id,
+            "due_at": self._due_at,
+            "run_id": run_id(self._due_at),
+            "kind": "activity",
+            "state": broken.target,
+            "attempts": 1,
+            "created_at": before,
+            "updated_at": before,
+            "expire_at": before + 90 * 24 * HOUR,
+            "period_start": self._due_at - HOUR,
+            "period_end": self._due_at,
+            # Long over, by the machine's clock, which is the worker's.
+            **(
+                {"owner": "x", "lease_expires_at": datetime(2020, 1, 1, tzinfo=UTC)}
+                if broken.target == "sending"
+                else {}
+            ),
+            broken.field: broken.value,
+        }
+        writer.set(self._pipeline.database.collection("deliveries").document(name), delivery)
+        return fields
+
+    def is_malformed(self, user_id: str) -> bool:
+        """Whether the user's document keeps the user from getting reports, and says that reports are wanted."""
+        fields = self.users[user_id]
+        if fields.get("active") is not True:
+            return False
+        try:
+            User.from_document(user_id, fields, Cadence.HOURLY)
+        except InvalidUser:
+            return True
+        return User.from_document(user_id, fields, Cadence.HOURLY).kind not in {"activity", "usage"}
+
+    def is_due(self, user_id: str) -> bool:
+        """Whether a run at the due time is to find the user."""
+        fields = self.users[user_id]
+        due_at = fields.get("next_report_at")
+        return fields.get("active") is True and (plausible(due_at) is None or due_at <= self._due_at)
+
+
+def break_what_the_pipeline_keeps(pipeline: Pipeline, odd: Sequence[Any]) -> None:
+    """Put odd values into dead letters, runs and alerts: one field of each document, another in each."""
+    turn = itertools.count()
+    for collection in ("dead_letters", "runs", "alerts", "system_alerts"):
+        for document_id, fields in sorted(pipeline.documents(collection).items()):
+            number = next(turn)
+            field = sorted(fields)[number % len(fields)]
+            pipeline.database.collection(collection).document(document_id).set(
+                {**fields, field: odd[number % len(odd)]}
+            )
+
+
+@pytest.fixture
+def pipeline(started: Pipeline) -> Pipeline:
+    return started
+
+
+@settings(
+    max_examples=TURNS,
+    deadline=None,
+    derandomize=True,
+    database=None,
+    phases=[Phase.explicit, Phase.generate],
+    suppress_health_check=list(HealthCheck),
+)
+@given(documents=broken_documents, odd=st.lists(values, min_size=7, max_size=7))
+def test_whatever_documents_hold(pipeline: Pipeline, documents: list[Broken], odd: list[Any]) -> None:
+    check(pipeline, documents, odd)
+
+
+@pytest.mark.parametrize("turn", range(TURNS))
+def test_an_odd_value_in_every_field(pipeline: Pipeline, turn: int) -> None:
+    documents = [Broken(*place, ODD[(7 * index + turn) % len(ODD)]) for index, place in enumerate(PLACES)]
+    check(pipeline, documents, ODD[turn:])
+
+
+def check(pipeline: Pipeline, documents: Sequence[Broken], odd: Sequence[Any]) -> None:
+    pipeline.clear()
+    scene = Scene(pipeline, documents, FIRST_DUE)
+    scene.write()
+    known: dict[str, str] = {}
+    for number, hour in enumerate(RUNS):
+        answer = pipeline.run(FIRST_DUE + hour * HOUR)
+
+        assert answer["http_status"] == 200, answer
+        assert pipeline.documents("runs")[run_id(FIRST_DUE + hour * HOUR)]["state"] == "finished"
+        mails = Counter(pipeline.mailed())
+        assert max(mails.values()) == 1
+        for user_id in scene.healthy:
+            assert sum(delivery.startswith(f"{user_id}-") for delivery in mails) == number + 1
+        letters = letters_by_user(pipeline)
+        for user_id, broken in scene.broken.items():
+            theirs = letters.get(user_id, set())
+            if broken.target in DATA:
+                assert sum(each.startswith(f"{user_id}-2") for each in mails) == number + 1, broken
+                assert not theirs, broken
+            elif broken.target == "user" and scene.is_malformed(user_id) and scene.is_due(user_id):
+                assert theirs == {malformed_user_letter_id(user_id)}, (broken, theirs)
+            assert len(theirs) <= 1, (broken, theirs)
+            if known.setdefault(user_id, "".join(theirs)):
+                assert theirs == {known[user_id]}, broken
+        break_what_the_pipeline_keeps(pipeline, odd[number:] + list(odd[:number]))
+    mails = Counter(pipeline.mailed())
+    letters = letters_by_user(pipeline)
+    final = {str(state) for state in DeliveryState if state.is_final}
+    deliveries = pipeline.documents("deliveries")
+    for user_id, broken in scene.broken.items():
+        if broken.target in {"pending", "sending"}:
+            # Neither stuck nor silent: the report that was broken has come to its end, and the next ones were sent.
+            assert deliveries[delivery_id(user_id, FIRST_DUE)]["state"] in final, broken
+            assert any(each.startswith(f"{user_id}-") for each in mails), broken
+
+
+def letters_by_user(pipeline: Pipeline) -> dict[str, set[str]]:
+    """The ids of each user's dead letters: they begin with the user's id."""
+    found: dict[str, set[str]] = {}
+    for letter_id in pipeline.documents("dead_letters"):
+        user_id = letter_id.removesuffix("-malformed")
+        if user_id == letter_id:
+            user_id = letter_id.rpartition("-")[0]
+        found.setdefault(user_id, set()).add(letter_id)
+    return found
