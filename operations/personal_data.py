@@ -12,6 +12,7 @@ from google.cloud.firestore_v1.base_query import FieldFilter
 from functions.shared.contract import InvalidContract
 from functions.shared.dead_letter import DeadLetterReason
 from functions.shared.delivery import DeliveryState
+from functions.shared.lease import is_live
 from functions.shared.report_task import ReportTask
 from operations import documents
 from operations.errors import OperatorError
@@ -92,8 +93,7 @@ class Kept:
             snapshot.id
             for snapshot in self.deliveries
             if snapshot.get("state") == DeliveryState.SENDING
-            and (lease := documents.moment(documents.fields_of(snapshot), "lease_expires_at")) is not None
-            and lease > now
+            and is_live(documents.fields_of(snapshot).get("lease_expires_at"), now)
         ]
         return sorted({*claimed, *(task.name for task in self.tasks if task.is_running)})
 

@@ -11,6 +11,7 @@ from enum import Enum, StrEnum, auto
 
 from functions.shared.dead_letter import DeadLetterReason, LetterState
 from functions.shared.delivery import DELIVERY_RETENTION, DeliveryState
+from functions.shared.lease import is_live
 
 
 class Outcome(StrEnum):
@@ -214,7 +215,7 @@ def _replayed_before(delivery: DeliveryRecord | None, now: datetime) -> Decision
 
 
 def _is_held(delivery: DeliveryRecord, now: datetime) -> bool:
-    return delivery.lease_expires_at is not None and delivery.lease_expires_at > now
+    return is_live(delivery.lease_expires_at, now)
 
 
 def _proceed(step: Step) -> Decision:

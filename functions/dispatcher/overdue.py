@@ -7,7 +7,9 @@ from typing import Any
 
 from functions.dispatcher.queue_clock import QueueClock
 from functions.shared.delivery import DeliveryState
-from functions.shared.period import Period, period_to_report
+from functions.shared.lease import is_live
+from functions.shared.period import Period, period_to_report, settled_period
+from functions.shared.plausible_time import plausible
 from functions.shared.schedule import Cadence, Schedule
 from functions.shared.user import InvalidUser, User
 
@@ -108,14 +110,9 @@ def period_given_up(
             since is the next report's.
         reported_until: what the user's document has in this field.
     """
-    start, end = delivery.get("period_start"), delivery.get("period_end")
-    if isinstance(start, datetime) and isinstance(end, datetime):
-        return Period(start=start, end=end)
-    return period_to_report(
-        schedule,
-        due_at=due_at,
-        run_time=run_time,
-        reported_until=reported_until if isinstance(reported_until, datetime) else None,
+    settled = settled_period(delivery.get("period_start"), delivery.get("period_end"), latest=max(due_at, run_time))
+    return settled or period_to_report(
+        schedule, due_at=due_at, run_time=run_time, reported_until=plausible(reported_until)
     )
 
 
@@ -126,5 +123,4 @@ def is_final(state: Any) -> bool:
 
 def is_claimed(delivery: Mapping[str, Any], moment: datetime) -> bool:
     """Whether a worker has the right to send a delivery at a moment."""
-    lease = delivery.get("lease_expires_at")
-    return delivery.get("state") == DeliveryState.SENDING and isinstance(lease, datetime) and lease > moment
+    return delivery.get("state") == DeliveryState.SENDING and is_live(delivery.get("lease_expires_at"), moment)

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from functions.shared.plausible_time import plausible
 from functions.shared.schedule import Schedule
@@ -15,6 +16,21 @@ class Period:
 
     start: datetime
     end: datetime
+
+
+def settled_period(start: Any, end: Any, *, latest: datetime) -> Period | None:
+    """The period that a delivery's first attempt settled on; None where there was none.
+
+    A record may hold anything, and its user moves on by the end of its period: one in the future would keep every
+    report from the user until then.
+
+    Args:
+        start: what the record has in `period_start`.
+        end: and in `period_end`.
+        latest: the latest moment at which an attempt can have ended it.
+    """
+    first, last = plausible(start), plausible(end)
+    return Period(first, last) if first and last and first < last <= latest else None
 
 
 def period_to_report(

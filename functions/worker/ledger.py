@@ -20,7 +20,9 @@ from google.cloud.firestore_v1.base_query import FieldFilter
 
 from functions.shared.dead_letter import DeadLetterReason
 from functions.shared.delivery import DELIVERY_RETENTION, DeliveryState
+from functions.shared.ids import delivery_id
 from functions.shared.period import Period
+from functions.shared.plausible_time import plausible
 from functions.shared.report_task import ReportTask
 from functions.worker.recipient import FinalDelivery
 from functions.worker.transitions import Failure, Record
@@ -132,8 +134,11 @@ class Ledger:
         snapshot = self._get(self._user(user_id))
         return UserDocument(fields=snapshot.to_dict(), version=snapshot.update_time)
 
-    def newest_final(self, user_id: str, *, since: datetime) -> list[FinalDelivery]:
-        """The newest deliveries of a user that are final and were due at a moment or later, a few at most."""
+    def newest_final(self, user_id: str, *, since: datetime, now: datetime) -> list[FinalDelivery]:
+        """The newest deliveries of a user that are final and were due at a moment or later, a few at most.
+
+        What no worker can have written is left out: the user would be moved on beyond all reports by it.
+        """
         query = (
             self._client.collection("deliveries")
             .where(filter=FieldFilter("user_id", "==", user_id))
@@ -142,13 +147,17 @@ class Ledger:
             .limit(_NEWEST)
         )
         found = [
-            snapshot.to_dict() or {} for snapshot in query.stream(retry=_retry_for(CALL_SECONDS), timeout=CALL_SECONDS)
+            (snapshot.id, snapshot.to_dict() or {})
+            for snapshot in query.stream(retry=_retry_for(CALL_SECONDS), timeout=CALL_SECONDS)
         ]
-        return [
-            FinalDelivery(due_at=fields["due_at"], period_end=_moment(fields.get("period_end")))
-            for fields in found
-            if (state := _state(fields.get("state"))) is not None and state.is_final
-        ]
+        final = []
+        for name, fields in found:
+            due_at, end = plausible(fields.get("due_at")), plausible(fields.get("period_end"))
+            state = _state(fields.get("state"))
+            if due_at and delivery_id(user_id, due_at) == name and state is not None and state.is_final:
+                is_over = end is not None and end <= max(due_at, now)
+                final.append(FinalDelivery(due_at=due_at, period_end=end if is_over else None))
+        return final
 
     def claim(self, task: ReportTask, record: Record | None, *, period: Period, owner: str, now: datetime) -> Claim:
         """Take a delivery to `sending`.
@@ -405,7 +414,7 @@ def _to_record(snapshot: Any) -> Record:
     fields = snapshot.to_dict()
     state = _state(fields.get("state"))
     owner, attempts = fields.get("owner"), fields.get("attempts")
-    start, end = _moment(fields.get("period_start")), _moment(fields.get("period_end"))
+    start, end = plausible(fields.get("period_start")), plausible(fields.get("period_end"))
     return Record(
         state=state or DeliveryState.SENDING,
         owner=owner if isinstance(owner, str) else "",

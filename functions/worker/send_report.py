@@ -20,7 +20,7 @@ from functions.shared.dead_letter_topic import PUBLISH_TIMEOUT_SECONDS, TELL_TIM
 from functions.shared.delivery import DeliveryState
 from functions.shared.ids import delivery_id, malformed_user_letter_id
 from functions.shared.logging import redact_addresses
-from functions.shared.period import Period
+from functions.shared.period import Period, settled_period
 from functions.shared.plausible_time import plausible
 from functions.shared.report_task import ReportTask
 from functions.shared.retry_policy import DISPATCH_DEADLINE
@@ -268,7 +268,7 @@ class SendReport:
             user=user,
             recipient=recipient,
             # An attempt that was interrupted, or a replay, covers what the first one covered.
-            period=record.period if record and record.period else recipient.period(task, _run_time(task)),
+            period=_settled_period(record, task, self._now()) or recipient.period(task, _run_time(task)),
         )
         if step is Step.NOTHING:
             return self._already_final(delivery)
@@ -500,7 +500,7 @@ class SendReport:
         """Nothing is done, but for a user who stands there."""
         task = delivery.task
         if delivery.recipient.moved_past(task.due_at, delivery.period, ()):
-            newest = self._ledger.newest_final(task.user_id, since=task.due_at)
+            newest = self._ledger.newest_final(task.user_id, since=task.due_at, now=self._now())
 
             def move(user: UserDocument) -> Mapping[str, datetime]:
                 return self._recipient(task, user).moved_past(task.due_at, delivery.period, newest)
@@ -586,7 +586,7 @@ class SendReport:
             record=record,
             user=UserDocument(fields=None, version=None),
             recipient=Recipient.from_document(task.user_id, None, self._default_cadence),
-            period=record.period if record else None,
+            period=_settled_period(record, task, self._now()),
         )
         if record is not None and record.failure is not None:
             return self._bury(delivery, record, record.failure, release=False)
@@ -628,6 +628,13 @@ def _read_task(body: bytes) -> ReportTask:
     if task.delivery_id != delivery_id(task.user_id, task.due_at):
         raise InvalidContract("delivery_id: not the delivery of this user_id and due_at")
     return task
+
+
+def _settled_period(record: Record | None, task: ReportTask, now: datetime) -> Period | None:
+    if record is None or record.period is None:
+        return None
+    latest = max(task.due_at, _run_time(task), now)
+    return settled_period(record.period.start, record.period.end, latest=latest)
 
 
 def _run_time(task: ReportTask) -> datetime:

@@ -11,6 +11,7 @@ from http import HTTPStatus
 
 from functions.shared.dead_letter import DeadLetterReason
 from functions.shared.delivery import DeliveryState
+from functions.shared.lease import is_live
 from functions.shared.period import Period
 from functions.shared.settings import OnUnknownOutcome
 from functions.worker.mail import Accepted, NotAllowed, Outcome, Refused, Throttled, Unavailable, Unclear, Unsubscribed
@@ -90,7 +91,7 @@ def next_step(
         return Step.SEND
     if record.state.is_final:
         return Step.NOTHING
-    if record.lease_expires_at is not None and record.lease_expires_at > now:
+    if is_live(record.lease_expires_at, now):
         return Step.LEAVE
     if record.failure is not None:
         return Step.BURY
