@@ -11,7 +11,17 @@ import requests
 from google.auth.credentials import AnonymousCredentials
 from google.cloud import firestore
 from google.cloud.pubsub_v1 import PublisherClient, SubscriberClient
-from google.cloud.tasks_v2 import CloudTasksClient, HttpTarget, Queue, RateLimits, RetryConfig, UriOverride
+from google.cloud.tasks_v2 import (
+    CloudTasksClient,
+    HttpRequest,
+    HttpTarget,
+    OidcToken,
+    Queue,
+    RateLimits,
+    RetryConfig,
+    Task,
+    UriOverride,
+)
 from google.cloud.tasks_v2.services.cloud_tasks.transports import CloudTasksGrpcTransport
 
 from local_cloud.clock import Clock
@@ -29,6 +39,8 @@ PROJECT = "local-project"
 PARENT = f"projects/{PROJECT}/locations/us-central1"
 QUEUE = f"{PARENT}/queues/reports"
 SUBSCRIPTION = f"projects/{PROJECT}/subscriptions/test"
+WORKER_URL = "https://worker.example.com"
+TASKS = f"tasks@{PROJECT}.iam.gserviceaccount.com"
 DISPATCHER_URL = "https://dispatcher.example.com"
 SCHEDULER = f"scheduler@{PROJECT}.iam.gserviceaccount.com"
 API_KEY = "SG.fuzz"
@@ -45,12 +57,23 @@ class Pipeline:
     identity: IdentityProvider
     inbox: Inbox
     tasks: TasksEmulator
+    queues: CloudTasksClient
     database: Any
     subscriber: SubscriberClient
     dispatcher: FunctionProcess
     telling: Handler
     storing: Handler
     """The DLQ handler with Slack, and without: each message in Slack takes more than a second."""
+
+    def deliver(self, body: bytes) -> None:
+        """Put a task into the queue, have it tried until it ends, and have what came of it kept."""
+        request = HttpRequest(
+            url=f"{WORKER_URL}/tasks/send-report",
+            body=body,
+            oidc_token=OidcToken(service_account_email=TASKS, audience=WORKER_URL),
+        )
+        self.queues.create_task(parent=QUEUE, task=Task(http_request=request))
+        self._settle()
 
     def run(self, scheduled_for: datetime) -> dict[str, Any]:
         """Make a run, have its tasks tried until they end, and have what came of them kept.
@@ -70,6 +93,11 @@ class Pipeline:
             },
             timeout=120,
         )
+        self._settle()
+        return {**answer.json(), "http_status": answer.status_code}
+
+    def _settle(self) -> None:
+        """Wait until no task is left, and have what came on the topic kept."""
         self.background.run(self.tasks.idle(), timeout=120)
         while messages := pull_now(self.subscriber, SUBSCRIPTION):
             for number, message in enumerate(messages):
@@ -79,7 +107,6 @@ class Pipeline:
                 assert kept.status_code in {200, 503}, (kept.status_code, message.message.data[:1000])
             ids = [message.ack_id for message in messages]
             self.subscriber.acknowledge(subscription=SUBSCRIPTION, ack_ids=ids)
-        return {**answer.json(), "http_status": answer.status_code}
 
     def documents(self, collection: str) -> dict[str, dict[str, Any]]:
         """A collection, by the documents' ids."""
@@ -116,9 +143,9 @@ def started(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pipeline]:
         "GOOGLE_CLOUD_PROJECT": PROJECT,
         "LOCATION": "us-central1",
         "REPORT_QUEUES": "reports",
-        "WORKER_URL": "https://worker.example.com",
+        "WORKER_URL": WORKER_URL,
         "DISPATCHER_URL": DISPATCHER_URL,
-        "TASKS_INVOKER": f"tasks@{PROJECT}.iam.gserviceaccount.com",
+        "TASKS_INVOKER": TASKS,
         "SCHEDULER_INVOKER": SCHEDULER,
         "DEAD_LETTER_TOPIC": "report-dead-letters",
         "MAX_ATTEMPTS": str(MAX_ATTEMPTS),
@@ -168,12 +195,14 @@ def started(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pipeline]:
             uri_override=UriOverride(scheme=UriOverride.Scheme.HTTP, host="127.0.0.1", port=worker.port)
         ),
     )
-    CloudTasksClient(transport=CloudTasksGrpcTransport(channel=channel)).create_queue(parent=PARENT, queue=queue)
+    queues = CloudTasksClient(transport=CloudTasksGrpcTransport(channel=channel))
+    queues.create_queue(parent=PARENT, queue=queue)
     yield Pipeline(
         background=background,
         identity=identity,
         inbox=inbox,
         tasks=tasks,
+        queues=queues,
         database=database,
         subscriber=subscriber,
         dispatcher=dispatcher,

@@ -6,6 +6,7 @@ has made (dead letters, runs, alerts) are broken, too. Some users are healthy, a
 """
 
 import itertools
+import json
 import math
 import os
 from collections import Counter
@@ -34,7 +35,7 @@ RUNS = (0, 1, 27, 28)
 
 HEALTHY = 3
 
-TURNS = int(os.environ.get("FUZZ_TURNS", "1"))
+TURNS = int(os.environ.get("FUZZ_TURNS", "2"))
 """Each turn has another odd value in every field; after as many turns as there are odd values each was in each. So many
 examples of hypothesis's own there are, too."""
 
@@ -85,6 +86,16 @@ ODD: list[Any] = [
     {f"k{number}": number for number in range(2000)},
     {"a.b": 2, "`": 3, "_proto_": 4, "x" * 1000: 5},
 ]
+
+KNOWN = [
+    Broken("user", "next_report_at", datetime.min.replace(tzinfo=UTC)),
+    Broken("user", "reported_until", datetime.max.replace(tzinfo=UTC, microsecond=0)),
+    Broken("user", "report.kind", 7),
+    Broken("user", "report", "daily"),
+    Broken("pending", "period_end", datetime(2200, 1, 1, tzinfo=UTC)),
+    Broken("sending", "lease_expires_at", datetime(2200, 1, 1, tzinfo=UTC)),
+]
+"""What has stopped everybody's reports before, or the user's own for ever."""
 
 values = st.one_of(
     st.sampled_from(ODD),
@@ -255,7 +266,7 @@ def test_an_odd_value_in_every_field(pipeline: Pipeline, turn: int) -> None:
     documents = [
         Broken(target, field, ODD[(7 * index + turn) % len(ODD)]) for index, (target, field) in enumerate(PLACES)
     ]
-    check(pipeline, documents, ODD[turn:])
+    check(pipeline, [*documents, *KNOWN], ODD[turn:])
 
 
 def check(pipeline: Pipeline, documents: Sequence[Broken], odd: Sequence[Any]) -> None:
@@ -304,3 +315,42 @@ def letters_by_user(pipeline: Pipeline) -> dict[str, set[str]]:
             user_id = letter_id.rpartition("-")[0]
         found.setdefault(user_id, set()).add(letter_id)
     return found
+
+
+SURROGATES = ["\\ud800", "\\udfff\\ud800", "a\\udc00b"]
+"""As JSON writes them: neither UTF-8 nor protobuf can."""
+
+
+@pytest.mark.parametrize("text", SURROGATES)
+@pytest.mark.parametrize("field", ["user_id", "delivery_id", "run_id", "kind", "error", "letter_id", "due_at"])
+def test_lone_surrogates_in_a_message(pipeline: Pipeline, field: str, text: str) -> None:
+    letter = {
+        "user_id": "u",
+        "delivery_id": "u-1",
+        "run_id": "r",
+        "kind": "activity",
+        "error": "e",
+        "letter_id": "u-2",
+        "due_at": "2126-01-01T00:00:00Z",
+        "reason": "lost",
+        "attempts": 1,
+        "failed_at": "2126-01-01T00:00:00Z",
+    }
+    pipeline.clear()
+    data = json.dumps({**letter, field: "?"}).replace('"?"', f'"{text}"').encode()
+
+    assert pipeline.storing.receives(data).status_code == 200
+
+    assert len(pipeline.documents("dead_letters")) == 1
+
+
+@pytest.mark.parametrize("text", SURROGATES)
+@pytest.mark.parametrize("field", ["user_id", "delivery_id", "run_id", "kind", "due_at"])
+def test_lone_surrogates_in_a_task(pipeline: Pipeline, field: str, text: str) -> None:
+    task = {"user_id": "u", "delivery_id": "u-1", "run_id": "r", "kind": "activity", "due_at": "2126-01-01T00:00:00Z"}
+    pipeline.clear()
+
+    pipeline.deliver(json.dumps({**task, field: "?"}).replace('"?"', f'"{text}"').encode())
+
+    (letter,) = pipeline.documents("dead_letters").values()
+    assert letter["reason"] == "invalid-task"

@@ -4,6 +4,7 @@ import calendar
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -11,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from functions.shared.cron import CronLine, InvalidCron
-from functions.shared.period import Period, period_to_report
+from functions.shared.period import Period, period_to_report, settled_period
 from functions.shared.schedule import Cadence, Covers, Schedule
 
 ZONES = [
@@ -443,3 +444,26 @@ def test_a_user_who_changes_cadence_is_told_of_the_time_in_between_once(
     third = period_to_report(new, due_at=following, run_time=following, reported_until=second.end)
     assert third.start == second.end
     assert second.end < third.end <= following
+
+
+HOUR_BEFORE, HOUR_AFTER = (datetime(2026, 11, 24, hour, tzinfo=UTC) for hour in (12, 14))
+
+
+@pytest.mark.parametrize(
+    ("start", "end"),
+    [
+        (None, None),
+        (HOUR_BEFORE, None),
+        (HOUR_BEFORE, "then"),
+        (HOUR_AFTER, HOUR_BEFORE),
+        (datetime(1, 1, 1, tzinfo=UTC), HOUR_BEFORE),
+        (HOUR_BEFORE, datetime(2199, 1, 1, tzinfo=UTC)),
+        (HOUR_BEFORE, datetime(9999, 12, 31, tzinfo=UTC)),
+    ],
+)
+def test_a_record_of_a_period_that_no_attempt_has_settled_on(start: Any, end: Any) -> None:
+    assert settled_period(start, end, latest=HOUR_AFTER) is None
+
+
+def test_a_period_that_an_attempt_has_settled_on() -> None:
+    assert settled_period(HOUR_BEFORE, HOUR_AFTER, latest=HOUR_AFTER) == Period(HOUR_BEFORE, HOUR_AFTER)
