@@ -20,7 +20,8 @@ from google.cloud.firestore_v1.vector import Vector
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from functions.shared.models import DeliveryState, delivery_id, malformed_user_letter_id, run_id
+from functions.shared.delivery import DeliveryState
+from functions.shared.ids import delivery_id, malformed_user_letter_id, run_id
 from functions.shared.plausible_time import plausible
 from functions.shared.schedule import Cadence
 from functions.shared.user import InvalidUser, User
