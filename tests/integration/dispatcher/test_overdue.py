@@ -362,6 +362,53 @@ def test_what_the_application_writes_while_a_report_is_given_up_stays(cloud: Sur
     assert record["state"] == "dead"
 
 
+@pytest.mark.parametrize("reason", ["lost", "retries-exhausted", "unknown-outcome"])
+def test_what_was_begun_to_be_given_up_is_finished_with_the_same_letter(cloud: Surroundings, reason: str) -> None:
+    """A run or a worker was killed between holding the report and marking it dead: its letter may be there."""
+    due_at = NOON - 25 * HOUR
+    user = cloud.user(next_report_at=due_at)
+    held = {"reason": reason, "last_error": "as it was said", "failed_at": NOON - HOUR, "owner": "x"}
+    state = "sending" if reason == "unknown-outcome" else "pending"
+    cloud.database.collection("deliveries").document(delivery_id(user, due_at)).set(
+        {"state": state, "created_at": due_at, "attempts": 2, **held}
+    )
+    cloud.call(due_at)
+    lose_the_tasks(cloud)
+
+    cloud.call()
+
+    (letter,) = cloud.dead_letters()
+    assert (letter["reason"], letter["error"], letter["failed_at"]) == (
+        reason,
+        "as it was said",
+        "2126-11-24T11:00:00Z",
+    )
+    record = cloud.delivery(delivery_id(user, due_at))
+    assert record is not None
+    assert (record["state"], record["reason"], record["failed_at"]) == ("dead", reason, NOON - HOUR)
+
+
+def test_a_letter_that_may_have_been_published_stays_held(cloud: Surroundings) -> None:
+    due_at = NOON - 25 * HOUR
+    user = cloud.user(next_report_at=due_at)
+    delivery = cloud.database.collection("deliveries").document(delivery_id(user, due_at))
+    delivery.set({"state": "pending", "created_at": due_at})
+    cloud.call(due_at)
+    lose_the_tasks(cloud)
+    cloud.pubsub_faults.middleware = failing("Publish", "INTERNAL", after=True)
+
+    assert cloud.call().status == 500
+    held = delivery.get().to_dict()
+    assert (held["state"], held["reason"]) == ("pending", "lost")
+
+    cloud.pubsub_faults.middleware = None
+    assert cloud.call().body["lost"] == 1
+    assert {letter["failed_at"] for letter in cloud.dead_letters()} == {
+        held["failed_at"].isoformat().replace("+00:00", "Z")
+    }
+    assert delivery.get().get("state") == "dead"
+
+
 def test_a_lost_report_that_cannot_be_published_stays_as_it_is(cloud: Surroundings) -> None:
     due_at = NOON - 25 * HOUR
     user = cloud.user(next_report_at=due_at)

@@ -51,7 +51,7 @@ def test_a_report_goes_back_into_the_queue(project: Project) -> None:
     assert json.loads(task.http_request.body) == project.letter(letter)["payload"]
     delivery = project.delivery(letter)
     assert delivery is not None
-    assert delivery["state"] == "pending"
+    assert (delivery["state"], delivery["task"]) == ("pending", task.name.rpartition("/")[2])
     assert (delivery["attempts"], delivery["owner"], delivery["lease_expires_at"]) == (0, None, None)
     assert delivery["period_end"] == DUE
     assert project.letter(letter)["state"] == "replayed"

@@ -1,5 +1,6 @@
 """Fresh, queued or overdue."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -7,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from functions.dispatcher.former_runs import FormerRun, FormerRuns, Place, Standing
+from functions.dispatcher.queue_clock import Look, QueueClock, QueueCondition
 from functions.shared.ids import run_id
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -89,6 +91,42 @@ def test_since_when_there_is_a_newest_task(
     )
     found = former_runs.place(NOON + hours(due)).newest_task_from
     assert found == (None if expected is None else NOON + hours(expected) + began)
+
+
+@pytest.mark.parametrize(
+    ("conditions", "standing"),
+    [
+        pytest.param("....", Standing.OVERDUE, id="the queues worked"),
+        pytest.param(".ppp", Standing.QUEUED, id="paused ever since"),
+        pytest.param(".pp.", Standing.QUEUED, id="the first run after a pause"),
+        pytest.param(".p..", Standing.OVERDUE, id="an hour after a pause"),
+    ],
+)
+def test_a_task_comes_no_closer_to_its_end_in_a_pause(conditions: str, standing: Standing) -> None:
+    looks = [
+        Look(NOON + hours(hour), QueueCondition.PAUSED if condition == "p" else None)
+        for hour, condition in enumerate(conditions, start=-3)
+    ]
+    # Only the first run made a task: the others found it waiting.
+    runs = [former(-3)]
+    found = FormerRuns(
+        runs, run_time=NOON, retry_time=HALF_AN_HOUR, dispatches_per_second=10, clock=QueueClock(looks)
+    ).place(NOON - hours(3))
+    assert found.standing is standing
+
+
+def test_a_run_that_found_the_queues_behind_may_have_made_a_second_task_or_not() -> None:
+    first, behind, last = former(-3), replace(former(-2), is_behind=True), former(-1)
+    found = FormerRuns([first, behind], run_time=NOON, retry_time=HALF_AN_HOUR, dispatches_per_second=10).place(
+        NOON - hours(3)
+    )
+    assert found.standing is Standing.OVERDUE
+    assert found.salts == ("", run_id(NOON - hours(2)))
+
+    found = FormerRuns([first, behind, last], run_time=NOON, retry_time=HALF_AN_HOUR, dispatches_per_second=10).place(
+        NOON - hours(3)
+    )
+    assert found.salts == ("", run_id(NOON - hours(1)), run_id(NOON - hours(2)))
 
 
 def test_the_order_of_the_runs_does_not_matter() -> None:
