@@ -1,0 +1,157 @@
+"""The documents hold to the project: every link, file, make target and `reports` command that they name exists."""
+
+import re
+import shlex
+from collections.abc import Iterator
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer.main
+
+from functions.shared.dead_letter import LetterState
+from functions.shared.delivery import DeliveryState
+from operations.commands.app import app
+
+ROOT = Path(__file__).parent.parent
+DOCUMENTS = sorted(
+    path
+    for pattern in ("*.md", "docs/**/*.md", "examples/**/*.md")
+    for path in ROOT.glob(pattern)
+    # An entry of a change log keeps the names of its time.
+    if path.name != "CHANGELOG.md"
+)
+
+_FENCE = re.compile(r"^ *```.*?^ *```$", re.MULTILINE | re.DOTALL)
+_CODE = re.compile(r"`([^`\n]+)`")
+_LINK = re.compile(r"(?<!!)\[(?:[^\[\]]|\[[^\]]*\])*\]\(([^)\s]+)\)|!\[[^\]]*\]\(([^)\s]+)\)")
+_NOT_HERE = {
+    # Google's own, whose tests the local cloud passes.
+    "tests/system/test_system.py",
+    "tests/system/test_system_async.py",
+    # What `./reports new team_notes` makes.
+    "functions/worker/reports/team_notes/__init__.py",
+    "tests/unit/worker/test_team_notes.py",
+}
+_FOLDERS = ("functions", "operations", "local_cloud", "deployment", "tests", "benchmarks", "examples", "docs")
+
+
+def parameters(documents: list[Path]) -> pytest.MarkDecorator:
+    return pytest.mark.parametrize("document", documents, ids=lambda path: str(path.relative_to(ROOT)))
+
+
+def anchors(document: Path) -> set[str]:
+    """The anchors of a document's headings, as GitHub makes them."""
+    found: set[str] = set()
+    for heading in re.findall(r"^#{1,6} +(.+)$", _FENCE.sub("", document.read_text()), re.MULTILINE):
+        text = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", heading).replace("`", "").strip().lower()
+        slug = re.sub(r"[^\w\- ]", "", text).replace(" ", "-")
+        number, unique = 0, slug
+        while unique in found:
+            number += 1
+            unique = f"{slug}-{number}"
+        found.add(unique)
+    return found
+
+
+def code(document: Path) -> list[str]:
+    """Every inline code and every line of a code block, without its comment."""
+    text = document.read_text()
+    lines = [line for fence in _FENCE.findall(text) for line in fence.splitlines()[1:-1]]
+    return [*_CODE.findall(_FENCE.sub("", text)), *(re.sub(r"(^|\s)# .*", "", line).strip() for line in lines)]
+
+
+@parameters(DOCUMENTS)
+def test_relative_links_lead_somewhere(document: Path) -> None:
+    broken = []
+    for link in ("".join(groups) for groups in _LINK.findall(_FENCE.sub("", document.read_text()))):
+        if re.match(r"[a-z]+:", link):
+            continue
+        path, _, anchor = link.partition("#")
+        target = (document.parent / path).resolve() if path else document
+        if not target.exists() or (anchor and anchor not in anchors(target)):
+            broken.append(link)
+    assert broken == []
+
+
+@parameters(DOCUMENTS)
+def test_files_that_are_named_exist(document: Path) -> None:
+    named = {
+        name
+        for text in code(document)
+        for name in re.findall(rf"(?<![\w./-])(?:{'|'.join(_FOLDERS)})/[\w./*-]*", text)
+        if "…" not in text
+    }
+    assert {name for name in named if not any(ROOT.glob(name.rstrip("/.")))} <= _NOT_HERE
+
+
+@parameters(DOCUMENTS)
+def test_make_targets_that_are_named_exist(document: Path) -> None:
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    named = {name for text in code(document) for name in re.findall(r"^make ([a-z-]+)", text)}
+    assert named <= targets
+
+
+def calls(document: Path) -> Iterator[list[str]]:
+    for text in code(document):
+        for call in re.findall(r"(?:^|[(|] ?)(?:\./)?reports ([^|)]+)", text):
+            yield shlex.split(call.replace("…", ""), comments=True)
+
+
+@parameters(DOCUMENTS)
+def test_commands_and_options_that_are_named_exist(document: Path) -> None:
+    unknown = []
+    for words in calls(document):
+        command: Any = typer.main.get_command(app)
+        rest = list(words)
+        while rest and (child := getattr(command, "commands", {}).get(rest[0])):
+            command, rest = child, rest[1:]
+        options = {option for parameter in command.params for option in parameter.opts} | {"--help"}
+        given = {word.partition("=")[0] for word in rest if word.startswith("-")}
+        is_group = bool(getattr(command, "commands", {}))
+        if (is_group and rest and not rest[0].startswith("-")) or not given <= options:
+            unknown.append(" ".join(words))
+    assert unknown == []
+
+
+def state_diagram(heading: str) -> list[tuple[str, str]]:
+    """The transitions of the state diagram under a heading of docs/reliability.md."""
+    section = (ROOT / "docs/reliability.md").read_text().partition(f"\n{heading}\n")[2].partition("\n#")[0]
+    (diagram,) = re.findall(r"^```mermaid\nstateDiagram-v2\n(.*?)^```$", section, re.MULTILINE | re.DOTALL)
+    return re.findall(r"^ *(\S+) --> ([^\s:]+)", diagram, re.MULTILINE)
+
+
+@pytest.mark.parametrize(
+    ("heading", "states"),
+    [("## The states of a delivery", DeliveryState), ("## The states of a dead letter", LetterState)],
+)
+def test_a_state_diagram_has_every_state_of_the_code(heading: str, states: type[StrEnum]) -> None:
+    assert {state for pair in state_diagram(heading) for state in pair} - {"[*]"} == set(states)
+
+
+def test_the_diagram_of_the_delivery_ends_where_the_code_says_that_it_is_final() -> None:
+    ends = {source for source, target in state_diagram("## The states of a delivery") if target == "[*]"}
+    assert ends == {state for state in DeliveryState if state.is_final}
+
+
+def test_the_glossary_names_what_is_in_the_code() -> None:
+    source = "\n".join(path.read_text() for path in ROOT.glob("functions/**/*.py"))
+    rows = [
+        [cell.strip() for cell in line.strip("|").split("|")]
+        for line in (ROOT / "docs/glossary.md").read_text().splitlines()
+        if line.startswith("| **")
+    ]
+    assert len(rows) > 20
+    named = {name for _word, _meaning, in_code, _avoid in rows for name in _CODE.findall(in_code)}
+    assert {name for name in named if not re.search(rf"\b{re.escape(name)}\b", source, re.IGNORECASE)} == set()
+
+
+def test_the_glossary_gives_each_word_once_and_avoids_no_word_that_it_gives() -> None:
+    text = (ROOT / "docs/glossary.md").read_text()
+    words = re.findall(r"^\| \*\*(.+?)\*\*", text, re.MULTILINE)
+    assert words == sorted(set(words), key=str.lower)
+    avoided = {
+        word.strip() for row in re.findall(r"^\| \*\*.*\| ([^|]*) \|$", text, re.MULTILINE) for word in row.split(",")
+    }
+    assert not avoided & set(words)
