@@ -15,9 +15,8 @@ from google.api_core.exceptions import GoogleAPIError
 from google.cloud import firestore
 
 from functions.shared.dead_letter import CLOSED_LETTER_RETENTION, LetterState
-from functions.shared.delivery import DeliveryState
+from functions.shared.delivery import DeliveryState, pending_fields, put_back_fields
 from functions.shared.ids import task_id
-from functions.shared.pending_delivery import pending_delivery
 from functions.shared.report_task import ReportTask
 from functions.shared.task_queue import NewTask, TaskQueue
 from operations import documents
@@ -258,11 +257,10 @@ class Replay:
         return self._client.collection("deliveries").document(task.delivery_id)
 
     def _put_back(self, transaction: Any, task: ReportTask, task_name: str, *, is_new: bool) -> None:
-        fields = pending_delivery(task, now=self._now(), by_hand=True, task_name=task_name)
-        if not is_new:
-            # What its attempts came to is over; what they have settled stays, and since when the ledger knows of it.
-            del fields["created_at"]
-            fields |= {"owner": None, "lease_expires_at": None, "reason": None}
+        if is_new:
+            fields = pending_fields(task, now=self._now(), by_hand=True, task_name=task_name)
+        else:
+            fields = put_back_fields(task, now=self._now(), task_name=task_name)
         transaction.set(self._delivery(task), fields, merge=True)
 
 

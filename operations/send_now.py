@@ -9,9 +9,8 @@ from google.api_core.exceptions import AlreadyExists, FailedPrecondition
 from google.api_core.exceptions import NotFound as NotFoundInFirestore
 from google.cloud import firestore
 
-from functions.shared.delivery import DeliveryState
+from functions.shared.delivery import DeliveryState, pending_fields
 from functions.shared.ids import delivery_id, run_id, task_id
-from functions.shared.pending_delivery import pending_delivery
 from functions.shared.report_task import ReportTask
 from functions.shared.schedule import Cadence
 from functions.shared.task_queue import NewTask, TaskQueue
@@ -83,7 +82,7 @@ def _open(
     Returns:
         The record's version, None where there was one already.
     """
-    record = pending_delivery(task, now=now, by_hand=by_hand, task_name=task_name)
+    record = pending_fields(task, now=now, by_hand=by_hand, task_name=task_name)
     document = client.collection("deliveries").document(task.delivery_id)
     try:
         written: Any = document.create(record)

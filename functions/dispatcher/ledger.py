@@ -12,9 +12,8 @@ from google.cloud import firestore
 from functions.dispatcher.due_user import DueUser
 from functions.dispatcher.overdue import period_given_up, schedule_of
 from functions.shared.dead_letter import DeadLetter, DeadLetterReason
-from functions.shared.delivery import DELIVERY_RETENTION, DeliveryState
+from functions.shared.delivery import DELIVERY_RETENTION, DeliveryState, pending_fields
 from functions.shared.ids import delivery_id
-from functions.shared.pending_delivery import pending_delivery
 from functions.shared.report_task import ReportTask
 from functions.shared.schedule import Cadence
 
@@ -198,4 +197,4 @@ class Ledger:
         task = ReportTask(
             user_id=user.user_id, delivery_id=delivery, due_at=user.due_at, run_id=self._run_id, kind=user.kind
         )
-        return pending_delivery(task, now=self._run_time, by_hand=False)
+        return pending_fields(task, now=self._run_time, by_hand=False)

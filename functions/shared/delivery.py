@@ -1,14 +1,33 @@
-"""The record of a delivery: one report of one user for one due time, `deliveries/{delivery_id}`."""
+"""The delivery record: one report of one user for one due time, in `deliveries/{delivery_id}`.
 
-from datetime import timedelta
+Every part of the pipeline reads the document through `Delivery` and builds its writes with the functions below the
+class. All of it is pure: the callers hold the Firestore client, and make each write conditional on `Delivery.version`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Any
+
+from functions.shared.dead_letter import DeadLetterReason
+from functions.shared.period import Period
+from functions.shared.plausible_time import plausible
+from functions.shared.report_task import ReportTask
+
+DELIVERIES = "deliveries"
+"""The name of the collection."""
 
 DELIVERY_RETENTION = timedelta(days=90)
 """After this Firestore deletes a delivery, by the TTL policy on `expire_at`."""
 
+_LONGEST_LEASE = timedelta(days=1)
+"""A worker claims a delivery for seconds. A run may compare the lease with its own time, which can be hours ago. A
+lease that ends even later is not a worker's, and would keep the report from every worker."""
+
 
 class DeliveryState(StrEnum):
-    """Where a delivery stands."""
+    """Where a delivery stands: `state` in its document."""
 
     PENDING = "pending"
     """It waits for a worker. With `reason` and `failed_at` it is being given up: its dead letter may be missing."""
@@ -25,3 +44,304 @@ class DeliveryState(StrEnum):
     def is_final(self) -> bool:
         """Whether nothing more happens to it by itself."""
         return self in {DeliveryState.SENT, DeliveryState.SKIPPED, DeliveryState.DEAD}
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeliveryFailure:
+    """Why a delivery is given up: written to its document before its dead letter is published.
+
+    Attributes:
+        reason: what the dead letter says.
+        error: what went wrong.
+        failed_at: when that was settled: the same in every copy of the dead letter, no matter which process publishes.
+        letter_id: the id of the dead letter, where that is not the delivery's.
+    """
+
+    reason: DeadLetterReason
+    error: str
+    failed_at: datetime
+    letter_id: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Delivery:
+    """A delivery as Firestore has it. Each attribute has the name of the document's field, except `id`,
+    `problem` and `version`.
+
+    Other tools write to the collection, too. A field that is absent or malformed has the default.
+
+    Attributes:
+        id: the document's id (functions.shared.ids.delivery_id).
+        user_id: whose report it is.
+        due_at: when the report fell due.
+        run_id: the run that made its latest task.
+        kind: which report.
+        state: where it stands. SENDING where the document has no valid state: its outcome is unknown.
+        attempts: how often a worker has claimed it.
+        owner: the token of the process that claimed it or gave it up last.
+        lease_expires_at: until when the owner alone may act on it.
+        period_start: the start of what the report covers, once an attempt has settled that.
+        period_end: the end of what it covers.
+        reason: why it is dead, or is being given up (DeadLetterReason).
+        last_error: what the latest failed attempt, or the dead letter, says.
+        failed_at: when it was given up.
+        letter_id: the id of its dead letter, where that is not the delivery's.
+        message_id: the mail's id at the provider.
+        by_hand: whether an operator made its task while its user was not due. Only this mark lets the dispatcher find
+            the delivery should its task die.
+        task: the id of the latest task that an operator made.
+        created_at: when it was written first.
+        updated_at: when it was written last.
+        expire_at: when Firestore deletes it.
+        problem: what is wrong with the document; empty where nothing is.
+        version: the update time of the document, set by the server.
+    """
+
+    id: str
+    user_id: str = ""
+    due_at: datetime | None = None
+    run_id: str = ""
+    kind: str = ""
+    state: DeliveryState
+    attempts: int = 0
+    owner: str = ""
+    lease_expires_at: datetime | None = None
+    period_start: datetime | None = None
+    period_end: datetime | None = None
+    reason: str = ""
+    last_error: str = ""
+    failed_at: datetime | None = None
+    letter_id: str = ""
+    message_id: str = ""
+    by_hand: bool = False
+    task: str = ""
+    created_at: datetime | None = None
+    updated_at: datetime | None = None
+    expire_at: datetime | None = None
+    problem: str = ""
+    version: datetime
+
+    @classmethod
+    def from_snapshot(cls, snapshot: Any) -> "Delivery | None":
+        """Read a document, whatever is in it; None where there is no document.
+
+        Args:
+            snapshot: a google.cloud.firestore.DocumentSnapshot of all fields.
+        """
+        document = snapshot.to_dict() if snapshot.exists else None
+        if document is None:
+            return None
+        state = next((state for state in DeliveryState if state == document.get("state")), None)
+        attempts = document.get("attempts")
+        return cls(
+            id=snapshot.id,
+            user_id=_text(document, "user_id"),
+            due_at=plausible(document.get("due_at")),
+            run_id=_text(document, "run_id"),
+            kind=_text(document, "kind"),
+            state=state or DeliveryState.SENDING,
+            attempts=attempts if type(attempts) is int and attempts > 0 else 0,
+            owner=_text(document, "owner"),
+            lease_expires_at=plausible(document.get("lease_expires_at")),
+            period_start=plausible(document.get("period_start")),
+            period_end=plausible(document.get("period_end")),
+            reason=_text(document, "reason"),
+            last_error=_text(document, "last_error"),
+            failed_at=plausible(document.get("failed_at")),
+            letter_id=_text(document, "letter_id"),
+            message_id=_text(document, "message_id"),
+            by_hand=document.get("by_hand") is True,
+            task=_text(document, "task"),
+            created_at=plausible(document.get("created_at")),
+            updated_at=plausible(document.get("updated_at")),
+            expire_at=plausible(document.get("expire_at")),
+            problem="" if state else f"deliveries/{snapshot.id}: state: not one of {', '.join(DeliveryState)}",
+            version=snapshot.update_time,
+        )
+
+    @property
+    def is_final(self) -> bool:
+        """Whether nothing more happens to it by itself."""
+        return self.state.is_final
+
+    def is_claimed(self, now: datetime) -> bool:
+        """Whether its owner alone may act on it.
+
+        Args:
+            now: the present, or the time of the run that asks, in UTC.
+        """
+        expires_at = self.lease_expires_at
+        return not self.is_final and expires_at is not None and now < expires_at <= now + _LONGEST_LEASE
+
+    @property
+    def failure(self) -> DeliveryFailure | None:
+        """Why it is dead or is being given up; None where it is neither, or the document does not say."""
+        reason = next((reason for reason in DeadLetterReason if reason == self.reason), None)
+        if reason is None or self.failed_at is None:
+            return None
+        return DeliveryFailure(
+            reason=reason, error=self.last_error, failed_at=self.failed_at, letter_id=self.letter_id or None
+        )
+
+    @property
+    def is_being_given_up(self) -> bool:
+        """Whether a process has settled that it is given up, and has not yet marked it dead."""
+        return not self.is_final and self.failure is not None
+
+    def settled_period(self, latest: datetime) -> Period | None:
+        """What its report covers, as an attempt has settled it; None where none has.
+
+        The user moves on by the end of this period. An end in the future, which no attempt writes, would keep every
+        report from the user until then, so it counts as none.
+
+        Args:
+            latest: the latest moment at which an attempt can have settled it.
+        """
+        start, end = self.period_start, self.period_end
+        return Period(start, end) if start and end and start < end <= latest else None
+
+
+DELIVERY_FIELDS = tuple(field.name for field in fields(Delivery) if field.name not in {"id", "problem", "version"})
+"""The names of the document's fields."""
+
+
+def _text(document: Mapping[str, Any], name: str) -> str:
+    value = document.get(name)
+    return value if isinstance(value, str) else ""
+
+
+def pending_fields(task: ReportTask, *, now: datetime, by_hand: bool, task_name: str = "") -> dict[str, Any]:
+    """A new delivery that waits for its task.
+
+    The dispatcher writes it for an overdue report, the operator for a replay and for a report sent by hand: without it
+    a task that dies before a worker claims the delivery would leave no trace.
+
+    Args:
+        task: the delivery's.
+        now: when it is written. How long the report is tried, and kept, counts from here.
+        by_hand: whether its user is not due for it.
+        task_name: the id of a task that an operator makes. A run knows the tasks of runs; of any other the dispatcher
+            learns here, to ask the queue whether it still holds it.
+    """
+    return {
+        **task_fields(task, now=now),
+        "state": DeliveryState.PENDING.value,
+        **({"by_hand": True} if by_hand else {}),
+        **({"task": task_name} if task_name else {}),
+        "attempts": 0,
+        "created_at": now,
+    }
+
+
+def put_back_fields(task: ReportTask, *, now: datetime, task_name: str) -> dict[str, Any]:
+    """An operator's replay of a delivery that exists: it waits for a new task.
+
+    What its attempts came to is over. What they have settled stays, such as the period, and when it was created.
+
+    Args:
+        task: the delivery's.
+        now: when it is written, in UTC.
+        task_name: the id of the new task.
+    """
+    renewed = pending_fields(task, now=now, by_hand=True, task_name=task_name)
+    del renewed["created_at"]
+    return {**renewed, "owner": None, "lease_expires_at": None, "reason": None}
+
+
+def task_fields(task: ReportTask, *, now: datetime) -> dict[str, Any]:
+    """What every write of a worker has: which delivery it is, and when it was written.
+
+    Args:
+        task: the delivery's.
+        now: when it is written, in UTC.
+    """
+    return {
+        "user_id": task.user_id,
+        "due_at": task.due_at,
+        "run_id": task.run_id,
+        "kind": task.kind,
+        "updated_at": now,
+        "expire_at": now + DELIVERY_RETENTION,
+    }
+
+
+def period_fields(period: Period | None) -> dict[str, Any]:
+    """What the report covers; nothing where that is not settled."""
+    return {} if period is None else {"period_start": period.start, "period_end": period.end}
+
+
+def claimed_fields(delivery: Delivery | None, *, owner: str, lease_expires_at: datetime) -> dict[str, Any]:
+    """A worker claims the delivery: until the lease is over it alone may send.
+
+    Args:
+        delivery: as it was read; None where there was none.
+        owner: a token that no other process has.
+        lease_expires_at: until when.
+    """
+    return {
+        "state": DeliveryState.SENDING.value,
+        "owner": owner,
+        "lease_expires_at": lease_expires_at,
+        "attempts": (delivery.attempts if delivery else 0) + 1,
+    }
+
+
+def held_fields(failure: DeliveryFailure, *, owner: str) -> dict[str, Any]:
+    """A process settles that the delivery is given up, before it publishes the dead letter: from here on no worker
+    sends it. A process that finds it so publishes the same letter and marks it dead.
+
+    Args:
+        failure: why.
+        owner: the token of the process.
+    """
+    unknown = failure.reason is DeadLetterReason.UNKNOWN_OUTCOME
+    return {
+        "state": (DeliveryState.SENDING if unknown else DeliveryState.PENDING).value,
+        "owner": owner,
+        "lease_expires_at": None,
+        "reason": failure.reason.value,
+        "last_error": failure.error,
+        "failed_at": failure.failed_at,
+        "letter_id": failure.letter_id,
+    }
+
+
+def released_fields(*, error: str, now: datetime) -> dict[str, Any]:
+    """The owner gives the delivery back: nothing was sent and no dead letter published, so the next attempt may try.
+
+    Args:
+        error: why this attempt failed.
+        now: when it is written, in UTC.
+    """
+    return {
+        "state": DeliveryState.PENDING.value,
+        "owner": None,
+        "lease_expires_at": None,
+        "reason": None,
+        "last_error": error,
+        "updated_at": now,
+    }
+
+
+def settled_fields(
+    state: DeliveryState, *, owner: str, message_id: str | None = None, failure: DeliveryFailure | None = None
+) -> dict[str, Any]:
+    """The delivery becomes final.
+
+    Args:
+        state: SENT, SKIPPED or DEAD.
+        owner: the token of the process that makes it final.
+        message_id: the mail's id at the provider, where it was sent.
+        failure: why it is dead. An operator may replay the delivery before its dead letter is stored.
+    """
+    settled: dict[str, Any] = {
+        "state": state.value,
+        "owner": owner,
+        "lease_expires_at": None,
+        "last_error": failure.error if failure else None,
+    }
+    if message_id is not None:
+        settled["message_id"] = message_id
+    if failure is not None:
+        settled |= {"reason": failure.reason.value, "failed_at": failure.failed_at}
+    return settled

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from functions.shared.pending_delivery import pending_delivery
+from functions.shared.delivery import pending_fields
 from functions.shared.report_task import ReportTask
 from functions.shared.retry_policy import DISPATCH_DEADLINE
 from functions.shared.schedule import Cadence
@@ -120,7 +120,7 @@ def test_of_the_fields_that_rise_with_time_only_the_runs_id_limits_the_ledger() 
     """docs/scale.md says where the limit is. https://firebase.google.com/docs/firestore/solutions/shard-timestamp"""
     document = json.loads((DEPLOYMENT / "firestore.indexes.json").read_text(encoding="utf-8"))
     task = ReportTask(user_id="u1", delivery_id="d", due_at=datetime.now(UTC), run_id="r", kind="activity")
-    pending = pending_delivery(task, now=datetime.now(UTC), by_hand=True)
+    pending = pending_fields(task, now=datetime.now(UTC), by_hand=True)
     rising = {name for name, value in pending.items() if isinstance(value, datetime)}
     rising |= {"period_start", "period_end", "lease_expires_at", "failed_at"}
     exempt = {

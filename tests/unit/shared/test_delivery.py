@@ -1,7 +1,173 @@
-"""The record of a delivery."""
+"""The delivery record: what a document says, and what each change writes."""
 
-from functions.shared.delivery import DeliveryState
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from functions.shared.dead_letter import DeadLetterReason
+from functions.shared.delivery import (
+    DELIVERY_FIELDS,
+    Delivery,
+    DeliveryFailure,
+    DeliveryState,
+    claimed_fields,
+    held_fields,
+    pending_fields,
+    period_fields,
+    put_back_fields,
+    released_fields,
+    settled_fields,
+    task_fields,
+)
+from functions.shared.ids import delivery_id
+from functions.shared.period import Period
+from functions.shared.report_task import ReportTask
+
+NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
+NOW = NOON + timedelta(hours=1)
+TASK = ReportTask(user_id="u1", delivery_id=delivery_id("u1", NOON), due_at=NOON, run_id="20261124T1200Z", kind="sales")
+PERIOD = Period(NOON - timedelta(hours=1), NOON)
+LOST = DeliveryFailure(reason=DeadLetterReason.LOST, error="e", failed_at=NOW, letter_id="u1-malformed")
+UNKNOWN = DeliveryFailure(reason=DeadLetterReason.UNKNOWN_OUTCOME, error="e", failed_at=NOW)
+
+
+def read(document: Mapping[str, Any] | None) -> Delivery | None:
+    snapshot = SimpleNamespace(
+        id=TASK.delivery_id, exists=document is not None, to_dict=lambda: document, update_time=NOW
+    )
+    return Delivery.from_snapshot(snapshot)
+
+
+def delivery(**fields: Any) -> Delivery:
+    found = read({"state": "pending", **fields})
+    assert found is not None
+    return found
 
 
 def test_final_states() -> None:
     assert {state for state in DeliveryState if state.is_final} == {"sent", "skipped", "dead"}
+
+
+def test_a_new_delivery() -> None:
+    assert pending_fields(TASK, now=NOW, by_hand=False) == {
+        "user_id": "u1",
+        "due_at": NOON,
+        "run_id": "20261124T1200Z",
+        "kind": "sales",
+        "state": "pending",
+        "attempts": 0,
+        "created_at": NOW,
+        "updated_at": NOW,
+        "expire_at": NOW + timedelta(days=90),
+    }
+
+
+def test_what_an_operator_sends_bears_a_mark_and_its_task() -> None:
+    due = pending_fields(TASK, now=NOW, by_hand=False)
+    assert pending_fields(TASK, now=NOW, by_hand=True, task_name="t") == {**due, "by_hand": True, "task": "t"}
+
+
+def test_a_delivery_that_is_put_back_keeps_when_it_was_created_and_what_it_covers() -> None:
+    put_back = put_back_fields(TASK, now=NOW, task_name="t")
+    assert not {"created_at", "period_start", "period_end"} & put_back.keys()
+    dead = {**held_fields(LOST, owner="o"), **settled_fields(DeliveryState.DEAD, owner="o", failure=LOST)}
+    found = delivery(**{**dead, **put_back})
+    assert (found.state, found.failure, found.owner) == (DeliveryState.PENDING, None, "")
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        pending_fields(TASK, now=NOW, by_hand=True, task_name="t"),
+        put_back_fields(TASK, now=NOW, task_name="t"),
+        task_fields(TASK, now=NOW),
+        period_fields(PERIOD),
+        claimed_fields(None, owner="o", lease_expires_at=NOW),
+        held_fields(LOST, owner="o"),
+        released_fields(error="e", now=NOW),
+        settled_fields(DeliveryState.SENT, owner="o", message_id="m"),
+        settled_fields(DeliveryState.DEAD, owner="o", failure=LOST),
+    ],
+)
+def test_every_field_that_is_written_is_read_again(written: dict[str, Any]) -> None:
+    assert written.keys() <= set(DELIVERY_FIELDS)
+    found = delivery(**written)
+    for name, value in written.items():
+        assert getattr(found, name) == (value if value is not None else getattr(delivery(), name))
+
+
+def test_every_field_is_read() -> None:
+    times = {name: NOW for name in DELIVERY_FIELDS if name.endswith("_at") or name.startswith("period_")}
+    others = {"state": "sent", "attempts": 2, "by_hand": True}
+    document = {name: times.get(name, others.get(name, f"the {name}")) for name in DELIVERY_FIELDS}
+    found = delivery(**document)
+    assert {name: getattr(found, name) for name in DELIVERY_FIELDS} == document
+
+
+@given(
+    document=st.dictionaries(st.sampled_from(DELIVERY_FIELDS), st.none() | st.integers() | st.text() | st.datetimes())
+)
+def test_any_document_can_be_read(document: dict[str, Any]) -> None:
+    found = read(document)
+    assert found is not None
+    assert found.is_claimed(NOW) is False
+    assert found.settled_period(NOW) is None
+
+
+def test_no_document_is_no_delivery() -> None:
+    assert read(None) is None
+
+
+def test_a_delivery_without_a_valid_state_counts_as_one_of_unknown_outcome() -> None:
+    found = delivery(state="mailed")
+    assert found.state is DeliveryState.SENDING
+    assert found.problem == (f"deliveries/{TASK.delivery_id}: state: not one of pending, sending, sent, skipped, dead")
+
+
+@pytest.mark.parametrize(
+    ("state", "lease", "is_claimed"),
+    [
+        ("sending", timedelta(seconds=1), True),
+        ("sending", timedelta(0), False),
+        ("sending", timedelta(seconds=-1), False),
+        ("sending", timedelta(days=2), False),
+        ("dead", timedelta(seconds=1), False),
+    ],
+)
+def test_a_claim_counts_until_its_lease_is_over(state: str, lease: timedelta, is_claimed: bool) -> None:
+    assert delivery(state=state, lease_expires_at=NOW + lease).is_claimed(NOW) is is_claimed
+
+
+def test_a_claim_counts_the_attempt() -> None:
+    first = claimed_fields(None, owner="o", lease_expires_at=NOW)
+    assert first["attempts"] == 1
+    assert claimed_fields(delivery(**first), owner="p", lease_expires_at=NOW)["attempts"] == 2
+
+
+@pytest.mark.parametrize(("failure", "state"), [(LOST, DeliveryState.PENDING), (UNKNOWN, DeliveryState.SENDING)])
+def test_a_delivery_that_is_being_given_up_says_why(failure: DeliveryFailure, state: DeliveryState) -> None:
+    found = delivery(**held_fields(failure, owner="o"))
+    assert found.state is state
+    assert found.is_being_given_up
+    assert found.failure == failure
+
+
+def test_a_delivery_that_is_released_or_dead_is_not_being_given_up() -> None:
+    held = held_fields(LOST, owner="o")
+    assert not delivery(**{**held, **released_fields(error="e", now=NOW)}).is_being_given_up
+    dead = delivery(**{**held, **settled_fields(DeliveryState.DEAD, owner="o", failure=LOST)})
+    assert not dead.is_being_given_up
+    assert dead.failure == LOST
+
+
+def test_the_period_is_believed_unless_it_ends_in_the_future() -> None:
+    found = delivery(**period_fields(PERIOD))
+    assert found.settled_period(NOON) == PERIOD
+    assert found.settled_period(NOON - timedelta(seconds=1)) is None
+    assert delivery(period_start=NOON, period_end=NOON).settled_period(NOW) is None
+    assert delivery().settled_period(NOW) is None
