@@ -1,17 +1,26 @@
 """What a channel can take, and what becomes of alerts when it takes no more."""
 
+import time
 from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import pytest
 
-from functions.dlq_handler.alerts import MAX_RECORDS
+from functions.dlq_handler.alert import make_alert
+from functions.dlq_handler.alerts import MOST_WAITING, AlertPending, Alerts, Subject
+from functions.dlq_handler.apprise_channel import apprise_channels
+from functions.dlq_handler.channel_state import PAUSE, rest
+from functions.dlq_handler.dead_letters import DeadLetters, Record, read_death
+from functions.dlq_handler.pubsub_message import read_message
+from functions.dlq_handler.slack_channel import SlackChannel
+from functions.shared.dead_letter import DeadLetter
 from local_cloud.clock import Clock
 from local_cloud.inbox.faults import Answer, Call
 from local_cloud.inbox.server import Inbox
-from tests.integration.dlq_handler.conftest import Handler, Surroundings, letter
+from tests.integration.dlq_handler.conftest import LOCATION, PROJECT, Handler, Surroundings, letter
 from tests.integration.dlq_handler.test_alerts import texts
 
 CarryOn = Callable[[], Awaitable[Answer]]
@@ -52,36 +61,36 @@ def waiting(handler: Handler, letters: list[Any]) -> list[Any]:
     return [dead for dead, status in zip(letters, answers, strict=True) if status != 200]
 
 
-def test_many_causes_at_once_are_all_told_and_no_message_comes_too_early(around: Surroundings, strict: Inbox) -> None:
-    slack = Counted(strict)
+def test_many_causes_at_once_are_all_told_each_in_its_turn(around: Surroundings, strict: Inbox) -> None:
     handler = around.handler(webhook_url=strict.slack_webhook_url)
     letters = [letter(f"u{number}") for number in range(5)]
+    began = datetime.now(UTC)
 
-    rounds = 0
+    until = time.monotonic() + 300
     while letters:
+        assert time.monotonic() < until, "delivered in vain"
         letters = waiting(handler, letters)
-        rounds += 1
-        assert rounds < 20
 
     assert len(strict.slack_messages) == 5
-    assert slack.calls <= 8, "hardly any came too early"
     assert all(stored["alerted_at"] for stored in around.records().values())
+    assert channel(around)["next_turn_at"] - began >= 5 * PAUSE, "each had a turn of its own"
 
 
 def test_slack_is_left_alone_for_as_long_as_it_asks(around: Surroundings) -> None:
     handler = around.handler()
-    slack = Counted(around.inbox, Answer(status=429, headers={"Retry-After": "120"}))
+    slack = Counted(around.inbox, Answer(status=429, headers={"Retry-After": "299"}))
     dead = letter("u1")
 
+    before = datetime.now(UTC)
     assert handler.receives(dead).status_code == 503
-    told_at = datetime.now(UTC)
+    after = datetime.now(UTC)
     for number in range(5):
         assert handler.receives(letter(f"v{number}")).status_code == 503
     assert handler.receives(dead).status_code == 503
 
     assert slack.calls == 1
-    left_alone = channel(around)["next_turn_at"] - told_at
-    assert timedelta(seconds=100) < left_alone <= timedelta(seconds=120)
+    asked = timedelta(seconds=299)
+    assert before + asked <= channel(around)["next_turn_at"] <= after + asked
     slack.answer = None
     around.let_channels_rest()
     assert handler.receives(dead).status_code == 200
@@ -92,12 +101,16 @@ def test_while_slack_is_down_not_every_message_tries_it(around: Surroundings) ->
     slack = Counted(around.inbox, Answer(status=503))
     storm = [letter(f"u{number}", error=f"cause {chr(97 + number % 3)}") for number in range(60)]
 
+    assert handler.receives(storm[0]).status_code == 503
+    assert (slack.calls, channel(around)["failures"]) == (1, 1)
+    assert channel(around)["next_turn_at"] - channel(around)["failed_at"] == rest(1)
+    # How long the rests are is the rule's part; this one is to be longer than any machine takes.
+    around.close_slack()
     left = waiting(handler, storm)
     for _ in range(3):
         left = waiting(handler, left)
 
-    # What was under way when the first of them failed, at most.
-    assert 1 <= slack.calls <= 3
+    assert slack.calls == 1
     assert len(around.records()) == 60
     slack.answer = None
     for _ in range(12):
@@ -110,47 +123,64 @@ def test_while_slack_is_down_not_every_message_tries_it(around: Surroundings) ->
 
 def test_a_channel_that_rests_does_not_keep_another_waiting(around: Surroundings) -> None:
     handler = around.handler(pager=True)
-    slack = Counted(around.inbox, Answer(status=503))
+    slack = Counted(around.inbox)
+    around.close_slack()
 
     for number in range(3):
         assert handler.receives(letter(f"u{number}")).status_code == 503
 
-    assert slack.calls == 1
+    assert slack.calls == 0
     assert len(around.pager.posts) == 3
 
 
-def test_dozens_of_causes_at_once_are_told_of_together(around: Surroundings) -> None:
+@pytest.mark.parametrize("at_once", [False, True])
+def test_dozens_of_causes_are_told_of_together(around: Surroundings, at_once: bool) -> None:
     handler = around.handler()
     dead = [letter(f"u{number}") for number in range(80)]
+    # Else some would be told of by themselves: as many as have a turn while the others come.
+    around.close_slack()
 
-    left = waiting(handler, dead)
+    left = waiting(handler, dead) if at_once else [each for each in dead if handler.receives(each).status_code != 200]
 
-    assert len(left) <= 45, "the others are acknowledged: a herald is enough for all of various causes"
+    alone = [name for name, stored in around.records().items() if stored["cause"] != "various"]
+    # Each of 16 threads may have counted those that wait just before another waits, too.
+    assert MOST_WAITING <= len(alone) <= (MOST_WAITING + 15 if at_once else MOST_WAITING)
+    assert len(left) == len(alone) + 1, "the others are acknowledged: one herald is enough for all of various causes"
+    assert around.slack == []
     together = {name for name, stored in around.records().items() if stored["cause"] == "various"}
-    assert len(together) >= 35
-    assert len(around.slack) <= 4
-    around.let_a_minute_pass()
-    for each in left:
-        if each.delivery_id in together:
-            assert handler.receives(each).status_code == 200
+    around.let_channels_rest()
+    (herald,) = [each for each in left if each.delivery_id in together]
+    assert handler.receives(herald).status_code == 200
     assert all(around.record(name)["alerted_at"] for name in together)
-    (message,) = [message for message in around.slack if "of various causes since" in texts(message)]
-    assert f"And {len(together) - 1} more" in texts(message)
+    (message,) = around.slack
+    assert f"And {len(together) - 1} more of various causes since" in texts(message)
 
 
-def test_thousands_that_wait_for_one_channel_do_not_hide_what_another_does_not_know(around: Surroundings) -> None:
-    handler = around.handler(pager=True)
+def test_many_that_wait_for_one_channel_do_not_hide_what_another_does_not_know(around: Surroundings) -> None:
+    """As `MAX_RECORDS` does for thousands, which take longer to read than a busy machine has time for."""
+    database = around.database
     around.pager.status = 500
-    assert handler.receives(letter("u1", error="it is on fire")).status_code == 503
-    stored = around.record("u1-20261124T1300Z")
-    for start in range(0, MAX_RECORDS, 500):
-        batch = around.database.batch()
-        for number in range(start, start + 500):
-            batch.set(around.database.document(f"dead_letters/a{number}"), stored)
-        batch.commit()
-    around.let_a_minute_pass()
+    alerts = Alerts(
+        client=database,
+        channels=[SlackChannel(around.inbox.slack_webhook_url), *apprise_channels([around.pager.url])],
+        subjects={Record: Subject(DeadLetters(database), partial(make_alert, project=PROJECT, location=LOCATION))},
+        now=lambda: datetime.now(UTC),
+        max_records=20,
+    )
 
-    assert handler.receives(letter("u2", error="it is on fire")).status_code == 503
+    def receives(dead: DeadLetter) -> None:
+        event = {"message": Handler.event_of(dead)["message"]}
+        message = read_message(event, event_id="1", now=datetime.now(UTC))
+        record = DeadLetters(database).store(read_death(message), now=datetime.now(UTC))
+        with pytest.raises(AlertPending):
+            alerts.tell(record, message=message.message_id)
+
+    receives(letter("u1", error="it is on fire"))
+    stored = around.record("u1-20261124T1300Z")
+    for number in range(50):
+        database.document(f"dead_letters/a{number}").set(stored)
+    around.let_a_minute_pass()
+    receives(letter("u2", error="it is on fire"))
 
     assert len(around.slack) == 2
     assert "u2" in texts(around.slack[1])

@@ -33,15 +33,15 @@ class Topic:
             future.result(10)
 
     def deliver_everything(self) -> int:
-        """Let minutes pass until nothing is left; returns how many it took."""
-        deadline = time.monotonic() + 60
+        """Let minutes pass until nothing is left; returns how many passed, also by themselves on a slow machine."""
+        began = time.monotonic()
         for minutes in range(30):
             # What failed waits for its backoff to end; what is left over when nothing else moves is the herald.
             while any(counts.outstanding for counts in self.emulator.counts().values()):
-                assert time.monotonic() < deadline, "delivered in vain"
+                assert time.monotonic() - began < 600, "delivered in vain"
                 time.sleep(0.01)
             if self.emulator.idle():
-                return minutes
+                return minutes + int(time.monotonic() - began) // 60
             self.around.let_a_minute_pass()
             self.around.background.run(self.advance())
             time.sleep(0.02)

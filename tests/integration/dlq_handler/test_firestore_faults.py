@@ -10,9 +10,6 @@ import pytest
 from local_cloud.rpc import RpcError
 from tests.integration.dlq_handler.conftest import Surroundings, letter
 
-EVENTARC_SECONDS = 10
-"""How long Pub/Sub waits for an answer, unless its subscription says otherwise."""
-
 Call = Callable[[], Awaitable[Any]]
 
 
@@ -33,7 +30,7 @@ def failing(nth: int, code: grpc.StatusCode, *, applied: bool = False) -> Callab
 
 
 @pytest.mark.parametrize("applied", [False, True])
-@pytest.mark.parametrize("nth", range(1, 10))
+@pytest.mark.parametrize("nth", range(1, 14))
 def test_whichever_call_fails_the_message_comes_again_and_is_kept_once(
     around: Surroundings, nth: int, applied: bool
 ) -> None:
@@ -75,14 +72,19 @@ def test_a_firestore_that_does_not_answer_holds_nothing_up(around: Surroundings,
     dead = letter("u1")
     released = asyncio.Event()
 
+    calls = []
+
     async def hang(name: str, carry_out: Call) -> Any:
         if name.endswith(f"/{method}"):
+            calls.append(name)
             await released.wait()
         return await carry_out()
 
     around.firestore_faults.middleware = hang
     try:
-        assert handler.receives(dead, within=EVENTARC_SECONDS).status_code == 503
+        assert handler.receives(dead).status_code == 503
+        # Within the ten seconds that Pub/Sub waits for an answer: both are made within those of `QUICK`.
+        assert 1 <= len(calls) <= 2
     finally:
         around.firestore_faults.middleware = None
         around.background.loop.call_soon_threadsafe(released.set)
@@ -100,7 +102,7 @@ def test_a_firestore_that_is_away_holds_nothing_up(around: Surroundings, code: g
         raise RpcError(code, "secret of the backend")
 
     around.firestore_faults.middleware = refuse
-    answer = handler.receives(letter("u1"), within=EVENTARC_SECONDS)
+    answer = handler.receives(letter("u1"))
     around.firestore_faults.middleware = None
 
     assert answer.status_code == 503

@@ -158,6 +158,7 @@ def deliver_until_acknowledged(around: Surroundings, handler: Handler, event: An
     raise AssertionError(f"it comes for ever: {answers}; {handler.log_file.read_text()[-3000:]}")
 
 
+@pytest.mark.timeout(900)
 @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 @given(event=events(), stored=stored_documents)
 def test_whatever_is_delivered_is_kept_and_told_of_and_does_not_come_for_ever(

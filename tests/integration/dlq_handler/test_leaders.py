@@ -66,8 +66,9 @@ EVERY_WAY = [
 ]
 
 
-def follow(handler: Handler, leader: DeadLetter) -> None:
+def follow(around: Surroundings, handler: Handler, leader: DeadLetter) -> None:
     """Within the minute: one leads, and two are acknowledged since it does."""
+    around.close_slack()
     assert handler.receives(leader).status_code == 503
     for user in ("follower-1", "follower-2"):
         assert handler.receives(letter(user, error=STORM)).status_code == 200
@@ -84,8 +85,9 @@ def test_whatever_becomes_of_the_leader_those_it_leads_are_told_of(around: Surro
     handler = around.handler()
     leader = letter("leader", error=STORM)
     handler.receives(letter("first", error=STORM))
-    follow(handler, leader)
+    follow(around, handler, leader)
 
+    around.let_channels_rest()
     vanish(around, handler, leader)
     assert not are_told(around)
     around.let_a_minute_pass()
@@ -99,8 +101,7 @@ def test_whatever_becomes_of_the_leader_those_it_leads_are_told_of(around: Surro
 def test_the_same_while_its_message_is_the_one_that_tells(around: Surroundings, vanish: Vanish) -> None:
     handler = around.handler()
     leader = letter("leader", error=STORM)
-    around.close_slack()
-    follow(handler, leader)
+    follow(around, handler, leader)
     around.let_channels_rest()
 
     async def refuse(_call: Call, _carry_on: Callable[[], Awaitable[Answer]]) -> Answer:
@@ -140,7 +141,7 @@ def test_of_various_causes(around: Surroundings) -> None:
 def test_a_leader_that_pubsub_gave_up_is_replaced_by_the_next_message_of_any_cause(around: Surroundings) -> None:
     handler = around.handler()
     handler.receives(letter("first", error=STORM))
-    follow(handler, letter("leader", error=STORM))
+    follow(around, handler, letter("leader", error=STORM))
     around.let_time_pass(SILENCE + timedelta(minutes=1))
 
     # A process of its own, which has not looked for such causes within its last minute.
@@ -154,7 +155,7 @@ def test_a_leader_that_pubsub_gave_up_is_replaced_by_the_next_message_of_any_cau
 def test_a_leader_that_pubsub_gave_up_is_replaced_also_while_slack_rests(around: Surroundings) -> None:
     handler = around.handler()
     handler.receives(letter("first", error=STORM))
-    follow(handler, letter("leader", error=STORM))
+    follow(around, handler, letter("leader", error=STORM))
     around.let_time_pass(SILENCE + timedelta(minutes=1))
     around.close_slack()
 
@@ -216,7 +217,7 @@ def test_what_is_erased_while_people_are_told_of_it_does_not_have_the_others_tol
     handler = around.handler()
     handler.receives(letter("first", error=STORM))
     leader = letter("leader", error=STORM)
-    follow(handler, leader)
+    follow(around, handler, leader)
     around.let_a_minute_pass()
 
     async def erase(_call: Call, carry_on: Callable[[], Awaitable[Answer]]) -> Answer:
