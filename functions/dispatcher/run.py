@@ -25,7 +25,7 @@ from functions.dispatcher.giving_up import GivingUp
 from functions.dispatcher.ledger import Found, Ledger
 from functions.dispatcher.malformed_users import MalformedUsers
 from functions.dispatcher.newcomers import Newcomers, in_batches
-from functions.dispatcher.overdue import LOST_AFTER, Verdict, has_died, is_claimed, judge
+from functions.dispatcher.overdue import LOST_AFTER, Verdict, has_died, is_claimed, is_final, judge
 from functions.dispatcher.queue_clock import Look, QueueClock, QueueCondition
 from functions.dispatcher.run_record import RunRecords
 from functions.dispatcher.run_state import RunState
@@ -409,6 +409,7 @@ class Run:
         self._giving_up.give_up([(user, found, letter) for user, found, _, letter, *_ in gone if letter])
         untried = [report for report in gone if not report.letter]
         try:
+            untried = self._still_unfinished(untried)
             # From now on their time counts.
             self._ledger.open([report.user for report in untried if report.found is None])
         except Exception:  # noqa: BLE001  it is logged there
@@ -422,6 +423,19 @@ class Run:
             except Exception as error:  # noqa: BLE001  it is logged there
                 broken.append(self._broken(report.user, error))
         return broken
+
+    def _still_unfinished(self, reports: Sequence[_Doubtful]) -> list[_Doubtful]:
+        """Those that no task has finished since the ledger was read: one that succeeds leaves the queue just then."""
+        if not reports:
+            return []
+        left = []
+        for report, found in zip(reports, self._ledger.read([report.user for report in reports]), strict=True):
+            was_final = report.found is not None and is_final(report.found.fields.get("state"))
+            if found is not None and is_final(found.fields.get("state")) and not was_final:
+                self._figures.add("already_dispatched")
+            else:
+                left.append(report)
+        return left
 
     def _ledger_failed(self, users: Sequence[DueUser]) -> None:
         self._figures.add_error(len(users))

@@ -21,7 +21,7 @@ ALL = [
         search='{"next_report_at": run_time},',
         replace='{"next_report_at": run_time.now(run_time.tzinfo)},',
         scenarios=("users: sign up",),
-        tests=("tests/integration/dispatcher/test_runs.py",),
+        tests=("tests/integration/dispatcher/test_runs.py::test_a_newcomer_is_enrolled_and_due_at_once",),
     ),
     Mutant(
         name="a user is moved back",
@@ -42,7 +42,7 @@ ALL = [
         newest = ()
 """,
         scenarios=("users: are set back by hours",),
-        tests=("tests/unit/worker/test_recipient.py",),
+        tests=("tests/integration/worker/test_users_move.py::test_a_user_set_back_by_hours_comes_back_with_one_call",),
     ),
     Mutant(
         name="the user is written whatever the application wrote meanwhile",
@@ -53,7 +53,10 @@ ALL = [
             "users: change their schedule while they are sent to",
             "users: want a later report while they are sent to",
         ),
-        tests=("tests/integration/worker/test_ledger_model.py", "tests/integration/worker/test_send.py"),
+        tests=(
+            "tests/integration/worker/test_users_move.py::test_what_the_application_writes_while_a_mail_is_sent_stays",
+            "tests/integration/worker/test_users_move.py::test_a_user_who_changes_the_schedule_meanwhile_moves_on_by_the_new_one",
+        ),
     ),
     Mutant(
         name="a 5xx after acceptance is a refusal",
@@ -69,7 +72,7 @@ ALL = [
         search="return self.code == _ALREADY_EXISTS",
         replace="return False",
         scenarios=("scheduler: fires twice, and again",),
-        tests=("tests/integration/dispatcher/test_runs.py",),
+        tests=("tests/integration/dispatcher/test_runs.py::test_a_run_that_is_called_again_makes_no_task_twice",),
     ),
     Mutant(
         name="what is claimed is given up",
@@ -86,7 +89,9 @@ ALL = [
         replace="            self._dead_letters.publish(letter)\n"
         "            held = self._ledger.hold(user, found, letter)\n",
         scenarios=("worker: claims what is being given up",),
-        tests=("tests/integration/dispatcher/test_overdue.py",),
+        tests=(
+            "tests/integration/dispatcher/test_overdue.py::test_nobody_else_may_act_on_a_report_while_its_dead_letter_is_published",
+        ),
     ),
     Mutant(
         name="time in a pause counts",
@@ -102,7 +107,9 @@ ALL = [
         search="if created_at is None:",
         replace="if True:",
         scenarios=("SendGrid: answers 429 and asks to wait for hours",),
-        tests=("tests/integration/dispatcher/test_overdue.py",),
+        tests=(
+            "tests/integration/dispatcher/test_overdue.py::test_a_task_that_the_queue_still_holds_is_not_dead_however_long_it_waits",
+        ),
     ),
     Mutant(
         name="Slack is marked as told and never posted to",
@@ -110,7 +117,7 @@ ALL = [
         search="        text = to_fallback(alert)\n",
         replace="        text = to_fallback(alert)\n        return\n",
         scenarios=("SendGrid: answers 400",),
-        tests=("tests/integration/dlq_handler/test_alerts.py",),
+        tests=("tests/integration/dlq_handler/test_alerts.py::test_an_alert_says_what_failed_for_whom_and_what_to_do",),
     ),
     Mutant(
         name="a post that failed counts as told",
@@ -122,7 +129,9 @@ ALL = [
             return True
 """,
         scenarios=("dead letters: Slack answers 500",),
-        tests=("tests/integration/dlq_handler/test_alerts.py",),
+        tests=(
+            "tests/integration/dlq_handler/test_alerts.py::test_while_slack_refuses_the_message_comes_again_and_nothing_is_doubled",
+        ),
     ),
     Mutant(
         name="a post that Slack wants later counts as told",
@@ -134,7 +143,9 @@ ALL = [
             return True
 """,
         scenarios=("dead letters: Slack answers 429 with Retry-After",),
-        tests=("tests/integration/dlq_handler/test_alerts.py", "tests/integration/dlq_handler/test_channel_limits.py"),
+        tests=(
+            "tests/integration/dlq_handler/test_alerts.py::test_while_slack_refuses_the_message_comes_again_and_nothing_is_doubled",
+        ),
     ),
     Mutant(
         name="a dead letter is acknowledged before people are told",
@@ -142,7 +153,9 @@ ALL = [
         search="        if pending:\n            raise AlertPending\n",
         replace="        if pending:\n            return\n",
         scenarios=("dead letters: Slack answers 500",),
-        tests=("tests/integration/dlq_handler/test_alerts.py",),
+        tests=(
+            "tests/integration/dlq_handler/test_alerts.py::test_while_slack_refuses_the_message_comes_again_and_nothing_is_doubled",
+        ),
     ),
     Mutant(
         name="an unknown outcome is sent again",
@@ -158,7 +171,10 @@ ALL = [
         search='batch.create(reference, {**always, "created_at": now})',
         replace='batch.set(reference, {**always, "created_at": now})',
         scenarios=("queue: a task is delivered three times at once",),
-        tests=("tests/integration/worker/test_send.py", "tests/integration/worker/test_ledger_model.py"),
+        tests=(
+            "tests/integration/worker/test_send.py::test_two_calls_at_the_same_moment_send_one_mail",
+            "tests/integration/worker/test_send.py::test_many_calls_at_once_send_one_mail_for_each_delivery",
+        ),
     ),
     Mutant(
         name="what is final is sent again",
@@ -182,7 +198,7 @@ ALL = [
         search='wanted=document.get("active") is not False,',
         replace="wanted=True,",
         scenarios=("everything: users leave, are deleted, are set back",),
-        tests=("tests/unit/worker/test_recipient.py", "tests/integration/worker/test_send.py"),
+        tests=("tests/integration/worker/test_send.py::test_an_inactive_user_is_skipped_and_moves_on",),
     ),
     Mutant(
         name="what is reported is not noted",

@@ -173,6 +173,24 @@ def test_a_task_that_the_queue_still_holds_is_not_dead_however_long_it_waits(clo
     assert (answer.body["overdue"], answer.body["lost"]) == (1, 0)
 
 
+def test_a_task_that_succeeds_while_the_run_looks_is_not_dead(cloud: Surroundings) -> None:
+    user = cloud.user()
+    cloud.call()
+    delivery = cloud.database.collection("deliveries").document(delivery_id(user, NOON))
+
+    async def send_it(method: str, carry_out: Callable[[], Awaitable[Any]]) -> Any:
+        if method.endswith("/GetTask"):
+            await asyncio.to_thread(delivery.set, {"state": "sent"})
+            await asyncio.to_thread(cloud.queues.purge_queue, name=cloud.queue_path())
+        return await carry_out()
+
+    cloud.tasks_faults.middleware = send_it
+    answer = cloud.call(NOON + HOUR)
+
+    assert (answer.body["already_dispatched"], answer.body["overdue"]) == (1, 0)
+    assert cloud.tasks() == []
+
+
 def test_where_the_queue_does_not_say_what_it_holds_nobody_is_given_up(cloud: Surroundings) -> None:
     due_at = NOON - 25 * HOUR
     user = cloud.user(next_report_at=due_at)
