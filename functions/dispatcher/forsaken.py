@@ -18,7 +18,7 @@ from functions.dispatcher.due_user import DueUser
 from functions.dispatcher.ledger import Found
 from functions.dispatcher.queue_clock import QueueClock
 from functions.shared.delivery import DeliveryState
-from functions.shared.ids import delivery_id
+from functions.shared.ids import delivery_id, is_document_id
 
 _MOST = 5_000
 """How many of each sort a run looks at; the next run finds the others. Under way are seldom more: as many `sending`
@@ -112,6 +112,7 @@ def _read(name: str, fields: Mapping[str, Any]) -> DueUser | None:
     user_id, due_at, kind = fields.get("user_id"), fields.get("due_at"), fields.get("kind")
     if (
         isinstance(user_id, str)
+        and is_document_id(user_id)
         and isinstance(kind, str)
         and isinstance(due_at, datetime)
         and isinstance(fields.get("updated_at"), datetime)

@@ -152,7 +152,7 @@ def _is_ours(fields: Mapping[str, Any]) -> bool:
     return (
         plausible(fields.get("failed_at")) is not None
         and plausible(fields.get("received_at")) is not None
-        and fields.get("state") in set(State)
+        and any(fields.get("state") == state for state in State)
         and _is_cause(fields.get("cause"))
         and (alerted_at is None or plausible(alerted_at) is not None)
         and isinstance(fields.get("alerts"), dict)

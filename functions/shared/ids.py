@@ -9,9 +9,14 @@ from typing import Annotated
 from pydantic import AfterValidator
 
 
-def _document_id(value: str) -> str:
+def is_document_id(value: str) -> bool:
+    """Whether Firestore takes a text as the id of a document."""
     reserved = value in {".", ".."} or (value.startswith("__") and value.endswith("__"))
-    if reserved or "/" in value or not 1 <= len(value.encode()) <= 1500:
+    return not reserved and "/" not in value and 1 <= len(value.encode()) <= 1500
+
+
+def _document_id(value: str) -> str:
+    if not is_document_id(value):
         raise ValueError("not a document id")
     return value
 

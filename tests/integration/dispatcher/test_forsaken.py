@@ -164,3 +164,16 @@ def test_a_record_of_somebody_elses_making_harms_nobody(cloud: Surroundings) -> 
         )
     answer = cloud.call()
     assert (answer.status, answer.body["dispatched"], answer.body["errors"]) == (200, 0, 0)
+
+
+@pytest.mark.parametrize("user_id", ["", "__all__"])
+def test_a_record_of_a_user_whom_nobody_can_have_harms_nobody(cloud: Surroundings, user_id: str) -> None:
+    other = moved_on(cloud, "pending")
+    cloud.database.collection("deliveries").document(delivery_id(user_id, NOON)).set(
+        {"user_id": user_id, "due_at": NOON, "kind": "activity", "state": "pending", "updated_at": NOON - 9 * HOUR}
+    )
+
+    answer = cloud.call(NOON + HOUR)
+
+    assert (answer.status, answer.body["errors"]) == (200, 0)
+    assert [report.user_id for report in cloud.reports()] == [other]

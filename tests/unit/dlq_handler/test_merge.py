@@ -76,6 +76,7 @@ def test_a_later_death_of_a_replay_that_is_under_way_is_told_of_once() -> None:
         {"failed_at": "by hand"},
         {"received_at": None},
         {"state": "opened"},
+        {"state": ["open"]},
         {"cause": "a/b"},
         {"cause": 5},
         {"alerted_at": "by hand"},
