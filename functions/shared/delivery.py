@@ -11,7 +11,8 @@ from enum import StrEnum
 from typing import Any
 
 from functions.shared.dead_letter import DeadLetterReason
-from functions.shared.period import Period
+from functions.shared.lease import is_live
+from functions.shared.period import Period, settled_period
 from functions.shared.plausible_time import plausible
 from functions.shared.report_task import ReportTask
 
@@ -20,10 +21,6 @@ DELIVERIES = "deliveries"
 
 DELIVERY_RETENTION = timedelta(days=90)
 """After this Firestore deletes a delivery, by the TTL policy on `expire_at`."""
-
-_LONGEST_LEASE = timedelta(days=1)
-"""A worker claims a delivery for seconds. A run may compare the lease with its own time, which can be hours ago. A
-lease that ends even later is not a worker's, and would keep the report from every worker."""
 
 
 class DeliveryState(StrEnum):
@@ -170,8 +167,7 @@ class Delivery:
         Args:
             now: the present, or the time of the run that asks, in UTC.
         """
-        expires_at = self.lease_expires_at
-        return not self.is_final and expires_at is not None and now < expires_at <= now + _LONGEST_LEASE
+        return not self.is_final and is_live(self.lease_expires_at, now)
 
     @property
     def failure(self) -> DeliveryFailure | None:
@@ -189,16 +185,12 @@ class Delivery:
         return not self.is_final and self.failure is not None
 
     def settled_period(self, latest: datetime) -> Period | None:
-        """What its report covers, as an attempt has settled it; None where none has.
-
-        The user moves on by the end of this period. An end in the future, which no attempt writes, would keep every
-        report from the user until then, so it counts as none.
+        """What its report covers, as an attempt has settled it; None where none has (functions.shared.period).
 
         Args:
             latest: the latest moment at which an attempt can have settled it.
         """
-        start, end = self.period_start, self.period_end
-        return Period(start, end) if start and end and start < end <= latest else None
+        return settled_period(self.period_start, self.period_end, latest=latest)
 
 
 DELIVERY_FIELDS = tuple(field.name for field in fields(Delivery) if field.name not in {"id", "problem", "version"})

@@ -18,14 +18,22 @@ from google.api_core.timeout import ConstantTimeout
 from google.cloud import firestore
 from google.cloud.firestore_v1.base_query import FieldFilter
 
-from functions.shared.dead_letter import DeadLetterReason
-from functions.shared.delivery import DELIVERY_RETENTION, DeliveryState
+from functions.shared.delivery import (
+    Delivery,
+    DeliveryFailure,
+    DeliveryState,
+    claimed_fields,
+    held_fields,
+    pending_fields,
+    period_fields,
+    released_fields,
+    settled_fields,
+    task_fields,
+)
 from functions.shared.ids import delivery_id
 from functions.shared.period import Period
-from functions.shared.plausible_time import plausible
 from functions.shared.report_task import ReportTask
 from functions.worker.recipient import FinalDelivery
-from functions.worker.transitions import Failure, Record
 
 LEASE = timedelta(seconds=90)
 """How long a claim is respected. Its owner needs 50 s of it at the very worst (send_report.py: SendGrid, a question and
@@ -107,7 +115,7 @@ class Changed(Exception):
         found: what it is now; None where it is gone.
     """
 
-    def __init__(self, found: Record | None) -> None:
+    def __init__(self, found: Delivery | None) -> None:
         super().__init__(f"the delivery is now {found.state if found else 'gone'}")
         self.found = found
 
@@ -124,10 +132,10 @@ class Ledger:
     def __init__(self, client: firestore.Client) -> None:
         self._client = client
 
-    def read(self, delivery_id: str) -> Record | None:
+    def read(self, delivery_id: str) -> Delivery | None:
         """The delivery, or None where there is none yet."""
         snapshot = self._get(self._delivery(delivery_id))
-        return _to_record(snapshot) if snapshot.exists else None
+        return Delivery.from_snapshot(snapshot)
 
     def read_user(self, user_id: str) -> UserDocument:
         """A user's document, or that there is none."""
@@ -146,25 +154,22 @@ class Ledger:
             .order_by("due_at", direction=firestore.Query.DESCENDING)
             .limit(_NEWEST)
         )
-        found = [
-            (snapshot.id, snapshot.to_dict() or {})
-            for snapshot in query.stream(retry=_retry_for(CALL_SECONDS), timeout=CALL_SECONDS)
-        ]
         final = []
-        for name, fields in found:
-            due_at, end = plausible(fields.get("due_at")), plausible(fields.get("period_end"))
-            state = _state(fields.get("state"))
-            if due_at and delivery_id(user_id, due_at) == name and state is not None and state.is_final:
-                is_over = end is not None and end <= max(due_at, now)
-                final.append(FinalDelivery(due_at=due_at, period_end=end if is_over else None))
+        for snapshot in query.stream(retry=_retry_for(CALL_SECONDS), timeout=CALL_SECONDS):
+            found = Delivery.from_snapshot(snapshot)
+            if found is None or found.due_at is None or not found.is_final or found.problem:
+                continue
+            if delivery_id(user_id, found.due_at) == found.id:
+                is_over = found.period_end is not None and found.period_end <= max(found.due_at, now)
+                final.append(FinalDelivery(due_at=found.due_at, period_end=found.period_end if is_over else None))
         return final
 
-    def claim(self, task: ReportTask, record: Record | None, *, period: Period, owner: str, now: datetime) -> Claim:
+    def claim(self, task: ReportTask, delivery: Delivery | None, *, period: Period, owner: str, now: datetime) -> Claim:
         """Take a delivery to `sending`.
 
         Args:
             task: which delivery.
-            record: as it was read.
+            delivery: as it was read.
             period: what the report covers.
             owner: a token that nobody else has.
             now: the present, in UTC, from which the lease counts.
@@ -173,14 +178,9 @@ class Ledger:
             Changed: somebody else was quicker.
         """
         expires_at = now + LEASE
-        fields = {
-            "state": DeliveryState.SENDING.value,
-            "owner": owner,
-            "lease_expires_at": expires_at,
-            "attempts": (record.attempts if record else 0) + 1,
-        }
+        fields = {**period_fields(period), **claimed_fields(delivery, owner=owner, lease_expires_at=expires_at)}
         batch = self._client.batch()
-        self._write_delivery(batch, task, record.version if record else None, period=period, now=now, fields=fields)
+        self._write_delivery(batch, task, delivery.version if delivery else None, now=now, fields=fields)
         try:
             version = self._commit(batch, CALL_SECONDS)
         except _CHANGED:
@@ -194,9 +194,9 @@ class Ledger:
     def hold(
         self,
         task: ReportTask,
-        held: Claim | Record | None,
+        held: Claim | Delivery | None,
         *,
-        failure: Failure,
+        failure: DeliveryFailure,
         owner: str,
         period: Period | None,
         now: datetime,
@@ -216,20 +216,9 @@ class Ledger:
         Raises:
             Changed: somebody else has acted on the delivery.
         """
-        unknown = failure.reason is DeadLetterReason.UNKNOWN_OUTCOME
-        fields: dict[str, Any] = {
-            "state": (DeliveryState.SENDING if unknown else DeliveryState.PENDING).value,
-            "owner": owner,
-            "lease_expires_at": None,
-            "reason": failure.reason.value,
-            "last_error": failure.error,
-            "failed_at": failure.failed_at,
-            "letter_id": failure.letter_id,
-        }
-        if held is None:
-            fields["attempts"] = 0
+        fields = {**period_fields(period), **held_fields(failure, owner=owner)}
         batch = self._client.batch()
-        self._write_delivery(batch, task, held.version if held else None, period=period, now=now, fields=fields)
+        self._write_delivery(batch, task, held.version if held else None, now=now, fields=fields)
         try:
             return Hold(version=self._commit(batch, CALL_SECONDS))
         except _CHANGED:
@@ -247,14 +236,7 @@ class Ledger:
         batch = self._client.batch()
         batch.update(
             self._delivery(task.delivery_id),
-            {
-                "state": DeliveryState.PENDING.value,
-                "owner": None,
-                "lease_expires_at": None,
-                "reason": None,
-                "last_error": error,
-                "updated_at": now,
-            },
+            released_fields(error=error, now=now),
             option=self._client.write_option(last_update_time=held.version),
         )
         try:
@@ -267,7 +249,7 @@ class Ledger:
     def settle(
         self,
         task: ReportTask,
-        held: Claim | Hold | Record | None,
+        held: Claim | Hold | Delivery | None,
         *,
         state: DeliveryState,
         owner: str,
@@ -276,7 +258,7 @@ class Ledger:
         move: Move,
         now: datetime,
         message_id: str | None = None,
-        failure: Failure | None = None,
+        failure: DeliveryFailure | None = None,
     ) -> None:
         """Make a delivery final, and move its user on, both or neither.
 
@@ -299,23 +281,13 @@ class Ledger:
         Raises:
             Changed: the lease was over, and somebody else has acted on the delivery.
         """
-        fields: dict[str, Any] = {
-            "state": state.value,
-            "owner": owner,
-            "lease_expires_at": None,
-            "last_error": failure.error if failure else None,
-        }
-        if message_id is not None:
-            fields["message_id"] = message_id
-        if failure is not None:
-            fields |= {"reason": failure.reason.value, "failed_at": failure.failed_at}
-        if held is None:
-            fields["attempts"] = 0
+        settled = settled_fields(state, owner=owner, message_id=message_id, failure=failure)
+        fields = {**period_fields(period), **settled}
         version = held.version if held else None
         for reads_left in reversed(range(_MOST_REREADS)):
             moved = move(user)
             batch = self._client.batch()
-            self._write_delivery(batch, task, version, period=period, now=now, fields=fields)
+            self._write_delivery(batch, task, version, now=now, fields=fields)
             if moved:
                 self._write_user(batch, task.user_id, user, moved)
             try:
@@ -360,31 +332,14 @@ class Ledger:
         batch.update(self._user(user_id), dict(fields), option=option)
 
     def _write_delivery(
-        self,
-        batch: Any,
-        task: ReportTask,
-        version: datetime | None,
-        *,
-        period: Period | None,
-        now: datetime,
-        fields: Mapping[str, Any],
+        self, batch: Any, task: ReportTask, version: datetime | None, *, now: datetime, fields: Mapping[str, Any]
     ) -> None:
-        always = {
-            "user_id": task.user_id,
-            "due_at": task.due_at,
-            "run_id": task.run_id,
-            "kind": task.kind,
-            "updated_at": now,
-            "expire_at": now + DELIVERY_RETENTION,
-            **fields,
-        }
-        if period is not None:
-            always |= {"period_start": period.start, "period_end": period.end}
         reference = self._delivery(task.delivery_id)
         if version is None:
-            batch.create(reference, {**always, "created_at": now})
+            batch.create(reference, {**pending_fields(task, now=now, by_hand=False), **fields})
         else:
-            batch.update(reference, always, option=self._client.write_option(last_update_time=version))
+            option = self._client.write_option(last_update_time=version)
+            batch.update(reference, {**task_fields(task, now=now), **fields}, option=option)
 
     def _get(self, reference: Any) -> Any:
         return reference.get(retry=_retry_for(CALL_SECONDS), timeout=_ONE_CALL)
@@ -404,46 +359,3 @@ class Ledger:
 
 def _retry_for(seconds: float) -> Retry:
     return Retry(predicate=_TRANSIENT, initial=0.1, maximum=2.0, multiplier=2.0, timeout=seconds)
-
-
-def _to_record(snapshot: Any) -> Record:
-    """Read a delivery, whatever is in it.
-
-    One whose state is none counts as one that somebody was sending: nobody knows whether it was sent.
-    """
-    fields = snapshot.to_dict()
-    state = _state(fields.get("state"))
-    owner, attempts = fields.get("owner"), fields.get("attempts")
-    start, end = plausible(fields.get("period_start")), plausible(fields.get("period_end"))
-    return Record(
-        state=state or DeliveryState.SENDING,
-        owner=owner if isinstance(owner, str) else "",
-        lease_expires_at=_moment(fields.get("lease_expires_at")),
-        attempts=attempts if isinstance(attempts, int) else 0,
-        period=Period(start=start, end=end) if start and end else None,
-        failure=_failure(fields),
-        problem="" if state else f"deliveries/{snapshot.id}: state: not one of {', '.join(DeliveryState)}",
-        version=snapshot.update_time,
-    )
-
-
-def _state(value: Any) -> DeliveryState | None:
-    return next((state for state in DeliveryState if state == value), None)
-
-
-def _failure(fields: Mapping[str, Any]) -> Failure | None:
-    reason = next((each for each in DeadLetterReason if each == fields.get("reason")), None)
-    failed_at, error = _moment(fields.get("failed_at")), fields.get("last_error")
-    if reason is None or failed_at is None:
-        return None
-    letter_id = fields.get("letter_id")
-    return Failure(
-        reason=reason,
-        error=error if isinstance(error, str) else "",
-        failed_at=failed_at,
-        letter_id=letter_id if isinstance(letter_id, str) else None,
-    )
-
-
-def _moment(value: Any) -> datetime | None:
-    return value if isinstance(value, datetime) else None

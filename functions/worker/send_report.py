@@ -17,10 +17,10 @@ from google.api_core.exceptions import Cancelled, ClientError, GoogleAPIError
 from functions.shared.contract import InvalidContract
 from functions.shared.dead_letter import DeadLetter, DeadLetterReason
 from functions.shared.dead_letter_topic import PUBLISH_TIMEOUT_SECONDS, TELL_TIMEOUT_SECONDS
-from functions.shared.delivery import DeliveryState
+from functions.shared.delivery import Delivery, DeliveryFailure, DeliveryState
 from functions.shared.ids import delivery_id, malformed_user_letter_id
 from functions.shared.logging import redact_addresses
-from functions.shared.period import Period, settled_period
+from functions.shared.period import Period
 from functions.shared.plausible_time import plausible
 from functions.shared.report_task import ReportTask
 from functions.shared.retry_policy import DISPATCH_DEADLINE
@@ -38,9 +38,7 @@ from functions.worker.reports.report import PermanentError
 from functions.worker.reports.user_data import UserData
 from functions.worker.time_limit import TimeLimit, TookTooLong
 from functions.worker.transitions import (
-    Failure,
     GiveUp,
-    Record,
     Retry,
     Sent,
     Skip,
@@ -145,7 +143,7 @@ class _Delivery:
     task: ReportTask
     attempt: Attempt
     owner: str
-    record: Record | None
+    record: Delivery | None
     user: UserDocument
     recipient: Recipient
     period: Period | None
@@ -448,7 +446,7 @@ class SendReport:
         )
         return _retry(delivery, decided) if isinstance(decided, Retry) else self._give_up(delivery, decided, None)
 
-    def _settle_sent(self, delivery: _Delivery, held: Claim | Record, message_id: str) -> Result:
+    def _settle_sent(self, delivery: _Delivery, held: Claim | Delivery, message_id: str) -> Result:
         try:
             self._ledger.settle(
                 delivery.task,
@@ -519,7 +517,7 @@ class SendReport:
         """
         # Of a malformed user no report can be made until a person mends it: that is one dead letter, not one an hour.
         is_malformed = claim is None and decided.reason is DeadLetterReason.PERMANENT_ERROR
-        failure = Failure(
+        failure = DeliveryFailure(
             reason=decided.reason,
             error=one_line(redact_addresses(decided.error), _ERROR_CHARACTERS),
             failed_at=self._now(),
@@ -535,7 +533,7 @@ class SendReport:
         )
         return self._bury(delivery, hold, failure, release=decided.release)
 
-    def _bury(self, delivery: _Delivery, held: Hold | Record, failure: Failure, *, release: bool) -> Result:
+    def _bury(self, delivery: _Delivery, held: Hold | Delivery, failure: DeliveryFailure, *, release: bool) -> Result:
         task = delivery.task
         letter = DeadLetter(
             user_id=task.user_id,
@@ -630,11 +628,8 @@ def _read_task(body: bytes) -> ReportTask:
     return task
 
 
-def _settled_period(record: Record | None, task: ReportTask, now: datetime) -> Period | None:
-    if record is None or record.period is None:
-        return None
-    latest = max(task.due_at, _run_time(task), now)
-    return settled_period(record.period.start, record.period.end, latest=latest)
+def _settled_period(record: Delivery | None, task: ReportTask, now: datetime) -> Period | None:
+    return record.settled_period(max(task.due_at, _run_time(task), now)) if record else None
 
 
 def _run_time(task: ReportTask) -> datetime:
@@ -645,7 +640,7 @@ def _run_time(task: ReportTask) -> datetime:
     return task.due_at
 
 
-def _left_to_others(record: Record | None) -> Result:
+def _left_to_others(record: Delivery | None) -> Result:
     if record is not None and record.state.is_final:
         return Result(status=HTTPStatus.OK, word="already-final", details={"state": record.state.value})
     return Result(status=HTTPStatus.CONFLICT, word="leased")

@@ -10,53 +10,9 @@ from enum import Enum, auto
 from http import HTTPStatus
 
 from functions.shared.dead_letter import DeadLetterReason
-from functions.shared.delivery import DeliveryState
-from functions.shared.lease import is_live
-from functions.shared.period import Period
+from functions.shared.delivery import Delivery, DeliveryState
 from functions.shared.settings import OnUnknownOutcome
 from functions.worker.mail import Accepted, NotAllowed, Outcome, Refused, Throttled, Unavailable, Unclear, Unsubscribed
-
-
-@dataclass(frozen=True, kw_only=True)
-class Failure:
-    """Why a delivery is given up: written into the ledger before its dead letter is published.
-
-    Attributes:
-        reason: what the dead letter says.
-        error: what went wrong.
-        failed_at: when that was settled: the same in every copy of the dead letter, whoever publishes it.
-        letter_id: the id that the dead letter is kept under, where that is not the delivery's.
-    """
-
-    reason: DeadLetterReason
-    error: str
-    failed_at: datetime
-    letter_id: str | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class Record:
-    """A delivery as the ledger has it.
-
-    Attributes:
-        state: where it stands.
-        owner: the token of whoever claimed it last; empty where nobody has.
-        lease_expires_at: until when the owner alone may act on it; None where nobody claims it.
-        attempts: how often it was claimed.
-        period: what the report covers, once an attempt has settled that.
-        failure: why it is being given up, while its dead letter is perhaps not yet published; None where it is not.
-        problem: what is wrong with the document; empty where nothing is.
-        version: when the document was last written, in the server's time: what a later write is conditional on.
-    """
-
-    state: DeliveryState
-    owner: str = ""
-    lease_expires_at: datetime | None = None
-    attempts: int = 0
-    period: Period | None = None
-    failure: Failure | None = None
-    problem: str = ""
-    version: datetime
 
 
 class Step(Enum):
@@ -77,25 +33,25 @@ class Step(Enum):
 
 
 def next_step(
-    record: Record | None, *, now: datetime, on_unknown_outcome: OnUnknownOutcome, can_ask: bool = False
+    delivery: Delivery | None, *, now: datetime, on_unknown_outcome: OnUnknownOutcome, can_ask: bool = False
 ) -> Step:
-    """Decide by what the ledger has.
+    """Decide by the delivery delivery.
 
     Args:
-        record: the delivery, or None where there is none yet.
+        delivery: as Firestore has it; None where there is none yet.
         now: the present, in UTC.
         on_unknown_outcome: the team's choice between maybe never and maybe twice.
         can_ask: whether the provider can be asked what mails it has.
     """
-    if record is None:
+    if delivery is None:
         return Step.SEND
-    if record.state.is_final:
+    if delivery.is_final:
         return Step.NOTHING
-    if is_live(record.lease_expires_at, now):
+    if delivery.is_claimed(now):
         return Step.LEAVE
-    if record.failure is not None:
+    if delivery.failure is not None:
         return Step.BURY
-    if record.state is DeliveryState.PENDING:
+    if delivery.state is DeliveryState.PENDING:
         return Step.SEND
     return Step.ASK if can_ask else step_of_unknown(on_unknown_outcome)
 

@@ -168,8 +168,8 @@ ALL = [
     Mutant(
         name="a first claim is not conditional",
         file="functions/worker/ledger.py",
-        search='batch.create(reference, {**always, "created_at": now})',
-        replace='batch.set(reference, {**always, "created_at": now})',
+        search="batch.create(reference, {**pending_fields(",
+        replace="batch.set(reference, {**pending_fields(",
         scenarios=("queue: a task is delivered three times at once",),
         tests=(
             "tests/integration/worker/test_send.py::test_two_calls_at_the_same_moment_send_one_mail",
@@ -179,16 +179,16 @@ ALL = [
     Mutant(
         name="what is final is sent again",
         file="functions/worker/transitions.py",
-        search="    if record.state.is_final:\n        return Step.NOTHING\n",
-        replace="    if record.state.is_final:\n        return Step.SEND\n",
+        search="    if delivery.is_final:\n        return Step.NOTHING\n",
+        replace="    if delivery.is_final:\n        return Step.SEND\n",
         scenarios=("queue: a task is delivered again after success",),
         tests=("tests/unit/worker/test_transitions.py",),
     ),
     Mutant(
         name="a lease does not end",
         file="functions/worker/transitions.py",
-        search="if record.lease_expires_at is not None and record.lease_expires_at > now:",
-        replace="if record.lease_expires_at is not None:",
+        search="if delivery.is_claimed(now):",
+        replace="if delivery.lease_expires_at is not None:",
         scenarios=("worker: killed after SendGrid accepted",),
         tests=("tests/unit/worker/test_transitions.py",),
     ),

@@ -16,13 +16,13 @@ from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_s
 from functions.dlq_handler.dead_letters import DeadLetters, read_death
 from functions.dlq_handler.pubsub_message import PubSubMessage
 from functions.shared.dead_letter import DeadLetter, DeadLetterReason
-from functions.shared.delivery import DeliveryState
+from functions.shared.delivery import Delivery, DeliveryFailure, DeliveryState
 from functions.shared.period import Period
 from functions.shared.report_task import ReportTask
 from functions.shared.settings import OnUnknownOutcome
 from functions.shared.task_queue import TaskQueue, cloud_tasks_client
 from functions.worker.ledger import LEASE, Changed, Claim, Hold, Ledger, UserDocument
-from functions.worker.transitions import Failure, Record, Step, next_step
+from functions.worker.transitions import Step, next_step
 from operations.queues import Queues
 from operations.replay import Prepared, Replay
 from operations.replay_decision import Step as ReplayStep
@@ -74,7 +74,7 @@ class Interleavings(RuleBasedStateMachine):
         self.begun: list[Prepared] = []
         self.enqueued: list[Prepared] = []
         self.workers: list[Worker] = []
-        self.giving_up: list[tuple[Worker, Hold, Failure]] = []
+        self.giving_up: list[tuple[Worker, Hold, DeliveryFailure]] = []
         self.messages: list[DeadLetter] = []
         self.mails = 0
         self.mails_of_unknown_outcome = 0
@@ -271,20 +271,20 @@ class Interleavings(RuleBasedStateMachine):
         self.replay(self.letter, may_send_twice=True)
 
     def hold(
-        self, task: ReportTask, held: Claim | Record | None, owner: str, reason: DeadLetterReason
-    ) -> tuple[Hold, Failure]:
+        self, task: ReportTask, held: Claim | Delivery | None, owner: str, reason: DeadLetterReason
+    ) -> tuple[Hold, DeliveryFailure]:
         self.now += timedelta(milliseconds=1)
-        failure = Failure(reason=reason, error="e", failed_at=self.now)
+        failure = DeliveryFailure(reason=reason, error="e", failed_at=self.now)
         hold = self.ledger.hold(task, held, failure=failure, owner=owner, period=PERIOD, now=self.now)
         return hold, failure
 
     def settle(
         self,
         task: ReportTask,
-        held: Claim | Hold | Record | None,
+        held: Claim | Hold | Delivery | None,
         owner: str,
         state: DeliveryState,
-        failure: Failure | None = None,
+        failure: DeliveryFailure | None = None,
     ) -> None:
         try:
             self.ledger.settle(
@@ -301,7 +301,7 @@ class Interleavings(RuleBasedStateMachine):
         except Changed:
             assert state is not DeliveryState.SENT, "somebody took a live lease away"
 
-    def publish(self, task: ReportTask, failure: Failure) -> None:
+    def publish(self, task: ReportTask, failure: DeliveryFailure) -> None:
         fields: dict[str, Any] = task.model_dump()
         letter = DeadLetter(
             **fields, reason=failure.reason, error=failure.error, attempts=1, failed_at=failure.failed_at

@@ -39,7 +39,7 @@ from functions.dlq_handler.dead_letters import merge, read_death
 from functions.dlq_handler.pubsub_message import PubSubMessage
 from functions.shared.dead_letter import DeadLetter, DeadLetterReason
 from functions.shared.dead_letter_topic import DeadLetterTopic
-from functions.shared.delivery import DeliveryState
+from functions.shared.delivery import Delivery, DeliveryState
 from functions.shared.ids import delivery_id, run_id, task_id
 from functions.shared.period import Period
 from functions.shared.report_task import ReportTask
@@ -65,7 +65,6 @@ from functions.worker.reports.stored_user_data import StoredUserData
 from functions.worker.reports.user_data import UserData
 from functions.worker.send_report import Attempt, Result, SendReport
 from functions.worker.time_limit import TimeLimit
-from functions.worker.transitions import Record
 from functions.worker.unknown_outcome import NotRecorded, NoWord, Recorded, Word
 from local_cloud.clock import Clock
 from local_cloud.firestore.server import FirestoreEmulator
@@ -230,17 +229,17 @@ class SteppedLedger(Ledger):
         super().__init__(client)
         self._call = call
 
-    def read(self, delivery_id: str) -> Record | None:
+    def read(self, delivery_id: str) -> Delivery | None:
         self._call.stop(Place.READ)
         return super().read(delivery_id)
 
-    def claim(self, task: ReportTask, record: Record | None, *, period: Period, owner: str, now: datetime) -> Claim:
+    def claim(self, task: ReportTask, delivery: Delivery | None, *, period: Period, owner: str, now: datetime) -> Claim:
         self._call.stop(Place.CLAIM)
-        claim = super().claim(task, record, period=period, owner=owner, now=now)
+        claim = super().claim(task, delivery, period=period, owner=owner, now=now)
         self._call.holds_claim = True
         return claim
 
-    def hold(self, task: ReportTask, held: Claim | Record | None, **arguments: Any) -> Hold:
+    def hold(self, task: ReportTask, held: Claim | Delivery | None, **arguments: Any) -> Hold:
         self._call.stop(Place.HOLD)
         hold = super().hold(task, held, **arguments)
         self._call.holds_claim = False
@@ -251,7 +250,7 @@ class SteppedLedger(Ledger):
         super().release(task, held, error=error, now=now)
         self._call.holds_claim = False
 
-    def settle(self, task: ReportTask, held: Claim | Hold | Record | None, **arguments: Any) -> None:
+    def settle(self, task: ReportTask, held: Claim | Hold | Delivery | None, **arguments: Any) -> None:
         self._call.stop(Place.SETTLE)
         super().settle(task, held, **arguments)
         self._call.holds_claim = False

@@ -6,17 +6,17 @@ from http import HTTPStatus
 import pytest
 
 from functions.shared.dead_letter import DeadLetterReason
-from functions.shared.delivery import DeliveryState
+from functions.shared.delivery import Delivery, DeliveryState
 from functions.shared.settings import OnUnknownOutcome
 from functions.worker.mail import Accepted, NotAllowed, Outcome, Refused, Throttled, Unavailable, Unclear
-from functions.worker.transitions import GiveUp, Record, Retry, Sent, Step, Verdict, next_step, verdict
+from functions.worker.transitions import GiveUp, Retry, Sent, Step, Verdict, next_step, verdict
 
 NOW = datetime(2026, 11, 24, 13, tzinfo=UTC)
 DEAD_LETTER, RESEND = OnUnknownOutcome.DEAD_LETTER, OnUnknownOutcome.RESEND
 
 
-def record(state: DeliveryState, lease: timedelta | None = None) -> Record:
-    return Record(state=state, lease_expires_at=None if lease is None else NOW + lease, version=NOW)
+def record(state: DeliveryState, lease: timedelta | None = None) -> Delivery:
+    return Delivery(id="d", state=state, lease_expires_at=None if lease is None else NOW + lease, version=NOW)
 
 
 @pytest.mark.parametrize(
@@ -37,7 +37,7 @@ def record(state: DeliveryState, lease: timedelta | None = None) -> Record:
     ],
 )
 def test_what_the_ledger_has_decides_the_next_step(
-    found: Record | None, on_unknown_outcome: OnUnknownOutcome, step: Step
+    found: Delivery | None, on_unknown_outcome: OnUnknownOutcome, step: Step
 ) -> None:
     assert next_step(found, now=NOW, on_unknown_outcome=on_unknown_outcome) is step
 
