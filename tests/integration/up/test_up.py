@@ -124,7 +124,8 @@ def test_an_emulator_that_is_not_there_is_one_line(tmp_path: Path) -> None:
 
 def test_who_waits_is_told_for_what(tmp_path: Path, background: Background) -> None:
     async def fail(_: web.Request) -> web.Response:
-        return web.Response(status=500)
+        # A refusal: after any other 5xx nobody knows whether the mail was taken.
+        return web.json_response({"errors": [{"message": "busy", "field": None, "help": None}]}, status=503)
 
     app = web.Application()
     app.router.add_post("/v3/mail/send", fail)
