@@ -1,8 +1,14 @@
-"""Settings whose values are a matter of security."""
+"""Settings: those whose values are a matter of security, and that each is documented."""
+
+import re
+from pathlib import Path
 
 import pytest
+from pydantic_settings import BaseSettings
 
-from functions.shared.settings import WorkerSettings, load_settings
+from functions.shared.settings import DispatcherSettings, DlqHandlerSettings, WorkerSettings, load_settings
+
+REPOSITORY = Path(__file__).parents[3]
 
 VARIABLES = {
     "GOOGLE_CLOUD_PROJECT": "p",
@@ -49,3 +55,26 @@ def test_the_key_is_sent_to_no_other_machine_in_the_clear(monkeypatch: pytest.Mo
 def test_https_and_this_machine(monkeypatch: pytest.MonkeyPatch, host: str) -> None:
     monkeypatch.setenv("SENDGRID_HOST", f"{host}/")
     assert load_settings(WorkerSettings).sendgrid_host == host
+
+
+def test_every_variable_is_documented_with_the_functions_that_read_it() -> None:
+    page = (REPOSITORY / "docs/configuration.md").read_text(encoding="utf-8")
+    table = page.partition("## Environment variables of the functions")[2].partition("\n## ")[0]
+    rows = re.findall(r"^\| (`[A-Z].*?) \| (.*?) \|", table, re.MULTILINE)
+    documented = {name: readers for names, readers in rows for name in re.findall(r"`([A-Z_]+)`", names)}
+    kinds: dict[str, type[BaseSettings]] = {
+        "dispatcher": DispatcherSettings,
+        "worker": WorkerSettings,
+        "DLQ handler": DlqHandlerSettings,
+    }
+    fields = {
+        name.upper(): {function for function, other in kinds.items() if name in other.model_fields}
+        for kind in kinds.values()
+        for name in kind.model_fields
+    }
+    # The client libraries read these themselves.
+    emulators = {"FIRESTORE_EMULATOR_HOST", "PUBSUB_EMULATOR_HOST", "CLOUD_TASKS_EMULATOR_HOST"}
+    assert documented.keys() - emulators == fields.keys()
+    for name, functions in fields.items():
+        readers = set(kinds) if documented[name] == "all" else set(documented[name].split(", "))
+        assert readers == functions, name

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from functions.shared.schedule import Cadence, Covers
-from functions.shared.user import MUST_BE, InvalidUser, User
+from functions.shared.user import MUST_BE, InvalidUser, User, _Document, _Report
 from tests.functions import REPOSITORY
 
 SMALLEST = {"email": "ada@example.com", "active": True}
@@ -110,6 +110,8 @@ def test_every_field_of_a_user_is_documented_and_described() -> None:
     table = (REPOSITORY / "docs/configuration.md").read_text().partition("## A user")[2]
     documented = set(re.findall(r"^\| `([a-z_.]+)` \|", table, re.MULTILINE))
     assert documented == MUST_BE.keys() - {"report"}
+    of_the_report = {f"report.{name}" for name in _Report.model_fields}
+    assert MUST_BE.keys() == _Document.model_fields.keys() | of_the_report
 
 
 def test_an_unusable_user_still_has_a_schedule_to_move_on_by() -> None:

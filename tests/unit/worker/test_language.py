@@ -42,8 +42,8 @@ def names(text: str) -> set[str]:
         ("ja_JP", "種類", "1,234.5"),
         ("JA", "種類", "1,234.5"),
         ("ja-Latn-JP-x-whatever", "種類", "1,234.5"),
-        # A language without a catalog is English altogether, not English words among German numbers.
-        ("de-CH", "Type", "1,234.5"),
+        # A language without a catalog is English altogether, not English words among other numbers.
+        ("lb-LU", "Type", "1,234.5"),
         ("tlh", "Type", "1,234.5"),
         ("", "Type", "1,234.5"),
         ("-", "Type", "1,234.5"),
