@@ -9,7 +9,7 @@ from google.cloud import firestore
 from google.cloud.firestore_v1.base_query import FieldFilter
 from pydantic import ValidationError
 
-from functions.shared.dead_letter import DeadLetterReason, LetterState
+from functions.shared.dead_letter import DeadLetterReason, DeadLetterState
 from functions.shared.ids import delivery_id
 from functions.shared.report_task import ReportTask
 from operations import deliveries, documents
@@ -42,7 +42,7 @@ class StoredLetter:
         """Read a document of `dead_letters`, whatever is in it."""
         return cls(
             id=letter_id,
-            state=documents.text(fields, "state") or LetterState.OPEN,
+            state=documents.text(fields, "state") or DeadLetterState.OPEN,
             reason=documents.text(fields, "reason") or "",
             replays=documents.number(fields, "replays"),
             failure=(documents.moment(fields, "failed_at"), documents.moment(fields, "received_at")),
@@ -90,7 +90,7 @@ class DeadLetters:
     def find(
         self,
         *,
-        state: LetterState | None,
+        state: DeadLetterState | None,
         reason: DeadLetterReason | None = None,
         since: datetime | None = None,
         limit: int | None = None,
@@ -110,7 +110,9 @@ class DeadLetters:
             query = query.where(filter=FieldFilter("reason", "==", reason.value))
             if state is None:
                 # Answered by the index of reason and state: one of reason alone is not needed then.
-                query = query.where(filter=FieldFilter("state", "in", [any_state.value for any_state in LetterState]))
+                query = query.where(
+                    filter=FieldFilter("state", "in", [any_state.value for any_state in DeadLetterState])
+                )
         if since is not None:
             query = query.where(filter=FieldFilter("received_at", ">=", since))
         query = query.order_by("received_at", direction=firestore.Query.DESCENDING)

@@ -8,7 +8,7 @@ from typing import Any
 from google.api_core.exceptions import GoogleAPIError
 from google.cloud import firestore
 
-from functions.shared.dead_letter import CLOSED_LETTER_RETENTION, OPEN_LETTER_RETENTION, LetterState
+from functions.shared.dead_letter import CLOSED_LETTER_RETENTION, OPEN_LETTER_RETENTION, DeadLetterState
 from operations import documents
 from operations.dead_letters import StoredLetter
 from operations.errors import UNREACHABLE, describe
@@ -48,18 +48,18 @@ _EXPLANATIONS = {
 }
 
 
-def judge(state: str, *, wanted: LetterState) -> Outcome:
+def judge(state: str, *, wanted: DeadLetterState) -> Outcome:
     """What comes of having a dead letter dismissed, or open again.
 
     Args:
         state: where it stands.
         wanted: DISMISSED or OPEN.
     """
-    if state == LetterState.REPLAYED:
+    if state == DeadLetterState.REPLAYED:
         return Outcome.REPLAYED
-    if wanted is LetterState.DISMISSED:
-        return Outcome.ALREADY_DISMISSED if state == LetterState.DISMISSED else Outcome.DISMISSED
-    return Outcome.REOPENED if state == LetterState.DISMISSED else Outcome.ALREADY_OPEN
+    if wanted is DeadLetterState.DISMISSED:
+        return Outcome.ALREADY_DISMISSED if state == DeadLetterState.DISMISSED else Outcome.DISMISSED
+    return Outcome.REOPENED if state == DeadLetterState.DISMISSED else Outcome.ALREADY_OPEN
 
 
 class Dismissals:
@@ -83,15 +83,15 @@ class Dismissals:
         """
         now = self._now()
         fields = {"dismissed_at": now, "note": note, "expire_at": now + CLOSED_LETTER_RETENTION}
-        return self._change(letter_id, LetterState.DISMISSED, fields)
+        return self._change(letter_id, DeadLetterState.DISMISSED, fields)
 
     def reopen(self, letter_id: str) -> Result:
         """Open one dismissed dead letter again. Nothing is raised for one that cannot be, except UNREACHABLE."""
         now = self._now()
         fields = {"reopened_at": now, "expire_at": now + OPEN_LETTER_RETENTION}
-        return self._change(letter_id, LetterState.OPEN, fields)
+        return self._change(letter_id, DeadLetterState.OPEN, fields)
 
-    def _change(self, letter_id: str, wanted: LetterState, fields: Mapping[str, Any]) -> Result:
+    def _change(self, letter_id: str, wanted: DeadLetterState, fields: Mapping[str, Any]) -> Result:
         try:
             return Result(letter_id=letter_id, outcome=self._write(letter_id, wanted, fields))
         except UNREACHABLE:
@@ -99,7 +99,7 @@ class Dismissals:
         except (GoogleAPIError, ValueError) as error:
             return Result(letter_id=letter_id, outcome=Outcome.ERROR, detail=describe(error))
 
-    def _write(self, letter_id: str, wanted: LetterState, fields: Mapping[str, Any]) -> Outcome:
+    def _write(self, letter_id: str, wanted: DeadLetterState, fields: Mapping[str, Any]) -> Outcome:
         reference = self._client.collection("dead_letters").document(letter_id)
 
         @firestore.transactional

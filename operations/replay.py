@@ -14,7 +14,7 @@ from typing import Any
 from google.api_core.exceptions import GoogleAPIError
 from google.cloud import firestore
 
-from functions.shared.dead_letter import CLOSED_LETTER_RETENTION, LetterState
+from functions.shared.dead_letter import CLOSED_LETTER_RETENTION, DeadLetterState
 from functions.shared.delivery import DeliveryState, pending_fields, put_back_fields
 from functions.shared.ids import task_id
 from functions.shared.report_task import ReportTask
@@ -208,10 +208,10 @@ class Replay:
             delivery = _record(self._delivery(letter.task).get(transaction=transaction)) if letter.task else None
             if letter.failure != prepared.letter.failure or (delivery and delivery.state is DeliveryState.DEAD):
                 return Outcome.FAILED_AGAIN
-            if letter.state == LetterState.OPEN:
+            if letter.state == DeadLetterState.OPEN:
                 now = self._now()
                 fields = {
-                    "state": LetterState.REPLAYED.value,
+                    "state": DeadLetterState.REPLAYED.value,
                     "replayed_at": now,
                     "expire_at": now + CLOSED_LETTER_RETENTION,
                 }

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum, StrEnum, auto
 
-from functions.shared.dead_letter import DeadLetterReason, LetterState
+from functions.shared.dead_letter import DeadLetterReason, DeadLetterState
 from functions.shared.delivery import DELIVERY_RETENTION, DeliveryState
 from functions.shared.lease import is_live
 
@@ -118,7 +118,7 @@ def is_unclear(*, letter_state: str, letter_reason: str, delivery: DeliveryRecor
         letter_reason: why it became one, as far as it knows.
         delivery: what the ledger has; None where it has nothing.
     """
-    if letter_state in {LetterState.REPLAYED, LetterState.DISMISSED}:
+    if letter_state in {DeadLetterState.REPLAYED, DeadLetterState.DISMISSED}:
         return False
     died_unclear = (
         delivery is not None
@@ -177,9 +177,9 @@ def _by_states(
 ) -> Decision:
     if not names_a_report:
         return _stop(Outcome.NAMES_NO_REPORT)
-    if letter_state == LetterState.DISMISSED:
+    if letter_state == DeadLetterState.DISMISSED:
         return _stop(Outcome.DISMISSED)
-    if letter_state == LetterState.REPLAYED:
+    if letter_state == DeadLetterState.REPLAYED:
         return _replayed_before(delivery, now)
     if delivery is None:
         # Either its worker was killed before it could write anything down, or the ledger has deleted it by its TTL,

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import typer.main
 
-from functions.shared.dead_letter import LetterState
+from functions.shared.dead_letter import DeadLetterState
 from functions.shared.delivery import DeliveryState
 from operations.commands.app import app
 
@@ -125,7 +125,7 @@ def state_diagram(heading: str) -> list[tuple[str, str]]:
 
 @pytest.mark.parametrize(
     ("heading", "states"),
-    [("## The states of a delivery", DeliveryState), ("## The states of a dead letter", LetterState)],
+    [("## The states of a delivery", DeliveryState), ("## The states of a dead letter", DeadLetterState)],
 )
 def test_a_state_diagram_has_every_state_of_the_code(heading: str, states: type[StrEnum]) -> None:
     assert {state for pair in state_diagram(heading) for state in pair} - {"[*]"} == set(states)

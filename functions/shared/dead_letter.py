@@ -1,13 +1,26 @@
-"""A dead letter: the message that says that the pipeline will not send a report by itself, and why.
+"""A dead letter: the message that says that the pipeline will not send a report by itself, and why; and its document.
 
-The worker and the dispatcher publish it, the DLQ handler keeps it in `dead_letters`, the operator replays or dismisses
-it.
+The worker and the dispatcher publish a `DeadLetter`. The DLQ handler keeps it in `dead_letters/{letter_id}`, and the
+operator replays or dismisses it there: both read the document as a `StoredDeadLetter`, and build their writes with the
+functions below the class. All of it is pure: the callers hold the Firestore client.
 """
 
-from datetime import timedelta
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Any
+
+from pydantic import ValidationError
 
 from functions.shared.contract import Contract, UtcDatetime
+from functions.shared.ids import delivery_id
+from functions.shared.plausible_time import plausible
+from functions.shared.report_task import ReportTask
+
+DEAD_LETTERS = "dead_letters"
+"""The name of the collection."""
 
 OPEN_LETTER_RETENTION = timedelta(days=400)
 """After this Firestore deletes a dead letter that is still open: more than a year after its latest failure."""
@@ -31,7 +44,13 @@ class DeadLetterReason(StrEnum):
     """Its tasks died without a trace, and 24 hours have passed."""
 
 
-class LetterState(StrEnum):
+VARIOUS_CAUSES = "various"
+"""The `cause` of dead letters that one alert tells of together, although each has a cause of its own."""
+
+_CAUSE = re.compile(rf"[0-9a-f]{{32}}|{VARIOUS_CAUSES}")
+
+
+class DeadLetterState(StrEnum):
     """Where a dead letter stands: `state` in its document."""
 
     OPEN = "open"
@@ -62,3 +81,208 @@ class DeadLetter(Contract):
     a malformed user, makes one dead letter (`malformed_user_letter_id`)."""
     body: str | None = None
     """The body as it came, cut to 10,000 characters, where it is not a task."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class StoredDeadLetter:
+    """A dead letter as Firestore has it. Each attribute has the name of the document's field, except `id`, `problem`
+    and `version`.
+
+    Operators and other tools write to the collection, too. A field that is absent or malformed has the default.
+
+    Attributes:
+        id: the document's id: that of the delivery or, where the message names none, a hash of the message.
+        state: where it stands. OPEN where the document has no valid state: a person should look at it.
+        reason: why the report became a dead letter: a DeadLetterReason, or the text of another tool.
+        error: what went wrong.
+        attempts: how often the worker was called for the report.
+        cause: what it has in common with other dead letters, as an id; empty where the document has no valid one.
+        payload: the task's fields as JSON has them; where the message is not a dead letter, its content.
+        task_name: the name of the task that failed; empty where no task did.
+        message_id: the id of the Pub/Sub message.
+        failed_at: when the report was given up.
+        received_at: when the DLQ handler stored the failure.
+        alerted_at: when the last of all channels had taken the alert; None: not all have.
+        alerts: the channels that have taken the alert, and when.
+        replays: how many replays an operator has begun.
+        in_replay: whether a replay has begun that may not have marked it yet. A report that fails again opens the dead
+            letter again then, as if it were REPLAYED.
+        replayed_at: when an operator replayed it last.
+        dismissed_at: when an operator dismissed it last.
+        reopened_at: when an operator took the dismissal back.
+        note: why it was dismissed.
+        expire_at: when Firestore deletes it.
+        problem: which of the fields that alerts depend on are absent or malformed; empty where none is. It says
+            something only about a document that was read with all its fields.
+        version: the update time of the document, set by the server; None where the caller does not know it.
+    """
+
+    id: str
+    state: DeadLetterState
+    reason: str = ""
+    error: str = ""
+    attempts: int = 0
+    cause: str = ""
+    payload: Mapping[str, Any] = field(default_factory=dict)
+    task_name: str = ""
+    message_id: str = ""
+    failed_at: datetime | None = None
+    received_at: datetime | None = None
+    alerted_at: datetime | None = None
+    alerts: Mapping[str, datetime] = field(default_factory=dict)
+    replays: int = 0
+    in_replay: bool = False
+    replayed_at: datetime | None = None
+    dismissed_at: datetime | None = None
+    reopened_at: datetime | None = None
+    note: str = ""
+    expire_at: datetime | None = None
+    problem: str = ""
+    version: datetime | None = None
+
+    @classmethod
+    def from_snapshot(cls, snapshot: Any) -> "StoredDeadLetter | None":
+        """Read a document, whatever is in it; None where there is no document.
+
+        Args:
+            snapshot: a google.cloud.firestore.DocumentSnapshot, of all fields or of some.
+        """
+        document = snapshot.to_dict() if snapshot.exists else None
+        return None if document is None else cls.from_fields(snapshot.id, document, version=snapshot.update_time)
+
+    @classmethod
+    def from_fields(
+        cls, letter_id: str, document: Mapping[str, Any], *, version: datetime | None = None
+    ) -> "StoredDeadLetter":
+        """Read a document's fields, whatever they are.
+
+        Args:
+            letter_id: the document's id.
+            document: its fields.
+            version: the update time of the document.
+        """
+        state = next((state for state in DeadLetterState if state == document.get("state")), None)
+        cause, payload, alerts = _text(document, "cause"), document.get("payload"), document.get("alerts")
+        is_sound = {
+            "state": state is not None,
+            "cause": _CAUSE.fullmatch(cause) is not None,
+            "failed_at": plausible(document.get("failed_at")) is not None,
+            "received_at": plausible(document.get("received_at")) is not None,
+            "alerted_at": document.get("alerted_at", "") is None or plausible(document.get("alerted_at")) is not None,
+            "alerts": isinstance(alerts, dict),
+        }
+        malformed = ", ".join(name for name, sound in is_sound.items() if not sound)
+        return cls(
+            id=letter_id,
+            state=state or DeadLetterState.OPEN,
+            reason=_text(document, "reason"),
+            error=_text(document, "error"),
+            attempts=_count(document, "attempts"),
+            cause=cause if is_sound["cause"] else "",
+            payload=payload if isinstance(payload, dict) else {},
+            task_name=_text(document, "task_name"),
+            message_id=_text(document, "message_id"),
+            failed_at=plausible(document.get("failed_at")),
+            received_at=plausible(document.get("received_at")),
+            alerted_at=plausible(document.get("alerted_at")),
+            alerts={name: at for name, at in alerts.items() if plausible(at)} if isinstance(alerts, dict) else {},
+            replays=_count(document, "replays"),
+            in_replay=document.get("in_replay") is True,
+            replayed_at=plausible(document.get("replayed_at")),
+            dismissed_at=plausible(document.get("dismissed_at")),
+            reopened_at=plausible(document.get("reopened_at")),
+            note=_text(document, "note"),
+            expire_at=plausible(document.get("expire_at")),
+            problem=f"dead_letters/{letter_id}: absent or malformed: {malformed}" if malformed else "",
+            version=version,
+        )
+
+    @property
+    def task(self) -> ReportTask | None:
+        """What a replay puts into the queue; None where the dead letter names no report."""
+        try:
+            task = ReportTask.model_validate(self.payload)
+        except ValidationError:
+            return None
+        # The worker refuses a task whose delivery is not that of its user and due time.
+        return task if task.delivery_id == delivery_id(task.user_id, task.due_at) else None
+
+    @property
+    def needs_alert(self) -> bool:
+        """Whether people are still to be told of it: no longer once an operator has dealt with it."""
+        return self.state is DeadLetterState.OPEN and self.alerted_at is None
+
+    @property
+    def opens_again(self) -> bool:
+        """Whether a later failure of its report opens it again, so that people are told of that, too."""
+        return self.state is not DeadLetterState.OPEN or self.in_replay
+
+    def tells_of_same_failure(self, other: "StoredDeadLetter") -> bool:
+        """Whether another reading of the document tells of the same failure of its report, and not of a later one."""
+        return (self.failed_at, self.received_at) == (other.failed_at, other.received_at)
+
+
+DEAD_LETTER_FIELDS = tuple(
+    each.name for each in fields(StoredDeadLetter) if each.name not in {"id", "problem", "version"}
+)
+"""The names of the document's fields."""
+
+
+def _text(document: Mapping[str, Any], name: str) -> str:
+    value = document.get(name)
+    return value if isinstance(value, str) else ""
+
+
+def _count(document: Mapping[str, Any], name: str) -> int:
+    value = document.get(name)
+    return value if type(value) is int and value > 0 else 0
+
+
+def replay_begun_fields(*, replays: int) -> dict[str, Any]:
+    """An operator begins a replay. If the report fails before the replay marks the dead letter, people are told again.
+
+    Args:
+        replays: the number of this replay.
+    """
+    return {"replays": replays, "in_replay": True}
+
+
+def replayed_fields(*, now: datetime) -> dict[str, Any]:
+    """The report is back in the queue, or turned out to be final: nobody needs to do anything about the dead letter.
+
+    Args:
+        now: when it is written, in UTC.
+    """
+    return {
+        "state": DeadLetterState.REPLAYED.value,
+        "replayed_at": now,
+        "expire_at": now + CLOSED_LETTER_RETENTION,
+    }
+
+
+def dismissed_fields(*, note: str, now: datetime) -> dict[str, Any]:
+    """An operator decides that the report is not to be sent.
+
+    Args:
+        note: why.
+        now: when it is written, in UTC.
+    """
+    return {
+        "state": DeadLetterState.DISMISSED.value,
+        "dismissed_at": now,
+        "note": note,
+        "expire_at": now + CLOSED_LETTER_RETENTION,
+    }
+
+
+def reopened_fields(*, now: datetime) -> dict[str, Any]:
+    """An operator takes a dismissal back.
+
+    Args:
+        now: when it is written, in UTC.
+    """
+    return {
+        "state": DeadLetterState.OPEN.value,
+        "reopened_at": now,
+        "expire_at": now + OPEN_LETTER_RETENTION,
+    }

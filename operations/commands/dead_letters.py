@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from functions.shared.dead_letter import DeadLetterReason, LetterState
+from functions.shared.dead_letter import DeadLetterReason, DeadLetterState
 from operations.bulk import do_many
 from operations.commands.group import AsJson, DryRun, Limit, Yes, confirm, document_id, moment, session
 from operations.dead_letters import DeadLetters, StoredLetter
@@ -71,7 +71,10 @@ def list_(
     """Dead letters, the newest first."""
     dead_letters = DeadLetters(session(ctx).firestore)
     letters = dead_letters.find(
-        state=None if state is _StateFilter.ALL else LetterState(state.value), reason=reason, since=since, limit=limit
+        state=None if state is _StateFilter.ALL else DeadLetterState(state.value),
+        reason=reason,
+        since=since,
+        limit=limit,
     )
     rows = dead_letters.with_delivery_states(letters)
     Output(as_json=as_json).rows(rows, _COLUMNS, empty="There are no such dead letters.")
@@ -90,10 +93,10 @@ def show(
     output.fields(row)
     if as_json:
         return
-    if row["state"] == LetterState.OPEN:
+    if row["state"] == DeadLetterState.OPEN:
         output.say()
         output.say(f"To send it again: reports dead-letters replay {shell_argument(letter_id)}")
-    elif row["state"] == LetterState.DISMISSED:
+    elif row["state"] == DeadLetterState.DISMISSED:
         output.say()
         output.say(f"To open it again: reports dead-letters reopen {shell_argument(letter_id)}")
 
@@ -154,8 +157,8 @@ def dismiss(
     act = _Act(
         verb="dismiss",
         what="Dismissing",
-        wanted=LetterState.DISMISSED,
-        in_state=LetterState.OPEN,
+        wanted=DeadLetterState.DISMISSED,
+        in_state=DeadLetterState.OPEN,
         carry_out=lambda letter: dismissals.dismiss(letter.id, note=note),
     )
     _mark(current, selected, act, Output(as_json=as_json), ask=not ids, dry_run=dry_run, yes=yes)
@@ -182,13 +185,15 @@ def reopen(
 ) -> None:
     """Take a dismissal back: they are open again, and can be replayed. Nothing is sent by this alone."""
     current = session(ctx)
-    selected = _select(current, ids, reason=reason, since=since, everything=everything, in_state=LetterState.DISMISSED)
+    selected = _select(
+        current, ids, reason=reason, since=since, everything=everything, in_state=DeadLetterState.DISMISSED
+    )
     dismissals = Dismissals(client=current.firestore)
     act = _Act(
         verb="reopen",
         what="Opening",
-        wanted=LetterState.OPEN,
-        in_state=LetterState.DISMISSED,
+        wanted=DeadLetterState.OPEN,
+        in_state=DeadLetterState.DISMISSED,
         carry_out=lambda letter: dismissals.reopen(letter.id),
     )
     _mark(current, selected, act, Output(as_json=as_json), ask=not ids, dry_run=dry_run, yes=yes)
@@ -208,8 +213,8 @@ class _Act:
 
     verb: str
     what: str
-    wanted: LetterState
-    in_state: LetterState
+    wanted: DeadLetterState
+    in_state: DeadLetterState
     carry_out: Callable[[StoredLetter], Result]
 
 
@@ -244,7 +249,7 @@ def _select(
     reason: DeadLetterReason | None,
     since: datetime | None,
     everything: bool,
-    in_state: LetterState = LetterState.OPEN,
+    in_state: DeadLetterState = DeadLetterState.OPEN,
 ) -> tuple[list[StoredLetter], list[str]]:
     """The dead letters that are meant, and the ids that are nobody's. Without ids, those in the state."""
     if sum((bool(ids), reason is not None or since is not None, everything)) != 1:
@@ -269,7 +274,7 @@ def _do(
     *,
     what: str,
     dry_run: bool,
-    in_state: LetterState = LetterState.OPEN,
+    in_state: DeadLetterState = DeadLetterState.OPEN,
 ) -> None:
     """Do it with all, and say what came of it; the exit status is 1 where something was not done."""
     bulk = do_many(letters, work, what=what, console=output.err)
@@ -294,7 +299,7 @@ def _do(
 
 
 def _summarize(
-    results: Sequence[Result], counts: "Counter[str]", output: Output, *, dry_run: bool, in_state: LetterState
+    results: Sequence[Result], counts: "Counter[str]", output: Output, *, dry_run: bool, in_state: DeadLetterState
 ) -> None:
     if not results:
         output.say(f"There are no {in_state.value} dead letters like that.")

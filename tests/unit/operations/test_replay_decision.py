@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from functions.shared.dead_letter import DeadLetterReason, LetterState
+from functions.shared.dead_letter import DeadLetterReason, DeadLetterState
 from functions.shared.delivery import DELIVERY_RETENTION, DeliveryState
 from operations.replay_decision import Decision, DeliveryRecord, Outcome, Step, decide, is_unclear
 
@@ -25,7 +25,7 @@ TOLD, UNTOLD = (
     for at in (EARLIER, NOW)
 )
 TOLD_UNCLEAR = DeliveryRecord(state=DeliveryState.SENDING, reason=DeadLetterReason.UNKNOWN_OUTCOME, failed_at=EARLIER)
-OPEN, REPLAYED, DISMISSED = LetterState.OPEN, LetterState.REPLAYED, LetterState.DISMISSED
+OPEN, REPLAYED, DISMISSED = DeadLetterState.OPEN, DeadLetterState.REPLAYED, DeadLetterState.DISMISSED
 
 
 def decision(
@@ -83,7 +83,7 @@ def test_what_the_ledger_may_have_forgotten_is_not_sent(received_at: datetime | 
     assert decision(OPEN, None, received_at=received_at) == Decision(step=Step.STOP, outcome=Outcome.EXPIRED)
 
 
-@pytest.mark.parametrize("letter_state", list(LetterState))
+@pytest.mark.parametrize("letter_state", list(DeadLetterState))
 def test_a_letter_that_names_no_report_is_left_alone(letter_state: str) -> None:
     assert decision(letter_state, None, names_a_report=False).outcome is Outcome.NAMES_NO_REPORT
 
@@ -92,7 +92,7 @@ def test_only_a_dead_delivery_counts_as_a_new_replay() -> None:
     deliveries = (PENDING, HELD, EXPIRED, SENT, SKIPPED, DEAD, None)
     counted = [
         (letter_state, delivery)
-        for letter_state, delivery in itertools.product(LetterState, deliveries)
+        for letter_state, delivery in itertools.product(DeadLetterState, deliveries)
         if decision(letter_state, delivery).step is Step.REVIVE
     ]
     assert counted == [(OPEN, DEAD)]
