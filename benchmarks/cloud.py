@@ -44,7 +44,7 @@ class Cloud:
 
     Args:
         latency_ms: added to every API call, as a network would.
-        mail_failures: the share of mails that the mail provider answers 500.
+        mail_failures: the share of mails that the mail provider refuses for now.
         seed: of which mails those are.
     """
 

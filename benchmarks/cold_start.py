@@ -71,8 +71,11 @@ def _imports(cloud: Cloud, name: str) -> tuple[float, dict[str, float]]:
     """Milliseconds that the import spends in the function's own modules, and in each package of others'."""
     with cloud.function(name) as function:
         environment = function.environment
-    # What the server has imported before it imports the function.
-    command = f"{hiding(not_deployed(name))}\nimport functions_framework\nimport functions.{name}.main"
+    # The server has imported these before it imports the function, which it does within its application's context.
+    command = (
+        f"{hiding(not_deployed(name))}\nimport flask\nimport functions_framework\n"
+        f"with flask.Flask('server').app_context():\n    import functions.{name}.main"
+    )
     printed = subprocess.run(  # noqa: S603  this interpreter and this repository
         [sys.executable, "-X", "importtime", "-c", command],
         env=environment,

@@ -114,7 +114,7 @@ def _run(
         ),
     )
     cloud.queues.create_queue(parent=PARENT, queue=queue)
-    with cloud.function("worker", WORKER_URL=_WORKER_URL, THREADS=str(_THREADS)) as worker:
+    with cloud.function("worker", WORKER_URL=_WORKER_URL, THREADS=str(_THREADS), PROVIDER_PAUSE="0") as worker:
         pace = _pace(cloud, worker.url, worker.environment["WORKER_URL"], users, calibrate_without_failures)
         before = int(cloud.bill()["mails"])
         with cloud.function("dispatcher", WORKER_URL=worker.url) as dispatcher:
