@@ -81,6 +81,10 @@ class Language:
         """The month of a day, with its year."""
         return self.skeleton(day, "yMMMM")
 
+    def quarter(self, day: date) -> str:
+        """The quarter of a day, with its year."""
+        return self.skeleton(day, "yQQQQ")
+
     def time(self, moment: datetime) -> str:
         """The time of day, as the moment's own zone has it."""
         text: str = format_time(moment, "short", locale=self._dates)

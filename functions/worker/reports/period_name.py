@@ -1,6 +1,6 @@
 """Periods, named as people say them: "Tuesday 24 November", "16–22 Nov", 「11月24日(火)」."""
 
-from datetime import datetime, time, timedelta
+from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from babel.dates import get_timezone_gmt
@@ -42,7 +42,13 @@ def _name_of_days(start: datetime, end: datetime, language: Language) -> str:
         return language.day(first)
     if first.day == 1 and end.day == 1 and (first.year, first.month) == (last.year, last.month):
         return language.month(first)
+    if first.day == 1 and end.day == 1 and first.month % 3 == 1 and _months(first, end.date()) == 3:
+        return language.quarter(first)
     return language.days(first, last)
+
+
+def _months(first: date, after: date) -> int:
+    return (after.year - first.year) * 12 + after.month - first.month
 
 
 def _clock(moment: datetime, other: datetime, language: Language) -> str:

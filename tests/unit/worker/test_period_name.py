@@ -25,6 +25,10 @@ from functions.worker.reports.period_name import period_name
         ("en", "UTC", "2026-12-28T00:00", "2027-01-04T00:00", "28 Dec 2026 – 3 Jan 2027"),
         ("en", "UTC", "2026-11-01T00:00", "2026-12-01T00:00", "November 2026"),
         ("en", "UTC", "2026-10-01T00:00", "2026-12-01T00:00", "1 Oct – 30 Nov"),
+        ("en", "UTC", "2026-07-01T00:00", "2026-10-01T00:00", "3rd quarter 2026"),
+        ("en", "UTC", "2026-10-01T00:00", "2027-01-01T00:00", "4th quarter 2026"),
+        ("en", "UTC", "2026-08-01T00:00", "2026-11-01T00:00", "1 Aug – 31 Oct"),
+        ("ja", "UTC", "2026-07-01T00:00", "2026-10-01T00:00", "2026年第3四半期"),
         # The clocks went forward that day, and back on the other: a day all the same.
         ("en", "Europe/Berlin", "2026-03-28T23:00", "2026-03-29T22:00", "Sunday 29 March"),
         ("en", "Europe/Berlin", "2026-10-24T22:00", "2026-10-25T23:00", "Sunday 25 October"),
