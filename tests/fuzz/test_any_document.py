@@ -58,7 +58,10 @@ class Broken(NamedTuple):
 
 
 USER = ("email", "active", "name", "time_zone", "locale", "next_report_at", "reported_until", "anything", "report")
-REPORT = tuple(f"report.{name}" for name in ("cadence", "hour", "weekday", "day", "kind", "sandbox", "anything"))
+REPORT = tuple(
+    f"report.{name}"
+    for name in ("cadence", "hour", "minute", "weekday", "day", "cron", "covers", "kind", "sandbox", "anything")
+)
 DATA = {
     "event": ("at", "type", "amount"),
     "quota": ("allowed", "name", "unit", "renews_on"),
@@ -67,6 +70,7 @@ DATA = {
 DELIVERY = (
     *("user_id", "due_at", "run_id", "kind", "state", "by_hand", "attempts", "created_at", "updated_at", "expire_at"),
     *("owner", "lease_expires_at", "period_start", "period_end", "message_id", "reason", "last_error"),
+    *("failed_at", "letter_id", "task"),
 )
 DELIVERIES = ("pending", "sending", "sent")
 """By the state of each: the last is of a user who was set back to it."""
@@ -93,11 +97,13 @@ MALFORMED = [
     Broken("user", "reported_until", datetime.max.replace(tzinfo=UTC, microsecond=0)),
     Broken("user", "report.kind", 7),
     Broken("user", "report", "daily"),
+    *(Broken("user", "report", {"cadence": "cron", "cron": line}) for line in (7, "", "0 0 30 2 *", "@daily")),
 ]
 KNOWN = [
     *MALFORMED,
     Broken("pending", "period_end", datetime(2200, 1, 1, tzinfo=UTC)),
     Broken("sending", "lease_expires_at", datetime(2200, 1, 1, tzinfo=UTC)),
+    Broken("user", "report", {"cadence": "cron", "cron": "* * * * *", "covers": "calendar"}),
 ]
 """What has stopped everybody's reports before, or the user's own for ever."""
 
