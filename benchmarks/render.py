@@ -16,9 +16,9 @@ from functions.shared.period import Period
 from functions.shared.schedule import Cadence
 from functions.shared.user import User
 from functions.worker.compose import compose
-from functions.worker.mail_terms import MailTerms
+from functions.worker.mail.compliance import MailCompliance
+from functions.worker.reports.in_memory_user_data import Documents, InMemoryUserData
 from functions.worker.reports.kinds import kinds, sample
-from functions.worker.reports.stored_user_data import Documents, StoredUserData
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 
@@ -121,12 +121,12 @@ def _render_ms(kind: str, locale: str, documents: Documents) -> float:
         "u1", {"email": "ada@example.com", "name": "Ada", "active": True, "report": {"cadence": "daily"}}, Cadence.DAILY
     )
     user = replace(user, locale=locale)
-    data = StoredUserData(documents)
-    terms = MailTerms(domain="example.com", postal_address="1 Example Road")
+    data = InMemoryUserData(documents)
+    compliance = MailCompliance(domain="example.com", postal_address="1 Example Road")
 
     def render() -> float:
         began = time.process_time()
-        mail = compose(kind, user, _PERIOD, data, delivery_id="d1", run_id="r1", terms=terms)
+        mail = compose(kind, user, _PERIOD, data, delivery_id="d1", run_id="r1", compliance=compliance)
         assert bool(mail.images) == bool(documents)
         return (time.process_time() - began) * 1000
 

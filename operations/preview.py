@@ -21,14 +21,14 @@ from functions.shared.period import Period
 from functions.shared.settings import MailSettings
 from functions.shared.user import User
 from functions.worker.compose import compose
-from functions.worker.mail import Mail
-from functions.worker.mail_terms import MailTerms
+from functions.worker.mail.compliance import MailCompliance
+from functions.worker.mail.model import Mail, Sender
+from functions.worker.mail.sendgrid.request import to_request
 from functions.worker.reports import kinds, language, rendering
 from functions.worker.reports.firestore_user_data import FirestoreUserData
+from functions.worker.reports.in_memory_user_data import InMemoryUserData
 from functions.worker.reports.report import PermanentError
-from functions.worker.reports.stored_user_data import StoredUserData
 from functions.worker.reports.user_data import UserData
-from functions.worker.sendgrid_request import Sender, to_request
 from operations.errors import NotConfigured, OperatorError
 
 MAIL_VARIABLES = tuple(name.upper() for name in MailSettings.model_fields)
@@ -46,7 +46,7 @@ def sample_data(kind: str, period: Period) -> UserData:
         OperatorError: there is no such kind, or it brings none.
     """
     try:
-        return StoredUserData(kinds.sample(kind, period))
+        return InMemoryUserData(kinds.sample(kind, period))
     except PermanentError as error:
         raise OperatorError(str(error)) from error
 
@@ -89,7 +89,7 @@ def build(kind: str, user: User, period: Period, data: UserData, settings: MailS
             data,
             delivery_id=delivery_id(user.id, period.end),
             run_id=run_id(datetime.now(UTC)),
-            terms=MailTerms.from_settings(settings),
+            compliance=MailCompliance.from_settings(settings),
         )
     except PermanentError as error:
         raise OperatorError(str(error)) from error

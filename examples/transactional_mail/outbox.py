@@ -3,7 +3,7 @@
 A document is made before the mail is sent, and whoever finds it there sends nothing. It is taken away again when the
 provider clearly did not take the mail, so that the next attempt may. In between lies what nobody can know: a worker
 that dies there leaves a mail unsent that its reader would ask for again, which is better than an order confirmed twice.
-Reports need more, and have it: functions/worker/ledger.py.
+Reports need more, and have it: functions/worker/delivery_store.py.
 """
 
 from datetime import UTC, datetime, timedelta

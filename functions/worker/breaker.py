@@ -21,7 +21,7 @@ LONGEST = 12
 """How many times the first pause the longest is."""
 
 
-class Change(Enum):
+class BreakerChange(Enum):
     """What a mail has done to the breaker."""
 
     OPENED = auto()
@@ -78,7 +78,7 @@ class Breaker:
             self._is_tried = self._open_until is not None
             return Admission(is_trial=self._is_tried)
 
-    def leave(self, admission: Admission, *, failure: str | None = None, is_up: bool = False) -> Change | None:
+    def leave(self, admission: Admission, *, failure: str | None = None, is_up: bool = False) -> BreakerChange | None:
         """Say how it went.
 
         Args:
@@ -118,10 +118,10 @@ class Breaker:
             return math.ceil(left.total_seconds())
         return math.ceil(self._first_pause.total_seconds()) if self._is_tried else 0
 
-    def _open(self) -> Change:
+    def _open(self) -> BreakerChange:
         self._open_until = self._now() + self._pause
-        return Change.OPENED
+        return BreakerChange.OPENED
 
-    def _close(self) -> Change:
+    def _close(self) -> BreakerChange:
         self._failures, self._pause, self._open_until, self._error = 0, self._first_pause, None, ""
-        return Change.CLOSED
+        return BreakerChange.CLOSED

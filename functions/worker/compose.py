@@ -4,16 +4,16 @@ from dataclasses import replace
 
 from functions.shared.period import Period
 from functions.shared.user import User
-from functions.worker.mail import Mail
-from functions.worker.mail_terms import MailTerms
-from functions.worker.one_line import display_name, one_line
-from functions.worker.provider_tags import inert
+from functions.worker.mail.compliance import MailCompliance
+from functions.worker.mail.model import Mail
+from functions.worker.mail.provider import make_tags_inert
 from functions.worker.reports.kinds import find
 from functions.worker.reports.user_data import UserData
+from functions.worker.sanitize import display_name, sanitize
 
 
 def compose(
-    kind: str, user: User, period: Period, data: UserData, *, delivery_id: str, run_id: str, terms: MailTerms
+    kind: str, user: User, period: Period, data: UserData, *, delivery_id: str, run_id: str, compliance: MailCompliance
 ) -> Mail:
     """Build a report and make a mail of it.
 
@@ -24,7 +24,7 @@ def compose(
         data: the user's own.
         delivery_id: which delivery it is for.
         run_id: the dispatcher's run.
-        terms: the sender's.
+        compliance: the headers and the footer of every mail.
 
     Raises:
         PermanentError: there is no such kind, or the report cannot be made.
@@ -35,11 +35,12 @@ def compose(
     from functions.worker.reports.phrases import unsubscribe
     from functions.worker.reports.rendering import render
 
-    user = replace(user, name=inert(display_name(user.name)))
+    user = replace(user, name=make_tags_inert(display_name(user.name)))
     report = find(kind)(user, period, data)
     language = language_for(user.locale)
-    subject = inert(one_line(report.subject, 200))
-    values = {**report.values, "subject": subject, "closing": terms.closing(user.id, unsubscribe=unsubscribe(language))}
+    subject = make_tags_inert(sanitize(report.subject, 200))
+    closing = compliance.closing(user.id, unsubscribe=unsubscribe(language))
+    values = {**report.values, "subject": subject, "closing": closing}
     html, text = render(report.templates, values, language)
     return Mail(
         to_address=user.email,
@@ -48,7 +49,7 @@ def compose(
         text=text,
         html=html,
         images=report.images,
-        headers=terms.headers(user.id, delivery_id),
+        headers=compliance.headers(user.id, delivery_id),
         categories=("report", kind),
         arguments={"delivery_id": delivery_id, "run_id": run_id},
         sandbox=user.sandbox,

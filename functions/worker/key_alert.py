@@ -1,4 +1,4 @@
-"""Tells people that the mail provider refuses the key: no report goes out until somebody gives the worker another."""
+"""Alerts people that the mail provider refuses the API key: no report goes out until somebody replaces it."""
 
 import threading
 import time
@@ -12,13 +12,13 @@ from functions.shared.logging import redact_addresses
 from functions.shared.system_alert import AlertKind, SystemAlert
 
 _PAUSE_SECONDS = 60.0
-"""Between two messages of one process: thousands of tasks complain of the same key."""
+"""Between two alerts of one process: thousands of tasks meet the same key."""
 
 _logger = structlog.get_logger()
 
 
 class KeyAlert:
-    """Publishes it now and then. Safe for threads.
+    """Publishes the alert, at most once a minute. Safe for threads.
 
     Args:
         tell: publishes an alert: functions.shared.dead_letter_topic.DeadLetterTopic.tell.
@@ -33,7 +33,7 @@ class KeyAlert:
         self._untold = 0
 
     def __call__(self, *, run_id: str, error: str) -> None:
-        """A task found the key refused. No error leaves here: the task has worse to deal with, and the log has it.
+        """A task found that the provider refuses the key. Raises nothing: if Pub/Sub fails, the log has the alert.
 
         Args:
             run_id: of the task's run.
@@ -52,4 +52,4 @@ class KeyAlert:
         try:
             self._tell(alert)
         except (GoogleAPIError, TimeoutError) as failure:
-            _logger.warning("an alert cannot be published", kind=alert.alert, error=type(failure).__name__)
+            _logger.warning("alert_not_published", kind=alert.alert, error=type(failure).__name__)

@@ -18,15 +18,16 @@ from functions.shared.identity import Headers, NotAuthorized, TokenVerifier
 from functions.shared.logging import configure_logging
 from functions.shared.request_body import read_body
 from functions.shared.settings import WorkerSettings, load_settings
+from functions.worker.attempt import Attempt
 from functions.worker.breaker import Breaker
+from functions.worker.delivery_store import DeliveryStore
 from functions.worker.key_alert import KeyAlert
-from functions.worker.ledger import Ledger
-from functions.worker.mail_terms import MailTerms
+from functions.worker.mail.compliance import MailCompliance
+from functions.worker.mail.provider import delivery_lookup, mail_provider
+from functions.worker.outcome_inquiry import OutcomeInquiry
+from functions.worker.report_builder import ReportBuilder
 from functions.worker.reports.firestore_user_data import FirestoreUserData
-from functions.worker.send_report import Attempt, SendReport
-from functions.worker.sendgrid_activity import SendGridActivity
-from functions.worker.sendgrid_api import SendGrid
-from functions.worker.sendgrid_request import Sender
+from functions.worker.send_report import SendReport
 from functions.worker.time_limit import MOST_HANGING, TimeLimit
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ _verifier = TokenVerifier(
     invoker=_settings.tasks_invoker,
 )
 _first_task = threading.Lock()
-"""What the tasks of a process share is made once: functools.cache alone makes it again for each that comes at once."""
+"""Makes what the tasks of a process share once: functools.cache alone would make it for each concurrent first task."""
 _METHODS = {"/tasks/send-report": "POST", "/health": "GET"}
 
 
@@ -66,7 +67,7 @@ def worker(request: "flask.Request") -> Answer:
     try:
         _verifier.verify(request.headers)
     except NotAuthorized as error:
-        _logger.warning("a request was refused", status=error.status.value, error=str(error))
+        _logger.warning("request_refused", status=error.status.value, error=str(error))
         if error.status is HTTPStatus.SERVICE_UNAVAILABLE:
             return _answer(error.status, "retry", {"cause": "identity-unavailable"})
         challenge = {"WWW-Authenticate": "Bearer"} if error.status is HTTPStatus.UNAUTHORIZED else {}
@@ -74,13 +75,13 @@ def worker(request: "flask.Request") -> Answer:
     try:
         with _first_task:
             send_report = _send_report()
-        result = send_report(body, _attempt(request.headers))
+        answer = send_report(body, _attempt(request.headers))
     except Exception:
-        _logger.exception("the task failed in a way that nobody thought of")
+        _logger.exception("task_failed_unexpectedly")
         return _answer(HTTPStatus.INTERNAL_SERVER_ERROR, "retry", {"cause": "internal-error"})
-    headers = {} if result.retry_after_seconds is None else {"Retry-After": str(result.retry_after_seconds)}
-    named = {"delivery_id": result.delivery_id} if result.delivery_id else {}
-    return _answer(result.status, result.word, {**named, **result.details}, headers)
+    headers = {} if answer.retry_after_seconds is None else {"Retry-After": str(answer.retry_after_seconds)}
+    named = {"delivery_id": answer.delivery_id} if answer.delivery_id else {}
+    return _answer(answer.status, answer.result, {**named, **answer.details}, headers)
 
 
 @functools.cache
@@ -89,34 +90,29 @@ def _send_report() -> SendReport:
     client = firestore_client(_settings.google_cloud_project)
     topic = DeadLetterTopic(_settings.google_cloud_project, _settings.dead_letter_topic)
     return SendReport(
-        ledger=Ledger(client),
-        provider=SendGrid(
-            api_key=_settings.sendgrid_api_key,
-            host=_settings.sendgrid_host,
-            sender=Sender.from_settings(_settings),
-            check_unsubscribed=_settings.mail_check_unsubscribed,
-        ),
+        deliveries=DeliveryStore(client),
+        provider=mail_provider(_settings),
         dead_letters=topic,
         key_alert=KeyAlert(topic.tell, now=lambda: datetime.now(UTC)),
-        user_data=functools.partial(FirestoreUserData, client),
-        terms=MailTerms.from_settings(_settings),
+        builder=ReportBuilder(
+            user_data=functools.partial(FirestoreUserData, client),
+            compliance=MailCompliance.from_settings(_settings),
+            time_limit=TimeLimit(_give_way),
+        ),
         default_cadence=_settings.default_cadence,
         on_unknown_outcome=_settings.on_unknown_outcome,
         now=lambda: datetime.now(UTC),
-        time_limit=TimeLimit(_give_way),
         breaker=Breaker(lambda: datetime.now(UTC), pause=timedelta(seconds=_settings.provider_pause)),
-        records=SendGridActivity(api_key=_settings.sendgrid_api_key, host=_settings.sendgrid_host)
-        if _settings.sendgrid_activity
-        else None,
+        inquiry=OutcomeInquiry(delivery_lookup(_settings)),
     )
 
 
 def _give_way() -> None:
-    """End this process when what it has begun is done; the server's master process starts another one.
+    """End this process once its running requests are done, since reports hang in it; the server starts another one.
 
     https://docs.gunicorn.org/en/stable/signals.html#worker-process
     """
-    _logger.critical("the process gives way to another: reports hang in it", hanging=MOST_HANGING)
+    _logger.critical("process_gives_way", hanging=MOST_HANGING)
     os.kill(os.getpid(), signal.SIGTERM)
 
 

@@ -51,14 +51,14 @@ class TimeLimit:
         def carry_out() -> None:
             try:
                 returned = work()
-            except BaseException as error:  # noqa: BLE001  raised again by who waits for it
+            except BaseException as error:  # noqa: BLE001  raised again in the waiting thread
                 outcome.set_exception(error)
             else:
                 outcome.set_result(returned)
             with self._lock:
                 if late:
                     self._hanging -= 1
-                    _logger.info("work that took too long has ended", hanging=self._hanging)
+                    _logger.info("late_work_ended", hanging=self._hanging)
 
         threading.Thread(target=carry_out, name="time-limited", daemon=True).start()
         wait([outcome], timeout=max(seconds, 0.0))
@@ -71,7 +71,7 @@ class TimeLimit:
             self._has_called = self._has_called or is_too_much
         if not late:
             return outcome.result()
-        _logger.error("work takes too long and is left alone", seconds=round(seconds, 1), hanging=hanging)
+        _logger.error("work_abandoned", seconds=round(seconds, 1), hanging=hanging)
         if is_too_much:
             self._too_many_hang()
         raise TookTooLong(f"not done after {seconds:.0f} s")

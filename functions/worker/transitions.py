@@ -1,7 +1,7 @@
-"""What becomes of a delivery: given what the ledger has, and then how the sending went. Pure: no client, no clock.
+"""What becomes of a delivery: by its record, and then by the outcome of sending. Pure: no client, no clock.
 
-A delivery is sent at most once because of two rules that are all in this file: only who holds the lease sends, and a
-sending whose outcome nobody knows is never repeated unless the team has chosen that.
+Two rules make the worker send a delivery at most once, and both are in this file: only the owner of the lease sends,
+and a mail of unknown outcome is not sent again unless the team has chosen that.
 """
 
 from dataclasses import dataclass
@@ -12,55 +12,64 @@ from http import HTTPStatus
 from functions.shared.dead_letter import DeadLetterReason
 from functions.shared.delivery import Delivery, DeliveryState
 from functions.shared.settings import OnUnknownOutcome
-from functions.worker.mail import Accepted, NotAllowed, Outcome, Refused, Throttled, Unavailable, Unclear, Unsubscribed
+from functions.worker.mail.model import (
+    Accepted,
+    MailOutcome,
+    NotAllowed,
+    Refused,
+    Throttled,
+    Unavailable,
+    Unclear,
+    Unsubscribed,
+)
 
 
-class Step(Enum):
+class NextStep(Enum):
     """What to do with a delivery that a task names."""
 
     SEND = auto()
-    """Nobody has sent it: build the report and claim the delivery."""
-    NOTHING = auto()
-    """It is final."""
-    LEAVE = auto()
-    """Somebody else is sending it right now, or gives it up: holds it to publish its dead letter."""
-    ASK = auto()
-    """Somebody was sending it and never said how that went: the provider may know."""
+    """No worker has sent it: build the report and claim the delivery."""
+    ALREADY_FINAL = auto()
+    """Nothing is left to send."""
+    IN_PROGRESS = auto()
+    """Another process has claimed it and is acting on it now."""
+    LOOK_UP = auto()
+    """A worker was sending it and did not write down the outcome: ask the provider."""
     GIVE_UP_UNKNOWN = auto()
-    """Somebody was sending it and never said how that went, and nobody knows."""
-    BURY = auto()
-    """It is being given up, and whoever was at it has not finished: publish its dead letter, and mark it dead."""
+    """A worker was sending it and did not write down the outcome, and the provider cannot be asked."""
+    FINISH_GIVING_UP = auto()
+    """A process began to give it up, and ended too early: publish its dead letter, and mark it dead."""
 
 
 def next_step(
-    delivery: Delivery | None, *, now: datetime, on_unknown_outcome: OnUnknownOutcome, can_ask: bool = False
-) -> Step:
+    delivery: Delivery | None, *, now: datetime, on_unknown_outcome: OnUnknownOutcome, can_look_up: bool = False
+) -> NextStep:
     """Decide by the delivery delivery.
 
     Args:
         delivery: as Firestore has it; None where there is none yet.
         now: the present, in UTC.
         on_unknown_outcome: the team's choice between maybe never and maybe twice.
-        can_ask: whether the provider can be asked what mails it has.
+        can_look_up: whether the provider can be asked whether it has a mail.
     """
     if delivery is None:
-        return Step.SEND
+        return NextStep.SEND
     if delivery.is_final:
-        return Step.NOTHING
+        return NextStep.ALREADY_FINAL
     if delivery.is_claimed(now):
-        return Step.LEAVE
+        return NextStep.IN_PROGRESS
     if delivery.failure is not None:
-        return Step.BURY
+        return NextStep.FINISH_GIVING_UP
     if delivery.state is DeliveryState.PENDING:
-        return Step.SEND
-    return Step.ASK if can_ask else step_of_unknown(on_unknown_outcome)
+        return NextStep.SEND
+    return NextStep.LOOK_UP if can_look_up else step_of_unknown(on_unknown_outcome)
 
 
-def step_of_unknown(on_unknown_outcome: OnUnknownOutcome) -> Step:
-    """What to do with a delivery of which nobody knows whether it was sent."""
+def step_of_unknown(on_unknown_outcome: OnUnknownOutcome) -> NextStep:
+    """What to do with a delivery of unknown outcome: the team's choice."""
     if on_unknown_outcome is OnUnknownOutcome.RESEND:
-        return Step.SEND
-    return Step.GIVE_UP_UNKNOWN
+        return NextStep.SEND
+    return NextStep.GIVE_UP_UNKNOWN
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,22 +81,22 @@ class Sent:
 
 @dataclass(frozen=True, kw_only=True)
 class Skip:
-    """Not to this user: final, and nothing that a person need look at."""
+    """This user gets no mail. Final, and no person needs to look at it."""
 
     cause: str
 
 
 @dataclass(frozen=True, kw_only=True)
 class Retry:
-    """Not now: nothing was sent, or it may be sent again. The claim is given back, and the queue calls again.
+    """Not now: nothing was sent, or it may be sent again. The worker gives the claim back, and the queue calls again.
 
     Attributes:
         status: what to answer. 429 and 503 make the queue slow down as a whole, 500 does not.
             https://cloud.google.com/tasks/docs/creating-http-target-tasks#handler
         cause: one word for logs and the answer.
         error: what went wrong.
-        retry_after_seconds: how long the provider asked to be left alone.
-        release: whether to give the claim back. Where it is kept, nobody touches the delivery before the lease is over.
+        retry_after_seconds: how long the provider asks us to wait.
+        release: whether to give the claim back. If not, no worker acts on the delivery before the lease is over.
     """
 
     status: HTTPStatus
@@ -99,7 +108,7 @@ class Retry:
 
 @dataclass(frozen=True, kw_only=True)
 class GiveUp:
-    """Not at all: a dead letter, and a person.
+    """Not at all: a dead letter tells a person.
 
     Attributes:
         reason: what the dead letter says.
@@ -113,19 +122,19 @@ class GiveUp:
     release: bool = True
 
 
-Verdict = Sent | Skip | Retry | GiveUp
+Transition = Sent | Skip | Retry | GiveUp
 
 
-def verdict(
-    outcome: Outcome, *, last_attempt: bool, on_unknown_outcome: OnUnknownOutcome, can_ask: bool = False
-) -> Verdict:
-    """Decide by how the sending went.
+def transition_after(
+    outcome: MailOutcome, *, last_attempt: bool, on_unknown_outcome: OnUnknownOutcome, can_look_up: bool = False
+) -> Transition:
+    """Decide by the outcome of sending.
 
     Args:
-        outcome: the provider's answer, or the lack of one.
+        outcome: what the provider answered, if anything.
         last_attempt: whether the queue deletes the task after this attempt, whatever the answer.
         on_unknown_outcome: the team's choice between maybe never and maybe twice.
-        can_ask: whether the provider can be asked, once the mail has had the time to appear in its records.
+        can_look_up: whether the provider can be asked, once the mail has had the time to appear in its records.
     """
     match outcome:
         case Accepted(message_id=message_id):
@@ -145,13 +154,13 @@ def verdict(
                 last_attempt=last_attempt,
             )
         case NotAllowed(error=error):
-            # A broken key, not a broken report: everybody slows down until somebody has mended it.
+            # The key is broken, not the report: the whole queue slows down until somebody replaces the key.
             return retry_or_give_up(
                 Retry(status=HTTPStatus.SERVICE_UNAVAILABLE, cause="provider-refuses-key", error=error),
                 last_attempt=last_attempt,
             )
         case Unclear(error=error):
-            if can_ask and not last_attempt:
+            if can_look_up and not last_attempt:
                 return Retry(
                     status=HTTPStatus.INTERNAL_SERVER_ERROR, cause="unknown-outcome", error=error, release=False
                 )

@@ -46,7 +46,7 @@ ALL = [
     ),
     Mutant(
         name="the user is written whatever the application wrote meanwhile",
-        file="functions/worker/ledger.py",
+        file="functions/worker/delivery_store.py",
         search="batch.update(self._user(user_id), dict(fields), option=option)",
         replace="batch.update(self._user(user_id), dict(fields))",
         scenarios=(
@@ -60,7 +60,7 @@ ALL = [
     ),
     Mutant(
         name="a 5xx after acceptance is a refusal",
-        file="functions/worker/sendgrid_api.py",
+        file="functions/worker/mail/sendgrid/api.py",
         search="    return Unclear(error=error)\n",
         replace="    return Unavailable(error=error)\n",
         scenarios=("SendGrid: accepts and answers 502",),
@@ -160,14 +160,14 @@ ALL = [
     Mutant(
         name="an unknown outcome is sent again",
         file="functions/worker/transitions.py",
-        search="        return Step.SEND\n    return Step.GIVE_UP_UNKNOWN\n",
-        replace="        return Step.SEND\n    return Step.SEND\n",
+        search="        return NextStep.SEND\n    return NextStep.GIVE_UP_UNKNOWN\n",
+        replace="        return NextStep.SEND\n    return NextStep.SEND\n",
         scenarios=("worker: killed after SendGrid accepted",),
         tests=("tests/unit/worker/test_transitions.py",),
     ),
     Mutant(
         name="a first claim is not conditional",
-        file="functions/worker/ledger.py",
+        file="functions/worker/delivery_store.py",
         search="batch.create(reference, {**pending_fields(",
         replace="batch.set(reference, {**pending_fields(",
         scenarios=("queue: a task is delivered three times at once",),
@@ -179,8 +179,8 @@ ALL = [
     Mutant(
         name="what is final is sent again",
         file="functions/worker/transitions.py",
-        search="    if delivery.is_final:\n        return Step.NOTHING\n",
-        replace="    if delivery.is_final:\n        return Step.SEND\n",
+        search="    if delivery.is_final:\n        return NextStep.ALREADY_FINAL\n",
+        replace="    if delivery.is_final:\n        return NextStep.SEND\n",
         scenarios=("queue: a task is delivered again after success",),
         tests=("tests/unit/worker/test_transitions.py",),
     ),

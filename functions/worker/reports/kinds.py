@@ -9,8 +9,8 @@ from typing import cast
 from functions.shared.period import Period
 from functions.shared.user import User
 from functions.worker import reports
+from functions.worker.reports.in_memory_user_data import Documents
 from functions.worker.reports.report import PermanentError, Report
-from functions.worker.reports.stored_user_data import Documents
 from functions.worker.reports.user_data import UserData
 
 Build = Callable[[User, Period, UserData], Report]

@@ -3,7 +3,7 @@
 `report.mjml` is compiled to HTML once a process and only then read as a Jinja template: MJML never sees a value, so
 nothing that a user wrote can be taken for MJML, and a report costs no more than filling in a template. Jinja puts each
 value into the finished HTML, escaped, and does not look into it for syntax of its own. The provider's tags in a value
-are made inert (provider_tags.py); those in a template are the team's.
+are made inert (mail/provider.py); those in a template are the team's.
 https://documentation.mjml.io/
 """
 
@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup
 
-from functions.worker.provider_tags import inert
+from functions.worker.mail.provider import make_tags_inert
 from functions.worker.reports.language import Language
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ def _environment(templates: Path) -> "jinja2.Environment":
 
 def _without_tags(value: Any) -> Any:
     """A value as it is put into a mail. Only what is marked as markup may have the provider's tags in it."""
-    return inert(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+    return make_tags_inert(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
 def _compile(folders: Sequence[Path]) -> str:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from functions.worker.mail import InlineImage
+from functions.worker.mail.model import InlineImage
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -21,8 +21,8 @@ from functions.shared.period import Period
 from functions.shared.report_task import ReportTask
 from functions.shared.settings import OnUnknownOutcome
 from functions.shared.task_queue import TaskQueue, cloud_tasks_client
-from functions.worker.ledger import LEASE, Changed, Claim, Hold, Ledger, UserDocument
-from functions.worker.transitions import Step, next_step
+from functions.worker.delivery_store import LEASE, Claim, DeliveryChanged, DeliveryStore, Hold, UserDocument
+from functions.worker.transitions import NextStep, next_step
 from operations.queues import Queues
 from operations.replay import Prepared, Replay
 from operations.replay_decision import Step as ReplayStep
@@ -54,7 +54,7 @@ class Interleavings(RuleBasedStateMachine):
         # Far ahead of the wall clock, by which the DLQ handler stores: only the order of moments matters.
         self.now = datetime.now(DUE.tzinfo) + timedelta(minutes=1)
         self.letter = self.project.dead_letter(self.user)
-        self.ledger = Ledger(self.project.database)
+        self.ledger = DeliveryStore(self.project.database)
         self.dead_letters = DeadLetters(self.project.database)
         queues = Queues(project=self.project.id, location=LOCATION)
         self.queue = TaskQueue(
@@ -244,23 +244,23 @@ class Interleavings(RuleBasedStateMachine):
         self.owners += 1
         owner = f"{self.user}-{self.owners}"
         match next_step(record, now=self.now, on_unknown_outcome=OnUnknownOutcome.DEAD_LETTER):
-            case Step.SEND:
+            case NextStep.SEND:
                 claim = self.ledger.claim(task, record, period=PERIOD, owner=owner, now=self.now)
                 self.workers.append(Worker(name, task, claim, owner))
-            case Step.NOTHING:
+            case NextStep.ALREADY_FINAL:
                 self.end_task(name)
-            case Step.GIVE_UP_UNKNOWN:
+            case NextStep.GIVE_UP_UNKNOWN:
                 hold, failure = self.hold(task, record, owner, DeadLetterReason.UNKNOWN_OUTCOME)
                 self.publish(task, failure)
                 self.settle(task, hold, owner, DeliveryState.DEAD, failure)
                 self.end_task(name)
-            case Step.BURY:
+            case NextStep.FINISH_GIVING_UP:
                 assert record is not None
                 assert record.failure is not None
                 self.publish(task, record.failure)
                 self.settle(task, record, owner, DeliveryState.DEAD, record.failure)
                 self.end_task(name)
-            case Step.LEAVE:
+            case NextStep.IN_PROGRESS:
                 pass
 
     def operator_risks_a_second_mail(self) -> None:
@@ -298,7 +298,7 @@ class Interleavings(RuleBasedStateMachine):
                 now=self.now,
                 failure=failure,
             )
-        except Changed:
+        except DeliveryChanged:
             assert state is not DeliveryState.SENT, "somebody took a live lease away"
 
     def publish(self, task: ReportTask, failure: DeliveryFailure) -> None:
@@ -336,5 +336,5 @@ def test_a_replayed_report_is_sent_once_in_whatever_order(project: Project) -> N
 def test_a_task_for_a_final_delivery_does_nothing(project: Project) -> None:
     """What the whole protocol leans on: a second task is harmless."""
     letter = project.dead_letter(delivery=DeliveryState.SENT)
-    record = Ledger(project.database).read(letter)
-    assert next_step(record, now=DUE, on_unknown_outcome=OnUnknownOutcome.RESEND) is Step.NOTHING
+    record = DeliveryStore(project.database).read(letter)
+    assert next_step(record, now=DUE, on_unknown_outcome=OnUnknownOutcome.RESEND) is NextStep.ALREADY_FINAL

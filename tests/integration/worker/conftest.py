@@ -1,7 +1,7 @@
 """The worker as a process of its own, and around it everything that it talks to."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -19,13 +19,16 @@ from functions.shared.report_task import ReportTask
 from functions.shared.schedule import Cadence
 from functions.shared.settings import OnUnknownOutcome
 from functions.worker.breaker import Breaker
+from functions.worker.delivery_store import DeliveryStore
 from functions.worker.key_alert import KeyAlert
-from functions.worker.ledger import Ledger
-from functions.worker.mail_terms import MailTerms
-from functions.worker.reports.stored_user_data import StoredUserData
+from functions.worker.mail.compliance import MailCompliance
+from functions.worker.mail.model import Sender
+from functions.worker.mail.sendgrid.api import SendGrid
+from functions.worker.outcome_inquiry import OutcomeInquiry
+from functions.worker.report_builder import ReportBuilder
+from functions.worker.reports.in_memory_user_data import InMemoryUserData
+from functions.worker.reports.user_data import UserData
 from functions.worker.send_report import SendReport
-from functions.worker.sendgrid_api import SendGrid
-from functions.worker.sendgrid_request import Sender
 from functions.worker.time_limit import TimeLimit
 from local_cloud.clock import Clock
 from local_cloud.firestore.server import FirestoreEmulator
@@ -204,20 +207,30 @@ class Letters:
         self.kept.append(letter)
 
 
+def builder(
+    user_data: Callable[[str, float], UserData] = lambda _user, _seconds: InMemoryUserData({}),
+) -> ReportBuilder:
+    """What builds the mails of a worker in this process."""
+    return ReportBuilder(
+        user_data=user_data,
+        compliance=MailCompliance(domain="example.com"),
+        time_limit=TimeLimit(lambda: pytest.fail("nothing hangs for good")),
+    )
+
+
 def in_this_process(cloud: Surroundings, letters: Letters, **given: Any) -> SendReport:
     """What the worker's process runs, without the process, and with some of it as a test wants it."""
     parts: dict[str, Any] = {
-        "ledger": Ledger(cloud.database),
+        "deliveries": DeliveryStore(cloud.database),
         "provider": SendGrid(api_key=API_KEY, host=cloud.inbox.url, sender=Sender(address="reports@example.com")),
         "dead_letters": letters,
         "key_alert": KeyAlert(lambda _alert: None, now=lambda: datetime.now(UTC)),
-        "user_data": lambda _user, _seconds: StoredUserData({}),
-        "terms": MailTerms(domain="example.com"),
+        "builder": builder(),
         "default_cadence": Cadence.HOURLY,
         "on_unknown_outcome": OnUnknownOutcome.DEAD_LETTER,
         "now": lambda: datetime.now(UTC),
         "breaker": Breaker(lambda: datetime.now(UTC), pause=timedelta(0)),
-        "time_limit": TimeLimit(lambda: pytest.fail("nothing hangs for good")),
+        "inquiry": OutcomeInquiry(None),
     }
     return SendReport(**{**parts, **given})
 

@@ -118,7 +118,7 @@ def test_a_key_that_may_not_ask_leaves_the_rule(cloud: Surroundings, asked: list
     assert "SendGrid answered 403" in letter["error"]
     assert asked[0].startswith("403")
     lines = [line for file in cloud.logs.rglob("worker.log") for line in file.read_text().splitlines()]
-    assert any("does not say whether it has the mail" in line and delivery_id(user, DUE) in line for line in lines)
+    assert any("mail_lookup_unavailable" in line and delivery_id(user, DUE) in line for line in lines)
 
 
 def test_nobody_is_asked_without_the_setting(cloud: Surroundings, asked: list[str]) -> None:

@@ -10,8 +10,8 @@ import grpc
 import pytest
 
 from functions.shared.ids import delivery_id, run_id
-from functions.worker.mail import Mail, Outcome
-from functions.worker.send_report import Attempt
+from functions.worker.attempt import Attempt
+from functions.worker.mail.model import Mail, MailOutcome
 from local_cloud.inbox.faults import Answer, Call, CutConnection, Fault
 from local_cloud.rpc import Middleware, RpcError
 from tests.integration.worker.conftest import DUE, HOUR, MAX_ATTEMPTS, Letters, Surroundings, in_this_process, task
@@ -400,7 +400,7 @@ def test_a_mail_that_the_ledger_was_not_told_of_counts_as_unknown(cloud: Surroun
     assert (answer.status_code, answer.json()["cause"]) == (500, "firestore")
     assert cloud.delivery_of(user)["state"] == "sending"
     assert cloud.deliver(user, retry_count=1).status_code == 409
-    assert "accepted, and the ledger could not be told" in cloud.worker().log_file.read_text()
+    assert "sent_mail_not_recorded" in cloud.worker().log_file.read_text()
     # The lease runs out.
     cloud.deliveries.document(delivery_id(user, DUE)).update({"lease_expires_at": datetime.now(UTC)})
     assert cloud.deliver(user, retry_count=2).json()["reason"] == "unknown-outcome"
@@ -453,7 +453,7 @@ class Failing:
     def __init__(self, *, times: int = 100) -> None:
         self.left = times
 
-    def send(self, _mail: Mail, *, seconds: float) -> Outcome:
+    def send(self, _mail: Mail, *, seconds: float) -> MailOutcome:
         raise ZeroDivisionError(seconds)
 
     def __call__(self) -> datetime:
@@ -475,7 +475,7 @@ def test_what_nobody_thought_of_is_retried_and_dead_after_the_last_attempt(
     user = cloud.user()
     send_report = in_this_process(cloud, letters, **{part: Failing(times=1)})
     result = send_report(task(user), Attempt(number=1, task_name="t", last=False))
-    assert (result.status, result.word, result.details) == (500, "retry", {"cause": "internal-error"})
+    assert (result.status, result.result, result.details) == (500, "retry", {"cause": "internal-error"})
     assert letters.kept == []
 
     user = cloud.user()

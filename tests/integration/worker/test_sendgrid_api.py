@@ -7,9 +7,8 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from functions.worker.mail import Accepted, InlineImage, Mail, Outcome, Unavailable, Unclear
-from functions.worker.sendgrid_api import SendGrid
-from functions.worker.sendgrid_request import Sender
+from functions.worker.mail.model import Accepted, InlineImage, Mail, MailOutcome, Sender, Unavailable, Unclear
+from functions.worker.mail.sendgrid.api import SendGrid
 
 MAIL = Mail(
     to_address="ada@example.com",
@@ -51,7 +50,7 @@ def serve() -> Iterator[Serve]:
         listener.close()
 
 
-def send(host: str, seconds: float = 10, api_key: str = "SG.key") -> Outcome:
+def send(host: str, seconds: float = 10, api_key: str = "SG.key") -> MailOutcome:
     provider = SendGrid(api_key=api_key, host=host, sender=Sender(address="reports@example.com", name="Reports"))
     return provider.send(MAIL, seconds=seconds)
 

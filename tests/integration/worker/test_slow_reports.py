@@ -16,9 +16,9 @@ import requests
 from google.api_core.exceptions import DeadlineExceeded
 
 from functions.shared.dead_letter import DeadLetterReason
+from functions.worker.attempt import Attempt
 from functions.worker.reports.firestore_user_data import FirestoreUserData
-from functions.worker.send_report import Attempt
-from tests.integration.worker.conftest import DUE, HOUR, Letters, Surroundings, in_this_process, task
+from tests.integration.worker.conftest import DUE, HOUR, Letters, Surroundings, builder, in_this_process, task
 
 LONG = 600.0
 
@@ -43,7 +43,7 @@ def test_a_report_that_is_not_built_in_time_is_retried_and_a_dead_letter_after_t
     cloud: Surroundings,
 ) -> None:
     user, letters, data = cloud.user(), Letters(), StuckData()
-    send_report = in_this_process(cloud, letters, user_data=lambda _user, _seconds: data, build_seconds=0.2)
+    send_report = in_this_process(cloud, letters, builder=builder(lambda _user, _seconds: data), build_seconds=0.2)
     try:
         result = send_report(task(user), Attempt(number=1, task_name="t", last=False))
         assert (result.status, result.details) == (500, {"cause": "report-too-slow"})
@@ -51,7 +51,7 @@ def test_a_report_that_is_not_built_in_time_is_retried_and_a_dead_letter_after_t
         result = send_report(task(user), Attempt(number=3, task_name="t", last=True))
     finally:
         data.let.set()
-    assert (result.status, result.word) == (200, "dead")
+    assert (result.status, result.result) == (200, "dead")
     [letter] = letters.kept
     assert letter.reason is DeadLetterReason.RETRIES_EXHAUSTED
     assert letter.error.startswith("the report takes too long to build: not done after")

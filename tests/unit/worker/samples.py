@@ -6,10 +6,10 @@ from functions.shared.period import Period
 from functions.shared.schedule import Cadence
 from functions.shared.user import User
 from functions.worker.compose import compose
-from functions.worker.mail import Mail
-from functions.worker.mail_terms import MailTerms
+from functions.worker.mail.compliance import MailCompliance
+from functions.worker.mail.model import Mail
+from functions.worker.reports.in_memory_user_data import InMemoryUserData
 from functions.worker.reports.kinds import sample
-from functions.worker.reports.stored_user_data import StoredUserData
 
 PERIOD = Period(datetime(2026, 11, 23, tzinfo=UTC), datetime(2026, 11, 24, tzinfo=UTC))
 
@@ -18,5 +18,7 @@ def mail_of_sample(kind: str, locale: str) -> Mail:
     """The mail of a kind, in a language."""
     document = {"email": "ada@example.com", "name": "Ada", "active": True, "locale": locale}
     user = User.from_document("u1", document, Cadence.DAILY)
-    data = StoredUserData(sample(kind, PERIOD))
-    return compose(kind, user, PERIOD, data, delivery_id="d1", run_id="r1", terms=MailTerms(domain="example.com"))
+    data = InMemoryUserData(sample(kind, PERIOD))
+    return compose(
+        kind, user, PERIOD, data, delivery_id="d1", run_id="r1", compliance=MailCompliance(domain="example.com")
+    )

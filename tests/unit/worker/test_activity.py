@@ -10,11 +10,11 @@ from functions.shared.period import Period
 from functions.shared.schedule import Cadence
 from functions.shared.user import User
 from functions.worker.compose import compose
-from functions.worker.mail import Mail
-from functions.worker.mail_terms import MailTerms
+from functions.worker.mail.compliance import MailCompliance
+from functions.worker.mail.model import Mail
 from functions.worker.reports.activity import CHART_ID, MOST_EVENTS, period_before
 from functions.worker.reports.activity.figures import SHOWN_TYPES, Problem, Tally
-from functions.worker.reports.stored_user_data import StoredUserData
+from functions.worker.reports.in_memory_user_data import InMemoryUserData
 
 START = datetime(2026, 11, 24, 13, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -36,9 +36,9 @@ def user(cadence: str = "hourly", **fields: Any) -> User:
 
 def report(*events: dict[str, Any], period: Period = PERIOD, **fields: Any) -> Mail:
     """The mail with the report."""
-    data = StoredUserData({"events": {f"e{number}": event for number, event in enumerate(events)}})
-    terms = MailTerms(domain="example.com")
-    return compose("activity", user(**fields), period, data, delivery_id="d1", run_id="r1", terms=terms)
+    data = InMemoryUserData({"events": {f"e{number}": event for number, event in enumerate(events)}})
+    compliance = MailCompliance(domain="example.com")
+    return compose("activity", user(**fields), period, data, delivery_id="d1", run_id="r1", compliance=compliance)
 
 
 def test_events_are_counted_where_they_belong() -> None:

@@ -20,14 +20,15 @@ from functions.shared.plausible_time import EARLIEST, LATEST
 from functions.shared.schedule import Cadence
 from functions.shared.user import User
 from functions.worker.compose import compose
-from functions.worker.mail_terms import MailTerms
+from functions.worker.mail.compliance import MailCompliance
+from functions.worker.mail.model import Sender
+from functions.worker.mail.sendgrid.request import to_request
+from functions.worker.reports.in_memory_user_data import InMemoryUserData
 from functions.worker.reports.kinds import kinds
-from functions.worker.reports.stored_user_data import StoredUserData
-from functions.worker.sendgrid_request import Sender, to_request
 from tests.unit.worker.sendgrid_schema import MAIL_SEND
 
 VALIDATOR = jsonschema.Draft202012Validator(MAIL_SEND)
-TERMS = MailTerms(domain="example.com", in_group=True)
+COMPLIANCE = MailCompliance(domain="example.com", in_group=True)
 SENDER = Sender(address="reports@example.com", unsubscribe_group=7)
 
 numbers = (
@@ -64,7 +65,7 @@ def documents(**fields: st.SearchStrategy[Any]) -> st.SearchStrategy[Mapping[str
 
 
 @st.composite
-def cases(draw: st.DrawFn) -> tuple[User, Period, StoredUserData]:
+def cases(draw: st.DrawFn) -> tuple[User, Period, InMemoryUserData]:
     zone = draw(st.sampled_from(sorted(zoneinfo.available_timezones())))
     cron = draw(st.sampled_from(["0 8 * * 1-5", "*/10 * * * *"]))
     report = {"cadence": draw(st.sampled_from(Cadence)), "hour": draw(st.integers(0, 23)), "cron": cron}
@@ -94,7 +95,7 @@ def cases(draw: st.DrawFn) -> tuple[User, Period, StoredUserData]:
         {"allowed": numbers | values},
         optional={"name": texts | values, "unit": texts | values, "renews_on": st.integers(1, 31) | values},
     )
-    data = StoredUserData(
+    data = InMemoryUserData(
         {
             "events": draw(documents(at=when, type=texts, amount=numbers)),
             "quotas": {quota_id: draw(quotas) for quota_id in quota_ids},
@@ -106,10 +107,10 @@ def cases(draw: st.DrawFn) -> tuple[User, Period, StoredUserData]:
 
 @pytest.mark.parametrize("kind", kinds())
 @given(case=cases())
-def test_there_is_a_report_and_sendgrid_can_take_it(kind: str, case: tuple[User, Period, StoredUserData]) -> None:
+def test_there_is_a_report_and_sendgrid_can_take_it(kind: str, case: tuple[User, Period, InMemoryUserData]) -> None:
     user, period, data = case
     with capture_logs():
-        mail = compose(kind, user, period, data, delivery_id="d1", run_id="r1", terms=TERMS)
+        mail = compose(kind, user, period, data, delivery_id="d1", run_id="r1", compliance=COMPLIANCE)
     request = to_request(mail, SENDER)
     VALIDATOR.validate(request)
     json.dumps(request).encode()

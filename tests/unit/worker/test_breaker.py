@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from functions.worker.breaker import FAILURES, LONGEST, Breaker, Change
+from functions.worker.breaker import FAILURES, LONGEST, Breaker, BreakerChange
 
 FIRST_PAUSE = timedelta(seconds=5)
 LONGEST_PAUSE = FIRST_PAUSE * LONGEST
@@ -30,12 +30,12 @@ def breaker(clock: Clock) -> Breaker:
     return Breaker(clock, pause=FIRST_PAUSE)
 
 
-def fail(breaker: Breaker) -> Change | None:
+def fail(breaker: Breaker) -> BreakerChange | None:
     return breaker.leave(breaker.enter(), failure="e")
 
 
 def open_it(breaker: Breaker) -> None:
-    assert [fail(breaker) for _ in range(FAILURES)] == [None] * (FAILURES - 1) + [Change.OPENED]
+    assert [fail(breaker) for _ in range(FAILURES)] == [None] * (FAILURES - 1) + [BreakerChange.OPENED]
 
 
 def test_it_opens_after_failures_in_a_row_only(breaker: Breaker) -> None:
@@ -57,7 +57,7 @@ def test_one_mail_is_a_trial_while_the_others_wait(breaker: Breaker, clock: Cloc
     assert (trial.is_trial, trial.wait_seconds) == (True, 0)
     assert breaker.wait_seconds() > 0
     assert breaker.enter().wait_seconds > 0
-    assert breaker.leave(trial, is_up=True) is Change.CLOSED
+    assert breaker.leave(trial, is_up=True) is BreakerChange.CLOSED
     assert not breaker.enter().is_trial
     assert breaker.error == ""
 
@@ -68,7 +68,7 @@ def test_each_trial_that_fails_doubles_the_pause(breaker: Breaker, clock: Clock)
     for _ in range(6):
         pauses.append(timedelta(seconds=breaker.wait_seconds()))
         clock.now += pauses[-1]
-        assert fail(breaker) is Change.OPENED
+        assert fail(breaker) is BreakerChange.OPENED
     assert pauses == [FIRST_PAUSE * 2**doublings for doublings in range(4)] + [LONGEST_PAUSE] * 2
     clock.now += LONGEST_PAUSE
     breaker.leave(breaker.enter(), is_up=True)

@@ -11,8 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from functions.worker.mail_terms import GROUP_LINK
-from functions.worker.provider_tags import inert
+from functions.worker.mail.sendgrid.tags import GROUP_LINK, inert
 from functions.worker.reports.kinds import kinds
 from functions.worker.reports.language import language_for
 from functions.worker.reports.rendering import forget_templates, render
@@ -74,7 +73,7 @@ def test_a_value_is_text_wherever_it_stands(templates: Path, value: str) -> None
     plain, _ = render(templates, {"value": "plain"}, ENGLISH)
     page = Elements(html)
     assert page.tags == Elements(plain).tags
-    # A provider's tag gets a space, and is text, too (provider_tags.py).
+    # A provider's tag gets a space, and is text, too (mail/provider.py).
     shown = inert(value)
     assert page.titles == [shown]
     assert page.alts == [shown]

@@ -6,13 +6,13 @@ from email.message import Message
 
 import pytest
 
-from functions.worker.mail import Accepted, NotAllowed, Outcome, Refused, Throttled, Unavailable, Unclear
-from functions.worker.sendgrid_api import classify
+from functions.worker.mail.model import Accepted, MailOutcome, NotAllowed, Refused, Throttled, Unavailable, Unclear
+from functions.worker.mail.sendgrid.api import classify
 
 NOW = datetime(2026, 11, 24, 13, tzinfo=UTC)
 
 
-def answer(status: int, body: bytes = b"", headers: Mapping[str, str] | None = None) -> Outcome:
+def answer(status: int, body: bytes = b"", headers: Mapping[str, str] | None = None) -> MailOutcome:
     message = Message()
     for name, value in (headers or {}).items():
         message[name] = value

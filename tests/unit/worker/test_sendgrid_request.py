@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from functions.worker.mail import InlineImage, Mail
-from functions.worker.sendgrid_request import Sender, to_request
+from functions.worker.mail.model import InlineImage, Mail, Sender
+from functions.worker.mail.sendgrid.request import to_request
 from tests.unit.worker.sendgrid_schema import MAIL_SEND
 
 VALIDATOR = jsonschema.Draft202012Validator(MAIL_SEND)

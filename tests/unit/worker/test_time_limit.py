@@ -7,8 +7,15 @@ import pytest
 
 from functions.shared.dead_letter_topic import PUBLISH_TIMEOUT_SECONDS, TELL_TIMEOUT_SECONDS
 from functions.shared.retry_policy import DISPATCH_DEADLINE
-from functions.worker.ledger import CALL_SECONDS, LEASE, SETTLE_SECONDS
-from functions.worker.send_report import ASK_SECONDS, BUILD_SECONDS, SEND_SECONDS, TRIAL_SECONDS
+from functions.worker.delivery_store import LEASE
+from functions.worker.time_budget import (
+    BUILD_SECONDS,
+    CALL_SECONDS,
+    LOOKUP_SECONDS,
+    SEND_SECONDS,
+    SETTLE_SECONDS,
+    TRIAL_SECONDS,
+)
 from functions.worker.time_limit import MOST_HANGING, TimeLimit, TookTooLong
 
 LONG = 600.0
@@ -36,7 +43,7 @@ def gate() -> Iterator[Gate]:
 
 
 def test_an_attempt_has_time_for_whatever_may_follow_a_report_that_was_built_just_in_time() -> None:
-    held = SEND_SECONDS + max(TELL_TIMEOUT_SECONDS, ASK_SECONDS)
+    held = SEND_SECONDS + max(TELL_TIMEOUT_SECONDS, LOOKUP_SECONDS)
     assert held + SETTLE_SECONDS < LEASE.total_seconds()
     claimed = BUILD_SECONDS + TRIAL_SECONDS + CALL_SECONDS
     assert claimed + held + CALL_SECONDS + PUBLISH_TIMEOUT_SECONDS + SETTLE_SECONDS < DISPATCH_DEADLINE.total_seconds()

@@ -8,8 +8,8 @@ import pytest
 from functions.shared.dead_letter import DeadLetterReason
 from functions.shared.delivery import Delivery, DeliveryState
 from functions.shared.settings import OnUnknownOutcome
-from functions.worker.mail import Accepted, NotAllowed, Outcome, Refused, Throttled, Unavailable, Unclear
-from functions.worker.transitions import GiveUp, Retry, Sent, Step, Verdict, next_step, verdict
+from functions.worker.mail.model import Accepted, MailOutcome, NotAllowed, Refused, Throttled, Unavailable, Unclear
+from functions.worker.transitions import GiveUp, NextStep, Retry, Sent, Transition, next_step, transition_after
 
 NOW = datetime(2026, 11, 24, 13, tzinfo=UTC)
 DEAD_LETTER, RESEND = OnUnknownOutcome.DEAD_LETTER, OnUnknownOutcome.RESEND
@@ -22,29 +22,29 @@ def record(state: DeliveryState, lease: timedelta | None = None) -> Delivery:
 @pytest.mark.parametrize(
     ("found", "on_unknown_outcome", "step"),
     [
-        (None, DEAD_LETTER, Step.SEND),
-        (record(DeliveryState.PENDING), DEAD_LETTER, Step.SEND),
-        (record(DeliveryState.SENT), DEAD_LETTER, Step.NOTHING),
-        (record(DeliveryState.SKIPPED), DEAD_LETTER, Step.NOTHING),
-        (record(DeliveryState.DEAD), DEAD_LETTER, Step.NOTHING),
-        (record(DeliveryState.SENT), RESEND, Step.NOTHING),
-        (record(DeliveryState.SENDING, timedelta(seconds=1)), DEAD_LETTER, Step.LEAVE),
-        (record(DeliveryState.SENDING, timedelta(seconds=1)), RESEND, Step.LEAVE),
-        (record(DeliveryState.SENDING, timedelta(0)), DEAD_LETTER, Step.GIVE_UP_UNKNOWN),
-        (record(DeliveryState.SENDING, timedelta(seconds=-1)), DEAD_LETTER, Step.GIVE_UP_UNKNOWN),
-        (record(DeliveryState.SENDING, timedelta(seconds=-1)), RESEND, Step.SEND),
-        (record(DeliveryState.SENDING), DEAD_LETTER, Step.GIVE_UP_UNKNOWN),
+        (None, DEAD_LETTER, NextStep.SEND),
+        (record(DeliveryState.PENDING), DEAD_LETTER, NextStep.SEND),
+        (record(DeliveryState.SENT), DEAD_LETTER, NextStep.ALREADY_FINAL),
+        (record(DeliveryState.SKIPPED), DEAD_LETTER, NextStep.ALREADY_FINAL),
+        (record(DeliveryState.DEAD), DEAD_LETTER, NextStep.ALREADY_FINAL),
+        (record(DeliveryState.SENT), RESEND, NextStep.ALREADY_FINAL),
+        (record(DeliveryState.SENDING, timedelta(seconds=1)), DEAD_LETTER, NextStep.IN_PROGRESS),
+        (record(DeliveryState.SENDING, timedelta(seconds=1)), RESEND, NextStep.IN_PROGRESS),
+        (record(DeliveryState.SENDING, timedelta(0)), DEAD_LETTER, NextStep.GIVE_UP_UNKNOWN),
+        (record(DeliveryState.SENDING, timedelta(seconds=-1)), DEAD_LETTER, NextStep.GIVE_UP_UNKNOWN),
+        (record(DeliveryState.SENDING, timedelta(seconds=-1)), RESEND, NextStep.SEND),
+        (record(DeliveryState.SENDING), DEAD_LETTER, NextStep.GIVE_UP_UNKNOWN),
     ],
 )
 def test_what_the_ledger_has_decides_the_next_step(
-    found: Delivery | None, on_unknown_outcome: OnUnknownOutcome, step: Step
+    found: Delivery | None, on_unknown_outcome: OnUnknownOutcome, step: NextStep
 ) -> None:
     assert next_step(found, now=NOW, on_unknown_outcome=on_unknown_outcome) is step
 
 
 def test_every_state_has_a_next_step() -> None:
     for state in DeliveryState:
-        assert next_step(record(state, timedelta(0)), now=NOW, on_unknown_outcome=DEAD_LETTER) in Step
+        assert next_step(record(state, timedelta(0)), now=NOW, on_unknown_outcome=DEAD_LETTER) in NextStep
 
 
 def retry(status: HTTPStatus, cause: str, seconds: int | None = None) -> Retry:
@@ -95,13 +95,13 @@ EXHAUSTED = GiveUp(reason=DeadLetterReason.RETRIES_EXHAUSTED, error="e")
     ],
 )
 def test_the_outcome_of_sending_decides_what_becomes_of_it(
-    outcome: Outcome, last_attempt: bool, on_unknown_outcome: OnUnknownOutcome, expected: Verdict
+    outcome: MailOutcome, last_attempt: bool, on_unknown_outcome: OnUnknownOutcome, expected: Transition
 ) -> None:
-    assert verdict(outcome, last_attempt=last_attempt, on_unknown_outcome=on_unknown_outcome) == expected
+    assert transition_after(outcome, last_attempt=last_attempt, on_unknown_outcome=on_unknown_outcome) == expected
 
 
 def test_what_may_have_been_sent_is_never_released_by_default() -> None:
     for last_attempt in (False, True):
-        decided = verdict(Unclear(error="e"), last_attempt=last_attempt, on_unknown_outcome=DEAD_LETTER)
+        decided = transition_after(Unclear(error="e"), last_attempt=last_attempt, on_unknown_outcome=DEAD_LETTER)
         assert isinstance(decided, GiveUp)
         assert not decided.release

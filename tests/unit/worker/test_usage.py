@@ -14,9 +14,9 @@ from functions.shared.period import Period
 from functions.shared.schedule import Cadence
 from functions.shared.user import User
 from functions.worker.compose import compose
-from functions.worker.mail import Mail
-from functions.worker.mail_terms import MailTerms
-from functions.worker.reports.stored_user_data import StoredUserData
+from functions.worker.mail.compliance import MailCompliance
+from functions.worker.mail.model import Mail
+from functions.worker.reports.in_memory_user_data import InMemoryUserData
 from functions.worker.reports.usage import MOST_USAGES
 from functions.worker.reports.usage.consumption import Consumption, Standing
 from functions.worker.reports.usage.quota import InvalidQuota, Quota
@@ -52,8 +52,10 @@ def report(
         "usage": {f"x{number}": usage for number, usage in enumerate(usages)},
     }
     user = User.from_document("u1", {"email": "ada@example.com", "active": True, **fields}, Cadence.DAILY)
-    terms = MailTerms(domain="example.com")
-    return compose("usage", user, day_until(end), StoredUserData(documents), delivery_id="d1", run_id="r1", terms=terms)
+    compliance = MailCompliance(domain="example.com")
+    return compose(
+        "usage", user, day_until(end), InMemoryUserData(documents), delivery_id="d1", run_id="r1", compliance=compliance
+    )
 
 
 def used(at: str, amount: Any, quota: Any = "storage") -> dict[str, Any]:

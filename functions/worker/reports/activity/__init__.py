@@ -7,7 +7,7 @@ import structlog
 
 from functions.shared.period import Period, is_regular, unit_before
 from functions.shared.user import User
-from functions.worker.mail import InlineImage
+from functions.worker.mail.model import InlineImage
 from functions.worker.reports.activity.buckets import buckets
 from functions.worker.reports.activity.figures import Tally
 from functions.worker.reports.activity.texts import Texts
@@ -40,15 +40,11 @@ def build(user: User, period: Period, data: UserData) -> Report:
     left_out_before = _count(tally, data, before)
     left_out = _count(tally, data, period)
     if left_out or left_out_before:
-        _logger.warning(
-            "the report counts only the first events", user_id=user.id, kind="activity", counted=MOST_EVENTS
-        )
+        _logger.warning("events_left_out", user_id=user.id, kind="activity", counted=MOST_EVENTS)
     for problem in tally.problems:
-        _logger.warning(
-            "an event has a field that cannot be used", user_id=user.id, event_id=problem.event_id, field=problem.field
-        )
+        _logger.warning("event_field_unusable", user_id=user.id, event_id=problem.event_id, field=problem.field)
     if tally.problem_count > len(tally.problems):
-        _logger.warning("more events have such fields", user_id=user.id, problems=tally.problem_count)
+        _logger.warning("more_event_fields_unusable", user_id=user.id, problems=tally.problem_count)
 
     figures = tally.figures()
     contents = Texts(

@@ -7,8 +7,8 @@ from datetime import datetime
 from typing import Any
 
 from functions.shared.period import Period
-from functions.worker.one_line import one_line
 from functions.worker.reports.amounts import usable_amount
+from functions.worker.sanitize import sanitize
 
 SHOWN_TYPES = 8
 _DIFFERENT_TYPES = 5_000
@@ -138,7 +138,7 @@ class Tally:
         if value is not None and not isinstance(value, str):
             self._problem(event_id, "type")
             return ""
-        return one_line(value or "", 60)
+        return sanitize(value or "", 60)
 
     def _add_type(self, name: str, amount: float) -> None:
         if name not in self._types and len(self._types) >= _DIFFERENT_TYPES:

@@ -7,7 +7,7 @@ import structlog
 
 from functions.shared.period import Period
 from functions.shared.user import User
-from functions.worker.mail import InlineImage
+from functions.worker.mail.model import InlineImage
 from functions.worker.reports.bar_chart import draw_bars
 from functions.worker.reports.language import language_for
 from functions.worker.reports.report import Report
@@ -64,7 +64,7 @@ def _quotas(user: User, data: UserData) -> list[Quota]:
         try:
             quotas.append(Quota.from_document(quota_id, fields))
         except InvalidQuota as error:
-            _logger.warning("a quota cannot be used", user_id=user.id, quota=quota_id, error=str(error))
+            _logger.warning("quota_unusable", user_id=user.id, quota=quota_id, error=str(error))
     return quotas
 
 
@@ -89,11 +89,11 @@ def _consume(user: User, consumptions: dict[str, Consumption], data: UserData) -
             ignored += 1
             if ignored == 1:
                 field = "quota" if known is None else "amount"
-                _logger.warning("a usage cannot be counted", user_id=user.id, usage_id=usage_id, field=field)
+                _logger.warning("usage_not_counted", user_id=user.id, usage_id=usage_id, field=field)
     if ignored > 1:
-        _logger.warning("more usages cannot be counted", user_id=user.id, problems=ignored)
+        _logger.warning("more_usages_not_counted", user_id=user.id, problems=ignored)
     if left_out is not None:
-        _logger.warning("the report counts only the first usages", user_id=user.id, kind="usage", counted=MOST_USAGES)
+        _logger.warning("usages_left_out", user_id=user.id, kind="usage", counted=MOST_USAGES)
         for consumption in consumptions.values():
             consumption.end_at(left_out)
     return left_out

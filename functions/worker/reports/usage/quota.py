@@ -7,8 +7,8 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from functions.shared.contract import describe_validation_error
-from functions.worker.one_line import display_name, one_line
 from functions.worker.reports.amounts import LARGEST_AMOUNT, SMALLEST_ALLOWED
+from functions.worker.sanitize import display_name, sanitize
 
 
 class InvalidQuota(ValueError):
@@ -57,6 +57,6 @@ class Quota:
             id=quota_id,
             allowed=document.allowed,
             name=display_name(document.name) or display_name(quota_id),
-            unit=one_line(document.unit, 20),
+            unit=sanitize(document.unit, 20),
             renews_on=document.renews_on,
         )

@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 from functions.shared.period import Period
-from functions.worker.reports.stored_user_data import Documents
+from functions.worker.reports.in_memory_user_data import Documents
 
 
 def documents(period: Period) -> Documents:

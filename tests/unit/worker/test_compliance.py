@@ -10,16 +10,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from functions.shared.settings import MailSettings
-from functions.worker.mail_terms import GROUP_LINK, MailTerms, unsubscribe_token
+from functions.worker.mail.compliance import MailCompliance, unsubscribe_token
+from functions.worker.mail.sendgrid.tags import GROUP_LINK
 
 KEY = "0123456789abcdef"
-OWN = MailTerms(
+OWN = MailCompliance(
     domain="example.com",
     unsubscribe_url="https://example.com/unsubscribe?user={user_id}&token={token}",
     unsubscribe_key=KEY,
 )
-IN_GROUP = MailTerms(domain="example.com", in_group=True)
-NONE = MailTerms(domain="example.com")
+IN_GROUP = MailCompliance(domain="example.com", in_group=True)
+NONE = MailCompliance(domain="example.com")
 
 
 @given(st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=60))
@@ -76,8 +77,8 @@ def settings(**variables: str) -> MailSettings:
 
 
 def test_the_postal_address_is_one_line_at_the_end() -> None:
-    terms = MailTerms.from_settings(settings(mail_postal_address="Example Inc.\r\n1 Example Road"))
-    assert terms.closing("u1", unsubscribe="").address == "Example Inc. 1 Example Road"
+    compliance = MailCompliance.from_settings(settings(mail_postal_address="Example Inc.\r\n1 Example Road"))
+    assert compliance.closing("u1", unsubscribe="").address == "Example Inc. 1 Example Road"
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""SendGrid as the one who takes the mail.
+"""SendGrid's mail send.
 
 Its mail send is not idempotent and has no key that makes it so. What matters about a failed call is therefore whether
 SendGrid can have taken the mail, and every outcome here says so without doubt.
@@ -26,19 +26,20 @@ import python_http_client
 import structlog
 
 from functions.shared.logging import redact_addresses
-from functions.worker.mail import (
+from functions.worker.mail.model import (
     Accepted,
     Mail,
+    MailOutcome,
     NotAllowed,
-    Outcome,
     Refused,
+    Sender,
     Throttled,
     Unavailable,
     Unclear,
     Unsubscribed,
 )
-from functions.worker.one_line import one_line
-from functions.worker.sendgrid_request import Sender, to_request
+from functions.worker.mail.sendgrid.request import to_request
+from functions.worker.sanitize import sanitize
 
 CONNECT_SECONDS = 10.0
 """How long opening a connection may take before a request counts as not made."""
@@ -77,7 +78,7 @@ class SendGrid:
         self._sender = sender
         self._check_unsubscribed = check_unsubscribed
 
-    def send(self, mail: Mail, *, seconds: float) -> Outcome:
+    def send(self, mail: Mail, *, seconds: float) -> MailOutcome:
         """Hand over a mail and classify the answer."""
         started = time.monotonic()
         if self._check_unsubscribed and self._has_unsubscribed(mail.to_address):
@@ -108,11 +109,11 @@ class SendGrid:
             wants_none = suppressions._("suppressions")._("global")._(quote(address, safe="")).get(timeout=ASK_SECONDS)
             return _names([json.loads(_successful(wants_none)).get("recipient_email")], address)
         except (_NotWritten, OSError, http.client.HTTPException, ValueError, TypeError, AttributeError) as error:
-            _logger.warning("SendGrid does not say who has unsubscribed", error=redact_addresses(_describe(error)))
+            _logger.warning("unsubscribe_check_failed", error=redact_addresses(_describe(error)))
             return False
 
 
-def classify(status: int, headers: Message, body: bytes, *, now: datetime) -> Outcome:
+def classify(status: int, headers: Message, body: bytes, *, now: datetime) -> MailOutcome:
     """Say what SendGrid's answer means for the mail.
 
     A 5xx does not say that the mail was not taken. A 502 or 504 comes from the gateway in front of mail send, which had
@@ -131,7 +132,7 @@ def classify(status: int, headers: Message, body: bytes, *, now: datetime) -> Ou
     """
     error = f"SendGrid answered {status}: {_error_text(body)}"
     if 200 <= status <= 299:
-        return Accepted(message_id=one_line(headers.get("X-Message-Id") or ""))
+        return Accepted(message_id=sanitize(headers.get("X-Message-Id") or ""))
     if status == HTTPStatus.TOO_MANY_REQUESTS:
         return Throttled(error=error, retry_after_seconds=_retry_after(headers, now))
     if status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
@@ -157,7 +158,7 @@ def _names(addresses: Sequence[Any], address: str) -> bool:
 
 def _error_text(body: bytes) -> str:
     text = "; ".join(_errors_in(body)) or body.decode(errors="replace")
-    return redact_addresses(one_line(text, _ERROR_CHARACTERS)) or "no explanation"
+    return redact_addresses(sanitize(text, _ERROR_CHARACTERS)) or "no explanation"
 
 
 def _errors_in(body: bytes) -> list[str]:
@@ -295,4 +296,4 @@ def _cut_off(connected: socket.socket, over_at: float) -> Iterator[None]:
 
 
 def _describe(error: Exception) -> str:
-    return one_line(f"{type(error).__name__}: {error}", _ERROR_CHARACTERS)
+    return sanitize(f"{type(error).__name__}: {error}", _ERROR_CHARACTERS)

@@ -13,8 +13,8 @@ from http import HTTPStatus
 import requests
 
 from functions.shared.logging import redact_addresses
-from functions.worker.one_line import one_line
-from functions.worker.unknown_outcome import NotRecorded, NoWord, Recorded, Word
+from functions.worker.mail.delivery_lookup import LookupAnswer, LookupUnavailable, MailFound, MailNotFound
+from functions.worker.sanitize import sanitize
 
 CONNECT_SECONDS = 5.0
 
@@ -46,10 +46,10 @@ class SendGridActivity:
         self._key = api_key.encode()
         self._headers = {"Authorization": f"Bearer {api_key}", "Accept": "application/json"}
 
-    def find(self, delivery_id: str, *, seconds: float) -> Word:
+    def find(self, delivery_id: str, *, seconds: float) -> LookupAnswer:
         """Look for the mail of a delivery, whatever has become of it since SendGrid took it."""
         if not _PLAIN.fullmatch(delivery_id):
-            return NoWord(error="the delivery's id has characters that a query cannot have", lasting=True)
+            return LookupUnavailable(error="the delivery's id has characters that a query cannot have", lasting=True)
         parameters = {"query": f"(unique_args['delivery_id']=\"{delivery_id}\")", "limit": str(_MESSAGES)}
         try:
             with requests.get(
@@ -62,23 +62,23 @@ class SendGridActivity:
             ) as response:
                 body = response.raw.read(_ANSWER_BYTES, decode_content=True)
         except (requests.RequestException, OSError) as error:
-            return NoWord(error=f"no answer: {type(error).__name__}", lasting=False)
+            return LookupUnavailable(error=f"no answer: {type(error).__name__}", lasting=False)
         # A proxy may show the request on the page that says what went wrong with it, and errors are kept and shown.
         return read_answer(response.status_code, body.replace(self._key, b"[key]"))
 
 
-def read_answer(status: int, body: bytes) -> Word:
+def read_answer(status: int, body: bytes) -> LookupAnswer:
     """Say what an answer means.
 
     Args:
         status: the HTTP status.
         body: the answer's body, perhaps cut off.
     """
-    shown = redact_addresses(one_line(body.decode(errors="replace"), _ERROR_CHARACTERS))
+    shown = redact_addresses(sanitize(body.decode(errors="replace"), _ERROR_CHARACTERS))
     if status != HTTPStatus.OK:
-        return NoWord(error=f"SendGrid answered {status}: {shown}", lasting=status in _LASTING)
+        return LookupUnavailable(error=f"SendGrid answered {status}: {shown}", lasting=status in _LASTING)
     try:
         names = [message["msg_id"] for message in json.loads(body)["messages"]]
     except (ValueError, KeyError, TypeError, RecursionError):
-        return NoWord(error=f"SendGrid's answer has no messages in it: {shown}", lasting=False)
-    return Recorded(message_id=one_line(str(names[0]), 200)) if names else NotRecorded()
+        return LookupUnavailable(error=f"SendGrid's answer has no messages in it: {shown}", lasting=False)
+    return MailFound(message_id=sanitize(str(names[0]), 200)) if names else MailNotFound()

@@ -9,7 +9,7 @@ Documents = Mapping[str, Mapping[str, Mapping[str, Any]]]
 """Fields of documents, by the documents' ids, by collections' names."""
 
 
-class StoredUserData:
+class InMemoryUserData:
     """UserData over documents that are given. It finds what Firestore would.
 
     Args:

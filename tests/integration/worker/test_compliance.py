@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 from urllib.parse import parse_qs, urlsplit
 
 from functions.shared.ids import delivery_id
-from functions.worker.mail_terms import unsubscribe_token
+from functions.worker.mail.compliance import unsubscribe_token
 from local_cloud.inbox.faults import Answer, Call, CutConnection
 from local_cloud.inbox.server import MAIL_SEND_SCOPE
 from tests.integration.worker.conftest import DUE, HOUR, Surroundings

@@ -1,4 +1,4 @@
-"""What mailbox providers and the law demand of every mail, whatever it reports: a way out of it, and a postal address.
+"""What mailbox providers and the law demand of every mail: an unsubscribe link, and a postal address.
 
 https://support.google.com/a/answer/81126
 https://senders.yahooinc.com/best-practices/
@@ -11,15 +11,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from urllib.parse import quote
 
-from markupsafe import Markup
-
 from functions.shared.settings import MailSettings
-from functions.worker.one_line import one_line
-
-GROUP_LINK = Markup("<%asm_group_unsubscribe_raw_url%>")
-"""SendGrid puts the recipient's own link out of the unsubscribe group in the place of this. Not to be escaped, or it
-would not be found. https://www.twilio.com/docs/sendgrid/ui/sending-email/group-unsubscribes"""
-
+from functions.worker.mail.provider import UNSUBSCRIBE_LINK
+from functions.worker.sanitize import sanitize
 
 _LONGEST_HEADER_LINK = 900
 """A link cannot be folded, and a line of a message has at most 998 characters.
@@ -31,7 +25,7 @@ class Closing:
     """How every mail ends.
 
     Attributes:
-        unsubscribe: the words of the link out.
+        unsubscribe: the text of the unsubscribe link.
         unsubscribe_url: where it leads; empty where there is none.
         address: the sender's postal address; may be empty.
     """
@@ -42,15 +36,15 @@ class Closing:
 
 
 @dataclass(frozen=True, kw_only=True)
-class MailTerms:
-    """The sender's terms.
+class MailCompliance:
+    """The headers and the footer of every mail.
 
     Attributes:
         domain: of the sender's address.
         postal_address: in one line; may be empty.
-        in_group: whether SendGrid keeps the list of those who want no more mail, in an unsubscribe group.
-        unsubscribe_url: otherwise, the URL where the team does, with `{user_id}` and `{token}` in it; may be empty.
-        unsubscribe_key: with which the tokens are made.
+        in_group: whether the provider keeps the list of those who unsubscribed, in an unsubscribe group.
+        unsubscribe_url: otherwise, the team's own URL for it, with `{user_id}` and `{token}` in it; may be empty.
+        unsubscribe_key: the key that signs the tokens.
     """
 
     domain: str
@@ -60,11 +54,11 @@ class MailTerms:
     unsubscribe_key: str = field(default="", repr=False)
 
     @classmethod
-    def from_settings(cls, settings: MailSettings) -> "MailTerms":
-        """The terms that the environment names."""
+    def from_settings(cls, settings: MailSettings) -> "MailCompliance":
+        """Read what the environment says."""
         return cls(
             domain=settings.mail_from.rpartition("@")[2],
-            postal_address=one_line(settings.mail_postal_address, 300),
+            postal_address=sanitize(settings.mail_postal_address, 300),
             in_group=settings.mail_unsubscribe_group is not None,
             unsubscribe_url=settings.mail_unsubscribe_url or "",
             unsubscribe_key=settings.mail_unsubscribe_key or "",
@@ -75,24 +69,23 @@ class MailTerms:
 
         Args:
             user_id: the user's.
-            unsubscribe: the words of the link out, in the user's language.
+            unsubscribe: the text of the unsubscribe link, in the user's language.
         """
         return Closing(
             unsubscribe=unsubscribe,
-            unsubscribe_url=GROUP_LINK if self.in_group else self._own_link(user_id),
+            unsubscribe_url=UNSUBSCRIBE_LINK if self.in_group else self._own_link(user_id),
             address=self.postal_address,
         )
 
     def headers(self, user_id: str, delivery_id: str) -> Mapping[str, str]:
         """The headers of a mail.
 
-        A provider's button "unsubscribe" calls the URL by POST, without asking. The two headers for it are SendGrid's
-        own where SendGrid keeps the list. https://www.rfc-editor.org/rfc/rfc8058#section-3.1
+        A mailbox provider's button "unsubscribe" calls the URL by POST, without asking. Where the mail provider keeps
+        the list, it adds the two headers for that itself. https://www.rfc-editor.org/rfc/rfc8058#section-3.1
 
-        SendGrid gives every message a `Message-ID` of its own, so a second mail of a delivery has another one. What
-        both have in common is the message that they refer to: mail programs that go by `References` show them as one
-        conversation. `X-Entity-Ref-ID` has Gmail keep different deliveries apart though their subjects are alike.
-        https://www.twilio.com/docs/glossary/message-id
+        The mail provider may give each message a `Message-ID` of its own, so a second mail of a delivery has another
+        one. Both refer to the same message: mail programs that go by `References` show them as one conversation.
+        `X-Entity-Ref-ID` has Gmail keep different deliveries apart though their subjects are alike.
         """
         reference = hashlib.sha256(delivery_id.encode()).hexdigest()[:32]
         headers = {"References": f"<{reference}@{self.domain}>", "X-Entity-Ref-ID": reference}

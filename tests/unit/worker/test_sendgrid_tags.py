@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 from functions.shared.schedule import Cadence
 from functions.shared.user import User
 from functions.worker.compose import compose
-from functions.worker.mail import Mail
-from functions.worker.mail_terms import GROUP_LINK, MailTerms
-from functions.worker.provider_tags import inert
-from functions.worker.reports.stored_user_data import StoredUserData
-from functions.worker.sendgrid_request import Sender, to_request
+from functions.worker.mail.compliance import MailCompliance
+from functions.worker.mail.model import Mail, Sender
+from functions.worker.mail.sendgrid.request import to_request
+from functions.worker.mail.sendgrid.tags import GROUP_LINK, inert
+from functions.worker.reports.in_memory_user_data import InMemoryUserData
 from tests.unit.worker.samples import PERIOD
 
 TAGS = [
@@ -49,7 +49,7 @@ def report(text: str) -> Mail:
     """A mail with a text in it wherever users can put one, and a link out of SendGrid's group."""
     document = {"email": "ada@example.com", "name": text, "active": True}
     at = PERIOD.start
-    data = StoredUserData(
+    data = InMemoryUserData(
         {
             "events": {"e1": {"at": at, "type": text}},
             "quotas": {text.replace("/", ""): {"allowed": 1, "unit": text}, "q": {"allowed": 1, "name": text}},
@@ -57,9 +57,10 @@ def report(text: str) -> Mail:
         }
     )
     user = User.from_document("u1", document, Cadence.DAILY)
-    terms = MailTerms(domain="example.com", in_group=True)
+    compliance = MailCompliance(domain="example.com", in_group=True)
     parts = [
-        compose(kind, user, PERIOD, data, delivery_id="d1", run_id="r1", terms=terms) for kind in ("activity", "usage")
+        compose(kind, user, PERIOD, data, delivery_id="d1", run_id="r1", compliance=compliance)
+        for kind in ("activity", "usage")
     ]
     return Mail(
         to_address=parts[0].to_address,

@@ -46,26 +46,30 @@ from functions.shared.report_task import ReportTask
 from functions.shared.schedule import Cadence
 from functions.shared.settings import OnUnknownOutcome
 from functions.shared.task_queue import NewTask, TaskQueue, cloud_tasks_client
+from functions.worker.attempt import Attempt
 from functions.worker.breaker import Breaker
+from functions.worker.delivery_store import LEASE, Claim, DeliveryStore, Hold, Move, UserDocument
 from functions.worker.key_alert import KeyAlert
-from functions.worker.ledger import LEASE, Claim, Hold, Ledger, Move, UserDocument
-from functions.worker.mail import (
+from functions.worker.mail.compliance import MailCompliance
+from functions.worker.mail.delivery_lookup import LookupAnswer, LookupUnavailable, MailFound, MailNotFound
+from functions.worker.mail.model import (
     Accepted,
     Mail,
+    MailOutcome,
     NotAllowed,
-    Outcome,
     Refused,
     Throttled,
     Unavailable,
     Unclear,
     Unsubscribed,
 )
-from functions.worker.mail_terms import MailTerms
-from functions.worker.reports.stored_user_data import StoredUserData
+from functions.worker.outcome_inquiry import OutcomeInquiry
+from functions.worker.report_builder import ReportBuilder
+from functions.worker.reports.in_memory_user_data import InMemoryUserData
 from functions.worker.reports.user_data import UserData
-from functions.worker.send_report import Attempt, Result, SendReport
+from functions.worker.send_report import SendReport
+from functions.worker.task_answer import TaskAnswer
 from functions.worker.time_limit import TimeLimit
-from functions.worker.unknown_outcome import NotRecorded, NoWord, Recorded, Word
 from local_cloud.clock import Clock
 from local_cloud.firestore.server import FirestoreEmulator
 from local_cloud.tasks.server import TasksEmulator
@@ -125,7 +129,7 @@ class Order(Enum):
     UNSUBSCRIBED = auto()
 
 
-OUTCOMES: Mapping[Order, Outcome] = {
+OUTCOMES: Mapping[Order, MailOutcome] = {
     Order.GO_ON: Accepted(message_id="m"),
     Order.FAIL: Unavailable(error="e"),
     Order.LOSE_ANSWER: Unclear(error="e"),
@@ -177,13 +181,13 @@ class Call:
         carry_out: the work; it is given the call, to stop at.
     """
 
-    def __init__(self, task: str, attempt: Attempt, carry_out: "Callable[[Call], Result]") -> None:
+    def __init__(self, task: str, attempt: Attempt, carry_out: "Callable[[Call], TaskAnswer]") -> None:
         self.task = task
         self.attempt = attempt
         self.place = Place.READ
         self.holds_claim = False
-        self.answer: Result | None = None
-        self.result: Result | None = None
+        self.answer: TaskAnswer | None = None
+        self.result: TaskAnswer | None = None
         self.failure: BaseException | None = None
         self._carry_out = carry_out
         self._places: SimpleQueue[Place] = SimpleQueue()
@@ -222,8 +226,8 @@ class Call:
             self._places.put(Place.END)
 
 
-class SteppedLedger(Ledger):
-    """The ledger, of a call that stops before each of its calls."""
+class SteppedStore(DeliveryStore):
+    """The delivery store of a call that stops before each of its calls."""
 
     def __init__(self, client: firestore.Client, call: Call) -> None:
         super().__init__(client)
@@ -563,9 +567,9 @@ class Life(RuleBasedStateMachine):
         if call.place is Place.SEND and order in {Order.LOSE_ANSWER, Order.LOSE_REQUEST}:
             self.unknown += 1
         call.go_on(order)
-        if call.place is Place.ANSWER and call.answer is not None and call.answer.word in {"sent", "skipped", "dead"}:
+        if call.place is Place.ANSWER and call.answer is not None and call.answer.result in {"sent", "skipped", "dead"}:
             self.look()
-            assert self.state == call.answer.word, "the answer is not what the ledger has"
+            assert self.state == call.answer.result, "the answer is not what the ledger has"
         if call.place is not Place.END:
             return
         self.calls.remove(call)
@@ -579,7 +583,7 @@ class Life(RuleBasedStateMachine):
         machine = self
 
         class Provider:
-            def send(self, mail: Mail, *, seconds: float) -> Outcome:
+            def send(self, mail: Mail, *, seconds: float) -> MailOutcome:
                 if mail.sandbox:
                     return OUTCOMES[call.stop(Place.TRY_OUT)]
                 order = call.stop(Place.SEND)
@@ -595,36 +599,38 @@ class Life(RuleBasedStateMachine):
             if order is not Order.GO_ON:
                 raise TimeoutError("e")
 
-        class MailRecords:
-            def find(self, _delivery_id: str, *, seconds: float) -> Word:
+        class Lookup:
+            def find(self, _delivery_id: str, *, seconds: float) -> LookupAnswer:
                 match call.stop(Place.ASK):
                     case Order.FAIL:
-                        return NoWord(error="e", lasting=False)
+                        return LookupUnavailable(error="e", lasting=False)
                     case Order.REFUSE_KEY:
-                        return NoWord(error="e", lasting=True)
+                        return LookupUnavailable(error="e", lasting=True)
                     case Order.GO_ON if machine.accepted:
-                        return Recorded(message_id="m")
+                        return MailFound(message_id="m")
                     case _:
-                        return NotRecorded()
+                        return MailNotFound()
 
         def user_data(_user_id: str, _seconds: float) -> UserData:
             if call.stop(Place.BUILD) is Order.FAIL:
                 raise RuntimeError("e")
-            return StoredUserData({})
+            return InMemoryUserData({})
 
         return SendReport(
-            ledger=SteppedLedger(self.database, call),
+            deliveries=SteppedStore(self.database, call),
             provider=Provider(),
             dead_letters=Topic(publish),
             key_alert=KeyAlert(lambda _alert: None, now=self.tick),
-            user_data=user_data,
-            terms=MailTerms(domain="example.com"),
+            builder=ReportBuilder(
+                user_data=user_data,
+                compliance=MailCompliance(domain="example.com"),
+                time_limit=TimeLimit(lambda: None),
+            ),
             default_cadence=Cadence.HOURLY,
             on_unknown_outcome=self.on_unknown_outcome,
             now=self.tick,
-            time_limit=TimeLimit(lambda: None),
             breaker=self.breaker,
-            records=MailRecords() if self.can_ask else None,
+            inquiry=OutcomeInquiry(Lookup() if self.can_ask else None),
             # A call waits for its turn.
             build_seconds=3600,
         )

@@ -1,8 +1,8 @@
-"""The ledger: what Firestore has about deliveries, and the writes that keep a report from being sent twice.
+"""Reads and writes delivery records, so that a report is sent once.
 
 Every write is conditional on the version of the document that the decision was made by, so that it has its effect once
 or not at all. That is the guarantee of a transaction for a single document, without the locks and the extra calls of
-one: of two workers that claim the same delivery one writes, and the other is told that the document has changed.
+one: of two workers that claim the same delivery one writes, and the other learns that the document has changed.
 https://firebase.google.com/docs/firestore/manage-data/transactions#transaction_failure
 https://cloud.google.com/firestore/docs/reference/rpc/google.firestore.v1#precondition
 """
@@ -34,24 +34,19 @@ from functions.shared.ids import delivery_id
 from functions.shared.period import Period
 from functions.shared.report_task import ReportTask
 from functions.worker.recipient import FinalDelivery
+from functions.worker.time_budget import CALL_SECONDS, SETTLE_SECONDS
 
 LEASE = timedelta(seconds=90)
-"""How long a claim is respected. Its owner needs 50 s of it at the very worst (send_report.py: SendGrid, a question and
-the ledger, each up to its own limit); the rest is for the claim's own way to Firestore and for clocks that differ.
-Longer would only keep a killed worker's report waiting."""
-
-CALL_SECONDS = 10.0
-"""How long a read or a write is tried, all retries included. The queue tries again, with a longer breath."""
-
-SETTLE_SECONDS = 20.0
-"""How long it is tried to write down what has happened to a mail: what fails here can only be settled by a person."""
+"""How long a claim lasts. Its owner needs 50 s of it at worst (CLAIM_SECONDS_NEEDED in time_budget.py); the rest is for
+the claim's own way to Firestore and for clocks that differ. A longer lease would only delay the report of a worker that
+was killed."""
 
 _MOST_REREADS = 5
-"""How often a user's document is read anew because somebody writes it all the time."""
+"""How often to read a user's document again because the application keeps writing it."""
 
 _NEWEST = 20
-"""How many of a user's newest deliveries are looked at to find out where the user belongs. Reports that are still on
-their way are passed over, and there are one or two of those."""
+"""How many of a user's newest deliveries to read to find the due time that the user belongs to. One or two of them are
+not final yet."""
 
 _ONE_CALL = ConstantTimeout(5.0)  # type: ignore[no-untyped-call]  # untyped in the library
 _TRANSIENT = if_exception_type(
@@ -62,7 +57,7 @@ _TRANSIENT = if_exception_type(
     exceptions.ServiceUnavailable,
 )
 _CHANGED = (exceptions.AlreadyExists, exceptions.FailedPrecondition, exceptions.NotFound)
-"""How Firestore says that a document is not, or no longer, what a write is conditional on."""
+"""How Firestore refuses a write because the document has changed."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,7 +79,7 @@ Move = Callable[[UserDocument], Mapping[str, Any]]
 
 @dataclass(frozen=True, kw_only=True)
 class Hold:
-    """A delivery that is being given up, by whoever wrote its `version`."""
+    """The right to finish giving a delivery up. `version` is the document's, as the hold wrote it."""
 
     version: datetime
 
@@ -108,8 +103,8 @@ class Claim:
         return now + timedelta(seconds=seconds) < self.expires_at
 
 
-class Changed(Exception):
-    """The delivery is no longer as it was read: somebody else has acted on it.
+class DeliveryChanged(Exception):
+    """The delivery is no longer as it was read: another process has acted on it.
 
     Attributes:
         found: what it is now; None where it is gone.
@@ -120,10 +115,10 @@ class Changed(Exception):
         self.found = found
 
 
-class Ledger:
-    """Reads and writes `deliveries` and what belongs to them in `users`. Safe for threads.
+class DeliveryStore:
+    """Reads and writes `deliveries`, and the schedule of their users in `users`. Safe for threads.
 
-    Every method raises google.api_core.exceptions.GoogleAPIError when Firestore cannot be had.
+    Every method raises google.api_core.exceptions.GoogleAPIError when Firestore fails or does not answer.
 
     Args:
         client: the Firestore client.
@@ -145,7 +140,7 @@ class Ledger:
     def newest_final(self, user_id: str, *, since: datetime, now: datetime) -> list[FinalDelivery]:
         """The newest deliveries of a user that are final and were due at a moment or later, a few at most.
 
-        What no worker can have written is left out: the user would be moved on beyond all reports by it.
+        Leaves out what no worker can have written: it would move the user beyond all reports.
         """
         query = (
             self._client.collection("deliveries")
@@ -175,7 +170,7 @@ class Ledger:
             now: the present, in UTC, from which the lease counts.
 
         Raises:
-            Changed: somebody else was quicker.
+            DeliveryChanged: another worker was quicker.
         """
         expires_at = now + LEASE
         fields = {**period_fields(period), **claimed_fields(delivery, owner=owner, lease_expires_at=expires_at)}
@@ -184,10 +179,10 @@ class Ledger:
         try:
             version = self._commit(batch, CALL_SECONDS)
         except _CHANGED:
-            # Also what is heard when the write had its effect, its answer was lost, and it was tried again.
+            # Firestore says so also when the write took effect, its answer was lost, and the client tried again.
             found = self.read(task.delivery_id)
             if found is None or found.owner != owner:
-                raise Changed(found) from None
+                raise DeliveryChanged(found) from None
             version = found.version
         return Claim(owner=owner, expires_at=expires_at, version=version)
 
@@ -201,20 +196,20 @@ class Ledger:
         period: Period | None,
         now: datetime,
     ) -> Hold:
-        """Settle that a delivery is given up, before anybody is told: from here on nobody sends it.
+        """Settle that a delivery is given up, before its dead letter is published: from here on no worker sends it.
 
-        Whoever finds it so, because this process has ended, publishes its dead letter and marks it dead.
+        If this process ends now, the next one that reads the delivery publishes the letter and marks it dead.
 
         Args:
             task: which delivery.
             held: the claim, or the delivery as it was read; None where there was none.
             failure: why.
-            owner: the token of whoever gives it up.
+            owner: the token of the process that gives it up.
             period: what the report covers, where that is known.
             now: the present, in UTC.
 
         Raises:
-            Changed: somebody else has acted on the delivery.
+            DeliveryChanged: another process has acted on the delivery.
         """
         fields = {**period_fields(period), **held_fields(failure, owner=owner)}
         batch = self._client.batch()
@@ -224,14 +219,14 @@ class Ledger:
         except _CHANGED:
             found = self.read(task.delivery_id)
             if found is None or found.owner != owner or found.failure is None:
-                raise Changed(found) from None
+                raise DeliveryChanged(found) from None
             return Hold(version=found.version)
 
     def release(self, task: ReportTask, held: Claim | Hold, *, error: str, now: datetime) -> None:
-        """Give a delivery back: nothing was sent, nobody was told anything, and the next attempt may try.
+        """Give a delivery back: nothing was sent and no dead letter published, so the next attempt may try.
 
         Raises:
-            Changed: the lease was over, and somebody else has acted on the delivery.
+            DeliveryChanged: the lease was over, and another process has acted on the delivery.
         """
         batch = self._client.batch()
         batch.update(
@@ -244,7 +239,7 @@ class Ledger:
         except _CHANGED:
             found = self.read(task.delivery_id)
             if found is None or found.state is not DeliveryState.PENDING:
-                raise Changed(found) from None
+                raise DeliveryChanged(found) from None
 
     def settle(
         self,
@@ -260,26 +255,26 @@ class Ledger:
         message_id: str | None = None,
         failure: DeliveryFailure | None = None,
     ) -> None:
-        """Make a delivery final, and move its user on, both or neither.
+        """Make a delivery final and move its user on, both or neither.
 
-        Both writes are conditional on what was read. Where the application has written the user's document meanwhile,
-        it is read again and decided about again. Should that never end, the delivery is made final alone: the user is
+        Both writes are conditional on what was read. If the application has written the user's document meanwhile, this
+        reads it and decides again. If the application never stops, this makes the delivery final alone: the user is
         still due for it then, and the next task moves the user on.
 
         Args:
             task: which delivery.
             held: the claim or hold, or the delivery as it was read where it needed none; None where there was none.
             state: `sent`, `skipped` or `dead`.
-            owner: the token of whoever makes it final.
+            owner: the token of the process that makes it final.
             period: what the report covers, where that is known.
             user: the user's document as it was read.
             move: what to write to it.
             now: the present, in UTC.
             message_id: the mail's name at the provider.
-            failure: why it is dead. In the ledger, too: who replays it may come before its letter is stored.
+            failure: why it is dead. Also in the delivery, since an operator may replay it before its letter is stored.
 
         Raises:
-            Changed: the lease was over, and somebody else has acted on the delivery.
+            DeliveryChanged: the lease was over, and another process has acted on the delivery.
         """
         settled = settled_fields(state, owner=owner, message_id=message_id, failure=failure)
         fields = {**period_fields(period), **settled}
@@ -297,13 +292,13 @@ class Ledger:
                 if found is not None and found.owner == owner and found.state is state:
                     return
                 if not moved or (found.version if found else None) != version:
-                    raise Changed(found) from None
+                    raise DeliveryChanged(found) from None
                 user = self.read_user(task.user_id) if reads_left > 1 else UserDocument(fields=None, version=None)
             else:
                 return
 
     def move_user(self, user_id: str, user: UserDocument, move: Move) -> bool:
-        """Move a user on whose delivery is final already, by a write that is conditional on what was read.
+        """Move on a user whose delivery is final already, by a write that is conditional on what was read.
 
         Args:
             user_id: which user.

@@ -2,7 +2,7 @@
 
 import pytest
 
-from functions.worker.one_line import NAME_CHARACTERS, display_name, one_line
+from functions.worker.sanitize import NAME_CHARACTERS, display_name, sanitize
 
 
 @pytest.mark.parametrize(
@@ -21,8 +21,8 @@ from functions.worker.one_line import NAME_CHARACTERS, display_name, one_line
         ("a" * 99 + "  b", "a" * 99),
     ],
 )
-def test_one_line(text: str, line: str) -> None:
-    assert one_line(text) == line
+def test_sanitize(text: str, line: str) -> None:
+    assert sanitize(text) == line
 
 
 @pytest.mark.parametrize(

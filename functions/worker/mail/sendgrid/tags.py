@@ -12,6 +12,12 @@ https://www.twilio.com/docs/sendgrid/for-developers/sending-email/using-handleba
 
 import re
 
+from markupsafe import Markup
+
+GROUP_LINK = Markup("<%asm_group_unsubscribe_raw_url%>")
+"""SendGrid puts the recipient's own link out of the unsubscribe group in its place. Not to be escaped, or SendGrid
+would not find it. https://www.twilio.com/docs/sendgrid/ui/sending-email/group-unsubscribes"""
+
 _TAG = re.compile(r"<(?=%)|%(?=>)|\[(?=[^\[\]]*(?:unsubscribe|weblink)[^\[\]]*\])", re.IGNORECASE)
 
 

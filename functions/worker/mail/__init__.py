@@ -1,0 +1,1 @@
+"""Mail: what the worker sends, through whom, and what every mail has. `sendgrid/` is one provider."""

@@ -1,0 +1,142 @@
+"""Mail: what is sent, from whom, through whom, and how that can end. Pure; a provider has a folder of its own here."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from functions.shared.settings import MailSettings
+
+
+@dataclass(frozen=True, kw_only=True)
+class InlineImage:
+    """A picture that the HTML part shows by `cid:`."""
+
+    content_id: str
+    content: bytes
+    media_type: str = "image/png"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mail:
+    """One message to one recipient.
+
+    Attributes:
+        to_address: the recipient.
+        to_name: shown beside the address; may be empty.
+        subject: one line.
+        text: the plain part.
+        html: the HTML part.
+        images: what the HTML part shows.
+        headers: beside those that a mail always has.
+        categories: what the provider groups its statistics by.
+        arguments: the provider keeps them with the message and returns them with whatever it reports about it.
+        sandbox: the provider checks it and delivers it to nobody.
+    """
+
+    to_address: str
+    to_name: str
+    subject: str
+    text: str
+    html: str
+    images: Sequence[InlineImage] = ()
+    headers: Mapping[str, str] = field(default_factory=dict)
+    categories: Sequence[str] = ()
+    arguments: Mapping[str, str]
+    sandbox: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sender:
+    """From whom the mails are, and what the provider is to do with all of them.
+
+    Attributes:
+        address: one that the provider has verified.
+        name: shown beside the address.
+        reply_to: where answers go; empty: to the sender.
+        unsubscribe_group: the provider's unsubscribe group that the mails belong to; None where the team keeps the
+            list elsewhere, or keeps none.
+        own_unsubscribe: whether the mails have an unsubscribe link of the team's own.
+        sandbox: whether the provider is to check the mails and deliver none.
+    """
+
+    address: str
+    name: str = ""
+    reply_to: str = ""
+    unsubscribe_group: int | None = None
+    own_unsubscribe: bool = False
+    sandbox: bool = False
+
+    @classmethod
+    def from_settings(cls, settings: MailSettings) -> "Sender":
+        """The sender that the environment names."""
+        return cls(
+            address=settings.mail_from,
+            name=settings.mail_from_name,
+            reply_to=settings.mail_reply_to or "",
+            unsubscribe_group=settings.mail_unsubscribe_group,
+            own_unsubscribe=settings.mail_unsubscribe_url is not None,
+            sandbox=settings.mail_sandbox,
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Accepted:
+    """The provider has accepted the mail. `message_id` is its id there, empty where the provider gave none."""
+
+    message_id: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Unsubscribed:
+    """The recipient has unsubscribed at the provider. Nothing was sent."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Refused:
+    """The provider refuses this mail, and would refuse it again."""
+
+    error: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class NotAllowed:
+    """The provider refuses every mail from us: the key is wrong, or lacks a permission."""
+
+    error: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Throttled:
+    """Too much mail at once. `retry_after_seconds` is how long the provider asks us to wait; None where it does not."""
+
+    error: str
+    retry_after_seconds: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Unavailable:
+    """The provider did not accept the mail this time: it said so, or could not be reached."""
+
+    error: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Unclear:
+    """The worker sent the request and got no answer, or an ambiguous one: the mail may go out, or not."""
+
+    error: str
+
+
+MailOutcome = Accepted | Unsubscribed | Refused | NotAllowed | Throttled | Unavailable | Unclear
+
+
+class MailProvider(Protocol):
+    """A service that delivers mail. Another provider is another class with this method, chosen in provider.py."""
+
+    def send(self, mail: Mail, *, seconds: float) -> MailOutcome:
+        """Hand over a mail.
+
+        Args:
+            mail: what to send.
+            seconds: after how long it must be over, whatever the outcome.
+        """

@@ -1,0 +1,77 @@
+"""Builds the mail of one delivery within its time, whatever the report's code does."""
+
+import functools
+from collections.abc import Callable
+from http import HTTPStatus
+
+import structlog
+
+from functions.shared.dead_letter import DeadLetterReason
+from functions.shared.period import Period
+from functions.shared.report_task import ReportTask
+from functions.shared.user import User
+from functions.worker.compose import compose
+from functions.worker.mail.compliance import MailCompliance
+from functions.worker.mail.model import Mail
+from functions.worker.reports.report import PermanentError
+from functions.worker.reports.user_data import UserData
+from functions.worker.sanitize import error_text
+from functions.worker.time_budget import READ_MARGIN_SECONDS
+from functions.worker.time_limit import TimeLimit, TookTooLong
+from functions.worker.transitions import GiveUp, Retry
+
+_logger = structlog.get_logger()
+
+
+class ReportBuilder:
+    """Builds mails. Safe for threads.
+
+    Args:
+        user_data: gives access to one user's own data for so many seconds, by the user's id.
+        compliance: the headers and the footer of every mail.
+        time_limit: ends the wait for a report that is not built in time.
+    """
+
+    def __init__(
+        self, *, user_data: Callable[[str, float], UserData], compliance: MailCompliance, time_limit: TimeLimit
+    ) -> None:
+        self._user_data = user_data
+        self._compliance = compliance
+        self._time_limit = time_limit
+
+    def build(self, task: ReportTask, user: User, period: Period, *, seconds: float) -> Mail | Retry | GiveUp:
+        """Build the mail of a delivery.
+
+        Args:
+            task: the delivery's.
+            user: whose report it is.
+            period: what the report covers.
+            seconds: how long it may take.
+
+        Returns:
+            GiveUp where the report can never be made, Retry where building it failed or took too long.
+        """
+        try:
+            make = functools.partial(
+                compose,
+                task.kind,
+                user,
+                period,
+                self._user_data(user.id, seconds - READ_MARGIN_SECONDS),
+                delivery_id=task.delivery_id,
+                run_id=task.run_id,
+                compliance=self._compliance,
+            )
+            return self._time_limit.run(make, seconds=seconds)
+        except PermanentError as error:
+            return GiveUp(reason=DeadLetterReason.PERMANENT_ERROR, error=error_text(error))
+        except TookTooLong as error:
+            _logger.error(  # noqa: TRY400  where the report hangs is in another thread's traceback
+                "report_too_slow", delivery_id=task.delivery_id, kind=task.kind, error=str(error)
+            )
+            cause, text = "report-too-slow", f"the report takes too long to build: {error}"
+        except (Exception, SystemExit) as error:
+            # A report is the team's own code and may raise anything; that must not lose the report.
+            _logger.exception("report_failed", delivery_id=task.delivery_id, kind=task.kind)
+            cause, text = "report-failed", f"the report cannot be built: {type(error).__name__}: {error_text(error)}"
+        return Retry(status=HTTPStatus.INTERNAL_SERVER_ERROR, cause=cause, error=text)

@@ -1,0 +1,48 @@
+"""How long each step of an attempt may take, so that Cloud Tasks always gets an answer. In seconds.
+
+https://cloud.google.com/tasks/docs/creating-http-target-tasks#handler
+"""
+
+from functions.shared.dead_letter_topic import PUBLISH_TIMEOUT_SECONDS, TELL_TIMEOUT_SECONDS
+from functions.shared.retry_policy import DISPATCH_DEADLINE
+
+CALL_SECONDS = 10.0
+"""A read or a write in Firestore, with the client's own retries. The queue tries again, after longer waits."""
+
+SETTLE_SECONDS = 20.0
+"""Writing down what has happened to a mail. If that fails, only a person can settle the delivery."""
+
+SEND_SECONDS = 20.0
+"""The provider's answer to a mail. A healthy provider takes well under a second. The lease covers this."""
+
+TRIAL_SECONDS = 5.0
+"""The provider's answer to a trial, by which a worker finds out whether the provider has recovered."""
+
+LOOKUP_SECONDS = 10.0
+"""The provider's answer to whether it has a mail. Users have measured 7 s.
+https://github.com/sendgrid/sendgrid-csharp/issues/685"""
+
+CLAIM_SECONDS_NEEDED = SEND_SECONDS + max(TELL_TIMEOUT_SECONDS, LOOKUP_SECONDS) + SETTLE_SECONDS
+"""What the owner of a claim may need it for: to send, then to publish an alert about the key or to look up the mail,
+and to write down the outcome. A worker that took so long to get its claim that less is left does not use it."""
+
+_ANSWER_SECONDS = 5.0
+"""For what the worker's own clock does not see: the start of an instance, and the way of the request and the answer."""
+
+_AFTER_BUILDING = (
+    TRIAL_SECONDS
+    + CALL_SECONDS  # to claim
+    + SEND_SECONDS
+    + LOOKUP_SECONDS
+    + CALL_SECONDS  # to hold
+    + PUBLISH_TIMEOUT_SECONDS
+    + SETTLE_SECONDS
+)
+"""The longest way from a mail to an answer, if every step takes as long as it may."""
+
+BUILD_SECONDS = DISPATCH_DEADLINE.total_seconds() - _AFTER_BUILDING - _ANSWER_SECONDS
+"""How long after the start of an attempt its report must be built. So there is always time for an answer before Cloud
+Tasks stops waiting for one, and on the last attempt for a dead letter."""
+
+READ_MARGIN_SECONDS = 2.0
+"""Reading the user's data ends so long before the time to build is over, so that its thread ends by itself."""
