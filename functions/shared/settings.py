@@ -90,7 +90,7 @@ Urls = Annotated[list[str], NoDecode, BeforeValidator(_urls)]
 
 
 class OnUnknownOutcome(StrEnum):
-    """What becomes of a delivery of which nobody knows whether SendGrid took it."""
+    """What becomes of a delivery of unknown outcome."""
 
     DEAD_LETTER = "dead-letter"
     RESEND = "resend"
@@ -177,7 +177,7 @@ class WorkerSettings(CommonSettings, IdentitySettings, MailSettings):
     provider_pause: float = Field(default=5.0, ge=0, le=300)
     """Seconds for which a worker sends nothing after the mail provider failed several times in a row; 0: it goes on."""
     sendgrid_activity: bool = False
-    """Whether SendGrid is asked what it knows of a mail whose outcome nobody knows."""
+    """Whether the worker asks SendGrid about mails of unknown outcome."""
 
     @model_validator(mode="after")
     def _has_activity(self) -> Self:

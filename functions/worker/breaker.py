@@ -1,9 +1,9 @@
-"""Stops handing mails to a provider that is failing, and finds out when it is well again.
+"""Stops sending while the provider is failing, and finds out when it has recovered.
 
-A mail that a failing provider may have taken is an unknown outcome, which a person has to look at. So each mail that is
-tried during an outage may cost a dead letter, and a queue tries thousands. After a few failures in a row the breaker
-opens: the process sends nothing for a while. Then it lets one mail through as a trial: closed again if that goes well,
-open for twice as long if not.
+A failing provider may still have accepted a mail: an unknown outcome, which a person has to look at. So each mail that
+the worker tries in an outage may cost a dead letter, and a queue tries thousands. After a few failures in a row the
+breaker opens, and the process sends nothing for a while. Then it lets one mail through as a trial: the breaker closes
+if that succeeds, and stays open twice as long if not.
 https://learn.microsoft.com/en-us/azure/architecture/patterns/circuit-breaker
 """
 
@@ -15,19 +15,19 @@ from datetime import datetime, timedelta
 from enum import Enum, auto
 
 FAILURES = 5
-"""So many in a row open it. Where one mail in ten fails by chance, that is one time in 100,000."""
+"""So many failures in a row open it. If one mail in ten fails by chance, that happens once in 100,000 times."""
 
 LONGEST = 12
-"""How many times the first pause the longest is."""
+"""The longest pause, as a multiple of the first."""
 
 
 class BreakerChange(Enum):
-    """What a mail has done to the breaker."""
+    """How a mail has changed the breaker."""
 
     OPENED = auto()
-    """The process sends nothing for now; also where a trial has failed."""
+    """The process sends nothing for now. A failed trial opens it again."""
     CLOSED = auto()
-    """The trial went well."""
+    """The trial succeeded."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,8 +35,8 @@ class Admission:
     """Whether a mail may be sent.
 
     Attributes:
-        wait_seconds: 0 where it may; otherwise how long to leave the provider alone.
-        is_trial: whether it is the one that finds out if the provider is well again.
+        wait_seconds: 0 where it may; otherwise how long to send nothing.
+        is_trial: whether it is the mail that finds out if the provider has recovered.
     """
 
     wait_seconds: int = 0
@@ -44,7 +44,7 @@ class Admission:
 
 
 class Breaker:
-    """One process's view of the provider. Safe for threads. It knows no clock and no client of its own.
+    """One process's view of the provider. Safe for threads. It has no clock and no client of its own.
 
     Args:
         now: the present, in UTC.
@@ -66,7 +66,7 @@ class Breaker:
         return self._error
 
     def wait_seconds(self) -> int:
-        """How long to leave the provider alone; 0 where a mail may be sent, as far as can be told before trying."""
+        """How long to send nothing; 0 where a mail may be sent, as far as the breaker can tell before it is tried."""
         with self._lock:
             return self._wait_seconds()
 
@@ -79,12 +79,12 @@ class Breaker:
             return Admission(is_trial=self._is_tried)
 
     def leave(self, admission: Admission, *, failure: str | None = None, is_up: bool = False) -> BreakerChange | None:
-        """Say how it went.
+        """Report how it went.
 
         Args:
             admission: what `enter` gave.
             failure: how the provider failed; None where it did not, or was not asked.
-            is_up: whether the provider answered as one that is well, be it with a refusal.
+            is_up: whether the provider answered as a healthy provider does, even with a refusal.
 
         Returns:
             What has changed; None for nothing.
@@ -101,7 +101,7 @@ class Breaker:
                     return self._open()
                 return self._close() if is_up else None
             if self._open_until is not None:
-                # It was on its way when the breaker opened: the trial has the word now.
+                # It was on its way when the breaker opened: now only the trial counts.
                 return None
             if failure is not None:
                 self._failures += 1

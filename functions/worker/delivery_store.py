@@ -166,7 +166,7 @@ class DeliveryStore:
             task: which delivery.
             delivery: as it was read.
             period: what the report covers.
-            owner: a token that nobody else has.
+            owner: a token that no other process has.
             now: the present, in UTC, from which the lease counts.
 
         Raises:

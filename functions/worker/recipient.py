@@ -1,4 +1,4 @@
-"""For whom a delivery is: the user as the document has it now, and where its schedule goes from here."""
+"""The recipient of a delivery: what the user's document says now, and when the next report is due."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,11 +14,11 @@ from functions.shared.user import InvalidUser, User
 
 @dataclass(frozen=True, kw_only=True)
 class FinalDelivery:
-    """A delivery of the user that has come to its end.
+    """A final delivery of the user.
 
     Attributes:
         due_at: when it was due.
-        period_end: the end of what it covers, where the ledger says so.
+        period_end: the end of what it covers, where the delivery says so.
     """
 
     due_at: datetime
@@ -33,7 +33,7 @@ class Recipient:
         user: the user; None where there is no document, or no usable one.
         problem: what is wrong with the document; empty where nothing is.
         wanted: false where the user is gone or inactive.
-        schedule: by which the user moves on; None where there is no document.
+        schedule: tells when the next report is due; None where there is no document.
         next_report_at: the user's, where it is a plausible time.
         reported_until: the user's, where it is a plausible time.
     """
@@ -73,10 +73,10 @@ class Recipient:
         )
 
     def period(self, task: ReportTask, run_time: datetime) -> Period | None:
-        """The time that a delivery covers which no attempt has covered yet; None where there is no schedule.
+        """The time that the first attempt of a delivery covers; None where there is no schedule.
 
-        A user who stands at a later due time has moved on from this one: it covers what was due then, and nothing
-        of what has been reported since.
+        If the user's document has a later due time, the user has moved on: the delivery covers what was due then, and
+        nothing of what later reports have covered.
 
         Args:
             task: the delivery's.
@@ -95,8 +95,8 @@ class Recipient:
     def moved_on(self, due_at: datetime, period: Period | None) -> dict[str, datetime]:
         """The fields to write to the user's document when a delivery is final; none where it is not to be touched.
 
-        A user only ever moves forward: one who stands at a later due time, because an old delivery was replayed or the
-        application set it so, is left there. What the delivery covers counts as reported even so.
+        A user only moves forward. If the document has a later due time, because an operator replayed an old delivery or
+        the application set it, that due time stays. What the delivery covers counts as reported all the same.
 
         Args:
             due_at: the delivery's due time.
@@ -111,11 +111,11 @@ class Recipient:
     def moved_past(
         self, due_at: datetime, period: Period | None, newest: Sequence[FinalDelivery]
     ) -> dict[str, datetime]:
-        """The fields to write for a user who stands at a delivery that is final already; none for one who does not.
+        """The fields to write for a user whose due time is that of a final delivery; none for any other user.
 
-        Final state and user are written together, so this is a user whose application has written an old copy of the
-        document back. However old it was, the user moves beyond everything that is final at once: left at the next
-        final delivery, the user would come back here with every run.
+        The worker writes final state and user together, so here the application has written an old copy of the document
+        back. However old the copy, the user moves beyond all final deliveries at once: at the next final delivery each
+        run would bring the user back here.
 
         Args:
             due_at: the delivery's due time.

@@ -1,4 +1,4 @@
-"""Text that others wrote, made fit for a line: a subject, a name, a log."""
+"""Makes text that others wrote fit for one line: a subject, a name, a log."""
 
 import re
 import unicodedata
@@ -6,13 +6,13 @@ import unicodedata
 from functions.shared.logging import redact_addresses
 
 NAME_CHARACTERS = 60
-"""More of a name is not shown: a greeting and a subject are no place for messages."""
+"""Mails show no more of a name: a greeting and a subject are no place for messages."""
 
 _ERROR_CHARACTERS = 1_000
 
 _LINK = re.compile(r"://|www\.|@", re.IGNORECASE)
 _JOINERS = "\u200c\u200d"
-"""What holds emoji and the letters of some scripts together. Invisible, and needed."""
+"""Invisible characters that emoji and some scripts need."""
 
 
 def sanitize(text: str, limit: int = 100) -> str:
@@ -29,10 +29,10 @@ def sanitize(text: str, limit: int = 100) -> str:
 
 
 def display_name(text: str) -> str:
-    """Make a name of what others gave as one; empty where it could be a link or an address.
+    """Make text fit to be shown as a person's name; empty where it could be a link or an address.
 
-    Whoever signs up elsewhere as "URGENT: verify at https://…", with somebody else's address, would have the team's
-    own mail say so to that address.
+    Without this an attacker could sign up as "URGENT: verify at https://…" with a victim's address, and the team's own
+    mail would say so to the victim.
 
     Args:
         text: anything.

@@ -1,4 +1,4 @@
-"""A time limit for work that nothing else ends: a report is other people's code, and may wait for ever."""
+"""A time limit for code that may never end, such as a team's own report."""
 
 import threading
 from collections.abc import Callable
@@ -8,7 +8,7 @@ from typing import TypeVar
 import structlog
 
 MOST_HANGING = 8
-"""So many calls may go on beyond their limit at once. They cannot be ended, and each keeps its thread and memory."""
+"""How many calls may go on beyond their limit at once. Nothing can end them, and each keeps its thread and memory."""
 
 T = TypeVar("T")
 
@@ -16,16 +16,16 @@ _logger = structlog.get_logger()
 
 
 class TookTooLong(Exception):
-    """The work was not done in time. It may still be going on; what comes of it is dropped."""
+    """The work was not done in time. It may still go on; its result is dropped."""
 
 
 class TimeLimit:
     """Runs work in a thread of its own and stops waiting for it after a while. Safe for threads.
 
-    Python cannot end a thread. One that hangs is left alone, and ends by itself or with the process: it is a daemon.
+    Python cannot end a thread. A thread that hangs ends by itself, or with the process: it is a daemon.
 
     Args:
-        too_many_hang: called once, when MOST_HANGING threads hang: this process should give way to another one.
+        too_many_hang: called once, when MOST_HANGING threads hang: a new process should replace this one.
     """
 
     def __init__(self, too_many_hang: Callable[[], None]) -> None:

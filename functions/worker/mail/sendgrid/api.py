@@ -60,7 +60,7 @@ class SendGrid:
     """Sends through SendGrid's v3 API. Safe for threads.
 
     Each mail has a connection of its own. One that is kept open may have been closed by the other side just when a
-    request is written to it, and then nobody knows whether that request arrived.
+    request is written to it, which makes the outcome unknown.
 
     Args:
         api_key: with the permission to send mail, and to read suppressions where recipients are asked about.
@@ -122,7 +122,7 @@ def classify(status: int, headers: Message, body: bytes, *, now: datetime) -> Ma
     also after the mail was queued. A 503 with SendGrid's own list of errors is mail send itself saying "not now"; any
     other may be a proxy whose connection broke after it had passed the request on: Envoy answers 503 then.
     https://www.envoyproxy.io/docs/envoy/latest/configuration/observability/access_log/usage
-    A 429 is always a refusal: whoever limits the rate does so before passing a request on (RFC 6585, section 4).
+    A 429 is always a refusal: a rate limit applies before a request is passed on (RFC 6585, section 4).
 
     Args:
         status: the HTTP status.
