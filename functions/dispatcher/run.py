@@ -399,7 +399,8 @@ class Run:
         Returns:
             users whom the run cannot serve.
         """
-        answers = past.waiting_tasks.look([(report.user, report.tasks) for report in doubtful])
+        # A second task does no harm where the first waits in another queue. To give the report up would.
+        answers = past.waiting_tasks.look([(report.user, report.tasks, bool(report.letter)) for report in doubtful])
         if Waiting.HELD_LONG in answers and not self._is_behind:
             self._is_behind = True
             self._note_queues(QueueCondition.BEHIND)

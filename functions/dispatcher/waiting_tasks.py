@@ -67,11 +67,12 @@ class WaitingTasks:
         self._retry_time = retry_time
         self._clock = clock
 
-    def look(self, reports: Sequence[tuple[DueUser, Sequence[str]]]) -> list[Waiting]:
+    def look(self, reports: Sequence[tuple[DueUser, Sequence[str], bool]]) -> list[Waiting]:
         """Ask for tasks of reports.
 
         Args:
-            reports: whose, and the ids that its tasks may have.
+            reports: whose, the ids that its tasks may have, and whether to ask all queues rather than only the user's.
+                A task made before `REPORT_QUEUES` changed may wait in another queue.
 
         Returns:
             the answers, in their order.
@@ -81,10 +82,13 @@ class WaitingTasks:
         with ThreadPoolExecutor(min(_THREADS, len(reports))) as threads:
             return list(threads.map(lambda report: self._look(*report), reports))
 
-    def _look(self, user: DueUser, tasks: Iterable[str]) -> Waiting:
+    def _look(self, user: DueUser, tasks: Sequence[str], is_everywhere: bool) -> Waiting:
         queue = self._queues[choose_queue(user.user_id, self._names)]
+        places = [(queue, task) for task in tasks]
+        if is_everywhere:
+            places += [(other, task) for other in self._queues if other is not queue for task in tasks]
         try:
-            created_at = next((found for task in tasks if (found := queue.created_at(task))), None)
+            created_at = next((found for each, task in places if (found := each.created_at(task))), None)
         except GoogleAPIError as error:
             _logger.error(  # noqa: TRY400  the traceback is the library's own
                 "The queue does not say whether it holds a report's task, so the report is left as it is. "

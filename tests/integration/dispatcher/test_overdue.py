@@ -9,6 +9,7 @@ import pytest
 
 from functions.dispatcher.figures import FIGURES
 from functions.shared.ids import delivery_id, run_id, task_id
+from functions.shared.queue_choice import choose_queue
 from tests.integration.dispatcher.conftest import HOUR, NOON, Surroundings
 from tests.integration.dispatcher.faults import failing
 
@@ -171,6 +172,22 @@ def test_a_task_that_the_queue_still_holds_is_not_dead_however_long_it_waits(clo
     lose_the_tasks(cloud)
     answer = cloud.call(NOON + 32 * HOUR)
     assert (answer.body["overdue"], answer.body["lost"]) == (1, 0)
+
+
+def test_a_task_that_waits_in_another_queue_is_not_lost(cloud: Surroundings) -> None:
+    """A queue that an operator adds to a backlog takes its share of users; their tasks stay where they are."""
+    both = ["reports", "reports-2"]
+    user = next(user for _ in range(100) if choose_queue(user := cloud.user(active=False), both) == 1)
+    cloud.database.collection("users").document(user).update({"active": True})
+    begun = {"state": "pending", "created_at": NOON, "attempts": 1}
+    cloud.database.collection("deliveries").document(delivery_id(user, NOON)).set(begun)
+    cloud.call()
+    assert len(cloud.tasks("reports")) == 1
+
+    answer = cloud.call(NOON + 30 * HOUR, variables={"REPORT_QUEUES": ",".join(both)})
+
+    assert (answer.body["already_dispatched"], answer.body["lost"]) == (1, 0)
+    assert cloud.delivery(delivery_id(user, NOON)) == begun
 
 
 def test_a_task_that_succeeds_while_the_run_looks_is_not_dead(cloud: Surroundings) -> None:
