@@ -1,79 +1,19 @@
-"""The dead letters that the DLQ handler keeps: found and read."""
+"""Reads the dead letters that the DLQ handler keeps, for the operator."""
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import Any
 
 from google.cloud import firestore
 from google.cloud.firestore_v1.base_query import FieldFilter
-from pydantic import ValidationError
 
-from functions.shared.dead_letter import DeadLetterReason, DeadLetterState
-from functions.shared.ids import delivery_id
-from functions.shared.report_task import ReportTask
-from operations import deliveries, documents
+from functions.shared.dead_letter import DEAD_LETTERS, DeadLetterReason, DeadLetterState, StoredDeadLetter
+from functions.shared.delivery import DELIVERIES, Delivery
+from functions.shared.ids import is_document_id
+from functions.shared.logging import redact_addresses
+from operations import documents
+from operations.deliveries import delivery_row
 from operations.errors import NotFound
-
-
-@dataclass(frozen=True, kw_only=True)
-class StoredLetter:
-    """A dead letter as it is kept.
-
-    Attributes:
-        id: the delivery's, or a hash of the message where it names none.
-        state: as the document has it.
-        reason: why it became one.
-        replays: how often it was replayed.
-        failure: what tells this failure from a later one of the same delivery.
-        task: what a replay puts into the queue; None where the letter names no report.
-    """
-
-    id: str
-    state: str
-    reason: str
-    replays: int
-    failure: tuple[datetime | None, datetime | None]
-    task: ReportTask | None
-    fields: Mapping[str, Any] = field(repr=False)
-
-    @classmethod
-    def from_document(cls, letter_id: str, fields: Mapping[str, Any]) -> "StoredLetter":
-        """Read a document of `dead_letters`, whatever is in it."""
-        return cls(
-            id=letter_id,
-            state=documents.text(fields, "state") or DeadLetterState.OPEN,
-            reason=documents.text(fields, "reason") or "",
-            replays=documents.number(fields, "replays"),
-            failure=(documents.moment(fields, "failed_at"), documents.moment(fields, "received_at")),
-            task=_task(fields),
-            fields=fields,
-        )
-
-    def to_row(self) -> dict[str, Any]:
-        """The dead letter as JSON shows it."""
-        fields, payload = self.fields, _payload(self.fields)
-        return {
-            "dead_letter_id": self.id,
-            "state": self.state,
-            "reason": self.reason,
-            "error": documents.text(fields, "error"),
-            "attempts": documents.number(fields, "attempts"),
-            "user_id": documents.identifier(payload, "user_id"),
-            "delivery_id": documents.identifier(payload, "delivery_id"),
-            "due_at": documents.text(payload, "due_at"),
-            "run_id": documents.identifier(payload, "run_id"),
-            "kind": documents.text(payload, "kind"),
-            "task_name": documents.identifier(fields, "task_name"),
-            "failed_at": documents.moment(fields, "failed_at"),
-            "received_at": documents.moment(fields, "received_at"),
-            "alerted_at": documents.moment(fields, "alerted_at"),
-            "replays": self.replays,
-            "replayed_at": documents.moment(fields, "replayed_at"),
-            "dismissed_at": documents.moment(fields, "dismissed_at"),
-            "reopened_at": documents.moment(fields, "reopened_at"),
-            "note": documents.text(fields, "note"),
-        }
 
 
 class DeadLetters:
@@ -85,7 +25,7 @@ class DeadLetters:
 
     def __init__(self, client: firestore.Client) -> None:
         self._client = client
-        self._letters = client.collection("dead_letters")
+        self._letters = client.collection(DEAD_LETTERS)
 
     def find(
         self,
@@ -94,7 +34,7 @@ class DeadLetters:
         reason: DeadLetterReason | None = None,
         since: datetime | None = None,
         limit: int | None = None,
-    ) -> Iterator[StoredLetter]:
+    ) -> Iterator[StoredDeadLetter]:
         """Dead letters, the newest first, by an index of state and one of reason and state, each with `received_at`.
 
         Args:
@@ -109,70 +49,84 @@ class DeadLetters:
         if reason is not None:
             query = query.where(filter=FieldFilter("reason", "==", reason.value))
             if state is None:
-                # Answered by the index of reason and state: one of reason alone is not needed then.
-                query = query.where(
-                    filter=FieldFilter("state", "in", [any_state.value for any_state in DeadLetterState])
-                )
+                # The index of reason and state answers this, and an index of reason alone is not needed.
+                any_state = [each.value for each in DeadLetterState]
+                query = query.where(filter=FieldFilter("state", "in", any_state))
         if since is not None:
             query = query.where(filter=FieldFilter("received_at", ">=", since))
         query = query.order_by("received_at", direction=firestore.Query.DESCENDING)
         for snapshot in (query.limit(limit) if limit is not None else query).stream():
-            yield StoredLetter.from_document(snapshot.id, documents.fields_of(snapshot))
+            if letter := StoredDeadLetter.from_snapshot(snapshot):
+                yield letter
 
-    def with_delivery_states(self, letters: Iterable[StoredLetter]) -> list[dict[str, Any]]:
+    def with_delivery_states(self, letters: Iterable[StoredDeadLetter]) -> list[dict[str, Any]]:
         """Dead letters as JSON shows them, each with where its delivery stands now; null where there is none."""
         letters = list(letters)
-        deliveries = self._client.collection("deliveries")
-        references = [deliveries.document(letter.task.delivery_id) for letter in letters if letter.task]
+        deliveries = self._client.collection(DELIVERIES)
+        references = [deliveries.document(task.delivery_id) for letter in letters if (task := letter.task)]
         states = {
-            snapshot.id: documents.text(documents.fields_of(snapshot), "state")
+            delivery.id: delivery.state.value
             for snapshot in self._client.get_all(references, field_paths=["state"])
+            if (delivery := Delivery.from_snapshot(snapshot))
         }
         return [
-            {**letter.to_row(), "delivery_state": states.get(letter.task.delivery_id) if letter.task else None}
+            {
+                **dead_letter_row(letter),
+                "delivery_state": states.get(task.delivery_id) if (task := letter.task) else None,
+            }
             for letter in letters
         ]
 
-    def get(self, letter_id: str) -> StoredLetter:
+    def get(self, letter_id: str) -> StoredDeadLetter:
         """One dead letter.
 
         Raises:
-            NotFound: there is none of this id.
+            NotFound: there is no dead letter of this id.
         """
-        snapshot = self._letters.document(letter_id).get() if _may_be_an_id(letter_id) else None
-        if snapshot is None or not snapshot.exists:
+        snapshot = self._letters.document(letter_id).get() if is_document_id(letter_id) else None
+        letter = StoredDeadLetter.from_snapshot(snapshot) if snapshot is not None else None
+        if letter is None:
             raise NotFound(f"There is no dead letter {letter_id}: reports dead-letters list shows them.")
-        return StoredLetter.from_document(snapshot.id, documents.fields_of(snapshot))
+        return letter
 
     def show(self, letter_id: str) -> dict[str, Any]:
-        """One dead letter, with its payload, and with what the ledger has of its delivery.
+        """One dead letter as JSON shows it, with its payload and its delivery.
 
         Raises:
-            NotFound: there is none of this id.
+            NotFound: there is no dead letter of this id.
         """
         letter = self.get(letter_id)
-        row = {**letter.to_row(), "payload": documents.redacted_tree(_payload(letter.fields)), "delivery": None}
-        if letter.task is not None:
-            snapshot = self._client.collection("deliveries").document(letter.task.delivery_id).get()
-            if snapshot.exists:
-                row["delivery"] = deliveries.to_row(snapshot.id, documents.fields_of(snapshot))
-        return row
+        task = letter.task
+        snapshot = self._client.collection(DELIVERIES).document(task.delivery_id).get() if task else None
+        delivery = Delivery.from_snapshot(snapshot) if snapshot is not None else None
+        return {
+            **dead_letter_row(letter),
+            "payload": documents.redacted_tree(letter.payload),
+            "delivery": delivery_row(delivery) if delivery else None,
+        }
 
 
-def _payload(fields: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The task's fields, as the DLQ handler keeps them; of a message that is no dead letter its content."""
-    payload = fields.get("payload")
-    return payload if isinstance(payload, dict) else {}
-
-
-def _task(fields: Mapping[str, Any]) -> ReportTask | None:
-    try:
-        task = ReportTask.model_validate(_payload(fields))
-    except ValidationError:
-        return None
-    # The worker takes no task of one report that is named as another's.
-    return task if task.delivery_id == delivery_id(task.user_id, task.due_at) else None
-
-
-def _may_be_an_id(text: str) -> bool:
-    return bool(text) and "/" not in text
+def dead_letter_row(letter: StoredDeadLetter) -> dict[str, Any]:
+    """A dead letter as JSON shows it. Texts come without e-mail addresses; ids stay as they are."""
+    payload = letter.payload
+    return {
+        "dead_letter_id": letter.id,
+        "state": letter.state.value,
+        "reason": redact_addresses(letter.reason),
+        "error": redact_addresses(letter.error) or None,
+        "attempts": letter.attempts,
+        "user_id": documents.identifier(payload, "user_id"),
+        "delivery_id": documents.identifier(payload, "delivery_id"),
+        "due_at": documents.text(payload, "due_at"),
+        "run_id": documents.identifier(payload, "run_id"),
+        "kind": documents.text(payload, "kind"),
+        "task_name": letter.task_name or None,
+        "failed_at": letter.failed_at,
+        "received_at": letter.received_at,
+        "alerted_at": letter.alerted_at,
+        "replays": letter.replays,
+        "replayed_at": letter.replayed_at,
+        "dismissed_at": letter.dismissed_at,
+        "reopened_at": letter.reopened_at,
+        "note": redact_addresses(letter.note) or None,
+    }

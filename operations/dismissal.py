@@ -1,6 +1,6 @@
-"""Dismisses dead letters, since nothing will be done about them and somebody has said so; or opens them again."""
+"""Dismisses dead letters whose reports are not to be sent, or opens them again."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
@@ -8,14 +8,18 @@ from typing import Any
 from google.api_core.exceptions import GoogleAPIError
 from google.cloud import firestore
 
-from functions.shared.dead_letter import CLOSED_LETTER_RETENTION, OPEN_LETTER_RETENTION, DeadLetterState
-from operations import documents
-from operations.dead_letters import StoredLetter
+from functions.shared.dead_letter import (
+    DEAD_LETTERS,
+    DeadLetterState,
+    StoredDeadLetter,
+    dismissed_fields,
+    reopened_fields,
+)
+from operations.dead_letter_result import DeadLetterResult
 from operations.errors import UNREACHABLE, describe
-from operations.result import Result
 
 
-class Outcome(StrEnum):
+class DismissalOutcome(StrEnum):
     """What came of dismissing one dead letter, or of opening it again."""
 
     DISMISSED = "dismissed"
@@ -28,8 +32,13 @@ class Outcome(StrEnum):
 
     @property
     def is_success(self) -> bool:
-        """Whether the letter is now as it was to be."""
-        return self in {Outcome.DISMISSED, Outcome.ALREADY_DISMISSED, Outcome.REOPENED, Outcome.ALREADY_OPEN}
+        """Whether the dead letter is now in the state that was asked for."""
+        return self in {
+            DismissalOutcome.DISMISSED,
+            DismissalOutcome.ALREADY_DISMISSED,
+            DismissalOutcome.REOPENED,
+            DismissalOutcome.ALREADY_OPEN,
+        }
 
     @property
     def explanation(self) -> str:
@@ -38,32 +47,33 @@ class Outcome(StrEnum):
 
 
 _EXPLANATIONS = {
-    Outcome.DISMISSED: "nothing more will be done about it",
-    Outcome.ALREADY_DISMISSED: "it was dismissed before",
-    Outcome.REOPENED: "it is open: reports dead-letters replay sends its report",
-    Outcome.ALREADY_OPEN: "it is not dismissed, but open",
-    Outcome.REPLAYED: "it was replayed: it opens again if its report fails again",
-    Outcome.NOT_FOUND: "there is no such dead letter",
-    Outcome.ERROR: "Firestore could not be asked or told",
+    DismissalOutcome.DISMISSED: "nothing more will be done about it",
+    DismissalOutcome.ALREADY_DISMISSED: "it was dismissed before",
+    DismissalOutcome.REOPENED: "it is open: reports dead-letters replay sends its report",
+    DismissalOutcome.ALREADY_OPEN: "it is not dismissed, but open",
+    DismissalOutcome.REPLAYED: "it was replayed: it opens again if its report fails again",
+    DismissalOutcome.NOT_FOUND: "there is no such dead letter",
+    DismissalOutcome.ERROR: "Firestore did not answer or refused",
 }
 
 
-def judge(state: str, *, wanted: DeadLetterState) -> Outcome:
+def decide_dismissal(letter: StoredDeadLetter, *, wanted: DeadLetterState) -> DismissalOutcome:
     """What comes of having a dead letter dismissed, or open again.
 
     Args:
-        state: where it stands.
+        letter: the dead letter.
         wanted: DISMISSED or OPEN.
     """
-    if state == DeadLetterState.REPLAYED:
-        return Outcome.REPLAYED
+    is_dismissed = letter.state is DeadLetterState.DISMISSED
+    if letter.state is DeadLetterState.REPLAYED:
+        return DismissalOutcome.REPLAYED
     if wanted is DeadLetterState.DISMISSED:
-        return Outcome.ALREADY_DISMISSED if state == DeadLetterState.DISMISSED else Outcome.DISMISSED
-    return Outcome.REOPENED if state == DeadLetterState.DISMISSED else Outcome.ALREADY_OPEN
+        return DismissalOutcome.ALREADY_DISMISSED if is_dismissed else DismissalOutcome.DISMISSED
+    return DismissalOutcome.REOPENED if is_dismissed else DismissalOutcome.ALREADY_OPEN
 
 
 class Dismissals:
-    """Dismisses dead letters, and opens them again. Safe for threads, and beside those who replay.
+    """Dismisses dead letters, and opens them again. Safe for threads, and beside people who replay.
 
     Args:
         client: the Firestore client.
@@ -74,44 +84,39 @@ class Dismissals:
         self._client = client
         self._now = now
 
-    def dismiss(self, letter_id: str, *, note: str) -> Result:
-        """Dismiss one dead letter. Nothing is raised for one that cannot be, except UNREACHABLE.
+    def dismiss(self, letter_id: str, *, note: str) -> DeadLetterResult:
+        """Dismiss one dead letter. Raises nothing for one that cannot be dismissed, except UNREACHABLE.
 
         Args:
-            letter_id: which.
+            letter_id: the dead letter.
             note: why; kept with it.
         """
-        now = self._now()
-        fields = {"dismissed_at": now, "note": note, "expire_at": now + CLOSED_LETTER_RETENTION}
-        return self._change(letter_id, DeadLetterState.DISMISSED, fields)
+        return self._change(letter_id, DeadLetterState.DISMISSED, dismissed_fields(note=note, now=self._now()))
 
-    def reopen(self, letter_id: str) -> Result:
-        """Open one dismissed dead letter again. Nothing is raised for one that cannot be, except UNREACHABLE."""
-        now = self._now()
-        fields = {"reopened_at": now, "expire_at": now + OPEN_LETTER_RETENTION}
-        return self._change(letter_id, DeadLetterState.OPEN, fields)
+    def reopen(self, letter_id: str) -> DeadLetterResult:
+        """Open one dismissed dead letter again. Raises nothing for one that cannot be opened, except UNREACHABLE."""
+        return self._change(letter_id, DeadLetterState.OPEN, reopened_fields(now=self._now()))
 
-    def _change(self, letter_id: str, wanted: DeadLetterState, fields: Mapping[str, Any]) -> Result:
+    def _change(self, letter_id: str, wanted: DeadLetterState, fields: dict[str, Any]) -> DeadLetterResult:
         try:
-            return Result(letter_id=letter_id, outcome=self._write(letter_id, wanted, fields))
+            return DeadLetterResult(letter_id=letter_id, outcome=self._write(letter_id, wanted, fields))
         except UNREACHABLE:
             raise
         except (GoogleAPIError, ValueError) as error:
-            return Result(letter_id=letter_id, outcome=Outcome.ERROR, detail=describe(error))
+            return DeadLetterResult(letter_id=letter_id, outcome=DismissalOutcome.ERROR, detail=describe(error))
 
-    def _write(self, letter_id: str, wanted: DeadLetterState, fields: Mapping[str, Any]) -> Outcome:
-        reference = self._client.collection("dead_letters").document(letter_id)
+    def _write(self, letter_id: str, wanted: DeadLetterState, fields: dict[str, Any]) -> DismissalOutcome:
+        reference = self._client.collection(DEAD_LETTERS).document(letter_id)
 
         @firestore.transactional
-        def carry_out(transaction: Any) -> Outcome:
-            snapshot = reference.get(transaction=transaction)
-            if not snapshot.exists:
-                return Outcome.NOT_FOUND
-            letter = StoredLetter.from_document(snapshot.id, documents.fields_of(snapshot))
-            outcome = judge(letter.state, wanted=wanted)
-            if outcome in {Outcome.DISMISSED, Outcome.REOPENED}:
-                transaction.update(reference, {"state": wanted.value, **fields})
+        def carry_out(transaction: Any) -> DismissalOutcome:
+            letter = StoredDeadLetter.from_snapshot(reference.get(transaction=transaction))
+            if letter is None:
+                return DismissalOutcome.NOT_FOUND
+            outcome = decide_dismissal(letter, wanted=wanted)
+            if outcome in {DismissalOutcome.DISMISSED, DismissalOutcome.REOPENED}:
+                transaction.update(reference, fields)
             return outcome
 
-        outcome: Outcome = carry_out(self._client.transaction())
+        outcome: DismissalOutcome = carry_out(self._client.transaction())
         return outcome

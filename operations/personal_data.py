@@ -10,9 +10,8 @@ from google.cloud import firestore
 from google.cloud.firestore_v1.base_query import FieldFilter
 
 from functions.shared.contract import InvalidContract
-from functions.shared.dead_letter import DeadLetterReason
-from functions.shared.delivery import DeliveryState
-from functions.shared.lease import is_live
+from functions.shared.dead_letter import DEAD_LETTERS, DeadLetterReason, StoredDeadLetter
+from functions.shared.delivery import DELIVERIES, Delivery
 from functions.shared.report_task import ReportTask
 from operations import documents
 from operations.errors import OperatorError
@@ -90,10 +89,9 @@ class Kept:
     def being_sent(self, now: datetime) -> list[str]:
         """The deliveries that a worker is busy with, as far as can be seen."""
         claimed = [
-            snapshot.id
+            delivery.id
             for snapshot in self.deliveries
-            if snapshot.get("state") == DeliveryState.SENDING
-            and is_live(documents.fields_of(snapshot).get("lease_expires_at"), now)
+            if (delivery := Delivery.from_snapshot(snapshot)) and delivery.is_claimed(now)
         ]
         return sorted({*claimed, *(task.name for task in self.tasks if task.is_running)})
 
@@ -135,7 +133,7 @@ class PersonalData:
         return Kept(
             user=user,
             has_document=user.exists or next(iter(self._user.collections()), None) is not None,
-            deliveries=list(self._of_user("deliveries", "user_id")),
+            deliveries=list(self._of_user(DELIVERIES, "user_id")),
             dead_letters=self._dead_letters(mentions),
             system_alerts=[
                 alert
@@ -262,14 +260,14 @@ class PersonalData:
         yield from query.stream()
 
     def _dead_letters(self, mentions: Mentions) -> list[Any]:
-        found = {letter.id: letter for letter in self._of_user("dead_letters", "payload.user_id")}
-        unreadable = self._client.collection("dead_letters").where(
+        found = {snapshot.id: snapshot for snapshot in self._of_user(DEAD_LETTERS, "payload.user_id")}
+        unreadable = self._client.collection(DEAD_LETTERS).where(
             filter=FieldFilter("reason", "==", DeadLetterReason.INVALID_TASK.value)
         )
-        for letter in unreadable.stream():
-            payload = documents.fields_of(letter).get("payload")
-            if isinstance(payload, dict) and "user_id" not in payload and mentions.in_payload(payload):
-                found[letter.id] = letter
+        for snapshot in unreadable.stream():
+            letter = StoredDeadLetter.from_snapshot(snapshot)
+            if letter and "user_id" not in letter.payload and mentions.in_payload(letter.payload):
+                found[snapshot.id] = snapshot
         return list(found.values())
 
     def _is_cut_at_user(self, run: Any) -> bool:

@@ -1,20 +1,19 @@
-"""What a replay does with a dead letter, given what Firestore has of it and of its delivery. Pure.
+"""Decides what a replay does with a dead letter, by the dead letter and its delivery. Pure.
 
-A replay is three steps: the delivery is put back, a task is made, the letter is marked. Killed between two of them it
-leaves a state in which it is simply begun again. What may be sent is settled by the ledger alone: a task for a
-delivery that is final, or that a worker holds, does nothing.
+A replay takes three steps: it puts the delivery back, makes a task, and marks the dead letter. Killed between two of
+them, it is simply begun again. Only the delivery record settles what may be sent: a task for a delivery that is final,
+or that a worker has claimed, does nothing.
 """
 
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum, StrEnum, auto
 
-from functions.shared.dead_letter import DeadLetterReason, DeadLetterState
-from functions.shared.delivery import DELIVERY_RETENTION, DeliveryState
-from functions.shared.lease import is_live
+from functions.shared.dead_letter import DeadLetterReason, DeadLetterState, StoredDeadLetter
+from functions.shared.delivery import DELIVERY_RETENTION, Delivery, DeliveryState
 
 
-class Outcome(StrEnum):
+class ReplayOutcome(StrEnum):
     """What came of replaying one dead letter, as the operator is told."""
 
     REPLAYED = "replayed"
@@ -33,7 +32,12 @@ class Outcome(StrEnum):
     @property
     def is_success(self) -> bool:
         """Whether there is nothing left to do for it."""
-        return self in {Outcome.REPLAYED, Outcome.ALREADY_SENT, Outcome.ALREADY_SKIPPED, Outcome.ALREADY_REPLAYED}
+        return self in {
+            ReplayOutcome.REPLAYED,
+            ReplayOutcome.ALREADY_SENT,
+            ReplayOutcome.ALREADY_SKIPPED,
+            ReplayOutcome.ALREADY_REPLAYED,
+        }
 
     @property
     def explanation(self) -> str:
@@ -42,23 +46,24 @@ class Outcome(StrEnum):
 
 
 _EXPLANATIONS = {
-    Outcome.REPLAYED: "its delivery is back in the queue",
-    Outcome.ALREADY_SENT: "its report was sent meanwhile: nothing is sent again",
-    Outcome.ALREADY_SKIPPED: "its user is gone or inactive: nothing is sent",
-    Outcome.ALREADY_REPLAYED: "it was replayed before: nothing is left to do",
-    Outcome.FAILED_AGAIN: "its report has failed again: see its error, and replay it once the cause is mended",
-    Outcome.BEING_SENT: "a worker is sending its report right now: look again in a minute",
-    Outcome.UNKNOWN_OUTCOME: "its mail may just have reached its user: look for it in SendGrid, then replay it again",
-    Outcome.DISMISSED: "it was dismissed: reports dead-letters reopen opens it again, and then it can be replayed",
-    Outcome.NAMES_NO_REPORT: "it names no report, so there is nothing to put back: dismiss it",
-    Outcome.EXPIRED: "the ledger no longer knows whether its report was sent: dismiss it",
-    Outcome.NOT_FOUND: "there is no such dead letter",
-    Outcome.ERROR: "Google Cloud could not be asked or told",
+    ReplayOutcome.REPLAYED: "its delivery is back in the queue",
+    ReplayOutcome.ALREADY_SENT: "its report was sent meanwhile: nothing is sent again",
+    ReplayOutcome.ALREADY_SKIPPED: "its user is gone or inactive: nothing is sent",
+    ReplayOutcome.ALREADY_REPLAYED: "it was replayed before: nothing is left to do",
+    ReplayOutcome.FAILED_AGAIN: "its report has failed again: see its error, fix the cause, then replay it",
+    ReplayOutcome.BEING_SENT: "a worker is sending its report right now: look again in a minute",
+    ReplayOutcome.UNKNOWN_OUTCOME: "its mail may just have reached its user: look for it at the mail provider, then "
+    "replay it again",
+    ReplayOutcome.DISMISSED: "it was dismissed: open it again by reports dead-letters reopen, then replay it",
+    ReplayOutcome.NAMES_NO_REPORT: "it names no report, so there is nothing to put back: dismiss it",
+    ReplayOutcome.EXPIRED: "its delivery record is deleted, so its report may have been sent: dismiss it",
+    ReplayOutcome.NOT_FOUND: "there is no such dead letter",
+    ReplayOutcome.ERROR: "Google Cloud did not answer or refused",
 }
 
 
-class Step(Enum):
-    """What to do first."""
+class ReplayStep(Enum):
+    """What a replay does first."""
 
     REVIVE = auto()
     """Put the delivery back and count the replay; then make a task."""
@@ -67,160 +72,113 @@ class Step(Enum):
     """Put the delivery back without counting: a replay was interrupted, or a worker before it could mark it dead."""
 
     HAND_OVER = auto()
-    """Leave the delivery: its worker ended while it was sending, or before it had told of a failure. The worker that
-    gets the task judges that, or tells of it."""
+    """Leave the delivery: its worker stopped while it was sending, or before it had published the dead letter of a
+    failure. The worker that gets the task decides about the one, and publishes the other."""
 
     CLOSE = auto()
-    """Mark the letter, without a task: the report has come to its end meanwhile."""
+    """Mark the dead letter, without a task: its delivery has become final meanwhile."""
 
     STOP = auto()
     """Change nothing."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Decision:
-    """What to do, and what to say if it is done."""
+class ReplayDecision:
+    """What to do, and what to say once it is done."""
 
-    step: Step
-    outcome: Outcome
-
-
-@dataclass(frozen=True, kw_only=True)
-class DeliveryRecord:
-    """What the ledger has of a delivery.
-
-    Attributes:
-        state: where it stands.
-        lease_expires_at: until when the worker that is sending it alone may act on it.
-        reason: why it is dead, or is being given up; empty where it is not, or the ledger does not say.
-        failed_at: when it was given up, where the ledger says so.
-    """
-
-    state: DeliveryState
-    lease_expires_at: datetime | None = None
-    reason: str = ""
-    failed_at: datetime | None = None
-
-    @property
-    def is_being_given_up(self) -> bool:
-        """Whether a worker has settled that it is given up, and has not yet marked it dead."""
-        return not self.state.is_final and bool(self.reason) and self.failed_at is not None
+    step: ReplayStep
+    outcome: ReplayOutcome
 
 
-def is_unclear(*, letter_state: str, letter_reason: str, delivery: DeliveryRecord | None) -> bool:
-    """Whether to replay a dead letter may send a second mail: nobody knows whether SendGrid took the first.
+def may_have_been_sent(letter: StoredDeadLetter, delivery: Delivery | None) -> bool:
+    """Whether to replay a dead letter may send a second mail: nobody knows whether the provider took the first.
 
-    The ledger may know it before the letter does: a worker that fails writes both, and the letter is stored only when
-    Pub/Sub has delivered it.
+    The delivery may say so before the dead letter does: a worker that fails writes both, and the DLQ handler stores the
+    dead letter only when Pub/Sub has delivered it.
 
     Args:
-        letter_state: as the dead letter has it.
-        letter_reason: why it became one, as far as it knows.
-        delivery: what the ledger has; None where it has nothing.
+        letter: the dead letter.
+        delivery: its delivery; None where there is none.
     """
-    if letter_state in {DeadLetterState.REPLAYED, DeadLetterState.DISMISSED}:
+    if letter.state is not DeadLetterState.OPEN:
         return False
-    died_unclear = (
-        delivery is not None
-        and (delivery.state is DeliveryState.DEAD or delivery.is_being_given_up)
-        and delivery.reason == DeadLetterReason.UNKNOWN_OUTCOME
-    )
-    return died_unclear or letter_reason == DeadLetterReason.UNKNOWN_OUTCOME
+    reasons = {letter.reason}
+    if delivery is not None and (delivery.state is DeliveryState.DEAD or delivery.is_being_given_up):
+        reasons.add(delivery.reason)
+    return DeadLetterReason.UNKNOWN_OUTCOME in reasons
 
 
-def decide(
-    *,
-    letter_state: str,
-    letter_reason: str,
-    names_a_report: bool,
-    received_at: datetime | None,
-    failed_at: datetime | None,
-    delivery: DeliveryRecord | None,
-    may_send_twice: bool,
-    now: datetime,
-) -> Decision:
+def decide_replay(
+    letter: StoredDeadLetter, delivery: Delivery | None, *, may_send_twice: bool, now: datetime
+) -> ReplayDecision:
     """Decide about one dead letter.
 
     Args:
-        letter_state: as the dead letter has it.
-        letter_reason: why it became one, as far as it knows.
-        names_a_report: whether a task can be made of it.
-        received_at: when it was stored.
-        failed_at: when what it tells of happened.
-        delivery: what the ledger has; None where it has nothing.
+        letter: the dead letter.
+        delivery: its delivery; None where there is none.
         may_send_twice: whether the operator wants it replayed although nobody knows whether the mail was sent.
         now: the present, in UTC.
     """
-    decision = _by_states(
-        letter_state=letter_state,
-        names_a_report=names_a_report,
-        received_at=received_at,
-        failed_at=failed_at,
-        delivery=delivery,
-        now=now,
-    )
-    if decision.step in {Step.STOP, Step.CLOSE} or may_send_twice:
+    decision = _by_states(letter, delivery, now)
+    if decision.step in {ReplayStep.STOP, ReplayStep.CLOSE} or may_send_twice:
         return decision
-    if is_unclear(letter_state=letter_state, letter_reason=letter_reason, delivery=delivery):
-        return _stop(Outcome.UNKNOWN_OUTCOME)
-    return decision
+    return _stop(ReplayOutcome.UNKNOWN_OUTCOME) if may_have_been_sent(letter, delivery) else decision
 
 
-def _by_states(
-    *,
-    letter_state: str,
-    names_a_report: bool,
-    received_at: datetime | None,
-    failed_at: datetime | None,
-    delivery: DeliveryRecord | None,
-    now: datetime,
-) -> Decision:
-    if not names_a_report:
-        return _stop(Outcome.NAMES_NO_REPORT)
-    if letter_state == DeadLetterState.DISMISSED:
-        return _stop(Outcome.DISMISSED)
-    if letter_state == DeadLetterState.REPLAYED:
-        return _replayed_before(delivery, now)
+def _by_states(letter: StoredDeadLetter, delivery: Delivery | None, now: datetime) -> ReplayDecision:
+    if letter.task is None:
+        return _stop(ReplayOutcome.NAMES_NO_REPORT)
+    match letter.state:
+        case DeadLetterState.DISMISSED:
+            return _stop(ReplayOutcome.DISMISSED)
+        case DeadLetterState.REPLAYED:
+            return _of_replayed(delivery, now)
+        case DeadLetterState.OPEN:
+            return _of_open(letter, delivery, now)
+
+
+def _of_open(letter: StoredDeadLetter, delivery: Delivery | None, now: datetime) -> ReplayDecision:
     if delivery is None:
-        # Either its worker was killed before it could write anything down, or the ledger has deleted it by its TTL,
-        # and with it whether an earlier replay has sent it.
-        if received_at is None or received_at <= now - DELIVERY_RETENTION:
-            return _stop(Outcome.EXPIRED)
-        return _proceed(Step.RESUME)
+        # Either the worker was killed before it could write the delivery, or Firestore has deleted it by its TTL, and
+        # with it whether an earlier replay sent it.
+        if letter.received_at is None or letter.received_at <= now - DELIVERY_RETENTION:
+            return _stop(ReplayOutcome.EXPIRED)
+        return _proceed(ReplayStep.RESUME)
     if delivery.is_being_given_up:
-        # Of this failure people know already; of a later one they do not, and its dead letter may be on its way.
-        return _proceed(Step.RESUME if delivery.failed_at == failed_at else Step.HAND_OVER)
+        # People know of this failure already. They do not know of a later one, whose dead letter may be on its way.
+        is_known = delivery.failed_at == letter.failed_at
+        return _proceed(ReplayStep.RESUME if is_known else ReplayStep.HAND_OVER)
     match delivery.state:
         case DeliveryState.SENT:
-            return Decision(step=Step.CLOSE, outcome=Outcome.ALREADY_SENT)
+            return ReplayDecision(step=ReplayStep.CLOSE, outcome=ReplayOutcome.ALREADY_SENT)
         case DeliveryState.SKIPPED:
-            return Decision(step=Step.CLOSE, outcome=Outcome.ALREADY_SKIPPED)
+            return ReplayDecision(step=ReplayStep.CLOSE, outcome=ReplayOutcome.ALREADY_SKIPPED)
         case DeliveryState.DEAD:
-            return _proceed(Step.REVIVE)
+            return _proceed(ReplayStep.REVIVE)
         case DeliveryState.PENDING:
-            return _proceed(Step.RESUME)
+            return _proceed(ReplayStep.RESUME)
         case DeliveryState.SENDING:
-            return _stop(Outcome.BEING_SENT) if _is_held(delivery, now) else _proceed(Step.HAND_OVER)
+            return _of_sending(delivery, now)
 
 
-def _replayed_before(delivery: DeliveryRecord | None, now: datetime) -> Decision:
+def _of_replayed(delivery: Delivery | None, now: datetime) -> ReplayDecision:
     if delivery is None or delivery.state in {DeliveryState.SENT, DeliveryState.SKIPPED}:
-        return _stop(Outcome.ALREADY_REPLAYED)
+        return _stop(ReplayOutcome.ALREADY_REPLAYED)
     if delivery.state is DeliveryState.DEAD:
         # Its new dead letter is on its way through Pub/Sub and will open this one again.
-        return _stop(Outcome.FAILED_AGAIN)
+        return _stop(ReplayOutcome.FAILED_AGAIN)
     if delivery.state is DeliveryState.SENDING:
-        return _stop(Outcome.BEING_SENT) if _is_held(delivery, now) else _proceed(Step.HAND_OVER)
-    return _proceed(Step.HAND_OVER if delivery.is_being_given_up else Step.RESUME)
+        return _of_sending(delivery, now)
+    return _proceed(ReplayStep.HAND_OVER if delivery.is_being_given_up else ReplayStep.RESUME)
 
 
-def _is_held(delivery: DeliveryRecord, now: datetime) -> bool:
-    return is_live(delivery.lease_expires_at, now)
+def _of_sending(delivery: Delivery, now: datetime) -> ReplayDecision:
+    return _stop(ReplayOutcome.BEING_SENT) if delivery.is_claimed(now) else _proceed(ReplayStep.HAND_OVER)
 
 
-def _proceed(step: Step) -> Decision:
-    return Decision(step=step, outcome=Outcome.REPLAYED)
+def _proceed(step: ReplayStep) -> ReplayDecision:
+    return ReplayDecision(step=step, outcome=ReplayOutcome.REPLAYED)
 
 
-def _stop(outcome: Outcome) -> Decision:
-    return Decision(step=Step.STOP, outcome=outcome)
+def _stop(outcome: ReplayOutcome) -> ReplayDecision:
+    return ReplayDecision(step=ReplayStep.STOP, outcome=outcome)

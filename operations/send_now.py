@@ -9,7 +9,7 @@ from google.api_core.exceptions import AlreadyExists, FailedPrecondition
 from google.api_core.exceptions import NotFound as NotFoundInFirestore
 from google.cloud import firestore
 
-from functions.shared.delivery import DeliveryState, pending_fields
+from functions.shared.delivery import DELIVERIES, Delivery, DeliveryState, new_task_fields, pending_fields
 from functions.shared.ids import delivery_id, run_id, task_id
 from functions.shared.report_task import ReportTask
 from functions.shared.schedule import Cadence
@@ -41,8 +41,9 @@ def send_now(
 ) -> Sending:
     """Enqueue a user's report.
 
-    A report that is due and not yet sent is the one that is enqueued: the ledger keeps it from going out twice. Where
-    none is due, a delivery that is due now is made up, of the time since the last report; the user's schedule stays.
+    A report that is due and not yet sent is the one that is enqueued: its delivery record keeps it from going out
+    twice. Where none is due, a delivery that is due now is made up, of the time since the last report; the user's
+    schedule stays.
 
     Args:
         user_id: whose.
@@ -83,15 +84,16 @@ def _open(
         The record's version, None where there was one already.
     """
     record = pending_fields(task, now=now, by_hand=by_hand, task_name=task_name)
-    document = client.collection("deliveries").document(task.delivery_id)
+    document = client.collection(DELIVERIES).document(task.delivery_id)
     try:
         written: Any = document.create(record)
     except AlreadyExists:
-        snapshot = document.get()
-        # One that a worker has claimed is left as it is: the worker's next write is conditional on that.
-        if snapshot.exists and snapshot.get("state") == DeliveryState.PENDING:
+        delivery = Delivery.from_snapshot(document.get())
+        # One that a worker has claimed stays as it is: the worker's next write is conditional on that.
+        if delivery is not None and delivery.state is DeliveryState.PENDING:
             with contextlib.suppress(FailedPrecondition, NotFoundInFirestore):
-                document.update({"task": task_name}, option=client.write_option(last_update_time=snapshot.update_time))
+                unchanged = client.write_option(last_update_time=delivery.version)
+                document.update(new_task_fields(task_name), option=unchanged)
         return None
     version: datetime = written.update_time
     return version
@@ -101,7 +103,7 @@ def _withdraw(client: firestore.Client, delivery: str, version: datetime) -> Non
     """Take the record back, unless something has happened to it since."""
     with contextlib.suppress(FailedPrecondition, NotFoundInFirestore):
         option = client.write_option(last_update_time=version)
-        client.collection("deliveries").document(delivery).delete(option=option)
+        client.collection(DELIVERIES).document(delivery).delete(option=option)
 
 
 def _read_user(client: firestore.Client, user_id: str, default_cadence: Cadence) -> User:
@@ -118,5 +120,5 @@ def _read_user(client: firestore.Client, user_id: str, default_cadence: Cadence)
 
 
 def _is_final(client: firestore.Client, delivery: str) -> bool:
-    snapshot = client.collection("deliveries").document(delivery).get()
-    return bool(snapshot.exists) and any(snapshot.get("state") == state and state.is_final for state in DeliveryState)
+    found = Delivery.from_snapshot(client.collection(DELIVERIES).document(delivery).get())
+    return found is not None and found.is_final

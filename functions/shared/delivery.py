@@ -240,6 +240,16 @@ def put_back_fields(task: ReportTask, *, now: datetime, task_name: str) -> dict[
     return {**renewed, "owner": None, "lease_expires_at": None, "reason": None}
 
 
+def new_task_fields(task_name: str, *, now: datetime | None = None) -> dict[str, Any]:
+    """An operator makes a further task for a delivery that stays where it stands.
+
+    Args:
+        task_name: the id of the new task.
+        now: when it is written, in UTC, if how long the report is tried counts anew from here.
+    """
+    return {"task": task_name, **({"updated_at": now} if now else {})}
+
+
 def task_fields(task: ReportTask, *, now: datetime) -> dict[str, Any]:
     """What every write of a worker has: which delivery it is, and when it was written.
 

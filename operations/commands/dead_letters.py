@@ -9,17 +9,16 @@ from typing import Annotated
 
 import typer
 
-from functions.shared.dead_letter import DeadLetterReason, DeadLetterState
+from functions.shared.dead_letter import DeadLetterReason, DeadLetterState, StoredDeadLetter
 from operations.bulk import do_many
 from operations.commands.group import AsJson, DryRun, Limit, Yes, confirm, document_id, moment, session
-from operations.dead_letters import DeadLetters, StoredLetter
-from operations.dismissal import Dismissals, judge
-from operations.dismissal import Outcome as DismissalOutcome
+from operations.dead_letter_result import DeadLetterResult
+from operations.dead_letters import DeadLetters
+from operations.dismissal import DismissalOutcome, Dismissals, decide_dismissal
 from operations.errors import ExitStatus, NotFound
 from operations.output import Output, shell_argument
 from operations.replay import Replay
-from operations.replay_decision import Outcome as ReplayOutcome
-from operations.result import Result
+from operations.replay_decision import ReplayOutcome
 from operations.session import Session
 
 app = typer.Typer(
@@ -87,7 +86,7 @@ def show(
     *,
     as_json: AsJson = False,
 ) -> None:
-    """One dead letter, and what the ledger has of its delivery."""
+    """One dead letter, and its delivery."""
     output = Output(as_json=as_json)
     row = DeadLetters(session(ctx).firestore).show(letter_id)
     output.fields(row)
@@ -118,20 +117,20 @@ def replay(
     output = Output(as_json=as_json)
     letters, missing = _select(current, ids, reason=reason, since=since, everything=everything)
     replay_one = Replay(client=current.firestore, queue_of=current.queue_of, has_task=current.queues.has_task)
-    absent = [Result(letter_id=letter_id, outcome=ReplayOutcome.NOT_FOUND) for letter_id in missing]
+    absent = [DeadLetterResult(letter_id=letter_id, outcome=ReplayOutcome.NOT_FOUND) for letter_id in missing]
     if dry_run:
         _do(letters, replay_one.preview, absent, output, what="Looking", dry_run=True)
         return
     unclear = replay_one.unclear(letters)
     if unclear:
         output.warn(
-            f"{len(unclear)} of them may have reached their users: nobody knows whether SendGrid took the mail "
-            "(unknown-outcome). Replaying may send a second one: look for their delivery_id in SendGrid first."
+            f"{len(unclear)} of them may have reached their users: nobody knows whether the mail provider took the "
+            "mail (unknown-outcome). Replaying may send a second one: look for their delivery_id at the provider first."
         )
     if letters and (not ids or unclear):
         confirm(output, f"replay {_count(letters)} on {current.target.description}", yes=yes)
 
-    def carry_out(letter: StoredLetter) -> Result:
+    def carry_out(letter: StoredDeadLetter) -> DeadLetterResult:
         return replay_one(letter.id, may_send_twice=yes or letter.id in unclear)
 
     _do(letters, carry_out, absent, output, what="Replaying", dry_run=False)
@@ -215,12 +214,12 @@ class _Act:
     what: str
     wanted: DeadLetterState
     in_state: DeadLetterState
-    carry_out: Callable[[StoredLetter], Result]
+    carry_out: Callable[[StoredDeadLetter], DeadLetterResult]
 
 
 def _mark(
     current: Session,
-    selected: tuple[list[StoredLetter], list[str]],
+    selected: tuple[list[StoredDeadLetter], list[str]],
     act: _Act,
     output: Output,
     *,
@@ -229,11 +228,11 @@ def _mark(
     yes: bool,
 ) -> None:
     letters, missing = selected
-    absent = [Result(letter_id=letter_id, outcome=DismissalOutcome.NOT_FOUND) for letter_id in missing]
+    absent = [DeadLetterResult(letter_id=letter_id, outcome=DismissalOutcome.NOT_FOUND) for letter_id in missing]
     if dry_run:
 
-        def look(letter: StoredLetter) -> Result:
-            return Result(letter_id=letter.id, outcome=judge(letter.state, wanted=act.wanted))
+        def look(letter: StoredDeadLetter) -> DeadLetterResult:
+            return DeadLetterResult(letter_id=letter.id, outcome=decide_dismissal(letter, wanted=act.wanted))
 
         _do(letters, look, absent, output, what="Looking", dry_run=True, in_state=act.in_state)
         return
@@ -250,7 +249,7 @@ def _select(
     since: datetime | None,
     everything: bool,
     in_state: DeadLetterState = DeadLetterState.OPEN,
-) -> tuple[list[StoredLetter], list[str]]:
+) -> tuple[list[StoredDeadLetter], list[str]]:
     """The dead letters that are meant, and the ids that are nobody's. Without ids, those in the state."""
     if sum((bool(ids), reason is not None or since is not None, everything)) != 1:
         raise typer.BadParameter("name dead letters, or --reason and --since, or --all")
@@ -267,9 +266,9 @@ def _select(
 
 
 def _do(
-    letters: Sequence[StoredLetter],
-    work: Callable[[StoredLetter], Result],
-    absent: Sequence[Result],
+    letters: Sequence[StoredDeadLetter],
+    work: Callable[[StoredDeadLetter], DeadLetterResult],
+    absent: Sequence[DeadLetterResult],
     output: Output,
     *,
     what: str,
@@ -299,7 +298,12 @@ def _do(
 
 
 def _summarize(
-    results: Sequence[Result], counts: "Counter[str]", output: Output, *, dry_run: bool, in_state: DeadLetterState
+    results: Sequence[DeadLetterResult],
+    counts: "Counter[str]",
+    output: Output,
+    *,
+    dry_run: bool,
+    in_state: DeadLetterState,
 ) -> None:
     if not results:
         output.say(f"There are no {in_state.value} dead letters like that.")
@@ -314,5 +318,5 @@ def _summarize(
         output.warn(f"… and {len(failures) - _SHOWN_FAILURES} more: --json names them all.")
 
 
-def _count(letters: Sequence[StoredLetter]) -> str:
+def _count(letters: Sequence[StoredDeadLetter]) -> str:
     return "1 dead letter" if len(letters) == 1 else f"{len(letters)} dead letters"

@@ -1,4 +1,4 @@
-"""`reports deliveries`: what the ledger has."""
+"""`reports deliveries`: what became of each report."""
 
 from typing import Annotated
 
@@ -6,7 +6,7 @@ import typer
 
 from functions.shared.delivery import DeliveryState
 from operations.commands.group import AsJson, Limit, document_id, session
-from operations.deliveries import Deliveries
+from operations.deliveries import Deliveries, delivery_row
 from operations.output import Output
 
 _COLUMNS = {
@@ -35,5 +35,5 @@ def deliveries(
     """Deliveries: what became of each report of a user, or of a run."""
     if user is None and run is None:
         raise typer.BadParameter("one of --user and --run is required")
-    rows = Deliveries(session(ctx).firestore).find(user_id=user, run_id=run, state=state, limit=limit)
-    Output(as_json=as_json).rows(rows, _COLUMNS, empty="There are no such deliveries.")
+    found = Deliveries(session(ctx).firestore).find(user_id=user, run_id=run, state=state, limit=limit)
+    Output(as_json=as_json).rows(list(map(delivery_row, found)), _COLUMNS, empty="There are no such deliveries.")

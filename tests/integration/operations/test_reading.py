@@ -15,7 +15,7 @@ RUN_KEYS = {
 }
 DELIVERY_KEYS = {
     *("delivery_id", "user_id", "run_id", "kind", "state", "due_at", "period_start", "period_end", "attempts"),
-    *("lease_expires_at", "message_id", "reason", "last_error", "created_at", "updated_at"),
+    *("lease_expires_at", "message_id", "reason", "last_error", "problem", "created_at", "updated_at"),
 }
 LETTER_KEYS = {
     *("dead_letter_id", "state", "reason", "error", "attempts", "user_id", "delivery_id", "due_at", "run_id", "kind"),
@@ -139,6 +139,13 @@ def test_deliveries_of_a_user_are_listed_the_newest_first(project: Project) -> N
     rows = project.reports("deliveries", "--user", "u1", "--state", "sent", "--limit", "1", "--json").json
     assert [row["due_at"] for row in rows] == ["2026-11-24T12:00:00Z"]
     assert "u1-20261124T1300Z" in project.reports("deliveries", "--user", "u1").out
+
+
+def test_a_malformed_delivery_says_what_is_wrong(project: Project) -> None:
+    project.set_delivery("u1-20261124T1300Z", user_id="u1", due_at=datetime(2026, 11, 24, 13, tzinfo=UTC), state="odd")
+    [row] = project.reports("deliveries", "--user", "u1", "--json").json
+    assert (row["state"], row["period_start"]) == ("sending", None)
+    assert row["problem"].startswith("deliveries/u1-20261124T1300Z: state: not one of")
 
 
 def test_deliveries_of_a_run(project: Project) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from functions.shared.dead_letter import CLOSED_LETTER_RETENTION, OPEN_LETTER_RETENTION, DeadLetterReason
-from operations.dismissal import Dismissals, Outcome
+from operations.dismissal import DismissalOutcome, Dismissals
 from tests.integration.operations.conftest import Project
 
 
@@ -79,9 +79,9 @@ def test_what_somebody_has_replayed_meanwhile_stays_replayed(project: Project) -
     """The letter is looked at again in the transaction that writes, whatever the command has read of it."""
     letter = dismissed_letter(project)
     dismissals = Dismissals(client=project.database)
-    assert dismissals.reopen(letter).outcome is Outcome.REOPENED
+    assert dismissals.reopen(letter).outcome is DismissalOutcome.REOPENED
     assert project.reports("dead-letters", "replay", letter).status == 0
-    assert dismissals.reopen(letter).outcome is Outcome.REPLAYED
+    assert dismissals.reopen(letter).outcome is DismissalOutcome.REPLAYED
     assert project.letter(letter)["state"] == "replayed"
     assert len(project.queued()) == 1
 

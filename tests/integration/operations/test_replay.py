@@ -14,8 +14,8 @@ from functions.shared.queue_choice import choose_queue
 from functions.shared.task_queue import TaskQueue
 from operations.dead_letters import DeadLetters
 from operations.queues import Queues
-from operations.replay import Prepared, Replay
-from operations.replay_decision import Outcome
+from operations.replay import PreparedReplay, Replay
+from operations.replay_decision import ReplayOutcome
 from tests.integration.operations.conftest import DUE, LOCATION, WORKER_URL, Project
 
 
@@ -33,7 +33,7 @@ def replay_of(project: Project) -> Replay:
     return Replay(client=project.database, queue_of=lambda _user: queue, has_task=queues.has_task)
 
 
-def prepared(replay: Replay, letter: str) -> Prepared:
+def prepared(replay: Replay, letter: str) -> PreparedReplay:
     found = replay.prepare(letter)
     assert found is not None
     return found
@@ -143,7 +143,7 @@ def test_one_that_fails_again_before_it_is_marked_stays_open(project: Project) -
     replay.enqueue(first)
     project.set_delivery(letter, state="dead")
     project.database.collection("dead_letters").document(letter).update({"failed_at": datetime.now(UTC)})
-    assert replay.conclude(first) is Outcome.FAILED_AGAIN
+    assert replay.conclude(first) is ReplayOutcome.FAILED_AGAIN
     assert project.letter(letter)["state"] == "open"
 
 
@@ -159,7 +159,7 @@ def test_people_are_told_of_a_replay_that_fails_before_it_is_marked(project: Pro
     )
     message = PubSubMessage(data=again.to_json(), attributes={}, message_id="2", published_at=died)
     HandlersDeadLetters(project.database).store(read_death(message), now=died)
-    assert replay.conclude(first) is Outcome.FAILED_AGAIN
+    assert replay.conclude(first) is ReplayOutcome.FAILED_AGAIN
     assert (project.letter(letter)["state"], project.letter(letter)["alerted_at"]) == ("open", None)
     assert project.letter(letter)["received_at"] == died
 
@@ -262,9 +262,9 @@ def test_what_became_unclear_after_the_question_is_not_replayed(project: Project
     else:
         project.database.collection("dead_letters").document(letter).update({"reason": "unknown-outcome"})
     before = project.everything()
-    assert replay(letter, may_send_twice=False).outcome is Outcome.UNKNOWN_OUTCOME
+    assert replay(letter, may_send_twice=False).outcome is ReplayOutcome.UNKNOWN_OUTCOME
     assert project.everything() == before
-    assert replay(letter, may_send_twice=True).outcome is Outcome.REPLAYED
+    assert replay(letter, may_send_twice=True).outcome is ReplayOutcome.REPLAYED
 
 
 def test_a_malformed_delivery_stops_its_own_replay_only(project: Project) -> None:
@@ -273,6 +273,16 @@ def test_a_malformed_delivery_stops_its_own_replay_only(project: Project) -> Non
     answer = project.reports("dead-letters", "replay", "--all", "--yes", "--json")
     assert answer.json["outcomes"] == {"error": 1, "replayed": 1}
     assert project.letter(letter)["state"] == "replayed"
+
+
+def test_a_dry_run_says_that_a_delivery_is_malformed_and_what_comes_of_the_others(project: Project) -> None:
+    broken = project.dead_letter("u1")
+    project.dead_letter("u2")
+    project.set_delivery(broken, state="nonsense")
+    answer = project.reports("dead-letters", "replay", "--all", "--dry-run", "--json")
+    assert answer.json["outcomes"] == {"error": 1, "replayed": 1}
+    [error] = [row["detail"] for row in answer.json["dead_letters"] if row["outcome"] == "error"]
+    assert error == f"deliveries/{broken}: state: not one of pending, sending, sent, skipped, dead"
 
 
 def test_many_are_asked_about(project: Project) -> None:

@@ -24,8 +24,8 @@ from functions.shared.task_queue import TaskQueue, cloud_tasks_client
 from functions.worker.delivery_store import LEASE, Claim, DeliveryChanged, DeliveryStore, Hold, UserDocument
 from functions.worker.transitions import NextStep, next_step
 from operations.queues import Queues
-from operations.replay import Prepared, Replay
-from operations.replay_decision import Step as ReplayStep
+from operations.replay import PreparedReplay, Replay
+from operations.replay_decision import ReplayStep
 from tests.integration.operations.conftest import DUE, LOCATION, WORKER_URL, Project
 
 PERIOD = Period(start=DUE - timedelta(hours=1), end=DUE)
@@ -71,8 +71,8 @@ class Interleavings(RuleBasedStateMachine):
             has_task=queues.has_task,
             now=lambda: self.now,
         )
-        self.begun: list[Prepared] = []
-        self.enqueued: list[Prepared] = []
+        self.begun: list[PreparedReplay] = []
+        self.enqueued: list[PreparedReplay] = []
         self.workers: list[Worker] = []
         self.giving_up: list[tuple[Worker, Hold, DeliveryFailure]] = []
         self.messages: list[DeadLetter] = []

@@ -74,8 +74,8 @@ from local_cloud.clock import Clock
 from local_cloud.firestore.server import FirestoreEmulator
 from local_cloud.tasks.server import TasksEmulator
 from operations.queues import Queues
-from operations.replay import Prepared, Replay
-from operations.replay_decision import Step as ReplayStep
+from operations.replay import PreparedReplay, Replay
+from operations.replay_decision import ReplayStep
 from tests.support import Background
 
 T = TypeVar("T")
@@ -319,8 +319,8 @@ class Life(RuleBasedStateMachine):
         self.turn: Call | None = None
         self.topic: list[DeadLetter] = []
         self.giving_up: list[GivenUp] = []
-        self.begun: list[Prepared] = []
-        self.enqueued: list[Prepared] = []
+        self.begun: list[PreparedReplay] = []
+        self.enqueued: list[PreparedReplay] = []
         self.replays = 0
         self.days = 0
         self.has_left = False

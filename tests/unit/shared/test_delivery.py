@@ -17,6 +17,7 @@ from functions.shared.delivery import (
     DeliveryState,
     claimed_fields,
     held_fields,
+    new_task_fields,
     pending_fields,
     period_fields,
     put_back_fields,
@@ -85,6 +86,8 @@ def test_a_delivery_that_is_put_back_keeps_when_it_was_created_and_what_it_cover
     [
         pending_fields(TASK, now=NOW, by_hand=True, task_name="t"),
         put_back_fields(TASK, now=NOW, task_name="t"),
+        new_task_fields("t"),
+        new_task_fields("t", now=NOW),
         task_fields(TASK, now=NOW),
         period_fields(PERIOD),
         claimed_fields(None, owner="o", lease_expires_at=NOW),

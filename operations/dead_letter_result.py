@@ -1,15 +1,15 @@
-"""What came of acting on one dead letter."""
+"""What came of an act on one dead letter: of its replay, its dismissal or its reopening."""
 
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 
-class Outcome(Protocol):
-    """The result in a word: a StrEnum of each act."""
+class DeadLetterOutcome(Protocol):
+    """The result in a word: each act has a StrEnum of its own."""
 
     @property
     def value(self) -> str:
-        """As JSON has it."""
+        """The word, as JSON has it."""
 
     @property
     def is_success(self) -> bool:
@@ -21,17 +21,17 @@ class Outcome(Protocol):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Result:
-    """What came of one dead letter.
+class DeadLetterResult:
+    """What came of an act on one dead letter.
 
     Attributes:
-        letter_id: which.
-        outcome: in a word.
+        letter_id: the dead letter.
+        outcome: the result in a word.
         detail: what the service said, where it failed.
     """
 
     letter_id: str
-    outcome: Outcome
+    outcome: DeadLetterOutcome
     detail: str = ""
 
     @property
