@@ -11,7 +11,7 @@ from functions.shared.dead_letter import DEAD_LETTERS, DeadLetterReason, DeadLet
 from functions.shared.delivery import DELIVERIES, Delivery
 from functions.shared.ids import is_document_id
 from functions.shared.logging import redact_addresses
-from operations import documents
+from operations import document_fields
 from operations.deliveries import delivery_row
 from operations.errors import NotFound
 
@@ -101,7 +101,7 @@ class DeadLetters:
         delivery = Delivery.from_snapshot(snapshot) if snapshot is not None else None
         return {
             **dead_letter_row(letter),
-            "payload": documents.redacted_tree(letter.payload),
+            "payload": document_fields.redacted_tree(letter.payload),
             "delivery": delivery_row(delivery) if delivery else None,
         }
 
@@ -115,11 +115,11 @@ def dead_letter_row(letter: StoredDeadLetter) -> dict[str, Any]:
         "reason": redact_addresses(letter.reason),
         "error": redact_addresses(letter.error) or None,
         "attempts": letter.attempts,
-        "user_id": documents.identifier(payload, "user_id"),
-        "delivery_id": documents.identifier(payload, "delivery_id"),
-        "due_at": documents.text(payload, "due_at"),
-        "run_id": documents.identifier(payload, "run_id"),
-        "kind": documents.text(payload, "kind"),
+        "user_id": document_fields.identifier(payload, "user_id"),
+        "delivery_id": document_fields.identifier(payload, "delivery_id"),
+        "due_at": document_fields.text(payload, "due_at"),
+        "run_id": document_fields.identifier(payload, "run_id"),
+        "kind": document_fields.text(payload, "kind"),
         "task_name": letter.task_name or None,
         "failed_at": letter.failed_at,
         "received_at": letter.received_at,

@@ -10,11 +10,11 @@ from google.auth import impersonated_credentials
 from google.auth.exceptions import GoogleAuthError
 from google.auth.transport.requests import Request
 
-from operations.deployed import CLOUD_PLATFORM
+from operations.deployed_env import CLOUD_PLATFORM
 from operations.errors import NotConfigured, OperatorError, describe
-from operations.moments import to_json_time
 from operations.runs import FIGURES
 from operations.target import Target
+from operations.time_args import to_json_time
 
 RUN_SECONDS = 1_800.0
 """How long a run may take: Cloud Scheduler's own attempt deadline, in scheduler.yaml."""

@@ -25,7 +25,7 @@ from rich.table import Table
 from rich.text import Text
 
 from functions.shared.logging import redact_addresses
-from operations.moments import to_json_time, to_table_time
+from operations.time_args import to_json_time, to_table_time
 
 _PIPED_WIDTH = 100_000
 """The width of a file or a pipe: nothing is cut for it."""

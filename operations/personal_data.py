@@ -13,7 +13,7 @@ from functions.shared.contract import InvalidContract
 from functions.shared.dead_letter import DEAD_LETTERS, DeadLetterReason, StoredDeadLetter
 from functions.shared.delivery import DELIVERIES, Delivery
 from functions.shared.report_task import ReportTask
-from operations import documents
+from operations import document_fields
 from operations.errors import OperatorError
 from operations.mentions import Mentions
 from operations.queues import QueuedTask, Queues
@@ -61,7 +61,7 @@ class Kept:
     @property
     def user_fields(self) -> dict[str, Any]:
         """The pipeline's own fields of the user's document."""
-        fields = documents.fields_of(self.user)
+        fields = document_fields.fields_of(self.user)
         return {name: fields[name] for name in PIPELINES_FIELDS if name in fields}
 
     @property
@@ -138,7 +138,7 @@ class PersonalData:
             system_alerts=[
                 alert
                 for alert in self._client.collection("system_alerts").stream()
-                if mentions.in_value(documents.fields_of(alert))
+                if mentions.in_value(document_fields.fields_of(alert))
             ],
             runs=[
                 run for run in self._client.collection("runs").order_by("cuts").stream() if self._is_cut_at_user(run)
@@ -158,7 +158,7 @@ class PersonalData:
         return {
             "user_id": self._user_id,
             "exported_at": self._now(),
-            "user": documents.fields_of(kept.user) if with_document else kept.user_fields,
+            "user": document_fields.fields_of(kept.user) if with_document else kept.user_fields,
             **({"below_user": [_document(each) for each in _below(self._user)]} if with_document else {}),
             "deliveries": [_document(each) for each in kept.deliveries],
             "dead_letters": [_document(each) for each in kept.dead_letters],
@@ -175,7 +175,7 @@ class PersonalData:
             StillActive: the user's document stays, and the next run would write about the user again.
             BeingSent: a worker is sending a report.
         """
-        if not with_document and documents.fields_of(kept.user).get("active") is True:
+        if not with_document and document_fields.fields_of(kept.user).get("active") is True:
             raise StillActive(
                 f"users/{self._user_id} is active, so the next run would keep something about it again. Nothing was "
                 "erased: delete the document or set active to false first, or delete it by this command, with all "
@@ -221,7 +221,7 @@ class PersonalData:
             on_erased(1)
         mentions = self._mentions(kept.user)
         for alert in kept.system_alerts:
-            self._update(alert.reference, _without_names(documents.fields_of(alert), mentions))
+            self._update(alert.reference, _without_names(document_fields.fields_of(alert), mentions))
         for run in kept.runs:
             self._update(run.reference, {"cuts": firestore.DELETE_FIELD})
         on_erased(len(kept.system_alerts) + len(kept.runs))
@@ -252,7 +252,7 @@ class PersonalData:
             return
 
     def _mentions(self, user: Any) -> Mentions:
-        address = documents.fields_of(user).get("email")
+        address = document_fields.fields_of(user).get("email")
         return Mentions(self._user_id, [*self._addresses, *([address] if isinstance(address, str) else [])])
 
     def _of_user(self, collection: str, field: str) -> Iterator[Any]:
@@ -271,7 +271,9 @@ class PersonalData:
         return list(found.values())
 
     def _is_cut_at_user(self, run: Any) -> bool:
-        return any(cut.get("user_id") == self._user_id for cut in documents.maps(documents.fields_of(run), "cuts"))
+        return any(
+            cut.get("user_id") == self._user_id for cut in document_fields.maps(document_fields.fields_of(run), "cuts")
+        )
 
     def _is_of_user(self, mentions: Mentions) -> Callable[[bytes], bool]:
         def is_of_user(body: bytes) -> bool:

@@ -4,7 +4,7 @@ from google.cloud import firestore
 
 from functions.shared.schedule import Cadence
 from functions.shared.user import InvalidUser, User
-from operations import documents
+from operations import document_fields
 from operations.errors import NotConfigured, NotFound, OperatorError
 from operations.target import Target
 
@@ -38,6 +38,6 @@ def read_user(client: firestore.Client, user_id: str, target: Target) -> User:
     if not snapshot.exists:
         raise NotFound(f"There is no user {user_id}.")
     try:
-        return User.from_document(user_id, documents.fields_of(snapshot), Cadence(cadence))
+        return User.from_document(user_id, document_fields.fields_of(snapshot), Cadence(cadence))
     except InvalidUser as error:
         raise OperatorError(f"users/{user_id}: {error}") from error

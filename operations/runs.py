@@ -10,7 +10,7 @@ from google.cloud import firestore
 from google.cloud.firestore_v1.base_query import FieldFilter
 
 from functions.shared.delivery import DeliveryState
-from operations import documents
+from operations import document_fields
 from operations.errors import NotFound
 
 FIGURES = ("due", "dispatched", "already_dispatched", "overdue", "lost", "enrolled", "malformed", "errors")
@@ -31,7 +31,7 @@ class Runs:
         query = (
             self._client.collection("runs").order_by("scheduled_for", direction=firestore.Query.DESCENDING).limit(limit)
         )
-        return [_to_row(snapshot.id, documents.fields_of(snapshot)) for snapshot in query.stream()]
+        return [_to_row(snapshot.id, document_fields.fields_of(snapshot)) for snapshot in query.stream()]
 
     def show(self, run_id: str) -> dict[str, Any]:
         """A run, with its deliveries counted by state, and its attempts before the last.
@@ -46,14 +46,14 @@ class Runs:
             raise NotFound(f"There is no run {run_id}: reports runs shows the latest.")
         of_run = self._client.collection("deliveries").where(filter=FieldFilter("run_id", "==", run_id))
         deliveries = {
-            state.value: documents.count(of_run.where(filter=FieldFilter("state", "==", state.value)))
+            state.value: document_fields.count(of_run.where(filter=FieldFilter("state", "==", state.value)))
             for state in DeliveryState
         }
-        fields = documents.fields_of(snapshot)
-        earlier = documents.maps(fields, "earlier_attempts")
+        fields = document_fields.fields_of(snapshot)
+        earlier = document_fields.maps(fields, "earlier_attempts")
         return {
             **_to_row(snapshot.id, fields),
-            **({"queues": documents.text(fields, "queues")} if "queues" in fields else {}),
+            **({"queues": document_fields.text(fields, "queues")} if "queues" in fields else {}),
             "deliveries": deliveries,
             "earlier_attempts": [_to_attempt(attempt) for attempt in earlier],
         }
@@ -62,16 +62,16 @@ class Runs:
 def _to_row(run_id: str, fields: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "run_id": run_id,
-        "scheduled_for": documents.moment(fields, "scheduled_for"),
-        "attempts": documents.number(fields, "attempts") or 1,
+        "scheduled_for": document_fields.moment(fields, "scheduled_for"),
+        "attempts": document_fields.number(fields, "attempts") or 1,
         **_to_attempt(fields),
     }
 
 
 def _to_attempt(fields: Mapping[str, Any]) -> dict[str, Any]:
     return {
-        "state": documents.text(fields, "state"),
-        "started_at": documents.moment(fields, "started_at"),
-        "finished_at": documents.moment(fields, "finished_at"),
-        **{name: documents.number(fields, name) for name in FIGURES},
+        "state": document_fields.text(fields, "state"),
+        "started_at": document_fields.moment(fields, "started_at"),
+        "finished_at": document_fields.moment(fields, "finished_at"),
+        **{name: document_fields.number(fields, name) for name in FIGURES},
     }

@@ -15,7 +15,7 @@ from functions.shared.report_task import ReportTask
 from functions.shared.schedule import Cadence
 from functions.shared.task_queue import NewTask, TaskQueue
 from functions.shared.user import InvalidUser, User
-from operations import documents
+from operations import document_fields
 from operations.errors import NotFound, OperatorError
 
 
@@ -111,7 +111,7 @@ def _read_user(client: firestore.Client, user_id: str, default_cadence: Cadence)
     if not snapshot.exists:
         raise NotFound(f"There is no user {user_id}.")
     try:
-        user = User.from_document(user_id, documents.fields_of(snapshot), default_cadence)
+        user = User.from_document(user_id, document_fields.fields_of(snapshot), default_cadence)
     except InvalidUser as error:
         raise OperatorError(f"users/{user_id}: {error}") from error
     if not user.active:

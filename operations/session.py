@@ -10,7 +10,7 @@ from google.cloud import firestore
 from functions.shared.clients import firestore_client
 from functions.shared.queue_choice import choose_queue
 from functions.shared.task_queue import TaskQueue
-from operations.deployed import DEFAULT_PREFIX, Deployed
+from operations.deployed_env import DEFAULT_PREFIX, DeployedEnv
 from operations.output import notice
 from operations.queues import Queues
 from operations.target import LOCAL_CLOUD_DIRECTORY, Target, connect, find_target
@@ -33,16 +33,16 @@ class Session:
         if target.note:
             notice(target.note)
         connect(target)
-        return target if target.emulators else replace(target, ask=self._ask_deployed)
+        return target if target.emulators else replace(target, ask=self._ask_deployed_env)
 
-    def _ask_deployed(self, variable: str) -> str | None:
+    def _ask_deployed_env(self, variable: str) -> str | None:
         if variable in {"GOOGLE_CLOUD_PROJECT", "LOCATION"}:
             return None
-        return self._deployed.variable(variable)
+        return self._deployed_env.variable(variable)
 
     @functools.cached_property
-    def _deployed(self) -> Deployed:
-        return Deployed(
+    def _deployed_env(self) -> DeployedEnv:
+        return DeployedEnv(
             project=self.target.project,
             location=self.target.require("LOCATION"),
             prefix=os.environ.get("PREFIX") or DEFAULT_PREFIX,

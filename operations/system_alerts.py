@@ -5,7 +5,7 @@ from typing import Any
 
 from google.cloud import firestore
 
-from operations import documents
+from operations import document_fields
 
 
 class SystemAlerts:
@@ -25,18 +25,18 @@ class SystemAlerts:
             limit: how many at most.
         """
         query = self._alerts.order_by("received_at", direction=firestore.Query.DESCENDING).limit(limit)
-        return [_to_row(snapshot.id, documents.fields_of(snapshot)) for snapshot in query.stream()]
+        return [_to_row(snapshot.id, document_fields.fields_of(snapshot)) for snapshot in query.stream()]
 
 
 def _to_row(alert_id: str, fields: Mapping[str, Any]) -> dict[str, Any]:
     figures = fields.get("figures")
     return {
         "system_alert_id": alert_id,
-        "alert": documents.text(fields, "alert"),
-        "run_id": documents.identifier(fields, "run_id"),
-        "detail": documents.text(fields, "detail"),
-        "figures": documents.redacted_tree(figures) if isinstance(figures, Mapping) else {},
-        "at": documents.moment(fields, "at"),
-        "received_at": documents.moment(fields, "received_at"),
-        "alerted_at": documents.moment(fields, "alerted_at"),
+        "alert": document_fields.text(fields, "alert"),
+        "run_id": document_fields.identifier(fields, "run_id"),
+        "detail": document_fields.text(fields, "detail"),
+        "figures": document_fields.redacted_tree(figures) if isinstance(figures, Mapping) else {},
+        "at": document_fields.moment(fields, "at"),
+        "received_at": document_fields.moment(fields, "received_at"),
+        "alerted_at": document_fields.moment(fields, "alerted_at"),
     }

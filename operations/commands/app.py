@@ -8,12 +8,13 @@ import typer
 from operations.commands import (
     dead_letters,
     deliveries,
+    dispatch,
+    enroll,
     new,
-    personal_data,
     preview,
     queue,
-    run_by_hand,
     runs,
+    send,
     system_alerts,
     users,
 )
@@ -49,9 +50,9 @@ app.command("deliveries")(deliveries.deliveries)
 app.add_typer(dead_letters.app, name="dead-letters")
 app.command("system-alerts")(system_alerts.system_alerts)
 app.add_typer(queue.app, name="queue")
-app.add_typer(personal_data.app, name="users")
-app.command("dispatch")(run_by_hand.dispatch)
-app.command("enroll")(users.enroll)
-app.command("send")(users.send)
+app.add_typer(users.app, name="users")
+app.command("dispatch")(dispatch.dispatch)
+app.command("enroll")(enroll.enroll)
+app.command("send")(send.send)
 app.command("preview")(preview.preview)
 app.command("new")(new.new)

@@ -10,13 +10,13 @@ from typing import Annotated
 import typer
 
 from functions.shared.dead_letter import DeadLetterReason, DeadLetterState, StoredDeadLetter
-from operations.bulk import do_many
 from operations.commands.group import AsJson, DryRun, Limit, Yes, confirm, document_id, moment, session
 from operations.dead_letter_result import DeadLetterResult
 from operations.dead_letters import DeadLetters
 from operations.dismissal import DismissalOutcome, Dismissals, decide_dismissal
 from operations.errors import ExitStatus, NotFound
 from operations.output import Output, shell_argument
+from operations.parallel import in_parallel
 from operations.replay import Replay
 from operations.replay_decision import ReplayOutcome
 from operations.session import Session
@@ -276,22 +276,22 @@ def _do(
     in_state: DeadLetterState = DeadLetterState.OPEN,
 ) -> None:
     """Do it with all, and say what came of it; the exit status is 1 where something was not done."""
-    bulk = do_many(letters, work, what=what, console=output.err)
-    results = sorted([*bulk.results, *absent], key=lambda result: result.letter_id)
+    done = in_parallel(letters, work, what=what, console=output.err)
+    results = sorted([*done.results, *absent], key=lambda result: result.letter_id)
     counts = Counter(result.outcome.value for result in results)
     if output.as_json:
         output.json(
             {
                 "dry_run": dry_run,
-                "interrupted": bulk.interrupted,
+                "interrupted": done.interrupted,
                 "outcomes": dict(sorted(counts.items())),
                 "dead_letters": [result.to_row() for result in results],
             }
         )
     else:
         _summarize(results, counts, output, dry_run=dry_run, in_state=in_state)
-    if bulk.interrupted:
-        output.warn(f"Interrupted after {len(bulk.results)} of {len(letters)}: the same command does the rest.")
+    if done.interrupted:
+        output.warn(f"Interrupted after {len(done.results)} of {len(letters)}: the same command does the rest.")
         raise typer.Exit(130)
     if not all(result.outcome.is_success for result in results):
         raise typer.Exit(ExitStatus.FAILED)

@@ -12,9 +12,9 @@ from google.auth.exceptions import GoogleAuthError
 from typer.core import TyperGroup
 
 from operations.errors import UNREACHABLE, ExitStatus, OperatorError, describe
-from operations.moments import parse_duration, parse_moment
 from operations.output import Output, escape, notice
 from operations.session import Session
+from operations.time_args import parse_duration, parse_moment
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, and nothing else, on standard output.")]
 Limit = Annotated[int, typer.Option("--limit", min=1, max=100_000, help="How many at most.")]

@@ -8,10 +8,10 @@ import typer
 
 from operations.commands.group import AsJson, DryRun, Limit, duration, session
 from operations.errors import NotFound, OperatorError
-from operations.moments import format_duration
 from operations.output import Output
 from operations.queue_change import QueueSettings, differences, warnings
 from operations.session import Session
+from operations.time_args import format_duration
 
 app = typer.Typer(help="The report queues: show, hold, release, and set how fast they go.", no_args_is_help=True)
 

@@ -1,103 +1,130 @@
-"""`reports enroll` and `reports send`: have users get their report."""
+"""`reports users`: what the pipeline keeps about one user, handed out or erased."""
 
-from datetime import UTC, datetime
+import os
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from functions.shared.schedule import Cadence
-from operations.bulk import do_many, progress
-from operations.commands.group import AsJson, DryRun, document_id, session
-from operations.enrolment import Enrolment, Outcome
-from operations.errors import ExitStatus, NotConfigured
-from operations.output import Output, shell_argument
-from operations.send_now import send_now
+from operations.commands.group import AsJson, DryRun, Yes, confirm, document_id, session
+from operations.errors import OperatorError
+from operations.output import Output, to_json
+from operations.parallel import progress
+from operations.personal_data import Kept, PersonalData
+from operations.session import Session
+
+app = typer.Typer(
+    help="What the pipeline keeps about one user: export it, erase it.",
+    no_args_is_help=True,
+)
+
+User = Annotated[str, typer.Argument(metavar="USER", parser=document_id, help="The user's id.")]
+Addresses = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--address",
+        help="An e-mail address of the user's, to be looked for in messages that could not be read; again for more. "
+        "The one in the user's document is looked for anyway.",
+    ),
+]
+WithDocument = Annotated[
+    bool,
+    typer.Option("--with-document", help="Also users/USER itself and everything below it: your application's data."),
+]
+
+_ELSEWHERE = (
+    "Logs, backups, messages under way in Pub/Sub, SendGrid and Slack have more of it, for a time: docs/privacy.md."
+)
 
 
-def enroll(
+@app.command()
+def export(
     ctx: typer.Context,
-    users: Annotated[
-        list[str] | None, typer.Argument(metavar="USER…", parser=document_id, help="The users' ids.")
+    user: User,
+    *,
+    address: Addresses = None,
+    with_document: WithDocument = False,
+    to: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", dir_okay=False, help="Write it to this file, which only you can read."),
     ] = None,
-    *,
-    everybody: Annotated[bool, typer.Option("--all", help="All active users without next_report_at.")] = False,
-    dry_run: DryRun = False,
     as_json: AsJson = False,
 ) -> None:
-    """Make active users that are new to the pipeline due now. The dispatcher's next run does the same."""
-    if bool(users) == everybody:
-        raise typer.BadParameter("name users, or --all")
-    enrolment = Enrolment(client=session(ctx).firestore, now=datetime.now(UTC))
+    """Hand out what the pipeline keeps about a user, as JSON, e-mail addresses included."""
     output = Output(as_json=as_json)
-    if everybody:
-        _enroll_all(enrolment, output, dry_run=dry_run)
+    data = _personal_data(session(ctx), user, address)
+    with output.err.status("Reading"):
+        kept = data.find()
+        exported = data.export(kept, with_document=with_document)
+    if to is None:
+        output.json(exported)
         return
-    if dry_run:
-        raise typer.BadParameter("--dry-run goes with --all", param_hint="--dry-run")
-    bulk = do_many(
-        list(dict.fromkeys(users or ())),
-        lambda user: {"user_id": user, "outcome": enrolment.enrol(user)},
-        what="Enrolling",
-        console=output.err,
-    )
-    rows = sorted(bulk.results, key=lambda row: row["user_id"])
-    output.rows(rows, {"user_id": "USER", "outcome": "OUTCOME"}, empty="")
-    if bulk.interrupted:
-        raise typer.Exit(130)
-    if not all(Outcome(row["outcome"]).is_success for row in rows):
-        raise typer.Exit(ExitStatus.FAILED)
-
-
-def send(
-    ctx: typer.Context,
-    user: Annotated[str, typer.Argument(metavar="USER", parser=document_id, help="The user's id.")],
-    *,
-    as_json: AsJson = False,
-) -> None:
-    """Send one user's report now: the one that is due, or one of the time since the last."""
-    current = session(ctx)
-    cadence = current.target.find("DEFAULT_CADENCE") or Cadence.HOURLY
-    if cadence not in list(Cadence):
-        raise NotConfigured(f"DEFAULT_CADENCE: {cadence!r} is not one of {', '.join(Cadence)}.")
-    queue = current.queue_of(user)
-    sending = send_now(
-        user,
-        client=current.firestore,
-        queue=queue,
-        default_cadence=Cadence(cadence),
-        now=datetime.now(UTC),
-    )
-    output = Output(as_json=as_json)
+    _write(to, to_json(exported))
     if as_json:
-        output.json(
-            {
-                "user_id": user,
-                "delivery_id": sending.delivery_id,
-                "due_at": sending.due_at,
-                "queue": queue.queue,
-                "task": sending.task,
-                "was_due": sending.was_due,
-            }
-        )
-        return
-    which = "the report that is due" if sending.was_due else "a report of the time since the last one"
-    output.say(
-        f"Enqueued {which}, as {sending.delivery_id}. "
-        f"Follow it: reports deliveries --user {shell_argument(user)} --limit 1"
+        output.json({"user_id": user, "file": str(to), "found": kept.counts})
+    else:
+        _show(output, kept)
+        output.say(f"Written to {to}.")
+
+
+@app.command()
+def erase(
+    ctx: typer.Context,
+    user: User,
+    *,
+    address: Addresses = None,
+    with_document: WithDocument = False,
+    dry_run: DryRun = False,
+    yes: Yes = False,
+    as_json: AsJson = False,
+) -> None:
+    """Erase what the pipeline keeps about a user. It cannot be undone. Interrupted, simply repeat it."""
+    current = session(ctx)
+    output = Output(as_json=as_json)
+    data = _personal_data(current, user, address)
+    with output.err.status("Reading"):
+        kept = left = data.find()
+    document = f" and users/{user} with all that is below it" if with_document and kept.has_document else ""
+    is_nothing = kept.is_empty and not document
+    if not as_json:
+        _show(output, kept)
+    if not is_nothing:
+        data.check(kept, with_document=with_document)
+    if not is_nothing and not dry_run:
+        confirm(output, f"erase what is kept of {user}{document} on {current.target.description}", yes=yes)
+        with progress(output.err, "Erasing", total=kept.total) as advance:
+            left = data.erase(with_document=with_document, on_erased=advance)
+    if as_json:
+        output.json({"user_id": user, "dry_run": dry_run, "found": kept.counts, "left": left.counts})
+    elif is_nothing:
+        output.say(f"Nothing is kept of {user}. {_ELSEWHERE}")
+    else:
+        output.say(f"{'This would be erased' if dry_run else 'Erased'}{document}. {_ELSEWHERE}")
+    if not dry_run and not left.is_empty:
+        raise OperatorError(f"Something was written about {user} meanwhile: repeat this in two minutes.")
+
+
+def _personal_data(current: Session, user: str, addresses: list[str] | None) -> PersonalData:
+    return PersonalData(
+        client=current.firestore,
+        queues=current.queues,
+        queue_names=current.target.queues,
+        user_id=user,
+        addresses=addresses or (),
     )
 
 
-def _enroll_all(enrolment: Enrolment, output: Output, *, dry_run: bool) -> None:
-    active, missing = enrolment.count()
-    enrolled = 0
-    if missing > 0:
-        with progress(output.err, "Reading active users", total=active) as advance:
-            enrolled = enrolment.enrol_all(on_read=advance, dry_run=dry_run)
-    if output.as_json:
-        output.json({"active": active, "enrolled": enrolled, "dry_run": dry_run, "due_at": enrolment.due_at})
-    elif enrolled == 0:
-        output.say(f"All {active} active users have a next report.")
-    elif dry_run:
-        output.say(f"{enrolled} of {active} active users would become due now.")
-    else:
-        output.say(f"{enrolled} of {active} active users are due now: reports dispatch sends them their reports.")
+def _show(output: Output, kept: Kept) -> None:
+    rows = [{"kept": name.replace("_", " "), "count": count} for name, count in kept.counts.items()]
+    output.rows(rows, {"kept": "KEPT", "count": "COUNT"}, empty="")
+
+
+def _write(file: Path, text: str) -> None:
+    try:
+        descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
+            # The file may have been there, for all to read.
+            os.fchmod(descriptor, 0o600)
+            stream.write(text)
+    except OSError as error:
+        raise OperatorError(f"{file} cannot be written: {error.strerror}.") from error

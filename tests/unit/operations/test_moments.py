@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from operations.moments import format_duration, parse_duration, parse_moment, to_json_time
+from operations.time_args import format_duration, parse_duration, parse_moment, to_json_time
 
 NOW = datetime(2026, 11, 24, 15, 30, tzinfo=UTC)
 

@@ -1,4 +1,4 @@
-"""Enrols users: active ones that no run would find become due now, instead of with the dispatcher's next run."""
+"""Enrolls users: active ones that no run would find become due now, instead of with the dispatcher's next run."""
 
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
@@ -9,14 +9,14 @@ from google.api_core import exceptions
 from google.cloud import firestore
 from google.cloud.firestore_v1.base_query import FieldFilter
 
-from operations import documents
+from operations import document_fields
 
 _PAGE = 10_000
 _COMMIT = 400
 _EARLIEST = datetime.min.replace(tzinfo=UTC)
 
 
-class Outcome(StrEnum):
+class EnrollmentOutcome(StrEnum):
     """What came of one user."""
 
     ENROLLED = "enrolled"
@@ -28,11 +28,11 @@ class Outcome(StrEnum):
     @property
     def is_success(self) -> bool:
         """Whether the user has a next report now."""
-        return self in {Outcome.ENROLLED, Outcome.ALREADY_ENROLLED}
+        return self in {EnrollmentOutcome.ENROLLED, EnrollmentOutcome.ALREADY_ENROLLED}
 
 
-class Enrolment:
-    """Enrols users. Every method raises GoogleAPICallError if Firestore cannot be asked or told.
+class Enrollment:
+    """Enrolls users. Every method raises GoogleAPICallError if Firestore cannot be asked or told.
 
     Args:
         client: the Firestore client.
@@ -45,26 +45,26 @@ class Enrolment:
         # A run by hand is for the minute in which it is begun: whoever is due within it would not be found.
         self.due_at = now.replace(second=0, microsecond=0)
 
-    def enrol(self, user_id: str) -> Outcome:
-        """Enrol one user, unless the user is due some time already."""
+    def enroll(self, user_id: str) -> EnrollmentOutcome:
+        """Enroll one user, unless the user is due some time already."""
         snapshot = self._users.document(user_id).get()
         if not snapshot.exists:
-            return Outcome.NOT_FOUND
+            return EnrollmentOutcome.NOT_FOUND
         if snapshot.get("active") is not True:
-            return Outcome.NOT_ACTIVE
-        if isinstance(documents.fields_of(snapshot).get("next_report_at"), datetime):
-            return Outcome.ALREADY_ENROLLED
-        return Outcome.ENROLLED if self._write([snapshot]) else Outcome.CHANGED
+            return EnrollmentOutcome.NOT_ACTIVE
+        if isinstance(document_fields.fields_of(snapshot).get("next_report_at"), datetime):
+            return EnrollmentOutcome.ALREADY_ENROLLED
+        return EnrollmentOutcome.ENROLLED if self._write([snapshot]) else EnrollmentOutcome.CHANGED
 
     def count(self) -> tuple[int, int]:
         """How many users are active, and how many of them are not enrolled."""
         active = self._users.where(filter=FieldFilter("active", "==", True))
         enrolled = active.where(filter=FieldFilter("next_report_at", ">=", _EARLIEST))
-        everybody = documents.count(active)
-        return everybody, everybody - documents.count(enrolled)
+        everybody = document_fields.count(active)
+        return everybody, everybody - document_fields.count(enrolled)
 
-    def enrol_all(self, *, on_read: Callable[[int], None], dry_run: bool = False) -> int:
-        """Enrol everybody who is not.
+    def enroll_all(self, *, on_read: Callable[[int], None], dry_run: bool = False) -> int:
+        """Enroll everybody who is not.
 
         Firestore cannot be asked for documents without a field, so that all active users are read, a page at a time.
 
@@ -77,7 +77,9 @@ class Enrolment:
         """
         enrolled = 0
         for page in self._pages():
-            new = [user for user in page if not isinstance(documents.fields_of(user).get("next_report_at"), datetime)]
+            new = [
+                user for user in page if not isinstance(document_fields.fields_of(user).get("next_report_at"), datetime)
+            ]
             for start in range(0, len(new), _COMMIT):
                 some = new[start : start + _COMMIT]
                 enrolled += len(some) if dry_run else self._write(some)

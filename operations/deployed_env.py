@@ -28,7 +28,7 @@ _WORKERS_PREFIX = "MAIL_"
 """What only the worker knows; everything else that an operator needs the dispatcher does."""
 
 
-class Deployed:
+class DeployedEnv:
     """The environment variables of the deployed functions. Secrets are not among them.
 
     https://cloud.google.com/functions/docs/reference/rest/v2/projects.locations.functions#ServiceConfig

@@ -1,4 +1,4 @@
-"""The same for many, several at once, with a progress bar; Ctrl-C ends it between two of them."""
+"""Does the same with many items, several at a time, with a progress bar. Ctrl-C stops it between two of them."""
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
@@ -13,32 +13,34 @@ Item = TypeVar("Item")
 Done = TypeVar("Done")
 
 PARALLEL = 16
-"""How many are under way at once: each is a few calls that wait for one another."""
+"""How many are under way at once: each is a few calls, one after another."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Bulk(Generic[Done]):
-    """What came of many.
+class ParallelResults(Generic[Done]):
+    """What came of many items.
 
     Attributes:
-        results: of those that were done, in the order of the items.
-        interrupted: whether Ctrl-C ended it before all were.
+        results: those of the items that were done, in the order of the items.
+        interrupted: whether Ctrl-C stopped it before all were done.
     """
 
     results: list[Done]
     interrupted: bool
 
 
-def do_many(items: Sequence[Item], work: Callable[[Item], Done], *, what: str, console: Console) -> Bulk[Done]:
-    """Do something with each of many. An error that the work raises ends it all, as Ctrl-C does, and is raised.
+def in_parallel(
+    items: Sequence[Item], work: Callable[[Item], Done], *, what: str, console: Console
+) -> ParallelResults[Done]:
+    """Do something with each of many items. An error that the work raises stops it all, as Ctrl-C does, and is raised.
 
     Args:
-        items: with which.
-        work: what; called from several threads.
-        what: what the progress bar says.
-        console: where the progress bar is shown.
+        items: the items.
+        work: does it with one; called from several threads.
+        what: the text beside the progress bar.
+        console: where to show the progress bar.
     """
-    threads = ThreadPoolExecutor(PARALLEL, thread_name_prefix="bulk")
+    threads = ThreadPoolExecutor(PARALLEL, thread_name_prefix="parallel")
     futures = [threads.submit(work, item) for item in items]
     interrupted = False
     with progress(console, what, total=len(items)) as advance:
@@ -49,23 +51,23 @@ def do_many(items: Sequence[Item], work: Callable[[Item], Done], *, what: str, c
         except KeyboardInterrupt:
             interrupted = True
         finally:
-            # What is under way comes to its end.
+            # Lets what is under way finish.
             threads.shutdown(wait=True, cancel_futures=True)
     results = [future.result() for future in futures if not future.cancelled()]
-    return Bulk(results=results, interrupted=interrupted)
+    return ParallelResults(results=results, interrupted=interrupted)
 
 
 @contextmanager
 def progress(console: Console, what: str, *, total: int | None) -> Iterator[Callable[[int], None]]:
-    """Show a progress bar, where somebody looks.
+    """Show a progress bar, on a terminal only.
 
     Args:
         console: where.
-        what: what it says.
-        total: how much there is; None where nobody knows.
+        what: the text beside it.
+        total: how much there is; None if that is unknown.
 
     Yields:
-        what to call with how much more is done.
+        a function to call with how much more is done.
     """
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, disable=not console.is_terminal, transient=True) as bar:
