@@ -1,4 +1,5 @@
-"""What the deployed functions were told, asked of Cloud Functions: an operator need only name project and region."""
+"""The environment variables of the deployed functions, read from Cloud Functions, so that an operator need only name
+project and region."""
 
 import functools
 import os
@@ -19,13 +20,13 @@ DEFAULT_PREFIX = "report"
 """What the names of everything deployed begin with, unless PREFIX says otherwise: as deploy.sh has it."""
 
 _ENDPOINT_VARIABLE = "CLOUDSDK_API_ENDPOINT_OVERRIDES_CLOUDFUNCTIONS"
-"""By which gcloud, too, is sent elsewhere. https://cloud.google.com/sdk/docs/properties#setting_properties_using_environment_variables"""
+"""The variable that sends gcloud to another endpoint, too. https://cloud.google.com/sdk/docs/properties#setting_properties_using_environment_variables"""
 
 _ENDPOINT = "https://cloudfunctions.googleapis.com/"
 _CALL_SECONDS = 20.0
 _WORKERS = frozenset({"MAX_ATTEMPTS"})
 _WORKERS_PREFIX = "MAIL_"
-"""What only the worker knows; everything else that an operator needs the dispatcher does."""
+"""The variables that only the worker has. The dispatcher has all others that an operator needs."""
 
 
 class DeployedEnv:
@@ -47,7 +48,7 @@ class DeployedEnv:
         """A variable's value; None where the function does not have it.
 
         Raises:
-            NotConfigured: the function cannot be asked.
+            NotConfigured: Cloud Functions does not answer or refuses.
         """
         is_workers = name in _WORKERS or name.startswith(_WORKERS_PREFIX)
         function = f"{self._prefix}-{'worker' if is_workers else 'dispatcher'}"

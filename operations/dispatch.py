@@ -20,7 +20,7 @@ RUN_SECONDS = 1_800.0
 """How long a run may take: Cloud Scheduler's own attempt deadline, in scheduler.yaml."""
 
 ANSWER = ("run_id", *FIGURES, "seconds", "continued")
-"""What the dispatcher says of a run. `continued`: it goes on by itself, since there is more than one call can do."""
+"""What the dispatcher answers about a run. `continued`: the run goes on by itself in further parts."""
 
 _TOKEN_SECONDS = 10.0
 
@@ -36,8 +36,8 @@ def dispatch(target: Target, *, scheduled_for: datetime | None) -> tuple[bool, d
         whether the run went well, and its figures.
 
     Raises:
-        NotConfigured: a variable is missing, or the dispatcher or the issuer of tokens does not answer.
-        OperatorError: no token is given out, or the dispatcher does not take it or does not make a run.
+        NotConfigured: a variable is missing, or the dispatcher or the token issuer does not answer.
+        OperatorError: the issuer gives no token, or the dispatcher refuses it or makes no run.
     """
     url = target.require("DISPATCHER_URL")
     headers = {"Authorization": f"Bearer {_token(target, audience=url)}", "Content-Type": "application/json"}

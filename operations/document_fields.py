@@ -1,6 +1,6 @@
-"""Reading fields of documents that may be of any age and hold anything: what is not of its type counts as absent.
+"""Reads fields of documents that may hold anything: a value of another type counts as absent.
 
-Texts come without e-mail addresses. They are escaped where they are printed (operations.output), not here.
+Texts come without e-mail addresses. operations.output escapes them where it prints them.
 """
 
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""Enrolls users: active ones that no run would find become due now, instead of with the dispatcher's next run."""
+"""Enrolls users: makes active users that have no due time due now, ahead of the dispatcher's next run."""
 
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
@@ -32,7 +32,7 @@ class EnrollmentOutcome(StrEnum):
 
 
 class Enrollment:
-    """Enrolls users. Every method raises GoogleAPICallError if Firestore cannot be asked or told.
+    """Enrolls users. Every method raises GoogleAPICallError if Firestore does not answer or refuses.
 
     Args:
         client: the Firestore client.
@@ -42,11 +42,11 @@ class Enrollment:
     def __init__(self, *, client: firestore.Client, now: datetime) -> None:
         self._client = client
         self._users = client.collection("users")
-        # A run by hand is for the minute in which it is begun: whoever is due within it would not be found.
+        # A run by hand is for the minute in which it begins, and would not find a user who is due within that minute.
         self.due_at = now.replace(second=0, microsecond=0)
 
     def enroll(self, user_id: str) -> EnrollmentOutcome:
-        """Enroll one user, unless the user is due some time already."""
+        """Enroll one user, unless the user has a due time already."""
         snapshot = self._users.document(user_id).get()
         if not snapshot.exists:
             return EnrollmentOutcome.NOT_FOUND
@@ -64,16 +64,16 @@ class Enrollment:
         return everybody, everybody - document_fields.count(enrolled)
 
     def enroll_all(self, *, on_read: Callable[[int], None], dry_run: bool = False) -> int:
-        """Enroll everybody who is not.
+        """Enroll every active user who is not enrolled.
 
-        Firestore cannot be asked for documents without a field, so that all active users are read, a page at a time.
+        Firestore cannot find documents that lack a field, so this reads all active users, a page at a time.
 
         Args:
-            on_read: told how many users more were read.
+            on_read: called with how many more users were read.
             dry_run: only count.
 
         Returns:
-            how many were enrolled. Users who were changed meanwhile are left to the dispatcher.
+            how many were enrolled. Users whose documents changed in the meantime are left to the dispatcher.
         """
         enrolled = 0
         for page in self._pages():

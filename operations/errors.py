@@ -1,4 +1,4 @@
-"""What stops a command, each with one line that says what to do."""
+"""The errors that stop a command, each with one line that says what to do."""
 
 from enum import IntEnum
 
@@ -12,13 +12,13 @@ class ExitStatus(IntEnum):
 
     DONE = 0
     FAILED = 1
-    """Something of what was asked could not be done, or there is no such thing."""
+    """The command could not do all of it, or there is no such thing."""
     NOT_CONNECTED = 3
-    """There is nothing to talk to, or what should answer does not."""
+    """There is nothing to connect to, or it does not answer."""
 
 
 class OperatorError(Exception):
-    """Something that the operator can mend. Its text is all that is shown."""
+    """An error that the operator can fix. The command prints its text and nothing else."""
 
     status = ExitStatus.FAILED
 
@@ -28,13 +28,13 @@ class NotFound(OperatorError):
 
 
 class NotConfigured(OperatorError):
-    """A variable is missing, or there is nothing to talk to."""
+    """A variable is missing, or there is nothing to connect to."""
 
     status = ExitStatus.NOT_CONNECTED
 
 
 UNREACHABLE = (RetryError, ServiceUnavailable, DeadlineExceeded)
-"""How Google's clients say that a service does not answer, after a minute of retries: nothing else will go well."""
+"""How Google's clients say that a service does not answer, after a minute of retries. Further calls would fail, too."""
 
 
 def describe(error: object) -> str:

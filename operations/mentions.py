@@ -1,4 +1,4 @@
-"""Whether a text, or a message that nobody could read, names a user. Pure."""
+"""Whether a text, or an unreadable message, names a user. Pure."""
 
 import base64
 import binascii

@@ -154,7 +154,7 @@ def guard_logs() -> None:
 
 
 def print_traceback(error: BaseException) -> None:
-    """Print what nobody thought of, which may repeat what a document holds."""
+    """Print an unexpected error, which may repeat what a document holds."""
     text = "".join(traceback.format_exception(error))
     sys.stderr.write(escape(redact_addresses(text), keep="\n"))
 

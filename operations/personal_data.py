@@ -23,7 +23,7 @@ PIPELINES_FIELDS = ("next_report_at", "reported_until")
 
 _BATCH = 400
 _PASSES = 3
-"""How often it is looked again for what has come meanwhile."""
+"""How many times an erasure looks again for what was written in the meantime."""
 
 _CHANGED = (exceptions.FailedPrecondition, exceptions.NotFound, exceptions.Aborted)
 
@@ -37,14 +37,14 @@ class StillActive(OperatorError):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Kept:
-    """What is kept, as it was read.
+class KeptData:
+    """What the pipeline keeps about one user, as it was read.
 
     Attributes:
         user: the snapshot of the user's own document, whether or not it exists.
         has_document: whether that exists, or something below it does.
         deliveries: snapshots.
-        dead_letters: snapshots: of the user's reports, and of messages that nobody could read and that name the user.
+        dead_letters: snapshots: of the user's reports, and of unreadable messages that name the user.
         system_alerts: snapshots of those whose text names the user.
         runs: snapshots of those that were divided at the user.
         tasks: those that wait or are under way.
@@ -87,7 +87,7 @@ class Kept:
         return self.total == 0
 
     def being_sent(self, now: datetime) -> list[str]:
-        """The deliveries that a worker is busy with, as far as can be seen."""
+        """The deliveries that a worker has claimed, and the tasks that are under way."""
         claimed = [
             delivery.id
             for snapshot in self.deliveries
@@ -126,11 +126,11 @@ class PersonalData:
         self._now = now
         self._user = client.collection("users").document(user_id)
 
-    def find(self) -> Kept:
+    def find(self) -> KeptData:
         """Read all of it."""
         user = self._user.get()
         mentions = self._mentions(user)
-        return Kept(
+        return KeptData(
             user=user,
             has_document=user.exists or next(iter(self._user.collections()), None) is not None,
             deliveries=list(self._of_user(DELIVERIES, "user_id")),
@@ -148,7 +148,7 @@ class PersonalData:
             ],
         )
 
-    def export(self, kept: Kept, *, with_document: bool) -> dict[str, Any]:
+    def export(self, kept: KeptData, *, with_document: bool) -> dict[str, Any]:
         """What is kept, with all fields.
 
         Args:
@@ -168,7 +168,7 @@ class PersonalData:
             "tasks": [{"queue": task.queue, "task": task.name, "body": _text(task.body)} for task in kept.tasks],
         }
 
-    def check(self, kept: Kept, *, with_document: bool) -> None:
+    def check(self, kept: KeptData, *, with_document: bool) -> None:
         """See whether it can be erased now.
 
         Raises:
@@ -187,7 +187,7 @@ class PersonalData:
                 "repeat this in two minutes. What is erased so far stays erased."
             )
 
-    def erase(self, *, with_document: bool, on_erased: Callable[[int], None]) -> Kept:
+    def erase(self, *, with_document: bool, on_erased: Callable[[int], None]) -> KeptData:
         """Erase it. Killed anywhere, it can be begun again, and does the rest.
 
         Args:
@@ -195,13 +195,13 @@ class PersonalData:
             on_erased: told how many more are erased.
 
         Returns:
-            what is left: what others have written meanwhile.
+            what is left: what others wrote in the meantime.
 
         Raises:
             StillActive, BeingSent: see `check`.
         """
         if with_document and self._user.get().exists:
-            # From now on nobody begins with a report. The document itself is needed to the end: for the address.
+            # From now on no worker begins a report. The document is needed to the end, for the address.
             self._update(self._user, {"active": False})
         for _ in range(_PASSES):
             kept = self.find()
@@ -215,7 +215,7 @@ class PersonalData:
             self._client.recursive_delete(self._user)
         return kept
 
-    def _erase(self, kept: Kept, on_erased: Callable[[int], None]) -> None:
+    def _erase(self, kept: KeptData, on_erased: Callable[[int], None]) -> None:
         for task in kept.tasks:
             self._queues.delete_task(task.queue, task.name)
             on_erased(1)

@@ -100,15 +100,15 @@ def build(kind: str, user: User, period: Period, data: UserData, settings: MailS
 
 
 @dataclass(frozen=True, kw_only=True)
-class Files:
-    """Where a mail was kept: its HTML part as a page of its own, its text part, and the request to SendGrid."""
+class PreviewFiles:
+    """The files of a preview: the HTML part as a page of its own, the text part, and the mail provider's request."""
 
     html: Path
     text: Path
     request: Path
 
     @classmethod
-    def of(cls, folder: Path, name: str) -> "Files":
+    def of(cls, folder: Path, name: str) -> "PreviewFiles":
         """The files for a preview of this name."""
         safe = re.sub(r"[^A-Za-z0-9._-]", "_", name)[:100]
         return cls(html=folder / f"{safe}.html", text=folder / f"{safe}.txt", request=folder / f"{safe}.json")

@@ -1,4 +1,4 @@
-"""A change to a queue's rate and retry policy: what is to be written, and what it does to the worker. Pure."""
+"""A change to a queue's rate and retry policy: what it writes, and what else it affects. Pure."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
@@ -8,7 +8,7 @@ from typing import Any
 
 @dataclass(frozen=True, kw_only=True)
 class QueueSettings:
-    """What of a queue can be set, each None where it is to stay as it is.
+    """The settings of a queue that the command can change; None for each that stays as it is.
 
     https://cloud.google.com/tasks/docs/reference/rest/v2/projects.locations.queues
 
@@ -67,7 +67,7 @@ def differences(before: QueueSettings, wanted: QueueSettings) -> dict[str, tuple
 
 
 def warnings(changed: Mapping[str, tuple[Any, Any]], *, worker_max_attempts: str | None) -> list[str]:
-    """What else has to be done for a change to be right and to last.
+    """What else the operator has to do so that a change is right and lasts.
 
     Args:
         changed: as `differences()` gives it.

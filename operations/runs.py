@@ -1,6 +1,6 @@
-"""The runs of the dispatcher, as the operator reads them.
+"""Reads the runs of the dispatcher, for the operator.
 
-A run that was called again has the figures of its last attempt; those of the attempts before are shown with it alone.
+A run that was called again has the figures of its last attempt. `show` has those of the attempts before, too.
 """
 
 from collections.abc import Mapping
@@ -9,7 +9,7 @@ from typing import Any
 from google.cloud import firestore
 from google.cloud.firestore_v1.base_query import FieldFilter
 
-from functions.shared.delivery import DeliveryState
+from functions.shared.delivery import DELIVERIES, DeliveryState
 from operations import document_fields
 from operations.errors import NotFound
 
@@ -17,7 +17,7 @@ FIGURES = ("due", "dispatched", "already_dispatched", "overdue", "lost", "enroll
 
 
 class Runs:
-    """Reads `runs`, and what the ledger has of each.
+    """Reads `runs`, and counts the deliveries of each.
 
     Args:
         client: the Firestore client.
@@ -44,7 +44,7 @@ class Runs:
         snapshot = self._client.collection("runs").document(run_id).get()
         if not snapshot.exists:
             raise NotFound(f"There is no run {run_id}: reports runs shows the latest.")
-        of_run = self._client.collection("deliveries").where(filter=FieldFilter("run_id", "==", run_id))
+        of_run = self._client.collection(DELIVERIES).where(filter=FieldFilter("run_id", "==", run_id))
         deliveries = {
             state.value: document_fields.count(of_run.where(filter=FieldFilter("state", "==", state.value)))
             for state in DeliveryState

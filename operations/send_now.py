@@ -20,11 +20,11 @@ from operations.errors import NotFound, OperatorError
 
 
 @dataclass(frozen=True, kw_only=True)
-class Sending:
-    """What was enqueued.
+class EnqueuedReport:
+    """A report that was enqueued by hand.
 
     Attributes:
-        delivery_id: by which it can be followed.
+        delivery_id: its delivery.
         task: the task's id.
         due_at: the delivery's due time.
         was_due: whether this is the report that was due anyway, ahead of its own task.
@@ -38,15 +38,15 @@ class Sending:
 
 def send_now(
     user_id: str, *, client: firestore.Client, queue: TaskQueue, default_cadence: Cadence, now: datetime
-) -> Sending:
+) -> EnqueuedReport:
     """Enqueue a user's report.
 
-    A report that is due and not yet sent is the one that is enqueued: its delivery record keeps it from going out
-    twice. Where none is due, a delivery that is due now is made up, of the time since the last report; the user's
-    schedule stays.
+    If a report is due and not yet sent, it enqueues that one: the delivery record keeps it from going out twice. If no
+    report is due, it makes a delivery that is due now and covers the time since the last one; the user's schedule
+    stays.
 
     Args:
-        user_id: whose.
+        user_id: the user.
         client: the Firestore client.
         queue: where the task goes.
         default_cadence: of users whose document names none.
@@ -55,7 +55,7 @@ def send_now(
     Raises:
         NotFound: there is no such user.
         OperatorError: the user gets no reports, the user's document is malformed, or the queue refuses the task.
-        google.api_core.exceptions.GoogleAPIError: Firestore cannot be asked.
+        google.api_core.exceptions.GoogleAPIError: Firestore or the queue did not answer or refused.
     """
     now = now.replace(microsecond=0)
     user = _read_user(client, user_id, default_cadence)
@@ -72,13 +72,14 @@ def send_now(
         if opened is not None:
             _withdraw(client, delivery, opened)
         raise OperatorError(f"The queue {queue.queue} does not take the task: {outcome.status} {outcome.message}")
-    return Sending(delivery_id=delivery, task=new.task_id, due_at=due_at, was_due=was_due)
+    return EnqueuedReport(delivery_id=delivery, task=new.task_id, due_at=due_at, was_due=was_due)
 
 
 def _open(
     client: firestore.Client, task: ReportTask, now: datetime, *, by_hand: bool, task_name: str
 ) -> datetime | None:
-    """Note the delivery as pending, and the name of its task: should that die without a trace, the dispatcher finds it.
+    """Note the delivery as pending, with the name of its task: should the task die without a trace, the dispatcher
+    finds it.
 
     Returns:
         The record's version, None where there was one already.

@@ -1,4 +1,4 @@
-"""What a command works with. Connected when it is first used, so that help needs no connection."""
+"""What a command works with. It connects when first used, so that help needs no connection."""
 
 import functools
 import os
@@ -20,7 +20,7 @@ class Session:
     """One invocation of the command. Its properties raise NotConfigured if there is nothing to connect to.
 
     Args:
-        directory: the local cloud's, where the operator has named it.
+        directory: the local cloud's, if the operator has named it.
     """
 
     def __init__(self, directory: Path | None) -> None:

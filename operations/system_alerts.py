@@ -1,4 +1,4 @@
-"""What was wrong with the system itself, as the DLQ handler has noted it."""
+"""Reads the system alerts that the DLQ handler keeps, for the operator."""
 
 from collections.abc import Mapping
 from typing import Any

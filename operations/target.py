@@ -1,4 +1,4 @@
-"""Where the command connects: an emulator or Google Cloud by the environment, or the local cloud by what it left."""
+"""Where the command connects: an emulator or Google Cloud by the environment, or the local cloud by its directory."""
 
 import os
 import shlex
@@ -19,7 +19,7 @@ LOCAL_CLOUD_DIRECTORY = Path(__file__).resolve().parents[1] / ".local_cloud"
 EMULATORS = ("FIRESTORE_EMULATOR_HOST", "CLOUD_TASKS_EMULATOR_HOST")
 
 _ANSWER_SECONDS = 10.0
-"""Also a busy machine answers by then. Where nothing listens, that is known at once."""
+"""Even a busy machine answers by then. Where nothing listens, the connection fails at once."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,7 +30,7 @@ class Target:
         variables: the environment variables of docs/configuration.md, as they hold for it.
         directory: the local cloud's, where the variables are from there.
         note: what the operator should know about the choice; empty where it is plain.
-        ask: gives a variable that is not among them, or None; raises NotConfigured where nobody can be asked.
+        ask: gives a variable that is not among them, or None; raises NotConfigured if it cannot ask.
     """
 
     variables: Mapping[str, str]
@@ -85,7 +85,7 @@ def find_target(environment: Mapping[str, str], *, directory: Path | None, defau
     Args:
         environment: the process's environment variables.
         directory: the local cloud's, where the operator has named it.
-        default_directory: where a local cloud is looked for otherwise.
+        default_directory: where to look for a local cloud otherwise.
 
     Raises:
         NotConfigured: there is nothing to connect to, or what the local cloud left cannot be read.
@@ -108,11 +108,11 @@ def find_target(environment: Mapping[str, str], *, directory: Path | None, defau
 
 
 def connect(target: Target) -> None:
-    """Make sure that somebody answers, and have Google's client libraries talk to them.
+    """Check that the target answers, and point Google's client libraries at it.
 
     Raises:
-        NotConfigured: nobody does, or there are no credentials. Known within seconds: the client libraries would try
-            for minutes.
+        NotConfigured: it does not answer, or there are no credentials. This takes seconds: the client libraries would
+            try for minutes.
     """
     os.environ.update({name: value for name, value in target.variables.items() if os.environ.get(name) != value})
     for variable, address in target.emulators.items():
@@ -134,7 +134,7 @@ def connect(target: Target) -> None:
 
 
 def _answers(address: str) -> bool:
-    """Whether a gRPC server is there: any answer will do, also that it does not know the method."""
+    """Whether a gRPC server is there. Any answer counts, even that it does not know the method."""
     with grpc.insecure_channel(address) as channel:
         try:
             check: Any = channel.unary_unary("/grpc.health.v1.Health/Check")

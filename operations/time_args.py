@@ -1,4 +1,4 @@
-"""Times and durations as the operator writes and reads them. Pure."""
+"""Times and durations as the operator types and reads them. Pure."""
 
 import re
 from datetime import UTC, datetime, timedelta
@@ -14,11 +14,11 @@ def parse_moment(text: str, now: datetime) -> datetime:
     A date alone is its midnight; without an offset, UTC is meant, as in everything that the command prints.
 
     Args:
-        text: what the operator wrote.
+        text: what the operator typed.
         now: the present, in UTC.
 
     Raises:
-        ValueError: it is neither.
+        ValueError: the text is neither.
     """
     text = text.strip()
     try:
@@ -34,10 +34,10 @@ def parse_duration(text: str) -> timedelta:
     """Read a duration as gcloud takes it: `10s`, `0.5s`, `5m`, `1h30m`, `2d`.
 
     Args:
-        text: what the operator wrote.
+        text: what the operator typed.
 
     Raises:
-        ValueError: it is none. A bare number is none either, since its unit would be a guess.
+        ValueError: the text is not a duration. Nor is a bare number, since its unit would be a guess.
     """
     match = _DURATION.fullmatch(text.strip())
     if not match or not any(match.groups()):

@@ -149,11 +149,11 @@ def dismiss(
     yes: Yes = False,
     as_json: AsJson = False,
 ) -> None:
-    """Note that nothing will be done about them. Their reports are not sent; their users' later ones are."""
+    """Close dead letters whose reports are not to be sent. Their users' later reports are sent as usual."""
     current = session(ctx)
     selected = _select(current, ids, reason=reason, since=since, everything=everything)
     dismissals = Dismissals(client=current.firestore)
-    act = _Act(
+    act = _StateChange(
         verb="dismiss",
         what="Dismissing",
         wanted=DeadLetterState.DISMISSED,
@@ -188,7 +188,7 @@ def reopen(
         current, ids, reason=reason, since=since, everything=everything, in_state=DeadLetterState.DISMISSED
     )
     dismissals = Dismissals(client=current.firestore)
-    act = _Act(
+    act = _StateChange(
         verb="reopen",
         what="Opening",
         wanted=DeadLetterState.OPEN,
@@ -199,14 +199,14 @@ def reopen(
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Act:
-    """What marks dead letters, and sends nothing.
+class _StateChange:
+    """A dismissal or a reopening: it marks dead letters, and sends nothing.
 
     Attributes:
-        verb: what is asked about.
-        what: what the progress bar says.
-        wanted: the state in which they then are.
-        in_state: the one in which they are looked for, where nobody names them.
+        verb: what the command asks the operator to confirm.
+        what: the text beside the progress bar.
+        wanted: the state in which the dead letters are afterwards.
+        in_state: the state in which the command looks for them where the operator names none.
         carry_out: does it with one.
     """
 
@@ -220,7 +220,7 @@ class _Act:
 def _mark(
     current: Session,
     selected: tuple[list[StoredDeadLetter], list[str]],
-    act: _Act,
+    act: _StateChange,
     output: Output,
     *,
     ask: bool,
@@ -250,7 +250,7 @@ def _select(
     everything: bool,
     in_state: DeadLetterState = DeadLetterState.OPEN,
 ) -> tuple[list[StoredDeadLetter], list[str]]:
-    """The dead letters that are meant, and the ids that are nobody's. Without ids, those in the state."""
+    """The dead letters that the operator means, and the ids that none has. Without ids, those in the state."""
     if sum((bool(ids), reason is not None or since is not None, everything)) != 1:
         raise typer.BadParameter("name dead letters, or --reason and --since, or --all")
     dead_letters = DeadLetters(current.firestore)
@@ -275,7 +275,7 @@ def _do(
     dry_run: bool,
     in_state: DeadLetterState = DeadLetterState.OPEN,
 ) -> None:
-    """Do it with all, and say what came of it; the exit status is 1 where something was not done."""
+    """Do it with all, and print what came of it. The exit status is 1 if something was not done."""
     done = in_parallel(letters, work, what=what, console=output.err)
     results = sorted([*done.results, *absent], key=lambda result: result.letter_id)
     counts = Counter(result.outcome.value for result in results)

@@ -21,7 +21,7 @@ def dispatch(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Make a run now: everybody whose report is due gets a task. Who has one already gets no second."""
+    """Make a run now: each user whose report is due gets a task, unless there is one already."""
     if at is not None and at > datetime.now(UTC):
         raise typer.BadParameter("a run is for the present or the past", param_hint="--at")
     target = session(ctx).target
@@ -32,5 +32,5 @@ def dispatch(
     if not as_json:
         output.say(f"What becomes of its reports: reports runs show {shell_argument(str(figures['run_id']))}")
     if not succeeded:
-        output.warn("The run had errors that a second one may mend: the dispatcher's log names them.")
+        output.warn("The run had errors that a second run may fix: the dispatcher's log names them.")
         raise typer.Exit(ExitStatus.FAILED)

@@ -1,4 +1,4 @@
-"""What all commands share: options of the same name and meaning, and errors in one line."""
+"""What all commands share: options with the same name and meaning, and errors in one line."""
 
 import sys
 from collections.abc import Iterator
@@ -23,7 +23,7 @@ DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done,
 
 
 class ReportsGroup(TyperGroup):
-    """Ends with one line on standard error where what stopped a command can be mended by who called it."""
+    """Ends with one line on standard error if the operator can fix what stopped the command."""
 
     def make_context(self, *args: Any, **kwargs: Any) -> Any:
         """Read the command line."""
@@ -85,12 +85,12 @@ def confirm(output: Output, what: str, *, yes: bool) -> None:
         yes: whether the operator has said so already.
 
     Raises:
-        OperatorError: the operator does not want it, or cannot be asked.
+        OperatorError: the operator declines, or there is no terminal to ask on.
     """
     if yes:
         return
     if not sys.stdin.isatty():
-        raise OperatorError(f"Nothing was done, since nobody can be asked here: --yes to {what}.")
+        raise OperatorError(f"Nothing was done, since there is no terminal to ask on: pass --yes to {what}.")
     if not output.confirm(f"{what[0].upper()}{what[1:]}?"):
         raise OperatorError("Nothing was done.")
 

@@ -59,7 +59,7 @@ def preview(
     covered = _period(whom, period)
     data = previews.sample_data(kind, covered) if sample else previews.live_data(current.firestore, whom.id)
     settings = _settings(current, user)
-    files = previews.Files.of(to, f"{whom.id}-{kind}-{whom.locale}")
+    files = previews.PreviewFiles.of(to, f"{whom.id}-{kind}-{whom.locale}")
     output = Output(as_json=as_json)
 
     def render() -> None:
@@ -99,6 +99,6 @@ def _period(user: User, text: str | None) -> Period:
 
 
 def _settings(current: Session, user: str | None) -> MailSettings:
-    """A sample of nobody's needs no connection, and so knows no settings."""
+    """A sample without a user needs no connection, and so has no settings."""
     variables = {} if user is None else {name: current.target.find(name) for name in previews.MAIL_VARIABLES}
     return previews.mail_settings(variables)

@@ -1,4 +1,4 @@
-"""`reports users`: what the pipeline keeps about one user, handed out or erased."""
+"""`reports users`: exports or erases what the pipeline keeps about one user."""
 
 import os
 from pathlib import Path
@@ -10,7 +10,7 @@ from operations.commands.group import AsJson, DryRun, Yes, confirm, document_id,
 from operations.errors import OperatorError
 from operations.output import Output, to_json
 from operations.parallel import progress
-from operations.personal_data import Kept, PersonalData
+from operations.personal_data import KeptData, PersonalData
 from operations.session import Session
 
 app = typer.Typer(
@@ -24,7 +24,7 @@ Addresses = Annotated[
     typer.Option(
         "--address",
         help="An e-mail address of the user's, to be looked for in messages that could not be read; again for more. "
-        "The one in the user's document is looked for anyway.",
+        "The command looks for the one in the user's document anyway.",
     ),
 ]
 WithDocument = Annotated[
@@ -33,7 +33,8 @@ WithDocument = Annotated[
 ]
 
 _ELSEWHERE = (
-    "Logs, backups, messages under way in Pub/Sub, SendGrid and Slack have more of it, for a time: docs/privacy.md."
+    "Logs, backups, messages under way in Pub/Sub, the mail provider and Slack keep more of it for a time: "
+    "docs/privacy.md."
 )
 
 
@@ -114,7 +115,7 @@ def _personal_data(current: Session, user: str, addresses: list[str] | None) -> 
     )
 
 
-def _show(output: Output, kept: Kept) -> None:
+def _show(output: Output, kept: KeptData) -> None:
     rows = [{"kept": name.replace("_", " "), "count": count} for name, count in kept.counts.items()]
     output.rows(rows, {"kept": "KEPT", "count": "COUNT"}, empty="")
 
