@@ -9,6 +9,7 @@ import pytest
 
 from functions.worker.mail.model import Accepted, InlineImage, Mail, MailOutcome, Sender, Unavailable, Unclear
 from functions.worker.mail.sendgrid.api import SendGrid
+from functions.worker.time_budget import TRIAL_SECONDS
 
 MAIL = Mail(
     to_address="ada@example.com",
@@ -103,6 +104,21 @@ def test_accepted(serve: Serve) -> None:
     assert len(requests) == 1
     assert requests[0].startswith(b"POST /v3/mail/send HTTP/1.1\r\n")
     assert b"Authorization: Bearer SG.key" in requests[0]
+
+
+def test_a_question_that_is_not_answered_leaves_time_for_the_mail(serve: Serve) -> None:
+    """Else no trial could end an outage while SendGrid does not say who has unsubscribed."""
+
+    def behave(connection: socket.socket) -> None:
+        if b"/asm/" in read_request(connection):
+            # Until the client gives up.
+            connection.recv(1)
+        else:
+            connection.sendall(b"HTTP/1.1 202 Accepted\r\nX-Message-Id: m1\r\nContent-Length: 0\r\n\r\n")
+
+    sender = Sender(address="reports@example.com", name="Reports", unsubscribe_group=7)
+    provider = SendGrid(api_key="SG.key", host=serve(behave), sender=sender, check_unsubscribed=True)
+    assert provider.send(MAIL, seconds=TRIAL_SECONDS) == Accepted(message_id="m1")
 
 
 def test_a_refused_connection_has_sent_nothing() -> None:

@@ -50,7 +50,7 @@ _logger = structlog.get_logger()
 logging.getLogger("python_http_client").setLevel(logging.INFO)
 
 ASK_SECONDS = 5.0
-"""How long each of the two questions about a recipient may take."""
+"""How long each of the two questions about a recipient may take, where that leaves half of the time for the mail."""
 
 _ANSWER_BYTES = 64 * 1024
 _ERROR_CHARACTERS = 500
@@ -81,7 +81,7 @@ class SendGrid:
     def send(self, mail: Mail, *, seconds: float) -> MailOutcome:
         """Hand over a mail and classify the answer."""
         started = time.monotonic()
-        if self._check_unsubscribed and self._has_unsubscribed(mail.to_address):
+        if self._check_unsubscribed and self._has_unsubscribed(mail.to_address, within=min(ASK_SECONDS, seconds / 4)):
             return Unsubscribed()
         left = seconds - (time.monotonic() - started)
         try:
@@ -92,7 +92,7 @@ class SendGrid:
             return Unclear(error=f"SendGrid gave no answer after the request was sent: {_describe(error)}")
         return classify(answer.status_code, answer.headers, answer.body, now=datetime.now(UTC))
 
-    def _has_unsubscribed(self, address: str) -> bool:
+    def _has_unsubscribed(self, address: str, *, within: float) -> bool:
         """Whether SendGrid would drop a mail to an address since its owner has left the group, or wants no mail at all.
 
         Where it does not say, the mail is sent: what SendGrid would drop it still drops, and the report counts as sent.
@@ -102,11 +102,11 @@ class SendGrid:
         suppressions = self._client.version(3).asm
         try:
             left_group = suppressions.groups._(str(self._sender.unsubscribe_group)).suppressions.search.post(
-                request_body={"recipient_emails": [address]}, timeout=ASK_SECONDS
+                request_body={"recipient_emails": [address]}, timeout=within
             )
             if _names(json.loads(_successful(left_group)), address):
                 return True
-            wants_none = suppressions._("suppressions")._("global")._(quote(address, safe="")).get(timeout=ASK_SECONDS)
+            wants_none = suppressions._("suppressions")._("global")._(quote(address, safe="")).get(timeout=within)
             return _names([json.loads(_successful(wants_none)).get("recipient_email")], address)
         except (_NotWritten, OSError, http.client.HTTPException, ValueError, TypeError, AttributeError) as error:
             _logger.warning("unsubscribe_check_failed", error=redact_addresses(_describe(error)))
