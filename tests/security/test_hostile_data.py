@@ -185,7 +185,7 @@ class TestWhatWasWritten:
 
     def test_no_address_is_in_a_log(self, house: House) -> None:
         lines = house.log_lines()
-        assert any('"report"' in line for line in lines)
+        assert any('"report_attempted"' in line for line in lines)
         assert [line for line in lines if DOMAIN in line] == []
 
     def test_every_line_of_a_log_is_one_entry(self, house: House) -> None:
