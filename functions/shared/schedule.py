@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     # For the type alone: not every function that knows cadences has croniter.
     from functions.shared.cron import CronLine
 
+_INSTANT = timedelta(microseconds=1)
+
 _WIDTHS = (3, 30, 300, 3000)
 """How far to look for a due time, in units of the cadence: some zones leap a whole day, which is 24 hours."""
 
@@ -116,9 +118,10 @@ class Schedule:
             later_than: a due time that is past: the next one is strictly later.
         """
         due_at = self.after(max(reported_until, later_than or reported_until))
-        while self.covered_until(due_at) <= reported_until:
-            due_at = self.after(due_at)
-        return due_at
+        if self.covered_until(due_at) > reported_until:
+            return due_at
+        # Nothing more has ended before the unit of the calendar is over that the last report reached into.
+        return self.after(max(self._unit_end(reported_until) - _INSTANT, later_than or reported_until))
 
     def unit_start(self, moment: datetime) -> datetime:
         """The start, in UTC, of the unit of the calendar that a moment is in: an hour, a day, a week from Monday, a
@@ -140,6 +143,16 @@ class Schedule:
             case _ as unreachable:
                 assert_never(unreachable)
         return self._in_utc(datetime.combine(first, time()), fold=0)
+
+    def _unit_end(self, moment: datetime) -> datetime:
+        """The start, in UTC, of the unit of the calendar that follows the one that a moment is in."""
+        start = self.unit_start(moment)
+        if self.cadence is Cadence.HOURLY:
+            return start + timedelta(hours=1)
+        longest = {Cadence.WEEKLY: 7, Cadence.MONTHLY: 31, Cadence.QUARTERLY: 92}.get(self.cadence, 1)
+        # Noon of the day after the longest unit is in the next unit, whatever the clocks do.
+        first = start.astimezone(self.time_zone).date()
+        return self.unit_start(self._in_utc(datetime.combine(first + timedelta(days=longest), time(12)), fold=0))
 
     def day_start(self, moment: datetime) -> datetime:
         """The start, in UTC, of the recipient's day that a moment is in."""

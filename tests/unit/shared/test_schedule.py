@@ -188,6 +188,14 @@ def test_calendar_reports_cover_whole_units_each_once(schedule: Schedule, moment
         period = following
 
 
+@settings(deadline=None)
+@given(schedule=schedules, reported_until=moments)
+def test_the_next_due_time_is_the_first_with_something_to_report(schedule: Schedule, reported_until: datetime) -> None:
+    due_at = schedule.next_due(reported_until)
+    assert schedule.covered_until(due_at) > reported_until
+    assert schedule.covered_until(schedule.before(due_at)) <= reported_until
+
+
 CALENDAR = [
     # Sent at 8, each covers what has ended before: yesterday, last week, last month, last quarter.
     ("daily", "2026-11-24T08:00", "2026-11-23T00:00", "2026-11-24T00:00"),
