@@ -9,8 +9,8 @@ from typing import Any
 
 import grpc
 
-from functions.dlq_handler.system_alert_words import make_system_alert
-from functions.dlq_handler.system_alerts import SystemRecord
+from functions.dlq_handler.alerting.system_alert_text import make_system_alert
+from functions.dlq_handler.store.system_alert_store import StoredSystemAlert
 from functions.shared.ids import delivery_id
 from functions.shared.settings import OnUnknownOutcome
 from functions.shared.system_alert import AlertKind
@@ -351,7 +351,7 @@ def unheard(crossing: Crossing) -> Exception:
 
 
 def _title(kind: AlertKind) -> str:
-    record = SystemRecord(
+    record = StoredSystemAlert(
         id="",
         kind=kind,
         run_id="",

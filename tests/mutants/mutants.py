@@ -113,7 +113,7 @@ ALL = [
     ),
     Mutant(
         name="Slack is marked as told and never posted to",
-        file="functions/dlq_handler/slack_channel.py",
+        file="functions/dlq_handler/channels/slack_channel.py",
         search="        text = to_fallback(alert)\n",
         replace="        text = to_fallback(alert)\n        return\n",
         scenarios=("SendGrid: answers 400",),
@@ -121,7 +121,7 @@ ALL = [
     ),
     Mutant(
         name="a post that failed counts as told",
-        file="functions/dlq_handler/turns.py",
+        file="functions/dlq_handler/channels/channel_rate_limiter.py",
         search="""state, begun=begun, now=self._now()))
             return False
 """,
@@ -135,7 +135,7 @@ ALL = [
     ),
     Mutant(
         name="a post that Slack wants later counts as told",
-        file="functions/dlq_handler/turns.py",
+        file="functions/dlq_handler/channels/channel_rate_limiter.py",
         search="""state, retry_after=retry_after, now=self._now()))
             return False
 """,
@@ -149,7 +149,7 @@ ALL = [
     ),
     Mutant(
         name="a dead letter is acknowledged before people are told",
-        file="functions/dlq_handler/alerts.py",
+        file="functions/dlq_handler/alerting/alerter.py",
         search="        if pending:\n            raise AlertPending\n",
         replace="        if pending:\n            return\n",
         scenarios=("dead letters: Slack answers 500",),

@@ -251,7 +251,7 @@ def test_a_storm_is_one_alert_at_once_and_a_count_that_follows(around: Surroundi
     around.close_slack()
     answers = [handler.receives(dead, message_id=str(number)).status_code for number, dead in enumerate(storm[1:], 1)]
 
-    assert answers == [503] + [200] * 28, "the second is the herald, whose message comes again"
+    assert answers == [503] + [200] * 28, "the second is the leader, whose message comes again"
     assert len(around.slack) == 1
     assert sum(stored["alerted_at"] is not None for stored in around.records().values()) == 1
     assert handler.receives(storm[1], message_id="1").status_code == 503, "not before the minute is over"
@@ -277,7 +277,7 @@ def test_the_next_of_its_cause_after_the_minute_carries_the_count_too(around: Su
     assert "user-5" in texts(around.slack[1])
     assert "And 4 more of the same cause since" in texts(around.slack[1])
 
-    # The herald's message comes again, and there is nothing left to tell.
+    # The leader's message comes again, and there is nothing left to tell.
     assert handler.receives(letter("user-1", error=STORM)).status_code == 200
     assert len(around.slack) == 2
 

@@ -9,14 +9,16 @@ from typing import Any
 
 import pytest
 
-from functions.dlq_handler.alert import make_alert
-from functions.dlq_handler.alerts import MOST_WAITING, AlertPending, Alerts, Subject
-from functions.dlq_handler.apprise_channel import apprise_channels
-from functions.dlq_handler.channel_state import PAUSE, rest
-from functions.dlq_handler.dead_letters import DeadLetters, Record, read_death
-from functions.dlq_handler.pubsub_message import read_message
-from functions.dlq_handler.slack_channel import SlackChannel
-from functions.shared.dead_letter import DeadLetter
+from functions.dlq_handler.alerting.alerter import Alerter, AlertPending, AlertSubject
+from functions.dlq_handler.alerting.cause_leaders import MAX_WAITING_CAUSES
+from functions.dlq_handler.alerting.dead_letter_text import make_dead_letter_alert
+from functions.dlq_handler.channels.apprise_channel import apprise_channels
+from functions.dlq_handler.channels.channel_state import TURN_INTERVAL, failure_pause
+from functions.dlq_handler.channels.slack_channel import SlackChannel
+from functions.dlq_handler.intake.pubsub_message import read_pubsub_message
+from functions.dlq_handler.intake.received_dead_letter import read_dead_letter
+from functions.dlq_handler.store.dead_letter_store import DeadLetterStore
+from functions.shared.dead_letter import DeadLetter, StoredDeadLetter
 from local_cloud.clock import Clock
 from local_cloud.inbox.faults import Answer, Call
 from local_cloud.inbox.server import Inbox
@@ -73,7 +75,7 @@ def test_many_causes_at_once_are_all_told_each_in_its_turn(around: Surroundings,
 
     assert len(strict.slack_messages) == 5
     assert all(stored["alerted_at"] for stored in around.records().values())
-    assert channel(around)["next_turn_at"] - began >= 5 * PAUSE, "each had a turn of its own"
+    assert channel(around)["next_turn_at"] - began >= 5 * TURN_INTERVAL, "each had a turn of its own"
 
 
 def test_slack_is_left_alone_for_as_long_as_it_asks(around: Surroundings) -> None:
@@ -103,7 +105,7 @@ def test_while_slack_is_down_not_every_message_tries_it(around: Surroundings) ->
 
     assert handler.receives(storm[0]).status_code == 503
     assert (slack.calls, channel(around)["failures"]) == (1, 1)
-    assert channel(around)["next_turn_at"] - channel(around)["failed_at"] == rest(1)
+    assert channel(around)["next_turn_at"] - channel(around)["failed_at"] == failure_pause(1)
     # How long the rests are is the rule's part; this one is to be longer than any machine takes.
     around.close_slack()
     left = waiting(handler, storm)
@@ -144,36 +146,40 @@ def test_dozens_of_causes_are_told_of_together(around: Surroundings, at_once: bo
 
     alone = [name for name, stored in around.records().items() if stored["cause"] != "various"]
     # Each of 16 threads may have counted those that wait just before another waits, too.
-    assert MOST_WAITING <= len(alone) <= (MOST_WAITING + 15 if at_once else MOST_WAITING)
-    assert len(left) == len(alone) + 1, "the others are acknowledged: one herald is enough for all of various causes"
+    assert MAX_WAITING_CAUSES <= len(alone) <= (MAX_WAITING_CAUSES + 15 if at_once else MAX_WAITING_CAUSES)
+    assert len(left) == len(alone) + 1, "the others are acknowledged: one leader is enough for all of various causes"
     assert around.slack == []
     together = {name for name, stored in around.records().items() if stored["cause"] == "various"}
     around.let_channels_rest()
-    (herald,) = [each for each in left if each.delivery_id in together]
-    assert handler.receives(herald).status_code == 200
+    (leader,) = [each for each in left if each.delivery_id in together]
+    assert handler.receives(leader).status_code == 200
     assert all(around.record(name)["alerted_at"] for name in together)
     (message,) = around.slack
     assert f"And {len(together) - 1} more of various causes since" in texts(message)
 
 
 def test_many_that_wait_for_one_channel_do_not_hide_what_another_does_not_know(around: Surroundings) -> None:
-    """As `MAX_RECORDS` does for thousands, which take longer to read than a busy machine has time for."""
+    """As `MAX_RECORDS_PER_ALERT` does for thousands, which take longer to read than a busy machine has time for."""
     database = around.database
     around.pager.status = 500
-    alerts = Alerts(
+    alerter = Alerter(
         client=database,
         channels=[SlackChannel(around.inbox.slack_webhook_url), *apprise_channels([around.pager.url])],
-        subjects={Record: Subject(DeadLetters(database), partial(make_alert, project=PROJECT, location=LOCATION))},
+        subjects={
+            StoredDeadLetter: AlertSubject(
+                DeadLetterStore(database), partial(make_dead_letter_alert, project=PROJECT, location=LOCATION)
+            )
+        },
         now=lambda: datetime.now(UTC),
         max_records=20,
     )
 
     def receives(dead: DeadLetter) -> None:
         event = {"message": Handler.event_of(dead)["message"]}
-        message = read_message(event, event_id="1", now=datetime.now(UTC))
-        record = DeadLetters(database).store(read_death(message), now=datetime.now(UTC))
+        message = read_pubsub_message(event, event_id="1", now=datetime.now(UTC))
+        record = DeadLetterStore(database).store(read_dead_letter(message), now=datetime.now(UTC))
         with pytest.raises(AlertPending):
-            alerts.tell(record, message=message.message_id)
+            alerter.alert(record, message=message.message_id)
 
     receives(letter("u1", error="it is on fire"))
     stored = around.record("u1-20261124T1300Z")

@@ -273,4 +273,4 @@ def test_without_a_channel_it_stores_logs_and_acknowledges(around: Surroundings)
     stored = around.record("u1-20261124T1300Z")
     assert stored["state"] == "open"
     assert stored["alerted_at"] is None
-    assert "no alert channel is configured" in handler.log_file.read_text()
+    assert "no_alert_channel" in handler.log_file.read_text()

@@ -36,7 +36,7 @@ class Topic:
         """Let minutes pass until nothing is left; returns how many passed, also by themselves on a slow machine."""
         began = time.monotonic()
         for minutes in range(30):
-            # What failed waits for its backoff to end; what is left over when nothing else moves is the herald.
+            # What failed waits for its backoff to end; what is left over when nothing else moves is the leader.
             while any(counts.outstanding for counts in self.emulator.counts().values()):
                 assert time.monotonic() - began < 600, "delivered in vain"
                 time.sleep(0.01)

@@ -12,7 +12,7 @@ from google.cloud.firestore import GeoPoint
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from functions.dlq_handler.causes import cause_id
+from functions.dlq_handler.intake.causes import cause_id
 from functions.shared.dead_letter import DeadLetterReason
 from functions.shared.system_alert import AlertKind, SystemAlert
 from local_cloud.rpc import RpcError
@@ -136,7 +136,7 @@ stored_documents = st.lists(
             documents_of(
                 f"alerts/{cause}",
                 [
-                    *("told_at", "claimed_by", "claimed_until", "claimant", "herald", "leader_due_at", "collection"),
+                    *("told_at", "claimed_by", "claimed_until", "claimant", "leader", "leader_due_at", "collection"),
                     "expire_at",
                 ],
             )

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from functions.dlq_handler.alert_policy import SILENCE
+from functions.dlq_handler.alerting.alert_policy import LEADER_TIMEOUT
 from functions.shared.dead_letter import DeadLetter
 from local_cloud.inbox.faults import Answer, Call
 from tests.integration.dlq_handler.conftest import DIED, Handler, Surroundings, letter
@@ -142,7 +142,7 @@ def test_a_leader_that_pubsub_gave_up_is_replaced_by_the_next_message_of_any_cau
     handler = around.handler()
     handler.receives(letter("first", error=STORM))
     follow(around, handler, letter("leader", error=STORM))
-    around.let_time_pass(SILENCE + timedelta(minutes=1))
+    around.let_time_pass(LEADER_TIMEOUT + timedelta(minutes=1))
 
     # A process of its own, which has not looked for such causes within its last minute.
     other = around.handler(LOG_LEVEL="DEBUG")
@@ -156,7 +156,7 @@ def test_a_leader_that_pubsub_gave_up_is_replaced_also_while_slack_rests(around:
     handler = around.handler()
     handler.receives(letter("first", error=STORM))
     follow(around, handler, letter("leader", error=STORM))
-    around.let_time_pass(SILENCE + timedelta(minutes=1))
+    around.let_time_pass(LEADER_TIMEOUT + timedelta(minutes=1))
     around.close_slack()
 
     successor = letter("successor", error=STORM)

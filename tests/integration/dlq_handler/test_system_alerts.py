@@ -38,7 +38,7 @@ def noted(around: Surroundings) -> dict[str, dict[str, Any]]:
         (AlertKind.OVERDUE_REPORTS, ["Reports are overdue", f"reports runs show {RUN}", "*Overdue*\\n3"]),
         (AlertKind.RUN_ERRORS, ["had errors", f"reports runs show {RUN}"]),
         (AlertKind.NO_RUN, ["no run for more than two hours", "reports runs"]),
-        (AlertKind.KEY_REFUSED, ["SendGrid refuses the key", "reports queue pause", "reports queue resume"]),
+        (AlertKind.KEY_REFUSED, ["the mail provider refuses the key", "reports queue pause", "reports queue resume"]),
     ],
 )
 def test_an_alert_says_what_is_wrong_and_what_to_do(around: Surroundings, kind: AlertKind, parts: list[str]) -> None:

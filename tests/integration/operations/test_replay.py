@@ -5,9 +5,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from functions.dlq_handler.dead_letters import DeadLetters as HandlersDeadLetters
-from functions.dlq_handler.dead_letters import read_death
-from functions.dlq_handler.pubsub_message import PubSubMessage
+from functions.dlq_handler.intake.pubsub_message import PubSubMessage
+from functions.dlq_handler.intake.received_dead_letter import read_dead_letter
+from functions.dlq_handler.store.dead_letter_store import DeadLetterStore
 from functions.shared.dead_letter import CLOSED_LETTER_RETENTION, DeadLetter, DeadLetterReason
 from functions.shared.delivery import DeliveryState
 from functions.shared.queue_choice import choose_queue
@@ -158,7 +158,7 @@ def test_people_are_told_of_a_replay_that_fails_before_it_is_marked(project: Pro
         **first.task.model_dump(), reason=DeadLetterReason.PERMANENT_ERROR, error="e", attempts=1, failed_at=died
     )
     message = PubSubMessage(data=again.to_json(), attributes={}, message_id="2", published_at=died)
-    HandlersDeadLetters(project.database).store(read_death(message), now=died)
+    DeadLetterStore(project.database).store(read_dead_letter(message), now=died)
     assert replay.conclude(first) is ReplayOutcome.FAILED_AGAIN
     assert (project.letter(letter)["state"], project.letter(letter)["alerted_at"]) == ("open", None)
     assert project.letter(letter)["received_at"] == died

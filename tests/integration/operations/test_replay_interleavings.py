@@ -13,8 +13,9 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_state_machine_as_test
 
-from functions.dlq_handler.dead_letters import DeadLetters, read_death
-from functions.dlq_handler.pubsub_message import PubSubMessage
+from functions.dlq_handler.intake.pubsub_message import PubSubMessage
+from functions.dlq_handler.intake.received_dead_letter import read_dead_letter
+from functions.dlq_handler.store.dead_letter_store import DeadLetterStore
 from functions.shared.dead_letter import DeadLetter, DeadLetterReason
 from functions.shared.delivery import Delivery, DeliveryFailure, DeliveryState
 from functions.shared.period import Period
@@ -55,7 +56,7 @@ class Interleavings(RuleBasedStateMachine):
         self.now = datetime.now(DUE.tzinfo) + timedelta(minutes=1)
         self.letter = self.project.dead_letter(self.user)
         self.ledger = DeliveryStore(self.project.database)
-        self.dead_letters = DeadLetters(self.project.database)
+        self.dead_letters = DeadLetterStore(self.project.database)
         queues = Queues(project=self.project.id, location=LOCATION)
         self.queue = TaskQueue(
             project=self.project.id,
@@ -310,7 +311,7 @@ class Interleavings(RuleBasedStateMachine):
 
     def store(self, letter: DeadLetter) -> None:
         message = PubSubMessage(data=letter.to_json(), attributes={}, message_id="1", published_at=letter.failed_at)
-        self.dead_letters.store(read_death(message), now=self.now)
+        self.dead_letters.store(read_dead_letter(message), now=self.now)
 
 
 @pytest.mark.timeout(120)

@@ -35,9 +35,10 @@ from functions.dispatcher.giving_up import GivingUp
 from functions.dispatcher.ledger import Found
 from functions.dispatcher.ledger import Ledger as DispatchersLedger
 from functions.dispatcher.overdue import LOST_AFTER, Verdict, judge
-from functions.dlq_handler.dead_letters import merge, read_death
-from functions.dlq_handler.pubsub_message import PubSubMessage
-from functions.shared.dead_letter import DeadLetter, DeadLetterReason
+from functions.dlq_handler.intake.pubsub_message import PubSubMessage
+from functions.dlq_handler.intake.received_dead_letter import read_dead_letter
+from functions.dlq_handler.store.dead_letter_store import dead_letter_changes
+from functions.shared.dead_letter import DeadLetter, DeadLetterReason, StoredDeadLetter
 from functions.shared.dead_letter_topic import DeadLetterTopic
 from functions.shared.delivery import Delivery, DeliveryState
 from functions.shared.ids import delivery_id, run_id, task_id
@@ -642,7 +643,8 @@ class Life(RuleBasedStateMachine):
     def store(self, letter: DeadLetter) -> None:
         message = PubSubMessage(data=letter.to_json(), attributes={}, message_id="1", published_at=letter.failed_at)
         reference: Any = self.database.collection("dead_letters").document(self.delivery)
-        changes: Any = merge(reference.get().to_dict(), read_death(message), now=self.tick())
+        stored = StoredDeadLetter.from_snapshot(reference.get())
+        changes: Any = dead_letter_changes(stored, read_dead_letter(message), now=self.tick())
         self.is_stored = True
         if changes:
             reference.set(changes, merge=sorted(changes))

@@ -10,18 +10,18 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from functions.dlq_handler.alert_policy import (
-    CLAIM,
-    PAUSE,
-    SILENCE,
+from functions.dlq_handler.alerting.alert_policy import (
+    ALERT_INTERVAL,
+    CLAIM_DURATION,
+    LEADER_TIMEOUT,
+    Acknowledge,
+    BecomeLeader,
     CauseState,
-    Covered,
-    Tell,
-    Wait,
-    claimed,
-    decide,
-    heralded,
-    settled,
+    SendAlert,
+    claim_cause,
+    decide_alert,
+    lead_cause,
+    settle_claim,
 )
 
 NOW = datetime(2026, 11, 24, 13, tzinfo=UTC)
@@ -30,92 +30,92 @@ CHANNELS = ["slack", "pager"]
 
 
 def decision(state: CauseState, message: str = "a", *, has_news: bool = True, now: datetime = NOW) -> object:
-    return decide(state, message=message, has_news=has_news, channels=CHANNELS, now=now)
+    return decide_alert(state, message=message, has_news=has_news, channels=CHANNELS, now=now)
 
 
 def test_the_first_is_told_at_once_everywhere() -> None:
-    assert decision(CauseState()) == Tell(channels=CHANNELS)
+    assert decision(CauseState()) == SendAlert(channels=CHANNELS)
 
 
-def test_within_the_minute_one_waits_and_the_others_are_covered() -> None:
+def test_within_the_minute_one_leads_and_the_others_are_acknowledged() -> None:
     state = CauseState(told_at=dict.fromkeys(CHANNELS, NOW - SECOND))
-    assert decision(state, "b") == Wait()
-    state = heralded(state, "b", now=NOW)
-    assert decision(state, "b") == Wait()
-    assert decision(state, "c") == Covered()
+    assert decision(state, "b") == BecomeLeader()
+    state = lead_cause(state, "b", now=NOW)
+    assert decision(state, "b") == BecomeLeader()
+    assert decision(state, "c") == Acknowledge()
 
 
 def test_after_the_minute_whoever_comes_tells() -> None:
-    state = CauseState(told_at=dict.fromkeys(CHANNELS, NOW - PAUSE), herald="b")
-    assert decision(state, "c") == Tell(channels=CHANNELS)
+    state = CauseState(told_at=dict.fromkeys(CHANNELS, NOW - ALERT_INTERVAL), leader="b")
+    assert decision(state, "c") == SendAlert(channels=CHANNELS)
 
 
 def test_only_channels_whose_minute_is_over_are_told() -> None:
     state = CauseState(told_at={"slack": NOW - SECOND})
-    assert decision(state) == Tell(channels=["pager"])
+    assert decision(state) == SendAlert(channels=["pager"])
 
 
 def test_while_another_alerts_one_waits() -> None:
-    state = claimed(CauseState(herald="z"), message="z", by="call", now=NOW)
-    assert decision(state) == Wait()
-    assert decision(heralded(state, "b", now=NOW)) == Covered()
-    assert decision(state, now=NOW + CLAIM) == Tell(channels=CHANNELS)
+    state = claim_cause(CauseState(leader="z"), message="z", call="call", now=NOW)
+    assert decision(state) == BecomeLeader()
+    assert decision(lead_cause(state, "b", now=NOW)) == Acknowledge()
+    assert decision(state, now=NOW + CLAIM_DURATION) == SendAlert(channels=CHANNELS)
 
 
-def test_while_no_channel_takes_messages_one_waits_and_the_others_are_covered() -> None:
+def test_while_no_channel_takes_messages_one_leads_and_the_others_are_acknowledged() -> None:
     def without_channels(state: CauseState) -> object:
-        return decide(state, message="a", has_news=True, channels=[], now=NOW)
+        return decide_alert(state, message="a", has_news=True, channels=[], now=NOW)
 
-    assert without_channels(CauseState()) == Wait()
-    assert without_channels(heralded(CauseState(), "b", now=NOW)) == Covered()
+    assert without_channels(CauseState()) == BecomeLeader()
+    assert without_channels(lead_cause(CauseState(), "b", now=NOW)) == Acknowledge()
 
 
 def test_a_claim_whose_writing_was_not_confirmed_is_ones_own() -> None:
-    state = claimed(CauseState(), message="a", by="call", now=NOW)
-    tell = Tell(channels=CHANNELS)
-    assert decide(state, message="a", has_news=True, channels=CHANNELS, now=NOW, by="call") == tell
-    assert decide(state, message="a", has_news=True, channels=CHANNELS, now=NOW, by="other") == Wait()
+    state = claim_cause(CauseState(), message="a", call="call", now=NOW)
+    tell = SendAlert(channels=CHANNELS)
+    assert decide_alert(state, message="a", has_news=True, channels=CHANNELS, now=NOW, call="call") == tell
+    assert decide_alert(state, message="a", has_news=True, channels=CHANNELS, now=NOW, call="other") == BecomeLeader()
 
 
-@pytest.mark.parametrize("led", [CauseState(herald="a"), CauseState(claimant="a")])
+@pytest.mark.parametrize("led", [CauseState(leader="a"), CauseState(claimant="a")])
 def test_without_news_a_message_is_acknowledged_unless_it_leads(led: CauseState) -> None:
-    assert decision(CauseState(), has_news=False) == Covered()
-    assert decision(led, has_news=False) == Tell(channels=CHANNELS)
+    assert decision(CauseState(), has_news=False) == Acknowledge()
+    assert decision(led, has_news=False) == SendAlert(channels=CHANNELS)
 
 
-def test_a_herald_that_does_not_come_is_replaced() -> None:
-    state = heralded(CauseState(told_at=dict.fromkeys(CHANNELS, NOW + SILENCE - SECOND)), "z", now=NOW)
-    assert decision(state, now=NOW + SILENCE - SECOND) == Covered()
-    assert decision(state, now=NOW + SILENCE) == Wait()
+def test_a_leader_that_does_not_come_is_replaced() -> None:
+    state = lead_cause(CauseState(told_at=dict.fromkeys(CHANNELS, NOW + LEADER_TIMEOUT - SECOND)), "z", now=NOW)
+    assert decision(state, now=NOW + LEADER_TIMEOUT - SECOND) == Acknowledge()
+    assert decision(state, now=NOW + LEADER_TIMEOUT) == BecomeLeader()
 
 
 def test_a_message_whose_alert_failed_leads_on() -> None:
-    state = claimed(CauseState(), message="a", by="call", now=NOW)
-    after = settled(state, message="a", by="call", told=[], is_all=False, now=NOW)
+    state = claim_cause(CauseState(), message="a", call="call", now=NOW)
+    after = settle_claim(state, message="a", call="call", told=[], is_all=False, now=NOW)
     assert after.is_led_by("a")
-    assert after.leader_due_at == NOW + SILENCE
-    told = settled(state, message="a", by="call", told=CHANNELS, is_all=True, now=NOW)
+    assert after.leader_due_at == NOW + LEADER_TIMEOUT
+    told = settle_claim(state, message="a", call="call", told=CHANNELS, is_all=True, now=NOW)
     assert not told.is_led_by("a")
     assert told.leader_due_at is None
 
 
 def test_a_claim_that_was_taken_over_is_left_alone() -> None:
-    state = claimed(CauseState(), message="b", by="second", now=NOW)
-    after = settled(state, message="a", by="first", told=["slack"], is_all=True, now=NOW)
-    assert (after.claimed_by, after.claimant, after.claimed_until) == ("second", "b", NOW + CLAIM)
+    state = claim_cause(CauseState(), message="b", call="second", now=NOW)
+    after = settle_claim(state, message="a", call="first", told=["slack"], is_all=True, now=NOW)
+    assert (after.claimed_by, after.claimant, after.claimed_until) == ("second", "b", NOW + CLAIM_DURATION)
     assert after.told_at == {"slack": NOW}
 
 
 def test_the_state_survives_being_stored() -> None:
     state = CauseState(
-        told_at={"slack": NOW}, claimed_by="c", claimed_until=NOW, claimant="b", herald="a", leader_due_at=NOW
+        told_at={"slack": NOW}, claimed_by="c", claimed_until=NOW, claimant="b", leader="a", leader_due_at=NOW
     )
     assert CauseState.from_fields(state.to_fields(), now=NOW) == state
     assert CauseState.from_fields(None, now=NOW) == CauseState()
 
 
 def test_what_nobody_can_have_stored_counts_as_absent() -> None:
-    wrong = {"told_at": 5, "claimed_by": 5, "claimed_until": "x", "claimant": [], "herald": None, "leader_due_at": 1}
+    wrong = {"told_at": 5, "claimed_by": 5, "claimed_until": "x", "claimant": [], "leader": None, "leader_due_at": 1}
     assert CauseState.from_fields(wrong, now=NOW) == CauseState()
     far = datetime(9999, 12, 31, tzinfo=UTC)
     future = {"told_at": {"slack": far, "pager": NOW}, "claimed_until": far, "leader_due_at": far}
@@ -223,28 +223,28 @@ class Storm(RuleBasedStateMachine):
             self.tell(call, call.untold)
 
     def decision(self, call: Call, channels: Sequence[str], *, has_news: bool) -> object:
-        return decide(self.state, message=call.letter, has_news=has_news, channels=channels, now=self.now)
+        return decide_alert(self.state, message=call.letter, has_news=has_news, channels=channels, now=self.now)
 
     def decide(self, call: Call, *, takes_over: bool = False) -> None:
         has_news = call.has_news or takes_over
         decided = self.decision(call, CHANNELS, has_news=has_news)
-        if isinstance(decided, Tell):
+        if isinstance(decided, SendAlert):
             awake = [name for name in decided.channels if name not in self.resting]
             decided = self.decision(call, awake, has_news=has_news)
-        if isinstance(decided, Wait) and not takes_over and call.has_news and call.letter not in self.untold:
+        if isinstance(decided, BecomeLeader) and not takes_over and call.has_news and call.letter not in self.untold:
             decided = self.decision(call, [], has_news=False)
         match decided:
-            case Tell(channels=due):
-                self.state = claimed(self.state, message=call.letter, by=str(id(call)), now=self.now)
+            case SendAlert(channels=due):
+                self.state = claim_cause(self.state, message=call.letter, call=str(id(call)), now=self.now)
                 call.claimed_at, call.due = self.now, due
-            case Wait():
-                self.state = heralded(self.state, call.letter, now=self.now)
+            case BecomeLeader():
+                self.state = lead_cause(self.state, call.letter, now=self.now)
                 self.calls.remove(call)
-            case Covered():
+            case Acknowledge():
                 self.acknowledge(call)
 
     def tell(self, call: Call, untold: list[str]) -> None:
-        in_time = call.claimed_at is not None and self.now < call.claimed_at + CLAIM
+        in_time = call.claimed_at is not None and self.now < call.claimed_at + CLAIM_DURATION
         took = set()
         for channel in call.due:
             news = [name for name in untold if channel not in self.told[name]]
@@ -256,7 +256,9 @@ class Storm(RuleBasedStateMachine):
             for name in news:
                 self.told[name].add(channel)
         is_all = all(self.told[name] == set(CHANNELS) for name in untold)
-        self.state = settled(self.state, message=call.letter, by=str(id(call)), told=took, is_all=is_all, now=self.now)
+        self.state = settle_claim(
+            self.state, message=call.letter, call=str(id(call)), told=took, is_all=is_all, now=self.now
+        )
         if is_all and not self.state.is_led_by(call.letter):
             self.acknowledge(call)
         else:
@@ -275,7 +277,7 @@ class Storm(RuleBasedStateMachine):
     @invariant()
     def a_minute_lies_between_messages(self) -> None:
         for moments in self.posts.values():
-            assert all(later - earlier >= PAUSE for earlier, later in itertools.pairwise(moments))
+            assert all(later - earlier >= ALERT_INTERVAL for earlier, later in itertools.pairwise(moments))
 
     def carry_out(self, letter: str, *, takes_over: bool = False) -> None:
         self.deliver(letter)
@@ -290,7 +292,7 @@ class Storm(RuleBasedStateMachine):
         self.resting.clear()
         self.calls.clear()
         for _ in range(20):
-            self.now += PAUSE
+            self.now += ALERT_INTERVAL
             for letter in sorted(self.unacknowledged):
                 self.carry_out(letter)
         assert not self.unacknowledged
@@ -321,7 +323,7 @@ class Trouble(Storm):
         self.broken.clear()
         self.resting.clear()
         self.calls.clear()
-        self.now += SILENCE
+        self.now += LEADER_TIMEOUT
         self.unacknowledged.add("of another cause")
         if self.state.leader_due_at is not None:
             self.carry_out("of another cause", takes_over=True)

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from functions.dlq_handler.causes import cause_id, normalised
+from functions.dlq_handler.intake.causes import cause_id, normalized_error
 
 
 @pytest.mark.parametrize(
@@ -40,7 +40,7 @@ def test_another_reason_is_another_cause() -> None:
 
 @given(st.text())
 def test_any_error_has_a_cause(error: str) -> None:
-    assert len(normalised(error)) <= 300
+    assert len(normalized_error(error)) <= 300
     assert len(cause_id("lost", error)) == 32
 
 

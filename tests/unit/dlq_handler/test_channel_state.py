@@ -6,15 +6,15 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from functions.dlq_handler.channel_state import (
-    PATIENCE,
-    PAUSE,
+from functions.dlq_handler.channels.channel_state import (
+    MAX_TURN_WAIT,
+    TURN_INTERVAL,
     ChannelState,
-    failed,
-    refused,
-    reserved,
-    rest,
-    taken,
+    alert_taken,
+    channel_failed,
+    failure_pause,
+    pause_requested,
+    turn_reserved,
 )
 
 NOW = datetime(2026, 11, 24, 13, tzinfo=UTC)
@@ -29,9 +29,9 @@ def test_turns_are_at_least_a_second_apart_whenever_messages_come(gaps: list[int
         now += timedelta(milliseconds=gap)
         if state.is_open(now):
             turns.append(state.turn(now))
-            assert now <= turns[-1] <= now + PATIENCE
-            state = reserved(state, now=now)
-    assert all(later - earlier >= PAUSE for earlier, later in itertools.pairwise(turns))
+            assert now <= turns[-1] <= now + MAX_TURN_WAIT
+            state = turn_reserved(state, now=now)
+    assert all(later - earlier >= TURN_INTERVAL for earlier, later in itertools.pairwise(turns))
 
 
 def test_the_first_has_its_turn_at_once() -> None:
@@ -42,47 +42,47 @@ def test_who_would_wait_too_long_has_no_turn() -> None:
     state = ChannelState()
     for _ in range(3):
         assert state.is_open(NOW)
-        state = reserved(state, now=NOW)
+        state = turn_reserved(state, now=NOW)
     assert not state.is_open(NOW)
-    assert state.is_open(NOW + PAUSE)
+    assert state.is_open(NOW + TURN_INTERVAL)
 
 
 def test_what_the_channel_asks_for_is_kept_to_and_is_no_failure() -> None:
-    state = refused(reserved(ChannelState(), now=NOW), retry_after=30 * SECOND, now=NOW)
+    state = pause_requested(turn_reserved(ChannelState(), now=NOW), retry_after=30 * SECOND, now=NOW)
     assert state.turn(NOW) == NOW + 30 * SECOND
     assert state.failures == 0
-    assert refused(state, retry_after=SECOND, now=NOW).turn(NOW) == NOW + 30 * SECOND, "the longer one holds"
-    assert refused(state, retry_after=timedelta(days=300), now=NOW).turn(NOW) == NOW + MINUTES
+    assert pause_requested(state, retry_after=SECOND, now=NOW).turn(NOW) == NOW + 30 * SECOND, "the longer one holds"
+    assert pause_requested(state, retry_after=timedelta(days=300), now=NOW).turn(NOW) == NOW + MINUTES
 
 
 def test_a_channel_that_fails_is_tried_more_and_more_rarely() -> None:
     state, now, rests = ChannelState(), NOW, []
     for _ in range(9):
         now = state.turn(now)
-        state = failed(reserved(state, now=now), begun=now, now=now)
+        state = channel_failed(turn_reserved(state, now=now), begun=now, now=now)
         rests.append((state.turn(now) - now) // SECOND)
     assert rests == [5, 10, 20, 40, 80, 160, 300, 300, 300]
 
 
 def test_while_it_fails_only_one_message_tries_it_in_all_of_the_rest() -> None:
-    state = failed(ChannelState(), begun=NOW, now=NOW)
-    state = failed(state, begun=NOW + rest(1), now=NOW + rest(1))
+    state = channel_failed(ChannelState(), begun=NOW, now=NOW)
+    state = channel_failed(state, begun=NOW + failure_pause(1), now=NOW + failure_pause(1))
     now = state.turn(NOW)
-    state = reserved(state, now=now)
+    state = turn_reserved(state, now=now)
     assert not state.is_open(now)
-    assert state.turn(now) == now + rest(2)
+    assert state.turn(now) == now + failure_pause(2)
 
 
 def test_messages_that_fail_together_count_once() -> None:
-    state = failed(ChannelState(), begun=NOW, now=NOW + 5 * SECOND)
-    assert failed(state, begun=NOW + SECOND, now=NOW + 6 * SECOND) == state
+    state = channel_failed(ChannelState(), begun=NOW, now=NOW + 5 * SECOND)
+    assert channel_failed(state, begun=NOW + SECOND, now=NOW + 6 * SECOND) == state
 
 
 def test_one_that_is_taken_ends_the_rest() -> None:
     state = ChannelState(next_turn_at=NOW + MINUTES, failures=7, failed_at=NOW)
-    assert taken(state, now=NOW) == ChannelState(next_turn_at=NOW + PAUSE)
+    assert alert_taken(state, now=NOW) == ChannelState(next_turn_at=NOW + TURN_INTERVAL)
     busy = ChannelState(next_turn_at=NOW + 3 * SECOND)
-    assert taken(busy, now=NOW) == busy, "others have their turns"
+    assert alert_taken(busy, now=NOW) == busy, "others have their turns"
 
 
 def test_the_state_survives_being_stored() -> None:
@@ -96,4 +96,4 @@ def test_what_nobody_can_have_stored_counts_as_absent() -> None:
     for wrong in ({"next_turn_at": "x", "failures": -1, "failed_at": 5}, {"next_turn_at": far, "failed_at": far}):
         assert ChannelState.from_fields(wrong, now=NOW) == ChannelState()
     often = ChannelState.from_fields({"failures": 2**63 - 1}, now=NOW)
-    assert failed(often, begun=NOW, now=NOW).failures < 1000
+    assert channel_failed(often, begun=NOW, now=NOW).failures < 1000

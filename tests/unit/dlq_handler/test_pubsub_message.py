@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from functions.dlq_handler.pubsub_message import read_message
+from functions.dlq_handler.intake.pubsub_message import read_pubsub_message
 
 NOW = datetime(2026, 11, 24, 13, tzinfo=UTC)
 
@@ -22,7 +22,7 @@ def test_a_message_is_read_as_eventarc_sends_it() -> None:
         },
         "subscription": "projects/p/subscriptions/s",
     }
-    message = read_message(data, event_id="8", now=NOW)
+    message = read_pubsub_message(data, event_id="8", now=NOW)
     assert message.data == b"hello"
     assert message.attributes == {"reason": "lost"}
     assert message.message_id == "7"
@@ -33,7 +33,7 @@ def test_a_message_is_read_as_eventarc_sends_it() -> None:
     "publish_time", [None, 5, "", "noon", "2021-02-05T04:06:14", "0001-01-01T00:00:00+14:00", {"seconds": 1}]
 )
 def test_without_a_usable_time_it_is_the_present(publish_time: object) -> None:
-    assert read_message({"message": {"publishTime": publish_time}}, event_id="8", now=NOW).published_at == NOW
+    assert read_pubsub_message({"message": {"publishTime": publish_time}}, event_id="8", now=NOW).published_at == NOW
 
 
 @pytest.mark.parametrize(
@@ -49,7 +49,7 @@ def test_without_a_usable_time_it_is_the_present(publish_time: object) -> None:
     ],
 )
 def test_whatever_came_is_kept(data: object, kept: bytes) -> None:
-    message = read_message(data, event_id="8", now=NOW)
+    message = read_pubsub_message(data, event_id="8", now=NOW)
     assert message.data == kept
     assert message.message_id == "8"
 
@@ -63,4 +63,4 @@ JSON: st.SearchStrategy[Any] = st.recursive(
 
 @given(JSON)
 def test_any_event_can_be_read(data: object) -> None:
-    read_message(data, event_id="8", now=NOW)
+    read_pubsub_message(data, event_id="8", now=NOW)

@@ -7,10 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from functions.dlq_handler.alert import Alert, make_alert
-from functions.dlq_handler.dead_letters import Record
-from functions.dlq_handler.plain_text import printable
-from functions.dlq_handler.slack_blocks import code_block, escaped, to_blocks, to_fallback
+from functions.dlq_handler.alerting.dead_letter_text import make_dead_letter_alert
+from functions.dlq_handler.channels.alert import Alert
+from functions.dlq_handler.channels.plain_text import printable
+from functions.dlq_handler.channels.slack_blocks import code_block, escaped, to_blocks, to_fallback
+from functions.shared.dead_letter import DeadLetterState, StoredDeadLetter
 from local_cloud.inbox.slack import find_refusal
 
 NOW = datetime(2026, 11, 24, 13, tzinfo=UTC)
@@ -20,19 +21,17 @@ HOSTILE = st.text(alphabet=st.characters() | st.sampled_from("<>&`*_~|@#!\n\x00\
 
 
 def alert_of(*, error: str = "e", letter: str = "d", reason: str = "lost", user: str = "u", others: int = 0) -> Alert:
-    record = Record(
+    stored = StoredDeadLetter(
         id=letter,
+        state=DeadLetterState.OPEN,
         payload={"user_id": user, "due_at": NOW.isoformat(), "kind": "activity"},
         reason=reason,
         error=error,
         attempts=8,
         cause="c",
         received_at=NOW,
-        alerted_at=None,
-        alerts={},
-        state="open",
     )
-    return make_alert(record, others, NOW, project="p", location="l")
+    return make_dead_letter_alert(stored, others, NOW, project="p", location="l")
 
 
 @given(HOSTILE, HOSTILE, HOSTILE, HOSTILE, st.integers(0, 10**9))

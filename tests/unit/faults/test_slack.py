@@ -3,8 +3,8 @@
 import json
 from datetime import UTC, datetime
 
-from functions.dlq_handler.alert import Alert
-from functions.dlq_handler.slack_blocks import to_blocks
+from functions.dlq_handler.channels.alert import Alert
+from functions.dlq_handler.channels.slack_blocks import to_blocks
 from tests.faults.slack import Told, read_message
 
 

@@ -1,9 +1,9 @@
-"""Where alerts go."""
+"""What a service that takes alerts has to offer."""
 
 from datetime import timedelta
 from typing import Protocol
 
-from functions.dlq_handler.alert import Alert
+from functions.dlq_handler.channels.alert import Alert
 
 
 class ChannelFailed(Exception):
@@ -11,11 +11,11 @@ class ChannelFailed(Exception):
 
 
 class ChannelBusy(ChannelFailed):
-    """It did not take it now, and says when it will.
+    """A channel did not take an alert now, and says when it will.
 
     Args:
         message: what it answered.
-        retry_after: how long it wants to be left alone.
+        retry_after: how long it wants no alerts.
     """
 
     def __init__(self, message: str, *, retry_after: timedelta) -> None:
@@ -24,16 +24,16 @@ class ChannelBusy(ChannelFailed):
 
 
 class Channel(Protocol):
-    """One place that alerts go to."""
+    """A service that takes alerts."""
 
     @property
     def name(self) -> str:
-        """What it is called in the records: the same from start to start, and nothing secret in it."""
+        """Its name in the stored records: always the same, different from every other channel's, and not secret."""
 
     def send(self, alert: Alert) -> None:
         """Post an alert.
 
         Raises:
-            ChannelBusy: it has had too many.
-            ChannelFailed: it was not taken.
+            ChannelBusy: the service takes no alerts for a while.
+            ChannelFailed: the service did not take the alert.
         """

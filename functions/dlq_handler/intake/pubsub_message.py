@@ -1,4 +1,4 @@
-"""The Pub/Sub message in the event that Eventarc delivers.
+"""Reads the Pub/Sub message in the event that Eventarc delivers.
 
 https://cloud.google.com/eventarc/docs/cloudevents#pubsub
 """
@@ -21,9 +21,10 @@ class PubSubMessage:
     """A message as it was published.
 
     Attributes:
-        data: what was published. Where the event is not one of Pub/Sub's: the event's own data, so that it is kept.
+        data: the message's content. Where the event is not one of Pub/Sub's, the event's own data.
+        attributes: the message's attributes.
         message_id: the same with every delivery of the message, and never empty.
-        published_at: when, or when it came where the event does not say.
+        published_at: when it was published; where the event does not say, when it came.
     """
 
     data: bytes
@@ -32,8 +33,8 @@ class PubSubMessage:
     published_at: datetime
 
 
-def read_message(data: Any, *, event_id: str, now: datetime) -> PubSubMessage:
-    """Take the message out of an event's data, whatever that is: nothing that was delivered may be lost.
+def read_pubsub_message(data: Any, *, event_id: str, now: datetime) -> PubSubMessage:
+    """Read the message from an event's data, whatever that is: the DLQ handler loses nothing that was delivered.
 
     Args:
         data: the event's data: the decoded JSON body.
@@ -51,7 +52,7 @@ def read_message(data: Any, *, event_id: str, now: datetime) -> PubSubMessage:
         if isinstance(attributes, dict)
         else {},
         message_id=_storable(message.get("messageId") or "")[:_MAX_ID_CHARACTERS] or event_id,
-        published_at=_moment(message.get("publishTime")) or now,
+        published_at=_timestamp(message.get("publishTime")) or now,
     )
 
 
@@ -71,13 +72,13 @@ def _as_bytes(data: Any) -> bytes:
 
 
 def _storable(value: Any) -> str:
-    """Any value as text that Firestore takes. JSON can hold half of a character, a lone surrogate; Firestore cannot."""
+    """Any value as text that Firestore takes. JSON can hold half a character, a lone surrogate; Firestore cannot."""
     return str(value).encode(errors="replace").decode()
 
 
-def _moment(text: Any) -> datetime | None:
+def _timestamp(text: Any) -> datetime | None:
     try:
-        moment = datetime.fromisoformat(text)
-        return plausible(moment.astimezone(UTC)) if moment.tzinfo else None
+        timestamp = datetime.fromisoformat(text)
+        return plausible(timestamp.astimezone(UTC)) if timestamp.tzinfo else None
     except (TypeError, ValueError, OverflowError):
         return None

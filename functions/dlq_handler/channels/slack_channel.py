@@ -1,4 +1,4 @@
-"""Slack, by an incoming webhook.
+"""Posts alerts to an incoming webhook of Slack.
 
 https://docs.slack.dev/messaging/sending-messages-using-incoming-webhooks
 """
@@ -12,20 +12,20 @@ import structlog
 from slack_sdk.errors import SlackClientError
 from slack_sdk.webhook import WebhookClient
 
-from functions.dlq_handler.alert import Alert
-from functions.dlq_handler.channels import ChannelBusy, ChannelFailed
-from functions.dlq_handler.slack_blocks import to_blocks, to_fallback
+from functions.dlq_handler.channels.alert import Alert
+from functions.dlq_handler.channels.channel import ChannelBusy, ChannelFailed
+from functions.dlq_handler.channels.slack_blocks import to_blocks, to_fallback
 
 TIMEOUT_SECONDS = 5
-"""Half of the ten seconds after which Eventarc delivers a message again. Slack answers within one."""
+"""Half of the 10 seconds after which Eventarc delivers a message again. Slack answers within one second."""
 
-_UNSAID_RETRY_AFTER = timedelta(seconds=30)
+_DEFAULT_RETRY_AFTER = timedelta(seconds=30)
 
 _logger = structlog.get_logger()
 
 
 class SlackChannel:
-    """Posts alerts to a webhook. Retrying is Pub/Sub's part, not this one's.
+    """Posts alerts to a webhook. It does not retry: Pub/Sub delivers the message again.
 
     Args:
         webhook_url: the webhook's URL, a secret.
@@ -40,15 +40,15 @@ class SlackChannel:
         """Post an alert.
 
         Raises:
-            ChannelBusy: Slack has had too many messages. https://docs.slack.dev/apis/web-api/rate-limits
-            ChannelFailed: Slack could not be reached or did not take it.
+            ChannelBusy: Slack got too many messages. https://docs.slack.dev/apis/web-api/rate-limits
+            ChannelFailed: Slack could not be reached or did not take the alert.
         """
         text = to_fallback(alert)
         try:
             response = self._client.send(text=text, blocks=to_blocks(alert))
             if response.status_code == HTTPStatus.BAD_REQUEST:
-                # An alert that looks poor is better than one that never comes.
-                _logger.error("Slack refused the alert's blocks", answer=response.body[:200])
+                # A plain alert is better than none.
+                _logger.error("slack_blocks_refused", answer=response.body[:200])
                 response = self._client.send(text=text)
         except (OSError, HTTPException, SlackClientError) as error:
             # The text of these errors may hold the URL.
@@ -61,4 +61,4 @@ class SlackChannel:
 
 def _retry_after(headers: Mapping[str, str]) -> timedelta:
     seconds = next((value for name, value in headers.items() if name.lower() == "retry-after"), "").strip()
-    return timedelta(seconds=int(seconds[:6])) if seconds.isascii() and seconds.isdigit() else _UNSAID_RETRY_AFTER
+    return timedelta(seconds=int(seconds[:6])) if seconds.isascii() and seconds.isdigit() else _DEFAULT_RETRY_AFTER

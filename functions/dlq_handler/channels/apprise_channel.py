@@ -1,4 +1,4 @@
-"""All the other channels, PagerDuty, Discord, Teams, mail and a hundred more, through Apprise.
+"""Posts alerts to PagerDuty, Discord, Teams, mail and a hundred other services through Apprise.
 
 https://github.com/caronc/apprise/wiki
 """
@@ -9,12 +9,12 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from functions.dlq_handler.alert import Alert
-from functions.dlq_handler.channels import ChannelFailed
+from functions.dlq_handler.channels.alert import Alert
+from functions.dlq_handler.channels.channel import ChannelFailed
 
 
 class UnknownAlertUrl(ValueError):
-    """An entry of ALERT_URLS that Apprise does not know. The message says which, and not what it is: it is a secret."""
+    """Apprise does not know an entry of ALERT_URLS. The message has its number only, since the entry is a secret."""
 
 
 class AppriseChannel:
@@ -35,27 +35,27 @@ class AppriseChannel:
         """Post an alert.
 
         Raises:
-            ChannelFailed: the service could not be reached or did not take it.
+            ChannelFailed: the service could not be reached or did not take the alert.
         """
         try:
             taken = self._notifier.notify(
                 title=alert.title,
                 body=_inert(alert.to_text()),
                 notify_type="failure",
-                # The texts are others': they are not to be read as markup or escapes.
+                # Others wrote the texts: Apprise must not read them as markup or escapes.
                 body_format="text",
                 interpret_escapes=False,
             )
-        except Exception as error:  # noqa: BLE001  whatever one of a hundred plugins raises, the others are to be told
+        except Exception as error:  # noqa: BLE001  whatever one of a hundred plugins raises, the other channels still get the alert
             raise ChannelFailed(f"{self.name} failed: {type(error).__name__}") from None
         if not taken:
             raise ChannelFailed(f"{self.name} did not take the alert")
 
 
 def _inert(text: str) -> str:
-    """With a character of no width behind what begins a mention or a link with a text of its own.
+    """A text with a zero-width space after each character that could begin a mention or a link.
 
-    Apprise hands text on as it is to services that take all text for Markdown, such as Discord and Mattermost.
+    Apprise hands the text unchanged to services that read every text as Markdown, such as Discord and Mattermost.
     https://spec.commonmark.org/0.31.2/#links
     """
     return re.sub(r"[@<]|\](?=[(\[:])", "\\g<0>\u200b", text)
@@ -65,11 +65,11 @@ def apprise_channels(urls: Sequence[str]) -> list[AppriseChannel]:
     """Make the channels of ALERT_URLS.
 
     Raises:
-        UnknownAlertUrl: with the number of the entry.
+        UnknownAlertUrl: Apprise does not know an entry.
     """
     if not urls:
         return []
-    import apprise  # only where it is used: it is large, and most have Slack alone
+    import apprise  # only where it is used: it is large, and most deployments have Slack alone
 
     # It logs URLs, with the secrets in them.
     logging.getLogger("apprise").setLevel(logging.CRITICAL + 1)

@@ -1,4 +1,4 @@
-"""An alert in Slack's Block Kit. Pure.
+"""Shows an alert in Slack's Block Kit. Pure.
 
 https://docs.slack.dev/reference/block-kit/blocks
 https://docs.slack.dev/messaging/formatting-message-text#escaping
@@ -15,8 +15,8 @@ from slack_sdk.models.blocks import (
     TextObject,
 )
 
-from functions.dlq_handler.alert import Alert
-from functions.dlq_handler.plain_text import cut
+from functions.dlq_handler.channels.alert import Alert
+from functions.dlq_handler.channels.plain_text import cut_text
 
 MAX_HEADER = 150
 MAX_TEXT = 3000
@@ -24,15 +24,15 @@ MAX_FIELD = 2000
 MAX_FIELDS = 10
 MAX_ADVICE = 1000
 MAX_FALLBACK = 1000
-"""Far below Slack's 40,000: it is what a notification shows."""
+"""Far below Slack's 40,000, since notifications show it."""
 
 _ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
 
 
 def to_blocks(alert: Alert) -> list[Block]:
-    """The blocks of an alert, within Slack's limits whatever is in it."""
+    """The blocks of an alert, within Slack's limits whatever the alert holds."""
     blocks: list[Block] = [
-        HeaderBlock(text=PlainTextObject(text=cut(alert.title, MAX_HEADER))),
+        HeaderBlock(text=PlainTextObject(text=cut_text(alert.title, MAX_HEADER))),
         SectionBlock(fields=[_field(name, value) for name, value in alert.facts[:MAX_FIELDS]]),
         SectionBlock(text=_mrkdwn(code_block(alert.error, MAX_TEXT))),
     ]
@@ -49,12 +49,12 @@ def to_blocks(alert: Alert) -> list[Block]:
 
 
 def to_fallback(alert: Alert) -> str:
-    """What notifications and screen readers get."""
+    """The text that notifications and screen readers get."""
     return escaped(" ".join(part for part in (f"{alert.title}. {alert.error}", alert.following) if part), MAX_FALLBACK)
 
 
 def escaped(text: str, limit: int) -> str:
-    """Text that Slack takes for text: no markup, mention or link, and within the limit when escaped."""
+    """Text that Slack shows as it is, without markup, mention or link, and within the limit after escaping."""
     whole = _escape(text)
     if len(whole) <= limit:
         return whole
@@ -69,7 +69,7 @@ def escaped(text: str, limit: int) -> str:
 
 
 def code_block(text: str, limit: int) -> str:
-    """Preformatted text, which nothing in the text can end."""
+    """Preformatted text. Nothing in the text can end it."""
     return "```" + escaped(text.replace("```", "'''"), limit - 6) + "```"
 
 
@@ -83,5 +83,5 @@ def _field(name: str, value: str) -> TextObject:
 
 
 def _mrkdwn(text: str) -> MarkdownTextObject:
-    # Verbatim: Slack makes links of nothing that is not marked as one.
+    # Verbatim: Slack makes no links of what is not marked as a link.
     return MarkdownTextObject(text=text, verbatim=True)

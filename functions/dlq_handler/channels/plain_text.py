@@ -1,4 +1,4 @@
-"""Texts of others, made fit to be shown: without what a reader cannot see, and no longer than there is room for."""
+"""Makes the texts of others fit to show: without invisible characters, and cut to a length. Pure."""
 
 import unicodedata
 
@@ -7,7 +7,7 @@ _KEPT = "\n\t\u200c\u200d"
 
 
 def printable(text: str) -> str:
-    """Without control characters, and without the invisible ones that turn the direction of writing."""
+    """A text without control characters and without the invisible ones that change the direction of writing."""
     return "".join(
         character
         for character in text.replace("\r\n", "\n").replace("\r", "\n")
@@ -15,6 +15,6 @@ def printable(text: str) -> str:
     )
 
 
-def cut(text: str, limit: int) -> str:
-    """At most so many characters, the last an ellipsis if some were left out."""
+def cut_text(text: str, limit: int) -> str:
+    """A text of at most `limit` characters, the last an ellipsis if some were left out."""
     return text if len(text) <= limit else text[: limit - 1] + "…"

@@ -1,0 +1,79 @@
+"""The alert about something that is wrong with the pipeline itself, in plain text. Pure."""
+
+import shlex
+from dataclasses import dataclass
+from datetime import datetime
+
+from functions.dlq_handler.alerting.alert_text import logs_url, shown_text
+from functions.dlq_handler.channels.alert import Alert, clock_time
+from functions.dlq_handler.store.system_alert_store import StoredSystemAlert
+from functions.shared.system_alert import AlertKind
+
+
+@dataclass(frozen=True)
+class _KindText:
+    title: str
+    advice: str
+    commands: tuple[str, ...]
+
+
+_KIND_TEXTS = {
+    AlertKind.OVERDUE_REPORTS: _KindText(
+        "Reports are overdue: their tasks ended without a trace",
+        "They have new tasks, and no report is sent twice. A task ends so if the worker is killed or runs out of "
+        "memory or time, or if no instance was there for any attempt: the worker's log says which.",
+        ("reports runs show {run}", "reports queue show"),
+    ),
+    AlertKind.RUN_ERRORS: _KindText(
+        "A run of the dispatcher had errors",
+        "Cloud Scheduler repeats the run where that can help, and the next run catches up. What no retry fixes, "
+        "such as a malformed user document, becomes a dead letter with an alert of its own.",
+        ("reports runs show {run}", "reports dead-letters list"),
+    ),
+    AlertKind.NO_RUN: _KindText(
+        "There was no run for more than two hours",
+        "This run catches up: one report covers all that was missed. Check whether the job of Cloud Scheduler was "
+        "paused, and how its last executions ended.",
+        ("reports runs", "gcloud scheduler jobs list"),
+    ),
+    AlertKind.KEY_REFUSED: _KindText(
+        "No report goes out: the mail provider refuses the key",
+        "The queue retries the tasks, and each becomes a dead letter after its last attempt. Pause the queue, give the "
+        "worker a key that may send mail, and resume the queue.",
+        ("reports queue pause", "reports queue resume", "reports dead-letters replay --reason retries-exhausted"),
+    ),
+}
+
+
+def make_system_alert(stored: StoredSystemAlert, others: int, since: datetime, *, project: str, location: str) -> Alert:
+    """Make the alert about a system alert.
+
+    Args:
+        stored: the system alert that the alert shows.
+        others: how many others of the same kind the channel does not know of.
+        since: when the first of them all was received.
+        project: the Google Cloud project's id.
+        location: the functions' region.
+    """
+    text = _kind_text(stored.kind)
+    figures = [(name.replace("_", " ").capitalize(), number) for name, number in stored.figures.items()]
+    facts = [("Run", stored.run_id), ("Noticed", clock_time(stored.at) if stored.at else ""), *figures]
+    run = shlex.quote(shown_text(stored.run_id, 64))
+    return Alert(
+        title=text.title,
+        facts=tuple((shown_text(name, 100), shown_text(value, 300)) for name, value in facts if value != ""),
+        error=shown_text(stored.detail, 2000) or "(nothing more is known)",
+        others=others,
+        since=since,
+        commands=tuple(command.format(run=run) for command in text.commands),
+        logs_url=logs_url(stored.run_id, project=project, location=location),
+        relation="of the same kind",
+        advice=text.advice,
+    )
+
+
+def _kind_text(kind: str) -> _KindText:
+    try:
+        return _KIND_TEXTS[AlertKind(kind)]
+    except ValueError:
+        return _KindText("Something is wrong with the report pipeline", "", ("reports runs",))

@@ -1,0 +1,53 @@
+"""The alert that channels take."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class Alert:
+    """One message to people about a dead letter or a system alert, and others that have the same cause.
+
+    Attributes:
+        title: what happened, in a few words.
+        facts: the name and the value of each known fact.
+        error: what went wrong.
+        others: how many others have the same cause.
+        since: when the first of them all was received.
+        commands: what the operator types next.
+        logs_url: where the logs about it are.
+        relation: what the others have in common with this one.
+        advice: what else to do, in a sentence or two; may be empty.
+    """
+
+    title: str
+    facts: tuple[tuple[str, str], ...]
+    error: str
+    others: int
+    since: datetime
+    commands: tuple[str, ...]
+    logs_url: str
+    relation: str
+    advice: str = ""
+
+    @property
+    def following(self) -> str:
+        """How many others there are, and since when; empty where there is none."""
+        if not self.others:
+            return ""
+        count = "1 more" if self.others == 1 else f"{self.others} more"
+        return f"And {count} {self.relation} since {clock_time(self.since)}."
+
+    def to_text(self) -> str:
+        """The whole alert as plain text."""
+        lines = [f"{name}: {value}" for name, value in self.facts]
+        lines += ["", self.error]
+        if self.following:
+            lines += ["", self.following]
+        lines += ["", "What to do:", *([self.advice] if self.advice else []), *self.commands]
+        return "\n".join([*lines, "", f"Logs: {self.logs_url}"])
+
+
+def clock_time(timestamp: datetime) -> str:
+    """A time as alerts show it."""
+    return timestamp.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")

@@ -1,0 +1,92 @@
+"""What the DLQ handler does with one message: stores what it brings, then alerts people."""
+
+import functools
+from collections.abc import Callable, Sequence
+from datetime import datetime
+
+import structlog
+from google.api_core.exceptions import InvalidArgument
+from google.cloud import firestore
+
+from functions.dlq_handler.alerting.alerter import Alerter, AlertSubject
+from functions.dlq_handler.alerting.dead_letter_text import make_dead_letter_alert
+from functions.dlq_handler.alerting.system_alert_text import make_system_alert
+from functions.dlq_handler.channels.channel import Channel
+from functions.dlq_handler.intake.pubsub_message import PubSubMessage
+from functions.dlq_handler.intake.received_dead_letter import read_dead_letter, unreadable_dead_letter
+from functions.dlq_handler.intake.system_alert_message import read_system_alert
+from functions.dlq_handler.store.dead_letter_store import DeadLetterStore
+from functions.dlq_handler.store.system_alert_store import StoredSystemAlert, SystemAlertStore
+from functions.shared.dead_letter import StoredDeadLetter
+
+_logger = structlog.get_logger()
+
+
+class MessageHandler:
+    """Stores dead letters and system alerts, and alerts people.
+
+    Args:
+        client: the Firestore client.
+        channels: the channels that take alerts.
+        project: the Google Cloud project's id.
+        location: the functions' region.
+        now: returns the present, in UTC.
+    """
+
+    def __init__(
+        self,
+        client: firestore.Client,
+        channels: Sequence[Channel],
+        *,
+        project: str,
+        location: str,
+        now: Callable[[], datetime],
+    ) -> None:
+        self._dead_letters = DeadLetterStore(client)
+        self._system_alerts = SystemAlertStore(client)
+        self._alerter = Alerter(
+            client=client,
+            channels=channels,
+            subjects={
+                StoredDeadLetter: AlertSubject(
+                    self._dead_letters, functools.partial(make_dead_letter_alert, project=project, location=location)
+                ),
+                StoredSystemAlert: AlertSubject(
+                    self._system_alerts, functools.partial(make_system_alert, project=project, location=location)
+                ),
+            },
+            now=now,
+        )
+
+    def handle(self, message: PubSubMessage, *, now: datetime) -> None:
+        """Store what a message brings, then alert people.
+
+        Args:
+            message: the message.
+            now: when it came, in UTC.
+
+        Raises:
+            AlertPending: a channel still lacks an alert: Pub/Sub must deliver the message again.
+            google.api_core.exceptions.GoogleAPICallError: Firestore could not be reached.
+        """
+        record = self._store(message, now=now)
+        self._alerter.alert(record, message=message.message_id)
+
+    def _store(self, message: PubSubMessage, *, now: datetime) -> StoredDeadLetter | StoredSystemAlert:
+        try:
+            alert = read_system_alert(message)
+            if alert is not None:
+                stored = self._system_alerts.store(alert, now=now)
+                _logger.info(
+                    "system_alert_stored", system_alert=stored.id, cause=stored.cause, message_id=message.message_id
+                )
+                return stored
+            received = read_dead_letter(message)
+            letter = self._dead_letters.store(received, now=now)
+        except (InvalidArgument, ValueError, TypeError) as error:
+            # Firestore would refuse it however often it came: a dead letter keeps its content instead.
+            _logger.error("message_not_storable", error=str(error))  # noqa: TRY400  the traceback is the library's
+            received = unreadable_dead_letter(message, f"the message cannot be stored as it is: {error}")
+            letter = self._dead_letters.store(received, now=now)
+        _logger.info("dead_letter_stored", dead_letter=letter.id, cause=letter.cause, message_id=message.message_id)
+        return letter

@@ -1,0 +1,86 @@
+"""Keeps each dead letter in `dead_letters/{letter_id}`, once however often its message comes.
+
+A message that comes again, or that tells of a failure that is stored already, changes nothing that an operator or an
+alert depends on.
+"""
+
+from datetime import datetime
+from typing import Any
+
+from google.cloud import firestore
+
+from functions.dlq_handler.intake.received_dead_letter import ReceivedDeadLetter
+from functions.dlq_handler.store.alertable_records import AlertableRecords, new_alert_fields
+from functions.dlq_handler.store.compare_and_swap import DocumentFields
+from functions.shared.dead_letter import DEAD_LETTERS, OPEN_LETTER_RETENTION, VARIOUS_CAUSES, StoredDeadLetter
+
+_SHOWN_FIELDS = [
+    *("reason", "error", "attempts", "cause", "received_at", "alerted_at", "alerts", "state"),
+    *("payload.user_id", "payload.delivery_id", "payload.due_at", "payload.kind", "payload.bytes"),
+]
+"""The fields that an alert shows, and that decide about it. The content of a message that is not a dead letter is left
+out: it takes half a megabyte."""
+
+
+class DeadLetterStore(AlertableRecords[StoredDeadLetter]):
+    """The collection of dead letters.
+
+    Args:
+        client: the Firestore client.
+    """
+
+    def __init__(self, client: firestore.Client) -> None:
+        super().__init__(
+            client,
+            collection=DEAD_LETTERS,
+            read=StoredDeadLetter.from_fields,
+            shown_fields=_SHOWN_FIELDS,
+            various_causes=VARIOUS_CAUSES,
+        )
+
+    def store(self, received: ReceivedDeadLetter, *, now: datetime) -> StoredDeadLetter:
+        """Store a dead letter, once however often its message comes.
+
+        Returns:
+            The dead letter as Firestore then has it.
+
+        Raises:
+            google.api_core.exceptions.GoogleAPICallError: Firestore refused it or could not be reached.
+        """
+
+        def merge(existing: DocumentFields | None) -> DocumentFields:
+            stored = None if existing is None else StoredDeadLetter.from_fields(received.id, existing)
+            return dead_letter_changes(stored, received, now=now)
+
+        return self.put(received.id, merge)
+
+
+def dead_letter_changes(
+    stored: StoredDeadLetter | None, received: ReceivedDeadLetter, *, now: datetime
+) -> dict[str, Any]:
+    """Decide what a message changes of the stored dead letter.
+
+    | stored | message | changes |
+    | --- | --- | --- |
+    | nothing | any | everything is written, and the dead letter needs an alert |
+    | malformed, so that no alert would find it | any | likewise |
+    | anything else | tells of no later failure: the message was delivered or published twice | nothing |
+    | replayed, dismissed, or in replay | tells of a later failure | likewise opened again, with a new alert |
+    | open | tells of a later failure | the failure is renewed; `received_at` and what the channels know stay |
+
+    Args:
+        stored: the dead letter, read with all its fields; None where there is none.
+        received: the dead letter that the message brings.
+        now: the present.
+
+    Returns:
+        The fields to write; none if nothing changes.
+    """
+    expiry = {"expire_at": now + OPEN_LETTER_RETENTION}
+    if stored is None or stored.problem or stored.failed_at is None:
+        return received.to_fields() | new_alert_fields(now=now) | expiry
+    if received.failed_at <= stored.failed_at:
+        return {}
+    if stored.opens_again:
+        return received.to_fields() | new_alert_fields(now=now) | expiry | {"in_replay": False}
+    return received.to_fields() | expiry

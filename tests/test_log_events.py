@@ -1,0 +1,38 @@
+"""docs/operations.md lists the log events of each function, so that operators can build filters and alerts on them."""
+
+import ast
+import re
+from collections.abc import Iterator
+
+import pytest
+
+from tests.functions import REPOSITORY
+
+_SECTIONS = {"dispatcher": "The dispatcher", "worker": "The worker", "dlq_handler": "The DLQ handler"}
+_LEVELS = {"debug", "info", "warning", "error", "exception", "critical"}
+_EVENT = re.compile(r"[a-z]+(?:_[a-z]+)+")
+
+
+def _logged_events(function: str) -> Iterator[str]:
+    """The snake_case names that a function logs."""
+    for file in sorted((REPOSITORY / "functions" / function).rglob("*.py")):
+        for node in ast.walk(ast.parse(file.read_text())):
+            match node:
+                case ast.Call(
+                    func=ast.Attribute(value=ast.Name(id="_logger"), attr=level),
+                    args=[ast.Constant(value=str(event)), *_],
+                ) if level in _LEVELS and _EVENT.fullmatch(event):
+                    yield event
+
+
+def _documented_events(function: str) -> list[str]:
+    """The names in the first column of the function's table of events."""
+    text = (REPOSITORY / "docs" / "operations.md").read_text().partition("\n## Logs\n")[2].partition("\n## ")[0]
+    section = text.partition(f"\n### {_SECTIONS[function]}\n")[2].partition("\n### ")[0]
+    rows = section.partition("\n| event |")[2].splitlines()
+    return [name for row in rows for name in re.findall(r"`(\w+)`", row.split("|")[1] if row.startswith("|") else "")]
+
+
+@pytest.mark.parametrize("function", _SECTIONS)
+def test_the_table_has_each_log_event_once_and_no_other(function: str) -> None:
+    assert sorted(_documented_events(function)) == sorted(set(_logged_events(function)))
