@@ -92,7 +92,7 @@ def carry_out(
             time.sleep(_POLL_SECONDS)
         seconds = time.monotonic() - began
         scheduler.join(10)
-        parts = dispatcher.log.read_text(errors="replace").count("The run is done.")
+        parts = dispatcher.log.read_text(errors="replace").count("run_finished")
     tasks = Counter(_users(cloud, reports))
     return Outcome(
         seconds=seconds,

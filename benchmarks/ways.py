@@ -27,7 +27,7 @@ from google.longrunning.operations_pb2 import Operation
 from benchmarks.cloud import DUE_AT, NOBODY, PARENT, PROJECT, TASKS
 from functions.dispatcher.due_user import DueUser
 from functions.dispatcher.fan_out import CALLS_IN_FLIGHT, FanOut, report_task
-from functions.dispatcher.figures import Figures
+from functions.dispatcher.run_counters import RunCounters
 from functions.shared.task_queue import BATCH_SIZE, TaskQueue
 
 _IN_FLIGHT = 100
@@ -142,7 +142,7 @@ def ours(queue: str, users: int) -> Taken:
         audience=NOBODY,
     )
     watch = _Watch()
-    with FanOut([task_queue], run_id=_RUN_ID, figures=Figures()) as fan_out:
+    with FanOut([task_queue], run_id=_RUN_ID, counters=RunCounters()) as fan_out:
         for user in due:
             fan_out.add(user)
     return watch.taken()

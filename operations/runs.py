@@ -10,10 +10,11 @@ from google.cloud import firestore
 from google.cloud.firestore_v1.base_query import FieldFilter
 
 from functions.shared.delivery import DELIVERIES, DeliveryState
+from functions.shared.run import RUN_COUNTERS
 from operations import document_fields
 from operations.errors import NotFound
 
-FIGURES = ("due", "dispatched", "already_dispatched", "overdue", "lost", "enrolled", "malformed", "errors")
+FIGURES = RUN_COUNTERS
 
 
 class Runs:

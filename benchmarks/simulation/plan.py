@@ -5,8 +5,8 @@ from datetime import timedelta
 from math import ceil
 
 from benchmarks.simulation import limits
-from functions.dispatcher.division import LOOK_AFTER
-from functions.dispatcher.shares import MOST_SHARES
+from functions.dispatcher.division.shares import MOST_SHARES
+from functions.dispatcher.division.split_points import LOOK_AFTER
 from functions.shared.retry_policy import RetryPolicy
 
 SHIPPED_RETRIES = RetryPolicy(

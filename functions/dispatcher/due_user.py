@@ -24,7 +24,7 @@ class DueUser(NamedTuple):
         kind: which report.
         problem: what keeps the report from being made: the name of a field and what it must be; empty where nothing
             does.
-        updated_at: when the document was last written, by whomever, in the server's time: it has had this due time at
+        updated_at: when the document was last written, by any writer, in the server's time: it has had this due time at
             least since then.
     """
 
@@ -62,7 +62,7 @@ def read_stray(document: Any, run_time: datetime) -> DueUser:
 
     Args:
         document: as above.
-        run_time: taken for the due time, which nobody knows.
+        run_time: taken for the due time, which the document does not have.
     """
     return DueUser(
         user_id_of(document), run_time, problem=_problem("next_report_at"), updated_at=_moment(document.update_time)

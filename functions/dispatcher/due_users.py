@@ -4,11 +4,36 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from google.cloud.firestore_v1.types import Value
+from pydantic import BaseModel, ConfigDict
 
-from functions.dispatcher.cursor import Cursor
 from functions.dispatcher.due_user import FIELDS, DueUser, read_due_user
 from functions.dispatcher.user_stream import Operator, UserStream
+from functions.shared.contract import UtcDatetime
+from functions.shared.ids import DocumentId
 from functions.shared.plausible_time import EARLIEST
+
+
+class Cursor(BaseModel):
+    """A place in the order in which due users are read: by due time, then by id. No user need be there."""
+
+    model_config = ConfigDict(frozen=True)
+
+    next_report_at: UtcDatetime
+    user_id: DocumentId
+
+    @property
+    def order(self) -> tuple[datetime, str]:
+        """The key by which places compare. Ids compare as Firestore's do: by their bytes in UTF-8, which is the order
+        of code points.
+
+        https://firebase.google.com/docs/firestore/manage-data/data-types#data_types
+        """
+        return self.next_report_at, self.user_id
+
+    @classmethod
+    def of(cls, user: DueUser) -> "Cursor":
+        """The place of a user."""
+        return cls(next_report_at=user.due_at, user_id=user.user_id)
 
 
 def due_users(
@@ -16,15 +41,15 @@ def due_users(
 ) -> Iterator[DueUser]:
     """Read the active users whose `next_report_at` is not after the run's time.
 
-    Times before 1970 are left out: they are malformed, and found where newcomers are looked for.
+    Times before 1970 are malformed, so they are left out here; enrollment finds them.
 
-    A user whom a worker moves on meanwhile may come or not; it only ever moves beyond the run's time, so nobody
-    comes twice.
+    A user whom a worker moves on meanwhile may or may not come. The worker only moves users beyond the run's time, so
+    no user comes twice.
 
     Args:
         stream: what reads users.
         run_time: the run's.
-        after: the place behind which to begin; None for the beginning.
+        after: the place after which to begin; None for the beginning.
         until: the last place; None for the end.
 
     Raises:

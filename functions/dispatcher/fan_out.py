@@ -1,4 +1,4 @@
-"""From due users to tasks: batches of a queue, several calls in flight, and no more in memory than those."""
+"""Makes a task for each due user: in batches, several calls at once, and with no more in memory than those."""
 
 import functools
 import json
@@ -13,14 +13,15 @@ import structlog
 from google.rpc import code_pb2
 
 from functions.dispatcher.due_user import DueUser
-from functions.dispatcher.figures import Figures
+from functions.dispatcher.run_counters import RunCounters
 from functions.shared.ids import delivery_id, task_id
 from functions.shared.queue_choice import choose_queue
 from functions.shared.report_task import ReportTask
-from functions.shared.task_queue import BATCH_SIZE, NewTask, Outcome, TaskQueue
+from functions.shared.run import RunCounter
+from functions.shared.task_queue import BATCH_SIZE, NewTask, TaskCreation, TaskQueue
 
 CALLS_IN_FLIGHT = 24
-"""How many batches are on their way at once. Each is a thread and some 100 kB."""
+"""How many batches are in flight at once. Each takes a thread and some 100 kB."""
 
 _logger = structlog.get_logger()
 
@@ -28,19 +29,19 @@ _to_json = json.JSONEncoder(ensure_ascii=False).encode
 
 
 class FanOut:
-    """Makes a task for each user that it is given. A context manager: at its end everything has been enqueued.
+    """Makes a task for each user that it is given. A context manager: when it exits, the queues have all the tasks.
 
     Args:
-        queues: among which the users are spread.
-        run_id: the run's.
-        figures: where `dispatched`, `already_dispatched` and `errors` are counted.
+        queues: those among which the users are spread.
+        run_id: the id of the run.
+        counters: where `dispatched`, `already_dispatched` and `errors` are counted.
     """
 
-    def __init__(self, queues: Sequence[TaskQueue], *, run_id: str, figures: Figures) -> None:
+    def __init__(self, queues: Sequence[TaskQueue], *, run_id: str, counters: RunCounters) -> None:
         self._queues = queues
         self._names = [queue.queue for queue in queues]
         self._run_id = run_id
-        self._figures = figures
+        self._counters = counters
         self._batches: list[list[tuple[DueUser, NewTask]]] = [[] for _ in queues]
         self._threads = ThreadPoolExecutor(CALLS_IN_FLIGHT, thread_name_prefix="enqueue")
         # One more than in flight, so that a batch is ready when a thread is.
@@ -53,7 +54,7 @@ class FanOut:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        # Whatever ended the run: everybody who was added has a report due.
+        # Whatever ended the run: every user who was added has a report due.
         for index in range(len(self._queues)):
             self._submit(index)
         self._threads.shutdown(wait=True)
@@ -61,7 +62,7 @@ class FanOut:
             raise self._failure
 
     def add(self, user: DueUser, salt: str = "") -> None:
-        """Have a user's report enqueued; waits while as many batches are in flight as may be.
+        """Enqueue a user's report; waits while the most batches are in flight.
 
         Args:
             user: whose report is due.
@@ -85,36 +86,36 @@ class FanOut:
         self._slots.release()
 
     def _enqueue(self, queue: TaskQueue, batch: list[tuple[DueUser, NewTask]]) -> None:
-        outcomes = self._outcomes(queue, [task for _, task in batch])
-        created = sum(outcome.is_created for outcome in outcomes)
-        known = sum(outcome.is_known for outcome in outcomes)
-        self._figures.add("dispatched", created)
-        self._figures.add("already_dispatched", known)
+        creations = self._create(queue, [task for _, task in batch])
+        created = sum(creation.is_created for creation in creations)
+        known = sum(creation.is_known for creation in creations)
+        self._counters.add(RunCounter.DISPATCHED, created)
+        self._counters.add(RunCounter.ALREADY_DISPATCHED, known)
         if created + known < len(batch):
-            for (user, task), outcome in zip(batch, outcomes, strict=True):
-                if not (outcome.is_created or outcome.is_known):
-                    self._refused(queue, user, task, outcome)
+            for (user, task), creation in zip(batch, creations, strict=True):
+                if not (creation.is_created or creation.is_known):
+                    self._refused(queue, user, task, creation)
 
-    def _outcomes(self, queue: TaskQueue, tasks: Sequence[NewTask]) -> list[Outcome]:
-        """What became of each task. What nobody foresaw, such as an answer that cannot be read, harms no other task."""
+    def _create(self, queue: TaskQueue, tasks: Sequence[NewTask]) -> list[TaskCreation]:
+        """What became of each task. An error that no code foresees, such as an unreadable answer, harms no other."""
         try:
             return queue.enqueue(tasks)
         except Exception as error:
             if len(tasks) > 1:
-                return [outcome for task in tasks for outcome in self._outcomes(queue, [task])]
-            _logger.exception("A task cannot be made.", run_id=self._run_id, queue=queue.queue, task=tasks[0].task_id)
-            return [Outcome(code_pb2.INTERNAL, type(error).__name__)]
+                return [creation for task in tasks for creation in self._create(queue, [task])]
+            _logger.exception("task_not_created", run_id=self._run_id, queue=queue.queue, task=tasks[0].task_id)
+            return [TaskCreation(code_pb2.INTERNAL, type(error).__name__)]
 
-    def _refused(self, queue: TaskQueue, user: DueUser, task: NewTask, outcome: Outcome) -> None:
-        self._figures.add_error()
+    def _refused(self, queue: TaskQueue, user: DueUser, task: NewTask, creation: TaskCreation) -> None:
+        self._counters.add_error()
         _logger.error(
-            "The queue did not take a user's task.",
+            "task_refused",
             run_id=self._run_id,
             user_id=user.user_id,
             queue=queue.queue,
             task=task.task_id,
-            status=outcome.status,
-            reason=outcome.message,
+            status=creation.status,
+            reason=creation.message,
         )
 
 
@@ -130,7 +131,8 @@ def report_task(user: DueUser, run_id: str, salt: str = "") -> NewTask:
 def _body_around_ids(due_at: datetime, run_id: str, kind: str) -> tuple[str, str, str]:
     """A task's JSON without its two ids: what is before, between and after them.
 
-    A model for each user takes longer than all the rest of making a task, and only the ids differ among most of a run.
+    Building a model for each user takes longer than all the rest of making a task, and most tasks of a run differ only
+    in their ids.
     """
     user_id, delivery = "<user_id>", "<delivery_id>"
     task = ReportTask(user_id=user_id, delivery_id=delivery, due_at=due_at, run_id=run_id, kind=kind)

@@ -1,6 +1,6 @@
-"""The dispatcher: Cloud Scheduler calls it every hour, and everybody whose report is due gets a task.
+"""The dispatcher: Cloud Scheduler calls it every hour, and it makes a task for each report that is due.
 
-`POST /` and `POST /dispatch` make a run, `GET /health` answers whether the process is up.
+`POST /` and `POST /dispatch` make a run, `GET /health` answers that the process is up.
 """
 
 import functools
@@ -12,9 +12,10 @@ import flask
 import functions_framework
 import structlog
 
-from functions.dispatcher.continuation import Continuation
-from functions.dispatcher.run import Run, Surroundings
+from functions.dispatcher.run import PartEnd, Run
 from functions.dispatcher.run_alerts import RunAlerts
+from functions.dispatcher.run_dependencies import RunDependencies
+from functions.dispatcher.run_part import RunPart
 from functions.dispatcher.schedule_time import SCHEDULE_TIME_HEADER, schedule_time
 from functions.dispatcher.user_stream import UserStream
 from functions.shared.clients import firestore_client
@@ -61,47 +62,48 @@ def dispatcher(request: flask.Request) -> tuple[dict[str, Any], int]:
     if request.method != "POST":
         return _error(HTTPStatus.METHOD_NOT_ALLOWED)
     try:
-        continuation = _authorize(request, body)
+        part = _authorize(request, body)
         run_time = (
-            continuation.scheduled_for
-            if continuation
+            part.scheduled_for
+            if part
             else schedule_time(request.headers.get(SCHEDULE_TIME_HEADER), now=datetime.now(UTC))
         )
     except NotAuthorized as error:
         return _error(error.status, str(error))
     except (InvalidContract, ValueError) as error:
         return _error(HTTPStatus.BAD_REQUEST, str(error))
-    return _run(run_time, continuation)
+    return _run(run_time, part)
 
 
-def _authorize(request: flask.Request, body: bytes) -> Continuation | None:
-    """Let the scheduler make a run, and the queue carry one on.
+def _authorize(request: flask.Request, body: bytes) -> RunPart | None:
+    """Let the scheduler begin a run, and the queue carry one on.
 
-    Cloud Tasks names its queue in a header. Whoever forges that needs the token of the tasks' account, with which a run
-    can be carried on but not begun.
+    Cloud Tasks names its queue in a header. A caller who forges that header needs the token of the tasks' account, with
+    which a run can be carried on but not begun.
     """
     if _QUEUE_HEADER in request.headers:
         _tasks.verify(request.headers)
-        return Continuation.from_json(body)
+        return RunPart.from_json(body)
     _scheduler.verify(request.headers)
     return None
 
 
-def _run(run_time: datetime, continuation: Continuation | None) -> tuple[dict[str, Any], int]:
-    run = Run(_surroundings(), run_time=run_time, continuation=continuation)
+def _run(run_time: datetime, part: RunPart | None) -> tuple[dict[str, Any], int]:
+    run = Run(_dependencies(), run_time=run_time, part=part)
     try:
-        result = run.carry_out()
+        summary = run.carry_out()
     except Exception as error:
-        # Not only Google's: people are told of whatever ends a run.
-        _logger.exception("The run failed.", scheduled_for=run_time.isoformat(), last_user_id=run.last_user)
+        # Not only Google's errors: people get an alert whatever ends a run.
+        _logger.exception("run_failed", scheduled_for=run_time.isoformat(), last_user_id=run.last_user)
         failure = type(error).__name__ + (f", when it had read the user {run.last_user}" if run.last_user else "")
-        _run_alerts().tell(run_time, now=datetime.now(UTC), failure=failure)
+        _run_alerts().publish(run_time, now=datetime.now(UTC), failure=failure)
         return _error(HTTPStatus.INTERNAL_SERVER_ERROR, f"the run failed: {type(error).__name__}")
-    answer = {"run_id": result.run_id, **result.figures, "seconds": result.seconds, "continued": result.is_continued}
-    _logger.info("The run is done.", **answer)
-    if result.may_be_mended or not result.is_continued:
-        _run_alerts().tell(run_time, now=datetime.now(UTC))
-    return answer, HTTPStatus.INTERNAL_SERVER_ERROR if result.may_be_mended else HTTPStatus.OK
+    goes_on = summary.end is PartEnd.RUN_GOES_ON
+    answer = {"run_id": summary.run_id, **summary.counters, "seconds": summary.seconds, "continued": goes_on}
+    _logger.info("run_finished", **answer)
+    if summary.has_errors or not goes_on:
+        _run_alerts().publish(run_time, now=datetime.now(UTC))
+    return answer, HTTPStatus.INTERNAL_SERVER_ERROR if summary.has_errors else HTTPStatus.OK
 
 
 @functools.cache
@@ -111,7 +113,7 @@ def _run_alerts() -> RunAlerts:
 
 
 @functools.cache
-def _surroundings() -> Surroundings:
+def _dependencies() -> RunDependencies:
     def queue(name: str, url: str, audience: str, **deadline: timedelta) -> TaskQueue:
         return TaskQueue(
             project=settings.google_cloud_project,
@@ -123,7 +125,7 @@ def _surroundings() -> Surroundings:
             **deadline,
         )
 
-    return Surroundings(
+    return RunDependencies(
         firestore=firestore_client(settings.google_cloud_project),
         users=UserStream(settings.google_cloud_project),
         report_queues=[

@@ -1,8 +1,8 @@
-"""Reading many users from Firestore: in pages, taken up again where they break, one document in memory at a time.
+"""Reads many users from Firestore: in pages, resumed where a page breaks off, with one document in memory at a time.
 
-Google's protobuf classes are read directly: the client library's snapshots cost more than all the rest of the
-dispatcher's work for a user, several times over, and the proto-plus classes of its lower layer cost more than decoding
-an answer. So the method is called on the channel itself, with what the library would send and raise.
+It reads Google's protobuf classes directly: the client library's snapshots cost several times more than all the rest of
+the dispatcher's work for a user, and the proto-plus classes of its lower layer cost more than decoding an answer. So it
+calls the method on the channel itself, and sends and raises what the library would.
 """
 
 import random
@@ -22,8 +22,8 @@ from google.cloud.firestore_v1.types import Cursor, RunQueryRequest, RunQueryRes
 from functions.shared.clients import emulator_channel
 
 PAGE_SIZE = 20_000
-"""How many users a query returns. One query for everybody would run into the service's time limit when the queues are
-slower than the reading; a page takes seconds, and its beginning costs one round trip."""
+"""How many users a query returns. One query for all users would exceed the service's time limit when the queues are
+slower than the reading; a page takes seconds, and its start costs one round trip."""
 
 _PAGE_SECONDS = 300.0
 _ATTEMPTS = 6
@@ -46,7 +46,7 @@ Filter = tuple[str, int, Value]
 
 
 class UserStream:
-    """Reads documents of `users`. It has a channel from its beginning: not to be made at import (shared/clients.py).
+    """Reads documents of `users`. It opens a channel at once: do not make one at import (shared/clients.py).
 
     Args:
         project: the Google Cloud project's id.
@@ -55,15 +55,15 @@ class UserStream:
     def __init__(self, project: str) -> None:
         database = f"projects/{project}/databases/(default)"
         self._parent = f"{database}/documents"
-        # By these the service finds the database; the client library sends both.
+        # The service finds the database by these; the client library sends both.
         # https://github.com/googleapis/gapic-generator-python/issues/1332
         routing: tuple[str, str] = to_grpc_metadata({"parent": self._parent})  # type: ignore[no-untyped-call]  # google-api-core
         self._headers = (("google-cloud-resource-prefix", database), routing)
-        # The stream is read by one thread instead of handed from one to another for each message.
+        # One thread reads the stream, instead of handing each message to another.
         # https://grpc.github.io/grpc/python/grpc.html#grpc.experimental.ChannelOptions.SingleThreadedUnaryStream
         options = [(grpc.experimental.ChannelOptions.SingleThreadedUnaryStream, 1)]
         channel = emulator_channel("FIRESTORE_EMULATOR_HOST", options)
-        # Kept, since a channel that nobody holds closes.
+        # Kept, since a channel without a reference closes.
         self._channel = channel or FirestoreGrpcTransport.create_channel(options=options)
         method = self._channel.unary_stream(
             "/google.firestore.v1.Firestore/RunQuery",

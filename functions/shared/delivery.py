@@ -308,6 +308,23 @@ def held_fields(failure: DeliveryFailure, *, owner: str) -> dict[str, Any]:
     }
 
 
+def unheld_fields(before: Delivery) -> dict[str, Any]:
+    """What `held_fields` wrote is undone, since no dead letter was published: the delivery is as it was before.
+
+    Args:
+        before: as it was read before it was held. A field that it did not have is None here.
+    """
+    return {
+        "state": before.state.value,
+        "owner": before.owner or None,
+        "lease_expires_at": before.lease_expires_at,
+        "reason": before.reason or None,
+        "last_error": before.last_error or None,
+        "failed_at": before.failed_at,
+        "letter_id": before.letter_id or None,
+    }
+
+
 def released_fields(*, error: str, now: datetime) -> dict[str, Any]:
     """The owner gives the delivery back: nothing was sent and no dead letter published, so the next attempt may try.
 

@@ -54,7 +54,7 @@ class NewTask(NamedTuple):
     body: bytes
 
 
-class Outcome(NamedTuple):
+class TaskCreation(NamedTuple):
     """What became of a task that was to be made.
 
     Attributes:
@@ -80,7 +80,7 @@ class Outcome(NamedTuple):
         return str(code_pb2.Code.Name(self.code))
 
 
-CREATED = Outcome(_OK)
+CREATED = TaskCreation(_OK)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -181,7 +181,7 @@ class TaskQueue:
             return None
         return Task.pb(found).create_time.ToDatetime(tzinfo=UTC)  # type: ignore[no-any-return]  # protobuf is untyped here
 
-    def enqueue(self, tasks: Sequence[NewTask]) -> list[Outcome]:
+    def enqueue(self, tasks: Sequence[NewTask]) -> list[TaskCreation]:
         """Make tasks, and try again those that the service cannot take just now: six times, over some ten seconds.
 
         A call whose answer was lost may have made its tasks; their names keep the next from making them twice, and
@@ -193,31 +193,31 @@ class TaskQueue:
         Returns:
             what became of each, in their order. Nothing is raised for a task or a call that failed.
         """
-        outcomes = self._create(tasks)
+        creations = self._create(tasks)
         waits = exponential_sleep_generator(initial=_FIRST_WAIT_SECONDS, maximum=_LONGEST_WAIT_SECONDS)
         for wait in islice(waits, _ATTEMPTS - 1):
-            transient = [index for index, outcome in enumerate(outcomes) if outcome.code in _TRANSIENT]
+            transient = [index for index, creation in enumerate(creations) if creation.code in _TRANSIENT]
             if not transient:
                 break
             time.sleep(wait)
-            for index, outcome in zip(transient, self._create([tasks[index] for index in transient]), strict=True):
-                outcomes[index] = outcome
-        return outcomes
+            for index, creation in zip(transient, self._create([tasks[index] for index in transient]), strict=True):
+                creations[index] = creation
+        return creations
 
-    def _create(self, tasks: Sequence[NewTask]) -> list[Outcome]:
+    def _create(self, tasks: Sequence[NewTask]) -> list[TaskCreation]:
         if self._takes_batches and len(tasks) > 1:
             try:
                 return self._create_batch(tasks)
             except MethodNotImplemented:
                 self._takes_batches = False
             except GoogleAPICallError as error:
-                outcome = _outcome_of(error)
+                failed = _failed_creation(error)
                 # One bad task can have the whole call refused: find out which, and make the others.
-                if outcome.code != code_pb2.INVALID_ARGUMENT:
-                    return [outcome] * len(tasks)
+                if failed.code != code_pb2.INVALID_ARGUMENT:
+                    return [failed] * len(tasks)
         return [self._create_one(task) for task in tasks]
 
-    def _create_batch(self, tasks: Sequence[NewTask]) -> list[Outcome]:
+    def _create_batch(self, tasks: Sequence[NewTask]) -> list[TaskCreation]:
         batch = BatchCreateTasksRequest.pb()(parent=self._path)
         batch.requests.extend(self._request(task) for task in tasks)
         operation = cloud_tasks_client().batch_create_tasks(
@@ -227,29 +227,29 @@ class TaskQueue:
             try:
                 operation.result(polling=_OPERATION_POLLING)  # type: ignore[no-untyped-call]  # google-api-core
             except OperationTimeout:
-                return [Outcome(code_pb2.DEADLINE_EXCEEDED, "the batch was not done in time")] * len(tasks)
+                return [TaskCreation(code_pb2.DEADLINE_EXCEEDED, "the batch was not done in time")] * len(tasks)
             except GoogleAPICallError as error:
                 # The operation's own error is read from it below; this one is that it could not be asked.
                 if not operation.operation.done:
-                    return [_outcome_of(error)] * len(tasks)
+                    return [_failed_creation(error)] * len(tasks)
         metadata = BatchCreateTasksMetadata.pb()()
         operation.operation.metadata.Unpack(metadata)
         failed = metadata.failed_requests
         if operation.operation.HasField("error") and not failed:
             whole = operation.operation.error
-            return [Outcome(whole.code, whole.message)] * len(tasks)
+            return [TaskCreation(whole.code, whole.message)] * len(tasks)
         return [
-            Outcome(failed[index].code, failed[index].message) if index in failed else CREATED
+            TaskCreation(failed[index].code, failed[index].message) if index in failed else CREATED
             for index in range(len(tasks))
         ]
 
-    def _create_one(self, task: NewTask) -> Outcome:
+    def _create_one(self, task: NewTask) -> TaskCreation:
         try:
             cloud_tasks_client().create_task(
                 CreateTaskRequest.wrap(self._request(task)), retry=None, timeout=_CALL_SECONDS
             )
         except GoogleAPICallError as error:
-            return _outcome_of(error)
+            return _failed_creation(error)
         return CREATED
 
     def _request(self, task: NewTask):  # type: ignore[no-untyped-def]  # the protobuf class has no name to import
@@ -260,6 +260,6 @@ class TaskQueue:
         return request
 
 
-def _outcome_of(error: GoogleAPICallError) -> Outcome:
+def _failed_creation(error: GoogleAPICallError) -> TaskCreation:
     code = error.grpc_status_code.value[0] if error.grpc_status_code else code_pb2.UNKNOWN
-    return Outcome(code, error.message or "")
+    return TaskCreation(code, error.message or "")

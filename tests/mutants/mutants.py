@@ -17,7 +17,7 @@ ALL = [
     ),
     Mutant(
         name="who signs up is due now, not at the run's time",
-        file="functions/dispatcher/newcomers.py",
+        file="functions/dispatcher/enrollment.py",
         search='{"next_report_at": run_time},',
         replace='{"next_report_at": run_time.now(run_time.tzinfo)},',
         scenarios=("users: sign up",),
@@ -76,18 +76,18 @@ ALL = [
     ),
     Mutant(
         name="what is claimed is given up",
-        file="functions/dispatcher/overdue.py",
-        search="if is_claimed(delivery, run_time):",
+        file="functions/dispatcher/rescue/policy.py",
+        search="if delivery.is_claimed(run_time):",
         replace="if False:",
         scenarios=("worker: sends what is being given up",),
-        tests=("tests/unit/dispatcher/test_overdue.py",),
+        tests=("tests/unit/dispatcher/test_policy.py",),
     ),
     Mutant(
         name="a dead letter is published before its report is held",
-        file="functions/dispatcher/giving_up.py",
-        search="            held = self._ledger.hold(user, found, letter)\n",
-        replace="            self._dead_letters.publish(letter)\n"
-        "            held = self._ledger.hold(user, found, letter)\n",
+        file="functions/dispatcher/rescue/dead_lettering.py",
+        search="            held = self._deliveries.hold(user, report.delivery, failure)\n",
+        replace="            self._dead_letters.publish(self._letter(report))\n"
+        "            held = self._deliveries.hold(user, report.delivery, failure)\n",
         scenarios=("worker: claims what is being given up",),
         tests=(
             "tests/integration/dispatcher/test_overdue.py::test_nobody_else_may_act_on_a_report_while_its_dead_letter_is_published",
@@ -95,7 +95,7 @@ ALL = [
     ),
     Mutant(
         name="time in a pause counts",
-        file="functions/dispatcher/queue_clock.py",
+        file="functions/dispatcher/rescue/queue_clock.py",
         search="if before.condition is not None or after.condition is QueueCondition.PAUSED:",
         replace="if False:",
         scenarios=("queue: drops its tasks after a day's pause",),
@@ -103,7 +103,7 @@ ALL = [
     ),
     Mutant(
         name="a task that waits in the queue counts as dead",
-        file="functions/dispatcher/waiting_tasks.py",
+        file="functions/dispatcher/rescue/waiting_tasks.py",
         search="if created_at is None:",
         replace="if True:",
         scenarios=("SendGrid: answers 429 and asks to wait for hours",),

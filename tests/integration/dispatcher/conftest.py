@@ -54,7 +54,7 @@ class Answer:
 
 
 @dataclass(kw_only=True)
-class Surroundings:
+class Cloud:
     """The services, and what a test does with them."""
 
     background: Background
@@ -207,7 +207,7 @@ class Surroundings:
 
 
 @pytest.fixture(scope="session")
-def surroundings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Surroundings]:
+def services(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
     """Everything, started once."""
     background, clock, logs = Background(), Clock(), tmp_path_factory.mktemp("dispatcher")
     faults = Faults(), Faults(), Faults()
@@ -240,7 +240,7 @@ def surroundings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Surroundi
         )
         queues.create_queue(parent=f"projects/{PROJECT}/locations/{LOCATION}", queue=queue)
 
-    made = Surroundings(
+    made = Cloud(
         background=background,
         firestore_port=firestore_server.port,
         firestore_faults=faults[0],
@@ -263,7 +263,7 @@ def surroundings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Surroundi
 
 
 @pytest.fixture
-def cloud(surroundings: Surroundings) -> Surroundings:
+def cloud(services: Cloud) -> Cloud:
     """Everything, with nothing in it."""
-    surroundings.clear()
-    return surroundings
+    services.clear()
+    return services

@@ -13,12 +13,12 @@ from functions.shared.ids import delivery_id
 from local_cloud.errors import LocalCloudError
 from local_cloud.rpc import RpcError, current_request
 from tests.functions import start_function
-from tests.integration.dispatcher.conftest import DISPATCHER_URL, HOUR, NOON, SCHEDULER, TASKS, Surroundings
+from tests.integration.dispatcher.conftest import DISPATCHER_URL, HOUR, NOON, SCHEDULER, TASKS, Cloud
 from tests.integration.dispatcher.faults import failing
 
 
 @pytest.mark.parametrize("report", [{"kind": 7}, {"kind": "No Name!"}, {"kind": ["activity"]}])
-def test_a_kind_that_is_none(cloud: Surroundings, report: dict[str, object]) -> None:
+def test_a_kind_that_is_none(cloud: Cloud, report: dict[str, object]) -> None:
     broken = cloud.user(report={**report, "cadence": "daily", "hour": 9})
     healthy = cloud.user()
     before = cloud.fields_of(broken)
@@ -55,7 +55,7 @@ NO_DUE_TIMES = [
 
 
 @pytest.mark.parametrize("value", NO_DUE_TIMES, ids=str)
-def test_a_due_time_that_is_none(cloud: Surroundings, value: object) -> None:
+def test_a_due_time_that_is_none(cloud: Cloud, value: object) -> None:
     broken = cloud.user(next_report_at=value)
     before = cloud.fields_of(broken)["next_report_at"]
     newcomer = cloud.user(next_report_at=...)
@@ -77,7 +77,7 @@ def test_a_due_time_that_is_none(cloud: Surroundings, value: object) -> None:
 
 
 @pytest.mark.parametrize("fields", [{"report": {"kind": 7}}, {"next_report_at": datetime(1, 1, 1, tzinfo=UTC)}])
-def test_a_malformed_user_is_one_dead_letter_however_many_runs(cloud: Surroundings, fields: dict[str, Any]) -> None:
+def test_a_malformed_user_is_one_dead_letter_however_many_runs(cloud: Cloud, fields: dict[str, Any]) -> None:
     user = cloud.user(**fields)
     cloud.call()
     cloud.keep_letters(cloud.dead_letters())
@@ -98,7 +98,7 @@ def test_a_malformed_user_is_one_dead_letter_however_many_runs(cloud: Surroundin
     assert [letter["user_id"] for letter in cloud.dead_letters()] == [user]
 
 
-def test_a_user_who_has_been_mended_gets_one_report(cloud: Surroundings) -> None:
+def test_a_user_who_has_been_mended_gets_one_report(cloud: Cloud) -> None:
     user = cloud.user(report={"kind": 7})
     for hour in range(3):
         cloud.call(NOON + hour * HOUR)
@@ -110,7 +110,7 @@ def test_a_user_who_has_been_mended_gets_one_report(cloud: Surroundings) -> None
     assert [(report.user_id, report.due_at, report.kind) for report in cloud.reports()] == [(user, NOON, "sales")]
 
 
-def test_dead_letters_that_cannot_be_read_or_published(cloud: Surroundings) -> None:
+def test_dead_letters_that_cannot_be_read_or_published(cloud: Cloud) -> None:
     cloud.user(report={"kind": 7})
     healthy = cloud.user()
     cloud.pubsub_faults.middleware = failing("Publish", "PERMISSION_DENIED")
@@ -149,7 +149,7 @@ def test_dead_letters_that_cannot_be_read_or_published(cloud: Surroundings) -> N
     ],
     ids=range(7),
 )
-def test_records_of_runs_that_no_dispatcher_has_written(cloud: Surroundings, fields: dict[str, Any]) -> None:
+def test_records_of_runs_that_no_dispatcher_has_written(cloud: Cloud, fields: dict[str, Any]) -> None:
     user = cloud.user()
     for run in ("21261124T1200Z", "21261124T1100Z"):
         cloud.database.collection("runs").document(run).set(fields)
@@ -162,7 +162,7 @@ def test_records_of_runs_that_no_dispatcher_has_written(cloud: Surroundings, fie
     assert (record["state"], record["shares"]["0"]["state"]) == ("finished", "finished")
 
 
-def test_a_newcomer_whose_document_has_no_room_for_the_pipelines_fields(cloud: Surroundings) -> None:
+def test_a_newcomer_whose_document_has_no_room_for_the_pipelines_fields(cloud: Cloud) -> None:
     # As large as a document may be, but for less than `next_report_at` takes.
     user = cloud.user(next_report_at=..., notes="")
     reference = cloud.database.collection("users").document(user)
@@ -185,7 +185,7 @@ def test_a_newcomer_whose_document_has_no_room_for_the_pipelines_fields(cloud: S
 
 
 @pytest.mark.parametrize("value", ["true", "", 1])
-def test_active_that_is_neither_true_nor_false(cloud: Surroundings, value: object) -> None:
+def test_active_that_is_neither_true_nor_false(cloud: Cloud, value: object) -> None:
     broken = cloud.user(active=value)
     healthy = cloud.user()
     answer = cloud.call()
@@ -198,13 +198,13 @@ def test_active_that_is_neither_true_nor_false(cloud: Surroundings, value: objec
 @pytest.mark.parametrize(
     ("report", "kind"), [("daily", "activity"), ({"kind": None}, "activity"), ({"kind": "sales"}, "sales")]
 )
-def test_a_report_that_says_little(cloud: Surroundings, report: object, kind: str) -> None:
+def test_a_report_that_says_little(cloud: Cloud, report: object, kind: str) -> None:
     cloud.user(report=report)
     assert cloud.call().body["dispatched"] == 1
     assert [report.kind for report in cloud.reports()] == [kind]
 
 
-def test_user_ids_of_all_sorts(cloud: Surroundings) -> None:
+def test_user_ids_of_all_sorts(cloud: Cloud) -> None:
     ids = {"名前", "a b", "x" * 1400, "O'Hara; DROP", "<b>", "a.b@example.com", "%2F"}
     for user_id in ids:
         cloud.database.collection("users").document(user_id).set({"active": True, "next_report_at": NOON})
@@ -214,20 +214,20 @@ def test_user_ids_of_all_sorts(cloud: Surroundings) -> None:
 
 
 @pytest.mark.parametrize("body", [b"", b"{}", b"not JSON", b"[1, 2", b"null", b"\xff\xfe", b"7" * 100_000])
-def test_the_body_does_not_matter(cloud: Surroundings, body: bytes) -> None:
+def test_the_body_does_not_matter(cloud: Cloud, body: bytes) -> None:
     cloud.user()
     answer = cloud.call(body=body, headers={"Content-Type": "application/json"})
     assert (answer.status, answer.body["dispatched"]) == (200, 1)
 
 
-def test_without_headers_the_run_is_for_the_present_minute(cloud: Surroundings) -> None:
+def test_without_headers_the_run_is_for_the_present_minute(cloud: Cloud) -> None:
     cloud.user(next_report_at=datetime(2000, 1, 1, tzinfo=UTC))
     answer = cloud.call(None)
     assert (answer.status, answer.body["dispatched"]) == (200, 1)
     assert cloud.record(answer.body["run_id"])["scheduled_for"].second == 0
 
 
-def test_a_schedule_time_with_fractions_of_a_second(cloud: Surroundings) -> None:
+def test_a_schedule_time_with_fractions_of_a_second(cloud: Cloud) -> None:
     """Also its id is part of task names: of overdue reports in this run, and by its place in history in the next."""
     users = {cloud.user(next_report_at=NOON - 3 * HOUR) for _ in range(2)}
     cloud.call(NOON - 2 * HOUR)
@@ -242,7 +242,7 @@ def test_a_schedule_time_with_fractions_of_a_second(cloud: Surroundings) -> None
 
 
 @pytest.mark.parametrize("value", ["", "noon", "2026-11-24", "2126-11-24T12:00:00"])
-def test_a_schedule_time_that_is_none(cloud: Surroundings, value: str) -> None:
+def test_a_schedule_time_that_is_none(cloud: Cloud, value: str) -> None:
     cloud.user()
     answer = cloud.call(None, headers={"X-CloudScheduler-ScheduleTime": value})
     assert answer.status == 400
@@ -261,11 +261,11 @@ def test_a_schedule_time_that_is_none(cloud: Surroundings, value: str) -> None:
         ("GET", "/nowhere", 404),
     ],
 )
-def test_paths_and_methods(cloud: Surroundings, method: str, path: str, status: int) -> None:
+def test_paths_and_methods(cloud: Cloud, method: str, path: str, status: int) -> None:
     assert cloud.call(method=method, path=path, token="").status == status
 
 
-def test_both_paths_make_a_run(cloud: Surroundings) -> None:
+def test_both_paths_make_a_run(cloud: Cloud) -> None:
     assert cloud.call(path="/dispatch").status == 200
 
 
@@ -280,7 +280,7 @@ def test_both_paths_make_a_run(cloud: Surroundings) -> None:
     ],
 )
 def test_tokens_that_are_not_the_schedulers(
-    cloud: Surroundings, email: str, audience: str, lifetime: timedelta, status: int
+    cloud: Cloud, email: str, audience: str, lifetime: timedelta, status: int
 ) -> None:
     cloud.user()
     answer = cloud.call(token=cloud.identity.mint(email, audience, lifetime))
@@ -289,7 +289,7 @@ def test_tokens_that_are_not_the_schedulers(
 
 
 @pytest.mark.parametrize("token", ["", "garbage", "a.b.c"])
-def test_no_token(cloud: Surroundings, token: str) -> None:
+def test_no_token(cloud: Cloud, token: str) -> None:
     cloud.user()
     assert cloud.call(token=token).status == 401
     assert cloud.tasks() == []
@@ -303,12 +303,12 @@ def test_no_token(cloud: Surroundings, token: str) -> None:
         ("DISPATCH_TIME_LIMIT", "soon"),
     ],
 )
-def test_a_variable_that_is_missing_or_malformed(surroundings: Surroundings, variable: str, value: str | None) -> None:
-    environment = {**surroundings.environment, variable: value or ""}
+def test_a_variable_that_is_missing_or_malformed(services: Cloud, variable: str, value: str | None) -> None:
+    environment = {**services.environment, variable: value or ""}
     with pytest.raises(LocalCloudError, match=f"Cannot start: {variable}: "):
         start_function(
-            surroundings.background,
+            services.background,
             name="dispatcher",
             environment=environment,
-            log_directory=surroundings.logs / variable,
+            log_directory=services.logs / variable,
         )

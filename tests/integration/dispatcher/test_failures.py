@@ -14,13 +14,13 @@ from google.cloud.tasks_v2 import BatchCreateTasksMetadata
 from google.longrunning.operations_pb2 import Operation
 from google.rpc import code_pb2
 
-from functions.dispatcher.run_record import RUN_RETENTION
+from functions.shared.run import RUN_RETENTION
 from local_cloud.rpc import Middleware, RpcError, current_request
-from tests.integration.dispatcher.conftest import HOUR, NOON, Answer, Surroundings
+from tests.integration.dispatcher.conftest import HOUR, NOON, Answer, Cloud
 from tests.integration.dispatcher.faults import failing
 
 
-def test_a_server_without_batches(cloud: Surroundings) -> None:
+def test_a_server_without_batches(cloud: Cloud) -> None:
     cloud.tasks_faults.middleware = failing("BatchCreateTasks", "UNIMPLEMENTED")
     for _ in range(120):
         cloud.user()
@@ -32,7 +32,7 @@ def test_a_server_without_batches(cloud: Surroundings) -> None:
 
 
 @pytest.mark.parametrize("code", ["UNAVAILABLE", "DEADLINE_EXCEEDED", "RESOURCE_EXHAUSTED"])
-def test_a_queue_that_is_away_for_a_moment(cloud: Surroundings, code: str) -> None:
+def test_a_queue_that_is_away_for_a_moment(cloud: Cloud, code: str) -> None:
     cloud.tasks_faults.middleware = failing("BatchCreateTasks", code, times=2)
     for _ in range(150):
         cloud.user()
@@ -41,7 +41,7 @@ def test_a_queue_that_is_away_for_a_moment(cloud: Surroundings, code: str) -> No
     assert len(cloud.tasks()) == 150
 
 
-def test_an_answer_that_was_lost(cloud: Surroundings) -> None:
+def test_an_answer_that_was_lost(cloud: Cloud) -> None:
     cloud.tasks_faults.middleware = failing("BatchCreateTasks", "UNAVAILABLE", times=1, after=True)
     for _ in range(50):
         cloud.user()
@@ -50,7 +50,7 @@ def test_an_answer_that_was_lost(cloud: Surroundings) -> None:
     assert len(cloud.tasks()) == 50
 
 
-def test_a_queue_that_refuses(cloud: Surroundings) -> None:
+def test_a_queue_that_refuses(cloud: Cloud) -> None:
     cloud.tasks_faults.middleware = failing("BatchCreateTasks", "PERMISSION_DENIED", times=1)
     users = {cloud.user() for _ in range(150)}
 
@@ -73,7 +73,7 @@ def test_a_queue_that_refuses(cloud: Surroundings) -> None:
     assert record["expire_at"] - record["started_at"] == RUN_RETENTION
 
 
-def test_some_tasks_of_a_batch_were_made_before(cloud: Surroundings) -> None:
+def test_some_tasks_of_a_batch_were_made_before(cloud: Cloud) -> None:
     for _ in range(3):
         cloud.user()
     cloud.call()
@@ -83,7 +83,7 @@ def test_some_tasks_of_a_batch_were_made_before(cloud: Surroundings) -> None:
     assert (answer.body["dispatched"], answer.body["already_dispatched"], answer.body["errors"]) == (90, 3, 0)
 
 
-def test_a_queue_that_is_not_there(cloud: Surroundings) -> None:
+def test_a_queue_that_is_not_there(cloud: Cloud) -> None:
     cloud.user()
     answer = cloud.call(variables={"REPORT_QUEUES": "reports,no-such-queue"})
     assert answer.status == 500
@@ -93,7 +93,7 @@ def test_a_queue_that_is_not_there(cloud: Surroundings) -> None:
     assert (record["state"], record["due"]) == ("failed", 0)
 
 
-def test_a_stream_that_breaks_is_taken_up_again(cloud: Surroundings) -> None:
+def test_a_stream_that_breaks_is_taken_up_again(cloud: Cloud) -> None:
     users = {cloud.user(next_report_at=NOON - HOUR * (number % 3)) for number in range(40)}
     breaks = 0
 
@@ -122,7 +122,7 @@ def test_a_stream_that_breaks_is_taken_up_again(cloud: Surroundings) -> None:
     assert breaks == 5
 
 
-def test_whatever_ends_a_run_those_who_were_read_have_their_tasks(cloud: Surroundings) -> None:
+def test_whatever_ends_a_run_those_who_were_read_have_their_tasks(cloud: Cloud) -> None:
     """Some in a batch that is not full, some among those of whom the ledger is asked first; people are told where."""
     overdue = [cloud.user(next_report_at=NOON - 3 * HOUR) for _ in range(2)]
     cloud.call(NOON - 2 * HOUR)
@@ -158,7 +158,7 @@ def test_whatever_ends_a_run_those_who_were_read_have_their_tasks(cloud: Surroun
     assert alert["detail"] == f"the run failed: PermissionDenied, when it had read the user {users[6]}"
 
 
-def test_a_ledger_that_does_not_answer_holds_up_nobody_else(cloud: Surroundings) -> None:
+def test_a_ledger_that_does_not_answer_holds_up_nobody_else(cloud: Cloud) -> None:
     overdue = cloud.user(next_report_at=NOON - 3 * HOUR)
     cloud.call(NOON - 2 * HOUR)
     cloud.queues.purge_queue(name=cloud.queue_path())
@@ -183,7 +183,7 @@ def test_a_ledger_that_does_not_answer_holds_up_nobody_else(cloud: Surroundings)
     assert {report.user_id for report in cloud.reports()} == {overdue, healthy}
 
 
-def test_an_answer_of_the_queue_that_cannot_be_read(cloud: Surroundings) -> None:
+def test_an_answer_of_the_queue_that_cannot_be_read(cloud: Cloud) -> None:
     users = {cloud.user() for _ in range(10)}
 
     async def garble(method: str, carry_out: Callable[[], Awaitable[Any]]) -> Any:
@@ -199,7 +199,7 @@ def test_an_answer_of_the_queue_that_cannot_be_read(cloud: Surroundings) -> None
     assert {report.user_id for report in cloud.reports()} == users
 
 
-def test_a_user_who_leaves_between_the_counts_is_no_newcomer(cloud: Surroundings) -> None:
+def test_a_user_who_leaves_between_the_counts_is_no_newcomer(cloud: Cloud) -> None:
     """Else every such run would walk through all active users to find nobody."""
     leaving = [cloud.user() for _ in range(3)]
     counts = 0
@@ -221,7 +221,7 @@ def test_a_user_who_leaves_between_the_counts_is_no_newcomer(cloud: Surroundings
     assert counts == 2
 
 
-def test_firestore_that_is_away(cloud: Surroundings) -> None:
+def test_firestore_that_is_away(cloud: Cloud) -> None:
     cloud.user()
     cloud.firestore_faults.middleware = failing("RunQuery", "PERMISSION_DENIED")
     answer = cloud.call()
@@ -232,7 +232,7 @@ def test_firestore_that_is_away(cloud: Surroundings) -> None:
     assert cloud.call().body["dispatched"] == 1
 
 
-def test_a_newcomer_who_is_changed_meanwhile_is_left_to_the_next_run(cloud: Surroundings) -> None:
+def test_a_newcomer_who_is_changed_meanwhile_is_left_to_the_next_run(cloud: Cloud) -> None:
     changed, other = cloud.user(next_report_at=...), cloud.user(next_report_at=...)
     commits = 0
 
@@ -275,7 +275,7 @@ def refusing_items(code: int, indexes: set[int]) -> Middleware:
     return middleware
 
 
-def test_some_tasks_of_a_batch_that_are_refused(cloud: Surroundings) -> None:
+def test_some_tasks_of_a_batch_that_are_refused(cloud: Cloud) -> None:
     users = [cloud.user() for _ in range(10)]
     cloud.tasks_faults.middleware = refusing_items(code_pb2.FAILED_PRECONDITION, {2, 5})
 
@@ -288,7 +288,7 @@ def test_some_tasks_of_a_batch_that_are_refused(cloud: Surroundings) -> None:
     assert {line["reason"] for line in lines} == {"as the test wants it"}
 
 
-def test_some_tasks_of_a_batch_that_are_to_be_tried_again(cloud: Surroundings) -> None:
+def test_some_tasks_of_a_batch_that_are_to_be_tried_again(cloud: Cloud) -> None:
     for _ in range(10):
         cloud.user()
     cloud.tasks_faults.middleware = refusing_items(code_pb2.UNAVAILABLE, {2, 5})
@@ -296,7 +296,7 @@ def test_some_tasks_of_a_batch_that_are_to_be_tried_again(cloud: Surroundings) -
     assert (answer.status, answer.body["dispatched"], answer.body["already_dispatched"]) == (200, 8, 2)
 
 
-def test_one_task_that_has_the_whole_batch_refused(cloud: Surroundings) -> None:
+def test_one_task_that_has_the_whole_batch_refused(cloud: Cloud) -> None:
     for _ in range(10):
         cloud.user()
     cloud.tasks_faults.middleware = failing("BatchCreateTasks", "INVALID_ARGUMENT")
@@ -305,7 +305,7 @@ def test_one_task_that_has_the_whole_batch_refused(cloud: Surroundings) -> None:
     assert len(cloud.tasks()) == 10
 
 
-def test_a_batch_that_takes_its_time(cloud: Surroundings) -> None:
+def test_a_batch_that_takes_its_time(cloud: Cloud) -> None:
     for _ in range(10):
         cloud.user()
     asked = 0
@@ -328,7 +328,7 @@ def test_a_batch_that_takes_its_time(cloud: Surroundings) -> None:
     assert asked == 3
 
 
-def test_a_run_that_is_killed_and_called_again(cloud: Surroundings) -> None:
+def test_a_run_that_is_killed_and_called_again(cloud: Cloud) -> None:
     users = {cloud.user() for _ in range(450)}
     dispatcher = cloud.dispatcher()
     batches = 0
@@ -357,7 +357,7 @@ def test_a_run_that_is_killed_and_called_again(cloud: Surroundings) -> None:
     assert [kept["state"] for kept in record["earlier_attempts"]] == ["running"]
 
 
-def call_when_it_is_up(cloud: Surroundings) -> Answer:
+def call_when_it_is_up(cloud: Cloud) -> Answer:
     """Call a dispatcher that is being started again."""
     deadline = time.monotonic() + 20
     while True:

@@ -7,22 +7,22 @@ from typing import Any
 
 import pytest
 
-from functions.dispatcher.figures import FIGURES
 from functions.shared.ids import delivery_id, run_id, task_id
 from functions.shared.queue_choice import choose_queue
-from tests.integration.dispatcher.conftest import HOUR, NOON, Surroundings
+from functions.shared.run import RUN_COUNTERS
+from tests.integration.dispatcher.conftest import HOUR, NOON, Cloud
 from tests.integration.dispatcher.faults import failing
 
 DAY = 24 * HOUR
 
 
-def lose_the_tasks(cloud: Surroundings) -> None:
+def lose_the_tasks(cloud: Cloud) -> None:
     """What is left when all attempts have ended in crashes: nothing, and a name that is refused for a while."""
     cloud.queues.purge_queue(name=cloud.queue_path())
     assert cloud.tasks() == []
 
 
-def test_an_overdue_report_gets_a_second_task_under_another_name(cloud: Surroundings) -> None:
+def test_an_overdue_report_gets_a_second_task_under_another_name(cloud: Cloud) -> None:
     user = cloud.user()
     cloud.call()
     lose_the_tasks(cloud)
@@ -46,13 +46,13 @@ def test_an_overdue_report_gets_a_second_task_under_another_name(cloud: Surround
     assert len(cloud.tasks()) == 1
 
 
-def test_a_report_whose_user_came_to_its_due_time_after_the_run_before_is_not_overdue(cloud: Surroundings) -> None:
+def test_a_report_whose_user_came_to_its_due_time_after_the_run_before_is_not_overdue(cloud: Cloud) -> None:
     """A task of the hour before that ended late: the run in between saw its user, but at the former due time."""
     now = datetime.now(UTC).replace(second=0, microsecond=0)
     an_hour_ago = now - HOUR
-    figures = dict.fromkeys(FIGURES, 0)
+    counters = dict.fromkeys(RUN_COUNTERS, 0)
     times = {"scheduled_for": an_hour_ago, "started_at": an_hour_ago, "finished_at": an_hour_ago}
-    cloud.database.collection("runs").document(run_id(an_hour_ago)).set({**times, **figures, "state": "finished"})
+    cloud.database.collection("runs").document(run_id(an_hour_ago)).set({**times, **counters, "state": "finished"})
     user = cloud.user(next_report_at=an_hour_ago)
 
     answer = cloud.call(now)
@@ -70,7 +70,7 @@ def test_a_report_whose_user_came_to_its_due_time_after_the_run_before_is_not_ov
     assert (answer.body["dispatched"], answer.body["overdue"]) == (1, 1)
 
 
-def test_what_the_ledger_knows_of_an_overdue_report_stays(cloud: Surroundings) -> None:
+def test_what_the_ledger_knows_of_an_overdue_report_stays(cloud: Cloud) -> None:
     user = cloud.user()
     known = {"state": "sending", "owner": "somebody", "lease_expires_at": NOON, "created_at": NOON, "attempts": 2}
     cloud.database.collection("deliveries").document(delivery_id(user, NOON)).set(known)
@@ -83,7 +83,7 @@ def test_what_the_ledger_knows_of_an_overdue_report_stays(cloud: Surroundings) -
     assert cloud.delivery(delivery_id(user, NOON)) == known
 
 
-def test_a_task_that_may_still_be_retried_is_left_alone(cloud: Surroundings) -> None:
+def test_a_task_that_may_still_be_retried_is_left_alone(cloud: Cloud) -> None:
     cloud.user()
     cloud.call()
     answer = cloud.call(NOON + HOUR / 2)
@@ -91,7 +91,7 @@ def test_a_task_that_may_still_be_retried_is_left_alone(cloud: Surroundings) -> 
     assert len(cloud.tasks()) == 1
 
 
-def test_behind_a_paused_queue_nothing_is_overdue(cloud: Surroundings) -> None:
+def test_behind_a_paused_queue_nothing_is_overdue(cloud: Cloud) -> None:
     cloud.user()
     cloud.call()
     cloud.queues.pause_queue(name=cloud.queue_path())
@@ -103,7 +103,7 @@ def test_behind_a_paused_queue_nothing_is_overdue(cloud: Surroundings) -> None:
     assert len(cloud.tasks()) == 1
 
 
-def pause(cloud: Surroundings, *, runs: list[Any]) -> None:
+def pause(cloud: Cloud, *, runs: list[Any]) -> None:
     """Have the queue paused during some runs."""
     cloud.queues.pause_queue(name=cloud.queue_path())
     try:
@@ -115,7 +115,7 @@ def pause(cloud: Surroundings, *, runs: list[Any]) -> None:
 
 
 @pytest.mark.parametrize("hours", [5, 30])
-def test_after_a_pause_a_report_whose_task_waits_is_neither_overdue_nor_lost(cloud: Surroundings, hours: int) -> None:
+def test_after_a_pause_a_report_whose_task_waits_is_neither_overdue_nor_lost(cloud: Cloud, hours: int) -> None:
     tried, untried = cloud.user(), cloud.user()
     cloud.call()
     begun = {"state": "pending", "created_at": NOON, "attempts": 1}
@@ -134,7 +134,7 @@ def test_after_a_pause_a_report_whose_task_waits_is_neither_overdue_nor_lost(clo
     assert cloud.record(run_id(NOON + HOUR))["queues"] == "paused"
 
 
-def test_the_time_in_pause_counts_towards_no_loss(cloud: Surroundings) -> None:
+def test_the_time_in_pause_counts_towards_no_loss(cloud: Cloud) -> None:
     """The task dies when the queue goes on: the report has been tried for an hour, and not for thirty."""
     user = cloud.user()
     cloud.call()
@@ -153,7 +153,7 @@ def test_the_time_in_pause_counts_towards_no_loss(cloud: Surroundings) -> None:
     assert answer.body["lost"] == 1
 
 
-def test_a_task_that_the_queue_still_holds_is_not_dead_however_long_it_waits(cloud: Surroundings) -> None:
+def test_a_task_that_the_queue_still_holds_is_not_dead_however_long_it_waits(cloud: Cloud) -> None:
     """A queue that answers of 429 and 503 have slowed down: nobody has paused it."""
     user = cloud.user()
     begun = {"state": "pending", "created_at": NOON, "attempts": 1}
@@ -174,7 +174,7 @@ def test_a_task_that_the_queue_still_holds_is_not_dead_however_long_it_waits(clo
     assert (answer.body["overdue"], answer.body["lost"]) == (1, 0)
 
 
-def test_a_task_that_waits_in_another_queue_is_not_lost(cloud: Surroundings) -> None:
+def test_a_task_that_waits_in_another_queue_is_not_lost(cloud: Cloud) -> None:
     """A queue that an operator adds to a backlog takes its share of users; their tasks stay where they are."""
     both = ["reports", "reports-2"]
     user = next(user for _ in range(100) if choose_queue(user := cloud.user(active=False), both) == 1)
@@ -190,7 +190,7 @@ def test_a_task_that_waits_in_another_queue_is_not_lost(cloud: Surroundings) -> 
     assert cloud.delivery(delivery_id(user, NOON)) == begun
 
 
-def test_a_task_that_succeeds_while_the_run_looks_is_not_dead(cloud: Surroundings) -> None:
+def test_a_task_that_succeeds_while_the_run_looks_is_not_dead(cloud: Cloud) -> None:
     user = cloud.user()
     cloud.call()
     delivery = cloud.database.collection("deliveries").document(delivery_id(user, NOON))
@@ -208,7 +208,7 @@ def test_a_task_that_succeeds_while_the_run_looks_is_not_dead(cloud: Surrounding
     assert cloud.tasks() == []
 
 
-def test_where_the_queue_does_not_say_what_it_holds_nobody_is_given_up(cloud: Surroundings) -> None:
+def test_where_the_queue_does_not_say_what_it_holds_nobody_is_given_up(cloud: Cloud) -> None:
     due_at = NOON - 25 * HOUR
     user = cloud.user(next_report_at=due_at)
     pending = {"state": "pending", "created_at": due_at}
@@ -223,10 +223,10 @@ def test_where_the_queue_does_not_say_what_it_holds_nobody_is_given_up(cloud: Su
     assert (answer.status, answer.body["errors"], answer.body["lost"]) == (500, 1, 0)
     assert cloud.delivery(delivery_id(user, due_at)) == pending
     assert {report.user_id for report in cloud.reports()} == {healthy}
-    assert any("roles/cloudtasks.viewer" in str(line.get("event", line.get("message"))) for line in cloud.log())
+    assert any("roles/cloudtasks.viewer" in line.get("hint", "") for line in cloud.log())
 
 
-def test_a_run_that_was_killed_is_no_reason_to_call_a_report_overdue(cloud: Surroundings) -> None:
+def test_a_run_that_was_killed_is_no_reason_to_call_a_report_overdue(cloud: Cloud) -> None:
     cloud.user()
     cloud.database.collection("runs").document("21261124T1200Z").set({"scheduled_for": NOON, "state": "running"})
     answer = cloud.call(NOON + HOUR)
@@ -246,7 +246,7 @@ def test_a_run_that_was_killed_is_no_reason_to_call_a_report_overdue(cloud: Surr
     ],
 )
 def test_a_lost_report_is_a_dead_letter_and_its_user_moves_on(
-    cloud: Surroundings, delivery: dict[str, Any], reason: str
+    cloud: Cloud, delivery: dict[str, Any], reason: str
 ) -> None:
     due_at = NOON - 25 * HOUR
     user = cloud.user(next_report_at=due_at, report={"cadence": "daily", "hour": 11})
@@ -282,7 +282,7 @@ def test_a_lost_report_is_a_dead_letter_and_its_user_moves_on(
     assert cloud.call().body["due"] == 0
 
 
-def test_what_was_never_tried_is_not_lost_however_old(cloud: Surroundings) -> None:
+def test_what_was_never_tried_is_not_lost_however_old(cloud: Cloud) -> None:
     user = cloud.user(next_report_at=NOON - 90 * DAY)
     cloud.call(NOON - HOUR)
     lose_the_tasks(cloud)
@@ -293,7 +293,7 @@ def test_what_was_never_tried_is_not_lost_however_old(cloud: Surroundings) -> No
     assert record["created_at"] == NOON
 
 
-def test_a_report_that_is_being_sent_is_not_lost(cloud: Surroundings) -> None:
+def test_a_report_that_is_being_sent_is_not_lost(cloud: Cloud) -> None:
     due_at = NOON - 30 * HOUR
     user = cloud.user(next_report_at=due_at)
     sending = {"state": "sending", "lease_expires_at": NOON + HOUR, "created_at": due_at}
@@ -303,7 +303,7 @@ def test_a_report_that_is_being_sent_is_not_lost(cloud: Surroundings) -> None:
     assert (answer.body["lost"], answer.body["overdue"], answer.body["already_dispatched"]) == (0, 0, 1)
 
 
-def test_a_report_that_a_worker_takes_up_at_the_last_moment_is_not_given_up(cloud: Surroundings) -> None:
+def test_a_report_that_a_worker_takes_up_at_the_last_moment_is_not_given_up(cloud: Cloud) -> None:
     due_at = NOON - 25 * HOUR
     user = cloud.user(next_report_at=due_at)
     delivery = cloud.database.collection("deliveries").document(delivery_id(user, due_at))
@@ -324,7 +324,7 @@ def test_a_report_that_a_worker_takes_up_at_the_last_moment_is_not_given_up(clou
     assert cloud.fields_of(user)["next_report_at"] == due_at
 
 
-def test_nobody_else_may_act_on_a_report_while_its_dead_letter_is_published(cloud: Surroundings) -> None:
+def test_nobody_else_may_act_on_a_report_while_its_dead_letter_is_published(cloud: Cloud) -> None:
     """A worker that came to send it then would make the dead letter a lie."""
     due_at = NOON - 25 * HOUR
     user = cloud.user(next_report_at=due_at)
@@ -350,7 +350,7 @@ def test_nobody_else_may_act_on_a_report_while_its_dead_letter_is_published(clou
     assert delivery.get().get("state") == "dead"
 
 
-def test_a_report_that_was_sent_since_it_was_read_gets_no_dead_letter(cloud: Surroundings) -> None:
+def test_a_report_that_was_sent_since_it_was_read_gets_no_dead_letter(cloud: Cloud) -> None:
     due_at = NOON - 25 * HOUR
     user = cloud.user(next_report_at=due_at)
     delivery = cloud.database.collection("deliveries").document(delivery_id(user, due_at))
@@ -371,7 +371,7 @@ def test_a_report_that_was_sent_since_it_was_read_gets_no_dead_letter(cloud: Sur
     assert delivery.get().get("state") == "sent"
 
 
-def test_what_the_application_writes_while_a_report_is_given_up_stays(cloud: Surroundings) -> None:
+def test_what_the_application_writes_while_a_report_is_given_up_stays(cloud: Cloud) -> None:
     due_at = NOON - 25 * HOUR
     user = cloud.user(next_report_at=due_at)
     document = cloud.database.collection("users").document(user)
@@ -398,7 +398,7 @@ def test_what_the_application_writes_while_a_report_is_given_up_stays(cloud: Sur
 
 
 @pytest.mark.parametrize("reason", ["lost", "retries-exhausted", "unknown-outcome"])
-def test_what_was_begun_to_be_given_up_is_finished_with_the_same_letter(cloud: Surroundings, reason: str) -> None:
+def test_what_was_begun_to_be_given_up_is_finished_with_the_same_letter(cloud: Cloud, reason: str) -> None:
     """A run or a worker was killed between holding the report and marking it dead: its letter may be there."""
     due_at = NOON - 25 * HOUR
     user = cloud.user(next_report_at=due_at)
@@ -423,7 +423,7 @@ def test_what_was_begun_to_be_given_up_is_finished_with_the_same_letter(cloud: S
     assert (record["state"], record["reason"], record["failed_at"]) == ("dead", reason, NOON - HOUR)
 
 
-def test_a_letter_that_may_have_been_published_stays_held(cloud: Surroundings) -> None:
+def test_a_letter_that_may_have_been_published_stays_held(cloud: Cloud) -> None:
     due_at = NOON - 25 * HOUR
     user = cloud.user(next_report_at=due_at)
     delivery = cloud.database.collection("deliveries").document(delivery_id(user, due_at))
@@ -444,7 +444,7 @@ def test_a_letter_that_may_have_been_published_stays_held(cloud: Surroundings) -
     assert delivery.get().get("state") == "dead"
 
 
-def test_a_lost_report_that_cannot_be_published_stays_as_it_is(cloud: Surroundings) -> None:
+def test_a_lost_report_that_cannot_be_published_stays_as_it_is(cloud: Cloud) -> None:
     due_at = NOON - 25 * HOUR
     user = cloud.user(next_report_at=due_at)
     pending = {"state": "pending", "created_at": due_at}

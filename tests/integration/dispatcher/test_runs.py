@@ -4,12 +4,12 @@ from datetime import timedelta
 
 import pytest
 
-from functions.dispatcher.figures import FIGURES
 from functions.shared.ids import delivery_id, run_id, task_id
-from tests.integration.dispatcher.conftest import HOUR, NOON, TASKS, WORKER_URL, Surroundings
+from functions.shared.run import RUN_COUNTERS
+from tests.integration.dispatcher.conftest import HOUR, NOON, TASKS, WORKER_URL, Cloud
 
 
-def test_everybody_who_is_due_gets_a_task(cloud: Surroundings) -> None:
+def test_everybody_who_is_due_gets_a_task(cloud: Cloud) -> None:
     now = cloud.user(report={"kind": "sales", "cadence": "daily"})
     earlier = cloud.user(next_report_at=NOON - timedelta(minutes=30))
     cloud.user(next_report_at=NOON + HOUR)
@@ -18,7 +18,7 @@ def test_everybody_who_is_due_gets_a_task(cloud: Surroundings) -> None:
     answer = cloud.call()
 
     assert answer.status == 200
-    figures = {**dict.fromkeys(FIGURES, 0), "due": 2, "dispatched": 2}
+    figures = {**dict.fromkeys(RUN_COUNTERS, 0), "due": 2, "dispatched": 2}
     assert {**answer.body, "seconds": 0} == {**figures, "run_id": "21261124T1200Z", "continued": False, "seconds": 0}
     tasks = {task.name.rpartition("/")[2]: task for task in cloud.tasks()}
     ids = {now: delivery_id(now, NOON), earlier: delivery_id(earlier, NOON - timedelta(minutes=30))}
@@ -38,7 +38,7 @@ def test_everybody_who_is_due_gets_a_task(cloud: Surroundings) -> None:
     assert {name: record[name] for name in figures} == figures
 
 
-def test_a_run_that_is_called_again_makes_no_task_twice(cloud: Surroundings) -> None:
+def test_a_run_that_is_called_again_makes_no_task_twice(cloud: Cloud) -> None:
     for _ in range(3):
         cloud.user()
     cloud.call()
@@ -52,7 +52,7 @@ def test_a_run_that_is_called_again_makes_no_task_twice(cloud: Surroundings) -> 
     assert cloud.record("21261124T1200Z")["already_dispatched"] == 3
 
 
-def test_a_run_that_is_called_again_keeps_what_its_attempts_did(cloud: Surroundings) -> None:
+def test_a_run_that_is_called_again_keeps_what_its_attempts_did(cloud: Cloud) -> None:
     users = [cloud.user() for _ in range(3)]
     cloud.call()
     first = cloud.record("21261124T1200Z")
@@ -79,14 +79,14 @@ def test_a_run_that_is_called_again_keeps_what_its_attempts_did(cloud: Surroundi
     assert record["attempt"] not in {kept["attempt"] for kept in record["earlier_attempts"]}
 
 
-def test_more_than_a_batch(cloud: Surroundings) -> None:
+def test_more_than_a_batch(cloud: Cloud) -> None:
     users = {cloud.user(next_report_at=NOON - timedelta(seconds=number % 7)) for number in range(230)}
     answer = cloud.call()
     assert answer.body["dispatched"] == 230
     assert {report.user_id for report in cloud.reports()} == users
 
 
-def test_nobody_is_due(cloud: Surroundings) -> None:
+def test_nobody_is_due(cloud: Cloud) -> None:
     answer = cloud.call()
     assert (answer.status, answer.body["due"], answer.body["dispatched"]) == (200, 0, 0)
 
@@ -94,7 +94,7 @@ def test_nobody_is_due(cloud: Surroundings) -> None:
 TWO_QUEUES = {"REPORT_QUEUES": "reports,reports-2"}
 
 
-def test_two_queues_share_the_users_and_keep_them(cloud: Surroundings) -> None:
+def test_two_queues_share_the_users_and_keep_them(cloud: Cloud) -> None:
     users = {cloud.user() for _ in range(60)}
     cloud.call(variables=TWO_QUEUES)
     first, second = ({report.user_id for report in cloud.reports(queue)} for queue in ("reports", "reports-2"))
@@ -109,7 +109,7 @@ def test_two_queues_share_the_users_and_keep_them(cloud: Surroundings) -> None:
 
 
 @pytest.mark.parametrize("missing", [..., None], ids=["without the field", "with a null in it"])
-def test_a_newcomer_is_enrolled_and_due_at_once(cloud: Surroundings, missing: object) -> None:
+def test_a_newcomer_is_enrolled_and_due_at_once(cloud: Cloud, missing: object) -> None:
     cloud.user()
     newcomer = cloud.user(next_report_at=missing)
     cloud.user(next_report_at=missing, active=False)
@@ -122,14 +122,14 @@ def test_a_newcomer_is_enrolled_and_due_at_once(cloud: Surroundings, missing: ob
     assert cloud.call(NOON + HOUR).body["enrolled"] == 0
 
 
-def test_many_newcomers(cloud: Surroundings) -> None:
+def test_many_newcomers(cloud: Cloud) -> None:
     for number in range(900):
         cloud.user(next_report_at=... if number % 2 else None)
     answer = cloud.call()
     assert (answer.body["enrolled"], answer.body["due"], answer.body["dispatched"]) == (900, 900, 900)
 
 
-def test_missed_runs_are_caught_up_by_one_task(cloud: Surroundings) -> None:
+def test_missed_runs_are_caught_up_by_one_task(cloud: Cloud) -> None:
     cloud.call(NOON - 6 * HOUR)
     user = cloud.user(next_report_at=NOON - 5 * HOUR)
 

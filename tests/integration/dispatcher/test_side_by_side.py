@@ -6,15 +6,15 @@ from typing import Any
 
 import pytest
 
-from functions.dispatcher.continuation import Continuation
-from tests.integration.dispatcher.conftest import HOUR, NOON, Surroundings
-from tests.integration.dispatcher.test_continuation import carry_on, rests
+from functions.dispatcher.run_part import RunPart
+from tests.integration.dispatcher.conftest import HOUR, NOON, Cloud
+from tests.integration.dispatcher.test_run_parts import carry_on, rests
 
 RUN = "21261124T1200Z"
 SMALL_SHARES = {"DISPATCH_SHARE_SIZE": "150"}
 
 
-def waiting(cloud: Surroundings) -> list[Any]:
+def waiting(cloud: Cloud) -> list[Any]:
     """The bodies of the shares and rests that wait in the queue, which they are taken out of."""
     tasks = rests(cloud)
     for task in tasks:
@@ -23,7 +23,7 @@ def waiting(cloud: Surroundings) -> list[Any]:
 
 
 @pytest.fixture
-def many_users(cloud: Surroundings) -> set[str]:
+def many_users(cloud: Cloud) -> set[str]:
     """The ids of more users than a share has, due at noon, a quarter before, and a few at other times."""
     first = cloud.user()
     users = {first, *(f"{first}-{number:04}" for number in range(1, 1_200))}
@@ -37,7 +37,7 @@ def many_users(cloud: Surroundings) -> set[str]:
     return users
 
 
-def test_the_shares_of_a_run_add_up(cloud: Surroundings, many_users: set[str]) -> None:
+def test_the_shares_of_a_run_add_up(cloud: Cloud, many_users: set[str]) -> None:
     newcomers = {cloud.user(next_report_at=...) for _ in range(3)}
 
     answer = cloud.call(variables=SMALL_SHARES)
@@ -59,13 +59,13 @@ def test_the_shares_of_a_run_add_up(cloud: Surroundings, many_users: set[str]) -
 
 
 @pytest.mark.usefixtures("many_users")
-def test_a_share_that_runs_out_of_time_hands_its_rest_on(cloud: Surroundings) -> None:
+def test_a_share_that_runs_out_of_time_hands_its_rest_on(cloud: Cloud) -> None:
     cloud.call(variables=SMALL_SHARES)
     shares = waiting(cloud)
     short = {"DISPATCH_TIME_LIMIT": "0.000001"}
     assert carry_on(cloud, shares[0], variables=short).body["continued"]
     (rest,) = waiting(cloud)
-    whole, part = Continuation.from_json(shares[0]), Continuation.from_json(rest)
+    whole, part = RunPart.from_json(shares[0]), RunPart.from_json(rest)
     assert (part.share, part.until, part.part) == (whole.share, whole.until, whole.part + 1)
     for body in (rest, *shares[1:]):
         carry_on(cloud, body)
@@ -74,7 +74,7 @@ def test_a_share_that_runs_out_of_time_hands_its_rest_on(cloud: Surroundings) ->
 
 
 @pytest.mark.usefixtures("many_users")
-def test_a_share_that_is_repeated_counts_once(cloud: Surroundings) -> None:
+def test_a_share_that_is_repeated_counts_once(cloud: Cloud) -> None:
     cloud.call(variables=SMALL_SHARES)
     shares = waiting(cloud)
     for body in (shares[0], *shares, shares[-1]):
@@ -85,7 +85,7 @@ def test_a_share_that_is_repeated_counts_once(cloud: Surroundings) -> None:
     assert len(cloud.reports()) == 1_200
 
 
-def test_a_part_that_is_repeated_divides_as_before(cloud: Surroundings, many_users: set[str]) -> None:
+def test_a_part_that_is_repeated_divides_as_before(cloud: Cloud, many_users: set[str]) -> None:
     cloud.call(variables={"DISPATCH_TIME_LIMIT": "0.000001"})
     (rest,) = waiting(cloud)
     carry_on(cloud, rest, variables=SMALL_SHARES)
@@ -105,7 +105,7 @@ def test_a_part_that_is_repeated_divides_as_before(cloud: Surroundings, many_use
 
 
 @pytest.mark.usefixtures("many_users")
-def test_an_attempt_that_was_overtaken_changes_nothing_but_its_own_record(cloud: Surroundings) -> None:
+def test_an_attempt_that_was_overtaken_changes_nothing_but_its_own_record(cloud: Cloud) -> None:
     first = cloud.call(variables=SMALL_SHARES)
     overtaken = waiting(cloud)
     second = cloud.call()
@@ -124,7 +124,7 @@ def test_an_attempt_that_was_overtaken_changes_nothing_but_its_own_record(cloud:
     assert len(cloud.reports()) == 1_200
 
 
-def test_a_share_that_cannot_be_handed_over_fails_the_run(cloud: Surroundings, many_users: set[str]) -> None:
+def test_a_share_that_cannot_be_handed_over_fails_the_run(cloud: Cloud, many_users: set[str]) -> None:
     answer = cloud.call(variables={**SMALL_SHARES, "CONTINUATION_QUEUE": "no-such-queue"})
     assert answer.status == 500
     assert answer.body["errors"] >= 3

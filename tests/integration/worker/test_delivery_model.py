@@ -8,7 +8,7 @@ So any interleaving can be had, and be had again. Time is what the test says it 
 
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from enum import Enum, auto
 from queue import SimpleQueue
@@ -30,11 +30,10 @@ from hypothesis.stateful import (
 )
 
 from functions.dispatcher.due_user import DueUser
-from functions.dispatcher.figures import Figures
-from functions.dispatcher.giving_up import GivingUp
-from functions.dispatcher.ledger import Found
-from functions.dispatcher.ledger import Ledger as DispatchersLedger
-from functions.dispatcher.overdue import LOST_AFTER, Verdict, judge
+from functions.dispatcher.rescue.dead_lettering import DeadLettering, LostReport
+from functions.dispatcher.rescue.delivery_store import RescueDeliveryStore
+from functions.dispatcher.rescue.policy import LOST_AFTER, RescueStep, rescue_step
+from functions.dispatcher.run_counters import RunCounters
 from functions.dlq_handler.intake.pubsub_message import PubSubMessage
 from functions.dlq_handler.intake.received_dead_letter import read_dead_letter
 from functions.dlq_handler.store.dead_letter_store import dead_letter_changes
@@ -267,11 +266,10 @@ class SteppedStore(DeliveryStore):
 
 @dataclass(frozen=True)
 class GivenUp:
-    """What the dispatcher has judged, and not yet carried out."""
+    """What the dispatcher has decided, and not yet carried out."""
 
-    giving_up: GivingUp
-    found: Found | None
-    letter: DeadLetter
+    dead_lettering: DeadLettering
+    report: LostReport
 
 
 class Topic(DeadLetterTopic):
@@ -545,12 +543,12 @@ class Life(RuleBasedStateMachine):
                 self.unknown += 1
 
     def give_up(self) -> None:
-        """As the dispatcher goes on with what it has judged."""
+        """As the dispatcher goes on with what it has decided."""
         given_up = self.giving_up.pop()
-        # It was made when it was judged, and the clock of whoever did was not this one.
-        letter = given_up.letter.model_copy(update={"failed_at": self.tick()})
+        # The failure is from the time of the decision, by a clock that was not this one.
+        failure = replace(given_up.report.failure, failed_at=self.tick())
         self.told_by_dispatcher = True
-        given_up.giving_up.give_up([(DueUser(self.user, DUE), given_up.found, letter)])
+        given_up.dead_lettering.give_up([given_up.report._replace(failure=failure)])
 
     def call(self, name: str, number: int) -> Call:
         """Have the queue make a call."""
@@ -657,15 +655,15 @@ class Life(RuleBasedStateMachine):
         run_time = self.now.replace(microsecond=0)
         run = run_id(run_time)
         user = DueUser(self.user, DUE)
-        ledger = DispatchersLedger(self.database, run_id=run, run_time=run_time, default_cadence=Cadence.HOURLY)
-        [found] = ledger.read([user])
-        verdict = judge(found and found.fields, due_at=DUE, run_time=run_time)
-        if verdict is Verdict.GIVE_UP:
-            giving_up = GivingUp(Topic(self.publish), ledger, Figures(), run_id=run, run_time=run_time)
-            self.giving_up.append(GivenUp(giving_up, found, giving_up.lost(user, found.fields if found else {})))
-        elif verdict is Verdict.ENQUEUE and not self.tasks:
-            if found is None and self.attempts:
-                ledger.open([user])
+        store = RescueDeliveryStore(self.database, run_id=run, run_time=run_time, default_cadence=Cadence.HOURLY)
+        [delivery] = store.read([user])
+        step = rescue_step(delivery, due_at=DUE, run_time=run_time)
+        if step is RescueStep.GIVE_UP:
+            dead_lettering = DeadLettering(Topic(self.publish), store, RunCounters(), run_id=run, run_time=run_time)
+            self.giving_up.append(GivenUp(dead_lettering, dead_lettering.lost(user, delivery)))
+        elif step is RescueStep.ENQUEUE and not self.tasks:
+            if delivery is None and self.attempts:
+                store.open([user])
             task = ReportTask(user_id=self.user, delivery_id=self.delivery, due_at=DUE, run_id=run)
             self.queue.enqueue([NewTask(task_id(self.delivery, run), task.to_json())])
             self.look_at_the_queue()

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from functions.dispatcher.queue_clock import Look, QueueClock, QueueCondition
+from functions.dispatcher.rescue.queue_clock import QueueClock, QueueReading
+from functions.shared.run import QueueCondition
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -16,7 +17,7 @@ HOUR = timedelta(hours=1)
 def clock(conditions: str) -> QueueClock:
     """Of a run an hour from noon on: `.` found the queues at work, `p` paused, `b` behind."""
     names = {".": None, "p": QueueCondition.PAUSED, "b": QueueCondition.BEHIND}
-    looks = [Look(NOON + hour * HOUR, names[condition]) for hour, condition in enumerate(conditions)]
+    looks = [QueueReading(NOON + hour * HOUR, names[condition]) for hour, condition in enumerate(conditions)]
     return QueueClock(reversed(looks))
 
 

@@ -8,9 +8,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from functions.dispatcher.cursor import Cursor
-from functions.dispatcher.run_state import RunState, of_all_shares, others_have_finished
-from functions.dispatcher.shares import MOST_SHARES, Moment, cut
+from functions.dispatcher.division.shares import MOST_SHARES, Moment, cut
+from functions.dispatcher.due_users import Cursor
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
 HALF_PAST = NOON - timedelta(minutes=30)
@@ -89,23 +88,3 @@ def test_everybody_is_in_one_share_whatever_the_places(
     assert shares_of(users, cuts).total() == len(users)
     places = [(place.next_report_at, place.user_id) for place in cuts]
     assert places == sorted(set(places))
-
-
-@pytest.mark.parametrize(
-    ("states", "whole"),
-    [
-        (["running"], RunState.RUNNING),
-        (["finished", "running", "failed"], RunState.RUNNING),
-        (["finished", "failed"], RunState.FAILED),
-        (["finished", "finished"], RunState.FINISHED),
-    ],
-)
-def test_a_run_stands_as_its_shares_do(states: list[str], whole: RunState) -> None:
-    assert of_all_shares({str(share): {"state": state} for share, state in enumerate(states)}) is whole
-
-
-def test_the_last_share_is_the_one_whose_others_have_all_finished() -> None:
-    shares = {"0": {"state": "finished"}, "1": {"state": "running"}, "2": {"state": "finished"}}
-    assert others_have_finished(shares, 1)
-    assert not others_have_finished(shares, 0)
-    assert not others_have_finished({**shares, "2": {"state": "failed"}}, 1)

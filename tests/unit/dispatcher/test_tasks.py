@@ -6,10 +6,10 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from functions.dispatcher.continuation import Continuation
-from functions.dispatcher.cursor import Cursor
 from functions.dispatcher.due_user import DueUser
+from functions.dispatcher.due_users import Cursor
 from functions.dispatcher.fan_out import report_task
+from functions.dispatcher.run_part import RunPart
 from functions.shared.contract import InvalidContract
 from functions.shared.ids import delivery_id, task_id
 from functions.shared.plausible_time import plausible
@@ -46,8 +46,8 @@ def test_a_second_task_has_another_name_and_the_same_report() -> None:
     assert first.body == second.body
 
 
-def rest(last: DueUser | None, *, attempt: str = "a", part: int = 2, share: int = 0) -> Continuation:
-    return Continuation(
+def rest(last: DueUser | None, *, attempt: str = "a", part: int = 2, share: int = 0) -> RunPart:
+    return RunPart(
         run_id="20261124T1200Z",
         scheduled_for=NOON,
         attempt=attempt,
@@ -56,13 +56,13 @@ def rest(last: DueUser | None, *, attempt: str = "a", part: int = 2, share: int 
         part=part,
         cursor=Cursor.of(last) if last else None,
         until=Cursor(next_report_at=NOON, user_id="z"),
-        figures={"due": 7},
+        counters={"due": 7},
     )
 
 
 @pytest.mark.parametrize("last", [None, DueUser("u1", NOON), DueUser("名前", NOON.replace(microsecond=5))])
 def test_the_rest_of_a_run_is_read_as_it_was_written(last: DueUser | None) -> None:
-    assert Continuation.from_json(rest(last).to_task().body) == rest(last)
+    assert RunPart.from_json(rest(last).to_task().body) == rest(last)
 
 
 def test_each_part_of_an_attempt_is_handed_over_once() -> None:
@@ -87,9 +87,9 @@ def test_each_part_of_an_attempt_is_handed_over_once() -> None:
         (b"[]", "body"),
         (b"{}", "scheduled_for"),
         (b'{"run_id": "r", "scheduled_for": "2026-11-24T12:00:00Z", "attempt": "a", "part": 2, "cursor": 5}', "cursor"),
-        (b'{"run_id": "r", "scheduled_for": "2026-11-24T12:00:00Z", "figures": {"due": "many"}}', "figures.due"),
+        (b'{"run_id": "r", "scheduled_for": "2026-11-24T12:00:00Z", "counters": {"due": "many"}}', "counters.due"),
     ],
 )
 def test_a_body_that_is_no_rest_of_a_run_is_refused_by_field(body: bytes, named: str) -> None:
     with pytest.raises(InvalidContract, match=named):
-        Continuation.from_json(body)
+        RunPart.from_json(body)

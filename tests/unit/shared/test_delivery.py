@@ -24,6 +24,7 @@ from functions.shared.delivery import (
     released_fields,
     settled_fields,
     task_fields,
+    unheld_fields,
 )
 from functions.shared.ids import delivery_id
 from functions.shared.period import Period
@@ -174,3 +175,18 @@ def test_the_period_is_believed_unless_it_ends_in_the_future() -> None:
     assert found.settled_period(NOON - timedelta(seconds=1)) is None
     assert delivery(period_start=NOON, period_end=NOON).settled_period(NOW) is None
     assert delivery().settled_period(NOW) is None
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {},
+        {"state": "sending", "owner": "w", "lease_expires_at": NOON},
+        {"reason": "lost", "last_error": "e", "failed_at": NOON, "letter_id": "l"},
+    ],
+)
+def test_undoing_a_hold_leaves_the_delivery_as_it_was(fields: dict[str, Any]) -> None:
+    before = delivery(**fields)
+    held = delivery(**fields | held_fields(LOST, owner="d"))
+    assert held.is_being_given_up
+    assert delivery(**fields | held_fields(LOST, owner="d") | unheld_fields(before)) == before

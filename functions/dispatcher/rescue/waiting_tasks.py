@@ -1,22 +1,22 @@
-"""Whether the queue still holds a report's task: what it holds is not dead, however long it has waited.
+"""Asks the queue whether it still holds a report's task: such a task is not dead, however long it has waited.
 
-No clock and no model of a queue tells that for certain: the queue may have been paused between two runs, or slowed down
-by answers of 429 and 503. Cloud Tasks knows: a task is there until it has succeeded or was tried for the last time.
+No clock and no model of a queue knows that for certain: the queue may have been paused between two runs, or slowed down
+by answers of 429 and 503. Cloud Tasks knows: it keeps a task until it has succeeded or was tried for the last time.
 https://cloud.google.com/tasks/docs/reference/rest/v2/projects.locations.queues.tasks/get
 """
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from enum import Enum, auto
-from typing import Any
 
 import structlog
 from google.api_core.exceptions import GoogleAPIError
 
 from functions.dispatcher.due_user import DueUser
-from functions.dispatcher.queue_clock import QueueClock
+from functions.dispatcher.rescue.queue_clock import QueueClock
+from functions.shared.delivery import Delivery
 from functions.shared.ids import delivery_id, task_id
 from functions.shared.queue_choice import choose_queue
 from functions.shared.task_queue import TaskQueue
@@ -28,22 +28,31 @@ _TASK_ID = re.compile(r"[A-Za-z0-9_-]{1,500}")
 _logger = structlog.get_logger()
 
 
-class Waiting(Enum):
-    """What a queue says of a report's tasks."""
+class AskedQueues(Enum):
+    """The queues to ask for a report's tasks."""
+
+    OWN = auto()
+    """The one that the user's tasks go to. A second task does no harm if the first waits in another queue."""
+    ALL = auto()
+    """All, before a report is given up: a task made before `REPORT_QUEUES` changed may wait in another queue."""
+
+
+class QueueAnswer(Enum):
+    """What a queue says about a report's tasks."""
 
     GONE = auto()
     """It holds none: they have succeeded or were tried for the last time."""
     HELD = auto()
     """It holds one."""
     HELD_LONG = auto()
-    """It holds one that should have been over by now: the queue is behind."""
+    """It holds one that should be over by now: the queue is behind."""
     UNKNOWN = auto()
     """It cannot be asked."""
 
     @property
     def is_held(self) -> bool:
-        """Whether a task of it may still send it."""
-        return self in {Waiting.HELD, Waiting.HELD_LONG}
+        """Whether one of the report's tasks may still send it."""
+        return self in {QueueAnswer.HELD, QueueAnswer.HELD_LONG}
 
 
 class WaitingTasks:
@@ -67,53 +76,51 @@ class WaitingTasks:
         self._retry_time = retry_time
         self._clock = clock
 
-    def look(self, reports: Sequence[tuple[DueUser, Sequence[str], bool]]) -> list[Waiting]:
-        """Ask for tasks of reports.
+    def ask(self, reports: Sequence[tuple[DueUser, Sequence[str], AskedQueues]]) -> list[QueueAnswer]:
+        """Ask the queues for the tasks of reports.
 
         Args:
-            reports: whose, the ids that its tasks may have, and whether to ask all queues rather than only the user's.
-                A task made before `REPORT_QUEUES` changed may wait in another queue.
+            reports: each one's user, the ids that its tasks may have, and the queues to ask.
 
         Returns:
-            the answers, in their order.
+            the answers, in the reports' order.
         """
         if not reports:
             return []
         with ThreadPoolExecutor(min(_THREADS, len(reports))) as threads:
-            return list(threads.map(lambda report: self._look(*report), reports))
+            return list(threads.map(lambda report: self._ask(*report), reports))
 
-    def _look(self, user: DueUser, tasks: Sequence[str], is_everywhere: bool) -> Waiting:
+    def _ask(self, user: DueUser, tasks: Sequence[str], asked: AskedQueues) -> QueueAnswer:
         queue = self._queues[choose_queue(user.user_id, self._names)]
         places = [(queue, task) for task in tasks]
-        if is_everywhere:
+        if asked is AskedQueues.ALL:
             places += [(other, task) for other in self._queues if other is not queue for task in tasks]
         try:
             created_at = next((found for each, task in places if (found := each.created_at(task))), None)
         except GoogleAPIError as error:
             _logger.error(  # noqa: TRY400  the traceback is the library's own
-                "The queue does not say whether it holds a report's task, so the report is left as it is. "
-                "The dispatcher's account needs roles/cloudtasks.viewer on the queue.",
+                "task_lookup_failed",
                 run_id=self._run_id,
                 user_id=user.user_id,
                 queue=queue.queue,
                 error=type(error).__name__,
+                hint="the report is left as it is; the dispatcher's account needs roles/cloudtasks.viewer on the queue",
             )
-            return Waiting.UNKNOWN
+            return QueueAnswer.UNKNOWN
         if created_at is None:
-            return Waiting.GONE
+            return QueueAnswer.GONE
         is_long = self._clock.between(created_at, self._run_time) >= self._retry_time
-        return Waiting.HELD_LONG if is_long else Waiting.HELD
+        return QueueAnswer.HELD_LONG if is_long else QueueAnswer.HELD
 
 
-def task_ids(user: DueUser, delivery: Mapping[str, Any] | None, salts: Iterable[str]) -> list[str]:
+def task_ids(user: DueUser, delivery: Delivery | None, salts: Iterable[str]) -> list[str]:
     """The ids that a report's tasks may have. Pure.
 
     Args:
         user: whose report.
-        delivery: its fields; None where there is none. An operator's task is named there.
-        salts: what may set apart the tasks that runs have made.
+        delivery: its delivery, which names the task that an operator made; None where there is none.
+        salts: what may set apart the tasks that runs made.
     """
     name = delivery_id(user.user_id, user.due_at)
-    by_hand = (delivery or {}).get("task")
-    recorded = [by_hand] if isinstance(by_hand, str) and _TASK_ID.fullmatch(by_hand) else []
-    return list(dict.fromkeys([*recorded, *(task_id(name, salt) for salt in salts)]))
+    by_hand = [delivery.task] if delivery and _TASK_ID.fullmatch(delivery.task) else []
+    return list(dict.fromkeys([*by_hand, *(task_id(name, salt) for salt in salts)]))

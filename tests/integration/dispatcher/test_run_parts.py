@@ -2,15 +2,13 @@
 
 from typing import Any
 
-from tests.integration.dispatcher.conftest import DISPATCHER_URL, HOUR, NOON, SCHEDULER, TASKS, Answer, Surroundings
+from tests.integration.dispatcher.conftest import DISPATCHER_URL, HOUR, NOON, SCHEDULER, TASKS, Answer, Cloud
 
 NO_TIME = {"DISPATCH_TIME_LIMIT": "0.000001"}
 """Each part of the run handles one user."""
 
 
-def carry_on(
-    cloud: Surroundings, body: bytes, *, invoker: str = TASKS, variables: dict[str, str] | None = None
-) -> Answer:
+def carry_on(cloud: Cloud, body: bytes, *, invoker: str = TASKS, variables: dict[str, str] | None = None) -> Answer:
     """Call the dispatcher as the queue does."""
     return cloud.call(
         None,
@@ -22,12 +20,12 @@ def carry_on(
     )
 
 
-def rests(cloud: Surroundings) -> list[Any]:
+def rests(cloud: Cloud) -> list[Any]:
     """The continuations that wait in the queue."""
     return [task for task in cloud.tasks() if task.http_request.url == f"{DISPATCHER_URL}/dispatch"]
 
 
-def test_the_parts_of_a_run_add_up(cloud: Surroundings) -> None:
+def test_the_parts_of_a_run_add_up(cloud: Cloud) -> None:
     users = {cloud.user(next_report_at=NOON - HOUR * (number % 2)) for number in range(5)}
     newcomers = {cloud.user(next_report_at=...) for _ in range(3)}
 
@@ -52,7 +50,7 @@ def test_the_parts_of_a_run_add_up(cloud: Surroundings) -> None:
     assert {report.user_id for report in cloud.reports()} == users | newcomers
 
 
-def test_a_part_that_is_repeated_counts_once(cloud: Surroundings) -> None:
+def test_a_part_that_is_repeated_counts_once(cloud: Cloud) -> None:
     for _ in range(3):
         cloud.user()
     cloud.call(variables=NO_TIME)
@@ -64,7 +62,7 @@ def test_a_part_that_is_repeated_counts_once(cloud: Surroundings) -> None:
     assert cloud.record("21261124T1200Z")["due"] == 3
 
 
-def test_only_the_tasks_account_carries_on(cloud: Surroundings) -> None:
+def test_only_the_tasks_account_carries_on(cloud: Cloud) -> None:
     cloud.user()
     cloud.user()
     cloud.call(variables=NO_TIME)
@@ -72,7 +70,7 @@ def test_only_the_tasks_account_carries_on(cloud: Surroundings) -> None:
     assert carry_on(cloud, rest.http_request.body, invoker=SCHEDULER).status == 403
 
 
-def test_a_rest_that_is_none_is_refused_by_field(cloud: Surroundings) -> None:
+def test_a_rest_that_is_none_is_refused_by_field(cloud: Cloud) -> None:
     answer = carry_on(cloud, b'{"run_id": "r"}')
     assert answer.status == 400
     assert "scheduled_for" in answer.body["error"]

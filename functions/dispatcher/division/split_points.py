@@ -1,4 +1,4 @@
-"""What is asked of Firestore to divide a run: how many users are left, since when, and where their ids lie."""
+"""Asks Firestore where to divide a run: how many users are left, since when, and where their ids lie."""
 
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import datetime
@@ -7,33 +7,33 @@ from typing import Any
 from google.cloud import firestore
 from google.cloud.firestore_v1.base_query import FieldFilter
 
-from functions.dispatcher.cursor import Cursor
+from functions.dispatcher.division.shares import MOST_SHARES, Moment, cut
 from functions.dispatcher.due_user import DueUser
-from functions.dispatcher.shares import MOST_SHARES, Moment, cut
+from functions.dispatcher.due_users import Cursor
 
 _MOST_MOMENTS = 40
-"""How many due times are looked at. Reports fall due on the quarters of an hour at most, so these are ten hours that
-were missed; whoever fell due later is in the last share."""
+"""How many due times the look takes in. Most reports fall due on the quarters of an hour, so these are ten missed
+hours; users who fell due later are in the last share."""
 
 _NAMES_A_SHARE = 8
 LOOK_AFTER = 0.1
-"""After so much of a share it is looked where to cut. Most runs are smaller and do without."""
+"""After so much of a share the look for cuts begins. Most runs are smaller and do without."""
 
 _CUT_AFTER = 0.5
-"""After so much of a share the look is waited for. No share is smaller than half of what it is to be, so this place is
-before the first cut, also when this part of the run is repeated and the cuts are those that were noted before."""
+"""After so much of a share the run waits for the look. No share is smaller than half of what it is to be, so this place
+is before the first cut, also when the queue repeats this part of the run and the cuts are those noted before."""
 
 _THREADS = 16
 
 
-class Division:
-    """Divides what is left of a run. It is looked where, while users are read on.
+class SplitPoints:
+    """Finds the places at which to divide what is left of a run, while the run reads users.
 
     Args:
         client: the Firestore client.
-        run_time: the run's.
+        run_time: the time that the run is for.
         share_size: about how many users a share is to have.
-        threads: in which to look.
+        threads: those in which to look.
     """
 
     def __init__(
@@ -46,8 +46,8 @@ class Division:
         self._threads = threads
         self._looking: Future[list[Cursor]] | None = None
 
-    def cuts(self, read: int, user: DueUser) -> list[Cursor]:
-        """The ends of all shares but the last, once: when they are known, or at the latest after half a share.
+    def find(self, read: int, user: DueUser) -> list[Cursor]:
+        """The ends of all shares but the last, once: as soon as they are known, or at the latest after half a share.
 
         The price is one document read for each due time and for each thousand users who are left, which is less than
         a hundredth of what reading them costs.
@@ -58,7 +58,7 @@ class Division:
             user: the last of them.
 
         Returns:
-            places behind this user; none where it is not known yet, was told before, or is not worth it.
+            places after this user; none where they are not known yet, were returned before, or are not worth it.
 
         Raises:
             google.api_core.exceptions.GoogleAPICallError: Firestore cannot be read.
@@ -80,7 +80,7 @@ class Division:
         return cut(moments, self._names(), self._share_size, after=after)
 
     def _due_times(self, run_time: datetime, after: Cursor) -> list[datetime]:
-        """The due times that are left, each found behind the one before."""
+        """The due times that are left, each found after the one before."""
         times = [after.next_report_at]
         due = self._active.where(filter=FieldFilter("next_report_at", "<=", run_time)).order_by("next_report_at")
         while len(times) < _MOST_MOMENTS:

@@ -1,28 +1,20 @@
-"""How long the queues have worked: time without that in which they stood still. Pure.
+"""How long the queues have worked: time without the time in which they stood still. Pure.
 
-A report's 24 hours, and the time that its task may take, are times in which a queue could have dispatched it. Time in
-which the queue was paused counts towards neither, and nor does time in which tasks waited behind others for longer
-than the queue's rate explains. Each run records how it found the queues; that is what this clock reads.
+A report's 24 hours, and the time that its task may take, are time in which a queue could have dispatched the task. Time
+in which the queue was paused counts towards neither. Nor does time in which tasks waited behind others for longer than
+the queue's rate explains. Each run records how it found the queues; this clock reads those records.
 """
 
 from bisect import bisect_right
 from collections.abc import Iterable
 from datetime import datetime, timedelta
-from enum import StrEnum
 from itertools import pairwise
 from typing import NamedTuple
 
-
-class QueueCondition(StrEnum):
-    """What `runs/{run_id}` has in `queues`, where they did not simply work."""
-
-    PAUSED = "paused"
-    """One of them was paused or disabled when the run looked."""
-    BEHIND = "behind"
-    """A task was still waiting that should have been over, by the queues' rate and retry policy."""
+from functions.shared.run import QueueCondition
 
 
-class Look(NamedTuple):
+class QueueReading(NamedTuple):
     """How a run found the queues.
 
     Attributes:
@@ -37,19 +29,19 @@ class Look(NamedTuple):
 class QueueClock:
     """A clock that stands still while the queues do.
 
-    Between two runs the queues count as standing where either found them paused, since nobody knows when in between
-    that began or ended, and where the first found them behind.
+    Between two runs the queues count as standing still if either run found them paused, since the pause may have begun
+    or ended at any time in between, or if the first found them behind.
 
     Args:
-        looks: of the former runs and of this one, in any order.
+        readings: of the earlier runs and of this one, in any order.
     """
 
-    def __init__(self, looks: Iterable[Look] = ()) -> None:
+    def __init__(self, readings: Iterable[QueueReading] = ()) -> None:
         self._ends: list[datetime] = []
         self._stood: list[timedelta] = []
         self._starts: list[datetime] = []
         stood = timedelta(0)
-        for before, after in pairwise(sorted(looks, key=lambda look: look.at)):
+        for before, after in pairwise(sorted(readings, key=lambda reading: reading.at)):
             if before.condition is not None or after.condition is QueueCondition.PAUSED:
                 self._starts.append(before.at)
                 self._ends.append(after.at)

@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-from functions.dispatcher.cursor import Cursor
+from functions.dispatcher.due_users import Cursor
 
 MOST_SHARES = 50
-"""Beyond this the queues, not the dispatcher, are what a run waits for: fifty instances enqueue more in a second than
-a thousand queues dispatch."""
+"""Beyond this a run waits for the queues and not for the dispatcher: fifty instances enqueue more in a second than a
+thousand queues dispatch."""
 
 
 class Moment(NamedTuple):
@@ -33,7 +33,7 @@ def cut(moments: Sequence[Moment], names: Sequence[str], share_size: int, *, aft
         moments: what is left, in the order of time.
         names: ids that cut all users into pieces of about one size, in the order of ids.
         share_size: about how many users a share is to have.
-        after: the place behind which that is.
+        after: the place after which that is.
 
     Returns:
         the last place of each share, in the order in which users are read; none where one share is enough.

@@ -1,12 +1,13 @@
-"""Active users that no run would find, since `next_report_at` is missing or is no plausible timestamp.
+"""Gives active users their first due time.
 
-Firestore cannot be asked for documents that lack a field. Two counts, of the active users and of those among them with
-a plausible timestamp, tell whether there are any, at one document read per thousand users; only if they differ is
-anybody looked for. Those whose field has another value come from the index; for those without the field the active
-users are walked through until as many as are missing have been found. An application that writes
-`next_report_at: null` with each new user spares its dispatcher that walk.
+No run finds a user whose `next_report_at` is missing or is no plausible timestamp, and Firestore cannot be asked for
+documents that lack a field. Two counts tell whether there are any: of the active users, and of those among them with a
+plausible timestamp, at the price of one document read per thousand users. Only if the counts differ does the run look
+for the users. The index finds those whose field has another value; for those without the field the run walks through
+the active users until it has found as many as are missing. An application that writes `next_report_at: null` with each
+new user spares its dispatcher that walk.
 
-All that is compared is read at one time: a user who leaves between two counts would look like a newcomer whom no walk
+All that is compared is read at one time: a user who leaves between two counts would look like a new user whom no walk
 ever finds.
 https://firebase.google.com/docs/firestore/query-data/aggregation-queries#pricing
 https://cloud.google.com/firestore/docs/reference/rpc/google.firestore.v1#runaggregationqueryrequest
@@ -18,34 +19,37 @@ from datetime import datetime
 from itertools import islice
 from typing import Any, NamedTuple
 
+import structlog
 from google.api_core import exceptions
 from google.cloud import firestore
 from google.cloud.firestore_v1.base_query import FieldFilter
 from google.cloud.firestore_v1.types import Value
 
-from functions.dispatcher.due_user import FIELDS, DueUser, read_due_user, user_id_of
+from functions.dispatcher.due_user import FIELDS, DueUser, has_no_due_time, read_due_user, read_stray, user_id_of
 from functions.dispatcher.user_stream import Operator, UserStream
 from functions.shared.plausible_time import EARLIEST, LATEST
 
-_ENROLMENTS_A_COMMIT = 400
+_ENROLLMENTS_A_COMMIT = 400
 _MISNAMED_SHOWN = 100
 _ACTIVE = ("active", Operator.EQUAL, Value(boolean_value=True))
 
+_logger = structlog.get_logger()
+
 
 class Enrolled(NamedTuple):
-    """What came of enrolling users; those who were changed meanwhile are in neither, and left to the next run.
+    """What came of enrolling users. Those who were changed meanwhile are in neither list; the next run enrolls them.
 
     Attributes:
         users: those who are due now.
-        refused: those whose document Firestore does not change, since it is too large.
+        malformed: those whose due time is no timestamp, or whose document is too large for Firestore to change.
     """
 
     users: list[DueUser]
-    refused: list[DueUser]
+    malformed: list[DueUser]
 
 
-class Newcomers:
-    """Finds and enrols them.
+class Enrollment:
+    """Finds the users and enrolls them.
 
     Args:
         client: the Firestore client, for counts and writes.
@@ -57,8 +61,8 @@ class Newcomers:
         self._stream = stream
         self._active = client.collection("users").where(filter=FieldFilter("active", "==", True))
 
-    def exist(self) -> bool:
-        """Whether there are any.
+    def is_needed(self) -> bool:
+        """Whether there are any such users.
 
         Raises:
             google.api_core.exceptions.GoogleAPICallError: Firestore cannot be read.
@@ -69,12 +73,50 @@ class Newcomers:
         )
         return active != _count(scheduled, read_time)[0]
 
-    def find(self) -> Iterator[Any]:
-        """Active users without a plausible timestamp in `next_report_at`, as google.firestore.v1.Document.
+    def enroll(self, run_time: datetime) -> Iterator[Enrolled]:
+        """Make each user due at the run's time, unless the document has changed since it was read; in batches.
+
+        Args:
+            run_time: the time that the run is for.
 
         Raises:
-            google.api_core.exceptions.GoogleAPICallError: Firestore cannot be read.
+            google.api_core.exceptions.GoogleAPICallError: Firestore cannot be read or written.
         """
+        for batch in _in_batches(self._find()):
+            unscheduled = [document for document in batch if has_no_due_time(document)]
+            strays = [read_stray(document, run_time) for document in batch if not has_no_due_time(document)]
+            users, refused = self._enroll(unscheduled, run_time) if unscheduled else Enrolled([], [])
+            yield Enrolled(users, [*strays, *refused])
+
+    def warn_of_misnamed(self, run_id: str) -> None:
+        """Log the ids of users whose `active` is neither true, false nor null, a hundred at most. It raises nothing.
+
+        Args:
+            run_id: the id of the run.
+        """
+        query = (
+            self._client.collection("users")
+            .order_by("active")
+            .start_after({"active": True})
+            .select([])
+            .limit(_MISNAMED_SHOWN)
+        )
+        try:
+            misnamed = [snapshot.id for snapshot in query.stream()]
+        except Exception:
+            _logger.exception("misnamed_users_unreadable", run_id=run_id)
+            return
+        if misnamed:
+            _logger.warning(
+                "users_ignored",
+                run_id=run_id,
+                field="active",
+                user_ids=misnamed,
+                hint="these users get no reports: `active` must be true or false",
+            )
+
+    def _find(self) -> Iterator[Any]:
+        """Active users without a plausible timestamp in `next_report_at`, as google.firestore.v1.Document."""
         others = functools.partial(self._stream.read, where=[_ACTIVE], order_by=["next_report_at"], select=FIELDS)
         yield from others(end_before=[Value(timestamp_value=EARLIEST)])
         yield from others(start_after=[Value(timestamp_value=LATEST)])
@@ -85,16 +127,7 @@ class Newcomers:
             walk = self._stream.read(where=[_ACTIVE], order_by=[], select=FIELDS, read_time=read_time)
             yield from islice((document for document in walk if "next_report_at" not in document.fields), missing)
 
-    def enrol(self, documents: Sequence[Any], run_time: datetime) -> Enrolled:
-        """Make users due at the run's time, unless they have been changed since they were read.
-
-        Args:
-            documents: as `find()` gives them, without a value in `next_report_at`.
-            run_time: the run's.
-
-        Raises:
-            google.api_core.exceptions.GoogleAPICallError: Firestore cannot be written.
-        """
+    def _enroll(self, documents: Sequence[Any], run_time: datetime) -> Enrolled:
         try:
             self._write(documents, run_time)
         except (
@@ -105,27 +138,16 @@ class Newcomers:
         ) as error:
             if len(documents) > 1:
                 # One of them was changed, or cannot be, and none was written.
-                each = [self.enrol([document], run_time) for document in documents]
+                each = [self._enroll([document], run_time) for document in documents]
                 return Enrolled(
                     [user for enrolled in each for user in enrolled.users],
-                    [user for enrolled in each for user in enrolled.refused],
+                    [user for enrolled in each for user in enrolled.malformed],
                 )
             if isinstance(error, exceptions.InvalidArgument):
                 user = read_due_user(documents[0], run_time)
                 return Enrolled([], [user._replace(problem="the document: must have room for the pipeline's fields")])
             return Enrolled([], [])
         return Enrolled([read_due_user(document, run_time) for document in documents], [])
-
-    def misnamed(self) -> list[str]:
-        """The ids of users whose `active` is neither true, false nor null, a hundred at most."""
-        query = (
-            self._client.collection("users")
-            .order_by("active")
-            .start_after({"active": True})
-            .select([])
-            .limit(_MISNAMED_SHOWN)
-        )
-        return [snapshot.id for snapshot in query.stream()]
 
     def _write(self, documents: Sequence[Any], run_time: datetime) -> None:
         batch = self._client.batch()
@@ -139,10 +161,10 @@ class Newcomers:
         batch.commit()
 
 
-def in_batches(documents: Iterable[Any]) -> Iterator[list[Any]]:
+def _in_batches(documents: Iterable[Any]) -> Iterator[list[Any]]:
     """Cut a stream into what one commit takes."""
     iterator = iter(documents)
-    while batch := list(islice(iterator, _ENROLMENTS_A_COMMIT)):
+    while batch := list(islice(iterator, _ENROLLMENTS_A_COMMIT)):
         yield batch
 
 

@@ -1,0 +1,163 @@
+"""Gives up reports that will not be sent by themselves: each gets a dead letter, which a person sees."""
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
+
+import structlog
+from google.api_core.exceptions import ClientError
+
+from functions.dispatcher.due_user import DueUser
+from functions.dispatcher.rescue.delivery_store import RescueDeliveryStore
+from functions.dispatcher.run_counters import RunCounters
+from functions.shared.dead_letter import DeadLetter, DeadLetterReason
+from functions.shared.dead_letter_topic import DeadLetterTopic
+from functions.shared.delivery import Delivery, DeliveryFailure, DeliveryState
+from functions.shared.ids import delivery_id
+from functions.shared.run import RunCounter
+
+_THREADS = 16
+
+_logger = structlog.get_logger()
+
+
+class LostReport(NamedTuple):
+    """A report to give up.
+
+    Attributes:
+        user: whose.
+        delivery: its delivery as it was read; None where there was none.
+        failure: why.
+    """
+
+    user: DueUser
+    delivery: Delivery | None
+    failure: DeliveryFailure
+
+
+def failure_of_lost(user: DueUser, delivery: Delivery | None, *, run_time: datetime, now: datetime) -> DeliveryFailure:
+    """Why a report is given up that has been due for too long. Pure.
+
+    A process that began to give it up before has settled that. Where a worker began to send it and never said how that
+    went, the dead letter must not say that it was not sent: a person who replays a lost report means to send it for the
+    first time.
+
+    Args:
+        user: whose report.
+        delivery: the report's; None where there is none.
+        run_time: the time of the run that gives it up.
+        now: the present, in UTC.
+    """
+    if delivery and (settled := delivery.failure):
+        return settled
+    hours = (run_time - user.due_at) // timedelta(hours=1)
+    if delivery and delivery.state is DeliveryState.SENDING:
+        return DeliveryFailure(
+            reason=DeadLetterReason.UNKNOWN_OUTCOME,
+            error=f"a worker began to send it, and {hours} hours after it was due no worker has said how that went",
+            failed_at=now,
+        )
+    return DeliveryFailure(
+        reason=DeadLetterReason.LOST,
+        error=f"still not sent {hours} hours after it was due, and no worker has said why",
+        failed_at=now,
+    )
+
+
+class DeadLettering:
+    """Publishes dead letters, and marks their deliveries dead.
+
+    Args:
+        dead_letters: the topic.
+        deliveries: where a report is marked dead.
+        counters: where `lost` and `errors` are counted.
+        run_id: the id of the run.
+        run_time: the time that the run is for.
+    """
+
+    def __init__(
+        self,
+        dead_letters: DeadLetterTopic,
+        deliveries: RescueDeliveryStore,
+        counters: RunCounters,
+        *,
+        run_id: str,
+        run_time: datetime,
+    ) -> None:
+        self._dead_letters = dead_letters
+        self._deliveries = deliveries
+        self._counters = counters
+        self._run_id = run_id
+        self._run_time = run_time
+
+    def lost(self, user: DueUser, delivery: Delivery | None) -> LostReport:
+        """A report that has been due for too long, and why it is given up.
+
+        Args:
+            user: whose report.
+            delivery: the report's; None where there is none.
+        """
+        return LostReport(
+            user, delivery, failure_of_lost(user, delivery, run_time=self._run_time, now=datetime.now(UTC))
+        )
+
+    def give_up(self, reports: Sequence[LostReport]) -> None:
+        """Publish the reports' dead letters and mark their deliveries dead. Each failure is counted and logged."""
+        if reports:
+            with ThreadPoolExecutor(_THREADS) as threads:
+                list(threads.map(self._give_up, reports))
+
+    def _give_up(self, report: LostReport) -> None:
+        """Hold, publish, mark, as a worker does: from before the dead letter is published no worker sends the report.
+
+        A process that finds the report held, because this one has ended, publishes the same letter and marks it dead.
+        """
+        user, _, failure = report
+        try:
+            held = self._deliveries.hold(user, report.delivery, failure)
+            if held is None:
+                self._counters.add(RunCounter.ALREADY_DISPATCHED)
+                return
+            try:
+                self._dead_letters.publish(self._letter(report))
+            except ClientError:
+                self._deliveries.release(user, held)
+                raise
+            if not self._deliveries.mark_dead(user, held, failure):
+                _logger.warning(
+                    "delivery_changed_while_given_up",
+                    run_id=self._run_id,
+                    delivery_id=delivery_id(user.user_id, user.due_at),
+                )
+        except Exception as error:
+            # Also what no code foresees of this one report: the run gives up all others.
+            self._counters.add_error()
+            _logger.exception(
+                "report_not_given_up", run_id=self._run_id, user_id=user.user_id, error=type(error).__name__
+            )
+            return
+        self._counters.add(RunCounter.LOST)
+        _logger.error(
+            "report_given_up",
+            run_id=self._run_id,
+            user_id=user.user_id,
+            delivery_id=delivery_id(user.user_id, user.due_at),
+            reason=failure.reason.value,
+            error=failure.error,
+        )
+
+    def _letter(self, report: LostReport) -> DeadLetter:
+        user, delivery, failure = report
+        return DeadLetter(
+            user_id=user.user_id,
+            delivery_id=delivery_id(user.user_id, user.due_at),
+            due_at=user.due_at,
+            run_id=self._run_id,
+            kind=user.kind,
+            reason=failure.reason,
+            error=failure.error,
+            attempts=delivery.attempts if delivery else 0,
+            failed_at=failure.failed_at,
+            letter_id=failure.letter_id,
+        )

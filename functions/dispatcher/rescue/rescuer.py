@@ -1,0 +1,304 @@
+"""Rescues reports whose task died, and gives up those that no task will send any more.
+
+The usual report never comes here: it fell due since the run before, and the run simply enqueues it. The order of things
+is always the same: what the delivery says, then whether a queue still holds a task, then another task or a dead letter.
+"""
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+import structlog
+
+from functions.dispatcher.due_user import DueUser
+from functions.dispatcher.fan_out import FanOut
+from functions.dispatcher.malformed_users import MalformedUsers, unservable
+from functions.dispatcher.rescue.dead_lettering import DeadLettering, LostReport
+from functions.dispatcher.rescue.delivery_store import RescueDeliveryStore
+from functions.dispatcher.rescue.orphaned_deliveries import OrphanedDeliveries, OrphanedDelivery
+from functions.dispatcher.rescue.policy import LOST_AFTER, RescueStep, rescue_step, task_died
+from functions.dispatcher.rescue.queue_clock import QueueClock, QueueReading
+from functions.dispatcher.rescue.run_history import RunHistory, TaskAge, TaskStatus, past_runs
+from functions.dispatcher.rescue.waiting_tasks import AskedQueues, QueueAnswer, WaitingTasks, task_ids
+from functions.dispatcher.run_counters import RunCounters
+from functions.dispatcher.run_dependencies import RunDependencies
+from functions.dispatcher.run_store import RunStore
+from functions.shared.delivery import Delivery
+from functions.shared.ids import run_id
+from functions.shared.retry_policy import DISPATCH_DEADLINE
+from functions.shared.run import QueueCondition, RunCounter
+from functions.shared.task_queue import TaskQueue
+
+_GROUP = 100
+"""How many reports that need a look at their delivery are dealt with at once."""
+
+_logger = structlog.get_logger()
+
+
+@dataclass(frozen=True, kw_only=True)
+class QueueOutlook:
+    """How the queues are, and what earlier runs put into them.
+
+    Attributes:
+        clock: how long the queues have worked.
+        history: what earlier runs have done for a report.
+        retry_time: how long a queue tries a task.
+        is_paused: whether a queue is paused now.
+    """
+
+    clock: QueueClock
+    history: RunHistory
+    retry_time: timedelta
+    is_paused: bool
+
+
+def queue_outlook(
+    queues: Sequence[TaskQueue], store: RunStore, *, run_time: datetime, threads: ThreadPoolExecutor
+) -> QueueOutlook:
+    """Ask the queues and the records of the earlier runs.
+
+    Args:
+        queues: those among which the reports are spread.
+        store: the records.
+        run_time: the time that the run is for.
+        threads: those in which to ask.
+
+    Raises:
+        google.api_core.exceptions.GoogleAPIError: Firestore or a queue's configuration cannot be read.
+    """
+    reading_runs = threads.submit(lambda: past_runs(store.pages_before(run_time), run_time=run_time, enough=LOST_AFTER))
+    states = list(threads.map(TaskQueue.state, queues))
+    is_paused = not all(state.is_running for state in states)
+    retry_time = max(state.retry_policy.longest_retry_time(DISPATCH_DEADLINE) for state in states)
+    runs = reading_runs.result()
+    now = QueueReading(run_time, QueueCondition.PAUSED if is_paused else None)
+    clock = QueueClock([*runs.readings, now])
+    history = RunHistory(
+        runs.ended,
+        run_time=run_time,
+        retry_time=retry_time,
+        dispatches_per_second=sum(state.dispatches_per_second for state in states),
+        clock=clock,
+    )
+    return QueueOutlook(clock=clock, history=history, retry_time=retry_time, is_paused=is_paused)
+
+
+class _Case(NamedTuple):
+    """A report that gets another task, or is given up, if no queue holds a task of it any more.
+
+    Attributes:
+        user: whose.
+        delivery: its delivery.
+        tasks: the ids that its tasks may have.
+        lost: why it is given up; None where it gets another task.
+        salt: what sets that task apart.
+        is_overdue: whether it then counts as a report whose task died.
+    """
+
+    user: DueUser
+    delivery: Delivery | None
+    tasks: Sequence[str]
+    lost: LostReport | None = None
+    salt: str = ""
+    is_overdue: bool = False
+
+
+class Rescuer:
+    """Looks closer at the reports that a run cannot simply enqueue.
+
+    Args:
+        dependencies: what the run works with.
+        run_time: the time that the run is for.
+        outlook: how the queues are.
+        malformed: what makes dead letters of users whom the run cannot serve.
+        fan_out: what enqueues.
+        counters: the run's.
+        store: where the run notes that the queues are behind.
+    """
+
+    def __init__(
+        self,
+        dependencies: RunDependencies,
+        *,
+        run_time: datetime,
+        outlook: QueueOutlook,
+        malformed: MalformedUsers,
+        fan_out: FanOut,
+        counters: RunCounters,
+        store: RunStore,
+    ) -> None:
+        self._client = dependencies.firestore
+        self._outlook = outlook
+        self._malformed = malformed
+        self._fan_out = fan_out
+        self._counters = counters
+        self._store = store
+        self._run_id = run_id(run_time)
+        self._run_time = run_time
+        self._deliveries = RescueDeliveryStore(
+            dependencies.firestore,
+            run_id=self._run_id,
+            run_time=run_time,
+            default_cadence=dependencies.default_cadence,
+        )
+        self._dead_lettering = DeadLettering(
+            dependencies.dead_letters, self._deliveries, counters, run_id=self._run_id, run_time=run_time
+        )
+        self._waiting_tasks = WaitingTasks(
+            dependencies.report_queues,
+            run_id=self._run_id,
+            run_time=run_time,
+            retry_time=outlook.retry_time,
+            clock=outlook.clock,
+        )
+        self._suspects: list[tuple[DueUser, TaskAge]] = []
+        self._is_behind = False
+
+    def needs_look(self, user: DueUser, age: TaskAge) -> bool:
+        """Whether the run may not simply enqueue a report.
+
+        Args:
+            user: whose report.
+            age: of its newest task.
+        """
+        return bool(user.problem) or age.status is TaskStatus.OVERDUE or self._is_old(user, age)
+
+    def add(self, user: DueUser, age: TaskAge) -> None:
+        """Look at a report together with others, once there are a hundred, or at `finish()`.
+
+        Args:
+            user: whose report.
+            age: of its newest task.
+        """
+        self._suspects.append((user, age))
+        if len(self._suspects) == _GROUP:
+            self.finish()
+
+    def finish(self) -> None:
+        """Look at the reports that were added and not looked at yet."""
+        suspects, self._suspects = self._suspects, []
+        self._malformed.tell([user for user, _ in suspects if user.problem])
+        sound = [(user, age) for user, age in suspects if not user.problem]
+        if sound:
+            self._look(sound)
+
+    def find_orphaned(self) -> list[OrphanedDelivery]:
+        """The deliveries that no user's due time leads to; none while a queue is paused.
+
+        Raises:
+            google.api_core.exceptions.GoogleAPICallError: Firestore cannot be read.
+        """
+        if self._outlook.is_paused:
+            return []
+        orphaned = OrphanedDeliveries(self._client, run_time=self._run_time, clock=self._outlook.clock)
+        return orphaned.find(self._outlook.retry_time)
+
+    def rescue(self, orphaned: Sequence[OrphanedDelivery]) -> None:
+        """Give each of these deliveries another task, or give it up."""
+        cases: list[_Case] = []
+        broken: list[DueUser] = []
+        for found in orphaned:
+            user, delivery = found
+            try:
+                if delivery.is_claimed(self._run_time):
+                    continue
+                tasks = task_ids(user, delivery, self._outlook.history.salts(user.due_at))
+                is_lost = found.is_lost(self._run_time, self._outlook.clock)
+                lost = self._dead_lettering.lost(user, delivery) if is_lost else None
+                cases.append(_Case(user, delivery, tasks, lost, salt=self._run_id, is_overdue=True))
+            except Exception as error:  # noqa: BLE001  it is logged there
+                broken.append(unservable(user, error, run_id=self._run_id))
+        broken += self._settle(cases)
+        self._malformed.tell(broken)
+
+    def _is_old(self, user: DueUser, age: TaskAge) -> bool:
+        return (
+            age.status is TaskStatus.QUEUED and self._outlook.clock.between(user.due_at, self._run_time) >= LOST_AFTER
+        )
+
+    def _look(self, suspects: Sequence[tuple[DueUser, TaskAge]]) -> None:
+        """Decide about reports by their deliveries, and by what the queues still hold."""
+        users = [user for user, _ in suspects]
+        try:
+            deliveries = self._deliveries.read(users)
+        except Exception:  # noqa: BLE001  it is logged there
+            self._deliveries_failed(users)
+            return
+        cases: list[_Case] = []
+        broken: list[DueUser] = []
+        for (user, age), delivery in zip(suspects, deliveries, strict=True):
+            try:
+                if case := self._case(user, age, delivery):
+                    cases.append(case)
+            except Exception as error:  # noqa: BLE001  it is logged there
+                broken.append(unservable(user, error, run_id=self._run_id))
+        broken += self._settle(cases)
+        self._malformed.tell(broken)
+
+    def _case(self, user: DueUser, age: TaskAge, delivery: Delivery | None) -> _Case | None:
+        """What the queues must be asked about; None where the report is dealt with already."""
+        step = rescue_step(delivery, due_at=user.due_at, run_time=self._run_time, clock=self._outlook.clock)
+        if step is RescueStep.IN_PROGRESS:
+            self._counters.add(RunCounter.ALREADY_DISPATCHED)
+            return None
+        if step is RescueStep.GIVE_UP:
+            # Whatever its tasks were called: no report is lost while one of them may still send it.
+            tasks = task_ids(user, delivery, self._outlook.history.salts(user.due_at))
+            return _Case(user, delivery, tasks, self._dead_lettering.lost(user, delivery))
+        if age.status is TaskStatus.OVERDUE:
+            died = task_died(delivery, updated_at=user.updated_at, newest_task_from=age.newest_task_from)
+            return _Case(user, delivery, task_ids(user, delivery, age.salts), salt=age.salt, is_overdue=died)
+        self._fan_out.add(user, age.salt)
+        return None
+
+    def _settle(self, cases: Sequence[_Case]) -> list[DueUser]:
+        """Give each of these reports another task or give it up, unless a queue still holds a task of it.
+
+        Returns:
+            users whom the run cannot serve.
+        """
+        answers = self._waiting_tasks.ask(
+            [(case.user, case.tasks, AskedQueues.ALL if case.lost else AskedQueues.OWN) for case in cases]
+        )
+        if QueueAnswer.HELD_LONG in answers and not self._is_behind:
+            self._is_behind = True
+            self._store.note_queues(QueueCondition.BEHIND)
+        self._counters.add(RunCounter.ALREADY_DISPATCHED, sum(answer.is_held for answer in answers))
+        self._counters.add_error(answers.count(QueueAnswer.UNKNOWN))
+        gone = [case for case, answer in zip(cases, answers, strict=True) if answer is QueueAnswer.GONE]
+        self._dead_lettering.give_up([case.lost for case in gone if case.lost])
+        retried = [case for case in gone if not case.lost]
+        try:
+            retried = self._still_unfinished(retried)
+            # From now on their time counts.
+            self._deliveries.open([case.user for case in retried if case.delivery is None])
+        except Exception:  # noqa: BLE001  it is logged there
+            self._deliveries_failed([case.user for case in retried])
+            return []
+        broken: list[DueUser] = []
+        for case in retried:
+            try:
+                self._counters.add(RunCounter.OVERDUE, int(case.is_overdue))
+                self._fan_out.add(case.user, case.salt)
+            except Exception as error:  # noqa: BLE001  it is logged there
+                broken.append(unservable(case.user, error, run_id=self._run_id))
+        return broken
+
+    def _still_unfinished(self, cases: Sequence[_Case]) -> list[_Case]:
+        """Those that no task has finished since their deliveries were read: a task that succeeds leaves the queue."""
+        if not cases:
+            return []
+        left = []
+        for case, delivery in zip(cases, self._deliveries.read([case.user for case in cases]), strict=True):
+            was_final = case.delivery is not None and case.delivery.is_final
+            if delivery is not None and delivery.is_final and not was_final:
+                self._counters.add(RunCounter.ALREADY_DISPATCHED)
+            else:
+                left.append(case)
+        return left
+
+    def _deliveries_failed(self, users: Sequence[DueUser]) -> None:
+        self._counters.add_error(len(users))
+        _logger.exception("deliveries_failed", run_id=self._run_id, user_ids=[user.user_id for user in users])

@@ -1,0 +1,226 @@
+"""Reads and writes `runs`: the document of this run, and those of the runs before it."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from enum import Enum, auto
+from typing import Any, TypeVar
+
+from google.cloud import firestore
+from google.cloud.firestore_v1.base_query import FieldFilter
+
+from functions.dispatcher.due_users import Cursor
+from functions.shared.run import (
+    RUN_RETENTION,
+    RUNS,
+    QueueCondition,
+    RunAttempt,
+    RunCounter,
+    RunShare,
+    RunState,
+    StoredRun,
+)
+
+_PAGE = 50
+"""How many earlier runs a page has: two days of hourly ones, which is longer than a report stays due."""
+
+_MOST_PAGES = 40
+"""How many pages are read where most runs found the queues paused: a month of a run every half hour."""
+
+_MOST_EARLIER_ATTEMPTS = 10
+"""How many attempts before the last are kept. Cloud Scheduler calls again five times at most
+(scheduler.yaml); people may call more often."""
+
+_MOST_TRIES = 30
+"""Of a transaction: the shares of a run may all end at once."""
+
+_T = TypeVar("_T")
+
+
+class ShareEnd(Enum):
+    """How a share stands to the others when it has come to its end."""
+
+    OTHERS_GO_ON = auto()
+    """Another share is not finished: whichever ends last goes on with the run."""
+    LAST = auto()
+    """All others have finished: this share, and no other, goes on with what comes after all of them."""
+
+
+class RunStore:
+    """One attempt at a run, as `runs` has it.
+
+    The document is that of the latest attempt. An attempt finds only those users due whom the attempts before it left,
+    so what those did is kept beside, in `earlier_attempts`, each with its own counters. An attempt that was overtaken
+    may still go on, in shares and rests that wait in a queue: what it counts goes there.
+
+    Every method raises GoogleAPICallError if Firestore fails.
+
+    Args:
+        client: the Firestore client.
+        run_id: the id of the run.
+        attempt: which attempt at it.
+    """
+
+    def __init__(self, client: firestore.Client, *, run_id: str, attempt: str) -> None:
+        self._client = client
+        self._runs = client.collection(RUNS)
+        self._document = self._runs.document(run_id)
+        self._attempt = attempt
+
+    def start(self, scheduled_for: datetime, *, now: datetime) -> None:
+        """Note that the attempt begins.
+
+        Args:
+            scheduled_for: the time that the run is for.
+            now: the present, in UTC.
+        """
+
+        @firestore.transactional
+        def carry_out(transaction: Any) -> None:
+            before = StoredRun.from_snapshot(self._document.get(transaction=transaction))
+            earlier = [*before.earlier_attempts, *([before.latest] if before.latest.attempt else [])]
+            new = RunAttempt(
+                attempt=self._attempt,
+                state=RunState.RUNNING,
+                started_at=now,
+                shares={0: RunShare(state=RunState.RUNNING)},
+            )
+            transaction.set(
+                self._document,
+                {
+                    "scheduled_for": scheduled_for,
+                    "attempts": before.attempts + 1,
+                    **new.to_fields(),
+                    "earlier_attempts": [each.to_fields() for each in earlier[-_MOST_EARLIER_ATTEMPTS:]],
+                    "expire_at": now + RUN_RETENTION,
+                },
+            )
+
+        carry_out(self._client.transaction(max_attempts=_MOST_TRIES))
+
+    def divide(self, cuts: Sequence[Cursor]) -> list[Cursor]:
+        """Note that the run is divided.
+
+        Args:
+            cuts: the places to divide it at.
+
+        Returns:
+            the cuts that hold. Where the queue repeats this part of the run, those are the cuts noted before, since
+            their shares are under way. None where the attempt has been overtaken: then nothing is divided any more.
+        """
+
+        def change(run: StoredRun) -> tuple[dict[str, Any], list[Cursor]]:
+            if run.cuts:
+                return {}, [Cursor.model_validate(place) for place in run.cuts]
+            waiting = {share: RunShare(state=RunState.RUNNING) for share in range(1, len(cuts) + 1)}
+            divided = replace(run.latest, shares={**run.latest.shares, **waiting})
+            return {
+                "cuts": [place.model_dump() for place in cuts],
+                "shares": divided.progress_fields()["shares"],
+            }, list(cuts)
+
+        return self._change(change) or []
+
+    def note_share(self, share: int, state: RunState, counters: Mapping[str, int]) -> None:
+        """Note how a share stands, and with it the run."""
+
+        def change(attempt: RunAttempt) -> tuple[RunAttempt, None]:
+            return _with_share(attempt, share, state, counters), None
+
+        self._change_attempt(change, overtaken=change)
+
+    def end_share(self, share: int, counters: Mapping[str, int]) -> ShareEnd:
+        """Note that a share has come to its end, unless it is the last and goes on with the run."""
+
+        def change(attempt: RunAttempt) -> tuple[RunAttempt, ShareEnd]:
+            is_last = attempt.others_have_finished(share)
+            state = RunState.RUNNING if is_last else RunState.FINISHED
+            end = ShareEnd.LAST if is_last else ShareEnd.OTHERS_GO_ON
+            return _with_share(attempt, share, state, counters), end
+
+        def overtaken(attempt: RunAttempt) -> tuple[RunAttempt, ShareEnd]:
+            return _with_share(attempt, share, RunState.FINISHED, counters), ShareEnd.OTHERS_GO_ON
+
+        return self._change_attempt(change, overtaken=overtaken) or ShareEnd.OTHERS_GO_ON
+
+    def note_queues(self, condition: QueueCondition) -> None:
+        """Note that the queues did not simply work; `paused` says more than `behind`."""
+
+        def change(run: StoredRun) -> tuple[dict[str, Any], None]:
+            return ({} if run.queues is QueueCondition.PAUSED else {"queues": condition.value}), None
+
+        self._change(change)
+
+    def pages_before(self, run_time: datetime) -> Iterator[list[StoredRun]]:
+        """The runs before a time, the latest first, page by page; of their counters only DUE."""
+        query = (
+            self._runs.where(filter=FieldFilter("scheduled_for", "<", run_time))
+            .order_by("scheduled_for", direction=firestore.Query.DESCENDING)
+            .select(["scheduled_for", "started_at", "finished_at", RunCounter.DUE.value, "queues"])
+            .limit(_PAGE)
+        )
+        for _ in range(_MOST_PAGES):
+            page = list(query.stream())
+            yield [StoredRun.from_snapshot(snapshot) for snapshot in page]
+            if len(page) < _PAGE:
+                return
+            query = query.start_after(page[-1])
+
+    def _change_attempt(
+        self,
+        change: Callable[[RunAttempt], tuple[RunAttempt, _T]],
+        *,
+        overtaken: Callable[[RunAttempt], tuple[RunAttempt, _T]],
+    ) -> _T | None:
+        """Change this attempt, wherever the document keeps it.
+
+        Args:
+            change: gives what becomes of the attempt, and what to return, while it is the latest.
+            overtaken: the same once it has been overtaken.
+
+        Returns:
+            what the change gives; None where the document no longer has the attempt.
+        """
+
+        def change_latest(run: StoredRun) -> tuple[dict[str, Any], _T]:
+            changed, result = change(run.latest)
+            return changed.progress_fields(), result
+
+        def change_earlier(run: StoredRun) -> tuple[dict[str, Any], _T | None]:
+            earlier = list(run.earlier_attempts)
+            place = next((index for index, each in enumerate(earlier) if each.attempt == self._attempt), None)
+            if place is None:
+                return {}, None
+            earlier[place], result = overtaken(earlier[place])
+            return {"earlier_attempts": [each.to_fields() for each in earlier]}, result
+
+        result: _T | None = self._change(change_latest, overtaken=change_earlier)
+        return result
+
+    def _change(self, change: Any, *, overtaken: Any = None) -> Any:
+        """Change the document in a transaction.
+
+        Args:
+            change: gives the fields to write, and what to return, while this attempt is the latest.
+            overtaken: the same once it has been overtaken; None where nothing is to be written then.
+
+        Returns:
+            what the change gives; None where nothing was to be written.
+        """
+
+        @firestore.transactional
+        def carry_out(transaction: Any) -> Any:
+            run = StoredRun.from_snapshot(self._document.get(transaction=transaction))
+            chosen = change if run.latest.attempt == self._attempt else overtaken
+            if chosen is None:
+                return None
+            fields, result = chosen(run)
+            if fields:
+                transaction.update(self._document, fields)
+            return result
+
+        return carry_out(self._client.transaction(max_attempts=_MOST_TRIES))
+
+
+def _with_share(attempt: RunAttempt, share: int, state: RunState, counters: Mapping[str, int]) -> RunAttempt:
+    return attempt.with_share(share, RunShare(state=state, counters=counters), now=datetime.now(UTC))

@@ -1,0 +1,246 @@
+"""The run record: what one call of the dispatcher by its schedule did, in `runs/{run_id}`.
+
+Every part of the pipeline reads the document through `StoredRun` and names its counters by `RunCounter`. All of it is
+pure: the callers hold the Firestore client.
+"""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any
+
+from functions.shared.plausible_time import plausible
+
+RUNS = "runs"
+"""The name of the collection."""
+
+RUN_RETENTION = timedelta(days=90)
+"""After this Firestore deletes a run: as long as it keeps the deliveries that name it."""
+
+_LONGEST_NAME = 64
+"""Of an attempt, which is a UUID, and of a share, which is a number."""
+
+
+class RunState(StrEnum):
+    """Where a run, or a share of it, stands: `state` in its document."""
+
+    RUNNING = "running"
+    """Some of it is under way or waits in a queue. A run that was killed stays so until it is called again."""
+    FINISHED = "finished"
+    """All of it is done."""
+    FAILED = "failed"
+    """It has ended, and something failed that may go well when the run is repeated."""
+
+
+class QueueCondition(StrEnum):
+    """How a run found the queues, where they did not simply work: `queues` in its document."""
+
+    PAUSED = "paused"
+    """One of them was paused or disabled."""
+    BEHIND = "behind"
+    """A task still waited that should have been over, by the queues' rate and retry policy."""
+
+
+class RunCounter(StrEnum):
+    """What a run counts. Each is a field of its document, of its answer, and of the alerts about it."""
+
+    DUE = "due"
+    """Reports found due. Each is also counted as one of DISPATCHED, ALREADY_DISPATCHED, LOST, MALFORMED and ERRORS."""
+    DISPATCHED = "dispatched"
+    """Tasks that the run made."""
+    ALREADY_DISPATCHED = "already_dispatched"
+    """Reports that needed no task: they had one, or a worker was sending them."""
+    OVERDUE = "overdue"
+    """Those among the due reports whose task died without a trace."""
+    LOST = "lost"
+    """Reports that the run gave up: each has a dead letter."""
+    ENROLLED = "enrolled"
+    """Users that got their first due time."""
+    MALFORMED = "malformed"
+    """Users who get no report because their document is malformed: each has a dead letter."""
+    ERRORS = "errors"
+    """What failed, and may go well when the run is repeated."""
+
+
+RUN_COUNTERS = tuple(counter.value for counter in RunCounter)
+"""The names of the counters, in the order in which people read them."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunShare:
+    """One share of a run that is divided among several instances; an undivided run has the one share 0.
+
+    Attributes:
+        state: where it stands.
+        counters: what it counted.
+    """
+
+    state: RunState
+    counters: Mapping[str, int] = field(default_factory=dict)
+
+    def to_fields(self) -> dict[str, Any]:
+        """The share as the document has it."""
+        return {"state": self.state.value, **self.counters}
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunAttempt:
+    """One attempt at a run. Cloud Scheduler calls a run that failed again, and each call is another attempt.
+
+    Attributes:
+        attempt: its id; empty where the document has no valid one.
+        state: where it stands; None where the document does not say.
+        started_at: when it began to read who is due.
+        finished_at: when it ended; None while it runs.
+        counters: what all its shares counted together, by the names in RUN_COUNTERS.
+        shares: its shares, by their numbers.
+    """
+
+    attempt: str
+    state: RunState | None = None
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+    counters: Mapping[str, int] = field(default_factory=dict)
+    shares: Mapping[int, RunShare] = field(default_factory=dict)
+
+    @classmethod
+    def from_fields(cls, fields: Mapping[str, Any]) -> "RunAttempt":
+        """Read an attempt from the document's fields or from one of its `earlier_attempts`, whatever is in it."""
+        attempt = fields.get("attempt")
+        return cls(
+            attempt=attempt if isinstance(attempt, str) and len(attempt) <= _LONGEST_NAME else "",
+            state=_state(fields.get("state")),
+            started_at=plausible(fields.get("started_at")),
+            finished_at=plausible(fields.get("finished_at")),
+            counters=_counters(fields),
+            shares=_shares(fields.get("shares")),
+        )
+
+    def to_fields(self) -> dict[str, Any]:
+        """The attempt as the document has it."""
+        return {
+            "attempt": self.attempt,
+            "started_at": self.started_at,
+            **self.progress_fields(),
+        }
+
+    def progress_fields(self) -> dict[str, Any]:
+        """Those of its fields that change while it goes on."""
+        return {
+            "state": self.state.value if self.state else None,
+            "finished_at": self.finished_at,
+            "shares": {str(number): share.to_fields() for number, share in self.shares.items()},
+            **dict.fromkeys(RUN_COUNTERS, 0),
+            **self.counters,
+        }
+
+    def with_share(self, number: int, share: RunShare, *, now: datetime) -> "RunAttempt":
+        """The attempt after one of its shares has changed.
+
+        Args:
+            number: which share.
+            share: what it is now.
+            now: the present, in UTC.
+        """
+        shares = {**self.shares, number: share}
+        state = state_of_shares(shares)
+        counters: Counter[str] = Counter()
+        for each in shares.values():
+            counters.update(each.counters)
+        return replace(
+            self,
+            shares=shares,
+            state=state,
+            finished_at=None if state is RunState.RUNNING else now,
+            counters=counters,
+        )
+
+    def others_have_finished(self, number: int) -> bool:
+        """Whether every share but this one has come to a good end."""
+        return all(share.state is RunState.FINISHED for other, share in self.shares.items() if other != number)
+
+
+@dataclass(frozen=True, kw_only=True)
+class StoredRun:
+    """A run as Firestore has it. The document is that of the latest attempt; the earlier ones are kept beside it.
+
+    Other tools write to the collection, too. A field that is absent or malformed has the default.
+
+    Attributes:
+        id: the document's id (functions.shared.ids.run_id).
+        scheduled_for: the time that the run is for.
+        attempts: how often the run was called.
+        latest: the latest attempt.
+        earlier_attempts: the attempts before it, the oldest first.
+        queues: how it found the queues; None where they worked.
+        cuts: the places at which it is divided into shares, as the dispatcher wrote them.
+    """
+
+    id: str
+    scheduled_for: datetime | None = None
+    attempts: int = 0
+    latest: RunAttempt
+    earlier_attempts: tuple[RunAttempt, ...] = ()
+    queues: QueueCondition | None = None
+    cuts: tuple[Any, ...] = ()
+
+    @classmethod
+    def from_snapshot(cls, snapshot: Any) -> "StoredRun":
+        """Read a document, whatever is in it; a run that was never called where there is no document.
+
+        Args:
+            snapshot: a google.cloud.firestore.DocumentSnapshot, of all fields or of some.
+        """
+        fields = snapshot.to_dict() or {}
+        latest, attempts = RunAttempt.from_fields(fields), fields.get("attempts")
+        read = [RunAttempt.from_fields(each) for each in _list(fields, "earlier_attempts") if isinstance(each, dict)]
+        earlier_attempts = tuple(each for each in read if each.attempt)
+        return cls(
+            id=snapshot.id,
+            scheduled_for=plausible(fields.get("scheduled_for")),
+            attempts=attempts
+            if isinstance(attempts, int) and attempts >= 0
+            else len(earlier_attempts) + bool(latest.attempt),
+            latest=latest,
+            earlier_attempts=earlier_attempts,
+            queues=next((condition for condition in QueueCondition if condition == fields.get("queues")), None),
+            cuts=tuple(_list(fields, "cuts")),
+        )
+
+
+def state_of_shares(shares: Mapping[int, RunShare]) -> RunState:
+    """Where a run stands whose shares stand so."""
+    states = {share.state for share in shares.values()}
+    for state in (RunState.RUNNING, RunState.FAILED):
+        if state in states:
+            return state
+    return RunState.FINISHED
+
+
+def _state(value: Any) -> RunState | None:
+    return next((state for state in RunState if state == value), None)
+
+
+def _counters(fields: Mapping[str, Any]) -> dict[str, int]:
+    return {name: fields[name] for name in RUN_COUNTERS if _is_count(fields.get(name))}
+
+
+def _shares(shares: Any) -> dict[int, RunShare]:
+    """The shares of an attempt, leaving out what no dispatcher has written."""
+    return {
+        int(name): RunShare(state=state, counters=_counters(noted))
+        for name, noted in (shares.items() if isinstance(shares, dict) else ())
+        if name.isdecimal() and len(name) <= _LONGEST_NAME and isinstance(noted, dict)
+        if (state := _state(noted.get("state")))
+    }
+
+
+def _is_count(value: Any) -> bool:
+    return type(value) is int and value >= 0
+
+
+def _list(fields: Mapping[str, Any], name: str) -> list[Any]:
+    value = fields.get(name)
+    return value if isinstance(value, list) else []

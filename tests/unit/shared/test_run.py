@@ -1,0 +1,124 @@
+"""The run record: whatever a document holds, and what its shares come to."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from functions.shared.run import (
+    RUN_COUNTERS,
+    QueueCondition,
+    RunAttempt,
+    RunShare,
+    RunState,
+    StoredRun,
+    state_of_shares,
+)
+
+NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """What Firestore's client gives of a document."""
+
+    fields: dict[str, Any] | None
+    id: str = "20261124T1200Z"
+
+    def to_dict(self) -> dict[str, Any] | None:
+        return self.fields
+
+
+ATTEMPT = RunAttempt(
+    attempt="a1",
+    state=RunState.RUNNING,
+    started_at=NOON,
+    counters={"due": 3, "errors": 1},
+    shares={0: RunShare(state=RunState.FINISHED, counters={"due": 3}), 1: RunShare(state=RunState.RUNNING)},
+)
+
+
+def test_an_attempt_is_read_as_it_was_written() -> None:
+    read = RunAttempt.from_fields(ATTEMPT.to_fields())
+    assert read.to_fields() == ATTEMPT.to_fields()
+    assert read.shares == ATTEMPT.shares
+
+
+def test_a_run_that_was_never_called_has_no_attempt() -> None:
+    run = StoredRun.from_snapshot(Snapshot(None))
+    assert (run.attempts, run.latest.attempt, run.earlier_attempts, run.cuts) == (0, "", (), ())
+
+
+@given(st.dictionaries(st.sampled_from(["attempt", "attempts", "state", "shares", "cuts", "queues", "due"]), st.none()))
+def test_what_is_null_has_the_default(fields: dict[str, None]) -> None:
+    assert StoredRun.from_snapshot(Snapshot(dict(fields))) == StoredRun.from_snapshot(Snapshot({}))
+
+
+@pytest.mark.parametrize(
+    "strange",
+    [
+        {"attempt": 7, "attempts": "two", "state": "over", "started_at": "noon", "due": "many", "queues": 1},
+        {"attempt": "a" * 65, "attempts": -1, "shares": [1], "cuts": {"a": 1}, "earlier_attempts": "none"},
+        {
+            "shares": {"x": {"state": "running"}, "1": {"state": "over"}, "2": 5},
+            "earlier_attempts": [3, {}, {"due": 1}],
+        },
+        {"scheduled_for": datetime(1, 1, 1, tzinfo=UTC), "finished_at": datetime(9999, 1, 1, tzinfo=UTC), "due": -1},
+        {"due": True, "errors": 1.5},
+    ],
+)
+def test_what_no_dispatcher_wrote_is_left_out(strange: dict[str, Any]) -> None:
+    assert StoredRun.from_snapshot(Snapshot(strange)) == StoredRun.from_snapshot(Snapshot({}))
+
+
+def test_what_is_sound_is_kept() -> None:
+    fields = {
+        **ATTEMPT.to_fields(),
+        "scheduled_for": NOON,
+        "attempts": 2,
+        "queues": "behind",
+        "earlier_attempts": [{"attempt": "a0", "state": "failed", "due": 5}],
+        "cuts": [{"next_report_at": NOON, "user_id": "u1"}],
+    }
+    run = StoredRun.from_snapshot(Snapshot(fields))
+    assert (run.scheduled_for, run.attempts, run.queues) == (NOON, 2, QueueCondition.BEHIND)
+    (earlier,) = run.earlier_attempts
+    assert (earlier.attempt, earlier.state, earlier.counters) == ("a0", RunState.FAILED, {"due": 5})
+    assert len(run.cuts) == 1
+
+
+@pytest.mark.parametrize(
+    ("states", "whole"),
+    [
+        (["running"], RunState.RUNNING),
+        (["finished", "running", "failed"], RunState.RUNNING),
+        (["finished", "failed"], RunState.FAILED),
+        (["finished", "finished"], RunState.FINISHED),
+    ],
+)
+def test_a_run_stands_as_its_shares_do(states: list[str], whole: RunState) -> None:
+    assert state_of_shares({number: RunShare(state=RunState(state)) for number, state in enumerate(states)}) is whole
+
+
+def shares(*states: RunState) -> RunAttempt:
+    return RunAttempt(attempt="a", shares={number: RunShare(state=state) for number, state in enumerate(states)})
+
+
+def test_the_last_share_is_the_one_whose_others_have_all_finished() -> None:
+    attempt = shares(RunState.FINISHED, RunState.RUNNING, RunState.FINISHED)
+    assert attempt.others_have_finished(1)
+    assert not attempt.others_have_finished(0)
+    assert not shares(RunState.FINISHED, RunState.RUNNING, RunState.FAILED).others_have_finished(1)
+
+
+def test_the_counters_of_a_run_are_those_of_its_shares_together() -> None:
+    attempt = shares(RunState.RUNNING, RunState.RUNNING)
+    attempt = attempt.with_share(0, RunShare(state=RunState.FINISHED, counters={"due": 2, "errors": 1}), now=NOON)
+    assert (attempt.state, attempt.finished_at, attempt.counters["due"]) == (RunState.RUNNING, None, 2)
+    attempt = attempt.with_share(1, RunShare(state=RunState.FINISHED, counters={"due": 5}), now=NOON)
+    assert (attempt.state, attempt.finished_at) == (RunState.FINISHED, NOON)
+    written = attempt.progress_fields()
+    assert {name: written[name] for name in RUN_COUNTERS if written[name]} == {"due": 7, "errors": 1}
