@@ -13,6 +13,7 @@ from functions.shared.contract import InvalidContract
 from functions.shared.dead_letter import DEAD_LETTERS, DeadLetterReason, StoredDeadLetter
 from functions.shared.delivery import DELIVERIES, Delivery
 from functions.shared.report_task import ReportTask
+from functions.shared.system_alert import SYSTEM_ALERTS
 from operations import document_fields
 from operations.errors import OperatorError
 from operations.mentions import Mentions
@@ -137,7 +138,7 @@ class PersonalData:
             dead_letters=self._dead_letters(mentions),
             system_alerts=[
                 alert
-                for alert in self._client.collection("system_alerts").stream()
+                for alert in self._client.collection(SYSTEM_ALERTS).stream()
                 if mentions.in_value(document_fields.fields_of(alert))
             ],
             runs=[

@@ -1,10 +1,11 @@
 """Reads the system alerts that the DLQ handler keeps, for the operator."""
 
-from collections.abc import Mapping
 from typing import Any
 
 from google.cloud import firestore
 
+from functions.shared.logging import redact_addresses
+from functions.shared.system_alert import SYSTEM_ALERTS, StoredSystemAlert
 from operations import document_fields
 
 
@@ -16,7 +17,7 @@ class SystemAlerts:
     """
 
     def __init__(self, client: firestore.Client) -> None:
-        self._alerts = client.collection("system_alerts")
+        self._alerts = client.collection(SYSTEM_ALERTS)
 
     def latest(self, limit: int) -> list[dict[str, Any]]:
         """The latest system alerts, the newest first.
@@ -25,18 +26,17 @@ class SystemAlerts:
             limit: how many at most.
         """
         query = self._alerts.order_by("received_at", direction=firestore.Query.DESCENDING).limit(limit)
-        return [_to_row(snapshot.id, document_fields.fields_of(snapshot)) for snapshot in query.stream()]
+        return [_to_row(alert) for snapshot in query.stream() if (alert := StoredSystemAlert.from_snapshot(snapshot))]
 
 
-def _to_row(alert_id: str, fields: Mapping[str, Any]) -> dict[str, Any]:
-    figures = fields.get("figures")
+def _to_row(alert: StoredSystemAlert) -> dict[str, Any]:
     return {
-        "system_alert_id": alert_id,
-        "alert": document_fields.text(fields, "alert"),
-        "run_id": document_fields.identifier(fields, "run_id"),
-        "detail": document_fields.text(fields, "detail"),
-        "figures": document_fields.redacted_tree(figures) if isinstance(figures, Mapping) else {},
-        "at": document_fields.moment(fields, "at"),
-        "received_at": document_fields.moment(fields, "received_at"),
-        "alerted_at": document_fields.moment(fields, "alerted_at"),
+        "system_alert_id": alert.id,
+        "alert": redact_addresses(alert.kind) or None,
+        "run_id": alert.run_id or None,
+        "detail": redact_addresses(alert.detail) or None,
+        "figures": document_fields.redacted_tree(alert.figures),
+        "at": alert.at,
+        "received_at": alert.received_at,
+        "alerted_at": alert.alerted_at,
     }

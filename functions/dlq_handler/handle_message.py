@@ -16,8 +16,9 @@ from functions.dlq_handler.intake.pubsub_message import PubSubMessage
 from functions.dlq_handler.intake.received_dead_letter import read_dead_letter, unreadable_dead_letter
 from functions.dlq_handler.intake.system_alert_message import read_system_alert
 from functions.dlq_handler.store.dead_letter_store import DeadLetterStore
-from functions.dlq_handler.store.system_alert_store import StoredSystemAlert, SystemAlertStore
+from functions.dlq_handler.store.system_alert_store import SystemAlertStore
 from functions.shared.dead_letter import StoredDeadLetter
+from functions.shared.system_alert import StoredSystemAlert
 
 _logger = structlog.get_logger()
 

@@ -1,11 +1,22 @@
-"""An alert about the system itself, rather than about one report. It travels on the dead letter topic."""
+"""An alert about the system itself, rather than about one report: its message, and its document.
 
+The dispatcher and the worker publish a `SystemAlert` on the dead letter topic. The DLQ handler keeps it in
+`system_alerts/{kind}-{run_id}`; the handler and the operator read the document as a `StoredSystemAlert`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import Field
 
 from functions.shared.contract import Contract, UtcDatetime
+from functions.shared.plausible_time import plausible
+
+SYSTEM_ALERTS = "system_alerts"
+"""The name of the collection."""
 
 
 class AlertKind(StrEnum):
@@ -33,3 +44,82 @@ class SystemAlert(Contract):
     at: UtcDatetime
     detail: str
     figures: dict[str, int] = Field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class StoredSystemAlert:
+    """A system alert as Firestore has it. A field that is absent or malformed has the default.
+
+    Attributes:
+        id: the document's id.
+        kind: what is wrong, the field `alert`: an AlertKind, or the text of another tool.
+        run_id: the run that noticed it.
+        detail: what went wrong.
+        figures: counts of the run, by name.
+        at: when the run noticed it.
+        cause: what it has in common with other system alerts, as an id: all of one kind share it.
+        received_at: when the DLQ handler stored it.
+        alerted_at: when the last of all channels had taken the alert; None: not all have.
+        alerts: the channels that have taken the alert, and when.
+        version: the update time of the document, set by the server; None where the caller does not know it.
+    """
+
+    id: str
+    kind: str = ""
+    run_id: str = ""
+    detail: str = ""
+    figures: Mapping[str, int] = field(default_factory=dict)
+    at: datetime | None = None
+    cause: str = ""
+    received_at: datetime | None = None
+    alerted_at: datetime | None = None
+    alerts: Mapping[str, datetime] = field(default_factory=dict)
+    version: datetime | None = None
+
+    @classmethod
+    def from_snapshot(cls, snapshot: Any) -> "StoredSystemAlert | None":
+        """Read a document, whatever is in it; None where there is no document.
+
+        Args:
+            snapshot: a google.cloud.firestore.DocumentSnapshot, of all fields or of some.
+        """
+        document = snapshot.to_dict() if snapshot.exists else None
+        return None if document is None else cls.from_fields(snapshot.id, document, version=snapshot.update_time)
+
+    @classmethod
+    def from_fields(
+        cls, alert_id: str, document: Mapping[str, Any], *, version: datetime | None = None
+    ) -> "StoredSystemAlert":
+        """Read a document's fields, whatever they are.
+
+        Args:
+            alert_id: the document's id.
+            document: its fields.
+            version: the update time of the document.
+        """
+        figures, alerts = document.get("figures"), document.get("alerts")
+        return cls(
+            id=alert_id,
+            kind=_text(document, "alert"),
+            run_id=_text(document, "run_id"),
+            detail=_text(document, "detail"),
+            figures={name: number for name, number in figures.items() if isinstance(number, int)}
+            if isinstance(figures, dict)
+            else {},
+            at=plausible(document.get("at")),
+            cause=_text(document, "cause"),
+            received_at=plausible(document.get("received_at")),
+            alerted_at=plausible(document.get("alerted_at")),
+            alerts={name: at for name, at in alerts.items() if plausible(at)} if isinstance(alerts, dict) else {},
+            version=version,
+        )
+
+    @property
+    def needs_alert(self) -> bool:
+        """Whether people are still to be told of it."""
+        return self.alerted_at is None
+
+
+def _text(document: Mapping[str, Any], name: str) -> str:
+    value = document.get(name)
+    return value if isinstance(value, str) else ""

@@ -10,10 +10,9 @@ from typing import Any
 import grpc
 
 from functions.dlq_handler.alerting.system_alert_text import make_system_alert
-from functions.dlq_handler.store.system_alert_store import StoredSystemAlert
 from functions.shared.ids import delivery_id
 from functions.shared.settings import OnUnknownOutcome
-from functions.shared.system_alert import AlertKind
+from functions.shared.system_alert import AlertKind, StoredSystemAlert
 from local_cloud.inbox.faults import CutConnection
 from local_cloud.rpc import RpcError
 from local_cloud.scheduler import Execution
@@ -351,18 +350,7 @@ def unheard(crossing: Crossing) -> Exception:
 
 
 def _title(kind: AlertKind) -> str:
-    record = StoredSystemAlert(
-        id="",
-        kind=kind,
-        run_id="",
-        detail="",
-        figures={},
-        at=None,
-        cause="",
-        received_at=None,
-        alerted_at=None,
-        alerts={},
-    )
+    record = StoredSystemAlert(id="", kind=kind)
     return make_system_alert(record, 0, datetime.min.replace(tzinfo=UTC), project="", location="").title
 
 

@@ -6,8 +6,7 @@ from datetime import datetime
 
 from functions.dlq_handler.alerting.alert_text import logs_url, shown_text
 from functions.dlq_handler.channels.alert import Alert, clock_time
-from functions.dlq_handler.store.system_alert_store import StoredSystemAlert
-from functions.shared.system_alert import AlertKind
+from functions.shared.system_alert import AlertKind, StoredSystemAlert
 
 
 @dataclass(frozen=True)

@@ -1,19 +1,14 @@
 """Keeps each system alert in `system_alerts/{kind}-{run_id}`: one for each kind and run."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
 from google.cloud import firestore
 
 from functions.dlq_handler.store.alertable_records import AlertableRecords, new_alert_fields
 from functions.dlq_handler.store.compare_and_swap import DocumentFields
 from functions.shared.plausible_time import plausible
-from functions.shared.system_alert import SystemAlert
-
-SYSTEM_ALERTS = "system_alerts"
-"""The name of the collection."""
+from functions.shared.system_alert import SYSTEM_ALERTS, StoredSystemAlert, SystemAlert
 
 _RETENTION = timedelta(days=90)
 """After this Firestore deletes a system alert, by the TTL policy on `expire_at`."""
@@ -25,72 +20,6 @@ _LARGEST_INTEGER = 2**63 - 1
 """https://firebase.google.com/docs/firestore/manage-data/data-types"""
 
 _SHOWN_FIELDS = ["alert", "run_id", "detail", "figures", "at", "cause", "received_at", "alerted_at", "alerts"]
-
-
-@dataclass(frozen=True, kw_only=True)
-class StoredSystemAlert:
-    """A system alert as Firestore has it. A field that is absent or malformed has the default.
-
-    Attributes:
-        id: the document's id.
-        kind: what is wrong: a functions.shared.system_alert.AlertKind, or the text of another tool.
-        run_id: the run that noticed it.
-        detail: what went wrong.
-        figures: counts of the run, by name.
-        at: when the run noticed it.
-        cause: what it has in common with others, as an id: its kind.
-        received_at: when the DLQ handler stored it.
-        alerted_at: when the last of all channels had taken the alert; None: not all have.
-        alerts: the channels that have taken the alert, and when.
-        version: the update time of the document; None where the caller does not know it.
-    """
-
-    id: str
-    kind: str
-    run_id: str
-    detail: str
-    figures: Mapping[str, int]
-    at: datetime | None
-    cause: str
-    received_at: datetime | None
-    alerted_at: datetime | None
-    alerts: Mapping[str, datetime]
-    version: datetime | None = None
-
-    @classmethod
-    def from_fields(
-        cls, document_id: str, document: DocumentFields, *, version: datetime | None = None
-    ) -> "StoredSystemAlert":
-        """Read a document's fields, whatever they are.
-
-        Args:
-            document_id: the document's id.
-            document: its fields.
-            version: the update time of the document.
-        """
-
-        def field(name: str, kind: type, default: Any) -> Any:
-            value = document.get(name)
-            return value if isinstance(value, kind) else default
-
-        return cls(
-            id=document_id,
-            kind=field("alert", str, ""),
-            run_id=field("run_id", str, ""),
-            detail=field("detail", str, ""),
-            figures={str(name): each for name, each in field("figures", dict, {}).items() if isinstance(each, int)},
-            at=field("at", datetime, None),
-            cause=field("cause", str, ""),
-            received_at=plausible(document.get("received_at")),
-            alerted_at=field("alerted_at", datetime, None),
-            alerts={name: at for name, at in field("alerts", dict, {}).items() if plausible(at)},
-            version=version,
-        )
-
-    @property
-    def needs_alert(self) -> bool:
-        """Whether a channel still has to take an alert about it."""
-        return self.alerted_at is None
 
 
 class SystemAlertStore(AlertableRecords[StoredSystemAlert]):
