@@ -132,7 +132,7 @@ def _dependencies() -> RunDependencies:
             queue(name, f"{settings.worker_url}/tasks/send-report", settings.worker_url)
             for name in settings.report_queues
         ],
-        continuations=queue(
+        continuation_queue=queue(
             settings.continuation_queue or settings.report_queues[0],
             f"{settings.dispatcher_url}/dispatch",
             settings.dispatcher_url,

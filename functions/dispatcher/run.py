@@ -245,7 +245,7 @@ class Run:
 
     def _hand_over(self) -> PartEnd:
         """Have another request do the rest."""
-        if enqueue_part(self._with.continuations, self._part.next_part(self._counters), self._counters):
+        if enqueue_part(self._with.continuation_queue, self._part.next_part(self._counters), self._counters):
             self._note(RunState.RUNNING)
             return PartEnd.RUN_GOES_ON
         return PartEnd.RUN_ENDED

@@ -20,7 +20,7 @@ class RunDependencies:
         firestore: the client.
         users: what reads users.
         report_queues: those among which the reports are spread.
-        continuations: the queue whose tasks call the dispatcher.
+        continuation_queue: the queue whose tasks call the dispatcher.
         dead_letters: the topic of what cannot be enqueued.
         default_cadence: the cadence of users whose document names none.
         time_limit: how long one part of a run may take.
@@ -30,7 +30,7 @@ class RunDependencies:
     firestore: firestore.Client
     users: UserStream
     report_queues: Sequence[TaskQueue]
-    continuations: TaskQueue
+    continuation_queue: TaskQueue
     dead_letters: DeadLetterTopic
     default_cadence: Cadence
     time_limit: timedelta

@@ -257,7 +257,7 @@ class Stage:
             await self.put_user(user, document)
         return self._malformed
 
-    async def put_in_newcomers(self, count: int) -> None:
+    async def put_in_new_users(self, count: int) -> None:
         """Put in users whom the next run enrols: half without `next_report_at` and half with null there."""
         for index in range(count):
             user = f"s{self._number}n{index}"

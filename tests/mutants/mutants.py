@@ -21,7 +21,7 @@ ALL = [
         search='{"next_report_at": run_time},',
         replace='{"next_report_at": run_time.now(run_time.tzinfo)},',
         scenarios=("users: sign up",),
-        tests=("tests/integration/dispatcher/test_runs.py::test_a_newcomer_is_enrolled_and_due_at_once",),
+        tests=("tests/integration/dispatcher/test_runs.py::test_a_new_user_is_enrolled_and_due_at_once",),
     ),
     Mutant(
         name="a user is moved back",

@@ -41,7 +41,7 @@ class RunDivision:
         self._split_points = SplitPoints(
             dependencies.firestore, run_time=run_time, share_size=dependencies.share_size, threads=threads
         )
-        self._queue = dependencies.continuations
+        self._queue = dependencies.continuation_queue
         self._store = store
         self._counters = counters
         self._read = 0

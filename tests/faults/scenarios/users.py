@@ -25,7 +25,7 @@ async def _play_hours(stage: Stage, hours: int) -> None:
 
 async def _enrolled(stage: Stage) -> None:
     """Some have just signed up: the field that the pipeline goes by is missing, or null."""
-    await stage.put_in_newcomers(len(stage.users))
+    await stage.put_in_new_users(len(stage.users))
     await _play_hours(stage, 2)
 
 

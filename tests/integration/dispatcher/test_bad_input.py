@@ -58,13 +58,13 @@ NO_DUE_TIMES = [
 def test_a_due_time_that_is_none(cloud: Cloud, value: object) -> None:
     broken = cloud.user(next_report_at=value)
     before = cloud.fields_of(broken)["next_report_at"]
-    newcomer = cloud.user(next_report_at=...)
+    new_user = cloud.user(next_report_at=...)
     healthy = cloud.user()
 
     answer = cloud.call()
 
     assert (answer.status, answer.body["malformed"], answer.body["dispatched"], answer.body["errors"]) == (200, 1, 2, 0)
-    assert {report.user_id for report in cloud.reports()} == {newcomer, healthy}
+    assert {report.user_id for report in cloud.reports()} == {new_user, healthy}
     (letter,) = cloud.dead_letters()
     assert (letter["user_id"], letter["letter_id"], letter["reason"]) == (
         broken,
@@ -162,7 +162,7 @@ def test_records_of_runs_that_no_dispatcher_has_written(cloud: Cloud, fields: di
     assert (record["state"], record["shares"]["0"]["state"]) == ("finished", "finished")
 
 
-def test_a_newcomer_whose_document_has_no_room_for_the_pipelines_fields(cloud: Cloud) -> None:
+def test_a_new_user_whose_document_has_no_room_for_the_pipelines_fields(cloud: Cloud) -> None:
     # As large as a document may be, but for less than `next_report_at` takes.
     user = cloud.user(next_report_at=..., notes="")
     reference = cloud.database.collection("users").document(user)

@@ -199,7 +199,7 @@ def test_an_answer_of_the_queue_that_cannot_be_read(cloud: Cloud) -> None:
     assert {report.user_id for report in cloud.reports()} == users
 
 
-def test_a_user_who_leaves_between_the_counts_is_no_newcomer(cloud: Cloud) -> None:
+def test_a_user_who_leaves_between_the_counts_is_no_new_user(cloud: Cloud) -> None:
     """Else every such run would walk through all active users to find nobody."""
     leaving = [cloud.user() for _ in range(3)]
     counts = 0
@@ -232,7 +232,7 @@ def test_firestore_that_is_away(cloud: Cloud) -> None:
     assert cloud.call().body["dispatched"] == 1
 
 
-def test_a_newcomer_who_is_changed_meanwhile_is_left_to_the_next_run(cloud: Cloud) -> None:
+def test_a_new_user_who_is_changed_meanwhile_is_left_to_the_next_run(cloud: Cloud) -> None:
     changed, other = cloud.user(next_report_at=...), cloud.user(next_report_at=...)
     commits = 0
 

@@ -27,7 +27,7 @@ def rests(cloud: Cloud) -> list[Any]:
 
 def test_the_parts_of_a_run_add_up(cloud: Cloud) -> None:
     users = {cloud.user(next_report_at=NOON - HOUR * (number % 2)) for number in range(5)}
-    newcomers = {cloud.user(next_report_at=...) for _ in range(3)}
+    new_users = {cloud.user(next_report_at=...) for _ in range(3)}
 
     answer = cloud.call(variables=NO_TIME)
     parts = 1
@@ -47,7 +47,7 @@ def test_the_parts_of_a_run_add_up(cloud: Cloud) -> None:
     record = cloud.record("21261124T1200Z")
     assert {name: record[name] for name in figures} == figures
     assert record["state"] == "finished"
-    assert {report.user_id for report in cloud.reports()} == users | newcomers
+    assert {report.user_id for report in cloud.reports()} == users | new_users
 
 
 def test_a_part_that_is_repeated_counts_once(cloud: Cloud) -> None:

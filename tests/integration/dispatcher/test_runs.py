@@ -109,20 +109,20 @@ def test_two_queues_share_the_users_and_keep_them(cloud: Cloud) -> None:
 
 
 @pytest.mark.parametrize("missing", [..., None], ids=["without the field", "with a null in it"])
-def test_a_newcomer_is_enrolled_and_due_at_once(cloud: Cloud, missing: object) -> None:
+def test_a_new_user_is_enrolled_and_due_at_once(cloud: Cloud, missing: object) -> None:
     cloud.user()
-    newcomer = cloud.user(next_report_at=missing)
+    new_user = cloud.user(next_report_at=missing)
     cloud.user(next_report_at=missing, active=False)
 
     answer = cloud.call()
 
     assert (answer.status, answer.body["enrolled"], answer.body["due"], answer.body["dispatched"]) == (200, 1, 2, 2)
-    assert cloud.fields_of(newcomer)["next_report_at"] == NOON
-    assert next(report for report in cloud.reports() if report.user_id == newcomer).due_at == NOON
+    assert cloud.fields_of(new_user)["next_report_at"] == NOON
+    assert next(report for report in cloud.reports() if report.user_id == new_user).due_at == NOON
     assert cloud.call(NOON + HOUR).body["enrolled"] == 0
 
 
-def test_many_newcomers(cloud: Cloud) -> None:
+def test_many_new_users(cloud: Cloud) -> None:
     for number in range(900):
         cloud.user(next_report_at=... if number % 2 else None)
     answer = cloud.call()

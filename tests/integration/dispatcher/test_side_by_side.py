@@ -38,7 +38,7 @@ def many_users(cloud: Cloud) -> set[str]:
 
 
 def test_the_shares_of_a_run_add_up(cloud: Cloud, many_users: set[str]) -> None:
-    newcomers = {cloud.user(next_report_at=...) for _ in range(3)}
+    new_users = {cloud.user(next_report_at=...) for _ in range(3)}
 
     answer = cloud.call(variables=SMALL_SHARES)
 
@@ -46,7 +46,7 @@ def test_the_shares_of_a_run_add_up(cloud: Cloud, many_users: set[str]) -> None:
     assert cloud.record(RUN)["state"] == "running"
     shares = waiting(cloud)
     assert len(shares) >= 4
-    # The last that comes to its end, whichever it is, goes on with the newcomers.
+    # The last that comes to its end, whichever it is, goes on with the new users.
     answers = [carry_on(cloud, body, variables=SMALL_SHARES) for body in reversed(shares)]
     assert [answer.body["continued"] for answer in answers] == [True] * (len(shares) - 1) + [False]
     assert answers[-1].body["enrolled"] == 3
@@ -55,7 +55,7 @@ def test_the_shares_of_a_run_add_up(cloud: Cloud, many_users: set[str]) -> None:
     assert (record["already_dispatched"], record["errors"], record["enrolled"]) == (0, 0, 3)
     assert len(record["shares"]) == len(shares) + 1
     assert max(share["due"] for share in record["shares"].values()) < 400
-    assert Counter(report.user_id for report in cloud.reports()) == Counter(many_users | newcomers)
+    assert Counter(report.user_id for report in cloud.reports()) == Counter(many_users | new_users)
 
 
 @pytest.mark.usefixtures("many_users")

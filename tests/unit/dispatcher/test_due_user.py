@@ -59,7 +59,7 @@ def test_when_it_was_written() -> None:
     assert read_due_user(Document.pb(written)).updated_at == NOON
 
 
-def test_a_newcomer_is_due_when_it_is_told() -> None:
+def test_a_new_user_is_due_when_it_is_told() -> None:
     assert read_due_user(document("名前"), NOON) == DueUser("名前", NOON)
 
 
@@ -73,5 +73,5 @@ def test_a_newcomer_is_due_when_it_is_told() -> None:
         ({"next_report_at": {"boolean_value": False}}, False),
     ],
 )
-def test_who_is_a_newcomer(fields: dict[str, Any], expected: bool) -> None:
+def test_who_is_a_new_user(fields: dict[str, Any], expected: bool) -> None:
     assert has_no_due_time(document(**fields)) is expected

@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from functions.dispatcher.rescue.queue_clock import QueueClock, QueueReading
-from functions.dispatcher.rescue.run_history import PastRun, RunHistory, TaskAge, TaskStatus
+from functions.dispatcher.rescue.run_history import PastRun, RunHistory, TaskAge, TaskStatus, past_runs
 from functions.shared.ids import run_id
-from functions.shared.run import QueueCondition
+from functions.shared.run import QueueCondition, RunAttempt, StoredRun
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
 HALF_AN_HOUR = timedelta(minutes=30)
@@ -168,3 +168,42 @@ def test_hour_by_hour_no_report_has_two_tasks_that_may_live_at_once(
                 assert found.status is TaskStatus.QUEUED
                 assert made_at[found.salt] + retry_time > run.scheduled_for
         past.append(run)
+
+
+def stored(hour: float, *, queues: QueueCondition | None = None, **attempt: object) -> StoredRun:
+    """The record of a run that many hours from noon, ended unless another is asked for."""
+    at = NOON + hours(hour)
+    latest = {"attempt": "a", "started_at": at, "finished_at": at, "counters": {"due": 5}, **attempt}
+    return StoredRun(id=run_id(at), scheduled_for=at, queues=queues, latest=RunAttempt(**latest))  # type: ignore[arg-type]  # any of the fields
+
+
+@pytest.mark.parametrize(
+    "attempt",
+    [
+        pytest.param({"finished_at": None}, id="killed"),
+        pytest.param({"started_at": None}, id="no beginning"),
+        pytest.param({"counters": {}}, id="no count"),
+        pytest.param({"counters": {"due": 10**12}}, id="more than there can be"),
+    ],
+)
+def test_a_run_whose_record_does_not_say_what_it_did_only_tells_of_the_queues(attempt: dict[str, object]) -> None:
+    found = past_runs([[stored(-1, queues=QueueCondition.PAUSED, **attempt)]], run_time=NOON, enough=hours(24))
+    assert found.ended == []
+    assert found.readings == [QueueReading(NOON - hours(1), QueueCondition.PAUSED)]
+
+
+def test_a_run_that_has_ended_is_read_whole() -> None:
+    found = past_runs([[stored(-1, queues=QueueCondition.BEHIND)]], run_time=NOON, enough=hours(24))
+    at = NOON - hours(1)
+    assert found.ended == [PastRun(scheduled_for=at, started_at=at, finished_at=at, due=5, is_behind=True)]
+
+
+@pytest.mark.parametrize(
+    ("paused", "pages_read"),
+    [pytest.param(range(0), 3, id="a day and no more"), pytest.param(range(1, 15), 4, id="and the time of a pause")],
+)
+def test_runs_are_read_back_until_the_queues_have_worked_for_a_day(paused: range, pages_read: int) -> None:
+    hourly = [stored(-hour, queues=QueueCondition.PAUSED if hour in paused else None) for hour in range(1, 61)]
+    pages = iter([hourly[start : start + 10] for start in range(0, 60, 10)])
+    past_runs(pages, run_time=NOON, enough=hours(24))
+    assert 6 - len(list(pages)) == pages_read
