@@ -8,7 +8,7 @@ from functions.shared.ids import KIND_PATTERN
 from functions.shared.user import MUST_BE
 
 FIELDS = ("next_report_at", "report.kind")
-"""What is read of a user: as much as a task needs."""
+"""The fields that a run reads of a user: as many as a task needs."""
 
 _KIND = re.compile(KIND_PATTERN)
 _DEFAULT_KIND = "activity"
@@ -22,8 +22,7 @@ class DueUser(NamedTuple):
         user_id: the document's id.
         due_at: when it fell due, in UTC.
         kind: which report.
-        problem: what keeps the report from being made: the name of a field and what it must be; empty where nothing
-            does.
+        problem: why no report can be made: the name of a field and what it must be; empty where nothing is wrong.
         updated_at: when the document was last written, by any writer, in the server's time: it has had this due time at
             least since then.
     """

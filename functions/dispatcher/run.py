@@ -22,7 +22,8 @@ from functions.dispatcher.enrollment import Enrollment
 from functions.dispatcher.fan_out import FanOut
 from functions.dispatcher.malformed_users import MalformedUsers, unservable
 from functions.dispatcher.rescue.orphaned_deliveries import OrphanedDelivery
-from functions.dispatcher.rescue.rescuer import QueueOutlook, Rescuer, queue_outlook
+from functions.dispatcher.rescue.queue_outlook import QueueOutlook, queue_outlook
+from functions.dispatcher.rescue.rescuer import Rescuer
 from functions.dispatcher.rescue.run_history import TaskAge, TaskStatus
 from functions.dispatcher.run_counters import RunCounters
 from functions.dispatcher.run_dependencies import RunDependencies

@@ -1,4 +1,4 @@
-"""The time that a run is for. Pure."""
+"""Reads the time that a run is for. Pure."""
 
 import re
 from datetime import UTC, datetime
@@ -12,9 +12,9 @@ _RFC_3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d
 
 
 def schedule_time(header: str | None, *, now: datetime) -> datetime:
-    """The time in Cloud Scheduler's header, or the present minute where somebody calls without it.
+    """The time in Cloud Scheduler's header, or the present minute for a call without the header.
 
-    A run that is called again for the same time is the same run, so a call by hand within the same minute is too.
+    A second call for the same time is the same run, so a second call by hand within one minute is the same run, too.
 
     Args:
         header: its value; None where the request has none.

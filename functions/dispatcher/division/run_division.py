@@ -51,7 +51,7 @@ class RunDivision:
 
         Args:
             part: what this request does.
-            user: who was read last. Ask after each.
+            user: the user who was read last. Call after each.
 
         Returns:
             the share that remains for this request; None where the part stays as it is.
@@ -68,7 +68,7 @@ class RunDivision:
     def end_share(self, part: RunPart) -> ShareEnd:
         """Note that all due users of the part's share are dealt with.
 
-        Enrollment comes after all shares: who is enrolled is due as well, and no share may read such a user as due.
+        Enrollment comes after all shares: an enrolled user is due as well, and no share may read that user as due.
 
         Raises:
             google.api_core.exceptions.GoogleAPICallError: Firestore cannot be written.

@@ -1,4 +1,4 @@
-"""Where to cut what is left of a run, so that several instances work on it side by side. Pure."""
+"""Chooses the places to divide a run at, so that several instances work on it side by side. Pure."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -26,14 +26,14 @@ class Moment(NamedTuple):
 def cut(moments: Sequence[Moment], names: Sequence[str], share_size: int, *, after: Cursor) -> list[Cursor]:
     """Choose the ends of all shares but the last.
 
-    Most users fall due at few moments, so a share ends at a user's name within one. Any places make shares that
-    together are everybody, each once; good ones make them alike.
+    Most users fall due at few moments, so a share ends at a user's id within one of them. Whatever the places are, the
+    shares together have each user once; good places make shares of about one size.
 
     Args:
-        moments: what is left, in the order of time.
+        moments: the moments that are left, in the order of time.
         names: ids that cut all users into pieces of about one size, in the order of ids.
         share_size: about how many users a share is to have.
-        after: the place after which that is.
+        after: the place that the run has reached.
 
     Returns:
         the last place of each share, in the order in which users are read; none where one share is enough.
@@ -47,10 +47,10 @@ def cut(moments: Sequence[Moment], names: Sequence[str], share_size: int, *, aft
     for moment in moments:
         if not moment.users:
             continue
-        behind = [name for name in names if moment.due_at > after.next_report_at or name > after.user_id]
-        while behind and len(cuts) + 1 < shares and (target := left * (len(cuts) + 1) / shares) < before + moment.users:
+        later = [name for name in names if moment.due_at > after.next_report_at or name > after.user_id]
+        while later and len(cuts) + 1 < shares and (target := left * (len(cuts) + 1) / shares) < before + moment.users:
             # The names cut the users of a moment into one piece more than there are names.
-            nearest = round((target - before) / moment.users * (len(behind) + 1)) - 1
-            cuts.append(Cursor(next_report_at=moment.due_at, user_id=behind[min(max(nearest, 0), len(behind) - 1)]))
+            nearest = round((target - before) / moment.users * (len(later) + 1)) - 1
+            cuts.append(Cursor(next_report_at=moment.due_at, user_id=later[min(max(nearest, 0), len(later) - 1)]))
         before += moment.users
     return [place for index, place in enumerate(cuts) if place not in cuts[:index]]

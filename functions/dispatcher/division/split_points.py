@@ -54,7 +54,7 @@ class SplitPoints:
         https://firebase.google.com/docs/firestore/query-data/aggregation-queries#pricing
 
         Args:
-            read: how many users have been read. Ask after each.
+            read: how many users the run has read. Call after each.
             user: the last of them.
 
         Returns:
@@ -97,11 +97,11 @@ class SplitPoints:
         return int(users.count().get()[0][0].value)
 
     def _names(self) -> list[str]:
-        """Ids that cut the users into pieces of about one size, as Firestore has them cut for itself.
+        """Ids that cut the users into pieces of about one size, as Firestore partitions them itself.
 
         https://cloud.google.com/firestore/docs/reference/rpc/google.firestore.v1#partitionqueryrequest
         """
         partitions = self._client.collection_group("users").get_partitions(MOST_SHARES * _NAMES_A_SHARE)
         ends = [partition.end_at for partition in partitions if partition.end_at is not None]
-        # Other collections of this name, below other documents, are none of ours.
+        # A collection of this name below another document is not the pipeline's.
         return sorted((end.id for end in ends if end.parent.parent is None), key=str.encode)

@@ -5,9 +5,7 @@ is always the same: what the delivery says, then whether a queue still holds a t
 """
 
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import NamedTuple
 
 import structlog
@@ -19,70 +17,20 @@ from functions.dispatcher.rescue.dead_lettering import DeadLettering, LostReport
 from functions.dispatcher.rescue.delivery_store import RescueDeliveryStore
 from functions.dispatcher.rescue.orphaned_deliveries import OrphanedDeliveries, OrphanedDelivery
 from functions.dispatcher.rescue.policy import LOST_AFTER, RescueStep, rescue_step, task_died
-from functions.dispatcher.rescue.queue_clock import QueueClock, QueueReading
-from functions.dispatcher.rescue.run_history import RunHistory, TaskAge, TaskStatus, past_runs
+from functions.dispatcher.rescue.queue_outlook import QueueOutlook
+from functions.dispatcher.rescue.run_history import TaskAge, TaskStatus
 from functions.dispatcher.rescue.waiting_tasks import AskedQueues, QueueAnswer, WaitingTasks, task_ids
 from functions.dispatcher.run_counters import RunCounters
 from functions.dispatcher.run_dependencies import RunDependencies
 from functions.dispatcher.run_store import RunStore
 from functions.shared.delivery import Delivery
 from functions.shared.ids import run_id
-from functions.shared.retry_policy import DISPATCH_DEADLINE
 from functions.shared.run import QueueCondition, RunCounter
-from functions.shared.task_queue import TaskQueue
 
 _GROUP = 100
 """How many reports that need a look at their delivery are dealt with at once."""
 
 _logger = structlog.get_logger()
-
-
-@dataclass(frozen=True, kw_only=True)
-class QueueOutlook:
-    """How the queues are, and what earlier runs put into them.
-
-    Attributes:
-        clock: how long the queues have worked.
-        history: what earlier runs have done for a report.
-        retry_time: how long a queue tries a task.
-        is_paused: whether a queue is paused now.
-    """
-
-    clock: QueueClock
-    history: RunHistory
-    retry_time: timedelta
-    is_paused: bool
-
-
-def queue_outlook(
-    queues: Sequence[TaskQueue], store: RunStore, *, run_time: datetime, threads: ThreadPoolExecutor
-) -> QueueOutlook:
-    """Ask the queues and the records of the earlier runs.
-
-    Args:
-        queues: those among which the reports are spread.
-        store: the records.
-        run_time: the time that the run is for.
-        threads: those in which to ask.
-
-    Raises:
-        google.api_core.exceptions.GoogleAPIError: Firestore or a queue's configuration cannot be read.
-    """
-    reading_runs = threads.submit(lambda: past_runs(store.pages_before(run_time), run_time=run_time, enough=LOST_AFTER))
-    states = list(threads.map(TaskQueue.state, queues))
-    is_paused = not all(state.is_running for state in states)
-    retry_time = max(state.retry_policy.longest_retry_time(DISPATCH_DEADLINE) for state in states)
-    runs = reading_runs.result()
-    now = QueueReading(run_time, QueueCondition.PAUSED if is_paused else None)
-    clock = QueueClock([*runs.readings, now])
-    history = RunHistory(
-        runs.ended,
-        run_time=run_time,
-        retry_time=retry_time,
-        dispatches_per_second=sum(state.dispatches_per_second for state in states),
-        clock=clock,
-    )
-    return QueueOutlook(clock=clock, history=history, retry_time=retry_time, is_paused=is_paused)
 
 
 class _Case(NamedTuple):

@@ -144,8 +144,8 @@ class RunHistory:
         self._now = clock.reading(run_time)
         self._times = [run.scheduled_for for run in before]
         self._readings = [clock.reading(at) for at in self._times]
-        # The local cloud's time may be ahead of the machine's, by which a run begins before the time that it is for.
         self._behind = [run.is_behind for run in before]
+        # The local cloud's clock may be ahead of the machine's: then a run begins before the time that it is for.
         self._started = [max(run.started_at, run.scheduled_for) for run in before]
         self._tasks_gone: list[datetime] = []
         drained = datetime.min.replace(tzinfo=run_time.tzinfo)
