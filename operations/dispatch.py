@@ -10,16 +10,16 @@ from google.auth import impersonated_credentials
 from google.auth.exceptions import GoogleAuthError
 from google.auth.transport.requests import Request
 
+from functions.shared.run import RUN_COUNTERS
 from operations.deployed_env import CLOUD_PLATFORM
 from operations.errors import NotConfigured, OperatorError, describe
-from operations.runs import FIGURES
 from operations.target import Target
 from operations.time_args import to_json_time
 
 RUN_SECONDS = 1_800.0
 """How long a run may take: Cloud Scheduler's own attempt deadline, in scheduler.yaml."""
 
-ANSWER = ("run_id", *FIGURES, "seconds", "continued")
+ANSWER = ("run_id", *RUN_COUNTERS, "seconds", "continued")
 """What the dispatcher answers about a run. `continued`: the run goes on by itself in further parts."""
 
 _TOKEN_SECONDS = 10.0

@@ -14,8 +14,6 @@ from functions.shared.run import RUN_COUNTERS
 from operations import document_fields
 from operations.errors import NotFound
 
-FIGURES = RUN_COUNTERS
-
 
 class Runs:
     """Reads `runs`, and counts the deliveries of each.
@@ -74,5 +72,5 @@ def _to_attempt(fields: Mapping[str, Any]) -> dict[str, Any]:
         "state": document_fields.text(fields, "state"),
         "started_at": document_fields.moment(fields, "started_at"),
         "finished_at": document_fields.moment(fields, "finished_at"),
-        **{name: document_fields.number(fields, name) for name in FIGURES},
+        **{name: document_fields.number(fields, name) for name in RUN_COUNTERS},
     }

@@ -4,9 +4,10 @@ from typing import Annotated
 
 import typer
 
+from functions.shared.run import RUN_COUNTERS
 from operations.commands.group import AsJson, Limit, document_id, session
 from operations.output import Output
-from operations.runs import FIGURES, Runs
+from operations.runs import Runs
 
 app = typer.Typer(help="Runs of the dispatcher, the newest first.", invoke_without_command=True)
 
@@ -16,7 +17,7 @@ _COLUMNS = {
     "scheduled_for": "FOR",
     "finished_at": "FINISHED",
     "attempts": "ATTEMPTS",
-    **{name: name.upper().replace("_", " ") for name in FIGURES},
+    **{name: name.upper().replace("_", " ") for name in RUN_COUNTERS},
 }
 
 
