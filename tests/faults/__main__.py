@@ -13,7 +13,7 @@ from rich.table import Table
 from local_cloud.errors import LocalCloudError
 from tests.faults import scenarios
 from tests.faults.runner import Played, play
-from tests.faults.stage import Scenario
+from tests.faults.scenario_run import Scenario
 from tests.faults.world import World
 
 _SHOWN_VIOLATIONS = 20

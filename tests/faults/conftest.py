@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from tests.faults.runner import play
-from tests.faults.stage import Scenario
+from tests.faults.scenario_run import Scenario
 from tests.faults.world import World
 from tests.support import Background
 

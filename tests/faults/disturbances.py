@@ -10,18 +10,18 @@ import grpc
 
 from local_cloud.inbox.faults import Answer, CutConnection
 from local_cloud.rpc import RpcError
-from tests.faults.crossings import Crossing, Point
+from tests.faults.injection_points import InjectionPoint, InterceptedCall
 
 CarryOut = Callable[[], Awaitable[Any]]
 
-Disturbance = Callable[[Crossing, CarryOut], Awaitable[Any]]
+Disturbance = Callable[[InterceptedCall, CarryOut], Awaitable[Any]]
 """Takes the place of a call: it may carry it out, and answers it, or raises what the caller is to get."""
 
 
 def refuse(code: grpc.StatusCode) -> Disturbance:
     """The call is not carried out, and its caller told so."""
 
-    async def disturb(_crossing: Crossing, _carry_out: CarryOut) -> Any:
+    async def disturb(_call: InterceptedCall, _carry_out: CarryOut) -> Any:
         raise RpcError(code, "refused by the harness")
 
     return disturb
@@ -30,7 +30,7 @@ def refuse(code: grpc.StatusCode) -> Disturbance:
 def lose_answer(code: grpc.StatusCode) -> Disturbance:
     """The call is carried out, and its caller told that it failed."""
 
-    async def disturb(_crossing: Crossing, carry_out: CarryOut) -> Any:
+    async def disturb(_call: InterceptedCall, carry_out: CarryOut) -> Any:
         await carry_out()
         raise RpcError(code, "the answer was lost by the harness")
 
@@ -41,7 +41,7 @@ def answer(status: int, **headers: str) -> Disturbance:
     """SendGrid or Slack answers by itself, and takes nothing. Underscores in the headers' names stand for hyphens."""
     given = {name.replace("_", "-"): value for name, value in headers.items()}
 
-    async def disturb(_crossing: Crossing, _carry_out: CarryOut) -> Any:
+    async def disturb(_call: InterceptedCall, _carry_out: CarryOut) -> Any:
         return Answer(status=status, body=b'{"errors": [{"message": "by the harness"}]}', headers=given)
 
     return disturb
@@ -50,7 +50,7 @@ def answer(status: int, **headers: str) -> Disturbance:
 def accept_and_answer(status: int) -> Disturbance:
     """SendGrid takes the mail, and the gateway in front of it answers with an error."""
 
-    async def disturb(_crossing: Crossing, carry_out: CarryOut) -> Any:
+    async def disturb(_call: InterceptedCall, carry_out: CarryOut) -> Any:
         await carry_out()
         return Answer(status=status, body=b"<html><h1>Bad Gateway</h1></html>")
 
@@ -60,7 +60,7 @@ def accept_and_answer(status: int) -> Disturbance:
 def cut(*, accepted: bool) -> Disturbance:
     """SendGrid or Slack cuts the connection, before or after it took what was posted."""
 
-    async def disturb(_crossing: Crossing, carry_out: CarryOut) -> Any:
+    async def disturb(_call: InterceptedCall, carry_out: CarryOut) -> Any:
         if accepted:
             await carry_out()
         raise CutConnection
@@ -71,7 +71,7 @@ def cut(*, accepted: bool) -> Disturbance:
 def never_answer(until: asyncio.Event, *, accepted: bool) -> Disturbance:
     """No answer comes until an event, and none after it: the connection is cut then."""
 
-    async def disturb(_crossing: Crossing, carry_out: CarryOut) -> Any:
+    async def disturb(_call: InterceptedCall, carry_out: CarryOut) -> Any:
         if accepted:
             await carry_out()
         await until.wait()
@@ -83,7 +83,7 @@ def never_answer(until: asyncio.Event, *, accepted: bool) -> Disturbance:
 def slow(seconds: float) -> Disturbance:
     """The answer comes, but late."""
 
-    async def disturb(_crossing: Crossing, carry_out: CarryOut) -> Any:
+    async def disturb(_call: InterceptedCall, carry_out: CarryOut) -> Any:
         await asyncio.sleep(seconds)
         return await carry_out()
 
@@ -100,29 +100,29 @@ class Rule:
         subjects: about whom; None: about anybody.
         times: how often for each subject; None: always.
         skip: how many calls of each subject pass first.
-        chosen: a further condition, given the crossing and its number among its subject's.
+        chosen: a further condition, given the call and its number among its subject's.
     """
 
     disturbance: Disturbance
-    points: Collection[Point]
+    points: Collection[InjectionPoint]
     subjects: Collection[str] | None = None
     times: int | None = 1
     skip: int = 0
-    chosen: Callable[[Crossing, int], bool] = lambda crossing, number: True
-    _seen: Counter[tuple[Point, str]] = field(default_factory=Counter)
+    chosen: Callable[[InterceptedCall, int], bool] = lambda call, number: True
+    _seen: Counter[tuple[InjectionPoint, str]] = field(default_factory=Counter)
     _fired: Counter[str] = field(default_factory=Counter)
 
-    def applies(self, crossing: Crossing) -> bool:
+    def applies(self, call: InterceptedCall) -> bool:
         """Whether this call is one of them; it counts as disturbed then."""
-        if crossing.point not in self.points or (self.subjects is not None and crossing.subject not in self.subjects):
+        if call.point not in self.points or (self.subjects is not None and call.subject not in self.subjects):
             return False
-        self._seen[crossing.point, crossing.subject] += 1
-        number = self._seen[crossing.point, crossing.subject]
-        if number <= self.skip or (self.times is not None and self._fired[crossing.subject] >= self.times):
+        self._seen[call.point, call.subject] += 1
+        number = self._seen[call.point, call.subject]
+        if number <= self.skip or (self.times is not None and self._fired[call.subject] >= self.times):
             return False
-        if not self.chosen(crossing, number):
+        if not self.chosen(call, number):
             return False
-        self._fired[crossing.subject] += 1
+        self._fired[call.subject] += 1
         return True
 
     @property
@@ -138,14 +138,14 @@ class Disturbances:
         on_disturbed: told of each call that is disturbed.
     """
 
-    def __init__(self, on_disturbed: Callable[[Crossing], None]) -> None:
+    def __init__(self, on_disturbed: Callable[[InterceptedCall], None]) -> None:
         self.rules: list[Rule] = []
         self._on_disturbed = on_disturbed
 
-    async def pass_through(self, crossing: Crossing, carry_out: CarryOut) -> Any:
+    async def pass_through(self, call: InterceptedCall, carry_out: CarryOut) -> Any:
         """Carry a call out, or what becomes of it."""
         for rule in self.rules:
-            if rule.applies(crossing):
-                self._on_disturbed(crossing)
-                return await rule.disturbance(crossing, carry_out)
+            if rule.applies(call):
+                self._on_disturbed(call)
+                return await rule.disturbance(call, carry_out)
         return await carry_out()

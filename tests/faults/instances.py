@@ -13,7 +13,7 @@ import aiohttp
 
 from local_cloud.function_process import FunctionProcess
 from local_cloud.tasks.dispatch import Answer, AnswerLost, Delivery
-from tests.faults.crossings import delivery_in
+from tests.faults.injection_points import delivery_in
 
 Send = Callable[[], Awaitable[Answer]]
 """Delivers a task, as far as the scenario is concerned."""

@@ -4,9 +4,9 @@ import itertools
 import time
 from dataclasses import dataclass
 
-from tests.faults.dice import Dice
 from tests.faults.invariants import Rule, Tally, Violation, check, tally
-from tests.faults.stage import Scenario, Stage
+from tests.faults.scenario_run import Scenario, ScenarioRun
+from tests.faults.seeded import SeededChoices
 from tests.faults.world import World
 
 _numbers = itertools.count(1)
@@ -39,16 +39,18 @@ async def play(world: World, scenario: Scenario, *, seed: int, users: int) -> Pl
     """
     begun = time.monotonic()
     await world.worker(scenario.on_unknown_outcome)
-    stage = Stage(world, scenario, dice=Dice(f"{seed}:{scenario.name}"), count=users, number=next(_numbers))
+    scenario_run = ScenarioRun(
+        world, scenario, seeded=SeededChoices(f"{seed}:{scenario.name}"), count=users, number=next(_numbers)
+    )
     try:
-        await stage.begin()
+        await scenario_run.begin()
         unplayed = []
         try:
-            await scenario.script(stage)
-            history = await stage.end()
+            await scenario.script(scenario_run)
+            history = await scenario_run.end()
         except (RuntimeError, TimeoutError) as error:
             unplayed.append(Violation(Rule.NOT_PLAYED, str(scenario), str(error)))
-            history = await stage.history()
+            history = await scenario_run.history()
         violations = [*unplayed, *check(history)]
         return Played(
             scenario=scenario,
@@ -57,5 +59,5 @@ async def play(world: World, scenario: Scenario, *, seed: int, users: int) -> Pl
             seconds=time.monotonic() - begun,
         )
     finally:
-        stage.heal()
+        scenario_run.heal()
         await world.clear()

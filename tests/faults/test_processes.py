@@ -3,8 +3,8 @@
 import pytest
 
 from tests.faults.conftest import KeepsPromise
+from tests.faults.scenario_run import Scenario
 from tests.faults.scenarios import everything, queue, scheduler, worker_processes
-from tests.faults.stage import Scenario
 
 SCENARIOS = [*queue.SCENARIOS, *worker_processes.SCENARIOS, *scheduler.SCENARIOS, *everything.SCENARIOS]
 

@@ -3,8 +3,8 @@
 import pytest
 
 from tests.faults.conftest import KeepsPromise
+from tests.faults.scenario_run import Scenario
 from tests.faults.scenarios import dead_letters, firestore, sendgrid
-from tests.faults.stage import Scenario
 
 SCENARIOS = [*sendgrid.SCENARIOS, *firestore.SCENARIOS, *dead_letters.SCENARIOS]
 

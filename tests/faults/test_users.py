@@ -3,8 +3,8 @@
 import pytest
 
 from tests.faults.conftest import KeepsPromise
+from tests.faults.scenario_run import Scenario
 from tests.faults.scenarios import users
-from tests.faults.stage import Scenario
 
 
 @pytest.mark.parametrize("scenario", users.SCENARIOS, ids=str)

@@ -28,11 +28,11 @@ from local_cloud.scheduler import Execution, Job, Scheduler
 from local_cloud.scheduler.retry import RetryConfig
 from local_cloud.tasks.server import TasksEmulator
 from local_cloud.tasks.settings import queue_from_flags
-from tests.faults.crossings import Crossing, http_crossing, rpc_crossing
 from tests.faults.disturbances import CarryOut, Disturbances
-from tests.faults.gate import Gate
+from tests.faults.injection_points import InterceptedCall, http_call, rpc_call
 from tests.faults.instances import FrontEnd, Instance
 from tests.faults.moves import Moves
+from tests.faults.tcp_gate import TcpGate
 from tests.faults.world_time import FILE_VARIABLE, WorldClock
 from tests.functions import REPOSITORY
 from tests.support import free_ports
@@ -111,7 +111,7 @@ class World:
         """Start the servers and the functions; workers that resend start with the first scenario that needs them."""
         for part in (self.identity, self.firestore, self.pubsub, self.tasks, self.inbox):
             await part.start()
-        self.sendgrid_gate = Gate(self.inbox.port)
+        self.sendgrid_gate = TcpGate(self.inbox.port)
         await self.sendgrid_gate.open()
         self.tasks.create_queue(QUEUE, queue_from_flags(QUEUE_FLAGS))
         self.dispatcher_url = f"http://127.0.0.1:{free_ports(1)}"
@@ -276,14 +276,14 @@ class World:
                 self.moves.note(request, response)
             return response
 
-        return await self.disturbances.pass_through(rpc_crossing(method, request), observed)
+        return await self.disturbances.pass_through(rpc_call(method, request), observed)
 
     async def _http(self, call: Call, carry_out: Callable[[], Awaitable[Answer]]) -> Answer:
-        answer: Answer = await self.disturbances.pass_through(http_crossing(call.service, call.body), carry_out)
+        answer: Answer = await self.disturbances.pass_through(http_call(call.service, call.body), carry_out)
         return answer
 
-    def _disturbed(self, crossing: Crossing) -> None:
-        self.on_disturbed(crossing.subject)
+    def _disturbed(self, call: InterceptedCall) -> None:
+        self.on_disturbed(call.subject)
 
     def _client(self) -> AsyncClient:
         with _environment("FIRESTORE_EMULATOR_HOST", f"127.0.0.1:{self.firestore.port}"):

@@ -1,5 +1,6 @@
 """Everything that the world does to the pipeline."""
 
+from tests.faults.scenario_run import Scenario
 from tests.faults.scenarios import (
     dead_letters,
     everything,
@@ -10,7 +11,6 @@ from tests.faults.scenarios import (
     users,
     worker_processes,
 )
-from tests.faults.stage import Scenario
 
 ALL: list[Scenario] = [
     *queue.SCENARIOS,

@@ -8,110 +8,115 @@ from collections.abc import Callable
 import grpc
 
 from functions.shared.system_alert import AlertKind
-from tests.faults.crossings import Point
 from tests.faults.disturbances import Disturbance, answer, lose_answer, never_answer, refuse
-from tests.faults.stage import Scenario, Script, Stage
+from tests.faults.injection_points import InjectionPoint
+from tests.faults.scenario_run import Scenario, ScenarioRun, Script
 from tests.functions import REPOSITORY
 
 _DYING = 0.3
 
 
 def _while_some_die(
-    points: Point | set[Point], disturbance: Callable[[Stage], Disturbance], *, times: int | None = 1
+    points: InjectionPoint | set[InjectionPoint],
+    disturbance: Callable[[ScenarioRun], Disturbance],
+    *,
+    times: int | None = 1,
 ) -> Script:
     """Something happens on the way of each dead letter."""
 
-    async def script(stage: Stage) -> None:
-        stage.make_die(stage.victims(_DYING))
-        stage.disturb(points, disturbance(stage), times=times)
-        await stage.run_and_drain()
+    async def script(scenario_run: ScenarioRun) -> None:
+        scenario_run.make_die(scenario_run.victims(_DYING))
+        scenario_run.disturb(points, disturbance(scenario_run), times=times)
+        await scenario_run.dispatch_and_drain()
 
     return script
 
 
-def _killed_handler(point: Point, *, carried_out: bool) -> Script:
-    return _while_some_die(point, lambda stage: stage.kill_function(stage.world.dlq_handler, carried_out=carried_out))
+def _killed_handler(point: InjectionPoint, *, carried_out: bool) -> Script:
+    return _while_some_die(
+        point, lambda scenario_run: scenario_run.kill_function(scenario_run.world.dlq_handler, carried_out=carried_out)
+    )
 
 
 def _killed_worker(*, carried_out: bool) -> Script:
     """The ledger holds what SendGrid has refused, and why: the next attempt publishes the same dead letter."""
 
-    async def script(stage: Stage) -> None:
-        victims = stage.victims(0.1, most=25)
-        stage.make_die(victims)
-        stage.disturb(Point.PUBLISH, stage.kill(carried_out=carried_out), of=victims)
-        await stage.world.dispatch_at_most(1)
-        await stage.run_and_drain()
+    async def script(scenario_run: ScenarioRun) -> None:
+        victims = scenario_run.victims(0.1, most=25)
+        scenario_run.make_die(victims)
+        scenario_run.disturb(InjectionPoint.PUBLISH, scenario_run.kill(carried_out=carried_out), of=victims)
+        await scenario_run.world.dispatch_at_most(1)
+        await scenario_run.dispatch_and_drain()
 
     return script
 
 
-async def _publish_refused(stage: Stage) -> None:
+async def _publish_refused(scenario_run: ScenarioRun) -> None:
     """Pub/Sub refuses in a way that is not retried at once: the queue does that."""
-    victims = stage.victims(_DYING)
-    stage.make_die(victims)
-    stage.disturb(Point.PUBLISH, refuse(grpc.StatusCode.PERMISSION_DENIED), of=victims, times=3)
-    await stage.run_and_drain()
+    victims = scenario_run.victims(_DYING)
+    scenario_run.make_die(victims)
+    scenario_run.disturb(InjectionPoint.PUBLISH, refuse(grpc.StatusCode.PERMISSION_DENIED), of=victims, times=3)
+    await scenario_run.dispatch_and_drain()
 
 
-async def _publish_refused_at_the_last_attempt(stage: Stage) -> None:
+async def _publish_refused_at_the_last_attempt(scenario_run: ScenarioRun) -> None:
     """The task is gone, and nothing is written down of it: the next run finds the report."""
-    victims = stage.victims(_DYING)
-    stage.may_tell(AlertKind.OVERDUE_REPORTS)
-    stage.disturb(Point.SEND, answer(503), of=victims, times=None)
-    stage.disturb(Point.PUBLISH, refuse(grpc.StatusCode.PERMISSION_DENIED), of=victims)
-    await stage.run_and_drain()
+    victims = scenario_run.victims(_DYING)
+    scenario_run.may_tell(AlertKind.OVERDUE_REPORTS)
+    scenario_run.disturb(InjectionPoint.SEND, answer(503), of=victims, times=None)
+    scenario_run.disturb(InjectionPoint.PUBLISH, refuse(grpc.StatusCode.PERMISSION_DENIED), of=victims)
+    await scenario_run.dispatch_and_drain()
 
 
-async def _delivered_thrice(stage: Stage) -> None:
-    stage.make_die(stage.victims(_DYING))
-    stage.world.pubsub.deliver_copies(lambda subscription, message: 3)
+async def _delivered_thrice(scenario_run: ScenarioRun) -> None:
+    scenario_run.make_die(scenario_run.victims(_DYING))
+    scenario_run.world.pubsub.deliver_copies(lambda subscription, message: 3)
     try:
-        await stage.run_and_drain()
+        await scenario_run.dispatch_and_drain()
     finally:
-        stage.world.pubsub.deliver_copies(lambda subscription, message: 1)
+        scenario_run.world.pubsub.deliver_copies(lambda subscription, message: 1)
 
 
-async def _everybody_dies(stage: Stage) -> None:
+async def _everybody_dies(scenario_run: ScenarioRun) -> None:
     """A storm: thousands of dead letters of one cause are few alerts, and all of them are told of."""
-    stage.make_die(stage.due)
-    await stage.run_and_drain()
+    scenario_run.make_die(scenario_run.due)
+    await scenario_run.dispatch_and_drain()
 
 
-async def _slack_never_answers(stage: Stage) -> None:
-    stage.make_die(stage.victims(_DYING))
-    stage.disturb(Point.TELL, never_answer(stage.healed, accepted=True), times=1)
-    await stage.run_and_drain()
+async def _slack_never_answers(scenario_run: ScenarioRun) -> None:
+    scenario_run.make_die(scenario_run.victims(_DYING))
+    scenario_run.disturb(InjectionPoint.TELL, never_answer(scenario_run.healed, accepted=True), times=1)
+    await scenario_run.dispatch_and_drain()
 
 
-async def _replayed(stage: Stage) -> None:
+async def _replayed(scenario_run: ScenarioRun) -> None:
     """All are replayed when the cause is mended, twice at the same time, and once more afterwards."""
-    victims = stage.victims(_DYING)
-    stage.make_die(victims)
-    await stage.run_and_drain()
-    stage.may_end(victims, "sent")
-    stage.heal()
-    await asyncio.gather(replay_all(stage), replay_all(stage))
-    await stage.world.drain()
-    await replay_all(stage)
-    await stage.world.drain()
+    victims = scenario_run.victims(_DYING)
+    scenario_run.make_die(victims)
+    await scenario_run.dispatch_and_drain()
+    scenario_run.may_end(victims, "sent")
+    scenario_run.heal()
+    await asyncio.gather(replay_all(scenario_run), replay_all(scenario_run))
+    await scenario_run.world.drain()
+    await replay_all(scenario_run)
+    await scenario_run.world.drain()
 
 
-async def _replayed_later(stage: Stage) -> None:
+async def _replayed_later(scenario_run: ScenarioRun) -> None:
     """All are replayed when their users have had the next hours' reports."""
-    victims = stage.victims(_DYING)
-    stage.make_die(victims)
-    await stage.run_and_drain()
-    stage.may_end(victims, "sent")
-    stage.heal()
+    victims = scenario_run.victims(_DYING)
+    scenario_run.make_die(victims)
+    await scenario_run.dispatch_and_drain()
+    scenario_run.may_end(victims, "sent")
+    scenario_run.heal()
     for _ in range(2):
-        stage.hour = stage.world.next_hour()
-        await stage.run_and_drain()
-    await replay_all(stage)
-    await stage.world.drain()
+        scenario_run.hour = scenario_run.world.next_hour()
+        await scenario_run.dispatch_and_drain()
+    await replay_all(scenario_run)
+    await scenario_run.world.drain()
 
 
-async def replay_all(stage: Stage) -> None:
+async def replay_all(scenario_run: ScenarioRun) -> None:
     """Do what an operator does when the cause is mended."""
     process = await asyncio.create_subprocess_exec(
         *(
@@ -125,7 +130,7 @@ async def replay_all(stage: Stage) -> None:
             "--yes",
             "--json",
         ),
-        env={**os.environ, **stage.world.variables},
+        env={**os.environ, **scenario_run.world.variables},
         cwd=REPOSITORY,
         stdout=asyncio.subprocess.DEVNULL,
         stderr=asyncio.subprocess.PIPE,
@@ -136,7 +141,7 @@ async def replay_all(stage: Stage) -> None:
 
 
 def _slack(name: str, disturbance: Disturbance, *, times: int = 2) -> Scenario:
-    script = _while_some_die(Point.TELL, lambda stage: disturbance, times=times)
+    script = _while_some_die(InjectionPoint.TELL, lambda scenario_run: disturbance, times=times)
     return Scenario(name=f"Slack {name}", group="dead letters", script=script)
 
 
@@ -144,12 +149,14 @@ SCENARIOS = [
     Scenario(
         name="publish UNAVAILABLE",
         group="dead letters",
-        script=_while_some_die(Point.PUBLISH, lambda stage: refuse(grpc.StatusCode.UNAVAILABLE), times=2),
+        script=_while_some_die(
+            InjectionPoint.PUBLISH, lambda scenario_run: refuse(grpc.StatusCode.UNAVAILABLE), times=2
+        ),
     ),
     Scenario(
         name="published, and the answer lost",
         group="dead letters",
-        script=_while_some_die(Point.PUBLISH, lambda stage: lose_answer(grpc.StatusCode.UNAVAILABLE)),
+        script=_while_some_die(InjectionPoint.PUBLISH, lambda scenario_run: lose_answer(grpc.StatusCode.UNAVAILABLE)),
     ),
     Scenario(name="publish refused", group="dead letters", script=_publish_refused),
     Scenario(
@@ -163,17 +170,17 @@ SCENARIOS = [
     Scenario(
         name="handler killed before it stored",
         group="dead letters",
-        script=_killed_handler(Point.STORE, carried_out=False),
+        script=_killed_handler(InjectionPoint.STORE, carried_out=False),
     ),
     Scenario(
         name="handler killed after it stored",
         group="dead letters",
-        script=_killed_handler(Point.STORE, carried_out=True),
+        script=_killed_handler(InjectionPoint.STORE, carried_out=True),
     ),
     Scenario(
         name="handler killed after it told Slack",
         group="dead letters",
-        script=_killed_handler(Point.TELL, carried_out=True),
+        script=_killed_handler(InjectionPoint.TELL, carried_out=True),
     ),
     _slack("answers 500", answer(500)),
     _slack("answers 429 with Retry-After", answer(429, Retry_After="3")),

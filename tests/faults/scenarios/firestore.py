@@ -3,23 +3,23 @@
 import grpc
 
 from functions.shared.system_alert import AlertKind
-from tests.faults.crossings import Point
 from tests.faults.disturbances import Disturbance, lose_answer, refuse
+from tests.faults.injection_points import InjectionPoint
 from tests.faults.instances import until
 from tests.faults.invariants import UNKNOWN_OUTCOME
-from tests.faults.stage import Scenario, Script, Stage
+from tests.faults.scenario_run import Scenario, ScenarioRun, Script
 from tests.faults.world import CONCURRENCY
 
 POINTS = {
-    Point.READ_DELIVERY,
-    Point.READ_USER,
-    Point.CLAIM,
-    Point.RELEASE,
-    Point.SETTLE,
-    Point.STORE,
-    Point.ALERT_RECORD,
-    Point.RUN_RECORD,
-    Point.QUERY,
+    InjectionPoint.READ_DELIVERY,
+    InjectionPoint.READ_USER,
+    InjectionPoint.CLAIM,
+    InjectionPoint.RELEASE,
+    InjectionPoint.SETTLE,
+    InjectionPoint.STORE,
+    InjectionPoint.ALERT_RECORD,
+    InjectionPoint.RUN_RECORD,
+    InjectionPoint.QUERY,
 }
 """Every call to Firestore, of whichever function."""
 
@@ -29,37 +29,40 @@ _SHARE = 0.15
 def _any_call(disturbance: Disturbance) -> Script:
     """A share of all calls fails, for two hours. Some reports die on their way, so that dead letters meet it too."""
 
-    async def script(stage: Stage) -> None:
-        stage.may_tell(AlertKind.RUN_ERRORS, AlertKind.OVERDUE_REPORTS)
-        stage.make_die(stage.victims(0.1))
-        stage.disturb(POINTS, disturbance, times=None, chosen=stage.a_share(_SHARE, "fails"))
-        await stage.run_and_drain()
-        stage.hour = stage.world.next_hour()
-        await stage.run_and_drain()
+    async def script(scenario_run: ScenarioRun) -> None:
+        scenario_run.may_tell(AlertKind.RUN_ERRORS, AlertKind.OVERDUE_REPORTS)
+        scenario_run.make_die(scenario_run.victims(0.1))
+        scenario_run.disturb(POINTS, disturbance, times=None, chosen=scenario_run.a_share(_SHARE, "fails"))
+        await scenario_run.dispatch_and_drain()
+        scenario_run.hour = scenario_run.world.next_hour()
+        await scenario_run.dispatch_and_drain()
 
     return script
 
 
-async def _cannot_be_told(stage: Stage) -> None:
+async def _cannot_be_told(scenario_run: ScenarioRun) -> None:
     """SendGrid has the mail, and Firestore does not take note of that for as long as the worker tries."""
-    victims = stage.victims(0.2, most=10)
-    stage.may_end(victims, UNKNOWN_OUTCOME)
-    stage.disturb(Point.SETTLE, refuse(grpc.StatusCode.UNAVAILABLE), of=victims, times=None)
-    await stage.run()
-    await stage.world.quiet()
-    stage.heal()
-    await stage.world.drain()
+    victims = scenario_run.victims(0.2, most=10)
+    scenario_run.may_end(victims, UNKNOWN_OUTCOME)
+    scenario_run.disturb(InjectionPoint.SETTLE, refuse(grpc.StatusCode.UNAVAILABLE), of=victims, times=None)
+    await scenario_run.dispatch()
+    await scenario_run.world.quiet()
+    scenario_run.heal()
+    await scenario_run.world.drain()
 
 
-async def _is_away(stage: Stage) -> None:
+async def _is_away(scenario_run: ScenarioRun) -> None:
     """Nothing can be read or written until each report has been tried once."""
-    await stage.world.pause()
-    await stage.run()
-    stage.disturb(POINTS, refuse(grpc.StatusCode.UNAVAILABLE), times=None)
-    await stage.world.resume()
-    await until(lambda: all(stage.world.front_end.ended[delivery] for delivery in stage.due), what="attempts to fail")
-    stage.heal()
-    await stage.world.drain()
+    await scenario_run.world.pause()
+    await scenario_run.dispatch()
+    scenario_run.disturb(POINTS, refuse(grpc.StatusCode.UNAVAILABLE), times=None)
+    await scenario_run.world.resume()
+    await until(
+        lambda: all(scenario_run.world.front_end.ended[delivery] for delivery in scenario_run.due),
+        what="attempts to fail",
+    )
+    scenario_run.heal()
+    await scenario_run.world.drain()
 
 
 SCENARIOS = [

@@ -6,90 +6,90 @@ from datetime import timedelta
 
 from functions.shared.system_alert import AlertKind
 from local_cloud.tasks.dispatch import Answer, AnswerLost
-from tests.faults.crossings import Point
 from tests.faults.disturbances import answer
+from tests.faults.injection_points import InjectionPoint
 from tests.faults.instances import Send
+from tests.faults.scenario_run import Scenario, ScenarioRun, Script
 from tests.faults.scenarios.dead_letters import replay_all
-from tests.faults.stage import Scenario, Script, Stage
 from tests.faults.world import QUEUE
 
 _PAUSED_HOURS = 26
 
 
-async def _twice(stage: Stage) -> None:
+async def _twice(scenario_run: ScenarioRun) -> None:
     async def deliver(_delivery: str, send: Send) -> Answer:
         await send()
         return await send()
 
-    stage.world.front_end.before = deliver
-    await stage.run_and_drain()
+    scenario_run.world.front_end.before = deliver
+    await scenario_run.dispatch_and_drain()
 
 
-async def _twice_at_once(stage: Stage) -> None:
+async def _twice_at_once(scenario_run: ScenarioRun) -> None:
     async def deliver(_delivery: str, send: Send) -> Answer:
         answers = await asyncio.gather(send(), send(), send())
-        return stage.dice.one_of(answers, "which answer counts", _delivery)
+        return scenario_run.seeded.one_of(answers, "which answer counts", _delivery)
 
-    stage.world.front_end.before = deliver
-    await stage.run_and_drain()
-
-
-async def _after_success(stage: Stage) -> None:
-    await stage.run_and_drain()
-    stage.world.pass_time(timedelta(minutes=20))
-    await redeliver_all(stage)
+    scenario_run.world.front_end.before = deliver
+    await scenario_run.dispatch_and_drain()
 
 
-async def redeliver_all(stage: Stage) -> None:
+async def _after_success(scenario_run: ScenarioRun) -> None:
+    await scenario_run.dispatch_and_drain()
+    scenario_run.world.pass_time(timedelta(minutes=20))
+    await redeliver_all(scenario_run)
+
+
+async def redeliver_all(scenario_run: ScenarioRun) -> None:
     """Deliver every task of this scenario once more, whatever became of it."""
-    delivered = stage.world.front_end.delivered.values()
+    delivered = scenario_run.world.front_end.delivered.values()
     tasks = {delivery.task_name for deliveries in delivered for delivery in deliveries}
     for task in sorted(tasks):
-        await stage.world.tasks.redeliver(task)
+        await scenario_run.world.tasks.redeliver(task)
 
 
-async def _hours_late(stage: Stage) -> None:
+async def _hours_late(scenario_run: ScenarioRun) -> None:
     """The queue stands still for two hours, while the scheduler goes on, and then delivers everything."""
-    await stage.world.pause()
-    await stage.run()
+    await scenario_run.world.pause()
+    await scenario_run.dispatch()
     for _ in range(2):
-        stage.hour = stage.world.next_hour()
-        await stage.run()
-    await stage.world.resume()
-    await stage.world.drain()
+        scenario_run.hour = scenario_run.world.next_hour()
+        await scenario_run.dispatch()
+    await scenario_run.world.resume()
+    await scenario_run.world.drain()
 
 
 def _paused_for_a_day(*, tried: bool) -> Script:
     """The queue stands still for more than a day, with tasks in it that were tried once, or not at all."""
 
-    async def script(stage: Stage) -> None:
+    async def script(scenario_run: ScenarioRun) -> None:
         if tried:
-            stage.disturb(Point.SEND, answer(503), of=stage.due)
+            scenario_run.disturb(InjectionPoint.SEND, answer(503), of=scenario_run.due)
         else:
-            await stage.world.pause()
-        await stage.run()
-        await stage.world.quiet()
-        await _stand_still_for_a_day(stage)
+            await scenario_run.world.pause()
+        await scenario_run.dispatch()
+        await scenario_run.world.quiet()
+        await _stand_still_for_a_day(scenario_run)
 
     return script
 
 
-async def _paused_and_dropped(stage: Stage) -> None:
+async def _paused_and_dropped(scenario_run: ScenarioRun) -> None:
     """The tasks die soon after a pause of more than a day: there is time left to try the reports again."""
-    stage.may_tell(AlertKind.OVERDUE_REPORTS)
-    stage.disturb(Point.SEND, answer(503), of=stage.due)
-    await stage.run()
-    await stage.world.quiet()
-    await _stand_still_for_a_day(stage, is_dropped=True)
-    if not stage.world.tasks.dropped(QUEUE):
+    scenario_run.may_tell(AlertKind.OVERDUE_REPORTS)
+    scenario_run.disturb(InjectionPoint.SEND, answer(503), of=scenario_run.due)
+    await scenario_run.dispatch()
+    await scenario_run.world.quiet()
+    await _stand_still_for_a_day(scenario_run, is_dropped=True)
+    if not scenario_run.world.tasks.dropped(QUEUE):
         raise RuntimeError("the queue has given up nothing")
 
 
-async def _stand_still_for_a_day(stage: Stage, *, is_dropped: bool = False) -> None:
+async def _stand_still_for_a_day(scenario_run: ScenarioRun, *, is_dropped: bool = False) -> None:
     """The scheduler goes on meanwhile, and its first run afterwards comes before the queue has delivered anything.
 
     Args:
-        stage: the scenario's.
+        scenario_run: the scenario's.
         is_dropped: whether none of what waits is delivered.
     """
     looked = asyncio.Event()
@@ -100,52 +100,52 @@ async def _stand_still_for_a_day(stage: Stage, *, is_dropped: bool = False) -> N
             raise AnswerLost("by the harness")
         return await send()
 
-    await stage.world.pause()
+    await scenario_run.world.pause()
     for _ in range(_PAUSED_HOURS):
-        stage.hour = stage.world.next_hour()
-        await stage.run()
-    stage.world.front_end.before = wait
-    await stage.world.resume()
-    stage.hour = stage.world.next_hour()
-    await stage.run()
+        scenario_run.hour = scenario_run.world.next_hour()
+        await scenario_run.dispatch()
+    scenario_run.world.front_end.before = wait
+    await scenario_run.world.resume()
+    scenario_run.hour = scenario_run.world.next_hour()
+    await scenario_run.dispatch()
     looked.set()
-    await stage.world.drain()
-    stage.world.front_end.before = None
+    await scenario_run.world.drain()
+    scenario_run.world.front_end.before = None
 
 
-async def _replayed_into_a_pause(stage: Stage) -> None:
+async def _replayed_into_a_pause(scenario_run: ScenarioRun) -> None:
     """Dead letters are replayed while the queue stands still, longer than a task is tried."""
-    victims = stage.victims(0.3)
-    stage.make_die(victims)
-    await stage.run_and_drain()
-    stage.may_end(victims, "sent")
-    stage.heal()
-    await stage.world.pause()
-    await replay_all(stage)
-    await _stand_still_for_a_day(stage)
+    victims = scenario_run.victims(0.3)
+    scenario_run.make_die(victims)
+    await scenario_run.dispatch_and_drain()
+    scenario_run.may_end(victims, "sent")
+    scenario_run.heal()
+    await scenario_run.world.pause()
+    await replay_all(scenario_run)
+    await _stand_still_for_a_day(scenario_run)
 
 
-async def _out_of_order(stage: Stage) -> None:
+async def _out_of_order(scenario_run: ScenarioRun) -> None:
     """Old tasks come again after the next hour's have been worked off, and mixed with those."""
-    await stage.run_and_drain()
-    stage.hour = stage.world.next_hour()
-    await asyncio.gather(redeliver_all(stage), stage.run())
-    await stage.world.drain()
-    await redeliver_all(stage)
+    await scenario_run.dispatch_and_drain()
+    scenario_run.hour = scenario_run.world.next_hour()
+    await asyncio.gather(redeliver_all(scenario_run), scenario_run.dispatch())
+    await scenario_run.world.drain()
+    await redeliver_all(scenario_run)
 
 
-async def _answer_lost(stage: Stage) -> None:
+async def _answer_lost(scenario_run: ScenarioRun) -> None:
     attempts: Counter[str] = Counter()
 
     async def deliver(delivery: str, send: Send) -> Answer:
         attempts[delivery] += 1
         answer = await send()
-        if attempts[delivery] <= 1 + stage.dice.share("answers lost", delivery) * 3:
+        if attempts[delivery] <= 1 + scenario_run.seeded.share("answers lost", delivery) * 3:
             raise AnswerLost("by the harness")
         return answer
 
-    stage.world.front_end.before = deliver
-    await stage.run_and_drain()
+    scenario_run.world.front_end.before = deliver
+    await scenario_run.dispatch_and_drain()
 
 
 SCENARIOS = [

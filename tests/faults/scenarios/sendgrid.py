@@ -2,10 +2,10 @@
 
 from functions.shared.settings import OnUnknownOutcome
 from functions.shared.system_alert import AlertKind
-from tests.faults.crossings import Point
 from tests.faults.disturbances import Disturbance, accept_and_answer, answer, cut, never_answer, slow
+from tests.faults.injection_points import InjectionPoint
 from tests.faults.invariants import UNKNOWN_OUTCOME
-from tests.faults.stage import Scenario, Script, Stage
+from tests.faults.scenario_run import Scenario, ScenarioRun, Script
 
 _SOME = 0.3
 _HOURS = 4
@@ -14,9 +14,9 @@ _HOURS = 4
 def _for_a_while(disturbance: Disturbance, *, times: int = 2) -> Script:
     """Some reports meet it twice, and are sent by the third attempt."""
 
-    async def script(stage: Stage) -> None:
-        stage.disturb(Point.SEND, disturbance, of=stage.victims(_SOME), times=times)
-        await stage.run_and_drain()
+    async def script(scenario_run: ScenarioRun) -> None:
+        scenario_run.disturb(InjectionPoint.SEND, disturbance, of=scenario_run.victims(_SOME), times=times)
+        await scenario_run.dispatch_and_drain()
 
     return script
 
@@ -24,11 +24,11 @@ def _for_a_while(disturbance: Disturbance, *, times: int = 2) -> Script:
 def _for_good(disturbance: Disturbance, ending: str) -> Script:
     """Some reports meet it at every attempt, and become dead letters."""
 
-    async def script(stage: Stage) -> None:
-        victims = stage.victims(_SOME)
-        stage.may_end(victims, ending)
-        stage.disturb(Point.SEND, disturbance, of=victims, times=None)
-        await stage.run_and_drain()
+    async def script(scenario_run: ScenarioRun) -> None:
+        victims = scenario_run.victims(_SOME)
+        scenario_run.may_end(victims, ending)
+        scenario_run.disturb(InjectionPoint.SEND, disturbance, of=victims, times=None)
+        await scenario_run.dispatch_and_drain()
 
     return script
 
@@ -36,57 +36,59 @@ def _for_good(disturbance: Disturbance, ending: str) -> Script:
 def _unknown(disturbance: Disturbance) -> Script:
     """Of some reports nobody learns whether SendGrid has them; dead letters, or sent again where that was chosen."""
 
-    async def script(stage: Stage) -> None:
-        victims = stage.victims(_SOME)
-        resend = stage.scenario.on_unknown_outcome is OnUnknownOutcome.RESEND
-        stage.may_end(victims, "sent" if resend else UNKNOWN_OUTCOME)
-        stage.disturb(Point.SEND, disturbance, of=victims)
-        await stage.run_and_drain()
+    async def script(scenario_run: ScenarioRun) -> None:
+        victims = scenario_run.victims(_SOME)
+        resend = scenario_run.scenario.on_unknown_outcome is OnUnknownOutcome.RESEND
+        scenario_run.may_end(victims, "sent" if resend else UNKNOWN_OUTCOME)
+        scenario_run.disturb(InjectionPoint.SEND, disturbance, of=victims)
+        await scenario_run.dispatch_and_drain()
 
     return script
 
 
 def _never_answers(*, accepted: bool) -> Script:
-    async def script(stage: Stage) -> None:
-        await _unknown(never_answer(stage.healed, accepted=accepted))(stage)
+    async def script(scenario_run: ScenarioRun) -> None:
+        await _unknown(never_answer(scenario_run.healed, accepted=accepted))(scenario_run)
 
     return script
 
 
-async def _asks_to_wait_for_hours(stage: Stage) -> None:
+async def _asks_to_wait_for_hours(scenario_run: ScenarioRun) -> None:
     """The tasks wait in the queue, longer than any is tried, and none is taken to be dead."""
-    stage.disturb(Point.SEND, answer(429, Retry_After=str(_HOURS * 3600)), of=stage.victims(_SOME))
-    await stage.run()
+    scenario_run.disturb(
+        InjectionPoint.SEND, answer(429, Retry_After=str(_HOURS * 3600)), of=scenario_run.victims(_SOME)
+    )
+    await scenario_run.dispatch()
     for _ in range(_HOURS - 1):
-        await stage.world.quiet()
-        stage.hour = stage.world.next_hour()
-        await stage.run()
-    await stage.world.drain()
+        await scenario_run.world.quiet()
+        scenario_run.hour = scenario_run.world.next_hour()
+        await scenario_run.dispatch()
+    await scenario_run.world.drain()
 
 
-async def _refuses_connections(stage: Stage) -> None:
+async def _refuses_connections(scenario_run: ScenarioRun) -> None:
     """Nobody listens at first."""
-    await stage.world.sendgrid_gate.shut()
-    await stage.run()
-    await stage.world.quiet()
-    await stage.world.sendgrid_gate.open()
-    await stage.world.drain()
+    await scenario_run.world.sendgrid_gate.shut()
+    await scenario_run.dispatch()
+    await scenario_run.world.quiet()
+    await scenario_run.world.sendgrid_gate.open()
+    await scenario_run.world.drain()
 
 
-async def _refuses_the_key(stage: Stage) -> None:
+async def _refuses_the_key(scenario_run: ScenarioRun) -> None:
     """The key is wrong for everybody, and mended before the queue gives up."""
-    stage.may_tell(AlertKind.KEY_REFUSED)
-    stage.disturb(Point.SEND, answer(401), times=3)
-    await stage.run_and_drain()
+    scenario_run.may_tell(AlertKind.KEY_REFUSED)
+    scenario_run.disturb(InjectionPoint.SEND, answer(401), times=3)
+    await scenario_run.dispatch_and_drain()
 
 
-async def _is_away_for_long(stage: Stage) -> None:
+async def _is_away_for_long(scenario_run: ScenarioRun) -> None:
     """Every report of an hour dies, and the next hour's come on time."""
-    stage.may_end(stage.due, "retries-exhausted")
-    stage.disturb(Point.SEND, answer(503), of=stage.due, times=None)
-    await stage.run_and_drain()
-    stage.hour = stage.world.next_hour()
-    await stage.run_and_drain()
+    scenario_run.may_end(scenario_run.due, "retries-exhausted")
+    scenario_run.disturb(InjectionPoint.SEND, answer(503), of=scenario_run.due, times=None)
+    await scenario_run.dispatch_and_drain()
+    scenario_run.hour = scenario_run.world.next_hour()
+    await scenario_run.dispatch_and_drain()
 
 
 def _scenario(name: str, script: Script, policy: OnUnknownOutcome = OnUnknownOutcome.DEAD_LETTER) -> Scenario:

@@ -1,14 +1,14 @@
-"""A door in front of a server, which can be shut: whoever knocks then is refused the connection."""
+"""A TCP proxy in front of a server. While it is shut, the machine refuses new connections."""
 
 import asyncio
 import contextlib
 
 
-class Gate:
-    """Passes TCP connections on to a server.
+class TcpGate:
+    """Forwards TCP connections to a server.
 
     Args:
-        port: the server's, on 127.0.0.1.
+        port: the port of the server, on 127.0.0.1.
     """
 
     def __init__(self, port: int) -> None:
@@ -18,13 +18,13 @@ class Gate:
         self.port = 0
 
     async def open(self) -> None:
-        """Take connections: the first time on any free port, which is `port` from then on."""
+        """Accept connections. The first call picks a free port, and `port` keeps it."""
         if self._server is None:
             self._server = await asyncio.start_server(self._connected, "127.0.0.1", self.port)
             self.port = self._server.sockets[0].getsockname()[1]
 
     async def shut(self) -> None:
-        """Take no more connections; those that are open stay so."""
+        """Accept no more connections; those that are open stay open."""
         if self._server is not None:
             self._server.close()
             self._server = None

@@ -1,4 +1,4 @@
-"""One scenario's world: its users, what is to happen to them, and what must have become of them in the end."""
+"""One run of a scenario: its users, the faults that it injects, and the endings that it allows."""
 
 import asyncio
 from collections import Counter
@@ -16,20 +16,21 @@ from functions.shared.system_alert import AlertKind, StoredSystemAlert
 from local_cloud.inbox.faults import CutConnection
 from local_cloud.rpc import RpcError
 from local_cloud.scheduler import Execution
-from tests.faults.crossings import Crossing, Point
-from tests.faults.dice import Dice
 from tests.faults.disturbances import CarryOut, Disturbance, Rule, answer
 from tests.faults.history import Person, read_history
+from tests.faults.injection_points import InjectionPoint, InterceptedCall
 from tests.faults.instances import Instance
 from tests.faults.invariants import SENT, History, check
 from tests.faults.invariants import Rule as Invariant
 from tests.faults.moves import APPLICATION
 from tests.faults.plans import Plan
+from tests.faults.seeded import SeededChoices
 from tests.faults.world import World
 
 RUNS_TO_MEND = 3
-"""Within so many runs after the last fault every report must have found its end: one that finds what is overdue, one
-for what that brings about, and one to spare."""
+"""Every report must be final after this many runs of the dispatcher without faults.
+
+The first run finds the overdue reports, the second finds what follows from that, and one is to spare."""
 
 _PLANS = (
     ("hourly", "UTC"),
@@ -41,24 +42,25 @@ _PLANS = (
     ("hourly", "Europe/Berlin"),
     ("daily", "Asia/Kolkata"),
 )
-"""The users' in turn. Hours begin at another moment in Kathmandu (UTC+5:45) and Kolkata (UTC+5:30)."""
+"""The cadence and the time zone of the users, in turn. Kathmandu (UTC+5:45) and Kolkata (UTC+5:30) are not a whole
+number of hours from UTC."""
 
 
-Script = Callable[["Stage"], Awaitable[None]]
+Script = Callable[["ScenarioRun"], Awaitable[None]]
 """Plays a scenario."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Scenario:
-    """Something that the world does to the pipeline.
+    """A way in which the world misbehaves towards the pipeline.
 
     Attributes:
-        name: in a few words, as the table shows it.
-        group: of what it is about.
-        script: does it.
-        on_unknown_outcome: how the worker is set up.
-        at_least: how many users it needs to be what it is about.
-        at_most: how many users it can afford, where each costs a lot of the machine's time.
+        name: a few words for the table of results.
+        group: the service or the process that misbehaves.
+        script: injects the faults.
+        on_unknown_outcome: the setting of the worker.
+        at_least: the fewest users with which the scenario can test what it is for.
+        at_most: the most users that it may have, where each user takes a lot of time.
     """
 
     name: str
@@ -72,21 +74,21 @@ class Scenario:
         return f"{self.group}: {self.name}"
 
 
-class Stage:
-    """What a scenario works with.
+class ScenarioRun:
+    """One run of a scenario, through which its script acts on the world.
 
     Args:
-        world: the one that all scenarios share, with nothing in it.
-        scenario: which.
-        dice: its chance.
-        count: how many users.
-        number: of the scenario in this process: sets its users' names apart from those of others.
+        world: the world that all scenarios share; it must be empty.
+        scenario: the scenario to run.
+        seeded: makes the random choices.
+        count: the number of users.
+        number: the number of this run in the process; it keeps the ids of its users apart from those of other runs.
     """
 
-    def __init__(self, world: World, scenario: Scenario, *, dice: Dice, count: int, number: int) -> None:
+    def __init__(self, world: World, scenario: Scenario, *, seeded: SeededChoices, count: int, number: int) -> None:
         self.world = world
         self.scenario = scenario
-        self.dice = dice
+        self.seeded = seeded
         self.healed = asyncio.Event()
         self.hour: datetime = datetime.min.replace(tzinfo=UTC)
         self._count = min(scenario.at_most, max(count, scenario.at_least))
@@ -96,24 +98,24 @@ class Stage:
         self._disturbed_may_end: frozenset[str] = frozenset()
         self._most_reports: int | None = None
         self.people: dict[str, Person] = {}
-        """The users and what the scenario knows of them."""
+        """What the scenario knows about each user, by id."""
         self._malformed: list[str] = []
         self._expected_alerts: set[str] = set()
         self._mails_before = 0
         self._expected: list[Rule] = []
 
     async def begin(self) -> None:
-        """Put in users whose report falls due at the next full hour, and wait for that."""
+        """Create the users, whose reports fall due at the next full hour."""
         self.world.on_disturbed = self._note_disturbance
         self._mails_before = len(self.world.inbox.mails)
         self.hour = self.world.next_hour()
         await self._put_in(self._count)
 
     async def end(self) -> History:
-        """Let the world be well again, and wait until every report has found its end, for a few runs at most.
+        """Stop all faults, and run the dispatcher until every report is final, `RUNS_TO_MEND` times at most.
 
         Raises:
-            RuntimeError: the scenario has disturbed nothing where it meant to, and would prove nothing.
+            RuntimeError: a fault that must happen has not happened, so the scenario proves nothing.
         """
         self.heal()
         points = sorted({point.name for rule in self._expected if not rule.fired for point in rule.points})
@@ -125,12 +127,12 @@ class Stage:
             if all(violation.rule is not Invariant.LOST for violation in check(history)):
                 return history
             self.hour = self.world.next_hour()
-            await self.run()
+            await self.dispatch()
             await self.world.drain()
         return await self.history()
 
     def heal(self) -> None:
-        """Disturb nothing any more."""
+        """Stop all faults."""
         self.healed.set()
         self.world.disturbances.rules.clear()
         self.world.front_end.before = None
@@ -138,7 +140,7 @@ class Stage:
             instance.available = True
 
     async def history(self) -> History:
-        """What has happened so far."""
+        """Read what has happened so far."""
         disturbed = dict.fromkeys(self._unknown, self._disturbed_may_end | {SENT}) if self._disturbed_may_end else {}
         return await read_history(
             self.world,
@@ -152,23 +154,23 @@ class Stage:
             unknown=self._unknown if self.scenario.on_unknown_outcome is OnUnknownOutcome.RESEND else {},
         )
 
-    async def run(self) -> Execution:
-        """Have the dispatcher called for this hour, and again where it fails."""
+    async def dispatch(self) -> Execution:
+        """Have the scheduler call the dispatcher for this hour, and again if the call fails."""
         return await self.world.run_with_retries(self.hour)
 
-    async def run_and_drain(self) -> None:
-        """Have this hour's reports dispatched and worked off, whatever becomes of them."""
-        await self.run()
+    async def dispatch_and_drain(self) -> None:
+        """Have the dispatcher called for this hour, and wait until the queue and the subscriptions are empty."""
+        await self.dispatch()
         await self.world.drain()
 
     @property
     def users(self) -> list[str]:
-        """Everybody."""
+        """The ids of all users."""
         return list(self.people)
 
     @property
     def hourly(self) -> list[str]:
-        """Those whose reports fall due with every full hour."""
+        """The ids of the users whose reports fall due at every full hour."""
         return [
             user
             for user, person in self.people.items()
@@ -177,41 +179,44 @@ class Stage:
 
     @property
     def due(self) -> list[str]:
-        """The deliveries that were due first, in the users' order."""
+        """The id of the first delivery of each user, in the order of the users."""
         return [self.delivery(user) for user in self.users]
 
     def delivery(self, user: str) -> str:
-        """The delivery that was due first."""
+        """Return the id of the first delivery of a user."""
         return delivery_id(user, self.people[user].first_due_at)
 
-    def a_share(self, share: float, *question: object) -> Callable[[Crossing, int], bool]:
-        """Choose calls by chance, a share of them."""
+    def a_share(self, share: float, *question: object) -> Callable[[InterceptedCall, int], bool]:
+        """Return a condition that chooses a random share of the calls."""
 
-        def chosen(crossing: Crossing, number: int) -> bool:
-            return self.dice.share(*question, crossing.point, crossing.subject, number) < share
+        def chosen(call: InterceptedCall, number: int) -> bool:
+            return self.seeded.share(*question, call.point, call.subject, number) < share
 
         return chosen
 
     def victims(self, share: float, *, least: int = 2, most: int = 1_000_000) -> list[str]:
-        """A share of the deliveries that were due first."""
+        """Choose a random share of the first deliveries."""
         count = min(most, max(least, round(share * len(self.due))))
-        return self.dice.some_of(self.due, count, "victims")
+        return self.seeded.some_of(self.due, count, "victims")
 
     def disturb(
         self,
-        points: Point | Collection[Point],
+        points: InjectionPoint | Collection[InjectionPoint],
         disturbance: Disturbance,
         *,
         of: Iterable[str] | None = None,
         times: int | None = 1,
         skip: int = 0,
-        chosen: Callable[[Crossing, int], bool] = lambda crossing, number: True,
+        chosen: Callable[[InterceptedCall, int], bool] = lambda call, number: True,
         must_happen: bool = True,
     ) -> None:
-        """Have calls disturbed from now on; see Rule. One that must happen and does not makes the scenario fail."""
+        """Add a rule that disturbs calls from now on; see `Rule`.
+
+        If `must_happen` is true and the rule disturbs no call, the scenario fails.
+        """
         rule = Rule(
             disturbance=disturbance,
-            points={points} if isinstance(points, Point) else set(points),
+            points={points} if isinstance(points, InjectionPoint) else set(points),
             subjects=None if of is None else set(of),
             times=times,
             skip=skip,
@@ -222,35 +227,35 @@ class Stage:
             self._expected.append(rule)
 
     def make_die(self, deliveries: Iterable[str]) -> None:
-        """Have SendGrid refuse mails for good, as it does those to an address that cannot be."""
+        """Have SendGrid refuse the mails of these deliveries for good, as it refuses an impossible address."""
         dying = list(deliveries)
         self.may_end(dying, "permanent-error")
-        self.disturb(Point.SEND, answer(400), of=dying, times=None)
+        self.disturb(InjectionPoint.SEND, answer(400), of=dying, times=None)
 
     def may_end(self, deliveries: Iterable[str], *endings: str) -> None:
-        """Say how deliveries end, where that is not `sent`."""
+        """Allow these deliveries to end in these ways instead of `sent`."""
         self._endings |= dict.fromkeys(deliveries, frozenset(endings))
 
     def disturbed_may_end(self, *endings: str) -> None:
-        """Say how a delivery may end, beside `sent`, if a call about it was disturbed or its instance ended."""
+        """Allow a delivery to end in these ways as well as `sent` if a fault hit one of its calls or its instance."""
         self._disturbed_may_end = frozenset(endings)
 
     def may_tell(self, *kinds: AlertKind) -> None:
-        """Say of what people may be told about the system itself; anything else is a false alarm."""
+        """Allow these system alerts; any other system alert is a false alarm."""
         self._expected_alerts |= {_TITLES[kind] for kind in kinds}
 
     async def write_user(self, user: str, fields: Mapping[str, Any]) -> None:
-        """Write to a user's document in the application's stead."""
+        """Update fields of a user's document, as the application does."""
         reference = self.world.database.collection("users").document(user)
         await self.world.patiently(lambda: reference.update({**fields, APPLICATION: True}))
 
     async def put_user(self, user: str, document: Mapping[str, Any]) -> None:
-        """Write a whole document in the application's stead."""
+        """Write a whole user document, as the application does."""
         reference = self.world.database.collection("users").document(user)
         await self.world.patiently(lambda: reference.set({**document, APPLICATION: True}))
 
     async def put_in_malformed(self, documents: Iterable[Mapping[str, Any]]) -> list[str]:
-        """Put in users whose documents name no report or no due time, each with one dead letter to come; their ids."""
+        """Create users with malformed documents, each of which must bring one dead letter; return all their ids."""
         for document in documents:
             user = f"s{self._number}m{len(self._malformed)}"
             self._malformed.append(user)
@@ -258,7 +263,7 @@ class Stage:
         return self._malformed
 
     async def put_in_new_users(self, count: int) -> None:
-        """Put in users whom the next run enrols: half without `next_report_at` and half with null there."""
+        """Create users whom the next run enrolls: half have no `next_report_at`, and half have null there."""
         for index in range(count):
             user = f"s{self._number}n{index}"
             plan = Plan.due_at(self.hour, *_PLANS[index % len(_PLANS)])
@@ -268,33 +273,33 @@ class Stage:
             await self.put_user(user, document | ({"next_report_at": None} if index % 2 else {}))
 
     def catches_up(self) -> None:
-        """Say that one report must cover all the time that has passed."""
+        """Require that one report covers all the time that has passed."""
         self._most_reports = 1
 
     def kill(self, *, carried_out: bool) -> Disturbance:
-        """The worker that calls is killed, before what it asks for is carried out or after it."""
+        """Kill the worker that makes the call, before the service carries the call out or after."""
 
-        async def disturb(crossing: Crossing, carry_out: CarryOut) -> Any:
-            instance = self.world.front_end.instance_of(crossing.subject)
+        async def disturb(call: InterceptedCall, carry_out: CarryOut) -> Any:
+            instance = self.world.front_end.instance_of(call.subject)
             if instance is None:
                 return await carry_out()
             if carried_out:
                 await carry_out()
             instance.kill()
-            raise unheard(crossing)
+            raise unheard(call)
 
         return disturb
 
     def freeze(self, frozen: "asyncio.Future[Instance]", *, carried_out: bool) -> Disturbance:
-        """The worker that calls stands still from now on, before what it asks for is carried out or after it.
+        """Freeze the worker that makes the call, before the service carries the call out or after.
 
         Args:
-            frozen: gets the instance.
-            carried_out: whether it is.
+            frozen: receives the frozen instance.
+            carried_out: whether the service carries the call out before the worker freezes.
         """
 
-        async def disturb(crossing: Crossing, carry_out: CarryOut) -> Any:
-            instance = self.world.front_end.instance_of(crossing.subject)
+        async def disturb(call: InterceptedCall, carry_out: CarryOut) -> Any:
+            instance = self.world.front_end.instance_of(call.subject)
             if instance is None:
                 return await carry_out()
             answer = await carry_out() if carried_out else None
@@ -306,13 +311,13 @@ class Stage:
         return disturb
 
     def kill_function(self, instance: Instance, *, carried_out: bool) -> Disturbance:
-        """The dispatcher or the DLQ handler is killed, before what it asks for is carried out or after it."""
+        """Kill the dispatcher or the DLQ handler, before the service carries its call out or after."""
 
-        async def disturb(crossing: Crossing, carry_out: CarryOut) -> Any:
+        async def disturb(call: InterceptedCall, carry_out: CarryOut) -> Any:
             if carried_out:
                 await carry_out()
             instance.kill()
-            raise unheard(crossing)
+            raise unheard(call)
 
         return disturb
 
@@ -320,7 +325,7 @@ class Stage:
         self._unknown[subject] += 1
 
     def document(self, user: str, person: Person) -> dict[str, Any]:
-        """A user's document at the beginning."""
+        """Return the document of a user at the start of the scenario."""
         return {
             "email": f"{user}@example.com",
             "active": True,
@@ -342,9 +347,9 @@ class Stage:
             await batch.commit()
 
 
-def unheard(crossing: Crossing) -> Exception:
-    """What is raised for a caller who is no longer there."""
-    if crossing.point in {Point.SEND, Point.TELL}:
+def unheard(call: InterceptedCall) -> Exception:
+    """Return the error with which the local cloud ends a call whose caller is dead."""
+    if call.point in {InjectionPoint.SEND, InjectionPoint.TELL}:
         return CutConnection()
     return RpcError(grpc.StatusCode.UNAVAILABLE, "its caller is gone")
 
@@ -355,4 +360,4 @@ def _title(kind: AlertKind) -> str:
 
 
 _TITLES = {kind: _title(kind) for kind in AlertKind}
-"""What people read of each kind."""
+"""The title of the alert of each kind."""

@@ -1,0 +1,147 @@
+"""The calls of the pipeline to other services: the points at which the harness can inject a fault.
+
+A function has no hooks for tests. The harness recognizes the step that a function takes by the call that it makes: a
+commit that makes a delivery `sending` is a claim, a POST to SendGrid with the id of that delivery sends its mail, and
+so on. Pure.
+"""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import Enum, auto
+from typing import Any
+
+
+class InjectionPoint(Enum):
+    """A step of the pipeline, as the services that it calls see it."""
+
+    READ_DELIVERY = auto()
+    """A function reads a delivery: the first step of the worker."""
+    READ_USER = auto()
+    """A function reads a user: the last step of the worker before the claim."""
+    CLAIM = auto()
+    """The worker makes a delivery `sending`."""
+    SEND = auto()
+    """The worker posts a mail to SendGrid."""
+    RELEASE = auto()
+    """A function or a command makes a delivery `pending`."""
+    SETTLE = auto()
+    """A function or a command makes a delivery final."""
+    PUBLISH = auto()
+    """A function publishes a dead letter."""
+    STORE = auto()
+    """The DLQ handler writes a dead letter to Firestore."""
+    TELL = auto()
+    """The DLQ handler posts an alert to Slack."""
+    ALERT_RECORD = auto()
+    """The DLQ handler records which alerts it has sent."""
+    RUN_RECORD = auto()
+    """The dispatcher writes the record of a run."""
+    ENQUEUE = auto()
+    """The dispatcher creates tasks."""
+    QUERY = auto()
+    """Any other call to Firestore."""
+    OTHER = auto()
+    """Any other call to Cloud Tasks or Pub/Sub."""
+
+
+@dataclass(frozen=True)
+class InterceptedCall:
+    """A call of a function that the harness intercepts, and may disturb.
+
+    Attributes:
+        point: the step.
+        subject: the id of the delivery, user or run that the call concerns; empty if the call does not name one.
+        method: the name of the RPC method or of the HTTP endpoint.
+    """
+
+    point: InjectionPoint
+    subject: str
+    method: str
+
+
+def rpc_call(method: str, request: Any) -> InterceptedCall:
+    """Recognize a gRPC call.
+
+    Args:
+        method: the full name of the method.
+        request: the protobuf message.
+    """
+    name = method.rpartition("/")[2]
+    match name:
+        case "Commit":
+            point, subject = _commit(request)
+        case "BatchGetDocuments":
+            point, subject = _read(request)
+        case "Publish":
+            point, subject = InjectionPoint.PUBLISH, delivery_in(request.messages[0].data)
+        case "BatchCreateTasks":
+            point, subject = (
+                InjectionPoint.ENQUEUE,
+                str(_json(request.requests[0].task.http_request.body).get("run_id", "")),
+            )
+        case "CreateTask":
+            point, subject = InjectionPoint.ENQUEUE, str(_json(request.task.http_request.body).get("run_id", ""))
+        case _:
+            point, subject = (
+                (InjectionPoint.QUERY if method.startswith("/google.firestore.") else InjectionPoint.OTHER),
+                "",
+            )
+    return InterceptedCall(point, subject, name)
+
+
+def http_call(service: str, body: bytes) -> InterceptedCall:
+    """Recognize a call to SendGrid or Slack."""
+    if service == "sendgrid":
+        return InterceptedCall(InjectionPoint.SEND, _delivery_of_mail(_json(body)), "mail/send")
+    return InterceptedCall(InjectionPoint.TELL, "", "webhook")
+
+
+def _delivery_of_mail(request: dict[str, Any]) -> str:
+    personalizations = request.get("personalizations") or [{}]
+    arguments = personalizations[0].get("custom_args") or {}
+    return str(arguments.get("delivery_id", ""))
+
+
+def _commit(request: Any) -> tuple[InjectionPoint, str]:
+    for collection, document_id, fields in _writes(request):
+        if collection == "deliveries" and "state" in fields:
+            state = fields["state"].string_value
+            point = {"sending": InjectionPoint.CLAIM, "pending": InjectionPoint.RELEASE}.get(
+                state, InjectionPoint.SETTLE
+            )
+            return point, document_id
+        if collection == "dead_letters":
+            return (InjectionPoint.STORE if "payload" in fields else InjectionPoint.ALERT_RECORD), document_id
+        if collection == "alerts":
+            return InjectionPoint.ALERT_RECORD, document_id
+        if collection == "runs":
+            return InjectionPoint.RUN_RECORD, document_id
+    return InjectionPoint.QUERY, ""
+
+
+def _writes(request: Any) -> Iterator[tuple[str, str, Any]]:
+    for write in request.writes:
+        _, _, path = write.update.name.partition("/documents/")
+        collection, _, document_id = path.partition("/")
+        yield collection, document_id, write.update.fields
+
+
+def _read(request: Any) -> tuple[InjectionPoint, str]:
+    _, _, path = request.documents[0].partition("/documents/") if request.documents else ("", "", "")
+    collection, _, document_id = path.partition("/")
+    points = {"deliveries": InjectionPoint.READ_DELIVERY, "users": InjectionPoint.READ_USER}
+    return points.get(collection, InjectionPoint.QUERY), document_id
+
+
+def delivery_in(body: bytes) -> str:
+    """Return the id of the delivery that a task or a dead letter names; empty if it names none."""
+    return str(_json(body).get("delivery_id", ""))
+
+
+def _json(body: bytes) -> dict[str, Any]:
+    try:
+        value = json.loads(body)
+    except ValueError:
+        return {}
+    return value if isinstance(value, dict) else {}
