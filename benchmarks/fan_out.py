@@ -1,12 +1,12 @@
-"""Fan-out: how many users a second get from Firestore to the queue, in ours and in others' way."""
+"""Fan-out: how many users a second the dispatcher and other strategies take from Firestore to the queue."""
 
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 
-from benchmarks import ways
+from benchmarks import fan_out_strategies
 from benchmarks.cloud import Cloud
+from benchmarks.fan_out_strategies import FanOutStrategy, FanOutTimes
 from benchmarks.table import Table, number, times
-from benchmarks.ways import Taken, Way
 
 TUTORIAL = "(a) create_task, one after another"
 ASYNC = "(b) async client, 100 in flight"
@@ -15,36 +15,36 @@ OURS = "(d) ours, the enqueueing alone"
 WHOLE = "(d) ours, the whole run over HTTP"
 LIMIT = "(e) limit: raw BatchCreateTasks"
 
-_WAYS: Mapping[str, Way] = {
-    TUTORIAL: ways.one_after_another,
-    ASYNC: ways.a_hundred_in_flight,
-    GCLOUD_AIO: ways.gcloud_aio,
-    OURS: ways.ours,
-    LIMIT: ways.the_limit,
+_STRATEGIES: Mapping[str, FanOutStrategy] = {
+    TUTORIAL: fan_out_strategies.one_after_another,
+    ASYNC: fan_out_strategies.a_hundred_in_flight,
+    GCLOUD_AIO: fan_out_strategies.gcloud_aio,
+    OURS: fan_out_strategies.ours,
+    LIMIT: fan_out_strategies.the_limit,
 }
 _BEARABLE_SECONDS = 40.0
-"""A way is not measured at a size at which it would take longer than this, going by the size before."""
+"""The benchmark skips a strategy at a size for which it would take longer than this, judged by the size before."""
 
 _TRIES = 3
-"""As long as they are quick."""
+"""The most tries of one strategy; a slow one gets fewer."""
 
 SIZES = (1_000, 10_000, 200_000)
 LATENCIES = (0.0, 15.0)
-_NOTE = "A dash: the way would have taken more than {seconds:.0f} s at this size. The best of up to {tries} tries each."
+_NOTE = "A dash: the strategy would take more than {seconds:.0f} s at this size. The best of up to {tries} tries each."
 
-Results = dict[tuple[str, int], Taken]
+Results = dict[tuple[str, int], FanOutTimes]
 
 
 def measure(*, sizes: tuple[int, ...] = SIZES, latencies: tuple[float, ...] = LATENCIES) -> Iterator[Table]:
-    """Measure every way, at every size that it can bear, at each latency."""
+    """Measure every strategy at each latency, at every size for which it is quick enough."""
     for latency_ms in latencies:
         with Cloud(latency_ms=latency_ms) as cloud:
             results: Results = {}
             for size in sizes:
                 cloud.put_in_users(size)
-                for name, way in _WAYS.items():
+                for name, strategy in _STRATEGIES.items():
                     if _is_bearable(name, size, results):
-                        results[name, size] = _best(partial(_in_a_new_queue, cloud, way, size))
+                        results[name, size] = _best(partial(_in_a_new_queue, cloud, strategy, size))
                 results[WHOLE, size] = _best(partial(_whole_run, cloud, size))
             yield _ratios(results, sizes, latency_ms)
             yield _rates(results, sizes, latency_ms)
@@ -52,37 +52,37 @@ def measure(*, sizes: tuple[int, ...] = SIZES, latencies: tuple[float, ...] = LA
 
 
 def _is_bearable(name: str, size: int, results: Results) -> bool:
-    before = [(users, taken) for (way, users), taken in results.items() if way == name]
+    before = [(users, taken) for (strategy, users), taken in results.items() if strategy == name]
     if not before:
         return True
     users, taken = max(before, key=lambda item: item[0])
     return (taken.read + taken.enqueue) / users * size <= _BEARABLE_SECONDS
 
 
-def _best(measure: Callable[[], Taken]) -> Taken:
-    """The quickest of several: what the machine does beside only ever makes them slower."""
+def _best(measure: Callable[[], FanOutTimes]) -> FanOutTimes:
+    """Return the quickest of several tries: other work on the machine can only make a try slower."""
     taken = [measure()]
     while len(taken) < _TRIES and sum(one.read + one.enqueue for one in taken) < _BEARABLE_SECONDS / _TRIES:
         taken.append(measure())
     return min(taken, key=lambda one: one.read + one.enqueue)
 
 
-def _in_a_new_queue(cloud: Cloud, way: Way, size: int) -> Taken:
-    return ways.in_a_process_of_its_own(way, cloud.new_queue(), size, cloud.addresses)
+def _in_a_new_queue(cloud: Cloud, strategy: FanOutStrategy, size: int) -> FanOutTimes:
+    return fan_out_strategies.in_a_process_of_its_own(strategy, cloud.new_queue(), size, cloud.addresses)
 
 
-def _whole_run(cloud: Cloud, size: int) -> Taken:
+def _whole_run(cloud: Cloud, size: int) -> FanOutTimes:
     with cloud.function("dispatcher", REPORT_QUEUES=cloud.new_queue()) as dispatcher:
         before = dispatcher.cpu_seconds()
         answer = cloud.dispatch(dispatcher)
         if (answer["dispatched"], answer["errors"]) != (size, 0):
             raise RuntimeError(f"the run went wrong: {answer}")
-        return Taken(enqueue=answer["seconds"], enqueue_cpu=dispatcher.cpu_seconds() - before)
+        return FanOutTimes(enqueue=answer["seconds"], enqueue_cpu=dispatcher.cpu_seconds() - before)
 
 
 def _rate(results: Results, name: str, size: int, *, reading: bool) -> float | None:
-    """Users a second; of a way that was too slow for this size, at the largest that it could bear."""
-    sizes = [users for way, users in results if way == name and users <= size]
+    """Return users a second; for a strategy that is too slow for this size, its rate at its largest size."""
+    sizes = [users for strategy, users in results if strategy == name and users <= size]
     if not sizes:
         return None
     taken = results[name, max(sizes)]
@@ -93,7 +93,7 @@ def _ratios(results: Results, sizes: tuple[int, ...], latency_ms: float) -> Tabl
     def row(title: str, name: str, of: str, *, reading: bool) -> list[str]:
         cells = []
         for size in sizes:
-            rate, other = (_rate(results, way, size, reading=reading) for way in (name, of))
+            rate, other = (_rate(results, strategy, size, reading=reading) for strategy in (name, of))
             cells.append(times(rate / other) if rate and other else "–")
         return [title, *cells]
 
@@ -109,7 +109,7 @@ def _ratios(results: Results, sizes: tuple[int, ...], latency_ms: float) -> Tabl
             row("enqueueing alone: ours to (c)", OURS, GCLOUD_AIO, reading=False),
             row("enqueueing alone: ours to the limit (e)", OURS, LIMIT, reading=False),
         ],
-        note="Where another way was too slow for a size, the ratio is to its rate at the largest that it could bear.",
+        note="If another strategy is too slow for a size, the ratio is to its rate at the largest size measured.",
     )
 
 
@@ -140,8 +140,8 @@ def _rates(results: Results, sizes: tuple[int, ...], latency_ms: float) -> Table
 
 
 def _cpu(results: Results, latency_ms: float) -> Table:
-    def largest(name: str) -> tuple[int, Taken]:
-        size = max(size for way, size in results if way == name)
+    def largest(name: str) -> tuple[int, FanOutTimes]:
+        size = max(size for strategy, size in results if strategy == name)
         return size, results[name, size]
 
     rows = []

@@ -124,7 +124,7 @@ prepare_function() {
   printf '%s' "${hash:0:40}" >"$WORK/$name.hash"
   while IFS= read -r line; do wanted+=("$line"); done < <(wanted_function "$name")
   actual="$(read_if_there functions describe "$function" "--region=$REGION" --v2 --format=json)"
-  differences="$(helper holds "${wanted[@]}" <<<"${actual:-{\}}")"
+  differences="$(helper resource_diff "${wanted[@]}" <<<"${actual:-{\}}")"
   if [ -z "$actual" ]; then
     echo created >"$WORK/$name.differs"
   elif [ -n "$differences" ]; then
@@ -135,7 +135,7 @@ prepare_function() {
   fi
 }
 
-# The function as it should be, as arguments of holds.py, a line each.
+# Prints the function as wanted, as arguments of resource_diff.py, one per line.
 wanted_function() {
   local name="$1" line secret
   echo "state=ACTIVE"
@@ -225,7 +225,7 @@ keep_dead_letters_longer() {
   subscription="$(read_if_there eventarc triggers describe "$trigger" "--location=$REGION" \
     --format='value(transport.pubsub.subscription.basename())')"
   actual="$(read_if_there pubsub subscriptions describe "$subscription" --format=json)"
-  if [ -z "$(helper holds "messageRetentionDuration=$retention" <<<"$actual")" ]; then
+  if [ -z "$(helper resource_diff "messageRetentionDuration=$retention" <<<"$actual")" ]; then
     note unchanged "retention of dead letters"
   else
     change pubsub subscriptions update "$subscription" "--message-retention-duration=$retention"

@@ -67,7 +67,7 @@ field_of() {
   esac
 }
 
-# wanted_queue FILE: a queue as its flags file wants it, as arguments of holds.py, a line each.
+# wanted_queue FILE: prints the queue that the flags file wants, as arguments of resource_diff.py, one per line.
 wanted_queue() {
   local flag value
   for flag in $(flags_in "$1"); do
@@ -84,13 +84,13 @@ ensure_queue() { # QUEUE FILE
   if [ -z "$actual" ]; then
     change tasks queues create "$queue" "--location=$REGION" "--flags-file=$file"
     note created "queue $queue"
-  elif [ -n "$(helper holds "${wanted[@]}" <<<"$actual")" ]; then
+  elif [ -n "$(helper resource_diff "${wanted[@]}" <<<"$actual")" ]; then
     change tasks queues update "$queue" "--location=$REGION" "--flags-file=$file"
     note changed "queue $queue"
   else
     note unchanged "queue $queue"
   fi
-  if [ -n "$actual" ] && [ -n "$(helper holds state=RUNNING <<<"$actual")" ]; then
+  if [ -n "$actual" ] && [ -n "$(helper resource_diff state=RUNNING <<<"$actual")" ]; then
     warn "queue $queue is paused and stays so: gcloud tasks queues resume $queue --location=$REGION"
   fi
   policy="$(policy_of tasks queues get-iam-policy "$queue" "--location=$REGION")"

@@ -69,7 +69,7 @@ ensure_metric() {
   if [ -z "$actual" ]; then
     change logging metrics create "$metric" "--config-from-file=$file"
     note created "metric $metric"
-  elif [ -n "$(helper holds --file "$file" <<<"$actual")" ]; then
+  elif [ -n "$(helper resource_diff --file "$file" <<<"$actual")" ]; then
     change logging metrics update "$metric" "--config-from-file=$file"
     note changed "metric $metric"
   else
@@ -92,7 +92,7 @@ ensure_policies() {
       note created "alert policy $alert"
       continue
     fi
-    if [ -n "$(helper holds --element "$name" --file "$file" <<<"$policies")" ]; then
+    if [ -n "$(helper resource_diff --element "$name" --file "$file" <<<"$policies")" ]; then
       change monitoring policies update "$name" "--policy-from-file=$file"
       note changed "alert policy $alert"
     else
@@ -117,7 +117,7 @@ ensure_dashboard() {
     return
   fi
   actual="$(read_if_there monitoring dashboards describe "$name" --format=json)"
-  if [ -z "$(helper holds --file "$file" <<<"$actual")" ]; then
+  if [ -z "$(helper resource_diff --file "$file" <<<"$actual")" ]; then
     note unchanged "dashboard \"$DASHBOARD\""
     return
   fi

@@ -49,7 +49,7 @@ job_field_of() {
   esac
 }
 
-# The job as scheduler.yaml wants it, as arguments of holds.py, a line each.
+# Prints the job that scheduler.yaml wants, as arguments of resource_diff.py, one per line.
 wanted_job() {
   local flag value
   echo "httpTarget.uri=$(url_of dispatcher)/"
@@ -78,7 +78,7 @@ set_up_scheduler() {
     # It is enabled when it is made.
     change scheduler jobs pause "$JOB" "--location=$REGION"
     PAUSED_HERE=yes
-  elif [ -n "$(helper holds "${wanted[@]}" <<<"$actual")" ]; then
+  elif [ -n "$(helper resource_diff "${wanted[@]}" <<<"$actual")" ]; then
     pause_schedule
     change scheduler jobs update http "$JOB" "${flags[@]}"
     note changed "job $JOB"

@@ -1,4 +1,4 @@
-"""What decides whether a resource is as it should be, and what lays out a function."""
+"""The helpers that compare a resource with what the deployment wants, fill in templates and stage a function."""
 
 import json
 from pathlib import Path
@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from deployment.firestore_indexes import missing_composite
-from deployment.holds import differences, find, is_same
 from deployment.render import fill
+from deployment.resource_diff import differences, find, is_same
 from deployment.stage_function import hash_of, stage
 
 

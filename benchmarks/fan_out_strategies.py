@@ -1,4 +1,4 @@
-"""Ways to make a task for each due user. Each runs in a process of its own and says how long its two parts took."""
+"""Strategies that create a task for each due user. Each runs in its own process and measures its two parts."""
 
 import asyncio
 import json
@@ -35,14 +35,14 @@ _RUN_ID = "20261124T1200Z"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Taken:
-    """How long it took.
+class FanOutTimes:
+    """How long a strategy took.
 
     Attributes:
-        read: seconds until all users were in memory; zero where they were not read.
-        enqueue: seconds from then until all tasks were made.
-        read_cpu: seconds of them that the process computed, all threads together.
-        enqueue_cpu: likewise.
+        read: seconds until all users are in memory; zero if the strategy reads none.
+        enqueue: seconds from then until all tasks exist.
+        read_cpu: CPU seconds of the process, all its threads together, during `read`.
+        enqueue_cpu: CPU seconds of the process, all its threads together, during `enqueue`.
     """
 
     read: float = 0
@@ -51,8 +51,8 @@ class Taken:
     enqueue_cpu: float
 
 
-class _Watch:
-    """Begins with the reading, or with the enqueueing where nothing is read."""
+class _Stopwatch:
+    """Measures a strategy from the moment at which it is created."""
 
     def __init__(self) -> None:
         self._read = self._began = self._now()
@@ -64,9 +64,9 @@ class _Watch:
     def all_read(self) -> None:
         self._read = self._now()
 
-    def taken(self) -> Taken:
+    def taken(self) -> FanOutTimes:
         seconds, cpu = self._now()
-        return Taken(
+        return FanOutTimes(
             read=self._read[0] - self._began[0],
             enqueue=seconds - self._read[0],
             read_cpu=self._read[1] - self._began[1],
@@ -74,34 +74,39 @@ class _Watch:
         )
 
 
-Way = Callable[[str, int], Taken]
-"""Makes a task in a queue, whose id it is given, for each of so many users."""
+FanOutStrategy = Callable[[str, int], FanOutTimes]
+"""Takes the id of a queue and a number of users, and creates a task in the queue for each user."""
 
 
-def in_a_process_of_its_own(way: Way, queue: str, users: int, addresses: Mapping[str, str]) -> Taken:
-    """Run a way where nothing of another is in memory, against the servers at these addresses."""
+def in_a_process_of_its_own(
+    strategy: FanOutStrategy, queue: str, users: int, addresses: Mapping[str, str]
+) -> FanOutTimes:
+    """Run a strategy in a new process, against the servers at these addresses.
+
+    In a new process no strategy profits from what another has left in memory.
+    """
     with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as process:
-        return process.submit(_run, way, queue, users, dict(addresses)).result()
+        return process.submit(_run, strategy, queue, users, dict(addresses)).result()
 
 
-def one_after_another(queue: str, _users: int) -> Taken:
-    """As the usual tutorial has it: all users in a list, then `create_task` for one after another."""
-    watch = _Watch()
+def one_after_another(queue: str, _users: int) -> FanOutTimes:
+    """Read all users into a list, then call `create_task` for one after another, as the usual tutorial does."""
+    stopwatch = _Stopwatch()
     users = _read_all()
-    watch.all_read()
+    stopwatch.all_read()
     channel = grpc.insecure_channel(os.environ["CLOUD_TASKS_EMULATOR_HOST"])
     client = tasks_v2.CloudTasksClient(transport=CloudTasksGrpcTransport(channel=channel))
     parent = f"{PARENT}/queues/{queue}"
     for user_id, _ in users:
         client.create_task(parent=parent, task=_task(user_id))
-    return watch.taken()
+    return stopwatch.taken()
 
 
-def a_hundred_in_flight(queue: str, _users: int) -> Taken:
-    """The same list, then `create_task` of the asynchronous client, a hundred at once."""
-    watch = _Watch()
+def a_hundred_in_flight(queue: str, _users: int) -> FanOutTimes:
+    """Read the same list, then call `create_task` of the asynchronous client, a hundred calls at once."""
+    stopwatch = _Stopwatch()
     users = _read_all()
-    watch.all_read()
+    stopwatch.all_read()
 
     async def enqueue() -> None:
         channel = grpc.aio.insecure_channel(os.environ["CLOUD_TASKS_EMULATOR_HOST"])
@@ -110,15 +115,18 @@ def a_hundred_in_flight(queue: str, _users: int) -> Taken:
         await _in_flight(lambda user_id: client.create_task(parent=parent, task=_task(user_id)), users)
 
     asyncio.run(enqueue())
-    return watch.taken()
+    return stopwatch.taken()
 
 
-def gcloud_aio(queue: str, _users: int) -> Taken:
-    """The same list, then gcloud-aio-taskqueue, which creates a task by a request of the REST API: a hundred at once,
-    by one aiohttp session. It finds the local cloud by CLOUDTASKS_EMULATOR_HOST, and sends no token there."""
-    watch = _Watch()
+def gcloud_aio(queue: str, _users: int) -> FanOutTimes:
+    """Read the same list, then create the tasks with gcloud-aio-taskqueue, a hundred calls at once.
+
+    The library calls the REST API in one aiohttp session. It reads the address of the local cloud from
+    CLOUDTASKS_EMULATOR_HOST, and sends no token there.
+    """
+    stopwatch = _Stopwatch()
     users = _read_all()
-    watch.all_read()
+    stopwatch.all_read()
 
     async def enqueue() -> None:
         async with ClientSession() as session:
@@ -127,11 +135,11 @@ def gcloud_aio(queue: str, _users: int) -> Taken:
             await _in_flight(lambda user_id: client.create(_task_as_json(user_id)), users)
 
     asyncio.run(enqueue())
-    return watch.taken()
+    return stopwatch.taken()
 
 
-def ours(queue: str, users: int) -> Taken:
-    """The dispatcher's own fan-out, given users that are in memory already."""
+def ours(queue: str, users: int) -> FanOutTimes:
+    """Run the fan-out of the dispatcher for users that are in memory already."""
     due = [DueUser(f"u{number}", DUE_AT) for number in range(1, users + 1)]
     task_queue = TaskQueue(
         project=PROJECT,
@@ -141,15 +149,15 @@ def ours(queue: str, users: int) -> Taken:
         service_account=TASKS,
         audience=NOBODY,
     )
-    watch = _Watch()
+    stopwatch = _Stopwatch()
     with FanOut([task_queue], run_id=_RUN_ID, counters=RunCounters()) as fan_out:
         for user in due:
             fan_out.add(user)
-    return watch.taken()
+    return stopwatch.taken()
 
 
-def the_limit(queue: str, users: int) -> Taken:
-    """`BatchCreateTasks` with messages that were made before, and nothing else."""
+def the_limit(queue: str, users: int) -> FanOutTimes:
+    """Call `BatchCreateTasks` with messages that are ready beforehand, and do nothing else."""
     parent = f"{PARENT}/queues/{queue}"
     make = tasks_v2.BatchCreateTasksRequest.pb()
     batches = []
@@ -169,15 +177,15 @@ def the_limit(queue: str, users: int) -> Taken:
             request_serializer=make.SerializeToString,
             response_deserializer=Operation.FromString,
         )
-        watch = _Watch()
+        stopwatch = _Stopwatch()
         with ThreadPoolExecutor(CALLS_IN_FLIGHT) as threads:
             list(threads.map(call, batches))
-        return watch.taken()
+        return stopwatch.taken()
 
 
-def _run(way: Way, queue: str, users: int, addresses: Mapping[str, str]) -> Taken:
+def _run(strategy: FanOutStrategy, queue: str, users: int, addresses: Mapping[str, str]) -> FanOutTimes:
     os.environ.update(addresses)
-    return way(queue, users)
+    return strategy(queue, users)
 
 
 def _read_all() -> list[tuple[str, Any]]:
@@ -200,7 +208,7 @@ async def _in_flight(create: Callable[[str], Awaitable[Any]], users: Iterable[tu
     await asyncio.gather(*(one(user_id) for user_id, _ in users))
 
 
-def _task(user_id: str) -> Any:  # a mapping, which the client takes for a Task, but does not say so
+def _task(user_id: str) -> Any:  # the client takes a mapping for a Task, but its types do not say so
     return {
         "http_request": {
             "url": f"{NOBODY}/tasks/send-report",

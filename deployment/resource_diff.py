@@ -1,15 +1,15 @@
-"""Whether a resource is as it should be.
+"""Compare a resource with what the deployment wants.
 
-Reads a resource, as `gcloud … --format=json` prints it, from standard input, and prints the path of each value that is
-not as wanted, a line each. Nothing printed: it is as it should be. Values are not printed.
+The script reads a resource, as `gcloud … --format=json` prints it, from standard input. It prints the path of each
+value that differs, one per line, and never a value. If it prints nothing, the resource is as wanted.
 
-    gcloud functions describe worker --format=json | holds.py serviceConfig.availableMemory=1Gi labels.team=reports
-    gcloud monitoring dashboards describe D --format=json | holds.py --file dashboard.json
-    gcloud monitoring policies list --format=json | holds.py --element NAME --file policy.json
+    gcloud functions describe worker --format=json | resource_diff.py serviceConfig.availableMemory=1Gi labels.team=x
+    gcloud monitoring dashboards describe D --format=json | resource_diff.py --file dashboard.json
+    gcloud monitoring policies list --format=json | resource_diff.py --element NAME --file policy.json
 
-A path has keys separated by dots. `list[key=NAME]` is the element of a list whose `key` is NAME, and `.#` at the end
-the number of entries. What a service leaves out because it is empty, false or zero counts as that. What a file has must
-be there; what the service adds beside it does not matter.
+A path is a series of keys separated by dots. `list[key=NAME]` is the element of a list whose `key` is NAME, and `.#` at
+the end is the number of entries. A value that the service leaves out counts as empty, false or zero. With `--file`, the
+resource must have every value of the file; the script ignores what the service adds.
 """
 
 import json
@@ -20,14 +20,14 @@ from pathlib import Path
 from typing import Any
 
 ADDED = {"LOG_EXECUTION_ID"}
-"""Environment variables that Cloud Functions adds by itself: they do not count."""
+"""Environment variables that Cloud Functions adds by itself; the script does not count them."""
 
 _PAIR = re.compile(r"(?P<path>(?:[^=\[]|\[[^\]]*\])+)=(?P<wanted>.*)", re.DOTALL)
 _SEGMENT = re.compile(r"(?P<key>[^.\[\]]+)(?:\[(?P<field>[^=\]]+)=(?P<value>[^\]]*)\])?")
 
 
 def find(resource: Any, path: str) -> Any:
-    """The value at a path; None where there is none."""
+    """Return the value at a path; None if there is none."""
     for segment in _SEGMENT.finditer(path):
         if segment["key"] == "#":
             return len(set(resource or ()) - ADDED) if isinstance(resource, dict) else len(resource or ())
@@ -39,7 +39,7 @@ def find(resource: Any, path: str) -> Any:
 
 
 def is_same(actual: Any, wanted: Any) -> bool:
-    """Whether two scalars mean the same: 10 and 10.0 and "10" do, and nothing and "" and 0 and false."""
+    """Return whether two scalars mean the same: 10, 10.0 and "10" do, and so do null, "", 0 and false."""
     if actual in (None, "", 0, False) and wanted in (None, "", 0, False, "0", "false"):
         return True
     if isinstance(actual, bool) or isinstance(wanted, bool):
@@ -51,12 +51,12 @@ def is_same(actual: Any, wanted: Any) -> bool:
 
 
 def _number(value: Any) -> float:
-    # Durations come as 10s, 10.0s and 10.000s.
+    # Services write a duration as 10s, 10.0s or 10.000s.
     return float(str(value).removesuffix("s"))
 
 
 def differences(actual: Any, wanted: Any, path: str = "") -> Iterator[str]:
-    """The paths below which a resource has not what is wanted."""
+    """Yield the paths at which a resource differs from what is wanted."""
     if isinstance(wanted, dict):
         inner = actual if isinstance(actual, dict) else {}
         for key, value in wanted.items():
@@ -73,7 +73,7 @@ def differences(actual: Any, wanted: Any, path: str = "") -> Iterator[str]:
 
 
 def main(arguments: list[str]) -> None:
-    """Print the paths that differ."""
+    """Print the paths at which the resource differs."""
     resource = json.load(sys.stdin)
     if arguments[:1] == ["--element"]:
         resource = next(element for element in resource if element["name"] == arguments[1])
