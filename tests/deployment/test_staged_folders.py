@@ -48,7 +48,7 @@ ENVIRONMENT = {
 }
 
 
-class Surroundings:
+class Cloud:
     """The parts of the local cloud that the functions need."""
 
     def __init__(self) -> None:
@@ -85,9 +85,9 @@ class Surroundings:
 
 
 @pytest.fixture(scope="module")
-def surroundings() -> Iterator[Surroundings]:
+def cloud() -> Iterator[Cloud]:
     background = Background()
-    started = Surroundings()
+    started = Cloud()
     for part in started.parts:
         background.run(part.start())
     yield started
@@ -97,7 +97,7 @@ def surroundings() -> Iterator[Surroundings]:
 
 
 @contextmanager
-def deployed(function: str, surroundings: Surroundings, directory: Path, kind: str = "http") -> Iterator[str]:
+def deployed(function: str, cloud: Cloud, directory: Path, kind: str = "http") -> Iterator[str]:
     """Stage a function, install what it requires, and start it as Google does. Yields its address."""
     staged, python = directory / "staged", directory / "venv" / "bin" / "python"
     stage: list[str | Path] = [sys.executable, REPOSITORY / "deployment" / "stage_function.py"]
@@ -110,7 +110,7 @@ def deployed(function: str, surroundings: Surroundings, directory: Path, kind: s
     install += ["--requirement", requirements]
     subprocess.run(install, check=True)
     # Only what is staged is there to be imported.
-    environment = {"PATH": os.environ["PATH"], "HOME": str(directory), **ENVIRONMENT, **surroundings.variables}
+    environment = {"PATH": os.environ["PATH"], "HOME": str(directory), **ENVIRONMENT, **cloud.variables}
     port = free_ports(1)
     command: list[str | Path] = [python, "-m", "functions_framework", "--source", "main.py", "--target", function]
     command += ["--signature-type", kind, "--host", "127.0.0.1", "--port", str(port)]
@@ -142,17 +142,17 @@ pytestmark = pytest.mark.skipif(
 )
 
 
-def test_dispatcher(surroundings: Surroundings, tmp_path: Path) -> None:
-    surroundings.make_queue()
-    with deployed("dispatcher", surroundings, tmp_path) as url:
+def test_dispatcher(cloud: Cloud, tmp_path: Path) -> None:
+    cloud.make_queue()
+    with deployed("dispatcher", cloud, tmp_path) as url:
         assert requests.post(url, timeout=PATIENCE_SECONDS).status_code == 401
-        headers = surroundings.bearer(SCHEDULER, DISPATCHER_URL)
+        headers = cloud.bearer(SCHEDULER, DISPATCHER_URL)
         answer = requests.post(url, headers=headers, timeout=PATIENCE_SECONDS)
         assert answer.status_code == 200, (tmp_path / "log").read_text()
         assert answer.json()["dispatched"] == 0
 
 
-def test_worker(surroundings: Surroundings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_worker(cloud: Cloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     task = {
         "user_id": "nobody",
         "delivery_id": "nobody-20261124T1300Z",
@@ -160,18 +160,18 @@ def test_worker(surroundings: Surroundings, tmp_path: Path, monkeypatch: pytest.
         "run_id": "20261124T1300Z",
         "kind": "activity",
     }
-    with deployed("worker", surroundings, tmp_path) as url:
+    with deployed("worker", cloud, tmp_path) as url:
         assert requests.get(f"{url}/health", timeout=PATIENCE_SECONDS).status_code == 200
         address = f"{url}/tasks/send-report"
         assert requests.post(address, json=task, timeout=PATIENCE_SECONDS).status_code == 401
-        headers = surroundings.bearer(TASKS, WORKER_URL)
+        headers = cloud.bearer(TASKS, WORKER_URL)
         answer = requests.post(address, json=task, headers=headers, timeout=PATIENCE_SECONDS)
         assert answer.status_code == 200, (tmp_path / "log").read_text()
-    delivery = surroundings.client(monkeypatch).document("deliveries/nobody-20261124T1300Z").get()
+    delivery = cloud.client(monkeypatch).document("deliveries/nobody-20261124T1300Z").get()
     assert delivery.get("state") == "skipped"
 
 
-def test_dlq_handler(surroundings: Surroundings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_dlq_handler(cloud: Cloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     letter = {
         "user_id": "u1",
         "delivery_id": "u1-20261124T1300Z",
@@ -193,8 +193,8 @@ def test_dlq_handler(surroundings: Surroundings, tmp_path: Path, monkeypatch: py
         "ce-specversion": "1.0",
         "ce-type": "google.cloud.pubsub.topic.v1.messagePublished",
     }
-    with deployed("dlq_handler", surroundings, tmp_path, kind="cloudevent") as url:
+    with deployed("dlq_handler", cloud, tmp_path, kind="cloudevent") as url:
         answer = requests.post(url, json=event, headers=headers, timeout=PATIENCE_SECONDS)
         assert answer.status_code == 200, (tmp_path / "log").read_text()
-    record = surroundings.client(monkeypatch).document("dead_letters/u1-20261124T1300Z").get()
+    record = cloud.client(monkeypatch).document("dead_letters/u1-20261124T1300Z").get()
     assert record.get("reason") == "permanent-error"
