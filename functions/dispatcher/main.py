@@ -4,7 +4,7 @@
 """
 
 import functools
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Any
 
@@ -17,7 +17,6 @@ from functions.dispatcher.run_alerts import RunAlerts
 from functions.dispatcher.run_dependencies import RunDependencies
 from functions.dispatcher.run_part import RunPart
 from functions.dispatcher.schedule_time import SCHEDULE_TIME_HEADER, schedule_time
-from functions.dispatcher.user_stream import UserStream
 from functions.shared.clients import firestore_client
 from functions.shared.contract import InvalidContract
 from functions.shared.dead_letter_topic import DeadLetterTopic
@@ -25,13 +24,9 @@ from functions.shared.identity import NotAuthorized, TokenVerifier
 from functions.shared.logging import configure_logging
 from functions.shared.request_body import read_body
 from functions.shared.settings import DispatcherSettings, load_settings
-from functions.shared.task_queue import TaskQueue
 
 _QUEUE_HEADER = "X-CloudTasks-QueueName"
 """https://cloud.google.com/tasks/docs/creating-http-target-tasks#handler"""
-
-_CONTINUATION_DEADLINE = timedelta(minutes=30)
-"""The most that Cloud Tasks allows. https://cloud.google.com/tasks/docs/dual-overview#http"""
 
 settings = load_settings(DispatcherSettings)
 configure_logging("dispatcher", settings.log_level)
@@ -114,35 +109,7 @@ def _run_alerts() -> RunAlerts:
 
 @functools.cache
 def _dependencies() -> RunDependencies:
-    def queue(name: str, url: str, audience: str, **deadline: timedelta) -> TaskQueue:
-        return TaskQueue(
-            project=settings.google_cloud_project,
-            location=settings.location,
-            queue=name,
-            url=url,
-            service_account=settings.tasks_invoker,
-            audience=audience,
-            **deadline,
-        )
-
-    return RunDependencies(
-        firestore=firestore_client(settings.google_cloud_project),
-        users=UserStream(settings.google_cloud_project),
-        report_queues=[
-            queue(name, f"{settings.worker_url}/tasks/send-report", settings.worker_url)
-            for name in settings.report_queues
-        ],
-        continuation_queue=queue(
-            settings.continuation_queue or settings.report_queues[0],
-            f"{settings.dispatcher_url}/dispatch",
-            settings.dispatcher_url,
-            dispatch_deadline=_CONTINUATION_DEADLINE,
-        ),
-        dead_letters=DeadLetterTopic(settings.google_cloud_project, settings.dead_letter_topic),
-        default_cadence=settings.default_cadence,
-        time_limit=timedelta(seconds=settings.dispatch_time_limit),
-        share_size=settings.dispatch_share_size,
-    )
+    return RunDependencies.from_settings(settings)
 
 
 def _error(status: HTTPStatus, message: str = "") -> tuple[dict[str, Any], int]:

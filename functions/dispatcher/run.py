@@ -47,12 +47,12 @@ class PartEnd(Enum):
 
 
 class Progress(Enum):
-    """How far a step has come."""
+    """How far enrollment has come."""
 
     DONE = auto()
-    """All users are dealt with."""
+    """All new users are enrolled."""
     TIME_IS_UP = auto()
-    """Some users are left for the next part."""
+    """Some are left for the next part."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,10 +92,10 @@ class Run:
         self._with = dependencies
         self._run_time = run_time
         self._is_first = part is None
-        self._part = part or RunPart.first(run_time)
+        self._assigned = part or RunPart.first(run_time)
         self._run_id = run_id(run_time)
-        self._counters = RunCounters(self._part.counters)
-        self._store = RunStore(dependencies.firestore, run_id=self._run_id, attempt=self._part.attempt)
+        self._counters = RunCounters(self._assigned.counters)
+        self._store = RunStore(dependencies.firestore, run_id=self._run_id, attempt=self._assigned.attempt)
         self._enrollment = Enrollment(dependencies.firestore, dependencies.users)
         self._malformed = MalformedUsers(
             dependencies.firestore, dependencies.dead_letters, self._counters, run_id=self._run_id
@@ -141,17 +141,18 @@ class Run:
         division = RunDivision(
             self._with, run_time=self._run_time, store=self._store, counters=self._counters, threads=threads
         )
-        if not self._part.enrollment_only:
-            if self._fan_out_due(division, started, threads) is Progress.TIME_IS_UP:
-                return self._hand_over()
-            self._part = self._part.with_enrollment_only()
-        if division.end_share(self._part) is ShareEnd.OTHERS_GO_ON:
+        part = self._assigned
+        if not part.enrollment_only:
+            part = self._fan_out_due(part, division, started, threads)
+            if not part.enrollment_only:
+                return self._hand_over(part)
+        if division.end_share(part) is ShareEnd.OTHERS_GO_ON:
             return PartEnd.RUN_GOES_ON
         if enrollment_needed.result() if enrollment_needed else self._enrollment.is_needed():
             with self._fan_out() as fan_out:
                 progress = self._enroll(fan_out)
             if progress is Progress.TIME_IS_UP:
-                return self._hand_over()
+                return self._hand_over(part)
         return PartEnd.RUN_ENDED
 
     def _start(self) -> None:
@@ -159,13 +160,19 @@ class Run:
             self._store.start(self._run_time, now=datetime.now(UTC))
 
     def _note(self, state: RunState) -> None:
-        self._store.note_share(self._part.share, state, self._counters.to_dict())
+        self._store.note_share(self._assigned.share, state, self._counters.to_dict())
 
     def _fan_out(self) -> FanOut:
         return FanOut(self._with.report_queues, run_id=self._run_id, counters=self._counters)
 
-    def _fan_out_due(self, division: RunDivision, started: "Future[None]", threads: ThreadPoolExecutor) -> Progress:
-        """Enqueue all reports that are due, and rescue those that are overdue or orphaned."""
+    def _fan_out_due(
+        self, part: RunPart, division: RunDivision, started: "Future[None]", threads: ThreadPoolExecutor
+    ) -> RunPart:
+        """Enqueue all reports that are due, and rescue those that are overdue or orphaned.
+
+        Returns:
+            what is left of the part: only enrollment, unless its time is up.
+        """
         outlook = queue_outlook(self._with.report_queues, self._store, run_time=self._run_time, threads=threads)
         started.result()
         if outlook.is_paused:
@@ -183,28 +190,29 @@ class Run:
             # Once a run: not in each of its parts.
             orphaned = threads.submit(rescuer.find_orphaned) if self._is_first else None
             try:
-                progress = self._serve_due(outlook, fan_out, rescuer, division)
+                left = self._serve_due(part, outlook, fan_out, rescuer, division)
             finally:
                 # Whatever ended it: these users were found due.
                 rescuer.finish()
             if orphaned:
                 self._rescue(orphaned, rescuer)
-        return progress
+        return left
 
-    def _serve_due(self, outlook: QueueOutlook, fan_out: FanOut, rescuer: Rescuer, division: RunDivision) -> Progress:
-        users = due_users(self._with.users, self._run_time, after=self._part.cursor, until=self._part.until)
+    def _serve_due(
+        self, part: RunPart, outlook: QueueOutlook, fan_out: FanOut, rescuer: Rescuer, division: RunDivision
+    ) -> RunPart:
+        users = due_users(self._with.users, self._run_time, after=part.cursor, until=part.until)
         while (user := next(users, None)) is not None:
             self.last_user = user.user_id
             self._counters.add(RunCounter.DUE)
             self._serve(user, outlook, fan_out, rescuer)
             if self._is_late():
-                self._part = self._part.after(Cursor.of(user))
-                return Progress.TIME_IS_UP
-            if share := division.divide(self._part, user):
-                # It begins after this user and ends earlier than before.
-                self._part = share
-                users = due_users(self._with.users, self._run_time, after=share.cursor, until=share.until)
-        return Progress.DONE
+                return part.after(Cursor.of(user))
+            if share := division.divide(part, user):
+                # It begins after this user and ends earlier than the part did.
+                part = share
+                users = due_users(self._with.users, self._run_time, after=part.cursor, until=part.until)
+        return part.with_enrollment_only()
 
     def _serve(self, user: DueUser, outlook: QueueOutlook, fan_out: FanOut, rescuer: Rescuer) -> None:
         """Enqueue a user's report, or leave it to the rescuer."""
@@ -244,9 +252,9 @@ class Run:
                 return Progress.TIME_IS_UP
         return Progress.DONE
 
-    def _hand_over(self) -> PartEnd:
-        """Have another request do the rest."""
-        if enqueue_part(self._with.continuation_queue, self._part.next_part(self._counters), self._counters):
+    def _hand_over(self, left: RunPart) -> PartEnd:
+        """Have another request do what is left."""
+        if enqueue_part(self._with.continuation_queue, left.next_part(self._counters), self._counters):
             self._note(RunState.RUNNING)
             return PartEnd.RUN_GOES_ON
         return PartEnd.RUN_ENDED

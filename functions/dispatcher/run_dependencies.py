@@ -3,13 +3,20 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Self
 
 from google.cloud import firestore
 
 from functions.dispatcher.user_stream import UserStream
+from functions.shared.clients import firestore_client
 from functions.shared.dead_letter_topic import DeadLetterTopic
 from functions.shared.schedule import Cadence
+from functions.shared.settings import DispatcherSettings
 from functions.shared.task_queue import TaskQueue
+
+_PART_DEADLINE = timedelta(minutes=30)
+"""How long Cloud Tasks waits for the answer of a part: the most that it allows.
+https://cloud.google.com/tasks/docs/dual-overview#http"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,3 +42,37 @@ class RunDependencies:
     default_cadence: Cadence
     time_limit: timedelta
     share_size: int
+
+    @classmethod
+    def from_settings(cls, settings: DispatcherSettings) -> Self:
+        """Make the clients; not to be called at import (shared/clients.py)."""
+
+        def queue(name: str, url: str, audience: str, **deadline: timedelta) -> TaskQueue:
+            return TaskQueue(
+                project=settings.google_cloud_project,
+                location=settings.location,
+                queue=name,
+                url=url,
+                service_account=settings.tasks_invoker,
+                audience=audience,
+                **deadline,
+            )
+
+        return cls(
+            firestore=firestore_client(settings.google_cloud_project),
+            users=UserStream(settings.google_cloud_project),
+            report_queues=[
+                queue(name, f"{settings.worker_url}/tasks/send-report", settings.worker_url)
+                for name in settings.report_queues
+            ],
+            continuation_queue=queue(
+                settings.continuation_queue or settings.report_queues[0],
+                f"{settings.dispatcher_url}/dispatch",
+                settings.dispatcher_url,
+                dispatch_deadline=_PART_DEADLINE,
+            ),
+            dead_letters=DeadLetterTopic(settings.google_cloud_project, settings.dead_letter_topic),
+            default_cadence=settings.default_cadence,
+            time_limit=timedelta(seconds=settings.dispatch_time_limit),
+            share_size=settings.dispatch_share_size,
+        )
