@@ -15,7 +15,7 @@ _FILES = {
     "sample.py.in": "functions/worker/reports/{kind}/sample.py",
     "report.mjml.in": "functions/worker/reports/{kind}/templates/report.mjml",
     "report.txt.in": "functions/worker/reports/{kind}/templates/report.txt",
-    "test.py.in": "tests/unit/worker/test_{kind}.py",
+    "test.py.in": "tests/functions/worker/unit/test_{kind}.py",
 }
 
 

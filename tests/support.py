@@ -18,6 +18,9 @@ from local_cloud.rpc import Middleware
 
 Result = TypeVar("Result")
 
+REPOSITORY = Path(__file__).parent.parent
+"""Where the project is checked out."""
+
 PATIENCE_SECONDS = 240.0
 """After so long what a test waits for does not come. No machine is so busy, and pytest's own limit (pyproject.toml) is
 still longer, so that the message is the test's."""

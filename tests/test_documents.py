@@ -33,7 +33,7 @@ _NOT_HERE = {
     # What `./reports new team_notes` makes.
     "functions/worker/reports/team_notes/",
     "functions/worker/reports/team_notes/__init__.py",
-    "tests/unit/worker/test_team_notes.py",
+    "tests/functions/worker/unit/test_team_notes.py",
 }
 _FOLDERS = ("functions", "operations", "local_cloud", "deployment", "tests", "benchmarks", "examples", "docs")
 

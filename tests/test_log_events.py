@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.functions import REPOSITORY
+from tests.function_process import REPOSITORY
 
 _SECTIONS = {"dispatcher": "The dispatcher", "worker": "The worker", "dlq_handler": "The DLQ handler"}
 _LEVELS = {"debug", "info", "warning", "error", "exception", "critical"}

@@ -19,7 +19,7 @@ from examples.image_resize.run import picture
 from examples.task_function import PermanentError
 from local_cloud.storage import StorageEmulator
 from tests.examples.conftest import BUCKET, Example
-from tests.functions import REPOSITORY
+from tests.function_process import REPOSITORY
 
 
 def task(name: str, width: int = 100, **changes: Any) -> dict[str, Any]:

@@ -34,7 +34,7 @@ from tests.faults.instances import FrontEnd, Instance
 from tests.faults.moves import Moves
 from tests.faults.tcp_gate import TcpGate
 from tests.faults.world_time import FILE_VARIABLE, WorldClock
-from tests.functions import REPOSITORY
+from tests.function_process import REPOSITORY
 from tests.support import free_ports
 
 Result = TypeVar("Result")
@@ -159,7 +159,7 @@ class World:
                             log=f"{on_unknown_outcome}-{number}",
                             ON_UNKNOWN_OUTCOME=on_unknown_outcome,
                             # Trials would use up what a scenario has in store for a delivery. An outage is played by
-                            # tests/integration/worker/test_outage.py.
+                            # tests/functions/worker/integration/test_outage.py.
                             PROVIDER_PAUSE="0",
                         )
                         for number in range(INSTANCES)

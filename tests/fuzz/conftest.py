@@ -31,8 +31,8 @@ from local_cloud.identity import IdentityProvider
 from local_cloud.inbox.server import Inbox
 from local_cloud.pubsub.server import PubSubEmulator
 from local_cloud.tasks.server import TasksEmulator
-from tests.functions import start_function
-from tests.integration.dlq_handler.conftest import Handler
+from tests.function_process import start_function
+from tests.functions.dlq_handler.integration.conftest import Handler
 from tests.support import Background, pull_now
 
 PROJECT = "local-project"

@@ -13,7 +13,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from tests.functions import REPOSITORY
+from tests.function_process import REPOSITORY
 from tests.mutants.mutant import Mutant, PatchDoesNotFit, copy_tree
 from tests.mutants.mutants import ALL
 

@@ -1,7 +1,7 @@
 """The mistakes: those that each rule of the promise is there to keep out.
 
 A mutant names the source as it is. Where the source changes, the mutant is written anew with it: a test
-(tests/unit/mutants/) fails as long as it is not.
+(tests/mutants/unit/) fails as long as it is not.
 """
 
 from tests.mutants.mutant import Mutant
@@ -13,7 +13,7 @@ ALL = [
         search='return {"next_report_at": next_report_at, **self._reported(until)}',
         replace='return {"next_report_at": until.now(until.tzinfo), **self._reported(until)}',
         scenarios=("queue: a task is delivered twice",),
-        tests=("tests/unit/worker/test_recipient.py",),
+        tests=("tests/functions/worker/unit/test_recipient.py",),
     ),
     Mutant(
         name="who signs up is due now, not at the run's time",
@@ -21,7 +21,7 @@ ALL = [
         search='{"next_report_at": run_time},',
         replace='{"next_report_at": run_time.now(run_time.tzinfo)},',
         scenarios=("users: sign up",),
-        tests=("tests/integration/dispatcher/test_runs.py::test_a_new_user_is_enrolled_and_due_at_once",),
+        tests=("tests/functions/dispatcher/integration/test_runs.py::test_a_new_user_is_enrolled_and_due_at_once",),
     ),
     Mutant(
         name="a user is moved back",
@@ -29,7 +29,7 @@ ALL = [
         search="if self.next_report_at is not None and self.next_report_at > max(due_at, period.end):",
         replace="if False:",
         scenarios=("dead letters: replayed hours later",),
-        tests=("tests/unit/worker/test_recipient.py",),
+        tests=("tests/functions/worker/unit/test_recipient.py",),
     ),
     Mutant(
         name="a user who was set back moves on one report at a time",
@@ -42,7 +42,9 @@ ALL = [
         newest = ()
 """,
         scenarios=("users: are set back by hours",),
-        tests=("tests/integration/worker/test_users_move.py::test_a_user_set_back_by_hours_comes_back_with_one_call",),
+        tests=(
+            "tests/functions/worker/integration/test_users_move.py::test_a_user_set_back_by_hours_comes_back_with_one_call",
+        ),
     ),
     Mutant(
         name="the user is written whatever the application wrote meanwhile",
@@ -54,8 +56,8 @@ ALL = [
             "users: want a later report while they are sent to",
         ),
         tests=(
-            "tests/integration/worker/test_users_move.py::test_what_the_application_writes_while_a_mail_is_sent_stays",
-            "tests/integration/worker/test_users_move.py::test_a_user_who_changes_the_schedule_meanwhile_moves_on_by_the_new_one",
+            "tests/functions/worker/integration/test_users_move.py::test_what_the_application_writes_while_a_mail_is_sent_stays",
+            "tests/functions/worker/integration/test_users_move.py::test_a_user_who_changes_the_schedule_meanwhile_moves_on_by_the_new_one",
         ),
     ),
     Mutant(
@@ -64,7 +66,7 @@ ALL = [
         search="    return Unclear(error=error)\n",
         replace="    return Unavailable(error=error)\n",
         scenarios=("SendGrid: accepts and answers 502",),
-        tests=("tests/unit/worker/test_sendgrid_answers.py",),
+        tests=("tests/functions/worker/unit/test_sendgrid_answers.py",),
     ),
     Mutant(
         name="a task that is there already counts as an error",
@@ -72,7 +74,9 @@ ALL = [
         search="return self.code == _ALREADY_EXISTS",
         replace="return False",
         scenarios=("scheduler: fires twice, and again",),
-        tests=("tests/integration/dispatcher/test_runs.py::test_a_run_that_is_called_again_makes_no_task_twice",),
+        tests=(
+            "tests/functions/dispatcher/integration/test_runs.py::test_a_run_that_is_called_again_makes_no_task_twice",
+        ),
     ),
     Mutant(
         name="what is claimed is given up",
@@ -80,7 +84,7 @@ ALL = [
         search="if delivery.is_claimed(run_time):",
         replace="if False:",
         scenarios=("worker: sends what is being given up",),
-        tests=("tests/unit/dispatcher/test_policy.py",),
+        tests=("tests/functions/dispatcher/unit/test_policy.py",),
     ),
     Mutant(
         name="a dead letter is published before its report is held",
@@ -90,7 +94,7 @@ ALL = [
         "            held = self._deliveries.hold(user, report.delivery, failure)\n",
         scenarios=("worker: claims what is being given up",),
         tests=(
-            "tests/integration/dispatcher/test_overdue.py::test_nobody_else_may_act_on_a_report_while_its_dead_letter_is_published",
+            "tests/functions/dispatcher/integration/test_overdue.py::test_nobody_else_may_act_on_a_report_while_its_dead_letter_is_published",
         ),
     ),
     Mutant(
@@ -99,7 +103,7 @@ ALL = [
         search="if before.condition is not None or after.condition is QueueCondition.PAUSED:",
         replace="if False:",
         scenarios=("queue: drops its tasks after a day's pause",),
-        tests=("tests/unit/dispatcher/test_queue_clock.py",),
+        tests=("tests/functions/dispatcher/unit/test_queue_clock.py",),
     ),
     Mutant(
         name="a task that waits in the queue counts as dead",
@@ -108,7 +112,7 @@ ALL = [
         replace="if True:",
         scenarios=("SendGrid: answers 429 and asks to wait for hours",),
         tests=(
-            "tests/integration/dispatcher/test_overdue.py::test_a_task_that_the_queue_still_holds_is_not_dead_however_long_it_waits",
+            "tests/functions/dispatcher/integration/test_overdue.py::test_a_task_that_the_queue_still_holds_is_not_dead_however_long_it_waits",
         ),
     ),
     Mutant(
@@ -117,7 +121,9 @@ ALL = [
         search="        text = to_fallback(alert)\n",
         replace="        text = to_fallback(alert)\n        return\n",
         scenarios=("SendGrid: answers 400",),
-        tests=("tests/integration/dlq_handler/test_alerts.py::test_an_alert_says_what_failed_for_whom_and_what_to_do",),
+        tests=(
+            "tests/functions/dlq_handler/integration/test_alerts.py::test_an_alert_says_what_failed_for_whom_and_what_to_do",
+        ),
     ),
     Mutant(
         name="a post that failed counts as told",
@@ -130,7 +136,7 @@ ALL = [
 """,
         scenarios=("dead letters: Slack answers 500",),
         tests=(
-            "tests/integration/dlq_handler/test_alerts.py::test_while_slack_refuses_the_message_comes_again_and_nothing_is_doubled",
+            "tests/functions/dlq_handler/integration/test_alerts.py::test_while_slack_refuses_the_message_comes_again_and_nothing_is_doubled",
         ),
     ),
     Mutant(
@@ -144,7 +150,7 @@ ALL = [
 """,
         scenarios=("dead letters: Slack answers 429 with Retry-After",),
         tests=(
-            "tests/integration/dlq_handler/test_alerts.py::test_while_slack_refuses_the_message_comes_again_and_nothing_is_doubled",
+            "tests/functions/dlq_handler/integration/test_alerts.py::test_while_slack_refuses_the_message_comes_again_and_nothing_is_doubled",
         ),
     ),
     Mutant(
@@ -154,7 +160,7 @@ ALL = [
         replace="        if pending:\n            return\n",
         scenarios=("dead letters: Slack answers 500",),
         tests=(
-            "tests/integration/dlq_handler/test_alerts.py::test_while_slack_refuses_the_message_comes_again_and_nothing_is_doubled",
+            "tests/functions/dlq_handler/integration/test_alerts.py::test_while_slack_refuses_the_message_comes_again_and_nothing_is_doubled",
         ),
     ),
     Mutant(
@@ -163,7 +169,7 @@ ALL = [
         search="        return NextStep.SEND\n    return NextStep.GIVE_UP_UNKNOWN\n",
         replace="        return NextStep.SEND\n    return NextStep.SEND\n",
         scenarios=("worker: killed after SendGrid accepted",),
-        tests=("tests/unit/worker/test_transitions.py",),
+        tests=("tests/functions/worker/unit/test_transitions.py",),
     ),
     Mutant(
         name="a first claim is not conditional",
@@ -172,8 +178,8 @@ ALL = [
         replace="batch.set(reference, {**pending_fields(",
         scenarios=("queue: a task is delivered three times at once",),
         tests=(
-            "tests/integration/worker/test_send.py::test_two_calls_at_the_same_moment_send_one_mail",
-            "tests/integration/worker/test_send.py::test_many_calls_at_once_send_one_mail_for_each_delivery",
+            "tests/functions/worker/integration/test_send.py::test_two_calls_at_the_same_moment_send_one_mail",
+            "tests/functions/worker/integration/test_send.py::test_many_calls_at_once_send_one_mail_for_each_delivery",
         ),
     ),
     Mutant(
@@ -182,7 +188,7 @@ ALL = [
         search="    if delivery.is_final:\n        return NextStep.ALREADY_FINAL\n",
         replace="    if delivery.is_final:\n        return NextStep.SEND\n",
         scenarios=("queue: a task is delivered again after success",),
-        tests=("tests/unit/worker/test_transitions.py",),
+        tests=("tests/functions/worker/unit/test_transitions.py",),
     ),
     Mutant(
         name="a lease does not end",
@@ -190,7 +196,7 @@ ALL = [
         search="if delivery.is_claimed(now):",
         replace="if delivery.lease_expires_at is not None:",
         scenarios=("worker: killed after SendGrid accepted",),
-        tests=("tests/unit/worker/test_transitions.py",),
+        tests=("tests/functions/worker/unit/test_transitions.py",),
     ),
     Mutant(
         name="an inactive user is sent a report",
@@ -198,7 +204,7 @@ ALL = [
         search='wanted=document.get("active") is not False,',
         replace="wanted=True,",
         scenarios=("everything: users leave, are deleted, are set back",),
-        tests=("tests/integration/worker/test_send.py::test_an_inactive_user_is_skipped_and_moves_on",),
+        tests=("tests/functions/worker/integration/test_send.py::test_an_inactive_user_is_skipped_and_moves_on",),
     ),
     Mutant(
         name="what is reported is not noted",
@@ -206,6 +212,6 @@ ALL = [
         search='return {"reported_until": until}',
         replace="return {}",
         scenarios=("queue: tasks come hours late",),
-        tests=("tests/unit/worker/test_recipient.py",),
+        tests=("tests/functions/worker/unit/test_recipient.py",),
     ),
 ]

@@ -25,7 +25,7 @@ from local_cloud.identity import IdentityProvider
 from local_cloud.inbox.server import Inbox
 from local_cloud.pubsub.server import PubSubEmulator
 from local_cloud.tasks.server import TasksEmulator
-from tests.functions import start_function
+from tests.function_process import start_function
 from tests.support import Background, Faults, pull_now
 
 PROJECT = "local-project"

@@ -11,7 +11,7 @@ from functions.shared.system_alert import AlertKind
 from tests.faults.disturbances import Disturbance, answer, lose_answer, never_answer, refuse
 from tests.faults.injection_points import InjectionPoint
 from tests.faults.scenario_run import Scenario, ScenarioRun, Script
-from tests.functions import REPOSITORY
+from tests.function_process import REPOSITORY
 
 _DYING = 0.3
 

@@ -1,0 +1,314 @@
+"""Whatever is wrong with a request, a user or the environment: an answer that names it, and nobody else is harmed."""
+
+import math
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import grpc
+import pytest
+from google.api_core.exceptions import InvalidArgument
+
+from functions.shared.ids import delivery_id
+from local_cloud.errors import LocalCloudError
+from local_cloud.rpc import RpcError, current_request
+from tests.function_process import start_function
+from tests.functions.dispatcher.integration.conftest import DISPATCHER_URL, HOUR, NOON, SCHEDULER, TASKS, Cloud
+from tests.functions.dispatcher.integration.faults import failing
+
+
+@pytest.mark.parametrize("report", [{"kind": 7}, {"kind": "No Name!"}, {"kind": ["activity"]}])
+def test_a_kind_that_is_none(cloud: Cloud, report: dict[str, object]) -> None:
+    broken = cloud.user(report={**report, "cadence": "daily", "hour": 9})
+    healthy = cloud.user()
+    before = cloud.fields_of(broken)
+
+    answer = cloud.call()
+
+    assert answer.status == 200
+    assert [answer.body[name] for name in ("due", "dispatched", "malformed", "errors")] == [2, 1, 1, 0]
+    assert [report.user_id for report in cloud.reports()] == [healthy]
+    (letter,) = cloud.dead_letters()
+    assert (letter["user_id"], letter["letter_id"], letter["reason"]) == (
+        broken,
+        f"{broken}-malformed",
+        "permanent-error",
+    )
+    assert "report.kind: must be the name of a report, such as activity" in letter["error"]
+    # There is nothing to replay: the next run after the document has been mended makes the report.
+    assert "delivery_id" not in letter
+    assert cloud.delivery(delivery_id(broken, NOON)) is None
+    assert cloud.fields_of(broken) == before
+    line = next(line for line in cloud.log() if line.get("user_id") == broken)
+    assert line["field"] == "report.kind"
+    assert cloud.record("21261124T1200Z")["malformed"] == 1
+    assert cloud.record("21261124T1200Z")["state"] == "finished"
+    # The dead letter tells people already.
+    assert cloud.system_alerts == []
+
+
+NO_DUE_TIMES = [
+    *("2126-11-24T12:00:00Z", "", 0, 1.5, math.nan, False, {"at": NOON}, [NOON], b"noon"),
+    *(datetime(1, 1, 1, tzinfo=UTC), datetime(1969, 12, 31, 23, 59, tzinfo=UTC)),
+    *(datetime(2200, 1, 2, tzinfo=UTC), datetime(9999, 12, 31, tzinfo=UTC)),
+]
+
+
+@pytest.mark.parametrize("value", NO_DUE_TIMES, ids=str)
+def test_a_due_time_that_is_none(cloud: Cloud, value: object) -> None:
+    broken = cloud.user(next_report_at=value)
+    before = cloud.fields_of(broken)["next_report_at"]
+    new_user = cloud.user(next_report_at=...)
+    healthy = cloud.user()
+
+    answer = cloud.call()
+
+    assert (answer.status, answer.body["malformed"], answer.body["dispatched"], answer.body["errors"]) == (200, 1, 2, 0)
+    assert {report.user_id for report in cloud.reports()} == {new_user, healthy}
+    (letter,) = cloud.dead_letters()
+    assert (letter["user_id"], letter["letter_id"], letter["reason"]) == (
+        broken,
+        f"{broken}-malformed",
+        "permanent-error",
+    )
+    assert "next_report_at: must be a timestamp between 1970 and 2200" in letter["error"]
+    assert repr(cloud.fields_of(broken)["next_report_at"]) == repr(before)
+    assert any(line.get("user_id") == broken and line.get("field") == "next_report_at" for line in cloud.log())
+
+
+@pytest.mark.parametrize("fields", [{"report": {"kind": 7}}, {"next_report_at": datetime(1, 1, 1, tzinfo=UTC)}])
+def test_a_malformed_user_is_one_dead_letter_however_many_runs(cloud: Cloud, fields: dict[str, Any]) -> None:
+    user = cloud.user(**fields)
+    cloud.call()
+    cloud.keep_letters(cloud.dead_letters())
+
+    for hour in range(1, 4):
+        answer = cloud.call(NOON + hour * HOUR)
+        assert (answer.status, answer.body["malformed"], answer.body["errors"]) == (200, 1, 0)
+
+    assert cloud.dead_letters(wait=False) == []
+    assert cloud.system_alerts == []
+    # Whoever closes it without mending the user wants to hear no more of it, unless it is broken anew.
+    letter = cloud.database.collection("dead_letters").document(f"{user}-malformed")
+    letter.update({"state": "dismissed"})
+    cloud.call(NOON + 4 * HOUR)
+    assert cloud.dead_letters(wait=False) == []
+    cloud.database.collection("users").document(user).update({"name": "Ada"})
+    cloud.call(NOON + 5 * HOUR)
+    assert [letter["user_id"] for letter in cloud.dead_letters()] == [user]
+
+
+def test_a_user_who_has_been_mended_gets_one_report(cloud: Cloud) -> None:
+    user = cloud.user(report={"kind": 7})
+    for hour in range(3):
+        cloud.call(NOON + hour * HOUR)
+    cloud.database.collection("users").document(user).update({"report.kind": "sales"})
+
+    answer = cloud.call(NOON + 3 * HOUR)
+
+    assert [answer.body[name] for name in ("due", "dispatched", "malformed", "errors")] == [1, 1, 0, 0]
+    assert [(report.user_id, report.due_at, report.kind) for report in cloud.reports()] == [(user, NOON, "sales")]
+
+
+def test_dead_letters_that_cannot_be_read_or_published(cloud: Cloud) -> None:
+    cloud.user(report={"kind": 7})
+    healthy = cloud.user()
+    cloud.pubsub_faults.middleware = failing("Publish", "PERMISSION_DENIED")
+
+    async def no_dead_letters(method: str, carry_out: Callable[[], Awaitable[Any]]) -> Any:
+        if method.endswith("/BatchGetDocuments") and "/dead_letters/" in current_request().documents[0]:
+            raise RpcError(grpc.StatusCode.PERMISSION_DENIED, "as the test wants it")
+        return await carry_out()
+
+    cloud.firestore_faults.middleware = no_dead_letters
+    answer = cloud.call()
+
+    assert (answer.status, answer.body["dispatched"], answer.body["malformed"], answer.body["errors"]) == (500, 1, 0, 1)
+    assert [report.user_id for report in cloud.reports()] == [healthy]
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"scheduled_for": NOON - HOUR, "started_at": NOON, "finished_at": NOON, "due": 2**62},
+        {"scheduled_for": NOON - HOUR, "started_at": NOON, "finished_at": datetime(9999, 12, 31, tzinfo=UTC), "due": 1},
+        {"scheduled_for": NOON - HOUR, "started_at": datetime(1, 1, 1, tzinfo=UTC), "finished_at": "then", "due": -1},
+        {"scheduled_for": datetime(1, 1, 1, tzinfo=UTC), "due": True},
+        {
+            "scheduled_for": NOON,
+            "attempts": "many",
+            "attempt": 7,
+            "earlier_attempts": [7, {}, {"attempt": "x", "shares": {"0": 7}}],
+            "shares": [],
+            "cuts": "none",
+            "state": 7,
+            "figures": "x",
+        },
+        {"scheduled_for": NOON, "attempt": "x" * 900_000, "attempts": -(2**63), "earlier_attempts": {}, "shares": {}},
+        {"scheduled_for": NOON, "attempt": "x", "shares": {str(n): {"state": "y" * 90} for n in range(7000)}},
+    ],
+    ids=range(7),
+)
+def test_records_of_runs_that_no_dispatcher_has_written(cloud: Cloud, fields: dict[str, Any]) -> None:
+    user = cloud.user()
+    for run in ("21261124T1200Z", "21261124T1100Z"):
+        cloud.database.collection("runs").document(run).set(fields)
+
+    answers = [cloud.call(), cloud.call()]
+
+    assert [(answer.status, answer.body["due"], answer.body["errors"]) for answer in answers] == [(200, 1, 0)] * 2
+    assert [report.user_id for report in cloud.reports()] == [user]
+    record = cloud.record("21261124T1200Z")
+    assert (record["state"], record["shares"]["0"]["state"]) == ("finished", "finished")
+
+
+def test_a_new_user_whose_document_has_no_room_for_the_pipelines_fields(cloud: Cloud) -> None:
+    # As large as a document may be, but for less than `next_report_at` takes.
+    user = cloud.user(next_report_at=..., notes="")
+    reference = cloud.database.collection("users").document(user)
+    low, high = 900_000, 1_100_000
+    while low < high:
+        length = (low + high + 1) // 2
+        try:
+            reference.update({"notes": "n" * length})
+            low = length
+        except InvalidArgument:
+            high = length - 1
+    others = {cloud.user(next_report_at=...) for _ in range(3)}
+
+    answer = cloud.call()
+
+    assert (answer.status, answer.body["enrolled"], answer.body["malformed"], answer.body["errors"]) == (200, 3, 1, 0)
+    assert {report.user_id for report in cloud.reports()} == others
+    (letter,) = cloud.dead_letters()
+    assert (letter["user_id"], "must have room" in letter["error"]) == (user, True)
+
+
+@pytest.mark.parametrize("value", ["true", "", 1])
+def test_active_that_is_neither_true_nor_false(cloud: Cloud, value: object) -> None:
+    broken = cloud.user(active=value)
+    healthy = cloud.user()
+    answer = cloud.call()
+    assert (answer.status, answer.body["dispatched"], answer.body["errors"]) == (200, 1, 0)
+    assert [report.user_id for report in cloud.reports()] == [healthy]
+    line = next(line for line in cloud.log() if broken in line.get("user_ids", []))
+    assert (line["severity"], line["field"]) == ("WARNING", "active")
+
+
+@pytest.mark.parametrize(
+    ("report", "kind"), [("daily", "activity"), ({"kind": None}, "activity"), ({"kind": "sales"}, "sales")]
+)
+def test_a_report_that_says_little(cloud: Cloud, report: object, kind: str) -> None:
+    cloud.user(report=report)
+    assert cloud.call().body["dispatched"] == 1
+    assert [report.kind for report in cloud.reports()] == [kind]
+
+
+def test_user_ids_of_all_sorts(cloud: Cloud) -> None:
+    ids = {"名前", "a b", "x" * 1400, "O'Hara; DROP", "<b>", "a.b@example.com", "%2F"}
+    for user_id in ids:
+        cloud.database.collection("users").document(user_id).set({"active": True, "next_report_at": NOON})
+    answer = cloud.call()
+    assert (answer.status, answer.body["dispatched"]) == (200, len(ids))
+    assert {report.user_id for report in cloud.reports()} == ids
+
+
+@pytest.mark.parametrize("body", [b"", b"{}", b"not JSON", b"[1, 2", b"null", b"\xff\xfe", b"7" * 100_000])
+def test_the_body_does_not_matter(cloud: Cloud, body: bytes) -> None:
+    cloud.user()
+    answer = cloud.call(body=body, headers={"Content-Type": "application/json"})
+    assert (answer.status, answer.body["dispatched"]) == (200, 1)
+
+
+def test_without_headers_the_run_is_for_the_present_minute(cloud: Cloud) -> None:
+    cloud.user(next_report_at=datetime(2000, 1, 1, tzinfo=UTC))
+    answer = cloud.call(None)
+    assert (answer.status, answer.body["dispatched"]) == (200, 1)
+    assert cloud.record(answer.body["run_id"])["scheduled_for"].second == 0
+
+
+def test_a_schedule_time_with_fractions_of_a_second(cloud: Cloud) -> None:
+    """Also its id is part of task names: of overdue reports in this run, and by its place in history in the next."""
+    users = {cloud.user(next_report_at=NOON - 3 * HOUR) for _ in range(2)}
+    cloud.call(NOON - 2 * HOUR)
+    cloud.queues.purge_queue(name=cloud.queue_path())
+
+    answer = cloud.call(None, headers={"X-CloudScheduler-ScheduleTime": "2126-11-24T12:00:00.25Z"})
+
+    assert (answer.status, answer.body["dispatched"], answer.body["errors"]) == (200, 2, 0)
+    assert {report.user_id for report in cloud.reports()} == users
+    again = cloud.call(NOON + HOUR / 4)
+    assert (again.status, again.body["already_dispatched"], again.body["errors"]) == (200, 2, 0)
+
+
+@pytest.mark.parametrize("value", ["", "noon", "2026-11-24", "2126-11-24T12:00:00"])
+def test_a_schedule_time_that_is_none(cloud: Cloud, value: str) -> None:
+    cloud.user()
+    answer = cloud.call(None, headers={"X-CloudScheduler-ScheduleTime": value})
+    assert answer.status == 400
+    assert "X-CloudScheduler-ScheduleTime" in answer.body["error"]
+    assert cloud.tasks() == []
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("GET", "/health", 200),
+        ("POST", "/health", 405),
+        ("GET", "/", 405),
+        ("PUT", "/dispatch", 405),
+        ("POST", "/nowhere", 404),
+        ("GET", "/nowhere", 404),
+    ],
+)
+def test_paths_and_methods(cloud: Cloud, method: str, path: str, status: int) -> None:
+    assert cloud.call(method=method, path=path, token="").status == status
+
+
+def test_both_paths_make_a_run(cloud: Cloud) -> None:
+    assert cloud.call(path="/dispatch").status == 200
+
+
+@pytest.mark.parametrize(
+    ("email", "audience", "lifetime", "status"),
+    [
+        pytest.param(TASKS, DISPATCHER_URL, HOUR, 403, id="the tasks' account may not begin a run"),
+        pytest.param("x@example.com", DISPATCHER_URL, HOUR, 403, id="somebody else's"),
+        pytest.param(SCHEDULER, "https://worker.example.com", HOUR, 401, id="for another audience"),
+        pytest.param(SCHEDULER, DISPATCHER_URL + "/", HOUR, 401, id="for nearly the same audience"),
+        pytest.param(SCHEDULER, DISPATCHER_URL, timedelta(hours=-1), 401, id="expired"),
+    ],
+)
+def test_tokens_that_are_not_the_schedulers(
+    cloud: Cloud, email: str, audience: str, lifetime: timedelta, status: int
+) -> None:
+    cloud.user()
+    answer = cloud.call(token=cloud.identity.mint(email, audience, lifetime))
+    assert answer.status == status
+    assert cloud.tasks() == []
+
+
+@pytest.mark.parametrize("token", ["", "garbage", "a.b.c"])
+def test_no_token(cloud: Cloud, token: str) -> None:
+    cloud.user()
+    assert cloud.call(token=token).status == 401
+    assert cloud.tasks() == []
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        *((name, None) for name in ("LOCATION", "REPORT_QUEUES", "WORKER_URL", "DISPATCHER_URL", "TASKS_INVOKER")),
+        *((name, None) for name in ("SCHEDULER_INVOKER", "DEAD_LETTER_TOPIC", "GOOGLE_CLOUD_PROJECT")),
+        ("DISPATCH_TIME_LIMIT", "soon"),
+    ],
+)
+def test_a_variable_that_is_missing_or_malformed(services: Cloud, variable: str, value: str | None) -> None:
+    environment = {**services.environment, variable: value or ""}
+    with pytest.raises(LocalCloudError, match=f"Cannot start: {variable}: "):
+        start_function(
+            services.background,
+            name="dispatcher",
+            environment=environment,
+            log_directory=services.logs / variable,
+        )

@@ -1,0 +1,179 @@
+"""Replays and reports sent by hand whose task has died without a trace."""
+
+from datetime import datetime
+from typing import Any
+
+import pytest
+from google.cloud import firestore
+from google.cloud.tasks_v2 import Task
+
+from functions.shared.ids import delivery_id, task_id
+from tests.functions.dispatcher.integration.conftest import HOUR, NOON, WORKER_URL, Cloud
+
+DAY = 24 * HOUR
+
+
+def moved_on(cloud: Cloud, state: str, *, due_at: datetime = NOON, age: Any = HOUR, **user: Any) -> str:
+    """A user who is due tomorrow, with an unfinished delivery that was last touched so long before noon."""
+    user_id = cloud.user(**{"next_report_at": NOON + DAY, **user})
+    cloud.database.collection("deliveries").document(delivery_id(user_id, due_at)).set(
+        {
+            "user_id": user_id,
+            "due_at": due_at,
+            "kind": "activity",
+            "state": state,
+            "by_hand": True,
+            "attempts": 1,
+            "created_at": NOON - 10 * DAY,
+            "updated_at": NOON - age,
+            "lease_expires_at": NOON - age if state == "sending" else None,
+        }
+    )
+    return user_id
+
+
+@pytest.mark.parametrize("state", ["pending", "sending"])
+def test_a_replay_whose_task_died_gets_another(cloud: Cloud, state: str) -> None:
+    due_at = NOON - 5 * DAY
+    user = moved_on(cloud, state, due_at=due_at)
+
+    answer = cloud.call()
+
+    assert (answer.status, answer.body["due"], answer.body["overdue"], answer.body["dispatched"]) == (200, 0, 1, 1)
+    delivery = delivery_id(user, due_at)
+    (task,) = cloud.tasks()
+    assert task.name.rpartition("/")[2] == task_id(delivery, "21261124T1200Z")
+    assert cloud.reports()[0].delivery_id == delivery
+
+    again = cloud.call()
+
+    assert (again.body["dispatched"], again.body["already_dispatched"]) == (0, 1)
+
+
+def test_a_replay_whose_task_waits_longer_than_a_retry_takes_is_left_alone(cloud: Cloud) -> None:
+    due_at = NOON - 5 * DAY
+    user = moved_on(cloud, "pending", due_at=due_at, age=2 * DAY)
+    delivery = delivery_id(user, due_at)
+    name = task_id(delivery, "replay1")
+    cloud.database.collection("deliveries").document(delivery).update({"task": name})
+    task = Task(name=f"{cloud.queue_path()}/tasks/{name}", http_request={"url": WORKER_URL})
+    cloud.queues.create_task(parent=cloud.queue_path(), task=task)
+    before = cloud.delivery(delivery)
+
+    answer = cloud.call()
+
+    assert (answer.status, answer.body["overdue"], answer.body["dispatched"], answer.body["lost"]) == (200, 0, 0, 0)
+    assert cloud.delivery(delivery) == before
+    assert len(cloud.tasks()) == 1
+
+
+def test_a_second_task_that_waits_is_not_followed_by_a_third(cloud: Cloud) -> None:
+    moved_on(cloud, "pending", due_at=NOON - 5 * DAY)
+    assert cloud.call().body["overdue"] == 1
+    answer = cloud.call(NOON + HOUR)
+    assert (answer.body["overdue"], answer.body["dispatched"]) == (0, 0)
+    assert len(cloud.tasks()) == 1
+
+
+@pytest.mark.parametrize("gone", [False, True], ids=["inactive", "gone"])
+@pytest.mark.parametrize("state", ["pending", "sending"])
+def test_a_report_of_a_user_who_has_left_is_brought_to_its_end(cloud: Cloud, state: str, gone: bool) -> None:
+    """Its user was due for it when a worker began; nobody has enqueued it by hand."""
+    user = moved_on(cloud, state, next_report_at=NOON - HOUR, due_at=NOON - HOUR, active=False)
+    delivery = cloud.database.collection("deliveries").document(delivery_id(user, NOON - HOUR))
+    delivery.update({"by_hand": firestore.DELETE_FIELD})
+    if gone:
+        cloud.database.collection("users").document(user).delete()
+
+    answer = cloud.call()
+
+    assert (answer.body["due"], answer.body["overdue"], answer.body["dispatched"]) == (0, 1, 1)
+    assert cloud.reports()[0].delivery_id == delivery.id
+
+    lose = cloud.queue_path()
+    cloud.queues.purge_queue(name=lose)
+    answer = cloud.call(NOON + DAY)
+
+    assert answer.body["lost"] == 1
+    (letter,) = cloud.dead_letters()
+    assert letter["reason"] == ("unknown-outcome" if state == "sending" else "lost")
+    assert delivery.get().get("state") == "dead"
+
+
+def test_an_inactive_users_unfinished_report_is_left_to_the_worker(cloud: Cloud) -> None:
+    moved_on(cloud, "pending", next_report_at=NOON, active=False)
+    assert cloud.call().body["dispatched"] == 1
+
+
+def test_a_deleted_users_unfinished_report_is_left_to_the_worker(cloud: Cloud) -> None:
+    user = moved_on(cloud, "pending")
+    cloud.database.collection("users").document(user).delete()
+    assert cloud.call().body["dispatched"] == 1
+
+
+@pytest.mark.parametrize(("state", "age"), [("pending", HOUR / 10), ("sent", HOUR), ("dead", HOUR), ("skipped", HOUR)])
+def test_what_is_under_way_or_final_is_left_alone(cloud: Cloud, state: str, age: Any) -> None:
+    moved_on(cloud, state, age=age)
+    answer = cloud.call()
+    assert (answer.body["overdue"], answer.body["dispatched"]) == (0, 0)
+
+
+def test_a_report_whose_user_is_still_due_is_dispatched_once(cloud: Cloud) -> None:
+    moved_on(cloud, "pending", next_report_at=NOON)
+    answer = cloud.call()
+    assert (answer.body["due"], answer.body["dispatched"], answer.body["overdue"]) == (1, 1, 0)
+    assert len(cloud.tasks()) == 1
+
+
+def test_after_a_day_a_person_has_to_look_at_it(cloud: Cloud) -> None:
+    user = moved_on(cloud, "pending", due_at=NOON - 5 * DAY, age=DAY)
+    before = cloud.fields_of(user)
+
+    answer = cloud.call()
+
+    assert (answer.body["lost"], answer.body["dispatched"]) == (1, 0)
+    delivery = delivery_id(user, NOON - 5 * DAY)
+    (letter,) = cloud.dead_letters()
+    assert (letter["delivery_id"], letter["reason"]) == (delivery, "lost")
+    record = cloud.delivery(delivery)
+    assert record is not None
+    assert record["state"] == "dead"
+    assert cloud.fields_of(user) == before
+
+
+def test_behind_a_paused_queue_nothing_is_orphaned(cloud: Cloud) -> None:
+    moved_on(cloud, "pending")
+    cloud.queues.pause_queue(name=cloud.queue_path())
+    try:
+        answer = cloud.call()
+    finally:
+        cloud.queues.resume_queue(name=cloud.queue_path())
+    assert answer.body["dispatched"] == 0
+
+
+def test_a_record_of_somebody_elses_making_harms_nobody(cloud: Cloud) -> None:
+    records: list[dict[str, Any]] = [
+        {},
+        {"updated_at": "yesterday"},
+        {"user_id": 3},
+        {"user_id": "u", "due_at": NOON, "kind": "activity"},
+    ]
+    for number, fields in enumerate(records):
+        cloud.database.collection("deliveries").document(f"x{number}").set(
+            {"state": "pending", "by_hand": True, "updated_at": NOON - HOUR, **fields}
+        )
+    answer = cloud.call()
+    assert (answer.status, answer.body["dispatched"], answer.body["errors"]) == (200, 0, 0)
+
+
+@pytest.mark.parametrize("user_id", ["", "__all__"])
+def test_a_record_of_a_user_whom_nobody_can_have_harms_nobody(cloud: Cloud, user_id: str) -> None:
+    other = moved_on(cloud, "pending")
+    cloud.database.collection("deliveries").document(delivery_id(user_id, NOON)).set(
+        {"user_id": user_id, "due_at": NOON, "kind": "activity", "state": "pending", "updated_at": NOON - 9 * HOUR}
+    )
+
+    answer = cloud.call(NOON + HOUR)
+
+    assert (answer.status, answer.body["errors"]) == (200, 0)
+    assert [report.user_id for report in cloud.reports()] == [other]

@@ -1,0 +1,139 @@
+"""A run: who gets a task, and what is said about it."""
+
+from datetime import timedelta
+
+import pytest
+
+from functions.shared.ids import delivery_id, run_id, task_id
+from functions.shared.run import RUN_COUNTERS
+from tests.functions.dispatcher.integration.conftest import HOUR, NOON, TASKS, WORKER_URL, Cloud
+
+
+def test_everybody_who_is_due_gets_a_task(cloud: Cloud) -> None:
+    now = cloud.user(report={"kind": "sales", "cadence": "daily"})
+    earlier = cloud.user(next_report_at=NOON - timedelta(minutes=30))
+    cloud.user(next_report_at=NOON + HOUR)
+    cloud.user(active=False)
+
+    answer = cloud.call()
+
+    assert answer.status == 200
+    figures = {**dict.fromkeys(RUN_COUNTERS, 0), "due": 2, "dispatched": 2}
+    assert {**answer.body, "seconds": 0} == {**figures, "run_id": "21261124T1200Z", "continued": False, "seconds": 0}
+    tasks = {task.name.rpartition("/")[2]: task for task in cloud.tasks()}
+    ids = {now: delivery_id(now, NOON), earlier: delivery_id(earlier, NOON - timedelta(minutes=30))}
+    assert set(tasks) == {task_id(delivery) for delivery in ids.values()}
+    task = tasks[task_id(ids[now])]
+    assert task.http_request.url == f"{WORKER_URL}/tasks/send-report"
+    assert task.http_request.headers["Content-Type"] == "application/json"
+    assert task.http_request.oidc_token.service_account_email == TASKS
+    assert task.http_request.oidc_token.audience == WORKER_URL
+    assert task.dispatch_deadline == timedelta(seconds=120)
+    report = next(report for report in cloud.reports() if report.user_id == now)
+    assert (report.delivery_id, report.due_at, report.run_id, report.kind) == (ids[now], NOON, run_id(NOON), "sales")
+    record = cloud.record("21261124T1200Z")
+    assert record["state"] == "finished"
+    assert record["scheduled_for"] == NOON
+    assert record["started_at"] <= record["finished_at"]
+    assert {name: record[name] for name in figures} == figures
+
+
+def test_a_run_that_is_called_again_makes_no_task_twice(cloud: Cloud) -> None:
+    for _ in range(3):
+        cloud.user()
+    cloud.call()
+    cloud.user()
+
+    answer = cloud.call()
+
+    assert (answer.status, answer.body["due"]) == (200, 4)
+    assert (answer.body["dispatched"], answer.body["already_dispatched"]) == (1, 3)
+    assert len(cloud.tasks()) == 4
+    assert cloud.record("21261124T1200Z")["already_dispatched"] == 3
+
+
+def test_a_run_that_is_called_again_keeps_what_its_attempts_did(cloud: Cloud) -> None:
+    users = [cloud.user() for _ in range(3)]
+    cloud.call()
+    first = cloud.record("21261124T1200Z")
+    assert (first["attempts"], first["earlier_attempts"]) == (1, [])
+    # Two reports are sent before Cloud Scheduler calls again: the second attempt sees nothing of them.
+    for user in users[:2]:
+        cloud.database.collection("users").document(user).update({"next_report_at": NOON + HOUR})
+
+    cloud.call()
+
+    record = cloud.record("21261124T1200Z")
+    assert (record["attempts"], record["due"], record["dispatched"]) == (2, 1, 0)
+    (kept,) = record["earlier_attempts"]
+    assert (kept["due"], kept["dispatched"]) == (3, 3)
+    for name in ("attempt", "state", "started_at", "finished_at"):
+        assert kept[name] == first[name]
+
+    for _ in range(11):
+        cloud.call()
+
+    record = cloud.record("21261124T1200Z")
+    assert (record["attempts"], record["state"]) == (13, "finished")
+    assert len({kept["attempt"] for kept in record["earlier_attempts"]}) == 10
+    assert record["attempt"] not in {kept["attempt"] for kept in record["earlier_attempts"]}
+
+
+def test_more_than_a_batch(cloud: Cloud) -> None:
+    users = {cloud.user(next_report_at=NOON - timedelta(seconds=number % 7)) for number in range(230)}
+    answer = cloud.call()
+    assert answer.body["dispatched"] == 230
+    assert {report.user_id for report in cloud.reports()} == users
+
+
+def test_nobody_is_due(cloud: Cloud) -> None:
+    answer = cloud.call()
+    assert (answer.status, answer.body["due"], answer.body["dispatched"]) == (200, 0, 0)
+
+
+TWO_QUEUES = {"REPORT_QUEUES": "reports,reports-2"}
+
+
+def test_two_queues_share_the_users_and_keep_them(cloud: Cloud) -> None:
+    users = {cloud.user() for _ in range(60)}
+    cloud.call(variables=TWO_QUEUES)
+    first, second = ({report.user_id for report in cloud.reports(queue)} for queue in ("reports", "reports-2"))
+    assert first | second == users
+    assert not first & second
+    assert len(first) > 10
+    assert len(second) > 10
+
+    answer = cloud.call(variables=TWO_QUEUES)
+
+    assert (answer.body["dispatched"], answer.body["already_dispatched"]) == (0, 60)
+
+
+@pytest.mark.parametrize("missing", [..., None], ids=["without the field", "with a null in it"])
+def test_a_new_user_is_enrolled_and_due_at_once(cloud: Cloud, missing: object) -> None:
+    cloud.user()
+    new_user = cloud.user(next_report_at=missing)
+    cloud.user(next_report_at=missing, active=False)
+
+    answer = cloud.call()
+
+    assert (answer.status, answer.body["enrolled"], answer.body["due"], answer.body["dispatched"]) == (200, 1, 2, 2)
+    assert cloud.fields_of(new_user)["next_report_at"] == NOON
+    assert next(report for report in cloud.reports() if report.user_id == new_user).due_at == NOON
+    assert cloud.call(NOON + HOUR).body["enrolled"] == 0
+
+
+def test_many_new_users(cloud: Cloud) -> None:
+    for number in range(900):
+        cloud.user(next_report_at=... if number % 2 else None)
+    answer = cloud.call()
+    assert (answer.body["enrolled"], answer.body["due"], answer.body["dispatched"]) == (900, 900, 900)
+
+
+def test_missed_runs_are_caught_up_by_one_task(cloud: Cloud) -> None:
+    cloud.call(NOON - 6 * HOUR)
+    user = cloud.user(next_report_at=NOON - 5 * HOUR)
+
+    answer = cloud.call()
+
+    assert (answer.body["due"], answer.body["dispatched"], answer.body["overdue"]) == (1, 1, 0)
+    assert [report.delivery_id for report in cloud.reports()] == [delivery_id(user, NOON - 5 * HOUR)]

@@ -1,0 +1,78 @@
+"""Settings: those whose values are a matter of security, and that each is documented."""
+
+import re
+
+import pytest
+from pydantic_settings import BaseSettings
+
+from functions.shared.settings import DispatcherSettings, DlqHandlerSettings, WorkerSettings, load_settings
+from tests.support import REPOSITORY
+
+VARIABLES = {
+    "GOOGLE_CLOUD_PROJECT": "p",
+    "WORKER_URL": "https://worker.example.com",
+    "TASKS_INVOKER": "tasks@p.iam.gserviceaccount.com",
+    "DEAD_LETTER_TOPIC": "t",
+    "MAX_ATTEMPTS": "3",
+    "MAIL_FROM": "reports@example.com",
+    "SENDGRID_API_KEY": "SG.key",
+}
+
+
+@pytest.fixture(autouse=True)
+def variables(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in VARIABLES.items():
+        monkeypatch.setenv(name, value)
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        *(
+            "http://api.sendgrid.com",
+            "HTTP://api.sendgrid.com",
+            "http://localhost.evil.example",
+            "http://10.0.0.1:8470",
+        ),
+        *("http://127.0.0.1@evil.example", "http://127.0.0.1.evil.example", "http://[2001:db8::1]", "http://0.0.0.0:1"),
+    ],
+)
+def test_the_key_is_sent_to_no_other_machine_in_the_clear(monkeypatch: pytest.MonkeyPatch, host: str) -> None:
+    monkeypatch.setenv("SENDGRID_HOST", host)
+    with pytest.raises(SystemExit, match="SENDGRID_HOST: must begin with https://"):
+        load_settings(WorkerSettings)
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        *("https://api.eu.sendgrid.com", "http://localhost:8470", "http://127.0.0.1:8470", "http://127.0.0.2"),
+        *("http://[::1]:8470", "http://sendgrid.localhost:8470"),
+    ],
+)
+def test_https_and_this_machine(monkeypatch: pytest.MonkeyPatch, host: str) -> None:
+    monkeypatch.setenv("SENDGRID_HOST", f"{host}/")
+    assert load_settings(WorkerSettings).sendgrid_host == host
+
+
+def test_every_variable_is_documented_with_the_functions_that_read_it() -> None:
+    page = (REPOSITORY / "docs/configuration.md").read_text(encoding="utf-8")
+    table = page.partition("## Environment variables of the functions")[2].partition("\n## ")[0]
+    rows = re.findall(r"^\| (`[A-Z].*?) \| (.*?) \|", table, re.MULTILINE)
+    documented = {name: readers for names, readers in rows for name in re.findall(r"`([A-Z_]+)`", names)}
+    kinds: dict[str, type[BaseSettings]] = {
+        "dispatcher": DispatcherSettings,
+        "worker": WorkerSettings,
+        "DLQ handler": DlqHandlerSettings,
+    }
+    fields = {
+        name.upper(): {function for function, other in kinds.items() if name in other.model_fields}
+        for kind in kinds.values()
+        for name in kind.model_fields
+    }
+    # The client libraries read these themselves.
+    emulators = {"FIRESTORE_EMULATOR_HOST", "PUBSUB_EMULATOR_HOST", "CLOUD_TASKS_EMULATOR_HOST"}
+    assert documented.keys() - emulators == fields.keys()
+    for name, functions in fields.items():
+        readers = set(kinds) if documented[name] == "all" else set(documented[name].split(", "))
+        assert readers == functions, name

@@ -1,0 +1,299 @@
+"""The worker as a process of its own, and around it everything that it talks to."""
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+from google.auth.credentials import AnonymousCredentials
+from google.cloud import firestore
+from google.cloud.pubsub_v1 import PublisherClient, SubscriberClient
+
+from functions.shared.dead_letter import DeadLetter
+from functions.shared.ids import delivery_id, run_id
+from functions.shared.report_task import ReportTask
+from functions.shared.schedule import Cadence
+from functions.shared.settings import OnUnknownOutcome
+from functions.worker.breaker import Breaker
+from functions.worker.delivery_store import DeliveryStore
+from functions.worker.key_alert import KeyAlert
+from functions.worker.mail.compliance import MailCompliance
+from functions.worker.mail.model import Sender
+from functions.worker.mail.sendgrid.api import SendGrid
+from functions.worker.outcome_inquiry import OutcomeInquiry
+from functions.worker.report_builder import ReportBuilder
+from functions.worker.reports.in_memory_user_data import InMemoryUserData
+from functions.worker.reports.user_data import UserData
+from functions.worker.send_report import SendReport
+from functions.worker.time_limit import TimeLimit
+from local_cloud.clock import Clock
+from local_cloud.firestore.server import FirestoreEmulator
+from local_cloud.function_process import FunctionProcess
+from local_cloud.identity import IdentityProvider
+from local_cloud.inbox.mail import Mail
+from local_cloud.inbox.server import Inbox
+from local_cloud.pubsub.server import PubSubEmulator
+from tests.function_process import FunctionProcesses
+from tests.support import Background, Faults, pull_now
+
+PROJECT = "local-project"
+WORKER_URL = "https://worker.example.com"
+INVOKER = "tasks-invoker@local-project.iam.gserviceaccount.com"
+TOPIC = f"projects/{PROJECT}/topics/report-dead-letters"
+SUBSCRIPTION = f"projects/{PROJECT}/subscriptions/test"
+API_KEY = "SG.test"
+MAX_ATTEMPTS = 3
+
+DUE = datetime(2026, 11, 24, 13, tzinfo=UTC)
+HOUR = timedelta(hours=1)
+
+
+@dataclass(kw_only=True)
+class Cloud:
+    """The services, and what a test does with them."""
+
+    background: Background
+    firestore: FirestoreEmulator
+    firestore_faults: Faults
+    pubsub: PubSubEmulator
+    pubsub_faults: Faults
+    identity: IdentityProvider
+    inbox: Inbox
+    database: Any
+    subscriber: SubscriberClient
+    logs: Path
+    workers: FunctionProcesses
+    system_alerts: list[dict[str, Any]] = field(default_factory=list)
+    """Those that came on the topic beside the dead letters."""
+    _users: int = 0
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What the worker is started with."""
+        return {
+            "GOOGLE_CLOUD_PROJECT": PROJECT,
+            "WORKER_URL": WORKER_URL,
+            "TASKS_INVOKER": INVOKER,
+            "DEAD_LETTER_TOPIC": "report-dead-letters",
+            "MAX_ATTEMPTS": str(MAX_ATTEMPTS),
+            "SENDGRID_API_KEY": API_KEY,
+            "SENDGRID_HOST": self.inbox.url,
+            "MAIL_FROM": "reports@example.com",
+            "MAIL_FROM_NAME": "Example Reports",
+            "FIRESTORE_EMULATOR_HOST": f"127.0.0.1:{self.firestore.port}",
+            "PUBSUB_EMULATOR_HOST": f"127.0.0.1:{self.pubsub.port}",
+            "OIDC_CERTS_URL": self.identity.certs_url,
+            "OIDC_ISSUER": self.identity.issuer,
+            "THREADS": "16",
+        }
+
+    def worker(self, **variables: str) -> FunctionProcess:
+        """A worker that was started with these variables besides the usual ones; one for each set of them."""
+        return self.workers.get({**self.environment, **variables})
+
+    def user(self, **fields: Any) -> str:
+        """A new user whose hourly report is due at DUE; a field given as None is left out."""
+        self._users += 1
+        user_id = f"u{self._users}"
+        document = {
+            "email": f"{user_id}@example.com",
+            "name": "Ada",
+            "active": True,
+            "next_report_at": DUE,
+            "reported_until": DUE - HOUR,
+            **fields,
+        }
+        self.users.document(user_id).set({key: value for key, value in document.items() if value is not None})
+        return user_id
+
+    def event(self, user_id: str, event_id: str, **fields: Any) -> None:
+        """Something that a user did."""
+        self.users.document(user_id).collection("events").document(event_id).set(fields)
+
+    @property
+    def users(self) -> Any:
+        return self.database.collection("users")
+
+    @property
+    def deliveries(self) -> Any:
+        return self.database.collection("deliveries")
+
+    def fields_of(self, user_id: str) -> Any:
+        """A user's document."""
+        return self.users.document(user_id).get().to_dict()
+
+    def delivery_of(self, user_id: str) -> Any:
+        """The ledger's document about a user's delivery; None where there is none."""
+        return self.deliveries.document(delivery_id(user_id, DUE)).get().to_dict()
+
+    def put_delivery(self, user_id: str, **fields: Any) -> None:
+        """Put a delivery into the ledger, as if another worker had."""
+        self.deliveries.document(delivery_id(user_id, DUE)).set(
+            {"user_id": user_id, "due_at": DUE, "run_id": run_id(DUE), "kind": "activity", **fields}
+        )
+
+    def mails_to(self, user_id: str) -> list[Mail]:
+        """The mails that were accepted for a user."""
+
+        async def read() -> list[Mail]:
+            return [self.inbox.mails.read(mail.id) for mail in self.inbox.mails.to(f"{user_id}@example.com")]
+
+        return self.background.run(read())
+
+    def letters(self) -> list[tuple[dict[str, Any], dict[str, str]]]:
+        """The dead letters since the last look, data and attributes of each. The worker publishes before it answers."""
+        messages = pull_now(self.subscriber, SUBSCRIPTION)
+        if messages:
+            self.subscriber.acknowledge(subscription=SUBSCRIPTION, ack_ids=[message.ack_id for message in messages])
+        came = [(json.loads(message.message.data), dict(message.message.attributes)) for message in messages]
+        self.system_alerts += [data for data, attributes in came if "alert" in attributes]
+        return [(data, attributes) for data, attributes in came if "alert" not in attributes]
+
+    def no_faults(self) -> None:
+        """All is well again."""
+        self.inbox.fault = None
+        self.firestore_faults.middleware = None
+        self.pubsub_faults.middleware = None
+
+    def token(self, email: str = INVOKER, audience: str = WORKER_URL, lifetime: timedelta = HOUR) -> str:
+        """A token such as Cloud Tasks sends."""
+
+        async def mint() -> str:
+            return self.identity.mint(email, audience, lifetime)
+
+        return self.background.run(mint())
+
+    def post(
+        self,
+        body: bytes | str,
+        *,
+        worker: FunctionProcess | None = None,
+        retry_count: int | None = 0,
+        **headers: str,
+    ) -> requests.Response:
+        """Call the worker as Cloud Tasks does; retry_count=None leaves Cloud Tasks' headers out."""
+        given = {"Content-Type": "application/json", "Authorization": f"Bearer {self.token()}"}
+        if retry_count is not None:
+            given |= {"X-CloudTasks-TaskRetryCount": str(retry_count), "X-CloudTasks-TaskName": "a-task"}
+        port = (worker or self.worker()).port
+        return requests.post(
+            f"http://127.0.0.1:{port}/tasks/send-report", data=body, headers={**given, **headers}, timeout=60
+        )
+
+    def deliver(self, user_id: str, **arguments: Any) -> requests.Response:
+        """Call the worker with the task of a user's delivery."""
+        kind = arguments.pop("kind", "activity")
+        return self.post(task(user_id, kind=kind), **arguments)
+
+
+def task(user_id: str, *, kind: str = "activity", run: datetime = DUE) -> bytes:
+    """The body of the task for a user's delivery."""
+    return ReportTask(
+        user_id=user_id, delivery_id=delivery_id(user_id, DUE), due_at=DUE, run_id=run_id(run), kind=kind
+    ).to_json()
+
+
+class Letters:
+    """Keeps dead letters."""
+
+    def __init__(self) -> None:
+        self.kept: list[DeadLetter] = []
+
+    def publish(self, letter: DeadLetter, **_: Any) -> None:
+        self.kept.append(letter)
+
+
+def builder(
+    user_data: Callable[[str, float], UserData] = lambda _user, _seconds: InMemoryUserData({}),
+) -> ReportBuilder:
+    """What builds the mails of a worker in this process."""
+    return ReportBuilder(
+        user_data=user_data,
+        compliance=MailCompliance(domain="example.com"),
+        time_limit=TimeLimit(lambda: pytest.fail("nothing hangs for good")),
+    )
+
+
+def in_this_process(cloud: Cloud, letters: Letters, **given: Any) -> SendReport:
+    """What the worker's process runs, without the process, and with some of it as a test wants it."""
+    parts: dict[str, Any] = {
+        "deliveries": DeliveryStore(cloud.database),
+        "provider": SendGrid(api_key=API_KEY, host=cloud.inbox.url, sender=Sender(address="reports@example.com")),
+        "dead_letters": letters,
+        "key_alert": KeyAlert(lambda _alert: None, now=lambda: datetime.now(UTC)),
+        "builder": builder(),
+        "default_cadence": Cadence.HOURLY,
+        "on_unknown_outcome": OnUnknownOutcome.DEAD_LETTER,
+        "now": lambda: datetime.now(UTC),
+        "breaker": Breaker(lambda: datetime.now(UTC), pause=timedelta(0)),
+        "inquiry": OutcomeInquiry(None),
+    }
+    return SendReport(**{**parts, **given})
+
+
+@pytest.fixture(scope="session")
+def _surroundings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
+    background, clock, logs = Background(), Clock(), tmp_path_factory.mktemp("logs")
+    firestore_faults, pubsub_faults = Faults(), Faults()
+
+    async def start() -> tuple[FirestoreEmulator, PubSubEmulator, IdentityProvider, Inbox]:
+        parts = (
+            FirestoreEmulator(host="127.0.0.1", port=0, clock=clock, middleware=[firestore_faults]),
+            PubSubEmulator(host="127.0.0.1", port=0, clock=clock, middleware=[pubsub_faults]),
+            IdentityProvider(host="127.0.0.1", port=0, clock=clock),
+            Inbox(host="127.0.0.1", port=0, clock=clock, sendgrid_api_key=API_KEY),
+        )
+        for part in parts:
+            await part.start()
+        return parts
+
+    parts = background.run(start())
+    emulator, pubsub, identity, inbox = parts
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("FIRESTORE_EMULATOR_HOST", f"127.0.0.1:{emulator.port}")
+        environment.setenv("PUBSUB_EMULATOR_HOST", f"127.0.0.1:{pubsub.port}")
+        database = firestore.Client(project=PROJECT, credentials=AnonymousCredentials())  # type: ignore[no-untyped-call]
+        publisher, subscriber = PublisherClient(), SubscriberClient()
+    publisher.create_topic(name=TOPIC)
+    subscriber.create_subscription(name=SUBSCRIPTION, topic=TOPIC)
+    surroundings = Cloud(
+        background=background,
+        firestore=emulator,
+        firestore_faults=firestore_faults,
+        pubsub=pubsub,
+        pubsub_faults=pubsub_faults,
+        identity=identity,
+        inbox=inbox,
+        database=database,
+        subscriber=subscriber,
+        logs=logs,
+        workers=FunctionProcesses(background, name="worker", log_directory=logs),
+    )
+    yield surroundings
+    surroundings.workers.stop()
+    publisher.stop()
+    subscriber.close()
+    for part in parts:
+        background.run(part.stop())
+    background.close()
+
+
+@pytest.fixture
+def cloud(_surroundings: Cloud) -> Iterator[Cloud]:
+    """What the worker lives in, with no fault and no dead letter left from another test."""
+    _surroundings.letters()
+    _surroundings.system_alerts.clear()
+    yield _surroundings
+    _surroundings.no_faults()
+
+
+@pytest.fixture
+def well_again(cloud: Cloud) -> Iterator[None]:
+    """After the test its worker has seen SendGrid work: what a test made fail in a row counts for no other."""
+    yield
+    cloud.no_faults()
+    assert cloud.deliver(cloud.user()).json()["result"] == "sent"

@@ -1,0 +1,296 @@
+"""One report, sent once: what is in the mail, what the ledger says, and what it costs."""
+
+import asyncio
+import re
+import threading
+from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from google.cloud.firestore_v1._helpers import GeoPoint
+from google.cloud.firestore_v1.vector import Vector
+
+from functions.shared.ids import delivery_id
+from local_cloud.inbox.faults import Answer, Call
+from tests.functions.worker.integration.conftest import API_KEY, DUE, HOUR, Cloud, task
+
+MINUTE = timedelta(minutes=1)
+
+
+def test_a_report_is_sent_and_the_user_moves_on(cloud: Cloud) -> None:
+    user = cloud.user(name="Ada")
+    cloud.event(user, "e1", at=DUE - HOUR, type="order.placed", amount=12.5)
+    cloud.event(user, "e2", at=DUE - MINUTE, type="order.placed", amount=7)
+    cloud.event(user, "e3", at=DUE - HOUR - MINUTE, type="login")
+    cloud.event(user, "e4", at=DUE, type="login")
+
+    answer = cloud.deliver(user)
+
+    [mail] = cloud.mails_to(user)
+    assert answer.status_code == 200
+    assert answer.json() == {
+        "result": "sent",
+        "delivery_id": delivery_id(user, DUE),
+        "message_id": mail.envelope.id,
+    }
+    assert mail.envelope.subject == "Your activity: Tuesday 24 November, 12:00–13:00"
+    assert (mail.envelope.sender.email, mail.envelope.sender.name) == ("reports@example.com", "Example Reports")
+    assert mail.envelope.to[0].name == "Ada"
+    assert mail.envelope.custom_args == {"delivery_id": delivery_id(user, DUE), "run_id": "20261124T1300Z"}
+    assert mail.envelope.categories == ("report", "activity")
+    assert "Events: 2\n  Up 100% from 1 the hour before" in (mail.text or "")
+    assert "Total amount: 19.50" in (mail.text or "")
+    [chart] = mail.attachments
+    assert chart.inline
+    assert f"cid:{chart.content_id}" in (mail.html or "")
+
+    fields = cloud.delivery_of(user)
+    now = datetime.now(UTC)
+    assert abs(fields.pop("created_at") - now) < HOUR
+    assert abs(fields.pop("updated_at") - now) < HOUR
+    assert abs(fields.pop("expire_at") - now - timedelta(days=90)) < HOUR
+    assert fields.pop("owner")
+    assert fields == {
+        "user_id": user,
+        "due_at": DUE,
+        "run_id": "20261124T1300Z",
+        "kind": "activity",
+        "period_start": DUE - HOUR,
+        "period_end": DUE,
+        "state": "sent",
+        "attempts": 1,
+        "lease_expires_at": None,
+        "message_id": mail.envelope.id,
+        "last_error": None,
+    }
+    assert cloud.fields_of(user)["next_report_at"] == DUE + HOUR
+    assert cloud.fields_of(user)["reported_until"] == DUE
+    assert not cloud.letters()
+
+
+@pytest.mark.parametrize("record", [None, "pending"])
+def test_the_price_of_a_report(cloud: Cloud, record: str | None) -> None:
+    user = cloud.user()
+    cloud.event(user, "e1", at=DUE - MINUTE, type="login")
+    if record:
+        cloud.put_delivery(user, state=record)
+    cloud.firestore.usage.reset()
+    assert cloud.deliver(user).json()["result"] == "sent"
+    own_data = 1
+    assert cloud.firestore.usage.reads - own_data <= 3
+    assert cloud.firestore.usage.writes <= 3
+    assert cloud.firestore.usage.deletes == 0
+
+
+@pytest.mark.parametrize("state", ["sent", "skipped", "dead"])
+def test_a_final_delivery_is_left_alone(cloud: Cloud, state: str) -> None:
+    user = cloud.user(next_report_at=DUE + HOUR)
+    cloud.put_delivery(user, state=state, message_id="m1")
+    before = cloud.delivery_of(user)
+    answer = cloud.deliver(user)
+    assert (answer.status_code, answer.json()["result"]) == (200, "already-final")
+    assert cloud.mails_to(user) == []
+    assert cloud.delivery_of(user) == before
+    assert not cloud.letters()
+
+
+@pytest.mark.parametrize("fields", [{}, {"report": {"kind": 7}}], ids=["", "whose document is malformed"])
+def test_a_user_set_back_to_a_final_delivery_is_moved_on(cloud: Cloud, fields: dict[str, Any]) -> None:
+    user = cloud.user(**fields)
+    cloud.put_delivery(user, state="sent", period_start=DUE - HOUR, period_end=DUE)
+    assert cloud.deliver(user).json()["result"] == "already-final"
+    assert cloud.fields_of(user)["next_report_at"] == DUE + HOUR
+    assert cloud.mails_to(user) == []
+
+
+def test_a_user_who_is_gone_is_skipped(cloud: Cloud) -> None:
+    answer = cloud.deliver("nobody")
+    assert answer.status_code == 200
+    assert answer.json() == {
+        "result": "skipped",
+        "delivery_id": delivery_id("nobody", DUE),
+        "cause": "user-gone",
+    }
+    assert cloud.delivery_of("nobody")["state"] == "skipped"
+    assert cloud.fields_of("nobody") is None
+    assert not cloud.letters()
+
+
+def test_an_inactive_user_is_skipped_and_moves_on(cloud: Cloud) -> None:
+    user = cloud.user(active=False, email=None)
+    answer = cloud.deliver(user)
+    assert (answer.status_code, answer.json()["result"]) == (200, "skipped")
+    assert cloud.delivery_of(user)["state"] == "skipped"
+    assert cloud.fields_of(user)["next_report_at"] == DUE + HOUR
+    assert not cloud.letters()
+
+
+def test_a_live_lease_is_respected(cloud: Cloud) -> None:
+    user = cloud.user()
+    cloud.put_delivery(user, state="sending", owner="another", lease_expires_at=datetime.now(UTC) + HOUR)
+    answer = cloud.deliver(user)
+    assert answer.status_code == 409
+    assert answer.json() == {"result": "leased", "delivery_id": delivery_id(user, DUE)}
+    assert cloud.mails_to(user) == []
+    assert cloud.delivery_of(user)["owner"] == "another"
+
+
+@pytest.mark.parametrize("wanted", [{}, {"active": False}, {"email": "broken"}])
+def test_an_expired_lease_is_an_unknown_outcome(cloud: Cloud, wanted: dict[str, object]) -> None:
+    user = cloud.user(**wanted)
+    cloud.put_delivery(user, state="sending", owner="killed", lease_expires_at=datetime.now(UTC), attempts=1)
+    answer = cloud.deliver(user, retry_count=1)
+    assert (answer.status_code, answer.json()["result"], answer.json()["reason"]) == (200, "dead", "unknown-outcome")
+    assert cloud.delivery_of(user)["state"] == "dead"
+    assert cloud.fields_of(user)["next_report_at"] == DUE + HOUR
+    assert cloud.mails_to(user) == []
+    [(letter, _)] = cloud.letters()
+    assert (letter["reason"], letter["delivery_id"], letter["attempts"]) == (
+        "unknown-outcome",
+        delivery_id(user, DUE),
+        2,
+    )
+
+
+def test_an_expired_lease_is_sent_again_where_the_team_wants_that(cloud: Cloud) -> None:
+    user = cloud.user()
+    period = {"period_start": DUE - 5 * HOUR, "period_end": DUE}
+    cloud.put_delivery(user, state="sending", owner="killed", lease_expires_at=datetime.now(UTC), attempts=1, **period)
+    answer = cloud.deliver(user, worker=cloud.worker(ON_UNKNOWN_OUTCOME="resend"))
+    assert answer.json()["result"] == "sent"
+    assert cloud.delivery_of(user)["attempts"] == 2
+    [mail] = cloud.mails_to(user)
+    # The same mail, not one of another period.
+    assert mail.envelope.subject.endswith("08:00–13:00")
+
+
+def test_two_calls_at_the_same_moment_send_one_mail(cloud: Cloud) -> None:
+    user = cloud.user()
+    accepting, accept = threading.Event(), asyncio.Event()
+
+    async def hold(_call: Call, carry_out: Callable[[], Awaitable[Answer]]) -> Answer:
+        accepting.set()
+        await accept.wait()
+        return await carry_out()
+
+    cloud.inbox.fault = hold
+    with ThreadPoolExecutor(1) as pool:
+        first = pool.submit(cloud.deliver, user)
+        assert accepting.wait(20)
+        second = cloud.deliver(user)
+        cloud.background.loop.call_soon_threadsafe(accept.set)
+        assert (first.result().status_code, first.result().json()["result"]) == (200, "sent")
+    assert (second.status_code, second.json()["result"]) == (409, "leased")
+    assert len(cloud.mails_to(user)) == 1
+
+
+def test_many_calls_at_once_send_one_mail_for_each_delivery(cloud: Cloud) -> None:
+    users = [cloud.user() for _ in range(6)]
+    for user in users:
+        cloud.event(user, "e1", at=DUE - MINUTE, type="login")
+    with ThreadPoolExecutor(12) as pool:
+        answers = list(pool.map(cloud.deliver, users * 4))
+    assert {(answer.status_code, answer.json()["result"]) for answer in answers} <= {
+        (200, "sent"),
+        (200, "already-final"),
+        (409, "leased"),
+    }
+    for user in users:
+        assert len(cloud.mails_to(user)) == 1
+        assert cloud.delivery_of(user)["state"] == "sent"
+    assert not cloud.letters()
+
+
+def test_a_late_run_is_one_report_over_all_of_it(cloud: Cloud) -> None:
+    user = cloud.user()
+    assert cloud.post(task(user, run=DUE + 3 * HOUR)).json()["result"] == "sent"
+    assert cloud.delivery_of(user)["period_end"] == DUE + 3 * HOUR
+    assert cloud.fields_of(user)["next_report_at"] == DUE + 4 * HOUR
+    assert cloud.fields_of(user)["reported_until"] == DUE + 3 * HOUR
+
+
+def test_a_replayed_old_delivery_does_not_move_its_user_back(cloud: Cloud) -> None:
+    later = {"next_report_at": DUE + 9 * HOUR, "reported_until": DUE + 8 * HOUR}
+    user = cloud.user(**later)
+    cloud.put_delivery(user, state="pending", period_start=DUE - HOUR, period_end=DUE)
+    assert cloud.deliver(user).json()["result"] == "sent"
+    assert {name: cloud.fields_of(user)[name] for name in later} == later
+
+
+def test_bad_events_harm_nobody_and_are_named(cloud: Cloud) -> None:
+    user = cloud.user(name="<b>Ada</b>\r\nBcc: everybody")
+    cloud.event(user, "bad-amount", at=DUE - MINUTE, type="a", amount="12.50")
+    cloud.event(user, "bad-type", at=DUE - MINUTE, type=["a"], amount=1)
+    cloud.event(user, "bad-at", at="2026-11-24T12:30:00Z", type="a", amount=1)
+    cloud.event(user, "bare", at=DUE - MINUTE)
+    cloud.event(user, "html", at=DUE - MINUTE, type="<img src=x onerror=alert(1)>")
+    assert cloud.deliver(user).json()["result"] == "sent"
+    [mail] = cloud.mails_to(user)
+    assert "Events: 4" in (mail.text or "")
+    assert "<img src=x" not in (mail.html or "")
+    assert "<b>Ada" not in (mail.html or "")
+    assert mail.envelope.to[0].name == "<b>Ada</b> Bcc: everybody"
+    log = cloud.worker().log_file.read_text()
+    for event_id, field in (("bad-amount", "amount"), ("bad-type", "type")):
+        assert any(f'"{event_id}"' in line and f'"{field}"' in line for line in log.splitlines())
+
+
+@pytest.mark.parametrize("kind", ["activity", "usage"])
+def test_a_value_of_any_type_in_any_field_that_a_report_reads_harms_nobody(cloud: Cloud, kind: str) -> None:
+    user = cloud.user()
+    document = cloud.users.document(user)
+    values: list[Any] = [
+        *(None, True, -(2**63), 1e300, float("inf"), float("-inf"), float("nan"), "x" * 2000, "", b"\x00\xff"),
+        *(DUE, datetime(1, 1, 1, tzinfo=UTC), datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)),
+        *(
+            GeoPoint(90, -180),
+            document,
+            Vector([1.0, float("inf")]),
+            [1, "a", {"b": None}],
+            {},
+            {"a" * 1000: {"b": {}}},
+        ),
+    ]
+    batch = cloud.database.batch()
+    good = {"at": DUE - MINUTE, "type": "a", "amount": 1, "quota": "good"}
+    for collection, fields in (("events", ("at", "type", "amount")), ("usage", ("at", "quota", "amount"))):
+        batch.set(document.collection(collection).document("good"), good)
+        for number, value in enumerate(values):
+            for field in fields:
+                batch.set(document.collection(collection).document(f"{field}-{number}"), {**good, field: value})
+    for number, value in enumerate(values):
+        field = ("allowed", "name", "unit", "renews_on")[number % 4]
+        quota = {"allowed": 10, "name": "Quota", "unit": "GB", "renews_on": 1, field: value}
+        batch.set(document.collection("quotas").document(f"q{number}"), quota)
+    batch.set(document.collection("quotas").document("good"), {"allowed": 1_000})
+    batch.commit()
+
+    assert cloud.deliver(user, kind=kind).json()["result"] == "sent"
+    [mail] = cloud.mails_to(user)
+    assert not re.search(r"\b(nan|inf|infinity)\b", mail.text or "", re.IGNORECASE)
+    assert not cloud.letters()
+    log = cloud.worker().log_file.read_text()
+    assert f'"{user}"' in log
+    assert '"field": "amount"' in log
+
+
+def test_a_time_zone_and_a_cadence_are_the_users_own(cloud: Cloud) -> None:
+    # 22:00 in Tokyo, where the day's report is due.
+    user = cloud.user(
+        time_zone="Asia/Tokyo", report={"cadence": "daily", "hour": 22}, reported_until=DUE - timedelta(days=1)
+    )
+    assert cloud.deliver(user).json()["result"] == "sent"
+    assert cloud.fields_of(user)["next_report_at"] == DUE + timedelta(days=1)
+
+
+def test_a_key_with_a_line_break_behind_it_is_the_key(cloud: Cloud) -> None:
+    worker = cloud.worker(SENDGRID_API_KEY=f"{API_KEY}\n")
+    assert cloud.deliver(cloud.user(), worker=worker).json()["result"] == "sent"
+
+
+def test_no_log_line_has_an_address(cloud: Cloud) -> None:
+    user = cloud.user()
+    cloud.deliver(user)
+    assert "@example.com" not in cloud.worker().log_file.read_text()

@@ -1,0 +1,139 @@
+"""Templates: where values go, and what they cannot do there."""
+
+import re
+import subprocess
+import sys
+from html.parser import HTMLParser
+from pathlib import Path
+
+import jinja2
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from functions.worker.mail.sendgrid.tags import GROUP_LINK, inert
+from functions.worker.reports.kinds import kinds
+from functions.worker.reports.language import language_for
+from functions.worker.reports.rendering import forget_templates, render
+from tests.function_process import REPOSITORY
+from tests.functions.worker.unit.samples import mail_of_sample
+
+ENGLISH = language_for("en")
+MJML = (
+    '<mjml><mj-body><mj-section><mj-column><mj-text><a title="{{ value }}">{{ value }}</a></mj-text>'
+    '<mj-image src="cid:x" alt="{{ value }}" /></mj-column></mj-section></mj-body></mjml>'
+)
+
+
+@pytest.fixture(scope="module")
+def templates(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("templates")
+    (folder / "report.mjml").write_text(MJML)
+    (folder / "report.txt").write_text("{{ value }}")
+    return folder
+
+
+class Elements(HTMLParser):
+    """Which elements a page has, and the text in them."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.titles: list[str] = []
+        self.alts: list[str] = []
+        self.text = ""
+        self.feed(html)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.titles += [value or "" for name, value in attrs if name == "title"]
+        self.alts += [value or "" for name, value in attrs if name == "alt"]
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+@given(
+    value=st.text(st.characters(exclude_characters="\r\0", exclude_categories=["Cs"]))
+    | st.sampled_from(
+        [
+            "<%",
+            "<script>",
+            '"><img src=x onerror=alert(1)>',
+            "</mj-text><mj-raw>",
+            "{{ 7 * 7 }}",
+            "{% raw %}",
+            "<!--",
+            "-->",
+        ]
+    )
+)
+def test_a_value_is_text_wherever_it_stands(templates: Path, value: str) -> None:
+    html, _ = render(templates, {"value": value}, ENGLISH)
+    plain, _ = render(templates, {"value": "plain"}, ENGLISH)
+    page = Elements(html)
+    assert page.tags == Elements(plain).tags
+    # A provider's tag gets a space, and is text, too (mail/provider.py).
+    shown = inert(value)
+    assert page.titles == [shown]
+    assert page.alts == [shown]
+    assert shown.strip() in page.text
+
+
+def test_the_text_part_is_not_escaped(templates: Path) -> None:
+    assert render(templates, {"value": "a < b & {{ 7 * 7 }}"}, ENGLISH)[1] == "a < b & {{ 7 * 7 }}\n"
+
+
+def test_sendgrids_own_tag_stays_as_sendgrid_looks_for_it(templates: Path) -> None:
+    assert f">{GROUP_LINK}<" in render(templates, {"value": GROUP_LINK}, ENGLISH)[0]
+
+
+def test_a_value_that_there_is_none_of_is_an_error(templates: Path) -> None:
+    with pytest.raises(jinja2.UndefinedError, match="'value' is undefined"):
+        render(templates, {}, ENGLISH)
+
+
+def test_mails_load_nothing_from_elsewhere(templates: Path) -> None:
+    html, _ = render(templates, {"value": ""}, ENGLISH)
+    assert re.findall(r"(?:src|href)=\"(?!cid:)([^\"]*)|url\(", html) == []
+
+
+def test_columns_stand_below_one_another_in_any_script(tmp_path: Path) -> None:
+    (tmp_path / "report.mjml").write_text(MJML)
+    (tmp_path / "report.txt").write_text("{% for line in value | columns %}{{ line }}\n{% endfor %}")
+    table = [["Type", "Events"], ["種類", "7"], ["a", "1,234"]]
+    assert render(tmp_path, {"value": table}, ENGLISH)[1].splitlines() == [
+        "Type  Events",
+        "種類       7",
+        "a      1,234",
+    ]
+    forget_templates()
+
+
+def test_the_first_reports_of_a_process_may_be_built_at_the_same_time() -> None:
+    """What is imported, compiled and registered with the first is so only once, and whole for all of them."""
+    program = (
+        "from concurrent.futures import ThreadPoolExecutor\n"
+        "from threading import Barrier\n"
+        "from tests.functions.worker.unit.samples import mail_of_sample\n"
+        "together = Barrier(8)\n"
+        "def build(number):\n"
+        "    together.wait()\n"
+        "    mail = mail_of_sample(('activity', 'usage')[number % 2], ('en', 'ja')[number // 2 % 2])\n"
+        "    return number % 4, mail.subject, mail.text, mail.html, mail.images[0].content\n"
+        "with ThreadPoolExecutor(8) as pool:\n"
+        "    mails = set(pool.map(build, range(8)))\n"
+        "assert len(mails) == 4, len(mails)\n"
+    )
+    for _ in range(3):
+        subprocess.run([sys.executable, "-c", program], cwd=REPOSITORY, check=True, timeout=60)
+
+
+@pytest.mark.parametrize("kind", kinds())
+@pytest.mark.parametrize("locale", ["en", "ja"])
+def test_a_mail_is_small_enough_to_be_shown_whole(kind: str, locale: str) -> None:
+    """Gmail cuts off what is behind the first 102 kB of HTML."""
+    mail = mail_of_sample(kind, locale)
+    assert len(mail.html.encode()) < 102_000
+    assert sum(len(image.content) for image in mail.images) < 50_000
+    assert f'<html lang="{locale}"' in mail.html

@@ -1,0 +1,165 @@
+"""The whole way through, by the command that `make run` and `make up` call."""
+
+import json
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from email import message_from_bytes
+from email.utils import parseaddr
+from pathlib import Path
+
+import pytest
+from aiohttp import web
+
+from local_cloud.http import HttpServer
+from tests.local_cloud.up.integration.command import PARTS, Command
+from tests.support import REPOSITORY, Background, free_ports
+
+
+def test_one_run_from_the_scheduler_to_the_mails(tmp_path: Path) -> None:
+    command = Command(tmp_path, "--once", "--users", "12")
+    assert command.wait() == 0, command.text
+    summary = command.text
+    assert re.search(r"Users due +11 \(5 new\)", summary)
+    assert re.search(r"Reports sent +10 in", summary)
+    assert re.search(r"Dead letters +1\b", summary)
+    assert re.search(r"Slack alerts +1\b", summary)
+    assert "as it should be" in summary
+    mails = [message_from_bytes(file.read_bytes()) for file in (command.data / "mails").glob("*.eml")]
+    recipients = sorted(parseaddr(mail["To"])[1] for mail in mails)
+    # The third user's address is refused, the fifth is inactive.
+    assert recipients == sorted(f"user{number}@example.com" for number in range(1, 13) if number not in {3, 5})
+    assert [file.name for file in command.data.rglob("*") if "@" in file.name] == []
+    assert command.listening() == []
+    logs = "".join(log.read_text() for log in (command.data / "logs").iterdir())
+    assert '"result": "sent"' in logs
+    assert "example.com" not in logs.replace("reports@example.com", "")
+    for line in filter(None, (command.data / "logs" / "worker.log").read_text().splitlines()):
+        assert json.loads(line)["severity"] in {"INFO", "WARNING", "ERROR"}
+
+
+def test_it_keeps_running_and_ctrl_c_leaves_nothing_behind(tmp_path: Path) -> None:
+    command = Command(tmp_path, "--users", "3")
+    command.wait_for("Ctrl-C ends it all")
+    with urllib.request.urlopen(f"http://127.0.0.1:{command.port_base}/api/mails", timeout=100) as response:
+        assert json.load(response)
+    assert len(command.listening()) == PARTS
+    command.process.send_signal(signal.SIGINT)
+    assert command.wait() == 0, command.text
+    assert command.listening() == []
+    assert "Traceback" not in command.text
+
+
+def test_ctrl_c_in_the_middle_of_a_start_leaves_nothing_behind(tmp_path: Path) -> None:
+    # Without a provider the run does not end before it is interrupted, should this process be held up.
+    command = Command(tmp_path, "--once", SENDGRID_HOST=f"http://127.0.0.1:{free_ports(1)}")
+    deadline = time.monotonic() + 200
+    while not set(command.listening()) & set(command.function_ports):
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    command.process.send_signal(signal.SIGINT)
+    assert command.wait() == 130, command.text
+    assert command.listening() == []
+    assert "Traceback" not in command.text
+
+
+@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGTERM])
+def test_a_closed_terminal_leaves_nothing_behind(tmp_path: Path, number: signal.Signals) -> None:
+    command = Command(tmp_path, "--users", "1")
+    command.wait_for("Ctrl-C ends it all")
+    command.process.send_signal(number)
+    assert command.wait() == 0, command.text
+    assert command.listening() == []
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux ends children with their parent")
+def test_not_even_a_kill_leaves_functions_behind(tmp_path: Path) -> None:
+    command = Command(tmp_path, "--users", "1")
+    command.wait_for("Ctrl-C ends it all")
+    command.process.kill()
+    deadline = time.monotonic() + 200
+    while command.listening():
+        assert time.monotonic() < deadline, command.listening()
+        time.sleep(0.1)
+
+
+def test_a_port_in_use_is_one_line(tmp_path: Path) -> None:
+    base = free_ports(PARTS)
+    with socket.create_server(("127.0.0.1", base + 1)):
+        result = subprocess.run(
+            [
+                *(sys.executable, "-m", "local_cloud", "up", "--once"),
+                *("--port-base", str(base), "--data-dir", str(tmp_path)),
+            ],
+            cwd=REPOSITORY,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=200,
+        )
+    assert result.returncode == 1
+    assert re.fullmatch(rf"Port {base + 1} \(.*\) is in use: .*--port-base.*\n", result.stderr)
+
+
+def test_a_broken_configuration_is_one_line_that_names_the_variable(tmp_path: Path) -> None:
+    command = Command(tmp_path, "--once", ON_UNKNOWN_OUTCOME="perhaps")
+    assert command.wait() == 1
+    [line] = [line for line in command.text.splitlines() if line.strip()]
+    assert "worker does not start" in line
+    assert "ON_UNKNOWN_OUTCOME" in line
+    assert command.listening() == []
+
+
+def test_an_emulator_that_is_not_there_is_one_line(tmp_path: Path) -> None:
+    nobody = f"127.0.0.1:{free_ports(1)}"
+    command = Command(tmp_path, "--once", PUBSUB_EMULATOR_HOST=nobody)
+    assert command.wait() == 1
+    [line] = [line for line in command.text.splitlines() if line.strip()]
+    assert f"PUBSUB_EMULATOR_HOST={nobody} does not answer" in line
+
+
+def test_who_waits_is_told_for_what(tmp_path: Path, background: Background) -> None:
+    async def fail(_: web.Request) -> web.Response:
+        # A refusal: after any other 5xx nobody knows whether the mail was taken.
+        return web.json_response({"errors": [{"message": "busy", "field": None, "help": None}]}, status=503)
+
+    app = web.Application()
+    app.router.add_post("/v3/mail/send", fail)
+    provider = HttpServer("provider", app, "127.0.0.1", 0)
+    background.run(provider.start())
+    command = Command(tmp_path, *("--once", "--users", "1"), SENDGRID_HOST=f"http://127.0.0.1:{provider.port}")
+    command.wait_for("1 reports wait, most likely for their next attempt")
+    command.process.send_signal(signal.SIGINT)
+    assert command.wait() == 130, command.text
+    background.run(provider.stop())
+    assert "worker.log says why" in command.text.replace("\n", "")
+    assert command.listening() == []
+
+
+def test_a_run_whose_mails_are_all_refused_does_not_end_well(tmp_path: Path, background: Background) -> None:
+    """The provider that is named in the environment is used, and what it does is what is reported."""
+    asked: list[str] = []
+
+    async def refuse(request: web.Request) -> web.Response:
+        asked.append(request.headers["Authorization"])
+        return web.json_response({"errors": [{"message": "not today", "field": None, "help": None}]}, status=400)
+
+    app = web.Application()
+    app.router.add_post("/v3/mail/send", refuse)
+    provider = HttpServer("provider", app, "127.0.0.1", 0)
+    background.run(provider.start())
+    command = Command(
+        tmp_path,
+        *("--once", "--users", "1"),
+        SENDGRID_HOST=f"http://127.0.0.1:{provider.port}",
+        SENDGRID_API_KEY="SG.mine",
+    )
+    status = command.wait()
+    background.run(provider.stop())
+    assert status == 1, command.text
+    assert asked == ["Bearer SG.mine"]
+    assert "should be sent, but is dead" in command.text

@@ -1,0 +1,162 @@
+"""On Google Cloud: what is not set is asked of the deployed functions, and the scheduler's account is impersonated.
+
+Google's own client libraries, with credentials of a key that is made here, against a server that stands for Google.
+"""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import jwt
+import pytest
+from aiohttp import web
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+from google.auth import iam
+from typer.testing import CliRunner, Result
+
+from local_cloud.http import HttpServer
+from operations import session
+from operations.commands.app import app
+from tests.operations.integration.conftest import Emulators
+
+SCHEDULER = "report-scheduler@p.iam.gserviceaccount.com"
+FIGURES = {
+    **dict.fromkeys(
+        ("due", "dispatched", "already_dispatched", "overdue", "lost", "enrolled", "malformed", "errors"), 0
+    ),
+    "run_id": "20261124T1300Z",
+    "seconds": 0.1,
+    "continued": False,
+}
+
+
+@dataclass
+class Google:
+    """Tokens, Cloud Functions and IAM, and the dispatcher that runs there."""
+
+    url: str = ""
+    functions: dict[str, dict[str, str]] = field(default_factory=dict)
+    may_impersonate: bool = True
+    asked: list[str] = field(default_factory=list)
+    id_token: str = jwt.encode({"exp": 4_000_000_000}, "x" * 32)
+
+    async def token(self, _request: web.Request) -> web.Response:
+        return web.json_response({"access_token": "own", "expires_in": 3600, "token_type": "Bearer"})
+
+    async def function(self, request: web.Request) -> web.Response:
+        assert request.headers["Authorization"] == "Bearer own"
+        name = request.match_info["name"]
+        self.asked.append(name)
+        if name not in self.functions:
+            return web.json_response({"error": {"code": 404}}, status=404)
+        return web.json_response({"serviceConfig": {"environmentVariables": self.functions[name]}})
+
+    async def generate_id_token(self, request: web.Request) -> web.Response:
+        assert request.match_info["account"] == f"{SCHEDULER}:generateIdToken"
+        assert await request.json() == {"audience": self.url, "delegates": None, "includeEmail": True}
+        if not self.may_impersonate:
+            return web.json_response({"error": {"message": "Permission denied for me@customer.example"}}, status=403)
+        return web.json_response({"token": self.id_token})
+
+    async def dispatch(self, request: web.Request) -> web.Response:
+        assert request.headers["Authorization"] == f"Bearer {self.id_token}"
+        return web.json_response(FIGURES)
+
+
+@pytest.fixture
+def google(emulators: Emulators) -> Iterator[Google]:
+    google = Google()
+    application = web.Application()
+    application.router.add_post("/token", google.token)
+    application.router.add_get("/v2/projects/p/locations/l/functions/{name}", google.function)
+    application.router.add_post("/iam/{account}", google.generate_id_token)
+    application.router.add_post("/dispatch", google.dispatch)
+    server = HttpServer("google", application, "127.0.0.1", 0)
+    emulators.background.run(server.start())
+    google.url = f"http://127.0.0.1:{server.port}"
+    google.functions["report-dispatcher"] = {"DISPATCHER_URL": google.url, "SCHEDULER_INVOKER": SCHEDULER}
+    yield google
+    emulators.background.run(server.stop())
+
+
+@pytest.fixture
+def credentials(google: Google, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A service account's key, and the two places where Google is found by name."""
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    pem = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    file = tmp_path / "key.json"
+    file.write_text(
+        json.dumps(
+            {
+                "type": "service_account",
+                "project_id": "p",
+                "private_key_id": "1",
+                "private_key": pem.decode(),
+                "client_email": "operator@p.iam.gserviceaccount.com",
+                "token_uri": f"{google.url}/token",
+            }
+        )
+    )
+    monkeypatch.setattr(session, "LOCAL_CLOUD_DIRECTORY", tmp_path / "none")
+    monkeypatch.setattr(iam, "_IAM_IDTOKEN_ENDPOINT", google.url + "/iam/{}:generateIdToken")
+    return file
+
+
+def reports(google: Google, credentials: Path, *arguments: str, **variables: str | None) -> Result:
+    environment: dict[str, str | None] = {
+        "GOOGLE_CLOUD_PROJECT": "p",
+        "LOCATION": "l",
+        "GOOGLE_APPLICATION_CREDENTIALS": str(credentials),
+        "CLOUDSDK_API_ENDPOINT_OVERRIDES_CLOUDFUNCTIONS": f"{google.url}/",
+        **dict.fromkeys(("FIRESTORE_EMULATOR_HOST", "CLOUD_TASKS_EMULATOR_HOST", "OIDC_ISSUER", "PREFIX")),
+        **dict.fromkeys(("DISPATCHER_URL", "SCHEDULER_INVOKER", "REPORT_QUEUES")),
+        **variables,
+    }
+    result = CliRunner().invoke(app, list(arguments), env=environment, catch_exceptions=False)
+    assert "@customer.example" not in result.output
+    return result
+
+
+def test_a_run_by_hand_needs_only_project_and_region(google: Google, credentials: Path) -> None:
+    result = reports(google, credentials, "dispatch", "--json")
+    assert result.exit_code == 0, result.stderr
+    figures: dict[str, Any] = json.loads(result.stdout)
+    assert figures == FIGURES
+    assert google.asked == ["report-dispatcher"]
+
+
+def test_what_is_set_is_not_asked_for(google: Google, credentials: Path) -> None:
+    known: dict[str, str | None] = {"DISPATCHER_URL": google.url, "SCHEDULER_INVOKER": SCHEDULER}
+    assert reports(google, credentials, "dispatch", **known).exit_code == 0
+    assert google.asked == []
+
+
+def test_another_environment_is_named_by_its_prefix(google: Google, credentials: Path) -> None:
+    google.functions["staging-dispatcher"] = google.functions.pop("report-dispatcher")
+    assert reports(google, credentials, "dispatch", PREFIX="staging").exit_code == 0
+
+
+def test_a_function_that_is_not_there_is_named_with_what_it_was_asked_for(google: Google, credentials: Path) -> None:
+    for command, variable in ((["dispatch"], "DISPATCHER_URL"), (["queue", "pause"], "REPORT_QUEUES")):
+        result = reports(google, credentials, *command, PREFIX="nobody")
+        assert (result.exit_code, result.stdout) == (3, "")
+        assert result.stderr.startswith(f"{variable} is not set, and the function nobody-dispatcher in projects/p/")
+        assert "404" in result.stderr
+        assert result.stderr.count("\n") == 1
+
+
+def test_who_may_not_impersonate_is_told_what_is_missing(google: Google, credentials: Path) -> None:
+    google.may_impersonate = False
+    result = reports(google, credentials, "dispatch")
+    assert result.exit_code == 1
+    assert result.stderr.startswith("No token for the account SCHEDULER_INVOKER")
+    assert "roles/iam.serviceAccountTokenCreator" in result.stderr
+    assert result.stderr.count("\n") == 1
+
+
+def test_the_region_must_be_named(google: Google, credentials: Path) -> None:
+    result = reports(google, credentials, "dispatch", LOCATION=None)
+    assert (result.exit_code, result.stderr.startswith("LOCATION is not set")) == (3, True)

@@ -1,0 +1,368 @@
+"""What the pipeline keeps about one user: exported and erased, and nothing of anybody else."""
+
+import asyncio
+import json
+import stat
+import threading
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiohttp import web
+from google.cloud import tasks_v2
+
+from functions.shared.dead_letter import DeadLetterReason
+from functions.shared.delivery import DeliveryState
+from functions.shared.ids import delivery_id
+from functions.shared.report_task import ReportTask
+from functions.shared.task_queue import cloud_tasks_client
+from local_cloud.http import HttpServer
+from operations.personal_data import PersonalData
+from operations.queues import Queues
+from tests.operations.integration.conftest import DUE, Project
+from tests.support import PATIENCE_SECONDS
+
+NOTHING = dict.fromkeys(("tasks", "deliveries", "dead_letters", "system_alerts", "runs", "user_fields"), 0)
+FOUND = {
+    "tasks": 2,
+    "deliveries": 2,
+    "dead_letters": 5,
+    "system_alerts": 1,
+    "runs": 1,
+    "user_fields": 2,
+}
+
+
+def body_of(user: str) -> bytes:
+    return ReportTask(user_id=user, delivery_id=delivery_id(user, DUE), due_at=DUE, run_id="r").to_json()
+
+
+def put_task(project: Project, body: bytes, *, url: str = "https://worker.example") -> None:
+    request = tasks_v2.HttpRequest(url=url, body=body)
+    cloud_tasks_client().create_task(parent=project.queue, task=tasks_v2.Task(http_request=request))
+
+
+def put_data(project: Project, user: str = "u1", *, active: bool = False, **fields: Any) -> None:
+    """All that can be kept of a user, as the pipeline writes it."""
+    database, now = project.database, datetime.now(UTC)
+    document = database.collection("users").document(user)
+    document.set(
+        {
+            "email": f"{user}@person.test",
+            "active": active,
+            "name": "Ada",
+            "next_report_at": DUE,
+            "reported_until": DUE,
+            **fields,
+        }
+    )
+    document.collection("events").document("e1").set({"at": DUE, "points": [1.5]})
+    document.collection("events").document("gone").collection("parts").document("p1").set({"x": b"\x00"})
+    project.dead_letter(user)
+    later = ReportTask(
+        user_id=user,
+        delivery_id=delivery_id(user, DUE + timedelta(hours=1)),
+        due_at=DUE + timedelta(hours=1),
+        run_id="r",
+    )
+    project.set_delivery(later.delivery_id, user_id=user, state="sent", due_at=later.due_at)
+    put_task(project, later.to_json())
+    put_task(project, json.dumps({"user_id": user, "unreadable": True}).encode())
+    letters = database.collection("dead_letters")
+    for name, payload in {
+        "message-body": {"body": json.dumps({"user_id": user, "due_at": "never"})},
+        "message-text": {"text": f"{{'user': '{user}'", "bytes": 9},
+        "message-address": {"text": f"to {user.upper()}@person.test", "bytes": 9},
+    }.items():
+        letters.document(f"{name}-{user}").set(
+            {"payload": payload, "reason": DeadLetterReason.INVALID_TASK.value, "state": "open", "received_at": now}
+        )
+    letters.document(f"{user}-malformed").set(
+        {"payload": {"user_id": user}, "reason": "invalid-task", "state": "dismissed", "received_at": now}
+    )
+    database.collection("system_alerts").document(f"run-errors-{user}").set(
+        {"alert": "run-errors", "detail": f"users/{user}: email", "figures": {"errors": 1}, "received_at": now}
+    )
+    database.collection("runs").document(f"run-{user}").set(
+        {"state": "finished", "scheduled_for": now, "cuts": [{"due_at": DUE, "user_id": user}]}
+    )
+
+
+def documents(project: Project) -> dict[str, Any]:
+    """All documents, in whatever depth."""
+    found: dict[str, Any] = {}
+
+    def walk(collections: Any) -> None:
+        for collection in collections:
+            for reference in collection.list_documents():
+                snapshot = reference.get()
+                if snapshot.exists:
+                    found[reference.path] = snapshot.to_dict()
+                walk(reference.collections())
+
+    walk(project.database.collections())
+    return found
+
+
+def says(value: Any, user: str) -> bool:
+    return user in repr(value)
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def erase(project: Project, *arguments: str) -> Any:
+    return project.reports("users", "erase", "u1", "--yes", *arguments)
+
+
+def test_all_of_it_is_erased_and_nothing_of_others(project: Project) -> None:
+    put_data(project)
+    put_data(project, "u12")
+    others = {path: fields for path, fields in documents(project).items() if says((path, fields), "u12")}
+    answer = erase(project, "--json")
+    assert (answer.status, answer.json) == (
+        0,
+        {"user_id": "u1", "dry_run": False, "found": FOUND, "left": NOTHING},
+    )
+    left = documents(project)
+    assert others.items() <= left.items()
+    # The application's own is left, without what the pipeline wrote into it. A system alert and a run are about all.
+    assert {path: fields for path, fields in left.items() if path not in others} == {
+        "users/u1": {"email": "u1@person.test", "active": False, "name": "Ada"},
+        "users/u1/events/e1": {"at": DUE, "points": [1.5]},
+        "users/u1/events/gone/parts/p1": {"x": b"\x00"},
+        "system_alerts/run-errors-u1": {
+            **left["system_alerts/run-errors-u1"],
+            "detail": "users/[erased]: email",
+            "figures": {"errors": 1},
+        },
+        "runs/run-u1": {"state": "finished", "scheduled_for": left["runs/run-u1"]["scheduled_for"]},
+    }
+    assert len(project.queued()) == 2
+    assert all(says(task.http_request.body, "u12") for task in project.queued())
+
+
+def test_the_document_goes_too_where_that_is_wanted(project: Project) -> None:
+    put_data(project, active=True)
+    put_data(project, "u2")
+    answer = erase(project, "--with-document")
+    assert answer.status == 0
+    assert "users/u1 with all that is below it" in answer.out
+    assert [path for path in documents(project) if path.startswith("users/")] == [
+        *("users/u2", "users/u2/events/e1", "users/u2/events/gone/parts/p1"),
+    ]
+
+
+def test_again_there_is_nothing_to_do(project: Project) -> None:
+    put_data(project)
+    assert erase(project, "--with-document").status == 0
+    before = project.everything()
+    answer = erase(project, "--with-document")
+    assert (answer.status, answer.out.splitlines()[-1][:26]) == (0, "Nothing is kept of u1. Log")
+    assert erase(project, "--json").json == {"user_id": "u1", "dry_run": False, "found": NOTHING, "left": NOTHING}
+    assert project.everything() == before
+
+
+def test_a_dry_run_changes_nothing(project: Project) -> None:
+    put_data(project)
+    before = project.everything()
+    answer = project.reports("users", "erase", "u1", "--dry-run", "--json")
+    assert (answer.status, answer.json) == (
+        0,
+        {"user_id": "u1", "dry_run": True, "found": FOUND, "left": FOUND},
+    )
+    assert "dead letters" in project.reports("users", "erase", "u1", "--dry-run", "--with-document").out
+    assert project.everything() == before
+
+
+def test_nobody_is_erased_without_a_word(project: Project) -> None:
+    put_data(project)
+    before = project.everything()
+    answer = project.reports("users", "erase", "u1")
+    assert (answer.status, "--yes to erase what is kept of u1 on" in answer.err) == (1, True)
+    assert project.everything() == before
+
+
+def test_who_still_gets_reports_is_not_erased(project: Project) -> None:
+    put_data(project, active=True)
+    before = project.everything()
+    for arguments in (["--yes"], ["--dry-run"]):
+        answer = project.reports("users", "erase", "u1", *arguments)
+        assert (answer.status, "set active to false first" in answer.err) == (1, True)
+    assert project.everything() == before
+
+
+def test_an_address_without_a_document_can_be_named(project: Project) -> None:
+    put_data(project)
+    project.database.collection("users").document("u1").delete()
+    found = erase(project, "--dry-run", "--json").json["found"]
+    assert found["dead_letters"] == FOUND["dead_letters"] - 1
+    assert erase(project, "--address", "u1@person.test", "--json").json["found"]["dead_letters"] == 5
+
+
+def test_what_a_worker_is_sending_is_waited_for(project: Project) -> None:
+    put_data(project)
+    delivery = delivery_id("u1", DUE)
+    lease = {"state": DeliveryState.SENDING.value, "lease_expires_at": datetime.now(UTC) + timedelta(hours=1)}
+    project.set_delivery(delivery, **lease)
+    before = project.everything()
+    answer = erase(project)
+    assert (answer.status, f"busy with {delivery}" in answer.err) == (1, True)
+    assert project.everything() == before
+    project.set_delivery(delivery, lease_expires_at=datetime.now(UTC) - timedelta(seconds=1))
+    assert erase(project).status == 0
+
+
+def test_a_task_that_a_worker_has_is_waited_for(project: Project) -> None:
+    called, released = threading.Event(), threading.Event()
+
+    async def answer(_request: web.Request) -> web.Response:
+        called.set()
+        while not released.is_set():
+            await asyncio.sleep(0.01)
+        return web.Response()
+
+    worker = web.Application()
+    worker.router.add_post("/", answer)
+    server = HttpServer("worker", worker, "127.0.0.1", 0)
+    project.background.run(server.start())
+    try:
+        put_task(project, body_of("u1"), url=f"http://127.0.0.1:{server.port}/")
+        [task] = project.queued()
+        cloud_tasks_client().resume_queue(name=project.queue)
+        assert called.wait(PATIENCE_SECONDS)
+        put_data(project)
+        before = documents(project)
+        refused = erase(project)
+        assert (refused.status, task.name.rpartition("/")[2] in refused.err) == (1, True)
+        assert documents(project) == before
+        released.set()
+        wait_until(lambda: task.name not in {each.name for each in project.queued()})
+        assert erase(project).status == 0
+    finally:
+        released.set()
+        project.background.run(server.stop())
+
+
+class Interrupted(Exception):
+    """The process is killed."""
+
+
+def personal_data(project: Project) -> PersonalData:
+    return PersonalData(
+        client=project.database,
+        queues=Queues(project=project.id, location="us-central1"),
+        queue_names=["reports"],
+        user_id="u1",
+    )
+
+
+@pytest.mark.parametrize("after", range(7))
+def test_killed_anywhere_it_can_be_begun_again(project: Project, after: int) -> None:
+    put_data(project, active=True)
+    put_data(project, "u2")
+    others = {path: fields for path, fields in documents(project).items() if says((path, fields), "u2")}
+    steps = iter(range(100))
+
+    def killed(_more: int) -> None:
+        if next(steps) == after:
+            raise Interrupted
+
+    try:
+        personal_data(project).erase(with_document=True, on_erased=killed)
+    except Interrupted:
+        assert not documents(project)["users/u1"]["active"]
+    assert erase(project, "--with-document").status == 0
+    left = documents(project)
+    assert others.items() <= left.items()
+    assert sorted(set(left) - set(others)) == ["runs/run-u1", "system_alerts/run-errors-u1"]
+    assert not says([left[path] for path in set(left) - set(others)], "u1")
+
+
+def writes_again(project: Project) -> Callable[[int], None]:
+    """A worker that finds its task's user gone notes the delivery as skipped, as it is deleted elsewhere."""
+
+    def write(_more: int) -> None:
+        project.set_delivery(delivery_id("u1", DUE), user_id="u1", state="skipped")
+
+    return write
+
+
+def test_what_is_written_meanwhile_is_said_to_be_left(project: Project) -> None:
+    put_data(project)
+    left = personal_data(project).erase(with_document=False, on_erased=writes_again(project))
+    assert left.counts == {**NOTHING, "deliveries": 1}
+
+
+def test_what_changes_between_reading_and_deleting_is_read_again(project: Project) -> None:
+    put_data(project)
+    steps = iter(range(100))
+
+    def write(_more: int) -> None:
+        if next(steps) == 0:
+            project.set_delivery(delivery_id("u1", DUE), state="skipped")
+
+    left = personal_data(project).erase(with_document=False, on_erased=write)
+    assert left.is_empty
+    assert project.delivery(delivery_id("u1", DUE)) is None
+
+
+def export(project: Project, folder: Path, *arguments: str) -> Any:
+    file = folder / "export.json"
+    assert project.reports("users", "export", "u1", "--to", str(file), *arguments).status == 0
+    return json.loads(file.read_text(encoding="ascii"))
+
+
+def test_all_of_it_is_exported(project: Project, tmp_path: Path) -> None:
+    put_data(project, email="someone\u202e@person.test")
+    put_data(project, "u2")
+    before = project.everything()
+    exported = export(project, tmp_path, "--with-document")
+    assert exported["user"]["email"] == "someone\u202e@person.test"
+    assert exported["below_user"] == [
+        {"path": "users/u1/events/e1", "fields": {"at": "2026-11-24T13:00:00Z", "points": [1.5]}},
+        {"path": "users/u1/events/gone/parts/p1", "fields": {"x": "AA=="}},
+    ]
+    assert sorted(each["path"] for each in exported["dead_letters"]) == sorted(
+        f"dead_letters/{name}" for name in ("u1-20261124T1300Z", "u1-malformed", "message-body-u1", "message-text-u1")
+    )
+    assert [each["fields"]["state"] for each in exported["deliveries"]] == ["dead", "sent"]
+    assert {each["path"] for name in ("system_alerts", "runs") for each in exported[name]} == {
+        *("system_alerts/run-errors-u1", "runs/run-u1"),
+    }
+    assert len(exported["tasks"]) == 2
+    assert not says(exported, "u2-")
+    assert project.everything() == before
+
+
+def test_without_the_document_only_the_pipelines_fields_are_exported(project: Project, tmp_path: Path) -> None:
+    put_data(project)
+    exported = export(project, tmp_path)
+    assert exported["user"] == {"next_report_at": "2026-11-24T13:00:00Z", "reported_until": "2026-11-24T13:00:00Z"}
+    assert "below_user" not in exported
+
+
+def test_an_export_is_a_file_that_only_its_owner_can_read(project: Project, tmp_path: Path) -> None:
+    put_data(project)
+    file = tmp_path / "u1.json"
+    file.write_text("before", encoding="utf-8")
+    file.chmod(0o644)
+    answer = project.reports("users", "export", "u1", "--to", str(file), "--json")
+    assert answer.json == {"user_id": "u1", "file": str(file), "found": FOUND}
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert json.loads(file.read_text(encoding="utf-8"))["user_id"] == "u1"
+    answer = project.reports("users", "export", "u1", "--to", str(tmp_path / "none" / "u1.json"))
+    assert (answer.status, "cannot be written" in answer.err) == (1, True)
+
+
+def test_of_nobody_nothing_is_kept(project: Project) -> None:
+    assert project.reports("users", "export", "nobody", "--json").json["deliveries"] == []
+    answer = project.reports("users", "erase", "nobody", "--yes")
+    assert (answer.status, "Nothing is kept of nobody" in answer.out) == (0, True)

@@ -1,0 +1,341 @@
+"""Operators who replay, workers who send, fail and die, and a DLQ handler, in any order and killed anywhere.
+
+The ledger's writes, the record of a dead letter and the replay are the real ones, over Firestore's and Cloud Tasks'
+own clients; what is made up here is only who does what when.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_state_machine_as_test
+
+from functions.dlq_handler.intake.pubsub_message import PubSubMessage
+from functions.dlq_handler.intake.received_dead_letter import read_dead_letter
+from functions.dlq_handler.store.dead_letter_store import DeadLetterStore
+from functions.shared.dead_letter import DeadLetter, DeadLetterReason
+from functions.shared.delivery import Delivery, DeliveryFailure, DeliveryState
+from functions.shared.period import Period
+from functions.shared.report_task import ReportTask
+from functions.shared.settings import OnUnknownOutcome
+from functions.shared.task_queue import TaskQueue, cloud_tasks_client
+from functions.worker.delivery_store import LEASE, Claim, DeliveryChanged, DeliveryStore, Hold, UserDocument
+from functions.worker.transitions import NextStep, next_step
+from operations.queues import Queues
+from operations.replay import PreparedReplay, Replay
+from operations.replay_decision import ReplayStep
+from tests.operations.integration.conftest import DUE, LOCATION, WORKER_URL, Project
+
+PERIOD = Period(start=DUE - timedelta(hours=1), end=DUE)
+
+
+@dataclass
+class Worker:
+    """One that has claimed the delivery for a task, and not yet sent."""
+
+    task_name: str
+    task: ReportTask
+    claim: Claim
+    owner: str
+
+
+class Interleavings(RuleBasedStateMachine):
+    """One report that has become a dead letter."""
+
+    project: Project
+    number = 0
+
+    def __init__(self) -> None:
+        super().__init__()
+        type(self).number += 1
+        self.user = f"u{self.number}"
+        # Far ahead of the wall clock, by which the DLQ handler stores: only the order of moments matters.
+        self.now = datetime.now(DUE.tzinfo) + timedelta(minutes=1)
+        self.letter = self.project.dead_letter(self.user)
+        self.ledger = DeliveryStore(self.project.database)
+        self.dead_letters = DeadLetterStore(self.project.database)
+        queues = Queues(project=self.project.id, location=LOCATION)
+        self.queue = TaskQueue(
+            project=self.project.id,
+            location=LOCATION,
+            queue="reports",
+            url=f"{WORKER_URL}/tasks/send-report",
+            service_account="tasks@p.iam.gserviceaccount.com",
+            audience=WORKER_URL,
+        )
+        self.replay = Replay(
+            client=self.project.database,
+            queue_of=lambda _user: self.queue,
+            has_task=queues.has_task,
+            now=lambda: self.now,
+        )
+        self.begun: list[PreparedReplay] = []
+        self.enqueued: list[PreparedReplay] = []
+        self.workers: list[Worker] = []
+        self.giving_up: list[tuple[Worker, Hold, DeliveryFailure]] = []
+        self.messages: list[DeadLetter] = []
+        self.mails = 0
+        self.mails_of_unknown_outcome = 0
+        self.risks_taken = 0
+        self.owners = 0
+        self.replays = 0
+        self.somebody_died = False
+
+    def teardown(self) -> None:
+        """Everything comes to its end when nothing goes wrong any more: the report is sent, once."""
+        self.giving_up.clear()
+        for _ in range(4):
+            self.now += 2 * LEASE
+            self.workers.clear()
+            while self.messages:
+                self.message_arrives(0)
+            self.operator_risks_a_second_mail()
+            for name in self.task_names():
+                self.work(name)
+                while self.workers:
+                    self.worker_sends(0)
+        try:
+            assert self.project.delivery(self.letter)["state"] == "sent"  # type: ignore[index]
+            assert self.project.letter(self.letter)["state"] == "replayed"
+            # A mail more for each time that nobody knew whether there was one, and an operator had it sent again.
+            assert 1 <= self.mails <= 1 + min(self.mails_of_unknown_outcome, self.risks_taken)
+        finally:
+            for name in self.task_names():
+                self.end_task(name)
+
+    # The operators.
+
+    # Bounded, so that the others have their turn.
+    @precondition(lambda self: self.replays < 12 and len(self.begun) + len(self.enqueued) < 3)
+    @rule(may_send_twice=st.booleans())
+    def operator_begins(self, may_send_twice: bool) -> None:
+        self.replays += 1
+        prepared = self.replay.prepare(self.letter, may_send_twice=may_send_twice)
+        assert prepared is not None
+        if may_send_twice and prepared.decision.step in {ReplayStep.REVIVE, ReplayStep.RESUME}:
+            self.risks_taken += 1
+        if prepared.decision.step is ReplayStep.CLOSE:
+            self.enqueued.append(prepared)
+        elif prepared.decision.step is not ReplayStep.STOP:
+            self.begun.append(prepared)
+
+    @precondition(lambda self: self.begun)
+    @rule(which=st.integers(0, 9))
+    def operator_enqueues(self, which: int) -> None:
+        prepared = self.begun.pop(which % len(self.begun))
+        if self.replay.enqueue(prepared):
+            self.enqueued.append(prepared)
+
+    @precondition(lambda self: self.enqueued)
+    @rule(which=st.integers(0, 9))
+    def operator_concludes(self, which: int) -> None:
+        self.replay.conclude(self.enqueued.pop(which % len(self.enqueued)))
+
+    # The workers.
+
+    @precondition(lambda self: self.task_names())
+    @rule(which=st.integers(0, 9))
+    def worker_takes_a_task(self, which: int) -> None:
+        names = self.task_names()
+        self.work(names[which % len(names)])
+
+    @precondition(lambda self: not self.workers and self.task_names())
+    @rule(which=st.integers(0, 9))
+    def task_ends_without_a_trace(self, which: int) -> None:
+        names = self.task_names()
+        self.end_task(names[which % len(names)])
+
+    @precondition(lambda self: self.workers)
+    @rule(which=st.integers(0, 9))
+    def worker_sends(self, which: int) -> None:
+        worker = self.workers.pop(which % len(self.workers))
+        if not worker.claim.outlasts(0, now=self.now):
+            return
+        self.mails += 1
+        self.settle(worker.task, worker.claim, worker.owner, DeliveryState.SENT)
+        self.end_task(worker.task_name)
+
+    @precondition(lambda self: self.workers)
+    @rule(which=st.integers(0, 9))
+    def worker_dies_after_sending(self, which: int) -> None:
+        worker = self.workers.pop(which % len(self.workers))
+        if worker.claim.outlasts(0, now=self.now):
+            self.mails += 1
+            self.mails_of_unknown_outcome += 1
+            self.somebody_died = True
+
+    @precondition(lambda self: self.workers)
+    @rule(which=st.integers(0, 9), last_attempt=st.booleans())
+    def worker_dies_before_sending(self, which: int, last_attempt: bool) -> None:
+        worker = self.workers.pop(which % len(self.workers))
+        self.somebody_died = True
+        if last_attempt:
+            self.end_task(worker.task_name)
+
+    @precondition(lambda self: self.workers)
+    @rule(which=st.integers(0, 9))
+    def worker_gives_up(self, which: int) -> None:
+        worker = self.workers.pop(which % len(self.workers))
+        if worker.claim.outlasts(0, now=self.now):
+            hold, failure = self.hold(worker.task, worker.claim, worker.owner, DeadLetterReason.PERMANENT_ERROR)
+            self.giving_up.append((worker, hold, failure))
+
+    @precondition(lambda self: self.giving_up)
+    @rule(which=st.integers(0, 9), dies=st.booleans())
+    def worker_marks_the_delivery_dead(self, which: int, dies: bool) -> None:
+        worker, hold, failure = self.giving_up.pop(which % len(self.giving_up))
+        if not dies:
+            self.publish(worker.task, failure)
+            self.settle(worker.task, hold, worker.owner, DeliveryState.DEAD, failure)
+            self.end_task(worker.task_name)
+
+    @precondition(lambda self: self.giving_up)
+    @rule(which=st.integers(0, 9))
+    def worker_dies_after_it_has_told(self, which: int) -> None:
+        worker, _, failure = self.giving_up.pop(which % len(self.giving_up))
+        self.publish(worker.task, failure)
+
+    @precondition(lambda self: self.workers)
+    @rule(which=st.integers(0, 9))
+    def worker_is_refused_and_tries_later(self, which: int) -> None:
+        worker = self.workers.pop(which % len(self.workers))
+        if worker.claim.outlasts(0, now=self.now):
+            self.ledger.release(worker.task, worker.claim, error="not now", now=self.now)
+
+    @precondition(lambda self: self.somebody_died or len(self.workers) > 1)
+    @rule()
+    def leases_expire(self) -> None:
+        self.now += LEASE + timedelta(seconds=1)
+        self.somebody_died = False
+
+    @precondition(lambda self: self.replays >= 12)
+    @rule()
+    def a_moment_passes(self) -> None:
+        self.now += timedelta(milliseconds=1)
+
+    # The DLQ handler.
+
+    @precondition(lambda self: self.messages)
+    @rule(which=st.integers(0, 9))
+    def message_arrives(self, which: int) -> None:
+        self.store(self.messages.pop(which % len(self.messages)))
+
+    @precondition(lambda self: self.messages)
+    @rule(which=st.integers(0, 9))
+    def message_arrives_and_will_again(self, which: int) -> None:
+        self.store(self.messages[which % len(self.messages)])
+
+    # What they do.
+
+    def task_names(self) -> list[str]:
+        return [task.name for task in self.project.queued()]
+
+    def end_task(self, name: str) -> None:
+        if name in self.task_names():
+            cloud_tasks_client().delete_task(name=name)
+
+    def work(self, name: str) -> None:
+        """As the worker does: by the record, claim and be about to send, or judge what another has left."""
+        self.now += timedelta(milliseconds=1)
+        [task] = [ReportTask.from_json(task.http_request.body) for task in self.project.queued() if task.name == name]
+        record = self.ledger.read(task.delivery_id)
+        self.owners += 1
+        owner = f"{self.user}-{self.owners}"
+        match next_step(record, now=self.now, on_unknown_outcome=OnUnknownOutcome.DEAD_LETTER):
+            case NextStep.SEND:
+                claim = self.ledger.claim(task, record, period=PERIOD, owner=owner, now=self.now)
+                self.workers.append(Worker(name, task, claim, owner))
+            case NextStep.ALREADY_FINAL:
+                self.end_task(name)
+            case NextStep.GIVE_UP_UNKNOWN:
+                hold, failure = self.hold(task, record, owner, DeadLetterReason.UNKNOWN_OUTCOME)
+                self.publish(task, failure)
+                self.settle(task, hold, owner, DeliveryState.DEAD, failure)
+                self.end_task(name)
+            case NextStep.FINISH_GIVING_UP:
+                assert record is not None
+                assert record.failure is not None
+                self.publish(task, record.failure)
+                self.settle(task, record, owner, DeliveryState.DEAD, record.failure)
+                self.end_task(name)
+            case NextStep.IN_PROGRESS:
+                pass
+
+    def operator_risks_a_second_mail(self) -> None:
+        prepared = self.replay.prepare(self.letter, may_send_twice=True)
+        assert prepared is not None
+        if prepared.decision.step in {ReplayStep.REVIVE, ReplayStep.RESUME}:
+            self.risks_taken += 1
+        self.replay(self.letter, may_send_twice=True)
+
+    def hold(
+        self, task: ReportTask, held: Claim | Delivery | None, owner: str, reason: DeadLetterReason
+    ) -> tuple[Hold, DeliveryFailure]:
+        self.now += timedelta(milliseconds=1)
+        failure = DeliveryFailure(reason=reason, error="e", failed_at=self.now)
+        hold = self.ledger.hold(task, held, failure=failure, owner=owner, period=PERIOD, now=self.now)
+        return hold, failure
+
+    def settle(
+        self,
+        task: ReportTask,
+        held: Claim | Hold | Delivery | None,
+        owner: str,
+        state: DeliveryState,
+        failure: DeliveryFailure | None = None,
+    ) -> None:
+        try:
+            self.ledger.settle(
+                task,
+                held,
+                state=state,
+                owner=owner,
+                period=PERIOD,
+                user=UserDocument(fields=None, version=None),
+                move=lambda _user: {},
+                now=self.now,
+                failure=failure,
+            )
+        except DeliveryChanged:
+            assert state is not DeliveryState.SENT, "somebody took a live lease away"
+
+    def publish(self, task: ReportTask, failure: DeliveryFailure) -> None:
+        fields: dict[str, Any] = task.model_dump()
+        letter = DeadLetter(
+            **fields, reason=failure.reason, error=failure.error, attempts=1, failed_at=failure.failed_at
+        )
+        self.messages.append(letter)
+
+    def store(self, letter: DeadLetter) -> None:
+        message = PubSubMessage(data=letter.to_json(), attributes={}, message_id="1", published_at=letter.failed_at)
+        self.dead_letters.store(read_dead_letter(message), now=self.now)
+
+
+@pytest.mark.timeout(120)
+def test_a_replayed_report_is_sent_once_in_whatever_order(project: Project) -> None:
+    class OnThisProject(Interleavings):
+        pass
+
+    OnThisProject.project = project
+    run_state_machine_as_test(
+        OnThisProject,
+        settings=settings(
+            max_examples=60,
+            stateful_step_count=30,
+            deadline=None,
+            derandomize=True,
+            # Each step is several calls: a failure is shown as it was found.
+            phases=(Phase.generate,),
+            suppress_health_check=list(HealthCheck),
+        ),
+    )
+
+
+def test_a_task_for_a_final_delivery_does_nothing(project: Project) -> None:
+    """What the whole protocol leans on: a second task is harmless."""
+    letter = project.dead_letter(delivery=DeliveryState.SENT)
+    record = DeliveryStore(project.database).read(letter)
+    assert next_step(record, now=DUE, on_unknown_outcome=OnUnknownOutcome.RESEND) is NextStep.ALREADY_FINAL

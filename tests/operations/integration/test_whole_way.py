@@ -1,0 +1,128 @@
+"""The command against the whole local cloud: real functions, a real queue, mails that arrive or do not."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Container, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from google.auth.credentials import AnonymousCredentials
+from google.cloud import firestore
+
+from tests.support import PATIENCE_SECONDS, REPOSITORY, free_ports
+
+
+class LocalPipeline:
+    """`make up` with three users, of whom the third's address is refused, and `reports` beside it."""
+
+    def __init__(self, directory: Path) -> None:
+        self.port_base = free_ports(9)
+        self.data = directory / "data"
+        self.output = directory / "output"
+        with self.output.open("wb") as output:
+            self.process = subprocess.Popen(
+                [
+                    *(sys.executable, "-m", "local_cloud", "up", "--users", "3", "--rate", "100"),
+                    *("--port-base", str(self.port_base), "--data-dir", str(self.data)),
+                ],
+                cwd=REPOSITORY,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        self.wait_until(lambda: "Ctrl-C ends it all" in self.output.read_text())
+        with pytest.MonkeyPatch.context() as environment:
+            environment.setenv("FIRESTORE_EMULATOR_HOST", f"127.0.0.1:{self.port_base + 1}")
+            credentials = AnonymousCredentials()  # type: ignore[no-untyped-call]  # google-auth is untyped here
+            self.database = firestore.Client(project="local-project", credentials=credentials)
+
+    def stop(self) -> None:
+        self.database.close()  # type: ignore[no-untyped-call]  # so is the client here
+        self.process.send_signal(signal.SIGINT)
+        self.process.wait(PATIENCE_SECONDS)
+
+    def wait_until(self, condition: Callable[[], bool]) -> None:
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while not condition():
+            assert self.process.poll() is None, self.output.read_text()
+            assert time.monotonic() < deadline, self.output.read_text()
+            time.sleep(0.1)
+
+    def reports(self, *arguments: str, statuses: Container[int] = (0,)) -> Any:
+        done = subprocess.run(
+            [REPOSITORY / "reports", "--local-cloud", self.data, *arguments, "--json"],
+            env={name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ},
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE_SECONDS,
+            check=False,
+        )
+        assert done.returncode in statuses, done.stdout + done.stderr
+        return json.loads(done.stdout)
+
+    def mails_of(self, user: str) -> int:
+        with urllib.request.urlopen(
+            f"http://127.0.0.1:{self.port_base}/api/mails", timeout=PATIENCE_SECONDS
+        ) as response:
+            mails = json.load(response)["mails"]
+        return sum(recipient["email"].startswith(user) for mail in mails for recipient in mail["to"])
+
+
+@pytest.fixture(scope="module")
+def pipeline(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalPipeline]:
+    pipeline = LocalPipeline(tmp_path_factory.mktemp("pipeline"))
+    yield pipeline
+    pipeline.stop()
+
+
+def test_a_dead_letter_from_its_failure_to_its_mail(pipeline: LocalPipeline) -> None:
+    pipeline.wait_until(lambda: bool(pipeline.reports("dead-letters", "list")))
+    [letter] = pipeline.reports("dead-letters", "list")
+    assert (letter["user_id"], letter["reason"], letter["state"]) == ("u3", "permanent-error", "open")
+    letter_id = letter["dead_letter_id"]
+
+    # The cause is not mended: it fails again, at times before the command ends, and is open again.
+    pipeline.reports("dead-letters", "replay", letter_id, statuses=(0, 1))
+    pipeline.wait_until(lambda: _is_open_again(pipeline, letter_id))
+    assert pipeline.reports("dead-letters", "show", letter_id)["delivery"]["state"] == "dead"
+    assert pipeline.mails_of("mended") == 0
+
+    pipeline.database.collection("users").document("u3").update({"email": "mended@example.com"})
+    assert pipeline.reports("dead-letters", "replay", "--all", "--yes")["outcomes"] == {"replayed": 1}
+    pipeline.wait_until(lambda: pipeline.reports("dead-letters", "show", letter_id)["delivery"]["state"] == "sent")
+    assert pipeline.mails_of("mended") == 1
+    assert pipeline.reports("dead-letters", "replay", letter_id)["outcomes"] == {"already-replayed": 1}
+    assert pipeline.reports("dead-letters", "list") == []
+    assert pipeline.reports("queue", "show")[0]["tasks"] == 0
+    assert pipeline.mails_of("mended") == 1
+
+
+def test_a_report_of_now_arrives(pipeline: LocalPipeline) -> None:
+    sending = pipeline.reports("send", "u1")
+
+    def is_sent() -> bool:
+        rows = pipeline.reports("deliveries", "--user", "u1", "--state", "sent")
+        return sending["delivery_id"] in [row["delivery_id"] for row in rows]
+
+    pipeline.wait_until(is_sent)
+
+
+def test_a_run_by_hand_sends_to_whom_was_just_enrolled(pipeline: LocalPipeline) -> None:
+    pipeline.database.collection("users").document("late").set({"email": "late@example.com", "active": True})
+    assert pipeline.reports("enroll", "late") == [{"user_id": "late", "outcome": "enrolled"}]
+    figures = pipeline.reports("dispatch")
+    assert figures["dispatched"] >= 1
+    pipeline.wait_until(lambda: pipeline.mails_of("late") == 1)
+    run = pipeline.reports("runs", "show", figures["run_id"])
+    assert run["deliveries"]["sent"] >= 1
+
+
+def _is_open_again(pipeline: LocalPipeline, letter_id: str) -> bool:
+    letter = pipeline.reports("dead-letters", "show", letter_id)
+    return bool(letter["state"] == "open" and letter["replays"] == 1 and letter["task_name"].endswith("-replay1"))
