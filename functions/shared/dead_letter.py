@@ -18,6 +18,7 @@ from functions.shared.contract import Contract, UtcDatetime
 from functions.shared.ids import delivery_id
 from functions.shared.plausible_time import plausible
 from functions.shared.report_task import ReportTask
+from functions.shared.stored_fields import stored_count, stored_text, stored_times
 
 DEAD_LETTERS = "dead_letters"
 """The name of the collection."""
@@ -162,7 +163,7 @@ class StoredDeadLetter:
             version: the update time of the document.
         """
         state = next((state for state in DeadLetterState if state == document.get("state")), None)
-        cause, payload, alerts = _text(document, "cause"), document.get("payload"), document.get("alerts")
+        cause, payload, alerts = stored_text(document, "cause"), document.get("payload"), document.get("alerts")
         is_sound = {
             "state": state is not None,
             "cause": _CAUSE.fullmatch(cause) is not None,
@@ -175,23 +176,23 @@ class StoredDeadLetter:
         return cls(
             id=letter_id,
             state=state or DeadLetterState.OPEN,
-            reason=_text(document, "reason"),
-            error=_text(document, "error"),
-            attempts=_count(document, "attempts"),
+            reason=stored_text(document, "reason"),
+            error=stored_text(document, "error"),
+            attempts=stored_count(document, "attempts"),
             cause=cause if is_sound["cause"] else "",
             payload=payload if isinstance(payload, dict) else {},
-            task_name=_text(document, "task_name"),
-            message_id=_text(document, "message_id"),
+            task_name=stored_text(document, "task_name"),
+            message_id=stored_text(document, "message_id"),
             failed_at=plausible(document.get("failed_at")),
             received_at=plausible(document.get("received_at")),
             alerted_at=plausible(document.get("alerted_at")),
-            alerts={name: at for name, at in alerts.items() if plausible(at)} if isinstance(alerts, dict) else {},
-            replays=_count(document, "replays"),
+            alerts=stored_times(document, "alerts"),
+            replays=stored_count(document, "replays"),
             in_replay=document.get("in_replay") is True,
             replayed_at=plausible(document.get("replayed_at")),
             dismissed_at=plausible(document.get("dismissed_at")),
             reopened_at=plausible(document.get("reopened_at")),
-            note=_text(document, "note"),
+            note=stored_text(document, "note"),
             expire_at=plausible(document.get("expire_at")),
             problem=f"dead_letters/{letter_id}: absent or malformed: {malformed}" if malformed else "",
             version=version,
@@ -226,16 +227,6 @@ DEAD_LETTER_FIELDS = tuple(
     each.name for each in fields(StoredDeadLetter) if each.name not in {"id", "problem", "version"}
 )
 """The names of the document's fields."""
-
-
-def _text(document: Mapping[str, Any], name: str) -> str:
-    value = document.get(name)
-    return value if isinstance(value, str) else ""
-
-
-def _count(document: Mapping[str, Any], name: str) -> int:
-    value = document.get(name)
-    return value if type(value) is int and value > 0 else 0
 
 
 def replay_begun_fields(*, replays: int) -> dict[str, Any]:

@@ -4,7 +4,6 @@ Every part of the pipeline reads the document through `Delivery` and builds its 
 class. All of it is pure: the callers hold the Firestore client, and make each write conditional on `Delivery.version`.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -15,6 +14,7 @@ from functions.shared.lease import is_live
 from functions.shared.period import Period, settled_period
 from functions.shared.plausible_time import plausible
 from functions.shared.report_task import ReportTask
+from functions.shared.stored_fields import stored_count, stored_text
 
 DELIVERIES = "deliveries"
 """The name of the collection."""
@@ -129,26 +129,25 @@ class Delivery:
         if document is None:
             return None
         state = next((state for state in DeliveryState if state == document.get("state")), None)
-        attempts = document.get("attempts")
         return cls(
             id=snapshot.id,
-            user_id=_text(document, "user_id"),
+            user_id=stored_text(document, "user_id"),
             due_at=plausible(document.get("due_at")),
-            run_id=_text(document, "run_id"),
-            kind=_text(document, "kind"),
+            run_id=stored_text(document, "run_id"),
+            kind=stored_text(document, "kind"),
             state=state or DeliveryState.SENDING,
-            attempts=attempts if type(attempts) is int and attempts > 0 else 0,
-            owner=_text(document, "owner"),
+            attempts=stored_count(document, "attempts"),
+            owner=stored_text(document, "owner"),
             lease_expires_at=plausible(document.get("lease_expires_at")),
             period_start=plausible(document.get("period_start")),
             period_end=plausible(document.get("period_end")),
-            reason=_text(document, "reason"),
-            last_error=_text(document, "last_error"),
+            reason=stored_text(document, "reason"),
+            last_error=stored_text(document, "last_error"),
             failed_at=plausible(document.get("failed_at")),
-            letter_id=_text(document, "letter_id"),
-            message_id=_text(document, "message_id"),
+            letter_id=stored_text(document, "letter_id"),
+            message_id=stored_text(document, "message_id"),
             by_hand=document.get("by_hand") is True,
-            task=_text(document, "task"),
+            task=stored_text(document, "task"),
             created_at=plausible(document.get("created_at")),
             updated_at=plausible(document.get("updated_at")),
             expire_at=plausible(document.get("expire_at")),
@@ -195,11 +194,6 @@ class Delivery:
 
 DELIVERY_FIELDS = tuple(field.name for field in fields(Delivery) if field.name not in {"id", "problem", "version"})
 """The names of the document's fields."""
-
-
-def _text(document: Mapping[str, Any], name: str) -> str:
-    value = document.get(name)
-    return value if isinstance(value, str) else ""
 
 
 def pending_fields(task: ReportTask, *, now: datetime, by_hand: bool, task_name: str = "") -> dict[str, Any]:

@@ -4,12 +4,12 @@ from datetime import datetime, timedelta
 from typing import Any
 
 _LONGEST = timedelta(days=1)
-"""A worker claims a delivery for seconds. Whoever asks may judge by the time of a run that was some hours ago; a lease
-that ends even later is no worker's, and would keep the report from everybody."""
+"""A worker claims a delivery for seconds. A run may compare the lease with its own time, which can be hours ago.
+A lease that ends even later is not a worker's, and would keep the report from every worker."""
 
 
 def is_live(expires_at: Any, moment: datetime) -> bool:
-    """Whether nobody else may touch the delivery at a moment.
+    """Whether the owner alone may act on the delivery at a moment.
 
     Args:
         expires_at: what the delivery has in `lease_expires_at`.

@@ -14,6 +14,7 @@ from pydantic import Field
 
 from functions.shared.contract import Contract, UtcDatetime
 from functions.shared.plausible_time import plausible
+from functions.shared.stored_fields import stored_text, stored_times
 
 SYSTEM_ALERTS = "system_alerts"
 """The name of the collection."""
@@ -97,20 +98,20 @@ class StoredSystemAlert:
             document: its fields.
             version: the update time of the document.
         """
-        figures, alerts = document.get("figures"), document.get("alerts")
+        figures = document.get("figures")
         return cls(
             id=alert_id,
-            kind=_text(document, "alert"),
-            run_id=_text(document, "run_id"),
-            detail=_text(document, "detail"),
+            kind=stored_text(document, "alert"),
+            run_id=stored_text(document, "run_id"),
+            detail=stored_text(document, "detail"),
             figures={name: number for name, number in figures.items() if isinstance(number, int)}
             if isinstance(figures, dict)
             else {},
             at=plausible(document.get("at")),
-            cause=_text(document, "cause"),
+            cause=stored_text(document, "cause"),
             received_at=plausible(document.get("received_at")),
             alerted_at=plausible(document.get("alerted_at")),
-            alerts={name: at for name, at in alerts.items() if plausible(at)} if isinstance(alerts, dict) else {},
+            alerts=stored_times(document, "alerts"),
             version=version,
         )
 
@@ -118,8 +119,3 @@ class StoredSystemAlert:
     def needs_alert(self) -> bool:
         """Whether people are still to be told of it."""
         return self.alerted_at is None
-
-
-def _text(document: Mapping[str, Any], name: str) -> str:
-    value = document.get(name)
-    return value if isinstance(value, str) else ""
