@@ -3,8 +3,18 @@
 import functools
 from typing import TYPE_CHECKING
 
-from google.api_core.exceptions import RetryError
-from google.api_core.retry import Retry, if_transient_error
+from google.api_core.exceptions import (
+    Aborted,
+    Cancelled,
+    ClientError,
+    GoogleAPIError,
+    InternalServerError,
+    ResourceExhausted,
+    RetryError,
+    ServiceUnavailable,
+    Unknown,
+)
+from google.api_core.retry import Retry, if_exception_type
 
 from functions.shared.clients import emulator_channel
 from functions.shared.dead_letter import DeadLetter
@@ -18,6 +28,17 @@ PUBLISH_TIMEOUT_SECONDS = 15.0
 
 TELL_TIMEOUT_SECONDS = 3.0
 """The same for what only tells: nothing is lost with it, and a report or a run waits for it."""
+
+_PASSING = if_exception_type(Aborted, Cancelled, InternalServerError, ResourceExhausted, ServiceUnavailable, Unknown)
+"""Errors after which the client publishes again at once. None of them says that Pub/Sub does not have the message.
+
+These are the ones after which Google's own client does so by default, without DEADLINE_EXCEEDED, which here says that
+the time is over. https://cloud.google.com/pubsub/docs/reference/error-codes
+"""
+
+
+class PublishRefused(GoogleAPIError):
+    """Pub/Sub refused a message at the first try, so it does not have it. After any other error it may have it."""
 
 
 @functools.cache
@@ -55,8 +76,9 @@ class DeadLetterTopic:
             retry_count: how often the task had been retried.
 
         Raises:
-            google.api_core.exceptions.GoogleAPICallError: Pub/Sub refused it.
-            TimeoutError: there was no answer within PUBLISH_TIMEOUT_SECONDS.
+            PublishRefused: Pub/Sub does not have it.
+            google.api_core.exceptions.GoogleAPIError: Pub/Sub failed, and may have it.
+            TimeoutError: there was no answer within PUBLISH_TIMEOUT_SECONDS; Pub/Sub may have it.
         """
         attributes = {
             "reason": letter.reason.value,
@@ -69,7 +91,7 @@ class DeadLetterTopic:
         """Publish what is wrong with the system itself.
 
         Raises:
-            google.api_core.exceptions.GoogleAPICallError: Pub/Sub refused it.
+            google.api_core.exceptions.GoogleAPIError: Pub/Sub refused it or failed.
             TimeoutError: there was no answer within TELL_TIMEOUT_SECONDS.
         """
         self._publish(alert.to_json(), {"alert": alert.alert.value}, TELL_TIMEOUT_SECONDS)
@@ -77,12 +99,18 @@ class DeadLetterTopic:
     def _publish(self, data: bytes, attributes: dict[str, str], seconds: float) -> None:
         from google.pubsub_v1 import PubsubMessage
 
+        unclear: list[Exception] = []
         try:
             _publisher().publish(
                 topic=self._path,
                 messages=[PubsubMessage(data=data, attributes=attributes)],
-                retry=Retry(predicate=if_transient_error, initial=0.1, timeout=seconds),
+                retry=Retry(predicate=_PASSING, initial=0.1, timeout=seconds, on_error=unclear.append),
                 timeout=seconds,
             )
         except RetryError as error:
             raise TimeoutError(str(error)) from error
+        except ClientError as error:
+            if unclear:
+                # An earlier try may have stored the message although its answer was lost.
+                raise
+            raise PublishRefused(str(error)) from error

@@ -4,9 +4,10 @@ from enum import Enum, auto
 from typing import Protocol
 
 import structlog
-from google.api_core.exceptions import Cancelled, ClientError, GoogleAPIError
+from google.api_core.exceptions import GoogleAPIError
 
 from functions.shared.dead_letter import DeadLetter
+from functions.shared.dead_letter_topic import PublishRefused
 from functions.worker.attempt import Attempt
 from functions.worker.sanitize import error_text
 
@@ -28,7 +29,7 @@ class Published(Enum):
     NO = auto()
     """It refused the message."""
     PERHAPS = auto()
-    """There was no answer."""
+    """There was no answer, or none that says so."""
 
 
 def publish(dead_letters: DeadLetters, letter: DeadLetter, attempt: Attempt) -> Published:
@@ -45,6 +46,5 @@ def publish(dead_letters: DeadLetters, letter: DeadLetter, attempt: Attempt) -> 
         _logger.error(  # noqa: TRY400  the traceback is the library's own
             "dead_letter_not_published", delivery_id=letter.delivery_id, error=error_text(error)
         )
-        is_refused = isinstance(error, ClientError) and not isinstance(error, Cancelled)
-        return Published.NO if is_refused else Published.PERHAPS
+        return Published.NO if isinstance(error, PublishRefused) else Published.PERHAPS
     return Published.YES

@@ -198,7 +198,8 @@ class DeliveryStore:
     ) -> Hold:
         """Settle that a delivery is given up, before its dead letter is published: from here on no worker sends it.
 
-        If this process ends now, the next one that reads the delivery publishes the letter and marks it dead.
+        If this process ends now, the next one that reads the delivery holds it itself, publishes the same letter and
+        marks it dead.
 
         Args:
             task: which delivery.

@@ -23,7 +23,7 @@ from functions.worker import task_answer
 from functions.worker.attempt import Attempt
 from functions.worker.breaker import Admission, Breaker, BreakerChange
 from functions.worker.dead_letter_publishing import DeadLetters, Published, publish
-from functions.worker.delivery_store import Claim, DeliveryChanged, DeliveryStore, Hold, Move, UserDocument
+from functions.worker.delivery_store import Claim, DeliveryChanged, DeliveryStore, Move, UserDocument
 from functions.worker.key_alert import KeyAlert
 from functions.worker.mail.model import Mail, MailOutcome, MailProvider, NotAllowed, Unavailable, Unclear
 from functions.worker.outcome_inquiry import OutcomeInquiry, StillUnknown, after_lookup
@@ -177,7 +177,7 @@ class SendReport:
         if step is NextStep.ALREADY_FINAL:
             return self._already_final(work)
         if step is NextStep.FINISH_GIVING_UP and delivery and delivery.failure:
-            return self._finish_giving_up(work, delivery, delivery.failure, release=False)
+            return self._carry_out_giving_up(work, delivery, delivery.failure, release=False)
         note = ""
         if step is NextStep.LOOK_UP:
             found = self._look_up(work)
@@ -380,12 +380,6 @@ class SendReport:
         return task_answer.already_final(work.delivery)
 
     def _give_up(self, work: TaskDelivery, decided: GiveUp, claim: Claim | None) -> TaskAnswer:
-        """Settle that the delivery is given up, publish its dead letter, mark it dead.
-
-        The first step keeps every worker from sending a report whose dead letter is out. If this process ends between
-        two steps, the next attempt, or a task that the dispatcher makes, does the rest. The DLQ handler stores a dead
-        letter once, however often it is published.
-        """
         # A malformed user fails every report until a person corrects the document: one dead letter, not one an hour.
         is_malformed = claim is None and decided.reason is DeadLetterReason.PERMANENT_ERROR
         failure = DeliveryFailure(
@@ -394,20 +388,28 @@ class SendReport:
             failed_at=self._now(),
             letter_id=malformed_user_letter_id(work.task.user_id) if is_malformed else None,
         )
-        hold = self._deliveries.hold(
-            work.task,
-            claim or work.delivery,
-            failure=failure,
-            owner=work.owner,
-            period=work.period,
-            now=self._now(),
-        )
-        return self._finish_giving_up(work, hold, failure, release=decided.release)
+        return self._carry_out_giving_up(work, claim or work.delivery, failure, release=decided.release)
 
-    def _finish_giving_up(
-        self, work: TaskDelivery, held: Hold | Delivery, failure: DeliveryFailure, *, release: bool
+    def _carry_out_giving_up(
+        self, work: TaskDelivery, held: Claim | Delivery | None, failure: DeliveryFailure, *, release: bool
     ) -> TaskAnswer:
+        """Settle that the delivery is given up, publish its dead letter, mark it dead.
+
+        The first step keeps every worker from sending a report whose dead letter is out. If this process ends between
+        two steps, the next attempt, or a task that the dispatcher makes, does all three again: by the first step it
+        takes the hold over, so that the process before it can no longer give the delivery back. The DLQ handler stores
+        a dead letter once, however often it is published.
+
+        Args:
+            work: the delivery.
+            held: the claim, or the delivery as it was read, which another process may have begun to give up; None where
+                there was none.
+            failure: why.
+            release: whether to give the delivery back if Pub/Sub refuses the dead letter. Not where another process
+                may have published it.
+        """
         task = work.task
+        hold = self._deliveries.hold(task, held, failure=failure, owner=work.owner, period=work.period, now=self._now())
         letter = DeadLetter(
             user_id=task.user_id,
             delivery_id=task.delivery_id,
@@ -422,12 +424,12 @@ class SendReport:
         )
         published = publish(self._dead_letters, letter, work.attempt)
         if published is not Published.YES:
-            if published is Published.NO and release and isinstance(held, Hold):
-                self._deliveries.release(task, held, error=failure.error, now=self._now())
+            if published is Published.NO and release:
+                self._deliveries.release(task, hold, error=failure.error, now=self._now())
             return task_answer.DEAD_LETTER_NOT_PUBLISHED
         self._deliveries.settle(
             task,
-            held,
+            hold,
             state=DeliveryState.DEAD,
             owner=work.owner,
             period=work.period,
@@ -459,7 +461,7 @@ class SendReport:
             period=_settled_period(delivery, task, self._now()),
         )
         if delivery is not None and delivery.failure is not None:
-            return self._finish_giving_up(work, delivery, delivery.failure, release=False)
+            return self._carry_out_giving_up(work, delivery, delivery.failure, release=False)
         reason = DeadLetterReason.UNKNOWN_OUTCOME if was_sending else DeadLetterReason.RETRIES_EXHAUSTED
         text = f"the worker failed unexpectedly: {type(error).__name__}: {error_text(error)}"
         return self._give_up(work, GiveUp(reason=reason, error=text, release=not was_sending), None)

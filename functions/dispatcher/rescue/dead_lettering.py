@@ -6,13 +6,12 @@ from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
 import structlog
-from google.api_core.exceptions import ClientError
 
 from functions.dispatcher.due_user import DueUser
 from functions.dispatcher.rescue.delivery_store import RescueDeliveryStore
 from functions.dispatcher.run_counters import RunCounters
 from functions.shared.dead_letter import DeadLetter, DeadLetterReason
-from functions.shared.dead_letter_topic import DeadLetterTopic
+from functions.shared.dead_letter_topic import DeadLetterTopic, PublishRefused
 from functions.shared.delivery import Delivery, DeliveryFailure, DeliveryState
 from functions.shared.ids import delivery_id
 from functions.shared.run import RunCounter
@@ -121,7 +120,7 @@ class DeadLettering:
                 return
             try:
                 self._dead_letters.publish(self._letter(report))
-            except ClientError:
+            except PublishRefused:
                 self._deliveries.release(user, held)
                 raise
             if not self._deliveries.mark_dead(user, held, failure):

@@ -258,8 +258,10 @@ class Interleavings(RuleBasedStateMachine):
             case NextStep.FINISH_GIVING_UP:
                 assert record is not None
                 assert record.failure is not None
-                self.publish(task, record.failure)
-                self.settle(task, record, owner, DeliveryState.DEAD, record.failure)
+                failure = record.failure
+                hold = self.ledger.hold(task, record, failure=failure, owner=owner, period=PERIOD, now=self.now)
+                self.publish(task, failure)
+                self.settle(task, hold, owner, DeliveryState.DEAD, failure)
                 self.end_task(name)
             case NextStep.IN_PROGRESS:
                 pass

@@ -16,7 +16,6 @@ from random import Random
 from typing import Any, TypeVar
 
 import pytest
-from google.api_core.exceptions import PermissionDenied
 from google.auth.credentials import AnonymousCredentials
 from google.cloud import firestore, tasks_v2
 from hypothesis import HealthCheck, Phase, note, settings
@@ -38,7 +37,7 @@ from functions.dlq_handler.intake.pubsub_message import PubSubMessage
 from functions.dlq_handler.intake.received_dead_letter import read_dead_letter
 from functions.dlq_handler.store.dead_letter_store import dead_letter_changes
 from functions.shared.dead_letter import DeadLetter, DeadLetterReason, StoredDeadLetter
-from functions.shared.dead_letter_topic import DeadLetterTopic
+from functions.shared.dead_letter_topic import DeadLetterTopic, PublishRefused
 from functions.shared.delivery import Delivery, DeliveryState
 from functions.shared.ids import delivery_id, run_id, task_id
 from functions.shared.period import Period
@@ -594,7 +593,7 @@ class Life(RuleBasedStateMachine):
             if order in {Order.GO_ON, Order.LOSE_ANSWER}:
                 self.publish(letter)
             if order is Order.REFUSE:
-                raise PermissionDenied("e")  # type: ignore[no-untyped-call]  # untyped in the library
+                raise PublishRefused("e")
             if order is not Order.GO_ON:
                 raise TimeoutError("e")
 

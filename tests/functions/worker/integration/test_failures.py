@@ -352,16 +352,51 @@ def test_a_report_that_another_worker_begins_to_send_is_not_said_to_be_dead(clou
     assert cloud.delivery_of(user)["state"] == "sending"
 
 
-def test_a_dead_letter_of_which_nobody_knows_whether_it_came_keeps_the_report_from_being_sent(
-    cloud: Cloud,
+@pytest.mark.parametrize(
+    "codes",
+    [
+        [grpc.StatusCode.CANCELLED],
+        [grpc.StatusCode.ABORTED],
+        [grpc.StatusCode.DEADLINE_EXCEEDED],
+        # Refused for good, but only the second time.
+        [grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.PERMISSION_DENIED],
+    ],
+)
+def test_a_dead_letter_that_pubsub_may_have_keeps_the_report_from_being_sent(
+    cloud: Cloud, codes: list[grpc.StatusCode]
 ) -> None:
     user = cloud.user()
     cloud.inbox.fault = answering(400)
-    cloud.pubsub_faults.middleware = failing("Publish", *[grpc.StatusCode.CANCELLED], after=True)
-    answer = cloud.deliver(user)
-    assert (answer.status_code, answer.json()["cause"]) == (500, "dead-letter-not-published")
+    cloud.pubsub_faults.middleware = failing("Publish", *codes, after=True)
+    cloud.deliver(user)
     cloud.no_faults()
-    assert cloud.deliver(user, retry_count=1).json()["result"] == "dead"
+    cloud.deliver(user, retry_count=1)
+    assert cloud.delivery_of(user)["state"] == "dead"
+    assert cloud.mails_to(user) == []
+    assert len({letter["failed_at"] for letter, _ in cloud.letters()}) == 1
+
+
+def test_a_dead_letter_that_another_attempt_has_published_keeps_the_report_from_being_sent(cloud: Cloud) -> None:
+    """The first attempt's letter is refused, after the second has published the same one and ended too early."""
+    user = cloud.user()
+    cloud.inbox.fault = answering(400)
+
+    async def second_attempt(_called: str, _carry_out: CarryOut) -> Any:
+        cloud.pubsub_faults.middleware = published
+        deliver = functools.partial(cloud.deliver, user, retry_count=1)
+        answer = await cloud.background.loop.run_in_executor(None, deliver)
+        assert answer.json()["cause"] == "firestore"
+        raise RpcError(grpc.StatusCode.PERMISSION_DENIED, "made to fail")
+
+    async def published(_called: str, carry_out: CarryOut) -> Any:
+        stored = await carry_out()
+        cloud.firestore_faults.middleware = failing("Commit", grpc.StatusCode.PERMISSION_DENIED)
+        return stored
+
+    cloud.pubsub_faults.middleware = second_attempt
+    assert cloud.deliver(user).json()["cause"] == "dead-letter-not-published"
+    cloud.no_faults()
+    assert cloud.deliver(user, retry_count=2).json()["result"] == "dead"
     assert cloud.mails_to(user) == []
     assert len({letter["failed_at"] for letter, _ in cloud.letters()}) == 1
 
