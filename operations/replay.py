@@ -6,7 +6,7 @@ number of the replay), `conclude` (marks the dead letter, unless the report has 
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -17,12 +17,14 @@ from functions.shared.dead_letter import (
     DEAD_LETTERS,
     DeadLetterState,
     StoredDeadLetter,
+    known_failure_fields,
     replay_begun_fields,
     replayed_fields,
 )
 from functions.shared.delivery import (
     DELIVERIES,
     Delivery,
+    DeliveryFailure,
     DeliveryState,
     new_task_fields,
     pending_fields,
@@ -47,7 +49,7 @@ class PreparedReplay:
     """A dead letter of which the first step is done.
 
     Attributes:
-        letter: as it was read.
+        letter: as the first step left it.
         decision: what was decided.
         number: which of the dead letter's replays this is: the salt of its task's name.
     """
@@ -175,7 +177,14 @@ class Replay:
             if step is ReplayStep.REVIVE or (step is not ReplayStep.STOP and spent == number):
                 number += 1
             if task is not None and step not in {ReplayStep.STOP, ReplayStep.CLOSE}:
-                transaction.update(reference, replay_begun_fields(replays=number))
+                begun = replay_begun_fields(replays=number)
+                if step is ReplayStep.REVIVE and (failure := _later_failure(letter, delivery)):
+                    # If the message of this failure came after the report was sent, it would open the letter again.
+                    begun |= known_failure_fields(
+                        reason=failure.reason, error=failure.error, failed_at=failure.failed_at
+                    )
+                    letter = replace(letter, reason=failure.reason, error=failure.error, failed_at=failure.failed_at)
+                transaction.update(reference, begun)
                 name = _task_name(task, number)
                 if step is ReplayStep.HAND_OVER:
                     fields = new_task_fields(name, now=now)
@@ -263,6 +272,14 @@ class Replay:
 
 def _task_name(task: ReportTask, number: int) -> str:
     return task_id(task.delivery_id, f"replay{number}")
+
+
+def _later_failure(letter: StoredDeadLetter, delivery: Delivery | None) -> DeliveryFailure | None:
+    """The failure that a delivery tells of, if the dead letter does not know of it yet."""
+    failure = delivery.failure if delivery else None
+    if failure is None or letter.failed_at is None or failure.failed_at <= letter.failed_at:
+        return None
+    return failure
 
 
 def _read_delivery(snapshot: Any) -> Delivery | None:

@@ -238,6 +238,17 @@ def replay_begun_fields(*, replays: int) -> dict[str, Any]:
     return {"replays": replays, "in_replay": True}
 
 
+def known_failure_fields(*, reason: DeadLetterReason, error: str, failed_at: datetime) -> dict[str, Any]:
+    """The delivery tells of a later failure than the dead letter: its message is still to come, and changes nothing.
+
+    Args:
+        reason: why the report was given up.
+        error: what went wrong.
+        failed_at: when that was settled.
+    """
+    return {"reason": reason.value, "error": error, "failed_at": failed_at}
+
+
 def replayed_fields(*, now: datetime) -> dict[str, Any]:
     """The report is back in the queue, or turned out to be final: nobody needs to do anything about the dead letter.
 

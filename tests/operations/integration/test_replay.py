@@ -164,6 +164,28 @@ def test_people_are_told_of_a_replay_that_fails_before_it_is_marked(project: Pro
     assert project.letter(letter)["received_at"] == died
 
 
+def test_a_failure_that_was_replayed_before_its_letter_came_does_not_open_the_letter_again(project: Project) -> None:
+    """A replay has failed again, an operator replays at once, and the report is sent before Pub/Sub delivers."""
+    letter = project.dead_letter(cause="0" * 32)
+    replay = replay_of(project)
+    first = prepared(replay, letter)
+    replay.enqueue(first)
+    died = datetime.now(UTC)
+    project.set_delivery(letter, state="dead", reason="permanent-error", last_error="e", failed_at=died)
+    assert replay.conclude(first) is ReplayOutcome.FAILED_AGAIN
+    project.task_runs()
+    assert replay(letter, may_send_twice=False).outcome is ReplayOutcome.REPLAYED
+    replayed = project.letter(letter)
+    project.set_delivery(letter, state="sent")
+    again = DeadLetter(
+        **first.task.model_dump(), reason=DeadLetterReason.PERMANENT_ERROR, error="e", attempts=1, failed_at=died
+    )
+    message = PubSubMessage(data=again.to_json(), attributes={}, message_id="2", published_at=died)
+    DeadLetterStore(project.database).store(read_dead_letter(message), now=died)
+    assert project.letter(letter) == replayed
+    assert (replayed["state"], replayed["reason"], replayed["failed_at"]) == ("replayed", "permanent-error", died)
+
+
 def test_a_worker_that_was_about_to_give_up_cannot_after_a_replay(project: Project) -> None:
     """It published the dead letter, but had not yet marked the delivery, by the version that it had read."""
     letter = project.dead_letter(delivery=DeliveryState.PENDING)
