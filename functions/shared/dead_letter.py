@@ -15,7 +15,6 @@ from typing import Any
 from pydantic import ValidationError
 
 from functions.shared.contract import Contract, UtcDatetime
-from functions.shared.ids import delivery_id
 from functions.shared.plausible_time import plausible
 from functions.shared.report_task import ReportTask
 from functions.shared.stored_fields import stored_count, stored_text, stored_times
@@ -36,7 +35,7 @@ class DeadLetterReason(StrEnum):
     RETRIES_EXHAUSTED = "retries-exhausted"
     """The last attempt of its task failed, too."""
     PERMANENT_ERROR = "permanent-error"
-    """No further attempt could succeed: the user's document, the kind of report or the mail is not usable."""
+    """No further attempt could succeed: a document, the kind of report or the mail is not usable."""
     INVALID_TASK = "invalid-task"
     """The task's body is not a task, so it names no delivery."""
     UNKNOWN_OUTCOME = "unknown-outcome"
@@ -69,6 +68,7 @@ class DeadLetter(Contract):
     """
 
     user_id: str | None = None
+    subscription_id: str | None = None
     delivery_id: str | None = None
     due_at: UtcDatetime | None = None
     run_id: str | None = None
@@ -79,7 +79,7 @@ class DeadLetter(Contract):
     failed_at: UtcDatetime
     letter_id: str | None = None
     """The id of its document, where that is not the delivery's: a cause that fails one delivery after another, such as
-    a malformed user, makes one dead letter (`malformed_user_letter_id`)."""
+    a malformed document, makes one dead letter (`malformed_letter_id`)."""
     body: str | None = None
     """The body as it came, cut to 10,000 characters, where it is not a task."""
 
@@ -205,8 +205,8 @@ class StoredDeadLetter:
             task = ReportTask.model_validate(self.payload)
         except ValidationError:
             return None
-        # The worker refuses a task whose delivery is not that of its user and due time.
-        return task if task.delivery_id == delivery_id(task.user_id, task.due_at) else None
+        # The worker refuses a task that names another delivery.
+        return task if task.names_its_delivery else None
 
     @property
     def needs_alert(self) -> bool:

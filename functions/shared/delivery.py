@@ -1,4 +1,4 @@
-"""The delivery record: one report of one user for one due time, in `deliveries/{delivery_id}`.
+"""The delivery record: one report of one subscription for one due time, in `deliveries/{delivery_id}`.
 
 Every part of the pipeline reads the document through `Delivery` and builds its writes with the functions below the
 class. All of it is pure: the callers hold the Firestore client, and make each write conditional on `Delivery.version`.
@@ -33,7 +33,7 @@ class DeliveryState(StrEnum):
     SENT = "sent"
     """The provider accepted the mail. Final."""
     SKIPPED = "skipped"
-    """Its user is gone, inactive or unsubscribed: nothing was sent. Final."""
+    """Nothing was sent, and nothing is to be: `reason` says why (SkipReason). Final."""
     DEAD = "dead"
     """It will not be sent by itself, and its dead letter is published. Final, unless an operator replays it."""
 
@@ -41,6 +41,21 @@ class DeliveryState(StrEnum):
     def is_final(self) -> bool:
         """Whether nothing more happens to it by itself."""
         return self in {DeliveryState.SENT, DeliveryState.SKIPPED, DeliveryState.DEAD}
+
+
+class SkipReason(StrEnum):
+    """Why a delivery was skipped: `reason` in its document."""
+
+    USER_GONE = "user-gone"
+    """Its user has no document any more."""
+    USER_INACTIVE = "user-inactive"
+    """Its user is not active."""
+    SUBSCRIPTION_GONE = "subscription-gone"
+    """Its subscription has no document any more."""
+    PAUSED = "paused"
+    """Its subscription is paused."""
+    UNSUBSCRIBED = "unsubscribed"
+    """The mail provider says that the recipient has unsubscribed."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,6 +85,7 @@ class Delivery:
     Attributes:
         id: the document's id (functions.shared.ids.delivery_id).
         user_id: whose report it is.
+        subscription_id: of which subscription.
         due_at: when the report fell due.
         run_id: the run that made its latest task.
         kind: which report.
@@ -79,13 +95,13 @@ class Delivery:
         lease_expires_at: until when the owner alone may act on it.
         period_start: the start of what the report covers, once an attempt has settled that.
         period_end: the end of what it covers.
-        reason: why it is dead, or is being given up (DeadLetterReason).
+        reason: why it is dead or being given up (DeadLetterReason), or was skipped (SkipReason).
         last_error: what the latest failed attempt, or the dead letter, says.
         failed_at: when it was given up.
         letter_id: the id of its dead letter, where that is not the delivery's.
         message_id: the mail's id at the provider.
-        by_hand: whether an operator made its task while its user was not due. Only this mark lets the dispatcher find
-            the delivery should its task die.
+        by_hand: whether an operator made its task while its subscription was not due. Only this mark lets the
+            dispatcher find the delivery should its task die.
         task: the id of the latest task that an operator made.
         created_at: when it was written first.
         updated_at: when it was written last.
@@ -96,6 +112,7 @@ class Delivery:
 
     id: str
     user_id: str = ""
+    subscription_id: str = ""
     due_at: datetime | None = None
     run_id: str = ""
     kind: str = ""
@@ -132,6 +149,7 @@ class Delivery:
         return cls(
             id=snapshot.id,
             user_id=stored_text(document, "user_id"),
+            subscription_id=stored_text(document, "subscription_id"),
             due_at=plausible(document.get("due_at")),
             run_id=stored_text(document, "run_id"),
             kind=stored_text(document, "kind"),
@@ -205,7 +223,7 @@ def pending_fields(task: ReportTask, *, now: datetime, by_hand: bool, task_name:
     Args:
         task: the delivery's.
         now: when it is written. How long the report is tried, and kept, counts from here.
-        by_hand: whether its user is not due for it.
+        by_hand: whether its subscription is not due for it.
         task_name: the id of a task that an operator makes. A run knows the tasks of runs; of any other the dispatcher
             learns here, to ask the queue whether it still holds it.
     """
@@ -253,6 +271,7 @@ def task_fields(task: ReportTask, *, now: datetime) -> dict[str, Any]:
     """
     return {
         "user_id": task.user_id,
+        "subscription_id": task.subscription_id,
         "due_at": task.due_at,
         "run_id": task.run_id,
         "kind": task.kind,
@@ -337,7 +356,12 @@ def released_fields(*, error: str, now: datetime) -> dict[str, Any]:
 
 
 def settled_fields(
-    state: DeliveryState, *, owner: str, message_id: str | None = None, failure: DeliveryFailure | None = None
+    state: DeliveryState,
+    *,
+    owner: str,
+    message_id: str | None = None,
+    failure: DeliveryFailure | None = None,
+    skipped_because: SkipReason | None = None,
 ) -> dict[str, Any]:
     """The delivery becomes final.
 
@@ -346,6 +370,7 @@ def settled_fields(
         owner: the token of the process that makes it final.
         message_id: the mail's id at the provider, where it was sent.
         failure: why it is dead. An operator may replay the delivery before its dead letter is stored.
+        skipped_because: why it was skipped.
     """
     settled: dict[str, Any] = {
         "state": state.value,
@@ -355,6 +380,8 @@ def settled_fields(
     }
     if message_id is not None:
         settled["message_id"] = message_id
+    if skipped_because is not None:
+        settled["reason"] = skipped_because.value
     if failure is not None:
         settled |= {"reason": failure.reason.value, "failed_at": failure.failed_at}
     return settled

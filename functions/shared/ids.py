@@ -26,31 +26,49 @@ DocumentId = Annotated[str, AfterValidator(_document_id)]
 
 KIND_PATTERN = r"^[a-z][a-z0-9_]{0,62}$"
 
+SHARDS = 30
+"""How many shards the due index has: as many as one `in` filter of a query covers.
+https://firebase.google.com/docs/firestore/query-data/queries#in_and_array-contains-any"""
+
+_LONGEST_OWNER = 1_450
+
 
 def run_id(scheduled_for: datetime) -> str:
     """Name a run after the time that it was scheduled for: `20261124T1300Z`; seconds only where there are any."""
     return _compact(scheduled_for)
 
 
-def delivery_id(user_id: str, due_at: datetime) -> str:
-    """Name a delivery after its user and due time: `u42-20261124T1300Z`.
+def shard_of(user_id: str, subscription_id: str) -> int:
+    """The shard of a subscription, 0 to 29, from a hash of its path: the first field of the due index.
 
-    A user id too long to carry the time within Firestore's 1,500 bytes is replaced by its SHA-256.
+    Due times rise together, and Firestore takes 500 writes a second to an index over such values.
+    https://firebase.google.com/docs/firestore/solutions/shard-timestamp
     """
-    return _with_suffix(user_id, f"-{_compact(due_at)}")
+    digest = hashlib.sha256(f"{user_id}/{subscription_id}".encode()).digest()
+    return int.from_bytes(digest[:8], "big") % SHARDS
 
 
-def malformed_user_letter_id(user_id: str) -> str:
-    """Name the one dead letter of a user whose document is malformed: `u42-malformed`.
+def delivery_id(user_id: str, subscription_id: str, due_at: datetime) -> str:
+    """Name a delivery after its user, subscription and due time: `u42:default:20261124T1300Z`.
+
+    Ids too long to carry the time within Firestore's 1,500 bytes are replaced by their SHA-256.
+    """
+    return f"{_owner(user_id, subscription_id)}:{_compact(due_at)}"
+
+
+def malformed_letter_id(user_id: str, subscription_id: str = "") -> str:
+    """Name the one dead letter of a malformed document: `u42:default:malformed` of a subscription, `u42:malformed` of
+    a user.
 
     No delivery has this id, since those end with a time.
     """
-    return _with_suffix(user_id, "-malformed")
+    return f"{_owner(user_id, subscription_id)}:malformed"
 
 
-def _with_suffix(user_id: str, suffix: str) -> str:
-    owner = user_id if len(user_id.encode()) + len(suffix) <= 1500 else hashlib.sha256(user_id.encode()).hexdigest()
-    return owner + suffix
+def _owner(*ids: str) -> str:
+    # Escaped, so that no two pairs of ids make the same text.
+    owner = ":".join(each.replace("%", "%25").replace(":", "%3A") for each in ids if each)
+    return owner if len(owner.encode()) <= _LONGEST_OWNER else hashlib.sha256(owner.encode()).hexdigest()
 
 
 def task_id(delivery: str, salt: str = "") -> str:

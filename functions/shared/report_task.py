@@ -6,7 +6,7 @@ from typing import Annotated
 from pydantic import AfterValidator, Field, ValidationError
 
 from functions.shared.contract import Contract, InvalidContract, UtcDatetime, describe_validation_error
-from functions.shared.ids import KIND_PATTERN, DocumentId
+from functions.shared.ids import KIND_PATTERN, DocumentId, delivery_id
 from functions.shared.plausible_time import plausible
 
 
@@ -21,13 +21,19 @@ DueTime = Annotated[UtcDatetime, AfterValidator(_due_time)]
 
 
 class ReportTask(Contract):
-    """One report that the pipeline owes one user."""
+    """One report of one subscription that the pipeline owes."""
 
     user_id: DocumentId
+    subscription_id: DocumentId
     delivery_id: DocumentId
     due_at: DueTime
     run_id: Annotated[str, Field(min_length=1, max_length=64)]
-    kind: Annotated[str, Field(pattern=KIND_PATTERN)] = "activity"
+    kind: Annotated[str, Field(pattern=KIND_PATTERN)]
+
+    @property
+    def names_its_delivery(self) -> bool:
+        """Whether the delivery is that of the subscription and the due time."""
+        return self.delivery_id == delivery_id(self.user_id, self.subscription_id, self.due_at)
 
     @classmethod
     def from_json(cls, body: bytes) -> "ReportTask":

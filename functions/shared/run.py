@@ -57,9 +57,11 @@ class RunCounter(StrEnum):
     LOST = "lost"
     """Reports that the run gave up: each has a dead letter."""
     ENROLLED = "enrolled"
-    """Users that got their first due time."""
+    """Users that the run enrolled: each who had no subscription got the default one."""
+    SCHEDULED = "scheduled"
+    """Subscriptions that an application wrote, and that the run gave their place in the due index."""
     MALFORMED = "malformed"
-    """Users who get no report because their document is malformed: each has a dead letter."""
+    """Subscriptions that get no report because a document is malformed: each has a dead letter."""
     ERRORS = "errors"
     """What failed, and may go well when the run is repeated."""
 
@@ -70,7 +72,7 @@ RUN_COUNTERS = tuple(counter.value for counter in RunCounter)
 
 @dataclass(frozen=True, kw_only=True)
 class RunShare:
-    """One share of a run that is divided among several instances; an undivided run has the one share 0.
+    """The shards of one instance, in a run that is divided among several; an undivided run has the one share 0.
 
     Attributes:
         state: where it stands.
@@ -175,7 +177,6 @@ class StoredRun:
         latest: the latest attempt.
         earlier_attempts: the attempts before it, the oldest first.
         queues: how it found the queues; None where they worked.
-        cuts: the places at which it is divided into shares, as the dispatcher wrote them.
     """
 
     id: str
@@ -184,7 +185,6 @@ class StoredRun:
     latest: RunAttempt
     earlier_attempts: tuple[RunAttempt, ...] = ()
     queues: QueueCondition | None = None
-    cuts: tuple[Any, ...] = ()
 
     @classmethod
     def from_snapshot(cls, snapshot: Any) -> "StoredRun":
@@ -206,7 +206,6 @@ class StoredRun:
             latest=latest,
             earlier_attempts=earlier_attempts,
             queues=next((condition for condition in QueueCondition if condition == fields.get("queues")), None),
-            cuts=tuple(_list(fields, "cuts")),
         )
 
 

@@ -19,6 +19,7 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from functions.shared.ids import KIND_PATTERN, SHARDS
 from functions.shared.schedule import Cadence
 
 _HTTP_URL = TypeAdapter(AnyHttpUrl)
@@ -57,7 +58,7 @@ def _urls(value: Any) -> Any:
 
 def _default_cadence(value: Cadence) -> Cadence:
     if value is Cadence.CRON:
-        raise ValueError("must be another than cron, which needs a line for each user")
+        raise ValueError("must be another than cron, which needs a line for each subscription")
     return value
 
 
@@ -87,6 +88,10 @@ CommaSeparated = Annotated[list[str], NoDecode, BeforeValidator(_comma_separated
 
 Urls = Annotated[list[str], NoDecode, BeforeValidator(_urls)]
 """Separated by commas or white space. A comma within a URL, as between several recipients, separates nothing."""
+
+
+Kind = Annotated[str, Field(pattern=KIND_PATTERN)]
+"""The name of a kind of report."""
 
 
 class OnUnknownOutcome(StrEnum):
@@ -128,12 +133,12 @@ class DispatcherSettings(CommonSettings, IdentitySettings):
     scheduler_invoker: Address
     dead_letter_topic: str
     default_cadence: DefaultCadence = Cadence.HOURLY
+    default_kind: Kind = "activity"
     dispatch_time_limit: float = Field(default=1500, gt=0, le=1740)
     """Seconds after which the dispatcher hands the rest of a run to itself: below the half hour that Cloud Scheduler
     and Cloud Tasks wait for an answer. https://cloud.google.com/scheduler/docs/reference/rest/v1/projects.locations.jobs"""
-    dispatch_share_size: int = Field(default=500_000, ge=1)
-    """A larger run is divided into shares of about so many users, which several instances work on at once.
-    docs/scale.md says from where on that pays."""
+    dispatch_parts: int = Field(default=1, ge=1, le=SHARDS)
+    """How many instances divide the shards of a run among themselves. docs/scale.md says from where on that pays."""
 
 
 class MailSettings(BaseSettings):
@@ -149,7 +154,7 @@ class MailSettings(BaseSettings):
     mail_unsubscribe_url: Annotated[str, AfterValidator(_unsubscribe_url)] | None = None
     mail_unsubscribe_key: Secret | None = Field(default=None, min_length=16, repr=False)
     mail_check_unsubscribed: bool = False
-    """Whether SendGrid is asked before each mail if its recipient has unsubscribed: one or two calls more a report."""
+    """Whether the provider is asked before each mail if a recipient unsubscribed: one or two calls more a report."""
     mail_sandbox: bool = False
 
     @model_validator(mode="after")
@@ -171,6 +176,7 @@ class WorkerSettings(CommonSettings, IdentitySettings, MailSettings):
     dead_letter_topic: str
     max_attempts: int = Field(ge=1)
     default_cadence: DefaultCadence = Cadence.HOURLY
+    default_kind: Kind = "activity"
     on_unknown_outcome: OnUnknownOutcome = OnUnknownOutcome.DEAD_LETTER
     sendgrid_api_key: Secret = Field(repr=False)
     sendgrid_host: PrivateUrl = "https://api.sendgrid.com"

@@ -1,0 +1,417 @@
+"""A subscription: one report that one user gets, in `users/{user_id}/report_subscriptions/{subscription_id}`.
+
+The dispatcher makes `default`; the team's application and the operator make others. Every part of the pipeline reads
+the document through `Subscription` and builds its writes with the functions below the class. All of it is pure: the
+callers hold the Firestore client, and make each write conditional on `Subscription.version`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Annotated, Any, NamedTuple
+from zoneinfo import ZoneInfo
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo
+
+from functions.shared.cron import CronLine
+from functions.shared.fields import (
+    A_LOCALE,
+    A_TIME_ZONE,
+    A_TIMESTAMP,
+    TRUE_OR_FALSE,
+    MailAddress,
+    Timestamp,
+    TimeZone,
+    read_document,
+)
+from functions.shared.ids import KIND_PATTERN, SHARDS, shard_of
+from functions.shared.schedule import Cadence, Covers, Schedule
+from functions.shared.user import User
+
+SUBSCRIPTIONS = "report_subscriptions"
+"""The name of the collection below a user's document."""
+
+DEFAULT_SUBSCRIPTION = "default"
+"""The id of the subscription that enrollment makes."""
+
+MOST_ADDRESSES = 20
+"""How many addresses `to` may hold, and `cc`."""
+
+
+class PauseReason(StrEnum):
+    """Why a subscription is paused: `paused_because` in its document."""
+
+    USER = "user"
+    """The user asked for it."""
+    OPERATOR = "operator"
+    """An operator did it, with `reports subscriptions pause`."""
+    USER_INACTIVE = "user-inactive"
+    """Its user is inactive or gone. It resumes when the user is active again."""
+    BOUNCED = "bounced"
+    """The user's mailbox refuses mail."""
+    COMPLAINED = "complained"
+    """The user reported a mail as spam."""
+    UNSUBSCRIBED = "unsubscribed"
+    """The user unsubscribed."""
+
+
+SUBSCRIPTION_MUST_BE = {
+    "active": TRUE_OR_FALSE,
+    "paused_because": f"{', '.join(list(PauseReason)[:-1])} or {list(PauseReason)[-1]}",
+    "paused_until": A_TIMESTAMP,
+    "kind": "the name of a report, such as activity",
+    "cadence": f"{', '.join(list(Cadence)[:-1])} or {list(Cadence)[-1]}",
+    "hour": "an integer from 0 to 23",
+    "minute": "an integer from 0 to 59",
+    "weekday": "monday to sunday, or an integer from 1 (Monday) to 7 (Sunday)",
+    "day": "an integer from 1 to 31",
+    "cron": "five cron fields that are due at some time, such as 0 8 * * 1-5",
+    "covers": f"{' or '.join(Covers)}",
+    "to": f"a list of 1 to {MOST_ADDRESSES} e-mail addresses, none of them twice",
+    "cc": f"a list of at most {MOST_ADDRESSES} e-mail addresses, none of them twice or in `to`",
+    "time_zone": A_TIME_ZONE,
+    "locale": A_LOCALE,
+    "sandbox": TRUE_OR_FALSE,
+    "options": "a map",
+    "skip_empty": TRUE_OR_FALSE,
+    "next_report_at": A_TIMESTAMP,
+    "reported_until": A_TIMESTAMP,
+}
+"""What each field has to be, as docs/configuration.md says it."""
+
+_WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+_INSTANT = timedelta(microseconds=1)
+
+
+class SubscriptionDefaults(NamedTuple):
+    """What a subscription gets whose document does not say it: `DEFAULT_KIND` and `DEFAULT_CADENCE`."""
+
+    kind: str
+    cadence: Cadence
+
+
+def _weekday(value: Any) -> Any:
+    if isinstance(value, str) and value.lower() in _WEEKDAYS:
+        return _WEEKDAYS.index(value.lower()) + 1
+    return value
+
+
+def _cron(value: Any, subscription: ValidationInfo) -> CronLine | None:
+    if subscription.data.get("cadence") is not Cadence.CRON:
+        return None
+    if not isinstance(value, str):
+        raise ValueError("not a string")  # noqa: TRY004  pydantic counts no TypeError
+    return CronLine(value)
+
+
+def _to(addresses: list[str]) -> list[str]:
+    if not addresses or _has_twice(addresses):
+        raise ValueError("no address, or one of them twice")
+    return addresses
+
+
+def _cc(addresses: list[str], subscription: ValidationInfo) -> list[str]:
+    if _has_twice([*(subscription.data.get("to") or ()), *addresses]):
+        raise ValueError("an address twice")
+    return addresses
+
+
+def _has_twice(addresses: list[str]) -> bool:
+    # Mail providers compare addresses without regard to case.
+    return len({address.casefold() for address in addresses}) < len(addresses)
+
+
+_Addresses = Annotated[list[MailAddress], Field(max_length=MOST_ADDRESSES)]
+
+
+class _SubscriptionFields(BaseModel):
+    model_config = ConfigDict(strict=True, extra="ignore", arbitrary_types_allowed=True)
+
+    active: bool = True
+    paused_because: Annotated[PauseReason | None, Field(strict=False)] = None
+    paused_until: Timestamp | None = None
+    kind: Annotated[str, Field(pattern=KIND_PATTERN)] | None = None
+    cadence: Annotated[Cadence | None, Field(strict=False)] = None
+    hour: Annotated[int, Field(ge=0, le=23)] = 8
+    minute: Annotated[int, Field(ge=0, le=59)] = 0
+    weekday: Annotated[int, BeforeValidator(_weekday), Field(ge=1, le=7)] = 1
+    day: Annotated[int, Field(ge=1, le=31)] = 1
+    cron: Annotated[CronLine | None, BeforeValidator(_cron), Field(validate_default=True)] = None
+    covers: Annotated[Covers | None, Field(strict=False)] = None
+    to: Annotated[_Addresses, AfterValidator(_to)] | None = None
+    cc: Annotated[_Addresses, AfterValidator(_cc)] = []
+    time_zone: TimeZone | None = None
+    locale: str | None = None
+    sandbox: bool = False
+    options: dict[Any, Any] = {}
+    skip_empty: bool = True
+    next_report_at: Timestamp | None = None
+    reported_until: Timestamp | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Subscription:
+    """A subscription as Firestore has it. Each attribute has the name of the document's field, except `id`, `problem`
+    and `version`.
+
+    Applications write to the collection, too. A field that is absent or malformed has the default.
+
+    Attributes:
+        id: the document's id.
+        user_id: whose it is, from the document's path.
+        shard: 0 to 29, the first field of the due index; None until the dispatcher has scheduled the subscription.
+        active: whether it is sent: only `false` in the document says no.
+        paused_because: why it is paused, or was paused last.
+        paused_until: until when, where it resumes by itself; its next due time is not before that.
+        kind: which report.
+        cadence: how often.
+        hour: 0 to 23, in the recipient's own zone, like the three that follow.
+        minute: 0 to 59.
+        weekday: 1 (Monday) to 7 (Sunday).
+        day: 1 to 31.
+        cron: the line, where the cadence is `cron`.
+        covers: which time a report covers; None for the default.
+        to: who gets the report; none for the user's own address.
+        cc: who gets a copy.
+        time_zone: in the place of the user's.
+        locale: BCP 47, in the place of the user's.
+        sandbox: whether the provider is to check the mails and deliver none, as for a test user.
+        options: what the kind is given.
+        skip_empty: whether no mail is sent where the kind has nothing to report.
+        next_report_at: when the next report is due; None while the subscription is paused or not scheduled yet.
+        reported_until: the end of the last period reported, given up or left out by a pause.
+        problem: what is wrong with the document: each malformed field and what it must be; empty where nothing is.
+        version: the update time of the document, set by the server; None where the caller does not know it.
+    """
+
+    id: str
+    user_id: str
+    shard: int | None = None
+    active: bool = True
+    paused_because: PauseReason | None = None
+    paused_until: datetime | None = None
+    kind: str
+    cadence: Cadence
+    hour: int = 8
+    minute: int = 0
+    weekday: int = 1
+    day: int = 1
+    cron: CronLine | None = None
+    covers: Covers | None = None
+    to: tuple[str, ...] = ()
+    cc: tuple[str, ...] = ()
+    time_zone: ZoneInfo | None = None
+    locale: str | None = None
+    sandbox: bool = False
+    options: Mapping[Any, Any] = field(default_factory=dict)
+    skip_empty: bool = True
+    next_report_at: datetime | None = None
+    reported_until: datetime | None = None
+    problem: str = ""
+    version: datetime | None = None
+
+    @classmethod
+    def from_snapshot(cls, snapshot: Any, defaults: SubscriptionDefaults) -> "Subscription | None":
+        """Read a document, whatever is in it; None where there is no document.
+
+        Args:
+            snapshot: a google.cloud.firestore.DocumentSnapshot of all fields.
+            defaults: what the document does not say.
+        """
+        document = snapshot.to_dict() if snapshot.exists else None
+        if document is None:
+            return None
+        user_id = snapshot.reference.parent.parent.id
+        return cls.from_fields(user_id, snapshot.id, document, defaults, version=snapshot.update_time)
+
+    @classmethod
+    def from_fields(
+        cls,
+        user_id: str,
+        subscription_id: str,
+        document: Mapping[str, Any],
+        defaults: SubscriptionDefaults,
+        *,
+        version: datetime | None = None,
+    ) -> "Subscription":
+        """Read a document's fields, whatever they are.
+
+        Args:
+            user_id: whose it is.
+            subscription_id: the document's id.
+            document: its fields.
+            defaults: what the document does not say.
+            version: the update time of the document.
+        """
+        read, problem = read_document(
+            _SubscriptionFields,
+            document,
+            must_be=SUBSCRIPTION_MUST_BE,
+            # Without its line the cadence is none.
+            together=[("cron", "cadence")],
+        )
+        shard = document.get("shard")
+        return cls(
+            id=subscription_id,
+            user_id=user_id,
+            shard=shard if type(shard) is int and 0 <= shard < SHARDS else None,
+            active=read.active,
+            paused_because=read.paused_because,
+            paused_until=read.paused_until,
+            kind=read.kind or defaults.kind,
+            cadence=read.cadence or defaults.cadence,
+            hour=read.hour,
+            minute=read.minute,
+            weekday=read.weekday,
+            day=read.day,
+            cron=read.cron,
+            covers=read.covers,
+            to=tuple(read.to or ()),
+            cc=tuple(read.cc),
+            time_zone=read.time_zone,
+            locale=read.locale,
+            sandbox=read.sandbox,
+            options=read.options,
+            skip_empty=read.skip_empty,
+            next_report_at=read.next_report_at,
+            reported_until=read.reported_until,
+            problem=problem,
+            version=version,
+        )
+
+    def is_paused(self, now: datetime) -> bool:
+        """Whether it gets no reports for now, because somebody said so.
+
+        Args:
+            now: the present, in UTC.
+        """
+        return not self.active or (self.paused_until is not None and now < self.paused_until)
+
+    def schedule(self, user: User | None) -> Schedule:
+        """When its reports are due.
+
+        Args:
+            user: whose it is, for the time zone; None where there is no such user.
+        """
+        return Schedule(
+            cadence=self.cadence,
+            time_zone=self.time_zone or (user.time_zone if user else ZoneInfo("UTC")),
+            hour=self.hour,
+            minute=self.minute,
+            weekday=self.weekday,
+            day=self.day,
+            cron=self.cron,
+            covers=self.covers,
+        )
+
+
+SUBSCRIPTION_FIELDS = tuple(each.name for each in fields(Subscription) if each.name not in {"id", "problem", "version"})
+"""The names of the document's fields."""
+
+
+def default_fields(user_id: str, defaults: SubscriptionDefaults, *, due_at: datetime) -> dict[str, Any]:
+    """The subscription that enrollment makes.
+
+    Args:
+        user_id: whose.
+        defaults: its kind and its cadence.
+        due_at: when its first report is due.
+    """
+    return {
+        "active": True,
+        "kind": defaults.kind,
+        "cadence": defaults.cadence.value,
+        **scheduled_fields(user_id, DEFAULT_SUBSCRIPTION, due_at=due_at),
+    }
+
+
+def scheduled_fields(user_id: str, subscription_id: str, *, due_at: datetime) -> dict[str, Any]:
+    """The subscription gets its place in the due index. Whoever makes a subscription writes these, or leaves them to
+    the dispatcher.
+
+    Args:
+        user_id: whose it is.
+        subscription_id: its id.
+        due_at: when its next report is due.
+    """
+    return {"user_id": user_id, "shard": shard_of(user_id, subscription_id), "next_report_at": due_at}
+
+
+def unscheduled_fields() -> dict[str, Any]:
+    """The dispatcher is to schedule the subscription with its next run."""
+    return {"shard": None, "next_report_at": None}
+
+
+def moved_fields(
+    subscription: Subscription, *, next_report_at: datetime | None = None, reported_until: datetime
+) -> dict[str, Any]:
+    """A delivery of the subscription is final. `reported_until` only moves forward.
+
+    Args:
+        subscription: as it was read.
+        next_report_at: when the next report is due; None: as the document says.
+        reported_until: the end of what the delivery covers.
+    """
+    moved: dict[str, Any] = {}
+    if next_report_at is not None:
+        moved["next_report_at"] = next_report_at
+    if subscription.reported_until is None or subscription.reported_until < reported_until:
+        moved["reported_until"] = reported_until
+    return moved
+
+
+def paused_fields(because: PauseReason) -> dict[str, Any]:
+    """The subscription is paused until somebody resumes it: without a due time no run meets it.
+
+    Args:
+        because: why.
+    """
+    return {"active": False, "paused_because": because.value, "paused_until": None, "next_report_at": None}
+
+
+def paused_until_fields(
+    subscription: Subscription, schedule: Schedule, *, because: PauseReason, until: datetime
+) -> dict[str, Any]:
+    """The subscription is paused until a moment. Its due time moves there, so the due index itself resumes it, and the
+    next report leaves the paused time out.
+
+    Args:
+        subscription: as it was read.
+        schedule: the subscription's.
+        because: why.
+        until: when it resumes, in UTC.
+    """
+    return {
+        **_resumed_at(subscription, schedule, until),
+        "paused_because": because.value,
+        "paused_until": until,
+    }
+
+
+def resumed_fields(subscription: Subscription, schedule: Schedule, *, now: datetime) -> dict[str, Any]:
+    """The subscription is sent again. The next report leaves the paused time out.
+
+    Args:
+        subscription: as it was read.
+        schedule: the subscription's.
+        now: the present, in UTC.
+    """
+    return {**_resumed_at(subscription, schedule, now), "paused_because": None, "paused_until": None}
+
+
+def _resumed_at(subscription: Subscription, schedule: Schedule, moment: datetime) -> dict[str, Any]:
+    # Reports of whole days begin with the day on which they resume.
+    begin = moment
+    if schedule.covers_calendar:
+        begin = schedule.unit_start(moment) if schedule.cadence is Cadence.HOURLY else schedule.day_start(moment)
+    reported_until = max(begin, subscription.reported_until or begin)
+    return {
+        "active": True,
+        **scheduled_fields(
+            subscription.user_id,
+            subscription.id,
+            due_at=schedule.next_due(reported_until, later_than=moment - _INSTANT),
+        ),
+        "reported_until": reported_until,
+    }
