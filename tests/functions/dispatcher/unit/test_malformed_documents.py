@@ -1,10 +1,10 @@
-"""Whether people know of a malformed user."""
+"""Whether people know of a malformed document."""
 
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from functions.dispatcher.malformed_users import is_told
+from functions.dispatcher.malformed_documents import is_told
 from functions.shared.dead_letter import DeadLetterState, StoredDeadLetter
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -23,5 +23,5 @@ HOUR = timedelta(hours=1)
     ],
 )
 def test_is_told(state: DeadLetterState | None, failed_at: datetime | None, expected: bool) -> None:
-    letter = StoredDeadLetter(id="u1-malformed", state=state, failed_at=failed_at) if state else None
+    letter = StoredDeadLetter(id="u1:default:malformed", state=state, failed_at=failed_at) if state else None
     assert is_told(letter, updated_at=NOON) is expected

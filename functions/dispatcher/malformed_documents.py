@@ -1,0 +1,149 @@
+"""Makes one dead letter for each malformed document, however many runs meet it. Its reports get no task.
+
+The document is a subscription or, where none of a user's subscriptions can be served, the user. The dispatcher writes
+nothing to it: its due time stays where it is, so the first run after the document is corrected sends one report over
+all the missed time.
+"""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+
+import structlog
+from google.cloud import firestore
+
+from functions.dispatcher.due_subscription import DueSubscription
+from functions.dispatcher.run_counters import RunCounters
+from functions.shared.dead_letter import (
+    DEAD_LETTERS,
+    DeadLetter,
+    DeadLetterReason,
+    DeadLetterState,
+    StoredDeadLetter,
+)
+from functions.shared.dead_letter_topic import DeadLetterTopic
+from functions.shared.ids import malformed_letter_id
+from functions.shared.run import RunCounter
+
+_THREADS = 16
+
+_AT_ONCE = 100
+
+_logger = structlog.get_logger()
+
+
+class MalformedDocuments:
+    """Publishes their dead letters.
+
+    Args:
+        client: the Firestore client.
+        dead_letters: the topic.
+        counters: where `malformed` and `errors` are counted.
+        run_id: the id of the run.
+    """
+
+    def __init__(
+        self, client: firestore.Client, dead_letters: DeadLetterTopic, counters: RunCounters, *, run_id: str
+    ) -> None:
+        self._client = client
+        self._dead_letters = dead_letters
+        self._counters = counters
+        self._run_id = run_id
+
+    def tell(self, dues: Sequence[DueSubscription]) -> None:
+        """Publish a dead letter for each malformed document that has none yet. It raises nothing: each error is counted
+        and logged.
+
+        Args:
+            dues: the subscriptions that get no report, each with its `problem`.
+        """
+        of_letter: defaultdict[str, list[DueSubscription]] = defaultdict(list)
+        for due in dues:
+            of_letter[_letter_id(due)].append(due)
+        letter_ids = list(of_letter)
+        for start in range(0, len(letter_ids), _AT_ONCE):
+            batch = letter_ids[start : start + _AT_ONCE]
+            try:
+                letters = self._read(batch)
+            except Exception:
+                _logger.exception("dead_letters_unreadable", run_id=self._run_id)
+                letters = {}
+            with ThreadPoolExecutor(_THREADS) as threads:
+                list(threads.map(lambda each: self._tell(of_letter[each], letters.get(each)), batch))  # noqa: B023
+
+    def _read(self, letter_ids: Sequence[str]) -> dict[str, StoredDeadLetter | None]:
+        """The dead letters, by their ids."""
+        collection = self._client.collection(DEAD_LETTERS)
+        references = [collection.document(letter_id) for letter_id in letter_ids]
+        found = self._client.get_all(references, field_paths=["state", "failed_at"])
+        return {snapshot.id: StoredDeadLetter.from_snapshot(snapshot) for snapshot in found}
+
+    def _tell(self, dues: Sequence[DueSubscription], letter: StoredDeadLetter | None) -> None:
+        """Tell of one document, which keeps all of these subscriptions from their reports."""
+        due = dues[0]
+        if not is_told(letter, updated_at=due.updated_at):
+            try:
+                self._dead_letters.publish(self._letter(due))
+            except Exception:
+                self._counters.add_error(len(dues))
+                _logger.exception("dead_letter_not_published", run_id=self._run_id, user_id=due.user_id)
+                return
+        self._counters.add(RunCounter.MALFORMED, len(dues))
+        for each in dues:
+            _logger.error(
+                "subscription_malformed",
+                run_id=self._run_id,
+                dead_letter=_letter_id(each),
+                user_id=each.user_id,
+                subscription_id=each.subscription_id,
+                document=_document(each),
+                field=each.problem.partition(":")[0],
+                error=each.problem,
+            )
+
+    def _letter(self, due: DueSubscription) -> DeadLetter:
+        # It names no report: there is none to replay, since the next run makes the report.
+        return DeadLetter(
+            user_id=due.user_id,
+            subscription_id=None if due.is_users else due.subscription_id,
+            run_id=self._run_id,
+            reason=DeadLetterReason.PERMANENT_ERROR,
+            error=f"the {_document(due)}'s document: {due.problem}; "
+            "correct it and dismiss this, the next run sends the report",
+            attempts=0,
+            failed_at=datetime.now(UTC),
+            letter_id=_letter_id(due),
+        )
+
+
+def _document(due: DueSubscription) -> str:
+    return "user" if due.is_users else "subscription"
+
+
+def _letter_id(due: DueSubscription) -> str:
+    return malformed_letter_id(due.user_id) if due.is_users else malformed_letter_id(due.user_id, due.subscription_id)
+
+
+def is_told(letter: StoredDeadLetter | None, *, updated_at: datetime) -> bool:
+    """Whether people know of a malformed document. Pure.
+
+    Args:
+        letter: the document's dead letter; None where there is none.
+        updated_at: when the document was last written. A dead letter that was closed says nothing about a document that
+            has been written since.
+    """
+    if letter is None:
+        return False
+    return letter.state is DeadLetterState.OPEN or (letter.failed_at is not None and updated_at <= letter.failed_at)
+
+
+def unservable(due: DueSubscription, error: Exception, *, run_id: str) -> DueSubscription:
+    """A subscription that the run cannot serve for a reason that no code foresees: handled like a malformed one.
+
+    Call it where the error is handled: it logs the traceback.
+    """
+    _logger.exception(
+        "subscription_not_served", run_id=run_id, user_id=due.user_id, subscription_id=due.subscription_id
+    )
+    return due._replace(problem=f"the dispatcher fails at it: {type(error).__name__}")
