@@ -23,7 +23,8 @@ from functions.shared.report_task import ReportTask
 NOW = datetime(2026, 11, 24, 13, tzinfo=UTC)
 PAYLOAD = {
     "user_id": "u1",
-    "delivery_id": "u1-20261124T1300Z",
+    "subscription_id": "weekly",
+    "delivery_id": "u1:weekly:20261124T1300Z",
     "due_at": "2026-11-24T13:00:00Z",
     "run_id": "20261124T1300Z",
     "kind": "activity",
@@ -128,6 +129,8 @@ def test_the_task_is_what_the_payload_says() -> None:
         {**PAYLOAD, "due_at": "soon"},
         {**PAYLOAD, "user_id": "a/b"},
         {**PAYLOAD, "user_id": "u2"},
+        {**PAYLOAD, "subscription_id": "daily"},
+        {name: value for name, value in PAYLOAD.items() if name != "subscription_id"},
     ],
 )
 def test_what_names_no_report_has_no_task(payload: object) -> None:

@@ -15,6 +15,7 @@ from functions.shared.delivery import (
     Delivery,
     DeliveryFailure,
     DeliveryState,
+    SkipReason,
     claimed_fields,
     held_fields,
     new_task_fields,
@@ -32,7 +33,14 @@ from functions.shared.report_task import ReportTask
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
 NOW = NOON + timedelta(hours=1)
-TASK = ReportTask(user_id="u1", delivery_id=delivery_id("u1", NOON), due_at=NOON, run_id="20261124T1200Z", kind="sales")
+TASK = ReportTask(
+    user_id="u1",
+    subscription_id="weekly",
+    delivery_id=delivery_id("u1", "weekly", NOON),
+    due_at=NOON,
+    run_id="20261124T1200Z",
+    kind="sales",
+)
 PERIOD = Period(NOON - timedelta(hours=1), NOON)
 LOST = DeliveryFailure(reason=DeadLetterReason.LOST, error="e", failed_at=NOW, letter_id="u1-malformed")
 UNKNOWN = DeliveryFailure(reason=DeadLetterReason.UNKNOWN_OUTCOME, error="e", failed_at=NOW)
@@ -58,6 +66,7 @@ def test_final_states() -> None:
 def test_a_new_delivery() -> None:
     assert pending_fields(TASK, now=NOW, by_hand=False) == {
         "user_id": "u1",
+        "subscription_id": "weekly",
         "due_at": NOON,
         "run_id": "20261124T1200Z",
         "kind": "sales",
@@ -167,6 +176,12 @@ def test_a_delivery_that_is_released_or_dead_is_not_being_given_up() -> None:
     dead = delivery(**{**held, **settled_fields(DeliveryState.DEAD, owner="o", failure=LOST)})
     assert not dead.is_being_given_up
     assert dead.failure == LOST
+
+
+@pytest.mark.parametrize("reason", SkipReason)
+def test_a_skipped_delivery_says_why_and_has_no_failure(reason: SkipReason) -> None:
+    found = delivery(**settled_fields(DeliveryState.SKIPPED, owner="o", skipped_because=reason), failed_at=NOW)
+    assert (found.state, found.reason, found.failure) == (DeliveryState.SKIPPED, reason.value, None)
 
 
 def test_the_period_is_believed_unless_it_ends_in_the_future() -> None:

@@ -12,10 +12,17 @@ DUE = datetime(2026, 11, 24, 13, tzinfo=UTC)
 
 def test_a_task_survives_the_way_through_json() -> None:
     task = ReportTask(
-        user_id="u42", delivery_id="u42-20261124T1300Z", due_at=DUE, run_id="20261124T1300Z", kind="activity"
+        user_id="u42",
+        subscription_id="weekly",
+        delivery_id="u42:weekly:20261124T1300Z",
+        due_at=DUE,
+        run_id="20261124T1300Z",
+        kind="activity",
     )
     assert b'"due_at":"2026-11-24T13:00:00Z"' in task.to_json()
     assert ReportTask.from_json(task.to_json()) == task
+    assert task.names_its_delivery
+    assert not task.model_copy(update={"subscription_id": "daily"}).names_its_delivery
 
 
 @pytest.mark.parametrize(
@@ -32,6 +39,9 @@ def test_a_task_survives_the_way_through_json() -> None:
         (b'{"user_id": 3}', "user_id"),
         (b'{"user_id": "a/b", "delivery_id": "x"}', "user_id"),
         (b'{"user_id": "__a__"}', "user_id"),
+        (b'{"user_id": "a", "delivery_id": "x"}', "subscription_id"),
+        (b'{"user_id": "a", "subscription_id": "b/c"}', "subscription_id"),
+        (b'{"user_id": "a", "subscription_id": "b"}', "kind"),
         (b'{"user_id": "a", "delivery_id": "x", "run_id": "r", "due_at": "2026-11-24T13:00:00"}', "due_at"),
         (b'{"user_id": "a", "delivery_id": "x", "run_id": "r", "due_at": "never"}', "due_at"),
         (b'{"user_id": "a", "delivery_id": "x", "run_id": "r", "due_at": "0001-01-01T00:00:00Z"}', "due_at"),

@@ -49,10 +49,10 @@ def test_an_attempt_is_read_as_it_was_written() -> None:
 
 def test_a_run_that_was_never_called_has_no_attempt() -> None:
     run = StoredRun.from_snapshot(Snapshot(None))
-    assert (run.attempts, run.latest.attempt, run.earlier_attempts, run.cuts) == (0, "", (), ())
+    assert (run.attempts, run.latest.attempt, run.earlier_attempts) == (0, "", ())
 
 
-@given(st.dictionaries(st.sampled_from(["attempt", "attempts", "state", "shares", "cuts", "queues", "due"]), st.none()))
+@given(st.dictionaries(st.sampled_from(["attempt", "attempts", "state", "shares", "queues", "due"]), st.none()))
 def test_what_is_null_has_the_default(fields: dict[str, None]) -> None:
     assert StoredRun.from_snapshot(Snapshot(dict(fields))) == StoredRun.from_snapshot(Snapshot({}))
 
@@ -61,7 +61,7 @@ def test_what_is_null_has_the_default(fields: dict[str, None]) -> None:
     "strange",
     [
         {"attempt": 7, "attempts": "two", "state": "over", "started_at": "noon", "due": "many", "queues": 1},
-        {"attempt": "a" * 65, "attempts": -1, "shares": [1], "cuts": {"a": 1}, "earlier_attempts": "none"},
+        {"attempt": "a" * 65, "attempts": -1, "shares": [1], "earlier_attempts": "none"},
         {
             "shares": {"x": {"state": "running"}, "1": {"state": "over"}, "2": 5},
             "earlier_attempts": [3, {}, {"due": 1}],
@@ -81,13 +81,11 @@ def test_what_is_sound_is_kept() -> None:
         "attempts": 2,
         "queues": "behind",
         "earlier_attempts": [{"attempt": "a0", "state": "failed", "due": 5}],
-        "cuts": [{"next_report_at": NOON, "user_id": "u1"}],
     }
     run = StoredRun.from_snapshot(Snapshot(fields))
     assert (run.scheduled_for, run.attempts, run.queues) == (NOON, 2, QueueCondition.BEHIND)
     (earlier,) = run.earlier_attempts
     assert (earlier.attempt, earlier.state, earlier.counters) == ("a0", RunState.FAILED, {"due": 5})
-    assert len(run.cuts) == 1
 
 
 @pytest.mark.parametrize(
