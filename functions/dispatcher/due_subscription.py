@@ -4,7 +4,7 @@ import re
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
-from functions.shared.ids import KIND_PATTERN
+from functions.shared.ids import KIND_PATTERN, delivery_id
 from functions.shared.subscription import SUBSCRIPTION_MUST_BE
 
 DUE_FIELDS = ("next_report_at", "kind")
@@ -35,6 +35,11 @@ class DueSubscription(NamedTuple):
     problem: str = ""
     updated_at: datetime = _EPOCH
     is_users: bool = False
+
+    @property
+    def delivery_id(self) -> str:
+        """The id of the report's delivery."""
+        return delivery_id(self.user_id, self.subscription_id, self.due_at)
 
 
 def read_due_subscription(document: Any, default_kind: str) -> DueSubscription:
