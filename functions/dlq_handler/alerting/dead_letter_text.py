@@ -33,6 +33,7 @@ def make_dead_letter_alert(
     is_task = "bytes" not in payload  # the payload has the length of a message that is not a dead letter
     shown = [
         ("User", payload.get("user_id")),
+        ("Subscription", payload.get("subscription_id")),
         ("Due", payload.get("due_at")),
         ("Report", payload.get("kind")),
         ("Attempts", letter.attempts or None),

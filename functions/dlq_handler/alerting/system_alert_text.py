@@ -26,7 +26,7 @@ _KIND_TEXTS = {
     AlertKind.RUN_ERRORS: _KindText(
         "A run of the dispatcher had errors",
         "Cloud Scheduler repeats the run where that can help, and the next run catches up. What no retry fixes, "
-        "such as a malformed user document, becomes a dead letter with an alert of its own.",
+        "such as a malformed document, becomes a dead letter with an alert of its own.",
         ("reports runs show {run}", "reports dead-letters list"),
     ),
     AlertKind.NO_RUN: _KindText(

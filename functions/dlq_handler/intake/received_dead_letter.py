@@ -32,7 +32,7 @@ MAX_ATTRIBUTE_BYTES = 1024
 """https://cloud.google.com/pubsub/quotas#resource_limits"""
 
 _MAX_ATTEMPTS = 2**31 - 1
-_TASK_FIELDS = {"user_id", "delivery_id", "due_at", "run_id", "kind", "body"}
+_TASK_FIELDS = {"user_id", "subscription_id", "delivery_id", "due_at", "run_id", "kind", "body"}
 _document_id: TypeAdapter[str] = TypeAdapter(DocumentId)
 
 

@@ -201,14 +201,15 @@ class Handler:
                 return answer
 
 
-def letter(user: str = "", *, error: str | None = None, **fields: Any) -> DeadLetter:
-    """A dead letter of a user's report. Unless the error is given it is the only one with its cause."""
+def letter(user: str = "", subscription: str = "default", *, error: str | None = None, **fields: Any) -> DeadLetter:
+    """A dead letter of a subscription's report. Unless the error is given it is the only one with its cause."""
     user = user or f"u-{uuid.uuid4().hex[:12]}"
     letters_only = uuid.uuid4().hex.translate(str.maketrans("0123456789", "ghijklmnop"))
     return DeadLetter(
         **{
             "user_id": user,
-            "delivery_id": f"{user}-20261124T1300Z",
+            "subscription_id": subscription,
+            "delivery_id": f"{user}:{subscription}:20261124T1300Z",
             "due_at": datetime(2026, 11, 24, 13, tzinfo=UTC),
             "run_id": "20261124T1300Z",
             "kind": "activity",

@@ -24,19 +24,20 @@ def texts(message: dict[str, Any]) -> str:
 
 
 def test_an_alert_says_what_failed_for_whom_and_what_to_do(around: Cloud) -> None:
-    around.handler().receives(letter("u42", error="SendGrid answered 503: try later"))
+    around.handler().receives(letter("u42", "weekly-usage", error="SendGrid answered 503: try later"))
 
     (message,) = around.slack
     shown = texts(message)
     for part in (
         "every retry failed",
-        "u42",
+        "*User*\\nu42",
+        "*Subscription*\\nweekly-usage",
         "2026-11-24T13:00:00Z",
         "activity",
         "*Attempts*\\n8",
         "retries-exhausted",
         "SendGrid answered 503: try later",
-        "reports dead-letters replay u42-20261124T1300Z",
+        "reports dead-letters replay u42:weekly-usage:20261124T1300Z",
         "console.cloud.google.com/logs/query",
         f"project={PROJECT}",
         LOCATION,
@@ -102,7 +103,7 @@ def strings(value: Any) -> list[str]:
 def test_a_service_that_takes_text_for_markdown_makes_no_link_or_mention_of_it(around: Cloud, text: str) -> None:
     user = text.replace("/", "")
     handler = around.handler(slack=False, ALERT_URLS=around.pager.mattermost_url)
-    handler.receives(letter(user_id=user, delivery_id=f"{user}-20261124T1300Z", error=text, kind=text))
+    handler.receives(letter(user_id=user, delivery_id=f"{user}:default:20261124T1300Z", error=text, kind=text))
 
     (post,) = around.pager.posts
     assert "evil.example" in post["text"] or "channel" in post["text"]
@@ -118,7 +119,7 @@ def test_addresses_are_never_shown(around: Cloud) -> None:
     handler = around.handler(pager=True)
     handler.receives(dead)
 
-    assert around.record("ada@example.com-20261124T1300Z")["state"] == "open"
+    assert around.record("ada@example.com:default:20261124T1300Z")["state"] == "open"
     assert "ada@" not in handler.log_file.read_text()
     for shown in (texts(around.slack[0]), texts(around.pager.posts[0])):
         assert "ada@" not in shown
@@ -137,7 +138,7 @@ def test_while_slack_refuses_the_message_comes_again_and_nothing_is_doubled(arou
     around.inbox.fault = refuse
     for _ in range(3):
         assert handler.receives(dead, message_id="1").status_code == 503
-        stored = around.record("u1-20261124T1300Z")
+        stored = around.record("u1:default:20261124T1300Z")
         assert stored["state"] == "open"
         assert stored["alerted_at"] is None
         around.let_channels_rest()
@@ -147,7 +148,7 @@ def test_while_slack_refuses_the_message_comes_again_and_nothing_is_doubled(arou
 
     assert len(around.records()) == 1
     assert len(around.slack) == 1
-    assert around.record("u1-20261124T1300Z")["received_at"] == stored["received_at"]
+    assert around.record("u1:default:20261124T1300Z")["received_at"] == stored["received_at"]
     assert around.inbox.slack_webhook_url not in handler.log_file.read_text()
 
 
@@ -209,7 +210,7 @@ def test_one_channel_that_fails_does_not_keep_another_from_being_told(around: Cl
     assert handler.receives(dead).status_code == 503
 
     assert len(around.slack) == 1
-    stored = around.record("u1-20261124T1300Z")
+    stored = around.record("u1:default:20261124T1300Z")
     assert stored["alerted_at"] is None
     assert list(stored["alerts"]) == ["slack"]
 
@@ -217,12 +218,12 @@ def test_one_channel_that_fails_does_not_keep_another_from_being_told(around: Cl
     around.let_channels_rest()
     assert handler.receives(dead).status_code == 200
 
-    stored = around.record("u1-20261124T1300Z")
+    stored = around.record("u1:default:20261124T1300Z")
     assert stored["alerted_at"] is not None
     assert len(stored["alerts"]) == 2
     assert len(around.slack) == len(around.pager.posts) == 1
     assert around.pager.posts[0]["title"] == "Report not sent: every retry failed"
-    assert "reports dead-letters replay u1-20261124T1300Z" in around.pager.posts[0]["message"]
+    assert "reports dead-letters replay u1:default:20261124T1300Z" in around.pager.posts[0]["message"]
     assert not [name for name in stored["alerts"] if "127.0.0.1" in name]
 
 
@@ -344,7 +345,7 @@ def test_what_an_operator_has_dealt_with_is_not_alerted(around: Cloud) -> None:
     handler.receives(letter("u0", error=STORM))
     around.close_slack()
     handler.receives(letter("u1", error=STORM))
-    around.database.document("dead_letters/u1-20261124T1300Z").update({"state": "dismissed"})
+    around.database.document("dead_letters/u1:default:20261124T1300Z").update({"state": "dismissed"})
     around.let_a_minute_pass()
 
     assert handler.receives(letter("u1", error=STORM)).status_code == 200
@@ -360,4 +361,4 @@ def test_what_was_written_into_the_state_by_hand_does_no_harm(around: Cloud) -> 
 
     assert handler.receives(letter("u2", error=STORM)).status_code in {200, 503}
     assert handler.receives(letter("u2", error=STORM)).status_code in {200, 503}
-    assert around.record("u2-20261124T1300Z")["state"] == "open"
+    assert around.record("u2:default:20261124T1300Z")["state"] == "open"

@@ -182,7 +182,7 @@ def test_many_that_wait_for_one_channel_do_not_hide_what_another_does_not_know(a
             alerter.alert(record, message=message.message_id)
 
     receives(letter("u1", error="it is on fire"))
-    stored = around.record("u1-20261124T1300Z")
+    stored = around.record("u1:default:20261124T1300Z")
     for number in range(50):
         database.document(f"dead_letters/a{number}").set(stored)
     around.let_a_minute_pass()
@@ -190,4 +190,4 @@ def test_many_that_wait_for_one_channel_do_not_hide_what_another_does_not_know(a
 
     assert len(around.slack) == 2
     assert "u2" in texts(around.slack[1])
-    assert list(around.record("u2-20261124T1300Z")["alerts"]) == ["slack"]
+    assert list(around.record("u2:default:20261124T1300Z")["alerts"]) == ["slack"]

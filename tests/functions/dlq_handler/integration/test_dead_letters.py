@@ -23,11 +23,12 @@ def test_a_dead_letter_is_stored_alerted_and_acknowledged(around: Cloud) -> None
 
     assert answer.status_code == 200
     (stored_id,) = around.records()
-    stored = around.record("u42-20261124T1300Z")
-    assert stored_id == "u42-20261124T1300Z"
+    stored = around.record("u42:default:20261124T1300Z")
+    assert stored_id == "u42:default:20261124T1300Z"
     assert stored["payload"] == {
         "user_id": "u42",
-        "delivery_id": "u42-20261124T1300Z",
+        "subscription_id": "default",
+        "delivery_id": "u42:default:20261124T1300Z",
         "due_at": "2026-11-24T13:00:00Z",
         "run_id": "20261124T1300Z",
         "kind": "activity",
@@ -60,7 +61,7 @@ def test_a_later_death_renews_an_open_record_and_alerts_nobody_again(around: Clo
     dead = letter("u1")
     handler = around.handler()
     handler.receives(dead)
-    before = around.record("u1-20261124T1300Z")
+    before = around.record("u1:default:20261124T1300Z")
     later = dead.model_copy(
         update={"reason": DeadLetterReason.LOST, "failed_at": DIED + timedelta(hours=24), "attempts": 9}
     )
@@ -68,7 +69,7 @@ def test_a_later_death_renews_an_open_record_and_alerts_nobody_again(around: Clo
     assert handler.receives(later).status_code == 200
     assert handler.receives(dead).status_code == 200
 
-    after = around.record("u1-20261124T1300Z")
+    after = around.record("u1:default:20261124T1300Z")
     assert (after["reason"], after["attempts"]) == ("lost", 9)
     assert (after["received_at"], after["alerted_at"]) == (before["received_at"], before["alerted_at"])
     assert len(around.slack) == 1
@@ -81,7 +82,7 @@ def test_a_later_death_replaces_the_payload_as_a_whole(around: Cloud) -> None:
 
     assert handler.receives(later).status_code == 200
 
-    payload = around.record("u1-20261124T1300Z")["payload"]
+    payload = around.record("u1:default:20261124T1300Z")["payload"]
     assert payload["kind"] == "other"
     assert "run_id" not in payload
 
@@ -91,18 +92,18 @@ def test_a_record_that_was_dealt_with_opens_when_the_delivery_dies_anew(around: 
     dead = letter("u1")
     handler = around.handler()
     handler.receives(dead)
-    around.database.document("dead_letters/u1-20261124T1300Z").update({**word, "replayed_at": OPERATORS_WORD})
+    around.database.document("dead_letters/u1:default:20261124T1300Z").update({**word, "replayed_at": OPERATORS_WORD})
 
     # The same death again: the operator's word stands.
     assert handler.receives(dead).status_code == 200
-    assert around.record("u1-20261124T1300Z")["state"] == word["state"]
+    assert around.record("u1:default:20261124T1300Z")["state"] == word["state"]
     assert len(around.slack) == 1
 
     around.let_a_minute_pass()
     again = dead.model_copy(update={"failed_at": DIED + timedelta(hours=3)})
     assert handler.receives(again).status_code == 200
 
-    stored = around.record("u1-20261124T1300Z")
+    stored = around.record("u1:default:20261124T1300Z")
     assert stored["state"] == "open"
     assert stored["replayed_at"] == OPERATORS_WORD
     assert stored["failed_at"] == DIED + timedelta(hours=3)
@@ -113,6 +114,7 @@ def test_a_record_that_was_dealt_with_opens_when_the_delivery_dies_anew(around: 
 def test_a_letter_without_a_delivery_is_kept_under_its_task(around: Cloud) -> None:
     unread = letter(
         user_id=None,
+        subscription_id=None,
         delivery_id=None,
         due_at=None,
         run_id=None,
@@ -171,6 +173,7 @@ def test_what_is_not_a_dead_letter_is_kept_as_it_is_and_alerted(
         ("failed_at", "2026-11-24T13:00:00"),
         ("due_at", "noon"),
         ("user_id", {"a": 1}),
+        ("subscription_id", 5),
         ("error", None),
         ("due_at", "0001-01-01T00:00:00+14:00"),
     ],
@@ -205,7 +208,7 @@ def test_a_dead_letter_with_huge_texts_is_kept(around: Cloud) -> None:
 
     assert around.handler().receives(huge).status_code == 200
 
-    stored = around.record("u1-20261124T1300Z")
+    stored = around.record("u1:default:20261124T1300Z")
     assert len(stored["error"]) == len(stored["payload"]["kind"]) == 10_000
     assert stored["attempts"] == 2**31 - 1
 
@@ -224,12 +227,17 @@ def test_attributes_that_cannot_be_fields_are_kept(around: Cloud) -> None:
 def test_deliveries_that_fail_for_one_lasting_fact_are_one_dead_letter_and_one_alert(around: Cloud) -> None:
     handler = around.handler()
     for hour in range(3):
-        died = letter("u1", delivery_id=f"u1-{hour}", letter_id="u1-malformed", failed_at=DIED + timedelta(hours=hour))
+        died = letter(
+            "u1",
+            delivery_id=f"u1:default:20261124T{hour:02}00Z",
+            letter_id="u1:default:malformed",
+            failed_at=DIED + timedelta(hours=hour),
+        )
         assert handler.receives(died).status_code == 200
 
     ((document_id, stored),) = around.records().items()
-    assert document_id == "u1-malformed"
-    assert stored["payload"]["delivery_id"] == "u1-2"
+    assert document_id == "u1:default:malformed"
+    assert stored["payload"]["delivery_id"] == "u1:default:20261124T0200Z"
     assert len(around.slack) == 1
 
 
@@ -266,7 +274,7 @@ def test_without_a_channel_it_stores_logs_and_acknowledges(around: Cloud) -> Non
 
     assert handler.receives(letter("u1")).status_code == 200
 
-    stored = around.record("u1-20261124T1300Z")
+    stored = around.record("u1:default:20261124T1300Z")
     assert stored["state"] == "open"
     assert stored["alerted_at"] is None
     assert "no_alert_channel" in handler.log_file.read_text()

@@ -46,8 +46,8 @@ def test_whichever_call_fails_the_message_comes_again_and_is_kept_once(around: C
     around.let_a_minute_pass()
     assert handler.receives(dead, message_id="1").status_code == 200
 
-    stored = around.record("u1-20261124T1300Z")
-    assert list(around.records()) == ["u1-20261124T1300Z"]
+    stored = around.record("u1:default:20261124T1300Z")
+    assert list(around.records()) == ["u1:default:20261124T1300Z"]
     assert stored["alerted_at"] is not None
     assert 1 <= len(around.slack) <= 2, "told again only if nobody could write down that Slack was told"
 

@@ -20,7 +20,7 @@ from tests.functions.dlq_handler.integration.conftest import DIED, Cloud, Handle
 from tests.functions.dlq_handler.integration.test_alerts import texts
 
 MOST_DELIVERIES = 6
-LETTER = "u1-20261124T1300Z"
+LETTER = "u1:default:20261124T1300Z"
 ERROR = "it is on fire"
 CAUSE = cause_id(DeadLetterReason.LOST, ERROR)
 KNOWN_CAUSES = [CAUSE, "various", "system-no-run"]
@@ -178,7 +178,7 @@ def test_whatever_is_delivered_is_kept_and_told_of_and_does_not_come_for_ever(
     surroundings.let_a_minute_pass()
     other = letter("other", error=ERROR, reason=DeadLetterReason.LOST)
     deliver_until_acknowledged(surroundings, handler, handler.event_of(other))
-    assert surroundings.record("other-20261124T1300Z")["alerted_at"]
+    assert surroundings.record("other:default:20261124T1300Z")["alerted_at"]
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from tests.functions.dlq_handler.integration.conftest import DIED, Cloud, Handle
 from tests.functions.dlq_handler.integration.test_alerts import STORM, texts
 
 Vanish = Callable[[Cloud, Handler, DeadLetter], object]
-LEADER = "dead_letters/leader-20261124T1300Z"
+LEADER = "dead_letters/leader:default:20261124T1300Z"
 
 
 def replayed(around: Cloud, _handler: Handler, _leader: DeadLetter) -> None:
@@ -75,7 +75,7 @@ def follow(around: Cloud, handler: Handler, leader: DeadLetter) -> None:
 
 
 def are_told(around: Cloud) -> bool:
-    records = [around.record(f"follower-{number}-20261124T1300Z") for number in (1, 2)]
+    records = [around.record(f"follower-{number}:default:20261124T1300Z") for number in (1, 2)]
     shown = [message for message in around.slack if re.search("follower-|And [0-9] more", texts(message))]
     return all(stored["alerted_at"] for stored in records) and len(shown) >= 1
 
@@ -149,7 +149,7 @@ def test_a_leader_that_pubsub_gave_up_is_replaced_by_the_next_message_of_any_cau
     assert other.receives(letter(error="another cause")).status_code == 200
 
     assert are_told(around)
-    assert around.record("leader-20261124T1300Z")["alerted_at"]
+    assert around.record("leader:default:20261124T1300Z")["alerted_at"]
 
 
 def test_a_leader_that_pubsub_gave_up_is_replaced_also_while_slack_rests(around: Cloud) -> None:
@@ -222,12 +222,14 @@ def test_what_is_erased_while_people_are_told_of_it_does_not_have_the_others_tol
 
     async def erase(_call: Call, carry_on: Callable[[], Awaitable[Answer]]) -> Answer:
         around.inbox.fault = None
-        await asyncio.to_thread(lambda: around.database.document("dead_letters/follower-1-20261124T1300Z").delete())
+        await asyncio.to_thread(
+            lambda: around.database.document("dead_letters/follower-1:default:20261124T1300Z").delete()
+        )
         return await carry_on()
 
     around.inbox.fault = erase
     assert handler.receives(leader).status_code == 200
 
-    assert around.record("follower-1-20261124T1300Z") is None
-    assert around.record("follower-2-20261124T1300Z")["alerted_at"]
+    assert around.record("follower-1:default:20261124T1300Z") is None
+    assert around.record("follower-2:default:20261124T1300Z")["alerted_at"]
     assert len(around.slack) == 2

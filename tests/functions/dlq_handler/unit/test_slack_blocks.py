@@ -20,11 +20,24 @@ HOSTILE = st.text(alphabet=st.characters() | st.sampled_from("<>&`*_~|@#!\n\x00\
 )
 
 
-def alert_of(*, error: str = "e", letter: str = "d", reason: str = "lost", user: str = "u", others: int = 0) -> Alert:
+def alert_of(
+    *,
+    error: str = "e",
+    letter: str = "d",
+    reason: str = "lost",
+    user: str = "u",
+    subscription: str = "s",
+    others: int = 0,
+) -> Alert:
     stored = StoredDeadLetter(
         id=letter,
         state=DeadLetterState.OPEN,
-        payload={"user_id": user, "due_at": NOW.isoformat(), "kind": "activity"},
+        payload={
+            "user_id": user,
+            "subscription_id": subscription,
+            "due_at": NOW.isoformat(),
+            "kind": "activity",
+        },
         reason=reason,
         error=error,
         attempts=8,
@@ -34,9 +47,11 @@ def alert_of(*, error: str = "e", letter: str = "d", reason: str = "lost", user:
     return make_dead_letter_alert(stored, others, NOW, project="p", location="l")
 
 
-@given(HOSTILE, HOSTILE, HOSTILE, HOSTILE, st.integers(0, 10**9))
-def test_any_alert_is_within_slacks_limits(error: str, letter: str, reason: str, user: str, others: int) -> None:
-    alert = alert_of(error=error, letter=letter, reason=reason, user=user, others=others)
+@given(HOSTILE, HOSTILE, HOSTILE, HOSTILE, HOSTILE, st.integers(0, 10**9))
+def test_any_alert_is_within_slacks_limits(
+    error: str, letter: str, reason: str, user: str, subscription: str, others: int
+) -> None:
+    alert = alert_of(error=error, letter=letter, reason=reason, user=user, subscription=subscription, others=others)
     payload = {"text": to_fallback(alert), "blocks": [block.to_dict() for block in to_blocks(alert)]}
     assert find_refusal(payload) is None
 
@@ -79,7 +94,7 @@ def test_the_count_follows(others: int, text: str) -> None:
 @pytest.mark.parametrize(
     ("letter", "command"),
     [
-        ("u42-20261124T1300Z", "reports dead-letters replay u42-20261124T1300Z"),
+        ("u42:default:20261124T1300Z", "reports dead-letters replay u42:default:20261124T1300Z"),
         ("a b'c", "reports dead-letters replay 'a b'\"'\"'c'"),
         ("ada@example.com-x", "reports dead-letters list --reason lost"),
         ("a`b", "reports dead-letters list --reason lost"),
