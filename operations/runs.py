@@ -9,9 +9,10 @@ from typing import Any
 from google.cloud import firestore
 from google.cloud.firestore_v1.base_query import FieldFilter
 
-from functions.shared.delivery import DELIVERIES, DeliveryState
+from functions.shared.delivery import DeliveryState
 from functions.shared.run import RUN_COUNTERS
 from operations import document_fields
+from operations.deliveries import of_run
 from operations.errors import NotFound
 
 
@@ -43,9 +44,9 @@ class Runs:
         snapshot = self._client.collection("runs").document(run_id).get()
         if not snapshot.exists:
             raise NotFound(f"There is no run {run_id}: reports runs shows the latest.")
-        of_run = self._client.collection(DELIVERIES).where(filter=FieldFilter("run_id", "==", run_id))
+        deliveries_of_run = of_run(self._client, run_id)
         deliveries = {
-            state.value: document_fields.count(of_run.where(filter=FieldFilter("state", "==", state.value)))
+            state.value: document_fields.count(deliveries_of_run.where(filter=FieldFilter("state", "==", state.value)))
             for state in DeliveryState
         }
         fields = document_fields.fields_of(snapshot)

@@ -10,6 +10,7 @@ from enum import StrEnum
 from typing import Any
 
 from functions.shared.dead_letter import DeadLetterReason
+from functions.shared.ids import SHARDS, shard_of
 from functions.shared.lease import is_live
 from functions.shared.period import Period, settled_period
 from functions.shared.plausible_time import plausible
@@ -88,6 +89,8 @@ class Delivery:
         subscription_id: of which subscription.
         due_at: when the report fell due.
         run_id: the run that made its latest task.
+        shard: its subscription's, the first field of the index that finds a run's deliveries; None where the document
+            has no valid one.
         kind: which report.
         state: where it stands. SENDING where the document has no valid state: its outcome is unknown.
         attempts: how often a worker has claimed it.
@@ -115,6 +118,7 @@ class Delivery:
     subscription_id: str = ""
     due_at: datetime | None = None
     run_id: str = ""
+    shard: int | None = None
     kind: str = ""
     state: DeliveryState
     attempts: int = 0
@@ -146,12 +150,14 @@ class Delivery:
         if document is None:
             return None
         state = next((state for state in DeliveryState if state == document.get("state")), None)
+        shard = document.get("shard")
         return cls(
             id=snapshot.id,
             user_id=stored_text(document, "user_id"),
             subscription_id=stored_text(document, "subscription_id"),
             due_at=plausible(document.get("due_at")),
             run_id=stored_text(document, "run_id"),
+            shard=shard if type(shard) is int and 0 <= shard < SHARDS else None,
             kind=stored_text(document, "kind"),
             state=state or DeliveryState.SENDING,
             attempts=stored_count(document, "attempts"),
@@ -274,6 +280,7 @@ def task_fields(task: ReportTask, *, now: datetime) -> dict[str, Any]:
         "subscription_id": task.subscription_id,
         "due_at": task.due_at,
         "run_id": task.run_id,
+        "shard": shard_of(task.user_id, task.subscription_id),
         "kind": task.kind,
         "updated_at": now,
         "expire_at": now + DELIVERY_RETENTION,

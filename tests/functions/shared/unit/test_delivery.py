@@ -116,7 +116,7 @@ def test_every_field_that_is_written_is_read_again(written: dict[str, Any]) -> N
 
 def test_every_field_is_read() -> None:
     times = {name: NOW for name in DELIVERY_FIELDS if name.endswith("_at") or name.startswith("period_")}
-    others = {"state": "sent", "attempts": 2, "by_hand": True}
+    others = {"state": "sent", "attempts": 2, "by_hand": True, "shard": 3}
     document = {name: times.get(name, others.get(name, f"the {name}")) for name in DELIVERY_FIELDS}
     found = delivery(**document)
     assert {name: getattr(found, name) for name in DELIVERY_FIELDS} == document

@@ -11,8 +11,8 @@ from tests.support import REPOSITORY
 
 def test_the_deployed_file() -> None:
     indexes = read_index_file(REPOSITORY / "deployment" / "firestore.indexes.json")
-    assert (("active",), ("next_report_at",)) in indexes["users"]
-    assert set(indexes) == {"users", "deliveries", "dead_letters"}
+    assert (("shard",), ("next_report_at",)) in indexes["report_subscriptions"]
+    assert set(indexes) == {"report_subscriptions", "users", "deliveries", "dead_letters"}
 
 
 @pytest.mark.parametrize("content", ["", "[]", "{}", '{"indexes": [{"collectionGroup": "users"}]}', '{"indexes": 3}'])
