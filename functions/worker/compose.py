@@ -3,23 +3,34 @@
 from dataclasses import replace
 
 from functions.shared.period import Period
+from functions.shared.subscription import Subscription
 from functions.shared.user import User
 from functions.worker.mail.compliance import MailCompliance
 from functions.worker.mail.model import Mail
 from functions.worker.mail.provider import make_tags_inert
 from functions.worker.reports.kinds import find
+from functions.worker.reports.request import ReportRequest
 from functions.worker.reports.user_data import UserData
 from functions.worker.sanitize import display_name, sanitize
 
 
 def compose(
-    kind: str, user: User, period: Period, data: UserData, *, delivery_id: str, run_id: str, compliance: MailCompliance
+    kind: str,
+    user: User,
+    subscription: Subscription,
+    period: Period,
+    data: UserData,
+    *,
+    delivery_id: str,
+    run_id: str,
+    compliance: MailCompliance,
 ) -> Mail:
     """Build a report and make a mail of it.
 
     Args:
-        kind: of the report.
-        user: for whom. The report is given the name as it may be shown.
+        kind: of the report, as the delivery's task has it: the subscription may have another by now.
+        user: whose report it is. The kind is given the name as it may be shown.
+        subscription: which of the user's.
         period: which time.
         data: the user's own.
         delivery_id: which delivery it is for.
@@ -36,8 +47,9 @@ def compose(
     from functions.worker.reports.rendering import render
 
     user = replace(user, name=make_tags_inert(display_name(user.name)))
-    report = find(kind)(user, period, data)
-    language = language_for(user.locale)
+    request = ReportRequest(user=user, subscription=subscription, period=period, data=data)
+    report = find(kind)(request)
+    language = language_for(request.locale)
     subject = make_tags_inert(sanitize(report.subject, 200))
     closing = compliance.closing(user.id, unsubscribe=unsubscribe(language))
     values = {**report.values, "subject": subject, "closing": closing}
@@ -52,5 +64,5 @@ def compose(
         headers=compliance.headers(user.id, delivery_id),
         categories=("report", kind),
         arguments={"delivery_id": delivery_id, "run_id": run_id},
-        sandbox=user.sandbox,
+        sandbox=subscription.sandbox,
     )

@@ -9,6 +9,7 @@ import structlog
 from functions.shared.dead_letter import DeadLetterReason
 from functions.shared.period import Period
 from functions.shared.report_task import ReportTask
+from functions.shared.subscription import Subscription
 from functions.shared.user import User
 from functions.worker.compose import compose
 from functions.worker.mail.compliance import MailCompliance
@@ -39,12 +40,15 @@ class ReportBuilder:
         self._compliance = compliance
         self._time_limit = time_limit
 
-    def build(self, task: ReportTask, user: User, period: Period, *, seconds: float) -> Mail | Retry | GiveUp:
+    def build(
+        self, task: ReportTask, user: User, subscription: Subscription, period: Period, *, seconds: float
+    ) -> Mail | Retry | GiveUp:
         """Build the mail of a delivery.
 
         Args:
             task: the delivery's.
             user: whose report it is.
+            subscription: which of the user's.
             period: what the report covers.
             seconds: how long it may take.
 
@@ -56,6 +60,7 @@ class ReportBuilder:
                 compose,
                 task.kind,
                 user,
+                subscription,
                 period,
                 self._user_data(user.id, seconds - READ_MARGIN_SECONDS),
                 delivery_id=task.delivery_id,

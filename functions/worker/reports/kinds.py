@@ -7,13 +7,12 @@ from collections.abc import Callable
 from typing import cast
 
 from functions.shared.period import Period
-from functions.shared.user import User
 from functions.worker import reports
 from functions.worker.reports.in_memory_user_data import Documents
 from functions.worker.reports.report import PermanentError, Report
-from functions.worker.reports.user_data import UserData
+from functions.worker.reports.request import ReportRequest
 
-Build = Callable[[User, Period, UserData], Report]
+Build = Callable[[ReportRequest], Report]
 
 
 @functools.cache
@@ -29,7 +28,7 @@ def find(kind: str) -> Build:
         PermanentError: there is no such kind.
     """
     if kind not in kinds():
-        raise PermanentError(f"report.kind: there is no kind {kind!r}, but {', '.join(kinds())}")
+        raise PermanentError(f"kind: there is no kind {kind!r}, but {', '.join(kinds())}")
     return cast(Build, importlib.import_module(f"{reports.__name__}.{kind}").build)
 
 

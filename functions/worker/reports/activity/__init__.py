@@ -5,8 +5,7 @@ from pathlib import Path
 
 import structlog
 
-from functions.shared.period import Period, is_regular, unit_before
-from functions.shared.user import User
+from functions.shared.period import Period
 from functions.worker.mail.model import InlineImage
 from functions.worker.reports.activity.buckets import buckets
 from functions.worker.reports.activity.figures import Tally
@@ -14,6 +13,7 @@ from functions.worker.reports.activity.texts import Texts
 from functions.worker.reports.bar_chart import draw_bars
 from functions.worker.reports.language import language_for
 from functions.worker.reports.report import Report
+from functions.worker.reports.request import ReportRequest
 from functions.worker.reports.user_data import UserData
 
 CHART_ID = "activity-chart"
@@ -25,20 +25,17 @@ attempt at the report, and a report has half a minute."""
 _logger = structlog.get_logger()
 
 
-def build(user: User, period: Period, data: UserData) -> Report:
+def build(request: ReportRequest) -> Report:
     """Build a user's activity report from the events of the period and of the one before.
 
-    Args:
-        user: for whom.
-        period: which time.
-        data: where `events` are, each with `at`, and `type` and `amount` where it has them.
+    The user's data has `events`, each with `at`, and `type` and `amount` where it has them.
     """
-    before = period_before(user, period)
-    language = language_for(user.locale)
-    slices = buckets(period, user.time_zone, language)
-    tally = Tally(period=period, edges=[bucket.start for bucket in slices])
-    left_out_before = _count(tally, data, before)
-    left_out = _count(tally, data, period)
+    user, before = request.user, request.previous_period
+    language = language_for(request.locale)
+    slices = buckets(request.period, request.time_zone, language)
+    tally = Tally(period=request.period, edges=[bucket.start for bucket in slices])
+    left_out_before = _count(tally, request.data, before)
+    left_out = _count(tally, request.data, request.period)
     if left_out or left_out_before:
         _logger.warning("events_left_out", user_id=user.id, kind="activity", counted=MOST_EVENTS)
     for problem in tally.problems:
@@ -48,8 +45,7 @@ def build(user: User, period: Period, data: UserData) -> Report:
 
     figures = tally.figures()
     contents = Texts(
-        user=user,
-        period=period,
+        request=request,
         before=before,
         language=language,
         left_out_from=left_out,
@@ -83,14 +79,3 @@ def _count(tally: Tally, data: UserData, period: Period) -> datetime | None:
             return at
         tally.add(event_id, fields)
     return None
-
-
-def period_before(user: User, period: Period) -> Period:
-    """The period to compare with: the one that the schedule had before, such as the month before with its own length.
-
-    A period that is none of the schedule's, because it catches up on missed runs, is compared with as much time
-    before it.
-    """
-    if is_regular(user.schedule, period):
-        return unit_before(user.schedule, period.start)
-    return Period(start=period.start - (period.end - period.start), end=period.start)

@@ -4,13 +4,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from functions.shared.period import Period, is_regular
-from functions.shared.user import User
+from functions.shared.period import Period
 from functions.worker.reports.activity.buckets import Bucket
 from functions.worker.reports.activity.figures import Figures
 from functions.worker.reports.language import Language
 from functions.worker.reports.period_name import period_name
 from functions.worker.reports.phrases import greeting, how_often, period_before
+from functions.worker.reports.request import ReportRequest
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,8 +68,7 @@ class Texts:
     """Writes a report's texts.
 
     Args:
-        user: for whom.
-        period: what the report covers.
+        request: what was asked for.
         before: what it is compared with.
         language: in which.
         left_out_from: from when on the period's events are not counted, where there are too many.
@@ -79,22 +78,20 @@ class Texts:
     def __init__(
         self,
         *,
-        user: User,
-        period: Period,
+        request: ReportRequest,
         before: Period,
         language: Language,
         left_out_from: datetime | None = None,
         comparable: bool = True,
     ) -> None:
-        self._user = user
+        self._request = request
         self._left_out_from = left_out_from
         self._comparable = comparable
         self._language = language
         self._ = language.gettext
-        self._name = period_name(period, user.time_zone, language)
-        regular = is_regular(user.schedule, period)
-        self._before = period_before(user.schedule.cadence if regular else None, language)
-        self._name_before = period_name(before, user.time_zone, language)
+        self._name = period_name(request.period, request.time_zone, language)
+        self._before = period_before(request.cadence if request.is_regular else None, language)
+        self._name_before = period_name(before, request.time_zone, language)
 
     def contents(
         self,
@@ -117,7 +114,7 @@ class Texts:
         return Contents(
             subject=_("Your activity: {period}").format(period=self._name),
             preview=" · ".join(f"{item.label}: {item.value}. {item.change}" for item in headlines),
-            greeting=greeting(self._user.name, self._language),
+            greeting=greeting(self._request.user.name, self._language),
             title=_("Your activity"),
             period=self._name,
             nothing="" if figures.events else _("Nothing happened in this time."),
@@ -132,8 +129,8 @@ class Texts:
             footer=" ".join(
                 (
                     *([_("Compared with {period}.").format(period=self._name_before)] if self._comparable else []),
-                    _("All times are those of {zone}.").format(zone=self._user.time_zone.key),
-                    how_often(self._user.schedule.cadence, self._language),
+                    _("All times are those of {zone}.").format(zone=self._request.time_zone.key),
+                    how_often(self._request.cadence, self._language),
                 )
             ),
         )
@@ -141,7 +138,7 @@ class Texts:
     def _note(self, figures: Figures) -> str:
         if self._left_out_from is None:
             return ""
-        local = self._left_out_from.astimezone(self._user.time_zone)
+        local = self._left_out_from.astimezone(self._request.time_zone)
         return self._(
             "There are more events than a report counts. These are the first {number}: until {day}, {time}."
         ).format(

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import structlog
 
-from functions.shared.period import Period
 from functions.shared.user import User
 from functions.worker.mail.model import InlineImage
 from functions.worker.reports.bar_chart import draw_bars
 from functions.worker.reports.language import language_for
 from functions.worker.reports.report import Report
+from functions.worker.reports.request import ReportRequest
 from functions.worker.reports.usage.consumption import Consumption
 from functions.worker.reports.usage.quota import InvalidQuota, Quota
 from functions.worker.reports.usage.texts import Texts
@@ -26,20 +26,18 @@ with every attempt at the report, and a report has half a minute."""
 _logger = structlog.get_logger()
 
 
-def build(user: User, period: Period, data: UserData) -> Report:
+def build(request: ReportRequest) -> Report:
     """Build a user's usage report: each quota as it stands at the end of the period.
 
-    Args:
-        user: for whom.
-        period: which time.
-        data: where `quotas` are, each with `allowed`, and `name`, `unit` and `renews_on` where it has them; and
-            `usage`, each with `at`, `quota` and `amount`.
+    The user's data has `quotas`, each with `allowed`, and `name`, `unit` and `renews_on` where it has them; and
+    `usage`, each with `at`, `quota` and `amount`.
     """
-    language = language_for(user.locale)
-    consumptions = {quota.id: Consumption(quota, period, user.time_zone) for quota in _quotas(user, data)}
+    user, data = request.user, request.data
+    language = language_for(request.locale)
+    consumptions = {quota.id: Consumption(quota, request.period, request.time_zone) for quota in _quotas(user, data)}
     left_out = _consume(user, consumptions, data) if consumptions else None
     ranked = sorted((each.standing() for each in consumptions.values()), key=lambda each: (-each.strain, each.quota.id))
-    contents = Texts(user=user, period=period, language=language, left_out_from=left_out).contents(ranked)
+    contents = Texts(request=request, language=language, left_out_from=left_out).contents(ranked)
     images: tuple[InlineImage, ...] = ()
     if ranked and ranked[0].used > 0:
         worst = ranked[0]

@@ -4,10 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from functions.shared.period import Period
-from functions.shared.user import User
 from functions.worker.reports.language import Language
 from functions.worker.reports.phrases import greeting, how_often
+from functions.worker.reports.request import ReportRequest
 from functions.worker.reports.usage.consumption import Standing
 
 
@@ -61,17 +60,14 @@ class Texts:
     """Writes a report's texts.
 
     Args:
-        user: for whom.
-        period: what the report covers.
+        request: what was asked for.
         language: in which.
         left_out_from: from when on usage is not counted, where there are too many entries.
     """
 
-    def __init__(
-        self, *, user: User, period: Period, language: Language, left_out_from: datetime | None = None
-    ) -> None:
-        self._user = user
-        self._as_of = left_out_from or period.end
+    def __init__(self, *, request: ReportRequest, language: Language, left_out_from: datetime | None = None) -> None:
+        self._request = request
+        self._as_of = left_out_from or request.period.end
         self._is_cut = left_out_from is not None
         self._language = language
         self._ = language.gettext
@@ -83,14 +79,14 @@ class Texts:
             standings: of all quotas, what is worth a look first.
         """
         _ = self._
-        end = self._as_of.astimezone(self._user.time_zone)
+        end = self._as_of.astimezone(self._request.time_zone)
         day = self._language.day(end.date())
         lines = [self._line(standing) for standing in standings]
         warnings = [f"{line.name}: {line.note}" for line in lines if line.is_short]
         return Contents(
             subject=self._subject([line.name for line in lines if line.is_short], day),
             preview=" · ".join(f"{line.name}: {line.value}" for line in lines) or _("There is no quota for you."),
-            greeting=greeting(self._user.name, self._language),
+            greeting=greeting(self._request.user.name, self._language),
             title=_("Your usage"),
             period=_("As of {day}, {time}").format(day=day, time=self._language.time(end)),
             warnings=warnings,
@@ -104,8 +100,8 @@ class Texts:
             footer=" ".join(
                 (
                     _("Forecasts go on at the pace since each quota began anew."),
-                    _("All times are those of {zone}.").format(zone=self._user.time_zone.key),
-                    how_often(self._user.schedule.cadence, self._language),
+                    _("All times are those of {zone}.").format(zone=self._request.time_zone.key),
+                    how_often(self._request.cadence, self._language),
                 )
             ),
         )
@@ -169,7 +165,7 @@ class Texts:
         return self._("{number} {unit}").format(number=number, unit=standing.quota.unit)
 
     def _day(self, moment: datetime) -> str:
-        return self._language.day(moment.astimezone(self._user.time_zone).date())
+        return self._language.day(moment.astimezone(self._request.time_zone).date())
 
     def _chart_description(self, standing: Standing) -> str:
         message = self._(

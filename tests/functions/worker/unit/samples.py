@@ -1,24 +1,65 @@
-"""The mails that the kinds' samples make."""
+"""Mails as the worker makes them."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
+from typing import Any
 
 from functions.shared.period import Period
 from functions.shared.schedule import Cadence
+from functions.shared.subscription import Subscription, SubscriptionDefaults
 from functions.shared.user import User
 from functions.worker.compose import compose
 from functions.worker.mail.compliance import MailCompliance
 from functions.worker.mail.model import Mail
-from functions.worker.reports.in_memory_user_data import InMemoryUserData
+from functions.worker.reports.in_memory_user_data import Documents, InMemoryUserData
 from functions.worker.reports.kinds import sample
 
 PERIOD = Period(datetime(2026, 11, 23, tzinfo=UTC), datetime(2026, 11, 24, tzinfo=UTC))
+COMPLIANCE = MailCompliance(domain="example.com")
+ADA = {"email": "ada@example.com", "name": "Ada", "active": True}
+
+
+def user(**fields: Any) -> User:
+    """The user whose document has these fields beside Ada's."""
+    return User.from_fields("u1", {**ADA, **fields})
+
+
+def subscription(**fields: Any) -> Subscription:
+    """The subscription whose document has these fields; to a daily report where they do not say."""
+    return Subscription.from_fields("u1", "s1", fields, SubscriptionDefaults("activity", Cadence.DAILY))
+
+
+def mail(
+    kind: str,
+    stored: Documents,
+    period: Period = PERIOD,
+    *,
+    of: Mapping[str, Any] | None = None,
+    by: Mapping[str, Any] | None = None,
+    compliance: MailCompliance = COMPLIANCE,
+) -> Mail:
+    """The mail with a report.
+
+    Args:
+        kind: of the report.
+        stored: the user's data.
+        period: what it covers.
+        of: fields of the user.
+        by: fields of the subscription.
+        compliance: what every mail has.
+    """
+    return compose(
+        kind,
+        user(**(of or {})),
+        subscription(**(by or {})),
+        period,
+        InMemoryUserData(stored),
+        delivery_id="d1",
+        run_id="r1",
+        compliance=compliance,
+    )
 
 
 def mail_of_sample(kind: str, locale: str) -> Mail:
-    """The mail of a kind, in a language."""
-    document = {"email": "ada@example.com", "name": "Ada", "active": True, "locale": locale}
-    user = User.from_document("u1", document, Cadence.DAILY)
-    data = InMemoryUserData(sample(kind, PERIOD))
-    return compose(
-        kind, user, PERIOD, data, delivery_id="d1", run_id="r1", compliance=MailCompliance(domain="example.com")
-    )
+    """The mail of a kind's sample, in a language."""
+    return mail(kind, sample(kind, PERIOD), of={"locale": locale})

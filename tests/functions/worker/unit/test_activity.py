@@ -7,14 +7,10 @@ import pytest
 from structlog.testing import capture_logs
 
 from functions.shared.period import Period
-from functions.shared.schedule import Cadence
-from functions.shared.user import User
-from functions.worker.compose import compose
-from functions.worker.mail.compliance import MailCompliance
 from functions.worker.mail.model import Mail
-from functions.worker.reports.activity import CHART_ID, MOST_EVENTS, period_before
+from functions.worker.reports.activity import CHART_ID, MOST_EVENTS
 from functions.worker.reports.activity.figures import SHOWN_TYPES, Problem, Tally
-from functions.worker.reports.in_memory_user_data import InMemoryUserData
+from tests.functions.worker.unit.samples import mail
 
 START = datetime(2026, 11, 24, 13, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -29,16 +25,10 @@ def tally(*events: dict[str, Any]) -> Tally:
     return result
 
 
-def user(cadence: str = "hourly", **fields: Any) -> User:
-    document = {"email": "ada@example.com", "active": True, "report": {"cadence": cadence}, **fields}
-    return User.from_document("u1", document, Cadence.HOURLY)
-
-
-def report(*events: dict[str, Any], period: Period = PERIOD, **fields: Any) -> Mail:
-    """The mail with the report."""
-    data = InMemoryUserData({"events": {f"e{number}": event for number, event in enumerate(events)}})
-    compliance = MailCompliance(domain="example.com")
-    return compose("activity", user(**fields), period, data, delivery_id="d1", run_id="r1", compliance=compliance)
+def report(*events: dict[str, Any], **fields: Any) -> Mail:
+    """The mail with the report of an hour, for a user with these fields."""
+    stored = {"events": {f"e{number}": event for number, event in enumerate(events)}}
+    return mail("activity", stored, PERIOD, of={"name": "", **fields}, by={"cadence": "hourly"})
 
 
 def test_events_are_counted_where_they_belong() -> None:
@@ -101,22 +91,6 @@ def test_so_many_types_that_they_are_not_told_apart_are_still_counted() -> None:
     figures = tally(*({"at": START, "type": f"t{number}"} for number in range(6000))).figures()
     assert figures.events == 6000
     assert sum(item.events for item in figures.types) + figures.others.events == 6000
-
-
-@pytest.mark.parametrize(
-    ("cadence", "start", "end", "before"),
-    [
-        ("hourly", "2026-11-24T13:00", "2026-11-24T14:00", "2026-11-24T12:00"),
-        ("daily", "2026-11-24T00:00", "2026-11-25T00:00", "2026-11-23T00:00"),
-        ("monthly", "2026-03-01T00:00", "2026-04-01T00:00", "2026-02-01T00:00"),
-        ("quarterly", "2026-04-01T00:00", "2026-07-01T00:00", "2026-01-01T00:00"),
-        # A missed run, caught up.
-        ("hourly", "2026-11-24T13:00", "2026-11-24T16:00", "2026-11-24T10:00"),
-    ],
-)
-def test_a_period_is_compared_with_the_one_before(cadence: str, start: str, end: str, before: str) -> None:
-    first, last, earlier = (datetime.fromisoformat(moment).replace(tzinfo=UTC) for moment in (start, end, before))
-    assert period_before(user(cadence), Period(first, last)) == Period(earlier, first)
 
 
 @pytest.mark.parametrize(

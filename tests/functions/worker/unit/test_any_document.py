@@ -18,6 +18,7 @@ from structlog.testing import capture_logs
 from functions.shared.period import Period
 from functions.shared.plausible_time import EARLIEST, LATEST
 from functions.shared.schedule import Cadence
+from functions.shared.subscription import Subscription
 from functions.shared.user import User
 from functions.worker.compose import compose
 from functions.worker.mail.compliance import MailCompliance
@@ -25,6 +26,7 @@ from functions.worker.mail.model import Sender
 from functions.worker.mail.sendgrid.request import to_request
 from functions.worker.reports.in_memory_user_data import InMemoryUserData
 from functions.worker.reports.kinds import kinds
+from tests.functions.worker.unit.samples import ADA, subscription
 from tests.functions.worker.unit.sendgrid_schema import MAIL_SEND
 
 VALIDATOR = jsonschema.Draft202012Validator(MAIL_SEND)
@@ -64,26 +66,28 @@ def documents(**fields: st.SearchStrategy[Any]) -> st.SearchStrategy[Mapping[str
     return st.dictionaries(ids, anything, max_size=4)
 
 
+Case = tuple[User, Subscription, Period, InMemoryUserData]
+
+
 @st.composite
-def cases(draw: st.DrawFn) -> tuple[User, Period, InMemoryUserData]:
+def cases(draw: st.DrawFn) -> Case:
     zone = draw(st.sampled_from(sorted(zoneinfo.available_timezones())))
     cron = draw(st.sampled_from(["0 8 * * 1-5", "*/10 * * * *"]))
-    report = {"cadence": draw(st.sampled_from(Cadence)), "hour": draw(st.integers(0, 23)), "cron": cron}
-    document = {
-        "email": "ada@example.com",
-        "name": draw(texts),
-        "locale": draw(texts | st.sampled_from(["en", "ja", "en-US", "ar", "zz_ZZ", "en-u-x", "x" * 1000, "a\0b", ""])),
-        "active": True,
-        "time_zone": zone,
-        "report": report,
-    }
-    user = User.from_document(draw(ids), document, Cadence.DAILY)
+    locales = texts | st.sampled_from(["en", "ja", "en-US", "ar", "zz_ZZ", "en-u-x", "x" * 1000, "a\0b", ""])
+    user = User.from_fields(draw(ids), {**ADA, "name": draw(texts), "locale": draw(locales), "time_zone": zone})
+    asked = subscription(
+        cadence=draw(st.sampled_from(Cadence)),
+        hour=draw(st.integers(0, 23)),
+        cron=cron,
+        locale=draw(locales | st.none()),
+    )
+    schedule = asked.schedule(user)
     end = draw(st.datetimes(datetime(1970, 1, 2), datetime(2199, 12, 31), timezones=st.just(UTC)))  # noqa: DTZ001
     lengths = st.timedeltas(timedelta(microseconds=1), timedelta(days=400)) | st.just(end - EARLIEST)
     start = max(EARLIEST, end - draw(lengths))
     if draw(st.booleans()):
-        end = user.schedule.at_or_before(end)
-        start = user.schedule.before(end)
+        end = schedule.at_or_before(end)
+        start = schedule.before(end)
     period = Period(start, end)
     when = st.datetimes(
         (start - (end - start) if start - EARLIEST > end - start else EARLIEST).replace(tzinfo=None),
@@ -102,15 +106,15 @@ def cases(draw: st.DrawFn) -> tuple[User, Period, InMemoryUserData]:
             "usage": draw(documents(at=when, quota=st.sampled_from(quota_ids), amount=numbers)),
         }
     )
-    return user, period, data
+    return user, asked, period, data
 
 
 @pytest.mark.parametrize("kind", kinds())
 @given(case=cases())
-def test_there_is_a_report_and_sendgrid_can_take_it(kind: str, case: tuple[User, Period, InMemoryUserData]) -> None:
-    user, period, data = case
+def test_there_is_a_report_and_sendgrid_can_take_it(kind: str, case: Case) -> None:
+    user, asked, period, data = case
     with capture_logs():
-        mail = compose(kind, user, period, data, delivery_id="d1", run_id="r1", compliance=COMPLIANCE)
+        mail = compose(kind, user, asked, period, data, delivery_id="d1", run_id="r1", compliance=COMPLIANCE)
     request = to_request(mail, SENDER)
     VALIDATOR.validate(request)
     json.dumps(request).encode()

@@ -6,15 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from functions.shared.schedule import Cadence
-from functions.shared.user import User
-from functions.worker.compose import compose
 from functions.worker.mail.compliance import MailCompliance
 from functions.worker.mail.model import Mail, Sender
 from functions.worker.mail.sendgrid.request import to_request
 from functions.worker.mail.sendgrid.tags import GROUP_LINK, inert
-from functions.worker.reports.in_memory_user_data import InMemoryUserData
 from tests.functions.worker.unit.samples import PERIOD
+from tests.functions.worker.unit.samples import mail as made
 
 TAGS = [
     "<%asm_group_unsubscribe_raw_url%>",
@@ -47,21 +44,14 @@ def test_other_texts_stay_as_they_are(text: str) -> None:
 
 def report(text: str) -> Mail:
     """A mail with a text in it wherever users can put one, and a link out of SendGrid's group."""
-    document = {"email": "ada@example.com", "name": text, "active": True}
     at = PERIOD.start
-    data = InMemoryUserData(
-        {
-            "events": {"e1": {"at": at, "type": text}},
-            "quotas": {text.replace("/", ""): {"allowed": 1, "unit": text}, "q": {"allowed": 1, "name": text}},
-            "usage": {"u1": {"at": at, "quota": "q", "amount": 2}},
-        }
-    )
-    user = User.from_document("u1", document, Cadence.DAILY)
+    stored = {
+        "events": {"e1": {"at": at, "type": text}},
+        "quotas": {text.replace("/", ""): {"allowed": 1, "unit": text}, "q": {"allowed": 1, "name": text}},
+        "usage": {"u1": {"at": at, "quota": "q", "amount": 2}},
+    }
     compliance = MailCompliance(domain="example.com", in_group=True)
-    parts = [
-        compose(kind, user, PERIOD, data, delivery_id="d1", run_id="r1", compliance=compliance)
-        for kind in ("activity", "usage")
-    ]
+    parts = [made(kind, stored, of={"name": text}, compliance=compliance) for kind in ("activity", "usage")]
     return Mail(
         to_address=parts[0].to_address,
         to_name=parts[0].to_name,

@@ -11,15 +11,11 @@ from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
 from functions.shared.period import Period
-from functions.shared.schedule import Cadence
-from functions.shared.user import User
-from functions.worker.compose import compose
-from functions.worker.mail.compliance import MailCompliance
 from functions.worker.mail.model import Mail
-from functions.worker.reports.in_memory_user_data import InMemoryUserData
 from functions.worker.reports.usage import MOST_USAGES
 from functions.worker.reports.usage.consumption import Consumption, Standing
 from functions.worker.reports.usage.quota import InvalidQuota, Quota
+from tests.functions.worker.unit.samples import mail
 
 UTC_ZONE = ZoneInfo("UTC")
 DAY = timedelta(days=1)
@@ -45,17 +41,12 @@ def report(
     *usages: Mapping[str, Any],
     quotas: Mapping[str, Mapping[str, Any]] | None = None,
     end: str = "2026-11-21T00:00",
-    **fields: Any,
 ) -> Mail:
     documents = {
         "quotas": quotas if quotas is not None else {"storage": {"allowed": 100, "name": "Storage", "unit": "GB"}},
         "usage": {f"x{number}": usage for number, usage in enumerate(usages)},
     }
-    user = User.from_document("u1", {"email": "ada@example.com", "active": True, **fields}, Cadence.DAILY)
-    compliance = MailCompliance(domain="example.com")
-    return compose(
-        "usage", user, day_until(end), InMemoryUserData(documents), delivery_id="d1", run_id="r1", compliance=compliance
-    )
+    return mail("usage", documents, day_until(end), of={"name": ""})
 
 
 def used(at: str, amount: Any, quota: Any = "storage") -> dict[str, Any]:

@@ -1,0 +1,70 @@
+"""What a kind of report is asked for: the one argument of its `build`."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from functions.shared.period import Period, is_regular, unit_before
+from functions.shared.schedule import Cadence, Schedule
+from functions.shared.subscription import Subscription
+from functions.shared.user import User
+from functions.worker.reports.user_data import UserData
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReportRequest:
+    """One report of one subscription.
+
+    Attributes:
+        user: whose report it is; the name is fit to be shown. `user.fields` has the whole document.
+        subscription: which of the user's subscriptions asks for it.
+        period: the time that it covers.
+        data: the user's own data.
+    """
+
+    user: User
+    subscription: Subscription
+    period: Period
+    data: UserData
+
+    @property
+    def time_zone(self) -> ZoneInfo:
+        """Whose days and hours the report means: the subscription's zone, or else the user's."""
+        return self.schedule.time_zone
+
+    @property
+    def locale(self) -> str:
+        """The report's language, as BCP 47: the subscription's, or else the user's."""
+        return self.subscription.locale or self.user.locale
+
+    @property
+    def cadence(self) -> Cadence:
+        """How often the report comes."""
+        return self.subscription.cadence
+
+    @property
+    def options(self) -> Mapping[Any, Any]:
+        """What the subscription sets for the kind, such as a threshold. Others write it: any value may be anything."""
+        return self.subscription.options
+
+    @property
+    def schedule(self) -> Schedule:
+        """When the subscription's reports are due, in the report's time zone."""
+        return self.subscription.schedule(self.user)
+
+    @property
+    def is_regular(self) -> bool:
+        """Whether the period is one unit or cadence of the schedule: it does not catch up on missed reports."""
+        return is_regular(self.schedule, self.period)
+
+    @property
+    def previous_period(self) -> Period:
+        """The period to compare with: the one before by the schedule, such as the month before with its own length.
+
+        A period that is none of the schedule's, because it catches up on missed runs, is compared with as much time
+        before it.
+        """
+        if self.is_regular:
+            return unit_before(self.schedule, self.period.start)
+        return Period(start=self.period.start - (self.period.end - self.period.start), end=self.period.start)
