@@ -216,7 +216,7 @@ class Subscription:
         """Read a document, whatever is in it; None where there is no document.
 
         Args:
-            snapshot: a google.cloud.firestore.DocumentSnapshot of all fields.
+            snapshot: a google.cloud.firestore.DocumentSnapshot, of all fields or of some.
             defaults: what the document does not say.
         """
         document = snapshot.to_dict() if snapshot.exists else None

@@ -7,13 +7,12 @@ from typing import NamedTuple
 
 import structlog
 
-from functions.dispatcher.due_user import DueUser
+from functions.dispatcher.due_subscription import DueSubscription
 from functions.dispatcher.rescue.delivery_store import RescueDeliveryStore
 from functions.dispatcher.run_counters import RunCounters
 from functions.shared.dead_letter import DeadLetter, DeadLetterReason
 from functions.shared.dead_letter_topic import DeadLetterTopic, PublishRefused
 from functions.shared.delivery import Delivery, DeliveryFailure, DeliveryState
-from functions.shared.ids import delivery_id
 from functions.shared.run import RunCounter
 
 _THREADS = 16
@@ -25,17 +24,19 @@ class LostReport(NamedTuple):
     """A report to give up.
 
     Attributes:
-        user: whose.
+        due: the report's subscription.
         delivery: its delivery as it was read; None where there was none.
         failure: why.
     """
 
-    user: DueUser
+    due: DueSubscription
     delivery: Delivery | None
     failure: DeliveryFailure
 
 
-def failure_of_lost(user: DueUser, delivery: Delivery | None, *, run_time: datetime, now: datetime) -> DeliveryFailure:
+def failure_of_lost(
+    due: DueSubscription, delivery: Delivery | None, *, run_time: datetime, now: datetime
+) -> DeliveryFailure:
     """Why a report is given up that has been due for too long. Pure.
 
     A process that began to give it up before has settled that. Where a worker began to send it and never said how that
@@ -43,14 +44,14 @@ def failure_of_lost(user: DueUser, delivery: Delivery | None, *, run_time: datet
     first time.
 
     Args:
-        user: whose report.
+        due: the report's subscription.
         delivery: the report's; None where there is none.
         run_time: the time of the run that gives it up.
         now: the present, in UTC.
     """
     if delivery and (settled := delivery.failure):
         return settled
-    hours = (run_time - user.due_at) // timedelta(hours=1)
+    hours = (run_time - due.due_at) // timedelta(hours=1)
     if delivery and delivery.state is DeliveryState.SENDING:
         return DeliveryFailure(
             reason=DeadLetterReason.UNKNOWN_OUTCOME,
@@ -90,16 +91,14 @@ class DeadLettering:
         self._run_id = run_id
         self._run_time = run_time
 
-    def lost(self, user: DueUser, delivery: Delivery | None) -> LostReport:
+    def lost(self, due: DueSubscription, delivery: Delivery | None) -> LostReport:
         """A report that has been due for too long, and why it is given up.
 
         Args:
-            user: whose report.
+            due: the report's subscription.
             delivery: the report's; None where there is none.
         """
-        return LostReport(
-            user, delivery, failure_of_lost(user, delivery, run_time=self._run_time, now=datetime.now(UTC))
-        )
+        return LostReport(due, delivery, failure_of_lost(due, delivery, run_time=self._run_time, now=datetime.now(UTC)))
 
     def give_up(self, reports: Sequence[LostReport]) -> None:
         """Publish the reports' dead letters and mark their deliveries dead. Each failure is counted and logged."""
@@ -112,48 +111,54 @@ class DeadLettering:
 
         A process that finds the report held, because this one has ended, publishes the same letter and marks it dead.
         """
-        user, _, failure = report
+        due, _, failure = report
         try:
-            held = self._deliveries.hold(user, report.delivery, failure)
+            held = self._deliveries.hold(due, report.delivery, failure)
             if held is None:
                 self._counters.add(RunCounter.ALREADY_DISPATCHED)
                 return
             try:
                 self._dead_letters.publish(self._letter(report))
             except PublishRefused:
-                self._deliveries.release(user, held)
+                self._deliveries.release(due, held)
                 raise
-            if not self._deliveries.mark_dead(user, held, failure):
+            if not self._deliveries.mark_dead(due, held, failure):
                 _logger.warning(
                     "delivery_changed_while_given_up",
                     run_id=self._run_id,
-                    delivery_id=delivery_id(user.user_id, user.due_at),
+                    delivery_id=due.delivery_id,
                 )
         except Exception as error:
             # Also what no code foresees of this one report: the run gives up all others.
             self._counters.add_error()
             _logger.exception(
-                "report_not_given_up", run_id=self._run_id, user_id=user.user_id, error=type(error).__name__
+                "report_not_given_up",
+                run_id=self._run_id,
+                user_id=due.user_id,
+                subscription_id=due.subscription_id,
+                error=type(error).__name__,
             )
             return
         self._counters.add(RunCounter.LOST)
         _logger.error(
             "report_given_up",
             run_id=self._run_id,
-            user_id=user.user_id,
-            delivery_id=delivery_id(user.user_id, user.due_at),
+            user_id=due.user_id,
+            subscription_id=due.subscription_id,
+            delivery_id=due.delivery_id,
             reason=failure.reason.value,
             error=failure.error,
         )
 
     def _letter(self, report: LostReport) -> DeadLetter:
-        user, delivery, failure = report
+        due, delivery, failure = report
         return DeadLetter(
-            user_id=user.user_id,
-            delivery_id=delivery_id(user.user_id, user.due_at),
-            due_at=user.due_at,
+            user_id=due.user_id,
+            subscription_id=due.subscription_id,
+            delivery_id=due.delivery_id,
+            due_at=due.due_at,
             run_id=self._run_id,
-            kind=user.kind,
+            kind=due.kind,
             reason=failure.reason,
             error=failure.error,
             attempts=delivery.attempts if delivery else 0,

@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 from google.api_core import exceptions
 from google.cloud import firestore
 
-from functions.dispatcher.due_user import DueUser
-from functions.dispatcher.rescue.policy import period_given_up, usable_schedule
+from functions.dispatcher.due_subscription import DueSubscription
+from functions.dispatcher.rescue.policy import period_given_up
 from functions.shared.delivery import (
     DELIVERIES,
     Delivery,
@@ -23,9 +23,9 @@ from functions.shared.delivery import (
     task_fields,
     unheld_fields,
 )
-from functions.shared.ids import delivery_id
 from functions.shared.report_task import ReportTask
-from functions.shared.schedule import Cadence
+from functions.shared.subscription import SUBSCRIPTIONS, Subscription, SubscriptionDefaults, moved_fields
+from functions.shared.user import USERS, User
 
 _CHANGED = (exceptions.AlreadyExists, exceptions.FailedPrecondition, exceptions.NotFound)
 """How Firestore says that a document is not, or no longer, what a write is conditional on."""
@@ -46,58 +46,62 @@ class RescueHold(NamedTuple):
 
 
 class RescueDeliveryStore:
-    """`deliveries`, and the users that they belong to. Every method raises GoogleAPICallError if Firestore fails.
+    """`deliveries`, and the subscriptions that they belong to.
+
+    Every method raises GoogleAPICallError if Firestore fails.
 
     Args:
         client: the Firestore client.
         run_id: the id of the run.
         run_time: the time that the run is for.
-        default_cadence: the cadence of users whose document names none.
+        defaults: what a subscription's document does not say.
     """
 
-    def __init__(self, client: firestore.Client, *, run_id: str, run_time: datetime, default_cadence: Cadence) -> None:
+    def __init__(
+        self, client: firestore.Client, *, run_id: str, run_time: datetime, defaults: SubscriptionDefaults
+    ) -> None:
         self._client = client
         self._run_id = run_id
         self._run_time = run_time
-        self._default_cadence = default_cadence
+        self._defaults = defaults
 
-    def read(self, users: Sequence[DueUser]) -> list[Delivery | None]:
-        """The deliveries of users' reports, in the users' order; None where there is none."""
-        references = [self._document(user) for user in users]
+    def read(self, dues: Sequence[DueSubscription]) -> list[Delivery | None]:
+        """The deliveries of reports that are due, in their order; None where there is none."""
+        references = [self._document(due) for due in dues]
         found = {snapshot.id: Delivery.from_snapshot(snapshot) for snapshot in self._client.get_all(references)}
         return [found[reference.id] for reference in references]
 
-    def open(self, users: Sequence[DueUser]) -> None:
+    def open(self, dues: Sequence[DueSubscription]) -> None:
         """Create the deliveries of reports that have none: from now on their time counts."""
-        if not users:
+        if not dues:
             return
         batch = self._client.batch()
-        for user in users:
-            batch.create(self._document(user), self._pending(user))
+        for due in dues:
+            batch.create(self._document(due), self._pending(due))
         try:
             batch.commit()
         except (exceptions.AlreadyExists, exceptions.Aborted):
             # A worker has just begun with one of them, and none was written.
-            if len(users) > 1:
-                for user in users:
-                    self.open([user])
+            if len(dues) > 1:
+                for due in dues:
+                    self.open([due])
 
-    def hold(self, user: DueUser, delivery: Delivery | None, failure: DeliveryFailure) -> RescueHold | None:
+    def hold(self, due: DueSubscription, delivery: Delivery | None, failure: DeliveryFailure) -> RescueHold | None:
         """Settle that a report is given up, before its dead letter is published: from here on no worker sends it.
 
         Args:
-            user: whose report.
+            due: the report's subscription.
             delivery: the report's, as it was read.
             failure: why.
 
         Returns:
             None where another process has written the delivery since.
         """
-        document, owner = self._document(user), secrets.token_hex(16)
+        document, owner = self._document(due), secrets.token_hex(16)
         held = held_fields(failure, owner=owner)
         try:
             if delivery is None:
-                written: Any = document.create({**self._pending(user), **held})
+                written: Any = document.create({**self._pending(due), **held})
             else:
                 written = document.update(held, option=self._client.write_option(last_update_time=delivery.version))
         except _CHANGED:
@@ -106,9 +110,9 @@ class RescueDeliveryStore:
             return RescueHold(owner, found.version, delivery) if found and found.owner == owner else None
         return RescueHold(owner, written.update_time, delivery)
 
-    def release(self, user: DueUser, hold: RescueHold) -> None:
+    def release(self, due: DueSubscription, hold: RescueHold) -> None:
         """Put a report back as it was, since no dead letter was published, unless another process has written it."""
-        document, option = self._document(user), self._client.write_option(last_update_time=hold.version)
+        document, option = self._document(due), self._client.write_option(last_update_time=hold.version)
         with suppress(*_CHANGED):
             if hold.before is None:
                 document.delete(option=option)
@@ -119,22 +123,23 @@ class RescueDeliveryStore:
                     option=option,
                 )
 
-    def mark_dead(self, user: DueUser, hold: RescueHold, failure: DeliveryFailure) -> bool:
-        """Mark a delivery dead, and move its user on, both or neither.
+    def mark_dead(self, due: DueSubscription, hold: RescueHold, failure: DeliveryFailure) -> bool:
+        """Mark a delivery dead, and move its subscription on, both or neither.
 
-        The user is moved only from this report's due time, and forward: what the team's application has written to the
-        document since it was read stays.
+        The subscription is moved only from this report's due time, and forward: what the team's application has written
+        to the document since it was read stays.
 
         Args:
-            user: whose report.
+            due: the report's subscription.
             hold: the right to.
             failure: why.
 
         Returns:
             false where another process has written the delivery.
         """
-        document = self._document(user)
-        user_document = self._client.collection("users").document(user.user_id)
+        document = self._document(due)
+        user_document = self._client.collection(USERS).document(due.user_id)
+        subscription_document = user_document.collection(SUBSCRIPTIONS).document(due.subscription_id)
 
         @firestore.transactional
         def carry_out(transaction: Any) -> bool:
@@ -143,35 +148,44 @@ class RescueDeliveryStore:
                 # After an answer was lost the client asks again: then it is this very call that has written.
                 return delivery is not None and delivery.owner == hold.owner and delivery.state is DeliveryState.DEAD
             dead = {
-                **task_fields(self._task(user), now=self._run_time),
+                **task_fields(self._task(due), now=self._run_time),
                 **settled_fields(DeliveryState.DEAD, owner=hold.owner, failure=failure),
             }
-            fields = user_document.get(transaction=transaction).to_dict()
-            if fields is not None and fields.get("next_report_at") == user.due_at:
-                schedule = usable_schedule(user.user_id, fields, self._default_cadence)
+            subscription = Subscription.from_snapshot(
+                subscription_document.get(transaction=transaction), self._defaults
+            )
+            if subscription is not None and subscription.next_report_at == due.due_at:
+                schedule = subscription.schedule(User.from_snapshot(user_document.get(transaction=transaction)))
                 period = period_given_up(
                     schedule,
-                    due_at=user.due_at,
+                    due_at=due.due_at,
                     run_time=self._run_time,
                     delivery=delivery,
-                    reported_until=fields.get("reported_until"),
+                    reported_until=subscription.reported_until,
                 )
-                following = schedule.next_due(period.end, later_than=user.due_at)
-                transaction.update(user_document, {"next_report_at": following, "reported_until": period.end})
+                following = schedule.next_due(period.end, later_than=due.due_at)
+                transaction.update(
+                    subscription_document,
+                    moved_fields(subscription, next_report_at=following, reported_until=period.end),
+                )
                 dead |= period_fields(period)
             transaction.update(document, dead)
             return True
 
         return bool(carry_out(self._client.transaction()))
 
-    def _document(self, user: DueUser) -> Any:
-        return self._client.collection(DELIVERIES).document(delivery_id(user.user_id, user.due_at))
+    def _document(self, due: DueSubscription) -> Any:
+        return self._client.collection(DELIVERIES).document(due.delivery_id)
 
-    def _pending(self, user: DueUser) -> dict[str, Any]:
-        return pending_fields(self._task(user), now=self._run_time, by_hand=False)
+    def _pending(self, due: DueSubscription) -> dict[str, Any]:
+        return pending_fields(self._task(due), now=self._run_time, by_hand=False)
 
-    def _task(self, user: DueUser) -> ReportTask:
-        delivery = delivery_id(user.user_id, user.due_at)
+    def _task(self, due: DueSubscription) -> ReportTask:
         return ReportTask(
-            user_id=user.user_id, delivery_id=delivery, due_at=user.due_at, run_id=self._run_id, kind=user.kind
+            user_id=due.user_id,
+            subscription_id=due.subscription_id,
+            delivery_id=due.delivery_id,
+            due_at=due.due_at,
+            run_id=self._run_id,
+            kind=due.kind,
         )

@@ -1,12 +1,14 @@
-"""Finds orphaned deliveries: not final, their task gone, and their user no longer due for them.
+"""Finds orphaned deliveries: not final, their task gone, and their subscription no longer due for them.
 
-Replays and reports sent by hand are of users who have moved on; the operator's command sets `by_hand` in the delivery.
-Other users have become inactive or were deleted since a worker began with the report, or their application has set
+Replays and reports sent by hand are of subscriptions that have moved on; the operator's command sets `by_hand` in the
+delivery. Other subscriptions were paused or removed since a worker began with the report, or their application has set
 another due time. The queries find all of them by their state and not by age: an index on `updated_at` would limit all
 writes of deliveries to 500 a second. https://firebase.google.com/docs/firestore/best-practices#hotspots
+
+An orphaned delivery gets a task like any other: the worker skips the report if its subscription is paused or gone.
 """
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
@@ -14,11 +16,13 @@ import structlog
 from google.cloud import firestore
 from google.cloud.firestore_v1.base_query import FieldFilter
 
-from functions.dispatcher.due_user import DueUser
+from functions.dispatcher.due_subscription import DueSubscription
 from functions.dispatcher.rescue.policy import LOST_AFTER
 from functions.dispatcher.rescue.queue_clock import QueueClock
 from functions.shared.delivery import DELIVERIES, Delivery, DeliveryState
-from functions.shared.ids import delivery_id, is_document_id
+from functions.shared.ids import is_document_id
+from functions.shared.subscription import SUBSCRIPTIONS, Subscription, SubscriptionDefaults
+from functions.shared.user import USERS
 
 _MOST = 5_000
 """How many deliveries of each sort a run looks at; the next run finds the others. Seldom are more under way: as many
@@ -30,9 +34,9 @@ _logger = structlog.get_logger()
 
 
 class OrphanedDelivery(NamedTuple):
-    """An orphaned delivery, and the user whose it is, at its due time."""
+    """An orphaned delivery, and its subscription, as it was due."""
 
-    user: DueUser
+    due: DueSubscription
     delivery: Delivery
 
     def idle(self, run_time: datetime, clock: QueueClock) -> timedelta:
@@ -54,12 +58,16 @@ class OrphanedDeliveries:
         client: the Firestore client.
         run_time: the time that the run is for.
         clock: the queues'.
+        defaults: what a subscription's document does not say.
     """
 
-    def __init__(self, client: firestore.Client, *, run_time: datetime, clock: QueueClock) -> None:
+    def __init__(
+        self, client: firestore.Client, *, run_time: datetime, clock: QueueClock, defaults: SubscriptionDefaults
+    ) -> None:
         self._client = client
         self._run_time = run_time
         self._clock = clock
+        self._defaults = defaults
 
     def find(self, retry_time: timedelta) -> list[OrphanedDelivery]:
         """Unfinished deliveries that no process has written for longer than a task is tried.
@@ -85,31 +93,46 @@ class OrphanedDeliveries:
                     idle[found.delivery.id] = found
         if not idle:
             return []
-        users = self._client.collection("users")
-        references = [users.document(user_id) for user_id in {found.user.user_id for found in idle.values()}]
-        documents = {
-            snapshot.id: snapshot.to_dict()
-            for snapshot in self._client.get_all(references, field_paths=["active", "next_report_at"])
-        }
-        return [found for found in idle.values() if not is_still_due(found.user, documents.get(found.user.user_id))]
+        subscriptions = self._subscriptions([found.due for found in idle.values()])
+        return [
+            found
+            for found in idle.values()
+            if not is_still_due(found.due, subscriptions.get((found.due.user_id, found.due.subscription_id)))
+        ]
+
+    def _subscriptions(self, dues: Sequence[DueSubscription]) -> dict[tuple[str, str], Subscription]:
+        """Those that there are, by the ids of user and subscription."""
+        users = self._client.collection(USERS)
+        references = [
+            users.document(user_id).collection(SUBSCRIPTIONS).document(subscription_id)
+            for user_id, subscription_id in {(due.user_id, due.subscription_id) for due in dues}
+        ]
+        snapshots = self._client.get_all(references, field_paths=["shard", "next_report_at"])
+        found = (Subscription.from_snapshot(snapshot, self._defaults) for snapshot in snapshots)
+        return {(subscription.user_id, subscription.id): subscription for subscription in found if subscription}
 
 
-def is_still_due(user: DueUser, document: Mapping[str, Any] | None) -> bool:
-    """Whether the run finds the report by its user's due time anyway. Pure.
+def is_still_due(due: DueSubscription, subscription: Subscription | None) -> bool:
+    """Whether the run finds the report by its subscription's due time anyway. Pure.
+
+    The run does not ask whether the subscription is active, nor its user: the due index leads to it, and the worker
+    skips the report.
 
     Args:
-        user: whose report.
-        document: the user's document; None where there is none.
+        due: the report's subscription, as it was due.
+        subscription: as it is now; None where there is no document.
     """
-    return document is not None and document.get("active") is True and document.get("next_report_at") == user.due_at
+    return subscription is not None and subscription.shard is not None and subscription.next_report_at == due.due_at
 
 
 def _read(snapshot: Any) -> OrphanedDelivery | None:
     delivery = Delivery.from_snapshot(snapshot)
-    if delivery and delivery.due_at and delivery.updated_at and delivery.kind and is_document_id(delivery.user_id):
+    if delivery and delivery.due_at and delivery.updated_at and delivery.kind:
         due_at = delivery.due_at.astimezone(UTC)
-        if delivery_id(delivery.user_id, due_at) == delivery.id:
-            return OrphanedDelivery(DueUser(delivery.user_id, due_at, delivery.kind), delivery)
+        due = DueSubscription(delivery.user_id, delivery.subscription_id, due_at, delivery.kind)
+        is_named = is_document_id(due.user_id) and is_document_id(due.subscription_id)
+        if is_named and due.delivery_id == delivery.id:
+            return OrphanedDelivery(due, delivery)
     _logger.warning(
         "delivery_malformed", delivery_id=snapshot.id, hint="the pipeline did not make this document; it is left alone"
     )

@@ -1,16 +1,12 @@
 """Decides what becomes of a report whose tasks have all ended, or that has been due for long. Pure."""
 
-from collections.abc import Mapping
 from datetime import datetime, timedelta
 from enum import Enum, auto
-from typing import Any
 
 from functions.dispatcher.rescue.queue_clock import QueueClock
 from functions.shared.delivery import Delivery
 from functions.shared.period import Period, period_to_report
-from functions.shared.plausible_time import plausible
-from functions.shared.schedule import Cadence, Schedule
-from functions.shared.user import InvalidUser, User
+from functions.shared.schedule import Schedule
 
 LOST_AFTER = timedelta(hours=24)
 """How long the pipeline tries a report, in whatever way, before a person has to look at it."""
@@ -20,13 +16,14 @@ class RescueStep(Enum):
     """What a run does with the report."""
 
     ENQUEUE = auto()
-    """Makes a task for it. Where its delivery is final already, the worker sees that and moves the user on."""
+    """Makes a task for it. Where its delivery is final already, the worker sees that and moves the subscription
+    on."""
 
     IN_PROGRESS = auto()
     """Nothing: a worker is sending it right now."""
 
     GIVE_UP = auto()
-    """Gives it up as lost: a dead letter, and its user moves on."""
+    """Gives it up as lost: a dead letter, and its subscription moves on."""
 
 
 def rescue_step(
@@ -34,10 +31,10 @@ def rescue_step(
 ) -> RescueStep:
     """Decide by the delivery.
 
-    A report without a delivery was never tried, however long ago it fell due: the user may have been inactive, or the
-    whole pipeline may have stood still. The 24 hours therefore count from the creation of the delivery, and only hours
-    count in which the queues worked. A report whose task the queue still holds must not be given up; the caller asks
-    the queue.
+    A report without a delivery was never tried, however long ago it fell due: an application may have set its due time
+    back, or the whole pipeline may have stood still. The 24 hours therefore count from the creation of the delivery,
+    and only hours count in which the queues worked. A report whose task the queue still holds must not be given up; the
+    caller asks the queue.
 
     Args:
         delivery: the report's; None where there is none.
@@ -57,20 +54,20 @@ def rescue_step(
 def task_died(delivery: Delivery | None, *, updated_at: datetime, newest_task_from: datetime | None) -> bool:
     """Whether an overdue report had a task, which died. The report gets another one in any case.
 
-    That an earlier run made a task is only a conclusion from the user's due time. It is wrong if the user came to this
-    due time after that run had looked: a task of the hour before that took until then moves the user on to a due time
-    in the past. Two things prove that the user had this due time before: the user's document was not written since the
-    run began to read, or the report has a delivery, not yet final, that is as old.
+    That an earlier run made a task is only a conclusion from the subscription's due time. It is wrong if the
+    subscription came to this due time after that run had looked: a task of the hour before that took until then moves
+    it on to a due time in the past. Two things prove that it had this due time before: its document was not written
+    since the run began to read, or the report has a delivery, not yet final, that is as old.
 
     The comparison uses the beginning of the run. With its end, every report whose task before ended during a run would
-    count. With its beginning, two kinds of dead tasks are left out at first: a task that the run made for a user who
-    was written while it went on, and one whose user's document the team's application has written since. Neither stays
-    out: the run writes a pending delivery for it, which is the proof by which the next run counts it if this run's task
-    dies, too.
+    count. With its beginning, two kinds of dead tasks are left out at first: a task that the run made for a
+    subscription that was written while it went on, and one whose subscription the team's application has written since.
+    Neither stays out: the run writes a pending delivery for it, which is the proof by which the next run counts it if
+    this run's task dies, too.
 
     Args:
         delivery: the report's; None where there is none.
-        updated_at: when the user's document was last written.
+        updated_at: when the subscription was last written.
         newest_task_from: when the run began that is taken to have made the newest task; None where there was none.
     """
     known_since = updated_at
@@ -79,33 +76,19 @@ def task_died(delivery: Delivery | None, *, updated_at: datetime, newest_task_fr
     return newest_task_from is not None and known_since <= newest_task_from
 
 
-def usable_schedule(user_id: str, fields: Mapping[str, Any], default_cadence: Cadence) -> Schedule:
-    """The schedule by which a user moves on, with defaults in the place of what cannot be read.
-
-    Args:
-        user_id: the document's id.
-        fields: the user's document.
-        default_cadence: the cadence of users whose document names none.
-    """
-    try:
-        return User.from_document(user_id, fields, default_cadence).schedule
-    except InvalidUser as error:
-        return error.schedule
-
-
 def period_given_up(
-    schedule: Schedule, *, due_at: datetime, run_time: datetime, delivery: Delivery, reported_until: Any
+    schedule: Schedule, *, due_at: datetime, run_time: datetime, delivery: Delivery, reported_until: datetime | None
 ) -> Period:
     """The time that a report covers which is given up: it counts as reported, and a replay covers the same.
 
     Args:
-        schedule: the user's.
+        schedule: the subscription's.
         due_at: when the report fell due.
         run_time: the time of the run that gives it up.
         delivery: the report's. Where an attempt has settled the period, that remains: the next report covers all the
             time since.
-        reported_until: what the user's document has in this field.
+        reported_until: the end of the last period that was reported, where there was one.
     """
     return delivery.settled_period(latest=max(due_at, run_time)) or period_to_report(
-        schedule, due_at=due_at, run_time=run_time, reported_until=plausible(reported_until)
+        schedule, due_at=due_at, run_time=run_time, reported_until=reported_until
     )

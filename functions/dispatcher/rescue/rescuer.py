@@ -10,9 +10,9 @@ from typing import NamedTuple
 
 import structlog
 
-from functions.dispatcher.due_user import DueUser
+from functions.dispatcher.due_subscription import DueSubscription
 from functions.dispatcher.fan_out import FanOut
-from functions.dispatcher.malformed_users import MalformedUsers, unservable
+from functions.dispatcher.malformed_documents import MalformedDocuments, unservable
 from functions.dispatcher.rescue.dead_lettering import DeadLettering, LostReport
 from functions.dispatcher.rescue.delivery_store import RescueDeliveryStore
 from functions.dispatcher.rescue.orphaned_deliveries import OrphanedDeliveries, OrphanedDelivery
@@ -37,7 +37,7 @@ class _Case(NamedTuple):
     """A report that gets another task, or is given up, if no queue holds a task of it any more.
 
     Attributes:
-        user: whose.
+        due: its subscription.
         delivery: its delivery.
         tasks: the ids that its tasks may have.
         lost: why it is given up; None where it gets another task.
@@ -45,7 +45,7 @@ class _Case(NamedTuple):
         is_overdue: whether it then counts as a report whose task died.
     """
 
-    user: DueUser
+    due: DueSubscription
     delivery: Delivery | None
     tasks: Sequence[str]
     lost: LostReport | None = None
@@ -60,7 +60,7 @@ class Rescuer:
         dependencies: what the run works with.
         run_time: the time that the run is for.
         outlook: how the queues are.
-        malformed: what makes dead letters of users whom the run cannot serve.
+        malformed: what makes dead letters of subscriptions that the run cannot serve.
         fan_out: what enqueues.
         counters: the run's.
         store: where the run notes that the queues are behind.
@@ -72,12 +72,13 @@ class Rescuer:
         *,
         run_time: datetime,
         outlook: QueueOutlook,
-        malformed: MalformedUsers,
+        malformed: MalformedDocuments,
         fan_out: FanOut,
         counters: RunCounters,
         store: RunStore,
     ) -> None:
         self._client = dependencies.firestore
+        self._defaults = dependencies.defaults
         self._outlook = outlook
         self._malformed = malformed
         self._fan_out = fan_out
@@ -86,10 +87,7 @@ class Rescuer:
         self._run_id = run_id(run_time)
         self._run_time = run_time
         self._deliveries = RescueDeliveryStore(
-            dependencies.firestore,
-            run_id=self._run_id,
-            run_time=run_time,
-            default_cadence=dependencies.default_cadence,
+            dependencies.firestore, run_id=self._run_id, run_time=run_time, defaults=dependencies.defaults
         )
         self._dead_lettering = DeadLettering(
             dependencies.dead_letters, self._deliveries, counters, run_id=self._run_id, run_time=run_time
@@ -101,114 +99,114 @@ class Rescuer:
             retry_time=outlook.retry_time,
             clock=outlook.clock,
         )
-        self._suspects: list[tuple[DueUser, TaskAge]] = []
+        self._suspects: list[tuple[DueSubscription, TaskAge]] = []
         self._is_behind = False
 
-    def needs_look(self, user: DueUser, age: TaskAge) -> bool:
+    def needs_look(self, due: DueSubscription, age: TaskAge) -> bool:
         """Whether the run may not simply enqueue a report.
 
         Args:
-            user: whose report.
+            due: the report's subscription.
             age: of its newest task.
         """
-        return bool(user.problem) or age.status is TaskStatus.OVERDUE or self._is_old(user, age)
+        return bool(due.problem) or age.status is TaskStatus.OVERDUE or self._is_old(due, age)
 
-    def add(self, user: DueUser, age: TaskAge) -> None:
+    def add(self, due: DueSubscription, age: TaskAge) -> None:
         """Look at a report together with others, once there are a hundred, or at `finish()`.
 
         Args:
-            user: whose report.
+            due: the report's subscription.
             age: of its newest task.
         """
-        self._suspects.append((user, age))
+        self._suspects.append((due, age))
         if len(self._suspects) == _GROUP:
             self.finish()
 
     def finish(self) -> None:
         """Look at the reports that were added and not looked at yet."""
         suspects, self._suspects = self._suspects, []
-        self._malformed.tell([user for user, _ in suspects if user.problem])
-        sound = [(user, age) for user, age in suspects if not user.problem]
+        self._malformed.tell([due for due, _ in suspects if due.problem])
+        sound = [(due, age) for due, age in suspects if not due.problem]
         if sound:
             self._look(sound)
 
     def find_orphaned(self) -> list[OrphanedDelivery]:
-        """The deliveries that no user's due time leads to; none while a queue is paused.
+        """The deliveries that no subscription's due time leads to; none while a queue is paused.
 
         Raises:
             google.api_core.exceptions.GoogleAPICallError: Firestore cannot be read.
         """
         if self._outlook.is_paused:
             return []
-        orphaned = OrphanedDeliveries(self._client, run_time=self._run_time, clock=self._outlook.clock)
+        orphaned = OrphanedDeliveries(
+            self._client, run_time=self._run_time, clock=self._outlook.clock, defaults=self._defaults
+        )
         return orphaned.find(self._outlook.retry_time)
 
     def rescue(self, orphaned: Sequence[OrphanedDelivery]) -> None:
         """Give each of these deliveries another task, or give it up."""
         cases: list[_Case] = []
-        broken: list[DueUser] = []
+        broken: list[DueSubscription] = []
         for found in orphaned:
-            user, delivery = found
+            due, delivery = found
             try:
                 if delivery.is_claimed(self._run_time):
                     continue
-                tasks = task_ids(user, delivery, self._outlook.history.salts(user.due_at))
+                tasks = task_ids(due, delivery, self._outlook.history.salts(due.due_at))
                 is_lost = found.is_lost(self._run_time, self._outlook.clock)
-                lost = self._dead_lettering.lost(user, delivery) if is_lost else None
-                cases.append(_Case(user, delivery, tasks, lost, salt=self._run_id, is_overdue=True))
+                lost = self._dead_lettering.lost(due, delivery) if is_lost else None
+                cases.append(_Case(due, delivery, tasks, lost, salt=self._run_id, is_overdue=True))
             except Exception as error:  # noqa: BLE001  it is logged there
-                broken.append(unservable(user, error, run_id=self._run_id))
+                broken.append(unservable(due, error, run_id=self._run_id))
         broken += self._settle(cases)
         self._malformed.tell(broken)
 
-    def _is_old(self, user: DueUser, age: TaskAge) -> bool:
-        return (
-            age.status is TaskStatus.QUEUED and self._outlook.clock.between(user.due_at, self._run_time) >= LOST_AFTER
-        )
+    def _is_old(self, due: DueSubscription, age: TaskAge) -> bool:
+        return age.status is TaskStatus.QUEUED and self._outlook.clock.between(due.due_at, self._run_time) >= LOST_AFTER
 
-    def _look(self, suspects: Sequence[tuple[DueUser, TaskAge]]) -> None:
+    def _look(self, suspects: Sequence[tuple[DueSubscription, TaskAge]]) -> None:
         """Decide about reports by their deliveries, and by what the queues still hold."""
-        users = [user for user, _ in suspects]
+        dues = [due for due, _ in suspects]
         try:
-            deliveries = self._deliveries.read(users)
+            deliveries = self._deliveries.read(dues)
         except Exception:  # noqa: BLE001  it is logged there
-            self._deliveries_failed(users)
+            self._deliveries_failed(dues)
             return
         cases: list[_Case] = []
-        broken: list[DueUser] = []
-        for (user, age), delivery in zip(suspects, deliveries, strict=True):
+        broken: list[DueSubscription] = []
+        for (due, age), delivery in zip(suspects, deliveries, strict=True):
             try:
-                if case := self._case(user, age, delivery):
+                if case := self._case(due, age, delivery):
                     cases.append(case)
             except Exception as error:  # noqa: BLE001  it is logged there
-                broken.append(unservable(user, error, run_id=self._run_id))
+                broken.append(unservable(due, error, run_id=self._run_id))
         broken += self._settle(cases)
         self._malformed.tell(broken)
 
-    def _case(self, user: DueUser, age: TaskAge, delivery: Delivery | None) -> _Case | None:
+    def _case(self, due: DueSubscription, age: TaskAge, delivery: Delivery | None) -> _Case | None:
         """What the queues must be asked about; None where the report is dealt with already."""
-        step = rescue_step(delivery, due_at=user.due_at, run_time=self._run_time, clock=self._outlook.clock)
+        step = rescue_step(delivery, due_at=due.due_at, run_time=self._run_time, clock=self._outlook.clock)
         if step is RescueStep.IN_PROGRESS:
             self._counters.add(RunCounter.ALREADY_DISPATCHED)
             return None
         if step is RescueStep.GIVE_UP:
             # Whatever its tasks were called: no report is lost while one of them may still send it.
-            tasks = task_ids(user, delivery, self._outlook.history.salts(user.due_at))
-            return _Case(user, delivery, tasks, self._dead_lettering.lost(user, delivery))
+            tasks = task_ids(due, delivery, self._outlook.history.salts(due.due_at))
+            return _Case(due, delivery, tasks, self._dead_lettering.lost(due, delivery))
         if age.status is TaskStatus.OVERDUE:
-            died = task_died(delivery, updated_at=user.updated_at, newest_task_from=age.newest_task_from)
-            return _Case(user, delivery, task_ids(user, delivery, age.salts), salt=age.salt, is_overdue=died)
-        self._fan_out.add(user, age.salt)
+            died = task_died(delivery, updated_at=due.updated_at, newest_task_from=age.newest_task_from)
+            return _Case(due, delivery, task_ids(due, delivery, age.salts), salt=age.salt, is_overdue=died)
+        self._fan_out.add(due, age.salt)
         return None
 
-    def _settle(self, cases: Sequence[_Case]) -> list[DueUser]:
+    def _settle(self, cases: Sequence[_Case]) -> list[DueSubscription]:
         """Give each of these reports another task or give it up, unless a queue still holds a task of it.
 
         Returns:
-            users whom the run cannot serve.
+            subscriptions that the run cannot serve.
         """
         answers = self._waiting_tasks.ask(
-            [(case.user, case.tasks, AskedQueues.ALL if case.lost else AskedQueues.OWN) for case in cases]
+            [(case.due, case.tasks, AskedQueues.ALL if case.lost else AskedQueues.OWN) for case in cases]
         )
         if QueueAnswer.HELD_LONG in answers and not self._is_behind:
             self._is_behind = True
@@ -221,17 +219,17 @@ class Rescuer:
         try:
             retried = self._still_unfinished(retried)
             # From now on their time counts.
-            self._deliveries.open([case.user for case in retried if case.delivery is None])
+            self._deliveries.open([case.due for case in retried if case.delivery is None])
         except Exception:  # noqa: BLE001  it is logged there
-            self._deliveries_failed([case.user for case in retried])
+            self._deliveries_failed([case.due for case in retried])
             return []
-        broken: list[DueUser] = []
+        broken: list[DueSubscription] = []
         for case in retried:
             try:
                 self._counters.add(RunCounter.OVERDUE, int(case.is_overdue))
-                self._fan_out.add(case.user, case.salt)
+                self._fan_out.add(case.due, case.salt)
             except Exception as error:  # noqa: BLE001  it is logged there
-                broken.append(unservable(case.user, error, run_id=self._run_id))
+                broken.append(unservable(case.due, error, run_id=self._run_id))
         return broken
 
     def _still_unfinished(self, cases: Sequence[_Case]) -> list[_Case]:
@@ -239,7 +237,7 @@ class Rescuer:
         if not cases:
             return []
         left = []
-        for case, delivery in zip(cases, self._deliveries.read([case.user for case in cases]), strict=True):
+        for case, delivery in zip(cases, self._deliveries.read([case.due for case in cases]), strict=True):
             was_final = case.delivery is not None and case.delivery.is_final
             if delivery is not None and delivery.is_final and not was_final:
                 self._counters.add(RunCounter.ALREADY_DISPATCHED)
@@ -247,6 +245,6 @@ class Rescuer:
                 left.append(case)
         return left
 
-    def _deliveries_failed(self, users: Sequence[DueUser]) -> None:
-        self._counters.add_error(len(users))
-        _logger.exception("deliveries_failed", run_id=self._run_id, user_ids=[user.user_id for user in users])
+    def _deliveries_failed(self, dues: Sequence[DueSubscription]) -> None:
+        self._counters.add_error(len(dues))
+        _logger.exception("deliveries_failed", run_id=self._run_id, delivery_ids=[due.delivery_id for due in dues])

@@ -14,10 +14,10 @@ from enum import Enum, auto
 import structlog
 from google.api_core.exceptions import GoogleAPIError
 
-from functions.dispatcher.due_user import DueUser
+from functions.dispatcher.due_subscription import DueSubscription
 from functions.dispatcher.rescue.queue_clock import QueueClock
 from functions.shared.delivery import Delivery
-from functions.shared.ids import delivery_id, task_id
+from functions.shared.ids import task_id
 from functions.shared.queue_choice import choose_queue
 from functions.shared.task_queue import TaskQueue
 
@@ -32,7 +32,7 @@ class AskedQueues(Enum):
     """The queues to ask for a report's tasks."""
 
     OWN = auto()
-    """The one that the user's tasks go to. A second task does no harm if the first waits in another queue."""
+    """The one that the user's tasks go to now. A second task does no harm if the first waits in another queue."""
     ALL = auto()
     """All, before a report is given up: a task made before `REPORT_QUEUES` changed may wait in another queue."""
 
@@ -76,11 +76,11 @@ class WaitingTasks:
         self._retry_time = retry_time
         self._clock = clock
 
-    def ask(self, reports: Sequence[tuple[DueUser, Sequence[str], AskedQueues]]) -> list[QueueAnswer]:
+    def ask(self, reports: Sequence[tuple[DueSubscription, Sequence[str], AskedQueues]]) -> list[QueueAnswer]:
         """Ask the queues for the tasks of reports.
 
         Args:
-            reports: each one's user, the ids that its tasks may have, and the queues to ask.
+            reports: each one's subscription, the ids that its tasks may have, and the queues to ask.
 
         Returns:
             the answers, in the reports' order.
@@ -90,8 +90,8 @@ class WaitingTasks:
         with ThreadPoolExecutor(min(_THREADS, len(reports))) as threads:
             return list(threads.map(lambda report: self._ask(*report), reports))
 
-    def _ask(self, user: DueUser, tasks: Sequence[str], asked: AskedQueues) -> QueueAnswer:
-        queue = self._queues[choose_queue(user.user_id, self._names)]
+    def _ask(self, due: DueSubscription, tasks: Sequence[str], asked: AskedQueues) -> QueueAnswer:
+        queue = self._queues[choose_queue(due.user_id, self._names)]
         places = [(queue, task) for task in tasks]
         if asked is AskedQueues.ALL:
             places += [(other, task) for other in self._queues if other is not queue for task in tasks]
@@ -101,7 +101,8 @@ class WaitingTasks:
             _logger.error(  # noqa: TRY400  the traceback is the library's own
                 "task_lookup_failed",
                 run_id=self._run_id,
-                user_id=user.user_id,
+                user_id=due.user_id,
+                subscription_id=due.subscription_id,
                 queue=queue.queue,
                 error=type(error).__name__,
                 hint="the report is left as it is; the dispatcher's account needs roles/cloudtasks.viewer on the queue",
@@ -113,14 +114,13 @@ class WaitingTasks:
         return QueueAnswer.HELD_LONG if is_long else QueueAnswer.HELD
 
 
-def task_ids(user: DueUser, delivery: Delivery | None, salts: Iterable[str]) -> list[str]:
+def task_ids(due: DueSubscription, delivery: Delivery | None, salts: Iterable[str]) -> list[str]:
     """The ids that a report's tasks may have. Pure.
 
     Args:
-        user: whose report.
+        due: the report's subscription.
         delivery: its delivery, which names the task that an operator made; None where there is none.
         salts: what may set apart the tasks that runs made.
     """
-    name = delivery_id(user.user_id, user.due_at)
     by_hand = [delivery.task] if delivery and _TASK_ID.fullmatch(delivery.task) else []
-    return list(dict.fromkeys([*by_hand, *(task_id(name, salt) for salt in salts)]))
+    return list(dict.fromkeys([*by_hand, *(task_id(due.delivery_id, salt) for salt in salts)]))
