@@ -19,6 +19,7 @@ from google.cloud.tasks_v2 import CloudTasksClient, Queue, RateLimits, RetryConf
 from google.cloud.tasks_v2.services.cloud_tasks.transports import CloudTasksGrpcTransport
 
 from functions.shared.report_task import ReportTask
+from functions.shared.subscription import DEFAULT_SUBSCRIPTION, SUBSCRIPTIONS
 from local_cloud.clock import Clock
 from local_cloud.firestore.server import FirestoreEmulator
 from local_cloud.function_process import FunctionProcess
@@ -26,6 +27,7 @@ from local_cloud.identity import IdentityProvider
 from local_cloud.pubsub.server import PubSubEmulator
 from local_cloud.tasks.server import TasksEmulator
 from tests.function_process import FunctionProcesses
+from tests.seeding import seed, subscription_reference, user_document, user_reference
 from tests.support import Background, Faults
 
 PROJECT = "local-project"
@@ -100,6 +102,8 @@ class Cloud:
     def clear(self) -> None:
         """Forget everything but the names of tasks."""
         self.firestore_faults.middleware = self.tasks_faults.middleware = self.pubsub_faults.middleware = None
+        for subscription in self.database.collection_group(SUBSCRIPTIONS).select([]).stream():
+            subscription.reference.delete()
         for collection in ("users", "deliveries", "runs", "dead_letters"):
             for document in self.database.collection(collection).list_documents():
                 document.delete()
@@ -113,16 +117,39 @@ class Cloud:
         return f"projects/{PROJECT}/locations/{LOCATION}/queues/{queue}"
 
     def user(self, **fields: Any) -> str:
-        """A new active user whose hourly report is due at noon. A field given as `...` is left out."""
+        """A new active user who is enrolled and has no subscription. A field given as `...` is left out."""
         user_id = f"user-{next(self._users)}"
-        document = {"email": f"{user_id}@example.com", "active": True, "next_report_at": NOON, **fields}
-        present = {key: value for key, value in document.items() if value is not ...}
-        self.database.collection("users").document(user_id).set(present)
+        user_reference(self.database, user_id).set(user_document(user_id, **fields))
+        return user_id
+
+    def subscribed_user(
+        self,
+        *,
+        next_report_at: Any = NOON,
+        subscription_id: str = DEFAULT_SUBSCRIPTION,
+        user: dict[str, Any] | None = None,
+        **subscription: Any,
+    ) -> str:
+        """A new user with one subscription, whose hourly report is due at noon. A field given as `...` is left out."""
+        user_id = f"user-{next(self._users)}"
+        seed(
+            self.database,
+            user_id,
+            next_report_at=next_report_at,
+            subscription_id=subscription_id,
+            user=user,
+            **subscription,
+        )
         return user_id
 
     def fields_of(self, user_id: str) -> dict[str, Any]:
         """A user's document."""
-        fields: dict[str, Any] = self.database.collection("users").document(user_id).get().to_dict()
+        fields: dict[str, Any] = user_reference(self.database, user_id).get().to_dict()
+        return fields
+
+    def subscription(self, user_id: str, subscription_id: str = DEFAULT_SUBSCRIPTION) -> dict[str, Any]:
+        """A subscription's document."""
+        fields: dict[str, Any] = subscription_reference(self.database, user_id, subscription_id).get().to_dict()
         return fields
 
     def delivery(self, delivery_id: str) -> dict[str, Any] | None:
