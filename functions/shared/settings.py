@@ -119,7 +119,16 @@ class IdentitySettings(BaseSettings):
     oidc_issuer: str = "https://accounts.google.com"
 
 
-class DispatcherSettings(CommonSettings, IdentitySettings):
+class SubscriptionSettings(BaseSettings):
+    """What a subscription gets whose document does not say it: the same wherever the document is read."""
+
+    model_config = SettingsConfigDict(extra="ignore", env_ignore_empty=True)
+
+    default_cadence: DefaultCadence = Cadence.HOURLY
+    default_kind: Kind = "activity"
+
+
+class DispatcherSettings(CommonSettings, IdentitySettings, SubscriptionSettings):
     """The dispatcher's environment."""
 
     location: str
@@ -132,8 +141,6 @@ class DispatcherSettings(CommonSettings, IdentitySettings):
     tasks_invoker: Address
     scheduler_invoker: Address
     dead_letter_topic: str
-    default_cadence: DefaultCadence = Cadence.HOURLY
-    default_kind: Kind = "activity"
     dispatch_time_limit: float = Field(default=1500, gt=0, le=1740)
     """Seconds after which the dispatcher hands the rest of a run to itself: below the half hour that Cloud Scheduler
     and Cloud Tasks wait for an answer. https://cloud.google.com/scheduler/docs/reference/rest/v1/projects.locations.jobs"""
@@ -168,15 +175,13 @@ class MailSettings(BaseSettings):
         return self
 
 
-class WorkerSettings(CommonSettings, IdentitySettings, MailSettings):
+class WorkerSettings(CommonSettings, IdentitySettings, MailSettings, SubscriptionSettings):
     """The worker's environment."""
 
     worker_url: Url
     tasks_invoker: Address
     dead_letter_topic: str
     max_attempts: int = Field(ge=1)
-    default_cadence: DefaultCadence = Cadence.HOURLY
-    default_kind: Kind = "activity"
     on_unknown_outcome: OnUnknownOutcome = OnUnknownOutcome.DEAD_LETTER
     sendgrid_api_key: Secret = Field(repr=False)
     sendgrid_host: PrivateUrl = "https://api.sendgrid.com"
