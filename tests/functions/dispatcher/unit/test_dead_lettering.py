@@ -4,14 +4,14 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from functions.dispatcher.due_user import DueUser
+from functions.dispatcher.due_subscription import DueSubscription
 from functions.dispatcher.rescue.dead_lettering import failure_of_lost
 from functions.shared.dead_letter import DeadLetterReason
 from functions.shared.delivery import Delivery, DeliveryFailure, DeliveryState
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
-USER = DueUser("u1", NOON - 25 * HOUR)
+DUE = DueSubscription("u1", "default", NOON - 25 * HOUR, "activity")
 
 
 def delivery(state: DeliveryState, **fields: object) -> Delivery:
@@ -27,7 +27,7 @@ def delivery(state: DeliveryState, **fields: object) -> Delivery:
     ],
 )
 def test_what_a_worker_may_have_sent_is_not_said_to_be_unsent(found: Delivery | None, reason: DeadLetterReason) -> None:
-    failure = failure_of_lost(USER, found, run_time=NOON, now=NOON + HOUR)
+    failure = failure_of_lost(DUE, found, run_time=NOON, now=NOON + HOUR)
     assert (failure.reason, failure.failed_at, failure.letter_id) == (reason, NOON + HOUR, None)
     assert "25 hours after it was due" in failure.error
 
@@ -43,4 +43,4 @@ def test_what_another_process_has_settled_stays() -> None:
         failed_at=settled.failed_at,
         letter_id="l",
     )
-    assert failure_of_lost(USER, found, run_time=NOON, now=NOON) == settled
+    assert failure_of_lost(DUE, found, run_time=NOON, now=NOON) == settled

@@ -6,13 +6,16 @@ from typing import Any
 
 import pytest
 
-from functions.dispatcher.rescue.policy import RescueStep, period_given_up, rescue_step, task_died, usable_schedule
+from functions.dispatcher.rescue.policy import RescueStep, period_given_up, rescue_step, task_died
 from functions.shared.delivery import Delivery
 from functions.shared.period import Period
 from functions.shared.schedule import Cadence
+from functions.shared.subscription import Subscription, SubscriptionDefaults
+from functions.shared.user import User
 
 RUN_TIME = datetime(2026, 11, 24, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
+DEFAULTS = SubscriptionDefaults(kind="activity", cadence=Cadence.HOURLY)
 
 
 @dataclass(frozen=True)
@@ -20,7 +23,7 @@ class Snapshot:
     """What Firestore's client gives of a document."""
 
     fields: dict[str, Any]
-    id: str = "u1-20261124T1200Z"
+    id: str = "u1:default:20261124T1200Z"
     exists: bool = True
     update_time: datetime = RUN_TIME
 
@@ -54,8 +57,8 @@ def read(fields: dict[str, Any] | None) -> Delivery | None:
             {"state": "pending", "created_at": RUN_TIME - 25 * HOUR}, 26, RescueStep.GIVE_UP, id="a day, noted"
         ),
         pytest.param({"state": "pending", "created_at": "yesterday"}, 30, RescueStep.GIVE_UP, id="a strange field"),
-        pytest.param({"state": "sent"}, 30, RescueStep.ENQUEUE, id="sent, and the worker moves the user on"),
-        pytest.param({"state": "dead"}, 30, RescueStep.ENQUEUE, id="dead, and the worker moves the user on"),
+        pytest.param({"state": "sent"}, 30, RescueStep.ENQUEUE, id="sent, and the worker moves the subscription on"),
+        pytest.param({"state": "dead"}, 30, RescueStep.ENQUEUE, id="dead, and the worker moves the subscription on"),
         pytest.param(
             {"state": "sending", "lease_expires_at": RUN_TIME + HOUR},
             30,
@@ -78,9 +81,9 @@ def test_rescue_step(delivery: dict[str, Any] | None, age: int, expected: Rescue
 @pytest.mark.parametrize(
     ("delivery", "written_after_hours", "expected"),
     [
-        pytest.param(None, -1, True, id="the user stood there before the run"),
+        pytest.param(None, -1, True, id="the subscription stood there before the run"),
         pytest.param(None, 0, True, id="in the very moment"),
-        pytest.param(None, 0.01, False, id="the user came there after the run had looked"),
+        pytest.param(None, 0.01, False, id="it came there after the run had looked"),
         pytest.param({"state": "pending"}, 0.5, False, id="a record of unknown age"),
         pytest.param({"state": "pending", "created_at": RUN_TIME - HOUR}, 0.5, True, id="written, but noted before"),
         pytest.param({"state": "sending", "created_at": RUN_TIME - 2 * HOUR}, 0.5, True, id="tried before"),
@@ -101,7 +104,7 @@ def test_where_no_run_made_a_task_none_task_died() -> None:
     assert not task_died(None, updated_at=RUN_TIME, newest_task_from=None)
 
 
-def test_a_dead_task_is_left_out_once_however_often_its_user_is_written() -> None:
+def test_a_dead_task_is_left_out_once_however_often_its_subscription_is_written() -> None:
     """The run that leaves it out notes the report, by its own time; the next one needs no other proof."""
     noted = {"state": "pending", "created_at": RUN_TIME}
     assert task_died(read(noted), updated_at=RUN_TIME + HOUR, newest_task_from=RUN_TIME)
@@ -110,29 +113,31 @@ def test_a_dead_task_is_left_out_once_however_often_its_user_is_written() -> Non
 @pytest.mark.parametrize(
     ("fields", "next_report_at"),
     [
-        pytest.param({"report": {"cadence": "hourly"}}, RUN_TIME + HOUR, id="hourly"),
-        pytest.param({"report": {"cadence": "daily", "hour": 9}}, RUN_TIME + 21 * HOUR, id="daily"),
-        pytest.param({"report": {"cadence": "daily", "hour": 9}, "time_zone": "?"}, RUN_TIME + 21 * HOUR, id="no zone"),
-        pytest.param({"report": {"cadence": "often"}}, RUN_TIME + HOUR, id="no schedule: the default's"),
+        pytest.param({"cadence": "hourly"}, RUN_TIME + HOUR, id="hourly"),
+        pytest.param({"cadence": "daily", "hour": 9}, RUN_TIME + 12 * HOUR, id="daily, in the user's zone"),
+        pytest.param({"cadence": "daily", "hour": 9, "time_zone": "UTC"}, RUN_TIME + 21 * HOUR, id="in its own zone"),
+        pytest.param({"cadence": "daily", "hour": 9, "time_zone": "?"}, RUN_TIME + 12 * HOUR, id="no zone: the user's"),
+        pytest.param({"cadence": "often"}, RUN_TIME + HOUR, id="no schedule: the default's"),
+        pytest.param({"cadence": "cron", "cron": "?"}, RUN_TIME + HOUR, id="no cron line: the default's"),
         pytest.param({"reported_until": "?"}, RUN_TIME + HOUR, id="no end of a last period"),
     ],
 )
-def test_a_user_moves_on_to_a_time_after_the_run(fields: dict[str, Any], next_report_at: datetime) -> None:
-    document = {"active": True, "email": "u1@example.com", **fields}
-    schedule = usable_schedule("u1", document, Cadence.HOURLY)
+def test_a_subscription_moves_on_to_a_time_after_the_run(fields: dict[str, Any], next_report_at: datetime) -> None:
+    subscription = Subscription.from_fields("u1", "default", fields, DEFAULTS)
+    schedule = subscription.schedule(User.from_fields("u1", {"time_zone": "Asia/Tokyo"}))
     period = period_given_up(
         schedule,
         due_at=RUN_TIME - 30 * HOUR,
         run_time=RUN_TIME,
         delivery=stored({}),
-        reported_until=document.get("reported_until"),
+        reported_until=subscription.reported_until,
     )
     assert schedule.next_due(period.end) == next_report_at
     assert RUN_TIME - 24 * HOUR < period.end <= RUN_TIME
 
 
 def test_what_an_attempt_has_begun_to_report_is_what_is_given_up() -> None:
-    schedule = usable_schedule("u1", {}, Cadence.HOURLY)
+    schedule = Subscription.from_fields("u1", "default", {}, DEFAULTS).schedule(None)
     begun = {"period_start": RUN_TIME - 31 * HOUR, "period_end": RUN_TIME - 30 * HOUR}
     period = period_given_up(
         schedule, due_at=RUN_TIME - 30 * HOUR, run_time=RUN_TIME, delivery=stored(begun), reported_until=None
