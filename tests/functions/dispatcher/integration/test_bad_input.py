@@ -1,5 +1,8 @@
-"""Whatever is wrong with a request, a user or the environment: an answer that names it, and nobody else is harmed."""
+"""Whatever is wrong with a request, a document or the environment: an answer that names it, and nobody else is
+harmed.
+"""
 
+import itertools
 import math
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
@@ -9,19 +12,21 @@ import grpc
 import pytest
 from google.api_core.exceptions import InvalidArgument
 
-from functions.shared.ids import delivery_id
+from functions.shared.ids import delivery_id, malformed_letter_id
+from functions.shared.subscription import DEFAULT_SUBSCRIPTION
 from local_cloud.errors import LocalCloudError
 from local_cloud.rpc import RpcError, current_request
 from tests.function_process import start_function
 from tests.functions.dispatcher.integration.conftest import DISPATCHER_URL, HOUR, NOON, SCHEDULER, TASKS, Cloud
 from tests.functions.dispatcher.integration.faults import failing
+from tests.seeding import seed, subscription_reference
 
 
-@pytest.mark.parametrize("report", [{"kind": 7}, {"kind": "No Name!"}, {"kind": ["activity"]}])
-def test_a_kind_that_is_none(cloud: Cloud, report: dict[str, object]) -> None:
-    broken = cloud.user(report={**report, "cadence": "daily", "hour": 9})
-    healthy = cloud.user()
-    before = cloud.fields_of(broken)
+@pytest.mark.parametrize("kind", [7, "No Name!", ["activity"]])
+def test_a_kind_that_is_none(cloud: Cloud, kind: object) -> None:
+    broken = cloud.subscribed_user(kind=kind, cadence="daily", hour=9)
+    healthy = cloud.subscribed_user()
+    before = cloud.subscription(broken)
 
     answer = cloud.call()
 
@@ -29,18 +34,19 @@ def test_a_kind_that_is_none(cloud: Cloud, report: dict[str, object]) -> None:
     assert [answer.body[name] for name in ("due", "dispatched", "malformed", "errors")] == [2, 1, 1, 0]
     assert [report.user_id for report in cloud.reports()] == [healthy]
     (letter,) = cloud.dead_letters()
-    assert (letter["user_id"], letter["letter_id"], letter["reason"]) == (
+    assert (letter["user_id"], letter["subscription_id"], letter["reason"]) == (
         broken,
-        f"{broken}-malformed",
+        DEFAULT_SUBSCRIPTION,
         "permanent-error",
     )
-    assert "report.kind: must be the name of a report, such as activity" in letter["error"]
+    assert letter["letter_id"] == malformed_letter_id(broken, DEFAULT_SUBSCRIPTION)
+    assert "the subscription's document: kind: must be the name of a report, such as activity" in letter["error"]
     # There is nothing to replay: the next run after the document has been mended makes the report.
     assert "delivery_id" not in letter
-    assert cloud.delivery(delivery_id(broken, NOON)) is None
-    assert cloud.fields_of(broken) == before
+    assert cloud.delivery(delivery_id(broken, DEFAULT_SUBSCRIPTION, NOON)) is None
+    assert cloud.subscription(broken) == before
     line = next(line for line in cloud.log() if line.get("user_id") == broken)
-    assert line["field"] == "report.kind"
+    assert (line["subscription_id"], line["document"], line["field"]) == (DEFAULT_SUBSCRIPTION, "subscription", "kind")
     assert cloud.record("21261124T1200Z")["malformed"] == 1
     assert cloud.record("21261124T1200Z")["state"] == "finished"
     # The dead letter tells people already.
@@ -54,12 +60,13 @@ NO_DUE_TIMES = [
 ]
 
 
+@pytest.mark.parametrize("shard", [..., None, 7], ids=["no shard", "new", "scheduled"])
 @pytest.mark.parametrize("value", NO_DUE_TIMES, ids=str)
-def test_a_due_time_that_is_none(cloud: Cloud, value: object) -> None:
-    broken = cloud.user(next_report_at=value)
-    before = cloud.fields_of(broken)["next_report_at"]
-    new_user = cloud.user(next_report_at=...)
-    healthy = cloud.user()
+def test_a_due_time_that_is_none(cloud: Cloud, value: object, shard: object) -> None:
+    broken = cloud.subscribed_user(next_report_at=value, shard=shard)
+    before = cloud.subscription(broken)
+    new_user = cloud.user(enrolled_at=None)
+    healthy = cloud.subscribed_user()
 
     answer = cloud.call()
 
@@ -68,17 +75,17 @@ def test_a_due_time_that_is_none(cloud: Cloud, value: object) -> None:
     (letter,) = cloud.dead_letters()
     assert (letter["user_id"], letter["letter_id"], letter["reason"]) == (
         broken,
-        f"{broken}-malformed",
+        malformed_letter_id(broken, DEFAULT_SUBSCRIPTION),
         "permanent-error",
     )
     assert "next_report_at: must be a timestamp between 1970 and 2200" in letter["error"]
-    assert repr(cloud.fields_of(broken)["next_report_at"]) == repr(before)
+    assert repr(cloud.subscription(broken)) == repr(before)
     assert any(line.get("user_id") == broken and line.get("field") == "next_report_at" for line in cloud.log())
 
 
-@pytest.mark.parametrize("fields", [{"report": {"kind": 7}}, {"next_report_at": datetime(1, 1, 1, tzinfo=UTC)}])
-def test_a_malformed_user_is_one_dead_letter_however_many_runs(cloud: Cloud, fields: dict[str, Any]) -> None:
-    user = cloud.user(**fields)
+@pytest.mark.parametrize("fields", [{"kind": 7}, {"next_report_at": datetime(1, 1, 1, tzinfo=UTC)}])
+def test_a_malformed_subscription_is_one_dead_letter_however_many_runs(cloud: Cloud, fields: dict[str, Any]) -> None:
+    user = cloud.subscribed_user(**fields)
     cloud.call()
     cloud.keep_letters(cloud.dead_letters())
 
@@ -88,21 +95,22 @@ def test_a_malformed_user_is_one_dead_letter_however_many_runs(cloud: Cloud, fie
 
     assert cloud.dead_letters(wait=False) == []
     assert cloud.system_alerts == []
-    # Whoever closes it without mending the user wants to hear no more of it, unless it is broken anew.
-    letter = cloud.database.collection("dead_letters").document(f"{user}-malformed")
+    # Whoever closes it without correcting the document wants to hear no more of it, unless somebody writes it
+    # anew.
+    letter = cloud.database.collection("dead_letters").document(malformed_letter_id(user, DEFAULT_SUBSCRIPTION))
     letter.update({"state": "dismissed"})
     cloud.call(NOON + 4 * HOUR)
     assert cloud.dead_letters(wait=False) == []
-    cloud.database.collection("users").document(user).update({"name": "Ada"})
+    subscription_reference(cloud.database, user).update({"locale": "ja"})
     cloud.call(NOON + 5 * HOUR)
     assert [letter["user_id"] for letter in cloud.dead_letters()] == [user]
 
 
-def test_a_user_who_has_been_mended_gets_one_report(cloud: Cloud) -> None:
-    user = cloud.user(report={"kind": 7})
+def test_a_subscription_that_has_been_corrected_gets_one_report(cloud: Cloud) -> None:
+    user = cloud.subscribed_user(kind=7)
     for hour in range(3):
         cloud.call(NOON + hour * HOUR)
-    cloud.database.collection("users").document(user).update({"report.kind": "sales"})
+    subscription_reference(cloud.database, user).update({"kind": "sales"})
 
     answer = cloud.call(NOON + 3 * HOUR)
 
@@ -111,8 +119,8 @@ def test_a_user_who_has_been_mended_gets_one_report(cloud: Cloud) -> None:
 
 
 def test_dead_letters_that_cannot_be_read_or_published(cloud: Cloud) -> None:
-    cloud.user(report={"kind": 7})
-    healthy = cloud.user()
+    cloud.subscribed_user(kind=7)
+    healthy = cloud.subscribed_user()
     cloud.pubsub_faults.middleware = failing("Publish", "PERMISSION_DENIED")
 
     async def no_dead_letters(method: str, carry_out: Callable[[], Awaitable[Any]]) -> Any:
@@ -150,7 +158,7 @@ def test_dead_letters_that_cannot_be_read_or_published(cloud: Cloud) -> None:
     ids=range(7),
 )
 def test_records_of_runs_that_no_dispatcher_has_written(cloud: Cloud, fields: dict[str, Any]) -> None:
-    user = cloud.user()
+    user = cloud.subscribed_user()
     for run in ("21261124T1200Z", "21261124T1100Z"):
         cloud.database.collection("runs").document(run).set(fields)
 
@@ -163,8 +171,8 @@ def test_records_of_runs_that_no_dispatcher_has_written(cloud: Cloud, fields: di
 
 
 def test_a_new_user_whose_document_has_no_room_for_the_pipelines_fields(cloud: Cloud) -> None:
-    # As large as a document may be, but for less than `next_report_at` takes.
-    user = cloud.user(next_report_at=..., notes="")
+    # As large as a document may be, but for less than `enrolled_at` takes.
+    user = cloud.user(enrolled_at=..., notes="")
     reference = cloud.database.collection("users").document(user)
     low, high = 900_000, 1_100_000
     while low < high:
@@ -174,20 +182,20 @@ def test_a_new_user_whose_document_has_no_room_for_the_pipelines_fields(cloud: C
             low = length
         except InvalidArgument:
             high = length - 1
-    others = {cloud.user(next_report_at=...) for _ in range(3)}
+    others = {cloud.user(enrolled_at=...) for _ in range(3)}
 
     answer = cloud.call()
 
     assert (answer.status, answer.body["enrolled"], answer.body["malformed"], answer.body["errors"]) == (200, 3, 1, 0)
     assert {report.user_id for report in cloud.reports()} == others
     (letter,) = cloud.dead_letters()
-    assert (letter["user_id"], "must have room" in letter["error"]) == (user, True)
+    assert (letter["letter_id"], "must have room" in letter["error"]) == (malformed_letter_id(user), True)
 
 
 @pytest.mark.parametrize("value", ["true", "", 1])
 def test_active_that_is_neither_true_nor_false(cloud: Cloud, value: object) -> None:
-    broken = cloud.user(active=value)
-    healthy = cloud.user()
+    broken = cloud.user(active=value, enrolled_at=None)
+    healthy = cloud.subscribed_user()
     answer = cloud.call()
     assert (answer.status, answer.body["dispatched"], answer.body["errors"]) == (200, 1, 0)
     assert [report.user_id for report in cloud.reports()] == [healthy]
@@ -195,33 +203,34 @@ def test_active_that_is_neither_true_nor_false(cloud: Cloud, value: object) -> N
     assert (line["severity"], line["field"]) == ("WARNING", "active")
 
 
-@pytest.mark.parametrize(
-    ("report", "kind"), [("daily", "activity"), ({"kind": None}, "activity"), ({"kind": "sales"}, "sales")]
-)
-def test_a_report_that_says_little(cloud: Cloud, report: object, kind: str) -> None:
-    cloud.user(report=report)
-    assert cloud.call().body["dispatched"] == 1
+@pytest.mark.parametrize(("stored", "kind"), [(..., "usage"), (None, "usage"), ("sales", "sales")])
+def test_a_subscription_that_names_no_kind_has_the_default(cloud: Cloud, stored: object, kind: str) -> None:
+    cloud.subscribed_user(kind=stored)
+    assert cloud.call(variables={"DEFAULT_KIND": "usage"}).body["dispatched"] == 1
     assert [report.kind for report in cloud.reports()] == [kind]
 
 
-def test_user_ids_of_all_sorts(cloud: Cloud) -> None:
+def test_ids_of_all_sorts(cloud: Cloud) -> None:
     ids = {"名前", "a b", "x" * 1400, "O'Hara; DROP", "<b>", "a.b@example.com", "%2F"}
     for user_id in ids:
-        cloud.database.collection("users").document(user_id).set({"active": True, "next_report_at": NOON})
+        for subscription_id in ids:
+            seed(cloud.database, user_id, subscription_id=subscription_id, next_report_at=NOON)
     answer = cloud.call()
-    assert (answer.status, answer.body["dispatched"]) == (200, len(ids))
-    assert {report.user_id for report in cloud.reports()} == ids
+    assert (answer.status, answer.body["dispatched"]) == (200, len(ids) ** 2)
+    reports = cloud.reports()
+    assert {(report.user_id, report.subscription_id) for report in reports} == set(itertools.product(ids, ids))
+    assert all(report.names_its_delivery for report in reports)
 
 
 @pytest.mark.parametrize("body", [b"", b"{}", b"not JSON", b"[1, 2", b"null", b"\xff\xfe", b"7" * 100_000])
 def test_the_body_does_not_matter(cloud: Cloud, body: bytes) -> None:
-    cloud.user()
+    cloud.subscribed_user()
     answer = cloud.call(body=body, headers={"Content-Type": "application/json"})
     assert (answer.status, answer.body["dispatched"]) == (200, 1)
 
 
 def test_without_headers_the_run_is_for_the_present_minute(cloud: Cloud) -> None:
-    cloud.user(next_report_at=datetime(2000, 1, 1, tzinfo=UTC))
+    cloud.subscribed_user(next_report_at=datetime(2000, 1, 1, tzinfo=UTC))
     answer = cloud.call(None)
     assert (answer.status, answer.body["dispatched"]) == (200, 1)
     assert cloud.record(answer.body["run_id"])["scheduled_for"].second == 0
@@ -229,7 +238,7 @@ def test_without_headers_the_run_is_for_the_present_minute(cloud: Cloud) -> None
 
 def test_a_schedule_time_with_fractions_of_a_second(cloud: Cloud) -> None:
     """Also its id is part of task names: of overdue reports in this run, and by its place in history in the next."""
-    users = {cloud.user(next_report_at=NOON - 3 * HOUR) for _ in range(2)}
+    users = {cloud.subscribed_user(next_report_at=NOON - 3 * HOUR) for _ in range(2)}
     cloud.call(NOON - 2 * HOUR)
     cloud.queues.purge_queue(name=cloud.queue_path())
 
@@ -243,7 +252,7 @@ def test_a_schedule_time_with_fractions_of_a_second(cloud: Cloud) -> None:
 
 @pytest.mark.parametrize("value", ["", "noon", "2026-11-24", "2126-11-24T12:00:00"])
 def test_a_schedule_time_that_is_none(cloud: Cloud, value: str) -> None:
-    cloud.user()
+    cloud.subscribed_user()
     answer = cloud.call(None, headers={"X-CloudScheduler-ScheduleTime": value})
     assert answer.status == 400
     assert "X-CloudScheduler-ScheduleTime" in answer.body["error"]
@@ -282,7 +291,7 @@ def test_both_paths_make_a_run(cloud: Cloud) -> None:
 def test_tokens_that_are_not_the_schedulers(
     cloud: Cloud, email: str, audience: str, lifetime: timedelta, status: int
 ) -> None:
-    cloud.user()
+    cloud.subscribed_user()
     answer = cloud.call(token=cloud.identity.mint(email, audience, lifetime))
     assert answer.status == status
     assert cloud.tasks() == []
@@ -290,7 +299,7 @@ def test_tokens_that_are_not_the_schedulers(
 
 @pytest.mark.parametrize("token", ["", "garbage", "a.b.c"])
 def test_no_token(cloud: Cloud, token: str) -> None:
-    cloud.user()
+    cloud.subscribed_user()
     assert cloud.call(token=token).status == 401
     assert cloud.tasks() == []
 

@@ -1,4 +1,4 @@
-"""Replays and reports sent by hand whose task has died without a trace."""
+"""Deliveries that no due time leads to, and whose task has died without a trace."""
 
 from datetime import datetime
 from typing import Any
@@ -8,17 +8,20 @@ from google.cloud import firestore
 from google.cloud.tasks_v2 import Task
 
 from functions.shared.ids import delivery_id, task_id
+from functions.shared.subscription import DEFAULT_SUBSCRIPTION, PauseReason, paused_fields
 from tests.functions.dispatcher.integration.conftest import HOUR, NOON, WORKER_URL, Cloud
+from tests.seeding import subscription_reference
 
 DAY = 24 * HOUR
 
 
-def moved_on(cloud: Cloud, state: str, *, due_at: datetime = NOON, age: Any = HOUR, **user: Any) -> str:
-    """A user who is due tomorrow, with an unfinished delivery that was last touched so long before noon."""
-    user_id = cloud.user(**{"next_report_at": NOON + DAY, **user})
-    cloud.database.collection("deliveries").document(delivery_id(user_id, due_at)).set(
+def moved_on(cloud: Cloud, state: str, *, due_at: datetime = NOON, age: Any = HOUR, **fields: Any) -> str:
+    """A user with a subscription that is due tomorrow, and an unfinished delivery, last touched so long before noon."""
+    user_id = cloud.subscribed_user(**{"next_report_at": NOON + DAY, **fields})
+    cloud.database.collection("deliveries").document(delivery_id(user_id, DEFAULT_SUBSCRIPTION, due_at)).set(
         {
             "user_id": user_id,
+            "subscription_id": DEFAULT_SUBSCRIPTION,
             "due_at": due_at,
             "kind": "activity",
             "state": state,
@@ -40,7 +43,7 @@ def test_a_replay_whose_task_died_gets_another(cloud: Cloud, state: str) -> None
     answer = cloud.call()
 
     assert (answer.status, answer.body["due"], answer.body["overdue"], answer.body["dispatched"]) == (200, 0, 1, 1)
-    delivery = delivery_id(user, due_at)
+    delivery = delivery_id(user, DEFAULT_SUBSCRIPTION, due_at)
     (task,) = cloud.tasks()
     assert task.name.rpartition("/")[2] == task_id(delivery, "21261124T1200Z")
     assert cloud.reports()[0].delivery_id == delivery
@@ -53,7 +56,7 @@ def test_a_replay_whose_task_died_gets_another(cloud: Cloud, state: str) -> None
 def test_a_replay_whose_task_waits_longer_than_a_retry_takes_is_left_alone(cloud: Cloud) -> None:
     due_at = NOON - 5 * DAY
     user = moved_on(cloud, "pending", due_at=due_at, age=2 * DAY)
-    delivery = delivery_id(user, due_at)
+    delivery = delivery_id(user, DEFAULT_SUBSCRIPTION, due_at)
     name = task_id(delivery, "replay1")
     cloud.database.collection("deliveries").document(delivery).update({"task": name})
     task = Task(name=f"{cloud.queue_path()}/tasks/{name}", http_request={"url": WORKER_URL})
@@ -75,14 +78,18 @@ def test_a_second_task_that_waits_is_not_followed_by_a_third(cloud: Cloud) -> No
     assert len(cloud.tasks()) == 1
 
 
-@pytest.mark.parametrize("gone", [False, True], ids=["inactive", "gone"])
+@pytest.mark.parametrize("left", ["paused", "subscription gone", "user gone"])
 @pytest.mark.parametrize("state", ["pending", "sending"])
-def test_a_report_of_a_user_who_has_left_is_brought_to_its_end(cloud: Cloud, state: str, gone: bool) -> None:
-    """Its user was due for it when a worker began; nobody has enqueued it by hand."""
-    user = moved_on(cloud, state, next_report_at=NOON - HOUR, due_at=NOON - HOUR, active=False)
-    delivery = cloud.database.collection("deliveries").document(delivery_id(user, NOON - HOUR))
+def test_a_report_of_a_subscription_that_has_ended_is_brought_to_its_end(cloud: Cloud, state: str, left: str) -> None:
+    """It was due when a worker began with the report; nobody has enqueued it by hand."""
+    user = moved_on(cloud, state, next_report_at=NOON - HOUR, due_at=NOON - HOUR)
+    delivery = cloud.database.collection("deliveries").document(delivery_id(user, DEFAULT_SUBSCRIPTION, NOON - HOUR))
     delivery.update({"by_hand": firestore.DELETE_FIELD})
-    if gone:
+    subscription = subscription_reference(cloud.database, user)
+    subscription.update(paused_fields(PauseReason.USER_INACTIVE))
+    if left == "subscription gone":
+        subscription.delete()
+    if left == "user gone":
         cloud.database.collection("users").document(user).delete()
 
     answer = cloud.call()
@@ -98,11 +105,18 @@ def test_a_report_of_a_user_who_has_left_is_brought_to_its_end(cloud: Cloud, sta
     (letter,) = cloud.dead_letters()
     assert letter["reason"] == ("unknown-outcome" if state == "sending" else "lost")
     assert delivery.get().get("state") == "dead"
+    if left == "paused":
+        assert subscription.get().get("next_report_at") is None
 
 
-def test_an_inactive_users_unfinished_report_is_left_to_the_worker(cloud: Cloud) -> None:
-    moved_on(cloud, "pending", next_report_at=NOON, active=False)
-    assert cloud.call().body["dispatched"] == 1
+@pytest.mark.parametrize("inactive", [{"active": False}, {"user": {"active": False}}], ids=["subscription", "user"])
+def test_an_inactive_subscription_that_is_due_has_one_task_for_the_worker_to_skip(
+    cloud: Cloud, inactive: dict[str, Any]
+) -> None:
+    moved_on(cloud, "pending", next_report_at=NOON, **inactive)
+    answer = cloud.call()
+    assert (answer.body["due"], answer.body["dispatched"], answer.body["overdue"]) == (1, 1, 0)
+    assert len(cloud.tasks()) == 1
 
 
 def test_a_deleted_users_unfinished_report_is_left_to_the_worker(cloud: Cloud) -> None:
@@ -118,7 +132,7 @@ def test_what_is_under_way_or_final_is_left_alone(cloud: Cloud, state: str, age:
     assert (answer.body["overdue"], answer.body["dispatched"]) == (0, 0)
 
 
-def test_a_report_whose_user_is_still_due_is_dispatched_once(cloud: Cloud) -> None:
+def test_a_report_whose_subscription_is_still_due_is_dispatched_once(cloud: Cloud) -> None:
     moved_on(cloud, "pending", next_report_at=NOON)
     answer = cloud.call()
     assert (answer.body["due"], answer.body["dispatched"], answer.body["overdue"]) == (1, 1, 0)
@@ -127,18 +141,18 @@ def test_a_report_whose_user_is_still_due_is_dispatched_once(cloud: Cloud) -> No
 
 def test_after_a_day_a_person_has_to_look_at_it(cloud: Cloud) -> None:
     user = moved_on(cloud, "pending", due_at=NOON - 5 * DAY, age=DAY)
-    before = cloud.fields_of(user)
+    before = cloud.subscription(user)
 
     answer = cloud.call()
 
     assert (answer.body["lost"], answer.body["dispatched"]) == (1, 0)
-    delivery = delivery_id(user, NOON - 5 * DAY)
+    delivery = delivery_id(user, DEFAULT_SUBSCRIPTION, NOON - 5 * DAY)
     (letter,) = cloud.dead_letters()
     assert (letter["delivery_id"], letter["reason"]) == (delivery, "lost")
     record = cloud.delivery(delivery)
     assert record is not None
     assert record["state"] == "dead"
-    assert cloud.fields_of(user) == before
+    assert cloud.subscription(user) == before
 
 
 def test_behind_a_paused_queue_nothing_is_orphaned(cloud: Cloud) -> None:
@@ -157,6 +171,7 @@ def test_a_record_of_somebody_elses_making_harms_nobody(cloud: Cloud) -> None:
         {"updated_at": "yesterday"},
         {"user_id": 3},
         {"user_id": "u", "due_at": NOON, "kind": "activity"},
+        {"user_id": "u", "subscription_id": "s", "due_at": NOON, "kind": "activity"},
     ]
     for number, fields in enumerate(records):
         cloud.database.collection("deliveries").document(f"x{number}").set(
@@ -166,11 +181,23 @@ def test_a_record_of_somebody_elses_making_harms_nobody(cloud: Cloud) -> None:
     assert (answer.status, answer.body["dispatched"], answer.body["errors"]) == (200, 0, 0)
 
 
-@pytest.mark.parametrize("user_id", ["", "__all__"])
-def test_a_record_of_a_user_whom_nobody_can_have_harms_nobody(cloud: Cloud, user_id: str) -> None:
+@pytest.mark.parametrize(
+    ("user_id", "subscription_id"),
+    [("", "default"), ("__all__", "default"), ("u", ""), ("u", "__all__")],
+)
+def test_a_record_of_a_subscription_that_nobody_can_have_harms_nobody(
+    cloud: Cloud, user_id: str, subscription_id: str
+) -> None:
     other = moved_on(cloud, "pending")
-    cloud.database.collection("deliveries").document(delivery_id(user_id, NOON)).set(
-        {"user_id": user_id, "due_at": NOON, "kind": "activity", "state": "pending", "updated_at": NOON - 9 * HOUR}
+    cloud.database.collection("deliveries").document(delivery_id(user_id, subscription_id, NOON)).set(
+        {
+            "user_id": user_id,
+            "subscription_id": subscription_id,
+            "due_at": NOON,
+            "kind": "activity",
+            "state": "pending",
+            "updated_at": NOON - 9 * HOUR,
+        }
     )
 
     answer = cloud.call(NOON + HOUR)

@@ -10,8 +10,10 @@ import pytest
 from functions.shared.ids import delivery_id, run_id, task_id
 from functions.shared.queue_choice import choose_queue
 from functions.shared.run import RUN_COUNTERS
+from functions.shared.subscription import DEFAULT_SUBSCRIPTION
 from tests.functions.dispatcher.integration.conftest import HOUR, NOON, Cloud
 from tests.functions.dispatcher.integration.faults import failing
+from tests.seeding import seed, subscription_document, subscription_reference
 
 DAY = 24 * HOUR
 
@@ -23,20 +25,21 @@ def lose_the_tasks(cloud: Cloud) -> None:
 
 
 def test_an_overdue_report_gets_a_second_task_under_another_name(cloud: Cloud) -> None:
-    user = cloud.user()
+    user = cloud.subscribed_user()
     cloud.call()
     lose_the_tasks(cloud)
 
     answer = cloud.call(NOON + HOUR)
 
     assert (answer.status, answer.body["due"], answer.body["dispatched"], answer.body["overdue"]) == (200, 1, 1, 1)
-    delivery = delivery_id(user, NOON)
+    delivery = delivery_id(user, DEFAULT_SUBSCRIPTION, NOON)
     (task,) = cloud.tasks()
     assert task.name.rpartition("/")[2] == task_id(delivery, "21261124T1300Z")
     assert cloud.reports()[0].delivery_id == delivery
     record = cloud.delivery(delivery)
     assert record is not None
     assert (record["state"], record["user_id"], record["due_at"], record["attempts"]) == ("pending", user, NOON, 0)
+    assert record["subscription_id"] == DEFAULT_SUBSCRIPTION
     assert record["expire_at"] > NOON + 30 * DAY
     assert cloud.record("21261124T1300Z")["overdue"] == 1
 
@@ -46,45 +49,46 @@ def test_an_overdue_report_gets_a_second_task_under_another_name(cloud: Cloud) -
     assert len(cloud.tasks()) == 1
 
 
-def test_a_report_whose_user_came_to_its_due_time_after_the_run_before_is_not_overdue(cloud: Cloud) -> None:
-    """A task of the hour before that ended late: the run in between saw its user, but at the former due time."""
+def test_a_report_whose_subscription_came_to_its_due_time_after_the_run_before_is_not_overdue(cloud: Cloud) -> None:
+    """A task of the hour before that ended late: the run in between saw its subscription at the former due
+    time."""
     now = datetime.now(UTC).replace(second=0, microsecond=0)
     an_hour_ago = now - HOUR
     counters = dict.fromkeys(RUN_COUNTERS, 0)
     times = {"scheduled_for": an_hour_ago, "started_at": an_hour_ago, "finished_at": an_hour_ago}
     cloud.database.collection("runs").document(run_id(an_hour_ago)).set({**times, **counters, "state": "finished"})
-    user = cloud.user(next_report_at=an_hour_ago)
+    user = cloud.subscribed_user(next_report_at=an_hour_ago)
 
     answer = cloud.call(now)
 
     assert (answer.status, answer.body["due"], answer.body["dispatched"], answer.body["overdue"]) == (200, 1, 1, 0)
-    delivery = delivery_id(user, an_hour_ago)
+    delivery = delivery_id(user, DEFAULT_SUBSCRIPTION, an_hour_ago)
     (task,) = cloud.tasks()
     assert task.name.rpartition("/")[2] == task_id(delivery, run_id(now))
 
-    # This run has made a task for it. If that dies, the next run says so, whoever has written the user meanwhile.
+    # This run has made a task for it. If that dies, the next run says so, whoever has written the document meanwhile.
     lose_the_tasks(cloud)
-    cloud.database.collection("users").document(user).update({"email": "new@example.com"})
+    subscription_reference(cloud.database, user).update({"locale": "ja"})
     answer = cloud.call(now + HOUR)
 
     assert (answer.body["dispatched"], answer.body["overdue"]) == (1, 1)
 
 
 def test_what_the_ledger_knows_of_an_overdue_report_stays(cloud: Cloud) -> None:
-    user = cloud.user()
+    user = cloud.subscribed_user()
     known = {"state": "sending", "owner": "somebody", "lease_expires_at": NOON, "created_at": NOON, "attempts": 2}
-    cloud.database.collection("deliveries").document(delivery_id(user, NOON)).set(known)
+    cloud.database.collection("deliveries").document(delivery_id(user, DEFAULT_SUBSCRIPTION, NOON)).set(known)
     cloud.call()
     lose_the_tasks(cloud)
 
     answer = cloud.call(NOON + HOUR)
 
     assert (answer.body["overdue"], answer.body["dispatched"]) == (1, 1)
-    assert cloud.delivery(delivery_id(user, NOON)) == known
+    assert cloud.delivery(delivery_id(user, DEFAULT_SUBSCRIPTION, NOON)) == known
 
 
 def test_a_task_that_may_still_be_retried_is_left_alone(cloud: Cloud) -> None:
-    cloud.user()
+    cloud.subscribed_user()
     cloud.call()
     answer = cloud.call(NOON + HOUR / 2)
     assert (answer.body["due"], answer.body["already_dispatched"], answer.body["overdue"]) == (1, 1, 0)
@@ -92,7 +96,7 @@ def test_a_task_that_may_still_be_retried_is_left_alone(cloud: Cloud) -> None:
 
 
 def test_behind_a_paused_queue_nothing_is_overdue(cloud: Cloud) -> None:
-    cloud.user()
+    cloud.subscribed_user()
     cloud.call()
     cloud.queues.pause_queue(name=cloud.queue_path())
     try:
@@ -116,10 +120,10 @@ def pause(cloud: Cloud, *, runs: list[Any]) -> None:
 
 @pytest.mark.parametrize("hours", [5, 30])
 def test_after_a_pause_a_report_whose_task_waits_is_neither_overdue_nor_lost(cloud: Cloud, hours: int) -> None:
-    tried, untried = cloud.user(), cloud.user()
+    tried, untried = cloud.subscribed_user(), cloud.subscribed_user()
     cloud.call()
     begun = {"state": "pending", "created_at": NOON, "attempts": 1}
-    cloud.database.collection("deliveries").document(delivery_id(tried, NOON)).set(begun)
+    cloud.database.collection("deliveries").document(delivery_id(tried, DEFAULT_SUBSCRIPTION, NOON)).set(begun)
     pause(cloud, runs=[NOON + hour * HOUR for hour in range(1, hours)])
 
     for after in (hours, hours + 1, hours + 2):
@@ -129,16 +133,16 @@ def test_after_a_pause_a_report_whose_task_waits_is_neither_overdue_nor_lost(clo
 
     assert {report.user_id for report in cloud.reports()} == {tried, untried}
     assert len(cloud.tasks()) == 2
-    assert cloud.delivery(delivery_id(tried, NOON)) == begun
+    assert cloud.delivery(delivery_id(tried, DEFAULT_SUBSCRIPTION, NOON)) == begun
     assert cloud.dead_letters(wait=False) == []
     assert cloud.record(run_id(NOON + HOUR))["queues"] == "paused"
 
 
 def test_the_time_in_pause_counts_towards_no_loss(cloud: Cloud) -> None:
     """The task dies when the queue goes on: the report has been tried for an hour, and not for thirty."""
-    user = cloud.user()
+    user = cloud.subscribed_user()
     cloud.call()
-    cloud.database.collection("deliveries").document(delivery_id(user, NOON)).set(
+    cloud.database.collection("deliveries").document(delivery_id(user, DEFAULT_SUBSCRIPTION, NOON)).set(
         {"state": "pending", "created_at": NOON, "attempts": 1}
     )
     pause(cloud, runs=[NOON + hour * HOUR for hour in range(1, 30)])
@@ -155,9 +159,9 @@ def test_the_time_in_pause_counts_towards_no_loss(cloud: Cloud) -> None:
 
 def test_a_task_that_the_queue_still_holds_is_not_dead_however_long_it_waits(cloud: Cloud) -> None:
     """A queue that answers of 429 and 503 have slowed down: nobody has paused it."""
-    user = cloud.user()
+    user = cloud.subscribed_user()
     begun = {"state": "pending", "created_at": NOON, "attempts": 1}
-    cloud.database.collection("deliveries").document(delivery_id(user, NOON)).set(begun)
+    cloud.database.collection("deliveries").document(delivery_id(user, DEFAULT_SUBSCRIPTION, NOON)).set(begun)
     cloud.call()
 
     for hours in (5, 30):
@@ -166,7 +170,7 @@ def test_a_task_that_the_queue_still_holds_is_not_dead_however_long_it_waits(clo
 
     assert len(cloud.tasks()) == 1
     assert cloud.record(run_id(NOON + 5 * HOUR))["queues"] == "behind"
-    assert cloud.delivery(delivery_id(user, NOON)) == begun
+    assert cloud.delivery(delivery_id(user, DEFAULT_SUBSCRIPTION, NOON)) == begun
 
     # The time in which tasks waited counts towards no loss either.
     lose_the_tasks(cloud)
@@ -175,25 +179,25 @@ def test_a_task_that_the_queue_still_holds_is_not_dead_however_long_it_waits(clo
 
 
 def test_a_task_that_waits_in_another_queue_is_not_lost(cloud: Cloud) -> None:
-    """A queue that an operator adds to a backlog takes its share of users; their tasks stay where they are."""
+    """A queue that an operator adds to a backlog takes its share of users; tasks that are there stay where they are."""
     both = ["reports", "reports-2"]
-    user = next(user for _ in range(100) if choose_queue(user := cloud.user(active=False), both) == 1)
-    cloud.database.collection("users").document(user).update({"active": True})
+    user = next(user for _ in range(100) if choose_queue(user := cloud.user(), both) == 1)
+    subscription_reference(cloud.database, user).set(subscription_document(user, next_report_at=NOON))
     begun = {"state": "pending", "created_at": NOON, "attempts": 1}
-    cloud.database.collection("deliveries").document(delivery_id(user, NOON)).set(begun)
+    cloud.database.collection("deliveries").document(delivery_id(user, DEFAULT_SUBSCRIPTION, NOON)).set(begun)
     cloud.call()
     assert len(cloud.tasks("reports")) == 1
 
     answer = cloud.call(NOON + 30 * HOUR, variables={"REPORT_QUEUES": ",".join(both)})
 
     assert (answer.body["already_dispatched"], answer.body["lost"]) == (1, 0)
-    assert cloud.delivery(delivery_id(user, NOON)) == begun
+    assert cloud.delivery(delivery_id(user, DEFAULT_SUBSCRIPTION, NOON)) == begun
 
 
 def test_a_task_that_succeeds_while_the_run_looks_is_not_dead(cloud: Cloud) -> None:
-    user = cloud.user()
+    user = cloud.subscribed_user()
     cloud.call()
-    delivery = cloud.database.collection("deliveries").document(delivery_id(user, NOON))
+    delivery = cloud.database.collection("deliveries").document(delivery_id(user, DEFAULT_SUBSCRIPTION, NOON))
 
     async def send_it(method: str, carry_out: Callable[[], Awaitable[Any]]) -> Any:
         if method.endswith("/GetTask"):
@@ -210,24 +214,24 @@ def test_a_task_that_succeeds_while_the_run_looks_is_not_dead(cloud: Cloud) -> N
 
 def test_where_the_queue_does_not_say_what_it_holds_nobody_is_given_up(cloud: Cloud) -> None:
     due_at = NOON - 25 * HOUR
-    user = cloud.user(next_report_at=due_at)
+    user = cloud.subscribed_user(next_report_at=due_at)
     pending = {"state": "pending", "created_at": due_at}
-    cloud.database.collection("deliveries").document(delivery_id(user, due_at)).set(pending)
+    cloud.database.collection("deliveries").document(delivery_id(user, DEFAULT_SUBSCRIPTION, due_at)).set(pending)
     cloud.call(due_at)
     lose_the_tasks(cloud)
-    healthy = cloud.user()
+    healthy = cloud.subscribed_user()
     cloud.tasks_faults.middleware = failing("GetTask", "PERMISSION_DENIED")
 
     answer = cloud.call()
 
     assert (answer.status, answer.body["errors"], answer.body["lost"]) == (500, 1, 0)
-    assert cloud.delivery(delivery_id(user, due_at)) == pending
+    assert cloud.delivery(delivery_id(user, DEFAULT_SUBSCRIPTION, due_at)) == pending
     assert {report.user_id for report in cloud.reports()} == {healthy}
     assert any("roles/cloudtasks.viewer" in line.get("hint", "") for line in cloud.log())
 
 
 def test_a_run_that_was_killed_is_no_reason_to_call_a_report_overdue(cloud: Cloud) -> None:
-    cloud.user()
+    cloud.subscribed_user()
     cloud.database.collection("runs").document("21261124T1200Z").set({"scheduled_for": NOON, "state": "running"})
     answer = cloud.call(NOON + HOUR)
     assert (answer.body["dispatched"], answer.body["overdue"]) == (1, 0)
@@ -245,12 +249,12 @@ def test_a_run_that_was_killed_is_no_reason_to_call_a_report_overdue(cloud: Clou
         ),
     ],
 )
-def test_a_lost_report_is_a_dead_letter_and_its_user_moves_on(
+def test_a_lost_report_is_a_dead_letter_and_its_subscription_moves_on(
     cloud: Cloud, delivery: dict[str, Any], reason: str
 ) -> None:
     due_at = NOON - 25 * HOUR
-    user = cloud.user(next_report_at=due_at, report={"cadence": "daily", "hour": 11})
-    name = delivery_id(user, due_at)
+    user = cloud.subscribed_user(next_report_at=due_at, cadence="daily", hour=11)
+    name = delivery_id(user, DEFAULT_SUBSCRIPTION, due_at)
     cloud.database.collection("deliveries").document(name).set({**delivery, "created_at": due_at})
     cloud.call(due_at)
     lose_the_tasks(cloud)
@@ -261,6 +265,7 @@ def test_a_lost_report_is_a_dead_letter_and_its_user_moves_on(
     (letter,) = cloud.dead_letters()
     assert {**letter, "error": "", "failed_at": ""} == {
         "user_id": user,
+        "subscription_id": DEFAULT_SUBSCRIPTION,
         "delivery_id": name,
         "due_at": "2126-11-23T11:00:00Z",
         "run_id": "21261124T1200Z",
@@ -277,27 +282,73 @@ def test_a_lost_report_is_a_dead_letter_and_its_user_moves_on(
     # A replay covers what is given up: the day that was due, the one that the run has reached, and no other.
     midnight = NOON - 12 * HOUR
     assert (record["period_start"], record["period_end"]) == (midnight - 2 * DAY, midnight)
-    fields = cloud.fields_of(user)
+    fields = cloud.subscription(user)
     assert (fields["next_report_at"], fields["reported_until"]) == (NOON + 23 * HOUR, midnight)
     assert cloud.call().body["due"] == 0
 
 
+@pytest.mark.parametrize(
+    ("user", "midnight"),
+    [
+        pytest.param({"time_zone": "Asia/Tokyo"}, NOON - 21 * HOUR, id="the user's"),
+        pytest.param({"time_zone": "Mars"}, NOON - 12 * HOUR, id="UTC for a malformed one"),
+        pytest.param(None, NOON - 12 * HOUR, id="UTC for a user who is gone"),
+    ],
+)
+def test_a_subscription_moves_on_in_its_users_zone(cloud: Cloud, user: dict[str, Any] | None, midnight: Any) -> None:
+    due_at = NOON - 25 * HOUR
+    user_id = cloud.subscribed_user(next_report_at=due_at, user=user, cadence="daily", hour=11)
+    if user is None:
+        cloud.database.collection("users").document(user_id).delete()
+    pending = {"state": "pending", "created_at": due_at}
+    cloud.database.collection("deliveries").document(delivery_id(user_id, DEFAULT_SUBSCRIPTION, due_at)).set(pending)
+    cloud.call(due_at)
+    lose_the_tasks(cloud)
+
+    assert cloud.call().body["lost"] == 1
+
+    fields = cloud.subscription(user_id)
+    assert (fields["next_report_at"], fields["reported_until"]) == (midnight + 35 * HOUR, midnight)
+
+
+def test_a_users_other_subscriptions_stay_as_they_are(cloud: Cloud) -> None:
+    """One report of the user is lost; another, due at the same moment, has its task."""
+    due_at = NOON - 25 * HOUR
+    user = cloud.subscribed_user(next_report_at=due_at)
+    seed(cloud.database, user, subscription_id="weekly", next_report_at=due_at)
+    for subscription, created_at in ((DEFAULT_SUBSCRIPTION, due_at), ("weekly", NOON - HOUR)):
+        cloud.database.collection("deliveries").document(delivery_id(user, subscription, due_at)).set(
+            {"state": "pending", "created_at": created_at}
+        )
+    cloud.call(due_at)
+    lose_the_tasks(cloud)
+    other = cloud.subscription(user, "weekly")
+
+    answer = cloud.call()
+
+    assert (answer.body["lost"], answer.body["dispatched"]) == (1, 1)
+    assert [report.subscription_id for report in cloud.reports()] == ["weekly"]
+    assert [letter["subscription_id"] for letter in cloud.dead_letters()] == [DEFAULT_SUBSCRIPTION]
+    assert cloud.subscription(user, "weekly") == other
+    assert cloud.subscription(user)["next_report_at"] > NOON
+
+
 def test_what_was_never_tried_is_not_lost_however_old(cloud: Cloud) -> None:
-    user = cloud.user(next_report_at=NOON - 90 * DAY)
+    user = cloud.subscribed_user(next_report_at=NOON - 90 * DAY)
     cloud.call(NOON - HOUR)
     lose_the_tasks(cloud)
     answer = cloud.call()
     assert (answer.body["lost"], answer.body["overdue"], answer.body["dispatched"]) == (0, 1, 1)
-    record = cloud.delivery(delivery_id(user, NOON - 90 * DAY))
+    record = cloud.delivery(delivery_id(user, DEFAULT_SUBSCRIPTION, NOON - 90 * DAY))
     assert record is not None
     assert record["created_at"] == NOON
 
 
 def test_a_report_that_is_being_sent_is_not_lost(cloud: Cloud) -> None:
     due_at = NOON - 30 * HOUR
-    user = cloud.user(next_report_at=due_at)
+    user = cloud.subscribed_user(next_report_at=due_at)
     sending = {"state": "sending", "lease_expires_at": NOON + HOUR, "created_at": due_at}
-    cloud.database.collection("deliveries").document(delivery_id(user, due_at)).set(sending)
+    cloud.database.collection("deliveries").document(delivery_id(user, DEFAULT_SUBSCRIPTION, due_at)).set(sending)
     cloud.call(due_at)
     answer = cloud.call()
     assert (answer.body["lost"], answer.body["overdue"], answer.body["already_dispatched"]) == (0, 0, 1)
@@ -305,8 +356,8 @@ def test_a_report_that_is_being_sent_is_not_lost(cloud: Cloud) -> None:
 
 def test_a_report_that_a_worker_takes_up_at_the_last_moment_is_not_given_up(cloud: Cloud) -> None:
     due_at = NOON - 25 * HOUR
-    user = cloud.user(next_report_at=due_at)
-    delivery = cloud.database.collection("deliveries").document(delivery_id(user, due_at))
+    user = cloud.subscribed_user(next_report_at=due_at)
+    delivery = cloud.database.collection("deliveries").document(delivery_id(user, DEFAULT_SUBSCRIPTION, due_at))
     delivery.set({"state": "pending", "created_at": due_at})
     cloud.call(due_at)
     lose_the_tasks(cloud)
@@ -321,14 +372,14 @@ def test_a_report_that_a_worker_takes_up_at_the_last_moment_is_not_given_up(clou
     cloud.call()
 
     assert delivery.get().get("state") == "sending"
-    assert cloud.fields_of(user)["next_report_at"] == due_at
+    assert cloud.subscription(user)["next_report_at"] == due_at
 
 
 def test_nobody_else_may_act_on_a_report_while_its_dead_letter_is_published(cloud: Cloud) -> None:
     """A worker that came to send it then would make the dead letter a lie."""
     due_at = NOON - 25 * HOUR
-    user = cloud.user(next_report_at=due_at)
-    delivery = cloud.database.collection("deliveries").document(delivery_id(user, due_at))
+    user = cloud.subscribed_user(next_report_at=due_at)
+    delivery = cloud.database.collection("deliveries").document(delivery_id(user, DEFAULT_SUBSCRIPTION, due_at))
     delivery.set({"state": "pending", "created_at": due_at})
     cloud.call(due_at)
     lose_the_tasks(cloud)
@@ -352,8 +403,8 @@ def test_nobody_else_may_act_on_a_report_while_its_dead_letter_is_published(clou
 
 def test_a_report_that_was_sent_since_it_was_read_gets_no_dead_letter(cloud: Cloud) -> None:
     due_at = NOON - 25 * HOUR
-    user = cloud.user(next_report_at=due_at)
-    delivery = cloud.database.collection("deliveries").document(delivery_id(user, due_at))
+    user = cloud.subscribed_user(next_report_at=due_at)
+    delivery = cloud.database.collection("deliveries").document(delivery_id(user, DEFAULT_SUBSCRIPTION, due_at))
     delivery.set({"state": "pending", "created_at": due_at})
     cloud.call(due_at)
     lose_the_tasks(cloud)
@@ -373,9 +424,9 @@ def test_a_report_that_was_sent_since_it_was_read_gets_no_dead_letter(cloud: Clo
 
 def test_what_the_application_writes_while_a_report_is_given_up_stays(cloud: Cloud) -> None:
     due_at = NOON - 25 * HOUR
-    user = cloud.user(next_report_at=due_at)
-    document = cloud.database.collection("users").document(user)
-    cloud.database.collection("deliveries").document(delivery_id(user, due_at)).set(
+    user = cloud.subscribed_user(next_report_at=due_at)
+    document = subscription_reference(cloud.database, user)
+    cloud.database.collection("deliveries").document(delivery_id(user, DEFAULT_SUBSCRIPTION, due_at)).set(
         {"state": "pending", "created_at": due_at}
     )
     cloud.call(due_at)
@@ -390,9 +441,9 @@ def test_what_the_application_writes_while_a_report_is_given_up_stays(cloud: Clo
     cloud.pubsub_faults.middleware = write
     cloud.call()
 
-    fields = cloud.fields_of(user)
+    fields = cloud.subscription(user)
     assert {name: fields[name] for name in later} == later
-    record = cloud.delivery(delivery_id(user, due_at))
+    record = cloud.delivery(delivery_id(user, DEFAULT_SUBSCRIPTION, due_at))
     assert record is not None
     assert record["state"] == "dead"
 
@@ -401,10 +452,10 @@ def test_what_the_application_writes_while_a_report_is_given_up_stays(cloud: Clo
 def test_what_was_begun_to_be_given_up_is_finished_with_the_same_letter(cloud: Cloud, reason: str) -> None:
     """A run or a worker was killed between holding the report and marking it dead: its letter may be there."""
     due_at = NOON - 25 * HOUR
-    user = cloud.user(next_report_at=due_at)
+    user = cloud.subscribed_user(next_report_at=due_at)
     held = {"reason": reason, "last_error": "as it was said", "failed_at": NOON - HOUR, "owner": "x"}
     state = "sending" if reason == "unknown-outcome" else "pending"
-    cloud.database.collection("deliveries").document(delivery_id(user, due_at)).set(
+    cloud.database.collection("deliveries").document(delivery_id(user, DEFAULT_SUBSCRIPTION, due_at)).set(
         {"state": state, "created_at": due_at, "attempts": 2, **held}
     )
     cloud.call(due_at)
@@ -418,15 +469,15 @@ def test_what_was_begun_to_be_given_up_is_finished_with_the_same_letter(cloud: C
         "as it was said",
         "2126-11-24T11:00:00Z",
     )
-    record = cloud.delivery(delivery_id(user, due_at))
+    record = cloud.delivery(delivery_id(user, DEFAULT_SUBSCRIPTION, due_at))
     assert record is not None
     assert (record["state"], record["reason"], record["failed_at"]) == ("dead", reason, NOON - HOUR)
 
 
 def test_a_letter_that_may_have_been_published_stays_held(cloud: Cloud) -> None:
     due_at = NOON - 25 * HOUR
-    user = cloud.user(next_report_at=due_at)
-    delivery = cloud.database.collection("deliveries").document(delivery_id(user, due_at))
+    user = cloud.subscribed_user(next_report_at=due_at)
+    delivery = cloud.database.collection("deliveries").document(delivery_id(user, DEFAULT_SUBSCRIPTION, due_at))
     delivery.set({"state": "pending", "created_at": due_at})
     cloud.call(due_at)
     lose_the_tasks(cloud)
@@ -447,8 +498,8 @@ def test_a_letter_that_may_have_been_published_stays_held(cloud: Cloud) -> None:
 @pytest.mark.parametrize("code", ["ABORTED", "CANCELLED"])
 def test_a_letter_whose_answer_was_lost_is_published_again_at_once(cloud: Cloud, code: str) -> None:
     due_at = NOON - 25 * HOUR
-    user = cloud.user(next_report_at=due_at)
-    delivery = cloud.database.collection("deliveries").document(delivery_id(user, due_at))
+    user = cloud.subscribed_user(next_report_at=due_at)
+    delivery = cloud.database.collection("deliveries").document(delivery_id(user, DEFAULT_SUBSCRIPTION, due_at))
     delivery.set({"state": "pending", "created_at": due_at})
     cloud.call(due_at)
     lose_the_tasks(cloud)
@@ -461,8 +512,8 @@ def test_a_letter_whose_answer_was_lost_is_published_again_at_once(cloud: Cloud,
 
 def test_a_letter_that_is_refused_after_its_first_answer_was_lost_stays_held(cloud: Cloud) -> None:
     due_at = NOON - 25 * HOUR
-    user = cloud.user(next_report_at=due_at)
-    delivery = cloud.database.collection("deliveries").document(delivery_id(user, due_at))
+    user = cloud.subscribed_user(next_report_at=due_at)
+    delivery = cloud.database.collection("deliveries").document(delivery_id(user, DEFAULT_SUBSCRIPTION, due_at))
     delivery.set({"state": "pending", "created_at": due_at})
     cloud.call(due_at)
     lose_the_tasks(cloud)
@@ -484,19 +535,19 @@ def test_a_letter_that_is_refused_after_its_first_answer_was_lost_stays_held(clo
 
 def test_a_lost_report_that_cannot_be_published_stays_as_it_is(cloud: Cloud) -> None:
     due_at = NOON - 25 * HOUR
-    user = cloud.user(next_report_at=due_at)
+    user = cloud.subscribed_user(next_report_at=due_at)
     pending = {"state": "pending", "created_at": due_at}
-    cloud.database.collection("deliveries").document(delivery_id(user, due_at)).set(pending)
+    cloud.database.collection("deliveries").document(delivery_id(user, DEFAULT_SUBSCRIPTION, due_at)).set(pending)
     cloud.call(due_at)
     lose_the_tasks(cloud)
-    healthy = cloud.user()
+    healthy = cloud.subscribed_user()
     cloud.pubsub_faults.middleware = failing("Publish", "PERMISSION_DENIED")
 
     answer = cloud.call()
 
     assert (answer.status, answer.body["errors"], answer.body["lost"], answer.body["dispatched"]) == (500, 1, 0, 1)
-    assert cloud.delivery(delivery_id(user, due_at)) == pending
-    assert cloud.fields_of(user)["next_report_at"] == due_at
+    assert cloud.delivery(delivery_id(user, DEFAULT_SUBSCRIPTION, due_at)) == pending
+    assert cloud.subscription(user)["next_report_at"] == due_at
     assert cloud.record("21261124T1200Z")["state"] == "failed"
     assert healthy in {report.user_id for report in cloud.reports()}
 
