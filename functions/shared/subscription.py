@@ -405,7 +405,9 @@ def _resumed_at(subscription: Subscription, schedule: Schedule, moment: datetime
     begin = moment
     if schedule.covers_calendar:
         begin = schedule.unit_start(moment) if schedule.cadence is Cadence.HOURLY else schedule.day_start(moment)
-    reported_until = max(begin, subscription.reported_until or begin)
+    reported = subscription.reported_until
+    # After the moment no report has ended yet: an earlier pause would have ended there.
+    reported_until = begin if reported is None or reported > moment else max(begin, reported)
     return {
         "active": True,
         **scheduled_fields(

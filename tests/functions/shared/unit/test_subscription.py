@@ -235,9 +235,24 @@ def test_a_resumed_subscription_reports_from_where_it_resumes(
 
 
 def test_a_pause_within_a_day_repeats_nothing_that_was_reported() -> None:
-    subscription = read(cadence="daily", covers="since-last", reported_until=NOW + timedelta(minutes=5))
+    subscription = read(cadence="daily", reported_until=NOW - timedelta(minutes=5))
     resumed = resumed_fields(subscription, subscription.schedule(USER), now=NOW)
-    assert resumed["reported_until"] == NOW + timedelta(minutes=5)
+    assert resumed["reported_until"] == NOW - timedelta(minutes=5)
+
+
+@pytest.mark.parametrize("paused_again", [{}, paused_fields(PauseReason.OPERATOR)])
+def test_a_pause_can_end_before_its_time(paused_again: dict[str, Any]) -> None:
+    subscription = read(cadence="daily", reported_until=NOW - timedelta(days=1))
+    schedule, until = subscription.schedule(USER), NOW + timedelta(days=30)
+    paused = read(
+        cadence="daily",
+        **paused_until_fields(subscription, schedule, because=PauseReason.USER, until=until) | paused_again,
+    )
+    resumed = resumed_fields(paused, schedule, now=NOW)
+    assert resumed["reported_until"] == datetime(2026, 11, 25, 5, tzinfo=UTC)
+    assert resumed["next_report_at"] == datetime(2026, 11, 26, 13, tzinfo=UTC)
+    sooner = paused_until_fields(paused, schedule, because=PauseReason.USER, until=until - timedelta(days=20))
+    assert sooner["next_report_at"] == datetime(2026, 12, 6, 13, tzinfo=UTC)
 
 
 @given(
