@@ -77,7 +77,7 @@ class LocalCloud:
             port=ports.firestore,
             clock=self.clock,
             middleware=middleware,
-            composite_indexes=read_index_file(repository / "deployment" / "firestore.indexes.json"),
+            declared_indexes=read_index_file(repository / "deployment" / "firestore.indexes.json"),
         )
         self.tasks = TasksEmulator(
             host=HOST,

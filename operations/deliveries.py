@@ -39,9 +39,9 @@ class Deliveries:
             query = query.order_by("due_at", direction=firestore.Query.DESCENDING)
         elif run_id is not None:
             query = of_run(self._client, run_id)
-            if state is not None:
-                query = query.where(filter=FieldFilter("state", "==", state.value))
-            query = query.order_by("state").limit(limit)
+            by_state = query.order_by("state")
+            query = by_state if state is None else query.where(filter=FieldFilter("state", "==", state.value))
+            query = query.limit(limit)
         # A user has few deliveries: filtering them here spares every write of a delivery one more index.
         found = (delivery for snapshot in query.stream() if (delivery := Delivery.from_snapshot(snapshot)))
         wanted = (

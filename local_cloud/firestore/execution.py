@@ -7,11 +7,13 @@ that changed after the snapshot's time are taken from their old versions.
 
 import asyncio
 import heapq
+import itertools
 from collections.abc import AsyncIterator, Iterable, Iterator
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
+from local_cloud.firestore.collection_group import CollectionGroup
 from local_cloud.firestore.indexes import CompositeFields, document_key
 from local_cloud.firestore.messages import Message
 from local_cloud.firestore.nearest import nearest
@@ -22,6 +24,8 @@ from local_cloud.firestore.usage import Usage
 
 _BREATH = 256
 """Documents after which other calls are served."""
+
+_Source = Collection | CollectionGroup
 
 _WASTEFUL = 1000
 """Documents looked into below which no query is worth another index."""
@@ -67,30 +71,31 @@ class Execution:
         self.documents_examined = 0
         self.skipped = 0
         self.indexes_used: list[str] = []
-        self._plans: list[tuple[Collection, list[Walk]]] = []
+        self._plans: list[tuple[_Source, list[Walk]]] = []
         # Of a document that changed after the snapshot's time, what indexes say is not what was.
-        self._changed: dict[Collection, dict[bytes, Version | None]] = {}
-        collections = list(database.collections(query.parent, query.collection_id, descendants=query.descendants))
+        self._changed: dict[_Source, dict[bytes, Version | None]] = {}
+        group = database.groups.get(query.collection_id) if query.descendants and not query.parent else None
         for version in database.changes_since(time):
             if query.covers(version.collection.path):
-                changed = self._changed.setdefault(version.collection, {})
-                if version.key not in changed:
-                    changed[version.key] = version.collection.at(version.key, time)
-        for collection in collections:
+                changed = self._changed.setdefault(group or version.collection, {})
+                key = group.key_of(version.path_key) if group else version.key
+                if key not in changed:
+                    changed[key] = version.collection.at(version.key, time)
+        for source in (
+            [group]
+            if group is not None
+            else database.collections(query.parent, query.collection_id, descendants=query.descendants)
+        ):
             walks: list[Walk] = []
-            if collection.indexes is not None:
-                walks = plan(query, collection.indexes, collection.path_prefix, len(collection.documents))
-            self._plans.append((collection, walks))
-            self.indexes_used += [walk.properties for walk in walks if walk.properties not in self.indexes_used]
+            if source.indexes is not None:
+                walks = plan(query, source.indexes, source)
+            self._plans.append((source, walks))
+            self.indexes_used = list(dict.fromkeys((*self.indexes_used, *(walk.properties for walk in walks))))
         if not self.indexes_used:
             self.indexes_used = _usual_index(query)
         self._candidates: Iterator[tuple[Version, Walk | None]] = self._walk_all()
         self._sorted = (
-            len(self._plans) == 1
-            and len(self._plans[0][1]) == 1
-            and self._plans[0][1][0].sorted
-            and not self._changed
-            and query.nearest is None
+            len(self._plans) == 1 and _are_sorted(self._plans[0][1]) and not self._changed and query.nearest is None
         )
 
     def __enter__(self) -> Self:
@@ -109,7 +114,7 @@ class Execution:
         self._database.readers.discard(self)
         self._candidates = iter(list(self._candidates))
 
-    def wished_composite(self, returned: int) -> tuple[Collection, CompositeFields] | None:
+    def wished_composite(self, returned: int) -> tuple[_Source, CompositeFields] | None:
         """The composite index that would have saved this run, which has ended, much work.
 
         Args:
@@ -129,9 +134,12 @@ class Execution:
             return None
         total = 0
         for _, walks in self._plans:
-            if len(walks) != 1 or not (walks[0].exact and walks[0].complete and walks[0].bounded):
+            # Several walks of one disjunct have no document in common.
+            if not walks or (len(walks) > 1 and len(query.disjuncts) > 1):
                 return None
-            total += walks[0].entries
+            if not all(walk.exact and walk.complete and walk.bounded for walk in walks):
+                return None
+            total += sum(walk.entries for walk in walks)
         total = max(total - query.offset, 0)
         return total if query.limit is None else min(total, query.limit)
 
@@ -196,38 +204,54 @@ class Execution:
                 yield Result(version, None if sort_keys else document, sort_key)
 
     def _walk_all(self) -> Iterator[tuple[Version, Walk | None]]:
-        for collection, walks in self._plans:
-            changed = self._changed.get(collection, {})
-            if collection.indexes is None or not walks:
-                for key, version in collection.documents.items():
+        for source, walks in self._plans:
+            changed = self._changed.get(source, {})
+            if source.indexes is None or not walks:
+                for key, version in source.documents.items():
                     if key not in changed:
                         yield version, None
             else:
-                yield from self._walk(collection, walks, changed)
+                yield from self._walk(source, walks, changed)
         for changed in self._changed.values():
             for old in changed.values():
                 if old is not None:
                     yield old, None
 
     def _walk(
-        self, collection: Collection, walks: list[Walk], changed: dict[bytes, Version | None]
+        self, source: _Source, walks: list[Walk], changed: dict[bytes, Version | None]
     ) -> Iterator[tuple[Version, Walk | None]]:
-        documents = collection.documents
-        several = len(walks) > 1 or (bool(walks) and not walks[0].complete)
+        documents = source.documents
+        several = len(walks) > 1 or not walks[0].complete
         seen: set[bytes] = set()
-        for walk in walks:
-            ranges: Iterable[tuple[bytes, bytes]] = reversed(walk.ranges) if walk.reverse else walk.ranges
-            for key_range in ranges:
-                for entry in walk.index.walk(key_range, reverse=walk.reverse):
-                    self.index_entries_examined += 1
-                    key = entry if walk.by_name else document_key(entry)
-                    if key in changed:
-                        continue
-                    if several:
-                        if key in seen:
-                            continue
-                        seen.add(key)
-                    yield documents[key], walk
+        for entry, walk in _entries(walks):
+            self.index_entries_examined += 1
+            key = entry if walk.by_name else document_key(entry)
+            if key in changed:
+                continue
+            if several:
+                if key in seen:
+                    continue
+                seen.add(key)
+            yield documents[key], walk
+
+
+def _are_sorted(walks: list[Walk]) -> bool:
+    """Whether the walks' entries, taken together, can be read in the query's order."""
+    return bool(walks) and all(walk.sorted for walk in walks)
+
+
+def _entries(walks: list[Walk]) -> Iterable[tuple[bytes, Walk]]:
+    """The entries of all walks, in the query's order where every walk is in it."""
+    each = list(map(_entries_of, walks))
+    if len(walks) > 1 and _are_sorted(walks):
+        return heapq.merge(*each, key=lambda found: found[1].rank(found[0]), reverse=walks[0].reverse)
+    return itertools.chain.from_iterable(each)
+
+
+def _entries_of(walk: Walk) -> Iterator[tuple[bytes, Walk]]:
+    for key_range in reversed(walk.ranges) if walk.reverse else walk.ranges:
+        for entry in walk.index.walk(key_range, reverse=walk.reverse):
+            yield entry, walk
 
 
 def _sort_key(result: Result) -> bytes:

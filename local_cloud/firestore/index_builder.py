@@ -6,6 +6,7 @@ there is, and the composite one is filled while other calls are served, for the 
 
 import asyncio
 
+from local_cloud.firestore.collection_group import CollectionGroup
 from local_cloud.firestore.execution import Execution
 from local_cloud.firestore.indexes import CompositeFields
 from local_cloud.firestore.store import Collection
@@ -33,12 +34,12 @@ class IndexBuilder:
         wished = execution.wished_composite(returned)
         if wished is None:
             return
-        collection, fields = wished
-        indexes = collection.indexes
+        source, fields = wished
+        indexes = source.indexes
         if indexes is None or indexes.has_composite(fields) or len(indexes.composites) >= _MOST:
             return
         indexes.begin_composite(fields)
-        task = asyncio.create_task(_fill(collection, fields))
+        task = asyncio.create_task(_fill(source, fields))
         self._building.add(task)
         task.add_done_callback(self._building.discard)
 
@@ -52,14 +53,14 @@ class IndexBuilder:
             task.cancel()
 
 
-async def _fill(collection: Collection, fields: CompositeFields) -> None:
-    indexes = collection.indexes
+async def _fill(source: Collection | CollectionGroup, fields: CompositeFields) -> None:
+    indexes = source.indexes
     if indexes is None:
         return
-    for position, (key, version) in enumerate(list(collection.documents.items())):
+    for position, (key, version) in enumerate(list(source.documents.items())):
         if position % _SLICE == _SLICE - 1:
             await asyncio.sleep(0)
         # What changed in the meantime was brought into the index by its change.
-        if collection.documents.get(key) is version:
+        if source.documents.get(key) is version:
             indexes.fill_composite(fields, key, version.document().fields)
     indexes.finish_composite(fields)

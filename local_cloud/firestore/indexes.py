@@ -1,11 +1,12 @@
 """Indexes of a collection: sorted keys, each a field's encoded value followed by the document's encoded id.
 
 As in Firestore every field has an index, and each part of a map has, and each array has one more with an entry for
-each element (https://firebase.google.com/docs/firestore/query-data/index-overview#single-field-indexes). Composite
-indexes are kept for the fields that they are declared for.
+each element (https://firebase.google.com/docs/firestore/query-data/index-overview#single-field-indexes), unless the
+field is exempt. Composite indexes, and those of collection groups, are kept for the fields that they are declared for.
 """
 
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from sortedcontainers import SortedList
@@ -20,6 +21,31 @@ CompositeFields = tuple[FieldPath, ...]
 
 KeyRange = tuple[bytes, bytes]
 """From where (inclusive) to where (exclusive) keys lie."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeclaredIndexes:
+    """What an index file says of the collections with one id.
+
+    Attributes:
+        composites: the composite indexes of each collection.
+        exempt: the fields that have no index of their own in a collection.
+        group_composites: the composite indexes of all these collections together.
+        group_fields: the fields that have an index of their own over all of them together.
+    """
+
+    composites: tuple[CompositeFields, ...] = ()
+    exempt: frozenset[FieldPath] = frozenset()
+    group_composites: tuple[CompositeFields, ...] = ()
+    group_fields: frozenset[FieldPath] = frozenset()
+
+    @property
+    def has_group(self) -> bool:
+        """Whether there is an index of all of them together."""
+        return bool(self.group_composites or self.group_fields)
+
+
+NOTHING_DECLARED = DeclaredIndexes()
 
 _Name = tuple[str, Any]
 _ORDER = "order"
@@ -52,21 +78,36 @@ class Index:
 
 
 class CollectionIndexes:
-    """The indexes of one collection.
+    """The indexes of one collection, or of all collections of a group together.
 
     Args:
         composites: the composite indexes to keep.
+        exempt: the fields that have no index of their own.
+        only: the fields that have one, where the others have none.
     """
 
     WORTHWHILE: ClassVar[int] = 64
     """The number of documents above which a collection has indexes. Most collections of a tree are small, and walking
     over so few documents is quicker than keeping a dozen sorted lists for each collection."""
 
-    def __init__(self, composites: Iterable[CompositeFields] = ()) -> None:
+    def __init__(
+        self,
+        composites: Iterable[CompositeFields] = (),
+        *,
+        exempt: frozenset[FieldPath] = frozenset(),
+        only: frozenset[FieldPath] | None = None,
+    ) -> None:
         self.composites: list[CompositeFields] = list(composites)
+        self._exempt = exempt
+        self._only = only
         self._unfinished: set[CompositeFields] = set()
         self._indexes: dict[_Name, Index] = {}
         self.by_name = Index()
+
+    def has_field(self, path: FieldPath) -> bool:
+        """Whether a field has an index of its own: what is said of a map holds for its parts."""
+        whole = {path[:length] for length in range(1, len(path) + 1)}
+        return whole.isdisjoint(self._exempt) and (self._only is None or not whole.isdisjoint(self._only))
 
     def ordered(self, path: FieldPath) -> Index:
         """The index of a field's values; of the documents' ids for the name."""
@@ -150,7 +191,13 @@ class CollectionIndexes:
 
     def _entries(self, key: bytes, fields: Message) -> Iterator[tuple[_Name, bytes]]:
         suffix = values.SEGMENT_END + key
-        yield from _field_entries(fields, (), suffix)
+        if self._only is None:
+            yield from _field_entries(fields, (), suffix, self._exempt)
+        else:
+            for path in self._only:
+                value = document_fields.get(fields, path)
+                if value is not None:
+                    yield from _value_entries(value, path, suffix, self._exempt)
         for composite in (*self.composites, *self._unfinished):
             entry = _composite_entry(composite, key, fields)
             if entry is not None:
@@ -162,17 +209,25 @@ def document_key(entry: bytes) -> bytes:
     return entry[entry.rfind(values.SEGMENT_END) + 2 :]
 
 
-def _field_entries(fields: Message, parent: FieldPath, suffix: bytes) -> Iterator[tuple[_Name, bytes]]:
+def _field_entries(
+    fields: Message, parent: FieldPath, suffix: bytes, exempt: frozenset[FieldPath]
+) -> Iterator[tuple[_Name, bytes]]:
     for name in fields:
-        value = fields[name]
         path = (*parent, name)
-        yield (_ORDER, path), values.encode(value) + suffix
-        kind = value.WhichOneof("value_type")
-        if kind == "array_value":
-            for encoded in {values.encode(element) for element in value.array_value.values}:
-                yield (_CONTAINS, path), encoded + suffix
-        elif kind == "map_value" and not values.is_vector(value):
-            yield from _field_entries(value.map_value.fields, path, suffix)
+        if path not in exempt:
+            yield from _value_entries(fields[name], path, suffix, exempt)
+
+
+def _value_entries(
+    value: Message, path: FieldPath, suffix: bytes, exempt: frozenset[FieldPath]
+) -> Iterator[tuple[_Name, bytes]]:
+    yield (_ORDER, path), values.encode(value) + suffix
+    kind = value.WhichOneof("value_type")
+    if kind == "array_value":
+        for encoded in {values.encode(element) for element in value.array_value.values}:
+            yield (_CONTAINS, path), encoded + suffix
+    elif kind == "map_value" and not values.is_vector(value):
+        yield from _field_entries(value.map_value.fields, path, suffix, exempt)
 
 
 def _composite_entry(composite: CompositeFields, key: bytes, fields: Message) -> bytes | None:

@@ -5,13 +5,29 @@ documents to look into. How many entries lie in a range of an index is known wit
 is made on counts, not on guesses.
 """
 
-from collections.abc import Sequence
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 from local_cloud.firestore import values
 from local_cloud.firestore.indexes import EVERYTHING, CollectionIndexes, CompositeFields, Index, KeyRange
 from local_cloud.firestore.paths import NAME, FieldPath, format_field_path
 from local_cloud.firestore.query import AFTER_VALUE, Bound, Condition, Conjunction, Query
+
+
+class Source(Protocol):
+    """What a query looks into: a collection, or all collections of a group together."""
+
+    @property
+    def documents(self) -> Mapping[bytes, object]:
+        """The live documents by key."""
+
+    def key_of(self, path_key: bytes) -> bytes | None:
+        """The key that the document with this path key has here; None if it has none."""
+
+    def key_range(self, path_range: KeyRange) -> KeyRange:
+        """A range of path keys as one of the keys here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,11 +36,13 @@ class Walk:
 
     Attributes:
         index: the index to walk over.
+        fixed: what all entries in the ranges begin with.
         ranges: the parts of it, in order.
         properties: the index's fields, as Firestore's query explanation writes them.
         by_name: its keys are the documents' keys themselves.
         exact: every entry is of a document that fulfils the conjunction.
-        sorted: the entries are in the query's order (in `reverse`).
+        sorted: the entries are in the query's order (in `reverse`), and so are those of several sorted walks without
+            what is fixed.
         reverse: walk from the end.
         bounded: the ranges already keep to the query's cursors.
         complete: a document without an entry is no result, and whatever has one has all fields of the order.
@@ -32,6 +50,7 @@ class Walk:
     """
 
     index: Index
+    fixed: bytes
     ranges: tuple[KeyRange, ...]
     properties: str
     by_name: bool
@@ -42,19 +61,24 @@ class Walk:
     complete: bool
     entries: int
 
+    def rank(self, entry: bytes) -> bytes:
+        """Where an entry comes among those of several sorted walks."""
+        return values.SEGMENT_END + entry if self.by_name else entry[len(self.fixed) :]
 
-def plan(query: Query, indexes: CollectionIndexes, path_prefix: bytes, size: int) -> list[Walk]:
-    """How to answer a query in one collection: one walk for each disjunct.
+
+def plan(query: Query, indexes: CollectionIndexes, source: Source) -> list[Walk]:
+    """How to answer a query in one collection or collection group: one walk for each disjunct, and for each value of
+    its `in` filters.
 
     Args:
         query: the query.
-        indexes: the collection's.
-        path_prefix: the encoded path of the collection.
-        size: the number of its documents.
+        indexes: the indexes of the collection or group.
+        source: the collection or group.
     """
-    planner = _Planner(query, indexes, path_prefix, max(size, 1))
-    walks = [planner.best(conjunction) for conjunction in query.disjuncts]
-    if len(walks) > 1 and sum(walk.entries for walk in walks) > size:
+    conjunctions = [part for conjunction in query.disjuncts for part in _split(conjunction)]
+    planner = _Planner(query, indexes, source, alone=len(conjunctions) == 1)
+    walks = [planner.best(conjunction) for conjunction in conjunctions]
+    if len(walks) > 1 and sum(walk.entries for walk in walks) > len(source.documents):
         return [planner.everything()]
     return walks
 
@@ -82,16 +106,31 @@ def ideal_composite(query: Query) -> CompositeFields | None:
     return fields if len(fields) > 1 else None
 
 
+def _split(conjunction: Conjunction) -> Iterator[Conjunction]:
+    """A conjunction for each combination of values that its `in` filters allow: no document fulfils two of them."""
+    alternatives = [
+        [replace(condition, ranges=(point,)) for point in condition.ranges] if _is_in(condition) else [condition]
+        for condition in conjunction
+    ]
+    return itertools.product(*alternatives)
+
+
+def _is_in(condition: Condition) -> bool:
+    points = (_point((key_range,)) is not None for key_range in condition.ranges)
+    return not condition.contains and condition.path != NAME and bool(condition.ranges) and all(points)
+
+
 def _is_pinned(condition: Condition) -> bool:
     return not condition.contains and condition.path != NAME and _point(condition.ranges) is not None
 
 
 class _Planner:
-    def __init__(self, query: Query, indexes: CollectionIndexes, path_prefix: bytes, size: int) -> None:
+    def __init__(self, query: Query, indexes: CollectionIndexes, source: Source, *, alone: bool) -> None:
         self._query = query
+        self._alone = alone
         self._indexes = indexes
-        self._path_prefix = path_prefix
-        self._size = size
+        self._source = source
+        self._size = max(len(source.documents), 1)
         self._descending = query.orders[-1].descending
         self._one_direction = all(order.descending == self._descending for order in query.orders)
         self._must_have = {order.path for order in query.orders}.union(query.required)
@@ -128,17 +167,19 @@ class _Planner:
         walks: list[Walk] = []
         for condition in conjunction:
             if condition.contains:
-                walks.append(self._containing(conjunction, condition))
+                if self._indexes.has_field(condition.path):
+                    walks.append(self._containing(conjunction, condition))
                 continue
             path = condition.path
             by_path[path] = _intersect(by_path[path], condition.ranges) if path in by_path else condition.ranges
             used[path] = used.get(path, 0) + 1
         for path, ranges in by_path.items():
-            walks.append(self._ordered(conjunction, path, ranges, used[path]))
+            if path == NAME or self._indexes.has_field(path):
+                walks.append(self._ordered(conjunction, path, ranges, used[path]))
         first = self._query.orders[0].path
-        if first not in by_path and first != NAME:
+        if first not in by_path and first != NAME and self._indexes.has_field(first):
             walks.append(self._ordered(conjunction, first, (EVERYTHING,), 0))
-        if not by_path:
+        if not walks or not by_path:
             walks.append(self._ordered(conjunction, NAME, (EVERYTHING,), 0))
         for fields in self._indexes.composites:
             walk = self._composite(conjunction, fields, by_path, used)
@@ -148,7 +189,7 @@ class _Planner:
 
     def _ordered(self, conjunction: Conjunction, path: FieldPath, ranges: tuple[KeyRange, ...], used: int) -> Walk:
         if path == NAME:
-            inside = tuple(filter(None, (self._inside(key_range) for key_range in ranges)))
+            inside = tuple(map(self._source.key_range, ranges))
             return self._walk(
                 conjunction, index=self._indexes.by_name, fields=(NAME,), fixed=b"", ranges=inside, used=used
             )
@@ -234,8 +275,9 @@ class _Planner:
         in_order = (
             sortable
             and self._one_direction
-            and len(self._query.disjuncts) == 1
             and [order.path for order in orders] == [*remaining, NAME]
+            # A field with one value here has other values in other walks.
+            and (self._alone or len(orders) == len(self._query.orders))
         )
         bounded = self._query.start is None and self._query.end is None
         if in_order and not bounded and len(orders) == len(self._query.orders):
@@ -245,6 +287,7 @@ class _Planner:
         covered = {*fields, NAME}
         return Walk(
             index=index,
+            fixed=fixed,
             ranges=ranges,
             properties=properties(fields, descending=self._descending),
             by_name=by_name,
@@ -276,26 +319,16 @@ class _Planner:
         named = len(parts) == len(self._query.orders)
         key = b""
         if named:
-            path_key = parts.pop()
-            if not path_key.startswith(self._path_prefix):
+            found = self._source.key_of(parts.pop())
+            if found is None:
                 return None
-            key = path_key[len(self._path_prefix) :]
-            if values.SEGMENT_END in key:
-                return None
+            key = found
         place = b"".join((fixed, *parts))
         if named:
             place += key if by_name else values.SEGMENT_END + key
         if bound.before != self._descending:
             return place
         return place + (b"\x00" if named else AFTER_VALUE)
-
-    def _inside(self, key_range: KeyRange) -> KeyRange | None:
-        """A range of paths as one of document keys in this collection."""
-        low, high = key_range
-        prefix = self._path_prefix
-        end = prefix + b"\xff"
-        low, high = max(low, prefix), min(high, end)
-        return (low[len(prefix) :], high[len(prefix) :]) if low < high else None
 
 
 def _point(ranges: tuple[KeyRange, ...]) -> bytes | None:

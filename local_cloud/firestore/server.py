@@ -6,7 +6,7 @@ from google.protobuf.empty_pb2 import Empty
 
 from local_cloud.clock import Clock
 from local_cloud.firestore import messages
-from local_cloud.firestore.indexes import CompositeFields
+from local_cloud.firestore.indexes import DeclaredIndexes
 from local_cloud.firestore.service import FirestoreService
 from local_cloud.firestore.usage import Usage
 from local_cloud.rpc import Method, Middleware, RpcServer
@@ -72,8 +72,8 @@ class FirestoreEmulator:
         port: the port, 0 for any free one.
         clock: the time of commits and read times.
         middleware: wrapped around every call.
-        composite_indexes: for a collection id the composite indexes to keep. Queries are answered without them too,
-            but may have to look into more documents.
+        declared_indexes: for a collection id what an index file says of it. Queries are answered without it, too, but
+            may have to look into more documents.
 
     Attributes:
         usage: what Firestore would have billed.
@@ -86,10 +86,10 @@ class FirestoreEmulator:
         port: int,
         clock: Clock,
         middleware: Sequence[Middleware] = (),
-        composite_indexes: Mapping[str, Sequence[CompositeFields]] | None = None,
+        declared_indexes: Mapping[str, DeclaredIndexes] | None = None,
     ) -> None:
         self.usage = Usage()
-        self._service = FirestoreService(clock, self.usage, composite_indexes or {})
+        self._service = FirestoreService(clock, self.usage, declared_indexes or {})
         self._server = RpcServer("Firestore", host, port, middleware)
         self._server.add_service("google.firestore.v1.Firestore", _METHODS, self._service)
 

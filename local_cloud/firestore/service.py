@@ -21,7 +21,7 @@ from local_cloud.firestore import query as queries
 from local_cloud.firestore.errors import invalid_argument, not_found
 from local_cloud.firestore.execution import Execution
 from local_cloud.firestore.index_builder import IndexBuilder
-from local_cloud.firestore.indexes import CompositeFields
+from local_cloud.firestore.indexes import DeclaredIndexes
 from local_cloud.firestore.listen import ListenStream
 from local_cloud.firestore.listing import list_documents
 from local_cloud.firestore.messages import (
@@ -60,13 +60,13 @@ class FirestoreService:
     Args:
         clock: the time of commits.
         usage: where billed operations are counted.
-        composite_indexes: for a collection id the composite indexes to keep.
+        declared_indexes: for a collection id what an index file says of it.
     """
 
-    def __init__(self, clock: Clock, usage: Usage, composite_indexes: Mapping[str, Sequence[CompositeFields]]) -> None:
+    def __init__(self, clock: Clock, usage: Usage, declared_indexes: Mapping[str, DeclaredIndexes]) -> None:
         self._clock = clock
         self._usage = usage
-        self._composite_indexes = composite_indexes
+        self._declared_indexes = declared_indexes
         self._databases: dict[str, Database] = {}
         self._transactions = Transactions(self._now)
         self._index_builder = IndexBuilder()
@@ -381,7 +381,7 @@ class FirestoreService:
         name, _ = split_database(name)
         database = self._databases.get(name)
         if database is None:
-            database = self._databases[name] = Database(name, self._now, self._composite_indexes)
+            database = self._databases[name] = Database(name, self._now, self._declared_indexes)
         return database
 
     def _parse(self, request: Message) -> tuple[Database, queries.Query]:

@@ -7,12 +7,13 @@ consistent snapshot, whatever is written afterwards.
 """
 
 from bisect import bisect_right
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from typing import Protocol
 
 from local_cloud.firestore import values
+from local_cloud.firestore.collection_group import CollectionGroup
 from local_cloud.firestore.errors import failed_precondition, invalid_argument
-from local_cloud.firestore.indexes import CollectionIndexes, CompositeFields
+from local_cloud.firestore.indexes import NOTHING_DECLARED, CollectionIndexes, DeclaredIndexes, KeyRange
 from local_cloud.firestore.messages import Document, Message
 from local_cloud.firestore.paths import check_id, check_path
 
@@ -100,6 +101,19 @@ class Collection:
         self.children: dict[bytes, dict[str, Collection]] = {}
         self.missing: set[bytes] = set()
 
+    def key_of(self, path_key: bytes) -> bytes | None:
+        """The key that the document with this path key has here; None if it is in another collection."""
+        if not path_key.startswith(self.path_prefix):
+            return None
+        key = path_key[len(self.path_prefix) :]
+        return None if values.SEGMENT_END in key else key
+
+    def key_range(self, path_range: KeyRange) -> KeyRange:
+        """A range of path keys as one of the keys here. It may be empty: its end is not after its beginning then."""
+        prefix = self.path_prefix
+        low, high = max(path_range[0], prefix), min(path_range[1], prefix + b"\xff")
+        return (low[len(prefix) :], high[len(prefix) :]) if low < high else (b"", b"")
+
     def latest(self, key: bytes) -> Version | None:
         """The newest version of a document, which may be its absence; None if there never was any."""
         return self.documents.get(key) or self.deleted.get(key)
@@ -129,10 +143,14 @@ class Collection:
             self.documents[version.key] = version
             self.deleted.pop(version.key, None)
             self.missing.discard(version.key)
+        group = self.database.groups.get(self.id)
+        if group is not None:
+            group.put(version, new, old)
         if self.indexes is not None:
             self.indexes.change(version.key, None if old is None else old.fields, None if new is None else new.fields)
         elif len(self.documents) > CollectionIndexes.WORTHWHILE:
-            self.indexes = CollectionIndexes(self.database.composite_indexes.get(self.id, ()))
+            declared = self.database.declared_indexes.get(self.id, NOTHING_DECLARED)
+            self.indexes = CollectionIndexes(declared.composites, exempt=declared.exempt)
             self.indexes.build((key, current.document().fields) for key, current in self.documents.items())
 
     def is_live(self, time: int) -> bool:
@@ -156,19 +174,19 @@ class Database:
     Args:
         name: `projects/P/databases/D`.
         now: the present in microseconds.
-        composite_indexes: for a collection id the composite indexes to keep.
+        declared_indexes: for a collection id what an index file says of it.
 
     Attributes:
         readers: who walks over indexes and waits in between at the moment.
+        groups: the collection groups that have indexes of their own, by collection id.
     """
 
-    def __init__(
-        self, name: str, now: Callable[[], int], composite_indexes: Mapping[str, Sequence[CompositeFields]]
-    ) -> None:
+    def __init__(self, name: str, now: Callable[[], int], declared_indexes: Mapping[str, DeclaredIndexes]) -> None:
         self.name = name
         self.root = f"{name}/documents"
         self.readers: set[Reader] = set()
-        self.composite_indexes = composite_indexes
+        self.declared_indexes = declared_indexes
+        self.groups = self._empty_groups()
         self._document_prefix = f"{self.root}/"
         self._now = now
         self._time = 0
@@ -306,6 +324,10 @@ class Database:
         self._roots.clear()
         self._by_id.clear()
         self._log.clear()
+        self.groups = self._empty_groups()
+
+    def _empty_groups(self) -> dict[str, CollectionGroup]:
+        return {name: CollectionGroup(each) for name, each in self.declared_indexes.items() if each.has_group}
 
     def _children(self, parent: str) -> dict[str, Collection]:
         if not parent:

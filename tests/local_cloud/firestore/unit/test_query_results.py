@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from local_cloud.firestore import query as queries
 from local_cloud.firestore import values, writes
 from local_cloud.firestore.execution import Execution
-from local_cloud.firestore.indexes import CollectionIndexes
+from local_cloud.firestore.indexes import CollectionIndexes, DeclaredIndexes
 from local_cloud.firestore.messages import Document, StructuredQuery, Value, Write
 from local_cloud.firestore.store import Database, Version
 from local_cloud.firestore.transactions import QueryRead, Transactions
@@ -19,7 +19,13 @@ from tests.local_cloud.firestore.unit import reference, strategies
 
 _NAME = "projects/p/databases/(default)"
 _IDS = ["a", "b", "c", "ab", "b\x00", "é", "__id7__", "__id12__"]
-_COMPOSITES = {"c": [(("x",), ("y",)), (("y",), ("m", "z")), (("x",), ("y",), ("m", "z"))]}
+_COMPOSITES = ((("x",), ("y",)), (("y",), ("m", "z")), (("x",), ("y",), ("m", "z")))
+_DECLARED = DeclaredIndexes(
+    composites=_COMPOSITES,
+    exempt=frozenset({("m",)}),
+    group_composites=_COMPOSITES,
+    group_fields=frozenset({("x",), ("m", "z")}),
+)
 
 _PATHS = [*(f"c/{document_id}" for document_id in _IDS), "p/1/c/a", "p/1/c/b", "p/2/c/a", "x/a"]
 _edits = st.lists(st.tuples(st.sampled_from(_PATHS), st.none() | strategies.fields), max_size=16)
@@ -32,7 +38,7 @@ def _indexes_for_small_collections(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def _database() -> Database:
-    return Database(_NAME, lambda: 0, _COMPOSITES)
+    return Database(_NAME, lambda: 0, {"c": _DECLARED})
 
 
 def _apply(database: Database, documents: dict[str, Any], edits: list[tuple[str, dict[str, Any] | None]]) -> None:
@@ -132,15 +138,21 @@ def test_indexes_keep_up_with_changes(
     collection = database.collection("c")
     if collection is None or collection.indexes is None:
         return
-    rebuilt = CollectionIndexes(_COMPOSITES["c"])
-    rebuilt.build((key, version.document().fields) for key, version in collection.documents.items())
-    assert _keys(collection.indexes) == _keys(rebuilt)
+    group = database.groups["c"]
+    assert len(group.documents) == sum(len(each.documents) for each in database.collections("", "c", descendants=True))
+    for source, rebuilt in (
+        (collection, CollectionIndexes(_COMPOSITES, exempt=_DECLARED.exempt)),
+        (group, CollectionIndexes(_COMPOSITES, only=_DECLARED.group_fields)),
+    ):
+        assert source.indexes is not None
+        rebuilt.build((key, version.document().fields) for key, version in source.documents.items())
+        assert _keys(source.indexes) == _keys(rebuilt)
 
 
 def _keys(indexes: CollectionIndexes) -> list[list[bytes]]:
     fields: list[tuple[str, ...]] = [("x",), ("y",), ("m",), ("m", "z")]
     listed = [indexes.by_name, *map(indexes.ordered, fields), *map(indexes.containing, fields)]
-    listed += map(indexes.composite, _COMPOSITES["c"])
+    listed += map(indexes.composite, _COMPOSITES)
     return [list(index.keys) for index in listed]
 
 
@@ -168,7 +180,7 @@ def test_a_composite_index_made_amid_changes_is_like_one_that_was_always_there(
         if collection.documents.get(key) is versions[key]:
             indexes.fill_composite(fields, key, versions[key].document().fields)
     indexes.finish_composite(fields)
-    rebuilt = CollectionIndexes([*_COMPOSITES["c"], fields])
+    rebuilt = CollectionIndexes([*_COMPOSITES, fields])
     rebuilt.build((key, version.document().fields) for key, version in collection.documents.items())
     assert list(indexes.composite(fields).keys) == list(rebuilt.composite(fields).keys)
 

@@ -5,14 +5,29 @@ from pathlib import Path
 import pytest
 
 from local_cloud.errors import LocalCloudError
+from local_cloud.firestore.indexes import DeclaredIndexes
 from local_cloud.index_file import read_index_file
 from tests.support import REPOSITORY
 
 
 def test_the_deployed_file() -> None:
     indexes = read_index_file(REPOSITORY / "deployment" / "firestore.indexes.json")
-    assert (("shard",), ("next_report_at",)) in indexes["report_subscriptions"]
-    assert set(indexes) == {"report_subscriptions", "users", "deliveries", "dead_letters"}
+    subscriptions = indexes["report_subscriptions"]
+    assert subscriptions.group_composites == ((("shard",), ("next_report_at",)),)
+    assert subscriptions.group_fields == {("shard",)}
+    assert {("shard",), ("next_report_at",)} <= subscriptions.exempt
+    assert (("active",), ("enrolled_at",)) in indexes["users"].composites
+    assert not indexes["users"].has_group
+
+
+def test_an_override_with_a_time_to_live_alone_leaves_the_indexes_as_they_are(tmp_path: Path) -> None:
+    file = tmp_path / "indexes.json"
+    file.write_text(
+        '{"indexes": [], "fieldOverrides": [{"collectionGroup": "c", "fieldPath": "at", "ttl": true},'
+        ' {"collectionGroup": "c", "fieldPath": "a.b",'
+        ' "indexes": [{"order": "ASCENDING", "queryScope": "COLLECTION"}]}]}'
+    )
+    assert read_index_file(file) == {"c": DeclaredIndexes()}
 
 
 @pytest.mark.parametrize("content", ["", "[]", "{}", '{"indexes": [{"collectionGroup": "users"}]}', '{"indexes": 3}'])
