@@ -122,7 +122,7 @@ def _render_ms(kind: str, locale: str, documents: Documents) -> float:
     )
     user = replace(user, locale=locale)
     data = InMemoryUserData(documents)
-    compliance = MailCompliance(domain="example.com", postal_address="1 Example Road")
+    compliance = MailCompliance(sender="reports@example.com", postal_address="1 Example Road")
 
     def render() -> float:
         began = time.process_time()

@@ -188,12 +188,12 @@ class WorkerSettings(CommonSettings, IdentitySettings, MailSettings, Subscriptio
     provider_pause: float = Field(default=5.0, ge=0, le=300)
     """Seconds for which a worker sends nothing after the mail provider failed several times in a row; 0: it goes on."""
     sendgrid_activity: bool = False
-    """Whether the worker asks SendGrid about mails of unknown outcome."""
+    """Whether the worker asks the provider about mails of unknown outcome."""
 
     @model_validator(mode="after")
     def _has_activity(self) -> Self:
         if self.sendgrid_activity and urlsplit(self.sendgrid_host).hostname == "api.eu.sendgrid.com":
-            raise ValueError("SENDGRID_ACTIVITY: SendGrid keeps no email activity of its EU region (SENDGRID_HOST)")
+            raise ValueError("SENDGRID_ACTIVITY: there is no email activity of the EU region (SENDGRID_HOST)")
         return self
 
 

@@ -6,7 +6,7 @@ from functions.shared.period import Period
 from functions.shared.subscription import Subscription
 from functions.shared.user import User
 from functions.worker.mail.compliance import MailCompliance
-from functions.worker.mail.model import Mail
+from functions.worker.mail.model import Mail, RecipientRole
 from functions.worker.mail.provider import make_tags_inert
 from functions.worker.reports.kinds import find
 from functions.worker.reports.request import ReportRequest
@@ -37,13 +37,16 @@ def compose(
         run_id: the dispatcher's run.
         compliance: the headers and the footer of every mail.
 
+    Returns:
+        one mail to all recipients of the subscription.
+
     Raises:
         PermanentError: there is no such kind, or the report cannot be made.
         Exception: whatever the report or its templates raise.
     """
     # With the first report: a worker is not to wait for Babel before it can start.
     from functions.worker.reports.language import language_for
-    from functions.worker.reports.phrases import unsubscribe
+    from functions.worker.reports.phrases import goes_to, unsubscribe
     from functions.worker.reports.rendering import render
 
     user = replace(user, name=make_tags_inert(display_name(user.name)))
@@ -51,18 +54,35 @@ def compose(
     report = find(kind)(request)
     language = language_for(request.locale)
     subject = make_tags_inert(sanitize(report.subject, 200))
-    closing = compliance.closing(user.id, unsubscribe=unsubscribe(language))
+    recipients = [
+        compliance.recipient(address, role, user=user, delivery_id=delivery_id)
+        for address, role in addresses(user, subscription)
+    ]
+    closing = compliance.closing(recipients=goes_to(recipients, language), unsubscribe=unsubscribe(language))
     values = {**report.values, "subject": subject, "closing": closing}
     html, text = render(report.templates, values, language)
     return Mail(
-        to_address=user.email,
-        to_name=user.name,
+        recipients=recipients,
         subject=subject,
         text=text,
         html=html,
         images=report.images,
-        headers=compliance.headers(user.id, delivery_id),
         categories=("report", kind),
         arguments={"delivery_id": delivery_id, "run_id": run_id},
         sandbox=subscription.sandbox,
     )
+
+
+def addresses(user: User, subscription: Subscription) -> list[tuple[str, RecipientRole]]:
+    """Who gets a subscription's reports: each address once, without regard to capitals, as mail providers do.
+
+    Args:
+        user: whose own address gets them where the subscription names none.
+        subscription: which names the others.
+    """
+    listed = [(address, RecipientRole.TO) for address in subscription.to or (user.email,)]
+    listed += [(address, RecipientRole.CC) for address in subscription.cc]
+    first: dict[str, tuple[str, RecipientRole]] = {}
+    for address, role in listed:
+        first.setdefault(address.casefold(), (address, role))
+    return list(first.values())

@@ -1,5 +1,7 @@
 """What mailbox providers and the law demand of every mail: an unsubscribe link, and a postal address.
 
+A mail may have several recipients, and each has a way out of their own: nobody can unsubscribe the user but the user.
+
 https://support.google.com/a/answer/81126
 https://senders.yahooinc.com/best-practices/
 """
@@ -12,7 +14,9 @@ from dataclasses import dataclass, field
 from urllib.parse import quote
 
 from functions.shared.settings import MailSettings
-from functions.worker.mail.provider import UNSUBSCRIBE_LINK
+from functions.shared.user import User
+from functions.worker.mail.model import MailRecipient, RecipientRole
+from functions.worker.mail.unsubscribe_link import IN_HTML, IN_TEXT
 from functions.worker.sanitize import sanitize
 
 _LONGEST_HEADER_LINK = 900
@@ -25,13 +29,17 @@ class Closing:
     """How every mail ends.
 
     Attributes:
+        recipients: who gets the mail, as a sentence; empty where that is one address alone.
         unsubscribe: the text of the unsubscribe link.
-        unsubscribe_url: where it leads; empty where there is none.
+        unsubscribe_url: the tag in the place of the link in plain text; empty where the mail has no link.
+        unsubscribe_url_html: the tag in HTML.
         address: the sender's postal address; may be empty.
     """
 
+    recipients: str
     unsubscribe: str
     unsubscribe_url: str
+    unsubscribe_url_html: str
     address: str
 
 
@@ -40,14 +48,16 @@ class MailCompliance:
     """The headers and the footer of every mail.
 
     Attributes:
-        domain: of the sender's address.
+        sender: the sender's address.
+        reply_to: where answers go; empty: to the sender.
         postal_address: in one line; may be empty.
         in_group: whether the provider keeps the list of those who unsubscribed, in an unsubscribe group.
         unsubscribe_url: otherwise, the team's own URL for it, with `{user_id}` and `{token}` in it; may be empty.
         unsubscribe_key: the key that signs the tokens.
     """
 
-    domain: str
+    sender: str
+    reply_to: str = ""
     postal_address: str = ""
     in_group: bool = False
     unsubscribe_url: str = ""
@@ -57,48 +67,84 @@ class MailCompliance:
     def from_settings(cls, settings: MailSettings) -> "MailCompliance":
         """Read what the environment says."""
         return cls(
-            domain=settings.mail_from.rpartition("@")[2],
+            sender=settings.mail_from,
+            reply_to=settings.mail_reply_to or "",
             postal_address=sanitize(settings.mail_postal_address, 300),
             in_group=settings.mail_unsubscribe_group is not None,
             unsubscribe_url=settings.mail_unsubscribe_url or "",
             unsubscribe_key=settings.mail_unsubscribe_key or "",
         )
 
-    def closing(self, user_id: str, *, unsubscribe: str) -> Closing:
-        """How a mail to a user ends.
+    def closing(self, *, recipients: str, unsubscribe: str) -> Closing:
+        """How a mail ends.
 
         Args:
-            user_id: the user's.
-            unsubscribe: the text of the unsubscribe link, in the user's language.
+            recipients: who gets it, as a sentence; may be empty.
+            unsubscribe: the text of the unsubscribe link.
         """
+        has_link = self.in_group or bool(self.unsubscribe_url)
         return Closing(
+            recipients=recipients,
             unsubscribe=unsubscribe,
-            unsubscribe_url=UNSUBSCRIBE_LINK if self.in_group else self._own_link(user_id),
+            unsubscribe_url=IN_TEXT if has_link else "",
+            unsubscribe_url_html=IN_HTML if has_link else "",
             address=self.postal_address,
         )
 
-    def headers(self, user_id: str, delivery_id: str) -> Mapping[str, str]:
-        """The headers of a mail.
+    def recipient(self, address: str, role: RecipientRole, *, user: User, delivery_id: str) -> MailRecipient:
+        """A recipient, with their own way out and the headers of their own message.
 
-        A mailbox provider's button "unsubscribe" calls the URL by POST, without asking. Where the mail provider keeps
-        the list, it adds the two headers for that itself. https://www.rfc-editor.org/rfc/rfc8058#section-3.1
+        The link of the user's own address unsubscribes the user. Any other address asks the team, by a mail that names
+        the delivery and with it the subscription: a link that works by itself would unsubscribe the user. Where the
+        mail provider keeps the list, it goes by the address, makes each recipient's link and adds the headers itself.
+
+        Args:
+            address: the recipient's.
+            role: why the recipient gets the mail.
+            user: whose report it is; the name is fit to be shown.
+            delivery_id: of the report.
+        """
+        is_user = address.casefold() == user.email.casefold()
+        link = ""
+        if self.unsubscribe_url:
+            link = self._user_link(user.id) if is_user else self._request_link(delivery_id)
+        return MailRecipient(
+            address=address,
+            name=user.name if is_user else "",
+            role=role,
+            headers={**self._references(delivery_id), **_unsubscribe_headers(link, one_click=is_user)},
+            unsubscribe_url=link,
+        )
+
+    def _references(self, delivery_id: str) -> Mapping[str, str]:
+        """Headers that tie the mails of a delivery together.
 
         The mail provider may give each message a `Message-ID` of its own, so a second mail of a delivery has another
         one. Both refer to the same message: mail programs that go by `References` show them as one conversation.
         `X-Entity-Ref-ID` has Gmail keep different deliveries apart though their subjects are alike.
         """
         reference = hashlib.sha256(delivery_id.encode()).hexdigest()[:32]
-        headers = {"References": f"<{reference}@{self.domain}>", "X-Entity-Ref-ID": reference}
-        link = self._own_link(user_id)
-        if 0 < len(link) <= _LONGEST_HEADER_LINK:
-            headers |= {"List-Unsubscribe": f"<{link}>", "List-Unsubscribe-Post": "List-Unsubscribe=One-Click"}
-        return headers
+        return {"References": f"<{reference}@{self.sender.rpartition('@')[2]}>", "X-Entity-Ref-ID": reference}
 
-    def _own_link(self, user_id: str) -> str:
-        if not self.unsubscribe_url:
-            return ""
+    def _user_link(self, user_id: str) -> str:
         token = unsubscribe_token(user_id, self.unsubscribe_key)
         return self.unsubscribe_url.replace("{user_id}", quote(user_id, safe="")).replace("{token}", token)
+
+    def _request_link(self, delivery_id: str) -> str:
+        """A mail to the team. https://www.rfc-editor.org/rfc/rfc6068"""
+        return f"mailto:{quote(self.reply_to or self.sender, safe='@')}?subject={quote(f'Unsubscribe {delivery_id}')}"
+
+
+def _unsubscribe_headers(link: str, *, one_click: bool) -> Mapping[str, str]:
+    """The headers by which a mail program shows its own button "unsubscribe".
+
+    The mailbox provider calls a URL by POST, without asking (https://www.rfc-editor.org/rfc/rfc8058#section-3.1), and
+    sends a mail to an address (https://www.rfc-editor.org/rfc/rfc2369#section-3.2).
+    """
+    if not 0 < len(link) <= _LONGEST_HEADER_LINK:
+        return {}
+    header = {"List-Unsubscribe": f"<{link}>"}
+    return {**header, "List-Unsubscribe-Post": "List-Unsubscribe=One-Click"} if one_click else header
 
 
 def unsubscribe_token(user_id: str, key: str) -> str:

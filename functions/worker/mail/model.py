@@ -1,10 +1,12 @@
 """Mail: what is sent, from whom, through whom, and how that can end. Pure; a provider has a folder of its own here."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
 from typing import Protocol
 
 from functions.shared.settings import MailSettings
+from functions.worker.mail.unsubscribe_link import IN_HTML, IN_TEXT, substitutions
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -16,33 +18,68 @@ class InlineImage:
     media_type: str = "image/png"
 
 
+class RecipientRole(StrEnum):
+    """Why an address gets the mail."""
+
+    TO = "to"
+    """The report is for this recipient."""
+    CC = "cc"
+    """This recipient gets a copy."""
+
+
 @dataclass(frozen=True, kw_only=True)
-class Mail:
-    """One message to one recipient.
+class MailRecipient:
+    """One address that gets the mail, as a message of its own: nobody is named in another recipient's headers.
 
     Attributes:
-        to_address: the recipient.
-        to_name: shown beside the address; may be empty.
-        subject: one line.
-        text: the plain part.
-        html: the HTML part.
-        images: what the HTML part shows.
+        address: an e-mail address.
+        name: shown beside the address; may be empty.
+        role: why this address gets the mail.
         headers: beside those that a mail always has.
+        unsubscribe_url: the recipient's own link; empty where the mail has none, or the provider makes it.
+    """
+
+    address: str
+    name: str = ""
+    role: RecipientRole = RecipientRole.TO
+    headers: Mapping[str, str] = field(default_factory=dict)
+    unsubscribe_url: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mail:
+    """One report, the same for all of its recipients but for the unsubscribe link.
+
+    Attributes:
+        recipients: one or more, no address twice.
+        subject: one line.
+        text: the plain part, with a tag in the place of the recipient's link (unsubscribe_link.py).
+        html: the HTML part, likewise.
+        images: what the HTML part shows.
         categories: what the provider groups its statistics by.
         arguments: the provider keeps them with the message and returns them with whatever it reports about it.
         sandbox: the provider checks it and delivers it to nobody.
     """
 
-    to_address: str
-    to_name: str
+    recipients: Sequence[MailRecipient]
     subject: str
     text: str
     html: str
     images: Sequence[InlineImage] = ()
-    headers: Mapping[str, str] = field(default_factory=dict)
     categories: Sequence[str] = ()
     arguments: Mapping[str, str]
     sandbox: bool = False
+
+    def with_link(self, link: str) -> "Mail":
+        """The mail with an unsubscribe link in the place of the tags, as a recipient sees it.
+
+        Args:
+            link: a recipient's.
+        """
+        in_place = substitutions(link)
+        return replace(
+            self, text=self.text.replace(IN_TEXT, in_place[IN_TEXT]), html=self.html.replace(IN_HTML, in_place[IN_HTML])
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,7 +125,7 @@ class Accepted:
 
 @dataclass(frozen=True, kw_only=True)
 class Unsubscribed:
-    """The recipient has unsubscribed at the provider. Nothing was sent."""
+    """All recipients have unsubscribed at the provider. Nothing was sent."""
 
 
 @dataclass(frozen=True, kw_only=True)

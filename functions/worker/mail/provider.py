@@ -4,9 +4,7 @@ from functions.shared.settings import WorkerSettings
 from functions.worker.mail.delivery_lookup import DeliveryLookup
 from functions.worker.mail.model import MailProvider, Sender
 from functions.worker.mail.sendgrid import activity, api, tags
-
-UNSUBSCRIBE_LINK = tags.GROUP_LINK
-"""The provider puts the recipient's own link out of the unsubscribe group in its place."""
+from functions.worker.mail.unsubscribe_link import inert
 
 
 def mail_provider(settings: WorkerSettings) -> MailProvider:
@@ -27,5 +25,5 @@ def delivery_lookup(settings: WorkerSettings) -> DeliveryLookup | None:
 
 
 def make_tags_inert(text: str) -> str:
-    """Keep the provider from replacing its own tags in text that a user or an application wrote."""
-    return tags.inert(text)
+    """Keep the provider from replacing tags, the mail's or its own, in text that a user or an application wrote."""
+    return tags.inert(inert(text))

@@ -1,6 +1,9 @@
 """What every kind of report says."""
 
+from collections.abc import Sequence
+
 from functions.shared.schedule import Cadence
+from functions.worker.mail.model import MailRecipient, RecipientRole
 from functions.worker.reports.language import Language
 
 
@@ -51,6 +54,24 @@ def how_often(cadence: Cadence, language: Language) -> str:
             return language.gettext("You get this report every quarter.")
         case Cadence.CRON:
             return language.gettext("You get this report at times that were chosen for you.")
+
+
+def goes_to(recipients: Sequence[MailRecipient], language: Language) -> str:
+    """Who gets the report, since no header of a recipient's message says it; empty where that is one recipient alone.
+
+    Args:
+        recipients: of the mail.
+        language: in which.
+    """
+    if len(recipients) == 1:
+        return ""
+    to = ", ".join(each.address for each in recipients if each.role is RecipientRole.TO)
+    copies = ", ".join(each.address for each in recipients if each.role is RecipientRole.CC)
+    if not copies:
+        return language.gettext("This report goes to {addresses}.").format(addresses=to)
+    return language.gettext("This report goes to {addresses}, with a copy to {copies}.").format(
+        addresses=to, copies=copies
+    )
 
 
 def unsubscribe(language: Language) -> str:

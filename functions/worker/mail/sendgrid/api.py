@@ -14,7 +14,7 @@ import threading
 import time
 import urllib.request
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from email.message import Message
 from email.utils import parsedate_to_datetime
@@ -50,7 +50,10 @@ _logger = structlog.get_logger()
 logging.getLogger("python_http_client").setLevel(logging.INFO)
 
 ASK_SECONDS = 5.0
-"""How long each of the two questions about a recipient may take, where that leaves half of the time for the mail."""
+"""How long each question about recipients may take, where that leaves half of the time for the mail."""
+
+ASKING_SECONDS = 2 * ASK_SECONDS
+"""How long all of them may take."""
 
 _ANSWER_BYTES = 64 * 1024
 _ERROR_CHARACTERS = 500
@@ -66,8 +69,8 @@ class SendGrid:
         api_key: with the permission to send mail, and to read suppressions where recipients are asked about.
         host: the API's URL.
         sender: from whom the mails are.
-        check_unsubscribed: whether to ask first if the recipient has unsubscribed. Mail send does not tell: it takes
-            the mail and drops it. https://www.twilio.com/docs/sendgrid/ui/analytics-and-reporting/email-activity-feed#drops
+        check_unsubscribed: whether to ask first who of the recipients has unsubscribed. Mail send does not tell: it
+            takes the mail and drops it. https://www.twilio.com/docs/sendgrid/ui/analytics-and-reporting/email-activity-feed#drops
     """
 
     def __init__(self, *, api_key: str, host: str, sender: Sender, check_unsubscribed: bool = False) -> None:
@@ -81,8 +84,13 @@ class SendGrid:
     def send(self, mail: Mail, *, seconds: float) -> MailOutcome:
         """Hand over a mail and classify the answer."""
         started = time.monotonic()
-        if self._check_unsubscribed and self._has_unsubscribed(mail.to_address, within=min(ASK_SECONDS, seconds / 4)):
-            return Unsubscribed()
+        if self._check_unsubscribed:
+            gone = self._unsubscribed(
+                [each.address for each in mail.recipients], seconds=min(ASKING_SECONDS, seconds / 2)
+            )
+            mail = replace(mail, recipients=[each for each in mail.recipients if each.address.lower() not in gone])
+            if not mail.recipients:
+                return Unsubscribed()
         left = seconds - (time.monotonic() - started)
         try:
             answer = self._client.version(3).mail.send.post(request_body=to_request(mail, self._sender), timeout=left)
@@ -92,25 +100,37 @@ class SendGrid:
             return Unclear(error=f"SendGrid gave no answer after the request was sent: {_describe(error)}")
         return classify(answer.status_code, answer.headers, answer.body, now=datetime.now(UTC))
 
-    def _has_unsubscribed(self, address: str, *, within: float) -> bool:
-        """Whether SendGrid would drop a mail to an address since its owner has left the group, or wants no mail at all.
+    def _unsubscribed(self, addresses: Sequence[str], *, seconds: float) -> set[str]:
+        """The addresses, in small letters, to which SendGrid would drop a mail since their owners have left the group,
+        or want no mail at all.
 
         Where it does not say, the mail is sent: what SendGrid would drop it still drops, and the report counts as sent.
         https://www.twilio.com/docs/sendgrid/api-reference/suppressions-suppressions/search-for-suppressions-within-a-group
         https://www.twilio.com/docs/sendgrid/api-reference/suppressions-global-suppressions/retrieve-a-global-suppression
         """
+        over_at = time.monotonic() + seconds
         suppressions = self._client.version(3).asm
+        gone: set[str] = set()
+
+        def within() -> float:
+            left = min(ASK_SECONDS, seconds / 2, over_at - time.monotonic())
+            if left <= 0:
+                raise TimeoutError("it takes too long to ask about all recipients")
+            return left
+
         try:
             left_group = suppressions.groups._(str(self._sender.unsubscribe_group)).suppressions.search.post(
-                request_body={"recipient_emails": [address]}, timeout=within
+                request_body={"recipient_emails": list(addresses)}, timeout=within()
             )
-            if _names(json.loads(_successful(left_group)), address):
-                return True
-            wants_none = suppressions._("suppressions")._("global")._(quote(address, safe="")).get(timeout=within)
-            return _names([json.loads(_successful(wants_none)).get("recipient_email")], address)
+            gone |= _lowered(json.loads(_successful(left_group)))
+            # A question for each: the API has none about several addresses.
+            for address in (each for each in addresses if each.lower() not in gone):
+                entry = suppressions._("suppressions")._("global")._(quote(address, safe=""))
+                wants_none = entry.get(timeout=within())
+                gone |= _lowered([json.loads(_successful(wants_none)).get("recipient_email")])
         except (_NotWritten, OSError, http.client.HTTPException, ValueError, TypeError, AttributeError) as error:
             _logger.warning("unsubscribe_check_failed", error=redact_addresses(_describe(error)))
-            return False
+        return gone
 
 
 def classify(status: int, headers: Message, body: bytes, *, now: datetime) -> MailOutcome:
@@ -151,9 +171,9 @@ def _successful(answer: Any) -> bytes:
     return content
 
 
-def _names(addresses: Sequence[Any], address: str) -> bool:
-    """Whether an address is among others. SendGrid keeps them in small letters."""
-    return address.lower() in {str(each).lower() for each in addresses}
+def _lowered(addresses: Sequence[Any]) -> set[str]:
+    """Addresses as SendGrid keeps them: in small letters."""
+    return {str(each).lower() for each in addresses}
 
 
 def _error_text(body: bytes) -> str:

@@ -6,7 +6,9 @@ https://www.twilio.com/docs/sendgrid/api-reference/mail-send/mail-send
 import base64
 from typing import Any
 
-from functions.worker.mail.model import Mail, Sender
+from functions.worker.mail.model import Mail, MailRecipient, Sender
+from functions.worker.mail.sendgrid.tags import GROUP_LINK
+from functions.worker.mail.unsubscribe_link import substitutions
 from functions.worker.sanitize import sanitize
 
 _NAME_CHARACTERS = 100
@@ -15,15 +17,22 @@ _HEADER_CHARACTERS = 998
 
 
 def to_request(mail: Mail, sender: Sender) -> dict[str, Any]:
-    """The body of the request that sends a mail."""
-    # By the API's description these two belong here; beside `from`, `custom_args` would be a string.
-    personalization: dict[str, Any] = {
-        "to": [_party(mail.to_address, mail.to_name)],
-        "headers": {name: sanitize(value, _HEADER_CHARACTERS) for name, value in mail.headers.items()},
-        "custom_args": dict(mail.arguments),
-    }
+    """The body of the request that sends a mail: one personalization for each recipient, so that each has a message of
+    their own, with their own headers and link.
+
+    https://www.twilio.com/docs/sendgrid/for-developers/sending-email/personalizations
+    """
+    links = {recipient.unsubscribe_url for recipient in mail.recipients}
+    if sender.unsubscribe_group is not None:
+        mail = mail.with_link(GROUP_LINK)
+    elif len(links) == 1:
+        mail = mail.with_link(*links)
+    personalizations = [_personalization(recipient, mail) for recipient in mail.recipients]
+    if len(links) > 1:
+        for personalization, recipient in zip(personalizations, mail.recipients, strict=True):
+            personalization["substitutions"] = substitutions(recipient.unsubscribe_url)
     body: dict[str, Any] = {
-        "personalizations": [personalization],
+        "personalizations": personalizations,
         "from": _party(sender.address, sender.name),
         "subject": sanitize(mail.subject, _SUBJECT_CHARACTERS) or "-",
         "content": [{"type": "text/plain", "value": mail.text}, {"type": "text/html", "value": mail.html}],
@@ -55,6 +64,15 @@ def to_request(mail: Mail, sender: Sender) -> dict[str, Any]:
             for image in mail.images
         ]
     return body
+
+
+def _personalization(recipient: MailRecipient, mail: Mail) -> dict[str, Any]:
+    # By the API's description the last two belong here; beside `from`, `custom_args` would be a string.
+    return {
+        "to": [_party(recipient.address, recipient.name)],
+        "headers": {name: sanitize(value, _HEADER_CHARACTERS) for name, value in recipient.headers.items()},
+        "custom_args": dict(mail.arguments),
+    }
 
 
 def _party(address: str, name: str) -> dict[str, str]:

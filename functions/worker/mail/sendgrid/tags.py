@@ -3,7 +3,8 @@
 SendGrid puts links out of its lists in the place of `<%asm_group_unsubscribe_raw_url%>` and its like, wherever they
 stand in a mail, and in the place of the bracketed tag that subscription tracking is set to, such as `[unsubscribe]`.
 The other tags that it knows, `-name-` and `{{name}}`, it replaces only by what a request gives for them and in its own
-templates, and the worker's requests have neither.
+templates. The worker's requests give nothing but the mail's own unsubscribe links (mail/unsubscribe_link.py), and name
+no template.
 https://www.twilio.com/docs/sendgrid/ui/sending-email/group-unsubscribes
 https://www.twilio.com/docs/sendgrid/api-reference/settings-tracking/update-subscription-tracking-settings
 https://www.twilio.com/docs/sendgrid/for-developers/sending-email/substitution-tags

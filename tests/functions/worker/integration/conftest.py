@@ -213,7 +213,7 @@ def builder(
     """What builds the mails of a worker in this process."""
     return ReportBuilder(
         user_data=user_data,
-        compliance=MailCompliance(domain="example.com"),
+        compliance=MailCompliance(sender="reports@example.com"),
         time_limit=TimeLimit(lambda: pytest.fail("nothing hangs for good")),
     )
 

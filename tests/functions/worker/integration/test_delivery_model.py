@@ -621,7 +621,7 @@ class Life(RuleBasedStateMachine):
             key_alert=KeyAlert(lambda _alert: None, now=self.tick),
             builder=ReportBuilder(
                 user_data=user_data,
-                compliance=MailCompliance(domain="example.com"),
+                compliance=MailCompliance(sender="reports@example.com"),
                 time_limit=TimeLimit(lambda: None),
             ),
             default_cadence=Cadence.HOURLY,

@@ -7,13 +7,21 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from functions.worker.mail.model import Accepted, InlineImage, Mail, MailOutcome, Sender, Unavailable, Unclear
+from functions.worker.mail.model import (
+    Accepted,
+    InlineImage,
+    Mail,
+    MailOutcome,
+    MailRecipient,
+    Sender,
+    Unavailable,
+    Unclear,
+)
 from functions.worker.mail.sendgrid.api import SendGrid
 from functions.worker.time_budget import TRIAL_SECONDS
 
 MAIL = Mail(
-    to_address="ada@example.com",
-    to_name="Ada",
+    recipients=[MailRecipient(address="ada@example.com", name="Ada")],
     subject="Your activity",
     text="text",
     html="<p>html</p>",

@@ -15,7 +15,7 @@ from functions.worker.reports.in_memory_user_data import Documents, InMemoryUser
 from functions.worker.reports.kinds import sample
 
 PERIOD = Period(datetime(2026, 11, 23, tzinfo=UTC), datetime(2026, 11, 24, tzinfo=UTC))
-COMPLIANCE = MailCompliance(domain="example.com")
+COMPLIANCE = MailCompliance(sender="reports@example.com")
 ADA = {"email": "ada@example.com", "name": "Ada", "active": True}
 
 

@@ -192,7 +192,7 @@ def test_the_period_is_named_in_the_users_time_zone() -> None:
 def test_a_name_that_is_a_message_with_a_link_is_left_out() -> None:
     made = report(name="URGENT: verify at https://evil.example")
     assert made.text.startswith("Hello,\n")
-    assert made.to_name == ""
+    assert made.recipients[0].name == ""
     assert "evil" not in made.html + made.text
 
 

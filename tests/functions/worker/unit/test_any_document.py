@@ -30,7 +30,7 @@ from tests.functions.worker.unit.samples import ADA, subscription
 from tests.functions.worker.unit.sendgrid_schema import MAIL_SEND
 
 VALIDATOR = jsonschema.Draft202012Validator(MAIL_SEND)
-COMPLIANCE = MailCompliance(domain="example.com", in_group=True)
+COMPLIANCE = MailCompliance(sender="reports@example.com", in_group=True)
 SENDER = Sender(address="reports@example.com", unsubscribe_group=7)
 
 numbers = (
@@ -118,4 +118,4 @@ def test_there_is_a_report_and_sendgrid_can_take_it(kind: str, case: Case) -> No
     request = to_request(mail, SENDER)
     VALIDATOR.validate(request)
     json.dumps(request).encode()
-    (mail.text + mail.html + mail.subject + mail.to_name).encode()
+    (mail.text + mail.html + mail.subject + mail.recipients[0].name).encode()

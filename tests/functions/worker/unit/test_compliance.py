@@ -3,6 +3,7 @@
 import hashlib
 import hmac
 from base64 import urlsafe_b64decode
+from dataclasses import replace
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -10,37 +11,78 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from functions.shared.settings import MailSettings
+from functions.shared.user import User
 from functions.worker.mail.compliance import MailCompliance, unsubscribe_token
-from functions.worker.mail.sendgrid.tags import GROUP_LINK
+from functions.worker.mail.model import MailRecipient, RecipientRole
+from functions.worker.mail.unsubscribe_link import IN_HTML, IN_TEXT
 
 KEY = "0123456789abcdef"
 OWN = MailCompliance(
-    domain="example.com",
+    sender="reports@example.com",
+    reply_to="help@example.com",
     unsubscribe_url="https://example.com/unsubscribe?user={user_id}&token={token}",
     unsubscribe_key=KEY,
 )
-IN_GROUP = MailCompliance(domain="example.com", in_group=True)
-NONE = MailCompliance(domain="example.com")
+IN_GROUP = MailCompliance(sender="reports@example.com", in_group=True)
+NONE = MailCompliance(sender="reports@example.com")
+
+ids = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=60)
 
 
-@given(st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=60))
+def recipient(
+    compliance: MailCompliance,
+    address: str = "ada@example.com",
+    role: RecipientRole = RecipientRole.TO,
+    *,
+    user_id: str = "u1",
+    delivery_id: str = "u1:weekly:20261124T1300Z",
+) -> MailRecipient:
+    user = User(id=user_id, email="ada@example.com", name="Ada")
+    return compliance.recipient(address, role, user=user, delivery_id=delivery_id)
+
+
+@given(ids)
 def test_the_teams_own_link_names_the_user_and_proves_it(user_id: str) -> None:
-    link = OWN.closing(user_id, unsubscribe="Unsubscribe").unsubscribe_url
-    query = parse_qs(urlsplit(link).query, keep_blank_values=True)
+    made = recipient(OWN, user_id=user_id)
+    query = parse_qs(urlsplit(made.unsubscribe_url).query, keep_blank_values=True)
     assert query["user"] == [user_id]
     digest = urlsafe_b64decode(query["token"][0] + "=")
     assert digest == hmac.new(KEY.encode(), user_id.encode(), hashlib.sha256).digest()
-    headers = OWN.headers(user_id, "d1")
-    assert headers["List-Unsubscribe"] == f"<{link}>"
-    assert headers["List-Unsubscribe"].isascii()
-    assert headers["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
+    assert made.headers["List-Unsubscribe"] == f"<{made.unsubscribe_url}>"
+    assert made.headers["List-Unsubscribe"].isascii()
+    assert made.headers["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
+
+
+@pytest.mark.parametrize("role", RecipientRole)
+def test_another_recipient_can_only_ask_the_team(role: RecipientRole) -> None:
+    made = recipient(OWN, "boss@example.com", role)
+    link = urlsplit(made.unsubscribe_url)
+    assert (link.scheme, link.path) == ("mailto", "help@example.com")
+    assert parse_qs(link.query) == {"subject": ["Unsubscribe u1:weekly:20261124T1300Z"]}
+    assert made.headers["List-Unsubscribe"] == f"<{made.unsubscribe_url}>"
+    assert "List-Unsubscribe-Post" not in made.headers
+    assert unsubscribe_token("u1", KEY) not in repr(made)
+    assert made.name == ""
+    assert (
+        replace(OWN, reply_to="")
+        .recipient("boss@example.com", role, user=User(id="u1", email="ada@example.com"), delivery_id="d1")
+        .unsubscribe_url.startswith("mailto:reports@example.com?")
+    )
+
+
+@pytest.mark.parametrize("role", RecipientRole)
+@pytest.mark.parametrize("address", ["ada@example.com", "Ada@Example.com"])
+def test_the_users_own_address_keeps_the_users_link_wherever_it_stands(address: str, role: RecipientRole) -> None:
+    made = recipient(OWN, address, role)
+    assert made.unsubscribe_url == recipient(OWN).unsubscribe_url
+    assert made.name == "Ada"
 
 
 def test_a_link_too_long_for_a_line_is_in_the_mail_and_in_no_header() -> None:
-    user_id = "ü" * 700
-    assert "List-Unsubscribe" not in OWN.headers(user_id, "d1")
-    assert len(OWN.closing(user_id, unsubscribe="Unsubscribe").unsubscribe_url) > 900
-    assert len(OWN.headers("u" * 700, "d1")["List-Unsubscribe"]) < 998
+    made = recipient(OWN, user_id="ü" * 700)
+    assert "List-Unsubscribe" not in made.headers
+    assert len(made.unsubscribe_url) > 900
+    assert len(recipient(OWN, user_id="u" * 700).headers["List-Unsubscribe"]) < 998
 
 
 def test_a_token_is_one_users_and_one_keys() -> None:
@@ -48,28 +90,37 @@ def test_a_token_is_one_users_and_one_keys() -> None:
     assert len(tokens) == 4
 
 
-def test_a_group_has_sendgrids_link_and_sendgrids_headers() -> None:
-    closing = IN_GROUP.closing("u1", unsubscribe="Unsubscribe")
-    assert closing.unsubscribe_url == GROUP_LINK
-    assert not any(name.startswith("List-") for name in IN_GROUP.headers("u1", "d1"))
+@pytest.mark.parametrize("compliance", [OWN, IN_GROUP])
+def test_a_mail_has_the_place_of_the_link_where_there_is_one(compliance: MailCompliance) -> None:
+    closing = compliance.closing(recipients="", unsubscribe="Unsubscribe")
+    assert (closing.unsubscribe_url, closing.unsubscribe_url_html) == (IN_TEXT, IN_HTML)
+
+
+@pytest.mark.parametrize("compliance", [NONE, IN_GROUP])
+@pytest.mark.parametrize("address", ["ada@example.com", "boss@example.com"])
+def test_without_an_own_url_no_recipient_has_a_link_of_ours(compliance: MailCompliance, address: str) -> None:
+    made = recipient(compliance, address)
+    assert made.unsubscribe_url == ""
+    assert not any(name.startswith("List-") for name in made.headers)
 
 
 def test_without_either_there_is_no_link() -> None:
-    assert NONE.closing("u1", unsubscribe="Unsubscribe").unsubscribe_url == ""
-    assert not any(name.startswith("List-") for name in NONE.headers("u1", "d1"))
+    closing = NONE.closing(recipients="", unsubscribe="Unsubscribe")
+    assert (closing.unsubscribe_url, closing.unsubscribe_url_html) == ("", "")
 
 
 def test_the_mails_of_a_delivery_refer_to_the_same_message_and_those_of_others_to_another() -> None:
-    first, again, other = (NONE.headers("u1", delivery) for delivery in ("d1", "d1", "d2"))
-    assert first == again
+    first, again, other = (recipient(NONE, delivery_id=delivery).headers for delivery in ("d1", "d1", "d2"))
+    assert first == again == recipient(NONE, "boss@example.com", delivery_id="d1").headers
     assert first["References"].startswith("<")
     assert first["References"].endswith("@example.com>")
     assert {first["References"], first["X-Entity-Ref-ID"]}.isdisjoint(other.values())
 
 
-@given(st.text(st.characters(exclude_categories=["Cs"])))
-def test_headers_are_ascii_whatever_the_ids_are(text: str) -> None:
-    assert all(value.isascii() and value.isprintable() for value in OWN.headers(text, text).values())
+@given(ids, st.sampled_from(["ada@example.com", "boss@example.com"]))
+def test_headers_are_ascii_whatever_the_ids_are(text: str, address: str) -> None:
+    headers = recipient(OWN, address, user_id=text, delivery_id=text).headers
+    assert all(value.isascii() and value.isprintable() for value in headers.values())
 
 
 def settings(**variables: str) -> MailSettings:
@@ -78,7 +129,7 @@ def settings(**variables: str) -> MailSettings:
 
 def test_the_postal_address_is_one_line_at_the_end() -> None:
     compliance = MailCompliance.from_settings(settings(mail_postal_address="Example Inc.\r\n1 Example Road"))
-    assert compliance.closing("u1", unsubscribe="").address == "Example Inc. 1 Example Road"
+    assert compliance.closing(recipients="", unsubscribe="").address == "Example Inc. 1 Example Road"
 
 
 @pytest.mark.parametrize(

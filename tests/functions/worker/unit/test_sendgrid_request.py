@@ -1,5 +1,6 @@
 """What goes to SendGrid: by its own description, and with no way into a header."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 import jsonschema
@@ -7,23 +8,34 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from functions.worker.mail.model import InlineImage, Mail, Sender
+from functions.worker.mail.model import InlineImage, Mail, MailRecipient, RecipientRole, Sender
 from functions.worker.mail.sendgrid.request import to_request
+from functions.worker.mail.sendgrid.tags import GROUP_LINK
+from functions.worker.mail.unsubscribe_link import IN_HTML, IN_TEXT
+from local_cloud.inbox.mail import Mail as ReceivedMail
+from local_cloud.inbox.mail import split
 from tests.functions.worker.unit.sendgrid_schema import MAIL_SEND
 
 VALIDATOR = jsonschema.Draft202012Validator(MAIL_SEND)
 SENDER = Sender(address="reports@example.com", name="Reports")
 
 
+def recipient(address: str = "ada@example.com", **changes: Any) -> MailRecipient:
+    return MailRecipient(**{"address": address, "name": "Ada", "headers": {"X-Entity-Ref-ID": "abc"}, **changes})
+
+
+def received(request: dict[str, Any]) -> list[ReceivedMail]:
+    """The messages that a request makes."""
+    return split(request, message_id="m1", received_at=datetime(2026, 11, 24, tzinfo=UTC), size=1)
+
+
 def mail(**changes: Any) -> Mail:
     fields: dict[str, Any] = {
-        "to_address": "ada@example.com",
-        "to_name": "Ada",
+        "recipients": [recipient()],
         "subject": "Your activity",
-        "text": "text",
-        "html": "<p>html</p>",
+        "text": f"text {IN_TEXT}",
+        "html": f'<p>html <a href="{IN_HTML}">out</a></p>',
         "images": [InlineImage(content_id="chart", content=b"\x89PNG")],
-        "headers": {"X-Entity-Ref-ID": "abc"},
         "categories": ("report", "activity"),
         "arguments": {"delivery_id": "u1-20261124T1300Z", "run_id": "20261124T1300Z"},
     }
@@ -48,7 +60,9 @@ def mail(**changes: Any) -> Mail:
 def test_any_mail_is_valid_by_sendgrids_description_and_breaks_no_header(
     name: str, subject: str, header: str, sender: Sender, images: list[InlineImage]
 ) -> None:
-    request = to_request(mail(to_name=name, subject=subject, headers={"X-Test": header}, images=images), sender)
+    request = to_request(
+        mail(recipients=[recipient(name=name, headers={"X-Test": header})], subject=subject, images=images), sender
+    )
     VALIDATOR.validate(request)
     personalization = request["personalizations"][0]
     lines = [
@@ -66,7 +80,7 @@ def test_any_mail_is_valid_by_sendgrids_description_and_breaks_no_header(
 
 
 def test_a_header_cannot_be_added_by_a_name() -> None:
-    request = to_request(mail(to_name="Ada\r\nBcc: everybody@example.com"), SENDER)
+    request = to_request(mail(recipients=[recipient(name="Ada\r\nBcc: everybody@example.com")]), SENDER)
     assert request["personalizations"][0]["to"][0]["name"] == "Ada Bcc: everybody@example.com"
 
 
@@ -86,9 +100,9 @@ def test_answers_go_where_the_team_wants_them() -> None:
     }
 
 
-@pytest.mark.parametrize(("sender_is", "user_is"), [(True, False), (False, True), (True, True)])
-def test_a_sandboxed_mail_is_only_checked(sender_is: bool, user_is: bool) -> None:
-    request = to_request(mail(sandbox=user_is), Sender(address="a@example.com", sandbox=sender_is))
+@pytest.mark.parametrize(("sender_is", "subscription_is"), [(True, False), (False, True), (True, True)])
+def test_a_sandboxed_mail_is_only_checked(sender_is: bool, subscription_is: bool) -> None:
+    request = to_request(mail(sandbox=subscription_is), Sender(address="a@example.com", sandbox=sender_is))
     assert request["mail_settings"] == {"sandbox_mode": {"enable": True}}
     assert "mail_settings" not in to_request(mail(), SENDER)
 
@@ -104,3 +118,40 @@ def test_sendgrid_adds_no_link_beside_the_teams_own() -> None:
     assert request["tracking_settings"] == {"subscription_tracking": {"enable": False}}
     assert "asm" not in request
     assert "tracking_settings" not in to_request(mail(), SENDER)
+
+
+SEVERAL = [
+    recipient(unsubscribe_url="https://example.com/out?user=ada&token=t1", headers={"List-Unsubscribe": "<https://a>"}),
+    recipient("team@example.com", unsubscribe_url="mailto:help@example.com?subject=b", headers={}),
+    recipient("boss@example.com", unsubscribe_url="mailto:help@example.com?subject=b", role=RecipientRole.CC),
+]
+
+
+def test_each_recipient_has_a_message_with_their_own_link_and_headers() -> None:
+    request = to_request(mail(recipients=SEVERAL), SENDER)
+    VALIDATOR.validate(request)
+    messages = received(request)
+    assert [[to.email for to in message.envelope.to] for message in messages] == [[each.address] for each in SEVERAL]
+    assert not any(message.envelope.cc or message.envelope.bcc for message in messages)
+    assert [message.headers for message in messages] == [each.headers for each in SEVERAL]
+    assert [message.text for message in messages] == [f"text {each.unsubscribe_url}" for each in SEVERAL]
+    assert messages[0].html == '<p>html <a href="https://example.com/out?user=ada&amp;token=t1">out</a></p>'
+    for message in messages[1:]:
+        assert "user=ada" not in str(message.request)
+    assert {message.envelope.custom_args["delivery_id"] for message in messages} == {"u1-20261124T1300Z"}
+
+
+@pytest.mark.parametrize("recipients", [SEVERAL[:1], SEVERAL[1:]])
+def test_a_link_that_is_the_same_for_all_stands_in_the_body(recipients: list[MailRecipient]) -> None:
+    """The usual mail needs nothing of SendGrid's substitutions."""
+    request = to_request(mail(recipients=recipients), SENDER)
+    assert not any("substitutions" in each for each in request["personalizations"])
+    assert [message.text for message in received(request)] == [f"text {each.unsubscribe_url}" for each in recipients]
+
+
+def test_a_groups_link_is_sendgrids_to_make_for_each_recipient() -> None:
+    everybody = [recipient(), recipient("boss@example.com")]
+    request = to_request(mail(recipients=everybody), Sender(address="a@example.com", unsubscribe_group=7))
+    for message in received(request):
+        assert message.text == f"text {GROUP_LINK}"
+        assert message.html == f'<p>html <a href="{GROUP_LINK}">out</a></p>'
