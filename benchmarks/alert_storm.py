@@ -16,6 +16,8 @@ from google.cloud.pubsub_v1 import PublisherClient
 from benchmarks.function import REPOSITORY, Function
 from benchmarks.table import Table, number
 from functions.shared.dead_letter import DeadLetter, DeadLetterReason
+from functions.shared.ids import delivery_id
+from functions.shared.subscription import DEFAULT_SUBSCRIPTION
 from local_cloud.clock import Clock
 from local_cloud.firestore.server import FirestoreEmulator
 from local_cloud.inbox.server import Inbox
@@ -26,7 +28,7 @@ _PROJECT = "benchmark"
 _TOPIC = f"projects/{_PROJECT}/topics/dead-letters"
 _THREADS = "16"
 _LONGEST_SECONDS = 600.0
-_HERALDS = 20
+_LEADERS = 20
 """At most as many messages wait for the next alert as there are threads that met the first."""
 
 
@@ -113,7 +115,7 @@ async def _storm(letters: int, seconds: float) -> Storm:
             await asyncio.to_thread(_publish, pubsub.port, letters, seconds)
             await _until(lambda: bool(inbox.slack_messages))
             first_alert = (inbox.slack_messages[0].received_at - clock.now()).total_seconds() + time.monotonic() - began
-            await _until(lambda: sum(counts.unacknowledged for counts in pubsub.counts().values()) <= _HERALDS)
+            await _until(lambda: sum(counts.unacknowledged for counts in pubsub.counts().values()) <= _LEADERS)
             stored = time.monotonic() - began
             await _until(pubsub.idle)
             return Storm(
@@ -121,7 +123,7 @@ async def _storm(letters: int, seconds: float) -> Storm:
                 told_seconds=time.monotonic() - began,
                 first_alert_seconds=first_alert,
                 alerts=len(inbox.slack_messages),
-                deliveries=handler.log.read_text().count('"stored"'),
+                deliveries=handler.log.read_text().count('"dead_letter_stored"'),
                 reads=firestore.usage.reads,
                 writes=firestore.usage.writes,
                 calls=calls,
@@ -142,7 +144,8 @@ def _publish(port: int, letters: int, seconds: float) -> None:
         due_at = datetime(2026, 11, 24, 13, tzinfo=UTC)
         letter = DeadLetter(
             user_id=f"u{index}",
-            delivery_id=f"u{index}-20261124T1300Z",
+            subscription_id=DEFAULT_SUBSCRIPTION,
+            delivery_id=delivery_id(f"u{index}", DEFAULT_SUBSCRIPTION, due_at),
             due_at=due_at,
             run_id="20261124T1300Z",
             kind="activity",

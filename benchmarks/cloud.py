@@ -5,9 +5,10 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import TracebackType
@@ -26,6 +27,9 @@ from google.cloud.tasks_v2.services.cloud_tasks.transports import CloudTasksGrpc
 from benchmarks.function import Function
 from benchmarks.services import SENDGRID_API_KEY
 from functions.shared.ids import run_id
+from functions.shared.schedule import Cadence
+from functions.shared.subscription import DEFAULT_SUBSCRIPTION, SUBSCRIPTIONS, SubscriptionDefaults, default_fields
+from functions.shared.user import USERS, enrolled_fields
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 PROJECT = "benchmark"
@@ -37,6 +41,8 @@ TASKS = f"tasks@{PROJECT}.iam.gserviceaccount.com"
 NOBODY = "http://127.0.0.1:1"
 
 _WRITES_A_COMMIT = 500
+_COMMITS_IN_FLIGHT = 4
+_DEFAULTS = SubscriptionDefaults("activity", Cadence.HOURLY)
 
 
 class Cloud:
@@ -116,9 +122,8 @@ class Cloud:
         return token
 
     def put_in_users(self, count: int) -> None:
-        """Have so many users who are due, besides nobody."""
-        users = ((f"users/u{number}", _user(number)) for number in range(self.users + 1, count + 1))
-        self.put_in(users)
+        """Have so many users, u1, u2 and so on, each with one subscription, which is due."""
+        self.put_in(document for number in range(self.users + 1, count + 1) for document in _user(number))
         self.users = max(self.users, count)
 
     def put_in(self, documents: Iterator[tuple[str, Mapping[str, Any]]]) -> None:
@@ -129,6 +134,7 @@ class Cloud:
             commit: Any = channel.unary_unary(
                 "/google.firestore.v1.Firestore/Commit", request_serializer=make.SerializeToString
             )
+            under_way: deque[Any] = deque()
             request = make(database=root)
             for path, fields in documents:
                 document = request.writes.add().update
@@ -136,10 +142,14 @@ class Cloud:
                 for name, value in fields.items():
                     _set(document.fields[name], value)
                 if len(request.writes) == _WRITES_A_COMMIT:
-                    commit(request)
+                    under_way.append(commit.future(request))
                     request = make(database=root)
+                    if len(under_way) == _COMMITS_IN_FLIGHT:
+                        under_way.popleft().result()
             if request.writes:
-                commit(request)
+                under_way.append(commit.future(request))
+            for committed in under_way:
+                committed.result()
 
     @contextmanager
     def firestore(self) -> Iterator[firestore.Client]:
@@ -204,16 +214,22 @@ class Cloud:
         return body
 
 
-def _user(number: int) -> dict[str, Any]:
-    return {
+def _user(number: int) -> Sequence[tuple[str, Mapping[str, Any]]]:
+    """The documents of a user and of the user's subscription: their paths and fields."""
+    user_id = f"u{number}"
+    user = {
         "email": f"user{number}@example.com",
         "name": f"User {number}",
         "active": True,
         "time_zone": "Europe/Berlin",
         "locale": "en",
-        "report": {"cadence": "hourly", "kind": "activity"},
-        "next_report_at": DUE_AT,
+        **enrolled_fields(now=DUE_AT - timedelta(days=1)),
     }
+    path = f"{USERS}/{user_id}"
+    return (
+        (path, user),
+        (f"{path}/{SUBSCRIPTIONS}/{DEFAULT_SUBSCRIPTION}", default_fields(user_id, _DEFAULTS, due_at=DUE_AT)),
+    )
 
 
 def _set(target: Any, value: Any) -> None:
@@ -228,6 +244,12 @@ def _set(target: Any, value: Any) -> None:
             target.string_value = value
         case datetime():
             target.timestamp_value.FromDatetime(value)
+        case None:
+            target.null_value = 0
+        case list():
+            target.array_value.SetInParent()
+            for item in value:
+                _set(target.array_value.values.add(), item)
         case dict():
             target.map_value.SetInParent()
             for name, item in value.items():

@@ -16,6 +16,7 @@ from benchmarks.function import REPOSITORY, Function
 from benchmarks.table import Table
 from functions.shared.ids import delivery_id
 from functions.shared.report_task import ReportTask
+from functions.shared.subscription import DEFAULT_SUBSCRIPTION
 
 _FUNCTIONS = ("dispatcher", "worker", "dlq_handler")
 _LINE = re.compile(r"import time:\s+(\d+) \|\s+(\d+) \| (\s*)(\S+)")
@@ -125,7 +126,14 @@ def _request(cloud: Cloud, function: Function, name: str, number: int) -> None:
         cloud.dispatch(function)
     elif name == "worker":
         due_at = RUN_AT - timedelta(hours=number)
-        task = ReportTask(user_id="u1", delivery_id=delivery_id("u1", due_at), due_at=due_at, run_id="20261124T1200Z")
+        task = ReportTask(
+            user_id="u1",
+            subscription_id=DEFAULT_SUBSCRIPTION,
+            delivery_id=delivery_id("u1", DEFAULT_SUBSCRIPTION, due_at),
+            due_at=due_at,
+            run_id="20261124T1200Z",
+            kind="activity",
+        )
         token = cloud.token(TASKS, function.environment["WORKER_URL"])
         answer = requests.post(
             f"{function.url}/tasks/send-report",

@@ -1,4 +1,4 @@
-"""Fan-out: how many users a second the dispatcher and other strategies take from Firestore to the queue."""
+"""Fan-out: how many due reports a second the dispatcher and other strategies take from Firestore to the queue."""
 
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
@@ -52,11 +52,11 @@ def measure(*, sizes: tuple[int, ...] = SIZES, latencies: tuple[float, ...] = LA
 
 
 def _is_bearable(name: str, size: int, results: Results) -> bool:
-    before = [(users, taken) for (strategy, users), taken in results.items() if strategy == name]
+    before = [(reports, taken) for (strategy, reports), taken in results.items() if strategy == name]
     if not before:
         return True
-    users, taken = max(before, key=lambda item: item[0])
-    return (taken.read + taken.enqueue) / users * size <= _BEARABLE_SECONDS
+    reports, taken = max(before, key=lambda item: item[0])
+    return (taken.read + taken.enqueue) / reports * size <= _BEARABLE_SECONDS
 
 
 def _best(measure: Callable[[], FanOutTimes]) -> FanOutTimes:
@@ -81,8 +81,8 @@ def _whole_run(cloud: Cloud, size: int) -> FanOutTimes:
 
 
 def _rate(results: Results, name: str, size: int, *, reading: bool) -> float | None:
-    """Return users a second; for a strategy that is too slow for this size, its rate at its largest size."""
-    sizes = [users for strategy, users in results if strategy == name and users <= size]
+    """Return reports a second; for a strategy that is too slow for this size, its rate at its largest size."""
+    sizes = [reports for strategy, reports in results if strategy == name and reports <= size]
     if not sizes:
         return None
     taken = results[name, max(sizes)]
@@ -99,11 +99,11 @@ def _ratios(results: Results, sizes: tuple[int, ...], latency_ms: float) -> Tabl
 
     return Table(
         title=f"Fan-out with {latency_ms:g} ms of latency: ratios",
-        columns=["users", *(f"{size:,}" for size in sizes)],
+        columns=["due reports", *(f"{size:,}" for size in sizes)],
         rows=[
-            row("with reading the users: ours to (a)", WHOLE, TUTORIAL, reading=True),
-            row("with reading the users: ours to (b)", WHOLE, ASYNC, reading=True),
-            row("with reading the users: ours to (c)", WHOLE, GCLOUD_AIO, reading=True),
+            row("with reading what is due: ours to (a)", WHOLE, TUTORIAL, reading=True),
+            row("with reading what is due: ours to (b)", WHOLE, ASYNC, reading=True),
+            row("with reading what is due: ours to (c)", WHOLE, GCLOUD_AIO, reading=True),
             row("enqueueing alone: ours to (a)", OURS, TUTORIAL, reading=False),
             row("enqueueing alone: ours to (b)", OURS, ASYNC, reading=False),
             row("enqueueing alone: ours to (c)", OURS, GCLOUD_AIO, reading=False),
@@ -122,8 +122,8 @@ def _rates(results: Results, sizes: tuple[int, ...], latency_ms: float) -> Table
         return [f"{name}, with reading" if reading and name != WHOLE else name, *cells]
 
     return Table(
-        title=f"Fan-out with {latency_ms:g} ms of latency: users a second",
-        columns=["users", *(f"{size:,}" for size in sizes)],
+        title=f"Fan-out with {latency_ms:g} ms of latency: reports a second",
+        columns=["due reports", *(f"{size:,}" for size in sizes)],
         rows=[
             row(TUTORIAL, reading=True),
             row(TUTORIAL, reading=False),
@@ -152,13 +152,13 @@ def _cpu(results: Results, latency_ms: float) -> Table:
     enqueue = results[OURS, size].enqueue_cpu
     rows.append(["(d) ours", f"{size:,}", *_microseconds(size, whole.enqueue_cpu - enqueue, enqueue)])
     return Table(
-        title=f"Fan-out with {latency_ms:g} ms of latency: microseconds of CPU a user, in the caller",
-        columns=["", "users", "reading", "enqueueing", "together"],
+        title=f"Fan-out with {latency_ms:g} ms of latency: microseconds of CPU a report, in the caller",
+        columns=["", "due reports", "reading", "enqueueing", "together"],
         rows=rows,
         note="What the calling process computes, all its threads together, at the largest size. Ours reads while it "
         "enqueues: its reading is the whole run, over HTTP, less the enqueueing alone.",
     )
 
 
-def _microseconds(users: int, *cpu: float) -> list[str]:
-    return [number(seconds / users * 1e6) for seconds in (*cpu, sum(cpu))]
+def _microseconds(reports: int, *cpu: float) -> list[str]:
+    return [number(seconds / reports * 1e6) for seconds in (*cpu, sum(cpu))]

@@ -1,4 +1,4 @@
-"""Strategies that create a task for each due user. Each runs in its own process and measures its two parts."""
+"""Strategies that create a task for each due report. Each runs in its own process and measures its two parts."""
 
 import asyncio
 import json
@@ -9,7 +9,6 @@ from base64 import b64encode
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 
 import grpc
@@ -25,9 +24,10 @@ from google.cloud.tasks_v2.services.cloud_tasks.transports import (
 from google.longrunning.operations_pb2 import Operation
 
 from benchmarks.cloud import DUE_AT, NOBODY, PARENT, PROJECT, TASKS
-from functions.dispatcher.due_user import DueUser
+from functions.dispatcher.due_subscription import DueSubscription
 from functions.dispatcher.fan_out import CALLS_IN_FLIGHT, FanOut, report_task
 from functions.dispatcher.run_counters import RunCounters
+from functions.shared.subscription import DEFAULT_SUBSCRIPTION, SUBSCRIPTIONS
 from functions.shared.task_queue import BATCH_SIZE, TaskQueue
 
 _IN_FLIGHT = 100
@@ -39,7 +39,7 @@ class FanOutTimes:
     """How long a strategy took.
 
     Attributes:
-        read: seconds until all users are in memory; zero if the strategy reads none.
+        read: seconds until all due subscriptions are in memory; zero if the strategy reads none.
         enqueue: seconds from then until all tasks exist.
         read_cpu: CPU seconds of the process, all its threads together, during `read`.
         enqueue_cpu: CPU seconds of the process, all its threads together, during `enqueue`.
@@ -75,72 +75,72 @@ class _Stopwatch:
 
 
 FanOutStrategy = Callable[[str, int], FanOutTimes]
-"""Takes the id of a queue and a number of users, and creates a task in the queue for each user."""
+"""Takes the id of a queue and a number of due reports, and creates a task in the queue for each."""
 
 
 def in_a_process_of_its_own(
-    strategy: FanOutStrategy, queue: str, users: int, addresses: Mapping[str, str]
+    strategy: FanOutStrategy, queue: str, reports: int, addresses: Mapping[str, str]
 ) -> FanOutTimes:
     """Run a strategy in a new process, against the servers at these addresses.
 
     In a new process no strategy profits from what another has left in memory.
     """
     with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as process:
-        return process.submit(_run, strategy, queue, users, dict(addresses)).result()
+        return process.submit(_run, strategy, queue, reports, dict(addresses)).result()
 
 
-def one_after_another(queue: str, _users: int) -> FanOutTimes:
-    """Read all users into a list, then call `create_task` for one after another, as the usual tutorial does."""
+def one_after_another(queue: str, _reports: int) -> FanOutTimes:
+    """Read what is due into a list, then call `create_task` for one after another, as the usual tutorial does."""
     stopwatch = _Stopwatch()
-    users = _read_all()
+    due = _read_all()
     stopwatch.all_read()
     channel = grpc.insecure_channel(os.environ["CLOUD_TASKS_EMULATOR_HOST"])
     client = tasks_v2.CloudTasksClient(transport=CloudTasksGrpcTransport(channel=channel))
     parent = f"{PARENT}/queues/{queue}"
-    for user_id, _ in users:
-        client.create_task(parent=parent, task=_task(user_id))
+    for snapshot in due:
+        client.create_task(parent=parent, task=_task(snapshot))
     return stopwatch.taken()
 
 
-def a_hundred_in_flight(queue: str, _users: int) -> FanOutTimes:
+def a_hundred_in_flight(queue: str, _reports: int) -> FanOutTimes:
     """Read the same list, then call `create_task` of the asynchronous client, a hundred calls at once."""
     stopwatch = _Stopwatch()
-    users = _read_all()
+    due = _read_all()
     stopwatch.all_read()
 
     async def enqueue() -> None:
         channel = grpc.aio.insecure_channel(os.environ["CLOUD_TASKS_EMULATOR_HOST"])
         client = tasks_v2.CloudTasksAsyncClient(transport=CloudTasksGrpcAsyncIOTransport(channel=channel))
         parent = f"{PARENT}/queues/{queue}"
-        await _in_flight(lambda user_id: client.create_task(parent=parent, task=_task(user_id)), users)
+        await _in_flight(lambda snapshot: client.create_task(parent=parent, task=_task(snapshot)), due)
 
     asyncio.run(enqueue())
     return stopwatch.taken()
 
 
-def gcloud_aio(queue: str, _users: int) -> FanOutTimes:
+def gcloud_aio(queue: str, _reports: int) -> FanOutTimes:
     """Read the same list, then create the tasks with gcloud-aio-taskqueue, a hundred calls at once.
 
     The library calls the REST API in one aiohttp session. It reads the address of the local cloud from
     CLOUDTASKS_EMULATOR_HOST, and sends no token there.
     """
     stopwatch = _Stopwatch()
-    users = _read_all()
+    due = _read_all()
     stopwatch.all_read()
 
     async def enqueue() -> None:
         async with ClientSession() as session:
             location = PARENT.rpartition("/")[2]
             client = PushQueue(PROJECT, queue, location, session=session)  # type: ignore[arg-type]  # means requests' Session
-            await _in_flight(lambda user_id: client.create(_task_as_json(user_id)), users)
+            await _in_flight(lambda snapshot: client.create(_task_as_json(snapshot)), due)
 
     asyncio.run(enqueue())
     return stopwatch.taken()
 
 
-def ours(queue: str, users: int) -> FanOutTimes:
-    """Run the fan-out of the dispatcher for users that are in memory already."""
-    due = [DueUser(f"u{number}", DUE_AT) for number in range(1, users + 1)]
+def ours(queue: str, reports: int) -> FanOutTimes:
+    """Run the fan-out of the dispatcher for subscriptions that are in memory already."""
+    due = [_due(number) for number in range(1, reports + 1)]
     task_queue = TaskQueue(
         project=PROJECT,
         location=PARENT.rpartition("/")[2],
@@ -151,20 +151,20 @@ def ours(queue: str, users: int) -> FanOutTimes:
     )
     stopwatch = _Stopwatch()
     with FanOut([task_queue], run_id=_RUN_ID, counters=RunCounters()) as fan_out:
-        for user in due:
-            fan_out.add(user)
+        for each in due:
+            fan_out.add(each)
     return stopwatch.taken()
 
 
-def the_limit(queue: str, users: int) -> FanOutTimes:
+def the_limit(queue: str, reports: int) -> FanOutTimes:
     """Call `BatchCreateTasks` with messages that are ready beforehand, and do nothing else."""
     parent = f"{PARENT}/queues/{queue}"
     make = tasks_v2.BatchCreateTasksRequest.pb()
     batches = []
-    for first in range(1, users + 1, BATCH_SIZE):
+    for first in range(1, reports + 1, BATCH_SIZE):
         batch = make(parent=parent)
-        for number in range(first, min(first + BATCH_SIZE, users + 1)):
-            new = report_task(DueUser(f"u{number}", DUE_AT), _RUN_ID)
+        for number in range(first, min(first + BATCH_SIZE, reports + 1)):
+            new = report_task(_due(number), _RUN_ID)
             request = batch.requests.add(parent=parent)
             request.task.name = f"{parent}/tasks/{new.task_id}"
             request.task.http_request.url = f"{NOBODY}/tasks/send-report"
@@ -183,54 +183,65 @@ def the_limit(queue: str, users: int) -> FanOutTimes:
         return stopwatch.taken()
 
 
-def _run(strategy: FanOutStrategy, queue: str, users: int, addresses: Mapping[str, str]) -> FanOutTimes:
+def _run(strategy: FanOutStrategy, queue: str, reports: int, addresses: Mapping[str, str]) -> FanOutTimes:
     os.environ.update(addresses)
-    return strategy(queue, users)
+    return strategy(queue, reports)
 
 
-def _read_all() -> list[tuple[str, Any]]:
+def _due(number: int) -> DueSubscription:
+    return DueSubscription(f"u{number}", DEFAULT_SUBSCRIPTION, DUE_AT, "activity")
+
+
+def _read_all() -> list[Any]:
     client = firestore.Client(project=PROJECT, credentials=AnonymousCredentials())  # type: ignore[no-untyped-call]  # google-auth
     due = (
-        client.collection("users")
+        client.collection_group(SUBSCRIPTIONS)
         .where(filter=FieldFilter("active", "==", True))
-        .where(filter=FieldFilter("next_report_at", "<=", datetime(2026, 11, 24, 12, tzinfo=UTC)))
+        .where(filter=FieldFilter("next_report_at", "<=", DUE_AT))
     )
-    return [(snapshot.id, snapshot.to_dict()) for snapshot in due.stream()]
+    return list(due.stream())
 
 
-async def _in_flight(create: Callable[[str], Awaitable[Any]], users: Iterable[tuple[str, Any]]) -> None:
+async def _in_flight(create: Callable[[Any], Awaitable[Any]], due: Iterable[Any]) -> None:
     slots = asyncio.Semaphore(_IN_FLIGHT)
 
-    async def one(user_id: str) -> None:
+    async def one(snapshot: Any) -> None:
         async with slots:
-            await create(user_id)
+            await create(snapshot)
 
-    await asyncio.gather(*(one(user_id) for user_id, _ in users))
+    await asyncio.gather(*map(one, due))
 
 
-def _task(user_id: str) -> Any:  # the client takes a mapping for a Task, but its types do not say so
+def _task(snapshot: Any) -> Any:  # the client takes a mapping for a Task, but its types do not say so
     return {
         "http_request": {
             "url": f"{NOBODY}/tasks/send-report",
             "http_method": tasks_v2.HttpMethod.POST,
             "headers": {"Content-Type": "application/json"},
             "oidc_token": {"service_account_email": TASKS, "audience": NOBODY},
-            "body": _body(user_id),
+            "body": _body(snapshot),
         }
     }
 
 
-def _task_as_json(user_id: str) -> dict[str, Any]:
+def _task_as_json(snapshot: Any) -> dict[str, Any]:
     return {
         "httpRequest": {
             "url": f"{NOBODY}/tasks/send-report",
             "httpMethod": "POST",
             "headers": {"Content-Type": "application/json"},
             "oidcToken": {"serviceAccountEmail": TASKS, "audience": NOBODY},
-            "body": b64encode(_body(user_id)).decode(),
+            "body": b64encode(_body(snapshot)).decode(),
         }
     }
 
 
-def _body(user_id: str) -> bytes:
-    return json.dumps({"user_id": user_id, "due_at": DUE_AT.isoformat(), "run_id": _RUN_ID}).encode()
+def _body(snapshot: Any) -> bytes:
+    subscription = snapshot.to_dict()
+    task = {
+        "user_id": subscription["user_id"],
+        "subscription_id": snapshot.id,
+        "due_at": subscription["next_report_at"].isoformat(),
+        "run_id": _RUN_ID,
+    }
+    return json.dumps(task).encode()

@@ -25,8 +25,8 @@ class Outcome:
         seconds: from the first call to the end.
         kills: how often the dispatcher was killed.
         parts: how many requests began.
-        left_out: users without a task.
-        twice: users with more than one.
+        left_out: due reports without a task.
+        twice: those with more than one.
         figures: what the dispatcher says of the run in `runs/`.
     """
 
@@ -39,15 +39,22 @@ class Outcome:
 
 
 def carry_out(
-    cloud: Cloud, *, users: int, time_limit: float, share_size: int, kill_every: float | None, seed: int, give_up: float
+    cloud: Cloud,
+    *,
+    reports: int,
+    time_limit: float,
+    shares: int,
+    kill_every: float | None,
+    seed: int,
+    give_up: float,
 ) -> Outcome:
-    """Make a run over all users of the cloud, and meanwhile kill the dispatcher.
+    """Make a run over all due reports of the cloud, and meanwhile kill the dispatcher.
 
     Args:
-        cloud: with so many users in it.
-        users: how many those are.
+        cloud: with so many due reports in it.
+        reports: how many those are.
         time_limit: DISPATCH_TIME_LIMIT in seconds.
-        share_size: DISPATCH_SHARE_SIZE.
+        shares: DISPATCH_PARTS.
         kill_every: after how many seconds on average the dispatcher is killed, and started again; None for never.
         seed: of when.
         give_up: after how many seconds.
@@ -55,7 +62,7 @@ def carry_out(
     Raises:
         TimeoutError: it has not come to an end by then.
     """
-    reports = cloud.new_queue()
+    queue = cloud.new_queue()
     continuations = "continuations"
     cloud.queues.create_queue(
         parent=PARENT,
@@ -68,11 +75,11 @@ def carry_out(
     began = time.monotonic()
     with cloud.function(
         "dispatcher",
-        REPORT_QUEUES=reports,
+        REPORT_QUEUES=queue,
         CONTINUATION_QUEUE=continuations,
         DISPATCHER_URL="http://self",
         DISPATCH_TIME_LIMIT=str(time_limit),
-        DISPATCH_SHARE_SIZE=str(share_size),
+        DISPATCH_PARTS=str(shares),
         LOG_LEVEL="INFO",
     ) as dispatcher:
         done = threading.Event()
@@ -93,12 +100,12 @@ def carry_out(
         seconds = time.monotonic() - began
         scheduler.join(10)
         parts = dispatcher.log.read_text(errors="replace").count("run_finished")
-    tasks = Counter(_users(cloud, reports))
+    tasks = Counter(_deliveries(cloud, queue))
     return Outcome(
         seconds=seconds,
         kills=kills,
         parts=parts + kills,
-        left_out=users - len(tasks),
+        left_out=reports - len(tasks),
         twice=sum(number > 1 for number in tasks.values()),
         figures=cloud.run_record(),
     )
@@ -114,8 +121,8 @@ def _schedule(cloud: Cloud, dispatcher: Function, done: threading.Event) -> None
             time.sleep(_POLL_SECONDS)
 
 
-def _users(cloud: Cloud, queue: str) -> Iterator[str]:
-    """Whose tasks are in a queue: a task's name ends with its delivery's, which begins with the user's."""
+def _deliveries(cloud: Cloud, queue: str) -> Iterator[str]:
+    """Which deliveries have a task in a queue: the delivery's id follows the hash at the start of a task's name."""
     request = ListTasksRequest(parent=f"{PARENT}/queues/{queue}", page_size=1000)
     for task in cloud.queues.list_tasks(request):
         yield task.name.rpartition("/")[2].split("-")[1]

@@ -1,4 +1,4 @@
-"""Memory: whether the dispatcher needs more of it the more users are due."""
+"""Memory: whether the dispatcher needs more of it the more reports are due."""
 
 from collections.abc import Iterator
 
@@ -19,7 +19,7 @@ def measure(*, sizes: tuple[int, ...] = SIZES) -> Iterator[Table]:
                 peaks.append(dispatcher.peak_megabytes())
     yield Table(
         title="Memory of the dispatcher",
-        columns=["due users", *(f"{size:,}" for size in sizes)],
+        columns=["due reports", *(f"{size:,}" for size in sizes)],
         rows=[
             ["peak, MB", *(f"{peak:.0f}" for peak in peaks)],
             [f"more than with {sizes[0]:,}, MB", *(f"{peak - peaks[0]:+.1f}" for peak in peaks)],

@@ -1,4 +1,4 @@
-"""Side by side: from how many users on it pays to divide a run among several instances."""
+"""Side by side: from how many due reports on it pays to divide a run among several instances."""
 
 import time
 from collections.abc import Iterator, Sequence
@@ -32,15 +32,15 @@ def measure(
             cloud.put_in_users(size)
             measured[size] = [_run(cloud, size, count, dilation) / dilation for count in shares]
     begins = [
-        f"{count} shares from {number(users)} users on" if users else f"{count} shares at no size that was measured"
+        f"{count} shares from {number(first)} reports on" if first else f"{count} shares at no size that was measured"
         for index, count in enumerate(shares)
         if index
-        for users in [_begins_to_pay({size: (seconds[0], seconds[index]) for size, seconds in measured.items()})]
+        for first in [_begins_to_pay({size: (seconds[0], seconds[index]) for size, seconds in measured.items()})]
     ]
     yield Table(
         title="Side by side",
         columns=[
-            "users",
+            "due reports",
             *(f"{count} shares to one" for count in shares[1:]),
             *(f"{count} share{'s' if count > 1 else ''}, s" for count in shares),
         ],
@@ -52,7 +52,7 @@ def measure(
             ]
             for size, seconds in measured.items()
         ],
-        note=f"It pays: {', '.join(begins)}, between the sizes in proportion. Until everybody has a task, with "
+        note=f"It pays: {', '.join(begins)}, between the sizes in proportion. Until every report has a task, with "
         f"{LATENCY_MS:g} ms of latency. One instance is up; each other is started, as Cloud Run does it, when its "
         f"share is there. Everything was {dilation} times slower than that, and the seconds are reckoned back: an "
         f"instance had {1 / dilation:.0%} of a core and the latency was {LATENCY_MS * dilation:g} ms, so that all of "
@@ -62,7 +62,7 @@ def measure(
 
 
 def _begins_to_pay(seconds: dict[int, tuple[float, float]]) -> float | None:
-    """From how many users on several shares are quicker than one, by the seconds of both; None for never."""
+    """From how many reports on several shares are quicker than one, by the seconds of both; None for never."""
     gains = [(size, one - several) for size, (one, several) in sorted(seconds.items())]
     if gains and gains[0][1] > 0:
         return gains[0][0]
@@ -72,9 +72,9 @@ def _begins_to_pay(seconds: dict[int, tuple[float, float]]) -> float | None:
     return None
 
 
-def _run(cloud: Cloud, users: int, shares: int, dilation: int) -> float:
+def _run(cloud: Cloud, due: int, shares: int, dilation: int) -> float:
     """Seconds until a run in so many shares is finished."""
-    reports, continuations = cloud.new_queue(), f"continuations-{users}-{shares}"
+    reports, continuations = cloud.new_queue(), f"continuations-{due}-{shares}"
     cloud.queues.create_queue(parent=PARENT, queue=Queue(name=f"{PARENT}/queues/{continuations}"))
     with Instances(
         lambda url: cloud.new_function(
@@ -83,16 +83,16 @@ def _run(cloud: Cloud, users: int, shares: int, dilation: int) -> float:
             REPORT_QUEUES=reports,
             CONTINUATION_QUEUE=continuations,
             DISPATCHER_URL=url,
-            DISPATCH_SHARE_SIZE=str(-(-users // shares)),
+            DISPATCH_PARTS=str(shares),
         )
     ) as dispatcher:
         began = time.monotonic()
         cloud.call_dispatcher(dispatcher.url, dispatcher.url)
         while (record := cloud.run_record())["state"] == "running":
             if time.monotonic() - began > _GIVE_UP_SECONDS:
-                raise TimeoutError(f"a run of {users} users in {shares} shares does not come to an end")
+                raise TimeoutError(f"a run of {due} reports in {shares} shares does not come to an end")
             time.sleep(_POLL_SECONDS)
         seconds = time.monotonic() - began
-    if record["state"] != "finished" or record["dispatched"] != users or len(record["shares"]) != shares:
+    if record["state"] != "finished" or record["dispatched"] != due or len(record["shares"]) != shares:
         raise RuntimeError(f"the run went wrong: {record}")
     return seconds

@@ -78,8 +78,8 @@ def _bill(cloud: Cloud, tasks: Sequence[ReportTask], url: str, token: str) -> Ta
         title="What Firestore bills for a report",
         columns=["", "a report", "at most"],
         rows=[
-            ["document reads: user and delivery", number(own / len(tasks)), "3"],
-            ["document writes: delivery and user", number(writes / len(tasks)), "3"],
+            ["document reads: delivery, user and subscription", number(own / len(tasks)), "3"],
+            ["document writes: delivery and subscription", number(writes / len(tasks)), "3"],
             ["document reads: the report's own data", number(events / len(tasks)), "–"],
         ],
         note=f"Counted by the local Firestore over {len(tasks)} reports of sample users with some 40 events each.",

@@ -30,10 +30,10 @@ def test_a_benchmark_measures(measure: Callable[[], Iterator[Table]]) -> None:
         assert len({line.count("|") for line in lines[2 : 4 + len(table.rows)]}) == 1
 
 
-def test_a_run_that_is_killed_again_and_again_leaves_nobody_out() -> None:
+def test_a_run_that_is_killed_again_and_again_leaves_no_report_out() -> None:
     with Cloud() as cloud:
         cloud.put_in_users(4_000)
-        outcome = carry_out(cloud, users=4_000, time_limit=0.1, share_size=1_000, kill_every=3.0, seed=2, give_up=100)
+        outcome = carry_out(cloud, reports=4_000, time_limit=0.1, shares=4, kill_every=3.0, seed=2, give_up=100)
     assert (outcome.left_out, outcome.twice) == (0, 0)
     assert outcome.parts > 4
     assert outcome.figures["state"] == "finished"
