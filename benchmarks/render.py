@@ -6,7 +6,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from benchmarks.deployed import hiding, not_deployed
 from benchmarks.table import Table, number, times
 from functions.shared.period import Period
 from functions.shared.schedule import Cadence
+from functions.shared.subscription import Subscription
 from functions.shared.user import User
 from functions.worker.compose import compose
 from functions.worker.mail.compliance import MailCompliance
@@ -30,8 +30,8 @@ CLIENTS = (
 )
 WORKER = "import functions.worker.main"
 
-_STARTS = 9
-_REPORTS = 40
+STARTS = 9
+REPORTS = 40
 _PERIOD = Period(datetime(2026, 11, 23, tzinfo=UTC), datetime(2026, 11, 24, tzinfo=UTC))
 _VARIABLES = {
     "GOOGLE_CLOUD_PROJECT": "benchmark",
@@ -44,38 +44,38 @@ _VARIABLES = {
 }
 
 
-def measure() -> Iterator[Table]:
-    """Import the worker and its clients alone, and render reports of each kind."""
-    yield _imports()
-    yield _rendering()
+def measure(*, starts: int = STARTS, reports: int = REPORTS) -> Iterator[Table]:
+    """Import the worker and its clients alone so many times, and render so many reports of each kind."""
+    yield _imports(starts)
+    yield _rendering(reports)
 
 
-def _imports() -> Table:
+def _imports(starts: int) -> Table:
     rows = []
     for environment, hidden in (
         ("with the worker's own requirements", not_deployed("worker")),
         ("in this environment", []),
     ):
         # By turns, so that whatever else the machine does slows both down alike; the first of each may have to compile.
-        turns = [(_import_ms(CLIENTS, hidden), _import_ms(WORKER, hidden)) for _ in range(_STARTS + 1)][1:]
+        turns = [(_import_ms(CLIENTS, hidden), _import_ms(WORKER, hidden)) for _ in range(starts + 1)][1:]
         clients, worker = (statistics.median(turn[place] for turn in turns) for place in (0, 1))
         rows.append([environment, number(clients), number(worker), times(worker / clients), times(MOST_IMPORTS)])
     return Table(
         title="Importing the worker",
         columns=["where", "its clients alone, ms", "the worker, ms", "ratio", "at most"],
         rows=rows,
-        note=f"CPU time of the import in a new process, median of {_STARTS}. The clients alone are `{CLIENTS}`. The "
+        note=f"CPU time of the import in a new process, median of {starts}. The clients alone are `{CLIENTS}`. The "
         "first line is what is deployed: packages that are not in `functions/worker/requirements.lock` are hidden. "
         "Here there is Rich, too, for the operator's command, and structlog imports it wherever it finds it.",
     )
 
 
-def _rendering() -> Table:
+def _rendering(reports: int) -> Table:
     rows = []
     for kind in kinds():
         for locale in ("en", "ja"):
-            with_chart = _render_ms(kind, locale, sample(kind, _PERIOD))
-            without = _render_ms(kind, locale, {})
+            with_chart = _render_ms(kind, locale, sample(kind, _PERIOD), reports)
+            without = _render_ms(kind, locale, {}, reports)
             rows.append(
                 [
                     f"{kind}, {locale}",
@@ -98,7 +98,7 @@ def _rendering() -> Table:
         ],
         rows=rows,
         note="CPU time from the stored documents to the finished mail, both parts and the picture, median of "
-        f"{_REPORTS} after the first. With a chart: the sample that the kind brings along; without: no data.",
+        f"{reports} after the first. With a chart: the sample that the kind brings along; without: no data.",
     )
 
 
@@ -116,19 +116,17 @@ def _import_ms(statement: str, hidden: list[str]) -> float:
     return float(ended.stdout)
 
 
-def _render_ms(kind: str, locale: str, documents: Documents) -> float:
-    user = User.from_document(
-        "u1", {"email": "ada@example.com", "name": "Ada", "active": True, "report": {"cadence": "daily"}}, Cadence.DAILY
-    )
-    user = replace(user, locale=locale)
+def _render_ms(kind: str, locale: str, documents: Documents, reports: int) -> float:
+    user = User.from_fields("u1", {"email": "ada@example.com", "name": "Ada", "active": True})
+    subscription = Subscription(id="s1", user_id="u1", kind=kind, cadence=Cadence.DAILY, locale=locale)
     data = InMemoryUserData(documents)
     compliance = MailCompliance(sender="reports@example.com", postal_address="1 Example Road")
 
     def render() -> float:
         began = time.process_time()
-        mail = compose(kind, user, _PERIOD, data, delivery_id="d1", run_id="r1", compliance=compliance)
+        mail = compose(kind, user, subscription, _PERIOD, data, delivery_id="d1", run_id="r1", compliance=compliance)
         assert bool(mail.images) == bool(documents)
         return (time.process_time() - began) * 1000
 
     render()
-    return statistics.median(render() for _ in range(_REPORTS))
+    return statistics.median(render() for _ in range(reports))

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from benchmarks import cold_start, emulators, fan_out, memory, side_by_side, worker
+from benchmarks import cold_start, emulators, fan_out, memory, render, side_by_side, worker
 from benchmarks.cloud import Cloud
 from benchmarks.killed_run import carry_out
 from benchmarks.table import Table, number
@@ -16,6 +16,7 @@ from benchmarks.table import Table, number
         pytest.param(lambda: fan_out.measure(sizes=(50, 150), latencies=(1.0,)), id="fan-out"),
         pytest.param(lambda: memory.measure(sizes=(50, 150)), id="memory"),
         pytest.param(lambda: worker.measure(concurrencies=(1, 4), reports=12, instances=(1, 2)), id="worker"),
+        pytest.param(lambda: render.measure(starts=1, reports=2), id="render"),
         pytest.param(cold_start.measure, id="cold start"),
         pytest.param(lambda: emulators.measure(seconds=0.1), id="emulators"),
         pytest.param(lambda: side_by_side.measure(sizes=(600,), shares=(1, 2), dilation=2), id="side by side"),
