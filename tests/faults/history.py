@@ -1,43 +1,23 @@
 """Takes the history of a scenario down: from Firestore, the inbox and the alerts, as an observer from outside can."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
-from tests.faults.invariants import DeadLetter, Delivery, History, UserHistory
-from tests.faults.plans import Plan
+from tests.faults.invariants import AcceptedMail, DeadLetter, Delivery, History, SubscriptionHistory
 from tests.faults.slack import read_message
+from tests.faults.subscribers import KnownSubscription
+from tests.faults.subscription_key import SubscriptionKey
 from tests.faults.world import World
-
-
-@dataclass(kw_only=True)
-class Person:
-    """A user, as the scenario knows them.
-
-    Attributes:
-        plan: when the reports are to fall due, now.
-        first_due_at: when the first one did.
-        former_plan: what the application has changed; None where it has changed nothing.
-        postponed_to: until when the application wants no report.
-    """
-
-    plan: Plan
-    first_due_at: datetime
-    former_plan: Plan | None = None
-    postponed_to: datetime | None = None
-
-    @property
-    def first_reported_until(self) -> datetime:
-        """Where the first report begins."""
-        return (self.former_plan or self.plan).covered_from(self.first_due_at)
 
 
 async def read_history(
     world: World,
     *,
-    people: Mapping[str, Person],
-    malformed: Sequence[str],
-    last_run: datetime,
+    known: Mapping[SubscriptionKey, KnownSubscription],
+    malformed_users: Collection[str],
+    malformed_subscriptions: Collection[SubscriptionKey],
+    runs: Sequence[datetime],
     mails_before: int,
     expected_alerts: frozenset[str],
     endings: Mapping[str, frozenset[str]],
@@ -48,9 +28,10 @@ async def read_history(
 
     Args:
         world: where.
-        people: the scenario's users.
-        malformed: see History; these are not among the people.
-        last_run: the time of the dispatcher's last run.
+        known: the scenario's subscriptions, all but the malformed ones.
+        malformed_users: see History.
+        malformed_subscriptions: see History.
+        runs: see History.
         mails_before: how many mails the inbox had before the scenario.
         expected_alerts: see History.
         endings: see History.
@@ -58,52 +39,68 @@ async def read_history(
         most_reports: see History.
     """
     users = await world.documents("users")
-    deliveries = await world.documents("deliveries")
+    subscriptions = await world.subscriptions()
     letters = await world.documents("dead_letters")
+    deliveries = await world.documents("deliveries")
     return History(
-        last_run=last_run,
-        users=[
-            UserHistory(
-                id=user,
-                plan=person.plan,
-                former_plan=person.former_plan,
-                first_due_at=person.first_due_at,
-                first_reported_until=person.first_reported_until,
-                next_report_at=users[user].get("next_report_at"),
-                reported_until=users[user].get("reported_until"),
-                postponed_to=person.postponed_to,
-            )
-            for user, person in people.items()
-            if user in users and users[user]["active"]
+        runs=runs,
+        subscriptions=[
+            _subscription(key, each, subscriptions[key])
+            for key, each in known.items()
+            if key in subscriptions and (each.pauses or users.get(key.user_id, {}).get("active"))
         ],
-        deliveries=[
-            Delivery(
-                id=delivery_id,
-                user_id=fields["user_id"],
-                due_at=fields["due_at"],
-                state=fields["state"],
-                period_start=fields.get("period_start"),
-                period_end=fields.get("period_end"),
-            )
-            for delivery_id, fields in deliveries.items()
+        deliveries=[_delivery(delivery_id, fields) for delivery_id, fields in deliveries.items()],
+        accepted=[
+            AcceptedMail(delivery_id=mail.custom_args["delivery_id"], recipient=recipient.email)
+            for mail in world.inbox.mails[mails_before:]
+            for recipient in mail.to
         ],
-        accepted=[mail.custom_args["delivery_id"] for mail in world.inbox.mails[mails_before:]],
-        dead_letters=[
-            DeadLetter(
-                id=letter_id,
-                delivery_id=fields["payload"].get("delivery_id", ""),
-                user_id=fields["payload"].get("user_id", ""),
-                reason=fields["reason"],
-                is_open=fields["state"] == "open",
-            )
-            for letter_id, fields in letters.items()
-        ],
+        dead_letters=[_dead_letter(letter_id, fields) for letter_id, fields in letters.items()],
         alerts=[read_message(message.payload) for message in world.inbox.slack_messages],
         system_alerts=len(await world.documents("system_alerts")),
         expected_alerts=expected_alerts,
-        moves=world.moves.of_users(),
-        malformed=malformed,
+        moves=world.moves.of_subscriptions(),
+        malformed_users=malformed_users,
+        malformed_subscriptions=malformed_subscriptions,
         endings=endings,
         unknown=unknown,
         most_reports=most_reports,
+    )
+
+
+def _subscription(key: SubscriptionKey, known: KnownSubscription, fields: Mapping[str, Any]) -> SubscriptionHistory:
+    return SubscriptionHistory(
+        key=key,
+        plan=known.plan,
+        former_plan=known.former_plan,
+        recipients=known.recipients(key.user_id),
+        first_due_at=known.first_due_at,
+        first_reported_until=known.first_reported_until,
+        next_report_at=fields.get("next_report_at"),
+        reported_until=fields.get("reported_until"),
+        postponed_to=known.postponed_to,
+        pauses=known.pauses,
+    )
+
+
+def _delivery(delivery_id: str, fields: Mapping[str, Any]) -> Delivery:
+    return Delivery(
+        id=delivery_id,
+        key=SubscriptionKey(fields["user_id"], fields["subscription_id"]),
+        due_at=fields["due_at"],
+        state=fields["state"],
+        reason=fields.get("reason") or "",
+        period_start=fields.get("period_start"),
+        period_end=fields.get("period_end"),
+    )
+
+
+def _dead_letter(letter_id: str, fields: Mapping[str, Any]) -> DeadLetter:
+    payload = fields["payload"]
+    return DeadLetter(
+        id=letter_id,
+        delivery_id=payload.get("delivery_id", ""),
+        key=SubscriptionKey(payload.get("user_id", ""), payload.get("subscription_id", "")),
+        reason=fields["reason"],
+        is_open=fields["state"] == "open",
     )

@@ -1,12 +1,12 @@
 """What must hold after whatever happened: the promise of the product, in a form that can be checked. Pure.
 
-A history is what an observer from outside can know: what SendGrid accepted, what the ledger and the dead letters say,
-where the users stand. The rules know nothing of faults but for two things: which endings a report may have, and how
-often nobody could know whether a mail went out.
+A history is what an observer from outside can know: what SendGrid accepted, what the delivery records and the dead
+letters say, where the subscriptions stand. The rules know nothing of faults but for three things: which endings a
+report may have, which subscriptions were paused, and how often nobody could know whether a mail went out.
 """
 
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections import Counter, defaultdict, deque
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -15,6 +15,7 @@ from itertools import pairwise
 from tests.faults.moves import Move
 from tests.faults.plans import Plan
 from tests.faults.slack import Told
+from tests.faults.subscription_key import SubscriptionKey
 
 HOUR = timedelta(hours=1)
 
@@ -23,48 +24,77 @@ SKIPPED = "skipped"
 DEAD = "dead"
 FINAL = {SENT, SKIPPED, DEAD}
 UNKNOWN_OUTCOME = "unknown-outcome"
+PAUSING = {"user-gone", "user-inactive", "subscription-gone", "paused"}
+"""Why a report was skipped, where no other follows until the subscription is resumed."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Delivery:
-    """A report as the ledger has it.
+    """A delivery as its record has it.
 
     Attributes:
+        key: of which subscription.
         state: as written there.
-        period_start: what the report covers, from; None where the ledger does not say.
+        reason: why it was skipped; empty where the record does not say.
+        period_start: what the report covers, from; None where the record does not say.
         period_end: and until.
     """
 
     id: str
-    user_id: str
+    key: SubscriptionKey
     due_at: datetime
     state: str
+    reason: str = ""
     period_start: datetime | None
     period_end: datetime | None
 
 
 @dataclass(frozen=True, kw_only=True)
-class UserHistory:
-    """Where a user stood and stands.
+class Pause:
+    """A time in which a subscription is not wanted.
 
     Attributes:
-        plan: when the reports fall due, by the user's document at the end.
+        since: when the application said so.
+        until: when it ended; None: it has not.
+        is_left_out: whether the next report leaves the time out.
+    """
+
+    since: datetime
+    until: datetime | None = None
+    is_left_out: bool = True
+
+
+@dataclass(frozen=True, kw_only=True)
+class SubscriptionHistory:
+    """Where a subscription stood and stands.
+
+    Attributes:
+        plan: when the reports fall due, by the documents at the end.
         former_plan: the same until the application changed it; None where it did not.
+        recipients: the addresses that get each report.
         first_due_at: `next_report_at` at the beginning.
         first_reported_until: `reported_until` at the beginning.
         next_report_at: at the end.
         reported_until: at the end.
         postponed_to: until when the application wanted no report; None where it did not say so.
+        pauses: when it was paused. Where it never was, it has a due time at all times.
     """
 
-    id: str
+    key: SubscriptionKey
     plan: Plan
     former_plan: Plan | None = None
+    recipients: frozenset[str]
     first_due_at: datetime
     first_reported_until: datetime
     next_report_at: datetime | None
     reported_until: datetime | None
     postponed_to: datetime | None = None
+    pauses: Sequence[Pause] = ()
+
+    @property
+    def is_paused(self) -> bool:
+        """Whether it is paused at the end."""
+        return any(pause.until is None for pause in self.pauses)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,15 +104,23 @@ class DeadLetter:
     Attributes:
         id: the document's.
         delivery_id: of which report; empty where it names none.
-        user_id: whose; empty where it names nobody.
+        key: of which subscription; an id is empty where it names none.
         is_open: whether it waits for a person.
     """
 
     id: str
     delivery_id: str
-    user_id: str
+    key: SubscriptionKey
     reason: str
     is_open: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class AcceptedMail:
+    """A mail that SendGrid accepted: a report for one of its recipients."""
+
+    delivery_id: str
+    recipient: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,42 +128,54 @@ class History:
     """All that happened, seen from outside.
 
     Attributes:
-        last_run: the time of the dispatcher's last run.
-        users: everybody who gets reports.
-        deliveries: the ledger.
-        accepted: the deliveries whose mails SendGrid accepted, once for each mail.
+        runs: the times of the dispatcher's runs.
+        subscriptions: those at the end, without those of users who are gone or inactive, unless these are to be
+            paused.
+        deliveries: their records.
+        accepted: the mails that SendGrid accepted.
         dead_letters: as they are kept.
         alerts: the messages that Slack took.
         system_alerts: how many there are on record.
         expected_alerts: the titles of those about the system itself that there may be.
-        moves: every write of `next_report_at`, by the users' ids.
-        malformed: users whose document names no report or no due time.
+        moves: every write of `next_report_at` and of `reported_until`.
+        malformed_users: those whose document keeps them from their reports.
+        malformed_subscriptions: likewise.
         endings: how a delivery may end: `sent`, `skipped`, or the reason of a dead letter; those not named: `sent`.
         unknown: how often nobody could know whether a delivery's mail had been accepted. Counted only where the team
             has chosen to send again then.
-        most_reports: how many reports a user may have got; None: as many as there were hours.
+        most_reports: how many reports of a subscription there may be; None: as many as there were due times.
     """
 
-    last_run: datetime
-    users: Sequence[UserHistory]
+    runs: Sequence[datetime]
+    subscriptions: Sequence[SubscriptionHistory]
     deliveries: Sequence[Delivery]
-    accepted: Sequence[str]
+    accepted: Sequence[AcceptedMail]
     dead_letters: Sequence[DeadLetter] = ()
     alerts: Sequence[Told] = ()
     system_alerts: int = 0
     expected_alerts: frozenset[str] = frozenset()
-    moves: Mapping[str, Sequence[Move]] = field(default_factory=dict)
-    malformed: Sequence[str] = ()
+    moves: Mapping[SubscriptionKey, Sequence[Move]] = field(default_factory=dict)
+    malformed_users: Collection[str] = ()
+    malformed_subscriptions: Collection[SubscriptionKey] = ()
     endings: Mapping[str, frozenset[str]] = field(default_factory=dict)
     unknown: Mapping[str, int] = field(default_factory=dict)
     most_reports: int | None = None
+
+    @property
+    def last_run(self) -> datetime:
+        """The time of the last run."""
+        return max(self.runs)
+
+    def is_malformed(self, key: SubscriptionKey) -> bool:
+        """Whether a document keeps a subscription's reports from being made."""
+        return key.user_id in self.malformed_users or key in self.malformed_subscriptions
 
 
 class Rule(StrEnum):
     """What was broken."""
 
     DOUBLED = "doubled"
-    """A report was accepted by SendGrid twice."""
+    """SendGrid accepted a report twice for the same recipient."""
     LOST = "lost"
     """A due report is neither sent nor skipped nor an open dead letter."""
     UNTOLD = "untold"
@@ -135,9 +185,12 @@ class Rule(StrEnum):
     MISREPORTED = "misreported"
     """What is written down of a report is not what happened to it."""
     STORED_TWICE = "stored twice"
-    """Two dead letters of one report, or of one user who cannot be sent any."""
+    """Two dead letters of one report, or of one malformed document."""
     MOVED_WRONGLY = "moved wrongly"
-    """A user's reports do not follow one another without gap or overlap, or the next one is due at a wrong time."""
+    """A subscription's reports do not follow one another without gap or overlap, except for what a pause leaves out, or
+    the next one is due at a wrong time."""
+    PAUSE_IGNORED = "pause ignored"
+    """A paused subscription was sent, or runs still meet it."""
     NOT_PLAYED = "not played"
     """What the scenario is about did not happen, or took no end."""
     WRONG_END = "wrong end"
@@ -162,7 +215,7 @@ class Tally:
 
     Attributes:
         reports: those that fell due.
-        sent: those that the ledger has as sent.
+        sent: those that their records have as sent.
         skipped: likewise.
         doubled: those that broke the rule, with more mails accepted than there may be.
         lost: those that broke the rule.
@@ -185,7 +238,7 @@ def check(history: History) -> list[Violation]:
     """Everything that is wrong with a history."""
     rules = (
         *(_doubled, _lost, _untold, _false_alarm, _misreported, _untrue_letters),
-        *(_stored_twice, _moved_wrongly, _moved_back, _wrong_end),
+        *(_stored_twice, _moved_wrongly, _moved_back, _pause_ignored, _wrong_end),
     )
     return sorted({violation for rule in rules for violation in rule(history)})
 
@@ -195,6 +248,7 @@ def tally(history: History, violations: Iterable[Violation]) -> Tally:
     broken = {rule: {each.subject for each in violations if each.rule is rule} for rule in Rule}
     states = Counter(delivery.state for delivery in history.deliveries)
     mails = Counter(history.accepted)
+    again = {mail.delivery_id for mail, count in mails.items() if count > 1}
     return Tally(
         reports=len({delivery.id for delivery in history.deliveries} | broken[Rule.LOST]),
         sent=states[SENT],
@@ -202,15 +256,15 @@ def tally(history: History, violations: Iterable[Violation]) -> Tally:
         doubled=len(broken[Rule.DOUBLED]),
         lost=len(broken[Rule.LOST]),
         dead=states[DEAD],
-        resent=sum(count > 1 for delivery_id, count in mails.items() if delivery_id not in broken[Rule.DOUBLED]),
+        resent=len(again - broken[Rule.DOUBLED]),
         alerts=len(history.alerts),
     )
 
 
 def _doubled(history: History) -> Iterator[Violation]:
-    for delivery_id, mails in Counter(history.accepted).items():
-        if mails > 1 + history.unknown.get(delivery_id, 0):
-            yield Violation(Rule.DOUBLED, delivery_id, f"SendGrid accepted {mails} mails")
+    for mail, count in Counter(history.accepted).items():
+        if count > 1 + history.unknown.get(mail.delivery_id, 0):
+            yield Violation(Rule.DOUBLED, mail.delivery_id, f"SendGrid accepted {count} mails for {mail.recipient}")
 
 
 def _lost(history: History) -> Iterator[Violation]:
@@ -218,11 +272,13 @@ def _lost(history: History) -> Iterator[Violation]:
     for delivery in history.deliveries:
         if delivery.state not in FINAL:
             yield Violation(Rule.LOST, delivery.id, f"it is still {delivery.state}")
-        elif delivery.state == DEAD and delivery.id not in lettered and delivery.user_id not in history.malformed:
+        elif delivery.state == DEAD and delivery.id not in lettered and not history.is_malformed(delivery.key):
             yield Violation(Rule.LOST, delivery.id, "it is dead, without an open letter")
-    for user in history.users:
-        if user.next_report_at is None or user.next_report_at <= history.last_run:
-            yield Violation(Rule.LOST, user.id, f"a report has been due since {user.next_report_at}")
+    for each in history.subscriptions:
+        if each.is_paused or history.is_malformed(each.key):
+            continue
+        if each.next_report_at is None or each.next_report_at <= history.last_run:
+            yield Violation(Rule.LOST, str(each.key), f"a report has been due since {each.next_report_at}")
 
 
 def _untold(history: History) -> Iterator[Violation]:
@@ -252,87 +308,219 @@ def _untrue_letters(history: History) -> Iterator[Violation]:
 
 
 def _misreported(history: History) -> Iterator[Violation]:
-    mails = Counter(history.accepted)
-    reasons = {letter.delivery_id: letter.reason for letter in history.dead_letters}
-    known = {delivery.id for delivery in history.deliveries}
+    reached: dict[str, set[str]] = defaultdict(set)
+    for mail in history.accepted:
+        reached[mail.delivery_id].add(mail.recipient)
+    recipients = {each.key: each.recipients for each in history.subscriptions}
     for delivery in history.deliveries:
-        if delivery.state == SENT and not mails[delivery.id]:
-            yield Violation(Rule.MISREPORTED, delivery.id, "the ledger says sent, and SendGrid has accepted nothing")
-        elif delivery.state == SKIPPED and mails[delivery.id]:
-            yield Violation(Rule.MISREPORTED, delivery.id, "the ledger says skipped, and SendGrid has accepted a mail")
-        elif (
-            delivery.state == DEAD
-            and mails[delivery.id] > history.unknown.get(delivery.id, 0)
-            and reasons.get(delivery.id) != UNKNOWN_OUTCOME
-        ):
+        theirs = reached[delivery.id]
+        if delivery.state == SENT and theirs != recipients.get(delivery.key, theirs or {"somebody"}):
+            text = f"its record says sent, and SendGrid has accepted mails for {', '.join(sorted(theirs)) or 'nobody'}"
+            yield Violation(Rule.MISREPORTED, delivery.id, text)
+        elif delivery.state == SKIPPED and theirs:
+            yield Violation(Rule.MISREPORTED, delivery.id, "its record says skipped, and SendGrid has accepted a mail")
+    yield from _misreported_deaths(history)
+    known = {delivery.id for delivery in history.deliveries}
+    for delivery_id in {mail.delivery_id for mail in history.accepted} - known:
+        yield Violation(Rule.MISREPORTED, delivery_id, "SendGrid has accepted a mail of which there is no record")
+    for letter in history.dead_letters:
+        if letter.delivery_id and letter.delivery_id not in known and not history.is_malformed(letter.key):
+            yield Violation(Rule.MISREPORTED, letter.delivery_id, "there is a dead letter of an unknown report")
+
+
+def _misreported_deaths(history: History) -> Iterator[Violation]:
+    mails: Counter[str] = Counter()
+    for mail, count in Counter(history.accepted).items():
+        mails[mail.delivery_id] = max(mails[mail.delivery_id], count)
+    reasons = {letter.delivery_id: letter.reason for letter in history.dead_letters}
+    for delivery in history.deliveries:
+        if delivery.state != DEAD or reasons.get(delivery.id) == UNKNOWN_OUTCOME:
+            continue
+        if mails[delivery.id] > history.unknown.get(delivery.id, 0):
             reason = reasons.get(delivery.id, "no reason")
             yield Violation(Rule.MISREPORTED, delivery.id, f"dead for {reason}, and SendGrid has accepted a mail")
-    for delivery_id in mails.keys() - known:
-        yield Violation(Rule.MISREPORTED, delivery_id, "SendGrid has accepted a mail that the ledger does not know of")
-    for letter in history.dead_letters:
-        if letter.delivery_id and letter.delivery_id not in known and letter.user_id not in history.malformed:
-            yield Violation(Rule.MISREPORTED, letter.delivery_id, "there is a dead letter of an unknown report")
 
 
 def _stored_twice(history: History) -> Iterator[Violation]:
     for delivery_id, letters in Counter(letter.delivery_id for letter in history.dead_letters).items():
         if delivery_id and letters > 1:
             yield Violation(Rule.STORED_TWICE, delivery_id, f"it has {letters} dead letters")
-    of_users = Counter(letter.user_id for letter in history.dead_letters)
-    for user in history.malformed:
-        if of_users[user] != 1:
-            yield Violation(Rule.STORED_TWICE if of_users[user] else Rule.LOST, user, f"{of_users[user]} dead letters")
+    of_users = Counter(letter.key.user_id for letter in history.dead_letters)
+    of_subscriptions = Counter(letter.key for letter in history.dead_letters)
+    found = {user: of_users[user] for user in history.malformed_users}
+    found |= {str(key): of_subscriptions[key] for key in history.malformed_subscriptions}
+    for subject, letters in found.items():
+        if letters != 1:
+            yield Violation(Rule.STORED_TWICE if letters else Rule.LOST, subject, f"{letters} dead letters")
 
 
 def _moved_wrongly(history: History) -> Iterator[Violation]:
-    of_user: dict[str, list[Delivery]] = defaultdict(list)
+    of_subscription: dict[SubscriptionKey, list[Delivery]] = defaultdict(list)
     for delivery in history.deliveries:
-        of_user[delivery.user_id].append(delivery)
-    for user in history.users:
-        if history.most_reports is not None and len(of_user[user.id]) > history.most_reports:
-            text = f"{len(of_user[user.id])} reports, where {history.most_reports} would do"
-            yield Violation(Rule.MOVED_WRONGLY, user.id, text)
-        due, until = user.first_due_at, user.first_reported_until
-        for delivery in sorted(of_user[user.id], key=lambda each: each.due_at):
+        of_subscription[delivery.key].append(delivery)
+    for each in history.subscriptions:
+        theirs = sorted(of_subscription[each.key], key=lambda delivery: delivery.due_at)
+        if history.most_reports is not None and len(theirs) > history.most_reports:
+            text = f"{len(theirs)} reports, where {history.most_reports} would do"
+            yield Violation(Rule.MOVED_WRONGLY, str(each.key), text)
+        if not history.is_malformed(each.key):
+            yield from _Course(each, history).violations(theirs)
+
+
+class _Course:
+    """Follows a subscription from one due time to the next.
+
+    Args:
+        subscription: which.
+        history: all that happened.
+    """
+
+    def __init__(self, subscription: SubscriptionHistory, history: History) -> None:
+        self._subscription = subscription
+        self._plan = subscription.plan
+        self._history = history
+        moves = history.moves.get(subscription.key, ())
+        self._placements = deque(move for move in moves if move.is_placed and not move.by_application)
+        self._due: datetime | None = subscription.first_due_at
+        self._until = subscription.first_reported_until
+        self._resumptions = 0
+
+    def violations(self, deliveries: Iterable[Delivery]) -> Iterator[Violation]:
+        """What is wrong with it.
+
+        Args:
+            deliveries: the subscription's, by their due times.
+        """
+        for delivery in deliveries:
+            yield from self._place(until=delivery.due_at)
             if delivery.state not in FINAL:
-                break
-            if delivery.due_at != due:
-                yield Violation(Rule.MOVED_WRONGLY, delivery.id, f"due at {delivery.due_at}, not at {due}")
+                return
+            if delivery.due_at != self._due:
+                yield Violation(Rule.MOVED_WRONGLY, delivery.id, f"due at {delivery.due_at}, not at {self._due}")
+            if _is_skipped_by_pause(delivery):
+                self._due = None
+                continue
             if delivery.period_start is None or delivery.period_end is None:
-                yield Violation(Rule.MOVED_WRONGLY, delivery.id, "the ledger does not say what it covers")
-                break
-            if delivery.period_start != until:
-                yield Violation(Rule.MOVED_WRONGLY, delivery.id, f"begins at {delivery.period_start}, not at {until}")
-            if not _may_end(user, delivery.due_at, delivery.period_end, history.last_run):
+                yield Violation(Rule.MOVED_WRONGLY, delivery.id, "its record does not say what it covers")
+                return
+            if delivery.period_start != self._until:
+                text = f"begins at {delivery.period_start}, not at {self._until}"
+                yield Violation(Rule.MOVED_WRONGLY, delivery.id, text)
+            if not self._may_end(delivery.due_at, delivery.period_end):
                 yield Violation(Rule.MOVED_WRONGLY, delivery.id, f"ends at {delivery.period_end}")
-            due, until = user.plan.next_due(delivery.period_end, later_than=due), delivery.period_end
-            due = max(due, user.postponed_to or due)
-        else:
-            if (user.next_report_at, user.reported_until) != (due, until):
-                text = f"next at {user.next_report_at}, reported until {user.reported_until}; not {due}, {until}"
-                yield Violation(Rule.MOVED_WRONGLY, user.id, text)
+            self._move_on(delivery.due_at, delivery.period_end)
+        yield from self._place()
+        yield from self._end()
 
+    def _move_on(self, due_at: datetime, until: datetime) -> None:
+        due = self._plan.next_due(until, later_than=due_at)
+        self._due, self._until = max(due, self._subscription.postponed_to or due), until
 
-def _may_end(user: UserHistory, due_at: datetime, end: datetime, last_run: datetime) -> bool:
-    """Whether a period may end there: not before that of its due time, and not in the future."""
-    plans = [plan for plan in (user.plan, user.former_plan) if plan]
-    return any(plan.is_end(end) and plan.covered_until(due_at) <= end <= last_run for plan in plans)
+    def _may_end(self, due_at: datetime, end: datetime) -> bool:
+        """Whether a period may end there: not before that of its due time, and not in the future."""
+        plans = [plan for plan in (self._plan, self._subscription.former_plan) if plan]
+        return any(plan.is_end(end) and plan.covered_until(due_at) <= end <= self._history.last_run for plan in plans)
+
+    def _place(self, until: datetime | None = None) -> Iterator[Violation]:
+        """Follow what the pipeline wrote when it gave the subscription a place in the due index.
+
+        Args:
+            until: as far as this due time; None: to the end.
+        """
+        while self._placements:
+            placement = self._placements[0]
+            if placement.next_report_at is None or (until is not None and until < placement.next_report_at):
+                return
+            if not self._is_right(placement):
+                text = f"placed at {placement.next_report_at}, reported until {placement.reported_until}"
+                yield Violation(Rule.MOVED_WRONGLY, str(self._subscription.key), text)
+            self._resumptions += placement.reported_until is not None
+            self._due, self._until = placement.next_report_at, placement.reported_until or self._until
+            self._placements.popleft()
+
+    def _is_right(self, placement: Move) -> bool:
+        """Whether a due time follows from when the subscription was scheduled, or resumed and from where on."""
+        moments = [run for run in self._history.runs if run <= placement.at]
+        moments += [pause.until for pause in self._subscription.pauses if pause.until]
+        if placement.reported_until is None:
+            later = {self._plan.next_due(self._until, later_than=moment) for moment in moments}
+            return placement.next_report_at in {self._due, *later}
+        for moment in moments:
+            begin = max(self._plan.covered_after_pause(moment), self._until)
+            due = self._plan.due_after_pause(begin, resumed_at=moment)
+            if (placement.next_report_at, placement.reported_until) == (due, begin):
+                return True
+        return False
+
+    def _end(self) -> Iterator[Violation]:
+        subscription = self._subscription
+        left_out = sum(pause.until is not None and pause.is_left_out for pause in subscription.pauses)
+        if self._resumptions != left_out:
+            text = f"resumed {self._resumptions} times, not {left_out}"
+            yield Violation(Rule.MOVED_WRONGLY, str(subscription.key), text)
+        if subscription.is_paused:
+            return
+        if (subscription.next_report_at, subscription.reported_until) != (self._due, self._until):
+            text = (
+                f"next at {subscription.next_report_at}, reported until {subscription.reported_until}; "
+                f"not {self._due}, {self._until}"
+            )
+            yield Violation(Rule.MOVED_WRONGLY, str(subscription.key), text)
 
 
 def _moved_back(history: History) -> Iterator[Violation]:
-    for user, moves in history.moves.items():
-        for before, after in pairwise(moves):
-            if after.by_application or before.next_report_at is None:
+    pauses = {each.key: tuple(each.pauses) for each in history.subscriptions}
+    for key, moves in history.moves.items():
+        theirs = [move for move in moves if not move.by_application]
+        if pauses.get(key) == () and any(move.is_taken_out for move in theirs):
+            yield Violation(Rule.MOVED_WRONGLY, str(key), "its due time was taken away, and nobody had paused it")
+        for before, after in pairwise(move for move in moves if move.next_report_at or move.is_taken_out):
+            if after.by_application or before.next_report_at is None or after.next_report_at is None:
                 continue
-            if after.next_report_at is None or after.next_report_at < before.next_report_at:
+            if after.next_report_at < before.next_report_at:
                 text = f"moved back from {before.next_report_at} to {after.next_report_at}"
-                yield Violation(Rule.MOVED_WRONGLY, user, text)
+                yield Violation(Rule.MOVED_WRONGLY, str(key), text)
+        for before, after in pairwise(move for move in moves if move.reported_until):
+            if after.by_application or before.reported_until is None or after.reported_until is None:
+                continue
+            if after.reported_until < before.reported_until:
+                text = f"reported until {before.reported_until}, and then until {after.reported_until}"
+                yield Violation(Rule.MOVED_WRONGLY, str(key), text)
+
+
+def _pause_ignored(history: History) -> Iterator[Violation]:
+    pauses = {each.key: each.pauses for each in history.subscriptions}
+    for each in history.subscriptions:
+        if each.is_paused and each.next_report_at is not None and each.next_report_at <= history.last_run:
+            text = f"each run meets its due time, {each.next_report_at}"
+            yield Violation(Rule.PAUSE_IGNORED, str(each.key), text)
+    skipped: Counter[SubscriptionKey] = Counter()
+    for delivery in history.deliveries:
+        theirs = pauses.get(delivery.key, ())
+        skipped[delivery.key] += _is_skipped_by_pause(delivery)
+        if delivery.state != SKIPPED and any(_is_in(pause, delivery.due_at) for pause in theirs):
+            yield Violation(Rule.PAUSE_IGNORED, delivery.id, f"it fell due in a pause, and is {delivery.state}")
+    for key, theirs in pauses.items():
+        if skipped[key] > len(theirs):
+            text = f"skipped {skipped[key]} times, and paused {len(theirs)} times"
+            yield Violation(Rule.PAUSE_IGNORED, str(key), text)
+
+
+def _is_skipped_by_pause(delivery: Delivery) -> bool:
+    return delivery.state == SKIPPED and delivery.reason in PAUSING
+
+
+def _is_in(pause: Pause, due_at: datetime) -> bool:
+    return pause.is_left_out and pause.since < due_at and (pause.until is None or due_at <= pause.until)
 
 
 def _wrong_end(history: History) -> Iterator[Violation]:
     reasons = {letter.delivery_id: letter.reason for letter in history.dead_letters}
+    paused = {each.key for each in history.subscriptions if each.pauses}
     for delivery in history.deliveries:
-        if delivery.state not in FINAL or delivery.user_id in history.malformed:
+        if delivery.state not in FINAL or history.is_malformed(delivery.key):
+            continue
+        if delivery.key in paused and _is_skipped_by_pause(delivery):
             continue
         end = reasons.get(delivery.id, "dead without a letter") if delivery.state == DEAD else delivery.state
         allowed = history.endings.get(delivery.id, frozenset({SENT}))

@@ -1,6 +1,6 @@
-"""When a user's reports must fall due, and what they must cover, found out by looking at clocks. Pure.
+"""When a subscription's reports must fall due, and what they must cover, found out by looking at clocks. Pure.
 
-The functions reckon with calendars; this counts quarters of an hour and looks at each what the clock on the user's
+The functions reckon with calendars; this counts quarters of an hour and looks at each what the clock on the recipient's
 wall shows. It knows nothing of times that a zone leaves out, which is why those who are not sent a report every hour
 live where the clocks are not changed.
 """
@@ -13,41 +13,72 @@ from datetime import UTC, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 _STEP = timedelta(minutes=15)
+_INSTANT = timedelta(microseconds=1)
+
+_LOWEST = (0, 0, 1, 1, 0)
+"""Of the five fields of a cron line."""
 
 
 @dataclass(frozen=True)
 class Plan:
-    """How often, and when, as a user's document says it.
+    """How often, and when, as a subscription's document says it.
 
     Attributes:
-        cadence: `hourly`, `daily`, `weekly` or `monthly`.
+        cadence: `hourly`, `daily`, `weekly`, `monthly` or `cron`.
         zone: of the IANA database.
-        hour: for all but hourly reports.
+        hour: for all but hourly reports and those by cron.
+        minute: a quarter of an hour; for all but those by cron.
         weekday: for weekly ones, 1 is Monday.
         day: for monthly ones.
+        cron: the line, of numbers, ranges, steps and lists, due at quarters of an hour.
+        covers: `calendar` or `since-last`; empty for the default.
     """
 
     cadence: str
     zone: str
     hour: int = 8
+    minute: int = 0
     weekday: int = 1
     day: int = 1
+    cron: str = ""
+    covers: str = ""
 
     @classmethod
-    def due_at(cls, moment: datetime, cadence: str, zone: str) -> "Plan":
-        """The plan by which a report falls due at a moment, or in the hour of the zone that has begun by then."""
+    def due_at(
+        cls, moment: datetime, cadence: str, zone: str, *, minute: int = 0, cron: str = "", covers: str = ""
+    ) -> "Plan":
+        """The plan by which a report falls due at a moment, or in the hour of the zone that has begun by then.
+
+        Args:
+            moment: when.
+            cadence: see above.
+            zone: see above.
+            minute: see above.
+            cron: a line in which `{hour}`, `{weekday}` and `{parity}` stand for those of the moment; the last is 0 or
+                1, the first of every other hour.
+            covers: see above.
+        """
         local = moment.astimezone(ZoneInfo(zone))
-        return cls(cadence, zone, local.hour, local.isoweekday(), local.day)
+        line = cron.format(hour=local.hour, weekday=local.isoweekday() % 7, parity=local.hour % 2)
+        return cls(cadence, zone, local.hour, minute, local.isoweekday(), local.day, line, covers)
 
     def to_fields(self) -> dict[str, object]:
-        """The fields of a user's document."""
-        report = {"cadence": self.cadence, "hour": self.hour, "weekday": self.weekday, "day": self.day}
-        return {"time_zone": self.zone, "report": report}
+        """The fields of a subscription's document, all but the time zone."""
+        when = {"hour": self.hour, "minute": self.minute, "weekday": self.weekday, "day": self.day}
+        return {
+            "cadence": self.cadence,
+            **({"cron": self.cron} if self.cron else when),
+            **({"covers": self.covers} if self.covers else {}),
+        }
 
     def is_due(self, moment: datetime) -> bool:
         """Whether a report falls due at a moment."""
         local = moment.astimezone(ZoneInfo(self.zone))
-        if (local.minute, local.second, local.microsecond) != (0, 0, 0):
+        if (local.second, local.microsecond) != (0, 0):
+            return False
+        if self.cadence == "cron":
+            return self._is_due_by_cron(local)
+        if local.minute != self.minute:
             return False
         if self.cadence == "hourly":
             return True
@@ -59,39 +90,81 @@ class Plan:
         }
         return local.hour == self.hour and on_this_day[self.cadence]
 
+    def _is_due_by_cron(self, local: datetime) -> bool:
+        shown = (local.minute, local.hour, local.day, local.month, local.isoweekday() % 7)
+        fields = self.cron.split()
+        minute, hour, day, month, weekday = map(_matches, fields, shown, _LOWEST)
+        # Where both days are restricted, either will do.
+        on_this_day = day or weekday if "*" not in fields[2] + fields[4] else day and weekday
+        return minute and hour and month and on_this_day
+
+    @property
+    def covers_calendar(self) -> bool:
+        """Whether reports cover whole hours, days, weeks or months."""
+        if self.covers or self.cadence == "hourly":
+            return self.covers == "calendar"
+        minute, hour, *_ = (self.cron or "0 0 * * *").split()
+        return minute.isdigit() and hour.isdigit()
+
     def is_end(self, moment: datetime) -> bool:
-        """Whether the time that a report covers may end at a moment: at a due time, or from daily reports up with a
-        day, a week that begins on Monday, or a month."""
+        """Whether the time that a report covers may end at a moment: at a due time or, where it covers the calendar,
+        with an hour, a day, a week that begins on Monday, or a month."""
+        if not self.covers_calendar:
+            return self.is_due(moment)
         local = moment.astimezone(ZoneInfo(self.zone))
         if self.cadence == "hourly":
-            return self.is_due(moment)
-        begins = {"daily": True, "weekly": local.isoweekday() == 1, "monthly": local.day == 1}
-        return local.time() == time() and begins[self.cadence]
+            return (local.minute, local.second, local.microsecond) == (0, 0, 0)
+        begins = {"weekly": local.isoweekday() == 1, "monthly": local.day == 1}
+        return local.time() == time() and begins.get(self.cadence, True)
 
     def until(self, moment: datetime) -> datetime:
         """The last due time, this moment included."""
-        return _nearest(self.is_due, _floor(moment), -_STEP)
+        return _nearest(Plan.is_due, self, _floor(moment), -_STEP)
 
     def covered_until(self, due_at: datetime) -> datetime:
         """Where the time ends that the report of a moment covers."""
-        return _nearest(self.is_end, _floor(due_at), -_STEP)
+        return _nearest(Plan.is_end, self, _floor(due_at), -_STEP)
 
     def covered_from(self, due_at: datetime) -> datetime:
-        """Where the time begins that a user's first report covers, due at a moment."""
-        return _nearest(self.is_end, self.covered_until(due_at) - _STEP, -_STEP)
+        """Where the time begins that a subscription's first report covers, due at a moment."""
+        return _nearest(Plan.is_end, self, self.covered_until(due_at) - _STEP, -_STEP)
 
     def next_due(self, reported_until: datetime, *, later_than: datetime) -> datetime:
         """The first due time with something to report that ends after a moment, and that is itself after another."""
         moment = max(reported_until, later_than)
         while True:
-            moment = _nearest(self.is_due, _floor(moment) + _STEP, _STEP)
+            moment = _nearest(Plan.is_due, self, _floor(moment) + _STEP, _STEP)
             if self.covered_until(moment) > reported_until:
                 return moment
 
+    def covered_after_pause(self, resumed_at: datetime) -> datetime:
+        """Where the time begins that the first report after a pause covers: where the pause ends or, where reports
+        cover the calendar, with the hour or the day in which it ends."""
+        if not self.covers_calendar:
+            return resumed_at
+        whole = Plan("hourly" if self.cadence == "hourly" else "daily", self.zone, covers="calendar")
+        return whole.covered_until(resumed_at)
+
+    def due_after_pause(self, reported_until: datetime, *, resumed_at: datetime) -> datetime:
+        """The first due time after a pause."""
+        return self.next_due(reported_until, later_than=resumed_at - _INSTANT)
+
+
+def _matches(field: str, shown: int, lowest: int) -> bool:
+    """Whether a field of a cron line names what a clock or a calendar shows."""
+    for part in field.split(","):
+        values, _, step = part.partition("/")
+        first, _, last = values.partition("-")
+        begin = lowest if first == "*" else int(first)
+        end = shown if first == "*" else int(last or first)
+        if begin <= shown <= end and (shown - begin) % int(step or 1) == 0:
+            return True
+    return False
+
 
 @functools.lru_cache(maxsize=10_000)
-def _nearest(is_it: Callable[[datetime], bool], moment: datetime, step: timedelta) -> datetime:
-    while not is_it(moment):
+def _nearest(is_it: Callable[[Plan, datetime], bool], plan: Plan, moment: datetime, step: timedelta) -> datetime:
+    while not is_it(plan, moment):
         moment += step
     return moment
 

@@ -1,23 +1,24 @@
-"""One run of a scenario: its users, the faults that it injects, and the endings that it allows."""
+"""One run of a scenario: its subscriptions, the faults that it injects, and the endings that it allows."""
 
 import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from itertools import islice
 from typing import Any
 
 import grpc
 
 from functions.dlq_handler.alerting.system_alert_text import make_system_alert
-from functions.shared.ids import delivery_id
 from functions.shared.settings import OnUnknownOutcome
+from functions.shared.subscription import DEFAULT_SUBSCRIPTION
 from functions.shared.system_alert import AlertKind, StoredSystemAlert
 from local_cloud.inbox.faults import CutConnection
 from local_cloud.rpc import RpcError
 from local_cloud.scheduler import Execution
 from tests.faults.disturbances import CarryOut, Disturbance, Rule, answer
-from tests.faults.history import Person, read_history
+from tests.faults.history import read_history
 from tests.faults.injection_points import InjectionPoint, InterceptedCall
 from tests.faults.instances import Instance
 from tests.faults.invariants import SENT, History, check
@@ -25,26 +26,15 @@ from tests.faults.invariants import Rule as Invariant
 from tests.faults.moves import APPLICATION
 from tests.faults.plans import Plan
 from tests.faults.seeded import SeededChoices
+from tests.faults.subscribers import KnownSubscription, make_subscribers, subscription_fields, user_fields
+from tests.faults.subscription_key import SubscriptionKey
 from tests.faults.world import World
+from tests.seeding import subscription_reference, user_reference
 
 RUNS_TO_MEND = 3
 """Every report must be final after this many runs of the dispatcher without faults.
 
 The first run finds the overdue reports, the second finds what follows from that, and one is to spare."""
-
-_PLANS = (
-    ("hourly", "UTC"),
-    ("daily", "Asia/Tokyo"),
-    ("hourly", "America/New_York"),
-    ("weekly", "America/Sao_Paulo"),
-    ("hourly", "Asia/Kathmandu"),
-    ("monthly", "UTC"),
-    ("hourly", "Europe/Berlin"),
-    ("daily", "Asia/Kolkata"),
-)
-"""The cadence and the time zone of the users, in turn. Kathmandu (UTC+5:45) and Kolkata (UTC+5:30) are not a whole
-number of hours from UTC."""
-
 
 Script = Callable[["ScenarioRun"], Awaitable[None]]
 """Plays a scenario."""
@@ -59,8 +49,8 @@ class Scenario:
         group: the service or the process that misbehaves.
         script: injects the faults.
         on_unknown_outcome: the setting of the worker.
-        at_least: the fewest users with which the scenario can test what it is for.
-        at_most: the most users that it may have, where each user takes a lot of time.
+        at_least: the fewest subscriptions with which the scenario can test what it is for.
+        at_most: the most subscriptions that it may have, where each takes a lot of time.
     """
 
     name: str
@@ -81,7 +71,7 @@ class ScenarioRun:
         world: the world that all scenarios share; it must be empty.
         scenario: the scenario to run.
         seeded: makes the random choices.
-        count: the number of users.
+        count: the number of subscriptions.
         number: the number of this run in the process; it keeps the ids of its users apart from those of other runs.
     """
 
@@ -91,25 +81,27 @@ class ScenarioRun:
         self.seeded = seeded
         self.healed = asyncio.Event()
         self.hour: datetime = datetime.min.replace(tzinfo=UTC)
+        self.prefix = f"s{number}"
+        """What the ids of its users begin with."""
         self._count = min(scenario.at_most, max(count, scenario.at_least))
-        self._number = number
         self._endings: dict[str, frozenset[str]] = {}
         self._unknown: Counter[str] = Counter()
         self._disturbed_may_end: frozenset[str] = frozenset()
         self._most_reports: int | None = None
-        self.people: dict[str, Person] = {}
-        """What the scenario knows about each user, by id."""
-        self._malformed: list[str] = []
+        self.known: dict[SubscriptionKey, KnownSubscription] = {}
+        """What the scenario knows about each subscription."""
+        self._malformed_users: list[str] = []
+        self._malformed_subscriptions: list[SubscriptionKey] = []
         self._expected_alerts: set[str] = set()
         self._mails_before = 0
         self._expected: list[Rule] = []
 
     async def begin(self) -> None:
-        """Create the users, whose reports fall due at the next full hour."""
+        """Create the subscriptions, whose reports fall due at the next full hour."""
         self.world.on_disturbed = self._note_disturbance
         self._mails_before = len(self.world.inbox.mails)
         self.hour = self.world.next_hour()
-        await self._put_in(self._count)
+        await self._put_in(islice(make_subscribers(f"{self.prefix}u", self.hour), self._count))
 
     async def end(self) -> History:
         """Stop all faults, and run the dispatcher until every report is final, `RUNS_TO_MEND` times at most.
@@ -144,9 +136,10 @@ class ScenarioRun:
         disturbed = dict.fromkeys(self._unknown, self._disturbed_may_end | {SENT}) if self._disturbed_may_end else {}
         return await read_history(
             self.world,
-            people=self.people,
-            malformed=self._malformed,
-            last_run=self.hour,
+            known=self.known,
+            malformed_users=self._malformed_users,
+            malformed_subscriptions=self._malformed_subscriptions,
+            runs=[*self.world.runs, self.hour],
             mails_before=self._mails_before,
             expected_alerts=frozenset(self._expected_alerts),
             endings={**disturbed, **self._endings},
@@ -163,28 +156,44 @@ class ScenarioRun:
         await self.dispatch()
         await self.world.drain()
 
+    async def play_hours(self, hours: int) -> None:
+        """Have the dispatcher called for this hour and for those that follow, and wait after each."""
+        for hour in range(hours):
+            if hour:
+                self.hour = self.world.next_hour()
+            await self.dispatch_and_drain()
+
     @property
     def users(self) -> list[str]:
         """The ids of all users."""
-        return list(self.people)
+        return list(dict.fromkeys(key.user_id for key in self.known))
 
     @property
-    def hourly(self) -> list[str]:
-        """The ids of the users whose reports fall due at every full hour."""
+    def subscriptions(self) -> list[SubscriptionKey]:
+        """All subscriptions."""
+        return list(self.known)
+
+    def of_user(self, user: str) -> list[SubscriptionKey]:
+        """The subscriptions of a user."""
+        return [key for key in self.known if key.user_id == user]
+
+    @property
+    def hourly(self) -> list[SubscriptionKey]:
+        """The subscriptions whose reports fall due at every full hour."""
         return [
-            user
-            for user, person in self.people.items()
-            if person.plan.cadence == "hourly" and person.first_due_at.minute == 0
+            key
+            for key, known in self.known.items()
+            if known.plan.cadence == "hourly" and known.first_due_at.minute == 0
         ]
 
     @property
     def due(self) -> list[str]:
-        """The id of the first delivery of each user, in the order of the users."""
-        return [self.delivery(user) for user in self.users]
+        """The id of the first delivery of each subscription."""
+        return [self.delivery(key) for key in self.known]
 
-    def delivery(self, user: str) -> str:
-        """Return the id of the first delivery of a user."""
-        return delivery_id(user, self.people[user].first_due_at)
+    def delivery(self, key: SubscriptionKey) -> str:
+        """The id of the first delivery of a subscription."""
+        return key.delivery(self.known[key].first_due_at)
 
     def a_share(self, share: float, *question: object) -> Callable[[InterceptedCall, int], bool]:
         """Return a condition that chooses a random share of the calls."""
@@ -246,31 +255,64 @@ class ScenarioRun:
 
     async def write_user(self, user: str, fields: Mapping[str, Any]) -> None:
         """Update fields of a user's document, as the application does."""
-        reference = self.world.database.collection("users").document(user)
+        reference = user_reference(self.world.database, user)
         await self.world.patiently(lambda: reference.update({**fields, APPLICATION: True}))
 
     async def put_user(self, user: str, document: Mapping[str, Any]) -> None:
         """Write a whole user document, as the application does."""
-        reference = self.world.database.collection("users").document(user)
+        reference = user_reference(self.world.database, user)
         await self.world.patiently(lambda: reference.set({**document, APPLICATION: True}))
 
-    async def put_in_malformed(self, documents: Iterable[Mapping[str, Any]]) -> list[str]:
-        """Create users with malformed documents, each of which must bring one dead letter; return all their ids."""
-        for document in documents:
-            user = f"s{self._number}m{len(self._malformed)}"
-            self._malformed.append(user)
-            await self.put_user(user, document)
-        return self._malformed
+    async def delete_user(self, user: str) -> None:
+        """Delete a user's document, as the application does: those of the subscriptions stay."""
+        reference = user_reference(self.world.database, user)
+        await self.world.patiently(reference.delete)
 
-    async def put_in_new_users(self, count: int) -> None:
-        """Create users whom the next run enrolls: half have no `next_report_at`, and half have null there."""
-        for index in range(count):
-            user = f"s{self._number}n{index}"
-            plan = Plan.due_at(self.hour, *_PLANS[index % len(_PLANS)])
-            person = self.people[user] = Person(plan=plan, first_due_at=self.hour)
-            document = self.document(user, person)
-            del document["reported_until"], document["next_report_at"]
-            await self.put_user(user, document | ({"next_report_at": None} if index % 2 else {}))
+    async def write_subscription(self, key: SubscriptionKey, fields: Mapping[str, Any]) -> None:
+        """Update fields of a subscription's document, as the application does."""
+        reference = subscription_reference(self.world.database, *key)
+        await self.world.patiently(lambda: reference.update({**fields, APPLICATION: True}))
+
+    async def put_subscription(self, key: SubscriptionKey, document: Mapping[str, Any]) -> None:
+        """Write a whole subscription document, as the application does."""
+        reference = subscription_reference(self.world.database, *key)
+        await self.world.patiently(lambda: reference.set({**document, APPLICATION: True}))
+
+    async def delete_subscription(self, key: SubscriptionKey) -> None:
+        """Delete a subscription, as the application does."""
+        reference = subscription_reference(self.world.database, *key)
+        await self.world.patiently(reference.delete)
+
+    def document(self, key: SubscriptionKey) -> dict[str, Any]:
+        """The document of a subscription at the start of the scenario."""
+        return subscription_fields(key, self.known[key])
+
+    async def put_in_malformed(
+        self, *, users: Iterable[Mapping[str, Any]], subscriptions: Iterable[Mapping[str, Any]]
+    ) -> None:
+        """Create malformed documents, each of which must bring one dead letter.
+
+        Args:
+            users: what their documents have in it. Each has two subscriptions that are due.
+            subscriptions: likewise. The user of each has another that is in order, and must be sent.
+        """
+        plan = Plan.due_at(self.hour, "hourly", "UTC")
+        due = KnownSubscription(plan=plan, user_zone=plan.zone, first_due_at=self.hour)
+        for fields in users:
+            user = f"{self.prefix}m{len(self._malformed_users)}"
+            self._malformed_users.append(user)
+            await self.put_user(user, user_fields(user, plan.zone, **fields))
+            for subscription in (DEFAULT_SUBSCRIPTION, "second"):
+                key = SubscriptionKey(user, subscription)
+                await self.put_subscription(key, subscription_fields(key, due))
+        for fields in subscriptions:
+            user = f"{self.prefix}o{len(self._malformed_subscriptions)}"
+            sound, malformed = SubscriptionKey(user, DEFAULT_SUBSCRIPTION), SubscriptionKey(user, "malformed")
+            self._malformed_subscriptions.append(malformed)
+            self.known[sound] = replace(due)
+            await self.put_user(user, user_fields(user, plan.zone))
+            await self.put_subscription(sound, self.document(sound))
+            await self.put_subscription(malformed, subscription_fields(malformed, due, **fields))
 
     def catches_up(self) -> None:
         """Require that one report covers all the time that has passed."""
@@ -324,26 +366,15 @@ class ScenarioRun:
     def _note_disturbance(self, subject: str) -> None:
         self._unknown[subject] += 1
 
-    def document(self, user: str, person: Person) -> dict[str, Any]:
-        """Return the document of a user at the start of the scenario."""
-        return {
-            "email": f"{user}@example.com",
-            "active": True,
-            **person.plan.to_fields(),
-            "next_report_at": person.first_due_at,
-            "reported_until": person.first_reported_until,
-            APPLICATION: True,
-        }
-
-    async def _put_in(self, count: int) -> None:
-        users = self.world.database.collection("users")
-        for first in range(0, count, 400):
+    async def _put_in(self, subscribers: Iterable[tuple[SubscriptionKey, KnownSubscription]]) -> None:
+        self.known |= dict(subscribers)
+        keys = iter(self.known)
+        while some := list(islice(keys, 200)):
             batch = self.world.database.batch()
-            for index in range(first, min(first + 400, count)):
-                user = f"s{self._number}u{index}"
-                plan = Plan.due_at(self.hour, *_PLANS[index % len(_PLANS)])
-                person = self.people[user] = Person(plan=plan, first_due_at=plan.until(self.hour))
-                batch.set(users.document(user), self.document(user, person))
+            for key in some:
+                user, zone = key.user_id, self.known[key].user_zone
+                batch.set(user_reference(self.world.database, user), user_fields(user, zone))
+                batch.set(subscription_reference(self.world.database, *key), self.document(key))
             await batch.commit()
 
 

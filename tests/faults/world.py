@@ -16,6 +16,7 @@ from google.cloud.tasks_v2 import Queue, RateLimits
 from google.protobuf.field_mask_pb2 import FieldMask
 
 from functions.shared.settings import OnUnknownOutcome
+from functions.shared.subscription import SUBSCRIPTIONS
 from local_cloud import clients
 from local_cloud.firestore.server import FirestoreEmulator
 from local_cloud.function_process import FunctionProcess
@@ -32,6 +33,7 @@ from tests.faults.disturbances import CarryOut, Disturbances
 from tests.faults.injection_points import InterceptedCall, http_call, rpc_call
 from tests.faults.instances import FrontEnd, Instance
 from tests.faults.moves import Moves
+from tests.faults.subscription_key import SubscriptionKey
 from tests.faults.tcp_gate import TcpGate
 from tests.faults.world_time import FILE_VARIABLE, WorldClock
 from tests.function_process import REPOSITORY
@@ -69,6 +71,8 @@ _QUIET_SECONDS = 0.06
 _SHORTEST_STEP = timedelta(seconds=10)
 _LONGEST_STEP = timedelta(seconds=320)
 _COLLECTIONS = ("users", "deliveries", "dead_letters", "runs", "alerts", "system_alerts")
+"""Beside the collections of subscriptions."""
+
 _REAL_FAILURES = (
     exceptions.Aborted,
     exceptions.DeadlineExceeded,
@@ -93,6 +97,8 @@ class World:
         self._time_file = directory / "time"
         self.clock = WorldClock(self._time_file)
         self.moves = Moves()
+        self.runs: list[datetime] = []
+        """The times of the dispatcher's runs."""
         self.disturbances = Disturbances(self._disturbed)
         self.on_disturbed: Callable[[str], None] = lambda subject: None
         """Told of the subject of each call that is disturbed, and of each delivery whose instance ended under it."""
@@ -176,8 +182,8 @@ class World:
 
     async def clear(self) -> None:
         """Forget what a scenario has left."""
-        for name in _COLLECTIONS:
-            collection = self.database.collection(name)
+        subscriptions: Any = self.database.collection_group(SUBSCRIPTIONS)
+        for collection in (*map(self.database.collection, _COLLECTIONS), subscriptions):
             while found := [snapshot.reference async for snapshot in collection.limit(400).stream()]:
                 batch = self.database.batch()
                 for reference in found:
@@ -188,6 +194,7 @@ class World:
         self.front_end.clear()
         self.inbox.slack_messages.clear()
         self.moves.clear()
+        self.runs.clear()
 
     async def pause(self) -> None:
         """Let the queue stand still."""
@@ -212,6 +219,7 @@ class World:
 
     async def run(self, hour: datetime) -> Execution:
         """Have the dispatcher called for an hour, once."""
+        self.runs.append(hour)
         return await self.scheduler.run_now(self.job, schedule_time=hour)
 
     async def run_with_retries(self, hour: datetime) -> Execution:
@@ -256,6 +264,17 @@ class World:
 
         async def read() -> dict[str, dict[str, Any]]:
             return {each.id: each.to_dict() or {} async for each in self.database.collection(collection).stream()}
+
+        return await self.patiently(read)
+
+    async def subscriptions(self) -> dict[SubscriptionKey, dict[str, Any]]:
+        """All subscriptions of all users."""
+
+        async def read() -> dict[SubscriptionKey, dict[str, Any]]:
+            return {
+                SubscriptionKey(each.reference.parent.parent.id, each.id): each.to_dict() or {}
+                async for each in self.database.collection_group(SUBSCRIPTIONS).stream()
+            }
 
         return await self.patiently(read)
 

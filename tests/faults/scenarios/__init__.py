@@ -8,6 +8,7 @@ from tests.faults.scenarios import (
     queue,
     scheduler,
     sendgrid,
+    subscriptions,
     users,
     worker_processes,
 )
@@ -19,6 +20,7 @@ ALL: list[Scenario] = [
     *firestore.SCENARIOS,
     *dead_letters.SCENARIOS,
     *scheduler.SCENARIOS,
+    *subscriptions.SCENARIOS,
     *users.SCENARIOS,
     *everything.SCENARIOS,
 ]

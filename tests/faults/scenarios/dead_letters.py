@@ -39,7 +39,7 @@ def _killed_handler(point: InjectionPoint, *, carried_out: bool) -> Script:
 
 
 def _killed_worker(*, carried_out: bool) -> Script:
-    """The ledger holds what SendGrid has refused, and why: the next attempt publishes the same dead letter."""
+    """The delivery record says what SendGrid has refused, and why: the next attempt publishes the same dead letter."""
 
     async def script(scenario_run: ScenarioRun) -> None:
         victims = scenario_run.victims(0.1, most=25)
@@ -103,7 +103,7 @@ async def _replayed(scenario_run: ScenarioRun) -> None:
 
 
 async def _replayed_later(scenario_run: ScenarioRun) -> None:
-    """All are replayed when their users have had the next hours' reports."""
+    """All are replayed when the next hours' reports have been sent."""
     victims = scenario_run.victims(_DYING)
     scenario_run.make_die(victims)
     await scenario_run.dispatch_and_drain()

@@ -1,7 +1,8 @@
-"""All of it together, hour after hour, as in a week that everybody remembers; and users who change meanwhile."""
+"""All of it together, hour after hour, as in a week that everybody remembers; and users who leave meanwhile."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from datetime import timedelta
 from typing import Any
 
 import grpc
@@ -16,7 +17,8 @@ from tests.faults.instances import Send
 from tests.faults.invariants import UNKNOWN_OUTCOME
 from tests.faults.scenario_run import Scenario, ScenarioRun
 from tests.faults.scenarios.firestore import POINTS
-from tests.faults.scenarios.users import malformed_documents
+from tests.faults.scenarios.users import put_in_malformed
+from tests.seeding import user_reference
 
 _HOURS = 3
 _MOST_KILLS = 12
@@ -26,9 +28,9 @@ _MOST_KILLS = 12
 async def _everything(scenario_run: ScenarioRun) -> None:
     """Each call may fail, each task may come twice, and workers, dispatcher and handler are killed now and then.
 
-    The application writes to users meanwhile, and some of their documents are malformed.
+    The application writes to users and subscriptions meanwhile, and some of their documents are malformed.
     """
-    await scenario_run.put_in_malformed(malformed_documents(scenario_run))
+    await put_in_malformed(scenario_run)
     scenario_run.disturbed_may_end(UNKNOWN_OUTCOME, "retries-exhausted", "permanent-error")
     scenario_run.may_tell(*AlertKind)
     kills = min(0.02, _MOST_KILLS / len(scenario_run.due) / len(_STEPS))
@@ -92,12 +94,14 @@ _SENDGRID = (
 
 
 def _written_meanwhile(scenario_run: ScenarioRun) -> Disturbance:
-    """The application writes to the user whose report it is."""
+    """The application writes to the subscription whose report it is, and to its user."""
+    # A delivery is named after its subscription, and then after its due time.
+    named = {key.delivery(scenario_run.hour).rpartition(":")[0]: key for key in scenario_run.known}
 
     async def disturb(call: InterceptedCall, carry_out: CarryOut) -> Any:
-        user = call.subject.rpartition("-")[0]
-        if user in scenario_run.people:
-            await scenario_run.write_user(user, {"name": f"Written before {call.method}"})
+        if key := named.get(call.subject.rpartition(":")[0]):
+            await scenario_run.write_user(key.user_id, {"name": f"Written before {call.method}"})
+            await scenario_run.write_subscription(key, {"options": {"written_before": call.method}})
         return await carry_out()
 
     return disturb
@@ -131,34 +135,40 @@ def _unreliable_queue(scenario_run: ScenarioRun) -> Callable[[str, Send], Awaita
 
 
 async def _users_change(scenario_run: ScenarioRun) -> None:
-    """Between a task and its delivery some users leave, and some are deleted; one's document is written back later."""
+    """Between a task and its delivery some users leave, and some are deleted; old copies are written back later."""
     world = scenario_run.world
     await world.pause()
     await scenario_run.dispatch()
-    users = world.database.collection("users")
     leaving, deleted, set_back = (scenario_run.users[start::5] for start in (0, 1, 2))
-    before = {user: (await users.document(user).get()).to_dict() or {} for user in set_back}
+    users = {user: (await user_reference(world.database, user).get()).to_dict() or {} for user in set_back}
     for user in leaving:
         await scenario_run.write_user(user, {"active": False})
     for user in deleted:
-        await users.document(user).delete()
-    scenario_run.may_end([scenario_run.delivery(user) for user in [*leaving, *deleted]], "skipped")
+        await scenario_run.delete_user(user)
+    for key in (key for user in [*leaving, *deleted] for key in scenario_run.of_user(user)):
+        known = scenario_run.known[key]
+        known.pause(since=known.first_due_at - timedelta(minutes=1))
     await world.resume()
     await world.drain()
-    for user, document in before.items():
+    for user, document in users.items():
         await scenario_run.put_user(user, document)
+        for key in scenario_run.of_user(user):
+            await scenario_run.put_subscription(key, scenario_run.document(key))
     scenario_run.hour = world.next_hour()
     await scenario_run.dispatch_and_drain()
 
 
 async def _deleted_while_sent(scenario_run: ScenarioRun) -> None:
-    """Users are deleted when SendGrid has accepted their mail, before the ledger is told."""
-    victims = {scenario_run.delivery(user): user for user in scenario_run.users[::4]}
-    users = scenario_run.world.database.collection("users")
+    """Users are deleted when SendGrid has accepted a mail of theirs, before the delivery record is written. Whatever
+    else they are to get is skipped where it has not left yet."""
+    victims = {
+        scenario_run.delivery(key): user for user in scenario_run.users[::4] for key in scenario_run.of_user(user)
+    }
+    scenario_run.may_end(victims, "sent", "skipped")
 
     async def delete(call: InterceptedCall, carry_out: CarryOut) -> Any:
         taken: HttpAnswer = await carry_out()
-        await users.document(victims[call.subject]).delete()
+        await scenario_run.delete_user(victims[call.subject])
         return taken
 
     scenario_run.disturb(InjectionPoint.SEND, delete, of=victims)

@@ -13,7 +13,7 @@ from tests.faults.scenario_run import Scenario, ScenarioRun, Script
 from tests.faults.world import World
 
 _BATCHES = 230
-"""Users whose tasks are made in three batches."""
+"""Subscriptions whose tasks are made in three batches."""
 
 
 async def _twice(scenario_run: ScenarioRun) -> None:

@@ -6,7 +6,6 @@ import signal
 from datetime import timedelta
 from typing import Any
 
-from functions.shared.ids import delivery_id
 from functions.shared.retry_policy import DISPATCH_DEADLINE
 from functions.shared.settings import OnUnknownOutcome
 from functions.shared.system_alert import AlertKind
@@ -59,11 +58,11 @@ async def _after_sendgrid_accepted(scenario_run: ScenarioRun) -> None:
     await _killed(scenario_run, InjectionPoint.SEND, carried_out=True, ending=UNKNOWN_OUTCOME)
 
 
-async def _before_the_ledger_was_written(scenario_run: ScenarioRun) -> None:
+async def _before_the_record_is_written(scenario_run: ScenarioRun) -> None:
     await _killed(scenario_run, InjectionPoint.SETTLE, carried_out=False, ending=UNKNOWN_OUTCOME)
 
 
-async def _after_the_ledger_was_written(scenario_run: ScenarioRun) -> None:
+async def _after_the_record_was_written(scenario_run: ScenarioRun) -> None:
     await _killed(scenario_run, InjectionPoint.SETTLE, carried_out=True, ending="sent")
 
 
@@ -128,7 +127,7 @@ def _hangs(point: InjectionPoint, *, carried_out: bool, ending: str) -> Script:
         for number in range(_HANGS):
             if number:
                 scenario_run.hour = scenario_run.world.next_hour()
-            victim = delivery_id(scenario_run.seeded.one_of(scenario_run.hourly, "hangs", number), scenario_run.hour)
+            victim = scenario_run.seeded.one_of(scenario_run.hourly, "hangs", number).delivery(scenario_run.hour)
             scenario_run.may_end([victim], ending)
             await _hang(scenario_run, point, victim, carried_out=carried_out)
             await scenario_run.world.drain()
@@ -191,7 +190,7 @@ def _claimed_while_given_up(point: InjectionPoint) -> Script:
     """A worker that comes a day late is sending what a run gives up just then: no letter says that it is lost.
 
     Args:
-        point: when it comes: before the run looks at the ledger, or when it has looked.
+        point: when it comes: before the run looks at the delivery record, or when it has looked.
     """
 
     async def script(scenario_run: ScenarioRun) -> None:
@@ -246,8 +245,8 @@ SCENARIOS = [
     Scenario(name="killed after the claim", group="worker", script=_after_the_claim),
     Scenario(name="killed after the request was written", group="worker", script=_after_the_request),
     Scenario(name="killed after SendGrid accepted", group="worker", script=_after_sendgrid_accepted),
-    Scenario(name="killed before the ledger is written", group="worker", script=_before_the_ledger_was_written),
-    Scenario(name="killed after the ledger was written", group="worker", script=_after_the_ledger_was_written),
+    Scenario(name="killed before the record is written", group="worker", script=_before_the_record_is_written),
+    Scenario(name="killed after the record was written", group="worker", script=_after_the_record_was_written),
     Scenario(
         name="killed while sending, with resend",
         group="worker",

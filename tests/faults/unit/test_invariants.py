@@ -9,33 +9,40 @@ import pytest
 from tests.faults.invariants import (
     HOUR,
     UNKNOWN_OUTCOME,
+    AcceptedMail,
     DeadLetter,
     Delivery,
     History,
+    Pause,
     Rule,
-    UserHistory,
+    SubscriptionHistory,
     check,
     tally,
 )
 from tests.faults.moves import Move
 from tests.faults.plans import Plan
 from tests.faults.slack import Told
+from tests.faults.subscription_key import SubscriptionKey
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
-ID = "u1-20261124T1200Z"
-SENT = Delivery(id=ID, user_id="u1", due_at=NOON, state="sent", period_start=NOON - HOUR, period_end=NOON)
-USER = UserHistory(
-    id="u1",
+KEY = SubscriptionKey("u1", "default")
+ID, NEXT_ID = KEY.delivery(NOON), KEY.delivery(NOON + HOUR)
+SENT = Delivery(id=ID, key=KEY, due_at=NOON, state="sent", period_start=NOON - HOUR, period_end=NOON)
+SUBSCRIPTION = SubscriptionHistory(
+    key=KEY,
     plan=Plan("hourly", "UTC"),
+    recipients=frozenset({"ada@example.com"}),
     first_due_at=NOON,
     first_reported_until=NOON - HOUR,
     next_report_at=NOON + HOUR,
     reported_until=NOON,
 )
-LETTER = DeadLetter(id=ID, delivery_id=ID, user_id="u1", reason="retries-exhausted", is_open=True)
+MAIL = AcceptedMail(delivery_id=ID, recipient="ada@example.com")
+COPY = AcceptedMail(delivery_id=ID, recipient="copy@example.com")
+LETTER = DeadLetter(id=ID, delivery_id=ID, key=KEY, reason="retries-exhausted", is_open=True)
 TOLD = Told("Report not sent", "retries-exhausted", 1)
 ALARM = Told("Reports are overdue", "", 1)
-GOOD = History(last_run=NOON, users=[USER], deliveries=[SENT], accepted=[ID])
+GOOD = History(runs=[NOON], subscriptions=[SUBSCRIPTION], deliveries=[SENT], accepted=[MAIL])
 DEAD = replace(
     GOOD,
     deliveries=[replace(SENT, state="dead")],
@@ -57,19 +64,13 @@ def test_good_histories_break_nothing() -> None:
 
 
 def test_several_hours_in_a_row() -> None:
-    caught_up = replace(
-        SENT,
-        id="u1-20261124T1300Z",
-        due_at=NOON + HOUR,
-        period_start=NOON,
-        period_end=NOON + 3 * HOUR,
-    )
+    caught_up = replace(SENT, id=NEXT_ID, due_at=NOON + HOUR, period_start=NOON, period_end=NOON + 3 * HOUR)
     history = replace(
         GOOD,
-        last_run=NOON + 3 * HOUR,
-        users=[replace(USER, next_report_at=NOON + 4 * HOUR, reported_until=NOON + 3 * HOUR)],
+        runs=[NOON, NOON + 3 * HOUR],
+        subscriptions=[replace(SUBSCRIPTION, next_report_at=NOON + 4 * HOUR, reported_until=NOON + 3 * HOUR)],
         deliveries=[caught_up, SENT],
-        accepted=[ID, caught_up.id],
+        accepted=[MAIL, replace(MAIL, delivery_id=NEXT_ID)],
     )
     assert broken(history) == set()
     assert tally(history, []).reports == 2
@@ -77,13 +78,21 @@ def test_several_hours_in_a_row() -> None:
 
 
 def test_a_second_mail() -> None:
-    assert broken(GOOD, accepted=[ID, ID]) == {Rule.DOUBLED}
+    assert broken(GOOD, accepted=[MAIL, MAIL]) == {Rule.DOUBLED}
+
+
+def test_a_mail_for_each_recipient() -> None:
+    copied = replace(SUBSCRIPTION, recipients=frozenset({MAIL.recipient, COPY.recipient}))
+    assert broken(GOOD, subscriptions=[copied], accepted=[MAIL, COPY]) == set()
+    assert broken(GOOD, subscriptions=[copied], accepted=[MAIL]) == {Rule.MISREPORTED}
+    assert broken(GOOD, subscriptions=[copied], accepted=[MAIL, COPY, COPY]) == {Rule.DOUBLED}
+    assert broken(GOOD, accepted=[MAIL, COPY]) == {Rule.MISREPORTED}
 
 
 def test_a_second_mail_where_the_first_was_unknown() -> None:
-    assert broken(GOOD, accepted=[ID, ID], unknown={ID: 1}) == set()
-    assert broken(GOOD, accepted=[ID, ID, ID], unknown={ID: 1}) == {Rule.DOUBLED}
-    assert tally(replace(GOOD, accepted=[ID, ID]), []).resent == 1
+    assert broken(GOOD, accepted=[MAIL, MAIL], unknown={ID: 1}) == set()
+    assert broken(GOOD, accepted=[MAIL, MAIL, MAIL], unknown={ID: 1}) == {Rule.DOUBLED}
+    assert tally(replace(GOOD, accepted=[MAIL, MAIL]), []).resent == 1
 
 
 @pytest.mark.parametrize("state", ["pending", "sending"])
@@ -94,12 +103,12 @@ def test_a_report_without_an_end(state: str) -> None:
 
 
 def test_a_report_that_nobody_began_with() -> None:
-    waiting = replace(USER, next_report_at=NOON, reported_until=NOON - HOUR)
-    assert broken(GOOD, users=[waiting], deliveries=[], accepted=[]) == {Rule.LOST}
+    waiting = replace(SUBSCRIPTION, next_report_at=NOON, reported_until=NOON - HOUR)
+    assert broken(GOOD, subscriptions=[waiting], deliveries=[], accepted=[]) == {Rule.LOST}
 
 
-def test_a_user_without_a_next_report() -> None:
-    assert Rule.LOST in broken(GOOD, users=[replace(USER, next_report_at=None)])
+def test_a_subscription_without_a_next_report() -> None:
+    assert Rule.LOST in broken(GOOD, subscriptions=[replace(SUBSCRIPTION, next_report_at=None)])
 
 
 def test_a_death_that_nobody_was_told_of() -> None:
@@ -129,46 +138,165 @@ def test_an_open_letter_of_a_report_that_is_not_dead(state: str) -> None:
     assert Rule.MISREPORTED in broken(history)
     closed = replace(LETTER, is_open=False)
     assert Rule.MISREPORTED not in broken(
-        history, dead_letters=[closed], endings={ID: frozenset({state})}, accepted=[ID] if state == "sent" else []
+        history, dead_letters=[closed], endings={ID: frozenset({state})}, accepted=[MAIL] if state == "sent" else []
     )
 
 
-def test_a_user_who_moved_back_meanwhile() -> None:
-    def written(at: int, due: datetime, *, by_application: bool = False) -> Move:
-        return Move(NOON + timedelta(minutes=at), due, by_application)
+def written(minutes: int, due: datetime | None = None, **fields: Any) -> Move:
+    return Move(at=NOON + timedelta(minutes=minutes), next_report_at=due, **fields)
 
+
+def test_a_subscription_that_moved_back_meanwhile() -> None:
     start = written(0, NOON, by_application=True)
     there_and_back = [start, written(1, NOON + 2 * HOUR), written(2, NOON + HOUR)]
-    assert broken(GOOD, moves={"u1": there_and_back}) == {Rule.MOVED_WRONGLY}
-    assert broken(GOOD, moves={"u1": [start, written(1, NOON + HOUR), written(2, NOON + HOUR)]}) == set()
+    assert broken(GOOD, moves={KEY: there_and_back}) == {Rule.MOVED_WRONGLY}
+    assert broken(GOOD, moves={KEY: [start, written(1, NOON + HOUR), written(2, NOON + HOUR)]}) == set()
     # An application may write what it likes, and the pipeline goes on from there.
     set_back = [start, written(1, NOON + HOUR), start, written(3, NOON + HOUR)]
-    assert broken(GOOD, moves={"u1": set_back}) == set()
+    assert broken(GOOD, moves={KEY: set_back}) == set()
 
 
-def test_a_malformed_user_is_one_letter() -> None:
-    letter = replace(LETTER, delivery_id="m1-20261124T1200Z", id="m1", user_id="m1", reason="invalid-task")
-    history = replace(GOOD, malformed=["m1"])
+def test_reports_that_were_forgotten_meanwhile() -> None:
+    until = [written(1, reported_until=NOON + HOUR), written(2, reported_until=NOON)]
+    assert broken(GOOD, moves={KEY: until}) == {Rule.MOVED_WRONGLY}
+    assert broken(GOOD, moves={KEY: until[::-1]}) == set()
+
+
+def test_a_due_time_that_was_taken_away() -> None:
+    ended = Pause(since=NOON - 3 * HOUR, until=NOON - 2 * HOUR, is_left_out=False)
+    taken = [written(1, is_taken_out=True), written(2, NOON + HOUR)]
+    assert broken(GOOD, moves={KEY: taken}) == {Rule.MOVED_WRONGLY}
+    assert broken(GOOD, moves={KEY: taken}, subscriptions=[replace(SUBSCRIPTION, pauses=[ended])]) == set()
+
+
+SKIPPED = replace(SENT, state="skipped", reason="paused", period_start=None, period_end=None)
+PAUSED = replace(
+    GOOD,
+    subscriptions=[
+        replace(SUBSCRIPTION, next_report_at=None, reported_until=NOON - HOUR, pauses=[Pause(since=NOON - HOUR / 2)]),
+    ],
+    deliveries=[SKIPPED],
+    accepted=[],
+    moves={KEY: [written(0, NOON, by_application=True), written(1, is_taken_out=True)]},
+)
+RESUMED = replace(
+    PAUSED,
+    runs=[NOON, NOON + 3 * HOUR],
+    subscriptions=[
+        replace(
+            SUBSCRIPTION,
+            next_report_at=NOON + 4 * HOUR,
+            reported_until=NOON + 3 * HOUR,
+            pauses=[Pause(since=NOON - HOUR / 2, until=NOON + 3 * HOUR)],
+        )
+    ],
+    moves={
+        KEY: [
+            *PAUSED.moves[KEY],
+            written(181, NOON + 4 * HOUR, reported_until=NOON + 3 * HOUR, is_placed=True),
+        ]
+    },
+)
+
+
+def test_a_pause() -> None:
+    assert broken(PAUSED) == set()
+    met = replace(PAUSED.subscriptions[0], next_report_at=NOON)
+    assert broken(PAUSED, subscriptions=[met]) == {Rule.PAUSE_IGNORED}
+    again = replace(SKIPPED, id=NEXT_ID, due_at=NOON + HOUR)
+    assert Rule.PAUSE_IGNORED in broken(PAUSED, deliveries=[SKIPPED, again])
+    # Nobody had paused it.
+    assert Rule.WRONG_END in broken(PAUSED, subscriptions=[replace(SUBSCRIPTION, reported_until=NOON - HOUR)])
+
+
+def test_a_report_that_was_sent_in_a_pause() -> None:
+    assert Rule.PAUSE_IGNORED in broken(PAUSED, deliveries=[replace(SENT, reason="")], accepted=[MAIL])
+    before = replace(PAUSED.subscriptions[0], pauses=[Pause(since=NOON)])
+    assert Rule.PAUSE_IGNORED not in broken(PAUSED, subscriptions=[before], deliveries=[SENT], accepted=[MAIL])
+
+
+def test_a_pause_that_has_ended() -> None:
+    assert broken(RESUMED) == set()
+    # Nobody resumed it, or the paused time is in the next report.
+    assert Rule.LOST in broken(RESUMED, subscriptions=[replace(RESUMED.subscriptions[0], next_report_at=None)])
+    for placement in (
+        written(181, NOON + 4 * HOUR, is_placed=True),
+        written(181, NOON + 4 * HOUR, reported_until=NOON + HOUR, is_placed=True),
+        written(181, NOON + 5 * HOUR, reported_until=NOON + 3 * HOUR, is_placed=True),
+    ):
+        stands = replace(
+            RESUMED.subscriptions[0],
+            next_report_at=placement.next_report_at,
+            reported_until=placement.reported_until or NOON - HOUR,
+        )
+        moves = {KEY: [*PAUSED.moves[KEY], placement]}
+        assert broken(RESUMED, subscriptions=[stands], moves=moves) == {Rule.MOVED_WRONGLY}
+    going_on = replace(SENT, id=NEXT_ID, due_at=NOON + HOUR, period_start=NOON - HOUR, period_end=NOON + HOUR)
+    assert Rule.MOVED_WRONGLY in broken(RESUMED, deliveries=[SKIPPED, going_on])
+
+
+def test_a_pause_until_a_moment() -> None:
+    until = NOON + timedelta(minutes=100)
+    placement = written(1, NOON + 2 * HOUR, reported_until=until, is_placed=True)
+    history = replace(
+        RESUMED,
+        runs=[NOON],
+        subscriptions=[
+            replace(
+                SUBSCRIPTION,
+                next_report_at=NOON + 2 * HOUR,
+                reported_until=until,
+                pauses=[Pause(since=NOON - HOUR / 2, until=until)],
+            )
+        ],
+        moves={KEY: [written(0, NOON, by_application=True), placement]},
+    )
+    assert broken(history) == set()
+    too_early = replace(history.subscriptions[0], pauses=[Pause(since=NOON - HOUR / 2, until=until + HOUR)])
+    assert broken(history, subscriptions=[too_early]) == {Rule.MOVED_WRONGLY}
+
+
+def test_a_subscription_that_was_scheduled() -> None:
+    """The application has taken the due time away: the next one is the first after the run."""
+    scheduled = replace(
+        GOOD,
+        runs=[NOON, NOON + 2 * HOUR],
+        subscriptions=[replace(SUBSCRIPTION, next_report_at=NOON + 3 * HOUR)],
+        moves={KEY: [written(121, NOON + 3 * HOUR, is_placed=True)]},
+    )
+    assert broken(scheduled) == set()
+    early = replace(SUBSCRIPTION, next_report_at=NOON + 150 * HOUR / 60)
+    moves = {KEY: [written(121, NOON + 150 * HOUR / 60, is_placed=True)]}
+    assert broken(scheduled, subscriptions=[early], moves=moves) == {Rule.MOVED_WRONGLY}
+
+
+@pytest.mark.parametrize("key", [KEY, SubscriptionKey("u1", "")])
+def test_a_malformed_document_is_one_letter(key: SubscriptionKey) -> None:
+    letter = replace(LETTER, delivery_id="", id="u1:malformed", key=key, reason="permanent-error")
+    malformed = {"malformed_subscriptions": [KEY]} if key.subscription_id else {"malformed_users": ["u1"]}
+    history = replace(GOOD, subscriptions=[], deliveries=[], accepted=[], **malformed)
     assert broken(history, dead_letters=[letter], alerts=[TOLD]) == set()
     assert broken(history) == {Rule.LOST}
-    # One letter tells of the user, however many reports fall due meanwhile.
-    unsent = replace(SENT, id="m1-20261124T1300Z", user_id="m1", state="dead")
-    assert broken(history, dead_letters=[letter], alerts=[TOLD], deliveries=[SENT, unsent]) == set()
-    with_every_run = [letter, replace(letter, id="m2", delivery_id="m1-20261124T1300Z")]
+    # One letter tells of the document, however many reports fall due meanwhile.
+    unsent = replace(SENT, state="dead")
+    assert broken(history, dead_letters=[letter], alerts=[TOLD], deliveries=[unsent]) == set()
+    with_every_run = [letter, replace(letter, id="u1:again")]
     assert broken(history, dead_letters=with_every_run, alerts=[TOLD, TOLD]) == {Rule.STORED_TWICE}
 
 
 def test_the_application_changes_a_schedule() -> None:
     tokyo = Plan("daily", "Asia/Tokyo", hour=8)
-    changed = replace(USER, plan=tokyo, former_plan=USER.plan, next_report_at=NOON + 11 * HOUR)
-    assert broken(GOOD, users=[changed]) == set()
-    assert broken(GOOD, users=[replace(changed, next_report_at=NOON + HOUR)]) == {Rule.MOVED_WRONGLY}
+    changed = replace(SUBSCRIPTION, plan=tokyo, former_plan=SUBSCRIPTION.plan, next_report_at=NOON + 11 * HOUR)
+    assert broken(GOOD, subscriptions=[changed]) == set()
+    early = replace(changed, next_report_at=NOON + HOUR)
+    assert broken(GOOD, subscriptions=[early]) == {Rule.MOVED_WRONGLY}
 
 
 def test_the_application_postpones_a_report() -> None:
     later = NOON + 5 * HOUR
-    assert broken(GOOD, users=[replace(USER, postponed_to=later, next_report_at=later)]) == set()
-    assert broken(GOOD, users=[replace(USER, postponed_to=later)]) == {Rule.MOVED_WRONGLY}
+    postponed = replace(SUBSCRIPTION, postponed_to=later, next_report_at=later)
+    assert broken(GOOD, subscriptions=[postponed]) == set()
+    assert broken(GOOD, subscriptions=[replace(SUBSCRIPTION, postponed_to=later)]) == {Rule.MOVED_WRONGLY}
 
 
 def test_a_death_that_is_no_longer_open() -> None:
@@ -190,16 +318,16 @@ def test_skipped_that_was_sent() -> None:
 
 
 def test_dead_that_was_sent() -> None:
-    assert broken(DEAD, accepted=[ID]) == {Rule.MISREPORTED}
+    assert broken(DEAD, accepted=[MAIL]) == {Rule.MISREPORTED}
     # Where the team sends again, the reason is the last attempt's, whatever became of the ones before.
-    assert broken(DEAD, accepted=[ID], unknown={ID: 1}) == set()
+    assert broken(DEAD, accepted=[MAIL], unknown={ID: 1}) == set()
     unknown = replace(LETTER, reason=UNKNOWN_OUTCOME)
     allowed = {ID: frozenset({UNKNOWN_OUTCOME})}
-    assert broken(DEAD, accepted=[ID], dead_letters=[unknown], endings=allowed) == set()
+    assert broken(DEAD, accepted=[MAIL], dead_letters=[unknown], endings=allowed) == set()
 
 
 def test_a_mail_of_nobody() -> None:
-    assert broken(GOOD, accepted=[ID, "u2-20261124T1200Z"]) == {Rule.MISREPORTED}
+    assert broken(GOOD, accepted=[MAIL, replace(MAIL, delivery_id="u2:default:20261124T1200Z")]) == {Rule.MISREPORTED}
 
 
 def test_a_dead_letter_of_nobody() -> None:
@@ -232,8 +360,8 @@ def test_reports_that_do_not_follow_one_another(changes: dict[str, Any]) -> None
 @pytest.mark.parametrize(
     "changes", [{"next_report_at": NOON + 2 * HOUR}, {"reported_until": NOON - HOUR}, {"reported_until": None}]
 )
-def test_a_user_who_moved_wrongly(changes: dict[str, Any]) -> None:
-    assert broken(GOOD, users=[replace(USER, **changes)]) == {Rule.MOVED_WRONGLY}
+def test_a_subscription_that_moved_wrongly(changes: dict[str, Any]) -> None:
+    assert broken(GOOD, subscriptions=[replace(SUBSCRIPTION, **changes)]) == {Rule.MOVED_WRONGLY}
 
 
 def test_a_death_that_had_no_cause() -> None:
