@@ -4,11 +4,12 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from local_cloud.inbox.mail import Mail
 from tests.faults.invariants import AcceptedMail, DeadLetter, Delivery, History, SubscriptionHistory
 from tests.faults.slack import read_message
-from tests.faults.subscribers import KnownSubscription
+from tests.faults.subscribers import KnownSubscription, email_of
 from tests.faults.subscription_key import SubscriptionKey
-from tests.faults.world import World
+from tests.faults.world import UNSUBSCRIBE_URL, World
 
 
 async def read_history(
@@ -50,11 +51,7 @@ async def read_history(
             if key in subscriptions and (each.pauses or users.get(key.user_id, {}).get("active"))
         ],
         deliveries=[_delivery(delivery_id, fields) for delivery_id, fields in deliveries.items()],
-        accepted=[
-            AcceptedMail(delivery_id=mail.custom_args["delivery_id"], recipient=recipient.email)
-            for mail in world.inbox.mails[mails_before:]
-            for recipient in mail.to
-        ],
+        accepted=[_mail(world.inbox.mails.read(envelope.id)) for envelope in world.inbox.mails[mails_before:]],
         dead_letters=[_dead_letter(letter_id, fields) for letter_id, fields in letters.items()],
         alerts=[read_message(message.payload) for message in world.inbox.slack_messages],
         system_alerts=len(await world.documents("system_alerts")),
@@ -80,6 +77,18 @@ def _subscription(key: SubscriptionKey, known: KnownSubscription, fields: Mappin
         reported_until=fields.get("reported_until"),
         postponed_to=known.postponed_to,
         pauses=known.pauses,
+    )
+
+
+def _mail(mail: Mail) -> AcceptedMail:
+    (recipient,) = mail.envelope.to
+    delivery_id = mail.envelope.custom_args["delivery_id"]
+    shown = "\n".join([mail.text or "", mail.html or "", *mail.headers.values()])
+    return AcceptedMail(
+        delivery_id=delivery_id,
+        recipient=recipient.email,
+        is_of_user=recipient.email == email_of(delivery_id.partition(":")[0]),
+        can_unsubscribe_user=UNSUBSCRIBE_URL.partition("?")[0] in shown,
     )
 
 

@@ -117,10 +117,19 @@ class DeadLetter:
 
 @dataclass(frozen=True, kw_only=True)
 class AcceptedMail:
-    """A mail that SendGrid accepted: a report for one of its recipients."""
+    """A mail that SendGrid accepted: a report for one of its recipients.
+
+    Attributes:
+        delivery_id: of which report.
+        recipient: the address.
+        is_of_user: whether that is the user's own.
+        can_unsubscribe_user: whether the link that unsubscribes the user is in it.
+    """
 
     delivery_id: str
     recipient: str
+    is_of_user: bool = True
+    can_unsubscribe_user: bool = True
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -193,6 +202,8 @@ class Rule(StrEnum):
     """A paused subscription was sent, or runs still meet it."""
     NOT_PLAYED = "not played"
     """What the scenario is about did not happen, or took no end."""
+    LINK_GIVEN_AWAY = "link given away"
+    """Somebody else than the user got the link that unsubscribes the user, or the user got none."""
     WRONG_END = "wrong end"
     """A report ended in another way than it had to."""
 
@@ -238,7 +249,7 @@ def check(history: History) -> list[Violation]:
     """Everything that is wrong with a history."""
     rules = (
         *(_doubled, _lost, _untold, _false_alarm, _misreported, _untrue_letters),
-        *(_stored_twice, _moved_wrongly, _moved_back, _pause_ignored, _wrong_end),
+        *(_stored_twice, _moved_wrongly, _moved_back, _pause_ignored, _link_given_away, _wrong_end),
     )
     return sorted({violation for rule in rules for violation in rule(history)})
 
@@ -512,6 +523,13 @@ def _is_skipped_by_pause(delivery: Delivery) -> bool:
 
 def _is_in(pause: Pause, due_at: datetime) -> bool:
     return pause.is_left_out and pause.since < due_at and (pause.until is None or due_at <= pause.until)
+
+
+def _link_given_away(history: History) -> Iterator[Violation]:
+    for mail in history.accepted:
+        if mail.can_unsubscribe_user != mail.is_of_user:
+            text = f"{mail.recipient} {'can' if mail.can_unsubscribe_user else 'cannot'} unsubscribe the user"
+            yield Violation(Rule.LINK_GIVEN_AWAY, mail.delivery_id, text)
 
 
 def _wrong_end(history: History) -> Iterator[Violation]:

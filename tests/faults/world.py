@@ -49,6 +49,7 @@ WORKER_URL = "https://worker.example.com"
 SCHEDULER = f"scheduler@{PROJECT}.iam.gserviceaccount.com"
 TASKS = f"tasks@{PROJECT}.iam.gserviceaccount.com"
 API_KEY = "SG.faults"
+UNSUBSCRIBE_URL = "https://app.example.com/unsubscribe?user={user_id}&token={token}"
 MAX_ATTEMPTS = 8
 
 THREADS = 12
@@ -345,6 +346,8 @@ class World:
             "SENDGRID_API_KEY": API_KEY,
             "SENDGRID_HOST": f"http://127.0.0.1:{self.sendgrid_gate.port}",
             "MAIL_FROM": "reports@example.com",
+            "MAIL_UNSUBSCRIBE_URL": UNSUBSCRIBE_URL,
+            "MAIL_UNSUBSCRIBE_KEY": "key-of-the-fault-harness",
             "SLACK_WEBHOOK_URL": f"http://127.0.0.1:{self.inbox.port}{SLACK_WEBHOOK_PATH}",
             "FIRESTORE_EMULATOR_HOST": f"127.0.0.1:{self.firestore.port}",
             "PUBSUB_EMULATOR_HOST": f"127.0.0.1:{self.pubsub.port}",

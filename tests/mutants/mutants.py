@@ -41,7 +41,7 @@ ALL = [
             return {}
         newest = ()
 """,
-        scenarios=("users: are set back by hours",),
+        scenarios=("subscriptions: are set back by hours",),
         tests=(
             "tests/functions/worker/integration/test_users_move.py::test_a_user_set_back_by_hours_comes_back_with_one_call",
         ),
@@ -52,8 +52,8 @@ ALL = [
         search="batch.update(self._user(user_id), dict(fields), option=option)",
         replace="batch.update(self._user(user_id), dict(fields))",
         scenarios=(
-            "users: change their schedule while they are sent to",
-            "users: want a later report while they are sent to",
+            "subscriptions: change their schedule while they are sent",
+            "subscriptions: are postponed while they are sent",
         ),
         tests=(
             "tests/functions/worker/integration/test_users_move.py::test_what_the_application_writes_while_a_mail_is_sent_stays",

@@ -38,7 +38,7 @@ SUBSCRIPTION = SubscriptionHistory(
     reported_until=NOON,
 )
 MAIL = AcceptedMail(delivery_id=ID, recipient="ada@example.com")
-COPY = AcceptedMail(delivery_id=ID, recipient="copy@example.com")
+COPY = AcceptedMail(delivery_id=ID, recipient="copy@example.com", is_of_user=False, can_unsubscribe_user=False)
 LETTER = DeadLetter(id=ID, delivery_id=ID, key=KEY, reason="retries-exhausted", is_open=True)
 TOLD = Told("Report not sent", "retries-exhausted", 1)
 ALARM = Told("Reports are overdue", "", 1)
@@ -87,6 +87,13 @@ def test_a_mail_for_each_recipient() -> None:
     assert broken(GOOD, subscriptions=[copied], accepted=[MAIL]) == {Rule.MISREPORTED}
     assert broken(GOOD, subscriptions=[copied], accepted=[MAIL, COPY, COPY]) == {Rule.DOUBLED}
     assert broken(GOOD, accepted=[MAIL, COPY]) == {Rule.MISREPORTED}
+
+
+def test_a_link_in_the_wrong_hands() -> None:
+    copied = replace(SUBSCRIPTION, recipients=frozenset({MAIL.recipient, COPY.recipient}))
+    with_link = replace(COPY, can_unsubscribe_user=True)
+    assert broken(GOOD, subscriptions=[copied], accepted=[MAIL, with_link]) == {Rule.LINK_GIVEN_AWAY}
+    assert broken(GOOD, accepted=[replace(MAIL, can_unsubscribe_user=False)]) == {Rule.LINK_GIVEN_AWAY}
 
 
 def test_a_second_mail_where_the_first_was_unknown() -> None:
