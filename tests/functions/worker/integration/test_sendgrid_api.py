@@ -1,9 +1,13 @@
 """What is known after a call that failed: sockets that refuse, wait, reset and stop half way."""
 
+import json
 import socket
 import struct
 import threading
+import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
+from urllib.parse import unquote
 
 import pytest
 
@@ -16,6 +20,7 @@ from functions.worker.mail.model import (
     Sender,
     Unavailable,
     Unclear,
+    Unsubscribed,
 )
 from functions.worker.mail.sendgrid.api import SendGrid
 from functions.worker.time_budget import TRIAL_SECONDS
@@ -80,9 +85,8 @@ def read_request(connection: socket.socket) -> bytes:
     while b"\r\n\r\n" not in received:
         received += connection.recv(65536)
     head, _, body = received.partition(b"\r\n\r\n")
-    length = int(
-        next(line for line in head.split(b"\r\n") if line.lower().startswith(b"content-length")).split(b":")[1]
-    )
+    lengths = [line for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:")]
+    length = int(lengths[0].partition(b":")[2]) if lengths else 0
     while len(body) < length:
         body += connection.recv(65536)
     return head + b"\r\n\r\n" + body
@@ -127,6 +131,70 @@ def test_a_question_that_is_not_answered_leaves_time_for_the_mail(serve: Serve) 
     sender = Sender(address="reports@example.com", name="Reports", unsubscribe_group=7)
     provider = SendGrid(api_key="SG.key", host=serve(behave), sender=sender, check_unsubscribed=True)
     assert provider.send(MAIL, seconds=TRIAL_SECONDS) == Accepted(message_id="m1")
+
+
+TO_THREE = replace(MAIL, recipients=[MailRecipient(address=f"{name}@example.com") for name in ("Ada", "bo", "cy")])
+
+
+def send_to_three(serve: Serve, *, left_group: list[str], want_none: list[str]) -> tuple[MailOutcome, list[str]]:
+    """Send a mail where some have unsubscribed; returns the outcome and to whom the mail went."""
+    sent_to: list[str] = []
+
+    def behave(connection: socket.socket) -> None:
+        head, _, body = read_request(connection).partition(b"\r\n\r\n")
+        path = head.split()[1].decode()
+        if path == "/v3/asm/groups/7/suppressions/search":
+            answer: object = [each for each in json.loads(body)["recipient_emails"] if each.lower() in left_group]
+        elif path == "/v3/mail/send":
+            sent_to.extend(each["to"][0]["email"] for each in json.loads(body)["personalizations"])
+            answer = {}
+        else:
+            address = unquote(path.removeprefix("/v3/asm/suppressions/global/")).lower()
+            answer = {"recipient_email": address} if address in want_none else {}
+        content = json.dumps(answer).encode()
+        head = b"HTTP/1.1 200 OK\r\nX-Message-Id: m1\r\nContent-Length: %d\r\n\r\n" % len(content)
+        connection.sendall(head + content)
+
+    sender = Sender(address="reports@example.com", unsubscribe_group=7)
+    provider = SendGrid(api_key="SG.key", host=serve(behave), sender=sender, check_unsubscribed=True)
+    return provider.send(TO_THREE, seconds=10), sent_to
+
+
+def test_who_has_unsubscribed_is_left_out_and_the_others_get_the_mail(serve: Serve) -> None:
+    outcome, sent_to = send_to_three(serve, left_group=["ada@example.com"], want_none=["cy@example.com"])
+    assert outcome == Accepted(message_id="m1")
+    assert sent_to == ["bo@example.com"]
+
+
+def test_nothing_is_sent_where_all_have_unsubscribed(serve: Serve) -> None:
+    outcome, sent_to = send_to_three(
+        serve, left_group=["ada@example.com", "bo@example.com"], want_none=["cy@example.com"]
+    )
+    assert (outcome, sent_to) == (Unsubscribed(), [])
+
+
+def test_questions_about_many_recipients_leave_time_for_the_mail(serve: Serve) -> None:
+    """Each question has its own time, and all of them together half of the mail's."""
+    asked: list[str] = []
+    sent_to: list[str] = []
+
+    def behave(connection: socket.socket) -> None:
+        head, _, body = read_request(connection).partition(b"\r\n\r\n")
+        path = head.split()[1].decode()
+        if path == "/v3/mail/send":
+            sent_to.extend(each["to"][0]["email"] for each in json.loads(body)["personalizations"])
+        else:
+            asked.append(path)
+            time.sleep(0.4)
+        content = b"[]" if "groups" in path else b"{}"
+        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(content) + content)
+
+    sender = Sender(address="reports@example.com", unsubscribe_group=7)
+    provider = SendGrid(api_key="SG.key", host=serve(behave), sender=sender, check_unsubscribed=True)
+    many = replace(MAIL, recipients=[MailRecipient(address=f"u{number}@example.com") for number in range(20)])
+    assert provider.send(many, seconds=2) == Accepted(message_id="")
+    assert len(sent_to) == 20
+    assert 1 < len(asked) < 4
 
 
 def test_a_refused_connection_has_sent_nothing() -> None:
