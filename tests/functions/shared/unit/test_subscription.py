@@ -48,37 +48,47 @@ def test_an_empty_document_is_a_subscription_with_the_teams_defaults() -> None:
     assert (subscription.shard, subscription.next_report_at, subscription.problem) == (None, None, "")
 
 
+DUE = datetime(2026, 11, 24, 13, tzinfo=UTC)
+EVERY_FIELD: dict[str, Any] = {
+    "shard": 29,
+    "active": False,
+    "paused_because": "operator",
+    "paused_until": DUE,
+    "kind": "usage",
+    "cadence": "weekly",
+    "hour": 7,
+    "minute": 15,
+    "weekday": "Friday",
+    "day": 3,
+    "cron": "0 8 * * 1-5",
+    "covers": "since-last",
+    "to": ["a@example.com", " b@example.com "],
+    "cc": ["c@example.com"],
+    "time_zone": "Asia/Tokyo",
+    "locale": "ja",
+    "sandbox": True,
+    "options": {"threshold": 3},
+    "skip_empty": False,
+    "next_report_at": DUE,
+    "reported_until": DUE,
+}
+"""A document with another value than the default in each field. The path says whose it is."""
+
+
+@pytest.mark.parametrize("name", [name for name in SUBSCRIPTION_FIELDS if name != "user_id"])
+def test_each_field_of_the_document_is_read(name: str) -> None:
+    document = EVERY_FIELD | ({"cadence": "cron"} if name == "cron" else {})
+    assert getattr(read(**document), name) != getattr(read(), name)
+
+
 def test_all_fields() -> None:
-    due = datetime(2026, 11, 24, 13, tzinfo=UTC)
-    subscription = read(
-        shard=29,
-        active=False,
-        paused_because="operator",
-        paused_until=due,
-        kind="usage",
-        cadence="weekly",
-        hour=7,
-        minute=15,
-        weekday="Friday",
-        day=3,
-        covers="since-last",
-        to=["a@example.com", " b@example.com "],
-        cc=["c@example.com"],
-        time_zone="Asia/Tokyo",
-        locale="ja",
-        sandbox=True,
-        options={"threshold": 3},
-        skip_empty=False,
-        next_report_at=due,
-        reported_until=due,
-        something_else={"of": "theirs"},
-    )
+    subscription = read(**EVERY_FIELD, something_else={"of": "theirs"})
     assert subscription.problem == ""
     assert (subscription.shard, subscription.active, subscription.sandbox) == (29, False, True)
-    assert (subscription.paused_because, subscription.paused_until) == (PauseReason.OPERATOR, due)
+    assert (subscription.paused_because, subscription.paused_until) == (PauseReason.OPERATOR, DUE)
     assert (subscription.to, subscription.cc) == (("a@example.com", "b@example.com"), ("c@example.com",))
     assert (subscription.locale, subscription.options, subscription.skip_empty) == ("ja", {"threshold": 3}, False)
-    assert subscription.next_report_at == subscription.reported_until == due
+    assert subscription.next_report_at == subscription.reported_until == DUE
     schedule = subscription.schedule(USER)
     assert (schedule.hour, schedule.minute, schedule.weekday, schedule.day) == (7, 15, 5, 3)
     assert (schedule.cadence, schedule.covers) == (Cadence.WEEKLY, Covers.SINCE_LAST)
@@ -193,7 +203,7 @@ def test_reported_until_only_moves_forward() -> None:
 
 
 def test_a_paused_subscription_has_no_due_time() -> None:
-    paused = read(next_report_at=NOW, paused_until=NOW) and read(**paused_fields(PauseReason.BOUNCED))
+    paused = read(**{"next_report_at": NOW, "paused_until": NOW} | paused_fields(PauseReason.BOUNCED))
     assert (paused.active, paused.paused_because, paused.next_report_at) == (False, PauseReason.BOUNCED, None)
     assert paused.is_paused(NOW)
 
