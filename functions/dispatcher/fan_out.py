@@ -1,4 +1,4 @@
-"""Makes a task for each due user: in batches, several calls at once, and with no more in memory than those."""
+"""Makes a task for each report that is due: in batches, several calls at once, and no more in memory than those."""
 
 import functools
 import json
@@ -12,9 +12,9 @@ from typing import Self
 import structlog
 from google.rpc import code_pb2
 
-from functions.dispatcher.due_user import DueUser
+from functions.dispatcher.due_subscription import DueSubscription
 from functions.dispatcher.run_counters import RunCounters
-from functions.shared.ids import delivery_id, task_id
+from functions.shared.ids import task_id
 from functions.shared.queue_choice import choose_queue
 from functions.shared.report_task import ReportTask
 from functions.shared.run import RunCounter
@@ -29,7 +29,7 @@ _to_json = json.JSONEncoder(ensure_ascii=False).encode
 
 
 class FanOut:
-    """Makes a task for each user that it is given. A context manager: when it exits, the queues have all the tasks.
+    """Makes a task for each report that it is given. A context manager: when it exits, the queues have all the tasks.
 
     Args:
         queues: those among which the users are spread.
@@ -42,7 +42,7 @@ class FanOut:
         self._names = [queue.queue for queue in queues]
         self._run_id = run_id
         self._counters = counters
-        self._batches: list[list[tuple[DueUser, NewTask]]] = [[] for _ in queues]
+        self._batches: list[list[tuple[DueSubscription, NewTask]]] = [[] for _ in queues]
         self._threads = ThreadPoolExecutor(CALLS_IN_FLIGHT, thread_name_prefix="enqueue")
         # One more than in flight, so that a batch is ready when a thread is.
         self._slots = threading.BoundedSemaphore(CALLS_IN_FLIGHT + 1)
@@ -54,23 +54,23 @@ class FanOut:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        # Whatever ended the run: every user who was added has a report due.
+        # Whatever ended the run: every report that was added is due.
         for index in range(len(self._queues)):
             self._submit(index)
         self._threads.shutdown(wait=True)
         if error is None and self._failure is not None:
             raise self._failure
 
-    def add(self, user: DueUser, salt: str = "") -> None:
-        """Enqueue a user's report; waits while the most batches are in flight.
+    def add(self, due: DueSubscription, salt: str = "") -> None:
+        """Enqueue a report; waits while the most batches are in flight.
 
         Args:
-            user: whose report is due.
+            due: whose report.
             salt: what sets this task apart from the report's others.
         """
-        index = choose_queue(user.user_id, self._names)
+        index = choose_queue(due.user_id, self._names)
         batch = self._batches[index]
-        batch.append((user, report_task(user, self._run_id, salt)))
+        batch.append((due, report_task(due, self._run_id, salt)))
         if len(batch) == BATCH_SIZE:
             self._submit(index)
 
@@ -85,16 +85,16 @@ class FanOut:
         self._failure = self._failure or future.exception()
         self._slots.release()
 
-    def _enqueue(self, queue: TaskQueue, batch: list[tuple[DueUser, NewTask]]) -> None:
+    def _enqueue(self, queue: TaskQueue, batch: list[tuple[DueSubscription, NewTask]]) -> None:
         creations = self._create(queue, [task for _, task in batch])
         created = sum(creation.is_created for creation in creations)
         known = sum(creation.is_known for creation in creations)
         self._counters.add(RunCounter.DISPATCHED, created)
         self._counters.add(RunCounter.ALREADY_DISPATCHED, known)
         if created + known < len(batch):
-            for (user, task), creation in zip(batch, creations, strict=True):
+            for (due, task), creation in zip(batch, creations, strict=True):
                 if not (creation.is_created or creation.is_known):
-                    self._refused(queue, user, task, creation)
+                    self._refused(queue, due, task, creation)
 
     def _create(self, queue: TaskQueue, tasks: Sequence[NewTask]) -> list[TaskCreation]:
         """What became of each task. An error that no code foresees, such as an unreadable answer, harms no other."""
@@ -106,12 +106,13 @@ class FanOut:
             _logger.exception("task_not_created", run_id=self._run_id, queue=queue.queue, task=tasks[0].task_id)
             return [TaskCreation(code_pb2.INTERNAL, type(error).__name__)]
 
-    def _refused(self, queue: TaskQueue, user: DueUser, task: NewTask, creation: TaskCreation) -> None:
+    def _refused(self, queue: TaskQueue, due: DueSubscription, task: NewTask, creation: TaskCreation) -> None:
         self._counters.add_error()
         _logger.error(
             "task_refused",
             run_id=self._run_id,
-            user_id=user.user_id,
+            user_id=due.user_id,
+            subscription_id=due.subscription_id,
             queue=queue.queue,
             task=task.task_id,
             status=creation.status,
@@ -119,23 +120,27 @@ class FanOut:
         )
 
 
-def report_task(user: DueUser, run_id: str, salt: str = "") -> NewTask:
-    """The task of a user's report: its name follows from user, due time and salt alone."""
-    delivery = delivery_id(user.user_id, user.due_at)
-    before, between, after = _body_around_ids(user.due_at, run_id, user.kind)
-    body = f"{before}{_to_json(user.user_id)}{between}{_to_json(delivery)}{after}"
+def report_task(due: DueSubscription, run_id: str, salt: str = "") -> NewTask:
+    """The task of a report: its name follows from subscription, due time and salt alone."""
+    delivery = due.delivery_id
+    before, after_user, after_subscription, after = _body_around_ids(due.due_at, run_id, due.kind)
+    body = (
+        f"{before}{_to_json(due.user_id)}{after_user}{_to_json(due.subscription_id)}"
+        f"{after_subscription}{_to_json(delivery)}{after}"
+    )
     return NewTask(task_id(delivery, salt), body.encode())
 
 
 @functools.lru_cache(maxsize=1024)
-def _body_around_ids(due_at: datetime, run_id: str, kind: str) -> tuple[str, str, str]:
-    """A task's JSON without its two ids: what is before, between and after them.
+def _body_around_ids(due_at: datetime, run_id: str, kind: str) -> tuple[str, str, str, str]:
+    """A task's JSON without its three ids: what is before, between and after them.
 
-    Building a model for each user takes longer than all the rest of making a task, and most tasks of a run differ only
-    in their ids.
+    Building a model for each report takes longer than all the rest of making a task, and most tasks of a run differ
+    only in their ids.
     """
-    user_id, delivery = "<user_id>", "<delivery_id>"
-    task = ReportTask(user_id=user_id, delivery_id=delivery, due_at=due_at, run_id=run_id, kind=kind)
-    before, _, rest = task.to_json().decode().partition(_to_json(user_id))
-    between, _, after = rest.partition(_to_json(delivery))
-    return before, between, after
+    ids = {"user_id": "<user_id>", "subscription_id": "<subscription_id>", "delivery_id": "<delivery_id>"}
+    task = ReportTask(**ids, due_at=due_at, run_id=run_id, kind=kind)
+    before, _, rest = task.to_json().decode().partition(_to_json(ids["user_id"]))
+    after_user, _, rest = rest.partition(_to_json(ids["subscription_id"]))
+    after_subscription, _, after = rest.partition(_to_json(ids["delivery_id"]))
+    return before, after_user, after_subscription, after

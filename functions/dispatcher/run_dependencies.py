@@ -7,11 +7,11 @@ from typing import Self
 
 from google.cloud import firestore
 
-from functions.dispatcher.user_stream import UserStream
+from functions.dispatcher.document_stream import DocumentStream
 from functions.shared.clients import firestore_client
 from functions.shared.dead_letter_topic import DeadLetterTopic
-from functions.shared.schedule import Cadence
 from functions.shared.settings import DispatcherSettings
+from functions.shared.subscription import SUBSCRIPTIONS, SubscriptionDefaults
 from functions.shared.task_queue import TaskQueue
 
 _PART_DEADLINE = timedelta(minutes=30)
@@ -26,22 +26,24 @@ class RunDependencies:
     Attributes:
         firestore: the client.
         users: what reads users.
+        subscriptions: what reads subscriptions.
         report_queues: those among which the reports are spread.
         continuation_queue: the queue whose tasks call the dispatcher.
         dead_letters: the topic of what cannot be enqueued.
-        default_cadence: the cadence of users whose document names none.
+        defaults: what a subscription gets whose document does not say it.
         time_limit: how long one part of a run may take.
-        share_size: a run that has more users left is divided into shares of about so many.
+        parts: how many instances divide the shards of a run among themselves.
     """
 
     firestore: firestore.Client
-    users: UserStream
+    users: DocumentStream
+    subscriptions: DocumentStream
     report_queues: Sequence[TaskQueue]
     continuation_queue: TaskQueue
     dead_letters: DeadLetterTopic
-    default_cadence: Cadence
+    defaults: SubscriptionDefaults
     time_limit: timedelta
-    share_size: int
+    parts: int
 
     @classmethod
     def from_settings(cls, settings: DispatcherSettings) -> Self:
@@ -60,7 +62,8 @@ class RunDependencies:
 
         return cls(
             firestore=firestore_client(settings.google_cloud_project),
-            users=UserStream(settings.google_cloud_project),
+            users=DocumentStream(settings.google_cloud_project),
+            subscriptions=DocumentStream(settings.google_cloud_project, below_users=SUBSCRIPTIONS),
             report_queues=[
                 queue(name, f"{settings.worker_url}/tasks/send-report", settings.worker_url)
                 for name in settings.report_queues
@@ -72,7 +75,7 @@ class RunDependencies:
                 dispatch_deadline=_PART_DEADLINE,
             ),
             dead_letters=DeadLetterTopic(settings.google_cloud_project, settings.dead_letter_topic),
-            default_cadence=settings.default_cadence,
+            defaults=SubscriptionDefaults(kind=settings.default_kind, cadence=settings.default_cadence),
             time_limit=timedelta(seconds=settings.dispatch_time_limit),
-            share_size=settings.dispatch_share_size,
+            parts=settings.dispatch_parts,
         )

@@ -1,7 +1,6 @@
 """Reads and writes `runs`: the document of this run, and those of the runs before it."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from enum import Enum, auto
 from typing import Any, TypeVar
@@ -9,7 +8,6 @@ from typing import Any, TypeVar
 from google.cloud import firestore
 from google.cloud.firestore_v1.base_query import FieldFilter
 
-from functions.dispatcher.due_users import Cursor
 from functions.shared.run import (
     RUN_RETENTION,
     RUNS,
@@ -49,9 +47,9 @@ class ShareEnd(Enum):
 class RunStore:
     """One attempt at a run, as `runs` has it.
 
-    The document is that of the latest attempt. An attempt finds only those users due whom the attempts before it left,
-    so what those did is kept beside, in `earlier_attempts`, each with its own counters. An attempt that was overtaken
-    may still go on, in shares and rests that wait in a queue: what it counts goes there.
+    The document is that of the latest attempt. An attempt finds only those reports due that the attempts before it
+    left, so what those did is kept beside, in `earlier_attempts`, each with its own counters. An attempt that was
+    overtaken may still go on, in shares and parts that wait in a queue: what it counts goes there.
 
     Every method raises GoogleAPICallError if Firestore fails.
 
@@ -67,11 +65,12 @@ class RunStore:
         self._document = self._runs.document(run_id)
         self._attempt = attempt
 
-    def start(self, scheduled_for: datetime, *, now: datetime) -> None:
+    def start(self, scheduled_for: datetime, *, shares: int, now: datetime) -> None:
         """Note that the attempt begins.
 
         Args:
             scheduled_for: the time that the run is for.
+            shares: among how many instances it is divided.
             now: the present, in UTC.
         """
 
@@ -83,7 +82,7 @@ class RunStore:
                 attempt=self._attempt,
                 state=RunState.RUNNING,
                 started_at=now,
-                shares={0: RunShare(state=RunState.RUNNING)},
+                shares={share: RunShare(state=RunState.RUNNING) for share in range(shares)},
             )
             transaction.set(
                 self._document,
@@ -97,29 +96,6 @@ class RunStore:
             )
 
         carry_out(self._client.transaction(max_attempts=_MOST_TRIES))
-
-    def divide(self, cuts: Sequence[Cursor]) -> list[Cursor]:
-        """Note that the run is divided.
-
-        Args:
-            cuts: the places to divide it at.
-
-        Returns:
-            the cuts that hold. Where the queue repeats this part of the run, those are the cuts noted before, since
-            their shares are under way. None where the attempt has been overtaken: then nothing is divided any more.
-        """
-
-        def change(run: StoredRun) -> tuple[dict[str, Any], list[Cursor]]:
-            if run.cuts:
-                return {}, [Cursor.model_validate(place) for place in run.cuts]
-            waiting = {share: RunShare(state=RunState.RUNNING) for share in range(1, len(cuts) + 1)}
-            divided = replace(run.latest, shares={**run.latest.shares, **waiting})
-            return {
-                "cuts": [place.model_dump() for place in cuts],
-                "shares": divided.progress_fields()["shares"],
-            }, list(cuts)
-
-        return self._change(change) or []
 
     def note_share(self, share: int, state: RunState, counters: Mapping[str, int]) -> None:
         """Note how a share stands, and with it the run."""

@@ -1,8 +1,9 @@
-"""Reads many users from Firestore: in pages, resumed where a page breaks off, with one document in memory at a time.
+"""Reads many users or subscriptions from Firestore: in pages, resumed where a page breaks off, with one document in
+memory at a time.
 
 It reads Google's protobuf classes directly: the client library's snapshots cost several times more than all the rest of
-the dispatcher's work for a user, and the proto-plus classes of its lower layer cost more than decoding an answer. So it
-calls the method on the channel itself, and sends and raises what the library would.
+the dispatcher's work for a report, and the proto-plus classes of its lower layer cost more than decoding an answer. So
+it calls the method on the channel itself, and sends and raises what the library would.
 """
 
 import random
@@ -20,10 +21,12 @@ from google.cloud.firestore_v1.services.firestore.transports.base import DEFAULT
 from google.cloud.firestore_v1.types import Cursor, RunQueryRequest, RunQueryResponse, StructuredQuery, Value
 
 from functions.shared.clients import emulator_channel
+from functions.shared.user import USERS
 
-PAGE_SIZE = 20_000
-"""How many users a query returns. One query for all users would exceed the service's time limit when the queues are
-slower than the reading; a page takes seconds, and its start costs one round trip."""
+PAGE_SIZE = 5_000
+"""How many documents a query returns. One query for all would exceed the service's time limit when the queues are
+slower than the reading; a page takes seconds, also where several streams are read side by side, and its start costs one
+round trip."""
 
 _PAGE_SECONDS = 300.0
 _ATTEMPTS = 6
@@ -45,16 +48,24 @@ Filter = tuple[str, int, Value]
 """Field, operator (an Operator), value."""
 
 
-class UserStream:
-    """Reads documents of `users`. It opens a channel at once: do not make one at import (shared/clients.py).
+class DocumentStream:
+    """Reads the documents of `users`, or of a collection below each user. It opens a channel at once: do not make one
+    at import (shared/clients.py).
 
     Args:
         project: the Google Cloud project's id.
+        below_users: the id of the collection below each user's document; None for the users themselves.
     """
 
-    def __init__(self, project: str) -> None:
+    def __init__(self, project: str, below_users: str | None = None) -> None:
         database = f"projects/{project}/databases/(default)"
         self._parent = f"{database}/documents"
+        self._from = StructuredQuery.CollectionSelector(
+            collection_id=below_users or USERS, all_descendants=below_users is not None
+        )
+        # Other software may keep a collection of this name elsewhere.
+        self._prefix = f"{self._parent}/{USERS}/"
+        self._slashes = self._prefix.count("/") + (2 if below_users else 0)
         # The service finds the database by these; the client library sends both.
         # https://github.com/googleapis/gapic-generator-python/issues/1332
         routing: tuple[str, str] = to_grpc_metadata({"parent": self._parent})  # type: ignore[no-untyped-call]  # google-api-core
@@ -70,6 +81,8 @@ class UserStream:
             request_serializer=RunQueryRequest.pb().SerializeToString,
             response_deserializer=RunQueryResponse.pb().FromString,
         )
+        # The call returns before there is a first document, so that several streams begin at once.
+        method._prefetch_first_result_ = False  # type: ignore[attr-defined]  # google-api-core's
         # Raises GoogleAPICallError, when it is called and when it is read.
         self._run_query: Callable[..., Iterator[Any]] = wrap_method(method, client_info=DEFAULT_CLIENT_INFO)  # type: ignore[no-untyped-call]  # google-api-core
 
@@ -84,7 +97,7 @@ class UserStream:
         end_at: Sequence[Value] = (),
         read_time: datetime | None = None,
     ) -> Iterator[Any]:
-        """Read users in an order that ends with the document's name.
+        """Read documents in an order that ends with their names. The query begins at once, not with the first document.
 
         Args:
             where: filters, all of which must hold.
@@ -94,28 +107,18 @@ class UserStream:
                 perhaps a name.
             end_before: the place in the order before which to end.
             end_at: the last place, in the place of `end_before`.
-            read_time: the moment, of the last hour, whose users to read; None for the present.
+            read_time: the moment, of the last hour, whose documents to read; None for the present.
 
-        Yields:
-            google.firestore.v1.Document, the protobuf class.
+        Returns:
+            an iterator over google.firestore.v1.Document, the protobuf class.
 
         Raises:
             google.api_core.exceptions.GoogleAPICallError: Firestore refuses, or failed six times without a document.
         """
         query = StructuredQuery(
             select=StructuredQuery.Projection(fields=[_field(path) for path in select]),
-            from_=[StructuredQuery.CollectionSelector(collection_id="users")],
-            where=StructuredQuery.Filter(
-                composite_filter=StructuredQuery.CompositeFilter(
-                    op=StructuredQuery.CompositeFilter.Operator.AND,
-                    filters=[
-                        StructuredQuery.Filter(
-                            field_filter=StructuredQuery.FieldFilter(field=_field(path), op=operator, value=value)
-                        )
-                        for path, operator, value in where
-                    ],
-                )
-            ),
+            from_=[self._from],
+            where=_all_of(where),
             order_by=[
                 StructuredQuery.Order(field=_field(path), direction=StructuredQuery.Direction.ASCENDING)
                 for path in (*order_by, "__name__")
@@ -128,25 +131,34 @@ class UserStream:
             query.end_at = Cursor(values=end_before, before=True)
         if end_at:
             query.end_at = Cursor(values=end_at, before=False)
-        request = RunQueryRequest(parent=self._parent, structured_query=query, read_time=read_time)
-        yield from self._pages(RunQueryRequest.pb(request), order_by)
+        request = RunQueryRequest.pb(RunQueryRequest(parent=self._parent, structured_query=query, read_time=read_time))
+        return self._pages(request, order_by, self._begin(request))
 
-    def name_of(self, user_id: str) -> Value:
-        """A document's name, as it stands in a place of the order."""
-        return Value(reference_value=f"{self._parent}/users/{user_id}")
+    def name_of(self, *path: str) -> Value:
+        """A document's name, as it stands in a place of the order.
 
-    def _pages(self, request: Any, order_by: Sequence[str]) -> Iterator[Any]:
+        Args:
+            path: the ids of collections and documents, from the root.
+        """
+        return Value(reference_value="/".join((self._parent, *path)))
+
+    def _begin(self, request: Any) -> Iterator[Any]:
+        return self._run_query(request, timeout=_PAGE_SECONDS, metadata=self._headers)
+
+    def _pages(self, request: Any, order_by: Sequence[str], first_page: Iterator[Any]) -> Iterator[Any]:
         start_at = request.structured_query.start_at
+        page: Iterator[Any] | None = first_page
         failures = 0
         while True:
             read = 0
             last: Any = None
             try:
-                for response in self._run_query(request, timeout=_PAGE_SECONDS, metadata=self._headers):
+                for response in page or self._begin(request):
                     if response.HasField("document"):
                         read += 1
                         last = response.document
-                        yield last
+                        if last.name.startswith(self._prefix) and last.name.count("/") == self._slashes:
+                            yield last
             except _TRANSIENT:
                 failures = 0 if read else failures + 1
                 if failures == _ATTEMPTS:
@@ -157,10 +169,27 @@ class UserStream:
                 if read < PAGE_SIZE:
                     return
                 failures = 0
+            page = None
             if last is not None:
                 start_at.Clear()
                 start_at.values.extend(last.fields[path] for path in order_by)
                 start_at.values.add().reference_value = last.name
+
+
+def _all_of(filters: Sequence[Filter]) -> StructuredQuery.Filter | None:
+    if not filters:
+        return None
+    return StructuredQuery.Filter(
+        composite_filter=StructuredQuery.CompositeFilter(
+            op=StructuredQuery.CompositeFilter.Operator.AND,
+            filters=[
+                StructuredQuery.Filter(
+                    field_filter=StructuredQuery.FieldFilter(field=_field(path), op=operator, value=value)
+                )
+                for path, operator, value in filters
+            ],
+        )
+    )
 
 
 def _field(path: str) -> StructuredQuery.FieldReference:

@@ -1,0 +1,104 @@
+"""The subscriptions whose report is due, in the order in which they fell due."""
+
+import heapq
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from operator import itemgetter
+
+from google.cloud.firestore_v1.types import ArrayValue, Value
+from pydantic import BaseModel, ConfigDict
+
+from functions.dispatcher.document_stream import DocumentStream, Operator
+from functions.dispatcher.due_subscription import DUE_FIELDS, DueSubscription, read_due_subscription
+from functions.shared.contract import UtcDatetime
+from functions.shared.ids import DocumentId
+from functions.shared.plausible_time import EARLIEST
+from functions.shared.subscription import SUBSCRIPTIONS
+from functions.shared.user import USERS
+
+STREAMS = 5
+"""How many queries the shards are read by, side by side. One waits for Firestore more than the dispatcher takes to
+enqueue what it returns, and each costs a document read where nothing is due."""
+
+_order = itemgetter(
+    DueSubscription._fields.index("due_at"),
+    DueSubscription._fields.index("user_id"),
+    DueSubscription._fields.index("subscription_id"),
+)
+"""By due time, then by name. Ids compare as Firestore's do: by their bytes in UTF-8, which is the order of code points.
+https://firebase.google.com/docs/firestore/manage-data/data-types#data_types"""
+
+
+class Cursor(BaseModel):
+    """A place in the order in which due subscriptions are read, the same for all shards. No subscription need be
+    there."""
+
+    model_config = ConfigDict(frozen=True)
+
+    next_report_at: UtcDatetime
+    user_id: DocumentId
+    subscription_id: DocumentId
+
+    @classmethod
+    def of(cls, due: DueSubscription) -> "Cursor":
+        """The place of a subscription."""
+        return cls(next_report_at=due.due_at, user_id=due.user_id, subscription_id=due.subscription_id)
+
+
+def due_subscriptions(
+    stream: DocumentStream,
+    run_time: datetime,
+    *,
+    shards: Sequence[int],
+    default_kind: str,
+    after: Cursor | None = None,
+) -> Iterator[DueSubscription]:
+    """Read the subscriptions of some shards whose `next_report_at` is not after the run's time.
+
+    Several queries answer at the same time, each for some of the shards; this puts their answers into one order, with
+    one document of each in memory. So the longest overdue come first, and one cursor says how far all shards are read.
+
+    A subscription that a worker moves on meanwhile may or may not come. The worker only moves it beyond the run's time,
+    so none comes twice. Times before 1970 are malformed: scheduling finds those (scheduling.py).
+
+    Args:
+        stream: what reads subscriptions.
+        run_time: the run's.
+        shards: which.
+        default_kind: the kind of subscriptions whose document names none.
+        after: the place after which to begin; None for the beginning.
+
+    Raises:
+        google.api_core.exceptions.GoogleAPICallError: Firestore cannot be read.
+    """
+    start_after = (
+        (
+            Value(timestamp_value=after.next_report_at),
+            stream.name_of(USERS, after.user_id, SUBSCRIPTIONS, after.subscription_id),
+        )
+        if after
+        else ()
+    )
+    groups = [shards[number::STREAMS] for number in range(min(STREAMS, len(shards)))]
+    streams = [
+        stream.read(
+            where=[
+                ("shard", Operator.IN, shard_values(group)),
+                ("next_report_at", Operator.GREATER_THAN_OR_EQUAL, Value(timestamp_value=EARLIEST)),
+                ("next_report_at", Operator.LESS_THAN_OR_EQUAL, Value(timestamp_value=run_time)),
+            ],
+            order_by=["next_report_at"],
+            select=DUE_FIELDS,
+            start_after=start_after,
+        )
+        for group in groups
+    ]
+    return heapq.merge(
+        *((read_due_subscription(document, default_kind) for document in documents) for documents in streams),
+        key=_order,
+    )
+
+
+def shard_values(shards: Sequence[int]) -> Value:
+    """Shards as the filter `in` takes them."""
+    return Value(array_value=ArrayValue(values=[Value(integer_value=shard) for shard in shards]))
