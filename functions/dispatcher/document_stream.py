@@ -63,9 +63,9 @@ class DocumentStream:
         self._from = StructuredQuery.CollectionSelector(
             collection_id=below_users or USERS, all_descendants=below_users is not None
         )
-        # Other software may keep a collection of this name elsewhere.
-        self._prefix = f"{self._parent}/{USERS}/"
-        self._slashes = self._prefix.count("/") + (2 if below_users else 0)
+        self._root = f"{self._parent}/"
+        self._users = f"{self._root}{USERS}/"
+        self._slashes = self._users.count("/") + (2 if below_users else 0)
         # The service finds the database by these; the client library sends both.
         # https://github.com/googleapis/gapic-generator-python/issues/1332
         routing: tuple[str, str] = to_grpc_metadata({"parent": self._parent})  # type: ignore[no-untyped-call]  # google-api-core
@@ -134,13 +134,18 @@ class DocumentStream:
         request = RunQueryRequest.pb(RunQueryRequest(parent=self._parent, structured_query=query, read_time=read_time))
         return self._pages(request, order_by, self._begin(request))
 
-    def name_of(self, *path: str) -> Value:
-        """A document's name, as it stands in a place of the order.
+    def name_of(self, path: str) -> str:
+        """The name of the document at a path below the root."""
+        return self._root + path
 
-        Args:
-            path: the ids of collections and documents, from the root.
-        """
-        return Value(reference_value="/".join((self._parent, *path)))
+    def path_of(self, name: str) -> str:
+        """The path below the root of the document of a name."""
+        return name.removeprefix(self._root)
+
+    def holds(self, name: str) -> bool:
+        """Whether a document of this name, belongs to a user: other software may keep a collection of the same
+        name elsewhere."""
+        return name.startswith(self._users) and name.count("/") == self._slashes
 
     def _begin(self, request: Any) -> Iterator[Any]:
         return self._run_query(request, timeout=_PAGE_SECONDS, metadata=self._headers)
@@ -157,7 +162,7 @@ class DocumentStream:
                     if response.HasField("document"):
                         read += 1
                         last = response.document
-                        if last.name.startswith(self._prefix) and last.name.count("/") == self._slashes:
+                        if self.holds(last.name):
                             yield last
             except _TRANSIENT:
                 failures = 0 if read else failures + 1

@@ -39,6 +39,11 @@ class Cursor(BaseModel):
     user_id: DocumentId
     subscription_id: DocumentId
 
+    @property
+    def path(self) -> str:
+        """The subscription's path, below the root."""
+        return f"{USERS}/{self.user_id}/{SUBSCRIPTIONS}/{self.subscription_id}"
+
     @classmethod
     def of(cls, due: DueSubscription) -> "Cursor":
         """The place of a subscription."""
@@ -74,7 +79,7 @@ def due_subscriptions(
     start_after = (
         (
             Value(timestamp_value=after.next_report_at),
-            stream.name_of(USERS, after.user_id, SUBSCRIPTIONS, after.subscription_id),
+            Value(reference_value=stream.name_of(after.path)),
         )
         if after
         else ()

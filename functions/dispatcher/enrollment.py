@@ -1,101 +1,128 @@
-"""Gives active users their first due time.
+"""Enrolls users: gives a user who is new the default subscription, and resumes those of a user who is active again.
 
-No run finds a user whose `next_report_at` is missing or is no plausible timestamp, and Firestore cannot be asked for
-documents that lack a field. Two counts tell whether there are any: of the active users, and of those among them with a
-plausible timestamp, at the price of one document read per thousand users. Only if the counts differ does the run look
-for the users. The index finds those whose field has another value; for those without the field the run walks through
-the active users until it has found as many as are missing. An application that writes `next_report_at: null` with each
-new user spares its dispatcher that walk.
-
-All that is compared is read at one time: a user who leaves between two counts would look like a new user whom no walk
-ever finds.
-https://firebase.google.com/docs/firestore/query-data/aggregation-queries#pricing
-https://cloud.google.com/firestore/docs/reference/rpc/google.firestore.v1#runaggregationqueryrequest
+An application that wants other reports for a user writes subscriptions itself, before or after.
 """
 
-import functools
-from collections.abc import Iterable, Iterator, Sequence
-from datetime import datetime
-from itertools import islice
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 import structlog
-from google.api_core import exceptions
 from google.cloud import firestore
 from google.cloud.firestore_v1.base_query import FieldFilter
 from google.cloud.firestore_v1.types import Value
 
-from functions.dispatcher.due_user import FIELDS, DueUser, has_no_due_time, read_due_user, read_stray, user_id_of
-from functions.dispatcher.user_stream import Operator, UserStream
+from functions.dispatcher.conditional_commit import NO_ROOM, Change, CommitResult, commit, update
+from functions.dispatcher.document_stream import DocumentStream, Operator
+from functions.dispatcher.due_subscription import DueSubscription, to_datetime
+from functions.dispatcher.malformed_documents import unservable
+from functions.dispatcher.new_documents import Admitted, Mark, NewDocuments, NewPage
 from functions.shared.plausible_time import EARLIEST, LATEST
+from functions.shared.run import RunCounter
+from functions.shared.subscription import (
+    DEFAULT_SUBSCRIPTION,
+    SUBSCRIPTIONS,
+    PauseReason,
+    Subscription,
+    SubscriptionDefaults,
+    default_fields,
+    resumed_fields,
+)
+from functions.shared.user import USERS, User, enrolled_fields, unenrolled_fields
 
-_ENROLLMENTS_A_COMMIT = 400
+_THREADS = 16
 _MISNAMED_SHOWN = 100
-_ACTIVE = ("active", Operator.EQUAL, Value(boolean_value=True))
 
 _logger = structlog.get_logger()
 
 
-class Enrolled(NamedTuple):
-    """What came of enrolling users. Those who were changed meanwhile are in neither list; the next run enrolls them.
+class _Plan(NamedTuple):
+    """What to do for a user.
 
     Attributes:
-        users: those who are due now.
-        malformed: those whose due time is no timestamp, or whose document is too large for Firestore to change.
+        user: as the user was read.
+        is_enrolled: whether the user is enrolled with it.
+        created: the fields of the default subscription; empty where the user gets none.
+        resumed: the subscriptions to resume, each with the fields to write.
+        malformed: the subscriptions that cannot be resumed, or what else is wrong.
     """
 
-    users: list[DueUser]
-    malformed: list[DueUser]
+    user: User
+    is_enrolled: bool
+    created: dict[str, Any]
+    resumed: Sequence[tuple[Subscription, dict[str, Any]]] = ()
+    malformed: Sequence[DueSubscription] = ()
 
 
 class Enrollment:
-    """Finds the users and enrolls them.
+    """Enrolls them.
 
     Args:
-        client: the Firestore client, for counts and writes.
+        client: the Firestore client.
         stream: what reads users.
+        defaults: the subscription that a new user gets.
+        run_id: the id of the run.
+        run_time: the time that the run is for: a new user is due at it.
     """
 
-    def __init__(self, client: firestore.Client, stream: UserStream) -> None:
+    counter = RunCounter.ENROLLED
+
+    def __init__(
+        self,
+        client: firestore.Client,
+        stream: DocumentStream,
+        defaults: SubscriptionDefaults,
+        *,
+        run_id: str,
+        run_time: datetime,
+    ) -> None:
         self._client = client
-        self._stream = stream
-        self._active = client.collection("users").where(filter=FieldFilter("active", "==", True))
-
-    def is_needed(self) -> bool:
-        """Whether there are any such users.
-
-        Raises:
-            google.api_core.exceptions.GoogleAPICallError: Firestore cannot be read.
-        """
-        active, read_time = _count(self._active)
-        scheduled = self._active.where(filter=FieldFilter("next_report_at", ">=", EARLIEST)).where(
-            filter=FieldFilter("next_report_at", "<=", LATEST)
+        self._defaults = defaults
+        self._run_id = run_id
+        self._run_time = run_time
+        active = client.collection(USERS).where(filter=FieldFilter("active", "==", True))
+        self.new = NewDocuments(
+            client,
+            stream,
+            Mark(
+                field="enrolled_at",
+                everything=active,
+                known=active.where(filter=FieldFilter("enrolled_at", ">=", EARLIEST)).where(
+                    filter=FieldFilter("enrolled_at", "<=", LATEST)
+                ),
+                new=active.where(filter=FieldFilter("enrolled_at", "==", None)),
+                where=[("active", Operator.EQUAL, Value(boolean_value=True))],
+                is_missing=_has_neither_time_nor_null,
+            ),
         )
-        return active != _count(scheduled, read_time)[0]
 
-    def enroll(self, run_time: datetime) -> Iterator[Enrolled]:
-        """Make each user due at the run's time, unless the document has changed since it was read; in batches.
-
-        Args:
-            run_time: the time that the run is for.
+    def admit(self, page: NewPage) -> Admitted:
+        """Enroll the users of a page, unless they have changed since they were read.
 
         Raises:
             google.api_core.exceptions.GoogleAPICallError: Firestore cannot be read or written.
         """
-        for batch in _in_batches(self._find()):
-            unscheduled = [document for document in batch if has_no_due_time(document)]
-            strays = [read_stray(document, run_time) for document in batch if not has_no_due_time(document)]
-            users, refused = self._enroll(unscheduled, run_time) if unscheduled else Enrolled([], [])
-            yield Enrolled(users, [*strays, *refused])
+        read = [User.from_snapshot(snapshot) for snapshot in page.snapshots]
+        users = [user for user in read if user and user.active and user.enrolled_at is None]
+        with ThreadPoolExecutor(_THREADS) as threads:
+            subscriptions = list(threads.map(self._subscriptions_of, users))
+        plans = [self._plan(user, found) for user, found in zip(users, subscriptions, strict=True)]
+        admitted = Admitted(0, [], [due for plan in plans for due in plan.malformed])
+        written = [plan for plan in plans if plan.is_enrolled or plan.resumed or page.place.by_sweep]
+        changes = [self._write(plan, has_null=not page.place.by_sweep) for plan in written]
+        for plan, result in zip(written, commit(self._client, changes), strict=True):
+            if result is CommitResult.REFUSED:
+                admitted.malformed.append(self._due(plan.user, problem=NO_ROOM, is_users=True))
+            if result is CommitResult.WRITTEN:
+                admitted = admitted._replace(number=admitted.number + plan.is_enrolled)
+                admitted.due.extend(self._due_now(plan))
+        return admitted
 
-    def warn_of_misnamed(self, run_id: str) -> None:
-        """Log the ids of users whose `active` is neither true, false nor null, a hundred at most. It raises nothing.
-
-        Args:
-            run_id: the id of the run.
-        """
+    def warn_of_misnamed(self) -> None:
+        """Log the ids of users whose `active` is neither true, false nor null, a hundred at most. It raises nothing."""
         query = (
-            self._client.collection("users")
+            self._client.collection(USERS)
             .order_by("active")
             .start_after({"active": True})
             .select([])
@@ -104,71 +131,88 @@ class Enrollment:
         try:
             misnamed = [snapshot.id for snapshot in query.stream()]
         except Exception:
-            _logger.exception("misnamed_users_unreadable", run_id=run_id)
+            _logger.exception("misnamed_users_unreadable", run_id=self._run_id)
             return
         if misnamed:
             _logger.warning(
                 "users_ignored",
-                run_id=run_id,
+                run_id=self._run_id,
                 field="active",
                 user_ids=misnamed,
                 hint="these users get no reports: `active` must be true or false",
             )
 
-    def _find(self) -> Iterator[Any]:
-        """Active users without a plausible timestamp in `next_report_at`, as google.firestore.v1.Document."""
-        others = functools.partial(self._stream.read, where=[_ACTIVE], order_by=["next_report_at"], select=FIELDS)
-        yield from others(end_before=[Value(timestamp_value=EARLIEST)])
-        yield from others(start_after=[Value(timestamp_value=LATEST)])
-        # An order by a field leaves out the documents without it.
-        active, read_time = _count(self._active)
-        missing = active - _count(self._active.order_by("next_report_at"), read_time)[0]
-        if missing > 0:
-            walk = self._stream.read(where=[_ACTIVE], order_by=[], select=FIELDS, read_time=read_time)
-            yield from islice((document for document in walk if "next_report_at" not in document.fields), missing)
+    def _subscriptions_of(self, user: User) -> list[Subscription]:
+        documents = self._client.collection(f"{USERS}/{user.id}/{SUBSCRIPTIONS}").stream()
+        read = [Subscription.from_snapshot(snapshot, self._defaults) for snapshot in documents]
+        return [subscription for subscription in read if subscription]
 
-    def _enroll(self, documents: Sequence[Any], run_time: datetime) -> Enrolled:
-        try:
-            self._write(documents, run_time)
-        except (
-            exceptions.FailedPrecondition,
-            exceptions.NotFound,
-            exceptions.Aborted,
-            exceptions.InvalidArgument,
-        ) as error:
-            if len(documents) > 1:
-                # One of them was changed, or cannot be, and none was written.
-                each = [self._enroll([document], run_time) for document in documents]
-                return Enrolled(
-                    [user for enrolled in each for user in enrolled.users],
-                    [user for enrolled in each for user in enrolled.malformed],
-                )
-            if isinstance(error, exceptions.InvalidArgument):
-                user = read_due_user(documents[0], run_time)
-                return Enrolled([], [user._replace(problem="the document: must have room for the pipeline's fields")])
-            return Enrolled([], [])
-        return Enrolled([read_due_user(document, run_time) for document in documents], [])
+    def _plan(self, user: User, subscriptions: Sequence[Subscription]) -> _Plan:
+        if not subscriptions:
+            return _Plan(user, True, default_fields(user.id, self._defaults, due_at=self._run_time))
+        resumed: list[tuple[Subscription, dict[str, Any]]] = []
+        malformed: list[DueSubscription] = []
+        for subscription in subscriptions:
+            if subscription.active or subscription.paused_because is not PauseReason.USER_INACTIVE:
+                continue
+            due = self._due(user, subscription, problem=subscription.problem)
+            if due.problem:
+                malformed.append(due)
+                continue
+            try:
+                fields = resumed_fields(subscription, subscription.schedule(user), now=self._run_time)
+            except Exception as error:  # noqa: BLE001  it is logged there
+                malformed.append(unservable(due, error, run_id=self._run_id))
+            else:
+                resumed.append((subscription, fields))
+        # Who is not enrolled is found again, until all are resumed.
+        return _Plan(user, not malformed, {}, resumed, malformed)
 
-    def _write(self, documents: Sequence[Any], run_time: datetime) -> None:
-        batch = self._client.batch()
-        users = self._client.collection("users")
-        for document in documents:
-            batch.update(
-                users.document(user_id_of(document)),
-                {"next_report_at": run_time},
-                option=self._client.write_option(last_update_time=document.update_time),
-            )
-        batch.commit()
+    def _write(self, plan: _Plan, *, has_null: bool) -> Change:
+        user = self._client.collection(USERS).document(plan.user.id)
+        subscriptions = user.collection(SUBSCRIPTIONS)
+
+        def add(batch: firestore.WriteBatch) -> None:
+            if plan.created:
+                batch.create(subscriptions.document(DEFAULT_SUBSCRIPTION), plan.created)
+            for subscription, fields in plan.resumed:
+                reference = subscriptions.document(subscription.id)
+                update(self._client, reference, fields, version=subscription.version)(batch)
+            mark = enrolled_fields(now=datetime.now(UTC)) if plan.is_enrolled else unenrolled_fields()
+            if plan.is_enrolled or not has_null:
+                update(self._client, user, mark, version=plan.user.version)(batch)
+
+        return add
+
+    def _due_now(self, plan: _Plan) -> list[DueSubscription]:
+        if plan.created:
+            return [self._due(plan.user)]
+        return [
+            self._due(plan.user, subscription)._replace(due_at=fields["next_report_at"])
+            for subscription, fields in plan.resumed
+            if fields["next_report_at"] <= self._run_time
+        ]
+
+    def _due(
+        self, user: User, subscription: Subscription | None = None, *, problem: str = "", is_users: bool = False
+    ) -> DueSubscription:
+        document = subscription or user
+        return DueSubscription(
+            user.id,
+            subscription.id if subscription else DEFAULT_SUBSCRIPTION,
+            self._run_time,
+            subscription.kind if subscription else self._defaults.kind,
+            problem,
+            document.version or self._run_time,
+            is_users,
+        )
 
 
-def _in_batches(documents: Iterable[Any]) -> Iterator[list[Any]]:
-    """Cut a stream into what one commit takes."""
-    iterator = iter(documents)
-    while batch := list(islice(iterator, _ENROLLMENTS_A_COMMIT)):
-        yield batch
-
-
-def _count(query: Any, read_time: datetime | None = None) -> tuple[int, datetime]:
-    """How many there are, and when that was so."""
-    result = query.count().get(read_time=read_time)[0][0]
-    return int(result.value), result.read_time
+def _has_neither_time_nor_null(fields: Mapping[str, Any]) -> bool:
+    if "enrolled_at" not in fields:
+        return True
+    value = fields["enrolled_at"]
+    kind = value.WhichOneof("value_type")
+    return not (
+        kind == "null_value" or (kind == "timestamp_value" and EARLIEST <= to_datetime(value.timestamp_value) <= LATEST)
+    )

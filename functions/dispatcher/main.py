@@ -89,8 +89,9 @@ def _run(run_time: datetime, part: RunPart | None) -> tuple[dict[str, Any], int]
         summary = run.carry_out()
     except Exception as error:
         # Not only Google's errors: people get an alert whatever ends a run.
-        _logger.exception("run_failed", scheduled_for=run_time.isoformat(), last_user_id=run.last_user)
-        failure = type(error).__name__ + (f", when it had read the user {run.last_user}" if run.last_user else "")
+        read = f"{run.last_read.user_id}/{run.last_read.subscription_id}" if run.last_read else ""
+        _logger.exception("run_failed", scheduled_for=run_time.isoformat(), last_read=read)
+        failure = type(error).__name__ + (f", when it had read the subscription {read}" if read else "")
         _run_alerts().publish(run_time, now=datetime.now(UTC), failure=failure)
         return _error(HTTPStatus.INTERNAL_SERVER_ERROR, f"the run failed: {type(error).__name__}")
     goes_on = summary.end is PartEnd.RUN_GOES_ON

@@ -1,9 +1,9 @@
 """One run of the dispatcher, or the part of it that this request does: the order of things.
 
-1. Note that the run begins. No user gets a task from a run that has no record.
-2. Enqueue the reports that are due, each with the first task of its due time (due_users.py, fan_out.py).
+1. Note that the run begins. No report gets a task from a run that has no record.
+2. Enqueue the reports that are due, each with the first task of its due time (due_subscriptions.py, fan_out.py).
 3. Look closer at those whose task of an earlier run should be over, and at orphaned deliveries (rescue/).
-4. Enroll new users, who are due at once (enrollment.py).
+4. Schedule new subscriptions and enroll new users, and enqueue what is due at once (admission.py).
 5. Note how the run ended. What does not fit into this request's time goes to the next part (run_part.py).
 """
 
@@ -15,21 +15,20 @@ from enum import Enum, auto
 
 import structlog
 
-from functions.dispatcher.division.run_division import RunDivision
-from functions.dispatcher.due_user import DueUser
-from functions.dispatcher.due_users import Cursor, due_users
-from functions.dispatcher.enrollment import Enrollment
+from functions.dispatcher.admission import Admission
+from functions.dispatcher.due_subscription import DueSubscription
+from functions.dispatcher.due_subscriptions import due_subscriptions
 from functions.dispatcher.fan_out import FanOut
-from functions.dispatcher.malformed_users import MalformedUsers, unservable
+from functions.dispatcher.malformed_documents import MalformedDocuments, unservable
 from functions.dispatcher.rescue.orphaned_deliveries import OrphanedDelivery
 from functions.dispatcher.rescue.queue_outlook import QueueOutlook, queue_outlook
 from functions.dispatcher.rescue.rescuer import Rescuer
 from functions.dispatcher.rescue.run_history import TaskAge, TaskStatus
 from functions.dispatcher.run_counters import RunCounters
 from functions.dispatcher.run_dependencies import RunDependencies
-from functions.dispatcher.run_part import RunPart, enqueue_part
+from functions.dispatcher.run_division import RunDivision
+from functions.dispatcher.run_part import RunPart, RunStage, enqueue_part
 from functions.dispatcher.run_store import RunStore, ShareEnd
-from functions.shared.ids import run_id
 from functions.shared.run import QueueCondition, RunCounter, RunState
 
 _THREADS = 16
@@ -44,15 +43,6 @@ class PartEnd(Enum):
     """Nothing of the run is left, though some of it may have failed."""
     RUN_GOES_ON = auto()
     """Other requests go on with it: the next part, or other shares."""
-
-
-class Progress(Enum):
-    """How far enrollment has come."""
-
-    DONE = auto()
-    """All new users are enrolled."""
-    TIME_IS_UP = auto()
-    """Some are left for the next part."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,10 +67,10 @@ class RunSummary:
 class Run:
     """A run, or the part of it that this request does.
 
-    No document, and no answer, ends a run for other users. What a retry may fix (a queue or Firestore that does not
-    answer) is counted in `errors`, and the run is `failed`: Cloud Scheduler repeats it, which deterministic names make
-    harmless. What only a person can fix (a user whose document is malformed) is counted in `malformed`, has a dead
-    letter with its own alert, and would fail again: repeating everything for it would only hide the other errors.
+    No document, and no answer, ends a run for others. What a retry may fix (a queue or Firestore that does not answer)
+    is counted in `errors`, and the run is `failed`: Cloud Scheduler repeats it, and deterministic names make that
+    harmless. What only a person can fix (a malformed document) is counted in `malformed`, has a dead letter with its
+    own alert, and would fail again: repeating everything for it would only hide the other errors.
 
     Args:
         dependencies: what it works with.
@@ -92,17 +82,27 @@ class Run:
         self._with = dependencies
         self._run_time = run_time
         self._is_first = part is None
-        self._assigned = part or RunPart.first(run_time)
-        self._run_id = run_id(run_time)
+        self._assigned = part or RunPart.first(run_time, shares=dependencies.parts)
+        self._run_id = self._assigned.run_id
         self._counters = RunCounters(self._assigned.counters)
         self._store = RunStore(dependencies.firestore, run_id=self._run_id, attempt=self._assigned.attempt)
-        self._enrollment = Enrollment(dependencies.firestore, dependencies.users)
-        self._malformed = MalformedUsers(
+        self._division = RunDivision(
+            self._assigned, queue=dependencies.continuation_queue, store=self._store, counters=self._counters
+        )
+        self._malformed = MalformedDocuments(
             dependencies.firestore, dependencies.dead_letters, self._counters, run_id=self._run_id
         )
+        self._admission = Admission(
+            dependencies,
+            run_id=self._run_id,
+            run_time=run_time,
+            store=self._store,
+            counters=self._counters,
+            malformed=self._malformed,
+        )
         self._begun = time.monotonic()
-        self.last_user = ""
-        """The id of the user who was read last: where a run ended that failed."""
+        self.last_read: DueSubscription | None = None
+        """The subscription that was read last: where a run ended that failed."""
 
     def carry_out(self) -> RunSummary:
         """Do it.
@@ -132,32 +132,24 @@ class Run:
         )
 
     def _work(self, threads: ThreadPoolExecutor) -> PartEnd:
-        started = threads.submit(self._start)
-        # The two look-ups take their time where there are millions of users: they run beside the rest, and in the first
-        # part only. A later part counts once it comes to enrollment.
-        if self._is_first:
-            threads.submit(self._enrollment.warn_of_misnamed, self._run_id)
-        enrollment_needed = threads.submit(self._enrollment.is_needed) if self._is_first else None
-        division = RunDivision(
-            self._with, run_time=self._run_time, store=self._store, counters=self._counters, threads=threads
-        )
         part = self._assigned
-        if not part.enrollment_only:
-            part = self._fan_out_due(part, division, started, threads)
-            if not part.enrollment_only:
-                return self._hand_over(part)
-        if division.end_share(part) is ShareEnd.OTHERS_GO_ON:
-            return PartEnd.RUN_GOES_ON
-        if enrollment_needed.result() if enrollment_needed else self._enrollment.is_needed():
-            with self._fan_out() as fan_out:
-                progress = self._enroll(fan_out)
-            if progress is Progress.TIME_IS_UP:
-                return self._hand_over(part)
-        return PartEnd.RUN_ENDED
+        if part.stage is RunStage.DUE:
+            started = threads.submit(self._start)
+            if self._is_first:
+                threads.submit(self._admission.warn_of_misnamed)
+            if left := self._fan_out_due(part, started, threads):
+                return self._hand_over(left)
+            if self._division.end_share() is ShareEnd.OTHERS_GO_ON:
+                return PartEnd.RUN_GOES_ON
+            part = part.at(RunStage.SCHEDULING)
+        with self._fan_out() as fan_out:
+            left = self._admission.let_in(part, fan_out, self._is_late)
+        return self._hand_over(left) if left else PartEnd.RUN_ENDED
 
     def _start(self) -> None:
         if self._is_first:
-            self._store.start(self._run_time, now=datetime.now(UTC))
+            self._store.start(self._run_time, shares=self._assigned.shares, now=datetime.now(UTC))
+            self._division.hand_out()
 
     def _note(self, state: RunState) -> None:
         self._store.note_share(self._assigned.share, state, self._counters.to_dict())
@@ -165,13 +157,11 @@ class Run:
     def _fan_out(self) -> FanOut:
         return FanOut(self._with.report_queues, run_id=self._run_id, counters=self._counters)
 
-    def _fan_out_due(
-        self, part: RunPart, division: RunDivision, started: "Future[None]", threads: ThreadPoolExecutor
-    ) -> RunPart:
+    def _fan_out_due(self, part: RunPart, started: "Future[None]", threads: ThreadPoolExecutor) -> RunPart | None:
         """Enqueue all reports that are due, and rescue those that are overdue or orphaned.
 
         Returns:
-            what is left of the part: only enrollment, unless its time is up.
+            what is left of the part, where its time is up.
         """
         outlook = queue_outlook(self._with.report_queues, self._store, run_time=self._run_time, threads=threads)
         started.result()
@@ -190,40 +180,39 @@ class Run:
             # Once a run: not in each of its parts.
             orphaned = threads.submit(rescuer.find_orphaned) if self._is_first else None
             try:
-                left = self._serve_due(part, outlook, fan_out, rescuer, division)
+                left = self._serve_due(part, outlook, fan_out, rescuer)
             finally:
-                # Whatever ended it: these users were found due.
+                # Whatever ended it: these were found due.
                 rescuer.finish()
             if orphaned:
                 self._rescue(orphaned, rescuer)
         return left
 
-    def _serve_due(
-        self, part: RunPart, outlook: QueueOutlook, fan_out: FanOut, rescuer: Rescuer, division: RunDivision
-    ) -> RunPart:
-        users = due_users(self._with.users, self._run_time, after=part.cursor, until=part.until)
-        while (user := next(users, None)) is not None:
-            self.last_user = user.user_id
+    def _serve_due(self, part: RunPart, outlook: QueueOutlook, fan_out: FanOut, rescuer: Rescuer) -> RunPart | None:
+        for due in due_subscriptions(
+            self._with.subscriptions,
+            self._run_time,
+            shards=part.shards,
+            default_kind=self._with.defaults.kind,
+            after=part.cursor,
+        ):
+            self.last_read = due
             self._counters.add(RunCounter.DUE)
-            self._serve(user, outlook, fan_out, rescuer)
+            self._serve(due, outlook, fan_out, rescuer)
             if self._is_late():
-                return part.after(Cursor.of(user))
-            if share := division.divide(part, user):
-                # It begins after this user and ends earlier than the part did.
-                part = share
-                users = due_users(self._with.users, self._run_time, after=part.cursor, until=part.until)
-        return part.with_enrollment_only()
+                return part.after(due)
+        return None
 
-    def _serve(self, user: DueUser, outlook: QueueOutlook, fan_out: FanOut, rescuer: Rescuer) -> None:
-        """Enqueue a user's report, or leave it to the rescuer."""
+    def _serve(self, due: DueSubscription, outlook: QueueOutlook, fan_out: FanOut, rescuer: Rescuer) -> None:
+        """Enqueue a report, or leave it to the rescuer."""
         try:
-            age = outlook.history.task_age(user.due_at)
-            if not rescuer.needs_look(user, age):
-                fan_out.add(user, age.salt)
+            age = outlook.history.task_age(due.due_at)
+            if not rescuer.needs_look(due, age):
+                fan_out.add(due, age.salt)
                 return
         except Exception as error:  # noqa: BLE001  it is logged there
-            user, age = unservable(user, error, run_id=self._run_id), TaskAge(TaskStatus.FRESH, "")
-        rescuer.add(user, age)
+            due, age = unservable(due, error, run_id=self._run_id), TaskAge(TaskStatus.FRESH, "")
+        rescuer.add(due, age)
 
     def _rescue(self, orphaned: "Future[list[OrphanedDelivery]]", rescuer: Rescuer) -> None:
         try:
@@ -233,24 +222,6 @@ class Run:
             _logger.exception("orphaned_deliveries_unreadable", run_id=self._run_id)
             return
         rescuer.rescue(found)
-
-    def _enroll(self, fan_out: FanOut) -> Progress:
-        """Enroll new users, who are due at once, and enqueue their reports."""
-        for users, malformed in self._enrollment.enroll(self._run_time):
-            self._counters.add(RunCounter.ENROLLED, len(users))
-            self._counters.add(RunCounter.DUE, len(users))
-            for user in users:
-                if user.problem:
-                    malformed.append(user)
-                    continue
-                try:
-                    fan_out.add(user)
-                except Exception as error:  # noqa: BLE001  it is logged there
-                    malformed.append(unservable(user, error, run_id=self._run_id))
-            self._malformed.tell(malformed)
-            if self._is_late():
-                return Progress.TIME_IS_UP
-        return Progress.DONE
 
     def _hand_over(self, left: RunPart) -> PartEnd:
         """Have another request do what is left."""

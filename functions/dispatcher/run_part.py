@@ -5,14 +5,17 @@ instances hands on its shares.
 """
 
 import uuid
+from collections.abc import Sequence
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, Self
+from typing import Self
 
 import structlog
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from functions.dispatcher.due_subscription import DueSubscription
 from functions.dispatcher.due_subscriptions import Cursor
+from functions.dispatcher.new_documents import NewCursor
 from functions.dispatcher.run_counters import RunCounters
 from functions.shared.contract import InvalidContract, UtcDatetime, describe_validation_error
 from functions.shared.ids import SHARDS, run_id, task_id
@@ -22,13 +25,14 @@ _logger = structlog.get_logger()
 
 
 class RunStage(StrEnum):
-    """What is to be done first: the stages come one after the other."""
+    """What a part begins with. The stages come one after the other."""
 
     DUE = "due"
-    """Enqueue the reports that are due, of the part's shards."""
-    NEW = "new"
-    """Schedule and enroll what is new, once all shares are done with what is due. What gets its due time now is due as
-    well, but has its task: no share may read it as due."""
+    """Enqueue the reports that are due, of the share's shards."""
+    SCHEDULING = "scheduling"
+    """Schedule the subscriptions that are new."""
+    ENROLLMENT = "enrollment"
+    """Enroll the users who are new."""
 
 
 class RunPart(BaseModel):
@@ -50,9 +54,79 @@ class RunPart(BaseModel):
     stage: RunStage = RunStage.DUE
     cursor: Cursor | None = None
     """The place after which to begin to read what is due; None for the beginning."""
+    new_cursor: NewCursor | None = None
+    """The place after which to begin to look for what is new, in the stage; None for the beginning."""
     counters: dict[str, int] = Field(default_factory=dict)
 
     @property
     def shards(self) -> Sequence[int]:
         """The shards of the share."""
         return range(self.share, SHARDS, self.shares)
+
+    @classmethod
+    def first(cls, run_time: datetime, *, shares: int) -> Self:
+        """The part that Cloud Scheduler calls for, of a new attempt.
+
+        Args:
+            run_time: the time that the run is for, in UTC.
+            shares: among how many instances its shards are divided.
+        """
+        return cls(run_id=run_id(run_time), scheduled_for=run_time, attempt=uuid.uuid4().hex, shares=shares, part=1)
+
+    @classmethod
+    def from_json(cls, body: bytes) -> Self:
+        """Read the body.
+
+        Raises:
+            InvalidContract: it is not the part of a run.
+        """
+        try:
+            return cls.model_validate_json(body)
+        except ValidationError as error:
+            raise InvalidContract(describe_validation_error(error)) from None
+
+    def of_share(self, share: int) -> Self:
+        """The first part of another share of the same attempt."""
+        return self.model_copy(update={"share": share})
+
+    def after(self, due: DueSubscription) -> Self:
+        """What is left of the part once it has enqueued a report."""
+        return self.model_copy(update={"cursor": Cursor.of(due)})
+
+    def at(self, stage: RunStage, place: NewCursor | None = None) -> Self:
+        """What is left of the part once it has come to a stage, and to a place in it."""
+        return self.model_copy(update={"stage": stage, "cursor": None, "new_cursor": place})
+
+    def next_part(self, counters: RunCounters) -> Self:
+        """The part by which another request goes on.
+
+        Args:
+            counters: what was counted until now.
+        """
+        return self.model_copy(update={"part": self.part + 1, "counters": counters.to_dict()})
+
+    def to_task(self) -> NewTask:
+        """The task, named so that a part which is repeated by the queue hands its rest over once."""
+        name = task_id(f"{self.run_id}-share-{self.share}-part-{self.part}", self.attempt)
+        return NewTask(name, self.model_dump_json().encode())
+
+
+def enqueue_part(queue: TaskQueue, part: RunPart, counters: RunCounters) -> bool:
+    """Hand a part to another request.
+
+    Args:
+        queue: the queue whose tasks call the dispatcher.
+        part: what to hand over.
+        counters: where a failure is counted as an error.
+
+    Returns:
+        whether the queue has it.
+    """
+    (creation,) = queue.enqueue([part.to_task()])
+    if creation.is_created or creation.is_known:
+        return True
+    counters.add_error()
+    _logger.error(
+        "part_not_enqueued", run_id=part.run_id, share=part.share, status=creation.status, reason=creation.message
+    )
+    return False

@@ -17,6 +17,7 @@ from functions.shared.run import (
     RunShare,
     RunState,
     StoredRun,
+    Sweep,
 )
 
 _PAGE = 50
@@ -74,6 +75,8 @@ class RunStore:
             now: the present, in UTC.
         """
 
+        sweeps_before = self._sweeps_before(scheduled_for)
+
         @firestore.transactional
         def carry_out(transaction: Any) -> None:
             before = StoredRun.from_snapshot(self._document.get(transaction=transaction))
@@ -84,6 +87,7 @@ class RunStore:
                 started_at=now,
                 shares={share: RunShare(state=RunState.RUNNING) for share in range(shares)},
             )
+            sweeps = before.sweeps or sweeps_before
             transaction.set(
                 self._document,
                 {
@@ -91,11 +95,24 @@ class RunStore:
                     "attempts": before.attempts + 1,
                     **new.to_fields(),
                     "earlier_attempts": [each.to_fields() for each in earlier[-_MOST_EARLIER_ATTEMPTS:]],
+                    "sweeps": _sweeps_to_fields(sweeps),
                     "expire_at": now + RUN_RETENTION,
                 },
             )
 
         carry_out(self._client.transaction(max_attempts=_MOST_TRIES))
+
+    def sweeps(self) -> Mapping[str, Sweep]:
+        """The last sweeps, by the stages of a run that make them."""
+        return StoredRun.from_snapshot(self._document.get(["sweeps"])).sweeps
+
+    def note_sweep(self, stage: str, sweep: Sweep) -> None:
+        """Note that a stage of the run has made its sweep."""
+
+        def change(run: StoredRun) -> tuple[dict[str, Any], None]:
+            return {"sweeps": _sweeps_to_fields({**run.sweeps, stage: sweep})}, None
+
+        self._change(change)
 
     def note_share(self, share: int, state: RunState, counters: Mapping[str, int]) -> None:
         """Note how a share stands, and with it the run."""
@@ -141,6 +158,15 @@ class RunStore:
             if len(page) < _PAGE:
                 return
             query = query.start_after(page[-1])
+
+    def _sweeps_before(self, run_time: datetime) -> Mapping[str, Sweep]:
+        query = (
+            self._runs.where(filter=FieldFilter("scheduled_for", "<", run_time))
+            .order_by("scheduled_for", direction=firestore.Query.DESCENDING)
+            .select(["sweeps"])
+            .limit(1)
+        )
+        return next((StoredRun.from_snapshot(snapshot).sweeps for snapshot in query.stream()), {})
 
     def _change_attempt(
         self,
@@ -200,3 +226,7 @@ class RunStore:
 
 def _with_share(attempt: RunAttempt, share: int, state: RunState, counters: Mapping[str, int]) -> RunAttempt:
     return attempt.with_share(share, RunShare(state=state, counters=counters), now=datetime.now(UTC))
+
+
+def _sweeps_to_fields(sweeps: Mapping[str, Sweep]) -> dict[str, Any]:
+    return {stage: sweep.to_fields() for stage, sweep in sweeps.items()}

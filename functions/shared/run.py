@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any
+from typing import Any, TypeGuard
 
 from functions.shared.plausible_time import plausible
 
@@ -18,6 +18,12 @@ RUNS = "runs"
 
 RUN_RETENTION = timedelta(days=90)
 """After this Firestore deletes a run: as long as it keeps the deliveries that name it."""
+
+SWEPT_WITH_EVERY_RUN = 10_000
+"""The most documents of a collection that every run counts, and sweeps where it must."""
+
+SWEEP_INTERVAL = timedelta(days=1)
+"""How often the runs sweep a larger collection."""
 
 _LONGEST_NAME = 64
 """Of an attempt, which is a UUID, and of a share, which is a number."""
@@ -165,6 +171,41 @@ class RunAttempt:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Sweep:
+    """The last time that the dispatcher counted a collection, and swept it where the counts told it to.
+
+    Attributes:
+        swept_at: the time of the run that did it.
+        documents: how many documents it counted.
+    """
+
+    swept_at: datetime
+    documents: int
+
+    @classmethod
+    def from_fields(cls, fields: Any) -> "Sweep | None":
+        """Read it from the run's document, whatever is in it."""
+        if not isinstance(fields, dict):
+            return None
+        swept_at, documents = plausible(fields.get("swept_at")), fields.get("documents")
+        if swept_at is None or not _is_count(documents):
+            return None
+        return cls(swept_at=swept_at, documents=documents)
+
+    def to_fields(self) -> dict[str, Any]:
+        """As the document has it."""
+        return {"swept_at": self.swept_at, "documents": self.documents}
+
+    def is_due_again(self, run_time: datetime) -> bool:
+        """Whether a run sweeps the collection again: with every run while it is small, else once a day.
+
+        Args:
+            run_time: the time that the run is for.
+        """
+        return self.documents <= SWEPT_WITH_EVERY_RUN or run_time - self.swept_at >= SWEEP_INTERVAL
+
+
+@dataclass(frozen=True, kw_only=True)
 class StoredRun:
     """A run as Firestore has it. The document is that of the latest attempt; the earlier ones are kept beside it.
 
@@ -177,6 +218,8 @@ class StoredRun:
         latest: the latest attempt.
         earlier_attempts: the attempts before it, the oldest first.
         queues: how it found the queues; None where they worked.
+        sweeps: the last sweeps, by the stages of a run that make them: `scheduling` and `enrollment`. Each run carries
+            them on.
     """
 
     id: str
@@ -185,6 +228,7 @@ class StoredRun:
     latest: RunAttempt
     earlier_attempts: tuple[RunAttempt, ...] = ()
     queues: QueueCondition | None = None
+    sweeps: Mapping[str, Sweep] = field(default_factory=dict)
 
     @classmethod
     def from_snapshot(cls, snapshot: Any) -> "StoredRun":
@@ -206,6 +250,7 @@ class StoredRun:
             latest=latest,
             earlier_attempts=earlier_attempts,
             queues=next((condition for condition in QueueCondition if condition == fields.get("queues")), None),
+            sweeps=_sweeps(fields.get("sweeps")),
         )
 
 
@@ -236,7 +281,12 @@ def _shares(shares: Any) -> dict[int, RunShare]:
     }
 
 
-def _is_count(value: Any) -> bool:
+def _sweeps(sweeps: Any) -> dict[str, Sweep]:
+    read = {name: Sweep.from_fields(sweep) for name, sweep in (sweeps.items() if isinstance(sweeps, dict) else ())}
+    return {name: sweep for name, sweep in read.items() if sweep}
+
+
+def _is_count(value: Any) -> TypeGuard[int]:
     return type(value) is int and value >= 0
 
 

@@ -326,14 +326,14 @@ def default_fields(user_id: str, defaults: SubscriptionDefaults, *, due_at: date
     }
 
 
-def scheduled_fields(user_id: str, subscription_id: str, *, due_at: datetime) -> dict[str, Any]:
+def scheduled_fields(user_id: str, subscription_id: str, *, due_at: datetime | None) -> dict[str, Any]:
     """The subscription gets its place in the due index. Whoever makes a subscription writes these, or leaves them to
     the dispatcher.
 
     Args:
         user_id: whose it is.
         subscription_id: its id.
-        due_at: when its next report is due.
+        due_at: when its next report is due; None while it is paused.
     """
     return {"user_id": user_id, "shard": shard_of(user_id, subscription_id), "next_report_at": due_at}
 

@@ -1,4 +1,4 @@
-"""The tasks that a run makes: of reports, and of its own rest."""
+"""The tasks that a run makes: of reports, and of what is left of itself."""
 
 from datetime import UTC, datetime
 
@@ -6,47 +6,62 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from functions.dispatcher.due_user import DueUser
-from functions.dispatcher.due_users import Cursor
+from functions.dispatcher.due_subscription import DueSubscription
 from functions.dispatcher.fan_out import report_task
-from functions.dispatcher.run_part import RunPart
+from functions.dispatcher.new_documents import NewCursor
+from functions.dispatcher.run_part import RunPart, RunStage
 from functions.shared.contract import InvalidContract
-from functions.shared.ids import delivery_id, task_id
+from functions.shared.ids import SHARDS, delivery_id, task_id
 from functions.shared.plausible_time import plausible
 from functions.shared.report_task import ReportTask
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
-USER_IDS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="/"), min_size=1, max_size=200).filter(
+IDS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="/"), min_size=1, max_size=200).filter(
     lambda text: text not in {".", ".."} and not text.startswith("__")
 )
 
 
 @given(
-    user_id=USER_IDS,
+    user_id=IDS,
+    subscription_id=IDS,
     due_at=st.one_of(st.just(NOON), st.datetimes(timezones=st.just(UTC)).filter(plausible)),
     kind=st.sampled_from(["activity", "sales"]),
 )
-@example(user_id="<user_id>", due_at=NOON, kind="sales")
-@example(user_id="<delivery_id>", due_at=NOON, kind="sales")
-@example(user_id='\x00\x1f\x7f\x80\u2028\ufeff\U0001f600 "\\\b\f\n\r\t', due_at=NOON, kind="sales")
-def test_a_report_and_its_task_have_the_name_of_user_and_due_time(user_id: str, due_at: datetime, kind: str) -> None:
+@example(user_id="<user_id>", subscription_id="<subscription_id>", due_at=NOON, kind="sales")
+@example(user_id="<subscription_id>", subscription_id="<delivery_id>", due_at=NOON, kind="sales")
+@example(user_id="<delivery_id>", subscription_id="<user_id>", due_at=NOON, kind="sales")
+@example(
+    user_id='\x00\x1f\x7f\x80\u2028\ufeff\U0001f600 "\\\b\f\n\r\t', subscription_id='\\"', due_at=NOON, kind="sales"
+)
+def test_a_report_and_its_task_have_the_name_of_subscription_and_due_time(
+    user_id: str, subscription_id: str, due_at: datetime, kind: str
+) -> None:
     """And the body is, byte for byte, what the contract makes of them."""
-    task = report_task(DueUser(user_id, due_at, kind), "20261124T1200Z")
-    delivery = delivery_id(user_id, due_at)
+    task = report_task(DueSubscription(user_id, subscription_id, due_at, kind), "20261124T1200Z")
+    delivery = delivery_id(user_id, subscription_id, due_at)
     assert task.task_id == task_id(delivery)
-    report = ReportTask(user_id=user_id, delivery_id=delivery, due_at=due_at, run_id="20261124T1200Z", kind=kind)
+    report = ReportTask(
+        user_id=user_id,
+        subscription_id=subscription_id,
+        delivery_id=delivery,
+        due_at=due_at,
+        run_id="20261124T1200Z",
+        kind=kind,
+    )
     assert task.body == report.to_json()
     assert ReportTask.from_json(task.body) == report
 
 
+DUE = DueSubscription("u1", "default", NOON, "activity")
+
+
 def test_a_second_task_has_another_name_and_the_same_report() -> None:
-    user = DueUser("u1", NOON)
-    first, second = report_task(user, "r1"), report_task(user, "r1", "r1")
+    first, second = report_task(DUE, "r1"), report_task(DUE, "r1", "r1")
     assert first.task_id != second.task_id
     assert first.body == second.body
 
 
-def rest(last: DueUser | None, *, attempt: str = "a", part: int = 2, share: int = 0) -> RunPart:
+def a_part(*, attempt: str = "a", part: int = 2, share: int = 0) -> RunPart:
     return RunPart(
         run_id="20261124T1200Z",
         scheduled_for=NOON,
@@ -54,29 +69,43 @@ def rest(last: DueUser | None, *, attempt: str = "a", part: int = 2, share: int 
         share=share,
         shares=3,
         part=part,
-        cursor=Cursor.of(last) if last else None,
-        until=Cursor(next_report_at=NOON, user_id="z"),
         counters={"due": 7},
     )
 
 
-@pytest.mark.parametrize("last", [None, DueUser("u1", NOON), DueUser("名前", NOON.replace(microsecond=5))])
-def test_the_rest_of_a_run_is_read_as_it_was_written(last: DueUser | None) -> None:
-    assert RunPart.from_json(rest(last).to_task().body) == rest(last)
+@pytest.mark.parametrize(
+    "part",
+    [
+        a_part(),
+        a_part().after(DUE),
+        a_part().after(DueSubscription("名前", "weekly", NOON.replace(microsecond=5), "usage")),
+        a_part().at(RunStage.SCHEDULING),
+        a_part().at(RunStage.ENROLLMENT, NewCursor(path="users/名前", by_sweep=True)),
+    ],
+)
+def test_what_is_left_of_a_run_is_read_as_it_was_written(part: RunPart) -> None:
+    assert RunPart.from_json(part.to_task().body) == part
 
 
 def test_each_part_of_an_attempt_is_handed_over_once() -> None:
-    user = DueUser("u1", NOON)
     names = [
-        rest(user).to_task().task_id,
+        a_part().after(DUE).to_task().task_id,
         # The part before was repeated, and came further or less far.
-        rest(DueUser("u2", NOON)).to_task().task_id,
-        rest(user, part=3).to_task().task_id,
-        rest(user, share=1).to_task().task_id,
-        rest(user, attempt="b").to_task().task_id,
+        a_part().after(DUE._replace(user_id="u2")).to_task().task_id,
+        a_part(part=3).to_task().task_id,
+        a_part(share=1).to_task().task_id,
+        a_part(attempt="b").to_task().task_id,
     ]
     assert names[0] == names[1]
     assert len(set(names)) == 4
+
+
+@pytest.mark.parametrize("shares", [1, 2, 7, 30])
+def test_the_shares_have_each_shard_once(shares: int) -> None:
+    whole = RunPart.first(NOON, shares=shares)
+    parts = [whole.of_share(share) for share in range(shares)]
+    assert sorted(shard for part in parts for shard in part.shards) == list(range(SHARDS))
+    assert max(len(part.shards) for part in parts) - min(len(part.shards) for part in parts) <= 1
 
 
 @pytest.mark.parametrize(
@@ -90,6 +119,6 @@ def test_each_part_of_an_attempt_is_handed_over_once() -> None:
         (b'{"run_id": "r", "scheduled_for": "2026-11-24T12:00:00Z", "counters": {"due": "many"}}', "counters.due"),
     ],
 )
-def test_a_body_that_is_no_rest_of_a_run_is_refused_by_field(body: bytes, named: str) -> None:
+def test_a_body_that_is_no_part_of_a_run_is_refused_by_field(body: bytes, named: str) -> None:
     with pytest.raises(InvalidContract, match=named):
         RunPart.from_json(body)

@@ -1,0 +1,113 @@
+"""Lets in what is new, once all reports that were due have their tasks: new subscriptions first, then new users.
+
+What gets its due time now is due as well, but has its task at once. No share of the run may read it as due after that,
+so this comes after all shares.
+"""
+
+from collections.abc import Callable
+from datetime import datetime
+
+from functions.dispatcher.enrollment import Enrollment
+from functions.dispatcher.fan_out import FanOut
+from functions.dispatcher.malformed_documents import MalformedDocuments, unservable
+from functions.dispatcher.new_documents import Admitted, Newcomers
+from functions.dispatcher.run_counters import RunCounters
+from functions.dispatcher.run_dependencies import RunDependencies
+from functions.dispatcher.run_part import RunPart, RunStage
+from functions.dispatcher.run_store import RunStore
+from functions.dispatcher.scheduling import Scheduling
+from functions.shared.run import RunCounter, Sweep
+
+
+class Admission:
+    """Schedules new subscriptions, enrolls new users, and enqueues what is due at once.
+
+    Args:
+        dependencies: what the run works with.
+        run_id: the id of the run.
+        run_time: the time that the run is for.
+        store: where the run notes its sweeps.
+        counters: the run's.
+        malformed: what makes dead letters of documents that cannot be let in.
+    """
+
+    def __init__(
+        self,
+        dependencies: RunDependencies,
+        *,
+        run_id: str,
+        run_time: datetime,
+        store: RunStore,
+        counters: RunCounters,
+        malformed: MalformedDocuments,
+    ) -> None:
+        self._run_id = run_id
+        self._run_time = run_time
+        self._store = store
+        self._counters = counters
+        self._malformed = malformed
+        self._scheduling = Scheduling(
+            dependencies.firestore,
+            dependencies.subscriptions,
+            dependencies.defaults,
+            run_id=run_id,
+            run_time=run_time,
+        )
+        self._enrollment = Enrollment(
+            dependencies.firestore, dependencies.users, dependencies.defaults, run_id=run_id, run_time=run_time
+        )
+
+    def warn_of_misnamed(self) -> None:
+        """Log which users get no reports since their `active` is malformed. It raises nothing."""
+        self._enrollment.warn_of_misnamed()
+
+    def let_in(self, part: RunPart, fan_out: FanOut, is_late: Callable[[], bool]) -> RunPart | None:
+        """Let in what is new, from the part's stage and place on.
+
+        Args:
+            part: what is left of the run.
+            fan_out: what enqueues.
+            is_late: whether the time of this request is up.
+
+        Returns:
+            what is left of the part, where its time is up.
+
+        Raises:
+            google.api_core.exceptions.GoogleAPICallError: Firestore cannot be read or written.
+        """
+        sweeps = self._store.sweeps()
+        if part.stage is not RunStage.ENROLLMENT:
+            part = part.at(RunStage.SCHEDULING, part.new_cursor)
+            if part.new_cursor is None:
+                self._malformed.tell(self._scheduling.find_strays())
+            if left := self._let_in(self._scheduling, part, sweeps.get(RunStage.SCHEDULING), fan_out, is_late):
+                return left
+            part = part.at(RunStage.ENROLLMENT)
+        return self._let_in(self._enrollment, part, sweeps.get(RunStage.ENROLLMENT), fan_out, is_late)
+
+    def _let_in(
+        self,
+        newcomers: Newcomers,
+        part: RunPart,
+        last_sweep: Sweep | None,
+        fan_out: FanOut,
+        is_late: Callable[[], bool],
+    ) -> RunPart | None:
+        for page in newcomers.new.find(self._run_time, last=last_sweep, after=part.new_cursor):
+            admitted = newcomers.admit(page)
+            self._counters.add(newcomers.counter, admitted.number)
+            self._enqueue(admitted, fan_out)
+            if is_late():
+                return part.at(part.stage, page.place)
+        if newcomers.new.swept is not None:
+            self._store.note_sweep(part.stage, Sweep(swept_at=self._run_time, documents=newcomers.new.swept))
+        return None
+
+    def _enqueue(self, admitted: Admitted, fan_out: FanOut) -> None:
+        for due in admitted.due:
+            self._counters.add(RunCounter.DUE)
+            try:
+                fan_out.add(due)
+            except Exception as error:  # noqa: BLE001  it is logged there
+                admitted.malformed.append(unservable(due, error, run_id=self._run_id))
+        self._malformed.tell(admitted.malformed)

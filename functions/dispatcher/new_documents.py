@@ -1,0 +1,203 @@
+"""Finds the documents of a collection that the dispatcher has not dealt with yet.
+
+Firestore cannot be asked for documents that lack a field. So an application says by a null in the field that a document
+is new: an index finds it with the next run, at the price of what is new. Documents without the field are found by a
+sweep. Counts tell whether there are any, at the price of one document read per thousand documents; only then the sweep
+reads the collection, until it has found as many as are missing. All that is compared is read at one time: a document
+that goes between two counts would look like a new one that no sweep ever finds.
+
+A small collection is swept with every run, a large one once a day (functions.shared.run.Sweep): a product with sign-ups
+every hour must not read all its users every hour.
+https://firebase.google.com/docs/firestore/query-data/aggregation-queries#pricing
+https://cloud.google.com/firestore/docs/reference/rpc/google.firestore.v1#runaggregationqueryrequest
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, NamedTuple, Protocol
+
+from google.cloud import firestore
+from google.cloud.firestore_v1.types import Value
+from pydantic import BaseModel, ConfigDict
+
+from functions.dispatcher.document_stream import DocumentStream, Filter
+from functions.dispatcher.due_subscription import DueSubscription
+from functions.shared.run import RunCounter, Sweep
+
+PAGE_SIZE = 200
+"""How many new documents are dealt with at once: a commit writes two documents for each, and takes a second."""
+
+_SCANNED_A_PAGE = 10_000
+"""After how many documents a sweep lets the run look at its time."""
+
+
+class NewCursor(BaseModel):
+    """A place in the order in which new documents are found.
+
+    Attributes:
+        path: the last document's, below the root.
+        by_sweep: whether the sweep has begun.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    path: str
+    by_sweep: bool = False
+
+
+class NewPage(NamedTuple):
+    """Some new documents.
+
+    Attributes:
+        snapshots: google.cloud.firestore.DocumentSnapshot of all fields, perhaps none.
+        place: how far the run has looked.
+    """
+
+    snapshots: Sequence[Any]
+    place: NewCursor
+
+
+class Admitted(NamedTuple):
+    """What came of dealing with new documents. Those that changed meanwhile are left to the next run.
+
+    Attributes:
+        number: how many the run has enrolled or scheduled.
+        due: the subscriptions that are due at once.
+        malformed: what could not be, each with its `problem`.
+    """
+
+    number: int
+    due: list[DueSubscription]
+    malformed: list[DueSubscription]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mark:
+    """The field that tells which documents are new.
+
+    Attributes:
+        field: its name.
+        everything: the query of all documents that are to have it.
+        known: the query of those whose field has a value that the dispatcher writes.
+        new: the query of those with a null.
+        where: the filters of `everything`, for the sweep.
+        is_missing: whether a document's fields have neither a null nor a value that the dispatcher writes, by the
+            protobuf class's map.
+    """
+
+    field: str
+    everything: Any
+    known: Any
+    new: Any
+    where: Sequence[Filter] = ()
+    is_missing: Callable[[Mapping[str, Any]], bool]
+
+
+class NewDocuments:
+    """Finds them.
+
+    Args:
+        client: the Firestore client.
+        stream: what reads the collection.
+        mark: what tells which are new.
+    """
+
+    def __init__(self, client: firestore.Client, stream: DocumentStream, mark: Mark) -> None:
+        self._client = client
+        self._stream = stream
+        self._mark = mark
+        self.swept: int | None = None
+        """How many documents the collection has; None until a sweep has come to its end, or has not been needed."""
+
+    def find(self, run_time: datetime, *, last: Sweep | None, after: NewCursor | None) -> Iterator[NewPage]:
+        """Find them, page by page: deal with each page before the next.
+
+        Args:
+            run_time: the time that the run is for.
+            last: the last sweep of the collection; None where there was none.
+            after: the place after which to begin; None for the beginning.
+
+        Raises:
+            google.api_core.exceptions.GoogleAPICallError: Firestore cannot be read.
+        """
+        sweeping = after is not None and after.by_sweep
+        if not sweeping:
+            yield from self._marked(after.path if after else None)
+        if sweeping or last is None or last.is_due_again(run_time):
+            yield from self._sweep(after.path if after and sweeping else None)
+
+    def _marked(self, after: str | None) -> Iterator[NewPage]:
+        query = self._mark.new.order_by("__name__").limit(PAGE_SIZE)
+        while True:
+            start = query.start_after({"__name__": self._client.document(after)}) if after else query
+            page = list(start.stream())
+            if page:
+                after = page[-1].reference.path
+                ours = [
+                    snapshot for snapshot in page if self._stream.holds(self._stream.name_of(snapshot.reference.path))
+                ]
+                yield NewPage(ours, NewCursor(path=after))
+            if len(page) < PAGE_SIZE:
+                return
+
+    def _sweep(self, after: str | None) -> Iterator[NewPage]:
+        everything, read_time = _count(self._mark.everything)
+        missing = everything - _count(self._mark.known, read_time)[0] - _count(self._mark.new, read_time)[0]
+        if missing > 0:
+            yield from self._scan(missing, read_time, after)
+        self.swept = everything
+
+    def _scan(self, missing: int, read_time: datetime, after: str | None) -> Iterator[NewPage]:
+        documents = self._stream.read(
+            where=self._mark.where,
+            order_by=[],
+            select=[self._mark.field],
+            start_after=[Value(reference_value=self._stream.name_of(after))] if after else [],
+            read_time=read_time,
+        )
+        found: list[str] = []
+        path = ""
+        for scanned, document in enumerate(documents, start=1):
+            path = self._stream.path_of(document.name)
+            if self._mark.is_missing(document.fields):
+                found.append(path)
+                missing -= 1
+            if missing == 0:
+                break
+            if len(found) == PAGE_SIZE or scanned % _SCANNED_A_PAGE == 0:
+                yield self._page(found, path)
+                found = []
+        if found:
+            yield self._page(found, path)
+
+    def _page(self, found: Sequence[str], path: str) -> NewPage:
+        """As the documents are now: they may have changed since the time of the sweep."""
+        references = [self._client.document(each) for each in found]
+        snapshots = [snapshot for snapshot in self._client.get_all(references) if snapshot.exists] if found else []
+        return NewPage(snapshots, NewCursor(path=path, by_sweep=True))
+
+
+class Newcomers(Protocol):
+    """A sort of new documents, and what the dispatcher does with them.
+
+    Attributes:
+        counter: what counts those that were let in.
+        new: what finds them.
+    """
+
+    counter: RunCounter
+    new: NewDocuments
+
+    def admit(self, page: NewPage) -> Admitted:
+        """Deal with the documents of a page, unless they have changed since they were read.
+
+        Raises:
+            google.api_core.exceptions.GoogleAPICallError: Firestore cannot be read or written.
+        """
+
+
+def _count(query: Any, read_time: datetime | None = None) -> tuple[int, datetime]:
+    """How many there are, and when that was so."""
+    result = query.count().get(read_time=read_time)[0][0]
+    return int(result.value), result.read_time

@@ -1,0 +1,50 @@
+"""Divides the shards of a run among several instances: the one seam between a run and all that this takes.
+
+A run that one instance does (`DISPATCH_PARTS` is 1) goes past it: nothing is handed out, and no instance waits for
+another.
+"""
+
+from functions.dispatcher.run_counters import RunCounters
+from functions.dispatcher.run_part import RunPart, enqueue_part
+from functions.dispatcher.run_store import RunStore, ShareEnd
+from functions.shared.run import RunState
+from functions.shared.task_queue import TaskQueue
+
+
+class RunDivision:
+    """Hands shares of a run to other instances, and brings the shares together at their end.
+
+    Args:
+        part: what this request does.
+        queue: the queue whose tasks call the dispatcher.
+        store: where the run notes its shares.
+        counters: those of this part of the run.
+    """
+
+    def __init__(self, part: RunPart, *, queue: TaskQueue, store: RunStore, counters: RunCounters) -> None:
+        self._part = part
+        self._queue = queue
+        self._store = store
+        self._counters = counters
+
+    def hand_out(self) -> None:
+        """Hand all shares but the first to other instances. A share that cannot be handed out is counted as an error:
+        when the run is called again, another attempt hands it out."""
+        for share in range(1, self._part.shares):
+            enqueue_part(self._queue, self._part.of_share(share), self._counters)
+
+    def end_share(self) -> ShareEnd:
+        """Note that all that is due in the part's share is dealt with.
+
+        What is new comes after all shares: a subscription that gets its due time now is due as well, and no share may
+        read it as due.
+
+        Raises:
+            google.api_core.exceptions.GoogleAPICallError: Firestore cannot be written.
+        """
+        if self._part.shares == 1:
+            return ShareEnd.LAST
+        if self._counters.has_errors_here:
+            self._store.note_share(self._part.share, RunState.FAILED, self._counters.to_dict())
+            return ShareEnd.OTHERS_GO_ON
+        return self._store.end_share(self._part.share, self._counters.to_dict())
