@@ -229,6 +229,9 @@ _MADE_BY_THE_BODY = {"mime-version", "content-disposition", "content-id", "conte
 def split(request: Mapping[str, Any], *, message_id: str, received_at: datetime, size: int) -> list[Mail]:
     """The mails of a valid request, one for each personalization.
 
+    Substitutions are made in its subject, its content and its custom arguments, SendGrid's "unique arguments".
+    https://www.twilio.com/docs/sendgrid/for-developers/sending-email/substitution-tags
+
     Args:
         request: what was posted.
         message_id: the request's `X-Message-Id`.
@@ -242,6 +245,7 @@ def split(request: Mapping[str, Any], *, message_id: str, received_at: datetime,
         reduced = {**shared, "personalizations": [personalization]}
         reduced["subject"] = substitute(personalization.get("subject") or request.get("subject") or "")
         reduced["content"] = [{**block, "value": substitute(block["value"])} for block in request.get("content") or ()]
+        custom_args = {**(request.get("custom_args") or {}), **(personalization.get("custom_args") or {})}
         envelope = Envelope(
             id=message_id if number == 0 else f"{message_id}.{number}",
             received_at=received_at,
@@ -250,7 +254,7 @@ def split(request: Mapping[str, Any], *, message_id: str, received_at: datetime,
             cc=_addresses(personalization.get("cc")),
             bcc=_addresses(personalization.get("bcc")),
             subject=reduced["subject"],
-            custom_args={**(request.get("custom_args") or {}), **(personalization.get("custom_args") or {})},
+            custom_args={name: substitute(value) for name, value in custom_args.items()},
             categories=tuple(request.get("categories") or ()),
             attachments=len(request.get("attachments") or ()),
             size=size,

@@ -69,5 +69,22 @@ def test_the_link_in_a_mail_leads_out_of_its_group(inbox: Inbox, client: Any) ->
     assert len(inbox.mails) == 1
 
 
+def test_each_of_several_recipients_leaves_the_group_for_themselves(inbox: Inbox, client: Any) -> None:
+    content = [{"type": "text/plain", "value": "Unsubscribe: <%asm_group_unsubscribe_raw_url%>"}]
+    addresses = ["ann@example.com", "bo@example.com"]
+    request = valid_request(
+        asm={"group_id": 7},
+        content=content,
+        attachments=None,
+        personalizations=[{"to": [{"email": address}]} for address in addresses],
+    )
+    client.mail.send.post(request_body=request)
+    links = [(inbox.mails.read(envelope.id).text or "").rpartition(" ")[2] for envelope in list(inbox.mails)]
+    requests.post(links[1], data={"List-Unsubscribe": "One-Click"}, timeout=60)
+    assert search(client, 7, *addresses) == ["bo@example.com"]
+    client.mail.send.post(request_body=request)
+    assert [envelope.to[0].email for envelope in inbox.mails] == [*addresses, "ann@example.com"]
+
+
 def test_a_link_without_a_group_is_none(inbox: Inbox) -> None:
     assert requests.get(f"{inbox.url}/asm/unsubscribe?email=a", timeout=60).status_code == 400

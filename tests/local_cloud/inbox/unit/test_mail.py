@@ -49,7 +49,7 @@ def test_one_personalization_is_one_mail() -> None:
             personalizations=[
                 {
                     "to": [{"email": "ann@example.com"}],
-                    "custom_args": {"user": "u1"},
+                    "custom_args": {"user": "u1", "greeted": "-name-"},
                     "subject": "Dear -name-",
                     "substitutions": {"-name-": "Ann", "events": "things"},
                 },
@@ -60,7 +60,7 @@ def test_one_personalization_is_one_mail() -> None:
     assert (first.envelope.id, second.envelope.id) == ("ID", "ID.1")
     assert (first.envelope.subject, second.envelope.subject) == ("Dear Ann", "Your daily report")
     assert (first.text, second.text) == ("Twelve things.", "Twelve events.")
-    assert first.envelope.custom_args == {"run": "r1", "user": "u1"}
+    assert first.envelope.custom_args == {"run": "r1", "user": "u1", "greeted": "Ann"}
     assert second.envelope.custom_args == {"run": "r1", "user": "nobody"}
     assert second.envelope.sender.email == "other@example.com"
     assert len(second.request["personalizations"]) == 1
