@@ -74,8 +74,10 @@ class Mail:
         """The mail with an unsubscribe link in the place of the tags, as a recipient sees it.
 
         Args:
-            link: a recipient's.
+            link: a recipient's; the tags stay where it is empty.
         """
+        if not link:
+            return self
         in_place = substitutions(link)
         return replace(
             self, text=self.text.replace(IN_TEXT, in_place[IN_TEXT]), html=self.html.replace(IN_HTML, in_place[IN_HTML])
