@@ -8,12 +8,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from functions.shared.ids import delivery_id
+from functions.shared.user import User
+from functions.worker.mail.compliance import MailCompliance
 from functions.worker.mail.model import InlineImage, Mail, MailRecipient, RecipientRole, Sender
 from functions.worker.mail.sendgrid.request import to_request
 from functions.worker.mail.sendgrid.tags import GROUP_LINK
 from functions.worker.mail.unsubscribe_link import IN_HTML, IN_TEXT
 from local_cloud.inbox.mail import Mail as ReceivedMail
 from local_cloud.inbox.mail import split
+from local_cloud.inbox.sendgrid import find_problems
 from tests.functions.worker.unit.sendgrid_schema import MAIL_SEND
 
 VALIDATOR = jsonschema.Draft202012Validator(MAIL_SEND)
@@ -155,3 +159,20 @@ def test_a_groups_link_is_sendgrids_to_make_for_each_recipient() -> None:
     for message in received(request):
         assert message.text == f"text {GROUP_LINK}"
         assert message.html == f'<p>html <a href="{GROUP_LINK}">out</a></p>'
+
+
+def test_the_links_of_the_longest_ids_fit_into_a_request() -> None:
+    compliance = MailCompliance(
+        sender="reports@example.com",
+        unsubscribe_url="https://example.com/unsubscribe?user={user_id}&token={token}",
+        unsubscribe_key="k" * 16,
+    )
+    user = User(id="ü" * 750, email="ada@example.com")
+    due = delivery_id("ü" * 362, "ü" * 362, datetime(2026, 11, 24, tzinfo=UTC))
+    assert len(due.encode()) > 1_400
+    recipients = [
+        compliance.recipient(address, RecipientRole.TO, user=user, delivery_id=due)
+        for address in ("ada@example.com", "boss@example.com")
+    ]
+    request = to_request(mail(recipients=recipients), SENDER)
+    assert find_problems(request, now=datetime(2026, 11, 24, tzinfo=UTC)) == []
