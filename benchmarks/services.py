@@ -11,6 +11,7 @@ import random
 import sys
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
 from typing import Any
 
 from aiohttp import web
@@ -22,12 +23,14 @@ from local_cloud.http import HttpServer
 from local_cloud.identity import IdentityProvider
 from local_cloud.inbox.faults import Answer, Call, Fault
 from local_cloud.inbox.server import Inbox
+from local_cloud.index_file import read_index_file
 from local_cloud.pubsub.server import PubSubEmulator
 from local_cloud.rpc import Middleware, latency
 from local_cloud.tasks.server import TasksEmulator
 
 HOST = "127.0.0.1"
 SENDGRID_API_KEY = "SG.benchmark"
+INDEX_FILE = Path(__file__).parent.parent / "deployment" / "firestore.indexes.json"
 
 
 class Bill:
@@ -82,7 +85,13 @@ async def serve(latency_seconds: float, mail_failures: float, seed: int) -> None
     clock, bill = Clock(), Bill()
     delay: list[Middleware] = [latency(latency_seconds, clock.sleep)] if latency_seconds else []
     identity = IdentityProvider(host=HOST, port=0, clock=clock)
-    firestore = FirestoreEmulator(host=HOST, port=0, clock=clock, middleware=[*delay, bill.middleware])
+    firestore = FirestoreEmulator(
+        host=HOST,
+        port=0,
+        clock=clock,
+        middleware=[*delay, bill.middleware],
+        declared_indexes=read_index_file(INDEX_FILE),
+    )
     bill.usage = firestore.usage
     tasks = TasksEmulator(host=HOST, port=0, rest_port=0, clock=clock, middleware=delay, mint_token=identity.mint)
     pubsub = PubSubEmulator(host=HOST, port=0, clock=clock, middleware=delay)
