@@ -2,8 +2,10 @@
 
 import asyncio
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from local_cloud.function_process import FunctionProcess
 from tests.support import Background, free_ports
@@ -46,6 +48,24 @@ def start_function(
     )
     background.run(process.start(), timeout=60)
     return process
+
+
+@contextmanager
+def running_function(background: Background, **arguments: Any) -> Iterator[FunctionProcess]:
+    """Start a function, and stop it at the end.
+
+    Args:
+        background: where its keeper runs.
+        arguments: see start_function.
+
+    Raises:
+        LocalCloudError: likewise.
+    """
+    process = start_function(background, **arguments)
+    try:
+        yield process
+    finally:
+        background.run(process.stop())
 
 
 class FunctionProcesses:

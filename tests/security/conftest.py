@@ -2,40 +2,27 @@
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from contextlib import ExitStack
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import grpc
 import pytest
 import requests
-from google.auth.credentials import AnonymousCredentials
-from google.cloud import firestore
-from google.cloud.pubsub_v1 import PublisherClient, SubscriberClient
-from google.cloud.tasks_v2 import CloudTasksClient, Queue
-from google.cloud.tasks_v2.services.cloud_tasks.transports import CloudTasksGrpcTransport
+from google.cloud.tasks_v2 import Queue
 
 from functions.shared.ids import delivery_id, run_id
 from functions.shared.report_task import ReportTask
-from local_cloud.clock import Clock
-from local_cloud.firestore.server import FirestoreEmulator
+from functions.shared.subscription import DEFAULT_SUBSCRIPTION
 from local_cloud.function_process import FunctionProcess
 from local_cloud.identity import IdentityProvider
 from local_cloud.inbox.server import Inbox
-from local_cloud.pubsub.server import PubSubEmulator
-from local_cloud.tasks.server import TasksEmulator
-from tests.function_process import start_function
-from tests.support import Background, Faults, pull_now
+from tests.function_process import running_function
+from tests.local_services import PARENT, QUEUE, TASKS_INVOKER, WORKER_URL, LocalServices, local_services
+from tests.seeding import seed
+from tests.support import Background, Faults
 
-PROJECT = "local-project"
-PARENT = f"projects/{PROJECT}/locations/us-central1"
-SUBSCRIPTION = f"projects/{PROJECT}/subscriptions/test"
-WORKER_URL = "https://worker.example.com"
-DISPATCHER_URL = "https://dispatcher.example.com"
-TASKS_INVOKER = "tasks-invoker@local-project.iam.gserviceaccount.com"
-SCHEDULER_INVOKER = "scheduler-invoker@local-project.iam.gserviceaccount.com"
-MAX_ATTEMPTS = 3
 DUE = datetime(2026, 11, 24, 13, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 
@@ -50,17 +37,33 @@ DOMAIN = "@private.example"
 class House:
     """The functions, what is around them, and what they left there."""
 
-    background: Background
-    identity: IdentityProvider
-    inbox: Inbox
+    services: LocalServices
     faults: Faults
-    database: Any
-    subscriber: SubscriberClient
     worker: FunctionProcess
     dispatcher: FunctionProcess
     logs: Path
-    answers: list[str]
-    published: list[str]
+    answers: list[str] = field(default_factory=list)
+    published: list[str] = field(default_factory=list)
+
+    @property
+    def background(self) -> Background:
+        """Where the servers run."""
+        return self.services.background
+
+    @property
+    def identity(self) -> IdentityProvider:
+        """Who signs tokens."""
+        return self.services.identity
+
+    @property
+    def inbox(self) -> Inbox:
+        """Where the mails are."""
+        return self.services.inbox
+
+    @property
+    def database(self) -> Any:
+        """A google.cloud.firestore.Client."""
+        return self.services.database
 
     def token(self, email: str = TASKS_INVOKER, audience: str = WORKER_URL, lifetime: timedelta = HOUR) -> str:
         """A token as Google signs it."""
@@ -96,32 +99,39 @@ class House:
         self.answers.append(f"{answer.headers}\n{answer.text}")
         return answer
 
-    def user(self, user_id: str, **fields: Any) -> None:
-        """A user whose report is due."""
-        document = {
-            "email": f"ada{DOMAIN}",
-            "active": True,
-            "next_report_at": DUE,
-            "reported_until": DUE - HOUR,
-            **fields,
-        }
-        self.database.collection("users").document(user_id).set(document)
+    def user(self, user_id: str, *, subscription: dict[str, Any] | None = None, **fields: Any) -> None:
+        """A user with a subscription whose report is due.
+
+        Args:
+            user_id: the user's id.
+            subscription: fields of the subscription, and its id in `subscription_id` unless it is the default one.
+            fields: of the user.
+        """
+        seed(
+            self.database,
+            user_id,
+            user={"email": f"ada{DOMAIN}", **fields},
+            **{"next_report_at": DUE, "reported_until": DUE - HOUR, **(subscription or {})},
+        )
 
     def event(self, user_id: str, **fields: Any) -> None:
         """Something that a user did in the time of the report."""
         fields = {"at": DUE - timedelta(minutes=5), **fields}
         self.database.collection("users").document(user_id).collection("events").add(fields)
 
-    def deliver(self, user_id: str, *, retry_count: int = 0) -> requests.Response:
-        """Have a user's report sent."""
+    def deliver(
+        self, user_id: str, subscription_id: str = DEFAULT_SUBSCRIPTION, *, retry_count: int = 0
+    ) -> requests.Response:
+        """Have the report of a subscription sent."""
         return self.post(
-            task(user_id),
+            task(user_id, subscription_id),
             token=self.token(),
             **{"X-CloudTasks-TaskRetryCount": str(retry_count), "X-CloudTasks-TaskName": "t"},
         )
 
-    def delivery(self, user_id: str) -> Any:
-        return self.database.collection("deliveries").document(delivery_id(user_id, DUE)).get().to_dict()
+    def delivery(self, user_id: str, subscription_id: str = DEFAULT_SUBSCRIPTION) -> Any:
+        name = delivery_id(user_id, subscription_id, DUE)
+        return self.database.collection("deliveries").document(name).get().to_dict()
 
     def log_lines(self) -> list[str]:
         """Everything that the functions have written."""
@@ -129,12 +139,8 @@ class House:
 
     def letters(self) -> list[str]:
         """The dead letters and alerts since the last look: attributes and data."""
-        received = pull_now(self.subscriber, SUBSCRIPTION)
-        found = [f"{dict(each.message.attributes)} {each.message.data.decode()}" for each in received]
+        found = [f"{dict(each.attributes)} {each.data.decode()}" for each in self.services.take_published()]
         self.published.extend(found)
-        if found:
-            ids = [each.ack_id for each in received]
-            self.subscriber.acknowledge(subscription=SUBSCRIPTION, ack_ids=ids)
         return found
 
     def documents(self, *collections: str) -> str:
@@ -146,89 +152,39 @@ class House:
         )
 
 
-def task(user_id: str, **changes: Any) -> bytes:
-    """The task of a user's report."""
-    valid = ReportTask(user_id=user_id, delivery_id=delivery_id(user_id, DUE), due_at=DUE, run_id=run_id(DUE))
+def task(user_id: str, subscription_id: str = DEFAULT_SUBSCRIPTION, **changes: Any) -> bytes:
+    """The task of a subscription's report."""
+    valid = ReportTask(
+        user_id=user_id,
+        subscription_id=subscription_id,
+        delivery_id=delivery_id(user_id, subscription_id, DUE),
+        due_at=DUE,
+        run_id=run_id(DUE),
+        kind="activity",
+    )
     return json.dumps({**json.loads(valid.to_json()), **changes}).encode()
 
 
 @pytest.fixture(scope="package")
 def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     """One house for all: what one test leaves is searched for secrets by another."""
-    background, clock, faults, logs = Background(), Clock(), Faults(), tmp_path_factory.mktemp("logs")
-
-    async def start() -> tuple[FirestoreEmulator, PubSubEmulator, IdentityProvider, Inbox, TasksEmulator]:
-        identity = IdentityProvider(host="127.0.0.1", port=0, clock=clock)
-        parts = (
-            FirestoreEmulator(host="127.0.0.1", port=0, clock=clock, middleware=[faults]),
-            PubSubEmulator(host="127.0.0.1", port=0, clock=clock),
-            identity,
-            Inbox(host="127.0.0.1", port=0, clock=clock, sendgrid_api_key=SENDGRID_KEY),
-            TasksEmulator(host="127.0.0.1", port=0, clock=clock, mint_token=identity.mint),
+    faults, logs = Faults(), tmp_path_factory.mktemp("logs")
+    with ExitStack() as stack:
+        services = stack.enter_context(local_services(sendgrid_api_key=SENDGRID_KEY, firestore_middleware=[faults]))
+        services.queues.create_queue(parent=PARENT, queue=Queue(name=QUEUE))
+        services.queues.pause_queue(name=QUEUE)
+        environment = {
+            **services.environment,
+            "SENDGRID_ACTIVITY": "true",
+            "MAIL_UNSUBSCRIBE_URL": "https://example.com/unsubscribe?user={user_id}&token={token}",
+            "MAIL_UNSUBSCRIBE_KEY": UNSUBSCRIBE_KEY,
+            # The most that is ever written.
+            "LOG_LEVEL": "DEBUG",
+        }
+        worker, dispatcher = (
+            stack.enter_context(
+                running_function(services.background, name=name, environment=environment, log_directory=logs)
+            )
+            for name in ("worker", "dispatcher")
         )
-        for part in parts:
-            await part.start()
-        return parts
-
-    parts = emulator, pubsub, identity, inbox, tasks = background.run(start())
-    environment = {
-        "GOOGLE_CLOUD_PROJECT": PROJECT,
-        "LOCATION": "us-central1",
-        "REPORT_QUEUES": "reports",
-        "WORKER_URL": WORKER_URL,
-        "DISPATCHER_URL": DISPATCHER_URL,
-        "TASKS_INVOKER": TASKS_INVOKER,
-        "SCHEDULER_INVOKER": SCHEDULER_INVOKER,
-        "DEAD_LETTER_TOPIC": "report-dead-letters",
-        "MAX_ATTEMPTS": str(MAX_ATTEMPTS),
-        "SENDGRID_API_KEY": SENDGRID_KEY,
-        "SENDGRID_HOST": inbox.url,
-        "SENDGRID_ACTIVITY": "true",
-        "MAIL_FROM": "reports@example.com",
-        "MAIL_UNSUBSCRIBE_URL": "https://example.com/unsubscribe?user={user_id}&token={token}",
-        "MAIL_UNSUBSCRIBE_KEY": UNSUBSCRIBE_KEY,
-        # The most that is ever written.
-        "LOG_LEVEL": "DEBUG",
-        "FIRESTORE_EMULATOR_HOST": f"127.0.0.1:{emulator.port}",
-        "PUBSUB_EMULATOR_HOST": f"127.0.0.1:{pubsub.port}",
-        "CLOUD_TASKS_EMULATOR_HOST": f"127.0.0.1:{tasks.port}",
-        "OIDC_CERTS_URL": identity.certs_url,
-        "OIDC_ISSUER": identity.issuer,
-    }
-    with pytest.MonkeyPatch.context() as own:
-        own.setenv("FIRESTORE_EMULATOR_HOST", environment["FIRESTORE_EMULATOR_HOST"])
-        own.setenv("PUBSUB_EMULATOR_HOST", environment["PUBSUB_EMULATOR_HOST"])
-        database = firestore.Client(project=PROJECT, credentials=AnonymousCredentials())  # type: ignore[no-untyped-call]
-        publisher, subscriber = PublisherClient(), SubscriberClient()
-    topic = f"projects/{PROJECT}/topics/report-dead-letters"
-    publisher.create_topic(name=topic)
-    subscriber.create_subscription(name=SUBSCRIPTION, topic=topic)
-    channel = grpc.insecure_channel(environment["CLOUD_TASKS_EMULATOR_HOST"])
-    queues = CloudTasksClient(transport=CloudTasksGrpcTransport(channel=channel))
-    queues.create_queue(parent=PARENT, queue=Queue(name=f"{PARENT}/queues/reports"))
-    queues.pause_queue(name=f"{PARENT}/queues/reports")
-    functions = [
-        start_function(background, name=name, environment=environment, log_directory=logs)
-        for name in ("worker", "dispatcher")
-    ]
-    yield House(
-        background=background,
-        identity=identity,
-        inbox=inbox,
-        faults=faults,
-        database=database,
-        subscriber=subscriber,
-        worker=functions[0],
-        dispatcher=functions[1],
-        logs=logs,
-        answers=[],
-        published=[],
-    )
-    for function in functions:
-        background.run(function.stop())
-    publisher.stop()
-    subscriber.close()
-    channel.close()
-    for part in reversed(parts):
-        background.run(part.stop())
-    background.close()
+        yield House(services=services, faults=faults, worker=worker, dispatcher=dispatcher, logs=logs)

@@ -12,7 +12,8 @@ import pytest
 from local_cloud.inbox.faults import Answer, Call
 from local_cloud.inbox.mail import Mail
 from local_cloud.rpc import RpcError
-from tests.security.conftest import DOMAIN, MAX_ATTEMPTS, SECRETS, SENDGRID_KEY, House
+from tests.local_services import MAX_ATTEMPTS
+from tests.security.conftest import DOMAIN, SECRETS, SENDGRID_KEY, House
 
 HOSTILE = {
     "html": "<script>alert(1)</script><img src=x onerror=alert(2)>",
@@ -109,7 +110,7 @@ def test_hostile_errors_of_the_provider(house: House, kind: str) -> None:
     house.inbox.answer_next("sendgrid", Answer(status=400, body=json.dumps(error).encode()))
     assert house.deliver(user_id).json() == {
         "result": "dead",
-        "delivery_id": f"{user_id}-20261124T1300Z",
+        "delivery_id": f"{user_id}:default:20261124T1300Z",
         "reason": "permanent-error",
     }
     (letter,) = house.letters()
@@ -138,12 +139,51 @@ def test_hostile_errors_of_firestore(house: House) -> None:
     house.letters()
 
 
-@pytest.mark.parametrize("user_id", IDS)
-def test_hostile_ids_of_users(house: House, user_id: str) -> None:
-    house.user(user_id, email=f"id{DOMAIN}")
-    answer = house.deliver(user_id)
+@pytest.mark.parametrize("hostile_id", IDS)
+def test_hostile_ids(house: House, hostile_id: str) -> None:
+    house.user(hostile_id, email=f"id{DOMAIN}", subscription={"subscription_id": hostile_id})
+    answer = house.deliver(hostile_id, hostile_id)
     assert answer.json()["result"] == "sent"
     assert "\n" not in answer.text.rstrip("\n")
+
+
+def test_ids_that_would_name_the_delivery_of_another(house: House) -> None:
+    """A user `a` with the subscription `b:c`, and a user `a:b` with the subscription `c`."""
+    for user_id, subscription_id in (("a", "b:c"), ("a:b", "c"), ("a%3Ab", "c")):
+        house.user(user_id, email=f"colon{DOMAIN}", subscription={"subscription_id": subscription_id})
+        assert house.deliver(user_id, subscription_id).json()["result"] == "sent"
+        assert house.delivery(user_id, subscription_id)["user_id"] == user_id
+
+
+@pytest.mark.parametrize("kind", HOSTILE)
+def test_hostile_fields_of_subscriptions(house: House, kind: str) -> None:
+    """Nothing of a subscription that cannot be sent gets anywhere, and nobody else gets a mail."""
+    text, user_id = HOSTILE[kind], f"subscribed-{kind.replace(' ', '-')}"
+    house.user(
+        user_id,
+        email=f"{user_id}{DOMAIN}",
+        subscription={"cc": [f"{text}{DOMAIN}"], "locale": text, "options": {text[:100]: text}, "kind": text},
+    )
+    assert house.deliver(user_id).json()["reason"] == "permanent-error"
+    (letter,) = house.letters()
+    assert DOMAIN not in letter
+    assert text not in letter
+    assert not list(house.inbox.mails.to(f"{user_id}{DOMAIN}"))
+
+
+def test_hostile_copies(house: House) -> None:
+    """Whoever gets a copy cannot unsubscribe the user."""
+    copies = [f"copy{number}{DOMAIN}" for number in range(3)]
+    house.user("copied", email=f"copied{DOMAIN}", subscription={"cc": copies})
+    assert house.deliver("copied").json()["result"] == "sent"
+    own = mail_of(house, "copied")
+    assert "unsubscribe?user=copied&token=" in own.headers["List-Unsubscribe"]
+    for number in range(3):
+        mail = mail_of(house, f"copy{number}")
+        shown = "\n".join([mail.text or "", mail.html or "", *mail.headers.values()])
+        assert "unsubscribe?" not in shown
+        assert "token=" not in shown
+        assert [party.email for party in (*mail.envelope.to, *mail.envelope.cc, *mail.envelope.bcc)] == [copies[number]]
 
 
 def test_a_user_whose_fields_are_anything(house: House) -> None:

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 import requests
 
-from tests.security.conftest import DISPATCHER_URL, TASKS_INVOKER, House
+from tests.local_services import DISPATCHER_URL, TASKS_INVOKER
+from tests.security.conftest import House
 
 MIB = 1024 * 1024
 

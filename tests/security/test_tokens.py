@@ -12,15 +12,8 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from local_cloud.clock import Clock
 from local_cloud.identity import IdentityProvider
-from tests.security.conftest import (
-    DISPATCHER_URL,
-    DUE,
-    SCHEDULER_INVOKER,
-    TASKS_INVOKER,
-    WORKER_URL,
-    House,
-    task,
-)
+from tests.local_services import DISPATCHER_URL, SCHEDULER_INVOKER, TASKS_INVOKER, WORKER_URL
+from tests.security.conftest import DUE, House, task
 
 Caller = tuple[str, str]
 WORKER, SCHEDULED, CONTINUED = (
@@ -154,10 +147,20 @@ def test_the_good_one_is_let_in(house: House) -> None:
     assert run.status_code == 200
 
 
-def test_a_task_that_names_another_users_delivery(house: House) -> None:
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"delivery_id": "bob:default:20261124T1300Z"},
+        {"delivery_id": "alice:other:20261124T1300Z"},
+        {"delivery_id": "alice:default:20261124T1400Z"},
+        {"user_id": "bob"},
+        {"subscription_id": "other"},
+    ],
+)
+def test_a_task_that_names_the_delivery_of_another(house: House, changes: dict[str, str]) -> None:
     house.user("alice")
     house.user("bob")
-    answer = house.post(task("alice", delivery_id="bob-20261124T1300Z"), token=house.token())
+    answer = house.post(task("alice", **changes), token=house.token())
     assert (answer.status_code, answer.json()["reason"]) == (200, "invalid-task")
     # No field of it is believed: not even to whom it belongs.
     (letter,) = house.letters()
