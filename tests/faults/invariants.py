@@ -454,11 +454,11 @@ class _Course:
         moments = [run for run in self._history.runs if run <= placement.at]
         moments += [pause.until for pause in self._subscription.pauses if pause.until]
         if placement.reported_until is None:
-            later = {self._plan.next_due(self._until, later_than=moment) for moment in moments}
-            return placement.next_report_at in {self._due, *later}
+            scheduled = {self._plan.first_due(self._until, not_before=moment) for moment in moments}
+            return placement.next_report_at in {self._due, *scheduled}
         for moment in moments:
             begin = max(self._plan.covered_after_pause(moment), self._until)
-            due = self._plan.due_after_pause(begin, resumed_at=moment)
+            due = self._plan.first_due(begin, not_before=moment)
             if (placement.next_report_at, placement.reported_until) == (due, begin):
                 return True
         return False

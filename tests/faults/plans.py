@@ -145,9 +145,9 @@ class Plan:
         whole = Plan("hourly" if self.cadence == "hourly" else "daily", self.zone, covers="calendar")
         return whole.covered_until(resumed_at)
 
-    def due_after_pause(self, reported_until: datetime, *, resumed_at: datetime) -> datetime:
-        """The first due time after a pause."""
-        return self.next_due(reported_until, later_than=resumed_at - _INSTANT)
+    def first_due(self, reported_until: datetime, *, not_before: datetime) -> datetime:
+        """The first due time of a subscription that is scheduled, or resumed, at a moment: that moment included."""
+        return self.next_due(reported_until, later_than=not_before - _INSTANT)
 
 
 def _matches(field: str, shown: int, lowest: int) -> bool:

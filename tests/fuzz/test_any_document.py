@@ -1,8 +1,9 @@
 """Whatever a document holds: everybody else is served, the run ends, and what is broken is one dead letter, once.
 
-An example is many broken documents side by side, each of a user of its own: a field of the user's document, of what the
-user's report reads, or of the delivery, that holds anything. Between two runs the documents that the pipeline itself
-has made (dead letters, runs, alerts) are broken, too. Some users are healthy, and get what is theirs with every run.
+An example is many broken documents side by side, each of a user of its own: a field of the user's document, of a
+subscription, of what a report reads, or of a delivery, that holds anything. Between two runs the documents that the
+pipeline itself has made (dead letters, runs, alerts) are broken, too. Some users are healthy, and get what is theirs
+with every run; and so does the other subscription of a user who has a broken one.
 """
 
 import itertools
@@ -10,7 +11,7 @@ import json
 import math
 import os
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
@@ -20,19 +21,26 @@ from google.cloud.firestore_v1.vector import Vector
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from functions.shared.delivery import DeliveryState
-from functions.shared.ids import delivery_id, malformed_user_letter_id, run_id
+from functions.shared.delivery import DELIVERY_FIELDS, DeliveryState
+from functions.shared.ids import delivery_id, malformed_letter_id, run_id
 from functions.shared.plausible_time import plausible
 from functions.shared.schedule import Cadence
-from functions.shared.user import InvalidUser, User
+from functions.shared.subscription import (
+    DEFAULT_SUBSCRIPTION,
+    SUBSCRIPTION_FIELDS,
+    Subscription,
+    SubscriptionDefaults,
+)
+from functions.shared.user import User
 from tests.fuzz.conftest import Pipeline
+from tests.seeding import subscription_document, subscription_reference, user_document, user_reference
 
 HOUR = timedelta(hours=1)
 FIRST_DUE = datetime(2126, 1, 1, tzinfo=UTC)
 """In the far future: a run comes after the runs before it in the machine's time, too."""
 
 RUNS = (0, 1, 27, 28)
-"""At which hours: by the third whatever has been tried since the first is lost, and by the fourth its user served."""
+"""At which hours: by the third whatever has been tried since the first is lost, and by the fourth the next is sent."""
 
 HEALTHY = 3
 
@@ -47,8 +55,8 @@ class Broken(NamedTuple):
     """A field, and what is in it.
 
     Attributes:
-        target: of which document: `user`, `event`, `quota`, `usage`, or a delivery by its state.
-        field: its path.
+        target: of which document: `user`, `subscription`, `event`, `quota`, `usage`, or a delivery by its state.
+        field: its name.
         value: anything that Firestore takes.
     """
 
@@ -57,27 +65,20 @@ class Broken(NamedTuple):
     value: Any
 
 
-USER = ("email", "active", "name", "time_zone", "locale", "next_report_at", "reported_until", "anything", "report")
-REPORT = tuple(
-    f"report.{name}"
-    for name in ("cadence", "hour", "minute", "weekday", "day", "cron", "covers", "kind", "sandbox", "anything")
-)
+USER = ("email", "active", "name", "time_zone", "locale", "enrolled_at", "anything")
+SUBSCRIPTION = tuple(dict.fromkeys([*SUBSCRIPTION_FIELDS, "user_id", "anything"]))
 DATA = {
     "event": ("at", "type", "amount"),
     "quota": ("allowed", "name", "unit", "renews_on"),
     "usage": ("at", "quota", "amount"),
 }
-DELIVERY = (
-    *("user_id", "due_at", "run_id", "kind", "state", "by_hand", "attempts", "created_at", "updated_at", "expire_at"),
-    *("owner", "lease_expires_at", "period_start", "period_end", "message_id", "reason", "last_error"),
-    *("failed_at", "letter_id", "task"),
-)
 DELIVERIES = ("pending", "sending", "sent")
-"""By the state of each: the last is of a user who was set back to it."""
+"""By the state of each: the last is of a subscription that was set back to it."""
 FIELDS = {
-    "user": (*USER, *REPORT),
+    "user": USER,
+    "subscription": SUBSCRIPTION,
     **DATA,
-    **dict.fromkeys(DELIVERIES, DELIVERY),
+    **dict.fromkeys(DELIVERIES, DELIVERY_FIELDS),
 }
 PLACES = [(target, field) for target, fields in FIELDS.items() for field in fields]
 
@@ -93,19 +94,26 @@ ODD: list[Any] = [
 ]
 
 MALFORMED = [
-    Broken("user", "next_report_at", datetime.min.replace(tzinfo=UTC)),
-    Broken("user", "reported_until", datetime.max.replace(tzinfo=UTC, microsecond=0)),
-    Broken("user", "report.kind", 7),
-    Broken("user", "report", "daily"),
-    *(Broken("user", "report", {"cadence": "cron", "cron": line}) for line in (7, "", "0 0 30 2 *", "@daily")),
+    Broken("user", "email", None),
+    Broken("user", "time_zone", "America"),
+    Broken("subscription", "next_report_at", datetime.min.replace(tzinfo=UTC)),
+    Broken("subscription", "next_report_at", "tomorrow"),
+    Broken("subscription", "reported_until", datetime.max.replace(tzinfo=UTC, microsecond=0)),
+    Broken("subscription", "kind", 7),
+    Broken("subscription", "kind", "no_such_kind"),
+    Broken("subscription", "to", []),
+    Broken("subscription", "cc", ["twice@example.com", "TWICE@example.com"]),
+    *(Broken("subscription", "cron", line) for line in (7, "", "0 0 30 2 *", "@daily")),
 ]
 KNOWN = [
     *MALFORMED,
     Broken("pending", "period_end", datetime(2200, 1, 1, tzinfo=UTC)),
     Broken("sending", "lease_expires_at", datetime(2200, 1, 1, tzinfo=UTC)),
-    Broken("user", "report", {"cadence": "cron", "cron": "* * * * *", "covers": "calendar"}),
+    Broken("subscription", "cron", "* * * * *"),
+    *(Broken("subscription", "shard", shard) for shard in (None, ..., -1, 30, "7", 7.0)),
+    Broken("user", "enrolled_at", ...),
 ]
-"""What has stopped everybody's reports before, or the user's own for ever."""
+"""What has stopped everybody's reports before, or the user's own for ever. A field with ... in it is left out."""
 
 values = st.one_of(
     st.sampled_from(ODD),
@@ -133,21 +141,8 @@ broken_documents = st.lists(
 )
 
 
-def healthy_user(user_id: str, **fields: Any) -> dict[str, Any]:
-    return {
-        "email": f"{user_id}@example.com",
-        "name": "Ada",
-        "active": True,
-        "time_zone": "Europe/Berlin",
-        "locale": "en",
-        "report": {"cadence": "hourly", "hour": 8, "weekday": "monday", "day": 1, "kind": "activity", "sandbox": False},
-        **fields,
-    }
-
-
-def changed(fields: Mapping[str, Any], path: str, value: Any) -> dict[str, Any]:
-    first, _, rest = path.partition(".")
-    return {**fields, first: changed(fields[first], rest, value) if rest else value}
+BROKEN = "broken"
+"""The id of a subscription that is broken, or whose report reads broken data. The user has the default one, too."""
 
 
 class Scene:
@@ -166,42 +161,63 @@ class Scene:
         # No two examples share a user: names of tasks are refused for a day after their end.
         self.healthy = [f"healthy{number}-{each}" for each in range(HEALTHY)]
         self.broken = {f"broken{number}-{index}": each for index, each in enumerate(documents)}
-        self.users: dict[str, dict[str, Any]] = {}
+        self._users: dict[str, dict[str, Any]] = {}
+        self._subscriptions: dict[str, dict[str, Any]] = {}
 
     def write(self) -> None:
-        database = self._pipeline.database
-        due = {"next_report_at": self._due_at, "reported_until": self._due_at - HOUR}
-        writer = database.batch()
-        for user_id in (*self.healthy, *self.broken):
-            fields = healthy_user(user_id, **due)
-            reference = database.collection("users").document(user_id)
-            if broken := self.broken.get(user_id):
-                fields = self._break(user_id, broken, fields, reference, writer)
-            self.users[user_id] = fields
-            writer.set(reference, fields)
+        writer = self._pipeline.database.batch()
+        for user_id in self.healthy:
+            self._write_user(writer, user_id)
+            self._write_subscription(writer, user_id, DEFAULT_SUBSCRIPTION)
+        for user_id, broken in self.broken.items():
+            self._write_user(writer, user_id, **({broken.field: broken.value} if broken.target == "user" else {}))
+            self._write_subscription(writer, user_id, DEFAULT_SUBSCRIPTION)
+            fields = self._break(user_id, broken, writer)
+            self._write_subscription(writer, user_id, BROKEN, **fields)
         writer.commit()
 
-    def _break(
-        self, user_id: str, broken: Broken, fields: dict[str, Any], reference: Any, writer: Any
-    ) -> dict[str, Any]:
+    def _write_user(self, writer: Any, user_id: str, **fields: Any) -> None:
+        self._users[user_id] = user_document(
+            user_id, **{"name": "Ada", "time_zone": "Europe/Berlin", "locale": "en", **fields}
+        )
+        writer.set(user_reference(self._pipeline.database, user_id), self._users[user_id])
+
+    def _write_subscription(self, writer: Any, user_id: str, subscription_id: str, **fields: Any) -> None:
+        due = {"next_report_at": self._due_at, "reported_until": self._due_at - HOUR}
+        document = subscription_document(user_id, subscription_id, **{**due, **fields})
+        if subscription_id == BROKEN:
+            self._subscriptions[user_id] = document
+        writer.set(subscription_reference(self._pipeline.database, user_id, subscription_id), document)
+
+    def _break(self, user_id: str, broken: Broken, writer: Any) -> dict[str, Any]:
+        """Write what is broken beside users and subscriptions.
+
+        Returns:
+            fields of the subscription.
+        """
         before = self._due_at - HOUR / 2
+        user = user_reference(self._pipeline.database, user_id)
         match broken.target:
             case "user":
-                return changed(fields, broken.field, broken.value)
+                return {}
+            case "subscription":
+                by_cron = {"cadence": "cron", "covers": "calendar"} if broken.field == "cron" else {}
+                return {**by_cron, broken.field: broken.value}
             case "event":
                 event = {"at": before, "type": "login", "amount": 1}
-                writer.set(reference.collection("events").document("e"), {**event, broken.field: broken.value})
-                return fields
+                writer.set(user.collection("events").document("e"), {**event, broken.field: broken.value})
+                return {}
             case "quota" | "usage":
                 quota = {"allowed": 10, "name": "Space", "unit": "GB", "renews_on": 1}
                 usage = {"at": before, "quota": "q", "amount": 1}
                 (quota if broken.target == "quota" else usage)[broken.field] = broken.value
-                writer.set(reference.collection("quotas").document("q"), quota)
-                writer.set(reference.collection("usage").document("u"), usage)
-                return changed(fields, "report.kind", "usage")
-        name = delivery_id(user_id, self._due_at)
+                writer.set(user.collection("quotas").document("q"), quota)
+                writer.set(user.collection("usage").document("u"), usage)
+                return {"kind": "usage"}
+        name = delivery_id(user_id, BROKEN, self._due_at)
         delivery = {
             "user_id": user_id,
+            "subscription_id": BROKEN,
             "due_at": self._due_at,
             "run_id": run_id(self._due_at),
             "kind": "activity",
@@ -221,24 +237,46 @@ class Scene:
             broken.field: broken.value,
         }
         writer.set(self._pipeline.database.collection("deliveries").document(name), delivery)
-        return fields
+        return {}
 
-    def is_malformed(self, user_id: str) -> bool:
-        """Whether the user's document keeps the user from getting reports, and says that reports are wanted."""
-        fields = self.users[user_id]
-        if fields.get("active") is not True:
-            return False
-        try:
-            User.from_document(user_id, fields, Cadence.HOURLY)
-        except InvalidUser:
+    def letter_of(self, user_id: str) -> str:
+        """The id of the dead letter that tells of a document; empty where no report is kept from being made."""
+        user = User.from_fields(user_id, self._users[user_id])
+        subscription = self._subscription(user_id)
+        if not user.active:
+            return ""
+        if user.problem:
+            return malformed_letter_id(user_id)
+        if not subscription.active or not self._is_met(user_id):
+            return ""
+        is_malformed = subscription.problem or subscription.kind not in {"activity", "usage"}
+        return malformed_letter_id(user_id, BROKEN) if is_malformed else ""
+
+    def is_wanted(self, user_id: str) -> bool:
+        """Whether the reports of the subscription that is broken are due, and nobody has paused them."""
+        user, subscription = User.from_fields(user_id, self._users[user_id]), self._subscription(user_id)
+        due_at = subscription.next_report_at
+        return (
+            user.active
+            and not subscription.is_paused(self._due_at)
+            and self._is_met(user_id)
+            and (due_at is None or due_at <= self._due_at)
+        )
+
+    def _subscription(self, user_id: str) -> Subscription:
+        defaults = SubscriptionDefaults("activity", Cadence.HOURLY)
+        return Subscription.from_fields(user_id, BROKEN, self._subscriptions[user_id], defaults)
+
+    def _is_met(self, user_id: str) -> bool:
+        """Whether a run has to do with the subscription: in the due index, a null means that nothing is due."""
+        fields = self._subscriptions[user_id]
+        due_at = fields.get("next_report_at", ...)
+        if self._subscription(user_id).shard is None:
             return True
-        return User.from_document(user_id, fields, Cadence.HOURLY).kind not in {"activity", "usage"}
-
-    def is_due(self, user_id: str) -> bool:
-        """Whether a run at the due time is to find the user."""
-        fields = self.users[user_id]
-        due_at = plausible(fields.get("next_report_at"))
-        return fields.get("active") is True and (due_at is None or due_at <= self._due_at)
+        if due_at is None or due_at is ...:
+            return False
+        moment = plausible(due_at)
+        return moment is None or moment <= self._due_at
 
 
 def break_what_the_pipeline_keeps(pipeline: Pipeline, odd: Sequence[Any]) -> None:
@@ -292,38 +330,43 @@ def check(pipeline: Pipeline, documents: Sequence[Broken], odd: Sequence[Any]) -
         mails = Counter(pipeline.mailed())
         assert max(mails.values()) == 1
         for user_id in scene.healthy:
-            assert sum(delivery.startswith(f"{user_id}-") for delivery in mails) == number + 1
+            assert mails_of(mails, user_id, DEFAULT_SUBSCRIPTION) == number + 1
         letters = letters_by_user(pipeline)
         for user_id, broken in scene.broken.items():
             theirs = letters.get(user_id, set())
+            if broken.target != "user":
+                assert mails_of(mails, user_id, DEFAULT_SUBSCRIPTION) == number + 1, broken
             if broken.target in DATA:
-                assert sum(each.startswith(f"{user_id}-2") for each in mails) == number + 1, broken
+                assert mails_of(mails, user_id, BROKEN) == number + 1, broken
                 assert not theirs, broken
-            elif broken in MALFORMED or (scene.is_malformed(user_id) and scene.is_due(user_id)):
-                assert theirs == {malformed_user_letter_id(user_id)}, (broken, theirs)
+            elif broken in MALFORMED or scene.letter_of(user_id):
+                assert theirs == {scene.letter_of(user_id)}, (broken, theirs)
             assert len(theirs) <= 1, (broken, theirs)
             if known.setdefault(user_id, "".join(theirs)):
                 assert theirs == {known[user_id]}, broken
         break_what_the_pipeline_keeps(pipeline, [*odd[number:], *odd[:number]])
     mails = Counter(pipeline.mailed())
-    letters = letters_by_user(pipeline)
     final = {str(state) for state in DeliveryState if state.is_final}
     deliveries = pipeline.documents("deliveries")
     for user_id, broken in scene.broken.items():
         if broken.target in DELIVERIES:
             # Neither stuck nor silent: the report that was broken has come to its end, and the next ones were sent.
-            assert deliveries[delivery_id(user_id, FIRST_DUE)]["state"] in final, broken
-            assert any(each.startswith(f"{user_id}-") for each in mails), broken
+            assert deliveries[delivery_id(user_id, BROKEN, FIRST_DUE)]["state"] in final, broken
+            assert mails_of(mails, user_id, BROKEN), broken
+        elif scene.is_wanted(user_id):
+            assert mails_of(mails, user_id, BROKEN) or known[user_id], broken
+
+
+def mails_of(mails: Counter[str], user_id: str, subscription_id: str) -> int:
+    """How many mails of a subscription there were: delivery ids begin with both ids."""
+    return sum(delivery.startswith(f"{user_id}:{subscription_id}:") for delivery in mails)
 
 
 def letters_by_user(pipeline: Pipeline) -> dict[str, set[str]]:
     """The ids of each user's dead letters: they begin with the user's id."""
     found: dict[str, set[str]] = {}
     for letter_id in pipeline.documents("dead_letters"):
-        user_id = letter_id.removesuffix("-malformed")
-        if user_id == letter_id:
-            user_id = letter_id.rpartition("-")[0]
-        found.setdefault(user_id, set()).add(letter_id)
+        found.setdefault(letter_id.partition(":")[0], set()).add(letter_id)
     return found
 
 
@@ -332,15 +375,18 @@ SURROGATES = ["\\ud800", "\\udfff\\ud800", "a\\udc00b"]
 
 
 @pytest.mark.parametrize("text", SURROGATES)
-@pytest.mark.parametrize("field", ["user_id", "delivery_id", "run_id", "kind", "error", "letter_id", "due_at"])
+@pytest.mark.parametrize(
+    "field", ["user_id", "subscription_id", "delivery_id", "run_id", "kind", "error", "letter_id", "due_at"]
+)
 def test_lone_surrogates_in_a_message(pipeline: Pipeline, field: str, text: str) -> None:
     letter = {
         "user_id": "u",
-        "delivery_id": "u-1",
+        "subscription_id": "s",
+        "delivery_id": "u:s:21260101T0000Z",
         "run_id": "r",
         "kind": "activity",
         "error": "e",
-        "letter_id": "u-2",
+        "letter_id": "u:malformed",
         "due_at": "2126-01-01T00:00:00Z",
         "reason": "lost",
         "attempts": 1,
@@ -355,9 +401,16 @@ def test_lone_surrogates_in_a_message(pipeline: Pipeline, field: str, text: str)
 
 
 @pytest.mark.parametrize("text", SURROGATES)
-@pytest.mark.parametrize("field", ["user_id", "delivery_id", "run_id", "kind", "due_at"])
+@pytest.mark.parametrize("field", ["user_id", "subscription_id", "delivery_id", "run_id", "kind", "due_at"])
 def test_lone_surrogates_in_a_task(pipeline: Pipeline, field: str, text: str) -> None:
-    task = {"user_id": "u", "delivery_id": "u-1", "run_id": "r", "kind": "activity", "due_at": "2126-01-01T00:00:00Z"}
+    task = {
+        "user_id": "u",
+        "subscription_id": "s",
+        "delivery_id": "u:s:21260101T0000Z",
+        "run_id": "r",
+        "kind": "activity",
+        "due_at": "2126-01-01T00:00:00Z",
+    }
     pipeline.clear()
 
     pipeline.deliver(json.dumps({**task, field: "?"}).replace('"?"', f'"{text}"').encode())

@@ -49,7 +49,7 @@ async def _sign_up(
         return
     key, its_plan = SubscriptionKey(user_id, "mine"), Plan.due_at(hour, **plan)
     is_due = subscription.get("next_report_at", hour) is hour
-    first_due_at = hour if is_due else its_plan.next_due(hour, later_than=hour)
+    first_due_at = hour if is_due else its_plan.first_due(its_plan.covered_from(hour), not_before=hour)
     written = KnownSubscription(plan=its_plan, user_zone=plan["zone"], first_due_at=first_due_at)
     scenario_run.known[key] = written
     fields = subscription_fields(key, written, **{"reported_until": ..., **subscription})

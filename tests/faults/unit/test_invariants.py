@@ -264,17 +264,19 @@ def test_a_pause_until_a_moment() -> None:
 
 
 def test_a_subscription_that_was_scheduled() -> None:
-    """The application has taken the due time away: the next one is the first after the run."""
+    """The application has taken the due time away: the next one is the first that the run finds, or after it."""
+    half_past = NOON + 3 * HOUR / 2
     scheduled = replace(
         GOOD,
-        runs=[NOON, NOON + 2 * HOUR],
-        subscriptions=[replace(SUBSCRIPTION, next_report_at=NOON + 3 * HOUR)],
-        moves={KEY: [written(121, NOON + 3 * HOUR, is_placed=True)]},
+        runs=[NOON, half_past],
+        subscriptions=[replace(SUBSCRIPTION, next_report_at=NOON + 2 * HOUR)],
+        moves={KEY: [written(91, NOON + 2 * HOUR, is_placed=True)]},
     )
     assert broken(scheduled) == set()
-    early = replace(SUBSCRIPTION, next_report_at=NOON + 150 * HOUR / 60)
-    moves = {KEY: [written(121, NOON + 150 * HOUR / 60, is_placed=True)]}
-    assert broken(scheduled, subscriptions=[early], moves=moves) == {Rule.MOVED_WRONGLY}
+    for wrong in (half_past + HOUR / 4, NOON + 3 * HOUR):
+        stands = replace(SUBSCRIPTION, next_report_at=wrong)
+        moves = {KEY: [written(91, wrong, is_placed=True)]}
+        assert broken(scheduled, subscriptions=[stands], moves=moves) == {Rule.MOVED_WRONGLY}
 
 
 @pytest.mark.parametrize("key", [KEY, SubscriptionKey("u1", "")])

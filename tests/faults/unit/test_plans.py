@@ -133,4 +133,4 @@ def test_agrees_with_the_product_about_pauses(minutes: int, plan: Plan) -> None:
     fields = resumed_fields(paused, product_schedule(plan), now=moment)
     begin = plan.covered_after_pause(moment)
     assert fields["reported_until"] == begin
-    assert fields["next_report_at"] == plan.due_after_pause(begin, resumed_at=moment)
+    assert fields["next_report_at"] == plan.first_due(begin, not_before=moment)
