@@ -370,6 +370,11 @@ def paused_fields(because: PauseReason) -> dict[str, Any]:
     return {"active": False, "paused_because": because.value, "paused_until": None, "next_report_at": None}
 
 
+def no_due_time_fields() -> dict[str, Any]:
+    """The subscription is paused already, by a write that left its due time in place: no run meets it again."""
+    return {"next_report_at": None}
+
+
 def paused_until_fields(
     subscription: Subscription, schedule: Schedule, *, because: PauseReason, until: datetime
 ) -> dict[str, Any]:

@@ -19,9 +19,11 @@ from google.cloud import firestore
 from google.cloud.firestore_v1.base_query import FieldFilter
 
 from functions.shared.delivery import (
+    DELIVERIES,
     Delivery,
     DeliveryFailure,
     DeliveryState,
+    SkipReason,
     claimed_fields,
     held_fields,
     pending_fields,
@@ -33,7 +35,9 @@ from functions.shared.delivery import (
 from functions.shared.ids import delivery_id
 from functions.shared.period import Period
 from functions.shared.report_task import ReportTask
-from functions.worker.recipient import FinalDelivery
+from functions.shared.subscription import SUBSCRIPTIONS, Subscription, SubscriptionDefaults
+from functions.shared.user import USERS, User
+from functions.worker.moving_on import FinalDelivery
 from functions.worker.time_budget import CALL_SECONDS, SETTLE_SECONDS
 
 LEASE = timedelta(seconds=90)
@@ -42,11 +46,14 @@ the claim's own way to Firestore and for clocks that differ. A longer lease woul
 was killed."""
 
 _MOST_REREADS = 5
-"""How often to read a user's document again because the application keeps writing it."""
+"""How often to read a subscription again because the application keeps writing it."""
 
 _NEWEST = 20
-"""How many of a user's newest deliveries to read to find the due time that the user belongs to. One or two of them are
-not final yet."""
+"""How many of a subscription's newest final deliveries to look at, to find the due time that it belongs to."""
+
+_MOST_DELIVERIES = 500
+"""How many of the user's newest deliveries to search for them. If a user gets even more reports than that meanwhile,
+the next run looks again."""
 
 _ONE_CALL = ConstantTimeout(5.0)  # type: ignore[no-untyped-call]  # untyped in the library
 _TRANSIENT = if_exception_type(
@@ -61,20 +68,23 @@ _CHANGED = (exceptions.AlreadyExists, exceptions.FailedPrecondition, exceptions.
 
 
 @dataclass(frozen=True, kw_only=True)
-class UserDocument:
-    """A user's document as it was read.
+class TaskDocuments:
+    """What Firestore has about a task, all read at one moment. Each is None where there is no document.
 
     Attributes:
-        fields: what is in it; None where there is no document.
-        version: when it was last written: what a later write is conditional on.
+        delivery: the task's.
+        user: whose report it is.
+        subscription: which of the user's.
     """
 
-    fields: dict[str, Any] | None
-    version: datetime | None
+    delivery: Delivery | None
+    user: User | None
+    subscription: Subscription | None
 
 
-Move = Callable[[UserDocument], Mapping[str, Any]]
-"""Given a user's document, decides which of its fields to write; none where the user is to be left alone."""
+Move = Callable[[User | None, Subscription], Mapping[str, Any]]
+"""Given a subscription and its user, decides which of the subscription's fields to write; none where it is to be left
+alone."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,47 +126,61 @@ class DeliveryChanged(Exception):
 
 
 class DeliveryStore:
-    """Reads and writes `deliveries`, and the schedule of their users in `users`. Safe for threads.
+    """Reads and writes `deliveries`, and the subscriptions that they belong to. Safe for threads.
 
     Every method raises google.api_core.exceptions.GoogleAPIError when Firestore fails or does not answer.
 
     Args:
         client: the Firestore client.
+        defaults: what a subscription's document does not say.
     """
 
-    def __init__(self, client: firestore.Client) -> None:
+    def __init__(self, client: firestore.Client, defaults: SubscriptionDefaults) -> None:
         self._client = client
+        self._defaults = defaults
 
-    def read(self, delivery_id: str) -> Delivery | None:
-        """The delivery, or None where there is none yet."""
-        snapshot = self._get(self._delivery(delivery_id))
-        return Delivery.from_snapshot(snapshot)
-
-    def read_user(self, user_id: str) -> UserDocument:
-        """A user's document, or that there is none."""
-        snapshot = self._get(self._user(user_id))
-        return UserDocument(fields=snapshot.to_dict(), version=snapshot.update_time)
-
-    def newest_final(self, user_id: str, *, since: datetime, now: datetime) -> list[FinalDelivery]:
-        """The newest deliveries of a user that are final and were due at a moment or later, a few at most.
-
-        Leaves out what no worker can have written: it would move the user beyond all reports.
-        """
-        query = (
-            self._client.collection("deliveries")
-            .where(filter=FieldFilter("user_id", "==", user_id))
-            .where(filter=FieldFilter("due_at", ">=", since))
-            .order_by("due_at", direction=firestore.Query.DESCENDING)
-            .limit(_NEWEST)
+    def read(self, task: ReportTask) -> TaskDocuments:
+        """Read the delivery, the user and the subscription of a task, in one call."""
+        delivery, user, subscription = (
+            self._delivery(task.delivery_id),
+            self._client.collection(USERS).document(task.user_id),
+            self._subscription(task),
         )
-        final = []
+        found = self._get([delivery, user, subscription])
+        return TaskDocuments(
+            delivery=Delivery.from_snapshot(found[delivery.path]),
+            user=User.from_snapshot(found[user.path]),
+            subscription=Subscription.from_snapshot(found[subscription.path], self._defaults),
+        )
+
+    def read_delivery(self, delivery_id: str) -> Delivery | None:
+        """The delivery alone, or None where there is none yet."""
+        reference = self._delivery(delivery_id)
+        return Delivery.from_snapshot(self._get([reference])[reference.path])
+
+    def newest_final(self, task: ReportTask, *, now: datetime) -> list[FinalDelivery]:
+        """The newest final deliveries of a task's subscription that were due when the task was, or later: a few.
+
+        Leaves out what no worker can have written: it would move the subscription beyond all reports.
+        """
+        # By the user, and not by the subscription: every delivery would pay for an index that is hardly ever used.
+        query = (
+            self._client.collection(DELIVERIES)
+            .where(filter=FieldFilter("user_id", "==", task.user_id))
+            .where(filter=FieldFilter("due_at", ">=", task.due_at))
+            .order_by("due_at", direction=firestore.Query.DESCENDING)
+            .limit(_MOST_DELIVERIES)
+        )
+        final: list[FinalDelivery] = []
         for snapshot in query.stream(retry=_retry_for(CALL_SECONDS), timeout=CALL_SECONDS):
             found = Delivery.from_snapshot(snapshot)
             if found is None or found.due_at is None or not found.is_final or found.problem:
                 continue
-            if delivery_id(user_id, found.due_at) == found.id:
+            if delivery_id(task.user_id, task.subscription_id, found.due_at) == found.id:
                 is_over = found.period_end is not None and found.period_end <= max(found.due_at, now)
                 final.append(FinalDelivery(due_at=found.due_at, period_end=found.period_end if is_over else None))
+            if len(final) == _NEWEST:
+                break
         return final
 
     def claim(self, task: ReportTask, delivery: Delivery | None, *, period: Period, owner: str, now: datetime) -> Claim:
@@ -180,7 +204,7 @@ class DeliveryStore:
             version = self._commit(batch, CALL_SECONDS)
         except _CHANGED:
             # Firestore says so also when the write took effect, its answer was lost, and the client tried again.
-            found = self.read(task.delivery_id)
+            found = self.read_delivery(task.delivery_id)
             if found is None or found.owner != owner:
                 raise DeliveryChanged(found) from None
             version = found.version
@@ -218,7 +242,7 @@ class DeliveryStore:
         try:
             return Hold(version=self._commit(batch, CALL_SECONDS))
         except _CHANGED:
-            found = self.read(task.delivery_id)
+            found = self.read_delivery(task.delivery_id)
             if found is None or found.owner != owner or found.failure is None:
                 raise DeliveryChanged(found) from None
             return Hold(version=found.version)
@@ -238,7 +262,7 @@ class DeliveryStore:
         try:
             self._commit(batch, SETTLE_SECONDS)
         except _CHANGED:
-            found = self.read(task.delivery_id)
+            found = self.read_delivery(task.delivery_id)
             if found is None or found.state is not DeliveryState.PENDING:
                 raise DeliveryChanged(found) from None
 
@@ -250,17 +274,19 @@ class DeliveryStore:
         state: DeliveryState,
         owner: str,
         period: Period | None,
-        user: UserDocument,
+        user: User | None,
+        subscription: Subscription | None,
         move: Move,
         now: datetime,
         message_id: str | None = None,
         failure: DeliveryFailure | None = None,
+        skipped_because: SkipReason | None = None,
     ) -> None:
-        """Make a delivery final and move its user on, both or neither.
+        """Make a delivery final and move its subscription on, both or neither.
 
-        Both writes are conditional on what was read. If the application has written the user's document meanwhile, this
-        reads it and decides again. If the application never stops, this makes the delivery final alone: the user is
-        still due for it then, and the next task moves the user on.
+        Both writes are conditional on what was read. If the application has written the subscription meanwhile, this
+        reads it and decides again. If the application never stops, this makes the delivery final alone: the
+        subscription is still due for it then, and the next task moves it on.
 
         Args:
             task: which delivery.
@@ -268,64 +294,75 @@ class DeliveryStore:
             state: `sent`, `skipped` or `dead`.
             owner: the token of the process that makes it final.
             period: what the report covers, where that is known.
-            user: the user's document as it was read.
+            user: as read.
+            subscription: as read; None where it is to be left alone.
             move: what to write to it.
             now: the present, in UTC.
             message_id: the mail's name at the provider.
             failure: why it is dead. Also in the delivery, since an operator may replay it before its letter is stored.
+            skipped_because: why it was skipped.
 
         Raises:
             DeliveryChanged: the lease was over, and another process has acted on the delivery.
         """
-        settled = settled_fields(state, owner=owner, message_id=message_id, failure=failure)
+        settled = settled_fields(
+            state, owner=owner, message_id=message_id, failure=failure, skipped_because=skipped_because
+        )
         fields = {**period_fields(period), **settled}
         version = held.version if held else None
         for reads_left in reversed(range(_MOST_REREADS)):
-            moved = move(user)
+            moved = move(user, subscription) if subscription else {}
             batch = self._client.batch()
             self._write_delivery(batch, task, version, now=now, fields=fields)
-            if moved:
-                self._write_user(batch, task.user_id, user, moved)
+            if subscription and moved:
+                self._write_subscription(batch, task, subscription, moved)
             try:
                 self._commit(batch, SETTLE_SECONDS)
             except _CHANGED:
-                found = self.read(task.delivery_id)
-                if found is not None and found.owner == owner and found.state is state:
+                found = self.read(task)
+                delivery = found.delivery
+                if delivery is not None and delivery.owner == owner and delivery.state is state:
                     return
-                if not moved or (found.version if found else None) != version:
-                    raise DeliveryChanged(found) from None
-                user = self.read_user(task.user_id) if reads_left > 1 else UserDocument(fields=None, version=None)
+                if not moved or (delivery.version if delivery else None) != version:
+                    raise DeliveryChanged(delivery) from None
+                user, subscription = found.user, found.subscription if reads_left > 1 else None
             else:
                 return
 
-    def move_user(self, user_id: str, user: UserDocument, move: Move) -> bool:
-        """Move on a user whose delivery is final already, by a write that is conditional on what was read.
+    def move_subscription(
+        self, task: ReportTask, user: User | None, subscription: Subscription | None, move: Move
+    ) -> bool:
+        """Move on a subscription whose delivery is final already, by a write that is conditional on what was read.
 
         Args:
-            user_id: which user.
-            user: the document as it was read.
+            task: the delivery's.
+            user: as read.
+            subscription: as read; None where there is none.
             move: what to write to it.
 
         Returns:
-            Whether something was written. Not, where the application has moved the user itself.
+            Whether something was written. Not, where the application has moved the subscription itself.
         """
         for _ in range(_MOST_REREADS):
-            moved = move(user)
-            if not moved:
+            moved = move(user, subscription) if subscription else {}
+            if subscription is None or not moved:
                 return False
             batch = self._client.batch()
-            self._write_user(batch, user_id, user, moved)
+            self._write_subscription(batch, task, subscription, moved)
             try:
                 self._commit(batch, CALL_SECONDS)
             except _CHANGED:
-                user = self.read_user(user_id)
+                found = self.read(task)
+                user, subscription = found.user, found.subscription
             else:
                 return True
         return False
 
-    def _write_user(self, batch: Any, user_id: str, user: UserDocument, fields: Mapping[str, Any]) -> None:
-        option = self._client.write_option(last_update_time=user.version)
-        batch.update(self._user(user_id), dict(fields), option=option)
+    def _write_subscription(
+        self, batch: Any, task: ReportTask, subscription: Subscription, fields: Mapping[str, Any]
+    ) -> None:
+        option = self._client.write_option(last_update_time=subscription.version)
+        batch.update(self._subscription(task), dict(fields), option=option)
 
     def _write_delivery(
         self, batch: Any, task: ReportTask, version: datetime | None, *, now: datetime, fields: Mapping[str, Any]
@@ -337,8 +374,11 @@ class DeliveryStore:
             option = self._client.write_option(last_update_time=version)
             batch.update(reference, {**task_fields(task, now=now), **fields}, option=option)
 
-    def _get(self, reference: Any) -> Any:
-        return reference.get(retry=_retry_for(CALL_SECONDS), timeout=_ONE_CALL)
+    def _get(self, references: list[Any]) -> dict[str, Any]:
+        """The snapshots of documents, by the documents' paths."""
+        client: Any = self._client  # whose types do not know of timeouts other than numbers
+        snapshots = client.get_all(references, retry=_retry_for(CALL_SECONDS), timeout=_ONE_CALL)
+        return {snapshot.reference.path: snapshot for snapshot in snapshots}
 
     def _commit(self, batch: Any, seconds: float) -> datetime:
         """Commit, and return the version of the first document written."""
@@ -347,10 +387,11 @@ class DeliveryStore:
         return version
 
     def _delivery(self, delivery_id: str) -> Any:
-        return self._client.collection("deliveries").document(delivery_id)
+        return self._client.collection(DELIVERIES).document(delivery_id)
 
-    def _user(self, user_id: str) -> Any:
-        return self._client.collection("users").document(user_id)
+    def _subscription(self, task: ReportTask) -> Any:
+        user = self._client.collection(USERS).document(task.user_id)
+        return user.collection(SUBSCRIPTIONS).document(task.subscription_id)
 
 
 def _retry_for(seconds: float) -> Retry:

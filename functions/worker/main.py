@@ -18,9 +18,11 @@ from functions.shared.identity import Headers, NotAuthorized, TokenVerifier
 from functions.shared.logging import configure_logging
 from functions.shared.request_body import read_body
 from functions.shared.settings import WorkerSettings, load_settings
+from functions.shared.subscription import SubscriptionDefaults
 from functions.worker.attempt import Attempt
 from functions.worker.breaker import Breaker
 from functions.worker.delivery_store import DeliveryStore
+from functions.worker.inactive_users import InactiveUsers
 from functions.worker.key_alert import KeyAlert
 from functions.worker.mail.compliance import MailCompliance
 from functions.worker.mail.provider import delivery_lookup, mail_provider
@@ -89,8 +91,10 @@ def _send_report() -> SendReport:
     # With the first task, not at import: gRPC's clients do not survive the server's fork.
     client = firestore_client(_settings.google_cloud_project)
     topic = DeadLetterTopic(_settings.google_cloud_project, _settings.dead_letter_topic)
+    defaults = SubscriptionDefaults(kind=_settings.default_kind, cadence=_settings.default_cadence)
     return SendReport(
-        deliveries=DeliveryStore(client),
+        deliveries=DeliveryStore(client, defaults),
+        inactive_users=InactiveUsers(client, defaults),
         provider=mail_provider(_settings),
         dead_letters=topic,
         key_alert=KeyAlert(topic.tell, now=lambda: datetime.now(UTC)),
@@ -99,7 +103,6 @@ def _send_report() -> SendReport:
             compliance=MailCompliance.from_settings(_settings),
             time_limit=TimeLimit(_give_way),
         ),
-        default_cadence=_settings.default_cadence,
         on_unknown_outcome=_settings.on_unknown_outcome,
         now=lambda: datetime.now(UTC),
         breaker=Breaker(lambda: datetime.now(UTC), pause=timedelta(seconds=_settings.provider_pause)),

@@ -1,36 +1,38 @@
 """One task: one report to one user, once. This file has the order of the steps; transitions.py decides."""
 
-import contextlib
 import secrets
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import datetime
 from http import HTTPStatus
+from typing import Any
 
 import structlog
 from google.api_core.exceptions import GoogleAPIError
 
 from functions.shared.contract import InvalidContract
-from functions.shared.dead_letter import DeadLetter, DeadLetterReason
-from functions.shared.delivery import Delivery, DeliveryFailure, DeliveryState
-from functions.shared.ids import delivery_id, malformed_user_letter_id
-from functions.shared.period import Period
-from functions.shared.plausible_time import plausible
+from functions.shared.dead_letter import DeadLetterReason
+from functions.shared.delivery import Delivery, DeliveryState, SkipReason
 from functions.shared.report_task import ReportTask
-from functions.shared.schedule import Cadence
 from functions.shared.settings import OnUnknownOutcome
+from functions.shared.subscription import Subscription
+from functions.shared.user import User
 from functions.worker import task_answer
 from functions.worker.attempt import Attempt
 from functions.worker.breaker import Admission, Breaker, BreakerChange
-from functions.worker.dead_letter_publishing import DeadLetters, Published, publish
-from functions.worker.delivery_store import Claim, DeliveryChanged, DeliveryStore, Move, UserDocument
+from functions.worker.dead_letter_publishing import DeadLetters
+from functions.worker.delivery_store import Claim, DeliveryChanged, DeliveryStore, TaskDocuments
+from functions.worker.giving_up import GivingUp
+from functions.worker.inactive_users import InactiveUsers
 from functions.worker.key_alert import KeyAlert
 from functions.worker.mail.model import Mail, MailOutcome, MailProvider, NotAllowed, Unavailable, Unclear
+from functions.worker.moving_on import moved_past
 from functions.worker.outcome_inquiry import OutcomeInquiry, StillUnknown, after_lookup
-from functions.worker.recipient import Recipient
 from functions.worker.report_builder import ReportBuilder
 from functions.worker.sanitize import error_text
+from functions.worker.skipping import OF_USERS, fields_for_pause, skip_reason
 from functions.worker.task_answer import AttemptTimer, TaskAnswer
+from functions.worker.task_delivery import TaskDelivery
 from functions.worker.time_budget import BUILD_SECONDS, CLAIM_SECONDS_NEEDED, SEND_SECONDS, TRIAL_SECONDS
 from functions.worker.transitions import (
     GiveUp,
@@ -44,44 +46,19 @@ from functions.worker.transitions import (
     transition_after,
 )
 
-_BODY_CHARACTERS = 10_000
-
 _logger = structlog.get_logger()
-
-
-@dataclass(frozen=True, kw_only=True)
-class TaskDelivery:
-    """The delivery of a task, and what an attempt needs to work on it.
-
-    Attributes:
-        task: the task.
-        attempt: the queue's call.
-        owner: the token of this attempt, which no other has.
-        delivery: as it was read; None where there was none.
-        user: the user's document as it was read.
-        recipient: what that document says.
-        period: what the report covers; None where that cannot be told.
-    """
-
-    task: ReportTask
-    attempt: Attempt
-    owner: str
-    delivery: Delivery | None
-    user: UserDocument
-    recipient: Recipient
-    period: Period | None
 
 
 class SendReport:
     """Carries out tasks. Safe for threads.
 
     Args:
-        deliveries: reads and writes deliveries and users.
+        deliveries: reads and writes deliveries and their subscriptions.
+        inactive_users: pauses the subscriptions of users who are inactive or gone.
         provider: takes the mail.
         dead_letters: where dead letters go.
         key_alert: called for each mail that the provider refuses because of its key.
         builder: builds the mail.
-        default_cadence: for users whose document names none.
         on_unknown_outcome: the team's choice between maybe never and maybe twice.
         now: the present, in UTC.
         breaker: whether to leave the provider alone; shared by all attempts of this process.
@@ -93,11 +70,11 @@ class SendReport:
         self,
         *,
         deliveries: DeliveryStore,
+        inactive_users: InactiveUsers,
         provider: MailProvider,
         dead_letters: DeadLetters,
         key_alert: KeyAlert,
         builder: ReportBuilder,
-        default_cadence: Cadence,
         on_unknown_outcome: OnUnknownOutcome,
         now: Callable[[], datetime],
         breaker: Breaker,
@@ -105,11 +82,11 @@ class SendReport:
         build_seconds: float = BUILD_SECONDS,
     ) -> None:
         self._deliveries = deliveries
+        self._inactive_users = inactive_users
+        self._giving_up = GivingUp(deliveries=deliveries, dead_letters=dead_letters, now=now)
         self._provider = provider
-        self._dead_letters = dead_letters
         self._key_alert = key_alert
         self._builder = builder
-        self._default_cadence = default_cadence
         self._on_unknown_outcome = on_unknown_outcome
         self._now = now
         self._inquiry = inquiry
@@ -127,7 +104,7 @@ class SendReport:
         try:
             task = _read_task(body)
         except InvalidContract as error:
-            answer = self._reject(body, str(error), attempt)
+            answer = self._giving_up.reject(body, str(error), attempt)
             timer.log(None, attempt, answer)
             return answer
         owner = secrets.token_hex(16)
@@ -153,7 +130,8 @@ class SendReport:
         return replace(answer, delivery_id=task.delivery_id)
 
     def _carry_out(self, task: ReportTask, attempt: Attempt, owner: str, timer: AttemptTimer) -> TaskAnswer:
-        delivery = self._deliveries.read(task.delivery_id)
+        documents = self._deliveries.read(task)
+        delivery = documents.delivery
         step = next_step(
             delivery,
             now=self._now(),
@@ -162,22 +140,11 @@ class SendReport:
         )
         if step is NextStep.IN_PROGRESS:
             return task_answer.left_to_others(delivery)
-        user = self._deliveries.read_user(task.user_id)
-        recipient = self._recipient(task, user)
-        work = TaskDelivery(
-            task=task,
-            attempt=attempt,
-            owner=owner,
-            delivery=delivery,
-            user=user,
-            recipient=recipient,
-            # An attempt after an interrupted one, or a replay, covers what the first attempt covered.
-            period=_settled_period(delivery, task, self._now()) or recipient.period(task, _run_time(task)),
-        )
+        work = TaskDelivery.from_documents(task, attempt, owner, documents, now=self._now())
         if step is NextStep.ALREADY_FINAL:
             return self._already_final(work)
         if step is NextStep.FINISH_GIVING_UP and delivery and delivery.failure:
-            return self._carry_out_giving_up(work, delivery, delivery.failure, release=False)
+            return self._giving_up.finish(work, delivery, delivery.failure, release=False)
         note = ""
         if step is NextStep.LOOK_UP:
             found = self._look_up(work)
@@ -188,27 +155,31 @@ class SendReport:
             cause = (delivery.problem if delivery else "") or "a worker ended while it was sending"
             error = f"{cause}: the mail provider may have the mail, or not{note}"
             given_up = GiveUp(reason=DeadLetterReason.UNKNOWN_OUTCOME, error=error, release=False)
-            return self._give_up(work, given_up, None)
-        if not recipient.wanted:
-            return self._skip(work, None, "user-inactive" if recipient.schedule else "user-gone")
+            return self._giving_up.give_up(work, given_up, None)
+        if reason := self._skip_reason(work):
+            return self._skip(work, None, reason)
         if wait := self._breaker.wait_seconds():
             return self._hold_back(work, wait)
         with timer.part("build"):
             built = self._build(work, seconds=self._build_seconds - timer.seconds)
         match built:
             case GiveUp():
-                return self._give_up(work, built, None)
+                return self._giving_up.give_up(work, built, None)
             case Retry():
                 return task_answer.to_be_retried(task, built)
             case Mail():
                 return self._send(work, built, timer)
 
     def _build(self, work: TaskDelivery, *, seconds: float) -> Mail | Retry | GiveUp:
-        user, period = work.recipient.user, work.period
-        if user is None or period is None:
-            error = f"the user's document: {work.recipient.problem}"
-            return GiveUp(reason=DeadLetterReason.PERMANENT_ERROR, error=error)
-        built = self._builder.build(work.task, user, period, seconds=seconds)
+        user, subscription, period = work.user, work.subscription, work.period
+        assert user is not None  # noqa: S101  without a user the report is skipped, as it is without a subscription
+        assert subscription is not None  # noqa: S101
+        assert period is not None  # noqa: S101  it follows from the subscription
+        for document, problem in (("user", user.problem), ("subscription", subscription.problem)):
+            if problem:
+                error = f"the {document}'s document: {problem}"
+                return GiveUp(reason=DeadLetterReason.PERMANENT_ERROR, error=error)
+        built = self._builder.build(work.task, user, subscription, period, seconds=seconds)
         return retry_or_give_up(built, last_attempt=work.attempt.last) if isinstance(built, Retry) else built
 
     def _look_up(self, work: TaskDelivery) -> TaskAnswer | StillUnknown:
@@ -268,10 +239,10 @@ class SendReport:
         match decided:
             case Sent():
                 return self._settle_sent(work, claim, decided.message_id)
-            case Skip(cause=cause):
-                return self._skip(work, claim, cause)
+            case Skip(reason=reason):
+                return self._skip(work, claim, reason)
             case GiveUp():
-                return self._give_up(work, decided, claim)
+                return self._giving_up.give_up(work, decided, claim)
             case Retry():
                 answer = task_answer.to_be_retried(task, decided)
                 if decided.release:
@@ -314,7 +285,7 @@ class SendReport:
         return (
             task_answer.to_be_retried(work.task, decided)
             if isinstance(decided, Retry)
-            else self._give_up(work, decided, None)
+            else self._giving_up.give_up(work, decided, None)
         )
 
     def _settle_sent(self, work: TaskDelivery, held: Claim | Delivery, message_id: str) -> TaskAnswer:
@@ -326,7 +297,8 @@ class SendReport:
                 owner=work.owner,
                 period=work.period,
                 user=work.user,
-                move=self._mover(work),
+                subscription=work.subscription,
+                move=work.move_on,
                 now=self._now(),
                 message_id=message_id,
             )
@@ -341,7 +313,13 @@ class SendReport:
             raise
         return TaskAnswer(status=HTTPStatus.OK, result="sent", details={"message_id": message_id})
 
-    def _skip(self, work: TaskDelivery, claim: Claim | None, cause: str) -> TaskAnswer:
+    def _skip_reason(self, work: TaskDelivery) -> SkipReason | None:
+        return skip_reason(work.user, work.subscription, now=self._now())
+
+    def _skip(self, work: TaskDelivery, claim: Claim | None, reason: SkipReason) -> TaskAnswer:
+        is_paused = reason is SkipReason.PAUSED
+        if reason in OF_USERS:
+            self._pause_all(work, reason)
         self._deliveries.settle(
             work.task,
             claim or work.delivery,
@@ -349,155 +327,69 @@ class SendReport:
             owner=work.owner,
             period=work.period,
             user=work.user,
-            move=self._mover(work),
+            subscription=None if reason in OF_USERS else work.subscription,
+            move=self._while_paused if is_paused else work.move_on,
             now=self._now(),
+            skipped_because=reason,
         )
-        return TaskAnswer(status=HTTPStatus.OK, result="skipped", details={"cause": cause})
+        return TaskAnswer(status=HTTPStatus.OK, result="skipped", details={"reason": reason.value})
 
-    def _mover(self, work: TaskDelivery) -> Move:
-        """Decides by a user's document how the user moves on from a delivery."""
+    def _pause_all(self, work: TaskDelivery, reason: SkipReason) -> None:
+        """Pause all subscriptions of a user who is inactive or gone.
 
-        def move(user: UserDocument) -> Mapping[str, datetime]:
-            recipient = self._recipient(work.task, user)
-            return recipient.moved_on(work.task.due_at, work.period)
+        A user who is active again by now keeps them: if their report was skipped, the next run's task finds that and
+        moves the subscription on.
+        """
+        user_id = work.task.user_id
+        paused = self._inactive_users.pause(user_id, work.task.subscription_id, now=self._now())
+        if paused:
+            _logger.info("subscriptions_paused", user_id=user_id, reason=reason.value, subscriptions=paused)
 
-        return move
-
-    def _recipient(self, task: ReportTask, user: UserDocument) -> Recipient:
-        return Recipient.from_document(task.user_id, user.fields, self._default_cadence)
+    def _while_paused(self, user: User | None, subscription: Subscription) -> Mapping[str, Any]:
+        return fields_for_pause(user, subscription, now=self._now())
 
     def _already_final(self, work: TaskDelivery) -> TaskAnswer:
-        """Send nothing. A user whose document still has this due time, as an old copy may, moves on."""
-        task = work.task
-        if work.recipient.moved_past(task.due_at, work.period, ()):
-            newest = self._deliveries.newest_final(task.user_id, since=task.due_at, now=self._now())
+        """Send nothing. A subscription that still has this due time, as an old copy of its document may, moves on."""
+        task, subscription, period = work.task, work.subscription, work.period
+        if subscription is not None and period is not None and subscription.next_report_at == task.due_at:
+            reason = self._skip_reason(work)
+            if reason in OF_USERS:
+                self._pause_all(work, reason)
+            elif reason is SkipReason.PAUSED:
+                self._deliveries.move_subscription(task, work.user, subscription, self._while_paused)
+            else:
+                newest = self._deliveries.newest_final(task, now=self._now())
 
-            def move(user: UserDocument) -> Mapping[str, datetime]:
-                return self._recipient(task, user).moved_past(task.due_at, work.period, newest)
+                def move(user: User | None, subscription: Subscription) -> Mapping[str, Any]:
+                    return moved_past(user, subscription, due_at=task.due_at, period=period, newest=newest)
 
-            if self._deliveries.move_user(task.user_id, work.user, move):
-                _logger.warning("user_moved_past_final_delivery", delivery_id=task.delivery_id)
+                if self._deliveries.move_subscription(task, work.user, subscription, move):
+                    _logger.warning("subscription_moved_past_final_delivery", delivery_id=task.delivery_id)
         return task_answer.already_final(work.delivery)
-
-    def _give_up(self, work: TaskDelivery, decided: GiveUp, claim: Claim | None) -> TaskAnswer:
-        # A malformed user fails every report until a person corrects the document: one dead letter, not one an hour.
-        is_malformed = claim is None and decided.reason is DeadLetterReason.PERMANENT_ERROR
-        failure = DeliveryFailure(
-            reason=decided.reason,
-            error=error_text(decided.error),
-            failed_at=self._now(),
-            letter_id=malformed_user_letter_id(work.task.user_id) if is_malformed else None,
-        )
-        return self._carry_out_giving_up(work, claim or work.delivery, failure, release=decided.release)
-
-    def _carry_out_giving_up(
-        self, work: TaskDelivery, held: Claim | Delivery | None, failure: DeliveryFailure, *, release: bool
-    ) -> TaskAnswer:
-        """Settle that the delivery is given up, publish its dead letter, mark it dead.
-
-        The first step keeps every worker from sending a report whose dead letter is out. If this process ends between
-        two steps, the next attempt, or a task that the dispatcher makes, does all three again: by the first step it
-        takes the hold over, so that the process before it can no longer give the delivery back. The DLQ handler stores
-        a dead letter once, however often it is published.
-
-        Args:
-            work: the delivery.
-            held: the claim, or the delivery as it was read, which another process may have begun to give up; None where
-                there was none.
-            failure: why.
-            release: whether to give the delivery back if Pub/Sub refuses the dead letter. Not where another process
-                may have published it.
-        """
-        task = work.task
-        hold = self._deliveries.hold(task, held, failure=failure, owner=work.owner, period=work.period, now=self._now())
-        letter = DeadLetter(
-            user_id=task.user_id,
-            delivery_id=task.delivery_id,
-            due_at=task.due_at,
-            run_id=task.run_id,
-            kind=task.kind,
-            reason=failure.reason,
-            error=failure.error,
-            attempts=work.attempt.number,
-            failed_at=failure.failed_at,
-            letter_id=failure.letter_id,
-        )
-        published = publish(self._dead_letters, letter, work.attempt)
-        if published is not Published.YES:
-            if published is Published.NO and release:
-                self._deliveries.release(task, hold, error=failure.error, now=self._now())
-            return task_answer.DEAD_LETTER_NOT_PUBLISHED
-        self._deliveries.settle(
-            task,
-            hold,
-            state=DeliveryState.DEAD,
-            owner=work.owner,
-            period=work.period,
-            user=work.user,
-            move=self._mover(work),
-            now=self._now(),
-            failure=failure,
-        )
-        return TaskAnswer(status=HTTPStatus.OK, result="dead", details={"reason": failure.reason.value})
 
     def _give_up_unexpected(self, task: ReportTask, attempt: Attempt, owner: str, error: Exception) -> TaskAnswer:
         """The last attempt failed unexpectedly: without a dead letter the queue would delete the task without a trace.
 
-        Anything may be broken, so this reads no user: the period stays open, and the user moves on with the next run.
+        Anything may be broken, so this reads the delivery alone: the period stays open, and the subscription moves on
+        with the next run.
         """
-        delivery = self._deliveries.read(task.delivery_id)
+        delivery = self._deliveries.read_delivery(task.delivery_id)
         was_sending = delivery is not None and delivery.state is DeliveryState.SENDING
         if delivery is not None and delivery.owner != owner:
             step = next_step(delivery, now=self._now(), on_unknown_outcome=self._on_unknown_outcome)
             if step in {NextStep.ALREADY_FINAL, NextStep.IN_PROGRESS}:
                 return task_answer.left_to_others(delivery)
-        work = TaskDelivery(
-            task=task,
-            attempt=attempt,
-            owner=owner,
-            delivery=delivery,
-            user=UserDocument(fields=None, version=None),
-            recipient=Recipient.from_document(task.user_id, None, self._default_cadence),
-            period=_settled_period(delivery, task, self._now()),
-        )
+        documents = TaskDocuments(delivery=delivery, user=None, subscription=None)
+        work = TaskDelivery.from_documents(task, attempt, owner, documents, now=self._now())
         if delivery is not None and delivery.failure is not None:
-            return self._carry_out_giving_up(work, delivery, delivery.failure, release=False)
+            return self._giving_up.finish(work, delivery, delivery.failure, release=False)
         reason = DeadLetterReason.UNKNOWN_OUTCOME if was_sending else DeadLetterReason.RETRIES_EXHAUSTED
         text = f"the worker failed unexpectedly: {type(error).__name__}: {error_text(error)}"
-        return self._give_up(work, GiveUp(reason=reason, error=text, release=not was_sending), None)
-
-    def _reject(self, body: bytes, error: str, attempt: Attempt) -> TaskAnswer:
-        """A body that is not a task: it names no delivery to mark, and none of its fields can be trusted."""
-        letter = DeadLetter(
-            reason=DeadLetterReason.INVALID_TASK,
-            error=error_text(error),
-            attempts=attempt.number,
-            failed_at=self._now(),
-            body=body[: _BODY_CHARACTERS * 4].decode(errors="replace")[:_BODY_CHARACTERS],
-        )
-        if publish(self._dead_letters, letter, attempt) is not Published.YES:
-            return task_answer.DEAD_LETTER_NOT_PUBLISHED
-        return TaskAnswer(
-            status=HTTPStatus.OK,
-            result="dead",
-            details={"reason": DeadLetterReason.INVALID_TASK.value, "error": letter.error},
-        )
+        return self._giving_up.give_up(work, GiveUp(reason=reason, error=text, release=not was_sending), None)
 
 
 def _read_task(body: bytes) -> ReportTask:
     task = ReportTask.from_json(body)
-    if task.delivery_id != delivery_id(task.user_id, task.due_at):
-        raise InvalidContract("delivery_id: not the delivery of this user_id and due_at")
+    if not task.names_its_delivery:
+        raise InvalidContract("delivery_id: not the delivery of this user_id, subscription_id and due_at")
     return task
-
-
-def _settled_period(delivery: Delivery | None, task: ReportTask, now: datetime) -> Period | None:
-    return delivery.settled_period(max(task.due_at, _run_time(task), now)) if delivery else None
-
-
-def _run_time(task: ReportTask) -> datetime:
-    """The time of the task's run; the due time where no run made it, such as a task made by hand."""
-    for pattern in ("%Y%m%dT%H%MZ", "%Y%m%dT%H%M%SZ", "%Y%m%dT%H%M%S.%fZ"):
-        with contextlib.suppress(ValueError):
-            return plausible(datetime.strptime(task.run_id, pattern).replace(tzinfo=UTC)) or task.due_at
-    return task.due_at

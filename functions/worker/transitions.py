@@ -10,7 +10,7 @@ from enum import Enum, auto
 from http import HTTPStatus
 
 from functions.shared.dead_letter import DeadLetterReason
-from functions.shared.delivery import Delivery, DeliveryState
+from functions.shared.delivery import Delivery, DeliveryState, SkipReason
 from functions.shared.settings import OnUnknownOutcome
 from functions.worker.mail.model import (
     Accepted,
@@ -44,7 +44,7 @@ class NextStep(Enum):
 def next_step(
     delivery: Delivery | None, *, now: datetime, on_unknown_outcome: OnUnknownOutcome, can_look_up: bool = False
 ) -> NextStep:
-    """Decide by the delivery delivery.
+    """Decide by the delivery.
 
     Args:
         delivery: as Firestore has it; None where there is none yet.
@@ -81,9 +81,9 @@ class Sent:
 
 @dataclass(frozen=True, kw_only=True)
 class Skip:
-    """This user gets no mail. Final, and no person needs to look at it."""
+    """No mail is sent. Final, and no person needs to look at it."""
 
-    cause: str
+    reason: SkipReason
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -140,7 +140,7 @@ def transition_after(
         case Accepted(message_id=message_id):
             return Sent(message_id=message_id)
         case Unsubscribed():
-            return Skip(cause="user-unsubscribed")
+            return Skip(reason=SkipReason.UNSUBSCRIBED)
         case Refused(error=error):
             return GiveUp(reason=DeadLetterReason.PERMANENT_ERROR, error=error)
         case Throttled(error=error, retry_after_seconds=seconds):

@@ -1,7 +1,7 @@
 """The worker as a process of its own, and around it everything that it talks to."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -18,8 +18,10 @@ from functions.shared.ids import delivery_id, run_id
 from functions.shared.report_task import ReportTask
 from functions.shared.schedule import Cadence
 from functions.shared.settings import OnUnknownOutcome
+from functions.shared.subscription import DEFAULT_SUBSCRIPTION, SubscriptionDefaults
 from functions.worker.breaker import Breaker
 from functions.worker.delivery_store import DeliveryStore
+from functions.worker.inactive_users import InactiveUsers
 from functions.worker.key_alert import KeyAlert
 from functions.worker.mail.compliance import MailCompliance
 from functions.worker.mail.model import Sender
@@ -38,6 +40,7 @@ from local_cloud.inbox.mail import Mail
 from local_cloud.inbox.server import Inbox
 from local_cloud.pubsub.server import PubSubEmulator
 from tests.function_process import FunctionProcesses
+from tests.seeding import seed, subscription_document, subscription_reference
 from tests.support import Background, Faults, pull_now
 
 PROJECT = "local-project"
@@ -50,6 +53,7 @@ MAX_ATTEMPTS = 3
 
 DUE = datetime(2026, 11, 24, 13, tzinfo=UTC)
 HOUR = timedelta(hours=1)
+DEFAULTS = SubscriptionDefaults(kind="activity", cadence=Cadence.HOURLY)
 
 
 @dataclass(kw_only=True)
@@ -95,20 +99,24 @@ class Cloud:
         """A worker that was started with these variables besides the usual ones; one for each set of them."""
         return self.workers.get({**self.environment, **variables})
 
-    def user(self, **fields: Any) -> str:
-        """A new user whose hourly report is due at DUE; a field given as None is left out."""
+    def user(self, *, subscription: Mapping[str, Any] | None = None, **fields: Any) -> str:
+        """A new user whose hourly report is due at DUE; a field given as ... is left out.
+
+        Args:
+            subscription: fields of the subscription.
+            fields: fields of the user.
+        """
         self._users += 1
         user_id = f"u{self._users}"
-        document = {
-            "email": f"{user_id}@example.com",
-            "name": "Ada",
-            "active": True,
-            "next_report_at": DUE,
-            "reported_until": DUE - HOUR,
-            **fields,
-        }
-        self.users.document(user_id).set({key: value for key, value in document.items() if value is not None})
+        due = {"next_report_at": DUE, "reported_until": DUE - HOUR, **(subscription or {})}
+        seed(self.database, user_id, user={"name": "Ada", **fields}, **due)
         return user_id
+
+    def subscribe(self, user_id: str, subscription_id: str, **fields: Any) -> None:
+        """Give a user a further subscription, which is due at DUE; a field given as ... is left out."""
+        due = {"next_report_at": DUE, "reported_until": DUE - HOUR, **fields}
+        document = subscription_document(user_id, subscription_id, **due)
+        subscription_reference(self.database, user_id, subscription_id).set(document)
 
     def event(self, user_id: str, event_id: str, **fields: Any) -> None:
         """Something that a user did."""
@@ -122,19 +130,33 @@ class Cloud:
     def deliveries(self) -> Any:
         return self.database.collection("deliveries")
 
-    def fields_of(self, user_id: str) -> Any:
-        """A user's document."""
+    def user_of(self, user_id: str) -> Any:
+        """A user's document; None where there is none."""
         return self.users.document(user_id).get().to_dict()
 
-    def delivery_of(self, user_id: str) -> Any:
-        """The ledger's document about a user's delivery; None where there is none."""
-        return self.deliveries.document(delivery_id(user_id, DUE)).get().to_dict()
+    def subscription(self, user_id: str, subscription_id: str = DEFAULT_SUBSCRIPTION) -> Any:
+        """The reference of a subscription's document."""
+        return subscription_reference(self.database, user_id, subscription_id)
 
-    def put_delivery(self, user_id: str, **fields: Any) -> None:
-        """Put a delivery into the ledger, as if another worker had."""
-        self.deliveries.document(delivery_id(user_id, DUE)).set(
-            {"user_id": user_id, "due_at": DUE, "run_id": run_id(DUE), "kind": "activity", **fields}
-        )
+    def subscription_of(self, user_id: str, subscription_id: str = DEFAULT_SUBSCRIPTION) -> Any:
+        """A subscription's document; None where there is none."""
+        return self.subscription(user_id, subscription_id).get().to_dict()
+
+    def delivery(self, user_id: str, subscription_id: str = DEFAULT_SUBSCRIPTION, *, due_at: datetime = DUE) -> Any:
+        """The reference of a delivery record."""
+        return self.deliveries.document(delivery_id(user_id, subscription_id, due_at))
+
+    def delivery_of(self, user_id: str, subscription_id: str = DEFAULT_SUBSCRIPTION) -> Any:
+        """The delivery record of a subscription; None where there is none."""
+        return self.delivery(user_id, subscription_id).get().to_dict()
+
+    def put_delivery(
+        self, user_id: str, *, subscription_id: str = DEFAULT_SUBSCRIPTION, due_at: datetime = DUE, **fields: Any
+    ) -> None:
+        """Write a delivery record, as if another worker had."""
+        about = {"user_id": user_id, "subscription_id": subscription_id, "due_at": due_at}
+        document = {**about, "run_id": run_id(DUE), "kind": "activity", **fields}
+        self.delivery(user_id, subscription_id, due_at=due_at).set(document)
 
     def mails_to(self, user_id: str) -> list[Mail]:
         """The mails that were accepted for a user."""
@@ -185,15 +207,29 @@ class Cloud:
         )
 
     def deliver(self, user_id: str, **arguments: Any) -> requests.Response:
-        """Call the worker with the task of a user's delivery."""
-        kind = arguments.pop("kind", "activity")
-        return self.post(task(user_id, kind=kind), **arguments)
+        """Call the worker with the task of a user's delivery. What names the delivery goes to `task`."""
+        named = {
+            name: arguments.pop(name) for name in ("subscription_id", "due_at", "kind", "run") if name in arguments
+        }
+        return self.post(task(user_id, **named), **arguments)
 
 
-def task(user_id: str, *, kind: str = "activity", run: datetime = DUE) -> bytes:
+def task(
+    user_id: str,
+    subscription_id: str = DEFAULT_SUBSCRIPTION,
+    *,
+    due_at: datetime = DUE,
+    kind: str = "activity",
+    run: datetime = DUE,
+) -> bytes:
     """The body of the task for a user's delivery."""
     return ReportTask(
-        user_id=user_id, delivery_id=delivery_id(user_id, DUE), due_at=DUE, run_id=run_id(run), kind=kind
+        user_id=user_id,
+        subscription_id=subscription_id,
+        delivery_id=delivery_id(user_id, subscription_id, due_at),
+        due_at=due_at,
+        run_id=run_id(run),
+        kind=kind,
     ).to_json()
 
 
@@ -221,12 +257,12 @@ def builder(
 def in_this_process(cloud: Cloud, letters: Letters, **given: Any) -> SendReport:
     """What the worker's process runs, without the process, and with some of it as a test wants it."""
     parts: dict[str, Any] = {
-        "deliveries": DeliveryStore(cloud.database),
+        "deliveries": DeliveryStore(cloud.database, DEFAULTS),
+        "inactive_users": InactiveUsers(cloud.database, DEFAULTS),
         "provider": SendGrid(api_key=API_KEY, host=cloud.inbox.url, sender=Sender(address="reports@example.com")),
         "dead_letters": letters,
         "key_alert": KeyAlert(lambda _alert: None, now=lambda: datetime.now(UTC)),
         "builder": builder(),
-        "default_cadence": Cadence.HOURLY,
         "on_unknown_outcome": OnUnknownOutcome.DEAD_LETTER,
         "now": lambda: datetime.now(UTC),
         "breaker": Breaker(lambda: datetime.now(UTC), pause=timedelta(0)),

@@ -6,11 +6,11 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from functions.shared.ids import delivery_id
 from local_cloud.function_process import FunctionProcess
 from local_cloud.inbox.faults import Answer, Call, CutConnection
 from local_cloud.inbox.server import EMAIL_ACTIVITY_SCOPE
 from tests.functions.worker.integration.conftest import DUE, HOUR, MAX_ATTEMPTS, Cloud, task
+from tests.seeding import seed
 
 LAST = MAX_ATTEMPTS - 1
 
@@ -38,7 +38,7 @@ def asking(cloud: Cloud, **variables: str) -> FunctionProcess:
 
 
 def lease_ended(cloud: Cloud, user: str, ago: timedelta = timedelta(minutes=1)) -> None:
-    cloud.deliveries.document(delivery_id(user, DUE)).update({"lease_expires_at": datetime.now(UTC) - ago})
+    cloud.delivery(user).update({"lease_expires_at": datetime.now(UTC) - ago})
 
 
 def test_a_mail_that_sendgrid_has_was_sent(cloud: Cloud, asked: list[str]) -> None:
@@ -55,7 +55,7 @@ def test_a_mail_that_sendgrid_has_was_sent(cloud: Cloud, asked: list[str]) -> No
     (message,) = json.loads(asked[0].partition(" ")[2])["messages"]
     delivery = cloud.delivery_of(user)
     assert (delivery["state"], delivery["message_id"]) == ("sent", message["msg_id"])
-    assert cloud.fields_of(user)["next_report_at"] == DUE + HOUR
+    assert cloud.subscription_of(user)["next_report_at"] == DUE + HOUR
     assert len(cloud.mails_to(user)) == 1
     assert not cloud.letters()
 
@@ -118,7 +118,7 @@ def test_a_key_that_may_not_ask_leaves_the_rule(cloud: Cloud, asked: list[str]) 
     assert "SendGrid answered 403" in letter["error"]
     assert asked[0].startswith("403")
     lines = [line for file in cloud.logs.rglob("worker.log") for line in file.read_text().splitlines()]
-    assert any("mail_lookup_unavailable" in line and delivery_id(user, DUE) in line for line in lines)
+    assert any("mail_lookup_unavailable" in line and cloud.delivery(user).id in line for line in lines)
 
 
 def test_nobody_is_asked_without_the_setting(cloud: Cloud, asked: list[str]) -> None:
@@ -129,9 +129,7 @@ def test_nobody_is_asked_without_the_setting(cloud: Cloud, asked: list[str]) -> 
 
 
 def test_a_user_whose_id_a_query_cannot_name(cloud: Cloud, asked: list[str]) -> None:
-    cloud.users.document('a"b').set(
-        {"email": "ab@example.com", "active": True, "next_report_at": DUE, "reported_until": DUE - HOUR}
-    )
+    seed(cloud.database, 'a"b', next_report_at=DUE, reported_until=DUE - HOUR)
     cloud.put_delivery('a"b', state="sending", owner="x", attempts=1, period_start=DUE - HOUR, period_end=DUE)
     lease_ended(cloud, 'a"b')
     assert cloud.post(task('a"b'), worker=asking(cloud)).json()["reason"] == "unknown-outcome"

@@ -3,7 +3,6 @@
 from collections.abc import Awaitable, Callable
 from urllib.parse import parse_qs, urlsplit
 
-from functions.shared.ids import delivery_id
 from functions.worker.mail.compliance import unsubscribe_token
 from local_cloud.inbox.faults import Answer, Call, CutConnection
 from local_cloud.inbox.server import MAIL_SEND_SCOPE
@@ -52,11 +51,11 @@ def test_who_has_left_the_group_is_skipped_and_moves_on(cloud: Cloud) -> None:
     for user in (left, wants_none):
         assert answers[user] == {
             "result": "skipped",
-            "cause": "user-unsubscribed",
-            "delivery_id": delivery_id(user, DUE),
+            "reason": "unsubscribed",
+            "delivery_id": cloud.delivery(user).id,
         }
         assert cloud.delivery_of(user)["state"] == "skipped"
-        assert cloud.fields_of(user)["next_report_at"] == DUE + HOUR
+        assert cloud.subscription_of(user)["next_report_at"] == DUE + HOUR
         assert cloud.mails_to(user) == []
     assert not cloud.letters()
 
@@ -102,7 +101,7 @@ def test_nothing_is_asked_unless_the_team_wants_it(cloud: Cloud) -> None:
 
 
 def test_in_the_sandbox_a_report_is_sent_and_reaches_nobody(cloud: Cloud) -> None:
-    everybody, somebody = cloud.user(), cloud.user(report={"cadence": "hourly", "sandbox": True})
+    everybody, somebody = cloud.user(), cloud.user(subscription={"sandbox": True})
     assert cloud.deliver(everybody, worker=cloud.worker(MAIL_SANDBOX="true")).json()["result"] == "sent"
     assert cloud.deliver(somebody).json()["result"] == "sent"
     for user in (everybody, somebody):

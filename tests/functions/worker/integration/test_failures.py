@@ -9,7 +9,7 @@ from typing import Any
 import grpc
 import pytest
 
-from functions.shared.ids import delivery_id, run_id
+from functions.shared.ids import run_id
 from functions.worker.attempt import Attempt
 from functions.worker.mail.model import Mail, MailOutcome
 from local_cloud.inbox.faults import Answer, Call, CutConnection, Fault
@@ -86,7 +86,7 @@ def assert_pending(cloud: Cloud, user: str, error: str) -> None:
     delivery = cloud.delivery_of(user)
     assert (delivery["state"], delivery["lease_expires_at"], delivery["attempts"]) == ("pending", None, 1)
     assert error in delivery["last_error"]
-    assert cloud.fields_of(user)["next_report_at"] == DUE
+    assert cloud.subscription_of(user)["next_report_at"] == DUE
     assert not cloud.letters()
 
 
@@ -96,15 +96,16 @@ def assert_dead(
     delivery = cloud.delivery_of(user)
     assert (delivery["state"], delivery["reason"]) == ("dead", reason)
     assert error in delivery["last_error"]
-    assert cloud.fields_of(user)["next_report_at"] == DUE + HOUR
-    assert cloud.fields_of(user)["reported_until"] == DUE
+    assert cloud.subscription_of(user)["next_report_at"] == DUE + HOUR
+    assert cloud.subscription_of(user)["reported_until"] == DUE
     [(letter, attributes)] = cloud.letters()
     assert letter.pop("failed_at")
     assert error in letter.pop("error")
     assert letter.pop("letter_id", None) == letter_id
     assert letter == {
         "user_id": user,
-        "delivery_id": delivery_id(user, DUE),
+        "subscription_id": "default",
+        "delivery_id": cloud.delivery(user).id,
         "due_at": "2026-11-24T13:00:00Z",
         "run_id": "20261124T1300Z",
         "kind": "activity",
@@ -134,7 +135,7 @@ def test_a_refusal_that_may_pass_is_retried_and_dead_after_the_last_attempt(
     cloud.inbox.fault = fault
     answer = cloud.deliver(user)
     assert answer.status_code == status
-    assert answer.json() == {"result": "retry", "delivery_id": delivery_id(user, DUE), "cause": cause}
+    assert answer.json() == {"result": "retry", "delivery_id": cloud.delivery(user).id, "cause": cause}
     assert answer.headers.get("Retry-After") == ("17" if status == 429 else None)
     assert_pending(cloud, user, error)
 
@@ -205,12 +206,11 @@ def test_an_address_that_sendgrid_refuses_is_permanent(cloud: Cloud) -> None:
 @pytest.mark.parametrize(
     ("fields", "named"),
     [
-        ({"email": None}, "email"),
+        ({"email": ...}, "email"),
         ({"email": ""}, "email"),
         ({"time_zone": "Mars/Olympus_Mons"}, "time_zone"),
         ({"active": "true"}, "active"),
         ({"name": ["Ada"]}, "name"),
-        ({"report": {"hour": 25}}, "report.hour"),
     ],
 )
 def test_a_user_who_cannot_be_used_is_permanent_and_named_by_field(
@@ -220,17 +220,37 @@ def test_a_user_who_cannot_be_used_is_permanent_and_named_by_field(
     answer = cloud.deliver(user)
     assert (answer.status_code, answer.json()["reason"]) == (200, "permanent-error")
     # One dead letter for the user, whichever report it is that fails.
-    assert_dead(cloud, user, "permanent-error", named, letter_id=f"{user}-malformed")
+    assert_dead(cloud, user, "permanent-error", f"the user's document: {named}", letter_id=f"{user}:malformed")
+
+
+@pytest.mark.parametrize(
+    ("fields", "named"),
+    [
+        ({"active": "true"}, "active"),
+        ({"hour": 25}, "hour"),
+        ({"cadence": "cron", "cron": "0 8 31 2 *"}, "cron"),
+        ({"to": []}, "to"),
+    ],
+)
+def test_a_subscription_that_cannot_be_used_is_permanent_and_named_by_field(
+    cloud: Cloud, fields: dict[str, Any], named: str
+) -> None:
+    user = cloud.user(subscription=fields)
+    answer = cloud.deliver(user)
+    assert (answer.status_code, answer.json()["reason"]) == (200, "permanent-error")
+    # One dead letter for the subscription, whichever report it is that fails, and none for the user's others.
+    letter_id = f"{user}:default:malformed"
+    assert_dead(cloud, user, "permanent-error", f"the subscription's document: {named}", letter_id=letter_id)
 
 
 def test_an_unknown_kind_is_permanent_and_names_those_that_exist(cloud: Cloud) -> None:
     user = cloud.user()
     assert cloud.deliver(user, kind="horoscope").json()["reason"] == "permanent-error"
     [(letter, _)] = cloud.letters()
-    assert letter["error"] == "report.kind: there is no kind 'horoscope', but activity, usage"
-    assert letter["letter_id"] == f"{user}-malformed"
+    assert letter["error"] == "kind: there is no kind 'horoscope', but activity, usage"
+    assert letter["letter_id"] == f"{user}:default:malformed"
     assert cloud.delivery_of(user)["state"] == "dead"
-    assert cloud.fields_of(user)["next_report_at"] == DUE + HOUR
+    assert cloud.subscription_of(user)["next_report_at"] == DUE + HOUR
 
 
 def test_a_report_that_cannot_be_built_is_retried_and_dead_after_the_last_attempt(cloud: Cloud) -> None:
@@ -299,7 +319,7 @@ def test_nothing_is_dead_before_the_dead_letter_is_published(cloud: Cloud, fault
     answer = cloud.deliver(user, retry_count=LAST)
     assert (answer.status_code, answer.json()["cause"]) == (500, "dead-letter-not-published")
     assert cloud.delivery_of(user)["state"] == state
-    assert cloud.fields_of(user)["next_report_at"] == DUE
+    assert cloud.subscription_of(user)["next_report_at"] == DUE
     assert not cloud.letters()
 
 
@@ -312,7 +332,7 @@ def test_an_invalid_task_is_retried_until_its_dead_letter_is_published(cloud: Cl
 
 
 def test_nobody_is_told_of_a_failure_that_the_ledger_does_not_hold(cloud: Cloud) -> None:
-    user = cloud.user(email=None)
+    user = cloud.user(email=...)
     cloud.firestore_faults.middleware = failing("Commit", grpc.StatusCode.PERMISSION_DENIED)
     answer = cloud.deliver(user)
     assert (answer.status_code, answer.json()["cause"]) == (500, "firestore")
@@ -321,7 +341,7 @@ def test_nobody_is_told_of_a_failure_that_the_ledger_does_not_hold(cloud: Cloud)
 
 
 def test_a_crash_between_the_dead_letter_and_the_ledger_publishes_the_same_again(cloud: Cloud) -> None:
-    user = cloud.user(email=None)
+    user = cloud.user(email=...)
     cloud.firestore_faults.middleware = failing("Commit", grpc.StatusCode.PERMISSION_DENIED, skip=1)
     assert cloud.deliver(user).json()["cause"] == "firestore"
     held = cloud.delivery_of(user)
@@ -333,11 +353,11 @@ def test_a_crash_between_the_dead_letter_and_the_ledger_publishes_the_same_again
     assert first["failed_at"] == second["failed_at"]
     assert cloud.mails_to(user) == []
     assert cloud.delivery_of(user)["state"] == "dead"
-    assert cloud.fields_of(user)["next_report_at"] == DUE + HOUR
+    assert cloud.subscription_of(user)["next_report_at"] == DUE + HOUR
 
 
 def test_a_report_that_another_worker_begins_to_send_is_not_said_to_be_dead(cloud: Cloud) -> None:
-    user = cloud.user(email=None)
+    user = cloud.user(email=...)
 
     async def meanwhile(called: str, carry_out: CarryOut) -> Any:
         if called.endswith("/Commit"):
@@ -433,7 +453,7 @@ def test_a_write_whose_answer_was_lost_is_recognised(cloud: Cloud, skip: int) ->
     assert len(cloud.mails_to(user)) == 1
     delivery = cloud.delivery_of(user)
     assert (delivery["state"], delivery["attempts"]) == ("sent", 1)
-    assert cloud.fields_of(user)["next_report_at"] == DUE + HOUR
+    assert cloud.subscription_of(user)["next_report_at"] == DUE + HOUR
 
 
 def test_a_mail_that_the_ledger_was_not_told_of_counts_as_unknown(cloud: Cloud) -> None:
@@ -445,7 +465,7 @@ def test_a_mail_that_the_ledger_was_not_told_of_counts_as_unknown(cloud: Cloud) 
     assert cloud.deliver(user, retry_count=1).status_code == 409
     assert "sent_mail_not_recorded" in cloud.worker().log_file.read_text()
     # The lease runs out.
-    cloud.deliveries.document(delivery_id(user, DUE)).update({"lease_expires_at": datetime.now(UTC)})
+    cloud.delivery(user).update({"lease_expires_at": datetime.now(UTC)})
     assert cloud.deliver(user, retry_count=2).json()["reason"] == "unknown-outcome"
     assert len(cloud.mails_to(user)) == 1
 
@@ -456,7 +476,7 @@ def test_an_owner_who_lost_the_lease_overwrites_nothing(cloud: Cloud) -> None:
     async def meanwhile(_call: Call, carry_out: CarryOut) -> Any:
         answer = await carry_out()
         # Another worker takes over while SendGrid is still answering.
-        reference = cloud.deliveries.document(delivery_id(user, DUE))
+        reference = cloud.delivery(user)
         await cloud.background.loop.run_in_executor(None, reference.update, {"owner": "another"})
         return answer
 
@@ -464,20 +484,21 @@ def test_an_owner_who_lost_the_lease_overwrites_nothing(cloud: Cloud) -> None:
     assert cloud.deliver(user).json()["result"] == "leased"
     delivery = cloud.delivery_of(user)
     assert (delivery["state"], delivery["owner"]) == ("sending", "another")
-    assert cloud.fields_of(user)["next_report_at"] == DUE
+    assert cloud.subscription_of(user)["next_report_at"] == DUE
 
 
-def test_a_user_who_was_deleted_while_the_mail_was_sent_is_no_obstacle(cloud: Cloud) -> None:
+def test_a_subscription_that_was_deleted_while_the_mail_was_sent_is_no_obstacle(cloud: Cloud) -> None:
     user = cloud.user()
 
     async def meanwhile(_call: Call, carry_out: CarryOut) -> Any:
-        await cloud.background.loop.run_in_executor(None, cloud.users.document(user).delete)
+        for reference in (cloud.users.document(user), cloud.subscription(user)):
+            await cloud.background.loop.run_in_executor(None, reference.delete)
         return await carry_out()
 
     cloud.inbox.fault = meanwhile
     assert cloud.deliver(user).json()["result"] == "sent"
     assert cloud.delivery_of(user)["state"] == "sent"
-    assert cloud.fields_of(user) is None
+    assert (cloud.user_of(user), cloud.subscription_of(user)) == (None, None)
 
 
 def test_a_record_that_is_none_is_one_dead_letter(cloud: Cloud) -> None:
@@ -528,9 +549,9 @@ def test_what_nobody_thought_of_is_retried_and_dead_after_the_last_attempt(
     [letter] = letters.kept
     assert "ZeroDivisionError" in letter.error
     assert cloud.delivery_of(user)["state"] == "dead"
-    # The user stands at a delivery that is final: the next task moves the user on.
+    # The subscription stands at a delivery that is final: the next task moves it on.
     assert cloud.deliver(user).json()["result"] == "already-final"
-    assert cloud.fields_of(user)["next_report_at"] == DUE + HOUR
+    assert cloud.subscription_of(user)["next_report_at"] == DUE + HOUR
     assert cloud.mails_to(user) == []
 
 
@@ -539,4 +560,4 @@ def test_no_answer_has_a_traceback_or_an_address(cloud: Cloud) -> None:
     cloud.firestore_faults.middleware = failing("BatchGetDocuments", grpc.StatusCode.PERMISSION_DENIED)
     answer = cloud.deliver(user)
     assert answer.status_code == 500
-    assert answer.json() == {"result": "retry", "cause": "firestore", "delivery_id": delivery_id(user, DUE)}
+    assert answer.json() == {"result": "retry", "cause": "firestore", "delivery_id": cloud.delivery(user).id}

@@ -12,7 +12,6 @@ from datetime import UTC, datetime
 import pytest
 import requests
 
-from functions.shared.ids import delivery_id
 from local_cloud.inbox.faults import Answer, Call
 from tests.functions.worker.integration.conftest import DUE, HOUR, Cloud
 
@@ -65,10 +64,10 @@ def test_a_worker_that_was_killed_while_it_sent_leaves_an_unknown_outcome(
     cloud.inbox.fault = None
     # Nobody touches it while the lease lasts, and nobody sends it again when it is over.
     assert cloud.deliver(user, retry_count=1).status_code == 409
-    cloud.deliveries.document(delivery_id(user, DUE)).update({"lease_expires_at": datetime.now(UTC)})
+    cloud.delivery(user).update({"lease_expires_at": datetime.now(UTC)})
     assert cloud.deliver(user, retry_count=2).json()["reason"] == "unknown-outcome"
     assert len(cloud.mails_to(user)) == 1
-    assert cloud.fields_of(user)["next_report_at"] == DUE + HOUR
+    assert cloud.subscription_of(user)["next_report_at"] == DUE + HOUR
     _wait_until_it_is_back(worker.port)
 
 

@@ -81,4 +81,4 @@ def test_the_last_attempt_of_a_mail_that_is_held_back_is_a_dead_letter_that_says
     assert cloud.deliver(user, worker=worker, retry_count=MAX_ATTEMPTS - 1).json()["reason"] == "retries-exhausted"
     [(letter, _)] = cloud.letters()
     assert letter["error"].startswith("the mail provider is failing, and nothing was sent: SendGrid answered 502")
-    assert cloud.fields_of(user)["next_report_at"] > DUE
+    assert cloud.subscription_of(user)["next_report_at"] > DUE

@@ -12,19 +12,20 @@ import pytest
 from google.cloud.firestore_v1._helpers import GeoPoint
 from google.cloud.firestore_v1.vector import Vector
 
-from functions.shared.ids import delivery_id
+from functions.shared.ids import shard_of
 from local_cloud.inbox.faults import Answer, Call
 from tests.functions.worker.integration.conftest import API_KEY, DUE, HOUR, Cloud, task
 
 MINUTE = timedelta(minutes=1)
 
 
-def test_a_report_is_sent_and_the_user_moves_on(cloud: Cloud) -> None:
+def test_a_report_is_sent_and_the_subscription_moves_on(cloud: Cloud) -> None:
     user = cloud.user(name="Ada")
     cloud.event(user, "e1", at=DUE - HOUR, type="order.placed", amount=12.5)
     cloud.event(user, "e2", at=DUE - MINUTE, type="order.placed", amount=7)
     cloud.event(user, "e3", at=DUE - HOUR - MINUTE, type="login")
     cloud.event(user, "e4", at=DUE, type="login")
+    written_by_the_application = cloud.user_of(user)
 
     answer = cloud.deliver(user)
 
@@ -32,13 +33,13 @@ def test_a_report_is_sent_and_the_user_moves_on(cloud: Cloud) -> None:
     assert answer.status_code == 200
     assert answer.json() == {
         "result": "sent",
-        "delivery_id": delivery_id(user, DUE),
+        "delivery_id": cloud.delivery(user).id,
         "message_id": mail.envelope.id,
     }
     assert mail.envelope.subject == "Your activity: Tuesday 24 November, 12:00–13:00"
     assert (mail.envelope.sender.email, mail.envelope.sender.name) == ("reports@example.com", "Example Reports")
     assert mail.envelope.to[0].name == "Ada"
-    assert mail.envelope.custom_args == {"delivery_id": delivery_id(user, DUE), "run_id": "20261124T1300Z"}
+    assert mail.envelope.custom_args == {"delivery_id": cloud.delivery(user).id, "run_id": "20261124T1300Z"}
     assert mail.envelope.categories == ("report", "activity")
     assert "Events: 2\n  Up 100% from 1 the hour before" in (mail.text or "")
     assert "Total amount: 19.50" in (mail.text or "")
@@ -54,6 +55,8 @@ def test_a_report_is_sent_and_the_user_moves_on(cloud: Cloud) -> None:
     assert fields.pop("owner")
     assert fields == {
         "user_id": user,
+        "subscription_id": "default",
+        "shard": shard_of(user, "default"),
         "due_at": DUE,
         "run_id": "20261124T1300Z",
         "kind": "activity",
@@ -65,8 +68,9 @@ def test_a_report_is_sent_and_the_user_moves_on(cloud: Cloud) -> None:
         "message_id": mail.envelope.id,
         "last_error": None,
     }
-    assert cloud.fields_of(user)["next_report_at"] == DUE + HOUR
-    assert cloud.fields_of(user)["reported_until"] == DUE
+    assert cloud.subscription_of(user)["next_report_at"] == DUE + HOUR
+    assert cloud.subscription_of(user)["reported_until"] == DUE
+    assert cloud.user_of(user) == written_by_the_application
     assert not cloud.letters()
 
 
@@ -78,15 +82,17 @@ def test_the_price_of_a_report(cloud: Cloud, record: str | None) -> None:
         cloud.put_delivery(user, state=record)
     cloud.firestore.usage.reset()
     assert cloud.deliver(user).json()["result"] == "sent"
-    own_data = 1
-    assert cloud.firestore.usage.reads - own_data <= 3
-    assert cloud.firestore.usage.writes <= 3
+    # The event, and the query of the period before, which finds none.
+    own_data = 2
+    # Of the delivery, the user and the subscription; of the delivery, then of the delivery and the subscription.
+    assert cloud.firestore.usage.reads - own_data == 3
+    assert cloud.firestore.usage.writes == 3
     assert cloud.firestore.usage.deletes == 0
 
 
 @pytest.mark.parametrize("state", ["sent", "skipped", "dead"])
 def test_a_final_delivery_is_left_alone(cloud: Cloud, state: str) -> None:
-    user = cloud.user(next_report_at=DUE + HOUR)
+    user = cloud.user(subscription={"next_report_at": DUE + HOUR})
     cloud.put_delivery(user, state=state, message_id="m1")
     before = cloud.delivery_of(user)
     answer = cloud.deliver(user)
@@ -96,35 +102,13 @@ def test_a_final_delivery_is_left_alone(cloud: Cloud, state: str) -> None:
     assert not cloud.letters()
 
 
-@pytest.mark.parametrize("fields", [{}, {"report": {"kind": 7}}], ids=["", "whose document is malformed"])
-def test_a_user_set_back_to_a_final_delivery_is_moved_on(cloud: Cloud, fields: dict[str, Any]) -> None:
-    user = cloud.user(**fields)
+@pytest.mark.parametrize("fields", [{}, {"kind": 7}], ids=["", "whose document is malformed"])
+def test_a_subscription_set_back_to_a_final_delivery_is_moved_on(cloud: Cloud, fields: dict[str, Any]) -> None:
+    user = cloud.user(subscription=fields)
     cloud.put_delivery(user, state="sent", period_start=DUE - HOUR, period_end=DUE)
     assert cloud.deliver(user).json()["result"] == "already-final"
-    assert cloud.fields_of(user)["next_report_at"] == DUE + HOUR
+    assert cloud.subscription_of(user)["next_report_at"] == DUE + HOUR
     assert cloud.mails_to(user) == []
-
-
-def test_a_user_who_is_gone_is_skipped(cloud: Cloud) -> None:
-    answer = cloud.deliver("nobody")
-    assert answer.status_code == 200
-    assert answer.json() == {
-        "result": "skipped",
-        "delivery_id": delivery_id("nobody", DUE),
-        "cause": "user-gone",
-    }
-    assert cloud.delivery_of("nobody")["state"] == "skipped"
-    assert cloud.fields_of("nobody") is None
-    assert not cloud.letters()
-
-
-def test_an_inactive_user_is_skipped_and_moves_on(cloud: Cloud) -> None:
-    user = cloud.user(active=False, email=None)
-    answer = cloud.deliver(user)
-    assert (answer.status_code, answer.json()["result"]) == (200, "skipped")
-    assert cloud.delivery_of(user)["state"] == "skipped"
-    assert cloud.fields_of(user)["next_report_at"] == DUE + HOUR
-    assert not cloud.letters()
 
 
 def test_a_live_lease_is_respected(cloud: Cloud) -> None:
@@ -132,32 +116,39 @@ def test_a_live_lease_is_respected(cloud: Cloud) -> None:
     cloud.put_delivery(user, state="sending", owner="another", lease_expires_at=datetime.now(UTC) + HOUR)
     answer = cloud.deliver(user)
     assert answer.status_code == 409
-    assert answer.json() == {"result": "leased", "delivery_id": delivery_id(user, DUE)}
+    assert answer.json() == {"result": "leased", "delivery_id": cloud.delivery(user).id}
     assert cloud.mails_to(user) == []
     assert cloud.delivery_of(user)["owner"] == "another"
 
 
-@pytest.mark.parametrize("wanted", [{}, {"active": False}, {"email": "broken"}])
-def test_an_expired_lease_is_an_unknown_outcome(cloud: Cloud, wanted: dict[str, object]) -> None:
-    user = cloud.user(**wanted)
+@pytest.mark.parametrize("fields", [{}, {"active": False}, {"email": "broken"}])
+def test_an_expired_lease_is_an_unknown_outcome(cloud: Cloud, fields: dict[str, Any]) -> None:
+    user = cloud.user(**fields)
     cloud.put_delivery(user, state="sending", owner="killed", lease_expires_at=datetime.now(UTC), attempts=1)
     answer = cloud.deliver(user, retry_count=1)
     assert (answer.status_code, answer.json()["result"], answer.json()["reason"]) == (200, "dead", "unknown-outcome")
     assert cloud.delivery_of(user)["state"] == "dead"
-    assert cloud.fields_of(user)["next_report_at"] == DUE + HOUR
+    assert cloud.subscription_of(user)["next_report_at"] == DUE + HOUR
     assert cloud.mails_to(user) == []
     [(letter, _)] = cloud.letters()
     assert (letter["reason"], letter["delivery_id"], letter["attempts"]) == (
         "unknown-outcome",
-        delivery_id(user, DUE),
+        cloud.delivery(user).id,
         2,
     )
 
 
 def test_an_expired_lease_is_sent_again_where_the_team_wants_that(cloud: Cloud) -> None:
     user = cloud.user()
-    period = {"period_start": DUE - 5 * HOUR, "period_end": DUE}
-    cloud.put_delivery(user, state="sending", owner="killed", lease_expires_at=datetime.now(UTC), attempts=1, **period)
+    cloud.put_delivery(
+        user,
+        state="sending",
+        owner="killed",
+        lease_expires_at=datetime.now(UTC),
+        attempts=1,
+        period_start=DUE - 5 * HOUR,
+        period_end=DUE,
+    )
     answer = cloud.deliver(user, worker=cloud.worker(ON_UNKNOWN_OUTCOME="resend"))
     assert answer.json()["result"] == "sent"
     assert cloud.delivery_of(user)["attempts"] == 2
@@ -207,16 +198,16 @@ def test_a_late_run_is_one_report_over_all_of_it(cloud: Cloud) -> None:
     user = cloud.user()
     assert cloud.post(task(user, run=DUE + 3 * HOUR)).json()["result"] == "sent"
     assert cloud.delivery_of(user)["period_end"] == DUE + 3 * HOUR
-    assert cloud.fields_of(user)["next_report_at"] == DUE + 4 * HOUR
-    assert cloud.fields_of(user)["reported_until"] == DUE + 3 * HOUR
+    assert cloud.subscription_of(user)["next_report_at"] == DUE + 4 * HOUR
+    assert cloud.subscription_of(user)["reported_until"] == DUE + 3 * HOUR
 
 
-def test_a_replayed_old_delivery_does_not_move_its_user_back(cloud: Cloud) -> None:
+def test_a_replayed_old_delivery_does_not_move_its_subscription_back(cloud: Cloud) -> None:
     later = {"next_report_at": DUE + 9 * HOUR, "reported_until": DUE + 8 * HOUR}
-    user = cloud.user(**later)
+    user = cloud.user(subscription=later)
     cloud.put_delivery(user, state="pending", period_start=DUE - HOUR, period_end=DUE)
     assert cloud.deliver(user).json()["result"] == "sent"
-    assert {name: cloud.fields_of(user)[name] for name in later} == later
+    assert {name: cloud.subscription_of(user)[name] for name in later} == later
 
 
 def test_bad_events_harm_nobody_and_are_named(cloud: Cloud) -> None:
@@ -276,13 +267,27 @@ def test_a_value_of_any_type_in_any_field_that_a_report_reads_harms_nobody(cloud
     assert '"field": "amount"' in log
 
 
-def test_a_time_zone_and_a_cadence_are_the_users_own(cloud: Cloud) -> None:
+@pytest.mark.parametrize(
+    ("of_user", "of_subscription"), [("Asia/Tokyo", ...), ("Europe/Berlin", "Asia/Tokyo")], ids=["", "its own zone"]
+)
+def test_a_subscription_moves_on_by_its_cadence_and_the_users_zone(
+    cloud: Cloud, of_user: str, of_subscription: Any
+) -> None:
     # 22:00 in Tokyo, where the day's report is due.
-    user = cloud.user(
-        time_zone="Asia/Tokyo", report={"cadence": "daily", "hour": 22}, reported_until=DUE - timedelta(days=1)
-    )
+    daily = {"cadence": "daily", "hour": 22, "reported_until": DUE - timedelta(hours=46), "time_zone": of_subscription}
+    user = cloud.user(time_zone=of_user, subscription=daily)
     assert cloud.deliver(user).json()["result"] == "sent"
-    assert cloud.fields_of(user)["next_report_at"] == DUE + timedelta(days=1)
+    # Up to midnight in Tokyo.
+    assert cloud.delivery_of(user)["period_end"] == DUE - timedelta(hours=22)
+    assert cloud.subscription_of(user)["next_report_at"] == DUE + timedelta(days=1)
+
+
+def test_what_a_subscription_does_not_say_is_the_teams_default(cloud: Cloud) -> None:
+    user = cloud.user(subscription={"cadence": ..., "kind": ..., "reported_until": DUE - timedelta(hours=24)})
+    worker = cloud.worker(DEFAULT_CADENCE="weekly", DEFAULT_KIND="usage")
+    assert cloud.deliver(user, worker=worker).json()["result"] == "sent"
+    # A Tuesday: the next Monday at 8.
+    assert cloud.subscription_of(user)["next_report_at"] == DUE + timedelta(days=5, hours=19)
 
 
 def test_a_key_with_a_line_break_behind_it_is_the_key(cloud: Cloud) -> None:

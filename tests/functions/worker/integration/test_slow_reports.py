@@ -56,7 +56,7 @@ def test_a_report_that_is_not_built_in_time_is_retried_and_a_dead_letter_after_t
     assert letter.reason is DeadLetterReason.RETRIES_EXHAUSTED
     assert letter.error.startswith("the report takes too long to build: not done after")
     assert cloud.delivery_of(user)["state"] == "dead"
-    assert cloud.fields_of(user)["next_report_at"] == DUE + HOUR
+    assert cloud.subscription_of(user)["next_report_at"] == DUE + HOUR
     assert cloud.mails_to(user) == []
 
 

@@ -27,6 +27,7 @@ from tests.support import free_ports
         ({"MAIL_CHECK_UNSUBSCRIBED": "true"}, "MAIL_CHECK_UNSUBSCRIBED: needs MAIL_UNSUBSCRIBE_GROUP"),
         ({"MAIL_SANDBOX": "perhaps"}, "MAIL_SANDBOX"),
         ({"DEFAULT_CADENCE": "sometimes"}, "DEFAULT_CADENCE"),
+        ({"DEFAULT_KIND": "../activity"}, "DEFAULT_KIND"),
     ],
 )
 def test_a_wrong_variable_stops_it_at_start(cloud: Cloud, variables: dict[str, str], named: str) -> None:

@@ -6,10 +6,19 @@ from http import HTTPStatus
 import pytest
 
 from functions.shared.dead_letter import DeadLetterReason
-from functions.shared.delivery import Delivery, DeliveryState
+from functions.shared.delivery import Delivery, DeliveryState, SkipReason
 from functions.shared.settings import OnUnknownOutcome
-from functions.worker.mail.model import Accepted, MailOutcome, NotAllowed, Refused, Throttled, Unavailable, Unclear
-from functions.worker.transitions import GiveUp, NextStep, Retry, Sent, Transition, next_step, transition_after
+from functions.worker.mail.model import (
+    Accepted,
+    MailOutcome,
+    NotAllowed,
+    Refused,
+    Throttled,
+    Unavailable,
+    Unclear,
+    Unsubscribed,
+)
+from functions.worker.transitions import GiveUp, NextStep, Retry, Sent, Skip, Transition, next_step, transition_after
 
 NOW = datetime(2026, 11, 24, 13, tzinfo=UTC)
 DEAD_LETTER, RESEND = OnUnknownOutcome.DEAD_LETTER, OnUnknownOutcome.RESEND
@@ -59,6 +68,7 @@ EXHAUSTED = GiveUp(reason=DeadLetterReason.RETRIES_EXHAUSTED, error="e")
     [
         (Accepted(message_id="m"), False, DEAD_LETTER, Sent(message_id="m")),
         (Accepted(message_id="m"), True, RESEND, Sent(message_id="m")),
+        (Unsubscribed(), True, DEAD_LETTER, Skip(reason=SkipReason.UNSUBSCRIBED)),
         (Refused(error="e"), False, DEAD_LETTER, GiveUp(reason=DeadLetterReason.PERMANENT_ERROR, error="e")),
         (Refused(error="e"), True, DEAD_LETTER, GiveUp(reason=DeadLetterReason.PERMANENT_ERROR, error="e")),
         (

@@ -1,0 +1,135 @@
+"""Gives a delivery up: no worker sends it from here on, its dead letter is published, and it is dead."""
+
+from collections.abc import Callable
+from datetime import datetime
+from http import HTTPStatus
+
+from functions.shared.dead_letter import DeadLetter, DeadLetterReason
+from functions.shared.delivery import Delivery, DeliveryFailure, DeliveryState
+from functions.shared.ids import malformed_letter_id
+from functions.worker import task_answer
+from functions.worker.attempt import Attempt
+from functions.worker.dead_letter_publishing import DeadLetters, Published, publish
+from functions.worker.delivery_store import Claim, DeliveryStore
+from functions.worker.sanitize import error_text
+from functions.worker.task_answer import TaskAnswer
+from functions.worker.task_delivery import TaskDelivery
+from functions.worker.transitions import GiveUp
+
+_BODY_CHARACTERS = 10_000
+
+
+class GivingUp:
+    """Gives deliveries up. Safe for threads.
+
+    Args:
+        deliveries: reads and writes them.
+        dead_letters: where dead letters go.
+        now: the present, in UTC.
+    """
+
+    def __init__(self, *, deliveries: DeliveryStore, dead_letters: DeadLetters, now: Callable[[], datetime]) -> None:
+        self._deliveries = deliveries
+        self._dead_letters = dead_letters
+        self._now = now
+
+    def give_up(self, work: TaskDelivery, decided: GiveUp, claim: Claim | None) -> TaskAnswer:
+        """Give a delivery up.
+
+        Args:
+            work: the delivery.
+            decided: why.
+            claim: the claim; None where the delivery was not claimed.
+        """
+        is_malformed = claim is None and decided.reason is DeadLetterReason.PERMANENT_ERROR
+        failure = DeliveryFailure(
+            reason=decided.reason,
+            error=error_text(decided.error),
+            failed_at=self._now(),
+            letter_id=_malformed_document(work) if is_malformed else None,
+        )
+        return self.finish(work, claim or work.delivery, failure, release=decided.release)
+
+    def finish(
+        self, work: TaskDelivery, held: Claim | Delivery | None, failure: DeliveryFailure, *, release: bool
+    ) -> TaskAnswer:
+        """Settle that the delivery is given up, publish its dead letter, mark it dead.
+
+        The first step keeps every worker from sending a report whose dead letter is out. If this process ends between
+        two steps, the next attempt, or a task that the dispatcher makes, does all three again: by the first step it
+        takes the hold over, so that the process before it can no longer give the delivery back. The DLQ handler stores
+        a dead letter once, however often it is published.
+
+        Args:
+            work: the delivery.
+            held: the claim, or the delivery as it was read, which another process may have begun to give up; None where
+                there was none.
+            failure: why.
+            release: whether to give the delivery back if Pub/Sub refuses the dead letter. Not where another process
+                may have published it.
+        """
+        task = work.task
+        hold = self._deliveries.hold(task, held, failure=failure, owner=work.owner, period=work.period, now=self._now())
+        letter = DeadLetter(
+            user_id=task.user_id,
+            subscription_id=task.subscription_id,
+            delivery_id=task.delivery_id,
+            due_at=task.due_at,
+            run_id=task.run_id,
+            kind=task.kind,
+            reason=failure.reason,
+            error=failure.error,
+            attempts=work.attempt.number,
+            failed_at=failure.failed_at,
+            letter_id=failure.letter_id,
+        )
+        published = publish(self._dead_letters, letter, work.attempt)
+        if published is not Published.YES:
+            if published is Published.NO and release:
+                self._deliveries.release(task, hold, error=failure.error, now=self._now())
+            return task_answer.DEAD_LETTER_NOT_PUBLISHED
+        self._deliveries.settle(
+            task,
+            hold,
+            state=DeliveryState.DEAD,
+            owner=work.owner,
+            period=work.period,
+            user=work.user,
+            subscription=work.subscription,
+            move=work.move_on,
+            now=self._now(),
+            failure=failure,
+        )
+        return TaskAnswer(status=HTTPStatus.OK, result="dead", details={"reason": failure.reason.value})
+
+    def reject(self, body: bytes, error: str, attempt: Attempt) -> TaskAnswer:
+        """A body that is not a task: it names no delivery to mark, and none of its fields can be trusted.
+
+        Args:
+            body: as it came.
+            error: what is wrong with it.
+            attempt: the queue's call.
+        """
+        letter = DeadLetter(
+            reason=DeadLetterReason.INVALID_TASK,
+            error=error_text(error),
+            attempts=attempt.number,
+            failed_at=self._now(),
+            body=body[: _BODY_CHARACTERS * 4].decode(errors="replace")[:_BODY_CHARACTERS],
+        )
+        if publish(self._dead_letters, letter, attempt) is not Published.YES:
+            return task_answer.DEAD_LETTER_NOT_PUBLISHED
+        return TaskAnswer(
+            status=HTTPStatus.OK,
+            result="dead",
+            details={"reason": DeadLetterReason.INVALID_TASK.value, "error": letter.error},
+        )
+
+
+def _malformed_document(work: TaskDelivery) -> str:
+    """The letter of the malformed document, which fails every report until a person corrects it: one dead letter, not
+    one an hour.
+    """
+    if work.user is not None and work.user.problem:
+        return malformed_letter_id(work.task.user_id)
+    return malformed_letter_id(work.task.user_id, work.task.subscription_id)

@@ -1,0 +1,88 @@
+"""The delivery of a task, and what an attempt needs to work on it. Pure."""
+
+import contextlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from functions.shared.delivery import Delivery
+from functions.shared.period import Period
+from functions.shared.plausible_time import plausible
+from functions.shared.report_task import ReportTask
+from functions.shared.subscription import Subscription
+from functions.shared.user import User
+from functions.worker.attempt import Attempt
+from functions.worker.delivery_store import TaskDocuments
+from functions.worker.moving_on import first_period, moved_on
+
+
+@dataclass(frozen=True, kw_only=True)
+class TaskDelivery:
+    """The delivery of a task, and what an attempt needs to work on it.
+
+    Attributes:
+        task: the task.
+        attempt: the queue's call.
+        owner: the token of this attempt, which no other has.
+        delivery: as it was read; None where there was none.
+        user: as read; None where there is no such user.
+        subscription: as read; None where there is no such subscription, or it is to be left alone.
+        period: what the report covers; None where that cannot be told.
+    """
+
+    task: ReportTask
+    attempt: Attempt
+    owner: str
+    delivery: Delivery | None
+    user: User | None
+    subscription: Subscription | None
+    period: Period | None
+
+    @classmethod
+    def from_documents(
+        cls, task: ReportTask, attempt: Attempt, owner: str, documents: TaskDocuments, *, now: datetime
+    ) -> "TaskDelivery":
+        """What Firestore has about a task.
+
+        Args:
+            task: the task.
+            attempt: the queue's call.
+            owner: a token that no other attempt has.
+            documents: the task's, as read.
+            now: the present, in UTC.
+        """
+        delivery, user, subscription = documents.delivery, documents.user, documents.subscription
+        run_time = _run_time(task)
+        # An attempt after an interrupted one, or a replay, covers what the first attempt covered.
+        period = delivery.settled_period(max(task.due_at, run_time, now)) if delivery else None
+        if period is None and subscription is not None:
+            period = first_period(user, subscription, due_at=task.due_at, run_time=run_time)
+        return cls(
+            task=task,
+            attempt=attempt,
+            owner=owner,
+            delivery=delivery,
+            user=user,
+            subscription=subscription,
+            period=period,
+        )
+
+    def move_on(self, user: User | None, subscription: Subscription) -> Mapping[str, Any]:
+        """The fields to write to the subscription when the delivery is final (functions.worker.moving_on.moved_on).
+
+        Args:
+            user: as it is now.
+            subscription: as it is now.
+        """
+        if self.period is None:
+            return {}
+        return moved_on(user, subscription, due_at=self.task.due_at, period=self.period)
+
+
+def _run_time(task: ReportTask) -> datetime:
+    """The time of the task's run; the due time where no run made it, such as a task made by hand."""
+    for pattern in ("%Y%m%dT%H%MZ", "%Y%m%dT%H%M%SZ", "%Y%m%dT%H%M%S.%fZ"):
+        with contextlib.suppress(ValueError):
+            return plausible(datetime.strptime(task.run_id, pattern).replace(tzinfo=UTC)) or task.due_at
+    return task.due_at

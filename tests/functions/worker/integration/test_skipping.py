@@ -1,0 +1,224 @@
+"""Reports that are not to be sent, and what becomes of their users' subscriptions."""
+
+import asyncio
+import itertools
+from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from functions.shared.delivery import SkipReason
+from tests.functions.worker.integration.conftest import DUE, HOUR, Cloud
+from tests.functions.worker.integration.test_failures import NOT_NOW
+from tests.seeding import ENROLLED_AT
+
+CarryOut = Callable[[], Awaitable[Any]]
+USER_INACTIVE = {"active": False, "paused_because": "user-inactive", "paused_until": None, "next_report_at": None}
+
+
+def assert_skipped(cloud: Cloud, user: str, reason: SkipReason, subscription_id: str = "default") -> None:
+    """A worker's call skips the report, and the delivery record says why."""
+    answer = cloud.deliver(user, subscription_id=subscription_id)
+    assert answer.status_code == 200
+    assert answer.json() == {
+        "result": "skipped",
+        "delivery_id": cloud.delivery(user, subscription_id).id,
+        "reason": reason.value,
+    }
+    delivery = cloud.delivery_of(user, subscription_id)
+    assert (delivery["state"], delivery["reason"]) == ("skipped", reason.value)
+    assert cloud.mails_to(user) == []
+    assert not cloud.letters()
+
+
+def has_pause(cloud: Cloud, user: str, subscription_id: str = "default") -> bool:
+    fields = cloud.subscription_of(user, subscription_id)
+    return {name: fields.get(name) for name in USER_INACTIVE} == USER_INACTIVE
+
+
+@pytest.mark.parametrize("enrolled", [True, False], ids=["", "whom no run has enrolled"])
+def test_an_inactive_user_is_skipped_and_all_subscriptions_are_paused(cloud: Cloud, enrolled: bool) -> None:
+    user = cloud.user(active=False, email=..., enrolled_at=ENROLLED_AT if enrolled else ...)
+    cloud.subscribe(user, "weekly", cadence="weekly", next_report_at=DUE + 5 * HOUR)
+    cloud.subscribe(user, "new", shard=None, next_report_at=None)
+    assert_skipped(cloud, user, SkipReason.USER_INACTIVE)
+    assert all(has_pause(cloud, user, name) for name in ("default", "weekly", "new"))
+    # Found by the first run after the user is active again, which resumes them.
+    assert cloud.user_of(user)["enrolled_at"] is None
+    assert cloud.user_of(user)["active"] is False
+
+
+def test_the_next_attempts_for_an_inactive_user_skip_and_write_nothing_else(cloud: Cloud) -> None:
+    user = cloud.user(active=False)
+    cloud.subscribe(user, "weekly", cadence="weekly")
+    assert_skipped(cloud, user, SkipReason.USER_INACTIVE)
+    paused = {name: cloud.subscription_of(user, name) for name in ("default", "weekly")}
+    before = cloud.user_of(user)
+    cloud.firestore.usage.reset()
+    assert_skipped(cloud, user, SkipReason.USER_INACTIVE, "weekly")
+    assert cloud.firestore.usage.writes == 1
+    assert {name: cloud.subscription_of(user, name) for name in paused} == paused
+    assert cloud.user_of(user) == before
+
+
+def test_a_user_who_is_gone_is_skipped_and_the_subscriptions_are_paused(cloud: Cloud) -> None:
+    user = cloud.user()
+    cloud.subscribe(user, "weekly", cadence="weekly")
+    cloud.users.document(user).delete()
+    assert_skipped(cloud, user, SkipReason.USER_GONE)
+    assert has_pause(cloud, user)
+    assert has_pause(cloud, user, "weekly")
+    assert cloud.user_of(user) is None
+
+
+def test_a_user_who_is_gone_with_all_subscriptions_is_skipped(cloud: Cloud) -> None:
+    assert_skipped(cloud, "nobody", SkipReason.USER_GONE)
+    assert (cloud.user_of("nobody"), cloud.subscription_of("nobody")) == (None, None)
+
+
+def test_a_pause_of_its_own_outlasts_that_of_an_inactive_user(cloud: Cloud) -> None:
+    user = cloud.user(active=False)
+    by_operator = {"active": False, "paused_because": "operator", "next_report_at": None}
+    cloud.subscribe(user, "by-operator", **by_operator)
+    until = datetime.now(UTC) + timedelta(days=30)
+    cloud.subscribe(user, "by-user", paused_because="user", paused_until=until, next_report_at=until + HOUR)
+    before = {name: cloud.subscription_of(user, name) for name in ("by-operator", "by-user")}
+    assert_skipped(cloud, user, SkipReason.USER_INACTIVE)
+    assert {name: cloud.subscription_of(user, name) for name in before} == before
+
+
+def test_a_subscription_that_is_gone_is_skipped(cloud: Cloud) -> None:
+    user = cloud.user()
+    cloud.subscription(user).delete()
+    before = cloud.user_of(user)
+    assert_skipped(cloud, user, SkipReason.SUBSCRIPTION_GONE)
+    assert (cloud.subscription_of(user), cloud.user_of(user)) == (None, before)
+
+
+def test_a_subscription_that_its_application_paused_is_skipped_and_met_no_more(cloud: Cloud) -> None:
+    user = cloud.user(subscription={"active": False})
+    before = cloud.subscription_of(user)
+    assert_skipped(cloud, user, SkipReason.PAUSED)
+    assert cloud.subscription_of(user) == {**before, "next_report_at": None}
+
+
+def test_a_subscription_paused_until_a_moment_is_skipped_and_due_again_after_it(cloud: Cloud) -> None:
+    until = datetime.now(UTC).replace(minute=0, second=0, microsecond=0) + 10 * HOUR
+    user = cloud.user(subscription={"paused_until": until})
+    assert_skipped(cloud, user, SkipReason.PAUSED)
+    fields = cloud.subscription_of(user)
+    assert (fields["active"], fields["paused_until"]) == (True, until)
+    # The first report after the pause leaves the pause out.
+    assert (fields["next_report_at"], fields["reported_until"]) == (until + HOUR, until)
+
+
+@pytest.mark.parametrize(
+    ("fields", "reason"),
+    [
+        ({"active": False, "paused_because": "operator", "next_report_at": None}, SkipReason.PAUSED),
+        (
+            {"paused_until": datetime(2100, 1, 1, tzinfo=UTC), "next_report_at": datetime(2100, 1, 1, 1, tzinfo=UTC)},
+            SkipReason.PAUSED,
+        ),
+    ],
+)
+def test_a_replay_for_a_paused_subscription_is_skipped_and_leaves_the_pause_alone(
+    cloud: Cloud, fields: dict[str, Any], reason: SkipReason
+) -> None:
+    user = cloud.user(subscription=fields)
+    cloud.put_delivery(user, state="pending", by_hand=True, period_start=DUE - HOUR, period_end=DUE)
+    before = cloud.subscription_of(user)
+    assert_skipped(cloud, user, reason)
+    assert cloud.subscription_of(user) == before
+
+
+@pytest.mark.parametrize(
+    ("user_fields", "fields"),
+    [({"active": False}, {}), ({}, {"active": False})],
+    ids=["of an inactive user", "that is paused"],
+)
+def test_a_subscription_set_back_to_a_final_delivery_is_taken_out_of_the_due_index(
+    cloud: Cloud, user_fields: dict[str, Any], fields: dict[str, Any]
+) -> None:
+    user = cloud.user(**user_fields, subscription=fields)
+    cloud.put_delivery(user, state="skipped", reason="user-inactive", period_start=DUE - HOUR, period_end=DUE)
+    assert cloud.deliver(user).json()["result"] == "already-final"
+    assert cloud.subscription_of(user)["active"] is False
+    assert cloud.subscription_of(user)["next_report_at"] is None
+
+
+def test_a_user_who_becomes_inactive_between_two_attempts_is_skipped(cloud: Cloud) -> None:
+    user = cloud.user()
+    cloud.inbox.fault = NOT_NOW
+    assert cloud.deliver(user).status_code == 500
+    cloud.inbox.fault = None
+    cloud.users.document(user).update({"active": False})
+    assert_skipped(cloud, user, SkipReason.USER_INACTIVE)
+    assert cloud.delivery_of(user)["attempts"] == 1
+
+
+def test_a_user_who_is_active_again_before_the_pause_is_written_keeps_the_subscriptions(cloud: Cloud) -> None:
+    """No run would enroll this user anew: the mark is still there, and nothing would end the pause."""
+    user = cloud.user(active=False)
+    cloud.subscribe(user, "weekly", cadence="weekly")
+    enrolled_at = cloud.user_of(user)["enrolled_at"]
+
+    async def meanwhile(called: str, carry_out: CarryOut) -> Any:
+        if called.endswith("/BeginTransaction"):
+            cloud.firestore_faults.middleware = None
+            write = cloud.users.document(user).update
+            await asyncio.get_running_loop().run_in_executor(None, write, {"active": True})
+        return await carry_out()
+
+    cloud.firestore_faults.middleware = meanwhile
+    assert cloud.deliver(user).json()["reason"] == "user-inactive"
+    assert cloud.user_of(user)["enrolled_at"] == enrolled_at
+    assert cloud.subscription_of(user, "weekly")["active"] is True
+    # The next run's task moves the one on whose report was skipped.
+    assert cloud.deliver(user).json()["result"] == "already-final"
+    assert cloud.subscription_of(user)["next_report_at"] == DUE + HOUR
+
+
+def test_a_user_who_is_active_again_while_the_pause_is_written_keeps_the_subscriptions(cloud: Cloud) -> None:
+    user = cloud.user(active=False)
+
+    async def meanwhile(called: str, carry_out: CarryOut) -> Any:
+        if called.endswith("/Commit"):
+            cloud.firestore_faults.middleware = None
+            write = cloud.users.document(user).update
+            await asyncio.get_running_loop().run_in_executor(None, write, {"active": True})
+        return await carry_out()
+
+    cloud.firestore_faults.middleware = meanwhile
+    assert cloud.deliver(user).json()["reason"] == "user-inactive"
+    assert cloud.user_of(user)["enrolled_at"] is not None
+    assert cloud.subscription_of(user)["active"] is True
+
+
+def test_workers_that_skip_for_one_user_at_once_pause_all_once(cloud: Cloud) -> None:
+    user = cloud.user(active=False)
+    names = ["default", "weekly", "third"]
+    for name in names[1:]:
+        cloud.subscribe(user, name)
+    all_have_begun, begun = asyncio.Event(), itertools.count(1)
+
+    async def together(called: str, carry_out: CarryOut) -> Any:
+        answer = await carry_out()
+        if called.endswith("/BeginTransaction"):
+            if next(begun) >= len(names):
+                all_have_begun.set()
+            await asyncio.wait_for(all_have_begun.wait(), 20)
+        return answer
+
+    cloud.firestore_faults.middleware = together
+    cloud.firestore.usage.reset()
+    with ThreadPoolExecutor(len(names)) as pool:
+        answers = list(pool.map(lambda name: cloud.deliver(user, subscription_id=name).json(), names))
+    cloud.firestore_faults.middleware = None
+    assert [answer["reason"] for answer in answers] == ["user-inactive"] * len(names)
+    assert all(has_pause(cloud, user, name) for name in names)
+    assert cloud.user_of(user)["enrolled_at"] is None
+    # Of each subscription, of the user, and of each delivery.
+    assert cloud.firestore.usage.writes == 2 * len(names) + 1
