@@ -4,9 +4,10 @@ from dataclasses import dataclass
 from datetime import timedelta
 from math import ceil
 
-from benchmarks.simulation import limits
 from functions.dispatcher.division.shares import MOST_SHARES
 from functions.dispatcher.division.split_points import LOOK_AFTER
+
+from benchmarks.simulation import limits
 from functions.shared.retry_policy import RetryPolicy
 
 SHIPPED_RETRIES = RetryPolicy(
