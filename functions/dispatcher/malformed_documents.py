@@ -1,8 +1,8 @@
 """Makes one dead letter for each malformed document, however many runs meet it. Its reports get no task.
 
 The document is a subscription or, where none of a user's subscriptions can be served, the user. The dispatcher writes
-nothing to it: its due time stays where it is, so the first run after the document is corrected sends one report over
-all the missed time.
+nothing to it, except a null into `shard` where the field is missing: its due time stays where it is, so the first run
+after the document is corrected sends one report over all the missed time.
 """
 
 from collections import defaultdict

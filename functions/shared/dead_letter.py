@@ -17,7 +17,7 @@ from pydantic import ValidationError
 from functions.shared.contract import Contract, UtcDatetime
 from functions.shared.plausible_time import plausible
 from functions.shared.report_task import ReportTask
-from functions.shared.stored_fields import stored_count, stored_text, stored_times
+from functions.shared.stored_fields import stored_count, stored_text, stored_times, stored_version
 
 DEAD_LETTERS = "dead_letters"
 """The name of the collection."""
@@ -149,7 +149,7 @@ class StoredDeadLetter:
             snapshot: a google.cloud.firestore.DocumentSnapshot, of all fields or of some.
         """
         document = snapshot.to_dict() if snapshot.exists else None
-        return None if document is None else cls.from_fields(snapshot.id, document, version=snapshot.update_time)
+        return None if document is None else cls.from_fields(snapshot.id, document, version=stored_version(snapshot))
 
     @classmethod
     def from_fields(

@@ -15,7 +15,7 @@ from functions.shared.lease import is_live
 from functions.shared.period import Period, settled_period
 from functions.shared.plausible_time import plausible
 from functions.shared.report_task import ReportTask
-from functions.shared.stored_fields import stored_count, stored_text
+from functions.shared.stored_fields import stored_count, stored_text, stored_version
 
 DELIVERIES = "deliveries"
 """The name of the collection."""
@@ -176,7 +176,7 @@ class Delivery:
             updated_at=plausible(document.get("updated_at")),
             expire_at=plausible(document.get("expire_at")),
             problem="" if state else f"deliveries/{snapshot.id}: state: not one of {', '.join(DeliveryState)}",
-            version=snapshot.update_time,
+            version=stored_version(snapshot),
         )
 
     @property

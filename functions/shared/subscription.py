@@ -27,6 +27,7 @@ from functions.shared.fields import (
 )
 from functions.shared.ids import KIND_PATTERN, SHARDS, shard_of
 from functions.shared.schedule import Cadence, Covers, Schedule
+from functions.shared.stored_fields import stored_version
 from functions.shared.user import User
 
 SUBSCRIPTIONS = "report_subscriptions"
@@ -223,7 +224,7 @@ class Subscription:
         if document is None:
             return None
         user_id = snapshot.reference.parent.parent.id
-        return cls.from_fields(user_id, snapshot.id, document, defaults, version=snapshot.update_time)
+        return cls.from_fields(user_id, snapshot.id, document, defaults, version=stored_version(snapshot))
 
     @classmethod
     def from_fields(

@@ -14,7 +14,7 @@ from pydantic import Field
 
 from functions.shared.contract import Contract, UtcDatetime
 from functions.shared.plausible_time import plausible
-from functions.shared.stored_fields import stored_text, stored_times
+from functions.shared.stored_fields import stored_text, stored_times, stored_version
 
 SYSTEM_ALERTS = "system_alerts"
 """The name of the collection."""
@@ -85,7 +85,7 @@ class StoredSystemAlert:
             snapshot: a google.cloud.firestore.DocumentSnapshot, of all fields or of some.
         """
         document = snapshot.to_dict() if snapshot.exists else None
-        return None if document is None else cls.from_fields(snapshot.id, document, version=snapshot.update_time)
+        return None if document is None else cls.from_fields(snapshot.id, document, version=stored_version(snapshot))
 
     @classmethod
     def from_fields(

@@ -18,6 +18,7 @@ from functions.shared.fields import (
     read_document,
 )
 from functions.shared.plausible_time import plausible
+from functions.shared.stored_fields import stored_version
 
 USERS = "users"
 """The name of the collection."""
@@ -83,7 +84,7 @@ class User:
             snapshot: a google.cloud.firestore.DocumentSnapshot of all fields.
         """
         document = snapshot.to_dict() if snapshot.exists else None
-        return None if document is None else cls.from_fields(snapshot.id, document, version=snapshot.update_time)
+        return None if document is None else cls.from_fields(snapshot.id, document, version=stored_version(snapshot))
 
     @classmethod
     def from_fields(cls, user_id: str, document: Mapping[str, Any], *, version: datetime | None = None) -> "User":

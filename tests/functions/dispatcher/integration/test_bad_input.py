@@ -79,7 +79,11 @@ def test_a_due_time_that_is_none(cloud: Cloud, value: object, shard: object) -> 
         "permanent-error",
     )
     assert "next_report_at: must be a timestamp between 1970 and 2200" in letter["error"]
-    assert repr(cloud.subscription(broken)) == repr(before)
+    # With the null the next run finds it by the index, and need not sweep.
+    marked = {**before, "shard": before.get("shard")}
+    assert {name: repr(value) for name, value in cloud.subscription(broken).items()} == {
+        name: repr(value) for name, value in marked.items()
+    }
     assert any(line.get("user_id") == broken and line.get("field") == "next_report_at" for line in cloud.log())
 
 
