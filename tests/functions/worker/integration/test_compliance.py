@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 from urllib.parse import parse_qs, urlsplit
+from uuid import uuid4
 
 from functions.worker.mail.compliance import unsubscribe_token
 from local_cloud.inbox.faults import Answer, Call, CutConnection
@@ -31,6 +32,28 @@ def test_a_team_that_keeps_its_own_list(cloud: Cloud) -> None:
         assert "unsubscribe?user=" in part
 
 
+def with_a_copy(cloud: Cloud) -> tuple[str, str]:
+    """A user whose report goes to somebody else, too; each by the part of the address before the @."""
+    copy = f"boss-{uuid4().hex}"
+    return cloud.user(subscription={"cc": [f"{copy}@example.com"]}), copy
+
+
+def test_a_copy_leads_to_the_team_and_cannot_unsubscribe_the_user(cloud: Cloud) -> None:
+    user, copy = with_a_copy(cloud)
+    assert cloud.deliver(user, worker=cloud.worker(**OWN_LIST)).json()["result"] == "sent"
+    [own], [other] = cloud.mails_to(user), cloud.mails_to(copy)
+    assert own.envelope.custom_args == other.envelope.custom_args
+    for part in (own.text or "", own.html or ""):
+        assert f"unsubscribe?user={user}" in part
+    assert own.headers["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
+    link = other.headers["List-Unsubscribe"].strip("<>")
+    assert urlsplit(link).path == "help@example.com"
+    assert parse_qs(urlsplit(link).query) == {"subject": [f"Unsubscribe {cloud.delivery(user).id}"]}
+    assert link in (other.text or "")
+    assert unsubscribe_token(user, KEY) not in str(other.request)
+    assert "List-Unsubscribe-Post" not in other.headers
+
+
 def test_the_mails_of_a_delivery_have_a_reference_of_their_own(cloud: Cloud) -> None:
     first, second = cloud.user(), cloud.user()
     for user in (first, second):
@@ -58,6 +81,18 @@ def test_who_has_left_the_group_is_skipped_and_moves_on(cloud: Cloud) -> None:
         assert cloud.subscription_of(user)["next_report_at"] == DUE + HOUR
         assert cloud.mails_to(user) == []
     assert not cloud.letters()
+
+
+def test_only_who_has_left_the_group_is_left_out(cloud: Cloud) -> None:
+    worker = cloud.worker(**GROUP)
+    (user, copy), (nobody, neither) = with_a_copy(cloud), with_a_copy(cloud)
+    cloud.inbox.suppressions.add([f"{left}@example.com" for left in (user, nobody, neither)], 7)
+    assert cloud.deliver(user, worker=worker).json()["result"] == "sent"
+    assert (len(cloud.mails_to(user)), len(cloud.mails_to(copy))) == (0, 1)
+    [mail] = cloud.mails_to(copy)
+    assert f"email={copy}%40example.com" in (mail.text or "")
+    assert cloud.deliver(nobody, worker=worker).json()["reason"] == "unsubscribed"
+    assert cloud.mails_to(neither) == []
 
 
 def test_where_sendgrid_does_not_say_who_has_left_the_mail_is_sent(cloud: Cloud) -> None:
@@ -109,8 +144,8 @@ def test_in_the_sandbox_a_report_is_sent_and_reaches_nobody(cloud: Cloud) -> Non
         assert cloud.mails_to(user) == []
 
 
-def test_reports_of_another_kind_and_language(cloud: Cloud) -> None:
-    user = cloud.user(locale="ja-JP", time_zone="Asia/Tokyo")
+def test_reports_of_another_kind_and_of_the_subscriptions_own_language(cloud: Cloud) -> None:
+    user = cloud.user(subscription={"locale": "ja-JP", "time_zone": "Asia/Tokyo"})
     quota = cloud.users.document(user).collection("quotas").document("storage")
     quota.set({"name": "ストレージ", "allowed": 100, "unit": "GB"})
     cloud.users.document(user).collection("usage").add({"at": DUE - 12 * 24 * HOUR, "quota": "storage", "amount": 90})
