@@ -116,6 +116,7 @@ def dead_letter_row(letter: StoredDeadLetter) -> dict[str, Any]:
         "error": redact_addresses(letter.error) or None,
         "attempts": letter.attempts,
         "user_id": document_fields.identifier(payload, "user_id"),
+        "subscription_id": document_fields.identifier(payload, "subscription_id"),
         "delivery_id": document_fields.identifier(payload, "delivery_id"),
         "due_at": document_fields.text(payload, "due_at"),
         "run_id": document_fields.identifier(payload, "run_id"),

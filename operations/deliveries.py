@@ -23,12 +23,19 @@ class Deliveries:
         self._deliveries = client.collection(DELIVERIES)
 
     def find(
-        self, *, user_id: str | None, run_id: str | None, state: DeliveryState | None, limit: int
+        self,
+        *,
+        user_id: str | None = None,
+        subscription_id: str | None = None,
+        run_id: str | None = None,
+        state: DeliveryState | None = None,
+        limit: int,
     ) -> list[Delivery]:
         """Deliveries of a user, the newest first, or of a run, state by state in the order of their ids.
 
         Args:
             user_id: the user; found by an index of user and due time.
+            subscription_id: one of the user's subscriptions; found by an index of user, subscription and due time.
             run_id: the run.
             state: only those in this state.
             limit: how many at most.
@@ -36,7 +43,11 @@ class Deliveries:
         query: Any = self._deliveries
         if user_id is not None:
             query = query.where(filter=FieldFilter("user_id", "==", user_id))
+            if subscription_id is not None:
+                query = query.where(filter=FieldFilter("subscription_id", "==", subscription_id))
             query = query.order_by("due_at", direction=firestore.Query.DESCENDING)
+            if run_id is None and state is None:
+                query = query.limit(limit)
         elif run_id is not None:
             query = of_run(self._client, run_id)
             by_state = query.order_by("state")
@@ -50,6 +61,18 @@ class Deliveries:
             if (run_id is None or each.run_id == run_id) and (state is None or each.state is state)
         )
         return list(islice(wanted, limit))
+
+    def latest(self, user_id: str, subscription_id: str | None = None) -> Delivery | None:
+        """The latest delivery of a user, or of one of the user's subscriptions; None where there is none."""
+        return next(iter(self.find(user_id=user_id, subscription_id=subscription_id, limit=1)), None)
+
+    def unfinished(self, user_id: str, subscription_id: str) -> list[Delivery]:
+        """The deliveries of a subscription that are not final, in the order of their ids."""
+        states = [state.value for state in DeliveryState if not state.is_final]
+        query: Any = self._deliveries.where(filter=FieldFilter("user_id", "==", user_id))
+        query = query.where(filter=FieldFilter("subscription_id", "==", subscription_id))
+        query = query.where(filter=FieldFilter("state", "in", states))
+        return [delivery for snapshot in query.stream() if (delivery := Delivery.from_snapshot(snapshot))]
 
 
 def of_run(client: firestore.Client, run_id: str) -> Any:
@@ -70,6 +93,7 @@ def delivery_row(delivery: Delivery) -> dict[str, Any]:
     return {
         "delivery_id": delivery.id,
         "user_id": delivery.user_id or None,
+        "subscription_id": delivery.subscription_id or None,
         "run_id": delivery.run_id or None,
         "kind": redact_addresses(delivery.kind) or None,
         "state": delivery.state.value,

@@ -4,7 +4,6 @@ Texts come without e-mail addresses. operations.output escapes them where it pri
 """
 
 from collections.abc import Mapping
-from datetime import datetime
 from typing import Any
 
 from functions.shared.logging import redact_addresses
@@ -30,24 +29,6 @@ def identifier(fields: Mapping[str, Any], name: str) -> str | None:
     """A text by which something is found again: as it is."""
     value = fields.get(name)
     return value if isinstance(value, str) else None
-
-
-def number(fields: Mapping[str, Any], name: str) -> int:
-    """A count; 0 where there is none."""
-    value = fields.get(name)
-    return value if isinstance(value, int) else 0
-
-
-def moment(fields: Mapping[str, Any], name: str) -> datetime | None:
-    """A time."""
-    value = fields.get(name)
-    return value if isinstance(value, datetime) else None
-
-
-def maps(fields: Mapping[str, Any], name: str) -> list[Mapping[str, Any]]:
-    """The maps in a list; none where there is none."""
-    value = fields.get(name)
-    return [item for item in value if isinstance(item, Mapping)] if isinstance(value, list) else []
 
 
 def redacted_tree(value: Any) -> Any:

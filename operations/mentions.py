@@ -8,10 +8,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 from urllib.parse import quote
 
-ERASED = "[erased]"
+from functions.shared.ids import malformed_letter_id
 
-_AFTER_ID = r"(?=-\d{8}T\d|-malformed\b|(?![\w-]))"
-"""A word ends here, or the id is the beginning of a delivery's or dead letter's (functions.shared.ids)."""
+ERASED = "[erased]"
 
 
 class Mentions:
@@ -27,10 +26,10 @@ class Mentions:
         self._addresses = {address.casefold() for address in addresses if address}
         # In what is not JSON, or is cut JSON, names may be written as JSON or a URL writes them.
         names = (user_id, *self._addresses)
-        spellings = {spelling for name in names for spelling in (name, _in_json(name), quote(name, safe=""))}
+        spellings = {spelling for name in names for spelling in _spellings(name)} | {_in_delivery_id(user_id)}
         # The longest first: the id may be the beginning of the address.
         either = "|".join(map(re.escape, sorted(spellings, key=len, reverse=True)))
-        self._pattern = re.compile(rf"(?<![\w-])(?:{either}){_AFTER_ID}", re.IGNORECASE)
+        self._pattern = re.compile(rf"(?<![\w-])(?:{either})(?![\w-])", re.IGNORECASE)
 
     def in_text(self, text: str) -> bool:
         """Whether a text names the user, as a word of its own."""
@@ -67,10 +66,18 @@ class Mentions:
     def _is_meant(self, match: re.Match[str]) -> bool:
         """Ids are told apart by capitals, addresses are not."""
         found = match[0]
-        return found in {self._id, _in_json(self._id), quote(self._id, safe="")} or any(
-            found.casefold() in {address, _in_json(address).casefold(), quote(address, safe="").casefold()}
-            for address in self._addresses
+        return found in {*_spellings(self._id), _in_delivery_id(self._id)} or any(
+            found.casefold() in {spelling.casefold() for spelling in _spellings(address)} for address in self._addresses
         )
+
+
+def _spellings(name: str) -> tuple[str, str, str]:
+    return name, _in_json(name), quote(name, safe="")
+
+
+def _in_delivery_id(user_id: str) -> str:
+    """The user's id as the ids of deliveries and dead letters begin with it."""
+    return malformed_letter_id(user_id).rpartition(":")[0]
 
 
 def _in_json(text: str) -> str:

@@ -184,6 +184,8 @@ def _cell(value: Any) -> str:
             return "yes" if value else "no"
         case datetime():
             return to_table_time(value)
+        case list() | tuple():
+            return ", ".join(map(_cell, value))
         case _:
             return escape(str(value))
 

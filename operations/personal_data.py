@@ -13,13 +13,15 @@ from functions.shared.contract import InvalidContract
 from functions.shared.dead_letter import DEAD_LETTERS, DeadLetterReason, StoredDeadLetter
 from functions.shared.delivery import DELIVERIES, Delivery
 from functions.shared.report_task import ReportTask
+from functions.shared.subscription import SUBSCRIPTIONS
 from functions.shared.system_alert import SYSTEM_ALERTS
+from functions.shared.user import USERS, User
 from operations import document_fields
 from operations.errors import OperatorError
 from operations.mentions import Mentions
 from operations.queues import QueuedTask, Queues
 
-PIPELINES_FIELDS = ("next_report_at", "reported_until")
+PIPELINES_FIELDS = ("enrolled_at",)
 """What the pipeline writes into a user's document. firestore.rules has the same list."""
 
 _BATCH = 400
@@ -44,19 +46,19 @@ class KeptData:
     Attributes:
         user: the snapshot of the user's own document, whether or not it exists.
         has_document: whether that exists, or something below it does.
+        subscriptions: snapshots.
         deliveries: snapshots.
         dead_letters: snapshots: of the user's reports, and of unreadable messages that name the user.
         system_alerts: snapshots of those whose text names the user.
-        runs: snapshots of those that were divided at the user.
         tasks: those that wait or are under way.
     """
 
     user: Any
     has_document: bool
+    subscriptions: Sequence[Any]
     deliveries: Sequence[Any]
     dead_letters: Sequence[Any]
     system_alerts: Sequence[Any]
-    runs: Sequence[Any]
     tasks: Sequence[QueuedTask]
 
     @property
@@ -69,11 +71,11 @@ class KeptData:
     def counts(self) -> dict[str, int]:
         """How many there are of each."""
         return {
+            "subscriptions": len(self.subscriptions),
             "tasks": len(self.tasks),
             "deliveries": len(self.deliveries),
             "dead_letters": len(self.dead_letters),
             "system_alerts": len(self.system_alerts),
-            "runs": len(self.runs),
             "user_fields": len(self.user_fields),
         }
 
@@ -125,7 +127,8 @@ class PersonalData:
         self._user_id = user_id
         self._addresses = list(addresses)
         self._now = now
-        self._user = client.collection("users").document(user_id)
+        self._user = client.collection(USERS).document(user_id)
+        self._subscriptions = self._user.collection(SUBSCRIPTIONS)
 
     def find(self) -> KeptData:
         """Read all of it."""
@@ -134,15 +137,13 @@ class PersonalData:
         return KeptData(
             user=user,
             has_document=user.exists or next(iter(self._user.collections()), None) is not None,
+            subscriptions=list(self._subscriptions.stream()),
             deliveries=list(self._of_user(DELIVERIES, "user_id")),
             dead_letters=self._dead_letters(mentions),
             system_alerts=[
                 alert
                 for alert in self._client.collection(SYSTEM_ALERTS).stream()
                 if mentions.in_value(document_fields.fields_of(alert))
-            ],
-            runs=[
-                run for run in self._client.collection("runs").order_by("cuts").stream() if self._is_cut_at_user(run)
             ],
             tasks=[
                 task for queue in self._queue_names for task in self._queues.search(queue, self._is_of_user(mentions))
@@ -156,16 +157,18 @@ class PersonalData:
             kept: as it was found.
             with_document: the user's document and everything below it as well.
         """
+        shown = {snapshot.reference.path for snapshot in kept.subscriptions}
+        below = (each for each in _below(self._user) if each.reference.path not in shown) if with_document else ()
         return {
             "user_id": self._user_id,
             "exported_at": self._now(),
             "user": document_fields.fields_of(kept.user) if with_document else kept.user_fields,
-            **({"below_user": [_document(each) for each in _below(self._user)]} if with_document else {}),
+            **({"below_user": list(map(_document, below))} if with_document else {}),
+            "subscriptions": [_document(each) for each in kept.subscriptions],
             "deliveries": [_document(each) for each in kept.deliveries],
             "dead_letters": [_document(each) for each in kept.dead_letters],
-            # The rest of these is not about the user, but may be about others.
+            # Their other fields are not about the user, but may be about others.
             "system_alerts": [{"path": each.reference.path} for each in kept.system_alerts],
-            "runs": [{"path": each.reference.path} for each in kept.runs],
             "tasks": [{"queue": task.queue, "task": task.name, "body": _text(task.body)} for task in kept.tasks],
         }
 
@@ -176,7 +179,8 @@ class PersonalData:
             StillActive: the user's document stays, and the next run would write about the user again.
             BeingSent: a worker is sending a report.
         """
-        if not with_document and document_fields.fields_of(kept.user).get("active") is True:
+        user = User.from_snapshot(kept.user)
+        if not with_document and user is not None and user.active:
             raise StillActive(
                 f"users/{self._user_id} is active, so the next run would keep something about it again. Nothing was "
                 "erased: delete the document or set active to false first, or delete it by this command, with all "
@@ -217,22 +221,25 @@ class PersonalData:
         return kept
 
     def _erase(self, kept: KeptData, on_erased: Callable[[int], None]) -> None:
+        # First, so that no run makes another task.
+        self._delete_all(kept.subscriptions, on_erased)
         for task in kept.tasks:
             self._queues.delete_task(task.queue, task.name)
             on_erased(1)
         mentions = self._mentions(kept.user)
         for alert in kept.system_alerts:
             self._update(alert.reference, _without_names(document_fields.fields_of(alert), mentions))
-        for run in kept.runs:
-            self._update(run.reference, {"cuts": firestore.DELETE_FIELD})
-        on_erased(len(kept.system_alerts) + len(kept.runs))
-        for snapshots in (kept.dead_letters, kept.deliveries):
-            for start in range(0, len(snapshots), _BATCH):
-                self._delete(snapshots[start : start + _BATCH])
-                on_erased(len(snapshots[start : start + _BATCH]))
+        on_erased(len(kept.system_alerts))
+        self._delete_all(kept.dead_letters, on_erased)
+        self._delete_all(kept.deliveries, on_erased)
         if kept.user_fields:
             self._update(self._user, dict.fromkeys(kept.user_fields, firestore.DELETE_FIELD))
             on_erased(len(kept.user_fields))
+
+    def _delete_all(self, snapshots: Sequence[Any], on_erased: Callable[[int], None]) -> None:
+        for start in range(0, len(snapshots), _BATCH):
+            self._delete(snapshots[start : start + _BATCH])
+            on_erased(len(snapshots[start : start + _BATCH]))
 
     def _delete(self, snapshots: Sequence[Any]) -> None:
         """Delete documents as they were read: one that was written meanwhile is found again."""
@@ -270,11 +277,6 @@ class PersonalData:
             if letter and "user_id" not in letter.payload and mentions.in_payload(letter.payload):
                 found[snapshot.id] = snapshot
         return list(found.values())
-
-    def _is_cut_at_user(self, run: Any) -> bool:
-        return any(
-            cut.get("user_id") == self._user_id for cut in document_fields.maps(document_fields.fields_of(run), "cuts")
-        )
 
     def _is_of_user(self, mentions: Mentions) -> Callable[[bytes], bool]:
         def is_of_user(body: bytes) -> bool:

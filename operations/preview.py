@@ -19,6 +19,7 @@ from functions.shared.contract import describe_validation_error
 from functions.shared.ids import delivery_id, run_id
 from functions.shared.period import Period
 from functions.shared.settings import MailSettings
+from functions.shared.subscription import Subscription
 from functions.shared.user import User
 from functions.worker.compose import compose
 from functions.worker.mail.compliance import MailCompliance
@@ -74,7 +75,14 @@ def mail_settings(variables: Mapping[str, str | None]) -> MailSettings:
         raise NotConfigured(describe_validation_error(error)) from error
 
 
-def build(kind: str, user: User, period: Period, data: UserData, settings: MailSettings) -> Mail:
+def known_kinds() -> tuple[str, ...]:
+    """The names of the kinds of report in this checkout."""
+    return kinds.kinds()
+
+
+def build(
+    kind: str, user: User, subscription: Subscription, period: Period, data: UserData, settings: MailSettings
+) -> Mail:
     """Build the mail.
 
     Raises:
@@ -85,9 +93,10 @@ def build(kind: str, user: User, period: Period, data: UserData, settings: MailS
         return compose(
             kind,
             user,
+            subscription,
             period,
             data,
-            delivery_id=delivery_id(user.id, period.end),
+            delivery_id=delivery_id(user.id, subscription.id, period.end),
             run_id=run_id(datetime.now(UTC)),
             compliance=MailCompliance.from_settings(settings),
         )

@@ -5,7 +5,8 @@ from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from functions.shared.period import Period, period_to_report, unit_before
-from functions.shared.user import User
+from functions.shared.schedule import Schedule
+from functions.shared.subscription import Subscription
 
 _MONTH = re.compile(r"(\d{4})-(\d{2})")
 _WEEK = re.compile(r"(\d{4})-W(\d{2})")
@@ -13,12 +14,18 @@ _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 _HOUR = re.compile(r"(\d{4}-\d{2}-\d{2})T(\d{2})")
 
 
-def next_period(user: User, now: datetime) -> Period:
-    """What the user's next report covers if it is due, and else what the last one did."""
-    due_at = user.next_report_at
+def next_period(subscription: Subscription, schedule: Schedule, now: datetime) -> Period:
+    """What a subscription's next report covers if it is due, and else what the last one did.
+
+    Args:
+        subscription: which.
+        schedule: the subscription's.
+        now: the present, in UTC.
+    """
+    due_at = subscription.next_report_at
     if due_at is not None and due_at <= now:
-        return period_to_report(user.schedule, due_at=due_at, run_time=now, reported_until=user.reported_until)
-    return unit_before(user.schedule, user.schedule.covered_until(user.schedule.at_or_before(now)))
+        return period_to_report(schedule, due_at=due_at, run_time=now, reported_until=subscription.reported_until)
+    return unit_before(schedule, schedule.covered_until(schedule.at_or_before(now)))
 
 
 def parse_period(text: str, zone: ZoneInfo) -> Period:

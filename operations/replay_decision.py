@@ -48,7 +48,7 @@ class ReplayOutcome(StrEnum):
 _EXPLANATIONS = {
     ReplayOutcome.REPLAYED: "its delivery is back in the queue",
     ReplayOutcome.ALREADY_SENT: "its report was sent meanwhile: nothing is sent again",
-    ReplayOutcome.ALREADY_SKIPPED: "its user is gone or inactive: nothing is sent",
+    ReplayOutcome.ALREADY_SKIPPED: "its user or its subscription is gone, inactive or paused: nothing is sent",
     ReplayOutcome.ALREADY_REPLAYED: "it was replayed before: nothing is left to do",
     ReplayOutcome.FAILED_AGAIN: "its report has failed again: see its error, fix the cause, then replay it",
     ReplayOutcome.BEING_SENT: "a worker is sending its report right now: look again in a minute",

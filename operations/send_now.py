@@ -1,4 +1,4 @@
-"""Sends one user's report now, as a task of its own."""
+"""Sends one report of a subscription now, as a task of its own."""
 
 import contextlib
 from dataclasses import dataclass
@@ -12,11 +12,10 @@ from google.cloud import firestore
 from functions.shared.delivery import DELIVERIES, Delivery, DeliveryState, new_task_fields, pending_fields
 from functions.shared.ids import delivery_id, run_id, task_id
 from functions.shared.report_task import ReportTask
-from functions.shared.schedule import Cadence
+from functions.shared.subscription import SUBSCRIPTIONS, Subscription
 from functions.shared.task_queue import NewTask, TaskQueue
-from functions.shared.user import InvalidUser, User
-from operations import document_fields
-from operations.errors import NotFound, OperatorError
+from functions.shared.user import User
+from operations.errors import OperatorError
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,34 +36,39 @@ class EnqueuedReport:
 
 
 def send_now(
-    user_id: str, *, client: firestore.Client, queue: TaskQueue, default_cadence: Cadence, now: datetime
+    user: User, subscription: Subscription, *, client: firestore.Client, queue: TaskQueue, now: datetime
 ) -> EnqueuedReport:
-    """Enqueue a user's report.
+    """Enqueue a subscription's report.
 
     If a report is due and not yet sent, it enqueues that one: the delivery record keeps it from going out twice. If no
-    report is due, it makes a delivery that is due now and covers the time since the last one; the user's schedule
-    stays.
+    report is due, it makes a delivery that is due now and covers the time since the last one; the schedule stays.
 
     Args:
-        user_id: the user.
+        user: whose report it is.
+        subscription: of which of the user's subscriptions.
         client: the Firestore client.
         queue: where the task goes.
-        default_cadence: of users whose document names none.
         now: the present, in UTC.
 
     Raises:
-        NotFound: there is no such user.
-        OperatorError: the user gets no reports, the user's document is malformed, or the queue refuses the task.
+        OperatorError: the worker would send nothing, or the queue refuses the task.
         google.api_core.exceptions.GoogleAPIError: Firestore or the queue did not answer or refused.
     """
     now = now.replace(microsecond=0)
-    user = _read_user(client, user_id, default_cadence)
+    _check(user, subscription, now)
     due_at, was_due = now, False
-    if user.next_report_at is not None and user.next_report_at <= now:
-        was_due = not _is_final(client, delivery_id(user_id, user.next_report_at))
-        due_at = user.next_report_at if was_due else now
-    delivery = delivery_id(user_id, due_at)
-    task = ReportTask(user_id=user_id, delivery_id=delivery, due_at=due_at, run_id=run_id(now), kind=user.kind)
+    if subscription.next_report_at is not None and subscription.next_report_at <= now:
+        was_due = not _is_final(client, delivery_id(user.id, subscription.id, subscription.next_report_at))
+        due_at = subscription.next_report_at if was_due else now
+    delivery = delivery_id(user.id, subscription.id, due_at)
+    task = ReportTask(
+        user_id=user.id,
+        subscription_id=subscription.id,
+        delivery_id=delivery,
+        due_at=due_at,
+        run_id=run_id(now),
+        kind=subscription.kind,
+    )
     new = NewTask(task_id(delivery, f"send{run_id(now)}"), task.to_json())
     opened = _open(client, task, now, by_hand=not was_due, task_name=new.task_id)
     [outcome] = queue.enqueue([new])
@@ -73,6 +77,22 @@ def send_now(
             _withdraw(client, delivery, opened)
         raise OperatorError(f"The queue {queue.queue} does not take the task: {outcome.status} {outcome.message}")
     return EnqueuedReport(delivery_id=delivery, task=new.task_id, due_at=due_at, was_due=was_due)
+
+
+def _check(user: User, subscription: Subscription, now: datetime) -> None:
+    """See whether the worker would send a report."""
+    document = f"users/{user.id}/{SUBSCRIPTIONS}/{subscription.id}"
+    if user.problem:
+        raise OperatorError(f"users/{user.id}: {user.problem}")
+    if not user.active:
+        raise OperatorError(f"users/{user.id}: active is false, so the worker would send nothing.")
+    if subscription.problem:
+        raise OperatorError(f"{document}: {subscription.problem}")
+    if subscription.is_paused(now):
+        because = f" ({subscription.paused_because})" if subscription.paused_because else ""
+        raise OperatorError(
+            f"{document} is paused{because}, so the worker would send nothing: reports subscriptions resume."
+        )
 
 
 def _open(
@@ -105,19 +125,6 @@ def _withdraw(client: firestore.Client, delivery: str, version: datetime) -> Non
     with contextlib.suppress(FailedPrecondition, NotFoundInFirestore):
         option = client.write_option(last_update_time=version)
         client.collection(DELIVERIES).document(delivery).delete(option=option)
-
-
-def _read_user(client: firestore.Client, user_id: str, default_cadence: Cadence) -> User:
-    snapshot = client.collection("users").document(user_id).get()
-    if not snapshot.exists:
-        raise NotFound(f"There is no user {user_id}.")
-    try:
-        user = User.from_document(user_id, document_fields.fields_of(snapshot), default_cadence)
-    except InvalidUser as error:
-        raise OperatorError(f"users/{user_id}: {error}") from error
-    if not user.active:
-        raise OperatorError(f"users/{user_id}: active is false, so the worker would send nothing.")
-    return user
 
 
 def _is_final(client: firestore.Client, delivery: str) -> bool:

@@ -9,10 +9,12 @@ from google.cloud import firestore
 
 from functions.shared.clients import firestore_client
 from functions.shared.queue_choice import choose_queue
+from functions.shared.subscription import SubscriptionDefaults
 from functions.shared.task_queue import TaskQueue
 from operations.deployed_env import DEFAULT_PREFIX, DeployedEnv
 from operations.output import notice
 from operations.queues import Queues
+from operations.subscription_defaults import subscription_defaults
 from operations.target import LOCAL_CLOUD_DIRECTORY, Target, connect, find_target
 
 
@@ -52,6 +54,11 @@ class Session:
     def firestore(self) -> firestore.Client:
         """The Firestore client."""
         return firestore_client(self.target.project)
+
+    @functools.cached_property
+    def defaults(self) -> SubscriptionDefaults:
+        """What a subscription gets whose document does not say it."""
+        return subscription_defaults(self.target)
 
     @property
     def queues(self) -> Queues:

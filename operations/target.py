@@ -67,14 +67,22 @@ class Target:
         Raises:
             NotConfigured: it is not set, and cannot be had elsewhere.
         """
-        if value := self.variables.get(variable) or self.ask(variable):
+        if value := self.look_up(variable):
             return value
         raise NotConfigured(f"{variable} is not set: the deployed functions have it in their environment variables.")
+
+    def look_up(self, variable: str) -> str | None:
+        """The value of a variable that has a default; None where the default holds.
+
+        Raises:
+            NotConfigured: it is not set here, and the deployed functions cannot be asked for it.
+        """
+        return self.variables.get(variable) or self.ask(variable)
 
     def find(self, variable: str) -> str | None:
         """The value of a variable that can be done without."""
         try:
-            return self.variables.get(variable) or self.ask(variable)
+            return self.look_up(variable)
         except NotConfigured:
             return None
 

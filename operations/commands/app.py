@@ -9,12 +9,13 @@ from operations.commands import (
     dead_letters,
     deliveries,
     dispatch,
-    enroll,
     new,
+    personal_data,
     preview,
     queue,
     runs,
     send,
+    subscriptions,
     system_alerts,
     users,
 )
@@ -50,9 +51,11 @@ app.command("deliveries")(deliveries.deliveries)
 app.add_typer(dead_letters.app, name="dead-letters")
 app.command("system-alerts")(system_alerts.system_alerts)
 app.add_typer(queue.app, name="queue")
+users.app.command("export")(personal_data.export)
+users.app.command("erase")(personal_data.erase)
 app.add_typer(users.app, name="users")
+app.add_typer(subscriptions.app, name="subscriptions")
 app.command("dispatch")(dispatch.dispatch)
-app.command("enroll")(enroll.enroll)
 app.command("send")(send.send)
 app.command("preview")(preview.preview)
 app.command("new")(new.new)

@@ -11,6 +11,7 @@ from operations.output import Output
 
 _COLUMNS = {
     "delivery_id": "DELIVERY",
+    "subscription_id": "SUBSCRIPTION",
     "state": "STATE",
     "due_at": "DUE",
     "period_start": "PERIOD FROM",
@@ -27,13 +28,21 @@ def deliveries(
     user: Annotated[
         str | None, typer.Option(metavar="USER", parser=document_id, help="Of this user, the newest first.")
     ] = None,
+    subscription: Annotated[
+        str | None,
+        typer.Option(metavar="SUBSCRIPTION", parser=document_id, help="Only of this subscription of the user's."),
+    ] = None,
     run: Annotated[str | None, typer.Option(metavar="RUN", parser=document_id, help="Of this run.")] = None,
     state: Annotated[DeliveryState | None, typer.Option(help="Only those in this state.")] = None,
     limit: Limit = 50,
     as_json: AsJson = False,
 ) -> None:
-    """Deliveries: what became of each report of a user, or of a run."""
+    """Deliveries: what became of each report of a user, of one of the user's subscriptions, or of a run."""
     if user is None and run is None:
         raise typer.BadParameter("one of --user and --run is required")
-    found = Deliveries(session(ctx).firestore).find(user_id=user, run_id=run, state=state, limit=limit)
+    if subscription is not None and user is None:
+        raise typer.BadParameter("--subscription goes with --user")
+    found = Deliveries(session(ctx).firestore).find(
+        user_id=user, subscription_id=subscription, run_id=run, state=state, limit=limit
+    )
     Output(as_json=as_json).rows(list(map(delivery_row, found)), _COLUMNS, empty="There are no such deliveries.")

@@ -21,7 +21,7 @@ def dispatch(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Make a run now: each user whose report is due gets a task, unless there is one already."""
+    """Make a run now: each report that is due gets a task, unless there is one already."""
     if at is not None and at > datetime.now(UTC):
         raise typer.BadParameter("a run is for the present or the past", param_hint="--at")
     target = session(ctx).target

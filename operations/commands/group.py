@@ -11,6 +11,7 @@ from google.api_core.exceptions import GoogleAPIError
 from google.auth.exceptions import GoogleAuthError
 from typer.core import TyperGroup
 
+from functions.shared.ids import is_document_id
 from operations.errors import UNREACHABLE, ExitStatus, OperatorError, describe
 from operations.output import Output, escape, notice
 from operations.session import Session
@@ -18,6 +19,7 @@ from operations.time_args import parse_duration, parse_moment
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, and nothing else, on standard output.")]
 Limit = Annotated[int, typer.Option("--limit", min=1, max=100_000, help="How many at most.")]
+WithAddresses = Annotated[bool, typer.Option("--with-addresses", help="Show e-mail addresses, too.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and change nothing.")]
 
@@ -71,7 +73,8 @@ def duration(text: str) -> timedelta:
 
 def document_id(text: str) -> str:
     """Read an argument that is a document's id."""
-    if not text or "/" in text or text in {".", ".."} or (text.startswith("__") and text.endswith("__")):
+    # What is no UTF-8 on the command line comes as lone surrogates.
+    if text != text.encode(errors="replace").decode() or not is_document_id(text):
         raise typer.BadParameter(f"{text!r} is not a document's id")
     return text
 

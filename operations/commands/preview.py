@@ -10,15 +10,17 @@ from typing import Annotated
 import typer
 
 from functions.shared.period import Period
+from functions.shared.schedule import Schedule
 from functions.shared.settings import MailSettings
-from functions.shared.user import User
+from functions.shared.subscription import Subscription
 from operations import preview as previews
 from operations.commands.group import AsJson, document_id, session
 from operations.errors import OperatorError
 from operations.output import Output
 from operations.preview_period import next_period, parse_period
-from operations.preview_user import SAMPLE_USER, read_user
+from operations.preview_subject import read_subject, sample_subject
 from operations.session import Session
+from operations.subscription_defaults import BUILT_IN_DEFAULTS
 from operations.target import LOCAL_CLOUD_DIRECTORY
 
 _POLL_SECONDS = 0.3
@@ -30,16 +32,26 @@ def preview(
     user: Annotated[
         str | None, typer.Argument(metavar="[USER]", parser=document_id, help="The user's id; not needed for a sample.")
     ] = None,
+    subscription: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[SUBSCRIPTION]",
+            parser=document_id,
+            help="The subscription's id; not needed if the user has only one, nor with --kind.",
+        ),
+    ] = None,
     *,
-    kind: Annotated[str | None, typer.Option(help="Which report, in place of the user's.")] = None,
+    kind: Annotated[str | None, typer.Option(help="Which report, in place of the subscription's.")] = None,
     period: Annotated[
         str | None,
         typer.Option(
             metavar="PERIOD",
-            help="2026-11, 2026-W48, 2026-11-24 or 2026-11-24T13 in the user's zone; default: the due or the last one.",
+            help="2026-11, 2026-W48, 2026-11-24 or 2026-11-24T13 in the recipient's zone; default: due or last.",
         ),
     ] = None,
-    locale: Annotated[str | None, typer.Option(help="The language, in place of the user's: en, ja, en-US.")] = None,
+    locale: Annotated[
+        str | None, typer.Option(help="The language, in place of the recipient's: en, ja, en-US.")
+    ] = None,
     sample: Annotated[bool, typer.Option("--sample", help="Show made-up data, not the user's.")] = False,
     to: Annotated[Path, typer.Option(metavar="DIR", file_okay=False, help="Where the files are written.")] = (
         LOCAL_CLOUD_DIRECTORY / "previews"
@@ -48,22 +60,24 @@ def preview(
     watch: Annotated[bool, typer.Option("--watch", help="Render again when a template changes, until Ctrl-C.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Render a user's report exactly as it would be sent, and send nothing."""
+    """Render a subscription's report exactly as it would be sent, and send nothing."""
     if user is None and not sample:
         raise typer.BadParameter("name a user, or --sample")
     current = session(ctx)
-    whom = SAMPLE_USER if user is None else read_user(current.firestore, user, current.target)
-    kind = kind or whom.kind
+    if user is None:
+        whose, which = sample_subject(kind, BUILT_IN_DEFAULTS)
+    else:
+        whose, which = read_subject(current.firestore, user, subscription, kind=kind, defaults=current.defaults)
     if locale is not None:
-        whom = replace(whom, locale=locale)
-    covered = _period(whom, period)
-    data = previews.sample_data(kind, covered) if sample else previews.live_data(current.firestore, whom.id)
+        which = replace(which, locale=locale)
+    covered = _period(which, which.schedule(whose), period)
+    data = previews.sample_data(which.kind, covered) if sample else previews.live_data(current.firestore, whose.id)
     settings = _settings(current, user)
-    files = previews.PreviewFiles.of(to, f"{whom.id}-{kind}-{whom.locale}")
+    files = previews.PreviewFiles.of(to, f"{whose.id}-{which.id}-{which.kind}-{which.locale or whose.locale}")
     output = Output(as_json=as_json)
 
     def render() -> None:
-        mail = previews.build(kind, whom, covered, data, settings)
+        mail = previews.build(which.kind, whose, which, covered, data, settings)
         files.write(mail, settings, refresh_seconds=_REFRESH_SECONDS if watch else None)
         output.fields(
             {
@@ -76,7 +90,7 @@ def preview(
             }
         )
 
-    templates = previews.Templates(kind)
+    templates = previews.Templates(which.kind)
     render()
     if open_it and not webbrowser.open(files.html.resolve().as_uri()):
         output.warn("There is no browser here: open the file yourself.")
@@ -89,11 +103,11 @@ def preview(
                 output.warn(str(error))
 
 
-def _period(user: User, text: str | None) -> Period:
+def _period(subscription: Subscription, schedule: Schedule, text: str | None) -> Period:
     if text is None:
-        return next_period(user, datetime.now(UTC))
+        return next_period(subscription, schedule, datetime.now(UTC))
     try:
-        return parse_period(text, user.time_zone)
+        return parse_period(text, schedule.time_zone)
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint="--period") from error
 

@@ -1,131 +1,110 @@
-"""`reports users`: exports or erases what the pipeline keeps about one user."""
+"""`reports users`: who gets reports."""
 
-import os
-from pathlib import Path
-from typing import Annotated
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Annotated, Any
 
 import typer
 
-from operations.commands.group import AsJson, DryRun, Yes, confirm, document_id, session
-from operations.errors import OperatorError
-from operations.output import Output, to_json
-from operations.parallel import progress
-from operations.personal_data import KeptData, PersonalData
+from functions.shared.user import User
+from operations.commands.group import AsJson, Limit, WithAddresses, document_id, session
+from operations.commands.subscriptions import print_subscriptions, read_rows
+from operations.deliveries import Deliveries
+from operations.errors import NotFound
+from operations.output import Output
+from operations.parallel import in_parallel
 from operations.session import Session
+from operations.subscriptions import Subscriptions
+from operations.users import Users, explain_user, user_row
 
 app = typer.Typer(
-    help="What the pipeline keeps about one user: export it, erase it.",
+    help="Who gets reports; and what the pipeline keeps about one user: export it, erase it.",
     no_args_is_help=True,
 )
 
-User = Annotated[str, typer.Argument(metavar="USER", parser=document_id, help="The user's id.")]
-Addresses = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--address",
-        help="An e-mail address of the user's, to be looked for in messages that could not be read; again for more. "
-        "The command looks for the one in the user's document anyway.",
-    ),
-]
-WithDocument = Annotated[
-    bool,
-    typer.Option("--with-document", help="Also users/USER itself and everything below it: your application's data."),
-]
-
-_ELSEWHERE = (
-    "Logs, backups, messages under way in Pub/Sub, the mail provider and Slack keep more of it for a time: "
-    "docs/privacy.md."
-)
+_COLUMNS = {
+    "user_id": "USER",
+    "active": "ACTIVE",
+    "enrolled_at": "ENROLLED",
+    "time_zone": "TIME ZONE",
+    "subscription_count": "SUBSCRIPTIONS",
+    "paused_count": "PAUSED",
+    "next_report_at": "NEXT DUE",
+    "last_delivery_state": "LAST DELIVERY",
+    "last_delivery_due_at": "DUE",
+    "problem": "PROBLEM",
+}
 
 
-@app.command()
-def export(
+@app.command("list")
+def list_(
     ctx: typer.Context,
-    user: User,
     *,
-    address: Addresses = None,
-    with_document: WithDocument = False,
-    to: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", dir_okay=False, help="Write it to this file, which only you can read."),
+    after: Annotated[
+        str | None, typer.Option(metavar="USER", parser=document_id, help="Those after this id: the next page.")
     ] = None,
+    limit: Limit = 50,
     as_json: AsJson = False,
 ) -> None:
-    """Hand out what the pipeline keeps about a user, as JSON, e-mail addresses included."""
-    output = Output(as_json=as_json)
-    data = _personal_data(session(ctx), user, address)
-    with output.err.status("Reading"):
-        kept = data.find()
-        exported = data.export(kept, with_document=with_document)
-    if to is None:
-        output.json(exported)
-        return
-    _write(to, to_json(exported))
-    if as_json:
-        output.json({"user_id": user, "file": str(to), "found": kept.counts})
-    else:
-        _show(output, kept)
-        output.say(f"Written to {to}.")
-
-
-@app.command()
-def erase(
-    ctx: typer.Context,
-    user: User,
-    *,
-    address: Addresses = None,
-    with_document: WithDocument = False,
-    dry_run: DryRun = False,
-    yes: Yes = False,
-    as_json: AsJson = False,
-) -> None:
-    """Erase what the pipeline keeps about a user. It cannot be undone. Interrupted, simply repeat it."""
+    """Users in the order of their ids, with their next due time and their last delivery."""
     current = session(ctx)
     output = Output(as_json=as_json)
-    data = _personal_data(current, user, address)
-    with output.err.status("Reading"):
-        kept = left = data.find()
-    document = f" and users/{user} with all that is below it" if with_document and kept.has_document else ""
-    is_nothing = kept.is_empty and not document
-    if not as_json:
-        _show(output, kept)
-    if not is_nothing:
-        data.check(kept, with_document=with_document)
-    if not is_nothing and not dry_run:
-        confirm(output, f"erase what is kept of {user}{document} on {current.target.description}", yes=yes)
-        with progress(output.err, "Erasing", total=kept.total) as advance:
-            left = data.erase(with_document=with_document, on_erased=advance)
+    _print(current, output, Users(current.firestore).page(after=after, limit=limit), empty="There are no such users.")
+
+
+@app.command()
+def find(
+    ctx: typer.Context,
+    email: Annotated[str, typer.Argument(metavar="EMAIL", help="The address, spelled as in the user's document.")],
+    *,
+    limit: Limit = 50,
+    as_json: AsJson = False,
+) -> None:
+    """The users who have an e-mail address. The `to` and `cc` of subscriptions are not searched."""
+    current = session(ctx)
+    output = Output(as_json=as_json)
+    found = Users(current.firestore).with_address(email, limit=limit)
+    if not found:
+        raise NotFound(
+            f"No user's email is {email}, nor that in small letters: Firestore compares exactly, capitals included."
+        )
+    _print(current, output, found, empty="")
+
+
+@app.command()
+def show(
+    ctx: typer.Context,
+    user: Annotated[str, typer.Argument(metavar="USER", parser=document_id, help="The user's id.")],
+    *,
+    with_addresses: WithAddresses = False,
+    as_json: AsJson = False,
+) -> None:
+    """One user, with all subscriptions; and why no report comes, if none does."""
+    current, now = session(ctx), datetime.now(UTC)
+    output = Output(as_json=as_json)
+    found = Users(current.firestore).get(user)
+    subscriptions = Subscriptions(current.firestore, current.defaults).of_user(user)
+    latest = Deliveries(current.firestore).latest(user)
+    row = user_row(found, subscriptions, latest, now=now, with_addresses=with_addresses)
+    row["explanation"] = explain_user(found, subscriptions, now=now) or None
+    rows = read_rows(current, subscriptions, output, now=now, with_addresses=with_addresses)
     if as_json:
-        output.json({"user_id": user, "dry_run": dry_run, "found": kept.counts, "left": left.counts})
-    elif is_nothing:
-        output.say(f"Nothing is kept of {user}. {_ELSEWHERE}")
-    else:
-        output.say(f"{'This would be erased' if dry_run else 'Erased'}{document}. {_ELSEWHERE}")
-    if not dry_run and not left.is_empty:
-        raise OperatorError(f"Something was written about {user} meanwhile: repeat this in two minutes.")
+        output.json({**row, "subscriptions": rows})
+        return
+    output.fields(row)
+    output.say()
+    print_subscriptions(output, rows, empty="The user has no subscription.")
 
 
-def _personal_data(current: Session, user: str, addresses: list[str] | None) -> PersonalData:
-    return PersonalData(
-        client=current.firestore,
-        queues=current.queues,
-        queue_names=current.target.queues,
-        user_id=user,
-        addresses=addresses or (),
-    )
+def _print(current: Session, output: Output, users: Sequence[User], *, empty: str) -> None:
+    now = datetime.now(UTC)
+    subscriptions = Subscriptions(current.firestore, current.defaults)
+    deliveries = Deliveries(current.firestore)
 
+    def read(user: User) -> dict[str, Any]:
+        return user_row(user, subscriptions.of_user(user.id), deliveries.latest(user.id), now=now)
 
-def _show(output: Output, kept: KeptData) -> None:
-    rows = [{"kept": name.replace("_", " "), "count": count} for name, count in kept.counts.items()]
-    output.rows(rows, {"kept": "KEPT", "count": "COUNT"}, empty="")
-
-
-def _write(file: Path, text: str) -> None:
-    try:
-        descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
-            # The file may have been there, for all to read.
-            os.fchmod(descriptor, 0o600)
-            stream.write(text)
-    except OSError as error:
-        raise OperatorError(f"{file} cannot be written: {error.strerror}.") from error
+    done = in_parallel(users, read, what="Reading", console=output.err)
+    if done.interrupted:
+        raise typer.Exit(130)
+    output.rows(done.results, _COLUMNS, empty=empty)

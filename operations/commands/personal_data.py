@@ -1,0 +1,124 @@
+"""`reports users export` and `erase`: what the pipeline keeps about one user."""
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from operations.commands.group import AsJson, DryRun, Yes, confirm, document_id, session
+from operations.errors import OperatorError
+from operations.output import Output, to_json
+from operations.parallel import progress
+from operations.personal_data import KeptData, PersonalData
+from operations.session import Session
+
+User = Annotated[str, typer.Argument(metavar="USER", parser=document_id, help="The user's id.")]
+Addresses = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--address",
+        help="An e-mail address of the user's, to be looked for in messages that could not be read; again for more. "
+        "The command looks for the one in the user's document anyway.",
+    ),
+]
+WithDocument = Annotated[
+    bool,
+    typer.Option("--with-document", help="Also users/USER itself and all else below it: your application's data."),
+]
+
+_ELSEWHERE = (
+    "Logs, backups, messages under way in Pub/Sub, the mail provider and Slack keep more of it for a time: "
+    "docs/privacy.md."
+)
+
+
+def export(
+    ctx: typer.Context,
+    user: User,
+    *,
+    address: Addresses = None,
+    with_document: WithDocument = False,
+    to: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", dir_okay=False, help="Write it to this file, which only you can read."),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Hand out what the pipeline keeps about a user, as JSON, e-mail addresses included."""
+    output = Output(as_json=as_json)
+    data = _personal_data(session(ctx), user, address)
+    with output.err.status("Reading"):
+        kept = data.find()
+        exported = data.export(kept, with_document=with_document)
+    if to is None:
+        output.json(exported)
+        return
+    _write(to, to_json(exported))
+    if as_json:
+        output.json({"user_id": user, "file": str(to), "found": kept.counts})
+    else:
+        _show(output, kept)
+        output.say(f"Written to {to}.")
+
+
+def erase(
+    ctx: typer.Context,
+    user: User,
+    *,
+    address: Addresses = None,
+    with_document: WithDocument = False,
+    dry_run: DryRun = False,
+    yes: Yes = False,
+    as_json: AsJson = False,
+) -> None:
+    """Erase what the pipeline keeps about a user. It cannot be undone. Interrupted, simply repeat it."""
+    current = session(ctx)
+    output = Output(as_json=as_json)
+    data = _personal_data(current, user, address)
+    with output.err.status("Reading"):
+        kept = left = data.find()
+    document = f" and users/{user} with all that is below it" if with_document and kept.has_document else ""
+    is_nothing = kept.is_empty and not document
+    if not as_json:
+        _show(output, kept)
+    if not is_nothing:
+        data.check(kept, with_document=with_document)
+    if not is_nothing and not dry_run:
+        confirm(output, f"erase what is kept of {user}{document} on {current.target.description}", yes=yes)
+        with progress(output.err, "Erasing", total=kept.total) as advance:
+            left = data.erase(with_document=with_document, on_erased=advance)
+    if as_json:
+        output.json({"user_id": user, "dry_run": dry_run, "found": kept.counts, "left": left.counts})
+    elif is_nothing:
+        output.say(f"Nothing is kept of {user}. {_ELSEWHERE}")
+    else:
+        output.say(f"{'This would be erased' if dry_run else 'Erased'}{document}. {_ELSEWHERE}")
+    if not dry_run and not left.is_empty:
+        raise OperatorError(f"Something was written about {user} meanwhile: repeat this in two minutes.")
+
+
+def _personal_data(current: Session, user: str, addresses: list[str] | None) -> PersonalData:
+    return PersonalData(
+        client=current.firestore,
+        queues=current.queues,
+        queue_names=current.target.queues,
+        user_id=user,
+        addresses=addresses or (),
+    )
+
+
+def _show(output: Output, kept: KeptData) -> None:
+    rows = [{"kept": name.replace("_", " "), "count": count} for name, count in kept.counts.items()]
+    output.rows(rows, {"kept": "KEPT", "count": "COUNT"}, empty="")
+
+
+def _write(file: Path, text: str) -> None:
+    try:
+        descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
+            # The file may have been there, for all to read.
+            os.fchmod(descriptor, 0o600)
+            stream.write(text)
+    except OSError as error:
+        raise OperatorError(f"{file} cannot be written: {error.strerror}.") from error

@@ -1,0 +1,437 @@
+"""`reports subscriptions`: which reports users get, and when."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+import typer
+
+from functions.shared.delivery import DeliveryState
+from functions.shared.schedule import Cadence, Covers
+from functions.shared.subscription import PauseReason, Subscription
+from functions.shared.user import User
+from operations import preview
+from operations.commands.group import AsJson, Limit, WithAddresses, Yes, confirm, document_id, session
+from operations.deliveries import Deliveries, delivery_row
+from operations.output import Output, shell_argument
+from operations.parallel import in_parallel
+from operations.session import Session
+from operations.subscription_args import parse_end, parse_field, parse_option, parse_weekday
+from operations.subscription_changes import SubscriptionChanges
+from operations.subscription_edit import InvalidEdit, SubscriptionEdit
+from operations.subscriptions import Subscriptions, subscription_row
+from operations.users import Users
+
+app = typer.Typer(
+    help="Which reports users get, and when: look at subscriptions, make, change, pause, resume and remove them.",
+    no_args_is_help=True,
+)
+
+COLUMNS = {
+    "user_id": "USER",
+    "subscription_id": "SUBSCRIPTION",
+    "state": "STATE",
+    "kind": "KIND",
+    "schedule": "SCHEDULE",
+    "next_report_at": "NEXT DUE",
+    "paused_because": "PAUSED BECAUSE",
+    "paused_until": "PAUSED UNTIL",
+    "last_delivery_state": "LAST DELIVERY",
+    "last_delivery_due_at": "DUE",
+    "problem": "PROBLEM",
+}
+_WHERE_EMPTY_LEFT_OUT = {"paused_because", "paused_until", "problem"}
+_LATEST_DELIVERIES = 5
+_THE_RECIPIENTS_WISH = {
+    PauseReason.USER: "the user has paused",
+    PauseReason.BOUNCED: "was paused since the user's mailbox refuses mail",
+    PauseReason.COMPLAINED: "was paused since the user reported a mail as spam",
+    PauseReason.UNSUBSCRIBED: "the user has unsubscribed from",
+}
+
+
+def _parsed_option(text: str) -> tuple[str, Any]:
+    try:
+        return parse_option(text)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from error
+
+
+def _parsed_field(text: str) -> str:
+    try:
+        return parse_field(text)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from error
+
+
+UserId = Annotated[str, typer.Argument(metavar="USER", parser=document_id, help="The user's id.")]
+SubscriptionId = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="[SUBSCRIPTION]", parser=document_id, help="The subscription's id; not needed if the user has only one."
+    ),
+]
+NewSubscriptionId = Annotated[
+    str, typer.Argument(metavar="SUBSCRIPTION", parser=document_id, help="The new subscription's id.")
+]
+
+# Each field that can be set is an option of the same name, for `add` and for `set`.
+Kind = Annotated[str | None, typer.Option(help="Which report.")]
+CadenceOption = Annotated[Cadence | None, typer.Option("--cadence", help="How often.")]
+Hour = Annotated[int | None, typer.Option(help="0 to 23, in the recipient's own zone, as the other times are.")]
+Minute = Annotated[int | None, typer.Option(help="0 to 59.")]
+Weekday = Annotated[str | None, typer.Option(metavar="DAY", help="For weekly reports: monday to sunday, or 1 to 7.")]
+Day = Annotated[int | None, typer.Option(help="For monthly and quarterly reports: 1 to 31.")]
+Cron = Annotated[str | None, typer.Option(metavar="LINE", help="Five cron fields, such as '0 8 * * 1-5'.")]
+CoversOption = Annotated[Covers | None, typer.Option("--covers", help="Which time a report covers.")]
+To = Annotated[list[str] | None, typer.Option(metavar="EMAIL", help="Who gets it, in place of the user; again: more.")]
+Cc = Annotated[list[str] | None, typer.Option(metavar="EMAIL", help="Who gets a copy; again for more.")]
+TimeZone = Annotated[str | None, typer.Option(metavar="ZONE", help="In place of the user's, such as Asia/Tokyo.")]
+Locale = Annotated[str | None, typer.Option(help="The language, in place of the user's: en, ja, en-US.")]
+Sandbox = Annotated[bool | None, typer.Option("--sandbox/--no-sandbox", help="Have mails checked, and none delivered.")]
+Options = Annotated[
+    list[Any] | None,
+    typer.Option(
+        "--option",
+        metavar="KEY=VALUE",
+        parser=_parsed_option,
+        help="What the kind is given; VALUE is JSON or a text, null takes the key out; again for more.",
+    ),
+]
+SkipEmpty = Annotated[
+    bool | None, typer.Option("--skip-empty/--no-skip-empty", help="Send no mail where there is nothing to report.")
+]
+Unset = Annotated[
+    list[str] | None,
+    typer.Option(metavar="FIELD", parser=_parsed_field, help="A field that goes back to its default; again for more."),
+]
+
+
+@app.command("list")
+def list_(
+    ctx: typer.Context,
+    *,
+    user: Annotated[str | None, typer.Option(metavar="USER", parser=document_id, help="All of this user's.")] = None,
+    paused_because: Annotated[PauseReason | None, typer.Option(help="Those that are paused for this reason.")] = None,
+    limit: Limit = 50,
+    as_json: AsJson = False,
+) -> None:
+    """Subscriptions with their next due time and their last delivery; of all users, those that are due first."""
+    current, now = session(ctx), datetime.now(UTC)
+    reader = Subscriptions(current.firestore, current.defaults)
+    if user is not None:
+        found = reader.of_user(user)
+        if not found:
+            Users(current.firestore).get(user)
+        if paused_because is not None:
+            found = [each for each in found if each.is_paused(now) and each.paused_because is paused_because]
+        found = found[:limit]
+    elif paused_because is not None:
+        found = reader.paused(paused_because, now=now, limit=limit)
+    else:
+        found = reader.next_due(limit)
+    output = Output(as_json=as_json)
+    print_subscriptions(output, read_rows(current, found, output, now=now), empty="There are no such subscriptions.")
+
+
+@app.command()
+def show(
+    ctx: typer.Context,
+    user: UserId,
+    subscription: SubscriptionId = None,
+    *,
+    with_addresses: WithAddresses = False,
+    as_json: AsJson = False,
+) -> None:
+    """One subscription, with all its fields and its latest deliveries."""
+    current = session(ctx)
+    found = Subscriptions(current.firestore, current.defaults).find(user, subscription)
+    latest = Deliveries(current.firestore).find(user_id=user, subscription_id=found.id, limit=_LATEST_DELIVERIES)
+    row = subscription_row(found, latest[0] if latest else None, now=datetime.now(UTC), with_addresses=with_addresses)
+    output = Output(as_json=as_json)
+    if as_json:
+        output.json({**row, "deliveries": list(map(delivery_row, latest))})
+        return
+    output.fields(row)
+    output.say()
+    output.rows(
+        list(map(delivery_row, latest)),
+        {"delivery_id": "DELIVERY", "state": "STATE", "due_at": "DUE", "reason": "REASON", "last_error": "LAST ERROR"},
+        empty="It has no delivery yet.",
+    )
+
+
+@app.command()
+def add(
+    ctx: typer.Context,
+    user: UserId,
+    subscription: NewSubscriptionId,
+    *,
+    kind: Kind = None,
+    cadence: CadenceOption = None,
+    hour: Hour = None,
+    minute: Minute = None,
+    weekday: Weekday = None,
+    day: Day = None,
+    cron: Cron = None,
+    covers: CoversOption = None,
+    to: To = None,
+    cc: Cc = None,
+    time_zone: TimeZone = None,
+    locale: Locale = None,
+    sandbox: Sandbox = None,
+    options: Options = None,
+    skip_empty: SkipEmpty = None,
+    as_json: AsJson = False,
+) -> None:
+    """Make a subscription. Its first report is due at its next due time; reports send sends one at once."""
+    edit = _edit(
+        kind=kind,
+        cadence=cadence,
+        hour=hour,
+        minute=minute,
+        weekday=weekday,
+        day=day,
+        cron=cron,
+        covers=covers,
+        to=to,
+        cc=cc,
+        time_zone=time_zone,
+        locale=locale,
+        sandbox=sandbox,
+        options=options,
+        skip_empty=skip_empty,
+    )
+    current = session(ctx)
+    output = Output(as_json=as_json)
+    whose = Users(current.firestore).get(user)
+    _warn_of_user(output, whose)
+    _warn_of_kind(output, kind)
+    try:
+        added = _changes(current).add(whose, subscription, edit)
+    except InvalidEdit as error:
+        raise _refused(error) from error
+    _print_changed(current, output, added, "Made.")
+
+
+@app.command("set")
+def set_(
+    ctx: typer.Context,
+    user: UserId,
+    subscription: SubscriptionId = None,
+    *,
+    kind: Kind = None,
+    cadence: CadenceOption = None,
+    hour: Hour = None,
+    minute: Minute = None,
+    weekday: Weekday = None,
+    day: Day = None,
+    cron: Cron = None,
+    covers: CoversOption = None,
+    to: To = None,
+    cc: Cc = None,
+    time_zone: TimeZone = None,
+    locale: Locale = None,
+    sandbox: Sandbox = None,
+    options: Options = None,
+    skip_empty: SkipEmpty = None,
+    unset: Unset = None,
+    as_json: AsJson = False,
+) -> None:
+    """Change fields of a subscription, and leave the others. A new schedule repeats and leaves out no time."""
+    edit = _edit(
+        kind=kind,
+        cadence=cadence,
+        hour=hour,
+        minute=minute,
+        weekday=weekday,
+        day=day,
+        cron=cron,
+        covers=covers,
+        to=to,
+        cc=cc,
+        time_zone=time_zone,
+        locale=locale,
+        sandbox=sandbox,
+        options=options,
+        skip_empty=skip_empty,
+        unset=unset,
+    )
+    if edit.is_empty:
+        raise typer.BadParameter("name at least one field, such as --hour 9")
+    current = session(ctx)
+    output = Output(as_json=as_json)
+    before = Subscriptions(current.firestore, current.defaults).find(user, subscription)
+    _warn_of_kind(output, kind)
+    try:
+        after, is_new = _changes(current).edit(user, before.id, edit)
+    except InvalidEdit as error:
+        raise _refused(error) from error
+    _print_changed(current, output, after, "Changed." if is_new else "It was so already: nothing was changed.")
+
+
+@app.command()
+def pause(
+    ctx: typer.Context,
+    user: UserId,
+    subscription: SubscriptionId = None,
+    *,
+    until: Annotated[
+        str | None,
+        typer.Option(metavar="DATE", help="When it resumes by itself: 2026-12-24 in the recipient's zone, or a time."),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Send no reports of a subscription until it is resumed. The paused time is left out of the next report."""
+    current = session(ctx)
+    found = Subscriptions(current.firestore, current.defaults).find(user, subscription)
+    end = None
+    if until is not None:
+        zone = found.schedule(Users(current.firestore).find(user)).time_zone
+        try:
+            end = parse_end(until, zone, datetime.now(UTC))
+        except ValueError as error:
+            raise typer.BadParameter(str(error), param_hint="--until") from error
+    paused, _ = _changes(current).pause(user, found.id, until=end)
+    _print_changed(current, Output(as_json=as_json), paused, "Paused.")
+
+
+@app.command()
+def resume(
+    ctx: typer.Context,
+    user: UserId,
+    subscription: SubscriptionId = None,
+    *,
+    yes: Yes = False,
+    as_json: AsJson = False,
+) -> None:
+    """Send a subscription's reports again. It asks first where the pause is the recipient's wish."""
+    current = session(ctx)
+    output = Output(as_json=as_json)
+    found = Subscriptions(current.firestore, current.defaults).find(user, subscription)
+    wish = _THE_RECIPIENTS_WISH.get(found.paused_because) if found.paused_because else None
+    if wish and found.is_paused(datetime.now(UTC)):
+        confirm(output, f"resume {user}/{found.id}, which {wish}, on {current.target.description}", yes=yes)
+    resumed, is_new = _changes(current).resume(user, found.id)
+    _print_changed(current, output, resumed, "Resumed." if is_new else "It is not paused: nothing was changed.")
+
+
+@app.command()
+def remove(
+    ctx: typer.Context,
+    user: UserId,
+    subscription: SubscriptionId = None,
+    *,
+    yes: Yes = False,
+    as_json: AsJson = False,
+) -> None:
+    """Delete a subscription. It cannot be undone; to send nothing for a time, pause it instead."""
+    current = session(ctx)
+    output = Output(as_json=as_json)
+    found = Subscriptions(current.firestore, current.defaults).find(user, subscription)
+    unfinished = Deliveries(current.firestore).unfinished(user, found.id)
+    for delivery in unfinished:
+        is_sending = delivery.state is DeliveryState.SENDING
+        output.warn(
+            f"{delivery.id} is {delivery.state}: "
+            + ("its mail may still go out." if is_sending else "the worker skips it, and sends nothing.")
+        )
+    confirm(output, f"remove the subscription {user}/{found.id} on {current.target.description}", yes=yes)
+    _changes(current).remove(found)
+    if as_json:
+        rows = list(map(delivery_row, unfinished))
+        output.json({"user_id": user, "subscription_id": found.id, "removed": True, "unfinished_deliveries": rows})
+    else:
+        output.say("Removed. Its deliveries and dead letters stay; a dead letter that you replay now is skipped.")
+
+
+def read_rows(
+    current: Session,
+    subscriptions: Sequence[Subscription],
+    output: Output,
+    *,
+    now: datetime,
+    with_addresses: bool = False,
+) -> list[dict[str, Any]]:
+    """Subscriptions as JSON shows them, each with its latest delivery."""
+    deliveries = Deliveries(current.firestore)
+    done = in_parallel(
+        subscriptions,
+        lambda each: subscription_row(
+            each, deliveries.latest(each.user_id, each.id), now=now, with_addresses=with_addresses
+        ),
+        what="Reading",
+        console=output.err,
+    )
+    if done.interrupted:
+        raise typer.Exit(130)
+    return done.results
+
+
+def print_subscriptions(output: Output, rows: Sequence[dict[str, Any]], *, empty: str) -> None:
+    """Print a table of subscriptions, without the columns that would be empty but say something where they are not."""
+    columns = {
+        key: heading
+        for key, heading in COLUMNS.items()
+        if key not in _WHERE_EMPTY_LEFT_OUT or any(row[key] for row in rows)
+    }
+    output.rows(rows, columns, empty=empty)
+
+
+def _edit(
+    *,
+    cadence: Cadence | None,
+    covers: Covers | None,
+    weekday: str | None,
+    options: Sequence[tuple[str, Any]] | None,
+    unset: Sequence[str] | None = None,
+    **as_given: Any,
+) -> SubscriptionEdit:
+    """What the operator wants, from the options of the command line; None is an option that is not there."""
+    fields = {
+        **as_given,
+        "cadence": cadence.value if cadence else None,
+        "covers": covers.value if covers else None,
+        "weekday": parse_weekday(weekday) if weekday is not None else None,
+    }
+    # An option that can be given again is an empty list where it is not there.
+    given = {name: value for name, value in fields.items() if value is not None and value != []}
+    if twice := sorted(set(given) & set(unset or ())):
+        raise typer.BadParameter(f"{', '.join(twice)}: either set it or unset it")
+    return SubscriptionEdit(fields=given, options=dict(options or ()), unset=tuple(unset or ()))
+
+
+def _changes(current: Session) -> SubscriptionChanges:
+    return SubscriptionChanges(client=current.firestore, defaults=current.defaults)
+
+
+def _refused(error: InvalidEdit) -> typer.BadParameter:
+    return typer.BadParameter(f"{error}. Nothing was written.")
+
+
+def _warn_of_user(output: Output, user: User) -> None:
+    if user.problem:
+        output.warn(f"users/{user.id}: {user.problem}. Nothing is sent until your application corrects that.")
+    elif not user.active:
+        output.warn(f"users/{user.id} is not active: nothing is sent until your application sets active to true.")
+
+
+def _warn_of_kind(output: Output, kind: str | None) -> None:
+    known = preview.known_kinds()
+    if kind is not None and kind not in known:
+        output.warn(f"There is no kind {kind} in this checkout, but {', '.join(known)}: has the worker one?")
+
+
+def _print_changed(current: Session, output: Output, subscription: Subscription, what: str) -> None:
+    latest = Deliveries(current.firestore).latest(subscription.user_id, subscription.id)
+    row = subscription_row(subscription, latest, now=datetime.now(UTC))
+    if output.as_json:
+        output.json(row)
+        return
+    print_subscriptions(output, [row], empty="")
+    output.say()
+    output.say(what)
+    if row["state"] == "due":
+        output.say("A report is due: it goes out first, and the next one by the schedule.")
+    user, name = map(shell_argument, (subscription.user_id, subscription.id))
+    output.say(f"All its fields: reports subscriptions show {user} {name}")

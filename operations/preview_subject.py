@@ -1,0 +1,75 @@
+"""Of which subscription a preview is."""
+
+from dataclasses import replace
+from typing import NamedTuple
+
+from google.cloud import firestore
+
+from functions.shared.subscription import DEFAULT_SUBSCRIPTION, SUBSCRIPTIONS, Subscription, SubscriptionDefaults
+from functions.shared.user import User
+from operations.errors import OperatorError
+from operations.subscriptions import Subscriptions
+from operations.users import Users
+
+_SAMPLE_USER = User.from_fields(
+    "sample",
+    {"email": "sample@example.com", "name": "Ada Lovelace", "active": True, "time_zone": "Europe/London"},
+)
+_SAMPLE_SUBSCRIPTION = {"cadence": "daily", "hour": 0}
+
+
+class PreviewSubject(NamedTuple):
+    """A user with one subscription."""
+
+    user: User
+    subscription: Subscription
+
+
+def sample_subject(kind: str | None, defaults: SubscriptionDefaults) -> PreviewSubject:
+    """Somebody who gets a daily report, where no user is named.
+
+    Args:
+        kind: which report; None for the default.
+        defaults: what nobody says.
+    """
+    fields = {**_SAMPLE_SUBSCRIPTION, "kind": kind}
+    return PreviewSubject(
+        _SAMPLE_USER, Subscription.from_fields(_SAMPLE_USER.id, DEFAULT_SUBSCRIPTION, fields, defaults)
+    )
+
+
+def read_subject(
+    client: firestore.Client,
+    user_id: str,
+    subscription_id: str | None,
+    *,
+    kind: str | None,
+    defaults: SubscriptionDefaults,
+) -> PreviewSubject:
+    """A user, active or not, with a subscription, paused or not, as the worker reads them.
+
+    Args:
+        client: the Firestore client.
+        user_id: the user.
+        subscription_id: which subscription; None for the only one, or with a kind for one that nobody has changed.
+        kind: which report, in place of the subscription's.
+        defaults: what a document does not say.
+
+    Raises:
+        NotFound: there is no such user, or no such subscription.
+        OperatorError: a document is malformed, or no subscription is named and there are several.
+        google.api_core.exceptions.GoogleAPIError: Firestore cannot be asked.
+    """
+    user = Users(client).get(user_id)
+    if kind is not None and subscription_id is None:
+        subscription = Subscription.from_fields(user_id, DEFAULT_SUBSCRIPTION, {}, defaults)
+    else:
+        subscription = Subscriptions(client, defaults).find(user_id, subscription_id)
+    path = f"users/{user_id}"
+    for document, problem in (
+        (path, user.problem),
+        (f"{path}/{SUBSCRIPTIONS}/{subscription.id}", subscription.problem),
+    ):
+        if problem:
+            raise OperatorError(f"{document}: {problem}")
+    return PreviewSubject(user, replace(subscription, kind=kind) if kind else subscription)

@@ -1,0 +1,235 @@
+"""Makes, changes, pauses, resumes and removes subscriptions, for the operator.
+
+Each write is conditional on the version that was read. Where somebody else was faster, such as the worker that moved
+the subscription on, the document is read again and the change worked out anew.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from google.api_core.exceptions import Aborted, AlreadyExists, FailedPrecondition
+from google.api_core.exceptions import NotFound as NotFoundInFirestore
+from google.cloud import firestore
+
+from functions.shared.subscription import (
+    SUBSCRIPTIONS,
+    PauseReason,
+    Subscription,
+    SubscriptionDefaults,
+    paused_fields,
+    paused_until_fields,
+    resumed_fields,
+)
+from functions.shared.user import USERS, User
+from operations.errors import NotFound, OperatorError
+from operations.subscription_edit import SubscriptionEdit, added_fields, edited_fields
+from operations.subscriptions import no_such_user
+
+_ATTEMPTS = 10
+"""How often a change is worked out anew: a worker moves a subscription on once a report."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class StoredSubscription:
+    """A subscription and its user, both as they were at one moment.
+
+    Attributes:
+        user: None where there is no such user.
+        subscription: what the document says.
+        document: its fields.
+    """
+
+    user: User | None
+    subscription: Subscription
+    document: Mapping[str, Any]
+
+
+Decide = Callable[[StoredSubscription], Mapping[str, Any]]
+"""Says which fields to write; none where nothing is to change."""
+
+
+class SubscriptionChanges:
+    """Changes subscriptions. Every method raises GoogleAPICallError if Firestore does not answer or refuses, and
+    ValueError for a value that Firestore cannot hold.
+
+    Args:
+        client: the Firestore client.
+        defaults: what a document does not say.
+        now: the present, in UTC.
+    """
+
+    def __init__(
+        self,
+        *,
+        client: firestore.Client,
+        defaults: SubscriptionDefaults,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._client = client
+        self._defaults = defaults
+        self._now = now
+
+    def add(self, user: User, subscription_id: str, edit: SubscriptionEdit) -> Subscription:
+        """Make a subscription.
+
+        Args:
+            user: whose.
+            subscription_id: its id.
+            edit: its fields.
+
+        Raises:
+            InvalidEdit: it would be malformed.
+            OperatorError: there is one of this id already.
+        """
+        document = added_fields(user, subscription_id, edit, self._defaults, now=self._now())
+        try:
+            self._reference(user.id, subscription_id).create(document)
+        except AlreadyExists as error:
+            raise OperatorError(
+                f"{user.id} has a subscription {subscription_id} already: reports subscriptions set changes it."
+            ) from error
+        return Subscription.from_fields(user.id, subscription_id, document, self._defaults)
+
+    def edit(self, user_id: str, subscription_id: str, edit: SubscriptionEdit) -> tuple[Subscription, bool]:
+        """Change fields of a subscription, and its due time with its schedule.
+
+        Returns:
+            the subscription as it is now, and whether that is new.
+
+        Raises:
+            InvalidEdit: it would be malformed.
+            NotFound: there is no such subscription.
+        """
+        return self.change(
+            user_id,
+            subscription_id,
+            lambda stored: edited_fields(
+                stored.user, stored.subscription, stored.document, edit, self._defaults, now=self._now()
+            ),
+        )
+
+    def pause(self, user_id: str, subscription_id: str, *, until: datetime | None) -> tuple[Subscription, bool]:
+        """Pause a subscription. A pause of the operator's own can be given another end.
+
+        Args:
+            user_id: whose it is.
+            subscription_id: its id.
+            until: when it resumes by itself, in UTC; None for not by itself.
+
+        Returns:
+            the subscription as it is now, and whether that is new.
+
+        Raises:
+            NotFound: there is no such subscription.
+            OperatorError: it is paused for another reason, which would be lost, or is malformed.
+        """
+
+        def decide(stored: StoredSubscription) -> Mapping[str, Any]:
+            subscription = stored.subscription
+            if subscription.is_paused(self._now()) and subscription.paused_because is not PauseReason.OPERATOR:
+                because = f" ({subscription.paused_because})" if subscription.paused_because else ""
+                raise OperatorError(f"{user_id}/{subscription_id} is paused already{because}: nothing was changed.")
+            if until is None:
+                return paused_fields(PauseReason.OPERATOR)
+            schedule = _sound(subscription).schedule(stored.user)
+            return paused_until_fields(subscription, schedule, because=PauseReason.OPERATOR, until=until)
+
+        return self.change(user_id, subscription_id, decide)
+
+    def resume(self, user_id: str, subscription_id: str) -> tuple[Subscription, bool]:
+        """Resume a subscription. Its next report leaves the paused time out.
+
+        Returns:
+            the subscription as it is now, and whether that is new.
+
+        Raises:
+            NotFound: there is no such subscription.
+            OperatorError: its user is gone or not active, or it is malformed.
+        """
+
+        def decide(stored: StoredSubscription) -> Mapping[str, Any]:
+            subscription, now = stored.subscription, self._now()
+            if not subscription.is_paused(now) and subscription.next_report_at is not None:
+                return {}
+            if stored.user is None:
+                raise no_such_user(user_id)
+            if not stored.user.active:
+                raise OperatorError(
+                    f"users/{user_id} is not active, so nothing would be sent. Set active to true: what is paused "
+                    f"for that ({PauseReason.USER_INACTIVE}) then resumes by itself."
+                )
+            return resumed_fields(subscription, _sound(subscription).schedule(stored.user), now=now)
+
+        return self.change(user_id, subscription_id, decide)
+
+    def remove(self, subscription: Subscription) -> None:
+        """Delete a subscription as it was read.
+
+        Raises:
+            OperatorError: it was changed since.
+        """
+        unchanged = self._client.write_option(last_update_time=subscription.version)
+        try:
+            self._reference(subscription.user_id, subscription.id).delete(option=unchanged)
+        except (FailedPrecondition, Aborted, NotFoundInFirestore) as error:
+            raise OperatorError(
+                f"{subscription.user_id}/{subscription.id} was changed meanwhile: look at it again. Nothing is removed."
+            ) from error
+
+    def change(self, user_id: str, subscription_id: str, decide: Decide) -> tuple[Subscription, bool]:
+        """Read a subscription, decide, and write, until nobody else writes in between.
+
+        Args:
+            user_id: whose it is.
+            subscription_id: its id.
+            decide: says what to write. Called anew with each reading.
+
+        Returns:
+            the subscription as it is now, and whether that is new.
+
+        Raises:
+            NotFound: there is no such subscription.
+            OperatorError: others change it all the time.
+        """
+        reference = self._reference(user_id, subscription_id)
+        for _ in range(_ATTEMPTS):
+            stored = self._read(user_id, subscription_id)
+            fields = decide(stored)
+            if not fields:
+                return stored.subscription, False
+            unchanged = self._client.write_option(last_update_time=stored.subscription.version)
+            try:
+                reference.update(dict(fields), option=unchanged)
+            except (FailedPrecondition, Aborted, NotFoundInFirestore):
+                continue
+            document = {**stored.document, **fields}
+            return Subscription.from_fields(user_id, subscription_id, document, self._defaults), True
+        raise OperatorError(f"{user_id}/{subscription_id} is changed by others all the time: repeat this later.")
+
+    def _read(self, user_id: str, subscription_id: str) -> StoredSubscription:
+        reference = self._reference(user_id, subscription_id)
+        references = [self._client.collection(USERS).document(user_id), reference]
+        # In no order.
+        found = {snapshot.reference.path: snapshot for snapshot in self._client.get_all(references)}
+        snapshot = found[reference.path]
+        subscription = Subscription.from_snapshot(snapshot, self._defaults)
+        if subscription is None:
+            raise NotFound(f"{user_id} has no subscription {subscription_id} any more.")
+        user = User.from_snapshot(found[references[0].path])
+        return StoredSubscription(user=user, subscription=subscription, document=snapshot.to_dict() or {})
+
+    def _reference(self, user_id: str, subscription_id: str) -> Any:
+        user = self._client.collection(USERS).document(user_id)
+        return user.collection(SUBSCRIPTIONS).document(subscription_id)
+
+
+def _sound(subscription: Subscription) -> Subscription:
+    """The subscription, if its schedule can be relied on."""
+    if subscription.problem:
+        raise OperatorError(
+            f"{subscription.user_id}/{subscription.id}: {subscription.problem}. "
+            "Correct it first: reports subscriptions set."
+        )
+    return subscription

@@ -1,0 +1,38 @@
+"""What a subscription gets whose document does not say it, as the deployed functions or the local cloud have it."""
+
+from typing import Any
+
+from pydantic import ValidationError
+
+from functions.shared.settings import SubscriptionSettings
+from functions.shared.subscription import SubscriptionDefaults
+from operations.errors import NotConfigured
+from operations.target import Target
+
+_FIELDS = SubscriptionSettings.model_fields
+
+BUILT_IN_DEFAULTS = SubscriptionDefaults(
+    kind=_FIELDS["default_kind"].default, cadence=_FIELDS["default_cadence"].default
+)
+"""What holds where the environment says nothing."""
+
+
+def subscription_defaults(target: Target) -> SubscriptionDefaults:
+    """Read `DEFAULT_KIND` and `DEFAULT_CADENCE`.
+
+    Args:
+        target: where the command is connected.
+
+    Raises:
+        NotConfigured: one of them is malformed, or the deployed functions cannot be asked for it. A guess would show
+            due times at which nothing is sent.
+    """
+    # All of them, so that nothing comes from the environment of this process.
+    values: dict[str, Any] = {name: target.look_up(name.upper()) or field.default for name, field in _FIELDS.items()}
+    try:
+        settings = SubscriptionSettings(**values)
+    except ValidationError as error:
+        problems = error.errors(include_input=False, include_url=False)
+        text = "; ".join(f"{str(each['loc'][0]).upper()}: {each['msg']}" for each in problems)
+        raise NotConfigured(f"{text}.") from error
+    return SubscriptionDefaults(kind=settings.default_kind, cadence=settings.default_cadence)

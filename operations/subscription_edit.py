@@ -1,0 +1,167 @@
+"""What an operator's edit makes of a subscription's document, and of its due time. Pure."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from functions.shared.schedule import Cadence
+from functions.shared.subscription import (
+    SUBSCRIPTION_FIELDS,
+    PauseReason,
+    Subscription,
+    SubscriptionDefaults,
+    paused_until_fields,
+    scheduled_fields,
+)
+from functions.shared.user import User
+
+NOT_EDITABLE = frozenset(
+    {"user_id", "shard", "active", "paused_because", "paused_until", "next_report_at", "reported_until"}
+)
+"""Whose a subscription is, and what `pause`, `resume` and the pipeline itself write."""
+
+EDITABLE = tuple(name for name in SUBSCRIPTION_FIELDS if name not in NOT_EDITABLE)
+"""The fields that an operator sets: each is an option of `reports subscriptions add` and `set`."""
+
+
+class InvalidEdit(ValueError):
+    """The document would be malformed. The message names each field and what it must be."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SubscriptionEdit:
+    """What an operator wants of a subscription.
+
+    Attributes:
+        fields: what to write, as the document has it, but for `options`.
+        options: what to set in the map `options`. None takes a key out.
+        unset: the fields that go back to their defaults.
+    """
+
+    fields: Mapping[str, Any] = field(default_factory=dict)
+    options: Mapping[str, Any] = field(default_factory=dict)
+    unset: Sequence[str] = ()
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing is wanted."""
+        return not (self.fields or self.options or self.unset)
+
+    def changes_of(self, document: Mapping[str, Any]) -> dict[str, Any]:
+        """The fields that change, with their new values. A null counts as absent.
+
+        Args:
+            document: the subscription's fields as they are stored.
+
+        Raises:
+            InvalidEdit: a cron line with another cadence.
+        """
+        wanted: dict[str, Any] = {**dict.fromkeys(self.unset), **self.fields}
+        if self.options:
+            before = None if "options" in self.unset else document.get("options")
+            options = {**(before if isinstance(before, dict) else {}), **self.options}
+            wanted["options"] = {key: value for key, value in options.items() if value is not None}
+        if wanted.get("cron") is not None:
+            if wanted.setdefault("cadence", Cadence.CRON.value) != Cadence.CRON:
+                raise InvalidEdit(f"cron: goes with the cadence cron, not with {wanted['cadence']}")
+        elif wanted.get("cadence", Cadence.CRON) != Cadence.CRON:
+            wanted["cron"] = None
+        return {name: value for name, value in wanted.items() if _differ(value, document.get(name))}
+
+
+def added_fields(
+    user: User, subscription_id: str, edit: SubscriptionEdit, defaults: SubscriptionDefaults, *, now: datetime
+) -> dict[str, Any]:
+    """The document of a new subscription. Its first report is due at the first due time after the present.
+
+    Args:
+        user: whose it is.
+        subscription_id: its id.
+        edit: its fields.
+        defaults: its kind and cadence where the edit names none: written, so that they stay if the defaults change.
+        now: the present, in UTC.
+
+    Raises:
+        InvalidEdit: it would be malformed.
+    """
+    document = {
+        "active": True,
+        "kind": defaults.kind,
+        "cadence": defaults.cadence.value,
+        **{name: value for name, value in edit.changes_of({}).items() if value is not None},
+    }
+    subscription = _checked(user.id, subscription_id, document, defaults)
+    due_at = subscription.schedule(user).after(now)
+    return document | scheduled_fields(user.id, subscription_id, due_at=due_at)
+
+
+def edited_fields(
+    user: User | None,
+    subscription: Subscription,
+    document: Mapping[str, Any],
+    edit: SubscriptionEdit,
+    defaults: SubscriptionDefaults,
+    *,
+    now: datetime,
+) -> dict[str, Any]:
+    """What to write into the document of a subscription; empty where nothing changes.
+
+    Args:
+        user: whose it is; None where there is no such user.
+        subscription: as it was read.
+        document: its fields as they were read.
+        edit: what changes.
+        defaults: what the document does not say.
+        now: the present, in UTC.
+
+    Raises:
+        InvalidEdit: it would be malformed.
+    """
+    changes = edit.changes_of(document)
+    if not changes:
+        return {}
+    edited = _checked(subscription.user_id, subscription.id, {**document, **changes}, defaults)
+    return changes | rescheduled_fields(subscription, edited, user, now=now)
+
+
+def rescheduled_fields(
+    before: Subscription, after: Subscription, user: User | None, *, now: datetime
+) -> dict[str, Any]:
+    """The due time of a subscription whose schedule has changed; empty where it stays.
+
+    The next report begins where the last one ended, whatever the schedule. So nothing is reported twice, and no time is
+    left out. A report that is due already keeps its due time, since a worker may be building it: with another due time
+    it would be another delivery of the same time. Afterwards the worker moves on by the new schedule.
+
+    Args:
+        before: as it was read.
+        after: with its new schedule.
+        user: whose it is; None where there is no such user.
+        now: the present, in UTC.
+    """
+    schedule, due_at = after.schedule(user), after.next_report_at
+    if not after.active or due_at is None or due_at <= now:
+        return {}
+    if schedule == before.schedule(user) and not before.problem:
+        return {}
+    if after.paused_until is not None and now < after.paused_until:
+        moved = paused_until_fields(after, schedule, because=PauseReason.OPERATOR, until=after.paused_until)
+        return {name: moved[name] for name in ("next_report_at", "reported_until")}
+    if after.reported_until is None:
+        return {"next_report_at": schedule.after(now)}
+    return {"next_report_at": schedule.next_due(after.reported_until, later_than=now)}
+
+
+def _differ(one: Any, other: Any) -> bool:
+    # To Python 1 is the same as True. In a document it is malformed.
+    return type(one) is not type(other) or bool(one != other)
+
+
+def _checked(
+    user_id: str, subscription_id: str, document: Mapping[str, Any], defaults: SubscriptionDefaults
+) -> Subscription:
+    subscription = Subscription.from_fields(user_id, subscription_id, document, defaults)
+    if subscription.problem:
+        raise InvalidEdit(subscription.problem)
+    return subscription

@@ -1,0 +1,211 @@
+"""Finds subscriptions, for the operator."""
+
+from collections.abc import Iterator
+from datetime import datetime
+from enum import StrEnum
+from itertools import islice
+from typing import Any, assert_never
+
+from google.cloud import firestore
+from google.cloud.firestore_v1.base_query import FieldFilter
+
+from functions.shared.delivery import Delivery
+from functions.shared.ids import SHARDS
+from functions.shared.logging import redact_addresses
+from functions.shared.plausible_time import EARLIEST
+from functions.shared.schedule import Cadence
+from functions.shared.subscription import SUBSCRIPTIONS, PauseReason, Subscription, SubscriptionDefaults
+from functions.shared.user import USERS
+from operations import document_fields
+from operations.errors import NotFound, OperatorError
+
+_SHOWN_IDS = 10
+_WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+
+
+class SubscriptionState(StrEnum):
+    """Where a subscription stands, for the operator."""
+
+    DUE = "due"
+    """Its due time has come: its report is on its way, or the next run sends it."""
+    SCHEDULED = "scheduled"
+    """Its due time is to come."""
+    PAUSED = "paused"
+    """It gets no reports until it resumes."""
+    UNSCHEDULED = "unscheduled"
+    """An application has made or resumed it: the dispatcher's next run gives it a due time."""
+
+    @classmethod
+    def of(cls, subscription: Subscription, now: datetime) -> "SubscriptionState":
+        """The state of a subscription.
+
+        Args:
+            subscription: which.
+            now: the present, in UTC.
+        """
+        if subscription.is_paused(now):
+            return cls.PAUSED
+        if subscription.next_report_at is None or subscription.shard is None:
+            return cls.UNSCHEDULED
+        return cls.DUE if subscription.next_report_at <= now else cls.SCHEDULED
+
+
+class Subscriptions:
+    """Reads subscriptions. Every method raises GoogleAPICallError if Firestore does not answer or refuses.
+
+    Args:
+        client: the Firestore client.
+        defaults: what a document does not say.
+    """
+
+    def __init__(self, client: firestore.Client, defaults: SubscriptionDefaults) -> None:
+        self._client = client
+        self._defaults = defaults
+        self._users = client.collection(USERS)
+
+    def of_user(self, user_id: str) -> list[Subscription]:
+        """All subscriptions of a user, in the order of their ids."""
+        return list(self._read(self._users.document(user_id).collection(SUBSCRIPTIONS)))
+
+    def find(self, user_id: str, subscription_id: str | None) -> Subscription:
+        """One subscription of a user.
+
+        Args:
+            user_id: whose.
+            subscription_id: which; None for the only one.
+
+        Raises:
+            NotFound: there is no such user, or no such subscription.
+            OperatorError: none is named, and there are several.
+        """
+        found = self.of_user(user_id)
+        ids = _listed(found)
+        if subscription_id is None:
+            if len(found) > 1:
+                raise OperatorError(f"{user_id} has {len(found)} subscriptions, so name one: {ids}.")
+            if found:
+                return found[0]
+        for subscription in found:
+            if subscription.id == subscription_id:
+                return subscription
+        if not found and not self._users.document(user_id).get().exists:
+            raise no_such_user(user_id)
+        missing = "no subscription" if subscription_id is None else f"no subscription {subscription_id}"
+        raise NotFound(
+            f"{user_id} has {missing}{f', but {ids}' if found else ''}: reports subscriptions add makes one."
+        )
+
+    def next_due(self, limit: int) -> list[Subscription]:
+        """The subscriptions of all users that are due first, in the order of their due times.
+
+        Args:
+            limit: how many at most.
+        """
+        query: Any = self._client.collection_group(SUBSCRIPTIONS)
+        query = query.where(filter=FieldFilter("shard", "in", list(range(SHARDS))))
+        query = query.where(filter=FieldFilter("next_report_at", ">=", EARLIEST))
+        return list(self._read(query.order_by("next_report_at").limit(limit)))
+
+    def paused(self, because: PauseReason, *, now: datetime, limit: int) -> list[Subscription]:
+        """The subscriptions of all users that are paused for a reason, in the order of their paths.
+
+        Args:
+            because: the reason.
+            now: the present, in UTC.
+            limit: how many at most.
+        """
+        query: Any = self._client.collection_group(SUBSCRIPTIONS)
+        query = query.where(filter=FieldFilter("paused_because", "==", because.value))
+        # A pause that has ended by itself leaves its reason behind.
+        return list(islice((each for each in self._read(query) if each.is_paused(now)), limit))
+
+    def _read(self, query: Any) -> Iterator[Subscription]:
+        for snapshot in query.stream():
+            if subscription := Subscription.from_snapshot(snapshot, self._defaults):
+                yield subscription
+
+
+def no_such_user(user_id: str) -> NotFound:
+    """The error that says that there is no user of an id, and what to do."""
+    return NotFound(f"There is no user {user_id}: reports users find EMAIL says the id of who has an address.")
+
+
+def subscription_row(
+    subscription: Subscription, latest: Delivery | None, *, now: datetime, with_addresses: bool = False
+) -> dict[str, Any]:
+    """A subscription as JSON shows it. Ids stay as they are.
+
+    Args:
+        subscription: which.
+        latest: its latest delivery; None where it has none.
+        now: the present, in UTC.
+        with_addresses: whether `to` and `cc` are shown; otherwise each address is `[address]`.
+    """
+
+    def shown(addresses: tuple[str, ...]) -> list[str]:
+        return [address if with_addresses else "[address]" for address in addresses]
+
+    return {
+        "user_id": subscription.user_id,
+        "subscription_id": subscription.id,
+        "state": SubscriptionState.of(subscription, now).value,
+        "kind": subscription.kind,
+        "schedule": describe_schedule(subscription),
+        "next_report_at": subscription.next_report_at,
+        "reported_until": subscription.reported_until,
+        "paused_because": subscription.paused_because.value if subscription.paused_because else None,
+        "paused_until": subscription.paused_until,
+        **latest_row(latest),
+        "cadence": subscription.cadence.value,
+        "hour": subscription.hour,
+        "minute": subscription.minute,
+        "weekday": subscription.weekday,
+        "day": subscription.day,
+        "cron": subscription.cron.text if subscription.cron else None,
+        "covers": subscription.covers.value if subscription.covers else None,
+        "to": shown(subscription.to),
+        "cc": shown(subscription.cc),
+        "time_zone": subscription.time_zone.key if subscription.time_zone else None,
+        "locale": redact_addresses(subscription.locale) if subscription.locale else None,
+        "sandbox": subscription.sandbox,
+        "options": document_fields.redacted_tree(subscription.options),
+        "skip_empty": subscription.skip_empty,
+        "problem": subscription.problem or None,
+    }
+
+
+def latest_row(latest: Delivery | None) -> dict[str, Any]:
+    """What a row says about the latest delivery of what it shows."""
+    return {
+        "last_delivery_id": latest.id if latest else None,
+        "last_delivery_state": latest.state.value if latest else None,
+        "last_delivery_due_at": latest.due_at if latest else None,
+    }
+
+
+def describe_schedule(subscription: Subscription) -> str:
+    """When reports are due, as a person says it."""
+    zone = f" ({subscription.time_zone.key})" if subscription.time_zone else ""
+    at = f"at {subscription.hour:02}:{subscription.minute:02}"
+    match subscription.cadence:
+        case Cadence.HOURLY:
+            when = f"hourly at :{subscription.minute:02}"
+        case Cadence.DAILY:
+            when = f"daily {at}"
+        case Cadence.WEEKLY:
+            when = f"weekly on {_WEEKDAYS[subscription.weekday - 1]} {at}"
+        case Cadence.MONTHLY:
+            when = f"monthly on day {subscription.day} {at}"
+        case Cadence.QUARTERLY:
+            when = f"quarterly on day {subscription.day} {at}"
+        case Cadence.CRON:
+            when = f"cron {subscription.cron.text if subscription.cron else ''}"
+        case _ as unreachable:
+            assert_never(unreachable)
+    return when + zone
+
+
+def _listed(subscriptions: list[Subscription]) -> str:
+    more = len(subscriptions) - _SHOWN_IDS
+    ids = ", ".join(each.id for each in subscriptions[:_SHOWN_IDS])
+    return f"{ids} and {more} more" if more > 0 else ids

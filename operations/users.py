@@ -1,0 +1,123 @@
+"""Finds users, for the operator."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from google.cloud import firestore
+from google.cloud.firestore_v1.base_query import FieldFilter
+from google.cloud.firestore_v1.field_path import FieldPath
+
+from functions.shared.delivery import Delivery
+from functions.shared.logging import redact_addresses
+from functions.shared.subscription import Subscription
+from functions.shared.user import USERS, User
+from operations.subscriptions import latest_row, no_such_user
+
+
+class Users:
+    """Reads `users`. Every method raises GoogleAPICallError if Firestore does not answer or refuses.
+
+    Args:
+        client: the Firestore client.
+    """
+
+    def __init__(self, client: firestore.Client) -> None:
+        self._users = client.collection(USERS)
+
+    def find(self, user_id: str) -> User | None:
+        """A user; None where there is none."""
+        return User.from_snapshot(self._users.document(user_id).get())
+
+    def get(self, user_id: str) -> User:
+        """A user.
+
+        Raises:
+            NotFound: there is none.
+        """
+        user = self.find(user_id)
+        if user is None:
+            raise no_such_user(user_id)
+        return user
+
+    def page(self, *, after: str | None, limit: int) -> list[User]:
+        """Users in the order of their ids.
+
+        Args:
+            after: the id after which they begin; None for the first.
+            limit: how many at most.
+        """
+        query: Any = self._users.order_by(FieldPath.document_id())
+        if after is not None:
+            query = query.start_after({FieldPath.document_id(): self._users.document(after)})
+        return [user for snapshot in query.limit(limit).stream() if (user := User.from_snapshot(snapshot))]
+
+    def with_address(self, address: str, *, limit: int) -> list[User]:
+        """The users whose `email` is an address, as it is given or in small letters: Firestore compares exactly.
+
+        Args:
+            address: the address.
+            limit: how many at most.
+        """
+        spellings = list(dict.fromkeys((address, address.lower())))
+        query = self._users.where(filter=FieldFilter("email", "in", spellings)).limit(limit)
+        return [user for snapshot in query.stream() if (user := User.from_snapshot(snapshot))]
+
+
+def user_row(
+    user: User,
+    subscriptions: Sequence[Subscription],
+    latest: Delivery | None,
+    *,
+    now: datetime,
+    with_addresses: bool = False,
+) -> dict[str, Any]:
+    """A user as JSON shows it. Ids stay as they are.
+
+    Args:
+        user: which.
+        subscriptions: all of the user's.
+        latest: the user's latest delivery; None where there is none.
+        now: the present, in UTC.
+        with_addresses: whether the address is shown.
+    """
+    due = [each.next_report_at for each in subscriptions if each.next_report_at and not each.is_paused(now)]
+    return {
+        "user_id": user.id,
+        "active": user.active,
+        "enrolled_at": user.enrolled_at,
+        "time_zone": user.time_zone.key,
+        "locale": redact_addresses(user.locale),
+        **({"email": user.email} if with_addresses else {}),
+        "subscription_count": len(subscriptions),
+        "paused_count": sum(each.is_paused(now) for each in subscriptions),
+        "next_report_at": min(due, default=None),
+        **latest_row(latest),
+        "problem": user.problem or None,
+    }
+
+
+def explain_user(user: User, subscriptions: Sequence[Subscription], *, now: datetime) -> str:
+    """Why a user gets no report, or none from the next run on; empty where all is as usual.
+
+    Args:
+        user: which.
+        subscriptions: all of the user's.
+        now: the present, in UTC.
+    """
+    if not user.active:
+        return "The user is not active, and gets no reports. Active again, the user gets them again."
+    if user.problem:
+        return "The user gets no reports until your application corrects the document."
+    if user.enrolled_at is None:
+        if "enrolled_at" in user.fields:
+            return "The user is not enrolled yet: the dispatcher's next run does that."
+        return (
+            "The user is not enrolled yet: the dispatcher does that within a day, since the document has no field "
+            "enrolled_at. If your application writes null there, the next run does."
+        )
+    if not subscriptions:
+        return "The user gets no reports, for want of a subscription: reports subscriptions add makes one."
+    if all(each.is_paused(now) for each in subscriptions):
+        return "The user gets no reports: all subscriptions are paused."
+    return ""
