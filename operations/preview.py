@@ -123,7 +123,7 @@ class PreviewFiles:
         return cls(html=folder / f"{safe}.html", text=folder / f"{safe}.txt", request=folder / f"{safe}.json")
 
     def write(self, mail: Mail, settings: MailSettings, *, refresh_seconds: int | None = None) -> None:
-        """Keep a mail.
+        """Keep a mail: the pages as its first recipient gets it, the request for all of them.
 
         Args:
             mail: which.
@@ -133,7 +133,8 @@ class PreviewFiles:
         Raises:
             OperatorError: a file cannot be written.
         """
-        page = mail.html
+        shown = mail.with_link(mail.recipients[0].unsubscribe_url)
+        page = shown.html
         for image in mail.images:
             data = base64.b64encode(image.content).decode()
             page = page.replace(f"cid:{image.content_id}", f"data:{image.media_type};base64,{data}")
@@ -143,7 +144,7 @@ class PreviewFiles:
         try:
             self.html.parent.mkdir(parents=True, exist_ok=True)
             self.html.write_text(page, encoding="utf-8")
-            self.text.write_text(mail.text, encoding="utf-8")
+            self.text.write_text(shown.text, encoding="utf-8")
             self.request.write_text(json.dumps(request, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
         except OSError as error:
             raise OperatorError(f"The preview cannot be written: {error}.") from error

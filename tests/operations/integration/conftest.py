@@ -16,8 +16,9 @@ from typer.testing import CliRunner
 
 from functions.shared.dead_letter import DeadLetterReason
 from functions.shared.delivery import DeliveryState
-from functions.shared.ids import delivery_id
+from functions.shared.ids import delivery_id, shard_of
 from functions.shared.report_task import ReportTask
+from functions.shared.subscription import DEFAULT_SUBSCRIPTION
 from functions.shared.task_queue import cloud_tasks_client
 from local_cloud.clock import Clock
 from local_cloud.firestore.server import FirestoreEmulator
@@ -38,6 +39,7 @@ FIGURES = {
     "overdue": 0,
     "lost": 0,
     "enrolled": 0,
+    "scheduled": 0,
     "malformed": 0,
     "errors": 0,
     "seconds": 0.2,
@@ -140,7 +142,12 @@ class Project:
     ) -> str:
         """Put in a dead letter as the DLQ handler stores it, and its delivery as the worker leaves it."""
         task = ReportTask(
-            user_id=user, delivery_id=delivery_id(user, DUE), due_at=DUE, run_id="20261124T1300Z", kind="activity"
+            user_id=user,
+            subscription_id=DEFAULT_SUBSCRIPTION,
+            delivery_id=delivery_id(user, DEFAULT_SUBSCRIPTION, DUE),
+            due_at=DUE,
+            run_id="20261124T1300Z",
+            kind="activity",
         )
         received_at = received_at or datetime.now(UTC)
         letter: dict[str, Any] = {
@@ -163,6 +170,8 @@ class Project:
             self.set_delivery(
                 task.delivery_id,
                 user_id=user,
+                subscription_id=task.subscription_id,
+                shard=shard_of(user, task.subscription_id),
                 due_at=DUE,
                 run_id=task.run_id,
                 kind=task.kind,

@@ -25,7 +25,8 @@ from tests.operations.integration.conftest import Emulators
 SCHEDULER = "report-scheduler@p.iam.gserviceaccount.com"
 FIGURES = {
     **dict.fromkeys(
-        ("due", "dispatched", "already_dispatched", "overdue", "lost", "enrolled", "malformed", "errors"), 0
+        ("due", "dispatched", "already_dispatched", "overdue", "lost", "enrolled", "scheduled", "malformed", "errors"),
+        0,
     ),
     "run_id": "20261124T1300Z",
     "seconds": 0.1,

@@ -3,17 +3,22 @@
 import json
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 from tests.operations.integration.conftest import DUE, Project
+from tests.seeding import seed, user_document, user_reference
 
-DAY = {"cadence": "daily", "hour": 0}
+DAILY = {"next_report_at": None, "cadence": "daily", "hour": 0}
 
 
 def test_a_preview_of_live_data_is_the_mail_and_changes_nothing(project: Project, tmp_path: Path) -> None:
-    user = project.database.collection("users").document("u1")
-    user.set({"email": "ada@corp.example", "name": "Ada", "active": False, "report": DAY, "locale": "ja"})
+    whose = {"email": "ada@corp.example", "name": "Ada", "active": False, "locale": "ja"}
+    seed(project.database, "u1", user=whose, cc=["bob@corp.example"], **DAILY)
+    user = user_reference(project.database, "u1")
     user.collection("events").document("e1").set({"at": DUE, "type": "order.placed", "amount": 12.5})
-    before = user.get().to_dict()
+    before = project.everything()
 
     answer = project.reports(
         "preview", "u1", "--period", "2026-11-24", "--json", "--to", str(tmp_path), MAIL_POSTAL_ADDRESS="1 Example Road"
@@ -28,13 +33,32 @@ def test_a_preview_of_live_data_is_the_mail_and_changes_nothing(project: Project
     assert "cid:" not in page
     assert "1 Example Road" in Path(answer.json["text"]).read_text()
     request = json.loads(Path(answer.json["request"]).read_text())
-    assert request["personalizations"][0]["to"] == [{"email": "ada@corp.example", "name": "Ada"}]
-    assert user.get().to_dict() == before
-    assert list(project.database.collection("deliveries").stream()) == []
+    assert [each["to"] for each in request["personalizations"]] == [
+        [{"email": "ada@corp.example", "name": "Ada"}],
+        [{"email": "bob@corp.example"}],
+    ]
+    assert project.everything() == before
 
 
-def test_kind_and_locale_can_be_others_than_the_users(project: Project, tmp_path: Path) -> None:
-    project.database.collection("users").document("u2").set({"email": "u2@corp.example", "active": True, "report": DAY})
+def test_the_page_has_the_first_recipients_own_link(project: Project, tmp_path: Path) -> None:
+    seed(project.database, "u1", cc=["bob@corp.example"], **DAILY)
+    link = "https://example.com/u/{user_id}/{token}"
+    answer = project.reports("preview", "u1", "--json", "--to", str(tmp_path), MAIL_UNSUBSCRIBE_URL=link)
+    for file in (answer.json["html"], answer.json["text"]):
+        assert "https://example.com/u/u1/" in Path(file).read_text()
+
+
+def test_which_of_several_subscriptions_is_to_be_named(project: Project, tmp_path: Path) -> None:
+    seed(project.database, "u2", **DAILY)
+    seed(project.database, "u2", subscription_id="quota", **{**DAILY, "kind": "usage", "locale": "ja"})
+    answer = project.reports("preview", "u2")
+    assert (answer.status, answer.err) == (1, "u2 has 2 subscriptions, so name one: default, quota.\n")
+    answer = project.reports("preview", "u2", "quota", "--sample", "--json", "--to", str(tmp_path))
+    assert "使用状況" in answer.json["subject"]
+
+
+def test_a_kind_needs_no_subscription(project: Project, tmp_path: Path) -> None:
+    user_reference(project.database, "u2").set(user_document("u2"))
     answer = project.reports(
         "preview", "u2", "--kind", "usage", "--locale", "ja-JP", "--sample", "--json", "--to", str(tmp_path)
     )
@@ -42,22 +66,42 @@ def test_kind_and_locale_can_be_others_than_the_users(project: Project, tmp_path
     assert "使用状況" in answer.json["subject"]
 
 
-def test_a_user_who_cannot_be_used_is_named_by_field(project: Project) -> None:
-    project.database.collection("users").document("u3").set({"email": 7, "active": True})
+def test_the_subscriptions_time_zone_goes_before_the_users(project: Project, tmp_path: Path) -> None:
+    seed(project.database, "u1", user={"time_zone": "Asia/Kolkata"}, time_zone="Asia/Tokyo", **DAILY)
+    answer = project.reports("preview", "u1", "--period", "2026-11-24", "--json", "--to", str(tmp_path))
+    assert answer.json["period_start"] == "2026-11-23T15:00:00Z"
+
+
+@pytest.mark.parametrize(
+    ("user", "subscription", "said"),
+    [
+        ({"email": 7}, {}, "users/u3: email: must be an e-mail address\n"),
+        ({}, {"hour": 24}, "users/u3/report_subscriptions/default: hour: must be an integer from 0 to 23\n"),
+    ],
+)
+def test_a_document_that_cannot_be_used_is_named_by_field(
+    project: Project, user: dict[str, Any], subscription: dict[str, Any], said: str
+) -> None:
+    seed(project.database, "u3", user=user, **{**DAILY, **subscription})
     answer = project.reports("preview", "u3")
-    assert (answer.status, answer.err) == (1, "users/u3: email: must be an e-mail address\n")
+    assert (answer.status, answer.err) == (1, said)
 
 
 def test_nobody_and_no_such_kind(project: Project) -> None:
-    assert project.reports("preview", "nobody").err == "There is no user nobody.\n"
+    assert project.reports("preview", "nobody").err.startswith("There is no user nobody: reports users find EMAIL")
     answer = project.reports("preview", "--sample", "--kind", "horoscope")
-    assert (answer.status, answer.err) == (1, "report.kind: there is no kind 'horoscope', but activity, usage\n")
+    assert (answer.status, "there is no kind 'horoscope', but activity, usage\n" in answer.err) == (1, True)
     assert project.reports("preview").status == 2
 
 
 def test_a_report_that_is_due_is_shown_as_it_would_be_caught_up(project: Project, tmp_path: Path) -> None:
-    fields = {"email": "u4@corp.example", "active": True, "report": {"cadence": "hourly"}}
-    due = {"next_report_at": DUE, "reported_until": DUE - timedelta(hours=5)}
-    project.database.collection("users").document("u4").set({**fields, **due})
+    seed(project.database, "u4", next_report_at=DUE, reported_until=DUE - timedelta(hours=5))
     answer = project.reports("preview", "u4", "--json", "--to", str(tmp_path))
     assert answer.json["period_start"] == "2026-11-24T08:00:00Z"
+
+
+def test_the_default_kind_is_the_deployed_one(project: Project, tmp_path: Path) -> None:
+    seed(project.database, "u5", **{**DAILY, "kind": ...})
+    arguments = ("preview", "u5", "--sample", "--json", "--to", str(tmp_path))
+    assert "activity" in project.reports(*arguments).json["html"]
+    assert "usage" in project.reports(*arguments, DEFAULT_KIND="usage").json["html"]

@@ -49,7 +49,7 @@ def test_tasks_are_listed(project: Project) -> None:
     project.reports("dead-letters", "replay", "--all", "--yes")
     rows = project.reports("queue", "tasks", "--json").json
     assert {row["task"].partition("-")[2] for row in rows} == {
-        f"{user}-20261124T1300Z-replay1" for user in ("u1", "u2")
+        f"{user}_default_20261124T1300Z-replay1" for user in ("u1", "u2")
     }
     assert rows[0].keys() == TASK_KEYS
     assert (rows[0]["attempts"], rows[0]["last_status"]) == (0, None)

@@ -11,14 +11,26 @@ from tests.operations.integration.conftest import Project
 
 RUN_KEYS = {
     *("run_id", "state", "scheduled_for", "started_at", "finished_at", "due", "dispatched", "already_dispatched"),
-    *("overdue", "lost", "enrolled", "malformed", "errors", "attempts"),
+    *("overdue", "lost", "enrolled", "scheduled", "malformed", "errors", "attempts"),
 }
 DELIVERY_KEYS = {
-    *("delivery_id", "user_id", "run_id", "kind", "state", "due_at", "period_start", "period_end", "attempts"),
+    *(
+        "delivery_id",
+        "user_id",
+        "subscription_id",
+        "run_id",
+        "kind",
+        "state",
+        "due_at",
+        "period_start",
+        "period_end",
+        "attempts",
+    ),
     *("lease_expires_at", "message_id", "reason", "last_error", "problem", "created_at", "updated_at"),
 }
 LETTER_KEYS = {
-    *("dead_letter_id", "state", "reason", "error", "attempts", "user_id", "delivery_id", "due_at", "run_id", "kind"),
+    *("dead_letter_id", "state", "reason", "error", "attempts", "user_id", "subscription_id"),
+    *("delivery_id", "due_at", "run_id", "kind"),
     *(
         "task_name",
         "failed_at",
@@ -123,7 +135,7 @@ def test_an_empty_project_has_no_runs(project: Project) -> None:
 def test_deliveries_of_a_user_are_listed_the_newest_first(project: Project) -> None:
     for hour, state in ((11, "sent"), (13, "dead"), (12, "sent")):
         project.set_delivery(
-            f"u1-20261124T{hour}00Z",
+            f"u1:default:20261124T{hour}00Z",
             user_id="u1",
             due_at=datetime(2026, 11, 24, hour, tzinfo=UTC),
             state=state,
@@ -138,20 +150,22 @@ def test_deliveries_of_a_user_are_listed_the_newest_first(project: Project) -> N
     assert [row["due_at"] for row in rows] == ["2026-11-24T12:00:00Z", "2026-11-24T11:00:00Z"]
     rows = project.reports("deliveries", "--user", "u1", "--state", "sent", "--limit", "1", "--json").json
     assert [row["due_at"] for row in rows] == ["2026-11-24T12:00:00Z"]
-    assert "u1-20261124T1300Z" in project.reports("deliveries", "--user", "u1").out
+    assert "u1:default:20261124T1300Z" in project.reports("deliveries", "--user", "u1").out
 
 
 def test_a_malformed_delivery_says_what_is_wrong(project: Project) -> None:
-    project.set_delivery("u1-20261124T1300Z", user_id="u1", due_at=datetime(2026, 11, 24, 13, tzinfo=UTC), state="odd")
+    project.set_delivery(
+        "u1:default:20261124T1300Z", user_id="u1", due_at=datetime(2026, 11, 24, 13, tzinfo=UTC), state="odd"
+    )
     [row] = project.reports("deliveries", "--user", "u1", "--json").json
     assert (row["state"], row["period_start"]) == ("sending", None)
-    assert row["problem"].startswith("deliveries/u1-20261124T1300Z: state: not one of")
+    assert row["problem"].startswith("deliveries/u1:default:20261124T1300Z: state: not one of")
 
 
 def test_deliveries_of_a_run(project: Project) -> None:
     project.dead_letter("u1")
     project.dead_letter("u2", delivery=DeliveryState.SENT)
-    project.set_delivery("u3-20261124T1400Z", user_id="u3", run_id="20261124T1400Z", state="sent")
+    project.set_delivery("u3:default:20261124T1400Z", user_id="u3", shard=3, run_id="20261124T1400Z", state="sent")
     rows = project.reports("deliveries", "--run", "20261124T1300Z", "--json").json
     assert [row["user_id"] for row in rows] == ["u1", "u2"]
     rows = project.reports("deliveries", "--run", "20261124T1300Z", "--state", "dead", "--json").json
@@ -203,7 +217,7 @@ def test_what_became_of_each_dead_letter_is_in_the_list(project: Project) -> Non
     project.dead_letter("u3", state="replayed", delivery=None)
     project.dead_letter("u4", state="replayed", delivery=None, payload={"text": "x", "bytes": 1})
     rows = project.reports("dead-letters", "list", "--state", "replayed", "--json").json
-    states = {row["dead_letter_id"].partition("-")[0]: row["delivery_state"] for row in rows}
+    states = {row["dead_letter_id"].partition(":")[0]: row["delivery_state"] for row in rows}
     assert states == {"u1": "sent", "u2": "pending", "u3": None, "u4": None}
 
 

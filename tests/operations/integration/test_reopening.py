@@ -70,7 +70,7 @@ def test_many_are_asked_about_and_can_be_tried(project: Project) -> None:
     assert project.everything() == before
 
     done = project.reports("dead-letters", "reopen", "--reason", "lost", "--since", "2h", "--yes", "--json")
-    assert [row["dead_letter_id"] for row in done.json["dead_letters"]] == ["new-20261124T1300Z"]
+    assert [row["dead_letter_id"] for row in done.json["dead_letters"]] == ["new:default:20261124T1300Z"]
     assert project.reports("dead-letters", "reopen", "--all", "--yes", "--json").json["outcomes"] == {"reopened": 2}
     assert "no dismissed dead letters" in project.reports("dead-letters", "reopen", "--all").out
 

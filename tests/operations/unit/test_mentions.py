@@ -15,8 +15,8 @@ from operations.mentions import Mentions
     [
         "u1",
         "users/u1: email",
-        "the delivery u1-20261124T1300Z died",
-        "u1-malformed",
+        "the delivery u1:default:20261124T1300Z died",
+        "u1:malformed",
         '{"user_id": "u1", "due',
         "user=u1&x",
         "to Ada@Example.com.",
@@ -27,15 +27,17 @@ def test_a_text_names_the_user(text: str) -> None:
     assert Mentions("u1", ["ada@example.com"]).in_text(text)
 
 
-@pytest.mark.parametrize("text", ["u12", "U1", "au1", "team-u1", "u1-b", "u1_b", "", "bada@example.com"])
+@pytest.mark.parametrize(
+    "text", ["u12", "U1", "au1", "team-u1", "u1-20261124T1300Z", "u1-b", "u1_b", "", "bada@example.com"]
+)
 def test_a_text_names_another(text: str) -> None:
     assert not Mentions("u1", ["ada@example.com"]).in_text(text)
 
 
 def test_names_are_erased_and_nothing_else() -> None:
     mentions = Mentions("u1", ["ada@example.com"])
-    text = "users/u1 and u12: u1-20261124T1300Z for ADA@example.com"
-    assert mentions.erased_from(text) == "users/[erased] and u12: [erased]-20261124T1300Z for [erased]"
+    text = "users/u1 and u12: u1:default:20261124T1300Z for ADA@example.com"
+    assert mentions.erased_from(text) == "users/[erased] and u12: [erased]:default:20261124T1300Z for [erased]"
 
 
 @pytest.mark.parametrize(
@@ -44,7 +46,7 @@ def test_names_are_erased_and_nothing_else() -> None:
         '{"user_id": "u1"}',
         '{"user": {"ids": ["x", "u1"]}}',
         '{"u1": true}',
-        '{"delivery": "u1-20261124T1300Z"}',
+        '{"delivery": "u1:default:20261124T1300Z"}',
         b"\xff\xfe u1 \x00",
         '{"user_id": "u1", "cut',
     ],

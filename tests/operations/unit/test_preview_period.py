@@ -8,7 +8,7 @@ import pytest
 
 from functions.shared.period import Period
 from functions.shared.schedule import Cadence
-from functions.shared.user import User
+from functions.shared.subscription import Subscription, SubscriptionDefaults
 from operations.preview_period import next_period, parse_period
 
 HOUR = timedelta(hours=1)
@@ -18,8 +18,9 @@ def utc(text: str) -> datetime:
     return datetime.fromisoformat(text).replace(tzinfo=UTC)
 
 
-def user(**fields: Any) -> User:
-    return User.from_document("u1", {"email": "ada@example.com", "active": True, **fields}, Cadence.HOURLY)
+def shown(now: str, **fields: Any) -> Period:
+    subscription = Subscription.from_fields("u1", "s1", fields, SubscriptionDefaults("activity", Cadence.HOURLY))
+    return next_period(subscription, subscription.schedule(None), utc(now))
 
 
 @pytest.mark.parametrize(
@@ -35,7 +36,7 @@ def user(**fields: Any) -> User:
         (" 2026-w48 ", "UTC", "2026-11-23T00:00", "2026-11-30T00:00"),
     ],
 )
-def test_a_period_is_of_the_users_own_calendar(text: str, zone: str, start: str, end: str) -> None:
+def test_a_period_is_of_the_recipients_own_calendar(text: str, zone: str, start: str, end: str) -> None:
     assert parse_period(text, ZoneInfo(zone)) == Period(utc(start), utc(end))
 
 
@@ -48,11 +49,11 @@ def test_anything_else_is_refused_with_what_would_do(text: str) -> None:
 
 
 def test_a_report_that_is_due_is_shown_as_the_worker_would_send_it() -> None:
-    due = user(next_report_at=utc("2026-11-24T13:00"), reported_until=utc("2026-11-24T11:00"))
-    assert next_period(due, utc("2026-11-24T14:30")) == Period(utc("2026-11-24T11:00"), utc("2026-11-24T14:00"))
+    due = {"next_report_at": utc("2026-11-24T13:00"), "reported_until": utc("2026-11-24T11:00")}
+    assert shown("2026-11-24T14:30", **due) == Period(utc("2026-11-24T11:00"), utc("2026-11-24T14:00"))
 
 
 def test_otherwise_the_last_one_is() -> None:
     for next_report_at in (None, utc("2026-11-24T15:00")):
-        shown = next_period(user(next_report_at=next_report_at), utc("2026-11-24T14:30"))
-        assert shown == Period(utc("2026-11-24T13:00"), utc("2026-11-24T14:00"))
+        period = shown("2026-11-24T14:30", next_report_at=next_report_at)
+        assert period == Period(utc("2026-11-24T13:00"), utc("2026-11-24T14:00"))

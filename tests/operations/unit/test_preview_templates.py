@@ -11,10 +11,12 @@ from functions.worker.reports import activity, language, rendering
 from operations import preview
 from operations.errors import OperatorError
 from operations.preview_period import parse_period
-from operations.preview_user import SAMPLE_USER
+from operations.preview_subject import sample_subject
+from operations.subscription_defaults import BUILT_IN_DEFAULTS
 
+SUBJECT = sample_subject("activity", BUILT_IN_DEFAULTS)
 SETTINGS = MailSettings(mail_from="reports@example.com")
-PERIOD = parse_period("2026-11-24", SAMPLE_USER.time_zone)
+PERIOD = parse_period("2026-11-24", SUBJECT.user.time_zone)
 
 
 @pytest.fixture
@@ -32,7 +34,7 @@ def template(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 def text() -> str:
     data = preview.sample_data("activity", PERIOD)
-    return preview.build("activity", SAMPLE_USER, PERIOD, data, SETTINGS).text
+    return preview.build("activity", *SUBJECT, PERIOD, data, SETTINGS).text
 
 
 def test_a_changed_template_is_noticed_once_and_rendered_anew(template: Path) -> None:

@@ -17,7 +17,8 @@ LATER = NOW + timedelta(minutes=1)
 
 PAYLOAD = {
     "user_id": "u1",
-    "delivery_id": "u1-20261124T1300Z",
+    "subscription_id": "default",
+    "delivery_id": "u1:default:20261124T1300Z",
     "due_at": "2026-11-24T13:00:00Z",
     "run_id": "20261124T1300Z",
     "kind": "activity",
@@ -25,7 +26,7 @@ PAYLOAD = {
 
 
 def delivery_in(state: DeliveryState, **attributes: Any) -> Delivery:
-    return Delivery(id="u1-20261124T1300Z", state=state, version=EARLIER, **attributes)
+    return Delivery(id="u1:default:20261124T1300Z", state=state, version=EARLIER, **attributes)
 
 
 PENDING = delivery_in(DeliveryState.PENDING)
@@ -50,7 +51,7 @@ def letter_in(
     reason: str = DeadLetterReason.RETRIES_EXHAUSTED,
 ) -> StoredDeadLetter:
     return StoredDeadLetter(
-        id="u1-20261124T1300Z",
+        id="u1:default:20261124T1300Z",
         state=state,
         reason=reason,
         payload=payload,

@@ -1,0 +1,143 @@
+"""Sending a report of one subscription now."""
+
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from functions.shared.ids import delivery_id
+from functions.shared.report_task import ReportTask
+from functions.shared.subscription import DEFAULT_SUBSCRIPTION
+from tests.operations.integration.conftest import DUE, Project
+from tests.seeding import seed, subscription_reference, user_document, user_reference
+
+LATER = datetime(2100, 1, 1, tzinfo=UTC)
+DELIVERY = delivery_id("u1", DEFAULT_SUBSCRIPTION, DUE)
+
+
+def test_a_report_of_now_is_a_delivery_of_its_own(project: Project) -> None:
+    seed(project.database, "u1", next_report_at=LATER, kind="custom")
+    answer = project.reports("send", "u1", "--json")
+    assert answer.status == 0
+    assert answer.json.keys() == {"user_id", "subscription_id", "delivery_id", "due_at", "queue", "task", "was_due"}
+    [task] = project.queued()
+    assert task.name.rpartition("/")[2] == answer.json["task"]
+    body = ReportTask.from_json(task.http_request.body)
+    assert body.delivery_id == answer.json["delivery_id"] == delivery_id("u1", DEFAULT_SUBSCRIPTION, body.due_at)
+    assert body.subscription_id == answer.json["subscription_id"] == DEFAULT_SUBSCRIPTION
+    assert body.kind == "custom"
+    assert answer.json["was_due"] is False
+    assert subscription_reference(project.database, "u1").get().get("next_report_at") == LATER
+
+
+def test_a_report_of_now_is_in_the_ledger_before_its_task(project: Project) -> None:
+    """Should the task die without a trace, the dispatcher finds the report there."""
+    seed(project.database, "u1", next_report_at=LATER)
+    answer = project.reports("send", "u1", "--json").json
+    record = project.database.collection("deliveries").document(answer["delivery_id"]).get().to_dict()
+    assert record["task"] == answer["task"]
+    assert (record["state"], record["attempts"]) == ("pending", 0)
+    assert (record["user_id"], record["subscription_id"]) == ("u1", DEFAULT_SUBSCRIPTION)
+    assert record["by_hand"] is True
+    assert record["updated_at"] == record["created_at"] == record["due_at"]
+
+
+def test_a_report_that_no_queue_takes_is_not_in_the_ledger(project: Project) -> None:
+    seed(project.database, "u1", next_report_at=LATER)
+    answer = project.reports("send", "u1", REPORT_QUEUES="nowhere")
+    assert (answer.status, "nowhere" in answer.err) == (1, True)
+    assert list(project.database.collection("deliveries").stream()) == []
+
+
+def test_the_report_that_is_due_is_the_one_that_is_sent(project: Project) -> None:
+    seed(project.database, "u1", next_report_at=DUE)
+    answer = project.reports("send", "u1", "--json")
+    assert (answer.json["was_due"], answer.json["delivery_id"]) == (True, DELIVERY)
+    assert json.loads(project.queued()[0].http_request.body)["due_at"] == "2026-11-24T13:00:00Z"
+    record = project.database.collection("deliveries").document(DELIVERY).get().to_dict()
+    assert (record["state"], record["task"]) == ("pending", answer.json["task"])
+    assert "by_hand" not in record
+
+
+@pytest.mark.parametrize(("state", "is_noted"), [("pending", True), ("sending", False)])
+def test_the_task_of_a_report_that_was_due_is_noted_unless_a_worker_is_at_it(
+    project: Project, state: str, is_noted: bool
+) -> None:
+    """A worker's next write is conditional on what it has written: it would take the note for another worker's."""
+    seed(project.database, "u1", next_report_at=DUE)
+    project.set_delivery(DELIVERY, state=state)
+    document = project.database.collection("deliveries").document(DELIVERY)
+    before = document.get()
+    answer = project.reports("send", "u1", "--json")
+    after = document.get()
+    assert after.to_dict() == {**before.to_dict(), **({"task": answer.json["task"]} if is_noted else {})}
+    assert (after.update_time == before.update_time) is not is_noted
+
+
+def test_a_report_that_was_due_and_has_ended_is_not_the_one(project: Project) -> None:
+    seed(project.database, "u1", next_report_at=DUE)
+    project.set_delivery(DELIVERY, state="sent")
+    answer = project.reports("send", "u1", "--json")
+    assert answer.json["was_due"] is False
+    assert answer.json["delivery_id"] != DELIVERY
+
+
+def test_it_says_where_to_follow_it(project: Project) -> None:
+    seed(project.database, "u1", next_report_at=LATER)
+    assert "reports deliveries --user u1 --subscription default" in project.reports("send", "u1").out
+
+
+def test_which_of_several_subscriptions_is_to_be_named(project: Project) -> None:
+    for subscription in ("weekly", "quota"):
+        seed(project.database, "u1", subscription_id=subscription, next_report_at=LATER)
+    answer = project.reports("send", "u1")
+    assert (answer.status, answer.err) == (1, "u1 has 2 subscriptions, so name one: quota, weekly.\n")
+    assert project.queued() == []
+    assert project.reports("send", "u1", "quota", "--json").json["subscription_id"] == "quota"
+
+
+@pytest.mark.parametrize(
+    ("user", "subscription", "word"),
+    [
+        ({"active": False}, {}, "active is false"),
+        ({"active": "yes"}, {}, "users/u1: active"),
+        ({"time_zone": "Mars/Base"}, {}, "users/u1: time_zone"),
+        ({}, {"cadence": "often"}, "users/u1/report_subscriptions/default: cadence: must be hourly, daily"),
+        ({}, {"active": False, "paused_because": "bounced"}, "default is paused (bounced), so"),
+        ({}, {"active": False}, "default is paused, so"),
+        ({}, {"paused_until": datetime.now(UTC) + timedelta(days=1)}, "is paused"),
+    ],
+)
+def test_who_gets_no_report_is_told_why(
+    project: Project, user: dict[str, Any], subscription: dict[str, Any], word: str
+) -> None:
+    seed(project.database, "u1", next_report_at=LATER, user=user, **subscription)
+    answer = project.reports("send", "u1")
+    assert answer.status == 1
+    assert word in answer.err
+    assert answer.err.count("\n") == 1
+    assert project.queued() == []
+
+
+def test_who_does_not_exist_is_named_with_what_to_do(project: Project) -> None:
+    user_reference(project.database, "u1").set(user_document("u1"))
+    for arguments, said in {
+        ("nobody",): "There is no user nobody: reports users find EMAIL says",
+        ("nobody", "weekly"): "There is no user nobody: ",
+        ("u1",): "u1 has no subscription: reports subscriptions add makes one.",
+        ("u1", "weekly"): "u1 has no subscription weekly: reports subscriptions add",
+    }.items():
+        answer = project.reports("send", *arguments)
+        assert (answer.status, answer.err.startswith(said)) == (1, True), answer
+    assert project.queued() == []
+
+
+def test_what_a_task_needs_is_asked_for_by_name(project: Project) -> None:
+    seed(project.database, "u1", next_report_at=LATER)
+    answer = project.reports("send", "u1", WORKER_URL=None)
+    assert answer.status == 3
+    assert answer.err.startswith("WORKER_URL is not set")
+    for variable, value in {"DEFAULT_CADENCE": "often", "DEFAULT_KIND": "My report"}.items():
+        answer = project.reports("send", "u1", **{variable: value})
+        assert (answer.status, answer.err.startswith(f"{variable}: ")) == (3, True), answer
