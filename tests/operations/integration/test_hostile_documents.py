@@ -16,6 +16,7 @@ from functions.shared.delivery import DeliveryState
 from operations.commands.app import app
 from operations.output import guard_logs
 from tests.operations.integration.conftest import FIGURES, Answer, Dispatcher, Project
+from tests.seeding import seed
 
 HOSTILE = "\x1b]52;c;ZXZpbA==\x07\x9b31m\x7f\u202e\u2066\u200f\r\n[bold]"
 """An id that writes the clipboard, colours by C1, deletes, reorders and returns; and Rich's markup."""
@@ -26,21 +27,29 @@ ARGUMENTS = {
     "ID": "letter",
     "ID…": "letter",
     "USER": HOSTILE,
-    "USER…": HOSTILE,
     "[USER]": HOSTILE,
+    "SUBSCRIPTION": HOSTILE,
+    "[SUBSCRIPTION]": HOSTILE,
+    "EMAIL": HOSTILE,
     "RUN": HOSTILE,
     "TASK": HOSTILE,
     "KIND": HOSTILE,
     "NAME": HOSTILE,
     "PERIOD": HOSTILE,
     "TIME": HOSTILE,
+    "DAY": HOSTILE,
+    "DATE": HOSTILE,
+    "LINE": HOSTILE,
+    "ZONE": HOSTILE,
+    "FIELD": HOSTILE,
+    "KEY=VALUE": f"{HOSTILE}={HOSTILE}",
 }
 """What each argument and option is given, by its metavar. The ids of dead letters are known once there are some."""
 LEFT_OUT = {"--open", "--watch", "--help"}
 """These open a browser, or do not come to an end."""
 USAGE = 2
 """What a command ends with that was written wrongly: then it has read no document."""
-NAMES_NOTHING = {"queue show", "queue pause", "queue resume", "queue set", "enroll"}
+NAMES_NOTHING = {"queue show", "queue pause", "queue resume", "queue set"}
 """These need not show anything of a document; every other command does, in one of its forms at least."""
 
 
@@ -94,8 +103,19 @@ def put_hostile_documents(project: Project) -> str:
     database, now = project.database, datetime.now(UTC)
     tree = {HOSTILE: [HOSTILE, {HOSTILE: HOSTILE}], "bytes": b"\x1b", "number": float("nan"), "at": now}
     texts = dict.fromkeys(("reason", "error", "message_id", "task_name", "note"), HOSTILE)
-    user = {"email": "u@customer.example", "name": HOSTILE, "active": True, "data": tree}
-    database.collection("users").document(HOSTILE).set({**user, "next_report_at": now + timedelta(days=1)})
+    user = {"email": "u@customer.example", "name": HOSTILE, "active": True, "locale": HOSTILE, "data": tree}
+    tomorrow = now + timedelta(days=1)
+    for subscription, fields in {HOSTILE: {}, f"paused{HOSTILE}": {"paused_because": "user", "active": False}}.items():
+        seed(
+            database,
+            HOSTILE,
+            subscription_id=subscription,
+            next_report_at=tomorrow,
+            user=user,
+            locale=HOSTILE,
+            options=tree,
+            **fields,
+        )
     database.collection("runs").document(HOSTILE).set(
         {"state": HOSTILE, "scheduled_for": now, "earlier_attempts": [{"attempt": HOSTILE, "state": HOSTILE}]}
     )
@@ -137,7 +157,7 @@ def test_no_command_lets_a_document_act_on_the_terminal(
     project.variables["DISPATCHER_URL"] = dispatcher.url
     dispatcher.body = json.dumps({**FIGURES, "run_id": HOSTILE, "due": HOSTILE})
     letter = put_hostile_documents(project)
-    project.reports("send", HOSTILE)
+    project.reports("send", HOSTILE, HOSTILE)
     command, said = COMMANDS[words], ""
     as_json = [["--json"]] if any("--json" in parameter.opts for parameter in command.params) else []
     for line in forms(command, tmp_path, letter):

@@ -16,28 +16,36 @@ from google.cloud import tasks_v2
 
 from functions.shared.dead_letter import DeadLetterReason
 from functions.shared.delivery import DeliveryState
-from functions.shared.ids import delivery_id
+from functions.shared.ids import delivery_id, malformed_letter_id
 from functions.shared.report_task import ReportTask
 from functions.shared.task_queue import cloud_tasks_client
 from local_cloud.http import HttpServer
 from operations.personal_data import PersonalData
 from operations.queues import Queues
 from tests.operations.integration.conftest import DUE, Project
+from tests.seeding import seed, user_reference
 from tests.support import PATIENCE_SECONDS
 
-NOTHING = dict.fromkeys(("tasks", "deliveries", "dead_letters", "system_alerts", "runs", "user_fields"), 0)
 FOUND = {
+    "subscriptions": 2,
     "tasks": 2,
     "deliveries": 2,
     "dead_letters": 5,
     "system_alerts": 1,
-    "runs": 1,
-    "user_fields": 2,
+    "user_fields": 1,
 }
+NOTHING = dict.fromkeys(FOUND, 0)
 
 
-def body_of(user: str) -> bytes:
-    return ReportTask(user_id=user, delivery_id=delivery_id(user, DUE), due_at=DUE, run_id="r").to_json()
+def task_of(user: str, due_at: datetime = DUE) -> ReportTask:
+    return ReportTask(
+        user_id=user,
+        subscription_id="default",
+        delivery_id=delivery_id(user, "default", due_at),
+        due_at=due_at,
+        run_id="r",
+        kind="activity",
+    )
 
 
 def put_task(project: Project, body: bytes, *, url: str = "https://worker.example") -> None:
@@ -48,26 +56,14 @@ def put_task(project: Project, body: bytes, *, url: str = "https://worker.exampl
 def put_data(project: Project, user: str = "u1", *, active: bool = False, **fields: Any) -> None:
     """All that can be kept of a user, as the pipeline writes it."""
     database, now = project.database, datetime.now(UTC)
-    document = database.collection("users").document(user)
-    document.set(
-        {
-            "email": f"{user}@person.test",
-            "active": active,
-            "name": "Ada",
-            "next_report_at": DUE,
-            "reported_until": DUE,
-            **fields,
-        }
-    )
+    document = user_reference(database, user)
+    whose = {"email": f"{user}@person.test", "active": active, "name": "Ada", **fields}
+    seed(database, user, next_report_at=DUE, user=whose)
+    seed(database, user, subscription_id="weekly", next_report_at=None, user=whose, cc=["bob@person.test"])
     document.collection("events").document("e1").set({"at": DUE, "points": [1.5]})
     document.collection("events").document("gone").collection("parts").document("p1").set({"x": b"\x00"})
     project.dead_letter(user)
-    later = ReportTask(
-        user_id=user,
-        delivery_id=delivery_id(user, DUE + timedelta(hours=1)),
-        due_at=DUE + timedelta(hours=1),
-        run_id="r",
-    )
+    later = task_of(user, DUE + timedelta(hours=1))
     project.set_delivery(later.delivery_id, user_id=user, state="sent", due_at=later.due_at)
     put_task(project, later.to_json())
     put_task(project, json.dumps({"user_id": user, "unreadable": True}).encode())
@@ -80,14 +76,11 @@ def put_data(project: Project, user: str = "u1", *, active: bool = False, **fiel
         letters.document(f"{name}-{user}").set(
             {"payload": payload, "reason": DeadLetterReason.INVALID_TASK.value, "state": "open", "received_at": now}
         )
-    letters.document(f"{user}-malformed").set(
+    letters.document(malformed_letter_id(user, "default")).set(
         {"payload": {"user_id": user}, "reason": "invalid-task", "state": "dismissed", "received_at": now}
     )
     database.collection("system_alerts").document(f"run-errors-{user}").set(
         {"alert": "run-errors", "detail": f"users/{user}: email", "figures": {"errors": 1}, "received_at": now}
-    )
-    database.collection("runs").document(f"run-{user}").set(
-        {"state": "finished", "scheduled_for": now, "cuts": [{"due_at": DUE, "user_id": user}]}
     )
 
 
@@ -133,7 +126,7 @@ def test_all_of_it_is_erased_and_nothing_of_others(project: Project) -> None:
     )
     left = documents(project)
     assert others.items() <= left.items()
-    # The application's own is left, without what the pipeline wrote into it. A system alert and a run are about all.
+    # The application's own is left, without what the pipeline wrote into it. A system alert is about all.
     assert {path: fields for path, fields in left.items() if path not in others} == {
         "users/u1": {"email": "u1@person.test", "active": False, "name": "Ada"},
         "users/u1/events/e1": {"at": DUE, "points": [1.5]},
@@ -143,7 +136,6 @@ def test_all_of_it_is_erased_and_nothing_of_others(project: Project) -> None:
             "detail": "users/[erased]: email",
             "figures": {"errors": 1},
         },
-        "runs/run-u1": {"state": "finished", "scheduled_for": left["runs/run-u1"]["scheduled_for"]},
     }
     assert len(project.queued()) == 2
     assert all(says(task.http_request.body, "u12") for task in project.queued())
@@ -157,6 +149,7 @@ def test_the_document_goes_too_where_that_is_wanted(project: Project) -> None:
     assert "users/u1 with all that is below it" in answer.out
     assert [path for path in documents(project) if path.startswith("users/")] == [
         *("users/u2", "users/u2/events/e1", "users/u2/events/gone/parts/p1"),
+        *("users/u2/report_subscriptions/default", "users/u2/report_subscriptions/weekly"),
     ]
 
 
@@ -209,7 +202,7 @@ def test_an_address_without_a_document_can_be_named(project: Project) -> None:
 
 def test_what_a_worker_is_sending_is_waited_for(project: Project) -> None:
     put_data(project)
-    delivery = delivery_id("u1", DUE)
+    delivery = delivery_id("u1", "default", DUE)
     lease = {"state": DeliveryState.SENDING.value, "lease_expires_at": datetime.now(UTC) + timedelta(hours=1)}
     project.set_delivery(delivery, **lease)
     before = project.everything()
@@ -234,7 +227,7 @@ def test_a_task_that_a_worker_has_is_waited_for(project: Project) -> None:
     server = HttpServer("worker", worker, "127.0.0.1", 0)
     project.background.run(server.start())
     try:
-        put_task(project, body_of("u1"), url=f"http://127.0.0.1:{server.port}/")
+        put_task(project, task_of("u1").to_json(), url=f"http://127.0.0.1:{server.port}/")
         [task] = project.queued()
         cloud_tasks_client().resume_queue(name=project.queue)
         assert called.wait(PATIENCE_SECONDS)
@@ -264,7 +257,7 @@ def personal_data(project: Project) -> PersonalData:
     )
 
 
-@pytest.mark.parametrize("after", range(7))
+@pytest.mark.parametrize("after", range(8))
 def test_killed_anywhere_it_can_be_begun_again(project: Project, after: int) -> None:
     put_data(project, active=True)
     put_data(project, "u2")
@@ -282,7 +275,7 @@ def test_killed_anywhere_it_can_be_begun_again(project: Project, after: int) -> 
     assert erase(project, "--with-document").status == 0
     left = documents(project)
     assert others.items() <= left.items()
-    assert sorted(set(left) - set(others)) == ["runs/run-u1", "system_alerts/run-errors-u1"]
+    assert set(left) - set(others) == {"system_alerts/run-errors-u1"}
     assert not says([left[path] for path in set(left) - set(others)], "u1")
 
 
@@ -290,7 +283,7 @@ def writes_again(project: Project) -> Callable[[int], None]:
     """A worker that finds its task's user gone notes the delivery as skipped, as it is deleted elsewhere."""
 
     def write(_more: int) -> None:
-        project.set_delivery(delivery_id("u1", DUE), user_id="u1", state="skipped")
+        project.set_delivery(delivery_id("u1", "default", DUE), user_id="u1", state="skipped")
 
     return write
 
@@ -307,11 +300,11 @@ def test_what_changes_between_reading_and_deleting_is_read_again(project: Projec
 
     def write(_more: int) -> None:
         if next(steps) == 0:
-            project.set_delivery(delivery_id("u1", DUE), state="skipped")
+            project.set_delivery(delivery_id("u1", "default", DUE), state="skipped")
 
     left = personal_data(project).erase(with_document=False, on_erased=write)
     assert left.is_empty
-    assert project.delivery(delivery_id("u1", DUE)) is None
+    assert project.delivery(delivery_id("u1", "default", DUE)) is None
 
 
 def export(project: Project, folder: Path, *arguments: str) -> Any:
@@ -331,21 +324,25 @@ def test_all_of_it_is_exported(project: Project, tmp_path: Path) -> None:
         {"path": "users/u1/events/gone/parts/p1", "fields": {"x": "AA=="}},
     ]
     assert sorted(each["path"] for each in exported["dead_letters"]) == sorted(
-        f"dead_letters/{name}" for name in ("u1-20261124T1300Z", "u1-malformed", "message-body-u1", "message-text-u1")
+        f"dead_letters/{name}"
+        for name in ("u1:default:20261124T1300Z", "u1:default:malformed", "message-body-u1", "message-text-u1")
     )
     assert [each["fields"]["state"] for each in exported["deliveries"]] == ["dead", "sent"]
-    assert {each["path"] for name in ("system_alerts", "runs") for each in exported[name]} == {
-        *("system_alerts/run-errors-u1", "runs/run-u1"),
-    }
+    assert [each["path"] for each in exported["system_alerts"]] == ["system_alerts/run-errors-u1"]
+    assert [each["path"] for each in exported["subscriptions"]] == [
+        *("users/u1/report_subscriptions/default", "users/u1/report_subscriptions/weekly"),
+    ]
+    assert exported["subscriptions"][1]["fields"]["cc"] == ["bob@person.test"]
     assert len(exported["tasks"]) == 2
-    assert not says(exported, "u2-")
+    assert not says(exported, "u2:")
     assert project.everything() == before
 
 
 def test_without_the_document_only_the_pipelines_fields_are_exported(project: Project, tmp_path: Path) -> None:
     put_data(project)
     exported = export(project, tmp_path)
-    assert exported["user"] == {"next_report_at": "2026-11-24T13:00:00Z", "reported_until": "2026-11-24T13:00:00Z"}
+    assert exported["user"] == {"enrolled_at": "2026-01-01T00:00:00Z"}
+    assert len(exported["subscriptions"]) == 2
     assert "below_user" not in exported
 
 

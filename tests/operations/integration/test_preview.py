@@ -10,7 +10,7 @@ import pytest
 from tests.operations.integration.conftest import DUE, Project
 from tests.seeding import seed, user_document, user_reference
 
-DAILY = {"next_report_at": None, "cadence": "daily", "hour": 0}
+DAILY: dict[str, Any] = {"next_report_at": None, "cadence": "daily", "hour": 0}
 
 
 def test_a_preview_of_live_data_is_the_mail_and_changes_nothing(project: Project, tmp_path: Path) -> None:

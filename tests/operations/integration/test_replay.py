@@ -359,7 +359,7 @@ def test_by_reason_and_time(project: Project) -> None:
     answer = project.reports("dead-letters", "replay", "--reason", "lost", "--since", "2h", "--yes", "--json")
     assert [row["dead_letter_id"] for row in answer.json["dead_letters"]] == ["new-lost:default:20261124T1300Z"]
     answer = project.reports("dead-letters", "replay", "--reason", "lost", "--yes", "--json")
-    assert [row["dead_letter_id"] for row in answer.json["dead_letters"]] == ["old-lost-20261124T1300Z"]
+    assert [row["dead_letter_id"] for row in answer.json["dead_letters"]] == ["old-lost:default:20261124T1300Z"]
     assert len(project.queued()) == 2
 
 
