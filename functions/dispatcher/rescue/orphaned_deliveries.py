@@ -107,7 +107,7 @@ class OrphanedDeliveries:
             users.document(user_id).collection(SUBSCRIPTIONS).document(subscription_id)
             for user_id, subscription_id in {(due.user_id, due.subscription_id) for due in dues}
         ]
-        snapshots = self._client.get_all(references, field_paths=["shard", "next_report_at"])
+        snapshots = self._client.get_all(references, field_paths=["next_report_at"])
         found = (Subscription.from_snapshot(snapshot, self._defaults) for snapshot in snapshots)
         return {(subscription.user_id, subscription.id): subscription for subscription in found if subscription}
 
@@ -115,14 +115,14 @@ class OrphanedDeliveries:
 def is_still_due(due: DueSubscription, subscription: Subscription | None) -> bool:
     """Whether the run finds the report by its subscription's due time anyway. Pure.
 
-    The run does not ask whether the subscription is active, nor its user: the due index leads to it, and the worker
+    The run does not ask whether the subscription is active, nor its user: the due time leads to it, and the worker
     skips the report.
 
     Args:
         due: the report's subscription, as it was due.
         subscription: as it is now; None where there is no document.
     """
-    return subscription is not None and subscription.shard is not None and subscription.next_report_at == due.due_at
+    return subscription is not None and subscription.next_report_at == due.due_at
 
 
 def _read(snapshot: Any) -> OrphanedDelivery | None:

@@ -122,6 +122,25 @@ def test_a_subscription_that_has_been_corrected_gets_one_report(cloud: Cloud) ->
     assert [(report.user_id, report.due_at, report.kind) for report in cloud.reports()] == [(user, NOON, "sales")]
 
 
+@pytest.mark.parametrize("shard", [..., None], ids=["no shard", "a null"])
+def test_a_new_subscription_that_is_malformed_is_told_of_once_and_scheduled_once_corrected(
+    cloud: Cloud, shard: object
+) -> None:
+    user = cloud.subscribed_user(shard=shard, cadence="daily", hour=99)
+    for hour in range(3):
+        answer = cloud.call(NOON + hour * HOUR)
+        assert [answer.body[name] for name in ("malformed", "scheduled", "due", "errors")] == [1, 0, 0, 0]
+        letters = cloud.dead_letters(wait=hour == 0)
+        assert len(letters) == (1 if hour == 0 else 0)
+        cloud.keep_letters(letters)
+    subscription_reference(cloud.database, user).update({"hour": 9})
+
+    answer = cloud.call(NOON + 3 * HOUR)
+
+    assert [answer.body[name] for name in ("malformed", "scheduled", "dispatched", "errors")] == [0, 1, 1, 0]
+    assert [(report.user_id, report.due_at) for report in cloud.reports()] == [(user, NOON)]
+
+
 def test_dead_letters_that_cannot_be_read_or_published(cloud: Cloud) -> None:
     cloud.subscribed_user(kind=7)
     healthy = cloud.subscribed_user()

@@ -26,11 +26,11 @@ DUE = DueSubscription("u1", "default", NOON, "activity")
     ("fields", "expected"),
     [
         pytest.param({}, True, id="as it was"),
-        pytest.param({"active": False}, True, id="inactive, but in the due index"),
+        pytest.param({"active": False}, True, id="inactive, but the due time leads to it"),
         pytest.param({"kind": 7}, True, id="malformed: it has a dead letter of its own"),
         pytest.param({"next_report_at": NOON + timedelta(hours=1)}, False, id="moved on"),
         pytest.param(paused_fields(PauseReason.USER), False, id="paused"),
-        pytest.param({"shard": None}, False, id="not in the due index"),
+        pytest.param({"shard": None}, True, id="the run gives it back its place in the due index"),
         pytest.param(unscheduled_fields(), False, id="to be scheduled anew"),
         pytest.param({"next_report_at": "noon"}, False, id="no due time"),
     ],
