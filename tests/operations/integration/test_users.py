@@ -1,0 +1,105 @@
+"""Users: listed, shown and found by their address, with why no report comes."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from functions.shared.ids import delivery_id
+from tests.operations.integration.conftest import Answer, Project
+from tests.seeding import seed, user_document, user_reference
+
+EARLIER = datetime(2026, 11, 24, 13, tzinfo=UTC)
+LATER = datetime(2100, 1, 1, tzinfo=UTC)
+KEYS = {
+    *("user_id", "active", "enrolled_at", "time_zone", "locale", "subscription_count", "paused_count"),
+    *("next_report_at", "last_delivery_id", "last_delivery_state", "last_delivery_due_at", "problem"),
+}
+
+
+def users(project: Project, *arguments: str) -> Answer:
+    return project.reports("users", *arguments)
+
+
+def put_users(project: Project) -> None:
+    """One with three subscriptions, of which one is paused, and a delivery; and two others."""
+    seed(project.database, "u1", next_report_at=LATER)
+    seed(project.database, "u1", subscription_id="weekly", next_report_at=LATER + timedelta(days=1))
+    until = {"paused_because": "user", "paused_until": LATER}
+    seed(project.database, "u1", subscription_id="old", next_report_at=LATER - timedelta(days=1), **until)
+    user_reference(project.database, "u1").update({"time_zone": "Asia/Tokyo"})
+    delivery = delivery_id("u1", "weekly", EARLIER)
+    project.set_delivery(delivery, user_id="u1", subscription_id="weekly", due_at=EARLIER, state="sent")
+    user_reference(project.database, "u2").set(user_document("u2", active=False, email="U2@Customer.example"))
+    user_reference(project.database, "u3").set({"email": 3, "active": True})
+
+
+def test_users_are_listed_a_page_at_a_time(project: Project) -> None:
+    put_users(project)
+    rows = users(project, "list", "--json").json
+    assert [row["user_id"] for row in rows] == ["u1", "u2", "u3"]
+    assert rows[0].keys() == KEYS
+    assert (rows[0]["subscription_count"], rows[0]["paused_count"]) == (3, 1)
+    assert rows[0]["next_report_at"] == "2100-01-01T00:00:00Z"
+    assert (rows[0]["last_delivery_state"], rows[0]["last_delivery_due_at"]) == ("sent", "2026-11-24T13:00:00Z")
+    assert rows[2]["problem"] == "email: must be an e-mail address"
+    assert [row["user_id"] for row in users(project, "list", "--limit", "1", "--json").json] == ["u1"]
+    assert [row["user_id"] for row in users(project, "list", "--after", "u1", "--json").json] == ["u2", "u3"]
+    assert users(project, "list", "--after", "u3").out == "There are no such users.\n"
+
+
+def test_a_user_is_shown_with_all_subscriptions(project: Project) -> None:
+    put_users(project)
+    row = users(project, "show", "u1", "--json").json
+    assert row.keys() == KEYS | {"subscriptions", "explanation"}
+    assert [(each["subscription_id"], each["paused_because"]) for each in row["subscriptions"]] == [
+        ("default", None),
+        ("old", "user"),
+        ("weekly", None),
+    ]
+    assert row["subscriptions"][2]["last_delivery_due_at"] == "2026-11-24T13:00:00Z"
+    assert row["explanation"] is None
+    assert users(project, "show", "u2", "--with-addresses", "--json").json["email"] == "U2@Customer.example"
+    out = users(project, "show", "u1").out
+    assert "Asia/Tokyo" in out
+    assert "PAUSED BECAUSE" in out
+
+
+@pytest.mark.parametrize(
+    ("user", "subscription", "said"),
+    [
+        ({"active": False}, None, "The user is not active"),
+        ({"email": "nobody"}, None, "until your application corrects the document"),
+        ({"enrolled_at": None}, None, "not enrolled yet: the dispatcher's next run does that"),
+        ({"enrolled_at": ...}, None, "not enrolled yet: the dispatcher does that within a day"),
+        ({}, None, "for want of a subscription: reports subscriptions add"),
+        ({}, {"next_report_at": None, "active": False}, "all subscriptions are paused"),
+    ],
+)
+def test_why_a_user_gets_no_report_is_said(
+    project: Project, user: dict[str, Any], subscription: dict[str, Any] | None, said: str
+) -> None:
+    user_reference(project.database, "u1").set(user_document("u1", **user))
+    if subscription is not None:
+        seed(project.database, "u1", **subscription)
+    assert said in users(project, "show", "u1", "--json").json["explanation"]
+
+
+@pytest.mark.parametrize("address", ["u1@example.com", "U1@Example.com"])
+def test_a_user_is_found_by_the_address(project: Project, address: str) -> None:
+    put_users(project)
+    assert [row["user_id"] for row in users(project, "find", address, "--json").json] == ["u1"]
+    assert "u1" in users(project, "find", address).out
+
+
+def test_an_address_with_capitals_is_found_as_it_is_written(project: Project) -> None:
+    put_users(project)
+    assert [row["user_id"] for row in users(project, "find", "U2@Customer.example", "--json").json] == ["u2"]
+    answer = users(project, "find", "u2@customer.example")
+    assert (answer.status, answer.out) == (1, "")
+    assert answer.err.startswith("No user's email is [address], ")
+
+
+def test_nobody_is_named_with_what_to_do(project: Project) -> None:
+    answer = users(project, "show", "nobody")
+    assert (answer.status, answer.err.startswith("There is no user nobody: reports users find EMAIL")) == (1, True)

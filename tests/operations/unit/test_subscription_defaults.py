@@ -1,0 +1,35 @@
+"""What a subscription gets whose document does not say it."""
+
+import pytest
+
+from functions.shared.schedule import Cadence
+from operations.errors import NotConfigured
+from operations.subscription_defaults import BUILT_IN_DEFAULTS, subscription_defaults
+from operations.target import Target
+
+DEPLOYED = {"DEFAULT_KIND": "usage", "DEFAULT_CADENCE": "weekly"}
+
+
+def test_they_are_the_local_clouds(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DEFAULT_KIND", "horoscope")
+    assert subscription_defaults(Target(variables=DEPLOYED)) == ("usage", Cadence.WEEKLY)
+    assert subscription_defaults(Target(variables={})) == BUILT_IN_DEFAULTS == ("activity", Cadence.HOURLY)
+
+
+def test_they_are_asked_of_the_deployed_functions() -> None:
+    assert subscription_defaults(Target(variables={}, ask=DEPLOYED.get)) == ("usage", Cadence.WEEKLY)
+    assert subscription_defaults(Target(variables={"DEFAULT_KIND": "mine"}, ask=DEPLOYED.get)).kind == "mine"
+
+
+def test_they_are_not_guessed_where_nobody_can_be_asked() -> None:
+    def refuse(variable: str) -> str:
+        raise NotConfigured(f"{variable} is not set")
+
+    with pytest.raises(NotConfigured):
+        subscription_defaults(Target(variables={"DEFAULT_KIND": "usage"}, ask=refuse))
+
+
+@pytest.mark.parametrize(("variable", "value"), [("DEFAULT_CADENCE", "cron"), ("DEFAULT_KIND", "My report")])
+def test_a_malformed_one_is_named(variable: str, value: str) -> None:
+    with pytest.raises(NotConfigured, match=rf"^{variable}: "):
+        subscription_defaults(Target(variables={variable: value}))
