@@ -318,8 +318,6 @@ class SendReport:
 
     def _skip(self, work: TaskDelivery, claim: Claim | None, reason: SkipReason) -> TaskAnswer:
         is_paused = reason is SkipReason.PAUSED
-        if reason in OF_USERS:
-            self._pause_all(work, reason)
         self._deliveries.settle(
             work.task,
             claim or work.delivery,
@@ -332,6 +330,9 @@ class SendReport:
             now=self._now(),
             skipped_because=reason,
         )
+        if reason in OF_USERS:
+            # After it: if this process ends in between, the next run's task finds the delivery final, and comes here.
+            self._pause_all(work, reason)
         return TaskAnswer(status=HTTPStatus.OK, result="skipped", details={"reason": reason.value})
 
     def _pause_all(self, work: TaskDelivery, reason: SkipReason) -> None:

@@ -1,9 +1,9 @@
 """The promise, whatever happens in whatever order: sent once, lost never.
 
-The worker, its ledger, the dispatcher's and the DLQ handler's writes and the operators' replay are the real ones, over
-Firestore's and Cloud Tasks' own clients. A call of the worker runs in a thread of its own, but never beside another: it
-stops before everything that has an effect outside of it, and goes on, is failed or is killed there when its turn comes.
-So any interleaving can be had, and be had again. Time is what the test says it is.
+The worker, its delivery records, the dispatcher's and the DLQ handler's writes and the operators' replay are the real
+ones, over Firestore's and Cloud Tasks' own clients. A call of the worker runs in a thread of its own, but never beside
+another: it stops before everything that has an effect outside of it, and goes on, is failed or is killed there when its
+turn comes. So any interleaving can be had, and be had again. Time is what the test says it is.
 """
 
 import threading
@@ -28,7 +28,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from functions.dispatcher.due_user import DueUser
+from functions.dispatcher.due_subscription import DueSubscription
 from functions.dispatcher.rescue.dead_lettering import DeadLettering, LostReport
 from functions.dispatcher.rescue.delivery_store import RescueDeliveryStore
 from functions.dispatcher.rescue.policy import LOST_AFTER, RescueStep, rescue_step
@@ -38,16 +38,19 @@ from functions.dlq_handler.intake.received_dead_letter import read_dead_letter
 from functions.dlq_handler.store.dead_letter_store import dead_letter_changes
 from functions.shared.dead_letter import DeadLetter, DeadLetterReason, StoredDeadLetter
 from functions.shared.dead_letter_topic import DeadLetterTopic, PublishRefused
-from functions.shared.delivery import Delivery, DeliveryState
-from functions.shared.ids import delivery_id, run_id, task_id
+from functions.shared.delivery import Delivery, DeliveryState, SkipReason
+from functions.shared.ids import run_id, task_id
 from functions.shared.period import Period
 from functions.shared.report_task import ReportTask
 from functions.shared.schedule import Cadence
 from functions.shared.settings import OnUnknownOutcome
+from functions.shared.subscription import PauseReason, Subscription, SubscriptionDefaults, resumed_fields
 from functions.shared.task_queue import NewTask, TaskQueue, cloud_tasks_client
+from functions.shared.user import User, enrolled_fields
 from functions.worker.attempt import Attempt
 from functions.worker.breaker import Breaker
-from functions.worker.delivery_store import LEASE, Claim, DeliveryStore, Hold, Move, UserDocument
+from functions.worker.delivery_store import LEASE, Claim, DeliveryStore, Hold, TaskDocuments
+from functions.worker.inactive_users import InactiveUsers
 from functions.worker.key_alert import KeyAlert
 from functions.worker.mail.compliance import MailCompliance
 from functions.worker.mail.delivery_lookup import LookupAnswer, LookupUnavailable, MailFound, MailNotFound
@@ -75,6 +78,7 @@ from local_cloud.tasks.server import TasksEmulator
 from operations.queues import Queues
 from operations.replay import PreparedReplay, Replay
 from operations.replay_decision import ReplayStep
+from tests.seeding import seed, subscription_reference, user_reference
 from tests.support import Background
 
 T = TypeVar("T")
@@ -84,6 +88,7 @@ LOCATION = "us-central1"
 QUEUE = f"projects/{PROJECT}/locations/{LOCATION}/queues/reports"
 DUE = datetime(2026, 11, 24, 13, tzinfo=UTC)
 HOUR = timedelta(hours=1)
+DEFAULTS = SubscriptionDefaults(kind="activity", cadence=Cadence.HOURLY)
 MAX_ATTEMPTS = 3
 MOST_CALLS = 3
 MOST_REPLAYS = 6
@@ -103,7 +108,8 @@ class Place(Enum):
     HOLD = auto()
     PUBLISH = auto()
     SETTLE = auto()
-    MOVE_USER = auto()
+    MOVE_ON = auto()
+    PAUSE = auto()
     ANSWER = auto()
     END = auto()
 
@@ -158,7 +164,7 @@ class Event(Enum):
     A_TURN_OF_A_WORKER = auto()
     LEASES_RUN_OUT = auto()
     A_DAY_GOES_BY = auto()
-    THE_USER_LEAVES_OR_COMES_BACK = auto()
+    THE_USER_LEAVES_OR_PAUSES_OR_COMES_BACK = auto()
     THE_DISPATCHER_RUNS = auto()
     THE_DISPATCHER_GIVES_UP = auto()
     A_DEAD_LETTER_ARRIVES = auto()
@@ -229,12 +235,16 @@ class SteppedStore(DeliveryStore):
     """The delivery store of a call that stops before each of its calls."""
 
     def __init__(self, client: firestore.Client, call: Call) -> None:
-        super().__init__(client)
+        super().__init__(client, DEFAULTS)
         self._call = call
 
-    def read(self, delivery_id: str) -> Delivery | None:
+    def read(self, task: ReportTask) -> TaskDocuments:
         self._call.stop(Place.READ)
-        return super().read(delivery_id)
+        return super().read(task)
+
+    def read_delivery(self, delivery_id: str) -> Delivery | None:
+        self._call.stop(Place.READ)
+        return super().read_delivery(delivery_id)
 
     def claim(self, task: ReportTask, delivery: Delivery | None, *, period: Period, owner: str, now: datetime) -> Claim:
         self._call.stop(Place.CLAIM)
@@ -258,9 +268,21 @@ class SteppedStore(DeliveryStore):
         super().settle(task, held, **arguments)
         self._call.holds_claim = False
 
-    def move_user(self, user_id: str, user: UserDocument, move: Move) -> bool:
-        self._call.stop(Place.MOVE_USER)
-        return super().move_user(user_id, user, move)
+    def move_subscription(self, task: ReportTask, *arguments: Any) -> bool:
+        self._call.stop(Place.MOVE_ON)
+        return super().move_subscription(task, *arguments)
+
+
+class SteppedInactiveUsers(InactiveUsers):
+    """What pauses the subscriptions of inactive users, of a call that stops before that."""
+
+    def __init__(self, client: firestore.Client, call: Call) -> None:
+        super().__init__(client, DEFAULTS)
+        self._call = call
+
+    def pause(self, user_id: str, subscription_id: str, *, now: datetime) -> int:
+        self._call.stop(Place.PAUSE)
+        return super().pause(user_id, subscription_id, now=now)
 
 
 @dataclass(frozen=True)
@@ -293,7 +315,8 @@ class Life(RuleBasedStateMachine):
         super().__init__()
         Life.number += 1
         self.user = f"u{Life.number}"
-        self.delivery = delivery_id(self.user, DUE)
+        self.due = DueSubscription(self.user, "default", DUE, "activity")
+        self.delivery = self.due.delivery_id
         self.now = DUE + timedelta(seconds=1)
         self.queue = TaskQueue(
             project=PROJECT,
@@ -331,15 +354,9 @@ class Life(RuleBasedStateMachine):
         self.told_by_dispatcher = False
         self.published_before_replay = 0
         self.final: DeliveryState | None = None
-        self.seen_next_report_at = DUE
-        self.users.document(self.user).set(
-            {
-                "email": "ada@example.com",
-                "active": True,
-                "next_report_at": DUE,
-                "reported_until": DUE - HOUR,
-            }
-        )
+        self.is_skipped_for_user = False
+        self.seen_next_report_at: datetime | None = DUE
+        seed(self.database, self.user, next_report_at=DUE, reported_until=DUE - HOUR)
         self.look()
 
     @initialize(chance=st.randoms(use_true_random=True), can_ask=st.booleans())
@@ -349,8 +366,12 @@ class Life(RuleBasedStateMachine):
         self.dispatch()
 
     @property
-    def users(self) -> Any:
-        return self.database.collection("users")
+    def user_document(self) -> Any:
+        return user_reference(self.database, self.user)
+
+    @property
+    def subscription_document(self) -> Any:
+        return subscription_reference(self.database, self.user)
 
     def tick(self) -> datetime:
         """The present. No two moments are the same, as it is in life."""
@@ -377,9 +398,12 @@ class Life(RuleBasedStateMachine):
                 self.days += 1
                 self.leases_run_out()
                 self.now += LOST_AFTER
-            case Event.THE_USER_LEAVES_OR_COMES_BACK:
+            case Event.THE_USER_LEAVES_OR_PAUSES_OR_COMES_BACK:
                 self.has_left = not self.has_left and self.choose(range(4)) == 0
-                self.users.document(self.user).update({"active": not self.has_left})
+                if self.has_left:
+                    self.choose([self.user_document, self.subscription_document]).update({"active": False})
+                else:
+                    self.come_back()
             case Event.THE_DISPATCHER_RUNS:
                 self.dispatch()
             case Event.THE_DISPATCHER_GIVES_UP:
@@ -418,7 +442,7 @@ class Life(RuleBasedStateMachine):
             Event.A_TURN_OF_A_WORKER: 10 * bool(self.calls),
             Event.LEASES_RUN_OUT: 2 * (bool(self.calls) or is_open),
             Event.A_DAY_GOES_BY: is_open and self.days < MOST_DAYS,
-            Event.THE_USER_LEAVES_OR_COMES_BACK: is_open,
+            Event.THE_USER_LEAVES_OR_PAUSES_OR_COMES_BACK: is_open,
             Event.THE_DISPATCHER_RUNS: is_open,
             Event.THE_DISPATCHER_GIVES_UP: 2 * bool(self.giving_up),
             Event.A_DEAD_LETTER_ARRIVES: 2 * bool(self.topic),
@@ -453,12 +477,16 @@ class Life(RuleBasedStateMachine):
         if self.state is DeliveryState.SENT and all_have_arrived and not self.told_by_dispatcher:
             letter = self.letter()
             assert letter["state"] != "open" or letter.get("in_replay"), "an open dead letter of what was sent"
-        # The user moves on forward, once, with the end of the report, and not before it.
+        # The subscription moves on forward, once, with the end of the report, and not before it, or is paused: then it
+        # has no due time, until it resumes. That of a user who left is paused after its report is skipped.
         if self.next_report_at != self.seen_next_report_at:
-            assert self.seen_next_report_at == DUE < self.next_report_at
+            assert self.next_report_at is None or self.seen_next_report_at in {DUE, None}
+            assert self.next_report_at is None or self.next_report_at > DUE
             self.seen_next_report_at = self.next_report_at
-        has_moved_on = self.next_report_at > DUE
-        assert has_moved_on if self.final is not None else not has_moved_on or self.replays > 0
+        if self.final is None:
+            assert not self.has_moved_on or self.replays > 0
+        else:
+            assert self.has_moved_on or self.is_skipped_for_user
 
     def teardown(self) -> None:
         """Nothing goes wrong any more: everything comes to an end."""
@@ -466,7 +494,7 @@ class Life(RuleBasedStateMachine):
             for call in list(self.calls):
                 self.go_on(call, Order.DIE)
             self.giving_up.clear()
-            self.users.document(self.user).update({"active": True})
+            self.come_back()
             for _ in range(MAX_ATTEMPTS + 1):
                 self.now += LEASE + timedelta(seconds=1)
                 while self.topic:
@@ -486,6 +514,8 @@ class Life(RuleBasedStateMachine):
                 self.store(self.topic.pop(0))
             self.the_promise_is_kept()
             assert self.final is not None, f"stuck: {self.state}"
+            assert self.has_moved_on, "met by every run"
+            assert not self.is_paused_for_user, "paused although its user is active"
             assert not self.tasks, "a task without an end"
             if self.final is DeliveryState.DEAD:
                 assert self.letter()["state"] == "open", "dead, and nobody will look at it"
@@ -497,14 +527,34 @@ class Life(RuleBasedStateMachine):
 
     def look(self) -> None:
         """Read what there is of the report."""
-        references = [self.database.document("users", self.user), self.database.document("deliveries", self.delivery)]
-        found: Any = {snapshot.reference.parent.id: snapshot for snapshot in self.database.get_all(references)}
-        self.next_report_at = found["users"].get("next_report_at")
-        self.state = DeliveryState(found["deliveries"].get("state")) if found["deliveries"].exists else None
+        found: Any = {
+            snapshot.reference.parent.id: snapshot
+            for snapshot in self.database.get_all(
+                [self.subscription_document, self.database.document("deliveries", self.delivery)]
+            )
+        }
+        subscription, delivery = found["report_subscriptions"], found["deliveries"]
+        self.next_report_at = subscription.get("next_report_at")
+        self.is_paused_for_user = subscription.to_dict().get("paused_because") == PauseReason.USER_INACTIVE
+        self.state = DeliveryState(delivery.get("state")) if delivery.exists else None
+        self.is_skipped_for_user = delivery.exists and delivery.to_dict().get("reason") == SkipReason.USER_INACTIVE
+
+    @property
+    def has_moved_on(self) -> bool:
+        """Whether no run meets the subscription for this report again."""
+        return bool(self.next_report_at != DUE)
+
+    def come_back(self) -> None:
+        """The user is active again, and so is the subscription, unless the pipeline has paused it with the user."""
+        self.look()
+        self.user_document.update({"active": True})
+        if not self.is_paused_for_user:
+            self.subscription_document.update({"active": True})
 
     def look_at_the_queue(self) -> None:
         """Read which tasks there are of the report."""
-        self.tasks = [task.name for task in cloud_tasks_client().list_tasks(parent=QUEUE) if self.delivery in task.name]
+        shown = self.delivery.replace(":", "_")
+        self.tasks = [task.name for task in cloud_tasks_client().list_tasks(parent=QUEUE) if shown in task.name]
 
     def end_task(self, name: str) -> None:
         if name in self.tasks:
@@ -567,7 +617,7 @@ class Life(RuleBasedStateMachine):
         call.go_on(order)
         if call.place is Place.ANSWER and call.answer is not None and call.answer.result in {"sent", "skipped", "dead"}:
             self.look()
-            assert self.state == call.answer.result, "the answer is not what the ledger has"
+            assert self.state == call.answer.result, "the answer is not what the record says"
         if call.place is not Place.END:
             return
         self.calls.remove(call)
@@ -616,6 +666,7 @@ class Life(RuleBasedStateMachine):
 
         return SendReport(
             deliveries=SteppedStore(self.database, call),
+            inactive_users=SteppedInactiveUsers(self.database, call),
             provider=Provider(),
             dead_letters=Topic(publish),
             key_alert=KeyAlert(lambda _alert: None, now=self.tick),
@@ -624,7 +675,6 @@ class Life(RuleBasedStateMachine):
                 compliance=MailCompliance(sender="reports@example.com"),
                 time_limit=TimeLimit(lambda: None),
             ),
-            default_cadence=Cadence.HOURLY,
             on_unknown_outcome=self.on_unknown_outcome,
             now=self.tick,
             breaker=self.breaker,
@@ -647,25 +697,44 @@ class Life(RuleBasedStateMachine):
             reference.set(changes, merge=sorted(changes))
 
     def dispatch(self) -> None:
-        """As a run does with a user who is due, and whose tasks have all ended."""
-        fields = self.users.document(self.user).get().to_dict()
-        if fields["active"] is not True or fields["next_report_at"] != DUE:
-            return
+        """As a run does with a subscription that is due, and whose tasks have all ended."""
         run_time = self.now.replace(microsecond=0)
+        self.enroll(run_time)
+        if self.subscription_document.get().get("next_report_at") != DUE:
+            return
         run = run_id(run_time)
-        user = DueUser(self.user, DUE)
-        store = RescueDeliveryStore(self.database, run_id=run, run_time=run_time, default_cadence=Cadence.HOURLY)
-        [delivery] = store.read([user])
+        store = RescueDeliveryStore(self.database, run_id=run, run_time=run_time, defaults=DEFAULTS)
+        [delivery] = store.read([self.due])
         step = rescue_step(delivery, due_at=DUE, run_time=run_time)
         if step is RescueStep.GIVE_UP:
             dead_lettering = DeadLettering(Topic(self.publish), store, RunCounters(), run_id=run, run_time=run_time)
-            self.giving_up.append(GivenUp(dead_lettering, dead_lettering.lost(user, delivery)))
+            self.giving_up.append(GivenUp(dead_lettering, dead_lettering.lost(self.due, delivery)))
         elif step is RescueStep.ENQUEUE and not self.tasks:
             if delivery is None and self.attempts:
-                store.open([user])
-            task = ReportTask(user_id=self.user, delivery_id=self.delivery, due_at=DUE, run_id=run)
+                store.open([self.due])
+            task = ReportTask(
+                user_id=self.user,
+                subscription_id="default",
+                delivery_id=self.delivery,
+                due_at=DUE,
+                run_id=run,
+                kind="activity",
+            )
             self.queue.enqueue([NewTask(task_id(self.delivery, run), task.to_json())])
             self.look_at_the_queue()
+
+    def enroll(self, run_time: datetime) -> None:
+        """As a run does with a user who is active again."""
+        user = User.from_snapshot(self.user_document.get())
+        subscription = Subscription.from_snapshot(self.subscription_document.get(), DEFAULTS)
+        assert user is not None
+        assert subscription is not None
+        if user.active and user.enrolled_at is None:
+            if not subscription.active and subscription.paused_because is PauseReason.USER_INACTIVE:
+                self.subscription_document.update(
+                    resumed_fields(subscription, subscription.schedule(user), now=run_time)
+                )
+            self.user_document.update(enrolled_fields(now=run_time))
 
 
 @pytest.fixture(scope="module")
