@@ -1,6 +1,6 @@
 """Operators who replay, workers who send, fail and die, and a DLQ handler, in any order and killed anywhere.
 
-The ledger's writes, the record of a dead letter and the replay are the real ones, over Firestore's and Cloud Tasks'
+The writes of deliveries and dead letters, and the replay, are the real ones, over Firestore's and Cloud Tasks'
 own clients; what is made up here is only who does what when.
 """
 
@@ -20,15 +20,18 @@ from functions.shared.dead_letter import DeadLetter, DeadLetterReason
 from functions.shared.delivery import Delivery, DeliveryFailure, DeliveryState
 from functions.shared.period import Period
 from functions.shared.report_task import ReportTask
+from functions.shared.schedule import Cadence
 from functions.shared.settings import OnUnknownOutcome
+from functions.shared.subscription import SubscriptionDefaults
 from functions.shared.task_queue import TaskQueue, cloud_tasks_client
-from functions.worker.delivery_store import LEASE, Claim, DeliveryChanged, DeliveryStore, Hold, UserDocument
+from functions.worker.delivery_store import LEASE, Claim, DeliveryChanged, DeliveryStore, Hold
 from functions.worker.transitions import NextStep, next_step
 from operations.queues import Queues
 from operations.replay import PreparedReplay, Replay
 from operations.replay_decision import ReplayStep
 from tests.operations.integration.conftest import DUE, LOCATION, WORKER_URL, Project
 
+DEFAULTS = SubscriptionDefaults("activity", Cadence.HOURLY)
 PERIOD = Period(start=DUE - timedelta(hours=1), end=DUE)
 
 
@@ -55,7 +58,7 @@ class Interleavings(RuleBasedStateMachine):
         # Far ahead of the wall clock, by which the DLQ handler stores: only the order of moments matters.
         self.now = datetime.now(DUE.tzinfo) + timedelta(minutes=1)
         self.letter = self.project.dead_letter(self.user)
-        self.ledger = DeliveryStore(self.project.database)
+        self.deliveries = DeliveryStore(self.project.database, DEFAULTS)
         self.dead_letters = DeadLetterStore(self.project.database)
         queues = Queues(project=self.project.id, location=LOCATION)
         self.queue = TaskQueue(
@@ -203,7 +206,7 @@ class Interleavings(RuleBasedStateMachine):
     def worker_is_refused_and_tries_later(self, which: int) -> None:
         worker = self.workers.pop(which % len(self.workers))
         if worker.claim.outlasts(0, now=self.now):
-            self.ledger.release(worker.task, worker.claim, error="not now", now=self.now)
+            self.deliveries.release(worker.task, worker.claim, error="not now", now=self.now)
 
     @precondition(lambda self: self.somebody_died or len(self.workers) > 1)
     @rule()
@@ -241,12 +244,12 @@ class Interleavings(RuleBasedStateMachine):
         """As the worker does: by the record, claim and be about to send, or judge what another has left."""
         self.now += timedelta(milliseconds=1)
         [task] = [ReportTask.from_json(task.http_request.body) for task in self.project.queued() if task.name == name]
-        record = self.ledger.read(task.delivery_id)
+        record = self.deliveries.read(task).delivery
         self.owners += 1
         owner = f"{self.user}-{self.owners}"
         match next_step(record, now=self.now, on_unknown_outcome=OnUnknownOutcome.DEAD_LETTER):
             case NextStep.SEND:
-                claim = self.ledger.claim(task, record, period=PERIOD, owner=owner, now=self.now)
+                claim = self.deliveries.claim(task, record, period=PERIOD, owner=owner, now=self.now)
                 self.workers.append(Worker(name, task, claim, owner))
             case NextStep.ALREADY_FINAL:
                 self.end_task(name)
@@ -259,7 +262,7 @@ class Interleavings(RuleBasedStateMachine):
                 assert record is not None
                 assert record.failure is not None
                 failure = record.failure
-                hold = self.ledger.hold(task, record, failure=failure, owner=owner, period=PERIOD, now=self.now)
+                hold = self.deliveries.hold(task, record, failure=failure, owner=owner, period=PERIOD, now=self.now)
                 self.publish(task, failure)
                 self.settle(task, hold, owner, DeliveryState.DEAD, failure)
                 self.end_task(name)
@@ -278,7 +281,7 @@ class Interleavings(RuleBasedStateMachine):
     ) -> tuple[Hold, DeliveryFailure]:
         self.now += timedelta(milliseconds=1)
         failure = DeliveryFailure(reason=reason, error="e", failed_at=self.now)
-        hold = self.ledger.hold(task, held, failure=failure, owner=owner, period=PERIOD, now=self.now)
+        hold = self.deliveries.hold(task, held, failure=failure, owner=owner, period=PERIOD, now=self.now)
         return hold, failure
 
     def settle(
@@ -290,14 +293,15 @@ class Interleavings(RuleBasedStateMachine):
         failure: DeliveryFailure | None = None,
     ) -> None:
         try:
-            self.ledger.settle(
+            self.deliveries.settle(
                 task,
                 held,
                 state=state,
                 owner=owner,
                 period=PERIOD,
-                user=UserDocument(fields=None, version=None),
-                move=lambda _user: {},
+                user=None,
+                subscription=None,
+                move=lambda _user, _subscription: {},
                 now=self.now,
                 failure=failure,
             )
@@ -339,5 +343,5 @@ def test_a_replayed_report_is_sent_once_in_whatever_order(project: Project) -> N
 def test_a_task_for_a_final_delivery_does_nothing(project: Project) -> None:
     """What the whole protocol leans on: a second task is harmless."""
     letter = project.dead_letter(delivery=DeliveryState.SENT)
-    record = DeliveryStore(project.database).read(letter)
+    record = DeliveryStore(project.database, DEFAULTS).read_delivery(letter)
     assert next_step(record, now=DUE, on_unknown_outcome=OnUnknownOutcome.RESEND) is NextStep.ALREADY_FINAL

@@ -74,10 +74,10 @@ def test_what_is_due_first_is_listed_first(project: Project) -> None:
 
 
 def test_what_is_paused_for_a_reason_is_listed(project: Project) -> None:
-    paused = {"next_report_at": None, "active": False}
+    paused: dict[str, Any] = {"next_report_at": None, "active": False}
     seed(project.database, "u1", **paused, paused_because="bounced")
     seed(project.database, "u2", **paused, paused_because="operator")
-    until = {"paused_because": "bounced", "next_report_at": LATER}
+    until: dict[str, Any] = {"paused_because": "bounced", "next_report_at": LATER}
     seed(project.database, "u3", **until, paused_until=LATER)
     seed(project.database, "u4", **until, paused_until=EARLIER)
     rows = subscriptions(project, "list", "--paused-because", "bounced", "--json").json

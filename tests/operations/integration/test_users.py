@@ -25,7 +25,7 @@ def put_users(project: Project) -> None:
     """One with three subscriptions, of which one is paused, and a delivery; and two others."""
     seed(project.database, "u1", next_report_at=LATER)
     seed(project.database, "u1", subscription_id="weekly", next_report_at=LATER + timedelta(days=1))
-    until = {"paused_because": "user", "paused_until": LATER}
+    until: dict[str, Any] = {"paused_because": "user", "paused_until": LATER}
     seed(project.database, "u1", subscription_id="old", next_report_at=LATER - timedelta(days=1), **until)
     user_reference(project.database, "u1").update({"time_zone": "Asia/Tokyo"})
     delivery = delivery_id("u1", "weekly", EARLIER)
