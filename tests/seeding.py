@@ -16,7 +16,7 @@ def user_document(user_id: str, **fields: Any) -> dict[str, Any]:
 
 
 def subscription_document(
-    user_id: str, subscription_id: str = DEFAULT_SUBSCRIPTION, *, next_report_at: Any, **fields: Any
+    user_id: str, subscription_id: str = DEFAULT_SUBSCRIPTION, /, *, next_report_at: Any, **fields: Any
 ) -> dict[str, Any]:
     """A subscription in the due index. A field that is given as ... is left out."""
     return _without_gaps(
