@@ -115,9 +115,10 @@ def make_subscribers(prefix: str, hour: datetime) -> Iterator[tuple[Subscription
             )
 
 
-def user_fields(user_id: str, time_zone: str, **fields: Any) -> dict[str, Any]:
+def user_fields(user_id: str, time_zone: str, /, **fields: Any) -> dict[str, Any]:
     """The document of a user at the start of the scenario. A field that is given as ... is left out."""
-    return user_document(user_id, email=email_of(user_id), time_zone=time_zone, **{APPLICATION: True, **fields})
+    at_start = {"email": email_of(user_id), "time_zone": time_zone, APPLICATION: True}
+    return user_document(user_id, **{**at_start, **fields})
 
 
 def subscription_fields(key: SubscriptionKey, known: KnownSubscription, **fields: Any) -> dict[str, Any]:

@@ -74,7 +74,7 @@ def _a_pause_until(scenario_run: ScenarioRun, key: SubscriptionKey) -> Mapping[s
 
 
 def _paused(pause: Mapping[str, Any], resume: Mapping[str, Any]) -> Script:
-    """Some are paused for two hours, from when a report of theirs is about to be sent.
+    """Some are paused for two hours: half of them when a report of theirs is about to be sent, half between two runs.
 
     Args:
         pause: what the application writes then.
@@ -87,7 +87,13 @@ def _paused(pause: Mapping[str, Any], resume: Mapping[str, Any]) -> Script:
 
     async def script(scenario_run: ScenarioRun) -> None:
         victims = _change_while_sent(scenario_run, change)
-        await scenario_run.play_hours(3)
+        await scenario_run.dispatch_and_drain()
+        victims += (later := [key for key in scenario_run.hourly if key not in victims])
+        for key in later:
+            await scenario_run.write_subscription(key, change(scenario_run, key))
+        for _ in range(2):
+            scenario_run.hour = scenario_run.world.next_hour()
+            await scenario_run.dispatch_and_drain()
         scenario_run.hour = scenario_run.world.next_hour()
         for key in victims:
             await scenario_run.write_subscription(key, resume)
@@ -100,12 +106,14 @@ def _paused(pause: Mapping[str, Any], resume: Mapping[str, Any]) -> Script:
 
 
 async def _paused_for_good(scenario_run: ScenarioRun) -> None:
-    def change(scenario_run: ScenarioRun, key: SubscriptionKey) -> Mapping[str, Any]:
+    """Each run but the first would meet them, unless the worker takes their due time away."""
+    await scenario_run.dispatch_and_drain()
+    for key in scenario_run.hourly[::2]:
         scenario_run.known[key].pause(since=scenario_run.hour)
-        return {"active": False}
-
-    _change_while_sent(scenario_run, change)
-    await scenario_run.play_hours(4)
+        await scenario_run.write_subscription(key, {"active": False})
+    for _ in range(3):
+        scenario_run.hour = scenario_run.world.next_hour()
+        await scenario_run.dispatch_and_drain()
 
 
 async def _deleted(scenario_run: ScenarioRun) -> None:
