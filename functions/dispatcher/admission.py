@@ -10,7 +10,7 @@ from datetime import datetime
 from functions.dispatcher.enrollment import Enrollment
 from functions.dispatcher.fan_out import FanOut
 from functions.dispatcher.malformed_documents import MalformedDocuments, unservable
-from functions.dispatcher.new_documents import Admitted, Newcomers
+from functions.dispatcher.new_documents import Admitted, Newcomers, NewCursor
 from functions.dispatcher.run_counters import RunCounters
 from functions.dispatcher.run_dependencies import RunDependencies
 from functions.dispatcher.run_part import RunPart, RunStage
@@ -75,32 +75,46 @@ class Admission:
         Raises:
             google.api_core.exceptions.GoogleAPICallError: Firestore cannot be read or written.
         """
-        sweeps = self._store.sweeps()
-        if part.stage is not RunStage.ENROLLMENT:
-            part = part.at(RunStage.SCHEDULING, part.new_cursor)
-            if part.new_cursor is None:
-                self._malformed.tell(self._scheduling.find_strays())
-            if left := self._let_in(self._scheduling, part, sweeps.get(RunStage.SCHEDULING), fan_out, is_late):
-                return left
-            part = part.at(RunStage.ENROLLMENT)
-        return self._let_in(self._enrollment, part, sweeps.get(RunStage.ENROLLMENT), fan_out, is_late)
+        sweeps = self._store.last_sweeps(self._run_time)
+        stages: dict[RunStage, Newcomers] = {
+            RunStage.SCHEDULING: self._scheduling,
+            RunStage.ENROLLMENT: self._enrollment,
+        }
+        if part.stage is RunStage.ENROLLMENT:
+            del stages[RunStage.SCHEDULING]
+        elif part.new_cursor is None:
+            self._malformed.tell(self._scheduling.find_strays())
+        left: RunPart | None = None
+        for stage, newcomers in stages.items():
+            after = part.new_cursor if stage is part.stage else None
+            place = self._let_in(newcomers, after, sweeps.get(stage), fan_out, is_late)
+            if place:
+                left = part.at(stage, place)
+                break
+            if newcomers.new.swept is not None:
+                sweeps[stage] = Sweep(swept_at=self._run_time, documents=newcomers.new.swept)
+        self._store.note_sweeps(sweeps)
+        return left
 
     def _let_in(
         self,
         newcomers: Newcomers,
-        part: RunPart,
+        after: NewCursor | None,
         last_sweep: Sweep | None,
         fan_out: FanOut,
         is_late: Callable[[], bool],
-    ) -> RunPart | None:
-        for page in newcomers.new.find(self._run_time, last=last_sweep, after=part.new_cursor):
+    ) -> NewCursor | None:
+        """Let in one sort of new documents.
+
+        Returns:
+            the place that was come to, where the time of this request is up.
+        """
+        for page in newcomers.new.find(self._run_time, last=last_sweep, after=after):
             admitted = newcomers.admit(page)
             self._counters.add(newcomers.counter, admitted.number)
             self._enqueue(admitted, fan_out)
             if is_late():
-                return part.at(part.stage, page.place)
-        if newcomers.new.swept is not None:
-            self._store.note_sweep(part.stage, Sweep(swept_at=self._run_time, documents=newcomers.new.swept))
+                return page.place
         return None
 
     def _enqueue(self, admitted: Admitted, fan_out: FanOut) -> None:

@@ -75,8 +75,6 @@ class RunStore:
             now: the present, in UTC.
         """
 
-        sweeps_before = self._sweeps_before(scheduled_for)
-
         @firestore.transactional
         def carry_out(transaction: Any) -> None:
             before = StoredRun.from_snapshot(self._document.get(transaction=transaction))
@@ -87,7 +85,6 @@ class RunStore:
                 started_at=now,
                 shares={share: RunShare(state=RunState.RUNNING) for share in range(shares)},
             )
-            sweeps = before.sweeps or sweeps_before
             transaction.set(
                 self._document,
                 {
@@ -95,22 +92,29 @@ class RunStore:
                     "attempts": before.attempts + 1,
                     **new.to_fields(),
                     "earlier_attempts": [each.to_fields() for each in earlier[-_MOST_EARLIER_ATTEMPTS:]],
-                    "sweeps": _sweeps_to_fields(sweeps),
+                    "sweeps": _sweeps_to_fields(before.sweeps),
                     "expire_at": now + RUN_RETENTION,
                 },
             )
 
         carry_out(self._client.transaction(max_attempts=_MOST_TRIES))
 
-    def sweeps(self) -> Mapping[str, Sweep]:
-        """The last sweeps, by the stages of a run that make them."""
-        return StoredRun.from_snapshot(self._document.get(["sweeps"])).sweeps
+    def last_sweeps(self, run_time: datetime) -> dict[str, Sweep]:
+        """The last sweeps, by the stages of a run that make them: what this run has noted, or the run before it."""
+        query = (
+            self._runs.where(filter=FieldFilter("scheduled_for", "<=", run_time))
+            .order_by("scheduled_for", direction=firestore.Query.DESCENDING)
+            .select(["sweeps"])
+            .limit(2)
+        )
+        runs = [StoredRun.from_snapshot(snapshot) for snapshot in query.stream()]
+        return next((dict(run.sweeps) for run in runs if run.sweeps), {})
 
-    def note_sweep(self, stage: str, sweep: Sweep) -> None:
-        """Note that a stage of the run has made its sweep."""
+    def note_sweeps(self, sweeps: Mapping[str, Sweep]) -> None:
+        """Note the last sweeps, for the runs that follow."""
 
         def change(run: StoredRun) -> tuple[dict[str, Any], None]:
-            return {"sweeps": _sweeps_to_fields({**run.sweeps, stage: sweep})}, None
+            return {} if run.sweeps == sweeps else {"sweeps": _sweeps_to_fields(sweeps)}, None
 
         self._change(change)
 
@@ -158,15 +162,6 @@ class RunStore:
             if len(page) < _PAGE:
                 return
             query = query.start_after(page[-1])
-
-    def _sweeps_before(self, run_time: datetime) -> Mapping[str, Sweep]:
-        query = (
-            self._runs.where(filter=FieldFilter("scheduled_for", "<", run_time))
-            .order_by("scheduled_for", direction=firestore.Query.DESCENDING)
-            .select(["sweeps"])
-            .limit(1)
-        )
-        return next((StoredRun.from_snapshot(snapshot).sweeps for snapshot in query.stream()), {})
 
     def _change_attempt(
         self,

@@ -169,7 +169,11 @@ class Cloud:
 
     def reports(self, queue: str = "reports") -> list[ReportTask]:
         """The reports that wait in a queue."""
-        return [ReportTask.from_json(task.http_request.body) for task in self.tasks(queue)]
+        return [
+            ReportTask.from_json(task.http_request.body)
+            for task in self.tasks(queue)
+            if task.http_request.url == f"{WORKER_URL}/tasks/send-report"
+        ]
 
     def dead_letters(self, *, wait: bool = True) -> list[dict[str, Any]]:
         """The bodies of the dead letters that came since the last time; waits for the first."""

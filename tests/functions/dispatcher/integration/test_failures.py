@@ -1,6 +1,5 @@
 """Services that fail: what can be had is enqueued, the rest is counted, and calling again mends it."""
 
-import asyncio
 import os
 import signal
 import time
@@ -23,7 +22,7 @@ from tests.functions.dispatcher.integration.faults import failing
 def test_a_server_without_batches(cloud: Cloud) -> None:
     cloud.tasks_faults.middleware = failing("BatchCreateTasks", "UNIMPLEMENTED")
     for _ in range(120):
-        cloud.user()
+        cloud.subscribed_user()
     # A process of its own, since one that has learnt this keeps to it.
     answer = cloud.call(variables={"LOG_LEVEL": "WARNING"})
     assert (answer.status, answer.body["dispatched"]) == (200, 120)
@@ -35,7 +34,7 @@ def test_a_server_without_batches(cloud: Cloud) -> None:
 def test_a_queue_that_is_away_for_a_moment(cloud: Cloud, code: str) -> None:
     cloud.tasks_faults.middleware = failing("BatchCreateTasks", code, times=2)
     for _ in range(150):
-        cloud.user()
+        cloud.subscribed_user()
     answer = cloud.call()
     assert (answer.status, answer.body["dispatched"]) == (200, 150)
     assert len(cloud.tasks()) == 150
@@ -44,7 +43,7 @@ def test_a_queue_that_is_away_for_a_moment(cloud: Cloud, code: str) -> None:
 def test_an_answer_that_was_lost(cloud: Cloud) -> None:
     cloud.tasks_faults.middleware = failing("BatchCreateTasks", "UNAVAILABLE", times=1, after=True)
     for _ in range(50):
-        cloud.user()
+        cloud.subscribed_user()
     answer = cloud.call()
     assert (answer.status, answer.body["already_dispatched"], answer.body["errors"]) == (200, 50, 0)
     assert len(cloud.tasks()) == 50
@@ -52,7 +51,7 @@ def test_an_answer_that_was_lost(cloud: Cloud) -> None:
 
 def test_a_queue_that_refuses(cloud: Cloud) -> None:
     cloud.tasks_faults.middleware = failing("BatchCreateTasks", "PERMISSION_DENIED", times=1)
-    users = {cloud.user() for _ in range(150)}
+    users = {cloud.subscribed_user() for _ in range(150)}
 
     answer = cloud.call()
 
@@ -75,16 +74,16 @@ def test_a_queue_that_refuses(cloud: Cloud) -> None:
 
 def test_some_tasks_of_a_batch_were_made_before(cloud: Cloud) -> None:
     for _ in range(3):
-        cloud.user()
+        cloud.subscribed_user()
     cloud.call()
     for _ in range(90):
-        cloud.user()
+        cloud.subscribed_user()
     answer = cloud.call()
     assert (answer.body["dispatched"], answer.body["already_dispatched"], answer.body["errors"]) == (90, 3, 0)
 
 
 def test_a_queue_that_is_not_there(cloud: Cloud) -> None:
-    cloud.user()
+    cloud.subscribed_user()
     answer = cloud.call(variables={"REPORT_QUEUES": "reports,no-such-queue"})
     assert answer.status == 500
     assert "NotFound" in answer.body["error"]
@@ -94,7 +93,7 @@ def test_a_queue_that_is_not_there(cloud: Cloud) -> None:
 
 
 def test_a_stream_that_breaks_is_taken_up_again(cloud: Cloud) -> None:
-    users = {cloud.user(next_report_at=NOON - HOUR * (number % 3)) for number in range(40)}
+    users = {cloud.subscribed_user(next_report_at=NOON - HOUR * (number % 3), shard=0) for number in range(40)}
     breaks = 0
 
     async def broken_off(method: str, carry_out: Callable[[], Awaitable[Any]]) -> Any:
@@ -108,7 +107,7 @@ def test_a_stream_that_breaks_is_taken_up_again(cloud: Cloud) -> None:
             async for response in answer:
                 yield response
                 read += response.HasField("document")
-                if read == 7 and "user-" in response.document.name:
+                if read == 7 and "/report_subscriptions/" in response.document.name:
                     breaks += 1
                     raise RpcError(grpc.StatusCode.UNAVAILABLE, "as the test wants it")
 
@@ -122,12 +121,12 @@ def test_a_stream_that_breaks_is_taken_up_again(cloud: Cloud) -> None:
     assert breaks == 5
 
 
-def test_whatever_ends_a_run_those_who_were_read_have_their_tasks(cloud: Cloud) -> None:
-    """Some in a batch that is not full, some among those of whom the ledger is asked first; people are told where."""
-    overdue = [cloud.user(next_report_at=NOON - 3 * HOUR) for _ in range(2)]
+def test_whatever_ends_a_run_what_was_read_has_its_tasks(cloud: Cloud) -> None:
+    """Some in a batch that is not full, some whose deliveries are looked at first; people are told where."""
+    overdue = [cloud.subscribed_user(next_report_at=NOON - 3 * HOUR, shard=0) for _ in range(2)]
     cloud.call(NOON - 2 * HOUR)
     cloud.queues.purge_queue(name=cloud.queue_path())
-    users = [*sorted(overdue), *sorted(cloud.user() for _ in range(9))]
+    users = [*sorted(overdue), *sorted(cloud.subscribed_user(shard=0) for _ in range(9))]
     cloud.dead_letters(wait=False)
     cloud.system_alerts.clear()
 
@@ -140,7 +139,7 @@ def test_whatever_ends_a_run_those_who_were_read_have_their_tasks(cloud: Cloud) 
             read = 0
             async for response in answer:
                 yield response
-                read += "/users/" in response.document.name
+                read += "/report_subscriptions/" in response.document.name
                 if read == 7:
                     raise RpcError(grpc.StatusCode.PERMISSION_DENIED, "as the test wants it")
 
@@ -155,14 +154,14 @@ def test_whatever_ends_a_run_those_who_were_read_have_their_tasks(cloud: Cloud) 
     assert (cloud.record("21261124T1200Z")["state"], cloud.record("21261124T1200Z")["dispatched"]) == ("failed", 7)
     cloud.dead_letters(wait=False)
     (alert,) = (alert for alert in cloud.system_alerts if alert["alert"] == "run-errors")
-    assert alert["detail"] == f"the run failed: PermissionDenied, when it had read the user {users[6]}"
+    assert alert["detail"] == f"the run failed: PermissionDenied, when it had read the subscription {users[6]}/default"
 
 
 def test_a_ledger_that_does_not_answer_holds_up_nobody_else(cloud: Cloud) -> None:
-    overdue = cloud.user(next_report_at=NOON - 3 * HOUR)
+    overdue = cloud.subscribed_user(next_report_at=NOON - 3 * HOUR)
     cloud.call(NOON - 2 * HOUR)
     cloud.queues.purge_queue(name=cloud.queue_path())
-    healthy = cloud.user()
+    healthy = cloud.subscribed_user()
 
     async def away(method: str, carry_out: Callable[[], Awaitable[Any]]) -> Any:
         if method.endswith("/BatchGetDocuments") and any(
@@ -184,7 +183,7 @@ def test_a_ledger_that_does_not_answer_holds_up_nobody_else(cloud: Cloud) -> Non
 
 
 def test_an_answer_of_the_queue_that_cannot_be_read(cloud: Cloud) -> None:
-    users = {cloud.user() for _ in range(10)}
+    users = {cloud.subscribed_user() for _ in range(10)}
 
     async def garble(method: str, carry_out: Callable[[], Awaitable[Any]]) -> Any:
         answer = await carry_out()
@@ -199,30 +198,8 @@ def test_an_answer_of_the_queue_that_cannot_be_read(cloud: Cloud) -> None:
     assert {report.user_id for report in cloud.reports()} == users
 
 
-def test_a_user_who_leaves_between_the_counts_is_no_new_user(cloud: Cloud) -> None:
-    """Else every such run would walk through all active users to find nobody."""
-    leaving = [cloud.user() for _ in range(3)]
-    counts = 0
-
-    async def leave(method: str, carry_out: Callable[[], Awaitable[Any]]) -> Any:
-        nonlocal counts
-        answer = await carry_out()
-        if method.endswith("/RunAggregationQuery"):
-            counts += 1
-            await asyncio.to_thread(cloud.database.document(f"users/{leaving.pop()}").update, {"active": False})
-        return answer
-
-    cloud.firestore_faults.middleware = leave
-    answer = cloud.call()
-    cloud.firestore_faults.middleware = None
-
-    assert answer.status == 200
-    # Nobody was looked for, which begins with two more.
-    assert counts == 2
-
-
 def test_firestore_that_is_away(cloud: Cloud) -> None:
-    cloud.user()
+    cloud.subscribed_user()
     cloud.firestore_faults.middleware = failing("RunQuery", "PERMISSION_DENIED")
     answer = cloud.call()
     assert answer.status == 500
@@ -230,29 +207,6 @@ def test_firestore_that_is_away(cloud: Cloud) -> None:
     cloud.firestore_faults.middleware = None
     assert cloud.record("21261124T1200Z")["state"] == "failed"
     assert cloud.call().body["dispatched"] == 1
-
-
-def test_a_new_user_who_is_changed_meanwhile_is_left_to_the_next_run(cloud: Cloud) -> None:
-    changed, other = cloud.user(next_report_at=...), cloud.user(next_report_at=...)
-    commits = 0
-
-    async def meddle(method: str, carry_out: Callable[[], Awaitable[Any]]) -> Any:
-        nonlocal commits
-        if method.endswith("/Commit"):
-            commits += 1
-            # The first notes the run, the second enrols; the application's own is the third.
-            if commits == 2:
-                await asyncio.to_thread(cloud.database.document(f"users/{changed}").update, {"name": "Ada"})
-        return await carry_out()
-
-    cloud.firestore_faults.middleware = meddle
-    answer = cloud.call()
-    cloud.firestore_faults.middleware = None
-
-    assert (answer.status, answer.body["enrolled"], answer.body["dispatched"]) == (200, 1, 1)
-    assert cloud.fields_of(other)["next_report_at"] == NOON
-    assert "next_report_at" not in cloud.fields_of(changed)
-    assert cloud.call(NOON + HOUR).body["enrolled"] == 1
 
 
 def refusing_items(code: int, indexes: set[int]) -> Middleware:
@@ -276,7 +230,7 @@ def refusing_items(code: int, indexes: set[int]) -> Middleware:
 
 
 def test_some_tasks_of_a_batch_that_are_refused(cloud: Cloud) -> None:
-    users = [cloud.user() for _ in range(10)]
+    users = [cloud.subscribed_user() for _ in range(10)]
     cloud.tasks_faults.middleware = refusing_items(code_pb2.FAILED_PRECONDITION, {2, 5})
 
     answer = cloud.call()
@@ -290,7 +244,7 @@ def test_some_tasks_of_a_batch_that_are_refused(cloud: Cloud) -> None:
 
 def test_some_tasks_of_a_batch_that_are_to_be_tried_again(cloud: Cloud) -> None:
     for _ in range(10):
-        cloud.user()
+        cloud.subscribed_user()
     cloud.tasks_faults.middleware = refusing_items(code_pb2.UNAVAILABLE, {2, 5})
     answer = cloud.call()
     assert (answer.status, answer.body["dispatched"], answer.body["already_dispatched"]) == (200, 8, 2)
@@ -298,7 +252,7 @@ def test_some_tasks_of_a_batch_that_are_to_be_tried_again(cloud: Cloud) -> None:
 
 def test_one_task_that_has_the_whole_batch_refused(cloud: Cloud) -> None:
     for _ in range(10):
-        cloud.user()
+        cloud.subscribed_user()
     cloud.tasks_faults.middleware = failing("BatchCreateTasks", "INVALID_ARGUMENT")
     answer = cloud.call()
     assert (answer.status, answer.body["dispatched"]) == (200, 10)
@@ -307,7 +261,7 @@ def test_one_task_that_has_the_whole_batch_refused(cloud: Cloud) -> None:
 
 def test_a_batch_that_takes_its_time(cloud: Cloud) -> None:
     for _ in range(10):
-        cloud.user()
+        cloud.subscribed_user()
     asked = 0
 
     async def slow(method: str, carry_out: Callable[[], Awaitable[Any]]) -> Any:
@@ -329,7 +283,7 @@ def test_a_batch_that_takes_its_time(cloud: Cloud) -> None:
 
 
 def test_a_run_that_is_killed_and_called_again(cloud: Cloud) -> None:
-    users = {cloud.user() for _ in range(450)}
+    users = {cloud.subscribed_user() for _ in range(450)}
     dispatcher = cloud.dispatcher()
     batches = 0
 

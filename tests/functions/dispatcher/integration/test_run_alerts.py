@@ -13,14 +13,14 @@ def told(cloud: Cloud) -> list[tuple[str, str]]:
 
 
 def test_of_a_good_run_nothing_is_told(cloud: Cloud) -> None:
-    cloud.user()
+    cloud.subscribed_user()
     cloud.call()
     cloud.call(NOON + HOUR / 2)
     assert told(cloud) == []
 
 
 def test_overdue_reports_are_told_of_with_the_runs_figures(cloud: Cloud) -> None:
-    cloud.user()
+    cloud.subscribed_user()
     cloud.call()
     cloud.queues.purge_queue(name=cloud.queue_path())
     cloud.call(NOON + HOUR)
@@ -39,7 +39,7 @@ def test_a_run_more_than_two_hours_after_the_one_before_tells_of_it(cloud: Cloud
 
 
 def test_errors_of_a_run_are_told_of(cloud: Cloud) -> None:
-    cloud.user()
+    cloud.subscribed_user()
     cloud.tasks_faults.middleware = failing("CreateTask", "PERMISSION_DENIED")
     answer = cloud.call()
     assert (answer.status, answer.body["errors"]) == (500, 1)
