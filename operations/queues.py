@@ -20,6 +20,9 @@ from operations.queue_change import PATHS, QueueSettings
 COUNTED_TASKS = 1_000
 """How many tasks are counted at most: the service has no count, and lists a thousand a call."""
 
+_REST_OF_A_RUN = "/dispatch"
+"""How the URL ends that the dispatcher calls itself by."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class QueuedTask:
@@ -120,9 +123,12 @@ class Queues:
         return True
 
     def search(self, queue: str, is_wanted: Callable[[bytes], bool]) -> Iterator[QueuedTask]:
-        """Tasks whose body is wanted. All that the queue holds are read, a thousand a call."""
+        """Tasks whose body is wanted. All that the queue holds are read, a thousand a call.
+
+        Leaves out the tasks by which the dispatcher hands the rest of a run to itself: without them the run would end.
+        """
         for task in self._list(queue, with_bodies=True):
-            if is_wanted(task.http_request.body):
+            if not task.http_request.url.endswith(_REST_OF_A_RUN) and is_wanted(task.http_request.body):
                 last = tasks_v2.Task.pb(task).last_attempt
                 yield QueuedTask(
                     queue=queue,

@@ -153,6 +153,13 @@ def test_the_document_goes_too_where_that_is_wanted(project: Project) -> None:
     ]
 
 
+def test_a_run_that_has_reached_the_user_goes_on(project: Project) -> None:
+    put_task(project, json.dumps({"cursor": {"user_id": "u1"}}).encode(), url="https://dispatcher.example/dispatch")
+    put_data(project)
+    assert erase(project, "--json").json["found"] == FOUND
+    assert [task.http_request.url for task in project.queued()] == ["https://dispatcher.example/dispatch"]
+
+
 def test_again_there_is_nothing_to_do(project: Project) -> None:
     put_data(project)
     assert erase(project, "--with-document").status == 0
