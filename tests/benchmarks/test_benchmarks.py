@@ -13,7 +13,7 @@ from benchmarks.table import Table, number
 @pytest.mark.parametrize(
     "measure",
     [
-        pytest.param(lambda: fan_out.measure(sizes=(50, 150), latencies=(1.0,)), id="fan-out"),
+        pytest.param(lambda: fan_out.measure(sizes=(50, 150), latencies=(1.0,), tries=1), id="fan-out"),
         pytest.param(lambda: memory.measure(sizes=(50, 150)), id="memory"),
         pytest.param(lambda: worker.measure(concurrencies=(1, 4), reports=12, instances=(1, 2)), id="worker"),
         pytest.param(lambda: render.measure(starts=1, reports=2), id="render"),
