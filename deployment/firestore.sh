@@ -1,5 +1,6 @@
 # shellcheck shell=bash
-# The database, the composite indexes that the pipeline's queries need, fields that need no index, and the TTL policies.
+# The database, the composite indexes that the pipeline's queries need, the fields whose own indexes are not the usual
+# ones, and the TTL policies.
 
 INDEXES="$ROOT/deployment/firestore.indexes.json"
 
@@ -7,7 +8,7 @@ set_up_firestore() {
   step firestore "Firestore"
   ensure_database
   ensure_indexes
-  ensure_exemptions
+  ensure_fields
   ensure_ttl_policies
 }
 
@@ -42,16 +43,15 @@ ensure_indexes() {
   if [ ! -s "$WORK/indexes" ]; then note unchanged "composite indexes"; fi
 }
 
-ensure_exemptions() {
-  local existing collection field
+ensure_fields() {
+  local existing arguments=()
   existing="$(read_if_there firestore indexes fields list "--database=$DATABASE" --format=json)"
-  firestore_indexes missing-exemptions <<<"${existing:-[]}" >"$WORK/exemptions"
-  while IFS=$'\t' read -r collection field <&3; do
-    change firestore indexes fields update "$field" "--collection-group=$collection" "--database=$DATABASE" \
-      --disable-indexes --async
-    note changed "no index on $collection.$field"
-  done 3<"$WORK/exemptions"
-  if [ ! -s "$WORK/exemptions" ]; then note unchanged "fields without index"; fi
+  firestore_indexes missing-fields <<<"${existing:-[]}" >"$WORK/fields"
+  while IFS=$'\t' read -r -a arguments <&3; do
+    change firestore indexes fields update "${arguments[@]}" "--database=$DATABASE" --async
+    note changed "indexes of a single field: ${arguments[*]}"
+  done 3<"$WORK/fields"
+  if [ ! -s "$WORK/fields" ]; then note unchanged "indexes of single fields"; fi
 }
 
 ensure_ttl_policies() {

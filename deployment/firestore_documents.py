@@ -1,8 +1,8 @@
 """The few documents that a deployment itself touches, over Firestore's REST interface: gcloud has no command for them.
 
     firestore_documents.py PROJECT DATABASE add-test-user USER ADDRESS     prints the id of the delivery that is due
+    firestore_documents.py PROJECT DATABASE delete-test-user USER
     firestore_documents.py PROJECT DATABASE await-delivery DELIVERY SECONDS
-    firestore_documents.py PROJECT DATABASE delete PATH
     firestore_documents.py PROJECT DATABASE delete-collections COLLECTION...
 
 An access token is read from standard input, so that no list of processes shows it. Collections are those at the top:
@@ -14,6 +14,7 @@ import os
 import sys
 import time
 import urllib.error
+import urllib.parse
 import urllib.request
 from collections.abc import Iterator
 from datetime import datetime, timezone
@@ -28,6 +29,8 @@ _LONGEST_WAIT_SECONDS = 4.0
 _CALL_SECONDS = 30.0
 _PAGE = 300
 """The most documents that Firestore lists at once."""
+
+_SUBSCRIPTION = "smoke-test"
 
 
 class Documents:
@@ -59,19 +62,48 @@ class Documents:
             document: dict[str, Any] = json.load(response)
         return document
 
+    def commit(self, writes: list[dict[str, Any]]) -> None:
+        """Make several writes, all of them or none.
+
+        Raises:
+            urllib.error.URLError: it failed.
+        """
+        self.call("POST", ":commit", {"writes": writes})
+
     def add_test_user(self, user: str, address: str) -> None:
-        """Write a user whose report is due since the last full hour and whose mails SendGrid checks and keeps."""
+        """Write a user with one subscription, as applications do: the next run schedules it. Its report is due since
+        the last full hour, and SendGrid checks its mails and keeps them."""
         due_at = datetime.now(timezone.utc).replace(minute=0, second=0, microsecond=0)  # noqa: UP017  Python 3.10
-        report = {"cadence": _string("hourly"), "kind": _string("activity"), "sandbox": {"booleanValue": True}}
         fields = {
             "active": {"booleanValue": True},
             "email": _string(address),
             "name": _string("Smoke test"),
-            "report": {"mapValue": {"fields": report}},
+            "enrolled_at": {"nullValue": None},
+        }
+        subscription = {
+            "active": {"booleanValue": True},
+            "kind": _string("activity"),
+            "cadence": _string("hourly"),
+            "sandbox": {"booleanValue": True},
+            "shard": {"nullValue": None},
             "next_report_at": {"timestampValue": f"{due_at:%Y-%m-%dT%H:%M:%SZ}"},
         }
-        self.call("PATCH", f"/users/{user}", {"fields": fields})
-        print(f"{user}-{due_at:%Y%m%dT%H%MZ}")
+        path, subscription_path = self._paths_of_test_user(user)
+        self.commit(
+            [
+                {"update": {"name": path, "fields": fields}},
+                {"update": {"name": subscription_path, "fields": subscription}},
+            ]
+        )
+        print(f"{user}:{_SUBSCRIPTION}:{due_at:%Y%m%dT%H%MZ}")
+
+    def delete_test_user(self, user: str) -> None:
+        """Delete what `add_test_user` wrote."""
+        self.commit([{"delete": path} for path in self._paths_of_test_user(user)])
+
+    def _paths_of_test_user(self, user: str) -> tuple[str, str]:
+        path = f"{self._root}/users/{user}"
+        return path, f"{path}/report_subscriptions/{_SUBSCRIPTION}"
 
     def await_delivery(self, delivery: str, seconds: float) -> None:
         """Wait until a delivery is final.
@@ -84,7 +116,7 @@ class Documents:
         wait = _FIRST_WAIT_SECONDS
         while time.monotonic() < until:
             try:
-                fields = self.call("GET", f"/deliveries/{delivery}")["fields"]
+                fields = self.call("GET", f"/deliveries/{urllib.parse.quote(delivery)}")["fields"]
                 state = fields["state"]["stringValue"]
             except urllib.error.HTTPError as error:
                 if error.code != 404:
@@ -121,8 +153,8 @@ def main(project: str, database: str, command: str, *arguments: str) -> None:
             documents.add_test_user(*arguments)
         elif command == "await-delivery":
             documents.await_delivery(arguments[0], float(arguments[1]))
-        elif command == "delete":
-            documents.call("DELETE", f"/{arguments[0]}")
+        elif command == "delete-test-user":
+            documents.delete_test_user(*arguments)
         else:
             for collection in arguments:
                 documents.delete_collection(collection)

@@ -4,7 +4,8 @@
 
 The file is of the form that the Firebase CLI reads, too: https://firebase.google.com/docs/reference/firestore/indexes
 Prints a line for each: the flags of `gcloud firestore indexes composite create` for a composite index that is missing,
-the name of one that is there, the collection and the field for the others; separated by tabs.
+the name of one that is there; the arguments of `gcloud firestore indexes fields update` for a field whose own indexes
+are not yet those of the file; the collection and the field for the others. Separated by tabs.
 """
 
 import json
@@ -39,51 +40,76 @@ def flags(index: Document) -> Iterator[str]:
 
 
 def missing_composite(wanted: Document, existing: list[Document]) -> Iterator[list[str]]:
+    """The flags of each composite index of the file that is not there."""
     there = {signature(collection_of(index["name"]), index) for index in existing}
     for index in wanted["indexes"]:
         if signature(index["collectionGroup"], index) not in there:
             yield list(flags(index))
 
 
-def _wanted_places(wanted: Document, key: str, value: object) -> list[Place]:
-    return [
-        (override["collectionGroup"], override["fieldPath"])
-        for override in wanted["fieldOverrides"]
-        if override.get(key) == value
-    ]
+def _field_signature(index: Document) -> tuple[str, str]:
+    """What makes a field's own index the one that is wanted: its scope, and the order or `CONTAINS`."""
+    (field,) = index.get("fields") or [index]
+    return index.get("queryScope", "COLLECTION"), field.get("order") or field["arrayConfig"]
 
 
-def _places(fields: list[Document], condition: Callable[[Document], bool]) -> set[Place]:
-    return {(collection_of(field["name"]), field["name"].rpartition("/")[2]) for field in fields if condition(field)}
+def _place_of(field: Document) -> Place:
+    return collection_of(field["name"]), field["name"].rpartition("/")[2]
 
 
-def _is_exempt(field: Document) -> bool:
-    config = field.get("indexConfig", {})
-    return not config.get("indexes") and not config.get("usesAncestorConfig")
+def _overrides(wanted: Document) -> Iterator[tuple[Place, list[Document]]]:
+    """The fields whose own indexes are not the usual ones, and these indexes."""
+    for override in wanted["fieldOverrides"]:
+        if "indexes" in override:
+            yield (override["collectionGroup"], override["fieldPath"]), override["indexes"]
 
 
-def _expires(field: Document) -> bool:
-    return field.get("ttlConfig", {}).get("state") in {"CREATING", "ACTIVE"}
+def _is_as_wanted(wanted: list[Document], field: Document | None) -> bool:
+    config = {} if field is None else field.get("indexConfig", {})
+    if field is None or config.get("usesAncestorConfig"):
+        return False
+    return set(map(_field_signature, wanted)) == set(map(_field_signature, config.get("indexes", [])))
 
 
-def missing_exemptions(wanted: Document, existing: list[Document]) -> Iterator[Place]:
-    there = _places(existing, _is_exempt)
-    return (place for place in _wanted_places(wanted, "indexes", []) if place not in there)
+def _field_flags(indexes: list[Document]) -> Iterator[str]:
+    """The flags of gcloud that give a field these indexes and no others."""
+    if not indexes:
+        yield "--disable-indexes"
+    for index in indexes:
+        scope, kind = (part.lower().replace("_", "-") for part in _field_signature(index))
+        yield f"--index={'order' if 'order' in index else 'array-config'}={kind},query-scope={scope}"
 
 
-def existing_exemptions(wanted: Document, existing: list[Document]) -> Iterator[Place]:
-    there = _places(existing, _is_exempt)
-    return (place for place in _wanted_places(wanted, "indexes", []) if place in there)
+def missing_fields(wanted: Document, existing: list[Document]) -> Iterator[list[str]]:
+    """The arguments for each field whose own indexes are others than in the file."""
+    there = {_place_of(field): field for field in existing}
+    for (collection, field), indexes in _overrides(wanted):
+        if not _is_as_wanted(indexes, there.get((collection, field))):
+            yield [field, f"--collection-group={collection}", *_field_flags(indexes)]
+
+
+def existing_fields(wanted: Document, existing: list[Document]) -> Iterator[Place]:
+    """The fields whose own indexes are those of the file."""
+    there = {_place_of(field): field for field in existing}
+    return (place for place, indexes in _overrides(wanted) if _is_as_wanted(indexes, there.get(place)))
+
+
+def _expiring(wanted: Document, existing: list[Document], *, there: bool) -> Iterator[Place]:
+    expires = {
+        _place_of(field) for field in existing if field.get("ttlConfig", {}).get("state") in {"CREATING", "ACTIVE"}
+    }
+    places = ((each["collectionGroup"], each["fieldPath"]) for each in wanted["fieldOverrides"] if each.get("ttl"))
+    return (place for place in places if (place in expires) is there)
 
 
 def missing_ttl(wanted: Document, existing: list[Document]) -> Iterator[Place]:
-    there = _places(existing, _expires)
-    return (place for place in _wanted_places(wanted, "ttl", True) if place not in there)
+    """The fields that lack the TTL policy of the file."""
+    return _expiring(wanted, existing, there=False)
 
 
 def existing_ttl(wanted: Document, existing: list[Document]) -> Iterator[Place]:
-    there = _places(existing, _expires)
-    return (place for place in _wanted_places(wanted, "ttl", True) if place in there)
+    """The fields that have the TTL policy of the file."""
+    return _expiring(wanted, existing, there=True)
 
 
 def composite_names(wanted: Document, existing: list[Document]) -> Iterator[list[str]]:
@@ -96,8 +122,8 @@ def composite_names(wanted: Document, existing: list[Document]) -> Iterator[list
 
 COMMANDS: dict[str, Callable[[Document, list[Document]], Iterator[Any]]] = {
     "missing-composite": missing_composite,
-    "missing-exemptions": missing_exemptions,
-    "existing-exemptions": existing_exemptions,
+    "missing-fields": missing_fields,
+    "existing-fields": existing_fields,
     "missing-ttl": missing_ttl,
     "existing-ttl": existing_ttl,
     "composite-names": composite_names,

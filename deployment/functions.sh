@@ -73,6 +73,7 @@ environment_of() {
       echo "TASKS_INVOKER=$TASKS_INVOKER"
       echo "SCHEDULER_INVOKER=$SCHEDULER_INVOKER"
       echo "DEAD_LETTER_TOPIC=$TOPIC"
+      echo "DEFAULT_KIND=$DEFAULT_KIND"
       echo "DEFAULT_CADENCE=$DEFAULT_CADENCE"
       optional "$OF_DISPATCHER"
       ;;
@@ -81,6 +82,7 @@ environment_of() {
       echo "TASKS_INVOKER=$TASKS_INVOKER"
       echo "DEAD_LETTER_TOPIC=$TOPIC"
       echo "MAX_ATTEMPTS=$(flag_in "$QUEUE_FLAGS" --max-attempts)"
+      echo "DEFAULT_KIND=$DEFAULT_KIND"
       echo "DEFAULT_CADENCE=$DEFAULT_CADENCE"
       echo "ON_UNKNOWN_OUTCOME=$ON_UNKNOWN_OUTCOME"
       echo "SENDGRID_HOST=$SENDGRID_HOST"

@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# One run for one test user, from the schedule to the ledger. The mail goes to SendGrid's sandbox: it is checked there and
+# One run for one test user, from the schedule to the delivery record. The mail goes to SendGrid's sandbox: it is checked there and
 # delivered to nobody.
 
 # As long as a cold start of both functions and a first retry take.
@@ -25,7 +25,7 @@ smoke_test() {
   change scheduler jobs run "$JOB" "--location=$REGION"
   say "  waiting for $delivery, for at most $SMOKE_SECONDS seconds"
   outcome="$(firestore_documents await-delivery "$delivery" "$SMOKE_SECONDS" 2>&1)" || outcome="${outcome:-no answer}"
-  firestore_documents delete "users/$user" >/dev/null
+  firestore_documents delete-test-user "$user" >/dev/null
   if [ -n "$outcome" ]; then
     fail "$outcome." "The functions' logs say why: https://console.cloud.google.com/run?project=$PROJECT_ID"
   fi

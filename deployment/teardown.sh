@@ -123,9 +123,9 @@ remove_indexes() {
   done 3< <(firestore_indexes existing-ttl <<<"${existing:-[]}")
   existing="$(read_if_there firestore indexes fields list "--database=$DATABASE" --format=json)"
   while IFS=$'\t' read -r collection field <&3; do
-    remove "exemption of $collection.$field" firestore indexes fields update "$field" "--collection-group=$collection" \
+    remove "indexes of $collection.$field as they are" firestore indexes fields update "$field" "--collection-group=$collection" \
       "--database=$DATABASE" --clear-exemption --async
-  done 3< <(firestore_indexes existing-exemptions <<<"${existing:-[]}")
+  done 3< <(firestore_indexes existing-fields <<<"${existing:-[]}")
 }
 
 # Roles first: a deleted account would stay in the project's policy as deleted:serviceAccount:….

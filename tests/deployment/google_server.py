@@ -311,6 +311,13 @@ class GoogleServer:
             for write in body["writes"]:
                 del self.resources[f"firestore/{write['delete']}"]
             return {}
+        if name.endswith(":commit"):
+            for write in body["writes"]:
+                if "delete" in write:
+                    del self.resources[f"firestore/{write['delete']}"]
+                else:
+                    self._put("firestore", write["update"]["name"], write["update"])
+            return {}
         if method == "GET" and name.count("/") % 2 == 1:
             found = [
                 value
@@ -318,12 +325,7 @@ class GoogleServer:
                 if key.startswith(f"firestore/{name}/") and "/" not in key.removeprefix(f"firestore/{name}/")
             ]
             return {"documents": found[: int(query["pageSize"])]} if found else {}
-        if method == "PATCH":
-            return self._put("firestore", name, body)
-        document = self._get("firestore", name)
-        if method == "DELETE":
-            del self.resources[f"firestore/{name}"]
-        return document
+        return self._get("firestore", name)
 
     def _iam(self, method: str, name: str, _query: Any, body: Resource) -> Resource | None:
         if method == "GET" and name.endswith("/serviceAccounts"):

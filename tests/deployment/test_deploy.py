@@ -1,13 +1,16 @@
 """deploy.sh against a gcloud that keeps state as the services do, and refuses what the real one refuses."""
 
+import json
 import re
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 from pydantic_settings import BaseSettings
 
+from functions.shared.ids import delivery_id
 from functions.shared.settings import DispatcherSettings, DlqHandlerSettings, WorkerSettings
 from tests.deployment.conftest import PROJECT, SECRETS, Deployment, FirstDeployment
 from tests.deployment.google_server import GoogleServer
@@ -237,6 +240,11 @@ WORKER = [
             ["firestore fields ttls update expire_at"],
         ),
         (
+            _set("report_subscriptions/fields/shard", "indexConfig", value={"indexes": []}),
+            "firestore",
+            ["firestore indexes fields update shard"],
+        ),
+        (
             _forget_binding("project"),
             "accounts",
             ["beta services identity create", f"projects add-iam-policy-binding {PROJECT}"],
@@ -305,12 +313,13 @@ def test_what_was_changed_by_hand_is_mended_and_nothing_else(
 
 class TestSettings:
     def test_names_everything_that_is_missing_at_once(self, bare: Deployment) -> None:
-        bare.settings = {"PROJECT_ID": PROJECT, "DEFAULT_CADENCE": "never", "WORKER_MEMORY": "much"}
+        wrong = {"DEFAULT_KIND": "none", "DEFAULT_CADENCE": "never", "DISPATCH_PARTS": "31", "WORKER_MEMORY": "much"}
+        bare.settings = {"PROJECT_ID": PROJECT, **wrong}
         bare.secrets.clear()
         bare.edit(lambda state: state.update(billing=False))
         outcome = bare.deploy()
         assert outcome.status == 1
-        for name in ("REGION", "MAIL_FROM", "DEFAULT_CADENCE", "WORKER_MEMORY", "SENDGRID_API_KEY", "gcloud billing"):
+        for name in ("REGION", "MAIL_FROM", *wrong, "SENDGRID_API_KEY", "gcloud billing"):
             assert name in outcome.errors
         assert bare.changes == []
 
@@ -667,7 +676,8 @@ class Ledger(GoogleServer):
         self._states = states
 
     def handle(self, method: str, path: str, body: bytes) -> tuple[int, Any]:
-        if "/deliveries/" in path and self._states:
+        # A colon in the last part of a path would begin the name of a method.
+        if re.search(r"/deliveries/[^/:]+$", path) and self._states:
             state = self._states.pop(0)
             if state:
                 fields = {"state": {"stringValue": state}, "last_error": {"stringValue": "no such key"}}
@@ -681,11 +691,16 @@ class TestSmoke:
             deployed.settings |= ledger.environment
             outcome = deployed.deploy("--smoke", "--only=apis")
         assert outcome.status == 0, outcome.text
-        assert "arrived: report-smoke-test-" in outcome.output
+        arrived = re.search(r"arrived: (report-smoke-test-\d+):(smoke-test):(\d{8}T\d{4}Z)\n", outcome.output)
+        assert arrived
+        due_at = datetime.strptime(arrived[3], "%Y%m%dT%H%M%z")
+        assert arrived[0].strip() == f"arrived: {delivery_id(arrived[1], arrived[2], due_at)}"
         assert deployed.state["forced_runs"] == 1
-        # The test user is gone again, and was one whose mails SendGrid keeps.
+        # User and subscription are gone again. They were new, as applications write them, and SendGrid keeps the mails.
         assert ledger.resources == {}
-        assert '"sandbox": {"booleanValue": true}' in "".join(ledger.bodies)
+        (user, subscription) = [write["update"]["fields"] for write in json.loads(ledger.bodies[0])["writes"]]
+        assert user["enrolled_at"] == subscription["shard"] == {"nullValue": None}
+        assert subscription["sandbox"] == {"booleanValue": True}
         assert "ya29.stand-in" not in outcome.text
 
     def test_says_what_went_wrong(self, deployed: Deployment) -> None:

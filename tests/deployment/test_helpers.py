@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from deployment.firestore_indexes import missing_composite
+from deployment.firestore_indexes import existing_fields, missing_composite, missing_fields
 from deployment.render import fill
 from deployment.resource_diff import differences, find, is_same
 from deployment.stage_function import hash_of, stage
@@ -95,6 +95,35 @@ def test_an_index_is_recognized_whatever_firestore_adds_to_it() -> None:
             "--field-config=field-path=b,order=descending",
         ]
     ]
+
+
+FIELDS = "projects/p/databases/(default)/collectionGroups/c/fields"
+GROUP = {"queryScope": "COLLECTION_GROUP", "fields": [{"fieldPath": "a", "order": "ASCENDING"}], "state": "READY"}
+
+
+@pytest.mark.parametrize(
+    ("config", "arguments"),
+    [
+        (None, "--index=order=ascending,query-scope=collection-group"),
+        ({"usesAncestorConfig": True, "indexes": [GROUP]}, "--index=order=ascending,query-scope=collection-group"),
+        ({"indexes": [GROUP | {"queryScope": "COLLECTION"}]}, "--index=order=ascending,query-scope=collection-group"),
+        ({}, "--index=order=ascending,query-scope=collection-group"),
+        ({"indexes": [GROUP]}, None),
+    ],
+)
+def test_a_field_gets_the_indexes_of_the_file_and_no_others(config: Any, arguments: str | None) -> None:
+    index = {"queryScope": "COLLECTION_GROUP", "order": "ASCENDING"}
+    wanted = {"fieldOverrides": [{"collectionGroup": "c", "fieldPath": "a", "indexes": [index]}]}
+    existing = [] if config is None else [{"name": f"{FIELDS}/a", "indexConfig": config}]
+    assert list(missing_fields(wanted, existing)) == ([["a", "--collection-group=c", arguments]] if arguments else [])
+    assert list(existing_fields(wanted, existing)) == ([] if arguments else [("c", "a")])
+
+
+def test_an_exempt_field_has_no_index() -> None:
+    wanted = {"fieldOverrides": [{"collectionGroup": "c", "fieldPath": "a", "indexes": []}]}
+    existing = [{"name": f"{FIELDS}/a", "indexConfig": {"indexes": [GROUP]}}]
+    assert list(missing_fields(wanted, existing)) == [["a", "--collection-group=c", "--disable-indexes"]]
+    assert list(missing_fields(wanted, [{"name": f"{FIELDS}/a", "indexConfig": {}}])) == []
 
 
 def test_the_hash_is_of_the_content_alone(tmp_path: Path) -> None:

@@ -3,12 +3,14 @@
 import json
 import re
 import shutil
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from operations.personal_data import PIPELINES_FIELDS
+from functions.shared.subscription import SUBSCRIPTIONS
+from functions.shared.user import enrolled_fields
 from tests.deployment.conftest import PROJECT, REPOSITORY, Deployment, Outcome
 from tests.deployment.google_server import GoogleServer
 from tests.deployment.rules_evaluator import Rules
@@ -16,6 +18,7 @@ from tests.deployment.rules_evaluator import Rules
 FILE = REPOSITORY / "deployment" / "firestore.rules"
 SOURCE = FILE.read_text(encoding="utf-8")
 CASES: list[dict[str, Any]] = json.loads((FILE.parent / "firestore.rules.cases.json").read_text(encoding="utf-8"))
+PIPELINES_FIELDS = list(enrolled_fields(now=datetime.now(UTC)))
 RELEASE = f"firebaserules/projects/{PROJECT}/releases/cloud.firestore"
 FOREIGN = "rules_version = '2';\nservice cloud.firestore {\n  // ours\x1b[31m\n}\n"
 
@@ -42,26 +45,26 @@ def test_the_cases_are_about_all_that_is_the_pipelines() -> None:
     denied = {(case["path"].split("/")[0], case["method"]) for case in CASES if not case["allow"]}
     methods = ("get", "list", "create", "update", "delete")
     assert {(collection, method) for collection in collections() for method in methods} <= denied
+    below = {case["method"] for case in CASES if f"/{SUBSCRIPTIONS}/" in case["path"] and not case["allow"]}
+    assert below == set(methods)
     names = {case["name"] for case in CASES}
     for name in PIPELINES_FIELDS:
         assert {f"{name} is not {done}" for done in ("changed", "removed", "added", "made null")} <= names
 
 
 def test_the_rules_know_all_that_is_the_pipelines() -> None:
-    assert f"return [{', '.join(map(repr, PIPELINES_FIELDS))}];" in SOURCE
+    assert f"return {PIPELINES_FIELDS};" in SOURCE
     assert sorted(re.findall(r"match /(\w+)/\{document=\*\*\}", SOURCE)) == sorted(collections())
-    configuration = (REPOSITORY / "docs" / "configuration.md").read_text(encoding="utf-8")
-    assert (
-        tuple(re.findall(r"^\| `(\w+)` \| \w+ \| written by the pipeline", configuration, re.MULTILINE))
-        == PIPELINES_FIELDS
-    )
 
 
 @pytest.mark.parametrize(
     ("before", "after"),
     [
         ("&& !changes(pipelinesFields())", ""),
-        ("'next_report_at', ", ""),
+        ("['enrolled_at']", "['another']"),
+        ("allow read: if isSelf(user);", "allow read: if request.auth != null;"),
+        ("allow read: if isSelf(user);\n        allow write: if false;", "allow read, write: if isSelf(user);"),
+        ("/{subscription} {", "/{below=**} {"),
         ("|| addressIsVerified()", "|| true"),
         ("request.auth.token.email_verified == true && ", ""),
         ("request.auth.uid == user", "true"),

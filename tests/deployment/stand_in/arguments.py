@@ -67,7 +67,7 @@ class CommandLine:
         if isinstance(kind, list) and str(value).lower() not in kind:
             raise self.error(f"argument {name}: Invalid choice: '{value}'.")
         key = name.removeprefix("--")
-        if key == "field-config":
+        if key in {"field-config", "index"}:
             self.flags.setdefault(key, []).append(value)
         else:
             self.flags[key] = True if value is None else value

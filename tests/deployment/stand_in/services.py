@@ -342,8 +342,18 @@ class Cloud:
             self._field().pop("indexConfig", None)
             self._forget_empty_field()
         else:
-            self._field()["indexConfig"] = {}
+            self._field()["indexConfig"] = {"indexes": list(map(self._single_field_index, self.flags.get("index", [])))}
         return {}
+
+    def _single_field_index(self, flag: str) -> Resource:
+        index = dict(part.split("=") for part in flag.split(","))
+        (kind,) = index.keys() - {"query-scope"}
+        key = {"order": "order", "array-config": "arrayConfig"}[kind]
+        return {
+            "queryScope": index["query-scope"].upper().replace("-", "_"),
+            "fields": [{"fieldPath": self.line.positionals[0], key: index[kind].upper()}],
+            "state": "READY",
+        }
 
     def _firestore_fields_ttls_list(self) -> list[Resource]:
         return [field for field in self._indexes("fields") if "ttlConfig" in field]
