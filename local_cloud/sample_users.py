@@ -1,4 +1,4 @@
-"""Users and events that look like a product's own, the same every time."""
+"""Users, subscriptions and events that look like a product's own, the same every time."""
 
 import random
 from collections.abc import Iterator
@@ -23,7 +23,6 @@ _PEOPLE = (
     ("Bishal Gurung", "Asia/Kathmandu", "en"),
     ("Léa Tremblay", "America/Toronto", "fr"),
 )
-_CADENCES = ("hourly", "daily", "daily", "weekly", "monthly", "quarterly", "cron")
 _TYPES = (
     ("page.viewed", 0.55),
     ("order.placed", 0.2),
@@ -47,32 +46,60 @@ _SPAN = {
 
 
 @dataclass(frozen=True, kw_only=True)
+class SampleSubscription:
+    """One sample subscription, and what must become of it in the first run.
+
+    Attributes:
+        id: the document's id.
+        document: its fields; None for the one that enrollment makes.
+        state: the state that its delivery must end in; None where none may come to be.
+        recipients: who must get the report.
+        paused_because: why it must be paused afterwards; empty where it must not.
+    """
+
+    id: str
+    document: dict[str, Any] | None
+    state: str | None = "sent"
+    recipients: tuple[str, ...] = ()
+    paused_because: str = ""
+
+    @property
+    def is_scheduled(self) -> bool:
+        """Whether it is in the due index already."""
+        return self.document is not None and self.document.get("shard") is not None
+
+
+@dataclass(frozen=True, kw_only=True)
 class SampleUser:
     """One sample user.
 
     Attributes:
         id: the document's id.
         document: the user's fields.
+        subscriptions: those that are written, and the one that the user must be given.
         events: the fields of each event.
         quotas: the fields of each quota, by its id.
         usage: the fields of what is used of them.
-        expected: the state that the delivery must end in, None where none may come to be.
     """
 
     id: str
     document: dict[str, Any]
+    subscriptions: list[SampleSubscription]
     events: list[dict[str, Any]]
-    expected: str | None
     quotas: dict[str, dict[str, Any]] = field(default_factory=dict)
     usage: list[dict[str, Any]] = field(default_factory=list)
 
+    @property
+    def is_new(self) -> bool:
+        """Whether the first run must enroll the user."""
+        return self.document["active"] and self.document.get("enrolled_at") is None
+
 
 def sample_users(count: int, *, now: datetime, events_per_user: int = 40) -> Iterator[SampleUser]:
-    """Make users in several time zones, with several cadences.
+    """Make users in several time zones, with up to three subscriptions each. They take turns at being twelve kinds of
+    user, such as one who is new, one who has paused a report and one whose colleague gets a copy.
 
-    The third has an address that SendGrid refuses, the fifth is inactive (where there are so many), every tenth has
-    done nothing lately, and every seventh gets the report on usage. Half are new to the pipeline, half were due at the
-    last full hour.
+    The third has an address that SendGrid refuses. Every tenth has done nothing lately.
 
     Args:
         count: how many.
@@ -83,36 +110,99 @@ def sample_users(count: int, *, now: datetime, events_per_user: int = 40) -> Ite
     for number in range(1, count + 1):
         chance = random.Random(number)  # noqa: S311  sample data, the same every time
         name, time_zone, locale = _PEOPLE[number % len(_PEOPLE)]
-        cadence = _CADENCES[number % len(_CADENCES)]
         document: dict[str, Any] = {
-            "email": f"user{number}@example.com",
+            "email": REFUSED_ADDRESS if number == 3 else f"user{number}@example.com",
             "name": name,
             "active": True,
             "time_zone": time_zone,
             "locale": locale,
-            "report": {"cadence": cadence, "hour": 8},
+            "enrolled_at": this_hour - timedelta(days=100),
         }
-        if cadence == "cron":
-            document["report"]["cron"] = "0 8 * * 1-5"
-        expected: str | None = "sent"
-        if number == 3:
-            document["email"] = REFUSED_ADDRESS
-            expected = "dead"
-        elif number == 5:
-            document["active"] = False
-            expected = None
-        if number % 2 == 0:
-            document["next_report_at"] = this_hour
-        quiet = number % 10 == 0
-        if number % 7 == 0 and not quiet:
-            document["report"]["kind"] = "usage"
-            usage = list(_usage(chance, now, events_per_user))
-            yield SampleUser(
-                id=f"u{number}", document=document, events=[], expected=expected, quotas=_QUOTAS, usage=usage
-            )
-            continue
-        events = [] if quiet else list(_events(chance, now, _SPAN[cadence], events_per_user))
-        yield SampleUser(id=f"u{number}", document=document, events=events, expected=expected)
+        subscriptions = _subscriptions(number, document, this_hour)
+        written = [subscription.document for subscription in subscriptions if subscription.document]
+        span = max((_SPAN[fields["cadence"]] for fields in written), default=_SPAN["hourly"])
+        has_usage = any(fields["kind"] == "usage" for fields in written)
+        yield SampleUser(
+            id=f"u{number}",
+            document=document,
+            subscriptions=subscriptions,
+            events=[] if number % 10 == 0 else list(_events(chance, now, span, events_per_user)),
+            quotas=_QUOTAS if has_usage else {},
+            usage=list(_usage(chance, now, events_per_user)) if has_usage else [],
+        )
+
+
+def _subscriptions(number: int, user: dict[str, Any], this_hour: datetime) -> list[SampleSubscription]:
+    """What a user gets. Changes the user's fields where there is something about the user, too."""
+    address = user["email"]
+    # As the pipeline leaves a subscription that was due at the last full hour. Any of the 30 shards will do.
+    due = {"user_id": f"u{number}", "shard": number % 30, "active": True, "next_report_at": this_hour}
+    not_due = {**due, "next_report_at": this_hour + timedelta(days=3)}
+    # As an application writes one: the next run schedules it.
+    new = {"active": True, "shard": None}
+
+    def sent(name: str, document: dict[str, Any] | None, *others: str) -> SampleSubscription:
+        return SampleSubscription(id=name, document=document, recipients=(address, *others))
+
+    def waits(name: str, document: dict[str, Any], paused_because: str = "") -> SampleSubscription:
+        return SampleSubscription(id=name, document=document, state=None, paused_because=paused_because)
+
+    match number % 12:
+        case 1:  # new: the application has written a null
+            user["enrolled_at"] = None
+            return [sent("default", None)]
+        case 2:  # a weekly report beside the daily one
+            return [
+                sent("default", {**due, "kind": "activity", "cadence": "daily", "hour": 8}),
+                sent("usage", {**due, "kind": "usage", "cadence": "weekly", "weekday": "monday"}),
+            ]
+        case 3:
+            default = {**due, "kind": "activity", "cadence": "hourly"}
+            if address == REFUSED_ADDRESS:
+                return [SampleSubscription(id="default", document=default, state="dead")]
+            return [sent("default", default)]
+        case 4:  # new, with a subscription that the application has written, to be sent at once
+            user["enrolled_at"] = None
+            return [sent("orders", {**new, "kind": "activity", "cadence": "daily", "next_report_at": this_hour})]
+        case 5:  # inactive, and never enrolled
+            user |= {"active": False, "enrolled_at": None}
+            return []
+        case 6:  # a colleague gets a copy; the other report rests for a week
+            until = this_hour + timedelta(days=7)
+            paused = {**due, "paused_because": "user", "paused_until": until, "next_report_at": until}
+            copy = f"copy{number}@example.com"
+            return [
+                sent("default", {**due, "kind": "activity", "cadence": "daily", "cc": [copy]}, copy),
+                waits("usage", {**paused, "kind": "usage", "cadence": "weekly"}, "user"),
+            ]
+        case 7:  # new: the application writes no nulls, and a sweep finds the user
+            del user["enrolled_at"]
+            return [sent("default", None)]
+        case 8:  # three reports: one paused, one by cron
+            paused = {**due, "active": False, "paused_because": "user", "next_report_at": None}
+            return [
+                sent("default", {**due, "kind": "activity", "cadence": "hourly"}),
+                waits("usage", {**paused, "kind": "usage", "cadence": "monthly", "day": 1}, "user"),
+                sent("weekdays", {**due, "kind": "activity", "cadence": "cron", "cron": "0 8 * * 1-5"}),
+            ]
+        case 9:  # a further one that the application has written: its first report is due at its time
+            return [
+                sent("default", {**due, "kind": "activity", "cadence": "quarterly"}),
+                waits("usage", {**new, "kind": "usage", "cadence": "weekly"}),
+            ]
+        case 10:
+            return [sent("default", {**due, "kind": "activity", "cadence": "weekly"})]
+        case 11:  # became inactive since the last report
+            user["active"] = False
+            default = {**due, "kind": "activity", "cadence": "daily"}
+            return [SampleSubscription(id="default", document=default, state="skipped", paused_because="user-inactive")]
+        case _:  # goes to a team in the place of the user; the other is not due
+            team = (f"team{number}@example.com", f"lead{number}@example.com")
+            to_team = {**due, "kind": "activity", "cadence": "monthly", "to": list(team)}
+            return [
+                SampleSubscription(id="default", document=to_team, recipients=team),
+                waits("usage", {**not_due, "kind": "usage", "cadence": "weekly"}),
+            ]
 
 
 def _usage(chance: random.Random, now: datetime, count: int) -> Iterator[dict[str, Any]]:

@@ -1,5 +1,7 @@
 """What a run has done, for a person to read."""
 
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -8,7 +10,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from local_cloud.ledger_view import DeadLetter, Standing
+from local_cloud.run_view import DeadLetter, Delivery, SubscriptionKey
 
 _SHOWN = 10
 
@@ -18,8 +20,10 @@ class RunSummary:
     """One run.
 
     Attributes:
-        figures: the dispatcher's answer.
-        standing: reports by state.
+        run_id: its id.
+        counters: what the dispatcher counted.
+        deliveries: the run's.
+        paused: why each subscription is paused that is.
         dead_letters: what failed.
         alerts: how many Slack messages came, None where they went somewhere else.
         mails: the folder in which they were saved, None where they went somewhere else.
@@ -28,8 +32,10 @@ class RunSummary:
         problems: what is not as it should be.
     """
 
-    figures: dict[str, Any]
-    standing: Standing
+    run_id: str
+    counters: Mapping[str, Any]
+    deliveries: Sequence[Delivery]
+    paused: Mapping[SubscriptionKey, str]
     dead_letters: list[DeadLetter]
     alerts: int | None
     mails: Path | None
@@ -41,11 +47,14 @@ class RunSummary:
 def show(summary: RunSummary, console: Console) -> None:
     """Print the summary, and the problems if there are any."""
     table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
-    table.add_row("Run", str(summary.figures["run_id"]))
-    table.add_row("Users due", f"{summary.figures['due']} ({summary.figures.get('enrolled', 0)} new)")
-    table.add_row("Reports sent", f"{summary.standing.sent} in {summary.seconds:.1f} s")
-    if summary.standing.skipped:
-        table.add_row("Skipped", str(summary.standing.skipped))
+    counters, states = summary.counters, Counter(delivery.state for delivery in summary.deliveries)
+    table.add_row("Run", summary.run_id)
+    table.add_row("New", f"{counters['enrolled']} users enrolled, {counters['scheduled']} subscriptions scheduled")
+    table.add_row("Reports due", str(counters["due"]))
+    table.add_row("Reports sent", f"{states['sent']} in {summary.seconds:.1f} s")
+    skipped = (delivery for delivery in summary.deliveries if delivery.state == "skipped")
+    table.add_row("Skipped", _by_reason(delivery.reason for delivery in skipped))
+    table.add_row("Subscriptions paused", _by_reason(summary.paused.values()))
     table.add_row("Dead letters", str(len(summary.dead_letters)))
     for letter in summary.dead_letters[:_SHOWN]:
         table.add_row("", escape(f"{letter.id} ({letter.reason}): {letter.error}"))
@@ -62,3 +71,10 @@ def show(summary: RunSummary, console: Console) -> None:
     if len(summary.problems) > _SHOWN:
         console.print(f"  and {len(summary.problems) - _SHOWN} more", highlight=False)
     console.print(f"The functions' logs are in {summary.logs}.", highlight=False)
+
+
+def _by_reason(reasons: Iterable[str]) -> str:
+    """How many there are, and of which reason how many: `3 (user 2, user-inactive 1)`."""
+    counts = Counter(reasons)
+    listed = ", ".join(f"{reason or 'no reason'} {count}" for reason, count in sorted(counts.items()))
+    return f"{counts.total()} ({listed})" if counts else "0"

@@ -21,12 +21,12 @@ from local_cloud.cloud import LocalCloud
 from local_cloud.environment import HOST, Environment, Ports
 from local_cloud.errors import LocalCloudError
 from local_cloud.flags_file import read_flags_file
-from local_cloud.ledger_view import LedgerView, Standing
+from local_cloud.run_view import RunView, Standing
 from local_cloud.sample_users import sample_users
 from local_cloud.scheduler import Execution
 from local_cloud.seed import put_in
 from local_cloud.summary import RunSummary, show
-from local_cloud.verdict import problems
+from local_cloud.verdict import Mailed, problems
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 
@@ -133,47 +133,56 @@ class Up:
             shutil.rmtree(self._options.data_directory / name, ignore_errors=True)
 
     async def _first_run(self, client: AsyncClient) -> RunSummary:
-        ledger = LedgerView(client)
+        view = RunView(client)
         columns = (TextColumn("{task.description:<24}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
         with Progress(*columns, console=self._console) as progress:
             now = datetime.now(UTC)
             seeding = progress.add_task("Putting in sample users", total=self._options.users)
             users = sample_users(self._options.users, now=now)
-            expected = await put_in(client, users, on_user=lambda: progress.advance(seeding))
+            seeded = await put_in(client, users, on_user=lambda: progress.advance(seeding))
 
-            sending = progress.add_task("Sending reports", total=len(expected))
+            sending = progress.add_task("Sending reports", total=seeded.due)
             began = time.monotonic()
             execution = await self._cloud.scheduler.run_now(
                 self._cloud.job, schedule_time=now.replace(second=0, microsecond=0)
             )
-            figures = _figures(execution)
-            due = int(figures["due"])
+            counters = _counters(execution)
+            due = int(counters["due"])
             progress.update(sending, total=due)
-            run_id = str(figures["run_id"])
+            run_id = str(counters["run_id"])
             await self._wait_until_final(
-                ledger, run_id, due, lambda standing: progress.update(sending, completed=min(standing.final, due))
+                view, run_id, due, lambda standing: progress.update(sending, completed=min(standing.final, due))
             )
             seconds = time.monotonic() - began
-        deliveries = await ledger.deliveries(run_id)
-        dead_letters = await ledger.dead_letters()
+        deliveries = await view.deliveries(run_id)
+        dead_letters = await view.dead_letters()
+        paused = await view.paused()
         return RunSummary(
-            figures=figures,
-            standing=await ledger.standing(run_id),
+            run_id=run_id,
+            counters=counters,
+            deliveries=deliveries,
+            paused=paused,
             dead_letters=dead_letters,
             alerts=len(self._cloud.inbox.slack_messages) if self._environment.is_own("SLACK_WEBHOOK_URL") else None,
             mails=self._options.data_directory / "mails" if self._takes_mails else None,
             logs=self._options.data_directory / "logs",
             seconds=seconds,
             problems=problems(
-                expected=expected,
+                seeded=seeded,
+                counters=counters,
                 deliveries=deliveries,
+                paused=paused,
                 dead_letters=dead_letters,
-                mailed=[mail.custom_args.get("delivery_id", "") for mail in self._cloud.inbox.mails]
-                if self._takes_mails
-                else None,
-                errors=int(figures["errors"]),
+                mailed=self._mailed() if self._takes_mails else None,
             ),
         )
+
+    def _mailed(self) -> list[Mailed]:
+        return [
+            Mailed(mail.custom_args.get("delivery_id", ""), address.email)
+            for mail in self._cloud.inbox.mails
+            for address in (*mail.to, *mail.cc, *mail.bcc)
+        ]
 
     @property
     def _takes_mails(self) -> bool:
@@ -181,14 +190,14 @@ class Up:
         return self._environment.is_own("SENDGRID_HOST") and not sandboxed
 
     async def _wait_until_final(
-        self, ledger: LedgerView, run_id: str, due: int, on_progress: Callable[[Standing], None]
+        self, view: RunView, run_id: str, due: int, on_progress: Callable[[Standing], None]
     ) -> None:
         """Return when every due report is final and every dead letter alerted, or when nothing moves any more."""
         last: Standing | None = None
         told = False
         changed_at = time.monotonic()
         while True:
-            standing = await ledger.standing(run_id)
+            standing = await view.standing(run_id)
             on_progress(standing)
             if standing.final >= due and standing.alerted >= standing.dead:
                 return
@@ -226,16 +235,17 @@ class Up:
             reason = execution.error or f"HTTP {execution.status}"
             self._console.print(f"[red]Run of {when}: the dispatcher failed ({escape(reason)})")
             return
-        figures = json.loads(execution.body)
-        self._console.print(f"Run of {when}: {figures['due']} due, {figures['dispatched']} dispatched", highlight=False)
+        counters = json.loads(execution.body)
+        line = f"{counters['due']} due, {counters['dispatched']} dispatched"
+        self._console.print(f"Run of {when}: {line}", highlight=False)
 
 
-def _figures(execution: Execution) -> dict[str, Any]:
+def _counters(execution: Execution) -> dict[str, Any]:
     """The dispatcher's answer."""
     try:
-        figures = json.loads(execution.body)
-        if {"run_id", "due", "errors"} <= figures.keys():
-            return dict(figures)
+        counters = json.loads(execution.body)
+        if {"run_id", "due", "enrolled", "scheduled", "errors"} <= counters.keys():
+            return dict(counters)
     except (ValueError, AttributeError):
         pass
     reason = execution.error or f"HTTP {execution.status}: {execution.body[:300].decode(errors='replace')}"

@@ -1,53 +1,117 @@
 """Whether a run went as it should: pure, from what was put in and what came out."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
 
-from local_cloud.ledger_view import DeadLetter, Delivery
+from local_cloud.run_view import DeadLetter, Delivery, SubscriptionKey
+from local_cloud.sample_users import SampleSubscription
+from local_cloud.seed import Seeded
+
+
+class Mailed(NamedTuple):
+    """A mail that was accepted: the delivery that it is of, and whom it was to."""
+
+    delivery_id: str
+    recipient: str
 
 
 def problems(
     *,
-    expected: Mapping[str, str],
+    seeded: Seeded,
+    counters: Mapping[str, Any],
     deliveries: Sequence[Delivery],
+    paused: Mapping[SubscriptionKey, str],
     dead_letters: Sequence[DeadLetter],
-    mailed: Iterable[str] | None,
-    errors: int,
+    mailed: Iterable[Mailed] | None,
 ) -> list[str]:
     """What is wrong with a run, a line each; none if all is well.
 
     Args:
-        expected: the state that each user's report must have ended in; other users must have none.
-        deliveries: the run's ledger.
+        seeded: what was put in, and what must come of it.
+        counters: what the dispatcher counted.
+        deliveries: the run's.
+        paused: why each subscription is paused that is.
         dead_letters: what was kept of failures.
-        mailed: the delivery id of each mail that was accepted, None where somebody else took the mails.
-        errors: those that the dispatcher counted.
+        mailed: the mails that were accepted, None where somebody else took them.
     """
-    found: list[str] = []
-    if errors:
-        found.append(f"the dispatcher counted {errors} errors")
-    by_user = Counter(delivery.user_id for delivery in deliveries)
-    found += [f"user {user} has {count} deliveries in one run" for user, count in by_user.items() if count > 1]
-    states = {delivery.user_id: delivery.state for delivery in deliveries}
-    for user, state in expected.items():
-        if (actual := states.get(user)) != state:
-            found.append(f"the report of user {user} should be {state}, but is {actual or 'not in the ledger'}")
-    found += [f"user {user} should have got no report" for user in states if user not in expected]
+    found = [
+        f"the dispatcher counted {counters[name]} {what}, not {wanted}"
+        for name, what, wanted in (
+            ("errors", "errors", 0),
+            ("enrolled", "users whom it enrolled", seeded.new_users),
+            ("scheduled", "subscriptions that it scheduled", seeded.unscheduled),
+        )
+        if counters[name] != wanted
+    ]
+    found += _wrong_states(seeded.subscriptions, deliveries)
+    found += _wrong_pauses(seeded.subscriptions, paused)
+    found += _untold(deliveries, dead_letters)
+    if mailed is not None:
+        found += _wrong_mails(seeded.subscriptions, deliveries, list(mailed))
+    return found
+
+
+def _wrong_states(
+    subscriptions: Mapping[SubscriptionKey, SampleSubscription], deliveries: Sequence[Delivery]
+) -> Iterator[str]:
+    counts = Counter(delivery.subscription for delivery in deliveries)
+    yield from (f"subscription {key} has {count} deliveries in one run" for key, count in counts.items() if count > 1)
+    states = {delivery.subscription: delivery.state for delivery in deliveries}
+    for key, subscription in subscriptions.items():
+        if subscription.state is not None and (actual := states.get(key)) != subscription.state:
+            yield f"the report of subscription {key} should be {subscription.state}, but {_is(actual)}"
+    for key in states:
+        if key not in subscriptions or subscriptions[key].state is None:
+            yield f"subscription {key} should have got no report"
+
+
+def _wrong_pauses(
+    subscriptions: Mapping[SubscriptionKey, SampleSubscription], paused: Mapping[SubscriptionKey, str]
+) -> Iterator[str]:
+    for key, subscription in subscriptions.items():
+        actual = paused.get(key, "")
+        if actual != subscription.paused_because:
+            yield (f"subscription {key} should be {_paused(subscription.paused_because)}, but is {_paused(actual)}")
+
+
+def _untold(deliveries: Sequence[Delivery], dead_letters: Sequence[DeadLetter]) -> Iterator[str]:
     letters = {letter.id: letter for letter in dead_letters}
     for delivery in deliveries:
         if delivery.state != "dead":
             continue
         letter = letters.get(delivery.id)
         if letter is None:
-            found.append(f"{delivery.id} is dead, but no dead letter was kept")
+            yield f"{delivery.id} is dead, but no dead letter was kept"
         elif not letter.alerted:
-            found.append(f"nobody was told of the dead letter {delivery.id}")
-    if mailed is not None:
-        mails = Counter(mailed)
-        found += [f"{delivery_id} was mailed {count} times" for delivery_id, count in mails.items() if count > 1]
-        for delivery in deliveries:
-            if delivery.state == "sent" and not mails[delivery.id]:
-                found.append(f"{delivery.id} is sent by the ledger, but no mail came")
-            elif delivery.state != "sent" and mails[delivery.id]:
-                found.append(f"{delivery.id} was mailed, but is {delivery.state} by the ledger")
-    return found
+            yield f"nobody was told of the dead letter {delivery.id}"
+
+
+def _wrong_mails(
+    subscriptions: Mapping[SubscriptionKey, SampleSubscription],
+    deliveries: Sequence[Delivery],
+    mailed: Sequence[Mailed],
+) -> Iterator[str]:
+    mails = Counter(mailed)
+    yield from (
+        f"{mail.delivery_id} was mailed {count} times to one address" for mail, count in mails.items() if count > 1
+    )
+    recipients: dict[str, set[str]] = {}
+    for mail in mails:
+        recipients.setdefault(mail.delivery_id, set()).add(mail.recipient)
+    for delivery in deliveries:
+        actual = recipients.get(delivery.id, set())
+        if delivery.state != "sent" and actual:
+            yield f"{delivery.id} was mailed, but is {delivery.state}"
+        elif delivery.state == "sent" and delivery.subscription in subscriptions:
+            wanted = set(subscriptions[delivery.subscription].recipients)
+            yield from (f"{delivery.id} is sent, but no mail came to {address}" for address in sorted(wanted - actual))
+            yield from (f"{delivery.id} was mailed to {address}, who should not get it" for address in actual - wanted)
+
+
+def _is(state: str | None) -> str:
+    return f"is {state}" if state else "has no delivery"
+
+
+def _paused(because: str) -> str:
+    return f"paused ({because})" if because else "not paused"

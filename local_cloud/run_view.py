@@ -2,19 +2,37 @@
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from google.cloud.firestore_v1.async_client import AsyncClient
 from google.cloud.firestore_v1.base_query import FieldFilter
 
 
+class SubscriptionKey(NamedTuple):
+    """Which subscription: its user's id and its own."""
+
+    user_id: str
+    subscription_id: str
+
+    def __str__(self) -> str:
+        return f"{self.subscription_id} of user {self.user_id}"
+
+
 @dataclass(frozen=True, kw_only=True)
 class Delivery:
-    """What the ledger knows of one report of a run."""
+    """One report of a run.
+
+    Attributes:
+        id: the document's id.
+        subscription: whose report it is.
+        state: where it stands.
+        reason: why it was skipped or is dead; empty where it is neither.
+    """
 
     id: str
-    user_id: str
+    subscription: SubscriptionKey
     state: str
+    reason: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,14 +60,15 @@ class Standing:
         return self.sent + self.skipped + self.dead
 
 
-class LedgerView:
-    """Reads deliveries and dead letters.
+class RunView:
+    """Reads deliveries, dead letters and subscriptions.
 
     Args:
         client: of the Firestore that the functions use.
     """
 
     def __init__(self, client: AsyncClient) -> None:
+        self._client = client
         self._deliveries = client.collection("deliveries")
         self._dead_letters = client.collection("dead_letters")
 
@@ -67,10 +86,16 @@ class LedgerView:
 
     async def deliveries(self, run_id: str) -> list[Delivery]:
         """All deliveries of a run."""
-        query = self._deliveries.where(filter=FieldFilter("run_id", "==", run_id)).select(["user_id", "state"])
+        query = self._deliveries.where(filter=FieldFilter("run_id", "==", run_id))
         return [
-            Delivery(id=snapshot.id, user_id=snapshot.get("user_id"), state=snapshot.get("state"))
-            async for snapshot in query.stream()
+            Delivery(
+                id=snapshot.id,
+                subscription=SubscriptionKey(fields["user_id"], fields["subscription_id"]),
+                state=fields["state"],
+                reason=fields.get("reason") or "",
+            )
+            async for snapshot in query.select(["user_id", "subscription_id", "state", "reason"]).stream()
+            if (fields := snapshot.to_dict()) is not None
         ]
 
     async def dead_letters(self) -> list[DeadLetter]:
@@ -85,6 +110,15 @@ class LedgerView:
             async for snapshot in self._dead_letters.stream()
             if (fields := snapshot.to_dict()) is not None
         ]
+
+    async def paused(self) -> dict[SubscriptionKey, str]:
+        """Why each subscription is paused that is."""
+        subscriptions = self._client.collection_group("report_subscriptions")
+        query = subscriptions.where(filter=FieldFilter("paused_because", ">", "")).select(["paused_because"])
+        return {
+            SubscriptionKey(snapshot.reference.parent.parent.id, snapshot.id): snapshot.get("paused_because")
+            async for snapshot in query.stream()
+        }
 
 
 async def _count(query: Any) -> int:
