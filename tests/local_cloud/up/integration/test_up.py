@@ -34,7 +34,7 @@ def test_one_run_from_the_scheduler_to_the_mails(tmp_path: Path) -> None:
     assert "as it should be" in summary
     mails = [message_from_bytes(file.read_bytes()) for file in (command.data / "mails").glob("*.eml")]
     recipients = sorted(parseaddr(mail["To"])[1] for mail in mails)
-    # The third user's address is refused, the fifth and the eleventh are inactive, the last one's report goes to a team.
+    # The third's address is refused, the fifth and the eleventh are inactive, the last one's report goes to a team.
     users = [1, 2, 2, 4, 6, 7, 8, 8, 9, 10]
     others = ["copy6@example.com", "lead12@example.com", "team12@example.com"]
     assert recipients == sorted([*(f"user{number}@example.com" for number in users), *others])
