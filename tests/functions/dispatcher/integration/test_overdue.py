@@ -311,6 +311,23 @@ def test_a_subscription_moves_on_in_its_users_zone(cloud: Cloud, user: dict[str,
     assert (fields["next_report_at"], fields["reported_until"]) == (midnight + 35 * HOUR, midnight)
 
 
+def test_a_subscription_moves_forward_whatever_period_an_attempt_has_settled(cloud: Cloud) -> None:
+    due_at = NOON - 25 * HOUR
+    user = cloud.subscribed_user(next_report_at=due_at)
+    settled = {"period_start": due_at - 4 * HOUR, "period_end": due_at - 3 * HOUR}
+    cloud.database.collection("deliveries").document(delivery_id(user, DEFAULT_SUBSCRIPTION, due_at)).set(
+        {"state": "pending", "created_at": due_at, **settled}
+    )
+    cloud.call(due_at)
+    lose_the_tasks(cloud)
+
+    assert cloud.call().body["lost"] == 1
+
+    fields = cloud.subscription(user)
+    # The next report covers all the time since.
+    assert (fields["next_report_at"], fields["reported_until"]) == (due_at + HOUR, settled["period_end"])
+
+
 def test_a_users_other_subscriptions_stay_as_they_are(cloud: Cloud) -> None:
     """One report of the user is lost; another, due at the same moment, has its task."""
     due_at = NOON - 25 * HOUR
