@@ -152,7 +152,7 @@ class House:
         )
 
 
-def task(user_id: str, subscription_id: str = DEFAULT_SUBSCRIPTION, **changes: Any) -> bytes:
+def task(user_id: str, subscription_id: str = DEFAULT_SUBSCRIPTION, /, **changes: Any) -> bytes:
     """The task of a subscription's report."""
     valid = ReportTask(
         user_id=user_id,
