@@ -13,7 +13,7 @@ import shlex
 import sys
 import traceback
 import unicodedata
-from collections.abc import Mapping, MutableMapping, Sequence
+from collections.abc import Collection, Mapping, MutableMapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -48,13 +48,21 @@ class Output:
         if not self._out.is_terminal:
             self._out = Console(highlight=False, width=_PIPED_WIDTH)
 
-    def rows(self, rows: Sequence[Mapping[str, Any]], columns: Mapping[str, str], *, empty: str) -> None:
+    def rows(
+        self,
+        rows: Sequence[Mapping[str, Any]],
+        columns: Mapping[str, str],
+        *,
+        empty: str,
+        optional: Collection[str] = (),
+    ) -> None:
         """Print rows: as a JSON array of objects with all their keys, or as a table.
 
         Args:
             rows: as JSON shows them, with moments as datetimes.
             columns: the keys that the table shows, with their headings.
             empty: what to say where there are none.
+            optional: the keys that the table leaves out where no row has a value.
         """
         if self.as_json:
             self.json(rows)
@@ -62,7 +70,8 @@ class Output:
             self.say(empty)
         else:
             table = Table(box=None, pad_edge=False, header_style="bold")
-            for key, heading in columns.items():
+            shown = {key: name for key, name in columns.items() if key not in optional or any(row[key] for row in rows)}
+            for key, heading in shown.items():
                 number = any(isinstance(row[key], int | float) for row in rows)
                 # What a command takes as an argument is never cut: it is folded if it must be.
                 is_id = key.endswith("_id") or key in {"queue", "task"}
@@ -75,7 +84,7 @@ class Output:
                     max_width=_TEXT_WIDTH if self._out.is_terminal and not is_id else None,
                 )
             for row in rows:
-                table.add_row(*(Text(_cell(row[key])) for key in columns))
+                table.add_row(*(Text(_cell(row[key])) for key in shown))
             self._out.print(table)
 
     def fields(self, row: Mapping[str, Any]) -> None:

@@ -133,8 +133,9 @@ class SubscriptionChanges:
                 raise OperatorError(f"{user_id}/{subscription_id} is paused already{because}: nothing was changed.")
             if until is None:
                 return paused_fields(PauseReason.OPERATOR)
-            schedule = _sound(subscription).schedule(stored.user)
-            return paused_until_fields(subscription, schedule, because=PauseReason.OPERATOR, until=until)
+            schedule = subscription.schedule(stored.user)
+            fields = paused_until_fields(subscription, schedule, because=PauseReason.OPERATOR, until=until)
+            return self._checked(stored, fields)
 
         return self.change(user_id, subscription_id, decide)
 
@@ -160,7 +161,7 @@ class SubscriptionChanges:
                     f"users/{user_id} is not active, so nothing would be sent. Set active to true: what is paused "
                     f"for that ({PauseReason.USER_INACTIVE}) then resumes by itself."
                 )
-            return resumed_fields(subscription, _sound(subscription).schedule(stored.user), now=now)
+            return self._checked(stored, resumed_fields(subscription, subscription.schedule(stored.user), now=now))
 
         return self.change(user_id, subscription_id, decide)
 
@@ -220,16 +221,16 @@ class SubscriptionChanges:
         user = User.from_snapshot(found[references[0].path])
         return StoredSubscription(user=user, subscription=subscription, document=snapshot.to_dict() or {})
 
+    def _checked(self, stored: StoredSubscription, fields: Mapping[str, Any]) -> Mapping[str, Any]:
+        """The fields to write, if the schedule that they follow from is not malformed."""
+        before = stored.subscription
+        after = Subscription.from_fields(before.user_id, before.id, {**stored.document, **fields}, self._defaults)
+        if after.problem:
+            raise OperatorError(
+                f"{before.user_id}/{before.id}: {after.problem}. Correct it first: reports subscriptions set."
+            )
+        return fields
+
     def _reference(self, user_id: str, subscription_id: str) -> Any:
         user = self._client.collection(USERS).document(user_id)
         return user.collection(SUBSCRIPTIONS).document(subscription_id)
-
-
-def _sound(subscription: Subscription) -> Subscription:
-    """The subscription, if its schedule can be relied on."""
-    if subscription.problem:
-        raise OperatorError(
-            f"{subscription.user_id}/{subscription.id}: {subscription.problem}. "
-            "Correct it first: reports subscriptions set."
-        )
-    return subscription

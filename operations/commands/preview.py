@@ -30,12 +30,12 @@ _REFRESH_SECONDS = 2
 def preview(
     ctx: typer.Context,
     user: Annotated[
-        str | None, typer.Argument(metavar="[USER]", parser=document_id, help="The user's id; not needed for a sample.")
+        str | None, typer.Argument(metavar="USER", parser=document_id, help="The user's id; not needed for a sample.")
     ] = None,
     subscription: Annotated[
         str | None,
         typer.Argument(
-            metavar="[SUBSCRIPTION]",
+            metavar="SUBSCRIPTION",
             parser=document_id,
             help="The subscription's id; not needed if the user has only one, nor with --kind.",
         ),

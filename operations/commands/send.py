@@ -18,7 +18,7 @@ def send(
     subscription: Annotated[
         str | None,
         typer.Argument(
-            metavar="[SUBSCRIPTION]",
+            metavar="SUBSCRIPTION",
             parser=document_id,
             help="The subscription's id; not needed if the user has only one.",
         ),

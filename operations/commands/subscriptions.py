@@ -27,7 +27,7 @@ app = typer.Typer(
     no_args_is_help=True,
 )
 
-COLUMNS = {
+_COLUMNS = {
     "user_id": "USER",
     "subscription_id": "SUBSCRIPTION",
     "state": "STATE",
@@ -40,7 +40,6 @@ COLUMNS = {
     "last_delivery_due_at": "DUE",
     "problem": "PROBLEM",
 }
-_WHERE_EMPTY_LEFT_OUT = {"paused_because", "paused_until", "problem"}
 _LATEST_DELIVERIES = 5
 _THE_RECIPIENTS_WISH = {
     PauseReason.USER: "the user has paused",
@@ -68,7 +67,7 @@ UserId = Annotated[str, typer.Argument(metavar="USER", parser=document_id, help=
 SubscriptionId = Annotated[
     str | None,
     typer.Argument(
-        metavar="[SUBSCRIPTION]", parser=document_id, help="The subscription's id; not needed if the user has only one."
+        metavar="SUBSCRIPTION", parser=document_id, help="The subscription's id; not needed if the user has only one."
     ),
 ]
 NewSubscriptionId = Annotated[
@@ -369,13 +368,8 @@ def read_rows(
 
 
 def print_subscriptions(output: Output, rows: Sequence[dict[str, Any]], *, empty: str) -> None:
-    """Print a table of subscriptions, without the columns that would be empty but say something where they are not."""
-    columns = {
-        key: heading
-        for key, heading in COLUMNS.items()
-        if key not in _WHERE_EMPTY_LEFT_OUT or any(row[key] for row in rows)
-    }
-    output.rows(rows, columns, empty=empty)
+    """Print a table of subscriptions."""
+    output.rows(rows, _COLUMNS, empty=empty, optional={"paused_because", "paused_until", "problem"})
 
 
 def _edit(

@@ -107,4 +107,4 @@ def _print(current: Session, output: Output, users: Sequence[User], *, empty: st
     done = in_parallel(users, read, what="Reading", console=output.err)
     if done.interrupted:
         raise typer.Exit(130)
-    output.rows(done.results, _COLUMNS, empty=empty)
+    output.rows(done.results, _COLUMNS, empty=empty, optional={"problem"})

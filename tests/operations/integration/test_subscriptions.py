@@ -373,6 +373,14 @@ def test_what_could_not_be_sent_is_not_resumed(
     assert stored(project)["active"] is False
 
 
+def test_a_pause_and_its_end_put_right_what_set_does_not_write(project: Project) -> None:
+    seed(project.database, "u1", next_report_at="tomorrow", reported_until="yesterday", active="yes", cadence="daily")
+    assert subscriptions(project, "set", "u1", "--hour", "9").status == 2
+    assert subscriptions(project, "pause", "u1").status == 0
+    row = subscriptions(project, "resume", "u1", "--json").json
+    assert (row["state"], row["problem"]) == ("scheduled", None)
+
+
 def test_one_is_removed_and_what_becomes_of_its_deliveries_is_said(project: Project) -> None:
     seed(project.database, "u1", next_report_at=LATER)
     seed(project.database, "u1", subscription_id="weekly", next_report_at=LATER)

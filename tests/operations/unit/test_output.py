@@ -56,6 +56,15 @@ def test_json_is_all_there_is_on_standard_output(capsys: pytest.CaptureFixture[s
     assert "said" in captured.err
 
 
+def test_a_column_that_is_optional_is_shown_where_a_row_has_a_value(capsys: pytest.CaptureFixture[str]) -> None:
+    row: dict[str, Any] = {"name": "a", "tags": ["x", "\x1by"], "problem": None}
+    columns = {"name": "NAME", "tags": "TAGS", "problem": "PROBLEM"}
+    Output().rows([row], columns, empty="", optional={"problem"})
+    assert capsys.readouterr().out.split() == ["NAME", "TAGS", "a", "x,", r"\x1by"]
+    Output().rows([row, {**row, "problem": "bad"}], columns, empty="", optional={"problem"})
+    assert "PROBLEM" in capsys.readouterr().out
+
+
 def test_json_says_exactly_what_there_is_in_plain_characters() -> None:
     value = {HOSTILE: [HOSTILE, {"名": "名\u00a0"}]}
     text = to_json(value)
