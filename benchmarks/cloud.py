@@ -39,10 +39,10 @@ RUN_AT = DUE_AT = datetime(2026, 11, 24, 12, tzinfo=UTC)
 SCHEDULER = f"scheduler@{PROJECT}.iam.gserviceaccount.com"
 TASKS = f"tasks@{PROJECT}.iam.gserviceaccount.com"
 NOBODY = "http://127.0.0.1:1"
+DEFAULTS = SubscriptionDefaults("activity", Cadence.HOURLY)
 
 _WRITES_A_COMMIT = 500
 _COMMITS_IN_FLIGHT = 4
-_DEFAULTS = SubscriptionDefaults("activity", Cadence.HOURLY)
 
 
 class Cloud:
@@ -228,7 +228,7 @@ def _user(number: int) -> Sequence[tuple[str, Mapping[str, Any]]]:
     path = f"{USERS}/{user_id}"
     return (
         (path, user),
-        (f"{path}/{SUBSCRIPTIONS}/{DEFAULT_SUBSCRIPTION}", default_fields(user_id, _DEFAULTS, due_at=DUE_AT)),
+        (f"{path}/{SUBSCRIPTIONS}/{DEFAULT_SUBSCRIPTION}", default_fields(user_id, DEFAULTS, due_at=DUE_AT)),
     )
 
 

@@ -1,16 +1,18 @@
 """The worker: reports a second, what one costs, and what more instances bring."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from datetime import timedelta
 from typing import Any
 
-from benchmarks.cloud import DUE_AT, TASKS, Cloud
+from benchmarks.cloud import DEFAULTS, DUE_AT, TASKS, Cloud
 from benchmarks.load import Load, send
 from benchmarks.table import Table, number, times
 from functions.shared.ids import delivery_id
 from functions.shared.report_task import ReportTask
-from local_cloud.sample_users import sample_users
+from functions.shared.subscription import DEFAULT_SUBSCRIPTION, SUBSCRIPTIONS, default_fields, scheduled_fields
+from functions.shared.user import USERS
+from local_cloud.sample_users import SampleUser, sample_users
 
 CONCURRENCIES = (1, 8, 80)
 REPORTS = 300
@@ -82,7 +84,7 @@ def _bill(cloud: Cloud, tasks: Sequence[ReportTask], url: str, token: str) -> Ta
             ["document writes: delivery and subscription", number(writes / len(tasks)), "3"],
             ["document reads: the report's own data", number(events / len(tasks)), "–"],
         ],
-        note=f"Counted by the local Firestore over {len(tasks)} reports of sample users with some 40 events each.",
+        note=f"Counted by the local Firestore over {len(tasks)} reports to sample users with some 40 events each.",
     )
 
 
@@ -124,19 +126,36 @@ def _instances(loads: dict[int, Load]) -> Table:
 
 
 def _put_in(cloud: Cloud, numbers: Sequence[int]) -> list[ReportTask]:
-    """Write sample users who are due, with their events, and return their tasks."""
+    """Write sample users with one subscription each, which is due, and with their events. Returns the tasks."""
     wanted = set(numbers)
     users = [user for number, user in enumerate(sample_users(max(numbers), now=DUE_AT), start=1) if number in wanted]
 
-    def documents() -> Iterator[tuple[str, dict[str, Any]]]:
+    def documents() -> Iterator[tuple[str, Mapping[str, Any]]]:
         for user in users:
-            own = {"email": f"{user.id}@example.com", "active": True, "next_report_at": DUE_AT}
-            yield f"users/{user.id}", {**user.document, **own}
+            path = f"{USERS}/{user.id}"
+            yield path, {**user.document, "email": f"{user.id}@example.com", "active": True}
+            yield f"{path}/{SUBSCRIPTIONS}/{DEFAULT_SUBSCRIPTION}", _subscription(user)
             for index, event in enumerate(user.events):
-                yield f"users/{user.id}/events/e{index}", {**event, "at": event["at"] - timedelta(microseconds=index)}
+                yield f"{path}/events/e{index}", {**event, "at": event["at"] - timedelta(microseconds=index)}
 
     cloud.put_in(documents())
     return [
-        ReportTask(user_id=user.id, delivery_id=delivery_id(user.id, DUE_AT), due_at=DUE_AT, run_id=_RUN_ID)
+        ReportTask(
+            user_id=user.id,
+            subscription_id=DEFAULT_SUBSCRIPTION,
+            delivery_id=delivery_id(user.id, DEFAULT_SUBSCRIPTION, DUE_AT),
+            due_at=DUE_AT,
+            run_id=_RUN_ID,
+            kind="activity",
+        )
         for user in users
     ]
+
+
+def _subscription(user: SampleUser) -> dict[str, Any]:
+    """The user's own subscription to activity, of which the events tell, or the one that a new user gets."""
+    written = (each.document for each in user.subscriptions if each.document and each.document["kind"] == "activity")
+    return {
+        **next(written, default_fields(user.id, DEFAULTS, due_at=DUE_AT)),
+        **scheduled_fields(user.id, DEFAULT_SUBSCRIPTION, due_at=DUE_AT),
+    }
