@@ -2,7 +2,7 @@
 
 import itertools
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -22,11 +22,13 @@ from functions.shared.report_task import ReportTask
 from functions.shared.subscription import DEFAULT_SUBSCRIPTION, SUBSCRIPTIONS
 from local_cloud.clock import Clock
 from local_cloud.firestore.server import FirestoreEmulator
+from local_cloud.firestore.usage import Usage
 from local_cloud.function_process import FunctionProcess
 from local_cloud.identity import IdentityProvider
+from local_cloud.index_file import read_index_file
 from local_cloud.pubsub.server import PubSubEmulator
 from local_cloud.tasks.server import TasksEmulator
-from tests.function_process import FunctionProcesses
+from tests.function_process import REPOSITORY, FunctionProcesses
 from tests.seeding import seed, subscription_reference, user_document, user_reference
 from tests.support import Background, Faults
 
@@ -62,6 +64,7 @@ class Cloud:
     background: Background
     firestore_port: int
     firestore_faults: Faults
+    firestore_usage: Usage
     tasks_port: int
     tasks_faults: Faults
     pubsub_port: int
@@ -102,15 +105,22 @@ class Cloud:
     def clear(self) -> None:
         """Forget everything but the names of tasks."""
         self.firestore_faults.middleware = self.tasks_faults.middleware = self.pubsub_faults.middleware = None
-        for subscription in self.database.collection_group(SUBSCRIPTIONS).select([]).stream():
-            subscription.reference.delete()
+        self._delete(
+            snapshot.reference for snapshot in self.database.collection_group(SUBSCRIPTIONS).select([]).stream()
+        )
         for collection in ("users", "deliveries", "runs", "dead_letters"):
-            for document in self.database.collection(collection).list_documents():
-                document.delete()
+            self._delete(self.database.collection(collection).list_documents(page_size=1_000))
         for queue in ("reports", "reports-2"):
             self.queues.purge_queue(name=self.queue_path(queue))
         self.dead_letters(wait=False)
         self.system_alerts.clear()
+
+    def _delete(self, references: Iterable[Any]) -> None:
+        while some := list(itertools.islice(references := iter(references), 400)):
+            batch = self.database.batch()
+            for reference in some:
+                batch.delete(reference)
+            batch.commit()
 
     def queue_path(self, queue: str = "reports") -> str:
         """A queue's full name."""
@@ -242,7 +252,13 @@ def services(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
     """Everything, started once."""
     background, clock, logs = Background(), Clock(), tmp_path_factory.mktemp("dispatcher")
     faults = Faults(), Faults(), Faults()
-    firestore_server = FirestoreEmulator(host="127.0.0.1", port=0, clock=clock, middleware=[faults[0]])
+    firestore_server = FirestoreEmulator(
+        host="127.0.0.1",
+        port=0,
+        clock=clock,
+        middleware=[faults[0]],
+        declared_indexes=read_index_file(REPOSITORY / "deployment" / "firestore.indexes.json"),
+    )
     identity = IdentityProvider(host="127.0.0.1", port=0, clock=clock)
     tasks = TasksEmulator(host="127.0.0.1", port=0, clock=clock, mint_token=identity.mint, middleware=[faults[1]])
     pubsub = PubSubEmulator(host="127.0.0.1", port=0, clock=clock, middleware=[faults[2]])
@@ -275,6 +291,7 @@ def services(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
         background=background,
         firestore_port=firestore_server.port,
         firestore_faults=faults[0],
+        firestore_usage=firestore_server.usage,
         tasks_port=tasks.port,
         tasks_faults=faults[1],
         pubsub_port=pubsub.port,

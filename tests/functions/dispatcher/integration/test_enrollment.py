@@ -1,0 +1,172 @@
+"""Users who are new, or active again."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from functions.shared.ids import malformed_letter_id, shard_of
+from functions.shared.subscription import DEFAULT_SUBSCRIPTION, PauseReason, paused_fields
+from local_cloud.rpc import current_request
+from tests.functions.dispatcher.integration.conftest import HOUR, NOON, Cloud
+from tests.functions.dispatcher.integration.reads import Reads
+from tests.functions.dispatcher.integration.test_run_parts import NO_TIME, finish
+from tests.seeding import ENROLLED_AT, subscription_document, subscription_reference, user_reference
+
+DAY = 24 * HOUR
+INACTIVE = paused_fields(PauseReason.USER_INACTIVE)
+
+
+def enrolled(cloud: Cloud, user: str) -> bool:
+    return cloud.fields_of(user)["enrolled_at"] not in (None, ENROLLED_AT)
+
+
+@pytest.mark.parametrize("missing", [..., None, "no", False], ids=["absent", "null", "a string", "false"])
+def test_a_new_user_gets_the_default_subscription_which_is_due_at_once(cloud: Cloud, missing: object) -> None:
+    cloud.subscribed_user()
+    new_user = cloud.user(enrolled_at=missing)
+    cloud.user(enrolled_at=missing, active=False)
+
+    answer = cloud.call(variables={"DEFAULT_KIND": "usage", "DEFAULT_CADENCE": "weekly"})
+
+    assert answer.status == 200
+    assert [answer.body[name] for name in ("enrolled", "due", "dispatched")] == [1, 2, 2]
+    assert enrolled(cloud, new_user)
+    assert cloud.subscription(new_user) == {
+        "user_id": new_user,
+        "shard": shard_of(new_user, DEFAULT_SUBSCRIPTION),
+        "active": True,
+        "kind": "usage",
+        "cadence": "weekly",
+        "next_report_at": NOON,
+    }
+    report = next(report for report in cloud.reports() if report.user_id == new_user)
+    assert (report.subscription_id, report.due_at, report.kind) == (DEFAULT_SUBSCRIPTION, NOON, "usage")
+    assert cloud.call(NOON + HOUR).body["enrolled"] == 0
+
+
+def test_many_new_users(cloud: Cloud) -> None:
+    for number in range(450):
+        cloud.user(enrolled_at=... if number % 2 else None)
+    answer = cloud.call()
+    assert [answer.body[name] for name in ("enrolled", "due", "dispatched")] == [450, 450, 450]
+
+
+def test_a_new_user_who_has_subscriptions_gets_no_other(cloud: Cloud) -> None:
+    waiting = cloud.subscribed_user(subscription_id="weekly", next_report_at=NOON + DAY, user={"enrolled_at": None})
+    paused = cloud.subscribed_user(
+        subscription_id="weekly", next_report_at=None, active=False, paused_because="user", user={"enrolled_at": None}
+    )
+    of_paused = cloud.subscription(paused, "weekly")
+
+    answer = cloud.call()
+
+    assert [answer.body[name] for name in ("enrolled", "due", "errors")] == [2, 0, 0]
+    assert enrolled(cloud, waiting)
+    assert enrolled(cloud, paused)
+    assert cloud.subscription(paused, "weekly") == of_paused
+    for user in (waiting, paused):
+        assert not subscription_reference(cloud.database, user).get().exists
+
+
+def test_a_user_who_is_active_again_gets_the_reports_that_stopped_when_the_user_became_inactive(cloud: Cloud) -> None:
+    user = cloud.subscribed_user(
+        subscription_id="hourly", **INACTIVE, reported_until=NOON - 5 * DAY, user={"enrolled_at": None}
+    )
+    weekly = {"cadence": "weekly", "weekday": 1, "hour": 8, "time_zone": "Asia/Tokyo"}
+    others: dict[str, dict[str, Any]] = {
+        "weekly": {**weekly, **INACTIVE},
+        "by the user": {**weekly, **paused_fields(PauseReason.USER)},
+    }
+    for name, fields in others.items():
+        subscription_reference(cloud.database, user, name).set(subscription_document(user, name, **fields))
+    untouched = cloud.subscription(user, "by the user")
+
+    answer = cloud.call()
+
+    assert [answer.body[name] for name in ("enrolled", "due", "errors")] == [1, 0, 0]
+    hourly = cloud.subscription(user, "hourly")
+    assert (hourly["active"], hourly["paused_because"], hourly["next_report_at"]) == (True, None, NOON + HOUR)
+    # What it missed is left out of the next report.
+    assert hourly["reported_until"] == NOON
+    resumed = cloud.subscription(user, "weekly")
+    # 24 November 2126 is a Sunday: 8 o'clock on Monday in Tokyo.
+    assert (resumed["active"], resumed["next_report_at"]) == (True, NOON + timedelta(hours=11))
+    assert resumed["shard"] == shard_of(user, "weekly")
+    assert cloud.subscription(user, "by the user") == untouched
+    assert enrolled(cloud, user)
+
+
+def test_a_malformed_subscription_keeps_its_user_from_being_enrolled_until_it_is_corrected(cloud: Cloud) -> None:
+    user = cloud.subscribed_user(subscription_id="sound", **INACTIVE, user={"enrolled_at": ...})
+    subscription_reference(cloud.database, user, "malformed").set(
+        subscription_document(user, "malformed", **INACTIVE, cadence="never")
+    )
+
+    answer = cloud.call()
+
+    assert [answer.body[name] for name in ("enrolled", "malformed", "due", "errors")] == [0, 1, 0, 0]
+    assert cloud.subscription(user, "sound")["active"]
+    (letter,) = cloud.dead_letters()
+    assert letter["letter_id"] == malformed_letter_id(user, "malformed")
+    # The null has the next run find the user by the index.
+    assert cloud.fields_of(user)["enrolled_at"] is None
+
+    subscription_reference(cloud.database, user, "malformed").update({"cadence": "hourly"})
+    answer = cloud.call(NOON + HOUR)
+
+    assert [answer.body[name] for name in ("enrolled", "malformed", "errors")] == [1, 0, 0]
+    assert cloud.subscription(user, "malformed")["next_report_at"] == NOON + 2 * HOUR
+    assert enrolled(cloud, user)
+
+
+def test_a_new_user_who_is_changed_meanwhile_is_left_to_the_next_run(cloud: Cloud) -> None:
+    changed, other = cloud.user(enrolled_at=None), cloud.user(enrolled_at=None)
+    has_meddled = False
+
+    async def meddle(method: str, carry_out: Callable[[], Awaitable[Any]]) -> Any:
+        nonlocal has_meddled
+        enrolls = method.endswith("/Commit") and any("enrolled_at" in w.update.fields for w in current_request().writes)
+        if enrolls and not has_meddled:
+            has_meddled = True
+            await asyncio.to_thread(user_reference(cloud.database, changed).update, {"name": "Ada"})
+        return await carry_out()
+
+    cloud.firestore_faults.middleware = meddle
+    answer = cloud.call()
+    cloud.firestore_faults.middleware = None
+
+    assert [answer.body[name] for name in ("enrolled", "dispatched", "errors")] == [1, 1, 0]
+    assert enrolled(cloud, other)
+    assert cloud.fields_of(changed)["enrolled_at"] is None
+    assert not subscription_reference(cloud.database, changed).get().exists
+    assert cloud.call(NOON + HOUR).body["enrolled"] == 1
+
+
+def test_a_sweep_goes_on_where_the_part_before_ended(cloud: Cloud) -> None:
+    for _ in range(450):
+        cloud.user(enrolled_at=...)
+    answers = finish(cloud, cloud.call(variables=NO_TIME), variables=NO_TIME)
+    assert [answer.body["enrolled"] for answer in answers] == [200, 400, 450, 450]
+    assert answers[-1].body["dispatched"] == 450
+
+
+def test_a_user_who_leaves_between_the_counts_is_no_new_user(cloud: Cloud) -> None:
+    """Else every such run would walk through all users to find nobody."""
+    users = [cloud.subscribed_user() for _ in range(4)]
+    leaving = list(users)
+
+    async def leave(method: str, carry_out: Callable[[], Awaitable[Any]]) -> Any:
+        answer = await carry_out()
+        if method.endswith("/RunAggregationQuery") and leaving:
+            reference = user_reference(cloud.database, leaving.pop())
+            await asyncio.to_thread(reference.update, {"active": False, "enrolled_at": None})
+        return answer
+
+    reads = Reads(leave)
+    cloud.firestore_faults.middleware = reads
+    assert cloud.call().status == 200
+    assert not leaving
+    assert reads.users == 0
