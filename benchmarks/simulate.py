@@ -9,35 +9,39 @@ import typer
 
 from benchmarks.simulation import check, plots, scale
 from benchmarks.simulation.plan import recommended
+from functions.shared.ids import SHARDS
 
 app = typer.Typer(help=__doc__, add_completion=False, pretty_exceptions_enable=False, no_args_is_help=True)
 
 
 @app.command()
 def run(
-    users: Annotated[int, typer.Argument(help="How many reports are due.", min=1)],
+    reports: Annotated[int, typer.Argument(help="How many are due.", min=1)],
     *,
     within: Annotated[float, typer.Option(help="Minutes in which they are to be sent.", min=0.1)] = 30,
     queues: Annotated[int | None, typer.Option(help="Report queues.", min=1)] = None,
     rate: Annotated[float | None, typer.Option(help="Dispatches a second of each.", min=0.1, max=500)] = None,
     concurrent: Annotated[int | None, typer.Option(help="Dispatches at once of each.", min=1, max=5_000)] = None,
     instances: Annotated[int | None, typer.Option(help="Of the worker, at most.", min=1)] = None,
-    share_size: Annotated[int | None, typer.Option(help="Users in a share of a divided run.", min=1)] = None,
+    parts: Annotated[int | None, typer.Option(help="Dispatchers that divide the run.", min=1, max=SHARDS)] = None,
+    shards: Annotated[int | None, typer.Option(help="Of each index that rises with time.", min=1)] = None,
     mails: Annotated[float | None, typer.Option(help="Mails a second that SendGrid takes.", min=0.1)] = None,
     failures: Annotated[float | None, typer.Option(help="Share of attempts that fail.", min=0, max=0.9)] = None,
 ) -> None:
-    """Settings for so many users, as recommended but for those that are given, and what comes of them."""
+    """Settings for so many reports, as recommended but for those that are given, and what comes of them."""
     given = {
         "queues": queues,
         "rate": rate,
         "concurrent": concurrent,
         "instances": instances,
-        "share_size": share_size,
+        "parts": parts,
         "mails_a_second": mails,
         "failure_rate": failures,
     }
-    plan = recommended(users, within=timedelta(minutes=within))
+    plan = recommended(reports, within=timedelta(minutes=within))
     plan = replace(plan, **{name: value for name, value in given.items() if value is not None})
+    if shards is not None:
+        plan = replace(plan, rising=tuple(replace(index, shards=shards) for index in plan.rising))
     found = scale.case(plan)
     print(scale.settings_table([found]).to_markdown())
     print(scale.outcome_table([found]).to_markdown())
@@ -54,6 +58,7 @@ def tables(
     cases = scale.recommended_cases(sizes)
     print(scale.settings_table(cases).to_markdown())
     print(scale.outcome_table(cases).to_markdown())
+    print(scale.index_table().to_markdown())
     changed = scale.what_if_cases(min(1_000_000, most))
     print(scale.what_if_table(changed).to_markdown())
     lines = {
@@ -61,8 +66,8 @@ def tables(
         "one queue, 500/s": scale.one_queue_cases(sizes),
         "as shipped, 10/s": scale.shipped_cases(sizes),
     }
-    plots.time_by_users(lines, images / "scale-time.png")
-    plots.cost_by_users(cases, images / "scale-cost.png")
+    plots.time_by_reports(lines, images / "scale-time.png")
+    plots.cost_by_reports(cases, images / "scale-cost.png")
     plots.run_by_time(changed, images / "scale-runs.png")
 
 

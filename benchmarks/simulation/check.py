@@ -12,10 +12,11 @@ from benchmarks.load import send
 from benchmarks.simulation.model import simulate
 from benchmarks.simulation.plan import Pace, Plan
 from benchmarks.table import Table
-from functions.dispatcher.due_user import DueUser
+from functions.dispatcher.due_subscription import DueSubscription
 from functions.dispatcher.fan_out import report_task
 from functions.shared.report_task import ReportTask
 from functions.shared.retry_policy import RetryPolicy
+from functions.shared.subscription import DEFAULT_SUBSCRIPTION
 
 _WORKER_URL = "http://self"
 _THREADS = 10
@@ -35,7 +36,7 @@ _RETRIES = RetryPolicy(
 )
 
 CASES: Sequence[tuple[str, int, float, int, float]] = (
-    # What is to be the limit, users, rate, concurrent, share of failures.
+    # What is to be the limit, reports, rate, concurrent, share of failures.
     ("the queue's rate", 400, 10, 100, 0.0),
     ("the queue's concurrency", 2_000, 500, 2, 0.0),
     ("the worker", 3_000, 500, 10, 0.0),
@@ -48,21 +49,23 @@ def measure(
 ) -> Iterator[Table]:
     """Run each case for real, and in the model with the worker's pace as it is measured on this machine."""
     rows = []
-    for limit, users, rate, concurrent, failures in cases:
+    for limit, reports, rate, concurrent, failures in cases:
         measured = []
         for seed in range(real_seeds if failures else 1):
             with Cloud(mail_failures=failures, seed=seed) as cloud:
-                measured.append(_run(cloud, users, rate, concurrent, calibrate_without_failures=not failures))
+                measured.append(_run(cloud, reports, rate, concurrent, calibrate_without_failures=not failures))
         pace = measured[0][0]
         real = sorted(seconds for _, seconds in measured)
         plan = Plan(
-            users=users,
+            reports=reports,
             rate=rate,
             concurrent=concurrent,
             instances=1,
             concurrency=_THREADS,
             failure_rate=failures,
             retries=_RETRIES,
+            # The local Firestore has no such limit.
+            rising=(),
             pace=pace,
         )
         # Which attempts fail is chance, in the model as in the run: the last report of a run is the unluckiest.
@@ -70,7 +73,7 @@ def measure(
         rows.append(
             [
                 limit,
-                f"{users:,}",
+                f"{reports:,}",
                 f"{rate:g}/s, {concurrent} at once",
                 f"{failures:.0%}",
                 f"{pace.cpu_seconds * 1000:.0f} + {pace.wait_seconds * 1000:.0f}",
@@ -82,7 +85,7 @@ def measure(
     yield Table(
         title="The model and the local cloud",
         columns=[
-            *("what limits", "users", "queue", "mails refused", "a report, ms", "real, s", "modelled, s", "off by"),
+            *("what limits", "reports", "queue", "mails refused", "a report, ms", "real, s", "modelled, s", "off by"),
         ],
         rows=rows,
         note=f"Where attempts fail, the middle of {real_seeds} runs and of {_SEEDS} modelled ones, each with a seed "
@@ -98,11 +101,11 @@ def _written(seconds: Sequence[float]) -> str:
 
 
 def _run(
-    cloud: Cloud, users: int, rate: float, concurrent: int, *, calibrate_without_failures: bool
+    cloud: Cloud, reports: int, rate: float, concurrent: int, *, calibrate_without_failures: bool
 ) -> tuple[Pace, float]:
     """The worker's pace, and the seconds that a real run takes."""
     # Those with whom the pace is measured have got theirs when the run begins.
-    cloud.put_in_users(users + (3 * _CALIBRATION if calibrate_without_failures else 0))
+    cloud.put_in_users(reports + (3 * _CALIBRATION if calibrate_without_failures else 0))
     queue = Queue(
         name=f"{PARENT}/queues/reports",
         rate_limits={"max_dispatches_per_second": rate, "max_concurrent_dispatches": concurrent},
@@ -115,31 +118,32 @@ def _run(
     )
     cloud.queues.create_queue(parent=PARENT, queue=queue)
     with cloud.function("worker", WORKER_URL=_WORKER_URL, THREADS=str(_THREADS), PROVIDER_PAUSE="0") as worker:
-        pace = _pace(cloud, worker.url, worker.environment["WORKER_URL"], users, calibrate_without_failures)
+        pace = _pace(cloud, worker.url, worker.environment["WORKER_URL"], reports, calibrate_without_failures)
         before = int(cloud.bill()["mails"])
         with cloud.function("dispatcher", WORKER_URL=worker.url) as dispatcher:
             began = time.monotonic()
             due = int(cloud.dispatch(dispatcher)["due"])
         while cloud.counts("reports")["depth"]:
             if time.monotonic() - began > _GIVE_UP_SECONDS:
-                raise TimeoutError(f"{users} reports are not sent after {_GIVE_UP_SECONDS:.0f} s")
+                raise TimeoutError(f"{reports} reports are not sent after {_GIVE_UP_SECONDS:.0f} s")
             time.sleep(_POLL_SECONDS)
         real = time.monotonic() - began
         sent = int(cloud.bill()["mails"]) - before
-        if not sent == due == users:
-            raise RuntimeError(f"{users} reports were to be due, {due} were, and {sent} were sent")
+        if not sent == due == reports:
+            raise RuntimeError(f"{reports} reports were to be due, {due} were, and {sent} were sent")
     return pace, real
 
 
-def _pace(cloud: Cloud, url: str, audience: str, users: int, without_failures: bool) -> Pace:
+def _pace(cloud: Cloud, url: str, audience: str, reports: int, without_failures: bool) -> Pace:
     """How fast the worker is: alone, and as fast as it can."""
     if not without_failures:
         # Reports that fail cannot be compared; these figures are of no weight where retries are what is waited for.
         return Pace(cpu_seconds=0.02, wait_seconds=0.02, start_seconds=0)
     token = cloud.token(TASKS, audience)
     tasks = [
-        ReportTask.from_json(report_task(DueUser(f"u{users + number}", DUE_AT), "20261124T1200Z").body)
+        ReportTask.from_json(report_task(due, "20261124T1200Z").body)
         for number in range(1, 3 * _CALIBRATION + 1)
+        for due in [DueSubscription(f"u{reports + number}", DEFAULT_SUBSCRIPTION, DUE_AT, "activity")]
     ]
     first, alone, together = (tasks[start::3] for start in range(3))
     send(first, urls=[url], token=token, concurrency=_THREADS)

@@ -32,10 +32,11 @@ def cost(plan: Plan, outcome: Outcome) -> Cost:
         plan: what was deployed.
         outcome: what came of it.
     """
-    # The dispatcher reads each user once, and counts the active ones twice, at a read for a thousand.
-    reads = outcome.begun * plan.pace.reads + plan.users * (1 + 2 / 1000)
+    # The dispatcher reads each subscription that is due, and counts users and subscriptions twice, at a read for a
+    # thousand.
+    reads = outcome.begun * plan.pace.reads + plan.reports * (1 + 4 / 1000)
     writes = outcome.begun * plan.pace.writes
-    operations = plan.users + outcome.attempts
+    operations = plan.reports + outcome.attempts
     seconds = outcome.instance_seconds * _per_second(_WORKER_GIB)
     seconds += outcome.dispatcher_seconds * _per_second(_DISPATCHER_GIB)
     return Cost(

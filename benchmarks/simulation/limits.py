@@ -26,6 +26,10 @@ FIRESTORE_GROWTH_SECONDS = 300
 """A collection should begin with 500 operations a second, and grow by half every five minutes. It is advice, not a
 limit: faster, and some calls are slow or refused. https://firebase.google.com/docs/firestore/best-practices#ramping_up_traffic"""
 
+RISING_INDEX_WRITES_A_SECOND = 500
+"""Into an index whose values rise together, such as those of times; so many into each shard where the values of shards
+come first. https://firebase.google.com/docs/firestore/solutions/shard-timestamp"""
+
 DOLLARS_A_READ = 0.03 / 100_000
 DOLLARS_A_WRITE = 0.09 / 100_000
 """Of a document, in us-central1. https://cloud.google.com/firestore/pricing"""

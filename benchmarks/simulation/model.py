@@ -7,10 +7,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import count
 
-from benchmarks.simulation.plan import Plan
+from benchmarks.simulation.plan import Plan, RisingIndex
 
 _GROUPS = 60_000
-"""About into how many groups the reports are put. Up to so many users, each is on its own."""
+"""About into how many groups the reports are put. Up to so many, each is on its own."""
 
 _BATCH = 100
 """What the dispatcher enqueues in one call."""
@@ -20,6 +20,10 @@ _SHORTEST_WAIT = 1e-6
 
 _REFUSED_SECONDS = 10.0
 """For so long after somebody has refused a request, that is what is waited for."""
+
+
+_INDEX_BURST_SECONDS = 1.0
+"""What Firestore takes above an index's rate at once: the limit is for what lasts."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,8 +88,8 @@ def simulate(plan: Plan, *, seed: int = 1) -> Outcome:
     """Let a run happen.
 
     The queues are taken as one, since users are spread evenly among them; so are the instances, which the load
-    balancer fills evenly. What is not in the model: that an idle queue ramps up slowly, and that 429 slows it down,
-    of neither of which there are published figures.
+    balancer fills evenly, and the shards of an index. What is not in the model: that an idle queue ramps up slowly,
+    and that 429 slows it down, of neither of which there are published figures.
 
     Args:
         plan: the settings.
@@ -114,7 +118,7 @@ class _Simulation:
     def run(self) -> Outcome:
         plan = self.plan
         # No coarser than what may be under way at once.
-        self._group = max(1, min(plan.users // _GROUPS, plan.concurrent * plan.queues // 10))
+        self._group = max(1, min(plan.reports // _GROUPS, plan.concurrent * plan.queues // 10))
         self._chance = random.Random(self.seed)  # noqa: S311  which attempts fail
         self._order = count()
         burst = plan.burst if plan.burst is not None else max(plan.rate / 5, 1)
@@ -126,8 +130,9 @@ class _Simulation:
         self._sent = self._dead = self._peak = self._begun = 0
         self._refused: dict[str, float] = {}
         self._busy = 0.0
+        self._index_busy_until = 0.0
         self._curve: list[tuple[float, int]] = []
-        self._fresh = plan.users
+        self._fresh = plan.reports
         for when, number in _arrivals(plan, max(self._group, _BATCH)):
             self._at(when, "arrive", 1, number)
         enqueued = max(when for when, *_ in self.events)
@@ -138,18 +143,17 @@ class _Simulation:
             getattr(self, f"_{what}")(attempt, number)
             self._dispatch()
         times = [moment for moment, _ in self._curve] or [0.0]
-        dispatchers = min(plan.shares, plan.users)
         return Outcome(
             last_sent=times[-1],
             enqueued=enqueued,
-            half_sent=next((moment for moment, sent in self._curve if sent * 2 >= plan.users), times[-1]),
+            half_sent=next((moment for moment, sent in self._curve if sent * 2 >= plan.reports), times[-1]),
             sent=self._sent,
             dead=self._dead,
             attempts=self.dispatched,
             begun=self._begun,
             instances=self._peak,
             instance_seconds=self._busy,
-            dispatcher_seconds=plan.users / plan.pace.users_a_second + dispatchers,
+            dispatcher_seconds=plan.reports / plan.pace.tasks_a_second + plan.parts,
             peak_rate=_peak_rate(self._curve),
             bottleneck=max(self._waits, key=lambda name: self._waits[name], default="nothing"),
             waits=dict(self._waits),
@@ -167,6 +171,9 @@ class _Simulation:
         self.now = when
 
     def _reason(self) -> str:
+        index = self.plan.tightest_index
+        if index is not None and self._index_busy_until > self.now:
+            return _wait_for(index)
         for name, moment in self._refused.items():
             if self.now - moment < _REFUSED_SECONDS:
                 return name
@@ -176,7 +183,11 @@ class _Simulation:
             return "the worker" if self.in_flight else "retries"
         if self.in_flight + self._group > self.plan.concurrent * self.plan.queues:
             return "the worker"
-        return "SendGrid" if self.plan.rate * self.plan.queues >= self.plan.mails_a_second else "the queues' rate"
+        if self.plan.dispatches_a_second >= self.plan.mails_a_second:
+            return "SendGrid"
+        if index is not None and self.plan.dispatches_a_second >= index.reports_a_second:
+            return _wait_for(index)
+        return "the queues' rate"
 
     def _arrive(self, _attempt: int, number: int) -> None:
         self._fresh -= number
@@ -250,19 +261,36 @@ class _Simulation:
         self._at(self.now + seconds, "end", attempt, number)
 
     def _end(self, attempt: int, number: int) -> None:
-        self.working -= number
-        self.in_flight -= number
         if self._mails.wait(self.now, number) > 0:
             self._refused["SendGrid"] = self.now
+            self._release(number)
             self._again(attempt, number)
             return
         self._mails.take(number)
         failed = self._failures(number)
-        self._sent += number - failed
-        if number > failed:
-            self._curve.append((self.now, self._sent))
         if failed:
+            self._release(failed)
             self._again(attempt, failed)
+        if number > failed:
+            self._at(self._written(number - failed), "settle", attempt, number - failed)
+
+    def _settle(self, _attempt: int, number: int) -> None:
+        self._release(number)
+        self._sent += number
+        self._curve.append((self.now, self._sent))
+
+    def _release(self, number: int) -> None:
+        self.working -= number
+        self.in_flight -= number
+
+    def _written(self, number: int) -> float:
+        """When Firestore has taken so many reports into the tightest of the rising indexes. A worker waits for it."""
+        index = self.plan.tightest_index
+        if index is None:
+            return self.now
+        self._index_busy_until = max(self._index_busy_until, self.now - _INDEX_BURST_SECONDS)
+        self._index_busy_until += number / index.reports_a_second
+        return max(self.now, self._index_busy_until)
 
     def _failures(self, number: int) -> int:
         rate = self.plan.failure_rate
@@ -280,24 +308,20 @@ class _Simulation:
         self._at(self.now + wait, "retry", attempt + 1, number)
 
 
+def _wait_for(index: RisingIndex) -> str:
+    return f"Firestore's index of {index.name}"
+
+
 def _arrivals(plan: Plan, batch: int) -> Iterator[tuple[float, int]]:
-    """When the dispatcher has enqueued how many: alone at first, then in shares side by side."""
-    pace = plan.pace
-    if plan.shares == 1:
-        yield from _share(0.0, plan.users, pace.users_a_second, batch)
-        return
-    share, more = divmod(plan.users - plan.looked_after, plan.shares)
-    # The first share is that of the instance that is up already, which goes on while it is looked where to cut.
-    own = plan.looked_after + share + (more > 0)
-    yield from _share(0.0, own, pace.users_a_second, batch)
-    looked = plan.looked_after / pace.users_a_second + pace.look_seconds
-    for number in range(1, plan.shares):
-        yield from _share(looked + pace.start_seconds, share + (number < more), pace.users_a_second, batch)
+    """When the dispatcher has enqueued how many. The first share is that of the instance that is up already."""
+    for number, share in enumerate(plan.shares):
+        begins = plan.pace.start_seconds if number else 0.0
+        yield from _share(begins, share, plan.pace.tasks_a_second, batch)
 
 
-def _share(begins: float, users: int, rate: float, batch: int) -> Iterator[tuple[float, int]]:
-    for first in range(0, users, batch):
-        number = min(batch, users - first)
+def _share(begins: float, reports: int, rate: float, batch: int) -> Iterator[tuple[float, int]]:
+    for first in range(0, reports, batch):
+        number = min(batch, reports - first)
         yield begins + (first + number) / rate, number
 
 

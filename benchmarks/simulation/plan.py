@@ -1,13 +1,11 @@
-"""The settings of a deployment, and which of them a number of users asks for."""
+"""The settings of a deployment, and which of them a number of due reports asks for."""
 
 from dataclasses import dataclass
 from datetime import timedelta
 from math import ceil
 
-from functions.dispatcher.division.shares import MOST_SHARES
-from functions.dispatcher.division.split_points import LOOK_AFTER
-
 from benchmarks.simulation import limits
+from functions.shared.ids import SHARDS
 from functions.shared.retry_policy import RetryPolicy
 
 SHIPPED_RETRIES = RetryPolicy(
@@ -33,22 +31,47 @@ class Pace:
     docs/performance.md, with 15 ms a call to Firestore and 150 ms to SendGrid.
 
     Attributes:
-        users_a_second: what one dispatcher enqueues.
+        tasks_a_second: what one dispatcher enqueues.
         cpu_seconds: what a worker computes for a report.
         wait_seconds: what it waits for others for a report.
         start_seconds: until a new instance takes requests.
-        look_seconds: until a dispatcher knows where to cut a run.
         reads: documents that a report costs, its own data included.
         writes: documents that it writes.
     """
 
-    users_a_second: float = 12_000
+    tasks_a_second: float = 12_000
     cpu_seconds: float = 0.020
     wait_seconds: float = 0.240
     start_seconds: float = 3.0
-    look_seconds: float = 3.0
-    reads: float = 23
+    reads: float = 22
     writes: float = 3
+
+
+@dataclass(frozen=True)
+class RisingIndex:
+    """An index of Firestore whose values rise with time.
+
+    Attributes:
+        name: what is known by it.
+        shards: into how many ranges its values are spread.
+        writes: into it, for each report.
+    """
+
+    name: str
+    shards: int
+    writes: int
+
+    @property
+    def reports_a_second(self) -> float:
+        """How many reports Firestore lets it take."""
+        return limits.RISING_INDEX_WRITES_A_SECOND * self.shards / self.writes
+
+
+DUE_INDEX = RisingIndex("what is due", SHARDS, 1)
+"""Of subscriptions: each report moves its own on, once."""
+
+RUN_INDEX = RisingIndex("a run's deliveries", SHARDS, 2)
+"""Of deliveries: each is written when a worker claims it, and when it is final."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,13 +79,14 @@ class Plan:
     """What is deployed, and what it is to do.
 
     Attributes:
-        users: how many reports are due.
+        reports: how many are due.
         queues: how many report queues.
         rate: dispatches a second, of each.
         concurrent: dispatches under way, of each.
         instances: of the worker, at most, each with one CPU.
         concurrency: requests at once in an instance.
-        share_size: about how many users a share has where a run is divided.
+        parts: DISPATCH_PARTS.
+        rising: the indexes that every report is written into and that rise.
         mails_a_second: what SendGrid takes.
         failure_rate: the share of attempts that fail in a way that goes away.
         retries: of the queues.
@@ -70,13 +94,14 @@ class Plan:
         pace: how fast all that is.
     """
 
-    users: int
+    reports: int
     queues: int = 1
     rate: float = 10
     concurrent: int = 100
     instances: int = 10
     concurrency: int = 10
-    share_size: int = 500_000
+    parts: int = 1
+    rising: tuple[RisingIndex, ...] = (DUE_INDEX, RUN_INDEX)
     mails_a_second: float = limits.MAILS_A_SECOND
     failure_rate: float = 0.01
     retries: RetryPolicy = SHIPPED_RETRIES
@@ -84,29 +109,36 @@ class Plan:
     pace: Pace = Pace()
 
     @property
-    def looked_after(self) -> int:
-        """After how many users it is looked where to cut."""
-        return min(max(int(self.share_size * LOOK_AFTER), 1), self.users)
+    def dispatches_a_second(self) -> float:
+        """What all queues together may make."""
+        return self.rate * self.queues
 
     @property
-    def shares(self) -> int:
-        """In how many shares the dispatcher makes the run."""
-        left = self.users - self.looked_after
-        return 1 if left <= self.share_size else min(ceil(left / self.share_size), MOST_SHARES)
+    def tightest_index(self) -> RisingIndex | None:
+        """The rising index that takes the fewest reports a second; None where there is none."""
+        return min(self.rising, key=lambda index: index.reports_a_second, default=None)
+
+    @property
+    def shares(self) -> list[int]:
+        """How many reports each of the dispatcher's instances enqueues: those of its shards."""
+        shard, more = divmod(self.reports, SHARDS)
+        of_shards = [shard + (number < more) for number in range(SHARDS)]
+        return [sum(of_shards[part :: self.parts]) for part in range(self.parts)]
 
 
-def recommended(users: int, *, within: timedelta, pace: Pace | None = None) -> Plan:
+def recommended(reports: int, *, within: timedelta, pace: Pace | None = None) -> Plan:
     """The settings by which so many reports are sent within a time, as far as the limits allow.
 
     Args:
-        users: how many.
+        reports: how many.
         within: until when the last first attempt is to be made.
         pace: how fast the functions are.
     """
     pace = pace or Pace()
     concurrency = 10
-    # As fast as it must be, and no faster than what the mail provider takes.
-    wanted = min(max(users / within.total_seconds(), _SHIPPED_RATE), limits.MAILS_A_SECOND)
+    # As fast as it must be, and no faster than what the mail provider and Firestore's indexes take.
+    most = min(limits.MAILS_A_SECOND, DUE_INDEX.reports_a_second, RUN_INDEX.reports_a_second)
+    wanted = min(max(reports / within.total_seconds(), _SHIPPED_RATE), most)
     queues = ceil(wanted / limits.QUEUE_DISPATCHES_A_SECOND)
     rate = ceil(wanted / queues)
     instances = ceil(
@@ -115,7 +147,7 @@ def recommended(users: int, *, within: timedelta, pace: Pace | None = None) -> P
     instances = min(max(instances, 2), limits.REGIONAL_CPUS)
     concurrent = min(ceil(instances * concurrency / queues), limits.QUEUE_CONCURRENT_DISPATCHES)
     return Plan(
-        users=users,
+        reports=reports,
         queues=queues,
         rate=rate,
         concurrent=concurrent,

@@ -14,33 +14,33 @@ _COLOURS = {"as recommended": "#1a73e8", "one queue, 500/s": "#e8710a", "as ship
 _SIZE = (7.2, 4.0)
 
 
-def time_by_users(lines: dict[str, Sequence[Case]], file: Path) -> None:
+def time_by_reports(lines: dict[str, Sequence[Case]], file: Path) -> None:
     """When the last report is sent, by how many there are."""
     figure, axes = _axes()
     for name, cases in lines.items():
-        users = [case.plan.users for case in cases]
-        axes.loglog(users, [case.outcome.last_sent for case in cases], "o-", color=_COLOURS[name], label=name)
+        reports = [case.plan.reports for case in cases]
+        axes.loglog(reports, [case.outcome.last_sent for case in cases], "o-", color=_COLOURS[name], label=name)
     axes.axhline(_HOUR, color="#d93025", linewidth=1, linestyle="--", label="the next hour's run")
     axes.set_yticks([10, 60, 600, _HOUR, 10 * _HOUR])
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: span(value)))
-    _users_below(axes)
+    _reports_below(axes)
     axes.set_ylabel("until the last report is sent")
     _finish(figure, axes, file)
 
 
-def cost_by_users(cases: Sequence[Case], file: Path) -> None:
-    """What a run costs, by how many users there are."""
+def cost_by_reports(cases: Sequence[Case], file: Path) -> None:
+    """What a run costs, by how many reports there are."""
     figure, axes = _axes()
-    users = [case.plan.users for case in cases]
+    reports = [case.plan.reports for case in cases]
     for name, dollars, colour in (
         ("together", [case.cost.total for case in cases], "#202124"),
         ("Firestore", [case.cost.firestore for case in cases], "#e8710a"),
         ("Cloud Run", [case.cost.cloud_run for case in cases], "#1a73e8"),
         ("Cloud Tasks", [case.cost.cloud_tasks for case in cases], "#188038"),
     ):
-        axes.loglog(users, dollars, "o-", color=colour, label=name)
+        axes.loglog(reports, dollars, "o-", color=colour, label=name)
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"${value:g}" if value < 1 else f"${value:,.0f}"))
-    _users_below(axes)
+    _reports_below(axes)
     axes.set_ylabel("a run, without the mail provider")
     _finish(figure, axes, file)
 
@@ -52,7 +52,7 @@ def run_by_time(cases: Mapping[str, Case], file: Path) -> None:
         # As many points as the picture has.
         points = case.outcome.curve[:: max(len(case.outcome.curve) // 800, 1)]
         minutes = [moment / 60 for moment, _ in points]
-        axes.plot(minutes, [100 * number / case.plan.users for _, number in points], label=name)
+        axes.plot(minutes, [100 * number / case.plan.reports for _, number in points], label=name)
     axes.set_xlim(0, 120)
     axes.set_ylim(0, 102)
     axes.set_xlabel("minutes since the run began")
@@ -70,8 +70,8 @@ def _axes() -> tuple[Figure, Axes]:
     return figure, axes
 
 
-def _users_below(axes: Axes) -> None:
-    axes.set_xlabel("users who are due at once")
+def _reports_below(axes: Axes) -> None:
+    axes.set_xlabel("reports that are due at once")
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
     axes.tick_params(axis="x", labelsize=8)
     axes.minorticks_off()

@@ -1,4 +1,4 @@
-"""From a thousand users to a hundred million: which settings, until when, at what cost."""
+"""From a thousand reports to a hundred million: which settings, until when, at what cost."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from benchmarks.simulation.cost import Cost, cost
 from benchmarks.simulation.model import Outcome, simulate
-from benchmarks.simulation.plan import Plan, recommended
+from benchmarks.simulation.plan import DUE_INDEX, RUN_INDEX, Plan, recommended
 from benchmarks.table import Table, number
 
 SIZES = (1_000, 10_000, 100_000, 1_000_000, 10_000_000, 100_000_000)
@@ -37,13 +37,13 @@ def recommended_cases(sizes: Sequence[int] = SIZES) -> list[Case]:
 
 def shipped_cases(sizes: Sequence[int] = SIZES) -> list[Case]:
     """Each size with queue.yaml as it is shipped."""
-    return [case(Plan(users=size)) for size in sizes if size <= _MOST_SHIPPED]
+    return [case(Plan(reports=size)) for size in sizes if size <= _MOST_SHIPPED]
 
 
 def one_queue_cases(sizes: Sequence[int] = SIZES) -> list[Case]:
     """Each size with one queue as fast as it can be."""
-    plans = [Plan(users=size, rate=500, concurrent=400, instances=40) for size in sizes]
-    return [case(plan) for plan in plans if plan.users <= 10_000_000]
+    plans = [Plan(reports=size, rate=500, concurrent=400, instances=40) for size in sizes]
+    return [case(plan) for plan in plans if plan.reports <= 10_000_000]
 
 
 def settings_table(cases: Sequence[Case]) -> Table:
@@ -51,21 +51,21 @@ def settings_table(cases: Sequence[Case]) -> Table:
     return Table(
         title="Settings",
         columns=[
-            "users due at once",
+            "reports due at once",
             "`--queues`",
             "`--max-dispatches-per-second`",
             "`--max-concurrent-dispatches`",
             "`WORKER_MAX_INSTANCES`",
-            "shares of the dispatcher's run",
+            "`DISPATCH_PARTS`",
         ],
         rows=[
             [
-                f"{found.plan.users:,}",
+                f"{found.plan.reports:,}",
                 f"{found.plan.queues}",
                 f"{found.plan.rate:g}",
                 f"{found.plan.concurrent}",
                 f"{found.plan.instances}",
-                f"{found.plan.shares}",
+                f"{found.plan.parts}",
             ]
             for found in cases
         ],
@@ -77,13 +77,13 @@ def outcome_table(cases: Sequence[Case]) -> Table:
     return Table(
         title="What comes of them",
         columns=[
-            "users due at once",
+            "reports due at once",
             *("last task made", "half sent", "last report sent", "reports/s in the best minute", "instances"),
             *("what it waits for", "dollars a run", "of it Firestore", "Cloud Tasks", "Cloud Run"),
         ],
         rows=[
             [
-                f"{found.plan.users:,}",
+                f"{found.plan.reports:,}",
                 *(span(seconds) for seconds in (found.outcome.enqueued, found.outcome.half_sent)),
                 span(found.outcome.last_sent),
                 number(found.outcome.peak_rate),
@@ -104,9 +104,29 @@ def outcome_table(cases: Sequence[Case]) -> Table:
     )
 
 
-def what_if_cases(users: int) -> dict[str, Case]:
+def index_table() -> Table:
+    """How far the rising indexes go, with shards and without."""
+    sharded = (DUE_INDEX, RUN_INDEX)
+    return Table(
+        title="Indexes that rise with time",
+        columns=["index", "shards", "writes a report", "reports a second", "reports an hour"],
+        rows=[
+            [
+                index.name,
+                f"{index.shards}",
+                f"{index.writes}",
+                f"{index.reports_a_second:,.0f}",
+                f"{index.reports_a_second * 3600:,.0f}",
+            ]
+            for each in sharded
+            for index in (replace(each, shards=1), each)
+        ],
+    )
+
+
+def what_if_cases(reports: int) -> dict[str, Case]:
     """One size as recommended, and with one thing changed at a time."""
-    base = recommended(users, within=WITHIN)
+    base = recommended(reports, within=WITHIN)
     plans = {
         "as recommended": base,
         "one queue, 500/s": replace(base, queues=1, rate=500, concurrent=base.concurrent * base.queues),
@@ -115,16 +135,20 @@ def what_if_cases(users: int) -> dict[str, Case]:
         "SendGrid takes 200 mails a second": replace(base, mails_a_second=200),
         "5 % of the attempts fail": replace(base, failure_rate=0.05),
         "20 % of the attempts fail": replace(base, failure_rate=0.2),
-        "shares of 100,000 users": replace(base, share_size=users // 10),
+        "ten dispatchers (`DISPATCH_PARTS=10`)": replace(base, parts=10),
+        "the due index without shards": replace(base, rising=(replace(DUE_INDEX, shards=1),)),
+        "that of a run's deliveries, too": replace(
+            base, rising=(replace(DUE_INDEX, shards=1), replace(RUN_INDEX, shards=1))
+        ),
     }
     return {title: case(plan) for title, plan in plans.items()}
 
 
 def what_if_table(cases: Mapping[str, Case]) -> Table:
     """How much each setting does."""
-    users = next(iter(cases.values())).plan.users
+    reports = next(iter(cases.values())).plan.reports
     return Table(
-        title=f"What if, for {users:,} users",
+        title=f"What if, for {reports:,} reports",
         columns=[
             *("", "last task made", "last report sent", "what it waits for", "dead letters", "attempts a report"),
             "dollars a run",
@@ -136,7 +160,7 @@ def what_if_table(cases: Mapping[str, Case]) -> Table:
                 span(found.outcome.last_sent),
                 found.outcome.bottleneck,
                 f"{found.outcome.dead:,}",
-                number(found.outcome.attempts / users),
+                number(found.outcome.attempts / reports),
                 f"{found.cost.total:,.2f}",
             ]
             for title, found in cases.items()
