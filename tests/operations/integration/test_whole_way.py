@@ -104,20 +104,21 @@ def test_a_dead_letter_from_its_failure_to_its_mail(pipeline: LocalPipeline) -> 
 
 
 def test_a_report_of_now_arrives(pipeline: LocalPipeline) -> None:
-    sending = pipeline.reports("send", "u1")
+    pipeline.reports("subscriptions", "add", "u2", "orders", "--cadence", "monthly", "--cc", "copy@example.com")
+    sending = pipeline.reports("send", "u2", "orders")
+    latest = ("deliveries", "--user", "u2", "--subscription", "orders")
+    pipeline.wait_until(lambda: [row["state"] for row in pipeline.reports(*latest)] == ["sent"])
+    row = pipeline.reports("subscriptions", "show", "u2", "orders")
+    assert (row["state"], row["last_delivery_id"]) == ("scheduled", sending["delivery_id"])
+    assert pipeline.mails_of("copy") == 1
 
-    def is_sent() -> bool:
-        rows = pipeline.reports("deliveries", "--user", "u1", "--state", "sent")
-        return sending["delivery_id"] in [row["delivery_id"] for row in rows]
 
-    pipeline.wait_until(is_sent)
-
-
-def test_a_run_by_hand_sends_to_whom_was_just_enrolled(pipeline: LocalPipeline) -> None:
-    pipeline.database.collection("users").document("late").set({"email": "late@example.com", "active": True})
-    assert pipeline.reports("enroll", "late") == [{"user_id": "late", "outcome": "enrolled"}]
+def test_a_run_by_hand_sends_to_who_is_new(pipeline: LocalPipeline) -> None:
+    late = {"email": "late@example.com", "active": True, "enrolled_at": None}
+    pipeline.database.collection("users").document("late").set(late)
     figures = pipeline.reports("dispatch")
-    assert figures["dispatched"] >= 1
+    assert (figures["enrolled"], figures["dispatched"] >= 1) == (1, True)
+    assert [row["subscription_id"] for row in pipeline.reports("users", "show", "late")["subscriptions"]] == ["default"]
     pipeline.wait_until(lambda: pipeline.mails_of("late") == 1)
     run = pipeline.reports("runs", "show", figures["run_id"])
     assert run["deliveries"]["sent"] >= 1
