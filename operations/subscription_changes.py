@@ -51,8 +51,7 @@ Decide = Callable[[StoredSubscription], Mapping[str, Any]]
 
 
 class SubscriptionChanges:
-    """Changes subscriptions. Every method raises GoogleAPICallError if Firestore does not answer or refuses, and
-    ValueError for a value that Firestore cannot hold.
+    """Changes subscriptions. Every method raises GoogleAPICallError if Firestore does not answer or refuses.
 
     Args:
         client: the Firestore client.

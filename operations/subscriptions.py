@@ -1,6 +1,6 @@
 """Finds subscriptions, for the operator."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from enum import StrEnum
 from itertools import islice
@@ -65,7 +65,7 @@ class Subscriptions:
 
     def of_user(self, user_id: str) -> list[Subscription]:
         """All subscriptions of a user, in the order of their ids."""
-        return list(self._read(self._users.document(user_id).collection(SUBSCRIPTIONS)))
+        return list(self._read(self._of(user_id).stream()))
 
     def find(self, user_id: str, subscription_id: str | None) -> Subscription:
         """One subscription of a user.
@@ -78,22 +78,20 @@ class Subscriptions:
             NotFound: there is no such user, or no such subscription.
             OperatorError: none is named, and there are several.
         """
-        found = self.of_user(user_id)
-        ids = _listed(found)
-        if subscription_id is None:
-            if len(found) > 1:
-                raise OperatorError(f"{user_id} has {len(found)} subscriptions, so name one: {ids}.")
-            if found:
-                return found[0]
-        for subscription in found:
-            if subscription.id == subscription_id:
+        if subscription_id is not None:
+            snapshot = self._of(user_id).document(subscription_id).get()
+            if subscription := Subscription.from_snapshot(snapshot, self._defaults):
                 return subscription
+        found = self.of_user(user_id)
         if not found and not self._users.document(user_id).get().exists:
             raise no_such_user(user_id)
+        if subscription_id is None and len(found) == 1:
+            return found[0]
+        if subscription_id is None and found:
+            raise OperatorError(f"{user_id} has {len(found)} subscriptions, so name one: {_listed(found)}.")
         missing = "no subscription" if subscription_id is None else f"no subscription {subscription_id}"
-        raise NotFound(
-            f"{user_id} has {missing}{f', but {ids}' if found else ''}: reports subscriptions add makes one."
-        )
+        others = f", but {_listed(found)}" if found else ""
+        raise NotFound(f"{user_id} has {missing}{others}: reports subscriptions add makes one.")
 
     def next_due(self, limit: int) -> list[Subscription]:
         """The subscriptions of all users that are due first, in the order of their due times.
@@ -104,7 +102,7 @@ class Subscriptions:
         query: Any = self._client.collection_group(SUBSCRIPTIONS)
         query = query.where(filter=FieldFilter("shard", "in", list(range(SHARDS))))
         query = query.where(filter=FieldFilter("next_report_at", ">=", EARLIEST))
-        return list(self._read(query.order_by("next_report_at").limit(limit)))
+        return list(self._read(query.order_by("next_report_at").limit(limit).stream()))
 
     def paused(self, because: PauseReason, *, now: datetime, limit: int) -> list[Subscription]:
         """The subscriptions of all users that are paused for a reason, in the order of their paths.
@@ -117,10 +115,13 @@ class Subscriptions:
         query: Any = self._client.collection_group(SUBSCRIPTIONS)
         query = query.where(filter=FieldFilter("paused_because", "==", because.value))
         # A pause that has ended by itself leaves its reason behind.
-        return list(islice((each for each in self._read(query) if each.is_paused(now)), limit))
+        return list(islice((each for each in self._read(query.stream()) if each.is_paused(now)), limit))
 
-    def _read(self, query: Any) -> Iterator[Subscription]:
-        for snapshot in query.stream():
+    def _of(self, user_id: str) -> Any:
+        return self._users.document(user_id).collection(SUBSCRIPTIONS)
+
+    def _read(self, snapshots: Iterable[Any]) -> Iterator[Subscription]:
+        for snapshot in snapshots:
             if subscription := Subscription.from_snapshot(snapshot, self._defaults):
                 yield subscription
 

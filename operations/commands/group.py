@@ -27,10 +27,14 @@ DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done,
 class ReportsGroup(TyperGroup):
     """Ends with one line on standard error if the operator can fix what stopped the command."""
 
-    def make_context(self, *args: Any, **kwargs: Any) -> Any:
+    def make_context(self, info_name: str | None, args: list[str], *others: Any, **extra: Any) -> Any:
         """Read the command line."""
         with _escaped_usage():
-            return super().make_context(*args, **kwargs)
+            for arg in args:
+                # What is no UTF-8 comes as lone surrogates, which no service takes.
+                if arg != arg.encode(errors="replace").decode():
+                    raise typer.BadParameter(f"{arg} is not UTF-8")
+            return super().make_context(info_name, args, *others, **extra)
 
     def invoke(self, ctx: Any) -> Any:
         """Carry out the command."""
@@ -73,8 +77,7 @@ def duration(text: str) -> timedelta:
 
 def document_id(text: str) -> str:
     """Read an argument that is a document's id."""
-    # What is no UTF-8 on the command line comes as lone surrogates.
-    if text != text.encode(errors="replace").decode() or not is_document_id(text):
+    if not is_document_id(text):
         raise typer.BadParameter(f"{text!r} is not a document's id")
     return text
 

@@ -182,6 +182,13 @@ def test_a_command_that_is_none_is_escaped(project: Project) -> None:
     assert_escaped(project.reports("queue", HOSTILE))
 
 
+@pytest.mark.parametrize("line", [["runs", "show"], ["users", "find"], ["subscriptions", "show", "u1"]])
+def test_what_is_not_utf_8_is_refused(project: Project, line: list[str]) -> None:
+    answer = project.reports(*line, "\udcff\udc1b")
+    assert (answer.status, "is not UTF-8" in answer.err) == (2, True)
+    assert is_plain(answer.err)
+
+
 def assert_escaped(answer: Answer) -> None:
     assert answer.status != 0
     assert is_plain(answer.out + answer.err)

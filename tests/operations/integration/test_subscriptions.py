@@ -120,6 +120,15 @@ def test_the_defaults_are_the_deployed_ones(project: Project) -> None:
     assert (row["kind"], row["cadence"]) == ("usage", "daily")
 
 
+def test_one_that_is_missing_is_named_with_those_that_are_not(project: Project) -> None:
+    for number in range(12):
+        seed(project.database, "u1", subscription_id=f"s{number:02}", next_report_at=LATER)
+    answer = subscriptions(project, "show", "u1", "weekly")
+    assert answer.status == 1
+    assert answer.err.startswith("u1 has no subscription weekly, but s00, s01, ")
+    assert "s09 and 2 more: reports subscriptions add makes one." in answer.err
+
+
 @pytest.mark.parametrize("verb", ["show", "pause", "resume", "remove", "list --user", "set --hour 9"])
 def test_nobody_is_named_with_what_to_do(project: Project, verb: str) -> None:
     answer = subscriptions(project, *verb.split(), "nobody")
