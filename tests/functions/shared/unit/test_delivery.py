@@ -27,7 +27,7 @@ from functions.shared.delivery import (
     task_fields,
     unheld_fields,
 )
-from functions.shared.ids import delivery_id
+from functions.shared.ids import delivery_id, shard_of
 from functions.shared.period import Period
 from functions.shared.report_task import ReportTask
 
@@ -42,7 +42,7 @@ TASK = ReportTask(
     kind="sales",
 )
 PERIOD = Period(NOON - timedelta(hours=1), NOON)
-LOST = DeliveryFailure(reason=DeadLetterReason.LOST, error="e", failed_at=NOW, letter_id="u1-malformed")
+LOST = DeliveryFailure(reason=DeadLetterReason.LOST, error="e", failed_at=NOW, letter_id="u1:malformed")
 UNKNOWN = DeliveryFailure(reason=DeadLetterReason.UNKNOWN_OUTCOME, error="e", failed_at=NOW)
 
 
@@ -67,6 +67,7 @@ def test_a_new_delivery() -> None:
     assert pending_fields(TASK, now=NOW, by_hand=False) == {
         "user_id": "u1",
         "subscription_id": "weekly",
+        "shard": shard_of("u1", "weekly"),
         "due_at": NOON,
         "run_id": "20261124T1200Z",
         "kind": "sales",
