@@ -9,56 +9,168 @@ from tests.mutants.mutant import Mutant
 ALL = [
     Mutant(
         name="the next report is due now",
-        file="functions/worker/recipient.py",
-        search='return {"next_report_at": next_report_at, **self._reported(until)}',
-        replace='return {"next_report_at": until.now(until.tzinfo), **self._reported(until)}',
+        file="functions/worker/moving_on.py",
+        search="moved_fields(subscription, next_report_at=following, reported_until=period.end)",
+        replace="moved_fields(\n"
+        "        subscription, next_report_at=following.now(following.tzinfo), reported_until=period.end\n"
+        "    )",
         scenarios=("queue: a task is delivered twice",),
-        tests=("tests/functions/worker/unit/test_recipient.py",),
+        tests=("tests/functions/worker/unit/test_moving_on.py",),
     ),
     Mutant(
         name="who signs up is due now, not at the run's time",
         file="functions/dispatcher/enrollment.py",
-        search='{"next_report_at": run_time},',
-        replace='{"next_report_at": run_time.now(run_time.tzinfo)},',
+        search="default_fields(user.id, self._defaults, due_at=self._run_time)",
+        replace="default_fields(\n"
+        "                user.id, self._defaults, due_at=self._run_time.now(self._run_time.tzinfo)\n"
+        "            )",
         scenarios=("users: sign up",),
-        tests=("tests/functions/dispatcher/integration/test_runs.py::test_a_new_user_is_enrolled_and_due_at_once",),
-    ),
-    Mutant(
-        name="a user is moved back",
-        file="functions/worker/recipient.py",
-        search="if self.next_report_at is not None and self.next_report_at > max(due_at, period.end):",
-        replace="if False:",
-        scenarios=("dead letters: replayed hours later",),
-        tests=("tests/functions/worker/unit/test_recipient.py",),
-    ),
-    Mutant(
-        name="a user who was set back moves on one report at a time",
-        file="functions/worker/recipient.py",
-        search="""or self.next_report_at != due_at:
-            return {}
-""",
-        replace="""or self.next_report_at != due_at:
-            return {}
-        newest = ()
-""",
-        scenarios=("subscriptions: are set back by hours",),
         tests=(
-            "tests/functions/worker/integration/test_users_move.py::test_a_user_set_back_by_hours_comes_back_with_one_call",
+            "tests/functions/dispatcher/integration/test_enrollment.py::test_a_new_user_gets_the_default_subscription_which_is_due_at_once",
         ),
     ),
     Mutant(
-        name="the user is written whatever the application wrote meanwhile",
+        name="a subscription is moved back",
+        file="functions/worker/moving_on.py",
+        search="if standing is not None and standing > max(due_at, period.end):",
+        replace="if False:",
+        scenarios=("dead letters: replayed hours later",),
+        tests=("tests/functions/worker/unit/test_moving_on.py",),
+    ),
+    Mutant(
+        name="a subscription that was set back moves on one report at a time",
+        file="functions/worker/moving_on.py",
+        search="        return {}\n    until = max(",
+        replace="        return {}\n    newest = ()\n    until = max(",
+        scenarios=("subscriptions: are set back by hours",),
+        tests=(
+            "tests/functions/worker/integration/test_subscriptions_move.py::test_a_subscription_set_back_by_hours_comes_back_with_one_call",
+        ),
+    ),
+    Mutant(
+        name="the subscription is written whatever the application wrote meanwhile",
         file="functions/worker/delivery_store.py",
-        search="batch.update(self._user(user_id), dict(fields), option=option)",
-        replace="batch.update(self._user(user_id), dict(fields))",
+        search="batch.update(self._subscription(task), dict(fields), option=option)",
+        replace="batch.update(self._subscription(task), dict(fields))",
         scenarios=(
             "subscriptions: change their schedule while they are sent",
             "subscriptions: are postponed while they are sent",
         ),
         tests=(
-            "tests/functions/worker/integration/test_users_move.py::test_what_the_application_writes_while_a_mail_is_sent_stays",
-            "tests/functions/worker/integration/test_users_move.py::test_a_user_who_changes_the_schedule_meanwhile_moves_on_by_the_new_one",
+            "tests/functions/worker/integration/test_subscriptions_move.py::test_a_subscription_whose_schedule_changes_meanwhile_moves_on_by_the_new_one",
         ),
+    ),
+    Mutant(
+        name="what is reported is not noted",
+        file="functions/shared/subscription.py",
+        search='        moved["reported_until"] = reported_until\n',
+        replace="        pass\n",
+        scenarios=("queue: tasks come hours late",),
+        tests=("tests/functions/shared/unit/test_subscription.py",),
+    ),
+    Mutant(
+        name="what is reported is forgotten by an older report",
+        file="functions/shared/subscription.py",
+        search="if subscription.reported_until is None or subscription.reported_until < reported_until:",
+        replace="if True:",
+        scenarios=("dead letters: replayed hours later",),
+        tests=("tests/functions/shared/unit/test_subscription.py",),
+    ),
+    Mutant(
+        name="two subscriptions of a user share a delivery",
+        file="functions/shared/ids.py",
+        search='return f"{_owner(user_id, subscription_id)}:{_compact(due_at)}"',
+        replace='return f"{_owner(user_id)}:{_compact(due_at)}"',
+        scenarios=("queue: a task is delivered twice",),
+        tests=("tests/functions/shared/unit/test_ids.py",),
+    ),
+    Mutant(
+        name="a run leaves some shards out",
+        file="functions/dispatcher/due_subscriptions.py",
+        search="for number in range(min(STREAMS, len(shards)))]",
+        replace="for number in range(1, min(STREAMS, len(shards)))]",
+        scenarios=("queue: a task is delivered twice",),
+        tests=("tests/functions/dispatcher/integration/test_runs.py::test_every_report_that_is_due_gets_a_task",),
+    ),
+    Mutant(
+        name="a run does not look for subscriptions without a shard",
+        file="functions/dispatcher/scheduling.py",
+        search='new=subscriptions.where(filter=FieldFilter("shard", "==", None)),',
+        replace='new=subscriptions.where(filter=FieldFilter("shard", "==", SHARDS)),',
+        scenarios=("subscriptions: lose their shard while they are sent",),
+        tests=(
+            "tests/functions/dispatcher/integration/test_scheduling.py::test_a_new_subscription_gets_its_place_in_the_due_index",
+        ),
+    ),
+    Mutant(
+        name="a paused subscription is sent",
+        file="functions/shared/subscription.py",
+        search="return not self.active or (self.paused_until is not None and now < self.paused_until)",
+        replace="return False",
+        scenarios=("subscriptions: are paused and resumed", "subscriptions: are paused until a moment"),
+        tests=("tests/functions/worker/unit/test_skipping.py",),
+    ),
+    Mutant(
+        name="each run meets a paused subscription again",
+        file="functions/worker/skipping.py",
+        search="        return no_due_time_fields()\n",
+        replace="        return {}\n",
+        scenarios=("subscriptions: are paused for good",),
+        tests=("tests/functions/worker/unit/test_skipping.py",),
+    ),
+    Mutant(
+        name="the first report after a pause covers the pause",
+        file="functions/shared/subscription.py",
+        search="reported_until = begin if reported is None or reported > moment else max(begin, reported)",
+        replace="reported_until = reported or begin",
+        scenarios=("subscriptions: are paused and resumed",),
+        tests=("tests/functions/shared/unit/test_subscription.py",),
+    ),
+    Mutant(
+        name="an inactive user is sent a report",
+        file="functions/worker/skipping.py",
+        search="    if not user.active:\n",
+        replace="    if False:\n",
+        scenarios=("everything: users leave, are deleted, are set back",),
+        tests=("tests/functions/worker/unit/test_skipping.py",),
+    ),
+    Mutant(
+        name="an inactive user's other subscriptions are not paused",
+        file="functions/worker/inactive_users.py",
+        search="if snapshot.id != subscription_id]",
+        replace="if snapshot.id == subscription_id]",
+        scenarios=("users: are inactive for a while",),
+        tests=(
+            "tests/functions/worker/integration/test_skipping.py::test_an_inactive_user_is_skipped_and_all_subscriptions_are_paused",
+        ),
+    ),
+    Mutant(
+        name="a user who is active again gets no reports",
+        file="functions/dispatcher/enrollment.py",
+        search="if subscription.active or subscription.paused_because is not PauseReason.USER_INACTIVE:",
+        replace="if True:",
+        scenarios=("users: are inactive for a while",),
+        tests=(
+            "tests/functions/dispatcher/integration/test_enrollment.py::test_a_user_who_is_active_again_gets_the_reports_that_stopped_when_the_user_became_inactive",
+        ),
+    ),
+    Mutant(
+        name="whoever gets a copy can unsubscribe the user",
+        file="functions/worker/mail/compliance.py",
+        search="is_user = address.casefold() == user.email.casefold()",
+        replace="is_user = True",
+        scenarios=("queue: a task is delivered twice",),
+        tests=(
+            "tests/functions/worker/unit/test_recipients.py::test_only_the_users_own_mail_can_unsubscribe_the_user",
+        ),
+    ),
+    Mutant(
+        name="nobody gets a copy",
+        file="functions/worker/compose.py",
+        search="for address in subscription.cc]",
+        replace="for address in subscription.cc[:0]]",
+        scenarios=("queue: a task is delivered twice",),
+        tests=("tests/functions/worker/unit/test_recipients.py::test_each_address_gets_a_report_once",),
     ),
     Mutant(
         name="a 5xx after acceptance is a refusal",
@@ -89,9 +201,9 @@ ALL = [
     Mutant(
         name="a dead letter is published before its report is held",
         file="functions/dispatcher/rescue/dead_lettering.py",
-        search="            held = self._deliveries.hold(user, report.delivery, failure)\n",
+        search="            held = self._deliveries.hold(due, report.delivery, failure)\n",
         replace="            self._dead_letters.publish(self._letter(report))\n"
-        "            held = self._deliveries.hold(user, report.delivery, failure)\n",
+        "            held = self._deliveries.hold(due, report.delivery, failure)\n",
         scenarios=("worker: claims what is being given up",),
         tests=(
             "tests/functions/dispatcher/integration/test_overdue.py::test_nobody_else_may_act_on_a_report_while_its_dead_letter_is_published",
@@ -197,21 +309,5 @@ ALL = [
         replace="if delivery.lease_expires_at is not None:",
         scenarios=("worker: killed after SendGrid accepted",),
         tests=("tests/functions/worker/unit/test_transitions.py",),
-    ),
-    Mutant(
-        name="an inactive user is sent a report",
-        file="functions/worker/recipient.py",
-        search='wanted=document.get("active") is not False,',
-        replace="wanted=True,",
-        scenarios=("everything: users leave, are deleted, are set back",),
-        tests=("tests/functions/worker/integration/test_send.py::test_an_inactive_user_is_skipped_and_moves_on",),
-    ),
-    Mutant(
-        name="what is reported is not noted",
-        file="functions/worker/recipient.py",
-        search='return {"reported_until": until}',
-        replace="return {}",
-        scenarios=("queue: tasks come hours late",),
-        tests=("tests/functions/worker/unit/test_recipient.py",),
     ),
 ]
