@@ -317,7 +317,6 @@ class SendReport:
         return skip_reason(work.user, work.subscription, now=self._now())
 
     def _skip(self, work: TaskDelivery, claim: Claim | None, reason: SkipReason) -> TaskAnswer:
-        is_paused = reason is SkipReason.PAUSED
         self._deliveries.settle(
             work.task,
             claim or work.delivery,
@@ -326,12 +325,12 @@ class SendReport:
             period=work.period,
             user=work.user,
             subscription=None if reason in OF_USERS else work.subscription,
-            move=self._while_paused if is_paused else work.move_on,
+            move=self._stay_paused if reason is SkipReason.PAUSED else work.move_on,
             now=self._now(),
             skipped_because=reason,
         )
+        # Not before the delivery is final: if this process ends in between, the next run's task pauses them.
         if reason in OF_USERS:
-            # After it: if this process ends in between, the next run's task finds the delivery final, and comes here.
             self._pause_all(work, reason)
         return TaskAnswer(status=HTTPStatus.OK, result="skipped", details={"reason": reason.value})
 
@@ -346,7 +345,7 @@ class SendReport:
         if paused:
             _logger.info("subscriptions_paused", user_id=user_id, reason=reason.value, subscriptions=paused)
 
-    def _while_paused(self, user: User | None, subscription: Subscription) -> Mapping[str, Any]:
+    def _stay_paused(self, user: User | None, subscription: Subscription) -> Mapping[str, Any]:
         return fields_for_pause(user, subscription, now=self._now())
 
     def _already_final(self, work: TaskDelivery) -> TaskAnswer:
@@ -357,7 +356,7 @@ class SendReport:
             if reason in OF_USERS:
                 self._pause_all(work, reason)
             elif reason is SkipReason.PAUSED:
-                self._deliveries.move_subscription(task, work.user, subscription, self._while_paused)
+                self._deliveries.move_subscription(task, work.user, subscription, self._stay_paused)
             else:
                 newest = self._deliveries.newest_final(task, now=self._now())
 

@@ -7,11 +7,12 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import grpc
 import pytest
 
 from functions.shared.delivery import SkipReason
-from tests.functions.worker.integration.conftest import DUE, HOUR, Cloud
-from tests.functions.worker.integration.test_failures import NOT_NOW
+from tests.functions.worker.integration.conftest import DUE, HOUR, MAX_ATTEMPTS, Cloud
+from tests.functions.worker.integration.test_failures import NOT_NOW, failing
 from tests.seeding import ENROLLED_AT
 
 CarryOut = Callable[[], Awaitable[Any]]
@@ -195,6 +196,41 @@ def test_a_user_who_is_active_again_while_the_pause_is_written_keeps_the_subscri
     assert cloud.deliver(user).json()["reason"] == "user-inactive"
     assert cloud.user_of(user)["enrolled_at"] is not None
     assert cloud.subscription_of(user)["active"] is True
+
+
+@pytest.mark.parametrize("method", ["BeginTransaction", "Commit"])
+def test_a_worker_that_fails_between_skip_and_pause_leaves_the_pause_to_the_next(cloud: Cloud, method: str) -> None:
+    user = cloud.user(active=False)
+    # The first commit makes the delivery final.
+    cloud.firestore_faults.middleware = failing(method, grpc.StatusCode.PERMISSION_DENIED, skip=int(method == "Commit"))
+    assert cloud.deliver(user, retry_count=MAX_ATTEMPTS - 1).json()["cause"] == "firestore"
+    assert cloud.delivery_of(user)["state"] == "skipped"
+    assert cloud.subscription_of(user)["next_report_at"] == DUE
+    assert cloud.deliver(user).json()["result"] == "already-final"
+    assert has_pause(cloud, user)
+    assert cloud.user_of(user)["enrolled_at"] is None
+    assert not cloud.letters()
+
+
+def test_a_user_who_is_written_all_the_time_is_the_queues_to_try_again(cloud: Cloud) -> None:
+    user = cloud.user(active=False)
+    visits = itertools.count()
+
+    async def busy(called: str, carry_out: CarryOut) -> Any:
+        if called.endswith("/Commit"):
+            cloud.firestore_faults.middleware = None
+            write = cloud.users.document(user).update
+            await asyncio.get_running_loop().run_in_executor(None, write, {"visits": next(visits)})
+            cloud.firestore_faults.middleware = busy
+        return await carry_out()
+
+    cloud.firestore_faults.middleware = busy
+    answer = cloud.deliver(user, retry_count=MAX_ATTEMPTS - 1)
+    assert (answer.status_code, answer.json()["cause"]) == (500, "firestore")
+    cloud.firestore_faults.middleware = None
+    assert cloud.deliver(user).json()["result"] == "already-final"
+    assert has_pause(cloud, user)
+    assert not cloud.letters()
 
 
 def test_workers_that_skip_for_one_user_at_once_pause_all_once(cloud: Cloud) -> None:
