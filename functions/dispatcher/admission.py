@@ -4,9 +4,12 @@ What gets its due time now is due as well, but has its task at once. No share of
 so this comes after all shares.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
+from typing import NamedTuple
 
+from functions.dispatcher.due_subscription import DueSubscription
 from functions.dispatcher.enrollment import Enrollment
 from functions.dispatcher.fan_out import FanOut
 from functions.dispatcher.malformed_documents import MalformedDocuments, unservable
@@ -19,6 +22,20 @@ from functions.dispatcher.scheduling import Scheduling
 from functions.shared.run import RunCounter, Sweep
 
 
+class Look(NamedTuple):
+    """What there is that is new.
+
+    Attributes:
+        sweeps: the last sweeps, by their stages.
+        strays: subscriptions whose due time is malformed.
+        stages: those in which there is something to let in.
+    """
+
+    sweeps: Mapping[str, Sweep]
+    strays: list[DueSubscription]
+    stages: Sequence[RunStage]
+
+
 class Admission:
     """Schedules new subscriptions, enrolls new users, and enqueues what is due at once.
 
@@ -26,7 +43,7 @@ class Admission:
         dependencies: what the run works with.
         run_id: the id of the run.
         run_time: the time that the run is for.
-        store: where the run notes its sweeps.
+        store: where the runs note their sweeps.
         counters: the run's.
         malformed: what makes dead letters of documents that cannot be let in.
     """
@@ -56,16 +73,39 @@ class Admission:
         self._enrollment = Enrollment(
             dependencies.firestore, dependencies.users, dependencies.defaults, run_id=run_id, run_time=run_time
         )
+        self._newcomers: dict[RunStage, Newcomers] = {
+            RunStage.SCHEDULING: self._scheduling,
+            RunStage.ENROLLMENT: self._enrollment,
+        }
+        self.sweeps: dict[str, Sweep] = {}
+        """The last sweeps, for the run's record, by their stages; none until `let_in` has ended."""
 
     def warn_of_misnamed(self) -> None:
         """Log which users get no reports since their `active` is malformed. It raises nothing."""
         self._enrollment.warn_of_misnamed()
 
-    def let_in(self, part: RunPart, fan_out: FanOut, is_late: Callable[[], bool]) -> RunPart | None:
+    def look(self) -> Look:
+        """See whether there is anything new, which is seldom. It can be done beside the fan-out: what becomes new after
+        that is left to the next run.
+
+        Raises:
+            google.api_core.exceptions.GoogleAPICallError: Firestore cannot be read.
+        """
+        sweeps = self._store.last_sweeps(self._run_time)
+        with ThreadPoolExecutor(len(self._newcomers) + 1) as threads:
+            strays = threads.submit(self._scheduling.find_strays)
+            has_any = {
+                stage: threads.submit(newcomers.new.has_any, self._run_time, sweeps.get(stage))
+                for stage, newcomers in self._newcomers.items()
+            }
+        return Look(sweeps, strays.result(), [stage for stage, answer in has_any.items() if answer.result()])
+
+    def let_in(self, part: RunPart, look: Look, fan_out: FanOut, is_late: Callable[[], bool]) -> RunPart | None:
         """Let in what is new, from the part's stage and place on.
 
         Args:
             part: what is left of the run.
+            look: what there is.
             fan_out: what enqueues.
             is_late: whether the time of this request is up.
 
@@ -75,25 +115,23 @@ class Admission:
         Raises:
             google.api_core.exceptions.GoogleAPICallError: Firestore cannot be read or written.
         """
-        sweeps = self._store.last_sweeps(self._run_time)
-        stages: dict[RunStage, Newcomers] = {
-            RunStage.SCHEDULING: self._scheduling,
-            RunStage.ENROLLMENT: self._enrollment,
-        }
-        if part.stage is RunStage.ENROLLMENT:
-            del stages[RunStage.SCHEDULING]
-        elif part.new_cursor is None:
-            self._malformed.tell(self._scheduling.find_strays())
         left: RunPart | None = None
-        for stage, newcomers in stages.items():
+        if part.stage is not RunStage.ENROLLMENT and part.new_cursor is None:
+            self._malformed.tell(look.strays)
+        for stage, newcomers in self._newcomers.items():
+            if part.stage is RunStage.ENROLLMENT and stage is RunStage.SCHEDULING:
+                continue
             after = part.new_cursor if stage is part.stage else None
-            place = self._let_in(newcomers, after, sweeps.get(stage), fan_out, is_late)
+            place = None
+            if after or stage in look.stages:
+                place = self._let_in(newcomers, after, look.sweeps.get(stage), fan_out, is_late)
+            if newcomers.new.counted is not None:
+                # Where the time is up, the next part goes on with the sweep.
+                self.sweeps[stage] = Sweep(swept_at=self._run_time, documents=newcomers.new.counted)
             if place:
                 left = part.at(stage, place)
                 break
-            if newcomers.new.swept is not None:
-                sweeps[stage] = Sweep(swept_at=self._run_time, documents=newcomers.new.swept)
-        self._store.note_sweeps(sweeps)
+        self.sweeps = {**look.sweeps, **self.sweeps}
         return left
 
     def _let_in(

@@ -89,9 +89,16 @@ def _run(run_time: datetime, part: RunPart | None) -> tuple[dict[str, Any], int]
         summary = run.carry_out()
     except Exception as error:
         # Not only Google's errors: people get an alert whatever ends a run.
-        read = f"{run.last_read.user_id}/{run.last_read.subscription_id}" if run.last_read else ""
-        _logger.exception("run_failed", scheduled_for=run_time.isoformat(), last_read=read)
-        failure = type(error).__name__ + (f", when it had read the subscription {read}" if read else "")
+        user_id, subscription_id = run.last_read[:2] if run.last_read else ("", "")
+        _logger.exception(
+            "run_failed",
+            scheduled_for=run_time.isoformat(),
+            last_user_id=user_id,
+            last_subscription_id=subscription_id,
+        )
+        failure = type(error).__name__
+        if user_id:
+            failure += f", when it had read the subscription {user_id}/{subscription_id}"
         _run_alerts().publish(run_time, now=datetime.now(UTC), failure=failure)
         return _error(HTTPStatus.INTERNAL_SERVER_ERROR, f"the run failed: {type(error).__name__}")
     goes_on = summary.end is PartEnd.RUN_GOES_ON

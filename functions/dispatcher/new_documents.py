@@ -107,8 +107,23 @@ class NewDocuments:
         self._client = client
         self._stream = stream
         self._mark = mark
-        self.swept: int | None = None
-        """How many documents the collection has; None until a sweep has come to its end, or has not been needed."""
+        self._missing: tuple[int, datetime] | None = None
+        self.counted: int | None = None
+        """How many documents the collection has; None where they were not counted."""
+
+    def has_any(self, run_time: datetime, last: Sweep | None) -> bool:
+        """Whether there are any, as far as the run looks.
+
+        Args:
+            run_time: the time that the run is for.
+            last: the last sweep of the collection; None where there was none.
+
+        Raises:
+            google.api_core.exceptions.GoogleAPICallError: Firestore cannot be read.
+        """
+        if list(self._mark.new.select([]).limit(1).stream()):
+            return True
+        return _is_sweep_due(run_time, last) and self._count_missing()[0] > 0
 
     def find(self, run_time: datetime, *, last: Sweep | None, after: NewCursor | None) -> Iterator[NewPage]:
         """Find them, page by page: deal with each page before the next.
@@ -124,7 +139,7 @@ class NewDocuments:
         sweeping = after is not None and after.by_sweep
         if not sweeping:
             yield from self._marked(after.path if after else None)
-        if sweeping or last is None or last.is_due_again(run_time):
+        if sweeping or _is_sweep_due(run_time, last):
             yield from self._sweep(after.path if after and sweeping else None)
 
     def _marked(self, after: str | None) -> Iterator[NewPage]:
@@ -141,14 +156,18 @@ class NewDocuments:
             if len(page) < PAGE_SIZE:
                 return
 
-    def _sweep(self, after: str | None) -> Iterator[NewPage]:
-        everything, read_time = _count(self._mark.everything)
-        missing = everything - _count(self._mark.known, read_time)[0] - _count(self._mark.new, read_time)[0]
-        if missing > 0:
-            yield from self._scan(missing, read_time, after)
-        self.swept = everything
+    def _count_missing(self) -> tuple[int, datetime]:
+        """How many documents have neither a null nor a value of the dispatcher's, and when that was so: once."""
+        if self._missing is None:
+            self.counted, read_time = _count(self._mark.everything)
+            known = [_count(query, read_time)[0] for query in (self._mark.known, self._mark.new)]
+            self._missing = self.counted - sum(known), read_time
+        return self._missing
 
-    def _scan(self, missing: int, read_time: datetime, after: str | None) -> Iterator[NewPage]:
+    def _sweep(self, after: str | None) -> Iterator[NewPage]:
+        missing, read_time = self._count_missing()
+        if missing <= 0:
+            return
         documents = self._stream.read(
             where=self._mark.where,
             order_by=[],
@@ -195,6 +214,10 @@ class Newcomers(Protocol):
         Raises:
             google.api_core.exceptions.GoogleAPICallError: Firestore cannot be read or written.
         """
+
+
+def _is_sweep_due(run_time: datetime, last: Sweep | None) -> bool:
+    return last is None or last.is_due_again(run_time)
 
 
 def _count(query: Any, read_time: datetime | None = None) -> tuple[int, datetime]:

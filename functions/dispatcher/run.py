@@ -132,18 +132,20 @@ class Run:
         )
 
     def _work(self, threads: ThreadPoolExecutor) -> PartEnd:
-        part = self._assigned
+        part, look = self._assigned, None
         if part.stage is RunStage.DUE:
             started = threads.submit(self._start)
             if self._is_first:
                 threads.submit(self._admission.warn_of_misnamed)
+                look = threads.submit(self._admission.look) if part.shares == 1 else None
             if left := self._fan_out_due(part, started, threads):
                 return self._hand_over(left)
             if self._division.end_share() is ShareEnd.OTHERS_GO_ON:
                 return PartEnd.RUN_GOES_ON
             part = part.at(RunStage.SCHEDULING)
+        found = look.result() if look else self._admission.look()
         with self._fan_out() as fan_out:
-            left = self._admission.let_in(part, fan_out, self._is_late)
+            left = self._admission.let_in(part, found, fan_out, self._is_late)
         return self._hand_over(left) if left else PartEnd.RUN_ENDED
 
     def _start(self) -> None:
@@ -152,7 +154,7 @@ class Run:
             self._division.hand_out()
 
     def _note(self, state: RunState) -> None:
-        self._store.note_share(self._assigned.share, state, self._counters.to_dict())
+        self._store.note_share(self._assigned.share, state, self._counters.to_dict(), sweeps=self._admission.sweeps)
 
     def _fan_out(self) -> FanOut:
         return FanOut(self._with.report_queues, run_id=self._run_id, counters=self._counters)

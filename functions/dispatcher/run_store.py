@@ -110,21 +110,22 @@ class RunStore:
         runs = [StoredRun.from_snapshot(snapshot) for snapshot in query.stream()]
         return next((dict(run.sweeps) for run in runs if run.sweeps), {})
 
-    def note_sweeps(self, sweeps: Mapping[str, Sweep]) -> None:
-        """Note the last sweeps, for the runs that follow."""
+    def note_share(
+        self, share: int, state: RunState, counters: Mapping[str, int], *, sweeps: Mapping[str, Sweep] | None = None
+    ) -> None:
+        """Note how a share stands, and with it the run.
 
-        def change(run: StoredRun) -> tuple[dict[str, Any], None]:
-            return {} if run.sweeps == sweeps else {"sweeps": _sweeps_to_fields(sweeps)}, None
-
-        self._change(change)
-
-    def note_share(self, share: int, state: RunState, counters: Mapping[str, int]) -> None:
-        """Note how a share stands, and with it the run."""
+        Args:
+            share: which.
+            state: where it stands.
+            counters: what it has counted.
+            sweeps: the last sweeps, for the runs that follow; None where they are as they were.
+        """
 
         def change(attempt: RunAttempt) -> tuple[RunAttempt, None]:
             return _with_share(attempt, share, state, counters), None
 
-        self._change_attempt(change, overtaken=change)
+        self._change_attempt(change, overtaken=change, sweeps=sweeps)
 
     def end_share(self, share: int, counters: Mapping[str, int]) -> ShareEnd:
         """Note that a share has come to its end, unless it is the last and goes on with the run."""
@@ -168,12 +169,14 @@ class RunStore:
         change: Callable[[RunAttempt], tuple[RunAttempt, _T]],
         *,
         overtaken: Callable[[RunAttempt], tuple[RunAttempt, _T]],
+        sweeps: Mapping[str, Sweep] | None = None,
     ) -> _T | None:
         """Change this attempt, wherever the document keeps it.
 
         Args:
             change: gives what becomes of the attempt, and what to return, while it is the latest.
             overtaken: the same once it has been overtaken.
+            sweeps: what else to note while it is the latest.
 
         Returns:
             what the change gives; None where the document no longer has the attempt.
@@ -181,7 +184,8 @@ class RunStore:
 
         def change_latest(run: StoredRun) -> tuple[dict[str, Any], _T]:
             changed, result = change(run.latest)
-            return changed.progress_fields(), result
+            noted = {"sweeps": _sweeps_to_fields(sweeps)} if sweeps else {}
+            return {**changed.progress_fields(), **noted}, result
 
         def change_earlier(run: StoredRun) -> tuple[dict[str, Any], _T | None]:
             earlier = list(run.earlier_attempts)
