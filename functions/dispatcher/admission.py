@@ -13,7 +13,7 @@ from functions.dispatcher.due_subscription import DueSubscription
 from functions.dispatcher.enrollment import Enrollment
 from functions.dispatcher.fan_out import FanOut
 from functions.dispatcher.malformed_documents import MalformedDocuments, unservable
-from functions.dispatcher.new_documents import Admitted, Newcomers, NewCursor
+from functions.dispatcher.new_documents import Admitted, NewCursor, NewDocumentHandler
 from functions.dispatcher.run_counters import RunCounters
 from functions.dispatcher.run_dependencies import RunDependencies
 from functions.dispatcher.run_part import RunPart, RunStage
@@ -73,7 +73,7 @@ class Admission:
         self._enrollment = Enrollment(
             dependencies.firestore, dependencies.users, dependencies.defaults, run_id=run_id, run_time=run_time
         )
-        self._newcomers: dict[RunStage, Newcomers] = {
+        self._handlers: dict[RunStage, NewDocumentHandler] = {
             RunStage.SCHEDULING: self._scheduling,
             RunStage.ENROLLMENT: self._enrollment,
         }
@@ -92,11 +92,11 @@ class Admission:
             google.api_core.exceptions.GoogleAPICallError: Firestore cannot be read.
         """
         sweeps = self._store.last_sweeps(self._run_time)
-        with ThreadPoolExecutor(len(self._newcomers) + 1) as threads:
+        with ThreadPoolExecutor(len(self._handlers) + 1) as threads:
             strays = threads.submit(self._scheduling.find_strays)
             has_any = {
-                stage: threads.submit(newcomers.new.has_any, self._run_time, sweeps.get(stage))
-                for stage, newcomers in self._newcomers.items()
+                stage: threads.submit(handler.new.has_any, self._run_time, sweeps.get(stage))
+                for stage, handler in self._handlers.items()
             }
         return Look(sweeps, strays.result(), [stage for stage, answer in has_any.items() if answer.result()])
 
@@ -118,16 +118,16 @@ class Admission:
         left: RunPart | None = None
         if part.stage is not RunStage.ENROLLMENT and part.new_cursor is None:
             self._malformed.tell(look.strays)
-        for stage, newcomers in self._newcomers.items():
+        for stage, handler in self._handlers.items():
             if part.stage is RunStage.ENROLLMENT and stage is RunStage.SCHEDULING:
                 continue
             after = part.new_cursor if stage is part.stage else None
             place = None
             if after or stage in look.stages:
-                place = self._let_in(newcomers, after, look.sweeps.get(stage), fan_out, is_late)
-            if newcomers.new.counted is not None:
+                place = self._let_in(handler, after, look.sweeps.get(stage), fan_out, is_late)
+            if handler.new.counted is not None:
                 # Where the time is up, the next part goes on with the sweep.
-                self.sweeps[stage] = Sweep(swept_at=self._run_time, documents=newcomers.new.counted)
+                self.sweeps[stage] = Sweep(swept_at=self._run_time, documents=handler.new.counted)
             if place:
                 left = part.at(stage, place)
                 break
@@ -136,7 +136,7 @@ class Admission:
 
     def _let_in(
         self,
-        newcomers: Newcomers,
+        handler: NewDocumentHandler,
         after: NewCursor | None,
         last_sweep: Sweep | None,
         fan_out: FanOut,
@@ -147,9 +147,9 @@ class Admission:
         Returns:
             the place that was come to, where the time of this request is up.
         """
-        for page in newcomers.new.find(self._run_time, last=last_sweep, after=after):
-            admitted = newcomers.admit(page)
-            self._counters.add(newcomers.counter, admitted.number)
+        for page in handler.new.find(self._run_time, last=last_sweep, after=after):
+            admitted = handler.admit(page)
+            self._counters.add(handler.counter, admitted.number)
             self._enqueue(admitted, fan_out)
             if is_late():
                 return page.place

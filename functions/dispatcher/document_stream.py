@@ -143,7 +143,7 @@ class DocumentStream:
         return name.removeprefix(self._root)
 
     def holds(self, name: str) -> bool:
-        """Whether a document of this name, belongs to a user: other software may keep a collection of the same
+        """Whether a document of this name belongs to a user: other software may keep a collection of the same
         name elsewhere."""
         return name.startswith(self._users) and name.count("/") == self._slashes
 

@@ -197,7 +197,7 @@ class NewDocuments:
         return NewPage(snapshots, NewCursor(path=path, by_sweep=True))
 
 
-class Newcomers(Protocol):
+class NewDocumentHandler(Protocol):
     """A sort of new documents, and what the dispatcher does with them.
 
     Attributes:

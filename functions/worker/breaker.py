@@ -31,7 +31,7 @@ class BreakerChange(Enum):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Admission:
+class BreakerPass:
     """Whether a mail may be sent.
 
     Attributes:
@@ -70,15 +70,15 @@ class Breaker:
         with self._lock:
             return self._wait_seconds()
 
-    def enter(self) -> Admission:
+    def enter(self) -> BreakerPass:
         """Ask to send a mail. Every admission must come back by `leave`, whatever happens."""
         with self._lock:
             if wait := self._wait_seconds():
-                return Admission(wait_seconds=wait)
+                return BreakerPass(wait_seconds=wait)
             self._is_tried = self._open_until is not None
-            return Admission(is_trial=self._is_tried)
+            return BreakerPass(is_trial=self._is_tried)
 
-    def leave(self, admission: Admission, *, failure: str | None = None, is_up: bool = False) -> BreakerChange | None:
+    def leave(self, admission: BreakerPass, *, failure: str | None = None, is_up: bool = False) -> BreakerChange | None:
         """Report how it went.
 
         Args:

@@ -19,7 +19,7 @@ from functions.shared.subscription import Subscription
 from functions.shared.user import User
 from functions.worker import task_answer
 from functions.worker.attempt import Attempt
-from functions.worker.breaker import Admission, Breaker, BreakerChange
+from functions.worker.breaker import Breaker, BreakerChange, BreakerPass
 from functions.worker.dead_letter_publishing import DeadLetters
 from functions.worker.delivery_store import Claim, DeliveryChanged, DeliveryStore, TaskDocuments
 from functions.worker.giving_up import GivingUp
@@ -258,7 +258,7 @@ class SendReport:
         self._deliveries.release(task, claim, error="claiming the delivery took too long", now=self._now())
         return task_answer.CLAIMED_TOO_LATE
 
-    def _leave(self, admission: Admission, outcome: MailOutcome | None) -> None:
+    def _leave(self, admission: BreakerPass, outcome: MailOutcome | None) -> None:
         failure = outcome.error if isinstance(outcome, Unavailable | Unclear) else None
         change = self._breaker.leave(admission, failure=failure, is_up=outcome is not None and failure is None)
         if change is BreakerChange.OPENED:
