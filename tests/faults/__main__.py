@@ -22,7 +22,7 @@ _PLAIN_WIDTH = 140
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="make faults", description=__doc__)
-    parser.add_argument("--reports", type=int, default=1000, help="how many users' reports, over all scenarios")
+    parser.add_argument("--reports", type=int, default=1000, help="how many are due at first, over all scenarios")
     parser.add_argument("--seed", type=int, default=None, help="of all chance; a new one unless given")
     parser.add_argument("--scenario", action="append", default=[], help="part of a name; may be given several times")
     parser.add_argument("--logs", type=Path, default=None, help="where the functions' logs go")
@@ -38,7 +38,7 @@ async def _play_all(chosen: list[Scenario], *, reports: int, seed: int, logs: Pa
             await world.start()
         for number, scenario in enumerate(chosen, start=1):
             with console.status(f"{number}/{len(chosen)} {scenario}"):
-                results.append(await play(world, scenario, seed=seed, users=max(1, reports // len(chosen))))
+                results.append(await play(world, scenario, seed=seed, reports=max(1, reports // len(chosen))))
             if results[-1].violations:
                 console.print(f"[red]{scenario} broke the promise")
     finally:

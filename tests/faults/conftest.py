@@ -10,7 +10,7 @@ from tests.faults.world import World
 from tests.support import Background
 
 SEED = 1
-USERS = 16
+REPORTS = 16
 
 KeepsPromise = Callable[[Scenario], None]
 
@@ -26,11 +26,11 @@ def world(background: Background, tmp_path_factory: pytest.TempPathFactory) -> I
 
 @pytest.fixture
 def keeps_promise(world: World, background: Background) -> KeepsPromise:
-    """Play a scenario with a few users, and look for what it has broken. `make faults` plays them at any size."""
+    """Play a scenario with a few reports, and look for what it has broken. `make faults` plays them at any size."""
 
     def look(scenario: Scenario) -> None:
-        played = background.run(play(world, scenario, seed=SEED, users=USERS), timeout=115)
+        played = background.run(play(world, scenario, seed=SEED, reports=REPORTS), timeout=115)
         assert not played.violations, "\n".join(str(violation) for violation in played.violations)
-        assert played.tally.reports >= min(USERS, scenario.at_most)
+        assert played.tally.reports >= min(REPORTS, scenario.at_most)
 
     return look

@@ -28,19 +28,19 @@ class Played:
     seconds: float
 
 
-async def play(world: World, scenario: Scenario, *, seed: int, users: int) -> Played:
+async def play(world: World, scenario: Scenario, *, seed: int, reports: int) -> Played:
     """Play one scenario.
 
     Args:
         world: where; it is left with nothing in it.
         scenario: which.
         seed: of all chance in it.
-        users: how many, and more where the scenario needs them.
+        reports: how many are due at first, each of a subscription of its own; more where the scenario needs them.
     """
     begun = time.monotonic()
     await world.worker(scenario.on_unknown_outcome)
     scenario_run = ScenarioRun(
-        world, scenario, seeded=SeededChoices(f"{seed}:{scenario.name}"), count=users, number=next(_numbers)
+        world, scenario, seeded=SeededChoices(f"{seed}:{scenario.name}"), count=reports, number=next(_numbers)
     )
     try:
         await scenario_run.begin()

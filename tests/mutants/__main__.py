@@ -18,7 +18,7 @@ from tests.mutants.mutant import Mutant, PatchDoesNotFit, copy_tree
 from tests.mutants.mutants import ALL
 
 _SEED = 1
-_USERS = 16
+_REPORTS = 16
 _PLAIN_WIDTH = 120
 _LAST_LINES = 15
 _TIME_LIMIT_SECONDS = 900
@@ -31,10 +31,10 @@ class _Outcome(enum.StrEnum):
 
 
 def _harness(tree: Path, scenarios: Iterable[str], log: Path) -> _Outcome:
-    """Play scenarios in a copy; the same ones with the same users, every time."""
+    """Play scenarios in a copy; the same ones with the same subscriptions, every time."""
     names = sorted(set(scenarios))
     options = [option for name in names for option in ("--scenario", name)]
-    reports = _USERS * len(names)
+    reports = _REPORTS * len(names)
     command = ["-m", "tests.faults", "--seed", str(_SEED), "--reports", str(reports), *options]
     return _run(tree, command, log, noticed={1})
 

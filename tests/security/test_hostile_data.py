@@ -171,6 +171,20 @@ def test_hostile_fields_of_subscriptions(house: House, kind: str) -> None:
     assert not list(house.inbox.mails.to(f"{user_id}{DOMAIN}"))
 
 
+@pytest.mark.parametrize("kind", HOSTILE)
+def test_hostile_options_of_subscriptions(house: House, kind: str) -> None:
+    """What a report does not ask for is in no mail, and a language that nobody speaks keeps none from being sent."""
+    text, user_id = HOSTILE[kind], f"optional-{kind.replace(' ', '-')}"
+    house.user(
+        user_id,
+        email=f"{user_id}{DOMAIN}",
+        subscription={"locale": text, "options": {text[:100]: [text], "region": {"name": text}}},
+    )
+    assert house.deliver(user_id).json()["result"] == "sent"
+    mail = mail_of(house, user_id)
+    assert text not in (mail.text or "") + (mail.html or "")
+
+
 def test_hostile_copies(house: House) -> None:
     """Whoever gets a copy cannot unsubscribe the user."""
     copies = [f"copy{number}{DOMAIN}" for number in range(3)]
