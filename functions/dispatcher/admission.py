@@ -125,7 +125,7 @@ class Admission:
             place = None
             if after or stage in look.stages:
                 place = self._let_in(handler, after, look.sweeps.get(stage), fan_out, is_late)
-            if handler.new.counted is not None:
+            if handler.new.counted is not None and (place is None or place.by_sweep):
                 # Where the time is up, the next part goes on with the sweep.
                 self.sweeps[stage] = Sweep(swept_at=self._run_time, documents=handler.new.counted)
             if place:

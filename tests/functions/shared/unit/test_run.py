@@ -1,7 +1,7 @@
 """The run record: whatever a document holds, and what its shares come to."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -10,11 +10,13 @@ from hypothesis import strategies as st
 
 from functions.shared.run import (
     RUN_COUNTERS,
+    SWEPT_WITH_EVERY_RUN,
     QueueCondition,
     RunAttempt,
     RunShare,
     RunState,
     StoredRun,
+    Sweep,
     state_of_shares,
 )
 
@@ -68,6 +70,10 @@ def test_what_is_null_has_the_default(fields: dict[str, None]) -> None:
         },
         {"scheduled_for": datetime(1, 1, 1, tzinfo=UTC), "finished_at": datetime(9999, 1, 1, tzinfo=UTC), "due": -1},
         {"due": True, "errors": 1.5},
+        {"sweeps": {"enrollment": 7, "scheduling": {"swept_at": NOON}, "x": {"swept_at": "noon", "documents": 1}}},
+        {"sweeps": {"enrollment": {"swept_at": datetime(9999, 1, 1, tzinfo=UTC), "documents": 1}}},
+        {"sweeps": {"enrollment": {"swept_at": NOON, "documents": -1}}},
+        {"sweeps": [{"swept_at": NOON, "documents": 1}]},
     ],
 )
 def test_what_no_dispatcher_wrote_is_left_out(strange: dict[str, Any]) -> None:
@@ -120,3 +126,21 @@ def test_the_counters_of_a_run_are_those_of_its_shares_together() -> None:
     assert (attempt.state, attempt.finished_at) == (RunState.FINISHED, NOON)
     written = attempt.progress_fields()
     assert {name: written[name] for name in RUN_COUNTERS if written[name]} == {"due": 7, "errors": 1}
+
+
+def test_a_sweep_is_read_as_it_was_written() -> None:
+    sweep = Sweep(swept_at=NOON, documents=7)
+    run = StoredRun.from_snapshot(Snapshot({"sweeps": {"enrollment": sweep.to_fields()}}))
+    assert run.sweeps == {"enrollment": sweep}
+
+
+@pytest.mark.parametrize(
+    ("documents", "later", "is_due"),
+    [
+        (SWEPT_WITH_EVERY_RUN, timedelta(minutes=15), True),
+        (SWEPT_WITH_EVERY_RUN + 1, timedelta(hours=23), False),
+        (SWEPT_WITH_EVERY_RUN + 1, timedelta(hours=24), True),
+    ],
+)
+def test_a_large_collection_is_swept_once_a_day(documents: int, later: timedelta, is_due: bool) -> None:
+    assert Sweep(swept_at=NOON, documents=documents).is_due_again(NOON + later) is is_due
