@@ -68,6 +68,7 @@ class LocalCloud:
         self._data_directory = data_directory
         self._on_event = on_event
         self._started: list[_Part] = []
+        self._missing_indexes: set[str] = set()
         self.clock = Clock()
         ports = environment.ports
         middleware: Sequence[Middleware] = [latency(latency_seconds, self.clock.sleep)] if latency_seconds else []
@@ -78,6 +79,7 @@ class LocalCloud:
             clock=self.clock,
             middleware=middleware,
             declared_indexes=read_index_file(repository / "deployment" / "firestore.indexes.json"),
+            on_missing_index=self._say_missing_index,
         )
         self.tasks = TasksEmulator(
             host=HOST,
@@ -149,6 +151,12 @@ class LocalCloud:
     async def _start_part(self, part: _Part) -> None:
         await part.start()
         self._started.append(part)
+
+    def _say_missing_index(self, missing: str) -> None:
+        """Say once what a deployed Firestore would refuse: nothing else here tells of it before the deployment."""
+        if missing not in self._missing_indexes:
+            self._missing_indexes.add(missing)
+            self._on_event(f"Firestore will refuse a query that was answered here. {missing}")
 
     @property
     def has_tasks(self) -> bool:

@@ -153,5 +153,6 @@ def recommended(reports: int, *, within: timedelta, pace: Pace | None = None) ->
         concurrent=concurrent,
         instances=instances,
         concurrency=concurrency,
+        parts=min(ceil(reports / pace.tasks_a_second / within.total_seconds()), SHARDS),
         pace=pace,
     )

@@ -75,7 +75,7 @@ def plan(query: Query, indexes: CollectionIndexes, source: Source) -> list[Walk]
         indexes: the indexes of the collection or group.
         source: the collection or group.
     """
-    conjunctions = [part for conjunction in query.disjuncts for part in _split(conjunction)]
+    conjunctions = [part for conjunction in query.disjuncts for part in split(conjunction)]
     planner = _Planner(query, indexes, source, alone=len(conjunctions) == 1)
     walks = [planner.best(conjunction) for conjunction in conjunctions]
     if len(walks) > 1 and sum(walk.entries for walk in walks) > len(source.documents):
@@ -98,15 +98,15 @@ def ideal_composite(query: Query) -> CompositeFields | None:
     if len(query.disjuncts) != 1 or query.required:
         return None
     conditions = query.disjuncts[0]
-    pinned = sorted({condition.path for condition in conditions if _is_pinned(condition)})
+    pinned = sorted({condition.path for condition in conditions if is_pinned(condition)})
     ordered = [order.path for order in query.orders if order.path != NAME and order.path not in pinned]
-    if any(not _is_pinned(condition) and condition.path not in ordered[:1] for condition in conditions):
+    if any(not is_pinned(condition) and condition.path not in ordered[:1] for condition in conditions):
         return None
     fields = (*pinned, *ordered)
     return fields if len(fields) > 1 else None
 
 
-def _split(conjunction: Conjunction) -> Iterator[Conjunction]:
+def split(conjunction: Conjunction) -> Iterator[Conjunction]:
     """A conjunction for each combination of values that its `in` filters allow: no document fulfils two of them."""
     alternatives = [
         [replace(condition, ranges=(point,)) for point in condition.ranges] if _is_in(condition) else [condition]
@@ -120,7 +120,8 @@ def _is_in(condition: Condition) -> bool:
     return not condition.contains and condition.path != NAME and bool(condition.ranges) and all(points)
 
 
-def _is_pinned(condition: Condition) -> bool:
+def is_pinned(condition: Condition) -> bool:
+    """Whether the condition leaves a field one value."""
     return not condition.contains and condition.path != NAME and _point(condition.ranges) is not None
 
 
@@ -268,7 +269,7 @@ class _Planner:
         fixed_fields: int = 0,
         sortable: bool = True,
     ) -> Walk:
-        pinned = {condition.path for condition in conjunction if _is_pinned(condition)}
+        pinned = {condition.path for condition in conjunction if is_pinned(condition)}
         orders = [order for order in self._query.orders if order.path not in pinned]
         by_name = fields == (NAME,)
         remaining = [path for path in fields[fixed_fields:] if path != NAME]

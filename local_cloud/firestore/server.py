@@ -1,6 +1,6 @@
 """The Firestore emulator: google.firestore.v1.Firestore over gRPC, in memory."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from google.protobuf.empty_pb2 import Empty
 
@@ -74,6 +74,8 @@ class FirestoreEmulator:
         middleware: wrapped around every call.
         declared_indexes: for a collection id what an index file says of it. Queries are answered without it, too, but
             may have to look into more documents.
+        on_missing_index: told, in words, of each query that Firestore would refuse with these indexes. It may refuse
+            the query, too (local_cloud.firestore.required_indexes.refuse).
 
     Attributes:
         usage: what Firestore would have billed.
@@ -87,9 +89,10 @@ class FirestoreEmulator:
         clock: Clock,
         middleware: Sequence[Middleware] = (),
         declared_indexes: Mapping[str, DeclaredIndexes] | None = None,
+        on_missing_index: Callable[[str], None] | None = None,
     ) -> None:
         self.usage = Usage()
-        self._service = FirestoreService(clock, self.usage, declared_indexes or {})
+        self._service = FirestoreService(clock, self.usage, declared_indexes or {}, on_missing_index)
         self._server = RpcServer("Firestore", host, port, middleware)
         self._server.add_service("google.firestore.v1.Firestore", _METHODS, self._service)
 

@@ -9,7 +9,7 @@ import binascii
 import random
 import string
 import time as system_time
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from google.protobuf.empty_pb2 import Empty
@@ -42,6 +42,7 @@ from local_cloud.firestore.messages import (
     WriteResult,
 )
 from local_cloud.firestore.paths import check_id, parse_field_path, split_database, split_parent
+from local_cloud.firestore.required_indexes import missing_index
 from local_cloud.firestore.store import Database, Version
 from local_cloud.firestore.transactions import QueryRead, Transaction, Transactions
 from local_cloud.firestore.usage import Usage
@@ -61,12 +62,20 @@ class FirestoreService:
         clock: the time of commits.
         usage: where billed operations are counted.
         declared_indexes: for a collection id what an index file says of it.
+        on_missing_index: told of each query that Firestore would refuse, with these indexes.
     """
 
-    def __init__(self, clock: Clock, usage: Usage, declared_indexes: Mapping[str, DeclaredIndexes]) -> None:
+    def __init__(
+        self,
+        clock: Clock,
+        usage: Usage,
+        declared_indexes: Mapping[str, DeclaredIndexes],
+        on_missing_index: Callable[[str], None] | None,
+    ) -> None:
         self._clock = clock
         self._usage = usage
         self._declared_indexes = declared_indexes
+        self._on_missing_index = on_missing_index
         self._databases: dict[str, Database] = {}
         self._transactions = Transactions(self._now)
         self._index_builder = IndexBuilder()
@@ -171,6 +180,7 @@ class FirestoreService:
 
     async def run_query(self, request: Message, _context: object) -> AsyncIterator[Message]:
         database, query = self._parse(request)
+        self._look_for_indexes(query)
         time, transaction, begun = await self._snapshot_or_begin(request, database)
         read_time = timestamps.to_proto(time)
         if begun is not None:
@@ -221,6 +231,7 @@ class FirestoreService:
             root=database.root,
             aggregated=(found.path for found in aggregations if found.kind != "count"),
         )
+        self._look_for_indexes(query)
         time, transaction, begun = await self._snapshot_or_begin(request, database)
         started = system_time.perf_counter()
         with Execution(database, query, time, self._usage) as execution:
@@ -243,6 +254,12 @@ class FirestoreService:
             elapsed = system_time.perf_counter() - started
             response.explain_metrics.CopyFrom(explain.analysis(query, execution, 1, reads, elapsed))
         yield response
+
+    def _look_for_indexes(self, query: queries.Query) -> None:
+        if self._on_missing_index is not None:
+            missing = missing_index(query, self._declared_indexes)
+            if missing is not None:
+                self._on_missing_index(missing)
 
     async def partition_query(self, request: Message, _context: object) -> Message:
         database, query = self._parse(request)

@@ -12,8 +12,12 @@ from email import message_from_bytes
 from email.utils import parseaddr
 from pathlib import Path
 
+import grpc
 import pytest
 from aiohttp import web
+from google.cloud.firestore_v1.services.firestore import FirestoreClient
+from google.cloud.firestore_v1.services.firestore.transports import FirestoreGrpcTransport
+from google.cloud.firestore_v1.types import RunQueryRequest, StructuredQuery
 
 from local_cloud.http import HttpServer
 from tests.local_cloud.up.integration.command import PARTS, Command
@@ -32,6 +36,8 @@ def test_one_run_from_the_scheduler_to_the_mails(tmp_path: Path) -> None:
     assert re.search(r"Dead letters +1\b", summary)
     assert re.search(r"Slack alerts +1\b", summary)
     assert "as it should be" in summary
+    # Each query of the pipeline's has its index.
+    assert "will refuse" not in summary
     mails = [message_from_bytes(file.read_bytes()) for file in (command.data / "mails").glob("*.eml")]
     recipients = sorted(parseaddr(mail["To"])[1] for mail in mails)
     # The third's address is refused, the fifth and the eleventh are inactive, the last one's report goes to a team.
@@ -53,10 +59,25 @@ def test_it_keeps_running_and_ctrl_c_leaves_nothing_behind(tmp_path: Path) -> No
     with urllib.request.urlopen(f"http://127.0.0.1:{command.port_base}/api/mails", timeout=100) as response:
         assert json.load(response)
     assert len(command.listening()) == PARTS
+    _query_without_an_index(command.port_base + 1)
+    _query_without_an_index(command.port_base + 1)
     command.process.send_signal(signal.SIGINT)
     assert command.wait() == 0, command.text
     assert command.listening() == []
     assert "Traceback" not in command.text
+    refused = "a query that was answered here. The query requires an index of the collection users: name, email."
+    assert " ".join(command.text.split()).count(f"Firestore will refuse {refused}") == 1
+
+
+def _query_without_an_index(port: int) -> None:
+    path = "projects/local-cloud/databases/(default)/documents"
+    query = StructuredQuery(from_=[StructuredQuery.CollectionSelector(collection_id="users")])
+    for field in ("name", "email"):
+        query.order_by.append(StructuredQuery.Order(field=StructuredQuery.FieldReference(field_path=field)))
+    request = RunQueryRequest(parent=path, structured_query=query)
+    with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
+        client = FirestoreClient(transport=FirestoreGrpcTransport(channel=channel))
+        assert list(client.run_query(request=request))
 
 
 def test_ctrl_c_in_the_middle_of_a_start_leaves_nothing_behind(tmp_path: Path) -> None:
