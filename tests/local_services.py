@@ -14,12 +14,12 @@ from google.cloud.tasks_v2 import CloudTasksClient
 from google.cloud.tasks_v2.services.cloud_tasks.transports import CloudTasksGrpcTransport
 
 from local_cloud.clock import Clock
-from local_cloud.firestore.server import FirestoreEmulator
 from local_cloud.identity import IdentityProvider
 from local_cloud.inbox.server import Inbox
 from local_cloud.pubsub.server import PubSubEmulator
 from local_cloud.rpc import Middleware
 from local_cloud.tasks.server import TasksEmulator
+from tests.deployed_firestore import deployed_firestore
 from tests.support import Background, pull_now
 
 PROJECT = "local-project"
@@ -81,7 +81,7 @@ def local_services(
         stack.callback(background.close)
         at: dict[str, Any] = {"host": "127.0.0.1", "port": 0, "clock": Clock()}
         identity = IdentityProvider(**at)
-        emulator = FirestoreEmulator(**at, middleware=firestore_middleware)
+        emulator = deployed_firestore(**at, middleware=firestore_middleware)
         pubsub = PubSubEmulator(**at)
         inbox = Inbox(**at, sendgrid_api_key=sendgrid_api_key, slack_rate_limit=slack_rate_limit)
         tasks = TasksEmulator(**at, mint_token=identity.mint)

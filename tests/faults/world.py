@@ -18,7 +18,6 @@ from google.protobuf.field_mask_pb2 import FieldMask
 from functions.shared.settings import OnUnknownOutcome
 from functions.shared.subscription import SUBSCRIPTIONS
 from local_cloud import clients
-from local_cloud.firestore.server import FirestoreEmulator
 from local_cloud.function_process import FunctionProcess
 from local_cloud.identity import IdentityProvider
 from local_cloud.inbox.faults import Answer, Call
@@ -29,6 +28,7 @@ from local_cloud.scheduler import Execution, Job, Scheduler
 from local_cloud.scheduler.retry import RetryConfig
 from local_cloud.tasks.server import TasksEmulator
 from local_cloud.tasks.settings import queue_from_flags
+from tests.deployed_firestore import deployed_firestore
 from tests.faults.disturbances import CarryOut, Disturbances
 from tests.faults.injection_points import InterceptedCall, http_call, rpc_call
 from tests.faults.instances import FrontEnd, Instance
@@ -105,7 +105,7 @@ class World:
         """Told of the subject of each call that is disturbed, and of each delivery whose instance ended under it."""
         self.identity = IdentityProvider(host="127.0.0.1", port=0, clock=self.clock, is_clock_shared=True)
         at: dict[str, Any] = {"host": "127.0.0.1", "port": 0, "clock": self.clock, "middleware": [self._rpc]}
-        self.firestore = FirestoreEmulator(**at)
+        self.firestore = deployed_firestore(**at)
         self.pubsub = PubSubEmulator(**at)
         self.front_end = FrontEnd(worker_url=WORKER_URL, on_cut_off=lambda subject: self.on_disturbed(subject))
         self.tasks = TasksEmulator(**at, mint_token=self.identity.mint, delivery_middleware=[self.front_end])

@@ -26,6 +26,7 @@ from local_cloud.http import HttpServer
 from local_cloud.identity import IdentityProvider
 from local_cloud.tasks.server import TasksEmulator
 from operations.commands.app import app
+from tests.deployed_firestore import deployed_firestore
 from tests.support import Background, Faults
 
 LOCATION = "us-central1"
@@ -208,7 +209,7 @@ def emulators() -> Iterator[Emulators]:
 
     async def start() -> Emulators:
         identity = IdentityProvider(host="127.0.0.1", port=0, clock=clock)
-        firestore_emulator = FirestoreEmulator(host="127.0.0.1", port=0, clock=clock)
+        firestore_emulator = deployed_firestore(host="127.0.0.1", port=0, clock=clock)
         tasks = TasksEmulator(host="127.0.0.1", port=0, clock=clock, mint_token=identity.mint, middleware=[faults])
         for server in (identity, firestore_emulator, tasks):
             await server.start()

@@ -21,14 +21,13 @@ from google.cloud.tasks_v2.services.cloud_tasks.transports import CloudTasksGrpc
 from functions.shared.report_task import ReportTask
 from functions.shared.subscription import DEFAULT_SUBSCRIPTION, SUBSCRIPTIONS
 from local_cloud.clock import Clock
-from local_cloud.firestore.server import FirestoreEmulator
 from local_cloud.firestore.usage import Usage
 from local_cloud.function_process import FunctionProcess
 from local_cloud.identity import IdentityProvider
-from local_cloud.index_file import read_index_file
 from local_cloud.pubsub.server import PubSubEmulator
 from local_cloud.tasks.server import TasksEmulator
-from tests.function_process import REPOSITORY, FunctionProcesses
+from tests.deployed_firestore import deployed_firestore
+from tests.function_process import FunctionProcesses
 from tests.seeding import seed, subscription_reference, user_document, user_reference
 from tests.support import Background, Faults
 
@@ -252,12 +251,11 @@ def services(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
     """Everything, started once."""
     background, clock, logs = Background(), Clock(), tmp_path_factory.mktemp("dispatcher")
     faults = Faults(), Faults(), Faults()
-    firestore_server = FirestoreEmulator(
+    firestore_server = deployed_firestore(
         host="127.0.0.1",
         port=0,
         clock=clock,
         middleware=[faults[0]],
-        declared_indexes=read_index_file(REPOSITORY / "deployment" / "firestore.indexes.json"),
     )
     identity = IdentityProvider(host="127.0.0.1", port=0, clock=clock)
     tasks = TasksEmulator(host="127.0.0.1", port=0, clock=clock, mint_token=identity.mint, middleware=[faults[1]])

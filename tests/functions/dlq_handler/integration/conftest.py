@@ -22,6 +22,7 @@ from local_cloud.firestore.server import FirestoreEmulator
 from local_cloud.function_process import FunctionProcess
 from local_cloud.http import HttpServer
 from local_cloud.inbox.server import Inbox
+from tests.deployed_firestore import deployed_firestore
 from tests.function_process import FunctionProcesses
 from tests.support import Background, Faults
 
@@ -234,7 +235,7 @@ def surroundings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
     pager_server = HttpServer("pager", app, "127.0.0.1", 0)
 
     async def start() -> tuple[FirestoreEmulator, Inbox]:
-        firestore_emulator = FirestoreEmulator(host="127.0.0.1", port=0, clock=clock, middleware=[faults])
+        firestore_emulator = deployed_firestore(host="127.0.0.1", port=0, clock=clock, middleware=[faults])
         inbox = Inbox(host="127.0.0.1", port=0, clock=clock, sendgrid_api_key="unused")
         for server in (firestore_emulator, inbox, pager_server):
             await server.start()

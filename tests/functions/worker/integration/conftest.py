@@ -39,6 +39,7 @@ from local_cloud.identity import IdentityProvider
 from local_cloud.inbox.mail import Mail
 from local_cloud.inbox.server import Inbox
 from local_cloud.pubsub.server import PubSubEmulator
+from tests.deployed_firestore import deployed_firestore
 from tests.function_process import FunctionProcesses
 from tests.seeding import seed, subscription_document, subscription_reference
 from tests.support import Background, Faults, pull_now
@@ -278,7 +279,7 @@ def _surroundings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
 
     async def start() -> tuple[FirestoreEmulator, PubSubEmulator, IdentityProvider, Inbox]:
         parts = (
-            FirestoreEmulator(host="127.0.0.1", port=0, clock=clock, middleware=[firestore_faults]),
+            deployed_firestore(host="127.0.0.1", port=0, clock=clock, middleware=[firestore_faults]),
             PubSubEmulator(host="127.0.0.1", port=0, clock=clock, middleware=[pubsub_faults]),
             IdentityProvider(host="127.0.0.1", port=0, clock=clock),
             Inbox(host="127.0.0.1", port=0, clock=clock, sendgrid_api_key=API_KEY),
