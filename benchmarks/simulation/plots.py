@@ -79,8 +79,8 @@ def _reports_below(axes: Axes) -> None:
 
 def _finish(figure: Figure, axes: Axes, file: Path) -> None:
     if axes.get_xscale() == "linear":
-        # Right of the runs that have ended, above those that have not.
-        axes.legend(frameon=False, loc="upper right", bbox_to_anchor=(1.0, 0.92), fontsize=8)
+        # Beside the lines, which leave no room.
+        axes.legend(frameon=False, loc="upper left", bbox_to_anchor=(1.0, 1.0), fontsize=8)
     else:
         axes.legend(frameon=False, loc="upper left", fontsize=8)
     file.parent.mkdir(parents=True, exist_ok=True)

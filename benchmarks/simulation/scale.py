@@ -135,9 +135,9 @@ def what_if_cases(reports: int) -> dict[str, Case]:
         "SendGrid takes 200 mails a second": replace(base, mails_a_second=200),
         "5 % of the attempts fail": replace(base, failure_rate=0.05),
         "20 % of the attempts fail": replace(base, failure_rate=0.2),
-        "ten dispatchers (`DISPATCH_PARTS=10`)": replace(base, parts=10),
+        "ten dispatchers": replace(base, parts=10),
         "the due index without shards": replace(base, rising=(replace(DUE_INDEX, shards=1),)),
-        "that of a run's deliveries, too": replace(
+        "no index with shards": replace(
             base, rising=(replace(DUE_INDEX, shards=1), replace(RUN_INDEX, shards=1))
         ),
     }
