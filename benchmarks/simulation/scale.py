@@ -137,9 +137,7 @@ def what_if_cases(reports: int) -> dict[str, Case]:
         "20 % of the attempts fail": replace(base, failure_rate=0.2),
         "ten dispatchers": replace(base, parts=10),
         "the due index without shards": replace(base, rising=(replace(DUE_INDEX, shards=1),)),
-        "no index with shards": replace(
-            base, rising=(replace(DUE_INDEX, shards=1), replace(RUN_INDEX, shards=1))
-        ),
+        "no index with shards": replace(base, rising=(replace(DUE_INDEX, shards=1), replace(RUN_INDEX, shards=1))),
     }
     return {title: case(plan) for title, plan in plans.items()}
 

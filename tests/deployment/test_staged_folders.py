@@ -22,10 +22,10 @@ from google.cloud.tasks_v2 import CloudTasksClient, Queue
 from google.cloud.tasks_v2.services.cloud_tasks.transports import CloudTasksGrpcTransport
 
 from local_cloud.clock import Clock
-from local_cloud.firestore.server import FirestoreEmulator
 from local_cloud.identity import IdentityProvider
 from local_cloud.pubsub.server import PubSubEmulator
 from local_cloud.tasks.server import TasksEmulator
+from tests.deployed_firestore import deployed_firestore
 from tests.deployment.conftest import REPOSITORY
 from tests.support import PATIENCE_SECONDS, Background, free_ports
 
@@ -55,7 +55,7 @@ class Cloud:
         clock = Clock()
         place = {"host": "127.0.0.1", "port": 0}
         self.identity = IdentityProvider(**place, clock=clock)  # type: ignore[arg-type]  # both are what they should be
-        self.firestore = FirestoreEmulator(**place, clock=clock)  # type: ignore[arg-type]
+        self.firestore = deployed_firestore(**place, clock=clock)
         self.tasks = TasksEmulator(**place, clock=clock, mint_token=self.identity.mint)  # type: ignore[arg-type]
         self.pubsub = PubSubEmulator(**place, clock=clock)  # type: ignore[arg-type]
         self.parts: list[Any] = [self.identity, self.firestore, self.tasks, self.pubsub]
@@ -155,7 +155,8 @@ def test_dispatcher(cloud: Cloud, tmp_path: Path) -> None:
 def test_worker(cloud: Cloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     task = {
         "user_id": "nobody",
-        "delivery_id": "nobody-20261124T1300Z",
+        "subscription_id": "default",
+        "delivery_id": "nobody:default:20261124T1300Z",
         "due_at": "2026-11-24T13:00:00Z",
         "run_id": "20261124T1300Z",
         "kind": "activity",
@@ -167,14 +168,15 @@ def test_worker(cloud: Cloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
         headers = cloud.bearer(TASKS, WORKER_URL)
         answer = requests.post(address, json=task, headers=headers, timeout=PATIENCE_SECONDS)
         assert answer.status_code == 200, (tmp_path / "log").read_text()
-    delivery = cloud.client(monkeypatch).document("deliveries/nobody-20261124T1300Z").get()
+    delivery = cloud.client(monkeypatch).document("deliveries/nobody:default:20261124T1300Z").get()
     assert delivery.get("state") == "skipped"
 
 
 def test_dlq_handler(cloud: Cloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     letter = {
         "user_id": "u1",
-        "delivery_id": "u1-20261124T1300Z",
+        "subscription_id": "default",
+        "delivery_id": "u1:default:20261124T1300Z",
         "due_at": "2026-11-24T13:00:00Z",
         "run_id": "20261124T1300Z",
         "kind": "activity",
@@ -196,5 +198,5 @@ def test_dlq_handler(cloud: Cloud, tmp_path: Path, monkeypatch: pytest.MonkeyPat
     with deployed("dlq_handler", cloud, tmp_path, kind="cloudevent") as url:
         answer = requests.post(url, json=event, headers=headers, timeout=PATIENCE_SECONDS)
         assert answer.status_code == 200, (tmp_path / "log").read_text()
-    record = cloud.client(monkeypatch).document("dead_letters/u1-20261124T1300Z").get()
+    record = cloud.client(monkeypatch).document("dead_letters/u1:default:20261124T1300Z").get()
     assert record.get("reason") == "permanent-error"
