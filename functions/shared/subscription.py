@@ -371,9 +371,16 @@ def paused_fields(because: PauseReason) -> dict[str, Any]:
     return {"active": False, "paused_because": because.value, "paused_until": None, "next_report_at": None}
 
 
-def no_due_time_fields() -> dict[str, Any]:
-    """The subscription is paused already, by a write that left its due time in place: no run meets it again."""
-    return {"next_report_at": None}
+def no_due_time_fields(subscription: Subscription) -> dict[str, Any]:
+    """The subscription is paused already, by a write that left its due time in place: no run meets it again.
+
+    An application that gave no reason speaks for its user. With a reason the next report leaves the paused time out.
+
+    Args:
+        subscription: as it was read.
+    """
+    reason = {} if subscription.paused_because else {"paused_because": PauseReason.USER.value}
+    return {**reason, "next_report_at": None}
 
 
 def paused_until_fields(

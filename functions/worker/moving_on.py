@@ -60,7 +60,7 @@ def moved_on(user: User | None, subscription: Subscription, *, due_at: datetime,
     standing = subscription.next_report_at
     if not subscription.active:
         reported = moved_fields(subscription, reported_until=period.end)
-        return reported if standing is None else {**no_due_time_fields(), **reported}
+        return reported if standing is None else {**no_due_time_fields(subscription), **reported}
     if standing is not None and standing > max(due_at, period.end):
         return moved_fields(subscription, reported_until=period.end)
     following = subscription.schedule(user).next_due(period.end, later_than=due_at)

@@ -52,7 +52,7 @@ def fields_for_pause(user: User | None, subscription: Subscription, *, now: date
     if due_at is None:
         return {}
     if not subscription.active:
-        return no_due_time_fields()
+        return no_due_time_fields(subscription)
     if until is not None and now < until and due_at < until:
         # An application that gives no reason speaks for its user.
         because = subscription.paused_because or PauseReason.USER

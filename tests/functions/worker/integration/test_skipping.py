@@ -116,7 +116,7 @@ def test_a_subscription_that_its_application_paused_is_skipped_and_met_no_more(c
     user = cloud.user(subscription={"active": False})
     before = cloud.subscription_of(user)
     assert_skipped(cloud, user, SkipReason.PAUSED)
-    assert cloud.subscription_of(user) == {**before, "next_report_at": None}
+    assert cloud.subscription_of(user) == {**before, "paused_because": "user", "next_report_at": None}
 
 
 def test_a_subscription_paused_until_a_moment_is_skipped_and_due_again_after_it(cloud: Cloud) -> None:

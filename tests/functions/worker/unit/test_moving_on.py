@@ -97,7 +97,11 @@ def test_reported_until_never_goes_back() -> None:
 
 
 def test_a_subscription_that_has_been_paused_gets_no_due_time() -> None:
-    assert moved(subscription(active=False)) == {"next_report_at": None, "reported_until": DUE}
+    assert moved(subscription(active=False)) == {
+        "paused_because": "user",
+        "next_report_at": None,
+        "reported_until": DUE,
+    }
     assert moved(subscription(active=False, next_report_at=None)) == {"reported_until": DUE}
     assert moved(subscription(active=False, next_report_at=None, reported_until=DUE)) == {}
 

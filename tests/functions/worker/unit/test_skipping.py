@@ -57,7 +57,8 @@ def test_why_a_report_is_not_sent(whose: User | None, which: Subscription | None
 @pytest.mark.parametrize(
     ("fields", "written"),
     [
-        ({"active": False}, {"next_report_at": None}),
+        # An application that gives no reason speaks for its user.
+        ({"active": False}, {"paused_because": "user", "next_report_at": None}),
         ({"active": False, "next_report_at": None}, {}),
         ({"active": False, "paused_because": "operator"}, {"next_report_at": None}),
         # The pause is over, or ended meanwhile: the subscription is not this function's to move.
@@ -97,7 +98,7 @@ def test_it_resumes_in_the_users_zone() -> None:
         ({"paused_because": "operator", "paused_until": DUE}, paused_fields(PauseReason.USER_INACTIVE)),
         ({"active": False, "paused_because": "user-inactive", "next_report_at": None}, {}),
         ({"active": False, "paused_because": "unsubscribed", "next_report_at": None}, {}),
-        ({"active": False}, {"next_report_at": None}),
+        ({"active": False}, {"paused_because": "user", "next_report_at": None}),
         ({"paused_until": NOW + HOUR, "next_report_at": NOW + HOUR}, {}),
     ],
 )
