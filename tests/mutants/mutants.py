@@ -113,7 +113,7 @@ ALL = [
     Mutant(
         name="each run meets a paused subscription again",
         file="functions/worker/skipping.py",
-        search="        return no_due_time_fields()\n",
+        search="        return no_due_time_fields(subscription)\n",
         replace="        return {}\n",
         scenarios=("subscriptions: are paused for good",),
         tests=("tests/functions/worker/unit/test_skipping.py",),

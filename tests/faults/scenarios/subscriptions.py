@@ -73,17 +73,17 @@ def _a_pause_until(scenario_run: ScenarioRun, key: SubscriptionKey) -> Mapping[s
     return {"paused_until": until, "paused_because": "user"}
 
 
-def _paused(pause: Mapping[str, Any], resume: Mapping[str, Any]) -> Script:
-    """Some are paused for two hours: half of them when a report of theirs is about to be sent, half between two runs.
+def _paused(*pauses: Mapping[str, Any], is_left_out: bool = True) -> Script:
+    """All are paused for two hours: half of them when a report of theirs is about to be sent, half between two runs.
 
     Args:
-        pause: what the application writes then.
-        resume: and what at the end.
+        pauses: what the application writes then, in turn.
+        is_left_out: whether the next report leaves that time out.
     """
 
     def change(scenario_run: ScenarioRun, key: SubscriptionKey) -> Mapping[str, Any]:
         scenario_run.known[key].pause(since=scenario_run.hour)
-        return pause
+        return pauses[scenario_run.hourly.index(key) // 2 % len(pauses)]
 
     async def script(scenario_run: ScenarioRun) -> None:
         victims = _change_while_sent(scenario_run, change)
@@ -96,9 +96,7 @@ def _paused(pause: Mapping[str, Any], resume: Mapping[str, Any]) -> Script:
             await scenario_run.dispatch_and_drain()
         scenario_run.hour = scenario_run.world.next_hour()
         for key in victims:
-            await scenario_run.write_subscription(key, resume)
-            # Without a word about why, it was not paused but just not scheduled.
-            is_left_out = "paused_because" in pause
+            await scenario_run.write_subscription(key, {"active": True, "shard": None})
             scenario_run.known[key].resume(at=scenario_run.hour, is_left_out=is_left_out)
         await scenario_run.play_hours(2)
 
@@ -163,14 +161,9 @@ SCENARIOS = [
     _scenario("are written back while they are sent", _changed(_an_old_copy)),
     _scenario("lose their shard while they are sent", _changed(_no_shard, hours=3)),
     _scenario("are paused until a moment", _changed(_a_pause_until, hours=5)),
-    _scenario(
-        "are paused and resumed",
-        _paused({"active": False, "paused_because": "user"}, {"active": True, "shard": None}),
-    ),
-    _scenario(
-        "are taken out and put in again",
-        _paused({"active": False, "next_report_at": None}, {"active": True, "shard": None}),
-    ),
+    _scenario("are paused and resumed", _paused({"active": False, "paused_because": "operator"}, {"active": False})),
+    # Where nobody finds it due, nobody takes it to be paused: it was just not scheduled.
+    _scenario("are taken out for a while", _paused({"active": False, "next_report_at": None}, is_left_out=False)),
     _scenario("are paused for good", _paused_for_good),
     _scenario("are deleted", _deleted),
     _scenario("are deleted while they are sent", _deleted_while_sent),
