@@ -92,6 +92,7 @@ class Enrollment:
                     filter=FieldFilter("enrolled_at", "<=", LATEST)
                 ),
                 new=active.where(filter=FieldFilter("enrolled_at", "==", None)),
+                select=["active", "enrolled_at", "time_zone"],
                 where=[("active", Operator.EQUAL, Value(boolean_value=True))],
                 is_missing=_has_neither_time_nor_null,
             ),

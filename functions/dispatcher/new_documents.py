@@ -50,7 +50,7 @@ class NewPage(NamedTuple):
     """Some new documents.
 
     Attributes:
-        snapshots: google.cloud.firestore.DocumentSnapshot of all fields, perhaps none.
+        snapshots: google.cloud.firestore.DocumentSnapshot of the fields that are needed, perhaps none.
         place: how far the run has looked.
     """
 
@@ -82,6 +82,7 @@ class Mark:
         known: the query of those whose field has a value that the dispatcher writes.
         new: the query of those with a null.
         where: the filters of `everything`, for the sweep.
+        select: the fields that are needed to deal with a document; None for all. Applications may keep much in one.
         is_missing: whether a document's fields have neither a null nor a value that the dispatcher writes, by the
             protobuf class's map.
     """
@@ -91,6 +92,7 @@ class Mark:
     known: Any
     new: Any
     where: Sequence[Filter] = ()
+    select: Sequence[str] | None = None
     is_missing: Callable[[Mapping[str, Any]], bool]
 
 
@@ -144,6 +146,8 @@ class NewDocuments:
 
     def _marked(self, after: str | None) -> Iterator[NewPage]:
         query = self._mark.new.order_by("__name__").limit(PAGE_SIZE)
+        if self._mark.select is not None:
+            query = query.select(self._mark.select)
         while True:
             start = query.start_after({"__name__": self._client.document(after)}) if after else query
             page = list(start.stream())
@@ -193,8 +197,8 @@ class NewDocuments:
     def _page(self, found: Sequence[str], path: str) -> NewPage:
         """As the documents are now: they may have changed since the time of the sweep."""
         references = [self._client.document(each) for each in found]
-        snapshots = [snapshot for snapshot in self._client.get_all(references) if snapshot.exists] if found else []
-        return NewPage(snapshots, NewCursor(path=path, by_sweep=True))
+        snapshots = self._client.get_all(references, field_paths=self._mark.select) if references else ()
+        return NewPage([snapshot for snapshot in snapshots if snapshot.exists], NewCursor(path=path, by_sweep=True))
 
 
 class NewDocumentHandler(Protocol):

@@ -73,9 +73,12 @@ def test_a_new_user_who_has_subscriptions_gets_no_other(cloud: Cloud) -> None:
 
 def test_a_user_who_is_active_again_gets_the_reports_that_stopped_when_the_user_became_inactive(cloud: Cloud) -> None:
     user = cloud.subscribed_user(
-        subscription_id="hourly", **INACTIVE, reported_until=NOON - 5 * DAY, user={"enrolled_at": None}
+        subscription_id="hourly",
+        **INACTIVE,
+        reported_until=NOON - 5 * DAY,
+        user={"enrolled_at": None, "time_zone": "Asia/Tokyo"},
     )
-    weekly = {"cadence": "weekly", "weekday": 1, "hour": 8, "time_zone": "Asia/Tokyo"}
+    weekly = {"cadence": "weekly", "weekday": 1, "hour": 8}
     others: dict[str, dict[str, Any]] = {
         "weekly": {**weekly, **INACTIVE},
         "by the user": {**weekly, **paused_fields(PauseReason.USER)},
