@@ -1,6 +1,5 @@
 """Fixtures of all tests."""
 
-import os
 import signal
 from collections.abc import Iterator
 
@@ -15,11 +14,6 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 # How long an example takes says how busy the machine is, and nothing of the code.
 settings.register_profile("busy machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("busy machine")
-
-
-def pytest_xdist_auto_num_workers() -> int:
-    """Two processes of tests for each core: tests of faults wait for most of their time."""
-    return 2 * len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 2 * (os.cpu_count() or 1)
 
 
 @pytest.fixture(scope="module")
