@@ -57,7 +57,7 @@ def task_died(delivery: Delivery | None, *, updated_at: datetime, newest_task_fr
     That an earlier run made a task is only a conclusion from the subscription's due time. It is wrong if the
     subscription came to this due time after that run had looked: a task of the hour before that took until then moves
     it on to a due time in the past. Two things prove that it had this due time before: its document was not written
-    since the run began to read, or the report has a delivery, not yet final, that is as old.
+    since the run began to read, or the report has a delivery that is as old.
 
     The comparison uses the beginning of the run. With its end, every report whose task before ended during a run would
     count. With its beginning, two kinds of dead tasks are left out at first: a task that the run made for a
@@ -65,13 +65,17 @@ def task_died(delivery: Delivery | None, *, updated_at: datetime, newest_task_fr
     Neither stays out: the run writes a pending delivery for it, which is the proof by which the next run counts it if
     this run's task dies, too.
 
+    A task whose delivery is final has done its work. The subscription was read before that, or set back since.
+
     Args:
         delivery: the report's; None where there is none.
         updated_at: when the subscription was last written.
         newest_task_from: when the run began that is taken to have made the newest task; None where there was none.
     """
     known_since = updated_at
-    if delivery is not None and not delivery.is_final and delivery.created_at is not None:
+    if delivery is not None and delivery.is_final:
+        return False
+    if delivery is not None and delivery.created_at is not None:
         known_since = min(known_since, delivery.created_at)
     return newest_task_from is not None and known_since <= newest_task_from
 

@@ -89,7 +89,9 @@ def test_rescue_step(delivery: dict[str, Any] | None, age: int, expected: Rescue
         pytest.param({"state": "sending", "created_at": RUN_TIME - 2 * HOUR}, 0.5, True, id="tried before"),
         pytest.param({"state": "pending", "created_at": RUN_TIME - HOUR / 2}, 0.5, False, id="tried since"),
         pytest.param({"state": "sent", "created_at": RUN_TIME - 2 * HOUR}, 0.5, False, id="final, and set back since"),
-        pytest.param({"state": "sent", "created_at": RUN_TIME - 2 * HOUR}, -1, True, id="final, and set back before"),
+        pytest.param(
+            {"state": "sent", "created_at": RUN_TIME - 2 * HOUR}, -1, False, id="final: its task has done its work"
+        ),
     ],
 )
 def test_a_task_has_died_only_if_there_was_one(
