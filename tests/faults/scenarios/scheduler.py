@@ -12,7 +12,7 @@ from tests.faults.injection_points import InjectionPoint, InterceptedCall
 from tests.faults.scenario_run import Scenario, ScenarioRun, Script
 from tests.faults.world import World
 
-_BATCHES = 230
+_BATCHES = 210
 """Subscriptions whose tasks are made in three batches."""
 
 
