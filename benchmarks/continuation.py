@@ -8,7 +8,7 @@ from benchmarks.table import Table
 
 REPORTS = 200_000
 _CASES = (
-    # Title, time limit in seconds, DISPATCH_PARTS, killed every so many seconds.
+    # Title, time limit in seconds, DISPATCH_SHARES, killed every so many seconds.
     ("in one request", 1740.0, 1, None),
     ("a time limit of 2 s", 2.0, 1, None),
     ("a time limit of 2 s, killed every 4 s", 2.0, 1, 4.0),

@@ -54,7 +54,7 @@ def carry_out(
         cloud: with so many due reports in it.
         reports: how many those are.
         time_limit: DISPATCH_TIME_LIMIT in seconds.
-        shares: DISPATCH_PARTS.
+        shares: DISPATCH_SHARES.
         kill_every: after how many seconds on average the dispatcher is killed, and started again; None for never.
         seed: of when.
         give_up: after how many seconds.
@@ -79,7 +79,7 @@ def carry_out(
         CONTINUATION_QUEUE=continuations,
         DISPATCHER_URL="http://self",
         DISPATCH_TIME_LIMIT=str(time_limit),
-        DISPATCH_PARTS=str(shares),
+        DISPATCH_SHARES=str(shares),
         LOG_LEVEL="INFO",
     ) as dispatcher:
         done = threading.Event()

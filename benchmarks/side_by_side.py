@@ -83,7 +83,7 @@ def _run(cloud: Cloud, due: int, shares: int, dilation: int) -> float:
             REPORT_QUEUES=reports,
             CONTINUATION_QUEUE=continuations,
             DISPATCHER_URL=url,
-            DISPATCH_PARTS=str(shares),
+            DISPATCH_SHARES=str(shares),
         )
     ) as dispatcher:
         began = time.monotonic()

@@ -6,7 +6,7 @@
 RUNTIME=python314
 
 # Variables of docs/configuration.md that the function has only where they are set: its own default holds otherwise.
-OF_DISPATCHER="DISPATCH_TIME_LIMIT DISPATCH_PARTS"
+OF_DISPATCHER="DISPATCH_TIME_LIMIT DISPATCH_SHARES"
 OF_WORKER="MAIL_REPLY_TO MAIL_POSTAL_ADDRESS MAIL_UNSUBSCRIBE_GROUP MAIL_UNSUBSCRIBE_URL MAIL_CHECK_UNSUBSCRIBED MAIL_SANDBOX
 SENDGRID_ACTIVITY PROVIDER_PAUSE"
 
@@ -122,7 +122,7 @@ wrong_settings() {
     echo "SENDGRID_HOST: must begin with https://: the API key and the mails go there."
   [ -f "$ROOT/functions/worker/reports/$DEFAULT_KIND/__init__.py" ] ||
     echo "DEFAULT_KIND: no kind of report of this name; ./reports new makes one."
-  matches "${DISPATCH_PARTS:-1}" '^([1-9]|[12][0-9]|30)$' || echo "DISPATCH_PARTS: a number from 1 to 30."
+  matches "${DISPATCH_SHARES:-1}" '^([1-9]|[12][0-9]|30)$' || echo "DISPATCH_SHARES: a number from 1 to 30."
   is_one_of "$DEFAULT_CADENCE" hourly daily weekly monthly quarterly ||
     echo "DEFAULT_CADENCE: hourly, daily, weekly, monthly or quarterly."
   is_one_of "$ON_UNKNOWN_OUTCOME" dead-letter resend || echo "ON_UNKNOWN_OUTCOME: dead-letter or resend."

@@ -85,7 +85,7 @@ class Plan:
         concurrent: dispatches under way, of each.
         instances: of the worker, at most, each with one CPU.
         concurrency: requests at once in an instance.
-        parts: DISPATCH_PARTS.
+        shares: DISPATCH_SHARES.
         rising: the indexes that every report is written into and that rise.
         mails_a_second: what SendGrid takes.
         failure_rate: the share of attempts that fail in a way that goes away.
@@ -100,7 +100,7 @@ class Plan:
     concurrent: int = 100
     instances: int = 10
     concurrency: int = 10
-    parts: int = 1
+    shares: int = 1
     rising: tuple[RisingIndex, ...] = (DUE_INDEX, RUN_INDEX)
     mails_a_second: float = limits.MAILS_A_SECOND
     failure_rate: float = 0.01
@@ -119,11 +119,11 @@ class Plan:
         return min(self.rising, key=lambda index: index.reports_a_second, default=None)
 
     @property
-    def shares(self) -> list[int]:
+    def reports_by_share(self) -> list[int]:
         """How many reports each of the dispatcher's instances enqueues: those of its shards."""
         shard, more = divmod(self.reports, SHARDS)
         of_shards = [shard + (number < more) for number in range(SHARDS)]
-        return [sum(of_shards[part :: self.parts]) for part in range(self.parts)]
+        return [sum(of_shards[share :: self.shares]) for share in range(self.shares)]
 
 
 def recommended(reports: int, *, within: timedelta, pace: Pace | None = None) -> Plan:
@@ -153,6 +153,6 @@ def recommended(reports: int, *, within: timedelta, pace: Pace | None = None) ->
         concurrent=concurrent,
         instances=instances,
         concurrency=concurrency,
-        parts=min(ceil(reports / pace.tasks_a_second / within.total_seconds()), SHARDS),
+        shares=min(ceil(reports / pace.tasks_a_second / within.total_seconds()), SHARDS),
         pace=pace,
     )

@@ -56,7 +56,7 @@ def settings_table(cases: Sequence[Case]) -> Table:
             "`--max-dispatches-per-second`",
             "`--max-concurrent-dispatches`",
             "`WORKER_MAX_INSTANCES`",
-            "`DISPATCH_PARTS`",
+            "`DISPATCH_SHARES`",
         ],
         rows=[
             [
@@ -65,7 +65,7 @@ def settings_table(cases: Sequence[Case]) -> Table:
                 f"{found.plan.rate:g}",
                 f"{found.plan.concurrent}",
                 f"{found.plan.instances}",
-                f"{found.plan.parts}",
+                f"{found.plan.shares}",
             ]
             for found in cases
         ],
@@ -135,7 +135,7 @@ def what_if_cases(reports: int) -> dict[str, Case]:
         "SendGrid takes 200 mails a second": replace(base, mails_a_second=200),
         "5 % of the attempts fail": replace(base, failure_rate=0.05),
         "20 % of the attempts fail": replace(base, failure_rate=0.2),
-        "ten dispatchers": replace(base, parts=10),
+        "ten dispatchers": replace(base, shares=10),
         "the due index without shards": replace(base, rising=(replace(DUE_INDEX, shards=1),)),
         "no index with shards": replace(base, rising=(replace(DUE_INDEX, shards=1), replace(RUN_INDEX, shards=1))),
     }

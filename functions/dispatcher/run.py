@@ -82,7 +82,7 @@ class Run:
         self._with = dependencies
         self._run_time = run_time
         self._is_first = part is None
-        self._assigned = part or RunPart.first(run_time, shares=dependencies.parts)
+        self._assigned = part or RunPart.first(run_time, shares=dependencies.shares)
         self._run_id = self._assigned.run_id
         self._counters = RunCounters(self._assigned.counters)
         self._store = RunStore(dependencies.firestore, run_id=self._run_id, attempt=self._assigned.attempt)

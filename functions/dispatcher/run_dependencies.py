@@ -32,7 +32,7 @@ class RunDependencies:
         dead_letters: the topic of what cannot be enqueued.
         defaults: what a subscription gets whose document does not say it.
         time_limit: how long one part of a run may take.
-        parts: how many instances divide the shards of a run among themselves.
+        shares: how many instances divide the shards of a run among themselves.
     """
 
     firestore: firestore.Client
@@ -43,7 +43,7 @@ class RunDependencies:
     dead_letters: DeadLetterTopic
     defaults: SubscriptionDefaults
     time_limit: timedelta
-    parts: int
+    shares: int
 
     @classmethod
     def from_settings(cls, settings: DispatcherSettings) -> Self:
@@ -77,5 +77,5 @@ class RunDependencies:
             dead_letters=DeadLetterTopic(settings.google_cloud_project, settings.dead_letter_topic),
             defaults=SubscriptionDefaults(kind=settings.default_kind, cadence=settings.default_cadence),
             time_limit=timedelta(seconds=settings.dispatch_time_limit),
-            parts=settings.dispatch_parts,
+            shares=settings.dispatch_shares,
         )

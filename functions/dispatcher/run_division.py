@@ -1,6 +1,6 @@
 """Divides the shards of a run among several instances: the one seam between a run and all that this takes.
 
-A run that one instance does (`DISPATCH_PARTS` is 1) goes past it: nothing is handed out, and no instance waits for
+A run that one instance does (`DISPATCH_SHARES` is 1) goes past it: nothing is handed out, and no instance waits for
 another.
 """
 

@@ -144,7 +144,7 @@ class DispatcherSettings(CommonSettings, IdentitySettings, SubscriptionSettings)
     dispatch_time_limit: float = Field(default=1500, gt=0, le=1740)
     """Seconds after which the dispatcher hands the rest of a run to itself: below the half hour that Cloud Scheduler
     and Cloud Tasks wait for an answer. https://cloud.google.com/scheduler/docs/reference/rest/v1/projects.locations.jobs"""
-    dispatch_parts: int = Field(default=1, ge=1, le=SHARDS)
+    dispatch_shares: int = Field(default=1, ge=1, le=SHARDS)
     """How many instances divide the shards of a run among themselves. docs/scale.md says from where on that pays."""
 
 

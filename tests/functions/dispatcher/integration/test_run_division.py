@@ -14,7 +14,7 @@ from tests.functions.dispatcher.integration.test_run_parts import NO_TIME, carry
 from tests.seeding import subscription_document, subscription_reference
 
 RUN = "21261124T1200Z"
-FOUR_PARTS = {"DISPATCH_PARTS": "4"}
+FOUR_SHARES = {"DISPATCH_SHARES": "4"}
 USERS = 300
 
 
@@ -35,14 +35,14 @@ def many_users(cloud: Cloud) -> set[str]:
 def test_the_shares_of_a_run_add_up(cloud: Cloud, many_users: set[str]) -> None:
     new_users = {cloud.user(enrolled_at=...) for _ in range(3)}
 
-    first = cloud.call(variables=FOUR_PARTS)
+    first = cloud.call(variables=FOUR_SHARES)
 
     assert (first.status, first.body["continued"], first.body["enrolled"]) == (200, True, 0)
     assert cloud.record(RUN)["state"] == "running"
     shares = take_parts(cloud)
     assert len(shares) == 3
     # The last that comes to its end, whichever it is, goes on with the new users.
-    answers = [first, *(carry_on(cloud, body, variables=FOUR_PARTS) for body in reversed(shares))]
+    answers = [first, *(carry_on(cloud, body, variables=FOUR_SHARES) for body in reversed(shares))]
     assert [answer.body["continued"] for answer in answers] == [True, True, True, False]
     assert answers[-1].body["enrolled"] == 3
     record = cloud.record(RUN)
@@ -56,9 +56,9 @@ def test_the_shares_of_a_run_add_up(cloud: Cloud, many_users: set[str]) -> None:
 
 @pytest.mark.usefixtures("many_users")
 def test_a_share_that_runs_out_of_time_hands_on_what_is_left(cloud: Cloud) -> None:
-    cloud.call(variables=FOUR_PARTS)
+    cloud.call(variables=FOUR_SHARES)
     shares = take_parts(cloud)
-    assert carry_on(cloud, shares[0], variables={**FOUR_PARTS, **NO_TIME}).body["continued"]
+    assert carry_on(cloud, shares[0], variables={**FOUR_SHARES, **NO_TIME}).body["continued"]
     (left,) = take_parts(cloud)
     whole, part = RunPart.from_json(shares[0]), RunPart.from_json(left)
     assert (part.share, part.shards, part.part) == (whole.share, whole.shards, whole.part + 1)
@@ -70,7 +70,7 @@ def test_a_share_that_runs_out_of_time_hands_on_what_is_left(cloud: Cloud) -> No
 
 @pytest.mark.usefixtures("many_users")
 def test_a_share_that_is_repeated_counts_once(cloud: Cloud) -> None:
-    cloud.call(variables=FOUR_PARTS)
+    cloud.call(variables=FOUR_SHARES)
     shares = take_parts(cloud)
     for body in (shares[0], *shares, shares[-1]):
         carry_on(cloud, body)
@@ -83,7 +83,7 @@ def test_a_share_that_is_repeated_counts_once(cloud: Cloud) -> None:
 def test_nobody_is_enrolled_while_a_share_is_under_way(cloud: Cloud, many_users: set[str]) -> None:
     """Who is enrolled is due at once, and a share that read it would give it a second task."""
     new_user = cloud.user(enrolled_at=None)
-    cloud.call(variables=FOUR_PARTS)
+    cloud.call(variables=FOUR_SHARES)
     *shares, last = take_parts(cloud)
     for body in shares:
         carry_on(cloud, body)
@@ -94,7 +94,7 @@ def test_nobody_is_enrolled_while_a_share_is_under_way(cloud: Cloud, many_users:
 
 @pytest.mark.usefixtures("many_users")
 def test_an_attempt_that_was_overtaken_changes_nothing_but_its_own_record(cloud: Cloud) -> None:
-    first = cloud.call(variables=FOUR_PARTS)
+    first = cloud.call(variables=FOUR_SHARES)
     overtaken = take_parts(cloud)
     second = cloud.call()
     before = cloud.record(RUN)
@@ -113,7 +113,7 @@ def test_an_attempt_that_was_overtaken_changes_nothing_but_its_own_record(cloud:
 
 
 def test_a_share_that_cannot_be_handed_over_fails_the_run(cloud: Cloud, many_users: set[str]) -> None:
-    answer = cloud.call(variables={**FOUR_PARTS, "CONTINUATION_QUEUE": "no-such-queue"})
+    answer = cloud.call(variables={**FOUR_SHARES, "CONTINUATION_QUEUE": "no-such-queue"})
     assert (answer.status, answer.body["errors"]) == (500, 3)
     assert cloud.call().body["due"] == USERS
     assert {report.user_id for report in cloud.reports()} == many_users
@@ -121,9 +121,9 @@ def test_a_share_that_cannot_be_handed_over_fails_the_run(cloud: Cloud, many_use
 
 
 def test_a_share_that_fails_leaves_the_run_failed_until_it_is_called_again(cloud: Cloud, many_users: set[str]) -> None:
-    cloud.call(variables=FOUR_PARTS)
+    cloud.call(variables=FOUR_SHARES)
     shares = take_parts(cloud)
-    queue = {"REPORT_QUEUES": "reports,no-such-queue", **FOUR_PARTS}
+    queue = {"REPORT_QUEUES": "reports,no-such-queue", **FOUR_SHARES}
     assert carry_on(cloud, shares[0], variables=queue).status == 500
     for body in shares[1:]:
         assert carry_on(cloud, body).status == 200
