@@ -37,7 +37,7 @@ DEFAULT_SUBSCRIPTION = "default"
 """The id of the subscription that enrollment makes."""
 
 MOST_ADDRESSES = 20
-"""How many addresses `to` may hold, and `cc`."""
+"""How many addresses each of ADDRESS_LISTS may hold."""
 
 
 class PauseReason(StrEnum):
@@ -106,24 +106,17 @@ def _cron(value: Any, subscription: ValidationInfo) -> CronLine | None:
     return CronLine(value)
 
 
-def _to(addresses: list[str]) -> list[str]:
-    if not addresses or _has_twice(addresses):
-        raise ValueError("no address, or one of them twice")
-    return addresses
-
-
-def _cc(addresses: list[str], subscription: ValidationInfo) -> list[str]:
-    if _has_twice([*(subscription.data.get("to") or ()), *addresses]):
+def _each_once(addresses: list[str], subscription: ValidationInfo) -> list[str]:
+    # `data` has the fields above this one, so the later of two lists is the one at fault.
+    above = [address for name in ADDRESS_LISTS for address in subscription.data.get(name) or ()]
+    every = [*above, *addresses]
+    # Mail providers compare addresses without regard to case.
+    if len({address.casefold() for address in every}) < len(every):
         raise ValueError("an address twice")
     return addresses
 
 
-def _has_twice(addresses: list[str]) -> bool:
-    # Mail providers compare addresses without regard to case.
-    return len({address.casefold() for address in addresses}) < len(addresses)
-
-
-_Addresses = Annotated[list[MailAddress], Field(max_length=MOST_ADDRESSES)]
+_Addresses = Annotated[list[MailAddress], Field(max_length=MOST_ADDRESSES), AfterValidator(_each_once)]
 
 
 class _SubscriptionFields(BaseModel):
@@ -140,8 +133,8 @@ class _SubscriptionFields(BaseModel):
     day: Annotated[int, Field(ge=1, le=31)] = 1
     cron: Annotated[CronLine | None, BeforeValidator(_cron), Field(validate_default=True)] = None
     covers: Annotated[Covers | None, Field(strict=False)] = None
-    to: Annotated[_Addresses, AfterValidator(_to)] | None = None
-    cc: Annotated[_Addresses, AfterValidator(_cc)] = []
+    to: Annotated[_Addresses, Field(min_length=1)] | None = None
+    cc: _Addresses = []
     time_zone: TimeZone | None = None
     locale: str | None = None
     sandbox: bool = False
@@ -309,6 +302,9 @@ class Subscription:
 
 SUBSCRIPTION_FIELDS = tuple(each.name for each in fields(Subscription) if each.name not in {"id", "problem", "version"})
 """The names of the document's fields."""
+
+ADDRESS_LISTS = tuple(each.name for each in fields(Subscription) if each.type == tuple[str, ...])
+"""The names of the fields that say who gets the reports."""
 
 
 def default_fields(user_id: str, defaults: SubscriptionDefaults, *, due_at: datetime) -> dict[str, Any]:
