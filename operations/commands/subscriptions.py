@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, TypedDict, Unpack
 
 import typer
 
@@ -372,22 +372,38 @@ def print_subscriptions(output: Output, rows: Sequence[dict[str, Any]], *, empty
     output.rows(rows, _COLUMNS, empty=empty, optional={"paused_because", "paused_until", "problem"})
 
 
-def _edit(
-    *,
-    cadence: Cadence | None,
-    covers: Covers | None,
-    weekday: str | None,
-    options: Sequence[tuple[str, Any]] | None,
-    unset: Sequence[str] | None = None,
-    **as_given: Any,
-) -> SubscriptionEdit:
-    """What the operator wants, from the options of the command line; None is an option that is not there."""
-    fields = {
-        **as_given,
+class _FieldOptions(TypedDict):
+    """What the command line has for each field that can be set; None is an option that is not there."""
+
+    kind: str | None
+    cadence: Cadence | None
+    hour: int | None
+    minute: int | None
+    weekday: str | None
+    day: int | None
+    cron: str | None
+    covers: Covers | None
+    to: list[str] | None
+    cc: list[str] | None
+    time_zone: str | None
+    locale: str | None
+    sandbox: bool | None
+    options: list[tuple[str, Any]] | None
+    skip_empty: bool | None
+
+
+def _edit(*, unset: Sequence[str] | None = None, **given_options: Unpack[_FieldOptions]) -> SubscriptionEdit:
+    """What the operator wants, from the options of the command line."""
+    cadence, covers = given_options["cadence"], given_options["covers"]
+    weekday, options = given_options["weekday"], given_options["options"]
+    fields: dict[str, Any] = {
+        **given_options,
         "cadence": cadence.value if cadence else None,
         "covers": covers.value if covers else None,
         "weekday": parse_weekday(weekday) if weekday is not None else None,
     }
+    # Single options are set in the map, and the others stay.
+    del fields["options"]
     # An option that can be given again is an empty list where it is not there.
     given = {name: value for name, value in fields.items() if value is not None and value != []}
     if twice := sorted(set(given) & set(unset or ())):
