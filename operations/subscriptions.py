@@ -140,7 +140,7 @@ def subscription_row(
         subscription: which.
         latest: its latest delivery; None where it has none.
         now: the present, in UTC.
-        with_addresses: whether `to` and `cc` are shown; otherwise each address is `[address]`.
+        with_addresses: whether the lists of addresses are shown; otherwise each address is `[address]`.
     """
 
     def shown(addresses: tuple[str, ...]) -> list[str]:

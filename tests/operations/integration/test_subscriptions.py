@@ -9,7 +9,7 @@ import pytest
 
 from functions.shared.ids import delivery_id, shard_of
 from functions.shared.schedule import Cadence
-from functions.shared.subscription import PauseReason, Subscription, SubscriptionDefaults
+from functions.shared.subscription import ADDRESS_LISTS, PauseReason, Subscription, SubscriptionDefaults
 from operations.errors import OperatorError
 from operations.subscription_changes import StoredSubscription, SubscriptionChanges
 from operations.subscription_edit import EDITABLE, SubscriptionEdit
@@ -88,21 +88,19 @@ def test_what_is_paused_for_a_reason_is_listed(project: Project) -> None:
 
 
 def test_one_is_shown_with_all_fields_and_its_latest_deliveries(project: Project) -> None:
-    seed(
-        project.database,
-        "u1",
-        next_report_at=LATER,
-        cc=["bob@customer.example"],
-        options={"to": "bob@customer.example", "threshold": 5},
-    )
+    lists: dict[str, Any] = {name: [f"{name}@customer.example"] for name in ADDRESS_LISTS}
+    options = {"to": "bob@customer.example", "threshold": 5}
+    seed(project.database, "u1", next_report_at=LATER, options=options, **lists)
     deliveries = [put_delivery(project, "default", NOW - timedelta(hours=hours), "sent") for hours in range(7)]
     row = subscriptions(project, "show", "u1", "--json").json
     assert set(EDITABLE) <= row.keys()
     assert row["options"] == {"to": "[address]", "threshold": 5}
-    assert row["cc"] == ["[address]"]
+    assert {name: row[name] for name in ADDRESS_LISTS} == {name: ["[address]"] for name in ADDRESS_LISTS}
     assert [each["delivery_id"] for each in row["deliveries"]] == deliveries[:5]
-    assert subscriptions(project, "show", "u1", "--json", "--with-addresses").json["cc"] == ["bob@customer.example"]
+    row = subscriptions(project, "show", "u1", "--json", "--with-addresses").json
+    assert {name: row[name] for name in ADDRESS_LISTS} == lists
     out = subscriptions(project, "show", "u1", "default").out
+    assert "@" not in out
     assert "options.threshold" in out
     assert deliveries[0] in out
 
