@@ -1,6 +1,7 @@
 """What every kind of report says."""
 
 from collections.abc import Sequence
+from typing import assert_never
 
 from functions.shared.schedule import Cadence
 from functions.worker.mail.model import MailRecipient, RecipientRole
@@ -63,14 +64,23 @@ def goes_to(recipients: Sequence[MailRecipient], language: Language) -> str:
         recipients: of the mail.
         language: in which.
     """
-    if len(recipients) == 1:
+    to: list[str] = []
+    copies: list[str] = []
+    for each in recipients:
+        match each.role:
+            case RecipientRole.TO:
+                to.append(each.address)
+            case RecipientRole.CC:
+                copies.append(each.address)
+            case _ as unreachable:
+                assert_never(unreachable)
+    if len(to) + len(copies) == 1:
         return ""
-    to = ", ".join(each.address for each in recipients if each.role is RecipientRole.TO)
-    copies = ", ".join(each.address for each in recipients if each.role is RecipientRole.CC)
+    addresses = ", ".join(to)
     if not copies:
-        return language.gettext("This report goes to {addresses}.").format(addresses=to)
+        return language.gettext("This report goes to {addresses}.").format(addresses=addresses)
     return language.gettext("This report goes to {addresses}, with a copy to {copies}.").format(
-        addresses=to, copies=copies
+        addresses=addresses, copies=", ".join(copies)
     )
 
 

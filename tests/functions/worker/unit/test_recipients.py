@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from functions.shared.subscription import ADDRESS_LISTS
 from functions.worker.compose import addresses
 from functions.worker.mail.compliance import MailCompliance
 from functions.worker.mail.model import RecipientRole
@@ -38,6 +39,12 @@ def test_each_address_gets_a_report_once(fields: dict[str, Any], expected: list[
     assert [(each.address, each.role) for each in made.recipients] == expected
 
 
+def test_each_list_of_addresses_is_a_role_whose_addresses_get_the_report() -> None:
+    assert set(ADDRESS_LISTS) == set(RecipientRole)
+    named = subscription(**{name: [f"{name}@example.com"] for name in ADDRESS_LISTS})
+    assert sorted(addresses(user(), named)) == sorted((f"{role}@example.com", role) for role in RecipientRole)
+
+
 @pytest.mark.parametrize(
     ("fields", "said"),
     [
@@ -57,11 +64,13 @@ def test_one_recipient_is_told_nothing_about_recipients() -> None:
 
 
 def test_only_the_users_own_mail_can_unsubscribe_the_user() -> None:
-    made = mail("activity", {}, by={"cc": ["boss@example.com"]}, compliance=OWN)
-    own, copy = (made.with_link(each.unsubscribe_url) for each in made.recipients)
+    by = {name: [f"{name}@example.com"] for name in ADDRESS_LISTS} | {"to": ["ada@example.com", "to@example.com"]}
+    made = mail("activity", {}, by=by, compliance=OWN)
+    own, *others = (made.with_link(each.unsubscribe_url) for each in made.recipients)
+    assert len(others) == len(ADDRESS_LISTS)
     assert "https://example.com/out?user=u1&token=" in own.text
     assert 'href="https://example.com/out?user=u1&amp;token=' in own.html
-    for part in (copy.text, copy.html):
+    for part in (text for other in others for text in (other.text, other.html)):
         assert "mailto:help@example.com?subject=Unsubscribe%20d1" in part
         assert "token=" not in part
 
