@@ -127,16 +127,23 @@ def test_sendgrid_adds_no_link_beside_the_teams_own() -> None:
 SEVERAL = [
     recipient(unsubscribe_url="https://example.com/out?user=ada&token=t1", headers={"List-Unsubscribe": "<https://a>"}),
     recipient("team@example.com", unsubscribe_url="mailto:help@example.com?subject=b", headers={}),
-    recipient("boss@example.com", unsubscribe_url="mailto:help@example.com?subject=b", role=RecipientRole.CC),
+    *(
+        recipient(f"{role}@example.com", unsubscribe_url="mailto:help@example.com?subject=b", role=role)
+        for role in RecipientRole
+    ),
 ]
+"""The user, and others in every role."""
 
 
 def test_each_recipient_has_a_message_with_their_own_link_and_headers() -> None:
     request = to_request(mail(recipients=SEVERAL), SENDER)
     VALIDATOR.validate(request)
+    own, *others = request["personalizations"]
+    assert "token=t1" in str(own)
+    assert "token=" not in str(others)
+    assert not any({"cc", "bcc"} & each.keys() for each in (own, *others))
     messages = received(request)
     assert [[to.email for to in message.envelope.to] for message in messages] == [[each.address] for each in SEVERAL]
-    assert not any(message.envelope.cc or message.envelope.bcc for message in messages)
     assert [message.headers for message in messages] == [each.headers for each in SEVERAL]
     assert [message.text for message in messages] == [f"text {each.unsubscribe_url}" for each in SEVERAL]
     assert messages[0].html == '<p>html <a href="https://example.com/out?user=ada&amp;token=t1">out</a></p>'
