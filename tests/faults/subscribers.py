@@ -54,7 +54,7 @@ class KnownSubscription:
         plan: when the reports are to fall due, now.
         user_zone: the user's time zone, which the subscription's own overrides.
         kind: which report.
-        addresses: the document's `to` and `cc`.
+        addresses: the document's lists of addresses.
         first_due_at: when the first report did fall due.
         former_plan: what the application has changed; None where it has changed nothing.
         postponed_to: until when the application wants no report.
@@ -77,7 +77,8 @@ class KnownSubscription:
 
     def recipients(self, user_id: str) -> frozenset[str]:
         """The addresses that get each report."""
-        return frozenset([*self.addresses.get("to", [email_of(user_id)]), *self.addresses.get("cc", ())])
+        listed = {"to": [email_of(user_id)], **self.addresses}
+        return frozenset(address for addresses in listed.values() for address in addresses)
 
     def pause(self, since: datetime, until: datetime | None = None) -> None:
         """Take note that the application pauses the subscription, itself or by what it writes to the user."""

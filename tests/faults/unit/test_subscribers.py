@@ -1,0 +1,20 @@
+"""The harness's subscriptions have whatever a subscription can have."""
+
+from datetime import UTC, datetime
+from itertools import islice
+
+from functions.shared.subscription import ADDRESS_LISTS
+from tests.faults.subscribers import PLANS, make_subscribers
+
+SUBSCRIBERS = list(islice(make_subscribers("u", datetime(2026, 11, 24, 13, tzinfo=UTC)), 3 * len(PLANS)))
+
+
+def test_they_name_addresses_in_each_list() -> None:
+    assert {name for _, known in SUBSCRIBERS for name in known.addresses} == set(ADDRESS_LISTS)
+
+
+def test_whoever_is_named_gets_the_reports_and_the_user_unless_others_are_in_to() -> None:
+    for key, known in SUBSCRIBERS:
+        named = {address for addresses in known.addresses.values() for address in addresses}
+        own = set() if "to" in known.addresses else {f"{key.user_id}@example.com"}
+        assert known.recipients(key.user_id) == named | own
