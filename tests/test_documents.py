@@ -12,6 +12,7 @@ import typer.main
 
 from functions.shared.dead_letter import DeadLetterState
 from functions.shared.delivery import DeliveryState
+from functions.shared.subscription import ADDRESS_LISTS
 from operations.commands.app import app
 
 ROOT = Path(__file__).parent.parent
@@ -114,6 +115,16 @@ def test_commands_and_options_that_are_named_exist(document: Path) -> None:
         if (is_group and rest and not rest[0].startswith("-")) or not given <= options:
             unknown.append(" ".join(words))
     assert unknown == []
+
+
+@parameters(DOCUMENTS)
+def test_a_line_that_names_two_lists_of_addresses_names_all(document: Path) -> None:
+    # The row of a list in a table compares it with the lists above it.
+    own_rows = tuple(f"| `{name}` |" for name in ADDRESS_LISTS)
+    for line in document.read_text().splitlines():
+        named = {name.removeprefix("--") for name in _CODE.findall(line)} & set(ADDRESS_LISTS)
+        if len(named) > 1 and not line.startswith(own_rows):
+            assert named == set(ADDRESS_LISTS), line
 
 
 def state_diagram(heading: str) -> list[tuple[str, str]]:

@@ -60,7 +60,7 @@ def find(
     limit: Limit = 50,
     as_json: AsJson = False,
 ) -> None:
-    """The users who have an e-mail address. The `to` and `cc` of subscriptions are not searched."""
+    """The users who have an e-mail address. The addresses in subscriptions are not searched."""
     current = session(ctx)
     output = Output(as_json=as_json)
     found = Users(current.firestore).with_address(email, limit=limit)
