@@ -9,6 +9,7 @@ from functions.shared.schedule import Schedule
 from functions.shared.subscription import Subscription
 
 _MONTH = re.compile(r"(\d{4})-(\d{2})")
+_QUARTER = re.compile(r"(\d{4})-Q([1-4])")
 _WEEK = re.compile(r"(\d{4})-W(\d{2})")
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 _HOUR = re.compile(r"(\d{4}-\d{2}-\d{2})T(\d{2})")
@@ -29,18 +30,23 @@ def next_period(subscription: Subscription, schedule: Schedule, now: datetime) -
 
 
 def parse_period(text: str, zone: ZoneInfo) -> Period:
-    """Read a month (2026-11), a week (2026-W48), a day (2026-11-24) or an hour (2026-11-24T13) of a time zone.
+    """Read a period of a time zone: a quarter (2026-Q4), a month (2026-11), a week (2026-W48), a day (2026-11-24) or an
+    hour (2026-11-24T13).
 
     Raises:
         ValueError: it is none of them.
     """
     try:
         return _parse(text.strip().upper(), zone)
-    except ValueError:
-        raise ValueError(f"{text!r} is not a period: 2026-11, 2026-W48, 2026-11-24 or 2026-11-24T13") from None
+    except (ValueError, OverflowError):
+        raise ValueError(f"{text!r} is not a period: 2026-Q4, 2026-11, 2026-W48, 2026-11-24 or 2026-11-24T13") from None
 
 
 def _parse(text: str, zone: ZoneInfo) -> Period:
+    if match := _QUARTER.fullmatch(text):
+        first = date(int(match[1]), 3 * int(match[2]) - 2, 1)
+        # The longest quarter has 92 days, and the shortest 90.
+        return _days(first, (first + timedelta(days=92)).replace(day=1), zone)
     if match := _MONTH.fullmatch(text):
         first = _date(f"{text}-01")
         return _days(first, (first + timedelta(days=32)).replace(day=1), zone)

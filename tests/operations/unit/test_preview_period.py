@@ -6,8 +6,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from functions.shared.period import Period
-from functions.shared.schedule import Cadence
+from functions.shared.period import Period, unit_before
+from functions.shared.schedule import Cadence, Covers, Schedule
 from functions.shared.subscription import Subscription, SubscriptionDefaults
 from operations.preview_period import next_period, parse_period
 
@@ -26,6 +26,8 @@ def shown(now: str, **fields: Any) -> Period:
 @pytest.mark.parametrize(
     ("text", "zone", "start", "end"),
     [
+        ("2026-Q4", "Asia/Tokyo", "2026-09-30T15:00", "2026-12-31T15:00"),
+        ("2026-q1", "UTC", "2026-01-01T00:00", "2026-04-01T00:00"),
         ("2026-11", "UTC", "2026-11-01T00:00", "2026-12-01T00:00"),
         ("2026-12", "Asia/Tokyo", "2026-11-30T15:00", "2026-12-31T15:00"),
         ("2026-W48", "UTC", "2026-11-23T00:00", "2026-11-30T00:00"),
@@ -41,11 +43,27 @@ def test_a_period_is_of_the_recipients_own_calendar(text: str, zone: str, start:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "yesterday", "2026", "2026-13", "2026-W60", "2026-02-30", "2026-11-24T25", "1-1-1"]
+    "text",
+    ["", "yesterday", "2026", "2026-13", "2026-W60", "2026-02-30", "2026-11-24T25", "1-1-1", "2026-Q5", "9999-12"],
 )
 def test_anything_else_is_refused_with_what_would_do(text: str) -> None:
-    with pytest.raises(ValueError, match=r"is not a period: 2026-11, 2026-W48"):
+    with pytest.raises(ValueError, match=r"is not a period: 2026-Q4, 2026-11, 2026-W48"):
         parse_period(text, ZoneInfo("UTC"))
+
+
+def test_the_period_of_each_cadence_can_be_asked_for() -> None:
+    texts = {
+        Cadence.HOURLY: "2026-10-25T08",
+        Cadence.DAILY: "2026-10-25",
+        Cadence.WEEKLY: "2026-W43",
+        Cadence.MONTHLY: "2026-10",
+        Cadence.QUARTERLY: "2026-Q3",
+    }
+    assert texts.keys() == set(Cadence) - {Cadence.CRON}
+    for cadence, text in texts.items():
+        schedule = Schedule(cadence=cadence, time_zone=ZoneInfo("Europe/Berlin"), covers=Covers.CALENDAR)
+        period = parse_period(text, schedule.time_zone)
+        assert period == unit_before(schedule, period.end)
 
 
 def test_a_report_that_is_due_is_shown_as_the_worker_would_send_it() -> None:
