@@ -147,9 +147,19 @@ class Schedule:
     def _unit_end(self, moment: datetime) -> datetime:
         """The start, in UTC, of the unit of the calendar that follows the one that a moment is in."""
         start = self.unit_start(moment)
-        if self.cadence is Cadence.HOURLY:
-            return start + timedelta(hours=1)
-        longest = {Cadence.WEEKLY: 7, Cadence.MONTHLY: 31, Cadence.QUARTERLY: 92}.get(self.cadence, 1)
+        match self.cadence:
+            case Cadence.HOURLY:
+                return start + timedelta(hours=1)
+            case Cadence.DAILY | Cadence.CRON:
+                longest = 1
+            case Cadence.WEEKLY:
+                longest = 7
+            case Cadence.MONTHLY:
+                longest = 31
+            case Cadence.QUARTERLY:
+                longest = 92
+            case _ as unreachable:
+                assert_never(unreachable)
         # Noon of the day after the longest unit is in the next unit, whatever the clocks do.
         first = start.astimezone(self.time_zone).date()
         return self.unit_start(self._in_utc(datetime.combine(first + timedelta(days=longest), time(12)), fold=0))
