@@ -5,6 +5,7 @@ import re
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -20,7 +21,7 @@ from functions.shared.delivery import (
 from functions.shared.period import Period
 from functions.shared.report_task import ReportTask
 from functions.shared.retry_policy import DISPATCH_DEADLINE
-from functions.shared.schedule import Cadence
+from functions.shared.schedule import Cadence, Schedule
 from functions.shared.settings import DispatcherSettings, DlqHandlerSettings, WorkerSettings
 from functions.shared.subscription import SubscriptionDefaults, default_fields
 from functions.shared.user import enrolled_fields
@@ -194,6 +195,7 @@ class TestCadences:
         [
             ("docs/configuration.md", r"^\| `DEFAULT_CADENCE` .*"),
             ("docs/configuration.md", r"^\| `cadence` .*"),
+            ("docs/configuration.md", r"^\| `calendar` .*"),
             ("deploy.env.example", r"(?:^#.*\n)+# DEFAULT_CADENCE="),
         ],
     )
@@ -202,6 +204,30 @@ class TestCadences:
         assert found
         missing = {cadence for cadence in Cadence if not re.search(rf"\b{cadence}\b", found[0])}
         assert missing == ({Cadence.CRON} if "DEFAULT" in line else set())
+
+    @pytest.mark.parametrize(
+        ("field", "file", "line"),
+        [
+            ("hour", "docs/configuration.md", r"^\| `hour` .*"),
+            ("minute", "docs/configuration.md", r"^\| `minute` .*"),
+            ("weekday", "docs/configuration.md", r"^\| `weekday` .*"),
+            ("day", "docs/configuration.md", r"^\| `day` .*"),
+            ("weekday", "operations/commands/subscriptions.py", r"^Weekday = .*"),
+            ("day", "operations/commands/subscriptions.py", r"^Day = .*"),
+        ],
+    )
+    def test_documents_say_which_use_a_field(self, field: str, file: str, line: str) -> None:
+        found = re.search(line, (REPOSITORY / file).read_text(encoding="utf-8"), re.MULTILINE)
+        assert found
+        named = {cadence for cadence in Cadence if re.search(rf"\b{cadence}\b", found[0])}
+
+        def first_due(cadence: Cadence, value: int) -> datetime:
+            values: dict[str, Any] = {"hour": 8, "minute": 0, "weekday": 1, "day": 1, field: value}
+            return Schedule(cadence=cadence, time_zone=ZoneInfo("UTC"), **values).after(NOW)
+
+        at_times = set(Cadence) - {Cadence.CRON}
+        used_by = {cadence for cadence in at_times if first_due(cadence, 3) != first_due(cadence, 4)}
+        assert named == (set(Cadence) - used_by if "not use" in found[0] else used_by)
 
     def test_sample_users_have_all(self) -> None:
         written = [each.document for user in sample_users(12, now=NOW) for each in user.subscriptions if each.document]

@@ -3,10 +3,16 @@
 from datetime import UTC, datetime
 from itertools import islice
 
+from functions.shared.schedule import Cadence
 from functions.shared.subscription import ADDRESS_LISTS
 from tests.faults.subscribers import PLANS, make_subscribers
 
 SUBSCRIBERS = list(islice(make_subscribers("u", datetime(2026, 11, 24, 13, tzinfo=UTC)), 3 * len(PLANS)))
+
+
+def test_they_have_each_cadence_that_a_scenario_can_meet() -> None:
+    # A quarter begins in four months of the year alone, and scenarios begin at any time.
+    assert {plan["cadence"] for plan in PLANS} == set(Cadence) - {Cadence.QUARTERLY}
 
 
 def test_they_name_addresses_in_each_list() -> None:

@@ -26,7 +26,7 @@ HOUR = timedelta(hours=1)
 
 SCHEDULES = st.fixed_dictionaries(
     {
-        "cadence": st.sampled_from(["hourly", "daily", "weekly", "monthly", "quarterly", "cron"]),
+        "cadence": st.sampled_from([each.value for each in Cadence]),
         "cron": st.sampled_from(["0 8 * * 1-5", "*/30 * * * *", "15 6 1 * *"]),
         "covers": st.sampled_from([None, "calendar", "since-last"]),
         "hour": st.integers(0, 23),

@@ -215,6 +215,10 @@ def test_calendar_reports_cover_what_people_call_the_last_one(cadence: str, due:
     assert period_to_report(schedule, due_at=due_at, run_time=due_at) == expected
 
 
+def test_each_cadence_that_covers_the_calendar_has_its_example() -> None:
+    assert {cadence for cadence, *_ in CALENDAR} == set(Cadence) - {Cadence.HOURLY, Cadence.CRON}
+
+
 def test_a_report_on_working_days_covers_the_weekend_on_monday() -> None:
     schedule = Schedule(cadence=Cadence.CRON, time_zone=ZoneInfo("UTC"), cron=CronLine("0 8 * * 1-5"))
     friday = period_to_report(schedule, due_at=utc("2026-11-20T08:00"), run_time=utc("2026-11-20T08:00"))

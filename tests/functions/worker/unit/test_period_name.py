@@ -1,11 +1,12 @@
 """Periods as people call them."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
 
-from functions.shared.period import Period
+from functions.shared.period import Period, unit_before
+from functions.shared.schedule import Cadence, Schedule
 from functions.worker.reports.language import language_for
 from functions.worker.reports.period_name import period_name
 
@@ -53,3 +54,14 @@ def test_period_name(locale: str, zone: str, start: str, end: str, name: str) ->
     # CLDR sets ranges with thin spaces and full-width waves, which look alike in an editor.
     said = period_name(period, ZoneInfo(zone), language_for(locale))
     assert said.replace("\u2009", " ").replace("\u202f", " ").replace("～", "~") == name
+
+
+# An hour has two ends, and people call a week by its days.
+@pytest.mark.parametrize("cadence", sorted(set(Cadence) - {Cadence.HOURLY, Cadence.WEEKLY, Cadence.CRON}))
+@pytest.mark.parametrize("locale", ["en", "ja"])
+def test_what_a_cadence_covers_has_a_name_of_its_own(cadence: Cadence, locale: str) -> None:
+    zone, language = ZoneInfo("UTC"), language_for(locale)
+    schedule = Schedule(cadence=cadence, time_zone=zone)
+    unit = unit_before(schedule, schedule.unit_start(datetime(2026, 11, 24, tzinfo=UTC)))
+    last = unit.end.date() - timedelta(days=1)
+    assert period_name(unit, zone, language) != language.days(unit.start.date(), last)
