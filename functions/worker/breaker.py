@@ -71,30 +71,32 @@ class Breaker:
             return self._wait_seconds()
 
     def enter(self) -> BreakerPass:
-        """Ask to send a mail. Every admission must come back by `leave`, whatever happens."""
+        """Ask to send a mail. The caller must give the pass back to `leave`, whatever happens."""
         with self._lock:
             if wait := self._wait_seconds():
                 return BreakerPass(wait_seconds=wait)
             self._is_tried = self._open_until is not None
             return BreakerPass(is_trial=self._is_tried)
 
-    def leave(self, admission: BreakerPass, *, failure: str | None = None, is_up: bool = False) -> BreakerChange | None:
+    def leave(
+        self, breaker_pass: BreakerPass, *, failure: str | None = None, is_up: bool = False
+    ) -> BreakerChange | None:
         """Report how it went.
 
         Args:
-            admission: what `enter` gave.
+            breaker_pass: what `enter` gave.
             failure: how the provider failed; None where it did not, or was not asked.
             is_up: whether the provider answered as a healthy provider does, even with a refusal.
 
         Returns:
             What has changed; None for nothing.
         """
-        if admission.wait_seconds:
+        if breaker_pass.wait_seconds:
             return None
         with self._lock:
             if failure is not None:
                 self._error = failure
-            if admission.is_trial:
+            if breaker_pass.is_trial:
                 self._is_tried = False
                 if failure is not None:
                     self._pause = min(self._pause * 2, self._first_pause * LONGEST)

@@ -7,10 +7,11 @@ from http import HTTPStatus
 from functions.shared.dead_letter import DeadLetter, DeadLetterReason
 from functions.shared.delivery import Delivery, DeliveryFailure, DeliveryState
 from functions.shared.ids import malformed_letter_id
+from functions.shared.report_task import ReportTask
 from functions.worker import task_answer
 from functions.worker.attempt import Attempt
 from functions.worker.dead_letter_publishing import DeadLetters, Published, publish
-from functions.worker.delivery_store import Claim, DeliveryStore
+from functions.worker.delivery_store import Claim, DeliveryStore, TaskDocuments
 from functions.worker.sanitize import error_text
 from functions.worker.task_answer import TaskAnswer
 from functions.worker.task_delivery import TaskDelivery
@@ -101,6 +102,30 @@ class GivingUp:
             failure=failure,
         )
         return TaskAnswer(status=HTTPStatus.OK, result="dead", details={"reason": failure.reason.value})
+
+    def give_up_unexpected(self, task: ReportTask, attempt: Attempt, owner: str, error: Exception) -> TaskAnswer:
+        """The last attempt failed unexpectedly: without a dead letter the queue would delete the task without a trace.
+
+        Anything may be broken, so this reads the delivery alone: the period stays open, and the subscription moves on
+        with the next run.
+
+        Args:
+            task: which delivery.
+            attempt: the queue's call.
+            owner: the token of this attempt, which may have claimed the delivery.
+            error: what failed.
+        """
+        delivery = self._deliveries.read_delivery(task.delivery_id)
+        was_sending = delivery is not None and delivery.state is DeliveryState.SENDING
+        if delivery is not None and delivery.owner != owner and (delivery.is_final or delivery.is_claimed(self._now())):
+            return task_answer.left_to_others(delivery)
+        documents = TaskDocuments(delivery=delivery, user=None, subscription=None)
+        work = TaskDelivery.from_documents(task, attempt, owner, documents, now=self._now())
+        if delivery is not None and delivery.failure is not None:
+            return self.finish(work, delivery, delivery.failure, release=False)
+        reason = DeadLetterReason.UNKNOWN_OUTCOME if was_sending else DeadLetterReason.RETRIES_EXHAUSTED
+        text = f"the worker failed unexpectedly: {type(error).__name__}: {error_text(error)}"
+        return self.give_up(work, GiveUp(reason=reason, error=text, release=not was_sending), None)
 
     def reject(self, body: bytes, error: str, attempt: Attempt) -> TaskAnswer:
         """A body that is not a task: it names no delivery to mark, and none of its fields can be trusted.

@@ -19,21 +19,22 @@ from functions.shared.subscription import Subscription
 from functions.shared.user import User
 from functions.worker import task_answer
 from functions.worker.attempt import Attempt
-from functions.worker.breaker import Breaker, BreakerChange, BreakerPass
+from functions.worker.breaker import Breaker
 from functions.worker.dead_letter_publishing import DeadLetters
-from functions.worker.delivery_store import Claim, DeliveryChanged, DeliveryStore, TaskDocuments
+from functions.worker.delivery_store import Claim, DeliveryChanged, DeliveryStore
 from functions.worker.giving_up import GivingUp
 from functions.worker.inactive_users import InactiveUsers
 from functions.worker.key_alert import KeyAlert
-from functions.worker.mail.model import Mail, MailOutcome, MailProvider, NotAllowed, Unavailable, Unclear
+from functions.worker.mail.model import Mail, MailOutcome, MailProvider, NotAllowed
 from functions.worker.moving_on import moved_past
 from functions.worker.outcome_inquiry import OutcomeInquiry, StillUnknown, after_lookup
 from functions.worker.report_builder import ReportBuilder
 from functions.worker.sanitize import error_text
+from functions.worker.sending import HandedOver, KeptBack, Sending
 from functions.worker.skipping import OF_USERS, fields_for_pause, skip_reason
 from functions.worker.task_answer import AttemptTimer, TaskAnswer
 from functions.worker.task_delivery import TaskDelivery
-from functions.worker.time_budget import BUILD_SECONDS, CLAIM_SECONDS_NEEDED, SEND_SECONDS, TRIAL_SECONDS
+from functions.worker.time_budget import BUILD_SECONDS, CLAIM_SECONDS_NEEDED
 from functions.worker.transitions import (
     GiveUp,
     NextStep,
@@ -84,14 +85,13 @@ class SendReport:
         self._deliveries = deliveries
         self._inactive_users = inactive_users
         self._giving_up = GivingUp(deliveries=deliveries, dead_letters=dead_letters, now=now)
-        self._provider = provider
+        self._sending = Sending(provider, breaker)
         self._key_alert = key_alert
         self._builder = builder
         self._on_unknown_outcome = on_unknown_outcome
         self._now = now
         self._inquiry = inquiry
         self._build_seconds = build_seconds
-        self._breaker = breaker
 
     def __call__(self, body: bytes, attempt: Attempt) -> TaskAnswer:
         """Carry out a task.
@@ -115,8 +115,11 @@ class SendReport:
                 raise
             except Exception as error:
                 _logger.exception("task_failed_unexpectedly", delivery_id=task.delivery_id)
-                is_last = attempt.last
-                answer = self._give_up_unexpected(task, attempt, owner, error) if is_last else task_answer.UNEXPECTED
+                answer = (
+                    self._giving_up.give_up_unexpected(task, attempt, owner, error)
+                    if attempt.last
+                    else task_answer.UNEXPECTED
+                )
         except DeliveryChanged as error:
             # The other process finishes what it has begun.
             _logger.warning("delivery_changed_meanwhile", delivery_id=task.delivery_id, found=str(error))
@@ -158,8 +161,8 @@ class SendReport:
             return self._giving_up.give_up(work, given_up, None)
         if reason := self._skip_reason(work):
             return self._skip(work, None, reason)
-        if wait := self._breaker.wait_seconds():
-            return self._hold_back(work, wait)
+        if kept_back := self._sending.kept_back():
+            return self._hold_back(work, kept_back)
         with timer.part("build"):
             built = self._build(work, seconds=self._build_seconds - timer.seconds)
         match built:
@@ -201,29 +204,16 @@ class SendReport:
                 return decided
 
     def _send(self, work: TaskDelivery, mail: Mail, timer: AttemptTimer) -> TaskAnswer:
+        match self._sending.send(mail, lambda: self._claim(work), timer):
+            case TaskAnswer() as answer:
+                return answer
+            case KeptBack() as kept_back:
+                return self._hold_back(work, kept_back)
+            case HandedOver(claim=claim, outcome=outcome):
+                return self._settle(work, claim, outcome)
+
+    def _settle(self, work: TaskDelivery, claim: Claim, outcome: MailOutcome) -> TaskAnswer:
         task = work.task
-        admission = self._breaker.enter()
-        if admission.wait_seconds:
-            return self._hold_back(work, admission.wait_seconds)
-        outcome: MailOutcome | None = None
-        claim: Claim | TaskAnswer | None = None
-        try:
-            if admission.is_trial:
-                # The provider checks a sandbox mail like any other and delivers it to nobody, so a trial that fails
-                # leaves no unknown outcome.
-                outcome = self._provider.send(replace(mail, sandbox=True), seconds=TRIAL_SECONDS)
-            if not isinstance(outcome, Unavailable | Unclear):
-                outcome = None
-                claim = self._claim(work)
-                if isinstance(claim, Claim):
-                    with timer.part("send"):
-                        outcome = self._provider.send(mail, seconds=SEND_SECONDS)
-        finally:
-            self._leave(admission, outcome)
-        if isinstance(claim, TaskAnswer):
-            return claim
-        if claim is None or outcome is None:
-            return self._hold_back(work, self._breaker.wait_seconds())
         if isinstance(outcome, NotAllowed):
             # An alert policy watches for this line: no report goes out until somebody replaces the key.
             _logger.error("provider_refuses_key", alert="provider-refuses-key", error=outcome.error)
@@ -258,27 +248,14 @@ class SendReport:
         self._deliveries.release(task, claim, error="claiming the delivery took too long", now=self._now())
         return task_answer.CLAIMED_TOO_LATE
 
-    def _leave(self, admission: BreakerPass, outcome: MailOutcome | None) -> None:
-        failure = outcome.error if isinstance(outcome, Unavailable | Unclear) else None
-        change = self._breaker.leave(admission, failure=failure, is_up=outcome is not None and failure is None)
-        if change is BreakerChange.OPENED:
-            _logger.error(
-                "provider_failing",
-                alert="provider-failing",
-                seconds=self._breaker.wait_seconds(),
-                error=self._breaker.error,
-            )
-        elif change is BreakerChange.CLOSED:
-            _logger.warning("provider_recovered")
-
-    def _hold_back(self, work: TaskDelivery, seconds: int) -> TaskAnswer:
+    def _hold_back(self, work: TaskDelivery, kept_back: KeptBack) -> TaskAnswer:
         """Send nothing for now: the answer slows the whole queue down, since every mail would fail."""
         decided = retry_or_give_up(
             Retry(
                 status=HTTPStatus.SERVICE_UNAVAILABLE,
                 cause="provider-failing",
-                error=f"the mail provider is failing, and nothing was sent: {self._breaker.error}",
-                retry_after_seconds=max(seconds, 1),
+                error=f"the mail provider is failing, and nothing was sent: {kept_back.error}",
+                retry_after_seconds=max(kept_back.wait_seconds, 1),
             ),
             last_attempt=work.attempt.last,
         )
@@ -366,26 +343,6 @@ class SendReport:
                 if self._deliveries.move_subscription(task, work.user, subscription, move):
                     _logger.warning("subscription_moved_past_final_delivery", delivery_id=task.delivery_id)
         return task_answer.already_final(work.delivery)
-
-    def _give_up_unexpected(self, task: ReportTask, attempt: Attempt, owner: str, error: Exception) -> TaskAnswer:
-        """The last attempt failed unexpectedly: without a dead letter the queue would delete the task without a trace.
-
-        Anything may be broken, so this reads the delivery alone: the period stays open, and the subscription moves on
-        with the next run.
-        """
-        delivery = self._deliveries.read_delivery(task.delivery_id)
-        was_sending = delivery is not None and delivery.state is DeliveryState.SENDING
-        if delivery is not None and delivery.owner != owner:
-            step = next_step(delivery, now=self._now(), on_unknown_outcome=self._on_unknown_outcome)
-            if step in {NextStep.ALREADY_FINAL, NextStep.IN_PROGRESS}:
-                return task_answer.left_to_others(delivery)
-        documents = TaskDocuments(delivery=delivery, user=None, subscription=None)
-        work = TaskDelivery.from_documents(task, attempt, owner, documents, now=self._now())
-        if delivery is not None and delivery.failure is not None:
-            return self._giving_up.finish(work, delivery, delivery.failure, release=False)
-        reason = DeadLetterReason.UNKNOWN_OUTCOME if was_sending else DeadLetterReason.RETRIES_EXHAUSTED
-        text = f"the worker failed unexpectedly: {type(error).__name__}: {error_text(error)}"
-        return self._giving_up.give_up(work, GiveUp(reason=reason, error=text, release=not was_sending), None)
 
 
 def _read_task(body: bytes) -> ReportTask:

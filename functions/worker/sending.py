@@ -1,0 +1,108 @@
+"""Hands mails to the provider, except while the breaker keeps them back."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import structlog
+
+from functions.worker.breaker import Breaker, BreakerChange, BreakerPass
+from functions.worker.delivery_store import Claim
+from functions.worker.mail.model import Mail, MailOutcome, MailProvider, Unavailable, Unclear
+from functions.worker.task_answer import AttemptTimer, TaskAnswer
+from functions.worker.time_budget import SEND_SECONDS, TRIAL_SECONDS
+
+_logger = structlog.get_logger()
+
+
+@dataclass(frozen=True, kw_only=True)
+class KeptBack:
+    """Nothing was sent, since the provider is failing.
+
+    Attributes:
+        wait_seconds: how long to send nothing.
+        error: how the provider failed last.
+    """
+
+    wait_seconds: int
+    error: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class HandedOver:
+    """The provider was handed the mail.
+
+    Attributes:
+        claim: the right to send it.
+        outcome: what came of it.
+    """
+
+    claim: Claim
+    outcome: MailOutcome
+
+
+class Sending:
+    """Hands mails to the provider. Safe for threads.
+
+    Args:
+        provider: takes the mail.
+        breaker: whether to leave the provider alone; shared by all attempts of this process.
+    """
+
+    def __init__(self, provider: MailProvider, breaker: Breaker) -> None:
+        self._provider = provider
+        self._breaker = breaker
+
+    def kept_back(self) -> KeptBack | None:
+        """Whether a mail would be kept back, so that no report is built for nothing; None where it would not."""
+        wait = self._breaker.wait_seconds()
+        return KeptBack(wait_seconds=wait, error=self._breaker.error) if wait else None
+
+    def send(
+        self, mail: Mail, claim: Callable[[], Claim | TaskAnswer], timer: AttemptTimer
+    ) -> HandedOver | KeptBack | TaskAnswer:
+        """Claim the delivery and hand over its mail, unless the breaker keeps it back.
+
+        Args:
+            mail: what to send.
+            claim: claims the delivery, or says what to answer where it cannot be claimed.
+            timer: measures how long the provider takes.
+
+        Returns:
+            the answer of `claim` where there is no claim.
+        """
+        breaker_pass = self._breaker.enter()
+        if breaker_pass.wait_seconds:
+            return KeptBack(wait_seconds=breaker_pass.wait_seconds, error=self._breaker.error)
+        outcome: MailOutcome | None = None
+        claimed: Claim | TaskAnswer | None = None
+        try:
+            if breaker_pass.is_trial:
+                # The provider checks a sandbox mail like any other and delivers it to nobody, so a trial that fails
+                # leaves no unknown outcome.
+                outcome = self._provider.send(replace(mail, sandbox=True), seconds=TRIAL_SECONDS)
+            if not isinstance(outcome, Unavailable | Unclear):
+                outcome = None
+                claimed = claim()
+                if isinstance(claimed, Claim):
+                    with timer.part("send"):
+                        outcome = self._provider.send(mail, seconds=SEND_SECONDS)
+        finally:
+            self._leave(breaker_pass, outcome)
+        if isinstance(claimed, TaskAnswer):
+            return claimed
+        if claimed is None or outcome is None:
+            return KeptBack(wait_seconds=self._breaker.wait_seconds(), error=self._breaker.error)
+        return HandedOver(claim=claimed, outcome=outcome)
+
+    def _leave(self, breaker_pass: BreakerPass, outcome: MailOutcome | None) -> None:
+        failure = outcome.error if isinstance(outcome, Unavailable | Unclear) else None
+        change = self._breaker.leave(breaker_pass, failure=failure, is_up=outcome is not None and failure is None)
+        if change is BreakerChange.OPENED:
+            _logger.error(
+                "provider_failing",
+                alert="provider-failing",
+                seconds=self._breaker.wait_seconds(),
+                error=self._breaker.error,
+            )
+        elif change is BreakerChange.CLOSED:
+            _logger.warning("provider_recovered")
