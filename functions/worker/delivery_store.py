@@ -51,9 +51,8 @@ _MOST_REREADS = 5
 _NEWEST = 20
 """How many of a subscription's newest final deliveries to look at, to find the due time that it belongs to."""
 
-_MOST_DELIVERIES = 500
-"""How many of the user's newest deliveries to search for them. If a user gets even more reports than that meanwhile,
-the next run looks again."""
+_MOST_DELIVERIES = 100
+"""How many of the subscription's newest deliveries to search for them: some may be unfinished, or another tool's."""
 
 _ONE_CALL = ConstantTimeout(5.0)  # type: ignore[no-untyped-call]  # untyped in the library
 _TRANSIENT = if_exception_type(
@@ -163,10 +162,11 @@ class DeliveryStore:
 
         Leaves out what no worker can have written: it would move the subscription beyond all reports.
         """
-        # By the user, and not by the subscription: every delivery would pay for an index that is hardly ever used.
+        # By the index that lists a subscription's deliveries: no delivery pays for another one.
         query = (
             self._client.collection(DELIVERIES)
             .where(filter=FieldFilter("user_id", "==", task.user_id))
+            .where(filter=FieldFilter("subscription_id", "==", task.subscription_id))
             .where(filter=FieldFilter("due_at", ">=", task.due_at))
             .order_by("due_at", direction=firestore.Query.DESCENDING)
             .limit(_MOST_DELIVERIES)
