@@ -1,7 +1,7 @@
-"""Lets in what is new, once all reports that were due have their tasks: new subscriptions first, then new users.
+"""Admits what is new, once all reports that were due have their tasks: new subscriptions first, then new users.
 
-What gets its due time now is due as well, but has its task at once. No share of the run may read it as due after that,
-so this comes after all shares.
+A subscription that is admitted may be due at once, and then it also gets its task at once. A share that read it as due
+after that would count it twice, so admission comes after all shares.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -23,16 +23,16 @@ from functions.shared.run import RunCounter, Sweep
 
 
 class Look(NamedTuple):
-    """What there is that is new.
+    """Whether there is anything new, and what else the run tells people of.
 
     Attributes:
         sweeps: the last sweeps, by their stages.
-        strays: subscriptions whose due time is malformed.
-        stages: those in which there is something to let in.
+        malformed: subscriptions whose due time is malformed.
+        stages: those in which there is something to admit.
     """
 
     sweeps: Mapping[str, Sweep]
-    strays: list[DueSubscription]
+    malformed: list[DueSubscription]
     stages: Sequence[RunStage]
 
 
@@ -45,7 +45,7 @@ class Admission:
         run_time: the time that the run is for.
         store: where the runs note their sweeps.
         counters: the run's.
-        malformed: what makes dead letters of documents that cannot be let in.
+        malformed: what makes dead letters of documents that cannot be admitted.
     """
 
     def __init__(
@@ -78,34 +78,34 @@ class Admission:
             RunStage.ENROLLMENT: self._enrollment,
         }
         self.sweeps: dict[str, Sweep] = {}
-        """The last sweeps, for the run's record, by their stages; none until `let_in` has ended."""
+        """The last sweeps, for the run's record, by their stages; none until `admit` has ended."""
 
-    def warn_of_misnamed(self) -> None:
+    def warn_of_malformed_active(self) -> None:
         """Log which users get no reports since their `active` is malformed. It raises nothing."""
-        self._enrollment.warn_of_misnamed()
+        self._enrollment.warn_of_malformed_active()
 
     def look(self) -> Look:
-        """See whether there is anything new, which is seldom. It can be done beside the fan-out: what becomes new after
-        that is left to the next run.
+        """See whether there is anything new, which is seldom. A run may do this beside the fan-out: it leaves what
+        becomes new after the look to the next run.
 
         Raises:
             google.api_core.exceptions.GoogleAPICallError: Firestore cannot be read.
         """
         sweeps = self._store.last_sweeps(self._run_time)
         with ThreadPoolExecutor(len(self._handlers) + 1) as threads:
-            strays = threads.submit(self._scheduling.find_strays)
+            malformed = threads.submit(self._scheduling.find_malformed_due_times)
             has_any = {
                 stage: threads.submit(handler.new.has_any, self._run_time, sweeps.get(stage))
                 for stage, handler in self._handlers.items()
             }
-        return Look(sweeps, strays.result(), [stage for stage, answer in has_any.items() if answer.result()])
+        return Look(sweeps, malformed.result(), [stage for stage, answer in has_any.items() if answer.result()])
 
-    def let_in(self, part: RunPart, look: Look, fan_out: FanOut, is_late: Callable[[], bool]) -> RunPart | None:
-        """Let in what is new, from the part's stage and place on.
+    def admit(self, part: RunPart, look: Look, fan_out: FanOut, is_late: Callable[[], bool]) -> RunPart | None:
+        """Admit what is new, from the part's stage and place on.
 
         Args:
             part: what is left of the run.
-            look: what there is.
+            look: what `look` found.
             fan_out: what enqueues.
             is_late: whether the time of this request is up.
 
@@ -117,14 +117,14 @@ class Admission:
         """
         left: RunPart | None = None
         if part.stage is not RunStage.ENROLLMENT and part.new_cursor is None:
-            self._malformed.tell(look.strays)
+            self._malformed.tell(look.malformed)
         for stage, handler in self._handlers.items():
             if part.stage is RunStage.ENROLLMENT and stage is RunStage.SCHEDULING:
                 continue
             after = part.new_cursor if stage is part.stage else None
             place = None
             if after or stage in look.stages:
-                place = self._let_in(handler, after, look.sweeps.get(stage), fan_out, is_late)
+                place = self._admit_stage(handler, after, look.sweeps.get(stage), fan_out, is_late)
             if handler.new.counted is not None and (place is None or place.by_sweep):
                 # Where the time is up, the next part goes on with the sweep.
                 self.sweeps[stage] = Sweep(swept_at=self._run_time, documents=handler.new.counted)
@@ -134,7 +134,7 @@ class Admission:
         self.sweeps = {**look.sweeps, **self.sweeps}
         return left
 
-    def _let_in(
+    def _admit_stage(
         self,
         handler: NewDocumentHandler,
         after: NewCursor | None,
@@ -142,10 +142,10 @@ class Admission:
         fan_out: FanOut,
         is_late: Callable[[], bool],
     ) -> NewCursor | None:
-        """Let in one sort of new documents.
+        """Admit what is new in one stage.
 
         Returns:
-            the place that was come to, where the time of this request is up.
+            the place to go on from, where the time of this request is up.
         """
         for page in handler.new.find(self._run_time, last=last_sweep, after=after):
             admitted = handler.admit(page)

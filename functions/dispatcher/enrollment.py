@@ -32,7 +32,7 @@ from functions.shared.subscription import (
 from functions.shared.user import USERS, User, enrolled_fields, unenrolled_fields
 
 _THREADS = 16
-_MISNAMED_SHOWN = 100
+_MOST_NAMED = 100
 
 _logger = structlog.get_logger()
 
@@ -56,7 +56,7 @@ class _Plan(NamedTuple):
 
 
 class Enrollment:
-    """Enrolls them.
+    """Enrolls new users, and users who are active again.
 
     Args:
         client: the Firestore client.
@@ -120,26 +120,26 @@ class Enrollment:
                 admitted.due.extend(self._due_now(plan))
         return admitted
 
-    def warn_of_misnamed(self) -> None:
+    def warn_of_malformed_active(self) -> None:
         """Log the ids of users whose `active` is neither true, false nor null, a hundred at most. It raises nothing."""
         query = (
             self._client.collection(USERS)
             .order_by("active")
             .start_after({"active": True})
             .select([])
-            .limit(_MISNAMED_SHOWN)
+            .limit(_MOST_NAMED)
         )
         try:
-            misnamed = [snapshot.id for snapshot in query.stream()]
+            malformed = [snapshot.id for snapshot in query.stream()]
         except Exception:
-            _logger.exception("misnamed_users_unreadable", run_id=self._run_id)
+            _logger.exception("users_unreadable", run_id=self._run_id)
             return
-        if misnamed:
+        if malformed:
             _logger.warning(
                 "users_ignored",
                 run_id=self._run_id,
                 field="active",
-                user_ids=misnamed,
+                user_ids=malformed,
                 hint="these users get no reports: `active` must be true or false",
             )
 
@@ -166,7 +166,7 @@ class Enrollment:
                 malformed.append(unservable(due, error, run_id=self._run_id))
             else:
                 resumed.append((subscription, fields))
-        # Who is not enrolled is found again, until all are resumed.
+        # The next run finds a user without the mark again, until all subscriptions are resumed.
         return _Plan(user, not malformed, {}, resumed, malformed)
 
     def _write(self, plan: _Plan, *, has_null: bool) -> Change:

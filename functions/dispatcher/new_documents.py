@@ -97,7 +97,7 @@ class Mark:
 
 
 class NewDocuments:
-    """Finds them.
+    """Finds new documents.
 
     Args:
         client: the Firestore client.
@@ -205,7 +205,7 @@ class NewDocumentHandler(Protocol):
     """A sort of new documents, and what the dispatcher does with them.
 
     Attributes:
-        counter: what counts those that were let in.
+        counter: what counts those that were admitted.
         new: what finds them.
     """
 

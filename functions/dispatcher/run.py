@@ -1,4 +1,4 @@
-"""One run of the dispatcher, or the part of it that this request does: the order of things.
+"""One run of the dispatcher, or the part of it that this request does: the order of the steps.
 
 1. Note that the run begins. No report gets a task from a run that has no record.
 2. Enqueue the reports that are due, each with the first task of its due time (due_subscriptions.py, fan_out.py).
@@ -20,7 +20,6 @@ from functions.dispatcher.due_subscription import DueSubscription
 from functions.dispatcher.due_subscriptions import due_subscriptions
 from functions.dispatcher.fan_out import FanOut
 from functions.dispatcher.malformed_documents import MalformedDocuments, unservable
-from functions.dispatcher.rescue.orphaned_deliveries import OrphanedDelivery
 from functions.dispatcher.rescue.queue_outlook import QueueOutlook, queue_outlook
 from functions.dispatcher.rescue.rescuer import Rescuer
 from functions.dispatcher.rescue.run_history import TaskAge, TaskStatus
@@ -47,7 +46,7 @@ class PartEnd(Enum):
 
 @dataclass(frozen=True, kw_only=True)
 class RunSummary:
-    """What a part of a run came to.
+    """The result of a part of a run.
 
     Attributes:
         run_id: the id of the run.
@@ -73,9 +72,9 @@ class Run:
     own alert, and would fail again: repeating everything for it would only hide the other errors.
 
     Args:
-        dependencies: what it works with.
-        run_time: the time that it is for. Decisions take it for the present, so that a repeated run decides alike.
-        part: the part that it takes over; None where Cloud Scheduler calls.
+        dependencies: what the run works with.
+        run_time: the time that the run is for. Decisions use it as the present, so that a repeated run decides alike.
+        part: the part to take over; None where Cloud Scheduler calls.
     """
 
     def __init__(self, dependencies: RunDependencies, *, run_time: datetime, part: RunPart | None = None) -> None:
@@ -105,7 +104,7 @@ class Run:
         """The subscription that was read last: where a run ended that failed."""
 
     def carry_out(self) -> RunSummary:
-        """Do it.
+        """Carry out the run, or the part.
 
         Raises:
             google.api_core.exceptions.GoogleAPIError: Firestore or a queue's configuration cannot be read. What was
@@ -136,7 +135,7 @@ class Run:
         if part.stage is RunStage.DUE:
             started = threads.submit(self._start)
             if self._is_first:
-                threads.submit(self._admission.warn_of_misnamed)
+                threads.submit(self._admission.warn_of_malformed_active)
                 look = threads.submit(self._admission.look) if part.shares == 1 else None
             if left := self._fan_out_due(part, started, threads):
                 return self._hand_over(left)
@@ -145,7 +144,7 @@ class Run:
             part = part.at(RunStage.SCHEDULING)
         found = look.result() if look else self._admission.look()
         with self._fan_out() as fan_out:
-            left = self._admission.let_in(part, found, fan_out, self._is_late)
+            left = self._admission.admit(part, found, fan_out, self._is_late)
         return self._hand_over(left) if left else PartEnd.RUN_ENDED
 
     def _start(self) -> None:
@@ -184,10 +183,10 @@ class Run:
             try:
                 left = self._serve_due(part, outlook, fan_out, rescuer)
             finally:
-                # Whatever ended it: these were found due.
+                # Whatever ended the reading: these were found due.
                 rescuer.finish()
             if orphaned:
-                self._rescue(orphaned, rescuer)
+                rescuer.rescue(orphaned.result())
         return left
 
     def _serve_due(self, part: RunPart, outlook: QueueOutlook, fan_out: FanOut, rescuer: Rescuer) -> RunPart | None:
@@ -215,15 +214,6 @@ class Run:
         except Exception as error:  # noqa: BLE001  it is logged there
             due, age = unservable(due, error, run_id=self._run_id), TaskAge(TaskStatus.FRESH, "")
         rescuer.add(due, age)
-
-    def _rescue(self, orphaned: "Future[list[OrphanedDelivery]]", rescuer: Rescuer) -> None:
-        try:
-            found = orphaned.result()
-        except Exception:
-            self._counters.add_error()
-            _logger.exception("orphaned_deliveries_unreadable", run_id=self._run_id)
-            return
-        rescuer.rescue(found)
 
     def _hand_over(self, left: RunPart) -> PartEnd:
         """Have another request do what is left."""

@@ -29,9 +29,9 @@ from functions.shared.subscription import (
 )
 from functions.shared.user import USERS, User
 
-_MOST_STRAYS = 500
-"""How many subscriptions on each side of the plausible due times a run tells of; once these are corrected, the next run
-tells of others."""
+_MOST_MALFORMED = 500
+"""How many subscriptions with a malformed due time a run finds on each side of the plausible times; once these are
+corrected, the next run finds others."""
 
 _INSTANT = timedelta(microseconds=1)
 
@@ -51,7 +51,7 @@ class _Plan(NamedTuple):
 
 
 class Scheduling:
-    """Schedules them.
+    """Schedules new subscriptions.
 
     Args:
         client: the Firestore client.
@@ -115,14 +115,14 @@ class Scheduling:
                     admitted.due.append(self._due(plan.subscription)._replace(due_at=due_at))
         return admitted
 
-    def find_strays(self) -> list[DueSubscription]:
-        """Subscriptions in the due index whose due time no run reaches, since it is no timestamp or not a plausible
-        one; a thousand at most.
+    def find_malformed_due_times(self) -> list[DueSubscription]:
+        """Subscriptions that no run would ever find due, since their due time is no timestamp or not a plausible one; a
+        thousand at most.
 
         Raises:
             google.api_core.exceptions.GoogleAPICallError: Firestore cannot be read.
         """
-        in_order = self._scheduled.order_by("next_report_at").limit(_MOST_STRAYS)
+        in_order = self._scheduled.order_by("next_report_at").limit(_MOST_MALFORMED)
         queries = (
             # A null is that of a subscription that is paused.
             in_order.start_after({"next_report_at": None}).end_before({"next_report_at": EARLIEST}),
@@ -150,7 +150,7 @@ class Scheduling:
                 return _Plan(subscription, new_place(subscription, subscription.schedule(user), self._run_time))
             except Exception as error:  # noqa: BLE001  it is logged there
                 problem = unservable(self._due(subscription), error, run_id=self._run_id).problem
-        # With the null the next run finds it by the index. Else it would cost a sweep with every run.
+        # The next run finds the null by the index. Without it, the document would cost a sweep again and again.
         return _Plan(subscription, {} if has_null else {"shard": None}, problem)
 
     def _write(self, plan: _Plan) -> Change:

@@ -1,6 +1,6 @@
 """Rescues reports whose task died, and gives up those that no task will send any more.
 
-The usual report never comes here: it fell due since the run before, and the run simply enqueues it. The order of things
+The usual report never comes here: it fell due since the run before, and the run simply enqueues it. The order of steps
 is always the same: what the delivery says, then whether a queue still holds a task, then another task or a dead letter.
 """
 
@@ -59,7 +59,7 @@ class Rescuer:
     Args:
         dependencies: what the run works with.
         run_time: the time that the run is for.
-        outlook: how the queues are.
+        outlook: the state of the queues.
         malformed: what makes dead letters of subscriptions that the run cannot serve.
         fan_out: what enqueues.
         counters: the run's.
@@ -131,17 +131,19 @@ class Rescuer:
             self._look(sound)
 
     def find_orphaned(self) -> list[OrphanedDelivery]:
-        """The deliveries that no subscription's due time leads to; none while a queue is paused.
-
-        Raises:
-            google.api_core.exceptions.GoogleAPICallError: Firestore cannot be read.
-        """
+        """The deliveries that no subscription's due time leads to; none while a queue is paused. It raises nothing:
+        a failure is counted and logged."""
         if self._outlook.is_paused:
             return []
         orphaned = OrphanedDeliveries(
             self._client, run_time=self._run_time, clock=self._outlook.clock, defaults=self._defaults
         )
-        return orphaned.find(self._outlook.retry_time)
+        try:
+            return orphaned.find(self._outlook.retry_time)
+        except Exception:
+            self._counters.add_error()
+            _logger.exception("orphaned_deliveries_unreadable", run_id=self._run_id)
+            return []
 
     def rescue(self, orphaned: Sequence[OrphanedDelivery]) -> None:
         """Give each of these deliveries another task, or give it up."""
