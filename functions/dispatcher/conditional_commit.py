@@ -43,7 +43,7 @@ def update(client: firestore.Client, reference: Any, fields: dict[str, Any], *, 
 
 
 def commit(client: firestore.Client, changes: Sequence[Change]) -> list[CommitResult]:
-    """Write changes, in one commit where all of them go through. A change that does not holds up no other.
+    """Write changes, in one commit where all of them go through. A change that fails holds up no other.
 
     Args:
         client: the Firestore client.

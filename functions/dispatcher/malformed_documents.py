@@ -1,8 +1,8 @@
 """Makes one dead letter for each malformed document, however many runs meet it. Its reports get no task.
 
 The document is a subscription or, where none of a user's subscriptions can be served, the user. The dispatcher writes
-nothing to it, except a null into `shard` where the field is missing: its due time stays where it is, so the first run
-after the document is corrected sends one report over all the missed time.
+nothing to it, except the null by which an index finds it (scheduling.py, enrollment.py): its due time stays where it
+is, so the first run after the document is corrected sends one report over all the missed time.
 """
 
 from collections import defaultdict
@@ -34,7 +34,7 @@ _logger = structlog.get_logger()
 
 
 class MalformedDocuments:
-    """Publishes their dead letters.
+    """Publishes the dead letters of malformed documents.
 
     Args:
         client: the Firestore client.
@@ -80,7 +80,7 @@ class MalformedDocuments:
         return {snapshot.id: StoredDeadLetter.from_snapshot(snapshot) for snapshot in found}
 
     def _tell(self, dues: Sequence[DueSubscription], letter: StoredDeadLetter | None) -> None:
-        """Tell of one document, which keeps all of these subscriptions from their reports."""
+        """Publish one document's dead letter: the document keeps all of these subscriptions from their reports."""
         due = dues[0]
         if not is_told(letter, updated_at=due.updated_at):
             try:

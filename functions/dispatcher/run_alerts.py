@@ -53,7 +53,8 @@ def alerts_of(
 
 
 class RunAlerts:
-    """Publishes them. The DLQ handler tells people once for each kind and run, however often the run is repeated.
+    """Publishes the alerts about a run. The DLQ handler tells people once for each kind and run, even if a run is
+    repeated.
 
     Args:
         client: the Firestore client.

@@ -69,7 +69,7 @@ class CronLine:
 
 
 def _times(text: str, local: datetime) -> Any:
-    # With the first cron line: most functions never meet one, and are not to wait for it before they can start.
+    # Imported with the first cron line: most functions never meet one, and start sooner without it.
     from croniter import croniter
 
     return croniter(text, local)

@@ -1,4 +1,4 @@
-"""The topic that what cannot be sent is published to."""
+"""The topic to which the pipeline publishes dead letters and system alerts."""
 
 import functools
 from typing import TYPE_CHECKING
@@ -24,10 +24,10 @@ if TYPE_CHECKING:
     from google.pubsub_v1 import PublisherClient
 
 PUBLISH_TIMEOUT_SECONDS = 15.0
-"""How long to wait for Pub/Sub's word. Short of the task's dispatch deadline, so that the worker can still answer."""
+"""How long to wait for Pub/Sub's answer: less than the dispatch deadline, so that the worker can still answer."""
 
 TELL_TIMEOUT_SECONDS = 3.0
-"""The same for what only tells: nothing is lost with it, and a report or a run waits for it."""
+"""The same for a system alert: no report is lost with it, and a report or a run waits for this call."""
 
 _PASSING = if_exception_type(Aborted, Cancelled, InternalServerError, ResourceExhausted, ServiceUnavailable, Unknown)
 """Errors after which the client publishes again at once. None of them says that Pub/Sub does not have the message.

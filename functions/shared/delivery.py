@@ -329,7 +329,7 @@ def held_fields(failure: DeliveryFailure, *, owner: str) -> dict[str, Any]:
 
 
 def unheld_fields(before: Delivery) -> dict[str, Any]:
-    """What `held_fields` wrote is undone, since no dead letter was published: the delivery is as it was before.
+    """The fields that undo `held_fields`, since no dead letter was published: the delivery is as it was before.
 
     Args:
         before: as it was read before it was held. A field that it did not have is None here.

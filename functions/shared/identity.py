@@ -23,7 +23,7 @@ class Headers(Protocol):
 
 
 class NotAuthorized(Exception):
-    """A request that is not from the one who may make it.
+    """A request whose caller may not make it.
 
     Attributes:
         status: 401 where there is no valid token, 403 where a valid one is somebody else's, 503 where the keys that it
@@ -65,7 +65,7 @@ class TokenVerifier:
 
     @functools.cached_property
     def _keys(self) -> "IssuerKeys":
-        # With the first request: a function is not to wait for these imports before it can start.
+        # Imported with the first request, so that a function starts without waiting for it.
         from functions.shared.issuer_keys import IssuerKeys
 
         return IssuerKeys(self._certs_url, now=self._now)
@@ -101,7 +101,7 @@ class TokenVerifier:
             )
         except KeysUnavailable as error:
             raise NotAuthorized(HTTPStatus.SERVICE_UNAVAILABLE, str(error)) from error
-        # What is wrong with a number in it, or how deep it is nested, PyJWT leaves to the caller.
+        # PyJWT does not catch the errors of malformed numbers and of deep nesting.
         except (UnknownKey, jwt.PyJWTError, ValueError, ArithmeticError, RecursionError) as error:
             raise NotAuthorized(HTTPStatus.UNAUTHORIZED, f"the token is not valid: {type(error).__name__}") from error
         if claims.get("email") != self._invoker or claims.get("email_verified") is not True:

@@ -145,7 +145,7 @@ class DispatcherSettings(CommonSettings, IdentitySettings, SubscriptionSettings)
     """Seconds after which the dispatcher hands the rest of a run to itself: below the half hour that Cloud Scheduler
     and Cloud Tasks wait for an answer. https://cloud.google.com/scheduler/docs/reference/rest/v1/projects.locations.jobs"""
     dispatch_shares: int = Field(default=1, ge=1, le=SHARDS)
-    """How many instances divide the shards of a run among themselves. docs/scale.md says from where on that pays."""
+    """How many instances divide the shards of a run among themselves. docs/scale.md says when that pays."""
 
 
 class MailSettings(BaseSettings):
@@ -225,5 +225,5 @@ def load_settings(settings_class: type[SettingsType]) -> SettingsType:
 def _describe(problem: Any) -> str:
     message = "not set" if problem["type"] == "missing" else problem["msg"].removeprefix("Value error, ")
     variable = ".".join(str(part) for part in problem["loc"]).upper()
-    # What is wrong with several of them together is no single one's, and says itself whose it is.
+    # A message about several variables names them itself.
     return f"{variable}: {message}" if variable else message

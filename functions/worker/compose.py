@@ -44,7 +44,7 @@ def compose(
         PermanentError: there is no such kind, or the report cannot be made.
         Exception: whatever the report or its templates raise.
     """
-    # With the first report: a worker is not to wait for Babel before it can start.
+    # Imported with the first report, so that a worker starts without waiting for Babel.
     from functions.worker.reports.language import language_for
     from functions.worker.reports.phrases import goes_to, unsubscribe
     from functions.worker.reports.rendering import render

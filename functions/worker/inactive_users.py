@@ -16,7 +16,7 @@ paused when they fall due."""
 
 
 class InactiveUsers:
-    """Pauses their subscriptions. Safe for threads.
+    """Pauses the subscriptions of users who are inactive or gone. Safe for threads.
 
     Args:
         client: the Firestore client.
@@ -31,8 +31,8 @@ class InactiveUsers:
         """Pause the subscriptions of a user, and take `enrolled_at` away, so that the first run after the user is
         active again enrolls the user anew and resumes them.
 
-        All in one transaction, which reads the user, too: nothing is paused of a user who is active again, whom no run
-        would enroll anew.
+        All in one transaction, which reads the user, too: it pauses nothing of a user who is active again, since no run
+        would enroll that user anew.
 
         Args:
             user_id: which user.

@@ -52,7 +52,7 @@ class OrphanedDelivery(NamedTuple):
 
 
 class OrphanedDeliveries:
-    """Finds them, at the price of a read or two where nothing is under way.
+    """Finds orphaned deliveries, at the price of a read or two where nothing is under way.
 
     Args:
         client: the Firestore client.

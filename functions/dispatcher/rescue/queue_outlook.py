@@ -1,4 +1,4 @@
-"""How the queues are, and what earlier runs put into them: all that a run asks before it enqueues anything."""
+"""The state of the queues, and what earlier runs put into them: all that a run asks before it enqueues anything."""
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -16,7 +16,7 @@ from functions.shared.task_queue import TaskQueue
 
 @dataclass(frozen=True, kw_only=True)
 class QueueOutlook:
-    """How the queues are, and what earlier runs put into them.
+    """The state of the queues, and what earlier runs put into them.
 
     Attributes:
         clock: how long the queues have worked.

@@ -103,8 +103,7 @@ class TaskAge(NamedTuple):
         salt: for `task_id()`: empty for a report's first task, then the id of the run that made the newest one. A run
             that is repeated finds the same salt, so the queue refuses what it enqueues again as known.
         newest_task_from: when the run began that made the newest task, for each subscription that was due by then; None
-            where
-            there was no such run.
+            where there was no such run.
         salts: those of the tasks that it may have by now, the oldest first.
     """
 

@@ -56,7 +56,7 @@ class QueueAnswer(Enum):
 
 
 class WaitingTasks:
-    """Asks the queues.
+    """Asks the queues whether they still hold tasks.
 
     Args:
         queues: among which the reports are spread.

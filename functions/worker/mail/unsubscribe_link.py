@@ -30,5 +30,5 @@ def substitutions(link: str) -> dict[str, str]:
 
 def inert(text: str) -> str:
     """The text without a tag in it: a space in its middle keeps it from becoming one wherever the text stands."""
-    # Looked for by the cheapest means first: every value of a report comes here.
+    # The cheapest check comes first: every value of a report passes through here.
     return _TAG.sub(r"\g<0> ", text) if "unsubscribe_url" in text.casefold() else text

@@ -69,12 +69,12 @@ class SendGrid:
         api_key: with the permission to send mail, and to read suppressions where recipients are asked about.
         host: the API's URL.
         sender: from whom the mails are.
-        check_unsubscribed: whether to ask first who of the recipients has unsubscribed. Mail send does not tell: it
+        check_unsubscribed: whether to ask first which recipients have unsubscribed. Mail send does not tell: it
             takes the mail and drops it. https://www.twilio.com/docs/sendgrid/ui/analytics-and-reporting/email-activity-feed#drops
     """
 
     def __init__(self, *, api_key: str, host: str, sender: Sender, check_unsubscribed: bool = False) -> None:
-        # With the first mail: SendGrid's helpers, none of which are needed, are most of what the worker waits for here.
+        # Imported with the first mail: most of the import is SendGrid's helpers, which the worker does not use.
         from sendgrid import SendGridAPIClient
 
         self._client = _Client(host=host, request_headers=SendGridAPIClient(api_key, host).client.request_headers)
