@@ -242,7 +242,7 @@ class Subscription:
             _SubscriptionFields,
             document,
             must_be=SUBSCRIPTION_MUST_BE,
-            # Without its line the cadence is none.
+            # The cadence cron means nothing without its line.
             together=[("cron", "cadence")],
         )
         shard = document.get("shard")
