@@ -26,8 +26,9 @@ LONGEST_TITLE = 2_000
 LONGEST_MARKDOWN = 12_000
 
 # Their insides are not looked into: no alert needs them, and Slack has the last word on them.
-_OTHER_BLOCKS = {"rich_text", "video", "table", "input", "file", "context_actions"}
-_OTHER_ELEMENTS = {
+# Tuples, since a type may be anything, and a set refuses to look for a list.
+_OTHER_BLOCKS = ("rich_text", "video", "table", "input", "file", "context_actions")
+_OTHER_ELEMENTS = (
     "checkboxes",
     "channels_select",
     "conversations_select",
@@ -48,7 +49,7 @@ _OTHER_ELEMENTS = {
     "timepicker",
     "users_select",
     "workflow_button",
-}
+)
 
 
 @dataclass(frozen=True)

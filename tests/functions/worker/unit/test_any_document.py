@@ -87,7 +87,8 @@ def cases(draw: st.DrawFn) -> Case:
     start = max(EARLIEST, end - draw(lengths))
     if draw(st.booleans()):
         end = schedule.at_or_before(end)
-        start = schedule.before(end)
+        start = max(EARLIEST, schedule.before(end))
+        end = max(end, start + timedelta(microseconds=1))
     period = Period(start, end)
     when = st.datetimes(
         (start - (end - start) if start - EARLIEST > end - start else EARLIEST).replace(tzinfo=None),

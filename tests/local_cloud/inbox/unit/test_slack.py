@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from local_cloud.inbox.slack import find_refusal
@@ -148,8 +148,9 @@ JSON = st.recursive(
 )
 
 
-@settings(deadline=None)
 @given(JSON)
+@example({"blocks": [{"type": []}]})
+@example({"blocks": [{"type": "actions", "elements": [{"type": {}}]}]})
 def test_whatever_is_posted_gets_an_answer(payload: object) -> None:
     refusal = find_refusal(payload)
     assert refusal is None or json.dumps(refusal.detail)
