@@ -24,7 +24,7 @@ from functions.shared.user import User
 from functions.worker.compose import compose
 from functions.worker.mail.compliance import MailCompliance
 from functions.worker.mail.model import Mail, Sender
-from functions.worker.mail.sendgrid.request import to_request
+from functions.worker.mail.provider import to_request
 from functions.worker.reports import kinds, language, rendering
 from functions.worker.reports.firestore_user_data import FirestoreUserData
 from functions.worker.reports.in_memory_user_data import InMemoryUserData

@@ -2,23 +2,41 @@
 
 import re
 
+import pytest
+
 from tests.support import REPOSITORY
 
 FUNCTIONS = REPOSITORY / "functions"
 WORKER = FUNCTIONS / "worker"
 SOURCES = {path.relative_to(WORKER).as_posix(): path.read_text(encoding="utf-8") for path in WORKER.rglob("*.py")}
+PROVIDERS = sorted(path.parent.name for path in (WORKER / "mail").glob("*/__init__.py"))
 
 
-def test_only_the_providers_own_folder_and_the_place_that_chooses_it_name_it() -> None:
+def sources_without_tests() -> dict[str, str]:
+    paths = [path for folder in ("functions", "operations") for path in (REPOSITORY / folder).rglob("*.py")]
+    return {path.relative_to(REPOSITORY).as_posix(): path.read_text(encoding="utf-8") for path in paths}
+
+
+def test_no_function_names_the_provider_but_in_its_own_folder() -> None:
     everywhere = {path.relative_to(FUNCTIONS).as_posix(): path.read_text("utf-8") for path in FUNCTIONS.rglob("*.py")}
     naming = {name for name, source in everywhere.items() if "SendGrid" in source and "mail/sendgrid/" not in name}
-    assert naming == {"worker/mail/provider.py"}
+    assert naming == set()
+
+
+@pytest.mark.parametrize("provider", PROVIDERS)
+def test_a_provider_is_imported_only_where_it_is_chosen(provider: str) -> None:
     importing = {
         name
-        for name, source in SOURCES.items()
-        if "functions.worker.mail.sendgrid" in source and "mail/sendgrid/" not in name
+        for name, source in sources_without_tests().items()
+        if f"functions.worker.mail.{provider}" in source and f"mail/{provider}/" not in name
     }
-    assert importing == {"mail/provider.py"}
+    assert importing <= {"functions/worker/mail/provider.py"}
+
+
+@pytest.mark.parametrize("provider", PROVIDERS)
+def test_a_provider_has_a_stand_in_and_tests_of_its_answers(provider: str) -> None:
+    assert (REPOSITORY / "local_cloud/inbox" / f"{provider}.py").exists()
+    assert (REPOSITORY / "tests/functions/worker/integration" / f"test_{provider}_api.py").exists()
 
 
 def test_every_log_event_has_a_snake_case_name_that_the_documents_list() -> None:
