@@ -87,6 +87,33 @@ def test_every_variable_of_the_functions_can_be_set() -> None:
             assert re.search(rf"^#? ?{name}=", example, re.MULTILINE), f"{name} is not explained"
 
 
+def test_every_secret_is_made_and_given_to_the_function_that_reads_it() -> None:
+    read = {
+        field.upper(): name
+        for name, kind in (
+            ("dispatcher", DispatcherSettings),
+            ("worker", WorkerSettings),
+            ("dlq-handler", DlqHandlerSettings),
+        )
+        for field, info in kind.model_fields.items()
+        if not info.repr
+    }
+    sources = {
+        name: (DEPLOYMENT / f"{name}.sh").read_text(encoding="utf-8") for name in ("secrets", "functions", "settings")
+    }
+    made = dict(re.findall(r"^ +ensure_secret ([A-Z_]+) ([a-z-]+) ", sources["secrets"], re.MULTILINE))
+    secrets_of = sources["functions"].partition("secrets_of() {")[2].partition("\n}")[0]
+    given = {
+        variable: function
+        for function, names in re.findall(r'([a-z-]+)\) variables="([^"]*)"', secrets_of)
+        for variable in names.split()
+    }
+    assert made == given == read
+    names = re.search(r'^SECRETS="([^"]*)"', sources["settings"], re.MULTILINE)
+    assert names
+    assert set(names[1].split()) == read.keys()
+
+
 def test_the_logs_that_metrics_and_alerts_look_for_are_written() -> None:
     sources = {
         name: "".join(path.read_text(encoding="utf-8") for path in (REPOSITORY / "functions" / name).rglob("*.py"))

@@ -1,11 +1,12 @@
 """Settings: those whose values are a matter of security, and that each is documented."""
 
 import re
+from typing import get_args, get_type_hints
 
 import pytest
 from pydantic_settings import BaseSettings
 
-from functions.shared.settings import DispatcherSettings, DlqHandlerSettings, WorkerSettings, load_settings
+from functions.shared.settings import DispatcherSettings, DlqHandlerSettings, Secret, WorkerSettings, load_settings
 from tests.support import REPOSITORY
 
 VARIABLES = {
@@ -76,3 +77,13 @@ def test_every_variable_is_documented_with_the_functions_that_read_it() -> None:
     for name, functions in fields.items():
         readers = set(kinds) if documented[name] == "all" else set(documented[name].split(", "))
         assert readers == functions, name
+
+
+def test_no_key_is_shown_with_the_settings() -> None:
+    keys: dict[str, bool] = {}
+    for kind in (DispatcherSettings, WorkerSettings, DlqHandlerSettings):
+        hints = get_type_hints(kind, include_extras=True)
+        names = [name for name in kind.model_fields if hints[name] == Secret or Secret in get_args(hints[name])]
+        keys |= {name: bool(kind.model_fields[name].repr) for name in names}
+    assert len(keys) >= 2
+    assert not any(keys.values()), keys

@@ -46,3 +46,8 @@ def test_it_does_not_write_through_a_link(tmp_path: Path) -> None:
     environment().write(file)
     assert elsewhere.read_text() == "mine"
     assert mode(file) == 0o600
+
+
+def test_each_value_of_the_local_clouds_own_gives_way_to_one_from_outside() -> None:
+    own = environment().variables
+    assert set(environment(**dict.fromkeys(own, "outside")).variables.values()) == {"outside"}
