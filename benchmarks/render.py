@@ -17,6 +17,7 @@ from functions.shared.subscription import Subscription
 from functions.shared.user import User
 from functions.worker.compose import compose
 from functions.worker.mail.compliance import MailCompliance
+from functions.worker.mail.model import Mail
 from functions.worker.reports.in_memory_user_data import Documents, InMemoryUserData
 from functions.worker.reports.kinds import kinds, sample
 
@@ -118,13 +119,16 @@ def _import_ms(statement: str, hidden: list[str]) -> float:
 
 def _render_ms(kind: str, locale: str, documents: Documents, reports: int) -> float:
     user = User.from_fields("u1", {"email": "ada@example.com", "name": "Ada", "active": True})
-    subscription = Subscription(id="s1", user_id="u1", kind=kind, cadence=Cadence.DAILY, locale=locale)
+    subscription = Subscription(
+        id="s1", user_id="u1", kind=kind, cadence=Cadence.DAILY, locale=locale, skip_empty=False
+    )
     data = InMemoryUserData(documents)
     compliance = MailCompliance(sender="reports@example.com", postal_address="1 Example Road")
 
     def render() -> float:
         began = time.process_time()
         mail = compose(kind, user, subscription, _PERIOD, data, delivery_id="d1", run_id="r1", compliance=compliance)
+        assert isinstance(mail, Mail)
         assert bool(mail.images) == bool(documents)
         return (time.process_time() - began) * 1000
 

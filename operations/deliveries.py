@@ -104,6 +104,7 @@ def delivery_row(delivery: Delivery) -> dict[str, Any]:
         "lease_expires_at": delivery.lease_expires_at,
         "message_id": redact_addresses(delivery.message_id) or None,
         "reason": redact_addresses(delivery.reason) or None,
+        "note": redact_addresses(delivery.note) or None,
         "last_error": redact_addresses(delivery.last_error) or None,
         "problem": delivery.problem or None,
         "created_at": delivery.created_at,

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import jinja2
+from google.cloud import firestore
 from pydantic import ValidationError
 
 from functions.shared.contract import describe_validation_error
@@ -28,7 +29,7 @@ from functions.worker.mail.provider import to_request
 from functions.worker.reports import kinds, language, rendering
 from functions.worker.reports.firestore_user_data import FirestoreUserData
 from functions.worker.reports.in_memory_user_data import InMemoryUserData
-from functions.worker.reports.report import PermanentError
+from functions.worker.reports.report import PermanentError, Skip
 from functions.worker.reports.user_data import UserData
 from operations.errors import NotConfigured, OperatorError
 
@@ -38,6 +39,17 @@ _NO_SENDER = "reports@example.com"
 _NO_KEY = "the-preview-has-no-key"
 _READ_SECONDS = 60.0
 _REPORTS = Path(kinds.__file__).parent
+
+
+@dataclass(frozen=True)
+class NothingToSend:
+    """The kind has nothing to report.
+
+    Attributes:
+        why: in the kind's words.
+    """
+
+    why: str
 
 
 def sample_data(kind: str, period: Period) -> UserData:
@@ -81,16 +93,35 @@ def known_kinds() -> tuple[str, ...]:
 
 
 def build(
-    kind: str, user: User, subscription: Subscription, period: Period, data: UserData, settings: MailSettings
-) -> Mail:
+    kind: str,
+    user: User,
+    subscription: Subscription,
+    period: Period,
+    data: UserData,
+    settings: MailSettings,
+    *,
+    client: firestore.Client | None = None,
+) -> Mail | NothingToSend:
     """Build the mail.
+
+    Args:
+        kind: of the report.
+        user: whose.
+        subscription: which of the user's.
+        period: what the report covers.
+        data: the user's own.
+        settings: of the mail.
+        client: the Firestore client for what else the kind reads; None for a sample.
+
+    Returns:
+        The mail, or the kind's word that there is nothing to report.
 
     Raises:
         OperatorError: there is no such kind, or its code or its templates fail; the text says how.
         google.api_core.exceptions.GoogleAPIError: Firestore cannot be asked.
     """
     try:
-        return compose(
+        made = compose(
             kind,
             user,
             subscription,
@@ -99,6 +130,7 @@ def build(
             delivery_id=delivery_id(user.id, subscription.id, period.end),
             run_id=run_id(datetime.now(UTC)),
             compliance=MailCompliance.from_settings(settings),
+            firestore=client,
         )
     except PermanentError as error:
         raise OperatorError(str(error)) from error
@@ -106,6 +138,7 @@ def build(
         raise OperatorError(f"{kind}: {error.name}, line {error.lineno}: {error.message}") from error
     except (jinja2.TemplateError, OSError, ValueError) as error:
         raise OperatorError(f"{kind}: {type(error).__name__}: {error}") from error
+    return NothingToSend(made.why) if isinstance(made, Skip) else made
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -18,7 +18,10 @@ def user_document(user_id: str, **fields: Any) -> dict[str, Any]:
 def subscription_document(
     user_id: str, subscription_id: str = DEFAULT_SUBSCRIPTION, /, *, next_report_at: Any, **fields: Any
 ) -> dict[str, Any]:
-    """A subscription in the due index. A field that is given as ... is left out."""
+    """A subscription in the due index, which gets a report even if nothing happened.
+
+    A field that is given as ... is left out.
+    """
     return _without_gaps(
         {
             "user_id": user_id,
@@ -26,6 +29,7 @@ def subscription_document(
             "active": True,
             "kind": "activity",
             "cadence": "hourly",
+            "skip_empty": False,
             "next_report_at": next_report_at,
             **fields,
         }

@@ -57,6 +57,8 @@ class SkipReason(StrEnum):
     """Its subscription is paused."""
     UNSUBSCRIBED = "unsubscribed"
     """The mail provider says that the recipient has unsubscribed."""
+    NOTHING_TO_REPORT = "nothing-to-report"
+    """Its kind has nothing to report; `note` has the kind's own words."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,6 +101,7 @@ class Delivery:
         period_start: the start of what the report covers, once an attempt has settled that.
         period_end: the end of what it covers.
         reason: why it is dead or being given up (DeadLetterReason), or was skipped (SkipReason).
+        note: what its kind says of it, such as why there is nothing to report.
         last_error: what the latest failed attempt, or the dead letter, says.
         failed_at: when it was given up.
         letter_id: the id of its dead letter, where that is not the delivery's.
@@ -127,6 +130,7 @@ class Delivery:
     period_start: datetime | None = None
     period_end: datetime | None = None
     reason: str = ""
+    note: str = ""
     last_error: str = ""
     failed_at: datetime | None = None
     letter_id: str = ""
@@ -166,6 +170,7 @@ class Delivery:
             period_start=plausible(document.get("period_start")),
             period_end=plausible(document.get("period_end")),
             reason=stored_text(document, "reason"),
+            note=stored_text(document, "note"),
             last_error=stored_text(document, "last_error"),
             failed_at=plausible(document.get("failed_at")),
             letter_id=stored_text(document, "letter_id"),
@@ -369,6 +374,7 @@ def settled_fields(
     message_id: str | None = None,
     failure: DeliveryFailure | None = None,
     skipped_because: SkipReason | None = None,
+    note: str = "",
 ) -> dict[str, Any]:
     """The delivery becomes final.
 
@@ -378,6 +384,7 @@ def settled_fields(
         message_id: the mail's id at the provider, where it was sent.
         failure: why it is dead. An operator may replay the delivery before its dead letter is stored.
         skipped_because: why it was skipped.
+        note: what its kind says of that.
     """
     settled: dict[str, Any] = {
         "state": state.value,
@@ -389,6 +396,8 @@ def settled_fields(
         settled["message_id"] = message_id
     if skipped_because is not None:
         settled["reason"] = skipped_because.value
+    if note:
+        settled["note"] = note
     if failure is not None:
         settled |= {"reason": failure.reason.value, "failed_at": failure.failed_at}
     return settled

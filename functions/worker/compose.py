@@ -1,6 +1,8 @@
 """The mail of a delivery: the report of its kind, and what every mail has."""
 
+from collections.abc import Mapping
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from functions.shared.period import Period
 from functions.shared.subscription import Subscription
@@ -9,9 +11,13 @@ from functions.worker.mail.compliance import MailCompliance
 from functions.worker.mail.model import Mail, RecipientRole
 from functions.worker.mail.provider import make_tags_inert
 from functions.worker.reports.kinds import find
+from functions.worker.reports.report import PermanentError, Report, Skip
 from functions.worker.reports.request import ReportRequest
 from functions.worker.reports.user_data import UserData
 from functions.worker.sanitize import display_name, sanitize
+
+if TYPE_CHECKING:
+    from google.cloud import firestore
 
 
 def compose(
@@ -24,7 +30,9 @@ def compose(
     delivery_id: str,
     run_id: str,
     compliance: MailCompliance,
-) -> Mail:
+    firestore: "firestore.Client | None" = None,
+    settings: Mapping[str, str] | None = None,
+) -> Mail | Skip:
     """Build a report and make a mail of it.
 
     Args:
@@ -36,12 +44,14 @@ def compose(
         delivery_id: which delivery it is for.
         run_id: the dispatcher's run.
         compliance: the headers and the footer of every mail.
+        firestore: for what else the kind reads; None where there is none.
+        settings: the kind's own settings and secrets, by name.
 
     Returns:
-        one mail to all recipients of the subscription.
+        One mail to all recipients of the subscription, or Skip where the kind has nothing to report.
 
     Raises:
-        PermanentError: there is no such kind, or the report cannot be made.
+        PermanentError: there is no such kind, it returns something else, or the report cannot be made.
         Exception: whatever the report or its templates raise.
     """
     # Imported with the first report, so that a worker starts without waiting for Babel.
@@ -50,8 +60,14 @@ def compose(
     from functions.worker.reports.rendering import render
 
     user = replace(user, name=make_tags_inert(display_name(user.name)))
-    request = ReportRequest(user=user, subscription=subscription, period=period, data=data)
+    request = ReportRequest(
+        user=user, subscription=subscription, period=period, data=data, client=firestore, settings=settings or {}
+    )
     report = find(kind)(request)
+    if isinstance(report, Skip):
+        return report
+    if not isinstance(report, Report):
+        raise PermanentError(f"{kind}: build returned {type(report).__name__}, neither Report nor Skip")
     language = language_for(request.locale)
     subject = make_tags_inert(sanitize(report.subject, 200))
     recipients = [
@@ -67,6 +83,7 @@ def compose(
         text=text,
         html=html,
         images=report.images,
+        attachments=report.attachments,
         categories=("report", kind),
         arguments={"delivery_id": delivery_id, "run_id": run_id},
         sandbox=subscription.sandbox,

@@ -281,6 +281,7 @@ class DeliveryStore:
         message_id: str | None = None,
         failure: DeliveryFailure | None = None,
         skipped_because: SkipReason | None = None,
+        note: str = "",
     ) -> None:
         """Make a delivery final and move its subscription on, both or neither.
 
@@ -301,12 +302,13 @@ class DeliveryStore:
             message_id: the mail's name at the provider.
             failure: why it is dead. Also in the delivery, since an operator may replay it before its letter is stored.
             skipped_because: why it was skipped.
+            note: what its kind says of that.
 
         Raises:
             DeliveryChanged: the lease was over, and another process has acted on the delivery.
         """
         settled = settled_fields(
-            state, owner=owner, message_id=message_id, failure=failure, skipped_because=skipped_because
+            state, owner=owner, message_id=message_id, failure=failure, skipped_because=skipped_because, note=note
         )
         fields = {**period_fields(period), **settled}
         version = held.version if held else None

@@ -102,6 +102,7 @@ def _send_report() -> SendReport:
             user_data=functools.partial(FirestoreUserData, client),
             compliance=MailCompliance.from_settings(_settings),
             time_limit=TimeLimit(_give_way),
+            firestore=client,
         ),
         on_unknown_outcome=_settings.on_unknown_outcome,
         now=lambda: datetime.now(UTC),

@@ -3,10 +3,12 @@
 import functools
 from collections.abc import Callable
 from http import HTTPStatus
+from typing import TYPE_CHECKING
 
 import structlog
 
 from functions.shared.dead_letter import DeadLetterReason
+from functions.shared.delivery import SkipReason
 from functions.shared.period import Period
 from functions.shared.report_task import ReportTask
 from functions.shared.subscription import Subscription
@@ -15,11 +17,15 @@ from functions.worker.compose import compose
 from functions.worker.mail.compliance import MailCompliance
 from functions.worker.mail.model import Mail
 from functions.worker.reports.report import PermanentError
+from functions.worker.reports.report import Skip as NothingToReport
 from functions.worker.reports.user_data import UserData
 from functions.worker.sanitize import error_text
 from functions.worker.time_budget import READ_MARGIN_SECONDS
 from functions.worker.time_limit import TimeLimit, TookTooLong
-from functions.worker.transitions import GiveUp, Retry
+from functions.worker.transitions import GiveUp, Retry, Skip
+
+if TYPE_CHECKING:
+    from google.cloud import firestore
 
 _logger = structlog.get_logger()
 
@@ -31,18 +37,25 @@ class ReportBuilder:
         user_data: gives access to one user's own data for so many seconds, by the user's id.
         compliance: the headers and the footer of every mail.
         time_limit: ends the wait for a report that is not built in time.
+        firestore: for what else a kind reads; None where tests need none.
     """
 
     def __init__(
-        self, *, user_data: Callable[[str, float], UserData], compliance: MailCompliance, time_limit: TimeLimit
+        self,
+        *,
+        user_data: Callable[[str, float], UserData],
+        compliance: MailCompliance,
+        time_limit: TimeLimit,
+        firestore: "firestore.Client | None" = None,
     ) -> None:
         self._user_data = user_data
+        self._firestore = firestore
         self._compliance = compliance
         self._time_limit = time_limit
 
     def build(
         self, task: ReportTask, user: User, subscription: Subscription, period: Period, *, seconds: float
-    ) -> Mail | Retry | GiveUp:
+    ) -> Mail | Skip | Retry | GiveUp:
         """Build the mail of a delivery.
 
         Args:
@@ -53,7 +66,8 @@ class ReportBuilder:
             seconds: how long it may take.
 
         Returns:
-            GiveUp where the report can never be made, Retry where building it failed or took too long.
+            Skip where there is nothing to report, GiveUp where the report can never be made, Retry where building it
+            failed or took too long.
         """
         try:
             make = functools.partial(
@@ -66,8 +80,9 @@ class ReportBuilder:
                 delivery_id=task.delivery_id,
                 run_id=task.run_id,
                 compliance=self._compliance,
+                firestore=self._firestore,
             )
-            return self._time_limit.run(make, seconds=seconds)
+            made = self._time_limit.run(make, seconds=seconds)
         except PermanentError as error:
             return GiveUp(reason=DeadLetterReason.PERMANENT_ERROR, error=error_text(error))
         except TookTooLong as error:
@@ -79,4 +94,8 @@ class ReportBuilder:
             # A report is the team's own code and may raise anything; that must not lose the report.
             _logger.exception("report_failed", delivery_id=task.delivery_id, kind=task.kind)
             cause, text = "report-failed", f"the report cannot be built: {type(error).__name__}: {error_text(error)}"
+        else:
+            if isinstance(made, NothingToReport):
+                return Skip(reason=SkipReason.NOTHING_TO_REPORT, note=error_text(made.why))
+            return made
         return Retry(status=HTTPStatus.INTERNAL_SERVER_ERROR, cause=cause, error=text)

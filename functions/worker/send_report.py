@@ -160,7 +160,7 @@ class SendReport:
             given_up = GiveUp(reason=DeadLetterReason.UNKNOWN_OUTCOME, error=error, release=False)
             return self._giving_up.give_up(work, given_up, None)
         if reason := self._skip_reason(work):
-            return self._skip(work, None, reason)
+            return self._skip(work, None, Skip(reason=reason))
         if kept_back := self._sending.kept_back():
             return self._hold_back(work, kept_back)
         with timer.part("build"):
@@ -170,10 +170,12 @@ class SendReport:
                 return self._giving_up.give_up(work, built, None)
             case Retry():
                 return task_answer.to_be_retried(task, built)
+            case Skip():
+                return self._skip(work, None, built)
             case Mail():
                 return self._send(work, built, timer)
 
-    def _build(self, work: TaskDelivery, *, seconds: float) -> Mail | Retry | GiveUp:
+    def _build(self, work: TaskDelivery, *, seconds: float) -> Mail | Skip | Retry | GiveUp:
         user, subscription, period = work.user, work.subscription, work.period
         assert user is not None  # noqa: S101  without a user the report is skipped, as it is without a subscription
         assert subscription is not None  # noqa: S101
@@ -229,8 +231,8 @@ class SendReport:
         match decided:
             case Sent():
                 return self._settle_sent(work, claim, decided.message_id)
-            case Skip(reason=reason):
-                return self._skip(work, claim, reason)
+            case Skip():
+                return self._skip(work, claim, decided)
             case GiveUp():
                 return self._giving_up.give_up(work, decided, claim)
             case Retry():
@@ -293,7 +295,8 @@ class SendReport:
     def _skip_reason(self, work: TaskDelivery) -> SkipReason | None:
         return skip_reason(work.user, work.subscription, now=self._now())
 
-    def _skip(self, work: TaskDelivery, claim: Claim | None, reason: SkipReason) -> TaskAnswer:
+    def _skip(self, work: TaskDelivery, claim: Claim | None, skip: Skip) -> TaskAnswer:
+        reason = skip.reason
         self._deliveries.settle(
             work.task,
             claim or work.delivery,
@@ -305,11 +308,13 @@ class SendReport:
             move=self._stay_paused if reason is SkipReason.PAUSED else work.move_on,
             now=self._now(),
             skipped_because=reason,
+            note=skip.note,
         )
         # Not before the delivery is final: if this process ends in between, the next run's task pauses them.
         if reason in OF_USERS:
             self._pause_all(work, reason)
-        return TaskAnswer(status=HTTPStatus.OK, result="skipped", details={"reason": reason.value})
+        details = {"reason": reason.value, **({"note": skip.note} if skip.note else {})}
+        return TaskAnswer(status=HTTPStatus.OK, result="skipped", details=details)
 
     def _pause_all(self, work: TaskDelivery, reason: SkipReason) -> None:
         """Pause all subscriptions of a user who is inactive or gone.

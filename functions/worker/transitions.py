@@ -81,9 +81,15 @@ class Sent:
 
 @dataclass(frozen=True, kw_only=True)
 class Skip:
-    """No mail is sent. Final, and no person needs to look at it."""
+    """No mail is sent. Final, and no person needs to look at it.
+
+    Attributes:
+        reason: why.
+        note: what the kind says of that; empty where the pipeline itself skips the report.
+    """
 
     reason: SkipReason
+    note: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -18,8 +18,11 @@ _COLUMNS = {
     "period_end": "TO",
     "attempts": "ATTEMPTS",
     "updated_at": "UPDATED",
+    "reason": "REASON",
+    "note": "NOTE",
     "last_error": "LAST ERROR",
 }
+_OPTIONAL = {"reason", "note", "last_error"}
 
 
 def deliveries(
@@ -45,4 +48,6 @@ def deliveries(
     found = Deliveries(session(ctx).firestore).find(
         user_id=user, subscription_id=subscription, run_id=run, state=state, limit=limit
     )
-    Output(as_json=as_json).rows(list(map(delivery_row, found)), _COLUMNS, empty="There are no such deliveries.")
+    Output(as_json=as_json).rows(
+        list(map(delivery_row, found)), _COLUMNS, empty="There are no such deliveries.", optional=_OPTIONAL
+    )

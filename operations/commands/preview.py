@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from functions.shared.delivery import SkipReason
 from functions.shared.period import Period
 from functions.shared.schedule import Schedule
 from functions.shared.settings import MailSettings
@@ -72,13 +73,21 @@ def preview(
     if locale is not None:
         which = replace(which, locale=locale)
     covered = _period(which, which.schedule(whose), period)
-    data = previews.sample_data(which.kind, covered) if sample else previews.live_data(current.firestore, whose.id)
+    client = None if sample else current.firestore
+    data = previews.live_data(client, whose.id) if client else previews.sample_data(which.kind, covered)
     settings = _settings(current, user)
     files = previews.PreviewFiles.of(to, f"{whose.id}-{which.id}-{which.kind}-{which.locale or whose.locale}")
     output = Output(as_json=as_json)
 
     def render() -> None:
-        mail = previews.build(which.kind, whose, which, covered, data, settings)
+        mail = previews.build(which.kind, whose, which, covered, data, settings, client=client)
+        if isinstance(mail, previews.NothingToSend):
+            shown = {"skipped": SkipReason.NOTHING_TO_REPORT.value, "note": mail.why}
+            if as_json:
+                output.fields({**shown, "period_start": covered.start, "period_end": covered.end})
+            else:
+                output.say(f"Nothing would be sent: {mail.why}.")
+            return
         files.write(mail, settings, refresh_seconds=_REFRESH_SECONDS if watch else None)
         output.fields(
             {

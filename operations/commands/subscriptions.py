@@ -41,6 +41,14 @@ _COLUMNS = {
     "problem": "PROBLEM",
 }
 _LATEST_DELIVERIES = 5
+_DELIVERY_COLUMNS = {
+    "delivery_id": "DELIVERY",
+    "state": "STATE",
+    "due_at": "DUE",
+    "reason": "REASON",
+    "note": "NOTE",
+    "last_error": "LAST ERROR",
+}
 _THE_RECIPIENTS_WISH = {
     PauseReason.USER: "the user has paused",
     PauseReason.BOUNCED: "was paused since the user's mailbox refuses mail",
@@ -155,8 +163,9 @@ def show(
     output.say()
     output.rows(
         list(map(delivery_row, latest)),
-        {"delivery_id": "DELIVERY", "state": "STATE", "due_at": "DUE", "reason": "REASON", "last_error": "LAST ERROR"},
+        _DELIVERY_COLUMNS,
         empty="It has no delivery yet.",
+        optional={"note", "last_error"},
     )
 
 

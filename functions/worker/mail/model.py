@@ -18,6 +18,21 @@ class InlineImage:
     media_type: str = "image/png"
 
 
+@dataclass(frozen=True, kw_only=True)
+class Attachment:
+    """A file that comes with the mail.
+
+    Attributes:
+        filename: how mail programs show and save it.
+        content: the file.
+        media_type: such as `text/csv`.
+    """
+
+    filename: str
+    content: bytes
+    media_type: str
+
+
 class RecipientRole(StrEnum):
     """Why an address gets the mail."""
 
@@ -56,6 +71,7 @@ class Mail:
         text: the plain part, with a tag in the place of the recipient's link (unsubscribe_link.py).
         html: the HTML part, likewise.
         images: what the HTML part shows.
+        attachments: the files that come with it.
         categories: what the provider groups its statistics by.
         arguments: the provider keeps them with the message and returns them with whatever it reports about it.
         sandbox: the provider checks it and delivers it to nobody.
@@ -66,6 +82,7 @@ class Mail:
     text: str
     html: str
     images: Sequence[InlineImage] = ()
+    attachments: Sequence[Attachment] = ()
     categories: Sequence[str] = ()
     arguments: Mapping[str, str]
     sandbox: bool = False

@@ -2,7 +2,7 @@
 
 Its package has one function, and beside it the templates that say what it returns:
 
-    def build(request: ReportRequest) -> Report
+    def build(request: ReportRequest) -> Report | Skip
 
 docs/reports.md shows how one is made.
 """

@@ -9,10 +9,10 @@ from typing import cast
 from functions.shared.period import Period
 from functions.worker import reports
 from functions.worker.reports.in_memory_user_data import Documents
-from functions.worker.reports.report import PermanentError, Report
+from functions.worker.reports.report import PermanentError, Report, Skip
 from functions.worker.reports.request import ReportRequest
 
-Build = Callable[[ReportRequest], Report]
+Build = Callable[[ReportRequest], Report | Skip]
 
 
 @functools.cache

@@ -1,11 +1,11 @@
-"""What a kind of report makes for a user and a period."""
+"""What a kind of report returns for a user and a period."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from functions.worker.mail.model import InlineImage
+from functions.worker.mail.model import Attachment, InlineImage
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,12 +18,26 @@ class Report:
             itself (rendering.py).
         values: what the templates name.
         images: what the HTML part shows by `cid:`.
+        attachments: the files that come with the mail.
     """
 
     subject: str
     templates: Path
     values: Mapping[str, Any]
     images: Sequence[InlineImage] = ()
+    attachments: Sequence[Attachment] = ()
+
+
+@dataclass(frozen=True)
+class Skip:
+    """There is nothing to report, so no mail is sent. The delivery is `skipped`, and the next report covers the time
+    after this one's.
+
+    Attributes:
+        why: a few words for the people who look after the reports, such as "no orders".
+    """
+
+    why: str
 
 
 class PermanentError(Exception):

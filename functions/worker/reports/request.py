@@ -1,15 +1,19 @@
 """What a kind of report is asked for: the one argument of its `build`."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from functions.shared.period import Period, is_regular, unit_before
 from functions.shared.schedule import Cadence, Schedule
 from functions.shared.subscription import Subscription
 from functions.shared.user import User
+from functions.worker.reports.report import PermanentError
 from functions.worker.reports.user_data import UserData
+
+if TYPE_CHECKING:
+    from google.cloud import firestore
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,12 +25,16 @@ class ReportRequest:
         subscription: which of the user's subscriptions asks for it.
         period: the time that it covers.
         data: the user's own data.
+        client: what `firestore` returns; None where there is no Firestore, as for a sample.
+        settings: what `setting` returns, by name.
     """
 
     user: User
     subscription: Subscription
     period: Period
     data: UserData
+    client: "firestore.Client | None" = None
+    settings: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def time_zone(self) -> ZoneInfo:
@@ -47,6 +55,36 @@ class ReportRequest:
     def options(self) -> Mapping[Any, Any]:
         """What the subscription sets for the kind, such as a threshold. Others write it: any value may be anything."""
         return self.subscription.options
+
+    @property
+    def skip_empty(self) -> bool:
+        """Whether to return Skip where there is nothing to report; otherwise the report says so itself."""
+        return self.subscription.skip_empty
+
+    @property
+    def firestore(self) -> "firestore.Client":
+        """Firestore, for collections that are not below the user's document. Give each call a `timeout`, in seconds.
+
+        Raises:
+            PermanentError: there is none: a sample and tests have `data` alone.
+        """
+        if self.client is None:
+            raise PermanentError("request.firestore: there is no Firestore here; a sample has request.data alone")
+        return self.client
+
+    def setting(self, name: str) -> str:
+        """A setting or a secret of the kind.
+
+        Args:
+            name: of its variable.
+
+        Raises:
+            PermanentError: the kind declares none of that name.
+        """
+        if name not in self.settings:
+            declared = ", ".join(sorted(self.settings)) or "nothing"
+            raise PermanentError(f"request.setting: the kind declares no {name}, but {declared}")
+        return self.settings[name]
 
     @property
     def schedule(self) -> Schedule:

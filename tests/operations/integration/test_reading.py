@@ -26,7 +26,7 @@ DELIVERY_KEYS = {
         "period_end",
         "attempts",
     ),
-    *("lease_expires_at", "message_id", "reason", "last_error", "problem", "created_at", "updated_at"),
+    *("lease_expires_at", "message_id", "reason", "note", "last_error", "problem", "created_at", "updated_at"),
 }
 LETTER_KEYS = {
     *("dead_letter_id", "state", "reason", "error", "attempts", "user_id", "subscription_id"),

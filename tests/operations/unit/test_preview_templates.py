@@ -34,7 +34,9 @@ def template(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 def text() -> str:
     data = preview.sample_data("activity", PERIOD)
-    return preview.build("activity", *SUBJECT, PERIOD, data, SETTINGS).text
+    mail = preview.build("activity", *SUBJECT, PERIOD, data, SETTINGS)
+    assert not isinstance(mail, preview.NothingToSend)
+    return mail.text
 
 
 def test_a_changed_template_is_noticed_once_and_rendered_anew(template: Path) -> None:

@@ -38,7 +38,7 @@ def mail(
     by: Mapping[str, Any] | None = None,
     compliance: MailCompliance = COMPLIANCE,
 ) -> Mail:
-    """The mail with a report.
+    """The mail with a report, which says so itself where there is nothing to report.
 
     Args:
         kind: of the report.
@@ -48,16 +48,18 @@ def mail(
         by: fields of the subscription.
         compliance: what every mail has.
     """
-    return compose(
+    made = compose(
         kind,
         user(**(of or {})),
-        subscription(**(by or {})),
+        subscription(skip_empty=False, **(by or {})),
         period,
         InMemoryUserData(stored),
         delivery_id="d1",
         run_id="r1",
         compliance=compliance,
     )
+    assert isinstance(made, Mail)
+    return made
 
 
 def mail_of_sample(kind: str, locale: str) -> Mail:

@@ -22,7 +22,7 @@ from functions.shared.subscription import Subscription
 from functions.shared.user import User
 from functions.worker.compose import compose
 from functions.worker.mail.compliance import MailCompliance
-from functions.worker.mail.model import Sender
+from functions.worker.mail.model import Mail, Sender
 from functions.worker.mail.sendgrid.request import to_request
 from functions.worker.reports.in_memory_user_data import InMemoryUserData
 from functions.worker.reports.kinds import kinds
@@ -80,6 +80,7 @@ def cases(draw: st.DrawFn) -> Case:
         hour=draw(st.integers(0, 23)),
         cron=cron,
         locale=draw(locales | st.none()),
+        skip_empty=False,
     )
     schedule = asked.schedule(user)
     end = draw(st.datetimes(datetime(1970, 1, 2), datetime(2199, 12, 31), timezones=st.just(UTC)))  # noqa: DTZ001
@@ -116,6 +117,7 @@ def test_there_is_a_report_and_sendgrid_can_take_it(kind: str, case: Case) -> No
     user, asked, period, data = case
     with capture_logs():
         mail = compose(kind, user, asked, period, data, delivery_id="d1", run_id="r1", compliance=COMPLIANCE)
+    assert isinstance(mail, Mail)
     request = to_request(mail, SENDER)
     VALIDATOR.validate(request)
     json.dumps(request).encode()

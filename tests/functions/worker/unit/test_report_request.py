@@ -1,6 +1,7 @@
 """What a kind of report is asked for: the subscription's word counts, then the user's."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -8,6 +9,7 @@ import pytest
 
 from functions.shared.period import Period
 from functions.worker.reports.in_memory_user_data import InMemoryUserData
+from functions.worker.reports.report import PermanentError
 from functions.worker.reports.request import ReportRequest
 from tests.functions.worker.unit.samples import PERIOD, mail, subscription, user
 
@@ -69,3 +71,22 @@ def test_a_report_is_compared_with_the_period_before(cadence: str, start: str, e
 @pytest.mark.parametrize("sandbox", [True, False])
 def test_the_subscription_says_whether_the_provider_delivers_the_mail(sandbox: bool) -> None:
     assert mail("activity", {}, by={"sandbox": sandbox}).sandbox is sandbox
+
+
+def test_a_kind_reads_its_own_settings() -> None:
+    asked = replace(request(), settings={"CURRENCY": "EUR"})
+    assert asked.setting("CURRENCY") == "EUR"
+    with pytest.raises(PermanentError, match="the kind declares no CURENCY, but CURRENCY"):
+        asked.setting("CURENCY")
+    with pytest.raises(PermanentError, match="the kind declares no CURRENCY, but nothing"):
+        request().setting("CURRENCY")
+
+
+def test_a_sample_has_no_firestore() -> None:
+    with pytest.raises(PermanentError, match="there is no Firestore here"):
+        _ = request().firestore
+
+
+@pytest.mark.parametrize("skip_empty", [True, False])
+def test_the_subscription_says_whether_nothing_is_worth_a_mail(skip_empty: bool) -> None:
+    assert request(by={"skip_empty": skip_empty}).skip_empty is skip_empty
