@@ -184,7 +184,7 @@ summary() {
   say "  Logs        https://console.cloud.google.com/run?project=$PROJECT_ID"
   say "  Dashboard   https://console.cloud.google.com/monitoring/dashboards?project=$PROJECT_ID"
   if [ -z "$ALERT_EMAIL$NOTIFICATION_CHANNELS" ]; then
-    say "Nobody is told of alerts yet: set ALERT_EMAIL or NOTIFICATION_CHANNELS in deploy.env and run this again."
+    say "No one gets alerts yet: set ALERT_EMAIL or NOTIFICATION_CHANNELS in deploy.env and run this again."
   fi
 }
 

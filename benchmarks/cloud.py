@@ -38,7 +38,7 @@ PARENT = f"projects/{PROJECT}/locations/{LOCATION}"
 RUN_AT = DUE_AT = datetime(2026, 11, 24, 12, tzinfo=UTC)
 SCHEDULER = f"scheduler@{PROJECT}.iam.gserviceaccount.com"
 TASKS = f"tasks@{PROJECT}.iam.gserviceaccount.com"
-NOBODY = "http://127.0.0.1:1"
+NO_SERVER = "http://127.0.0.1:1"
 DEFAULTS = SubscriptionDefaults("activity", Cadence.HOURLY)
 
 _WRITES_A_COMMIT = 500
@@ -181,8 +181,8 @@ class Cloud:
             "GOOGLE_CLOUD_PROJECT": PROJECT,
             "LOCATION": LOCATION,
             "REPORT_QUEUES": "reports",
-            "WORKER_URL": NOBODY,
-            "DISPATCHER_URL": NOBODY,
+            "WORKER_URL": NO_SERVER,
+            "DISPATCHER_URL": NO_SERVER,
             "TASKS_INVOKER": TASKS,
             "SCHEDULER_INVOKER": SCHEDULER,
             "DEAD_LETTER_TOPIC": "dead-letters",

@@ -143,7 +143,7 @@ def _request(cloud: Cloud, function: Function, name: str, number: int) -> None:
         )
         answer.raise_for_status()
     else:
-        # A message that nobody can read is stored as it is, and nobody need be told but by the log.
+        # The handler stores an unreadable message as it is, and only logs it.
         event = {
             "ce-id": f"benchmark-{number}",
             "ce-source": "//pubsub.googleapis.com/projects/benchmark/topics/dead-letters",

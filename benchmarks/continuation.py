@@ -1,4 +1,4 @@
-"""Continuation: a run with a time limit of seconds, killed again and again, that leaves nobody out."""
+"""Continuation: a run with a time limit of seconds, killed again and again, that leaves no report out."""
 
 from collections.abc import Iterator
 

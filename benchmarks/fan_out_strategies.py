@@ -23,7 +23,7 @@ from google.cloud.tasks_v2.services.cloud_tasks.transports import (
 )
 from google.longrunning.operations_pb2 import Operation
 
-from benchmarks.cloud import DUE_AT, NOBODY, PARENT, PROJECT, TASKS
+from benchmarks.cloud import DUE_AT, NO_SERVER, PARENT, PROJECT, TASKS
 from functions.dispatcher.due_subscription import DueSubscription
 from functions.dispatcher.fan_out import CALLS_IN_FLIGHT, FanOut, report_task
 from functions.dispatcher.run_counters import RunCounters
@@ -145,9 +145,9 @@ def ours(queue: str, reports: int) -> FanOutTimes:
         project=PROJECT,
         location=PARENT.rpartition("/")[2],
         queue=queue,
-        url=f"{NOBODY}/tasks/send-report",
+        url=f"{NO_SERVER}/tasks/send-report",
         service_account=TASKS,
-        audience=NOBODY,
+        audience=NO_SERVER,
     )
     stopwatch = _Stopwatch()
     with FanOut([task_queue], run_id=_RUN_ID, counters=RunCounters()) as fan_out:
@@ -167,7 +167,7 @@ def the_limit(queue: str, reports: int) -> FanOutTimes:
             new = report_task(_due(number), _RUN_ID)
             request = batch.requests.add(parent=parent)
             request.task.name = f"{parent}/tasks/{new.task_id}"
-            request.task.http_request.url = f"{NOBODY}/tasks/send-report"
+            request.task.http_request.url = f"{NO_SERVER}/tasks/send-report"
             request.task.http_request.body = new.body
             request.task.http_request.oidc_token.service_account_email = TASKS
         batches.append(batch)
@@ -215,10 +215,10 @@ async def _in_flight(create: Callable[[Any], Awaitable[Any]], due: Iterable[Any]
 def _task(snapshot: Any) -> Any:  # the client takes a mapping for a Task, but its types do not say so
     return {
         "http_request": {
-            "url": f"{NOBODY}/tasks/send-report",
+            "url": f"{NO_SERVER}/tasks/send-report",
             "http_method": tasks_v2.HttpMethod.POST,
             "headers": {"Content-Type": "application/json"},
-            "oidc_token": {"service_account_email": TASKS, "audience": NOBODY},
+            "oidc_token": {"service_account_email": TASKS, "audience": NO_SERVER},
             "body": _body(snapshot),
         }
     }
@@ -227,10 +227,10 @@ def _task(snapshot: Any) -> Any:  # the client takes a mapping for a Task, but i
 def _task_as_json(snapshot: Any) -> dict[str, Any]:
     return {
         "httpRequest": {
-            "url": f"{NOBODY}/tasks/send-report",
+            "url": f"{NO_SERVER}/tasks/send-report",
             "httpMethod": "POST",
             "headers": {"Content-Type": "application/json"},
-            "oidcToken": {"serviceAccountEmail": TASKS, "audience": NOBODY},
+            "oidcToken": {"serviceAccountEmail": TASKS, "audience": NO_SERVER},
             "body": b64encode(_body(snapshot)).decode(),
         }
     }

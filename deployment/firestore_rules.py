@@ -123,9 +123,10 @@ class Rules:
 
 
 def is_ours(files: list[Resource]) -> bool:
-    """Whether a ruleset is one that `release` has made, and nobody has edited since.
+    """Whether `release` made a ruleset that has not been edited since.
 
-    The file's name tells: it has the hash of what was in it. The console and Firebase's own tools name files otherwise.
+    The file's name says so: it has the hash of the file's content. The console and Firebase's own tools use other
+    names.
     """
     return len(files) == 1 and files[0].get("name") == _file_name(files[0]["content"])
 

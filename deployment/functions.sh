@@ -194,7 +194,7 @@ deploy_function() {
 
 secrets_flag() { if [ -n "$1" ]; then echo "--set-secrets=$1"; else echo --clear-secrets; fi; }
 
-# restrict_function FUNCTION: who may call it, and that nobody else may.
+# restrict_function FUNCTION: lets only its own callers call it.
 restrict_function() {
   local name="$1" function policy caller callers="" anybody
   function="$(function_name "$name")"

@@ -1,6 +1,6 @@
 # shellcheck shell=bash
-# One run for one test user, from the schedule to the delivery record. The mail goes to SendGrid's sandbox: it is checked there and
-# delivered to nobody.
+# One run for one test user, from the schedule to the delivery record. The mail goes to SendGrid's sandbox: SendGrid checks it and
+# delivers it to no one.
 
 # As long as a cold start of both functions and a first retry take.
 SMOKE_SECONDS=180

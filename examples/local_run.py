@@ -122,7 +122,7 @@ async def running(
         port: where the function listens; any free one where it is not said.
     """
     flags = read_flags_file(ROOT / "examples" / name / "queue.yaml")
-    # By a clock of its own, which nobody moves: the function checks tokens by the machine's.
+    # A clock of its own, which no one moves: the function checks tokens against the machine's clock.
     identity = IdentityProvider(host=HOST, port=0, clock=Clock())
     tasks = TasksEmulator(host=HOST, port=0, clock=clock, mint_token=identity.mint)
     pubsub = PubSubEmulator(host=HOST, port=0, clock=clock)

@@ -237,7 +237,7 @@ class LocalCloud:
 
 
 async def _check_host(variable: str, address: str) -> None:
-    """Fail at once where there is nobody, instead of after the minutes that a client library tries."""
+    """Fail at once if no server answers, instead of after the minutes that a client library tries."""
     host, _, port = address.rpartition(":")
     try:
         async with asyncio.timeout(5):

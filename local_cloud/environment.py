@@ -122,7 +122,7 @@ class Environment:
             "OIDC_ISSUER": f"http://{HOST}:{ports.identity}",
         }
         if self.is_own("CLOUD_TASKS_EMULATOR_HOST"):
-            # Read by gcloud-aio-taskqueue, which speaks REST; nobody else has a variable for it.
+            # gcloud-aio-taskqueue reads this variable and speaks REST; no other client library has a variable for it.
             own["CLOUDTASKS_EMULATOR_HOST"] = f"{HOST}:{ports.tasks_rest}"
         return own | {name: self.outside[name] for name in PASSED_ON if self.outside.get(name)}
 

@@ -34,8 +34,8 @@ CACHED_TOKENS = 1_000
 class IdentityProvider(HttpServer):
     """Issues ID tokens for any service account, and serves the keys to verify them.
 
-    Whoever reaches the port gets a token for whichever account they name, so bind it to the loopback interface only.
-    Once stopped it still mints tokens, and whoever has kept the keys verifies them.
+    Any program that reaches the port gets a token for any account that it names, so bind the loopback interface only.
+    After it has stopped, it still mints tokens, and a program that has kept the keys can verify them.
 
     Args:
         host: the address to bind.

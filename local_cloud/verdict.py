@@ -84,7 +84,7 @@ def _untold(deliveries: Sequence[Delivery], dead_letters: Sequence[DeadLetter]) 
         if letter is None:
             yield f"{delivery.id} is dead, but no dead letter was kept"
         elif not letter.alerted:
-            yield f"nobody was told of the dead letter {delivery.id}"
+            yield f"no one was told of the dead letter {delivery.id}"
 
 
 def _wrong_mails(

@@ -71,7 +71,7 @@ class QueueRefused(OperatorError):
 
 
 class MalformedDelivery(OperatorError):
-    """The delivery has no valid state, so that nobody can tell whether its report was sent."""
+    """The delivery has no valid state, so its outcome is unknown."""
 
 
 class Replay:
@@ -102,7 +102,7 @@ class Replay:
 
         Args:
             letter_id: the dead letter.
-            may_send_twice: replay it although nobody knows whether its mail was sent.
+            may_send_twice: replay it although its outcome is unknown.
         """
         try:
             return self._replay(letter_id, may_send_twice=may_send_twice)
@@ -127,7 +127,7 @@ class Replay:
         return DeadLetterResult(letter_id=letter.id, outcome=outcome)
 
     def unclear(self, letters: Sequence[StoredDeadLetter]) -> set[str]:
-        """The ids of those of which nobody knows whether their mail was sent, by dead letter or by delivery.
+        """The ids of the dead letters whose outcome is unknown, as the dead letter or its delivery says.
 
         Raises:
             google.api_core.exceptions.GoogleAPIError: Firestore cannot be read.
@@ -153,7 +153,7 @@ class Replay:
 
         Args:
             letter_id: the dead letter.
-            may_send_twice: replay it although nobody knows whether its mail was sent.
+            may_send_twice: replay it although its outcome is unknown.
             spent: the number of a replay whose task has ended while the delivery is not final.
 
         Returns:

@@ -91,7 +91,7 @@ class ReplayDecision:
 
 
 def may_have_been_sent(letter: StoredDeadLetter, delivery: Delivery | None) -> bool:
-    """Whether to replay a dead letter may send a second mail: nobody knows whether the provider took the first.
+    """Whether replaying a dead letter may send a second mail, because the outcome of the first is unknown.
 
     The delivery may say so before the dead letter does: a worker that fails writes both, and the DLQ handler stores the
     dead letter only when Pub/Sub has delivered it.
@@ -116,7 +116,7 @@ def decide_replay(
     Args:
         letter: the dead letter.
         delivery: its delivery; None where there is none.
-        may_send_twice: whether the operator wants it replayed although nobody knows whether the mail was sent.
+        may_send_twice: whether the operator wants it replayed although its outcome is unknown.
         now: the present, in UTC.
     """
     decision = _by_states(letter, delivery, now)

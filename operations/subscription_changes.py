@@ -179,7 +179,7 @@ class SubscriptionChanges:
             ) from error
 
     def change(self, user_id: str, subscription_id: str, decide: Decide) -> tuple[Subscription, bool]:
-        """Read a subscription, decide, and write, until nobody else writes in between.
+        """Read a subscription, decide, and write; start again if another program writes in between.
 
         Args:
             user_id: whose it is.

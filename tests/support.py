@@ -112,7 +112,7 @@ _ports = _Ports()
 
 
 def free_ports(count: int) -> int:
-    """The first of so many consecutive ports, 20 at most, that nobody uses and no other test is given."""
+    """The first of `count` consecutive free ports, 20 at most, that no other test gets."""
     return _ports.take(count)
 
 

@@ -1,9 +1,9 @@
 """Sends a mail at most once, though the queue delivers its task at least once.
 
-A document is made before the mail is sent, and whoever finds it there sends nothing. It is taken away again when the
-provider clearly did not take the mail, so that the next attempt may. In between lies what nobody can know: a worker
-that dies there leaves a mail unsent that its reader would ask for again, which is better than an order confirmed twice.
-Reports need more, and have it: functions/worker/delivery_store.py.
+The worker creates a document before it sends the mail, and an attempt that finds the document sends nothing. If the
+provider clearly did not take the mail, the worker deletes the document, so that the next attempt may send. A worker
+that dies in between may leave the mail unsent. The customer can ask for it again, which is better than an order
+confirmed twice. Reports need more than this: see functions/worker/delivery_store.py.
 """
 
 from datetime import UTC, datetime, timedelta

@@ -250,7 +250,7 @@ def known_failure_fields(*, reason: DeadLetterReason, error: str, failed_at: dat
 
 
 def replayed_fields(*, now: datetime) -> dict[str, Any]:
-    """The report is back in the queue, or turned out to be final: nobody needs to do anything about the dead letter.
+    """The report is back in the queue, or turned out to be final: the dead letter needs no one's attention.
 
     Args:
         now: when it is written, in UTC.

@@ -72,5 +72,5 @@ def unit_before(schedule: Schedule, end: datetime) -> Period:
 
 
 def is_regular(schedule: Schedule, period: Period) -> bool:
-    """Whether a period is one unit or cadence: it catches up on nothing, and nobody has changed the schedule."""
+    """Whether a period is one unit or cadence: it catches up on nothing, and the schedule has not changed."""
     return period == unit_before(schedule, period.end)

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 def choose_queue(user_id: str, queues: Sequence[str]) -> int:
     """Choose by rendezvous hashing: evenly, always the same for the same queues in whatever order.
 
-    A queue that is added takes its share from all others alike, and nobody moves between those; one that is removed
-    gives its users to all of them. https://www.eecs.umich.edu/techreports/cse/96/CSE-TR-316-96.pdf
+    A new queue takes its share from all others alike, and no user moves between those. A removed queue gives its users
+    to all of them. https://www.eecs.umich.edu/techreports/cse/96/CSE-TR-316-96.pdf
 
     Args:
         user_id: whose reports.

@@ -12,7 +12,7 @@ def read_body(stream: IO[bytes]) -> bytes:
     """Read a body to its end, and keep its first MOST_BYTES. A longer body is cut, and is then no valid JSON.
 
     Call this for every request, also for one that is refused: functions-framework reads what is left of a body when the
-    function has answered, and keeps all of it in memory, whoever sent it.
+    function has answered, and keeps all of it in memory, even if the caller is not authorized.
 
     Args:
         stream: the request's.

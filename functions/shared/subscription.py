@@ -324,8 +324,8 @@ def default_fields(user_id: str, defaults: SubscriptionDefaults, *, due_at: date
 
 
 def scheduled_fields(user_id: str, subscription_id: str, *, due_at: datetime | None) -> dict[str, Any]:
-    """The subscription gets its place in the due index. Whoever makes a subscription writes these, or leaves them to
-    the dispatcher.
+    """The subscription gets its place in the due index. An application that makes a subscription writes these fields,
+    or leaves them to the dispatcher.
 
     Args:
         user_id: whose it is.

@@ -77,7 +77,7 @@ class Sending:
         claimed: Claim | TaskAnswer | None = None
         try:
             if breaker_pass.is_trial:
-                # The provider checks a sandbox mail like any other and delivers it to nobody, so a trial that fails
+                # The provider checks a sandbox mail like any other and delivers it to no one, so a trial that fails
                 # leaves no unknown outcome.
                 outcome = self._provider.send(replace(mail, sandbox=True), seconds=TRIAL_SECONDS)
             if not isinstance(outcome, Unavailable | Unclear):

@@ -41,7 +41,7 @@ def skip_reason(user: User | None, subscription: Subscription | None, *, now: da
 def fields_for_pause(user: User | None, subscription: Subscription, *, now: datetime) -> Mapping[str, Any]:
     """The fields to write to a paused subscription, so that no run meets it before it resumes; none where no run does.
 
-    Whoever paused it may have left the due time in place, as an application does that only writes `active: false`.
+    A pause may have left the due time in place: an application may write only `active: false`.
 
     Args:
         user: whose it is, for the time zone; None where there is no such user.

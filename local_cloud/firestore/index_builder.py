@@ -1,4 +1,4 @@
-"""Composite indexes that nobody declared, made after a query that would have needed one.
+"""Makes composite indexes that are not declared, after a query that would have needed one.
 
 Firestore refuses such a query and gives a link to create the index. Here the query is answered by the best index that
 there is, and the composite one is filled while other calls are served, for the next query of its kind.

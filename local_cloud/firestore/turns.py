@@ -1,9 +1,9 @@
 """Turns for transactions that were aborted for the same document, so that each gets through in the end.
 
-Client libraries run an aborted transaction again at once and give up after a few attempts. Without turns, of several
-that contend for one document some would lose every time. So the second attempt of a transaction waits, before it reads
-anything, until it has the turn for the document that it was aborted for, and while it has it no other transaction may
-write that document. A turn that is not given back lapses, since whoever has it may have died.
+Client libraries run an aborted transaction again at once and give up after a few attempts. Without turns, some of
+several transactions that contend for one document would lose every time. So the second attempt of a transaction waits,
+before it reads anything, until it has the turn for the document that it was aborted for, and while it has it no other
+transaction may write that document. A turn that is not given back lapses, since its holder may have died.
 """
 
 import asyncio
@@ -71,7 +71,7 @@ class Turns:
         while queue.waiting:
             called = queue.waiting.popleft()
             if not called.done():
-                # Whoever is called has the turn from now on, though it comes to know of it only a moment later.
+                # The transaction has the turn from now on, though it learns of it only a moment later.
                 called.set_result(None)
                 return
         del self._queues[turn.document]

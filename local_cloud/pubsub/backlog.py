@@ -149,7 +149,7 @@ class Backlog:
     def acknowledge(self, ack_id: str, *, retain: bool = False) -> bool:
         """Be done with a message.
 
-        An id whose lease has ended still counts while nobody else has the message.
+        An id whose lease has ended still counts while no other consumer has the message.
 
         Args:
             ack_id: as it was delivered.

@@ -1,4 +1,4 @@
-"""google.iam.v1.IAMPolicy for topics, subscriptions and snapshots: policies are kept, and nobody is refused anything.
+"""google.iam.v1.IAMPolicy for topics, subscriptions and snapshots: policies are kept, and no caller is refused.
 
 https://cloud.google.com/pubsub/docs/access-control
 """

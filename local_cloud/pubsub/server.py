@@ -18,7 +18,7 @@ from local_cloud.rpc import Middleware, RpcServer
 
 EVENTARC_RETENTION = timedelta(hours=24)
 EVENTARC_ACK_DEADLINE = timedelta(seconds=10)
-"""What a trigger's subscription is made with, whoever needs longer.
+"""The settings of a trigger's subscription, even if a function needs longer.
 https://github.com/hashicorp/terraform-provider-google/issues/17701"""
 
 

@@ -25,7 +25,7 @@ RETENTION = 31 * 24 * 3600 * SECOND
 """How long a task lives, dispatched or not: https://cloud.google.com/tasks/docs/quotas#limits"""
 
 _REMEMBERED = 1000
-"""How many ended tasks a queue keeps, for whoever looks at those that were given up or has one delivered again."""
+"""How many ended tasks a queue keeps, so that people can look at those that were given up, or deliver one again."""
 
 
 class TaskState(Enum):

@@ -123,7 +123,7 @@ class CloudTasksService:
 
     async def test_iam_permissions(self, request: Any, _context: Any) -> Any:  # noqa: PT019 - an RPC, not a test
         self._queues.get(request.resource)
-        # Nobody is refused anything here.
+        # The local cloud refuses no caller.
         return iam_policy_pb2.TestIamPermissionsResponse(permissions=request.permissions)
 
     async def list_tasks(self, request: Any, _context: Any) -> Any:

@@ -124,7 +124,7 @@ def replay(
     unclear = replay_one.unclear(letters)
     if unclear:
         output.warn(
-            f"{len(unclear)} of them may have reached their users: nobody knows whether the mail provider took the "
+            f"{len(unclear)} of them may have reached their users: it is unknown whether the mail provider took the "
             "mail (unknown-outcome). Replaying may send a second one: look for their delivery_id at the provider first."
         )
     if letters and (not ids or unclear):

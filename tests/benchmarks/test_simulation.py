@@ -1,4 +1,4 @@
-"""The model of a run: what can be reckoned by hand comes out, and nobody is lost in it."""
+"""The model of a run: it agrees with what can be worked out by hand, and it loses no report."""
 
 from dataclasses import replace
 from datetime import timedelta

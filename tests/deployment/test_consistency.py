@@ -126,11 +126,11 @@ def test_the_logs_that_metrics_and_alerts_look_for_are_written() -> None:
         assert service is not None
         assert message is not None
         source = sources[service[1].replace("-", "_")]
-        assert f'"{message[1]}"' in source, f"{file.name}: nobody logs {message[1]!r}"
+        assert f'"{message[1]}"' in source, f"{file.name}: no function logs {message[1]!r}"
         for extractor in metric["labelExtractors"].values():
             field = re.fullmatch(r"EXTRACT\(jsonPayload\.(\w+)\)", extractor)
             assert field is not None
-            assert re.search(rf"\b{field[1]}=|\"{field[1]}\"", source), f"{file.name}: nobody logs {field[1]}"
+            assert re.search(rf"\b{field[1]}=|\"{field[1]}\"", source), f"{file.name}: no function logs {field[1]}"
 
 
 def test_alert_policies_can_be_told_apart_and_are_bound_to_channels() -> None:
@@ -164,7 +164,8 @@ def test_no_field_that_is_queried_is_left_without_an_index() -> None:
         (index["collectionGroup"], field["fieldPath"]) for index in INDEXES["indexes"] for field in index["fields"]
     }
     asked_for = {(collection, field) for collection, field in exempt_fields() if field in queried}
-    # What has no index of its own is asked for by one of several fields; nobody asks for the due times of dead letters.
+    # A field without an index of its own is part of a query on several fields. No query asks for the due times of dead
+    # letters.
     assert asked_for - within == {("dead_letters", "due_at")}
 
 

@@ -2,7 +2,7 @@
 
 A history is what an observer from outside can know: what SendGrid accepted, what the delivery records and the dead
 letters say, where the subscriptions stand. The rules know nothing of faults but for three things: which endings a
-report may have, which subscriptions were paused, and how often nobody could know whether a mail went out.
+report may have, which subscriptions were paused, and how often the outcome of a mail was unknown.
 """
 
 from collections import Counter, defaultdict, deque
@@ -150,8 +150,8 @@ class History:
         malformed_users: those whose document keeps them from their reports.
         malformed_subscriptions: likewise.
         endings: how a delivery may end: `sent`, `skipped`, or the reason of a dead letter; those not named: `sent`.
-        unknown: how often nobody could know whether a delivery's mail had been accepted. Counted only where the team
-            has chosen to send again then.
+        unknown: how often the outcome of a delivery's mail was unknown. Counted only if the team has chosen to send
+            again then.
         most_reports: how many reports of a subscription there may be; None: as many as there were due times.
     """
 
@@ -326,7 +326,7 @@ def _misreported(history: History) -> Iterator[Violation]:
     for delivery in history.deliveries:
         theirs = reached[delivery.id]
         if delivery.state == SENT and theirs != recipients.get(delivery.key, theirs or {"somebody"}):
-            text = f"its record says sent, and SendGrid has accepted mails for {', '.join(sorted(theirs)) or 'nobody'}"
+            text = f"its record says sent, and SendGrid has accepted mails for {', '.join(sorted(theirs)) or 'no one'}"
             yield Violation(Rule.MISREPORTED, delivery.id, text)
         elif delivery.state == SKIPPED and theirs:
             yield Violation(Rule.MISREPORTED, delivery.id, "its record says skipped, and SendGrid has accepted a mail")
@@ -484,7 +484,7 @@ def _moved_back(history: History) -> Iterator[Violation]:
     for key, moves in history.moves.items():
         theirs = [move for move in moves if not move.by_application]
         if pauses.get(key) == () and any(move.is_taken_out for move in theirs):
-            yield Violation(Rule.MOVED_WRONGLY, str(key), "its due time was taken away, and nobody had paused it")
+            yield Violation(Rule.MOVED_WRONGLY, str(key), "its due time was removed, although it was not paused")
         for before, after in pairwise(move for move in moves if move.next_report_at or move.is_taken_out):
             if after.by_application or before.next_report_at is None or after.next_report_at is None:
                 continue

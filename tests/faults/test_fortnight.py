@@ -40,7 +40,7 @@ MISSED = {
     *(A_WEEK + hour * HOUR for hour in range(7 * 24) if hour % 3 != 2),
     *(A_WEEK + MONDAY + hour * HOUR for hour in (8, 11)),
 }
-"""When nobody calls the dispatcher."""
+"""When the scheduler does not call the dispatcher."""
 
 HOURLY_PAUSE = (SATURDAY, SUNDAY + 6 * HOUR)
 WORKDAYS_PAUSE = (A_WEEK + WEDNESDAY + 2 * HOUR, A_WEEK + WEDNESDAY + 14 * HOUR)

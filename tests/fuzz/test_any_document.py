@@ -257,7 +257,7 @@ class Scene:
         return malformed_letter_id(user_id, BROKEN) if is_malformed else ""
 
     def is_wanted(self, user_id: str) -> bool:
-        """Whether the reports of the subscription that is broken are due, and nobody has paused them."""
+        """Whether the reports of the broken subscription are due and not paused."""
         user, subscription = User.from_fields(user_id, self._users[user_id]), self._subscription(user_id)
         due_at = subscription.next_report_at
         return (

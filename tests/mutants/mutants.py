@@ -18,7 +18,7 @@ ALL = [
         tests=("tests/functions/worker/unit/test_moving_on.py",),
     ),
     Mutant(
-        name="who signs up is due now, not at the run's time",
+        name="a new user is due now, not at the run's time",
         file="functions/dispatcher/enrollment.py",
         search="default_fields(user.id, self._defaults, due_at=self._run_time)",
         replace="default_fields(\n"
@@ -155,7 +155,7 @@ ALL = [
         ),
     ),
     Mutant(
-        name="whoever gets a copy can unsubscribe the user",
+        name="the recipient of a copy can unsubscribe the user",
         file="functions/worker/mail/compliance.py",
         search="is_user = address.casefold() == user.email.casefold()",
         replace="is_user = True",
@@ -165,7 +165,7 @@ ALL = [
         ),
     ),
     Mutant(
-        name="nobody gets a copy",
+        name="copies are not sent",
         file="functions/worker/compose.py",
         search="for address in subscription.cc]",
         replace="for address in subscription.cc[:0]]",

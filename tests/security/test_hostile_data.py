@@ -91,14 +91,14 @@ def test_hostile_names_and_events(house: House, kind: str) -> None:
         f"{user_id}{DOMAIN}"
     ]
     assert mail.headers.keys() == {"References", "X-Entity-Ref-ID", "List-Unsubscribe", "List-Unsubscribe-Post"}
-    # No tag of SendGrid's, and nobody is greeted by a link.
+    # No tag of SendGrid's, and no link in a greeting.
     assert "<%" not in mail.text + mail.html
     assert "[unsubscribe]" not in mail.text + mail.html
     greeting = mail.text.partition("\n")[0]
     for line in (greeting, mail.envelope.subject, *(party.name or "" for party in mail.envelope.to)):
         assert not re.search(r"://|@|www\.", line)
         assert len(line) <= 100
-    # SendGrid takes 30 MB, but Gmail clips at 102 kB what nobody wanted to read anyway.
+    # SendGrid takes 30 MB, but Gmail clips a mail at 102 kB.
     assert len(mail.html) < 100_000
 
 
@@ -157,7 +157,7 @@ def test_ids_that_would_name_the_delivery_of_another(house: House) -> None:
 
 @pytest.mark.parametrize("kind", HOSTILE)
 def test_hostile_fields_of_subscriptions(house: House, kind: str) -> None:
-    """Nothing of a subscription that cannot be sent gets anywhere, and nobody else gets a mail."""
+    """No part of a subscription that cannot be sent gets into a mail, and no other address gets one."""
     text, user_id = HOSTILE[kind], f"subscribed-{kind.replace(' ', '-')}"
     house.user(
         user_id,
@@ -173,7 +173,7 @@ def test_hostile_fields_of_subscriptions(house: House, kind: str) -> None:
 
 @pytest.mark.parametrize("kind", HOSTILE)
 def test_hostile_options_of_subscriptions(house: House, kind: str) -> None:
-    """What a report does not ask for is in no mail, and a language that nobody speaks keeps none from being sent."""
+    """Options that a report does not use are in no mail, and an unknown language does not stop a mail."""
     text, user_id = HOSTILE[kind], f"optional-{kind.replace(' ', '-')}"
     house.user(
         user_id,
@@ -186,7 +186,7 @@ def test_hostile_options_of_subscriptions(house: House, kind: str) -> None:
 
 
 def test_hostile_copies(house: House) -> None:
-    """Whoever gets a copy cannot unsubscribe the user."""
+    """The recipient of a copy cannot unsubscribe the user."""
     copies = [f"copy{number}{DOMAIN}" for number in range(3)]
     house.user("copied", email=f"copied{DOMAIN}", subscription={"cc": copies})
     assert house.deliver("copied").json()["result"] == "sent"
@@ -226,7 +226,7 @@ def test_a_network_that_repeats_what_it_was_sent(house: House) -> None:
             house.deliver("echoed", retry_count=retry_count)
     finally:
         house.inbox.fault = None
-    # Whether SendGrid took the mail before a 502 nobody knows, so it is settled later, not within these attempts.
+    # After a 502 the outcome is unknown, so it is settled later, not within these attempts.
     delivery = house.delivery("echoed")
     assert delivery["state"] == "sending"
     assert DOMAIN not in str(delivery)

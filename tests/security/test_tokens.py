@@ -1,4 +1,4 @@
-"""Nobody is let in with a token that is not for this function, now, by this account, from this issuer."""
+"""A function accepts only a token that is for this function, valid now, of this account, and from this issuer."""
 
 import base64
 from collections.abc import Callable

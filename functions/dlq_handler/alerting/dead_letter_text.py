@@ -11,7 +11,7 @@ _TITLES = {
     DeadLetterReason.RETRIES_EXHAUSTED: "Report not sent: every retry failed",
     DeadLetterReason.PERMANENT_ERROR: "Report not sent: trying again cannot help",
     DeadLetterReason.INVALID_TASK: "Report not sent: its task cannot be read",
-    DeadLetterReason.UNKNOWN_OUTCOME: "Report perhaps not sent: nobody knows",
+    DeadLetterReason.UNKNOWN_OUTCOME: "Report perhaps not sent: its outcome is unknown",
     DeadLetterReason.LOST: "Report not sent: its task was lost",
 }
 _MAX_COMMAND_CHARACTERS = 500

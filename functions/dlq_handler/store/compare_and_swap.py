@@ -1,4 +1,4 @@
-"""Changes a Firestore document only if nobody else has changed it meanwhile, and within a time limit.
+"""Changes a Firestore document only if no other program has changed it meanwhile, and within a time limit.
 
 Pub/Sub waits 10 seconds for an answer unless its subscription says otherwise, and then delivers the message again. A
 call that takes longer would run twice at the same time. Without a limit the client retries for up to five minutes.
@@ -73,13 +73,13 @@ class DocumentVersion:
     def swap(self, changes: DocumentFields) -> bool:
         """Write some fields, if this is still the document's latest version.
 
-        A write whose answer was lost counts as somebody else's: the next version has what it wrote.
+        A write whose answer was lost counts as another program's: the next version has what it wrote.
 
         Args:
             changes: the fields to write; none for no change.
 
         Returns:
-            False if somebody else has written to the document, created or deleted it.
+            False if another program has written to the document, created or deleted it.
 
         Raises:
             google.api_core.exceptions.GoogleAPICallError: Firestore refused it or could not be reached.
@@ -124,7 +124,7 @@ def compare_and_swap(
     reference: firestore.DocumentReference,
     decide: Callable[[DocumentFields | None], tuple[DocumentFields, SwapResult]],
 ) -> SwapResult:
-    """Read a document, decide, and write only if nobody else has written meanwhile; otherwise start again.
+    """Read a document, decide, and write only if no other program has written meanwhile; otherwise start again.
 
     Args:
         client: the Firestore client.

@@ -34,7 +34,7 @@ def _for_good(disturbance: Disturbance, ending: str) -> Script:
 
 
 def _unknown(disturbance: Disturbance) -> Script:
-    """Of some reports nobody learns whether SendGrid has them; dead letters, or sent again where that was chosen."""
+    """The outcome of some reports is unknown: they become dead letters, or are sent again if the team chose that."""
 
     async def script(scenario_run: ScenarioRun) -> None:
         victims = scenario_run.victims(_SOME)
@@ -67,7 +67,7 @@ async def _asks_to_wait_for_hours(scenario_run: ScenarioRun) -> None:
 
 
 async def _refuses_connections(scenario_run: ScenarioRun) -> None:
-    """Nobody listens at first."""
+    """No server listens at first."""
     await scenario_run.world.sendgrid_gate.shut()
     await scenario_run.dispatch()
     await scenario_run.world.quiet()

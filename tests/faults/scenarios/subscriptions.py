@@ -162,7 +162,7 @@ SCENARIOS = [
     _scenario("lose their shard while they are sent", _changed(_no_shard, hours=3)),
     _scenario("are paused until a moment", _changed(_a_pause_until, hours=5)),
     _scenario("are paused and resumed", _paused({"active": False, "paused_because": "operator"}, {"active": False})),
-    # Where nobody finds it due, nobody takes it to be paused: it was just not scheduled.
+    # No run finds it due, so no worker skips it as paused: it was just not scheduled.
     _scenario("are taken out for a while", _paused({"active": False, "next_report_at": None}, is_left_out=False)),
     _scenario("are paused for good", _paused_for_good),
     _scenario("are deleted", _deleted),

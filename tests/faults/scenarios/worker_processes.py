@@ -67,7 +67,7 @@ async def _after_the_record_was_written(scenario_run: ScenarioRun) -> None:
 
 
 async def _killed_with_resend(scenario_run: ScenarioRun) -> None:
-    """Half of them after SendGrid has accepted, half before: both are sent again, since nobody can tell them apart."""
+    """Half die after SendGrid has accepted, half before. Both are sent again: their outcome is unknown."""
     victims = scenario_run.victims(_SHARE * 2, most=_MOST_KILLS)
     scenario_run.disturb(InjectionPoint.SEND, scenario_run.kill(carried_out=True), of=victims[::2])
     scenario_run.disturb(InjectionPoint.SEND, scenario_run.kill(carried_out=False), of=victims[1::2])
@@ -150,7 +150,7 @@ async def _hang(scenario_run: ScenarioRun, point: InjectionPoint, victim: str, *
 
 
 async def _all_away(scenario_run: ScenarioRun) -> None:
-    """There is no instance for longer than the queue tries: every task is deleted, and nobody says so."""
+    """There is no instance for longer than the queue tries: the queue deletes every task without a trace."""
     scenario_run.may_tell(AlertKind.OVERDUE_REPORTS)
     scenario_run.world.no_worker()
     await scenario_run.dispatch_and_drain()
@@ -159,7 +159,7 @@ async def _all_away(scenario_run: ScenarioRun) -> None:
 
 
 async def _all_away_for_a_day(scenario_run: ScenarioRun) -> None:
-    """Nobody has tried the reports for a whole day after they were noticed: they are lost, and a person is told.
+    """No worker tries the reports for a whole day after a run noticed them: they are lost, and people get an alert.
 
     Some had been tried in vain before, and some workers had died with the mail sent, or not.
     """

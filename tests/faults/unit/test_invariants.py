@@ -212,7 +212,7 @@ def test_a_pause() -> None:
     assert broken(PAUSED, subscriptions=[met]) == {Rule.PAUSE_IGNORED}
     again = replace(SKIPPED, id=NEXT_ID, due_at=NOON + HOUR)
     assert Rule.PAUSE_IGNORED in broken(PAUSED, deliveries=[SKIPPED, again])
-    # Nobody had paused it.
+    # It was not paused.
     assert Rule.WRONG_END in broken(PAUSED, subscriptions=[replace(SUBSCRIPTION, reported_until=NOON - HOUR)])
 
 
@@ -224,7 +224,7 @@ def test_a_report_that_was_sent_in_a_pause() -> None:
 
 def test_a_pause_that_has_ended() -> None:
     assert broken(RESUMED) == set()
-    # Nobody resumed it, or the paused time is in the next report.
+    # It was not resumed, or the paused time is in the next report.
     assert Rule.LOST in broken(RESUMED, subscriptions=[replace(RESUMED.subscriptions[0], next_report_at=None)])
     for placement in (
         written(181, NOON + 4 * HOUR, is_placed=True),

@@ -81,7 +81,7 @@ class Project:
         """Run the command."""
         environment: dict[str, str | None] = {**self.variables, **variables}
         result = CliRunner().invoke(app, list(arguments), env=environment, catch_exceptions=False)
-        # Whatever the command prints, nobody's address is in it, but where that is asked for.
+        # The command prints no address, unless it was asked for addresses.
         assert {"export", "--with-addresses"} & {*arguments} or re.findall(r"\S+@\S+\.example\b", result.output) == []
         return Answer(status=result.exit_code, out=result.stdout, err=result.stderr)
 

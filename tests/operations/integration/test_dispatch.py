@@ -65,10 +65,10 @@ def test_a_refusal_is_one_line(project: Project, dispatcher: Dispatcher, status:
 
 
 def test_a_dispatcher_that_does_not_answer_is_named(project: Project, dispatcher: Dispatcher) -> None:
-    nobody = f"http://127.0.0.1:{free_ports(1)}"
-    answer = dispatch(project, dispatcher, DISPATCHER_URL=nobody)
-    assert (answer.status, nobody in answer.err) == (3, True)
-    answer = dispatch(project, dispatcher, OIDC_ISSUER=nobody)
+    no_server = f"http://127.0.0.1:{free_ports(1)}"
+    answer = dispatch(project, dispatcher, DISPATCHER_URL=no_server)
+    assert (answer.status, no_server in answer.err) == (3, True)
+    answer = dispatch(project, dispatcher, OIDC_ISSUER=no_server)
     assert (answer.status, "OIDC_ISSUER" in answer.err) == (3, True)
     assert dispatcher.calls == []
 

@@ -60,7 +60,7 @@ def test_tasks_are_listed(project: Project) -> None:
 def test_a_task_is_run_though_its_queue_is_paused(project: Project) -> None:
     project.make_queue("more")
     project.dead_letter()
-    # Nobody listens there: the attempt fails at once.
+    # No server listens there: the attempt fails at once.
     project.reports("dead-letters", "replay", "--all", "--yes", WORKER_URL="http://127.0.0.1:9")
     [task] = project.queued()
     name = task.name.rpartition("/")[2]

@@ -103,7 +103,7 @@ class Interleavings(RuleBasedStateMachine):
         try:
             assert self.project.delivery(self.letter)["state"] == "sent"  # type: ignore[index]
             assert self.project.letter(self.letter)["state"] == "replayed"
-            # A mail more for each time that nobody knew whether there was one, and an operator had it sent again.
+            # One more mail for each unknown outcome that an operator had sent again.
             assert 1 <= self.mails <= 1 + min(self.mails_of_unknown_outcome, self.risks_taken)
         finally:
             for name in self.task_names():

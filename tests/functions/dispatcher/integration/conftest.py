@@ -35,7 +35,7 @@ PROJECT = "local-project"
 LOCATION = "us-central1"
 DISPATCHER_URL = "https://dispatcher.example.com"
 WORKER_URL = "http://127.0.0.1:1"
-"""Nobody listens there: a task fails at once, and then waits for its retry."""
+"""No server listens there: a task fails at once, and then waits for its retry."""
 
 SCHEDULER = "scheduler-invoker@local-project.iam.gserviceaccount.com"
 TASKS = "tasks-invoker@local-project.iam.gserviceaccount.com"

@@ -1,6 +1,4 @@
-"""Whatever is wrong with a request, a document or the environment: an answer that names it, and nobody else is
-harmed.
-"""
+"""A malformed request, document or environment: the answer names it, and other users get their reports."""
 
 import itertools
 import math
@@ -99,8 +97,8 @@ def test_a_malformed_subscription_is_one_dead_letter_however_many_runs(cloud: Cl
 
     assert cloud.dead_letters(wait=False) == []
     assert cloud.system_alerts == []
-    # Whoever closes it without correcting the document wants to hear no more of it, unless somebody writes it
-    # anew.
+    # An operator who closes it without correcting the document wants no further alerts, unless the document is written
+    # again.
     letter = cloud.database.collection("dead_letters").document(malformed_letter_id(user, DEFAULT_SUBSCRIPTION))
     letter.update({"state": "dismissed"})
     cloud.call(NOON + 4 * HOUR)

@@ -157,7 +157,7 @@ def test_a_sweep_goes_on_where_the_part_before_ended(cloud: Cloud) -> None:
 
 
 def test_a_user_who_leaves_between_the_counts_is_no_new_user(cloud: Cloud) -> None:
-    """Else every such run would walk through all users to find nobody."""
+    """Otherwise every such run would read all users and find none."""
     users = [cloud.subscribed_user() for _ in range(4)]
     leaving = list(users)
 

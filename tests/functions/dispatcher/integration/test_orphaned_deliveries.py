@@ -81,7 +81,7 @@ def test_a_second_task_that_waits_is_not_followed_by_a_third(cloud: Cloud) -> No
 @pytest.mark.parametrize("left", ["paused", "subscription gone", "user gone"])
 @pytest.mark.parametrize("state", ["pending", "sending"])
 def test_a_report_of_a_subscription_that_has_ended_is_brought_to_its_end(cloud: Cloud, state: str, left: str) -> None:
-    """It was due when a worker began with the report; nobody has enqueued it by hand."""
+    """It was due when a worker began with the report; no operator has enqueued it by hand."""
     user = moved_on(cloud, state, next_report_at=NOON - HOUR, due_at=NOON - HOUR)
     delivery = cloud.database.collection("deliveries").document(delivery_id(user, DEFAULT_SUBSCRIPTION, NOON - HOUR))
     delivery.update({"by_hand": firestore.DELETE_FIELD})

@@ -1,4 +1,4 @@
-"""Reports whose tasks died without a trace, and those that nobody will send."""
+"""Reports whose tasks died without a trace, and those that no task will send."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -66,7 +66,8 @@ def test_a_report_whose_subscription_came_to_its_due_time_after_the_run_before_i
     (task,) = cloud.tasks()
     assert task.name.rpartition("/")[2] == task_id(delivery, run_id(now))
 
-    # This run has made a task for it. If that dies, the next run says so, whoever has written the document meanwhile.
+    # This run has made a task for it. If that task dies, the next run says so, even if the document was written
+    # meanwhile.
     lose_the_tasks(cloud)
     subscription_reference(cloud.database, user).update({"locale": "ja"})
     answer = cloud.call(now + HOUR)
@@ -158,7 +159,7 @@ def test_the_time_in_pause_counts_towards_no_loss(cloud: Cloud) -> None:
 
 
 def test_a_task_that_the_queue_still_holds_is_not_dead_however_long_it_waits(cloud: Cloud) -> None:
-    """A queue that answers of 429 and 503 have slowed down: nobody has paused it."""
+    """Answers of 429 and 503 have slowed the queue down; it is not paused."""
     user = cloud.subscribed_user()
     begun = {"state": "pending", "created_at": NOON, "attempts": 1}
     cloud.database.collection("deliveries").document(delivery_id(user, DEFAULT_SUBSCRIPTION, NOON)).set(begun)
@@ -242,7 +243,7 @@ def test_a_run_that_was_killed_is_no_reason_to_call_a_report_overdue(cloud: Clou
     [
         pytest.param({"state": "pending", "attempts": 5}, "lost", id="pending"),
         pytest.param(
-            # The worker may have sent it before it died: whoever replays it is to know.
+            # The worker may have sent it before it died: the operator who replays it must know.
             {"state": "sending", "owner": "x", "lease_expires_at": NOON, "attempts": 5},
             "unknown-outcome",
             id="a dead worker",

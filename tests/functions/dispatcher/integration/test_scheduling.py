@@ -94,7 +94,7 @@ def test_a_subscription_without_a_user_is_scheduled_all_the_same(cloud: Cloud) -
 
 
 def test_what_is_scheduled_anew_keeps_the_due_time_that_falls_on_the_run(cloud: Cloud) -> None:
-    """Whoever changes its kind just before 12 o'clock expects the report of 12 o'clock."""
+    """A user who changes its kind just before 12 o'clock expects the report of 12 o'clock."""
     user = cloud.subscribed_user(next_report_at=None, shard=None, reported_until=NOON - HOUR)
     assert cloud.call().body["dispatched"] == 1
     assert cloud.subscription(user)["next_report_at"] == NOON

@@ -31,7 +31,7 @@ def clock(conditions: str) -> QueueClock:
         pytest.param("..pp..", 0, 2.5, 1, id="begun before the pause"),
         pytest.param("..pp..", 2.5, 5, 1, id="begun in the pause"),
         pytest.param("...bb.", 0, 5, 3, id="behind: from then on"),
-        pytest.param("p", -3, 2, 5, id="a single run, of which nobody knows since when"),
+        pytest.param("p", -3, 2, 5, id="a single run, paused since an unknown time"),
         pytest.param(".p.p.", 0, 4, 0, id="paused again and again"),
         pytest.param(".p..p.", 0, 5, 1, id="an hour between two pauses"),
         pytest.param(".p.", -5, 7, 10, id="before the first run and after the last"),

@@ -49,7 +49,7 @@ def test_whichever_call_fails_the_message_comes_again_and_is_kept_once(around: C
     stored = around.record("u1:default:20261124T1300Z")
     assert list(around.records()) == ["u1:default:20261124T1300Z"]
     assert stored["alerted_at"] is not None
-    assert 1 <= len(around.slack) <= 2, "told again only if nobody could write down that Slack was told"
+    assert 1 <= len(around.slack) <= 2, "told again only if Firestore could not store that Slack was told"
 
 
 @pytest.mark.parametrize("code", [grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.ABORTED])

@@ -108,7 +108,7 @@ def test_the_same_while_its_message_is_the_one_that_tells(around: Cloud, vanish:
         return Answer(status=500)
 
     around.inbox.fault = refuse
-    assert handler.receives(leader).status_code == 503, "it claims the cause, and nobody takes its alert"
+    assert handler.receives(leader).status_code == 503, "it claims the cause, and no channel takes its alert"
     around.inbox.fault = None
     around.let_channels_rest()
 

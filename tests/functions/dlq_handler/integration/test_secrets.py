@@ -1,4 +1,4 @@
-"""Secrets of channels are in no log, answer, record or alert; and texts of others call nobody."""
+"""Secrets of channels are in no log, answer, record or alert, and texts from outside mention no one."""
 
 import json
 from collections.abc import Awaitable, Callable, Iterator

@@ -45,7 +45,7 @@ def test_a_mail_that_sendgrid_has_was_sent(cloud: Cloud, asked: list[str]) -> No
     user = cloud.user()
     first = cloud.deliver(user, worker=asking(cloud))
     assert (first.status_code, first.json()["cause"]) == (500, "unknown-outcome")
-    # Its claim is kept: nobody acts on it before SendGrid can know.
+    # Its claim is kept: no worker acts on it before SendGrid can know.
     assert cloud.delivery_of(user)["state"] == "sending"
     assert cloud.deliver(user, worker=asking(cloud), retry_count=1).status_code == 409
     assert not asked

@@ -85,14 +85,14 @@ def test_who_has_left_the_group_is_skipped_and_moves_on(cloud: Cloud) -> None:
 
 def test_only_who_has_left_the_group_is_left_out(cloud: Cloud) -> None:
     worker = cloud.worker(**GROUP)
-    (user, copy), (nobody, neither) = with_a_copy(cloud), with_a_copy(cloud)
-    cloud.inbox.suppressions.add([f"{left}@example.com" for left in (user, nobody, neither)], 7)
+    (user, copy), (left_user, left_copy) = with_a_copy(cloud), with_a_copy(cloud)
+    cloud.inbox.suppressions.add([f"{left}@example.com" for left in (user, left_user, left_copy)], 7)
     assert cloud.deliver(user, worker=worker).json()["result"] == "sent"
     assert (len(cloud.mails_to(user)), len(cloud.mails_to(copy))) == (0, 1)
     [mail] = cloud.mails_to(copy)
     assert f"email={copy}%40example.com" in (mail.text or "")
-    assert cloud.deliver(nobody, worker=worker).json()["reason"] == "unsubscribed"
-    assert cloud.mails_to(neither) == []
+    assert cloud.deliver(left_user, worker=worker).json()["reason"] == "unsubscribed"
+    assert cloud.mails_to(left_copy) == []
 
 
 def test_where_sendgrid_does_not_say_who_has_left_the_mail_is_sent(cloud: Cloud) -> None:

@@ -123,9 +123,9 @@ class Order(Enum):
     FAIL = auto()
     """At BUILD and PUBLISH; at SEND and TRY_OUT: the provider is unavailable; at ASK: this time."""
     LOSE_ANSWER = auto()
-    """At SEND and PUBLISH: it has its effect, and nobody is told."""
+    """At SEND and PUBLISH: the call has its effect, and its answer is lost."""
     LOSE_REQUEST = auto()
-    """At SEND: it has no effect, and nobody can tell. At ASK: what was accepted does not show yet."""
+    """At SEND: the call has no effect, and its outcome is unknown. At ASK: what was accepted does not show yet."""
     REFUSE = auto()
     """At SEND, and at PUBLISH: for sure."""
     THROTTLE = auto()
@@ -468,9 +468,9 @@ class Life(RuleBasedStateMachine):
         elif self.state is not None and self.state.is_final:
             self.final = self.state
             if self.state is DeliveryState.DEAD:
-                assert len(self.published) > self.published_before_replay, "dead, and nobody was told"
+                assert len(self.published) > self.published_before_replay, "dead, and no one was told"
             if self.state is DeliveryState.SENT:
-                assert self.accepted, "sent, and nobody has it"
+                assert self.accepted, "sent, and not accepted"
         # A dead letter says the truth: when all have arrived, none is open of what was sent, but for a replay of which
         # the command was killed before it could say so.
         all_have_arrived = self.is_stored and not self.topic and not self.enqueued
@@ -518,7 +518,7 @@ class Life(RuleBasedStateMachine):
             assert not self.is_paused_for_user, "paused although its user is active"
             assert not self.tasks, "a task without an end"
             if self.final is DeliveryState.DEAD:
-                assert self.letter()["state"] == "open", "dead, and nobody will look at it"
+                assert self.letter()["state"] == "open", "dead, and no one will look at it"
         finally:
             for name in list(self.tasks):
                 self.end_task(name)
@@ -578,7 +578,7 @@ class Life(RuleBasedStateMachine):
             self.begun.append(prepared)
 
     def note_replay(self) -> None:
-        """From here on it may end again, and may be sent again if nobody knew whether it had been."""
+        """From here on it may end again, and may be sent again if its outcome was unknown."""
         self.final = None
         self.published_before_replay = len(self.published)
         self.unknown_and_replayed += DeadLetterReason.UNKNOWN_OUTCOME in self.published

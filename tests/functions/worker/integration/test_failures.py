@@ -512,7 +512,7 @@ def test_a_record_that_is_none_is_one_dead_letter(cloud: Cloud) -> None:
 
 
 class Failing:
-    """A provider, or a clock, that fails in a way that nobody thought of: each time, or the first time only."""
+    """A provider, or a clock, that fails in an unforeseen way: each time, or the first time only."""
 
     def __init__(self, *, times: int = 100) -> None:
         self.left = times

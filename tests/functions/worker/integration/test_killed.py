@@ -62,7 +62,7 @@ def test_a_worker_that_was_killed_while_it_sent_leaves_an_unknown_outcome(
             answer.result()
     cloud.background.loop.call_soon_threadsafe(let.set)
     cloud.inbox.fault = None
-    # Nobody touches it while the lease lasts, and nobody sends it again when it is over.
+    # No worker touches it while the lease lasts, and none sends it again when the lease is over.
     assert cloud.deliver(user, retry_count=1).status_code == 409
     cloud.delivery(user).update({"lease_expires_at": datetime.now(UTC)})
     assert cloud.deliver(user, retry_count=2).json()["reason"] == "unknown-outcome"

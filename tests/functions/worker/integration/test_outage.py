@@ -49,7 +49,7 @@ def test_an_outage_over_many_tasks_is_a_handful_of_dead_letters_and_no_mail_twic
         letters = cloud.letters()
         assert sorted(letter["user_id"] for letter, _ in letters) == sorted(unknown)
         assert {letter["reason"] for letter, _ in letters} == {"unknown-outcome"}
-        # Nobody held on to what was not sent.
+        # No worker kept a claim on what was not sent.
         waiting = sorted({user for user, status, _ in answers if status == 503})
         assert len(waiting) + len(unknown) == TASKS
         assert cloud.delivery_of(waiting[0]) is None

@@ -43,7 +43,7 @@ INACTIVE = user(active=False)
         (user(), subscription(active=False), SkipReason.PAUSED),
         (user(), subscription(paused_until=NOW + HOUR), SkipReason.PAUSED),
         (user(), subscription(paused_until=NOW), None),
-        # Nobody decides about the documents' other fields before it is known that the report is wanted.
+        # The worker checks the documents' other fields only once it knows that the report is wanted.
         (user(active=False, email=7), subscription(hour=25), SkipReason.USER_INACTIVE),
         (user(email=7), subscription(active=False, hour=25), SkipReason.PAUSED),
         (user(active="false"), subscription(), None),

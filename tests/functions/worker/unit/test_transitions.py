@@ -87,7 +87,7 @@ EXHAUSTED = GiveUp(reason=DeadLetterReason.RETRIES_EXHAUSTED, error="e")
         (Unavailable(error="e"), True, DEAD_LETTER, EXHAUSTED),
         (NotAllowed(error="e"), False, DEAD_LETTER, retry(HTTPStatus.SERVICE_UNAVAILABLE, "provider-refuses-key")),
         (NotAllowed(error="e"), True, DEAD_LETTER, EXHAUSTED),
-        # Nobody knows whether it was sent: the claim is kept unless the team would rather send twice than never.
+        # Its outcome is unknown: the claim is kept unless the team would rather send twice than never.
         (
             Unclear(error="e"),
             False,

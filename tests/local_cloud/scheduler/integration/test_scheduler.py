@@ -225,11 +225,11 @@ def test_no_answer_in_time(bench: Bench) -> None:
     bench.eventually(lambda: bench.target.running == 0)
 
 
-def test_nobody_at_home(bench: Bench) -> None:
-    nobody = f"127.0.0.1:{free_ports(1)}"
-    execution = bench.run(bench.scheduler().run_now(bench.job(uri=f"http://{nobody}/")))
+def test_no_server_answers(bench: Bench) -> None:
+    no_server = f"127.0.0.1:{free_ports(1)}"
+    execution = bench.run(bench.scheduler().run_now(bench.job(uri=f"http://{no_server}/")))
     assert execution.status is None
-    assert nobody in execution.error
+    assert no_server in execution.error
 
 
 def test_a_job_does_not_overlap_with_itself(bench: Bench) -> None:

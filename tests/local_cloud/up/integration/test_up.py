@@ -141,16 +141,16 @@ def test_a_broken_configuration_is_one_line_that_names_the_variable(tmp_path: Pa
 
 
 def test_an_emulator_that_is_not_there_is_one_line(tmp_path: Path) -> None:
-    nobody = f"127.0.0.1:{free_ports(1)}"
-    command = Command(tmp_path, "--once", PUBSUB_EMULATOR_HOST=nobody)
+    no_server = f"127.0.0.1:{free_ports(1)}"
+    command = Command(tmp_path, "--once", PUBSUB_EMULATOR_HOST=no_server)
     assert command.wait() == 1
     [line] = [line for line in command.text.splitlines() if line.strip()]
-    assert f"PUBSUB_EMULATOR_HOST={nobody} does not answer" in line
+    assert f"PUBSUB_EMULATOR_HOST={no_server} does not answer" in line
 
 
 def test_who_waits_is_told_for_what(tmp_path: Path, background: Background) -> None:
     async def fail(_: web.Request) -> web.Response:
-        # A refusal: after any other 5xx nobody knows whether the mail was taken.
+        # A refusal: after any other 5xx the outcome is unknown.
         return web.json_response({"errors": [{"message": "busy", "field": None, "help": None}]}, status=503)
 
     app = web.Application()

@@ -64,7 +64,7 @@ def test_mails_that_somebody_else_took_are_not_counted() -> None:
         ({"paused": {}}, "default of user u3 should be paused (user), but is not paused"),
         ({"paused": {PAUSED: "user", SENT: "bounced"}}, "u1 should be not paused, but is paused (bounced)"),
         ({"dead_letters": []}, "no dead letter was kept"),
-        ({"dead_letters": [DeadLetter(id="d2", reason="", error="", alerted=False)]}, "nobody was told"),
+        ({"dead_letters": [DeadLetter(id="d2", reason="", error="", alerted=False)]}, "no one was told"),
         ({"mailed": MAILED[:1]}, "d1 is sent, but no mail came to copy@example.com"),
         ({"mailed": [*MAILED, MAILED[0]]}, "d1 was mailed 2 times to one address"),
         ({"mailed": [*MAILED, Mailed("d1", "x@example.com")]}, "d1 was mailed to x@example.com, who should not"),
