@@ -23,12 +23,12 @@ from functions.shared.run import RunCounter, Sweep
 
 
 class Look(NamedTuple):
-    """Whether there is anything new, and what else the run tells people of.
+    """What a run finds before admission: whether there is anything new, and what to alert people about.
 
     Attributes:
         sweeps: the last sweeps, by their stages.
         malformed: subscriptions whose due time is malformed.
-        stages: those in which there is something to admit.
+        stages: the stages that have something to admit.
     """
 
     sweeps: Mapping[str, Sweep]
@@ -45,7 +45,7 @@ class Admission:
         run_time: the time that the run is for.
         store: where the runs note their sweeps.
         counters: the run's.
-        malformed: what makes dead letters of documents that cannot be admitted.
+        malformed: makes dead letters for documents that cannot be admitted.
     """
 
     def __init__(
@@ -81,12 +81,12 @@ class Admission:
         """The last sweeps, for the run's record, by their stages; none until `admit` has ended."""
 
     def warn_of_malformed_active(self) -> None:
-        """Log which users get no reports since their `active` is malformed. It raises nothing."""
+        """Log the users who get no reports because their `active` is malformed. Raises nothing."""
         self._enrollment.warn_of_malformed_active()
 
     def look(self) -> Look:
-        """See whether there is anything new, which is seldom. A run may do this beside the fan-out: it leaves what
-        becomes new after the look to the next run.
+        """Check whether there is anything new, which is seldom. A run may do this during the fan-out: it leaves what
+        becomes new after this check to the next run.
 
         Raises:
             google.api_core.exceptions.GoogleAPICallError: Firestore cannot be read.
@@ -106,7 +106,7 @@ class Admission:
         Args:
             part: what is left of the run.
             look: what `look` found.
-            fan_out: what enqueues.
+            fan_out: enqueues reports.
             is_late: whether the time of this request is up.
 
         Returns:

@@ -16,12 +16,12 @@ NO_ROOM = "the document: must have room for the pipeline's fields"
 
 
 class CommitResult(Enum):
-    """What became of a change."""
+    """The result of a change."""
 
     WRITTEN = auto()
     """Its documents have it."""
     CHANGED_MEANWHILE = auto()
-    """A condition did not hold: somebody else was faster."""
+    """A condition did not hold: another program wrote first."""
     REFUSED = auto()
     """Firestore takes no such write: a document would become too large."""
 
@@ -69,7 +69,7 @@ def commit(client: firestore.Client, changes: Sequence[Change]) -> list[CommitRe
         exceptions.Aborted,
         exceptions.InvalidArgument,
     ) as error:
-        # One of them did not go through, and none was written.
+        # One change failed, so the commit wrote none of them.
         if len(changes) > 1:
             middle = len(changes) // 2
             return [*commit(client, changes[:middle]), *commit(client, changes[middle:])]

@@ -1,9 +1,9 @@
 """Reads many users or subscriptions from Firestore: in pages, resumed where a page breaks off, with one document in
 memory at a time.
 
-It reads Google's protobuf classes directly: the client library's snapshots cost several times more than all the rest of
-the dispatcher's work for a report, and the proto-plus classes of its lower layer cost more than decoding an answer. So
-it calls the method on the channel itself, and sends and raises what the library would.
+It reads Google's protobuf classes directly: the client library's snapshots cost several times more than all other work
+of the dispatcher for a report, and the proto-plus classes of its lower layer cost more than decoding an answer. So this
+module calls the method on the channel itself, with the same metadata and the same errors as the library.
 """
 
 import random
@@ -74,7 +74,7 @@ class DocumentStream:
         # https://grpc.github.io/grpc/python/grpc.html#grpc.experimental.ChannelOptions.SingleThreadedUnaryStream
         options = [(grpc.experimental.ChannelOptions.SingleThreadedUnaryStream, 1)]
         channel = emulator_channel("FIRESTORE_EMULATOR_HOST", options)
-        # Kept, since a channel without a reference closes.
+        # Kept because a channel without a reference closes.
         self._channel = channel or FirestoreGrpcTransport.create_channel(options=options)
         method = self._channel.unary_stream(
             "/google.firestore.v1.Firestore/RunQuery",

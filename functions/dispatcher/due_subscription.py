@@ -25,7 +25,7 @@ class DueSubscription(NamedTuple):
         problem: why no report can be made: the name of a field and what it must be; empty where nothing is wrong.
         updated_at: when the document was last written, by any writer, in the server's time: it has had this due time at
             least since then.
-        is_users: whether the problem is of the user's document, and not of the subscription's.
+        is_users: whether the problem is in the user's document, and not in the subscription's.
     """
 
     user_id: str

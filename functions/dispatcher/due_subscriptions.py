@@ -63,11 +63,12 @@ def due_subscriptions(
     Several queries answer at the same time, each for some of the shards; this puts their answers into one order, with
     one document of each in memory. So the longest overdue come first, and one cursor says how far all shards are read.
 
-    A subscription that a worker moves on meanwhile may or may not come. The worker only moves it beyond the run's time,
-    so none comes twice. Times before 1970 are malformed: scheduling finds those (scheduling.py).
+    If a worker moves a subscription on meanwhile, the stream may or may not return it. The worker only moves it beyond
+    the run's time, so no subscription comes twice. Times before 1970 are malformed: scheduling finds those
+    (scheduling.py).
 
     Args:
-        stream: what reads subscriptions.
+        stream: reads subscriptions.
         run_time: the run's.
         shards: which.
         default_kind: the kind of subscriptions whose document names none.

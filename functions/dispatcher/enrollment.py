@@ -42,7 +42,7 @@ class _Plan(NamedTuple):
 
     Attributes:
         user: as the user was read.
-        is_enrolled: whether the user is enrolled with it.
+        is_enrolled: whether this plan enrolls the user.
         created: the fields of the default subscription; empty where the user gets none.
         resumed: the subscriptions to resume, each with the fields to write.
         malformed: the subscriptions that cannot be resumed, or what else is wrong.
@@ -60,7 +60,7 @@ class Enrollment:
 
     Args:
         client: the Firestore client.
-        stream: what reads users.
+        stream: reads users.
         defaults: the subscription that a new user gets.
         run_id: the id of the run.
         run_time: the time that the run is for: a new user is due at it.

@@ -1,4 +1,4 @@
-"""Makes a task for each report that is due: in batches, several calls at once, and no more in memory than those."""
+"""Makes a task for each due report, in batches and with several calls at once. Only these batches are in memory."""
 
 import functools
 import json
@@ -29,7 +29,7 @@ _to_json = json.JSONEncoder(ensure_ascii=False).encode
 
 
 class FanOut:
-    """Makes a task for each report that it is given. A context manager: when it exits, the queues have all the tasks.
+    """Makes a task for each report that is added. A context manager: when it exits, the queues have all the tasks.
 
     Args:
         queues: those among which the users are spread.
@@ -54,7 +54,7 @@ class FanOut:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        # Whatever ended the run: every report that was added is due.
+        # Even if an error ended the run: every report that was added is due.
         for index in range(len(self._queues)):
             self._submit(index)
         self._threads.shutdown(wait=True)
@@ -97,7 +97,7 @@ class FanOut:
                     self._refused(queue, due, task, creation)
 
     def _create(self, queue: TaskQueue, tasks: Sequence[NewTask]) -> list[TaskCreation]:
-        """What became of each task. An error that no code foresees, such as an unreadable answer, harms no other."""
+        """Create tasks. An unexpected error, such as an unreadable answer, does not affect other batches."""
         try:
             return queue.enqueue(tasks)
         except Exception as error:

@@ -71,10 +71,10 @@ def dispatcher(request: flask.Request) -> tuple[dict[str, Any], int]:
 
 
 def _authorize(request: flask.Request, body: bytes) -> RunPart | None:
-    """Let the scheduler begin a run, and the queue carry one on.
+    """Allow the scheduler to begin a run, and the queue to continue one.
 
-    Cloud Tasks names its queue in a header. A caller who forges that header needs the token of the tasks' account, with
-    which a run can be carried on but not begun.
+    Cloud Tasks names its queue in a header. A caller who forges that header needs the token of the tasks' account,
+    which can continue a run but not begin one.
     """
     if _QUEUE_HEADER in request.headers:
         _tasks.verify(request.headers)
@@ -88,7 +88,7 @@ def _run(run_time: datetime, part: RunPart | None) -> tuple[dict[str, Any], int]
     try:
         summary = run.carry_out()
     except Exception as error:
-        # Not only Google's errors: people get an alert whatever ends a run.
+        # Not only Google's errors: people get an alert about every error that ends a run.
         user_id, subscription_id = run.last_read[:2] if run.last_read else ("", "")
         _logger.exception(
             "run_failed",

@@ -80,7 +80,7 @@ class MalformedDocuments:
         return {snapshot.id: StoredDeadLetter.from_snapshot(snapshot) for snapshot in found}
 
     def _tell(self, dues: Sequence[DueSubscription], letter: StoredDeadLetter | None) -> None:
-        """Publish one document's dead letter: the document keeps all of these subscriptions from their reports."""
+        """Publish the dead letter of one document, because of which all of these subscriptions get no reports."""
         due = dues[0]
         if not is_told(letter, updated_at=due.updated_at):
             try:
@@ -103,7 +103,7 @@ class MalformedDocuments:
             )
 
     def _letter(self, due: DueSubscription) -> DeadLetter:
-        # It names no report: there is none to replay, since the next run makes the report.
+        # It names no report to replay, since the next run makes the report.
         return DeadLetter(
             user_id=due.user_id,
             subscription_id=None if due.is_users else due.subscription_id,
@@ -139,7 +139,7 @@ def is_told(letter: StoredDeadLetter | None, *, updated_at: datetime) -> bool:
 
 
 def unservable(due: DueSubscription, error: Exception, *, run_id: str) -> DueSubscription:
-    """A subscription that the run cannot serve for a reason that no code foresees: handled like a malformed one.
+    """A subscription that the run cannot serve because of an unexpected error: handled like a malformed one.
 
     Call it where the error is handled: it logs the traceback.
     """

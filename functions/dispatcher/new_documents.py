@@ -1,10 +1,10 @@
 """Finds the documents of a collection that the dispatcher has not dealt with yet.
 
-Firestore cannot be asked for documents that lack a field. So an application says by a null in the field that a document
-is new: an index finds it with the next run, at the price of what is new. Documents without the field are found by a
-sweep. Counts tell whether there are any, at the price of one document read per thousand documents; only then the sweep
-reads the collection, until it has found as many as are missing. All that is compared is read at one time: a document
-that goes between two counts would look like a new one that no sweep ever finds.
+Firestore has no query for documents that lack a field. So an application marks a new document by a null in the field:
+the next run finds it by an index, and pays only for what is new. A sweep finds documents without the field. First,
+counts say whether there are any, at one document read per thousand documents. Only then does the sweep read the
+collection, until it has found the missing number. All counts use one read time: a document that is deleted between two
+counts would look like a new one that no sweep ever finds.
 
 A small collection is swept with every run, a large one once a day (functions.shared.run.Sweep): a product with sign-ups
 every hour must not read all its users every hour.
@@ -59,7 +59,7 @@ class NewPage(NamedTuple):
 
 
 class Admitted(NamedTuple):
-    """What came of dealing with new documents. Those that changed meanwhile are left to the next run.
+    """The result of admitting new documents. The run leaves those that changed meanwhile to the next run.
 
     Attributes:
         number: how many the run has enrolled or scheduled.
@@ -74,7 +74,7 @@ class Admitted(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class Mark:
-    """The field that tells which documents are new.
+    """The field that marks new documents.
 
     Attributes:
         field: its name.
@@ -102,7 +102,7 @@ class NewDocuments:
     Args:
         client: the Firestore client.
         stream: what reads the collection.
-        mark: what tells which are new.
+        mark: the field that marks new documents.
     """
 
     def __init__(self, client: firestore.Client, stream: DocumentStream, mark: Mark) -> None:
@@ -114,7 +114,7 @@ class NewDocuments:
         """How many documents the collection has; None where they were not counted."""
 
     def has_any(self, run_time: datetime, last: Sweep | None) -> bool:
-        """Whether there are any, as far as the run looks.
+        """Whether there are new documents, as far as the run looks.
 
         Args:
             run_time: the time that the run is for.
@@ -128,7 +128,7 @@ class NewDocuments:
         return _is_sweep_due(run_time, last) and self._count_missing()[0] > 0
 
     def find(self, run_time: datetime, *, last: Sweep | None, after: NewCursor | None) -> Iterator[NewPage]:
-        """Find them, page by page: deal with each page before the next.
+        """Find new documents, page by page. Admit each page before you take the next.
 
         Args:
             run_time: the time that the run is for.
@@ -161,7 +161,8 @@ class NewDocuments:
                 return
 
     def _count_missing(self) -> tuple[int, datetime]:
-        """How many documents have neither a null nor a value of the dispatcher's, and when that was so: once."""
+        """How many documents have neither a null nor a value of the dispatcher's, and at which read time. Counted
+        once."""
         if self._missing is None:
             self.counted, read_time = _count(self._mark.everything)
             known = [_count(query, read_time)[0] for query in (self._mark.known, self._mark.new)]
@@ -195,25 +196,25 @@ class NewDocuments:
             yield self._page(found, path)
 
     def _page(self, found: Sequence[str], path: str) -> NewPage:
-        """As the documents are now: they may have changed since the time of the sweep."""
+        """Read the documents as they are now: they may have changed since the time of the sweep."""
         references = [self._client.document(each) for each in found]
         snapshots = self._client.get_all(references, field_paths=self._mark.select) if references else ()
         return NewPage([snapshot for snapshot in snapshots if snapshot.exists], NewCursor(path=path, by_sweep=True))
 
 
 class NewDocumentHandler(Protocol):
-    """A sort of new documents, and what the dispatcher does with them.
+    """Admits one type of new documents.
 
     Attributes:
-        counter: what counts those that were admitted.
-        new: what finds them.
+        counter: counts the admitted documents.
+        new: finds the documents.
     """
 
     counter: RunCounter
     new: NewDocuments
 
     def admit(self, page: NewPage) -> Admitted:
-        """Deal with the documents of a page, unless they have changed since they were read.
+        """Admit the documents of a page, unless they have changed since they were read.
 
         Raises:
             google.api_core.exceptions.GoogleAPICallError: Firestore cannot be read or written.
@@ -225,6 +226,6 @@ def _is_sweep_due(run_time: datetime, last: Sweep | None) -> bool:
 
 
 def _count(query: Any, read_time: datetime | None = None) -> tuple[int, datetime]:
-    """How many there are, and when that was so."""
+    """How many documents a query finds, and at which read time."""
     result = query.count().get(read_time=read_time)[0][0]
     return int(result.value), result.read_time

@@ -39,7 +39,7 @@ class PartEnd(Enum):
     """How a part of a run ends."""
 
     RUN_ENDED = auto()
-    """Nothing of the run is left, though some of it may have failed."""
+    """The whole run has ended, though some of it may have failed."""
     RUN_GOES_ON = auto()
     """Other requests go on with it: the next part, or other shares."""
 
@@ -66,10 +66,11 @@ class RunSummary:
 class Run:
     """A run, or the part of it that this request does.
 
-    No document, and no answer, ends a run for others. What a retry may fix (a queue or Firestore that does not answer)
-    is counted in `errors`, and the run is `failed`: Cloud Scheduler repeats it, and deterministic names make that
-    harmless. What only a person can fix (a malformed document) is counted in `malformed`, has a dead letter with its
-    own alert, and would fail again: repeating everything for it would only hide the other errors.
+    No malformed document, and no failed call, stops a run for the other reports. The run counts an error that a retry
+    may fix, such as a queue or Firestore that does not answer, in `errors`, and is `failed`: Cloud Scheduler repeats
+    it, and deterministic names make that harmless. The run counts a malformed document, which only a person can fix, in
+    `malformed`, and it gets a dead letter with its own alert. Repeating the run for it would only hide the other
+    errors.
 
     Args:
         dependencies: what the run works with.
@@ -101,7 +102,7 @@ class Run:
         )
         self._begun = time.monotonic()
         self.last_read: DueSubscription | None = None
-        """The subscription that was read last: where a run ended that failed."""
+        """The subscription that was read last: it shows where a failed run ended."""
 
     def carry_out(self) -> RunSummary:
         """Carry out the run, or the part.
@@ -178,12 +179,12 @@ class Run:
                 counters=self._counters,
                 store=self._store,
             )
-            # Once a run: not in each of its parts.
+            # Once in each run, not in each of its parts.
             orphaned = threads.submit(rescuer.find_orphaned) if self._is_first else None
             try:
                 left = self._serve_due(part, outlook, fan_out, rescuer)
             finally:
-                # Whatever ended the reading: these were found due.
+                # Even if an error ended the reading: these reports are due.
                 rescuer.finish()
             if orphaned:
                 rescuer.rescue(orphaned.result())

@@ -66,7 +66,8 @@ class RunAlerts:
         self._topic = topic
 
     def publish(self, run_time: datetime, *, now: datetime, failure: str = "") -> None:
-        """Publish the alerts about a run that has ended. It raises nothing: the run is what it is, and the log has it.
+        """Publish the alerts about a run that has ended. Raises nothing: an error here is logged and does not change
+        the run.
 
         Args:
             run_time: the time that it was for.
@@ -90,7 +91,7 @@ class RunAlerts:
                 _logger.warning("alert_published", kind=alert.alert.value, run_id=alert.run_id)
 
     def _latest(self, run_time: datetime) -> tuple[Mapping[str, int], datetime | None]:
-        """What all parts of the run counted together, and the time of the run before."""
+        """The counters of all parts of the run together, and the time of the run before."""
         query = (
             self._client.collection(RUNS)
             .where(filter=FieldFilter("scheduled_for", "<=", run_time))

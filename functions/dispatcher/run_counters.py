@@ -1,4 +1,4 @@
-"""Counts what a run does, from several threads."""
+"""Counts the results of a run. Safe for threads."""
 
 import threading
 from collections import Counter
@@ -33,7 +33,7 @@ class RunCounters:
 
     @property
     def has_errors_here(self) -> bool:
-        """Whether something failed in this part that may go well when it is repeated."""
+        """Whether this part had a failure that a repeated run may fix."""
         return self.errors_here > 0
 
     def to_dict(self) -> dict[str, int]:

@@ -1,4 +1,4 @@
-"""What every run works with: clients, queues and settings, made once for each process."""
+"""The clients, queues and settings of every run, made once for each process."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ https://cloud.google.com/tasks/docs/dual-overview#http"""
 
 @dataclass(frozen=True, kw_only=True)
 class RunDependencies:
-    """What a run works with.
+    """The clients, queues and settings of a run.
 
     Attributes:
         firestore: the client.

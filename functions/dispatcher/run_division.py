@@ -1,7 +1,6 @@
-"""Divides the shards of a run among several instances: the one seam between a run and all that this takes.
+"""Divides the shards of a run among several instances. All code for this is behind this module.
 
-A run that one instance does (`DISPATCH_SHARES` is 1) goes past it: nothing is handed out, and no instance waits for
-another.
+If one instance does the run (`DISPATCH_SHARES` is 1), this hands out nothing, and no instance waits for another.
 """
 
 from functions.dispatcher.run_counters import RunCounters
@@ -12,7 +11,7 @@ from functions.shared.task_queue import TaskQueue
 
 
 class RunDivision:
-    """Hands shares of a run to other instances, and brings the shares together at their end.
+    """Hands shares of a run to other instances, and joins the shares at their end.
 
     Args:
         part: what this request does.
@@ -36,7 +35,7 @@ class RunDivision:
     def end_share(self) -> ShareEnd:
         """Note that all that is due in the part's share is dealt with.
 
-        What is new comes after all shares: a subscription that gets its due time now is due as well, and no share may
+        Admission comes after all shares: a subscription that gets its due time now is due as well, and no share may
         read it as due.
 
         Raises:

@@ -25,7 +25,7 @@ _logger = structlog.get_logger()
 
 
 class RunStage(StrEnum):
-    """What a part begins with. The stages come one after the other."""
+    """The stage that a part begins with. The stages follow one another."""
 
     DUE = "due"
     """Enqueue the reports that are due, of the share's shards."""
@@ -36,7 +36,8 @@ class RunStage(StrEnum):
 
 
 class RunPart(BaseModel):
-    """The body of such a task. It carries the share's counters, so that a repeated part counts nothing twice."""
+    """A part of a run, as the body of its task. It carries the share's counters, so that a repeated part counts nothing
+    twice."""
 
     model_config = ConfigDict(frozen=True)
 

@@ -31,26 +31,26 @@ _MOST_EARLIER_ATTEMPTS = 10
 (scheduler.yaml); people may call more often."""
 
 _MOST_TRIES = 30
-"""Of a transaction: the shares of a run may all end at once."""
+"""The most tries of a transaction: all shares of a run may end at once."""
 
 _T = TypeVar("_T")
 
 
 class ShareEnd(Enum):
-    """How a share stands to the others when it has come to its end."""
+    """Whether other shares still run when a share ends."""
 
     OTHERS_GO_ON = auto()
-    """Another share is not finished: whichever ends last goes on with the run."""
+    """Another share has not finished: the last share to end continues the run."""
     LAST = auto()
-    """All others have finished: this share, and no other, goes on with what comes after all of them."""
+    """All others have finished: this share, and no other, continues the run."""
 
 
 class RunStore:
     """One attempt at a run, as `runs` has it.
 
-    The document is that of the latest attempt. An attempt finds only those reports due that the attempts before it
-    left, so what those did is kept beside, in `earlier_attempts`, each with its own counters. An attempt that was
-    overtaken may still go on, in shares and parts that wait in a queue: what it counts goes there.
+    The document is that of the latest attempt. An attempt finds only the due reports that the attempts before it left.
+    So the document keeps the earlier attempts in `earlier_attempts`, each with its own counters. An attempt that was
+    overtaken may still continue in shares and parts that wait in a queue: its counters go there.
 
     Every method raises GoogleAPICallError if Firestore fails.
 
@@ -142,7 +142,7 @@ class RunStore:
         return self._change_attempt(change, overtaken=overtaken) or ShareEnd.OTHERS_GO_ON
 
     def note_queues(self, condition: QueueCondition) -> None:
-        """Note that the queues did not simply work; `paused` says more than `behind`."""
+        """Note that the queues were paused or behind; `paused` outranks `behind`."""
 
         def change(run: StoredRun) -> tuple[dict[str, Any], None]:
             return ({} if run.queues is QueueCondition.PAUSED else {"queues": condition.value}), None
@@ -174,7 +174,7 @@ class RunStore:
         """Change this attempt, wherever the document keeps it.
 
         Args:
-            change: gives what becomes of the attempt, and what to return, while it is the latest.
+            change: returns the changed attempt, and the result, while it is the latest.
             overtaken: the same once it has been overtaken.
             sweeps: what else to note while it is the latest.
 

@@ -1,7 +1,8 @@
 """Gives the subscriptions that an application has written their place in the due index.
 
 An application writes a subscription with `shard: null`, or without the field, and need not know of due times: the next
-run schedules it. The same null has one scheduled anew whose cadence, hour or zone has changed.
+run schedules it. With the same null, the application has a subscription scheduled anew after it changed the cadence,
+hour or zone.
 """
 
 from collections.abc import Mapping, Sequence
@@ -37,7 +38,7 @@ _INSTANT = timedelta(microseconds=1)
 
 
 class _Plan(NamedTuple):
-    """What to write to a subscription.
+    """The fields to write to a subscription.
 
     Attributes:
         subscription: as it was read.
@@ -124,7 +125,7 @@ class Scheduling:
         """
         in_order = self._scheduled.order_by("next_report_at").limit(_MOST_MALFORMED)
         queries = (
-            # A null is that of a subscription that is paused.
+            # A paused subscription has a null here.
             in_order.start_after({"next_report_at": None}).end_before({"next_report_at": EARLIEST}),
             in_order.start_after({"next_report_at": LATEST}),
         )
@@ -137,7 +138,7 @@ class Scheduling:
         return [self._due(each, each.problem) for each in found if each and each.active and each.problem]
 
     def _users_of(self, subscriptions: Sequence[Subscription]) -> dict[str, User | None]:
-        """The users whose time zones count, by their ids."""
+        """The users whose time zones matter, by their ids."""
         ids = {each.user_id for each in subscriptions if each.time_zone is None and each.next_report_at is None}
         references = [self._client.collection(USERS).document(user_id) for user_id in ids]
         found = self._client.get_all(references, field_paths=["time_zone"]) if references else ()

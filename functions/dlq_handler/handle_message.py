@@ -85,7 +85,7 @@ class MessageHandler:
             received = read_dead_letter(message)
             letter = self._dead_letters.store(received, now=now)
         except (InvalidArgument, ValueError, TypeError) as error:
-            # Firestore would refuse it however often it came: a dead letter keeps its content instead.
+            # Firestore would refuse it every time: a dead letter keeps its content instead.
             _logger.error("message_not_storable", error=str(error))  # noqa: TRY400  the traceback is the library's
             received = unreadable_dead_letter(message, f"the message cannot be stored as it is: {error}")
             letter = self._dead_letters.store(received, now=now)

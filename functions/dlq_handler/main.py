@@ -48,10 +48,10 @@ flask.current_app.register_error_handler(BadRequest, _refuse)
 
 @functions_framework.cloud_event
 def dlq_handler(event: CloudEvent) -> None:
-    """Store what a message brings, alert people, and acknowledge: to return acknowledges, an error redelivers.
+    """Store what a message brings, and alert people. Returning acknowledges the message; an error redelivers it.
 
     Raises only errors of werkzeug, with texts of this file: the framework would show the caller the text of any other
-    error, whatever is in it.
+    error.
     """
     try:
         now = datetime.now(UTC)
@@ -69,7 +69,7 @@ def dlq_handler(event: CloudEvent) -> None:
 
 @functools.cache
 def _message_handler() -> MessageHandler:
-    # With the first message, not at import: gRPC's clients do not survive the server's fork.
+    # Made with the first message, not at import: gRPC's clients do not survive the server's fork.
     return MessageHandler(
         firestore_client(_settings.google_cloud_project),
         _channels,

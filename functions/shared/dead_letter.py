@@ -45,7 +45,7 @@ class DeadLetterReason(StrEnum):
 
 
 VARIOUS_CAUSES = "various"
-"""The `cause` of dead letters that one alert tells of together, although each has a cause of its own."""
+"""The `cause` of dead letters that share one alert, although each has a cause of its own."""
 
 _CAUSE = re.compile(rf"[0-9a-f]{{32}}|{VARIOUS_CAUSES}")
 
@@ -113,8 +113,8 @@ class StoredDeadLetter:
         reopened_at: when an operator took the dismissal back.
         note: why it was dismissed.
         expire_at: when Firestore deletes it.
-        problem: which of the fields that alerts depend on are absent or malformed; empty where none is. It says
-            something only about a document that was read with all its fields.
+        problem: which of the fields that alerts depend on are absent or malformed; empty if none is. Valid only for a
+            document that was read with all its fields.
         version: the update time of the document, set by the server; None where the caller does not know it.
     """
 
@@ -210,16 +210,16 @@ class StoredDeadLetter:
 
     @property
     def needs_alert(self) -> bool:
-        """Whether people are still to be told of it: no longer once an operator has dealt with it."""
+        """Whether people still need an alert about it: not once an operator has handled it."""
         return self.state is DeadLetterState.OPEN and self.alerted_at is None
 
     @property
     def opens_again(self) -> bool:
-        """Whether a later failure of its report opens it again, so that people are told of that, too."""
+        """Whether a later failure of its report opens it again, so that people get an alert about that failure, too."""
         return self.state is not DeadLetterState.OPEN or self.in_replay
 
     def tells_of_same_failure(self, other: "StoredDeadLetter") -> bool:
-        """Whether another reading of the document tells of the same failure of its report, and not of a later one."""
+        """Whether another reading of the document shows the same failure of its report, and not a later one."""
         return (self.failed_at, self.received_at) == (other.failed_at, other.received_at)
 
 
@@ -230,7 +230,8 @@ DEAD_LETTER_FIELDS = tuple(
 
 
 def replay_begun_fields(*, replays: int) -> dict[str, Any]:
-    """An operator begins a replay. If the report fails before the replay marks the dead letter, people are told again.
+    """An operator begins a replay. If the report fails before the replay marks the dead letter, people get another
+    alert.
 
     Args:
         replays: the number of this replay.
@@ -239,7 +240,8 @@ def replay_begun_fields(*, replays: int) -> dict[str, Any]:
 
 
 def known_failure_fields(*, reason: DeadLetterReason, error: str, failed_at: datetime) -> dict[str, Any]:
-    """The delivery tells of a later failure than the dead letter: its message is still to come, and changes nothing.
+    """The delivery has a later failure than the dead letter: the message about it is still to come, and changes
+    nothing.
 
     Args:
         reason: why the report was given up.

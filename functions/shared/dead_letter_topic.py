@@ -45,9 +45,9 @@ class PublishRefused(GoogleAPIError):
 def _publisher() -> "PublisherClient":
     """The plain client of the service, not the one of google.cloud.pubsub_v1 that collects messages into batches.
 
-    A dead letter is published one at a time, by someone who waits for it, so nothing is gained by collecting them; and
-    after one publish that failed that client answers every further one with an AssertionError. Imported when it is
-    first needed, which in most processes is never.
+    The callers publish one dead letter at a time and wait for it, so batches would gain nothing. After a failed
+    publish, that client also answers every further one with an AssertionError. The import waits until the first dead
+    letter, which most processes never publish.
     """
     from google.pubsub_v1 import PublisherClient
     from google.pubsub_v1.services.publisher.transports import PublisherGrpcTransport
@@ -88,7 +88,7 @@ class DeadLetterTopic:
         self._publish(letter.to_json(), attributes, PUBLISH_TIMEOUT_SECONDS)
 
     def tell(self, alert: SystemAlert) -> None:
-        """Publish what is wrong with the system itself.
+        """Publish a system alert.
 
         Raises:
             google.api_core.exceptions.GoogleAPIError: Pub/Sub refused it or failed.

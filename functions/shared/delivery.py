@@ -34,13 +34,14 @@ class DeliveryState(StrEnum):
     SENT = "sent"
     """The provider accepted the mail. Final."""
     SKIPPED = "skipped"
-    """Nothing was sent, and nothing is to be: `reason` says why (SkipReason). Final."""
+    """No mail was sent, and none will be: `reason` says why (SkipReason). Final."""
     DEAD = "dead"
-    """It will not be sent by itself, and its dead letter is published. Final, unless an operator replays it."""
+    """The pipeline will not send it by itself, and its dead letter is published. Final, unless an operator replays
+    it."""
 
     @property
     def is_final(self) -> bool:
-        """Whether nothing more happens to it by itself."""
+        """Whether the pipeline does nothing more with it by itself."""
         return self in {DeliveryState.SENT, DeliveryState.SKIPPED, DeliveryState.DEAD}
 
 
@@ -88,11 +89,11 @@ class Delivery:
     Attributes:
         id: the document's id (functions.shared.ids.delivery_id).
         user_id: whose report it is.
-        subscription_id: of which subscription.
+        subscription_id: the subscription that the report is for.
         due_at: when the report fell due.
         run_id: the run that made its latest task.
-        shard: its subscription's, the first field of the index that finds a run's deliveries; None where the document
-            has no valid one.
+        shard: the shard of its subscription, the first field of the index that finds a run's deliveries; None where the
+            document has no valid one.
         kind: which report.
         state: where it stands. SENDING where the document has no valid state: its outcome is unknown.
         attempts: how often a worker has claimed it.
@@ -106,8 +107,8 @@ class Delivery:
         failed_at: when it was given up.
         letter_id: the id of its dead letter, where that is not the delivery's.
         message_id: the mail's id at the provider.
-        by_hand: whether an operator made its task while its subscription was not due. Only this mark lets the
-            dispatcher find the delivery should its task die.
+        by_hand: whether an operator made its task while its subscription was not due. If the task dies, the dispatcher
+            finds the delivery by this mark only.
         task: the id of the latest task that an operator made.
         created_at: when it was written first.
         updated_at: when it was written last.
@@ -186,7 +187,7 @@ class Delivery:
 
     @property
     def is_final(self) -> bool:
-        """Whether nothing more happens to it by itself."""
+        """Whether the pipeline does nothing more with it by itself."""
         return self.state.is_final
 
     def is_claimed(self, now: datetime) -> bool:
@@ -232,11 +233,11 @@ def pending_fields(task: ReportTask, *, now: datetime, by_hand: bool, task_name:
     a task that dies before a worker claims the delivery would leave no trace.
 
     Args:
-        task: the delivery's.
+        task: the task of the delivery.
         now: when it is written. How long the report is tried, and kept, counts from here.
         by_hand: whether its subscription is not due for it.
-        task_name: the id of a task that an operator makes. A run knows the tasks of runs; of any other the dispatcher
-            learns here, to ask the queue whether it still holds it.
+        task_name: the id of a task that an operator makes. A run knows only the tasks of runs. From this field it
+            learns of an operator's task, and asks the queue whether it still holds that task.
     """
     return {
         **task_fields(task, now=now),
@@ -251,10 +252,10 @@ def pending_fields(task: ReportTask, *, now: datetime, by_hand: bool, task_name:
 def put_back_fields(task: ReportTask, *, now: datetime, task_name: str) -> dict[str, Any]:
     """An operator's replay of a delivery that exists: it waits for a new task.
 
-    What its attempts came to is over. What they have settled stays, such as the period, and when it was created.
+    It loses the result of its attempts. It keeps what they settled, such as the period, and the time of its creation.
 
     Args:
-        task: the delivery's.
+        task: the task of the delivery.
         now: when it is written, in UTC.
         task_name: the id of the new task.
     """
@@ -274,10 +275,10 @@ def new_task_fields(task_name: str, *, now: datetime | None = None) -> dict[str,
 
 
 def task_fields(task: ReportTask, *, now: datetime) -> dict[str, Any]:
-    """What every write of a worker has: which delivery it is, and when it was written.
+    """The fields that every write of a worker has: the ids of the delivery, and the time of the write.
 
     Args:
-        task: the delivery's.
+        task: the task of the delivery.
         now: when it is written, in UTC.
     """
     return {
@@ -293,7 +294,7 @@ def task_fields(task: ReportTask, *, now: datetime) -> dict[str, Any]:
 
 
 def period_fields(period: Period | None) -> dict[str, Any]:
-    """What the report covers; nothing where that is not settled."""
+    """The period that the report covers; no fields if it is not settled."""
     return {} if period is None else {"period_start": period.start, "period_end": period.end}
 
 
@@ -315,7 +316,7 @@ def claimed_fields(delivery: Delivery | None, *, owner: str, lease_expires_at: d
 
 def held_fields(failure: DeliveryFailure, *, owner: str) -> dict[str, Any]:
     """A process settles that the delivery is given up, before it publishes the dead letter: from here on no worker
-    sends it. A process that finds it so publishes the same letter and marks it dead.
+    sends it. Another process that finds it held publishes the same letter and marks it dead.
 
     Args:
         failure: why.
@@ -337,7 +338,7 @@ def unheld_fields(before: Delivery) -> dict[str, Any]:
     """The fields that undo `held_fields`, since no dead letter was published: the delivery is as it was before.
 
     Args:
-        before: as it was read before it was held. A field that it did not have is None here.
+        before: the delivery as it was before it was held. A field that it did not have is None here.
     """
     return {
         "state": before.state.value,

@@ -1,5 +1,5 @@
-"""Reads the documents that a team's application writes. Any field may be anything: what is wrong is named, never
-guessed, and the rest of the document counts.
+"""Reads the documents that a team's application writes. A field may hold anything: this module names what is malformed,
+never guesses a value, and uses the rest of the document.
 """
 
 from collections.abc import Mapping, Sequence

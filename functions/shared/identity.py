@@ -1,4 +1,4 @@
-"""Who calls: verification of the OIDC token that Cloud Scheduler and Cloud Tasks send with each request.
+"""Verifies who calls, by the OIDC token that Cloud Scheduler and Cloud Tasks send with each request.
 
 https://cloud.google.com/tasks/docs/creating-http-target-tasks#token
 """
@@ -26,8 +26,8 @@ class NotAuthorized(Exception):
     """A request whose caller may not make it.
 
     Attributes:
-        status: 401 where there is no valid token, 403 where a valid one is somebody else's, 503 where the keys that it
-            is checked with cannot be had.
+        status: 401 if there is no valid token, 403 if the token is another account's, 503 if the keys to check it with
+            cannot be fetched.
     """
 
     def __init__(self, status: HTTPStatus, message: str) -> None:
@@ -65,7 +65,7 @@ class TokenVerifier:
 
     @functools.cached_property
     def _keys(self) -> "IssuerKeys":
-        # Imported with the first request, so that a function starts without waiting for it.
+        # Imported with the first request, so that a function starts without waiting for the import.
         from functions.shared.issuer_keys import IssuerKeys
 
         return IssuerKeys(self._certs_url, now=self._now)

@@ -1,4 +1,4 @@
-"""The public keys of an OIDC issuer: fetched over HTTP, kept, and fetched again when that is due."""
+"""Fetches the public keys of an OIDC issuer over HTTP, keeps them, and fetches them again when they expire."""
 
 import json
 import re
@@ -18,13 +18,13 @@ ALGORITHM = "RS256"
 """What Google signs with: https://accounts.google.com/.well-known/openid-configuration"""
 
 PAUSE_SECONDS = 30.0
-"""Between two fetches for keys that are not in the set: anybody can send a token that names a key. jose waits as long:
+"""The shortest time between two fetches for unknown keys: anyone can send a token that names one. jose waits as long:
 https://github.com/panva/jose/blob/main/docs/jwks/remote/interfaces/RemoteJWKSetOptions.md#cooldownduration"""
 
 PAUSE_AFTER_FAILURE_SECONDS = 1.0
 
 USUAL_LIFETIME_SECONDS = 300.0
-"""Of a set that comes without `Cache-Control: max-age`."""
+"""How long to keep a key set that comes without `Cache-Control: max-age`."""
 
 LONGEST_LIFETIME_SECONDS = 24 * 3600.0
 
@@ -34,11 +34,11 @@ _MAX_AGE = re.compile(r"(?:^|[,\s])max-age=\"?(\d{1,9})\b", re.IGNORECASE)
 
 
 class KeysUnavailable(Exception):
-    """The keys cannot be fetched, or what is served in their place is no key set."""
+    """The keys cannot be fetched, or the answer is not a key set."""
 
 
 class UnknownKey(Exception):
-    """The issuer has no key by this id."""
+    """The issuer has no key with this id."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,7 +46,7 @@ class KeySet:
     """The keys that the issuer has for a time.
 
     Attributes:
-        keys: by their ids.
+        keys: the keys, by id.
         expires_at: until when they may be used, in seconds of the clock that they were fetched by.
     """
 
@@ -73,7 +73,7 @@ def is_fetch_due(*, now: float, key_id: str, key_set: KeySet | None, latest: Fet
     Args:
         now: in seconds.
         key_id: the key that the token names.
-        key_set: the keys that are there.
+        key_set: the current keys.
         latest: the latest fetch; None before the first.
     """
     if latest is not None and not latest.succeeded and now - latest.at < PAUSE_AFTER_FAILURE_SECONDS:
@@ -130,7 +130,7 @@ def lifetime_seconds(headers: Mapping[str, str]) -> float:
 
 
 class IssuerKeys:
-    """The keys behind a URL. Threads may share it: one of them fetches, and the others wait for what it gets.
+    """The keys behind a URL. Threads may share it: one of them fetches the keys, and the others wait for the result.
 
     Args:
         url: where the issuer's JSON web key set is.
@@ -174,7 +174,7 @@ class IssuerKeys:
             self._key_set = KeySet(keys=keys, expires_at=self._now() + lifetime)
             succeeded = True
         except KeysUnavailable as error:
-            # The keys that are there serve until they expire.
+            # If the fetch fails, the current keys serve until they expire.
             self._failure = str(error)
         finally:
             self._latest = Fetch(at=self._now(), succeeded=succeeded)

@@ -21,8 +21,8 @@ class Period:
 def settled_period(start: Any, end: Any, *, latest: datetime) -> Period | None:
     """The period that a delivery's first attempt settled on; None where there was none.
 
-    A record may hold anything, and its user moves on by the end of its period: one in the future would keep every
-    report from the user until then.
+    A record may hold anything, and the subscription moves on by the end of the period: an end in the future would stop
+    the user's reports until then.
 
     Args:
         start: what the record has in `period_start`.
@@ -36,17 +36,17 @@ def settled_period(start: Any, end: Any, *, latest: datetime) -> Period | None:
 def period_to_report(
     schedule: Schedule, *, due_at: datetime, run_time: datetime, reported_until: datetime | None = None
 ) -> Period:
-    """The time that the report due at a moment covers when the run that sends it is at another, perhaps much later.
+    """The time that a report covers, given its due time and the time of the run that sends it, which may be much later.
 
-    It begins where the last report ended, so that nothing is reported twice or left out whatever happened to the
-    schedule meanwhile; without a last report it begins one unit or cadence before its end. It ends as the last due time
-    says that the run has reached, so that missed runs are caught up by one report. The next report is due at
+    It begins where the last report ended, so that no time is reported twice or left out even if the schedule has
+    changed. Without a last report it begins one unit or cadence before its end. It ends with the last due time that the
+    run has reached, so that one report catches up on missed runs. The next report is due at
     `schedule.next_due(period.end)`.
 
     Args:
         schedule: the subscription's, as it is now.
-        due_at: when the report fell due. Not a time of the schedule where the user has just been enrolled or somebody
-            has changed the schedule since.
+        due_at: when the report fell due. Not a time of the schedule if the user is newly enrolled or the schedule has
+            changed since.
         run_time: the time of the dispatcher's run.
         reported_until: the end of the last period that was reported or given up, where there was one.
     """
@@ -57,10 +57,10 @@ def period_to_report(
     if start < end:
         return Period(start, end)
     if due_at <= start:
-        # Somebody set the due time back by hand, to have a report again: the period that was due then.
+        # The due time was set back by hand, to get a report again: this is the period that was due then.
         return due_then
-    # Somebody changed the schedule to one of which no period ends before the promised moment: report up to the last
-    # midnight before it, or up to the moment itself.
+    # The schedule has changed, and no period of the new one ends before `promised`: report up to the last midnight
+    # before it, or up to it.
     midnight = schedule.day_start(promised)
     return Period(start, midnight if schedule.covers_calendar and start < midnight else promised)
 

@@ -1,8 +1,8 @@
 """Times that can be the pipeline's. Pure.
 
 Applications write the zero time of Go and C#, which is in the year 1, and the year 9999 for "never". Python's calendar
-ends there: adding a day, or the offset of a zone, raises OverflowError. Each time that is read from a document and
-calculated with therefore goes through `plausible()` first.
+ends there: adding a day, or the offset of a zone, raises OverflowError. So code that calculates with a time from a
+document passes it through `plausible()` first.
 """
 
 from datetime import UTC, datetime

@@ -1,4 +1,4 @@
-"""Which of several queues a user's reports go to. Pure."""
+"""Chooses the queue for a user's reports. Pure."""
 
 import hashlib
 from collections.abc import Sequence

@@ -26,7 +26,7 @@ SWEEP_INTERVAL = timedelta(days=1)
 """How often the runs sweep a larger collection."""
 
 _LONGEST_NAME = 64
-"""Of an attempt, which is a UUID, and of a share, which is a number."""
+"""The longest id of an attempt, which is a UUID, or of a share, which is a number."""
 
 
 class RunState(StrEnum):
@@ -37,16 +37,16 @@ class RunState(StrEnum):
     FINISHED = "finished"
     """All of it is done."""
     FAILED = "failed"
-    """It has ended, and something failed that may go well when the run is repeated."""
+    """It has ended with a failure that a repeated run may fix."""
 
 
 class QueueCondition(StrEnum):
-    """How a run found the queues, where they did not simply work: `queues` in its document."""
+    """The state in which a run found the queues, unless they worked normally: `queues` in its document."""
 
     PAUSED = "paused"
     """One of them was paused or disabled."""
     BEHIND = "behind"
-    """A task still waited that should have been over, by the queues' rate and retry policy."""
+    """A task still waited although, by the queues' rate and retry policy, it should have ended."""
 
 
 class RunCounter(StrEnum):
@@ -59,7 +59,7 @@ class RunCounter(StrEnum):
     ALREADY_DISPATCHED = "already_dispatched"
     """Reports that needed no task: they had one, or a worker was sending them."""
     OVERDUE = "overdue"
-    """Those among the due reports whose task died without a trace."""
+    """Due reports whose task died without a trace."""
     LOST = "lost"
     """Reports that the run gave up: each has a dead letter."""
     ENROLLED = "enrolled"
@@ -69,7 +69,7 @@ class RunCounter(StrEnum):
     MALFORMED = "malformed"
     """Subscriptions that get no report because a document is malformed: each has a dead letter."""
     ERRORS = "errors"
-    """What failed, and may go well when the run is repeated."""
+    """Failures that a repeated run may fix."""
 
 
 RUN_COUNTERS = tuple(counter.value for counter in RunCounter)
@@ -135,7 +135,7 @@ class RunAttempt:
         }
 
     def progress_fields(self) -> dict[str, Any]:
-        """Those of its fields that change while it goes on."""
+        """The fields that change while the attempt runs."""
         return {
             "state": self.state.value if self.state else None,
             "finished_at": self.finished_at,
@@ -166,13 +166,13 @@ class RunAttempt:
         )
 
     def others_have_finished(self, number: int) -> bool:
-        """Whether every share but this one has come to a good end."""
+        """Whether every other share has finished."""
         return all(share.state is RunState.FINISHED for other, share in self.shares.items() if other != number)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Sweep:
-    """The last time that the dispatcher counted a collection, and swept it where the counts told it to.
+    """The last time that the dispatcher counted a collection, and swept it if the counts required that.
 
     Attributes:
         swept_at: the time of the run that did it.
@@ -184,7 +184,7 @@ class Sweep:
 
     @classmethod
     def from_fields(cls, fields: Any) -> "Sweep | None":
-        """Read it from the run's document, whatever is in it."""
+        """Read a sweep from the run's document, whatever the document holds."""
         if not isinstance(fields, dict):
             return None
         swept_at, documents = plausible(fields.get("swept_at")), fields.get("documents")
@@ -193,7 +193,7 @@ class Sweep:
         return cls(swept_at=swept_at, documents=documents)
 
     def to_fields(self) -> dict[str, Any]:
-        """As the document has it."""
+        """The sweep as the document has it."""
         return {"swept_at": self.swept_at, "documents": self.documents}
 
     def is_due_again(self, run_time: datetime) -> bool:
@@ -255,7 +255,7 @@ class StoredRun:
 
 
 def state_of_shares(shares: Mapping[int, RunShare]) -> RunState:
-    """Where a run stands whose shares stand so."""
+    """The state of a run whose shares have these states."""
     states = {share.state for share in shares.values()}
     for state in (RunState.RUNNING, RunState.FAILED):
         if state in states:

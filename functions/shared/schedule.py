@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, assert_never
 from zoneinfo import ZoneInfo
 
 if TYPE_CHECKING:
-    # For the type alone: not every function that knows cadences has croniter.
+    # Imported only for the type: not every function that uses cadences has croniter.
     from functions.shared.cron import CronLine
 
 _INSTANT = timedelta(microseconds=1)
@@ -87,7 +87,7 @@ class Schedule:
         return min(self._nearest(moment, lambda due_at: due_at > moment))
 
     def _nearest(self, moment: datetime, is_wanted: Callable[[datetime], bool]) -> Sequence[datetime]:
-        """Those around a moment that are wanted, from as far away as it takes to find one."""
+        """The wanted due times around a moment, searched as far away as needed to find one."""
         wanted = ([due_at for due_at in self._around(moment, width) if is_wanted(due_at)] for width in _WIDTHS)
         return next(filter(None, wanted))
 
@@ -107,11 +107,11 @@ class Schedule:
                 assert_never(unreachable)
 
     def covered_until(self, due_at: datetime) -> datetime:
-        """Where the time ends that a report which is due at a moment covers."""
+        """The end of the time that a report covers, by its due time."""
         return self.unit_start(due_at) if self.covers_calendar else self.at_or_before(due_at)
 
     def next_due(self, reported_until: datetime, *, later_than: datetime | None = None) -> datetime:
-        """The first due time at which there is something to report that ends after a moment.
+        """The first due time whose report covers time after a moment.
 
         Args:
             reported_until: the end of the last period that was reported.
@@ -120,7 +120,7 @@ class Schedule:
         due_at = self.after(max(reported_until, later_than or reported_until))
         if self.covered_until(due_at) > reported_until:
             return due_at
-        # Nothing more has ended before the unit of the calendar is over that the last report reached into.
+        # The last report reached into a unit of the calendar: nothing more ends before that unit does.
         return self.after(max(self._unit_end(reported_until) - _INSTANT, later_than or reported_until))
 
     def unit_start(self, moment: datetime) -> datetime:
@@ -169,13 +169,13 @@ class Schedule:
         return self._in_utc(datetime.combine(moment.astimezone(self.time_zone).date(), time()), fold=0)
 
     def _around(self, moment: datetime, width: int) -> Iterator[datetime]:
-        """Due times on both sides of a moment, in no order; none on a side where the clocks have leaped over all."""
+        """Due times on both sides of a moment, in no order; none on a side where the clocks skip all of them."""
         local = moment.astimezone(self.time_zone).replace(tzinfo=None)
         if self.cadence is Cadence.HOURLY:
             this_hour = local.replace(minute=0, second=0, microsecond=0)
             for hours in range(-width, width + 1):
                 hour = this_hour + timedelta(hours=hours)
-                # An hour of which the clocks show nothing is no hour.
+                # The clocks skip this hour, so it does not count.
                 if self._is_shown(hour) or self._is_shown(hour + timedelta(minutes=59)):
                     for fold in (0, 1):
                         yield self._in_utc(hour.replace(minute=self.minute), fold)
@@ -197,7 +197,7 @@ class Schedule:
             case Cadence.DAILY:
                 for days in range(-width, width + 1):
                     day = today + timedelta(days=days)
-                    # A zone that crosses the date line leaves a whole day out: there is nothing to report of it.
+                    # A zone that crosses the date line skips a whole day: there is nothing to report about that day.
                     if any(self._is_shown(datetime.combine(day, hour)) for hour in (time.min, time(12), time.max)):
                         yield day
             case Cadence.WEEKLY:
@@ -234,8 +234,8 @@ class Schedule:
     def _end_of_gap(self, local: datetime) -> datetime:
         """The moment at which the clocks leaped over a local time.
 
-        Taken with the offset of before, a time in the gap is after the leap; with that of afterwards, before it. The
-        leap is where the offset changes between the two.
+        With the offset from before the leap, a time in the gap comes after the leap; with the offset from afterward, it
+        comes before the leap. The leap is the moment between the two at which the offset changes.
         """
         after = local.replace(tzinfo=self.time_zone, fold=0).astimezone(UTC)
         before = local.replace(tzinfo=self.time_zone, fold=1).astimezone(UTC)

@@ -1,4 +1,5 @@
-"""What a function reads from its environment. A missing or malformed variable stops it at start, in one line."""
+"""The settings that a function reads from its environment. If a variable is missing or malformed, the function does not
+start and says why in one line."""
 
 import re
 import sys
@@ -87,7 +88,7 @@ DefaultCadence = Annotated[Cadence, AfterValidator(_default_cadence)]
 CommaSeparated = Annotated[list[str], NoDecode, BeforeValidator(_comma_separated)]
 
 Urls = Annotated[list[str], NoDecode, BeforeValidator(_urls)]
-"""Separated by commas or white space. A comma within a URL, as between several recipients, separates nothing."""
+"""Separated by commas or white space. A comma within a URL, such as between several recipients, is not a separator."""
 
 
 Kind = Annotated[str, Field(pattern=KIND_PATTERN)]
@@ -95,14 +96,14 @@ Kind = Annotated[str, Field(pattern=KIND_PATTERN)]
 
 
 class OnUnknownOutcome(StrEnum):
-    """What becomes of a delivery of unknown outcome."""
+    """What the pipeline does with a delivery of unknown outcome."""
 
     DEAD_LETTER = "dead-letter"
     RESEND = "resend"
 
 
 class CommonSettings(BaseSettings):
-    """What every function reads. Names of variables are the fields' names in capitals."""
+    """The settings of every function. A variable has the name of its field, in capitals."""
 
     model_config = SettingsConfigDict(extra="ignore", env_ignore_empty=True)
 
@@ -111,7 +112,8 @@ class CommonSettings(BaseSettings):
 
 
 class IdentitySettings(BaseSettings):
-    """Whose tokens are believed. The defaults are Google's; the local cloud brings its own keys and issuer."""
+    """The issuer whose tokens the function accepts. The defaults are Google's; the local cloud has its own keys and
+    issuer."""
 
     model_config = SettingsConfigDict(extra="ignore", env_ignore_empty=True)
 
@@ -120,7 +122,7 @@ class IdentitySettings(BaseSettings):
 
 
 class SubscriptionSettings(BaseSettings):
-    """What a subscription gets whose document does not say it: the same wherever the document is read."""
+    """The defaults of a subscription's fields, the same for all that read the document."""
 
     model_config = SettingsConfigDict(extra="ignore", env_ignore_empty=True)
 
@@ -134,8 +136,8 @@ class DispatcherSettings(CommonSettings, IdentitySettings, SubscriptionSettings)
     location: str
     report_queues: CommaSeparated = Field(min_length=1)
     continuation_queue: str | None = None
-    """The queue by which the dispatcher hands the rest of a run to itself, of its own so that the rest does not wait
-    behind the reports; the first report queue where it is not set."""
+    """The queue by which the dispatcher hands the rest of a run to itself. It is a queue of its own, so that the rest
+    does not wait behind the reports. Default: the first report queue."""
     worker_url: Url
     dispatcher_url: Url
     tasks_invoker: Address
@@ -149,7 +151,7 @@ class DispatcherSettings(CommonSettings, IdentitySettings, SubscriptionSettings)
 
 
 class MailSettings(BaseSettings):
-    """What is the same about every mail."""
+    """The settings that are the same for every mail."""
 
     model_config = SettingsConfigDict(extra="ignore", env_ignore_empty=True)
 
@@ -186,7 +188,7 @@ class WorkerSettings(CommonSettings, IdentitySettings, MailSettings, Subscriptio
     sendgrid_api_key: Secret = Field(repr=False)
     sendgrid_host: PrivateUrl = "https://api.sendgrid.com"
     provider_pause: float = Field(default=5.0, ge=0, le=300)
-    """Seconds for which a worker sends nothing after the mail provider failed several times in a row; 0: it goes on."""
+    """Seconds for which a worker sends nothing after the mail provider fails several times in a row; 0: no pause."""
     sendgrid_activity: bool = False
     """Whether the worker asks the provider about mails of unknown outcome."""
 
@@ -225,5 +227,5 @@ def load_settings(settings_class: type[SettingsType]) -> SettingsType:
 def _describe(problem: Any) -> str:
     message = "not set" if problem["type"] == "missing" else problem["msg"].removeprefix("Value error, ")
     variable = ".".join(str(part) for part in problem["loc"]).upper()
-    # A message about several variables names them itself.
+    # The message about several variables already names them.
     return f"{variable}: {message}" if variable else message

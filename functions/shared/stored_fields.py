@@ -8,13 +8,13 @@ from functions.shared.plausible_time import plausible
 
 
 def stored_text(document: Mapping[str, Any], name: str) -> str:
-    """A text; empty where there is none."""
+    """The text in a field; empty if it holds no text."""
     value = document.get(name)
     return value if isinstance(value, str) else ""
 
 
 def stored_count(document: Mapping[str, Any], name: str) -> int:
-    """How often something happened; 0 where there is no such number."""
+    """The count in a field; 0 if it holds no such number."""
     value = document.get(name)
     return value if type(value) is int and value > 0 else 0
 

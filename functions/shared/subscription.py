@@ -86,7 +86,7 @@ _INSTANT = timedelta(microseconds=1)
 
 
 class SubscriptionDefaults(NamedTuple):
-    """What a subscription gets whose document does not say it: `DEFAULT_KIND` and `DEFAULT_CADENCE`."""
+    """The kind and the cadence of a subscription whose document has none: `DEFAULT_KIND` and `DEFAULT_CADENCE`."""
 
     kind: str
     cadence: Cadence
@@ -242,7 +242,7 @@ class Subscription:
             _SubscriptionFields,
             document,
             must_be=SUBSCRIPTION_MUST_BE,
-            # The cadence cron means nothing without its line.
+            # The cadence `cron` needs a cron line.
             together=[("cron", "cadence")],
         )
         shard = document.get("shard")
@@ -275,7 +275,7 @@ class Subscription:
         )
 
     def is_paused(self, now: datetime) -> bool:
-        """Whether it gets no reports for now, because somebody said so.
+        """Whether the subscription is paused and gets no reports for now.
 
         Args:
             now: the present, in UTC.
@@ -359,7 +359,7 @@ def moved_fields(
 
 
 def paused_fields(because: PauseReason) -> dict[str, Any]:
-    """The subscription is paused until somebody resumes it: without a due time no run meets it.
+    """The subscription is paused until it is resumed: without a due time, runs do not find it.
 
     Args:
         because: why.
@@ -368,7 +368,8 @@ def paused_fields(because: PauseReason) -> dict[str, Any]:
 
 
 def no_due_time_fields(subscription: Subscription) -> dict[str, Any]:
-    """The subscription is paused already, by a write that left its due time in place: no run meets it again.
+    """The subscription is already paused, but the write left its due time in place. Without the due time, runs do not
+    find it again.
 
     An application that gave no reason speaks for its user. With a reason the next report leaves the paused time out.
 
@@ -415,7 +416,7 @@ def _resumed_at(subscription: Subscription, schedule: Schedule, moment: datetime
     if schedule.covers_calendar:
         begin = schedule.unit_start(moment) if schedule.cadence is Cadence.HOURLY else schedule.day_start(moment)
     reported = subscription.reported_until
-    # After the moment no report has ended yet: an earlier pause would have ended there.
+    # If `reported_until` is in the future, no report reached it: an earlier pause was to end there.
     reported_until = begin if reported is None or reported > moment else max(begin, reported)
     return {
         "active": True,

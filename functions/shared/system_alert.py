@@ -34,7 +34,7 @@ class AlertKind(StrEnum):
 
 
 class SystemAlert(Contract):
-    """What a run or a worker publishes about the system.
+    """A message that a run or a worker publishes about the system.
 
     Its message has the attribute `alert`. It is informational: no report is lost with it.
     """
@@ -117,5 +117,5 @@ class StoredSystemAlert:
 
     @property
     def needs_alert(self) -> bool:
-        """Whether people are still to be told of it."""
+        """Whether people still need an alert about it."""
         return self.alerted_at is None

@@ -1,4 +1,4 @@
-"""The Cloud Tasks edge: many tasks into one queue, and what the queue says about itself."""
+"""Calls Cloud Tasks: puts many tasks into one queue, and asks the queue for its state."""
 
 import functools
 import time
@@ -55,7 +55,7 @@ class NewTask(NamedTuple):
 
 
 class TaskCreation(NamedTuple):
-    """What became of a task that was to be made.
+    """The result of creating one task.
 
     Attributes:
         code: of google.rpc.Code: OK, ALREADY_EXISTS where a task of this name exists or did so lately, or an error.
@@ -85,7 +85,7 @@ CREATED = TaskCreation(_OK)
 
 @dataclass(frozen=True, kw_only=True)
 class QueueState:
-    """What a queue says about itself.
+    """The state and settings of a queue.
 
     Attributes:
         is_running: false while it is paused or disabled: its tasks wait.
@@ -182,10 +182,10 @@ class TaskQueue:
         return Task.pb(found).create_time.ToDatetime(tzinfo=UTC)  # type: ignore[no-any-return]  # protobuf is untyped here
 
     def enqueue(self, tasks: Sequence[NewTask]) -> list[TaskCreation]:
-        """Make tasks, and try again those that the service cannot take just now: six times, over some ten seconds.
+        """Make tasks, and retry those that the service cannot take at the moment: six times, over about ten seconds.
 
-        A call whose answer was lost may have made its tasks; their names keep the next from making them twice, and
-        they then count as known.
+        A call whose answer was lost may have made its tasks. Their names prevent the next call from making them twice,
+        and they then count as known.
 
         Args:
             tasks: at most BATCH_SIZE.
@@ -212,7 +212,7 @@ class TaskQueue:
                 self._takes_batches = False
             except GoogleAPICallError as error:
                 failed = _failed_creation(error)
-                # One bad task can have the whole call refused: find out which, and make the others.
+                # One bad task makes the service refuse the whole call: find that task, and make the others.
                 if failed.code != code_pb2.INVALID_ARGUMENT:
                     return [failed] * len(tasks)
         return [self._create_one(task) for task in tasks]
@@ -229,7 +229,8 @@ class TaskQueue:
             except OperationTimeout:
                 return [TaskCreation(code_pb2.DEADLINE_EXCEEDED, "the batch was not done in time")] * len(tasks)
             except GoogleAPICallError as error:
-                # The operation's own error is read from it below; this one is that it could not be asked.
+                # The code below reads the operation's own error. This error means that the operation could not be
+                # polled.
                 if not operation.operation.done:
                     return [_failed_creation(error)] * len(tasks)
         metadata = BatchCreateTasksMetadata.pb()()

@@ -1,4 +1,4 @@
-"""Gives up reports that will not be sent by themselves: each gets a dead letter, which a person sees."""
+"""Gives up reports that the pipeline will not send by itself: publishes a dead letter for each."""
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -37,11 +37,11 @@ class LostReport(NamedTuple):
 def failure_of_lost(
     due: DueSubscription, delivery: Delivery | None, *, run_time: datetime, now: datetime
 ) -> DeliveryFailure:
-    """Why a report is given up that has been due for too long. Pure.
+    """The failure of a report that has been due for too long. Pure.
 
-    A process that began to give it up before has settled that. Where a worker began to send it and never said how that
-    went, the dead letter must not say that it was not sent: a person who replays a lost report means to send it for the
-    first time.
+    If another process began to give the report up, its failure holds. If a worker began to send the report and its
+    outcome is unknown, the dead letter must not say that the report was not sent: an operator who replays a lost report
+    means to send it for the first time.
 
     Args:
         due: the report's subscription.
@@ -107,9 +107,11 @@ class DeadLettering:
                 list(threads.map(self._give_up, reports))
 
     def _give_up(self, report: LostReport) -> None:
-        """Hold, publish, mark, as a worker does: from before the dead letter is published no worker sends the report.
+        """Hold the report, publish its dead letter, and mark it dead, as a worker does. Once it is held, no worker
+        sends it.
 
-        A process that finds the report held, because this one has ended, publishes the same letter and marks it dead.
+        If this process ends in between, another process finds the report held, publishes the same letter, and marks it
+        dead.
         """
         due, _, failure = report
         try:
@@ -129,7 +131,7 @@ class DeadLettering:
                     delivery_id=due.delivery_id,
                 )
         except Exception as error:
-            # Also what no code foresees of this one report: the run gives up all others.
+            # Catches unexpected errors, too, so that the run still gives up all other reports.
             self._counters.add_error()
             _logger.exception(
                 "report_not_given_up",

@@ -28,11 +28,11 @@ from functions.shared.subscription import SUBSCRIPTIONS, Subscription, Subscript
 from functions.shared.user import USERS, User
 
 _CHANGED = (exceptions.AlreadyExists, exceptions.FailedPrecondition, exceptions.NotFound)
-"""How Firestore says that a document is not, or no longer, what a write is conditional on."""
+"""The errors by which Firestore says that the condition of a write does not hold."""
 
 
 class RescueHold(NamedTuple):
-    """The right to give a report up.
+    """The exclusive right to give up a report.
 
     Attributes:
         owner: the token that proves it.
@@ -81,7 +81,7 @@ class RescueDeliveryStore:
         try:
             batch.commit()
         except (exceptions.AlreadyExists, exceptions.Aborted):
-            # A worker has just begun with one of them, and none was written.
+            # A worker has just begun with one of the reports, so the batch wrote none.
             if len(dues) > 1:
                 for due in dues:
                     self.open([due])
@@ -105,7 +105,8 @@ class RescueDeliveryStore:
             else:
                 written = document.update(held, option=self._client.write_option(last_update_time=delivery.version))
         except _CHANGED:
-            # Firestore answers so, too, when the write had its effect, its answer was lost, and it was tried again.
+            # Firestore gives the same answer if the first write succeeded, its answer was lost, and the client tried
+            # again.
             found = Delivery.from_snapshot(document.get())
             return RescueHold(owner, found.version, delivery) if found and found.owner == owner else None
         return RescueHold(owner, written.update_time, delivery)
@@ -126,12 +127,12 @@ class RescueDeliveryStore:
     def mark_dead(self, due: DueSubscription, hold: RescueHold, failure: DeliveryFailure) -> bool:
         """Mark a delivery dead, and move its subscription on, both or neither.
 
-        The subscription is moved only from this report's due time, and forward: what the team's application has written
-        to the document since it was read stays.
+        It moves the subscription only from this report's due time, and only forward. It keeps what the team's
+        application has written to the document since it was read.
 
         Args:
             due: the report's subscription.
-            hold: the right to.
+            hold: the right to give up the report.
             failure: why.
 
         Returns:
@@ -145,7 +146,7 @@ class RescueDeliveryStore:
         def carry_out(transaction: Any) -> bool:
             delivery = Delivery.from_snapshot(document.get(transaction=transaction))
             if delivery is None or delivery.version != hold.version:
-                # After an answer was lost the client asks again: then it is this very call that has written.
+                # After a lost answer the client retries: this call may have written the delivery itself.
                 return delivery is not None and delivery.owner == hold.owner and delivery.state is DeliveryState.DEAD
             dead = {
                 **task_fields(self._task(due), now=self._run_time),

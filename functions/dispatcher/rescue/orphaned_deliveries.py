@@ -44,15 +44,15 @@ class OrphanedDelivery(NamedTuple):
         return clock.between(self.delivery.updated_at or run_time, run_time)
 
     def is_lost(self, run_time: datetime, clock: QueueClock) -> bool:
-        """Whether it has been left alone for so long that a person has to look at it.
+        """Whether no process has written it for so long that a person must look at it.
 
-        Its due time says nothing here: a replay may be of a report that fell due long ago.
+        Its due time does not matter here: an operator may replay a report that fell due long ago.
         """
         return self.idle(run_time, clock) >= LOST_AFTER
 
 
 class OrphanedDeliveries:
-    """Finds orphaned deliveries, at the price of a read or two where nothing is under way.
+    """Finds orphaned deliveries. This costs a read or two if no delivery is under way.
 
     Args:
         client: the Firestore client.
@@ -101,7 +101,7 @@ class OrphanedDeliveries:
         ]
 
     def _subscriptions(self, dues: Sequence[DueSubscription]) -> dict[tuple[str, str], Subscription]:
-        """Those that there are, by the ids of user and subscription."""
+        """The existing subscriptions, by the ids of user and subscription."""
         users = self._client.collection(USERS)
         references = [
             users.document(user_id).collection(SUBSCRIPTIONS).document(subscription_id)
@@ -115,8 +115,8 @@ class OrphanedDeliveries:
 def is_still_due(due: DueSubscription, subscription: Subscription | None) -> bool:
     """Whether the run finds the report by its subscription's due time anyway. Pure.
 
-    The run does not ask whether the subscription is active, nor its user: the due time leads to it, and the worker
-    skips the report.
+    The run does not check whether the subscription and its user are active: it finds the subscription by its due time,
+    and the worker skips the report.
 
     Args:
         due: the report's subscription, as it was due.

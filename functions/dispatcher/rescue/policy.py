@@ -1,4 +1,4 @@
-"""Decides what becomes of a report whose tasks have all ended, or that has been due for long. Pure."""
+"""Decides what a run does with a report whose tasks have all ended, or that has been due for long. Pure."""
 
 from datetime import datetime, timedelta
 from enum import Enum, auto
@@ -9,7 +9,7 @@ from functions.shared.period import Period, period_to_report
 from functions.shared.schedule import Schedule
 
 LOST_AFTER = timedelta(hours=24)
-"""How long the pipeline tries a report, in whatever way, before a person has to look at it."""
+"""How long the pipeline tries to send a report before a person must look at it."""
 
 
 class RescueStep(Enum):
@@ -20,10 +20,10 @@ class RescueStep(Enum):
     on."""
 
     IN_PROGRESS = auto()
-    """Nothing: a worker is sending it right now."""
+    """Does nothing: a worker is sending it right now."""
 
     GIVE_UP = auto()
-    """Gives it up as lost: a dead letter, and its subscription moves on."""
+    """Gives it up as lost: publishes a dead letter, and moves its subscription on."""
 
 
 def rescue_step(
@@ -54,18 +54,19 @@ def rescue_step(
 def task_died(delivery: Delivery | None, *, updated_at: datetime, newest_task_from: datetime | None) -> bool:
     """Whether an overdue report had a task, which died. The report gets another one in any case.
 
-    That an earlier run made a task is only a conclusion from the subscription's due time. It is wrong if the
-    subscription came to this due time after that run had looked: a task of the hour before that took until then moves
-    it on to a due time in the past. Two things prove that it had this due time before: its document was not written
-    since the run began to read, or the report has a delivery that is as old.
+    The run only infers from the subscription's due time that an earlier run made a task. This is wrong if the
+    subscription got its due time after that run: a slow task of the hour before may move it on to a due time in the
+    past. Two things prove that it had this due time before: its document was not written since the run began to read,
+    or the report has a delivery that is as old.
 
     The comparison uses the beginning of the run. With its end, every report whose task before ended during a run would
     count. With its beginning, two kinds of dead tasks are left out at first: a task that the run made for a
     subscription that was written while it went on, and one whose subscription the team's application has written since.
-    Neither stays out: the run writes a pending delivery for it, which is the proof by which the next run counts it if
+    Neither is left out for good: the run writes a pending delivery for it, which is the proof that the next run uses if
     this run's task dies, too.
 
-    A task whose delivery is final has done its work. The subscription was read before that, or set back since.
+    A task whose delivery is final has done its work. The run read the subscription before that, or the subscription was
+    set back since.
 
     Args:
         delivery: the report's; None where there is none.
@@ -83,7 +84,7 @@ def task_died(delivery: Delivery | None, *, updated_at: datetime, newest_task_fr
 def period_given_up(
     schedule: Schedule, *, due_at: datetime, run_time: datetime, delivery: Delivery, reported_until: datetime | None
 ) -> Period:
-    """The time that a report covers which is given up: it counts as reported, and a replay covers the same.
+    """The period of a report that is given up. It counts as reported, and a replay covers the same period.
 
     Args:
         schedule: the subscription's.

@@ -1,4 +1,4 @@
-"""How long the queues have worked: time without the time in which they stood still. Pure.
+"""Measures how long the queues have worked, without the time in which they stood still. Pure.
 
 A report's 24 hours, and the time that its task may take, are time in which a queue could have dispatched the task. Time
 in which the queue was paused counts towards neither. Nor does time in which tasks waited behind others for longer than
@@ -15,7 +15,7 @@ from functions.shared.run import QueueCondition
 
 
 class QueueReading(NamedTuple):
-    """How a run found the queues.
+    """The state in which a run found the queues.
 
     Attributes:
         at: the time that the run was for.

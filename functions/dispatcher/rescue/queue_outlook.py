@@ -1,4 +1,4 @@
-"""The state of the queues, and what earlier runs put into them: all that a run asks before it enqueues anything."""
+"""The state of the queues, and what earlier runs put into them: a run reads both before it enqueues anything."""
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor

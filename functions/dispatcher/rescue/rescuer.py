@@ -1,6 +1,6 @@
 """Rescues reports whose task died, and gives up those that no task will send any more.
 
-The usual report never comes here: it fell due since the run before, and the run simply enqueues it. The order of steps
+A normal report never comes here: it fell due since the run before, and the run simply enqueues it. The order of steps
 is always the same: what the delivery says, then whether a queue still holds a task, then another task or a dead letter.
 """
 
@@ -28,20 +28,20 @@ from functions.shared.ids import run_id
 from functions.shared.run import QueueCondition, RunCounter
 
 _GROUP = 100
-"""How many reports that need a look at their delivery are dealt with at once."""
+"""How many reports to check by their deliveries at once."""
 
 _logger = structlog.get_logger()
 
 
 class _Case(NamedTuple):
-    """A report that gets another task, or is given up, if no queue holds a task of it any more.
+    """A report that gets another task, or is given up, if no queue holds a task for it any more.
 
     Attributes:
         due: its subscription.
         delivery: its delivery.
         tasks: the ids that its tasks may have.
         lost: why it is given up; None where it gets another task.
-        salt: what sets that task apart.
+        salt: distinguishes that task from the report's others.
         is_overdue: whether it then counts as a report whose task died.
     """
 
@@ -54,14 +54,14 @@ class _Case(NamedTuple):
 
 
 class Rescuer:
-    """Looks closer at the reports that a run cannot simply enqueue.
+    """Checks the reports that a run cannot simply enqueue.
 
     Args:
         dependencies: what the run works with.
         run_time: the time that the run is for.
         outlook: the state of the queues.
-        malformed: what makes dead letters of subscriptions that the run cannot serve.
-        fan_out: what enqueues.
+        malformed: makes dead letters for subscriptions that the run cannot serve.
+        fan_out: enqueues reports.
         counters: the run's.
         store: where the run notes that the queues are behind.
     """
@@ -103,7 +103,7 @@ class Rescuer:
         self._is_behind = False
 
     def needs_look(self, due: DueSubscription, age: TaskAge) -> bool:
-        """Whether the run may not simply enqueue a report.
+        """Whether the rescuer must check a report before the run enqueues it.
 
         Args:
             due: the report's subscription.
@@ -112,7 +112,7 @@ class Rescuer:
         return bool(due.problem) or age.status is TaskStatus.OVERDUE or self._is_old(due, age)
 
     def add(self, due: DueSubscription, age: TaskAge) -> None:
-        """Look at a report together with others, once there are a hundred, or at `finish()`.
+        """Add a report to check. The rescuer checks reports in groups of a hundred, and the rest at `finish()`.
 
         Args:
             due: the report's subscription.
@@ -123,7 +123,7 @@ class Rescuer:
             self.finish()
 
     def finish(self) -> None:
-        """Look at the reports that were added and not looked at yet."""
+        """Check the reports that were added and not checked yet."""
         suspects, self._suspects = self._suspects, []
         self._malformed.tell([due for due, _ in suspects if due.problem])
         sound = [(due, age) for due, age in suspects if not due.problem]
@@ -186,13 +186,13 @@ class Rescuer:
         self._malformed.tell(broken)
 
     def _case(self, due: DueSubscription, age: TaskAge, delivery: Delivery | None) -> _Case | None:
-        """What the queues must be asked about; None where the report is dealt with already."""
+        """The case to ask the queues about; None if the report needs nothing more."""
         step = rescue_step(delivery, due_at=due.due_at, run_time=self._run_time, clock=self._outlook.clock)
         if step is RescueStep.IN_PROGRESS:
             self._counters.add(RunCounter.ALREADY_DISPATCHED)
             return None
         if step is RescueStep.GIVE_UP:
-            # Whatever its tasks were called: no report is lost while one of them may still send it.
+            # Asks for all names that its tasks may have: no report is lost while one of them may still send it.
             tasks = task_ids(due, delivery, self._outlook.history.salts(due.due_at))
             return _Case(due, delivery, tasks, self._dead_lettering.lost(due, delivery))
         if age.status is TaskStatus.OVERDUE:
@@ -235,7 +235,8 @@ class Rescuer:
         return broken
 
     def _still_unfinished(self, cases: Sequence[_Case]) -> list[_Case]:
-        """Those that no task has finished since their deliveries were read: a task that succeeds leaves the queue."""
+        """The cases that no task has finished since their deliveries were read: a task that succeeds leaves the
+        queue."""
         if not cases:
             return []
         left = []

@@ -1,4 +1,5 @@
-"""What earlier runs have done for a report that is still due: how old its newest task is, and what that says. Pure."""
+"""Finds what earlier runs have done for a report that is still due: how old its newest task is, and what follows.
+Pure."""
 
 from bisect import bisect_left
 from collections.abc import Iterable, Sequence
@@ -24,8 +25,8 @@ class PastRun:
         started_at: when it began to read who is due.
         finished_at: when it had enqueued its tasks.
         due: how many reports it found due: it made at most as many tasks.
-        is_behind: whether it found tasks waiting that should have been over. Then it made second tasks only for reports
-            whose task was gone, and no record says for which.
+        is_behind: whether it found tasks that still waited although they should have ended. Then it made second tasks
+            only for reports whose task was gone, and no record names these reports.
     """
 
     scheduled_for: datetime
@@ -156,7 +157,7 @@ class RunHistory:
         self._ages: dict[int, TaskAge] = {}
 
     def task_age(self, due_at: datetime) -> TaskAge:
-        """How old the newest task is of a report that fell due at a moment, and still is due."""
+        """The age of the newest task of a report that fell due at a moment and is still due."""
         first = bisect_left(self._times, due_at)
         age = self._ages.get(first)
         if age is None:

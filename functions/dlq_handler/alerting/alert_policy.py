@@ -2,16 +2,16 @@
 
 Pure: everything here works on the stored state of a cause.
 
-The records themselves (dead letters or system alerts) are the count of what people do not know yet, so no counter can
-go wrong. One message of a cause, its leader, is not acknowledged while a channel lacks an alert. Pub/Sub delivers it
-again, and that brings about the next alert, even if no other record follows. All other messages are acknowledged as
+The handler counts the records themselves (dead letters or system alerts) that people do not know of yet, so no counter
+can go wrong. One message of a cause, its leader, is not acknowledged while a channel lacks an alert. Pub/Sub delivers
+it again, and that brings about the next alert, even if no other record follows. All other messages are acknowledged as
 soon as their records are stored.
 
-That loses nothing. A record is stored before its call reads the cause's state. A call claims the state, which also
+This loses no alert. A call stores its record before it reads the cause's state. A call claims the state, which also
 removes the leader, before it reads the records that need an alert. So if a message is acknowledged because another one
 leads, its record was stored before that leader's claim, and the alert that follows the claim covers it.
 
-A message leads a cause as its leader, or because its call claimed the cause, whatever becomes of its own record: an
+A message leads a cause as its leader, or because its call claimed the cause. This does not depend on its own record: an
 operator may replay, dismiss or erase a dead letter, and its report may fail again with another cause. So before the
 handler acknowledges a message, it looks for every cause that the message leads.
 
@@ -30,7 +30,7 @@ ALERT_INTERVAL = timedelta(minutes=1)
 """The time between two alerts about one cause in one channel."""
 
 CLAIM_DURATION = timedelta(minutes=1)
-"""How long a call has for an alert. If it dies meanwhile, another call takes over after that."""
+"""How long a call has for an alert. If the call dies, another call takes over after this time."""
 
 LEADER_TIMEOUT = timedelta(minutes=15)
 """A leader that is not delivered for this long is replaced. Eventarc's subscriptions deliver again after 10 minutes at
@@ -193,7 +193,7 @@ def lead_cause(state: CauseState, message: str, *, now: datetime) -> CauseState:
 def settle_claim(
     state: CauseState, *, message: str, call: str, told: Iterable[str], is_all: bool, now: datetime
 ) -> CauseState:
-    """The state after a call has sent an alert. If a channel still lacks one, somebody leads: its message, or another.
+    """The state after a call has sent an alert. If a channel still lacks one, this message or another leads the cause.
 
     Args:
         state: the current state; another call may have taken over the claim.

@@ -1,4 +1,4 @@
-"""Sends alerts about stored records: carries out what functions.dlq_handler.alerting.alert_policy decides."""
+"""Sends alerts about stored records, as functions.dlq_handler.alerting.alert_policy decides."""
 
 import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -178,8 +178,8 @@ class Alerter:
     def _decide(self, check: _CauseCheck[AlertableType], state: CauseState) -> AlertDecision:
         """Decide on one state of a cause.
 
-        Each question to Firestore is asked only where the answer matters. Of thousands of messages with one cause, all
-        but a few end with the first decision.
+        It queries Firestore only if the answer matters. If thousands of messages have one cause, all but a few end with
+        the first decision.
         """
 
         def decide(channels: Sequence[str], *, has_news: bool) -> SendAlert | BecomeLeader | Acknowledge:
@@ -207,7 +207,8 @@ class Alerter:
         return found is not None and found.needs_alert and found.cause == check.cause
 
     def _send_alert(self, check: _CauseCheck[AlertableType], due: Sequence[str]) -> bool:
-        """Send due channels an alert about all that they do not know of; True if the message may be acknowledged."""
+        """Send due channels an alert about all records that are new to them; True if the message may be
+        acknowledged."""
         records = check.subject.records
         found, has_all = _find_news(records, check.cause, due, self._max_records)
         told = self._post(check, found, due)
@@ -223,7 +224,8 @@ class Alerter:
         return compare_and_swap(self._client, self._collection.document(check.cause), settle)
 
     def _post(self, check: _CauseCheck[AlertableType], found: Sequence[AlertableType], due: Sequence[str]) -> set[str]:
-        """Post to each channel what it does not know of; all at once, as one may be slow. Returns which took it."""
+        """Post to each channel the records that are new to it, to all channels at once since one may be slow. Returns
+        those that took the alert."""
         own = check.record.id if check.record is not None else None
 
         def post(name: str) -> bool:

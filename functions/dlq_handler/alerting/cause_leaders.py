@@ -21,7 +21,7 @@ _MAX_LEADERLESS = 3
 
 @dataclass(frozen=True, kw_only=True)
 class LedCause:
-    """A cause that a message has to see to, besides its own record's.
+    """A cause that a message must handle, besides the cause of its own record.
 
     Attributes:
         cause: its id.

@@ -1,4 +1,4 @@
-"""What a service that takes alerts has to offer."""
+"""The interface of a service that takes alerts."""
 
 from datetime import timedelta
 from typing import Protocol

@@ -1,4 +1,4 @@
-"""Posts each alert in its turn: carries out what functions.dlq_handler.channels.channel_state decides."""
+"""Posts each alert in its turn, as functions.dlq_handler.channels.channel_state decides."""
 
 import time
 from collections.abc import Callable, Iterable

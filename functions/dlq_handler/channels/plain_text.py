@@ -1,4 +1,4 @@
-"""Makes the texts of others fit to show: without invisible characters, and cut to a length. Pure."""
+"""Prepares texts from outside for display: without invisible characters, and cut to a length. Pure."""
 
 import unicodedata
 

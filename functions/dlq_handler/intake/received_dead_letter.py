@@ -99,7 +99,8 @@ def read_dead_letter(message: PubSubMessage) -> ReceivedDeadLetter:
 
 
 def unreadable_dead_letter(message: PubSubMessage, error: str) -> ReceivedDeadLetter:
-    """Make a dead letter of a message that is none, or that Firestore does not take as one: it keeps the content.
+    """Make a dead letter that keeps the content of a message that is not a dead letter, or that Firestore does not
+    take.
 
     Args:
         message: the message.

@@ -6,7 +6,7 @@ from functions.dlq_handler.intake.pubsub_message import PubSubMessage
 from functions.shared.system_alert import SystemAlert
 
 SYSTEM_ALERT_ATTRIBUTE = "alert"
-"""The attribute that a system alert's message has, and a dead letter's has not."""
+"""The attribute of a system alert's message. A dead letter's message does not have it."""
 
 
 def read_system_alert(message: PubSubMessage) -> SystemAlert | None:

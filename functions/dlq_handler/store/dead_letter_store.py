@@ -1,6 +1,6 @@
-"""Keeps each dead letter in `dead_letters/{letter_id}`, once however often its message comes.
+"""Keeps each dead letter in `dead_letters/{letter_id}`, once even if its message comes again.
 
-A message that comes again, or that tells of a failure that is stored already, changes nothing that an operator or an
+If a message comes again, or reports a failure that is already stored, the store changes nothing that an operator or an
 alert depends on.
 """
 
@@ -40,7 +40,7 @@ class DeadLetterStore(AlertableRecords[StoredDeadLetter]):
         )
 
     def store(self, received: ReceivedDeadLetter, *, now: datetime) -> StoredDeadLetter:
-        """Store a dead letter, once however often its message comes.
+        """Store a dead letter, once even if its message comes again.
 
         Returns:
             The dead letter as Firestore then has it.
@@ -65,9 +65,9 @@ def dead_letter_changes(
     | --- | --- | --- |
     | nothing | any | everything is written, and the dead letter needs an alert |
     | malformed, so that no alert would find it | any | likewise |
-    | anything else | tells of no later failure: the message was delivered or published twice | nothing |
-    | replayed, dismissed, or in replay | tells of a later failure | likewise opened again, with a new alert |
-    | open | tells of a later failure | the failure is renewed; `received_at` and what the channels know stay |
+    | anything else | reports no later failure: the message was delivered or published twice | nothing |
+    | replayed, dismissed, or in replay | reports a later failure | likewise opened again, with a new alert |
+    | open | reports a later failure | the failure is renewed; `received_at` and what the channels know stay |
 
     Args:
         stored: the dead letter, read with all its fields; None where there is none.
