@@ -1,11 +1,11 @@
-"""What came of an act on one dead letter: of its replay, its dismissal or its reopening."""
+"""The result of an act on one dead letter: its replay, its dismissal or its reopening."""
 
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 
 class DeadLetterOutcome(Protocol):
-    """The result in a word: each act has a StrEnum of its own."""
+    """The result of an act in one word: each act has its own StrEnum."""
 
     @property
     def value(self) -> str:
@@ -17,17 +17,17 @@ class DeadLetterOutcome(Protocol):
 
     @property
     def explanation(self) -> str:
-        """What it means for the operator."""
+        """The meaning of the result for the operator."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class DeadLetterResult:
-    """What came of an act on one dead letter.
+    """The result of an act on one dead letter.
 
     Attributes:
         letter_id: the dead letter.
         outcome: the result in a word.
-        detail: what the service said, where it failed.
+        detail: the service's message, if the act failed.
     """
 
     letter_id: str

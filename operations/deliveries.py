@@ -53,7 +53,8 @@ class Deliveries:
             by_state = query.order_by("state")
             query = by_state if state is None else query.where(filter=FieldFilter("state", "==", state.value))
             query = query.limit(limit)
-        # A user has few deliveries: filtering them here spares every write of a delivery one more index.
+        # A user has few deliveries: filtering them here saves an index, which every write of a delivery would have to
+        # update.
         found = (delivery for snapshot in query.stream() if (delivery := Delivery.from_snapshot(snapshot)))
         wanted = (
             each
@@ -76,8 +77,8 @@ class Deliveries:
 
 
 def of_run(client: firestore.Client, run_id: str) -> Any:
-    """The query for a run's deliveries, whose index is (`shard`, `run_id`, `state`). With the runs' ids in front, which
-    rise with time, Firestore would take 500 writes a second and no more (docs/scale.md).
+    """The query for a run's deliveries, whose index is (`shard`, `run_id`, `state`). If the index began with the runs'
+    ids, which rise with time, Firestore would take only 500 writes a second (docs/scale.md).
 
     Args:
         client: the Firestore client.

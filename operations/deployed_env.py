@@ -17,7 +17,7 @@ from operations.errors import NotConfigured, describe
 CLOUD_PLATFORM = "https://www.googleapis.com/auth/cloud-platform"
 
 DEFAULT_PREFIX = "report"
-"""What the names of everything deployed begin with, unless PREFIX says otherwise: as deploy.sh has it."""
+"""The beginning of all deployed names, unless PREFIX sets another: the same default as in deploy.sh."""
 
 _ENDPOINT_VARIABLE = "CLOUDSDK_API_ENDPOINT_OVERRIDES_CLOUDFUNCTIONS"
 """The variable that sends gcloud to another endpoint, too. https://cloud.google.com/sdk/docs/properties#setting_properties_using_environment_variables"""

@@ -20,7 +20,7 @@ from operations.errors import UNREACHABLE, describe
 
 
 class DismissalOutcome(StrEnum):
-    """What came of dismissing one dead letter, or of opening it again."""
+    """The result of dismissing one dead letter, or of opening it again."""
 
     DISMISSED = "dismissed"
     ALREADY_DISMISSED = "already-dismissed"
@@ -58,7 +58,7 @@ _EXPLANATIONS = {
 
 
 def decide_dismissal(letter: StoredDeadLetter, *, wanted: DeadLetterState) -> DismissalOutcome:
-    """What comes of having a dead letter dismissed, or open again.
+    """Decide the result of dismissing a dead letter, or of opening it again.
 
     Args:
         letter: the dead letter.
@@ -73,7 +73,7 @@ def decide_dismissal(letter: StoredDeadLetter, *, wanted: DeadLetterState) -> Di
 
 
 class Dismissals:
-    """Dismisses dead letters, and opens them again. Safe for threads, and beside people who replay.
+    """Dismisses dead letters, and opens them again. Safe for threads, and while other operators replay.
 
     Args:
         client: the Firestore client.

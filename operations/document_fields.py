@@ -26,13 +26,13 @@ def text(fields: Mapping[str, Any], name: str) -> str | None:
 
 
 def identifier(fields: Mapping[str, Any], name: str) -> str | None:
-    """A text by which something is found again: as it is."""
+    """An identifier, unchanged: the operator uses it to find the thing again."""
     value = fields.get(name)
     return value if isinstance(value, str) else None
 
 
 def redacted_tree(value: Any) -> Any:
-    """A value with all that it holds, without addresses."""
+    """A value and everything nested in it, without e-mail addresses."""
     match value:
         case str():
             return redact_addresses(value)

@@ -1,4 +1,4 @@
-"""The errors that stop a command, each with one line that says what to do."""
+"""Errors that stop a command. Each has one line that says what to do."""
 
 from enum import IntEnum
 
@@ -8,13 +8,13 @@ from functions.shared.logging import redact_addresses
 
 
 class ExitStatus(IntEnum):
-    """What the command ends with; documented in docs/operations.md. Usage errors end with 2, Ctrl-C with 130."""
+    """The exit status of the command; documented in docs/operations.md. Usage errors end with 2, Ctrl-C with 130."""
 
     DONE = 0
     FAILED = 1
-    """The command could not do all of it, or there is no such thing."""
+    """The command failed at least in part, or what it was asked for does not exist."""
     NOT_CONNECTED = 3
-    """There is nothing to connect to, or it does not answer."""
+    """The command finds no target, or the target does not answer."""
 
 
 class OperatorError(Exception):
@@ -34,9 +34,10 @@ class NotConfigured(OperatorError):
 
 
 UNREACHABLE = (RetryError, ServiceUnavailable, DeadlineExceeded)
-"""How Google's clients say that a service does not answer, after a minute of retries. Further calls would fail, too."""
+"""The errors that Google's clients raise if a service does not answer after a minute of retries. Further calls would
+fail, too."""
 
 
 def describe(error: object) -> str:
-    """What an error says, on one line and without e-mail addresses."""
+    """The text of an error, on one line and without e-mail addresses."""
     return " ".join(redact_addresses(str(error)).split())

@@ -1,4 +1,4 @@
-"""Whether a text, or an unreadable message, names a user. Pure."""
+"""Finds the names of a user in texts and in unreadable messages. Pure."""
 
 import base64
 import binascii
@@ -24,7 +24,7 @@ class Mentions:
     def __init__(self, user_id: str, addresses: Iterable[str] = ()) -> None:
         self._id = user_id
         self._addresses = {address.casefold() for address in addresses if address}
-        # In what is not JSON, or is cut JSON, names may be written as JSON or a URL writes them.
+        # Text that is not JSON, or is cut JSON, may hold names in the escaped form of JSON or of a URL.
         names = (user_id, *self._addresses)
         spellings = {spelling for name in names for spelling in _spellings(name)} | {_in_delivery_id(user_id)}
         # The longest first: the id may be the beginning of the address.
@@ -49,11 +49,12 @@ class Mentions:
         return self.in_value(value)
 
     def in_value(self, value: Any) -> bool:
-        """Whether a value names the user, in whatever depth. Numbers count: an id may have lost its quotes."""
+        """Whether a value names the user, at any depth. Numbers count: an id may have lost its quotes."""
         return any(self._in_leaf(leaf) for leaf in _leaves(value))
 
     def in_payload(self, payload: Mapping[str, Any]) -> bool:
-        """Whether a dead letter's payload does, which has what came in `body`, `text` or `base64`."""
+        """Whether a dead letter's payload names the user. The payload holds the message in `body`, `text` or
+        `base64`."""
         raw = [payload[name] for name in ("body", "text") if isinstance(payload.get(name), str)]
         raw += _decoded(payload.get("base64"))
         return any(map(self.in_message, raw)) or self.in_value(
@@ -64,7 +65,7 @@ class Mentions:
         return self.in_text(leaf) if isinstance(leaf, str) else str(leaf) == self._id
 
     def _is_meant(self, match: re.Match[str]) -> bool:
-        """Ids are told apart by capitals, addresses are not."""
+        """Whether a match is one of the user's names: capitals matter in ids, but not in addresses."""
         found = match[0]
         return found in {*_spellings(self._id), _in_delivery_id(self._id)} or any(
             found.casefold() in {spelling.casefold() for spelling in _spellings(address)} for address in self._addresses
@@ -76,7 +77,7 @@ def _spellings(name: str) -> tuple[str, str, str]:
 
 
 def _in_delivery_id(user_id: str) -> str:
-    """The user's id as the ids of deliveries and dead letters begin with it."""
+    """The user's id in the form that begins the ids of deliveries and dead letters."""
     return malformed_letter_id(user_id).rpartition(":")[0]
 
 

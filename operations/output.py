@@ -1,7 +1,7 @@
-"""What the command prints: tables for people, JSON for programs, and everything else on standard error.
+"""Prints for the command: tables for people, JSON for programs, and everything else on standard error.
 
-Ids and texts of documents may hold anything, such as sequences by which a terminal writes the clipboard. All output of
-all commands passes through this module, which escapes what is not plainly printable: control characters, C1 and DEL
+Ids and texts of documents may hold anything, such as sequences that make a terminal write to the clipboard. All output
+of all commands passes through this module, which escapes what is not plainly printable: control characters, C1 and DEL
 included, line breaks, and the characters that reorder a line.
 https://www.unicode.org/reports/tr36/#Bidirectional_Text_Spoofing
 """
@@ -28,7 +28,7 @@ from functions.shared.logging import redact_addresses
 from operations.time_args import to_json_time, to_table_time
 
 _PIPED_WIDTH = 100_000
-"""The width of a file or a pipe: nothing is cut for it."""
+"""The width for a file or a pipe: wide enough that no text is cut."""
 
 _TEXT_WIDTH = 80
 _ID_WIDTH = 60
@@ -73,7 +73,7 @@ class Output:
             shown = {key: name for key, name in columns.items() if key not in optional or any(row[key] for row in rows)}
             for key, heading in shown.items():
                 number = any(isinstance(row[key], int | float) for row in rows)
-                # What a command takes as an argument is never cut: it is folded if it must be.
+                # A value that a command takes as an argument is never cut: it wraps if needed.
                 is_id = key.endswith("_id") or key in {"queue", "task"}
                 longest = max(len(_cell(row[key])) for row in rows)
                 table.add_column(
@@ -108,11 +108,11 @@ class Output:
         sys.stdout.write(to_json(value))
 
     def say(self, line: str = "") -> None:
-        """Tell the operator something: on standard output, or beside it where that holds JSON."""
+        """Print a line for the operator: on standard output, or on standard error if standard output holds JSON."""
         (self.err if self.as_json else self._out).print(Text(escape(line)), soft_wrap=True)
 
     def warn(self, line: str) -> None:
-        """Tell the operator something to be careful about."""
+        """Print a warning for the operator."""
         self.err.print(Text(escape(line), style="yellow"))
 
     def confirm(self, question: str) -> bool:
@@ -121,7 +121,7 @@ class Output:
 
 
 def notice(line: str) -> None:
-    """Print a line on standard error, for what has no Output."""
+    """Print a line on standard error, for code without an Output."""
     typer.echo(escape(line), err=True)
 
 
@@ -150,12 +150,12 @@ def to_json(value: Any) -> str:
         value: of the types of Firestore.
     """
     text = json.dumps(_json_value(value), indent=2, ensure_ascii=False, allow_nan=False)
-    # Outside of strings JSON is plain, but for the line breaks of the indentation.
+    # Outside strings, JSON holds only printable characters and the line breaks of the indentation.
     return "".join(c if _is_plain(c) or c == "\n" else _json_escape(c) for c in text) + "\n"
 
 
 def guard_logs() -> None:
-    """Have logs escaped, too, and on standard error: previews call the worker's own code, which logs what is amiss."""
+    """Escape logs, too, and write them to standard error: previews call the worker's own code, which logs problems."""
     structlog.configure(
         processors=[structlog.processors.add_log_level, _escape_event, structlog.processors.LogfmtRenderer()],
         logger_factory=lambda *_: structlog.PrintLogger(sys.stderr),

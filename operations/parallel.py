@@ -1,4 +1,4 @@
-"""Does the same with many items, several at a time, with a progress bar. Ctrl-C stops it between two of them."""
+"""Works on many items, several at a time, with a progress bar. Ctrl-C stops it between two items."""
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
@@ -13,12 +13,12 @@ Item = TypeVar("Item")
 Done = TypeVar("Done")
 
 PARALLEL = 16
-"""How many are under way at once: each is a few calls, one after another."""
+"""How many items to work on at once: each takes a few calls, one after another."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class ParallelResults(Generic[Done]):
-    """What came of many items.
+    """The results of work on many items.
 
     Attributes:
         results: those of the items that were done, in the order of the items.
@@ -32,11 +32,11 @@ class ParallelResults(Generic[Done]):
 def in_parallel(
     items: Sequence[Item], work: Callable[[Item], Done], *, what: str, console: Console
 ) -> ParallelResults[Done]:
-    """Do something with each of many items. An error that the work raises stops it all, as Ctrl-C does, and is raised.
+    """Work on each of many items. If the work raises an error, this stops, as with Ctrl-C, and raises the error.
 
     Args:
         items: the items.
-        work: does it with one; called from several threads.
+        work: works on one item; called from several threads.
         what: the text beside the progress bar.
         console: where to show the progress bar.
     """
@@ -51,7 +51,7 @@ def in_parallel(
         except KeyboardInterrupt:
             interrupted = True
         finally:
-            # Lets what is under way finish.
+            # Lets the items under way finish.
             threads.shutdown(wait=True, cancel_futures=True)
     results = [future.result() for future in futures if not future.cancelled()]
     return ParallelResults(results=results, interrupted=interrupted)

@@ -1,4 +1,4 @@
-"""Everything that the pipeline keeps about one user: found, exported, erased. See docs/privacy.md."""
+"""Finds, exports and erases everything that the pipeline keeps about one user. See docs/privacy.md."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -36,7 +36,7 @@ class BeingSent(OperatorError):
 
 
 class StillActive(OperatorError):
-    """The user still gets reports, about each of which something is kept."""
+    """The user still gets reports, and the pipeline keeps something about each."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,7 +45,7 @@ class KeptData:
 
     Attributes:
         user: the snapshot of the user's own document, whether or not it exists.
-        has_document: whether that exists, or something below it does.
+        has_document: whether the user's document, or a document below it, exists.
         subscriptions: snapshots.
         deliveries: snapshots.
         dead_letters: snapshots: of the user's reports, and of unreadable messages that name the user.
@@ -69,7 +69,7 @@ class KeptData:
 
     @property
     def counts(self) -> dict[str, int]:
-        """How many there are of each."""
+        """The number of documents and tasks, by type."""
         return {
             "subscriptions": len(self.subscriptions),
             "tasks": len(self.tasks),
@@ -81,12 +81,12 @@ class KeptData:
 
     @property
     def total(self) -> int:
-        """How many there are."""
+        """The number of documents and tasks together."""
         return sum(self.counts.values())
 
     @property
     def is_empty(self) -> bool:
-        """Whether there is nothing, leaving out what is the application's."""
+        """Whether the pipeline keeps nothing, not counting the application's data."""
         return self.total == 0
 
     def being_sent(self, now: datetime) -> list[str]:
@@ -100,7 +100,8 @@ class KeptData:
 
 
 class PersonalData:
-    """Finds, exports and erases. Every method raises GoogleAPICallError if a service cannot be asked or told.
+    """Finds, exports and erases a user's data. Every method raises GoogleAPICallError if a service cannot be asked or
+    told.
 
     Args:
         client: the Firestore client.
@@ -131,7 +132,7 @@ class PersonalData:
         self._subscriptions = self._user.collection(SUBSCRIPTIONS)
 
     def find(self) -> KeptData:
-        """Read all of it."""
+        """Read all data about the user."""
         user = self._user.get()
         mentions = self._mentions(user)
         return KeptData(
@@ -151,7 +152,7 @@ class PersonalData:
         )
 
     def export(self, kept: KeptData, *, with_document: bool) -> dict[str, Any]:
-        """What is kept, with all fields.
+        """All data about the user, with all fields.
 
         Args:
             kept: as it was found.
@@ -167,13 +168,13 @@ class PersonalData:
             "subscriptions": [_document(each) for each in kept.subscriptions],
             "deliveries": [_document(each) for each in kept.deliveries],
             "dead_letters": [_document(each) for each in kept.dead_letters],
-            # Their other fields are not about the user, but may be about others.
+            # Their other fields are not about this user, but may be about other users.
             "system_alerts": [{"path": each.reference.path} for each in kept.system_alerts],
             "tasks": [{"queue": task.queue, "task": task.name, "body": _text(task.body)} for task in kept.tasks],
         }
 
     def check(self, kept: KeptData, *, with_document: bool) -> None:
-        """See whether it can be erased now.
+        """Check whether the data can be erased now.
 
         Raises:
             StillActive: the user's document stays, and the next run would write about the user again.
@@ -193,20 +194,20 @@ class PersonalData:
             )
 
     def erase(self, *, with_document: bool, on_erased: Callable[[int], None]) -> KeptData:
-        """Erase it. Killed anywhere, it can be begun again, and does the rest.
+        """Erase the data. If this is killed, a second call erases the rest.
 
         Args:
             with_document: the user's document and everything below it as well, in the end.
-            on_erased: told how many more are erased.
+            on_erased: called with the number of further erased items.
 
         Returns:
-            what is left: what others wrote in the meantime.
+            what is left, because it was written in the meantime.
 
         Raises:
             StillActive, BeingSent: see `check`.
         """
         if with_document and self._user.get().exists:
-            # From now on no worker begins a report. The document is needed to the end, for the address.
+            # From now on no worker begins a report. The document stays until the end, since it holds the address.
             self._update(self._user, {"active": False})
         for _ in range(_PASSES):
             kept = self.find()
@@ -242,7 +243,7 @@ class PersonalData:
             on_erased(len(snapshots[start : start + _BATCH]))
 
     def _delete(self, snapshots: Sequence[Any]) -> None:
-        """Delete documents as they were read: one that was written meanwhile is found again."""
+        """Delete documents in the version that was read: the next pass finds those that were written meanwhile."""
         batch = self._client.batch()
         for snapshot in snapshots:
             batch.delete(snapshot.reference, option=self._client.write_option(last_update_time=snapshot.update_time))
@@ -289,7 +290,7 @@ class PersonalData:
 
 
 def _without_names(fields: Mapping[str, Any], mentions: Mentions) -> dict[str, Any]:
-    """The fields of a system alert that name the user, without that."""
+    """The fields of a system alert that name the user, with the name erased."""
     return {name: _erased(value, mentions) for name, value in fields.items() if mentions.in_value(value)}
 
 
@@ -310,7 +311,7 @@ def _document(snapshot: Any) -> dict[str, Any]:
 
 
 def _below(reference: Any) -> Iterator[Any]:
-    """All documents below one, in whatever depth."""
+    """All documents below a document, at any depth."""
     for collection in reference.collections():
         for inner in collection.list_documents():
             snapshot = inner.get()

@@ -1,4 +1,4 @@
-"""A change to a queue's rate and retry policy: what it writes, and what else it affects. Pure."""
+"""Works out a change to a queue's rate and retry policy, and what else the change affects. Pure."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
@@ -31,7 +31,7 @@ class QueueSettings:
     max_retry_duration: timedelta | None = None
 
     def given(self) -> dict[str, Any]:
-        """Those that are not None, by name."""
+        """The settings that are not None, by name."""
         pairs = ((field.name, getattr(self, field.name)) for field in fields(self))
         return {name: value for name, value in pairs if value is not None}
 
@@ -45,7 +45,7 @@ PATHS: Mapping[str, str] = {
     "max_doublings": "retry_config.max_doublings",
     "max_retry_duration": "retry_config.max_retry_duration",
 }
-"""Where each is in the service's Queue message."""
+"""The field of each setting in the service's Queue message."""
 
 FLAGS: Mapping[str, str] = {
     "rate": "--max-dispatches-per-second",
@@ -56,18 +56,18 @@ FLAGS: Mapping[str, str] = {
     "max_doublings": "--max-doublings",
     "max_retry_duration": "--max-retry-duration",
 }
-"""What each is called in queue.yaml."""
+"""The name of each setting in queue.yaml."""
 
 
 def differences(before: QueueSettings, wanted: QueueSettings) -> dict[str, tuple[Any, Any]]:
-    """What changes, by name: the value before and after."""
+    """The changed settings, by name: each with its value before and after."""
     return {
         name: (getattr(before, name), value) for name, value in wanted.given().items() if getattr(before, name) != value
     }
 
 
 def warnings(changed: Mapping[str, tuple[Any, Any]], *, worker_max_attempts: str | None) -> list[str]:
-    """What else the operator has to do so that a change is right and lasts.
+    """What else the operator must do so that a change is correct and permanent.
 
     Args:
         changed: as `differences()` gives it.

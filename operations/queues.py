@@ -1,4 +1,4 @@
-"""The report queues at Cloud Tasks: what they hold and how fast they go. The Python way to change that."""
+"""Reads and changes the report queues at Cloud Tasks: their tasks, their rate and their retry policy."""
 
 import contextlib
 from collections.abc import Callable, Iterator
@@ -21,12 +21,12 @@ COUNTED_TASKS = 1_000
 """How many tasks are counted at most: the service has no count, and lists a thousand a call."""
 
 _REST_OF_A_RUN = "/dispatch"
-"""How the URL ends that the dispatcher calls itself by."""
+"""The end of the URL by which the dispatcher calls itself."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class QueuedTask:
-    """A task with what is in it.
+    """A task and its body.
 
     Attributes:
         queue: the id of its queue.
@@ -73,11 +73,11 @@ class Queues:
         }
 
     def settings(self, queue: str) -> QueueSettings:
-        """What of the queue can be set, as it is."""
+        """The current values of the settings that the command can change."""
         return _settings_of(self._call(queue, lambda name: cloud_tasks_client().get_queue(name=name)))
 
     def change(self, queue: str, wanted: QueueSettings) -> QueueSettings:
-        """Set what is wanted and leave the rest.
+        """Change the given settings and leave the rest.
 
         Returns:
             the settings as the service has them now.
@@ -103,7 +103,7 @@ class Queues:
         return _settings_of(self._call(queue, update))
 
     def pause(self, queue: str) -> None:
-        """Keep the queue's tasks from being dispatched until it is resumed."""
+        """Stop the queue's dispatches until it is resumed."""
         self._call(queue, lambda name: cloud_tasks_client().pause_queue(name=name))
 
     def resume(self, queue: str) -> None:
@@ -125,7 +125,7 @@ class Queues:
     def search(self, queue: str, is_wanted: Callable[[bytes], bool]) -> Iterator[QueuedTask]:
         """Tasks whose body is wanted. All that the queue holds are read, a thousand a call.
 
-        Leaves out the tasks by which the dispatcher hands the rest of a run to itself: without them the run would end.
+        Leaves out the tasks by which the dispatcher hands the rest of a run to itself: erasing one would end the run.
         """
         for task in self._list(queue, with_bodies=True):
             if not task.http_request.url.endswith(_REST_OF_A_RUN) and is_wanted(task.http_request.body):
@@ -144,7 +144,7 @@ class Queues:
             cloud_tasks_client().delete_task(name=f"{self._name(queue)}/tasks/{task}")
 
     def run_task(self, queue: str, task: str) -> dict[str, Any] | None:
-        """Dispatch a task now, whatever the queue's rate, and though it is paused.
+        """Dispatch a task now, regardless of the queue's rate, and even if the queue is paused.
 
         Returns:
             the task; None where the queue holds none of this id.
@@ -182,7 +182,7 @@ def _leaf(name: str) -> str:
 
 
 def _settings_of(queue: tasks_v2.Queue) -> QueueSettings:
-    # proto-plus' own class says Duration where it gives a timedelta; protobuf's says what it does.
+    # The types of proto-plus say Duration where it returns a timedelta; the types of protobuf are correct.
     limits, retry = queue.rate_limits, tasks_v2.Queue.pb(queue).retry_config
     return QueueSettings(
         rate=limits.max_dispatches_per_second,

@@ -1,6 +1,6 @@
-"""Replays dead letters: puts the delivery back, and a new task of a new name into the queue.
+"""Replays dead letters: puts the delivery back, and a task with a new name into the queue.
 
-Each of the three steps has its effect once or not at all, and the whole may be begun again after any of them:
+Each of the three steps has its effect once or not at all, and a replay may start again after any of them:
 `prepare` (a transaction over the dead letter and its delivery), `enqueue` (a task whose name follows from delivery and
 number of the replay), `conclude` (marks the dead letter, unless the report has failed again meanwhile).
 """
@@ -38,19 +38,19 @@ from operations.errors import UNREACHABLE, OperatorError, describe
 from operations.replay_decision import ReplayDecision, ReplayOutcome, ReplayStep, decide_replay, may_have_been_sent
 
 _READ_AT_ONCE = 1_000
-"""How many deliveries one call reads: well below what a request may hold."""
+"""How many deliveries one call reads: well below the limit of a request."""
 
 _MOST_NUMBERS = 20
-"""How many replays whose task was made and has ended one call passes over before it reports an error."""
+"""How many replays with an ended task one call skips before it reports an error."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class PreparedReplay:
-    """A dead letter of which the first step is done.
+    """A dead letter after the first step of its replay.
 
     Attributes:
         letter: as the first step left it.
-        decision: what was decided.
+        decision: the decision of the first step.
         number: which of the dead letter's replays this is: the salt of its task's name.
     """
 
@@ -60,7 +60,7 @@ class PreparedReplay:
 
     @property
     def task(self) -> ReportTask:
-        """What its report's task says; only of a dead letter that names a report."""
+        """The task of its report. Call this only for a dead letter that names a report."""
         if (task := self.letter.task) is None:
             raise ValueError(f"{self.letter.id} names no report")
         return task
@@ -109,11 +109,11 @@ class Replay:
         except UNREACHABLE:
             raise
         except (GoogleAPIError, OperatorError, ValueError) as error:
-            # ValueError: the client library's, for a transaction that others have made fail five times.
+            # ValueError: raised by the client library after other writers made a transaction fail five times.
             return DeadLetterResult(letter_id=letter_id, outcome=ReplayOutcome.ERROR, detail=describe(error))
 
     def preview(self, letter: StoredDeadLetter) -> DeadLetterResult:
-        """Say what would come of one dead letter, and change nothing.
+        """Return the result that a replay of one dead letter would have, and change nothing.
 
         Raises:
             google.api_core.exceptions.GoogleAPIError: Firestore cannot be read.
@@ -192,8 +192,8 @@ class Replay:
                     fields = pending_fields(task, now=now, by_hand=True, task_name=name)
                 else:
                     fields = put_back_fields(task, now=now, task_name=name)
-                # Written even where no state changes: a worker that stood still just before it would mark the delivery
-                # dead then fails to.
+                # Written even if no state changes: a worker that paused just before it marks the delivery dead then
+                # fails to do so.
                 transaction.set(self._delivery(task), fields, merge=True)
             return PreparedReplay(letter=letter, decision=decision, number=number)
 
@@ -275,7 +275,7 @@ def _task_name(task: ReportTask, number: int) -> str:
 
 
 def _later_failure(letter: StoredDeadLetter, delivery: Delivery | None) -> DeliveryFailure | None:
-    """The failure that a delivery tells of, if the dead letter does not know of it yet."""
+    """The failure that the delivery records, if the dead letter does not have it yet."""
     failure = delivery.failure if delivery else None
     if failure is None or letter.failed_at is None or failure.failed_at <= letter.failed_at:
         return None

@@ -1,8 +1,8 @@
 """Decides what a replay does with a dead letter, by the dead letter and its delivery. Pure.
 
-A replay takes three steps: it puts the delivery back, makes a task, and marks the dead letter. Killed between two of
-them, it is simply begun again. Only the delivery record settles what may be sent: a task for a delivery that is final,
-or that a worker has claimed, does nothing.
+A replay takes three steps: it puts the delivery back, makes a task, and marks the dead letter. If a replay is killed
+between two steps, the operator starts it again. Only the delivery record settles what may be sent: a task for a
+delivery that is final, or that a worker has claimed, does nothing.
 """
 
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from functions.shared.delivery import DELIVERY_RETENTION, Delivery, DeliveryStat
 
 
 class ReplayOutcome(StrEnum):
-    """What came of replaying one dead letter, as the operator is told."""
+    """The result of replaying one dead letter, for the operator."""
 
     REPLAYED = "replayed"
     ALREADY_SENT = "already-sent"
@@ -31,7 +31,7 @@ class ReplayOutcome(StrEnum):
 
     @property
     def is_success(self) -> bool:
-        """Whether there is nothing left to do for it."""
+        """Whether the dead letter needs nothing more."""
         return self in {
             ReplayOutcome.REPLAYED,
             ReplayOutcome.ALREADY_SENT,
@@ -41,7 +41,7 @@ class ReplayOutcome(StrEnum):
 
     @property
     def explanation(self) -> str:
-        """What it means, and what to do."""
+        """The meaning of the result, and what to do."""
         return _EXPLANATIONS[self]
 
 
@@ -63,7 +63,7 @@ _EXPLANATIONS = {
 
 
 class ReplayStep(Enum):
-    """What a replay does first."""
+    """The first step of a replay."""
 
     REVIVE = auto()
     """Put the delivery back and count the replay; then make a task."""
@@ -72,8 +72,8 @@ class ReplayStep(Enum):
     """Put the delivery back without counting: a replay was interrupted, or a worker before it could mark it dead."""
 
     HAND_OVER = auto()
-    """Leave the delivery: its worker stopped while it was sending, or before it had published the dead letter of a
-    failure. The worker that gets the task decides about the one, and publishes the other."""
+    """Leave the delivery, and make a task. Its worker stopped while it was sending, or before it published a dead
+    letter. The worker that gets the task decides what to do, or publishes the dead letter."""
 
     CLOSE = auto()
     """Mark the dead letter, without a task: its delivery has become final meanwhile."""
@@ -84,7 +84,7 @@ class ReplayStep(Enum):
 
 @dataclass(frozen=True, kw_only=True)
 class ReplayDecision:
-    """What to do, and what to say once it is done."""
+    """The first step, and the result to report after it."""
 
     step: ReplayStep
     outcome: ReplayOutcome

@@ -1,6 +1,6 @@
 """Reads the runs of the dispatcher, for the operator.
 
-A run that was called again has the figures of its last attempt. `show` has those of the attempts before, too.
+The figures of a run with several attempts are those of the last one. `show` also returns those of earlier attempts.
 """
 
 from typing import Any

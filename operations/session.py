@@ -1,4 +1,4 @@
-"""What a command works with. It connects when first used, so that help needs no connection."""
+"""The connection that a command works with. It connects on first use, so that help needs no connection."""
 
 import functools
 import os
@@ -30,7 +30,7 @@ class Session:
 
     @functools.cached_property
     def target(self) -> Target:
-        """Where it is connected."""
+        """The target of the connection."""
         target = find_target(os.environ, directory=self._directory, default_directory=LOCAL_CLOUD_DIRECTORY)
         if target.note:
             notice(target.note)
@@ -57,7 +57,7 @@ class Session:
 
     @functools.cached_property
     def defaults(self) -> SubscriptionDefaults:
-        """What a subscription gets whose document does not say it."""
+        """The defaults of a subscription's fields."""
         return subscription_defaults(self.target)
 
     @property

@@ -1,4 +1,4 @@
-"""Fields of a subscription as the operator types them. Pure."""
+"""Reads fields of a subscription as the operator types them. Pure."""
 
 import json
 from collections.abc import Iterable
@@ -41,7 +41,7 @@ def parse_field(text: str) -> str:
     """Read the name of a field that can be set: `time_zone`, or `time-zone` as its option is called.
 
     Raises:
-        ValueError: it is none.
+        ValueError: the text is not the name of such a field.
     """
     name = text.replace("-", "_")
     if name not in EDITABLE:

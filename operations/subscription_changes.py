@@ -1,7 +1,7 @@
 """Makes, changes, pauses, resumes and removes subscriptions, for the operator.
 
-Each write is conditional on the version that was read. Where somebody else was faster, such as the worker that moved
-the subscription on, the document is read again and the change worked out anew.
+Each write is conditional on the version that was read. If another program writes first, such as a worker that moves the
+subscription on, the change is worked out again from the new version.
 """
 
 from collections.abc import Callable, Mapping
@@ -28,7 +28,7 @@ from operations.subscription_edit import SubscriptionEdit, added_fields, edited_
 from operations.subscriptions import no_such_user
 
 _ATTEMPTS = 10
-"""How often a change is worked out anew: a worker moves a subscription on once a report."""
+"""How often to work out a change again: a worker moves a subscription on only once for each report."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,7 +47,7 @@ class StoredSubscription:
 
 
 Decide = Callable[[StoredSubscription], Mapping[str, Any]]
-"""Says which fields to write; none where nothing is to change."""
+"""Returns the fields to write; none for no change."""
 
 
 class SubscriptionChanges:
@@ -95,7 +95,7 @@ class SubscriptionChanges:
         """Change fields of a subscription, and its due time with its schedule.
 
         Returns:
-            the subscription as it is now, and whether that is new.
+            the subscription as it is now, and whether this call changed it.
 
         Raises:
             InvalidEdit: it would be malformed.
@@ -118,7 +118,7 @@ class SubscriptionChanges:
             until: when it resumes by itself, in UTC; None for not by itself.
 
         Returns:
-            the subscription as it is now, and whether that is new.
+            the subscription as it is now, and whether this call changed it.
 
         Raises:
             NotFound: there is no such subscription.
@@ -142,7 +142,7 @@ class SubscriptionChanges:
         """Resume a subscription. Its next report leaves the paused time out.
 
         Returns:
-            the subscription as it is now, and whether that is new.
+            the subscription as it is now, and whether this call changed it.
 
         Raises:
             NotFound: there is no such subscription.
@@ -184,14 +184,14 @@ class SubscriptionChanges:
         Args:
             user_id: whose it is.
             subscription_id: its id.
-            decide: says what to write. Called anew with each reading.
+            decide: returns what to write. Called again after each read.
 
         Returns:
-            the subscription as it is now, and whether that is new.
+            the subscription as it is now, and whether this call changed it.
 
         Raises:
             NotFound: there is no such subscription.
-            OperatorError: others change it all the time.
+            OperatorError: other programs change it all the time.
         """
         reference = self._reference(user_id, subscription_id)
         for _ in range(_ATTEMPTS):

@@ -1,4 +1,4 @@
-"""What a subscription gets whose document does not say it, as the deployed functions or the local cloud have it."""
+"""Reads the defaults of a subscription's fields from the deployed functions or the local cloud."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ _FIELDS = SubscriptionSettings.model_fields
 BUILT_IN_DEFAULTS = SubscriptionDefaults(
     kind=_FIELDS["default_kind"].default, cadence=_FIELDS["default_cadence"].default
 )
-"""What holds where the environment says nothing."""
+"""The defaults if the environment does not set them."""
 
 
 def subscription_defaults(target: Target) -> SubscriptionDefaults:
@@ -27,7 +27,7 @@ def subscription_defaults(target: Target) -> SubscriptionDefaults:
         NotConfigured: one of them is malformed, or the deployed functions cannot be asked for it. A guess would show
             due times at which nothing is sent.
     """
-    # All of them, so that nothing comes from the environment of this process.
+    # Set all fields, so that none comes from the environment of this process.
     values: dict[str, Any] = {name: target.look_up(name.upper()) or field.default for name, field in _FIELDS.items()}
     try:
         settings = SubscriptionSettings(**values)

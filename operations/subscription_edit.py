@@ -1,4 +1,4 @@
-"""What an operator's edit makes of a subscription's document, and of its due time. Pure."""
+"""Applies an operator's edit to a subscription's document and its due time. Pure."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -19,7 +19,7 @@ from functions.shared.user import User
 NOT_EDITABLE = frozenset(
     {"user_id", "shard", "active", "paused_because", "paused_until", "next_report_at", "reported_until"}
 )
-"""Whose a subscription is, and what `pause`, `resume` and the pipeline itself write."""
+"""The ids of a subscription, and the fields that `pause`, `resume` and the pipeline itself write."""
 
 EDITABLE = tuple(name for name in SUBSCRIPTION_FIELDS if name not in NOT_EDITABLE)
 """The fields that an operator sets: each is an option of `reports subscriptions add` and `set`."""
@@ -31,7 +31,7 @@ class InvalidEdit(ValueError):
 
 @dataclass(frozen=True, kw_only=True)
 class SubscriptionEdit:
-    """What an operator wants of a subscription.
+    """An operator's edit of a subscription.
 
     Attributes:
         fields: what to write, as the document has it, but for `options`.
@@ -45,7 +45,7 @@ class SubscriptionEdit:
 
     @property
     def is_empty(self) -> bool:
-        """Whether nothing is wanted."""
+        """Whether the edit has no changes."""
         return not (self.fields or self.options or self.unset)
 
     def changes_of(self, document: Mapping[str, Any]) -> dict[str, Any]:
@@ -131,8 +131,8 @@ def rescheduled_fields(
     """The due time of a subscription whose schedule has changed; empty where it stays.
 
     The next report begins where the last one ended, whatever the schedule. So nothing is reported twice, and no time is
-    left out. A report that is due already keeps its due time, since a worker may be building it: with another due time
-    it would be another delivery of the same time. Afterwards the worker moves on by the new schedule.
+    left out. A report that is already due keeps its due time, since a worker may be building it: another due time would
+    make a second delivery for the same period. Afterwards the worker moves on by the new schedule.
 
     Args:
         before: as it was read.
@@ -154,7 +154,7 @@ def rescheduled_fields(
 
 
 def _differ(one: Any, other: Any) -> bool:
-    # To Python 1 is the same as True. In a document it is malformed.
+    # Python treats 1 and True as equal; in a document they differ.
     return type(one) is not type(other) or bool(one != other)
 
 

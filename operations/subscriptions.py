@@ -24,7 +24,7 @@ _WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday",
 
 
 class SubscriptionState(StrEnum):
-    """Where a subscription stands, for the operator."""
+    """The state of a subscription, for the operator."""
 
     DUE = "due"
     """Its due time has come: its report is on its way, or the next run sends it."""
@@ -114,7 +114,7 @@ class Subscriptions:
         """
         query: Any = self._client.collection_group(SUBSCRIPTIONS)
         query = query.where(filter=FieldFilter("paused_because", "==", because.value))
-        # A pause that has ended by itself leaves its reason behind.
+        # A pause that ends by itself leaves its reason in the document.
         return list(islice((each for each in self._read(query.stream()) if each.is_paused(now)), limit))
 
     def _of(self, user_id: str) -> Any:
@@ -176,7 +176,7 @@ def subscription_row(
 
 
 def latest_row(latest: Delivery | None) -> dict[str, Any]:
-    """What a row says about the latest delivery of what it shows."""
+    """The part of a row about the latest delivery."""
     return {
         "last_delivery_id": latest.id if latest else None,
         "last_delivery_state": latest.state.value if latest else None,
@@ -185,7 +185,7 @@ def latest_row(latest: Delivery | None) -> dict[str, Any]:
 
 
 def describe_schedule(subscription: Subscription) -> str:
-    """When reports are due, as a person says it."""
+    """When reports are due, in words."""
     zone = f" ({subscription.time_zone.key})" if subscription.time_zone else ""
     at = f"at {subscription.hour:02}:{subscription.minute:02}"
     match subscription.cadence:

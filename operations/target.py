@@ -1,4 +1,5 @@
-"""Where the command connects: an emulator or Google Cloud by the environment, or the local cloud by its directory."""
+"""Chooses where the command connects: to an emulator or Google Cloud by the environment, or to the local cloud by its
+directory."""
 
 import os
 import shlex
@@ -19,18 +20,18 @@ LOCAL_CLOUD_DIRECTORY = Path(__file__).resolve().parents[1] / ".local_cloud"
 EMULATORS = ("FIRESTORE_EMULATOR_HOST", "CLOUD_TASKS_EMULATOR_HOST")
 
 _ANSWER_SECONDS = 10.0
-"""Even a busy machine answers by then. Where nothing listens, the connection fails at once."""
+"""Even a busy machine answers by then. If no server listens, the connection fails at once."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Target:
-    """What the command works on.
+    """The Google Cloud project, emulator or local cloud that the command works on.
 
     Attributes:
         variables: the environment variables of docs/configuration.md, as they hold for it.
         directory: the local cloud's, where the variables are from there.
-        note: what the operator should know about the choice; empty where it is plain.
-        ask: gives a variable that is not among them, or None; raises NotConfigured if it cannot ask.
+        note: what the operator should know about the choice; empty if the choice is obvious.
+        ask: returns a variable that is not in `variables`, or None; raises NotConfigured if it cannot ask.
     """
 
     variables: Mapping[str, str]
@@ -56,7 +57,7 @@ class Target:
 
     @property
     def description(self) -> str:
-        """Its name, to be read before something is changed there."""
+        """The name of the target, for the operator to read before a change."""
         if self.directory is not None:
             return f"the local cloud (project {self.project})"
         return f"{'an emulator' if self.emulators else 'Google Cloud'} (project {self.project})"
@@ -65,7 +66,7 @@ class Target:
         """The value of a variable.
 
         Raises:
-            NotConfigured: it is not set, and cannot be had elsewhere.
+            NotConfigured: it is not set, and the deployed functions do not have it.
         """
         if value := self.look_up(variable):
             return value
@@ -80,7 +81,7 @@ class Target:
         return self.variables.get(variable) or self.ask(variable)
 
     def find(self, variable: str) -> str | None:
-        """The value of a variable that can be done without."""
+        """The value of an optional variable; None if it is not set or cannot be read."""
         try:
             return self.look_up(variable)
         except NotConfigured:
@@ -142,7 +143,7 @@ def connect(target: Target) -> None:
 
 
 def _answers(address: str) -> bool:
-    """Whether a gRPC server is there. Any answer counts, even that it does not know the method."""
+    """Whether a gRPC server answers. Any answer counts, even that the method is unknown."""
     with grpc.insecure_channel(address) as channel:
         try:
             check: Any = channel.unary_unary("/grpc.health.v1.Health/Check")

@@ -26,7 +26,7 @@ class Users:
         self._users = client.collection(USERS)
 
     def find(self, user_id: str) -> User | None:
-        """A user; None where there is none."""
+        """A user; None if the user does not exist."""
         return User.from_snapshot(self._users.document(user_id).get())
 
     def get(self, user_id: str) -> User:

@@ -1,4 +1,4 @@
-"""The `reports` command: the whole of it."""
+"""The whole `reports` command."""
 
 from pathlib import Path
 from typing import Annotated

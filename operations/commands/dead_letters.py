@@ -1,4 +1,4 @@
-"""`reports dead-letters`: what could not be sent."""
+"""`reports dead-letters`: reports that could not be sent."""
 
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -112,7 +112,7 @@ def replay(
     yes: Yes = False,
     as_json: AsJson = False,
 ) -> None:
-    """Put reports back into the queue. What was sent meanwhile is not sent again. Interrupted, simply repeat it."""
+    """Put reports back into the queue. Those sent meanwhile are not sent again. If interrupted, repeat it."""
     current = session(ctx)
     output = Output(as_json=as_json)
     letters, missing = _select(current, ids, reason=reason, since=since, everything=everything)
@@ -182,7 +182,7 @@ def reopen(
     yes: Yes = False,
     as_json: AsJson = False,
 ) -> None:
-    """Take a dismissal back: they are open again, and can be replayed. Nothing is sent by this alone."""
+    """Take dismissals back: the dead letters are open again and can be replayed. This alone sends nothing."""
     current = session(ctx)
     selected = _select(
         current, ids, reason=reason, since=since, everything=everything, in_state=DeadLetterState.DISMISSED
@@ -205,9 +205,9 @@ class _StateChange:
     Attributes:
         verb: what the command asks the operator to confirm.
         what: the text beside the progress bar.
-        wanted: the state in which the dead letters are afterwards.
-        in_state: the state in which the command looks for them where the operator names none.
-        carry_out: does it with one.
+        wanted: the state of the dead letters afterward.
+        in_state: the state in which the command looks for dead letters if the operator names none.
+        carry_out: changes one dead letter.
     """
 
     verb: str
@@ -250,7 +250,8 @@ def _select(
     everything: bool,
     in_state: DeadLetterState = DeadLetterState.OPEN,
 ) -> tuple[list[StoredDeadLetter], list[str]]:
-    """The dead letters that the operator means, and the ids that none has. Without ids, those in the state."""
+    """The dead letters that the operator means, and the ids that do not exist. Without ids, the dead letters in the
+    state."""
     if sum((bool(ids), reason is not None or since is not None, everything)) != 1:
         raise typer.BadParameter("name dead letters, or --reason and --since, or --all")
     dead_letters = DeadLetters(current.firestore)
@@ -275,7 +276,7 @@ def _do(
     dry_run: bool,
     in_state: DeadLetterState = DeadLetterState.OPEN,
 ) -> None:
-    """Do it with all, and print what came of it. The exit status is 1 if something was not done."""
+    """Act on all the dead letters, and print the results. The exit status is 1 if an act failed."""
     done = in_parallel(letters, work, what=what, console=output.err)
     results = sorted([*done.results, *absent], key=lambda result: result.letter_id)
     counts = Counter(result.outcome.value for result in results)

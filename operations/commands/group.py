@@ -1,4 +1,4 @@
-"""What all commands share: options with the same name and meaning, and errors in one line."""
+"""The code that all commands share: options with the same name and meaning, and errors in one line."""
 
 import sys
 from collections.abc import Iterator
@@ -31,7 +31,7 @@ class ReportsGroup(TyperGroup):
         """Read the command line."""
         with _escaped_usage():
             for arg in args:
-                # What is no UTF-8 comes as lone surrogates, which no service takes.
+                # Bytes that are not UTF-8 come as lone surrogates, which no service takes.
                 if arg != arg.encode(errors="replace").decode():
                     raise typer.BadParameter(f"{arg} is not UTF-8")
             return super().make_context(info_name, args, *others, **extra)
@@ -103,7 +103,7 @@ def confirm(output: Output, what: str, *, yes: bool) -> None:
 
 @contextmanager
 def _escaped_usage() -> Iterator[None]:
-    """An argument that is no good is repeated to the operator, who may have copied it from a document."""
+    """Escape invalid arguments in error messages: the operator may have copied them from a document."""
     try:
         yield
     except typer.TyperException as error:

@@ -72,7 +72,7 @@ def erase(
     yes: Yes = False,
     as_json: AsJson = False,
 ) -> None:
-    """Erase what the pipeline keeps about a user. It cannot be undone. Interrupted, simply repeat it."""
+    """Erase what the pipeline keeps about a user. This cannot be undone. If interrupted, repeat it."""
     current = session(ctx)
     output = Output(as_json=as_json)
     data = _personal_data(current, user, address)
@@ -117,7 +117,7 @@ def _write(file: Path, text: str) -> None:
     try:
         descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
-            # The file may have been there, for all to read.
+            # The file may have existed, readable by everyone.
             os.fchmod(descriptor, 0o600)
             stream.write(text)
     except OSError as error:

@@ -62,7 +62,7 @@ def pause(ctx: typer.Context, *, queue: QueueName = None) -> None:
 
 @app.command()
 def resume(ctx: typer.Context, *, queue: QueueName = None) -> None:
-    """Let tasks go again."""
+    """Let the queue dispatch tasks again."""
     current = session(ctx)
     for name in _names(current, queue):
         current.queues.resume(name)
@@ -87,7 +87,7 @@ def run_task(
     queue: QueueName = None,
     as_json: AsJson = False,
 ) -> None:
-    """Dispatch one task now, whatever its schedule and the queue's rate, and though the queue is paused."""
+    """Dispatch one task now, regardless of its schedule and the queue's rate, and even if the queue is paused."""
     current = session(ctx)
     task = task.rpartition("/")[2]
     for name in _names(current, queue):
@@ -172,7 +172,7 @@ def _names(current: Session, queue: str | None) -> list[str]:
 
 
 def _check(before: QueueSettings, wanted: QueueSettings) -> None:
-    """The service takes a smallest wait above the longest one and then keeps to neither."""
+    """The service accepts a shortest wait that is longer than the longest one, and then keeps to neither."""
     smallest = wanted.min_backoff if wanted.min_backoff is not None else before.min_backoff
     longest = wanted.max_backoff if wanted.max_backoff is not None else before.max_backoff
     if smallest is not None and longest is not None and smallest > longest:

@@ -290,7 +290,7 @@ def pause(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Send no reports of a subscription until it is resumed. The paused time is left out of the next report."""
+    """Send no reports of a subscription until it is resumed. The next report leaves the paused time out."""
     current = session(ctx)
     found = Subscriptions(current.firestore, current.defaults).find(user, subscription)
     end = None
@@ -313,7 +313,7 @@ def resume(
     yes: Yes = False,
     as_json: AsJson = False,
 ) -> None:
-    """Send a subscription's reports again. It asks first where the pause is the recipient's wish."""
+    """Send a subscription's reports again. If the recipient asked for the pause, the command asks first."""
     current = session(ctx)
     output = Output(as_json=as_json)
     found = Subscriptions(current.firestore, current.defaults).find(user, subscription)
@@ -333,7 +333,7 @@ def remove(
     yes: Yes = False,
     as_json: AsJson = False,
 ) -> None:
-    """Delete a subscription. It cannot be undone; to send nothing for a time, pause it instead."""
+    """Delete a subscription. This cannot be undone; to send nothing for a time, pause it instead."""
     current = session(ctx)
     output = Output(as_json=as_json)
     found = Subscriptions(current.firestore, current.defaults).find(user, subscription)
@@ -382,7 +382,7 @@ def print_subscriptions(output: Output, rows: Sequence[dict[str, Any]], *, empty
 
 
 class _FieldOptions(TypedDict):
-    """What the command line has for each field that can be set; None is an option that is not there."""
+    """The value of each field option on the command line; None for an option that was not given."""
 
     kind: str | None
     cadence: Cadence | None
@@ -402,7 +402,7 @@ class _FieldOptions(TypedDict):
 
 
 def _edit(*, unset: Sequence[str] | None = None, **given_options: Unpack[_FieldOptions]) -> SubscriptionEdit:
-    """What the operator wants, from the options of the command line."""
+    """The edit that the command line asks for."""
     cadence, covers = given_options["cadence"], given_options["covers"]
     weekday, options = given_options["weekday"], given_options["options"]
     fields: dict[str, Any] = {
@@ -411,9 +411,9 @@ def _edit(*, unset: Sequence[str] | None = None, **given_options: Unpack[_FieldO
         "covers": covers.value if covers else None,
         "weekday": parse_weekday(weekday) if weekday is not None else None,
     }
-    # Single options are set in the map, and the others stay.
+    # Each option is set in the map, and the others stay.
     del fields["options"]
-    # An option that can be given again is an empty list where it is not there.
+    # An option that can be repeated is an empty list if it was not given.
     given = {name: value for name, value in fields.items() if value is not None and value != []}
     if twice := sorted(set(given) & set(unset or ())):
         raise typer.BadParameter(f"{', '.join(twice)}: either set it or unset it")

@@ -1,4 +1,4 @@
-"""`reports system-alerts`: what was wrong with the system itself."""
+"""`reports system-alerts`: problems of the system itself."""
 
 import typer
 
