@@ -1,12 +1,13 @@
 # Every target sets up what it needs: a virtual environment in .venv with the locked dependencies.
 .DEFAULT_GOAL := help
-.PHONY: help setup run up test faults mutants bench lint lock clean
+.PHONY: help setup run up test faults mutants bench lint catalogs lock clean
 SHELL := /bin/bash
 
 PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3.11; do \
 	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; done)
 BIN := .venv/bin
 ARGS ?=
+LOCALE ?=
 
 help: ## show this
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -45,6 +46,9 @@ lint: setup ## formatting, lint, types, import walls, shell scripts
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 	@$(BIN)/shellcheck .ci/run $(wildcard *.sh deployment/*.sh) reports
+
+catalogs: setup ## the reports' words: add new ones to every language (LOCALE=de begins another one)
+	@$(BIN)/python -m operations.catalogs $(LOCALE)
 
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header
 

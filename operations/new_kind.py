@@ -1,10 +1,11 @@
-"""Writes the skeleton of a kind of report: a folder beside the others, and a test."""
+"""Writes the skeleton of a kind of report: a folder beside the others, a test, and its texts in the catalogs."""
 
 import keyword
 import re
 from pathlib import Path
 
 from functions.shared.ids import KIND_PATTERN
+from operations.catalogs import update_catalogs
 from operations.errors import OperatorError
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -20,7 +21,7 @@ _FILES = {
 
 
 def write_kind(kind: str, root: Path) -> list[Path]:
-    """Write the files. None is written over.
+    """Write the files, and add the kind's texts to the catalogs. None is written over.
 
     Args:
         kind: its name.
@@ -44,6 +45,7 @@ def write_kind(kind: str, root: Path) -> list[Path]:
             file.parent.mkdir(parents=True, exist_ok=True)
             text = source.read_text(encoding="utf-8")
             file.write_text(text.replace("@kind@", kind).replace("@Kind@", _title(kind)), encoding="utf-8")
+        update_catalogs(reports)
     except OSError as error:
         raise OperatorError(f"The kind cannot be written: {error}.") from error
     return list(files)

@@ -32,6 +32,7 @@ from functions.shared.subscription import (
     SubscriptionDefaults,
 )
 from functions.shared.user import User
+from functions.worker.reports.kinds import kinds
 from tests.fuzz.conftest import Pipeline
 from tests.seeding import subscription_document, subscription_reference, user_document, user_reference
 
@@ -253,7 +254,7 @@ class Scene:
             return malformed_letter_id(user_id)
         if not subscription.active or not self._is_met(user_id):
             return ""
-        is_malformed = subscription.problem or subscription.kind not in {"activity", "usage"}
+        is_malformed = subscription.problem or subscription.kind not in kinds()
         return malformed_letter_id(user_id, BROKEN) if is_malformed else ""
 
     def is_wanted(self, user_id: str) -> bool:

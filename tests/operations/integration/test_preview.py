@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from functions.worker.reports.kinds import kinds
 from tests.operations.integration.conftest import DUE, Project
 from tests.seeding import seed, user_document, user_reference
 
@@ -90,7 +91,7 @@ def test_a_document_that_cannot_be_used_is_named_by_field(
 def test_nobody_and_no_such_kind(project: Project) -> None:
     assert project.reports("preview", "nobody").err.startswith("There is no user nobody: reports users find EMAIL")
     answer = project.reports("preview", "--sample", "--kind", "horoscope")
-    assert (answer.status, "there is no kind 'horoscope', but activity, usage\n" in answer.err) == (1, True)
+    assert (answer.status, f"there is no kind 'horoscope', but {', '.join(kinds())}\n" in answer.err) == (1, True)
     assert project.reports("preview").status == 2
 
 

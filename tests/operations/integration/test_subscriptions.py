@@ -10,6 +10,7 @@ import pytest
 from functions.shared.ids import delivery_id, shard_of
 from functions.shared.schedule import Cadence
 from functions.shared.subscription import ADDRESS_LISTS, PauseReason, Subscription, SubscriptionDefaults
+from functions.worker.reports.kinds import kinds
 from operations.errors import OperatorError
 from operations.subscription_changes import StoredSubscription, SubscriptionChanges
 from operations.subscription_edit import EDITABLE, SubscriptionEdit
@@ -241,7 +242,7 @@ def test_one_that_is_there_already_is_not_made_again(project: Project) -> None:
     [
         ({"active": False}, [], "users/u1 is not active: nothing is sent until"),
         ({"email": 7}, [], "users/u1: email: must be an e-mail address. Nothing is sent until"),
-        ({}, ["--kind", "horoscope"], "There is no kind horoscope in this checkout, but activity, usage"),
+        ({}, ["--kind", "horoscope"], f"There is no kind horoscope in this checkout, but {', '.join(kinds())}"),
     ],
 )
 def test_what_keeps_a_new_one_from_being_sent_is_said(

@@ -8,13 +8,14 @@ from pathlib import Path
 
 import pytest
 
+from operations.catalogs import updated_catalogs
 from operations.errors import OperatorError
 from operations.new_kind import ROOT, write_kind
 
 
 @pytest.fixture
 def tree(tmp_path: Path) -> Path:
-    """A copy of what a kind needs."""
+    """A copy of what a kind needs, without any that is called as those that the tests make."""
     for folder in ("functions", "operations"):
         shutil.copytree(ROOT / folder, tmp_path / folder, ignore=shutil.ignore_patterns("__pycache__"))
     for file in (
@@ -26,6 +27,7 @@ def tree(tmp_path: Path) -> Path:
     ):
         (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / file, tmp_path / file)
+    shutil.rmtree(tmp_path / "functions/worker/reports/team_notes", ignore_errors=True)
     return tmp_path
 
 
@@ -47,8 +49,9 @@ def test_a_new_kind_passes_its_own_test_is_found_and_can_be_looked_at(tree: Path
     assert "Team notes: Tuesday 24 November" in shown.stdout
 
 
-def test_a_new_kind_is_as_clean_as_the_others(tree: Path) -> None:
-    files = [str(file) for file in write_kind("team_notes", tree) if file.suffix == ".py"]
+@pytest.mark.parametrize("kind", ["x", "team_notes", "k" * 60])
+def test_a_new_kind_is_as_clean_as_the_others_however_long_its_name(tree: Path, kind: str) -> None:
+    files = [str(file) for file in write_kind(kind, tree) if file.suffix == ".py"]
     for command in (["check"], ["format", "--check"]):
         checked = run(tree, "-m", "ruff", *command, "--no-cache", *files)
         assert checked.returncode == 0, checked.stdout
@@ -64,6 +67,14 @@ def test_what_no_document_can_name_is_refused(tree: Path, kind: str) -> None:
 def test_nothing_is_written_over(tree: Path, kind: str) -> None:
     with pytest.raises(OperatorError, match="exists"):
         write_kind(kind, tree)
+
+
+def test_a_new_kinds_texts_are_in_the_catalogs(tree: Path) -> None:
+    write_kind("menu_of_the_day", tree)
+    locales = tree / "functions" / "worker" / "reports" / "locales"
+    for file in (locales / "messages.pot", *locales.glob("*.po")):
+        assert 'msgid "Menu of the day: {period}"\nmsgstr ""\n' in file.read_text()
+    assert updated_catalogs(locales.parent) == {}
 
 
 def test_a_test_of_that_name_is_not_written_over_either(tree: Path) -> None:

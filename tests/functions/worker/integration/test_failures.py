@@ -12,6 +12,7 @@ import pytest
 from functions.shared.ids import run_id
 from functions.worker.attempt import Attempt
 from functions.worker.mail.model import Mail, MailOutcome
+from functions.worker.reports.kinds import kinds
 from local_cloud.inbox.faults import Answer, Call, CutConnection, Fault
 from local_cloud.rpc import Middleware, RpcError
 from tests.functions.worker.integration.conftest import (
@@ -247,7 +248,7 @@ def test_an_unknown_kind_is_permanent_and_names_those_that_exist(cloud: Cloud) -
     user = cloud.user()
     assert cloud.deliver(user, kind="horoscope").json()["reason"] == "permanent-error"
     [(letter, _)] = cloud.letters()
-    assert letter["error"] == "kind: there is no kind 'horoscope', but activity, usage"
+    assert letter["error"] == f"kind: there is no kind 'horoscope', but {', '.join(kinds())}"
     assert letter["letter_id"] == f"{user}:default:malformed"
     assert cloud.delivery_of(user)["state"] == "dead"
     assert cloud.subscription_of(user)["next_report_at"] == DUE + HOUR

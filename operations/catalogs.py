@@ -1,0 +1,115 @@
+"""The catalogs of the reports' words: collects the texts of the code, and adds what is new to every language.
+
+`make catalogs` runs this file.
+"""
+
+import io
+import sys
+from pathlib import Path
+
+from babel import Locale, UnknownLocaleError
+from babel.messages.catalog import Catalog
+from babel.messages.extract import extract_from_dir
+from babel.messages.pofile import read_po, write_po
+
+from operations.errors import ExitStatus, OperatorError
+
+REPORTS = Path(__file__).resolve().parents[1] / "functions" / "worker" / "reports"
+
+_TEMPLATE = "messages.pot"
+
+
+def texts_of(folder: Path) -> Catalog:
+    """The texts that the Python files below a folder mark for translation, each with the places where it is used."""
+    found = Catalog()
+    for file, line, text, comments, context in extract_from_dir(folder, comment_tags=("Translators:",)):
+        found.add(text, locations=[(file, line)], auto_comments=comments, context=context)
+    return found
+
+
+def updated_catalogs(reports: Path, *, new: str | None = None) -> dict[Path, str]:
+    """What the catalogs should be for the code as it is: texts that are new are added, empty, and others taken out.
+
+    A translation stays as it is, and so does the head of a file.
+
+    Args:
+        reports: the folder of the reports.
+        new: a language to begin, such as `de` or `pt-BR`; one that exists is brought up to date.
+
+    Returns:
+        the files that have to change, with their text.
+
+    Raises:
+        OperatorError: there is no such language.
+        OSError: a file cannot be read.
+    """
+    locales = reports / "locales"
+    template = texts_of(reports)
+    files = sorted(locales.glob("*.po"))
+    texts = {locales / _TEMPLATE: _body(template, width=76)}
+    if new is not None and (begun := locales / f"{_locale(new)}.po") not in files:
+        catalog = Catalog(_locale(new))
+        catalog.update(template)
+        texts[begun] = _head(catalog) + _body(catalog)
+    for file in files:
+        text = file.read_text(encoding="utf-8")
+        catalog = read_po(io.BytesIO(text.encode()), locale=file.stem)
+        catalog.update(template, no_fuzzy_matching=True)
+        # The head has a team's own words: it ends with the first empty line.
+        texts[file] = text.partition("\n\n")[0] + "\n\n" + _body(catalog)
+    return {
+        file: text for file, text in texts.items() if not file.is_file() or file.read_text(encoding="utf-8") != text
+    }
+
+
+def update_catalogs(reports: Path, *, new: str | None = None) -> list[Path]:
+    """Write what updated_catalogs says; returns the files."""
+    texts = updated_catalogs(reports, new=new)
+    for file, text in texts.items():
+        file.write_text(text, encoding="utf-8")
+    return list(texts)
+
+
+def _locale(tag: str) -> Locale:
+    try:
+        return Locale.parse(tag.replace("-", "_"))
+    except (ValueError, UnknownLocaleError) as error:
+        raise OperatorError(f"{tag!r} is no language that Babel knows: write de, or pt-BR.") from error
+
+
+def _head(catalog: Catalog) -> str:
+    """What the reading side needs to know: the language, the encoding and how plurals are formed."""
+    lines = (
+        f"Language: {catalog.locale_identifier}",
+        "MIME-Version: 1.0",
+        "Content-Type: text/plain; charset=utf-8",
+        "Content-Transfer-Encoding: 8bit",
+        f"Plural-Forms: {catalog.plural_forms}",
+    )
+    name = Locale.parse(str(catalog.locale_identifier)).get_display_name("en")
+    return "\n".join([f"# {name}.", 'msgid ""', 'msgstr ""', *(f'"{line}\\n"' for line in lines)]) + "\n\n"
+
+
+def _body(catalog: Catalog, *, width: int = 0) -> str:
+    file = io.BytesIO()
+    write_po(file, catalog, width=width, no_location=True, omit_header=True, sort_output=True, ignore_obsolete=True)
+    return file.getvalue().decode()
+
+
+def main(languages: list[str]) -> int:
+    """Update the catalogs of this checkout.
+
+    Args:
+        languages: one to begin, or none.
+    """
+    try:
+        for file in update_catalogs(REPORTS, new=next(iter(languages), None)):
+            print(file.relative_to(Path.cwd()) if file.is_relative_to(Path.cwd()) else file)
+    except OperatorError as error:
+        print(error, file=sys.stderr)
+        return ExitStatus.FAILED
+    return ExitStatus.DONE
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
