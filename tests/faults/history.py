@@ -73,6 +73,7 @@ def _subscription(key: SubscriptionKey, known: KnownSubscription, fields: Mappin
         recipients=known.recipients(key.user_id),
         first_due_at=known.first_due_at,
         first_reported_until=known.first_reported_until,
+        is_marked=known.is_marked,
         next_report_at=fields.get("next_report_at"),
         reported_until=fields.get("reported_until"),
         postponed_to=known.postponed_to,

@@ -73,7 +73,8 @@ class SubscriptionHistory:
         former_plan: the same until the application changed it; None where it did not.
         recipients: the addresses that get each report.
         first_due_at: `next_report_at` at the beginning.
-        first_reported_until: `reported_until` at the beginning.
+        first_reported_until: where the first report begins.
+        is_marked: whether `reported_until` says so at the beginning.
         next_report_at: at the end.
         reported_until: at the end.
         postponed_to: until when the application wanted no report; None where it did not say so.
@@ -86,6 +87,7 @@ class SubscriptionHistory:
     recipients: frozenset[str]
     first_due_at: datetime
     first_reported_until: datetime
+    is_marked: bool = True
     next_report_at: datetime | None
     reported_until: datetime | None
     postponed_to: datetime | None = None
@@ -394,6 +396,7 @@ class _Course:
         self._placements = deque(move for move in moves if move.is_placed and not move.by_application)
         self._due: datetime | None = subscription.first_due_at
         self._until = subscription.first_reported_until
+        self._is_marked = subscription.is_marked
         self._resumptions = 0
 
     def violations(self, deliveries: Iterable[Delivery]) -> Iterator[Violation]:
@@ -426,6 +429,7 @@ class _Course:
     def _move_on(self, due_at: datetime, until: datetime) -> None:
         due = self._plan.next_due(until, later_than=due_at)
         self._due, self._until = max(due, self._subscription.postponed_to or due), until
+        self._is_marked = True
 
     def _may_end(self, due_at: datetime, end: datetime) -> bool:
         """Whether a period may end there: not before that of its due time, and not in the future."""
@@ -446,6 +450,7 @@ class _Course:
                 text = f"placed at {placement.next_report_at}, reported until {placement.reported_until}"
                 yield Violation(Rule.MOVED_WRONGLY, str(self._subscription.key), text)
             self._resumptions += placement.reported_until is not None
+            self._is_marked |= placement.reported_until is not None
             self._due, self._until = placement.next_report_at, placement.reported_until or self._until
             self._placements.popleft()
 
@@ -471,10 +476,11 @@ class _Course:
             yield Violation(Rule.MOVED_WRONGLY, str(subscription.key), text)
         if subscription.is_paused:
             return
-        if (subscription.next_report_at, subscription.reported_until) != (self._due, self._until):
+        until = self._until if self._is_marked else None
+        if (subscription.next_report_at, subscription.reported_until) != (self._due, until):
             text = (
                 f"next at {subscription.next_report_at}, reported until {subscription.reported_until}; "
-                f"not {self._due}, {self._until}"
+                f"not {self._due}, {until}"
             )
             yield Violation(Rule.MOVED_WRONGLY, str(subscription.key), text)
 

@@ -56,6 +56,7 @@ class KnownSubscription:
         kind: which report.
         addresses: the document's lists of addresses.
         first_due_at: when the first report did fall due.
+        is_marked: whether the document says at first until when is reported; an application's new one does not.
         former_plan: what the application has changed; None where it has changed nothing.
         postponed_to: until when the application wants no report.
         pauses: when it was paused.
@@ -66,6 +67,7 @@ class KnownSubscription:
     kind: str = "activity"
     addresses: Mapping[str, Sequence[str]] = field(default_factory=dict)
     first_due_at: datetime
+    is_marked: bool = True
     former_plan: Plan | None = None
     postponed_to: datetime | None = None
     pauses: list[Pause] = field(default_factory=list)
@@ -130,7 +132,7 @@ def subscription_fields(key: SubscriptionKey, known: KnownSubscription, **fields
         **({"time_zone": known.plan.zone} if known.plan.zone != known.user_zone else {}),
         "kind": known.kind,
         "next_report_at": known.first_due_at,
-        "reported_until": known.first_reported_until,
+        "reported_until": known.first_reported_until if known.is_marked else ...,
         APPLICATION: True,
     }
     return subscription_document(*key, **{**at_start, **fields})

@@ -44,15 +44,17 @@ async def _sign_up(
     hour, user_id = scenario_run.hour, f"{scenario_run.prefix}{name}"
     await scenario_run.put_user(user_id, user_fields(user_id, plan["zone"], **user))
     if subscription is None:
-        enrolled = KnownSubscription(plan=Plan("hourly", plan["zone"]), user_zone=plan["zone"], first_due_at=hour)
+        enrolled = KnownSubscription(
+            plan=Plan("hourly", plan["zone"]), user_zone=plan["zone"], first_due_at=hour, is_marked=False
+        )
         scenario_run.known[SubscriptionKey(user_id, DEFAULT_SUBSCRIPTION)] = enrolled
         return
     key, its_plan = SubscriptionKey(user_id, "mine"), Plan.due_at(hour, **plan)
     is_due = subscription.get("next_report_at", hour) is hour
     first_due_at = hour if is_due else its_plan.first_due(its_plan.covered_from(hour), not_before=hour)
-    written = KnownSubscription(plan=its_plan, user_zone=plan["zone"], first_due_at=first_due_at)
+    written = KnownSubscription(plan=its_plan, user_zone=plan["zone"], first_due_at=first_due_at, is_marked=False)
     scenario_run.known[key] = written
-    fields = subscription_fields(key, written, **{"reported_until": ..., **subscription})
+    fields = subscription_fields(key, written, **subscription)
     await scenario_run.put_subscription(key, fields)
 
 

@@ -373,6 +373,13 @@ def test_a_subscription_that_moved_wrongly(changes: dict[str, Any]) -> None:
     assert broken(GOOD, subscriptions=[replace(SUBSCRIPTION, **changes)]) == {Rule.MOVED_WRONGLY}
 
 
+def test_a_new_subscription_that_is_not_due_yet() -> None:
+    new = replace(SUBSCRIPTION, first_due_at=NOON + HOUR, first_reported_until=NOON, is_marked=False)
+    history = replace(GOOD, subscriptions=[replace(new, reported_until=None)], deliveries=[], accepted=[])
+    assert broken(history) == set()
+    assert broken(history, subscriptions=[new]) == {Rule.MOVED_WRONGLY}
+
+
 def test_a_death_that_had_no_cause() -> None:
     assert broken(DEAD, endings={}) == {Rule.WRONG_END}
 
