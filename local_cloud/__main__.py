@@ -75,7 +75,7 @@ def serve(
 
 
 def main() -> None:
-    """Run the command; what can be mended by who called it ends in one line."""
+    """Run the command. An error that the caller can fix ends it with one line."""
     try:
         app()
     except LocalCloudError as error:

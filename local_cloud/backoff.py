@@ -1,4 +1,4 @@
-"""The waits between attempts, as Cloud Tasks and Cloud Scheduler reckon them alike. Pure.
+"""Computes the waits between attempts, which are the same for Cloud Tasks and Cloud Scheduler. Pure.
 
 https://cloud.google.com/tasks/docs/reference/rest/v2/projects.locations.queues#RetryConfig
 https://cloud.google.com/scheduler/docs/reference/rest/v1/projects.locations.jobs#RetryConfig
@@ -8,7 +8,7 @@ from datetime import timedelta
 
 _MICROSECOND = timedelta(microseconds=1)
 _MAX_EXPONENT = 64
-"""Beyond 2^64 times the shortest wait (a microsecond at least) lies every upper bound that a duration can express."""
+"""2^64 times the shortest wait (a microsecond at least) is above every upper bound that a duration can express."""
 
 
 def backoff(retry: int, *, min_backoff: timedelta, max_backoff: timedelta, max_doublings: int) -> timedelta:

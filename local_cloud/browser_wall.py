@@ -1,10 +1,9 @@
-"""Which requests a web page could have caused: the local cloud answers none of them.
+"""Finds requests that a web page could have caused: the local cloud refuses all of them.
 
-Any page that a developer visits can have the browser call a port of the developer's own machine. What the page cannot
-do is change the headers by which the browser says so: `Origin` and `Sec-Fetch-Site` name the page that a request comes
-from, and `Host` keeps the page's own name where DNS was made to answer 127.0.0.1 for it (DNS rebinding).
-https://developer.mozilla.org/en-US/docs/Glossary/Forbidden_request_header
-https://www.w3.org/TR/fetch-metadata/
+Any page that a developer visits can have the browser call a port of the developer's own machine. The page cannot change
+the headers by which the browser says so: `Origin` and `Sec-Fetch-Site` name the page that a request comes from, and
+`Host` keeps the page's own name where DNS was made to answer 127.0.0.1 for it (DNS rebinding).
+https://developer.mozilla.org/en-US/docs/Glossary/Forbidden_request_header https://www.w3.org/TR/fetch-metadata/
 https://fetch.spec.whatwg.org/#origin-header
 """
 
@@ -48,6 +47,6 @@ def _opens_a_page(method: str, header: Callable[[str], str | None]) -> bool:
     return (
         method in {"GET", "HEAD"}
         and header("Sec-Fetch-Mode") == "navigate"
-        # Not one of the frames, which the page with the frame could at least measure.
+        # Frames are refused: the page around a frame could at least measure it.
         and header("Sec-Fetch-Dest") == "document"
     )

@@ -1,4 +1,4 @@
-"""Google's own clients: the local cloud sets itself up and watches itself over its sockets, like anybody else."""
+"""Google's own clients: the local cloud sets itself up and watches itself over its sockets, like any other client."""
 
 import os
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 
 class Clock:
-    """What every part of the local cloud reads the time from and waits with.
+    """The clock of every part of the local cloud.
 
     Use it from the event loop's own thread only.
 
@@ -24,7 +24,7 @@ class Clock:
         return (self._still_at or datetime.now(UTC)) + self._offset
 
     def advance(self, by: timedelta) -> None:
-        """Move the present forward and wake everyone whose moment has come with it."""
+        """Move the present forward and wake every waiter whose moment has come."""
         self._offset += by
         self._moved.set()
         self._moved = asyncio.Event()

@@ -40,7 +40,7 @@ class _Part(Protocol):
 
 
 class LocalCloud:
-    """Everything that Google, SendGrid and Slack are to the pipeline, and the three functions, on this machine.
+    """The services of Google, SendGrid and Slack that the pipeline uses, and the three functions, on this machine.
 
     Args:
         repository: the folder that holds `functions/`, `queue.yaml`, `scheduler.yaml` and `deployment/`.
@@ -48,7 +48,7 @@ class LocalCloud:
         queue_flags: the flags of queue.yaml, or others in their place.
         data_directory: where mails, logs and the environment are written.
         latency_seconds: added to every API call, as a network would.
-        on_event: told of what happens to the functions, in one line.
+        on_event: called with one line for each event of a function.
     """
 
     def __init__(
@@ -114,7 +114,7 @@ class LocalCloud:
     async def start(self) -> None:
         """Start the servers, make the queues, the topic and its trigger, and start the functions.
 
-        The scheduler is left for the caller to start: a run may be wanted first.
+        The caller starts the scheduler, perhaps after a first run.
 
         Raises:
             LocalCloudError: something cannot be started; nothing is left running then.
@@ -153,7 +153,7 @@ class LocalCloud:
         self._started.append(part)
 
     def _say_missing_index(self, missing: str) -> None:
-        """Say once what a deployed Firestore would refuse: nothing else here tells of it before the deployment."""
+        """Say once that a deployed Firestore would refuse a query: nothing else shows this before the deployment."""
         if missing not in self._missing_indexes:
             self._missing_indexes.add(missing)
             self._on_event(f"Firestore will refuse a query that was answered here. {missing}")
@@ -177,7 +177,7 @@ class LocalCloud:
     async def _make_queues(self) -> None:
         continuations = read_flags_file(self._repository / "deployment" / "continuation-queue.yaml")
         flags = dict.fromkeys(self._report_queues, self._queue_flags)
-        # Not the other way round: where one queue is both, it is set as the report queue that it is.
+        # In this order: a queue that is both gets the settings of a report queue.
         flags = {self._variables["CONTINUATION_QUEUE"]: continuations, **flags}
         client = clients.tasks(self._variables["CLOUD_TASKS_EMULATOR_HOST"])
         for name, of_queue in flags.items():
@@ -198,7 +198,7 @@ class LocalCloud:
                 max_backoff=_PUSH_MAX_BACKOFF,
             )
             return
-        # Google's emulator has no Eventarc, but functions-framework takes a plain push for the event it stands for.
+        # Google's emulator has no Eventarc, but functions-framework accepts a plain push in place of an event.
         host = self._variables["PUBSUB_EMULATOR_HOST"]
         with contextlib.suppress(AlreadyExists):
             await clients.publisher(host).create_topic(name=topic)

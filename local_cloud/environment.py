@@ -30,12 +30,12 @@ PASSED_ON = (
     *("SLACK_WEBHOOK_URL", "ALERT_URLS", "DEFAULT_KIND", "DEFAULT_CADENCE", "ON_UNKNOWN_OUTCOME", "LOG_LEVEL"),
     *("FIRESTORE_EMULATOR_HOST", "PUBSUB_EMULATOR_HOST", "CLOUD_TASKS_EMULATOR_HOST", "OIDC_CERTS_URL", "OIDC_ISSUER"),
 )
-"""What takes the place of the local cloud's own value where it is set when the local cloud starts."""
+"""Variables that override the local cloud's own values if they are set when it starts."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Ports:
-    """Where each part listens."""
+    """The port of each part."""
 
     base: int
 
@@ -82,7 +82,7 @@ class Ports:
 
 @dataclass(frozen=True, kw_only=True)
 class Environment:
-    """Everything that is named by a variable: the local cloud's own values, and those that were set when it started.
+    """The values of all variables: the local cloud's own, and those that were set when it started.
 
     Attributes:
         ports: where each part listens.

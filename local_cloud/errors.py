@@ -1,12 +1,12 @@
-"""What stops the local cloud, each with one line that says what to do."""
+"""Errors that stop the local cloud. Each has one line that says what to do."""
 
 
 class LocalCloudError(Exception):
-    """Something that the person who started the local cloud can mend. Its text is all that is shown."""
+    """An error that the person who started the local cloud can fix. The command prints only its text."""
 
 
 class PortInUse(LocalCloudError):
-    """A port is another process's."""
+    """Another process has the port."""
 
     def __init__(self, port: int, what_for: str) -> None:
         super().__init__(

@@ -26,7 +26,7 @@ _ENDING_WITH_PARENT = (
     if sys.platform == "linux"
     else ()
 )
-"""Before a command: have the kernel end it when the local cloud is killed and can no longer do so itself. Not by
+"""Put before a command: makes the kernel end it if the local cloud is killed and cannot do so itself. Not by
 preexec_fn: that makes Python fork, which gRPC's threads do not like.
 https://man7.org/linux/man-pages/man2/pr_set_pdeathsig.2const.html"""
 
@@ -42,7 +42,7 @@ class FunctionProcess:
         port: where it is to listen, on 127.0.0.1.
         environment: its environment variables, the whole of them.
         log_directory: where its output goes, to a file that is begun anew.
-        on_event: told of each unexpected end, in one line.
+        on_event: called with one line for each unexpected end.
     """
 
     def __init__(
@@ -94,7 +94,7 @@ class FunctionProcess:
         self._keeper = asyncio.create_task(self._keep_running())
 
     async def stop(self) -> None:
-        """End the process, and whatever it started, by SIGTERM, after ten seconds by SIGKILL."""
+        """End the process and its children by SIGTERM, and after ten seconds by SIGKILL."""
         if self._keeper:
             self._keeper.cancel()
             with contextlib.suppress(asyncio.CancelledError):

@@ -1,7 +1,7 @@
-"""A function under functions-framework, as its own command runs it, but that web pages cannot reach it.
+"""Runs a function under functions-framework, as its own command does, but out of reach of web pages.
 
-On Google Cloud a function is reached by those only who have a token of the project's; on this machine by every page
-that the developer's browser shows.
+On Google Cloud only callers with a token of the project reach a function. On this machine every page in the developer's
+browser could reach it.
 """
 
 import argparse

@@ -51,7 +51,7 @@ class HttpServer:
         return f"http://{self._host}:{self.port}"
 
     async def stop(self) -> None:
-        """Stop serving. Everything else about it can still be used."""
+        """Stop serving. Everything else still works."""
         await self._runner.cleanup()
 
 

@@ -1,9 +1,8 @@
 """Google's part as an identity provider: ID tokens of service accounts, and the keys that they are verified with.
 
 Cloud Tasks and Cloud Scheduler send such a token with each request, and a function verifies it against the issuer's
-public keys. Nothing of that is simulated: the tokens are signed, the keys are served, and a verifier has no way to
-tell this issuer from Google's but by its name.
-https://cloud.google.com/docs/authentication/token-types#id
+public keys. This is not simulated: the tokens are signed, the keys are served, and a verifier can tell this issuer from
+Google's only by its name. https://cloud.google.com/docs/authentication/token-types#id
 """
 
 import hashlib
@@ -41,7 +40,7 @@ class IdentityProvider(HttpServer):
         host: the address to bind.
         port: the port, 0 for any free one.
         clock: when tokens are issued.
-        is_clock_shared: whether those who verify the tokens have this clock as well, and not the machine's.
+        is_clock_shared: whether the verifiers of the tokens use this clock, too, and not the machine's.
     """
 
     def __init__(self, *, host: str, port: int, clock: Clock, is_clock_shared: bool = False) -> None:
@@ -75,7 +74,7 @@ class IdentityProvider(HttpServer):
 
         Args:
             email: the service account's e-mail address.
-            audience: whom the token is for, the URL of the called service.
+            audience: the URL of the service that the token is for.
             lifetime: how long it is valid. Google's are valid for an hour.
 
         Returns:
@@ -148,7 +147,7 @@ class IdentityProvider(HttpServer):
 
 
 def _account_id(email: str) -> str:
-    """Google's accounts have numeric ids of 21 digits. One address has one id, whenever it is asked for."""
+    """Google's accounts have numeric ids of 21 digits. An address always has the same id."""
     number = int.from_bytes(hashlib.sha256(email.encode()).digest()[:8])
     return f"1{number % 10**20:020d}"
 

@@ -27,7 +27,7 @@ _request: ContextVar[Any] = ContextVar("request")
 
 
 def current_request() -> Any:
-    """The request of the call that middleware is wrapped around, for faults that are meant for one call among many.
+    """The request of the current call, so that middleware can inject a fault into one call among many.
 
     Of a client-streaming method it is the stream itself, not to be read from here.
     """
@@ -35,7 +35,7 @@ def current_request() -> Any:
 
 
 MAX_MESSAGE_BYTES = 64 * 1024 * 1024
-"""Above what Google's services take, so that their own limits are what a client meets."""
+"""Above the limits of Google's services, so that a client meets those limits first."""
 
 
 class RpcError(Exception):

@@ -1,4 +1,4 @@
-"""What the pipeline's documents say of a run: read through Firestore's own client, as any other observer would."""
+"""Reads what the pipeline's documents say about a run, through Firestore's own client as any other observer would."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -11,7 +11,7 @@ _SHARDS = 30
 
 
 class SubscriptionKey(NamedTuple):
-    """Which subscription: its user's id and its own."""
+    """The key of a subscription: its user's id and its own."""
 
     user_id: str
     subscription_id: str
@@ -39,7 +39,7 @@ class Delivery:
 
 @dataclass(frozen=True, kw_only=True)
 class DeadLetter:
-    """What the DLQ handler kept."""
+    """A dead letter that the DLQ handler stored."""
 
     id: str
     reason: str
@@ -49,7 +49,7 @@ class DeadLetter:
 
 @dataclass(frozen=True, kw_only=True)
 class Standing:
-    """How far a run has come: reports by state, and dead letters that somebody was told of."""
+    """How far a run is: reports by state, and dead letters that people got an alert about."""
 
     sent: int
     skipped: int
@@ -114,7 +114,7 @@ class RunView:
         ]
 
     async def paused(self) -> dict[SubscriptionKey, str]:
-        """Why each subscription is paused that is."""
+        """The reason of each paused subscription."""
         subscriptions = self._client.collection_group("report_subscriptions")
         query = subscriptions.where(filter=FieldFilter("paused_because", ">", "")).select(["paused_because"])
         return {
@@ -123,7 +123,7 @@ class RunView:
         }
 
     def _of_run(self, run_id: str) -> Any:
-        # As the index has it: Firestore would refuse to look for a run alone.
+        # Filters by all fields of the index: Firestore would refuse to look for a run alone.
         shards = FieldFilter("shard", "in", list(range(_SHARDS)))
         return self._deliveries.where(filter=shards).where(filter=FieldFilter("run_id", "==", run_id))
 

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 REFUSED_ADDRESS = "grace.hopper@navy..example"
-"""Has the form that a sign-up page lets through, and SendGrid answers 400."""
+"""An address that a sign-up page accepts, and that SendGrid answers with 400."""
 
 _PEOPLE = (
     ("Amina Diallo", "Africa/Dakar", "en"),
@@ -96,8 +96,8 @@ class SampleUser:
 
 
 def sample_users(count: int, *, now: datetime, events_per_user: int = 40) -> Iterator[SampleUser]:
-    """Make users in several time zones, with up to three subscriptions each. They take turns at being twelve kinds of
-    user, such as one who is new, one who has paused a report and one whose colleague gets a copy.
+    """Make users in several time zones, with up to three subscriptions each. There are twelve types of user in turn,
+    such as a new user, one who has paused a report, and one whose colleague gets a copy.
 
     The third has an address that SendGrid refuses. Every tenth has done nothing lately.
 
@@ -133,7 +133,7 @@ def sample_users(count: int, *, now: datetime, events_per_user: int = 40) -> Ite
 
 
 def _subscriptions(number: int, user: dict[str, Any], this_hour: datetime) -> list[SampleSubscription]:
-    """What a user gets. Changes the user's fields where there is something about the user, too."""
+    """The subscriptions of a user. Also changes the user's fields, for the types of user that need it."""
     address = user["email"]
     # As the pipeline leaves a subscription that was due at the last full hour. Any of the 30 shards will do.
     due = {"user_id": f"u{number}", "shard": number % 30, "active": True, "next_report_at": this_hour}
@@ -217,7 +217,7 @@ def _usage(chance: random.Random, now: datetime, count: int) -> Iterator[dict[st
 def _events(chance: random.Random, now: datetime, hours: int, average: int) -> Iterator[dict[str, Any]]:
     for _ in range(chance.randint(average // 2, average + average // 2)):
         kind = chance.choices([name for name, _ in _TYPES], [weight for _, weight in _TYPES])[0]
-        # More of late than before, as in a product that grows.
+        # More events recently than before, as in a product that grows.
         event: dict[str, Any] = {"at": now - timedelta(hours=hours * chance.random() ** 1.3), "type": kind}
         if kind in {"order.placed", "invoice.paid"}:
             event["amount"] = round(chance.lognormvariate(3.5, 0.8), 2)

@@ -15,7 +15,7 @@ _COMMITS_IN_FLIGHT = 4
 
 @dataclass(kw_only=True)
 class Seeded:
-    """What was put in, and what must come of it.
+    """The sample data that was written, and what the first run must do with it.
 
     Attributes:
         subscriptions: each, by its key.
@@ -41,7 +41,7 @@ async def put_in(client: AsyncClient, users: Iterable[SampleUser], *, on_user: C
 
     Args:
         client: where to.
-        users: whom.
+        users: the users.
         on_user: called for each of them, for a progress bar.
     """
     seeded = Seeded()

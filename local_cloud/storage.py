@@ -1,7 +1,8 @@
-"""Cloud Storage's JSON API, as far as its own client reads and writes objects: in memory, with generations.
+"""Cloud Storage's JSON API in memory, with generations: the part that its client needs to read and write objects.
 
 https://cloud.google.com/storage/docs/json_api/v1
-Objects of more than 8 MB, which the client sends in pieces, are answered 501; so is all that is not an object.
+It answers 501 to objects of more than 8 MB, which the client sends in pieces, and to everything that is not about
+objects.
 """
 
 import base64
@@ -34,7 +35,7 @@ class StoredObject:
         generation: counts up with every write.
         content_type: as its writer named it.
         updated: when it was written, as RFC 3339 has it.
-        fields: what else its writer said of it.
+        fields: other fields that its writer set.
     """
 
     content: bytes
@@ -73,7 +74,7 @@ class StorageEmulator(HttpServer):
         super().__init__("storage", app, host, port)
 
     def put(self, bucket: str, name: str, content: bytes, content_type: str, **fields: Any) -> StoredObject:
-        """Write an object, over what is there."""
+        """Write an object, in place of an existing one."""
         self._generation += 1
         stored = StoredObject(
             content=content,

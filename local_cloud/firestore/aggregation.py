@@ -55,7 +55,7 @@ class Aggregation:
             self.doubles += value.double_value
 
     def result(self) -> Message:
-        """The `Value` of what was seen. A sum of integers that leaves 64 bits becomes a double."""
+        """The `Value` of the results so far. A sum of integers that leaves 64 bits becomes a double."""
         if self.kind == "count":
             counted = self.counted if self.up_to is None else min(self.counted, self.up_to)
             return Value(integer_value=counted)
@@ -101,7 +101,7 @@ def parse(query: Message) -> list[Aggregation]:
 
 
 async def run(aggregations: list[Aggregation], execution: Execution) -> None:
-    """Let the aggregations see all results of a query; counts by the indexes alone where those know it."""
+    """Pass all results of a query to the aggregations. Count by the indexes alone if they have the number."""
     if all(aggregation.kind == "count" for aggregation in aggregations):
         counted = execution.count_by_index()
         if counted is not None:
@@ -124,7 +124,7 @@ async def run(aggregations: list[Aggregation], execution: Execution) -> None:
 
 
 def _enough(aggregations: list[Aggregation]) -> int | None:
-    """After how many results nothing changes any more, None: never."""
+    """The number of results after which the aggregations no longer change; None if there is no such number."""
     most = 0
     for aggregation in aggregations:
         if aggregation.up_to is None:

@@ -1,8 +1,8 @@
 """Carrying a query out: from the chosen indexes to results in order, as of one moment.
 
-A query is answered piece by piece, and other calls are served in between. Its results are nevertheless those of one
-snapshot: before anything is written, what a walk has not read yet is set down as a list of versions, and documents
-that changed after the snapshot's time are taken from their old versions.
+A query is answered piece by piece, and other calls are served in between. Its results are still those of one snapshot:
+before a write, the walks store the versions that they have not read yet in a list. For documents that changed after the
+snapshot's time, they use the old versions.
 """
 
 import asyncio
@@ -28,7 +28,7 @@ _BREATH = 256
 _Source = Collection | CollectionGroup
 
 _WASTEFUL = 1000
-"""Documents looked into below which no query is worth another index."""
+"""A query that looks into fewer documents than this is not worth another index."""
 
 
 @dataclass(slots=True)
@@ -72,7 +72,7 @@ class Execution:
         self.skipped = 0
         self.indexes_used: list[str] = []
         self._plans: list[tuple[_Source, list[Walk]]] = []
-        # Of a document that changed after the snapshot's time, what indexes say is not what was.
+        # If a document changed after the snapshot's time, the indexes do not show its old state.
         self._changed: dict[_Source, dict[bytes, Version | None]] = {}
         group = database.groups.get(query.collection_id) if query.descendants and not query.parent else None
         for version in database.changes_since(time):
@@ -134,7 +134,7 @@ class Execution:
             return None
         total = 0
         for _, walks in self._plans:
-            # Several walks of one disjunct have no document in common.
+            # Several walks of one disjunct share no document.
             if not walks or (len(walks) > 1 and len(query.disjuncts) > 1):
                 return None
             if not all(walk.exact and walk.complete and walk.bounded for walk in walks):

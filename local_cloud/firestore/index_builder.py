@@ -15,7 +15,7 @@ _SLICE = 256
 """Documents after which other calls are served."""
 
 _MOST = 16
-"""Composite indexes of a collection beyond which no more are made: each makes every write a little dearer."""
+"""Composite indexes of a collection beyond which no more are made: each makes every write a little slower."""
 
 
 class IndexBuilder:
@@ -60,7 +60,7 @@ async def _fill(source: Collection | CollectionGroup, fields: CompositeFields) -
     for position, (key, version) in enumerate(list(source.documents.items())):
         if position % _SLICE == _SLICE - 1:
             await asyncio.sleep(0)
-        # What changed in the meantime was brought into the index by its change.
+        # Documents that changed in the meantime are already in the index.
         if source.documents.get(key) is version:
             indexes.fill_composite(fields, key, version.document().fields)
     indexes.finish_composite(fields)

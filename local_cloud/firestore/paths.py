@@ -12,7 +12,7 @@ FieldPath = tuple[str, ...]
 """A field's place in a document: the key of a top-level field, then of the map in it, and so on."""
 
 NAME: FieldPath = ("__name__",)
-"""The document's own name, where a field path is asked for."""
+"""The document's own name, as a field path."""
 
 MAX_ID_BYTES = 1500
 MAX_DOCUMENT_NAME_BYTES = 6 * 1024

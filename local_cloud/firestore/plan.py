@@ -17,7 +17,7 @@ from local_cloud.firestore.query import AFTER_VALUE, Bound, Condition, Conjuncti
 
 
 class Source(Protocol):
-    """What a query looks into: a collection, or all collections of a group together."""
+    """The documents that a query looks into: a collection, or all collections of a group together."""
 
     @property
     def documents(self) -> Mapping[bytes, object]:
@@ -36,13 +36,13 @@ class Walk:
 
     Attributes:
         index: the index to walk over.
-        fixed: what all entries in the ranges begin with.
+        fixed: the beginning of all entries in the ranges.
         ranges: the parts of it, in order.
         properties: the index's fields, as Firestore's query explanation writes them.
         by_name: its keys are the documents' keys themselves.
         exact: every entry is of a document that fulfils the conjunction.
         sorted: the entries are in the query's order (in `reverse`), and so are those of several sorted walks without
-            what is fixed.
+            their `fixed` beginnings.
         reverse: walk from the end.
         bounded: the ranges already keep to the query's cursors.
         complete: a document without an entry is no result, and whatever has one has all fields of the order.
@@ -138,7 +138,7 @@ class _Planner:
         self._wanted = None if query.limit is None else query.limit + query.offset
 
     def everything(self) -> Walk:
-        """The walk over all documents, whatever they match."""
+        """The walk over all documents, regardless of what they match."""
         walk = self._walk((), index=self._indexes.by_name, fields=(NAME,), fixed=b"", ranges=(EVERYTHING,), used=0)
         return replace(walk, exact=False)
 

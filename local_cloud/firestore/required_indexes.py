@@ -1,7 +1,7 @@
-"""Which queries Firestore would refuse, for want of an index that they need.
+"""Finds queries that Firestore would refuse because an index is missing.
 
-The local Firestore answers them, as Google's emulator does. A test that wants to know what the deployed database would
-do has them refused.
+The local Firestore answers them, as Google's emulator does. A test that must behave as the deployed database makes it
+refuse them.
 
 https://firebase.google.com/docs/firestore/query-data/index-overview
 """
@@ -16,10 +16,10 @@ from local_cloud.firestore.query import Conjunction, Query
 
 
 def missing_index(query: Query, declared: Mapping[str, DeclaredIndexes]) -> str | None:
-    """What Firestore would lack for a query, in words; None if it would answer.
+    """The index that Firestore would lack for a query, in words; None if it would answer.
 
-    Directions are left out, as in `DeclaredIndexes`: what is ordered by several fields in different directions may
-    need one index more.
+    Directions are left out, as in `DeclaredIndexes`: a query that orders by several fields in different directions may
+    need one more index.
 
     Args:
         query: the query.
@@ -56,7 +56,7 @@ def _indexes(declared: DeclaredIndexes, *, is_group: bool) -> CollectionIndexes:
 
 
 def _missing(query: Query, conjunction: Conjunction, indexes: CollectionIndexes) -> CompositeFields:
-    """The fields of the index that would answer the conjunction; none where indexes that there are do."""
+    """The fields of the index that would answer the conjunction; none if existing indexes answer it."""
     equal = {each.path for each in conjunction if is_pinned(each) or each.contains} - {NAME}
     order = tuple(each.path for each in query.orders if each.path != NAME and each.path not in equal)
     # Firestore joins indexes that end alike: each answers for some of the fields with one value.

@@ -74,8 +74,8 @@ class FirestoreEmulator:
         middleware: wrapped around every call.
         declared_indexes: for a collection id what an index file says of it. Queries are answered without it, too, but
             may have to look into more documents.
-        on_missing_index: told, in words, of each query that Firestore would refuse with these indexes. It may refuse
-            the query, too (local_cloud.firestore.required_indexes.refuse).
+        on_missing_index: called with a description of each query that Firestore would refuse with these indexes. It may
+            refuse the query, too (local_cloud.firestore.required_indexes.refuse).
 
     Attributes:
         usage: what Firestore would have billed.
@@ -110,7 +110,7 @@ class FirestoreEmulator:
         await self._server.start()
 
     async def indexed(self) -> None:
-        """Return when the composite indexes that queries gave rise to are whole."""
+        """Return when the composite indexes that queries caused are complete."""
         await self._service.indexed()
 
     async def stop(self) -> None:

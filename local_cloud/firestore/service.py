@@ -103,7 +103,7 @@ class FirestoreService:
             yield BatchGetDocumentsResponse(transaction=begun.id)
         read_time = timestamps.to_proto(time)
         missing: list[str] = []
-        # One snapshot for all, before anything is sent and other calls can come in between.
+        # Take one snapshot for all, before the first answer lets other calls run in between.
         found = [(name, database.at(path, time)) for name, path in paths.items()]
         if transaction is not None:
             transaction.documents.update(paths.values())
@@ -304,7 +304,7 @@ class FirestoreService:
             self._transactions.check(transaction, map(_written, request.writes))
         done = self._commit(database, request.writes)
         if transaction is not None:
-            # Only now: after a write that was refused, the client rolls the transaction back.
+            # Closed only now: after a refused write, the client rolls the transaction back.
             self._transactions.close(transaction)
         return CommitResponse(write_results=done.results, commit_time=timestamps.to_proto(done.time))
 
@@ -381,7 +381,7 @@ class FirestoreService:
     # What they share
 
     async def indexed(self) -> None:
-        """Return when the composite indexes that queries gave rise to are whole."""
+        """Return when the composite indexes that queries caused are complete."""
         await self._index_builder.wait()
 
     def clear(self) -> None:

@@ -2,8 +2,8 @@
 
 A database is a tree: collections hold documents, documents hold collections. Every write makes a new `Version` of a
 document; older ones stay linked behind it for `RETENTION`, which is how far back Firestore reads
-(https://firebase.google.com/docs/firestore/pitr). Versions never change once made, so a reader that holds some has a
-consistent snapshot, whatever is written afterwards.
+(https://firebase.google.com/docs/firestore/pitr). Versions never change, so a reader that holds some has a consistent
+snapshot even after later writes.
 """
 
 from bisect import bisect_right
@@ -52,7 +52,7 @@ class Version:
         self.previous = previous
 
     def document(self) -> Message:
-        """The `Document` message, one's own to change."""
+        """The `Document` message, a copy that the caller may change."""
         return Document.FromString(self.data)
 
     @property
@@ -67,7 +67,7 @@ class Version:
 
 
 class Reader(Protocol):
-    """Somebody who walks over indexes and waits in between."""
+    """A reader that walks over indexes and waits in between."""
 
     def freeze(self) -> None:
         """The database is about to change: take what is left to read now."""
@@ -82,7 +82,7 @@ class Collection:
         id: the last part of it.
         path_prefix: what comes before a document's key in its path key.
         documents: the live documents by key.
-        deleted: the last version, their absence, of documents that were deleted not long ago.
+        deleted: the last version, which is an absence, of documents that were deleted recently.
         changed: when it was last written to.
         indexes: its indexes, which exist only above a size where walking is no longer as quick.
         children: sub-collections by the key of the document that they are below, which need not exist.
@@ -177,7 +177,7 @@ class Database:
         declared_indexes: for a collection id what an index file says of it.
 
     Attributes:
-        readers: who walks over indexes and waits in between at the moment.
+        readers: the readers that currently walk over indexes and wait in between.
         groups: the collection groups that have indexes of their own, by collection id.
     """
 
@@ -352,12 +352,13 @@ class Database:
         return collection
 
     def _prune(self, now: int) -> None:
-        """Let go of the versions that can no longer be read."""
+        """Drop the versions that can no longer be read."""
         self._pruned = now
         horizon = now - RETENTION
         kept = bisect_right(self._log, horizon, key=lambda version: version.committed)
         for version in self._log[:kept]:
-            # At the horizon this version is what one sees, unless a later one replaced it; what it replaced is not.
+            # At the horizon a reader sees this version, unless a later one replaced it. No reader sees the version that
+            # it replaced.
             version.previous = None
             if version.data is None and version.collection.deleted.get(version.key) is version:
                 del version.collection.deleted[version.key]
@@ -365,7 +366,7 @@ class Database:
         del self._log[:kept]
 
     def _forget_if_empty(self, collection: Collection) -> None:
-        """Let go of a collection in which there is nothing, nor was there since the horizon."""
+        """Drop a collection that is empty and has been empty since the horizon."""
         if collection.documents or collection.deleted or collection.children:
             return
         del self._collections[collection.path]

@@ -1,4 +1,4 @@
-"""Transactions: what they read, and whether that still holds when they commit.
+"""Keeps what each transaction reads, and checks at its commit that nothing of this has changed.
 
 A transaction reads one snapshot, that of its begin. It commits only if nothing that it read has changed since: no
 document it looked up, whether it was there or not, and nothing that its queries would now find or no longer find.
@@ -53,7 +53,8 @@ class Transaction:
         queries: the queries that it ran.
         turn: the turn for the document that its first attempt was aborted for.
         aborted_for: the name of the document that it, or the last attempt after it, was aborted for.
-        first: the first attempt at the same, None if this is it. Client libraries name that one, not the last.
+        first: the first attempt at this transaction, None if this is the first. Client libraries name that one, not the
+            last.
     """
 
     id: bytes
@@ -142,7 +143,7 @@ class Transactions:
         return transaction
 
     def close(self, transaction: Transaction) -> None:
-        """The transaction was committed or rolled back."""
+        """Forget a transaction that was committed or rolled back."""
         self._open.pop(transaction.id, None)
         if transaction.first is not None:
             self._open.pop(transaction.first.id, None)
@@ -192,7 +193,7 @@ class Transactions:
         return now - transaction.used > IDLE or now - transaction.begun > LONGEST
 
     def _expire(self) -> None:
-        """Let go of what expired, now and then: whether one may still be used is looked at when it is used."""
+        """Drop expired transactions from time to time. `get` checks whether one may still be used."""
         now = self._now()
         if now - self._swept < _SWEEP_EVERY:
             return

@@ -11,7 +11,7 @@ from collections import deque
 from dataclasses import dataclass, field
 
 LONGEST = 5.0
-"""Seconds after which a turn lapses if somebody waits for it."""
+"""Seconds after which a turn lapses if another transaction waits for it."""
 
 
 @dataclass(slots=True, eq=False)
@@ -33,7 +33,7 @@ class _Queue:
 
 
 class Turns:
-    """Who has the turn for a document, and who waits for it, in order."""
+    """The transaction that has the turn for each document, and those that wait for it, in order."""
 
     def __init__(self) -> None:
         self._queues: dict[str, _Queue] = {}
@@ -64,7 +64,7 @@ class Turns:
             return turn
 
     def give(self, turn: Turn) -> None:
-        """Hand a turn to the next who waits; nothing happens if it had lapsed."""
+        """Hand a turn to the next transaction that waits; do nothing if it had lapsed."""
         queue = self._queues.get(turn.document)
         if queue is None or queue.holder is not turn:
             return
@@ -77,7 +77,7 @@ class Turns:
         del self._queues[turn.document]
 
     def is_anothers(self, document: str, turn: Turn | None) -> bool:
-        """Whether somebody else than the holder of `turn` has the turn for a document."""
+        """Whether another transaction than the holder of `turn` has the turn for a document."""
         queue = self._queues.get(document)
         if queue is None or queue.holder is turn:
             return False

@@ -1,4 +1,4 @@
-"""What Firestore would have billed."""
+"""Counts what Firestore would bill."""
 
 from dataclasses import dataclass
 

@@ -33,7 +33,7 @@ class _Pending:
 
 @dataclass(slots=True)
 class Commit:
-    """What a commit did.
+    """The result of a commit.
 
     Attributes:
         time: when, in microseconds.
@@ -47,7 +47,7 @@ class Commit:
 
 
 def commit(database: Database, writes: Sequence[Message], usage: Usage) -> Commit:
-    """Carry all writes out, or none.
+    """Carry out all writes, or none.
 
     Raises:
         RpcError: INVALID_ARGUMENT, NOT_FOUND, ALREADY_EXISTS or FAILED_PRECONDITION, for the first write in the way.

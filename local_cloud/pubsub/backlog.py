@@ -1,4 +1,4 @@
-"""What a subscription holds, and who has what of it: the leases, deadlines and redeliveries.
+"""The messages of a Pub/Sub subscription, with their leases, deadlines and redeliveries.
 
 https://cloud.google.com/pubsub/docs/lease-management
 """
@@ -46,7 +46,7 @@ class _Lease:
 
 @dataclass(eq=False)
 class _Key:
-    """An ordering key: what is out, or waits to be delivered again, holds the rest back."""
+    """An ordering key: a message that is out, or waits for redelivery, holds back the rest."""
 
     busy: int = 0
     held_back: list[_Held] = field(default_factory=list)
@@ -90,7 +90,7 @@ class Backlog:
 
     def __init__(self, *, ordered: bool = False) -> None:
         self.ordered = ordered
-        # Ordered, as the oldest is asked for all the time: a plain dict is searched from where its first entry was.
+        # Ordered, because the oldest entry is read all the time: a plain dict searches from where its first entry was.
         self._held: OrderedDict[int, _Held] = OrderedDict()
         self._ready: list[_Held] = []
         self._delayed: list[tuple[datetime, int, _Held]] = []
@@ -147,7 +147,7 @@ class Backlog:
         return taken
 
     def acknowledge(self, ack_id: str, *, retain: bool = False) -> bool:
-        """Be done with a message.
+        """Acknowledge a message.
 
         An id whose lease has ended still counts while no other consumer has the message.
 
@@ -201,13 +201,13 @@ class Backlog:
         return True
 
     def settle(self, *, now: datetime, backoff: Backoff, retention: timedelta, max_attempts: int = 0) -> bool:
-        """Let what has become due happen: deadlines pass, backoffs end, old messages are dropped.
+        """Apply everything that has become due: passed deadlines, ended backoffs, and expired messages.
 
         Args:
             now: the present.
             backoff: how long a message waits whose deadline has passed.
             retention: how old an unacknowledged message may become.
-            max_attempts: a message that failed so often goes to the dead; 0: none does.
+            max_attempts: the failures after which a message is dead; 0 for no limit.
 
         Returns:
             Whether messages have become ready to be delivered.

@@ -12,7 +12,7 @@ from datetime import timedelta
 class Backoff:
     """Exponential backoff: the least wait after the first failure, doubled by each further one, up to the greatest.
 
-    Pub/Sub varies the wait at random; here it is exact, so that what a test sees does not depend on luck.
+    Pub/Sub varies the wait at random; here it is exact, so that tests are deterministic.
     """
 
     minimum: timedelta
@@ -33,4 +33,4 @@ PUSH_BACKOFF = Backoff(minimum=timedelta(milliseconds=100), maximum=timedelta(se
 
 DEFAULT_MINIMUM = timedelta(seconds=10)
 DEFAULT_MAXIMUM = timedelta(seconds=600)
-"""What a retry policy has in the place of a bound that it does not set."""
+"""The default of a retry policy's longest wait."""

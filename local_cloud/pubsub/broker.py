@@ -1,4 +1,4 @@
-"""All topics, subscriptions and snapshots, and the way of a message from one to the other."""
+"""All topics, subscriptions and snapshots. Passes messages from topics to subscriptions."""
 
 import asyncio
 from collections import deque
@@ -46,7 +46,7 @@ class Snapshot:
 
 
 class Broker:
-    """What the gRPC services read and change.
+    """The state that the gRPC services read and change.
 
     Args:
         clock: the local cloud's time.
@@ -153,7 +153,7 @@ class Broker:
         subscription.wake()
 
     def detach(self, subscription: Subscription) -> None:
-        """Cut a subscription off its topic and drop what it holds."""
+        """Detach a subscription from its topic and drop its messages."""
         subscription.config.detached = True
         subscription.backlog.clear()
         subscription.wake()

@@ -1,4 +1,4 @@
-"""How much a streaming pull may have outstanding.
+"""Limits the outstanding messages of a streaming pull.
 
 https://cloud.google.com/pubsub/docs/reference/rpc/google.pubsub.v1#streamingpullrequest
 """

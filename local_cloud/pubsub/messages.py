@@ -10,7 +10,7 @@ from google.pubsub_v1 import types
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Message:
-    """What was published, shared by all subscriptions that hold it.
+    """A published message, shared by all subscriptions that hold it.
 
     Attributes:
         sequence: its place among all that were published; later ones have greater numbers.

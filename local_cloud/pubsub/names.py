@@ -13,7 +13,7 @@ _PROJECT = r"[a-z0-9][a-z0-9.:\-]{0,61}[a-z0-9]"
 _ID = re.compile(r"[A-Za-z][A-Za-z0-9\-_.~+%]{2,254}")
 
 DELETED_TOPIC = "_deleted-topic_"
-"""What stands in the place of a subscription's topic once that is deleted."""
+"""The topic of a subscription after its own topic is deleted."""
 
 
 def check_name(name: str, collection: str) -> None:

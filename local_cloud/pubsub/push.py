@@ -18,7 +18,7 @@ MAX_OUTSTANDING = 20
 
 
 class Pusher:
-    """Pushes what subscriptions with an endpoint hold.
+    """Pushes the messages of subscriptions that have an endpoint.
 
     Args:
         clock: what the time that an endpoint has for its answer, the ack deadline, is counted by.

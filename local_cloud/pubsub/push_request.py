@@ -2,8 +2,8 @@
 
 https://cloud.google.com/pubsub/docs/push#receive_push
 https://cloud.google.com/eventarc/docs/cloudevents#pubsub
-What Eventarc sends in fact, both spellings of the id and the time among it, was taken down in
-https://github.com/googleapis/google-cloudevents/issues/151.
+https://github.com/googleapis/google-cloudevents/issues/151 records what Eventarc really sends, such as both spellings
+of the id and of the time.
 """
 
 import base64

@@ -56,7 +56,7 @@ class PubSubEmulator:
         await self._server.start()
 
     async def stop(self) -> None:
-        """Stop serving and pushing. What is unacknowledged is lost."""
+        """Stop serving and pushing. Unacknowledged messages are lost."""
         await self._broker.stop()
         await self._server.stop()
         await self._pusher.stop()
@@ -116,7 +116,7 @@ class PubSubEmulator:
         return {name: subscription.backlog.counts for name, subscription in self._broker.subscriptions.items()}
 
     def idle(self) -> bool:
-        """Whether everything that is pushed somewhere has been acknowledged there."""
+        """Whether every pushed message has been acknowledged."""
         return not any(
             subscription.push_endpoint and subscription.backlog.counts.unacknowledged
             for subscription in self._broker.subscriptions.values()

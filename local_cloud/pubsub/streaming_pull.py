@@ -1,4 +1,4 @@
-"""A stream that messages are sent over as they come, and acknowledgements taken.
+"""A stream that sends messages as they come, and takes acknowledgements.
 
 https://cloud.google.com/pubsub/docs/pull#streamingpull_api
 """
@@ -74,7 +74,8 @@ class StreamingPull:
         self._reader.result()
 
     def close(self) -> None:
-        """Stop reading. What is out stays leased until its deadline, as the client may still acknowledge it."""
+        """Stop reading. Delivered messages stay leased until their deadline, since the client may still acknowledge
+        them."""
         self._reader.cancel()
 
     async def _change(self) -> None:

@@ -111,7 +111,7 @@ class Subscription:
         )
 
     def acknowledge(self, ack_ids: Sequence[str]) -> list[str]:
-        """Be done with messages; returns the ids whose lease had ended.
+        """Acknowledge messages; returns the ids whose lease had ended.
 
         Raises:
             InvalidAckId: an id is malformed.
@@ -143,7 +143,7 @@ class Subscription:
         return live
 
     def settle(self) -> None:
-        """Let what has become due happen."""
+        """Apply everything that has become due."""
         ready = self.backlog.settle(
             now=self._clock.now(),
             backoff=self.backoff,
@@ -155,7 +155,7 @@ class Subscription:
             self.wake()
 
     def wake(self) -> None:
-        """Let everybody who waits for a change look again."""
+        """Wake all that wait for a change."""
         self._changed.set()
         self._changed = asyncio.Event()
 
@@ -164,7 +164,7 @@ class Subscription:
         return self._changed.wait()
 
     async def changed_or_due(self) -> None:
-        """The same, or when time alone changes something in the backlog."""
+        """Like `changed`, but also return when time alone changes something in the backlog."""
         due = self.backlog.next_change(self.retention)
         if due is None:
             await self.changed()

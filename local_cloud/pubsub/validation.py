@@ -1,4 +1,4 @@
-"""What Pub/Sub refuses, with its status codes, and the defaults that it fills in.
+"""Refuses what Pub/Sub refuses, with its status codes, and fills in its defaults.
 
 https://cloud.google.com/pubsub/quotas#resource_limits
 https://cloud.google.com/pubsub/docs/reference/rpc/google.pubsub.v1
@@ -91,7 +91,7 @@ def check_topic(config: Any) -> None:
 
 
 def fill_in_subscription(config: Any) -> None:
-    """Put the defaults in the place of what a subscription's settings leave out."""
+    """Fill in the defaults of a subscription's settings."""
     if config.ack_deadline_seconds == 0:
         config.ack_deadline_seconds = DEFAULT_ACK_DEADLINE_SECONDS
     if not config.HasField("message_retention_duration"):

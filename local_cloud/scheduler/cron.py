@@ -10,8 +10,8 @@ from zoneinfo import ZoneInfo
 
 from croniter import CroniterBadDateError, CroniterError, croniter
 
-# croniter takes more than Cloud Scheduler does (seconds, L, #, random and hashed values), and a file that only runs
-# here is worse than one that is refused here.
+# croniter accepts more than Cloud Scheduler does (seconds, L, #, random and hashed values). Refuse such lines here,
+# since the service would refuse them.
 _NAME = r"(?:\d{1,2}|[A-Za-z]{3})"
 _PART = rf"(?:\*|{_NAME}(?:-{_NAME})?)(?:/\d+)?"
 _FIELD = re.compile(rf"{_PART}(?:,{_PART})*", re.ASCII)

@@ -1,4 +1,4 @@
-"""Whether and when a failed attempt of a job is followed by another.
+"""Decides whether and when another attempt follows a failed attempt of a job.
 
 https://cloud.google.com/scheduler/docs/reference/rest/v1/projects.locations.jobs#RetryConfig
 """

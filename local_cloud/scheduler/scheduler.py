@@ -20,7 +20,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, kw_only=True)
 class Execution:
-    """What came of one execution of a job.
+    """The result of one execution of a job.
 
     Attributes:
         job: the job's name.
@@ -68,7 +68,7 @@ class Scheduler:
         self._session: aiohttp.ClientSession | None = None
         self._followers: list[asyncio.Task[None]] = []
         self.on_execution: Callable[[Execution], None] | None = None
-        """Told of each execution that the schedule has led to, when it has ended."""
+        """Called with each scheduled execution when it ends."""
 
     async def start(self) -> None:
         """Run the jobs by their schedules from now on."""
@@ -80,7 +80,7 @@ class Scheduler:
             self._followers.append(follower)
 
     async def stop(self) -> None:
-        """Run no more jobs. Calls under way are cut."""
+        """Run no more jobs, and cut off the calls under way."""
         for follower in self._followers:
             follower.cancel()
         await asyncio.gather(*self._followers, return_exceptions=True)
@@ -92,15 +92,15 @@ class Scheduler:
     async def run_now(self, job: Job, *, schedule_time: datetime | None = None) -> Execution:
         """Run a job beside its schedule, even if it is running, as `gcloud scheduler jobs run` does.
 
-        It needs no `start`. Called twice with one schedule time it is what the service's delivery at least once comes
-        to now and then; called with an earlier one it is a late run.
+        It needs no `start`. Two calls with one schedule time show the effect of at-least-once delivery; a call with an
+        earlier time is a late run.
 
         Args:
             job: what to run.
             schedule_time: what the target is told that it was due at, the present unless given.
 
         Returns:
-            What came of it, after the retries that it needed.
+            The result, after the retries that it needed.
         """
         return await self._execute(job, schedule_time or self._clock.now())
 
@@ -204,6 +204,6 @@ def _report_failure(follower: "asyncio.Task[None]") -> None:
 
 
 def _rfc3339(moment: datetime) -> str:
-    """With the offset of the job's own zone, as the service writes it; Z where that is none."""
+    """The moment with the offset of the job's own zone, as the service writes it; Z if the offset is zero."""
     text = moment.isoformat()
     return text.removesuffix("+00:00") + "Z" if moment.utcoffset() == timedelta() else text
