@@ -1,4 +1,4 @@
-"""`python -m tests.faults`: makes the world misbehave, and says whether the pipeline kept its promise."""
+"""`python -m tests.faults`: injects faults, and says whether the pipeline kept its promise."""
 
 import argparse
 import asyncio
@@ -72,7 +72,7 @@ def _show(results: list[Played], *, seed: int, console: Console) -> None:
 
 
 def main() -> int:
-    """Play what the command line asks for; 0 if nothing was broken."""
+    """Play the scenarios of the command line; returns 0 if no rule was broken."""
     arguments = _arguments()
     console = Console()
     if not console.is_terminal:

@@ -26,7 +26,7 @@ def world(background: Background, tmp_path_factory: pytest.TempPathFactory) -> I
 
 @pytest.fixture
 def keeps_promise(world: World, background: Background) -> KeepsPromise:
-    """Play a scenario with a few reports, and look for what it has broken. `make faults` plays them at any size."""
+    """Play a scenario with a few reports, and check which rules it broke. `make faults` plays them at any size."""
 
     def look(scenario: Scenario) -> None:
         played = background.run(play(world, scenario, seed=SEED, reports=REPORTS), timeout=115)

@@ -1,4 +1,4 @@
-"""What can happen to a call, and to which calls it does."""
+"""Faults of calls, and the rules that choose the calls."""
 
 import asyncio
 from collections import Counter
@@ -15,11 +15,11 @@ from tests.faults.injection_points import InjectionPoint, InterceptedCall
 CarryOut = Callable[[], Awaitable[Any]]
 
 Disturbance = Callable[[InterceptedCall, CarryOut], Awaitable[Any]]
-"""Takes the place of a call: it may carry it out, and answers it, or raises what the caller is to get."""
+"""Replaces a call: it may carry the call out, and returns the answer or raises the error that the caller gets."""
 
 
 def refuse(code: grpc.StatusCode) -> Disturbance:
-    """The call is not carried out, and its caller told so."""
+    """The call is not carried out, and the caller gets the error."""
 
     async def disturb(_call: InterceptedCall, _carry_out: CarryOut) -> Any:
         raise RpcError(code, "refused by the harness")
@@ -28,7 +28,7 @@ def refuse(code: grpc.StatusCode) -> Disturbance:
 
 
 def lose_answer(code: grpc.StatusCode) -> Disturbance:
-    """The call is carried out, and its caller told that it failed."""
+    """The call is carried out, but the caller gets an error."""
 
     async def disturb(_call: InterceptedCall, carry_out: CarryOut) -> Any:
         await carry_out()
@@ -38,7 +38,7 @@ def lose_answer(code: grpc.StatusCode) -> Disturbance:
 
 
 def answer(status: int, **headers: str) -> Disturbance:
-    """SendGrid or Slack answers by itself, and takes nothing. Underscores in the headers' names stand for hyphens."""
+    """SendGrid or Slack gives this answer, and takes nothing. Underscores in the headers' names stand for hyphens."""
     given = {name.replace("_", "-"): value for name, value in headers.items()}
 
     async def disturb(_call: InterceptedCall, _carry_out: CarryOut) -> Any:
@@ -69,7 +69,7 @@ def cut(*, accepted: bool) -> Disturbance:
 
 
 def never_answer(until: asyncio.Event, *, accepted: bool) -> Disturbance:
-    """No answer comes until an event, and none after it: the connection is cut then."""
+    """No answer comes. At an event, the connection is cut."""
 
     async def disturb(_call: InterceptedCall, carry_out: CarryOut) -> Any:
         if accepted:
@@ -92,12 +92,12 @@ def slow(seconds: float) -> Disturbance:
 
 @dataclass
 class Rule:
-    """Which calls are disturbed, and how.
+    """Chooses calls, and disturbs them.
 
     Attributes:
-        disturbance: what happens to them.
-        points: at which steps.
-        subjects: about whom; None: about anybody.
+        disturbance: the fault that the calls get.
+        points: the steps at which calls are disturbed.
+        subjects: the ids that the calls must concern; None for any.
         times: how often for each subject; None: always.
         skip: how many calls of each subject pass first.
         chosen: a further condition, given the call and its number among its subject's.
@@ -135,7 +135,7 @@ class Disturbances:
     """The rules that hold at the moment; a call is given to the first that applies.
 
     Args:
-        on_disturbed: told of each call that is disturbed.
+        on_disturbed: called with each disturbed call.
     """
 
     def __init__(self, on_disturbed: Callable[[InterceptedCall], None]) -> None:
@@ -143,7 +143,7 @@ class Disturbances:
         self._on_disturbed = on_disturbed
 
     async def pass_through(self, call: InterceptedCall, carry_out: CarryOut) -> Any:
-        """Carry a call out, or what becomes of it."""
+        """Carry out a call, or disturb it."""
         for rule in self.rules:
             if rule.applies(call):
                 self._on_disturbed(call)

@@ -1,4 +1,4 @@
-"""Takes the history of a scenario down: from Firestore, the inbox and the alerts, as an observer from outside can."""
+"""Records the history of a scenario from Firestore, the inbox and the alerts, as an observer from outside can."""
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
@@ -25,7 +25,7 @@ async def read_history(
     unknown: Mapping[str, int],
     most_reports: int | None,
 ) -> History:
-    """Read it.
+    """Read the history.
 
     Args:
         world: where.

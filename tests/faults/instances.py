@@ -1,4 +1,4 @@
-"""The worker's instances, and who of them gets which task: what Cloud Run does in front of a service."""
+"""The worker's instances. Gives each task to one of them, as Cloud Run does in front of a service."""
 
 import asyncio
 import contextlib
@@ -24,8 +24,8 @@ class Instance:
     """A function as a process.
 
     Attributes:
-        process: a server that keeps a child for the requests. Killing the child is what running out of memory comes to:
-            the server starts another within a moment, and knows nothing of what the child was doing.
+        process: a server that keeps a child for the requests. Killing the child has the effect of running out of
+            memory: the server starts another within a moment, and knows nothing of what the child was doing.
         in_flight: the deliveries that it works on, and by how many requests.
         available: false while no request is given to it.
     """
@@ -35,17 +35,17 @@ class Instance:
     available: bool = True
 
     def kill(self) -> None:
-        """End what serves the requests, at once and without a word."""
+        """Kill the processes that serve the requests."""
         self.send(signal.SIGKILL)
 
     def send(self, number: signal.Signals) -> None:
-        """Send a signal to what serves the requests."""
+        """Send a signal to the processes that serve the requests."""
         for child in self.children():
             with contextlib.suppress(ProcessLookupError):
                 os.kill(child, number)
 
     async def freeze(self) -> None:
-        """Have what serves the requests stand still, and return when it does: the signal alone takes its time."""
+        """Freeze the processes that serve the requests, and return when they stand still: the signal takes a moment."""
         self.send(signal.SIGSTOP)
         await until(self._stands_still, what=f"the {self.process.name} to stand still")
 
@@ -81,7 +81,7 @@ class FrontEnd:
 
     Args:
         worker_url: what the tasks call.
-        on_cut_off: told of a delivery whose answer did not come back, since its instance ended.
+        on_cut_off: called with each delivery that got no answer because its instance ended.
     """
 
     def __init__(self, *, worker_url: str, on_cut_off: Callable[[str], None]) -> None:
@@ -91,11 +91,11 @@ class FrontEnd:
         self._session: aiohttp.ClientSession | None = None
         self.instances: Sequence[Instance] = ()
         self.delivered: defaultdict[str, list[Delivery]] = defaultdict(list)
-        """What was sent for each delivery, the oldest first."""
+        """The requests sent for each delivery, the oldest first."""
         self.ended: Counter[str] = Counter()
         """How many of those requests have ended, with or without an answer."""
         self.before: Callable[[str, Send], Awaitable[Answer]] | None = None
-        """A scenario's own say about a delivery's attempt."""
+        """A scenario's own handling of an attempt, if it sets one."""
 
     async def __call__(self, delivery: Delivery, send: Send) -> Answer:
         """Deliver a task."""
@@ -120,13 +120,13 @@ class FrontEnd:
             await self._session.close()
 
     def instance_of(self, subject: str) -> Instance | None:
-        """Who works on a delivery."""
+        """The instance that works on a delivery."""
         return next((instance for instance in self.instances if instance.in_flight[subject]), None)
 
     @property
     def is_idle(self) -> bool:
-        """Whether no instance works on anything, but for those that stand still. A request goes on where the queue has
-        given up to wait for its answer: another copy of the task may have lost its own."""
+        """Whether no instance works, apart from frozen ones. A request continues even if the queue no longer waits for
+        its answer: another copy of the task may have lost its own."""
         return not any(instance.in_flight.total() for instance in self.instances if instance.available)
 
     async def _route(self, delivery: Delivery, subject: str) -> Answer:
@@ -162,10 +162,10 @@ class FrontEnd:
 
 
 async def until(condition: Callable[[], bool], *, what: str, seconds: float = 30) -> None:
-    """Wait until something holds.
+    """Wait until a condition holds.
 
     Raises:
-        TimeoutError: it does not.
+        TimeoutError: the condition does not hold in time.
     """
     try:
         async with asyncio.timeout(seconds):

@@ -1,7 +1,7 @@
-"""What must hold after whatever happened: the promise of the product, in a form that can be checked. Pure.
+"""The promise of the product, as rules that must hold after any faults. Pure.
 
 A history is what an observer from outside can know: what SendGrid accepted, what the delivery records and the dead
-letters say, where the subscriptions stand. The rules know nothing of faults but for three things: which endings a
+letters say, where the subscriptions stand. The rules know only three things about faults: which endings a
 report may have, which subscriptions were paused, and how often the outcome of a mail was unknown.
 """
 
@@ -25,7 +25,7 @@ DEAD = "dead"
 FINAL = {SENT, SKIPPED, DEAD}
 UNKNOWN_OUTCOME = "unknown-outcome"
 PAUSING = {"user-gone", "user-inactive", "subscription-gone", "paused"}
-"""Why a report was skipped, where no other follows until the subscription is resumed."""
+"""The reasons of skipped reports after which no other follows until the subscription is resumed."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,10 +51,10 @@ class Delivery:
 
 @dataclass(frozen=True, kw_only=True)
 class Pause:
-    """A time in which a subscription is not wanted.
+    """A time in which the application pauses a subscription.
 
     Attributes:
-        since: when the application said so.
+        since: when the application wrote the pause.
         until: when it ended; None: it has not.
         is_left_out: whether the next report leaves the time out.
     """
@@ -66,7 +66,7 @@ class Pause:
 
 @dataclass(frozen=True, kw_only=True)
 class SubscriptionHistory:
-    """Where a subscription stood and stands.
+    """The state of a subscription at the beginning and at the end.
 
     Attributes:
         plan: when the reports fall due, by the documents at the end.
@@ -136,7 +136,7 @@ class AcceptedMail:
 
 @dataclass(frozen=True, kw_only=True)
 class History:
-    """All that happened, seen from outside.
+    """Everything that happened, as seen from outside.
 
     Attributes:
         runs: the times of the dispatcher's runs.
@@ -190,11 +190,11 @@ class Rule(StrEnum):
     LOST = "lost"
     """A due report is neither sent nor skipped nor an open dead letter."""
     UNTOLD = "untold"
-    """Slack took fewer messages than there is to tell, whatever is noted in Firestore."""
+    """Slack took alerts about fewer records than there are, even if Firestore says otherwise."""
     FALSE_ALARM = "false alarm"
-    """People were told of something that was not so."""
+    """People got an alert about something that did not happen."""
     MISREPORTED = "misreported"
-    """What is written down of a report is not what happened to it."""
+    """The records of a report do not say what happened to it."""
     STORED_TWICE = "stored twice"
     """Two dead letters of one report, or of one malformed document."""
     MOVED_WRONGLY = "moved wrongly"
@@ -203,16 +203,16 @@ class Rule(StrEnum):
     PAUSE_IGNORED = "pause ignored"
     """A paused subscription was sent, or runs still meet it."""
     NOT_PLAYED = "not played"
-    """What the scenario is about did not happen, or took no end."""
+    """The scenario's fault did not happen, or did not end."""
     LINK_GIVEN_AWAY = "link given away"
-    """Somebody else than the user got the link that unsubscribes the user, or the user got none."""
+    """Another recipient than the user got the link that unsubscribes the user, or the user did not get it."""
     WRONG_END = "wrong end"
-    """A report ended in another way than it had to."""
+    """A report did not end in the required way."""
 
 
 @dataclass(frozen=True, order=True)
 class Violation:
-    """A rule that was broken, and by what."""
+    """A broken rule, and what broke it."""
 
     rule: Rule
     subject: str
@@ -248,7 +248,7 @@ class Tally:
 
 
 def check(history: History) -> list[Violation]:
-    """Everything that is wrong with a history."""
+    """All rules that a history breaks."""
     rules = (
         *(_doubled, _lost, _untold, _false_alarm, _misreported, _untrue_letters),
         *(_stored_twice, _moved_wrongly, _moved_back, _pause_ignored, _link_given_away, _wrong_end),
@@ -455,7 +455,8 @@ class _Course:
             self._placements.popleft()
 
     def _is_right(self, placement: Move) -> bool:
-        """Whether a due time follows from when the subscription was scheduled, or resumed and from where on."""
+        """Whether the due time is right for the time at which the subscription was scheduled or resumed, and its
+        `reported_until`."""
         moments = [run for run in self._history.runs if run <= placement.at]
         moments += [pause.until for pause in self._subscription.pauses if pause.until]
         if placement.reported_until is None:

@@ -10,7 +10,7 @@ from typing import Any
 from tests.faults.subscription_key import SubscriptionKey
 
 APPLICATION = "written_by_application"
-"""A field that the harness writes with whatever it writes to a subscription in the team's application's stead."""
+"""A field that the harness adds to each write that it makes to a subscription as the team's application."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,8 +22,8 @@ class Move:
         next_report_at: what was written; None where that is no moment, or the field was not written.
         reported_until: likewise.
         is_placed: whether the subscription was also given its place in the due index: it is new, or resumed.
-        is_taken_out: whether the due time was taken away.
-        by_application: who wrote it, where it was not the pipeline.
+        is_taken_out: whether the due time was removed.
+        by_application: whether the application wrote it, and not the pipeline.
     """
 
     at: datetime

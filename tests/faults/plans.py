@@ -1,8 +1,7 @@
-"""When a subscription's reports must fall due, and what they must cover, found out by looking at clocks. Pure.
+"""Finds when a subscription's reports must fall due, and what they must cover, by stepping through a clock. Pure.
 
-The functions reckon with calendars; this counts quarters of an hour and looks at each what the clock on the recipient's
-wall shows. It knows nothing of times that a zone leaves out, which is why those who are not sent a report every hour
-live where the clocks are not changed.
+The functions calculate with calendars; this steps through quarters of an hour and reads the recipient's wall clock at
+each. It does not handle times that a zone skips. So users without hourly reports live where the clocks do not change.
 """
 
 import calendar
@@ -16,7 +15,7 @@ _STEP = timedelta(minutes=15)
 _INSTANT = timedelta(microseconds=1)
 
 _LOWEST = (0, 0, 1, 1, 0)
-"""Of the five fields of a cron line."""
+"""The lowest values of the five fields of a cron line."""
 
 
 @dataclass(frozen=True)
@@ -122,11 +121,11 @@ class Plan:
         return _nearest(Plan.is_due, self, _floor(moment), -_STEP)
 
     def covered_until(self, due_at: datetime) -> datetime:
-        """Where the time ends that the report of a moment covers."""
+        """The end of the time that a report covers, by its due time."""
         return _nearest(Plan.is_end, self, _floor(due_at), -_STEP)
 
     def covered_from(self, due_at: datetime) -> datetime:
-        """Where the time begins that a subscription's first report covers, due at a moment."""
+        """The start of the time that a subscription's first report covers, by its due time."""
         return _nearest(Plan.is_end, self, self.covered_until(due_at) - _STEP, -_STEP)
 
     def next_due(self, reported_until: datetime, *, later_than: datetime) -> datetime:

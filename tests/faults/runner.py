@@ -14,11 +14,11 @@ _numbers = itertools.count(1)
 
 @dataclass(frozen=True, kw_only=True)
 class Played:
-    """What came of a scenario.
+    """The result of a scenario.
 
     Attributes:
         tally: in numbers.
-        violations: what is wrong with it.
+        violations: the broken rules.
         seconds: of the machine's time.
     """
 

@@ -34,7 +34,7 @@ from tests.seeding import subscription_reference, user_reference
 RUNS_TO_MEND = 3
 """Every report must be final after this many runs of the dispatcher without faults.
 
-The first run finds the overdue reports, the second finds what follows from that, and one is to spare."""
+The first run finds the overdue reports, the second finds what follows from them, and one is spare."""
 
 Script = Callable[["ScenarioRun"], Awaitable[None]]
 """Plays a scenario."""

@@ -1,4 +1,4 @@
-"""What people read in Slack, and of how much it tells them."""
+"""Reads messages in Slack as people do, and counts the records that each covers."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -17,7 +17,7 @@ class Told:
     Attributes:
         title: its first line.
         reason: why a report was not sent; empty where it is about the system itself.
-        count: how many dead letters, or system alerts, it tells of.
+        count: how many dead letters or system alerts it covers.
     """
 
     title: str

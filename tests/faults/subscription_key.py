@@ -1,4 +1,4 @@
-"""Which subscription: what the harness knows each by. Pure."""
+"""The key by which the harness knows a subscription. Pure."""
 
 from datetime import datetime
 from typing import NamedTuple

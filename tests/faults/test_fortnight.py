@@ -1,5 +1,5 @@
-"""A fortnight of a user with three subscriptions: each report comes once and at its time, whichever runs are missed,
-workers killed and subscriptions paused."""
+"""A fortnight of a user with three subscriptions: each report comes once and on time, although runs are missed, workers
+killed and subscriptions paused."""
 
 from bisect import bisect_left
 from dataclasses import dataclass
@@ -55,16 +55,16 @@ KILLED = {
     (WORKDAYS, A_WEEK + THURSDAY + 7.5 * HOUR): (InjectionPoint.CLAIM, False),
     (WORKDAYS, A_WEEK + FRIDAY + 7.5 * HOUR): (InjectionPoint.SETTLE, True),
 }
-"""In the midst of which reports a worker is killed: at which call, and whether that is carried out before. Each time it
-is known whether the mail was sent."""
+"""The reports during which a worker is killed: the call at which it dies, and whether the call is carried out first.
+Each time it is known whether the mail was sent."""
 
 PUNCTUAL = timedelta(minutes=5)
-"""How long after its run a report is there, although its worker was killed."""
+"""How soon after its run a report arrives, although its worker was killed."""
 
 
 @dataclass(frozen=True)
 class Fortnight:
-    """What became of it.
+    """The history of a fortnight.
 
     Attributes:
         start: its first Monday.

@@ -138,7 +138,7 @@ class World:
             service_account=SCHEDULER,
             audience=self.dispatcher_url,
         )
-        # Its retries are the harness's to make, between which it lets time pass.
+        # The harness makes the retries itself, and lets time pass between them.
         self.job = Job(**{**vars(job), "retry": RetryConfig(retry_count=0)})
         # The servers report each caller that is no longer there when it is answered, which here is the purpose.
         for server in ("grpc._cython.cygrpc", "aiohttp.server"):
@@ -155,7 +155,7 @@ class World:
             await part.stop()
 
     async def worker(self, on_unknown_outcome: OnUnknownOutcome) -> list[Instance]:
-        """The instances of the worker that is set up so; they get the tasks from now on."""
+        """The instances of the worker with this setting; they get the tasks from now on."""
         if on_unknown_outcome not in self._workers:
             self._workers[on_unknown_outcome] = [
                 Instance(process)
@@ -202,7 +202,7 @@ class World:
         await self.queues.pause_queue(name=QUEUE)
 
     async def resume(self) -> None:
-        """Let it go on."""
+        """Let the queue continue."""
         await self.queues.resume_queue(name=QUEUE)
 
     async def dispatch_at_most(self, number: int) -> None:
@@ -224,7 +224,8 @@ class World:
         return await self.scheduler.run_now(self.job, schedule_time=hour)
 
     async def run_with_retries(self, hour: datetime) -> Execution:
-        """The same, and again where it failed, as scheduler.yaml says: five times, half a minute and more later."""
+        """Call the dispatcher for an hour, with the retries of scheduler.yaml: up to five, half a minute or more
+        apart."""
         execution = await self.run(hour)
         for attempt in range(5):
             if execution.succeeded:
@@ -257,7 +258,7 @@ class World:
             await asyncio.sleep(0.01)
 
     def pass_time(self, by: timedelta) -> None:
-        """Let time pass, for everybody."""
+        """Let time pass for all processes."""
         self.clock.advance(by)
 
     async def documents(self, collection: str) -> dict[str, dict[str, Any]]:
@@ -280,7 +281,7 @@ class World:
         return await self.patiently(read)
 
     async def patiently(self, work: Callable[[], Awaitable[Result]]) -> Result:
-        """Do the harness's own work, although its calls may be disturbed like all others."""
+        """Do the harness's own work with retries, since its calls may be disturbed like all others."""
         while True:
             try:
                 return await work()
@@ -329,7 +330,7 @@ class World:
 
     @property
     def variables(self) -> dict[str, str]:
-        """What functions and commands find everything by."""
+        """The variables by which functions and commands find the services."""
         return {
             "PYTHONPATH": str(REPOSITORY),
             FILE_VARIABLE: str(self._time_file),

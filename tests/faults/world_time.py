@@ -1,8 +1,8 @@
 """The world's time, which the functions have as well: the machine's, moved by an offset that all processes share.
 
 The functions have no hook for it. In the processes that the harness starts, and only there, `datetime.now` is
-replaced before the function's own code is loaded. What measures how long something takes (`time.monotonic`, sockets'
-time limits) stays the machine's.
+replaced before the function's own code is loaded. Measured durations (`time.monotonic`, time limits of sockets) stay
+the machine's.
 
 `python -m tests.faults.world_time MODULE ARGUMENT...` runs a module so, with the file that FILE_VARIABLE names.
 """
@@ -38,7 +38,7 @@ class WorldClock(Clock):
         self._shared = _mapped(file, mmap.ACCESS_WRITE)
 
     def advance(self, by: timedelta) -> None:
-        """Move the present forward for everybody."""
+        """Move the present forward for all processes."""
         (before,) = _MICROSECONDS.unpack(self._shared[:])
         self._shared[:] = _MICROSECONDS.pack(before + by // timedelta(microseconds=1))
         super().advance(by)

@@ -1,4 +1,4 @@
-"""Everything that the world does to the pipeline."""
+"""All scenarios of faults."""
 
 from tests.faults.scenario_run import Scenario
 from tests.faults.scenarios import (

@@ -22,7 +22,7 @@ def _while_some_die(
     *,
     times: int | None = 1,
 ) -> Script:
-    """Something happens on the way of each dead letter."""
+    """A fault hits each dead letter on its way."""
 
     async def script(scenario_run: ScenarioRun) -> None:
         scenario_run.make_die(scenario_run.victims(_DYING))
@@ -52,7 +52,7 @@ def _killed_worker(*, carried_out: bool) -> Script:
 
 
 async def _publish_refused(scenario_run: ScenarioRun) -> None:
-    """Pub/Sub refuses in a way that is not retried at once: the queue does that."""
+    """Pub/Sub refuses with an error that the client does not retry at once: the queue retries the task."""
     victims = scenario_run.victims(_DYING)
     scenario_run.make_die(victims)
     scenario_run.disturb(InjectionPoint.PUBLISH, refuse(grpc.StatusCode.PERMISSION_DENIED), of=victims, times=3)
@@ -60,7 +60,7 @@ async def _publish_refused(scenario_run: ScenarioRun) -> None:
 
 
 async def _publish_refused_at_the_last_attempt(scenario_run: ScenarioRun) -> None:
-    """The task is gone, and nothing is written down of it: the next run finds the report."""
+    """The task is gone without a record: the next run finds the report."""
     victims = scenario_run.victims(_DYING)
     scenario_run.may_tell(AlertKind.OVERDUE_REPORTS)
     scenario_run.disturb(InjectionPoint.SEND, answer(503), of=victims, times=None)
@@ -78,7 +78,7 @@ async def _delivered_thrice(scenario_run: ScenarioRun) -> None:
 
 
 async def _everybody_dies(scenario_run: ScenarioRun) -> None:
-    """A storm: thousands of dead letters of one cause are few alerts, and all of them are told of."""
+    """A storm: thousands of dead letters of one cause need few alerts, and the alerts cover all of them."""
     scenario_run.make_die(scenario_run.due)
     await scenario_run.dispatch_and_drain()
 

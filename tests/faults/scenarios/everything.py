@@ -1,4 +1,4 @@
-"""All of it together, hour after hour, as in a week that everybody remembers; and users who leave meanwhile."""
+"""All faults together, hour after hour; and users who leave meanwhile."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -22,7 +22,7 @@ from tests.seeding import user_reference
 
 _HOURS = 3
 _MOST_KILLS = 12
-"""Of workers, in an hour."""
+"""The most workers killed in an hour."""
 
 
 async def _everything(scenario_run: ScenarioRun) -> None:
@@ -159,8 +159,8 @@ async def _users_change(scenario_run: ScenarioRun) -> None:
 
 
 async def _deleted_while_sent(scenario_run: ScenarioRun) -> None:
-    """Users are deleted when SendGrid has accepted a mail of theirs, before the delivery record is written. Whatever
-    else they are to get is skipped where it has not left yet."""
+    """Users are deleted when SendGrid has accepted a mail of theirs, before the delivery record is written. Their other
+    reports are skipped if they have not been sent yet."""
     victims = {
         scenario_run.delivery(key): user for user in scenario_run.users[::4] for key in scenario_run.of_user(user)
     }

@@ -21,7 +21,7 @@ POINTS = {
     InjectionPoint.RUN_RECORD,
     InjectionPoint.QUERY,
 }
-"""Every call to Firestore, of whichever function."""
+"""Every call to Firestore, of any function."""
 
 _SHARE = 0.15
 
@@ -41,7 +41,7 @@ def _any_call(disturbance: Disturbance) -> Script:
 
 
 async def _cannot_be_told(scenario_run: ScenarioRun) -> None:
-    """SendGrid has the mail, and Firestore does not take note of that for as long as the worker tries."""
+    """SendGrid has the mail, and Firestore refuses to store that for as long as the worker tries."""
     victims = scenario_run.victims(0.2, most=10)
     scenario_run.may_end(victims, UNKNOWN_OUTCOME)
     scenario_run.disturb(InjectionPoint.SETTLE, refuse(grpc.StatusCode.UNAVAILABLE), of=victims, times=None)

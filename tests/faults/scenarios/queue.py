@@ -1,4 +1,4 @@
-"""What a queue does that delivers at least once, in no order, and late."""
+"""A queue that delivers at least once, in no order, and late."""
 
 import asyncio
 from collections import Counter
@@ -41,7 +41,7 @@ async def _after_success(scenario_run: ScenarioRun) -> None:
 
 
 async def redeliver_all(scenario_run: ScenarioRun) -> None:
-    """Deliver every task of this scenario once more, whatever became of it."""
+    """Deliver every task of this scenario once more, regardless of its result."""
     delivered = scenario_run.world.front_end.delivered.values()
     tasks = {delivery.task_name for deliveries in delivered for delivery in deliveries}
     for task in sorted(tasks):

@@ -1,4 +1,4 @@
-"""What a scheduler does that fires at least once, and a dispatcher that dies on its way."""
+"""A scheduler that fires at least once, and a dispatcher that dies during a run."""
 
 import asyncio
 from datetime import timedelta

@@ -1,4 +1,4 @@
-"""What SendGrid does on a bad day."""
+"""Faults of SendGrid."""
 
 from functions.shared.settings import OnUnknownOutcome
 from functions.shared.system_alert import AlertKind
@@ -76,7 +76,7 @@ async def _refuses_connections(scenario_run: ScenarioRun) -> None:
 
 
 async def _refuses_the_key(scenario_run: ScenarioRun) -> None:
-    """The key is wrong for everybody, and mended before the queue gives up."""
+    """The key is wrong for all reports, and corrected before the queue gives up."""
     scenario_run.may_tell(AlertKind.KEY_REFUSED)
     scenario_run.disturb(InjectionPoint.SEND, answer(401), times=3)
     await scenario_run.dispatch_and_drain()

@@ -17,7 +17,7 @@ _POSTPONED = timedelta(hours=12)
 _PAUSED = timedelta(hours=2, minutes=40)
 
 Change = Callable[[ScenarioRun, SubscriptionKey], Mapping[str, Any]]
-"""What the application writes to a subscription; takes note of what follows from that."""
+"""Returns what the application writes to a subscription, and records the expected effect."""
 
 
 def _changed(change: Change, *, hours: int = 2) -> Script:

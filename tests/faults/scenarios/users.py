@@ -1,4 +1,4 @@
-"""Users who are new, come and go, or whose documents are nothing that can be used."""
+"""Users who are new, who come and go, or whose documents are malformed."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -79,7 +79,7 @@ async def _inactive_for_a_while(scenario_run: ScenarioRun) -> None:
 
 
 async def _malformed(scenario_run: ScenarioRun) -> None:
-    """Documents of which no report can be made: each is one dead letter, once, and everybody else is sent theirs."""
+    """Malformed documents: each makes exactly one dead letter, and all other users get their reports."""
     scenario_run.may_tell(AlertKind.RUN_ERRORS)
     await put_in_malformed(scenario_run)
     await scenario_run.play_hours(_HOURS)

@@ -19,7 +19,7 @@ from tests.faults.world import QUEUE
 
 _SHARE = 0.1
 _MOST_KILLS = 25
-"""Each costs a new process."""
+"""The most kills: each costs a new process."""
 
 _HANGS = 2
 _STEPS = {
@@ -102,9 +102,10 @@ async def _terminated(scenario_run: ScenarioRun) -> None:
 
 
 async def _out_of_memory(scenario_run: ScenarioRun) -> None:
-    """Nothing more can be allocated in the middle of a report, and half a second later the process is killed for it.
+    """The process runs out of memory in the middle of a report, and is killed half a second later.
 
-    Until then it goes on with others, and whichever of them it had claimed when an allocation failed is unknown.
+    Until then it works on other reports. If it had claimed one of them when an allocation failed, the outcome is
+    unknown.
     """
     scenario_run.may_end(scenario_run.due, "sent", UNKNOWN_OUTCOME)
 

@@ -54,7 +54,7 @@ DEAD = replace(
 
 
 def broken(history: History, **changes: Any) -> set[Rule]:
-    """The rules that a history breaks, with some things in it otherwise."""
+    """The rules that a history breaks, after some changes to it."""
     return {violation.rule for violation in check(replace(history, **changes))}
 
 
@@ -264,7 +264,7 @@ def test_a_pause_until_a_moment() -> None:
 
 
 def test_a_subscription_that_was_scheduled() -> None:
-    """The application has taken the due time away: the next one is the first that the run finds, or after it."""
+    """The application has removed the due time: the next one is the first that the run finds, or after it."""
     half_past = NOON + 3 * HOUR / 2
     scheduled = replace(
         GOOD,
@@ -328,7 +328,7 @@ def test_skipped_that_was_sent() -> None:
 
 def test_dead_that_was_sent() -> None:
     assert broken(DEAD, accepted=[MAIL]) == {Rule.MISREPORTED}
-    # Where the team sends again, the reason is the last attempt's, whatever became of the ones before.
+    # If the team sends again, the reason is that of the last attempt, regardless of earlier ones.
     assert broken(DEAD, accepted=[MAIL], unknown={ID: 1}) == set()
     unknown = replace(LETTER, reason=UNKNOWN_OUTCOME)
     allowed = {ID: frozenset({UNKNOWN_OUTCOME})}

@@ -1,4 +1,4 @@
-"""The harness's own reckoning of due times agrees with the calendar, and with the product's."""
+"""The harness calculates the same due times as the calendar and the product."""
 
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo

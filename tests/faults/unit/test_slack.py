@@ -1,4 +1,4 @@
-"""The harness reads a message as people do, and knows of how much it tells."""
+"""The harness reads a message as people do, and counts the records that it covers."""
 
 import json
 from datetime import UTC, datetime

@@ -1,4 +1,4 @@
-"""The harness's subscriptions have whatever a subscription can have."""
+"""The harness's subscriptions use every field of a subscription."""
 
 from datetime import UTC, datetime
 from itertools import islice

@@ -1,4 +1,4 @@
-"""Processes see the world's time, whichever way they ask for it."""
+"""Processes see the world's time in every way of reading the time."""
 
 import os
 import subprocess
