@@ -1,4 +1,5 @@
-"""`python -m tests.mutants`: makes deliberate mistakes in copies of the source, and looks whether anybody notices."""
+"""`python -m tests.mutants`: makes deliberate mistakes in copies of the source, and checks whether the tests notice
+them."""
 
 import argparse
 import enum
@@ -69,7 +70,7 @@ def _chosen(parts: Sequence[str]) -> list[Mutant]:
 
 
 def _look_at_the_source_itself(source: Path, mutants: Sequence[Mutant], logs: Path, console: Console) -> bool:
-    """Whether all is well without a mistake: whatever fails anyway would seem to have noticed every mistake."""
+    """Whether everything passes without a mistake: a test that fails anyway would seem to notice every mistake."""
     scenarios = [name for mutant in mutants for name in mutant.scenarios]
     tests = [path for mutant in mutants for path in mutant.tests]
     outcomes = {
@@ -99,7 +100,7 @@ def _try_out(source: Path, mutant: Mutant, number: int, logs: Path) -> tuple[_Ou
 
 
 def main() -> int:
-    """Try mutants out; 0 if harness and tests notice each of them, 1 if not, 2 if it cannot be told."""
+    """Try mutants; returns 0 if harness and tests notice each of them, 1 if not, 2 if the result is not known."""
     parser = argparse.ArgumentParser(prog="make mutants", description=__doc__)
     parser.add_argument("name", nargs="*", help="part of a mutant's name; all of them unless given")
     parser.add_argument("--list", action="store_true", help="name the mutants, and end")
@@ -118,7 +119,7 @@ def main() -> int:
     logs = Path(tempfile.mkdtemp(prefix="mutants-"))
     console.print(f"What harness and tests say goes to {logs}", highlight=False, soft_wrap=True)
     with tempfile.TemporaryDirectory() as copied:
-        # One copy for all: who goes on working on the source meanwhile disturbs nothing.
+        # One copy for all mutants, so that changes to the source in the meantime do not matter.
         source = Path(copied)
         copy_tree(REPOSITORY, source)
         try:

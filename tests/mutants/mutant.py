@@ -1,4 +1,4 @@
-"""A deliberate mistake in the product's source, and what must notice it."""
+"""A deliberate mistake in the product's source, and the tests that must notice it."""
 
 import shutil
 import subprocess
@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 class PatchDoesNotFit(Exception):
-    """The source is no longer what a mutant was written for: nothing would be tried out with it."""
+    """The source has changed since the mutant was written, so the mutant no longer makes its mistake."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -15,11 +15,11 @@ class Mutant:
     """A mistake.
 
     Attributes:
-        name: what the product does wrong with it.
-        file: where it is made, from the repository's root.
-        search: what stands there, exactly once.
-        replace: what is put in its place.
-        scenarios: of the fault harness, by parts of their names, those that must notice.
+        name: what the product does wrong because of the mistake.
+        file: the file with the mistake, from the repository's root.
+        search: the original text, which the file has exactly once.
+        replace: the text with the mistake.
+        scenarios: the scenarios of the fault harness that must notice, by parts of their names.
         tests: paths of the tests that must notice, with `::` and a name where that saves time.
     """
 
@@ -34,7 +34,7 @@ class Mutant:
         """The source with the mistake.
 
         Raises:
-            PatchDoesNotFit: what is searched for is not there exactly once.
+            PatchDoesNotFit: the file does not have the original text exactly once.
         """
         if (found := source.count(self.search)) != 1:
             raise PatchDoesNotFit(

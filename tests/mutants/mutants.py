@@ -1,7 +1,7 @@
-"""The mistakes: those that each rule of the promise is there to keep out.
+"""The mistakes, at least one for each rule of the promise.
 
-A mutant names the source as it is. Where the source changes, the mutant is written anew with it: a test
-(tests/mutants/unit/) fails as long as it is not.
+A mutant quotes the current source. If you change that source, rewrite the mutant: until then, a test
+(tests/mutants/unit/) fails.
 """
 
 from tests.mutants.mutant import Mutant
@@ -48,7 +48,7 @@ ALL = [
         ),
     ),
     Mutant(
-        name="the subscription is written whatever the application wrote meanwhile",
+        name="the worker overwrites what the application wrote meanwhile",
         file="functions/worker/delivery_store.py",
         search="batch.update(self._subscription(task), dict(fields), option=option)",
         replace="batch.update(self._subscription(task), dict(fields))",
@@ -61,7 +61,7 @@ ALL = [
         ),
     ),
     Mutant(
-        name="what is reported is not noted",
+        name="the end of the last period is not stored",
         file="functions/shared/subscription.py",
         search='        moved["reported_until"] = reported_until\n',
         replace="        pass\n",
@@ -69,7 +69,7 @@ ALL = [
         tests=("tests/functions/shared/unit/test_subscription.py",),
     ),
     Mutant(
-        name="what is reported is forgotten by an older report",
+        name="an older report moves the end of the last period back",
         file="functions/shared/subscription.py",
         search="if subscription.reported_until is None or subscription.reported_until < reported_until:",
         replace="if True:",
@@ -191,7 +191,7 @@ ALL = [
         ),
     ),
     Mutant(
-        name="what is claimed is given up",
+        name="a claimed delivery is given up",
         file="functions/dispatcher/rescue/policy.py",
         search="if delivery.is_claimed(run_time):",
         replace="if False:",
@@ -295,7 +295,7 @@ ALL = [
         ),
     ),
     Mutant(
-        name="what is final is sent again",
+        name="a final delivery is sent again",
         file="functions/worker/transitions.py",
         search="    if delivery.is_final:\n        return NextStep.ALREADY_FINAL\n",
         replace="    if delivery.is_final:\n        return NextStep.SEND\n",

@@ -1,4 +1,5 @@
-"""Each mutant still fits the source, and names what there is: a mistake that is not made is noticed by everybody."""
+"""Each mutant still fits the source, and names tests and scenarios that exist: a mistake that is not made proves
+nothing."""
 
 import ast
 from pathlib import Path
