@@ -81,18 +81,18 @@ class Running:
             await client.create_task(parent=self._queue, task=Task(http_request=request))
 
     async def drained(self) -> None:
-        """Return when the queue has nothing left. What waits for a retry is not waited for: its hour comes at once."""
+        """Return when the queue has nothing left. The clock jumps to the next retry, so this does not wait for it."""
         async with asyncio.timeout(_RUN_SECONDS):
             while self._tasks.counts(self._queue).depth:
-                # Time does not leap while a task is carried out: it would be taken for one that takes too long.
+                # The clock does not jump while a task runs: the task would seem to take too long.
                 if not self._tasks.counts(self._queue).running:
                     self.clock.advance(timedelta(seconds=10))
                 await asyncio.sleep(0.05)
 
     async def dead_letters(self) -> list[dict[str, Any]]:
-        """What was given up since this was last asked."""
+        """The dead letters since the last call."""
         with warnings.catch_warnings():
-            # Deprecated for real queues, where it may find nothing although there is something; not so here.
+            # Deprecated for the real service, where it may miss messages; here it finds all of them.
             warnings.simplefilter("ignore", DeprecationWarning)
             answer = await self._subscriber.pull(
                 subscription=_SUBSCRIPTION, max_messages=100, return_immediately=True, timeout=5
@@ -117,7 +117,7 @@ async def running(
     Args:
         name: its folder and its entry point.
         clock: that the parts were made with.
-        parts: what it needs besides; started here.
+        parts: the other servers that it needs; started here.
         variables: by which the function finds them, once they are started.
         port: where the function listens; any free one where it is not said.
     """

@@ -1,6 +1,7 @@
-"""A function that a queue calls, whatever its tasks are about: who may call, what is tried again, what is given up.
+"""A function that a queue calls, for any type of task. Decides who may call it, which errors to retry, and when to give
+up.
 
-The same rules as the worker's, and by the same shared code: functions/worker/main.py says where each comes from.
+It follows the worker's rules and uses the same shared code. functions/worker/main.py gives the source of each rule.
 """
 
 import functools
@@ -29,7 +30,7 @@ _ERROR_CHARACTERS = 1_000
 _logger = structlog.get_logger()
 
 Answer = tuple[str, int, dict[str, str]]
-"""Body, status and headers: what Flask makes a response of."""
+"""Body, status and headers, from which Flask makes a response."""
 
 
 class TaskFunctionSettings(CommonSettings, IdentitySettings):
@@ -43,11 +44,11 @@ class TaskFunctionSettings(CommonSettings, IdentitySettings):
 
 
 class PermanentError(Exception):
-    """What no second attempt would mend. Its text goes into the dead letter."""
+    """An error that no further attempt can fix. Its text goes into the dead letter."""
 
 
 class SlowDown(Exception):
-    """Another service has too much to do: the whole queue is to wait.
+    """Another service is overloaded: the whole queue must wait.
 
     Attributes:
         retry_after_seconds: how long, where the service said so.
@@ -65,7 +66,8 @@ class TaskFunction:
         name: of the function, in its logs.
         settings: its environment.
         carry_out: does what a task's body asks for, and returns one word for what came of it. It is called again for
-            the same task after any error but PermanentError, and may be called twice without one: it must not mind.
+            the same task after any error but PermanentError, and may be called twice without one: it must be
+            idempotent.
     """
 
     def __init__(self, name: str, settings: TaskFunctionSettings, carry_out: Callable[[bytes], str]) -> None:

@@ -1,4 +1,4 @@
-"""The body of a task: one picture, to be had in another size."""
+"""The body of a task: one picture to resize."""
 
 from pathlib import PurePosixPath
 from typing import Annotated
@@ -15,9 +15,9 @@ class ImageTask(BaseModel):
     """One picture.
 
     Attributes:
-        bucket: where it is.
-        name: which object.
-        width: how wide it is to be at most, in pixels.
+        bucket: the bucket that the picture is in.
+        name: the object's name.
+        width: the greatest width of the result, in pixels.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -28,7 +28,7 @@ class ImageTask(BaseModel):
 
     @property
     def target(self) -> str:
-        """The object that the smaller picture goes to: always the same, so that doing it twice does no harm."""
+        """The object for the smaller picture: always the same, so that resizing twice is harmless."""
         path = PurePosixPath(self.name)
         return f"resized/{self.width}/{path.with_suffix('.webp')}"
 
@@ -37,7 +37,7 @@ class ImageTask(BaseModel):
         """Read a task's body.
 
         Raises:
-            PermanentError: it is none. The text names each field.
+            PermanentError: the body is not a task. The text names each malformed field.
         """
         try:
             return cls.model_validate_json(body)

@@ -38,13 +38,13 @@ def _carry_out(body: bytes) -> str:
     if (target.metadata or {}).get(_SOURCE) == str(source.generation):
         return "already-resized"
     try:
-        # This generation, should somebody put another in its place meanwhile.
+        # Read this generation, even if the object is replaced meanwhile.
         content = source.download_as_bytes(if_generation_match=source.generation)
     except NotFound as error:
         raise PermanentError("the object was deleted") from error
     target.metadata = {_SOURCE: str(source.generation)}
     target.cache_control = "public, max-age=86400"
-    # Not over what another attempt has written meanwhile: 0 stands for "there is none".
+    # Do not overwrite what another attempt has written meanwhile: 0 means that the object must not exist.
     target.upload_from_string(
         resize(content, task.width), content_type="image/webp", if_generation_match=target.generation or 0
     )

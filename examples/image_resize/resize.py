@@ -7,8 +7,8 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from examples.task_function import PermanentError
 
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF")
-"""What browsers and cameras make. Pillow has over forty parsers, one of which starts Ghostscript, and a file chooses
-its own: https://pillow.readthedocs.io/en/stable/handbook/security.html"""
+"""The formats of browsers and cameras. Pillow has over forty parsers, one of which starts Ghostscript, and a file can
+choose its parser: https://pillow.readthedocs.io/en/stable/handbook/security.html"""
 
 MOST_PIXELS = 25_000_000
 """A larger picture, however small its file, does not fit into an instance of 1 GiB that has one task at a time: at most
@@ -19,11 +19,11 @@ def resize(content: bytes, width: int) -> bytes:
     """A picture as WebP, no wider than so many pixels, upright, and without what the camera wrote about its place.
 
     Args:
-        content: the picture, in one of FORMATS. Of one that moves the first is taken.
+        content: the picture, in one of FORMATS. Of an animation, this takes the first frame.
         width: in pixels. A narrower picture keeps its size.
 
     Raises:
-        PermanentError: it is no picture of these formats, a broken one, or too large a one.
+        PermanentError: the content is not a picture in these formats, or is broken or too large.
     """
     try:
         with Image.open(io.BytesIO(content), formats=FORMATS) as original:

@@ -1,4 +1,4 @@
-"""The body of a task: one mail that somebody's own action has caused."""
+"""The body of a task: one mail that a customer's action has caused."""
 
 from typing import Annotated, Literal
 
@@ -14,10 +14,10 @@ class MailTask(BaseModel):
     """One mail.
 
     Attributes:
-        message_id: what keeps it from being sent twice: the same for the same cause, such as an order's id.
+        message_id: prevents a second mail: the same for the same cause, such as an order's id.
         to: the recipient.
-        template: which text.
-        values: what the text names.
+        template: the name of the text.
+        values: the values for the names in the text.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -32,7 +32,7 @@ class MailTask(BaseModel):
         """Read a task's body.
 
         Raises:
-            PermanentError: it is none. The text names each field.
+            PermanentError: the body is not a task. The text names each malformed field.
         """
         try:
             return cls.model_validate_json(body)

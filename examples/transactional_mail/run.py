@@ -22,7 +22,7 @@ _TASKS = (
         "template": "password-reset",
         "values": {"link": "https://example.com/reset/7f3a"},
     },
-    # The same order again, as at-least-once delivery has it now and then.
+    # The same order again, as at-least-once delivery may repeat it.
     {
         "message_id": "order-1001",
         "to": "ada@example.com",

@@ -1,4 +1,4 @@
-"""What the mails say."""
+"""The texts of the mails."""
 
 import string
 from dataclasses import dataclass
