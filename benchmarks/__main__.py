@@ -1,4 +1,4 @@
-"""`python -m benchmarks [NAME …]`: all benchmarks, or some, a table after another."""
+"""`python -m benchmarks [NAME …]`: all benchmarks, or some, one table after another."""
 
 import platform
 import shlex
@@ -32,7 +32,7 @@ def main(
     *,
     output: Annotated[Path | None, typer.Option(help="A file that the tables are written to as well.")] = None,
 ) -> None:
-    """Measure, and write each table, as Markdown, when it is there."""
+    """Measure, and write each table as Markdown when it is ready."""
     unknown = set(names or ()) - set(BENCHMARKS)
     if unknown:
         raise typer.BadParameter(f"{', '.join(sorted(unknown))}: not among {', '.join(BENCHMARKS)}")

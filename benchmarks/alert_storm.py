@@ -34,11 +34,11 @@ _LEADERS = 20
 
 @dataclass(frozen=True, kw_only=True)
 class Storm:
-    """What was measured.
+    """The results of a storm.
 
     Attributes:
-        stored_seconds: until all were stored, and their messages acknowledged but for those that wait for an alert.
-        told_seconds: until people had been told of every one.
+        stored_seconds: until all were stored, and all messages acknowledged except those that wait for an alert.
+        told_seconds: until people had an alert about every one.
         first_alert_seconds: until the first message in Slack.
         alerts: messages in Slack.
         deliveries: how often messages were delivered.
@@ -62,7 +62,7 @@ class Storm:
 
 
 def measure(*, letters: int = LETTERS, seconds: float = 0.0) -> Iterator[Table]:
-    """Publish so many dead letters, at once or spread over some seconds, and wait until people were told of each."""
+    """Publish dead letters, at once or spread over some seconds, and wait until people have an alert about each."""
     storm = asyncio.run(_storm(letters, seconds))
     yield Table(
         title=f"A storm of {number(letters)} dead letters of one cause",

@@ -1,4 +1,4 @@
-"""The local cloud in a process of its own, what is put into it, and the functions that run on it."""
+"""Runs the local cloud in a process of its own, writes its documents, and runs functions on it."""
 
 import json
 import os
@@ -51,7 +51,7 @@ class Cloud:
     Args:
         latency_ms: added to every API call, as a network would.
         mail_failures: the share of mails that the mail provider refuses for now.
-        seed: of which mails those are.
+        seed: chooses the mails that are refused.
     """
 
     def __init__(self, *, latency_ms: float = 0, mail_failures: float = 0, seed: int = 1) -> None:
@@ -61,7 +61,7 @@ class Cloud:
         self._stack = ExitStack()
         self._queues = 0
         self.users = 0
-        """How many there are so far."""
+        """The number of users so far."""
 
     def __enter__(self) -> Self:
         self._process = subprocess.Popen(  # noqa: S603  this interpreter and this repository
@@ -122,12 +122,12 @@ class Cloud:
         return token
 
     def put_in_users(self, count: int) -> None:
-        """Have so many users, u1, u2 and so on, each with one subscription, which is due."""
+        """Create users up to this number: u1, u2 and so on, each with one subscription, which is due."""
         self.put_in(document for number in range(self.users + 1, count + 1) for document in _user(number))
         self.users = max(self.users, count)
 
     def put_in(self, documents: Iterator[tuple[str, Mapping[str, Any]]]) -> None:
-        """Write documents: their paths and fields. By raw messages, since nothing of it is measured."""
+        """Write documents, given by paths and fields. Uses raw messages, since this is not measured."""
         root = f"projects/{PROJECT}/databases/(default)"
         make = CommitRequest.pb()
         with grpc.insecure_channel(self.addresses["FIRESTORE_EMULATOR_HOST"]) as channel:
@@ -161,7 +161,7 @@ class Cloud:
             yield client
 
     def run_record(self) -> dict[str, Any]:
-        """What the dispatcher has noted of the run."""
+        """The record that the dispatcher wrote of the run."""
         with self.firestore() as client:
             record: dict[str, Any] = client.collection("runs").document(run_id(RUN_AT)).get().to_dict() or {}
         return record
@@ -173,7 +173,8 @@ class Cloud:
             yield function
 
     def new_function(self, name: str, *, cores: float | None = None, **variables: str) -> Function:
-        """A function that is to run on this cloud, with these variables beside the usual ones, on so much of a core."""
+        """A function to run on this cloud, with these variables in addition to the usual ones, and with a share of a
+        core."""
         environment = {
             **{key: value for key, value in os.environ.items() if key in {"PATH", "HOME", "LANG", "TMPDIR"}},
             **self.addresses,
@@ -199,7 +200,7 @@ class Cloud:
         return self.call_dispatcher(dispatcher.url, dispatcher.environment["DISPATCHER_URL"])
 
     def call_dispatcher(self, url: str, audience: str) -> dict[str, Any]:
-        """The same, by its address and by what its tokens are to be made out for."""
+        """Call the dispatcher at a URL, with tokens for an audience."""
         answer = requests.post(
             url,
             headers={

@@ -1,4 +1,4 @@
-"""Cold start: what a new instance takes before it answers, and whose doing that is."""
+"""Cold start: how long a new instance takes before it answers, and which code causes that."""
 
 import re
 import subprocess

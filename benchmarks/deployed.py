@@ -1,4 +1,4 @@
-"""What is deployed of this environment: a function finds only the packages of its own requirements there."""
+"""Hides packages that are not deployed: a deployed function finds only the packages of its own requirements."""
 
 import json
 import re

@@ -1,7 +1,7 @@
 """The local cloud beside other emulators: operations a second with Google's own clients, one caller at a time.
 
-Others are measured where they can be had (benchmarks/requirements-emulators.txt): `gcloud-tasks-emulator` where the
-command is on the PATH, `@firestore-emulator/server` where Node.js finds the package, and whatever
+Other emulators are measured if they are installed (benchmarks/requirements-emulators.txt): `gcloud-tasks-emulator`
+where the command is on the PATH, `@firestore-emulator/server` where Node.js finds the package, and whatever
 FIRESTORE_EMULATOR_HOST or CLOUD_TASKS_EMULATOR_HOST name.
 """
 
@@ -40,7 +40,7 @@ _WAIT_SECONDS = 20.0
 _DOCUMENTS = 2_000
 
 Case = Callable[[], int]
-"""Does something once or several times, and returns how often."""
+"""Does an operation once or several times, and returns how often."""
 
 
 def measure(*, seconds: float = _SECONDS) -> Iterator[Table]:
@@ -85,7 +85,8 @@ def _cell(value: float | None, written: Callable[[float], str]) -> str:
 
 
 def _measured(cases: Mapping[str, Mapping[str, Case]], seconds: float) -> dict[str, dict[str, float | None]]:
-    """Each case at every emulator in turn, several times over, and of these the best: others' load only slows down."""
+    """Measure each case at every emulator in turn, several times, and take the best: other load can only slow a try
+    down."""
     rates: dict[str, dict[str, float | None]] = {name: {} for name in cases}
     for case in cases[_LOCAL]:
         for _ in range(_TURNS):
@@ -97,7 +98,7 @@ def _measured(cases: Mapping[str, Mapping[str, Case]], seconds: float) -> dict[s
 
 
 def _rate(case: Case, seconds: float) -> float | None:
-    """How often a case can be done in a second; None where it cannot be done."""
+    """How often a case runs in a second; None if it fails."""
     try:
         case()
         done = 0

@@ -1,4 +1,4 @@
-"""A function in a process of its own, and what that process takes: time until it answers, CPU and memory."""
+"""Runs a function in a process of its own, and measures its time until it answers, CPU and memory."""
 
 import os
 import signal
@@ -23,12 +23,12 @@ _TICKS_A_SECOND = os.sysconf("SC_CLK_TCK")
 class Function:
     """A function under functions-framework, as Cloud Run starts it. A context manager.
 
-    Figures are read from /proc, so they are to be had on Linux only.
+    It reads figures from /proc, so they exist on Linux only.
 
     Args:
         name: the function's folder.
         environment: its variables; `http://self` in them stands for its own address.
-        log: the file that takes what it says.
+        log: the file for its output.
         cores: how much of one it may use, from its start on; None for as much as there is.
     """
 

@@ -16,7 +16,7 @@ _SECONDS = 1800.0
 
 
 class Instances:
-    """What stands before a function's instances, each of which takes one request at a time. A context manager.
+    """Routes requests to a function's instances, one request at a time to each. A context manager.
 
     Args:
         instance: makes one, given the address of what stands before them; it is started when it is needed.
@@ -67,7 +67,7 @@ class Instances:
                 try:
                     answer = requests.post(instance.url + self.path, data=body, headers=headers, timeout=_SECONDS)
                 except requests.RequestException:
-                    # What was to be seen was seen, and everything is being ended.
+                    # The measurement is over, and everything is being stopped.
                     self.send_error(HTTPStatus.BAD_GATEWAY)
                     return
                 idle.append(instance)

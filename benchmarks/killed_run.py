@@ -1,4 +1,4 @@
-"""A run that is killed again and again: what the queue and Cloud Scheduler make of it in the end."""
+"""Kills a run again and again, and checks how the queue and Cloud Scheduler complete it."""
 
 import random
 import threading
@@ -19,15 +19,15 @@ _POLL_SECONDS = 0.2
 
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
-    """What became of a run.
+    """The result of a run.
 
     Attributes:
         seconds: from the first call to the end.
         kills: how often the dispatcher was killed.
         parts: how many requests began.
         left_out: due reports without a task.
-        twice: those with more than one.
-        figures: what the dispatcher says of the run in `runs/`.
+        twice: due reports with more than one task.
+        figures: the dispatcher's record of the run in `runs/`.
     """
 
     seconds: float
@@ -51,16 +51,16 @@ def carry_out(
     """Make a run over all due reports of the cloud, and meanwhile kill the dispatcher.
 
     Args:
-        cloud: with so many due reports in it.
-        reports: how many those are.
+        cloud: the cloud, which has the due reports.
+        reports: the number of due reports.
         time_limit: DISPATCH_TIME_LIMIT in seconds.
         shares: DISPATCH_SHARES.
         kill_every: after how many seconds on average the dispatcher is killed, and started again; None for never.
-        seed: of when.
+        seed: chooses when to kill.
         give_up: after how many seconds.
 
     Raises:
-        TimeoutError: it has not come to an end by then.
+        TimeoutError: the run has not ended by then.
     """
     queue = cloud.new_queue()
     continuations = "continuations"

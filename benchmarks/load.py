@@ -1,4 +1,4 @@
-"""Load on the worker: tasks sent to it as a queue would, so many at once."""
+"""Load on the worker: sends tasks as a queue would, several at once."""
 
 import asyncio
 import time
@@ -12,11 +12,11 @@ from functions.shared.report_task import ReportTask
 
 @dataclass(frozen=True, kw_only=True)
 class Load:
-    """What came of it.
+    """The result of a load.
 
     Attributes:
         seconds: from the first request to the last answer.
-        latencies: of each request, in seconds, in order of size.
+        latencies: the latency of each request in seconds, sorted.
     """
 
     seconds: float
@@ -36,13 +36,13 @@ def send(tasks: Sequence[ReportTask], *, urls: Sequence[str], token: str, concur
     """Send tasks, each once.
 
     Args:
-        tasks: what.
+        tasks: the tasks.
         urls: the worker's instances, which get them in turn.
         token: the tasks' OIDC token.
         concurrency: how many are under way at once.
 
     Raises:
-        RuntimeError: an answer other than 200, by which the rest would no longer be comparable.
+        RuntimeError: an answer other than 200, after which the results would not be comparable.
     """
     return asyncio.run(_send(tasks, urls, token, concurrency))
 

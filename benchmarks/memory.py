@@ -1,4 +1,4 @@
-"""Memory: whether the dispatcher needs more of it the more reports are due."""
+"""Memory: whether the dispatcher needs more memory when more reports are due."""
 
 from collections.abc import Iterator
 
@@ -9,7 +9,7 @@ SIZES = (1_000, 10_000, 100_000, 200_000)
 
 
 def measure(*, sizes: tuple[int, ...] = SIZES) -> Iterator[Table]:
-    """Make a run of each size in a process of its own, and see how much memory that had at its peak."""
+    """Make a run of each size in a process of its own, and measure the peak memory of the process."""
     peaks = []
     with Cloud() as cloud:
         for size in sizes:

@@ -1,4 +1,4 @@
-"""What a report costs before it is sent: the import of the worker, and the rendering of one."""
+"""The cost of a report before it is sent: the import of the worker, and the rendering."""
 
 import os
 import statistics
@@ -57,7 +57,8 @@ def _imports(starts: int) -> Table:
         ("with the worker's own requirements", not_deployed("worker")),
         ("in this environment", []),
     ):
-        # By turns, so that whatever else the machine does slows both down alike; the first of each may have to compile.
+        # In turn, so that other load on the machine slows both down alike; the first import of each may have to
+        # compile.
         turns = [(_import_ms(CLIENTS, hidden), _import_ms(WORKER, hidden)) for _ in range(starts + 1)][1:]
         clients, worker = (statistics.median(turn[place] for turn in turns) for place in (0, 1))
         rows.append([environment, number(clients), number(worker), times(worker / clients), times(MOST_IMPORTS)])

@@ -1,7 +1,8 @@
-"""The local cloud's servers in a process of their own, for what is measured: `python -m benchmarks.services`.
+"""Runs the local cloud's servers in a process of their own, for the measured functions: `python -m
+benchmarks.services`.
 
-Writes one line of JSON with their addresses, serves until its standard input is closed, and answers questions about
-itself on one more port: what Firestore would have billed by method, and what is in a queue.
+Writes one line of JSON with their addresses, serves until its standard input is closed, and answers on one more port
+what Firestore would have billed by method, and what a queue holds.
 """
 
 import argparse
@@ -34,7 +35,7 @@ INDEX_FILE = Path(__file__).parent.parent / "deployment" / "firestore.indexes.js
 
 
 class Bill:
-    """What Firestore bills for each of its methods. Exact while one call is under way at a time."""
+    """Counts what Firestore bills for each of its methods. Exact if only one call is under way at a time."""
 
     def __init__(self) -> None:
         self.usage: Usage | None = None

@@ -14,8 +14,8 @@ SIZES = (10_000, 25_000, 50_000, 100_000, 200_000)
 SHARES = (1, 2, 4)
 LATENCY_MS = 15.0
 DILATION = 10
-"""How many times slower than life instances and network are: as many instances as shares and the servers that they all
-ask are on this machine together, and none of them may wait for a core that another has. Time dilation, as
+"""How many times slower than in reality instances and network are: this machine runs an instance for each share and all
+servers together, and none of them may wait for a core that another uses. Time dilation, as
 https://www.usenix.org/legacy/event/nsdi06/tech/gupta.html has it."""
 
 _GIVE_UP_SECONDS = 900.0
@@ -62,7 +62,7 @@ def measure(
 
 
 def _begins_to_pay(seconds: dict[int, tuple[float, float]]) -> float | None:
-    """From how many reports on several shares are quicker than one, by the seconds of both; None for never."""
+    """The number of reports from which several shares are faster than one, by the seconds of both; None for never."""
     gains = [(size, one - several) for size, (one, several) in sorted(seconds.items())]
     if gains and gains[0][1] > 0:
         return gains[0][0]

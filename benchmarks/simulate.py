@@ -28,7 +28,7 @@ def run(
     mails: Annotated[float | None, typer.Option(help="Mails a second that SendGrid takes.", min=0.1)] = None,
     failures: Annotated[float | None, typer.Option(help="Share of attempts that fail.", min=0, max=0.9)] = None,
 ) -> None:
-    """Settings for so many reports, as recommended but for those that are given, and what comes of them."""
+    """Recommended settings for a number of reports, with the given ones replaced, and their result."""
     given = {
         "queues": queues,
         "rate": rate,
@@ -73,7 +73,7 @@ def tables(
 
 @app.command(name="check")
 def check_model() -> None:
-    """The model held against the pipeline on the local cloud."""
+    """Compare the model with the pipeline on the local cloud."""
     for table in check.measure():
         print(table.to_markdown())
 

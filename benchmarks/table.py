@@ -6,13 +6,13 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, kw_only=True)
 class Table:
-    """What a benchmark found out.
+    """The results of a benchmark.
 
     Attributes:
         title: what was compared.
         columns: the heads.
-        rows: as many cells each.
-        note: what a reader has to know, below the table.
+        rows: the rows, each with a cell for every column.
+        note: the explanation below the table.
     """
 
     title: str
@@ -34,7 +34,7 @@ class Table:
 
 
 def number(value: float) -> str:
-    """A figure with as many digits as it deserves: three."""
+    """A figure with three significant digits."""
     if value >= 100:
         return f"{float(f'{value:.3g}'):,.0f}"
     return f"{value:.3g}"

@@ -10,18 +10,18 @@ from typing import Self
 
 _POLL_SECONDS = 0.004
 _BURST_SECONDS = 0.02
-"""What processes that have waited may compute at once."""
+"""The CPU seconds that processes may use at once after they have waited."""
 
 
 class Throttle:
     """Lets the processes of a group compute for a share of one core's time, as Cloud Run does with a fraction of a CPU.
 
-    They are stopped and continued by signals, by how long they have computed: what waits for the network loses nothing.
-    A context manager; Linux only.
+    It stops and continues them by signals, depending on their CPU time: a process that waits for the network loses
+    nothing. A context manager; Linux only.
 
     Args:
         group: the process group that is stopped.
-        pids: the processes of it whose time counts.
+        pids: the processes of the group whose time counts.
         share: of one core.
     """
 

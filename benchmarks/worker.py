@@ -1,4 +1,4 @@
-"""The worker: reports a second, what one costs, and what more instances bring."""
+"""The worker: reports a second, the cost of a report, and the gain from more instances."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
@@ -18,15 +18,15 @@ CONCURRENCIES = (1, 8, 80)
 REPORTS = 300
 INSTANCES = (1, 2, 4)
 CORES = 1 / 8
-"""What an instance has of a core where several are compared: together with all that they talk to they have to fit on
-this machine, or else they would be measured taking it from each other."""
+"""The share of a core for each instance if several are compared: together with all servers they must fit on this
+machine, or they would take CPU from each other."""
 
 _THREADS = "10"
 """WORKER_CONCURRENCY as deploy.sh has it: the threads of an instance."""
 
 _WORKER_URL = "https://worker.example.com"
 _OWN_READS = ("BatchGetDocuments", "GetDocument")
-"""Queries are the report's own data: the events of two periods."""
+"""The reads for deliveries, users and subscriptions. Queries read the report's own data: the events of two periods."""
 
 _RUN_ID = "20261124T1200Z"
 
@@ -34,7 +34,7 @@ _RUN_ID = "20261124T1200Z"
 def measure(
     *, concurrencies: Sequence[int] = CONCURRENCIES, reports: int = REPORTS, instances: Sequence[int] = INSTANCES
 ) -> Iterator[Table]:
-    """Send so many reports at each concurrency to one instance, and then a part of them to each of several."""
+    """Send reports at each concurrency to one instance, and then a part of them to each of several."""
     with Cloud() as cloud:
         token = cloud.token(TASKS, _WORKER_URL)
         numbers = iter(range(1, 1_000_000))
@@ -43,7 +43,7 @@ def measure(
             return _put_in(cloud, [next(numbers) for _ in range(count)])
 
         with cloud.function("worker", WORKER_URL=_WORKER_URL, THREADS=_THREADS) as worker:
-            # The first request makes the clients and loads the fonts: that is the cold start's figure.
+            # The first request makes the clients and loads the fonts: the cold start benchmark measures that.
             send(new_tasks(8), urls=[worker.url], token=token, concurrency=2)
             yield _bill(cloud, new_tasks(20), worker.url, token)
             measured: dict[int, tuple[Load, float]] = {}

@@ -1,4 +1,4 @@
-"""The model held against the pipeline itself, on the local cloud, at sizes that this machine can run."""
+"""Compares the model with the pipeline itself, on the local cloud, at sizes that this machine can run."""
 
 import time
 from collections.abc import Iterator, Sequence
@@ -25,7 +25,7 @@ _POLL_SECONDS = 0.1
 _GIVE_UP_SECONDS = 300.0
 _SEEDS = 21
 REAL_SEEDS = 3
-"""Of the runs in which attempts fail."""
+"""The number of real runs for a case in which attempts fail."""
 
 _RETRIES = RetryPolicy(
     max_attempts=8,
@@ -36,7 +36,7 @@ _RETRIES = RetryPolicy(
 )
 
 CASES: Sequence[tuple[str, int, float, int, float]] = (
-    # What is to be the limit, reports, rate, concurrent, share of failures.
+    # The expected limit, reports, rate, concurrent, share of failures.
     ("the queue's rate", 400, 10, 100, 0.0),
     ("the queue's concurrency", 2_000, 500, 2, 0.0),
     ("the worker", 3_000, 500, 10, 0.0),
@@ -47,7 +47,7 @@ CASES: Sequence[tuple[str, int, float, int, float]] = (
 def measure(
     *, cases: Sequence[tuple[str, int, float, int, float]] = CASES, real_seeds: int = REAL_SEEDS
 ) -> Iterator[Table]:
-    """Run each case for real, and in the model with the worker's pace as it is measured on this machine."""
+    """Run each case for real, and in the model with the worker's pace as measured on this machine."""
     rows = []
     for limit, reports, rate, concurrent, failures in cases:
         measured = []
@@ -68,7 +68,7 @@ def measure(
             rising=(),
             pace=pace,
         )
-        # Which attempts fail is chance, in the model as in the run: the last report of a run is the unluckiest.
+        # Chance decides which attempts fail, in the model and in the run: the last report of a run is the unluckiest.
         modelled = sorted(simulate(plan, seed=seed).last_sent for seed in range(_SEEDS))
         rows.append(
             [
@@ -104,7 +104,7 @@ def _run(
     cloud: Cloud, reports: int, rate: float, concurrent: int, *, calibrate_without_failures: bool
 ) -> tuple[Pace, float]:
     """The worker's pace, and the seconds that a real run takes."""
-    # Those with whom the pace is measured have got theirs when the run begins.
+    # The users for the pace measurement have their reports before the run begins.
     cloud.put_in_users(reports + (3 * _CALIBRATION if calibrate_without_failures else 0))
     queue = Queue(
         name=f"{PARENT}/queues/reports",
@@ -137,7 +137,7 @@ def _run(
 def _pace(cloud: Cloud, url: str, audience: str, reports: int, without_failures: bool) -> Pace:
     """How fast the worker is: alone, and as fast as it can."""
     if not without_failures:
-        # Reports that fail cannot be compared; these figures are of no weight where retries are what is waited for.
+        # Failed reports are not comparable. These figures hardly matter if the run mostly waits for retries.
         return Pace(cpu_seconds=0.02, wait_seconds=0.02, start_seconds=0)
     token = cloud.token(TASKS, audience)
     tasks = [

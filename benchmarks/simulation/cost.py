@@ -1,4 +1,4 @@
-"""What a run costs, by service, without what the mail provider's plan costs."""
+"""Computes the cost of a run by service, without the mail provider's plan."""
 
 from dataclasses import dataclass
 
@@ -26,11 +26,11 @@ class Cost:
 
 
 def cost(plan: Plan, outcome: Outcome) -> Cost:
-    """Reckon a run's cost.
+    """Compute a run's cost.
 
     Args:
-        plan: what was deployed.
-        outcome: what came of it.
+        plan: the deployed settings.
+        outcome: the outcome of the run.
     """
     # The dispatcher reads each subscription that is due, and counts users and subscriptions twice, at a read for a
     # thousand.

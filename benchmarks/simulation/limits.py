@@ -1,4 +1,4 @@
-"""What the services publish of their limits and prices. Each with the page that it is from."""
+"""The published limits and prices of the services, each with its source."""
 
 QUEUE_DISPATCHES_A_SECOND = 500
 """https://cloud.google.com/tasks/docs/quotas"""
@@ -27,17 +27,18 @@ FIRESTORE_GROWTH_SECONDS = 300
 limit: faster, and some calls are slow or refused. https://firebase.google.com/docs/firestore/best-practices#ramping_up_traffic"""
 
 RISING_INDEX_WRITES_A_SECOND = 500
-"""Into an index whose values rise together, such as those of times; so many into each shard where the values of shards
-come first. https://firebase.google.com/docs/firestore/solutions/shard-timestamp"""
+"""The limit of an index whose values rise together, such as times; if shards come first in the index, the limit of each
+shard. https://firebase.google.com/docs/firestore/solutions/shard-timestamp"""
 
 DOLLARS_A_READ = 0.03 / 100_000
 DOLLARS_A_WRITE = 0.09 / 100_000
-"""Of a document, in us-central1. https://cloud.google.com/firestore/pricing"""
+"""The price of a document write, in us-central1. https://cloud.google.com/firestore/pricing"""
 
 DOLLARS_A_TASK_OPERATION = 0.40 / 1_000_000
-"""Making a task is one, each attempt at delivering it another. https://cloud.google.com/tasks/pricing"""
+"""Creating a task is one operation, and each attempt to deliver it is another.
+https://cloud.google.com/tasks/pricing"""
 
 DOLLARS_A_CPU_SECOND = 0.000024
 DOLLARS_A_GIB_SECOND = 0.0000025
 DOLLARS_A_REQUEST = 0.40 / 1_000_000
-"""Of an instance while it has requests, in a region of tier 1. https://cloud.google.com/run/pricing"""
+"""The prices of an instance while it has requests, in a region of tier 1. https://cloud.google.com/run/pricing"""

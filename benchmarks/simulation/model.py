@@ -10,25 +10,25 @@ from itertools import count
 from benchmarks.simulation.plan import Plan, RisingIndex
 
 _GROUPS = 60_000
-"""About into how many groups the reports are put. Up to so many, each is on its own."""
+"""The approximate number of groups of reports. Up to this number, each report is its own group."""
 
 _BATCH = 100
-"""What the dispatcher enqueues in one call."""
+"""The number of tasks that the dispatcher enqueues in one call."""
 
 
 _SHORTEST_WAIT = 1e-6
 
 _REFUSED_SECONDS = 10.0
-"""For so long after somebody has refused a request, that is what is waited for."""
+"""For this long after a service refuses a request, the run counts as waiting for that service."""
 
 
 _INDEX_BURST_SECONDS = 1.0
-"""What Firestore takes above an index's rate at once: the limit is for what lasts."""
+"""The burst that Firestore takes above an index's rate: the limit is for sustained writes."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
-    """What a run comes to.
+    """The outcome of a run.
 
     Attributes:
         last_sent: seconds until the last report was sent.
@@ -37,10 +37,10 @@ class Outcome:
         sent: reports.
         dead: reports that are given up.
         attempts: deliveries of tasks, refused ones among them.
-        begun: those that a worker took.
+        begun: the attempts that a worker took.
         instances: of the worker, at most at once.
         instance_seconds: how long instances had anything to do.
-        dispatcher_seconds: the same of the dispatcher's.
+        dispatcher_seconds: the same for the dispatcher's instances.
         peak_rate: reports sent in the best minute, a second.
         bottleneck: what the run waited for the longest.
         waits: seconds by what was waited for.
@@ -77,7 +77,7 @@ class _Bucket:
         self.tokens = min(self.size, self.tokens + (now - self.at) * self.rate)
         self.at = now
         missing = (min(amount, self.size) - self.tokens) / self.rate
-        # By less than this the time might not move on at all.
+        # With a smaller step the time might not advance at all.
         return missing if missing > _SHORTEST_WAIT else 0.0
 
     def take(self, amount: float) -> None:
@@ -85,15 +85,15 @@ class _Bucket:
 
 
 def simulate(plan: Plan, *, seed: int = 1) -> Outcome:
-    """Let a run happen.
+    """Simulate a run.
 
     The queues are taken as one, since users are spread evenly among them; so are the instances, which the load
-    balancer fills evenly, and the shards of an index. What is not in the model: that an idle queue ramps up slowly,
-    and that 429 slows it down, of neither of which there are published figures.
+    balancer fills evenly, and the shards of an index. The model does not include the slow ramp-up of an idle queue or
+    its slowdown after a 429: there are no published figures for them.
 
     Args:
         plan: the settings.
-        seed: of which attempts fail.
+        seed: chooses the attempts that fail.
     """
     return _Simulation(plan, seed).run()
 
@@ -106,7 +106,7 @@ class _Simulation:
     ready: deque[tuple[int, int]] = field(default_factory=deque)
     """Attempt and number of the tasks that may be dispatched."""
     events: list[tuple[float, int, str, int, int]] = field(default_factory=list)
-    """When, in which order, what, attempt, how many."""
+    """Each event: its time, order, type, attempt, and number of reports."""
     dispatched: int = 0
     in_flight: int = 0
     working: int = 0
@@ -117,7 +117,7 @@ class _Simulation:
 
     def run(self) -> Outcome:
         plan = self.plan
-        # No coarser than what may be under way at once.
+        # Groups are no larger than the number of reports that may be under way at once.
         self._group = max(1, min(plan.reports // _GROUPS, plan.concurrent * plan.queues // 10))
         self._chance = random.Random(self.seed)  # noqa: S311  which attempts fail
         self._order = count()
@@ -164,7 +164,7 @@ class _Simulation:
         heapq.heappush(self.events, (when, next(self._order), what, attempt, number))
 
     def _pass(self, when: float) -> None:
-        """Let time pass, and note what for."""
+        """Let time pass, and note what the run waits for."""
         self._waits[self._reason()] += when - self.now
         # An instance has something to do while any of its requests is under way; they are spread evenly.
         self._busy += min(self.up, self.working) * (when - self.now)
@@ -200,7 +200,7 @@ class _Simulation:
         self._wake = None
 
     def _dispatch(self) -> None:
-        """Send out what the queues may."""
+        """Dispatch as many tasks as the queues allow."""
         limit = self.plan.concurrent * self.plan.queues
         while self.ready:
             attempt, number = self.ready.popleft()
@@ -253,10 +253,10 @@ class _Simulation:
         self._begun += number
         pace = self.plan.pace
         beside = max(1.0, self.working / max(self.up, 1))
-        # Requests of an instance share its CPU, but not while they wait for others.
+        # Requests of an instance share its CPU, except while they wait for other services.
         share = beside * pace.cpu_seconds / (pace.cpu_seconds + pace.wait_seconds)
         seconds = pace.wait_seconds + pace.cpu_seconds * max(1.0, share)
-        # Those that the CPU cannot take on at once wait in line for it.
+        # Requests that exceed the CPU wait in line for it.
         seconds = max(seconds, beside * pace.cpu_seconds)
         self._at(self.now + seconds, "end", attempt, number)
 
@@ -296,7 +296,7 @@ class _Simulation:
         rate = self.plan.failure_rate
         if number == 1:
             return int(self._chance.random() < rate)
-        # Of a group, the share; what is left of it by chance, so that the mean is right.
+        # The share of a group, with the remainder decided by chance, so that the mean is right.
         whole, rest = divmod(number * rate, 1)
         return int(whole) + int(self._chance.random() < rest)
 

@@ -1,4 +1,4 @@
-"""The settings of a deployment, and which of them a number of due reports asks for."""
+"""The settings of a deployment, and the recommended ones for a number of due reports."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -52,7 +52,7 @@ class RisingIndex:
     """An index of Firestore whose values rise with time.
 
     Attributes:
-        name: what is known by it.
+        name: what the index finds.
         shards: into how many ranges its values are spread.
         writes: into it, for each report.
     """
@@ -76,7 +76,7 @@ RUN_INDEX = RisingIndex("a run's deliveries", SHARDS, 2)
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """What is deployed, and what it is to do.
+    """The settings of a deployment, and its load.
 
     Attributes:
         reports: how many are due.
@@ -91,7 +91,7 @@ class Plan:
         failure_rate: the share of attempts that fail in a way that goes away.
         retries: of the queues.
         burst: dispatches that a queue makes at once after it was idle.
-        pace: how fast all that is.
+        pace: the speed of the functions.
     """
 
     reports: int
@@ -110,7 +110,7 @@ class Plan:
 
     @property
     def dispatches_a_second(self) -> float:
-        """What all queues together may make."""
+        """The dispatches a second of all queues together."""
         return self.rate * self.queues
 
     @property
@@ -127,7 +127,7 @@ class Plan:
 
 
 def recommended(reports: int, *, within: timedelta, pace: Pace | None = None) -> Plan:
-    """The settings by which so many reports are sent within a time, as far as the limits allow.
+    """The settings that send a number of reports within a time, as far as the limits allow.
 
     Args:
         reports: how many.
@@ -136,7 +136,7 @@ def recommended(reports: int, *, within: timedelta, pace: Pace | None = None) ->
     """
     pace = pace or Pace()
     concurrency = 10
-    # As fast as it must be, and no faster than what the mail provider and Firestore's indexes take.
+    # As fast as necessary, but no faster than the mail provider and Firestore's indexes allow.
     most = min(limits.MAILS_A_SECOND, DUE_INDEX.reports_a_second, RUN_INDEX.reports_a_second)
     wanted = min(max(reports / within.total_seconds(), _SHIPPED_RATE), most)
     queues = ceil(wanted / limits.QUEUE_DISPATCHES_A_SECOND)

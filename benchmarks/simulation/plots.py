@@ -1,4 +1,4 @@
-"""Pictures of what the model says."""
+"""Draws the results of the model."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -49,7 +49,7 @@ def run_by_time(cases: Mapping[str, Case], file: Path) -> None:
     """How a run goes on with one setting or another."""
     figure, axes = _axes()
     for name, case in cases.items():
-        # As many points as the picture has.
+        # As many points as the picture can show.
         points = case.outcome.curve[:: max(len(case.outcome.curve) // 800, 1)]
         minutes = [moment / 60 for moment, _ in points]
         axes.plot(minutes, [100 * number / case.plan.reports for _, number in points], label=name)
@@ -79,7 +79,7 @@ def _reports_below(axes: Axes) -> None:
 
 def _finish(figure: Figure, axes: Axes, file: Path) -> None:
     if axes.get_xscale() == "linear":
-        # Beside the lines, which leave no room.
+        # Put the legend beside the lines, since there is no room between them.
         axes.legend(frameon=False, loc="upper left", bbox_to_anchor=(1.0, 1.0), fontsize=8)
     else:
         axes.legend(frameon=False, loc="upper left", fontsize=8)

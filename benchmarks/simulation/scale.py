@@ -17,7 +17,7 @@ _MOST_SHIPPED = 100_000
 
 @dataclass(frozen=True, kw_only=True)
 class Case:
-    """A plan and what comes of it."""
+    """A plan with its outcome and its cost."""
 
     plan: Plan
     outcome: Outcome
@@ -25,7 +25,7 @@ class Case:
 
 
 def case(plan: Plan) -> Case:
-    """Let it happen, and reckon what it costs."""
+    """Simulate a plan, and compute its cost."""
     outcome = simulate(plan)
     return Case(plan=plan, outcome=outcome, cost=cost(plan, outcome))
 
@@ -73,7 +73,7 @@ def settings_table(cases: Sequence[Case]) -> Table:
 
 
 def outcome_table(cases: Sequence[Case]) -> Table:
-    """What comes of it."""
+    """The outcome for each size."""
     return Table(
         title="What comes of them",
         columns=[
@@ -105,7 +105,7 @@ def outcome_table(cases: Sequence[Case]) -> Table:
 
 
 def index_table() -> Table:
-    """How far the rising indexes go, with shards and without."""
+    """The limits of the rising indexes, with and without shards."""
     sharded = (DUE_INDEX, RUN_INDEX)
     return Table(
         title="Indexes that rise with time",
@@ -143,7 +143,7 @@ def what_if_cases(reports: int) -> dict[str, Case]:
 
 
 def what_if_table(cases: Mapping[str, Case]) -> Table:
-    """How much each setting does."""
+    """The effect of each setting."""
     reports = next(iter(cases.values())).plan.reports
     return Table(
         title=f"What if, for {reports:,} reports",
