@@ -1,10 +1,10 @@
 # shellcheck shell=bash
-# Everything that must be there before anything is changed. All that is missing is named at once, each with its remedy.
+# Checks everything that a deployment needs before it changes anything. Names all missing things at once.
 
 # The first with `gcloud monitoring policies` in its stable commands.
 OLDEST_GCLOUD=549
 
-# probe ARGUMENT...: a read whose failure is an answer. Its error text is left in the file $WORK/probe.
+# probe ARGUMENT...: a read whose failure is an answer. Writes its error text to the file $WORK/probe.
 probe() {
   detail reads: gcloud "$@"
   gcloud "$@" "--project=$PROJECT_ID" --quiet 2>"$WORK/probe" </dev/null
@@ -47,7 +47,7 @@ wrong_project() {
   fi
 }
 
-# The service is asked; where its API is not on yet, the list that is checked in answers.
+# Asks the service. If its API is not on yet, uses the checked-in list.
 wrong_region() {
   if ! probe functions regions list --gen2 --format='value(locationId)' >"$WORK/regions"; then
     cp "$ROOT/deployment/regions.txt" "$WORK/regions"

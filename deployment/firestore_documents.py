@@ -1,4 +1,5 @@
-"""The few documents that a deployment itself touches, over Firestore's REST interface: gcloud has no command for them.
+"""Reads and writes the few documents that a deployment needs, over Firestore's REST interface: gcloud has no command
+for them.
 
     firestore_documents.py PROJECT DATABASE add-test-user USER ADDRESS     prints the id of the delivery that is due
     firestore_documents.py PROJECT DATABASE delete-test-user USER
@@ -109,7 +110,7 @@ class Documents:
         """Wait until a delivery is final.
 
         Raises:
-            SystemExit: it is something other than sent, or is not final in time.
+            SystemExit: its final state is not `sent`, or it is not final in time.
         """
         state = "not dispatched"
         until = time.monotonic() + seconds

@@ -1,4 +1,4 @@
-"""Which of the indexes in firestore.indexes.json are there, and which are not.
+"""Finds which of the indexes in firestore.indexes.json exist, and which are missing.
 
     gcloud firestore indexes composite list --format=json | firestore_indexes.py missing-composite FILE
 
@@ -25,7 +25,7 @@ def collection_of(name: str) -> str:
 
 
 def signature(collection: str, index: Document) -> tuple[Any, ...]:
-    """What makes an index the one that is wanted. Firestore adds __name__ at the end by itself."""
+    """The properties that identify an index. Firestore adds __name__ at the end by itself."""
     fields = [(field["fieldPath"], field.get("order") or field.get("arrayConfig")) for field in index["fields"]]
     return collection, index.get("queryScope", "COLLECTION"), tuple(field for field in fields if field[0] != "__name__")
 
@@ -48,7 +48,7 @@ def missing_composite(wanted: Document, existing: list[Document]) -> Iterator[li
 
 
 def _field_signature(index: Document) -> tuple[str, str]:
-    """What makes a field's own index the one that is wanted: its scope, and the order or `CONTAINS`."""
+    """The properties that identify a field's own index: its scope, and the order or `CONTAINS`."""
     (field,) = index.get("fields") or [index]
     return index.get("queryScope", "COLLECTION"), field.get("order") or field["arrayConfig"]
 

@@ -1,7 +1,7 @@
 """Firestore's rules for clients, over the Firebase Rules API: gcloud has no command for them.
 
-    firestore_rules.py PROJECT DATABASE compare RULES          prints how they stand, and how they differ
-    firestore_rules.py PROJECT DATABASE test RULES CASES       prints each case that comes out otherwise
+    firestore_rules.py PROJECT DATABASE compare RULES          prints the state, and the differences
+    firestore_rules.py PROJECT DATABASE test RULES CASES       prints each case with another result
     firestore_rules.py PROJECT DATABASE release RULES
 
 An access token is read from standard input, so that no list of processes shows it. A ruleset never changes: a release

@@ -5,7 +5,7 @@
 # The names of the flags in a file, a line each.
 flags_in() { sed -n 's/^\(--[a-z-]*\):.*/\1/p' "$1"; }
 
-# flag_in FILE FLAG: the flag's value, without quotes; nothing where the file does not have it.
+# flag_in FILE FLAG: the flag's value, without quotes; nothing if the file does not have it.
 flag_in() {
   sed -n -e "s/^$2:[[:space:]]*//p" "$1" |
     sed -e 's/[[:space:]][[:space:]]*#.*$//' -e 's/[[:space:]]*$//' -e 's/^"\(.*\)"$/\1/' -e "s/^'\\(.*\\)'\$/\\1/" |

@@ -1,12 +1,12 @@
 # shellcheck shell=bash
-# Running gcloud: reads, changes, what a dry run leaves out, what is tried again, and what a failure means.
+# Runs gcloud: reads and changes, skips changes in a dry run, retries, and explains failures.
 
 LONGEST_WAIT=60
 ATTEMPTS=10
 FIRST_WAIT=2
 
 # Failures that pass by themselves: an API that was enabled a moment ago, an account that IAM does not see yet, an IAM
-# policy that somebody else wrote at the same time, a service agent or a metric in the making, and a service that is busy.
+# policy that another process just wrote, a service agent or a metric in the making, and a service that is busy.
 PASSING='SERVICE_DISABLED|has not been used in project|it is disabled
 Service account [^ ]* does not exist|service account .* was not found|Identity .*does not exist
 concurrent policy changes|ABORTED|[Oo]peration.* in progress|[Cc]onflicting operation
@@ -23,7 +23,7 @@ APIS_ON=no
 
 passes_by_itself() { grep -qE "$PASSING" "$1"; }
 
-# attempt gcloud ARGUMENT...: tries until it works or there is no hope. INPUT, where set, is its standard input: secrets
+# attempt gcloud ARGUMENT...: tries until it works or cannot succeed. INPUT, if set, is its standard input: secrets
 # go this way, and this way only. The error text of the last attempt is left in $ERRORS.
 attempt() {
   local tries=1 wait="$FIRST_WAIT" status
@@ -75,7 +75,7 @@ change() {
   fi
 }
 
-# helper NAME ARGUMENT...: one of this folder's Python programs. They need nothing but Python itself.
+# helper NAME ARGUMENT...: one of this folder's Python programs. They need only Python itself.
 helper() { python3 -S -E "$ROOT/deployment/$1.py" "${@:2}"; }
 
 first_error() { grep -m 1 -E 'ERROR|denied|[Ee]rror' "$ERRORS" || head -n 1 "$ERRORS"; }
@@ -94,7 +94,7 @@ stop_with_error() {
   exit 1
 }
 
-# hint_for FILE: what helps against the error in it.
+# hint_for FILE: prints a hint for the error in it.
 hint_for() {
   if grep -qiE 'billing' "$1"; then
     echo "link a billing account: gcloud billing projects link $PROJECT_ID --billing-account=ACCOUNT"

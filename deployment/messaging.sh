@@ -29,14 +29,14 @@ ensure_topic() {
   done
 }
 
-# The queues that are there, a line each.
+# The existing queues, a line each.
 existing_queues() {
   local all
   all="$(read_if_there tasks queues list "--location=$REGION" --format='value(name.basename())')"
   grep -xE "$QUEUE_NAME(-[0-9]+)?" <<<"$all" || true
 }
 
-# How many queues there are to be: what was asked for, or as many as there are.
+# The number of queues: the one that was asked for, or the number of existing queues.
 count_queues() {
   local existing queue
   if [ "$QUEUES_COUNTED" = yes ]; then return; fi

@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# What watches over the pipeline: log-based metrics, alert policies with their notification channels, and a dashboard.
+# Sets up monitoring: log-based metrics, alert policies with their notification channels, and a dashboard.
 
 set_up_monitoring() {
   step monitoring "Monitoring"
@@ -17,7 +17,7 @@ render() {
     "QUEUE_DEPTH=$(half_an_hour_of_tasks)" "${@:3}" >"$2"
 }
 
-# A queue that is deeper than this will not be worked off within half an hour.
+# The workers cannot empty a queue that is deeper than this within half an hour.
 half_an_hour_of_tasks() {
   awk -v rate="$(flag_in "$QUEUE_FLAGS" --max-dispatches-per-second)" \
     'BEGIN { if (rate == "") rate = 500; depth = rate * 1800; printf "%d", depth < 1 ? 1 : depth }'
@@ -121,7 +121,7 @@ ensure_dashboard() {
     note unchanged "dashboard \"$DASHBOARD\""
     return
   fi
-  # Monitoring takes an update only of the version that it has.
+  # Monitoring takes an update only of its latest version.
   helper render --etag "$file" <<<"$actual" >"$WORK/dashboard.update.json"
   change monitoring dashboards update "$name" "--config-from-file=$WORK/dashboard.update.json"
   note changed "dashboard \"$DASHBOARD\""

@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # shellcheck disable=SC2034  # what is set here is read by the other files
-# How everything is called. The prefix lets several environments live in one project.
+# The names of everything. The prefix lets several environments share one project.
 
 FUNCTIONS="dispatcher worker dlq-handler"
 

@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# What the operator sees: progress, warnings, the reason for a stop, and what was done in the end.
+# Prints for the operator: progress, warnings, the reason for a stop, and a summary at the end.
 
 STEP=""
 
@@ -8,7 +8,7 @@ warn() { printf 'Warning: %s\n' "$*" >&2; }
 # detail WHAT WORD...: only with --verbose, on standard error.
 detail() { if [ "$VERBOSE" = yes ]; then printf '    %s %s\n' "$1" "$(quote "${@:2}")" >&2; fi; }
 
-# The script ends here: what is wrong, and a line for each thing to do about it.
+# Ends the script: prints what is wrong, and a line for each thing to do about it.
 fail() {
   printf '\nStopped%s: %s\n' "${STEP:+ in step \"$STEP\"}" "$1" >&2
   shift

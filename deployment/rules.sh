@@ -1,10 +1,10 @@
 # shellcheck shell=bash
 # Firestore's rules for web and mobile clients, only where --firestore-rules asks for them. A project has one set of them,
-# for everything in its database: one that somebody else has made is not replaced unless --replace-rules says so.
+# for everything in its database: the script replaces a set that it has not made only with --replace-rules.
 
 RULES="$ROOT/deployment/firestore.rules"
 
-# firestore_rules COMMAND ARGUMENT...: as the account that gcloud is logged in with. What passes by itself is tried again.
+# firestore_rules COMMAND ARGUMENT...: as the account that gcloud is logged in with. Retries temporary failures.
 firestore_rules() {
   local ERRORS="$WORK/errors.$RANDOM$RANDOM" tries=1 wait="$FIRST_WAIT" token
   token="$(read_if_there auth print-access-token)"

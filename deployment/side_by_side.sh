@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# Running things side by side: each in a process group of its own, so that an interrupted script leaves none behind, and
+# Runs commands side by side: each in a process group of its own, so that an interrupted script leaves none behind, and
 # with its output kept together.
 
 RUNNING=()
@@ -16,7 +16,7 @@ start() {
   OUTPUTS+=("$output")
 }
 
-# Waits for all that were started and says what they said, one after the other. Stops the script if one failed.
+# Waits for all started commands and prints their output, one after the other. Stops the script if one failed.
 finish_all() {
   local index failed=no
   for index in "${!RUNNING[@]}"; do

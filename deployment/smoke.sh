@@ -2,7 +2,7 @@
 # One run for one test user, from the schedule to the delivery record. The mail goes to SendGrid's sandbox: SendGrid checks it and
 # delivers it to no one.
 
-# As long as a cold start of both functions and a first retry take.
+# Long enough for a cold start of both functions and a first retry.
 SMOKE_SECONDS=180
 
 # firestore_documents COMMAND...: as the account that gcloud is logged in with.
@@ -14,7 +14,7 @@ firestore_documents() {
 
 smoke_test() {
   step smoke "Smoke test"
-  # Another user each time: a report that has been sent is not sent again.
+  # A new user each time: the pipeline sends no report twice.
   local user delivery outcome=""
   user="$PREFIX-smoke-test-$(date +%s)"
   if [ "$DRY_RUN" = yes ]; then

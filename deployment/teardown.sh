@@ -2,7 +2,7 @@
 # Removes all that the script has made, and nothing else. What is in the database stays without --delete-data; the users
 # are the team's own and stay in any case, and so do the database and the APIs, which others may use.
 
-# What the pipeline writes, at the top of the database.
+# The pipeline's top-level collections.
 COLLECTIONS="deliveries runs dead_letters system_alerts alerts"
 
 tear_down() {
@@ -103,7 +103,7 @@ remove_secrets() {
   done
 }
 
-# Another pipeline in the project uses the same database. Its accounts give it away.
+# Another pipeline in the project uses the same database. Its accounts reveal it.
 is_alone() { ! grep -E -- "-dlq-handler@$ACCOUNT_DOMAIN\$" <<<"$ACCOUNTS" | grep -qvxF "$(account_of dlq-handler)"; }
 
 remove_indexes() {
