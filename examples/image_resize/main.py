@@ -38,7 +38,7 @@ def _carry_out(body: bytes) -> str:
     if (target.metadata or {}).get(_SOURCE) == str(source.generation):
         return "already-resized"
     try:
-        # Read this generation, even if the object is replaced meanwhile.
+        # Read only this generation: the object may be replaced meanwhile.
         content = source.download_as_bytes(if_generation_match=source.generation)
     except NotFound as error:
         raise PermanentError("the object was deleted") from error
