@@ -196,7 +196,7 @@ def _subscriptions(number: int, user: dict[str, Any], this_hour: datetime) -> li
             user["active"] = False
             default = {**due, "kind": "activity", "cadence": "daily"}
             return [SampleSubscription(id="default", document=default, state="skipped", paused_because="user-inactive")]
-        case _:  # goes to a team in the place of the user; the other is not due
+        case _:  # goes to a team instead of the user; the other is not due
             team = (f"team{number}@example.com", f"lead{number}@example.com")
             to_team = {**due, "kind": "activity", "cadence": "monthly", "to": list(team)}
             return [

@@ -19,7 +19,7 @@ class Seeded:
 
     Attributes:
         subscriptions: each, by its key.
-        new_users: the number of users whom the first run must enroll.
+        new_users: the number of users that the first run must enroll.
     """
 
     subscriptions: dict[SubscriptionKey, SampleSubscription] = field(default_factory=dict)

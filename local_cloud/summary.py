@@ -1,4 +1,4 @@
-"""What a run has done, for a person to read."""
+"""Prints the results of a run for people."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -23,13 +23,13 @@ class RunSummary:
         run_id: its id.
         counters: what the dispatcher counted.
         deliveries: the run's.
-        paused: why each subscription is paused that is.
+        paused: the reason of each paused subscription.
         dead_letters: what failed.
         alerts: how many Slack messages came, None where they went somewhere else.
         mails: the folder in which they were saved, None where they went somewhere else.
         logs: the folder of the functions' logs.
         seconds: from the scheduler's call to the last report.
-        problems: what is not as it should be.
+        problems: the problems that the verdict found.
     """
 
     run_id: str
@@ -74,7 +74,7 @@ def show(summary: RunSummary, console: Console) -> None:
 
 
 def _by_reason(reasons: Iterable[str]) -> str:
-    """How many there are, and of which reason how many: `3 (user 2, user-inactive 1)`."""
+    """The number of reasons, in total and by reason: `3 (user 2, user-inactive 1)`."""
     counts = Counter(reasons)
     listed = ", ".join(f"{reason or 'no reason'} {count}" for reason, count in sorted(counts.items()))
     return f"{counts.total()} ({listed})" if counts else "0"

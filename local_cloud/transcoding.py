@@ -1,7 +1,7 @@
-"""What an HTTP request asks of a service that speaks gRPC: the rules of `google.api.http`.
+"""Translates HTTP requests into calls of a gRPC service, by the rules of `google.api.http`.
 
 https://github.com/googleapis/googleapis/blob/master/google/api/http.proto. JSON is that of protobuf
-(https://protobuf.dev/programming-guides/json/), and what is wrong is refused in the words of Google's services.
+(https://protobuf.dev/programming-guides/json/), and error messages use the wording of Google's services.
 """
 
 import json
@@ -55,7 +55,7 @@ class Binding:
         self._pattern = re.compile(_pattern(self.path))
 
     def match(self, path: str) -> dict[str, str] | None:
-        """What a path says, by the fields that it says it of; None if it is another's.
+        """The values in a path, by the fields of the request; None if the path does not match.
 
         Args:
             path: as it stands in the URL, percent-encoded.
@@ -72,7 +72,7 @@ def bindings(rule: HttpRule) -> Iterator[Binding]:
 
 @dataclass(frozen=True)
 class Parameters:
-    """What stands in a URL behind the question mark.
+    """The query parameters of a URL.
 
     Attributes:
         fields: names and values that are fields of the request.
@@ -84,10 +84,10 @@ class Parameters:
 
 
 def read_parameters(query: Sequence[tuple[str, str]]) -> Parameters:
-    """Tell the parameters of all services from those of the method.
+    """Separate the parameters of all services from those of the method.
 
     Raises:
-        RpcError: UNIMPLEMENTED, for one that would make another answer than is given here.
+        RpcError: UNIMPLEMENTED, for a parameter that would change the answer in a way that is not implemented.
     """
     fields: list[tuple[str, str]] = []
     numeric_enums = False
@@ -105,13 +105,13 @@ def read_parameters(query: Sequence[tuple[str, str]]) -> Parameters:
 def read_request(
     binding: Binding, request: Message, *, variables: Mapping[str, str], fields: Sequence[tuple[str, str]], body: bytes
 ) -> None:
-    """Put together the request that an HTTP request stands for.
+    """Fill in the request message from an HTTP request.
 
     Args:
         binding: the one that the path matches.
         request: an empty message, which is filled.
-        variables: what the path says.
-        fields: what the parameters say.
+        variables: the values from the path.
+        fields: the values from the parameters.
         body: JSON, or nothing.
 
     Raises:
@@ -194,9 +194,10 @@ def _merge(value: Any, message: Message) -> None:
 
 
 def _check(value: Any, descriptor: Descriptor, path: str) -> None:
-    """Refuse what json_format takes for something else, or refuses without saying where.
+    """Refuse values that json_format would misread, or would refuse without naming the place.
 
-    It reads past characters that are not base64: a body that somebody forgot to encode would become another one.
+    json_format skips characters that are not base64: a body that a client forgot to encode would become a different
+    one.
     """
     fields = _fields(descriptor)
     for name, item in value.items():
@@ -220,7 +221,7 @@ def _check_item(item: Any, field: FieldDescriptor, path: str) -> None:
             shown = _shown(item)
             raise invalid(f"Invalid value at '{path}' (TYPE_BYTES), Base64 decoding failed for {shown}", path)
     elif inner.GetOptions().map_entry or inner.file.package == "google.protobuf":
-        return  # Their JSON is another than a message's, and json_format's own affair.
+        return  # json_format handles these types itself: their JSON is not that of a message.
     elif isinstance(item, dict):
         _check(item, inner, path)
     else:
@@ -240,7 +241,7 @@ def _from_parameters(binding: Binding, descriptor: Descriptor, fields: Sequence[
 
 
 def _put(tree: dict[str, Any], descriptor: Descriptor | None, names: Sequence[str], text: str) -> bool:
-    """Put a parameter's value where its name says; whether there is such a place."""
+    """Put a parameter's value at the place that its name gives. Returns whether there is such a place."""
     name, *rest = names
     field = _fields(descriptor).get(name) if descriptor is not None else None
     if field is None:
@@ -260,7 +261,7 @@ def _put(tree: dict[str, Any], descriptor: Descriptor | None, names: Sequence[st
 
 @cache
 def _fields(descriptor: Descriptor) -> dict[str, FieldDescriptor]:
-    """By both names that JSON may use."""
+    """The fields, by both names that JSON may use."""
     return {field.name: field for field in descriptor.fields} | {field.json_name: field for field in descriptor.fields}
 
 

@@ -32,15 +32,15 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 
 _POLL_SECONDS = 0.2
 _STILL_SECONDS = 8.0
-"""After so long without a change somebody who watches is told what is waited for."""
+"""After this time without a change, the command prints what it waits for."""
 
 _STALLED_SECONDS = 30.0
-"""A run is given up when the queue has nothing left to deliver and nothing has changed for so long."""
+"""The command gives a run up when the queue has nothing left to deliver and nothing has changed for this long."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
-    """What the command line says.
+    """The options of the command line.
 
     Attributes:
         once: make one run and end.
@@ -128,7 +128,7 @@ class Up:
         return await forever
 
     def _clear_data_directory(self) -> None:
-        """Remove what a former run left: its mails would be taken for this one's."""
+        """Remove the files of an earlier run: its mails would seem to be this run's."""
         for name in ("mails", "logs"):
             shutil.rmtree(self._options.data_directory / name, ignore_errors=True)
 
@@ -192,7 +192,8 @@ class Up:
     async def _wait_until_final(
         self, view: RunView, run_id: str, due: int, on_progress: Callable[[Standing], None]
     ) -> None:
-        """Return when every due report is final and every dead letter alerted, or when nothing moves any more."""
+        """Return when every due report is final and every dead letter has its alert, or when nothing changes any
+        more."""
         last: Standing | None = None
         told = False
         changed_at = time.monotonic()

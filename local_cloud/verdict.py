@@ -1,4 +1,4 @@
-"""Whether a run went as it should: pure, from what was put in and what came out."""
+"""Checks whether a run went as it should, from its input and its results. Pure."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -10,7 +10,7 @@ from local_cloud.seed import Seeded
 
 
 class Mailed(NamedTuple):
-    """A mail that was accepted: the delivery that it is of, and whom it was to."""
+    """A mail that was accepted: its delivery and its recipient."""
 
     delivery_id: str
     recipient: str
@@ -25,21 +25,21 @@ def problems(
     dead_letters: Sequence[DeadLetter],
     mailed: Iterable[Mailed] | None,
 ) -> list[str]:
-    """What is wrong with a run, a line each; none if all is well.
+    """The problems of a run, a line each; none if all is well.
 
     Args:
-        seeded: what was put in, and what must come of it.
+        seeded: the sample data, and what the run must do with it.
         counters: what the dispatcher counted.
         deliveries: the run's.
-        paused: why each subscription is paused that is.
+        paused: the reason of each paused subscription.
         dead_letters: what was kept of failures.
-        mailed: the mails that were accepted, None where somebody else took them.
+        mailed: the mails that were accepted; None if another server took them.
     """
     found = [
         f"the dispatcher counted {counters[name]} {what}, not {wanted}"
         for name, what, wanted in (
             ("errors", "errors", 0),
-            ("enrolled", "users whom it enrolled", seeded.new_users),
+            ("enrolled", "users that it enrolled", seeded.new_users),
             ("scheduled", "subscriptions that it scheduled", seeded.unscheduled),
         )
         if counters[name] != wanted

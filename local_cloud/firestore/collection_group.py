@@ -17,8 +17,8 @@ _SEGMENT_END = b"\x00\x02"
 
 
 class CollectionGroup:
-    """The live documents of a collection group, and their indexes. Without it a query looks into each collection,
-    of which there may be as many as users.
+    """The live documents of a collection group, and their indexes. Without it a query looks into each collection, and
+    there may be as many collections as users.
 
     Args:
         declared: the group's indexes.

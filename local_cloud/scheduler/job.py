@@ -1,4 +1,4 @@
-"""A job: what is called, when, and how often again when it fails."""
+"""A job: its target, its schedule, and its retries."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -51,7 +51,7 @@ class Job:
         attempt_deadline: how long the target may take to answer. 3 minutes unless set, 15 s to 30 min.
         retry: what follows a failed attempt.
         service_account: whose OIDC token is sent; none without.
-        audience: whom the token is for, the `uri` unless set.
+        audience: the audience of the token, the `uri` unless set.
     """
 
     name: str

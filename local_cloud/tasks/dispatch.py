@@ -55,7 +55,8 @@ class Answer:
 
 
 class AnswerLost(Exception):
-    """No answer came back, whatever the worker did: what delivery middleware raises to lose one."""
+    """No answer came back, and the worker may or may not have done its work. Delivery middleware raises this to lose an
+    answer."""
 
 
 DeliveryMiddleware = Callable[[Delivery, Callable[[], Awaitable[Answer]]], Awaitable[Answer]]
@@ -95,7 +96,7 @@ class Dispatcher:
             await self._session.close()
 
     async def send(self, queue: Queue, attempt: Attempt) -> Outcome:
-        """Deliver a task once; whatever happens is an outcome."""
+        """Deliver a task once. Every error becomes an outcome."""
         task = messages.Task.FromString(attempt.task.stored)
         now = self._now()
         deadline = moments.from_message(task.dispatch_deadline)
@@ -163,7 +164,7 @@ class Dispatcher:
         headers["X-CloudTasks-TaskETA"] = f"{attempt.due // SECOND}.{attempt.due % SECOND:06}"
         if attempt.previous_status is not None:
             headers["X-CloudTasks-TaskPreviousResponse"] = str(attempt.previous_status)
-            # Sent, and empty, for HTTP targets: so it was recorded from the service, whatever the answer had been.
+            # The service sends this header for HTTP targets, too, and always empty: recorded from the service.
             headers["X-CloudTasks-TaskRetryReason"] = ""
         if (token := self._token(target, now)) is not None:
             headers = {name: value for name, value in headers.items() if name.lower() != "authorization"}
@@ -186,7 +187,7 @@ class Dispatcher:
         return None
 
     async def _before(self, moment: int, work: Coroutine[Any, Any, Answer]) -> Answer:
-        """Carry work out, or end it with TimeoutError when the clock reaches a moment."""
+        """Do some work, or end it with TimeoutError when the clock reaches a moment."""
         delivery = asyncio.ensure_future(work)
         deadline = asyncio.ensure_future(self._clock.sleep_until(moments.to_datetime(moment)))
         try:

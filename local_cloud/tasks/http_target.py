@@ -26,7 +26,7 @@ _SERVICE_HEADERS = frozenset(
         "upgrade",
     }
 )
-"""Headers that are the service's, or the connection's, to set."""
+"""Headers that only the service or the connection sets."""
 
 _SERVICE_PREFIXES = ("x-google-", "x-appengine-", "x-cloudtasks-")
 
@@ -37,7 +37,7 @@ _WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
 
 @dataclass(frozen=True, kw_only=True)
 class HttpTarget:
-    """A request as it is to be sent, but for what differs from attempt to attempt.
+    """The part of a request that is the same for every attempt.
 
     Attributes:
         method: the HTTP method.

@@ -26,8 +26,9 @@ _CMEK_CONFIG = f"{_LOCATION}/cmekConfig"
 def _of_tasks(method: str, path: str, body: str = "") -> HttpRule:
     """The rule of a method that is served under v2beta3, too.
 
-    There a Task differs by a field that v2 has not (`pullMessage`), while queues and operations differ more. It is
-    what gcloud-aio-taskqueue calls: https://github.com/talkiq/gcloud-aio/blob/master/taskqueue/gcloud/aio/taskqueue/queue.py
+    A Task of v2beta3 has only one more field than v2 (`pullMessage`), while queues and operations differ more.
+    gcloud-aio-taskqueue calls v2beta3:
+    https://github.com/talkiq/gcloud-aio/blob/master/taskqueue/gcloud/aio/taskqueue/queue.py
     """
     rule = HttpRule(body=body, additional_bindings=[HttpRule(body=body)])
     setattr(rule, method, f"/v2/{path}")
@@ -144,7 +145,7 @@ METHODS = (
         response=messages.Task,
         http=_of_tasks("post", f"{{name={_TASK}}}:run", "*"),
     ),
-    # These two are not implemented, and answered so.
+    # These two are not implemented, and the answer says so.
     Method(
         name="GetCmekConfig",
         request=types.GetCmekConfigRequest.pb(),

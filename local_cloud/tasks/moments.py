@@ -30,7 +30,7 @@ def length(duration: timedelta) -> int:
 
 
 def from_message(message: Any) -> int:
-    """Microseconds of a google.protobuf.Timestamp or Duration, what is finer cut off."""
+    """Microseconds of a google.protobuf.Timestamp or Duration, rounded down."""
     micros: int = message.seconds * SECOND + int(message.nanos / 1000)
     return micros
 

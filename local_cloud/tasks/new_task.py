@@ -1,4 +1,4 @@
-"""What a task must be like to be taken into a queue.
+"""Checks a task before a queue takes it.
 
 https://cloud.google.com/tasks/docs/reference/rest/v2/projects.locations.queues.tasks#Task
 """
@@ -111,7 +111,8 @@ def _check_authorization(request: Any) -> None:
 
 @lru_cache(maxsize=1024)
 def _is_local(authority: str) -> bool:
-    """Whether a token may go to a URL without TLS: on the service to none, here to this machine and its networks."""
+    """Whether a token may go to a URL without TLS. The service allows none; here this machine and its networks may get
+    it."""
     try:
         host = urlsplit(f"//{authority}").hostname or ""
     except ValueError:

@@ -26,7 +26,7 @@ class Operations:
         self._by_name: OrderedDict[str, bytes] = OrderedDict()
 
     def known(self, name: str) -> Operation | None:
-        """An operation that was there before: what makes a repeated request harmless."""
+        """An operation that already exists, so that a repeated request is harmless."""
         kept = self._by_name.get(name)
         return None if kept is None else Operation.FromString(kept)
 

@@ -11,7 +11,7 @@ _LIFETIME = 2 * 3600 * SECOND
 
 
 def page_token(after: str, now: int) -> str:
-    """A token for what follows after an item."""
+    """A token for the page after an item."""
     return base64.urlsafe_b64encode(f"{now}:{after}".encode()).decode()
 
 
@@ -34,7 +34,7 @@ def read_page_token(token: str, now: int) -> str:
 
 
 def page_size(requested: int, most: int) -> int:
-    """How many items a page may have: what is asked for, up to the method's limit.
+    """How many items a page may have: the requested number, up to the method's limit.
 
     Raises:
         RpcError: INVALID_ARGUMENT: a negative number.

@@ -1,4 +1,4 @@
-"""A queue: its tasks, which of them may be dispatched when, and what becomes of each after its answer.
+"""A queue: holds its tasks, decides when each may be dispatched, and handles each answer.
 
 Nothing here waits or talks to a network: the present comes as an argument, and answers are handed in.
 """
@@ -94,11 +94,11 @@ class QueuedTask:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Outcome:
-    """How a dispatch ended.
+    """The outcome of a dispatch.
 
     Attributes:
         at: when.
-        answered: whether the worker said anything.
+        answered: whether the worker answered.
         http_status: what it answered; 504 where its time ran out, as the service reports that; None where no answer
             came for another reason.
         code: the status as Cloud Tasks reports it in `last_attempt`.
@@ -180,7 +180,7 @@ class Counts:
 
     @property
     def depth(self) -> int:
-        """What is still to be done."""
+        """The number of tasks that have not ended."""
         return self.waiting + self.running
 
 
@@ -237,7 +237,7 @@ class Queue:
         return self._dispatches > 0 or (following is not None and following.due <= now)
 
     def configure(self, message: Any, now: int) -> None:
-        """Take over other settings; tasks and state stay."""
+        """Change the settings; tasks and state stay."""
         self.message = message
         self._policy = settings.policy(message.retry_config)
         self._set_rate(now)
@@ -297,7 +297,7 @@ class Queue:
         return tasks
 
     def delete(self, task_id: str, now: int) -> None:
-        """Delete a task; one that is under way goes on, but its answer counts no more.
+        """Delete a task. A dispatch under way continues, but its answer no longer counts.
 
         Raises:
             RpcError: NOT_FOUND.
@@ -333,14 +333,14 @@ class Queue:
                 return None
 
     def next_moment(self, now: int) -> int | None:
-        """When to ask take() again; None: not before something else happened."""
+        """When to call take() again; None: not before something else happens."""
         task = self._following()
         if task is None or self.paused or self._dispatches >= self.message.rate_limits.max_concurrent_dispatches:
             return None
         return max(task.due, self._throttle.held_until, self._bucket.ready_at(now))
 
     def run(self, task_id: str, now: int) -> Attempt:
-        """Dispatch a task at once, whatever its schedule, the rate, the cap and a pause say.
+        """Dispatch a task at once, regardless of its schedule, the rate, the cap, and a pause.
 
         Raises:
             RpcError: NOT_FOUND.
@@ -359,7 +359,7 @@ class Queue:
         return dataclasses.replace(task.last or _next_attempt(task, now, forced=True), outcome=None)
 
     def finish(self, attempt: Attempt, outcome: Outcome) -> None:
-        """Take in how a dispatch ended: the task is done, waits for a retry, or is given up."""
+        """Handle the outcome of a dispatch: the task is done, waits for a retry, or is given up."""
         task, now = attempt.task, outcome.at
         self._dispatches -= 1
         task.running -= 1
@@ -433,7 +433,7 @@ class Queue:
         del self._tasks[task.task_id]
         self._ended.append(task)
         self._names.bury(task.task_id, now)
-        # Half of them gone: each task is copied once for each that ends, on average.
+        # Rebuild when half of them are gone: on average this copies one task for each that ends.
         if len(self._in_order) > 2 * len(self._tasks) + _REMEMBERED:
             self._in_order = [task for task in self._in_order if task.state is not TaskState.GONE]
 

@@ -1,4 +1,4 @@
-"""All queues, and the names of those that were."""
+"""All queues, and the names of deleted queues."""
 
 from datetime import timedelta
 from typing import Any
@@ -63,7 +63,7 @@ class Queues:
         return self.get(queue), task_id
 
     def create(self, message: Any, now: int) -> Queue:
-        """Make a queue of a protobuf Queue; what it leaves out gets the service's defaults.
+        """Make a queue from a protobuf Queue. Missing settings get the service's defaults.
 
         Raises:
             RpcError: INVALID_ARGUMENT, ALREADY_EXISTS, or FAILED_PRECONDITION for the name of a queue that was deleted
@@ -84,7 +84,7 @@ class Queues:
         return queue
 
     def update(self, message: Any, mask: FieldMask, now: int) -> Queue:
-        """Change what a mask names, or everything that can be set without one; make the queue if there is none.
+        """Change the settings that a mask names, or without a mask all of them; make the queue if there is none.
 
         Raises:
             RpcError: INVALID_ARGUMENT, or FAILED_PRECONDITION as create().

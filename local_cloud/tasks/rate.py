@@ -5,7 +5,7 @@ import math
 from local_cloud.tasks.moments import SECOND
 
 _ROUNDING = 1e-6
-"""What a refilled token may lack for having been added up from fractions."""
+"""The rounding error of a token that is added up from fractions."""
 
 
 class TokenBucket:
@@ -40,7 +40,7 @@ class TokenBucket:
         return now if missing <= _ROUNDING else now + math.ceil(missing / self._rate * SECOND)
 
     def change(self, *, rate: float, burst: float, now: int) -> None:
-        """Go on at another rate; tokens beyond the new burst are lost."""
+        """Continue at another rate; tokens beyond the new burst are lost."""
         self._refill(now)
         self._rate = rate
         self._burst = burst

@@ -57,7 +57,7 @@ def invalid_task_id(task_id: str) -> RpcError:
 
 
 def other_queue(requested: str, named: str) -> RpcError:
-    """A task's name is of another queue than the call's."""
+    """The task's name belongs to another queue than the call's."""
     return invalid(
         f"The queue name from request ('{requested}') must be the same as the queue name in the named task ('{named}')."
     )
@@ -83,7 +83,7 @@ def queue_existed() -> RpcError:
 
 
 def not_found() -> RpcError:
-    """A task that never was, or a queue to delete that is not there."""
+    """A task that never existed, or a queue to delete that does not exist."""
     return RpcError(grpc.StatusCode.NOT_FOUND, "Requested entity was not found.")
 
 

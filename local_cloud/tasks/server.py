@@ -152,7 +152,7 @@ class TasksEmulator:
 
     async def redeliver(self, task: str) -> Outcome:
         """Deliver a task once more, as a duplicate: with the headers of its latest dispatch, whether it waits, runs or
-        has ended (the latest 1,000 that ended are remembered). Its queue takes no notice of the answer.
+        has ended (the latest 1,000 that ended are remembered). Its queue ignores the answer.
 
         Args:
             task: its full name.
@@ -168,7 +168,7 @@ class TasksEmulator:
         return [self._rpc] if self._rest is None else [self._rpc, self._rest]
 
     def _woken(self, queue: Queue) -> None:
-        """See to a queue whose tasks or settings changed."""
+        """Wake the dispatch loop of a queue whose tasks or settings changed."""
         self._progress.set()
         if not self._started:
             return
@@ -177,7 +177,7 @@ class TasksEmulator:
         self._loops[queue].wake()
 
     def _removed(self, queue: Queue) -> None:
-        """Let go of a queue that was deleted."""
+        """End the dispatch loop of a deleted queue."""
         self._progress.set()
         self._loops.pop(queue).cancel()
 

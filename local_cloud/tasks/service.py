@@ -1,4 +1,4 @@
-"""What google.cloud.tasks.v2.CloudTasks does, and the services that its client library calls beside it."""
+"""The methods of google.cloud.tasks.v2.CloudTasks, and of the other services that its client library calls."""
 
 import bisect
 import hashlib
@@ -25,7 +25,7 @@ _MAX_TASKS_A_PAGE = 1000
 
 
 class CloudTasksService:
-    """The API's edge: reads requests, calls the queue that they are for, and makes answers of what it says.
+    """Reads requests of the API, calls the right queue, and makes the answers.
 
     Args:
         queues: all queues.

@@ -1,4 +1,4 @@
-"""What a queue may be set to: the service's limits and defaults, and gcloud's flags for them.
+"""The settings of a queue: the service's limits and defaults, and gcloud's flags for them.
 
 https://cloud.google.com/tasks/docs/reference/rest/v2/projects.locations.queues#Queue
 """
@@ -105,7 +105,7 @@ def queue_from_flags(flags: Mapping[str, Any]) -> Any:
     try:
         complete(queue)
     except RpcError as error:
-        # The flags' own bounds were checked one by one: what is left is how they go together.
+        # Each flag's own bounds are already checked. This checks the flags together.
         raise LocalCloudError(f"--min-backoff and --max-backoff: {error.message}") from error
     return queue
 

@@ -7,7 +7,7 @@ from local_cloud.tasks.queue import QueuedTask
 
 
 def render(task: QueuedTask, view: int) -> Any:
-    """The protobuf Task with what became of it so far.
+    """The protobuf Task with its attempts so far.
 
     https://cloud.google.com/tasks/docs/reference/rest/v2/projects.locations.queues.tasks#Task.View
 

@@ -1,8 +1,7 @@
-"""Slowing a whole queue down when its worker says that it has too much to do.
+"""Slows a whole queue down when its worker says that it is overloaded.
 
-The service documents that it does so on 429, 503 and `Retry-After`, not by how much; the figures here are this
-project's own.
-https://cloud.google.com/tasks/docs/reference/rest/v2/projects.locations.queues.tasks#HttpRequest
+The service documents that it slows down on 429, 503 and `Retry-After`, but not by how much: the figures here are this
+project's own. https://cloud.google.com/tasks/docs/reference/rest/v2/projects.locations.queues.tasks#HttpRequest
 """
 
 from datetime import UTC, datetime
@@ -17,7 +16,7 @@ _STEP = SECOND
 """The rate changes once a second at most: a hundred tasks under way that all come back with 503 are one message."""
 
 _LEAST = 1 / 64
-"""The share of its rate that a queue keeps, so that it finds out when the worker is well again."""
+"""The share of its rate that a queue keeps, so that it notices when the worker has recovered."""
 
 
 class Throttle:

@@ -32,7 +32,7 @@ class Tokens:
         return self._get(("oidc", email, audience), now, lambda: self._mint_token(email, audience))
 
     def oauth(self, email: str, scope: str, now: int) -> str:
-        """What looks like an access token of Google's. Nothing here checks one: they are for Google's own APIs."""
+        """A text in the form of Google's access tokens. No local service checks one: they are for Google's own APIs."""
         return self._get(("oauth", email, scope), now, lambda: f"ya29.{secrets.token_urlsafe(96)}")
 
     def _get(self, key: tuple[str, str, str], now: int, make: Callable[[], str]) -> str:

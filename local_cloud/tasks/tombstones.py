@@ -4,7 +4,7 @@ from collections import deque
 
 
 class Tombstones:
-    """The names of what ended, each refused for some time.
+    """The names of ended tasks or deleted queues, each refused for some time.
 
     Args:
         lifetime: for how long, in microseconds.

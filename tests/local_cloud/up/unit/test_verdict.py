@@ -42,7 +42,7 @@ def test_mails_that_somebody_else_took_are_not_counted() -> None:
     ("change", "named"),
     [
         ({"counters": {"errors": 2, "enrolled": 1, "scheduled": 1}}, "counted 2 errors, not 0"),
-        ({"counters": {"errors": 0, "enrolled": 0, "scheduled": 1}}, "counted 0 users whom it enrolled, not 1"),
+        ({"counters": {"errors": 0, "enrolled": 0, "scheduled": 1}}, "counted 0 users that it enrolled, not 1"),
         ({"counters": {"errors": 0, "enrolled": 1, "scheduled": 2}}, "2 subscriptions that it scheduled, not 1"),
         ({"deliveries": DELIVERIES[:1]}, "default of user u2 should be dead, but has no delivery"),
         (
