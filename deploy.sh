@@ -56,8 +56,8 @@ Takes a Google Cloud project to a running pipeline. Running it again changes onl
   --only=WHAT         only one step (apis, firestore, accounts, secrets, messaging, functions, scheduler, monitoring)
                       or one function (dispatcher, worker, dlq-handler)
   --firestore-rules   also deploy deployment/firestore.rules, which closes the pipeline's collections to web and mobile clients;
-                      rules that somebody else has made are shown, and stay
-  --replace-rules     with --firestore-rules: put them in the place of rules that somebody else has made
+                      rules that this script has not made are shown, and stay
+  --replace-rules     with --firestore-rules: replace rules that this script has not made
   --smoke             afterwards, make a run for a test user, without a real mail, and wait until the report arrived
   --dry-run           print each command that would change something, and run only those that read
   --teardown          remove all that this script has made, after asking; data only with --delete-data

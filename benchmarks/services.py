@@ -145,7 +145,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.services")
     parser.add_argument("--latency-ms", type=float, default=0, help="added to every API call")
     parser.add_argument("--mail-failures", type=float, default=0, help="the share of mails that is answered 500")
-    parser.add_argument("--seed", type=int, default=1, help="of which mails those are")
+    parser.add_argument("--seed", type=int, default=1, help="chooses the mails that are refused")
     options = parser.parse_args()
     asyncio.run(serve(options.latency_ms / 1000, options.mail_failures, options.seed))
 

@@ -153,7 +153,7 @@ def _put_in(cloud: Cloud, numbers: Sequence[int]) -> list[ReportTask]:
 
 
 def _subscription(user: SampleUser) -> dict[str, Any]:
-    """The user's own subscription to activity, of which the events tell, or the one that a new user gets."""
+    """The user's own subscription to `activity`, which reports the events, or the one that a new user gets."""
     written = (each.document for each in user.subscriptions if each.document and each.document["kind"] == "activity")
     return {
         **next(written, default_fields(user.id, DEFAULTS, due_at=DUE_AT)),

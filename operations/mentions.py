@@ -36,7 +36,7 @@ class Mentions:
         return any(self._is_meant(match) for match in self._pattern.finditer(text))
 
     def erased_from(self, text: str) -> str:
-        """A text with `[erased]` in the place of the user's names."""
+        """A text with the user's names replaced by `[erased]`."""
         return self._pattern.sub(lambda match: ERASED if self._is_meant(match) else match[0], text)
 
     def in_message(self, content: bytes | str) -> bool:

@@ -52,7 +52,7 @@ class Target:
 
     @property
     def emulators(self) -> dict[str, str]:
-        """The addresses of emulators in the place of Google's services, by variable."""
+        """The addresses of emulators that replace Google's services, by variable."""
         return {name: self.variables[name] for name in EMULATORS if self.variables.get(name)}
 
     @property

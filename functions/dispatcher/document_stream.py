@@ -106,7 +106,7 @@ class DocumentStream:
             start_after: the place in the order behind which to begin: values of the fields of `order_by`, and
                 perhaps a name.
             end_before: the place in the order before which to end.
-            end_at: the last place, in the place of `end_before`.
+            end_at: the last place, as an alternative to `end_before`.
             read_time: the moment, of the last hour, whose documents to read; None for the present.
 
         Returns:

@@ -80,7 +80,7 @@ class MalformedDocuments:
         return {snapshot.id: StoredDeadLetter.from_snapshot(snapshot) for snapshot in found}
 
     def _tell(self, dues: Sequence[DueSubscription], letter: StoredDeadLetter | None) -> None:
-        """Publish the dead letter of one document, because of which all of these subscriptions get no reports."""
+        """Publish the dead letter of one document. All of these subscriptions get no reports because of it."""
         due = dues[0]
         if not is_told(letter, updated_at=due.updated_at):
             try:

@@ -1,4 +1,4 @@
-"""Structured logs as Cloud Logging reads them, without anybody's e-mail address in them.
+"""Structured logs as Cloud Logging reads them, without e-mail addresses.
 
 https://cloud.google.com/logging/docs/structured-logging
 """
@@ -27,13 +27,13 @@ _ADDRESS = re.compile(
 )
 """An address: a local part, which may hold an apostrophe, an at sign, and a domain of two labels or more.
 
-The local part begins where a word does, and is not tried again from its next letter; nothing that has been taken is
-given back. Else a long text would take a time that grows with the square of its length.
+The local part begins at the start of a word, and the match never backtracks. Otherwise the time for a long text would
+grow with the square of its length.
 """
 
 
 def redact_addresses(text: str) -> str:
-    """Put `[address]` in the place of whatever looks like an e-mail address."""
+    """Replace everything that looks like an e-mail address by `[address]`."""
     return _ADDRESS.sub("[address]", text)
 
 
@@ -45,7 +45,7 @@ def configure_logging(service: str, level: str = "INFO") -> None:
         level: the least severity that is written: DEBUG, INFO, WARNING or ERROR.
     """
     processors: list[Any] = structlog_gcp.build_processors(service=service)
-    # The last of them turns the event into a line: nothing that follows could still redact a field.
+    # The last processor turns the event into a line, so redact before it.
     processors.insert(len(processors) - 1, _redact)
     structlog.configure(
         processors=processors,

@@ -168,8 +168,8 @@ class Subscription:
         covers: which time a report covers; None for the default.
         to: who gets the report; none for the user's own address.
         cc: who gets a copy.
-        time_zone: in the place of the user's.
-        locale: BCP 47, in the place of the user's.
+        time_zone: replaces the user's.
+        locale: BCP 47; replaces the user's.
         sandbox: whether the provider is to check the mails and deliver none, as for a test user.
         options: what the kind is given.
         skip_empty: whether no mail is sent where the kind has nothing to report.

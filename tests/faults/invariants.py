@@ -33,7 +33,7 @@ class Delivery:
     """A delivery as its record has it.
 
     Attributes:
-        key: of which subscription.
+        key: the subscription that it belongs to.
         state: as written there.
         reason: why it was skipped; empty where the record does not say.
         period_start: what the report covers, from; None where the record does not say.
@@ -105,8 +105,8 @@ class DeadLetter:
 
     Attributes:
         id: the document's.
-        delivery_id: of which report; empty where it names none.
-        key: of which subscription; an id is empty where it names none.
+        delivery_id: the delivery of the report; empty if it names none.
+        key: the subscription; an id is empty if it names none.
         is_open: whether it waits for a person.
     """
 
@@ -122,7 +122,7 @@ class AcceptedMail:
     """A mail that SendGrid accepted: a report for one of its recipients.
 
     Attributes:
-        delivery_id: of which report.
+        delivery_id: the delivery of the report.
         recipient: the address.
         is_of_user: whether that is the user's own.
         can_unsubscribe_user: whether the link that unsubscribes the user is in it.

@@ -1,4 +1,5 @@
-"""What functions-framework loads in the place of a function's own file: the world's time, and then the function."""
+"""functions-framework loads this file instead of a function's own: it sets the world's time, and then loads the
+function."""
 
 import importlib
 import os
