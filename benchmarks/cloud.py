@@ -216,7 +216,7 @@ class Cloud:
 
 
 def _user(number: int) -> Sequence[tuple[str, Mapping[str, Any]]]:
-    """The documents of a user and of the user's subscription: their paths and fields."""
+    """The documents of a user, who has done nothing and wants a mail, and of the subscription: paths and fields."""
     user_id = f"u{number}"
     user = {
         "email": f"user{number}@example.com",
@@ -226,11 +226,9 @@ def _user(number: int) -> Sequence[tuple[str, Mapping[str, Any]]]:
         "locale": "en",
         **enrolled_fields(now=DUE_AT - timedelta(days=1)),
     }
+    subscription = {**default_fields(user_id, DEFAULTS, due_at=DUE_AT), "skip_empty": False}
     path = f"{USERS}/{user_id}"
-    return (
-        (path, user),
-        (f"{path}/{SUBSCRIPTIONS}/{DEFAULT_SUBSCRIPTION}", default_fields(user_id, DEFAULTS, due_at=DUE_AT)),
-    )
+    return ((path, user), (f"{path}/{SUBSCRIPTIONS}/{DEFAULT_SUBSCRIPTION}", subscription))
 
 
 def _set(target: Any, value: Any) -> None:

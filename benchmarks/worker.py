@@ -153,9 +153,11 @@ def _put_in(cloud: Cloud, numbers: Sequence[int]) -> list[ReportTask]:
 
 
 def _subscription(user: SampleUser) -> dict[str, Any]:
-    """The user's own subscription to `activity`, which reports the events, or the one that a new user gets."""
+    """The user's own subscription to `activity`, which reports the events, or the one that a new user gets. Each report
+    is a mail, also that of a user who has done nothing."""
     written = (each.document for each in user.subscriptions if each.document and each.document["kind"] == "activity")
     return {
         **next(written, default_fields(user.id, DEFAULTS, due_at=DUE_AT)),
         **scheduled_fields(user.id, DEFAULT_SUBSCRIPTION, due_at=DUE_AT),
+        "skip_empty": False,
     }

@@ -2,7 +2,7 @@
 
 import random
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -99,7 +99,7 @@ def sample_users(count: int, *, now: datetime, events_per_user: int = 40) -> Ite
     """Make users in several time zones, with up to three subscriptions each. There are twelve types of user in turn,
     such as a new user, one who has paused a report, and one whose colleague gets a copy.
 
-    The third has an address that SendGrid refuses. Every tenth has done nothing lately.
+    The third has an address that SendGrid refuses. Every tenth has done nothing lately, and so gets no `activity`.
 
     Args:
         count: how many.
@@ -120,13 +120,16 @@ def sample_users(count: int, *, now: datetime, events_per_user: int = 40) -> Ite
         }
         subscriptions = _subscriptions(number, document, this_hour)
         written = [subscription.document for subscription in subscriptions if subscription.document]
-        span = max((_SPAN[fields["cadence"]] for fields in written), default=_SPAN["hourly"])
+        spans = {_SPAN[fields["cadence"]] for fields in written if fields["kind"] == "activity"} or {_SPAN["hourly"]}
         has_usage = any(fields["kind"] == "usage" for fields in written)
+        is_idle = number % 10 == 0
+        if is_idle:
+            subscriptions = [_without_events(each) for each in subscriptions]
         yield SampleUser(
             id=f"u{number}",
             document=document,
             subscriptions=subscriptions,
-            events=[] if number % 10 == 0 else list(_events(chance, now, span, events_per_user)),
+            events=[] if is_idle else list(_events(chance, now, spans, events_per_user)),
             quotas=_QUOTAS if has_usage else {},
             usage=list(_usage(chance, now, events_per_user)) if has_usage else [],
         )
@@ -214,11 +217,22 @@ def _usage(chance: random.Random, now: datetime, count: int) -> Iterator[dict[st
             yield {"at": at, "quota": "calls", "amount": chance.randrange(500, 3_000)}
 
 
-def _events(chance: random.Random, now: datetime, hours: int, average: int) -> Iterator[dict[str, Any]]:
-    for _ in range(chance.randint(average // 2, average + average // 2)):
+def _without_events(subscription: SampleSubscription) -> SampleSubscription:
+    """What becomes of a subscription whose user has done nothing."""
+    fields = subscription.document
+    has_nothing = subscription.state == "sent" and fields is not None and fields["kind"] == "activity"
+    return replace(subscription, state="skipped", recipients=()) if has_nothing else subscription
+
+
+def _events(chance: random.Random, now: datetime, spans: set[int], average: int) -> Iterator[dict[str, Any]]:
+    # So close together that there is one in each period of each cadence, however short the day or the month.
+    ages = [span * (part + 0.5) / 4 for span in sorted(spans) for part in range(4)]
+    # More events recently than before, as in a product that grows.
+    further = chance.randint(average // 2, average + average // 2) - len(ages)
+    ages += [max(spans) * chance.random() ** 1.3 for _ in range(further)]
+    for age in ages:
         kind = chance.choices([name for name, _ in _TYPES], [weight for _, weight in _TYPES])[0]
-        # More events recently than before, as in a product that grows.
-        event: dict[str, Any] = {"at": now - timedelta(hours=hours * chance.random() ** 1.3), "type": kind}
+        event: dict[str, Any] = {"at": now - timedelta(hours=age), "type": kind}
         if kind in {"order.placed", "invoice.paid"}:
             event["amount"] = round(chance.lognormvariate(3.5, 0.8), 2)
         elif kind == "refund":

@@ -78,6 +78,7 @@ def _subscription(key: SubscriptionKey, known: KnownSubscription, fields: Mappin
         reported_until=fields.get("reported_until"),
         postponed_to=known.postponed_to,
         pauses=known.pauses,
+        is_empty=known.is_empty,
     )
 
 

@@ -79,6 +79,7 @@ class SubscriptionHistory:
         reported_until: at the end.
         postponed_to: until when the application wanted no report; None where it did not say so.
         pauses: when it was paused. Where it never was, it has a due time at all times.
+        is_empty: whether there is nothing to report, so that each of its reports is skipped.
     """
 
     key: SubscriptionKey
@@ -92,6 +93,7 @@ class SubscriptionHistory:
     reported_until: datetime | None
     postponed_to: datetime | None = None
     pauses: Sequence[Pause] = ()
+    is_empty: bool = False
 
     @property
     def is_paused(self) -> bool:
@@ -151,7 +153,8 @@ class History:
         moves: every write of `next_report_at` and of `reported_until`.
         malformed_users: those whose document keeps them from their reports.
         malformed_subscriptions: likewise.
-        endings: how a delivery may end: `sent`, `skipped`, or the reason of a dead letter; those not named: `sent`.
+        endings: how a delivery may end: `sent`, `skipped`, or the reason of a dead letter; those not named: `sent`, or
+            `skipped` where there is nothing to report.
         unknown: how often the outcome of a delivery's mail was unknown. Counted only if the team has chosen to send
             again then.
         most_reports: how many reports of a subscription there may be; None: as many as there were due times.
@@ -542,12 +545,13 @@ def _link_given_away(history: History) -> Iterator[Violation]:
 def _wrong_end(history: History) -> Iterator[Violation]:
     reasons = {letter.delivery_id: letter.reason for letter in history.dead_letters}
     paused = {each.key for each in history.subscriptions if each.pauses}
+    empty = {each.key for each in history.subscriptions if each.is_empty}
     for delivery in history.deliveries:
         if delivery.state not in FINAL or history.is_malformed(delivery.key):
             continue
         if delivery.key in paused and _is_skipped_by_pause(delivery):
             continue
         end = reasons.get(delivery.id, "dead without a letter") if delivery.state == DEAD else delivery.state
-        allowed = history.endings.get(delivery.id, frozenset({SENT}))
+        allowed = history.endings.get(delivery.id, frozenset({SKIPPED if delivery.key in empty else SENT}))
         if end not in allowed:
             yield Violation(Rule.WRONG_END, delivery.id, f"{end}, not {' or '.join(sorted(allowed))}")

@@ -60,6 +60,7 @@ class KnownSubscription:
         former_plan: what the application has changed; None where it has changed nothing.
         postponed_to: until when the application wants no report.
         pauses: when it was paused.
+        is_empty: whether it gets no mail, since no user has data, and the document does not want one about nothing.
     """
 
     plan: Plan
@@ -71,6 +72,7 @@ class KnownSubscription:
     former_plan: Plan | None = None
     postponed_to: datetime | None = None
     pauses: list[Pause] = field(default_factory=list)
+    is_empty: bool = False
 
     @property
     def first_reported_until(self) -> datetime:

@@ -77,6 +77,16 @@ ALL = [
         tests=("tests/functions/shared/unit/test_subscription.py",),
     ),
     Mutant(
+        name="what a skipped report has covered is reported again",
+        file="functions/worker/send_report.py",
+        search="move=self._stay_paused if reason is SkipReason.PAUSED else work.move_on,",
+        replace="move=self._stay_paused if skip.note or reason is SkipReason.PAUSED else work.move_on,",
+        scenarios=("subscriptions: have nothing to report, and a worker dies before it skips",),
+        tests=(
+            "tests/functions/worker/integration/test_skipping.py::test_where_there_is_nothing_to_report_no_mail_is_sent_and_the_next_report_begins_after_it",
+        ),
+    ),
+    Mutant(
         name="two subscriptions of a user share a delivery",
         file="functions/shared/ids.py",
         search='return f"{_owner(user_id, subscription_id)}:{_compact(due_at)}"',

@@ -114,6 +114,20 @@ async def _paused_for_good(scenario_run: ScenarioRun) -> None:
         await scenario_run.dispatch_and_drain()
 
 
+def _nothing_to_report(*, carried_out: bool) -> Script:
+    """None wants a mail about nothing, and workers die as they skip it: before the record is written, or after."""
+
+    async def script(scenario_run: ScenarioRun) -> None:
+        for key, known in scenario_run.known.items():
+            known.is_empty = True
+            await scenario_run.write_subscription(key, {"skip_empty": True})
+        killed = scenario_run.due[::2]
+        scenario_run.disturb(InjectionPoint.SETTLE, scenario_run.kill(carried_out=carried_out), of=killed)
+        await scenario_run.play_hours(3)
+
+    return script
+
+
 async def _deleted(scenario_run: ScenarioRun) -> None:
     """Between a task and its delivery some are deleted; those of the same users that are left are sent."""
     await scenario_run.world.pause()
@@ -165,6 +179,8 @@ SCENARIOS = [
     # No run finds it due, so no worker skips it as paused: it was just not scheduled.
     _scenario("are taken out for a while", _paused({"active": False, "next_report_at": None}, is_left_out=False)),
     _scenario("are paused for good", _paused_for_good),
+    _scenario("have nothing to report, and a worker dies before it skips", _nothing_to_report(carried_out=False)),
+    _scenario("have nothing to report, and a worker dies after it skipped", _nothing_to_report(carried_out=True)),
     _scenario("are deleted", _deleted),
     _scenario("are deleted while they are sent", _deleted_while_sent),
     _scenario("are set back by hours", _set_back_by_hours),

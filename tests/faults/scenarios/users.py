@@ -45,7 +45,11 @@ async def _sign_up(
     await scenario_run.put_user(user_id, user_fields(user_id, plan["zone"], **user))
     if subscription is None:
         enrolled = KnownSubscription(
-            plan=Plan("hourly", plan["zone"]), user_zone=plan["zone"], first_due_at=hour, is_marked=False
+            plan=Plan("hourly", plan["zone"]),
+            user_zone=plan["zone"],
+            first_due_at=hour,
+            is_marked=False,
+            is_empty=True,
         )
         scenario_run.known[SubscriptionKey(user_id, DEFAULT_SUBSCRIPTION)] = enrolled
         return

@@ -326,6 +326,17 @@ def test_skipped_that_was_sent() -> None:
     assert broken(history, accepted=[]) == set()
 
 
+def test_nothing_to_report() -> None:
+    empty = replace(SUBSCRIPTION, is_empty=True)
+    skipped = replace(SENT, state="skipped", reason="nothing-to-report")
+    assert broken(GOOD, subscriptions=[empty], deliveries=[skipped], accepted=[]) == set()
+    assert broken(GOOD, subscriptions=[empty]) == {Rule.WRONG_END}
+    assert broken(GOOD, deliveries=[skipped], accepted=[]) == {Rule.WRONG_END}
+    # It moves on as after a mail.
+    gap = replace(skipped, period_start=NOON - HOUR / 2)
+    assert broken(GOOD, subscriptions=[empty], deliveries=[gap], accepted=[]) == {Rule.MOVED_WRONGLY}
+
+
 def test_dead_that_was_sent() -> None:
     assert broken(DEAD, accepted=[MAIL]) == {Rule.MISREPORTED}
     # If the team sends again, the reason is that of the last attempt, regardless of earlier ones.

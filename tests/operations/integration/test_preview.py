@@ -106,3 +106,17 @@ def test_the_default_kind_is_the_deployed_one(project: Project, tmp_path: Path) 
     arguments = ("preview", "u5", "--sample", "--json", "--to", str(tmp_path))
     assert "activity" in project.reports(*arguments).json["html"]
     assert "usage" in project.reports(*arguments, DEFAULT_KIND="usage").json["html"]
+
+
+def test_where_nothing_would_be_sent_it_says_so_and_why(project: Project, tmp_path: Path) -> None:
+    seed(project.database, "u1", **DAILY, skip_empty=True)
+    arguments = ("preview", "u1", "--period", "2026-11-24", "--to", str(tmp_path))
+    answer = project.reports(*arguments)
+    assert (answer.status, answer.out, answer.err) == (0, "Nothing would be sent: no events.\n", "")
+    assert project.reports(*arguments, "--json").json == {
+        "skipped": "nothing-to-report",
+        "note": "no events",
+        "period_start": "2026-11-24T00:00:00Z",
+        "period_end": "2026-11-25T00:00:00Z",
+    }
+    assert list(tmp_path.iterdir()) == []

@@ -8,6 +8,7 @@ import pytest
 from functions.shared.dead_letter import DeadLetterReason
 from functions.shared.delivery import DeliveryState
 from tests.operations.integration.conftest import Project
+from tests.seeding import seed
 
 RUN_KEYS = {
     *("run_id", "state", "scheduled_for", "started_at", "finished_at", "due", "dispatched", "already_dispatched"),
@@ -151,6 +152,22 @@ def test_deliveries_of_a_user_are_listed_the_newest_first(project: Project) -> N
     rows = project.reports("deliveries", "--user", "u1", "--state", "sent", "--limit", "1", "--json").json
     assert [row["due_at"] for row in rows] == ["2026-11-24T12:00:00Z"]
     assert "u1:default:20261124T1300Z" in project.reports("deliveries", "--user", "u1").out
+
+
+def test_a_skipped_delivery_says_why_in_its_kinds_words(project: Project) -> None:
+    said = {"reason": "nothing-to-report", "note": "no orders of someone@customer.example"}
+    due = datetime(2026, 11, 24, 13, tzinfo=UTC)
+    seed(project.database, "u1", next_report_at=due)
+    project.set_delivery(
+        "u1:default:20261124T1300Z", user_id="u1", subscription_id="default", due_at=due, state="skipped", **said
+    )
+    [row] = project.reports("deliveries", "--user", "u1", "--json").json
+    assert (row["reason"], row["note"]) == ("nothing-to-report", "no orders of [address]")
+    for shown in (("deliveries", "--user", "u1"), ("subscriptions", "show", "u1")):
+        printed = project.reports(*shown).out
+        assert "nothing-to-report" in printed
+        assert "no orders of [address]" in printed
+        assert "LAST ERROR" not in printed
 
 
 def test_a_malformed_delivery_says_what_is_wrong(project: Project) -> None:

@@ -8,6 +8,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import Callable, Container, Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -108,7 +109,7 @@ def test_a_dead_letter_from_its_failure_to_its_mail(pipeline: LocalPipeline) -> 
 
 
 def test_a_report_of_now_arrives(pipeline: LocalPipeline) -> None:
-    pipeline.reports("subscriptions", "add", "u2", "orders", "--cadence", "monthly", "--cc", "copy@example.com")
+    pipeline.reports("subscriptions", "add", "u2", "orders", "--cadence", "daily", "--cc", "copy@example.com")
     sending = pipeline.reports("send", "u2", "orders")
     pipeline.wait_until(lambda: pipeline.documents("deliveries")[sending["delivery_id"]]["state"] == "sent")
     [latest] = pipeline.reports("deliveries", "--user", "u2", "--subscription", "orders")
@@ -120,7 +121,11 @@ def test_a_report_of_now_arrives(pipeline: LocalPipeline) -> None:
 
 def test_a_run_by_hand_sends_to_who_is_new(pipeline: LocalPipeline) -> None:
     late = {"email": "late@example.com", "active": True, "enrolled_at": None}
-    pipeline.database.collection("users").document("late").set(late)
+    user = pipeline.database.collection("users").document("late")
+    # So that the first report has something to say, whichever hour it is about.
+    for minutes in (0, 30, 60, 90):
+        user.collection("events").document(f"e{minutes}").set({"at": datetime.now(UTC) - timedelta(minutes=minutes)})
+    user.set(late)
     figures = pipeline.reports("dispatch")
     assert (figures["enrolled"], figures["dispatched"] >= 1) == (1, True)
     assert [row["subscription_id"] for row in pipeline.reports("users", "show", "late")["subscriptions"]] == ["default"]

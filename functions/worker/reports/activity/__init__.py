@@ -12,7 +12,7 @@ from functions.worker.reports.activity.figures import Tally
 from functions.worker.reports.activity.texts import Texts
 from functions.worker.reports.bar_chart import draw_bars
 from functions.worker.reports.language import language_for
-from functions.worker.reports.report import Report
+from functions.worker.reports.report import Report, Skip
 from functions.worker.reports.request import ReportRequest
 from functions.worker.reports.user_data import UserData
 
@@ -25,7 +25,7 @@ attempt at the report, and a report has half a minute."""
 _logger = structlog.get_logger()
 
 
-def build(request: ReportRequest) -> Report:
+def build(request: ReportRequest) -> Report | Skip:
     """Build a user's activity report from the events of the period and of the one before.
 
     The user's data has `events`, each with `at`, and `type` and `amount` where it has them.
@@ -44,6 +44,8 @@ def build(request: ReportRequest) -> Report:
         _logger.warning("more_event_fields_unusable", user_id=user.id, problems=tally.problem_count)
 
     figures = tally.figures()
+    if not figures.events and request.skip_empty:
+        return Skip("no events")
     contents = Texts(
         request=request,
         before=before,

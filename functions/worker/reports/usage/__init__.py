@@ -9,7 +9,7 @@ from functions.shared.user import User
 from functions.worker.mail.model import InlineImage
 from functions.worker.reports.bar_chart import draw_bars
 from functions.worker.reports.language import language_for
-from functions.worker.reports.report import Report
+from functions.worker.reports.report import Report, Skip
 from functions.worker.reports.request import ReportRequest
 from functions.worker.reports.usage.consumption import Consumption
 from functions.worker.reports.usage.quota import InvalidQuota, Quota
@@ -26,7 +26,7 @@ with every attempt at the report, and a report has half a minute."""
 _logger = structlog.get_logger()
 
 
-def build(request: ReportRequest) -> Report:
+def build(request: ReportRequest) -> Report | Skip:
     """Build a user's usage report: each quota as it stands at the end of the period.
 
     The user's data has `quotas`, each with `allowed`, and `name`, `unit` and `renews_on` where it has them; and
@@ -35,6 +35,8 @@ def build(request: ReportRequest) -> Report:
     user, data = request.user, request.data
     language = language_for(request.locale)
     consumptions = {quota.id: Consumption(quota, request.period, request.time_zone) for quota in _quotas(user, data)}
+    if not consumptions and request.skip_empty:
+        return Skip("no quotas")
     left_out = _consume(user, consumptions, data) if consumptions else None
     ranked = sorted((each.standing() for each in consumptions.values()), key=lambda each: (-each.strain, each.quota.id))
     contents = Texts(request=request, language=language, left_out_from=left_out).contents(ranked)

@@ -272,3 +272,40 @@ def test_workers_that_skip_for_one_user_at_once_pause_all_once(cloud: Cloud) -> 
     assert cloud.user_of(user)["enrolled_at"] is None
     # Of each subscription, of the user, and of each delivery.
     assert cloud.firestore.usage.writes == 2 * len(names) + 1
+
+
+def test_where_there_is_nothing_to_report_no_mail_is_sent_and_the_next_report_begins_after_it(cloud: Cloud) -> None:
+    user = cloud.user(subscription={"skip_empty": ...})
+    cloud.event(user, "before", at=DUE - HOUR - HOUR / 2)
+    cloud.event(user, "after", at=DUE + HOUR / 2)
+    cloud.firestore.usage.reset()
+    answer = cloud.deliver(user)
+    assert answer.status_code == 200
+    said = {"reason": "nothing-to-report", "note": "no events"}
+    assert answer.json() == {"result": "skipped", "delivery_id": cloud.delivery(user).id, **said}
+    # The delivery and its subscription, in one commit.
+    assert cloud.firestore.usage.writes == 2
+    delivery = cloud.delivery_of(user)
+    assert delivery["state"] == "skipped"
+    assert {name: delivery[name] for name in said} == said
+    assert (delivery["period_start"], delivery["period_end"]) == (DUE - HOUR, DUE)
+    subscription = cloud.subscription_of(user)
+    assert (subscription["next_report_at"], subscription["reported_until"]) == (DUE + HOUR, DUE)
+    assert cloud.deliver(user, retry_count=1).json()["result"] == "already-final"
+    assert cloud.mails_to(user) == []
+
+    assert cloud.deliver(user, due_at=DUE + HOUR).json()["result"] == "sent"
+    following = cloud.delivery(user, due_at=DUE + HOUR).get().to_dict()
+    assert (following["period_start"], following["period_end"]) == (DUE, DUE + HOUR)
+    assert not cloud.letters()
+    assert not cloud.system_alerts
+
+
+@pytest.mark.parametrize("kind", ["activity", "usage"])
+def test_a_subscription_may_want_a_mail_about_nothing(cloud: Cloud, kind: str) -> None:
+    wants = cloud.user(subscription={"kind": kind, "skip_empty": False})
+    assert cloud.deliver(wants, kind=kind).json()["result"] == "sent"
+    assert len(cloud.mails_to(wants)) == 1
+    does_not = cloud.user(subscription={"kind": kind, "skip_empty": True})
+    assert cloud.deliver(does_not, kind=kind).json()["reason"] == "nothing-to-report"
+    assert cloud.mails_to(does_not) == []

@@ -30,8 +30,8 @@ def test_one_run_from_the_scheduler_to_the_mails(tmp_path: Path) -> None:
     summary = command.text
     assert re.search(r"New +3 users enrolled, 2 subscriptions scheduled", summary)
     assert re.search(r"Reports due +13\b", summary)
-    assert re.search(r"Reports sent +11 in", summary)
-    assert re.search(r"Skipped +1 \(user-inactive 1\)", summary)
+    assert re.search(r"Reports sent +10 in", summary)
+    assert re.search(r"Skipped +2 \(nothing-to-report 1, user-inactive 1\)", summary)
     assert re.search(r"Subscriptions paused +3 \(user 2, user-inactive 1\)", summary)
     assert re.search(r"Dead letters +1\b", summary)
     assert re.search(r"Slack alerts +1\b", summary)
@@ -40,8 +40,9 @@ def test_one_run_from_the_scheduler_to_the_mails(tmp_path: Path) -> None:
     assert "will refuse" not in summary
     mails = [message_from_bytes(file.read_bytes()) for file in (command.data / "mails").glob("*.eml")]
     recipients = sorted(parseaddr(mail["To"])[1] for mail in mails)
-    # The third's address is refused, the fifth and the eleventh are inactive, the last one's report goes to a team.
-    users = [1, 2, 2, 4, 6, 7, 8, 8, 9, 10]
+    # The third's address is refused, the fifth and the eleventh are inactive, the tenth has done nothing, and the last
+    # one's report goes to a team.
+    users = [1, 2, 2, 4, 6, 7, 8, 8, 9]
     others = ["copy6@example.com", "lead12@example.com", "team12@example.com"]
     assert recipients == sorted([*(f"user{number}@example.com" for number in users), *others])
     assert [file.name for file in command.data.rglob("*") if "@" in file.name] == []
