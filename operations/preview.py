@@ -12,7 +12,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import jinja2
+from google.api_core.exceptions import GoogleAPIError
+from google.auth.exceptions import GoogleAuthError
 from google.cloud import firestore
 from pydantic import ValidationError
 
@@ -29,6 +30,7 @@ from functions.worker.mail.provider import to_request
 from functions.worker.reports import kinds, language, rendering
 from functions.worker.reports.firestore_user_data import FirestoreUserData
 from functions.worker.reports.in_memory_user_data import InMemoryUserData
+from functions.worker.reports.mistakes import describe_mistake
 from functions.worker.reports.report import PermanentError, Skip
 from functions.worker.reports.user_data import UserData
 from operations.errors import NotConfigured, OperatorError
@@ -134,10 +136,10 @@ def build(
         )
     except PermanentError as error:
         raise OperatorError(str(error)) from error
-    except jinja2.TemplateSyntaxError as error:
-        raise OperatorError(f"{kind}: {error.name}, line {error.lineno}: {error.message}") from error
-    except (jinja2.TemplateError, OSError, ValueError) as error:
-        raise OperatorError(f"{kind}: {type(error).__name__}: {error}") from error
+    except (GoogleAPIError, GoogleAuthError):
+        raise
+    except (Exception, SystemExit) as error:
+        raise OperatorError(describe_mistake(error, kind)) from error
     return NothingToSend(made.why) if isinstance(made, Skip) else made
 
 

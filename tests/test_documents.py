@@ -35,6 +35,7 @@ _NOT_HERE = {
     "functions/worker/reports/locales/de.po",
     "functions/worker/reports/team_notes/",
     "functions/worker/reports/team_notes/__init__.py",
+    "functions/worker/reports/team_notes/templates/report.mjml",
     "tests/functions/worker/unit/test_team_notes.py",
 }
 _FOLDERS = ("functions", "operations", "local_cloud", "deployment", "tests", "benchmarks", "examples", "docs")

@@ -16,6 +16,7 @@ from functions.shared.user import User
 from functions.worker.compose import compose
 from functions.worker.mail.compliance import MailCompliance
 from functions.worker.mail.model import Mail
+from functions.worker.reports.mistakes import describe_mistake, own_traceback
 from functions.worker.reports.report import PermanentError
 from functions.worker.reports.report import Skip as NothingToReport
 from functions.worker.reports.user_data import UserData
@@ -92,8 +93,13 @@ class ReportBuilder:
             cause, text = "report-too-slow", f"the report takes too long to build: {error}"
         except (Exception, SystemExit) as error:
             # A report is the team's own code and may raise anything; that must not lose the report.
-            _logger.exception("report_failed", delivery_id=task.delivery_id, kind=task.kind)
-            cause, text = "report-failed", f"the report cannot be built: {type(error).__name__}: {error_text(error)}"
+            mistake = error_text(describe_mistake(error, task.kind))
+            # From the kind's own code on: what called it is the same for every report.
+            shown = error.with_traceback(own_traceback(error, task.kind))
+            _logger.exception(
+                "report_failed", delivery_id=task.delivery_id, kind=task.kind, error=mistake, exc_info=shown
+            )
+            cause, text = "report-failed", f"the report cannot be built: {mistake}"
         else:
             if isinstance(made, NothingToReport):
                 return Skip(reason=SkipReason.NOTHING_TO_REPORT, note=error_text(made.why))

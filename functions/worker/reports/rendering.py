@@ -19,6 +19,7 @@ from markupsafe import Markup
 
 from functions.worker.mail.provider import make_tags_inert
 from functions.worker.reports.language import Language
+from functions.worker.reports.mistakes import TemplateSource, check_mjml, template_mistake
 
 if TYPE_CHECKING:
     import jinja2
@@ -29,7 +30,6 @@ LAYOUT = Path(__file__).parent / "layout"
 HTML, TEXT = "report.mjml", "report.txt"
 
 _TEXT_WIDTH = 72
-_INCLUDE = re.compile(r'<mj-include path="([\w.-]+)" */>')
 
 
 def render(templates: Path, values: Mapping[str, Any], language: Language) -> tuple[str, str]:
@@ -45,15 +45,16 @@ def render(templates: Path, values: Mapping[str, Any], language: Language) -> tu
         The HTML part and the text part.
 
     Raises:
-        jinja2.TemplateError: a template is malformed, or names a value that there is none of.
-        OSError: there is no such template.
-        ValueError: the MJML is malformed.
+        TemplateMistake: a template does not exist, is malformed, or names a value that there is none of.
     """
     given = {**values, "language": language}
     environment = _environment(templates)
-    text = environment.get_template(TEXT).render(given)
+    try:
+        text, html = (environment.get_template(name).render(given) for name in (TEXT, HTML))
+    except Exception as error:
+        raise template_mistake(error, environment, (TEXT, HTML), (templates, LAYOUT), given) from error
     # Where a template leaves something out, it leaves the blank lines around it.
-    return environment.get_template(HTML).render(given), re.sub(r"\n{3,}", "\n\n", text).strip() + "\n"
+    return html, re.sub(r"\n{3,}", "\n\n", text).strip() + "\n"
 
 
 def forget_templates() -> None:
@@ -70,7 +71,7 @@ def _environment(templates: Path) -> "jinja2.Environment":
     def load(name: str) -> str:
         if name == HTML:
             return _compile(folders)
-        return _read(name, folders)
+        return TemplateSource.read(name, folders).text
 
     environment = jinja2.Environment(
         loader=jinja2.FunctionLoader(load),
@@ -93,17 +94,11 @@ def _without_tags(value: Any) -> Any:
 def _compile(folders: Sequence[Path]) -> str:
     from mjml import mjml2html
 
-    # Put in beforehand, since MJML lays out what it includes itself without knowing how wide its place is.
-    source = _INCLUDE.sub(lambda match: _read(match[1], folders), _read(HTML, folders))
+    # With what it includes, since MJML lays that out itself without knowing how wide its place is.
+    source = TemplateSource.read(HTML, folders)
+    check_mjml(source)
     # No fonts: the default is to load some from Google's servers.
-    return mjml2html(source, fonts={})
-
-
-def _read(name: str, folders: Sequence[Path]) -> str:
-    for folder in folders:
-        if (file := folder / name).is_file():
-            return file.read_text(encoding="utf-8")
-    raise FileNotFoundError(f"there is no {name} in {' or '.join(folder.name for folder in folders)}")
+    return mjml2html(source.text, fonts={})
 
 
 def _wrapped(text: str) -> str:

@@ -6,7 +6,6 @@ import sys
 from html.parser import HTMLParser
 from pathlib import Path
 
-import jinja2
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -14,6 +13,7 @@ from hypothesis import strategies as st
 from functions.worker.mail.sendgrid.tags import GROUP_LINK, inert
 from functions.worker.reports.kinds import kinds
 from functions.worker.reports.language import language_for
+from functions.worker.reports.mistakes import TemplateMistake
 from functions.worker.reports.rendering import forget_templates, render
 from tests.function_process import REPOSITORY
 from tests.functions.worker.unit.samples import mail_of_sample
@@ -89,7 +89,7 @@ def test_sendgrids_own_tag_stays_as_sendgrid_looks_for_it(templates: Path) -> No
 
 
 def test_a_value_that_there_is_none_of_is_an_error(templates: Path) -> None:
-    with pytest.raises(jinja2.UndefinedError, match="'value' is undefined"):
+    with pytest.raises(TemplateMistake, match=r"report\.txt:1: 'value' is undefined$"):
         render(templates, {}, ENGLISH)
 
 

@@ -1,0 +1,42 @@
+"""What the worker says about a kind that fails."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from structlog.testing import capture_logs
+
+from functions.shared.report_task import ReportTask
+from functions.worker.report_builder import ReportBuilder
+from functions.worker.reports.in_memory_user_data import InMemoryUserData
+from functions.worker.reports.mistakes import REPORTS
+from functions.worker.time_limit import TimeLimit
+from functions.worker.transitions import Retry
+from tests.functions.worker.unit.samples import COMPLIANCE, PERIOD, subscription, user
+
+TASK = ReportTask(user_id="u1", subscription_id="s1", delivery_id="d1", due_at=PERIOD.end, run_id="r1", kind="activity")
+CODE = "def build(request):\n    return total({'units': 3})\n\ndef total(figures):\n    return figures['sum']\n"
+FILE = REPORTS / "activity" / "made_up.py"
+
+
+def test_a_mistake_of_a_kind_is_one_line_with_its_place_and_its_own_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+    names: dict[str, Any] = {}
+    exec(compile(CODE, FILE, "exec"), names)  # noqa: S102
+    monkeypatch.setattr("functions.worker.compose.find", lambda _kind: names["build"])
+    builder = ReportBuilder(
+        user_data=lambda _user, _seconds: InMemoryUserData({}),
+        compliance=COMPLIANCE,
+        time_limit=TimeLimit(lambda: pytest.fail("nothing hangs")),
+    )
+    with capture_logs() as logs:
+        built = builder.build(TASK, user(), subscription(), PERIOD, seconds=20)
+    assert isinstance(built, Retry)
+    place = Path("functions/worker/reports/activity/made_up.py")
+    assert built.error == f"the report cannot be built: {place}:5: KeyError: 'sum'"
+    [logged] = logs
+    assert (logged["event"], logged["error"]) == ("report_failed", f"{place}:5: KeyError: 'sum'")
+    frames, step = [], logged["exc_info"].__traceback__
+    while step is not None:
+        frames.append(step.tb_frame.f_code.co_name)
+        step = step.tb_next
+    assert frames == ["build", "total"]
