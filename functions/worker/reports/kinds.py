@@ -14,11 +14,15 @@ from functions.worker.reports.request import ReportRequest
 
 Build = Callable[[ReportRequest], Report | Skip]
 
+_NO_KINDS = frozenset({"attachments"})
+"""Folders here that kinds use."""
+
 
 @functools.cache
 def kinds() -> tuple[str, ...]:
     """The names of all kinds: the folders beside this file."""
-    return tuple(sorted(module.name for module in pkgutil.iter_modules(reports.__path__) if module.ispkg))
+    folders = {module.name for module in pkgutil.iter_modules(reports.__path__) if module.ispkg}
+    return tuple(sorted(folders - _NO_KINDS))
 
 
 def find(kind: str) -> Build:
