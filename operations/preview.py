@@ -4,8 +4,10 @@ The only place of the operator's side that looks into the worker, since nothing 
 """
 
 import base64
+import importlib
 import json
 import re
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -27,7 +29,7 @@ from functions.worker.compose import compose
 from functions.worker.mail.compliance import MailCompliance
 from functions.worker.mail.model import Mail, Sender
 from functions.worker.mail.provider import to_request
-from functions.worker.reports import kinds, language, rendering
+from functions.worker.reports import kinds, language, rendering, sample_amount
 from functions.worker.reports.firestore_user_data import FirestoreUserData
 from functions.worker.reports.in_memory_user_data import InMemoryUserData
 from functions.worker.reports.mistakes import describe_mistake
@@ -35,12 +37,16 @@ from functions.worker.reports.report import PermanentError, Skip
 from functions.worker.reports.user_data import UserData
 from operations.errors import NotConfigured, OperatorError
 
+SampleAmount = sample_amount.SampleAmount
+
 MAIL_VARIABLES = tuple(name.upper() for name in MailSettings.model_fields)
 
 _NO_SENDER = "reports@example.com"
 _NO_KEY = "the-preview-has-no-key"
 _READ_SECONDS = 60.0
 _REPORTS = Path(kinds.__file__).parent
+_CODE = frozenset({".py", ".yaml"})
+_SOURCES = _CODE | {".mjml", ".txt", ".html", ".po"}
 
 
 @dataclass(frozen=True)
@@ -54,16 +60,23 @@ class NothingToSend:
     why: str
 
 
-def sample_data(kind: str, period: Period) -> UserData:
+def sample_data(kind: str, period: Period, amount: SampleAmount = SampleAmount.MUCH) -> UserData:
     """The data that a kind brings along to be looked at.
 
+    Args:
+        kind: which.
+        period: the time that the report covers.
+        amount: how much.
+
     Raises:
-        OperatorError: there is no such kind, or it brings none.
+        OperatorError: there is no such kind, it brings none, or its code fails.
     """
     try:
-        return InMemoryUserData(kinds.sample(kind, period))
+        return InMemoryUserData(kinds.sample(kind, period, amount))
     except PermanentError as error:
         raise OperatorError(str(error)) from error
+    except (Exception, SystemExit) as error:
+        raise OperatorError(describe_mistake(error, kind)) from error
 
 
 def live_data(client: Any, user_id: str) -> UserData:
@@ -157,13 +170,15 @@ class PreviewFiles:
         safe = re.sub(r"[^A-Za-z0-9._-]", "_", name)[:100]
         return cls(html=folder / f"{safe}.html", text=folder / f"{safe}.txt", request=folder / f"{safe}.json")
 
-    def write(self, mail: Mail, settings: MailSettings, *, refresh_seconds: int | None = None) -> None:
+    def write(self, mail: Mail, settings: MailSettings) -> str:
         """Keep a mail: the pages as its first recipient gets it, the request for all of them.
 
         Args:
             mail: which.
             settings: of the sender.
-            refresh_seconds: how often a browser is to read the page anew; never without.
+
+        Returns:
+            The page.
 
         Raises:
             OperatorError: a file cannot be written.
@@ -173,8 +188,6 @@ class PreviewFiles:
         for image in mail.images:
             data = base64.b64encode(image.content).decode()
             page = page.replace(f"cid:{image.content_id}", f"data:{image.media_type};base64,{data}")
-        if refresh_seconds is not None:
-            page = page.replace("<head>", f'<head><meta http-equiv="refresh" content="{refresh_seconds}">', 1)
         request = to_request(mail, Sender.from_settings(settings))
         try:
             self.html.parent.mkdir(parents=True, exist_ok=True)
@@ -183,33 +196,49 @@ class PreviewFiles:
             self.request.write_text(json.dumps(request, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
         except OSError as error:
             raise OperatorError(f"The preview cannot be written: {error}.") from error
+        return page
 
 
-class Templates:
-    """Notices when a template or a catalog was changed.
+class KindFiles:
+    """Notices when a file of a kind was changed, and has the next report made from what is there now.
 
     Args:
-        kind: whose templates; those of the common layout and the catalogs count, too.
+        kind: whose code, texts and templates; the common layout and the catalogs count, too.
     """
 
     def __init__(self, kind: str) -> None:
+        self._kind = kind
         self._folders = (_REPORTS / kind, rendering.LAYOUT, language.LOCALES)
         self._seen = self._versions()
 
     def have_changed(self) -> bool:
-        """Whether any has since this was last asked; then they are read anew with the next report."""
+        """Whether any has since this was last asked; then all are read anew with the next report."""
         now = self._versions()
         if now == self._seen:
             return False
+        changed = {file for file, _version in now.items() ^ self._seen.items()}
         self._seen = now
         rendering.forget_templates()
         language.forget_catalogs()
+        if any(file.suffix in _CODE for file in changed):
+            self._forget_code()
         return True
 
-    def _versions(self) -> dict[Path, int]:
-        return {
-            file: file.stat().st_mtime_ns
-            for folder in self._folders
-            for file in folder.rglob("*")
-            if file.suffix in {".mjml", ".txt", ".html", ".po"} and file.is_file()
-        }
+    def _forget_code(self) -> None:
+        """Have the kind imported anew. Python takes compiled code for current by a file's size and whole second."""
+        package = f"{kinds.__package__}.{self._kind}"
+        for name in [name for name in sys.modules if f"{name}.".startswith(f"{package}.")]:
+            module = sys.modules.pop(name)
+            if cached := getattr(module, "__cached__", None):
+                Path(cached).unlink(missing_ok=True)
+        importlib.invalidate_caches()
+        kinds.kinds.cache_clear()
+
+    def _versions(self) -> dict[Path, tuple[int, int]]:
+        found = {}
+        for folder in self._folders:
+            for file in folder.rglob("*"):
+                if file.suffix in _SOURCES and file.is_file():
+                    about = file.stat()
+                    found[file] = (about.st_mtime_ns, about.st_size)
+        return found

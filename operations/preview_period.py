@@ -4,10 +4,11 @@ import re
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-from functions.shared.period import Period, period_to_report, unit_before
+from functions.shared.period import Period, period_to_report
 from functions.shared.schedule import Schedule
 from functions.shared.subscription import Subscription
 
+_INSTANT = timedelta(microseconds=1)
 _MONTH = re.compile(r"(\d{4})-(\d{2})")
 _QUARTER = re.compile(r"(\d{4})-Q([1-4])")
 _WEEK = re.compile(r"(\d{4})-W(\d{2})")
@@ -26,7 +27,28 @@ def next_period(subscription: Subscription, schedule: Schedule, now: datetime) -
     due_at = subscription.next_report_at
     if due_at is not None and due_at <= now:
         return period_to_report(schedule, due_at=due_at, run_time=now, reported_until=subscription.reported_until)
-    return unit_before(schedule, schedule.covered_until(schedule.at_or_before(now)))
+    return _covered_until(schedule, schedule.covered_until(schedule.at_or_before(now)))
+
+
+def report_about(schedule: Schedule, asked: Period) -> Period:
+    """What the report of a subscription covers that is about a time: the whole of what would have been sent.
+
+    Args:
+        schedule: the subscription's.
+        asked: the time, such as a day.
+
+    Returns:
+        The period of the report that covers the end of the time asked for. Where no single report covers so much, it is
+        that time itself, as when one report catches up on missed runs.
+    """
+    due_at = schedule.next_due(asked.end - _INSTANT)
+    period = _covered_until(schedule, schedule.covered_until(due_at))
+    return period if period.end - period.start >= asked.end - asked.start else asked
+
+
+def _covered_until(schedule: Schedule, end: datetime) -> Period:
+    """What a report covers that ends at a moment, from where the one before it ended."""
+    return Period(start=schedule.covered_until(schedule.before(end)), end=end)
 
 
 def parse_period(text: str, zone: ZoneInfo) -> Period:

@@ -2,10 +2,11 @@
 
 import time
 import webbrowser
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, NoReturn
 
 import typer
 
@@ -16,16 +17,18 @@ from functions.shared.settings import MailSettings
 from functions.shared.subscription import Subscription
 from operations import preview as previews
 from operations.commands.group import AsJson, document_id, session
-from operations.errors import OperatorError
-from operations.output import Output
-from operations.preview_period import next_period, parse_period
+from operations.errors import OperatorError, describe
+from operations.output import Output, print_traceback
+from operations.preview import SampleAmount
+from operations.preview_period import next_period, parse_period, report_about
+from operations.preview_server import PreviewServer
 from operations.preview_subject import read_subject, sample_subject
 from operations.session import Session
 from operations.subscription_defaults import BUILT_IN_DEFAULTS
 from operations.target import LOCAL_CLOUD_DIRECTORY
+from operations.time_args import to_json_time
 
 _POLL_SECONDS = 0.3
-_REFRESH_SECONDS = 2
 
 
 def preview(
@@ -55,14 +58,24 @@ def preview(
         str | None, typer.Option(help="The language, in place of the recipient's: en, ja, en-US.")
     ] = None,
     sample: Annotated[bool, typer.Option("--sample", help="Show made-up data, not the user's.")] = False,
+    amount: Annotated[
+        SampleAmount | None, typer.Option(help="How much made-up data: much, unless you say otherwise.")
+    ] = None,
     to: Annotated[Path, typer.Option(metavar="DIR", file_okay=False, help="Where the files are written.")] = (
         LOCAL_CLOUD_DIRECTORY / "previews"
     ),
     open_it: Annotated[bool, typer.Option("--open", help="Open it in a browser.")] = False,
-    watch: Annotated[bool, typer.Option("--watch", help="Render again when a template changes, until Ctrl-C.")] = False,
+    watch: Annotated[
+        bool,
+        typer.Option(
+            "--watch", help="Until Ctrl-C, show it again whenever the kind's code, texts or templates change."
+        ),
+    ] = False,
+    verbose: Annotated[bool, typer.Option("--verbose", help="If the kind fails, print the whole traceback.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Render a subscription's report exactly as it would be sent, and send nothing."""
+    sample = sample or amount is not None
     if user is None and not sample:
         raise typer.BadParameter("name a user, or --sample")
     current = session(ctx)
@@ -72,54 +85,90 @@ def preview(
         whose, which = read_subject(current.firestore, user, subscription, kind=kind, defaults=current.defaults)
     if locale is not None:
         which = replace(which, locale=locale)
-    covered = _period(which, which.schedule(whose), period)
+    output = Output(as_json=as_json)
+    covered = _period(which, which.schedule(whose), period, output)
     client = None if sample else current.firestore
-    data = previews.live_data(client, whose.id) if client else previews.sample_data(which.kind, covered)
     settings = _settings(current, user)
     files = previews.PreviewFiles.of(to, f"{whose.id}-{which.id}-{which.kind}-{which.locale or whose.locale}")
-    output = Output(as_json=as_json)
 
-    def render() -> None:
-        mail = previews.build(which.kind, whose, which, covered, data, settings, client=client)
-        if isinstance(mail, previews.NothingToSend):
-            shown = {"skipped": SkipReason.NOTHING_TO_REPORT.value, "note": mail.why}
-            if as_json:
-                output.fields({**shown, "period_start": covered.start, "period_end": covered.end})
-            else:
-                output.say(f"Nothing would be sent: {mail.why}.")
-            return
-        files.write(mail, settings, refresh_seconds=_REFRESH_SECONDS if watch else None)
-        output.fields(
-            {
-                "subject": mail.subject,
-                "period_start": covered.start,
-                "period_end": covered.end,
-                "html": str(files.html),
-                "text": str(files.text),
-                "request": str(files.request),
-            }
+    def render() -> previews.NothingToSend | str:
+        """Make the preview; returns its page."""
+        data = (
+            previews.live_data(client, whose.id)
+            if client
+            else previews.sample_data(which.kind, covered, amount or SampleAmount.MUCH)
         )
+        mail = previews.build(which.kind, whose, which, covered, data, settings, client=client)
+        about: dict[str, Any] = {"period_start": covered.start, "period_end": covered.end}
+        if isinstance(mail, previews.NothingToSend):
+            if as_json:
+                output.json({"skipped": SkipReason.NOTHING_TO_REPORT.value, "note": mail.why, **about})
+            else:
+                output.say(_skipped(mail))
+            return mail
+        page = files.write(mail, settings)
+        written = {"html": str(files.html), "text": str(files.text), "request": str(files.request)}
+        output.fields({"subject": mail.subject, **about, **written})
+        return page
 
-    templates = previews.Templates(which.kind)
-    render()
-    if open_it and not webbrowser.open(files.html.resolve().as_uri()):
-        output.warn("There is no browser here: open the file yourself.")
-    while watch:
-        time.sleep(_POLL_SECONDS)
-        if templates.have_changed():
+    def render_or_explain() -> previews.NothingToSend | str:
+        try:
+            return render()
+        except OperatorError as error:
+            if verbose and error.__cause__ is not None:
+                print_traceback(error.__cause__)
+            raise
+
+    if watch:
+        _watch(which.kind, render_or_explain, output, open_it=open_it)
+    page = render_or_explain()
+    if open_it and isinstance(page, str):
+        _open(files.html.resolve().as_uri(), output)
+
+
+def _watch(kind: str, render: Callable[[], previews.NothingToSend | str], output: Output, *, open_it: bool) -> NoReturn:
+    files = previews.KindFiles(kind)
+    with PreviewServer() as server:
+        output.warn(f"Watching. The preview is at {server.url} until Ctrl-C.")
+        while True:
             try:
-                render()
+                page = render()
             except OperatorError as error:
-                output.warn(str(error))
+                output.warn(describe(error))
+                server.tell(describe(error))
+            else:
+                if isinstance(page, str):
+                    server.show(page)
+                else:
+                    server.tell(_skipped(page))
+            if open_it:
+                _open(server.url, output)
+                open_it = False
+            while not files.have_changed():
+                time.sleep(_POLL_SECONDS)
 
 
-def _period(subscription: Subscription, schedule: Schedule, text: str | None) -> Period:
+def _open(address: str, output: Output) -> None:
+    if not webbrowser.open(address):
+        output.warn(f"There is no browser here: open {address} yourself.")
+
+
+def _skipped(nothing: previews.NothingToSend) -> str:
+    return f"Nothing would be sent: {nothing.why}."
+
+
+def _period(subscription: Subscription, schedule: Schedule, text: str | None, output: Output) -> Period:
     if text is None:
         return next_period(subscription, schedule, datetime.now(UTC))
     try:
-        return parse_period(text, schedule.time_zone)
+        asked = parse_period(text, schedule.time_zone)
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint="--period") from error
+    period = report_about(schedule, asked)
+    if period != asked:
+        first, last = (to_json_time(moment) for moment in (period.start, period.end))
+        output.warn(f"No report of this subscription covers just {text}: this one, {first} to {last}, covers it.")
+    return period
 
 
 def _settings(current: Session, user: str | None) -> MailSettings:

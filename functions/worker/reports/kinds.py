@@ -2,6 +2,7 @@
 
 import functools
 import importlib
+import inspect
 import pkgutil
 from collections.abc import Callable
 from typing import cast
@@ -11,6 +12,7 @@ from functions.worker import reports
 from functions.worker.reports.in_memory_user_data import Documents
 from functions.worker.reports.report import PermanentError, Report, Skip
 from functions.worker.reports.request import ReportRequest
+from functions.worker.reports.sample_amount import SampleAmount
 
 Build = Callable[[ReportRequest], Report | Skip]
 
@@ -36,8 +38,13 @@ def find(kind: str) -> Build:
     return cast(Build, importlib.import_module(f"{reports.__name__}.{kind}").build)
 
 
-def sample(kind: str, period: Period) -> Documents:
+def sample(kind: str, period: Period, amount: SampleAmount = SampleAmount.MUCH) -> Documents:
     """The made-up data that a kind brings along, to be looked at.
+
+    Args:
+        kind: which.
+        period: the time that the report covers.
+        amount: how much. A `documents` that takes only the period has one sample, and nothing.
 
     Raises:
         PermanentError: there is no such kind, or it brings none.
@@ -47,4 +54,6 @@ def sample(kind: str, period: Period) -> Documents:
         module = importlib.import_module(f"{reports.__name__}.{kind}.sample")
     except ModuleNotFoundError:
         raise PermanentError(f"the kind {kind} has no sample.py") from None
-    return cast(Documents, module.documents(period))
+    if len(inspect.signature(module.documents).parameters) > 1:
+        return cast(Documents, module.documents(period, amount))
+    return {} if amount is SampleAmount.NOTHING else cast(Documents, module.documents(period))

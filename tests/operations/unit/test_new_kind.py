@@ -1,9 +1,13 @@
 """The skeleton of a kind of report."""
 
 import os
+import re
 import shutil
+import signal
 import subprocess
 import sys
+import time
+import urllib.request
 from pathlib import Path
 
 import pytest
@@ -84,3 +88,71 @@ def test_a_test_of_that_name_is_not_written_over_either(tree: Path) -> None:
         write_kind("mine", tree)
     assert mine.read_text() == "mine"
     assert not (tree / "functions" / "worker" / "reports" / "mine").exists()
+
+
+def test_a_preview_that_is_watched_follows_code_templates_and_mistakes(tree: Path) -> None:
+    write_kind("team_notes", tree)
+    kind = tree / "functions" / "worker" / "reports" / "team_notes"
+    command = [sys.executable, "-m", "operations", "preview", "--kind", "team_notes", "--amount", "little", "--watch"]
+    environment = {**os.environ, "PYTHONPATH": str(tree)}
+    with subprocess.Popen(command, cwd=tree, env=environment, stderr=subprocess.PIPE, text=True) as watching:
+        try:
+            assert watching.stderr is not None
+            line = next(line for line in watching.stderr if "http://" in line)
+            [url] = re.findall(r"http://\S+/", line)
+
+            def next_page(page: str) -> str:
+                """The page that follows one, once it is there."""
+                asked, deadline = page.partition('EventSource("/')[2].partition('"')[0], time.monotonic() + 60
+                while "changed" not in read(url + asked):
+                    assert watching.poll() is None
+                    assert time.monotonic() < deadline
+                return read(url)
+
+            page = read(url)
+            page = page if "Note 1" in page else next_page(page)
+            assert "Note 1" in page
+            edit(kind / "__init__.py", 'str(fields.get("text", ""))', 'str(fields.get("text", "")).upper()')
+            page = next_page(page)
+            assert "NOTE 1" in page
+            edit(kind / "templates" / "report.mjml", "{{ note }}", "{{ nota }}")
+            page = next_page(page)
+            assert "functions/worker/reports/team_notes/templates/report.mjml:" in page
+            assert "nota" in page
+            edit(kind / "templates" / "report.mjml", "{{ nota }}", "<b>{{ note }}</b>")
+            page = next_page(page)
+            assert "<b>NOTE 1</b>" in page
+            edit(kind / "__init__.py", ".upper()", ".capitalise()")
+            page = next_page(page)
+            assert "team_notes/__init__.py:30: AttributeError" in page
+            edit(kind / "__init__.py", ".capitalise()", "[::-1]")
+            edit(kind / "sample.py", "Note {number + 1}", "Word {number + 1}")
+            while "1 droW" not in page:
+                page = next_page(page)
+        finally:
+            watching.send_signal(signal.SIGINT)
+        assert watching.wait(timeout=30) == 130
+
+
+def edit(file: Path, old: str, new: str) -> None:
+    assert old in file.read_text()
+    file.write_text(file.read_text().replace(old, new))
+
+
+def read(url: str) -> str:
+    with urllib.request.urlopen(url, timeout=60) as answer:  # noqa: S310  the preview's own server
+        return str(answer.read().decode())
+
+
+def test_a_preview_of_nothing_says_that_nothing_would_be_sent_and_one_that_fails_is_one_line(tree: Path) -> None:
+    write_kind("team_notes", tree)
+    preview = ("-m", "operations", "preview", "--sample", "--kind", "team_notes")
+    shown = run(tree, *preview, "--amount", "nothing")
+    assert (shown.returncode, shown.stdout) == (0, "Nothing would be sent: no notes.\n")
+    edit(tree / "functions/worker/reports/team_notes/__init__.py", "MOST_NOTES\n", "MOST_NOTS\n")
+    shown = run(tree, *preview)
+    assert (shown.returncode, shown.stdout) == (1, "")
+    assert shown.stderr == (
+        "functions/worker/reports/team_notes/__init__.py:27: NameError: name 'MOST_NOTS' is not defined\n"
+    )
+    assert "Traceback (most recent call last)" in run(tree, *preview, "--verbose").stderr

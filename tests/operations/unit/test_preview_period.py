@@ -5,11 +5,13 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from functions.shared.period import Period, unit_before
+from functions.shared.period import Period, period_to_report, unit_before
 from functions.shared.schedule import Cadence, Covers, Schedule
 from functions.shared.subscription import Subscription, SubscriptionDefaults
-from operations.preview_period import next_period, parse_period
+from operations.preview_period import next_period, parse_period, report_about
 
 HOUR = timedelta(hours=1)
 
@@ -75,3 +77,46 @@ def test_otherwise_the_last_one_is() -> None:
     for next_report_at in (None, utc("2026-11-24T15:00")):
         period = shown("2026-11-24T14:30", next_report_at=next_report_at)
         assert period == Period(utc("2026-11-24T13:00"), utc("2026-11-24T14:00"))
+
+
+@pytest.mark.parametrize(
+    ("fields", "asked", "start", "end"),
+    [
+        # What a calendar's unit is called by is what its report covers.
+        ({"cadence": "hourly"}, "2026-11-24T13", "2026-11-24T13:00", "2026-11-24T14:00"),
+        ({"cadence": "daily"}, "2026-11-24", "2026-11-24T00:00", "2026-11-25T00:00"),
+        ({"cadence": "daily", "time_zone": "Asia/Tokyo"}, "2026-11-24", "2026-11-23T15:00", "2026-11-24T15:00"),
+        ({"cadence": "weekly", "weekday": 3}, "2026-W48", "2026-11-23T00:00", "2026-11-30T00:00"),
+        ({"cadence": "monthly", "day": 31}, "2026-11", "2026-11-01T00:00", "2026-12-01T00:00"),
+        ({"cadence": "quarterly"}, "2026-Q4", "2026-10-01T00:00", "2027-01-01T00:00"),
+        # Up to the due time, not to midnight.
+        ({"cadence": "daily", "covers": "since-last"}, "2026-11-24", "2026-11-24T08:00", "2026-11-25T08:00"),
+        ({"cadence": "hourly", "minute": 30}, "2026-11-24T13", "2026-11-24T13:30", "2026-11-24T14:30"),
+        # Monday's report has the weekend.
+        ({"cadence": "cron", "cron": "0 8 * * 1-5"}, "2026-11-22", "2026-11-20T00:00", "2026-11-23T00:00"),
+        ({"cadence": "cron", "cron": "0 8 * * 1-5"}, "2026-11-24", "2026-11-24T00:00", "2026-11-25T00:00"),
+        # A day is within a month's report, and a month is more than a day's.
+        ({"cadence": "monthly"}, "2026-11-24", "2026-11-01T00:00", "2026-12-01T00:00"),
+        ({"cadence": "daily"}, "2026-11", "2026-11-01T00:00", "2026-12-01T00:00"),
+    ],
+)
+def test_a_preview_of_a_time_is_the_report_about_it(fields: dict[str, Any], asked: str, start: str, end: str) -> None:
+    subscription = Subscription.from_fields("u1", "s1", fields, SubscriptionDefaults("activity", Cadence.HOURLY))
+    schedule = subscription.schedule(None)
+    assert report_about(schedule, parse_period(asked, schedule.time_zone)) == Period(utc(start), utc(end))
+
+
+moments = st.datetimes(datetime(2000, 1, 1), datetime(2100, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001
+
+
+@given(st.sampled_from(Cadence), st.sampled_from(Covers), moments)
+def test_the_reports_before_and_after_end_and_begin_there(cadence: Cadence, covers: Covers, end: datetime) -> None:
+    fields = {"cadence": cadence, "covers": covers, "cron": "20 8 * * 1-5", "hour": 7, "minute": 5, "day": 3}
+    subscription = Subscription.from_fields("u1", "s1", fields, SubscriptionDefaults("activity", Cadence.HOURLY))
+    schedule = subscription.schedule(None)
+    period = report_about(schedule, Period(end - timedelta(microseconds=1), end))
+    assert period.start < end <= period.end
+    assert report_about(schedule, Period(period.end, period.end + timedelta(microseconds=1))).start == period.end
+    due_at = schedule.next_due(period.start)
+    sent = period_to_report(schedule, due_at=due_at, run_time=due_at, reported_until=period.start)
+    assert sent == period

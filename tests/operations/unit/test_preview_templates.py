@@ -40,7 +40,7 @@ def text() -> str:
 
 
 def test_a_changed_template_is_noticed_once_and_rendered_anew(template: Path) -> None:
-    templates = preview.Templates("activity")
+    templates = preview.KindFiles("activity")
     assert "What it was" in text()
     assert not templates.have_changed()
     template.write_text("changed: {{ title }}")
@@ -58,7 +58,7 @@ def test_a_changed_template_is_noticed_once_and_rendered_anew(template: Path) ->
     ],
 )
 def test_a_broken_template_is_said_to_be_in_one_line(template: Path, content: str, said: str) -> None:
-    templates = preview.Templates("activity")
+    templates = preview.KindFiles("activity")
     template.write_text(content)
     assert templates.have_changed()
     with pytest.raises(OperatorError, match=said):
@@ -73,6 +73,6 @@ def test_broken_mjml_is_said_to_be(template: Path) -> None:
 
 
 def test_a_changed_catalog_is_noticed(template: Path) -> None:
-    templates = preview.Templates("activity")
+    templates = preview.KindFiles("activity")
     (language.LOCALES / "de.po").write_text('msgid ""\nmsgstr "Language: de\\n"\n')
     assert templates.have_changed()
