@@ -52,9 +52,12 @@ catalogs: setup ## the reports' words: add new ones to every language (LOCALE=de
 
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header
 
-lock: setup ## resolve the requirements again, after one was changed
-	@$(COMPILE) functions/*/requirements.txt requirements-dev.in -o requirements.lock
-	@for function in dispatcher worker dlq_handler; do \
+# The packages that kinds of report need go to the worker; uv reads them from standard input (-).
+lock: setup ## resolve the requirements again, after one was changed, also in a kind's needs.yaml
+	@packages="$$($(BIN)/python deployment/kind_needs.py packages)" && \
+		printf '%s\n' "$$packages" | $(COMPILE) functions/*/requirements.txt requirements-dev.in - -o requirements.lock && \
+		printf '%s\n' "$$packages" | $(COMPILE) functions/worker/requirements.txt - -c requirements.lock -o functions/worker/requirements.lock
+	@for function in dispatcher dlq_handler; do \
 		$(COMPILE) functions/$$function/requirements.txt -c requirements.lock -o functions/$$function/requirements.lock; done
 
 clean: ## remove what the other targets made

@@ -12,6 +12,7 @@ import requests
 from google.auth.exceptions import GoogleAuthError
 from google.auth.transport.requests import AuthorizedSession
 
+from functions.shared.settings import DispatcherSettings
 from operations.errors import NotConfigured, describe
 
 CLOUD_PLATFORM = "https://www.googleapis.com/auth/cloud-platform"
@@ -24,9 +25,8 @@ _ENDPOINT_VARIABLE = "CLOUDSDK_API_ENDPOINT_OVERRIDES_CLOUDFUNCTIONS"
 
 _ENDPOINT = "https://cloudfunctions.googleapis.com/"
 _CALL_SECONDS = 20.0
-_WORKERS = frozenset({"MAX_ATTEMPTS"})
-_WORKERS_PREFIX = "MAIL_"
-"""The variables that only the worker has. The dispatcher has all others that an operator needs."""
+_DISPATCHERS = frozenset(field.upper() for field in DispatcherSettings.model_fields)
+"""The variables that the dispatcher has. The worker has all others that an operator needs, those of kinds included."""
 
 
 class DeployedEnv:
@@ -50,8 +50,7 @@ class DeployedEnv:
         Raises:
             NotConfigured: Cloud Functions does not answer or refuses.
         """
-        is_workers = name in _WORKERS or name.startswith(_WORKERS_PREFIX)
-        function = f"{self._prefix}-{'worker' if is_workers else 'dispatcher'}"
+        function = f"{self._prefix}-{'dispatcher' if name in _DISPATCHERS else 'worker'}"
         try:
             return self._variables(function).get(name)
         except (requests.RequestException, GoogleAuthError, LookupError) as error:

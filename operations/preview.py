@@ -8,7 +8,7 @@ import importlib
 import json
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -26,10 +26,11 @@ from functions.shared.settings import MailSettings
 from functions.shared.subscription import Subscription
 from functions.shared.user import User
 from functions.worker.compose import compose
+from functions.worker.kind_settings import OWN_VARIABLES
 from functions.worker.mail.compliance import MailCompliance
 from functions.worker.mail.model import Mail, Sender
 from functions.worker.mail.provider import to_request
-from functions.worker.reports import kinds, language, rendering, sample_amount
+from functions.worker.reports import kinds, language, needs, rendering, sample_amount
 from functions.worker.reports.firestore_user_data import FirestoreUserData
 from functions.worker.reports.in_memory_user_data import InMemoryUserData
 from functions.worker.reports.mistakes import describe_mistake
@@ -102,6 +103,28 @@ def mail_settings(variables: Mapping[str, str | None]) -> MailSettings:
         raise NotConfigured(describe_validation_error(error)) from error
 
 
+def kind_variables(kind: str, find: Callable[[str], str | None], *, local: bool) -> Mapping[str, str]:
+    """The settings and secrets that a kind declares.
+
+    Args:
+        kind: of the report.
+        find: gives the value of a variable, or None.
+        local: whether a secret that is not set has the value that the kind declares for the local cloud.
+
+    Raises:
+        OperatorError: a needs.yaml is malformed.
+        NotConfigured: a variable has no value.
+    """
+    try:
+        declared = {kind: needs.load(_REPORTS, reserved=OWN_VARIABLES).get(kind, needs.Needs())}
+        given = {name: find(name) or "" for name in declared[kind].variables}
+        return needs.values(declared, given, local=local)[kind]
+    except needs.InvalidNeeds as error:
+        raise OperatorError(str(error)) from error
+    except needs.NotSet as error:
+        raise NotConfigured(f"{error}.") from error
+
+
 def known_kinds() -> tuple[str, ...]:
     """The names of the kinds of report in this checkout."""
     return kinds.kinds()
@@ -116,6 +139,7 @@ def build(
     settings: MailSettings,
     *,
     client: firestore.Client | None = None,
+    variables: Mapping[str, str] | None = None,
 ) -> Mail | NothingToSend:
     """Build the mail.
 
@@ -127,6 +151,7 @@ def build(
         data: the user's own.
         settings: of the mail.
         client: the Firestore client for what else the kind reads; None for a sample.
+        variables: the kind's settings and secrets.
 
     Returns:
         The mail, or the kind's word that there is nothing to report.
@@ -146,6 +171,7 @@ def build(
             run_id=run_id(datetime.now(UTC)),
             compliance=MailCompliance.from_settings(settings),
             firestore=client,
+            settings=variables,
         )
     except PermanentError as error:
         raise OperatorError(str(error)) from error

@@ -24,6 +24,7 @@ from functions.worker.breaker import Breaker
 from functions.worker.delivery_store import DeliveryStore
 from functions.worker.inactive_users import InactiveUsers
 from functions.worker.key_alert import KeyAlert
+from functions.worker.kind_settings import load_kind_settings
 from functions.worker.mail.compliance import MailCompliance
 from functions.worker.mail.provider import delivery_lookup, mail_provider
 from functions.worker.outcome_inquiry import OutcomeInquiry
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     import flask
 
 _settings = load_settings(WorkerSettings)
+_kind_settings = load_kind_settings(os.environ)
 configure_logging("worker", _settings.log_level)
 _logger = structlog.get_logger()
 _verifier = TokenVerifier(
@@ -103,6 +105,7 @@ def _send_report() -> SendReport:
             compliance=MailCompliance.from_settings(_settings),
             time_limit=TimeLimit(_give_way),
             firestore=client,
+            settings=_kind_settings,
         ),
         on_unknown_outcome=_settings.on_unknown_outcome,
         now=lambda: datetime.now(UTC),

@@ -14,6 +14,7 @@ from functions.shared.report_task import ReportTask
 from functions.shared.subscription import Subscription
 from functions.shared.user import User
 from functions.worker.compose import compose
+from functions.worker.kind_settings import KindSettings
 from functions.worker.mail.compliance import MailCompliance
 from functions.worker.mail.model import Mail
 from functions.worker.reports.mistakes import describe_mistake, own_traceback
@@ -39,6 +40,7 @@ class ReportBuilder:
         compliance: the headers and the footer of every mail.
         time_limit: ends the wait for a report that is not built in time.
         firestore: for what else a kind reads; None where tests need none.
+        settings: the kinds' own settings and secrets, by kind and name.
     """
 
     def __init__(
@@ -48,9 +50,11 @@ class ReportBuilder:
         compliance: MailCompliance,
         time_limit: TimeLimit,
         firestore: "firestore.Client | None" = None,
+        settings: KindSettings | None = None,
     ) -> None:
         self._user_data = user_data
         self._firestore = firestore
+        self._settings = settings or {}
         self._compliance = compliance
         self._time_limit = time_limit
 
@@ -82,6 +86,7 @@ class ReportBuilder:
                 run_id=task.run_id,
                 compliance=self._compliance,
                 firestore=self._firestore,
+                settings=self._settings.get(task.kind),
             )
             made = self._time_limit.run(make, seconds=seconds)
         except PermanentError as error:

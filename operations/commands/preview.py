@@ -1,8 +1,9 @@
 """`reports preview`: a report as it would go out, and nothing sent."""
 
+import os
 import time
 import webbrowser
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -98,7 +99,8 @@ def preview(
             if client
             else previews.sample_data(which.kind, covered, amount or SampleAmount.MUCH)
         )
-        mail = previews.build(which.kind, whose, which, covered, data, settings, client=client)
+        variables = _kind_variables(current, which.kind, sample=sample)
+        mail = previews.build(which.kind, whose, which, covered, data, settings, client=client, variables=variables)
         about: dict[str, Any] = {"period_start": covered.start, "period_end": covered.end}
         if isinstance(mail, previews.NothingToSend):
             if as_json:
@@ -175,3 +177,13 @@ def _settings(current: Session, user: str | None) -> MailSettings:
     """A sample without a user needs no connection, and so has no settings."""
     variables = {} if user is None else {name: current.target.find(name) for name in previews.MAIL_VARIABLES}
     return previews.mail_settings(variables)
+
+
+def _kind_variables(current: Session, kind: str, *, sample: bool) -> Mapping[str, str]:
+    """A kind's own settings and secrets: from this command's environment, else those of the deployed worker."""
+    if sample:
+        return previews.kind_variables(kind, os.environ.get, local=True)
+    target = current.target
+    return previews.kind_variables(
+        kind, lambda name: os.environ.get(name) or target.find(name), local=bool(target.emulators)
+    )

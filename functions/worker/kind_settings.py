@@ -1,0 +1,58 @@
+"""The settings and secrets that kinds of report declare, read from the environment at start."""
+
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from functions.shared.settings import DispatcherSettings, DlqHandlerSettings, WorkerSettings
+from functions.worker.reports import needs
+
+REPORTS = Path(needs.__file__).parent
+
+OWN_VARIABLES = frozenset(
+    {
+        *(
+            field.upper()
+            for settings in (DispatcherSettings, WorkerSettings, DlqHandlerSettings)
+            for field in settings.model_fields
+        ),
+        # https://cloud.google.com/run/docs/container-contract#services-env-vars
+        *("K_SERVICE", "K_REVISION", "K_CONFIGURATION", "FUNCTION_TARGET", "FUNCTION_SIGNATURE_TYPE"),
+        *("FIRESTORE_EMULATOR_HOST", "PUBSUB_EMULATOR_HOST", "CLOUD_TASKS_EMULATOR_HOST", "LOG_EXECUTION_ID"),
+    }
+)
+"""What no kind may declare, since it has a meaning already."""
+
+KindSettings = Mapping[str, Mapping[str, str]]
+"""Values by kind and by variable. A kind that declares none may be absent."""
+
+
+def kind_settings(variables: Mapping[str, str], *, local: bool, reports: Path = REPORTS) -> KindSettings:
+    """What each kind is given.
+
+    Args:
+        variables: the environment.
+        local: whether a secret that is not set has the value that its kind declares for the local cloud.
+        reports: the folder with the kinds.
+
+    Raises:
+        InvalidNeeds: a needs.yaml is malformed.
+        NotSet: a setting or a secret has no value.
+    """
+    return needs.values(needs.load(reports, reserved=OWN_VARIABLES), variables, local=local)
+
+
+def load_kind_settings(variables: Mapping[str, str], *, reports: Path = REPORTS) -> KindSettings:
+    """What each kind is given, for a function at start. Where Firestore is an emulator, local values count.
+
+    Args:
+        variables: the environment.
+        reports: the folder with the kinds.
+
+    Raises:
+        SystemExit: with one line that says what is wrong. Values are not repeated: some are secrets.
+    """
+    try:
+        return kind_settings(variables, local=bool(variables.get("FIRESTORE_EMULATOR_HOST")), reports=reports)
+    except (needs.InvalidNeeds, needs.NotSet) as error:
+        sys.exit(f"Cannot start: {error}")

@@ -1,0 +1,55 @@
+"""The worker reads what kinds declare when it starts, and says in one line what is missing."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from functions.worker.kind_settings import OWN_VARIABLES, REPORTS, load_kind_settings
+from functions.worker.reports import needs
+from tests.support import REPOSITORY
+
+EMULATOR = {"FIRESTORE_EMULATOR_HOST": "127.0.0.1:8471"}
+
+
+@pytest.fixture
+def reports(tmp_path: Path) -> Path:
+    """A folder with the kind `sales`, which has a secret."""
+    folder = tmp_path / "functions" / "worker" / "reports"
+    (folder / "sales").mkdir(parents=True)
+    text = 'secrets:\n  SALES_DATABASE_URL: {about: The database., local: "sqlite:///sales.db"}\n'
+    (folder / "sales" / "needs.yaml").write_text(text, encoding="utf-8")
+    return folder
+
+
+def test_a_secret_that_is_not_set_has_its_local_value_where_firestore_is_an_emulator(reports: Path) -> None:
+    assert load_kind_settings(EMULATOR, reports=reports) == {"sales": {"SALES_DATABASE_URL": "sqlite:///sales.db"}}
+    given = {**EMULATOR, "SALES_DATABASE_URL": "postgresql://example"}
+    assert load_kind_settings(given, reports=reports) == {"sales": {"SALES_DATABASE_URL": "postgresql://example"}}
+
+
+def test_a_missing_secret_stops_the_worker_with_one_line(reports: Path) -> None:
+    with pytest.raises(SystemExit) as end:
+        load_kind_settings({}, reports=reports)
+    problem = "SALES_DATABASE_URL: not set, and the kind sales needs it (The database)"
+    assert end.value.code == f"Cannot start: {problem}"
+
+
+def test_a_malformed_file_stops_the_worker_with_one_line(reports: Path) -> None:
+    (reports / "sales" / "needs.yaml").write_text("settings:\n  MAIL_FROM: {about: The sender.}\n", encoding="utf-8")
+    with pytest.raises(SystemExit) as end:
+        load_kind_settings(EMULATOR, reports=reports)
+    where = "functions/worker/reports/sales/needs.yaml, line 2"
+    assert (
+        end.value.code == f"Cannot start: {where}: MAIL_FROM: is a variable of the pipeline's own; choose another name"
+    )
+
+
+def test_the_kinds_of_this_repository_declare_what_they_need_and_the_worker_is_deployed_with_it() -> None:
+    lock = (REPOSITORY / "functions" / "worker" / "requirements.lock").read_text(encoding="utf-8")
+    locked = set(re.findall(r"^([a-z0-9-]+)(?:\[[^\]]*\])?==([^ ]+)", lock, re.MULTILINE))
+    for kind, each in needs.load(REPORTS, reserved=OWN_VARIABLES).items():
+        for package in each.packages:
+            name, _, version = package.partition("==")
+            name = re.sub(r"[-_.]+", "-", name.partition("[")[0]).lower()
+            assert (name, version) in locked, f"{kind}: {package} is not locked: make lock"
