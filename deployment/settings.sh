@@ -8,7 +8,7 @@ RUNTIME=python314
 # Variables of docs/configuration.md that the function has only where they are set: its own default holds otherwise.
 OF_DISPATCHER="DISPATCH_TIME_LIMIT DISPATCH_SHARES"
 OF_WORKER="MAIL_REPLY_TO MAIL_POSTAL_ADDRESS MAIL_UNSUBSCRIBE_GROUP MAIL_UNSUBSCRIBE_URL MAIL_CHECK_UNSUBSCRIBED MAIL_SANDBOX
-SENDGRID_ACTIVITY PROVIDER_PAUSE"
+SENDGRID_ACTIVITY PROVIDER_PAUSE BRAND_NAME BRAND_LOGO_URL BRAND_COLOR BRAND_URL"
 
 SETTINGS="PROJECT_ID REGION PREFIX QUEUE_NAME QUEUES FIRESTORE_LOCATION MAIL_FROM MAIL_FROM_NAME SENDGRID_HOST
 DEFAULT_KIND DEFAULT_CADENCE ON_UNKNOWN_OUTCOME LOG_LEVEL SCHEDULE ALERT_EMAIL NOTIFICATION_CHANNELS $OF_DISPATCHER $OF_WORKER
@@ -118,6 +118,10 @@ wrong_settings() {
   if [ "$MAIL_CHECK_UNSUBSCRIBED" = true ] && [ -z "$MAIL_UNSUBSCRIBE_GROUP" ]; then
     echo "MAIL_CHECK_UNSUBSCRIBED: needs MAIL_UNSUBSCRIBE_GROUP, the group to look in."
   fi
+  for name in BRAND_LOGO_URL BRAND_URL; do
+    matches "${!name:-https://-}" '^https://[^[:space:]]+$' || echo "$name: must begin with https://."
+  done
+  matches "${BRAND_COLOR:-#000000}" '^#[0-9a-fA-F]{6}$' || echo "BRAND_COLOR: a color such as #2563eb."
   matches "$SENDGRID_HOST" '^https://[^[:space:]]+$' ||
     echo "SENDGRID_HOST: must begin with https://: the API key and the mails go there."
   [ -f "$ROOT/functions/worker/reports/$DEFAULT_KIND/__init__.py" ] ||

@@ -26,7 +26,7 @@ PASSED_ON = (
     *("SCHEDULER_INVOKER", "DEAD_LETTER_TOPIC", "MAX_ATTEMPTS", "SENDGRID_API_KEY", "SENDGRID_HOST", "MAIL_FROM"),
     *("MAIL_FROM_NAME", "MAIL_REPLY_TO", "MAIL_POSTAL_ADDRESS", "MAIL_UNSUBSCRIBE_GROUP", "MAIL_UNSUBSCRIBE_URL"),
     *("MAIL_UNSUBSCRIBE_KEY", "MAIL_CHECK_UNSUBSCRIBED", "MAIL_SANDBOX", "SENDGRID_ACTIVITY"),
-    "PROVIDER_PAUSE",
+    *("PROVIDER_PAUSE", "BRAND_NAME", "BRAND_LOGO_URL", "BRAND_COLOR", "BRAND_URL"),
     *("SLACK_WEBHOOK_URL", "ALERT_URLS", "DEFAULT_KIND", "DEFAULT_CADENCE", "ON_UNKNOWN_OUTCOME", "LOG_LEVEL"),
     *("FIRESTORE_EMULATOR_HOST", "PUBSUB_EMULATOR_HOST", "CLOUD_TASKS_EMULATOR_HOST", "OIDC_CERTS_URL", "OIDC_ISSUER"),
 )
@@ -114,6 +114,8 @@ class Environment:
             "SENDGRID_HOST": f"http://{HOST}:{ports.inbox}",
             "MAIL_FROM": "reports@example.com",
             "MAIL_FROM_NAME": "Example Reports",
+            "BRAND_NAME": "Example",
+            "BRAND_URL": "https://app.example.com/",
             "SLACK_WEBHOOK_URL": f"http://{HOST}:{ports.inbox}{SLACK_WEBHOOK_PATH}",
             "FIRESTORE_EMULATOR_HOST": f"{HOST}:{ports.firestore}",
             "PUBSUB_EMULATOR_HOST": f"{HOST}:{ports.pubsub}",

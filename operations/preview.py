@@ -31,6 +31,7 @@ from functions.worker.mail.compliance import MailCompliance
 from functions.worker.mail.model import Mail, Sender
 from functions.worker.mail.provider import to_request
 from functions.worker.reports import kinds, language, needs, rendering, sample_amount
+from functions.worker.reports.brand import Brand
 from functions.worker.reports.firestore_user_data import FirestoreUserData
 from functions.worker.reports.in_memory_user_data import InMemoryUserData
 from functions.worker.reports.mistakes import describe_mistake
@@ -170,6 +171,7 @@ def build(
             delivery_id=delivery_id(user.id, subscription.id, period.end),
             run_id=run_id(datetime.now(UTC)),
             compliance=MailCompliance.from_settings(settings),
+            brand=Brand.from_settings(settings),
             firestore=client,
             settings=variables,
         )

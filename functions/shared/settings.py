@@ -20,6 +20,7 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from functions.shared.appearance import hex_color, https_url
 from functions.shared.ids import KIND_PATTERN, SHARDS
 from functions.shared.schedule import Cadence
 
@@ -84,6 +85,11 @@ Secret = Annotated[str, StringConstraints(strip_whitespace=True, pattern=r"^[!-~
 """A key for an HTTP header. Secret managers are often given one with the line break of the file that it came from."""
 
 DefaultCadence = Annotated[Cadence, AfterValidator(_default_cadence)]
+
+HttpsUrl = Annotated[str, AfterValidator(https_url)]
+"""What a mail shows or links to."""
+
+HexColor = Annotated[str, AfterValidator(hex_color)]
 
 CommaSeparated = Annotated[list[str], NoDecode, BeforeValidator(_comma_separated)]
 
@@ -165,6 +171,12 @@ class MailSettings(BaseSettings):
     mail_check_unsubscribed: bool = False
     """Whether the provider is asked before each mail if a recipient unsubscribed: one or two calls more a report."""
     mail_sandbox: bool = False
+    brand_name: str = ""
+    """The product's, in the mail itself; the sender's name where it is not set."""
+    brand_logo_url: HttpsUrl | None = None
+    brand_color: HexColor | None = None
+    brand_url: HttpsUrl | None = None
+    """Where the button of a mail leads."""
 
     @model_validator(mode="after")
     def _unsubscribing(self) -> Self:

@@ -4,12 +4,15 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import structlog
+
 from functions.shared.period import Period
 from functions.shared.subscription import Subscription
 from functions.shared.user import User
 from functions.worker.mail.compliance import MailCompliance
 from functions.worker.mail.model import Mail, RecipientRole
 from functions.worker.mail.provider import make_tags_inert
+from functions.worker.reports.brand import PLAIN, Brand
 from functions.worker.reports.kinds import find
 from functions.worker.reports.report import PermanentError, Report, Skip
 from functions.worker.reports.request import ReportRequest
@@ -18,6 +21,8 @@ from functions.worker.sanitize import display_name, sanitize
 
 if TYPE_CHECKING:
     from google.cloud import firestore
+
+_logger = structlog.get_logger()
 
 
 def compose(
@@ -32,6 +37,7 @@ def compose(
     compliance: MailCompliance,
     firestore: "firestore.Client | None" = None,
     settings: Mapping[str, str] | None = None,
+    brand: Brand = PLAIN,
 ) -> Mail | Skip:
     """Build a report and make a mail of it.
 
@@ -46,6 +52,7 @@ def compose(
         compliance: the headers and the footer of every mail.
         firestore: for what else the kind reads; None where there is none.
         settings: the kind's own settings and secrets, by name.
+        brand: the deployment's; a user's document may have another.
 
     Returns:
         One mail to all recipients of the subscription, or Skip where the kind has nothing to report.
@@ -55,13 +62,23 @@ def compose(
         Exception: whatever the report or its templates raise.
     """
     # Imported with the first report, so that a worker starts without waiting for Babel.
+    from functions.worker.reports.blocks import Button
     from functions.worker.reports.language import language_for
-    from functions.worker.reports.phrases import goes_to, unsubscribe
+    from functions.worker.reports.phrases import goes_to, open_product, unsubscribe
     from functions.worker.reports.rendering import render
 
     user = replace(user, name=make_tags_inert(display_name(user.name)))
+    brand, unusable = brand.of_tenant(user.fields)
+    if unusable:
+        _logger.warning("brand_field_unusable", user_id=user.id, fields=list(unusable))
     request = ReportRequest(
-        user=user, subscription=subscription, period=period, data=data, client=firestore, settings=settings or {}
+        user=user,
+        subscription=subscription,
+        period=period,
+        data=data,
+        client=firestore,
+        settings=settings or {},
+        brand=brand,
     )
     report = find(kind)(request)
     if isinstance(report, Skip):
@@ -75,7 +92,9 @@ def compose(
         for address, role in addresses(user, subscription)
     ]
     closing = compliance.closing(recipients=goes_to(recipients, language), unsubscribe=unsubscribe(language))
-    values = {**report.values, "subject": subject, "closing": closing}
+    url = report.url or brand.url
+    button = Button(label=open_product(brand.name, language), url=url) if url else None
+    values = {**report.values, "subject": subject, "closing": closing, "brand": brand, "button": button}
     html, text = render(report.templates, values, language)
     return Mail(
         recipients=recipients,

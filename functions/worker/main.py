@@ -29,6 +29,7 @@ from functions.worker.mail.compliance import MailCompliance
 from functions.worker.mail.provider import delivery_lookup, mail_provider
 from functions.worker.outcome_inquiry import OutcomeInquiry
 from functions.worker.report_builder import ReportBuilder
+from functions.worker.reports.brand import Brand
 from functions.worker.reports.firestore_user_data import FirestoreUserData
 from functions.worker.send_report import SendReport
 from functions.worker.time_limit import MOST_HANGING, TimeLimit
@@ -103,6 +104,7 @@ def _send_report() -> SendReport:
         builder=ReportBuilder(
             user_data=functools.partial(FirestoreUserData, client),
             compliance=MailCompliance.from_settings(_settings),
+            brand=Brand.from_settings(_settings),
             time_limit=TimeLimit(_give_way),
             firestore=client,
             settings=_kind_settings,

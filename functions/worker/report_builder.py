@@ -17,6 +17,7 @@ from functions.worker.compose import compose
 from functions.worker.kind_settings import KindSettings
 from functions.worker.mail.compliance import MailCompliance
 from functions.worker.mail.model import Mail
+from functions.worker.reports.brand import PLAIN, Brand
 from functions.worker.reports.mistakes import describe_mistake, own_traceback
 from functions.worker.reports.report import PermanentError
 from functions.worker.reports.report import Skip as NothingToReport
@@ -38,6 +39,7 @@ class ReportBuilder:
     Args:
         user_data: gives access to one user's own data for so many seconds, by the user's id.
         compliance: the headers and the footer of every mail.
+        brand: the deployment's.
         time_limit: ends the wait for a report that is not built in time.
         firestore: for what else a kind reads; None where tests need none.
         settings: the kinds' own settings and secrets, by kind and name.
@@ -48,6 +50,7 @@ class ReportBuilder:
         *,
         user_data: Callable[[str, float], UserData],
         compliance: MailCompliance,
+        brand: Brand = PLAIN,
         time_limit: TimeLimit,
         firestore: "firestore.Client | None" = None,
         settings: KindSettings | None = None,
@@ -56,6 +59,7 @@ class ReportBuilder:
         self._firestore = firestore
         self._settings = settings or {}
         self._compliance = compliance
+        self._brand = brand
         self._time_limit = time_limit
 
     def build(
@@ -85,6 +89,7 @@ class ReportBuilder:
                 delivery_id=task.delivery_id,
                 run_id=task.run_id,
                 compliance=self._compliance,
+                brand=self._brand,
                 firestore=self._firestore,
                 settings=self._settings.get(task.kind),
             )

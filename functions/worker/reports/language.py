@@ -8,16 +8,17 @@ stale.
 import contextlib
 import functools
 import io
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import date, datetime
 from gettext import GNUTranslations, NullTranslations
 from pathlib import Path
 
 from babel import Locale, UnknownLocaleError
 from babel.dates import format_date, format_interval, format_skeleton, format_time
+from babel.lists import format_list
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
-from babel.numbers import format_decimal, format_percent
+from babel.numbers import format_currency, format_decimal, format_percent
 
 LOCALES = Path(__file__).parent / "locales"
 SOURCE = Locale("en")
@@ -38,6 +39,7 @@ class Language:
         self.ngettext = words.ngettext
         self.pgettext = words.pgettext
         # Without a territory Babel has English dates in the order of the United States; the world's is the other one.
+        self._between_sentences = "" if locale.language in {"ja", "zh"} else " "
         self._dates = Locale("en", "GB") if str(locale) == "en" else locale
 
     @property
@@ -57,6 +59,16 @@ class Language:
         text: str = format_decimal(round(value, decimals) + 0.0, pattern, locale=self.locale)
         return text
 
+    def money(self, amount: float, currency: str) -> str:
+        """An amount with its currency, as the language writes it: "€1,234.50", 「¥1,234」.
+
+        Args:
+            amount: how much.
+            currency: its code by ISO 4217.
+        """
+        text: str = format_currency(amount + 0.0, currency, locale=self.locale)
+        return text
+
     def percent(self, share: float) -> str:
         """A share, such as 0.25, in whole percent."""
         text: str = format_percent(share, locale=self.locale)
@@ -71,11 +83,23 @@ class Language:
         """The same where there is little room: "Tue 24 Nov"."""
         return self.skeleton(day, "MMMEd")
 
+    def axis_day(self, day: date) -> str:
+        """A day without its weekday, for a chart: "24 Nov"."""
+        return self.skeleton(day, "MMMd")
+
+    def axis_month(self, day: date) -> str:
+        """A month with its year, for a chart: "Nov 2026"."""
+        return self.skeleton(day, "yMMM")
+
     def days(self, first: date, last: date) -> str:
         """A range of days, both included; the years are named where they differ."""
         fields = "MMMd" if first.year == last.year else "yMMMd"
         text: str = format_interval(_midnight(first), _midnight(last), fields, locale=self._dates)
         return text
+
+    def sentences(self, sentences: Iterable[str]) -> str:
+        """Sentences one after another, without those that are empty."""
+        return self._between_sentences.join(sentence for sentence in sentences if sentence)
 
     def month(self, day: date) -> str:
         """The month of a day, with its year."""
@@ -90,11 +114,10 @@ class Language:
         text: str = format_time(moment, "short", locale=self._dates)
         return text
 
-    def digits(self, day: date) -> str:
-        """A day in the signs of ASCII, for a chart: 24/11, or 11/24 where the month comes first."""
-        pattern = str(self._dates.date_formats["short"])
-        month_first = pattern.find("M") < pattern.find("d")
-        return f"{day.month}/{day.day}" if month_first else f"{day.day}/{day.month}"
+    def listed(self, items: Sequence[str]) -> str:
+        """Several things in a sentence: "Storage, Seats and API calls"."""
+        text: str = format_list(list(items), locale=self._dates)
+        return text
 
     def skeleton(self, day: date, fields: str) -> str:
         """A day by some of its fields, in the order and with the signs of the language.

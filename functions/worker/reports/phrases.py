@@ -84,6 +84,16 @@ def goes_to(recipients: Sequence[MailRecipient], language: Language) -> str:
     )
 
 
+def open_product(product: str, language: Language) -> str:
+    """The words of the button.
+
+    Args:
+        product: its name; may be empty.
+        language: in which.
+    """
+    return language.gettext("Open {product}").format(product=product) if product else language.gettext("See more")
+
+
 def unsubscribe(language: Language) -> str:
     """The words of the link out."""
     return language.gettext("Unsubscribe from these reports")

@@ -9,16 +9,19 @@ https://documentation.mjml.io/
 
 import functools
 import re
-import textwrap
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup
 
 from functions.worker.mail.provider import make_tags_inert
+from functions.worker.reports.blocks import Table
+from functions.worker.reports.brand import PLAIN
 from functions.worker.reports.language import Language
+from functions.worker.reports.markup import mirrored, smaller
 from functions.worker.reports.mistakes import TemplateSource, check_mjml, template_mistake
 
 if TYPE_CHECKING:
@@ -29,7 +32,17 @@ LAYOUT = Path(__file__).parent / "layout"
 
 HTML, TEXT = "report.mjml", "report.txt"
 
+MOST_HTML_BYTES = 90_000
+"""Gmail cuts off what is behind the first 102 kB, and the unsubscribe link is at the end."""
+
+_FEWEST_LINES = 5
+_OPTIONAL = {"summary": "", "alert": "", "nothing": "", "note": "", "left_out": "", "button": None}
+"""What the layout shows where a report has it."""
+
 _TEXT_WIDTH = 72
+_NARROWEST = 12
+_CLOSING = "、。，．・：；？！）」』】〕〉》"
+_OPENING = "（「『【〔〈《"
 
 
 def render(templates: Path, values: Mapping[str, Any], language: Language) -> tuple[str, str]:
@@ -42,19 +55,44 @@ def render(templates: Path, values: Mapping[str, Any], language: Language) -> tu
         language: of the report.
 
     Returns:
-        The HTML part and the text part.
+        The HTML part and the text part. Lists in the values are cut where the HTML part would be too large to be shown
+        whole, and the mail says so.
 
     Raises:
         TemplateMistake: a template does not exist, is malformed, or names a value that there is none of.
     """
-    given = {**values, "language": language}
-    environment = _environment(templates)
+    environment = _environment(templates, language.direction)
+    given = {"brand": PLAIN, **_OPTIONAL, **values, "language": language}
     try:
-        text, html = (environment.get_template(name).render(given) for name in (TEXT, HTML))
+        html = environment.get_template(HTML).render(given)
+        while len(html.encode()) > MOST_HTML_BYTES and (shorter := _shortened(given, language)):
+            given = shorter
+            html = environment.get_template(HTML).render(given)
+        text = environment.get_template(TEXT).render(given)
     except Exception as error:
         raise template_mistake(error, environment, (TEXT, HTML), (templates, LAYOUT), given) from error
     # Where a template leaves something out, it leaves the blank lines around it.
     return html, re.sub(r"\n{3,}", "\n\n", text).strip() + "\n"
+
+
+def _shortened(values: Mapping[str, Any], language: Language) -> dict[str, Any] | None:
+    """The values with half of the longest list, and a sentence that says so; None where no list is left to shorten."""
+    lengths = {name: len(_lines(value)) for name, value in values.items() if len(_lines(value)) > _FEWEST_LINES}
+    if not lengths:
+        return None
+    longest = max(lengths, key=lambda name: lengths[name])
+    value, kept = values[longest], lengths[longest] // 2
+    return {
+        **values,
+        longest: replace(value, rows=value.rows[:kept]) if isinstance(value, Table) else value[:kept],
+        "left_out": language.gettext("There is more than fits into a mail: the end of a list is left out."),
+    }
+
+
+def _lines(value: Any) -> Sequence[Any]:
+    if isinstance(value, Table):
+        return value.rows
+    return value if isinstance(value, list | tuple) else ()
 
 
 def forget_templates() -> None:
@@ -63,14 +101,14 @@ def forget_templates() -> None:
 
 
 @functools.lru_cache(maxsize=32)
-def _environment(templates: Path) -> "jinja2.Environment":
+def _environment(templates: Path, direction: str) -> "jinja2.Environment":
     import jinja2
 
     folders = (templates, LAYOUT)
 
     def load(name: str) -> str:
         if name == HTML:
-            return _compile(folders)
+            return _compile(folders, direction)
         return TemplateSource.read(name, folders).text
 
     environment = jinja2.Environment(
@@ -91,31 +129,78 @@ def _without_tags(value: Any) -> Any:
     return make_tags_inert(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
-def _compile(folders: Sequence[Path]) -> str:
+def _compile(folders: Sequence[Path], direction: str) -> str:
     from mjml import mjml2html
 
     # With what it includes, since MJML lays that out itself without knowing how wide its place is.
     source = TemplateSource.read(HTML, folders)
     check_mjml(source)
     # No fonts: the default is to load some from Google's servers.
-    return mjml2html(source.text, fonts={})
+    html = smaller(mjml2html(source.text, fonts={}))
+    return mirrored(html) if direction == "rtl" else html
 
 
-def _wrapped(text: str) -> str:
-    """Break a paragraph into lines."""
-    return textwrap.fill(text, _TEXT_WIDTH, break_long_words=False, break_on_hyphens=False)
+def _wrapped(text: str, indent: str = "") -> str:
+    """Break a paragraph into lines, each with an indent. Only a link, which a line break would end, may be longer."""
+    lines: list[str] = []
+    line, room = "", _TEXT_WIDTH - len(indent)
+    for piece in _pieces(text):
+        if _width(line + piece.rstrip()) <= room:
+            line += piece
+            continue
+        if line.strip():
+            lines.append(line.rstrip())
+        line = piece.lstrip()
+        while _width(line.rstrip()) > room and "://" not in line:
+            cut = _fitting(line, room)
+            lines.append(line[:cut])
+            line = line[cut:]
+    return "\n".join(indent + each for each in [*lines, line.rstrip()])
+
+
+def _pieces(text: str) -> Iterator[str]:
+    """What a line may be broken behind: words with their blanks, and letters of scripts that have no blanks."""
+    piece = ""
+    for character, following in zip(text, [*text[1:], ""], strict=True):
+        piece += character
+        is_end = character == " " or _is_wide(character) or (following and _is_wide(following))
+        # Closing signs begin no line, and opening ones end none.
+        if is_end and following not in (" ", *_CLOSING) and character not in _OPENING:
+            yield piece
+            piece = ""
+    if piece:
+        yield piece
 
 
 def _columns(lines: Sequence[Sequence[str]]) -> list[str]:
-    """Set cells below one another: the first of each line to the left, the others to the right."""
-    widths = [max(map(_width, cells)) for cells in zip(*lines, strict=True)]
+    """Set cells below one another: the first of each line to the left, cut where there is no room, the others to the
+    right.
+    """
+    others = [max(map(_width, cells)) for cells in zip(*(line[1:] for line in lines), strict=True)]
+    room = max(_NARROWEST, _TEXT_WIDTH - sum(width + 2 for width in others))
+    firsts = [_cut(line[0], room) for line in lines]
+    widths = [max(map(_width, firsts), default=0), *others]
     return [
         "  ".join(
             cell + _padding(cell, width) if index == 0 else _padding(cell, width) + cell
-            for index, (cell, width) in enumerate(zip(line, widths, strict=True))
+            for index, (cell, width) in enumerate(zip([first, *line[1:]], widths, strict=True))
         ).rstrip()
-        for line in lines
+        for first, line in zip(firsts, lines, strict=True)
     ]
+
+
+def _cut(text: str, room: int) -> str:
+    return text if _width(text) <= room else text[: _fitting(text, room - 1)].rstrip() + "…"
+
+
+def _fitting(text: str, room: int) -> int:
+    """How many characters of a text fit into so many columns; at least one."""
+    used = 0
+    for index, character in enumerate(text):
+        used += _width(character)
+        if used > room:
+            return max(1, index)
+    return len(text)
 
 
 def _padding(cell: str, width: int) -> str:
@@ -124,4 +209,8 @@ def _padding(cell: str, width: int) -> str:
 
 def _width(text: str) -> int:
     """How many columns a text takes in a font of equal widths: Japanese letters take two."""
-    return sum(2 if unicodedata.east_asian_width(character) in "WF" else 1 for character in text)
+    return sum(2 if _is_wide(character) else 1 for character in text)
+
+
+def _is_wide(character: str) -> bool:
+    return unicodedata.east_asian_width(character) in "WF"

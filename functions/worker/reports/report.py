@@ -19,6 +19,7 @@ class Report:
         values: what the templates name.
         images: what the HTML part shows by `cid:`.
         attachments: the files that come with the mail.
+        url: where the button leads, https; empty: into the product, where the brand has a URL.
     """
 
     subject: str
@@ -26,6 +27,7 @@ class Report:
     values: Mapping[str, Any]
     images: Sequence[InlineImage] = ()
     attachments: Sequence[Attachment] = ()
+    url: str = ""
 
 
 @dataclass(frozen=True)

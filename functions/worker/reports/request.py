@@ -9,6 +9,7 @@ from functions.shared.period import Period, is_regular, unit_before
 from functions.shared.schedule import Cadence, Schedule
 from functions.shared.subscription import Subscription
 from functions.shared.user import User
+from functions.worker.reports.brand import PLAIN, Brand
 from functions.worker.reports.report import PermanentError
 from functions.worker.reports.user_data import UserData
 
@@ -27,6 +28,7 @@ class ReportRequest:
         data: the user's own data.
         client: what `firestore` returns; None where there is no Firestore, as for a sample.
         settings: what `setting` returns, by name.
+        brand: whose mail it is, such as for the color of a chart.
     """
 
     user: User
@@ -35,6 +37,7 @@ class ReportRequest:
     data: UserData
     client: "firestore.Client | None" = None
     settings: Mapping[str, str] = field(default_factory=dict)
+    brand: Brand = PLAIN
 
     @property
     def time_zone(self) -> ZoneInfo:

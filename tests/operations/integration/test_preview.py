@@ -18,7 +18,8 @@ def test_a_preview_of_live_data_is_the_mail_and_changes_nothing(project: Project
     whose = {"email": "ada@corp.example", "name": "Ada", "active": False, "locale": "ja"}
     seed(project.database, "u1", user=whose, cc=["bob@corp.example"], **DAILY)
     user = user_reference(project.database, "u1")
-    user.collection("events").document("e1").set({"at": DUE, "type": "order.placed", "amount": 12.5})
+    for number in range(3):
+        user.collection("events").document(f"e{number}").set({"at": DUE, "type": "order.placed", "amount": 12.5})
     before = project.everything()
 
     answer = project.reports(
@@ -26,10 +27,10 @@ def test_a_preview_of_live_data_is_the_mail_and_changes_nothing(project: Project
     )
 
     assert (answer.status, answer.err) == (0, "")
-    assert answer.json["subject"] == "アクティビティ: 11月24日(火)"
+    assert answer.json["subject"] == "アクティビティ: 3件・11月24日(火)"
     assert answer.json["period_start"] == "2026-11-24T00:00:00Z"
     page = Path(answer.json["html"]).read_text()
-    assert "order.placed" in page
+    assert "Order placed" in page
     assert "data:image/png;base64," in page
     assert "cid:" not in page
     assert "1 Example Road" in Path(answer.json["text"]).read_text()

@@ -41,7 +41,7 @@ def text() -> str:
 
 def test_a_changed_template_is_noticed_once_and_rendered_anew(template: Path) -> None:
     templates = preview.KindFiles("activity")
-    assert "What it was" in text()
+    assert "Events by type" in text()
     assert not templates.have_changed()
     template.write_text("changed: {{ title }}")
     assert templates.have_changed()

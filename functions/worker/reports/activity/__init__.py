@@ -10,7 +10,8 @@ from functions.worker.mail.model import InlineImage
 from functions.worker.reports.activity.buckets import buckets
 from functions.worker.reports.activity.figures import Tally
 from functions.worker.reports.activity.texts import Texts
-from functions.worker.reports.bar_chart import draw_bars
+from functions.worker.reports.blocks import Chart
+from functions.worker.reports.chart import bar_chart
 from functions.worker.reports.language import language_for
 from functions.worker.reports.report import Report, Skip
 from functions.worker.reports.request import ReportRequest
@@ -21,6 +22,9 @@ TEMPLATES = Path(__file__).parent / "templates"
 MOST_EVENTS = 10_000
 """So many events of the period are read, and as many of the one before. Each is a document that is paid for with every
 attempt at the report, and a report has half a minute."""
+
+_FEWEST_TO_DRAW = 3
+"""One or two bars of the same height are no chart."""
 
 _logger = structlog.get_logger()
 
@@ -46,21 +50,32 @@ def build(request: ReportRequest) -> Report | Skip:
     figures = tally.figures()
     if not figures.events and request.skip_empty:
         return Skip("no events")
-    contents = Texts(
+    texts = Texts(
         request=request,
         before=before,
         language=language,
         left_out_from=left_out,
         comparable=left_out is None and left_out_before is None,
-    ).contents(figures, slices)
+    )
+    contents = texts.contents(figures, slices)
+    chart: Chart | None = None
     images: tuple[InlineImage, ...] = ()
-    if figures.events:
-        picture = draw_bars(figures.per_bucket, [bucket.label for bucket in slices])
-        images = (InlineImage(content_id=CHART_ID, content=picture),)
+    if figures.events >= _FEWEST_TO_DRAW:
+        chart, picture = bar_chart(
+            CHART_ID,
+            figures.per_bucket,
+            [bucket.label for bucket in slices],
+            title=texts.chart_title(slices[0].unit),
+            description=texts.chart_description(figures, slices),
+            write=language.number,
+            language=language,
+            color=request.brand.graphic_color,
+        )
+        images = (picture,)
     return Report(
         subject=contents.subject,
         templates=TEMPLATES,
-        values={**vars(contents), "chart_id": CHART_ID if images else ""},
+        values={**vars(contents), "chart": chart},
         images=images,
     )
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from enum import Enum, auto
 from zoneinfo import ZoneInfo
 
 from functions.shared.period import Period
@@ -20,17 +21,30 @@ _SHORT = (
 _LONGEST_BY_DAY = timedelta(days=93)
 
 
+class BucketUnit(Enum):
+    """What slices are."""
+
+    MINUTES = auto()
+    """Some minutes each."""
+    HOUR = auto()
+    DAY = auto()
+    MONTH = auto()
+    """One each, or several where the period is years long."""
+
+
 @dataclass(frozen=True)
 class Bucket:
     """One slice.
 
     Attributes:
         start: its first moment, in UTC.
-        label: how it is called under the chart: in digits, which are the same in every language.
+        unit: what it is one of.
+        label: how it is called under the chart.
         name: how it is called in a sentence.
     """
 
     start: datetime
+    unit: BucketUnit
     label: str
     name: str
 
@@ -49,7 +63,8 @@ def buckets(period: Period, zone: ZoneInfo, language: Language) -> list[Bucket]:
     length = period.end - period.start
     for longest, step in _SHORT:
         if length <= longest:
-            return [_hour(moment, zone, language) for moment in _steps(period, step)]
+            unit = BucketUnit.HOUR if step == timedelta(hours=1) else BucketUnit.MINUTES
+            return [_hour(moment, unit, zone, language) for moment in _steps(period, step)]
     days = list(starts_of_days(period, zone))
     if length <= _LONGEST_BY_DAY:
         return [_day(moment, zone, language) for moment in days]
@@ -58,19 +73,19 @@ def buckets(period: Period, zone: ZoneInfo, language: Language) -> list[Bucket]:
     return [_month(moment, zone, language) for moment in months[::every]]
 
 
-def _hour(moment: datetime, zone: ZoneInfo, language: Language) -> Bucket:
-    local = moment.astimezone(zone)
-    return Bucket(moment, f"{local:%H:%M}", language.time(local))
+def _hour(moment: datetime, unit: BucketUnit, zone: ZoneInfo, language: Language) -> Bucket:
+    time = language.time(moment.astimezone(zone))
+    return Bucket(moment, unit, time, time)
 
 
 def _day(moment: datetime, zone: ZoneInfo, language: Language) -> Bucket:
     day = moment.astimezone(zone).date()
-    return Bucket(moment, language.digits(day), language.day(day))
+    return Bucket(moment, BucketUnit.DAY, language.axis_day(day), language.day(day))
 
 
 def _month(moment: datetime, zone: ZoneInfo, language: Language) -> Bucket:
     day = moment.astimezone(zone).date()
-    return Bucket(moment, f"{day:%Y-%m}", language.month(day))
+    return Bucket(moment, BucketUnit.MONTH, language.axis_month(day), language.month(day))
 
 
 def _steps(period: Period, step: timedelta) -> Iterator[datetime]:

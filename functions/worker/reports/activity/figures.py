@@ -46,6 +46,7 @@ class Figures:
         events_before: how many there were in the period before.
         amount_before: the sum of their amounts.
         types: the most frequent types, then by name. An event without a type is in the type "".
+        before_of: how many events of each of them there were in the period before.
         other_types: how many types are not among them.
         others: what the events of those add up to.
         per_bucket: the number of events in each slice of the period.
@@ -58,6 +59,7 @@ class Figures:
     events_before: int
     amount_before: float
     types: Sequence[TypeFigures]
+    before_of: Mapping[str, int]
     other_types: int
     others: TypeFigures
     per_bucket: Sequence[int]
@@ -84,6 +86,7 @@ class Tally:
         self._has_amounts = False
         self._whole_amounts = True
         self._types: dict[str, list[float]] = {}
+        self._types_before: dict[str, int] = {}
         self._beyond = [0.0, 0.0]
         self.problems: list[Problem] = []
         self.problem_count = 0
@@ -100,9 +103,12 @@ class Tally:
         amount = self._amount(event_id, fields.get("amount"))
         self._count[current] += 1
         self._sum[current] += amount
+        kind = self._type(event_id, fields.get("type"))
         if current:
             self._per_bucket[max(0, bisect.bisect_right(self._edges, at) - 1)] += 1
-            self._add_type(self._type(event_id, fields.get("type")), amount)
+            self._add_type(kind, amount)
+        elif kind in self._types_before or len(self._types_before) < _DIFFERENT_TYPES:
+            self._types_before[kind] = self._types_before.get(kind, 0) + 1
 
     def figures(self) -> Figures:
         """What has been added so far."""
@@ -117,6 +123,7 @@ class Tally:
             whole_amounts=self._whole_amounts,
             events_before=self._count[False],
             amount_before=self._sum[False],
+            before_of={name: self._types_before.get(name, 0) for name, _ in ranked[:shown]},
             types=[TypeFigures(name, int(events), amount) for name, (events, amount) in ranked[:shown]],
             other_types=len(ranked[shown:]),
             others=TypeFigures("", int(sum(events for events, _ in others)), sum(amount for _, amount in others)),

@@ -1,46 +1,29 @@
 """Everything that the report says, in words."""
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from babel.numbers import list_currencies
+
 from functions.shared.period import Period
-from functions.worker.reports.activity.buckets import Bucket
-from functions.worker.reports.activity.figures import Figures
+from functions.worker.reports.activity.buckets import Bucket, BucketUnit
+from functions.worker.reports.activity.figures import Figures, TypeFigures
+from functions.worker.reports.activity.type_labels import TypeLabels, labels_from_json
+from functions.worker.reports.blocks import Headline, Table, TableRow, change_share, compared
 from functions.worker.reports.language import Language
 from functions.worker.reports.period_name import period_name
 from functions.worker.reports.phrases import greeting, how_often, period_before
 from functions.worker.reports.request import ReportRequest
 
+LABELS_SETTING, CURRENCY_SETTING = "ACTIVITY_LABELS", "ACTIVITY_CURRENCY"
 
-@dataclass(frozen=True, kw_only=True)
-class Headline:
-    """One figure, with what it is and how it compares. `arrow` repeats the direction that `change` says in words."""
+_CURRENCY = re.compile(r"[A-Z]{3}")
+_FEWEST_TO_TELL = 5
+"""Of fewer events no type is said to have risen or fallen: one more would be a large share."""
 
-    label: str
-    value: str
-    change: str
-    arrow: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class Row:
-    """One line of the table.
-
-    Attributes:
-        type: of the events.
-        figures: how many there were, and what they add up to where any have an amount.
-        share: the type's part of the events, 0 to 100.
-    """
-
-    type: str
-    figures: Sequence[str]
-    share: int
-
-    @property
-    def rest(self) -> int:
-        """The other types' part of the events."""
-        return 100 - self.share
+_LEAST_TO_TELL = 0.1
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,15 +35,11 @@ class Contents:
     greeting: str
     title: str
     period: str
+    summary: str
     nothing: str
     note: str
     headlines: Sequence[Headline]
-    chart_title: str
-    chart_description: str
-    table_title: str
-    columns: Sequence[str]
-    rows: Sequence[Row]
-    table: Sequence[Sequence[str]]
+    table: Table | None
     footer: str
 
 
@@ -92,12 +71,14 @@ class Texts:
         self._name = period_name(request.period, request.time_zone, language)
         self._before = period_before(request.cadence if request.is_regular else None, language)
         self._name_before = period_name(before, request.time_zone, language)
+        self._currency = _currency(request)
+        self._labels = TypeLabels(
+            request.options.get("labels"),
+            labels_from_json(request.settings.get(LABELS_SETTING, "")),
+            language=language,
+        )
 
-    def contents(
-        self,
-        figures: Figures,
-        slices: Sequence[Bucket],
-    ) -> Contents:
+    def contents(self, figures: Figures, slices: Sequence[Bucket]) -> Contents:
         """Put figures into words.
 
         Args:
@@ -109,31 +90,106 @@ class Texts:
         if figures.has_amounts:
             write = self._amount_writer(figures)
             headlines.append(self._headline(_("Total amount"), figures.amount, figures.amount_before, write))
-        columns = [_("Type"), _("Events"), *([_("Amount")] if figures.has_amounts else [])]
-        rows = self._rows(figures)
+        summary = self._summary(figures, slices)
         return Contents(
-            subject=_("Your activity: {period}").format(period=self._name),
-            preview=" · ".join(f"{item.label}: {item.value}. {item.change}" for item in headlines),
+            subject=_("Your activity: {figure} · {period}").format(figure=self._figure(figures), period=self._name),
+            preview=summary or " · ".join(f"{item.label}: {item.value}. {item.change}" for item in headlines),
             greeting=greeting(self._request.user.name, self._language),
             title=_("Your activity"),
             period=self._name,
+            summary=summary,
             nothing="" if figures.events else _("Nothing happened in this time."),
             note=self._note(figures),
-            headlines=headlines,
-            chart_title=_("When it happened"),
-            chart_description=self._chart_description(figures, slices),
-            table_title=_("What it was"),
-            columns=columns,
-            rows=rows,
-            table=[columns, *([row.type, *row.figures] for row in rows)],
-            footer=" ".join(
+            headlines=headlines if figures.events or figures.events_before else [],
+            table=self._table(figures),
+            footer=self._language.sentences(
                 (
                     *([_("Compared with {period}.").format(period=self._name_before)] if self._comparable else []),
-                    _("All times are those of {zone}.").format(zone=self._request.time_zone.key),
+                    _("Times are in {zone}.").format(zone=self._request.time_zone.key),
                     how_often(self._request.cadence, self._language),
                 )
             ),
         )
+
+    def chart_title(self, unit: BucketUnit) -> str:
+        """What stands above the chart."""
+        match unit:
+            case BucketUnit.MINUTES:
+                return self._("Events over time")
+            case BucketUnit.HOUR:
+                return self._("Events by hour")
+            case BucketUnit.DAY:
+                return self._("Events by day")
+            case BucketUnit.MONTH:
+                return self._("Events by month")
+
+    def chart_description(self, figures: Figures, slices: Sequence[Bucket]) -> str:
+        """What there is to see in the chart."""
+        most = max(figures.per_bucket)
+        return self._language.ngettext(
+            "{title}, a bar chart. Most came at {time}: {number} event.",
+            "{title}, a bar chart. Most came at {time}: {number} events.",
+            most,
+        ).format(
+            title=self.chart_title(slices[0].unit),
+            time=slices[list(figures.per_bucket).index(most)].name,
+            number=self._language.number(most),
+        )
+
+    def _figure(self, figures: Figures) -> str:
+        """The figure that counts, as the subject has it."""
+        if not figures.events:
+            return self._("no events")
+        count = self._language.ngettext("{number} event", "{number} events", figures.events).format(
+            number=self._language.number(figures.events)
+        )
+        share = change_share(figures.events, figures.events_before, self._language.number)
+        if not self._comparable or share is None or round(100 * share) == 0:
+            return count
+        message = (
+            self._("{count}, up {percent}")
+            if figures.events > figures.events_before
+            else self._("{count}, down {percent}")
+        )
+        return message.format(count=count, percent=self._language.percent(share))
+
+    def _summary(self, figures: Figures, slices: Sequence[Bucket]) -> str:
+        """What matters, in a sentence or two; empty where nothing stands out."""
+        sentences = (self._busiest(figures, slices), self._greatest_change(figures) if self._comparable else "")
+        return self._language.sentences(sentences)
+
+    def _busiest(self, figures: Figures, slices: Sequence[Bucket]) -> str:
+        _ = self._
+        ranked = sorted(figures.per_bucket, reverse=True)
+        if len(ranked) < 2 or figures.events < _FEWEST_TO_TELL or ranked[0] == ranked[1]:
+            return ""
+        busiest = slices[list(figures.per_bucket).index(ranked[0])]
+        match busiest.unit:
+            case BucketUnit.MINUTES:
+                message = _("Busiest around {time}.")
+            case BucketUnit.HOUR:
+                message = _("Busiest hour: {time}.")
+            case BucketUnit.DAY:
+                message = _("Busiest day: {time}.")
+            case BucketUnit.MONTH:
+                message = _("Busiest month: {time}.")
+        return message.format(time=busiest.name)
+
+    def _greatest_change(self, figures: Figures) -> str:
+        """The type that has risen or fallen the most, in events."""
+        changes = [
+            (item.events - figures.before_of[item.type], item)
+            for item in figures.types
+            if item.type and min(item.events, figures.before_of[item.type]) >= _FEWEST_TO_TELL
+        ]
+        if not changes:
+            return ""
+        difference, item = max(changes, key=lambda change: abs(change[0]))
+        share = abs(difference) / figures.before_of[item.type]
+        if share < _LEAST_TO_TELL:
+            return ""
+        message = self._("“{type}” is up {percent}.") if difference > 0 else self._("“{type}” is down {percent}.")
+        return message.format(type=self._labels.label(item.type), percent=self._language.percent(share))
 
     def _note(self, figures: Figures) -> str:
         if self._left_out_from is None:
@@ -148,51 +204,36 @@ class Texts:
         )
 
     def _headline(self, label: str, value: float, previous: float, write: Callable[[float], str]) -> Headline:
-        words, arrow = self._change(value, previous, write)
-        return Headline(label=label, value=write(value), change=words, arrow=arrow)
-
-    def _change(self, value: float, previous: float, write: Callable[[float], str]) -> tuple[str, str]:
-        _ = self._
         if not self._comparable:
-            return _("Not compared: there are too many events"), ""
-        if write(value) == write(previous):
-            return _("The same as {before}").format(before=self._before), "="
-        up = value > previous
-        arrow = "▲" if up else "▼"
-        if previous <= 0 or write(previous) == write(0):
-            # A share of nothing, of what is shown as nothing, or of a debt says nothing.
-            message = _("Up from {previous} {before}") if up else _("Down from {previous} {before}")
-            return message.format(previous=write(previous), before=self._before), arrow
-        share = abs(value - previous) / previous
-        if share < 0.01:
-            message = (
-                _("Up less than {percent} from {previous} {before}")
-                if up
-                else _("Down less than {percent} from {previous} {before}")
-            )
-            share = 0.01
-        else:
-            message = _("Up {percent} from {previous} {before}") if up else _("Down {percent} from {previous} {before}")
-        percent = self._language.percent(share)
-        return message.format(percent=percent, previous=write(previous), before=self._before), arrow
+            return Headline(label=label, value=write(value), change=self._("Not compared: there are too many events"))
+        return compared(label, value, previous, write=write, before=self._before, language=self._language)
 
     def _amount_writer(self, figures: Figures) -> Callable[[float], str]:
+        if self._currency:
+            return lambda value: self._language.money(value, self._currency)
         decimals = 0 if figures.whole_amounts else 2
         return lambda value: self._language.number(value, decimals)
 
-    def _rows(self, figures: Figures) -> list[Row]:
-        named = [(item.type or self._("(no type)"), item) for item in figures.types]
+    def _table(self, figures: Figures) -> Table | None:
+        if not figures.events:
+            return None
+        _ = self._
+        named = [(self._labels.label(item.type) or _("(no type)"), item) for item in figures.types]
         if figures.others.events:
             named.append((self._others(figures.other_types), figures.others))
+        return Table(
+            title=_("Events by type"),
+            columns=[_("Type"), _("Events"), *([_("Amount")] if figures.has_amounts else [])],
+            rows=[self._row(name, item, figures) for name, item in named],
+        )
+
+    def _row(self, name: str, item: TypeFigures, figures: Figures) -> TableRow:
         write = self._amount_writer(figures)
-        return [
-            Row(
-                type=name,
-                figures=[self._language.number(item.events), *([write(item.amount)] if figures.has_amounts else [])],
-                share=round(100 * item.events / figures.events),
-            )
-            for name, item in named
-        ]
+        amount = write(item.amount) if item.amount else "–"
+        return TableRow(
+            cells=[name, self._language.number(item.events), *([amount] if figures.has_amounts else [])],
+            share=round(100 * item.events / figures.events),
+        )
 
     def _others(self, types: int) -> str:
         if not types:
@@ -201,13 +242,10 @@ class Texts:
             number=self._language.number(types)
         )
 
-    def _chart_description(self, figures: Figures, slices: Sequence[Bucket]) -> str:
-        if not figures.events:
-            return ""
-        most = max(figures.per_bucket)
-        busiest = slices[list(figures.per_bucket).index(most)]
-        return self._language.ngettext(
-            "A chart of the number of events over time. Most came at {time}: {number} event.",
-            "A chart of the number of events over time. Most came at {time}: {number} events.",
-            most,
-        ).format(time=busiest.name, number=self._language.number(most))
+
+def _currency(request: ReportRequest) -> str:
+    """What amounts are in, by ISO 4217: the subscription's option, or else the kind's setting; empty: not said."""
+    for value in (request.options.get("currency"), request.settings.get(CURRENCY_SETTING)):
+        if isinstance(value, str) and _CURRENCY.fullmatch(value) and value in list_currencies():
+            return value
+    return ""

@@ -7,7 +7,8 @@ import structlog
 
 from functions.shared.user import User
 from functions.worker.mail.model import InlineImage
-from functions.worker.reports.bar_chart import draw_bars
+from functions.worker.reports.blocks import Chart
+from functions.worker.reports.chart import bar_chart
 from functions.worker.reports.language import language_for
 from functions.worker.reports.report import Report, Skip
 from functions.worker.reports.request import ReportRequest
@@ -34,38 +35,50 @@ def build(request: ReportRequest) -> Report | Skip:
     """
     user, data = request.user, request.data
     language = language_for(request.locale)
-    consumptions = {quota.id: Consumption(quota, request.period, request.time_zone) for quota in _quotas(user, data)}
-    if not consumptions and request.skip_empty:
+    quotas, more_quotas = _quotas(user, data)
+    if not quotas and request.skip_empty:
         return Skip("no quotas")
+    consumptions = {quota.id: Consumption(quota, request.period, request.time_zone) for quota in quotas}
     left_out = _consume(user, consumptions, data) if consumptions else None
     ranked = sorted((each.standing() for each in consumptions.values()), key=lambda each: (-each.strain, each.quota.id))
-    contents = Texts(request=request, language=language, left_out_from=left_out).contents(ranked)
+    texts = Texts(request=request, language=language, left_out_from=left_out, more_quotas=more_quotas)
+    contents = texts.contents(ranked)
+    chart: Chart | None = None
     images: tuple[InlineImage, ...] = ()
     if ranked and ranked[0].used > 0:
         worst = ranked[0]
-        picture = draw_bars(
+        chart, picture = bar_chart(
+            CHART_ID,
             [*worst.per_day, *worst.expected_per_day],
-            [language.digits(day) for day in worst.days],
+            [language.axis_day(day) for day in worst.days],
+            title=texts.chart_title(worst),
+            description=texts.chart_description(worst),
+            write=lambda value: texts.amount(worst, value),
+            language=language,
+            color=request.brand.graphic_color,
             expected_from=len(worst.per_day),
             limit=worst.quota.allowed,
+            legend=texts.legend(worst),
         )
-        images = (InlineImage(content_id=CHART_ID, content=picture),)
+        images = (picture,)
     return Report(
         subject=contents.subject,
         templates=TEMPLATES,
-        values={**vars(contents), "chart_id": CHART_ID if images else ""},
+        values={**vars(contents), "chart": chart},
         images=images,
     )
 
 
-def _quotas(user: User, data: UserData) -> list[Quota]:
+def _quotas(user: User, data: UserData) -> tuple[list[Quota], bool]:
+    """The quotas that can be used, and whether there are more than a report reads."""
     quotas = []
-    for quota_id, fields in data.documents("quotas", limit=MOST_QUOTAS):
+    documents = list(data.documents("quotas", limit=MOST_QUOTAS + 1))
+    for quota_id, fields in documents[:MOST_QUOTAS]:
         try:
             quotas.append(Quota.from_document(quota_id, fields))
         except InvalidQuota as error:
             _logger.warning("quota_unusable", user_id=user.id, quota=quota_id, error=str(error))
-    return quotas
+    return quotas, len(documents) > MOST_QUOTAS
 
 
 def _consume(user: User, consumptions: dict[str, Consumption], data: UserData) -> datetime | None:

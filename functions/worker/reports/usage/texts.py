@@ -9,6 +9,12 @@ from functions.worker.reports.phrases import greeting, how_often
 from functions.worker.reports.request import ReportRequest
 from functions.worker.reports.usage.consumption import Standing
 
+_NAMED = 5
+"""A warning names so many quotas."""
+
+SHOWN_LINES = 10
+"""The quotas that a mail shows, those that are worth a look first; what is left is said in a sentence."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Line:
@@ -17,18 +23,14 @@ class Line:
     Attributes:
         name: how it is called.
         value: how much is used, of how much.
-        share: the same as a part.
         used_share: how full its bar is, 0 to 100.
-        note: what to expect.
-        standing: `share` and `note` as sentences.
+        standing: the same as a part, and what to expect.
         is_short: whether it will not last.
     """
 
     name: str
     value: str
-    share: str
     used_share: int
-    note: str
     standing: str
     is_short: bool
 
@@ -47,12 +49,12 @@ class Contents:
     greeting: str
     title: str
     period: str
-    warnings: Sequence[str]
+    summary: str
+    alert: str
     nothing: str
     note: str
     lines: Sequence[Line]
-    chart_title: str
-    chart_description: str
+    more: str
     footer: str
 
 
@@ -63,12 +65,21 @@ class Texts:
         request: what was asked for.
         language: in which.
         left_out_from: from when on usage is not counted, where there are too many entries.
+        more_quotas: whether there are quotas that are not among those that are given.
     """
 
-    def __init__(self, *, request: ReportRequest, language: Language, left_out_from: datetime | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        request: ReportRequest,
+        language: Language,
+        left_out_from: datetime | None = None,
+        more_quotas: bool = False,
+    ) -> None:
         self._request = request
         self._as_of = left_out_from or request.period.end
         self._is_cut = left_out_from is not None
+        self._more_quotas = more_quotas
         self._language = language
         self._ = language.gettext
 
@@ -81,80 +92,165 @@ class Texts:
         _ = self._
         end = self._as_of.astimezone(self._request.time_zone)
         day = self._language.day(end.date())
-        lines = [self._line(standing) for standing in standings]
-        warnings = [f"{line.name}: {line.note}" for line in lines if line.is_short]
+        short = [standing for standing in standings if _is_short(standing)]
+        alert = self._alert(short)
+        lines = [self._line(standing, is_told=short == [standing]) for standing in standings[:SHOWN_LINES]]
+        summary = "" if alert or not standings else self._summary(standings)
         return Contents(
-            subject=self._subject([line.name for line in lines if line.is_short], day),
-            preview=" · ".join(f"{line.name}: {line.value}" for line in lines) or _("There is no quota for you."),
+            subject=self._subject(standings, short, day),
+            preview=alert or summary or _("You have no quotas."),
             greeting=greeting(self._request.user.name, self._language),
             title=_("Your usage"),
             period=_("As of {day}, {time}").format(day=day, time=self._language.time(end)),
-            warnings=warnings,
-            nothing="" if lines else _("There is no quota for you."),
+            summary=summary,
+            alert=alert,
+            nothing="" if lines else _("You have no quotas."),
             note=_("There are more entries than a report counts. These figures leave out what came later.")
             if self._is_cut
             else "",
             lines=lines,
-            chart_title=_("{quota}, day by day").format(quota=lines[0].name) if lines else "",
-            chart_description=self._chart_description(standings[0]) if standings else "",
-            footer=" ".join(
+            more=self._more(standings),
+            footer=self._language.sentences(
                 (
-                    _("Forecasts go on at the pace since each quota began anew."),
-                    _("All times are those of {zone}.").format(zone=self._request.time_zone.key),
+                    *([_("Forecasts assume the same pace until each quota renews.")] if lines else []),
+                    _("Times are in {zone}.").format(zone=self._request.time_zone.key),
                     how_often(self._request.cadence, self._language),
                 )
             ),
         )
 
-    def _subject(self, short: Sequence[str], day: str) -> str:
-        if not short:
-            return self._("Your usage: {day}").format(day=day)
-        if len(short) == 1:
-            return self._("Your usage: {quota} is running short").format(quota=short[0])
-        return self._language.ngettext(
-            "Your usage: {number} quota is running short", "Your usage: {number} quotas are running short", len(short)
-        ).format(number=self._language.number(len(short)))
+    def chart_title(self, standing: Standing) -> str:
+        """What stands above the chart of a quota."""
+        return self._("{quota}, day by day").format(quota=self._name(standing))
 
-    def _line(self, standing: Standing) -> Line:
-        share = max(standing.used, 0.0) / standing.quota.allowed
-        note, is_short = self._note(standing)
-        percent = self._("{percent} used").format(percent=self._language.percent(share))
+    def chart_description(self, standing: Standing) -> str:
+        """What there is to see in the chart."""
+        return self._("{title}, a bar chart: {used} of {allowed} so far. {outlook}").format(
+            title=self.chart_title(standing),
+            used=self.amount(standing, standing.used),
+            allowed=self.amount(standing, standing.quota.allowed),
+            outlook=self._outlook(standing),
+        )
+
+    def legend(self, standing: Standing) -> list[str]:
+        """What the bars of a quota's chart are, solid and outlined, and the line across."""
+        return [
+            self._("Used so far"),
+            *([self._("Forecast")] if standing.expected_per_day else []),
+            self._("Limit: {amount}").format(amount=self.amount(standing, standing.quota.allowed)),
+        ]
+
+    def _subject(self, standings: Sequence[Standing], short: Sequence[Standing], day: str) -> str:
+        _ = self._
+        if not standings:
+            return _("Your usage: {day}").format(day=day)
+        first = (short or standings)[0]
+        names = {"quota": self._name(first), "percent": self._percent(first), "day": day}
+        if not short:
+            return _("Your usage: {quota} at {percent} · {day}").format(**names)
+        if len(short) == 1:
+            return _("Your usage: {quota} is running short, {percent} used").format(**names)
+        message = self._language.ngettext(
+            "Your usage: {number} quota is running short, {quota} is at {percent}",
+            "Your usage: {number} quotas are running short, {quota} is at {percent}",
+            len(short),
+        )
+        return message.format(number=self._language.number(len(short)), **names)
+
+    def _alert(self, short: Sequence[Standing]) -> str:
+        """The one warning, whatever the number of quotas that will not last; empty where all will."""
+        if not short:
+            return ""
+        if len(short) == 1:
+            return self._("{quota}: {outlook}").format(quota=self._name(short[0]), outlook=self._outlook(short[0]))
+        names = [self._name(each) for each in short[:_NAMED]]
+        if len(short) > _NAMED:
+            left = len(short) - _NAMED
+            names.append(
+                self._language.ngettext("{number} other", "{number} others", left).format(
+                    number=self._language.number(left)
+                )
+            )
+        message = self._language.ngettext(
+            "{number} quota is running short: {quotas}.", "{number} quotas are running short: {quotas}.", len(short)
+        )
+        return message.format(number=self._language.number(len(short)), quotas=self._language.listed(names))
+
+    def _summary(self, standings: Sequence[Standing]) -> str:
+        _ = self._
+        first = standings[0]
+        names = {"quota": self._name(first), "percent": self._percent(first)}
+        if all(standing.is_over for standing in standings):
+            return _("Most used: {quota}, {percent}.").format(**names)
+        if len(standings) == 1:
+            return _("{quota} is on track: {percent} used.").format(**names)
+        return _("Everything is on track. Most used: {quota}, {percent}.").format(**names)
+
+    def _more(self, standings: Sequence[Standing]) -> str:
+        _ = self._
+        sentences = []
+        left = len(standings) - SHOWN_LINES
+        if left > 0:
+            message = self._language.ngettext("And {number} more quota.", "And {number} more quotas.", left)
+            sentences.append(message.format(number=self._language.number(left)))
+        if self._more_quotas:
+            sentences.append(_("You have more quotas than a report reads."))
+        return self._language.sentences(sentences)
+
+    def _line(self, standing: Standing, *, is_told: bool) -> Line:
+        """A quota's line.
+
+        Args:
+            standing: of the quota.
+            is_told: whether the warning says what to expect, so that the line need not say it again.
+        """
+        used = self._("{percent} used").format(percent=self._percent(standing))
+        outlook = "" if is_told else self._outlook(standing)
         return Line(
             name=self._name(standing),
             value=self._("{used} of {allowed}").format(
-                used=self._amount(standing, standing.used, unit=False),
-                allowed=self._amount(standing, standing.quota.allowed),
+                used=self.amount(standing, standing.used, unit=False),
+                allowed=self.amount(standing, standing.quota.allowed),
             ),
-            share=percent,
-            used_share=min(100, round(100 * share)),
-            note=note,
-            standing=self._("{share}. {note}").format(share=percent, note=note),
-            is_short=is_short,
+            used_share=min(100, round(100 * _share(standing))),
+            standing=self._("{used}. {outlook}").format(used=used, outlook=outlook) if outlook else used,
+            is_short=_is_short(standing),
         )
 
-    def _note(self, standing: Standing) -> tuple[str, bool]:
-        """What to expect, and whether that is a reason to worry."""
+    def _outlook(self, standing: Standing) -> str:
+        """What to expect of a quota."""
         _ = self._
         last_day = self._day(standing.window.end - timedelta(microseconds=1))
         if standing.is_over:
             if standing.used > standing.quota.allowed:
-                over = self._amount(standing, standing.used - standing.quota.allowed)
-                return _("Until {day}, {amount} more were used than allowed.").format(day=last_day, amount=over), False
-            return _("That was all until {day}; it has begun anew.").format(day=last_day), False
+                over = self.amount(standing, standing.used - standing.quota.allowed)
+                return _("{amount} over the limit until {day}.").format(day=last_day, amount=over)
+            return _("Final figure until {day}; it has renewed since.").format(day=last_day)
+        renews = self._day(standing.window.end)
         if standing.is_used_up:
-            return _("All of it is used up. It begins anew after {day}.").format(day=last_day), True
+            return _("Used up. It renews on {day}.").format(day=renews)
         if standing.used_up_at is not None:
             day = self._day(standing.used_up_at)
-            return _("At this pace it is used up on {day}, before {last_day}.").format(day=day, last_day=last_day), True
+            return _("At this pace it runs out on {day}; it renews on {renews}.").format(day=day, renews=renews)
         if standing.expected is None:
-            return _("It has just begun anew: too early for a forecast."), False
-        expected = self._amount(standing, standing.expected)
-        return _("It will last: at this pace, {amount} by {day}.").format(amount=expected, day=last_day), False
+            return _("It has just renewed: too early for a forecast.")
+        expected = self.amount(standing, standing.expected)
+        return _("On track: {amount} expected by {day}.").format(amount=expected, day=last_day)
+
+    def _percent(self, standing: Standing) -> str:
+        return self._language.percent(_share(standing))
 
     def _name(self, standing: Standing) -> str:
         return standing.quota.name or self._("(no name)")
 
-    def _amount(self, standing: Standing, amount: float, *, unit: bool = True) -> str:
+    def amount(self, standing: Standing, amount: float, *, unit: bool = True) -> str:
+        """An amount of a quota, with its unit.
+
+        Args:
+            standing: of the quota.
+            amount: how much.
+            unit: whether to say of what.
+        """
         # What is only ever used in whole pieces is not expected in parts either.
         pieces = float(standing.used).is_integer() and float(standing.quota.allowed).is_integer()
         whole = pieces or float(amount).is_integer() or abs(amount) >= 1000
@@ -167,12 +263,11 @@ class Texts:
     def _day(self, moment: datetime) -> str:
         return self._language.day(moment.astimezone(self._request.time_zone).date())
 
-    def _chart_description(self, standing: Standing) -> str:
-        message = self._(
-            "A chart of {quota}, added up day by day: {used} so far, of the {allowed} that the line marks."
-        )
-        return message.format(
-            quota=self._name(standing),
-            used=self._amount(standing, standing.used),
-            allowed=self._amount(standing, standing.quota.allowed),
-        )
+
+def _share(standing: Standing) -> float:
+    return max(standing.used, 0.0) / standing.quota.allowed
+
+
+def _is_short(standing: Standing) -> bool:
+    """Whether a quota will not last: a reason to worry, while there is something to be done."""
+    return not standing.is_over and (standing.is_used_up or standing.used_up_at is not None)

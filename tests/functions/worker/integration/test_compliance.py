@@ -151,6 +151,6 @@ def test_reports_of_another_kind_and_of_the_subscriptions_own_language(cloud: Cl
     cloud.users.document(user).collection("usage").add({"at": DUE - 12 * 24 * HOUR, "quota": "storage", "amount": 90})
     assert cloud.deliver(user, kind="usage").json()["result"] == "sent"
     [mail] = cloud.mails_to(user)
-    assert mail.envelope.subject == "使用状況: ストレージが足りなくなりそうです"
+    assert mail.envelope.subject == "使用状況: ストレージが足りなくなりそうです (90%使用)"
     assert "90 / 100 GB" in (mail.text or "")
     assert len(mail.attachments) == 1

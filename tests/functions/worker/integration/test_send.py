@@ -25,6 +25,7 @@ def test_a_report_is_sent_and_the_subscription_moves_on(cloud: Cloud) -> None:
     cloud.event(user, "e2", at=DUE - MINUTE, type="order.placed", amount=7)
     cloud.event(user, "e3", at=DUE - HOUR - MINUTE, type="login")
     cloud.event(user, "e4", at=DUE, type="login")
+    cloud.event(user, "e5", at=DUE - MINUTE, type="login")
     written_by_the_application = cloud.user_of(user)
 
     answer = cloud.deliver(user)
@@ -36,12 +37,12 @@ def test_a_report_is_sent_and_the_subscription_moves_on(cloud: Cloud) -> None:
         "delivery_id": cloud.delivery(user).id,
         "message_id": mail.envelope.id,
     }
-    assert mail.envelope.subject == "Your activity: Tuesday 24 November, 12:00–13:00"
+    assert mail.envelope.subject == "Your activity: 3 events, up 200% · Tuesday 24 November, 12:00–13:00"
     assert (mail.envelope.sender.email, mail.envelope.sender.name) == ("reports@example.com", "Example Reports")
     assert mail.envelope.to[0].name == "Ada"
     assert mail.envelope.custom_args == {"delivery_id": cloud.delivery(user).id, "run_id": "20261124T1300Z"}
     assert mail.envelope.categories == ("report", "activity")
-    assert "Events: 2\n  Up 100% from 1 the hour before" in (mail.text or "")
+    assert "Events: 3\n  Up 200% from 1 the hour before" in (mail.text or "")
     assert "Total amount: 19.50" in (mail.text or "")
     [chart] = mail.attachments
     assert chart.inline

@@ -10,6 +10,7 @@ from functions.shared.period import Period
 from functions.worker.mail.model import Mail
 from functions.worker.reports.activity import CHART_ID, MOST_EVENTS
 from functions.worker.reports.activity.figures import SHOWN_TYPES, Problem, Tally
+from functions.worker.reports.activity.type_labels import humanized
 from tests.functions.worker.unit.samples import mail
 
 START = datetime(2026, 11, 24, 13, tzinfo=UTC)
@@ -136,11 +137,11 @@ def test_nothing_happened() -> None:
 
 
 def test_the_chart_is_shown_by_the_html_and_described() -> None:
-    made = report({"at": START + 7 * MINUTE, "type": "a"})
+    made = report(*({"at": START + minute * MINUTE, "type": "a"} for minute in (7, 8, 20)))
     assert [image.content_id for image in made.images] == [CHART_ID]
     assert made.images[0].content.startswith(b"\x89PNG")
     assert f'src="cid:{CHART_ID}"' in made.html
-    assert "Most came at 13:05: 1 event." in made.html
+    assert "Events over time, a bar chart. Most came at 13:05: 2 events." in made.html
 
 
 def test_of_too_many_events_the_first_are_counted_and_the_mail_and_the_log_say_so() -> None:
@@ -183,15 +184,104 @@ def test_amounts_appear_only_where_there_are_any() -> None:
     assert "Total amount: 1,234\n" in report({"at": START, "type": "a", "amount": 1234}).text
 
 
+def test_one_or_two_events_are_no_chart() -> None:
+    assert not report({"at": START}, {"at": START + 7 * MINUTE}).images
+
+
+@pytest.mark.parametrize(
+    ("now", "earlier", "figure"),
+    [
+        (3, 2, "3 events, up 50%"),
+        (1, 2, "1 event, down 50%"),
+        (2, 2, "2 events"),
+        (2, 0, "2 events"),
+        (0, 2, "no events"),
+    ],
+)
+def test_the_subject_has_the_headline_figure(now: int, earlier: int, figure: str) -> None:
+    made = report(*[{"at": START}] * now, *[{"at": START - MINUTE}] * earlier)
+    assert made.subject == f"Your activity: {figure} · Tuesday 24 November, 13:00–14:00"
+
+
+def test_a_sentence_says_what_matters() -> None:
+    now = [{"at": START + 20 * MINUTE, "type": "order.placed"}] * 9 + [{"at": START, "type": "page.viewed"}] * 5
+    before = [{"at": START - MINUTE, "type": "order.placed"}] * 6 + [{"at": START - MINUTE, "type": "page.viewed"}] * 5
+    assert "Busiest around 13:20. “Order placed” is up 50%." in report(*now, *before).text
+
+
+@pytest.mark.parametrize(
+    ("type_name", "label"),
+    [
+        ("page.viewed", "Page viewed"),
+        ("order_placed", "Order placed"),
+        ("fileUploaded", "File uploaded"),
+        ("API-call:made", "API call made"),
+        ("HTTPServer", "HTTP server"),
+        ("refund", "Refund"),
+        ("step2.done", "Step 2 done"),
+        ("A text of its own", "A text of its own"),
+        ("注文", "注文"),
+        ("", ""),
+    ],
+)
+def test_an_identifier_is_read_as_words(type_name: str, label: str) -> None:
+    assert humanized(type_name) == label
+
+
+@pytest.mark.parametrize(
+    ("locale", "labels", "shown"),
+    [
+        ("en", {"page.viewed": "Page views"}, "Page views"),
+        ("ja", {"page.viewed": {"en": "Page views", "ja": "ページ表示"}}, "ページ表示"),
+        ("ja-JP", {"page.viewed": {"ja": "ページ表示"}}, "ページ表示"),
+        ("ja", {"page.viewed": {"en": "Page views"}}, "Page views"),
+        ("en", {"page.viewed": 7, "other": "x"}, "Page viewed"),
+        ("en", {"page.viewed": {"en": ["x"]}}, "Page viewed"),
+        ("en", "no map", "Page viewed"),
+    ],
+)
+def test_types_have_the_labels_of_the_options(locale: str, labels: Any, shown: str) -> None:
+    made = mail(
+        "activity",
+        {"events": {"e": {"at": START, "type": "page.viewed"}}},
+        PERIOD,
+        of={"locale": locale},
+        by={"cadence": "hourly", "options": {"labels": labels}},
+    )
+    assert shown in made.text
+    assert "page.viewed" not in made.text
+
+
+@pytest.mark.parametrize(
+    ("locale", "currency", "shown"),
+    [
+        ("en", "EUR", "€1,234.50"),
+        ("ja", "JPY", "￥1,234"),
+        ("en", "eur", "1,234.50"),
+        ("en", 7, "1,234.50"),
+        ("en", "XXQ", "1,234.50"),
+    ],
+)
+def test_amounts_are_in_the_currency_of_the_options(locale: str, currency: Any, shown: str) -> None:
+    made = mail(
+        "activity",
+        {"events": {"e": {"at": START, "type": "a", "amount": 1234.5}}},
+        PERIOD,
+        of={"locale": locale},
+        by={"cadence": "hourly", "options": {"currency": currency}},
+    )
+    assert f": {shown}\n" in made.text
+
+
 def test_the_period_is_named_in_the_users_time_zone() -> None:
     made = report(time_zone="Asia/Tokyo")
-    assert made.subject == "Your activity: Tuesday 24 November, 22:00–23:00"
+    assert made.subject == "Your activity: no events · Tuesday 24 November, 22:00–23:00"
     assert "Asia/Tokyo" in made.text
 
 
 def test_a_name_that_is_a_message_with_a_link_is_left_out() -> None:
     made = report(name="URGENT: verify at https://evil.example")
-    assert made.text.startswith("Hello,\n")
+    assert "\nHello,\n" in made.text
     assert made.recipients[0].name == ""
     assert "evil" not in made.html + made.text
 
@@ -203,5 +293,5 @@ def test_what_others_wrote_is_text_and_nothing_else() -> None:
     assert "<img src=x" not in made.html
     assert "&lt;script&gt;" in made.html
     assert "{{ 7 * 7 }}" in made.html
-    assert made.text.startswith("Hello <script>alert(1)</script> Bcc: everybody,\n")
+    assert "\nHello <script>alert(1)</script> Bcc: everybody,\n" in made.text
     assert "\n" not in made.subject

@@ -49,7 +49,7 @@ def test_english_is_the_worlds_unless_it_is_somewheres() -> None:
         "Tue, Nov 24",
         "11月24日(火)",
     ]
-    assert [language_for(tag).digits(day) for tag in ("en", "en-US", "ja")] == ["24/11", "11/24", "11/24"]
+    assert [language_for(tag).axis_day(day) for tag in ("en", "en-US", "ja")] == ["24 Nov", "Nov 24", "11月24日"]
     moment = datetime(2026, 11, 24, 13, 5)  # noqa: DTZ001  a wall clock's
     assert re.sub(r"\s", " ", language_for("en-US").time(moment)) == "1:05 PM"
     assert language_for("en").time(moment) == "13:05"

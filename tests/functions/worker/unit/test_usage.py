@@ -12,9 +12,10 @@ from structlog.testing import capture_logs
 
 from functions.shared.period import Period
 from functions.worker.mail.model import Mail
-from functions.worker.reports.usage import MOST_USAGES
+from functions.worker.reports.usage import MOST_QUOTAS, MOST_USAGES
 from functions.worker.reports.usage.consumption import Consumption, Standing
 from functions.worker.reports.usage.quota import InvalidQuota, Quota
+from functions.worker.reports.usage.texts import SHOWN_LINES
 from tests.functions.worker.unit.samples import mail
 
 UTC_ZONE = ZoneInfo("UTC")
@@ -161,23 +162,25 @@ def test_a_quota_that_cannot_be_used_is_named_by_field(fields: dict[str, Any], n
 
 def test_a_warning_comes_first_and_says_when() -> None:
     made = report(used("2026-11-10T00:00", 80))
-    assert made.subject == "Your usage: Storage is running short"
-    warning = "Storage: At this pace it is used up on Thursday 26 November, before Monday 30 November."
-    assert warning in " ".join(made.text.split())
+    assert made.subject == "Your usage: Storage is running short, 80% used"
+    warning = "Storage: At this pace it runs out on Thursday 26 November; it renews on Tuesday 1 December."
+    assert " ".join(made.text.split()).count(warning) == 1
+    # In the hidden preview, and in the warning.
+    assert made.html.count(warning) == 2
     assert "cid:usage-chart" in made.html
     assert made.images[0].content.startswith(b"\x89PNG")
 
 
-def test_what_is_used_up_says_when_it_begins_anew() -> None:
+def test_what_is_used_up_says_when_it_renews() -> None:
     made = report(used("2026-11-10T00:00", 100))
-    assert "All of it is used up. It begins anew after Monday 30 November." in " ".join(made.text.split())
+    assert "Storage: Used up. It renews on Tuesday 1 December." in " ".join(made.text.split())
     assert "100% used" in made.html
 
 
 def test_what_lasts_is_no_reason_to_worry() -> None:
     made = report(used("2026-11-10T00:00", 20))
-    assert made.subject == "Your usage: Saturday 21 November"
-    assert "It will last: at this pace, 30 GB by Monday 30 November." in made.text
+    assert made.subject == "Your usage: Storage at 20% · Saturday 21 November"
+    assert "On track: 30 GB expected by Monday 30 November." in made.text
     assert "!" not in made.text
 
 
@@ -191,13 +194,34 @@ def test_the_quota_that_is_shortest_comes_first() -> None:
 def test_several_that_run_short_are_counted_in_the_subject() -> None:
     quotas = {"a": {"allowed": 10}, "b": {"allowed": 10}}
     made = report(used("2026-11-10T00:00", 9, "a"), used("2026-11-10T00:00", 9, "b"), quotas=quotas)
-    assert made.subject == "Your usage: 2 quotas are running short"
+    assert made.subject == "Your usage: 2 quotas are running short, a is at 90%"
+    assert " ".join(made.text.split()).count("2 quotas are running short: a and b.") == 1
+
+
+def test_many_that_run_short_are_one_warning_and_the_last_quotas_a_number() -> None:
+    quotas = {f"q{number:02}": {"allowed": 10} for number in range(MOST_QUOTAS)}
+    made = report(*(used("2026-11-10T00:00", 9, quota) for quota in quotas), quotas=quotas)
+    assert "! 20 quotas are running short: q00, q01, q02, q03, q04 and 15 others." in " ".join(made.text.split())
+    assert made.html.count('class="alert') == 1
+    assert made.text.count("% used") == SHOWN_LINES
+    assert "And 10 more quotas." in made.text
+    assert "more quotas than a report reads" not in made.text
+
+
+def test_quotas_beyond_those_that_are_read_are_mentioned() -> None:
+    made = report(quotas={f"q{number:02}": {"allowed": 10} for number in range(MOST_QUOTAS + 1)})
+    assert "You have more quotas than a report reads." in made.text
+
+
+def test_a_quota_that_runs_out_on_its_last_day_renews_on_another() -> None:
+    made = report(used("2026-11-10T00:00", 67.5))
+    assert "it runs out on Monday 30 November; it renews on Tuesday 1 December." in " ".join(made.text.split())
 
 
 def test_nothing_used_has_no_chart_and_no_quota_says_so() -> None:
     assert not report().images
     made = report(quotas={})
-    assert "There is no quota for you." in made.text
+    assert "You have no quotas." in made.text
     assert "cid:" not in made.html
 
 
@@ -238,7 +262,7 @@ def test_of_too_many_entries_the_first_are_counted_and_the_report_is_as_of_then(
         assert "As of Monday 16 November, 00:00" in part
         assert "20,000 of 100,000 GB" in part
         # At the pace until then, rather than as if nothing had been used since.
-        assert "at this pace, 40,000 GB by Monday 30 November" in part
+        assert "40,000 GB expected by Monday 30 November" in part
     assert [(entry["log_level"], entry["kind"], entry["counted"]) for entry in log] == [
         ("warning", "usage", MOST_USAGES)
     ]
@@ -260,7 +284,7 @@ def test_a_quota_that_began_anew_after_what_is_counted_is_one_of_which_nothing_i
 )
 def test_a_quotas_name_is_no_message_in_the_subject(quota_id: str, name: str, shown: str) -> None:
     made = report(used("2026-11-20T12:00", 99, quota_id), quotas={quota_id: {"allowed": 100, "name": name}})
-    assert made.subject == f"Your usage: {shown} is running short"
+    assert made.subject == f"Your usage: {shown} is running short, 99% used"
     assert "evil" not in made.html + made.text
 
 
@@ -276,7 +300,7 @@ def test_a_number_that_is_no_amount_is_left_out_and_named_in_the_log(amount: flo
 def test_a_quota_of_no_usable_size_is_named_in_the_log(allowed: float) -> None:
     with capture_logs() as log:
         made = report(used("2026-11-20T12:00", 5, "q"), quotas={"q": {"allowed": allowed}})
-    assert "There is no quota for you." in made.text
+    assert "You have no quotas." in made.text
     assert [(entry["quota"], entry["error"].partition(":")[0]) for entry in log] == [("q", "allowed")]
 
 

@@ -1,0 +1,34 @@
+"""What a brand is made of, checked the same way in a setting and in a user's document."""
+
+import re
+from urllib.parse import urlsplit
+
+_COLOR = re.compile(r"#[0-9a-fA-F]{6}")
+_LONGEST_URL = 2_000
+
+
+def https_url(value: str) -> str:
+    """The URL, if mail programs can open it.
+
+    Raises:
+        ValueError: it is not https, or has characters that a URL must have encoded.
+    """
+    try:
+        parts = urlsplit(value)
+    except ValueError:
+        raise ValueError("must be an https URL") from None
+    printable = value.isascii() and not any(character <= " " or character in "<>\"'\\`\x7f" for character in value)
+    if parts.scheme != "https" or not parts.hostname or not printable or len(value) > _LONGEST_URL:
+        raise ValueError("must be an https URL")
+    return value
+
+
+def hex_color(value: str) -> str:
+    """The color in lower case.
+
+    Raises:
+        ValueError: it is not written as #rrggbb.
+    """
+    if not _COLOR.fullmatch(value):
+        raise ValueError("must be a color such as #2563eb")
+    return value.lower()
