@@ -16,7 +16,7 @@ from functions.worker.reports.sample_amount import SampleAmount
 
 Build = Callable[[ReportRequest], Report | Skip]
 
-_NO_KINDS = frozenset({"attachments"})
+_NO_KINDS = frozenset({"attachments", "sql"})
 """Folders here that kinds use."""
 
 

@@ -1,0 +1,183 @@
+"""The database that a report reads, by SQLAlchemy. Whatever goes wrong there is one line that names no credentials."""
+
+import contextlib
+import functools
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from functions.worker.reports.report import PermanentError
+from functions.worker.reports.sql.bigquery import BigQuery
+from functions.worker.reports.sql.definition import Query
+from functions.worker.reports.sql.dialect import Dialect
+from functions.worker.reports.sql.parameters import Parameter
+from functions.worker.reports.sql.postgresql import PostgreSQL
+from functions.worker.reports.sql.rows import Rows
+from functions.worker.reports.sql.sample_database import SampleDatabase
+from functions.worker.reports.sql.sqlite import SQLite
+
+if TYPE_CHECKING:
+    from sqlalchemy import URL, Connection, Engine
+
+_POSTGRESQL = PostgreSQL()
+_DIALECTS: Mapping[str, Dialect] = {
+    "postgres": _POSTGRESQL,
+    "postgresql": _POSTGRESQL,
+    "postgresql+psycopg": _POSTGRESQL,
+    "bigquery": BigQuery(),
+    "sqlite": SQLite(),
+}
+_EXPECTED = "expected postgresql+psycopg://USER:PASSWORD@HOST/DATABASE, bigquery://PROJECT/DATASET or sqlite:///FILE"
+_SECRET_KEYS = re.compile(r"pass|secret|token|key|credential", re.IGNORECASE)
+
+
+class SourceUnavailable(Exception):
+    """The database could not answer this time. The queue tries again."""
+
+
+class Source:
+    """A connection to a report's database, for all queries of one report.
+
+    Args:
+        connection: SQLAlchemy's.
+        dialect: of the database.
+        url: with what must not be told.
+    """
+
+    def __init__(self, connection: "Connection", dialect: Dialect, url: "URL") -> None:
+        self._connection = connection
+        self._dialect = dialect
+        self._url = url
+
+    def run(self, query: Query, parameters: Mapping[str, Parameter]) -> Rows:
+        """Run a query.
+
+        Args:
+            query: which.
+            parameters: all that it may name.
+
+        Returns:
+            its rows, up to its limit.
+
+        Raises:
+            PermanentError: the query fails, and would fail again.
+            SourceUnavailable: it fails this time, or takes too long.
+        """
+        from sqlalchemy import bindparam, text
+
+        sql = query.sql(self._dialect.name)
+        statement = text(sql.text).bindparams(
+            *(
+                bindparam(name, self._dialect.bound(each.value), type_=self._dialect.type_of(each.type))
+                for name, each in parameters.items()
+                if name in sql.parameters
+            )
+        )
+        limits = query.limits
+        try:
+            self._dialect.limit(self._connection, limits)
+            result = self._connection.execute(statement, execution_options={"limits": limits})
+            columns = tuple(result.keys()) if result.returns_rows else ()
+            rows = [tuple(row) for row in result.fetchmany(limits.rows + 1)] if columns else []
+            result.close()
+        except self._dialect.errors() as error:
+            raise self._failed(query, sql.line, error) from None
+        if not columns:
+            raise PermanentError(
+                f"{query.file}:{sql.line}: queries.{query.name}: expected a SELECT: there are no columns"
+            )
+        return Rows(query=query.name, columns=columns, rows=rows[: limits.rows], is_cut=len(rows) > limits.rows)
+
+    def _failed(self, query: Query, line: int, error: Exception) -> Exception:
+        failure = self._dialect.failure(error)
+        place = f"{query.file}:{line + failure.line}: queries.{query.name}"
+        if failure.took_too_long:
+            return SourceUnavailable(f"{place}: takes longer than {query.limits.seconds} seconds, its limit")
+        text = f"{place}: {redacted(failure.message, self._url)}"
+        return PermanentError(text) if failure.is_permanent else SourceUnavailable(text)
+
+
+@contextlib.contextmanager
+def open_source(name: str, url: str, *, sample: Path, parameters: Mapping[str, Parameter]) -> Iterator[Source]:
+    """Connect to a database. The connection is closed, or given back to its pool, at the end.
+
+    Args:
+        name: of the secret, for messages.
+        url: SQLAlchemy's. `sqlite://`, which is a database in memory, is one that is made from a sample.
+        sample: the file with the SQL that makes it.
+        parameters: that this SQL may name.
+
+    Yields:
+        the connection.
+
+    Raises:
+        PermanentError: the URL is malformed, a package is missing, or the sample fails.
+        SourceUnavailable: the database cannot be reached.
+    """
+    parsed, dialect = _parse(name, url)
+    try:
+        if dialect.name == SQLite.name and not parsed.database:
+            values = {key: dialect.bound(each.value) for key, each in parameters.items()}
+            engine = SampleDatabase(sample, values).engine()
+        else:
+            engine = _engine(url)
+        connection = engine.connect()
+    except PermanentError as error:
+        raise PermanentError(f"{name}: {error}") from None
+    except ModuleNotFoundError as error:
+        raise PermanentError(f"{name}: {error.name} is missing: name it under packages in needs.yaml") from None
+    except dialect.errors() as error:
+        failure = dialect.failure(error)
+        raise SourceUnavailable(f"{name}: cannot connect: {redacted(failure.message, parsed)}") from None
+    with connection:
+        yield Source(connection, dialect, parsed)
+
+
+def redacted(message: str, url: "URL") -> str:
+    """A message as one line, without what a URL has of credentials.
+
+    Args:
+        message: of a database or its driver.
+        url: with which it was called.
+    """
+    for secret in filter(None, (url.render_as_string(hide_password=False), *_secrets(url))):
+        message = message.replace(secret, "***")
+    return " ".join(message.split())
+
+
+def _secrets(url: "URL") -> list[str]:
+    found = [str(url.password or "")]
+    for key, value in url.query.items():
+        if _SECRET_KEYS.search(key):
+            found.extend([value] if isinstance(value, str) else value)
+    return found
+
+
+def _parse(name: str, url: str) -> tuple["URL", Dialect]:
+    try:
+        from sqlalchemy import make_url
+        from sqlalchemy.exc import ArgumentError
+    except ModuleNotFoundError:
+        raise PermanentError(f"{name}: sqlalchemy is missing: name it under packages in needs.yaml") from None
+    try:
+        parsed = make_url(url.strip())
+    except (ArgumentError, ValueError):
+        # Their messages may quote a part of the password.
+        raise PermanentError(f"{name}: is not the URL of a database: {_EXPECTED}") from None
+    dialect = _DIALECTS.get(parsed.drivername)
+    if dialect is None:
+        raise PermanentError(f"{name}: a database of this kind cannot be read: {_EXPECTED}")
+    if parsed.host and "@" in f"{parsed.host}{parsed.database}":
+        # What SQLAlchemy takes for the host is the end of a password, and would be told.
+        raise PermanentError(f"{name}: signs such as @ and / in the password must be percent-encoded")
+    return parsed, dialect
+
+
+@functools.lru_cache(maxsize=8)
+def _engine(url: str) -> "Engine":
+    """The engine for a URL: one in a process, so that its reports share its few connections."""
+    from sqlalchemy import make_url
+
+    parsed = make_url(url.strip())
+    return _DIALECTS[parsed.drivername].engine(parsed)

@@ -1,0 +1,73 @@
+"""Queries as a `report.yaml` has them, run against a database."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+
+from functions.worker.reports.sql.definition import Limits, Option, ParameterType, Query, Sql
+from functions.worker.reports.sql.parameters import Parameter, Value, option_value
+from functions.worker.reports.sql.rows import Rows
+from functions.worker.reports.sql.source import open_source
+
+SECRET = "SALES_DATABASE_URL"
+
+HOSTILE = (
+    "'; DROP TABLE orders; --",
+    "' OR '1'='1",
+    "x' UNION SELECT name, 1, 1 FROM users --",
+    "\\'; DELETE FROM orders; --",
+    "%s %(region)s :region {region} ? $1 @region",
+    '"; SELECT pg_sleep(10); --',
+    "all\x00'; DROP TABLE orders",
+    "\u02bc OR 1=1",
+)
+"""What somebody who can write a subscription's options could try."""
+
+BUILT_IN: Mapping[str, Parameter] = {
+    "user_id": Parameter(ParameterType.IDENTIFIER, "u1"),
+    "start": Parameter(ParameterType.MOMENT, datetime(2026, 11, 24, tzinfo=UTC)),
+    "end": Parameter(ParameterType.MOMENT, datetime(2026, 11, 25, tzinfo=UTC)),
+    "tz": Parameter(ParameterType.TEXT, "Asia/Tokyo"),
+}
+
+
+def query(sql: str, **limits: int) -> Query:
+    """A query on line 7 of its file."""
+    text = sql.replace("::", r"\:\:")
+    return Query(name="q", file="sales/report.yaml", by_dialect={"": Sql(text=text, line=7)}, limits=Limits(**limits))
+
+
+def run(url: str, sql: str, given: Mapping[str, Value] | None = None, **limits: int) -> Rows:
+    """Run a query against a database.
+
+    Args:
+        url: of the database.
+        sql: with parameters as it likes.
+        given: the values of options, whose types are those of the values; text where they are None.
+        limits: of the query.
+    """
+    parameters = {**BUILT_IN, **{name: Parameter(_type_of(value), value) for name, value in (given or {}).items()}}
+    with open_source(SECRET, url, sample=Path("sample.sql"), parameters=parameters) as source:
+        return source.run(query(sql, **limits), parameters)
+
+
+def text_option(value: str) -> Value:
+    """The value of an option `region` for a query."""
+    return option_value(Option(name="region", type=ParameterType.TEXT), value)
+
+
+def _type_of(value: Value) -> ParameterType:
+    match value:
+        case bool():
+            return ParameterType.BOOLEAN
+        case int():
+            return ParameterType.INTEGER
+        case Decimal():
+            return ParameterType.DECIMAL
+        case datetime():
+            return ParameterType.MOMENT
+        case str() | None:
+            return ParameterType.TEXT
+        case _:
+            return ParameterType.DATE
