@@ -1,6 +1,7 @@
-"""The environment variables of the deployed functions, read from Cloud Functions, so that an operator need only name
-project and region."""
+"""The environment variables and secrets of the deployed functions, read from Google Cloud, so that an operator need
+only name project and region."""
 
+import base64
 import functools
 import os
 from collections.abc import Mapping
@@ -20,17 +21,16 @@ CLOUD_PLATFORM = "https://www.googleapis.com/auth/cloud-platform"
 DEFAULT_PREFIX = "report"
 """The beginning of all deployed names, unless PREFIX sets another: the same default as in deploy.sh."""
 
-_ENDPOINT_VARIABLE = "CLOUDSDK_API_ENDPOINT_OVERRIDES_CLOUDFUNCTIONS"
-"""The variable that sends gcloud to another endpoint, too. https://cloud.google.com/sdk/docs/properties#setting_properties_using_environment_variables"""
+_ENDPOINT_VARIABLE = "CLOUDSDK_API_ENDPOINT_OVERRIDES_"
+"""Before a service's name, the variable that sends gcloud to another endpoint, too. https://cloud.google.com/sdk/docs/properties#setting_properties_using_environment_variables"""
 
-_ENDPOINT = "https://cloudfunctions.googleapis.com/"
 _CALL_SECONDS = 20.0
 _DISPATCHERS = frozenset(field.upper() for field in DispatcherSettings.model_fields)
 """The variables that the dispatcher has. The worker has all others that an operator needs, those of kinds included."""
 
 
 class DeployedEnv:
-    """The environment variables of the deployed functions. Secrets are not among them.
+    """The environment variables of the deployed functions, and the secrets that are among them.
 
     https://cloud.google.com/functions/docs/reference/rest/v2/projects.locations.functions#ServiceConfig
 
@@ -50,24 +50,62 @@ class DeployedEnv:
         Raises:
             NotConfigured: Cloud Functions does not answer or refuses.
         """
-        function = f"{self._prefix}-{'dispatcher' if name in _DISPATCHERS else 'worker'}"
+        function = self._function_of(name)
         try:
-            return self._variables(function).get(name)
+            variables: dict[str, str] = self._config(function).get("environmentVariables", {})
         except (requests.RequestException, GoogleAuthError, LookupError) as error:
             cause = describe(error)[:200]
             raise NotConfigured(
                 f"{name} is not set, and the function {function} in {self._parent} cannot be asked for it: {cause}."
             ) from error
+        return variables.get(name)
+
+    def secret(self, name: str) -> str | None:
+        """The value of a variable that the function has from Secret Manager, in the version that it runs with; None
+        where the function does not have it.
+
+        https://cloud.google.com/secret-manager/docs/reference/rest/v1/projects.secrets.versions/access
+
+        Raises:
+            NotConfigured: Cloud Functions or Secret Manager does not answer or refuses.
+        """
+        function = self._function_of(name)
+        try:
+            listed = self._config(function).get("secretEnvironmentVariables", [])
+            for each in (each for each in listed if each["key"] == name):
+                path = f"projects/{each['projectId']}/secrets/{each['secret']}/versions/{each['version']}:access"
+                payload = _get("secretmanager", f"/v1/{path}")["payload"]["data"]
+                return base64.b64decode(payload).decode()
+        except (requests.RequestException, GoogleAuthError, LookupError, ValueError) as error:
+            cause = describe(error)[:200]
+            raise NotConfigured(
+                f"{name} is not set, and Secret Manager does not give that of {function} in {self._parent}: {cause}."
+            ) from error
+        return None
+
+    def _function_of(self, variable: str) -> str:
+        return f"{self._prefix}-{'dispatcher' if variable in _DISPATCHERS else 'worker'}"
 
     @functools.cache  # noqa: B019  lives as long as the command
-    def _variables(self, function: str) -> Mapping[str, str]:
-        credentials, _ = google.auth.default(scopes=[CLOUD_PLATFORM])
-        endpoint = os.environ.get(_ENDPOINT_VARIABLE) or _ENDPOINT
-        url = f"{endpoint.rstrip('/')}/v2/{self._parent}/functions/{function}"
-        with AuthorizedSession(credentials) as session:  # type: ignore[no-untyped-call]  # google-auth is untyped here
-            response = session.get(url, timeout=_CALL_SECONDS)
-        if response.status_code != HTTPStatus.OK:
-            raise LookupError(f"{response.status_code} {response.reason}")
-        function_resource: dict[str, Any] = response.json()
-        variables: dict[str, str] = function_resource.get("serviceConfig", {}).get("environmentVariables", {})
-        return variables
+    def _config(self, function: str) -> Mapping[str, Any]:
+        config: dict[str, Any] = _get("cloudfunctions", f"/v2/{self._parent}/functions/{function}").get(
+            "serviceConfig", {}
+        )
+        return config
+
+
+def _get(service: str, path: str) -> Any:
+    """What a service of Google has at a path.
+
+    Raises:
+        LookupError: it answers with an error.
+        requests.RequestException: it does not answer.
+        GoogleAuthError: there are no credentials.
+    """
+    credentials, _ = google.auth.default(scopes=[CLOUD_PLATFORM])
+    endpoint = os.environ.get(f"{_ENDPOINT_VARIABLE}{service.upper()}") or f"https://{service}.googleapis.com/"
+    with AuthorizedSession(credentials) as session:  # type: ignore[no-untyped-call]  # google-auth is untyped here
+        response = session.get(f"{endpoint.rstrip('/')}{path}", timeout=_CALL_SECONDS)
+    if response.status_code != HTTPStatus.OK:
+        raise LookupError(f"{response.status_code} {response.reason}")
+    return response.json()

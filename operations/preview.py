@@ -9,7 +9,7 @@ import json
 import re
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -22,14 +22,14 @@ from pydantic import ValidationError
 from functions.shared.contract import describe_validation_error
 from functions.shared.ids import delivery_id, run_id
 from functions.shared.period import Period
-from functions.shared.settings import MailSettings
+from functions.shared.settings import MailProviderSettings, MailSettings
 from functions.shared.subscription import Subscription
 from functions.shared.user import User
 from functions.worker.compose import compose
 from functions.worker.kind_settings import OWN_VARIABLES
 from functions.worker.mail.compliance import MailCompliance
-from functions.worker.mail.model import Mail, Sender
-from functions.worker.mail.provider import to_request
+from functions.worker.mail.model import Accepted, Mail, Sender, Unsubscribed
+from functions.worker.mail.provider import mail_provider, to_request
 from functions.worker.reports import kinds, language, needs, rendering, sample_amount
 from functions.worker.reports.brand import Brand
 from functions.worker.reports.firestore_user_data import FirestoreUserData
@@ -42,10 +42,14 @@ from operations.errors import NotConfigured, OperatorError
 SampleAmount = sample_amount.SampleAmount
 
 MAIL_VARIABLES = tuple(name.upper() for name in MailSettings.model_fields)
+PROVIDER_VARIABLES = tuple(name.upper() for name in MailProviderSettings.model_fields)
+PROVIDER_SECRETS = frozenset({"SENDGRID_API_KEY"})
 
 _NO_SENDER = "reports@example.com"
 _NO_KEY = "the-preview-has-no-key"
+_NO_LIST = {"mail_unsubscribe_group": None, "mail_check_unsubscribed": False}
 _READ_SECONDS = 60.0
+_SEND_SECONDS = 30.0
 _REPORTS = Path(kinds.__file__).parent
 _CODE = frozenset({".py", ".yaml"})
 _SOURCES = _CODE | {".mjml", ".txt", ".html", ".po"}
@@ -99,7 +103,7 @@ def mail_settings(variables: Mapping[str, str | None]) -> MailSettings:
     """
     given: dict[str, Any] = {name.lower(): variables[name] for name in MAIL_VARIABLES if variables.get(name)}
     try:
-        return MailSettings(**{"mail_from": _NO_SENDER, "mail_unsubscribe_key": _NO_KEY, **given})
+        return MailSettings(**{"mail_from": _NO_SENDER, **given, "mail_unsubscribe_key": _NO_KEY})
     except ValidationError as error:
         raise NotConfigured(describe_validation_error(error)) from error
 
@@ -141,6 +145,7 @@ def build(
     *,
     client: firestore.Client | None = None,
     variables: Mapping[str, str] | None = None,
+    delivery: str | None = None,
 ) -> Mail | NothingToSend:
     """Build the mail.
 
@@ -153,6 +158,7 @@ def build(
         settings: of the mail.
         client: the Firestore client for what else the kind reads; None for a sample.
         variables: the kind's settings and secrets.
+        delivery: the id that the mail carries; None for that of the delivery that would send it.
 
     Returns:
         The mail, or the kind's word that there is nothing to report.
@@ -168,7 +174,7 @@ def build(
             subscription,
             period,
             data,
-            delivery_id=delivery_id(user.id, subscription.id, period.end),
+            delivery_id=delivery or delivery_id(user.id, subscription.id, period.end),
             run_id=run_id(datetime.now(UTC)),
             compliance=MailCompliance.from_settings(settings),
             brand=Brand.from_settings(settings),
@@ -182,6 +188,61 @@ def build(
     except (Exception, SystemExit) as error:
         raise OperatorError(describe_mistake(error, kind)) from error
     return NothingToSend(made.why) if isinstance(made, Skip) else made
+
+
+def send_test(mail: Mail, address: str, variables: Mapping[str, str | None]) -> str:
+    """Send a mail to one address alone, marked as a test.
+
+    Nothing in it belongs to a delivery: what the mail provider reports about it changes none, and no link in it
+    unsubscribes the user.
+
+    Args:
+        mail: as `build` has made it by `test_settings`.
+        address: who gets it.
+        variables: the worker's, the mail provider's key among them, by name.
+
+    Returns:
+        The mail's id at the provider; may be empty.
+
+    Raises:
+        NotConfigured: a variable is missing or malformed.
+        OperatorError: the provider does not take the mail.
+    """
+    given: dict[str, Any] = {name.lower(): value for name, value in variables.items() if value}
+    if missing := [name for name in ("MAIL_FROM", *sorted(PROVIDER_SECRETS)) if not variables.get(name)]:
+        raise NotConfigured(f"{' and '.join(missing)} not set: a test goes through the mail provider.")
+    try:
+        settings = MailProviderSettings(**{**given, "mail_unsubscribe_key": _NO_KEY})
+    except ValidationError as error:
+        raise NotConfigured(describe_validation_error(error)) from error
+    first = mail.recipients[0]
+    headers = {name: value for name, value in first.headers.items() if not name.startswith("List-Unsubscribe")}
+    test = replace(
+        mail,
+        recipients=[replace(first, address=address, name="", headers=headers)],
+        subject=f"[Test] {mail.subject}",
+        categories=("test",),
+        arguments={"test": "true"},
+    )
+    match mail_provider(settings.model_copy(update=_NO_LIST)).send(test, seconds=_SEND_SECONDS):
+        case Accepted(message_id=message_id):
+            return message_id
+        case Unsubscribed():
+            raise OperatorError("The mail provider sends nothing to this address, which has unsubscribed.")
+        case refusal:
+            raise OperatorError(refusal.error)
+
+
+def test_settings(variables: Mapping[str, str | None]) -> MailSettings:
+    """The settings about mail for a test: the provider keeps no list of those who unsubscribe from it.
+
+    Args:
+        variables: by name.
+
+    Raises:
+        NotConfigured: one of them is malformed.
+    """
+    return mail_settings(variables).model_copy(update=_NO_LIST)
 
 
 @dataclass(frozen=True, kw_only=True)

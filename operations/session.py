@@ -42,6 +42,15 @@ class Session:
             return None
         return self._deployed_env.variable(variable)
 
+    def find_secret(self, variable: str) -> str | None:
+        """The value of a secret: from the environment, or else the one that the deployed function runs with.
+
+        Raises:
+            NotConfigured: it is not set here, and Google Cloud does not give it.
+        """
+        target = self.target
+        return target.variables.get(variable) or (None if target.emulators else self._deployed_env.secret(variable))
+
     @functools.cached_property
     def _deployed_env(self) -> DeployedEnv:
         return DeployedEnv(

@@ -189,18 +189,11 @@ class MailSettings(BaseSettings):
         return self
 
 
-class WorkerSettings(CommonSettings, IdentitySettings, MailSettings, SubscriptionSettings):
-    """The worker's environment."""
+class MailProviderSettings(MailSettings):
+    """What sending mail takes: the mail provider's key and host, and what is the same for every mail."""
 
-    worker_url: Url
-    tasks_invoker: Address
-    dead_letter_topic: str
-    max_attempts: int = Field(ge=1)
-    on_unknown_outcome: OnUnknownOutcome = OnUnknownOutcome.DEAD_LETTER
     sendgrid_api_key: Secret = Field(repr=False)
     sendgrid_host: PrivateUrl = "https://api.sendgrid.com"
-    provider_pause: float = Field(default=5.0, ge=0, le=300)
-    """Seconds for which a worker sends nothing after the mail provider fails several times in a row; 0: no pause."""
     sendgrid_activity: bool = False
     """Whether the worker asks the provider about mails of unknown outcome."""
 
@@ -209,6 +202,18 @@ class WorkerSettings(CommonSettings, IdentitySettings, MailSettings, Subscriptio
         if self.sendgrid_activity and urlsplit(self.sendgrid_host).hostname == "api.eu.sendgrid.com":
             raise ValueError("SENDGRID_ACTIVITY: there is no email activity of the EU region (SENDGRID_HOST)")
         return self
+
+
+class WorkerSettings(CommonSettings, IdentitySettings, MailProviderSettings, SubscriptionSettings):
+    """The worker's environment."""
+
+    worker_url: Url
+    tasks_invoker: Address
+    dead_letter_topic: str
+    max_attempts: int = Field(ge=1)
+    on_unknown_outcome: OnUnknownOutcome = OnUnknownOutcome.DEAD_LETTER
+    provider_pause: float = Field(default=5.0, ge=0, le=300)
+    """Seconds for which a worker sends nothing after the mail provider fails several times in a row; 0: no pause."""
 
 
 class DlqHandlerSettings(CommonSettings):

@@ -1,9 +1,8 @@
 """`reports preview`: a report as it would go out, and nothing sent."""
 
-import os
 import time
 import webbrowser
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,6 +17,7 @@ from functions.shared.settings import MailSettings
 from functions.shared.subscription import Subscription
 from operations import preview as previews
 from operations.commands.group import AsJson, document_id, session
+from operations.commands.kind_variables import kind_variables
 from operations.errors import OperatorError, describe
 from operations.output import Output, print_traceback
 from operations.preview import SampleAmount
@@ -99,7 +99,7 @@ def preview(
             if client
             else previews.sample_data(which.kind, covered, amount or SampleAmount.MUCH)
         )
-        variables = _kind_variables(current, which.kind, sample=sample)
+        variables = kind_variables(current, which.kind, sample=sample)
         mail = previews.build(which.kind, whose, which, covered, data, settings, client=client, variables=variables)
         about: dict[str, Any] = {"period_start": covered.start, "period_end": covered.end}
         if isinstance(mail, previews.NothingToSend):
@@ -177,13 +177,3 @@ def _settings(current: Session, user: str | None) -> MailSettings:
     """A sample without a user needs no connection, and so has no settings."""
     variables = {} if user is None else {name: current.target.find(name) for name in previews.MAIL_VARIABLES}
     return previews.mail_settings(variables)
-
-
-def _kind_variables(current: Session, kind: str, *, sample: bool) -> Mapping[str, str]:
-    """A kind's own settings and secrets: from this command's environment, else those of the deployed worker."""
-    if sample:
-        return previews.kind_variables(kind, os.environ.get, local=True)
-    target = current.target
-    return previews.kind_variables(
-        kind, lambda name: os.environ.get(name) or target.find(name), local=bool(target.emulators)
-    )

@@ -1,20 +1,48 @@
-"""`reports send`: send a report of one subscription now."""
+"""`reports send`: send a report of one subscription now, or a test of it to oneself."""
 
+import secrets
 from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
+from pydantic import TypeAdapter, ValidationError
 
+from functions.shared.delivery import SkipReason
+from functions.shared.fields import MailAddress
+from functions.shared.ids import is_document_id
+from operations import preview as previews
 from operations.commands.group import AsJson, document_id, session
+from operations.commands.kind_variables import kind_variables
 from operations.output import Output, shell_argument
+from operations.preview_period import next_period
+from operations.preview_subject import read_subject
 from operations.send_now import send_now
+from operations.session import Session
 from operations.subscriptions import Subscriptions
 from operations.users import Users
+
+_ADDRESS: TypeAdapter[str] = TypeAdapter(MailAddress)
+
+
+def _subscription_path(text: str) -> str:
+    """Check that an argument is USER or USER/SUBSCRIPTION. No id has a slash in it."""
+    if not all(map(is_document_id, text.split("/", 1))):
+        raise typer.BadParameter(f"{text!r} is neither USER nor USER/SUBSCRIPTION")
+    return text
+
+
+def _address(text: str) -> str:
+    try:
+        return _ADDRESS.validate_python(text)
+    except ValidationError:
+        raise typer.BadParameter("it is not an e-mail address") from None
 
 
 def send(
     ctx: typer.Context,
-    user: Annotated[str, typer.Argument(metavar="USER", parser=document_id, help="The user's id.")],
+    user: Annotated[
+        str, typer.Argument(metavar="USER[/SUBSCRIPTION]", parser=_subscription_path, help="The user's id.")
+    ],
     subscription: Annotated[
         str | None,
         typer.Argument(
@@ -24,19 +52,34 @@ def send(
         ),
     ] = None,
     *,
+    to: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ADDRESS",
+            parser=_address,
+            help="Send a test, marked as one, to this address alone: no delivery, and nothing changes.",
+        ),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Send a report of one subscription now: the one that is due, or one of the time since the last."""
+    user_id, _, named = user.partition("/")
+    if named and subscription is not None:
+        raise typer.BadParameter("name the subscription once", param_hint="SUBSCRIPTION")
+    subscription = named or subscription
     current = session(ctx)
-    whose = Users(current.firestore).get(user)
-    which = Subscriptions(current.firestore, current.defaults).find(user, subscription)
-    queue = current.queue_of(user)
-    sending = send_now(whose, which, client=current.firestore, queue=queue, now=datetime.now(UTC))
     output = Output(as_json=as_json)
+    if to is not None:
+        _send_test(current, user_id, subscription, to, output)
+        return
+    whose = Users(current.firestore).get(user_id)
+    which = Subscriptions(current.firestore, current.defaults).find(user_id, subscription)
+    queue = current.queue_of(user_id)
+    sending = send_now(whose, which, client=current.firestore, queue=queue, now=datetime.now(UTC))
     if as_json:
         output.json(
             {
-                "user_id": user,
+                "user_id": user_id,
                 "subscription_id": which.id,
                 "delivery_id": sending.delivery_id,
                 "due_at": sending.due_at,
@@ -47,8 +90,50 @@ def send(
         )
         return
     report = "the report that is due" if sending.was_due else "a report of the time since the last one"
-    user, name = map(shell_argument, (user, which.id))
+    user_id, name = map(shell_argument, (user_id, which.id))
     output.say(
         f"Enqueued {report}, as {sending.delivery_id}. "
-        f"Follow it: reports deliveries --user {user} --subscription {name} --limit 1"
+        f"Follow it: reports deliveries --user {user_id} --subscription {name} --limit 1"
     )
+
+
+def _send_test(current: Session, user_id: str, subscription_id: str | None, address: str, output: Output) -> None:
+    whose, which = read_subject(current.firestore, user_id, subscription_id, kind=None, defaults=current.defaults)
+    variables = {
+        name: current.find_secret(name) if name in previews.PROVIDER_SECRETS else current.target.find(name)
+        for name in previews.PROVIDER_VARIABLES
+    }
+    settings = previews.test_settings(variables)
+    covered = next_period(which, which.schedule(whose), datetime.now(UTC))
+    mail = previews.build(
+        which.kind,
+        whose,
+        which,
+        covered,
+        previews.live_data(current.firestore, user_id),
+        settings,
+        client=current.firestore,
+        variables=kind_variables(current, which.kind, sample=False),
+        delivery=f"test-{secrets.token_hex(8)}",
+    )
+    about = {
+        "user_id": user_id,
+        "subscription_id": which.id,
+        "kind": which.kind,
+        "period_start": covered.start,
+        "period_end": covered.end,
+    }
+    if isinstance(mail, previews.NothingToSend):
+        if output.as_json:
+            output.json({**about, "skipped": SkipReason.NOTHING_TO_REPORT.value, "note": mail.why})
+        else:
+            output.say(f"Nothing was sent: {mail.why}.")
+        return
+    message_id = previews.send_test(mail, address, variables)
+    if output.as_json:
+        output.json({**about, "subject": mail.subject, "message_id": message_id or None})
+        return
+    if which.sandbox or settings.mail_sandbox:
+        output.say(f"The mail provider has checked the test and delivers none, since it is a sandbox: {mail.subject}")
+        return
+    output.say(f"Sent a test: {mail.subject}")

@@ -2,7 +2,7 @@
 
 from typing import Any, Protocol
 
-from functions.shared.settings import WorkerSettings
+from functions.shared.settings import MailProviderSettings
 from functions.worker.mail.delivery_lookup import DeliveryLookup
 from functions.worker.mail.model import Mail, MailProvider, Sender
 from functions.worker.mail.sendgrid import parts
@@ -14,10 +14,10 @@ class ProviderParts(Protocol):
     mail in which another one's tags are inert, or asked about a mail that another one took.
     """
 
-    def mail_provider(self, settings: WorkerSettings) -> MailProvider:
+    def mail_provider(self, settings: MailProviderSettings) -> MailProvider:
         """Make the provider, with what the environment says about it."""
 
-    def delivery_lookup(self, settings: WorkerSettings) -> DeliveryLookup | None:
+    def delivery_lookup(self, settings: MailProviderSettings) -> DeliveryLookup | None:
         """Make the provider's lookup of mails of unknown outcome; None where it has none, or is not to be asked."""
 
     def make_tags_inert(self, text: str) -> str:

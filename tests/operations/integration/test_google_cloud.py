@@ -3,6 +3,7 @@
 Google's own client libraries, with credentials of a key that is made here, against a server that stands for Google.
 """
 
+import base64
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -20,6 +21,8 @@ from typer.testing import CliRunner, Result
 from local_cloud.http import HttpServer
 from operations import session
 from operations.commands.app import app
+from operations.deployed_env import DeployedEnv
+from operations.errors import NotConfigured
 from tests.operations.integration.conftest import Emulators
 
 SCHEDULER = "report-scheduler@p.iam.gserviceaccount.com"
@@ -40,7 +43,9 @@ class Google:
 
     url: str = ""
     functions: dict[str, dict[str, str]] = field(default_factory=dict)
+    secrets: dict[str, tuple[str, str]] = field(default_factory=dict)
     may_impersonate: bool = True
+    may_read_secrets: bool = True
     asked: list[str] = field(default_factory=list)
     id_token: str = jwt.encode({"exp": 4_000_000_000}, "x" * 32)
 
@@ -53,7 +58,20 @@ class Google:
         self.asked.append(name)
         if name not in self.functions:
             return web.json_response({"error": {"code": 404}}, status=404)
-        return web.json_response({"serviceConfig": {"environmentVariables": self.functions[name]}})
+        secrets = [
+            {"key": key, "projectId": "p", "secret": secret, "version": version}
+            for key, (secret, version) in self.secrets.items()
+        ]
+        config = {"environmentVariables": self.functions[name], "secretEnvironmentVariables": secrets}
+        return web.json_response({"serviceConfig": config})
+
+    async def secret(self, request: web.Request) -> web.Response:
+        assert request.headers["Authorization"] == "Bearer own"
+        self.asked.append(request.path)
+        if not self.may_read_secrets:
+            return web.json_response({"error": {"message": "Permission denied"}}, status=403)
+        assert request.path == "/v1/projects/p/secrets/report-sendgrid-api-key/versions/3:access"
+        return web.json_response({"payload": {"data": base64.b64encode(b"SG.deployed").decode()}})
 
     async def generate_id_token(self, request: web.Request) -> web.Response:
         assert request.match_info["account"] == f"{SCHEDULER}:generateIdToken"
@@ -73,6 +91,7 @@ def google(emulators: Emulators) -> Iterator[Google]:
     application = web.Application()
     application.router.add_post("/token", google.token)
     application.router.add_get("/v2/projects/p/locations/l/functions/{name}", google.function)
+    application.router.add_get("/v1/{secret:.*}", google.secret)
     application.router.add_post("/iam/{account}", google.generate_id_token)
     application.router.add_post("/dispatch", google.dispatch)
     server = HttpServer("google", application, "127.0.0.1", 0)
@@ -112,6 +131,7 @@ def reports(google: Google, credentials: Path, *arguments: str, **variables: str
         "LOCATION": "l",
         "GOOGLE_APPLICATION_CREDENTIALS": str(credentials),
         "CLOUDSDK_API_ENDPOINT_OVERRIDES_CLOUDFUNCTIONS": f"{google.url}/",
+        "CLOUDSDK_API_ENDPOINT_OVERRIDES_SECRETMANAGER": f"{google.url}/",
         **dict.fromkeys(("FIRESTORE_EMULATOR_HOST", "CLOUD_TASKS_EMULATOR_HOST", "OIDC_ISSUER", "PREFIX")),
         **dict.fromkeys(("DISPATCHER_URL", "SCHEDULER_INVOKER", "REPORT_QUEUES")),
         **variables,
@@ -161,3 +181,29 @@ def test_who_may_not_impersonate_is_told_what_is_missing(google: Google, credent
 def test_the_region_must_be_named(google: Google, credentials: Path) -> None:
     result = reports(google, credentials, "dispatch", LOCATION=None)
     assert (result.exit_code, result.stderr.startswith("LOCATION is not set")) == (3, True)
+
+
+def deployed_secret(google: Google, credentials: Path, monkeypatch: pytest.MonkeyPatch, variable: str) -> str | None:
+    """A secret as `send --to` finds it."""
+    google.functions["report-worker"] = {"MAIL_FROM": "reports@corp.example"}
+    google.secrets["SENDGRID_API_KEY"] = ("report-sendgrid-api-key", "3")
+    for name in ("CLOUDFUNCTIONS", "SECRETMANAGER"):
+        monkeypatch.setenv(f"CLOUDSDK_API_ENDPOINT_OVERRIDES_{name}", google.url)
+    monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(credentials))
+    return DeployedEnv(project="p", location="l", prefix="report").secret(variable)
+
+
+def test_a_secret_is_the_one_that_the_worker_runs_with(
+    google: Google, credentials: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert deployed_secret(google, credentials, monkeypatch, "SENDGRID_API_KEY") == "SG.deployed"
+    assert google.asked[0] == "report-worker"
+    assert deployed_secret(google, credentials, monkeypatch, "SENDGRID_OTHER") is None
+
+
+def test_who_may_not_read_a_secret_is_told_which(
+    google: Google, credentials: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    google.may_read_secrets = False
+    with pytest.raises(NotConfigured, match=r"SENDGRID_API_KEY is not set, and Secret Manager .* report-worker .*403"):
+        deployed_secret(google, credentials, monkeypatch, "SENDGRID_API_KEY")

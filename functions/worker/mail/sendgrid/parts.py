@@ -1,6 +1,6 @@
 """What the worker gets of SendGrid (mail/provider.py)."""
 
-from functions.shared.settings import WorkerSettings
+from functions.shared.settings import MailProviderSettings
 from functions.worker.mail.model import Sender
 from functions.worker.mail.sendgrid.activity import SendGridActivity
 from functions.worker.mail.sendgrid.api import SendGrid
@@ -10,7 +10,7 @@ from functions.worker.mail.sendgrid.tags import inert as make_tags_inert
 __all__ = ["delivery_lookup", "mail_provider", "make_tags_inert", "to_request"]
 
 
-def mail_provider(settings: WorkerSettings) -> SendGrid:
+def mail_provider(settings: MailProviderSettings) -> SendGrid:
     """SendGrid's mail send, with the key of the environment."""
     return SendGrid(
         api_key=settings.sendgrid_api_key,
@@ -20,7 +20,7 @@ def mail_provider(settings: WorkerSettings) -> SendGrid:
     )
 
 
-def delivery_lookup(settings: WorkerSettings) -> SendGridActivity | None:
+def delivery_lookup(settings: MailProviderSettings) -> SendGridActivity | None:
     """SendGrid's email activity, which not every account has."""
     if not settings.sendgrid_activity:
         return None
