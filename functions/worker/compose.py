@@ -9,6 +9,7 @@ import structlog
 from functions.shared.period import Period
 from functions.shared.subscription import Subscription
 from functions.shared.user import User
+from functions.worker.attaching import choose
 from functions.worker.mail.compliance import MailCompliance
 from functions.worker.mail.model import Mail, RecipientRole
 from functions.worker.mail.provider import make_tags_inert
@@ -64,7 +65,7 @@ def compose(
     # Imported with the first report, so that a worker starts without waiting for Babel.
     from functions.worker.reports.blocks import Button
     from functions.worker.reports.language import language_for
-    from functions.worker.reports.phrases import goes_to, open_product, unsubscribe
+    from functions.worker.reports.phrases import goes_to, not_attached, open_product, unsubscribe
     from functions.worker.reports.rendering import render
 
     user = replace(user, name=make_tags_inert(display_name(user.name)))
@@ -94,7 +95,18 @@ def compose(
     closing = compliance.closing(recipients=goes_to(recipients, language), unsubscribe=unsubscribe(language))
     url = report.url or brand.url
     button = Button(label=open_product(brand.name, language), url=url) if url else None
-    values = {**report.values, "subject": subject, "closing": closing, "brand": brand, "button": button}
+    files = choose(report.attachments, report.images)
+    if files.left_out:
+        sizes = [len(each.content) for each in files.left_out]
+        _logger.warning("attachments_left_out", user_id=user.id, kind=kind, files=len(sizes), bytes=sum(sizes))
+    values = {
+        **report.values,
+        "subject": subject,
+        "closing": closing,
+        "brand": brand,
+        "button": button,
+        "not_attached": not_attached(files.left_out, language),
+    }
     html, text = render(report.templates, values, language)
     return Mail(
         recipients=recipients,
@@ -102,7 +114,7 @@ def compose(
         text=text,
         html=html,
         images=report.images,
-        attachments=report.attachments,
+        attachments=files.attached,
         categories=("report", kind),
         arguments={"delivery_id": delivery_id, "run_id": run_id},
         sandbox=subscription.sandbox,

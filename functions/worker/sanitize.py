@@ -9,6 +9,11 @@ NAME_CHARACTERS = 60
 """Mails show no more of a name: a greeting and a subject are no place for messages."""
 
 _ERROR_CHARACTERS = 1_000
+_FILENAME_CHARACTERS = 100
+_FILENAME_BYTES = 200
+_NOT_IN_FILENAMES = re.compile(r"""[\\/:*?"<>|;]""")
+_DEVICES = re.compile(r"(?:con|prn|aux|nul|com\d|lpt\d)(?:\.|$)", re.IGNORECASE)
+"""https://learn.microsoft.com/en-us/windows/win32/fileio/naming-a-file#naming-conventions"""
 
 _LINK = re.compile(r"://|www\.|@", re.IGNORECASE)
 _JOINERS = "\u200c\u200d"
@@ -41,6 +46,28 @@ def display_name(text: str) -> str:
     # Mail programs take full-width letters for plain ones, and people do not see joiners.
     plain = unicodedata.normalize("NFKC", line.translate(dict.fromkeys(map(ord, _JOINERS))))
     return "" if _LINK.search(plain) else line[:NAME_CHARACTERS].rstrip()
+
+
+def filename(text: str) -> str:
+    """Make text fit to be the name of a file, in a header as well as in a folder. Letters of any script stay.
+
+    A kind may make a name of what a user wrote. It must not begin another header or parameter, lead into another
+    folder, or hide its suffix.
+
+    Args:
+        text: anything.
+    """
+    line = unicodedata.normalize("NFC", sanitize(text, 1_000))
+    name = _NOT_IN_FILENAMES.sub("_", line).strip(". ")
+    stem, dot, suffix = name.rpartition(".")
+    if not dot or len(suffix) > 10:
+        stem, dot, suffix = name, "", ""
+    suffix = dot + suffix
+    stem = stem[: _FILENAME_CHARACTERS - len(suffix)]
+    # File systems count bytes.
+    stem = stem.encode()[: _FILENAME_BYTES - len(suffix.encode())].decode(errors="ignore").rstrip(". ")
+    name = stem + suffix if stem else suffix.strip(".")
+    return f"_{name}" if _DEVICES.match(name) else name or "attachment"
 
 
 def _harmless(character: str) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import assert_never
 
 from functions.shared.schedule import Cadence
-from functions.worker.mail.model import MailRecipient, RecipientRole
+from functions.worker.mail.model import Attachment, MailRecipient, RecipientRole
 from functions.worker.reports.language import Language
 
 
@@ -92,6 +92,29 @@ def open_product(product: str, language: Language) -> str:
         language: in which.
     """
     return language.gettext("Open {product}").format(product=product) if product else language.gettext("See more")
+
+
+def not_attached(files: Sequence[Attachment], language: Language) -> str:
+    """Which files are too large for the mail; empty where none is.
+
+    Args:
+        files: in the report's order.
+        language: in which.
+    """
+    if not files:
+        return ""
+    named = [
+        # Translators: a file, and how large it is, such as "sales.csv (23 MB)".
+        language.gettext("{file} ({size} MB)").format(
+            file=file.filename, size=language.number(max(len(file.content) / 1024 / 1024, 1))
+        )
+        for file in files
+    ]
+    return language.ngettext(
+        "This file is too large for a mail and not attached: {files}.",
+        "These files are too large for a mail and not attached: {files}.",
+        len(files),
+    ).format(files=language.listed(named))
 
 
 def unsubscribe(language: Language) -> str:

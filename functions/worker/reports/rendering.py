@@ -36,7 +36,10 @@ MOST_HTML_BYTES = 90_000
 """Gmail cuts off what is behind the first 102 kB, and the unsubscribe link is at the end."""
 
 _FEWEST_LINES = 5
-_OPTIONAL = {"summary": "", "alert": "", "nothing": "", "note": "", "left_out": "", "button": None}
+_OPTIONAL = {
+    **dict.fromkeys(("summary", "alert", "nothing", "note", "left_out", "not_attached"), ""),
+    "button": None,
+}
 """What the layout shows where a report has it."""
 
 _TEXT_WIDTH = 72

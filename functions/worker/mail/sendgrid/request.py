@@ -6,7 +6,7 @@ https://www.twilio.com/docs/sendgrid/api-reference/mail-send/mail-send
 import base64
 from typing import Any
 
-from functions.worker.mail.model import Mail, MailRecipient, Sender
+from functions.worker.mail.model import Attachment, InlineImage, Mail, MailRecipient, Sender
 from functions.worker.mail.sendgrid.tags import GROUP_LINK
 from functions.worker.mail.unsubscribe_link import substitutions
 from functions.worker.sanitize import sanitize
@@ -52,18 +52,28 @@ def to_request(mail: Mail, sender: Sender) -> dict[str, Any]:
         body["tracking_settings"] = {"subscription_tracking": {"enable": False}}
     if sender.sandbox or mail.sandbox:
         body["mail_settings"] = {"sandbox_mode": {"enable": True}}
-    if mail.images:
-        body["attachments"] = [
-            {
-                "content": base64.b64encode(image.content).decode(),
-                "type": image.media_type,
-                "filename": f"{image.content_id}.{image.media_type.rpartition('/')[2]}",
-                "disposition": "inline",
-                "content_id": image.content_id,
-            }
-            for image in mail.images
-        ]
+    if files := [*map(_inline, mail.images), *map(_attached, mail.attachments)]:
+        body["attachments"] = files
     return body
+
+
+def _inline(image: InlineImage) -> dict[str, str]:
+    return {
+        "content": base64.b64encode(image.content).decode(),
+        "type": image.media_type,
+        "filename": f"{image.content_id}.{image.media_type.rpartition('/')[2]}",
+        "disposition": "inline",
+        "content_id": image.content_id,
+    }
+
+
+def _attached(file: Attachment) -> dict[str, str]:
+    return {
+        "content": base64.b64encode(file.content).decode(),
+        "type": file.media_type,
+        "filename": file.filename,
+        "disposition": "attachment",
+    }
 
 
 def _personalization(recipient: MailRecipient, mail: Mail) -> dict[str, Any]:

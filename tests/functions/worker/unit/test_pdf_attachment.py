@@ -36,7 +36,7 @@ def table(rows: Sequence[Sequence[Any]]) -> PdfTable:
 
 
 def test_a_document_says_what_the_report_says() -> None:
-    picture = draw_bars([1, 2], ["a", "b"])
+    picture = draw_bars([1, 2], top=2)
     file = pdf_attachment(
         "sales",
         language=ENGLISH,

@@ -1,8 +1,10 @@
 """Text that others wrote, made fit for a header."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from functions.worker.sanitize import NAME_CHARACTERS, display_name, sanitize
+from functions.worker.sanitize import NAME_CHARACTERS, display_name, filename, sanitize
 
 
 @pytest.mark.parametrize(
@@ -65,3 +67,40 @@ def test_what_could_be_a_link_or_an_address_is_no_name(text: str) -> None:
 def test_a_long_name_is_cut() -> None:
     assert display_name("Ada " * 1000) == ("Ada " * 15).rstrip()
     assert display_name("Ada\r\nBcc: everybody") == "Ada Bcc: everybody"
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("sales 2026-11.csv", "sales 2026-11.csv"),
+        ("売上 (11月).xlsx", "売上 (11月).xlsx"),
+        ("Zo\u0065\u0308.pdf", "Zoë.pdf"),
+        ('a"; filename="b.exe', "a__ filename=_b.exe"),
+        ("a\r\nContent-Type: text/html.csv", "a Content-Type_ text_html.csv"),
+        ("../../etc/passwd", "_.._etc_passwd"),
+        ("C:\\secret|<x>*?.csv", "C__secret__x___.csv"),
+        ("\u202efdp.exe", "fdp.exe"),
+        (".hidden", "hidden"),
+        ("trailing. ", "trailing"),
+        ("CON", "_CON"),
+        ("nul.csv", "_nul.csv"),
+        ("console.csv", "console.csv"),
+        ("", "attachment"),
+        ("...", "attachment"),
+        ("x" * 300 + ".csv", "x" * 96 + ".csv"),
+        ("売" * 300 + ".csv", "売" * 65 + ".csv"),
+        ("no suffix, but a.long sentence", "no suffix, but a.long sentence"),
+    ],
+)
+def test_filename(text: str, name: str) -> None:
+    assert filename(text) == name
+
+
+@given(st.text())
+def test_any_text_becomes_a_filename(text: str) -> None:
+    name = filename(text)
+    assert 0 < len(name) <= 101
+    assert len(name.encode()) <= 201
+    assert not set(name) & set('\\/:*?"<>|;\r\n\t\0')
+    assert name == name.strip(" ")
+    assert filename(name) == name

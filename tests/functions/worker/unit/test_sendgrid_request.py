@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from functions.shared.ids import delivery_id
 from functions.shared.user import User
 from functions.worker.mail.compliance import MailCompliance
-from functions.worker.mail.model import InlineImage, Mail, MailRecipient, RecipientRole, Sender
+from functions.worker.mail.model import Attachment, InlineImage, Mail, MailRecipient, RecipientRole, Sender
 from functions.worker.mail.sendgrid.request import to_request
 from functions.worker.mail.sendgrid.tags import GROUP_LINK
 from functions.worker.mail.unsubscribe_link import IN_HTML, IN_TEXT
@@ -183,3 +183,24 @@ def test_the_links_of_the_longest_ids_fit_into_a_request() -> None:
     ]
     request = to_request(mail(recipients=recipients), SENDER)
     assert find_problems(request, now=datetime(2026, 11, 24, tzinfo=UTC)) == []
+
+
+def test_attachments_come_beside_the_pictures_and_not_within_the_mail() -> None:
+    files = [
+        Attachment(filename="売上.csv", content=b"\xef\xbb\xbfa\r\n", media_type="text/csv"),
+        Attachment(filename="sales.pdf", content=b"%PDF", media_type="application/pdf"),
+    ]
+    request = to_request(mail(attachments=files), SENDER)
+    VALIDATOR.validate(request)
+    assert not find_problems(request, now=datetime(2026, 11, 24, tzinfo=UTC))
+    [message] = received(request)
+    found = [(each.filename, each.type, each.inline, each.content_id, each.content) for each in message.attachments]
+    assert found == [
+        ("chart.png", "image/png", True, "chart", b"\x89PNG"),
+        ("売上.csv", "text/csv", False, "", b"\xef\xbb\xbfa\r\n"),
+        ("sales.pdf", "application/pdf", False, "", b"%PDF"),
+    ]
+
+
+def test_a_mail_without_files_has_no_list_of_them() -> None:
+    assert "attachments" not in to_request(mail(images=()), SENDER)
