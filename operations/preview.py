@@ -259,8 +259,12 @@ class PreviewFiles:
         safe = re.sub(r"[^A-Za-z0-9._-]", "_", name)[:100]
         return cls(html=folder / f"{safe}.html", text=folder / f"{safe}.txt", request=folder / f"{safe}.json")
 
+    def attachments(self, mail: Mail) -> list[Path]:
+        """Where the files are kept that come with a mail, in its order."""
+        return [self.html.with_name(f"{self.html.stem}-{each.filename}") for each in mail.attachments]
+
     def write(self, mail: Mail, settings: MailSettings) -> str:
-        """Keep a mail: the pages as its first recipient gets it, the request for all of them.
+        """Keep a mail: the pages as its first recipient gets it, the request for all of them, and its attachments.
 
         Args:
             mail: which.
@@ -283,6 +287,8 @@ class PreviewFiles:
             self.html.write_text(page, encoding="utf-8")
             self.text.write_text(shown.text, encoding="utf-8")
             self.request.write_text(json.dumps(request, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+            for file, attachment in zip(self.attachments(mail), mail.attachments, strict=True):
+                file.write_bytes(attachment.content)
         except OSError as error:
             raise OperatorError(f"The preview cannot be written: {error}.") from error
         return page

@@ -59,6 +59,25 @@ class Attachment:
 
 
 @dataclass(frozen=True, kw_only=True)
+class FileEntry:
+    """What a list of mails needs to know of a file that came with one.
+
+    Attributes:
+        filename: its name.
+        type: its MIME type.
+        inline: shown within the HTML, by its content id.
+        content_id: what `cid:` links in the HTML call it; may be empty.
+        size: in bytes.
+    """
+
+    filename: str
+    type: str
+    inline: bool
+    content_id: str
+    size: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class Envelope:
     """What a list of mails needs to know of one.
 
@@ -72,7 +91,7 @@ class Envelope:
         subject: of the mail.
         custom_args: the sender's own, as they would come back in SendGrid's events.
         categories: what the sender filed it under.
-        attachments: how many files it has, the inline ones included.
+        files: those that came with it, the inline ones included.
         size: of the whole mail, in bytes.
     """
 
@@ -85,8 +104,13 @@ class Envelope:
     subject: str
     custom_args: Mapping[str, str]
     categories: tuple[str, ...]
-    attachments: int
+    files: tuple[FileEntry, ...]
     size: int
+
+    @property
+    def attachments(self) -> tuple[FileEntry, ...]:
+        """The files that are not inline."""
+        return tuple(each for each in self.files if not each.inline)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -129,13 +153,13 @@ class Mail:
         """The files, in the order that they came in."""
         return tuple(
             Attachment(
-                filename=each["filename"],
-                type=each.get("type") or "application/octet-stream",
-                inline=each.get("disposition") == "inline",
-                content_id=each.get("content_id") or "",
+                filename=entry.filename,
+                type=entry.type,
+                inline=entry.inline,
+                content_id=entry.content_id,
                 content=base64.b64decode(each["content"]),
             )
-            for each in self.request.get("attachments") or ()
+            for entry, each in zip(self.envelope.files, self.request.get("attachments") or (), strict=True)
         )
 
     def standalone_html(self, *, links_in_new_tab: bool = False) -> str:
@@ -239,6 +263,7 @@ def split(request: Mapping[str, Any], *, message_id: str, received_at: datetime,
         size: of the request's body, in bytes.
     """
     shared = {key: value for key, value in request.items() if key != "personalizations"}
+    files = tuple(_file_entry(each) for each in request.get("attachments") or ())
     mails = []
     for number, personalization in enumerate(request["personalizations"]):
         substitute = _substitution(personalization.get("substitutions") or {})
@@ -256,11 +281,23 @@ def split(request: Mapping[str, Any], *, message_id: str, received_at: datetime,
             subject=reduced["subject"],
             custom_args={name: substitute(value) for name, value in custom_args.items()},
             categories=tuple(request.get("categories") or ()),
-            attachments=len(request.get("attachments") or ()),
+            files=files,
             size=size,
         )
         mails.append(Mail(envelope=envelope, request=reduced))
     return mails
+
+
+def _file_entry(attachment: Mapping[str, Any]) -> FileEntry:
+    content = attachment["content"]
+    return FileEntry(
+        filename=attachment["filename"],
+        type=attachment.get("type") or "application/octet-stream",
+        inline=attachment.get("disposition") == "inline",
+        content_id=attachment.get("content_id") or "",
+        # Four characters of base64 are three bytes, but for the padding.
+        size=len(content) * 3 // 4 - content[-2:].count("="),
+    )
 
 
 def _addresses(listed: Sequence[Mapping[str, Any]] | None) -> tuple[Address, ...]:

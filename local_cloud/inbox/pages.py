@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from aiohttp import web
 from jinja2 import ChainableUndefined, Environment, PackageLoader
@@ -122,11 +123,12 @@ class Pages:
         index = request.match_info["index"]
         if not index.isdecimal() or int(index) >= len(attachments):
             raise web.HTTPNotFound(text=f"This mail has no attachment {index}.")
+        attachment = attachments[int(index)]
         # Downloaded, never shown: what it is and does is the sender's choice.
         return web.Response(
-            body=attachments[int(index)].content,
+            body=attachment.content,
             content_type="application/octet-stream",
-            headers={**_MAIL_HEADERS, "Content-Disposition": "attachment"},
+            headers={**_MAIL_HEADERS, "Content-Disposition": _download(attachment.filename)},
         )
 
     async def _api_mails(self, request: web.Request) -> web.Response:
@@ -147,17 +149,6 @@ class Pages:
                 "headers": mail.headers,
                 "text": mail.text,
                 "html": mail.html,
-                "attachments": [
-                    {
-                        "filename": each.filename,
-                        "type": each.type,
-                        "disposition": "inline" if each.inline else "attachment",
-                        "content_id": each.content_id,
-                        "size": len(each.content),
-                        "url": f"/mails/{mail.envelope.id}/attachments/{index}",
-                    }
-                    for index, each in enumerate(mail.attachments)
-                ],
             }
         )
 
@@ -211,10 +202,28 @@ def _envelope(envelope: Envelope) -> dict[str, Any]:
         "subject": envelope.subject,
         "custom_args": dict(envelope.custom_args),
         "categories": list(envelope.categories),
-        "attachment_count": envelope.attachments,
+        "attachments": [
+            {
+                "filename": each.filename,
+                "type": each.type,
+                "disposition": "inline" if each.inline else "attachment",
+                "content_id": each.content_id,
+                "size": each.size,
+                "url": f"/mails/{envelope.id}/attachments/{index}",
+            }
+            for index, each in enumerate(envelope.files)
+        ],
         "size": envelope.size,
         "url": f"/mails/{envelope.id}",
     }
+
+
+def _download(filename: str) -> str:
+    """The header by which a browser saves what it gets, under a name.
+
+    https://www.rfc-editor.org/rfc/rfc6266
+    """
+    return f"attachment; filename*=UTF-8''{quote(filename, safe='', errors='replace')}"
 
 
 def _address(address: Address) -> Mapping[str, str]:

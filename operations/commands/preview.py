@@ -110,7 +110,9 @@ def preview(
             return mail
         page = files.write(mail, settings)
         written = {"html": str(files.html), "text": str(files.text), "request": str(files.request)}
-        output.fields({"subject": mail.subject, **about, **written})
+        attached = [str(file) for file in files.attachments(mail)]
+        listed = {"attachments": attached if as_json else ", ".join(attached)} if attached else {}
+        output.fields({"subject": mail.subject, **about, **written, **listed})
         return page
 
     def render_or_explain() -> previews.NothingToSend | str:

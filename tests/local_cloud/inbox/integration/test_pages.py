@@ -1,5 +1,6 @@
 """What the inbox shows, as JSON and as pages."""
 
+import base64
 import email
 import email.policy
 from html.parser import HTMLParser
@@ -98,6 +99,37 @@ def test_one_mail(inbox: Inbox) -> None:
     message = email.message_from_bytes(get(inbox, f"/mails/{mail_id}/message.eml").content, policy=email.policy.default)
     assert message["Subject"] == "Your daily report"
     assert get(inbox, f"/mails/{mail_id}/text").text == "Twelve events."
+
+
+def test_files_are_listed_and_saved_under_their_names(inbox: Inbox) -> None:
+    name = 'Umsätze "売上".csv'
+    files = [
+        {"content": PIXEL, "filename": "chart.png", "disposition": "inline", "content_id": "chart"},
+        {"content": "QQ==", "filename": name, "type": "text/csv"},
+        {"content": "QUI=", "filename": name},
+    ]
+    mail_id = send(inbox, attachments=files)
+    [listed] = get(inbox, "/api/mails").json()["mails"]
+    assert [(each["filename"], each["disposition"], each["type"], each["size"]) for each in listed["attachments"]] == [
+        ("chart.png", "inline", "application/octet-stream", len(base64.b64decode(PIXEL))),
+        (name, "attachment", "text/csv", 1),
+        (name, "attachment", "application/octet-stream", 2),
+    ]
+    for entry, content in zip(listed["attachments"][1:], (b"A", b"AB"), strict=True):
+        answer = get(inbox, entry["url"])
+        assert answer.content == content
+        assert answer.headers["Content-Type"] == "application/octet-stream"
+        assert answer.headers["X-Content-Type-Options"] == "nosniff"
+        assert "sandbox" in answer.headers["Content-Security-Policy"]
+        assert answer.headers["Content-Disposition"] == f"attachment; filename*=UTF-8''{quote(name, safe='')}"
+    assert name in Tags(get(inbox, "/").text).text
+    assert Tags(get(inbox, f"/mails/{mail_id}").text).text.count(name) == 2
+    message = email.message_from_bytes(get(inbox, f"/mails/{mail_id}/message.eml").content, policy=email.policy.default)
+    attached = [part for part in message.walk() if part.get_content_disposition() == "attachment"]
+    assert [(part.get_filename(), part.get_content_type()) for part in attached] == [
+        (name, "text/csv"),
+        (name, "application/octet-stream"),
+    ]
 
 
 def test_a_mail_that_is_not_there(inbox: Inbox) -> None:
