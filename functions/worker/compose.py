@@ -89,7 +89,9 @@ def compose(
     language = language_for(request.locale)
     subject = make_tags_inert(sanitize(report.subject, 200))
     recipients = [
-        compliance.recipient(address, role, user=user, delivery_id=delivery_id)
+        compliance.recipient(
+            address, role, user=user, delivery_id=delivery_id, kind=kind, cadence=subscription.cadence.value
+        )
         for address, role in addresses(user, subscription)
     ]
     closing = compliance.closing(recipients=goes_to(recipients, language), unsubscribe=unsubscribe(language))

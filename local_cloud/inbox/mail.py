@@ -17,6 +17,9 @@ _CID = re.compile(r"""(?<=["'(=])\s*cid:([^"'()\s>]+)""", re.IGNORECASE)
 _MIME = re.compile(r"[a-z0-9][a-z0-9!#$&^_.+-]*/[a-z0-9][a-z0-9!#$&^_.+-]*", re.IGNORECASE)
 _DOCTYPE = re.compile(r"\s*<!doctype[^>]*>", re.IGNORECASE)
 
+_LONGEST_LINE = 998
+"""https://www.rfc-editor.org/rfc/rfc5322#section-2.1.1"""
+
 CONTENT_SECURITY_POLICY = (
     "default-src 'none'; img-src data: https: http:; style-src 'unsafe-inline'; font-src data:; media-src data:"
 )
@@ -194,7 +197,9 @@ class Mail:
         envelope = self.envelope
         addresses = [envelope.sender, *envelope.to, *envelope.cc, *self.reply_to]
         # Headers beyond ASCII are encoded, as every mail program reads them; addresses cannot be.
-        message = EmailMessage(policy=SMTP if all(each.email.isascii() for each in addresses) else SMTPUTF8)
+        policy = SMTP if all(each.email.isascii() for each in addresses) else SMTPUTF8
+        # Python folds a longer header, and encodes what it cannot fold, such as a link: nobody could follow that.
+        message = EmailMessage(policy=policy.clone(max_line_length=_LONGEST_LINE))
         message["From"] = _header([envelope.sender])
         message["To"] = _header(envelope.to)
         if envelope.cc:

@@ -23,7 +23,12 @@ SECRETS = {
     "SENDGRID_API_KEY": "SG.first'\"$(secret) value",
     "SLACK_WEBHOOK_URL": "https://hooks.slack.example/services/T0/B0/hidden",
 }
-SETTINGS = {"PROJECT_ID": PROJECT, "REGION": "us-central1", "MAIL_FROM": "reports@example.com"}
+SETTINGS = {
+    "PROJECT_ID": PROJECT,
+    "REGION": "us-central1",
+    "MAIL_FROM": "reports@example.com",
+    "MAIL_WITHOUT_UNSUBSCRIBE": "true",
+}
 
 BARE: dict[str, Any] = {
     "project": PROJECT,

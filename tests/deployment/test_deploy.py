@@ -319,7 +319,7 @@ class TestSettings:
         bare.edit(lambda state: state.update(billing=False))
         outcome = bare.deploy()
         assert outcome.status == 1
-        for name in ("REGION", "MAIL_FROM", *wrong, "SENDGRID_API_KEY", "gcloud billing"):
+        for name in ("REGION", "MAIL_FROM", "MAIL_UNSUBSCRIBE_GROUP", *wrong, "SENDGRID_API_KEY", "gcloud billing"):
             assert name in outcome.errors
         assert bare.changes == []
 
@@ -363,7 +363,8 @@ class TestSettings:
         file = bare.directory / "my settings.env"
         file.write_text(
             f'# a comment\r\n\nPROJECT_ID="{PROJECT}"\n  REGION = us-central1\n'.replace(" = ", "=")
-            + 'MAIL_FROM=\'reports@example.com\'\nMAIL_FROM_NAME="O\'Neil, \\"Größe\\" & Co = $(rm -rf /) `x`"\n'
+            + "MAIL_WITHOUT_UNSUBSCRIBE=true\n"
+            'MAIL_FROM=\'reports@example.com\'\nMAIL_FROM_NAME="O\'Neil, \\"Größe\\" & Co = $(rm -rf /) `x`"\n'
             "export SENDGRID_API_KEY=SG.from-file=\nPREFIX=staging\n",
             encoding="utf-8",
         )

@@ -9,6 +9,7 @@ https://senders.yahooinc.com/best-practices/
 import base64
 import hashlib
 import hmac
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from urllib.parse import quote
@@ -18,6 +19,12 @@ from functions.shared.user import User
 from functions.worker.mail.model import MailRecipient, RecipientRole
 from functions.worker.mail.unsubscribe_link import IN_HTML, IN_TEXT
 from functions.worker.sanitize import sanitize
+
+_LONGEST_LIST_ID = 255
+"""https://www.rfc-editor.org/rfc/rfc2919#section-2"""
+
+_SHORTEST_SENDER_ID, _LONGEST_SENDER_ID = 5, 15
+"""https://support.google.com/a/answer/6254652"""
 
 _LONGEST_HEADER_LINK = 900
 """A link cannot be folded, and a line of a message has at most 998 characters.
@@ -91,7 +98,9 @@ class MailCompliance:
             address=self.postal_address,
         )
 
-    def recipient(self, address: str, role: RecipientRole, *, user: User, delivery_id: str) -> MailRecipient:
+    def recipient(
+        self, address: str, role: RecipientRole, *, user: User, delivery_id: str, kind: str, cadence: str
+    ) -> MailRecipient:
         """A recipient, with their own way out and the headers of their own message.
 
         The link of the user's own address unsubscribes the user. Any other address asks the team, by a mail that names
@@ -103,6 +112,8 @@ class MailCompliance:
             role: why the recipient gets the mail.
             user: whose report it is; the name is fit to be shown.
             delivery_id: of the report.
+            kind: of the report.
+            cadence: how often it comes.
         """
         is_user = address.casefold() == user.email.casefold()
         link = ""
@@ -112,7 +123,11 @@ class MailCompliance:
             address=address,
             name=user.name if is_user else "",
             role=role,
-            headers={**self._references(delivery_id), **_unsubscribe_headers(link, one_click=is_user)},
+            headers={
+                **self._references(delivery_id),
+                **self._bulk_headers(kind, cadence),
+                **_unsubscribe_headers(link, one_click=is_user),
+            },
             unsubscribe_url=link,
         )
 
@@ -124,7 +139,30 @@ class MailCompliance:
         `X-Entity-Ref-ID` has Gmail keep different deliveries apart though their subjects are alike.
         """
         reference = hashlib.sha256(delivery_id.encode()).hexdigest()[:32]
-        return {"References": f"<{reference}@{self.sender.rpartition('@')[2]}>", "X-Entity-Ref-ID": reference}
+        return {"References": f"<{reference}@{self._domain}>", "X-Entity-Ref-ID": reference}
+
+    def _bulk_headers(self, kind: str, cadence: str) -> Mapping[str, str]:
+        """Headers by which mail programs and mailbox providers know what a mail is one of.
+
+        `List-Id` makes each kind of report a list that a reader can filter by; the sender's domain keeps it apart from
+        other people's (https://www.rfc-editor.org/rfc/rfc2919). `Auto-Submitted` keeps programs that answer mails from
+        answering (https://www.rfc-editor.org/rfc/rfc3834#section-5). By the fields of `Feedback-ID` Gmail says which
+        mails are reported as spam; no two fields may have the same value, and the last one is the sender's own
+        (https://support.google.com/a/answer/6254652).
+        """
+        sender = re.sub(r"[^a-z0-9]", "", self._domain)[:_LONGEST_SENDER_ID].ljust(_SHORTEST_SENDER_ID, "0")
+        headers = {"Auto-Submitted": "auto-generated", "Feedback-ID": f"kind-{kind}:{cadence}:report:{sender}"}
+        list_id = f"{kind}.{self._domain}"
+        return {"List-Id": f"<{list_id}>", **headers} if len(list_id) <= _LONGEST_LIST_ID else headers
+
+    @property
+    def _domain(self) -> str:
+        """The sender's, as headers have it: in ASCII and lower case."""
+        domain = self.sender.rpartition("@")[2].lower()
+        try:
+            return domain.encode("idna").decode()
+        except UnicodeError:
+            return domain.encode("ascii", "ignore").decode()
 
     def _user_link(self, user_id: str) -> str:
         token = unsubscribe_token(user_id, self.unsubscribe_key)

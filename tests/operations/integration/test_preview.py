@@ -30,7 +30,7 @@ def test_a_preview_of_live_data_is_the_mail_and_changes_nothing(project: Project
     assert answer.json["subject"] == "アクティビティ: 3件・11月24日(火)"
     assert answer.json["period_start"] == "2026-11-24T00:00:00Z"
     page = Path(answer.json["html"]).read_text()
-    assert "Order placed" in page
+    assert "注文" in page
     assert "data:image/png;base64," in page
     assert "cid:" not in page
     assert "1 Example Road" in Path(answer.json["text"]).read_text()

@@ -10,14 +10,13 @@ from babel.numbers import list_currencies
 from functions.shared.period import Period
 from functions.worker.reports.activity.buckets import Bucket, BucketUnit
 from functions.worker.reports.activity.figures import Figures, TypeFigures
-from functions.worker.reports.activity.type_labels import TypeLabels, labels_from_json
+from functions.worker.reports.activity.type_labels import TypeLabels
+from functions.worker.reports.activity.wording import CURRENCY, LABELS
 from functions.worker.reports.blocks import Headline, Table, TableRow, change_share, compared
 from functions.worker.reports.language import Language
 from functions.worker.reports.period_name import period_name
 from functions.worker.reports.phrases import greeting, how_often, period_before
 from functions.worker.reports.request import ReportRequest
-
-LABELS_SETTING, CURRENCY_SETTING = "ACTIVITY_LABELS", "ACTIVITY_CURRENCY"
 
 _CURRENCY = re.compile(r"[A-Z]{3}")
 _FEWEST_TO_TELL = 5
@@ -72,11 +71,7 @@ class Texts:
         self._before = period_before(request.cadence if request.is_regular else None, language)
         self._name_before = period_name(before, request.time_zone, language)
         self._currency = _currency(request)
-        self._labels = TypeLabels(
-            request.options.get("labels"),
-            labels_from_json(request.settings.get(LABELS_SETTING, "")),
-            language=language,
-        )
+        self._labels = TypeLabels(request.options.get("labels"), LABELS, language=language)
 
     def contents(self, figures: Figures, slices: Sequence[Bucket]) -> Contents:
         """Put figures into words.
@@ -244,8 +239,7 @@ class Texts:
 
 
 def _currency(request: ReportRequest) -> str:
-    """What amounts are in, by ISO 4217: the subscription's option, or else the kind's setting; empty: not said."""
-    for value in (request.options.get("currency"), request.settings.get(CURRENCY_SETTING)):
-        if isinstance(value, str) and _CURRENCY.fullmatch(value) and value in list_currencies():
-            return value
-    return ""
+    """What amounts are in, by ISO 4217: the subscription's option, or else the one of all; empty: not said."""
+    value = request.options.get("currency")
+    known = isinstance(value, str) and _CURRENCY.fullmatch(value) and value in list_currencies()
+    return str(value) if known else CURRENCY

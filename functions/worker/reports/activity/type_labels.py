@@ -1,6 +1,5 @@
 """What types of events are called. Applications have names such as `page.viewed` for them; people read words. Pure."""
 
-import json
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -47,11 +46,3 @@ def humanized(type_name: str) -> str:
     words = [word if len(word) > 1 and word.isupper() else word.lower() for word in _WORD.findall(type_name)]
     text = " ".join(words)
     return text[:1].upper() + text[1:]
-
-
-def labels_from_json(text: str) -> Any:
-    """The map that a setting has; None where it has none."""
-    try:
-        return json.loads(text) if text else None
-    except ValueError:
-        return None

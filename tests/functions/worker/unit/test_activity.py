@@ -206,7 +206,7 @@ def test_the_subject_has_the_headline_figure(now: int, earlier: int, figure: str
 def test_a_sentence_says_what_matters() -> None:
     now = [{"at": START + 20 * MINUTE, "type": "order.placed"}] * 9 + [{"at": START, "type": "page.viewed"}] * 5
     before = [{"at": START - MINUTE, "type": "order.placed"}] * 6 + [{"at": START - MINUTE, "type": "page.viewed"}] * 5
-    assert "Busiest around 13:20. “Order placed” is up 50%." in report(*now, *before).text
+    assert "Busiest around 13:20. “Orders” is up 50%." in report(*now, *before).text
 
 
 @pytest.mark.parametrize(
@@ -231,25 +231,25 @@ def test_an_identifier_is_read_as_words(type_name: str, label: str) -> None:
 @pytest.mark.parametrize(
     ("locale", "labels", "shown"),
     [
-        ("en", {"page.viewed": "Page views"}, "Page views"),
-        ("ja", {"page.viewed": {"en": "Page views", "ja": "ページ表示"}}, "ページ表示"),
-        ("ja-JP", {"page.viewed": {"ja": "ページ表示"}}, "ページ表示"),
-        ("ja", {"page.viewed": {"en": "Page views"}}, "Page views"),
-        ("en", {"page.viewed": 7, "other": "x"}, "Page viewed"),
-        ("en", {"page.viewed": {"en": ["x"]}}, "Page viewed"),
-        ("en", "no map", "Page viewed"),
+        ("en", {"cart.emptied": "Page views"}, "Page views"),
+        ("ja", {"cart.emptied": {"en": "Page views", "ja": "ページ表示"}}, "ページ表示"),
+        ("ja-JP", {"cart.emptied": {"ja": "ページ表示"}}, "ページ表示"),
+        ("ja", {"cart.emptied": {"en": "Page views"}}, "Page views"),
+        ("en", {"cart.emptied": 7, "other": "x"}, "Cart emptied"),
+        ("en", {"cart.emptied": {"en": ["x"]}}, "Cart emptied"),
+        ("en", "no map", "Cart emptied"),
     ],
 )
 def test_types_have_the_labels_of_the_options(locale: str, labels: Any, shown: str) -> None:
     made = mail(
         "activity",
-        {"events": {"e": {"at": START, "type": "page.viewed"}}},
+        {"events": {"e": {"at": START, "type": "cart.emptied"}}},
         PERIOD,
         of={"locale": locale},
         by={"cadence": "hourly", "options": {"labels": labels}},
     )
     assert shown in made.text
-    assert "page.viewed" not in made.text
+    assert "cart.emptied" not in made.text
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ from functions.shared.user import User
 from functions.worker.mail.compliance import MailCompliance, unsubscribe_token
 from functions.worker.mail.model import MailRecipient, RecipientRole
 from functions.worker.mail.unsubscribe_link import IN_HTML, IN_TEXT
+from local_cloud.inbox.sendgrid import RESERVED_HEADERS
 
 KEY = "0123456789abcdef"
 OWN = MailCompliance(
@@ -38,7 +39,7 @@ def recipient(
     delivery_id: str = "u1:weekly:20261124T1300Z",
 ) -> MailRecipient:
     user = User(id=user_id, email="ada@example.com", name="Ada")
-    return compliance.recipient(address, role, user=user, delivery_id=delivery_id)
+    return compliance.recipient(address, role, user=user, delivery_id=delivery_id, kind="usage", cadence="weekly")
 
 
 @given(ids)
@@ -63,11 +64,8 @@ def test_another_recipient_can_only_ask_the_team(role: RecipientRole) -> None:
     assert "List-Unsubscribe-Post" not in made.headers
     assert unsubscribe_token("u1", KEY) not in repr(made)
     assert made.name == ""
-    assert (
-        replace(OWN, reply_to="")
-        .recipient("boss@example.com", role, user=User(id="u1", email="ada@example.com"), delivery_id="d1")
-        .unsubscribe_url.startswith("mailto:reports@example.com?")
-    )
+    without = recipient(replace(OWN, reply_to=""), "boss@example.com", role)
+    assert without.unsubscribe_url.startswith("mailto:reports@example.com?")
 
 
 @pytest.mark.parametrize("role", RecipientRole)
@@ -101,7 +99,7 @@ def test_a_mail_has_the_place_of_the_link_where_there_is_one(compliance: MailCom
 def test_without_an_own_url_no_recipient_has_a_link_of_ours(compliance: MailCompliance, address: str) -> None:
     made = recipient(compliance, address)
     assert made.unsubscribe_url == ""
-    assert not any(name.startswith("List-") for name in made.headers)
+    assert not any(name.startswith("List-Unsubscribe") for name in made.headers)
 
 
 def test_without_either_there_is_no_link() -> None:
@@ -121,6 +119,32 @@ def test_the_mails_of_a_delivery_refer_to_the_same_message_and_those_of_others_t
 def test_headers_are_ascii_whatever_the_ids_are(text: str, address: str) -> None:
     headers = recipient(OWN, address, user_id=text, delivery_id=text).headers
     assert all(value.isascii() and value.isprintable() for value in headers.values())
+
+
+@pytest.mark.parametrize("compliance", [OWN, IN_GROUP, NONE])
+def test_every_mail_says_which_list_it_is_of_and_that_nobody_wrote_it(compliance: MailCompliance) -> None:
+    headers = recipient(compliance).headers
+    assert headers["List-Id"] == "<usage.example.com>"
+    assert headers["Auto-Submitted"] == "auto-generated"
+    assert headers["Feedback-ID"] == "kind-usage:weekly:report:examplecom"
+    assert not {name.lower() for name in headers} & RESERVED_HEADERS
+
+
+@pytest.mark.parametrize(
+    ("domain", "list_id", "sender_id"),
+    [
+        ("a.io", "<usage.a.io>", "aio00"),
+        ("Mail.Example.COM", "<usage.mail.example.com>", "mailexamplecom"),
+        ("bücher.example", "<usage.xn--bcher-kva.example>", "xnbcherkvaexamp"),
+        (".".join(["x" * 60] * 5), None, "x" * 15),
+    ],
+)
+def test_a_list_is_of_the_senders_domain(domain: str, list_id: str | None, sender_id: str) -> None:
+    headers = recipient(MailCompliance(sender=f"reports@{domain}")).headers
+    assert headers.get("List-Id") == list_id
+    assert headers["Feedback-ID"].split(":")[-1] == sender_id
+    assert 5 <= len(sender_id) <= 15
+    assert len(set(headers["Feedback-ID"].split(":"))) == 4
 
 
 def settings(**variables: str) -> MailSettings:

@@ -124,6 +124,14 @@ def test_the_message() -> None:
     assert message["Message-ID"] == "<ID@inbox.localhost>"
 
 
+def test_a_long_link_stands_in_its_header_as_it_is() -> None:
+    link = f"<https://example.com/unsubscribe?user={'u' * 400}&token={'t' * 400}>"
+    message = mail_of(headers={"List-Unsubscribe": link, "List-Id": "<activity.example.com>"}).as_message().as_bytes()
+    assert f"\r\nList-Unsubscribe: {link}\r\n".encode() in message
+    assert b"\r\nList-Id: <activity.example.com>\r\n" in message
+    assert max(map(len, message.split(b"\r\n"))) <= 998
+
+
 def test_the_messages_parts() -> None:
     files = [
         *valid_request()["attachments"],
