@@ -193,8 +193,9 @@ def _subscriptions(number: int, user: dict[str, Any], this_hour: datetime) -> li
                 sent("default", {**due, "kind": "activity", "cadence": "quarterly"}),
                 waits("usage", {**new, "kind": "usage", "cadence": "weekly"}),
             ]
-        case 10:
-            return [sent("default", {**due, "kind": "activity", "cadence": "weekly"})]
+        case 10:  # with files
+            options = {"attach": ["csv", "xlsx", "pdf"], "currency": "EUR"}
+            return [sent("default", {**due, "kind": "activity", "cadence": "weekly", "options": options})]
         case 11:  # became inactive since the last report
             user["active"] = False
             default = {**due, "kind": "activity", "cadence": "daily"}

@@ -42,6 +42,16 @@ def test_a_preview_of_live_data_is_the_mail_and_changes_nothing(project: Project
     assert project.everything() == before
 
 
+def test_attachments_are_kept_beside_the_page(project: Project, tmp_path: Path) -> None:
+    seed(project.database, "u1", options={"attach": ["csv", "pdf"]}, **DAILY)
+    answer = project.reports("preview", "u1", "--sample", "--json", "--to", str(tmp_path))
+    table, document = map(Path, answer.json["attachments"])
+    assert (table.parent, table.suffix, document.suffix) == (tmp_path, ".csv", ".pdf")
+    assert table.read_bytes().startswith(b"\xef\xbb\xbf")
+    assert document.read_bytes().startswith(b"%PDF")
+    assert table.name in project.reports("preview", "u1", "--sample", "--to", str(tmp_path)).out.replace("\n", "")
+
+
 def test_the_page_has_the_first_recipients_own_link(project: Project, tmp_path: Path) -> None:
     seed(project.database, "u1", cc=["bob@corp.example"], **DAILY)
     link = "https://example.com/u/{user_id}/{token}"

@@ -9,7 +9,9 @@ from functions.shared.period import Period
 from functions.worker.mail.model import InlineImage
 from functions.worker.reports.activity.buckets import buckets
 from functions.worker.reports.activity.figures import Tally
+from functions.worker.reports.activity.files import files
 from functions.worker.reports.activity.texts import Texts
+from functions.worker.reports.attachments.formats import read_formats
 from functions.worker.reports.blocks import Chart
 from functions.worker.reports.chart import bar_chart
 from functions.worker.reports.language import language_for
@@ -61,7 +63,7 @@ def build(request: ReportRequest) -> Report | Skip:
     chart: Chart | None = None
     images: tuple[InlineImage, ...] = ()
     if figures.events >= _FEWEST_TO_DRAW:
-        chart, picture = bar_chart(
+        chart, image = bar_chart(
             CHART_ID,
             figures.per_bucket,
             [bucket.label for bucket in slices],
@@ -71,12 +73,17 @@ def build(request: ReportRequest) -> Report | Skip:
             language=language,
             color=request.brand.graphic_color,
         )
-        images = (picture,)
+        images = (image,)
+    formats, is_usable = read_formats(request.options.get("attach"))
+    if not is_usable:
+        _logger.warning("option_unusable", user_id=user.id, subscription_id=request.subscription.id, option="attach")
+    picture = images[0].content if images else b""
     return Report(
         subject=contents.subject,
         templates=TEMPLATES,
         values={**vars(contents), "chart": chart},
         images=images,
+        attachments=files(request, formats, texts, contents, figures, chart, picture, language),
     )
 
 

@@ -49,6 +49,8 @@ class Figures:
         before_of: how many events of each of them there were in the period before.
         other_types: how many types are not among them.
         others: what the events of those add up to.
+        all_types: every type that was told apart, likewise.
+        beyond: what the events of all further types add up to.
         per_bucket: the number of events in each slice of the period.
     """
 
@@ -62,6 +64,8 @@ class Figures:
     before_of: Mapping[str, int]
     other_types: int
     others: TypeFigures
+    all_types: Sequence[TypeFigures]
+    beyond: TypeFigures
     per_bucket: Sequence[int]
 
 
@@ -116,6 +120,7 @@ class Tally:
         # A single type more is shown by its name rather than as "1 other".
         shown = SHOWN_TYPES + 1 if len(ranked) == SHOWN_TYPES + 1 and not self._beyond[0] else SHOWN_TYPES
         others = [self._beyond, *(numbers for _, numbers in ranked[shown:])]
+        types = [TypeFigures(name, int(events), amount) for name, (events, amount) in ranked]
         return Figures(
             events=self._count[True],
             amount=self._sum[True],
@@ -124,9 +129,11 @@ class Tally:
             events_before=self._count[False],
             amount_before=self._sum[False],
             before_of={name: self._types_before.get(name, 0) for name, _ in ranked[:shown]},
-            types=[TypeFigures(name, int(events), amount) for name, (events, amount) in ranked[:shown]],
+            types=types[:shown],
             other_types=len(ranked[shown:]),
             others=TypeFigures("", int(sum(events for events, _ in others)), sum(amount for _, amount in others)),
+            all_types=types,
+            beyond=TypeFigures("", int(self._beyond[0]), self._beyond[1]),
             per_bucket=self._per_bucket,
         )
 

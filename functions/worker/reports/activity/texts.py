@@ -12,6 +12,8 @@ from functions.worker.reports.activity.buckets import Bucket, BucketUnit
 from functions.worker.reports.activity.figures import Figures, TypeFigures
 from functions.worker.reports.activity.type_labels import TypeLabels
 from functions.worker.reports.activity.wording import CURRENCY, LABELS
+from functions.worker.reports.attachments.columns import Column, ColumnKind
+from functions.worker.reports.attachments.document import DataTable
 from functions.worker.reports.blocks import Headline, Table, TableRow, change_share, compared
 from functions.worker.reports.language import Language
 from functions.worker.reports.period_name import period_name
@@ -220,6 +222,33 @@ class Texts:
             title=_("Events by type"),
             columns=[_("Type"), _("Events"), *([_("Amount")] if figures.has_amounts else [])],
             rows=[self._row(name, item, figures) for name, item in named],
+        )
+
+    def data_table(self, figures: Figures) -> DataTable:
+        """All types, as values: for files.
+
+        Args:
+            figures: of one event or more.
+        """
+        _ = self._
+        named = [(self._labels.label(item.type) or _("(no type)"), item) for item in figures.all_types]
+        if figures.beyond.events:
+            named.append((_("Other types"), figures.beyond))
+        if self._currency:
+            amount = Column(_("Amount"), ColumnKind.MONEY, self._currency)
+        else:
+            amount = Column(_("Amount"), ColumnKind.NUMBER, decimals=0 if figures.whole_amounts else 2)
+        return DataTable(
+            title=_("Events by type"),
+            columns=[
+                Column(_("Type")),
+                Column(_("Events"), ColumnKind.INTEGER),
+                *([amount] if figures.has_amounts else []),
+            ],
+            rows=[
+                [name, item.events, *([round(item.amount, 6) or None] if figures.has_amounts else [])]
+                for name, item in named
+            ],
         )
 
     def _row(self, name: str, item: TypeFigures, figures: Figures) -> TableRow:

@@ -57,6 +57,8 @@ def _written(cell: Cell) -> str:
             return cell.isoformat()
         case Decimal():
             return f"{cell:f}"
+        case float() if cell.is_integer():
+            return str(int(cell))
         case float():
             # All of its digits, and no exponent.
             return f"{Decimal(repr(cell)):f}"

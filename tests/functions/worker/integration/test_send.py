@@ -1,8 +1,10 @@
 """One report, sent once: what is in the mail, what the ledger says, and what it costs."""
 
 import asyncio
+import io
 import re
 import threading
+import zipfile
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
@@ -11,12 +13,29 @@ from typing import Any
 import pytest
 from google.cloud.firestore_v1._helpers import GeoPoint
 from google.cloud.firestore_v1.vector import Vector
+from pypdf import PdfReader
 
 from functions.shared.ids import shard_of
 from local_cloud.inbox.faults import Answer, Call
 from tests.functions.worker.integration.conftest import API_KEY, DUE, HOUR, Cloud, task
 
 MINUTE = timedelta(minutes=1)
+
+
+def test_files_arrive_as_they_were_made(cloud: Cloud) -> None:
+    user = cloud.user(subscription={"options": {"attach": ["csv", "xlsx", "pdf", "docx"]}})
+    cloud.event(user, "e1", at=DUE - MINUTE, type="注文")
+    assert cloud.deliver(user).json()["result"] == "sent"
+    [mail] = cloud.mails_to(user)
+    assert [(each.filename, each.type) for each in mail.envelope.attachments] == [
+        ("activity-2026-11-24-1200.csv", "text/csv"),
+        ("activity-2026-11-24-1200.xlsx", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"),
+        ("activity-2026-11-24-1200.pdf", "application/pdf"),
+    ]
+    csv_file, workbook, document = [each.content for each in mail.attachments if not each.inline]
+    assert csv_file.decode("utf-8-sig") == '"Type","Events"\r\n"注文",1\r\n'
+    assert zipfile.is_zipfile(io.BytesIO(workbook))
+    assert "注文" in PdfReader(io.BytesIO(document)).pages[0].extract_text()
 
 
 def test_a_report_is_sent_and_the_subscription_moves_on(cloud: Cloud) -> None:

@@ -1,14 +1,18 @@
 """The activity report: what events add up to, and what is said about them."""
 
+import io
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import openpyxl
 import pytest
+from pypdf import PdfReader
 from structlog.testing import capture_logs
 
 from functions.shared.period import Period
 from functions.worker.mail.model import Mail
 from functions.worker.reports.activity import CHART_ID, MOST_EVENTS
+from functions.worker.reports.activity import figures as figures_module
 from functions.worker.reports.activity.figures import SHOWN_TYPES, Problem, Tally
 from functions.worker.reports.activity.type_labels import humanized
 from tests.functions.worker.unit.samples import mail
@@ -295,3 +299,59 @@ def test_what_others_wrote_is_text_and_nothing_else() -> None:
     assert "{{ 7 * 7 }}" in made.html
     assert "\nHello <script>alert(1)</script> Bcc: everybody,\n" in made.text
     assert "\n" not in made.subject
+
+
+def with_files(attach: Any, *events: dict[str, Any], **options: Any) -> Mail:
+    stored = {"events": {f"e{number}": event for number, event in enumerate(events)}}
+    return mail("activity", stored, PERIOD, by={"cadence": "hourly", "options": {"attach": attach, **options}})
+
+
+def test_files_come_where_the_subscription_asks_for_them() -> None:
+    events = [{"at": START, "type": f"type{number:02}", "amount": number} for number in range(SHOWN_TYPES + 5)]
+    made = with_files(["csv", "xlsx", "pdf"], *events, {"at": START, "type": "=1+1"}, currency="EUR")
+    csv_file, workbook, document = made.attachments
+    assert [each.filename for each in made.attachments] == [
+        f"activity-2026-11-24-1300.{suffix}" for suffix in ("csv", "xlsx", "pdf")
+    ]
+    lines = csv_file.content.decode("utf-8-sig").splitlines()
+    # All types, also those that the mail sums up.
+    assert lines[0] == '"Type","Events","Amount"'
+    assert len(lines) == len(events) + 2
+    assert '"Type 12",1,12' in lines
+    assert '"\'=1+1",1,0.0' in lines
+    sheet = openpyxl.load_workbook(io.BytesIO(workbook.content)).active
+    assert sheet is not None
+    assert ("Type 12", 1, 12) in list(sheet.values)
+    [page] = [page.extract_text() for page in PdfReader(io.BytesIO(document.content)).pages]
+    for text in ("Your activity", "Tuesday 24 November", "€78.00", "Type 12", "€12.00"):
+        assert text in page
+
+
+@pytest.mark.parametrize(
+    ("attach", "suffixes", "is_usable"),
+    [
+        (None, [], True),
+        ([], [], True),
+        (["pdf", "csv", "pdf"], ["pdf", "csv"], True),
+        (["csv", "docx", 7, None], ["csv"], False),
+        ("csv", [], False),
+        ({"csv": True}, [], False),
+        ([["csv"]], [], False),
+    ],
+)
+def test_an_option_that_means_nothing_is_named_in_the_log(attach: Any, suffixes: list[str], is_usable: bool) -> None:
+    with capture_logs() as logs:
+        made = with_files(attach, {"at": START, "type": "a"})
+    assert [each.filename.rpartition(".")[2] for each in made.attachments] == suffixes
+    named = [entry for entry in logs if entry["event"] == "option_unusable"]
+    assert [(entry["user_id"], entry["option"]) for entry in named] == ([] if is_usable else [("u1", "attach")])
+
+
+def test_where_nothing_happened_there_is_no_file() -> None:
+    assert not with_files(["csv"]).attachments
+
+
+def test_more_types_than_are_told_apart_are_a_row_of_the_files(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(figures_module, "_DIFFERENT_TYPES", 2)
+    made = with_files(["csv"], *({"at": START, "type": kind} for kind in ("a", "b", "c", "d")))
+    assert made.attachments[0].content.decode("utf-8-sig").splitlines()[1:] == ['"A",1', '"B",1', '"Other types",2']

@@ -67,6 +67,7 @@ def test_other_text_stays_as_it_is(text: str) -> None:
         (ColumnKind.INTEGER, 10**20, "100000000000000000000"),
         (ColumnKind.NUMBER, -0.1, "-0.1"),
         (ColumnKind.NUMBER, 1e-7, "0.0000001"),
+        (ColumnKind.NUMBER, 12.0, "12"),
         (ColumnKind.NUMBER, 1e22, "10000000000000000000000"),
         (ColumnKind.NUMBER, Decimal("1E+3"), "1000"),
         (ColumnKind.NUMBER, Decimal("-12.50"), "-12.50"),

@@ -16,14 +16,25 @@ from pypdf import PdfReader
 from functions.worker.mail.model import Attachment
 from functions.worker.reports.attachments import pdf_attachment as module
 from functions.worker.reports.attachments.columns import AttachmentError, Column, ColumnKind
+from functions.worker.reports.attachments.document import DataTable, Document
 from functions.worker.reports.attachments.fonts import families, fonts
-from functions.worker.reports.attachments.pdf_attachment import PdfChart, PdfHeadline, PdfTable, pdf_attachment
+from functions.worker.reports.attachments.pdf_attachment import pdf_attachment
 from functions.worker.reports.attachments.shown import shown
 from functions.worker.reports.bar_chart import draw_bars
+from functions.worker.reports.blocks import AxisLabel, Chart, Headline, LegendEntry, Tone
+from functions.worker.reports.brand import Brand
 from functions.worker.reports.language import Language, language_for
 from tests.support import REPOSITORY
 
 ENGLISH, JAPANESE = language_for("en"), language_for("ja")
+CHART = Chart(
+    content_id="c",
+    title="By hour",
+    description="Most at 16:00.",
+    top="50",
+    axis=(AxisLabel(text="0:00", width=100),),
+    legend=(LegendEntry(sign="■", text="So far", color="#2563eb"),),
+)
 COLUMNS = (Column("Customer"), Column("Revenue", ColumnKind.MONEY, "EUR"))
 
 
@@ -31,25 +42,28 @@ def pages(file: Attachment) -> list[str]:
     return [page.extract_text() for page in PdfReader(io.BytesIO(file.content)).pages]
 
 
-def table(rows: Sequence[Sequence[Any]]) -> PdfTable:
-    return PdfTable(title="Sales", columns=COLUMNS, rows=rows)
+def pdf(language: Language = ENGLISH, /, **contents: Any) -> Attachment:
+    return pdf_attachment("a", Document(**{"title": "T", **contents}), language=language)
+
+
+def table(rows: Sequence[Sequence[Any]]) -> DataTable:
+    return DataTable(title="Sales", columns=COLUMNS, rows=rows)
 
 
 def test_a_document_says_what_the_report_says() -> None:
-    picture = draw_bars([1, 2], top=2)
-    file = pdf_attachment(
-        "sales",
-        language=ENGLISH,
+    file = pdf(
+        ENGLISH,
+        brand=Brand(name="Zoë & Söhne", color="#b91c1c"),
         title="Your sales",
         period="Tuesday 24 November",
-        brand="Zoë & Söhne",
         paragraphs=("Orders are up.", ""),
-        headlines=(PdfHeadline(label="Orders", value="1,234", change="Up 54%", arrow="▲", tone="good"),),
-        chart=PdfChart(title="By hour", picture=picture, description="Most at 16:00.", top="50", axis=(("0:00", 100),)),
+        headlines=(Headline(label="Orders", value="1,234", change="Up 54%", arrow="▲", tone=Tone.GOOD),),
+        chart=CHART,
+        picture=draw_bars([1, 2], top=2),
         tables=(table([("Ada Ltd", Decimal("-12.50")), ("株式会社サンプル", None)]),),
         footer="You get this every day.",
     )
-    assert (file.filename, file.media_type) == ("sales.pdf", "application/pdf")
+    assert (file.filename, file.media_type) == ("a.pdf", "application/pdf")
     [page] = pages(file)
     for text in (
         *(
@@ -62,7 +76,7 @@ def test_a_document_says_what_the_report_says() -> None:
             "▲ Up 54%",
             "By hour",
         ),
-        *("50", "0:00", "Sales", "Customer", "Revenue", "Ada Ltd", "-€12.50", "株式会社サンプル"),
+        *("50", "0:00", "■ So far", "Sales", "Customer", "Revenue", "Ada Ltd", "-€12.50", "株式会社サンプル"),
         *("You get this every day.", "1 / 1"),
     ):
         assert text in page
@@ -73,7 +87,7 @@ def test_a_document_says_what_the_report_says() -> None:
 
 
 def test_a_japanese_document() -> None:
-    file = pdf_attachment("a", language=JAPANESE, title="アクティビティ", period="11月24日(火)", tables=(table([]),))
+    file = pdf(JAPANESE, title="アクティビティ", period="11月24日(火)", tables=(table([]),))
     [page] = pages(file)
     assert "アクティビティ" in page
     assert "11月24日(火)" in page
@@ -83,7 +97,7 @@ def test_a_japanese_document() -> None:
 @pytest.mark.parametrize("code", ["ar", "he", "fa"])
 def test_a_language_from_right_to_left_does_not_break(code: str) -> None:
     language = Language(Locale(code), NullTranslations())
-    file = pdf_attachment("a", language=language, title="שלום 2026", tables=(table([("نوع", 5)]),))
+    file = pdf(language, title="שלום 2026", tables=(table([("نوع", 5)]),))
     [page] = PdfReader(io.BytesIO(file.content)).pages
     as_it_lies = page.extract_text(extraction_mode="layout")
     assert "2026" in as_it_lies
@@ -93,7 +107,7 @@ def test_a_language_from_right_to_left_does_not_break(code: str) -> None:
 
 def test_no_value_becomes_markup() -> None:
     text = '#set text(red) $x$ *a* _b_ @c <d> [e](f) `g` \\ // h #import "@preview/x:0.1.0" https://example.com'
-    file = pdf_attachment("a", language=ENGLISH, title=text, tables=(table([(text, 1)]),))
+    file = pdf(ENGLISH, title=text, tables=(table([(text, 1)]),))
     [page] = pages(file)
     unbroken = " ".join(page.replace("\u200b", "").split())
     assert unbroken.count(text) == 2
@@ -102,7 +116,7 @@ def test_no_value_becomes_markup() -> None:
 
 def test_a_long_table_repeats_its_header_and_names_what_it_leaves_out(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "MOST_ROWS", 100)
-    file = pdf_attachment("a", language=ENGLISH, title="T", tables=(table([(f"c{n}", n) for n in range(1_234)]),))
+    file = pdf(ENGLISH, title="T", tables=(table([(f"c{n}", n) for n in range(1_234)]),))
     texts = pages(file)
     assert len(texts) > 2
     for number, page in enumerate(texts, start=1):
@@ -115,14 +129,14 @@ def test_a_long_table_repeats_its_header_and_names_what_it_leaves_out(monkeypatc
 
 def test_the_same_report_makes_the_same_bytes() -> None:
     def made() -> bytes:
-        return pdf_attachment("a", language=JAPANESE, title="売上", tables=(table([("Ada", 5)]),)).content
+        return pdf(JAPANESE, title="売上", tables=(table([("Ada", 5)]),)).content
 
     assert made() == made()
     assert b"CreationDate" not in made()
 
 
 def test_long_words_and_long_texts_stay_in_their_cell() -> None:
-    file = pdf_attachment("a", language=ENGLISH, title="T", tables=(table([("x" * 5_000, 1)]),))
+    file = pdf(ENGLISH, title="T", tables=(table([("x" * 5_000, 1)]),))
     [page] = pages(file)
     assert page.replace("\u200b", "").replace("\n", "").count("x") == module.LONGEST_TEXT - 1
     assert "…" in page
@@ -130,25 +144,21 @@ def test_long_words_and_long_texts_stay_in_their_cell() -> None:
 
 @pytest.mark.parametrize(("locale", "width"), [("en", 595), ("en-US", 612), ("ja", 595)])
 def test_paper_is_that_of_the_country(locale: str, width: int) -> None:
-    file = pdf_attachment("a", language=language_for(locale), title="T")
+    file = pdf(language_for(locale), title="T")
     assert round(PdfReader(io.BytesIO(file.content)).pages[0].mediabox.width) == width
 
 
 def test_many_columns_turn_the_page() -> None:
-    wide = PdfTable(title="T", columns=[Column(f"C{n}") for n in range(9)], rows=[])
-    box = (
-        PdfReader(io.BytesIO(pdf_attachment("a", language=ENGLISH, title="T", tables=(wide,)).content))
-        .pages[0]
-        .mediabox
-    )
+    wide = DataTable(title="T", columns=[Column(f"C{n}") for n in range(9)], rows=[])
+    box = PdfReader(io.BytesIO(pdf(ENGLISH, title="T", tables=(wide,)).content)).pages[0].mediabox
     assert box.width > box.height
 
 
 def test_what_is_no_picture_is_an_error_of_the_kind() -> None:
     with pytest.raises(AttachmentError, match=r"^a\.pdf: .*image"):
-        pdf_attachment("a", language=ENGLISH, title="T", chart=PdfChart(title="", picture=b"GIF", description="x"))
+        pdf(ENGLISH, title="T", chart=CHART, picture=b"GIF")
     with pytest.raises(AttachmentError, match=r"^a\.pdf, row 1: 1 values for 2 columns"):
-        pdf_attachment("a", language=ENGLISH, title="T", tables=(table([["x"]]),))
+        pdf(ENGLISH, title="T", tables=(table([["x"]]),))
 
 
 @pytest.mark.parametrize(
