@@ -232,7 +232,7 @@ ALL = [
         file="functions/dispatcher/rescue/waiting_tasks.py",
         search="if created_at is None:",
         replace="if True:",
-        scenarios=("SendGrid: answers 429 and asks to wait for hours",),
+        scenarios=("queue: is behind for hours",),
         tests=(
             "tests/functions/dispatcher/integration/test_overdue.py::test_a_task_that_the_queue_still_holds_is_not_dead_however_long_it_waits",
         ),

@@ -11,9 +11,10 @@ from tests.faults.injection_points import InjectionPoint
 from tests.faults.instances import Send
 from tests.faults.scenario_run import Scenario, ScenarioRun, Script
 from tests.faults.scenarios.dead_letters import replay_all
-from tests.faults.world import QUEUE
+from tests.faults.world import CONCURRENCY, QUEUE
 
 _PAUSED_HOURS = 26
+_BEHIND_HOURS = 3
 
 
 async def _twice(scenario_run: ScenarioRun) -> None:
@@ -57,6 +58,26 @@ async def _hours_late(scenario_run: ScenarioRun) -> None:
         await scenario_run.dispatch()
     await scenario_run.world.resume()
     await scenario_run.world.drain()
+
+
+async def _behind_for_hours(scenario_run: ScenarioRun) -> None:
+    """The queue calls the worker with one task at a time, and the worker does not answer. The other tasks wait longer
+    than a task is tried, and none of them is dead."""
+    world, answers = scenario_run.world, asyncio.Event()
+
+    async def wait(_delivery: str, send: Send) -> Answer:
+        await answers.wait()
+        return await send()
+
+    world.front_end.before = wait
+    await world.dispatch_at_most(1)
+    await scenario_run.dispatch()
+    for _ in range(_BEHIND_HOURS):
+        scenario_run.hour = world.next_hour()
+        await scenario_run.dispatch()
+    answers.set()
+    await world.dispatch_at_most(CONCURRENCY)
+    await world.drain()
 
 
 def _paused_for_a_day(*, tried: bool) -> Script:
@@ -153,6 +174,7 @@ SCENARIOS = [
     Scenario(name="a task is delivered three times at once", group="queue", script=_twice_at_once),
     Scenario(name="a task is delivered again after success", group="queue", script=_after_success),
     Scenario(name="tasks come hours late", group="queue", script=_hours_late),
+    Scenario(name="is behind for hours", group="queue", script=_behind_for_hours),
     Scenario(name="is paused for more than a day", group="queue", script=_paused_for_a_day(tried=False)),
     Scenario(name="is paused for more than a day, tried", group="queue", script=_paused_for_a_day(tried=True)),
     Scenario(name="drops its tasks after a day's pause", group="queue", script=_paused_and_dropped),
