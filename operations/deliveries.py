@@ -103,6 +103,7 @@ def delivery_row(delivery: Delivery) -> dict[str, Any]:
         "period_end": delivery.period_end,
         "attempts": delivery.attempts,
         "lease_expires_at": delivery.lease_expires_at,
+        "variant": delivery.variant or None,
         "message_id": redact_addresses(delivery.message_id) or None,
         "reason": redact_addresses(delivery.reason) or None,
         "note": redact_addresses(delivery.note) or None,

@@ -30,7 +30,7 @@ from functions.worker.kind_settings import OWN_VARIABLES
 from functions.worker.mail.compliance import MailCompliance
 from functions.worker.mail.model import Accepted, Mail, Sender, Unsubscribed
 from functions.worker.mail.provider import mail_provider, to_request
-from functions.worker.reports import kinds, language, needs, rendering, sample_amount
+from functions.worker.reports import canary, kinds, language, needs, rendering, sample_amount
 from functions.worker.reports.brand import Brand
 from functions.worker.reports.firestore_user_data import FirestoreUserData
 from functions.worker.reports.in_memory_user_data import InMemoryUserData
@@ -121,11 +121,9 @@ def kind_variables(kind: str, find: Callable[[str], str | None], *, local: bool)
         NotConfigured: a variable has no value.
     """
     try:
-        declared = {kind: needs.load(_REPORTS, reserved=OWN_VARIABLES).get(kind, needs.Needs())}
+        declared = {kind: known_needs().get(kind, needs.Needs())}
         given = {name: find(name) or "" for name in declared[kind].variables}
         return needs.values(declared, given, local=local)[kind]
-    except needs.InvalidNeeds as error:
-        raise OperatorError(str(error)) from error
     except needs.NotSet as error:
         raise NotConfigured(f"{error}.") from error
 
@@ -133,6 +131,18 @@ def kind_variables(kind: str, find: Callable[[str], str | None], *, local: bool)
 def known_kinds() -> tuple[str, ...]:
     """The names of the kinds of report in this checkout."""
     return kinds.kinds()
+
+
+def known_needs() -> Mapping[str, needs.Needs]:
+    """What the kinds in this checkout declare; those that declare nothing are left out.
+
+    Raises:
+        OperatorError: a needs.yaml is malformed.
+    """
+    try:
+        return needs.load(_REPORTS, reserved=OWN_VARIABLES)
+    except needs.InvalidNeeds as error:
+        raise OperatorError(str(error)) from error
 
 
 def build(
@@ -146,6 +156,7 @@ def build(
     client: firestore.Client | None = None,
     variables: Mapping[str, str] | None = None,
     delivery: str | None = None,
+    is_next: bool = False,
 ) -> Mail | NothingToSend:
     """Build the mail.
 
@@ -159,6 +170,7 @@ def build(
         client: the Firestore client for what else the kind reads; None for a sample.
         variables: the kind's settings and secrets.
         delivery: the id that the mail carries; None for that of the delivery that would send it.
+        is_next: whether it is made by the kind's next version.
 
     Returns:
         The mail, or the kind's word that there is nothing to report.
@@ -180,6 +192,7 @@ def build(
             brand=Brand.from_settings(settings),
             firestore=client,
             settings=variables,
+            variant=canary.Variant.NEXT if is_next else None,
         )
     except PermanentError as error:
         raise OperatorError(str(error)) from error

@@ -95,6 +95,7 @@ class Delivery:
         shard: the shard of its subscription, the first field of the index that finds a run's deliveries; None where the
             document has no valid one.
         kind: which report.
+        variant: which version of the kind made it, `current` or `next`, where the kind has a next one; else empty.
         state: where it stands. SENDING where the document has no valid state: its outcome is unknown.
         attempts: how often a worker has claimed it.
         owner: the token of the process that claimed it or gave it up last.
@@ -124,6 +125,7 @@ class Delivery:
     run_id: str = ""
     shard: int | None = None
     kind: str = ""
+    variant: str = ""
     state: DeliveryState
     attempts: int = 0
     owner: str = ""
@@ -164,6 +166,7 @@ class Delivery:
             run_id=stored_text(document, "run_id"),
             shard=shard if type(shard) is int and 0 <= shard < SHARDS else None,
             kind=stored_text(document, "kind"),
+            variant=stored_text(document, "variant"),
             state=state or DeliveryState.SENDING,
             attempts=stored_count(document, "attempts"),
             owner=stored_text(document, "owner"),

@@ -14,6 +14,7 @@ from functions.worker.mail.compliance import MailCompliance
 from functions.worker.mail.model import Mail, RecipientRole
 from functions.worker.mail.provider import make_tags_inert
 from functions.worker.reports.brand import PLAIN, Brand
+from functions.worker.reports.canary import Variant
 from functions.worker.reports.kinds import find
 from functions.worker.reports.report import PermanentError, Report, Skip
 from functions.worker.reports.request import ReportRequest
@@ -39,6 +40,7 @@ def compose(
     firestore: "firestore.Client | None" = None,
     settings: Mapping[str, str] | None = None,
     brand: Brand = PLAIN,
+    variant: Variant | None = None,
 ) -> Mail | Skip:
     """Build a report and make a mail of it.
 
@@ -54,6 +56,7 @@ def compose(
         firestore: for what else the kind reads; None where there is none.
         settings: the kind's own settings and secrets, by name.
         brand: the deployment's; a user's document may have another.
+        variant: which version of the kind; None is the current one.
 
     Returns:
         One mail to all recipients of the subscription, or Skip where the kind has nothing to report.
@@ -81,7 +84,7 @@ def compose(
         settings=settings or {},
         brand=brand,
     )
-    report = find(kind)(request)
+    report = find(kind, variant)(request)
     if isinstance(report, Skip):
         return report
     if not isinstance(report, Report):

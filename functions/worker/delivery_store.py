@@ -38,6 +38,7 @@ from functions.shared.report_task import ReportTask
 from functions.shared.subscription import SUBSCRIPTIONS, Subscription, SubscriptionDefaults
 from functions.shared.user import USERS, User
 from functions.worker.moving_on import FinalDelivery
+from functions.worker.reports.canary import Canaries, variant_of
 from functions.worker.time_budget import CALL_SECONDS, SETTLE_SECONDS
 
 LEASE = timedelta(seconds=90)
@@ -132,11 +133,15 @@ class DeliveryStore:
     Args:
         client: the Firestore client.
         defaults: what a subscription's document does not say.
+        canaries: the kinds that have a next version.
     """
 
-    def __init__(self, client: firestore.Client, defaults: SubscriptionDefaults) -> None:
+    def __init__(
+        self, client: firestore.Client, defaults: SubscriptionDefaults, *, canaries: Canaries | None = None
+    ) -> None:
         self._client = client
         self._defaults = defaults
+        self._canaries = canaries or {}
 
     def read(self, task: ReportTask) -> TaskDocuments:
         """Read the delivery, the user and the subscription of a task, in one call."""
@@ -370,6 +375,8 @@ class DeliveryStore:
         self, batch: Any, task: ReportTask, version: datetime | None, *, now: datetime, fields: Mapping[str, Any]
     ) -> None:
         reference = self._delivery(task.delivery_id)
+        if variant := variant_of(task.kind, task.user_id, task.subscription_id, self._canaries):
+            fields = {**fields, "variant": variant.value}
         if version is None:
             batch.create(reference, {**pending_fields(task, now=now, by_hand=False), **fields})
         else:

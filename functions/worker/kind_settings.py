@@ -6,6 +6,7 @@ from pathlib import Path
 
 from functions.shared.settings import DispatcherSettings, DlqHandlerSettings, WorkerSettings
 from functions.worker.reports import needs
+from functions.worker.reports.canary import Canaries
 
 REPORTS = Path(needs.__file__).parent
 
@@ -40,6 +41,22 @@ def kind_settings(variables: Mapping[str, str], *, local: bool, reports: Path = 
         NotSet: a setting or a secret has no value.
     """
     return needs.values(needs.load(reports, reserved=OWN_VARIABLES), variables, local=local)
+
+
+def load_canaries(*, reports: Path = REPORTS) -> Canaries:
+    """The kinds that have a next version, for a function at start.
+
+    Args:
+        reports: the folder with the kinds.
+
+    Raises:
+        SystemExit: with one line that says what is wrong.
+    """
+    try:
+        declared = needs.load(reports, reserved=OWN_VARIABLES)
+    except needs.InvalidNeeds as error:
+        sys.exit(f"Cannot start: {error}")
+    return {kind: each.canary for kind, each in declared.items() if each.canary is not None}
 
 
 def load_kind_settings(variables: Mapping[str, str], *, reports: Path = REPORTS) -> KindSettings:

@@ -24,7 +24,7 @@ from functions.worker.breaker import Breaker
 from functions.worker.delivery_store import DeliveryStore
 from functions.worker.inactive_users import InactiveUsers
 from functions.worker.key_alert import KeyAlert
-from functions.worker.kind_settings import load_kind_settings
+from functions.worker.kind_settings import load_canaries, load_kind_settings
 from functions.worker.mail.compliance import MailCompliance
 from functions.worker.mail.provider import delivery_lookup, mail_provider
 from functions.worker.outcome_inquiry import OutcomeInquiry
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 
 _settings = load_settings(WorkerSettings)
 _kind_settings = load_kind_settings(os.environ)
+_canaries = load_canaries()
 configure_logging("worker", _settings.log_level)
 _logger = structlog.get_logger()
 _verifier = TokenVerifier(
@@ -96,7 +97,7 @@ def _send_report() -> SendReport:
     topic = DeadLetterTopic(_settings.google_cloud_project, _settings.dead_letter_topic)
     defaults = SubscriptionDefaults(kind=_settings.default_kind, cadence=_settings.default_cadence)
     return SendReport(
-        deliveries=DeliveryStore(client, defaults),
+        deliveries=DeliveryStore(client, defaults, canaries=_canaries),
         inactive_users=InactiveUsers(client, defaults),
         provider=mail_provider(_settings),
         dead_letters=topic,
@@ -108,6 +109,7 @@ def _send_report() -> SendReport:
             time_limit=TimeLimit(_give_way),
             firestore=client,
             settings=_kind_settings,
+            canaries=_canaries,
         ),
         on_unknown_outcome=_settings.on_unknown_outcome,
         now=lambda: datetime.now(UTC),

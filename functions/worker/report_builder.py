@@ -18,6 +18,7 @@ from functions.worker.kind_settings import KindSettings
 from functions.worker.mail.compliance import MailCompliance
 from functions.worker.mail.model import Mail
 from functions.worker.reports.brand import PLAIN, Brand
+from functions.worker.reports.canary import Canaries, variant_of
 from functions.worker.reports.mistakes import describe_mistake, own_traceback
 from functions.worker.reports.report import PermanentError
 from functions.worker.reports.report import Skip as NothingToReport
@@ -43,6 +44,7 @@ class ReportBuilder:
         time_limit: ends the wait for a report that is not built in time.
         firestore: for what else a kind reads; None where tests need none.
         settings: the kinds' own settings and secrets, by kind and name.
+        canaries: the kinds that have a next version.
     """
 
     def __init__(
@@ -54,10 +56,12 @@ class ReportBuilder:
         time_limit: TimeLimit,
         firestore: "firestore.Client | None" = None,
         settings: KindSettings | None = None,
+        canaries: Canaries | None = None,
     ) -> None:
         self._user_data = user_data
         self._firestore = firestore
         self._settings = settings or {}
+        self._canaries = canaries or {}
         self._compliance = compliance
         self._brand = brand
         self._time_limit = time_limit
@@ -92,6 +96,7 @@ class ReportBuilder:
                 brand=self._brand,
                 firestore=self._firestore,
                 settings=self._settings.get(task.kind),
+                variant=variant_of(task.kind, task.user_id, task.subscription_id, self._canaries),
             )
             made = self._time_limit.run(make, seconds=seconds)
         except PermanentError as error:

@@ -9,6 +9,7 @@ from operations.commands import (
     dead_letters,
     deliveries,
     dispatch,
+    kinds,
     new,
     personal_data,
     preview,
@@ -55,6 +56,7 @@ users.app.command("export")(personal_data.export)
 users.app.command("erase")(personal_data.erase)
 app.add_typer(users.app, name="users")
 app.add_typer(subscriptions.app, name="subscriptions")
+app.command("kinds")(kinds.kinds)
 app.command("dispatch")(dispatch.dispatch)
 app.command("send")(send.send)
 app.command("preview")(preview.preview)

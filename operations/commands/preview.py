@@ -65,6 +65,9 @@ def preview(
     to: Annotated[Path, typer.Option(metavar="DIR", file_okay=False, help="Where the files are written.")] = (
         LOCAL_CLOUD_DIRECTORY / "previews"
     ),
+    is_next: Annotated[
+        bool, typer.Option("--next", help="Show the kind's next version, which a canary would send to some.")
+    ] = False,
     open_it: Annotated[bool, typer.Option("--open", help="Open it in a browser.")] = False,
     watch: Annotated[
         bool,
@@ -100,7 +103,9 @@ def preview(
             else previews.sample_data(which.kind, covered, amount or SampleAmount.MUCH)
         )
         variables = kind_variables(current, which.kind, sample=sample)
-        mail = previews.build(which.kind, whose, which, covered, data, settings, client=client, variables=variables)
+        mail = previews.build(
+            which.kind, whose, which, covered, data, settings, client=client, variables=variables, is_next=is_next
+        )
         about: dict[str, Any] = {"period_start": covered.start, "period_end": covered.end}
         if isinstance(mail, previews.NothingToSend):
             if as_json:

@@ -2,6 +2,7 @@
 
 import functools
 import importlib
+import importlib.util
 import inspect
 import pkgutil
 from collections.abc import Callable
@@ -9,7 +10,9 @@ from typing import cast
 
 from functions.shared.period import Period
 from functions.worker import reports
+from functions.worker.reports.canary import Variant
 from functions.worker.reports.in_memory_user_data import Documents
+from functions.worker.reports.needs import NEXT_FOLDER
 from functions.worker.reports.report import PermanentError, Report, Skip
 from functions.worker.reports.request import ReportRequest
 from functions.worker.reports.sample_amount import SampleAmount
@@ -27,14 +30,23 @@ def kinds() -> tuple[str, ...]:
     return tuple(sorted(folders - _NO_KINDS))
 
 
-def find(kind: str) -> Build:
+def find(kind: str, variant: Variant | None = None) -> Build:
     """The function that builds reports of a kind. The kind is imported with its first report, and so is what it needs.
 
+    Args:
+        kind: which.
+        variant: which version of it; None is the current one.
+
     Raises:
-        PermanentError: there is no such kind.
+        PermanentError: there is no such kind, or it has no next version.
     """
     if kind not in kinds():
         raise PermanentError(f"kind: there is no kind {kind!r}, but {', '.join(kinds())}")
+    if variant is Variant.NEXT:
+        package = f"{reports.__name__}.{kind}.{NEXT_FOLDER}"
+        if importlib.util.find_spec(package) is None:
+            raise PermanentError(f"kind: {kind} has no next version, which is a folder {NEXT_FOLDER} within its own")
+        return cast(Build, importlib.import_module(package).build)
     return cast(Build, importlib.import_module(f"{reports.__name__}.{kind}").build)
 
 

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     import yaml
 
 NEEDS_FILE = "needs.yaml"
+NEXT_FOLDER = "next"
+"""The folder within a kind's that has its next version (canary.py)."""
 
 _VARIABLE = re.compile(r"[A-Z][A-Z0-9]*(_[A-Z0-9]+)+")
 _ROLE = re.compile(r"roles/[A-Za-z0-9_.]+|(projects|organizations)/[^/\s]+/roles/[A-Za-z0-9_.]+")
@@ -101,7 +103,7 @@ class Needs:
         packages: Python packages, pinned, as pip writes them.
         owner: who is told when the kind's reports fail: an address, or the name of a secret with a webhook; may be
             empty.
-        canary: for how many percent of the subscriptions a new version is used at first; None: for all.
+        canary: how many percent of the subscriptions get the next version of the kind; None where there is none.
     """
 
     settings: Mapping[str, Setting] = field(default_factory=dict)
@@ -196,12 +198,12 @@ class _Reader:
             raise InvalidNeeds(f"{self._path}, line {line}: {error.problem}") from error
         except (yaml.YAMLError, UnicodeDecodeError) as error:
             raise InvalidNeeds(f"{self._path}, line 1: {' '.join(str(error).split())}") from error
-        return Needs() if root is None else self._needs(root)
+        return Needs() if root is None else self._needs(root, file.parent)
 
     def fail(self, node: "yaml.Node", problem: str) -> NoReturn:
         raise InvalidNeeds(f"{self._path}, line {node.start_mark.line + 1}: {problem}")
 
-    def _needs(self, root: "yaml.Node") -> Needs:
+    def _needs(self, root: "yaml.Node", folder: Path) -> Needs:
         parts = self._mapping(root, "a mapping", {"settings", "secrets", "roles", "packages", "owner", "canary"})
         settings = {
             name: Setting(about=about, default=value)
@@ -219,7 +221,7 @@ class _Reader:
             roles=tuple(map(self._role, self._sequence(parts.get("roles"), "a list of roles"))),
             packages=tuple(map(self._package, self._sequence(parts.get("packages"), "a list of packages"))),
             owner=self._owner(parts["owner"], secrets) if "owner" in parts else "",
-            canary=self._canary(parts["canary"]) if "canary" in parts else None,
+            canary=self._canary(parts["canary"], folder) if "canary" in parts else None,
         )
 
     def _variables(self, node: "yaml.Node | None", value: str) -> Iterator[tuple[str, str, str | None]]:
@@ -272,10 +274,12 @@ class _Reader:
             self.fail(node, f"owner: {owner} is neither an address nor one of the secrets")
         return owner
 
-    def _canary(self, node: "yaml.Node") -> int:
+    def _canary(self, node: "yaml.Node", folder: Path) -> int:
         text = self._text(node, "canary: must be a number")
         if not re.fullmatch(r"[1-9][0-9]?|100", text):
             self.fail(node, f"canary: must be a whole number of percent, 1 to 100, not {text}")
+        if not (folder / NEXT_FOLDER).is_dir():
+            self.fail(node, f"canary: there is no next version, which is a folder {NEXT_FOLDER} beside this file")
         return int(text)
 
     def _mapping(self, node: "yaml.Node", what: str, known: Collection[str]) -> "dict[str, yaml.Node]":

@@ -21,6 +21,7 @@ DELIVERY_KEYS = {
         "subscription_id",
         "run_id",
         "kind",
+        "variant",
         "state",
         "due_at",
         "period_start",

@@ -36,6 +36,8 @@ def reports(tmp_path: Path) -> Path:
 
 def write(reports: Path, kind: str, text: str) -> None:
     (reports / kind).mkdir(exist_ok=True)
+    if text == WHOLE:
+        (reports / kind / "next").mkdir(exist_ok=True)
     (reports / kind / "needs.yaml").write_text(text, encoding="utf-8")
 
 
@@ -100,6 +102,7 @@ def test_all_that_a_kind_may_need(reports: Path) -> None:
         ("packages:\n  - sqlalchemy>=2\n", "line 2: package: sqlalchemy>=2 must name its version"),
         ("owner: team\n", "line 1: owner: team is neither an address nor one of the secrets"),
         ("canary: 0\n", "line 1: canary: must be a whole number of percent, 1 to 100, not 0"),
+        ("canary: 7\n", "line 1: canary: there is no next version, which is a folder next beside this file"),
         ("canary: 5%\n", "line 1: canary: must be a whole number"),
     ],
 )

@@ -1,0 +1,53 @@
+"""`reports kinds`: the kinds of report, and how the next version of one does beside the current one."""
+
+from dataclasses import asdict
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any
+
+import typer
+
+from operations import preview as previews
+from operations.commands.group import AsJson, WithAddresses, duration, session
+from operations.kind_figures import count_variants
+from operations.output import Output
+
+_COLUMNS = {
+    "kind": "KIND",
+    "owner": "OWNER",
+    "canary": "CANARY",
+    "variant": "VERSION",
+    "sent": "SENT",
+    "skipped": "SKIPPED",
+    "dead": "DEAD",
+    "failure_rate": "FAILED",
+}
+_SINCE = timedelta(days=7)
+_OPTIONAL = {"owner", "canary", "variant", "sent", "skipped", "dead", "failure_rate"}
+
+
+def kinds(
+    ctx: typer.Context,
+    *,
+    since: Annotated[
+        timedelta | None,
+        typer.Option(metavar="DURATION", parser=duration, help="How far back to count; default: 7d."),
+    ] = None,
+    with_addresses: WithAddresses = False,
+    as_json: AsJson = False,
+) -> None:
+    """The kinds of report in this checkout and, for those with a canary, how each version does."""
+    declared = previews.known_needs()
+    rows: list[dict[str, Any]] = []
+    for kind in previews.known_kinds():
+        needs = declared.get(kind)
+        owner = needs.owner if needs else ""
+        shown = owner if with_addresses or "@" not in owner else "[address]"
+        canary = needs.canary if needs else None
+        row: dict[str, Any] = {**dict.fromkeys(_COLUMNS), "kind": kind, "owner": shown or None, "canary": canary}
+        if canary is None:
+            rows.append(row)
+            continue
+        for figures in count_variants(session(ctx).firestore, kind, since=datetime.now(UTC) - (since or _SINCE)):
+            rate = figures.failure_rate
+            rows.append(row | asdict(figures) | {"failure_rate": rate if as_json or rate is None else f"{rate:.1%}"})
+    Output(as_json=as_json).rows(rows, _COLUMNS, empty="There are no kinds.", optional=_OPTIONAL)

@@ -1,0 +1,71 @@
+"""The next version of a kind, for some of its subscriptions."""
+
+import pytest
+
+from functions.worker.attempt import Attempt
+from functions.worker.delivery_store import DeliveryStore
+from functions.worker.report_builder import ReportBuilder
+from functions.worker.reports import activity
+from functions.worker.reports.canary import Variant, variant_of
+from functions.worker.reports.in_memory_user_data import InMemoryUserData
+from functions.worker.reports.kinds import Build
+from functions.worker.reports.report import Report, Skip
+from functions.worker.reports.request import ReportRequest
+from functions.worker.time_limit import TimeLimit
+from tests.functions.worker.integration.conftest import (
+    DEFAULTS,
+    MAX_ATTEMPTS,
+    Cloud,
+    Letters,
+    in_this_process,
+    task,
+)
+from tests.functions.worker.unit.samples import COMPLIANCE
+
+CANARIES = {"activity": 50}
+
+
+def find(_kind: str, variant: Variant | None = None) -> Build:
+    """The kind as it is, and a next version of it that fails."""
+
+    def fail(_request: ReportRequest) -> Report | Skip:
+        raise KeyError("new")
+
+    return fail if variant is Variant.NEXT else activity.build
+
+
+def user_with(cloud: Cloud, variant: Variant) -> str:
+    """A new user whose subscription gets this version."""
+    while True:
+        user = cloud.user()
+        if variant_of("activity", user, "default", CANARIES) is variant:
+            return user
+
+
+@pytest.mark.parametrize(("variant", "state"), [(Variant.CURRENT, "sent"), (Variant.NEXT, "dead")])
+def test_a_delivery_says_which_version_made_it_and_what_became_of_it(
+    cloud: Cloud, monkeypatch: pytest.MonkeyPatch, variant: Variant, state: str
+) -> None:
+    monkeypatch.setattr("functions.worker.compose.find", find)
+    send = in_this_process(
+        cloud,
+        Letters(),
+        deliveries=DeliveryStore(cloud.database, DEFAULTS, canaries=CANARIES),
+        builder=ReportBuilder(
+            user_data=lambda _user, _seconds: InMemoryUserData({}),
+            compliance=COMPLIANCE,
+            time_limit=TimeLimit(lambda: pytest.fail("nothing hangs for good")),
+            canaries=CANARIES,
+        ),
+    )
+    user = user_with(cloud, variant)
+    cloud.subscription(user).update({"skip_empty": False})
+    send(task(user), Attempt(number=MAX_ATTEMPTS, task_name="t", last=True))
+    delivery = cloud.delivery_of(user)
+    assert (delivery["state"], delivery["variant"]) == (state, variant.value)
+
+
+def test_a_kind_with_one_version_has_no_variant(cloud: Cloud) -> None:
+    user = cloud.user()
+    cloud.deliver(user)
+    assert "variant" not in cloud.delivery_of(user)

@@ -1,0 +1,85 @@
+"""Which subscriptions get the next version of a kind."""
+
+import importlib
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from functions.worker import reports
+from functions.worker.kind_settings import load_canaries
+from functions.worker.reports.canary import Variant, variant_of
+from functions.worker.reports.kinds import find, kinds
+from functions.worker.reports.report import PermanentError
+
+CHOSEN = [13, 36, 49, 73]
+percents = st.integers(1, 100)
+ids = st.text(st.characters(exclude_characters="/"), min_size=1)
+
+
+@given(kind=st.sampled_from(["sales", "activity"]), user=ids, subscription=ids, first=percents, second=percents)
+def test_raising_the_percentage_only_adds_subscriptions(
+    kind: str, user: str, subscription: str, first: int, second: int
+) -> None:
+    fewer, more = sorted((first, second))
+    if variant_of(kind, user, subscription, {kind: fewer}) is Variant.NEXT:
+        assert variant_of(kind, user, subscription, {kind: more}) is Variant.NEXT
+    assert variant_of(kind, user, subscription, {kind: 100}) is Variant.NEXT
+    assert variant_of(kind, user, subscription, {"other": 100}) is None
+
+
+def test_which_ones_they_are_stays_the_same_from_release_to_release() -> None:
+    """Another hash would give other subscriptions the next version, and take it from those that have it."""
+    canaries = {"sales": 5}
+    assert [number for number in range(100) if variant_of("sales", f"u{number}", "s", canaries) == "next"] == CHOSEN
+
+
+@pytest.mark.parametrize("percent", [1, 5, 20, 50])
+def test_about_so_many_get_it_and_others_of_another_kind(percent: int) -> None:
+    canaries = {"sales": percent, "activity": percent}
+    chosen = {
+        kind: {number for number in range(10_000) if variant_of(kind, f"u{number}", "s", canaries) is Variant.NEXT}
+        for kind in canaries
+    }
+    for numbers in chosen.values():
+        assert abs(len(numbers) / 100 - percent) < 1.5
+    assert len(chosen["sales"] & chosen["activity"]) < 0.7 * len(chosen["sales"])
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A folder beside the kinds that ship, with one of its own."""
+    kind = tmp_path / "functions" / "worker" / "reports" / "rolled_out"
+    (kind / "next").mkdir(parents=True)
+    (kind / "__init__.py").write_text("def build(_request):\n    return 'old'\n")
+    (kind / "next" / "__init__.py").write_text("def build(_request):\n    return 'new'\n")
+    monkeypatch.setattr(reports, "__path__", [*reports.__path__, str(kind.parent)])
+    kinds.cache_clear()
+    yield kind
+    kinds.cache_clear()
+    for name in [name for name in sys.modules if name.startswith(f"{reports.__name__}.rolled_out")]:
+        del sys.modules[name]
+    importlib.invalidate_caches()
+
+
+def test_the_next_version_is_a_folder_within_the_kind(folder: Path) -> None:
+    request: Any = None
+    assert folder.name in kinds()
+    built: list[Any] = [find("rolled_out", variant)(request) for variant in (None, Variant.CURRENT, Variant.NEXT)]
+    assert built == ["old", "old", "new"]
+    with pytest.raises(PermanentError, match="activity has no next version"):
+        find("activity", Variant.NEXT)
+
+
+def test_a_canary_is_declared_beside_it(folder: Path) -> None:
+    assert load_canaries(reports=folder.parent) == {}
+    (folder / "needs.yaml").write_text("canary: 5\n")
+    assert load_canaries(reports=folder.parent) == {"rolled_out": 5}
+    (folder / "next" / "__init__.py").unlink()
+    (folder / "next").rmdir()
+    with pytest.raises(SystemExit, match=r"Cannot start: .*rolled_out/needs\.yaml, line 1: canary: there is no next"):
+        load_canaries(reports=folder.parent)

@@ -1,0 +1,61 @@
+"""`reports kinds`: the kinds, and how each version of one does."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from functions.worker.reports.needs import Needs
+from operations import preview
+from tests.operations.integration.conftest import Project
+
+NOW = datetime.now(UTC)
+
+
+def seed_deliveries(project: Project, *, kind: str, variant: str | None, at: datetime = NOW, **counts: int) -> None:
+    batch = project.database.batch()
+    for state, count in counts.items():
+        for number in range(count):
+            fields = {
+                "shard": number,
+                "kind": kind,
+                "state": state,
+                "due_at": at,
+                **({"variant": variant} if variant else {}),
+            }
+            batch.set(project.database.collection("deliveries").document(), fields)
+    batch.commit()
+
+
+@pytest.fixture
+def needs(monkeypatch: pytest.MonkeyPatch) -> None:
+    declared = {"sales": Needs(owner="team@corp.example", canary=5), "usage": Needs(owner="USAGE_SLACK")}
+    monkeypatch.setattr(preview, "known_kinds", lambda: ("activity", "sales", "usage"))
+    monkeypatch.setattr(preview, "known_needs", lambda: declared)
+
+
+@pytest.mark.usefixtures("needs")
+def test_both_versions_are_counted_side_by_side(project: Project) -> None:
+    seed_deliveries(project, kind="sales", variant="current", sent=9, skipped=2, dead=1, pending=4)
+    seed_deliveries(project, kind="sales", variant="next", sent=1, dead=1, sending=1)
+    seed_deliveries(project, kind="sales", variant="next", at=NOW - timedelta(days=8), dead=5)
+    seed_deliveries(project, kind="sales", variant=None, sent=3)
+    seed_deliveries(project, kind="activity", variant="next", sent=7)
+    answer = project.reports("kinds", "--json")
+    assert (answer.status, answer.err) == (0, "")
+    plain = dict.fromkeys(("owner", "canary", "variant", "sent", "skipped", "dead", "failure_rate"))
+    sales = {"kind": "sales", "owner": "[address]", "canary": 5}
+    assert answer.json == [
+        {"kind": "activity", **plain},
+        {**sales, "variant": "current", "sent": 9, "skipped": 2, "dead": 1, "failure_rate": 0.1},
+        {**sales, "variant": "next", "sent": 1, "skipped": 0, "dead": 1, "failure_rate": 0.5},
+        {**plain, "kind": "usage", "owner": "USAGE_SLACK"},
+    ]
+    assert "50.0%" in project.reports("kinds").out
+    assert "team@corp.example" in project.reports("kinds", "--with-addresses").out
+    assert project.reports("kinds", "--since", "9d", "--json").json[2]["dead"] == 6
+
+
+def test_kinds_without_a_canary_need_no_connection(project: Project) -> None:
+    answer = project.reports("kinds", "--json", GOOGLE_CLOUD_PROJECT=None, FIRESTORE_EMULATOR_HOST=None)
+    assert answer.status == 0
+    assert {"activity", "usage"} <= {row["kind"] for row in answer.json}
