@@ -4,6 +4,7 @@ import io
 import subprocess
 import sys
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from gettext import NullTranslations
@@ -133,6 +134,14 @@ def test_the_same_report_makes_the_same_bytes() -> None:
 
     assert made() == made()
     assert b"CreationDate" not in made()
+
+
+def test_reports_are_set_at_the_same_time() -> None:
+    def made(number: int) -> bytes:
+        return pdf(ENGLISH, title=f"T{number % 2}", tables=(table([("Ada", 5)] * 50),)).content
+
+    with ThreadPoolExecutor(8) as pool:
+        assert len(set(pool.map(made, range(24)))) == 2
 
 
 def test_long_words_and_long_texts_stay_in_their_cell() -> None:
