@@ -16,10 +16,12 @@ from functions.shared.schedule import Cadence
 from functions.shared.subscription import Subscription
 from functions.shared.user import User
 from functions.worker.compose import compose
+from functions.worker.kind_settings import kind_settings
 from functions.worker.mail.compliance import MailCompliance
 from functions.worker.mail.model import Mail
-from functions.worker.reports.in_memory_user_data import Documents, InMemoryUserData
+from functions.worker.reports.in_memory_user_data import InMemoryUserData
 from functions.worker.reports.kinds import kinds, sample
+from functions.worker.reports.sample_amount import SampleAmount
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 
@@ -76,8 +78,9 @@ def _rendering(reports: int) -> Table:
     rows = []
     for kind in kinds():
         for locale in ("en", "ja"):
-            with_chart = _render_ms(kind, locale, sample(kind, _PERIOD), reports)
-            without = _render_ms(kind, locale, {}, reports)
+            with_chart, without = (
+                _render_ms(kind, locale, amount, reports) for amount in (SampleAmount.MUCH, SampleAmount.NOTHING)
+            )
             rows.append(
                 [
                     f"{kind}, {locale}",
@@ -118,19 +121,30 @@ def _import_ms(statement: str, hidden: list[str]) -> float:
     return float(ended.stdout)
 
 
-def _render_ms(kind: str, locale: str, documents: Documents, reports: int) -> float:
+def _render_ms(kind: str, locale: str, amount: SampleAmount, reports: int) -> float:
     user = User.from_fields("u1", {"email": "ada@example.com", "name": "Ada", "active": True})
     subscription = Subscription(
         id="s1", user_id="u1", kind=kind, cadence=Cadence.DAILY, locale=locale, skip_empty=False
     )
-    data = InMemoryUserData(documents)
+    data = InMemoryUserData(sample(kind, _PERIOD, amount))
+    settings = kind_settings({}, local=True).get(kind)
     compliance = MailCompliance(sender="reports@example.com", postal_address="1 Example Road")
 
     def render() -> float:
         began = time.process_time()
-        mail = compose(kind, user, subscription, _PERIOD, data, delivery_id="d1", run_id="r1", compliance=compliance)
+        mail = compose(
+            kind,
+            user,
+            subscription,
+            _PERIOD,
+            data,
+            delivery_id="d1",
+            run_id="r1",
+            compliance=compliance,
+            settings=settings,
+        )
         assert isinstance(mail, Mail)
-        assert bool(mail.images) == bool(documents)
+        assert bool(mail.images) is (amount is SampleAmount.MUCH)
         return (time.process_time() - began) * 1000
 
     render()

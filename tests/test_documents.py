@@ -33,6 +33,8 @@ _NOT_HERE = {
     "tests/system/test_system_async.py",
     # What `./reports new team_notes` and `make catalogs LOCALE=de` make.
     "functions/worker/reports/locales/de.po",
+    "functions/worker/reports/sales/report.yaml",
+    "tests/functions/worker/unit/test_sales.py",
     "functions/worker/reports/team_notes/",
     "functions/worker/reports/team_notes/__init__.py",
     "functions/worker/reports/team_notes/templates/report.mjml",

@@ -5,17 +5,26 @@ from typing import Annotated
 import typer
 
 from operations.commands.group import AsJson
-from operations.new_kind import ROOT, write_kind
+from operations.new_kind import ROOT, Source, write_kind
 from operations.output import Output
 
 
 def new(
     kind: Annotated[str, typer.Argument(metavar="KIND", help="How users' documents will name it: small letters, _.")],
     *,
+    sql: Annotated[
+        bool, typer.Option("--sql", help="A report from SQL: one YAML file in the place of Python.")
+    ] = False,
+    source: Annotated[
+        Source | None, typer.Option(help="Which database a report from SQL reads; default: postgresql.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Write the skeleton of a kind of report, with a test, ready to be looked at and changed."""
-    files = [str(file.relative_to(ROOT)) for file in write_kind(kind, ROOT)]
+    if source and not sql:
+        raise typer.BadParameter("only a report from SQL has one: add --sql", param_hint="--source")
+    chosen = (source or Source.POSTGRESQL) if sql else None
+    files = [str(file.relative_to(ROOT)) for file in write_kind(kind, ROOT, source=chosen)]
     output = Output(as_json=as_json)
     if as_json:
         output.json({"kind": kind, "files": files})

@@ -1,6 +1,6 @@
 """What a report shows beside its words: figures, a chart, a table. The layout has a template for each (layout/)."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -46,10 +46,12 @@ class AxisLabel:
     Attributes:
         text: short.
         width: of those bars, in percent of the chart.
+        is_of_one_bar: whether it names one bar, and stands below its middle.
     """
 
     text: str
     width: float
+    is_of_one_bar: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,12 +117,15 @@ class Table:
         columns: the names of the columns.
         rows: the lines.
         more: what is said of lines that are left out; may be empty.
+        texts: which columns beside the first have text in them, by their numbers from 0 on. The others have figures,
+            which stand to the right.
     """
 
     title: str
     columns: Sequence[str]
     rows: Sequence[TableRow]
     more: str = ""
+    texts: Collection[int] = ()
 
     @property
     def lines(self) -> list[Sequence[str]]:

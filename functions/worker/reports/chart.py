@@ -90,7 +90,8 @@ def axis(labels: Sequence[str]) -> list[AxisLabel]:
         bars = min(every, len(labels) - first)
         # At the end there may be room for a bar and not for its label.
         has_room = bars * _ROOM >= longest * len(labels)
-        shown.append(AxisLabel(text=labels[first] if has_room else "", width=round(100 * bars / len(labels), 2)))
+        text = labels[first] if has_room else ""
+        shown.append(AxisLabel(text=text, width=round(100 * bars / len(labels), 2), is_of_one_bar=every == 1))
     return shown
 
 

@@ -6,6 +6,7 @@ import importlib.util
 import inspect
 import pkgutil
 from collections.abc import Callable
+from pathlib import Path
 from typing import cast
 
 from functions.shared.period import Period
@@ -19,15 +20,18 @@ from functions.worker.reports.sample_amount import SampleAmount
 
 Build = Callable[[ReportRequest], Report | Skip]
 
+_FOLDER = Path(__file__).parent
+_REPORT_FILE = "report.yaml"
 _NO_KINDS = frozenset({"attachments", "sql"})
 """Folders here that kinds use."""
 
 
 @functools.cache
 def kinds() -> tuple[str, ...]:
-    """The names of all kinds: the folders beside this file."""
-    folders = {module.name for module in pkgutil.iter_modules(reports.__path__) if module.ispkg}
-    return tuple(sorted(folders - _NO_KINDS))
+    """The names of all kinds: the folders beside this file that are a package, or have a report.yaml."""
+    packages = {module.name for module in pkgutil.iter_modules(reports.__path__) if module.ispkg}
+    from_sql = {file.parent.name for file in _FOLDER.glob(f"*/{_REPORT_FILE}")}
+    return tuple(sorted((packages | from_sql) - _NO_KINDS))
 
 
 def find(kind: str, variant: Variant | None = None) -> Build:
@@ -42,7 +46,12 @@ def find(kind: str, variant: Variant | None = None) -> Build:
     """
     if kind not in kinds():
         raise PermanentError(f"kind: there is no kind {kind!r}, but {', '.join(kinds())}")
-    if variant is Variant.NEXT:
+    is_next = variant is Variant.NEXT
+    if _is_from_sql(kind):
+        from functions.worker.reports.sql.build import build
+
+        return functools.partial(build, _FOLDER / kind, version=NEXT_FOLDER if is_next else "")
+    if is_next:
         package = f"{reports.__name__}.{kind}.{NEXT_FOLDER}"
         if importlib.util.find_spec(package) is None:
             raise PermanentError(f"kind: {kind} has no next version, which is a folder {NEXT_FOLDER} within its own")
@@ -62,6 +71,10 @@ def sample(kind: str, period: Period, amount: SampleAmount = SampleAmount.MUCH) 
         PermanentError: there is no such kind, or it brings none.
     """
     find(kind)
+    if _is_from_sql(kind):
+        from functions.worker.reports.sql.sample_database import sample_documents
+
+        return sample_documents(amount)
     try:
         module = importlib.import_module(f"{reports.__name__}.{kind}.sample")
     except ModuleNotFoundError:
@@ -69,3 +82,8 @@ def sample(kind: str, period: Period, amount: SampleAmount = SampleAmount.MUCH) 
     if len(inspect.signature(module.documents).parameters) > 1:
         return cast(Documents, module.documents(period, amount))
     return {} if amount is SampleAmount.NOTHING else cast(Documents, module.documents(period))
+
+
+def _is_from_sql(kind: str) -> bool:
+    """Whether a kind is a report.yaml. One that has Python as well is that of its Python."""
+    return (_FOLDER / kind / _REPORT_FILE).is_file() and not (_FOLDER / kind / "__init__.py").exists()

@@ -10,7 +10,7 @@ https://documentation.mjml.io/
 import functools
 import re
 import unicodedata
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -175,21 +175,38 @@ def _pieces(text: str) -> Iterator[str]:
         yield piece
 
 
-def _columns(lines: Sequence[Sequence[str]]) -> list[str]:
-    """Set cells below one another: the first of each line to the left, cut where there is no room, the others to the
-    right.
+def _columns(lines: Sequence[Sequence[str]], texts: Collection[int] = ()) -> list[str]:
+    """Set cells below one another: the first of each line and texts to the left, the others to the right. The first is
+    cut where there is no room; if there is none even then, each line becomes a paragraph.
+
+    Args:
+        lines: the names of the columns, and then the cells.
+        texts: which columns beside the first have text in them.
     """
     others = [max(map(_width, cells)) for cells in zip(*(line[1:] for line in lines), strict=True)]
-    room = max(_NARROWEST, _TEXT_WIDTH - sum(width + 2 for width in others))
+    room = _TEXT_WIDTH - sum(width + 2 for width in others)
+    if room < min(_NARROWEST, max((_width(line[0]) for line in lines), default=0)):
+        return _paragraphs(lines)
     firsts = [_cut(line[0], room) for line in lines]
     widths = [max(map(_width, firsts), default=0), *others]
+    is_text = [index == 0 or index in texts for index in range(len(widths))]
     return [
         "  ".join(
-            cell + _padding(cell, width) if index == 0 else _padding(cell, width) + cell
-            for index, (cell, width) in enumerate(zip([first, *line[1:]], widths, strict=True))
+            cell + _padding(cell, width) if text else _padding(cell, width) + cell
+            for cell, width, text in zip([first, *line[1:]], widths, is_text, strict=True)
         ).rstrip()
         for first, line in zip(firsts, lines, strict=True)
     ]
+
+
+def _paragraphs(lines: Sequence[Sequence[str]]) -> list[str]:
+    """Each line as a paragraph, its cells behind the names of their columns."""
+    names, *rows = lines
+    return [
+        text
+        for row in rows
+        for text in [*(_wrapped(f"{name}: {cell}") for name, cell in zip(names, row, strict=True)), ""]
+    ][:-1]
 
 
 def _cut(text: str, room: int) -> str:

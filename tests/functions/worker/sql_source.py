@@ -1,14 +1,17 @@
 """Queries as a `report.yaml` has them, run against a database."""
 
-from collections.abc import Mapping
+import contextlib
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 
+from functions.worker.reports.in_memory_user_data import InMemoryUserData
 from functions.worker.reports.sql.definition import Limits, Option, ParameterType, Query, Sql
 from functions.worker.reports.sql.parameters import Parameter, Value, option_value
 from functions.worker.reports.sql.rows import Rows
-from functions.worker.reports.sql.source import open_source
+from functions.worker.reports.sql.sample_database import SampleDatabase
+from functions.worker.reports.sql.source import Source, open_source
 
 SECRET = "SALES_DATABASE_URL"
 
@@ -48,8 +51,23 @@ def run(url: str, sql: str, given: Mapping[str, Value] | None = None, **limits: 
         limits: of the query.
     """
     parameters = {**BUILT_IN, **{name: Parameter(_type_of(value), value) for name, value in (given or {}).items()}}
-    with open_source(SECRET, url, sample=Path("sample.sql"), parameters=parameters) as source:
+    with connected(url, parameters) as source:
         return source.run(query(sql, **limits), parameters)
+
+
+@contextlib.contextmanager
+def connected(
+    url: str, parameters: Mapping[str, Parameter] = BUILT_IN, sample: Path = Path("sample.sql")
+) -> Iterator[Source]:
+    """Connect to a database, or make the one of a sample.
+
+    Args:
+        url: of the database.
+        parameters: that the sample can name.
+        sample: its file.
+    """
+    with open_source(SECRET, url, SampleDatabase(sample, parameters, InMemoryUserData({}))) as source:
+        yield source
 
 
 def text_option(value: str) -> Value:

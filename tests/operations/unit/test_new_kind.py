@@ -12,9 +12,11 @@ from pathlib import Path
 
 import pytest
 
+from functions.worker.reports import needs
+from functions.worker.reports.sql.report_file import read_report_file
 from operations.catalogs import updated_catalogs
 from operations.errors import OperatorError
-from operations.new_kind import ROOT, write_kind
+from operations.new_kind import ROOT, Source, write_kind
 
 
 @pytest.fixture
@@ -53,9 +55,48 @@ def test_a_new_kind_passes_its_own_test_is_found_and_can_be_looked_at(tree: Path
     assert "Team notes: Tuesday 24 November" in shown.stdout
 
 
+def test_a_new_kind_from_sql_passes_its_own_test_is_found_and_can_be_looked_at(tree: Path) -> None:
+    made = run(tree, "-m", "operations", "new", "tea_sales", "--sql", "--source", "postgresql")
+    assert (made.returncode, made.stderr) == (0, "")
+    assert "functions/worker/reports/tea_sales/report.yaml" in made.stdout
+    tested = run(tree, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/functions/worker/unit/test_tea_sales.py")
+    assert tested.returncode == 0, tested.stdout
+    assert "4 passed" in tested.stdout
+    shown = run(tree, "-m", "operations", "preview", "--sample", "--kind", "tea_sales", "--period", "2026-11-24")
+    assert "Tea sales: Revenue €" in shown.stdout
+
+
+def test_only_a_kind_from_sql_has_a_source(tree: Path) -> None:
+    made = run(tree, "-m", "operations", "new", "tea_sales", "--source", "sqlite")
+    assert made.returncode == 2
+    assert "add --sql" in made.stderr
+    assert not (tree / "functions" / "worker" / "reports" / "tea_sales").exists()
+
+
+@pytest.mark.parametrize("source", Source)
+def test_a_new_kind_from_sql_declares_what_its_source_needs(tree: Path, source: Source) -> None:
+    write_kind("tea__sales", tree, source=source)
+    reports = tree / "functions" / "worker" / "reports"
+    found = needs.load(reports)["tea__sales"]
+    assert read_report_file(reports / "tea__sales").source == "TEA_SALES_DATABASE_URL"
+    assert found.secrets["TEA_SALES_DATABASE_URL"].local == "sqlite://"
+    # What is tested is what is deployed.
+    assert set(found.packages) <= set((ROOT / "requirements-dev.in").read_text().splitlines())
+    drivers = {
+        Source.POSTGRESQL: "psycopg[binary]",
+        Source.BIGQUERY: "sqlalchemy-bigquery",
+        Source.SQLITE: "sqlalchemy",
+    }
+    assert drivers[source] in {package.partition("==")[0] for package in found.packages}
+    assert bool(found.roles) is (source is Source.BIGQUERY)
+
+
+@pytest.mark.parametrize("source", [None, Source.SQLITE])
 @pytest.mark.parametrize("kind", ["x", "team_notes", "k" * 60])
-def test_a_new_kind_is_as_clean_as_the_others_however_long_its_name(tree: Path, kind: str) -> None:
-    files = [str(file) for file in write_kind(kind, tree) if file.suffix == ".py"]
+def test_a_new_kind_is_as_clean_as_the_others_however_long_its_name(
+    tree: Path, kind: str, source: Source | None
+) -> None:
+    files = [str(file) for file in write_kind(kind, tree, source=source) if file.suffix == ".py"]
     for command in (["check"], ["format", "--check"]):
         checked = run(tree, "-m", "ruff", *command, "--no-cache", *files)
         assert checked.returncode == 0, checked.stdout

@@ -7,6 +7,7 @@ from datetime import date
 from decimal import Decimal
 from enum import StrEnum
 
+from functions.worker.reports.attachments.formats import FileFormat
 from functions.worker.reports.report import PermanentError
 
 PARAMETER = re.compile(r"(?<![:\w\\]):(\w+)(?![:\w])")
@@ -59,14 +60,6 @@ class Direction(StrEnum):
     UP = "up"
     DOWN = "down"
     NEITHER = "neither"
-
-
-class AttachmentFormat(StrEnum):
-    """As which file the table comes with the mail."""
-
-    CSV = "csv"
-    XLSX = "xlsx"
-    PDF = "pdf"
 
 
 @dataclass(frozen=True)
@@ -176,7 +169,7 @@ class Query:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Column:
+class ResultColumn:
     """A column of a query's result.
 
     Attributes:
@@ -218,20 +211,21 @@ class Figure:
     """
 
     label: Text
-    value: Column
+    value: ResultColumn
     format: Format
-    before: Column | None = None
+    before: ResultColumn | None = None
     compare: bool = False
     good: Direction = Direction.UP
 
 
 @dataclass(frozen=True, kw_only=True)
 class Chart:
-    """A bar for each row of a query."""
+    """A bar for each row of a query, which is named by its name."""
 
     title: Text
-    label: Column
-    value: Column
+    query: str
+    label: ResultColumn
+    value: ResultColumn
     format: Format
 
 
@@ -240,7 +234,7 @@ class TableColumn:
     """A column of the table."""
 
     label: Text
-    column: Column
+    column: ResultColumn
     format: Format
 
 
@@ -269,7 +263,7 @@ class SkipWhen:
     """
 
     no_rows: str | None = None
-    zero: Column | None = None
+    zero: ResultColumn | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -295,7 +289,7 @@ class ReportDefinition:
     chart: Chart | None
     table: Table | None
     skip_when: SkipWhen | None
-    attach: Sequence[AttachmentFormat]
+    attach: Sequence[FileFormat]
 
     def placeholders(self) -> dict[str, Figure]:
         """The figures that a text can name, by the names of their columns."""

@@ -8,14 +8,14 @@ from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import TypeVar
 
+from functions.worker.reports.attachments.formats import FileFormat
+from functions.worker.reports.mistakes import Place
 from functions.worker.reports.report import PermanentError
 from functions.worker.reports.sql.definition import (
     NUMBERS,
     OPTION_TYPES,
     PARAMETER,
-    AttachmentFormat,
     Chart,
-    Column,
     Direction,
     Figure,
     Format,
@@ -24,6 +24,7 @@ from functions.worker.reports.sql.definition import (
     ParameterType,
     Query,
     ReportDefinition,
+    ResultColumn,
     SkipWhen,
     Sql,
     Table,
@@ -79,7 +80,7 @@ def read_report_file(folder: Path) -> ReportDefinition:
 
 def shown_path(file: Path) -> str:
     """How messages name a file of a kind: from the root of the repository on."""
-    return "/".join(file.parts[-5:])
+    return str(Place(file, 0))
 
 
 @functools.lru_cache(maxsize=64)
@@ -231,6 +232,7 @@ class _Parser:
         query = self._query_name(fields["query"])
         return Chart(
             title=_text(fields["title"]),
+            query=query,
             label=_column_of(query, fields["label"]),
             value=_column_of(query, fields["value"]),
             format=self._format(fields, numbers_only=True),
@@ -269,14 +271,14 @@ class _Parser:
         self._used.add(name)
         return name
 
-    def _column(self, node: YamlNode) -> Column:
+    def _column(self, node: YamlNode) -> ResultColumn:
         query, dot, column = node.text().partition(".")
         if not dot or not column:
             raise node.mistake(f"expected QUERY.COLUMN, such as {next(iter(self._queries))}.total")
         if query not in self._queries:
             raise node.mistake(f"there is no query {query!r}: {nearest(query, self._queries)}")
         self._used.add(query)
-        return Column(query=query, column=column, place=f"{node.file}:{node.line}")
+        return ResultColumn(query=query, column=column, place=f"{node.file}:{node.line}")
 
     def _format(self, fields: Mapping[str, YamlNode], *, numbers_only: bool) -> Format:
         choices = [each for each in ValueFormat if each in NUMBERS or not numbers_only]
@@ -406,8 +408,8 @@ def _size(node: YamlNode) -> int:
     return int(match[1]) * _UNITS[match[2]]
 
 
-def _attach(node: YamlNode, *, has_table: bool) -> tuple[AttachmentFormat, ...]:
-    formats = [AttachmentFormat(each.choice(tuple(AttachmentFormat))) for each in node.items("csv, xlsx or pdf")]
+def _attach(node: YamlNode, *, has_table: bool) -> tuple[FileFormat, ...]:
+    formats = [FileFormat(each.choice(tuple(FileFormat))) for each in node.items("csv, xlsx or pdf")]
     if not has_table:
         raise node.mistake("there is no table to attach")
     if len(set(formats)) < len(formats):
@@ -415,5 +417,5 @@ def _attach(node: YamlNode, *, has_table: bool) -> tuple[AttachmentFormat, ...]:
     return tuple(formats)
 
 
-def _column_of(query: str, node: YamlNode) -> Column:
-    return Column(query=query, column=node.text(), place=f"{node.file}:{node.line}")
+def _column_of(query: str, node: YamlNode) -> ResultColumn:
+    return ResultColumn(query=query, column=node.text(), place=f"{node.file}:{node.line}")

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from functions.worker.reports.report import PermanentError
-from functions.worker.reports.sql.definition import Column
+from functions.worker.reports.sql.definition import ResultColumn
 from functions.worker.reports.yaml_reader import nearest
 
 
@@ -25,7 +25,7 @@ class Rows:
     rows: Sequence[Sequence[Any]]
     is_cut: bool = False
 
-    def values(self, column: Column) -> list[Any]:
+    def values(self, column: ResultColumn) -> list[Any]:
         """The values of a column, row by row.
 
         Raises:
@@ -39,6 +39,6 @@ class Rows:
         index = list(self.columns).index(column.column)
         return [row[index] for row in self.rows]
 
-    def first(self, column: Column) -> Any:
+    def first(self, column: ResultColumn) -> Any:
         """The value of a column in the first row; None where there is no row."""
         return next(iter(self.values(column)), None)

@@ -3,31 +3,51 @@
 import sqlite3
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from functions.worker.reports.in_memory_user_data import Documents
 from functions.worker.reports.report import PermanentError
+from functions.worker.reports.sample_amount import SampleAmount
+from functions.worker.reports.sql.parameters import Parameter
 from functions.worker.reports.sql.report_file import shown_path
-from functions.worker.reports.sql.sqlite import add_functions
+from functions.worker.reports.sql.sqlite import SQLite, add_functions
+from functions.worker.reports.user_data import UserData
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
 FILE = "sample.sql"
 
+ROWS = {SampleAmount.MUCH: 200, SampleAmount.LITTLE: 3, SampleAmount.NOTHING: 0}
+"""What a sample gets for its parameter :rows, by how much is to be shown."""
+
+_COLLECTION, _DOCUMENT, _FIELD = "sample", "sample", "amount"
+
+
+def sample_documents(amount: SampleAmount) -> Documents:
+    """What tells a report how much its sample is to have: such a report has no other documents.
+
+    Args:
+        amount: how much.
+    """
+    return {_COLLECTION: {_DOCUMENT: {_FIELD: amount}}}
+
 
 class SampleDatabase:
     """SQLite with what a `sample.sql` makes. Its statements can name the parameters of queries, so that the data lies
-    in whatever period is asked for.
+    in whatever period is asked for, and `:rows`, how much of it there is to be.
 
     Args:
         file: the SQL.
-        values: of the parameters, as SQLite takes them.
+        parameters: of the queries.
+        data: what `sample_documents` has made, or nothing.
     """
 
-    def __init__(self, file: Path, values: Mapping[str, Any]) -> None:
+    def __init__(self, file: Path, parameters: Mapping[str, Parameter], data: UserData) -> None:
         self._file = file
-        self._values = values
         self._name = shown_path(file)
+        self._parameters = parameters
+        self._data = data
 
     def engine(self) -> "Engine":
         """Make the database, which from then on is only read.
@@ -39,13 +59,20 @@ class SampleDatabase:
 
         connection = sqlite3.connect(":memory:", check_same_thread=False, isolation_level=None)
         add_functions(connection)
+        bound = SQLite().bound
+        values = {name: bound(each.value) for name, each in self._parameters.items()} | {"rows": self._rows()}
         for line, statement in self._statements():
             try:
-                connection.execute(statement, self._values)
+                connection.execute(statement, values)
             except sqlite3.Error as error:
                 raise PermanentError(f"{self._name}:{line}: {error}") from None
         connection.execute("PRAGMA query_only = ON")
         return create_engine("sqlite://", creator=lambda: connection, poolclass=StaticPool, hide_parameters=True)
+
+    def _rows(self) -> int:
+        for _id, fields in self._data.documents(_COLLECTION, limit=1):
+            return ROWS[SampleAmount(fields[_FIELD])]
+        return ROWS[SampleAmount.MUCH]
 
     def _statements(self) -> Iterator[tuple[int, str]]:
         """The statements, each with the line on which it begins."""

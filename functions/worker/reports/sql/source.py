@@ -4,7 +4,6 @@ import contextlib
 import functools
 import re
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from functions.worker.reports.report import PermanentError
@@ -99,14 +98,13 @@ class Source:
 
 
 @contextlib.contextmanager
-def open_source(name: str, url: str, *, sample: Path, parameters: Mapping[str, Parameter]) -> Iterator[Source]:
+def open_source(name: str, url: str, sample: SampleDatabase) -> Iterator[Source]:
     """Connect to a database. The connection is closed, or given back to its pool, at the end.
 
     Args:
         name: of the secret, for messages.
-        url: SQLAlchemy's. `sqlite://`, which is a database in memory, is one that is made from a sample.
-        sample: the file with the SQL that makes it.
-        parameters: that this SQL may name.
+        url: SQLAlchemy's. `sqlite://`, a database in memory, stands for the sample.
+        sample: what the kind brings along to be looked at.
 
     Yields:
         the connection.
@@ -117,12 +115,8 @@ def open_source(name: str, url: str, *, sample: Path, parameters: Mapping[str, P
     """
     parsed, dialect = _parse(name, url)
     try:
-        if dialect.name == SQLite.name and not parsed.database:
-            values = {key: dialect.bound(each.value) for key, each in parameters.items()}
-            engine = SampleDatabase(sample, values).engine()
-        else:
-            engine = _engine(url)
-        connection = engine.connect()
+        is_sample = dialect.name == SQLite.name and not parsed.database
+        connection = (sample.engine() if is_sample else _engine(url)).connect()
     except PermanentError as error:
         raise PermanentError(f"{name}: {error}") from None
     except ModuleNotFoundError as error:

@@ -1,83 +1,70 @@
-"""Writes the values of a database for people: numbers, money, days and times as the language writes them."""
+"""Values of a database as people read them, and as attached files take them."""
 
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from babel.numbers import format_currency, format_percent
-
+from functions.worker.reports.attachments.columns import Column, ColumnKind
+from functions.worker.reports.attachments.shown import shown
 from functions.worker.reports.language import Language
 from functions.worker.reports.report import PermanentError
-from functions.worker.reports.sql.definition import NUMBERS, Column, Format, ValueFormat
+from functions.worker.reports.sql.definition import NUMBERS, Format, ResultColumn, ValueFormat
 from functions.worker.sanitize import sanitize
 
 NOTHING = "–"
 """What stands for NULL, and for a number that is none."""
 
+Cell = str | Decimal | date | datetime | None
+
 _LARGEST = Decimal(10) ** 27
 """Babel refuses numbers from 1e28 on."""
 
 _CELL_CHARACTERS = 60
+_LISTED = 20
+_KINDS = {
+    ValueFormat.TEXT: ColumnKind.TEXT,
+    # Not as whole numbers: what is below the point is not shown, but stays in the file.
+    ValueFormat.INTEGER: ColumnKind.NUMBER,
+    ValueFormat.DECIMAL: ColumnKind.NUMBER,
+    ValueFormat.MONEY: ColumnKind.MONEY,
+    ValueFormat.PERCENT: ColumnKind.PERCENT,
+    ValueFormat.DATE: ColumnKind.DATE,
+    ValueFormat.TIME: ColumnKind.TIME,
+}
 
 
-class ValueWriter:
-    """Writes values for one recipient.
+def file_column(title: str, how: Format) -> Column:
+    """The column of an attached file.
 
     Args:
-        language: of the report.
-        zone: whose days and hours are meant.
+        title: its header.
+        how: values are written.
     """
-
-    def __init__(self, language: Language, zone: ZoneInfo) -> None:
-        self._language = language
-        self._zone = zone
-
-    def write(self, value: Any, how: Format, column: Column) -> str:
-        """A value as text of one line.
-
-        Args:
-            value: as the driver returns it.
-            how: to write it.
-            column: where it comes from, for a message.
-
-        Raises:
-            PermanentError: the value cannot be written so.
-        """
-        plain = usable(value, how, column, self._zone)
-        match plain:
-            case None:
-                return NOTHING
-            case Decimal():
-                return self._number(plain, how)
-            case datetime():
-                return f"{self._language.skeleton(plain.date(), 'yMMMd')}, {self._language.time(plain)}"
-            case date():
-                return self._language.skeleton(plain, "yMMMd")
-            case _:
-                return sanitize(str(plain), _CELL_CHARACTERS) or NOTHING
-
-    def _number(self, number: Decimal, how: Format) -> str:
-        if abs(number) >= _LARGEST:
-            return f"{number:.6E}"
-        locale = self._language.locale
-        text: str
-        match how.format:
-            case ValueFormat.MONEY:
-                text = format_currency(number, how.currency, locale=locale)
-            case ValueFormat.PERCENT:
-                decimals = how.decimals or 0
-                text = format_percent(
-                    round(number, decimals + 2), _percent_pattern(self._language, decimals), locale=locale
-                )
-            case ValueFormat.DECIMAL:
-                text = self._language.number(number, 2 if how.decimals is None else how.decimals)  # type: ignore[arg-type]
-            case _:
-                text = self._language.number(number)  # type: ignore[arg-type]
-        return text
+    decimals = 0 if how.format is ValueFormat.INTEGER else how.decimals
+    return Column(title=title, kind=_KINDS[how.format], currency=how.currency, decimals=decimals)
 
 
-def usable(value: Any, how: Format, column: Column, zone: ZoneInfo) -> str | Decimal | date | datetime | None:
+def written(cell: Cell, how: Format, language: Language, *, year: int | None = None) -> str:
+    """A cell as one line of text.
+
+    Args:
+        cell: see `cell_of`.
+        how: to write it.
+        language: in which.
+        year: that goes without saying.
+    """
+    if cell is None:
+        return NOTHING
+    if isinstance(cell, date) and cell.year == year:
+        day = language.axis_day(cell)
+        return f"{day}, {language.time(cell)}" if isinstance(cell, datetime) else day
+    if isinstance(cell, Decimal) and abs(cell) >= _LARGEST:
+        return f"{cell:.6E}"
+    return sanitize(shown(cell, file_column("", how), language), _CELL_CHARACTERS) or NOTHING
+
+
+def cell_of(value: Any, how: Format, column: ResultColumn, zone: ZoneInfo) -> Cell:
     """A value as its format takes it: a Decimal for numbers, a day, a moment in a zone, or text.
 
     Args:
@@ -95,55 +82,49 @@ def usable(value: Any, how: Format, column: Column, zone: ZoneInfo) -> str | Dec
     if value is None:
         return None
     if how.format in NUMBERS:
-        return _number(value, column, how)
+        return _number(value, how, column)
     if how.format is ValueFormat.TIME:
-        return _moment(value, column, zone)
+        return _moment(value, how, column, zone)
     if how.format is ValueFormat.DATE:
-        return _day(value, column, zone)
+        return _day(value, how, column, zone)
     return _text(value)
 
 
-def _number(value: Any, column: Column, how: Format) -> Decimal | None:
+def _number(value: Any, how: Format, column: ResultColumn) -> Decimal | None:
     # True is an int to Python.
     if isinstance(value, bool) or not isinstance(value, int | float | Decimal | str):
-        raise _mismatch(value, column, how, "a number")
+        raise _mismatch(value, how, column, "a number")
     try:
         number = Decimal(str(value) if isinstance(value, float) else value)
     except InvalidOperation:
-        raise _mismatch(value, column, how, "a number") from None
+        raise _mismatch(value, how, column, "a number") from None
     return number if number.is_finite() else None
 
 
-def _day(value: Any, column: Column, zone: ZoneInfo) -> date:
-    if isinstance(value, datetime):
-        return _in_zone(value, zone).date()
-    if isinstance(value, date):
+def _day(value: Any, how: Format, column: ResultColumn, zone: ZoneInfo) -> date:
+    if isinstance(value, date) and not isinstance(value, datetime):
         return value
-    try:
-        text = str(value)
-        return date.fromisoformat(text) if len(text) == len("2026-11-24") else _parsed_moment(text, zone).date()
-    except ValueError:
-        raise _mismatch(value, column, Format(format=ValueFormat.DATE), "a date") from None
+    if isinstance(value, str) and len(value) == len("2026-11-24"):
+        try:
+            return date.fromisoformat(value)
+        except ValueError:
+            raise _mismatch(value, how, column, "a date") from None
+    return _moment(value, how, column, zone).date()
 
 
-def _moment(value: Any, column: Column, zone: ZoneInfo) -> datetime:
-    if isinstance(value, datetime):
-        return _in_zone(value, zone)
-    try:
-        return _parsed_moment(str(value), zone)
-    except ValueError:
-        raise _mismatch(value, column, Format(format=ValueFormat.TIME), "a date and a time") from None
-
-
-def _parsed_moment(text: str, zone: ZoneInfo) -> datetime:
-    """Text is SQLite's, whose times are in UTC."""
-    moment = datetime.fromisoformat(text)
-    return _in_zone(moment if moment.tzinfo else moment.replace(tzinfo=UTC), zone)
-
-
-def _in_zone(moment: datetime, zone: ZoneInfo) -> datetime:
-    """The moment in a zone. One without a zone is the database's own local time, and stays as it is."""
+def _moment(value: Any, how: Format, column: ResultColumn, zone: ZoneInfo) -> datetime:
+    moment = value
+    if isinstance(value, str):
+        try:
+            moment = datetime.fromisoformat(value)
+        except ValueError:
+            raise _mismatch(value, how, column, "a date and a time") from None
+        # SQLite has text for moments, in UTC.
+        moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    if not isinstance(moment, datetime):
+        raise _mismatch(value, how, column, "a date and a time")
     if moment.tzinfo is None:
+        # The database's own local time: nobody knows of which zone.
         return moment
     try:
         return moment.astimezone(zone)
@@ -158,20 +139,15 @@ def _text(value: Any) -> str:
             return "✓" if value else "✗"
         case bytes() | memoryview():
             return f"{len(value)} B"
-        case timedelta() | time():
+        case timedelta():
             return str(value)
         case list() | tuple():
-            return ", ".join(_text(each) for each in value[:20])
+            return ", ".join(_text(each) for each in value[:_LISTED])
         case _:
             return str(value)
 
 
-def _mismatch(value: Any, column: Column, how: Format, expected: str) -> PermanentError:
+def _mismatch(value: Any, how: Format, column: ResultColumn, expected: str) -> PermanentError:
     return PermanentError(
-        f"{column.place}: {column} is {type(value).__name__}, but format: {how.format} needs {expected}"
+        f"{column.place}: {column} returns {type(value).__name__}, but format: {how.format} needs {expected}"
     )
-
-
-def _percent_pattern(language: Language, decimals: int) -> str:
-    pattern = str(language.locale.percent_formats[None].pattern)
-    return pattern.replace("0", "0." + "0" * decimals, 1) if decimals else pattern

@@ -4,14 +4,13 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
-from pathlib import Path
 
 import pytest
 
 from functions.worker.reports.report import PermanentError
 from functions.worker.reports.sql.parameters import Value
-from functions.worker.reports.sql.source import SourceUnavailable, open_source
-from tests.functions.worker.sql_source import BUILT_IN, HOSTILE, SECRET, query, run, text_option
+from functions.worker.reports.sql.source import SourceUnavailable
+from tests.functions.worker.sql_source import BUILT_IN, HOSTILE, SECRET, connected, query, run, text_option
 from tests.postgresql_server import PostgreSQLServer, running_postgresql
 
 PASSWORD = "hush-hush"
@@ -74,7 +73,7 @@ def test_an_option_that_is_not_set_is_null(url: str) -> None:
 @pytest.mark.parametrize("sql", ["owner = :user_id", "owner = :user_id::uuid", "owner::text = :user_id"])
 def test_a_user_can_be_compared_with_a_column_of_any_type(server: PostgreSQLServer, sql: str) -> None:
     user = {**BUILT_IN, "user_id": replace(BUILT_IN["user_id"], value="00000000-0000-0000-0000-000000000001")}
-    with open_source(SECRET, server.url("reader", PASSWORD), sample=Path("none"), parameters=user) as source:
+    with connected(server.url("reader", PASSWORD)) as source:
         assert source.run(query(f"SELECT count(*) AS n FROM orders WHERE {sql}"), user).rows == [(1000,)]  # noqa: S608
 
 
@@ -144,7 +143,7 @@ def test_no_more_rows_are_fetched_than_are_used(url: str) -> None:
 
 def test_the_queries_of_a_report_see_the_same_data(server: PostgreSQLServer, url: str) -> None:
     count = query("SELECT count(*) AS n FROM orders")
-    with open_source(SECRET, url, sample=Path("none"), parameters=BUILT_IN) as source:
+    with connected(url) as source:
         before = source.run(count, BUILT_IN).rows
         server.execute("INSERT INTO orders (id) VALUES (5000)")
         try:
@@ -160,7 +159,7 @@ def test_a_connection_that_the_server_has_closed_is_made_anew(server: PostgreSQL
 
 
 def test_a_connection_that_breaks_during_a_query_may_be_tried_again(server: PostgreSQLServer, url: str) -> None:
-    with open_source(SECRET, url, sample=Path("none"), parameters=BUILT_IN) as source:
+    with connected(url) as source:
         source.run(query("SELECT 1 AS one"), BUILT_IN)
         server.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'reports'")
         with pytest.raises(SourceUnavailable, match=r"^sales/report\.yaml:7: queries\.q: terminating connection"):

@@ -21,6 +21,7 @@ from functions.shared.schedule import Cadence
 from functions.shared.subscription import Subscription
 from functions.shared.user import User
 from functions.worker.compose import compose
+from functions.worker.kind_settings import kind_settings
 from functions.worker.mail.compliance import MailCompliance
 from functions.worker.mail.model import Mail, Sender
 from functions.worker.mail.sendgrid.request import to_request
@@ -31,6 +32,7 @@ from tests.functions.worker.unit.sendgrid_schema import MAIL_SEND
 
 VALIDATOR = jsonschema.Draft202012Validator(MAIL_SEND)
 COMPLIANCE = MailCompliance(sender="reports@example.com", in_group=True)
+SETTINGS = kind_settings({}, local=True)
 SENDER = Sender(address="reports@example.com", unsubscribe_group=7)
 
 numbers = (
@@ -116,7 +118,17 @@ def cases(draw: st.DrawFn) -> Case:
 def test_there_is_a_report_and_sendgrid_can_take_it(kind: str, case: Case) -> None:
     user, asked, period, data = case
     with capture_logs():
-        mail = compose(kind, user, asked, period, data, delivery_id="d1", run_id="r1", compliance=COMPLIANCE)
+        mail = compose(
+            kind,
+            user,
+            asked,
+            period,
+            data,
+            delivery_id="d1",
+            run_id="r1",
+            compliance=COMPLIANCE,
+            settings=SETTINGS.get(kind),
+        )
     assert isinstance(mail, Mail)
     request = to_request(mail, SENDER)
     VALIDATOR.validate(request)

@@ -12,7 +12,9 @@ def test_a_kind_is_a_folder() -> None:
         assert callable(find(kind))
 
 
-@pytest.mark.parametrize("kind", ["horoscope", "report", "user_data", "layout", "locales", "activity.texts", ""])
+@pytest.mark.parametrize(
+    "kind", ["horoscope", "report", "user_data", "layout", "locales", "sql", "attachments", "activity.texts", ""]
+)
 def test_another_kind_is_refused_with_those_that_exist(kind: str) -> None:
     with pytest.raises(PermanentError, match=f"^kind: there is no kind .* but {', '.join(kinds())}$"):
         find(kind)

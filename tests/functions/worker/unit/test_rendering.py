@@ -110,6 +110,29 @@ def test_columns_stand_below_one_another_in_any_script(tmp_path: Path) -> None:
     forget_templates()
 
 
+def test_columns_of_text_stand_to_the_left(tmp_path: Path) -> None:
+    (tmp_path / "report.mjml").write_text(MJML)
+    (tmp_path / "report.txt").write_text("{% for line in value | columns([1]) %}{{ line }}\n{% endfor %}")
+    table = [["Product", "Where", "Total"], ["Tea", "Rome", "9"], ["Cups", "Porto", "10"]]
+    assert render(tmp_path, {"value": table}, ENGLISH)[1].splitlines() == [
+        "Product  Where  Total",
+        "Tea      Rome       9",
+        "Cups     Porto     10",
+    ]
+    forget_templates()
+
+
+def test_lines_without_room_for_their_columns_become_paragraphs(tmp_path: Path) -> None:
+    (tmp_path / "report.mjml").write_text(MJML)
+    (tmp_path / "report.txt").write_text("{% for line in value | columns %}{{ line }}\n{% endfor %}")
+    table = [["Product", "Where", "Note"], ["Tea", "x" * 40, "word " * 20], ["Cups", "Rome", "none"]]
+    lines = render(tmp_path, {"value": table}, ENGLISH)[1].splitlines()
+    assert lines[:2] == ["Product: Tea", f"Where: {'x' * 40}"]
+    assert lines[-4:] == ["", "Product: Cups", "Where: Rome", "Note: none"]
+    assert max(map(len, lines)) <= 72
+    forget_templates()
+
+
 def test_the_first_reports_of_a_process_may_be_built_at_the_same_time() -> None:
     """What is imported, compiled and registered with the first is so only once, and whole for all of them."""
     program = (

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from functions.worker.reports.attachments.formats import FileFormat
 from functions.worker.reports.report import PermanentError
 from functions.worker.reports.sql.definition import (
     PARAMETER,
-    AttachmentFormat,
     Direction,
     Format,
     Limits,
@@ -81,7 +81,7 @@ def test_a_whole_file() -> None:
     assert report.table.columns[1].format.currency == "USD"
     assert report.skip_when is not None
     assert str(report.skip_when.zero) == "totals.orders"
-    assert report.attach == (AttachmentFormat.CSV, AttachmentFormat.PDF)
+    assert report.attach == (FileFormat.CSV, FileFormat.PDF)
 
 
 def test_a_source_without_sql_of_its_own_is_named() -> None:

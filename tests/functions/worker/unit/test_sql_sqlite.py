@@ -9,8 +9,8 @@ import pytest
 
 from functions.worker.reports.report import PermanentError
 from functions.worker.reports.sql.parameters import Value
-from functions.worker.reports.sql.source import SourceUnavailable, open_source
-from tests.functions.worker.sql_source import BUILT_IN, SECRET, query, run
+from functions.worker.reports.sql.source import SourceUnavailable
+from tests.functions.worker.sql_source import BUILT_IN, connected, query, run
 
 
 @pytest.fixture
@@ -113,7 +113,7 @@ INSERT INTO orders VALUES (1, :start), (2, datetime(:start, '+1 hour')),
 def sample(tmp_path: Path, text: str, sql: str) -> object:
     file = tmp_path / "sample.sql"
     file.write_text(text)
-    with open_source(SECRET, "sqlite://", sample=file, parameters=BUILT_IN) as source:
+    with connected("sqlite://", sample=file) as source:
         return source.run(query(sql), BUILT_IN).rows
 
 
@@ -146,6 +146,6 @@ def test_a_mistake_in_a_sample_is_one_line(tmp_path: Path, text: str, message: s
 def test_a_missing_sample_is_named(tmp_path: Path) -> None:
     with (
         pytest.raises(PermanentError, match=r"/sample\.sql: cannot be read: No such file"),
-        open_source(SECRET, "sqlite://", sample=tmp_path / "sample.sql", parameters=BUILT_IN),
+        connected("sqlite://", sample=tmp_path / "sample.sql"),
     ):
         pass

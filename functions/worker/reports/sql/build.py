@@ -1,0 +1,52 @@
+"""Builds the reports of a kind that is a `report.yaml`."""
+
+from pathlib import Path
+
+from functions.worker.reports.language import language_for
+from functions.worker.reports.report import PermanentError, Report, Skip
+from functions.worker.reports.request import ReportRequest
+from functions.worker.reports.sql.contents import ContentsWriter
+from functions.worker.reports.sql.files import files
+from functions.worker.reports.sql.parameters import over_period_before, parameters
+from functions.worker.reports.sql.report_file import read_report_file
+from functions.worker.reports.sql.results import Results
+from functions.worker.reports.sql.sample_database import FILE as SAMPLE_FILE
+from functions.worker.reports.sql.sample_database import SampleDatabase
+from functions.worker.reports.sql.source import open_source
+
+TEMPLATES = Path(__file__).parent / "templates"
+
+
+def build(folder: Path, request: ReportRequest, *, version: str = "") -> Report | Skip:
+    """Build a report.
+
+    Args:
+        folder: of the kind.
+        request: what is asked for.
+        version: the folder within it that has the report.yaml; empty: the kind's own.
+
+    Raises:
+        PermanentError: there is a mistake in the report.yaml, or in the subscription's options.
+        SourceUnavailable: the database cannot answer this time.
+    """
+    definition = read_report_file(folder / version)
+    if definition.source not in request.settings:
+        raise PermanentError(f"{definition.file}: source: needs.yaml declares no secret {definition.source}")
+    given = parameters(request, definition.options)
+    before = over_period_before(given, request.previous_period)
+    language = language_for(request.locale)
+    sample = SampleDatabase(folder / SAMPLE_FILE, given, request.data)
+    with open_source(definition.source, request.setting(definition.source), sample) as source:
+        results = Results(source, definition.queries, given, before)
+        reason = results.nothing_to_report(definition.skip_when) if definition.skip_when else ""
+        if reason and request.skip_empty:
+            return Skip(reason)
+        contents = ContentsWriter(definition, request, results, language).contents(nothing=bool(reason))
+    attachments = files(folder.name, definition, contents, request, language)
+    return Report(
+        subject=contents.subject,
+        templates=TEMPLATES,
+        values=contents.shown,
+        images=(contents.image,) if contents.image else (),
+        attachments=attachments,
+    )

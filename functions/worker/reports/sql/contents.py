@@ -1,0 +1,246 @@
+"""What a report from SQL says: its texts, figures, chart and table, in the recipient's language and zone."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any, cast
+
+from functions.worker.mail.model import InlineImage
+from functions.worker.reports import blocks
+from functions.worker.reports.blocks import Headline, TableRow, Tone, compared
+from functions.worker.reports.chart import bar_chart
+from functions.worker.reports.language import Language
+from functions.worker.reports.period_name import period_name
+from functions.worker.reports.phrases import greeting, how_often, period_before
+from functions.worker.reports.request import ReportRequest
+from functions.worker.reports.sql.bars import bars
+from functions.worker.reports.sql.definition import (
+    NUMBERS,
+    Chart,
+    Direction,
+    Figure,
+    Format,
+    ReportDefinition,
+    Table,
+    Text,
+)
+from functions.worker.reports.sql.report_file import fill_in
+from functions.worker.reports.sql.results import Results
+from functions.worker.reports.sql.values import Cell, cell_of, written
+
+CHART_ID = "sql-chart"
+
+MOST_BARS = 200
+_FEWEST_BARS = 2
+
+_TONES = {Direction.UP: Tone.GOOD, Direction.DOWN: Tone.BAD, Direction.NEITHER: Tone.NEUTRAL}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Contents:
+    """The report's words and figures, in the order in which they are read.
+
+    Attributes:
+        cells: of the table: all rows that were read, for attached files.
+        image: of the chart.
+    """
+
+    subject: str
+    preview: str
+    greeting: str
+    title: str
+    period: str
+    summary: str
+    nothing: str
+    note: str
+    headlines: Sequence[Headline]
+    chart: blocks.Chart | None
+    image: InlineImage | None
+    table: blocks.Table | None
+    cells: Sequence[Sequence[Cell]]
+    footer: str
+
+    @property
+    def shown(self) -> dict[str, Any]:
+        """What the templates name."""
+        return {name: value for name, value in vars(self).items() if name not in {"cells", "image"}}
+
+
+class ContentsWriter:
+    """Writes a report's contents.
+
+    Args:
+        definition: what the file says.
+        request: what was asked for.
+        results: of the queries.
+        language: in which.
+    """
+
+    def __init__(
+        self, definition: ReportDefinition, request: ReportRequest, results: Results, language: Language
+    ) -> None:
+        self._definition = definition
+        self._request = request
+        self._results = results
+        self._language = language
+        self._ = language.gettext
+        self._zone = request.time_zone
+        self._name = period_name(request.period, request.time_zone, language)
+
+    def contents(self, *, nothing: bool) -> Contents:
+        """Read what the queries return, and put it into words.
+
+        Args:
+            nothing: whether there is nothing to report, and the report is to say so.
+
+        Raises:
+            PermanentError: a query fails for good, or returns something else than the file says.
+            SourceUnavailable: a query fails this time.
+        """
+        definition, _ = self._definition, self._
+        title = self._text(definition.title)
+        headlines = [self._headline(figure) for figure in definition.figures]
+        chart, image = self._chart(definition.chart) if definition.chart else (None, None)
+        cells = self._cells(definition.table) if definition.table else []
+        named = {str(figure.value): line.value for figure, line in zip(definition.figures, headlines, strict=True)}
+        named |= {"title": title, "period": self._name}
+        summary = fill_in(self._text(definition.summary), named) if definition.summary and not nothing else ""
+        return Contents(
+            subject=self._subject(title, headlines, named),
+            preview=summary
+            or " · ".join(f"{line.label}: {line.value}. {line.change}".rstrip() for line in headlines)
+            or title,
+            greeting=greeting(self._request.user.name, self._language),
+            title=title,
+            period=self._name,
+            summary=summary,
+            nothing=_("Nothing happened in this time.") if nothing else "",
+            note=self._note(),
+            headlines=headlines,
+            chart=chart,
+            image=image,
+            table=self._table(definition.table, cells) if definition.table and cells else None,
+            cells=cells,
+            footer=self._footer(),
+        )
+
+    def _text(self, text: Text) -> str:
+        return text.within(self._request.locale)
+
+    def _subject(self, title: str, headlines: Sequence[Headline], named: dict[str, str]) -> str:
+        if self._definition.subject:
+            return fill_in(self._text(self._definition.subject), named)
+        figure = f": {headlines[0].label} {headlines[0].value}" if headlines else ""
+        return f"{title}{figure} · {self._name}"
+
+    def _footer(self) -> str:
+        compares = any(figure.compare or figure.before for figure in self._definition.figures)
+        before = period_name(self._request.previous_period, self._zone, self._language)
+        return self._language.sentences(
+            (
+                self._("Compared with {period}.").format(period=before) if compares else "",
+                self._("Times are in {zone}.").format(zone=self._zone.key),
+                how_often(self._request.cadence, self._language),
+            )
+        )
+
+    def _note(self) -> str:
+        """What is left out, because a query has more rows than its limit or a chart more than it has room for."""
+        table, chart = self._definition.table, self._definition.chart
+        for query, most in ((table and table.query, None), (chart and chart.query, MOST_BARS)):
+            if not query:
+                continue
+            rows = self._results.rows(query)
+            if rows.is_cut or (most is not None and len(rows.rows) > most):
+                return self._("There are more rows than this report shows. These are the first {number}.").format(
+                    number=self._language.number(min(len(rows.rows), most or len(rows.rows)))
+                )
+        return ""
+
+    def _headline(self, figure: Figure) -> Headline:
+        label = self._text(figure.label)
+        value = self._number(self._results.first(figure.value), figure.format, figure)
+        before = None
+        if figure.compare:
+            before = self._number(self._results.first(figure.value, before=True), figure.format, figure)
+        elif figure.before:
+            before = self._number(self._results.first(figure.before), figure.format, figure)
+        if value is None or before is None:
+            return Headline(label=label, value=written(value, figure.format, self._language))
+        is_regular = self._request.is_regular
+        return compared(
+            label,
+            # Babel writes them without making them floats first.
+            cast(Any, value),
+            cast(Any, before),
+            write=lambda number: written(Decimal(number), figure.format, self._language),
+            before=period_before(self._request.cadence if is_regular else None, self._language),
+            language=self._language,
+            more_is=_TONES[figure.good],
+        )
+
+    def _number(self, value: Any, how: Format, figure: Figure) -> Decimal | None:
+        return cast(Decimal | None, cell_of(value, how, figure.value, self._zone))
+
+    def _chart(self, chart: Chart) -> tuple[blocks.Chart | None, InlineImage | None]:
+        rows = self._results.rows(chart.query)
+        cells = [cell_of(each, chart.format, chart.value, self._zone) for each in rows.values(chart.value)]
+        drawn = bars(
+            rows.values(chart.label)[:MOST_BARS],
+            [float(cast(Decimal, cell or 0)) for cell in cells[:MOST_BARS]],
+            period=self._request.period,
+            zone=self._zone,
+            language=self._language,
+        )
+        if len(drawn.values) < _FEWEST_BARS or max(drawn.values) <= 0:
+            return None, None
+
+        def write(value: float) -> str:
+            return written(Decimal(str(value)), chart.format, self._language)
+
+        title = self._text(chart.title)
+        highest = list(drawn.values).index(max(drawn.values))
+        description = self._("{title}, a bar chart. The highest is {label}: {value}.").format(
+            title=title, label=drawn.names[highest], value=write(drawn.values[highest])
+        )
+        return bar_chart(
+            CHART_ID,
+            drawn.values,
+            drawn.labels,
+            title=title,
+            description=description,
+            write=write,
+            language=self._language,
+            color=self._request.brand.graphic_color,
+        )
+
+    def _cells(self, table: Table) -> list[list[Cell]]:
+        rows = self._results.rows(table.query)
+        columns = [
+            [cell_of(value, each.format, each.column, self._zone) for value in rows.values(each.column)]
+            for each in table.columns
+        ]
+        return [list(row) for row in zip(*columns, strict=True)]
+
+    def _table(self, table: Table, cells: Sequence[Sequence[Cell]]) -> blocks.Table:
+        formats = [column.format for column in table.columns]
+        shown = cells[: table.rows]
+        hidden = len(cells) - len(shown)
+        year = self._request.period.end.astimezone(self._zone).year
+        more = self._language.ngettext(
+            "{number} more row is not shown here.", "{number} more rows are not shown here.", hidden
+        ).format(number=self._language.number(hidden))
+        return blocks.Table(
+            title=self._text(table.title),
+            columns=[self._text(column.label) for column in table.columns],
+            rows=[
+                TableRow(
+                    cells=[
+                        written(cell, how, self._language, year=year) for cell, how in zip(row, formats, strict=True)
+                    ]
+                )
+                for row in shown
+            ],
+            more=more if hidden else "",
+            texts=frozenset(index for index, how in enumerate(formats) if how.format not in NUMBERS),
+        )

@@ -1,0 +1,301 @@
+"""Reports from SQL, from the report.yaml to the mail."""
+
+import csv
+import io
+import sqlite3
+from collections.abc import Mapping, Sequence
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from functions.shared.period import Period
+from functions.worker.reports.in_memory_user_data import InMemoryUserData
+from functions.worker.reports.language import language_for
+from functions.worker.reports.rendering import render
+from functions.worker.reports.report import PermanentError, Report, Skip
+from functions.worker.reports.request import ReportRequest
+from functions.worker.reports.sql.bars import bars
+from functions.worker.reports.sql.build import build
+from functions.worker.reports.sql.definition import Format, ResultColumn, ValueFormat
+from functions.worker.reports.sql.values import cell_of, written
+from tests.functions.worker.unit.samples import PERIOD, subscription, user
+
+FILE = """\
+source: SHOP_DATABASE_URL
+title: {en: Shop, de: Laden}
+currency: EUR
+options:
+  region: {type: text}
+queries:
+  totals: |
+    SELECT count(*) AS orders, sum(total) AS revenue FROM orders
+    WHERE at >= :start AND at < :end AND (:region IS NULL OR region = :region)
+  by_day: |
+    SELECT local_date(at, :tz) AS day, sum(total) AS revenue FROM orders WHERE at >= :start AND at < :end GROUP BY 1
+  orders: {sql: "SELECT at, region, total FROM orders WHERE at >= :start AND at < :end ORDER BY at", rows: 50}
+figures:
+  - {label: {en: Orders, de: Bestellungen}, value: totals.orders, compare: true}
+  - {label: {en: Revenue, de: Umsatz}, value: totals.revenue, format: money, compare: true, good: down}
+chart: {title: By day, query: by_day, label: day, value: revenue, format: money}
+table:
+  title: Orders
+  query: orders
+  rows: 3
+  columns:
+    - {column: region, label: Region}
+    - {column: at, label: At, format: time}
+    - {column: total, label: Total, format: money}
+skip_when: {zero: totals.orders}
+attach: [csv, xlsx, pdf]
+"""
+
+WEEK = Period(datetime(2026, 11, 16, tzinfo=UTC), datetime(2026, 11, 23, tzinfo=UTC))
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    kind = tmp_path / "shop"
+    kind.mkdir()
+    (kind / "report.yaml").write_text(FILE)
+    return kind
+
+
+def orders(folder: Path, rows: Sequence[tuple[datetime, Any, Any]]) -> str:
+    """A database with orders; returns its URL."""
+    file = folder / "shop.db"
+    connection = sqlite3.connect(file)
+    connection.execute("CREATE TABLE orders (at TEXT, region TEXT, total NUMERIC)")
+    values = [(at.replace(tzinfo=None).isoformat(sep=" "), region, total) for at, region, total in rows]
+    connection.executemany("INSERT INTO orders VALUES (?, ?, ?)", values)
+    connection.commit()
+    connection.close()
+    return f"sqlite:///{file}"
+
+
+def made(folder: Path, url: str, period: Period = WEEK, *, of: Mapping[str, Any] | None = None, **by: Any) -> Any:
+    """What the kind returns."""
+    request = ReportRequest(
+        user=user(**(of or {})),
+        subscription=subscription(cadence="weekly", **by),
+        period=period,
+        data=InMemoryUserData({}),
+        settings={"SHOP_DATABASE_URL": url},
+    )
+    return build(folder, request)
+
+
+def told(report: Report, locale: str = "en") -> tuple[str, str]:
+    """The HTML and the text part."""
+    closing = {"recipients": "", "address": "", "unsubscribe_url": ""}
+    values = {**report.values, "subject": report.subject, "closing": closing}
+    return render(report.templates, values, language_for(locale))
+
+
+SOME = [
+    (WEEK.start - timedelta(hours=3), "north", 10),
+    (WEEK.start, "north", 10.5),
+    (WEEK.start + timedelta(days=2, hours=15), "<b>south</b> {{ 7 * 7 }}", 20),
+    (WEEK.start + timedelta(days=2, hours=16), None, -0.25),
+    (WEEK.start + timedelta(days=4), "=1+1", None),
+]
+
+
+def test_a_report_is_told_in_both_parts(folder: Path) -> None:
+    report = made(folder, orders(folder, SOME))
+    assert report.subject == "Shop: Orders 4 · 16–22 Nov"
+    html, text = told(report)
+    assert "Orders: 4\n  Up 300% from 1 the week before" in text
+    assert "Revenue: €30.25\n  Up 202% from €10.00 the week before" in text
+    assert "1 more row is not shown here." in text
+    assert "Compared with 9–15 Nov. Times are in UTC." in text
+    assert 'class="bad"' in html
+    assert "<b>south" not in html
+    assert "{{ 7 * 7 }}" in html
+    assert "18 Nov, 15:00" in html
+    assert max(map(len, text.splitlines())) <= 72
+
+
+def test_days_without_orders_have_a_bar_too(folder: Path) -> None:
+    chart = made(folder, orders(folder, SOME)).values["chart"]
+    assert [label.text for label in chart.axis] == ["16 Nov", "18 Nov", "20 Nov", ""]
+    assert chart.description == "By day, a bar chart. The highest is Wednesday 18 November: €19.75."
+
+
+def test_days_and_times_are_those_of_the_recipient(folder: Path) -> None:
+    tokyo = Period(WEEK.start - timedelta(hours=9), WEEK.end - timedelta(hours=9))
+    report = made(folder, orders(folder, SOME), tokyo, of={"time_zone": "Asia/Tokyo"})
+    assert report.values["period"] == "16–22 Nov"
+    assert "Monday 16 November: €20.50" in report.values["chart"].description
+    assert "19 Nov, 00:00" in told(report)[1]
+
+
+def test_words_are_in_the_language_of_the_recipient(folder: Path) -> None:
+    report = made(folder, orders(folder, SOME), locale="de-AT")
+    assert report.values["title"] == "Laden"
+    assert [line.label for line in report.values["headlines"]] == ["Bestellungen", "Umsatz"]
+    japanese = made(folder, f"sqlite:///{folder / 'shop.db'}", locale="ja")
+    assert "Orders: 4\n  前週の1から300%増加" in told(japanese, "ja")[1]
+
+
+def test_the_files_have_all_rows(folder: Path) -> None:
+    report = made(folder, orders(folder, SOME))
+    names = [file.filename for file in report.attachments]
+    assert names == ["shop-2026-11-16.csv", "shop-2026-11-16.xlsx", "shop-2026-11-16.pdf"]
+    rows = list(csv.reader(io.StringIO(report.attachments[0].content.decode("utf-8-sig"))))
+    assert rows[0] == ["Region", "At", "Total"]
+    assert rows[1] == ["north", "2026-11-16T00:00:00+00:00", "10.5"]
+    assert rows[3] == ["", "2026-11-18T16:00:00+00:00", "-0.25"]
+    assert rows[4] == ["'=1+1", "2026-11-20T00:00:00+00:00", ""]
+    assert len(rows) == 5
+
+
+def test_nothing_is_not_sent_unless_it_is_asked_for(folder: Path) -> None:
+    url = orders(folder, SOME[:1])
+    assert made(folder, url) == Skip("totals.orders is zero")
+    report = made(folder, url, skip_empty=False)
+    _, text = told(report)
+    assert "Nothing happened in this time." in text
+    assert "Orders: 0\n  Down 100% from 1 the week before" in text
+    assert "Revenue: –" in text
+    assert (report.values["table"], report.values["chart"], report.attachments) == (None, None, ())
+
+
+def test_what_decides_about_sending_is_asked_first(folder: Path) -> None:
+    """The other queries, which are paid for, do not run."""
+    file = folder / "report.yaml"
+    file.write_text(FILE.replace("FROM orders WHERE at >= :start AND at < :end GROUP", "FROM nowhere GROUP"))
+    url = orders(folder, SOME[:1])
+    assert isinstance(made(folder, url), Skip)
+    with pytest.raises(PermanentError, match=r"report\.yaml:11: queries\.by_day: no such table: nowhere$"):
+        made(folder, url, skip_empty=False)
+
+
+def test_an_option_filters(folder: Path) -> None:
+    url = orders(folder, SOME)
+    assert made(folder, url, options={"region": "north"}).values["headlines"][0].value == "1"
+    assert made(folder, url, options={"region": "north' OR 1=1 --"}) == Skip("totals.orders is zero")
+    with pytest.raises(PermanentError, match=r"^options\.region: must be text"):
+        made(folder, url, options={"region": {"$ne": ""}})
+
+
+def test_rows_beyond_the_limit_are_told_of(folder: Path) -> None:
+    many = [(WEEK.start + timedelta(minutes=n), "north", 1) for n in range(60)]
+    report = made(folder, orders(folder, many))
+    _, text = told(report)
+    assert "There are more rows than this report shows. These are the first 50." in text
+    assert "47 more rows are not shown here." in text
+    assert report.values["headlines"][0].value == "60"
+
+
+def test_ten_thousand_rows(folder: Path) -> None:
+    (folder / "report.yaml").write_text(FILE.replace("rows: 50", "rows: 10000").replace("rows: 3", "rows: 50"))
+    many = [(WEEK.start + timedelta(seconds=n), f"region {n}", n * 1.01) for n in range(10_001)]
+    report = made(folder, orders(folder, many))
+    html, text = told(report)
+    assert len(html.encode()) <= 90_000
+    assert "9,950 more rows are not shown here." in text
+    assert "There is more than fits" not in html
+    assert len(report.attachments[0].content.splitlines()) == 10_001
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        (
+            "value: totals.orders,",
+            "value: totals.order,",
+            "14: the query totals returns no column 'order', but orders, revenue: did you mean orders?",
+        ),
+        (
+            "label: day,",
+            "label: date,",
+            "16: the query by_day returns no column 'date', but day, revenue: exp",
+        ),
+        ("column: region", "column: reg", "22: the query orders returns no column 'reg', but at, region, total"),
+        (
+            "label: Region}",
+            "label: Region, format: decimal}",
+            "22: orders.region returns str, but format: decimal",
+        ),
+        (
+            "label: Region}",
+            "label: Region, format: date}",
+            "22: orders.region returns str, but format: date nee",
+        ),
+        (
+            "sum(total) AS revenue FROM orders\n",
+            "sum(tota) AS revenue FROM orders\n",
+            "8: queries.totals: no such co",
+        ),
+    ],
+)
+def test_what_does_not_fit_is_one_line_with_its_place(folder: Path, old: str, new: str, message: str) -> None:
+    file = folder / "report.yaml"
+    assert old in FILE
+    file.write_text(FILE.replace(old, new, 1))
+    with pytest.raises(PermanentError) as caught:
+        made(folder, orders(folder, SOME))
+    assert f"/shop/report.yaml:{message}" in f"/{caught.value}"
+
+
+def test_a_secret_that_is_not_declared_is_named(folder: Path) -> None:
+    (folder / "report.yaml").write_text(FILE.replace("SHOP_DATABASE_URL", "SHOP_URL"))
+    with pytest.raises(PermanentError, match=r"report\.yaml: source: needs\.yaml declares no secret SHOP_URL$"):
+        made(folder, "sqlite://")
+
+
+COLUMN = ResultColumn(query="q", column="c", place="report.yaml:1")
+TOKYO = user(time_zone="Asia/Tokyo").time_zone
+
+
+@pytest.mark.parametrize(
+    ("value", "how", "text"),
+    [
+        (None, Format(), "–"),
+        ("  two\nlines ", Format(), "two lines"),
+        ("", Format(), "–"),
+        (True, Format(), "✓"),
+        (b"abc", Format(), "3 B"),
+        ([1, "a"], Format(), "1, a"),
+        (1234567, Format(format=ValueFormat.INTEGER), "1,234,567"),
+        (Decimal("2.5"), Format(format=ValueFormat.DECIMAL), "2.50"),
+        (2.345, Format(format=ValueFormat.DECIMAL, decimals=1), "2.3"),
+        ("12.5", Format(format=ValueFormat.DECIMAL), "12.50"),
+        (float("nan"), Format(format=ValueFormat.DECIMAL), "–"),
+        (Decimal("Infinity"), Format(format=ValueFormat.DECIMAL), "–"),
+        (10**30, Format(format=ValueFormat.INTEGER), "1.000000E+30"),
+        (Decimal("-3"), Format(format=ValueFormat.MONEY, currency="EUR"), "-€3.00"),
+        (Decimal("1234.5"), Format(format=ValueFormat.MONEY, currency="JPY"), "¥1,234"),
+        (0.256, Format(format=ValueFormat.PERCENT), "26%"),
+        (0.256, Format(format=ValueFormat.PERCENT, decimals=1), "25.6%"),
+        (date(2026, 11, 24), Format(format=ValueFormat.DATE), "24 Nov 2026"),
+        ("2026-11-24", Format(format=ValueFormat.DATE), "24 Nov 2026"),
+        (datetime(2026, 11, 24, 20, tzinfo=UTC), Format(format=ValueFormat.DATE), "25 Nov 2026"),
+        (datetime(2026, 11, 24, 20, tzinfo=UTC), Format(format=ValueFormat.TIME), "25 Nov 2026, 05:00"),
+        ("2026-11-24 20:00:00", Format(format=ValueFormat.TIME), "25 Nov 2026, 05:00"),
+        (datetime(2026, 11, 24, 20), Format(format=ValueFormat.TIME), "24 Nov 2026, 20:00"),  # noqa: DTZ001  meant
+        (datetime(1, 1, 1, tzinfo=UTC), Format(format=ValueFormat.TIME), "1 Jan 1, 09:18"),
+    ],
+)
+def test_values_as_people_read_them(value: Any, how: Format, text: str) -> None:
+    assert written(cell_of(value, how, COLUMN, TOKYO), how, language_for("en")) == text
+
+
+@pytest.mark.parametrize(
+    ("labels", "shown"),
+    [
+        (["Tea", "A very long name indeed", None], ["Tea", "A very long…", "–"]),
+        ([1, 2, 3], ["1", "2", "3"]),
+        ([datetime(2026, 11, 23, 9, tzinfo=UTC)] * 3, ["09:00"] * 3),
+        (["2026-11-23 09:30:00"] * 3, ["09:30"] * 3),
+        (["2026-11-23", "2026-11-23", "x"], ["2026-11-23", "2026-11-23", "x"]),
+        ([date(2026, 11, 1), date(2026, 11, 3), date(2026, 11, 2)], ["1 Nov", "3 Nov", "2 Nov"]),
+    ],
+)
+def test_what_stands_below_the_bars(labels: list[Any], shown: list[str]) -> None:
+    drawn = bars(labels, [1.0, 2.0, 3.0], period=PERIOD, zone=user().time_zone, language=language_for("en"))
+    assert list(drawn.labels) == shown
+    assert list(drawn.values) == [1.0, 2.0, 3.0]
