@@ -8,6 +8,8 @@ ROOT="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
 . "$ROOT/deployment/output.sh"
 # shellcheck source=deployment/settings.sh
 . "$ROOT/deployment/settings.sh"
+# shellcheck source=deployment/kinds.sh
+. "$ROOT/deployment/kinds.sh"
 # shellcheck source=deployment/names.sh
 . "$ROOT/deployment/names.sh"
 # shellcheck source=deployment/gcloud.sh
@@ -195,6 +197,7 @@ main() {
   trap interrupted INT TERM
   if [ "$DRY_RUN" = yes ]; then PLANNED="to be "; fi
   check_tools
+  load_needs
   load_settings
   set_names
   check_everything

@@ -67,6 +67,7 @@ grant_project_roles() {
     bind_project "$policy" "serviceAccount:$(account_of "$name")" roles/datastore.user "$PREFIX-database" \
       "resource.name==\"$whole\""
   done
+  grant_kind_roles "$policy"
   bind_project "$policy" "serviceAccount:$EVENTS_INVOKER" roles/eventarc.eventReceiver
   bind_project "$policy" "serviceAccount:$BUILDER" roles/logging.logWriter
   bind_project "$policy" "serviceAccount:$BUILDER" roles/storage.objectViewer "$PREFIX-sources" \

@@ -61,6 +61,7 @@ check_everything() {
   local missing="$WORK/missing"
   {
     wrong_settings
+    if [ "$TEARDOWN" = no ]; then wrong_needs; fi
     wrong_gcloud
     if [ -n "$PROJECT_ID" ]; then
       wrong_project

@@ -37,6 +37,7 @@ set_up_functions() {
     finish_all
   fi
   for name in $FUNCTIONS; do if is_wanted "$name"; then restrict_function "$name"; fi; done
+  if is_wanted worker; then take_back_needs; fi
   if is_wanted dlq-handler; then keep_dead_letters_longer; fi
 }
 
@@ -88,7 +89,7 @@ environment_of() {
       echo "SENDGRID_HOST=$SENDGRID_HOST"
       echo "MAIL_FROM=$MAIL_FROM"
       echo "MAIL_FROM_NAME=$MAIL_FROM_NAME"
-      optional "$OF_WORKER"
+      optional "$OF_WORKER $KIND_SETTINGS"
       ;;
     dlq-handler) echo "LOCATION=$REGION" ;;
   esac
@@ -96,21 +97,26 @@ environment_of() {
 
 # optional NAMES: those of the settings that are set.
 optional() {
-  local name
-  for name in $1; do if [ -n "${!name}" ]; then echo "$name=${!name}"; fi; done
+  local name holder
+  for name in $1; do
+    holder="$(holder_of "$name")"
+    if [ -n "${!holder}" ]; then echo "$name=${!holder}"; fi
+  done
 }
 
 # The secrets that the function reads, as VARIABLE=SECRET:VERSION, a line each.
 secrets_of() {
-  local variable variables="" version
+  local variable variables="" version holder
   case "$1" in
     worker) variables="SENDGRID_API_KEY MAIL_UNSUBSCRIBE_KEY" ;;
     dlq-handler) variables="SLACK_WEBHOOK_URL ALERT_URLS" ;;
   esac
+  if [ "$1" = worker ]; then variables="$variables $KIND_SECRETS"; fi
   for variable in $variables; do
+    holder="$(holder_of "$variable")"
     version="$(version_of "$(secret_name "$variable")")"
     # In a dry run on a bare project there is none yet.
-    if [ "$DRY_RUN" = yes ] && [ -z "$version" ] && [ -n "${!variable}" ]; then version=1; fi
+    if [ "$DRY_RUN" = yes ] && [ -z "$version" ] && [ -n "${!holder}" ]; then version=1; fi
     if [ -n "$version" ]; then echo "$variable=$(secret_name "$variable"):$version"; fi
   done
 }

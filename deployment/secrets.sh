@@ -11,6 +11,7 @@ missing_secrets() {
   if [ -z "$SENDGRID_API_KEY" ] && ! has_line "$existing" "$(secret_name SENDGRID_API_KEY)" && [ ! -t 0 ]; then
     echo "SENDGRID_API_KEY is not set: put it into deploy.env or the environment, or run this in a terminal to be asked for it."
   fi
+  missing_kind_secrets "$existing"
   if [ -n "$MAIL_UNSUBSCRIBE_URL" ] && [ -z "$MAIL_UNSUBSCRIBE_KEY" ] &&
     ! has_line "$existing" "$(secret_name MAIL_UNSUBSCRIBE_KEY)"; then
     echo "MAIL_UNSUBSCRIBE_KEY is not set, and MAIL_UNSUBSCRIBE_URL needs it: python3 -c 'import secrets; print(secrets.token_urlsafe())'"
@@ -27,18 +28,24 @@ set_up_secrets() {
   ensure_secret MAIL_UNSUBSCRIBE_KEY worker ""
   ensure_secret SLACK_WEBHOOK_URL dlq-handler "Slack's incoming webhook (empty: no Slack)"
   ensure_secret ALERT_URLS dlq-handler ""
+  set_up_kind_secrets
 }
 
 # ensure_secret VARIABLE FUNCTION QUESTION: the secret, its latest version, and the function's right to read it.
 ensure_secret() {
-  local value="${!1}" name there=no policy
+  local holder value name there=no policy
+  holder="$(holder_of "$1")"
+  value="${!holder}"
   name="$(secret_name "$1")"
   if has_line "$existing" "$name"; then there=yes; fi
   if [ -z "$value" ] && [ "$there" = no ] && [ -n "$3" ] && can_ask; then
     IFS= read -r -s -p "  $3: " value
     printf '\n'
   fi
-  if [ -z "$value" ] && [ "$there" = no ]; then return; fi
+  if [ -z "$value" ] && [ "$there" = no ]; then
+    if [ "$holder" != "$1" ] && [ "$DRY_RUN" = no ]; then fail "$1 is not set, and a kind of report needs it."; fi
+    return
+  fi
   if [ "$there" = no ]; then
     change secrets create "$name" --replication-policy=user-managed "--locations=$REGION"
     note created "secret $name"

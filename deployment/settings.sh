@@ -17,6 +17,11 @@ WORKER_MEMORY WORKER_CPU WORKER_CONCURRENCY WORKER_MIN_INSTANCES WORKER_MAX_INST
 DLQ_HANDLER_MEMORY DLQ_HANDLER_CPU DLQ_HANDLER_CONCURRENCY DLQ_HANDLER_MIN_INSTANCES DLQ_HANDLER_MAX_INSTANCES
 SMOKE_TEST_ADDRESS MAIL_WITHOUT_UNSUBSCRIBE"
 SECRETS="SENDGRID_API_KEY MAIL_UNSUBSCRIBE_KEY SLACK_WEBHOOK_URL ALERT_URLS"
+# What the script itself gives to the functions, and what they read where Google is not Google. No kind of report may
+# declare one of these names, nor one of SETTINGS and SECRETS.
+GIVEN="GOOGLE_CLOUD_PROJECT LOCATION REPORT_QUEUES CONTINUATION_QUEUE WORKER_URL DISPATCHER_URL TASKS_INVOKER
+SCHEDULER_INVOKER DEAD_LETTER_TOPIC MAX_ATTEMPTS OIDC_CERTS_URL OIDC_ISSUER FIRESTORE_EMULATOR_HOST PUBSUB_EMULATOR_HOST
+CLOUD_TASKS_EMULATOR_HOST K_SERVICE K_REVISION K_CONFIGURATION FUNCTION_TARGET FUNCTION_SIGNATURE_TYPE LOG_EXECUTION_ID"
 
 is_one_of() {
   local wanted="$1" one
@@ -27,7 +32,7 @@ is_one_of() {
 
 # read_env_file FILE: lines NAME=value, nothing is expanded or run. What the environment already has stays.
 read_env_file() {
-  local line name value number=0
+  local line name value holder number=0
   [ -r "$1" ] || fail "$1 cannot be read." "Copy deploy.env.example to deploy.env and fill it in, or name another with --env-file."
   while IFS= read -r line || [ -n "$line" ]; do
     number=$((number + 1))
@@ -37,8 +42,8 @@ read_env_file() {
     line="${line#export }"
     name="${line%%=*}"
     # shellcheck disable=SC2086  # the lists are words
-    if [ "$name" = "$line" ] || ! is_one_of "$name" $SETTINGS $SECRETS; then
-      fail "$1, line $number: not one of the settings." "deploy.env.example lists them, as NAME=value."
+    if [ "$name" = "$line" ] || ! is_one_of "$name" $SETTINGS $SECRETS $KIND_SETTINGS $KIND_SECRETS; then
+      fail "$1, line $number: not one of the settings." "deploy.env.example lists them, as NAME=value; a kind's own are in its needs.yaml."
     fi
     value="${line#*=}"
     value="${value%"${value##*[![:space:]]}"}"
@@ -46,7 +51,8 @@ read_env_file() {
       \"*\") value="${value#\"}" value="${value%\"}" ;;
       \'*\') value="${value#\'}" value="${value%\'}" ;;
     esac
-    if [ -z "${!name+set}" ]; then printf -v "$name" '%s' "$value"; fi
+    holder="$(holder_of "$name")"
+    if [ -z "${!holder+set}" ]; then printf -v "$holder" '%s' "$value"; fi
   done <"$1"
 }
 
@@ -62,7 +68,7 @@ load_settings() {
   if [ -n "$PROJECT_OPTION" ]; then PROJECT_ID="$PROJECT_OPTION"; fi
   if [ -n "$REGION_OPTION" ]; then REGION="$REGION_OPTION"; fi
   if [ -n "$QUEUES_OPTION" ]; then QUEUES="$QUEUES_OPTION"; fi
-  for name in $SETTINGS $SECRETS; do default "$name" ""; done
+  for name in $SETTINGS $SECRETS $KIND_SETTINGS $KIND_SECRETS; do default "$(holder_of "$name")" ""; done
   # Where it is not said, what gcloud itself is set to.
   default PROJECT_ID "$(gcloud config get project 2>/dev/null </dev/null || true)"
   default PREFIX report
@@ -128,7 +134,7 @@ wrong_settings() {
   matches "${BRAND_COLOR:-#000000}" '^#[0-9a-fA-F]{6}$' || echo "BRAND_COLOR: a color such as #2563eb."
   matches "$SENDGRID_HOST" '^https://[^[:space:]]+$' ||
     echo "SENDGRID_HOST: must begin with https://: the API key and the mails go there."
-  [ -f "$ROOT/functions/worker/reports/$DEFAULT_KIND/__init__.py" ] ||
+  [ -f "$ROOT/functions/worker/reports/$DEFAULT_KIND/__init__.py" ] || [ -f "$ROOT/functions/worker/reports/$DEFAULT_KIND/report.yaml" ] ||
     echo "DEFAULT_KIND: no kind of report of this name; ./reports new makes one."
   matches "${DISPATCH_SHARES:-1}" '^([1-9]|[12][0-9]|30)$' || echo "DISPATCH_SHARES: a number from 1 to 30."
   is_one_of "$DEFAULT_CADENCE" hourly daily weekly monthly quarterly ||

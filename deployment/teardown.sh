@@ -97,7 +97,7 @@ remove_monitoring() {
 remove_secrets() {
   local existing variable name
   existing="$(existing_secrets)"
-  for variable in $SECRETS; do
+  for variable in $SECRETS $KIND_SECRETS; do
     name="$(secret_name "$variable")"
     if has_line "$existing" "$name"; then remove "secret $name" secrets delete "$name"; fi
   done

@@ -38,7 +38,7 @@ pubsub subscriptions describe|update
 pubsub topics add-iam-policy-binding|create|delete|describe|get-iam-policy
 run services add-iam-policy-binding|get-iam-policy|remove-iam-policy-binding
 scheduler jobs create http|delete|describe|pause|resume|run|update http
-secrets add-iam-policy-binding|create|delete|get-iam-policy|list
+secrets add-iam-policy-binding|create|delete|get-iam-policy|list|remove-iam-policy-binding
 secrets versions access|add|list
 services enable|list
 tasks queues add-iam-policy-binding|create|delete|describe|get-iam-policy|list|update

@@ -25,6 +25,7 @@ from functions.shared.schedule import Cadence, Schedule
 from functions.shared.settings import DispatcherSettings, DlqHandlerSettings, WorkerSettings
 from functions.shared.subscription import SubscriptionDefaults, default_fields
 from functions.shared.user import enrolled_fields
+from functions.worker.kind_settings import OWN_VARIABLES
 from local_cloud.flags_file import read_flags_file
 from local_cloud.sample_users import sample_users
 from tests.deployment.conftest import REPOSITORY
@@ -85,6 +86,12 @@ def test_every_variable_of_the_functions_can_be_set() -> None:
     for names in re.findall(r'^(?:SETTINGS|SECRETS|OF_[A-Z_]+)="([^"]*)"', settings, re.MULTILINE):
         for name in re.findall(r"(?<!\$)\b[A-Z_]{4,}", names):
             assert re.search(rf"^#? ?{name}=", example, re.MULTILINE), f"{name} is not explained"
+
+
+def test_no_kind_may_declare_a_variable_that_the_pipeline_has() -> None:
+    settings = (DEPLOYMENT / "settings.sh").read_text(encoding="utf-8")
+    lists = re.findall(r'^(?:SETTINGS|SECRETS|GIVEN|OF_[A-Z_]+)="([^"]*)"', settings, re.MULTILINE)
+    assert set(" ".join(lists).split()) >= OWN_VARIABLES
 
 
 def test_every_secret_is_made_and_given_to_the_function_that_reads_it() -> None:

@@ -197,14 +197,18 @@ class Cloud:
         bindings = self.state["policies"].get(self._policy_key(), [])
         return {
             "bindings": [
-                {"role": role, "members": [member], **({"condition": {"title": title}} if title else {})}
-                for role, member, title, _ in bindings
+                {
+                    "role": role,
+                    "members": [member],
+                    **({"condition": {"title": title, "expression": expression}} if title else {}),
+                }
+                for role, member, title, expression in bindings
             ]
         }
 
     def _any_add_iam_policy_binding(self) -> Resource:
         key = self._policy_key()
-        member, condition = self.flags["member"], self.flags.get("condition", "None")
+        member = self.flags["member"]
         self._require_member(member)
         policy = self.state["policies"].setdefault(key, [])
         if key == "project" and "condition" not in self.flags and any(title for _, _, title, _ in policy):
@@ -212,18 +216,27 @@ class Cloud:
                 "Adding a binding without specifying a condition to a policy containing conditions is prohibited in "
                 "non-interactive mode. Run the command again with `--condition=None`"
             )
-        title = expression = ""
-        if condition != "None":
-            expression, _, title = condition.removeprefix("expression=").rpartition(",title=")
-        binding = [self.flags["role"], member, title, expression]
+        binding = [self.flags["role"], member, *self._condition()]
         if binding not in policy:
             policy.append(binding)
         return {}
 
+    def _condition(self) -> list[str]:
+        """The title and the expression of the flag --condition; empty without one."""
+        condition = self.flags.get("condition", "None")
+        if condition == "None":
+            return ["", ""]
+        expression, _, title = condition.removeprefix("expression=").rpartition(",title=")
+        return [title, expression]
+
     def _any_remove_iam_policy_binding(self) -> Resource:
         key = self._policy_key()
         before = self.state["policies"].get(key, [])
-        after = [one for one in before if one[:2] != [self.flags["role"], self.flags["member"]]]
+        named = [self.flags["role"], self.flags["member"]]
+        if "all" in self.flags:
+            after = [one for one in before if one[:2] != named]
+        else:
+            after = [one for one in before if one != [*named, *self._condition()]]
         if after == before:
             raise self.refuse("Policy binding with the specified principal, role, and condition not found!")
         self.state["policies"][key] = after

@@ -22,7 +22,7 @@ FILE = REPORTS / "activity" / "made_up.py"
 def test_a_mistake_of_a_kind_is_one_line_with_its_place_and_its_own_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
     names: dict[str, Any] = {}
     exec(compile(CODE, FILE, "exec"), names)  # noqa: S102
-    monkeypatch.setattr("functions.worker.compose.find", lambda _kind: names["build"])
+    monkeypatch.setattr("functions.worker.compose.find", lambda _kind, _variant: names["build"])
     builder = ReportBuilder(
         user_data=lambda _user, _seconds: InMemoryUserData({}),
         compliance=COMPLIANCE,

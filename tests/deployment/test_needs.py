@@ -1,0 +1,251 @@
+"""deploy.sh gives the worker what the kinds of report need, and takes it back."""
+
+import shutil
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.deployment.conftest import PROJECT, Deployment, FirstDeployment
+
+NEEDS = """\
+settings:
+  SALES_CURRENCY: {about: What amounts are in., default: EUR}
+  SALES_REGION: {about: Which region.}
+secrets:
+  SALES_DATABASE_URL: {about: The database of the shop., local: "sqlite:///sales.db"}
+roles:
+  - {role: roles/bigquery.jobUser, on: project}
+  - {role: roles/bigquery.dataViewer, on: dataset, name: analytics}
+  - {role: roles/storage.objectViewer, on: bucket, name: my-bucket}
+"""
+URL = "postgresql://reader:hidden@db.example/shop"
+WORKER = f"serviceAccount:report-worker@{PROJECT}.iam.gserviceaccount.com"
+SECRET = f"projects/{PROJECT}/secrets/report-sales-database-url"
+MARK = 'request.time >= timestamp("2000-01-01T00:00:00Z")'
+
+
+def make_checkout(repository: Path, copy: Path) -> Path:
+    """Make a repository with the kind `sales`, and the virtual environment that made it."""
+    shutil.copytree(repository, copy)
+    _program(copy / ".venv" / "bin" / "python", f'exec "{sys.executable}" "$@"')
+    write(copy, NEEDS)
+    return copy
+
+
+def make_deployment(directory: Path, checkout: Path, state: dict[str, Any]) -> Deployment:
+    """Make a project in a state, with the variables that the kind needs."""
+    deployment = Deployment(directory, repository=checkout, state=state)
+    deployment.settings["SALES_REGION"] = "eu"
+    deployment.secrets["SALES_DATABASE_URL"] = URL
+    return deployment
+
+
+@pytest.fixture
+def checkout(tmp_path: Path, repository: Path) -> Path:
+    """A repository with the kind `sales`."""
+    return make_checkout(repository, tmp_path / "a checkout")
+
+
+@pytest.fixture
+def former(tmp_path: Path, checkout: Path, first_deployment: FirstDeployment) -> Deployment:
+    """A project that was deployed when there was no such kind yet."""
+    return make_deployment(tmp_path / "project", checkout, first_deployment.state)
+
+
+@pytest.fixture(scope="module")
+def given(
+    tmp_path_factory: pytest.TempPathFactory, repository: Path, first_deployment: FirstDeployment
+) -> FirstDeployment:
+    """How the deployment goes that brings the kind."""
+    directory = tmp_path_factory.mktemp("given")
+    checkout = make_checkout(repository, directory / "a checkout")
+    deployment = make_deployment(directory / "project", checkout, first_deployment.state)
+    outcome = deployment.deploy()
+    return FirstDeployment(outcome=outcome, state=deployment.state, calls=deployment.calls)
+
+
+@pytest.fixture
+def deployed(tmp_path: Path, checkout: Path, given: FirstDeployment) -> Deployment:
+    """A project that was deployed with the kind."""
+    assert given.outcome.status == 0, given.outcome.text
+    return make_deployment(tmp_path / "project", checkout, given.state)
+
+
+def write(checkout: Path, needs: str) -> None:
+    """Have the kind need something else; nothing at all: it is gone."""
+    kind = checkout / "functions" / "worker" / "reports" / "sales"
+    shutil.rmtree(kind, ignore_errors=True)
+    if needs:
+        kind.mkdir()
+        (kind / "needs.yaml").write_text(needs, encoding="utf-8")
+
+
+def _program(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(f"#!/bin/sh\n{text}\n", encoding="utf-8")
+    path.chmod(0o755)
+
+
+def roles(state: dict[str, Any]) -> set[tuple[str, str, str]]:
+    """The worker's roles for kinds: role, title and expression of each."""
+    return {
+        (role, title, expression)
+        for role, member, title, expression in state["policies"]["project"]
+        if member == WORKER and "kinds" in title
+    }
+
+
+def service(state: dict[str, Any], function: str = "worker") -> dict[str, Any]:
+    """How a function is deployed."""
+    name = next(name for name in state["resources"] if name.endswith(f"/functions/report-{function}"))
+    config: dict[str, Any] = state["resources"][name]["serviceConfig"]
+    return config
+
+
+def test_the_worker_gets_what_a_kind_needs(given: FirstDeployment) -> None:
+    assert given.outcome.status == 0, given.outcome.text
+    dataset, bucket = f"projects/{PROJECT}/datasets/analytics", "projects/_/buckets/my-bucket"
+    assert roles(given.state) == {
+        ("roles/bigquery.jobUser", "report-kinds", MARK),
+        (
+            *("roles/bigquery.dataViewer", "report-kinds-dataset-analytics"),
+            f'resource.name == "{dataset}" || resource.name.startsWith("{dataset}/")',
+        ),
+        (
+            *("roles/storage.objectViewer", "report-kinds-bucket-my-bucket"),
+            f'resource.name == "{bucket}" || resource.name.startsWith("{bucket}/")',
+        ),
+    }
+    assert given.state["policies"][SECRET] == [["roles/secretmanager.secretAccessor", WORKER, "", ""]]
+    worker = service(given.state)
+    assert worker["environmentVariables"]["SALES_REGION"] == "eu"
+    # Its own default holds.
+    assert "SALES_CURRENCY" not in worker["environmentVariables"]
+    assert "SALES_DATABASE_URL" in {secret["key"] for secret in worker["secretEnvironmentVariables"]}
+    dispatcher = service(given.state, "dispatcher")
+    assert not any(name.startswith("SALES") for name in dispatcher["environmentVariables"])
+    assert "hidden" not in given.outcome.text + "".join(" ".join(call) for call in given.calls)
+
+
+def test_a_second_run_changes_nothing_and_needs_no_secret_that_is_stored(deployed: Deployment) -> None:
+    del deployed.secrets["SALES_DATABASE_URL"]
+    outcome = deployed.deploy()
+    assert outcome.status == 0, outcome.text
+    assert deployed.changes == []
+
+
+def test_what_no_kind_declares_any_more_is_taken_back(
+    deployed: Deployment, checkout: Path, first_deployment: FirstDeployment
+) -> None:
+    by_hand = ["roles/bigquery.jobUser", WORKER, "", ""]
+    deployed.edit(lambda state: state["policies"]["project"].append(by_hand))
+    write(checkout, NEEDS.partition("secrets:")[0] + "roles:\n  - {role: roles/bigquery.jobUser, on: project}\n")
+    outcome = deployed.deploy("--only=worker")
+    assert outcome.status == 0, outcome.text
+    assert roles(deployed.state) == {("roles/bigquery.jobUser", "report-kinds", MARK)}
+    assert deployed.state["policies"][SECRET] == []
+    assert "gcloud secrets delete report-sales-database-url" in outcome.output
+    # As long as the former worker runs it has what it reads.
+    changes = deployed.changes
+    taken_back = "secrets remove-iam-policy-binding report-sales-database-url"
+    assert changes.index("functions deploy report-worker") < changes.index(taken_back)
+
+    write(checkout, "")
+    outcome = deployed.deploy("--only=worker")
+    assert outcome.status == 0, outcome.text
+    assert service(deployed.state) == service(first_deployment.state)
+    before = first_deployment.state["policies"]["project"]
+    assert sorted(deployed.state["policies"]["project"]) == sorted([*before, by_hand])
+    assert deployed.deploy("--only=worker").status == 0
+    assert deployed.changes == []
+
+
+def test_a_dry_run_shows_what_is_given(former: Deployment) -> None:
+    outcome = former.deploy("--dry-run")
+    assert outcome.status == 0, outcome.text
+    for shown in ("report-kinds-dataset-analytics", "secrets create report-sales-database-url"):
+        assert shown in outcome.output
+    assert "hidden" not in outcome.text
+    assert former.changes == []
+
+
+def test_a_dry_run_shows_what_is_taken_back(deployed: Deployment, checkout: Path) -> None:
+    write(checkout, "")
+    outcome = deployed.deploy("--dry-run", "--only=worker")
+    for shown in ("projects remove-iam-policy-binding", "secrets remove-iam-policy-binding report-sales-database-url"):
+        assert shown in outcome.output
+    assert deployed.changes == []
+
+
+def test_a_setting_may_come_from_the_env_file(deployed: Deployment) -> None:
+    deployed.settings.pop("SALES_REGION")
+    file = deployed.directory / "my.env"
+    file.write_text('SALES_REGION="us"\nSALES_CURRENCY=USD\n', encoding="utf-8")
+    outcome = deployed.deploy(f"--env-file={file}", "--only=worker")
+    assert outcome.status == 0, outcome.text
+    variables = service(deployed.state)["environmentVariables"]
+    assert (variables["SALES_REGION"], variables["SALES_CURRENCY"]) == ("us", "USD")
+
+
+def _without(name: str) -> Callable[[Deployment, Path], None]:
+    def change(deployment: Deployment, _checkout: Path) -> None:
+        deployment.settings.pop(name, None)
+        deployment.secrets.pop(name, None)
+
+    return change
+
+
+def _with(needs: str) -> Callable[[Deployment, Path], None]:
+    return lambda _deployment, checkout: write(checkout, needs)
+
+
+def _no_yaml(deployment: Deployment, checkout: Path) -> None:
+    shutil.rmtree(checkout / ".venv")
+    python = deployment.directory / "bin" / "python3"
+    python.unlink()
+    _program(python, f'test "$2" != "import yaml" || exit 1\nexec "{sys.executable}" "$@"')
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (_without("SALES_REGION"), "SALES_REGION is not set, and the kind sales needs it (Which region)"),
+        (_without("SALES_DATABASE_URL"), "SALES_DATABASE_URL is not set, and the kind sales needs it (The database of"),
+        (
+            _with("settings:\n  A_B: {default: x}\n"),
+            "functions/worker/reports/sales/needs.yaml, line 2: A_B: needs about",
+        ),
+        (_with("settings:\n  MAIL_FROM: {about: x}\n"), "MAIL_FROM: is a variable of the pipeline's own"),
+        (_with("settings:\n  WORKER_URL: {about: x}\n"), "WORKER_URL: is a variable of the pipeline's own"),
+        (_with("packages:\n  - nowhere==1.0\n"), "the kind sales needs nowhere==1.0, which is not in "),
+        (_no_yaml, "make setup installs it into .venv"),
+    ],
+    ids=["setting", "secret", "malformed", "own", "given", "not locked", "no PyYAML"],
+)
+def test_what_is_wrong_is_said_before_anything_is_made(
+    former: Deployment, checkout: Path, change: Callable[[Deployment, Path], None], said: str
+) -> None:
+    change(former, checkout)
+    outcome = former.deploy()
+    assert outcome.status == 1
+    assert said in outcome.errors
+    assert "Traceback" not in outcome.errors
+    assert former.changes == []
+
+
+def test_a_package_that_is_locked_will_do(former: Deployment, checkout: Path) -> None:
+    lock = (checkout / "functions" / "worker" / "requirements.lock").read_text(encoding="utf-8")
+    pinned = next(line.split(" ")[0] for line in lock.splitlines() if line.startswith("structlog=="))
+    write(checkout, f"packages:\n  - {pinned.replace('structlog', 'Structlog')}\n")
+    outcome = former.deploy("--only=accounts")
+    assert outcome.status == 0, outcome.text
+
+
+def test_teardown_removes_the_secret_and_the_roles(deployed: Deployment) -> None:
+    outcome = deployed.deploy("--teardown", answer=f"{PROJECT}\n")
+    assert outcome.status == 0, outcome.text
+    assert not any("/secrets/" in name for name in deployed.state["resources"])
+    assert not any(member == WORKER for _, member, _, _ in deployed.state["policies"]["project"])
