@@ -29,7 +29,8 @@ def smaller(html: str) -> str:
     """
     html = _style(html, lambda css: re.sub(r"\s*([{};:,>])\s*|\s+", _tightened, css).replace(";}", "}").strip())
     html = _STYLE_ATTRIBUTE.sub(lambda match: match[1] + _short_style(match[2]) + match[3], html)
-    html = re.sub(r'\sstyle=""', "", html)
+    # MJML writes an attribute that HTML does not have.
+    html = re.sub(r'\s(?:style=""|vertical-align="[a-z]+")', "", html)
     html = re.sub(r"<style type=\"text/css\">", "<style>", html)
     return re.sub(r"[ \t]*\n\s*", "\n", _SPACE_BETWEEN.sub("", html))
 

@@ -185,7 +185,7 @@ class Texts:
         share = abs(difference) / figures.before_of[item.type]
         if share < _LEAST_TO_TELL:
             return ""
-        message = self._("“{type}” is up {percent}.") if difference > 0 else self._("“{type}” is down {percent}.")
+        message = self._("{type} up {percent}.") if difference > 0 else self._("{type} down {percent}.")
         return message.format(type=self._labels.label(item.type), percent=self._language.percent(share))
 
     def _note(self, figures: Figures) -> str:

@@ -1,0 +1,93 @@
+"""The mails that are looked at: of every kind, in every language, with much, little and nothing to report."""
+
+import base64
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from functions.shared.period import Period
+from functions.shared.schedule import Cadence
+from functions.shared.subscription import Subscription, SubscriptionDefaults
+from functions.shared.user import User
+from functions.worker.compose import compose
+from functions.worker.kind_settings import kind_settings
+from functions.worker.mail.compliance import MailCompliance
+from functions.worker.mail.model import Mail
+from functions.worker.reports.brand import Brand
+from functions.worker.reports.in_memory_user_data import Documents, InMemoryUserData
+from functions.worker.reports.kinds import kinds, sample
+from functions.worker.reports.report import PermanentError
+from functions.worker.reports.sample_amount import SampleAmount
+from tests.mails.hebrew import TAG as HEBREW
+
+LOCALES = ("en", "ja", HEBREW)
+PERIOD = Period(datetime(2026, 11, 23, tzinfo=UTC), datetime(2026, 11, 24, tzinfo=UTC))
+COMPLIANCE = MailCompliance(
+    sender="reports@example.com",
+    postal_address="Example Inc., 1 Example Road, Example City",
+    unsubscribe_url="https://example.com/unsubscribe?user={user_id}&token={token}",
+    unsubscribe_key="0123456789abcdef",
+)
+BRAND = Brand(name="Example Cloud", url="https://app.example.com/", color="#7c3aed")
+
+
+@dataclass(frozen=True)
+class Made:
+    """A mail, and what it is an example of."""
+
+    name: str
+    mail: Mail
+
+    def page(self, *, pictures: bool = True) -> str:
+        """The HTML part as a browser shows it.
+
+        Args:
+            pictures: whether there are any; many people see mails without.
+        """
+        shown = self.mail.with_link(self.mail.recipients[0].unsubscribe_url).html
+        for image in self.mail.images:
+            data = f"data:{image.media_type};base64,{base64.b64encode(image.content).decode()}" if pictures else ""
+            shown = shown.replace(f"cid:{image.content_id}", data)
+        return shown
+
+
+def all_made() -> list[Made]:
+    """Every mail, with the languages' catalogs as they are now. A kind without a sample has none."""
+    made = []
+    for kind in kinds():
+        for amount in SampleAmount:
+            try:
+                documents = sample(kind, PERIOD, amount)
+            except PermanentError:
+                continue
+            made += [Made(f"{kind}-{locale}-{amount}", mail_of(kind, documents, locale=locale)) for locale in LOCALES]
+    return made
+
+
+def mail_of(kind: str, documents: Documents, *, locale: str = "en", brand: Brand = BRAND, **fields: Any) -> Mail:
+    """The mail with a report, also where there is nothing to report.
+
+    Args:
+        kind: of the report.
+        documents: the user's data.
+        locale: of the user.
+        brand: whose mail it is.
+        fields: of the subscription.
+    """
+    asked: Mapping[str, Any] = {"cadence": "daily", "skip_empty": False, "cc": ["team@example.com"], **fields}
+    mail = compose(
+        kind,
+        User.from_fields("u1", {"email": "ada@example.com", "name": "Ada", "active": True, "locale": locale}),
+        Subscription.from_fields("u1", "s1", asked, SubscriptionDefaults(kind, Cadence.DAILY)),
+        PERIOD,
+        InMemoryUserData(documents),
+        delivery_id="u1:s1:20261124T0000Z",
+        run_id="20261124T0000Z",
+        compliance=COMPLIANCE,
+        settings=kind_settings(os.environ, local=True).get(kind),
+        brand=brand,
+    )
+    assert isinstance(mail, Mail)
+    return mail

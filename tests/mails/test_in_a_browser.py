@@ -1,0 +1,130 @@
+"""What every mail looks like in Chromium: nothing sticks out, everything can be read, and by a screen reader, too."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import pytest
+from axe_playwright_python.base import AXE_FILE_PATH
+from playwright.sync_api import Browser, Page
+
+from tests.mails.made import Made
+
+NARROW, WIDE = 320, 600
+RULES = {
+    "runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]},
+    # A mail is no page of a site: it has no navigation to tell from its content.
+    "rules": {"region": {"enabled": False}, "landmark-one-main": {"enabled": False}},
+    "resultTypes": ["violations"],
+}
+
+_VIOLATIONS = """
+async (options) => (await axe.run(document, options)).violations.flatMap(
+    (violation) => violation.nodes.map((node) => `${violation.id}: ${node.html.slice(0, 200)} ${node.failureSummary}`)
+)
+"""
+_STICKING_OUT = """
+() => [...document.querySelectorAll("body *")].filter((element) => {
+    const { width, left, right } = element.getBoundingClientRect();
+    return width && (right > innerWidth + 1 || left < -1) && !element.closest("[style*='max-height:0']");
+}).map((element) => element.outerHTML.slice(0, 200))
+"""
+_BROKEN_WORDS = """
+() => [...document.querySelectorAll("th")].filter((cell) => {
+    const range = document.createRange();
+    range.selectNodeContents(cell);
+    return range.getClientRects().length > 1;
+}).map((cell) => cell.textContent)
+"""
+_SMALL_TEXT = """
+() => [...document.querySelectorAll("body *")].filter((element) => {
+    const size = parseFloat(getComputedStyle(element).fontSize);
+    const text = [...element.childNodes].some((node) => node.nodeType === 3 && node.textContent.trim());
+    return text && size < 12 && element.getClientRects().length && !element.closest("[style*='max-height:0']");
+}).map((element) => element.outerHTML.slice(0, 200))
+"""
+_OTHER_WAY = """
+() => [...document.querySelectorAll("h1, h2, th:first-child, td.cell:first-child, .quota")].filter((element) =>
+    ["left", "-webkit-left"].includes(getComputedStyle(element).textAlign)
+).map((element) => element.outerHTML.slice(0, 200))
+"""
+
+Open = Callable[..., Page]
+
+
+@pytest.fixture(scope="module")
+def open_page(browser: Browser) -> Open:
+    """Opens pages, all in one tab for each width and scheme."""
+    pages: dict[tuple[int, str], Page] = {}
+
+    def show(html: str, width: int, scheme: Any = "light") -> Page:
+        if (width, scheme) not in pages:
+            context = browser.new_context(
+                viewport={"width": width, "height": 900}, color_scheme=scheme, bypass_csp=True, offline=True
+            )
+            pages[width, scheme] = context.new_page()
+        page = pages[width, scheme]
+        page.set_content(html)
+        return page
+
+    return show
+
+
+@pytest.mark.parametrize(
+    ("width", "scheme", "rules"), [(NARROW, "light", RULES), (WIDE, "dark", {"runOnly": ["color-contrast"]})]
+)
+def test_everybody_can_read_it(
+    mails: list[Made], open_page: Open, width: int, scheme: str, rules: Mapping[str, Any]
+) -> None:
+    """axe-core finds too little contrast, pictures without a text, headings out of order, and the like."""
+    found: dict[str, list[str]] = {}
+    for made in mails:
+        page = open_page(made.page(), width, scheme)
+        if not page.evaluate("typeof axe === 'object'"):
+            page.add_script_tag(path=str(AXE_FILE_PATH))
+        if violations := page.evaluate(_VIOLATIONS, rules):
+            found[made.name] = violations
+    assert found == {}
+
+
+def test_axe_finds_what_cannot_be_read(open_page: Open) -> None:
+    page = open_page(
+        '<html lang="en"><title>x</title><h1>Hello</h1><p style="color:#999">Hello</p><img src="x"></html>', NARROW
+    )
+    page.add_script_tag(path=str(AXE_FILE_PATH))
+    assert {line.partition(":")[0] for line in page.evaluate(_VIOLATIONS, RULES)} == {"color-contrast", "image-alt"}
+
+
+@pytest.mark.parametrize("width", [NARROW, WIDE])
+def test_nothing_sticks_out_or_is_broken_or_too_small(mails: list[Made], open_page: Open, width: int) -> None:
+    found: dict[str, list[str]] = {}
+    for made in mails:
+        page = open_page(made.page(), width)
+        checks = [_STICKING_OUT, _BROKEN_WORDS, _SMALL_TEXT, *([_OTHER_WAY] if "-he-" in made.name else [])]
+        if wrong := [each for check in checks for each in page.evaluate(check)]:
+            found[made.name] = wrong
+    assert found == {}
+
+
+def test_the_labels_of_a_chart_stand_below_it_and_are_whole(mails: list[Made], open_page: Open) -> None:
+    seen = 0
+    for made in mails:
+        page = open_page(made.page(), NARROW)
+        for picture in page.locator("img[width='496']").all():
+            box = picture.bounding_box()
+            assert box is not None
+            labels = [label.bounding_box() for label in page.locator("td.tick").all() if label.inner_text().strip()]
+            assert len(labels) >= 2
+            for label in labels:
+                assert label is not None
+                assert label["y"] >= box["y"] + box["height"] - 1
+                assert box["x"] - 1 <= label["x"]
+                assert label["x"] + label["width"] <= box["x"] + box["width"] + 1
+            seen += 1
+    assert seen
+
+
+def test_without_pictures_their_texts_say_what_there_is_to_see(mails: list[Made], open_page: Open) -> None:
+    for made in mails:
+        page = open_page(made.page(pictures=False), NARROW)
+        for picture in page.locator("img").all():
+            assert len(picture.get_attribute("alt") or "") > 20, made.name

@@ -1,0 +1,124 @@
+"""What every mail of every kind is, in every language, however much there is to report: without a browser."""
+
+import json
+import re
+import unicodedata
+
+from functions.worker.reports.brand import Brand
+from functions.worker.reports.in_memory_user_data import Documents
+from functions.worker.reports.rendering import MOST_HTML_BYTES
+from tests.mails.compatibility_table import CLIENTS, TABLE
+from tests.mails.features import used_features
+from tests.mails.made import PERIOD, Made, mail_of
+
+MOST_IMAGE_BYTES = 30_000
+
+WITHOUT_HARM = {
+    "css-at-media": "the page for telephones: columns stand side by side without it",
+    "css-at-media-prefers-color-scheme": "dark mode: other programs have light mails, or turn the colors themselves",
+    "css-border-radius": "corners",
+    "css-border-spacing": "MJML writes the attribute cellspacing as well",
+    "css-color-scheme": "dark mode",
+    "css-cursor": "it is the usual one",
+    "css-height": "of bars; Yahoo on Android and AOL make them a bit higher",
+    "css-max-height": "the hidden preview has several ways to be hidden",
+    "css-opacity": "the hidden preview has several ways to be hidden",
+    "css-outline": "of pictures that are links, which no mail here has",
+    "css-overflow": "the hidden preview has several ways to be hidden",
+    "css-selector-attribute": "dark mode of Outlook, which knows it",
+    "css-selector-child": "dark mode and the page for telephones",
+    "css-selector-chaining": "the size of a long figure",
+    "css-selector-descendant": "dark mode and the page for telephones",
+    "css-selector-grouping": "dark mode and the page for telephones",
+    "css-selector-id": "for Outlook alone",
+    "css-table-layout": "labels of a chart have their width besides",
+    "css-white-space": "a figure is broken at a blank",
+    "css-word-break": "a very long word widens the mail",
+    "css-word-spacing": "it is the usual one",
+    "html-aria-hidden": "a screen reader reads an arrow, too",
+    "html-aria-label": "a screen reader reads no name of the mail",
+    "html-body": "a div within has the same",
+    "html-meta-color-scheme": "dark mode",
+    "html-target": "a link opens as the mail program opens links",
+    "html-style": "dark mode and the page for telephones; what matters stands in the elements",
+}
+"""Features that some mail programs do not know, and why a mail does without."""
+
+
+def test_what_a_mail_program_does_not_know_does_no_harm(mails: list[Made]) -> None:
+    """A feature that is new here: look it up at https://www.caniemail.com before you say that it does no harm."""
+    table = json.loads(TABLE.read_text(encoding="utf-8"))
+    assert tuple(table["clients"]) == CLIENTS
+    used = set().union(*(used_features(made.mail.html) for made in mails))
+    unknown = {feature for feature in used if feature not in table["features"]}
+    lacking = {
+        feature: [
+            client for client, support in zip(CLIENTS, table["features"][feature], strict=False) if support == "n"
+        ]
+        for feature in used - unknown
+    }
+    harmful = {feature: clients for feature, clients in lacking.items() if clients and feature not in WITHOUT_HARM}
+    assert (unknown, harmful) == (set(), {})
+    assert {feature for feature in WITHOUT_HARM if not lacking.get(feature)} == set()
+
+
+def test_a_mail_is_small_enough_to_be_shown_whole(mails: list[Made]) -> None:
+    assert {made.name: len(made.mail.html.encode()) for made in mails if len(made.mail.html.encode()) > 40_000} == {}
+    for made in mails:
+        assert sum(len(image.content) for image in made.mail.images) < MOST_IMAGE_BYTES, made.name
+
+
+def crowded() -> dict[str, Documents]:
+    """As much as documents can hold, in the letters that take the most bytes."""
+    name, unit = "\U0001f3b2" * 60, "\U0001f3b2" * 20
+    events = {
+        f"e{number}": {"at": PERIOD.start, "type": f"{name[:-4]}{number:04}", "amount": 1e15 - number}
+        for number in range(1_000)
+    }
+    quotas = {f"q{number}": {"allowed": 1e15, "name": name, "unit": unit} for number in range(50)}
+    usage = {
+        f"x{number}-{day}": {"at": PERIOD.start, "quota": f"q{number}", "amount": 9e14}
+        for number in range(50)
+        for day in range(2)
+    }
+    return {"activity": {"events": events}, "usage": {"quotas": quotas, "usage": usage}}
+
+
+def test_no_mail_is_cut_off_whatever_the_documents_hold() -> None:
+    brand = Brand(name="\U0001f3b2" * 60, url=f"https://example.com/{'x' * 1_900}", logo_url=f"https://x/{'y' * 1_900}")
+    for kind, documents in crowded().items():
+        for locale in ("en", "ja"):
+            made = mail_of(kind, documents, locale=locale, brand=brand)
+            assert len(made.html.encode()) <= MOST_HTML_BYTES, kind
+            assert made.html.endswith("</body></html>")
+
+
+def test_the_text_part_has_at_most_72_columns_but_for_links(mails: list[Made]) -> None:
+    made = [*mails, *(Made(kind, mail_of(kind, documents)) for kind, documents in crowded().items())]
+    long = {
+        (each.name, line)
+        for each in made
+        for line in each.mail.text.splitlines()
+        if sum(2 if unicodedata.east_asian_width(letter) in "WF" else 1 for letter in line) > 72 and "://" not in line
+    }
+    assert long == set()
+
+
+def test_both_parts_have_the_same_figures(mails: list[Made]) -> None:
+    for made in mails:
+        text = " ".join(made.mail.text.split())
+        shown = re.findall(r'class="value[^>]*>([^<]+)<', made.mail.html)
+        assert all(value in text for value in shown), made.name
+        assert bool(shown) == ("activity" in made.name and "nothing" not in made.name)
+
+
+def test_what_is_on_the_left_is_on_the_right_in_hebrew(mails: list[Made]) -> None:
+    by_name = {made.name: made.mail.html for made in mails}
+    for name, page in by_name.items():
+        mirrored = by_name[name.replace("-en-", "-he-")]
+        assert f'dir="{"rtl" if "-he-" in name else "ltr"}"' in page
+        for pattern in ('align="{}"', "text-align:{}", "border-{}", "padding-{}"):
+            left, right = pattern.format("left"), pattern.format("right")
+            if "-en-" in name:
+                assert (page.count(left), page.count(right)) == (mirrored.count(right), mirrored.count(left)), pattern
+        assert ("direction:rtl" in page, "direction:ltr" in page) == (("-he-" in name), ("-he-" not in name))
