@@ -1,6 +1,6 @@
 # Every target sets up what it needs: a virtual environment in .venv with the locked dependencies.
 .DEFAULT_GOAL := help
-.PHONY: help setup run up test faults mutants bench lint catalogs lock clean
+.PHONY: help setup run up test faults mutants bench lint catalogs lock pictures clean
 SHELL := /bin/bash
 
 PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3.11; do \
@@ -59,6 +59,9 @@ lock: setup ## resolve the requirements again, after one was changed, also in a 
 		printf '%s\n' "$$packages" | $(COMPILE) functions/worker/requirements.txt - -c requirements.lock -o functions/worker/requirements.lock
 	@for function in dispatcher dlq_handler; do \
 		$(COMPILE) functions/$$function/requirements.txt -c requirements.lock -o functions/$$function/requirements.lock; done
+
+pictures: setup ## the pictures of mails in the README, taken anew with Chromium
+	@$(BIN)/python -m tests.mails.pictures
 
 clean: ## remove what the other targets made
 	@rm -rf .venv .local_cloud .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

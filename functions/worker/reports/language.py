@@ -21,6 +21,8 @@ from babel.messages.pofile import read_po
 from babel.numbers import format_currency, format_decimal, format_percent
 
 LOCALES = Path(__file__).parent / "locales"
+_LEFT_TO_RIGHT = "\u200e"
+
 SOURCE = Locale("en")
 """The language that the words in the code are written in."""
 
@@ -57,7 +59,8 @@ class Language:
         pattern = "#,##0" + ("." + "0" * decimals if decimals else "")
         # Adding nothing makes the zero of a small debt a zero without a sign.
         text: str = format_decimal(round(value, decimals) + 0.0, pattern, locale=self.locale)
-        return text
+        # Within text from right to left the sign of a bare number would stand behind it.
+        return _LEFT_TO_RIGHT + text if self.direction == "rtl" and not text[0].isdigit() else text
 
     def money(self, amount: float, currency: str) -> str:
         """An amount with its currency, as the language writes it: "€1,234.50", 「¥1,234」.

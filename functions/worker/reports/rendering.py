@@ -228,8 +228,16 @@ def _padding(cell: str, width: int) -> str:
 
 
 def _width(text: str) -> int:
-    """How many columns a text takes in a font of equal widths: Japanese letters take two."""
-    return sum(2 if _is_wide(character) else 1 for character in text)
+    """How many columns a text takes in a font of equal widths: Japanese letters take two, and marks none."""
+    if text.isascii():
+        return len(text)
+    return sum(_columns_of(character) for character in text)
+
+
+def _columns_of(character: str) -> int:
+    if unicodedata.category(character) in {"Mn", "Me", "Cf"}:
+        return 0
+    return 2 if _is_wide(character) else 1
 
 
 def _is_wide(character: str) -> bool:

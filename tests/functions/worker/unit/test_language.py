@@ -2,12 +2,14 @@
 
 import re
 from datetime import date, datetime
+from gettext import NullTranslations
 
 import pytest
+from babel import Locale
 from hypothesis import given
 from hypothesis import strategies as st
 
-from functions.worker.reports.language import LOCALES, language_for
+from functions.worker.reports.language import LOCALES, Language, language_for
 
 
 @pytest.mark.parametrize(
@@ -53,6 +55,12 @@ def test_english_is_the_worlds_unless_it_is_somewheres() -> None:
     moment = datetime(2026, 11, 24, 13, 5)  # noqa: DTZ001  a wall clock's
     assert re.sub(r"\s", " ", language_for("en-US").time(moment)) == "1:05 PM"
     assert language_for("en").time(moment) == "13:05"
+
+
+def test_a_debt_has_its_sign_in_front_in_every_direction() -> None:
+    hebrew = Language(Locale("he"), NullTranslations())
+    assert [hebrew.number(-7.5, 1), hebrew.number(7)] == ["\u200e-7.5", "7"]
+    assert language_for("en").number(-7.5, 1) == "-7.5"
 
 
 def test_plurals_are_the_languages_own() -> None:
