@@ -66,7 +66,7 @@ class Brand:
                 unusable.append(f"brand.{name}")
         if "name" in read and "logo_url" not in read:
             read["logo_url"] = ""
-        return replace(self, **read), unusable
+        return replace(self, **read), tuple(unusable)
 
     @property
     def on_color(self) -> str:

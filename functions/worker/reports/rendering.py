@@ -164,7 +164,8 @@ def _wrapped(text: str, indent: str = "") -> str:
 def _pieces(text: str) -> Iterator[str]:
     """What a line may be broken behind: words with their blanks, and letters of scripts that have no blanks."""
     piece = ""
-    for character, following in zip(text, [*text[1:], ""], strict=True):
+    for index, character in enumerate(text):
+        following = text[index + 1 : index + 2]
         piece += character
         is_end = character == " " or _is_wide(character) or (following and _is_wide(following))
         # Closing signs begin no line, and opening ones end none.

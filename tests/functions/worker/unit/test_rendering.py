@@ -14,7 +14,7 @@ from functions.worker.mail.sendgrid.tags import GROUP_LINK, inert
 from functions.worker.reports.kinds import kinds
 from functions.worker.reports.language import language_for
 from functions.worker.reports.mistakes import TemplateMistake
-from functions.worker.reports.rendering import forget_templates, render
+from functions.worker.reports.rendering import MOST_HTML_BYTES, forget_templates, render
 from tests.function_process import REPOSITORY
 from tests.functions.worker.unit.samples import mail_of_sample
 
@@ -160,3 +160,37 @@ def test_a_mail_is_small_enough_to_be_shown_whole(kind: str, locale: str) -> Non
     assert len(mail.html.encode()) < 102_000
     assert sum(len(image.content) for image in mail.images) < 50_000
     assert f'<html lang="{locale}"' in mail.html
+
+
+def test_what_is_too_long_for_a_mail_is_cut_and_the_mail_says_so(tmp_path: Path) -> None:
+    (tmp_path / "report.mjml").write_text(
+        "<mjml><mj-body><mj-section><mj-column><mj-table>{% for row in rows %}<tr><td>{{ row }}</td></tr>{% endfor %}"
+        "</mj-table><mj-text>{{ left_out }}</mj-text></mj-column></mj-section></mj-body></mjml>"
+    )
+    (tmp_path / "report.txt").write_text("{{ rows | length }} {{ left_out }}")
+    few = render(tmp_path, {"rows": ["x" * 100] * 10}, ENGLISH)
+    assert few[1] == "10\n"
+    html, text = render(tmp_path, {"rows": ["x" * 100] * 5_000}, ENGLISH)
+    assert MOST_HTML_BYTES / 3 < len(html.encode()) <= MOST_HTML_BYTES
+    assert text == "625 There is more than fits into a mail: the end of a list is left out.\n"
+    forget_templates()
+
+
+@pytest.mark.parametrize(
+    ("text", "lines"),
+    [
+        ("short", ["short"]),
+        ("word " * 20, [("word " * 14).strip(), ("word " * 6).strip()]),
+        ("x" * 100, ["x" * 72, "x" * 28]),
+        ("あ" * 40, ["あ" * 36, "あ" * 4]),
+        # No line begins with what closes a sentence.
+        ("あ" * 36 + "。い", ["あ" * 35, "あ。い"]),
+        ("see https://example.com/" + "x" * 80, ["see", "https://example.com/" + "x" * 80]),
+        ("", [""]),
+    ],
+)
+def test_lines_of_the_text_part_have_72_columns(tmp_path: Path, text: str, lines: list[str]) -> None:
+    (tmp_path / "report.mjml").write_text(MJML)
+    (tmp_path / "report.txt").write_text("|{{ value | wrapped }}|")
+    forget_templates()
+    assert render(tmp_path, {"value": text}, ENGLISH)[1] == "|" + "\n".join(lines) + "|\n"
