@@ -38,6 +38,7 @@ set_up_functions() {
   fi
   for name in $FUNCTIONS; do if is_wanted "$name"; then restrict_function "$name"; fi; done
   if is_wanted worker; then take_back_needs; fi
+  if is_wanted dlq-handler; then take_back_secrets dlq-handler "$OWNER_SECRETS"; fi
   if is_wanted dlq-handler; then keep_dead_letters_longer; fi
 }
 
@@ -91,7 +92,10 @@ environment_of() {
       echo "MAIL_FROM_NAME=$MAIL_FROM_NAME"
       optional "$OF_WORKER $KIND_SETTINGS"
       ;;
-    dlq-handler) echo "LOCATION=$REGION" ;;
+    dlq-handler)
+      echo "LOCATION=$REGION"
+      if [ -n "$KIND_OWNERS" ]; then echo "KIND_OWNERS=$KIND_OWNERS"; fi
+      ;;
   esac
 }
 
@@ -109,9 +113,10 @@ secrets_of() {
   local variable variables="" version holder
   case "$1" in
     worker) variables="SENDGRID_API_KEY MAIL_UNSUBSCRIBE_KEY" ;;
-    dlq-handler) variables="SLACK_WEBHOOK_URL ALERT_URLS" ;;
+    dlq-handler) variables="SLACK_WEBHOOK_URL ALERT_URLS OWNER_MAIL_URL" ;;
   esac
   if [ "$1" = worker ]; then variables="$variables $KIND_SECRETS"; fi
+  if [ "$1" = dlq-handler ]; then variables="$variables $OWNER_SECRETS"; fi
   for variable in $variables; do
     holder="$(holder_of "$variable")"
     version="$(version_of "$(secret_name "$variable")")"

@@ -5,11 +5,13 @@
                                           setting NAME KIND required|optional ABOUT
                                           secret NAME KIND ABOUT
                                           role ROLE ON NAME
+                                          owner "KIND":"OWNER" ADDRESS|SECRET
 
 RESERVED are the names that no kind may declare. A mistake is a line on standard error, and status 1. So is a package
 that is not among the worker's locked requirements.
 """
 
+import json
 import re
 import sys
 from pathlib import Path
@@ -33,7 +35,7 @@ def packages(found: dict[str, kind_needs.Needs]) -> list[str]:
 
 
 def variables(found: dict[str, kind_needs.Needs]) -> list[str]:
-    """The variables and roles of all kinds, each once.
+    """The variables, roles and owners of all kinds, each once.
 
     Raises:
         NotLocked: see there.
@@ -50,6 +52,8 @@ def variables(found: dict[str, kind_needs.Needs]) -> list[str]:
             lines.setdefault(name, f"secret\t{name}\t{kind}\t{secret.about.rstrip('.')}")
         for role in needs.roles:
             lines[role] = f"role\t{role.role}\t{role.on}\t{role.name}"
+        if needs.owner:
+            lines[f"owner {kind}"] = f"owner\t{json.dumps(kind)}: {json.dumps(needs.owner)}\t{needs.owner}"
     return list(lines.values())
 
 

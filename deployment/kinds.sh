@@ -7,10 +7,13 @@
 
 KIND_SETTINGS=""
 KIND_SECRETS=""
+# The owners of kinds, as JSON, and those of the secrets that are webhooks: the DLQ handler tells them.
+KIND_OWNERS=""
+OWNER_SECRETS=""
 
 # Reads the files into $WORK/needs, a line each as kind_needs.py prints them, and the variables that the environment has.
 load_needs() {
-  local file found="" python what name value
+  local file found="" python what name owner value
   : >"$WORK/needs"
   for file in "$ROOT"/functions/worker/reports/*/needs.yaml; do if [ -f "$file" ]; then found=yes; fi; done
   if [ -z "$found" ]; then return; fi
@@ -20,14 +23,20 @@ load_needs() {
   # shellcheck disable=SC2086  # the lists are words
   "$python" -B "$ROOT/deployment/kind_needs.py" variables $SETTINGS $SECRETS $GIVEN >"$WORK/needs" 2>"$WORK/needs.errors" ||
     fail "$(cat "$WORK/needs.errors")"
-  while IFS=$'\t' read -r what name _ <&3; do
+  while IFS=$'\t' read -r what name owner _ <&3; do
     case "$what" in
       setting) KIND_SETTINGS="$KIND_SETTINGS $name" ;;
       secret) KIND_SECRETS="$KIND_SECRETS $name" ;;
+      owner)
+        KIND_OWNERS="$KIND_OWNERS${KIND_OWNERS:+, }$name"
+        if [ "${owner#*@}" = "$owner" ]; then OWNER_SECRETS="$OWNER_SECRETS $owner"; fi
+        continue
+        ;;
       *) continue ;;
     esac
     if value="$(printenv "$name")"; then printf -v "KIND_VALUE_$name" '%s' "$value"; fi
   done 3<"$WORK/needs"
+  KIND_OWNERS="${KIND_OWNERS:+{$KIND_OWNERS\}}"
 }
 
 python_with_yaml() {
@@ -74,6 +83,7 @@ set_up_kind_secrets() {
   while IFS=$'\t' read -r what name kind about <&3; do
     if [ "$what" = secret ]; then ensure_secret "$name" worker "$name, for the kind $kind ($about)"; fi
   done 3<"$WORK/needs"
+  for name in $OWNER_SECRETS; do let_read "$name" dlq-handler; done
 }
 
 # The title and the expression of the condition of a role: kind_title|kind_condition ON NAME
@@ -111,7 +121,7 @@ grant_kind_roles() { # POLICY
 # Takes back what no kind declares any more, when the worker that had it is replaced.
 take_back_needs() {
   take_back_roles
-  take_back_secrets
+  take_back_secrets worker "$KIND_SECRETS"
 }
 
 take_back_roles() {
@@ -131,10 +141,12 @@ take_back_roles() {
   done 3<<<"$policy"
 }
 
+# take_back_secrets FUNCTION SECRETS: those that the function may still read, besides the pipeline's own.
 take_back_secrets() {
-  local variable name policy member wanted="" role=roles/secretmanager.secretAccessor
-  member="serviceAccount:$(account_of worker)"
-  for variable in $SECRETS $KIND_SECRETS; do wanted="$wanted"$'\n'"$(secret_name "$variable")"; done
+  local variable name policy member wanted="" needed="" role=roles/secretmanager.secretAccessor
+  member="serviceAccount:$(account_of "$1")"
+  for variable in $SECRETS $2; do wanted="$wanted"$'\n'"$(secret_name "$variable")"; done
+  for variable in $KIND_SECRETS; do needed="$needed"$'\n'"$(secret_name "$variable")"; done
   while IFS= read -r name <&3; do
     case "$name" in "$PREFIX-"*) ;; *) continue ;; esac
     if has_line "$wanted" "$name"; then continue; fi
@@ -142,6 +154,7 @@ take_back_secrets() {
     if has_binding "$policy" "$role" "$member" ""; then
       change secrets remove-iam-policy-binding "$name" "--member=$member" "--role=$role"
       note removed "$role on secret $name for ${member#*:}"
+      if has_line "$needed" "$name"; then continue; fi
       say "  no kind of report needs the secret $name, which stays: gcloud secrets delete $name --project=$PROJECT_ID"
     fi
   done 3< <(existing_secrets)

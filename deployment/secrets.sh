@@ -12,6 +12,13 @@ missing_secrets() {
     echo "SENDGRID_API_KEY is not set: put it into deploy.env or the environment, or run this in a terminal to be asked for it."
   fi
   missing_kind_secrets "$existing"
+  case "$KIND_OWNERS" in
+    *@*)
+      if [ -z "$OWNER_MAIL_URL" ] && ! has_line "$existing" "$(secret_name OWNER_MAIL_URL)"; then
+        echo "OWNER_MAIL_URL is not set, and the owner of a kind of report is told by mail: docs/alerts.md has an example."
+      fi
+      ;;
+  esac
   if [ -n "$MAIL_UNSUBSCRIBE_URL" ] && [ -z "$MAIL_UNSUBSCRIBE_KEY" ] &&
     ! has_line "$existing" "$(secret_name MAIL_UNSUBSCRIBE_KEY)"; then
     echo "MAIL_UNSUBSCRIBE_KEY is not set, and MAIL_UNSUBSCRIBE_URL needs it: python3 -c 'import secrets; print(secrets.token_urlsafe())'"
@@ -28,12 +35,13 @@ set_up_secrets() {
   ensure_secret MAIL_UNSUBSCRIBE_KEY worker ""
   ensure_secret SLACK_WEBHOOK_URL dlq-handler "Slack's incoming webhook (empty: no Slack)"
   ensure_secret ALERT_URLS dlq-handler ""
+  ensure_secret OWNER_MAIL_URL dlq-handler ""
   set_up_kind_secrets
 }
 
 # ensure_secret VARIABLE FUNCTION QUESTION: the secret, its latest version, and the function's right to read it.
 ensure_secret() {
-  local holder value name there=no policy
+  local holder value name there=no
   holder="$(holder_of "$1")"
   value="${!holder}"
   name="$(secret_name "$1")"
@@ -51,6 +59,13 @@ ensure_secret() {
     note created "secret $name"
   fi
   if [ -n "$value" ]; then ensure_version "$name" "$value"; fi
+  let_read "$1" "$2"
+}
+
+# let_read VARIABLE FUNCTION: the function's right to read the secret.
+let_read() {
+  local name policy
+  name="$(secret_name "$1")"
   policy="$(policy_of secrets get-iam-policy "$name")"
   bind "$policy" "secret $name" "serviceAccount:$(account_of "$2")" roles/secretmanager.secretAccessor "" \
     secrets add-iam-policy-binding "$name"

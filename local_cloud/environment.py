@@ -8,6 +8,7 @@ from pathlib import Path
 
 from local_cloud.errors import LocalCloudError
 from local_cloud.inbox.server import SLACK_WEBHOOK_PATH
+from local_cloud.kind_owners import owner_variables
 
 HOST = "127.0.0.1"
 DEFAULT_PORT_BASE = 8470
@@ -135,7 +136,8 @@ class Environment:
     def for_function(self, repository: Path) -> dict[str, str]:
         """The whole environment of a function: what the local cloud was started with, and the variables above."""
         search_path = [str(repository), *filter(None, [self.outside.get("PYTHONPATH")])]
-        return {**self.outside, **self.variables, "PYTHONPATH": os.pathsep.join(search_path)}
+        owners = owner_variables(repository, self.outside)
+        return {**owners, **self.outside, **self.variables, "PYTHONPATH": os.pathsep.join(search_path)}
 
     def write(self, file: Path) -> None:
         """Leave the variables where a command on this machine finds them; a shell can read the file, too.

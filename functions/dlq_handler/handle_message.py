@@ -12,6 +12,7 @@ from functions.dlq_handler.alerting.alerter import Alerter, AlertSubject
 from functions.dlq_handler.alerting.dead_letter_text import make_dead_letter_alert
 from functions.dlq_handler.alerting.system_alert_text import make_system_alert
 from functions.dlq_handler.channels.channel import Channel
+from functions.dlq_handler.channels.owner_channels import Audiences
 from functions.dlq_handler.intake.pubsub_message import PubSubMessage
 from functions.dlq_handler.intake.received_dead_letter import read_dead_letter, unreadable_dead_letter
 from functions.dlq_handler.intake.system_alert_message import read_system_alert
@@ -29,6 +30,7 @@ class MessageHandler:
     Args:
         client: the Firestore client.
         channels: the channels that take alerts.
+        audiences: the kinds that some of them get alerts about; the others get all.
         project: the Google Cloud project's id.
         location: the functions' region.
         now: returns the present, in UTC.
@@ -39,6 +41,7 @@ class MessageHandler:
         client: firestore.Client,
         channels: Sequence[Channel],
         *,
+        audiences: Audiences,
         project: str,
         location: str,
         now: Callable[[], datetime],
@@ -50,12 +53,15 @@ class MessageHandler:
             channels=channels,
             subjects={
                 StoredDeadLetter: AlertSubject(
-                    self._dead_letters, functools.partial(make_dead_letter_alert, project=project, location=location)
+                    self._dead_letters,
+                    functools.partial(make_dead_letter_alert, project=project, location=location),
+                    kind_of=lambda letter: str(letter.payload.get("kind", "")),
                 ),
                 StoredSystemAlert: AlertSubject(
                     self._system_alerts, functools.partial(make_system_alert, project=project, location=location)
                 ),
             },
+            audiences=audiences,
             now=now,
         )
 

@@ -1,6 +1,7 @@
 """The DLQ handler: Eventarc calls it with one message of the dead letter topic, a dead letter or a system alert."""
 
 import functools
+import os
 import sys
 from datetime import UTC, datetime
 from http import HTTPStatus
@@ -16,6 +17,7 @@ from functions.dlq_handler.alerting.alerter import AlertPending
 from functions.dlq_handler.channels.apprise_channel import UnknownAlertUrl
 from functions.dlq_handler.channels.channel import Channel
 from functions.dlq_handler.channels.configured_channels import configured_channels
+from functions.dlq_handler.channels.owner_channels import Audiences, UnknownOwner, owner_channels
 from functions.dlq_handler.handle_message import MessageHandler
 from functions.dlq_handler.intake.pubsub_message import read_pubsub_message
 from functions.shared.clients import firestore_client
@@ -23,17 +25,20 @@ from functions.shared.logging import configure_logging
 from functions.shared.settings import DlqHandlerSettings, load_settings
 
 
-def _make_channels(settings: DlqHandlerSettings) -> list[Channel]:
+def _make_channels(settings: DlqHandlerSettings) -> tuple[list[Channel], Audiences]:
     try:
-        return configured_channels(settings)
+        owners, audiences = owner_channels(settings, os.environ)
+        return [*configured_channels(settings), *owners], audiences
     except UnknownAlertUrl as error:
         sys.exit(f"Cannot start: ALERT_URLS: {error} (environment variables; see docs/configuration.md)")
+    except UnknownOwner as error:
+        sys.exit(f"Cannot start: {error} (KIND_OWNERS; see docs/configuration.md)")
 
 
 _settings = load_settings(DlqHandlerSettings)
 configure_logging("dlq_handler", _settings.log_level)
 _logger = structlog.get_logger()
-_channels = _make_channels(_settings)
+_channels, _audiences = _make_channels(_settings)
 
 
 def _refuse(_error: BadRequest) -> tuple[str, int]:
@@ -73,6 +78,7 @@ def _message_handler() -> MessageHandler:
     return MessageHandler(
         firestore_client(_settings.google_cloud_project),
         _channels,
+        audiences=_audiences,
         project=_settings.google_cloud_project,
         location=_settings.location,
         now=lambda: datetime.now(UTC),

@@ -222,6 +222,10 @@ class DlqHandlerSettings(CommonSettings):
     location: str
     slack_webhook_url: Url | None = Field(default=None, repr=False)
     alert_urls: Urls = Field(default=[], repr=False)
+    kind_owners: dict[Kind, str] = {}
+    """Who is told when reports of a kind fail, as JSON: an address, or the variable with a webhook, by kind."""
+    owner_mail_url: str | None = Field(default=None, repr=False)
+    """The mail server by which owners with an address are told: a URL of Apprise without `to`."""
 
 
 SettingsType = TypeVar("SettingsType", bound=BaseSettings)

@@ -1,5 +1,6 @@
 """deploy.sh gives the worker what the kinds of report need, and takes it back."""
 
+import json
 import shutil
 import sys
 from collections.abc import Callable
@@ -249,3 +250,40 @@ def test_teardown_removes_the_secret_and_the_roles(deployed: Deployment) -> None
     assert outcome.status == 0, outcome.text
     assert not any("/secrets/" in name for name in deployed.state["resources"])
     assert not any(member == WORKER for _, member, _, _ in deployed.state["policies"]["project"])
+
+
+HANDLER = f"serviceAccount:report-dlq-handler@{PROJECT}.iam.gserviceaccount.com"
+ACCESS = "roles/secretmanager.secretAccessor"
+
+
+def test_the_dlq_handler_is_told_who_owns_a_kind(deployed: Deployment, checkout: Path) -> None:
+    hook = f"projects/{PROJECT}/secrets/report-sales-hook"
+    write(checkout, NEEDS.replace("secrets:\n", "secrets:\n  SALES_HOOK: {about: Slack}\n") + "owner: SALES_HOOK\n")
+    deployed.secrets["SALES_HOOK"] = "https://hooks.slack.com/services/T/B/hidden"
+    outcome = deployed.deploy()
+    assert outcome.status == 0, outcome.text
+    handler = service(deployed.state, "dlq-handler")
+    assert json.loads(handler["environmentVariables"]["KIND_OWNERS"]) == {"sales": "SALES_HOOK"}
+    assert "SALES_HOOK" in {secret["key"] for secret in handler["secretEnvironmentVariables"]}
+    assert sorted(deployed.state["policies"][hook]) == sorted([[ACCESS, WORKER, "", ""], [ACCESS, HANDLER, "", ""]])
+    assert "hidden" not in outcome.text
+
+    write(checkout, NEEDS)
+    outcome = deployed.deploy()
+    assert outcome.status == 0, outcome.text
+    assert "KIND_OWNERS" not in service(deployed.state, "dlq-handler")["environmentVariables"]
+    assert deployed.state["policies"][hook] == []
+    assert outcome.output.count("gcloud secrets delete report-sales-hook") <= 2
+
+
+def test_an_owner_with_an_address_needs_a_mail_server(deployed: Deployment, checkout: Path) -> None:
+    write(checkout, NEEDS + "owner: sales@corp.example\n")
+    outcome = deployed.deploy()
+    assert outcome.status == 1
+    assert "OWNER_MAIL_URL is not set, and the owner of a kind of report is told by mail" in outcome.errors
+    deployed.secrets["OWNER_MAIL_URL"] = "mailtos://smtp.example?from=a@corp.example"
+    outcome = deployed.deploy()
+    assert outcome.status == 0, outcome.text
+    handler = service(deployed.state, "dlq-handler")
+    assert json.loads(handler["environmentVariables"]["KIND_OWNERS"]) == {"sales": "sales@corp.example"}
+    assert "OWNER_MAIL_URL" in {secret["key"] for secret in handler["secretEnvironmentVariables"]}

@@ -25,6 +25,7 @@ from functions.dlq_handler.alerting.cause_leaders import CauseLeaders
 from functions.dlq_handler.channels.alert import Alert
 from functions.dlq_handler.channels.channel import Channel
 from functions.dlq_handler.channels.channel_rate_limiter import ChannelRateLimiter
+from functions.dlq_handler.channels.owner_channels import Audiences
 from functions.dlq_handler.store.alertable_records import AlertableRecord, AlertableRecords, AlertableType
 from functions.dlq_handler.store.compare_and_swap import DocumentFields, compare_and_swap, document_versions
 
@@ -50,10 +51,12 @@ class AlertSubject(Generic[AlertableType]):
     Attributes:
         records: the collection.
         make_alert: makes an alert of a record.
+        kind_of: the kind of report that a record is about; empty where it is about none.
     """
 
     records: AlertableRecords[AlertableType]
     make_alert: MakeAlert[AlertableType]
+    kind_of: Callable[[AlertableType], str] = lambda _record: ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,6 +92,7 @@ class Alerter:
         channels: the channels.
         subjects: what people get alerts about, by the type of its records.
         now: returns the present, in UTC.
+        audiences: the kinds of report that some of the channels get alerts about; the others get all.
         max_records: how many records one alert covers; the next alert, a minute later, covers further ones.
     """
 
@@ -99,6 +103,7 @@ class Alerter:
         channels: Sequence[Channel],
         subjects: Mapping[type, AlertSubject[Any]],
         now: Callable[[], datetime],
+        audiences: Audiences | None = None,
         max_records: int = MAX_RECORDS_PER_ALERT,
     ) -> None:
         self._client = client
@@ -108,6 +113,7 @@ class Alerter:
         self._leaders = CauseLeaders(self._collection, now=now)
         self._rate_limiter = ChannelRateLimiter(client, self._collection, now=now)
         self._now = now
+        self._audiences = audiences or {}
         self._max_records = max_records
 
     def alert(self, record: AlertableRecord, *, message: str) -> None:
@@ -225,13 +231,18 @@ class Alerter:
 
     def _post(self, check: _CauseCheck[AlertableType], found: Sequence[AlertableType], due: Sequence[str]) -> set[str]:
         """Post to each channel the records that are new to it, to all channels at once since one may be slow. Returns
-        those that took the alert."""
+        those that took the alert, or that none of the records concerns."""
         own = check.record.id if check.record is not None else None
 
         def post(name: str) -> bool:
             news = [each for each in found if name not in each.alerts]
             if not news:
                 return False
+            audience = self._audiences.get(name)
+            if audience is not None:
+                news = [each for each in news if check.subject.kind_of(each) in audience]
+            if not news:
+                return True
             since = min((each.received_at for each in news if each.received_at), default=self._now())
             shown = next((each for each in news if each.id == own), news[0])
             alert = check.subject.make_alert(shown, len(news) - 1, since)

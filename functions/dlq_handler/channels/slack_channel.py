@@ -29,11 +29,11 @@ class SlackChannel:
 
     Args:
         webhook_url: the webhook's URL, a secret.
+        name: the channel's in stored records.
     """
 
-    name = "slack"
-
-    def __init__(self, webhook_url: str) -> None:
+    def __init__(self, webhook_url: str, *, name: str = "slack") -> None:
+        self.name = name
         self._client = WebhookClient(webhook_url, timeout=TIMEOUT_SECONDS, retry_handlers=[])
 
     def send(self, alert: Alert) -> None:
