@@ -12,6 +12,8 @@ from functions.worker.reports.kinds import kinds
 from operations.catalogs import REPORTS, texts_of, update_catalogs, updated_catalogs
 from operations.errors import OperatorError
 
+MENU = "menu"
+"""A kind that the tests make in a copy of the reports."""
 CATALOGS = sorted(REPORTS.glob("locales/*.po"))
 
 MessageKey = tuple[object, str | None]
@@ -53,7 +55,7 @@ def missing_texts(reports: Path, file: Path) -> list[object]:
     """The texts that a language lacks: those of a kind that speaks it otherwise, and those that kinds share, once it is
     begun at all."""
     catalog = read(file)
-    kinds_here = {folder.name for folder in reports.iterdir() if (folder / "templates").is_dir()}
+    kinds_here = {*kinds(), MENU}
     users = {
         key: {folder if folder in kinds_here else "shared" for folder in folders}
         for key, message in messages(texts_of(reports)).items()
@@ -76,10 +78,8 @@ def reports(tmp_path: Path) -> Path:
     """A copy of the reports, with a kind of a team's own."""
     copy = tmp_path / "reports"
     shutil.copytree(REPORTS, copy, ignore=shutil.ignore_patterns("__pycache__"))
-    (copy / "menu" / "templates").mkdir(parents=True)
-    (copy / "menu" / "__init__.py").write_text(
-        'def build(_):\n    return [_("Soup"), _("Fish of {day}"), _("Hello,")]\n'
-    )
+    (copy / MENU / "templates").mkdir(parents=True)
+    (copy / MENU / "__init__.py").write_text('def build(_):\n    return [_("Soup"), _("Fish of {day}"), _("Hello,")]\n')
     return copy
 
 
@@ -139,7 +139,3 @@ def test_a_language_is_begun_with_every_text(reports: Path) -> None:
 def test_a_language_that_there_is_none_of_is_refused(reports: Path, tag: str) -> None:
     with pytest.raises(OperatorError, match="no language"):
         update_catalogs(reports, new=tag)
-
-
-def test_kinds_are_where_the_catalogs_look_for_them() -> None:
-    assert {folder.name for folder in REPORTS.iterdir() if (folder / "templates").is_dir()} <= set(kinds())
