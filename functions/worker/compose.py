@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
+from functions.shared.appearance import https_url
 from functions.shared.period import Period
 from functions.shared.subscription import Subscription
 from functions.shared.user import User
@@ -98,7 +99,7 @@ def compose(
         for address, role in addresses(user, subscription)
     ]
     closing = compliance.closing(recipients=goes_to(recipients, language), unsubscribe=unsubscribe(language))
-    url = report.url or brand.url
+    url = _own_url(report.url, kind) or brand.url
     button = Button(label=open_product(brand.name, language), url=url) if url else None
     files = choose(report.attachments, report.images)
     if files.left_out:
@@ -124,6 +125,17 @@ def compose(
         arguments={"delivery_id": delivery_id, "run_id": run_id},
         sandbox=subscription.sandbox,
     )
+
+
+def _own_url(url: str, kind: str) -> str:
+    """Where a kind's own button leads; empty where it has none, or one that no mail can have."""
+    if not url:
+        return ""
+    try:
+        return https_url(url)
+    except ValueError:
+        _logger.warning("report_url_unusable", kind=kind)
+        return ""
 
 
 def addresses(user: User, subscription: Subscription) -> list[tuple[str, RecipientRole]]:

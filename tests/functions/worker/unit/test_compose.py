@@ -105,3 +105,13 @@ def test_a_file_that_no_provider_takes_is_a_mistake_of_the_kind(
 ) -> None:
     with pytest.raises(PermanentError, match=r"^the attachment 'a\.csv' is empty$"):
         compose(monkeypatch, report_with(tmp_path, Attachment(filename="a.csv", content=b"", media_type="text/csv")))
+
+
+@pytest.mark.parametrize("url", ["javascript:alert(1)", "http://example.com", "https://example.com/a b"])
+def test_a_button_leads_to_https_or_is_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+    with capture_logs() as logs:
+        made = compose(monkeypatch, report_with(tmp_path, url=url))
+    assert isinstance(made, Mail)
+    assert url not in made.text + made.html
+    assert "<a " not in made.html
+    assert [entry["event"] for entry in logs] == ["report_url_unusable"]
