@@ -8,7 +8,7 @@ import pytest
 
 from tests.mails.browser import executable, running
 from tests.mails.hebrew import hebrew
-from tests.mails.made import Made, all_made
+from tests.mails.made import Made, all_made, made_from_sql
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 @pytest.fixture(scope="session")
 def mails(tmp_path_factory: pytest.TempPathFactory) -> list[Made]:
     """Every mail."""
-    with hebrew(tmp_path_factory.mktemp("locales")):
-        return all_made()
+    with hebrew(tmp_path_factory.mktemp("locales")), pytest.MonkeyPatch.context() as monkeypatch:
+        return [*all_made(), *made_from_sql(tmp_path_factory.mktemp("sql"), monkeypatch)]
 
 
 @pytest.fixture(scope="session")

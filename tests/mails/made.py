@@ -6,7 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import product
+from pathlib import Path
 from typing import Any
+
+import pytest
 
 from functions.shared.period import Period
 from functions.shared.schedule import Cadence
@@ -21,6 +24,7 @@ from functions.worker.reports.in_memory_user_data import Documents, InMemoryUser
 from functions.worker.reports.kinds import kinds, sample
 from functions.worker.reports.report import PermanentError, Skip
 from functions.worker.reports.sample_amount import SampleAmount
+from operations.new_kind import Source, write_kind
 from tests.mails.hebrew import TAG as HEBREW
 
 LOCALES = ("en", "ja", HEBREW)
@@ -67,7 +71,37 @@ def all_made() -> list[Made]:
     return made
 
 
-def mail_of(kind: str, documents: Documents, *, locale: str = "en", brand: Brand = BRAND, **fields: Any) -> Mail:
+def made_from_sql(root: Path, monkeypatch: pytest.MonkeyPatch) -> list[Made]:
+    """Mails of the kind that `./reports new --sql` writes: with much in every language, with less in one.
+
+    Args:
+        root: an empty folder.
+        monkeypatch: undoes what lets the worker find the kind there.
+    """
+    reports = root / "functions" / "worker" / "reports"
+    (reports / "locales").mkdir(parents=True)
+    write_kind("tea", root, source=Source.SQLITE)
+    monkeypatch.setattr("functions.worker.reports.kinds._FOLDER", reports)
+    kinds.cache_clear()
+    settings = kind_settings({}, local=True, reports=reports)["tea"]
+    made = [
+        Made(f"tea-{locale}-{amount}", mail_of("tea", sample("tea", PERIOD, amount), locale=locale, settings=settings))
+        for amount, locale in [*product(list(SampleAmount)[:1], LOCALES), *product(list(SampleAmount)[1:], LOCALES[:1])]
+    ]
+    monkeypatch.undo()
+    kinds.cache_clear()
+    return made
+
+
+def mail_of(
+    kind: str,
+    documents: Documents,
+    *,
+    locale: str = "en",
+    brand: Brand = BRAND,
+    settings: Mapping[str, str] | None = None,
+    **fields: Any,
+) -> Mail:
     """The mail with a report, also where there is nothing to report.
 
     Args:
@@ -75,14 +109,23 @@ def mail_of(kind: str, documents: Documents, *, locale: str = "en", brand: Brand
         documents: the user's data.
         locale: of the user.
         brand: whose mail it is.
+        settings: what the kind declares; None for the values of the local cloud.
         fields: of the subscription.
     """
-    mail = _composed(kind, documents, locale=locale, brand=brand, **fields)
+    mail = _composed(kind, documents, locale=locale, brand=brand, settings=settings, **fields)
     assert isinstance(mail, Mail)
     return mail
 
 
-def _composed(kind: str, documents: Documents, *, locale: str, brand: Brand = BRAND, **fields: Any) -> Mail | Skip:
+def _composed(
+    kind: str,
+    documents: Documents,
+    *,
+    locale: str,
+    brand: Brand = BRAND,
+    settings: Mapping[str, str] | None = None,
+    **fields: Any,
+) -> Mail | Skip:
     asked: Mapping[str, Any] = {"cadence": "daily", "skip_empty": False, "cc": ["team@example.com"], **fields}
     return compose(
         kind,
@@ -93,6 +136,6 @@ def _composed(kind: str, documents: Documents, *, locale: str, brand: Brand = BR
         delivery_id="u1:s1:20261124T0000Z",
         run_id="20261124T0000Z",
         compliance=COMPLIANCE,
-        settings=kind_settings(os.environ, local=True).get(kind),
+        settings=kind_settings(os.environ, local=True).get(kind) if settings is None else settings,
         brand=brand,
     )
