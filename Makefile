@@ -47,7 +47,7 @@ lint: setup ## formatting, lint, types, import walls, shell scripts
 	@$(BIN)/lint-imports
 	@$(BIN)/shellcheck .ci/run $(wildcard *.sh deployment/*.sh) reports
 
-catalogs: setup ## the reports' words: add new ones to every language (LOCALE=de begins another one)
+catalogs: setup ## the reports' words: add new ones to every language (LOCALE=fr begins another one)
 	@$(BIN)/python -m operations.catalogs $(LOCALE)
 
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header

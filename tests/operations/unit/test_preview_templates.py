@@ -74,5 +74,5 @@ def test_broken_mjml_is_said_to_be(template: Path) -> None:
 
 def test_a_changed_catalog_is_noticed(template: Path) -> None:
     templates = preview.KindFiles("activity")
-    (language.LOCALES / "de.po").write_text('msgid ""\nmsgstr "Language: de\\n"\n')
+    (language.LOCALES / "fr.po").write_text('msgid ""\nmsgstr "Language: fr\\n"\n')
     assert templates.have_changed()
