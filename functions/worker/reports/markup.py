@@ -60,9 +60,11 @@ def _short_style(style: str) -> str:
     declarations = []
     for declaration in style.split(";"):
         name, colon, value = declaration.partition(":")
-        if colon and value.strip() != "inherit":
+        if (name.strip(), value.strip()) == ("font-family", "inherit"):
+            continue
+        if colon:
             declarations.append(f"{name.strip()}:{' '.join(value.split())}")
-        elif not colon and declaration.strip():
+        elif declaration.strip():
             # The rest of a Jinja expression.
             declarations.append(declaration.strip())
     return ";".join(declarations)

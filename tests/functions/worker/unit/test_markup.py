@@ -11,6 +11,7 @@ from functions.worker.reports.markup import mirrored, smaller
         ('<td style="font-family:inherit;color: red ; padding:0  1px;">', '<td style="color:red;padding:0 1px">'),
         ('<td style="font-family:inherit;">', "<td>"),
         ('<td style="width:{{ a if b else c }}%;color:red">', '<td style="width:{{ a if b else c }}%;color:red">'),
+        ('<td style="{% if a %}color:inherit;{% endif %}">', '<td style="{% if a %}color:inherit;{% endif %}">'),
         ('<td align="left" vertical-align="middle">', '<td align="left">'),
         ("<tr>\n  <td>a  b</td>\n  <td>c</td>\n</tr>", "<tr><td>a  b</td><td>c</td></tr>"),
         ("<b>a</b>\n   <i>b</i>", "<b>a</b>\n<i>b</i>"),
