@@ -19,6 +19,7 @@ from google.auth.exceptions import GoogleAuthError
 from google.cloud import firestore
 from pydantic import ValidationError
 
+from functions.shared.brand import Brand
 from functions.shared.contract import describe_validation_error
 from functions.shared.ids import delivery_id, run_id
 from functions.shared.period import Period
@@ -31,7 +32,6 @@ from functions.worker.mail.compliance import MailCompliance
 from functions.worker.mail.model import Accepted, Mail, Sender, Unsubscribed
 from functions.worker.mail.provider import mail_provider, to_request
 from functions.worker.reports import canary, kinds, language, needs, rendering, sample_amount
-from functions.worker.reports.brand import Brand
 from functions.worker.reports.firestore_user_data import FirestoreUserData
 from functions.worker.reports.in_memory_user_data import InMemoryUserData
 from functions.worker.reports.mistakes import describe_mistake

@@ -156,13 +156,24 @@ class DispatcherSettings(CommonSettings, IdentitySettings, SubscriptionSettings)
     """How many instances divide the shards of a run among themselves. docs/scale.md says when that pays."""
 
 
-class MailSettings(BaseSettings):
-    """The settings that are the same for every mail."""
+class BrandSettings(BaseSettings):
+    """Whose the mails and the recipient's page are."""
 
     model_config = SettingsConfigDict(extra="ignore", env_ignore_empty=True)
 
-    mail_from: Address
     mail_from_name: str = "Reports"
+    brand_name: str = ""
+    """The product's, in the mail itself; the sender's name where it is not set."""
+    brand_logo_url: HttpsUrl | None = None
+    brand_color: HexColor | None = None
+    brand_url: HttpsUrl | None = None
+    """Where the button of a mail leads."""
+
+
+class MailSettings(BrandSettings):
+    """The settings that are the same for every mail."""
+
+    mail_from: Address
     mail_reply_to: Address | None = None
     mail_postal_address: str = ""
     mail_unsubscribe_group: int | None = Field(default=None, ge=1)
@@ -171,12 +182,6 @@ class MailSettings(BaseSettings):
     mail_check_unsubscribed: bool = False
     """Whether the provider is asked before each mail if a recipient unsubscribed: one or two calls more a report."""
     mail_sandbox: bool = False
-    brand_name: str = ""
-    """The product's, in the mail itself; the sender's name where it is not set."""
-    brand_logo_url: HttpsUrl | None = None
-    brand_color: HexColor | None = None
-    brand_url: HttpsUrl | None = None
-    """Where the button of a mail leads."""
 
     @model_validator(mode="after")
     def _unsubscribing(self) -> Self:

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import PurePath
 
+from functions.shared.sanitize import filename
 from functions.worker.mail.model import Attachment, InlineImage
 from functions.worker.reports.report import PermanentError
-from functions.worker.sanitize import filename
 
 MOST_BYTES = 20 * 1024 * 1024
 """Of all files of a mail, pictures included. In a message they take 37 % more, 28.7 million bytes at most, and the

@@ -7,20 +7,20 @@ from typing import TYPE_CHECKING
 import structlog
 
 from functions.shared.appearance import https_url
+from functions.shared.brand import PLAIN, Brand
 from functions.shared.period import Period
+from functions.shared.sanitize import display_name, sanitize
 from functions.shared.subscription import Subscription
 from functions.shared.user import User
 from functions.worker.attaching import choose
 from functions.worker.mail.compliance import MailCompliance
 from functions.worker.mail.model import Mail, RecipientRole
 from functions.worker.mail.provider import make_tags_inert
-from functions.worker.reports.brand import PLAIN, Brand
 from functions.worker.reports.canary import Variant
 from functions.worker.reports.kinds import find
 from functions.worker.reports.report import PermanentError, Report, Skip
 from functions.worker.reports.request import ReportRequest
 from functions.worker.reports.user_data import UserData
-from functions.worker.sanitize import display_name, sanitize
 
 if TYPE_CHECKING:
     from google.cloud import firestore

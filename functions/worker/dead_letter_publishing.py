@@ -8,8 +8,8 @@ from google.api_core.exceptions import GoogleAPIError
 
 from functions.shared.dead_letter import DeadLetter
 from functions.shared.dead_letter_topic import PublishRefused
+from functions.shared.sanitize import error_text
 from functions.worker.attempt import Attempt
-from functions.worker.sanitize import error_text
 
 _logger = structlog.get_logger()
 

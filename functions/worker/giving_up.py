@@ -8,11 +8,11 @@ from functions.shared.dead_letter import DeadLetter, DeadLetterReason
 from functions.shared.delivery import Delivery, DeliveryFailure, DeliveryState
 from functions.shared.ids import malformed_letter_id
 from functions.shared.report_task import ReportTask
+from functions.shared.sanitize import error_text
 from functions.worker import task_answer
 from functions.worker.attempt import Attempt
 from functions.worker.dead_letter_publishing import DeadLetters, Published, publish
 from functions.worker.delivery_store import Claim, DeliveryStore, TaskDocuments
-from functions.worker.sanitize import error_text
 from functions.worker.task_answer import TaskAnswer
 from functions.worker.task_delivery import TaskDelivery
 from functions.worker.transitions import GiveUp

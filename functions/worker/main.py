@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
+from functions.shared.brand import Brand
 from functions.shared.clients import firestore_client
 from functions.shared.dead_letter_topic import DeadLetterTopic
 from functions.shared.identity import Headers, NotAuthorized, TokenVerifier
@@ -29,7 +30,6 @@ from functions.worker.mail.compliance import MailCompliance
 from functions.worker.mail.provider import delivery_lookup, mail_provider
 from functions.worker.outcome_inquiry import OutcomeInquiry
 from functions.worker.report_builder import ReportBuilder
-from functions.worker.reports.brand import Brand
 from functions.worker.reports.firestore_user_data import FirestoreUserData
 from functions.worker.send_report import SendReport
 from functions.worker.time_limit import MOST_HANGING, TimeLimit

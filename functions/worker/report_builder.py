@@ -7,23 +7,23 @@ from typing import TYPE_CHECKING
 
 import structlog
 
+from functions.shared.brand import PLAIN, Brand
 from functions.shared.dead_letter import DeadLetterReason
 from functions.shared.delivery import SkipReason
 from functions.shared.period import Period
 from functions.shared.report_task import ReportTask
+from functions.shared.sanitize import error_text
 from functions.shared.subscription import Subscription
 from functions.shared.user import User
 from functions.worker.compose import compose
 from functions.worker.kind_settings import KindSettings
 from functions.worker.mail.compliance import MailCompliance
 from functions.worker.mail.model import Mail
-from functions.worker.reports.brand import PLAIN, Brand
 from functions.worker.reports.canary import Canaries, variant_of
 from functions.worker.reports.mistakes import describe_mistake, own_traceback
 from functions.worker.reports.report import PermanentError
 from functions.worker.reports.report import Skip as NothingToReport
 from functions.worker.reports.user_data import UserData
-from functions.worker.sanitize import error_text
 from functions.worker.time_budget import READ_MARGIN_SECONDS
 from functions.worker.time_limit import TimeLimit, TookTooLong
 from functions.worker.transitions import GiveUp, Retry, Skip

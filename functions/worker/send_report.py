@@ -14,6 +14,7 @@ from functions.shared.contract import InvalidContract
 from functions.shared.dead_letter import DeadLetterReason
 from functions.shared.delivery import Delivery, DeliveryState, SkipReason
 from functions.shared.report_task import ReportTask
+from functions.shared.sanitize import error_text
 from functions.shared.settings import OnUnknownOutcome
 from functions.shared.subscription import Subscription
 from functions.shared.user import User
@@ -29,7 +30,6 @@ from functions.worker.mail.model import Mail, MailOutcome, MailProvider, NotAllo
 from functions.worker.moving_on import moved_past
 from functions.worker.outcome_inquiry import OutcomeInquiry, StillUnknown, after_lookup
 from functions.worker.report_builder import ReportBuilder
-from functions.worker.sanitize import error_text
 from functions.worker.sending import HandedOver, KeptBack, Sending
 from functions.worker.skipping import OF_USERS, fields_for_pause, skip_reason
 from functions.worker.task_answer import AttemptTimer, TaskAnswer

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from functions.shared.brand import Brand
 from functions.shared.period import Period
 from functions.shared.schedule import Cadence
 from functions.shared.subscription import Subscription, SubscriptionDefaults
@@ -19,7 +20,6 @@ from functions.worker.compose import compose
 from functions.worker.kind_settings import kind_settings
 from functions.worker.mail.compliance import MailCompliance
 from functions.worker.mail.model import Mail
-from functions.worker.reports.brand import Brand
 from functions.worker.reports.in_memory_user_data import Documents, InMemoryUserData
 from functions.worker.reports.kinds import kinds, sample
 from functions.worker.reports.report import PermanentError, Skip

@@ -4,7 +4,7 @@ import json
 import re
 import unicodedata
 
-from functions.worker.reports.brand import Brand
+from functions.shared.brand import Brand
 from functions.worker.reports.in_memory_user_data import Documents
 from functions.worker.reports.rendering import MOST_HTML_BYTES
 from tests.mails.compatibility_table import CLIENTS, TABLE

@@ -14,11 +14,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from urllib.parse import quote
 
+from functions.shared.sanitize import sanitize
 from functions.shared.settings import MailSettings
 from functions.shared.user import User
 from functions.worker.mail.model import MailRecipient, RecipientRole
 from functions.worker.mail.unsubscribe_link import IN_HTML, IN_TEXT
-from functions.worker.sanitize import sanitize
 
 _LONGEST_LIST_ID = 255
 """https://www.rfc-editor.org/rfc/rfc2919#section-2"""

@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup
 
+from functions.shared.brand import PLAIN
 from functions.worker.mail.provider import make_tags_inert
 from functions.worker.reports.blocks import Table
-from functions.worker.reports.brand import PLAIN
 from functions.worker.reports.language import Language
 from functions.worker.reports.markup import mirrored, smaller
 from functions.worker.reports.mistakes import TemplateSource, check_mjml, template_mistake

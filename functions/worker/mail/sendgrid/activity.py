@@ -13,8 +13,8 @@ from http import HTTPStatus
 import requests
 
 from functions.shared.logging import redact_addresses
+from functions.shared.sanitize import sanitize
 from functions.worker.mail.delivery_lookup import LookupAnswer, LookupUnavailable, MailFound, MailNotFound
-from functions.worker.sanitize import sanitize
 
 CONNECT_SECONDS = 5.0
 

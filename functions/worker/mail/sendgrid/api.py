@@ -26,6 +26,7 @@ import python_http_client
 import structlog
 
 from functions.shared.logging import redact_addresses
+from functions.shared.sanitize import sanitize
 from functions.worker.mail.model import (
     Accepted,
     Mail,
@@ -39,7 +40,6 @@ from functions.worker.mail.model import (
     Unsubscribed,
 )
 from functions.worker.mail.sendgrid.request import to_request
-from functions.worker.sanitize import sanitize
 
 CONNECT_SECONDS = 10.0
 """How long opening a connection may take before a request counts as not made."""

@@ -6,10 +6,10 @@ https://www.twilio.com/docs/sendgrid/api-reference/mail-send/mail-send
 import base64
 from typing import Any
 
+from functions.shared.sanitize import sanitize
 from functions.worker.mail.model import Attachment, InlineImage, Mail, MailRecipient, Sender
 from functions.worker.mail.sendgrid.tags import GROUP_LINK
 from functions.worker.mail.unsubscribe_link import substitutions
-from functions.worker.sanitize import sanitize
 
 _NAME_CHARACTERS = 100
 _SUBJECT_CHARACTERS = 200

@@ -7,8 +7,8 @@ from datetime import datetime
 from typing import Any
 
 from functions.shared.period import Period
+from functions.shared.sanitize import sanitize
 from functions.worker.reports.amounts import usable_amount
-from functions.worker.sanitize import sanitize
 
 SHOWN_TYPES = 8
 _DIFFERENT_TYPES = 5_000

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from functions.shared.brand import PLAIN, Brand
 from functions.worker.reports.attachments.columns import Column
 from functions.worker.reports.blocks import Chart, Headline
-from functions.worker.reports.brand import PLAIN, Brand
 
 
 @dataclass(frozen=True, kw_only=True)

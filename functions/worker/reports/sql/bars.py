@@ -7,9 +7,9 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from functions.shared.period import Period
+from functions.shared.sanitize import sanitize
 from functions.worker.reports.calendar_days import starts_of_days
 from functions.worker.reports.language import Language
-from functions.worker.sanitize import sanitize
 
 _SHORT, _LONG = 12, 60
 """How many characters of a label that is text are shown below a bar, and in a sentence."""

@@ -5,12 +5,12 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from functions.shared.sanitize import sanitize
 from functions.worker.reports.attachments.columns import Column, ColumnKind
 from functions.worker.reports.attachments.shown import shown
 from functions.worker.reports.language import Language
 from functions.worker.reports.report import PermanentError
 from functions.worker.reports.sql.definition import NUMBERS, Format, ResultColumn, ValueFormat
-from functions.worker.sanitize import sanitize
 
 NOTHING = "–"
 """What stands for NULL, and for a number that is none."""

@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
+from functions.shared.brand import DARK_GROUND, PLAIN, Brand
+from functions.shared.color import GRAPHIC, TEXT, WHITE, contrast
 from functions.shared.settings import MailSettings
-from functions.worker.reports.brand import DARK_GROUND, PLAIN, Brand
-from functions.worker.reports.color import GRAPHIC, TEXT, WHITE, contrast
 from tests.functions.worker.unit.samples import mail
 from tests.mails.made import mail_of
 

@@ -14,6 +14,7 @@ import pytest
 from babel import Locale
 from pypdf import PdfReader
 
+from functions.shared.brand import Brand
 from functions.worker.mail.model import Attachment
 from functions.worker.reports.attachments import pdf_attachment as module
 from functions.worker.reports.attachments.columns import AttachmentError, Column, ColumnKind
@@ -23,7 +24,6 @@ from functions.worker.reports.attachments.pdf_attachment import pdf_attachment
 from functions.worker.reports.attachments.shown import shown
 from functions.worker.reports.bar_chart import draw_bars
 from functions.worker.reports.blocks import AxisLabel, Chart, Headline, LegendEntry, Tone
-from functions.worker.reports.brand import Brand
 from functions.worker.reports.language import Language, language_for
 from tests.support import REPOSITORY
 

@@ -1,13 +1,13 @@
-"""Whose mail it is: name, logo, color, and where the button leads. The deployment's, or a tenant's."""
+"""Whose mail or page it is: name, logo, color, and where the button leads. The deployment's, or a tenant's."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from functions.shared.appearance import hex_color, https_url
-from functions.shared.settings import MailSettings
-from functions.worker.reports.color import WHITE, graphic_on_both, readable_on, text_on
-from functions.worker.sanitize import display_name
+from functions.shared.color import WHITE, graphic_on_both, readable_on, text_on
+from functions.shared.sanitize import display_name
+from functions.shared.settings import BrandSettings
 
 DEFAULT_COLOR = "#2563eb"
 
@@ -32,7 +32,7 @@ class Brand:
     color: str = DEFAULT_COLOR
 
     @classmethod
-    def from_settings(cls, settings: MailSettings) -> "Brand":
+    def from_settings(cls, settings: BrandSettings) -> "Brand":
         """The deployment's. Its name is the sender's where no other is set."""
         return cls(
             name=display_name(settings.brand_name or settings.mail_from_name),

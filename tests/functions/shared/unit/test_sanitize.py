@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from functions.worker.sanitize import NAME_CHARACTERS, display_name, filename, sanitize
+from functions.shared.sanitize import NAME_CHARACTERS, display_name, filename, sanitize
 
 
 @pytest.mark.parametrize(
