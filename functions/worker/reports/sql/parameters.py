@@ -33,6 +33,9 @@ BUILT_IN_PARAMETERS = {
 }
 """What a query can name beside the file's own options."""
 
+SAMPLE_ROWS = "rows"
+"""What a sample can name beside all of these: how many rows it is to have."""
+
 LARGEST_INTEGER = 2**63 - 1
 """What PostgreSQL, BigQuery and SQLite have room for."""
 

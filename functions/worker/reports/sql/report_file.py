@@ -32,7 +32,7 @@ from functions.worker.reports.sql.definition import (
     Text,
     ValueFormat,
 )
-from functions.worker.reports.sql.parameters import BUILT_IN_PARAMETERS
+from functions.worker.reports.sql.parameters import BUILT_IN_PARAMETERS, SAMPLE_ROWS
 from functions.worker.reports.yaml_reader import YamlNode, nearest, read_yaml
 
 FILE = "report.yaml"
@@ -344,8 +344,8 @@ def _options(node: YamlNode) -> dict[str, Option]:
     for name, each in node.entries("options by their names").items():
         if not _NAME.fullmatch(name):
             raise each.mistake("an option's name is small letters, digits and _, and a letter first")
-        if name in BUILT_IN_PARAMETERS:
-            raise each.mistake(f"every query has :{name} already: choose another name")
+        if name in (*BUILT_IN_PARAMETERS, SAMPLE_ROWS):
+            raise each.mistake(f"there is a parameter :{name} already: choose another name")
         fields = each.fields(("type", "default", "required"), required=("type",))
         kind = ParameterType(fields["type"].choice(OPTION_TYPES))
         required = fields["required"].yes_or_no() if "required" in fields else False

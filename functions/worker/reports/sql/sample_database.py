@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from functions.worker.reports.in_memory_user_data import Documents
 from functions.worker.reports.report import PermanentError
 from functions.worker.reports.sample_amount import SampleAmount
-from functions.worker.reports.sql.parameters import Parameter
+from functions.worker.reports.sql.parameters import SAMPLE_ROWS, Parameter
 from functions.worker.reports.sql.report_file import shown_path
 from functions.worker.reports.sql.sqlite import SQLite, add_functions
 from functions.worker.reports.user_data import UserData
@@ -60,7 +60,7 @@ class SampleDatabase:
         connection = sqlite3.connect(":memory:", check_same_thread=False, isolation_level=None)
         add_functions(connection)
         bound = SQLite().bound
-        values = {name: bound(each.value) for name, each in self._parameters.items()} | {"rows": self._rows()}
+        values = {name: bound(each.value) for name, each in self._parameters.items()} | {SAMPLE_ROWS: self._rows()}
         for line, statement in self._statements():
             try:
                 connection.execute(statement, values)

@@ -75,7 +75,15 @@ def orders(folder: Path, rows: Sequence[tuple[datetime, Any, Any]]) -> str:
     return f"sqlite:///{file}"
 
 
-def made(folder: Path, url: str, period: Period = WEEK, *, of: Mapping[str, Any] | None = None, **by: Any) -> Any:
+def made(
+    folder: Path,
+    url: str,
+    period: Period = WEEK,
+    *,
+    of: Mapping[str, Any] | None = None,
+    version: str = "",
+    **by: Any,
+) -> Any:
     """What the kind returns."""
     request = ReportRequest(
         user=user(**(of or {})),
@@ -84,7 +92,7 @@ def made(folder: Path, url: str, period: Period = WEEK, *, of: Mapping[str, Any]
         data=InMemoryUserData({}),
         settings={"SHOP_DATABASE_URL": url},
     )
-    return build(folder, request)
+    return build(folder, request, version=version)
 
 
 def told(report: Report, locale: str = "en") -> tuple[str, str]:
@@ -239,6 +247,19 @@ def test_what_does_not_fit_is_one_line_with_its_place(folder: Path, old: str, ne
     with pytest.raises(PermanentError) as caught:
         made(folder, orders(folder, SOME))
     assert f"/shop/report.yaml:{message}" in f"/{caught.value}"
+
+
+def test_the_next_version_of_a_kind_has_the_same_sample_and_names(folder: Path) -> None:
+    (folder / "next").mkdir()
+    (folder / "next" / "report.yaml").write_text(FILE.replace("{en: Shop, de: Laden}", "The new shop"))
+    (folder / "sample.sql").write_text(
+        "CREATE TABLE orders (at TEXT, region TEXT, total NUMERIC);\nINSERT INTO orders VALUES (:start, 'north', 1);\n"
+    )
+    report = made(folder, "sqlite://", version="next")
+    assert report.values["title"] == "The new shop"
+    assert report.attachments[0].filename == "shop-2026-11-16.csv"
+    with pytest.raises(PermanentError, match=r"shop/other/report\.yaml: cannot be read"):
+        made(folder, "sqlite://", version="other")
 
 
 def test_a_secret_that_is_not_declared_is_named(folder: Path) -> None:

@@ -133,7 +133,8 @@ figures:
             "3: limits.bytes: expected a number of bytes, such as 500 MB",
         ),
         ("queries:", "currency: euro\nqueries:", "3: currency: expected a currency by its three letters"),
-        ("queries:", "options: {end: {type: text}}\nqueries:", "3: options.end: every query has :end already"),
+        ("queries:", "options: {end: {type: text}}\nqueries:", "3: options.end: there is a parameter :end already"),
+        ("queries:", "options: {rows: {type: text}}\nqueries:", "3: options.rows: there is a parameter :rows already"),
         ("queries:", "options: {a: {type: txt}}\nqueries:", "3: options.a.type: 'txt' is unknown: did you mean text?"),
         (
             "queries:",
