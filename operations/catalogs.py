@@ -9,20 +9,29 @@ from pathlib import Path
 
 from babel import Locale, UnknownLocaleError
 from babel.messages.catalog import Catalog
-from babel.messages.extract import extract_from_dir
+from babel.messages.extract import extract_from_dir, extract_from_file
 from babel.messages.pofile import read_po, write_po
 
 from operations.errors import ExitStatus, OperatorError
 
-REPORTS = Path(__file__).resolve().parents[1] / "functions" / "worker" / "reports"
+FUNCTIONS = Path(__file__).resolve().parents[1] / "functions"
+REPORTS = FUNCTIONS / "worker" / "reports"
+
+_EVERYWHERE = FUNCTIONS / "shared" / "language.py"
+"""Has texts that every catalog needs."""
+
+_COMMENTS = ("Translators:",)
 
 _TEMPLATE = "messages.pot"
 
 
 def texts_of(folder: Path) -> Catalog:
-    """The texts that the Python files below a folder mark for translation, each with the places where it is used."""
+    """The texts that the Python files below a folder mark for translation, each with the places where it is used, and
+    those that every catalog needs."""
     found = Catalog()
-    for file, line, text, comments, context in extract_from_dir(folder, comment_tags=("Translators:",)):
+    for line, text, comments, context in extract_from_file("python", _EVERYWHERE, comment_tags=_COMMENTS):
+        found.add(text, locations=[(_EVERYWHERE.name, line)], auto_comments=comments, context=context)
+    for file, line, text, comments, context in extract_from_dir(folder, comment_tags=_COMMENTS):
         found.add(text, locations=[(file, line)], auto_comments=comments, context=context)
     return found
 
