@@ -89,6 +89,23 @@ def test_everybody_can_read_it(
     assert found == {}
 
 
+def test_it_can_be_read_in_the_dark_mode_of_outlook(mails: list[Made], open_page: Open) -> None:
+    """Outlook has no media query for it: it marks the page, and takes the rules that ask for the marks.
+
+    https://www.caniemail.com/features/css-at-media-prefers-color-scheme/
+    """
+    found: dict[str, list[str]] = {}
+    for made in (each for each in mails if "-en-" in each.name):
+        page = open_page(made.page(), WIDE)
+        page.evaluate("['data-ogsc', 'data-ogsb'].forEach((mark) => document.body.setAttribute(mark, ''))")
+        if not page.evaluate("typeof axe === 'object'"):
+            page.add_script_tag(path=str(AXE_FILE_PATH))
+        assert page.evaluate("getComputedStyle(document.querySelector('.card')).backgroundColor") == "rgb(25, 28, 34)"
+        if violations := page.evaluate(_VIOLATIONS, {"runOnly": ["color-contrast"]}):
+            found[made.name] = violations
+    assert found == {}
+
+
 def test_axe_finds_what_cannot_be_read(open_page: Open) -> None:
     page = open_page(
         '<html lang="en"><title>x</title><h1>Hello</h1><p style="color:#999">Hello</p><img src="x"></html>', NARROW
