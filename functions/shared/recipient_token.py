@@ -1,0 +1,114 @@
+"""The tokens in the links by which a recipient changes or stops reports: the worker makes them, and the recipient's page
+reads them.
+
+A token says which subscription it is for, and whose address it went to. All of it is encrypted, so that nobody reads an
+id in a link, and authenticated, so that nobody makes a token of their own. AES-SIV needs no random number: the same
+recipient has the same link in every mail (https://www.rfc-editor.org/rfc/rfc5297).
+"""
+
+import base64
+import hashlib
+import hmac
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESSIV
+
+_LINK, _SEALED = b"recipient", b"sealed"
+"""What a token is for. It is authenticated with the content, so no token passes for one of another purpose."""
+
+_ID_BYTES = 4
+_TOKEN = re.compile(r"[A-Za-z0-9_-]+")
+
+
+@dataclass(frozen=True)
+class RecipientToken:
+    """What the link in a mail stands for.
+
+    Attributes:
+        user_id: whose subscription.
+        subscription_id: which.
+        copy_of: the digest of the address that the mail went to (address_digest), where it is not the user's own:
+            such a link can take that address out, and nothing else. Empty for the user.
+    """
+
+    user_id: str
+    subscription_id: str
+    copy_of: str = ""
+
+
+class TokenKeys:
+    """Makes tokens by the newest key, and reads those of every key. Safe for threads.
+
+    Args:
+        keys: texts of much entropy, the newest first. A key that is no longer among them is no longer read: old mails
+            lose their links.
+    """
+
+    def __init__(self, keys: Sequence[str]) -> None:
+        self._keys = [_Key(key) for key in keys]
+
+    def make(self, token: RecipientToken) -> str:
+        """The token as a link has it: letters, digits, hyphens and underscores."""
+        return self._encrypt([token.user_id, token.subscription_id, token.copy_of], _LINK)
+
+    def read(self, text: str) -> RecipientToken | None:
+        """The token in a link; None where this deployment has not made it."""
+        content = self._decrypt(text, _LINK)
+        return None if content is None else RecipientToken(*content)
+
+    def seal(self, content: Any) -> str:
+        """Content for a form, which the browser returns and nobody reads or makes.
+
+        Args:
+            content: what JSON can hold.
+        """
+        return self._encrypt(content, _SEALED)
+
+    def unseal(self, text: str) -> Any:
+        """What was sealed; None where this deployment has not sealed it."""
+        return self._decrypt(text, _SEALED)
+
+    def _encrypt(self, content: Any, purpose: bytes) -> str:
+        newest = self._keys[0]
+        text = json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode()
+        return _encode(newest.id + newest.cipher.encrypt(text, [purpose]))
+
+    def _decrypt(self, text: str, purpose: bytes) -> Any:
+        raw = _decode(text)
+        for key in self._keys:
+            if hmac.compare_digest(key.id, raw[:_ID_BYTES]):
+                try:
+                    # The comparison within takes the same time whatever differs.
+                    return json.loads(key.cipher.decrypt(raw[_ID_BYTES:], [purpose]))
+                except InvalidTag:
+                    continue
+        return None
+
+
+class _Key:
+    def __init__(self, text: str) -> None:
+        self.id = hmac.digest(text.encode(), b"id of the key", "sha256")[:_ID_BYTES]
+        """Names the key in its tokens, and tells nothing about it."""
+        self.cipher = AESSIV(hmac.digest(text.encode(), b"recipient tokens", "sha512"))
+
+
+def address_digest(address: str) -> str:
+    """What a token has of an address, without regard to capitals, as mail providers compare them."""
+    return hashlib.sha256(address.casefold().encode()).hexdigest()[:24]
+
+
+def _encode(raw: bytes) -> str:
+    return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
+
+
+def _decode(text: str) -> bytes:
+    """The bytes of a text that _encode has made; none of any other, although Python would read many of them."""
+    if not _TOKEN.fullmatch(text) or len(text) % 4 == 1:
+        return b""
+    raw = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+    return raw if _encode(raw) == text else b""

@@ -1,0 +1,98 @@
+"""The tokens in a recipient's links: whole or nothing, whatever is done to them."""
+
+import base64
+import random
+import string
+from urllib.parse import quote
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from functions.shared.recipient_token import RecipientToken, TokenKeys, address_digest
+
+OLD, NEW = "an-old-key-of-thirty-two-letters", "a-new-key-of-thirty-two-letters!"
+KEYS = TokenKeys([NEW])
+TOKEN = RecipientToken("u42", "weekly-sales", address_digest("boss@example.com"))
+
+ids = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=60)
+
+
+@given(ids, ids, st.sampled_from(["", address_digest("boss@example.com")]))
+def test_a_token_is_read_as_it_was_made_and_stands_in_a_link_as_it_is(user: str, subscription: str, copy: str) -> None:
+    token = RecipientToken(user, subscription, copy)
+    text = KEYS.make(token)
+    assert KEYS.read(text) == token
+    assert quote(text, safe="") == text
+    # A recipient has one link, and not another with every mail.
+    assert KEYS.make(token) == text
+
+
+def test_no_id_and_no_address_can_be_read_in_it() -> None:
+    text = KEYS.make(TOKEN)
+    seen = text.encode() + base64.urlsafe_b64decode(text + "==")
+    for hidden in ("u42", "weekly", "sales", "boss", "example", TOKEN.copy_of, NEW):
+        assert hidden.encode() not in seen
+
+
+def test_ids_are_not_mistaken_for_one_another() -> None:
+    tokens = [RecipientToken("ab", "c"), RecipientToken("a", "bc"), RecipientToken("a", "b", "c")]
+    assert len({KEYS.make(token) for token in tokens}) == 3
+
+
+def test_keys_can_be_changed_and_old_mails_keep_their_links() -> None:
+    old = TokenKeys([OLD]).make(TOKEN)
+    both = TokenKeys([NEW, OLD])
+    assert both.read(old) == TOKEN
+    assert both.make(TOKEN) == KEYS.make(TOKEN) != old
+    assert KEYS.read(old) is None
+
+
+def test_what_is_sealed_is_no_token_and_no_token_is_taken_for_it() -> None:
+    content = ["u42", "weekly-sales", ""]
+    assert KEYS.unseal(KEYS.seal(content)) == content
+    assert KEYS.read(KEYS.seal(content)) is None
+    assert KEYS.unseal(KEYS.make(TOKEN)) is None
+
+
+def test_the_longest_ids_have_a_token_still() -> None:
+    token = RecipientToken("ü" * 750, "ü" * 750)
+    assert KEYS.read(KEYS.make(token)) == token
+
+
+def mangled(text: str, count: int) -> list[str]:
+    """Tokens that differ from a good one, and that look like one."""
+    chance = random.Random(13)  # noqa: S311  examples, the same every time
+    letters = string.ascii_letters + string.digits + "-_"
+    made = [text[:-1], text[1:], text + "A", text + "=", text + "==", text * 2, text[::-1], text.lower(), f" {text}"]
+    # Other texts of the same bytes, as a lenient reader has it.
+    made += [text + "\n", f"{text[:9]}\n{text[9:]}", f"{text[:9]}.{text[9:]}", text.replace("-", "+") + "!"]
+    while len(made) < count:
+        place = chance.randrange(len(text))
+        other = chance.choice(letters)
+        match chance.randrange(4):
+            case 0:
+                made.append(text[:place] + other + text[place + 1 :])
+            case 1:
+                made.append(text[:place] + text[place + 1 :])
+            case 2:
+                made.append(text[:place] + other + text[place:])
+            case _:
+                made.append("".join(chance.choices(letters, k=len(text))))
+    return [each for each in made if each != text]
+
+
+def test_nothing_that_differs_from_a_token_is_one() -> None:
+    texts = mangled(KEYS.make(TOKEN), 500)
+    assert len(texts) > 480
+    assert [text for text in texts if KEYS.read(text) is not None] == []
+
+
+@pytest.mark.parametrize("text", ["", "A", "AAAA", "AAAAAAAA", "ü", "A" * 10_001, "../../users", "%00", "\x00"])
+def test_nonsense_is_no_token(text: str) -> None:
+    assert KEYS.read(text) is None
+    assert KEYS.unseal(text) is None
+
+
+def test_an_address_is_the_same_in_capitals() -> None:
+    assert address_digest("Boss@Example.COM") == address_digest("boss@example.com") != address_digest("b@example.com")
