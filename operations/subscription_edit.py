@@ -8,10 +8,9 @@ from typing import Any
 from functions.shared.schedule import Cadence
 from functions.shared.subscription import (
     SUBSCRIPTION_FIELDS,
-    PauseReason,
     Subscription,
     SubscriptionDefaults,
-    paused_until_fields,
+    rescheduled_fields,
     scheduled_fields,
 )
 from functions.shared.user import User
@@ -123,34 +122,6 @@ def edited_fields(
         return {}
     edited = _checked(subscription.user_id, subscription.id, {**document, **changes}, defaults)
     return changes | rescheduled_fields(subscription, edited, user, now=now)
-
-
-def rescheduled_fields(
-    before: Subscription, after: Subscription, user: User | None, *, now: datetime
-) -> dict[str, Any]:
-    """The due time of a subscription whose schedule has changed; empty where it stays.
-
-    The next report begins where the last one ended, whatever the schedule. So nothing is reported twice, and no time is
-    left out. A report that is already due keeps its due time, since a worker may be building it: another due time would
-    make a second delivery for the same period. Afterwards the worker moves on by the new schedule.
-
-    Args:
-        before: as it was read.
-        after: with its new schedule.
-        user: whose it is; None where there is no such user.
-        now: the present, in UTC.
-    """
-    schedule, due_at = after.schedule(user), after.next_report_at
-    if not after.active or due_at is None or due_at <= now:
-        return {}
-    if schedule == before.schedule(user) and not before.problem:
-        return {}
-    if after.paused_until is not None and now < after.paused_until:
-        moved = paused_until_fields(after, schedule, because=PauseReason.OPERATOR, until=after.paused_until)
-        return {name: moved[name] for name in ("next_report_at", "reported_until")}
-    if after.reported_until is None:
-        return {"next_report_at": schedule.after(now)}
-    return {"next_report_at": schedule.next_due(after.reported_until, later_than=now)}
 
 
 def _differ(one: Any, other: Any) -> bool:

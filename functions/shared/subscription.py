@@ -410,6 +410,34 @@ def resumed_fields(subscription: Subscription, schedule: Schedule, *, now: datet
     return {**_resumed_at(subscription, schedule, now), "paused_because": None, "paused_until": None}
 
 
+def rescheduled_fields(
+    before: Subscription, after: Subscription, user: User | None, *, now: datetime
+) -> dict[str, Any]:
+    """The due time of a subscription whose schedule has changed; empty where it stays.
+
+    The next report begins where the last one ended, whatever the schedule. So nothing is reported twice, and no time is
+    left out. A report that is already due keeps its due time, since a worker may be building it: another due time would
+    make a second delivery for the same period. Afterwards the worker moves on by the new schedule.
+
+    Args:
+        before: as it was read.
+        after: with its new schedule.
+        user: whose it is; None where there is no such user.
+        now: the present, in UTC.
+    """
+    schedule, due_at = after.schedule(user), after.next_report_at
+    if not after.active or due_at is None or due_at <= now:
+        return {}
+    if schedule == before.schedule(user) and not before.problem:
+        return {}
+    if after.paused_until is not None and now < after.paused_until:
+        resumed = _resumed_at(after, schedule, after.paused_until)
+        return {name: resumed[name] for name in ("next_report_at", "reported_until")}
+    if after.reported_until is None:
+        return {"next_report_at": schedule.after(now)}
+    return {"next_report_at": schedule.next_due(after.reported_until, later_than=now)}
+
+
 def _resumed_at(subscription: Subscription, schedule: Schedule, moment: datetime) -> dict[str, Any]:
     # Reports of whole days begin with the day on which they resume.
     begin = moment
