@@ -1,4 +1,4 @@
-"""The tokens in the links by which a recipient changes or stops reports: the worker makes them, and the page reads them.
+"""The tokens in the links by which recipients change or stop reports. The worker makes them, and the page reads them.
 
 A token says which subscription it is for, and whose address it went to. All of it is encrypted, so that nobody reads an
 id in a link, and authenticated, so that nobody makes a token of their own. AES-SIV needs no random number: the same

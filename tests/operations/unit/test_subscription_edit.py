@@ -9,14 +9,13 @@ from hypothesis import strategies as st
 
 from functions.shared.period import period_to_report
 from functions.shared.schedule import Cadence
-from functions.shared.subscription import Subscription, SubscriptionDefaults
+from functions.shared.subscription import Subscription, SubscriptionDefaults, rescheduled_fields
 from functions.shared.user import User
 from operations.subscription_edit import (
     InvalidEdit,
     SubscriptionEdit,
     added_fields,
     edited_fields,
-    rescheduled_fields,
 )
 
 DEFAULTS = SubscriptionDefaults("activity", Cadence.HOURLY)
