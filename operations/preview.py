@@ -51,7 +51,7 @@ _NO_LIST = {"mail_unsubscribe_group": None, "mail_check_unsubscribed": False}
 _READ_SECONDS = 60.0
 _SEND_SECONDS = 30.0
 _REPORTS = Path(kinds.__file__).parent
-_CODE = frozenset({".py", ".yaml"})
+_CODE = frozenset({".py", ".sql", ".yaml"})
 _SOURCES = _CODE | {".mjml", ".txt", ".html", ".po"}
 
 

@@ -34,6 +34,8 @@ _NOT_HERE = {
     # What `./reports new team_notes` and `make catalogs LOCALE=fr` make.
     "functions/worker/reports/locales/fr.po",
     "functions/worker/reports/sales/report.yaml",
+    "functions/worker/reports/sales/needs.yaml",
+    "functions/worker/reports/sales/sample.sql",
     "tests/functions/worker/unit/test_sales.py",
     "functions/worker/reports/team_notes/",
     "functions/worker/reports/team_notes/__init__.py",

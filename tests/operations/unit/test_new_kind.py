@@ -2,7 +2,6 @@
 
 import os
 import re
-import shutil
 import signal
 import subprocess
 import sys
@@ -17,24 +16,6 @@ from functions.worker.reports.sql.report_file import read_report_file
 from operations.catalogs import updated_catalogs
 from operations.errors import OperatorError
 from operations.new_kind import ROOT, Source, write_kind
-
-
-@pytest.fixture
-def tree(tmp_path: Path) -> Path:
-    """A copy of what a kind needs, without any that is called as those that the tests make."""
-    for folder in ("functions", "operations"):
-        shutil.copytree(ROOT / folder, tmp_path / folder, ignore=shutil.ignore_patterns("__pycache__"))
-    for file in (
-        "pyproject.toml",
-        "tests/__init__.py",
-        "tests/functions/__init__.py",
-        "tests/functions/worker/__init__.py",
-        "tests/functions/worker/unit/__init__.py",
-    ):
-        (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(ROOT / file, tmp_path / file)
-    shutil.rmtree(tmp_path / "functions/worker/reports/team_notes", ignore_errors=True)
-    return tmp_path
 
 
 def run(tree: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
