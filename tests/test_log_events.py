@@ -8,7 +8,12 @@ import pytest
 
 from tests.function_process import REPOSITORY
 
-_SECTIONS = {"dispatcher": "The dispatcher", "worker": "The worker", "dlq_handler": "The DLQ handler"}
+_SECTIONS = {
+    "dispatcher": "The dispatcher",
+    "worker": "The worker",
+    "dlq_handler": "The DLQ handler",
+    "mail_events": "The mail events",
+}
 _LEVELS = {"debug", "info", "warning", "error", "exception", "critical"}
 _EVENT = re.compile(r"[a-z]+(?:_[a-z]+)+")
 """A stable name."""

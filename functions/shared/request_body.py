@@ -8,16 +8,17 @@ MOST_BYTES = 1024 * 1024
 _CHUNK = 64 * 1024
 
 
-def read_body(stream: IO[bytes]) -> bytes:
-    """Read a body to its end, and keep its first MOST_BYTES. A longer body is cut, and is then no valid JSON.
+def read_body(stream: IO[bytes], most_bytes: int = MOST_BYTES) -> bytes:
+    """Read a body to its end, and keep its first bytes. A longer body is cut, and is then no valid JSON.
 
     Call this for every request, also for one that is refused: functions-framework reads what is left of a body when the
     function has answered, and keeps all of it in memory, even if the caller is not authorized.
 
     Args:
         stream: the request's.
+        most_bytes: how many to keep.
     """
-    body = stream.read(MOST_BYTES)
+    body = stream.read(most_bytes)
     while stream.read(_CHUNK):
         pass
     return body

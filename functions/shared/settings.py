@@ -233,6 +233,13 @@ class DlqHandlerSettings(CommonSettings):
     """The mail server by which owners with an address are told: a URL of Apprise without `to`."""
 
 
+class MailEventsSettings(CommonSettings, SubscriptionSettings):
+    """The environment of the function that takes the mail provider's events."""
+
+    sendgrid_webhook_key: CommaSeparated = Field(min_length=1)
+    """The provider's public keys: one, or two while a key is replaced."""
+
+
 SettingsType = TypeVar("SettingsType", bound=BaseSettings)
 
 

@@ -599,6 +599,7 @@ def _fill(firestore: GoogleServer) -> State:
     root = f"projects/{PROJECT}/databases/(default)/documents"
     paths = [f"deliveries/{number}" for number in range(301)]
     paths += [
+        "mail_events/1",
         "runs/1",
         "dead_letters/1",
         "system_alerts/1",

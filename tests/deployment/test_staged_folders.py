@@ -27,6 +27,7 @@ from local_cloud.pubsub.server import PubSubEmulator
 from local_cloud.tasks.server import TasksEmulator
 from tests.deployed_firestore import deployed_firestore
 from tests.deployment.conftest import REPOSITORY
+from tests.functions.mail_events.signing import Signer
 from tests.support import PATIENCE_SECONDS, Background, free_ports
 
 PROJECT = "my-project"
@@ -44,6 +45,7 @@ ENVIRONMENT = {
     "MAX_ATTEMPTS": "8",
     "SENDGRID_API_KEY": "SG.key",
     "MAIL_FROM": "reports@example.com",
+    "SENDGRID_WEBHOOK_KEY": Signer().public_key,
     "THREADS": "4",
 }
 
@@ -170,6 +172,12 @@ def test_worker(cloud: Cloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
         assert answer.status_code == 200, (tmp_path / "log").read_text()
     delivery = cloud.client(monkeypatch).document("deliveries/nobody:default:20261124T1300Z").get()
     assert delivery.get("state") == "skipped"
+
+
+def test_mail_events(cloud: Cloud, tmp_path: Path) -> None:
+    with deployed("mail_events", cloud, tmp_path) as url:
+        assert requests.get(f"{url}/health", timeout=PATIENCE_SECONDS).status_code == 200
+        assert requests.post(f"{url}/sendgrid", json=[], timeout=PATIENCE_SECONDS).status_code == 403
 
 
 def test_dlq_handler(cloud: Cloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

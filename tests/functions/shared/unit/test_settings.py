@@ -6,7 +6,14 @@ from typing import get_args, get_type_hints
 import pytest
 from pydantic_settings import BaseSettings
 
-from functions.shared.settings import DispatcherSettings, DlqHandlerSettings, Secret, WorkerSettings, load_settings
+from functions.shared.settings import (
+    DispatcherSettings,
+    DlqHandlerSettings,
+    MailEventsSettings,
+    Secret,
+    WorkerSettings,
+    load_settings,
+)
 from tests.support import REPOSITORY
 
 VARIABLES = {
@@ -65,6 +72,7 @@ def test_every_variable_is_documented_with_the_functions_that_read_it() -> None:
         "dispatcher": DispatcherSettings,
         "worker": WorkerSettings,
         "DLQ handler": DlqHandlerSettings,
+        "mail events": MailEventsSettings,
     }
     fields = {
         name.upper(): {function for function, other in kinds.items() if name in other.model_fields}
@@ -81,7 +89,7 @@ def test_every_variable_is_documented_with_the_functions_that_read_it() -> None:
 
 def test_no_key_is_shown_with_the_settings() -> None:
     keys: dict[str, bool] = {}
-    for kind in (DispatcherSettings, WorkerSettings, DlqHandlerSettings):
+    for kind in (DispatcherSettings, WorkerSettings, DlqHandlerSettings, MailEventsSettings):
         hints = get_type_hints(kind, include_extras=True)
         names = [name for name in kind.model_fields if hints[name] == Secret or Secret in get_args(hints[name])]
         keys |= {name: bool(kind.model_fields[name].repr) for name in names}

@@ -1,0 +1,101 @@
+"""The mail events: the mail provider calls this function with what became of the mails."""
+
+import functools
+import json
+import sys
+import threading
+from datetime import UTC, datetime
+from http import HTTPStatus
+from typing import TYPE_CHECKING
+
+import structlog
+from google.api_core.exceptions import GoogleAPIError
+
+from functions.mail_events.received_events import InvalidBody, InvalidSignature
+from functions.mail_events.record_store import RecordStore
+from functions.mail_events.sendgrid.signature import InvalidKey, Signatures
+from functions.mail_events.sendgrid.webhook import read_events
+from functions.mail_events.take_events import EventsNotStored, TakeEvents
+from functions.shared.clients import firestore_client
+from functions.shared.logging import configure_logging
+from functions.shared.request_body import read_body
+from functions.shared.settings import MailEventsSettings, load_settings
+
+if TYPE_CHECKING:
+    import flask
+
+MOST_BYTES = 5 * 1024 * 1024
+"""The largest body that is read. Thousands of events are smaller."""
+
+_METHODS = {"/sendgrid": "POST", "/health": "GET"}
+
+Answer = tuple[str, int, dict[str, str]]
+"""Body, status and headers: what Flask makes a response of. It is not imported for that: its server has it already."""
+
+
+def _make_signatures(settings: MailEventsSettings) -> Signatures:
+    try:
+        return Signatures(settings.sendgrid_webhook_key)
+    except InvalidKey as error:
+        sys.exit(f"Cannot start: SENDGRID_WEBHOOK_KEY: {error} (environment variables; see docs/configuration.md)")
+
+
+_settings = load_settings(MailEventsSettings)
+_signatures = _make_signatures(_settings)
+configure_logging("mail_events", _settings.log_level)
+_logger = structlog.get_logger()
+_first_call = threading.Lock()
+"""Makes what the calls of a process share once: functools.cache alone would make it for each concurrent first call."""
+
+
+def mail_events(request: "flask.Request") -> Answer:
+    """Answer one request, as an HTTP function of functions-framework.
+
+    Everybody can reach it. So it answers with a `result` alone, which says nothing about a delivery, and does nothing
+    before it knows that the provider has signed the call. The provider repeats a call that is not answered by 2xx.
+    """
+    body = read_body(request.stream, MOST_BYTES + 1)
+    method = _METHODS.get(request.path)
+    if method is None:
+        return _answer(HTTPStatus.NOT_FOUND, "not-found")
+    if request.method != method:
+        return _answer(HTTPStatus.METHOD_NOT_ALLOWED, "method-not-allowed", {"Allow": method})
+    if request.path == "/health":
+        return _answer(HTTPStatus.OK, "healthy")
+    if len(body) > MOST_BYTES:
+        return _refuse(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "the body is too large")
+    try:
+        _signatures.verify(request.headers, body, now=datetime.now(UTC))
+        received = read_events(body)
+    except InvalidSignature as error:
+        return _refuse(HTTPStatus.FORBIDDEN, str(error))
+    except InvalidBody as error:
+        return _refuse(HTTPStatus.BAD_REQUEST, str(error))
+    try:
+        with _first_call:
+            take_events = _take_events()
+        take_events(received)
+    except EventsNotStored:
+        return _answer(HTTPStatus.SERVICE_UNAVAILABLE, "retry")
+    except GoogleAPIError as error:
+        _logger.warning("firestore_failed", error=type(error).__name__)
+        return _answer(HTTPStatus.SERVICE_UNAVAILABLE, "retry")
+    except Exception:
+        _logger.exception("call_failed_unexpectedly")
+        return _answer(HTTPStatus.INTERNAL_SERVER_ERROR, "retry")
+    return _answer(HTTPStatus.OK, "taken")
+
+
+@functools.cache
+def _take_events() -> TakeEvents:
+    # With the first call, not at import: gRPC's clients do not survive the server's fork.
+    return TakeEvents(RecordStore(firestore_client(_settings.google_cloud_project)))
+
+
+def _refuse(status: HTTPStatus, why: str) -> Answer:
+    _logger.warning("request_refused", status=status.value, error=why)
+    return _answer(status, "refused")
+
+
+def _answer(status: HTTPStatus, result: str, headers: dict[str, str] | None = None) -> Answer:
+    return json.dumps({"result": result}) + "\n", status.value, {"Content-Type": "application/json", **(headers or {})}

@@ -1,0 +1,39 @@
+"""What one call of a provider's webhook brings, in words that hold for all providers. Pure."""
+
+from collections import Counter
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from functions.shared.mail_event import MailEvent
+
+
+class Passed(StrEnum):
+    """Why an event is acknowledged and not looked at: the name of its count in the logs."""
+
+    IGNORED = "ignored"
+    """Of a type that says nothing about delivery, such as an opened mail."""
+    WITHOUT_DELIVERY = "without_delivery"
+    """Of a mail that no delivery is named with: not one of the pipeline's."""
+    MALFORMED = "malformed"
+    """It lacks what its type has."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReceivedEvents:
+    """The events of one call.
+
+    Attributes:
+        events: those that are about a delivery, in the order in which they came.
+        passed: how many were not looked at, by the reason.
+    """
+
+    events: list[MailEvent] = field(default_factory=list)
+    passed: Counter[Passed] = field(default_factory=Counter)
+
+
+class InvalidBody(ValueError):
+    """The body of a call is not what the provider sends. The text repeats nothing of it."""
+
+
+class InvalidSignature(ValueError):
+    """A call does not prove that the provider made it, and made it just now. The text repeats nothing of it."""

@@ -1,0 +1,124 @@
+"""The events of a call, in the pipeline's words. Pure.
+
+https://www.twilio.com/docs/sendgrid/for-developers/tracking-events/event
+"""
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from functions.mail_events.received_events import InvalidBody, Passed, ReceivedEvents
+from functions.shared.address_hash import address_hash
+from functions.shared.ids import is_document_id
+from functions.shared.logging import redact_addresses
+from functions.shared.mail_event import MailEvent, MailStatus
+from functions.shared.plausible_time import plausible
+from functions.shared.subscription import PauseReason
+
+MOST_REASON_CHARACTERS = 500
+
+_STATUSES = {
+    "processed": MailStatus.PROCESSED,
+    "deferred": MailStatus.DEFERRED,
+    "delivered": MailStatus.DELIVERED,
+    "bounce": MailStatus.BOUNCED,
+    "dropped": MailStatus.DROPPED,
+    "spamreport": MailStatus.COMPLAINED,
+    "unsubscribe": MailStatus.UNSUBSCRIBED,
+    "group_unsubscribe": MailStatus.UNSUBSCRIBED,
+    "group_resubscribe": MailStatus.RESUBSCRIBED,
+}
+_BLOCKED = "blocked"
+"""The `type` of a bounce that passes: SendGrid does not put the address on its list."""
+
+_PAUSES = {
+    MailStatus.BOUNCED: PauseReason.BOUNCED,
+    MailStatus.COMPLAINED: PauseReason.COMPLAINED,
+    MailStatus.UNSUBSCRIBED: PauseReason.UNSUBSCRIBED,
+}
+_PAUSES_IF_DROPPED = {
+    "bounced address": PauseReason.BOUNCED,
+    "invalid": PauseReason.BOUNCED,
+    "spam reporting address": PauseReason.COMPLAINED,
+    "unsubscribed address": PauseReason.UNSUBSCRIBED,
+}
+"""The reasons of a drop that hold for each further mail, since the address is on one of SendGrid's lists. Others, such
+as `Spam Content`, are about one mail."""
+
+
+def read_events(body: bytes) -> ReceivedEvents:
+    """Read a call's body. An event that is malformed does not keep the others from being read.
+
+    Args:
+        body: a JSON array of events.
+
+    Raises:
+        InvalidBody: it is none.
+    """
+    try:
+        listed = json.loads(body)
+    except (ValueError, RecursionError):
+        raise InvalidBody("not JSON") from None
+    if not isinstance(listed, list):
+        raise InvalidBody("not an array")
+    received = ReceivedEvents()
+    for each in listed:
+        match _read(each):
+            case MailEvent() as event:
+                received.events.append(event)
+            case Passed() as why:
+                received.passed[why] += 1
+    return received
+
+
+def _read(event: Any) -> MailEvent | Passed:
+    if not isinstance(event, dict) or not isinstance(event.get("event"), str):
+        return Passed.MALFORMED
+    status = _STATUSES.get(event["event"])
+    if status is None:
+        return Passed.IGNORED
+    # SendGrid puts the custom arguments of a mail beside an event's own fields.
+    delivery_id = event.get("delivery_id")
+    if delivery_id is None:
+        return Passed.WITHOUT_DELIVERY
+    address, at = event.get("email"), _moment(event.get("timestamp"))
+    if not isinstance(address, str) or not address.strip() or at is None or not _is_id(delivery_id):
+        return Passed.MALFORMED
+    if status is MailStatus.BOUNCED and event.get("type") == _BLOCKED:
+        status = MailStatus.BLOCKED
+    reason = _text(event, "reason") or _text(event, "response")
+    return MailEvent(
+        delivery_id=delivery_id,
+        recipient=address_hash(address),
+        status=status,
+        at=at,
+        reason=reason,
+        classification=_text(event, "bounce_classification"),
+        pauses=_PAUSES_IF_DROPPED.get(reason.lower()) if status is MailStatus.DROPPED else _PAUSES.get(status),
+    )
+
+
+def _moment(seconds: Any) -> datetime | None:
+    if type(seconds) is not int:
+        return None
+    try:
+        return plausible(datetime.fromtimestamp(seconds, UTC))
+    except (OverflowError, ValueError, OSError):
+        return None
+
+
+def _is_id(value: Any) -> bool:
+    try:
+        return isinstance(value, str) and is_document_id(value)
+    except UnicodeEncodeError:
+        # JSON can escape half a character.
+        return False
+
+
+def _text(event: Mapping[str, Any], name: str) -> str:
+    value = event.get(name)
+    if not isinstance(value, str):
+        return ""
+    storable = value[: 2 * MOST_REASON_CHARACTERS].encode("utf-8", "replace").decode()
+    return redact_addresses(" ".join(storable.split()))[:MOST_REASON_CHARACTERS]

@@ -1,0 +1,25 @@
+"""A function with a setting that is missing or malformed does not start, and says why in one line."""
+
+from pathlib import Path
+
+import pytest
+
+from local_cloud.errors import LocalCloudError
+from tests.function_process import start_function
+from tests.functions.mail_events.signing import Signer
+from tests.support import Background
+
+
+@pytest.mark.parametrize(
+    ("keys", "why"),
+    [
+        ("", "SENDGRID_WEBHOOK_KEY: not set"),
+        (",", "SENDGRID_WEBHOOK_KEY: List should have at least 1 item"),
+        (f"{Signer().public_key}, MFkw", "SENDGRID_WEBHOOK_KEY: key 2 is no public key"),
+    ],
+)
+def test_the_reason_is_one_line(background: Background, tmp_path: Path, keys: str, why: str) -> None:
+    variables = {"GOOGLE_CLOUD_PROJECT": "p", "SENDGRID_WEBHOOK_KEY": keys}
+    with pytest.raises(LocalCloudError, match=f"Cannot start: {why}"):
+        start_function(background, name="mail_events", environment=variables, log_directory=tmp_path)
+    assert len((tmp_path / "mail_events.log").read_text().splitlines()) == 1
