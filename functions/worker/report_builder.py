@@ -106,8 +106,9 @@ class ReportBuilder:
                 "report_too_slow", delivery_id=task.delivery_id, kind=task.kind, error=str(error)
             )
             cause, text = "report-too-slow", f"the report takes too long to build: {error}"
-        except (Exception, SystemExit) as error:
-            # A report is the team's own code and may raise anything; that must not lose the report.
+        except BaseException as error:
+            # A report is the team's own code and may raise anything; that must not lose the report. What is no
+            # Exception, such as asyncio's CancelledError, would end the server's process, and all reports in it.
             mistake = error_text(describe_mistake(error, task.kind))
             # From the kind's own code on: what called it is the same for every report.
             shown = error.with_traceback(own_traceback(error, task.kind))

@@ -43,7 +43,7 @@ class TimeLimit:
 
         Raises:
             TookTooLong: it was not done in time.
-            Exception: whatever the work raises.
+            BaseException: whatever the work raises.
         """
         outcome: Future[T] = Future()
         late = False

@@ -1,5 +1,6 @@
 """What the worker says about a kind that fails."""
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
@@ -19,15 +20,20 @@ CODE = "def build(request):\n    return total({'units': 3})\n\ndef total(figures
 FILE = REPORTS / "activity" / "made_up.py"
 
 
-def test_a_mistake_of_a_kind_is_one_line_with_its_place_and_its_own_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
-    names: dict[str, Any] = {}
-    exec(compile(CODE, FILE, "exec"), names)  # noqa: S102
-    monkeypatch.setattr("functions.worker.compose.find", lambda _kind, _variant: names["build"])
-    builder = ReportBuilder(
+def builder_of(monkeypatch: pytest.MonkeyPatch, build: Any) -> ReportBuilder:
+    """A builder whose only kind has this build function."""
+    monkeypatch.setattr("functions.worker.compose.find", lambda _kind, _variant: build)
+    return ReportBuilder(
         user_data=lambda _user, _seconds: InMemoryUserData({}),
         compliance=COMPLIANCE,
         time_limit=TimeLimit(lambda: pytest.fail("nothing hangs")),
     )
+
+
+def test_a_mistake_of_a_kind_is_one_line_with_its_place_and_its_own_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+    names: dict[str, Any] = {}
+    exec(compile(CODE, FILE, "exec"), names)  # noqa: S102
+    builder = builder_of(monkeypatch, names["build"])
     with capture_logs() as logs:
         built = builder.build(TASK, user(), subscription(), PERIOD, seconds=20)
     assert isinstance(built, Retry)
@@ -40,3 +46,19 @@ def test_a_mistake_of_a_kind_is_one_line_with_its_place_and_its_own_traceback(mo
         frames.append(step.tb_frame.f_code.co_name)
         step = step.tb_next
     assert frames == ["build", "total"]
+
+
+@pytest.mark.parametrize(
+    "error",
+    [SystemExit("bye"), asyncio.CancelledError(), KeyboardInterrupt(), GeneratorExit()],
+    ids=lambda error: type(error).__name__,
+)
+def test_what_would_end_the_server_counts_as_a_mistake_of_the_kind(
+    monkeypatch: pytest.MonkeyPatch, error: BaseException
+) -> None:
+    def build(_request: Any) -> None:
+        raise error
+
+    built = builder_of(monkeypatch, build).build(TASK, user(), subscription(), PERIOD, seconds=20)
+    assert isinstance(built, Retry)
+    assert built.error.startswith(f"the report cannot be built: {type(error).__name__}")
