@@ -20,6 +20,10 @@ class Report:
         images: what the HTML part shows by `cid:`.
         attachments: the files that come with the mail.
         url: where the button leads, https; empty: into the product, where the brand has a URL.
+
+    Raises:
+        PermanentError: a field is of another type. It would fail later, at the worst between claiming the delivery and
+            sending the mail.
     """
 
     subject: str
@@ -28,6 +32,15 @@ class Report:
     images: Sequence[InlineImage] = ()
     attachments: Sequence[Attachment] = ()
     url: str = ""
+
+    def __post_init__(self) -> None:
+        _check(
+            self, Report, subject=str, templates=Path, values=Mapping, url=str, images=Sequence, attachments=Sequence
+        )
+        for image in self.images:
+            _check(image, InlineImage, content_id=str, content=bytes, media_type=str)
+        for file in self.attachments:
+            _check(file, Attachment, filename=str, content=bytes, media_type=str)
 
 
 @dataclass(frozen=True)
@@ -47,3 +60,13 @@ class PermanentError(Exception):
 
     Any other exception of a report counts as one that may pass, and is retried.
     """
+
+
+def _check(given: Any, of: type, **fields: type) -> None:
+    """Check a value that a kind has made, and the types of its fields."""
+    if not isinstance(given, of):
+        raise PermanentError(f"Report: {type(given).__name__} is no {of.__name__}")
+    for name, expected in fields.items():
+        value = getattr(given, name)
+        if not isinstance(value, expected):
+            raise PermanentError(f"{of.__name__}: {name} is {type(value).__name__}, not {expected.__name__}")

@@ -1,6 +1,7 @@
 """What becomes of what a kind returns."""
 
 import html
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -115,3 +116,29 @@ def test_a_button_leads_to_https_or_is_not_there(tmp_path: Path, monkeypatch: py
     assert url not in made.text + made.html
     assert "<a " not in made.html
     assert [entry["event"] for entry in logs] == ["report_url_unusable"]
+
+
+FIELDS: dict[str, Any] = {"subject": "Orders", "templates": Path("templates"), "values": {}}
+CSV: Any = Attachment(filename="a.csv", content=b"a", media_type="text/csv")
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({"subject": None}, "Report: subject is NoneType, not str"),
+        ({"templates": "templates"}, "Report: templates is str, not Path"),
+        ({"values": None}, "Report: values is NoneType, not Mapping"),
+        ({"attachments": CSV}, "Report: attachments is Attachment, not Sequence"),
+        # A generator would be used up by the first look at it.
+        ({"attachments": iter([CSV])}, "Report: attachments is list_iterator, not Sequence"),
+        ({"attachments": [("a.csv", b"a", "text/csv")]}, "Report: tuple is no Attachment"),
+        ({"attachments": [replace(CSV, content="a")]}, "Attachment: content is str, not bytes"),
+        ({"attachments": [replace(CSV, filename=None)]}, "Attachment: filename is NoneType, not str"),
+        ({"images": [CSV]}, "Report: Attachment is no InlineImage"),
+        ({"url": None}, "Report: url is NoneType, not str"),
+    ],
+)
+def test_a_report_of_other_types_is_one_line_before_anything_is_sent(fields: dict[str, Any], said: str) -> None:
+    with pytest.raises(PermanentError) as raised:
+        Report(**{**FIELDS, **fields})
+    assert str(raised.value) == said
