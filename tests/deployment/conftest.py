@@ -206,6 +206,9 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
         shutil.copytree(REPOSITORY / name, copy / name, ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("deploy.sh", "queue.yaml", "scheduler.yaml"):
         shutil.copy(REPOSITORY / name, copy / name)
+    # A team's own kinds may need a secret, which the projects of these tests do not have.
+    for needs in copy.glob("functions/worker/reports/*/needs.yaml"):
+        needs.unlink()
     return copy
 
 
