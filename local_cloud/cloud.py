@@ -132,7 +132,7 @@ class LocalCloud:
             await self._started.pop().stop()
 
     async def _start(self) -> None:
-        self._environment.write(self._data_directory / "environment")
+        self._environment.write(self._data_directory / "environment", repository=self._repository)
         await self._start_part(self.identity)
         for variable, part in (
             ("FIRESTORE_EMULATOR_HOST", self.firestore),

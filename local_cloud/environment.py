@@ -8,7 +8,7 @@ from pathlib import Path
 
 from local_cloud.errors import LocalCloudError
 from local_cloud.inbox.server import SLACK_WEBHOOK_PATH
-from local_cloud.kind_owners import owner_variables
+from local_cloud.kind_needs import given_variables, owner_variables
 
 HOST = "127.0.0.1"
 DEFAULT_PORT_BASE = 8470
@@ -139,13 +139,15 @@ class Environment:
         owners = owner_variables(repository, self.outside)
         return {**owners, **self.outside, **self.variables, "PYTHONPATH": os.pathsep.join(search_path)}
 
-    def write(self, file: Path) -> None:
-        """Leave the variables where a command on this machine finds them; a shell can read the file, too.
+    def write(self, file: Path, *, repository: Path) -> None:
+        """Leave the variables, and those of kinds, where a command on this machine finds them; a shell can read the
+        file, too.
 
         It is a new file from the beginning that only this user may read: keys may be in it.
         """
         file.parent.mkdir(parents=True, exist_ok=True)
-        lines = [f"{name}={shlex.quote(value)}" for name, value in self.variables.items()]
+        variables = {**given_variables(repository, self.outside), **self.variables}
+        lines = [f"{name}={shlex.quote(value)}" for name, value in variables.items()]
         file.unlink(missing_ok=True)
         file.touch(mode=0o600, exist_ok=False)
         file.write_text("\n".join(lines) + "\n", encoding="utf-8")

@@ -5,6 +5,7 @@ import stat
 from pathlib import Path
 
 from local_cloud.environment import Environment, Ports
+from tests.function_process import REPOSITORY
 
 
 def environment(**outside: str) -> Environment:
@@ -19,9 +20,9 @@ def test_only_its_owner_may_read_it(tmp_path: Path) -> None:
     file = tmp_path / "data" / "environment"
     before = os.umask(0)
     try:
-        environment().write(file)
+        environment().write(file, repository=REPOSITORY)
         assert mode(file) == 0o600
-        environment().write(file)
+        environment().write(file, repository=REPOSITORY)
         assert mode(file) == 0o600
     finally:
         os.umask(before)
@@ -33,7 +34,7 @@ def test_who_has_the_former_file_open_does_not_read_the_new_one(tmp_path: Path) 
     file.write_text("something that anybody may read\n")
     file.chmod(0o644)
     with file.open() as spy:
-        environment(SENDGRID_API_KEY="SG.secret").write(file)
+        environment(SENDGRID_API_KEY="SG.secret").write(file, repository=REPOSITORY)
         assert "SG.secret" not in spy.read()
     assert "SG.secret" in file.read_text()
 
@@ -43,7 +44,7 @@ def test_it_does_not_write_through_a_link(tmp_path: Path) -> None:
     elsewhere.write_text("mine")
     file = tmp_path / "environment"
     file.symlink_to(elsewhere)
-    environment().write(file)
+    environment().write(file, repository=REPOSITORY)
     assert elsewhere.read_text() == "mine"
     assert mode(file) == 0o600
 

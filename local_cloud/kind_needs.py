@@ -1,7 +1,7 @@
-"""Who owns the kinds of report, as the DLQ handler is told: from the files `needs.yaml` in the kinds' folders."""
+"""What the kinds of report declare in their files `needs.yaml`, as far as the local cloud passes it on."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +20,7 @@ def owner_variables(repository: Path, outside: Mapping[str, str]) -> dict[str, s
     """
     owners: dict[str, str] = {}
     values: dict[str, str] = {}
-    for file in sorted(repository.glob("functions/worker/reports/*/needs.yaml")):
-        needs = _read(file)
+    for kind, needs in _all_needs(repository):
         owner = needs.get("owner")
         if not isinstance(owner, str):
             continue
@@ -30,8 +29,30 @@ def owner_variables(repository: Path, outside: Mapping[str, str]) -> dict[str, s
         elif value := outside.get(owner) or _local_value(needs, owner):
             values[owner] = value
         if value:
-            owners[file.parent.name] = owner
+            owners[kind] = owner
     return {"KIND_OWNERS": json.dumps(owners), **values} if owners else {}
+
+
+def given_variables(repository: Path, outside: Mapping[str, str]) -> dict[str, str]:
+    """The settings and secrets of kinds that are set, so that commands read what the worker has read.
+
+    Args:
+        repository: the folder that holds `functions/`.
+        outside: the variables that the local cloud was started with.
+    """
+    declared = {
+        name
+        for _kind, needs in _all_needs(repository)
+        for part in ("settings", "secrets")
+        if isinstance(needs.get(part), dict)
+        for name in needs[part]
+    }
+    return {name: outside[name] for name in sorted(declared & outside.keys()) if outside[name]}
+
+
+def _all_needs(repository: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    for file in sorted(repository.glob("functions/worker/reports/*/needs.yaml")):
+        yield file.parent.name, _read(file)
 
 
 def _read(file: Path) -> Mapping[str, Any]:

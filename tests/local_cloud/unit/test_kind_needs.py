@@ -1,11 +1,11 @@
-"""The owners of kinds in the local cloud."""
+"""What kinds declare, in the local cloud."""
 
 import json
 from pathlib import Path
 
 import pytest
 
-from local_cloud.kind_owners import owner_variables
+from local_cloud.kind_needs import given_variables, owner_variables
 
 SLACK = "https://hooks.slack.com/services/T/B/x"
 
@@ -45,3 +45,8 @@ def test_what_is_set_goes_first(repository: Path) -> None:
 
 def test_kinds_without_owners_need_no_variable(tmp_path: Path) -> None:
     assert owner_variables(tmp_path, {}) == {}
+
+
+def test_commands_find_what_the_worker_has_read(repository: Path) -> None:
+    outside = {"A_B": "set", "USAGE_SLACK": "json://here", "ORDERS_SLACK": "", "PATH": "/bin"}
+    assert given_variables(repository, outside) == {"A_B": "set", "USAGE_SLACK": "json://here"}
