@@ -1,4 +1,4 @@
-"""Structured logs as Cloud Logging reads them, without e-mail addresses.
+"""Structured logs as Cloud Logging reads them, without e-mail addresses and without the secrets of kinds.
 
 https://cloud.google.com/logging/docs/structured-logging
 """
@@ -6,7 +6,7 @@ https://cloud.google.com/logging/docs/structured-logging
 import logging
 import re
 import sys
-from collections.abc import MutableMapping
+from collections.abc import Iterable, MutableMapping
 from typing import Any
 
 import structlog
@@ -32,9 +32,35 @@ grow with the square of its length.
 """
 
 
+_LONGEST = 100_000
+"""Characters of one value. Cloud Logging takes entries of 256 KB: https://cloud.google.com/logging/quotas"""
+
+_SHORTEST_SECRET = 6
+"""A shorter one stands in many words by chance."""
+
+_secrets: set[str] = set()
+
+
 def redact_addresses(text: str) -> str:
     """Replace everything that looks like an e-mail address by `[address]`."""
     return _ADDRESS.sub("[address]", text)
+
+
+def redact(text: str) -> str:
+    """Replace e-mail addresses, and the secrets that `hide` was told."""
+    # Before the addresses: a URL with a password looks like one. A longer one may have a shorter one in it.
+    for secret in sorted(_secrets, key=len, reverse=True):
+        text = text.replace(secret, "[secret]")
+    return redact_addresses(text)
+
+
+def hide(secrets: Iterable[str]) -> None:
+    """Have `redact` replace these from now on, in this process: an error may quote the secret that caused it.
+
+    Args:
+        secrets: their values. One of fewer than 6 characters is left out.
+    """
+    _secrets.update(secret for secret in secrets if len(secret) >= _SHORTEST_SECRET)
 
 
 def configure_logging(service: str, level: str = "INFO") -> None:
@@ -53,6 +79,20 @@ def configure_logging(service: str, level: str = "INFO") -> None:
         logger_factory=structlog.PrintLoggerFactory(sys.stdout),
         cache_logger_on_first_use=True,
     )
+    logging.basicConfig(handlers=[_ToStructlog()], level=logging.WARNING)
+
+
+class _ToStructlog(logging.Handler):
+    """Has what libraries, and kinds of report, log by Python's own `logging` be a line like any other."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            # structlog knows no levels in between.
+            level = min(max(record.levelno // 10 * 10, logging.DEBUG), logging.CRITICAL)
+            text, trace = record.getMessage(), record.exc_info
+            structlog.get_logger().log(level, text, logger=record.name, **({"exc_info": trace} if trace else {}))
+        except Exception:  # noqa: BLE001  as every handler: what cannot be logged must not fail what logs it
+            self.handleError(record)
 
 
 def _redact(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
@@ -63,7 +103,7 @@ def _redact(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> Muta
 
 def _redact_value(value: Any) -> Any:
     if isinstance(value, str):
-        return redact_addresses(value)
+        return redact(value[:_LONGEST])
     if isinstance(value, dict):
         return {_redact_value(key): _redact_value(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
@@ -71,4 +111,4 @@ def _redact_value(value: Any) -> Any:
     if value is None or isinstance(value, bool | int | float):
         return value
     # As the line would show it, such as an exception.
-    return redact_addresses(repr(value))
+    return redact(repr(value)[:_LONGEST])

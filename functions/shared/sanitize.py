@@ -3,7 +3,7 @@
 import re
 import unicodedata
 
-from functions.shared.logging import redact_addresses
+from functions.shared.logging import redact
 
 NAME_CHARACTERS = 60
 """Mails show no more of a name: a greeting and a subject are no place for messages."""
@@ -82,12 +82,13 @@ def _harmless(character: str) -> str:
 
 
 def error_text(error: BaseException | str) -> str:
-    """An error as one line without e-mail addresses, fit for a dead letter and a log.
+    """An error as one line without e-mail addresses and secrets, fit for a dead letter and a log.
 
     An exception without a text gives the name of its class.
 
     Args:
         error: an exception, or its text.
     """
-    text = sanitize(redact_addresses(str(error)), _ERROR_CHARACTERS)
+    # Redacting takes as long as the text: an error may quote a whole answer of a server.
+    text = sanitize(redact(str(error)[: _ERROR_CHARACTERS * 100]), _ERROR_CHARACTERS)
     return text or (type(error).__name__ if isinstance(error, BaseException) else "")

@@ -4,6 +4,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+from functions.shared.logging import hide
 from functions.shared.settings import DispatcherSettings, DlqHandlerSettings, WorkerSettings
 from functions.worker.reports import needs
 from functions.worker.reports.canary import Canaries
@@ -62,6 +63,8 @@ def load_canaries(*, reports: Path = REPORTS) -> Canaries:
 def load_kind_settings(variables: Mapping[str, str], *, reports: Path = REPORTS) -> KindSettings:
     """What each kind is given, for a function at start. Where Firestore is an emulator, local values count.
 
+    From then on the values of secrets stand in no log and no record of this process.
+
     Args:
         variables: the environment.
         reports: the folder with the kinds.
@@ -70,6 +73,10 @@ def load_kind_settings(variables: Mapping[str, str], *, reports: Path = REPORTS)
         SystemExit: with one line that says what is wrong. Values are not repeated: some are secrets.
     """
     try:
-        return kind_settings(variables, local=bool(variables.get("FIRESTORE_EMULATOR_HOST")), reports=reports)
+        declared = needs.load(reports, reserved=OWN_VARIABLES)
+        found = needs.values(declared, variables, local=bool(variables.get("FIRESTORE_EMULATOR_HOST")))
     except (needs.InvalidNeeds, needs.NotSet) as error:
         sys.exit(f"Cannot start: {error}")
+    given = ((found[kind][name], secret) for kind, each in declared.items() for name, secret in each.secrets.items())
+    hide(value for value, secret in given if value != secret.local)
+    return found

@@ -1,8 +1,13 @@
-"""Addresses in what is logged."""
+"""Addresses and secrets in what is logged."""
+
+import json
+import subprocess
+import sys
 
 import pytest
 
 from functions.shared.logging import _redact, redact_addresses
+from tests.support import REPOSITORY
 
 
 @pytest.mark.parametrize(
@@ -78,3 +83,35 @@ def test_whatever_a_log_line_holds_is_redacted() -> None:
         "c": "[address]'",
         "d": True,
     }
+
+
+def test_a_line_has_no_more_of_a_value_than_cloud_logging_takes() -> None:
+    line = {"a": "a" * 1_000_000, "b": ValueError("b" * 1_000_000)}
+    assert all(len(value) <= 100_000 for value in _redact(None, "", line).values())
+
+
+LOGGING = """
+import logging
+from functions.shared.logging import configure_logging, hide
+configure_logging("worker")
+hide(["hunter22", "tiny"])
+logging.getLogger("a.kind").warning("no %s in a tiny shop, with %s", "ada@example.com", "hunter22")
+logging.getLogger("a.kind").info("of ada@example.com")
+try:
+    raise ValueError("postgresql://ada:hunter22@db.example.com")
+except ValueError:
+    logging.log(35, "failed", exc_info=True)
+"""
+
+
+def test_what_libraries_and_kinds_log_is_a_line_like_any_other() -> None:
+    ended = subprocess.run(
+        [sys.executable, "-c", LOGGING], capture_output=True, text=True, check=True, cwd=REPOSITORY, timeout=60
+    )
+    first, second = map(json.loads, ended.stdout.splitlines())
+    said = "no [address] in a tiny shop, with [secret]"
+    assert (first["logger"], first["severity"], first["message"]) == ("a.kind", "WARNING", said)
+    assert second["severity"] == "WARNING"
+    assert "ValueError: postgresql://" in second["stack_trace"]
+    assert "hunter22" not in ended.stdout + ended.stderr
+    assert ended.stderr == ""

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from functions.shared.sanitize import error_text
 from functions.worker.kind_settings import OWN_VARIABLES, REPORTS, load_kind_settings
 from functions.worker.reports import needs
 from tests.support import REPOSITORY
@@ -27,6 +28,11 @@ def test_a_secret_that_is_not_set_has_its_local_value_where_firestore_is_an_emul
     assert load_kind_settings(EMULATOR, reports=reports) == {"sales": {"SALES_DATABASE_URL": "sqlite:///sales.db"}}
     given = {**EMULATOR, "SALES_DATABASE_URL": "postgresql://example"}
     assert load_kind_settings(given, reports=reports) == {"sales": {"SALES_DATABASE_URL": "postgresql://example"}}
+
+
+def test_a_secret_stands_in_no_error(reports: Path) -> None:
+    load_kind_settings({"SALES_DATABASE_URL": "postgresql://reader:a-password@db.example"}, reports=reports)
+    assert error_text("cannot open postgresql://reader:a-password@db.example") == "cannot open [secret]"
 
 
 def test_a_missing_secret_stops_the_worker_with_one_line(reports: Path) -> None:
