@@ -9,6 +9,8 @@ from google.cloud.firestore_v1.base_query import FieldFilter
 from functions.shared.delivery import DELIVERIES, Delivery, DeliveryState
 from functions.shared.ids import SHARDS
 from functions.shared.logging import redact_addresses
+from functions.shared.mail_event import MailRecord
+from operations.mail_records import mail_row
 
 
 class Deliveries:
@@ -89,8 +91,13 @@ def of_run(client: firestore.Client, run_id: str) -> Any:
     return query.where(filter=FieldFilter("run_id", "==", run_id))
 
 
-def delivery_row(delivery: Delivery) -> dict[str, Any]:
-    """A delivery as JSON shows it. Texts come without e-mail addresses; ids stay as they are."""
+def delivery_row(delivery: Delivery, mail: MailRecord | None = None) -> dict[str, Any]:
+    """A delivery as JSON shows it. Texts come without e-mail addresses; ids stay as they are.
+
+    Args:
+        delivery: which.
+        mail: what became of its mails; None where the provider has said nothing.
+    """
     return {
         "delivery_id": delivery.id,
         "user_id": delivery.user_id or None,
@@ -107,6 +114,7 @@ def delivery_row(delivery: Delivery) -> dict[str, Any]:
         "message_id": redact_addresses(delivery.message_id) or None,
         "reason": redact_addresses(delivery.reason) or None,
         "note": redact_addresses(delivery.note) or None,
+        **mail_row(mail),
         "last_error": redact_addresses(delivery.last_error) or None,
         "problem": delivery.problem or None,
         "created_at": delivery.created_at,

@@ -12,6 +12,7 @@ from google.cloud.firestore_v1.base_query import FieldFilter
 from functions.shared.contract import InvalidContract
 from functions.shared.dead_letter import DEAD_LETTERS, DeadLetterReason, StoredDeadLetter
 from functions.shared.delivery import DELIVERIES, Delivery
+from functions.shared.mail_event import MAIL_EVENTS
 from functions.shared.report_task import ReportTask
 from functions.shared.subscription import SUBSCRIPTIONS
 from functions.shared.system_alert import SYSTEM_ALERTS
@@ -48,6 +49,7 @@ class KeptData:
         has_document: whether the user's document, or a document below it, exists.
         subscriptions: snapshots.
         deliveries: snapshots.
+        mail_events: snapshots.
         dead_letters: snapshots: of the user's reports, and of unreadable messages that name the user.
         system_alerts: snapshots of those whose text names the user.
         tasks: those that wait or are under way.
@@ -57,6 +59,7 @@ class KeptData:
     has_document: bool
     subscriptions: Sequence[Any]
     deliveries: Sequence[Any]
+    mail_events: Sequence[Any]
     dead_letters: Sequence[Any]
     system_alerts: Sequence[Any]
     tasks: Sequence[QueuedTask]
@@ -74,6 +77,7 @@ class KeptData:
             "subscriptions": len(self.subscriptions),
             "tasks": len(self.tasks),
             "deliveries": len(self.deliveries),
+            "mail_events": len(self.mail_events),
             "dead_letters": len(self.dead_letters),
             "system_alerts": len(self.system_alerts),
             "user_fields": len(self.user_fields),
@@ -140,6 +144,7 @@ class PersonalData:
             has_document=user.exists or next(iter(self._user.collections()), None) is not None,
             subscriptions=list(self._subscriptions.stream()),
             deliveries=list(self._of_user(DELIVERIES, "user_id")),
+            mail_events=list(self._of_user(MAIL_EVENTS, "user_id")),
             dead_letters=self._dead_letters(mentions),
             system_alerts=[
                 alert
@@ -167,6 +172,7 @@ class PersonalData:
             **({"below_user": list(map(_document, below))} if with_document else {}),
             "subscriptions": [_document(each) for each in kept.subscriptions],
             "deliveries": [_document(each) for each in kept.deliveries],
+            "mail_events": [_document(each) for each in kept.mail_events],
             "dead_letters": [_document(each) for each in kept.dead_letters],
             # Their other fields are not about this user, but may be about other users.
             "system_alerts": [{"path": each.reference.path} for each in kept.system_alerts],
@@ -232,7 +238,9 @@ class PersonalData:
             self._update(alert.reference, _without_names(document_fields.fields_of(alert), mentions))
         on_erased(len(kept.system_alerts))
         self._delete_all(kept.dead_letters, on_erased)
+        # Before the records: an event whose delivery is gone makes no new one.
         self._delete_all(kept.deliveries, on_erased)
+        self._delete_all(kept.mail_events, on_erased)
         if kept.user_fields:
             self._update(self._user, dict.fromkeys(kept.user_fields, firestore.DELETE_FIELD))
             on_erased(len(kept.user_fields))

@@ -21,6 +21,7 @@ from functions.shared.subscription import (
     paused_fields,
     paused_until_fields,
     resumed_fields,
+    unsuppressed_fields,
 )
 from functions.shared.user import USERS, User
 from operations.errors import NotFound, OperatorError
@@ -139,7 +140,7 @@ class SubscriptionChanges:
         return self.change(user_id, subscription_id, decide)
 
     def resume(self, user_id: str, subscription_id: str) -> tuple[Subscription, bool]:
-        """Resume a subscription. Its next report leaves the paused time out.
+        """Resume a subscription. Its next report leaves the paused time out, and goes to all of its addresses.
 
         Returns:
             the subscription as it is now, and whether this call changed it.
@@ -152,7 +153,7 @@ class SubscriptionChanges:
         def decide(stored: StoredSubscription) -> Mapping[str, Any]:
             subscription, now = stored.subscription, self._now()
             if not subscription.is_paused(now) and subscription.next_report_at is not None:
-                return {}
+                return unsuppressed_fields(now=now) if subscription.suppressed else {}
             if stored.user is None:
                 raise no_such_user(user_id)
             if not stored.user.active:

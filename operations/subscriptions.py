@@ -12,12 +12,14 @@ from google.cloud.firestore_v1.base_query import FieldFilter
 from functions.shared.delivery import Delivery
 from functions.shared.ids import SHARDS
 from functions.shared.logging import redact_addresses
+from functions.shared.mail_event import MailRecord
 from functions.shared.plausible_time import EARLIEST
 from functions.shared.schedule import Cadence
 from functions.shared.subscription import SUBSCRIPTIONS, PauseReason, Subscription, SubscriptionDefaults
 from functions.shared.user import USERS
 from operations import document_fields
 from operations.errors import NotFound, OperatorError
+from operations.mail_records import mail_row
 
 _SHOWN_IDS = 10
 _WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
@@ -132,7 +134,12 @@ def no_such_user(user_id: str) -> NotFound:
 
 
 def subscription_row(
-    subscription: Subscription, latest: Delivery | None, *, now: datetime, with_addresses: bool = False
+    subscription: Subscription,
+    latest: Delivery | None,
+    *,
+    now: datetime,
+    mail: MailRecord | None = None,
+    with_addresses: bool = False,
 ) -> dict[str, Any]:
     """A subscription as JSON shows it. Ids stay as they are.
 
@@ -140,6 +147,7 @@ def subscription_row(
         subscription: which.
         latest: its latest delivery; None where it has none.
         now: the present, in UTC.
+        mail: what became of the mails of that delivery; None where the provider has said nothing.
         with_addresses: whether the lists of addresses are shown; otherwise each address is `[address]`.
     """
 
@@ -156,7 +164,10 @@ def subscription_row(
         "reported_until": subscription.reported_until,
         "paused_because": subscription.paused_because.value if subscription.paused_because else None,
         "paused_until": subscription.paused_until,
+        "resumed_at": subscription.resumed_at,
+        "suppressed": len(subscription.suppressed),
         **latest_row(latest),
+        "last_delivery_mail": mail_row(mail)["mail"],
         "cadence": subscription.cadence.value,
         "hour": subscription.hour,
         "minute": subscription.minute,

@@ -119,5 +119,7 @@ def explain_user(user: User, subscriptions: Sequence[Subscription], *, now: date
     if not subscriptions:
         return "The user gets no reports, for want of a subscription: reports subscriptions add makes one."
     if all(each.is_paused(now) for each in subscriptions):
-        return "The user gets no reports: all subscriptions are paused."
+        reasons = sorted({each.paused_because.value for each in subscriptions if each.paused_because})
+        because = f" ({', '.join(reasons)})" if reasons else ""
+        return f"The user gets no reports: all subscriptions are paused{because}."
     return ""

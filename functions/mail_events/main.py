@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import structlog
 from google.api_core.exceptions import GoogleAPIError
 
+from functions.mail_events.address_pauses import AddressPauses
 from functions.mail_events.received_events import InvalidBody, InvalidSignature
 from functions.mail_events.record_store import RecordStore
 from functions.mail_events.sendgrid.signature import InvalidKey, Signatures
@@ -20,6 +21,7 @@ from functions.shared.clients import firestore_client
 from functions.shared.logging import configure_logging
 from functions.shared.request_body import read_body
 from functions.shared.settings import MailEventsSettings, load_settings
+from functions.shared.subscription import SubscriptionDefaults
 
 if TYPE_CHECKING:
     import flask
@@ -89,7 +91,9 @@ def mail_events(request: "flask.Request") -> Answer:
 @functools.cache
 def _take_events() -> TakeEvents:
     # With the first call, not at import: gRPC's clients do not survive the server's fork.
-    return TakeEvents(RecordStore(firestore_client(_settings.google_cloud_project)))
+    client = firestore_client(_settings.google_cloud_project)
+    defaults = SubscriptionDefaults(kind=_settings.default_kind, cadence=_settings.default_cadence)
+    return TakeEvents(RecordStore(client), AddressPauses(client, defaults))
 
 
 def _refuse(status: HTTPStatus, why: str) -> Answer:

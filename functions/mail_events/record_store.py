@@ -9,13 +9,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from enum import Enum, auto
 from typing import Any, TypeVar
 
-from google.api_core import exceptions
-from google.api_core.retry import Retry, if_exception_type
-from google.api_core.timeout import ConstantTimeout
 from google.cloud import firestore
 from google.cloud.firestore_v1.bulk_batch import BulkWriteBatch
 from grpc import StatusCode
 
+from functions.mail_events.firestore_calls import ONE_CALL, RETRY
 from functions.shared.delivery import DELIVERIES
 from functions.shared.mail_event import MAIL_EVENTS, MailRecord
 from functions.shared.stored_fields import stored_text
@@ -23,17 +21,6 @@ from functions.shared.stored_fields import stored_text
 _DOCUMENTS_A_CALL = 300
 _WRITES_A_CALL = 300
 """Firestore takes 500."""
-
-_CALL_SECONDS = 10.0
-_TRANSIENT = if_exception_type(
-    exceptions.Aborted,
-    exceptions.DeadlineExceeded,
-    exceptions.InternalServerError,
-    exceptions.ResourceExhausted,
-    exceptions.ServiceUnavailable,
-)
-_RETRY = Retry(predicate=_TRANSIENT, initial=0.1, maximum=1.0, multiplier=2.0, timeout=_CALL_SECONDS)
-_ONE_CALL = ConstantTimeout(5.0)  # type: ignore[no-untyped-call]  # untyped in the library
 
 _CODES: dict[int, StatusCode] = {code.value[0]: code for code in StatusCode}
 _CHANGED = {StatusCode.ALREADY_EXISTS, StatusCode.FAILED_PRECONDITION, StatusCode.NOT_FOUND, StatusCode.ABORTED}
@@ -107,7 +94,7 @@ class RecordStore:
                 else:
                     option = self._client.write_option(last_update_time=record.version)
                     batch.update(reference, record.to_fields(), option=option)
-            answer = batch.commit(retry=_RETRY, timeout=_ONE_CALL)
+            answer = batch.commit(retry=RETRY, timeout=ONE_CALL)
             for record, status in zip(chunk, answer.status, strict=True):
                 results[record.id] = _result(status.code)
         return results
@@ -115,7 +102,7 @@ class RecordStore:
     def _get(self, collection: str, ids: Sequence[str], fields: list[str] | None = None) -> Iterator[Any]:
         for chunk in _chunks(ids, _DOCUMENTS_A_CALL):
             references = [self._client.collection(collection).document(each) for each in chunk]
-            yield from self._client.get_all(references, field_paths=fields, retry=_RETRY, timeout=_ONE_CALL)
+            yield from self._client.get_all(references, field_paths=fields, retry=RETRY, timeout=ONE_CALL)
 
 
 def _result(number: int) -> WriteResult:

@@ -58,6 +58,8 @@ class SkipReason(StrEnum):
     """Its subscription is paused."""
     UNSUBSCRIBED = "unsubscribed"
     """The mail provider says that the recipient has unsubscribed."""
+    SUPPRESSED = "suppressed"
+    """Mail to all whom the report is for bounces or is unwanted."""
     NOTHING_TO_REPORT = "nothing-to-report"
     """Its kind has nothing to report; `note` has the kind's own words."""
 

@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo
 
+from functions.shared.address_hash import address_hash
 from functions.shared.cron import CronLine
 from functions.shared.fields import (
     A_LOCALE,
@@ -76,6 +77,8 @@ SUBSCRIPTION_MUST_BE = {
     "sandbox": TRUE_OR_FALSE,
     "options": "a map",
     "skip_empty": TRUE_OR_FALSE,
+    "suppressed": "a list of hashes of e-mail addresses",
+    "resumed_at": A_TIMESTAMP,
     "next_report_at": A_TIMESTAMP,
     "reported_until": A_TIMESTAMP,
 }
@@ -140,6 +143,8 @@ class _SubscriptionFields(BaseModel):
     sandbox: bool = False
     options: dict[Any, Any] = {}
     skip_empty: bool = True
+    suppressed: list[str] = []
+    resumed_at: Timestamp | None = None
     next_report_at: Timestamp | None = None
     reported_until: Timestamp | None = None
 
@@ -173,6 +178,9 @@ class Subscription:
         sandbox: whether the provider is to check the mails and deliver none, as for a test user.
         options: what the kind is given.
         skip_empty: whether no mail is sent where the kind has nothing to report.
+        suppressed: the addresses that its reports leave out, since mail to them bounces or is unwanted; as hashes
+            (functions.shared.address_hash), so that an address that changes is not among them.
+        resumed_at: when it was resumed last. What happened to mails before that keeps nothing back.
         next_report_at: when the next report is due; None while the subscription is paused or not scheduled yet.
         reported_until: the end of the last period reported, given up or left out by a pause.
         problem: what is wrong with the document: each malformed field and what it must be; empty where nothing is.
@@ -200,6 +208,8 @@ class Subscription:
     sandbox: bool = False
     options: Mapping[Any, Any] = field(default_factory=dict)
     skip_empty: bool = True
+    suppressed: frozenset[str] = frozenset()
+    resumed_at: datetime | None = None
     next_report_at: datetime | None = None
     reported_until: datetime | None = None
     problem: str = ""
@@ -268,6 +278,8 @@ class Subscription:
             sandbox=read.sandbox,
             options=read.options,
             skip_empty=read.skip_empty,
+            suppressed=frozenset(read.suppressed),
+            resumed_at=read.resumed_at,
             next_report_at=read.next_report_at,
             reported_until=read.reported_until,
             problem=problem,
@@ -281,6 +293,10 @@ class Subscription:
             now: the present, in UTC.
         """
         return not self.active or (self.paused_until is not None and now < self.paused_until)
+
+    def leaves_out(self, address: str) -> bool:
+        """Whether its reports do not go to an address, although a list or the user's document has it."""
+        return bool(self.suppressed) and address_hash(address) in self.suppressed
 
     def schedule(self, user: User | None) -> Schedule:
         """When its reports are due.
@@ -400,14 +416,39 @@ def paused_until_fields(
 
 
 def resumed_fields(subscription: Subscription, schedule: Schedule, *, now: datetime) -> dict[str, Any]:
-    """The subscription is sent again. The next report leaves the paused time out.
+    """The subscription is sent again, to all of its addresses. The next report leaves the paused time out.
 
     Args:
         subscription: as it was read.
         schedule: the subscription's.
         now: the present, in UTC.
     """
-    return {**_resumed_at(subscription, schedule, now), "paused_because": None, "paused_until": None}
+    return {
+        **_resumed_at(subscription, schedule, now),
+        "paused_because": None,
+        "paused_until": None,
+        "resumed_at": now,
+        **({"suppressed": []} if subscription.suppressed else {}),
+    }
+
+
+def suppressed_fields(subscription: Subscription, recipient: str) -> dict[str, Any]:
+    """The subscription's reports leave an address out.
+
+    Args:
+        subscription: as it was read.
+        recipient: the hash of the address.
+    """
+    return {"suppressed": sorted({*subscription.suppressed, recipient})}
+
+
+def unsuppressed_fields(*, now: datetime) -> dict[str, Any]:
+    """A subscription that is not paused goes to all of its addresses again.
+
+    Args:
+        now: the present, in UTC.
+    """
+    return {"suppressed": [], "resumed_at": now}
 
 
 def rescheduled_fields(

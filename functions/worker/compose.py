@@ -139,7 +139,8 @@ def _own_url(url: str, kind: str) -> str:
 
 
 def addresses(user: User, subscription: Subscription) -> list[tuple[str, RecipientRole]]:
-    """Who gets a subscription's reports: each address once, without regard to capitals, as mail providers do.
+    """Who gets a subscription's reports: each address once, without regard to capitals, as mail providers do. Those
+    that it leaves out are not among them.
 
     Args:
         user: whose own address gets them where the subscription names none.
@@ -149,5 +150,7 @@ def addresses(user: User, subscription: Subscription) -> list[tuple[str, Recipie
     listed += [(address, RecipientRole.CC) for address in subscription.cc]
     first: dict[str, tuple[str, RecipientRole]] = {}
     for address, role in listed:
+        if subscription.leaves_out(address):
+            continue
         first.setdefault(address.casefold(), (address, role))
     return list(first.values())

@@ -35,7 +35,10 @@ def skip_reason(user: User | None, subscription: Subscription | None, *, now: da
         return SkipReason.USER_INACTIVE
     if subscription is None:
         return SkipReason.SUBSCRIPTION_GONE
-    return SkipReason.PAUSED if subscription.is_paused(now) else None
+    if subscription.is_paused(now):
+        return SkipReason.PAUSED
+    # A copy alone would be nobody's report.
+    return SkipReason.SUPPRESSED if all(map(subscription.leaves_out, subscription.to or (user.email,))) else None
 
 
 def fields_for_pause(user: User | None, subscription: Subscription, *, now: datetime) -> Mapping[str, Any]:

@@ -7,12 +7,14 @@ import typer
 from functions.shared.delivery import DeliveryState
 from operations.commands.group import AsJson, Limit, document_id, session
 from operations.deliveries import Deliveries, delivery_row
+from operations.mail_records import MailRecords
 from operations.output import Output
 
 _COLUMNS = {
     "delivery_id": "DELIVERY",
     "subscription_id": "SUBSCRIPTION",
     "state": "STATE",
+    "mail": "MAIL",
     "due_at": "DUE",
     "period_start": "PERIOD FROM",
     "period_end": "TO",
@@ -20,9 +22,10 @@ _COLUMNS = {
     "updated_at": "UPDATED",
     "reason": "REASON",
     "note": "NOTE",
+    "mail_reason": "MAIL'S REASON",
     "last_error": "LAST ERROR",
 }
-_OPTIONAL = {"reason", "note", "last_error"}
+_OPTIONAL = {"reason", "note", "last_error", "mail", "mail_reason"}
 
 
 def deliveries(
@@ -45,9 +48,12 @@ def deliveries(
         raise typer.BadParameter("one of --user and --run is required")
     if subscription is not None and user is None:
         raise typer.BadParameter("--subscription goes with --user")
-    found = Deliveries(session(ctx).firestore).find(
-        user_id=user, subscription_id=subscription, run_id=run, state=state, limit=limit
-    )
+    client = session(ctx).firestore
+    found = Deliveries(client).find(user_id=user, subscription_id=subscription, run_id=run, state=state, limit=limit)
+    mails = MailRecords(client).of(found)
     Output(as_json=as_json).rows(
-        list(map(delivery_row, found)), _COLUMNS, empty="There are no such deliveries.", optional=_OPTIONAL
+        [delivery_row(each, mails.get(each.id)) for each in found],
+        _COLUMNS,
+        empty="There are no such deliveries.",
+        optional=_OPTIONAL,
     )

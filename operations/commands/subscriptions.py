@@ -13,6 +13,7 @@ from functions.shared.user import User
 from operations import preview
 from operations.commands.group import AsJson, Limit, WithAddresses, Yes, confirm, document_id, session
 from operations.deliveries import Deliveries, delivery_row
+from operations.mail_records import MailRecords
 from operations.output import Output, shell_argument
 from operations.parallel import in_parallel
 from operations.session import Session
@@ -37,6 +38,7 @@ _COLUMNS = {
     "paused_because": "PAUSED BECAUSE",
     "paused_until": "PAUSED UNTIL",
     "last_delivery_state": "LAST DELIVERY",
+    "last_delivery_mail": "MAIL",
     "last_delivery_due_at": "DUE",
     "problem": "PROBLEM",
 }
@@ -44,9 +46,11 @@ _LATEST_DELIVERIES = 5
 _DELIVERY_COLUMNS = {
     "delivery_id": "DELIVERY",
     "state": "STATE",
+    "mail": "MAIL",
     "due_at": "DUE",
     "reason": "REASON",
     "note": "NOTE",
+    "mail_reason": "MAIL'S REASON",
     "last_error": "LAST ERROR",
 }
 _THE_RECIPIENTS_WISH = {
@@ -154,18 +158,23 @@ def show(
     current = session(ctx)
     found = Subscriptions(current.firestore, current.defaults).find(user, subscription)
     latest = Deliveries(current.firestore).find(user_id=user, subscription_id=found.id, limit=_LATEST_DELIVERIES)
-    row = subscription_row(found, latest[0] if latest else None, now=datetime.now(UTC), with_addresses=with_addresses)
+    mails = MailRecords(current.firestore).of(latest)
+    last = latest[0] if latest else None
+    row = subscription_row(
+        found, last, now=datetime.now(UTC), mail=mails.get(last.id) if last else None, with_addresses=with_addresses
+    )
+    deliveries = [delivery_row(each, mails.get(each.id)) for each in latest]
     output = Output(as_json=as_json)
     if as_json:
-        output.json({**row, "deliveries": list(map(delivery_row, latest))})
+        output.json({**row, "deliveries": deliveries})
         return
     output.fields(row)
     output.say()
     output.rows(
-        list(map(delivery_row, latest)),
+        deliveries,
         _DELIVERY_COLUMNS,
         empty="It has no delivery yet.",
-        optional={"note", "last_error"},
+        optional={"note", "last_error", "mail", "mail_reason"},
     )
 
 
@@ -362,15 +371,14 @@ def read_rows(
     with_addresses: bool = False,
 ) -> list[dict[str, Any]]:
     """Subscriptions as JSON shows them, each with its latest delivery."""
-    deliveries = Deliveries(current.firestore)
-    done = in_parallel(
-        subscriptions,
-        lambda each: subscription_row(
-            each, deliveries.latest(each.user_id, each.id), now=now, with_addresses=with_addresses
-        ),
-        what="Reading",
-        console=output.err,
-    )
+    deliveries, mails = Deliveries(current.firestore), MailRecords(current.firestore)
+
+    def read(each: Subscription) -> dict[str, Any]:
+        latest = deliveries.latest(each.user_id, each.id)
+        mail = mails.of([latest]).get(latest.id) if latest else None
+        return subscription_row(each, latest, now=now, mail=mail, with_addresses=with_addresses)
+
+    done = in_parallel(subscriptions, read, what="Reading", console=output.err)
     if done.interrupted:
         raise typer.Exit(130)
     return done.results
@@ -378,7 +386,9 @@ def read_rows(
 
 def print_subscriptions(output: Output, rows: Sequence[dict[str, Any]], *, empty: str) -> None:
     """Print a table of subscriptions."""
-    output.rows(rows, _COLUMNS, empty=empty, optional={"paused_because", "paused_until", "problem"})
+    output.rows(
+        rows, _COLUMNS, empty=empty, optional={"paused_because", "paused_until", "last_delivery_mail", "problem"}
+    )
 
 
 class _FieldOptions(TypedDict):

@@ -17,6 +17,7 @@ from google.cloud import tasks_v2
 from functions.shared.dead_letter import DeadLetterReason
 from functions.shared.delivery import DeliveryState
 from functions.shared.ids import delivery_id, malformed_letter_id
+from functions.shared.mail_event import MailRecord
 from functions.shared.report_task import ReportTask
 from functions.shared.task_queue import cloud_tasks_client
 from local_cloud.http import HttpServer
@@ -30,6 +31,7 @@ FOUND = {
     "subscriptions": 2,
     "tasks": 2,
     "deliveries": 2,
+    "mail_events": 1,
     "dead_letters": 5,
     "system_alerts": 1,
     "user_fields": 1,
@@ -65,6 +67,8 @@ def put_data(project: Project, user: str = "u1", *, active: bool = False, **fiel
     project.dead_letter(user)
     later = task_of(user, DUE + timedelta(hours=1))
     project.set_delivery(later.delivery_id, user_id=user, state="sent", due_at=later.due_at)
+    mail = MailRecord(id=later.delivery_id, user_id=user, subscription_id="default")
+    database.collection("mail_events").document(mail.id).set(mail.to_fields())
     put_task(project, later.to_json())
     put_task(project, json.dumps({"user_id": user, "unreadable": True}).encode())
     letters = database.collection("dead_letters")

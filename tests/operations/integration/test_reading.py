@@ -5,8 +5,11 @@ from typing import Any
 
 import pytest
 
+from functions.shared.address_hash import address_hash
 from functions.shared.dead_letter import DeadLetterReason
 from functions.shared.delivery import DeliveryState
+from functions.shared.mail_event import MailEvent, MailRecord, MailStatus
+from functions.shared.subscription import PauseReason, paused_fields
 from tests.operations.integration.conftest import Project
 from tests.seeding import seed
 
@@ -28,6 +31,7 @@ DELIVERY_KEYS = {
         "period_end",
         "attempts",
     ),
+    *("mail", "mail_reason", "mail_at", "mail_recipients"),
     *("lease_expires_at", "message_id", "reason", "note", "last_error", "problem", "created_at", "updated_at"),
 }
 LETTER_KEYS = {
@@ -153,6 +157,32 @@ def test_deliveries_of_a_user_are_listed_the_newest_first(project: Project) -> N
     rows = project.reports("deliveries", "--user", "u1", "--state", "sent", "--limit", "1", "--json").json
     assert [row["due_at"] for row in rows] == ["2026-11-24T12:00:00Z"]
     assert "u1:default:20261124T1300Z" in project.reports("deliveries", "--user", "u1").out
+
+
+def test_what_became_of_the_mail_is_shown(project: Project) -> None:
+    delivery_id, due = "u1:default:20261124T1300Z", datetime(2026, 11, 24, 13, tzinfo=UTC)
+    seed(project.database, "u1", **paused_fields(PauseReason.BOUNCED))
+    project.set_delivery(delivery_id, user_id="u1", subscription_id="default", due_at=due, state="sent")
+    bounced = MailEvent(
+        delivery_id=delivery_id,
+        recipient=address_hash("u1@example.com"),
+        status=MailStatus.BOUNCED,
+        at=due,
+        reason="550 no such user",
+        classification="Invalid Address",
+    )
+    record = MailRecord(id=delivery_id, user_id="u1", subscription_id="default").folded([bounced])
+    project.database.collection("mail_events").document(delivery_id).set(record.to_fields())
+    [row] = project.reports("deliveries", "--user", "u1", "--json").json
+    assert (row["mail"], row["mail_reason"]) == ("bounced", "Invalid Address: 550 no such user")
+    assert (row["mail_at"], row["mail_recipients"]) == ("2026-11-24T13:00:00Z", 1)
+    row = project.reports("subscriptions", "show", "u1", "--json").json
+    assert (row["paused_because"], row["last_delivery_mail"], row["deliveries"][0]["mail"]) == ("bounced",) * 3
+    row = project.reports("users", "show", "u1", "--json").json
+    assert row["explanation"] == "The user gets no reports: all subscriptions are paused (bounced)."
+    assert row["subscriptions"][0]["last_delivery_mail"] == "bounced"
+    for shown in (("deliveries", "--user", "u1"), ("subscriptions", "show", "u1"), ("users", "show", "u1")):
+        assert "bounced" in project.reports(*shown).out
 
 
 def test_a_skipped_delivery_says_why_in_its_kinds_words(project: Project) -> None:

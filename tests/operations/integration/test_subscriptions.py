@@ -310,6 +310,14 @@ def test_a_pause_keeps_every_run_from_it_until_it_is_resumed(project: Project) -
     assert project.everything() == before
 
 
+def test_an_address_that_was_left_out_gets_its_reports_again(project: Project) -> None:
+    seed(project.database, "u1", next_report_at=LATER, cc=["b@example.com"], suppressed=["b5fc85e55755f9e0"])
+    assert subscriptions(project, "show", "u1", "--json").json["suppressed"] == 1
+    row = subscriptions(project, "resume", "u1", "--json").json
+    assert (row["state"], row["suppressed"], row["next_report_at"]) == ("scheduled", 0, f"{LATER:%Y-%m-%dT%H:%M:%SZ}")
+    assert row["resumed_at"]
+
+
 def test_a_pause_ends_on_a_day_of_the_recipients_own(project: Project) -> None:
     seed(project.database, "u1", next_report_at=NOW, cadence="daily", user={"time_zone": "America/New_York"})
     row = subscriptions(project, "pause", "u1", "--until", "2099-12-24", "--json").json

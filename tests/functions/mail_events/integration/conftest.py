@@ -1,17 +1,19 @@
 """The function as a process of its own, beside a Firestore, and the provider that calls it."""
 
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import grpc
 import pytest
 import requests
 from google.auth.credentials import AnonymousCredentials
 from google.cloud import firestore
 
 from local_cloud.clock import Clock
+from local_cloud.rpc import Middleware, RpcError
 from tests.deployed_firestore import deployed_firestore
 from tests.function_process import running_function
 from tests.functions.mail_events.signing import Signer, sendgrid_event, to_body
@@ -66,6 +68,19 @@ class Provider:
 def event(kind: str, minutes: float = 0, **fields: Any) -> dict[str, Any]:
     """An event so long after the mail was sent."""
     return sendgrid_event(kind, at=(SENT_AT + timedelta(minutes=minutes)).timestamp(), **fields)
+
+
+def failing(method: str, code: grpc.StatusCode, times: int) -> Middleware:
+    """Some calls of a method fail."""
+    left = [None] * times
+
+    async def fail(called: str, carry_out: Callable[[], Awaitable[Any]]) -> Any:
+        if called.endswith(f"/{method}") and left:
+            left.pop()
+            raise RpcError(code, "as the test wants it")
+        return await carry_out()
+
+    return fail
 
 
 @pytest.fixture(scope="package")

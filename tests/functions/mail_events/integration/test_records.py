@@ -13,8 +13,7 @@ import grpc
 import pytest
 
 from functions.shared.address_hash import address_hash
-from local_cloud.rpc import Middleware, RpcError
-from tests.functions.mail_events.integration.conftest import SENT_AT, Provider, event
+from tests.functions.mail_events.integration.conftest import SENT_AT, Provider, event, failing
 from tests.functions.mail_events.signing import sendgrid_event, to_body
 
 D1 = "u1:default:20261124T1300Z"
@@ -119,19 +118,6 @@ def test_calls_at_the_same_time_lose_nothing(provider: Provider) -> None:
     with ThreadPoolExecutor(8) as pool:
         assert set(pool.map(call, recipients)) == {200}
     assert provider.record(D1)["recipients"].keys() == {address_hash(each) for each in recipients}
-
-
-def failing(method: str, code: grpc.StatusCode, times: int) -> Middleware:
-    """Some calls of a method fail."""
-    left = [None] * times
-
-    async def fail(called: str, carry_out: Callable[[], Awaitable[Any]]) -> Any:
-        if called.endswith(f"/{method}") and left:
-            left.pop()
-            raise RpcError(code, "as the test wants it")
-        return await carry_out()
-
-    return fail
 
 
 @pytest.mark.parametrize("method", ["BatchGetDocuments", "BatchWrite"])

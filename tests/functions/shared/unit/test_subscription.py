@@ -27,7 +27,9 @@ from functions.shared.subscription import (
     paused_until_fields,
     resumed_fields,
     scheduled_fields,
+    suppressed_fields,
     unscheduled_fields,
+    unsuppressed_fields,
 )
 from functions.shared.user import User
 from tests.function_process import REPOSITORY
@@ -72,6 +74,8 @@ EVERY_FIELD: dict[str, Any] = {
     "sandbox": True,
     "options": {"threshold": 3},
     "skip_empty": False,
+    "suppressed": ["b5fc85e55755f9e0"],
+    "resumed_at": DUE,
     "next_report_at": DUE,
     "reported_until": DUE,
 }
@@ -130,6 +134,8 @@ def test_null_counts_as_absent() -> None:
         ({"sandbox": "true"}, "sandbox"),
         ({"options": [1]}, "options"),
         ({"skip_empty": 1}, "skip_empty"),
+        ({"suppressed": "b5fc85e55755f9e0"}, "suppressed"),
+        ({"resumed_at": "today"}, "resumed_at"),
         ({"next_report_at": datetime(1, 1, 1, tzinfo=UTC)}, "next_report_at"),
         ({"reported_until": datetime(9999, 12, 31, tzinfo=UTC)}, "reported_until"),
     ],
@@ -271,6 +277,15 @@ def test_a_pause_within_a_day_repeats_nothing_that_was_reported() -> None:
     subscription = read(cadence="daily", reported_until=NOW - timedelta(minutes=5))
     resumed = resumed_fields(subscription, subscription.schedule(USER), now=NOW)
     assert resumed["reported_until"] == NOW - timedelta(minutes=5)
+
+
+def test_resuming_has_the_reports_go_to_all_addresses_again() -> None:
+    subscription = read(cadence="daily", suppressed=["b5fc85e55755f9e0"], **paused_fields(PauseReason.BOUNCED))
+    resumed = resumed_fields(subscription, subscription.schedule(USER), now=NOW)
+    assert (resumed["suppressed"], resumed["resumed_at"]) == ([], NOW)
+    left_out = read(**suppressed_fields(read(cc=["c@example.com"]), "b5fc85e55755f9e0"))
+    assert left_out.suppressed == {"b5fc85e55755f9e0"}
+    assert read(**unsuppressed_fields(now=NOW)).suppressed == frozenset()
 
 
 @pytest.mark.parametrize("paused_again", [{}, paused_fields(PauseReason.OPERATOR)])

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from functions.shared.address_hash import address_hash
 from functions.shared.subscription import ADDRESS_LISTS
 from functions.worker.compose import addresses
 from functions.worker.mail.compliance import MailCompliance
@@ -28,6 +29,15 @@ OWN = MailCompliance(
         (
             {"to": ["a@example.com"], "cc": ["ada@example.com", "b@example.com"]},
             [("a@example.com", TO), ("ada@example.com", CC), ("b@example.com", CC)],
+        ),
+        # Mail to these bounces or is unwanted.
+        (
+            {"cc": ["b@example.com", "c@example.com"], "suppressed": [address_hash("B@example.com")]},
+            [("ada@example.com", TO), ("c@example.com", CC)],
+        ),
+        (
+            {"to": ["a@example.com", "b@example.com"], "suppressed": [address_hash("a@example.com")]},
+            [("b@example.com", TO)],
         ),
         # The document cannot know that the copy goes to the user's own address.
         ({"cc": ["ADA@example.com", "boss@example.com"]}, [("ada@example.com", TO), ("boss@example.com", CC)]),

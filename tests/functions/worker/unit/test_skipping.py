@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from functions.shared.address_hash import address_hash
 from functions.shared.delivery import SkipReason
 from functions.shared.schedule import Cadence
 from functions.shared.subscription import PauseReason, Subscription, SubscriptionDefaults, paused_fields
@@ -43,6 +44,14 @@ INACTIVE = user(active=False)
         (user(), subscription(active=False), SkipReason.PAUSED),
         (user(), subscription(paused_until=NOW + HOUR), SkipReason.PAUSED),
         (user(), subscription(paused_until=NOW), None),
+        (user(), subscription(suppressed=[address_hash("u1@example.com")]), SkipReason.SUPPRESSED),
+        (
+            user(),
+            subscription(suppressed=[address_hash("u1@example.com")], cc=["b@example.com"]),
+            SkipReason.SUPPRESSED,
+        ),
+        (user(), subscription(suppressed=[address_hash("b@example.com")], to=["a@example.com", "b@example.com"]), None),
+        (user(email="new@example.com"), subscription(suppressed=[address_hash("u1@example.com")]), None),
         # The worker checks the documents' other fields only once it knows that the report is wanted.
         (user(active=False, email=7), subscription(hour=25), SkipReason.USER_INACTIVE),
         (user(email=7), subscription(active=False, hour=25), SkipReason.PAUSED),

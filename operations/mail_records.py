@@ -1,0 +1,52 @@
+"""What became of the mails of deliveries, for the operator."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from google.cloud import firestore
+
+from functions.shared.delivery import Delivery
+from functions.shared.logging import redact_addresses
+from functions.shared.mail_event import MAIL_EVENTS, MailRecord
+
+
+class MailRecords:
+    """Reads `mail_events`.
+
+    Args:
+        client: the Firestore client.
+    """
+
+    def __init__(self, client: firestore.Client) -> None:
+        self._client = client
+
+    def of(self, deliveries: Iterable[Delivery | None]) -> dict[str, MailRecord]:
+        """The records of deliveries, by the deliveries' ids: of those that have one.
+
+        Args:
+            deliveries: which; None for one that there is not.
+
+        Raises:
+            google.api_core.exceptions.GoogleAPICallError: Firestore does not answer or refuses.
+        """
+        references = [self._client.collection(MAIL_EVENTS).document(each.id) for each in deliveries if each]
+        if not references:
+            return {}
+        found = map(MailRecord.from_snapshot, self._client.get_all(references))
+        return {record.id: record for record in found if record}
+
+
+def mail_row(record: MailRecord | None) -> dict[str, Any]:
+    """The part of a delivery's row about its mails. Texts come without e-mail addresses.
+
+    Args:
+        record: the delivery's; None where it has none.
+    """
+    status, shown = (record.status, record.shown) if record else (None, None)
+    told = [text for text in (shown.classification, shown.reason) if text] if shown else []
+    return {
+        "mail": status.value if status else None,
+        "mail_reason": redact_addresses(": ".join(told)) or None,
+        "mail_at": shown.at if shown else None,
+        "mail_recipients": len(record.recipients) if record else None,
+    }

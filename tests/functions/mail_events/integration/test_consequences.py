@@ -1,0 +1,132 @@
+"""What events cause: no further mail goes to an address that bounces or wants none."""
+
+from datetime import timedelta
+from typing import Any
+
+import grpc
+import pytest
+
+from functions.shared.address_hash import address_hash
+from functions.shared.subscription import PauseReason
+from tests.functions.mail_events.integration.conftest import SENT_AT, Provider, event, failing
+from tests.functions.mail_events.signing import to_body
+
+D1, D2 = "u1:default:20261124T1300Z", "u1:default:20261124T1400Z"
+
+
+@pytest.fixture(autouse=True)
+def user(provider: Provider) -> None:
+    provider.deliver(D1)
+    provider.deliver(D2)
+    provider.database.document("users/u1").set({"email": "ada@example.com", "active": True})
+
+
+def subscribe(provider: Provider, name: str = "default", **fields: Any) -> Any:
+    reference = provider.database.document(f"users/u1/report_subscriptions/{name}")
+    reference.set({"active": True, "kind": "activity", "cadence": "daily", "next_report_at": SENT_AT, **fields})
+    return reference
+
+
+def because(reference: Any) -> str | None:
+    fields = reference.get().to_dict()
+    assert fields["active"] is (fields.get("paused_because") is None)
+    assert (fields["next_report_at"] is None) is not fields["active"]
+    found: str | None = fields.get("paused_because")
+    return found
+
+
+@pytest.mark.parametrize(
+    ("sent", "reason"),
+    [
+        (event("bounce", type="bounce", bounce_classification="Invalid Address"), PauseReason.BOUNCED),
+        (event("dropped", reason="Bounced Address"), PauseReason.BOUNCED),
+        (event("spamreport"), PauseReason.COMPLAINED),
+        (event("group_unsubscribe", asm_group_id=1), PauseReason.UNSUBSCRIBED),
+        (event("bounce", type="blocked"), None),
+        (event("deferred"), None),
+        (event("delivered"), None),
+    ],
+)
+def test_all_that_goes_to_the_address_is_paused(
+    provider: Provider, sent: dict[str, Any], reason: PauseReason | None
+) -> None:
+    default, weekly = subscribe(provider), subscribe(provider, "weekly")
+    team = subscribe(provider, "team", to=["boss@example.com"])
+    provider.send(sent)
+    assert (because(default), because(weekly), because(team)) == (reason, reason, None)
+    assert provider.record(D1)["status"] is not None
+
+
+def test_a_copy_is_left_out_and_the_report_goes_on(provider: Provider) -> None:
+    default = subscribe(provider, cc=["boss@example.com"])
+    provider.send(event("delivered"), event("spamreport", email="Boss@example.com"))
+    assert because(default) is None
+    assert default.get().get("suppressed") == [address_hash("boss@example.com")]
+
+
+def test_a_late_event_pauses_nothing_that_was_resumed_since(provider: Provider) -> None:
+    default = subscribe(provider)
+    provider.send(event("bounce", delivery_id=D2))
+    assert because(default) == "bounced"
+    resumed_at = SENT_AT + timedelta(minutes=10)
+    subscribe(provider, resumed_at=resumed_at)
+    provider.send(event("bounce", 5), event("bounce", delivery_id=D2))
+    assert because(default) is None
+    provider.send(event("spamreport", 11))
+    assert because(default) == "complained"
+
+
+def test_nor_what_goes_to_another_address_by_now(provider: Provider) -> None:
+    default = subscribe(provider)
+    provider.database.document("users/u1").update({"email": "new@example.com"})
+    provider.send(event("bounce"))
+    assert because(default) is None
+
+
+def test_a_repeated_event_pauses_nothing_again(provider: Provider) -> None:
+    """Not even where an application resumed it without a trace."""
+    default = subscribe(provider)
+    provider.send(event("bounce"))
+    subscribe(provider)
+    provider.send(event("bounce", sg_event_id="another"))
+    assert because(default) is None
+
+
+@pytest.mark.parametrize("reverse", [False, True])
+def test_an_unsubscription_that_was_taken_back(provider: Provider, reverse: bool) -> None:
+    default = subscribe(provider)
+    events = [event("group_unsubscribe", 1), event("group_resubscribe", 2)]
+    provider.send(*(reversed(events) if reverse else events))
+    assert because(default) is None
+    provider.send(event("group_unsubscribe", 3))
+    assert because(default) == "unsubscribed"
+
+
+@pytest.mark.parametrize("method", ["RunQuery", "Commit"])
+def test_what_could_not_be_paused_comes_again_and_holds_up_no_other(provider: Provider, method: str) -> None:
+    default = subscribe(provider)
+    provider.deliver("u2:default:20261124T1300Z", "u2")
+    events = [event("bounce"), event("delivered", delivery_id="u2:default:20261124T1300Z")]
+    provider.faults.middleware = failing(method, grpc.StatusCode.PERMISSION_DENIED, times=1)
+    assert provider.post(to_body(*events)).status_code == 503
+    provider.faults.middleware = None
+    assert (because(default), provider.record(D1)) == (None, None)
+    assert provider.record("u2:default:20261124T1300Z")["status"] == "delivered"
+    provider.send(*events)
+    assert (because(default), provider.record(D1)["status"]) == ("bounced", "bounced")
+
+
+def test_a_write_of_the_application_in_between(provider: Provider) -> None:
+    default = subscribe(provider)
+    written: list[str] = []
+
+    async def write_first(called: str, carry_out: Any) -> Any:
+        if called.endswith("/Commit") and not written:
+            written.append(called)
+            return await failing("Commit", grpc.StatusCode.FAILED_PRECONDITION, times=1)(called, carry_out)
+        return await carry_out()
+
+    provider.faults.middleware = write_first
+    provider.send(event("bounce"))
+    assert written
+    assert because(default) == "bounced"

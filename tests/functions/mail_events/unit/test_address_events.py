@@ -1,0 +1,89 @@
+"""What an event about an address makes of a subscription."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from functions.mail_events.address_events import fields_for_event
+from functions.shared.address_hash import address_hash
+from functions.shared.mail_event import MailEvent, MailStatus
+from functions.shared.schedule import Cadence
+from functions.shared.subscription import PauseReason, Subscription, SubscriptionDefaults, paused_fields, resumed_fields
+from functions.shared.user import User
+
+AT = datetime(2026, 11, 24, 13, tzinfo=UTC)
+ADA, BOB, CAT = "ada@example.com", "bob@example.com", "cat@example.com"
+USER = User.from_fields("u1", {"email": "Ada@example.com", "active": True})
+BOUNCED = paused_fields(PauseReason.BOUNCED)
+
+
+def subscription(**fields: Any) -> Subscription:
+    return Subscription.from_fields("u1", "default", fields, SubscriptionDefaults("activity", Cadence.DAILY))
+
+
+def bounce(address: str = ADA, pauses: PauseReason | None = PauseReason.BOUNCED) -> MailEvent:
+    return MailEvent(delivery_id="d1", recipient=address_hash(address), status=MailStatus.BOUNCED, at=AT, pauses=pauses)
+
+
+def left_out(*addresses: str) -> dict[str, Any]:
+    return {"suppressed": sorted(map(address_hash, addresses))}
+
+
+@pytest.mark.parametrize(
+    ("fields", "address", "written"),
+    [
+        ({}, ADA, BOUNCED),
+        ({"cc": [BOB]}, ADA, BOUNCED),
+        ({"cc": [BOB]}, BOB, left_out(BOB)),
+        ({"to": [BOB]}, BOB, BOUNCED),
+        ({"to": [BOB]}, ADA, {}),
+        ({"to": [ADA, BOB]}, ADA, left_out(ADA)),
+        ({"to": [ADA, BOB], **left_out(ADA)}, BOB, BOUNCED),
+        ({"to": [ADA, BOB], "cc": [CAT], **left_out(ADA)}, CAT, left_out(ADA, CAT)),
+        # Known already.
+        ({"cc": [BOB], **left_out(BOB)}, BOB, {}),
+        (BOUNCED, ADA, {}),
+        # The address has changed since.
+        ({}, BOB, {}),
+        # People's reasons stay; what would end by itself does not.
+        (paused_fields(PauseReason.USER), ADA, {}),
+        (paused_fields(PauseReason.OPERATOR), ADA, {}),
+        ({"active": False}, ADA, {}),
+        (paused_fields(PauseReason.USER_INACTIVE), ADA, BOUNCED),
+        ({"paused_because": "user", "paused_until": AT + timedelta(days=9)}, ADA, BOUNCED),
+        # Somebody has resumed it since.
+        ({"resumed_at": AT + timedelta(seconds=1)}, ADA, {}),
+        ({"resumed_at": AT}, ADA, {}),
+        ({"resumed_at": AT - timedelta(seconds=1)}, ADA, BOUNCED),
+        ({"cc": [BOB], "resumed_at": AT + timedelta(seconds=1)}, BOB, {}),
+    ],
+)
+def test_who_gets_no_more_mail(fields: dict[str, Any], address: str, written: dict[str, Any]) -> None:
+    before = subscription(**fields)
+    assert fields_for_event(USER, before, bounce(address)) == written
+    again = subscription(**{**fields, **written})
+    assert fields_for_event(USER, again, bounce(address)) == {}
+
+
+@pytest.mark.parametrize("because", [PauseReason.COMPLAINED, PauseReason.UNSUBSCRIBED])
+def test_the_reason(because: PauseReason) -> None:
+    assert fields_for_event(USER, subscription(), bounce(pauses=because)) == paused_fields(because)
+
+
+def test_what_passes_changes_nothing() -> None:
+    assert fields_for_event(USER, subscription(), bounce(pauses=None)) == {}
+
+
+def test_a_user_who_is_gone_has_no_address() -> None:
+    assert fields_for_event(None, subscription(), bounce()) == {}
+    assert fields_for_event(None, subscription(to=[ADA]), bounce()) == BOUNCED
+
+
+def test_resuming_outdates_every_earlier_event() -> None:
+    paused = subscription(to=[ADA, BOB], **left_out(BOB), **BOUNCED)
+    now = AT + timedelta(hours=1)
+    resumed = subscription(to=[ADA, BOB], **resumed_fields(paused, paused.schedule(USER), now=now))
+    assert resumed.active
+    assert not resumed.leaves_out(BOB)
+    assert fields_for_event(USER, resumed, bounce(BOB)) == fields_for_event(USER, resumed, bounce(ADA)) == {}
