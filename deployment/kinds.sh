@@ -56,7 +56,7 @@ holder_of() {
   if is_one_of "$1" $KIND_SETTINGS $KIND_SECRETS; then echo "KIND_VALUE_$1"; else echo "$1"; fi
 }
 
-# Each setting that a kind needs and nobody has set, a line each.
+# Each setting that a kind needs and that is not set, a line each.
 wrong_needs() {
   local what name kind required about holder
   while IFS=$'\t' read -r what name kind required about <&3; do

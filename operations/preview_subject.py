@@ -30,7 +30,7 @@ def sample_subject(kind: str | None, defaults: SubscriptionDefaults) -> PreviewS
 
     Args:
         kind: which report; None for the default.
-        defaults: what nobody says.
+        defaults: the kind and the cadence where none is named.
     """
     fields = {**_SAMPLE_SUBSCRIPTION, "kind": kind}
     return PreviewSubject(
@@ -51,7 +51,7 @@ def read_subject(
     Args:
         client: the Firestore client.
         user_id: the user.
-        subscription_id: which subscription; None for the only one, or with a kind for one that nobody has changed.
+        subscription_id: which subscription; None for the only one, or with a kind for one as it is made.
         kind: which report, in place of the subscription's.
         defaults: what a document does not say.
 

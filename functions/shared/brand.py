@@ -90,7 +90,7 @@ class Brand:
 
 
 PLAIN = Brand()
-"""Nobody's: no name and no link."""
+"""No brand: no name and no link."""
 
 
 def _name(value: Any) -> str:

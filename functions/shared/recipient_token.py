@@ -1,7 +1,7 @@
 """The tokens in the links by which recipients change or stop reports. The worker makes them, and the page reads them.
 
-A token says which subscription it is for, and whose address it went to. All of it is encrypted, so that nobody reads an
-id in a link, and authenticated, so that nobody makes a token of their own. AES-SIV needs no random number: the same
+A token says which subscription it is for, and whose address it went to. All of it is encrypted, so that a link
+shows no id, and authenticated, so that only the worker can make one. AES-SIV needs no random number: the same
 recipient has the same link in every mail (https://www.rfc-editor.org/rfc/rfc5297).
 """
 
@@ -61,7 +61,7 @@ class TokenKeys:
         return None if content is None else RecipientToken(*content)
 
     def seal(self, content: Any) -> str:
-        """Content for a form, which the browser returns and nobody reads or makes.
+        """Content for a form, which the browser returns, and which only this key reads and makes.
 
         Args:
             content: what JSON can hold.

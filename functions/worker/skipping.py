@@ -37,7 +37,7 @@ def skip_reason(user: User | None, subscription: Subscription | None, *, now: da
         return SkipReason.SUBSCRIPTION_GONE
     if subscription.is_paused(now):
         return SkipReason.PAUSED
-    # A copy alone would be nobody's report.
+    # Copies alone are not sent: the report is for those in `to`.
     return SkipReason.SUPPRESSED if all(map(subscription.leaves_out, subscription.to or (user.email,))) else None
 
 

@@ -198,7 +198,7 @@ class Mail:
         addresses = [envelope.sender, *envelope.to, *envelope.cc, *self.reply_to]
         # Headers beyond ASCII are encoded, as every mail program reads them; addresses cannot be.
         policy = SMTP if all(each.email.isascii() for each in addresses) else SMTPUTF8
-        # Python folds a longer header, and encodes what it cannot fold, such as a link: nobody could follow that.
+        # Python folds a longer header, and encodes what it cannot fold: a link that no one could follow.
         message = EmailMessage(policy=policy.clone(max_line_length=_LONGEST_LINE))
         message["From"] = _header([envelope.sender])
         message["To"] = _header(envelope.to)

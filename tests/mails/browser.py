@@ -14,7 +14,7 @@ _FLAGS = (
     *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
 )
-"""A browser that shows what it is given, and calls nobody."""
+"""A browser that shows what it is given, and calls no server."""
 
 
 def executable() -> str | None:

@@ -1,7 +1,7 @@
 """What mail programs know of HTML and CSS, by caniemail.com: `python -m tests.mails.compatibility_table data.json`.
 
 Makes compatibility.json of https://www.caniemail.com/api/data.json: for each feature one letter for each client, as
-the newest version that was tried has it. y: yes, a: in part, n: no, u: unknown, and a blank where nobody has tried. The
+the newest version that was tried has it. y: yes, a: in part, n: no, u: unknown, and a blank where it is untested. The
 data are Can I email's, under the MIT license (compatibility.LICENSE).
 """
 

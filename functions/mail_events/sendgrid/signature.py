@@ -18,7 +18,7 @@ from functions.mail_events.received_events import InvalidSignature
 from functions.shared.identity import Headers
 
 LONGEST_AGE = timedelta(minutes=10)
-"""How far the timestamp of a call may be from the present: whoever has recorded a call cannot repeat it later."""
+"""How far the timestamp of a call may be from the present: a call that was recorded cannot be repeated later."""
 
 _TIMESTAMP = re.compile(r"[0-9]{1,12}")
 

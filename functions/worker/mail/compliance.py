@@ -1,6 +1,6 @@
 """What mailbox providers and the law demand of every mail: an unsubscribe link, and a postal address.
 
-A mail may have several recipients, and each has a way out of their own: nobody can unsubscribe the user but the user.
+A mail may have several recipients, and each has a way out of their own: only the user can unsubscribe the user.
 
 https://support.google.com/a/answer/81126
 https://senders.yahooinc.com/best-practices/

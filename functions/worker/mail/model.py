@@ -44,7 +44,7 @@ class RecipientRole(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class MailRecipient:
-    """One address that gets the mail, as a message of its own: nobody is named in another recipient's headers.
+    """One address that gets the mail, as a message of its own: no recipient's headers name another one.
 
     Attributes:
         address: an e-mail address.
@@ -74,7 +74,7 @@ class Mail:
         attachments: the files that come with it.
         categories: what the provider groups its statistics by.
         arguments: the provider keeps them with the message and returns them with whatever it reports about it.
-        sandbox: the provider checks it and delivers it to nobody.
+        sandbox: the provider checks it and does not deliver it.
     """
 
     recipients: Sequence[MailRecipient]

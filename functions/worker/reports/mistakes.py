@@ -1,7 +1,7 @@
-"""Where a mistake in a kind of report is: one line with file and line, for whoever writes the kind.
+"""Where a mistake in a kind of report is: one line with file and line, for the author of the kind.
 
-Python says where its own errors are. A template's error is looked for anew: MJML turns a template into other lines
-before Jinja reads it, so the template is filled in once more as it was written.
+Python says where its own errors are. MJML turns a template into other lines before Jinja reads
+it: to find a template's error, the template is filled in once more as it was written.
 """
 
 import re

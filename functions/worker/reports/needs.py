@@ -57,7 +57,7 @@ class Setting:
 
     Attributes:
         about: what it is, for the operator.
-        default: its value where nobody sets it; None where somebody must.
+        default: its value if the variable is not set; None if it must be set.
     """
 
     about: str
@@ -66,11 +66,11 @@ class Setting:
 
 @dataclass(frozen=True, kw_only=True)
 class Secret:
-    """A variable whose value nobody may see. It must be set wherever the pipeline runs on Google Cloud.
+    """A variable with a value to keep secret. It must be set wherever the pipeline runs on Google Cloud.
 
     Attributes:
         about: what it is, for the operator.
-        local: its value where nobody sets it and Google is not Google: in the local cloud, for samples and in tests.
+        local: its value if the variable is not set, in the local cloud, for samples and in tests.
     """
 
     about: str
@@ -196,7 +196,7 @@ class _Reader:
         except yaml.MarkedYAMLError as error:
             line = error.problem_mark.line + 1 if error.problem_mark else 1
             raise InvalidNeeds(f"{self._path}, line {line}: {error.problem}") from error
-        except (yaml.YAMLError, UnicodeDecodeError) as error:
+        except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
             raise InvalidNeeds(f"{self._path}, line 1: {' '.join(str(error).split())}") from error
         return Needs() if root is None else self._needs(root, file.parent)
 
