@@ -30,7 +30,7 @@ KindSettings = Mapping[str, Mapping[str, str]]
 
 
 def kind_settings(variables: Mapping[str, str], *, local: bool, reports: Path = REPORTS) -> KindSettings:
-    """What each kind is given.
+    """What each kind is given. From then on the values of secrets stand in no log and no error text of this process.
 
     Args:
         variables: the environment.
@@ -41,7 +41,11 @@ def kind_settings(variables: Mapping[str, str], *, local: bool, reports: Path = 
         InvalidNeeds: a needs.yaml is malformed.
         NotSet: a setting or a secret has no value.
     """
-    return needs.values(needs.load(reports, reserved=OWN_VARIABLES), variables, local=local)
+    declared = needs.load(reports, reserved=OWN_VARIABLES)
+    found = needs.values(declared, variables, local=local)
+    given = ((found[kind][name], secret) for kind, each in declared.items() for name, secret in each.secrets.items())
+    hide(value for value, secret in given if value != secret.local)
+    return found
 
 
 def load_canaries(*, reports: Path = REPORTS) -> Canaries:
@@ -63,8 +67,6 @@ def load_canaries(*, reports: Path = REPORTS) -> Canaries:
 def load_kind_settings(variables: Mapping[str, str], *, reports: Path = REPORTS) -> KindSettings:
     """What each kind is given, for a function at start. Where Firestore is an emulator, local values count.
 
-    From then on the values of secrets stand in no log and no record of this process.
-
     Args:
         variables: the environment.
         reports: the folder with the kinds.
@@ -73,10 +75,6 @@ def load_kind_settings(variables: Mapping[str, str], *, reports: Path = REPORTS)
         SystemExit: with one line that says what is wrong. Values are not repeated: some are secrets.
     """
     try:
-        declared = needs.load(reports, reserved=OWN_VARIABLES)
-        found = needs.values(declared, variables, local=bool(variables.get("FIRESTORE_EMULATOR_HOST")))
+        return kind_settings(variables, local=bool(variables.get("FIRESTORE_EMULATOR_HOST")), reports=reports)
     except (needs.InvalidNeeds, needs.NotSet) as error:
         sys.exit(f"Cannot start: {error}")
-    given = ((found[kind][name], secret) for kind, each in declared.items() for name, secret in each.secrets.items())
-    hide(value for value, secret in given if value != secret.local)
-    return found
