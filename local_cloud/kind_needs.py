@@ -58,8 +58,9 @@ def _all_needs(repository: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
 def _read(file: Path) -> Mapping[str, Any]:
     """The file's content; nothing where it is malformed, since the worker does not start then, and says why."""
     try:
-        content = yaml.safe_load(file.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError):
+        # Values as they are written, as the worker takes them: 010 is no number, and 2026-13-01 no wrong day.
+        content = yaml.load(file.read_text(encoding="utf-8"), Loader=yaml.BaseLoader)  # noqa: S506  makes texts, lists and maps alone
+    except (yaml.YAMLError, UnicodeDecodeError, RecursionError):
         return {}
     return content if isinstance(content, dict) else {}
 

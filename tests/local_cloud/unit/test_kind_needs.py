@@ -19,6 +19,9 @@ def repository(tmp_path: Path) -> Path:
         "activity": "settings:\n  A_B: {about: x, default: y}\n",
         "broken": "owner: [\n",
         "odd": "- owner\n",
+        "deep": "[" * 10_000,
+        # To YAML a number, and a day that there is none of; to the worker two texts.
+        "texts": "settings:\n  C_D: {about: 2026-13-01, default: 010}\n",
     }.items():
         folder = tmp_path / "functions" / "worker" / "reports" / kind
         folder.mkdir(parents=True)
