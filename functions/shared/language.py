@@ -80,10 +80,6 @@ class Language:
         # Translators: a skeleton of CLDR; which fields a day is named by in full.
         return self.skeleton(day, self.pgettext("day", "MMMMEEEEd"))
 
-    def short_day(self, day: date) -> str:
-        """The same where there is little room: "Tue 24 Nov"."""
-        return self.skeleton(day, "MMMEd")
-
     def axis_day(self, day: date) -> str:
         """A day without its weekday, for a chart: "24 Nov"."""
         return self.skeleton(day, "MMMd")

@@ -75,10 +75,10 @@ def sample(kind: str, period: Period, amount: SampleAmount = SampleAmount.MUCH) 
         from functions.worker.reports.sql.sample_database import sample_documents
 
         return sample_documents(amount)
-    try:
-        module = importlib.import_module(f"{reports.__name__}.{kind}.sample")
-    except ModuleNotFoundError:
-        raise PermanentError(f"the kind {kind} has no sample.py") from None
+    name = f"{reports.__name__}.{kind}.sample"
+    if importlib.util.find_spec(name) is None:
+        raise PermanentError(f"the kind {kind} has no sample.py")
+    module = importlib.import_module(name)
     if len(inspect.signature(module.documents).parameters) > 1:
         return cast(Documents, module.documents(period, amount))
     return {} if amount is SampleAmount.NOTHING else cast(Documents, module.documents(period))

@@ -107,12 +107,12 @@ class Tally:
         amount = self._amount(event_id, fields.get("amount"))
         self._count[current] += 1
         self._sum[current] += amount
-        kind = self._type(event_id, fields.get("type"))
+        name = self._type(event_id, fields.get("type"))
         if current:
             self._per_bucket[max(0, bisect.bisect_right(self._edges, at) - 1)] += 1
-            self._add_type(kind, amount)
-        elif kind in self._types_before or len(self._types_before) < _DIFFERENT_TYPES:
-            self._types_before[kind] = self._types_before.get(kind, 0) + 1
+            self._add_type(name, amount)
+        elif name in self._types_before or len(self._types_before) < _DIFFERENT_TYPES:
+            self._types_before[name] = self._types_before.get(name, 0) + 1
 
     def figures(self) -> Figures:
         """What has been added so far."""
