@@ -57,7 +57,7 @@ lock: setup ## resolve the requirements again, after one was changed, also in a 
 	@packages="$$($(BIN)/python deployment/kind_needs.py packages)" && \
 		printf '%s\n' "$$packages" | $(COMPILE) functions/*/requirements.txt requirements-dev.in - -o requirements.lock && \
 		printf '%s\n' "$$packages" | $(COMPILE) functions/worker/requirements.txt - -c requirements.lock -o functions/worker/requirements.lock
-	@for function in dispatcher dlq_handler mail_events; do \
+	@for function in dispatcher dlq_handler mail_events preferences; do \
 		$(COMPILE) functions/$$function/requirements.txt -c requirements.lock -o functions/$$function/requirements.lock; done
 
 pictures: setup ## the pictures of mails in the README, taken anew with Chromium

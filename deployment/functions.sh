@@ -112,7 +112,7 @@ optional() {
 secrets_of() {
   local variable variables="" version holder
   case "$1" in
-    worker) variables="SENDGRID_API_KEY MAIL_UNSUBSCRIBE_KEY" ;;
+    worker) variables="SENDGRID_API_KEY MAIL_UNSUBSCRIBE_KEY PREFERENCES_KEY" ;;
     dlq-handler) variables="SLACK_WEBHOOK_URL ALERT_URLS OWNER_MAIL_URL" ;;
   esac
   if [ "$1" = worker ]; then variables="$variables $KIND_SECRETS"; fi

@@ -23,6 +23,9 @@ missing_secrets() {
     ! has_line "$existing" "$(secret_name MAIL_UNSUBSCRIBE_KEY)"; then
     echo "MAIL_UNSUBSCRIBE_KEY is not set, and MAIL_UNSUBSCRIBE_URL needs it: python3 -c 'import secrets; print(secrets.token_urlsafe())'"
   fi
+  if [ -n "$PREFERENCES_URL" ] && [ -z "$PREFERENCES_KEY" ] && ! has_line "$existing" "$(secret_name PREFERENCES_KEY)"; then
+    echo "PREFERENCES_KEY is not set, and PREFERENCES_URL needs it: python3 -c 'import secrets; print(secrets.token_urlsafe())'"
+  fi
 }
 
 can_ask() { [ -t 0 ] && [ "$DRY_RUN" = no ]; }
@@ -33,6 +36,7 @@ set_up_secrets() {
   existing="$(existing_secrets)"
   ensure_secret SENDGRID_API_KEY worker "SendGrid's API key (it may send mail)"
   ensure_secret MAIL_UNSUBSCRIBE_KEY worker ""
+  ensure_secret PREFERENCES_KEY worker ""
   ensure_secret SLACK_WEBHOOK_URL dlq-handler "Slack's incoming webhook (empty: no Slack)"
   ensure_secret ALERT_URLS dlq-handler ""
   ensure_secret OWNER_MAIL_URL dlq-handler ""

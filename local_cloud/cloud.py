@@ -40,7 +40,7 @@ class _Part(Protocol):
 
 
 class LocalCloud:
-    """The services of Google, SendGrid and Slack that the pipeline uses, and the three functions, on this machine.
+    """The services of Google, SendGrid and Slack that the pipeline uses, and the functions, on this machine.
 
     Args:
         repository: the folder that holds `functions/`, `queue.yaml`, `scheduler.yaml` and `deployment/`.
@@ -209,6 +209,11 @@ class LocalCloud:
                 push_config=PushConfig(push_endpoint=f"{destination}/{topic}"),
             )
 
+    @property
+    def _serves_preferences(self) -> bool:
+        """Whether the links of the mails lead to the page of this local cloud."""
+        return "PREFERENCES_URL" in self._variables and self._environment.is_own("PREFERENCES_URL")
+
     async def _start_functions(self) -> None:
         environment = self._environment.for_function(self._repository)
         ports = self._environment.ports
@@ -227,6 +232,7 @@ class LocalCloud:
                 ("dlq_handler", "cloudevent", ports.dlq_handler),
                 ("worker", "http", ports.worker),
                 ("dispatcher", "http", ports.dispatcher),
+                *([("preferences", "http", ports.preferences)] if self._serves_preferences else []),
             )
         ]
         self._started += functions

@@ -13,6 +13,7 @@ from local_cloud.kind_needs import given_variables, owner_variables
 HOST = "127.0.0.1"
 DEFAULT_PORT_BASE = 8470
 SENDGRID_API_KEY = "SG.local-cloud.not-a-secret"
+PREFERENCES_KEY = "local-cloud.not-a-secret.0123456789"
 
 PASSED_ON = (
     *(
@@ -26,7 +27,8 @@ PASSED_ON = (
     ),
     *("SCHEDULER_INVOKER", "DEAD_LETTER_TOPIC", "MAX_ATTEMPTS", "SENDGRID_API_KEY", "SENDGRID_HOST", "MAIL_FROM"),
     *("MAIL_FROM_NAME", "MAIL_REPLY_TO", "MAIL_POSTAL_ADDRESS", "MAIL_UNSUBSCRIBE_GROUP", "MAIL_UNSUBSCRIBE_URL"),
-    *("MAIL_UNSUBSCRIBE_KEY", "MAIL_CHECK_UNSUBSCRIBED", "MAIL_SANDBOX", "SENDGRID_ACTIVITY"),
+    *("MAIL_UNSUBSCRIBE_KEY", "MAIL_CHECK_UNSUBSCRIBED", "PREFERENCES_URL", "PREFERENCES_KEY"),
+    *("MAIL_SANDBOX", "SENDGRID_ACTIVITY"),
     *("PROVIDER_PAUSE", "BRAND_NAME", "BRAND_LOGO_URL", "BRAND_COLOR", "BRAND_URL"),
     *("SLACK_WEBHOOK_URL", "ALERT_URLS", "DEFAULT_KIND", "DEFAULT_CADENCE", "ON_UNKNOWN_OUTCOME", "LOG_LEVEL"),
     *("FIRESTORE_EMULATOR_HOST", "PUBSUB_EMULATOR_HOST", "CLOUD_TASKS_EMULATOR_HOST", "OIDC_CERTS_URL", "OIDC_ISSUER"),
@@ -80,6 +82,10 @@ class Ports:
     def tasks_rest(self) -> int:
         return self.base + 8
 
+    @property
+    def preferences(self) -> int:
+        return self.base + 9
+
 
 @dataclass(frozen=True, kw_only=True)
 class Environment:
@@ -127,6 +133,10 @@ class Environment:
         if self.is_own("CLOUD_TASKS_EMULATOR_HOST"):
             # gcloud-aio-taskqueue reads this variable and speaks REST; no other client library has a variable for it.
             own["CLOUDTASKS_EMULATOR_HOST"] = f"{HOST}:{ports.tasks_rest}"
+        # A mail has one way out: another one of the outside takes the place of the local cloud's page.
+        if not any(self.outside.get(name) for name in ("MAIL_UNSUBSCRIBE_GROUP", "MAIL_UNSUBSCRIBE_URL")):
+            own["PREFERENCES_URL"] = f"http://{HOST}:{ports.preferences}"
+            own["PREFERENCES_KEY"] = PREFERENCES_KEY
         return own | {name: self.outside[name] for name in PASSED_ON if self.outside.get(name)}
 
     def is_own(self, variable: str) -> bool:

@@ -114,7 +114,7 @@ class Up:
 
     async def _work(self) -> int:
         self._clear_data_directory()
-        with self._console.status("Starting the local cloud and the three functions"):
+        with self._console.status("Starting the local cloud and the functions"):
             await self._cloud.start()
         client = clients.firestore(self._cloud.project, self._environment.variables["FIRESTORE_EMULATOR_HOST"])
         summary = await self._first_run(client)

@@ -1,4 +1,5 @@
-"""The catalogs of the reports' words: collects the texts of the code, and adds what is new to every language.
+"""The catalogs of the words of reports and of the recipient's page: collects the texts of the code, and adds what is
+new to every language.
 
 `make catalogs` runs this file.
 """
@@ -16,6 +17,7 @@ from operations.errors import ExitStatus, OperatorError
 
 FUNCTIONS = Path(__file__).resolve().parents[1] / "functions"
 REPORTS = FUNCTIONS / "worker" / "reports"
+PREFERENCES = FUNCTIONS / "preferences"
 
 _EVERYWHERE = FUNCTIONS / "shared" / "language.py"
 """Has texts that every catalog needs."""
@@ -42,7 +44,7 @@ def updated_catalogs(reports: Path, *, new: str | None = None) -> dict[Path, str
     A translation stays as it is, and so does the head of a file.
 
     Args:
-        reports: the folder of the reports.
+        reports: the folder of the reports, or of the page.
         new: a language to begin, such as `de` or `pt-BR`; one that exists is brought up to date.
 
     Returns:
@@ -112,7 +114,8 @@ def main(languages: list[str]) -> int:
         languages: one to begin, or none.
     """
     try:
-        for file in update_catalogs(REPORTS, new=next(iter(languages), None)):
+        new = next(iter(languages), None)
+        for file in (*update_catalogs(REPORTS, new=new), *update_catalogs(PREFERENCES, new=new)):
             print(file.relative_to(Path.cwd()) if file.is_relative_to(Path.cwd()) else file)
     except OperatorError as error:
         print(error, file=sys.stderr)

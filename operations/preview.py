@@ -46,7 +46,10 @@ PROVIDER_VARIABLES = tuple(name.upper() for name in MailProviderSettings.model_f
 PROVIDER_SECRETS = frozenset({"SENDGRID_API_KEY"})
 
 _NO_SENDER = "reports@example.com"
-_NO_KEY = "the-preview-has-no-key"
+_NO_KEYS: Mapping[str, Any] = {
+    "mail_unsubscribe_key": "the-preview-has-no-key",
+    "preferences_key": ["the-preview-has-no-key-of-the-page"],
+}
 _NO_LIST = {"mail_unsubscribe_group": None, "mail_check_unsubscribed": False}
 _READ_SECONDS = 60.0
 _SEND_SECONDS = 30.0
@@ -93,7 +96,7 @@ def live_data(client: Any, user_id: str) -> UserData:
 def mail_settings(variables: Mapping[str, str | None]) -> MailSettings:
     """The worker's settings about mail, as far as they are known here.
 
-    The key of the unsubscribe links is a secret that an operator need not have: the links of a preview lead nowhere.
+    The keys of the unsubscribe links are secrets that an operator need not have: the links of a preview lead nowhere.
 
     Args:
         variables: by name; what is missing is as the worker's default has it.
@@ -103,7 +106,7 @@ def mail_settings(variables: Mapping[str, str | None]) -> MailSettings:
     """
     given: dict[str, Any] = {name.lower(): variables[name] for name in MAIL_VARIABLES if variables.get(name)}
     try:
-        return MailSettings(**{"mail_from": _NO_SENDER, **given, "mail_unsubscribe_key": _NO_KEY})
+        return MailSettings(**{"mail_from": _NO_SENDER, **given, **_NO_KEYS})
     except ValidationError as error:
         raise NotConfigured(describe_validation_error(error)) from error
 
@@ -225,7 +228,7 @@ def send_test(mail: Mail, address: str, variables: Mapping[str, str | None]) -> 
     if missing := [name for name in ("MAIL_FROM", *sorted(PROVIDER_SECRETS)) if not variables.get(name)]:
         raise NotConfigured(f"{' and '.join(missing)} not set: a test goes through the mail provider.")
     try:
-        settings = MailProviderSettings(**{**given, "mail_unsubscribe_key": _NO_KEY})
+        settings = MailProviderSettings(**{**given, **_NO_KEYS})
     except ValidationError as error:
         raise NotConfigured(describe_validation_error(error)) from error
     first = mail.recipients[0]

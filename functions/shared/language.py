@@ -106,6 +106,11 @@ class Language:
         """The quarter of a day, with its year."""
         return self.skeleton(day, "yQQQQ")
 
+    def weekday(self, day: date) -> str:
+        """The weekday of a day, by itself."""
+        text: str = format_date(day, "cccc", locale=self._dates)
+        return text
+
     def time(self, moment: datetime) -> str:
         """The time of day, as the moment's own zone has it."""
         text: str = format_time(moment, "short", locale=self._dates)

@@ -73,6 +73,16 @@ def _unsubscribe_url(value: str) -> str:
     return value
 
 
+def _page_url(value: str) -> str:
+    url = _http_url(value)
+    parts = urlsplit(url)
+    if parts.scheme != "https" and not _is_this_machine(parts.hostname or ""):
+        raise ValueError("must begin with https://: mailbox providers call no other (RFC 8058)")
+    if parts.query or parts.fragment or parts.username:
+        raise ValueError("must be an address without anything behind its path: a token goes there")
+    return url
+
+
 Url = Annotated[str, AfterValidator(_http_url)]
 """A URL, kept as a string without a slash at its end: OIDC audiences are compared to the letter."""
 
@@ -83,6 +93,16 @@ Address = Annotated[str, Field(pattern=r"^[^@\s]+@[^@\s]+$")]
 
 Secret = Annotated[str, StringConstraints(strip_whitespace=True, pattern=r"^[!-~]+$")]
 """A key for an HTTP header. Secret managers are often given one with the line break of the file that it came from."""
+
+PageUrl = Annotated[str, AfterValidator(_page_url)]
+"""Where a page is: https, or this machine; without a slash at its end."""
+
+TokenKeys = Annotated[
+    list[Annotated[str, StringConstraints(strip_whitespace=True, min_length=32, pattern=r"^[!-~]+$")]],
+    NoDecode,
+    BeforeValidator(_comma_separated),
+]
+"""Keys of a recipient's links, the newest first, separated by commas."""
 
 DefaultCadence = Annotated[Cadence, AfterValidator(_default_cadence)]
 
@@ -179,14 +199,25 @@ class MailSettings(BrandSettings):
     mail_unsubscribe_group: int | None = Field(default=None, ge=1)
     mail_unsubscribe_url: Annotated[str, AfterValidator(_unsubscribe_url)] | None = None
     mail_unsubscribe_key: Secret | None = Field(default=None, min_length=16, repr=False)
+    preferences_url: PageUrl | None = None
+    """Where the recipient's page is."""
+    preferences_key: TokenKeys = Field(default=[], repr=False)
     mail_check_unsubscribed: bool = False
     """Whether the provider is asked before each mail if a recipient unsubscribed: one or two calls more a report."""
     mail_sandbox: bool = False
 
     @model_validator(mode="after")
     def _unsubscribing(self) -> Self:
-        if self.mail_unsubscribe_group is not None and self.mail_unsubscribe_url is not None:
-            raise ValueError("MAIL_UNSUBSCRIBE_GROUP and MAIL_UNSUBSCRIBE_URL: set one of them, not both")
+        ways = {
+            "MAIL_UNSUBSCRIBE_GROUP": self.mail_unsubscribe_group,
+            "MAIL_UNSUBSCRIBE_URL": self.mail_unsubscribe_url,
+            "PREFERENCES_URL": self.preferences_url,
+        }
+        ways_set = [name for name, value in ways.items() if value is not None]
+        if len(ways_set) > 1:
+            raise ValueError(f"{' and '.join(ways_set)}: set one of them, since a mail has one way out")
+        if self.preferences_url is not None and not self.preferences_key:
+            raise ValueError("PREFERENCES_KEY: not set, and PREFERENCES_URL needs it for its tokens")
         if self.mail_unsubscribe_url is not None and self.mail_unsubscribe_key is None:
             raise ValueError("MAIL_UNSUBSCRIBE_KEY: not set, and MAIL_UNSUBSCRIBE_URL needs it for its {token}")
         if self.mail_check_unsubscribed and self.mail_unsubscribe_group is None:
@@ -238,6 +269,13 @@ class MailEventsSettings(CommonSettings, SubscriptionSettings):
 
     sendgrid_webhook_key: CommaSeparated = Field(min_length=1)
     """The provider's public keys: one, or two while a key is replaced."""
+
+
+class PreferencesSettings(CommonSettings, BrandSettings, SubscriptionSettings):
+    """The environment of the recipient's page."""
+
+    preferences_url: PageUrl
+    preferences_key: TokenKeys = Field(min_length=1, repr=False)
 
 
 SettingsType = TypeVar("SettingsType", bound=BaseSettings)

@@ -69,7 +69,7 @@ def compose(
     # Imported with the first report, so that a worker starts without waiting for Babel.
     from functions.worker.reports.blocks import Button
     from functions.worker.reports.language import language_for
-    from functions.worker.reports.phrases import goes_to, not_attached, open_product, unsubscribe
+    from functions.worker.reports.phrases import change_or_stop, goes_to, not_attached, open_product, unsubscribe
     from functions.worker.reports.rendering import render
 
     user = replace(user, name=make_tags_inert(display_name(user.name)))
@@ -94,11 +94,18 @@ def compose(
     subject = make_tags_inert(sanitize(report.subject, 200))
     recipients = [
         compliance.recipient(
-            address, role, user=user, delivery_id=delivery_id, kind=kind, cadence=subscription.cadence.value
+            address,
+            role,
+            user=user,
+            subscription_id=subscription.id,
+            delivery_id=delivery_id,
+            kind=kind,
+            cadence=subscription.cadence.value,
         )
         for address, role in addresses(user, subscription)
     ]
-    closing = compliance.closing(recipients=goes_to(recipients, language), unsubscribe=unsubscribe(language))
+    way_out = change_or_stop(language) if compliance.has_page else unsubscribe(language)
+    closing = compliance.closing(recipients=goes_to(recipients, language), unsubscribe=way_out)
     url = _own_url(report.url, kind) or brand.url
     button = Button(label=open_product(brand.name, language), url=url) if url else None
     files = choose(report.attachments, report.images)

@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from urllib.parse import quote
 
+from functions.shared.recipient_token import RecipientToken, TokenKeys, address_digest
 from functions.shared.sanitize import sanitize
 from functions.shared.settings import MailSettings
 from functions.shared.user import User
@@ -61,6 +62,8 @@ class MailCompliance:
         in_group: whether the provider keeps the list of those who unsubscribed, in an unsubscribe group.
         unsubscribe_url: otherwise, the team's own URL for it, with `{user_id}` and `{token}` in it; may be empty.
         unsubscribe_key: the key that signs the tokens.
+        page_url: otherwise, where the recipient's page is; may be empty.
+        page_keys: the keys of its links; None where there is no such page.
     """
 
     sender: str
@@ -69,6 +72,8 @@ class MailCompliance:
     in_group: bool = False
     unsubscribe_url: str = ""
     unsubscribe_key: str = field(default="", repr=False)
+    page_url: str = ""
+    page_keys: TokenKeys | None = field(default=None, repr=False)
 
     @classmethod
     def from_settings(cls, settings: MailSettings) -> "MailCompliance":
@@ -80,7 +85,14 @@ class MailCompliance:
             in_group=settings.mail_unsubscribe_group is not None,
             unsubscribe_url=settings.mail_unsubscribe_url or "",
             unsubscribe_key=settings.mail_unsubscribe_key or "",
+            page_url=settings.preferences_url or "",
+            page_keys=TokenKeys(settings.preferences_key) if settings.preferences_url else None,
         )
+
+    @property
+    def has_page(self) -> bool:
+        """Whether the link leads to the recipient's page, where reports are changed as well as stopped."""
+        return self.page_keys is not None
 
     def closing(self, *, recipients: str, unsubscribe: str) -> Closing:
         """How a mail ends.
@@ -89,7 +101,7 @@ class MailCompliance:
             recipients: who gets it, as a sentence; may be empty.
             unsubscribe: the text of the unsubscribe link.
         """
-        has_link = self.in_group or bool(self.unsubscribe_url)
+        has_link = self.in_group or self.has_page or bool(self.unsubscribe_url)
         return Closing(
             recipients=recipients,
             unsubscribe=unsubscribe,
@@ -99,26 +111,42 @@ class MailCompliance:
         )
 
     def recipient(
-        self, address: str, role: RecipientRole, *, user: User, delivery_id: str, kind: str, cadence: str
+        self,
+        address: str,
+        role: RecipientRole,
+        *,
+        user: User,
+        subscription_id: str,
+        delivery_id: str,
+        kind: str,
+        cadence: str,
     ) -> MailRecipient:
         """A recipient, with their own way out and the headers of their own message.
 
-        The link of the user's own address unsubscribes the user. Any other address asks the team, by a mail that names
-        the delivery and with it the subscription: a link that works by itself would unsubscribe the user. Where the
-        mail provider keeps the list, it goes by the address, makes each recipient's link and adds the headers itself.
+        With the recipient's page each address has a link of its own there. With the team's own URL, the link of the
+        user's own address unsubscribes the user; any other address asks the team, by a mail that names the delivery and
+        with it the subscription: a link that works by itself would unsubscribe the user. Where the mail provider keeps
+        the list, it goes by the address, makes each recipient's link and adds the headers itself.
 
         Args:
             address: the recipient's.
             role: why the recipient gets the mail.
             user: whose report it is; the name is fit to be shown.
+            subscription_id: which of the user's.
             delivery_id: of the report.
             kind: of the report.
             cadence: how often it comes.
         """
         is_user = address.casefold() == user.email.casefold()
-        link = ""
-        if self.unsubscribe_url:
-            link = self._user_link(user.id) if is_user else self._request_link(delivery_id)
+        link = one_click = ""
+        if self.page_keys is not None:
+            copy_of = "" if is_user else address_digest(address)
+            link = f"{self.page_url}/{self.page_keys.make(RecipientToken(user.id, subscription_id, copy_of))}"
+            one_click = f"{link}/unsubscribe"
+        elif self.unsubscribe_url and is_user:
+            link = one_click = self._user_link(user.id)
+        elif self.unsubscribe_url:
+            link = self._request_link(delivery_id)
         return MailRecipient(
             address=address,
             name=user.name if is_user else "",
@@ -126,7 +154,7 @@ class MailCompliance:
             headers={
                 **self._references(delivery_id),
                 **self._bulk_headers(kind, cadence),
-                **_unsubscribe_headers(link, one_click=is_user),
+                **_unsubscribe_headers(one_click or link, one_click=bool(one_click)),
             },
             unsubscribe_url=link,
         )

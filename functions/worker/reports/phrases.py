@@ -120,3 +120,8 @@ def not_attached(files: Sequence[Attachment], language: Language) -> str:
 def unsubscribe(language: Language) -> str:
     """The words of the link out."""
     return language.gettext("Unsubscribe from these reports")
+
+
+def change_or_stop(language: Language) -> str:
+    """The words of the link to the recipient's page."""
+    return language.gettext("Change or stop these reports")

@@ -9,12 +9,13 @@ from babel.messages.catalog import Catalog, Message
 from babel.messages.pofile import read_po
 
 from functions.worker.reports.kinds import kinds
-from operations.catalogs import REPORTS, texts_of, update_catalogs, updated_catalogs
+from operations.catalogs import PREFERENCES, REPORTS, texts_of, update_catalogs, updated_catalogs
 from operations.errors import OperatorError
 
 MENU = "menu"
 """A kind that the tests make in a copy of the reports."""
 CATALOGS = sorted(REPORTS.glob("locales/*.po"))
+PAGES = sorted(PREFERENCES.glob("locales/*.po"))
 
 MessageKey = tuple[object, str | None]
 
@@ -38,10 +39,10 @@ def is_translated(message: Message) -> bool:
 
 def test_the_catalogs_have_every_text_of_the_code_and_no_other() -> None:
     """`make catalogs` brings them up to date."""
-    assert [file.name for file in updated_catalogs(REPORTS)] == []
+    assert [file for folder in (REPORTS, PREFERENCES) for file in updated_catalogs(folder)] == []
 
 
-@pytest.mark.parametrize("file", CATALOGS, ids=lambda file: file.stem)
+@pytest.mark.parametrize("file", [*CATALOGS, *PAGES], ids=lambda file: f"{file.parts[-3]}-{file.stem}")
 def test_a_translation_keeps_every_placeholder(file: Path) -> None:
     for message in read(file).values():
         given = message.string if isinstance(message.string, tuple) else (message.string,)
@@ -71,6 +72,15 @@ def missing_texts(reports: Path, file: Path) -> list[object]:
 @pytest.mark.parametrize("file", CATALOGS, ids=lambda file: file.stem)
 def test_a_kind_speaks_a_language_whole_or_not_at_all(file: Path) -> None:
     assert missing_texts(REPORTS, file) == []
+
+
+@pytest.mark.parametrize("file", PAGES, ids=lambda file: file.stem)
+def test_the_page_speaks_a_language_whole(file: Path) -> None:
+    assert [key[0] for key, message in read(file).items() if not is_translated(message)] == []
+
+
+def test_the_page_speaks_what_the_mails_speak() -> None:
+    assert {file.name for file in PAGES} >= {file.name for file in CATALOGS}
 
 
 @pytest.fixture

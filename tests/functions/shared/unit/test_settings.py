@@ -10,6 +10,7 @@ from functions.shared.settings import (
     DispatcherSettings,
     DlqHandlerSettings,
     MailEventsSettings,
+    PreferencesSettings,
     Secret,
     WorkerSettings,
     load_settings,
@@ -73,6 +74,7 @@ def test_every_variable_is_documented_with_the_functions_that_read_it() -> None:
         "worker": WorkerSettings,
         "DLQ handler": DlqHandlerSettings,
         "mail events": MailEventsSettings,
+        "preferences": PreferencesSettings,
     }
     fields = {
         name.upper(): {function for function, other in kinds.items() if name in other.model_fields}

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from functions.shared.recipient_token import RecipientToken, TokenKeys, address_digest
 from functions.shared.settings import MailSettings
 from functions.shared.user import User
 from functions.worker.mail.compliance import MailCompliance, unsubscribe_token
@@ -24,6 +25,8 @@ OWN = MailCompliance(
     unsubscribe_url="https://example.com/unsubscribe?user={user_id}&token={token}",
     unsubscribe_key=KEY,
 )
+KEYS = TokenKeys(["k" * 32])
+ON_PAGE = MailCompliance(sender="reports@example.com", page_url="https://reports.example.com", page_keys=KEYS)
 IN_GROUP = MailCompliance(sender="reports@example.com", in_group=True)
 NONE = MailCompliance(sender="reports@example.com")
 
@@ -39,7 +42,9 @@ def recipient(
     delivery_id: str = "u1:weekly:20261124T1300Z",
 ) -> MailRecipient:
     user = User(id=user_id, email="ada@example.com", name="Ada")
-    return compliance.recipient(address, role, user=user, delivery_id=delivery_id, kind="usage", cadence="weekly")
+    return compliance.recipient(
+        address, role, user=user, subscription_id="weekly", delivery_id=delivery_id, kind="usage", cadence="weekly"
+    )
 
 
 @given(ids)
@@ -51,6 +56,18 @@ def test_the_teams_own_link_names_the_user_and_proves_it(user_id: str) -> None:
     assert digest == hmac.new(KEY.encode(), user_id.encode(), hashlib.sha256).digest()
     assert made.headers["List-Unsubscribe"] == f"<{made.unsubscribe_url}>"
     assert made.headers["List-Unsubscribe"].isascii()
+    assert made.headers["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
+
+
+@pytest.mark.parametrize(
+    ("address", "copy_of"), [("Ada@example.com", ""), ("boss@example.com", address_digest("boss@example.com"))]
+)
+def test_each_recipient_has_a_page_of_their_own(address: str, copy_of: str) -> None:
+    made = recipient(ON_PAGE, address)
+    before, _, token = made.unsubscribe_url.rpartition("/")
+    assert before == "https://reports.example.com"
+    assert KEYS.read(token) == RecipientToken("u1", "weekly", copy_of)
+    assert made.headers["List-Unsubscribe"] == f"<{made.unsubscribe_url}/unsubscribe>"
     assert made.headers["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
 
 
@@ -88,7 +105,7 @@ def test_a_token_is_one_users_and_one_keys() -> None:
     assert len(tokens) == 4
 
 
-@pytest.mark.parametrize("compliance", [OWN, IN_GROUP])
+@pytest.mark.parametrize("compliance", [OWN, IN_GROUP, ON_PAGE])
 def test_a_mail_has_the_place_of_the_link_where_there_is_one(compliance: MailCompliance) -> None:
     closing = compliance.closing(recipients="", unsubscribe="Unsubscribe")
     assert (closing.unsubscribe_url, closing.unsubscribe_url_html) == (IN_TEXT, IN_HTML)
@@ -156,11 +173,20 @@ def test_the_postal_address_is_one_line_at_the_end() -> None:
     assert compliance.closing(recipients="", unsubscribe="").address == "Example Inc. 1 Example Road"
 
 
+PAGE = {"preferences_url": "https://x", "preferences_key": "k" * 32}
+
+
 @pytest.mark.parametrize(
     ("variables", "said"),
     [
         ({"mail_unsubscribe_group": "7", "mail_unsubscribe_url": "https://x/{user_id}{token}"}, "set one of them"),
         ({"mail_unsubscribe_url": "https://x/{user_id}{token}"}, "MAIL_UNSUBSCRIBE_KEY: not set"),
+        ({"mail_unsubscribe_group": "7", **PAGE}, "MAIL_UNSUBSCRIBE_GROUP and PREFERENCES_URL: set one of them"),
+        ({"preferences_url": "https://x"}, "PREFERENCES_KEY: not set"),
+        ({"preferences_url": "http://x", "preferences_key": "k" * 32}, "must begin with https://"),
+        ({"preferences_url": "https://x/?a", "preferences_key": "k" * 32}, "anything behind its path"),
+        ({"preferences_key": "k" * 31}, "at least 32"),
+        ({"preferences_key": "k" * 32 + ",short"}, "at least 32"),
         ({"mail_unsubscribe_url": "http://x/{user_id}{token}", "mail_unsubscribe_key": KEY}, "must be an https URL"),
         ({"mail_unsubscribe_url": "https://x/{user_id}", "mail_unsubscribe_key": KEY}, "without the token anybody"),
         ({"mail_unsubscribe_url": "https://x/{token}", "mail_unsubscribe_key": KEY}, "must have {user_id}"),

@@ -178,7 +178,15 @@ def test_the_links_of_the_longest_ids_fit_into_a_request() -> None:
     due = delivery_id("ü" * 362, "ü" * 362, datetime(2026, 11, 24, tzinfo=UTC))
     assert len(due.encode()) > 1_400
     recipients = [
-        compliance.recipient(address, RecipientRole.TO, user=user, delivery_id=due, kind="activity", cadence="daily")
+        compliance.recipient(
+            address,
+            RecipientRole.TO,
+            user=user,
+            subscription_id="default",
+            delivery_id=due,
+            kind="activity",
+            cadence="daily",
+        )
         for address in ("ada@example.com", "boss@example.com")
     ]
     request = to_request(mail(recipients=recipients), SENDER)

@@ -1,0 +1,215 @@
+"""What a recipient's wish changes in a subscription. Pure."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from enum import StrEnum
+from typing import Any
+
+from functions.shared.recipient_token import address_digest
+from functions.shared.schedule import Cadence
+from functions.shared.subscription import (
+    PauseReason,
+    Subscription,
+    SubscriptionDefaults,
+    paused_fields,
+    paused_until_fields,
+    rescheduled_fields,
+    resumed_fields,
+)
+from functions.shared.user import User
+
+OFFERED = tuple(cadence for cadence in Cadence if cadence is not Cadence.CRON)
+"""The cadences that a recipient chooses from: nobody is asked for a cron line."""
+
+LONGEST_PAUSE = timedelta(days=366)
+
+_FINAL = frozenset({PauseReason.UNSUBSCRIBED, PauseReason.COMPLAINED})
+_MAY_RESUME = frozenset({None, PauseReason.USER, *_FINAL, PauseReason.BOUNCED})
+
+
+class InvalidWish(ValueError):
+    """The form has a value that its fields do not offer."""
+
+
+class PauseFor(StrEnum):
+    """How long a recipient pauses a report for."""
+
+    WEEK = "week"
+    MONTH = "month"
+    DATE = "date"
+    """Until a date that the recipient chooses."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stored:
+    """A subscription and its user, both as they were at one moment.
+
+    Attributes:
+        user: whose it is.
+        subscription: what the document says.
+        document: its fields.
+    """
+
+    user: User
+    subscription: Subscription
+    document: Mapping[str, Any]
+
+
+def may_resume(subscription: Subscription) -> bool:
+    """Whether the recipient ends a pause: not one that an operator began, nor the inactivity of the user."""
+    return subscription.paused_because in _MAY_RESUME
+
+
+def stopped(subscription: Subscription) -> Mapping[str, Any]:
+    """The recipient wants no more reports of the subscription; no fields where that is already so.
+
+    It replaces any other reason of a pause: what ends that pause must not bring the reports back.
+    """
+    if not subscription.active and subscription.paused_because in _FINAL and subscription.next_report_at is None:
+        return {}
+    return paused_fields(PauseReason.UNSUBSCRIBED)
+
+
+def paused(stored: Stored, until: datetime, *, now: datetime) -> Mapping[str, Any]:
+    """The recipient wants no reports before a moment; no fields where the subscription is stopped or paused otherwise.
+
+    Args:
+        stored: as it was read.
+        until: when it resumes, in UTC.
+        now: the present, in UTC.
+    """
+    subscription = stored.subscription
+    if not subscription.active or (subscription.is_paused(now) and not may_resume(subscription)):
+        return {}
+    return paused_until_fields(subscription, subscription.schedule(stored.user), because=PauseReason.USER, until=until)
+
+
+def resumed(stored: Stored, *, now: datetime) -> Mapping[str, Any]:
+    """The recipient wants the reports again; no fields where they come already, or where somebody else paused them.
+
+    Args:
+        stored: as it was read.
+        now: the present, in UTC.
+    """
+    subscription = stored.subscription
+    if not subscription.is_paused(now) or not may_resume(subscription):
+        return {}
+    return resumed_fields(subscription, subscription.schedule(stored.user), now=now)
+
+
+def chosen(
+    stored: Stored, form: Mapping[str, str], defaults: SubscriptionDefaults, *, now: datetime
+) -> Mapping[str, Any]:
+    """The recipient chooses how often and when the reports come; no fields where that is as it was.
+
+    Args:
+        stored: as it was read.
+        form: `cadence`, `hour`, `weekday` and `day`; those that the cadence does not use are not looked at.
+        defaults: what a document does not say.
+        now: the present, in UTC.
+
+    Raises:
+        InvalidWish: the form has something else.
+    """
+    subscription = stored.subscription
+    wanted = form.get("cadence", "")
+    if wanted == Cadence.CRON and subscription.cadence is Cadence.CRON:
+        return {}
+    if wanted not in OFFERED:
+        raise InvalidWish("cadence")
+    cadence = Cadence(wanted)
+    fields: dict[str, Any] = {"cadence": cadence.value}
+    if cadence is not Cadence.HOURLY:
+        fields["hour"] = _number(form, "hour", 0, 23)
+    if cadence is Cadence.WEEKLY:
+        fields["weekday"] = _number(form, "weekday", 1, 7)
+    if cadence in {Cadence.MONTHLY, Cadence.QUARTERLY}:
+        fields["day"] = _number(form, "day", 1, 31)
+    if all(getattr(subscription, name) == value for name, value in fields.items()):
+        return {}
+    if stored.document.get("cron") is not None:
+        fields["cron"] = None
+    after = Subscription.from_fields(
+        subscription.user_id, subscription.id, {**stored.document, **fields}, defaults, version=subscription.version
+    )
+    return {**fields, **rescheduled_fields(subscription, after, stored.user, now=now)}
+
+
+def pause_end(stored: Stored, form: Mapping[str, str], *, now: datetime) -> datetime:
+    """When a pause ends: with the beginning of a day of the recipient's own, in UTC.
+
+    Args:
+        stored: the subscription as it was read.
+        form: `for`, and `until` where that is a date.
+        now: the present, in UTC.
+
+    Raises:
+        InvalidWish: the form has something else, such as a date that is past.
+    """
+    schedule = stored.subscription.schedule(stored.user)
+    today = now.astimezone(schedule.time_zone).date()
+    match form.get("for", ""):
+        case PauseFor.WEEK:
+            day = today + timedelta(days=7)
+        case PauseFor.MONTH:
+            day = _month_later(today)
+        case PauseFor.DATE:
+            try:
+                day = date.fromisoformat(form.get("until", ""))
+            except ValueError:
+                raise InvalidWish("until") from None
+            if not today < day <= today + LONGEST_PAUSE:
+                raise InvalidWish("until")
+        case _:
+            raise InvalidWish("for")
+    return schedule.day_start(datetime.combine(day, time(12), schedule.time_zone).astimezone(UTC))
+
+
+def without_address(subscription: Subscription, digest: str) -> Mapping[str, Any]:
+    """An address that is not the user's own gets no more of a subscription's reports; no fields where it gets none.
+
+    All others get them as before. Where nobody else is left, the subscription is paused: without `to` it would go to
+    the user, who has not asked for it.
+
+    Args:
+        subscription: as it was read.
+        digest: of the address (address_digest).
+    """
+    to, cc = (
+        [address for address in addresses if address_digest(address) != digest]
+        for addresses in (subscription.to, subscription.cc)
+    )
+    if len(to) == len(subscription.to) and len(cc) == len(subscription.cc):
+        return {}
+    if to or not subscription.to:
+        return {"to": to, "cc": cc} if subscription.to else {"cc": cc}
+    return {"to": cc, "cc": []} if cc else paused_fields(PauseReason.UNSUBSCRIBED)
+
+
+def gets_copies(subscription: Subscription, digest: str, *, now: datetime) -> bool:
+    """Whether an address gets a subscription's reports.
+
+    Args:
+        subscription: as it was read.
+        digest: of the address (address_digest).
+        now: the present, in UTC.
+    """
+    addresses = (*subscription.to, *subscription.cc)
+    return not subscription.is_paused(now) and digest in {address_digest(address) for address in addresses}
+
+
+def _number(form: Mapping[str, str], name: str, least: int, most: int) -> int:
+    text = form.get(name, "")
+    if not (text.isascii() and text.isdigit() and len(text) <= 2 and least <= int(text) <= most):
+        raise InvalidWish(name)
+    return int(text)
+
+
+def _month_later(day: date) -> date:
+    """The same day of the next month, or the first of the month after where there is none."""
+    first = (day.replace(day=1) + timedelta(days=32)).replace(day=1)
+    try:
+        return first.replace(day=day.day)
+    except ValueError:
+        return (first + timedelta(days=32)).replace(day=1)

@@ -1,0 +1,200 @@
+"""The recipient's page: a link in each mail leads here, and mailbox providers call it to unsubscribe.
+
+Everybody can call it. Who has a recipient's link is that recipient; everything else is answered alike, as an address
+where there is nothing.
+"""
+
+import functools
+import io
+import re
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from http import HTTPStatus
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+import structlog
+from google.api_core.exceptions import GoogleAPICallError
+from werkzeug.formparser import parse_form_data
+
+from functions.preferences.own_form import is_own_form
+from functions.preferences.page import Message, Page, Pages, language_for, style, style_version
+from functions.preferences.store import ChangedAllTheTime, PreferencesStore
+from functions.preferences.wishes import OF_COPIES, Wish, Wishes
+from functions.shared.brand import Brand
+from functions.shared.clients import firestore_client
+from functions.shared.language import Language
+from functions.shared.logging import configure_logging
+from functions.shared.recipient_token import RecipientToken, TokenKeys
+from functions.shared.request_body import read_body
+from functions.shared.settings import PreferencesSettings, load_settings
+from functions.shared.subscription import SubscriptionDefaults
+
+if TYPE_CHECKING:
+    import flask
+
+MOST_BODY_BYTES = 64 * 1024
+"""The largest form, which takes a change of many subscriptions back, has less."""
+
+_UNSUBSCRIBE = "unsubscribe"
+_OF_USERS = frozenset(Wish) - OF_COPIES
+_STYLE = re.compile(r"style-([0-9a-f]{6})-([0-9a-f]{8})\.css")
+
+_settings = load_settings(PreferencesSettings)
+configure_logging("preferences", _settings.log_level)
+_logger = structlog.get_logger()
+_url = urlsplit(_settings.preferences_url)
+_path = _url.path.rstrip("/")
+_origin = f"{_url.scheme}://{_url.netloc}"
+_keys = TokenKeys(_settings.preferences_key)
+_defaults = SubscriptionDefaults(kind=_settings.default_kind, cadence=_settings.default_cadence)
+_pages = Pages(Brand.from_settings(_settings), _keys, _path)
+
+Answer = tuple[str, int, dict[str, str]]
+"""Body, status and headers: what Flask makes a response of."""
+
+
+def preferences(request: "flask.Request") -> Answer:
+    """Answer one request, as an HTTP function of functions-framework. A GET changes nothing."""
+    body = read_body(request.stream)
+    if request.path == "/health":
+        return "healthy\n", HTTPStatus.OK, {"Content-Type": "text/plain", **_SAFE}
+    path = request.path.removeprefix(_path) if _path else request.path
+    if (asked := _STYLE.fullmatch(path[1:])) and asked[2] == style_version():
+        return _style(asked[1])
+    language = _browsers_language(request)
+    text, _slash, what = path[1:].partition("/")
+    token = _keys.read(text)
+    if token is None or what not in {"", _UNSUBSCRIBE, *Wish} or (token.copy_of and what in _OF_USERS):
+        return _plain(HTTPStatus.NOT_FOUND, language)
+    if request.method in {"GET", "HEAD"}:
+        return _guarded(lambda: _show(token), language) if not what else _see(token)
+    if request.method != "POST" or not what:
+        return _plain(HTTPStatus.METHOD_NOT_ALLOWED, language)
+    if len(body) > MOST_BODY_BYTES:
+        return _plain(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, language)
+    form = _form(request, body)
+    if what == _UNSUBSCRIBE:
+        return _guarded(lambda: _one_click(token, form), language)
+    if not is_own_form(request.headers, _origin):
+        _logger.warning("form_of_another_origin_refused")
+        return _plain(HTTPStatus.FORBIDDEN, language)
+    return _guarded(lambda: _carry_out(token, Wish(what), form), language)
+
+
+def _show(token: RecipientToken, message: Message | None = None) -> Answer:
+    now = datetime.now(UTC)
+    status = HTTPStatus.UNPROCESSABLE_ENTITY if message and message.is_error else HTTPStatus.OK
+    if token.copy_of:
+        stored = _store().subscription(token.user_id, token.subscription_id)
+        if stored is None:
+            return _html(_pages.nobody(language_for("en")), HTTPStatus.OK)
+        # The language of the mail.
+        language = language_for(stored.subscription.locale or stored.user.locale)
+        page = _pages.of_copy(stored.user, stored.subscription, token, language, now=now, message=message)
+        return _html(page, status)
+    account = _store().account(token.user_id)
+    if account is None:
+        return _html(_pages.nobody(language_for("en")), HTTPStatus.OK)
+    language = language_for(account.user.locale)
+    return _html(_pages.of_user(account, token, language, now=now, message=message), status)
+
+
+def _carry_out(token: RecipientToken, wish: Wish, form: Mapping[str, str]) -> Answer:
+    stored = _store().subscription(token.user_id, token.subscription_id)
+    locale = (stored.subscription.locale if token.copy_of else None) or stored.user.locale if stored else "en"
+    return _show(token, _wishes().carry_out(token, wish, form, language_for(locale)))
+
+
+def _one_click(token: RecipientToken, form: Mapping[str, str]) -> Answer:
+    """Unsubscribe as a mailbox provider asks for it. https://www.rfc-editor.org/rfc/rfc8058#section-3.1"""
+    if form.get("List-Unsubscribe") != "One-Click":
+        return "not a one-click unsubscribe\n", HTTPStatus.BAD_REQUEST, {"Content-Type": "text/plain", **_SAFE}
+    _wishes().unsubscribe(token)
+    return "unsubscribed\n", HTTPStatus.OK, {"Content-Type": "text/plain", **_SAFE}
+
+
+def _see(token: RecipientToken) -> Answer:
+    """Lead from the address of a form to the page: somebody has loaded it again, or followed the header's link."""
+    return "", HTTPStatus.SEE_OTHER, {"Location": f"{_path}/{_keys.make(token)}", **_SAFE}
+
+
+@functools.cache
+def _store() -> PreferencesStore:
+    # With the first request, not at import: gRPC's clients do not survive the server's fork.
+    return PreferencesStore(firestore_client(_settings.google_cloud_project), _defaults)
+
+
+@functools.cache
+def _wishes() -> Wishes:
+    return Wishes(_store(), _keys, _defaults, now=lambda: datetime.now(UTC))
+
+
+def _form(request: "flask.Request", body: bytes) -> Mapping[str, str]:
+    """The fields of a form, in either of the encodings of HTML. A field that comes twice has its first value."""
+    environ = {
+        "wsgi.input": io.BytesIO(body),
+        "CONTENT_LENGTH": str(len(body)),
+        "CONTENT_TYPE": request.headers.get("Content-Type", ""),
+        "REQUEST_METHOD": "POST",
+    }
+    return parse_form_data(environ)[1].to_dict()
+
+
+_SAFE = {
+    "Cache-Control": "no-store",
+    "Referrer-Policy": "same-origin",
+    "X-Content-Type-Options": "nosniff",
+    "X-Robots-Tag": "noindex, nofollow",
+}
+"""Headers of every answer. The address of a page goes to no other origin, and into no cache."""
+
+
+def _guarded(answer: Callable[[], Answer], language: Language) -> Answer:
+    """The answer, or one that says to try again. Nothing of what went wrong is shown."""
+    try:
+        return answer()
+    except (GoogleAPICallError, ChangedAllTheTime) as error:
+        _logger.warning("preferences_unavailable", error=type(error).__name__)
+        return _plain(HTTPStatus.SERVICE_UNAVAILABLE, language)
+    except Exception:
+        _logger.exception("preferences_failed_unexpectedly")
+        return _plain(HTTPStatus.INTERNAL_SERVER_ERROR, language)
+
+
+def _plain(status: HTTPStatus, language: Language) -> Answer:
+    """A page that says one thing, in the language that the browser asks for: whose link it is says nothing here."""
+    _ = language.gettext
+    match status:
+        case HTTPStatus.NOT_FOUND:
+            title, text = _("There is nothing here"), _("Open the link in a mail again. It must be whole.")
+        case HTTPStatus.SERVICE_UNAVAILABLE | HTTPStatus.INTERNAL_SERVER_ERROR:
+            title, text = _("This does not work just now"), _("Nothing was changed. Try again in a few minutes.")
+        case _:
+            title, text = _("This was not done"), _("Open the link in a mail again, and use the buttons of its page.")
+    headers = {"Retry-After": "60"} if status is HTTPStatus.SERVICE_UNAVAILABLE else {}
+    body, _status, others = _html(_pages.plain(language, title, text), status)
+    return body, status, {**others, **headers}
+
+
+def _browsers_language(request: "flask.Request") -> Language:
+    asked = [tag for tag, _quality in request.accept_languages]
+    return language_for(asked[0] if asked and len(asked[0]) <= 35 else "en")
+
+
+def _html(page: Page, status: HTTPStatus) -> Answer:
+    return (
+        page.html,
+        status,
+        {
+            "Content-Type": "text/html; charset=utf-8",
+            "Content-Security-Policy": page.content_security_policy,
+            "Cross-Origin-Opener-Policy": "same-origin",
+            **_SAFE,
+        },
+    )
+
+
+def _style(color: str) -> Answer:
+    headers = {**_SAFE, "Content-Type": "text/css; charset=utf-8", "Cache-Control": "public, max-age=604800, immutable"}
+    return style(f"#{color}"), HTTPStatus.OK, headers

@@ -1,0 +1,95 @@
+"""Taking a change back: what the documents had before, sealed into the page that says what was changed. Pure.
+
+Nothing is kept for it. A change is taken back only while the document is as the change left it: a report that was sent
+meanwhile, or another change, stays.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+OFFERED_FOR = timedelta(hours=1)
+
+_MOST_CHANGES = 100
+"""More would be a form of many kilobytes."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Change:
+    """What was changed in one subscription.
+
+    Attributes:
+        subscription_id: which of the user's.
+        version: the document's update time, as the change left it.
+        before: what the fields had that were written.
+    """
+
+    subscription_id: str
+    version: datetime
+    before: Mapping[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Undo:
+    """How changes are taken back.
+
+    Attributes:
+        user_id: whose subscriptions.
+        changes: of each.
+        until: when it is no longer offered, in UTC.
+    """
+
+    user_id: str
+    changes: Sequence[Change]
+    until: datetime
+
+    def to_json(self) -> Any:
+        """What JSON can hold; None where a field has a value that it cannot, or where there are too many changes."""
+        if not 0 < len(self.changes) <= _MOST_CHANGES:
+            return None
+        try:
+            changes = [
+                [
+                    each.subscription_id,
+                    each.version.isoformat(),
+                    {name: _out(value) for name, value in each.before.items()},
+                ]
+                for each in self.changes
+            ]
+        except TypeError:
+            return None
+        return [self.user_id, self.until.isoformat(), changes]
+
+    @classmethod
+    def from_json(cls, content: Any) -> "Undo":
+        """What to_json made."""
+        user_id, until, changes = content
+        return cls(
+            user_id=user_id,
+            until=datetime.fromisoformat(until),
+            changes=[
+                Change(
+                    subscription_id=subscription_id,
+                    version=datetime.fromisoformat(version),
+                    before={name: _in(value) for name, value in before.items()},
+                )
+                for subscription_id, version, before in changes
+            ],
+        )
+
+
+def _out(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return {"at": value.isoformat()}
+    if isinstance(value, list):
+        return [_out(each) for each in value]
+    if value is None or isinstance(value, str | int | float):
+        return value
+    raise TypeError("a value that only Firestore knows")
+
+
+def _in(value: Any) -> Any:
+    if isinstance(value, dict):
+        return datetime.fromisoformat(value["at"])
+    return [_in(each) for each in value] if isinstance(value, list) else value
