@@ -41,7 +41,7 @@ class FunctionProcess:
         signature_type: `http` or `cloudevent`.
         port: where it is to listen, on 127.0.0.1.
         environment: its environment variables, the whole of them.
-        log_directory: where its output goes, to a file that is begun anew.
+        log_directory: where its output goes, to a file that it empties first.
         on_event: called with one line for each unexpected end.
     """
 

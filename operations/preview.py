@@ -323,7 +323,7 @@ class KindFiles:
         self._seen = self._versions()
 
     def have_changed(self) -> bool:
-        """Whether any has since this was last asked; then all are read anew with the next report."""
+        """Whether any has since this was last asked; then all are read again with the next report."""
         now = self._versions()
         if now == self._seen:
             return False
@@ -336,7 +336,7 @@ class KindFiles:
         return True
 
     def _forget_code(self) -> None:
-        """Have the kind imported anew. Python takes compiled code for current by a file's size and whole second."""
+        """Have the kind imported again. Python takes compiled code for current by a file's size and whole second."""
         package = f"{kinds.__package__}.{self._kind}"
         for name in [name for name in sys.modules if f"{name}.".startswith(f"{package}.")]:
             module = sys.modules.pop(name)

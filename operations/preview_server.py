@@ -52,7 +52,7 @@ class PreviewServer:
             self._changed.notify_all()
 
     def tell(self, text: str) -> None:
-        """Show a text in the place of the page, such as what is wrong with it."""
+        """Show a text in place of the page, such as what is wrong with it."""
         self.show(_NOTE.format(text=html.escape(text)))
 
     def __enter__(self) -> "PreviewServer":

@@ -1,7 +1,7 @@
 """Gives the subscriptions that an application has written their place in the due index.
 
 An application writes a subscription with `shard: null`, or without the field, and need not know of due times: the next
-run schedules it. With the same null, the application has a subscription scheduled anew after it changed the cadence,
+run schedules it. With the same null, the application has a subscription scheduled again after it changed the cadence,
 hour or zone.
 """
 

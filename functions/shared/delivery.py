@@ -274,7 +274,7 @@ def new_task_fields(task_name: str, *, now: datetime | None = None) -> dict[str,
 
     Args:
         task_name: the id of the new task.
-        now: when it is written, in UTC, if how long the report is tried counts anew from here.
+        now: when it is written, in UTC, if how long the report is tried counts again from here.
     """
     return {"task": task_name, **({"updated_at": now} if now else {})}
 

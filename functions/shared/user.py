@@ -120,5 +120,5 @@ def enrolled_fields(*, now: datetime) -> dict[str, Any]:
 
 
 def unenrolled_fields() -> dict[str, Any]:
-    """The user is no longer active: the first run after the user is active again enrolls the user anew."""
+    """The user is no longer active. Once the user is, the next run enrolls the user again."""
     return {"enrolled_at": None}

@@ -29,10 +29,10 @@ class InactiveUsers:
 
     def pause(self, user_id: str, subscription_id: str, *, now: datetime) -> int:
         """Pause the subscriptions of a user, and take `enrolled_at` away, so that the first run after the user is
-        active again enrolls the user anew and resumes them.
+        active again enrolls the user again and resumes them.
 
         All in one transaction, which reads the user, too: it pauses nothing of a user who is active again, since no run
-        would enroll that user anew.
+        would enroll that user again.
 
         Args:
             user_id: which user.

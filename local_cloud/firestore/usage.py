@@ -26,5 +26,5 @@ class Usage:
     documents_examined: int = 0
 
     def reset(self) -> None:
-        """Begin to count anew."""
+        """Set the counts to zero."""
         self.reads = self.writes = self.deletes = self.index_entries_examined = self.documents_examined = 0

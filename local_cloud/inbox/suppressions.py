@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 LINK_TAG = "<%asm_group_unsubscribe_raw_url%>"
-"""What a mail has in the place of its recipient's own link out of the group."""
+"""What a mail has in place of its recipient's own link out of the group."""
 
 
 class Suppressions:
@@ -44,7 +44,7 @@ class Suppressions:
 
 
 def with_links(request: Mapping[str, Any], entry: Mapping[str, Any], base_url: str) -> dict[str, Any]:
-    """A request reduced to one personalization, with its recipient's own link out of the group in the place of the tag.
+    """A request reduced to one personalization, with its recipient's own link out of the group in place of the tag.
 
     Args:
         request: valid, as it came.

@@ -194,7 +194,7 @@ class Broker:
     def forward_dead_letter(self, subscription: Subscription, message: Message, attempts: int) -> None:
         """Publish a message that was delivered in vain to the dead letter topic.
 
-        Where that topic is gone the message stays in the subscription, and its attempts begin anew.
+        Where that topic is gone the message stays in the subscription, and its attempts begin again.
         https://cloud.google.com/pubsub/docs/dead-letter-topics
         """
         topic = self.topics.get(subscription.config.dead_letter_policy.dead_letter_topic)

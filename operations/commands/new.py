@@ -12,9 +12,7 @@ from operations.output import Output
 def new(
     kind: Annotated[str, typer.Argument(metavar="KIND", help="How users' documents will name it: small letters, _.")],
     *,
-    sql: Annotated[
-        bool, typer.Option("--sql", help="A report from SQL: one YAML file in the place of Python.")
-    ] = False,
+    sql: Annotated[bool, typer.Option("--sql", help="A report from SQL: one YAML file in place of Python.")] = False,
     source: Annotated[
         Source | None, typer.Option(help="Which database a report from SQL reads; default: postgresql.")
     ] = None,

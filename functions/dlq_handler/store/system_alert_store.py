@@ -37,7 +37,7 @@ class SystemAlertStore(AlertableRecords[StoredSystemAlert]):
     def store(self, alert: SystemAlert, *, now: datetime) -> StoredSystemAlert:
         """Store a system alert, unless one of its kind and run is stored.
 
-        If another program has changed the document so that no alert would find it, this writes it anew.
+        If another program has changed the document so that no alert would find it, this writes it again.
 
         Returns:
             The system alert as Firestore then has it.

@@ -68,7 +68,7 @@ class Mail:
     Attributes:
         recipients: one or more, no address twice.
         subject: one line.
-        text: the plain part, with a tag in the place of the recipient's link (unsubscribe_link.py).
+        text: the plain part, with a tag in place of the recipient's link (unsubscribe_link.py).
         html: the HTML part, likewise.
         images: what the HTML part shows.
         attachments: the files that come with it.
@@ -88,7 +88,7 @@ class Mail:
     sandbox: bool = False
 
     def with_link(self, link: str) -> "Mail":
-        """The mail with an unsubscribe link in the place of the tags, as a recipient sees it.
+        """The mail with an unsubscribe link in place of the tags, as a recipient sees it.
 
         Args:
             link: a recipient's; the tags stay where it is empty.

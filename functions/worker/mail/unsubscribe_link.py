@@ -1,6 +1,6 @@
 """The unsubscribe link in the body of a mail: a tag, since each recipient has a link of their own and the body is one.
 
-The provider puts each recipient's link in the place of the tag. There is one tag for each part, since a link is escaped
+The provider puts each recipient's link in place of the tag. There is one tag for each part, since a link is escaped
 in HTML and stands as it is in plain text.
 """
 
@@ -20,7 +20,7 @@ _TAG = re.compile(r"recipient_(?=unsubscribe_url)", re.IGNORECASE)
 
 
 def substitutions(link: str) -> dict[str, str]:
-    """What stands in the place of each tag in a recipient's mail.
+    """What stands in place of each tag in a recipient's mail.
 
     Args:
         link: a URL; markup is taken to be escaped already.

@@ -15,7 +15,7 @@ from google.cloud.firestore_v1.base_query import FieldFilter
 class FirestoreUserData:
     """UserData from Firestore: reads what is stored under one user's document.
 
-    Reading ends at a moment, whatever Firestore does. Left to itself, its client begins a stream anew whenever one has
+    Reading ends at a moment, whatever Firestore does. Left to itself, its client begins a stream again whenever one has
     timed out, for ever.
 
     Args:

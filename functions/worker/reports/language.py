@@ -20,6 +20,6 @@ def language_for(tag: str) -> Language:
 
 
 def forget_catalogs() -> None:
-    """Read the catalogs anew with the next report, since they have changed."""
+    """Read the catalogs again with the next report, since they have changed."""
     global _catalogs
     _catalogs = Catalogs(LOCALES)

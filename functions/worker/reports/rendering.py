@@ -99,7 +99,7 @@ def _lines(value: Any) -> Sequence[Any]:
 
 
 def forget_templates() -> None:
-    """Read the templates anew with the next report, since they have changed."""
+    """Read the templates again with the next report, since they have changed."""
     _environment.cache_clear()
 
 

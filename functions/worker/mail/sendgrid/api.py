@@ -296,7 +296,7 @@ def _open_connection(request: urllib.request.Request, timeout: float) -> http.cl
 
 @contextlib.contextmanager
 def _cut_off(connected: socket.socket, over_at: float) -> Iterator[None]:
-    """End a connection at a moment. A socket's own time limit starts anew with each byte that trickles in."""
+    """End a connection at a moment. A socket's own time limit starts again with each byte that trickles in."""
 
     def shut_down() -> None:
         with contextlib.suppress(OSError):

@@ -1,7 +1,7 @@
 """Tags that SendGrid would replace in a mail, made inert in what users and their applications wrote.
 
-SendGrid puts links out of its lists in the place of `<%asm_group_unsubscribe_raw_url%>` and its like, wherever they
-stand in a mail, and in the place of the bracketed tag that subscription tracking is set to, such as `[unsubscribe]`.
+SendGrid puts links out of its lists in place of `<%asm_group_unsubscribe_raw_url%>` and its like, wherever they
+stand in a mail, and in place of the bracketed tag that subscription tracking is set to, such as `[unsubscribe]`.
 The other tags that it knows, `-name-` and `{{name}}`, it replaces only by what a request gives for them and in its own
 templates. The worker's requests give nothing but the mail's own unsubscribe links (mail/unsubscribe_link.py), and name
 no template.

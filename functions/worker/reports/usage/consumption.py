@@ -1,6 +1,6 @@
 """How much of a quota is used, and how much will be. Pure.
 
-The forecast goes on at the pace since the quota began anew. It is a straight line, which a reader can check in the
+The forecast goes on at the pace since the quota was renewed. It is a straight line, which a reader can check in the
 head, and it is not made from less than a day.
 """
 

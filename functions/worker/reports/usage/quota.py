@@ -33,7 +33,7 @@ class Quota:
         allowed: how much.
         name: how it is called; empty where neither its name nor its id may be shown.
         unit: what it is counted in; may be empty.
-        renews_on: the day of the month on which it begins anew, 1 to 31; the last day of a month that has no such day.
+        renews_on: the day of the month on which it is renewed, 1 to 31; the last day of a month that has no such day.
     """
 
     id: str
