@@ -19,7 +19,7 @@ _CODE = re.compile(r"(```.*?```|`[^`\n]+`)", re.DOTALL)
 
 def mrkdwn_to_html(text: str) -> Markup:
     """Bold, italic, struck, code and links of a message; everything else is shown as it stands."""
-    # Senders escape &, < and > of what is no markup, or ought to: without the escapes, and then escaped, it is harmless either way.
+    # Senders should escape &, < and > outside of markup. Unescaped and escaped again, text of either kind is harmless.
     parts = _CODE.split(escape(unescape(text)))
     return Markup("".join(_code(part) if index % 2 else _styled(part) for index, part in enumerate(parts)))  # noqa: S704 - escaped above
 
