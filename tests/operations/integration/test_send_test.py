@@ -26,7 +26,7 @@ def inbox(emulators: Emulators, project: Project) -> Iterator[Inbox]:
     project.variables |= {"SENDGRID_API_KEY": KEY, "SENDGRID_HOST": inbox.url, "MAIL_FROM": "reports@corp.example"}
     seed(project.database, "u1", user={"name": "Ada"}, next_report_at=DUE, reported_until=DUE, cc=["bob@corp.example"])
     user_reference(project.database, "u1").collection("events").document("e1").set(
-        {"at": DUE.replace(minute=1), "type": "order.placed"}
+        {"at": DUE.replace(minute=1), "type": "kettle.boiled"}
     )
     yield inbox
     emulators.background.run(inbox.stop())
@@ -45,7 +45,7 @@ def test_a_test_goes_to_one_address_and_is_nobodys_delivery(project: Project, in
     assert [each.email for each in mail.envelope.to] == ["me@corp.example"]
     assert mail.envelope.subject == f"[Test] {answer.json['subject']}"
     assert answer.json["period_start"] == "2026-11-24T13:00:00Z"
-    assert "Order placed" in (mail.html or "")
+    assert "Kettle boiled" in (mail.html or "")
     assert answer.json["message_id"]
     # What SendGrid says of it names no delivery, run or kind.
     assert (mail.envelope.categories, mail.envelope.custom_args) == (("test",), {"test": "true"})
