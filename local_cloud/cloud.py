@@ -19,6 +19,7 @@ from local_cloud.firestore.server import FirestoreEmulator
 from local_cloud.flags_file import read_flags_file
 from local_cloud.function_process import FunctionProcess
 from local_cloud.identity import IdentityProvider
+from local_cloud.inbox.event_webhook import EventWebhook
 from local_cloud.inbox.server import Inbox
 from local_cloud.index_file import read_index_file
 from local_cloud.pubsub.server import PubSubEmulator
@@ -96,6 +97,14 @@ class LocalCloud:
             clock=self.clock,
             sendgrid_api_key=SENDGRID_API_KEY,
             directory=data_directory,
+            webhook=EventWebhook(
+                self.clock,
+                # Somebody else's key is for somebody else's events.
+                url=f"http://{HOST}:{ports.mail_events}/sendgrid"
+                if environment.is_own("SENDGRID_WEBHOOK_KEY")
+                else None,
+                key=environment.webhook_key,
+            ),
         )
         self.job = Job.from_flags_file(
             repository / "scheduler.yaml",
@@ -233,6 +242,7 @@ class LocalCloud:
                 ("worker", "http", ports.worker),
                 ("dispatcher", "http", ports.dispatcher),
                 *([("preferences", "http", ports.preferences)] if self._serves_preferences else []),
+                ("mail_events", "http", ports.mail_events),
             )
         ]
         self._started += functions

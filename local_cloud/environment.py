@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from local_cloud.errors import LocalCloudError
+from local_cloud.inbox.event_webhook import WebhookKey
 from local_cloud.inbox.server import SLACK_WEBHOOK_PATH
 from local_cloud.kind_needs import given_variables, owner_variables
 
@@ -28,7 +29,7 @@ PASSED_ON = (
     *("SCHEDULER_INVOKER", "DEAD_LETTER_TOPIC", "MAX_ATTEMPTS", "SENDGRID_API_KEY", "SENDGRID_HOST", "MAIL_FROM"),
     *("MAIL_FROM_NAME", "MAIL_REPLY_TO", "MAIL_POSTAL_ADDRESS", "MAIL_UNSUBSCRIBE_GROUP", "MAIL_UNSUBSCRIBE_URL"),
     *("MAIL_UNSUBSCRIBE_KEY", "MAIL_CHECK_UNSUBSCRIBED", "PREFERENCES_URL", "PREFERENCES_KEY"),
-    *("MAIL_SANDBOX", "SENDGRID_ACTIVITY"),
+    *("MAIL_SANDBOX", "SENDGRID_ACTIVITY", "SENDGRID_WEBHOOK_KEY"),
     *("PROVIDER_PAUSE", "BRAND_NAME", "BRAND_LOGO_URL", "BRAND_COLOR", "BRAND_URL"),
     *("SLACK_WEBHOOK_URL", "ALERT_URLS", "DEFAULT_KIND", "DEFAULT_CADENCE", "ON_UNKNOWN_OUTCOME", "LOG_LEVEL"),
     *("FIRESTORE_EMULATOR_HOST", "PUBSUB_EMULATOR_HOST", "CLOUD_TASKS_EMULATOR_HOST", "OIDC_CERTS_URL", "OIDC_ISSUER"),
@@ -86,6 +87,10 @@ class Ports:
     def preferences(self) -> int:
         return self.base + 9
 
+    @property
+    def mail_events(self) -> int:
+        return self.base + 10
+
 
 @dataclass(frozen=True, kw_only=True)
 class Environment:
@@ -95,11 +100,13 @@ class Environment:
         ports: where each part listens.
         max_attempts: of the queue, as queue.yaml has it.
         outside: the variables that the local cloud was started with.
+        webhook_key: what SendGrid's stand-in signs its events with.
     """
 
     ports: Ports
     max_attempts: int
     outside: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
+    webhook_key: WebhookKey = field(default_factory=WebhookKey)
 
     @property
     def variables(self) -> dict[str, str]:
@@ -119,6 +126,7 @@ class Environment:
             "MAX_ATTEMPTS": str(self.max_attempts),
             "SENDGRID_API_KEY": SENDGRID_API_KEY,
             "SENDGRID_HOST": f"http://{HOST}:{ports.inbox}",
+            "SENDGRID_WEBHOOK_KEY": self.webhook_key.public,
             "MAIL_FROM": "reports@example.com",
             "MAIL_FROM_NAME": "Example Reports",
             "BRAND_NAME": "Example",

@@ -1,5 +1,7 @@
 """Reads what the pipeline's documents say about a run, through Firestore's own client as any other observer would."""
 
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
@@ -8,6 +10,7 @@ from google.cloud.firestore_v1.async_client import AsyncClient
 from google.cloud.firestore_v1.base_query import FieldFilter
 
 _SHARDS = 30
+_DOCUMENTS_A_CALL = 300
 
 
 class SubscriptionKey(NamedTuple):
@@ -99,6 +102,17 @@ class RunView:
             async for snapshot in query.select(["user_id", "subscription_id", "state", "reason"]).stream()
             if (fields := snapshot.to_dict()) is not None
         ]
+
+    async def mails(self, deliveries: Sequence[Delivery]) -> Counter[str]:
+        """What became of the mails of deliveries: how many are `delivered`, and so on."""
+        records = self._client.collection("mail_events")
+        counts: Counter[str] = Counter()
+        for start in range(0, len(deliveries), _DOCUMENTS_A_CALL):
+            references = [records.document(each.id) for each in deliveries[start : start + _DOCUMENTS_A_CALL]]
+            async for snapshot in self._client.get_all(references, ["status"]):
+                if snapshot.exists:
+                    counts[str(snapshot.get("status"))] += 1
+        return counts
 
     async def dead_letters(self) -> list[DeadLetter]:
         """All dead letters."""

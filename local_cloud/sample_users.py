@@ -9,6 +9,18 @@ from typing import Any
 REFUSED_ADDRESS = "grace.hopper@navy..example"
 """An address that a sign-up page accepts, and that SendGrid answers with 400."""
 
+BOUNCING_ADDRESS, COMPLAINING_ADDRESS = "bounce+user9@example.com", "spam+user4@example.com"
+"""Addresses whose mails come to the end that the local part says (local_cloud/inbox/event_webhook.py)."""
+
+_SPECIAL_ADDRESSES = {
+    1: "deferred+user1@example.com",
+    3: REFUSED_ADDRESS,
+    4: COMPLAINING_ADDRESS,
+    9: BOUNCING_ADDRESS,
+}
+_PAUSED = {COMPLAINING_ADDRESS: "complained", BOUNCING_ADDRESS: "bounced"}
+"""Why the subscriptions that go there are paused afterwards."""
+
 _PEOPLE = (
     ("Amina Diallo", "Africa/Dakar", "en"),
     ("Yuki Tanaka", "Asia/Tokyo", "ja"),
@@ -95,30 +107,36 @@ class SampleUser:
         return self.document["active"] and self.document.get("enrolled_at") is None
 
 
-def sample_users(count: int, *, now: datetime, events_per_user: int = 40) -> Iterator[SampleUser]:
+def sample_users(
+    count: int, *, now: datetime, events_per_user: int = 40, mails_end: bool = True
+) -> Iterator[SampleUser]:
     """Make users in several time zones, with up to three subscriptions each. There are twelve types of user in turn,
     such as a new user, one who has paused a report, and one whose colleague gets a copy.
 
-    The third has an address that SendGrid refuses. Every tenth has done nothing lately, and so gets no `activity`.
+    The third has an address that SendGrid refuses, the fourth marks the mail as spam, and the ninth's mail bounces.
+    Every tenth has done nothing lately, and so gets no `activity`.
 
     Args:
         count: how many.
         now: when the events end.
         events_per_user: on average.
+        mails_end: whether somebody says what becomes of the mails, so that those that bounce have consequences.
     """
     this_hour = now.replace(minute=0, second=0, microsecond=0)
     for number in range(1, count + 1):
         chance = random.Random(number)  # noqa: S311  sample data, the same every time
         name, time_zone, locale = _PEOPLE[number % len(_PEOPLE)]
         document: dict[str, Any] = {
-            "email": REFUSED_ADDRESS if number == 3 else f"user{number}@example.com",
+            "email": _SPECIAL_ADDRESSES.get(number, f"user{number}@example.com"),
             "name": name,
             "active": True,
             "time_zone": time_zone,
             "locale": locale,
             "enrolled_at": this_hour - timedelta(days=100),
         }
-        subscriptions = _subscriptions(number, document, this_hour)
+        subscriptions = _subscriptions(
+            number, document, this_hour, _PAUSED.get(document["email"], "") if mails_end else ""
+        )
         written = [subscription.document for subscription in subscriptions if subscription.document]
         spans = {_SPAN[fields["cadence"]] for fields in written if fields["kind"] == "activity"} or {_SPAN["hourly"]}
         has_usage = any(fields["kind"] == "usage" for fields in written)
@@ -135,7 +153,7 @@ def sample_users(count: int, *, now: datetime, events_per_user: int = 40) -> Ite
         )
 
 
-def _subscriptions(number: int, user: dict[str, Any], this_hour: datetime) -> list[SampleSubscription]:
+def _subscriptions(number: int, user: dict[str, Any], this_hour: datetime, becomes: str) -> list[SampleSubscription]:
     """The subscriptions of a user. Also changes the user's fields, for the types of user that need it."""
     address = user["email"]
     # As the pipeline leaves a subscription that was due at the last full hour. Any of the 30 shards will do.
@@ -145,9 +163,9 @@ def _subscriptions(number: int, user: dict[str, Any], this_hour: datetime) -> li
     new = {"active": True, "shard": None}
 
     def sent(name: str, document: dict[str, Any] | None, *others: str) -> SampleSubscription:
-        return SampleSubscription(id=name, document=document, recipients=(address, *others))
+        return SampleSubscription(id=name, document=document, recipients=(address, *others), paused_because=becomes)
 
-    def waits(name: str, document: dict[str, Any], paused_because: str = "") -> SampleSubscription:
+    def waits(name: str, document: dict[str, Any], paused_because: str = becomes) -> SampleSubscription:
         return SampleSubscription(id=name, document=document, state=None, paused_because=paused_because)
 
     match number % 12:

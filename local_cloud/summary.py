@@ -13,6 +13,7 @@ from rich.table import Table
 from local_cloud.run_view import DeadLetter, Delivery, SubscriptionKey
 
 _SHOWN = 10
+_BECAME = ("delivered", "bounced", "complained")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,6 +24,7 @@ class RunSummary:
         run_id: its id.
         counters: what the dispatcher counted.
         deliveries: the run's.
+        became: how many of them are delivered, bounced and so on; None where nobody says.
         paused: the reason of each paused subscription.
         dead_letters: what failed.
         alerts: how many Slack messages came, None where they went somewhere else.
@@ -35,6 +37,7 @@ class RunSummary:
     run_id: str
     counters: Mapping[str, Any]
     deliveries: Sequence[Delivery]
+    became: Mapping[str, int] | None
     paused: Mapping[SubscriptionKey, str]
     dead_letters: list[DeadLetter]
     alerts: int | None
@@ -52,6 +55,9 @@ def show(summary: RunSummary, console: Console) -> None:
     table.add_row("New", f"{counters['enrolled']} users enrolled, {counters['scheduled']} subscriptions scheduled")
     table.add_row("Reports due", str(counters["due"]))
     table.add_row("Reports sent", f"{states['sent']} in {summary.seconds:.1f} s")
+    if summary.became is not None:
+        for status in dict.fromkeys((*_BECAME, *sorted(summary.became))):
+            table.add_row(f"  {status}", str(summary.became.get(status, 0)))
     skipped = (delivery for delivery in summary.deliveries if delivery.state == "skipped")
     table.add_row("Skipped", _by_reason(delivery.reason for delivery in skipped))
     table.add_row("Subscriptions paused", _by_reason(summary.paused.values()))

@@ -1,6 +1,7 @@
 """`python -m local_cloud up`: the pipeline on this machine, for one run or by the schedule."""
 
 import asyncio
+import contextlib
 import json
 import shutil
 import signal
@@ -138,7 +139,7 @@ class Up:
         with Progress(*columns, console=self._console) as progress:
             now = datetime.now(UTC)
             seeding = progress.add_task("Putting in sample users", total=self._options.users)
-            users = sample_users(self._options.users, now=now)
+            users = sample_users(self._options.users, now=now, mails_end=self._says_what_became)
             seeded = await put_in(client, users, on_user=lambda: progress.advance(seeding))
 
             sending = progress.add_task("Sending reports", total=seeded.due)
@@ -154,6 +155,9 @@ class Up:
                 view, run_id, due, lambda standing: progress.update(sending, completed=min(standing.final, due))
             )
             seconds = time.monotonic() - began
+            if self._says_what_became:
+                progress.add_task("Waiting for the mails' events", total=None)
+                await self._wait_for_events()
         deliveries = await view.deliveries(run_id)
         dead_letters = await view.dead_letters()
         paused = await view.paused()
@@ -161,6 +165,7 @@ class Up:
             run_id=run_id,
             counters=counters,
             deliveries=deliveries,
+            became=await view.mails(deliveries) if self._says_what_became else None,
             paused=paused,
             dead_letters=dead_letters,
             alerts=len(self._cloud.inbox.slack_messages) if self._environment.is_own("SLACK_WEBHOOK_URL") else None,
@@ -188,6 +193,16 @@ class Up:
     def _takes_mails(self) -> bool:
         sandboxed = self._environment.variables.get("MAIL_SANDBOX", "").lower() in {"1", "true", "t", "on", "yes", "y"}
         return self._environment.is_own("SENDGRID_HOST") and not sandboxed
+
+    @property
+    def _says_what_became(self) -> bool:
+        return self._takes_mails and self._cloud.inbox.webhook.url is not None
+
+    async def _wait_for_events(self) -> None:
+        """Return when the function has taken every event of the mails, or takes none."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_STALLED_SECONDS):
+                await self._cloud.inbox.webhook.all_taken()
 
     async def _wait_until_final(
         self, view: RunView, run_id: str, due: int, on_progress: Callable[[Standing], None]

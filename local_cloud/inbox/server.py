@@ -7,7 +7,7 @@ import secrets
 from collections import deque
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
@@ -19,8 +19,9 @@ from local_cloud.clock import Clock
 from local_cloud.errors import LocalCloudError
 from local_cloud.http import HttpServer
 from local_cloud.inbox import activity, sendgrid, slack
+from local_cloud.inbox.event_webhook import EventWebhook
 from local_cloud.inbox.faults import Answer, Call, CutConnection, Fault, Service
-from local_cloud.inbox.mail import Mail, split
+from local_cloud.inbox.mail import Envelope, Mail, split
 from local_cloud.inbox.pages import Pages
 from local_cloud.inbox.slack_message import SlackMessage
 from local_cloud.inbox.store import MailStore, save
@@ -29,6 +30,7 @@ from local_cloud.inbox.suppressions import Suppressions, with_links
 MAIL_SEND_SCOPE = "mail.send"
 SUPPRESSIONS_SCOPE = "asm.groups.suppressions.read"
 EMAIL_ACTIVITY_SCOPE = "email_activity.read"
+STATS_SCOPE = "stats.read"
 SLACK_WEBHOOK_PATH = "/services/T00000000/B00000000/XXXXXXXXXXXXXXXXXXXXXXXX"
 SLACK_PAUSE = timedelta(seconds=1)
 """Between two messages of one webhook. https://docs.slack.dev/apis/web-api/rate-limits"""
@@ -48,6 +50,7 @@ class Inbox(HttpServer):
         sendgrid_api_key: the key that mail send takes; any other is answered 401.
         directory: where each mail is also saved, in `mails/`; nowhere without.
         slack_rate_limit: answer 429 to more than a message a second, as Slack does.
+        webhook: says what becomes of the mails; without one nothing does.
         activity_rate_limit: answer 429 to more than six questions a minute, as SendGrid's email activity does.
     """
 
@@ -61,8 +64,10 @@ class Inbox(HttpServer):
         directory: Path | None = None,
         slack_rate_limit: bool = False,
         activity_rate_limit: bool = False,
+        webhook: EventWebhook | None = None,
     ) -> None:
         self._clock = clock
+        self.webhook = webhook or EventWebhook(clock)
         self._sendgrid_api_key = sendgrid_api_key
         self._slack_rate_limit = slack_rate_limit
         self._last_slack_message: datetime | None = None
@@ -83,7 +88,7 @@ class Inbox(HttpServer):
         """The messages that were posted, the oldest first."""
         self.suppressions = Suppressions()
         """Who has unsubscribed. A mail to them is answered 202 and dropped, as SendGrid does."""
-        self.sendgrid_scopes = {MAIL_SEND_SCOPE, SUPPRESSIONS_SCOPE, EMAIL_ACTIVITY_SCOPE}
+        self.sendgrid_scopes = {MAIL_SEND_SCOPE, SUPPRESSIONS_SCOPE, EMAIL_ACTIVITY_SCOPE, STATS_SCOPE}
         """What the key may do: send mail, ask who has unsubscribed and what was sent. Anything else is answered 403."""
         self.activity_delay = activity.USUAL_DELAY
         """How long after a mail was taken the email activity shows it."""
@@ -95,6 +100,7 @@ class Inbox(HttpServer):
         app = web.Application(client_max_size=sendgrid.MOST_BYTES)
         app.router.add_route("*", "/v3/mail/send", self._sendgrid)
         app.router.add_get("/v3/messages", self._sendgrid_activity)
+        app.router.add_get("/v3/stats", self._stats)
         app.router.add_post(r"/v3/asm/groups/{group:\d+}/suppressions/search", self._suppressions)
         app.router.add_get("/v3/asm/suppressions/global/{email}", self._suppressions)
         app.router.add_get("/asm/unsubscribe", self._unsubscribe)
@@ -117,9 +123,11 @@ class Inbox(HttpServer):
             except OSError as error:
                 raise LocalCloudError(f"{self.mails_directory} cannot be made: {error}.") from error
         await super().start()
+        await self.webhook.start()
 
     async def stop(self) -> None:
         """Take no more, and finish saving what came. Envelopes and messages can still be read."""
+        await self.webhook.stop()
         await super().stop()
         await self.saved()
         self._writer.shutdown()
@@ -160,7 +168,17 @@ class Inbox(HttpServer):
             return web.Response(status=HTTPStatus.BAD_REQUEST, text="There is no such link.")
         if posted := request.method == "POST":
             self.suppressions.add([address], group)
+            if mail := self._latest_mail_to(address):
+                self.webhook.unsubscribed(mail, address, group)
         return self._pages.unsubscribe(email=address, group=group, done=posted)
+
+    def _latest_mail_to(self, address: str) -> Envelope | None:
+        return next(
+            (mail for mail in reversed(self.mails) if address.lower() in {each.email.lower() for each in mail.to}), None
+        )
+
+    async def _stats(self, request: web.Request) -> web.StreamResponse:
+        return await self._take("sendgrid", request, self._statistics)
 
     async def _sendgrid_activity(self, request: web.Request) -> web.StreamResponse:
         return await self._take("sendgrid-activity", request, self._find_messages)
@@ -219,7 +237,10 @@ class Inbox(HttpServer):
             reduced = with_links(payload, entry, self.url)
             name = message_id if number == 0 else f"{message_id}.{number}"
             for mail in split(reduced, message_id=name, received_at=now, size=len(body)):
-                self._keep(mail)
+                is_dropped = self.webhook.is_dropped(mail.envelope.to[0].email)
+                self.webhook.accepted(mail.envelope)
+                if not is_dropped:
+                    self._keep(mail)
         return Answer(status=HTTPStatus.ACCEPTED, headers={"X-Message-Id": message_id})
 
     def _wrong_key(self, request: web.Request, scope: str) -> Answer | None:
@@ -248,6 +269,19 @@ class Inbox(HttpServer):
             return _refusal(HTTPStatus.BAD_REQUEST, str(error))
         found = activity.find(self.mails, matches, limit=int(limit), until=now - self.activity_delay)
         return _json(HTTPStatus.OK, {"messages": list(found)})
+
+    def _statistics(self, request: web.Request, _body: bytes) -> Answer:
+        if refusal := self._wrong_key(request, STATS_SCOPE):
+            return refusal
+        today = self._clock.now().date()
+        try:
+            first = date.fromisoformat(request.query["start_date"])
+            last = date.fromisoformat(request.query.get("end_date", f"{today}"))
+        except (KeyError, ValueError):
+            return _refusal(HTTPStatus.BAD_REQUEST, "start_date and end_date must be dates, such as 2026-11-24")
+        if request.query.get("aggregated_by", "day") != "day":
+            return _refusal(HTTPStatus.BAD_REQUEST, "the local inbox counts by day only")
+        return _json(HTTPStatus.OK, list(self.webhook.stats(first, min(last, today))))
 
     def _look_up_suppressions(self, request: web.Request, body: bytes) -> Answer:
         if refusal := self._wrong_key(request, SUPPRESSIONS_SCOPE):

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tests.support import REPOSITORY, free_ports
 
-PARTS = 9
+PARTS = 11
 
 
 class Command:
@@ -52,7 +52,7 @@ class Command:
 
     @property
     def function_ports(self) -> list[int]:
-        return [self.port_base + number for number in (5, 6, 7)]
+        return [self.port_base + number for number in (5, 6, 7, 9, 10)]
 
 
 def _listens(port: int) -> bool:

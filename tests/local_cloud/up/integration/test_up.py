@@ -32,7 +32,9 @@ def test_one_run_from_the_scheduler_to_the_mails(tmp_path: Path) -> None:
     assert re.search(r"Reports due +13\b", summary)
     assert re.search(r"Reports sent +10 in", summary)
     assert re.search(r"Skipped +2 \(nothing-to-report 1, user-inactive 1\)", summary)
-    assert re.search(r"Subscriptions paused +3 \(user 2, user-inactive 1\)", summary)
+    assert re.search(r"delivered +8 *\n +bounced +1 *\n +complained +1 *\n", summary)
+    # Those of the ninth, whose mail bounces, and of the fourth, who marks it as spam.
+    assert re.search(r"Subscriptions paused +6 \(bounced 2, complained 1, user 2, user-inactive 1\)", summary)
     assert re.search(r"Dead letters +1\b", summary)
     assert re.search(r"Slack alerts +1\b", summary)
     assert "as it should be" in summary
@@ -42,8 +44,9 @@ def test_one_run_from_the_scheduler_to_the_mails(tmp_path: Path) -> None:
     recipients = sorted(parseaddr(mail["To"])[1] for mail in mails)
     # The third's address is refused, the fifth and the eleventh are inactive, the tenth has done nothing, and the last
     # one's report goes to a team.
-    users = [1, 2, 2, 4, 6, 7, 8, 8, 9]
-    others = ["copy6@example.com", "lead12@example.com", "team12@example.com"]
+    users = [2, 2, 6, 7, 8, 8]
+    others = ["bounce+user9@example.com", "deferred+user1@example.com", "spam+user4@example.com"]
+    others += ["copy6@example.com", "lead12@example.com", "team12@example.com"]
     assert recipients == sorted([*(f"user{number}@example.com" for number in users), *others])
     assert [file.name for file in command.data.rglob("*") if "@" in file.name] == []
     assert command.listening() == []

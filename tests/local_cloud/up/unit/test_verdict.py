@@ -81,7 +81,8 @@ def test_the_sample_users_show_what_there_is() -> None:
     written = [each.document for each in subscriptions if each.document]
     assert {len(user.subscriptions) for user in users if user.document["active"]} == {1, 2, 3}
     assert {each.state for each in subscriptions} == {"sent", "dead", "skipped", None}
-    assert {each.paused_because for each in subscriptions} == {"", "user", "user-inactive"}
+    reasons = {"", "user", "user-inactive", "bounced", "complained"}
+    assert {each.paused_because for each in subscriptions} == reasons
     assert any("paused_until" in fields for fields in written)
     assert set(ADDRESS_LISTS) <= {name for fields in written for name in fields}
     # New ones are found by a null; a user also without one.
