@@ -90,7 +90,10 @@ def test_hostile_names_and_events(house: House, kind: str) -> None:
     assert [party.email for party in (*mail.envelope.to, *mail.envelope.cc, *mail.envelope.bcc)] == [
         f"{user_id}{DOMAIN}"
     ]
-    assert mail.headers.keys() == {"References", "X-Entity-Ref-ID", "List-Unsubscribe", "List-Unsubscribe-Post"}
+    assert mail.headers.keys() == {
+        *("References", "X-Entity-Ref-ID", "List-Unsubscribe", "List-Unsubscribe-Post"),
+        *("List-Id", "Auto-Submitted", "Feedback-ID"),
+    }
     # No tag of SendGrid's, and no link in a greeting.
     assert "<%" not in mail.text + mail.html
     assert "[unsubscribe]" not in mail.text + mail.html
