@@ -2,6 +2,7 @@
 
 import functools
 import hashlib
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -116,9 +117,10 @@ class Pages:
         _ = language.gettext
         if not account.user.active:
             return self._page(account.user, language, _("Your reports"), message, lead=_("You get no reports."))
+        titles = _titles(account.subscriptions, language)
         ordered = sorted(account.subscriptions, key=lambda each: each.id != token.subscription_id)
         cards = [
-            self._card(number, subscription, account.user, language, now=now)
+            self._card(number, titles[subscription.id], subscription, account.user, language, now=now)
             for number, subscription in enumerate(ordered, 1)
         ]
         return self._page(
@@ -198,7 +200,9 @@ class Pages:
     def _action(self, token: RecipientToken) -> str:
         return f"{self._path}/{self._keys.make(token)}"
 
-    def _card(self, number: int, subscription: Subscription, user: User, language: Language, *, now: datetime) -> Card:
+    def _card(
+        self, number: int, title: str, subscription: Subscription, user: User, language: Language, *, now: datetime
+    ) -> Card:
         _ = language.gettext
         zone = subscription.time_zone or user.time_zone
         is_paused = subscription.is_paused(now)
@@ -209,7 +213,7 @@ class Pages:
         today = now.astimezone(zone).date()
         return Card(
             number=number,
-            title=title_of(subscription.kind, language),
+            title=title,
             state=state_of(subscription, zone, language, now=now),
             zone=_("Times are those of {zone}.").format(zone=zone.key.replace("_", " ")),
             action=self._action(RecipientToken(user.id, subscription.id)),
@@ -273,6 +277,17 @@ def _environment() -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+
+
+def _titles(subscriptions: Sequence[Subscription], language: Language) -> dict[str, str]:
+    """The title of each subscription, by its id. Those of one kind are numbered, the same way on each page."""
+    seen: Counter[str] = Counter()
+    titles: dict[str, str] = {}
+    for subscription in subscriptions:
+        title = title_of(subscription.kind, language)
+        seen[title] += 1
+        titles[subscription.id] = title if seen[title] == 1 else f"{title} ({language.number(seen[title])})"
+    return titles
 
 
 def _schedule_fields(subscription: Subscription, language: Language) -> list[Field]:

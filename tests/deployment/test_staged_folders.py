@@ -21,6 +21,7 @@ from google.cloud import firestore
 from google.cloud.tasks_v2 import CloudTasksClient, Queue
 from google.cloud.tasks_v2.services.cloud_tasks.transports import CloudTasksGrpcTransport
 
+from functions.shared.recipient_token import RecipientToken, TokenKeys
 from local_cloud.clock import Clock
 from local_cloud.identity import IdentityProvider
 from local_cloud.pubsub.server import PubSubEmulator
@@ -46,6 +47,8 @@ ENVIRONMENT = {
     "SENDGRID_API_KEY": "SG.key",
     "MAIL_FROM": "reports@example.com",
     "SENDGRID_WEBHOOK_KEY": Signer().public_key,
+    "PREFERENCES_URL": "https://report-preferences-1.us-central1.run.app",
+    "PREFERENCES_KEY": "k" * 32,
     "THREADS": "4",
 }
 
@@ -172,6 +175,14 @@ def test_worker(cloud: Cloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
         assert answer.status_code == 200, (tmp_path / "log").read_text()
     delivery = cloud.client(monkeypatch).document("deliveries/nobody:default:20261124T1300Z").get()
     assert delivery.get("state") == "skipped"
+
+
+def test_preferences(cloud: Cloud, tmp_path: Path) -> None:
+    with deployed("preferences", cloud, tmp_path) as url:
+        assert requests.get(f"{url}/health", timeout=PATIENCE_SECONDS).status_code == 200
+        token = TokenKeys([ENVIRONMENT["PREFERENCES_KEY"]]).make(RecipientToken("nobody", "default"))
+        answer = requests.get(f"{url}/{token}", timeout=PATIENCE_SECONDS)
+        assert (answer.status_code, "You get no reports." in answer.text) == (200, True), (tmp_path / "log").read_text()
 
 
 def test_mail_events(cloud: Cloud, tmp_path: Path) -> None:
