@@ -13,6 +13,8 @@ from google.auth.credentials import AnonymousCredentials
 from google.cloud import firestore
 
 from local_cloud.clock import Clock
+from local_cloud.function_process import FunctionProcess
+from local_cloud.inbox.event_webhook import WebhookKey
 from local_cloud.rpc import Middleware, RpcError
 from tests.deployed_firestore import deployed_firestore
 from tests.function_process import running_function
@@ -28,11 +30,13 @@ class Provider:
     """SendGrid, and what its calls leave in Firestore."""
 
     url: str
+    process: FunctionProcess
     log: Path
     database: Any
     faults: Faults
     methods: list[str]
     keys: list[Signer] = field(default_factory=list)
+    webhook_key: WebhookKey = field(default_factory=WebhookKey)
 
     def post(self, body: bytes, headers: dict[str, str] | None = None, *, path: str = "/sendgrid") -> requests.Response:
         """One call, signed unless it brings headers of its own."""
@@ -106,23 +110,25 @@ def started(background: Background, tmp_path_factory: pytest.TempPathFactory) ->
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("FIRESTORE_EMULATOR_HOST", address)
         database = firestore.Client(project=PROJECT, credentials=AnonymousCredentials())  # type: ignore[no-untyped-call]
-    keys = [Signer(), Signer()]
+    keys, webhook_key = [Signer(), Signer()], WebhookKey()
     directory = tmp_path_factory.mktemp("logs")
     environment_of_function = {
         "GOOGLE_CLOUD_PROJECT": PROJECT,
         "FIRESTORE_EMULATOR_HOST": address,
-        "SENDGRID_WEBHOOK_KEY": ", ".join(key.public_key for key in keys),
+        "SENDGRID_WEBHOOK_KEY": ", ".join([*(key.public_key for key in keys), webhook_key.public]),
     }
     with running_function(
         background, name="mail_events", environment=environment_of_function, log_directory=directory
     ) as process:
         yield Provider(
             url=f"http://127.0.0.1:{process.port}",
+            process=process,
             log=process.log_file,
             database=database,
             faults=faults,
             methods=methods,
             keys=keys,
+            webhook_key=webhook_key,
         )
     background.run(emulator.stop())
 
