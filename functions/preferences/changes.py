@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
 from typing import Any
 
-from functions.shared.recipient_token import address_digest
+from functions.shared.address_hash import address_hash
 from functions.shared.schedule import Cadence
 from functions.shared.subscription import (
     PauseReason,
@@ -95,7 +95,10 @@ def resumed(stored: Stored, *, now: datetime) -> Mapping[str, Any]:
     subscription = stored.subscription
     if not subscription.is_paused(now) or not may_resume(subscription):
         return {}
-    return resumed_fields(subscription, subscription.schedule(stored.user), now=now)
+    fields = resumed_fields(subscription, subscription.schedule(stored.user), now=now)
+    # The user speaks for no other address that was left out.
+    others = sorted(subscription.suppressed - {address_hash(stored.user.email)})
+    return {**fields, "suppressed": others} if "suppressed" in fields else fields
 
 
 def chosen(
@@ -166,7 +169,7 @@ def pause_end(stored: Stored, form: Mapping[str, str], *, now: datetime) -> date
     return schedule.day_start(datetime.combine(day, time(12), schedule.time_zone).astimezone(UTC))
 
 
-def without_address(subscription: Subscription, digest: str) -> Mapping[str, Any]:
+def without_address(subscription: Subscription, hashed: str) -> Mapping[str, Any]:
     """An address that is not the user's own gets no more of a subscription's reports; no fields where it gets none.
 
     All others get them as before. Where nobody else is left, the subscription is paused: without `to` it would go to
@@ -174,10 +177,10 @@ def without_address(subscription: Subscription, digest: str) -> Mapping[str, Any
 
     Args:
         subscription: as it was read.
-        digest: of the address (address_digest).
+        hashed: the address (address_hash).
     """
     to, cc = (
-        [address for address in addresses if address_digest(address) != digest]
+        [address for address in addresses if address_hash(address) != hashed]
         for addresses in (subscription.to, subscription.cc)
     )
     if len(to) == len(subscription.to) and len(cc) == len(subscription.cc):
@@ -187,16 +190,16 @@ def without_address(subscription: Subscription, digest: str) -> Mapping[str, Any
     return {"to": cc, "cc": []} if cc else paused_fields(PauseReason.UNSUBSCRIBED)
 
 
-def gets_copies(subscription: Subscription, digest: str, *, now: datetime) -> bool:
+def gets_copies(subscription: Subscription, hashed: str, *, now: datetime) -> bool:
     """Whether an address gets a subscription's reports.
 
     Args:
         subscription: as it was read.
-        digest: of the address (address_digest).
+        hashed: the address (address_hash).
         now: the present, in UTC.
     """
-    addresses = (*subscription.to, *subscription.cc)
-    return not subscription.is_paused(now) and digest in {address_digest(address) for address in addresses}
+    addresses = {address_hash(address) for address in (*subscription.to, *subscription.cc)} - subscription.suppressed
+    return not subscription.is_paused(now) and hashed in addresses
 
 
 def _number(form: Mapping[str, str], name: str, least: int, most: int) -> int:

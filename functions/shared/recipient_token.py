@@ -6,7 +6,6 @@ recipient has the same link in every mail (https://www.rfc-editor.org/rfc/rfc529
 """
 
 import base64
-import hashlib
 import hmac
 import json
 import re
@@ -31,7 +30,7 @@ class RecipientToken:
     Attributes:
         user_id: whose subscription.
         subscription_id: which.
-        copy_of: the digest of the address that the mail went to (address_digest), where it is not the user's own:
+        copy_of: the hash of the address that the mail went to (address_hash), where it is not the user's own:
             such a link can take that address out, and nothing else. Empty for the user.
     """
 
@@ -94,11 +93,6 @@ class _Key:
         self.id = hmac.digest(text.encode(), b"id of the key", "sha256")[:_ID_BYTES]
         """Names the key in its tokens, and tells nothing about it."""
         self.cipher = AESSIV(hmac.digest(text.encode(), b"recipient tokens", "sha512"))
-
-
-def address_digest(address: str) -> str:
-    """What a token has of an address, without regard to capitals, as mail providers compare them."""
-    return hashlib.sha256(address.casefold().encode()).hexdigest()[:24]
 
 
 def _encode(raw: bytes) -> str:

@@ -14,7 +14,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from urllib.parse import quote
 
-from functions.shared.recipient_token import RecipientToken, TokenKeys, address_digest
+from functions.shared.address_hash import address_hash
+from functions.shared.recipient_token import RecipientToken, TokenKeys
 from functions.shared.sanitize import sanitize
 from functions.shared.settings import MailSettings
 from functions.shared.user import User
@@ -140,7 +141,7 @@ class MailCompliance:
         is_user = address.casefold() == user.email.casefold()
         link = one_click = ""
         if self.page_keys is not None:
-            copy_of = "" if is_user else address_digest(address)
+            copy_of = "" if is_user else address_hash(address)
             link = f"{self.page_url}/{self.page_keys.make(RecipientToken(user.id, subscription_id, copy_of))}"
             one_click = f"{link}/unsubscribe"
         elif self.unsubscribe_url and is_user:

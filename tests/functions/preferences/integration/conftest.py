@@ -13,7 +13,8 @@ import requests
 from google.auth.credentials import AnonymousCredentials
 from google.cloud import firestore
 
-from functions.shared.recipient_token import RecipientToken, TokenKeys, address_digest
+from functions.shared.address_hash import address_hash
+from functions.shared.recipient_token import RecipientToken, TokenKeys
 from local_cloud.clock import Clock
 from local_cloud.function_process import FunctionProcess
 from tests.deployed_firestore import deployed_firestore
@@ -52,7 +53,7 @@ class House:
 
     def link(self, user_id: str, what: str = "", *, subscription_id: str = "default", copy: str = "") -> str:
         """The link in a mail."""
-        token = RecipientToken(user_id, subscription_id, address_digest(copy) if copy else "")
+        token = RecipientToken(user_id, subscription_id, address_hash(copy) if copy else "")
         return self.url(KEYS.make(token), what)
 
     def url(self, token: str, what: str = "") -> str:

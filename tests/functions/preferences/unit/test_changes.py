@@ -18,7 +18,7 @@ from functions.preferences.changes import (
     without_address,
 )
 from functions.preferences.undo import Change, Undo
-from functions.shared.recipient_token import address_digest
+from functions.shared.address_hash import address_hash
 from functions.shared.schedule import Cadence
 from functions.shared.subscription import PauseReason, Subscription, SubscriptionDefaults
 from functions.shared.user import User
@@ -32,7 +32,7 @@ WEEKLY = {
     "next_report_at": MONDAY_IN_BERLIN,
     "reported_until": datetime(2026, 11, 22, 23, tzinfo=UTC),
 }
-BOSS = address_digest("Boss@example.com")
+BOSS = address_hash("Boss@example.com")
 
 
 def stored(**fields: Any) -> Stored:
@@ -71,6 +71,14 @@ def test_a_recipient_resumes_what_was_stopped(because: str | None) -> None:
     assert not now.is_paused(NOW)
     assert now.next_report_at == MONDAY_IN_BERLIN
     assert resumed(stored(), now=NOW) == {}
+
+
+def test_a_recipient_resumes_for_no_other_address() -> None:
+    own, boss = address_hash("u1@example.com"), address_hash("boss@example.com")
+    before = stored(active=False, paused_because="bounced", next_report_at=None, suppressed=[own, boss])
+    now = after(before, resumed(before, now=NOW))
+    assert now.suppressed == {boss}
+    assert not gets_copies(after(before, {"cc": ["boss@example.com"]}), boss, now=NOW)
 
 
 @pytest.mark.parametrize(

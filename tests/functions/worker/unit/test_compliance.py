@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from functions.shared.recipient_token import RecipientToken, TokenKeys, address_digest
+from functions.shared.address_hash import address_hash
+from functions.shared.recipient_token import RecipientToken, TokenKeys
 from functions.shared.settings import MailSettings
 from functions.shared.user import User
 from functions.worker.mail.compliance import MailCompliance, unsubscribe_token
@@ -60,7 +61,7 @@ def test_the_teams_own_link_names_the_user_and_proves_it(user_id: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("address", "copy_of"), [("Ada@example.com", ""), ("boss@example.com", address_digest("boss@example.com"))]
+    ("address", "copy_of"), [("Ada@example.com", ""), ("boss@example.com", address_hash("boss@example.com"))]
 )
 def test_each_recipient_has_a_page_of_their_own(address: str, copy_of: str) -> None:
     made = recipient(ON_PAGE, address)
