@@ -206,6 +206,8 @@ class Scene:
             case "user":
                 return {}
             case "subscription":
+                # Something to report, whatever is in skip_empty.
+                writer.set(user.collection("events").document("e"), {"at": before, "type": "login"})
                 by_cron = {"cadence": "cron", "covers": "calendar"} if broken.field == "cron" else {}
                 return {**by_cron, broken.field: broken.value}
             case "event":

@@ -21,7 +21,8 @@ def mails(tmp_path_factory: pytest.TempPathFactory) -> list[Made]:
         return [*all_made(), *made_from_sql(tmp_path_factory.mktemp("sql"), monkeypatch)]
 
 
-@pytest.fixture(scope="session")
+# Not for the session: Playwright keeps an event loop running in this thread, in which no other test could run its own.
+@pytest.fixture(scope="module")
 def browser() -> "Iterator[Browser]":
     """Chromium. Without one the tests are skipped, but not in CI, which installs it (.ci/run)."""
     path = executable()

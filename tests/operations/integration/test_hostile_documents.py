@@ -40,6 +40,9 @@ ARGUMENTS = {
     "LINE": HOSTILE,
     "ZONE": HOSTILE,
     "FIELD": HOSTILE,
+    "USER[/SUBSCRIPTION]": HOSTILE,
+    "DURATION": "7d",
+    "ADDRESS": f"{HOSTILE}@example.com",
     "KEY=VALUE": f"{HOSTILE}={HOSTILE}",
 }
 """What each argument and option is given, by its metavar. The ids of dead letters are known once there are some."""
@@ -47,7 +50,7 @@ LEFT_OUT = {"--open", "--watch", "--help"}
 """These open a browser, or do not come to an end."""
 USAGE = 2
 """What a command ends with that was written wrongly: then it has read no document."""
-NAMES_NOTHING = {"queue show", "queue pause", "queue resume", "queue set"}
+NAMES_NOTHING = {"kinds", "queue show", "queue pause", "queue resume", "queue set"}
 """These need not show anything of a document; every other command does, in one of its forms at least."""
 
 
