@@ -329,7 +329,7 @@ def test_a_replayed_report_is_sent_once_in_whatever_order(project: Project) -> N
     run_state_machine_as_test(
         OnThisProject,
         settings=settings(
-            max_examples=40,
+            max_examples=30,
             stateful_step_count=30,
             deadline=None,
             derandomize=True,
