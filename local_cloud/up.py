@@ -161,11 +161,12 @@ class Up:
         deliveries = await view.deliveries(run_id)
         dead_letters = await view.dead_letters()
         paused = await view.paused()
+        became = await view.mails(deliveries) if self._says_what_became else None
         return RunSummary(
             run_id=run_id,
             counters=counters,
             deliveries=deliveries,
-            became=await view.mails(deliveries) if self._says_what_became else None,
+            became=became,
             paused=paused,
             dead_letters=dead_letters,
             alerts=len(self._cloud.inbox.slack_messages) if self._environment.is_own("SLACK_WEBHOOK_URL") else None,
@@ -179,6 +180,7 @@ class Up:
                 paused=paused,
                 dead_letters=dead_letters,
                 mailed=self._mailed() if self._takes_mails else None,
+                became=became,
             ),
         )
 

@@ -24,6 +24,7 @@ def problems(
     paused: Mapping[SubscriptionKey, str],
     dead_letters: Sequence[DeadLetter],
     mailed: Iterable[Mailed] | None,
+    became: Mapping[str, int] | None,
 ) -> list[str]:
     """The problems of a run, a line each; none if all is well.
 
@@ -34,6 +35,7 @@ def problems(
         paused: the reason of each paused subscription.
         dead_letters: what was kept of failures.
         mailed: the mails that were accepted; None if another server took them.
+        became: how many deliveries' mails are delivered, bounced and so on; None where nobody says.
     """
     found = [
         f"the dispatcher counted {counters[name]} {what}, not {wanted}"
@@ -49,6 +51,9 @@ def problems(
     found += _untold(deliveries, dead_letters)
     if mailed is not None:
         found += _wrong_mails(seeded.subscriptions, deliveries, list(mailed))
+    sent = sum(delivery.state == "sent" for delivery in deliveries)
+    if became is not None and (known := sum(became.values())) != sent:
+        found.append(f"what became of the mails is known of {known} reports, and {sent} are sent")
     return found
 
 

@@ -27,6 +27,7 @@ GOOD: dict[str, Any] = {
     "paused": {PAUSED: "user"},
     "dead_letters": [DeadLetter(id="d2", reason="permanent-error", error="refused", alerted=True)],
     "mailed": MAILED,
+    "became": {"delivered": 1},
 }
 
 
@@ -35,7 +36,7 @@ def test_a_run_as_it_should_be() -> None:
 
 
 def test_mails_that_somebody_else_took_are_not_counted() -> None:
-    assert problems(**{**GOOD, "mailed": None}) == []
+    assert problems(**{**GOOD, "mailed": None, "became": None}) == []
 
 
 @pytest.mark.parametrize(
@@ -65,6 +66,7 @@ def test_mails_that_somebody_else_took_are_not_counted() -> None:
         ({"paused": {PAUSED: "user", SENT: "bounced"}}, "u1 should be not paused, but is paused (bounced)"),
         ({"dead_letters": []}, "no dead letter was kept"),
         ({"dead_letters": [DeadLetter(id="d2", reason="", error="", alerted=False)]}, "no one was told"),
+        ({"became": {}}, "what became of the mails is known of 0 reports, and 1 are sent"),
         ({"mailed": MAILED[:1]}, "d1 is sent, but no mail came to copy@example.com"),
         ({"mailed": [*MAILED, MAILED[0]]}, "d1 was mailed 2 times to one address"),
         ({"mailed": [*MAILED, Mailed("d1", "x@example.com")]}, "d1 was mailed to x@example.com, who should not"),
