@@ -173,7 +173,7 @@ def build(
         client: the Firestore client for what else the kind reads; None for a sample.
         variables: the kind's settings and secrets.
         delivery: the id that the mail carries; None for that of the delivery that would send it.
-        is_next: whether it is made by the kind's next version.
+        is_next: whether it is made by the kind's next version, also if the canary would not.
 
     Returns:
         The mail, or the kind's word that there is nothing to report.
@@ -195,7 +195,7 @@ def build(
             brand=Brand.from_settings(settings),
             firestore=client,
             settings=variables,
-            variant=canary.Variant.NEXT if is_next else None,
+            variant=canary.Variant.NEXT if is_next else _variant(kind, user, subscription, is_live=client is not None),
         )
     except PermanentError as error:
         raise OperatorError(str(error)) from error
@@ -204,6 +204,12 @@ def build(
     except (Exception, SystemExit) as error:
         raise OperatorError(describe_mistake(error, kind)) from error
     return NothingToSend(made.why) if isinstance(made, Skip) else made
+
+
+def _variant(kind: str, user: User, subscription: Subscription, *, is_live: bool) -> canary.Variant | None:
+    """The version of the kind that the worker would use; for a sample, the current one."""
+    percent = known_needs().get(kind, needs.Needs()).canary if is_live else None
+    return canary.variant_of(kind, user.id, subscription.id, {} if percent is None else {kind: percent})
 
 
 def send_test(mail: Mail, address: str, variables: Mapping[str, str | None]) -> str:

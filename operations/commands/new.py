@@ -31,3 +31,5 @@ def new(
         output.say(file)
     output.say()
     output.say(f"Look at it: reports preview --sample --kind {kind} --open --watch")
+    if sql:
+        output.say("Before you deploy it: make lock, which brings its packages into the worker.")

@@ -97,11 +97,6 @@ class YamlNode:
         """Whether the value has keys of its own."""
         return isinstance(self.node, yaml.MappingNode)
 
-    @property
-    def is_list(self) -> bool:
-        """Whether the value is a list."""
-        return isinstance(self.node, yaml.SequenceNode)
-
     def text(self) -> str:
         """A text that is not empty."""
         value = self._scalar("str", "text")
@@ -175,7 +170,7 @@ def read_yaml(text: str, file: str) -> YamlNode:
         mark = error.problem_mark or error.context_mark
         line = mark.line + 1 if mark else 1
         raise YamlMistake(f"{file}:{line}: this is not YAML: {error.problem or error.context}") from None
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, RecursionError) as error:
         raise YamlMistake(f"{file}:1: this is not YAML: {' '.join(str(error).split())}") from None
     if node is None:
         raise YamlMistake(f"{file}:1: the file is empty")

@@ -1,12 +1,14 @@
 """`reports kinds`: the kinds, and how each version of one does."""
 
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
 from functions.worker.reports.needs import Needs
 from operations import preview
 from tests.operations.integration.conftest import Project
+from tests.seeding import seed
 
 NOW = datetime.now(UTC)
 
@@ -59,3 +61,13 @@ def test_kinds_without_a_canary_need_no_connection(project: Project) -> None:
     answer = project.reports("kinds", "--json", GOOGLE_CLOUD_PROJECT=None, FIRESTORE_EMULATOR_HOST=None)
     assert answer.status == 0
     assert {"activity", "usage"} <= {row["kind"] for row in answer.json}
+
+
+def test_a_preview_is_of_the_version_that_the_canary_gives(
+    project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seed(project.database, "u1", next_report_at=NOW + timedelta(days=1))
+    assert project.reports("preview", "u1", "--to", str(tmp_path)).status == 0
+    monkeypatch.setattr(preview, "known_needs", lambda: {"activity": Needs(canary=100)})
+    # There is no next version of this kind, so the attempt to use it fails.
+    assert "activity has no next version" in project.reports("preview", "u1").err

@@ -124,7 +124,7 @@ def _moment(value: Any, how: Format, column: ResultColumn, zone: ZoneInfo) -> da
     if not isinstance(moment, datetime):
         raise _mismatch(value, how, column, "a date and a time")
     if moment.tzinfo is None:
-        # The database's own local time: nobody knows of which zone.
+        # The database's own local time, of an unknown zone.
         return moment
     try:
         return moment.astimezone(zone)
