@@ -156,8 +156,10 @@ class Up:
             )
             seconds = time.monotonic() - began
             if self._says_what_became:
-                progress.add_task("Waiting for the mails' events", total=None)
-                await self._wait_for_events()
+                events = self._cloud.inbox.webhook.unsent
+                waiting = progress.add_task("Waiting for the mails' events", total=events)
+                await self._wait_for_events(lambda unsent: progress.update(waiting, completed=max(0, events - unsent)))
+                progress.update(waiting, completed=max(0, events - self._cloud.inbox.webhook.unsent))
         deliveries = await view.deliveries(run_id)
         dead_letters = await view.dead_letters()
         paused = await view.paused()
@@ -200,11 +202,11 @@ class Up:
     def _says_what_became(self) -> bool:
         return self._takes_mails and self._cloud.inbox.webhook.url is not None
 
-    async def _wait_for_events(self) -> None:
+    async def _wait_for_events(self, on_progress: Callable[[int], None]) -> None:
         """Return when the function has taken every event of the mails, or takes none."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_STALLED_SECONDS):
-                await self._cloud.inbox.webhook.all_taken()
+                await self._cloud.inbox.webhook.all_taken(on_progress)
 
     async def _wait_until_final(
         self, view: RunView, run_id: str, due: int, on_progress: Callable[[Standing], None]

@@ -24,7 +24,7 @@ import logging
 import random
 import secrets
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -141,9 +141,19 @@ class EventWebhook:
         self._new = asyncio.Event()
         self._less_unsent = asyncio.Event()
 
-    async def all_taken(self) -> None:
-        """Return when every event so far was taken, or given up."""
+    @property
+    def unsent(self) -> int:
+        """How many events are neither taken nor given up."""
+        return self._unsent
+
+    async def all_taken(self, on_progress: Callable[[int], None] = lambda unsent: None) -> None:
+        """Return when every event so far was taken, or given up.
+
+        Args:
+            on_progress: is told how many are left, each time.
+        """
         while self._unsent:
+            on_progress(self._unsent)
             self._less_unsent.clear()
             await self._less_unsent.wait()
 
