@@ -56,7 +56,7 @@ Takes a Google Cloud project to a running pipeline. Running it again changes onl
   --env-file=FILE     the settings; default: deploy.env, if there is one (deploy.env.example explains each)
   --queues=N          how many report queues; default: as many as there are, or one
   --only=WHAT         only one step (apis, firestore, accounts, secrets, messaging, functions, scheduler, monitoring)
-                      or one function (dispatcher, worker, dlq-handler)
+                      or one function (dispatcher, worker, dlq-handler, preferences)
   --firestore-rules   also deploy deployment/firestore.rules, which closes the pipeline's collections to web and mobile clients;
                       rules that this script has not made are shown, and stay
   --replace-rules     with --firestore-rules: replace rules that this script has not made
@@ -181,6 +181,7 @@ summary() {
   if [ "$TEARDOWN" = yes ]; then return; fi
   say "  Dispatcher  $(url_of dispatcher)"
   say "  Worker      $(url_of worker)"
+  if [ "$WITH_PAGE" = yes ]; then say "  Page        $(url_of preferences)"; fi
   say "  Schedule    gcloud scheduler jobs describe $JOB --location=$REGION --project=$PROJECT_ID"
   say "  Run now     gcloud scheduler jobs run $JOB --location=$REGION --project=$PROJECT_ID"
   say "  Logs        https://console.cloud.google.com/run?project=$PROJECT_ID"

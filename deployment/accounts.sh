@@ -16,6 +16,7 @@ ensure_accounts() {
   ensure_account dispatcher "Report pipeline: dispatcher"
   ensure_account worker "Report pipeline: worker"
   ensure_account dlq-handler "Report pipeline: DLQ handler"
+  if [ "$WITH_PAGE" = yes ]; then ensure_account preferences "Report pipeline: the recipient's page"; fi
   ensure_account scheduler "Report pipeline: Cloud Scheduler calls the dispatcher"
   ensure_account tasks "Report pipeline: Cloud Tasks calls the worker"
   ensure_account events "Report pipeline: Eventarc calls the DLQ handler"
@@ -64,6 +65,7 @@ grant_project_roles() {
   local sources="projects/_/buckets/gcf-v2-sources-$PROJECT_NUMBER-$REGION"
   policy="$(policy_of projects get-iam-policy "$PROJECT_ID")"
   for name in $FUNCTIONS; do
+    if ! is_deployed "$name"; then continue; fi
     bind_project "$policy" "serviceAccount:$(account_of "$name")" roles/datastore.user "$PREFIX-database" \
       "resource.name==\"$whole\""
   done

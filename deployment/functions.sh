@@ -43,7 +43,11 @@ set_up_functions() {
 }
 
 # Whether --only leaves the function in.
-is_wanted() { is_one_of "$ONLY" "" functions "$1"; }
+is_wanted() { is_deployed "$1" && is_one_of "$ONLY" "" functions "$1"; }
+
+# Whether the settings ask for the function: for the recipient's page, unless recipients unsubscribe elsewhere. A page that
+# is there stays, since the links of old mails lead to it.
+is_deployed() { [ "$1" != preferences ] || [ "$WITH_PAGE" = yes ]; }
 
 ensure_repository() {
   local there policy
@@ -91,6 +95,14 @@ environment_of() {
       echo "MAIL_FROM=$MAIL_FROM"
       echo "MAIL_FROM_NAME=$MAIL_FROM_NAME"
       optional "$OF_WORKER $KIND_SETTINGS"
+      if [ "$WITH_PAGE" = yes ]; then echo "PREFERENCES_URL=$(url_of preferences)"; fi
+      ;;
+    preferences)
+      echo "PREFERENCES_URL=$(url_of preferences)"
+      echo "DEFAULT_KIND=$DEFAULT_KIND"
+      echo "DEFAULT_CADENCE=$DEFAULT_CADENCE"
+      echo "MAIL_FROM_NAME=$MAIL_FROM_NAME"
+      optional "BRAND_NAME BRAND_LOGO_URL BRAND_COLOR BRAND_URL"
       ;;
     dlq-handler)
       echo "LOCATION=$REGION"
@@ -112,6 +124,7 @@ optional() {
 secrets_of() {
   local variable variables="" version holder
   case "$1" in
+    preferences) variables="PREFERENCES_KEY" ;;
     worker) variables="SENDGRID_API_KEY MAIL_UNSUBSCRIBE_KEY PREFERENCES_KEY" ;;
     dlq-handler) variables="SLACK_WEBHOOK_URL ALERT_URLS OWNER_MAIL_URL" ;;
   esac
@@ -162,7 +175,11 @@ wanted_function() {
   echo "serviceConfig.minInstanceCount=$(size "$name" MIN_INSTANCES)"
   echo "serviceConfig.maxInstanceCount=$(size "$name" MAX_INSTANCES)"
   echo "serviceConfig.timeoutSeconds=$(timeout_of "$name")"
-  echo "serviceConfig.ingressSettings=ALLOW_INTERNAL_ONLY"
+  if [ "$name" = preferences ]; then
+    echo "serviceConfig.ingressSettings=ALLOW_ALL"
+  else
+    echo "serviceConfig.ingressSettings=ALLOW_INTERNAL_ONLY"
+  fi
   echo "serviceConfig.environmentVariables.#=$(wc -l <"$WORK/$name.variables" | tr -d ' ')"
   while IFS= read -r line; do echo "serviceConfig.environmentVariables.$line"; done <"$WORK/$name.variables"
   echo "serviceConfig.secretEnvironmentVariables.#=$(wc -l <"$WORK/$name.secrets" | tr -d ' ')"
@@ -182,6 +199,7 @@ wanted_function() {
 # deploy_function FUNCTION: as prepare_function has laid it out.
 deploy_function() {
   local name="$1" function line secrets="" variables=() trigger=(--trigger-http)
+  local open=(--no-allow-unauthenticated --ingress-settings=internal-only)
   function="$(function_name "$name")"
   while IFS= read -r line; do variables+=("$line"); done <"$WORK/$name.variables"
   # As a file: values may have commas and quotes in them. JSON is YAML.
@@ -190,9 +208,10 @@ deploy_function() {
   if [ "$name" = dlq-handler ]; then
     trigger=("--trigger-topic=$TOPIC" "--trigger-service-account=$EVENTS_INVOKER" --retry)
   fi
+  if [ "$name" = preferences ]; then open=(--allow-unauthenticated --ingress-settings=all); fi
   change functions deploy "$function" --gen2 "--region=$REGION" \
     "--runtime=$RUNTIME" "--source=$WORK/$name" "--entry-point=$(python_name "$name")" "${trigger[@]}" \
-    --no-allow-unauthenticated --ingress-settings=internal-only \
+    "${open[@]}" \
     "--service-account=$(account_of "$name")" "--build-service-account=projects/$PROJECT_ID/serviceAccounts/$BUILDER" \
     "--docker-repository=projects/$PROJECT_ID/locations/$REGION/repositories/$REPOSITORY" \
     "--memory=$(size "$name" MEMORY)" "--cpu=$(size "$name" CPU)" "--concurrency=$(size "$name" CONCURRENCY)" \
@@ -216,6 +235,12 @@ restrict_function() {
     dlq-handler) callers="$EVENTS_INVOKER" ;;
   esac
   policy="$(policy_of run services get-iam-policy "$function" "--region=$REGION")"
+  # Recipients and mailbox providers call it: whose link they have is all that it asks for.
+  if [ "$name" = preferences ]; then
+    bind "$policy" "function $function" allUsers roles/run.invoker "" \
+      run services add-iam-policy-binding "$function" "--region=$REGION"
+    return
+  fi
   for caller in $callers; do
     bind "$policy" "function $function" "serviceAccount:$caller" roles/run.invoker "" \
       run services add-iam-policy-binding "$function" "--region=$REGION"

@@ -36,11 +36,21 @@ set_up_secrets() {
   existing="$(existing_secrets)"
   ensure_secret SENDGRID_API_KEY worker "SendGrid's API key (it may send mail)"
   ensure_secret MAIL_UNSUBSCRIBE_KEY worker ""
-  ensure_secret PREFERENCES_KEY worker ""
+  set_up_page_key
   ensure_secret SLACK_WEBHOOK_URL dlq-handler "Slack's incoming webhook (empty: no Slack)"
   ensure_secret ALERT_URLS dlq-handler ""
   ensure_secret OWNER_MAIL_URL dlq-handler ""
   set_up_kind_secrets
+}
+
+# The key of the links to the recipient's page: made where nobody has set one, and the same for good, since old mails have
+# links by it.
+set_up_page_key() {
+  if [ "$WITH_PAGE" = yes ] && [ -z "$PREFERENCES_KEY" ] && ! has_line "$existing" "$(secret_name PREFERENCES_KEY)"; then
+    PREFERENCES_KEY="$(python3 -c 'import secrets; print(secrets.token_urlsafe(32))')"
+  fi
+  ensure_secret PREFERENCES_KEY worker ""
+  if [ "$WITH_PAGE" = yes ]; then let_read PREFERENCES_KEY preferences; fi
 }
 
 # ensure_secret VARIABLE FUNCTION QUESTION: the secret, its latest version, and the function's right to read it.

@@ -15,6 +15,7 @@ DEFAULT_KIND DEFAULT_CADENCE ON_UNKNOWN_OUTCOME LOG_LEVEL SCHEDULE ALERT_EMAIL N
 DISPATCHER_MEMORY DISPATCHER_CPU DISPATCHER_CONCURRENCY DISPATCHER_MIN_INSTANCES DISPATCHER_MAX_INSTANCES
 WORKER_MEMORY WORKER_CPU WORKER_CONCURRENCY WORKER_MIN_INSTANCES WORKER_MAX_INSTANCES
 DLQ_HANDLER_MEMORY DLQ_HANDLER_CPU DLQ_HANDLER_CONCURRENCY DLQ_HANDLER_MIN_INSTANCES DLQ_HANDLER_MAX_INSTANCES
+PREFERENCES_MEMORY PREFERENCES_CPU PREFERENCES_CONCURRENCY PREFERENCES_MIN_INSTANCES PREFERENCES_MAX_INSTANCES
 SMOKE_TEST_ADDRESS MAIL_WITHOUT_UNSUBSCRIBE"
 SECRETS="SENDGRID_API_KEY MAIL_UNSUBSCRIBE_KEY PREFERENCES_KEY SLACK_WEBHOOK_URL ALERT_URLS OWNER_MAIL_URL"
 # What the script itself gives to the functions, and what they read where Google is not Google. No kind of report may
@@ -94,6 +95,17 @@ load_settings() {
   default DLQ_HANDLER_CONCURRENCY 8
   default DLQ_HANDLER_MIN_INSTANCES 0
   default DLQ_HANDLER_MAX_INSTANCES 3
+  default PREFERENCES_MEMORY 512Mi
+  default PREFERENCES_CPU 1
+  default PREFERENCES_CONCURRENCY 16
+  default PREFERENCES_MIN_INSTANCES 0
+  # Everybody can call it: this is what a flood costs at most.
+  default PREFERENCES_MAX_INSTANCES 3
+  # Where the mails have no other way out, they lead to the recipient's page.
+  WITH_PAGE=no
+  if [ -z "$MAIL_UNSUBSCRIBE_GROUP$MAIL_UNSUBSCRIBE_URL$PREFERENCES_URL" ] && [ "$MAIL_WITHOUT_UNSUBSCRIBE" != true ]; then
+    WITH_PAGE=yes
+  fi
 }
 
 matches() { [[ "$1" =~ $2 ]]; }
@@ -122,10 +134,6 @@ wrong_settings() {
     xx*) echo "MAIL_UNSUBSCRIBE_GROUP, MAIL_UNSUBSCRIBE_URL, PREFERENCES_URL: set one of them, since a mail has one way out." ;;
   esac
   matches "${PREFERENCES_URL:-https://-}" '^https://[^[:space:]?#]+$' || echo "PREFERENCES_URL: must begin with https://."
-  if [ -z "$MAIL_UNSUBSCRIBE_GROUP$MAIL_UNSUBSCRIBE_URL$PREFERENCES_URL" ] && [ "$MAIL_WITHOUT_UNSUBSCRIBE" != true ] &&
-    [ "$MAIL_SANDBOX" != true ]; then
-    echo "MAIL_UNSUBSCRIBE_GROUP is not set: mailbox providers and the law demand that recipients can unsubscribe. Make a group at SendGrid (Suppressions, Unsubscribe Groups) and set its id, or set MAIL_UNSUBSCRIBE_URL, or MAIL_WITHOUT_UNSUBSCRIBE=true."
-  fi
   if [ "$MAIL_CHECK_UNSUBSCRIBED" = true ] && [ -z "$MAIL_UNSUBSCRIBE_GROUP" ]; then
     echo "MAIL_CHECK_UNSUBSCRIBED: needs MAIL_UNSUBSCRIBE_GROUP, the group to look in."
   fi
@@ -143,7 +151,7 @@ wrong_settings() {
   is_one_of "$ON_UNKNOWN_OUTCOME" dead-letter resend || echo "ON_UNKNOWN_OUTCOME: dead-letter or resend."
   is_one_of "$LOG_LEVEL" DEBUG INFO WARNING ERROR || echo "LOG_LEVEL: DEBUG, INFO, WARNING or ERROR."
   is_one_of "$SCHEDULE" on paused || echo "SCHEDULE: on or paused."
-  for name in DISPATCHER WORKER DLQ_HANDLER; do wrong_sizes "$name"; done
+  for name in DISPATCHER WORKER DLQ_HANDLER PREFERENCES; do wrong_sizes "$name"; done
 }
 
 wrong_sizes() {

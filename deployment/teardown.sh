@@ -135,7 +135,8 @@ remove_accounts() {
   while IFS=$'\t' read -r role member _ <&3; do
     case "$member" in
       "serviceAccount:$PREFIX-dispatcher@$ACCOUNT_DOMAIN" | "serviceAccount:$PREFIX-worker@$ACCOUNT_DOMAIN" | \
-        "serviceAccount:$PREFIX-dlq-handler@$ACCOUNT_DOMAIN" | "serviceAccount:$EVENTS_INVOKER" | "serviceAccount:$BUILDER")
+        "serviceAccount:$PREFIX-dlq-handler@$ACCOUNT_DOMAIN" | "serviceAccount:$PREFIX-preferences@$ACCOUNT_DOMAIN" | \
+        "serviceAccount:$EVENTS_INVOKER" | "serviceAccount:$BUILDER")
         remove "$role on the project for ${member#*:}" projects remove-iam-policy-binding "$PROJECT_ID" \
           "--member=$member" "--role=$role" --all
         ;;

@@ -11,7 +11,7 @@ import pytest
 from pydantic_settings import BaseSettings
 
 from functions.shared.ids import delivery_id
-from functions.shared.settings import DispatcherSettings, DlqHandlerSettings, WorkerSettings
+from functions.shared.settings import DispatcherSettings, DlqHandlerSettings, PreferencesSettings, WorkerSettings
 from tests.deployment.conftest import PROJECT, SECRETS, Deployment, FirstDeployment
 from tests.deployment.google_server import GoogleServer
 
@@ -319,7 +319,7 @@ class TestSettings:
         bare.edit(lambda state: state.update(billing=False))
         outcome = bare.deploy()
         assert outcome.status == 1
-        for name in ("REGION", "MAIL_FROM", "MAIL_UNSUBSCRIBE_GROUP", *wrong, "SENDGRID_API_KEY", "gcloud billing"):
+        for name in ("REGION", "MAIL_FROM", *wrong, "SENDGRID_API_KEY", "gcloud billing"):
             assert name in outcome.errors
         assert bare.changes == []
 
@@ -437,6 +437,52 @@ class TestSecrets:
         outcome = deployed.deploy("--only=dlq-handler")
         assert outcome.status == 0, outcome.text
         assert deployed.resource("/functions/report-dlq-handler")["serviceConfig"]["secretEnvironmentVariables"] == []
+
+
+class TestPage:
+    URL = "https://report-preferences-123456789012.us-central1.run.app"
+
+    def test_it_is_deployed_where_the_mails_have_no_other_way_out(self, bare: Deployment) -> None:
+        del bare.settings["MAIL_WITHOUT_UNSUBSCRIBE"]
+        outcome = bare.deploy()
+        assert outcome.status == 0, outcome.text
+        assert f"Page        {self.URL}" in outcome.output
+        page, worker = (
+            bare.resource(f"/functions/report-{name}")["serviceConfig"] for name in ("preferences", "worker")
+        )
+        assert page["ingressSettings"] == "ALLOW_ALL"
+        assert page["maxInstanceCount"] == 3
+        for service in (page, worker):
+            assert service["environmentVariables"]["PREFERENCES_URL"] == self.URL
+            keys = {each["key"]: each["version"] for each in service["secretEnvironmentVariables"]}
+            assert keys["PREFERENCES_KEY"] == "1"
+        PreferencesSettings.model_validate(
+            {name.lower(): value for name, value in page["environmentVariables"].items()}
+            | {"preferences_key": "k" * 32}
+        )
+        policies = bare.state["policies"]
+        assert [each[:2] for each in policies[f"{PLACE}/services/report-preferences"]] == [
+            ["roles/run.invoker", "allUsers"]
+        ]
+        assert bindings(bare.state, f"projects/{PROJECT}/secrets/report-preferences-key") == {
+            ("roles/secretmanager.secretAccessor", "report-worker"),
+            ("roles/secretmanager.secretAccessor", "report-preferences"),
+        }
+        assert bare.deploy().status == 0
+        # Above all, the key stays: old mails have links by it.
+        assert bare.changes == []
+        assert bare.deploy("--teardown", answer=f"{PROJECT}\n").status == 0
+        assert "preferences" not in str([*bare.state["resources"], bare.state["policies"]["project"]])
+
+    @pytest.mark.parametrize(
+        "ways",
+        [{"MAIL_UNSUBSCRIBE_GROUP": "7", "PREFERENCES_URL": "https://x.example"}, {"PREFERENCES_URL": "http://x"}],
+    )
+    def test_a_mail_has_one_way_out(self, bare: Deployment, ways: dict[str, str]) -> None:
+        bare.settings |= ways
+        outcome = bare.deploy()
+        assert (outcome.status, bare.changes) == (1, [])
+        assert "PREFERENCES_URL: " in outcome.errors
 
 
 class TestDryRun:

@@ -244,6 +244,8 @@ class Cloud:
 
     def _require_member(self, member: str) -> None:
         """A new account is not seen at once, and a service's own account is not there before it was asked for."""
+        if member == "allUsers":
+            return
         email = member.removeprefix("serviceAccount:")
         refusal = self.refuse(f"INVALID_ARGUMENT: Service account {email} does not exist.")
         if "@gcp-sa-" in email:
