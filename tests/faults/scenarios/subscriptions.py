@@ -13,6 +13,7 @@ from tests.faults.scenario_run import Scenario, ScenarioRun, Script
 from tests.faults.subscription_key import SubscriptionKey
 
 _HOURS_BACK = 5
+_MOST_KILLS = 10
 _POSTPONED = timedelta(hours=12)
 _PAUSED = timedelta(hours=2, minutes=40)
 
@@ -115,14 +116,17 @@ async def _paused_for_good(scenario_run: ScenarioRun) -> None:
 
 
 def _nothing_to_report(*, carried_out: bool) -> Script:
-    """None wants a mail about nothing, and workers die as they skip it: before the record is written, or after."""
+    """None wants a mail about nothing, and workers die as they skip it: before the record is written, or after.
+
+    One after the other, so that a worker that is killed takes no other report with it."""
 
     async def script(scenario_run: ScenarioRun) -> None:
         for key, known in scenario_run.known.items():
             known.is_empty = True
             await scenario_run.write_subscription(key, {"skip_empty": True})
-        killed = scenario_run.due[::2]
+        killed = scenario_run.victims(0.5, most=_MOST_KILLS)
         scenario_run.disturb(InjectionPoint.SETTLE, scenario_run.kill(carried_out=carried_out), of=killed)
+        await scenario_run.world.dispatch_at_most(1)
         await scenario_run.play_hours(3)
 
     return script
