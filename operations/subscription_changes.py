@@ -5,16 +5,13 @@ subscription on, the change is worked out again from the new version.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from google.api_core.exceptions import Aborted, AlreadyExists, FailedPrecondition
-from google.api_core.exceptions import NotFound as NotFoundInFirestore
+from google.api_core.exceptions import AlreadyExists
 from google.cloud import firestore
 
 from functions.shared.subscription import (
-    SUBSCRIPTIONS,
     PauseReason,
     Subscription,
     SubscriptionDefaults,
@@ -23,29 +20,16 @@ from functions.shared.subscription import (
     resumed_fields,
     unsuppressed_fields,
 )
-from functions.shared.user import USERS, User
+from functions.shared.subscription_documents import (
+    WRITTEN_FIRST,
+    ChangedAllTheTime,
+    StoredSubscription,
+    SubscriptionDocuments,
+)
+from functions.shared.user import User
 from operations.errors import NotFound, OperatorError
 from operations.subscription_edit import SubscriptionEdit, added_fields, edited_fields
 from operations.subscriptions import no_such_user
-
-_ATTEMPTS = 10
-"""How often to work out a change again: a worker moves a subscription on only once for each report."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class StoredSubscription:
-    """A subscription and its user, both as they were at one moment.
-
-    Attributes:
-        user: None where there is no such user.
-        subscription: what the document says.
-        document: its fields.
-    """
-
-    user: User | None
-    subscription: Subscription
-    document: Mapping[str, Any]
-
 
 Decide = Callable[[StoredSubscription], Mapping[str, Any]]
 """Returns the fields to write; none for no change."""
@@ -67,7 +51,7 @@ class SubscriptionChanges:
         defaults: SubscriptionDefaults,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        self._client = client
+        self._documents = SubscriptionDocuments(client, defaults)
         self._defaults = defaults
         self._now = now
 
@@ -85,7 +69,7 @@ class SubscriptionChanges:
         """
         document = added_fields(user, subscription_id, edit, self._defaults, now=self._now())
         try:
-            self._reference(user.id, subscription_id).create(document)
+            self._documents.reference(user.id, subscription_id).create(document)
         except AlreadyExists as error:
             raise OperatorError(
                 f"{user.id} has a subscription {subscription_id} already: reports subscriptions set changes it."
@@ -171,10 +155,10 @@ class SubscriptionChanges:
         Raises:
             OperatorError: it was changed since.
         """
-        unchanged = self._client.write_option(last_update_time=subscription.version)
+        unchanged = self._documents.unchanged_since(subscription.version)
         try:
-            self._reference(subscription.user_id, subscription.id).delete(option=unchanged)
-        except (FailedPrecondition, Aborted, NotFoundInFirestore) as error:
+            self._documents.reference(subscription.user_id, subscription.id).delete(option=unchanged)
+        except WRITTEN_FIRST as error:
             raise OperatorError(
                 f"{subscription.user_id}/{subscription.id} was changed meanwhile: look at it again. Nothing is removed."
             ) from error
@@ -194,32 +178,18 @@ class SubscriptionChanges:
             NotFound: there is no such subscription.
             OperatorError: other programs change it all the time.
         """
-        reference = self._reference(user_id, subscription_id)
-        for _ in range(_ATTEMPTS):
-            stored = self._read(user_id, subscription_id)
-            fields = decide(stored)
-            if not fields:
-                return stored.subscription, False
-            unchanged = self._client.write_option(last_update_time=stored.subscription.version)
-            try:
-                reference.update(dict(fields), option=unchanged)
-            except (FailedPrecondition, Aborted, NotFoundInFirestore):
-                continue
-            document = {**stored.document, **fields}
-            return Subscription.from_fields(user_id, subscription_id, document, self._defaults), True
-        raise OperatorError(f"{user_id}/{subscription_id} is changed by others all the time: repeat this later.")
-
-    def _read(self, user_id: str, subscription_id: str) -> StoredSubscription:
-        reference = self._reference(user_id, subscription_id)
-        references = [self._client.collection(USERS).document(user_id), reference]
-        # In no order.
-        found = {snapshot.reference.path: snapshot for snapshot in self._client.get_all(references)}
-        snapshot = found[reference.path]
-        subscription = Subscription.from_snapshot(snapshot, self._defaults)
-        if subscription is None:
+        try:
+            change = self._documents.change(user_id, subscription_id, decide)
+        except ChangedAllTheTime as error:
+            raise OperatorError(
+                f"{user_id}/{subscription_id} is changed by others all the time: repeat this later."
+            ) from error
+        if change is None:
             raise NotFound(f"{user_id} has no subscription {subscription_id} any more.")
-        user = User.from_snapshot(found[references[0].path])
-        return StoredSubscription(user=user, subscription=subscription, document=snapshot.to_dict() or {})
+        if not change.fields:
+            return change.before.subscription, False
+        document = {**change.before.document, **change.fields}
+        return Subscription.from_fields(user_id, subscription_id, document, self._defaults), True
 
     def _checked(self, stored: StoredSubscription, fields: Mapping[str, Any]) -> Mapping[str, Any]:
         """The fields to write, if the schedule that they follow from is not malformed."""
@@ -230,7 +200,3 @@ class SubscriptionChanges:
                 f"{before.user_id}/{before.id}: {after.problem}. Correct it first: reports subscriptions set."
             )
         return fields
-
-    def _reference(self, user_id: str, subscription_id: str) -> Any:
-        user = self._client.collection(USERS).document(user_id)
-        return user.collection(SUBSCRIPTIONS).document(subscription_id)

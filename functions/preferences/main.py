@@ -19,7 +19,7 @@ from werkzeug.formparser import parse_form_data
 
 from functions.preferences.own_form import is_own_form
 from functions.preferences.page import Message, Page, Pages, language_for, style, style_version
-from functions.preferences.store import ChangedAllTheTime, PreferencesStore
+from functions.preferences.store import PreferencesStore
 from functions.preferences.wishes import OF_COPIES, Wish, Wishes
 from functions.shared.brand import Brand
 from functions.shared.clients import firestore_client
@@ -29,6 +29,7 @@ from functions.shared.recipient_token import RecipientToken, TokenKeys
 from functions.shared.request_body import read_body
 from functions.shared.settings import PreferencesSettings, load_settings
 from functions.shared.subscription import SubscriptionDefaults
+from functions.shared.subscription_documents import ChangedAllTheTime
 
 if TYPE_CHECKING:
     import flask

@@ -4,27 +4,19 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from google.api_core.exceptions import Aborted, FailedPrecondition, NotFound
 from google.cloud import firestore
 
 from functions.preferences.changes import Stored
 from functions.preferences.undo import Change
-from functions.shared.stored_fields import stored_version
 from functions.shared.subscription import SUBSCRIPTIONS, Subscription, SubscriptionDefaults
+from functions.shared.subscription_documents import WRITTEN_FIRST, StoredSubscription, SubscriptionDocuments
 from functions.shared.user import USERS, User
 
 MOST_SUBSCRIPTIONS = 100
 """How many of a user's subscriptions a page shows."""
 
-_ATTEMPTS = 10
-"""How often a change is worked out again: a worker moves a subscription on only once for each report."""
-
 Decide = Callable[[Stored], Mapping[str, Any]]
 """Returns the fields to write; none for no change. Called again after each read."""
-
-
-class ChangedAllTheTime(Exception):
-    """Others wrote the document before each attempt."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,10 +39,11 @@ class PreferencesStore:
     def __init__(self, client: firestore.Client, defaults: SubscriptionDefaults) -> None:
         self._client = client
         self._defaults = defaults
+        self._documents = SubscriptionDocuments(client, defaults)
 
     def account(self, user_id: str) -> Account | None:
         """A user and the subscriptions; None where there is no such user."""
-        document = self._user(user_id)
+        document = self._client.collection(USERS).document(user_id)
         user = User.from_snapshot(document.get())
         if user is None:
             return None
@@ -60,14 +53,7 @@ class PreferencesStore:
 
     def subscription(self, user_id: str, subscription_id: str) -> Stored | None:
         """A subscription and its user; None where one of them is gone."""
-        references = [self._user(user_id), self._subscription(user_id, subscription_id)]
-        # In no order.
-        found = {snapshot.reference.path: snapshot for snapshot in self._client.get_all(references)}
-        user, snapshot = User.from_snapshot(found[references[0].path]), found[references[1].path]
-        subscription = Subscription.from_snapshot(snapshot, self._defaults)
-        if user is None or subscription is None:
-            return None
-        return Stored(user=user, subscription=subscription, document=snapshot.to_dict() or {})
+        return _whole(self._documents.read(user_id, subscription_id))
 
     def change(self, user_id: str, subscription_id: str, decide: Decide) -> Change | None:
         """Read a subscription, decide, and write; start again if another program writes in between.
@@ -83,19 +69,16 @@ class PreferencesStore:
         Raises:
             ChangedAllTheTime: other programs write it all the time.
         """
-        for _ in range(_ATTEMPTS):
-            stored = self.subscription(user_id, subscription_id)
-            fields = decide(stored) if stored else {}
-            if not stored or not fields:
-                return None
-            unchanged = self._client.write_option(last_update_time=stored.subscription.version)
-            try:
-                written = self._subscription(user_id, subscription_id).update(dict(fields), option=unchanged)
-            except (FailedPrecondition, Aborted, NotFound):
-                continue
-            before = {name: stored.document.get(name) for name in fields}
-            return Change(subscription_id=subscription_id, version=stored_version(written), before=before)
-        raise ChangedAllTheTime
+
+        def decide_for_user(found: StoredSubscription) -> Mapping[str, Any]:
+            stored = _whole(found)
+            return decide(stored) if stored else {}
+
+        change = self._documents.change(user_id, subscription_id, decide_for_user)
+        if change is None or change.version is None:
+            return None
+        before = {name: change.before.document.get(name) for name in change.fields}
+        return Change(subscription_id=subscription_id, version=change.version, before=before)
 
     def take_back(self, user_id: str, change: Change) -> bool:
         """Write what a subscription had before a change, if nothing else has changed it since.
@@ -103,15 +86,16 @@ class PreferencesStore:
         Returns:
             Whether it did.
         """
-        unchanged = self._client.write_option(last_update_time=change.version)
+        reference = self._documents.reference(user_id, change.subscription_id)
         try:
-            self._subscription(user_id, change.subscription_id).update(dict(change.before), option=unchanged)
-        except (FailedPrecondition, Aborted, NotFound):
+            reference.update(dict(change.before), option=self._documents.unchanged_since(change.version))
+        except WRITTEN_FIRST:
             return False
         return True
 
-    def _user(self, user_id: str) -> Any:
-        return self._client.collection(USERS).document(user_id)
 
-    def _subscription(self, user_id: str, subscription_id: str) -> Any:
-        return self._user(user_id).collection(SUBSCRIPTIONS).document(subscription_id)
+def _whole(found: StoredSubscription | None) -> Stored | None:
+    """A subscription whose user exists."""
+    if found is None or found.user is None:
+        return None
+    return Stored(user=found.user, subscription=found.subscription, document=found.document)

@@ -10,9 +10,10 @@ import pytest
 from functions.shared.ids import delivery_id, shard_of
 from functions.shared.schedule import Cadence
 from functions.shared.subscription import ADDRESS_LISTS, PauseReason, Subscription, SubscriptionDefaults
+from functions.shared.subscription_documents import StoredSubscription
 from functions.worker.reports.kinds import kinds
 from operations.errors import OperatorError
-from operations.subscription_changes import StoredSubscription, SubscriptionChanges
+from operations.subscription_changes import SubscriptionChanges
 from operations.subscription_edit import EDITABLE, SubscriptionEdit
 from tests.operations.integration.conftest import Answer, Project
 from tests.seeding import seed, subscription_reference, user_document, user_reference

@@ -290,7 +290,3 @@ class ReportDefinition:
     table: Table | None
     skip_when: SkipWhen | None
     attach: Sequence[FileFormat]
-
-    def placeholders(self) -> dict[str, Figure]:
-        """The figures that a text can name, by the names of their columns."""
-        return {str(figure.value): figure for figure in self.figures}
