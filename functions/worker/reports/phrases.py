@@ -6,6 +6,7 @@ from typing import assert_never
 from functions.shared.schedule import Cadence
 from functions.worker.mail.model import Attachment, MailRecipient, RecipientRole
 from functions.worker.reports.language import Language
+from functions.worker.reports.request import ReportRequest
 
 
 def greeting(name: str, language: Language) -> str:
@@ -55,6 +56,18 @@ def how_often(cadence: Cadence, language: Language) -> str:
             return language.gettext("You get this report every quarter.")
         case Cadence.CRON:
             return language.gettext("You get this report at times that were chosen for you.")
+
+
+def footer(first: str, request: ReportRequest, language: Language) -> str:
+    """The small print below a report.
+
+    Args:
+        first: a sentence of the kind's own, before the others; may be empty.
+        request: what was asked for.
+        language: in which.
+    """
+    zone = language.gettext("Times are in {zone}.").format(zone=request.time_zone.key)
+    return language.sentences((first, zone, how_often(request.cadence, language)))
 
 
 def goes_to(recipients: Sequence[MailRecipient], language: Language) -> str:

@@ -17,7 +17,7 @@ from functions.worker.reports.attachments.document import DataTable
 from functions.worker.reports.blocks import Headline, Table, TableRow, change_share, compared
 from functions.worker.reports.language import Language
 from functions.worker.reports.period_name import period_name
-from functions.worker.reports.phrases import greeting, how_often, period_before
+from functions.worker.reports.phrases import footer, greeting, period_before
 from functions.worker.reports.request import ReportRequest
 
 _CURRENCY = re.compile(r"[A-Z]{3}")
@@ -99,12 +99,10 @@ class Texts:
             note=self._note(figures),
             headlines=headlines if figures.events or figures.events_before else [],
             table=self._table(figures),
-            footer=self._language.sentences(
-                (
-                    *([_("Compared with {period}.").format(period=self._name_before)] if self._comparable else []),
-                    _("Times are in {zone}.").format(zone=self._request.time_zone.key),
-                    how_often(self._request.cadence, self._language),
-                )
+            footer=footer(
+                _("Compared with {period}.").format(period=self._name_before) if self._comparable else "",
+                self._request,
+                self._language,
             ),
         )
 

@@ -11,7 +11,7 @@ from functions.worker.reports.blocks import Headline, TableRow, Tone, compared
 from functions.worker.reports.chart import bar_chart
 from functions.worker.reports.language import Language
 from functions.worker.reports.period_name import period_name
-from functions.worker.reports.phrases import greeting, how_often, period_before
+from functions.worker.reports.phrases import footer, greeting, period_before
 from functions.worker.reports.request import ReportRequest
 from functions.worker.reports.sql.bars import bars
 from functions.worker.reports.sql.definition import (
@@ -136,13 +136,8 @@ class ContentsWriter:
     def _footer(self) -> str:
         compares = any(figure.compare or figure.before for figure in self._definition.figures)
         before = period_name(self._request.previous_period, self._zone, self._language)
-        return self._language.sentences(
-            (
-                self._("Compared with {period}.").format(period=before) if compares else "",
-                self._("Times are in {zone}.").format(zone=self._zone.key),
-                how_often(self._request.cadence, self._language),
-            )
-        )
+        compared_with = self._("Compared with {period}.").format(period=before) if compares else ""
+        return footer(compared_with, self._request, self._language)
 
     def _note(self) -> str:
         """What is left out, because a query has more rows than its limit or a chart more than it has room for."""

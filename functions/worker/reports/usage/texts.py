@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from functions.worker.reports.language import Language
-from functions.worker.reports.phrases import greeting, how_often
+from functions.worker.reports.phrases import footer, greeting
 from functions.worker.reports.request import ReportRequest
 from functions.worker.reports.usage.consumption import Standing
 
@@ -110,12 +110,10 @@ class Texts:
             else "",
             lines=lines,
             more=self._more(standings),
-            footer=self._language.sentences(
-                (
-                    *([_("Forecasts assume the same pace until each quota renews.")] if lines else []),
-                    _("Times are in {zone}.").format(zone=self._request.time_zone.key),
-                    how_often(self._request.cadence, self._language),
-                )
+            footer=footer(
+                _("Forecasts assume the same pace until each quota renews.") if lines else "",
+                self._request,
+                self._language,
             ),
         )
 
