@@ -43,7 +43,7 @@ set_up_secrets() {
   set_up_kind_secrets
 }
 
-# The key of the links to the recipient's page: made where nobody has set one, and the same for good, since old mails have
+# The key of the links to the recipient's page: made if none is set, and then kept for good, since old mails have
 # links by it.
 set_up_page_key() {
   if [ "$WITH_PAGE" = yes ] && [ -z "$PREFERENCES_KEY" ] && ! has_line "$existing" "$(secret_name PREFERENCES_KEY)"; then
