@@ -41,15 +41,11 @@ def kind_settings(variables: Mapping[str, str], *, local: bool, reports: Path = 
         InvalidNeeds: a needs.yaml is malformed.
         NotSet: a setting or a secret has no value.
     """
-    declared = needs.load(reports, reserved=OWN_VARIABLES)
-    found = needs.values(declared, variables, local=local)
-    given = ((found[kind][name], secret) for kind, each in declared.items() for name, secret in each.secrets.items())
-    hide(value for value, secret in given if value != secret.local)
-    return found
+    return _given(needs.load(reports, reserved=OWN_VARIABLES), variables, local=local)
 
 
-def load_canaries(*, reports: Path = REPORTS) -> Canaries:
-    """The kinds that have a next version, for a function at start.
+def load_needs(*, reports: Path = REPORTS) -> Mapping[str, needs.Needs]:
+    """What the kinds declare, for a function at start.
 
     Args:
         reports: the folder with the kinds.
@@ -58,23 +54,34 @@ def load_canaries(*, reports: Path = REPORTS) -> Canaries:
         SystemExit: with one line that says what is wrong.
     """
     try:
-        declared = needs.load(reports, reserved=OWN_VARIABLES)
+        return needs.load(reports, reserved=OWN_VARIABLES)
     except needs.InvalidNeeds as error:
         sys.exit(f"Cannot start: {error}")
-    return {kind: each.canary for kind, each in declared.items() if each.canary is not None}
 
 
-def load_kind_settings(variables: Mapping[str, str], *, reports: Path = REPORTS) -> KindSettings:
+def load_kind_settings(declared: Mapping[str, needs.Needs], variables: Mapping[str, str]) -> KindSettings:
     """What each kind is given, for a function at start. Where Firestore is an emulator, local values count.
 
     Args:
+        declared: by the kinds.
         variables: the environment.
-        reports: the folder with the kinds.
 
     Raises:
         SystemExit: with one line that says what is wrong. Values are not repeated: some are secrets.
     """
     try:
-        return kind_settings(variables, local=bool(variables.get("FIRESTORE_EMULATOR_HOST")), reports=reports)
-    except (needs.InvalidNeeds, needs.NotSet) as error:
+        return _given(declared, variables, local=bool(variables.get("FIRESTORE_EMULATOR_HOST")))
+    except needs.NotSet as error:
         sys.exit(f"Cannot start: {error}")
+
+
+def canaries(declared: Mapping[str, needs.Needs]) -> Canaries:
+    """The kinds that have a next version."""
+    return {kind: each.canary for kind, each in declared.items() if each.canary is not None}
+
+
+def _given(declared: Mapping[str, needs.Needs], variables: Mapping[str, str], *, local: bool) -> KindSettings:
+    found = needs.values(declared, variables, local=local)
+    given = ((found[kind][name], secret) for kind, each in declared.items() for name, secret in each.secrets.items())
+    hide(value for value, secret in given if value != secret.local)
+    return found

@@ -25,7 +25,7 @@ from functions.worker.breaker import Breaker
 from functions.worker.delivery_store import DeliveryStore
 from functions.worker.inactive_users import InactiveUsers
 from functions.worker.key_alert import KeyAlert
-from functions.worker.kind_settings import load_canaries, load_kind_settings
+from functions.worker.kind_settings import canaries, load_kind_settings, load_needs
 from functions.worker.mail.compliance import MailCompliance
 from functions.worker.mail.provider import delivery_lookup, mail_provider
 from functions.worker.outcome_inquiry import OutcomeInquiry
@@ -38,8 +38,9 @@ if TYPE_CHECKING:
     import flask
 
 _settings = load_settings(WorkerSettings)
-_kind_settings = load_kind_settings(os.environ)
-_canaries = load_canaries()
+_needs = load_needs()
+_kind_settings = load_kind_settings(_needs, os.environ)
+_canaries = canaries(_needs)
 configure_logging("worker", _settings.log_level)
 _logger = structlog.get_logger()
 _verifier = TokenVerifier(

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from functions.worker import reports
-from functions.worker.kind_settings import load_canaries
+from functions.worker.kind_settings import canaries, load_needs
 from functions.worker.reports.canary import Variant, variant_of
 from functions.worker.reports.kinds import find, kinds
 from functions.worker.reports.report import PermanentError
@@ -76,10 +76,10 @@ def test_the_next_version_is_a_folder_within_the_kind(folder: Path) -> None:
 
 
 def test_a_canary_is_declared_beside_it(folder: Path) -> None:
-    assert load_canaries(reports=folder.parent) == {}
+    assert canaries(load_needs(reports=folder.parent)) == {}
     (folder / "needs.yaml").write_text("canary: 5\n")
-    assert load_canaries(reports=folder.parent) == {"rolled_out": 5}
+    assert canaries(load_needs(reports=folder.parent)) == {"rolled_out": 5}
     (folder / "next" / "__init__.py").unlink()
     (folder / "next").rmdir()
     with pytest.raises(SystemExit, match=r"Cannot start: .*rolled_out/needs\.yaml, line 1: canary: there is no next"):
-        load_canaries(reports=folder.parent)
+        load_needs(reports=folder.parent)

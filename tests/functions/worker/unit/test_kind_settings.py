@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from functions.shared.sanitize import error_text
-from functions.worker.kind_settings import OWN_VARIABLES, REPORTS, load_kind_settings
+from functions.worker.kind_settings import OWN_VARIABLES, REPORTS, load_kind_settings, load_needs
 from functions.worker.reports import needs
 from tests.support import REPOSITORY
 
@@ -25,19 +25,23 @@ def reports(tmp_path: Path) -> Path:
 
 
 def test_a_secret_that_is_not_set_has_its_local_value_where_firestore_is_an_emulator(reports: Path) -> None:
-    assert load_kind_settings(EMULATOR, reports=reports) == {"sales": {"SALES_DATABASE_URL": "sqlite:///sales.db"}}
+    assert load_kind_settings(load_needs(reports=reports), EMULATOR) == {
+        "sales": {"SALES_DATABASE_URL": "sqlite:///sales.db"}
+    }
     given = {**EMULATOR, "SALES_DATABASE_URL": "postgresql://example"}
-    assert load_kind_settings(given, reports=reports) == {"sales": {"SALES_DATABASE_URL": "postgresql://example"}}
+    assert load_kind_settings(load_needs(reports=reports), given) == {
+        "sales": {"SALES_DATABASE_URL": "postgresql://example"}
+    }
 
 
 def test_a_secret_stands_in_no_error(reports: Path) -> None:
-    load_kind_settings({"SALES_DATABASE_URL": "postgresql://reader:a-password@db.example"}, reports=reports)
+    load_kind_settings(load_needs(reports=reports), {"SALES_DATABASE_URL": "postgresql://reader:a-password@db.example"})
     assert error_text("cannot open postgresql://reader:a-password@db.example") == "cannot open [secret]"
 
 
 def test_a_missing_secret_stops_the_worker_with_one_line(reports: Path) -> None:
     with pytest.raises(SystemExit) as end:
-        load_kind_settings({}, reports=reports)
+        load_kind_settings(load_needs(reports=reports), {})
     problem = "SALES_DATABASE_URL: not set, and the kind sales needs it (The database)"
     assert end.value.code == f"Cannot start: {problem}"
 
@@ -45,7 +49,7 @@ def test_a_missing_secret_stops_the_worker_with_one_line(reports: Path) -> None:
 def test_a_malformed_file_stops_the_worker_with_one_line(reports: Path) -> None:
     (reports / "sales" / "needs.yaml").write_text("settings:\n  MAIL_FROM: {about: The sender.}\n", encoding="utf-8")
     with pytest.raises(SystemExit) as end:
-        load_kind_settings(EMULATOR, reports=reports)
+        load_kind_settings(load_needs(reports=reports), EMULATOR)
     where = "functions/worker/reports/sales/needs.yaml, line 2"
     assert (
         end.value.code == f"Cannot start: {where}: MAIL_FROM: is a variable of the pipeline's own; choose another name"
