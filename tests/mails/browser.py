@@ -2,12 +2,14 @@
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from axe_playwright_python.base import AXE_FILE_PATH
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser
+    from playwright.sync_api import Browser, Page
 
 _NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 _FLAGS = (
@@ -15,6 +17,28 @@ _FLAGS = (
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
 )
 """A browser that shows what it is given, and calls no server."""
+
+EVERYBODY = {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
+"""The rules of axe-core that make a page one that everybody can use."""
+
+_VIOLATIONS = """
+async (options) => (await axe.run(document, options)).violations.flatMap(
+    (violation) => violation.nodes.map((node) => `${violation.id}: ${node.html.slice(0, 200)} ${node.failureSummary}`)
+)
+"""
+
+
+def violations(page: "Page", options: Mapping[str, Any]) -> list[str]:
+    """What axe-core finds wrong with a page, a line for each element. The page must allow scripts.
+
+    Args:
+        page: as it is shown now.
+        options: of axe.run. https://www.deque.com/axe/core-documentation/api-documentation/
+    """
+    if not page.evaluate("typeof axe === 'object'"):
+        page.add_script_tag(path=str(AXE_FILE_PATH))
+    found: list[str] = page.evaluate(_VIOLATIONS, options)
+    return found
 
 
 def executable() -> str | None:

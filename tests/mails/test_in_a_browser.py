@@ -4,24 +4,19 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
-from axe_playwright_python.base import AXE_FILE_PATH
 from playwright.sync_api import Browser, Page
 
+from tests.mails.browser import EVERYBODY, violations
 from tests.mails.made import Made
 
 NARROW, WIDE = 320, 600
 RULES = {
-    "runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]},
+    "runOnly": EVERYBODY,
     # A mail is no page of a site: it has no navigation to tell from its content.
     "rules": {"region": {"enabled": False}, "landmark-one-main": {"enabled": False}},
     "resultTypes": ["violations"],
 }
 
-_VIOLATIONS = """
-async (options) => (await axe.run(document, options)).violations.flatMap(
-    (violation) => violation.nodes.map((node) => `${violation.id}: ${node.html.slice(0, 200)} ${node.failureSummary}`)
-)
-"""
 _STICKING_OUT = """
 () => [...document.querySelectorAll("body *")].filter((element) => {
     const { width, left, right } = element.getBoundingClientRect();
@@ -82,10 +77,8 @@ def test_everybody_can_read_it(
     found: dict[str, list[str]] = {}
     for made in mails:
         page = open_page(made.page(), width, scheme)
-        if not page.evaluate("typeof axe === 'object'"):
-            page.add_script_tag(path=str(AXE_FILE_PATH))
-        if violations := page.evaluate(_VIOLATIONS, rules):
-            found[made.name] = violations
+        if wrong := violations(page, rules):
+            found[made.name] = wrong
     assert found == {}
 
 
@@ -98,11 +91,9 @@ def test_it_can_be_read_in_the_dark_mode_of_outlook(mails: list[Made], open_page
     for made in (each for each in mails if "-en-" in each.name):
         page = open_page(made.page(), WIDE)
         page.evaluate("['data-ogsc', 'data-ogsb'].forEach((mark) => document.body.setAttribute(mark, ''))")
-        if not page.evaluate("typeof axe === 'object'"):
-            page.add_script_tag(path=str(AXE_FILE_PATH))
         assert page.evaluate("getComputedStyle(document.querySelector('.card')).backgroundColor") == "rgb(25, 28, 34)"
-        if violations := page.evaluate(_VIOLATIONS, {"runOnly": ["color-contrast"]}):
-            found[made.name] = violations
+        if wrong := violations(page, {"runOnly": ["color-contrast"]}):
+            found[made.name] = wrong
     assert found == {}
 
 
@@ -110,8 +101,7 @@ def test_axe_finds_what_cannot_be_read(open_page: Open) -> None:
     page = open_page(
         '<html lang="en"><title>x</title><h1>Hello</h1><p style="color:#999">Hello</p><img src="x"></html>', NARROW
     )
-    page.add_script_tag(path=str(AXE_FILE_PATH))
-    assert {line.partition(":")[0] for line in page.evaluate(_VIOLATIONS, RULES)} == {"color-contrast", "image-alt"}
+    assert {line.partition(":")[0] for line in violations(page, RULES)} == {"color-contrast", "image-alt"}
 
 
 @pytest.mark.parametrize("width", [NARROW, WIDE])

@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from axe_playwright_python.base import AXE_FILE_PATH
 
 from tests.functions.preferences.integration.conftest import House
+from tests.mails.browser import EVERYBODY, violations
 from tests.mails.conftest import browser as browser
 from tests.seeding import subscription_document, subscription_reference
 
@@ -14,14 +14,9 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
 _RULES = {
-    "runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]},
+    "runOnly": EVERYBODY,
     "resultTypes": ["violations"],
 }
-_VIOLATIONS = """
-async (options) => (await axe.run(document, options)).violations.flatMap(
-    (violation) => violation.nodes.map((node) => `${violation.id}: ${node.html.slice(0, 200)} ${node.failureSummary}`)
-)
-"""
 _STICKING_OUT = """
 () => [...document.querySelectorAll("body *")].filter((element) => {
     const { width, left, right } = element.getBoundingClientRect();
@@ -56,9 +51,7 @@ def user(house: House) -> str:
 
 
 def _problems(tab: "Page") -> list[str]:
-    if not tab.evaluate("typeof axe === 'object'"):
-        tab.add_script_tag(path=str(AXE_FILE_PATH))
-    return [*tab.evaluate(_VIOLATIONS, _RULES), *tab.evaluate(_STICKING_OUT)]
+    return [*violations(tab, _RULES), *tab.evaluate(_STICKING_OUT)]
 
 
 def test_everybody_can_read_it(house: House, tab: "Page", user: str) -> None:
