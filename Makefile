@@ -62,7 +62,7 @@ lock: setup ## resolve the requirements again, after one was changed, also in a 
 	@for function in dispatcher dlq_handler mail_events preferences; do \
 		$(COMPILE) functions/$$function/requirements.txt -c requirements.lock -o functions/$$function/requirements.lock; done
 
-pictures: setup ## the pictures of mails in the README, taken anew with Chromium
+pictures: setup ## the pictures of mails in the README, taken again with Chromium
 	@$(BIN)/python -m tests.mails.pictures
 
 clean: ## remove what the other targets made
