@@ -80,7 +80,7 @@ def _bill(cloud: Cloud, tasks: Sequence[ReportTask], url: str, token: str) -> Ta
         title="What Firestore bills for a report",
         columns=["", "a report", "at most"],
         rows=[
-            ["document reads: delivery, user and subscription", number(own / len(tasks)), "3"],
+            ["document reads: delivery, user, and subscription twice", number(own / len(tasks)), "4"],
             ["document writes: delivery and subscription", number(writes / len(tasks)), "3"],
             ["document reads: the report's own data", number(events / len(tasks)), "–"],
         ],

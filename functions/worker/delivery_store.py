@@ -39,12 +39,12 @@ from functions.shared.subscription import SUBSCRIPTIONS, Subscription, Subscript
 from functions.shared.user import USERS, User
 from functions.worker.moving_on import FinalDelivery
 from functions.worker.reports.canary import Canaries, variant_of
-from functions.worker.time_budget import CALL_SECONDS, SETTLE_SECONDS
+from functions.worker.time_budget import CALL_SECONDS, CLAIM_SECONDS, LOOK_AGAIN_SECONDS, SETTLE_SECONDS
 
 LEASE = timedelta(seconds=90)
 """How long a claim lasts. Its owner needs 50 s of it at worst (CLAIM_SECONDS_NEEDED in time_budget.py); the rest is for
-the claim's own way to Firestore and for clocks that differ. A longer lease would only delay the report of a worker that
-was killed."""
+the claim's own way to Firestore, for the look at the subscription after it, and for clocks that differ. A longer lease
+would only delay the report of a worker that was killed."""
 
 _MOST_REREADS = 5
 """How often to read a subscription again because the application keeps writing it."""
@@ -162,6 +162,12 @@ class DeliveryStore:
         reference = self._delivery(delivery_id)
         return Delivery.from_snapshot(self._get([reference])[reference.path])
 
+    def read_subscription(self, task: ReportTask) -> Subscription | None:
+        """The subscription alone, or None where there is none."""
+        reference = self._subscription(task)
+        found = self._get([reference], seconds=LOOK_AGAIN_SECONDS)
+        return Subscription.from_snapshot(found[reference.path], self._defaults)
+
     def newest_final(self, task: ReportTask, *, now: datetime) -> list[FinalDelivery]:
         """The newest final deliveries of a task's subscription that were due when the task was, or later: a few.
 
@@ -206,7 +212,7 @@ class DeliveryStore:
         batch = self._client.batch()
         self._write_delivery(batch, task, delivery.version if delivery else None, now=now, fields=fields)
         try:
-            version = self._commit(batch, CALL_SECONDS)
+            version = self._commit(batch, CLAIM_SECONDS)
         except _CHANGED:
             # Firestore says so also when the write took effect, its answer was lost, and the client tried again.
             found = self.read_delivery(task.delivery_id)
@@ -383,10 +389,10 @@ class DeliveryStore:
             option = self._client.write_option(last_update_time=version)
             batch.update(reference, {**task_fields(task, now=now), **fields}, option=option)
 
-    def _get(self, references: list[Any]) -> dict[str, Any]:
+    def _get(self, references: list[Any], *, seconds: float = CALL_SECONDS) -> dict[str, Any]:
         """The snapshots of documents, by the documents' paths."""
         client: Any = self._client  # whose types do not know of timeouts other than numbers
-        snapshots = client.get_all(references, retry=_retry_for(CALL_SECONDS), timeout=_ONE_CALL)
+        snapshots = client.get_all(references, retry=_retry_for(seconds), timeout=_ONE_CALL)
         return {snapshot.reference.path: snapshot for snapshot in snapshots}
 
     def _commit(self, batch: Any, seconds: float) -> datetime:

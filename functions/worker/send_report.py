@@ -245,6 +245,15 @@ class SendReport:
         task, period = work.task, work.period
         assert period is not None  # noqa: S101  nothing is built without a period
         claim = self._deliveries.claim(task, work.delivery, period=period, owner=work.owner, now=self._now())
+        # Building takes its time, and somebody may have unsubscribed meanwhile. It is read after the claim, not before:
+        # so whoever unsubscribes before the claim gets no mail of it.
+        try:
+            current = replace(work, subscription=self._deliveries.read_subscription(task))
+        except GoogleAPIError:
+            self._deliveries.release(task, claim, error="the subscription could not be read", now=self._now())
+            raise
+        if reason := self._skip_reason(current):
+            return self._skip(current, claim, Skip(reason=reason))
         if claim.outlasts(CLAIM_SECONDS_NEEDED, now=self._now()):
             return claim
         self._deliveries.release(task, claim, error="claiming the delivery took too long", now=self._now())

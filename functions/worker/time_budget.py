@@ -9,6 +9,10 @@ from functions.shared.retry_policy import DISPATCH_DEADLINE
 CALL_SECONDS = 10.0
 """A read or a write in Firestore, with the client's own retries. The queue tries again, after longer waits."""
 
+CLAIM_SECONDS = 7.0
+LOOK_AGAIN_SECONDS = CALL_SECONDS - CLAIM_SECONDS
+"""Reading the subscription again after the claim. If that takes longer, the claim is given back."""
+
 SETTLE_SECONDS = 20.0
 """Writing down what has happened to a mail. If that fails, only a person can settle the delivery."""
 
@@ -31,7 +35,8 @@ _ANSWER_SECONDS = 5.0
 
 _AFTER_BUILDING = (
     TRIAL_SECONDS
-    + CALL_SECONDS  # to claim
+    + CLAIM_SECONDS
+    + LOOK_AGAIN_SECONDS
     + SEND_SECONDS
     + LOOKUP_SECONDS
     + CALL_SECONDS  # to hold

@@ -246,6 +246,10 @@ class SteppedStore(DeliveryStore):
         self._call.stop(Place.READ)
         return super().read_delivery(delivery_id)
 
+    def read_subscription(self, task: ReportTask) -> Subscription | None:
+        self._call.stop(Place.READ)
+        return super().read_subscription(task)
+
     def claim(self, task: ReportTask, delivery: Delivery | None, *, period: Period, owner: str, now: datetime) -> Claim:
         self._call.stop(Place.CLAIM)
         claim = super().claim(task, delivery, period=period, owner=owner, now=now)

@@ -1,6 +1,7 @@
 """Reports that are not to be sent, and what becomes of their users' subscriptions."""
 
 import asyncio
+import functools
 import itertools
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -10,6 +11,7 @@ from typing import Any
 import grpc
 import pytest
 
+from functions.shared.address_hash import address_hash
 from functions.shared.delivery import SkipReason
 from tests.functions.worker.integration.conftest import DUE, HOUR, MAX_ATTEMPTS, Cloud
 from tests.functions.worker.integration.test_failures import NOT_NOW, failing
@@ -272,6 +274,49 @@ def test_workers_that_skip_for_one_user_at_once_pause_all_once(cloud: Cloud) -> 
     assert cloud.user_of(user)["enrolled_at"] is None
     # Of each subscription, of the user, and of each delivery.
     assert cloud.firestore.usage.writes == 2 * len(names) + 1
+
+
+@pytest.mark.parametrize(
+    ("fields", "reason"),
+    [
+        ({"active": False, "paused_because": "unsubscribed", "next_report_at": None}, SkipReason.PAUSED),
+        ({"suppressed": [address_hash("ada@example.com")]}, SkipReason.SUPPRESSED),
+        (None, SkipReason.SUBSCRIPTION_GONE),
+    ],
+    ids=["stopped", "without the address", "deleted"],
+)
+def test_what_is_stopped_before_the_claim_is_not_sent(
+    cloud: Cloud, fields: dict[str, Any] | None, reason: SkipReason
+) -> None:
+    user = cloud.user(email="ada@example.com")
+
+    async def meanwhile(called: str, carry_out: CarryOut) -> Any:
+        if called.endswith("/Commit"):
+            cloud.firestore_faults.middleware = None
+            subscription = cloud.subscription(user)
+            change = subscription.delete if fields is None else functools.partial(subscription.update, fields)
+            await asyncio.to_thread(change)
+        return await carry_out()
+
+    cloud.firestore_faults.middleware = meanwhile
+    assert cloud.deliver(user).json()["reason"] == reason.value
+    delivery = cloud.delivery_of(user)
+    assert (delivery["state"], delivery["reason"], delivery["attempts"]) == ("skipped", reason.value, 1)
+    assert not [mail for mail in cloud.inbox.mails if mail.custom_args["delivery_id"] == cloud.delivery(user).id]
+    # Where it is only left out this time, the subscription moves on.
+    due = (cloud.subscription_of(user) or {}).get("next_report_at")
+    assert due == (DUE + HOUR if reason is SkipReason.SUPPRESSED else None)
+    assert not cloud.letters()
+
+
+def test_a_claim_is_given_back_where_the_subscription_cannot_be_read_again(cloud: Cloud) -> None:
+    user = cloud.user()
+    # The first read is that of the task.
+    cloud.firestore_faults.middleware = failing("BatchGetDocuments", grpc.StatusCode.PERMISSION_DENIED, skip=1)
+    assert cloud.deliver(user, retry_count=MAX_ATTEMPTS - 1).json()["cause"] == "firestore"
+    assert cloud.delivery_of(user)["state"] == "pending"
+    assert cloud.deliver(user).json()["result"] == "sent"
+    assert len(cloud.mails_to(user)) == 1
 
 
 def test_where_there_is_nothing_to_report_no_mail_is_sent_and_the_next_report_begins_after_it(cloud: Cloud) -> None:
