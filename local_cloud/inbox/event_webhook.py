@@ -35,6 +35,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from local_cloud.clock import Clock
+from local_cloud.inbox.email_logs import EmailLogs
 from local_cloud.inbox.mail import Envelope
 
 MOST_EVENTS = 1000
@@ -63,6 +64,7 @@ _OUTCOMES: dict[str, list[tuple[float, dict[str, Any]]]] = {
         (1.5, {"event": "delivered", "response": "250 OK"}),
     ],
 }
+_PROCESSED = {"event": "processed"}
 _DELIVERED: list[tuple[float, dict[str, Any]]] = [(1.0, {"event": "delivered", "response": "250 OK"})]
 
 _METRICS = {
@@ -118,11 +120,11 @@ class _Call:
 
 
 class EventWebhook:
-    """Makes events of accepted mails, and sends them.
+    """Makes events of accepted mails, sends them, and keeps them in the Email Logs.
 
     Args:
         clock: what time it is.
-        url: where to; None for nowhere: then nothing becomes of a mail.
+        url: where to; None for nowhere: then only the logs have them.
         key: signs the calls.
     """
 
@@ -130,6 +132,8 @@ class EventWebhook:
         self._clock = clock
         self.url = url
         self.key = key or WebhookKey()
+        self.logs = EmailLogs()
+        """What was accepted, and what becomes of it."""
         self.counts: dict[date, Counter[str]] = {}
         """What `GET /v3/stats` answers, by day and metric."""
         self._lists: dict[str, str] = {}
@@ -180,14 +184,14 @@ class EventWebhook:
         Args:
             envelope: the mail's.
         """
-        for recipient in (*envelope.to, *envelope.cc, *envelope.bcc):
+        for recipient in envelope.recipients:
             self._count("requests")
             address = recipient.email
             if reason := self._lists.get(address.lower()):
                 self._plan(envelope, address, 0.2, {"event": "dropped", "reason": reason})
                 continue
             kind = address.partition("@")[0].partition("+")[0].lower()
-            self._plan(envelope, address, 0.2, {"event": "processed"})
+            self._plan(envelope, address, 0.2, _PROCESSED)
             for seconds, fields in _OUTCOMES.get(kind, _DELIVERED):
                 self._plan(envelope, address, seconds, fields)
             if self.url is not None and kind in {"bounce", "spam"}:
@@ -213,17 +217,19 @@ class EventWebhook:
     def _plan(self, envelope: Envelope, address: str, seconds: float, fields: dict[str, Any]) -> None:
         kind = "blocked" if fields.get("type") == "blocked" else fields["event"]
         self._count(_METRICS.get(fields.get("reason", ""), _METRICS.get(kind, "invalid_emails")))
+        due = self._clock.now() + timedelta(seconds=seconds)
+        message_id = _message_id(envelope, address)
+        event_id = self.logs.event(message_id, envelope, address, due, fields)
         if self.url is None:
             return
-        due = self._clock.now() + timedelta(seconds=seconds)
         event = {
             **envelope.custom_args,
             "email": address,
             "timestamp": int(due.timestamp()),
             "smtp-id": f"<{envelope.id}@geopod-ismtpd-local>",
             "category": list(envelope.categories),
-            "sg_event_id": secrets.token_urlsafe(16),
-            "sg_message_id": f"{envelope.id}.recvd-local-cloud-0.0",
+            "sg_event_id": event_id,
+            "sg_message_id": message_id,
             **fields,
         }
         self._add(due, [event])
@@ -294,3 +300,9 @@ class EventWebhook:
         call.due, call.number = now + call.wait, next(self._numbers)
         call.wait = min(call.wait * 2, _LONGEST_WAIT)
         heapq.heappush(self._calls, call)
+
+
+def _message_id(envelope: Envelope, address: str) -> str:
+    """X-Message-Id, and behind it which machine took which recipient's."""
+    number = [each.email.lower() for each in envelope.recipients].index(address.lower())
+    return f"{envelope.id}.recvd-local-cloud-{number}.0"

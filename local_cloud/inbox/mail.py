@@ -111,6 +111,11 @@ class Envelope:
     size: int
 
     @property
+    def recipients(self) -> tuple[Address, ...]:
+        """All who get it."""
+        return (*self.to, *self.cc, *self.bcc)
+
+    @property
     def attachments(self) -> tuple[FileEntry, ...]:
         """The files that are not inline."""
         return tuple(each for each in self.files if not each.inline)

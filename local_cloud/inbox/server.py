@@ -7,6 +7,7 @@ import secrets
 from collections import deque
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from http import HTTPStatus
 from pathlib import Path
@@ -18,11 +19,12 @@ from aiohttp import web
 from local_cloud.clock import Clock
 from local_cloud.errors import LocalCloudError
 from local_cloud.http import HttpServer
-from local_cloud.inbox import activity, sendgrid, slack
+from local_cloud.inbox import activity, email_logs, sendgrid, slack
 from local_cloud.inbox.event_webhook import EventWebhook
 from local_cloud.inbox.faults import Answer, Call, CutConnection, Fault, Service
 from local_cloud.inbox.mail import Envelope, Mail, split
 from local_cloud.inbox.pages import Pages
+from local_cloud.inbox.rate_limit import RateLimit
 from local_cloud.inbox.slack_message import SlackMessage
 from local_cloud.inbox.store import MailStore, save
 from local_cloud.inbox.suppressions import Suppressions, with_links
@@ -30,6 +32,9 @@ from local_cloud.inbox.suppressions import Suppressions, with_links
 MAIL_SEND_SCOPE = "mail.send"
 SUPPRESSIONS_SCOPE = "asm.groups.suppressions.read"
 EMAIL_ACTIVITY_SCOPE = "email_activity.read"
+EMAIL_LOGS_SCOPE = EMAIL_ACTIVITY_SCOPE
+"""SendGrid's list of permissions has none for the Email Logs alone; this is that of its other record of the mails.
+https://www.twilio.com/docs/sendgrid/api-reference/api-key-permissions"""
 STATS_SCOPE = "stats.read"
 SLACK_WEBHOOK_PATH = "/services/T00000000/B00000000/XXXXXXXXXXXXXXXXXXXXXXXX"
 SLACK_PAUSE = timedelta(seconds=1)
@@ -74,6 +79,7 @@ class Inbox(HttpServer):
         self._next_answers: dict[Service, deque[Answer]] = {
             "sendgrid": deque(),
             "sendgrid-activity": deque(),
+            "sendgrid-logs": deque(),
             "slack": deque(),
         }
         self._activity_rate_limit = activity_rate_limit
@@ -92,6 +98,10 @@ class Inbox(HttpServer):
         """What the key may do: send mail, ask who has unsubscribed and what was sent. Anything else is answered 403."""
         self.activity_delay = activity.USUAL_DELAY
         """How long after a mail was taken the email activity shows it."""
+        self.logs_delay = email_logs.USUAL_DELAY
+        """How long after a mail was taken the Email Logs show it."""
+        self.logs_limit = RateLimit(email_logs.REQUESTS_A_MINUTE)
+        """How often the Email Logs may be asked."""
         self.fault: Fault | None = None
         """Stands before every call to SendGrid and Slack, for tests of what happens when those fail."""
         self.mails_directory = directory / "mails" if directory is not None else None
@@ -100,6 +110,8 @@ class Inbox(HttpServer):
         app = web.Application(client_max_size=sendgrid.MOST_BYTES)
         app.router.add_route("*", "/v3/mail/send", self._sendgrid)
         app.router.add_get("/v3/messages", self._sendgrid_activity)
+        app.router.add_post("/v3/logs", self._sendgrid_logs)
+        app.router.add_get("/v3/logs/{sg_message_id}", self._sendgrid_logs)
         app.router.add_get("/v3/stats", self._stats)
         app.router.add_post(r"/v3/asm/groups/{group:\d+}/suppressions/search", self._suppressions)
         app.router.add_get("/v3/asm/suppressions/global/{email}", self._suppressions)
@@ -182,6 +194,9 @@ class Inbox(HttpServer):
 
     async def _sendgrid_activity(self, request: web.Request) -> web.StreamResponse:
         return await self._take("sendgrid-activity", request, self._find_messages)
+
+    async def _sendgrid_logs(self, request: web.Request) -> web.StreamResponse:
+        return await self._take("sendgrid-logs", request, self._look_into_logs)
 
     async def _slack(self, request: web.Request) -> web.StreamResponse:
         return await self._take("slack", request, self._post_message)
@@ -269,6 +284,41 @@ class Inbox(HttpServer):
             return _refusal(HTTPStatus.BAD_REQUEST, str(error))
         found = activity.find(self.mails, matches, limit=int(limit), until=now - self.activity_delay)
         return _json(HTTPStatus.OK, {"messages": list(found)})
+
+    def _look_into_logs(self, request: web.Request, body: bytes) -> Answer:
+        if refusal := self._wrong_key(request, EMAIL_LOGS_SCOPE):
+            return refusal
+        now = self._clock.now()
+        if self.logs_limit.take(now):
+            answer = self._log_entry(request, now) if request.method == "GET" else self._log_entries(body, now)
+        else:
+            answer = _refusal(HTTPStatus.TOO_MANY_REQUESTS, "too many requests")
+        return replace(answer, headers={**answer.headers, **self.logs_limit.headers()})
+
+    def _log_entries(self, body: bytes, now: datetime) -> Answer:
+        try:
+            asked = _decode(body)
+            query, limit = asked.get("query", ""), asked.get("limit", email_logs.DEFAULT_LIMIT)
+            subusers = asked.get("subusers", [])
+        except (ValueError, AttributeError):
+            return _refusal(HTTPStatus.BAD_REQUEST, "Bad Request")
+        if type(limit) is not int or not email_logs.LEAST_LIMIT <= limit <= email_logs.MOST_LIMIT:
+            return _refusal(HTTPStatus.BAD_REQUEST, "limit must be between 1 and 1000", field="limit")
+        if not isinstance(subusers, list) or len(subusers) > 1:
+            return _refusal(HTTPStatus.BAD_REQUEST, "subusers must have at most one element", field="subusers")
+        if not isinstance(query, str):
+            return _refusal(HTTPStatus.BAD_REQUEST, "query must be a string", field="query")
+        try:
+            matches = email_logs.read_query(query)
+        except email_logs.InvalidQuery as error:
+            return _refusal(HTTPStatus.BAD_REQUEST, str(error), field="query")
+        found = self.webhook.logs.find(matches, limit=limit, until=now - self.logs_delay, now=now)
+        return _json(HTTPStatus.OK, {"messages": list(found)})
+
+    def _log_entry(self, request: web.Request, now: datetime) -> Answer:
+        message_id = request.match_info["sg_message_id"]
+        found = self.webhook.logs.read(message_id, until=now - self.logs_delay, now=now)
+        return _json(HTTPStatus.OK, found) if found else _refusal(HTTPStatus.NOT_FOUND, "message not found")
 
     def _statistics(self, request: web.Request, _body: bytes) -> Answer:
         if refusal := self._wrong_key(request, STATS_SCOPE):
@@ -369,8 +419,8 @@ def _response(answer: Answer) -> web.Response:
     return web.Response(status=answer.status, body=answer.body, headers=answer.headers)
 
 
-def _refusal(status: HTTPStatus, message: str) -> Answer:
-    return _json(status, sendgrid.error_body([sendgrid.Problem(message)]))
+def _refusal(status: HTTPStatus, message: str, *, field: str | None = None) -> Answer:
+    return _json(status, sendgrid.error_body([sendgrid.Problem(message, field)]))
 
 
 def _json(status: HTTPStatus, body: object) -> Answer:

@@ -45,7 +45,7 @@ class MailStore(Sequence[Envelope]):
         self._places[envelope.id] = (len(self._envelopes), self._end, len(packed))
         self._end += len(packed)
         self._envelopes.append(envelope)
-        for address in {each.email.lower() for each in (*envelope.to, *envelope.cc, *envelope.bcc)}:
+        for address in {each.email.lower() for each in envelope.recipients}:
             self._by_recipient.setdefault(address, []).append(envelope)
 
     def read(self, mail_id: str) -> Mail:
