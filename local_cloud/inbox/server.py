@@ -19,7 +19,7 @@ from aiohttp import web
 from local_cloud.clock import Clock
 from local_cloud.errors import LocalCloudError
 from local_cloud.http import HttpServer
-from local_cloud.inbox import activity, email_logs, sendgrid, slack
+from local_cloud.inbox import activity, email_logs, sendgrid, slack, webhook_settings
 from local_cloud.inbox.event_webhook import EventWebhook
 from local_cloud.inbox.faults import Answer, Call, CutConnection, Fault, Service
 from local_cloud.inbox.mail import Envelope, Mail, split
@@ -28,6 +28,7 @@ from local_cloud.inbox.rate_limit import RateLimit
 from local_cloud.inbox.slack_message import SlackMessage
 from local_cloud.inbox.store import MailStore, save
 from local_cloud.inbox.suppressions import Suppressions, with_links
+from local_cloud.inbox.webhook_settings import WebhookSettings
 
 MAIL_SEND_SCOPE = "mail.send"
 SUPPRESSIONS_SCOPE = "asm.groups.suppressions.read"
@@ -94,8 +95,14 @@ class Inbox(HttpServer):
         """The messages that were posted, the oldest first."""
         self.suppressions = Suppressions()
         """Who has unsubscribed. A mail to them is answered 202 and dropped, as SendGrid does."""
-        self.sendgrid_scopes = {MAIL_SEND_SCOPE, SUPPRESSIONS_SCOPE, EMAIL_ACTIVITY_SCOPE, STATS_SCOPE}
-        """What the key may do: send mail, ask who has unsubscribed and what was sent. Anything else is answered 403."""
+        self.webhook_settings = WebhookSettings(clock)
+        """The Event Webhooks that were made by SendGrid's API."""
+        self.sendgrid_scopes = {
+            *(MAIL_SEND_SCOPE, SUPPRESSIONS_SCOPE, EMAIL_ACTIVITY_SCOPE, STATS_SCOPE),
+            *webhook_settings.SCOPES,
+        }
+        """What the key may do: send mail, ask who has unsubscribed and what was sent, set webhooks up. Anything else is
+        answered 403."""
         self.activity_delay = activity.USUAL_DELAY
         """How long after a mail was taken the email activity shows it."""
         self.logs_delay = email_logs.USUAL_DELAY
@@ -115,6 +122,7 @@ class Inbox(HttpServer):
         app.router.add_get("/v3/stats", self._stats)
         app.router.add_post(r"/v3/asm/groups/{group:\d+}/suppressions/search", self._suppressions)
         app.router.add_get("/v3/asm/suppressions/global/{email}", self._suppressions)
+        app.router.add_route("*", "/v3/user/webhooks/event/{path:.*}", self._webhooks)
         app.router.add_get("/asm/unsubscribe", self._unsubscribe)
         app.router.add_post("/asm/unsubscribe", self._unsubscribe)
         app.router.add_route("*", "/services/{webhook:.*}", self._slack)
@@ -198,11 +206,17 @@ class Inbox(HttpServer):
     async def _sendgrid_logs(self, request: web.Request) -> web.StreamResponse:
         return await self._take("sendgrid-logs", request, self._look_into_logs)
 
+    async def _webhooks(self, request: web.Request) -> web.StreamResponse:
+        return await self._take("sendgrid", request, self._set_webhooks_up)
+
     async def _slack(self, request: web.Request) -> web.StreamResponse:
         return await self._take("slack", request, self._post_message)
 
     async def _take(
-        self, service: Service, request: web.Request, carry_out: Callable[[web.Request, bytes], Answer]
+        self,
+        service: Service,
+        request: web.Request,
+        carry_out: Callable[[web.Request, bytes], Answer] | Callable[[web.Request, bytes], Awaitable[Answer]],
     ) -> web.StreamResponse:
         try:
             body = await request.read()
@@ -213,7 +227,8 @@ class Inbox(HttpServer):
             return response
 
         async def carry_on() -> Answer:
-            return carry_out(request, body)
+            answer = carry_out(request, body)
+            return answer if isinstance(answer, Answer) else await answer
 
         try:
             return _response(await self._answer(Call(service=service, body=body), carry_on))
@@ -346,6 +361,21 @@ class Inbox(HttpServer):
         if not isinstance(addresses, list) or not all(isinstance(each, str) for each in addresses):
             return _refusal(HTTPStatus.BAD_REQUEST, "recipient_emails is not an array of strings")
         return _json(HTTPStatus.OK, self.suppressions.within(int(request.match_info["group"]), addresses))
+
+    async def _set_webhooks_up(self, request: web.Request, body: bytes) -> Answer:
+        path = request.match_info["path"]
+        if refusal := self._wrong_key(request, webhook_settings.scope_of(request.method, path)):
+            return refusal
+        try:
+            given = _decode(body) if body else None
+            answer = await self.webhook_settings.carry_out(request.method, path, given)
+        except webhook_settings.SettingsRefused as refused:
+            return _json(refused.status, {"errors": [refused.error]})
+        except ValueError:
+            return _refusal(HTTPStatus.BAD_REQUEST, "Bad Request")
+        if answer is None:
+            return Answer(status=HTTPStatus.NO_CONTENT)
+        return _json(HTTPStatus.CREATED if request.method == "POST" else HTTPStatus.OK, answer)
 
     def _keep(self, mail: Mail) -> None:
         self.mails.add(mail)

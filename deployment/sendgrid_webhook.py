@@ -1,0 +1,216 @@
+"""Sets SendGrid's Event Webhook up, by SendGrid's API.
+
+    sendgrid_webhook.py HOST prepare URL NAME EVENTS [--dry-run]   makes the webhook as it is to be, signed, and not on
+    sendgrid_webhook.py HOST start URL [--dry-run]                 turns it on, and has SendGrid send an example
+    sendgrid_webhook.py HOST remove URL [--dry-run]
+
+The API key is read from standard input, so that no list of processes shows it. EVENTS has commas in between. What was
+done is a line each, with a tab in between, also before a failure:
+
+    created|changed|removed WHAT   with --dry-run: what would be
+    unchanged WHAT
+    key KEY                        SendGrid signs with this public key
+    off WHAT                       the webhook is not turned on yet
+    tested WHAT
+
+A failure is a line on standard error; the status is 3 where a person has to do something at SendGrid, and 4 where the
+same call may succeed later. https://www.twilio.com/docs/sendgrid/api-reference/webhooks
+"""
+
+import sys
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from deployment.sendgrid_api import NotAllowed, Refused, SendGridApi, Unreachable
+
+ALL_EVENTS = frozenset(
+    {
+        *("processed", "deferred", "delivered", "bounce", "dropped", "spam_report", "open", "click"),
+        *("unsubscribe", "group_unsubscribe", "group_resubscribe"),
+    }
+)
+"""As the webhook's settings name them. `deploy.sh` never asks for `open` and `click`."""
+
+SCOPES = "user.webhooks.event.settings.read, user.webhooks.event.settings.update, user.webhooks.event.test.create"
+"""What a key needs. https://www.twilio.com/docs/sendgrid/api-reference/api-key-permissions"""
+
+STATUS_BY_HAND, STATUS_LATER = 3, 4
+
+_PATH = "/v3/user/webhooks/event"
+
+
+@dataclass(frozen=True)
+class Webhook:
+    """An Event Webhook of the account.
+
+    Attributes:
+        url: where SendGrid sends events.
+        name: what people call it; need not be unique.
+        events: the events that it sends, as the settings name them.
+        public_key: with which its calls are signed; empty if they are not.
+    """
+
+    id: str
+    url: str
+    name: str
+    enabled: bool
+    events: frozenset[str]
+    public_key: str
+
+
+def list_webhooks(api: SendGridApi) -> list[Webhook]:
+    """All Event Webhooks of the account.
+
+    Raises:
+        SendGridError: see `SendGridApi.call`.
+    """
+    path = f"{_PATH}/settings/all"
+    answer = api.call("GET", path)
+    try:
+        # SendGrid's own example of an account without webhooks has an empty object in the list.
+        return [_read(each) for each in answer["webhooks"] or () if each.get("id")]
+    except (LookupError, TypeError, AttributeError):
+        raise Unreachable(f"SendGrid answered GET {path} with no list of webhooks") from None
+
+
+def find_webhook(api: SendGridApi, url: str) -> Webhook | None:
+    """The webhook that sends to a URL: SendGrid allows one.
+
+    Raises:
+        SendGridError: see `SendGridApi.call`.
+    """
+    return next((each for each in list_webhooks(api) if each.url == url), None)
+
+
+def _read(fields: dict[str, Any]) -> Webhook:
+    return Webhook(
+        id=fields["id"],
+        url=fields.get("url") or "",
+        name=fields.get("friendly_name") or "",
+        enabled=bool(fields.get("enabled")),
+        events=frozenset(event for event in ALL_EVENTS if fields.get(event)),
+        public_key=fields.get("public_key") or "",
+    )
+
+
+class WebhookSetup:
+    """Makes one webhook as it is to be.
+
+    Args:
+        api: of SendGrid.
+        url: where the webhook sends to.
+        dry_run: change nothing, and say what would be changed.
+    """
+
+    def __init__(self, api: SendGridApi, url: str, *, dry_run: bool = False) -> None:
+        self._api = api
+        self._url = url
+        self._dry_run = dry_run
+        self._what = f"event webhook to {url}"
+
+    def prepare(self, name: str, events: Iterable[str]) -> None:
+        """Make the webhook, with these events and signed, and print the key. One that is new is turned on later, by
+        `start`: until the function runs with the key, its calls would fail.
+
+        Args:
+            name: what people read in SendGrid's settings, for a new webhook.
+            events: as the settings name them.
+
+        Raises:
+            SendGridError: see `SendGridApi.call`.
+        """
+        wanted = frozenset(events)
+        webhook = find_webhook(self._api, self._url)
+        if webhook is None:
+            webhook = Webhook(id="", url=self._url, name=name, enabled=False, events=wanted, public_key="")
+            answer = self._change("POST", f"{_PATH}/settings", _fields(webhook))
+            _say("created", self._what)
+            if answer is None:
+                return
+            webhook = _read(answer)
+        elif webhook.events != wanted:
+            self._change("PATCH", f"{_PATH}/settings/{webhook.id}", _fields(replace(webhook, events=wanted)))
+            _say("changed", f"events of the {self._what}")
+        else:
+            _say("unchanged", self._what)
+        key = webhook.public_key
+        if not key:
+            answer = self._change("PATCH", f"{_PATH}/settings/signed/{webhook.id}", {"enabled": True}) or {}
+            key = answer.get("public_key", "")
+            _say("changed", f"signature of the {self._what} is on")
+        if key:
+            _say("key", key)
+        if not webhook.enabled:
+            _say("off", self._what)
+
+    def start(self) -> None:
+        """Turn the webhook on if it is not, and have SendGrid send an example event.
+
+        Raises:
+            SendGridError: see `SendGridApi.call`.
+        """
+        webhook = find_webhook(self._api, self._url)
+        if webhook is None:
+            return
+        if not webhook.enabled:
+            self._change("PATCH", f"{_PATH}/settings/{webhook.id}", _fields(replace(webhook, enabled=True)))
+            _say("changed", f"{self._what} is on")
+        self._change("POST", f"{_PATH}/test", {"id": webhook.id, "url": self._url})
+        _say("tested", self._what)
+
+    def remove(self) -> None:
+        """Delete the webhook if it is there.
+
+        Raises:
+            SendGridError: see `SendGridApi.call`.
+        """
+        webhook = find_webhook(self._api, self._url)
+        if webhook is not None:
+            self._change("DELETE", f"{_PATH}/settings/{webhook.id}")
+            _say("removed", self._what)
+
+    def _change(self, method: str, path: str, body: object = None) -> Any:
+        return None if self._dry_run else self._api.call(method, path, body)
+
+
+def _fields(webhook: Webhook) -> dict[str, object]:
+    """As the API takes them. All of them, since it does not say what it does about those that are left out."""
+    events = {event: event in webhook.events for event in sorted(ALL_EVENTS)}
+    return {"url": webhook.url, "enabled": webhook.enabled, "friendly_name": webhook.name, **events}
+
+
+def _say(what: str, about: str) -> None:
+    print(f"{what}\t{about}", flush=True)
+
+
+def main(arguments: list[str]) -> int:
+    """Carry out one command; returns the exit status."""
+    host, command, url, *rest = [each for each in arguments if each != "--dry-run"]
+    api = SendGridApi(host, sys.stdin.readline().strip())
+    setup = WebhookSetup(api, url, dry_run="--dry-run" in arguments)
+    try:
+        if command == "prepare":
+            name, events = rest
+            setup.prepare(name, events.split(","))
+        elif command == "start":
+            setup.start()
+        else:
+            setup.remove()
+    except NotAllowed as error:
+        sys.stderr.write(f"{error}. To set webhooks up, the API key needs {SCOPES}\n")
+        return STATUS_BY_HAND
+    except Refused as error:
+        sys.stderr.write(f"{error}\n")
+        return STATUS_BY_HAND
+    except Unreachable as error:
+        sys.stderr.write(f"{error}\n")
+        return STATUS_LATER
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

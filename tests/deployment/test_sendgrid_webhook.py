@@ -1,0 +1,182 @@
+"""The webhook is set up by SendGrid's API, against the local cloud's SendGrid."""
+
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from http import HTTPStatus
+from typing import Any
+
+import pytest
+
+from deployment.sendgrid_api import NotAllowed, Refused, SendGridApi, Unreachable
+from deployment.sendgrid_webhook import ALL_EVENTS, Webhook, WebhookSetup, find_webhook, list_webhooks
+from local_cloud.inbox.faults import Answer
+from local_cloud.inbox.server import MAIL_SEND_SCOPE
+from tests.deployment.conftest import REPOSITORY
+from tests.deployment.sendgrid_account import FUNCTION_URL, Account, running_account
+from tests.support import PATIENCE_SECONDS, Background, free_ports
+
+URL = f"{FUNCTION_URL}/sendgrid"
+EVENTS = frozenset({"bounce", "dropped", "spam_report"})
+PATH = "/v3/user/webhooks/event"
+
+
+@pytest.fixture
+def account(background: Background) -> Iterator[Account]:
+    with running_account(background) as account:
+        yield account
+
+
+@pytest.fixture
+def api(account: Account) -> SendGridApi:
+    return SendGridApi(account.inbox.url, account.key)
+
+
+@pytest.fixture
+def said(capsys: pytest.CaptureFixture[str]) -> Callable[[], list[str]]:
+    """The words that begin the lines since the last call."""
+    return lambda: [line.partition("\t")[0] for line in capsys.readouterr().out.splitlines()]
+
+
+def prepare(api: SendGridApi, *events: str) -> Webhook:
+    WebhookSetup(api, URL).prepare("Reports", events or EVENTS)
+    webhook = find_webhook(api, URL)
+    assert webhook is not None
+    return webhook
+
+
+def test_a_new_webhook_is_signed_and_is_turned_on_only_when_the_function_knows_the_key(
+    api: SendGridApi, account: Account, said: Callable[[], list[str]]
+) -> None:
+    webhook = prepare(api)
+    assert said() == ["created", "changed", "key", "off"]
+    assert (webhook.events, webhook.enabled, webhook.name) == (EVENTS, False, "Reports")
+    account.listener.keys = [webhook.public_key]
+    WebhookSetup(api, URL).start()
+    assert said() == ["changed", "tested"]
+    assert account.listener.signed == [True]
+    started = find_webhook(api, URL)
+    assert started is not None
+    assert (started.events, started.enabled, started.public_key) == (EVENTS, True, webhook.public_key)
+
+
+def test_a_webhook_that_is_as_it_should_be_stays(api: SendGridApi, said: Callable[[], list[str]]) -> None:
+    prepare(api)
+    WebhookSetup(api, URL).start()
+    before = list_webhooks(api)
+    said()
+    prepare(api)
+    assert said() == ["unchanged", "key"]
+    assert list_webhooks(api) == before
+
+
+@pytest.mark.parametrize(
+    ("path", "by_hand"),
+    [
+        ("settings/{id}", {"url": URL, "bounce": False}),
+        ("settings/{id}", {"url": URL, "open": True}),
+        ("settings/{id}", {"url": URL, "enabled": False}),
+        ("settings/signed/{id}", {"enabled": False}),
+    ],
+)
+def test_what_was_changed_by_hand_is_mended(api: SendGridApi, path: str, by_hand: dict[str, Any]) -> None:
+    webhook = prepare(api)
+    WebhookSetup(api, URL).start()
+    api.call("PATCH", f"{PATH}/{path.format(id=webhook.id)}", by_hand)
+    prepare(api)
+    WebhookSetup(api, URL).start()
+    mended = find_webhook(api, URL)
+    assert mended is not None
+    assert (mended.id, mended.enabled, mended.events) == (webhook.id, True, EVENTS)
+    assert mended.public_key
+
+
+def test_a_webhook_of_others_stays_as_it_is(api: SendGridApi) -> None:
+    api.call("POST", f"{PATH}/settings", {"url": "https://others.example/hook", "open": True})
+    before = list_webhooks(api)
+    prepare(api)
+    assert len(list_webhooks(api)) == 2
+    WebhookSetup(api, URL).remove()
+    assert list_webhooks(api) == before
+    WebhookSetup(api, URL).remove()
+
+
+def test_a_dry_run_reads_and_says_what_it_would_do(
+    api: SendGridApi, account: Account, said: Callable[[], list[str]]
+) -> None:
+    dry = WebhookSetup(api, URL, dry_run=True)
+    dry.prepare("Reports", EVENTS)
+    dry.start()
+    assert said() == ["created"]
+    assert list_webhooks(api) == []
+    webhook = prepare(api)
+    said()
+    dry.prepare("Reports", ALL_EVENTS)
+    dry.start()
+    dry.remove()
+    assert said() == ["changed", "key", "off", "changed", "tested", "removed"]
+    assert find_webhook(api, URL) == webhook
+    assert account.listener.signed == []
+
+
+class TestFailures:
+    def test_a_key_that_may_only_send(self, api: SendGridApi, account: Account) -> None:
+        account.inbox.sendgrid_scopes = {MAIL_SEND_SCOPE}
+        with pytest.raises(NotAllowed, match="403"):
+            prepare(api)
+
+    @pytest.mark.parametrize("key", ["SG.wrong", "SG.line\nbreak", "SG.Größe–"])
+    def test_a_wrong_key_is_not_repeated(self, account: Account, key: str) -> None:
+        with pytest.raises((NotAllowed, Unreachable)) as caught:
+            prepare(SendGridApi(account.inbox.url, key))
+        assert "SG" not in str(caught.value)
+
+    def test_a_plan_that_allows_no_more_webhooks(self, api: SendGridApi, account: Account) -> None:
+        account.inbox.webhook_settings.most = 0
+        with pytest.raises(Refused, match="maximum number of webhooks"):
+            prepare(api)
+
+    @pytest.mark.parametrize(
+        "answer",
+        [
+            Answer(status=503),
+            Answer(status=429, body=b'{"errors": 7}'),
+            Answer(status=200, body=b"<html>"),
+            Answer(status=200, body=b"[]"),
+            Answer(status=200, body=b'{"webhooks": [7]}'),
+        ],
+    )
+    def test_an_answer_that_means_nothing(self, api: SendGridApi, account: Account, answer: Answer) -> None:
+        account.inbox.answer_next("sendgrid", answer)
+        with pytest.raises(Unreachable):
+            prepare(api)
+
+    def test_a_redirect_does_not_get_the_key(self, api: SendGridApi, account: Account) -> None:
+        location = f"{account.inbox.url}{PATH}/settings/all"
+        answer = Answer(status=HTTPStatus.FOUND, headers={"Location": location})
+        account.inbox.answer_next("sendgrid", answer)
+        with pytest.raises(Refused, match="302"):
+            prepare(api)
+
+    def test_no_sendgrid_at_all(self) -> None:
+        with pytest.raises(Unreachable, match="cannot be reached"):
+            prepare(SendGridApi(f"http://127.0.0.1:{free_ports(1)}", "SG.key"))
+
+
+@pytest.mark.parametrize(("key", "status"), [("right", 0), ("SG.wrong", 3)])
+def test_the_program_reads_the_key_from_standard_input(account: Account, key: str, status: int) -> None:
+    """By the Python of the machine alone, as deploy.sh starts it."""
+    run = subprocess.run(
+        [
+            *(sys.executable, "-S", "-E", str(REPOSITORY / "deployment" / "sendgrid_webhook.py")),
+            *(account.inbox.url, "prepare", URL, "Reports", "bounce,dropped"),
+        ],
+        input=account.key if key == "right" else key,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_SECONDS,
+        check=False,
+    )
+    assert run.returncode == status, run.stderr
+    assert ("\nkey\t" in run.stdout) == (status == 0)
+    assert ("user.webhooks.event.settings.update" in run.stderr) == (status == 3)
