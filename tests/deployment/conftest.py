@@ -1,12 +1,10 @@
 """deploy.sh against the stand-in gcloud."""
 
-import json
 import os
 import shutil
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +13,8 @@ from typing import Any
 import pytest
 
 from tests.deployment.google_server import GoogleServer
+from tests.deployment.stand_in.project import Project
+from tests.deployment.stand_in.server import the_server
 from tests.support import PATIENCE_SECONDS
 
 REPOSITORY = Path(__file__).parent.parent.parent
@@ -88,40 +88,27 @@ class Deployment:
     def __init__(self, directory: Path, *, repository: Path, state: Mapping[str, Any] = BARE) -> None:
         self.directory = directory
         self.repository = repository
-        self._state = directory / "state.json"
-        self._log = directory / "state.json.log"
+        self._project = Project(state)
         self.settings = dict(SETTINGS)
         self.secrets = dict(SECRETS)
         bin_directory = directory / "bin"
         bin_directory.mkdir(parents=True)
-        _write_program(
-            bin_directory / "gcloud",
-            f"#!{sys.executable} -SE\n"
-            f"import sys\nsys.path.insert(0, {str(REPOSITORY)!r})\n"
-            "from tests.deployment.stand_in.main import carry_out\nsys.exit(carry_out(sys.argv[1:]))\n",
-        )
+        _write_program(bin_directory / "gcloud", the_server().program_for(self._project))
         # Waiting is not what is tested.
         _write_program(bin_directory / "sleep", "#!/bin/sh\n")
         (bin_directory / "python3").symlink_to(sys.executable)
         self.path = f"{bin_directory}{os.pathsep}/usr/bin{os.pathsep}/bin"
-        self.state = dict(state)
 
     @property
     def state(self) -> dict[str, Any]:
-        """What the project holds."""
-        state: dict[str, Any] = json.loads(self._state.read_text(encoding="utf-8"))
-        return state
-
-    @state.setter
-    def state(self, state: Mapping[str, Any]) -> None:
-        self._state.write_text(json.dumps(state), encoding="utf-8")
-        self._log.write_text("", encoding="utf-8")
+        """What the project holds, in a copy."""
+        return self._project.state
 
     def edit(self, change: Callable[[dict[str, Any]], Any]) -> None:
         """Change something by hand, as a person does in the console."""
         state = self.state
         change(state)
-        self.state = state
+        self._project.state = state
 
     def fail(self, command: str, text: str, *, times: int = 1, when: str = "before") -> None:
         """Have a command fail."""
@@ -135,34 +122,31 @@ class Deployment:
             "PATH": self.path,
             "HOME": str(self.directory),
             "TMPDIR": str(self.directory),
-            "STAND_IN_STATE": str(self._state),
             **self.settings,
             **self.secrets,
         }
 
     def interrupt(self, command: str) -> Outcome:
         """Run deploy.sh until it carries out a command that hangs, and send it what Ctrl-C sends."""
-        self._log.write_text("", encoding="utf-8")
+        self._project.hanging_command = command
         process = subprocess.Popen(
             ["/bin/bash", str(self.repository / "deploy.sh")],
-            env=self.environment | {"STAND_IN_HANGS": command},
+            env=self.environment,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
             start_new_session=True,
         )
-        until = time.monotonic() + PATIENCE_SECONDS
-        while not any(" ".join(call).startswith(command) for call in self.calls):
-            assert time.monotonic() < until
-            time.sleep(0.05)
+        assert self._project.hangs.wait(PATIENCE_SECONDS)
         os.killpg(process.pid, signal.SIGINT)
         output, errors = process.communicate(timeout=PATIENCE_SECONDS)
+        self._project.hanging_command = ""
         return Outcome(process.returncode, output, errors)
 
     def deploy(self, *options: str, answer: str = "") -> Outcome:
         """Run deploy.sh to its end; calls of gcloud are counted anew."""
-        self._log.write_text("", encoding="utf-8")
+        self._project.calls.clear()
         run = subprocess.run(
             ["/bin/bash", str(self.repository / "deploy.sh"), *options],
             env=self.environment,
@@ -177,7 +161,7 @@ class Deployment:
     @property
     def calls(self) -> list[list[str]]:
         """The command lines that gcloud got in the last run."""
-        return [json.loads(line) for line in self._log.read_text(encoding="utf-8").splitlines()]
+        return list(self._project.calls)
 
     @property
     def changes(self) -> list[str]:

@@ -1,18 +1,18 @@
 """A command line, held against the table of the real gcloud's flags."""
 
 import json
-import os
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
-TABLE = os.path.join(os.path.dirname(__file__), "..", "gcloud_flags.json")
 
-
-def read_json(path: str) -> Any:
+def read_json(path: str | Path) -> Any:
     """The document in a file."""
-    with open(path, encoding="utf-8") as file:
-        return json.load(file)
+    return json.loads(Path(path).read_text(encoding="utf-8"))
+
+
+TABLE = read_json(Path(__file__).parent.parent / "gcloud_flags.json")
 
 
 class Refused(Exception):
@@ -33,9 +33,8 @@ class CommandLine:
     """
 
     def __init__(self, words: list[str]) -> None:
-        table = read_json(TABLE)
-        self.command, rest = _split(words, table["commands"])
-        spec = table["commands"][self.command]
+        self.command, rest = _split(words, TABLE["commands"])
+        spec = TABLE["commands"][self.command]
         self.flags: dict[str, Any] = {}
         self.positionals: list[str] = []
         given: list[tuple[str, str | None]] = []
@@ -50,7 +49,7 @@ class CommandLine:
             else:
                 given.append((name, value if separator else None))
         for name, argument in given:
-            self._take(name, argument, spec["flags"], set(table["wide"]))
+            self._take(name, argument, spec["flags"], set(TABLE["wide"]))
         if spec["positionals"] >= 0 and len(self.positionals) > spec["positionals"]:
             raise self.error(f"unrecognized arguments: {self.positionals[-1]}")
         if spec["positionals"] != 0 and not self.positionals and self.command not in {"auth print-access-token"}:
@@ -87,9 +86,7 @@ def _split(words: list[str], commands: dict[str, Any]) -> tuple[str, list[str]]:
 
 def _read_flags_file(path: str) -> Iterator[tuple[str, str]]:
     """The flags of a file such as queue.yaml; only the plain form is known here."""
-    with open(path, encoding="utf-8") as file:
-        lines = file.read().splitlines()
-    for line in lines:
+    for line in Path(path).read_text(encoding="utf-8").splitlines():
         if line.strip() and not line.startswith("#"):
             match = re.fullmatch(r"(--[a-z-]+):\s+(\"(?P<quoted>[^\"]*)\"|(?P<plain>\S.*?))(\s+#.*)?\s*", line)
             if match is None:

@@ -1,10 +1,9 @@
 """The services: what each command does to the state, and with which errors it refuses."""
 
 import base64
-import os
 import re
-import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from tests.deployment.stand_in.arguments import CommandLine, Refused, read_json
@@ -70,9 +69,10 @@ JOB_FIELDS: dict[str, tuple[str, str, Callable[[str], Any]]] = {
 class Cloud:
     """One call of gcloud against the state."""
 
-    def __init__(self, state: Resource, line: CommandLine) -> None:
+    def __init__(self, state: Resource, line: CommandLine, given: bytes) -> None:
         self.state = state
         self.line = line
+        self.given = given
         self.flags = line.flags
         self.command = line.command
         self.project = line.flags.get("project", "")
@@ -397,7 +397,7 @@ class Cloud:
         if self.flags["data-file"] != "-":
             raise self.refuse("a secret came by something other than standard input")
         number = len(self._children(f"{secret}/versions")) + 1
-        data = base64.b64encode(sys.stdin.buffer.read()).decode()
+        data = base64.b64encode(self.given).decode()
         version = {"state": "ENABLED", "createTime": f"{number:05d}", "data": data}
         return self._put(f"{secret}/versions/{number}", version, new=True)
 
@@ -459,8 +459,8 @@ class Cloud:
 
     def _functions_deploy(self) -> Resource:
         flags, function, region = self.flags, self.line.positionals[0], self.flags["region"]
-        source = flags["source"]
-        if not os.path.isfile(os.path.join(source, "main.py")):
+        source = Path(flags["source"])
+        if not (source / "main.py").is_file():
             raise self.refuse("OperationError: code=3, message=Build failed: main.py is missing")
         variables = read_json(flags["env-vars-file"])
         for account in (flags["service-account"], flags["build-service-account"].rsplit("/", 1)[1]):
@@ -498,9 +498,7 @@ class Cloud:
         if topic := flags.get("trigger-topic"):
             resource["eventTrigger"] = self._trigger(function, region, topic)
         self.state["deployed_files"][function] = sorted(
-            os.path.relpath(os.path.join(folder, file), source)
-            for folder, _, files in os.walk(source)
-            for file in files
+            file.relative_to(source).as_posix() for file in source.rglob("*") if file.is_file()
         )
         return self._put(self._name(), resource, new=False)
 

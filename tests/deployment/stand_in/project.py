@@ -1,0 +1,80 @@
+"""A project: takes command lines, carries them out on what the project holds, and keeps a log."""
+
+import copy
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from tests.deployment.stand_in.arguments import CommandLine, Refused
+from tests.deployment.stand_in.output import render
+from tests.deployment.stand_in.services import Cloud
+
+
+@dataclass(frozen=True)
+class Answer:
+    """How a call ends: its exit status, and what it prints; on standard error if the status is not 0."""
+
+    status: int = 0
+    text: bytes = b""
+
+
+class Project:
+    """What a project holds, and the calls about it. Calls that run side by side wait for each other.
+
+    Args:
+        state: what it holds, to begin with.
+
+    Attributes:
+        calls: the command lines since the state was last set, or the log emptied.
+        hanging_command: the command that does not come to its end.
+        hangs: set when that command was called.
+    """
+
+    def __init__(self, state: Mapping[str, Any]) -> None:
+        self._lock = threading.Lock()
+        self.state = dict(state)
+        self.hanging_command = ""
+        self.hangs = threading.Event()
+
+    @property
+    def state(self) -> dict[str, Any]:
+        """A copy of what it holds."""
+        return copy.deepcopy(self._state)
+
+    @state.setter
+    def state(self, state: Mapping[str, Any]) -> None:
+        self._state: dict[str, Any] = copy.deepcopy(dict(state))
+        self.calls: list[list[str]] = []
+
+    def carry_out(self, words: list[str], given: bytes) -> Answer | None:
+        """Carry out one command line.
+
+        Args:
+            words: the command line.
+            given: the standard input of a command that reads it.
+
+        Returns:
+            The answer; None from the command that hangs.
+        """
+        if words[-1:] == ["--help"]:
+            return Answer()
+        with self._lock:
+            self.calls.append(words)
+            try:
+                line = CommandLine(words)
+                if line.command == self.hanging_command:
+                    self.hangs.set()
+                    return None
+                self._fail_if_asked_for(line, "before")
+                result = Cloud(self._state, line, given).run()
+                self._fail_if_asked_for(line, "after")
+            except Refused as refusal:
+                return Answer(refusal.status, f"{refusal}\n".encode())
+            return Answer(text=result if isinstance(result, bytes) else render(result, line.flags).encode())
+
+    def _fail_if_asked_for(self, line: CommandLine, when: str) -> None:
+        for fault in self._state["faults"]:
+            if fault["when"] == when and fault["times"] > 0 and line.command.startswith(fault["command"]):
+                fault["times"] -= 1
+                raise Refused(f"ERROR: (gcloud.{line.command.replace(' ', '.')}) {fault['text']}")
