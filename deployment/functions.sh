@@ -81,6 +81,7 @@ environment_of() {
       echo "DEAD_LETTER_TOPIC=$TOPIC"
       echo "DEFAULT_KIND=$DEFAULT_KIND"
       echo "DEFAULT_CADENCE=$DEFAULT_CADENCE"
+      if [ -n "$RAMP_START" ]; then echo "QUEUE_RATE=$(full_rate)"; fi
       optional "$OF_DISPATCHER"
       ;;
     worker)

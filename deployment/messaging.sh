@@ -8,9 +8,30 @@ set_up_messaging() {
   step messaging "Topic and queues"
   ensure_topic
   count_queues
-  local queue
-  for queue in $(queue_names); do ensure_queue "$queue" "$QUEUE_FLAGS"; done
-  ensure_queue "$CONTINUATIONS" "$CONTINUATION_FLAGS"
+  local queue rate file="$QUEUE_FLAGS" ramp=no
+  rate="$(ramp_rate "$QUEUES")"
+  if [ -n "$rate" ]; then
+    ramp=yes
+    file="$WORK/queue-of-the-ramp.yaml"
+    sed '/^--max-dispatches-per-second:/d' "$QUEUE_FLAGS" >"$file"
+    echo "--max-dispatches-per-second: $rate" >>"$file"
+  fi
+  for queue in $(queue_names); do ensure_queue "$queue" "$file" "$ramp"; done
+  ensure_queue "$CONTINUATIONS" "$CONTINUATION_FLAGS" no
+}
+
+# The most dispatches a second of a report queue: queue.yaml's, or Cloud Tasks' own default.
+full_rate() {
+  local rate
+  rate="$(flag_in "$QUEUE_FLAGS" --max-dispatches-per-second)"
+  echo "${rate:-500}"
+}
+
+# ramp_rate QUEUES: the rate that each of so many report queues has today while a new domain is ramped up; nothing without
+# a ramp, or once it is over. Settings that are wrong are lines on standard error.
+ramp_rate() {
+  if [ -z "$RAMP_START" ]; then return; fi
+  helper ramp_rate "$RAMP_START" "$RAMP_FIRST_DAY" "$RAMP_GROWTH" "$(full_rate)" "$1"
 }
 
 ensure_topic() {
@@ -77,8 +98,9 @@ wanted_queue() {
   done
 }
 
-ensure_queue() { # QUEUE FILE
-  local queue="$1" file="$2" actual policy line wanted=()
+# ensure_queue QUEUE FILE RAMP: RAMP is yes where the dispatcher sets the queue's rate.
+ensure_queue() {
+  local queue="$1" file="$2" ramp="$3" actual policy line roles setter=roles/cloudtasks.queueAdmin wanted=()
   actual="$(read_if_there tasks queues describe "$queue" "--location=$REGION" --format=json)"
   while IFS= read -r line; do wanted+=("$line"); done < <(wanted_queue "$file")
   if [ -z "$actual" ]; then
@@ -95,8 +117,15 @@ ensure_queue() { # QUEUE FILE
   fi
   policy="$(policy_of tasks queues get-iam-policy "$queue" "--location=$REGION")"
   # The second for the queue's retry settings, which the dispatcher reads.
-  for line in roles/cloudtasks.enqueuer roles/cloudtasks.viewer; do
+  roles="roles/cloudtasks.enqueuer roles/cloudtasks.viewer"
+  if [ "$ramp" = yes ]; then roles="$roles $setter"; fi
+  for line in $roles; do
     bind "$policy" "queue $queue" "serviceAccount:$(account_of dispatcher)" "$line" "" \
       tasks queues add-iam-policy-binding "$queue" "--location=$REGION"
   done
+  if [ "$ramp" = no ] && has_binding "$policy" "$setter" "serviceAccount:$(account_of dispatcher)" ""; then
+    change tasks queues remove-iam-policy-binding "$queue" "--location=$REGION" \
+      "--member=serviceAccount:$(account_of dispatcher)" "--role=$setter"
+    note removed "$setter on queue $queue for $(account_of dispatcher)"
+  fi
 }

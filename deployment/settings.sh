@@ -6,7 +6,7 @@
 RUNTIME=python314
 
 # Variables of docs/configuration.md that the function has only where they are set: its own default holds otherwise.
-OF_DISPATCHER="DISPATCH_TIME_LIMIT DISPATCH_SHARES"
+OF_DISPATCHER="DISPATCH_TIME_LIMIT DISPATCH_SHARES RAMP_START RAMP_FIRST_DAY RAMP_GROWTH"
 OF_WORKER="MAIL_REPLY_TO MAIL_POSTAL_ADDRESS MAIL_UNSUBSCRIBE_GROUP MAIL_UNSUBSCRIBE_URL MAIL_CHECK_UNSUBSCRIBED PREFERENCES_URL
 MAIL_SANDBOX SENDGRID_ACTIVITY PROVIDER_PAUSE BRAND_NAME BRAND_LOGO_URL BRAND_COLOR BRAND_URL"
 
@@ -21,7 +21,7 @@ SECRETS="SENDGRID_API_KEY MAIL_UNSUBSCRIBE_KEY PREFERENCES_KEY SLACK_WEBHOOK_URL
 # What the script itself gives to the functions, and what they read where Google is not Google. No kind of report may
 # declare one of these names, nor one of SETTINGS and SECRETS.
 GIVEN="KIND_OWNERS GOOGLE_CLOUD_PROJECT LOCATION REPORT_QUEUES CONTINUATION_QUEUE WORKER_URL DISPATCHER_URL TASKS_INVOKER
-SCHEDULER_INVOKER DEAD_LETTER_TOPIC MAX_ATTEMPTS OIDC_CERTS_URL OIDC_ISSUER FIRESTORE_EMULATOR_HOST PUBSUB_EMULATOR_HOST
+SCHEDULER_INVOKER DEAD_LETTER_TOPIC MAX_ATTEMPTS QUEUE_RATE OIDC_CERTS_URL OIDC_ISSUER FIRESTORE_EMULATOR_HOST PUBSUB_EMULATOR_HOST
 CLOUD_TASKS_EMULATOR_HOST K_SERVICE K_REVISION K_CONFIGURATION FUNCTION_TARGET FUNCTION_SIGNATURE_TYPE LOG_EXECUTION_ID"
 
 is_one_of() {
@@ -146,6 +146,7 @@ wrong_settings() {
   [ -f "$ROOT/functions/worker/reports/$DEFAULT_KIND/__init__.py" ] || [ -f "$ROOT/functions/worker/reports/$DEFAULT_KIND/report.yaml" ] ||
     echo "DEFAULT_KIND: no kind of report of this name; ./reports new makes one."
   matches "${DISPATCH_SHARES:-1}" '^([1-9]|[12][0-9]|30)$' || echo "DISPATCH_SHARES: a number from 1 to 30."
+  { ramp_rate 1 >/dev/null; } 2>&1 || true
   is_one_of "$DEFAULT_CADENCE" hourly daily weekly monthly quarterly ||
     echo "DEFAULT_CADENCE: hourly, daily, weekly, monthly or quarterly."
   is_one_of "$ON_UNKNOWN_OUTCOME" dead-letter resend || echo "ON_UNKNOWN_OUTCOME: dead-letter or resend."

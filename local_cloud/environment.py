@@ -30,6 +30,7 @@ PASSED_ON = (
     *("MAIL_FROM_NAME", "MAIL_REPLY_TO", "MAIL_POSTAL_ADDRESS", "MAIL_UNSUBSCRIBE_GROUP", "MAIL_UNSUBSCRIBE_URL"),
     *("MAIL_UNSUBSCRIBE_KEY", "MAIL_CHECK_UNSUBSCRIBED", "PREFERENCES_URL", "PREFERENCES_KEY"),
     *("MAIL_SANDBOX", "SENDGRID_ACTIVITY", "SENDGRID_WEBHOOK_KEY"),
+    *("RAMP_START", "RAMP_FIRST_DAY", "RAMP_GROWTH", "QUEUE_RATE"),
     *("PROVIDER_PAUSE", "BRAND_NAME", "BRAND_LOGO_URL", "BRAND_COLOR", "BRAND_URL"),
     *("SLACK_WEBHOOK_URL", "ALERT_URLS", "DEFAULT_KIND", "DEFAULT_CADENCE", "ON_UNKNOWN_OUTCOME", "LOG_LEVEL"),
     *("FIRESTORE_EMULATOR_HOST", "PUBSUB_EMULATOR_HOST", "CLOUD_TASKS_EMULATOR_HOST", "OIDC_CERTS_URL", "OIDC_ISSUER"),
@@ -99,12 +100,14 @@ class Environment:
     Attributes:
         ports: where each part listens.
         max_attempts: of the queue, as queue.yaml has it.
+        queue_rate: likewise.
         outside: the variables that the local cloud was started with.
         webhook_key: what SendGrid's stand-in signs its events with.
     """
 
     ports: Ports
     max_attempts: int
+    queue_rate: float
     outside: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
     webhook_key: WebhookKey = field(default_factory=WebhookKey)
 
@@ -124,6 +127,7 @@ class Environment:
             "SCHEDULER_INVOKER": f"scheduler-invoker@{project}.iam.gserviceaccount.com",
             "DEAD_LETTER_TOPIC": "report-dead-letters",
             "MAX_ATTEMPTS": str(self.max_attempts),
+            "QUEUE_RATE": f"{self.queue_rate:g}",
             "SENDGRID_API_KEY": SENDGRID_API_KEY,
             "SENDGRID_HOST": f"http://{HOST}:{ports.inbox}",
             "SENDGRID_WEBHOOK_KEY": self.webhook_key.public,

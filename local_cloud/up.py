@@ -75,7 +75,9 @@ class Up:
         if options.rate is not None:
             queue_flags["--max-dispatches-per-second"] = options.rate
         self._environment = Environment(
-            ports=Ports(base=options.port_base), max_attempts=int(queue_flags.get("--max-attempts", 100))
+            ports=Ports(base=options.port_base),
+            max_attempts=int(queue_flags.get("--max-attempts", 100)),
+            queue_rate=float(queue_flags.get("--max-dispatches-per-second", 500)),
         )
         self._cloud = LocalCloud(
             repository=REPOSITORY,

@@ -104,8 +104,8 @@ def _run(run_time: datetime, part: RunPart | None) -> tuple[dict[str, Any], int]
     goes_on = summary.end is PartEnd.RUN_GOES_ON
     answer = {"run_id": summary.run_id, **summary.counters, "seconds": summary.seconds, "continued": goes_on}
     _logger.info("run_finished", **answer)
-    if summary.has_errors or not goes_on:
-        _run_alerts().publish(run_time, now=datetime.now(UTC))
+    if summary.has_errors or summary.ramp_failure or not goes_on:
+        _run_alerts().publish(run_time, now=datetime.now(UTC), ramp_failure=summary.ramp_failure)
     return answer, HTTPStatus.INTERNAL_SERVER_ERROR if summary.has_errors else HTTPStatus.OK
 
 

@@ -1,6 +1,7 @@
 """One run of the dispatcher, or the part of it that this request does: the order of the steps.
 
-1. Note that the run begins. No report gets a task from a run that has no record.
+1. Give the queues the rate of the ramp's day, if there is a ramp (ramp_rates.py), and note that the run begins. No
+   report gets a task from a run that has no record.
 2. Enqueue the reports that are due, each with the first task of its due time (due_subscriptions.py, fan_out.py).
 3. Look closer at those whose task of an earlier run should be over, and at orphaned deliveries (rescue/).
 4. Schedule new subscriptions and enroll new users, and enqueue what is due at once (admission.py).
@@ -20,6 +21,7 @@ from functions.dispatcher.due_subscription import DueSubscription
 from functions.dispatcher.due_subscriptions import due_subscriptions
 from functions.dispatcher.fan_out import FanOut
 from functions.dispatcher.malformed_documents import MalformedDocuments, unservable
+from functions.dispatcher.ramp_rates import set_ramp_rates
 from functions.dispatcher.rescue.queue_outlook import QueueOutlook, queue_outlook
 from functions.dispatcher.rescue.rescuer import Rescuer
 from functions.dispatcher.rescue.run_history import TaskAge, TaskStatus
@@ -54,6 +56,7 @@ class RunSummary:
         seconds: how long this part took.
         end: how it ended.
         has_errors: whether something failed that may go well when the run is repeated.
+        ramp_failure: why the queues do not have the rate of the ramp's day; empty where they have.
     """
 
     run_id: str
@@ -61,6 +64,7 @@ class RunSummary:
     seconds: float
     end: PartEnd
     has_errors: bool
+    ramp_failure: str
 
 
 class Run:
@@ -101,6 +105,7 @@ class Run:
             malformed=self._malformed,
         )
         self._begun = time.monotonic()
+        self._ramp_failure = ""
         self.last_read: DueSubscription | None = None
         """The subscription that was read last: it shows where a failed run ended."""
 
@@ -129,6 +134,7 @@ class Run:
             seconds=round(time.monotonic() - self._begun, 3),
             end=end,
             has_errors=self._counters.has_errors_here,
+            ramp_failure=self._ramp_failure,
         )
 
     def _work(self, threads: ThreadPoolExecutor) -> PartEnd:
@@ -150,6 +156,9 @@ class Run:
 
     def _start(self) -> None:
         if self._is_first:
+            if ramp := self._with.ramp:
+                today = self._run_time.date()
+                self._ramp_failure = set_ramp_rates(ramp, self._with.report_queues, today=today, run_id=self._run_id)
             self._store.start(self._run_time, shares=self._assigned.shares, now=datetime.now(UTC))
             self._division.hand_out()
 
@@ -165,7 +174,13 @@ class Run:
         Returns:
             what is left of the part, where its time is up.
         """
-        outlook = queue_outlook(self._with.report_queues, self._store, run_time=self._run_time, threads=threads)
+        outlook = queue_outlook(
+            self._with.report_queues,
+            self._store,
+            run_time=self._run_time,
+            threads=threads,
+            is_held_back=self._with.ramp is not None,
+        )
         started.result()
         if outlook.is_paused:
             self._store.note_queues(QueueCondition.PAUSED)

@@ -1,4 +1,5 @@
-"""Alerts people about a run that did not go as it should: overdue reports, errors, or no run for hours before it."""
+"""Alerts people about a run that did not go as it should: overdue reports, errors, queues that do not follow the ramp,
+or no run for hours before it."""
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
@@ -23,7 +24,13 @@ _logger = structlog.get_logger()
 
 
 def alerts_of(
-    *, run_time: datetime, counters: Mapping[str, int], failure: str, run_before: datetime | None, now: datetime
+    *,
+    run_time: datetime,
+    counters: Mapping[str, int],
+    failure: str,
+    ramp_failure: str,
+    run_before: datetime | None,
+    now: datetime,
 ) -> list[SystemAlert]:
     """The alerts about a run. Pure.
 
@@ -31,6 +38,7 @@ def alerts_of(
         run_time: the time that it was for.
         counters: what it counted, by the names in RUN_COUNTERS.
         failure: what ended it early; empty where nothing did.
+        ramp_failure: why the queues do not have the rate of the ramp's day; empty where they have.
         run_before: the time that the run before was for, None where there was none.
         now: the present.
     """
@@ -49,6 +57,11 @@ def alerts_of(
     if run_before is not None and run_time - run_before > NO_RUN_AFTER:
         hours = (run_time - run_before) / timedelta(hours=1)
         found.append(alert(AlertKind.NO_RUN, f"the run before, {run_id(run_before)}, was {hours:.1f} hours earlier"))
+    if ramp_failure:
+        # In the name of the day: people get it once a day, and not with every run.
+        day = run_time.replace(hour=0, minute=0, second=0, microsecond=0)
+        detail = f"{ramp_failure} (run {run_id(run_time)})"
+        found.append(SystemAlert(alert=AlertKind.RAMP_RATE, run_id=run_id(day), at=now, detail=detail))
     return found
 
 
@@ -65,7 +78,7 @@ class RunAlerts:
         self._client = client
         self._topic = topic
 
-    def publish(self, run_time: datetime, *, now: datetime, failure: str = "") -> None:
+    def publish(self, run_time: datetime, *, now: datetime, failure: str = "", ramp_failure: str = "") -> None:
         """Publish the alerts about a run that has ended. Raises nothing: an error here is logged and does not change
         the run.
 
@@ -73,9 +86,17 @@ class RunAlerts:
             run_time: the time that it was for.
             now: the present.
             failure: what ended it early.
+            ramp_failure: why the queues do not have the rate of the ramp's day.
         """
         counters, run_before = self._latest(run_time)
-        for alert in alerts_of(run_time=run_time, counters=counters, failure=failure, run_before=run_before, now=now):
+        for alert in alerts_of(
+            run_time=run_time,
+            counters=counters,
+            failure=failure,
+            ramp_failure=ramp_failure,
+            run_before=run_before,
+            now=now,
+        ):
             try:
                 self._topic.tell(alert)
             except (GoogleAPIError, TimeoutError) as error:

@@ -10,6 +10,7 @@ from google.cloud import firestore
 from functions.dispatcher.document_stream import DocumentStream
 from functions.shared.clients import firestore_client
 from functions.shared.dead_letter_topic import DeadLetterTopic
+from functions.shared.ramp import Ramp
 from functions.shared.settings import DispatcherSettings
 from functions.shared.subscription import SUBSCRIPTIONS, SubscriptionDefaults
 from functions.shared.task_queue import TaskQueue
@@ -33,6 +34,7 @@ class RunDependencies:
         defaults: what a subscription gets whose document does not say it.
         time_limit: how long one part of a run may take.
         shares: how many instances divide the shards of a run among themselves.
+        ramp: what the report queues' rate follows; None where it is always that of queue.yaml.
     """
 
     firestore: firestore.Client
@@ -44,6 +46,7 @@ class RunDependencies:
     defaults: SubscriptionDefaults
     time_limit: timedelta
     shares: int
+    ramp: Ramp | None
 
     @classmethod
     def from_settings(cls, settings: DispatcherSettings) -> Self:
@@ -78,4 +81,5 @@ class RunDependencies:
             defaults=SubscriptionDefaults(kind=settings.default_kind, cadence=settings.default_cadence),
             time_limit=timedelta(seconds=settings.dispatch_time_limit),
             shares=settings.dispatch_shares,
+            ramp=settings.ramp,
         )

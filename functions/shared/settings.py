@@ -3,6 +3,7 @@ start and says why in one line."""
 
 import re
 import sys
+from datetime import date
 from enum import StrEnum
 from ipaddress import ip_address
 from typing import Annotated, Any, Literal, Self, TypeVar
@@ -22,6 +23,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from functions.shared.appearance import hex_color, https_url
 from functions.shared.ids import KIND_PATTERN, SHARDS
+from functions.shared.ramp import DEFAULT_FIRST_DAY, DEFAULT_GROWTH, GROWTHS, Ramp
 from functions.shared.schedule import Cadence
 
 _HTTP_URL = TypeAdapter(AnyHttpUrl)
@@ -156,11 +158,43 @@ class SubscriptionSettings(BaseSettings):
     default_kind: Kind = "activity"
 
 
-class DispatcherSettings(CommonSettings, IdentitySettings, SubscriptionSettings):
+class RampSettings(BaseSettings):
+    """The ramp of a new domain, and what it takes to compute it."""
+
+    model_config = SettingsConfigDict(extra="ignore", env_ignore_empty=True)
+
+    report_queues: CommaSeparated = Field(min_length=1)
+    ramp_start: date | None = None
+    """The first day of the ramp, in UTC; None: there is none."""
+    ramp_first_day: int = Field(default=DEFAULT_FIRST_DAY, ge=1)
+    ramp_growth: float = Field(default=DEFAULT_GROWTH, ge=GROWTHS[0], le=GROWTHS[1])
+    queue_rate: float | None = Field(default=None, gt=0, le=500)
+    """The rate of each report queue after the ramp, as queue.yaml has it."""
+
+    @model_validator(mode="after")
+    def _full_rate(self) -> Self:
+        if self.ramp_start is not None and self.queue_rate is None:
+            raise ValueError("QUEUE_RATE: not set, and RAMP_START needs it to know where the ramp ends")
+        return self
+
+    @property
+    def ramp(self) -> Ramp | None:
+        """The ramp, where there is one."""
+        if self.ramp_start is None or self.queue_rate is None:
+            return None
+        return Ramp(
+            start=self.ramp_start,
+            first_day=self.ramp_first_day,
+            growth=self.ramp_growth,
+            full_rate=self.queue_rate,
+            queues=len(self.report_queues),
+        )
+
+
+class DispatcherSettings(CommonSettings, IdentitySettings, SubscriptionSettings, RampSettings):
     """The dispatcher's environment."""
 
     location: str
-    report_queues: CommaSeparated = Field(min_length=1)
     continuation_queue: str | None = None
     """The queue by which the dispatcher hands the rest of a run to itself. It is a queue of its own, so that the rest
     does not wait behind the reports. Default: the first report queue."""

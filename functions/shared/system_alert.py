@@ -29,6 +29,8 @@ class AlertKind(StrEnum):
     """A run could not do everything."""
     NO_RUN = "no-run"
     """The run before a run was more than two hours earlier."""
+    RAMP_RATE = "ramp-rate-not-set"
+    """A run could not give a queue the rate of the ramp's day."""
     KEY_REFUSED = "provider-refuses-key"
     """The mail provider refuses the API key, so no mail goes out."""
 
@@ -41,7 +43,8 @@ class SystemAlert(Contract):
 
     alert: AlertKind
     run_id: Annotated[str, Field(min_length=1, max_length=64)]
-    """The run that noticed it, or whose task did: each kind alerts once for each run."""
+    """The run that noticed it, or whose task did: each kind alerts once for each run. What alerts once a day has the
+    run of that day's first minute."""
     at: UtcDatetime
     detail: str
     figures: dict[str, int] = Field(default_factory=dict)

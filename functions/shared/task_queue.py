@@ -19,9 +19,11 @@ from google.cloud.tasks_v2 import (
     CreateTaskRequest,
     HttpMethod,
     Queue,
+    RateLimits,
     Task,
 )
 from google.cloud.tasks_v2.services.cloud_tasks.transports import CloudTasksGrpcTransport
+from google.protobuf.field_mask_pb2 import FieldMask
 from google.rpc import code_pb2
 
 from functions.shared.clients import emulator_channel
@@ -163,6 +165,19 @@ class TaskQueue:
                 max_doublings=retry.max_doublings,
             ),
         )
+
+    def set_rate(self, dispatches_per_second: float) -> None:
+        """Set how many tasks the queue starts in a second at most, which may be far below 1, and leave the rest of its
+        configuration.
+
+        https://cloud.google.com/tasks/docs/reference/rest/v2/projects.locations.queues/patch
+
+        Raises:
+            google.api_core.exceptions.GoogleAPICallError: the service refuses, or cannot be reached.
+        """
+        limits = RateLimits(max_dispatches_per_second=dispatches_per_second)
+        mask = FieldMask(paths=["rate_limits.max_dispatches_per_second"])
+        cloud_tasks_client().update_queue(queue=Queue(name=self._path, rate_limits=limits), update_mask=mask)
 
     def created_at(self, task: str) -> datetime | None:
         """When a task was made that the queue still holds; None where it has succeeded or was tried for the last time.

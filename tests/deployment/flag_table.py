@@ -41,7 +41,7 @@ scheduler jobs create http|delete|describe|pause|resume|run|update http
 secrets add-iam-policy-binding|create|delete|get-iam-policy|list|remove-iam-policy-binding
 secrets versions access|add|list
 services enable|list
-tasks queues add-iam-policy-binding|create|delete|describe|get-iam-policy|list|update
+tasks queues add-iam-policy-binding|create|delete|describe|get-iam-policy|list|remove-iam-policy-binding|update
 version
 """
 """What deploy.sh uses: the commands of a group are separated by bars."""

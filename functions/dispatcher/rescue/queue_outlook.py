@@ -1,5 +1,6 @@
 """The state of the queues, and what earlier runs put into them: a run reads both before it enqueues anything."""
 
+import math
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -32,7 +33,12 @@ class QueueOutlook:
 
 
 def queue_outlook(
-    queues: Sequence[TaskQueue], store: RunStore, *, run_time: datetime, threads: ThreadPoolExecutor
+    queues: Sequence[TaskQueue],
+    store: RunStore,
+    *,
+    run_time: datetime,
+    threads: ThreadPoolExecutor,
+    is_held_back: bool = False,
 ) -> QueueOutlook:
     """Ask the queues and the records of the earlier runs.
 
@@ -41,6 +47,8 @@ def queue_outlook(
         store: the records.
         run_time: the time that the run is for.
         threads: those in which to ask.
+        is_held_back: whether a ramp holds the queues back. Then their rate changes from day to day and does not say
+            when a run's tasks should have been worked off, so the queues are asked about each task that waits.
 
     Raises:
         google.api_core.exceptions.GoogleAPIError: Firestore or a queue's configuration cannot be read.
@@ -56,7 +64,7 @@ def queue_outlook(
         runs.ended,
         run_time=run_time,
         retry_time=retry_time,
-        dispatches_per_second=sum(state.dispatches_per_second for state in states),
+        dispatches_per_second=math.inf if is_held_back else sum(state.dispatches_per_second for state in states),
         clock=clock,
     )
     return QueueOutlook(clock=clock, history=history, retry_time=retry_time, is_paused=is_paused)

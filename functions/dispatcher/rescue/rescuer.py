@@ -197,7 +197,8 @@ class Rescuer:
             return _Case(due, delivery, tasks, self._dead_lettering.lost(due, delivery))
         if age.status is TaskStatus.OVERDUE:
             died = task_died(delivery, updated_at=due.updated_at, newest_task_from=age.newest_task_from)
-            return _Case(due, delivery, task_ids(due, delivery, age.salts), salt=age.salt, is_overdue=died)
+            tasks = task_ids(due, delivery, age.likely_salts_first(due.updated_at))
+            return _Case(due, delivery, tasks, salt=age.salt, is_overdue=died)
         self._fan_out.add(due, age.salt)
         return None
 

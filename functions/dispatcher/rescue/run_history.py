@@ -113,6 +113,20 @@ class TaskAge(NamedTuple):
     newest_task_from: datetime | None = None
     salts: tuple[str, ...] = ("",)
 
+    def likely_salts_first(self, updated_at: datetime) -> list[str]:
+        """The salts, in the order in which to ask for the tasks: each is a call, and a backlog of days has many.
+
+        A subscription that was written since the newest task should have been made may have come to this due time only
+        then, moved on by a report that was late. The first run after that made its task.
+
+        Args:
+            updated_at: when the subscription was last written.
+        """
+        if self.newest_task_from is None or updated_at <= self.newest_task_from:
+            return list(self.salts)
+        since = run_id(updated_at)
+        return sorted(self.salts, key=lambda salt: (salt < since, salt))
+
 
 class RunHistory:
     """The runs before this one, and what follows from them for each report that is due now.
@@ -126,7 +140,7 @@ class RunHistory:
         runs: those that ended, in any order. Runs that were killed are left out, since no record says what they did.
         run_time: the time that this run is for.
         retry_time: how long a task may be tried.
-        dispatches_per_second: how many tasks all queues together start.
+        dispatches_per_second: how many tasks all queues together start; infinite where that is not known.
         clock: the queues'.
     """
 

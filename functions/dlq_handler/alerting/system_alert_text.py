@@ -35,6 +35,13 @@ _KIND_TEXTS = {
         "paused, and how its last executions ended.",
         ("reports runs", "gcloud scheduler jobs list"),
     ),
+    AlertKind.RAMP_RATE: _KindText(
+        "The queue does not follow the ramp: its rate could not be set",
+        "Reports go out at the rate that the queue has. A rate above the ramp's can harm the reputation of a new "
+        "domain: pause the queue until the dispatcher's account may change it (roles/cloudtasks.queueAdmin on the "
+        "queue, which deploy.sh grants while RAMP_START is set). The next run sets the rate.",
+        ("reports queue show", "reports queue pause"),
+    ),
     AlertKind.KEY_REFUSED: _KindText(
         "No report goes out: the mail provider refuses the key",
         "The queue retries the tasks, and each becomes a dead letter after its last attempt. Pause the queue, give the "

@@ -1,5 +1,6 @@
 """Fresh, queued or overdue."""
 
+import math
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -58,6 +59,36 @@ CASES = [
 @pytest.mark.parametrize(("due", "runs", "expected"), CASES)
 def test_task_age(due: float, runs: list[PastRun], expected: tuple[TaskStatus, str]) -> None:
     assert task_age(due, runs) == expected
+
+
+@pytest.mark.parametrize(
+    ("written", "expected"),
+    [
+        pytest.param(-5, ["", "-4", "-3", "-2", "-1"], id="before the run that made its first task"),
+        pytest.param(-2.5, ["-2", "-1", "", "-4", "-3"], id="later: the next run after that made its task"),
+        pytest.param(-0.5, ["", "-4", "-3", "-2", "-1"], id="since the run before, which made none"),
+    ],
+)
+def test_in_which_order_the_queue_is_asked_for_a_reports_tasks(written: float, expected: list[str]) -> None:
+    """Each run since noon minus five found the queue behind, and may have made its task."""
+    runs = [replace(past(hour), is_behind=hour > -5) for hour in range(-5, 0)]
+    age = RunHistory(runs, run_time=NOON, retry_time=HALF_AN_HOUR, dispatches_per_second=10).task_age(NOON - hours(5))
+    salts = age.likely_salts_first(NOON + hours(written))
+    assert salts == [salt and run_id(NOON + hours(int(salt))) for salt in expected]
+
+
+@given(st.lists(st.integers(-400, -1), min_size=1, unique=True), st.floats(-500, 1))
+def test_the_queue_is_asked_for_every_name(behind: list[int], written: float) -> None:
+    runs = [past(-500), *(replace(past(hour), is_behind=True) for hour in behind)]
+    age = RunHistory(runs, run_time=NOON, retry_time=HALF_AN_HOUR, dispatches_per_second=10).task_age(NOON - hours(500))
+    assert sorted(age.likely_salts_first(NOON + hours(written))) == sorted(age.salts)
+
+
+def test_without_a_rate_that_is_known_only_the_retry_time_counts() -> None:
+    """During a ramp: a million reports of the run before have no effect."""
+    runs = [past(-3, due=1_000_000), past(-1)]
+    assert task_age(-1, runs, rate=math.inf) == (TaskStatus.OVERDUE, THIS_RUN)
+    assert task_age(-1, runs, rate=10) == (TaskStatus.QUEUED, "")
 
 
 def test_a_second_task_has_its_whole_time_too() -> None:

@@ -1,16 +1,19 @@
 """Settings: those whose values are a matter of security, and that each is documented."""
 
 import re
+from datetime import date
 from typing import get_args, get_type_hints
 
 import pytest
 from pydantic_settings import BaseSettings
 
+from functions.shared.ramp import Ramp
 from functions.shared.settings import (
     DispatcherSettings,
     DlqHandlerSettings,
     MailEventsSettings,
     PreferencesSettings,
+    RampSettings,
     Secret,
     WorkerSettings,
     load_settings,
@@ -62,6 +65,30 @@ def test_the_key_is_sent_to_no_other_machine_in_the_clear(monkeypatch: pytest.Mo
 def test_https_and_this_machine(monkeypatch: pytest.MonkeyPatch, host: str) -> None:
     monkeypatch.setenv("SENDGRID_HOST", f"{host}/")
     assert load_settings(WorkerSettings).sendgrid_host == host
+
+
+def test_a_ramp_needs_the_rate_at_which_it_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REPORT_QUEUES", "reports,reports-2")
+    assert load_settings(RampSettings).ramp is None
+    monkeypatch.setenv("RAMP_START", "2026-12-01")
+    with pytest.raises(SystemExit, match="QUEUE_RATE: not set"):
+        load_settings(RampSettings)
+    monkeypatch.setenv("QUEUE_RATE", "10")
+    expected = Ramp(start=date(2026, 12, 1), first_day=200, growth=1.5, full_rate=10, queues=2)
+    assert load_settings(RampSettings).ramp == expected
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [("RAMP_START", "soon"), ("RAMP_FIRST_DAY", "0"), ("RAMP_GROWTH", "1"), ("QUEUE_RATE", "0")],
+)
+def test_a_ramp_that_never_ends_or_begins_is_refused(
+    monkeypatch: pytest.MonkeyPatch, variable: str, value: str
+) -> None:
+    monkeypatch.setenv("REPORT_QUEUES", "reports")
+    monkeypatch.setenv(variable, value)
+    with pytest.raises(SystemExit, match=variable):
+        load_settings(RampSettings)
 
 
 def test_every_variable_is_documented_with_the_functions_that_read_it() -> None:

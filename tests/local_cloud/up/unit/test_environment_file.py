@@ -9,7 +9,7 @@ from tests.function_process import REPOSITORY
 
 
 def environment(**outside: str) -> Environment:
-    return Environment(ports=Ports(base=26_000), max_attempts=3, outside=outside)
+    return Environment(ports=Ports(base=26_000), max_attempts=3, queue_rate=10, outside=outside)
 
 
 def mode(file: Path) -> int:
