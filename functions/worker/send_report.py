@@ -30,7 +30,7 @@ from functions.worker.mail.model import Mail, MailOutcome, MailProvider, NotAllo
 from functions.worker.moving_on import moved_past
 from functions.worker.outcome_inquiry import OutcomeInquiry, StillUnknown, after_lookup
 from functions.worker.report_builder import ReportBuilder
-from functions.worker.sending import HandedOver, KeptBack, Sending
+from functions.worker.sending import HandedOver, KeptBack, ReadyToSend, Sending
 from functions.worker.skipping import OF_USERS, fields_for_pause, skip_reason
 from functions.worker.task_answer import AttemptTimer, TaskAnswer
 from functions.worker.task_delivery import TaskDelivery
@@ -206,7 +206,7 @@ class SendReport:
                 return decided
 
     def _send(self, work: TaskDelivery, mail: Mail, timer: AttemptTimer) -> TaskAnswer:
-        match self._sending.send(mail, lambda: self._claim(work), timer):
+        match self._sending.send(mail, lambda: self._claim(work, mail), timer):
             case TaskAnswer() as answer:
                 return answer
             case KeptBack() as kept_back:
@@ -241,7 +241,7 @@ class SendReport:
                     self._deliveries.release(task, claim, error=decided.error, now=self._now())
                 return answer
 
-    def _claim(self, work: TaskDelivery) -> Claim | TaskAnswer:
+    def _claim(self, work: TaskDelivery, mail: Mail) -> ReadyToSend | TaskAnswer:
         task, period = work.task, work.period
         assert period is not None  # noqa: S101  nothing is built without a period
         claim = self._deliveries.claim(task, work.delivery, period=period, owner=work.owner, now=self._now())
@@ -254,8 +254,12 @@ class SendReport:
             raise
         if reason := self._skip_reason(current):
             return self._skip(current, claim, Skip(reason=reason))
+        recipients = current.still_wanted(mail.recipients)
+        if not recipients:
+            self._deliveries.release(task, claim, error="it goes to other addresses by now", now=self._now())
+            return task_answer.ADDRESSES_CHANGED
         if claim.outlasts(CLAIM_SECONDS_NEEDED, now=self._now()):
-            return claim
+            return ReadyToSend(claim=claim, mail=replace(mail, recipients=recipients))
         self._deliveries.release(task, claim, error="claiming the delivery took too long", now=self._now())
         return task_answer.CLAIMED_TOO_LATE
 

@@ -28,6 +28,19 @@ class KeptBack:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ReadyToSend:
+    """A mail that is to be sent now.
+
+    Attributes:
+        claim: the right to send it.
+        mail: to those who are still to get it.
+    """
+
+    claim: Claim
+    mail: Mail
+
+
+@dataclass(frozen=True, kw_only=True)
 class HandedOver:
     """The provider was handed the mail.
 
@@ -58,13 +71,13 @@ class Sending:
         return KeptBack(wait_seconds=wait, error=self._breaker.error) if wait else None
 
     def send(
-        self, mail: Mail, claim: Callable[[], Claim | TaskAnswer], timer: AttemptTimer
+        self, mail: Mail, claim: Callable[[], ReadyToSend | TaskAnswer], timer: AttemptTimer
     ) -> HandedOver | KeptBack | TaskAnswer:
         """Claim the delivery and hand over its mail, unless the breaker keeps it back.
 
         Args:
             mail: what to send.
-            claim: claims the delivery, or says what to answer where it cannot be claimed.
+            claim: claims the delivery and returns its mail, or says what to answer where nothing is to be sent.
             timer: measures how long the provider takes.
 
         Returns:
@@ -74,7 +87,7 @@ class Sending:
         if breaker_pass.wait_seconds:
             return KeptBack(wait_seconds=breaker_pass.wait_seconds, error=self._breaker.error)
         outcome: MailOutcome | None = None
-        claimed: Claim | TaskAnswer | None = None
+        claimed: ReadyToSend | TaskAnswer | None = None
         try:
             if breaker_pass.is_trial:
                 # The provider checks a sandbox mail like any other and delivers it to no one, so a trial that fails
@@ -83,16 +96,16 @@ class Sending:
             if not isinstance(outcome, Unavailable | Unclear):
                 outcome = None
                 claimed = claim()
-                if isinstance(claimed, Claim):
+                if isinstance(claimed, ReadyToSend):
                     with timer.part("send"):
-                        outcome = self._provider.send(mail, seconds=SEND_SECONDS)
+                        outcome = self._provider.send(claimed.mail, seconds=SEND_SECONDS)
         finally:
             self._leave(breaker_pass, outcome)
         if isinstance(claimed, TaskAnswer):
             return claimed
         if claimed is None or outcome is None:
             return KeptBack(wait_seconds=self._breaker.wait_seconds(), error=self._breaker.error)
-        return HandedOver(claim=claimed, outcome=outcome)
+        return HandedOver(claim=claimed.claim, outcome=outcome)
 
     def _leave(self, breaker_pass: BreakerPass, outcome: MailOutcome | None) -> None:
         failure = outcome.error if isinstance(outcome, Unavailable | Unclear) else None

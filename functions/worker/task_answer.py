@@ -39,6 +39,9 @@ class TaskAnswer:
 UNEXPECTED = TaskAnswer(status=HTTPStatus.INTERNAL_SERVER_ERROR, result="retry", details={"cause": "internal-error"})
 FIRESTORE_FAILED = TaskAnswer(status=HTTPStatus.INTERNAL_SERVER_ERROR, result="retry", details={"cause": "firestore"})
 CLAIMED_TOO_LATE = TaskAnswer(status=HTTPStatus.INTERNAL_SERVER_ERROR, result="retry", details={"cause": "slow-claim"})
+ADDRESSES_CHANGED = TaskAnswer(
+    status=HTTPStatus.INTERNAL_SERVER_ERROR, result="retry", details={"cause": "addresses-changed"}
+)
 DEAD_LETTER_NOT_PUBLISHED = TaskAnswer(
     status=HTTPStatus.INTERNAL_SERVER_ERROR, result="retry", details={"cause": "dead-letter-not-published"}
 )

@@ -1,7 +1,7 @@
 """The delivery of a task, and what an attempt needs to work on it. Pure."""
 
 import contextlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -13,7 +13,9 @@ from functions.shared.report_task import ReportTask
 from functions.shared.subscription import Subscription
 from functions.shared.user import User
 from functions.worker.attempt import Attempt
+from functions.worker.compose import addresses
 from functions.worker.delivery_store import TaskDocuments
+from functions.worker.mail.model import MailRecipient
 from functions.worker.moving_on import first_period, moved_on
 
 
@@ -78,6 +80,17 @@ class TaskDelivery:
         if self.period is None:
             return {}
         return moved_on(user, subscription, due_at=self.task.due_at, period=self.period)
+
+    def still_wanted(self, recipients: Sequence[MailRecipient]) -> Sequence[MailRecipient]:
+        """Those of a mail's recipients that the subscription still goes to.
+
+        Args:
+            recipients: those for whom the mail was built.
+        """
+        if self.user is None or self.subscription is None:
+            return ()
+        wanted = {address.casefold() for address, _role in addresses(self.user, self.subscription)}
+        return [recipient for recipient in recipients if recipient.address.casefold() in wanted]
 
 
 def _run_time(task: ReportTask) -> datetime:

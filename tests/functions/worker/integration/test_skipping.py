@@ -309,6 +309,39 @@ def test_what_is_stopped_before_the_claim_is_not_sent(
     assert not cloud.letters()
 
 
+def test_an_address_that_is_taken_out_before_the_claim_gets_no_mail(cloud: Cloud) -> None:
+    user = cloud.user(subscription={"cc": ["left@example.com", "copy@example.com"]})
+
+    async def meanwhile(called: str, carry_out: CarryOut) -> Any:
+        if called.endswith("/Commit"):
+            cloud.firestore_faults.middleware = None
+            await asyncio.to_thread(cloud.subscription(user).update, {"cc": ["copy@example.com"]})
+        return await carry_out()
+
+    cloud.firestore_faults.middleware = meanwhile
+    assert cloud.deliver(user).json()["result"] == "sent"
+    mine = [mail for mail in cloud.inbox.mails if mail.custom_args["delivery_id"] == cloud.delivery(user).id]
+    assert {mail.to[0].email for mail in mine} == {f"{user}@example.com", "copy@example.com"}
+
+
+def test_a_report_whose_addresses_are_all_changed_before_the_claim_goes_to_the_new_ones(cloud: Cloud) -> None:
+    user = cloud.user(subscription={"to": ["old@example.com"]})
+
+    async def meanwhile(called: str, carry_out: CarryOut) -> Any:
+        if called.endswith("/Commit"):
+            cloud.firestore_faults.middleware = None
+            await asyncio.to_thread(cloud.subscription(user).update, {"to": ["new@example.com"]})
+        return await carry_out()
+
+    cloud.firestore_faults.middleware = meanwhile
+    assert (answer := cloud.deliver(user)).status_code == 500
+    assert answer.json()["cause"] == "addresses-changed"
+    assert cloud.delivery_of(user)["state"] == "pending"
+    assert cloud.deliver(user, retry_count=1).json()["result"] == "sent"
+    mine = [mail for mail in cloud.inbox.mails if mail.custom_args["delivery_id"] == cloud.delivery(user).id]
+    assert [mail.to[0].email for mail in mine] == ["new@example.com"]
+
+
 def test_a_claim_is_given_back_where_the_subscription_cannot_be_read_again(cloud: Cloud) -> None:
     user = cloud.user()
     # The first read is that of the task.
