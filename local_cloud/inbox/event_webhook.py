@@ -136,7 +136,10 @@ class EventWebhook:
         """What was accepted, and what becomes of it."""
         self.counts: dict[date, Counter[str]] = {}
         """What `GET /v3/stats` answers, by day and metric."""
-        self._lists: dict[str, str] = {}
+        self.kinds: dict[str, str] = {}
+        """What becomes of mails to other addresses: such as `bounce`, by the address in lower case."""
+        self.lists: dict[str, str] = {}
+        """The addresses to which mails are dropped, in lower case, and why."""
         self._calls: list[_Call] = []
         self._numbers = itertools.count()
         self._chance = random.Random(1)  # noqa: S311  the same every time
@@ -176,7 +179,7 @@ class EventWebhook:
 
     def is_dropped(self, address: str) -> bool:
         """Whether a mail to an address is dropped, since an earlier one bounced or was marked as spam."""
-        return address.lower() in self._lists
+        return address.lower() in self.lists
 
     def accepted(self, envelope: Envelope) -> None:
         """A mail was accepted: plan what becomes of it.
@@ -187,15 +190,16 @@ class EventWebhook:
         for recipient in envelope.recipients:
             self._count("requests")
             address = recipient.email
-            if reason := self._lists.get(address.lower()):
+            if reason := self.lists.get(address.lower()):
                 self._plan(envelope, address, 0.2, {"event": "dropped", "reason": reason})
                 continue
-            kind = address.partition("@")[0].partition("+")[0].lower()
+            local_part = address.partition("@")[0].partition("+")[0].lower()
+            kind = self.kinds.get(address.lower(), local_part)
             self._plan(envelope, address, 0.2, _PROCESSED)
             for seconds, fields in _OUTCOMES.get(kind, _DELIVERED):
                 self._plan(envelope, address, seconds, fields)
             if self.url is not None and kind in {"bounce", "spam"}:
-                self._lists[address.lower()] = "Bounced Address" if kind == "bounce" else "Spam Reporting Address"
+                self.lists[address.lower()] = "Bounced Address" if kind == "bounce" else "Spam Reporting Address"
 
     def unsubscribed(self, envelope: Envelope, address: str, group: int) -> None:
         """A recipient has left the group by a mail's link.

@@ -91,6 +91,8 @@ class Inbox(HttpServer):
 
         self.mails = MailStore()
         """Envelopes of the mails that were accepted, the oldest first; `mails.read(id)` has the whole mail."""
+        self.dropped: list[Envelope] = []
+        """Of the mails that were accepted and dropped, since an earlier one bounced or was marked as spam."""
         self.slack_messages: list[SlackMessage] = []
         """The messages that were posted, the oldest first."""
         self.suppressions = Suppressions()
@@ -269,7 +271,9 @@ class Inbox(HttpServer):
             for mail in split(reduced, message_id=name, received_at=now, size=len(body)):
                 is_dropped = self.webhook.is_dropped(mail.envelope.to[0].email)
                 self.webhook.accepted(mail.envelope)
-                if not is_dropped:
+                if is_dropped:
+                    self.dropped.append(mail.envelope)
+                else:
                     self._keep(mail)
         return Answer(status=HTTPStatus.ACCEPTED, headers={"X-Message-Id": message_id})
 

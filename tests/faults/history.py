@@ -1,15 +1,20 @@
 """Records the history of a scenario from Firestore, the inbox and the alerts, as an observer from outside can."""
 
 from collections.abc import Collection, Mapping, Sequence
-from datetime import datetime
+from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
-from local_cloud.inbox.mail import Mail
-from tests.faults.invariants import AcceptedMail, DeadLetter, Delivery, History, SubscriptionHistory
+from functions.shared.address_hash import address_hash
+from local_cloud.inbox.mail import Envelope, Mail
+from tests.faults.invariants import AcceptedMail, DeadLetter, Delivery, History, Pause, SubscriptionHistory
+from tests.faults.mail_rules import MailNews, Silence, StoredNews, silences_by_news
+from tests.faults.mailbox import token_of
 from tests.faults.slack import read_message
 from tests.faults.subscribers import KnownSubscription, email_of
 from tests.faults.subscription_key import SubscriptionKey
-from tests.faults.world import UNSUBSCRIBE_URL, World
+from tests.faults.webhook_gate import PassedOn
+from tests.faults.world import World
 
 
 async def read_history(
@@ -24,6 +29,9 @@ async def read_history(
     endings: Mapping[str, frozenset[str]],
     unknown: Mapping[str, int],
     most_reports: int | None,
+    unsubscribed: Sequence[Silence] = (),
+    resumed: Mapping[SubscriptionKey, datetime] | None = None,
+    changed_by_repeats: Collection[str] = (),
 ) -> History:
     """Read the history.
 
@@ -38,20 +46,30 @@ async def read_history(
         endings: see History.
         unknown: see History.
         most_reports: see History.
+        unsubscribed: who has unsubscribed by the link of a mail, and from what.
+        resumed: when a person resumed subscriptions that events have paused.
+        changed_by_repeats: see History.
     """
     users = await world.documents("users")
     subscriptions = await world.subscriptions()
     letters = await world.documents("dead_letters")
-    deliveries = await world.documents("deliveries")
+    deliveries = [
+        _delivery(delivery_id, fields) for delivery_id, fields in (await world.documents("deliveries")).items()
+    ]
+    news = [_news(each) for each in world.webhook_gate.passed_on]
+    owners = {delivery.id: delivery.key.user_id for delivery in deliveries}
+    by_news = list(silences_by_news(news, known, owners, resumed or {}))
+    accepted = [_mail(world.inbox.mails.read(envelope.id), world) for envelope in world.inbox.mails[mails_before:]]
+    accepted += [_dropped(envelope, world) for envelope in world.inbox.dropped]
     return History(
         runs=runs,
         subscriptions=[
-            _subscription(key, each, subscriptions[key])
+            _subscription(key, each, subscriptions[key], by_news)
             for key, each in known.items()
             if key in subscriptions and (each.pauses or users.get(key.user_id, {}).get("active"))
         ],
-        deliveries=[_delivery(delivery_id, fields) for delivery_id, fields in deliveries.items()],
-        accepted=[_mail(world.inbox.mails.read(envelope.id)) for envelope in world.inbox.mails[mails_before:]],
+        deliveries=deliveries,
+        accepted=accepted,
         dead_letters=[_dead_letter(letter_id, fields) for letter_id, fields in letters.items()],
         alerts=[read_message(message.payload) for message in world.inbox.slack_messages],
         system_alerts=len(await world.documents("system_alerts")),
@@ -62,10 +80,24 @@ async def read_history(
         endings=endings,
         unknown=unknown,
         most_reports=most_reports,
+        silences=[*unsubscribed, *by_news],
+        news=news,
+        records={each: _record(fields) for each, fields in (await world.documents("mail_events")).items()},
+        left_out={
+            key: frozenset(
+                address_hash(silence.recipient)
+                for silence in by_news
+                if silence.key == key and not silence.until and silence.recipient in each.recipients(key.user_id)
+            )
+            for key, each in known.items()
+        },
+        changed_by_repeats=changed_by_repeats,
     )
 
 
-def _subscription(key: SubscriptionKey, known: KnownSubscription, fields: Mapping[str, Any]) -> SubscriptionHistory:
+def _subscription(
+    key: SubscriptionKey, known: KnownSubscription, fields: Mapping[str, Any], silences: Sequence[Silence]
+) -> SubscriptionHistory:
     return SubscriptionHistory(
         key=key,
         plan=known.plan,
@@ -77,21 +109,72 @@ def _subscription(key: SubscriptionKey, known: KnownSubscription, fields: Mappin
         next_report_at=fields.get("next_report_at"),
         reported_until=fields.get("reported_until"),
         postponed_to=known.postponed_to,
-        pauses=known.pauses,
+        pauses=[*known.pauses, *_pauses_by_news(key, known, silences)],
         is_empty=known.is_empty,
+        suppressed=frozenset(fields.get("suppressed") or ()),
     )
 
 
-def _mail(mail: Mail) -> AcceptedMail:
-    (recipient,) = mail.envelope.to
-    delivery_id = mail.envelope.custom_args["delivery_id"]
-    shown = "\n".join([mail.text or "", mail.html or "", *mail.headers.values()])
+def _pauses_by_news(key: SubscriptionKey, known: KnownSubscription, silences: Sequence[Silence]) -> list[Pause]:
+    """A subscription is paused when none of those is left whom its report is for."""
+    left = set(known.addresses.get("to") or [email_of(key.user_id)])
+    for silence in silences:
+        if silence.key == key and silence.recipient in left:
+            left.remove(silence.recipient)
+            if not left:
+                return [Pause(since=silence.since, until=silence.until)]
+    return []
+
+
+def _mail(mail: Mail, world: World) -> AcceptedMail:
+    token = token_of(mail.headers)
+    return replace(_dropped(mail.envelope, world), can_unsubscribe_user=token is not None and not token.copy_of)
+
+
+def _dropped(envelope: Envelope, world: World) -> AcceptedMail:
+    """A mail that SendGrid has accepted, and of which nothing but its envelope is kept."""
+    (recipient,) = envelope.to
+    delivery_id = envelope.custom_args["delivery_id"]
+    is_of_user = recipient.email == email_of(delivery_id.partition(":")[0])
     return AcceptedMail(
         delivery_id=delivery_id,
         recipient=recipient.email,
-        is_of_user=recipient.email == email_of(delivery_id.partition(":")[0]),
-        can_unsubscribe_user=UNSUBSCRIBE_URL.partition("?")[0] in shown,
+        is_of_user=is_of_user,
+        can_unsubscribe_user=is_of_user,
+        claimed_at=max((at for at in world.claims[delivery_id] if at <= envelope.received_at), default=None),
     )
+
+
+_STATUSES = {
+    **{each: each for each in ("processed", "deferred", "delivered", "dropped")},
+    "bounce": "bounced",
+    "spamreport": "complained",
+    "unsubscribe": "unsubscribed",
+    "group_unsubscribe": "unsubscribed",
+}
+_ON_A_LIST = {"Bounced Address", "Spam Reporting Address"}
+
+
+def _news(passed: PassedOn) -> MailNews:
+    event = passed.event
+    status = "blocked" if event.get("type") == "blocked" else _STATUSES[event["event"]]
+    return MailNews(
+        delivery_id=event["delivery_id"],
+        recipient=event["email"],
+        status=status,
+        at=datetime.fromtimestamp(event["timestamp"], UTC),
+        ends_mail=status in {"bounced", "complained", "unsubscribed"} or event.get("reason") in _ON_A_LIST,
+        stored_at=passed.answered_at,
+    )
+
+
+def _record(fields: Mapping[str, Any]) -> StoredNews:
+    moments = {
+        (recipient, status): sighting["at"]
+        for recipient, sightings in fields["recipients"].items()
+        for status, sighting in sightings.items()
+    }
+    return StoredNews(status=fields["status"], moments=moments)
 
 
 def _delivery(delivery_id: str, fields: Mapping[str, Any]) -> Delivery:

@@ -11,6 +11,10 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Any
 
+from functions.shared.mail_event import MAIL_EVENTS
+from functions.shared.subscription import SUBSCRIPTIONS, PauseReason
+from tests.faults.moves import APPLICATION
+
 
 class InjectionPoint(Enum):
     """A step of the pipeline, as the services that it calls see it."""
@@ -18,7 +22,9 @@ class InjectionPoint(Enum):
     READ_DELIVERY = auto()
     """A function reads a delivery: the first step of the worker."""
     READ_USER = auto()
-    """A function reads a user: the last step of the worker before the claim."""
+    """A function reads a user, as mail_events does before it pauses what goes to an address."""
+    READ_SUBSCRIPTION = auto()
+    """A function reads a subscription, as the worker does after the claim."""
     CLAIM = auto()
     """The worker makes a delivery `sending`."""
     SEND = auto()
@@ -35,6 +41,12 @@ class InjectionPoint(Enum):
     """The DLQ handler posts an alert to Slack."""
     ALERT_RECORD = auto()
     """The DLQ handler records which alerts it has sent."""
+    READ_EVENTS = auto()
+    """mail_events reads its records."""
+    STORE_EVENTS = auto()
+    """mail_events writes its records."""
+    STOP = auto()
+    """A function stops a subscription for its recipient, or has it leave an address out."""
     RUN_RECORD = auto()
     """The dispatcher writes the record of a run."""
     ENQUEUE = auto()
@@ -45,13 +57,22 @@ class InjectionPoint(Enum):
     """Any other call to Cloud Tasks or Pub/Sub."""
 
 
+_READ = {
+    "deliveries": InjectionPoint.READ_DELIVERY,
+    "users": InjectionPoint.READ_USER,
+    MAIL_EVENTS: InjectionPoint.READ_EVENTS,
+}
+_STOPPING = {PauseReason.BOUNCED, PauseReason.COMPLAINED, PauseReason.UNSUBSCRIBED}
+_ADDRESSES = {"suppressed", "to", "cc"}
+
+
 @dataclass(frozen=True)
 class InterceptedCall:
     """A call of a function that the harness intercepts, and may disturb.
 
     Attributes:
         point: the step.
-        subject: the id of the delivery, user or run that the call concerns; empty if the call does not name one.
+        subject: what the call concerns: the id of a delivery, user, subscription or run; empty if the call names none.
         method: the name of the RPC method or of the HTTP endpoint.
     """
 
@@ -71,6 +92,8 @@ def rpc_call(method: str, request: Any) -> InterceptedCall:
     match name:
         case "Commit":
             point, subject = _commit(request)
+        case "BatchWrite":
+            point, subject = InjectionPoint.STORE_EVENTS, next((each[1] for each in _writes(request)), "")
         case "BatchGetDocuments":
             point, subject = _read(request)
         case "Publish":
@@ -117,7 +140,14 @@ def _commit(request: Any) -> tuple[InjectionPoint, str]:
             return InjectionPoint.ALERT_RECORD, document_id
         if collection == "runs":
             return InjectionPoint.RUN_RECORD, document_id
+        if collection == "users" and _is_stopped(fields):
+            return InjectionPoint.STOP, _shown(document_id)
     return InjectionPoint.QUERY, ""
+
+
+def _is_stopped(fields: Any) -> bool:
+    because = fields["paused_because"].string_value if "paused_because" in fields else ""
+    return APPLICATION not in fields and (because in _STOPPING or not _ADDRESSES.isdisjoint(fields))
 
 
 def _writes(request: Any) -> Iterator[tuple[str, str, Any]]:
@@ -127,11 +157,16 @@ def _writes(request: Any) -> Iterator[tuple[str, str, Any]]:
         yield collection, document_id, write.update.fields
 
 
+def _shown(path: str) -> str:
+    """A subscription as SubscriptionKey shows it; any other document by its id."""
+    return path.replace(f"/{SUBSCRIPTIONS}/", "/")
+
+
 def _read(request: Any) -> tuple[InjectionPoint, str]:
     _, _, path = request.documents[0].partition("/documents/") if request.documents else ("", "", "")
     collection, _, document_id = path.partition("/")
-    points = {"deliveries": InjectionPoint.READ_DELIVERY, "users": InjectionPoint.READ_USER}
-    return points.get(collection, InjectionPoint.QUERY), document_id
+    point = _READ.get(collection, InjectionPoint.QUERY)
+    return (InjectionPoint.READ_SUBSCRIPTION if "/" in document_id else point), _shown(document_id)
 
 
 def delivery_in(body: bytes) -> str:

@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from itertools import pairwise
 
+from tests.faults.mail_rules import MailNews, Silence, StoredNews, misrecorded
 from tests.faults.moves import Move
 from tests.faults.plans import Plan
 from tests.faults.slack import Told
@@ -80,6 +81,7 @@ class SubscriptionHistory:
         postponed_to: until when the application wanted no report; None where it did not say so.
         pauses: when it was paused. Where it never was, it has a due time at all times.
         is_empty: whether there is nothing to report, so that each of its reports is skipped.
+        suppressed: the hashes of the addresses that it leaves out.
     """
 
     key: SubscriptionKey
@@ -94,6 +96,7 @@ class SubscriptionHistory:
     postponed_to: datetime | None = None
     pauses: Sequence[Pause] = ()
     is_empty: bool = False
+    suppressed: frozenset[str] = frozenset()
 
     @property
     def is_paused(self) -> bool:
@@ -128,12 +131,14 @@ class AcceptedMail:
         recipient: the address.
         is_of_user: whether that is the user's own.
         can_unsubscribe_user: whether the link that unsubscribes the user is in it.
+        claimed_at: when the worker claimed the delivery that then sent it; None where that is not known.
     """
 
     delivery_id: str
     recipient: str
     is_of_user: bool = True
     can_unsubscribe_user: bool = True
+    claimed_at: datetime | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -158,6 +163,11 @@ class History:
         unknown: how often the outcome of a delivery's mail was unknown. Counted only if the team has chosen to send
             again then.
         most_reports: how many reports of a subscription there may be; None: as many as there were due times.
+        silences: to whom no more mail may go, by SendGrid's events or by their own wish.
+        news: the events that have reached mail_events.
+        records: what it keeps of them, by the id of the delivery.
+        left_out: the hashes of the addresses that each subscription must leave out, where it is not paused.
+        changed_by_repeats: the documents that changed although only what had come before came again.
     """
 
     runs: Sequence[datetime]
@@ -174,6 +184,11 @@ class History:
     endings: Mapping[str, frozenset[str]] = field(default_factory=dict)
     unknown: Mapping[str, int] = field(default_factory=dict)
     most_reports: int | None = None
+    silences: Sequence[Silence] = ()
+    news: Sequence[MailNews] = ()
+    records: Mapping[str, StoredNews] = field(default_factory=dict)
+    left_out: Mapping[SubscriptionKey, frozenset[str]] = field(default_factory=dict)
+    changed_by_repeats: Collection[str] = ()
 
     @property
     def last_run(self) -> datetime:
@@ -209,6 +224,14 @@ class Rule(StrEnum):
     """The scenario's fault did not happen, or did not end."""
     LINK_GIVEN_AWAY = "link given away"
     """Another recipient than the user got the link that unsubscribes the user, or the user did not get it."""
+    UNWANTED = "unwanted"
+    """A mail went to an address that was to get no more, and the worker claimed it only after that was known."""
+    MISRECORDED = "misrecorded"
+    """What mail_events keeps of a mail is not what SendGrid has said."""
+    WRONGLY_LEFT_OUT = "wrongly left out"
+    """A subscription leaves out another address than those that are to get no more mail."""
+    REPEATED = "repeated"
+    """What had come before came again, and changed something."""
     WRONG_END = "wrong end"
     """A report did not end in the required way."""
 
@@ -255,6 +278,7 @@ def check(history: History) -> list[Violation]:
     rules = (
         *(_doubled, _lost, _untold, _false_alarm, _misreported, _untrue_letters),
         *(_stored_twice, _moved_wrongly, _moved_back, _pause_ignored, _link_given_away, _wrong_end),
+        *(_unwanted, _misrecorded, _wrongly_left_out, _repeated),
     )
     return sorted({violation for rule in rules for violation in rule(history)})
 
@@ -328,9 +352,13 @@ def _misreported(history: History) -> Iterator[Violation]:
     for mail in history.accepted:
         reached[mail.delivery_id].add(mail.recipient)
     recipients = {each.key: each.recipients for each in history.subscriptions}
+    silent: dict[SubscriptionKey, set[str]] = defaultdict(set)
+    for silence in history.silences:
+        silent[silence.key].add(silence.recipient)
     for delivery in history.deliveries:
         theirs = reached[delivery.id]
-        if delivery.state == SENT and theirs != recipients.get(delivery.key, theirs or {"somebody"}):
+        due = recipients.get(delivery.key, theirs or frozenset({"somebody"}))
+        if delivery.state == SENT and not (theirs and due - silent[delivery.key] <= theirs <= due):
             text = f"its record says sent, and SendGrid has accepted mails for {', '.join(sorted(theirs)) or 'no one'}"
             yield Violation(Rule.MISREPORTED, delivery.id, text)
         elif delivery.state == SKIPPED and theirs:
@@ -540,6 +568,38 @@ def _link_given_away(history: History) -> Iterator[Violation]:
         if mail.can_unsubscribe_user != mail.is_of_user:
             text = f"{mail.recipient} {'can' if mail.can_unsubscribe_user else 'cannot'} unsubscribe the user"
             yield Violation(Rule.LINK_GIVEN_AWAY, mail.delivery_id, text)
+
+
+def _unwanted(history: History) -> Iterator[Violation]:
+    of_key: dict[SubscriptionKey, list[Silence]] = defaultdict(list)
+    for silence in history.silences:
+        of_key[silence.key].append(silence)
+    keys = {delivery.id: delivery.key for delivery in history.deliveries}
+    for mail in history.accepted:
+        claimed_at = mail.claimed_at
+        if claimed_at is None or mail.delivery_id not in keys:
+            continue
+        if any(silence.holds(mail.recipient, claimed_at) for silence in of_key[keys[mail.delivery_id]]):
+            text = f"claimed at {claimed_at}, when {mail.recipient} was to get no more mail"
+            yield Violation(Rule.UNWANTED, mail.delivery_id, text)
+
+
+def _misrecorded(history: History) -> Iterator[Violation]:
+    for delivery_id, text in misrecorded(history.news, history.records):
+        yield Violation(Rule.MISRECORDED, delivery_id, text)
+
+
+def _wrongly_left_out(history: History) -> Iterator[Violation]:
+    for each in history.subscriptions:
+        wanted = history.left_out.get(each.key, frozenset())
+        if not each.is_paused and each.suppressed != wanted:
+            text = f"it leaves out {sorted(each.suppressed)}, not {sorted(wanted)}"
+            yield Violation(Rule.WRONGLY_LEFT_OUT, str(each.key), text)
+
+
+def _repeated(history: History) -> Iterator[Violation]:
+    for path in history.changed_by_repeats:
+        yield Violation(Rule.REPEATED, path, "it changed")
 
 
 def _wrong_end(history: History) -> Iterator[Violation]:

@@ -39,6 +39,10 @@ async def play(world: World, scenario: Scenario, *, seed: int, reports: int) -> 
     """
     begun = time.monotonic()
     await world.worker(scenario.on_unknown_outcome)
+    if scenario.has_mail_events:
+        await world.send_mail_events()
+    if scenario.has_pages:
+        await world.offer_pages()
     scenario_run = ScenarioRun(
         world, scenario, seeded=SeededChoices(f"{seed}:{scenario.name}"), count=reports, number=next(_numbers)
     )

@@ -1,7 +1,7 @@
 """One run of a scenario: its subscriptions, the faults that it injects, and the endings that it allows."""
 
 import asyncio
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -15,6 +15,7 @@ from functions.shared.settings import OnUnknownOutcome
 from functions.shared.subscription import DEFAULT_SUBSCRIPTION
 from functions.shared.system_alert import AlertKind, StoredSystemAlert
 from local_cloud.inbox.faults import CutConnection
+from local_cloud.inbox.mail import Mail
 from local_cloud.rpc import RpcError
 from local_cloud.scheduler import Execution
 from tests.faults.disturbances import CarryOut, Disturbance, Rule, answer
@@ -23,6 +24,8 @@ from tests.faults.injection_points import InjectionPoint, InterceptedCall
 from tests.faults.instances import Instance
 from tests.faults.invariants import SENT, History, check
 from tests.faults.invariants import Rule as Invariant
+from tests.faults.mail_rules import Silence
+from tests.faults.mailbox import token_of, unsubscribe
 from tests.faults.moves import APPLICATION
 from tests.faults.plans import Plan
 from tests.faults.seeded import SeededChoices
@@ -51,6 +54,8 @@ class Scenario:
         on_unknown_outcome: the setting of the worker.
         at_least: the fewest subscriptions with which the scenario can test what it is for.
         at_most: the most subscriptions that it may have, where each takes a lot of time.
+        has_mail_events: whether SendGrid says what becomes of the mails.
+        has_pages: whether recipients can unsubscribe by their page.
     """
 
     name: str
@@ -59,6 +64,8 @@ class Scenario:
     on_unknown_outcome: OnUnknownOutcome = OnUnknownOutcome.DEAD_LETTER
     at_least: int = 1
     at_most: int = 1_000_000
+    has_mail_events: bool = False
+    has_pages: bool = False
 
     def __str__(self) -> str:
         return f"{self.group}: {self.name}"
@@ -95,6 +102,9 @@ class ScenarioRun:
         self._expected_alerts: set[str] = set()
         self._mails_before = 0
         self._expected: list[Rule] = []
+        self._unsubscribed: list[Silence] = []
+        self._resumed: dict[SubscriptionKey, datetime] = {}
+        self._changed_by_repeats: list[str] = []
 
     async def begin(self) -> None:
         """Create the subscriptions, whose reports fall due at the next full hour."""
@@ -128,6 +138,7 @@ class ScenarioRun:
         self.healed.set()
         self.world.disturbances.rules.clear()
         self.world.front_end.before = None
+        self.world.webhook_gate.before = None
         for instance in self.world.front_end.instances:
             instance.available = True
 
@@ -145,6 +156,9 @@ class ScenarioRun:
             endings={**disturbed, **self._endings},
             most_reports=self._most_reports,
             unknown=self._unknown if self.scenario.on_unknown_outcome is OnUnknownOutcome.RESEND else {},
+            unsubscribed=self._unsubscribed,
+            resumed=self._resumed,
+            changed_by_repeats=self._changed_by_repeats,
         )
 
     async def dispatch(self) -> Execution:
@@ -252,6 +266,49 @@ class ScenarioRun:
     def may_tell(self, *kinds: AlertKind) -> None:
         """Allow these system alerts; any other system alert is a false alarm."""
         self._expected_alerts |= {_TITLES[kind] for kind in kinds}
+
+    def first_mails(self) -> dict[SubscriptionKey, list[Mail]]:
+        """The mails of each subscription's first report that SendGrid accepted, one for each recipient."""
+        of_delivery: defaultdict[str, list[Mail]] = defaultdict(list)
+        for each in self.world.inbox.mails[self._mails_before :]:
+            of_delivery[each.custom_args["delivery_id"]].append(self.world.inbox.mails.read(each.id))
+        return {key: of_delivery[self.delivery(key)] for key in self.known}
+
+    async def unsubscribe(self, key: SubscriptionKey, mail: Mail) -> None:
+        """Unsubscribe a recipient as the mailbox provider does, which tries again until it is answered 200.
+
+        Args:
+            key: the subscription.
+            mail: a mail of it, whose link is used.
+        """
+        while not await unsubscribe(mail.headers, port=self.world.preferences.process.port):
+            await asyncio.sleep(0.05)
+        token = token_of(mail.headers)
+        (recipient,) = mail.envelope.to
+        is_copy = token is not None and bool(token.copy_of)
+        silence = Silence(key=key, recipient=recipient.email if is_copy else "", since=self.world.clock.now())
+        if not any((each.key, each.recipient) == (key, silence.recipient) for each in self._unsubscribed):
+            self._unsubscribed.append(silence)
+            if not is_copy:
+                self.known[key].pause(since=self.hour)
+
+    async def resume_silently(self, key: SubscriptionKey) -> None:
+        """Resume a subscription that events have paused, as an application does that leaves no trace of it."""
+        await self.write_subscription(key, {"active": True, "shard": None})
+        self._resumed[key] = self.world.clock.now()
+
+    async def note_resumption(self, key: SubscriptionKey) -> None:
+        """Have a person resume a subscription, whether it is paused or not."""
+        self._resumed[key] = now = self.world.clock.now()
+        await self.write_subscription(key, {"resumed_at": now})
+
+    async def repeat(self, again: Callable[[], Awaitable[object]]) -> None:
+        """Have something come again that came before, which must change no document."""
+        before = await self.world.versions()
+        await again()
+        await self.world.quiet()
+        after = await self.world.versions()
+        self._changed_by_repeats += [path for path in before.keys() | after if before.get(path) != after.get(path)]
 
     async def write_user(self, user: str, fields: Mapping[str, Any]) -> None:
         """Update fields of a user's document, as the application does."""

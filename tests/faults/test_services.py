@@ -1,12 +1,12 @@
-"""Scenarios in which what the pipeline talks to misbehaves: SendGrid, Firestore, Pub/Sub and Slack."""
+"""Scenarios in which what the pipeline talks to misbehaves: SendGrid, its webhook, Firestore, Pub/Sub and Slack."""
 
 import pytest
 
 from tests.faults.conftest import KeepsPromise
 from tests.faults.scenario_run import Scenario
-from tests.faults.scenarios import dead_letters, firestore, sendgrid
+from tests.faults.scenarios import dead_letters, firestore, mail_events, sendgrid
 
-SCENARIOS = [*sendgrid.SCENARIOS, *firestore.SCENARIOS, *dead_letters.SCENARIOS]
+SCENARIOS = [*sendgrid.SCENARIOS, *firestore.SCENARIOS, *dead_letters.SCENARIOS, *mail_events.SCENARIOS]
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=str)

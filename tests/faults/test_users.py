@@ -1,12 +1,13 @@
-"""Scenarios of users and subscriptions whose documents are new, change meanwhile, or cannot be used."""
+"""Scenarios of users and subscriptions whose documents are new, change meanwhile, or cannot be used, and of recipients
+who unsubscribe."""
 
 import pytest
 
 from tests.faults.conftest import KeepsPromise
 from tests.faults.scenario_run import Scenario
-from tests.faults.scenarios import subscriptions, users
+from tests.faults.scenarios import subscriptions, unsubscribes, users
 
-SCENARIOS = [*subscriptions.SCENARIOS, *users.SCENARIOS]
+SCENARIOS = [*subscriptions.SCENARIOS, *users.SCENARIOS, *unsubscribes.SCENARIOS]
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=str)

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import os
+from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
@@ -20,6 +21,7 @@ from functions.shared.subscription import SUBSCRIPTIONS
 from local_cloud import clients
 from local_cloud.function_process import FunctionProcess
 from local_cloud.identity import IdentityProvider
+from local_cloud.inbox.event_webhook import EventWebhook, WebhookKey
 from local_cloud.inbox.faults import Answer, Call
 from local_cloud.inbox.server import SLACK_WEBHOOK_PATH, Inbox
 from local_cloud.pubsub.server import PubSubEmulator
@@ -30,11 +32,13 @@ from local_cloud.tasks.server import TasksEmulator
 from local_cloud.tasks.settings import queue_from_flags
 from tests.deployed_firestore import deployed_firestore
 from tests.faults.disturbances import CarryOut, Disturbances
-from tests.faults.injection_points import InterceptedCall, http_call, rpc_call
+from tests.faults.injection_points import InjectionPoint, InterceptedCall, http_call, rpc_call
 from tests.faults.instances import FrontEnd, Instance
+from tests.faults.mailbox import PAGE_KEY, PAGE_URL
 from tests.faults.moves import Moves
 from tests.faults.subscription_key import SubscriptionKey
 from tests.faults.tcp_gate import TcpGate
+from tests.faults.webhook_gate import WebhookGate
 from tests.faults.world_time import FILE_VARIABLE, WorldClock
 from tests.function_process import REPOSITORY
 from tests.support import free_ports
@@ -49,7 +53,6 @@ WORKER_URL = "https://worker.example.com"
 SCHEDULER = f"scheduler@{PROJECT}.iam.gserviceaccount.com"
 TASKS = f"tasks@{PROJECT}.iam.gserviceaccount.com"
 API_KEY = "SG.faults"
-UNSUBSCRIBE_URL = "https://app.example.com/unsubscribe?user={user_id}&token={token}"
 MAX_ATTEMPTS = 8
 
 THREADS = 12
@@ -71,7 +74,7 @@ _QUIET_SECONDS = 0.06
 
 _SHORTEST_STEP = timedelta(seconds=10)
 _LONGEST_STEP = timedelta(seconds=320)
-_COLLECTIONS = ("users", "deliveries", "dead_letters", "runs", "alerts", "system_alerts")
+_COLLECTIONS = ("users", "deliveries", "mail_events", "dead_letters", "runs", "alerts", "system_alerts")
 """Beside the collections of subscriptions."""
 
 _REAL_FAILURES = (
@@ -111,13 +114,21 @@ class World:
         self.tasks = TasksEmulator(**at, mint_token=self.identity.mint, delivery_middleware=[self.front_end])
         self.inbox = Inbox(host="127.0.0.1", port=0, clock=self.clock, sendgrid_api_key=API_KEY, slack_rate_limit=False)
         self.inbox.fault = self._http
+        self._webhook_key = WebhookKey()
+        self.webhook_gate = WebhookGate(self.clock, self._webhook_key)
+        self.claims: defaultdict[str, list[datetime]] = defaultdict(list)
+        """When the claims of each delivery came to Firestore that were carried out."""
         self._workers: dict[OnUnknownOutcome, list[Instance]] = {}
         self._functions: list[FunctionProcess] = []
+        self._mail_events: Instance | None = None
+        self._preferences: Instance | None = None
 
     async def start(self) -> None:
-        """Start the servers and the functions; workers that resend start with the first scenario that needs them."""
+        """Start the servers and the functions. Workers that resend, mail_events and the recipient's page start with the
+        first scenario that needs them."""
         for part in (self.identity, self.firestore, self.pubsub, self.tasks, self.inbox):
             await part.start()
+        await self.webhook_gate.start()
         self.sendgrid_gate = TcpGate(self.inbox.port)
         await self.sendgrid_gate.open()
         self.tasks.create_queue(QUEUE, queue_from_flags(QUEUE_FLAGS))
@@ -151,6 +162,7 @@ class World:
         await self.scheduler.stop()
         await self.front_end.stop()
         await self.sendgrid_gate.shut()
+        await self.webhook_gate.stop()
         for part in (self.tasks, self.pubsub, self.inbox, self.firestore, self.identity):
             await part.stop()
 
@@ -176,6 +188,32 @@ class World:
         self.front_end.instances = self._workers[on_unknown_outcome]
         return self._workers[on_unknown_outcome]
 
+    async def send_mail_events(self) -> None:
+        """Have SendGrid call mail_events with what becomes of the mails, until the scenario ends."""
+        if self._mail_events is None:
+            process = await self._function("mail_events")
+            self._mail_events = Instance(process)
+            self.webhook_gate.port_behind = process.port
+        self.inbox.webhook = EventWebhook(self.clock, url=f"{self.webhook_gate.url}/", key=self._webhook_key)
+        await self.inbox.webhook.start()
+
+    async def offer_pages(self) -> None:
+        """Have the recipient's page answer from now on."""
+        if self._preferences is None:
+            self._preferences = Instance(await self._function("preferences"))
+
+    @property
+    def mail_events(self) -> Instance:
+        """The function, once `send_mail_events` has started it."""
+        assert self._mail_events is not None
+        return self._mail_events
+
+    @property
+    def preferences(self) -> Instance:
+        """The function, once `offer_pages` has started it."""
+        assert self._preferences is not None
+        return self._preferences
+
     def no_worker(self) -> None:
         """Give no instance of the worker a request from now on."""
         for instance in self.front_end.instances:
@@ -183,6 +221,8 @@ class World:
 
     async def clear(self) -> None:
         """Forget what a scenario has left."""
+        await self.inbox.webhook.stop()
+        self.inbox.webhook = EventWebhook(self.clock)
         subscriptions: Any = self.database.collection_group(SUBSCRIPTIONS)
         for collection in (*map(self.database.collection, _COLLECTIONS), subscriptions):
             while found := [snapshot.reference async for snapshot in collection.limit(400).stream()]:
@@ -193,8 +233,11 @@ class World:
         await self.queues.purge_queue(name=QUEUE)
         await self.dispatch_at_most(CONCURRENCY)
         self.front_end.clear()
+        self.webhook_gate.clear()
+        self.inbox.dropped.clear()
         self.inbox.slack_messages.clear()
         self.moves.clear()
+        self.claims.clear()
         self.runs.clear()
 
     async def pause(self) -> None:
@@ -236,11 +279,11 @@ class World:
         return execution
 
     async def drain(self) -> None:
-        """Let time pass until neither queue nor topic has anything left to deliver."""
+        """Let time pass until neither queue nor topic nor SendGrid has anything left to deliver."""
         step = _SHORTEST_STEP
         while True:
             await self.quiet()
-            if not self.tasks.counts(QUEUE).depth and self.pubsub.idle():
+            if not self.tasks.counts(QUEUE).depth and self.pubsub.idle() and not self.inbox.webhook.unsent:
                 return
             self.pass_time(step)
             step = min(step * 2, _LONGEST_STEP)
@@ -251,7 +294,8 @@ class World:
         loop = asyncio.get_running_loop()
         while quiet_since is None or loop.time() - quiet_since < _QUIET_SECONDS:
             outstanding = sum(counts.outstanding for counts in self.pubsub.counts().values())
-            if self.tasks.counts(QUEUE).running or outstanding or not self.front_end.is_idle:
+            is_idle = self.front_end.is_idle and self.webhook_gate.is_idle
+            if self.tasks.counts(QUEUE).running or outstanding or not is_idle:
                 quiet_since = None
             elif quiet_since is None:
                 quiet_since = loop.time()
@@ -280,6 +324,20 @@ class World:
 
         return await self.patiently(read)
 
+    async def versions(self) -> dict[str, datetime | None]:
+        """When each subscription, and each record of what became of mails, was written last."""
+
+        async def read() -> dict[str, datetime | None]:
+            subscriptions: Any = self.database.collection_group(SUBSCRIPTIONS)
+            records = self.database.collection("mail_events")
+            return {
+                each.reference.path: each.update_time
+                for found in (subscriptions, records)
+                async for each in found.stream()
+            }
+
+        return await self.patiently(read)
+
     async def patiently(self, work: Callable[[], Awaitable[Result]]) -> Result:
         """Do the harness's own work with retries, since its calls may be disturbed like all others."""
         while True:
@@ -290,14 +348,18 @@ class World:
 
     async def _rpc(self, method: str, carry_out: CarryOut) -> Any:
         request = current_request()
+        call = rpc_call(method, request)
 
         async def observed() -> Any:
+            came_at = self.clock.now()
             response = await carry_out()
+            if call.point is InjectionPoint.CLAIM:
+                self.claims[call.subject].append(came_at)
             if method.endswith("/Commit"):
                 self.moves.note(request, response)
             return response
 
-        return await self.disturbances.pass_through(rpc_call(method, request), observed)
+        return await self.disturbances.pass_through(call, observed)
 
     async def _http(self, call: Call, carry_out: Callable[[], Awaitable[Answer]]) -> Answer:
         answer: Answer = await self.disturbances.pass_through(http_call(call.service, call.body), carry_out)
@@ -347,8 +409,9 @@ class World:
             "SENDGRID_API_KEY": API_KEY,
             "SENDGRID_HOST": f"http://127.0.0.1:{self.sendgrid_gate.port}",
             "MAIL_FROM": "reports@example.com",
-            "MAIL_UNSUBSCRIBE_URL": UNSUBSCRIBE_URL,
-            "MAIL_UNSUBSCRIBE_KEY": "key-of-the-fault-harness",
+            "PREFERENCES_URL": PAGE_URL,
+            "PREFERENCES_KEY": PAGE_KEY,
+            "SENDGRID_WEBHOOK_KEY": self._webhook_key.public,
             "SLACK_WEBHOOK_URL": f"http://127.0.0.1:{self.inbox.port}{SLACK_WEBHOOK_PATH}",
             "FIRESTORE_EMULATOR_HOST": f"127.0.0.1:{self.firestore.port}",
             "PUBSUB_EMULATOR_HOST": f"127.0.0.1:{self.pubsub.port}",

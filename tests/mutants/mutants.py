@@ -320,4 +320,122 @@ ALL = [
         scenarios=("worker: killed after SendGrid accepted",),
         tests=("tests/functions/worker/unit/test_transitions.py",),
     ),
+    Mutant(
+        name="the worker does not look at the subscription again",
+        file="functions/worker/send_report.py",
+        search="current = replace(work, subscription=self._deliveries.read_subscription(task))",
+        replace="current = work",
+        scenarios=("unsubscribes: after the reads, before the claim",),
+        tests=(
+            "tests/functions/worker/integration/test_skipping.py::test_what_is_stopped_before_the_claim_is_not_sent",
+        ),
+    ),
+    Mutant(
+        name="who was taken out before the claim gets the mail",
+        file="functions/worker/send_report.py",
+        search="recipients = current.still_wanted(mail.recipients)",
+        replace="recipients = mail.recipients",
+        scenarios=("unsubscribes: after the reads, before the claim",),
+        tests=(
+            "tests/functions/worker/integration/test_skipping.py::test_an_address_that_is_taken_out_before_the_claim_gets_no_mail",
+        ),
+    ),
+    Mutant(
+        name="one click stops nothing",
+        file="functions/preferences/wishes.py",
+        search="        self._change(token, Wish.STOP, _stop(token))\n\n    def carry_out(",
+        replace="\n    def carry_out(",
+        scenarios=("unsubscribes: before the run",),
+        tests=(
+            "tests/functions/preferences/integration/test_page.py::test_one_click_stops_one_subscription_however_often_it_comes",
+        ),
+    ),
+    Mutant(
+        name="a copy unsubscribes the user",
+        file="functions/preferences/wishes.py",
+        search="    if token.copy_of:\n        return lambda stored: without_address",
+        replace="    if False:\n        return lambda stored: without_address",
+        scenarios=("unsubscribes: before the run",),
+        tests=(
+            "tests/functions/preferences/integration/test_page.py::test_a_copy_takes_itself_out_and_touches_nothing_else",
+        ),
+    ),
+    Mutant(
+        name="who unsubscribes again has the subscription written again",
+        file="functions/preferences/changes.py",
+        search="    if not subscription.active and subscription.paused_because in _FINAL and",
+        replace="    if False and",
+        scenarios=("unsubscribes: before the run",),
+        tests=(
+            "tests/functions/preferences/integration/test_page.py::test_one_click_stops_one_subscription_however_often_it_comes",
+        ),
+    ),
+    Mutant(
+        name="a record of events is written without a precondition",
+        file="functions/mail_events/record_store.py",
+        search="batch.update(reference, record.to_fields(), option=option)",
+        replace="batch.update(reference, record.to_fields())",
+        scenarios=("mail events: come twice, at once, in another order",),
+        tests=("tests/functions/mail_events/integration/test_records.py::test_calls_at_the_same_time_lose_nothing",),
+    ),
+    Mutant(
+        name="an event that is known is written again",
+        file="functions/mail_events/take_events.py",
+        search="for before, after in folded.values() if after != before]",
+        replace="for before, after in folded.values()]",
+        scenarios=("mail events: come twice, at once, in another order",),
+        tests=("tests/functions/mail_events/integration/test_records.py::test_what_is_known_is_not_written_again",),
+    ),
+    Mutant(
+        name="an event that is known pauses again",
+        file="functions/mail_events/take_events.py",
+        search="not_paused = self._pause(changed, records, pending)",
+        replace="nothing = {each: MailRecord(id=each, user_id='', subscription_id='') for each in records}\n"
+        "            not_paused = self._pause(records.values(), nothing, pending)",
+        scenarios=("mail events: come again after a person resumed",),
+        tests=(
+            "tests/functions/mail_events/integration/test_consequences.py::test_a_repeated_event_pauses_nothing_again",
+        ),
+    ),
+    Mutant(
+        name="a late event pauses what was resumed since",
+        file="functions/mail_events/address_events.py",
+        search="return subscription.resumed_at is None or at > subscription.resumed_at",
+        replace="return True",
+        scenarios=("mail events: come a day late",),
+        tests=(
+            "tests/functions/mail_events/integration/test_consequences.py::test_a_late_event_pauses_nothing_that_was_resumed_since",
+        ),
+    ),
+    Mutant(
+        name="an event pauses what does not go to its address",
+        file="functions/mail_events/address_events.py",
+        search="    if event.recipient not in to and event.recipient not in map(address_hash, subscription.cc):\n",
+        replace="    if False:\n",
+        scenarios=("mail events: come twice, at once, in another order",),
+        tests=(
+            "tests/functions/mail_events/integration/test_consequences.py::test_all_that_goes_to_the_address_is_paused",
+        ),
+    ),
+    Mutant(
+        name="events are stored before they pause",
+        file="functions/mail_events/take_events.py",
+        search="            not_paused = self._pause(changed, records, pending)\n"
+        "            failed |= not_paused\n"
+        "            results = self._records.write([record for record in changed if record.id not in not_paused])\n",
+        replace="            results = self._records.write(changed)\n"
+        "            failed |= self._pause(changed, records, pending)\n",
+        scenarios=("mail events: killed after the records were written",),
+        tests=(
+            "tests/functions/mail_events/integration/test_consequences.py::test_what_could_not_be_paused_comes_again_and_holds_up_no_other",
+        ),
+    ),
+    Mutant(
+        name="events that could not be stored are acknowledged",
+        file="functions/mail_events/main.py",
+        search='    except EventsNotStored:\n        return _answer(HTTPStatus.SERVICE_UNAVAILABLE, "retry")\n',
+        replace='    except EventsNotStored:\n        return _answer(HTTPStatus.OK, "taken")\n',
+        scenarios=("mail events: Firestore fails under them",),
+        tests=("tests/functions/mail_events/integration/test_records.py::test_one_write_that_fails_holds_up_no_other",),
+    ),
 ]

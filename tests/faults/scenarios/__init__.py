@@ -5,10 +5,12 @@ from tests.faults.scenarios import (
     dead_letters,
     everything,
     firestore,
+    mail_events,
     queue,
     scheduler,
     sendgrid,
     subscriptions,
+    unsubscribes,
     users,
     worker_processes,
 )
@@ -22,5 +24,7 @@ ALL: list[Scenario] = [
     *scheduler.SCENARIOS,
     *subscriptions.SCENARIOS,
     *users.SCENARIOS,
+    *mail_events.SCENARIOS,
+    *unsubscribes.SCENARIOS,
     *everything.SCENARIOS,
 ]

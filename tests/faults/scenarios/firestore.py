@@ -12,7 +12,7 @@ from tests.faults.world import CONCURRENCY
 
 POINTS = {
     InjectionPoint.READ_DELIVERY,
-    InjectionPoint.READ_USER,
+    InjectionPoint.READ_SUBSCRIPTION,
     InjectionPoint.CLAIM,
     InjectionPoint.RELEASE,
     InjectionPoint.SETTLE,

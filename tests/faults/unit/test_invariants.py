@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from functions.shared.address_hash import address_hash
 from tests.faults.invariants import (
     HOUR,
     UNKNOWN_OUTCOME,
@@ -19,6 +20,7 @@ from tests.faults.invariants import (
     check,
     tally,
 )
+from tests.faults.mail_rules import MailNews, Silence, StoredNews, silences_by_news
 from tests.faults.moves import Move
 from tests.faults.plans import Plan
 from tests.faults.slack import Told
@@ -397,3 +399,88 @@ def test_a_death_that_had_no_cause() -> None:
 
 def test_a_report_that_had_to_die() -> None:
     assert broken(GOOD, endings={ID: frozenset({"permanent-error"})}) == {Rule.WRONG_END}
+
+
+def silence(recipient: str = "", **fields: Any) -> Silence:
+    return Silence(key=KEY, recipient=recipient, since=NOON, **fields)
+
+
+@pytest.mark.parametrize("recipient", ["", MAIL.recipient])
+def test_a_mail_claimed_after_it_was_known_that_the_address_gets_no_more(recipient: str) -> None:
+    late = replace(MAIL, claimed_at=NOON + timedelta(seconds=1))
+    assert broken(GOOD, accepted=[late], silences=[silence(recipient)]) == {Rule.UNWANTED}
+    assert broken(GOOD, accepted=[replace(MAIL, claimed_at=NOON)], silences=[silence(recipient)]) == set()
+    assert broken(GOOD, accepted=[late], silences=[silence(recipient, until=NOON)]) == set()
+    assert broken(GOOD, accepted=[late], silences=[silence("somebody@example.com")]) == set()
+
+
+def test_who_gets_no_more_mail_may_be_missing_and_no_one_else() -> None:
+    copied = replace(SUBSCRIPTION, recipients=frozenset({MAIL.recipient, COPY.recipient}))
+    history = replace(GOOD, subscriptions=[copied])
+    assert broken(history, silences=[silence(COPY.recipient)]) == set()
+    assert broken(history, silences=[silence("somebody@example.com")]) == {Rule.MISREPORTED}
+    assert broken(GOOD, accepted=[], silences=[silence(MAIL.recipient)]) == {Rule.MISREPORTED}
+
+
+def test_an_address_that_is_left_out_for_no_reason_or_not_left_out() -> None:
+    left_out = replace(SUBSCRIPTION, suppressed=frozenset({"hash"}))
+    assert broken(GOOD, subscriptions=[left_out]) == {Rule.WRONGLY_LEFT_OUT}
+    assert broken(GOOD, subscriptions=[left_out], left_out={KEY: frozenset({"hash"})}) == set()
+    assert broken(GOOD, left_out={KEY: frozenset({"hash"})}) == {Rule.WRONGLY_LEFT_OUT}
+
+
+def news(status: str, minutes: int = 0, **fields: Any) -> MailNews:
+    at = NOON + timedelta(minutes=minutes)
+    told = {"delivery_id": ID, "recipient": MAIL.recipient, "ends_mail": False, "stored_at": NOON + HOUR, **fields}
+    return MailNews(status=status, at=at, **told)
+
+
+def stored(status: str, **minutes: int) -> dict[str, StoredNews]:
+    hashed = address_hash(MAIL.recipient)
+    moments = {(hashed, each): NOON + timedelta(minutes=number) for each, number in minutes.items()}
+    return {ID: StoredNews(status=status, moments=moments)}
+
+
+TOLD_NEWS = [news("delivered", 3), news("deferred", 1), news("deferred", 2)]
+
+
+@pytest.mark.parametrize(
+    ("told", "records", "is_right"),
+    [
+        (TOLD_NEWS, stored("delivered", delivered=3, deferred=1), True),
+        (TOLD_NEWS, stored("delivered", delivered=3, deferred=2), False),
+        (TOLD_NEWS, stored("deferred", delivered=3, deferred=1), False),
+        (TOLD_NEWS, stored("delivered", delivered=3), False),
+        (TOLD_NEWS, {}, False),
+        ([], stored("delivered", delivered=3), False),
+        # What was not answered as stored may be stored, or not.
+        ([news("delivered", 3, stored_at=None)], stored("delivered", delivered=3), True),
+        ([news("delivered", 3, stored_at=None)], {}, True),
+        ([news("unsubscribed", 1), news("unsubscribed", 2)], stored("unsubscribed", unsubscribed=2), True),
+        ([news("unsubscribed", 1), news("unsubscribed", 2)], stored("unsubscribed", unsubscribed=1), False),
+    ],
+)
+def test_what_is_kept_is_what_sendgrid_has_said(
+    told: list[MailNews], records: dict[str, StoredNews], is_right: bool
+) -> None:
+    assert broken(GOOD, news=told, records=records) == (set() if is_right else {Rule.MISRECORDED})
+
+
+def test_an_event_ends_mail_to_its_address_in_all_of_the_users_subscriptions() -> None:
+    bounced = news("bounced", ends_mail=True)
+    other = SubscriptionKey("u1", "other")
+    keys, owners = [KEY, other, SubscriptionKey("u2", "default")], {ID: "u1"}
+    ended = list(silences_by_news([bounced, news("delivered")], keys, owners, {}))
+    assert [(each.key, each.recipient, each.until) for each in ended] == [
+        (KEY, MAIL.recipient, None),
+        (other, MAIL.recipient, None),
+    ]
+    # Until a person resumes the subscription; and not at all where that was before the event came.
+    resumed = {KEY: NOON + 2 * HOUR, other: NOON + timedelta(minutes=1)}
+    assert [(each.key, each.until) for each in silences_by_news([bounced], keys, owners, resumed)] == [
+        (KEY, NOON + 2 * HOUR)
+    ]
+
+
+def test_what_changes_though_it_came_before() -> None:
+    assert broken(GOOD, changed_by_repeats=["users/u1"]) == {Rule.REPEATED}

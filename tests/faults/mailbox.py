@@ -1,0 +1,43 @@
+"""What a recipient's mailbox provider does: it unsubscribes by one click (RFC 8058)."""
+
+import re
+from collections.abc import Mapping
+from http import HTTPStatus
+
+import aiohttp
+
+from functions.shared.recipient_token import RecipientToken, TokenKeys
+
+PAGE_URL = "https://reports.example.com/mails"
+"""PREFERENCES_URL. Nothing answers there: the harness calls the function itself."""
+
+PAGE_KEY = "the-key-of-the-fault-harness-s-pages"
+
+_KEYS = TokenKeys([PAGE_KEY])
+_LINK = re.compile(rf"<{re.escape(PAGE_URL)}/([A-Za-z0-9_-]+)/unsubscribe>")
+
+
+def token_of(headers: Mapping[str, str]) -> RecipientToken | None:
+    """What the link stands for by which the recipient of a mail unsubscribes; None where the mail has none.
+
+    Args:
+        headers: the mail's.
+    """
+    link = _LINK.fullmatch(headers.get("List-Unsubscribe", ""))
+    return _KEYS.read(link[1]) if link else None
+
+
+async def unsubscribe(headers: Mapping[str, str], *, port: int) -> bool:
+    """Make the call that a mail's headers ask for. Returns whether it was answered as done.
+
+    Args:
+        headers: the mail's.
+        port: where the page's function listens.
+    """
+    url = headers["List-Unsubscribe"].strip("<>").replace(PAGE_URL, f"http://127.0.0.1:{port}/mails")
+    name, _, value = headers["List-Unsubscribe-Post"].partition("=")
+    try:
+        async with aiohttp.ClientSession() as session, session.post(url, data={name: value}) as answer:
+            return answer.status == HTTPStatus.OK
+    except aiohttp.ClientError:
+        return False
