@@ -97,6 +97,7 @@ class LocalCloud:
             clock=self.clock,
             sendgrid_api_key=SENDGRID_API_KEY,
             directory=data_directory,
+            sender_domain=self._variables["MAIL_FROM"].rpartition("@")[2],
             webhook=EventWebhook(
                 self.clock,
                 # Somebody else's key is for somebody else's events.

@@ -19,12 +19,13 @@ from aiohttp import web
 from local_cloud.clock import Clock
 from local_cloud.errors import LocalCloudError
 from local_cloud.http import HttpServer
-from local_cloud.inbox import activity, email_logs, sendgrid, slack, webhook_settings
+from local_cloud.inbox import activity, email_logs, sender_identity, sendgrid, slack, webhook_settings
 from local_cloud.inbox.event_webhook import EventWebhook
 from local_cloud.inbox.faults import Answer, Call, CutConnection, Fault, Service
 from local_cloud.inbox.mail import Envelope, Mail, split
 from local_cloud.inbox.pages import Pages
 from local_cloud.inbox.rate_limit import RateLimit
+from local_cloud.inbox.sender_identity import InvalidPage, SenderIdentity
 from local_cloud.inbox.slack_message import SlackMessage
 from local_cloud.inbox.store import MailStore, save
 from local_cloud.inbox.suppressions import Suppressions, with_links
@@ -57,6 +58,7 @@ class Inbox(HttpServer):
         directory: where each mail is also saved, in `mails/`; nowhere without.
         slack_rate_limit: answer 429 to more than a message a second, as Slack does.
         webhook: says what becomes of the mails; without one nothing does.
+        sender_domain: the domain that is authenticated.
         activity_rate_limit: answer 429 to more than six questions a minute, as SendGrid's email activity does.
     """
 
@@ -71,6 +73,7 @@ class Inbox(HttpServer):
         slack_rate_limit: bool = False,
         activity_rate_limit: bool = False,
         webhook: EventWebhook | None = None,
+        sender_domain: str = "example.com",
     ) -> None:
         self._clock = clock
         self.webhook = webhook or EventWebhook(clock)
@@ -98,13 +101,18 @@ class Inbox(HttpServer):
         self.suppressions = Suppressions()
         """Who has unsubscribed. A mail to them is answered 202 and dropped, as SendGrid does."""
         self.webhook_settings = WebhookSettings(clock)
-        """The Event Webhooks that were made by SendGrid's API."""
+        """The Event Webhooks that were made by SendGrid's API, and the one that has the events of the mails."""
+        if self.webhook.url is not None:
+            self.webhook_settings.add(self.webhook.url, self.webhook.key)
+        self.sender_identity = SenderIdentity(sender_domain)
+        """What SendGrid knows of the sender."""
         self.sendgrid_scopes = {
             *(MAIL_SEND_SCOPE, SUPPRESSIONS_SCOPE, EMAIL_ACTIVITY_SCOPE, STATS_SCOPE),
             *webhook_settings.SCOPES,
+            *sender_identity.SCOPES,
         }
-        """What the key may do: send mail, ask who has unsubscribed and what was sent, set webhooks up. Anything else is
-        answered 403."""
+        """What the key may do: send mail, ask who has unsubscribed, what was sent, and what SendGrid knows of the
+        sender, set webhooks up. Anything else is answered 403."""
         self.activity_delay = activity.USUAL_DELAY
         """How long after a mail was taken the email activity shows it."""
         self.logs_delay = email_logs.USUAL_DELAY
@@ -122,6 +130,8 @@ class Inbox(HttpServer):
         app.router.add_post("/v3/logs", self._sendgrid_logs)
         app.router.add_get("/v3/logs/{sg_message_id}", self._sendgrid_logs)
         app.router.add_get("/v3/stats", self._stats)
+        for path in sender_identity.SCOPES_BY_PATH:
+            app.router.add_get(path, self._sender)
         app.router.add_post(r"/v3/asm/groups/{group:\d+}/suppressions/search", self._suppressions)
         app.router.add_get("/v3/asm/suppressions/global/{email}", self._suppressions)
         app.router.add_route("*", "/v3/user/webhooks/event/{path:.*}", self._webhooks)
@@ -198,6 +208,9 @@ class Inbox(HttpServer):
         return next(
             (mail for mail in reversed(self.mails) if address.lower() in {each.email.lower() for each in mail.to}), None
         )
+
+    async def _sender(self, request: web.Request) -> web.StreamResponse:
+        return await self._take("sendgrid", request, self._describe_sender)
 
     async def _stats(self, request: web.Request) -> web.StreamResponse:
         return await self._take("sendgrid", request, self._statistics)
@@ -277,13 +290,13 @@ class Inbox(HttpServer):
                     self._keep(mail)
         return Answer(status=HTTPStatus.ACCEPTED, headers={"X-Message-Id": message_id})
 
-    def _wrong_key(self, request: web.Request, scope: str) -> Answer | None:
+    def _wrong_key(self, request: web.Request, scope: str | None) -> Answer | None:
         scheme, _, key = request.headers.get("Authorization", "").partition(" ")
         if scheme.lower() != "bearer" or not key:
             return _refusal(HTTPStatus.UNAUTHORIZED, "authorization required")
         if not secrets.compare_digest(key.strip().encode(), self._sendgrid_api_key.encode()):
             return _refusal(HTTPStatus.UNAUTHORIZED, "The provided authorization grant is invalid, expired, or revoked")
-        if scope not in self.sendgrid_scopes:
+        if scope is not None and scope not in self.sendgrid_scopes:
             return _refusal(HTTPStatus.FORBIDDEN, "access forbidden")
         return None
 
@@ -338,6 +351,14 @@ class Inbox(HttpServer):
         message_id = request.match_info["sg_message_id"]
         found = self.webhook.logs.read(message_id, until=now - self.logs_delay, now=now)
         return _json(HTTPStatus.OK, found) if found else _refusal(HTTPStatus.NOT_FOUND, "message not found")
+
+    def _describe_sender(self, request: web.Request, _body: bytes) -> Answer:
+        if refusal := self._wrong_key(request, sender_identity.SCOPES_BY_PATH[request.path]):
+            return refusal
+        try:
+            return _json(HTTPStatus.OK, self.sender_identity.answer(request.path, request.query, self.sendgrid_scopes))
+        except InvalidPage as error:
+            return _refusal(HTTPStatus.BAD_REQUEST, str(error))
 
     def _statistics(self, request: web.Request, _body: bytes) -> Answer:
         if refusal := self._wrong_key(request, STATS_SCOPE):

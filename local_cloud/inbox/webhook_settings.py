@@ -1,7 +1,7 @@
 """The settings of SendGrid's Event Webhooks: the API by which they are made, signed and tested.
 
-What is made here only stands in the settings, and gets example events: the events of the inbox's mails go where
-`EventWebhook` sends them. https://www.twilio.com/docs/sendgrid/api-reference/webhooks
+What is made by the API only stands in the settings, and gets example events: the events of the inbox's mails go where
+`EventWebhook` sends them, which the settings show, too. https://www.twilio.com/docs/sendgrid/api-reference/webhooks
 """
 
 import json
@@ -95,6 +95,18 @@ class WebhookSettings:
         """How many the plan allows."""
         self.addresses: dict[str, str] = {}
         """Where the hosts of URLs are on this machine, such as `https://function.run.app`: `http://127.0.0.1:8080`."""
+
+    def add(self, url: str, key: WebhookKey) -> None:
+        """Add a webhook that is on, is signed and sends all events but those about what recipients read.
+
+        Args:
+            url: where to.
+            key: signs its calls.
+        """
+        created = self._create(
+            {"url": url, "enabled": True, **{name: name not in {"open", "click"} for name in EVENTS}}
+        )
+        self._all[created["id"]].key = key
 
     async def carry_out(self, method: str, path: str, given: Any) -> dict[str, Any] | None:
         """Do what a call asks for.
