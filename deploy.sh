@@ -38,6 +38,8 @@ ROOT="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
 . "$ROOT/deployment/scheduler.sh"
 # shellcheck source=deployment/monitoring.sh
 . "$ROOT/deployment/monitoring.sh"
+# shellcheck source=deployment/mail_checks.sh
+. "$ROOT/deployment/mail_checks.sh"
 # shellcheck source=deployment/smoke.sh
 . "$ROOT/deployment/smoke.sh"
 # shellcheck source=deployment/teardown.sh
@@ -164,6 +166,7 @@ deploy() {
   if does monitoring; then set_up_monitoring; fi
   if does functions || does scheduler; then resume_schedule; fi
   if [ "$FIRESTORE_RULES" = yes ]; then set_up_rules; fi
+  if does functions; then check_sender; fi
   if [ "$SMOKE" = yes ]; then smoke_test; fi
 }
 

@@ -41,11 +41,13 @@ class SendGridApi:
     Args:
         host: as in SENDGRID_HOST, such as https://api.sendgrid.com.
         key: the API key.
+        seconds: how long to wait for an answer.
     """
 
-    def __init__(self, host: str, key: str) -> None:
+    def __init__(self, host: str, key: str, *, seconds: float = CALL_SECONDS) -> None:
         self._host = host.rstrip("/")
         self._key = key
+        self._seconds = seconds
         self._opener = urllib.request.build_opener(_NoRedirect)
 
     def call(self, method: str, path: str, body: object = None) -> Any:
@@ -71,7 +73,7 @@ class SendGridApi:
                 data=None if body is None else json.dumps(body).encode(),
                 headers={"Authorization": f"Bearer {self._key}", "Content-Type": "application/json"},
             )
-            with self._opener.open(request, timeout=CALL_SECONDS) as response:
+            with self._opener.open(request, timeout=self._seconds) as response:
                 content = response.read()
         except urllib.error.HTTPError as error:
             raise _failure(method, path, error) from None

@@ -28,6 +28,9 @@ _CALL_SECONDS = 20.0
 _DISPATCHERS = frozenset(field.upper() for field in DispatcherSettings.model_fields)
 """The variables that the dispatcher has. The worker has all others that an operator needs, those of kinds included."""
 
+_MAIL_EVENTS = frozenset({"SENDGRID_WEBHOOK_KEY"})
+"""The variables that only the function mail_events has."""
+
 
 class DeployedEnv:
     """The environment variables of the deployed functions, and the secrets that are among them.
@@ -84,6 +87,8 @@ class DeployedEnv:
         return None
 
     def _function_of(self, variable: str) -> str:
+        if variable in _MAIL_EVENTS:
+            return f"{self._prefix}-mail-events"
         return f"{self._prefix}-{'dispatcher' if variable in _DISPATCHERS else 'worker'}"
 
     @functools.cache  # noqa: B019  lives as long as the command

@@ -29,7 +29,8 @@ from functions.shared.user import User
 from functions.worker.compose import compose
 from functions.worker.kind_settings import OWN_VARIABLES
 from functions.worker.mail.compliance import MailCompliance
-from functions.worker.mail.model import Accepted, Mail, Sender, Unsubscribed
+from functions.worker.mail.model import Accepted, Sender, Unsubscribed
+from functions.worker.mail.model import Mail as Mail  # named by what checks one, too
 from functions.worker.mail.provider import mail_provider, to_request
 from functions.worker.reports import canary, kinds, language, needs, rendering, sample_amount
 from functions.worker.reports.firestore_user_data import FirestoreUserData

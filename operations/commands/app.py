@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from operations.commands import (
+    check,
     dead_letters,
     deliveries,
     dispatch,
@@ -56,6 +57,7 @@ users.app.command("export")(personal_data.export)
 users.app.command("erase")(personal_data.erase)
 app.add_typer(users.app, name="users")
 app.add_typer(subscriptions.app, name="subscriptions")
+app.add_typer(check.app, name="check")
 app.command("kinds")(kinds.kinds)
 app.command("dispatch")(dispatch.dispatch)
 app.command("send")(send.send)

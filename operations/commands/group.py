@@ -9,8 +9,10 @@ from typing import Annotated, Any
 import typer
 from google.api_core.exceptions import GoogleAPIError
 from google.auth.exceptions import GoogleAuthError
+from pydantic import TypeAdapter, ValidationError
 from typer.core import TyperGroup
 
+from functions.shared.fields import MailAddress
 from functions.shared.ids import is_document_id
 from operations.errors import UNREACHABLE, ExitStatus, OperatorError, describe
 from operations.output import Output, escape, notice
@@ -22,6 +24,9 @@ Limit = Annotated[int, typer.Option("--limit", min=1, max=100_000, help="How man
 WithAddresses = Annotated[bool, typer.Option("--with-addresses", help="Show e-mail addresses, too.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and change nothing.")]
+
+
+_ADDRESS: TypeAdapter[str] = TypeAdapter(MailAddress)
 
 
 class ReportsGroup(TyperGroup):
@@ -80,6 +85,14 @@ def document_id(text: str) -> str:
     if not is_document_id(text):
         raise typer.BadParameter(f"{text!r} is not a document's id")
     return text
+
+
+def mail_address(text: str) -> str:
+    """Read an option that is an e-mail address."""
+    try:
+        return _ADDRESS.validate_python(text)
+    except ValidationError:
+        raise typer.BadParameter("it is not an e-mail address") from None
 
 
 def confirm(output: Output, what: str, *, yes: bool) -> None:

@@ -5,13 +5,11 @@ from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
-from pydantic import TypeAdapter, ValidationError
 
 from functions.shared.delivery import SkipReason
-from functions.shared.fields import MailAddress
 from functions.shared.ids import is_document_id
 from operations import preview as previews
-from operations.commands.group import AsJson, document_id, session
+from operations.commands.group import AsJson, document_id, mail_address, session
 from operations.commands.kind_variables import kind_variables
 from operations.output import Output, shell_argument
 from operations.preview_period import next_period
@@ -21,21 +19,12 @@ from operations.session import Session
 from operations.subscriptions import Subscriptions
 from operations.users import Users
 
-_ADDRESS: TypeAdapter[str] = TypeAdapter(MailAddress)
-
 
 def _subscription_path(text: str) -> str:
     """Check that an argument is USER or USER/SUBSCRIPTION. No id has a slash in it."""
     if not all(map(is_document_id, text.split("/", 1))):
         raise typer.BadParameter(f"{text!r} is neither USER nor USER/SUBSCRIPTION")
     return text
-
-
-def _address(text: str) -> str:
-    try:
-        return _ADDRESS.validate_python(text)
-    except ValidationError:
-        raise typer.BadParameter("it is not an e-mail address") from None
 
 
 def send(
@@ -56,7 +45,7 @@ def send(
         str | None,
         typer.Option(
             metavar="ADDRESS",
-            parser=_address,
+            parser=mail_address,
             help="Send a test, marked as one, to this address alone: no delivery, and nothing changes.",
         ),
     ] = None,

@@ -18,7 +18,10 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from google.auth import iam
 from typer.testing import CliRunner, Result
 
+from local_cloud.clock import Clock
 from local_cloud.http import HttpServer
+from local_cloud.inbox.event_webhook import WebhookKey
+from local_cloud.inbox.server import Inbox
 from operations import session
 from operations.commands.app import app
 from operations.deployed_env import DeployedEnv
@@ -207,3 +210,29 @@ def test_who_may_not_read_a_secret_is_told_which(
     google.may_read_secrets = False
     with pytest.raises(NotConfigured, match=r"SENDGRID_API_KEY is not set, and Secret Manager .* report-worker .*403"):
         deployed_secret(google, credentials, monkeypatch, "SENDGRID_API_KEY")
+
+
+def test_mail_is_checked_as_the_deployed_functions_have_it(
+    google: Google, credentials: Path, emulators: Emulators
+) -> None:
+    inbox = Inbox(host="127.0.0.1", port=0, clock=Clock(), sendgrid_api_key="SG.deployed", sender_domain="corp.dev")
+    key = WebhookKey()
+    inbox.webhook_settings.add("https://report-mail-events-123456789012.us-central1.run.app/sendgrid", key)
+    emulators.background.run(inbox.start())
+    google.functions |= {
+        "report-worker": {
+            "MAIL_FROM": "reports@corp.dev",
+            "SENDGRID_HOST": inbox.url,
+            "PREFERENCES_URL": "https://report-preferences-123456789012.us-central1.run.app",
+        },
+        "report-mail-events": {"SENDGRID_WEBHOOK_KEY": key.public},
+    }
+    google.secrets["SENDGRID_API_KEY"] = ("report-sendgrid-api-key", "3")
+    result = reports(google, credentials, "check", "mail", "--json", SENDGRID_WEBHOOK_KEY=None, MAIL_FROM=None)
+    emulators.background.run(inbox.stop())
+    states = {row["check"]: row["state"] for row in json.loads(result.stdout)}
+    assert result.exit_code == 0, result.stderr
+    assert {name for name, state in states.items() if state == "ok"} == {
+        *("sender", "api-key", "domain-authentication", "link-branding", "webhook", "unsubscribe-headers"),
+    }
+    assert "report-mail-events" in google.asked

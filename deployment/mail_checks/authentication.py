@@ -1,0 +1,112 @@
+"""Domain authentication: whether SendGrid signs the mails as the sender's own domain.
+
+https://www.twilio.com/docs/sendgrid/ui/account-and-settings/how-to-set-up-domain-authentication
+"""
+
+from collections.abc import Sequence
+
+from deployment.mail_checks.finding import Finding, State
+from deployment.mail_checks.sender_account import AuthenticatedDomain, NotReadable
+
+_CHECK = "domain-authentication"
+SENDER_AUTHENTICATION = "SendGrid, Settings, Sender Authentication"
+
+
+def domain_of(address: str) -> str:
+    """The domain of an address, as DNS has it."""
+    domain = address.rpartition("@")[2].rstrip(".").lower()
+    try:
+        return domain.encode("idna").decode()
+    except UnicodeError:
+        return domain
+
+
+def choose_domain(sender_domain: str, domains: Sequence[AuthenticatedDomain]) -> AuthenticatedDomain | None:
+    """The domain that SendGrid authenticates a sender's mails by: the sender's own, or else the default.
+
+    https://www.twilio.com/docs/sendgrid/api-reference/domain-authentication/authenticate-a-domain
+
+    Args:
+        sender_domain: the domain of the `From`.
+        domains: all that the account has.
+    """
+    own = [each for each in domains if each.domain == sender_domain]
+    default = [each for each in domains if each.is_default]
+    # A domain can be there twice, such as once for each region.
+    return max(own or default, key=lambda each: each.valid, default=None)
+
+
+def is_aligned(sender_domain: str, authenticated: AuthenticatedDomain | None) -> bool:
+    """Whether a signature by the authenticated domain counts for the sender's: DMARC takes one for the other where one
+    is within the other. https://www.rfc-editor.org/rfc/rfc7489#section-3.1.1
+
+    Args:
+        sender_domain: the domain of the `From`.
+        authenticated: what SendGrid authenticates the mails by.
+    """
+    if authenticated is None or not authenticated.valid:
+        return False
+    one, other = f".{sender_domain}", f".{authenticated.domain}"
+    return one.endswith(other) or other.endswith(one)
+
+
+def check_authentication(
+    sender: str,
+    domains: Sequence[AuthenticatedDomain] | NotReadable,
+    verified_addresses: frozenset[str] | NotReadable,
+) -> Finding:
+    """Check that the sender's domain is authenticated.
+
+    Args:
+        sender: MAIL_FROM.
+        domains: SendGrid's authenticated domains.
+        verified_addresses: the addresses that SendGrid has verified one by one.
+    """
+    domain = domain_of(sender)
+    if isinstance(domains, NotReadable):
+        return Finding(
+            _CHECK,
+            State.UNKNOWN,
+            domains.why,
+            f"Look yourself ({SENDER_AUTHENTICATION}), or run this with a key in SENDGRID_API_KEY that may read it.",
+        )
+    authenticate = f"Authenticate {domain}: {SENDER_AUTHENTICATION}."
+    chosen = choose_domain(domain, domains)
+    if chosen is not None and chosen.domain == domain:
+        if chosen.valid:
+            return Finding(_CHECK, State.OK, f"SendGrid has authenticated {domain}")
+        missing = "; ".join(str(each) for each in chosen.records if not each.valid)
+        return Finding(
+            _CHECK,
+            State.PROBLEM,
+            f"{domain} waits for its DNS records",
+            f"Publish {missing or 'what SendGrid shows'}, then choose Verify: {SENDER_AUTHENTICATION}.",
+        )
+    if is_aligned(domain, chosen):
+        return Finding(
+            _CHECK,
+            State.WARNING,
+            f"SendGrid has authenticated {chosen.domain if chosen else ''}, its default, and not {domain}",
+            authenticate,
+        )
+    if isinstance(verified_addresses, NotReadable):
+        return Finding(
+            _CHECK,
+            State.WARNING,
+            f"{domain} is not authenticated; whether the address is a verified sender is not known: "
+            f"{verified_addresses.why}",
+            authenticate,
+        )
+    if sender.lower() in verified_addresses:
+        return Finding(
+            _CHECK,
+            State.WARNING,
+            f"SendGrid has verified the address alone, so the mails are not signed as {domain} and fail DMARC",
+            authenticate,
+        )
+    return Finding(
+        _CHECK,
+        State.PROBLEM,
+        f"SendGrid has verified neither {domain} nor the address, and refuses mails",
+        authenticate,
+    )

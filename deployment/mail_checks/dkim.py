@@ -1,0 +1,92 @@
+"""DKIM: the keys by which receivers verify the mails' signatures.
+
+https://www.rfc-editor.org/rfc/rfc6376#section-3.6.1
+"""
+
+from collections.abc import Mapping, Sequence
+
+from deployment.mail_checks.dns import DnsAnswer
+from deployment.mail_checks.finding import Finding, State
+from deployment.mail_checks.sender_account import AuthenticatedDomain, WantedRecord
+
+_CHECK = "dkim"
+USUAL_SELECTORS = ("s1", "s2")
+"""SendGrid's, unless another selector was chosen when the domain was authenticated."""
+
+
+def check_dkim(authenticated: AuthenticatedDomain, answers: Mapping[str, DnsAnswer]) -> Finding:
+    """Check that the keys which SendGrid asks for are published.
+
+    Args:
+        authenticated: what SendGrid authenticates the mails by.
+        answers: the TXT records of each key's host.
+    """
+    failed = [answer for answer in answers.values() if answer.failure]
+    wrong = [
+        (fault, wanted)
+        for wanted in authenticated.dkim
+        if not answers[wanted.host].failure and (fault := _fault(answers[wanted.host], wanted))
+    ]
+    if wrong:
+        return Finding(
+            _CHECK,
+            State.PROBLEM,
+            "; ".join(f"{wanted.host} {fault}" for fault, wanted in wrong),
+            f"Publish {'; '.join(str(wanted) for _, wanted in wrong)}.",
+        )
+    if failed:
+        return Finding(_CHECK, State.UNKNOWN, _failure(failed))
+    hosts = ", ".join(wanted.host for wanted in authenticated.dkim)
+    return Finding(_CHECK, State.OK, f"the mails are signed as {authenticated.domain}; keys: {hosts}")
+
+
+def check_usual_selectors(domain: str, answers: Sequence[DnsAnswer], why: str) -> Finding:
+    """Look for keys under SendGrid's usual names, where SendGrid does not say which it uses.
+
+    Args:
+        domain: the sender's.
+        answers: the TXT records of each usual selector.
+        why: why SendGrid does not say.
+    """
+    if answers and all(_keys(answer) and not _is_revoked(answer) for answer in answers):
+        return Finding(_CHECK, State.OK, f"{', '.join(each.name for each in answers)} have keys")
+    failed = [answer for answer in answers if answer.failure]
+    return Finding(
+        _CHECK,
+        State.UNKNOWN,
+        _failure(failed) if failed else f"{domain} has no keys under SendGrid's usual names, and {why}",
+        "Run this with a key in SENDGRID_API_KEY that may read authenticated domains (whitelabel.read).",
+    )
+
+
+def _fault(answer: DnsAnswer, wanted: WantedRecord) -> str:
+    """What is wrong with a key's record; empty where nothing is.
+
+    A DNS service that resolves aliases itself shows none.
+    """
+    if wanted.kind == "cname" and answer.aliases and wanted.data.lower() not in answer.aliases:
+        return f"leads to {answer.aliases[0]}"
+    keys = _keys(answer)
+    if not keys:
+        return "has no key"
+    if len(keys) > 1:
+        return f"has {len(keys)} keys, of which receivers take any"
+    return "has a key that is revoked" if _is_revoked(answer) else ""
+
+
+def _failure(failed: Sequence[DnsAnswer]) -> str:
+    return f"{', '.join(answer.name for answer in failed)}: {failed[0].failure}"
+
+
+def _keys(answer: DnsAnswer) -> list[str]:
+    tags = [_tags(text) for text in answer.texts]
+    return [each["p"] for each in tags if "p" in each and each.get("v", "DKIM1") == "DKIM1"]
+
+
+def _is_revoked(answer: DnsAnswer) -> bool:
+    return "" in _keys(answer)
+
+
+def _tags(text: str) -> dict[str, str]:
+    pairs = (part.partition("=") for part in text.split(";"))
+    return {name.strip(): "".join(value.split()) for name, sign, value in pairs if sign}

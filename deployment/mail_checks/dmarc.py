@@ -1,0 +1,120 @@
+"""DMARC: what receivers do with mails that claim to be from the domain and are not.
+
+Gmail, Yahoo and Outlook ask bulk senders for a policy, at least `p=none`.
+https://support.google.com/a/answer/81126
+https://senders.yahooinc.com/best-practices/
+https://techcommunity.microsoft.com/blog/microsoftdefenderforoffice365blog/strengthening-email-ecosystem-outlook%E2%80%99s-new-requirements-for-high%E2%80%90volume-senders/4399730
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from deployment.mail_checks.dns import DnsAnswer
+from deployment.mail_checks.finding import Finding, State
+
+_CHECK = "dmarc"
+_POLICIES = ("none", "quarantine", "reject")
+_MOST_NAMES = 8
+"""https://datatracker.ietf.org/doc/html/draft-ietf-dmarc-dmarcbis-41#section-4.10"""
+
+
+@dataclass(frozen=True)
+class DmarcRecords:
+    """The records that hold for a domain.
+
+    Attributes:
+        domain: where they were found: the domain itself, or one above it.
+        records: none where there is no record at all; several count as none.
+        failure: why DNS did not say; empty where it did.
+    """
+
+    domain: str
+    records: tuple[str, ...] = ()
+    failure: str = ""
+
+
+def find_records(domain: str, texts: Callable[[str], DnsAnswer]) -> DmarcRecords:
+    """Look for the record that holds for a domain: its own, or else that of the nearest domain above it.
+
+    A record that says that it is of a public suffix, such as gov.uk, is not the sender's.
+
+    Args:
+        domain: the sender's.
+        texts: gives the TXT records of a name.
+    """
+    labels = domain.split(".")
+    names = [".".join(labels[number:]) for number in range(max(1, len(labels) - 1))]
+    for name in [*names[:1], *names[1:][-_MOST_NAMES + 1 :]]:
+        answer = texts(f"_dmarc.{name}")
+        if answer.failure:
+            return DmarcRecords(name, failure=answer.failure)
+        records = tuple(text for text in answer.texts if _tags(text)[:1] == [("v", "DMARC1")])
+        if records and (name == domain or ("psd", "y") not in _tags(records[0])):
+            return DmarcRecords(name, records)
+    return DmarcRecords(domain)
+
+
+def check_dmarc(domain: str, found: DmarcRecords, *, is_signed: bool | None) -> Finding:
+    """Check the record that holds for the sender's domain.
+
+    Args:
+        domain: the sender's.
+        found: the records.
+        is_signed: whether the mails are signed as a domain that counts for the sender's; None where that is not known.
+    """
+    host = f"_dmarc.{found.domain}"
+    if found.failure:
+        return Finding(_CHECK, State.UNKNOWN, f"{host}: {found.failure}")
+    if not found.records:
+        return Finding(
+            _CHECK,
+            State.PROBLEM,
+            f"{domain} has no DMARC record, which Gmail, Yahoo and Outlook ask for",
+            f'Publish TXT {host} → "v=DMARC1; p=none; rua=mailto:", with an address of yours for reports behind it.',
+        )
+    if len(found.records) > 1:
+        return Finding(
+            _CHECK,
+            State.PROBLEM,
+            f"{host} has {len(found.records)} records, so none of them holds",
+            "Leave one of them.",
+        )
+    tags = dict(reversed(_tags(found.records[0])))
+    tag = "sp" if found.domain != domain and "sp" in tags else "p"
+    policy = tags.get(tag, "").lower()
+    if "p" not in tags or policy not in _POLICIES:
+        return Finding(
+            _CHECK,
+            State.PROBLEM,
+            f"{host} has no valid policy ({tag}={policy})",
+            "Set p to none, quarantine or reject.",
+        )
+    said = f"{tag}={policy} at {host}"
+    if is_signed is False and policy != "none":
+        return Finding(
+            _CHECK,
+            State.PROBLEM,
+            f"{said}, and the mails are not signed as {domain}: receivers follow that and keep them from the inbox",
+            f"Authenticate {domain} (domain-authentication).",
+        )
+    if is_signed is False:
+        return Finding(
+            _CHECK,
+            State.WARNING,
+            f"{said}, and the mails are not signed as {domain}: they fail DMARC",
+            f"Authenticate {domain} (domain-authentication).",
+        )
+    if not tags.get("rua"):
+        return Finding(
+            _CHECK,
+            State.WARNING,
+            f"{said}; no reports go anywhere (rua)",
+            "Add rua=mailto: with an address of yours: the reports show who sends mails in your name.",
+        )
+    return Finding(_CHECK, State.OK, f"{said}, with reports (rua)")
+
+
+def _tags(text: str) -> list[tuple[str, str]]:
+    """The tags of a record, in order. https://www.rfc-editor.org/rfc/rfc7489#section-6.4"""
+    pairs = (part.partition("=") for part in text.split(";"))
+    return [(name.strip(), value.strip()) for name, sign, value in pairs if sign]

@@ -1,0 +1,33 @@
+"""The result of one check."""
+
+from dataclasses import dataclass
+from enum import Enum
+
+
+class State(Enum):
+    """How a check ended."""
+
+    OK = "ok"
+    WARNING = "warning"
+    """Mails arrive, but not all that mailbox providers ask for is there."""
+    PROBLEM = "problem"
+    """Mails are refused or lost, or land in the spam folder."""
+    UNKNOWN = "unknown"
+    """The check could not be made."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One row of the table.
+
+    Attributes:
+        check: the check's name, such as `dmarc`.
+        state: how it ended.
+        found: what there is.
+        to_do: what to do about it; empty where there is nothing to do.
+    """
+
+    check: str
+    state: State
+    found: str
+    to_do: str = ""

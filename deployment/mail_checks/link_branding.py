@@ -1,0 +1,40 @@
+"""Link branding: whether the links that SendGrid counts clicks on lead through a domain of one's own.
+
+https://www.twilio.com/docs/sendgrid/ui/account-and-settings/how-to-set-up-link-branding
+"""
+
+from collections.abc import Sequence
+
+from deployment.mail_checks.authentication import SENDER_AUTHENTICATION
+from deployment.mail_checks.finding import Finding, State
+from deployment.mail_checks.sender_account import BrandedLink, NotReadable
+
+_CHECK = "link-branding"
+
+
+def check_link_branding(domain: str, links: Sequence[BrandedLink] | NotReadable) -> Finding:
+    """Check that a branded link of the sender's domain is valid.
+
+    Args:
+        domain: the sender's.
+        links: SendGrid's branded links.
+    """
+    if isinstance(links, NotReadable):
+        return Finding(_CHECK, State.UNKNOWN, links.why, f"Look yourself: {SENDER_AUTHENTICATION}.")
+    own = [each for each in links if f".{domain}".endswith(f".{each.domain}") or each.domain.endswith(f".{domain}")]
+    if valid := next((each for each in own if each.valid), None):
+        return Finding(_CHECK, State.OK, f"counted links lead through {valid.host}")
+    if own:
+        missing = "; ".join(str(record) for record in own[0].records if not record.valid)
+        return Finding(
+            _CHECK,
+            State.WARNING,
+            f"{own[0].host} waits for its DNS records, so counted links lead through a domain of SendGrid's",
+            f"Publish {missing or 'what SendGrid shows'}, then choose Verify: {SENDER_AUTHENTICATION}.",
+        )
+    return Finding(
+        _CHECK,
+        State.WARNING,
+        "counted links lead through a domain that other customers of SendGrid use, too",
+        f"Brand your links ({SENDER_AUTHENTICATION}), or turn click tracking off (Settings, Tracking).",
+    )

@@ -1,0 +1,208 @@
+"""What SendGrid knows of the sender: authenticated domains, branded links, verified addresses, and the key's scopes.
+
+https://www.twilio.com/docs/sendgrid/api-reference/domain-authentication
+https://www.twilio.com/docs/sendgrid/api-reference/link-branding
+https://www.twilio.com/docs/sendgrid/api-reference/sender-verification
+https://www.twilio.com/docs/sendgrid/api-reference/api-key-permissions/retrieve-a-list-of-scopes-for-which-this-user-has-access
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from deployment.sendgrid_api import NotAllowed, Refused, SendGridApi, Unreachable
+from deployment.sendgrid_webhook import Webhook, list_webhooks
+
+_CALL_SECONDS = 10.0
+_PAGE = 50
+_MOST_PAGES = 20
+_DOMAINS_SCOPE = "whitelabel.read"
+
+Value = TypeVar("Value")
+
+
+@dataclass(frozen=True)
+class NotReadable:
+    """SendGrid did not say.
+
+    Attributes:
+        why: such as that the key lacks a scope.
+        is_key_refused: whether SendGrid takes the key for none.
+    """
+
+    why: str
+    is_key_refused: bool = False
+
+
+@dataclass(frozen=True)
+class WantedRecord:
+    """A DNS record that SendGrid asks for.
+
+    Attributes:
+        host: its name.
+        kind: `cname`, `txt` or `mx`.
+        data: what it must hold.
+        valid: whether SendGrid found it so when it looked last.
+    """
+
+    host: str
+    kind: str
+    data: str
+    valid: bool
+
+    def __str__(self) -> str:
+        return f"{self.kind.upper()} {self.host} → {self.data}"
+
+
+@dataclass(frozen=True)
+class AuthenticatedDomain:
+    """A domain that SendGrid signs mails for, or will when its records are there.
+
+    Attributes:
+        domain: which.
+        valid: whether SendGrid found all records when it looked last.
+        is_default: whether it serves senders of other domains, too.
+        is_automatic: whether SendGrid keeps SPF and DKIM itself, behind CNAMEs.
+        return_path: the record of the domain to which bounces go; receivers check SPF of that one.
+        dkim: the records with the keys.
+        records: all records.
+    """
+
+    domain: str
+    valid: bool
+    is_default: bool
+    is_automatic: bool
+    return_path: WantedRecord
+    dkim: Sequence[WantedRecord]
+    records: Sequence[WantedRecord]
+
+
+@dataclass(frozen=True)
+class BrandedLink:
+    """A domain of one's own for the links that SendGrid counts clicks on.
+
+    Attributes:
+        domain: whose it is.
+        host: where the links lead.
+        valid: whether SendGrid found its records when it looked last.
+        records: those records.
+    """
+
+    domain: str
+    host: str
+    valid: bool
+    records: Sequence[WantedRecord]
+
+
+class SenderAccount:
+    """Asks SendGrid, once for each thing. Once it has not answered, it is not asked again.
+
+    Args:
+        host: the API's URL.
+        key: the API key; empty: nothing is asked.
+        seconds: how long to wait for an answer.
+    """
+
+    def __init__(self, *, host: str, key: str, seconds: float = _CALL_SECONDS) -> None:
+        self._api = SendGridApi(host, key, seconds=seconds)
+        self._failure: NotReadable | None = None if key else NotReadable("the API key is not known here")
+
+    def domains(self) -> Sequence[AuthenticatedDomain] | NotReadable:
+        """The authenticated domains."""
+        return self._read(_domains, _DOMAINS_SCOPE)
+
+    def links(self) -> Sequence[BrandedLink] | NotReadable:
+        """The branded links."""
+        return self._read(_links, _DOMAINS_SCOPE)
+
+    def verified_addresses(self) -> frozenset[str] | NotReadable:
+        """The sender addresses that were verified one by one, in small letters."""
+        return self._read(_verified, "the right to read verified senders")
+
+    def webhooks(self) -> Sequence[Webhook] | NotReadable:
+        """The Event Webhooks."""
+        return self._read(list_webhooks, "user.webhooks.event.settings.read")
+
+    def scopes(self) -> frozenset[str] | NotReadable:
+        """What the key may do, which every key may read."""
+        return self._read(_scopes, "")
+
+    def _read(self, read: Callable[[SendGridApi], Value], right: str) -> Value | NotReadable:
+        if self._failure:
+            return self._failure
+        try:
+            return read(self._api)
+        except NotAllowed:
+            if right:
+                return NotReadable(f"the API key lacks {right}")
+            self._failure = NotReadable("SendGrid refuses the API key", is_key_refused=True)
+            return self._failure
+        except Unreachable as error:
+            self._failure = NotReadable(str(error))
+            return self._failure
+        except Refused as error:
+            return NotReadable(str(error))
+        except (LookupError, TypeError, ValueError, AttributeError):
+            return NotReadable("SendGrid's answer has another form")
+
+
+def _record(fields: Mapping[str, Any]) -> WantedRecord:
+    return WantedRecord(
+        host=str(fields["host"]).rstrip(".").lower(),
+        kind=str(fields["type"]).lower(),
+        data=str(fields["data"]).rstrip("."),
+        valid=fields["valid"] is True,
+    )
+
+
+def _domains(api: SendGridApi) -> list[AuthenticatedDomain]:
+    found: list[AuthenticatedDomain] = []
+    for page in range(_MOST_PAGES):
+        listed = _list(api.call("GET", f"/v3/whitelabel/domains?limit={_PAGE}&offset={page * _PAGE}"))
+        found += [_domain(each) for each in listed]
+        if len(listed) < _PAGE:
+            break
+    return found
+
+
+def _domain(fields: Mapping[str, Any]) -> AuthenticatedDomain:
+    """A domain, of which there are two kinds: with automatic security SendGrid keeps the records behind three CNAMEs,
+    without it the team keeps an MX, SPF and a DKIM key of its own."""
+    records = {name: _record(each) for name, each in fields["dns"].items() if each}
+    return AuthenticatedDomain(
+        domain=str(fields["domain"]).rstrip(".").lower(),
+        valid=fields["valid"] is True,
+        is_default=fields.get("default") is True,
+        is_automatic=fields["automatic_security"] is True,
+        return_path=records["mail_cname"] if "mail_cname" in records else records["subdomain_spf"],
+        dkim=[record for name, record in records.items() if name.startswith("dkim")],
+        records=list(records.values()),
+    )
+
+
+def _links(api: SendGridApi) -> list[BrandedLink]:
+    return [
+        BrandedLink(
+            domain=str(each["domain"]).rstrip(".").lower(),
+            host=f"{each['subdomain']}.{each['domain']}" if each.get("subdomain") else str(each["domain"]),
+            valid=each["valid"] is True,
+            records=[_record(record) for record in each["dns"].values() if record],
+        )
+        for each in _list(api.call("GET", "/v3/whitelabel/links"))
+    ]
+
+
+def _verified(api: SendGridApi) -> frozenset[str]:
+    listed = _list(api.call("GET", "/v3/verified_senders?limit=1000")["results"])
+    return frozenset(str(each["from_email"]).lower() for each in listed if each["verified"] is True)
+
+
+def _scopes(api: SendGridApi) -> frozenset[str]:
+    return frozenset(map(str, _list(api.call("GET", "/v3/scopes")["scopes"])))
+
+
+def _list(value: Any) -> list[Any]:
+    """What is to be a list: an object or a text could be walked through as well."""
+    if not isinstance(value, list):
+        raise TypeError("not a list")
+    return value

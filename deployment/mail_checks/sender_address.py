@@ -1,0 +1,56 @@
+"""The sender's address, and the postal address that ends every mail."""
+
+import re
+
+from deployment.mail_checks.authentication import domain_of
+from deployment.mail_checks.dns import is_reserved
+from deployment.mail_checks.finding import Finding, State
+
+_MAILBOX_PROVIDER = re.compile(
+    r"(?:gmail|googlemail|ymail|rocketmail|aol|msn|icloud|me|mac|proton|protonmail|fastmail|zoho|qq|163|126|mail)\.com"
+    r"|(?:yahoo|hotmail|outlook|live|gmx|yandex)\.[a-z]{2,3}(?:\.[a-z]{2})?"
+    r"|web\.de|t-online\.de|freenet\.de|proton\.me|pm\.me|mail\.ru|naver\.com|daum\.net|libero\.it|orange\.fr"
+)
+"""Domains in which anyone gets an address. Their DMARC policies have mails refused that others send in their name."""
+
+
+def check_sender_address(sender: str) -> Finding:
+    """Check that the sender has a domain of their own.
+
+    Args:
+        sender: MAIL_FROM.
+    """
+    domain = domain_of(sender)
+    if _MAILBOX_PROVIDER.fullmatch(domain):
+        return Finding(
+            "sender",
+            State.PROBLEM,
+            f"MAIL_FROM is at {domain}, whose owner has receivers refuse mails that others send in its name",
+            "Set MAIL_FROM to an address of a domain of yours.",
+        )
+    if is_reserved(domain):
+        return Finding(
+            "sender",
+            State.UNKNOWN,
+            f"MAIL_FROM is at {domain}, which is reserved for examples and tests",
+            "Set MAIL_FROM to an address of a domain of yours before you send mails to people.",
+        )
+    return Finding("sender", State.OK, f"MAIL_FROM is at {domain}")
+
+
+def check_postal_address(postal_address: str) -> Finding:
+    """Check that mails end with a postal address, which the law of some countries asks for in commercial mails.
+
+    https://www.ftc.gov/business-guidance/resources/can-spam-act-compliance-guide-business
+
+    Args:
+        postal_address: MAIL_POSTAL_ADDRESS; may be empty.
+    """
+    if postal_address.strip():
+        return Finding("postal-address", State.OK, "every mail ends with MAIL_POSTAL_ADDRESS")
+    return Finding(
+        "postal-address",
+        State.WARNING,
+        "MAIL_POSTAL_ADDRESS is not set; the law of some countries asks for a postal address in commercial mails",
+        "Set MAIL_POSTAL_ADDRESS in deploy.env, if your reports are commercial mails.",
+    )

@@ -1,0 +1,98 @@
+"""`reports check`: whether what the pipeline depends on is as it should be."""
+
+import os
+import re
+from functools import partial
+from typing import Annotated
+
+import typer
+from rich.text import Text
+
+from deployment.mail_checks.finding import State
+from functions.shared.logging import redact_addresses
+from operations import preview as previews
+from operations.commands.group import AsJson, mail_address, session
+from operations.commands.kind_variables import kind_variables
+from operations.deployed_env import DEFAULT_PREFIX
+from operations.errors import ExitStatus, NotConfigured
+from operations.mail_checks import MailSetup, check_mail
+from operations.output import Output
+from operations.session import Session
+
+app = typer.Typer(help="Check what the pipeline depends on.", no_args_is_help=True)
+
+_COLUMNS = {"check": "CHECK", "state": "STATE", "found": "FOUND", "to_do": "WHAT TO DO"}
+
+
+@app.callback()
+def check() -> None:
+    """Check what the pipeline depends on."""
+
+
+@app.command()
+def mail(
+    ctx: typer.Context,
+    *,
+    to: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ADDRESS", parser=mail_address, help="Also send a test mail, marked as one, to this address."
+        ),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Whether mails arrive: DNS records, what SendGrid knows of the sender, the webhook, and the headers of a mail."""
+    current = session(ctx)
+    output = Output(as_json=as_json)
+    setup = _setup(current)
+    with output.err.status(Text("Asking SendGrid and DNS")):
+        findings = check_mail(setup, to=to)
+    rows = [
+        {
+            "check": each.check,
+            "state": each.state.value,
+            "found": redact_addresses(each.found),
+            "to_do": redact_addresses(each.to_do),
+        }
+        for each in findings
+    ]
+    output.rows(rows, _COLUMNS, empty="")
+    if any(each.state is State.PROBLEM for each in findings):
+        raise typer.Exit(ExitStatus.FAILED)
+
+
+def _setup(current: Session) -> MailSetup:
+    target = current.target
+    target.require("MAIL_FROM")
+    variables = {
+        name: _find_secret(current, name) if name in previews.PROVIDER_SECRETS else target.find(name)
+        for name in previews.PROVIDER_VARIABLES
+    }
+    keys = target.find("SENDGRID_WEBHOOK_KEY")
+    return MailSetup(
+        variables=variables,
+        settings=previews.mail_settings(variables),
+        webhook_url=_webhook_url(is_local=bool(target.emulators)),
+        webhook_keys=None if keys is None else tuple(key.strip() for key in keys.split(",")),
+        defaults=current.defaults,
+        kind_variables=partial(kind_variables, current, sample=True),
+        # Only deploy.sh knows it, so an operator says it, too.
+        without_unsubscribe=os.environ.get("MAIL_WITHOUT_UNSUBSCRIBE") == "true",
+    )
+
+
+def _find_secret(current: Session, name: str) -> str | None:
+    """What cannot be read is a row of the table, and keeps no other from being shown."""
+    try:
+        return current.find_secret(name)
+    except NotConfigured:
+        return None
+
+
+def _webhook_url(*, is_local: bool) -> re.Pattern[str]:
+    """Where the function mail_events takes events. On Cloud Run each service has more than one address, which all begin
+    with its name. https://cloud.google.com/run/docs/triggering/https-request"""
+    if is_local:
+        return re.compile(r"http://127\.0\.0\.1:\d+/sendgrid")
+    name = re.escape(f"{os.environ.get('PREFIX') or DEFAULT_PREFIX}-mail-events")
+    return re.compile(rf"https://{name}-[a-z0-9.-]+\.run\.app/sendgrid")

@@ -1,0 +1,166 @@
+"""Whether mails arrive: the command against SendGrid and DNS over HTTP."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from local_cloud.clock import Clock
+from local_cloud.inbox.event_webhook import EventWebhook, WebhookKey
+from local_cloud.inbox.sender_identity import authenticated_domain
+from local_cloud.inbox.server import Inbox
+from tests.dns_over_https import DnsRecords, running_resolver
+from tests.operations.integration.conftest import Answer, Emulators, Project
+
+KEY = "SG.made-up.key"
+DOMAIN = "corp.dev"
+PAGE_KEY = "a-key-of-the-page.0123456789abcdef"
+
+
+@pytest.fixture
+def dns(emulators: Emulators) -> Iterator[DnsRecords]:
+    with running_resolver(emulators.background) as dns:
+        dns.txt(f"em7.{DOMAIN}", "v=spf1 ip4:192.0.2.0/24 -all")
+        for selector in ("s1", "s2"):
+            dns.txt(f"{selector}._domainkey.{DOMAIN}", "k=rsa; p=MIIB")
+        dns.txt(f"_dmarc.{DOMAIN}", "v=DMARC1; p=reject; rua=mailto:dmarc@corp.dev")
+        yield dns
+
+
+@pytest.fixture
+def inbox(emulators: Emulators, project: Project, dns: DnsRecords) -> Iterator[Inbox]:
+    """SendGrid, and a project in which all is as it should be."""
+    clock, key = Clock(), WebhookKey()
+    webhook = EventWebhook(clock, url="http://127.0.0.1:1/sendgrid", key=key)
+    inbox = Inbox(host="127.0.0.1", port=0, clock=clock, sendgrid_api_key=KEY, webhook=webhook, sender_domain=DOMAIN)
+    emulators.background.run(inbox.start())
+    project.variables |= {
+        "SENDGRID_API_KEY": KEY,
+        "SENDGRID_HOST": inbox.url,
+        "SENDGRID_WEBHOOK_KEY": key.public,
+        "DNS_OVER_HTTPS_URL": dns.url,
+        "MAIL_FROM": f"reports@{DOMAIN}",
+        "MAIL_POSTAL_ADDRESS": "1 High Street, London",
+        "PREFERENCES_URL": "https://pages.corp.dev",
+        "PREFERENCES_KEY": PAGE_KEY,
+    }
+    yield inbox
+    emulators.background.run(inbox.stop())
+
+
+def states(answer: Answer) -> dict[str, str]:
+    """How each check ended."""
+    return {row["check"]: row["state"] for row in answer.json}
+
+
+def test_all_is_well(project: Project, inbox: Inbox) -> None:
+    before = project.everything()
+    answer = project.reports("check", "mail", "--json")
+    assert (answer.status, answer.err) == (0, "")
+    assert states(answer).keys() == {
+        *("sender", "api-key", "domain-authentication", "spf", "dkim", "dmarc", "link-branding", "postal-address"),
+        *("webhook", "unsubscribe-headers"),
+    }
+    assert set(states(answer).values()) == {"ok"}
+    assert answer.json[0].keys() == {"check", "state", "found", "to_do"}
+    assert len(inbox.mails) == 0
+    assert project.everything() == before
+
+
+def test_a_problem_ends_with_status_1_and_says_what_to_do(project: Project, inbox: Inbox, dns: DnsRecords) -> None:
+    del dns.records[f"_dmarc.{DOMAIN}"]
+    answer = project.reports("check", "mail")
+    assert answer.status == 1
+    [row] = [line for line in answer.out.splitlines() if line.startswith("dmarc")]
+    assert row.split()[1] == "problem"
+    assert "Publish TXT _dmarc.corp.dev" in row
+
+
+def test_a_warning_ends_with_status_0(project: Project, inbox: Inbox) -> None:
+    answer = project.reports("check", "mail", "--json", MAIL_POSTAL_ADDRESS=None)
+    assert (answer.status, states(answer)["postal-address"]) == (0, "warning")
+
+
+def test_a_test_mail_is_sent_as_send_does(project: Project, inbox: Inbox) -> None:
+    answer = project.reports("check", "mail", "--to", "me@corp.example", "--json")
+    assert (answer.status, states(answer)["test-mail"]) == (0, "ok")
+    [envelope] = inbox.mails
+    assert [each.email for each in envelope.to] == ["me@corp.example"]
+    assert envelope.subject.startswith("[Test] ")
+    assert envelope.custom_args == {"test": "true"}
+
+
+def test_a_test_mail_that_sendgrid_refuses_is_a_problem(project: Project, inbox: Inbox) -> None:
+    inbox.sendgrid_scopes.discard("mail.send")
+    answer = project.reports("check", "mail", "--to", "me@corp.example", "--json")
+    assert (answer.status, states(answer)["test-mail"], states(answer)["api-key"]) == (1, "problem", "problem")
+    assert len(inbox.mails) == 0
+
+
+def test_a_sandbox_takes_it_and_sends_none(project: Project, inbox: Inbox) -> None:
+    answer = project.reports("check", "mail", "--to", "me@corp.example", "--json", MAIL_SANDBOX="true")
+    assert (answer.status, states(answer)["test-mail"], len(inbox.mails)) == (0, "unknown", 0)
+
+
+def test_mails_without_a_way_out_are_a_problem(project: Project, inbox: Inbox) -> None:
+    answer = project.reports("check", "mail", "--json", PREFERENCES_URL=None, PREFERENCES_KEY=None)
+    assert (answer.status, states(answer)["unsubscribe-headers"]) == (1, "problem")
+
+
+def test_people_of_ones_own_need_no_way_out(project: Project, inbox: Inbox) -> None:
+    own = {"PREFERENCES_URL": None, "PREFERENCES_KEY": None, "MAIL_WITHOUT_UNSUBSCRIBE": "true"}
+    answer = project.reports("check", "mail", "--json", **own)
+    assert (answer.status, states(answer)["unsubscribe-headers"]) == (0, "warning")
+
+
+def test_a_group_of_sendgrids_is_a_way_out(project: Project, inbox: Inbox) -> None:
+    group = {"PREFERENCES_URL": None, "PREFERENCES_KEY": None, "MAIL_UNSUBSCRIBE_GROUP": "7"}
+    assert states(project.reports("check", "mail", "--json", **group))["unsubscribe-headers"] == "ok"
+
+
+def test_a_webhook_with_another_key_is_a_problem(project: Project, inbox: Inbox) -> None:
+    answer = project.reports("check", "mail", "--json", SENDGRID_WEBHOOK_KEY="OTHER, ANOTHER")
+    assert (answer.status, states(answer)["webhook"]) == (1, "problem")
+
+
+def test_a_kind_without_a_sample_leaves_one_row_open(project: Project, inbox: Inbox) -> None:
+    answer = project.reports("check", "mail", "--json", DEFAULT_KIND="no_such_kind")
+    assert states(answer)["test-mail"] == "unknown"
+    assert states(answer)["dmarc"] == "ok"
+
+
+def test_without_a_key_the_rest_is_checked(project: Project, inbox: Inbox) -> None:
+    answer = project.reports("check", "mail", "--json", SENDGRID_API_KEY=None)
+    found = states(answer)
+    assert (found["api-key"], found["webhook"], found["dkim"], found["dmarc"]) == ("unknown", "unknown", "ok", "ok")
+
+
+def test_without_a_resolver_of_its_own_no_dns_is_asked_about_a_stand_in(project: Project, inbox: Inbox) -> None:
+    answer = project.reports("check", "mail", "--json", DNS_OVER_HTTPS_URL=None)
+    rows: dict[str, Any] = {row["check"]: row for row in answer.json}
+    assert rows["dmarc"]["found"] == "_dmarc.corp.dev: DNS is not asked, since SendGrid is a stand-in here"
+
+
+def test_a_sender_is_needed(project: Project, inbox: Inbox) -> None:
+    answer = project.reports("check", "mail", MAIL_FROM=None)
+    assert (answer.status, answer.out) == (3, "")
+    assert answer.err.startswith("MAIL_FROM is not set")
+
+
+def test_it_is_an_address_that_gets_the_test(project: Project, inbox: Inbox) -> None:
+    answer = project.reports("check", "mail", "--to", "me")
+    assert (answer.status, "not an e-mail address" in answer.err) == (2, True)
+
+
+def test_nothing_of_dns_acts_on_the_terminal(project: Project, inbox: Inbox, dns: DnsRecords) -> None:
+    dns.records[f"_dmarc.{DOMAIN}"] = []
+    dns.txt(f"_dmarc.{DOMAIN}", "v=DMARC1; p=\x1b]52;c;me@victim.example\x07")
+    answer = project.reports("check", "mail")
+    assert (answer.status, "\x1b" in answer.out, "victim" in answer.out) == (1, False, False)
+
+
+def test_a_domain_that_waits_for_its_records(project: Project, inbox: Inbox) -> None:
+    inbox.sender_identity.domains = [authenticated_domain(DOMAIN, valid=False)]
+    answer = project.reports("check", "mail", "--json")
+    found = states(answer)
+    assert (found["domain-authentication"], found["dmarc"]) == ("problem", "problem")
