@@ -50,8 +50,8 @@ LEFT_OUT = {"--open", "--watch", "--help"}
 """These open a browser, or do not come to an end."""
 USAGE = 2
 """What a command ends with that was written wrongly: then it has read no document."""
-NAMES_NOTHING = {"kinds", "queue show", "queue pause", "queue resume", "queue set"}
-"""These need not show anything of a document; every other command does, in one of its forms at least."""
+NAMES_NOTHING = {"check mail", "kinds", "queue show", "queue pause", "queue resume", "queue set"}
+"""These need not show anything of a document, or read none; every other command does, in one of its forms at least."""
 
 
 def commands() -> Iterator[tuple[str, Any]]:
