@@ -129,5 +129,6 @@ def dead_letter_row(letter: StoredDeadLetter) -> dict[str, Any]:
         "replayed_at": letter.replayed_at,
         "dismissed_at": letter.dismissed_at,
         "reopened_at": letter.reopened_at,
+        "settled_at": letter.settled_at,
         "note": redact_addresses(letter.note) or None,
     }

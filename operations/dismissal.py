@@ -27,6 +27,7 @@ class DismissalOutcome(StrEnum):
     REOPENED = "reopened"
     ALREADY_OPEN = "already-open"
     REPLAYED = "replayed"
+    SETTLED = "settled"
     NOT_FOUND = "not-found"
     ERROR = "error"
 
@@ -52,6 +53,7 @@ _EXPLANATIONS = {
     DismissalOutcome.REOPENED: "it is open: reports dead-letters replay sends its report",
     DismissalOutcome.ALREADY_OPEN: "it is not dismissed, but open",
     DismissalOutcome.REPLAYED: "it was replayed: it opens again if its report fails again",
+    DismissalOutcome.SETTLED: "its report was sent, and it is closed: nothing is left to do",
     DismissalOutcome.NOT_FOUND: "there is no such dead letter",
     DismissalOutcome.ERROR: "Firestore did not answer or refused",
 }
@@ -67,6 +69,8 @@ def decide_dismissal(letter: StoredDeadLetter, *, wanted: DeadLetterState) -> Di
     is_dismissed = letter.state is DeadLetterState.DISMISSED
     if letter.state is DeadLetterState.REPLAYED:
         return DismissalOutcome.REPLAYED
+    if letter.state is DeadLetterState.SETTLED:
+        return DismissalOutcome.SETTLED
     if wanted is DeadLetterState.DISMISSED:
         return DismissalOutcome.ALREADY_DISMISSED if is_dismissed else DismissalOutcome.DISMISSED
     return DismissalOutcome.REOPENED if is_dismissed else DismissalOutcome.ALREADY_OPEN

@@ -131,6 +131,8 @@ def _by_states(letter: StoredDeadLetter, delivery: Delivery | None, now: datetim
     match letter.state:
         case DeadLetterState.DISMISSED:
             return _stop(ReplayOutcome.DISMISSED)
+        case DeadLetterState.SETTLED:
+            return _stop(ReplayOutcome.ALREADY_SENT)
         case DeadLetterState.REPLAYED:
             return _of_replayed(delivery, now)
         case DeadLetterState.OPEN:

@@ -1,7 +1,9 @@
-"""What the DLQ handler does with one message: stores what it brings, then alerts people."""
+"""What the DLQ handler does with one message: stores what it brings, closes it where its report was sent after all, and
+else alerts people."""
 
 import functools
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 import structlog
@@ -14,12 +16,19 @@ from functions.dlq_handler.alerting.system_alert_text import make_system_alert
 from functions.dlq_handler.channels.channel import Channel
 from functions.dlq_handler.channels.owner_channels import Audiences
 from functions.dlq_handler.intake.pubsub_message import PubSubMessage
-from functions.dlq_handler.intake.received_dead_letter import read_dead_letter, unreadable_dead_letter
+from functions.dlq_handler.intake.received_dead_letter import (
+    ReceivedDeadLetter,
+    read_dead_letter,
+    unreadable_dead_letter,
+)
 from functions.dlq_handler.intake.system_alert_message import read_system_alert
+from functions.dlq_handler.store.compare_and_swap import QUICK_CALL
 from functions.dlq_handler.store.dead_letter_store import DeadLetterStore
+from functions.dlq_handler.store.delivery_evidence import read_evidence
 from functions.dlq_handler.store.system_alert_store import SystemAlertStore
-from functions.shared.dead_letter import StoredDeadLetter
-from functions.shared.system_alert import StoredSystemAlert
+from functions.shared.dead_letter import DeadLetterReason, DeadLetterState, StoredDeadLetter
+from functions.shared.system_alert import StoredSystemAlert, SystemAlert
+from functions.shared.unknown_outcome import UnknownOutcomes
 
 _logger = structlog.get_logger()
 
@@ -46,6 +55,8 @@ class MessageHandler:
         location: str,
         now: Callable[[], datetime],
     ) -> None:
+        self._client = client
+        self._outcomes = UnknownOutcomes(client, QUICK_CALL)
         self._dead_letters = DeadLetterStore(client)
         self._system_alerts = SystemAlertStore(client)
         self._alerter = Alerter(
@@ -58,7 +69,9 @@ class MessageHandler:
                     kind_of=lambda letter: str(letter.payload.get("kind", "")),
                 ),
                 StoredSystemAlert: AlertSubject(
-                    self._system_alerts, functools.partial(make_system_alert, project=project, location=location)
+                    self._system_alerts,
+                    functools.partial(make_system_alert, project=project, location=location),
+                    kind_of=lambda alert: str(alert.report.get("kind", "")),
                 ),
             },
             audiences=audiences,
@@ -66,7 +79,7 @@ class MessageHandler:
         )
 
     def handle(self, message: PubSubMessage, *, now: datetime) -> None:
-        """Store what a message brings, then alert people.
+        """Store what a message brings, and alert people unless that has settled itself.
 
         Args:
             message: the message.
@@ -79,6 +92,29 @@ class MessageHandler:
         record = self._store(message, now=now)
         self._alerter.alert(record, message=message.message_id)
 
+    def _keep(self, received: ReceivedDeadLetter, message: PubSubMessage, *, now: datetime) -> StoredDeadLetter:
+        """Store a dead letter. One of unknown outcome whose report was sent is closed, so that no person looks at it.
+
+        It looks for the proof twice: before, so that no alert finds what is settled already, and after, since an event
+        that it does not find then finds the stored dead letter.
+        """
+        names_delivery = received.payload.get("delivery_id") == received.id
+        if received.reason != DeadLetterReason.UNKNOWN_OUTCOME or not names_delivery:
+            return self._dead_letters.store(received, now=now)
+        evidence = read_evidence(self._client, received.id)
+        letter = self._dead_letters.store(received, now=now, was_sent=evidence.is_proof)
+        if not evidence.is_proof:
+            evidence = read_evidence(self._client, received.id)
+        if not evidence.is_proof:
+            return letter
+
+        def tell(alert: SystemAlert) -> None:
+            self._alerter.alert(self._system_alerts.store(alert, now=now), message=message.message_id)
+
+        settled = self._outcomes.settle(received.id, evidence.record, now=now, tell=tell)
+        _logger.info("outcome_settled", delivery_id=received.id, closed_dead_letter=bool(settled.letter))
+        return replace(letter, state=DeadLetterState.SETTLED) if settled.letter else letter
+
     def _store(self, message: PubSubMessage, *, now: datetime) -> StoredDeadLetter | StoredSystemAlert:
         try:
             alert = read_system_alert(message)
@@ -88,8 +124,7 @@ class MessageHandler:
                     "system_alert_stored", system_alert=stored.id, cause=stored.cause, message_id=message.message_id
                 )
                 return stored
-            received = read_dead_letter(message)
-            letter = self._dead_letters.store(received, now=now)
+            letter = self._keep(read_dead_letter(message), message, now=now)
         except (InvalidArgument, ValueError, TypeError) as error:
             # Firestore would refuse it every time: a dead letter keeps its content instead.
             _logger.error("message_not_storable", error=str(error))  # noqa: TRY400  the traceback is the library's

@@ -12,16 +12,20 @@ import structlog
 from google.api_core.exceptions import GoogleAPIError
 
 from functions.mail_events.address_pauses import AddressPauses
+from functions.mail_events.firestore_calls import ONE_CALL, RETRY
 from functions.mail_events.received_events import InvalidBody, InvalidSignature
 from functions.mail_events.record_store import RecordStore
 from functions.mail_events.sendgrid.signature import InvalidKey, Signatures
 from functions.mail_events.sendgrid.webhook import read_events
+from functions.mail_events.settled_outcomes import SettledOutcomes
 from functions.mail_events.take_events import EventsNotStored, TakeEvents
 from functions.shared.clients import firestore_client
+from functions.shared.dead_letter_topic import DeadLetterTopic
 from functions.shared.logging import configure_logging
 from functions.shared.request_body import read_body
 from functions.shared.settings import MailEventsSettings, load_settings
 from functions.shared.subscription import SubscriptionDefaults
+from functions.shared.unknown_outcome import UnknownOutcomes
 
 if TYPE_CHECKING:
     import flask
@@ -93,7 +97,13 @@ def _take_events() -> TakeEvents:
     # With the first call, not at import: gRPC's clients do not survive the server's fork.
     client = firestore_client(_settings.google_cloud_project)
     defaults = SubscriptionDefaults(kind=_settings.default_kind, cadence=_settings.default_cadence)
-    return TakeEvents(RecordStore(client), AddressPauses(client, defaults))
+    topic = DeadLetterTopic(_settings.google_cloud_project, _settings.dead_letter_topic)
+    outcomes = UnknownOutcomes(client, {"retry": RETRY, "timeout": ONE_CALL})
+    return TakeEvents(
+        RecordStore(client),
+        AddressPauses(client, defaults),
+        SettledOutcomes(outcomes, topic, now=lambda: datetime.now(UTC)),
+    )
 
 
 def _refuse(status: HTTPStatus, why: str) -> Answer:

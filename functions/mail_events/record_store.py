@@ -6,6 +6,7 @@ https://cloud.google.com/firestore/docs/reference/rpc/google.firestore.v1#batchw
 """
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Any, TypeVar
 
@@ -14,13 +15,14 @@ from google.cloud.firestore_v1.bulk_batch import BulkWriteBatch
 from grpc import StatusCode
 
 from functions.mail_events.firestore_calls import ONE_CALL, RETRY
-from functions.shared.delivery import DELIVERIES
+from functions.shared.delivery import DELIVERIES, Delivery
 from functions.shared.mail_event import MAIL_EVENTS, MailRecord
-from functions.shared.stored_fields import stored_text
+from functions.shared.unknown_outcome import DECIDING_FIELDS
 
 _DOCUMENTS_A_CALL = 300
 _WRITES_A_CALL = 300
 """Firestore takes 500."""
+_FIELDS_OF_DELIVERY = ["user_id", "subscription_id", *DECIDING_FIELDS]
 
 _CODES: dict[int, StatusCode] = {code.value[0]: code for code in StatusCode}
 _CHANGED = {StatusCode.ALREADY_EXISTS, StatusCode.FAILED_PRECONDITION, StatusCode.NOT_FOUND, StatusCode.ABORTED}
@@ -29,6 +31,21 @@ _NEVER = {StatusCode.INVALID_ARGUMENT, StatusCode.OUT_OF_RANGE}
 """How Firestore refuses a write that it would refuse again."""
 
 Item = TypeVar("Item")
+
+
+@dataclass(frozen=True, kw_only=True)
+class FoundRecords:
+    """What is stored about the deliveries of a call's events.
+
+    Attributes:
+        records: their records by id: empty ones where there is none yet. Deliveries that do not exist, and have no
+            record, are left out.
+        deliveries: the deliveries that an event may make `sent`, by id: those without a record, and those that were
+            unfinished when theirs was written. Only what decides about that is read of them.
+    """
+
+    records: dict[str, MailRecord]
+    deliveries: dict[str, Delivery]
 
 
 class WriteResult(Enum):
@@ -54,9 +71,8 @@ class RecordStore:
     def __init__(self, client: firestore.Client) -> None:
         self._client: Any = client  # whose types know of no timeouts other than numbers
 
-    def read(self, delivery_ids: Iterable[str]) -> dict[str, MailRecord]:
-        """The records of deliveries, by id: empty ones where there is none yet. Deliveries that do not exist, and have
-        no record, are left out.
+    def read(self, delivery_ids: Iterable[str]) -> FoundRecords:
+        """What is stored about deliveries.
 
         Args:
             delivery_ids: each once.
@@ -67,16 +83,21 @@ class RecordStore:
             for snapshot in self._get(MAIL_EVENTS, ids)
             if (record := MailRecord.from_snapshot(snapshot)) is not None
         }
-        new = [delivery_id for delivery_id in ids if delivery_id not in records]
-        for snapshot in self._get(DELIVERIES, new, fields=["user_id", "subscription_id"]):
-            if snapshot.exists:
-                delivery = snapshot.to_dict() or {}
-                records[snapshot.id] = MailRecord(
-                    id=snapshot.id,
-                    user_id=stored_text(delivery, "user_id"),
-                    subscription_id=stored_text(delivery, "subscription_id"),
-                )
-        return records
+        deliveries = self.read_deliveries([each for each in ids if each not in records or records[each].unfinished])
+        new = {
+            each.id: MailRecord(id=each.id, user_id=each.user_id, subscription_id=each.subscription_id)
+            for each in deliveries.values()
+            if each.id not in records
+        }
+        return FoundRecords(records=records | new, deliveries=deliveries)
+
+    def read_deliveries(self, ids: Sequence[str]) -> dict[str, Delivery]:
+        """Those of these deliveries that exist, by id: what decides whether an event makes them `sent`."""
+        return {
+            delivery.id: delivery
+            for snapshot in self._get(DELIVERIES, ids, fields=_FIELDS_OF_DELIVERY)
+            if (delivery := Delivery.from_snapshot(snapshot)) is not None
+        }
 
     def write(self, records: Sequence[MailRecord]) -> dict[str, WriteResult]:
         """Write records, each conditional on the version that it was read in.

@@ -1,12 +1,17 @@
 """What the function does with the events of one call: folds them into their deliveries' records.
 
-What they mean for the addresses comes first: if this process ends in between, the provider sends the events again, and
-they are still news. A delivery's record is written once for a call, however many events the call brings of it, and not
-at all if they say nothing new.
+What they mean for the addresses, and for a delivery of unknown outcome, comes first: if this process ends in between,
+the provider sends the events again, and they are still news. A delivery's record is written once for a call, however
+many events the call brings of it, and not at all if they say nothing new.
+
+A delivery that is not final when its first event comes may still be given up by a worker that does not see the event.
+So its record says that it was unfinished, and the delivery is read again: after the record is written, and with each
+later call about it.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import structlog
 from google.api_core.exceptions import GoogleAPIError
@@ -14,7 +19,10 @@ from google.api_core.exceptions import GoogleAPIError
 from functions.mail_events.address_pauses import AddressPauses
 from functions.mail_events.received_events import ReceivedEvents
 from functions.mail_events.record_store import RecordStore, WriteResult
+from functions.mail_events.settled_outcomes import SettledOutcomes
+from functions.shared.delivery import Delivery
 from functions.shared.mail_event import MailEvent, MailRecord
+from functions.shared.unknown_outcome import is_settled_by_event
 
 _MOST_ROUNDS = 5
 """How often to read records again because other calls have written them first."""
@@ -34,11 +42,13 @@ class TakeEvents:
     Args:
         records: reads and writes the records.
         pauses: keeps mail from addresses that bounce or want none.
+        outcomes: settles deliveries of unknown outcome.
     """
 
-    def __init__(self, records: RecordStore, pauses: AddressPauses) -> None:
+    def __init__(self, records: RecordStore, pauses: AddressPauses, outcomes: SettledOutcomes) -> None:
         self._records = records
         self._pauses = pauses
+        self._outcomes = outcomes
 
     def __call__(self, received: ReceivedEvents) -> None:
         """Fold the events in.
@@ -56,19 +66,8 @@ class TakeEvents:
         for _ in range(_MOST_ROUNDS):
             if not pending:
                 break
-            records = self._records.read(pending)
-            counts["unknown_delivery"] += len(pending.keys() - records.keys())
-            changed = _changed(records, pending)
-            counts["unchanged"] += len(records) - len(changed)
-            not_paused = self._pause(changed, records, pending)
-            failed |= not_paused
-            results = self._records.write([record for record in changed if record.id not in not_paused])
-            for delivery_id, result in results.items():
-                if result is WriteResult.REFUSED:
-                    _logger.error("record_refused", delivery_id=delivery_id)
-            counts["stored"] += sum(result is WriteResult.WRITTEN for result in results.values())
-            failed |= {each for each, result in results.items() if result is WriteResult.FAILED}
-            again = {each for each, result in results.items() if result is WriteResult.CHANGED_MEANWHILE}
+            again, not_taken = self._take(pending, counts)
+            failed |= not_taken
             pending = {each: events for each, events in pending.items() if each in again}
         failed |= pending.keys()
         _logger.info(
@@ -80,6 +79,56 @@ class TakeEvents:
         )
         if failed:
             raise EventsNotStored
+
+    def _take(self, events: Mapping[str, Sequence[MailEvent]], counts: dict[str, int]) -> tuple[set[str], set[str]]:
+        """Fold events into the records as they are now.
+
+        Args:
+            events: by delivery.
+            counts: what is counted.
+
+        Returns:
+            the deliveries whose records another call has written first, and those for which something failed.
+        """
+        found = self._records.read(events)
+        folded = {each: record.folded(events[each]) for each, record in found.records.items()}
+        changed = {each: record for each, record in folded.items() if record != found.records[each]}
+        unfinished, failed = self._settle(found.deliveries, folded)
+        failed |= self._pause(changed.values(), found.records, events)
+        results = self._records.write(
+            [replace(record, unfinished=each in unfinished) for each, record in changed.items() if each not in failed]
+        )
+        written = {each for each, result in results.items() if result is WriteResult.WRITTEN}
+        failed |= {each for each, result in results.items() if result is WriteResult.FAILED}
+        for delivery_id, result in results.items():
+            if result is WriteResult.REFUSED:
+                _logger.error("record_refused", delivery_id=delivery_id)
+        failed |= self._look_again(
+            [each for each in written & unfinished if found.records[each].version is None], folded
+        )
+        counts["unknown_delivery"] += len(events.keys() - found.records.keys())
+        counts["unchanged"] += len(folded) - len(changed)
+        counts["stored"] += len(written)
+        return {each for each, result in results.items() if result is WriteResult.CHANGED_MEANWHILE}, failed
+
+    def _settle(
+        self, deliveries: Mapping[str, Delivery], records: Mapping[str, MailRecord]
+    ) -> tuple[set[str], set[str]]:
+        """Settle deliveries of unknown outcome.
+
+        Returns:
+            those that are not final, and those for which settling failed.
+        """
+        settled = self._outcomes.settle(
+            records[each] for each, delivery in deliveries.items() if is_settled_by_event(delivery)
+        )
+        unfinished = {each for each, delivery in deliveries.items() if not settled.get(each, delivery.is_final)}
+        return unfinished, {each for each, is_sent in settled.items() if is_sent is None}
+
+    def _look_again(self, ids: Sequence[str], records: Mapping[str, MailRecord]) -> set[str]:
+        """Settle those deliveries that have been given up since they were read. Returns those for which that failed."""
+        _, failed = self._settle(self._records.read_deliveries(ids), records)
+        return failed
 
     def _pause(
         self,
@@ -125,9 +174,3 @@ def _by_delivery(events: Iterable[MailEvent]) -> dict[str, list[MailEvent]]:
     for event in events:
         found.setdefault(event.delivery_id, []).append(event)
     return found
-
-
-def _changed(records: Mapping[str, MailRecord], events: Mapping[str, Sequence[MailEvent]]) -> list[MailRecord]:
-    """The records that their events change, with the events in them."""
-    folded = {each: (record, record.folded(events[each])) for each, record in records.items()}
-    return [after for before, after in folded.values() if after != before]

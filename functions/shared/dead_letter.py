@@ -26,7 +26,7 @@ OPEN_LETTER_RETENTION = timedelta(days=400)
 """After this Firestore deletes a dead letter that is still open: more than a year after its latest failure."""
 
 CLOSED_LETTER_RETENTION = timedelta(days=90)
-"""After this Firestore deletes a dead letter that an operator replayed or dismissed, counted from then."""
+"""After this Firestore deletes a dead letter that was replayed, dismissed or settled, counted from then."""
 
 
 class DeadLetterReason(StrEnum):
@@ -59,6 +59,8 @@ class DeadLetterState(StrEnum):
     """An operator put its delivery back into the queue. It opens again if the report fails again."""
     DISMISSED = "dismissed"
     """An operator decided that the report is not to be sent. `reports dead-letters reopen` opens it again."""
+    SETTLED = "settled"
+    """Its outcome was unknown, and turned out to be that the report was sent."""
 
 
 class DeadLetter(Contract):
@@ -111,6 +113,7 @@ class StoredDeadLetter:
         replayed_at: when an operator replayed it last.
         dismissed_at: when an operator dismissed it last.
         reopened_at: when an operator took the dismissal back.
+        settled_at: when it turned out that its report was sent.
         note: why it was dismissed.
         expire_at: when Firestore deletes it.
         problem: which of the fields that alerts depend on are absent or malformed; empty if none is. Valid only for a
@@ -136,6 +139,7 @@ class StoredDeadLetter:
     replayed_at: datetime | None = None
     dismissed_at: datetime | None = None
     reopened_at: datetime | None = None
+    settled_at: datetime | None = None
     note: str = ""
     expire_at: datetime | None = None
     problem: str = ""
@@ -192,6 +196,7 @@ class StoredDeadLetter:
             replayed_at=plausible(document.get("replayed_at")),
             dismissed_at=plausible(document.get("dismissed_at")),
             reopened_at=plausible(document.get("reopened_at")),
+            settled_at=plausible(document.get("settled_at")),
             note=stored_text(document, "note"),
             expire_at=plausible(document.get("expire_at")),
             problem=f"dead_letters/{letter_id}: absent or malformed: {malformed}" if malformed else "",
@@ -210,7 +215,7 @@ class StoredDeadLetter:
 
     @property
     def needs_alert(self) -> bool:
-        """Whether people still need an alert about it: not once an operator has handled it."""
+        """Whether people still need an alert about it: not once it is closed."""
         return self.state is DeadLetterState.OPEN and self.alerted_at is None
 
     @property
@@ -289,4 +294,17 @@ def reopened_fields(*, now: datetime) -> dict[str, Any]:
         "state": DeadLetterState.OPEN.value,
         "reopened_at": now,
         "expire_at": now + OPEN_LETTER_RETENTION,
+    }
+
+
+def settled_letter_fields(*, now: datetime) -> dict[str, Any]:
+    """The report of unknown outcome was sent: the dead letter needs no one's attention.
+
+    Args:
+        now: when it is written, in UTC.
+    """
+    return {
+        "state": DeadLetterState.SETTLED.value,
+        "settled_at": now,
+        "expire_at": now + CLOSED_LETTER_RETENTION,
     }

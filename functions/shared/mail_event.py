@@ -71,6 +71,7 @@ class MailEvent:
         at: when it happened, in UTC.
         reason: the provider's or the server's own words, without addresses.
         classification: the provider's own, such as `Invalid Address`.
+        message_id: the mail's id at the provider; empty where the provider does not say.
         pauses: why no further mail is to go to the address; None where further mails may.
     """
 
@@ -80,6 +81,7 @@ class MailEvent:
     at: datetime
     reason: str = ""
     classification: str = ""
+    message_id: str = ""
     pauses: PauseReason | None = None
 
     @property
@@ -102,6 +104,10 @@ class MailRecord:
         user_id: whose report it is.
         subscription_id: which subscription's.
         recipients: what is known of each recipient's mail, by the hash of the address.
+        message_id: the mail's id at the provider, of several recipients' mails the first in alphabetical order; empty
+            where the provider does not say.
+        unfinished: whether the delivery was not final yet when the record was written: what it became is still to be
+            read.
         version: the update time of the document; None where there is no document yet.
     """
 
@@ -109,6 +115,8 @@ class MailRecord:
     user_id: str
     subscription_id: str
     recipients: Mapping[str, Sightings] = field(default_factory=dict)
+    message_id: str = ""
+    unfinished: bool = False
     version: datetime | None = None
 
     @classmethod
@@ -132,6 +140,8 @@ class MailRecord:
             user_id=stored_text(document, "user_id"),
             subscription_id=stored_text(document, "subscription_id"),
             recipients=read,
+            message_id=stored_text(document, "message_id"),
+            unfinished=document.get("unfinished") is True,
             version=stored_version(snapshot),
         )
 
@@ -174,12 +184,14 @@ class MailRecord:
             events: of the delivery.
         """
         recipients = {recipient: dict(sightings) for recipient, sightings in self.recipients.items()}
+        message_ids = {self.message_id} - {""}
         for event in events:
+            message_ids |= {event.message_id} - {""}
             sightings = recipients.setdefault(event.recipient, {})
             known = sightings.get(event.status)
             counts = max if event.status in _LATEST else min
             sightings[event.status] = event.sighting if known is None else counts(known, event.sighting)
-        return replace(self, recipients=recipients)
+        return replace(self, recipients=recipients, message_id=min(message_ids, default=""))
 
     def says_otherwise(self, event: MailEvent) -> bool:
         """Whether the record has a later word of the recipient's than an event about unsubscribing."""
@@ -208,6 +220,8 @@ class MailRecord:
                 recipient: {status.value: _sighting_fields(sighting) for status, sighting in sightings.items()}
                 for recipient, sightings in self.recipients.items()
             },
+            "message_id": self.message_id or None,
+            "unfinished": self.unfinished,
             "expire_at": self.expire_at,
         }
 

@@ -1,7 +1,7 @@
 """An alert about the system itself, rather than about one report: its message, and its document.
 
-The dispatcher and the worker publish a `SystemAlert` on the dead letter topic. The DLQ handler keeps it in
-`system_alerts/{kind}-{run_id}`; the handler and the operator read the document as a `StoredSystemAlert`.
+The dispatcher, the worker and the mail events publish a `SystemAlert` on the dead letter topic. The DLQ handler keeps
+it in `system_alerts`; the handler and the operator read the document as a `StoredSystemAlert`.
 """
 
 from collections.abc import Mapping
@@ -14,6 +14,7 @@ from pydantic import Field
 
 from functions.shared.contract import Contract, UtcDatetime
 from functions.shared.plausible_time import plausible
+from functions.shared.report_task import ReportTask
 from functions.shared.stored_fields import stored_text, stored_times, stored_version
 
 SYSTEM_ALERTS = "system_alerts"
@@ -21,7 +22,7 @@ SYSTEM_ALERTS = "system_alerts"
 
 
 class AlertKind(StrEnum):
-    """What is wrong with the system."""
+    """What people are told."""
 
     OVERDUE_REPORTS = "overdue-reports"
     """A run found reports whose task died without a trace."""
@@ -33,21 +34,25 @@ class AlertKind(StrEnum):
     """A run could not give a queue the rate of the ramp's day."""
     KEY_REFUSED = "provider-refuses-key"
     """The mail provider refuses the API key, so no mail goes out."""
+    OUTCOME_SETTLED = "outcome-settled"
+    """A report that people may know as a dead letter of unknown outcome was sent after all."""
 
 
 class SystemAlert(Contract):
-    """A message that a run or a worker publishes about the system.
+    """A message that a run, a worker or the mail events publish about the system.
 
     Its message has the attribute `alert`. It is informational: no report is lost with it.
     """
 
     alert: AlertKind
     run_id: Annotated[str, Field(min_length=1, max_length=64)]
-    """The run that noticed it, or whose task did: each kind alerts once for each run. What alerts once a day has the
-    run of that day's first minute."""
+    """The run that noticed it, or whose task did: each kind alerts once for each run, unless it is about a report. What
+    alerts once a day has the run of that day's first minute."""
     at: UtcDatetime
     detail: str
     figures: dict[str, int] = Field(default_factory=dict)
+    report: ReportTask | None = None
+    """The report that it is about: its kind alerts once for each delivery."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,6 +65,7 @@ class StoredSystemAlert:
         run_id: the run that noticed it.
         detail: what went wrong.
         figures: counts of the run, by name.
+        report: the report that it is about, as the fields of its task; empty where it is about none.
         at: when the run noticed it.
         cause: what it has in common with other system alerts, as an id: all of one kind share it.
         received_at: when the DLQ handler stored it.
@@ -73,6 +79,7 @@ class StoredSystemAlert:
     run_id: str = ""
     detail: str = ""
     figures: Mapping[str, int] = field(default_factory=dict)
+    report: Mapping[str, Any] = field(default_factory=dict)
     at: datetime | None = None
     cause: str = ""
     received_at: datetime | None = None
@@ -101,7 +108,7 @@ class StoredSystemAlert:
             document: its fields.
             version: the update time of the document.
         """
-        figures = document.get("figures")
+        figures, report = document.get("figures"), document.get("report")
         return cls(
             id=alert_id,
             kind=stored_text(document, "alert"),
@@ -110,6 +117,7 @@ class StoredSystemAlert:
             figures={name: number for name, number in figures.items() if isinstance(number, int)}
             if isinstance(figures, dict)
             else {},
+            report=report if isinstance(report, dict) else {},
             at=plausible(document.get("at")),
             cause=stored_text(document, "cause"),
             received_at=plausible(document.get("received_at")),

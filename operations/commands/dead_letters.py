@@ -51,6 +51,7 @@ class _StateFilter(StrEnum):
     OPEN = "open"
     REPLAYED = "replayed"
     DISMISSED = "dismissed"
+    SETTLED = "settled"
     ALL = "all"
 
 

@@ -197,4 +197,5 @@ def _dead_letter(letter_id: str, fields: Mapping[str, Any]) -> DeadLetter:
         key=SubscriptionKey(payload.get("user_id", ""), payload.get("subscription_id", "")),
         reason=fields["reason"],
         is_open=fields["state"] == "open",
+        is_settled=fields["state"] == "settled",
     )

@@ -381,17 +381,17 @@ ALL = [
     Mutant(
         name="an event that is known is written again",
         file="functions/mail_events/take_events.py",
-        search="for before, after in folded.values() if after != before]",
-        replace="for before, after in folded.values()]",
+        search="in folded.items() if record != found.records[each]}",
+        replace="in folded.items()}",
         scenarios=("mail events: come twice, at once, in another order",),
         tests=("tests/functions/mail_events/integration/test_records.py::test_what_is_known_is_not_written_again",),
     ),
     Mutant(
         name="an event that is known pauses again",
         file="functions/mail_events/take_events.py",
-        search="not_paused = self._pause(changed, records, pending)",
-        replace="nothing = {each: MailRecord(id=each, user_id='', subscription_id='') for each in records}\n"
-        "            not_paused = self._pause(records.values(), nothing, pending)",
+        search="failed |= self._pause(changed.values(), found.records, events)",
+        replace="nothing = {each: MailRecord(id=each, user_id='', subscription_id='') for each in found.records}\n"
+        "        failed |= self._pause(found.records.values(), nothing, events)",
         scenarios=("mail events: come again after a person resumed",),
         tests=(
             "tests/functions/mail_events/integration/test_consequences.py::test_a_repeated_event_pauses_nothing_again",
@@ -420,11 +420,10 @@ ALL = [
     Mutant(
         name="events are stored before they pause",
         file="functions/mail_events/take_events.py",
-        search="            not_paused = self._pause(changed, records, pending)\n"
-        "            failed |= not_paused\n"
-        "            results = self._records.write([record for record in changed if record.id not in not_paused])\n",
-        replace="            results = self._records.write(changed)\n"
-        "            failed |= self._pause(changed, records, pending)\n",
+        search="        failed |= self._pause(changed.values(), found.records, events)\n        results = ",
+        replace="        written_first = self._records.write(list(changed.values()))\n"
+        "        failed |= self._pause(changed.values(), found.records, events)\n"
+        "        results = written_first or ",
         scenarios=("mail events: killed after the records were written",),
         tests=(
             "tests/functions/mail_events/integration/test_consequences.py::test_what_could_not_be_paused_comes_again_and_holds_up_no_other",

@@ -1,5 +1,6 @@
 """Texts and links that are safe in an alert: without addresses, since alerts go to chat rooms and pagers. Pure."""
 
+import shlex
 from typing import Any
 from urllib.parse import quote
 
@@ -7,6 +8,7 @@ from functions.dlq_handler.channels.plain_text import cut_text, printable
 from functions.shared.logging import redact_addresses
 
 _MAX_LINK_CHARACTERS = 2000
+_MAX_COMMAND_CHARACTERS = 500
 
 
 def shown_text(value: Any, limit: int) -> str:
@@ -17,6 +19,20 @@ def shown_text(value: Any, limit: int) -> str:
 def is_presentable(text: str) -> bool:
     """Whether every channel shows a text unchanged. An id may be an address, and may hold any character."""
     return printable(text) == text and redact_addresses(text) == text and not set(text) & set("\n\t`<]@")
+
+
+def letter_command(verb: str, letter_id: str, *, otherwise: str) -> str:
+    """A command for one dead letter.
+
+    Args:
+        verb: what it does, such as `show`.
+        letter_id: the dead letter's.
+        otherwise: the command that takes its place where there is no such id, or a channel might change it.
+    """
+    quoted = shlex.quote(letter_id)
+    if letter_id and is_presentable(letter_id) and len(quoted) <= _MAX_COMMAND_CHARACTERS:
+        return f"reports dead-letters {verb} {quoted}"
+    return otherwise
 
 
 def logs_url(text: str, *, project: str, location: str) -> str:

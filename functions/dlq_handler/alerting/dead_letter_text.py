@@ -3,7 +3,7 @@
 import shlex
 from datetime import datetime
 
-from functions.dlq_handler.alerting.alert_text import is_presentable, logs_url, shown_text
+from functions.dlq_handler.alerting.alert_text import letter_command, logs_url, shown_text
 from functions.dlq_handler.channels.alert import Alert, clock_time
 from functions.shared.dead_letter import VARIOUS_CAUSES, DeadLetterReason, StoredDeadLetter
 
@@ -14,7 +14,6 @@ _TITLES = {
     DeadLetterReason.UNKNOWN_OUTCOME: "Report perhaps not sent: its outcome is unknown",
     DeadLetterReason.LOST: "Report not sent: its task was lost",
 }
-_MAX_COMMAND_CHARACTERS = 500
 
 
 def make_dead_letter_alert(
@@ -41,14 +40,18 @@ def make_dead_letter_alert(
         ("Received", clock_time(letter.received_at) if letter.received_at else None),
         ("Dead letter", letter.id),
     ]
-    for_all = [f"reports dead-letters replay --reason {shlex.quote(letter.reason)}"] if others and is_task else []
+    of_reason = f"--reason {shlex.quote(letter.reason)}"
+    command = letter_command(
+        "replay" if is_task else "show", letter.id, otherwise=f"reports dead-letters list {of_reason}"
+    )
+    for_all = [f"reports dead-letters replay {of_reason}"] if others and is_task else []
     return Alert(
         title=_title(letter.reason) if is_task else "A message in the dead letter topic cannot be read",
         facts=tuple((name, shown_text(value, 300)) for name, value in shown if value is not None and value != ""),
         error=shown_text(letter.error, 2000) or "(no error text)",
         others=others,
         since=since,
-        commands=(_command("replay" if is_task else "show", letter), *for_all),
+        commands=(command, *for_all),
         logs_url=logs_url(str(payload.get("delivery_id") or letter.id), project=project, location=location),
         relation="of various causes" if letter.cause == VARIOUS_CAUSES else "of the same cause",
     )
@@ -59,10 +62,3 @@ def _title(reason: str) -> str:
         return _TITLES[DeadLetterReason(reason)]
     except ValueError:
         return "Report not sent"
-
-
-def _command(verb: str, letter: StoredDeadLetter) -> str:
-    quoted = shlex.quote(letter.id)
-    if is_presentable(letter.id) and len(quoted) <= _MAX_COMMAND_CHARACTERS:
-        return f"reports dead-letters {verb} {quoted}"
-    return f"reports dead-letters list --reason {shlex.quote(letter.reason)}"

@@ -1,10 +1,10 @@
-"""The alert about something that is wrong with the pipeline itself, in plain text. Pure."""
+"""The alert about the pipeline itself, such as what is wrong with it, in plain text. Pure."""
 
 import shlex
 from dataclasses import dataclass
 from datetime import datetime
 
-from functions.dlq_handler.alerting.alert_text import logs_url, shown_text
+from functions.dlq_handler.alerting.alert_text import letter_command, logs_url, shown_text
 from functions.dlq_handler.channels.alert import Alert, clock_time
 from functions.shared.system_alert import AlertKind, StoredSystemAlert
 
@@ -48,6 +48,11 @@ _KIND_TEXTS = {
         "worker a key that may send mail, and resume the queue.",
         ("reports queue pause", "reports queue resume", "reports dead-letters replay --reason retries-exhausted"),
     ),
+    AlertKind.OUTCOME_SETTLED: _KindText(
+        "The mail provider has this report after all: nothing to do",
+        "Nothing. Its outcome was unknown, and now it is certain that the report was sent. Its dead letter is closed:",
+        ("{show}",),
+    ),
 }
 
 
@@ -62,17 +67,27 @@ def make_system_alert(stored: StoredSystemAlert, others: int, since: datetime, *
         location: the functions' region.
     """
     text = _kind_text(stored.kind)
-    figures = [(name.replace("_", " ").capitalize(), number) for name, number in stored.figures.items()]
-    facts = [("Run", stored.run_id), ("Noticed", clock_time(stored.at) if stored.at else ""), *figures]
+    report = {name: str(value) for name, value in stored.report.items()}
+    shown = [
+        ("User", report.get("user_id", "")),
+        ("Subscription", report.get("subscription_id", "")),
+        ("Due", report.get("due_at", "")),
+        ("Report", report.get("kind", "")),
+        ("Delivery", report.get("delivery_id", "")),
+        ("Run", stored.run_id),
+        ("Noticed", clock_time(stored.at) if stored.at else ""),
+        *((name.replace("_", " ").capitalize(), number) for name, number in stored.figures.items()),
+    ]
     run = shlex.quote(shown_text(stored.run_id, 64))
+    show = letter_command("show", report.get("delivery_id", ""), otherwise="reports dead-letters list --state settled")
     return Alert(
         title=text.title,
-        facts=tuple((shown_text(name, 100), shown_text(value, 300)) for name, value in facts if value != ""),
+        facts=tuple((shown_text(name, 100), shown_text(value, 300)) for name, value in shown if value != ""),
         error=shown_text(stored.detail, 2000) or "(nothing more is known)",
         others=others,
         since=since,
-        commands=tuple(command.format(run=run) for command in text.commands),
-        logs_url=logs_url(stored.run_id, project=project, location=location),
+        commands=tuple(command.format(run=run, show=show) for command in text.commands),
+        logs_url=logs_url(report.get("delivery_id", stored.run_id), project=project, location=location),
         relation="of the same kind",
         advice=text.advice,
     )

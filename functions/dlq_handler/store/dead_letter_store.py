@@ -12,7 +12,13 @@ from google.cloud import firestore
 from functions.dlq_handler.intake.received_dead_letter import ReceivedDeadLetter
 from functions.dlq_handler.store.alertable_records import AlertableRecords, new_alert_fields
 from functions.dlq_handler.store.compare_and_swap import DocumentFields
-from functions.shared.dead_letter import DEAD_LETTERS, OPEN_LETTER_RETENTION, VARIOUS_CAUSES, StoredDeadLetter
+from functions.shared.dead_letter import (
+    DEAD_LETTERS,
+    OPEN_LETTER_RETENTION,
+    VARIOUS_CAUSES,
+    StoredDeadLetter,
+    settled_letter_fields,
+)
 
 _SHOWN_FIELDS = [
     *("reason", "error", "attempts", "cause", "received_at", "alerted_at", "alerts", "state"),
@@ -39,8 +45,13 @@ class DeadLetterStore(AlertableRecords[StoredDeadLetter]):
             various_causes=VARIOUS_CAUSES,
         )
 
-    def store(self, received: ReceivedDeadLetter, *, now: datetime) -> StoredDeadLetter:
+    def store(self, received: ReceivedDeadLetter, *, now: datetime, was_sent: bool = False) -> StoredDeadLetter:
         """Store a dead letter, once even if its message comes again.
+
+        Args:
+            received: the dead letter.
+            now: the present, in UTC.
+            was_sent: whether its report is known to have been sent after all.
 
         Returns:
             The dead letter as Firestore then has it.
@@ -51,13 +62,13 @@ class DeadLetterStore(AlertableRecords[StoredDeadLetter]):
 
         def merge(existing: DocumentFields | None) -> DocumentFields:
             stored = None if existing is None else StoredDeadLetter.from_fields(received.id, existing)
-            return dead_letter_changes(stored, received, now=now)
+            return dead_letter_changes(stored, received, now=now, was_sent=was_sent)
 
         return self.put(received.id, merge)
 
 
 def dead_letter_changes(
-    stored: StoredDeadLetter | None, received: ReceivedDeadLetter, *, now: datetime
+    stored: StoredDeadLetter | None, received: ReceivedDeadLetter, *, now: datetime, was_sent: bool = False
 ) -> dict[str, Any]:
     """Decide what a message changes of the stored dead letter.
 
@@ -66,22 +77,26 @@ def dead_letter_changes(
     | nothing | any | everything is written, and the dead letter needs an alert |
     | malformed, so that no alert would find it | any | likewise |
     | anything else | reports no later failure: the message was delivered or published twice | nothing |
-    | replayed, dismissed, or in replay | reports a later failure | likewise opened again, with a new alert |
+    | replayed, dismissed, settled, or in replay | reports a later failure | likewise opened again, with a new alert |
     | open | reports a later failure | the failure is renewed; `received_at` and what the channels know stay |
+
+    Where the report was sent after all, what would be opened is settled at once, so that no alert ever finds it.
 
     Args:
         stored: the dead letter, read with all its fields; None where there is none.
         received: the dead letter that the message brings.
         now: the present.
+        was_sent: whether the report is known to have been sent after all.
 
     Returns:
         The fields to write; none if nothing changes.
     """
     expiry = {"expire_at": now + OPEN_LETTER_RETENTION}
+    opened = new_alert_fields(now=now) | (settled_letter_fields(now=now) if was_sent else expiry)
     if stored is None or stored.problem or stored.failed_at is None:
-        return received.to_fields() | new_alert_fields(now=now) | expiry
+        return received.to_fields() | opened
     if received.failed_at <= stored.failed_at:
         return {}
     if stored.opens_again:
-        return received.to_fields() | new_alert_fields(now=now) | expiry | {"in_replay": False}
+        return received.to_fields() | opened | {"in_replay": False}
     return received.to_fields() | expiry

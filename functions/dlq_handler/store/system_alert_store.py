@@ -1,5 +1,7 @@
-"""Keeps each system alert in `system_alerts/{kind}-{run_id}`: one for each kind and run."""
+"""Keeps each system alert in `system_alerts/{kind}-{run_id}`: one for each kind and run. One that is about a report is
+kept in `system_alerts/{kind}-{hash}`: one for each kind and delivery."""
 
+import hashlib
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 
@@ -19,7 +21,7 @@ _MAX_FIGURE_NAME_CHARACTERS = 100
 _LARGEST_INTEGER = 2**63 - 1
 """https://firebase.google.com/docs/firestore/manage-data/data-types"""
 
-_SHOWN_FIELDS = ["alert", "run_id", "detail", "figures", "at", "cause", "received_at", "alerted_at", "alerts"]
+_SHOWN_FIELDS = ["alert", "run_id", "detail", "figures", "report", "at", "cause", "received_at", "alerted_at", "alerts"]
 
 
 class SystemAlertStore(AlertableRecords[StoredSystemAlert]):
@@ -35,7 +37,7 @@ class SystemAlertStore(AlertableRecords[StoredSystemAlert]):
         )
 
     def store(self, alert: SystemAlert, *, now: datetime) -> StoredSystemAlert:
-        """Store a system alert, unless one of its kind and run is stored.
+        """Store a system alert, unless one of its kind and run, or of its kind and delivery, is stored.
 
         If another program has changed the document so that no alert would find it, this writes it again.
 
@@ -50,13 +52,21 @@ class SystemAlertStore(AlertableRecords[StoredSystemAlert]):
             "run_id": alert.run_id,
             "detail": alert.detail[:_MAX_DETAIL_CHARACTERS],
             "figures": _storable_figures(alert.figures),
+            "report": alert.report.model_dump(mode="json") if alert.report else None,
             "at": alert.at,
             "cause": f"system-{alert.alert.value}",
             "expire_at": now + _RETENTION,
             **new_alert_fields(now=now),
         }
-        document_id = f"{alert.alert.value}-{alert.run_id.replace('/', '_')}"
+        document_id = f"{alert.alert.value}-{_name_of_subject(alert)}"
         return self.put(document_id, lambda existing: {} if existing and _is_sound(existing, fields) else fields)
+
+
+def _name_of_subject(alert: SystemAlert) -> str:
+    if alert.report:
+        # The id of a delivery begins with its user's, which may be an address.
+        return hashlib.sha256(alert.report.delivery_id.encode()).hexdigest()[:32]
+    return alert.run_id.replace("/", "_")
 
 
 def _is_sound(existing: DocumentFields, fields: DocumentFields) -> bool:

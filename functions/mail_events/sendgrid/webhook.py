@@ -95,6 +95,7 @@ def _read(event: Any) -> MailEvent | Passed:
         at=at,
         reason=reason,
         classification=_text(event, "bounce_classification"),
+        message_id=_text(event, "sg_message_id"),
         pauses=_PAUSES_IF_DROPPED.get(reason.lower()) if status is MailStatus.DROPPED else _PAUSES.get(status),
     )
 

@@ -9,6 +9,7 @@ import pytest
 from functions.shared.address_hash import address_hash
 from tests.faults.invariants import (
     HOUR,
+    SETTLED_TITLE,
     UNKNOWN_OUTCOME,
     AcceptedMail,
     DeadLetter,
@@ -346,6 +347,24 @@ def test_dead_that_was_sent() -> None:
     unknown = replace(LETTER, reason=UNKNOWN_OUTCOME)
     allowed = {ID: frozenset({UNKNOWN_OUTCOME})}
     assert broken(DEAD, accepted=[MAIL], dead_letters=[unknown], endings=allowed) == set()
+
+
+def test_a_letter_that_closed_by_itself() -> None:
+    settled = replace(LETTER, reason=UNKNOWN_OUTCOME, is_open=False, is_settled=True)
+    assert broken(GOOD, dead_letters=[settled]) == set()
+    told_after_all = Told(SETTLED_TITLE, "", 1)
+    assert broken(GOOD, dead_letters=[settled], alerts=[TOLD, told_after_all], system_alerts=1) == set()
+    assert broken(GOOD, alerts=[told_after_all]) == {Rule.FALSE_ALARM}
+    assert broken(GOOD, dead_letters=[settled, replace(LETTER, delivery_id="")]) == {Rule.UNTOLD}
+
+
+def test_a_person_is_asked_about_what_sendgrid_has_said() -> None:
+    unknown = replace(LETTER, reason=UNKNOWN_OUTCOME)
+    history = replace(DEAD, accepted=[MAIL], dead_letters=[unknown], endings={ID: frozenset({UNKNOWN_OUTCOME})})
+    assert broken(history) == set()
+    told, records = [news("delivered")], stored("delivered", delivered=0)
+    assert broken(history, news=told, records=records) == {Rule.MISREPORTED}
+    assert broken(GOOD, news=told, records=records) == set()
 
 
 def test_a_mail_of_nobody() -> None:

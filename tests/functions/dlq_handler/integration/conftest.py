@@ -99,7 +99,7 @@ class Cloud:
         self.firestore_faults.middleware = None
         self.pager.posts.clear()
         self.pager.status = 200
-        for collection in ("dead_letters", "system_alerts", "alerts"):
+        for collection in ("dead_letters", "system_alerts", "alerts", "deliveries", "mail_events"):
             for found in self.database.collection(collection).stream():
                 found.reference.delete()
 

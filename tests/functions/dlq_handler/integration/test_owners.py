@@ -8,8 +8,10 @@ from dataclasses import dataclass, field
 import pytest
 
 from functions.dlq_handler.channels.owner_channels import UnknownOwner, owner_channels
+from functions.shared.report_task import ReportTask
 from functions.shared.settings import DlqHandlerSettings
-from tests.functions.dlq_handler.integration.conftest import Cloud, Handler, letter
+from functions.shared.system_alert import AlertKind, SystemAlert
+from tests.functions.dlq_handler.integration.conftest import DIED, Cloud, Handler, letter
 
 
 @dataclass
@@ -58,6 +60,21 @@ def owned(around: Cloud, mail_server: MailServer) -> Handler:
         USAGE_PAGER=around.pager.url,
         OWNER_MAIL_URL=f"mailto://127.0.0.1:{mail_server.port}?from=alerts@corp.example",
     )
+
+
+def test_an_owner_is_told_which_of_their_reports_were_sent_after_all(around: Cloud, mail_server: MailServer) -> None:
+    handler = owned(around, mail_server)
+    for kind in ("activity", "usage"):
+        task = ReportTask.model_validate(letter(f"user-of-{kind}", kind=kind).model_dump())
+        alert = SystemAlert(
+            alert=AlertKind.OUTCOME_SETTLED, run_id=task.run_id, at=DIED, detail="delivered", report=task
+        )
+        assert handler.receives(alert.to_json(), attributes={"alert": alert.alert.value}).status_code == 200
+        around.let_a_minute_pass()
+    assert len(around.slack) == 2
+    [paged] = around.pager.posts
+    assert "user-of-usage" in paged["message"]
+    assert mail_server.mails == []
 
 
 def test_an_owner_gets_the_alerts_of_their_kinds_alone(around: Cloud, mail_server: MailServer) -> None:

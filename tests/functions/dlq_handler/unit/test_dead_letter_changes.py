@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from functions.dlq_handler.intake.pubsub_message import PubSubMessage
 from functions.dlq_handler.intake.received_dead_letter import ReceivedDeadLetter, read_dead_letter
 from functions.dlq_handler.store.dead_letter_store import dead_letter_changes
-from functions.shared.dead_letter import OPEN_LETTER_RETENTION, StoredDeadLetter
+from functions.shared.dead_letter import CLOSED_LETTER_RETENTION, OPEN_LETTER_RETENTION, StoredDeadLetter
 
 DIED = datetime(2026, 11, 24, 13, tzinfo=UTC)
 NOW = DIED + timedelta(minutes=1)
@@ -47,7 +47,7 @@ def test_a_first_message_opens_a_dead_letter() -> None:
     assert fields["alerted_at"] is None
 
 
-@pytest.mark.parametrize("state", ["open", "replayed", "dismissed"])
+@pytest.mark.parametrize("state", ["open", "replayed", "dismissed", "settled"])
 @pytest.mark.parametrize("earlier", [timedelta(), MINUTE])
 def test_nothing_newer_changes_nothing(state: str, earlier: timedelta) -> None:
     assert changes_of(record(state=state, alerted_at=NOW), received(DIED - earlier), now=NOW + MINUTE) == {}
@@ -59,13 +59,23 @@ def test_a_later_failure_renews_an_open_letter_and_keeps_what_channels_know() ->
     assert not changes.keys() & {"state", "received_at", "alerted_at", "alerts"}
 
 
-@pytest.mark.parametrize("state", ["replayed", "dismissed", None, 5])
+@pytest.mark.parametrize("state", ["replayed", "dismissed", "settled", None, 5])
 def test_a_later_failure_opens_a_closed_letter_again(state: object) -> None:
     changes = changes_of(record(state=state, alerted_at=NOW), received(DIED + MINUTE), now=NOW + MINUTE)
     assert changes["state"] == "open"
     assert changes["received_at"] == NOW + MINUTE
     assert changes["alerted_at"] is None
     assert changes["alerts"] == {}
+
+
+def test_what_was_sent_after_all_is_never_open() -> None:
+    fields = dead_letter_changes(None, received(), now=NOW, was_sent=True)
+    assert (fields["state"], fields["settled_at"], fields["received_at"]) == ("settled", NOW, NOW)
+    assert fields["expire_at"] == NOW + CLOSED_LETTER_RETENTION
+    closed = StoredDeadLetter.from_fields("d", fields)
+    assert not closed.needs_alert
+    again = dead_letter_changes(closed, received(DIED + MINUTE), now=NOW + MINUTE, was_sent=True)
+    assert again["state"] == "settled"
 
 
 def test_a_later_failure_of_a_letter_in_replay_alerts_once() -> None:

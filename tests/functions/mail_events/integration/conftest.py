@@ -1,5 +1,6 @@
-"""The function as a process of its own, beside a Firestore, and the provider that calls it."""
+"""The function as a process of its own, beside a Firestore and a topic, and the provider that calls it."""
 
+import json
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -11,17 +12,21 @@ import pytest
 import requests
 from google.auth.credentials import AnonymousCredentials
 from google.cloud import firestore
+from google.cloud.pubsub_v1 import PublisherClient, SubscriberClient
 
 from local_cloud.clock import Clock
 from local_cloud.function_process import FunctionProcess
 from local_cloud.inbox.event_webhook import WebhookKey
+from local_cloud.pubsub.server import PubSubEmulator
 from local_cloud.rpc import Middleware, RpcError
 from tests.deployed_firestore import deployed_firestore
 from tests.function_process import running_function
 from tests.functions.mail_events.signing import Signer, sendgrid_event, to_body
-from tests.support import PATIENCE_SECONDS, Background, Faults
+from tests.support import PATIENCE_SECONDS, Background, Faults, pull_now
 
 PROJECT = "local-project"
+TOPIC = f"projects/{PROJECT}/topics/report-dead-letters"
+SUBSCRIPTION = f"projects/{PROJECT}/subscriptions/read-by-tests"
 SENT_AT = datetime.now(UTC).replace(microsecond=0) - timedelta(hours=1)
 
 
@@ -34,6 +39,8 @@ class Provider:
     log: Path
     database: Any
     faults: Faults
+    pubsub_faults: Faults
+    subscriber: SubscriberClient
     methods: list[str]
     keys: list[Signer] = field(default_factory=list)
     webhook_key: WebhookKey = field(default_factory=WebhookKey)
@@ -48,14 +55,22 @@ class Provider:
         answer = self.post(to_body(*events))
         assert (answer.status_code, answer.json()) == (200, {"result": "taken"}), self.log.read_text()
 
-    def deliver(self, delivery_id: str, user_id: str = "u1", subscription_id: str = "default") -> None:
-        """A delivery that was sent."""
-        fields = {"user_id": user_id, "subscription_id": subscription_id, "state": "sent", "due_at": SENT_AT}
+    def deliver(self, delivery_id: str, user_id: str = "u1", subscription_id: str = "default", **fields: Any) -> None:
+        """A delivery that was sent, or is as its fields say."""
+        fields = {"user_id": user_id, "subscription_id": subscription_id, "state": "sent", "due_at": SENT_AT, **fields}
         self.database.document(f"deliveries/{delivery_id}").set(fields)
 
     def record(self, delivery_id: str) -> Any:
         """What is stored; None where nothing is."""
         return self.database.document(f"mail_events/{delivery_id}").get().to_dict()
+
+    def alerts(self) -> list[dict[str, Any]]:
+        """The system alerts that have been published since the last look."""
+        found = []
+        while messages := pull_now(self.subscriber, SUBSCRIPTION):
+            self.subscriber.acknowledge(subscription=SUBSCRIPTION, ack_ids=[each.ack_id for each in messages])
+            found += [json.loads(each.message.data) for each in messages if "alert" in each.message.attributes]
+        return found
 
     def count(self, method: str) -> int:
         """How often a method of Firestore was called since the test began."""
@@ -64,6 +79,8 @@ class Provider:
     def clear(self) -> None:
         """Leave nothing stored."""
         self.faults.middleware = None
+        self.pubsub_faults.middleware = None
+        self.alerts()
         for collection in self.database.collections():
             self.database.recursive_delete(collection)
         self.methods.clear()
@@ -97,7 +114,7 @@ def background() -> Iterator[Background]:
 
 @pytest.fixture(scope="package")
 def started(background: Background, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Provider]:
-    faults = Faults()
+    faults, pubsub_faults = Faults(), Faults()
     methods: list[str] = []
 
     async def note(method: str, carry_out: Any) -> Any:
@@ -105,16 +122,24 @@ def started(background: Background, tmp_path_factory: pytest.TempPathFactory) ->
         return await carry_out()
 
     emulator = deployed_firestore(host="127.0.0.1", port=0, clock=Clock(), middleware=[note, faults])
+    pubsub = PubSubEmulator(host="127.0.0.1", port=0, clock=Clock(), middleware=[pubsub_faults])
     background.run(emulator.start())
+    background.run(pubsub.start())
     address = f"127.0.0.1:{emulator.port}"
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("FIRESTORE_EMULATOR_HOST", address)
+        environment.setenv("PUBSUB_EMULATOR_HOST", f"127.0.0.1:{pubsub.port}")
         database = firestore.Client(project=PROJECT, credentials=AnonymousCredentials())  # type: ignore[no-untyped-call]
+        publisher, subscriber = PublisherClient(), SubscriberClient()
+    publisher.create_topic(name=TOPIC)
+    subscriber.create_subscription(name=SUBSCRIPTION, topic=TOPIC)
     keys, webhook_key = [Signer(), Signer()], WebhookKey()
     directory = tmp_path_factory.mktemp("logs")
     environment_of_function = {
         "GOOGLE_CLOUD_PROJECT": PROJECT,
         "FIRESTORE_EMULATOR_HOST": address,
+        "PUBSUB_EMULATOR_HOST": f"127.0.0.1:{pubsub.port}",
+        "DEAD_LETTER_TOPIC": "report-dead-letters",
         "SENDGRID_WEBHOOK_KEY": ", ".join([*(key.public_key for key in keys), webhook_key.public]),
     }
     with running_function(
@@ -126,10 +151,15 @@ def started(background: Background, tmp_path_factory: pytest.TempPathFactory) ->
             log=process.log_file,
             database=database,
             faults=faults,
+            pubsub_faults=pubsub_faults,
+            subscriber=subscriber,
             methods=methods,
             keys=keys,
             webhook_key=webhook_key,
         )
+    publisher.stop()
+    subscriber.close()
+    background.run(pubsub.stop())
     background.run(emulator.stop())
 
 

@@ -31,6 +31,8 @@ def test_a_mail_that_is_delivered(provider: Provider) -> None:
         "classification": None,
         "first_at": {"processed": SENT_AT, "delivered": SENT_AT + timedelta(minutes=1)},
         "recipients": {address_hash("ada@example.com"): {"processed": {"at": SENT_AT}, "delivered": delivered}},
+        "message_id": "14c5d75ce93.dfd.64b469.filter0001.16648.5515E0B88.0",
+        "unfinished": False,
         "expire_at": SENT_AT + timedelta(days=90, minutes=1),
     }
 

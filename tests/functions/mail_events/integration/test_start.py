@@ -19,7 +19,7 @@ from tests.support import Background
     ],
 )
 def test_the_reason_is_one_line(background: Background, tmp_path: Path, keys: str, why: str) -> None:
-    variables = {"GOOGLE_CLOUD_PROJECT": "p", "SENDGRID_WEBHOOK_KEY": keys}
+    variables = {"GOOGLE_CLOUD_PROJECT": "p", "DEAD_LETTER_TOPIC": "t", "SENDGRID_WEBHOOK_KEY": keys}
     with pytest.raises(LocalCloudError, match=f"Cannot start: {why}"):
         start_function(background, name="mail_events", environment=variables, log_directory=tmp_path)
     assert len((tmp_path / "mail_events.log").read_text().splitlines()) == 1

@@ -29,6 +29,7 @@ events = st.builds(
     minutes=st.integers(0, 5) | st.just(24 * 60),
     recipient=st.sampled_from([ADA, BOB]),
     reason=st.sampled_from(["", "full", "gone"]),
+    message_id=st.sampled_from(["", "m1", "m2"]),
 )
 
 
@@ -120,6 +121,8 @@ def test_the_document() -> None:
                 "bounced": {"at": moment(3), "reason": "550 no such user", "classification": "Invalid Address"},
             },
         },
+        "message_id": None,
+        "unfinished": False,
         "expire_at": moment(3) + timedelta(days=90),
     }
     assert record.statuses == {ADA: MailStatus.DELIVERED, BOB: MailStatus.BOUNCED}

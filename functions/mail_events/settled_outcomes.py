@@ -1,0 +1,77 @@
+"""Settles deliveries of unknown outcome by the events that came about them, and tells people whom an alert may have
+told of a dead letter."""
+
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
+
+import structlog
+from google.api_core.exceptions import GoogleAPIError
+
+from functions.shared.dead_letter_topic import DeadLetterTopic
+from functions.shared.mail_event import MailRecord
+from functions.shared.system_alert import SystemAlert
+from functions.shared.unknown_outcome import UnknownOutcomes
+
+_AT_ONCE = 8
+
+_logger = structlog.get_logger()
+
+
+class SettledOutcomes:
+    """Settles deliveries. Safe for threads.
+
+    Args:
+        outcomes: settles one.
+        topic: where people are told.
+        now: the present, in UTC.
+    """
+
+    def __init__(self, outcomes: UnknownOutcomes, topic: DeadLetterTopic, now: Callable[[], datetime]) -> None:
+        self._outcomes = outcomes
+        self._topic = topic
+        self._now = now
+
+    def settle(self, records: Iterable[MailRecord]) -> dict[str, bool | None]:
+        """Settle the deliveries of some records.
+
+        Args:
+            records: with the events in them.
+
+        Returns:
+            whether each delivery is sent now, by id; None where it could not be settled. False where another process
+            has acted on it since it was read.
+        """
+        records = list(records)
+        if not records:
+            return {}
+        with ThreadPoolExecutor(min(len(records), _AT_ONCE)) as pool:
+            return dict(zip((each.id for each in records), pool.map(self._settle, records), strict=True))
+
+    def _settle(self, record: MailRecord) -> bool | None:
+        try:
+            settled = self._outcomes.settle(record.id, record, now=self._now(), tell=self._tell)
+        except GoogleAPIError as error:
+            _logger.warning("outcome_not_settled", delivery_id=record.id, error=type(error).__name__)
+            return None
+        except Exception:
+            _logger.exception("settling_failed_unexpectedly", delivery_id=record.id)
+            return None
+        if settled.delivery or settled.letter:
+            _logger.info("outcome_settled", delivery_id=record.id, closed_dead_letter=bool(settled.letter))
+        return settled.is_sent
+
+    def _tell(self, alert: SystemAlert) -> None:
+        """Have people told. Raises nothing where that fails: the dead letter is closed all the same."""
+        try:
+            self._topic.tell(alert)
+        except (GoogleAPIError, TimeoutError) as error:
+            # The field that deployment/alert_policies/needs-a-person.json watches for.
+            _logger.error(  # noqa: TRY400  the traceback is the library's own
+                "alert_not_published",
+                alert=alert.alert.value,
+                run_id=alert.run_id,
+                delivery_id=alert.report and alert.report.delivery_id,
+                detail=alert.detail,
+                error=type(error).__name__,
+            )
