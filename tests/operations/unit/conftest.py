@@ -11,7 +11,7 @@ from operations.new_kind import ROOT
 @pytest.fixture
 def tree(tmp_path: Path) -> Path:
     """A copy of what a kind needs, without any that is called as those that the tests make."""
-    for folder in ("functions", "operations"):
+    for folder in ("functions", "operations", "deployment"):
         shutil.copytree(ROOT / folder, tmp_path / folder, ignore=shutil.ignore_patterns("__pycache__"))
     for file in (
         "pyproject.toml",
