@@ -60,6 +60,20 @@ def test_forged_replayed_and_mangled_calls_are_refused(provider: Provider) -> No
     assert "Traceback" not in provider.log.read_text()
 
 
+@pytest.mark.parametrize("length", [1, 8_000, 100_000])
+@pytest.mark.parametrize("name", [SIGNATURE, TIMESTAMP, "X-Another"])
+def test_long_headers(provider: Provider, name: str, length: int) -> None:
+    provider.deliver(D1)
+    genuine = {**provider.keys[0].headers(BODY), "X-Another": ""}
+    if name == "X-Another":
+        genuine[SIGNATURE] = ""
+    answer = provider.post(BODY, {**genuine, name: "1" * length})
+    assert 400 <= answer.status_code < 500
+    assert provider.record(D1) is None
+    assert requests.get(f"{provider.url}/health", timeout=PATIENCE_SECONDS).ok
+    assert "Traceback" not in provider.log.read_text()
+
+
 @pytest.mark.parametrize("body", [b"", b"{}", b"null", b"[1", b"[" * 100_000, b"not JSON"])
 def test_signed_and_still_nothing_that_can_be_read(provider: Provider, body: bytes) -> None:
     answer = provider.post(body)

@@ -1,5 +1,6 @@
 """What everybody may send to the recipient's page, and what comes of it: nothing."""
 
+import http.client
 import json
 from urllib.parse import quote
 
@@ -35,6 +36,39 @@ def test_forged_and_mangled_tokens_are_answered_like_nothing_at_all(house: House
             else:
                 answer = session.post(url, data={**ONE_CLICK, "for": "week"}, timeout=30)
             assert (answer.status_code, answer.text) == (404, nothing.text), text
+    assert house.everything() == before
+
+
+def test_a_token_counts_in_its_own_place_alone(house: House) -> None:
+    user = house.user()
+    before = house.everything()
+    good = KEYS.make(RecipientToken(user, "default"))
+    other = KEYS.make(RecipientToken(user, "other"))
+    tricks = [
+        f"{good}{good}",
+        f"{good}/{good}",
+        f"{good}/{other}/unsubscribe",
+        f"{good}/unsubscribe/",
+        f"/{good}/unsubscribe",
+    ]
+    tricks += [f"{good}//unsubscribe", f"{good};/unsubscribe", f"{good}%00/unsubscribe", f"{good}%0a/unsubscribe"]
+    tricks += [f"{good}/Unsubscribe", f"{good}/%75nsubscribe%20", f"%ef%bc%a1{good[1:]}/stop", f"{good}%e2%80%8b/stop"]
+    tricks += [
+        f"x/../{good}/stop",
+        f"..%2f{good}/stop",
+        f".%00./{good}/stop",
+        f"{good}/../../users/{user}",
+        f"{good}/stop%2f..",
+    ]
+    for path in tricks:
+        for method in ("GET", "POST"):
+            connection = http.client.HTTPConnection("127.0.0.1", house.function.port, timeout=30)
+            # As it is: no client puts it in order first.
+            form = {"Content-Type": "application/x-www-form-urlencoded"}
+            connection.request(method, f"/mails/{path}", "List-Unsubscribe=One-Click", form)
+            answer = connection.getresponse()
+            assert answer.status in {400, 404}, (method, path)
+            connection.close()
     assert house.everything() == before
 
 

@@ -89,6 +89,44 @@ def test_nothing_that_differs_from_a_token_is_one() -> None:
     assert [text for text in texts if KEYS.read(text) is not None] == []
 
 
+def test_no_bit_of_a_token_can_be_changed() -> None:
+    text = KEYS.make(TOKEN)
+    raw = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+    for number in range(8 * len(raw)):
+        flipped = bytearray(raw)
+        flipped[number // 8] ^= 1 << number % 8
+        assert KEYS.read(base64.urlsafe_b64encode(flipped).rstrip(b"=").decode()) is None, number
+
+
+def test_no_part_of_a_token_is_one_nor_are_parts_of_two() -> None:
+    text, other = KEYS.make(TOKEN), KEYS.make(RecipientToken("u43", "weekly-sales"))
+    for place in range(1, len(text)):
+        for made in (text[:place], text[place:], text[:place] + other[place:], other[:place] + text[place:]):
+            # Both begin with the name of the key.
+            assert made in {text, other} or KEYS.read(made) is None
+        assert KEYS.read(f"{text}{other[:place]}") is None
+
+
+def test_the_name_of_a_key_makes_no_token_of_anothers() -> None:
+    both = TokenKeys([NEW, OLD])
+    of_old, of_new = (TokenKeys([key]).make(TOKEN) for key in (OLD, NEW))
+    raw_old, raw_new = (base64.urlsafe_b64decode(each + "=" * (-len(each) % 4)) for each in (of_old, of_new))
+    for raw in (raw_new[:4] + raw_old[4:], raw_old[:4] + raw_new[4:], raw_new[:4], raw_new[:4] + raw_new):
+        assert both.read(base64.urlsafe_b64encode(raw).rstrip(b"=").decode()) is None
+
+
+def test_letters_that_only_look_the_same_are_others() -> None:
+    text = KEYS.make(TOKEN)
+    for place in range(0, len(text), 3):
+        wide = chr(ord(text[place]) + 0xFEE0)
+        made = [
+            text[:place] + each + text[place:] for each in ("\u200b", "\u202e", "\u0301", "\ufeff", "%00", "/", "\\")
+        ]
+        for each in [text[:place] + wide + text[place + 1 :], *made]:
+            assert KEYS.read(each) is None
+            assert KEYS.unseal(each) is None
+
+
 @pytest.mark.parametrize("text", ["", "A", "AAAA", "AAAAAAAA", "ü", "A" * 10_001, "../../users", "%00", "\x00"])
 def test_nonsense_is_no_token(text: str) -> None:
     assert KEYS.read(text) is None
