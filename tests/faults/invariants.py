@@ -170,7 +170,7 @@ class History:
         news: the events that have reached mail_events.
         records: what it keeps of them, by the id of the delivery.
         left_out: the hashes of the addresses that each subscription must leave out, where it is not paused.
-        changed_by_repeats: the documents that changed although only what had come before came again.
+        changed_by_repeats: the documents that were written although only what had come before came again.
     """
 
     runs: Sequence[datetime]
@@ -234,7 +234,7 @@ class Rule(StrEnum):
     WRONGLY_LEFT_OUT = "wrongly left out"
     """A subscription leaves out another address than those that are to get no more mail."""
     REPEATED = "repeated"
-    """What had come before came again, and changed something."""
+    """What had come before came again, and something was written for it."""
     WRONG_END = "wrong end"
     """A report did not end in the required way."""
 
@@ -608,7 +608,7 @@ def _wrongly_left_out(history: History) -> Iterator[Violation]:
 
 def _repeated(history: History) -> Iterator[Violation]:
     for path in history.changed_by_repeats:
-        yield Violation(Rule.REPEATED, path, "it changed")
+        yield Violation(Rule.REPEATED, path, "it was written")
 
 
 def _wrong_end(history: History) -> Iterator[Violation]:

@@ -118,6 +118,8 @@ class World:
         self.webhook_gate = WebhookGate(self.clock, self._webhook_key)
         self.claims: defaultdict[str, list[datetime]] = defaultdict(list)
         """When the claims of each delivery came to Firestore that were carried out."""
+        self.written: list[str] = []
+        """The documents that were written, the oldest write first."""
         self._workers: dict[OnUnknownOutcome, list[Instance]] = {}
         self._functions: list[FunctionProcess] = []
         self._mail_events: Instance | None = None
@@ -238,6 +240,7 @@ class World:
         self.inbox.slack_messages.clear()
         self.moves.clear()
         self.claims.clear()
+        self.written.clear()
         self.runs.clear()
 
     async def pause(self) -> None:
@@ -324,20 +327,6 @@ class World:
 
         return await self.patiently(read)
 
-    async def versions(self) -> dict[str, datetime | None]:
-        """When each subscription, and each record of what became of mails, was written last."""
-
-        async def read() -> dict[str, datetime | None]:
-            subscriptions: Any = self.database.collection_group(SUBSCRIPTIONS)
-            records = self.database.collection("mail_events")
-            return {
-                each.reference.path: each.update_time
-                for found in (subscriptions, records)
-                async for each in found.stream()
-            }
-
-        return await self.patiently(read)
-
     async def patiently(self, work: Callable[[], Awaitable[Result]]) -> Result:
         """Do the harness's own work with retries, since its calls may be disturbed like all others."""
         while True:
@@ -353,6 +342,8 @@ class World:
         async def observed() -> Any:
             came_at = self.clock.now()
             response = await carry_out()
+            if method.endswith(("/Commit", "/BatchWrite")):
+                self.written += (write.update.name or write.delete for write in request.writes)
             if call.point is InjectionPoint.CLAIM:
                 self.claims[call.subject].append(came_at)
             if method.endswith("/Commit"):

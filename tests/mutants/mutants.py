@@ -361,16 +361,6 @@ ALL = [
         ),
     ),
     Mutant(
-        name="who unsubscribes again has the subscription written again",
-        file="functions/preferences/changes.py",
-        search="    if not subscription.active and subscription.paused_because in _FINAL and",
-        replace="    if False and",
-        scenarios=("unsubscribes: before the run",),
-        tests=(
-            "tests/functions/preferences/integration/test_page.py::test_one_click_stops_one_subscription_however_often_it_comes",
-        ),
-    ),
-    Mutant(
         name="a record of events is written without a precondition",
         file="functions/mail_events/record_store.py",
         search="batch.update(reference, record.to_fields(), option=option)",
@@ -413,9 +403,7 @@ ALL = [
         search="    if event.recipient not in to and event.recipient not in map(address_hash, subscription.cc):\n",
         replace="    if False:\n",
         scenarios=("mail events: come twice, at once, in another order",),
-        tests=(
-            "tests/functions/mail_events/integration/test_consequences.py::test_all_that_goes_to_the_address_is_paused",
-        ),
+        tests=("tests/functions/mail_events/unit/test_address_events.py",),
     ),
     Mutant(
         name="events are stored before they pause",
