@@ -5,7 +5,7 @@ Each of the three steps has its effect once or not at all, and a replay may star
 number of the replay), `conclude` (marks the dead letter, unless the report has failed again meanwhile).
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -31,8 +31,10 @@ from functions.shared.delivery import (
     put_back_fields,
 )
 from functions.shared.ids import task_id
+from functions.shared.mail_event import MAIL_EVENTS, MailRecord
 from functions.shared.report_task import ReportTask
 from functions.shared.task_queue import NewTask, TaskQueue
+from functions.shared.unknown_outcome import Settlement, settlement
 from operations.dead_letter_result import DeadLetterResult
 from operations.errors import UNREACHABLE, OperatorError, describe
 from operations.replay_decision import ReplayDecision, ReplayOutcome, ReplayStep, decide_replay, may_have_been_sent
@@ -118,32 +120,37 @@ class Replay:
         Raises:
             google.api_core.exceptions.GoogleAPIError: Firestore cannot be read.
         """
-        task = letter.task
+        task, now = letter.task, self._now()
         snapshot = self._delivery(task).get() if task else None
         try:
-            outcome = decide_replay(letter, _read_delivery(snapshot), may_send_twice=True, now=self._now()).outcome
+            delivery = _read_delivery(snapshot)
         except MalformedDelivery as error:
             return DeadLetterResult(letter_id=letter.id, outcome=ReplayOutcome.ERROR, detail=describe(error))
-        return DeadLetterResult(letter_id=letter.id, outcome=outcome)
+        settled = settled_by_event(letter, delivery, self._record(letter, delivery), now=now)
+        decision = decide_replay(letter, delivery, may_send_twice=True, now=now, settled=settled)
+        return DeadLetterResult(letter_id=letter.id, outcome=decision.outcome)
 
     def unclear(self, letters: Sequence[StoredDeadLetter]) -> set[str]:
-        """The ids of the dead letters whose outcome is unknown, as the dead letter or its delivery says.
+        """The ids of the dead letters whose outcome is unknown, as the dead letter or its delivery says. Those that an
+        event of their mail settles are left out.
 
         Raises:
             google.api_core.exceptions.GoogleAPIError: Firestore cannot be read.
         """
         delivery_ids = {letter.id: task.delivery_id for letter in letters if (task := letter.task)}
-        references = [self._client.collection(DELIVERIES).document(name) for name in delivery_ids.values()]
-        deliveries = {
-            delivery.id: delivery
-            for start in range(0, len(references), _READ_AT_ONCE)
-            for snapshot in self._client.get_all(references[start : start + _READ_AT_ONCE])
-            if (delivery := Delivery.from_snapshot(snapshot))
-        }
+        found = map(Delivery.from_snapshot, self._read_all(DELIVERIES, delivery_ids.values()))
+        deliveries = {delivery.id: delivery for delivery in found if delivery}
+        unclear = [
+            (letter, delivery)
+            for letter in letters
+            if may_have_been_sent(letter, delivery := deliveries.get(delivery_ids.get(letter.id, "")))
+        ]
+        named = [delivery_ids[letter.id] for letter, _ in unclear if letter.id in delivery_ids]
+        records = {each.id: each for each in map(MailRecord.from_snapshot, self._read_all(MAIL_EVENTS, named)) if each}
         return {
             letter.id
-            for letter in letters
-            if may_have_been_sent(letter, deliveries.get(delivery_ids.get(letter.id, "")))
+            for letter, delivery in unclear
+            if settled_by_event(letter, delivery, records.get(delivery_ids.get(letter.id, "")), now=self._now()) is None
         }
 
     def prepare(
@@ -172,8 +179,13 @@ class Replay:
                 return None
             now, task = self._now(), letter.task
             delivery = _read_delivery(self._delivery(task).get(transaction=transaction) if task else None)
-            decision = decide_replay(letter, delivery, may_send_twice=may_send_twice, now=now)
+            settled = settled_by_event(letter, delivery, self._record(letter, delivery, transaction), now=now)
+            decision = decide_replay(letter, delivery, may_send_twice=may_send_twice, now=now, settled=settled)
             step, number = decision.step, letter.replays
+            if settled and settled.letter:
+                transaction.update(reference, dict(settled.letter))
+            if settled and task and settled.delivery:
+                transaction.update(self._delivery(task), dict(settled.delivery))
             if step is ReplayStep.REVIVE or (step is not ReplayStep.STOP and spent == number):
                 number += 1
             if task is not None and step not in {ReplayStep.STOP, ReplayStep.CLOSE}:
@@ -239,6 +251,8 @@ class Replay:
             is_dead = delivery is not None and delivery.state is DeliveryState.DEAD
             if is_dead or not letter.tells_of_same_failure(prepared.letter):
                 return ReplayOutcome.FAILED_AGAIN
+            if letter.state is DeadLetterState.SETTLED:
+                return ReplayOutcome.ALREADY_SENT
             if letter.state is DeadLetterState.OPEN:
                 transaction.update(reference, replayed_fields(now=self._now()))
             return prepared.decision.outcome
@@ -266,8 +280,40 @@ class Replay:
             spent = prepared.number
         return result(ReplayOutcome.ERROR, "every task made for it has ended at once")
 
+    def _record(
+        self, letter: StoredDeadLetter, delivery: Delivery | None, transaction: Any = None
+    ) -> MailRecord | None:
+        """The mail events of a dead letter's delivery; None where there are none, or its outcome is not unknown."""
+        task = letter.task
+        if task is None or not may_have_been_sent(letter, delivery):
+            return None
+        reference: Any = self._client.collection(MAIL_EVENTS).document(task.delivery_id)
+        return MailRecord.from_snapshot(reference.get(transaction=transaction))
+
+    def _read_all(self, collection: str, ids: Iterable[str]) -> Iterator[Any]:
+        references = [self._client.collection(collection).document(each) for each in ids]
+        for start in range(0, len(references), _READ_AT_ONCE):
+            yield from self._client.get_all(references[start : start + _READ_AT_ONCE])
+
     def _delivery(self, task: ReportTask) -> Any:
         return self._client.collection(DELIVERIES).document(task.delivery_id)
+
+
+def settled_by_event(
+    letter: StoredDeadLetter, delivery: Delivery | None, record: MailRecord | None, *, now: datetime
+) -> Settlement | None:
+    """What an event of the mail settles; None where there is no event, or it settles nothing.
+
+    Args:
+        letter: a dead letter of unknown outcome.
+        delivery: its delivery; None where there is none.
+        record: the delivery's mail events; None where there are none.
+        now: the present, in UTC.
+    """
+    if record is None:
+        return None
+    settled = settlement(delivery, letter, record, now=now)
+    return settled if settled.is_sent or settled.letter else None
 
 
 def _task_name(task: ReportTask, number: int) -> str:

@@ -11,6 +11,7 @@ from enum import Enum, StrEnum, auto
 
 from functions.shared.dead_letter import DeadLetterReason, DeadLetterState, StoredDeadLetter
 from functions.shared.delivery import DELIVERY_RETENTION, Delivery, DeliveryState
+from functions.shared.unknown_outcome import Settlement
 
 
 class ReplayOutcome(StrEnum):
@@ -47,7 +48,7 @@ class ReplayOutcome(StrEnum):
 
 _EXPLANATIONS = {
     ReplayOutcome.REPLAYED: "its delivery is back in the queue",
-    ReplayOutcome.ALREADY_SENT: "its report was sent meanwhile: nothing is sent again",
+    ReplayOutcome.ALREADY_SENT: "its report was sent: nothing is sent again",
     ReplayOutcome.ALREADY_SKIPPED: "its user or its subscription is gone, inactive or paused: nothing is sent",
     ReplayOutcome.ALREADY_REPLAYED: "it was replayed before: nothing is left to do",
     ReplayOutcome.FAILED_AGAIN: "its report has failed again: see its error, fix the cause, then replay it",
@@ -109,7 +110,12 @@ def may_have_been_sent(letter: StoredDeadLetter, delivery: Delivery | None) -> b
 
 
 def decide_replay(
-    letter: StoredDeadLetter, delivery: Delivery | None, *, may_send_twice: bool, now: datetime
+    letter: StoredDeadLetter,
+    delivery: Delivery | None,
+    *,
+    may_send_twice: bool,
+    now: datetime,
+    settled: Settlement | None = None,
 ) -> ReplayDecision:
     """Decide about one dead letter.
 
@@ -118,7 +124,10 @@ def decide_replay(
         delivery: its delivery; None where there is none.
         may_send_twice: whether the operator wants it replayed although its outcome is unknown.
         now: the present, in UTC.
+        settled: what an event of the mail settles, where there is one.
     """
+    if settled is not None:
+        return ReplayDecision(step=ReplayStep.CLOSE, outcome=ReplayOutcome.ALREADY_SENT)
     decision = _by_states(letter, delivery, now)
     if decision.step in {ReplayStep.STOP, ReplayStep.CLOSE} or may_send_twice:
         return decision

@@ -38,7 +38,10 @@ def test_a_dismissed_letter_is_opened_again_and_replayed(project: Project) -> No
     assert project.letter(letter)["state"] == "replayed"
 
 
-@pytest.mark.parametrize(("state", "status", "outcome"), [("open", 0, "already-open"), ("replayed", 1, "replayed")])
+@pytest.mark.parametrize(
+    ("state", "status", "outcome"),
+    [("open", 0, "already-open"), ("replayed", 1, "replayed"), ("settled", 1, "settled")],
+)
 def test_what_is_not_dismissed_is_left_alone(project: Project, state: str, status: int, outcome: str) -> None:
     letter = project.dead_letter(state=state)
     before = project.everything()

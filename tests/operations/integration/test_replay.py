@@ -2,6 +2,7 @@
 
 import json
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -10,8 +11,10 @@ from functions.dlq_handler.intake.received_dead_letter import read_dead_letter
 from functions.dlq_handler.store.dead_letter_store import DeadLetterStore
 from functions.shared.dead_letter import CLOSED_LETTER_RETENTION, DeadLetter, DeadLetterReason
 from functions.shared.delivery import DeliveryState
+from functions.shared.mail_event import MailRecord
 from functions.shared.queue_choice import choose_queue
 from functions.shared.task_queue import TaskQueue
+from functions.shared.unknown_outcome import UnknownOutcomes
 from operations.dead_letters import DeadLetters
 from operations.queues import Queues
 from operations.replay import PreparedReplay, Replay
@@ -287,6 +290,78 @@ def test_what_became_unclear_after_the_question_is_not_replayed(project: Project
     assert replay(letter, may_send_twice=False).outcome is ReplayOutcome.UNKNOWN_OUTCOME
     assert project.everything() == before
     assert replay(letter, may_send_twice=True).outcome is ReplayOutcome.REPLAYED
+
+
+def unclear_letter(project: Project, user: str = "u1", *, has_event: bool = True, **fields: Any) -> str:
+    letter = project.dead_letter(user, reason=DeadLetterReason.UNKNOWN_OUTCOME, **fields)
+    project.set_delivery(letter, reason="unknown-outcome", failed_at=datetime.now(UTC))
+    if has_event:
+        record = {"user_id": user, "message_id": "m1", "recipients": {"r": {"delivered": {"at": DUE}}}}
+        project.database.document(f"mail_events/{letter}").set(record)
+    return letter
+
+
+def test_what_an_event_proves_to_be_sent_is_settled_and_not_sent_again(project: Project) -> None:
+    letter = unclear_letter(project)
+    before = project.everything()
+    tried = project.reports("dead-letters", "replay", letter, "--dry-run", "--json")
+    assert tried.json["outcomes"] == {"already-sent": 1}
+    assert project.everything() == before
+    answer = project.reports("dead-letters", "replay", letter)
+    assert (answer.status, answer.err) == (0, "")
+    assert "already-sent" in answer.out
+    assert project.queued() == []
+    assert project.letter(letter)["state"] == "settled"
+    delivery = project.delivery(letter)
+    assert delivery is not None
+    assert (delivery["state"], delivery["message_id"], delivery["reason"]) == ("sent", "m1", None)
+    again = project.reports("dead-letters", "replay", letter, "--json")
+    assert (again.status, again.json["outcomes"]) == (0, {"already-sent": 1})
+
+
+def test_only_what_no_event_settles_is_asked_about(project: Project) -> None:
+    unclear_letter(project, "u1")
+    unclear_letter(project, "u2", has_event=False)
+    asked = project.reports("dead-letters", "replay", "--all")
+    assert asked.status == 1
+    assert "1 of them may have reached their users" in asked.err
+    done = project.reports("dead-letters", "replay", "--all", "--yes", "--json")
+    assert done.json["outcomes"] == {"already-sent": 1, "replayed": 1}
+    assert len(project.queued()) == 1
+
+
+def test_the_event_comes_while_a_replay_is_under_way(project: Project) -> None:
+    letter = unclear_letter(project, has_event=False)
+    replay = replay_of(project)
+    begun = replay.prepare(letter, may_send_twice=True)
+    assert begun is not None
+    record = MailRecord(id=letter, user_id="u1", subscription_id="default")
+    outcomes = UnknownOutcomes(project.database, {})
+    assert outcomes.settle(letter, record, now=datetime.now(UTC), tell=lambda _alert: None).is_sent
+    replay.enqueue(begun)
+    assert replay.conclude(begun) is ReplayOutcome.ALREADY_SENT
+    assert project.letter(letter)["state"] == "settled"
+
+
+def test_the_deliverys_event_settles_it_although_the_letter_has_another_reason(project: Project) -> None:
+    """The dead letter that says so is still on its way."""
+    letter = unclear_letter(project)
+    project.database.document(f"dead_letters/{letter}").update({"reason": "retries-exhausted"})
+    assert project.reports("dead-letters", "replay", letter, "--json").json["outcomes"] == {"already-sent": 1}
+    assert project.letter(letter)["state"] == "replayed"
+    assert project.queued() == []
+
+
+def test_a_settled_letter_is_shown_and_cannot_be_dismissed(project: Project) -> None:
+    letter = unclear_letter(project)
+    project.reports("dead-letters", "replay", letter)
+    [row] = project.reports("dead-letters", "list", "--state", "settled", "--json").json
+    assert (row["dead_letter_id"], row["delivery_state"]) == (letter, "sent")
+    assert row["settled_at"] is not None
+    answer = project.reports("dead-letters", "dismiss", letter)
+    assert answer.status == 1
+    assert "nothing is left to do" in answer.err
+    assert project.letter(letter)["state"] == "settled"
 
 
 def test_a_malformed_delivery_stops_its_own_replay_only(project: Project) -> None:

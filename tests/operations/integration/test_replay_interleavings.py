@@ -1,4 +1,5 @@
-"""Operators who replay, workers who send, fail and die, and a DLQ handler, in any order and killed anywhere.
+"""Operators who replay, workers who send, fail and die, a DLQ handler, and the mail's events, in any order and killed
+anywhere.
 
 The writes of deliveries and dead letters, and the replay, are the real ones, over Firestore's and Cloud Tasks'
 own clients; what is made up here is only who does what when.
@@ -13,17 +14,20 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_state_machine_as_test
 
+from functions.dlq_handler.handle_message import MessageHandler
 from functions.dlq_handler.intake.pubsub_message import PubSubMessage
-from functions.dlq_handler.intake.received_dead_letter import read_dead_letter
-from functions.dlq_handler.store.dead_letter_store import DeadLetterStore
+from functions.dlq_handler.store.compare_and_swap import QUICK_CALL
+from functions.shared.address_hash import address_hash
 from functions.shared.dead_letter import DeadLetter, DeadLetterReason
 from functions.shared.delivery import Delivery, DeliveryFailure, DeliveryState
+from functions.shared.mail_event import MailEvent, MailRecord, MailStatus
 from functions.shared.period import Period
 from functions.shared.report_task import ReportTask
 from functions.shared.schedule import Cadence
 from functions.shared.settings import OnUnknownOutcome
 from functions.shared.subscription import SubscriptionDefaults
 from functions.shared.task_queue import TaskQueue, cloud_tasks_client
+from functions.shared.unknown_outcome import UnknownOutcomes, is_settled_by_event
 from functions.worker.delivery_store import LEASE, Claim, DeliveryChanged, DeliveryStore, Hold
 from functions.worker.transitions import NextStep, next_step
 from operations.queues import Queues
@@ -59,7 +63,11 @@ class Interleavings(RuleBasedStateMachine):
         self.now = datetime.now(DUE.tzinfo) + timedelta(minutes=1)
         self.letter = self.project.dead_letter(self.user)
         self.deliveries = DeliveryStore(self.project.database, DEFAULTS)
-        self.dead_letters = DeadLetterStore(self.project.database)
+        self.handler = MessageHandler(
+            self.project.database, [], audiences={}, project=self.project.id, location=LOCATION, now=lambda: self.now
+        )
+        self.outcomes = UnknownOutcomes(self.project.database, QUICK_CALL)
+        self.has_event = False
         queues = Queues(project=self.project.id, location=LOCATION)
         self.queue = TaskQueue(
             project=self.project.id,
@@ -102,7 +110,9 @@ class Interleavings(RuleBasedStateMachine):
                     self.worker_sends(0)
         try:
             assert self.project.delivery(self.letter)["state"] == "sent"  # type: ignore[index]
-            assert self.project.letter(self.letter)["state"] == "replayed"
+            assert self.project.letter(self.letter)["state"] in (
+                {"replayed", "settled"} if self.has_event else {"replayed"}
+            )
             # One more mail for each unknown outcome that an operator had sent again.
             assert 1 <= self.mails <= 1 + min(self.mails_of_unknown_outcome, self.risks_taken)
         finally:
@@ -219,6 +229,22 @@ class Interleavings(RuleBasedStateMachine):
     def a_moment_passes(self) -> None:
         self.now += timedelta(milliseconds=1)
 
+    # The mail's events.
+
+    @precondition(lambda self: self.mails and not self.has_event)
+    @rule()
+    def event_comes(self) -> None:
+        self.has_event = True
+        event = MailEvent(
+            delivery_id=self.letter, recipient=address_hash("a@b.example"), status=MailStatus.PROCESSED, at=self.now
+        )
+        record = MailRecord(id=self.letter, user_id=self.user, subscription_id="default").folded([event])
+        delivery = self.deliveries.read_delivery(self.letter)
+        if delivery and is_settled_by_event(delivery):
+            settled = self.outcomes.settle(self.letter, record, now=self.now, tell=lambda _alert: None)
+            assert settled.is_sent
+        self.project.database.document(f"mail_events/{self.letter}").set(record.to_fields())
+
     # The DLQ handler.
 
     @precondition(lambda self: self.messages)
@@ -317,7 +343,7 @@ class Interleavings(RuleBasedStateMachine):
 
     def store(self, letter: DeadLetter) -> None:
         message = PubSubMessage(data=letter.to_json(), attributes={}, message_id="1", published_at=letter.failed_at)
-        self.dead_letters.store(read_dead_letter(message), now=self.now)
+        self.handler.handle(message, now=self.now)
 
 
 @pytest.mark.timeout(120)

@@ -40,7 +40,12 @@ TOLD, UNTOLD = (
     delivery_in(DeliveryState.PENDING, reason=DeadLetterReason.RETRIES_EXHAUSTED, failed_at=at) for at in (EARLIER, NOW)
 )
 TOLD_UNCLEAR = delivery_in(DeliveryState.SENDING, reason=DeadLetterReason.UNKNOWN_OUTCOME, failed_at=EARLIER)
-OPEN, REPLAYED, DISMISSED = DeadLetterState.OPEN, DeadLetterState.REPLAYED, DeadLetterState.DISMISSED
+OPEN, REPLAYED, DISMISSED, SETTLED = (
+    DeadLetterState.OPEN,
+    DeadLetterState.REPLAYED,
+    DeadLetterState.DISMISSED,
+    DeadLetterState.SETTLED,
+)
 
 
 def letter_in(
@@ -86,6 +91,7 @@ def decision(letter: StoredDeadLetter, delivery: Delivery | None, *, may_send_tw
         (REPLAYED, SKIPPED, ReplayStep.STOP, ReplayOutcome.ALREADY_REPLAYED),
         (REPLAYED, DEAD, ReplayStep.STOP, ReplayOutcome.FAILED_AGAIN),
         (REPLAYED, None, ReplayStep.STOP, ReplayOutcome.ALREADY_REPLAYED),
+        *((SETTLED, delivery, ReplayStep.STOP, ReplayOutcome.ALREADY_SENT) for delivery in (DEAD, PENDING, SENT, None)),
         *((DISMISSED, delivery, ReplayStep.STOP, ReplayOutcome.DISMISSED) for delivery in (DEAD, PENDING, SENT, None)),
     ],
 )
