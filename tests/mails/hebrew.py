@@ -26,24 +26,33 @@ def hebrew(folder: Path) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         for file in language.LOCALES.iterdir():
             shutil.copy(file, folder)
-        with (folder / "messages.pot").open("rb") as source:
-            template = read_po(source)
-        catalog = Catalog(locale=TAG)
-        for message in template:
-            if isinstance(message.id, str):
-                # A skeleton of CLDR is no word.
-                text = message.id if message.context else _in_hebrew(message.id)
-                catalog.add(message.id, text, context=message.context)
-            else:
-                catalog.add(message.id, [_in_hebrew(message.id[-1])] * catalog.num_plurals)
-        with (folder / f"{TAG}.po").open("wb") as target:
-            write_po(target, catalog)
+        write_catalog(folder / "messages.pot", folder)
         patch.setattr(language, "LOCALES", folder)
         language.forget_catalogs()
         rendering.forget_templates()
         yield
     language.forget_catalogs()
     rendering.forget_templates()
+
+
+def write_catalog(template: Path, folder: Path) -> None:
+    """Write a catalog of Hebrew.
+
+    Args:
+        template: the words, in English.
+        folder: where it goes.
+    """
+    catalog = Catalog(locale=TAG)
+    with template.open("rb") as source:
+        for message in read_po(source):
+            if isinstance(message.id, str):
+                # A skeleton of CLDR is no word.
+                text = message.id if message.context else _in_hebrew(message.id)
+                catalog.add(message.id, text, context=message.context)
+            else:
+                catalog.add(message.id, [_in_hebrew(message.id[-1])] * catalog.num_plurals)
+    with (folder / f"{TAG}.po").open("wb") as target:
+        write_po(target, catalog)
 
 
 def _in_hebrew(text: str) -> str:

@@ -13,11 +13,11 @@ from tests.seeding import subscription_document, subscription_reference
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
-_RULES = {
+RULES = {
     "runOnly": EVERYBODY,
     "resultTypes": ["violations"],
 }
-_STICKING_OUT = """
+STICKING_OUT = """
 () => [...document.querySelectorAll("body *")].filter((element) => {
     const { width, left, right } = element.getBoundingClientRect();
     return width > 1 && (right > innerWidth + 1 || left < -1);
@@ -51,7 +51,7 @@ def user(house: House) -> str:
 
 
 def _problems(tab: "Page") -> list[str]:
-    return [*violations(tab, _RULES), *tab.evaluate(_STICKING_OUT)]
+    return [*violations(tab, RULES), *tab.evaluate(STICKING_OUT)]
 
 
 def test_everybody_can_read_it(house: House, tab: "Page", user: str) -> None:
