@@ -32,6 +32,8 @@ ROOT="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
 . "$ROOT/deployment/secrets.sh"
 # shellcheck source=deployment/messaging.sh
 . "$ROOT/deployment/messaging.sh"
+# shellcheck source=deployment/mail_events.sh
+. "$ROOT/deployment/mail_events.sh"
 # shellcheck source=deployment/functions.sh
 . "$ROOT/deployment/functions.sh"
 # shellcheck source=deployment/scheduler.sh
@@ -58,7 +60,7 @@ Takes a Google Cloud project to a running pipeline. Running it again changes onl
   --env-file=FILE     the settings; default: deploy.env, if there is one (deploy.env.example explains each)
   --queues=N          how many report queues; default: as many as there are, or one
   --only=WHAT         only one step (apis, firestore, accounts, secrets, messaging, functions, scheduler, monitoring)
-                      or one function (dispatcher, worker, dlq-handler, preferences)
+                      or one function (dispatcher, worker, dlq-handler, mail-events, preferences)
   --firestore-rules   also deploy deployment/firestore.rules, which closes the pipeline's collections to web and mobile clients;
                       rules that this script has not made are shown, and stay
   --replace-rules     with --firestore-rules: replace rules that this script has not made
@@ -184,6 +186,7 @@ summary() {
   if [ "$TEARDOWN" = yes ]; then return; fi
   say "  Dispatcher  $(url_of dispatcher)"
   say "  Worker      $(url_of worker)"
+  if [ "$WITH_MAIL_EVENTS" = yes ]; then say "  Mail events $(webhook_url)"; fi
   if [ "$WITH_PAGE" = yes ]; then say "  Page        $(url_of preferences)"; fi
   say "  Schedule    gcloud scheduler jobs describe $JOB --location=$REGION --project=$PROJECT_ID"
   say "  Run now     gcloud scheduler jobs run $JOB --location=$REGION --project=$PROJECT_ID"
@@ -193,6 +196,8 @@ summary() {
     say "No one gets alerts yet: set ALERT_EMAIL or NOTIFICATION_CHANNELS in deploy.env and run this again."
   fi
 }
+
+last_warnings() { if [ -f "$WORK/warnings" ]; then cat "$WORK/warnings" >&2; fi; }
 
 main() {
   parse_options "$@"
@@ -207,6 +212,7 @@ main() {
   check_everything
   if [ "$TEARDOWN" = yes ]; then tear_down; else deploy; fi
   summary
+  last_warnings
 }
 
 main "$@"

@@ -16,6 +16,7 @@ ensure_accounts() {
   ensure_account dispatcher "Report pipeline: dispatcher"
   ensure_account worker "Report pipeline: worker"
   ensure_account dlq-handler "Report pipeline: DLQ handler"
+  if [ "$WITH_MAIL_EVENTS" = yes ]; then ensure_account mail-events "Report pipeline: mail events"; fi
   if [ "$WITH_PAGE" = yes ]; then ensure_account preferences "Report pipeline: the recipient's page"; fi
   ensure_account scheduler "Report pipeline: Cloud Scheduler calls the dispatcher"
   ensure_account tasks "Report pipeline: Cloud Tasks calls the worker"

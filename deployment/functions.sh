@@ -24,6 +24,8 @@ set_up_functions() {
   default WORKER_MAX_INSTANCES "$(((${concurrent:-1000} * QUEUES + WORKER_CONCURRENCY - 1) / WORKER_CONCURRENCY))"
   concurrent="$(flag_in "$CONTINUATION_FLAGS" --max-concurrent-dispatches)"
   default DISPATCHER_MAX_INSTANCES "$(((${concurrent:-1000} + DISPATCHER_CONCURRENCY) / DISPATCHER_CONCURRENCY))"
+  if [ "$MAIL_EVENTS" = off ] && is_one_of "$ONLY" "" functions mail-events; then remove_function mail-events; fi
+  if is_wanted mail-events; then set_up_webhook; fi
   ensure_repository
   for name in $FUNCTIONS; do
     if is_wanted "$name"; then start "$WORK/$name.log" prepare_function "$name"; fi
@@ -39,6 +41,7 @@ set_up_functions() {
   for name in $FUNCTIONS; do if is_wanted "$name"; then restrict_function "$name"; fi; done
   if is_wanted worker; then take_back_needs; fi
   if is_wanted dlq-handler; then take_back_secrets dlq-handler "$OWNER_SECRETS"; fi
+  if is_wanted mail-events; then start_webhook; fi
   if is_wanted dlq-handler; then keep_dead_letters_longer; fi
 }
 
@@ -47,7 +50,16 @@ is_wanted() { is_deployed "$1" && is_one_of "$ONLY" "" functions "$1"; }
 
 # Whether the settings ask for the function: for the recipient's page, unless recipients unsubscribe elsewhere. A page that
 # is there stays, since the links of old mails lead to it.
-is_deployed() { [ "$1" != preferences ] || [ "$WITH_PAGE" = yes ]; }
+is_deployed() {
+  case "$1" in
+    preferences) [ "$WITH_PAGE" = yes ] ;;
+    mail-events) [ "$WITH_MAIL_EVENTS" = yes ] ;;
+  esac
+}
+
+# Whether everybody can call the function. It knows by itself whom it listens to: recipients by their link, SendGrid by
+# its signature.
+is_public() { is_one_of "$1" preferences mail-events; }
 
 ensure_repository() {
   local there policy
@@ -97,6 +109,12 @@ environment_of() {
       echo "MAIL_FROM_NAME=$MAIL_FROM_NAME"
       optional "$OF_WORKER $KIND_SETTINGS"
       if [ "$WITH_PAGE" = yes ]; then echo "PREFERENCES_URL=$(url_of preferences)"; fi
+      ;;
+    mail-events)
+      echo "DEAD_LETTER_TOPIC=$TOPIC"
+      echo "DEFAULT_KIND=$DEFAULT_KIND"
+      echo "DEFAULT_CADENCE=$DEFAULT_CADENCE"
+      echo "SENDGRID_WEBHOOK_KEY=$WEBHOOK_KEYS"
       ;;
     preferences)
       echo "PREFERENCES_URL=$(url_of preferences)"
@@ -176,7 +194,7 @@ wanted_function() {
   echo "serviceConfig.minInstanceCount=$(size "$name" MIN_INSTANCES)"
   echo "serviceConfig.maxInstanceCount=$(size "$name" MAX_INSTANCES)"
   echo "serviceConfig.timeoutSeconds=$(timeout_of "$name")"
-  if [ "$name" = preferences ]; then
+  if is_public "$name"; then
     echo "serviceConfig.ingressSettings=ALLOW_ALL"
   else
     echo "serviceConfig.ingressSettings=ALLOW_INTERNAL_ONLY"
@@ -209,7 +227,7 @@ deploy_function() {
   if [ "$name" = dlq-handler ]; then
     trigger=("--trigger-topic=$TOPIC" "--trigger-service-account=$EVENTS_INVOKER" --retry)
   fi
-  if [ "$name" = preferences ]; then open=(--allow-unauthenticated --ingress-settings=all); fi
+  if is_public "$name"; then open=(--allow-unauthenticated --ingress-settings=all); fi
   change functions deploy "$function" --gen2 "--region=$REGION" \
     "--runtime=$RUNTIME" "--source=$WORK/$name" "--entry-point=$(python_name "$name")" "${trigger[@]}" \
     "${open[@]}" \
@@ -236,8 +254,7 @@ restrict_function() {
     dlq-handler) callers="$EVENTS_INVOKER" ;;
   esac
   policy="$(policy_of run services get-iam-policy "$function" "--region=$REGION")"
-  # Recipients and mailbox providers call it: whose link they have is all that it asks for.
-  if [ "$name" = preferences ]; then
+  if is_public "$name"; then
     bind "$policy" "function $function" allUsers roles/run.invoker "" \
       run services add-iam-policy-binding "$function" "--region=$REGION"
     return

@@ -44,7 +44,8 @@ ensure_topic() {
     note created "topic $TOPIC"
   fi
   policy="$(policy_of pubsub topics get-iam-policy "$TOPIC")"
-  for name in dispatcher worker; do
+  for name in dispatcher worker mail-events; do
+    if ! is_deployed "$name"; then continue; fi
     bind "$policy" "topic $TOPIC" "serviceAccount:$(account_of "$name")" roles/pubsub.publisher "" \
       pubsub topics add-iam-policy-binding "$TOPIC"
   done

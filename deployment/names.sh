@@ -2,7 +2,7 @@
 # shellcheck disable=SC2034  # what is set here is read by the other files
 # The names of everything. The prefix lets several environments share one project.
 
-FUNCTIONS="dispatcher worker dlq-handler preferences"
+FUNCTIONS="dispatcher worker dlq-handler mail-events preferences"
 
 set_names() {
   # In a domain-scoped project, example.com:name, accounts are at name.example.com.

@@ -5,6 +5,12 @@ STEP=""
 
 say() { printf '%s\n' "$*"; }
 warn() { printf 'Warning: %s\n' "$*" >&2; }
+# warn_last TEXT LINE...: a warning for the end, where it is not missed.
+warn_last() {
+  printf 'Warning: %s\n' "$1" >>"$WORK/warnings"
+  shift
+  printf '  %s\n' "$@" >>"$WORK/warnings"
+}
 # detail WHAT WORD...: only with --verbose, on standard error.
 detail() { if [ "$VERBOSE" = yes ]; then printf '    %s %s\n' "$1" "$(quote "${@:2}")" >&2; fi; }
 

@@ -204,7 +204,8 @@ def main(arguments: list[str]) -> int:
         sys.stderr.write(f"{error}. To set webhooks up, the API key needs {SCOPES}\n")
         return STATUS_BY_HAND
     except Refused as error:
-        sys.stderr.write(f"{error}\n")
+        hint = ". Delete one that you need no more" if "maximum number of webhooks" in str(error) else ""
+        sys.stderr.write(f"{error}{hint}\n")
         return STATUS_BY_HAND
     except Unreachable as error:
         sys.stderr.write(f"{error}\n")

@@ -9,7 +9,7 @@ tear_down() {
   step teardown "Teardown"
   local answer
   say "This removes the report pipeline \"$PREFIX\" in $REGION from project $PROJECT_ID: functions, queues with all tasks in"
-  say "them, topic, job, secrets, service accounts, images, indexes, alerts and dashboard."
+  say "them, topic, job, secrets, service accounts, images, indexes, alerts and dashboard; and SendGrid's event webhook to it."
   if [ "$DELETE_DATA" = yes ]; then say "All documents of the collections $COLLECTIONS are deleted, too."; fi
   if [ "$DRY_RUN" = no ]; then
     printf 'To go on, type the project id: '
@@ -44,18 +44,21 @@ remove_job() {
 }
 
 remove_functions() {
-  local there name function
-  for name in $FUNCTIONS; do
-    function="$(function_name "$name")"
-    there="$(read_if_there functions describe "$function" "--region=$REGION" --v2 --format='value(name)')"
-    if [ -n "$there" ]; then
-      remove "function $function" functions delete "$function" "--region=$REGION"
-    fi
-  done
+  local there name
+  for name in $FUNCTIONS; do remove_function "$name"; done
   there="$(read_if_there artifacts repositories describe "$REPOSITORY" "--location=$REGION" --format='value(name)')"
   if [ -n "$there" ]; then
     remove "image repository $REPOSITORY" artifacts repositories delete "$REPOSITORY" "--location=$REGION"
   fi
+}
+
+remove_function() { # FUNCTION
+  local there function
+  function="$(function_name "$1")"
+  there="$(read_if_there functions describe "$function" "--region=$REGION" --v2 --format='value(name)')"
+  # A webhook can be there without its function, where a deployment did not come to its end.
+  if [ "$1" = mail-events ] && { [ -n "$there" ] || [ "$WITH_MAIL_EVENTS" = yes ]; }; then remove_webhook; fi
+  if [ -n "$there" ]; then remove "function $function" functions delete "$function" "--region=$REGION"; fi
 }
 
 remove_queues_and_topic() {
@@ -136,7 +139,7 @@ remove_accounts() {
     case "$member" in
       "serviceAccount:$PREFIX-dispatcher@$ACCOUNT_DOMAIN" | "serviceAccount:$PREFIX-worker@$ACCOUNT_DOMAIN" | \
         "serviceAccount:$PREFIX-dlq-handler@$ACCOUNT_DOMAIN" | "serviceAccount:$PREFIX-preferences@$ACCOUNT_DOMAIN" | \
-        "serviceAccount:$EVENTS_INVOKER" | "serviceAccount:$BUILDER")
+        "serviceAccount:$PREFIX-mail-events@$ACCOUNT_DOMAIN" | "serviceAccount:$EVENTS_INVOKER" | "serviceAccount:$BUILDER")
         remove "$role on the project for ${member#*:}" projects remove-iam-policy-binding "$PROJECT_ID" \
           "--member=$member" "--role=$role" --all
         ;;

@@ -28,6 +28,8 @@ SETTINGS = {
     "REGION": "us-central1",
     "MAIL_FROM": "reports@example.com",
     "MAIL_WITHOUT_UNSUBSCRIBE": "true",
+    # Nor does it call SendGrid, but in the tests of just that.
+    "MAIL_EVENTS": "off",
 }
 
 BARE: dict[str, Any] = {

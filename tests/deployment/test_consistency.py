@@ -22,7 +22,7 @@ from functions.shared.period import Period
 from functions.shared.report_task import ReportTask
 from functions.shared.retry_policy import DISPATCH_DEADLINE
 from functions.shared.schedule import Cadence, Schedule
-from functions.shared.settings import DispatcherSettings, DlqHandlerSettings, WorkerSettings
+from functions.shared.settings import DispatcherSettings, DlqHandlerSettings, MailEventsSettings, WorkerSettings
 from functions.shared.subscription import SubscriptionDefaults, default_fields
 from functions.shared.user import enrolled_fields
 from functions.worker.kind_settings import OWN_VARIABLES
@@ -74,7 +74,7 @@ def test_every_variable_of_the_functions_can_be_set() -> None:
     settings = (DEPLOYMENT / "settings.sh").read_text(encoding="utf-8")
     fields = {
         field.upper()
-        for kind in (DispatcherSettings, WorkerSettings, DlqHandlerSettings)
+        for kind in (DispatcherSettings, WorkerSettings, DlqHandlerSettings, MailEventsSettings)
         for field in kind.model_fields
     }
     secrets_of = functions.partition("secrets_of() {")[2].partition("\n}")[0]

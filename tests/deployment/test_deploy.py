@@ -11,7 +11,7 @@ import pytest
 from pydantic_settings import BaseSettings
 
 from functions.shared.ids import delivery_id
-from functions.shared.settings import DispatcherSettings, DlqHandlerSettings, PreferencesSettings, WorkerSettings
+from functions.shared.settings import DispatcherSettings, DlqHandlerSettings, WorkerSettings
 from tests.deployment.conftest import PROJECT, SECRETS, Deployment, FirstDeployment
 from tests.deployment.google_server import GoogleServer
 
@@ -440,39 +440,23 @@ class TestSecrets:
 
 
 class TestPage:
-    URL = "https://report-preferences-123456789012.us-central1.run.app"
-
-    def test_it_is_deployed_where_the_mails_have_no_other_way_out(self, bare: Deployment) -> None:
-        del bare.settings["MAIL_WITHOUT_UNSUBSCRIBE"]
-        outcome = bare.deploy()
+    @pytest.mark.parametrize(
+        ("ways", "has_page"),
+        [
+            ({}, True),
+            ({"MAIL_WITHOUT_UNSUBSCRIBE": "false"}, True),
+            ({"MAIL_WITHOUT_UNSUBSCRIBE": "true"}, False),
+            ({"MAIL_UNSUBSCRIBE_GROUP": "7"}, False),
+        ],
+    )
+    def test_no_mail_goes_out_without_a_way_out_unless_that_is_said(
+        self, deployed: Deployment, ways: dict[str, str], has_page: bool
+    ) -> None:
+        del deployed.settings["MAIL_WITHOUT_UNSUBSCRIBE"]
+        deployed.settings |= ways
+        outcome = deployed.deploy("--dry-run", "--only=preferences")
         assert outcome.status == 0, outcome.text
-        assert f"Page        {self.URL}" in outcome.output
-        page, worker = (
-            bare.resource(f"/functions/report-{name}")["serviceConfig"] for name in ("preferences", "worker")
-        )
-        assert page["ingressSettings"] == "ALLOW_ALL"
-        assert page["maxInstanceCount"] == 3
-        for service in (page, worker):
-            assert service["environmentVariables"]["PREFERENCES_URL"] == self.URL
-            keys = {each["key"]: each["version"] for each in service["secretEnvironmentVariables"]}
-            assert keys["PREFERENCES_KEY"] == "1"
-        PreferencesSettings.model_validate(
-            {name.lower(): value for name, value in page["environmentVariables"].items()}
-            | {"preferences_key": "k" * 32}
-        )
-        policies = bare.state["policies"]
-        assert [each[:2] for each in policies[f"{PLACE}/services/report-preferences"]] == [
-            ["roles/run.invoker", "allUsers"]
-        ]
-        assert bindings(bare.state, f"projects/{PROJECT}/secrets/report-preferences-key") == {
-            ("roles/secretmanager.secretAccessor", "report-worker"),
-            ("roles/secretmanager.secretAccessor", "report-preferences"),
-        }
-        assert bare.deploy().status == 0
-        # Above all, the key stays: old mails have links by it.
-        assert bare.changes == []
-        assert bare.deploy("--teardown", answer=f"{PROJECT}\n").status == 0
-        assert "preferences" not in str([*bare.state["resources"], bare.state["policies"]["project"]])
+        assert ("functions deploy report-preferences" in outcome.output) == has_page
 
     @pytest.mark.parametrize(
         "ways",

@@ -1,0 +1,142 @@
+"""deploy.sh with nothing set but what it asks for: mails lead to the recipient's page, and SendGrid says what becomes
+of them. These two functions are the ones that everybody can call."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from deployment.sendgrid_api import SendGridApi
+from deployment.sendgrid_webhook import Webhook, find_webhook
+from functions.mail_events.sendgrid.signature import Signatures
+from functions.shared.settings import MailEventsSettings, PreferencesSettings
+from tests.deployment.conftest import PROJECT, Deployment, Outcome
+from tests.deployment.sendgrid_account import FUNCTION_URL, Account, running_account
+from tests.deployment.tls_front import tls_front
+from tests.support import Background
+
+PLACE = f"projects/{PROJECT}/locations/us-central1"
+PAGE_URL = "https://report-preferences-123456789012.us-central1.run.app"
+WEBHOOK_URL = f"{FUNCTION_URL}/sendgrid"
+
+
+@dataclass(frozen=True)
+class FirstRun:
+    """The first deployment, and what it left.
+
+    Attributes:
+        examples: how many example events SendGrid has sent.
+    """
+
+    deployment: Deployment
+    account: Account
+    outcome: Outcome
+    state: dict[str, Any]
+    webhook: Webhook | None
+    examples: int
+
+    def service(self, function: str) -> Any:
+        """The function's configuration."""
+        return self.state["resources"][f"{PLACE}/functions/report-{function}"]["serviceConfig"]
+
+    def grants(self, function: str) -> dict[str, set[str]]:
+        """The roles of the function's account, by resource."""
+        member = f"serviceAccount:report-{function}@{PROJECT}.iam.gserviceaccount.com"
+        roles = {name: {each[0] for each in policy if each[1] == member} for name, policy in self._policies}
+        return {name: each for name, each in roles.items() if each}
+
+    def callers(self, function: str) -> list[str]:
+        """Who may call the function."""
+        return [each[1] for each in dict(self._policies)[f"{PLACE}/services/report-{function}"]]
+
+    @property
+    def _policies(self) -> Any:
+        return self.state["policies"].items()
+
+
+def webhook_of(account: Account) -> Webhook | None:
+    return find_webhook(SendGridApi(account.inbox.url, account.key), WEBHOOK_URL)
+
+
+@pytest.fixture(scope="module")
+def first(background: Background, repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[FirstRun]:
+    deployment = Deployment(tmp_path_factory.mktemp("by-the-book"), repository=repository)
+    for name in ("MAIL_WITHOUT_UNSUBSCRIBE", "MAIL_EVENTS"):
+        del deployment.settings[name]
+    with (
+        running_account(background) as account,
+        tls_front(background, account.inbox.port, deployment.directory) as environment,
+    ):
+        deployment.settings |= environment
+        deployment.secrets["SENDGRID_API_KEY"] = account.key
+        outcome = deployment.deploy()
+        assert outcome.status == 0, outcome.text
+        yield FirstRun(
+            deployment, account, outcome, deployment.state, webhook_of(account), len(account.listener.signed)
+        )
+
+
+def test_the_mails_lead_to_the_recipients_page(first: FirstRun) -> None:
+    assert f"Page        {PAGE_URL}" in first.outcome.output
+    page, worker = first.service("preferences"), first.service("worker")
+    assert (page["ingressSettings"], page["maxInstanceCount"]) == ("ALLOW_ALL", 3)
+    for service in (page, worker):
+        assert service["environmentVariables"]["PREFERENCES_URL"] == PAGE_URL
+        keys = {each["key"]: each["version"] for each in service["secretEnvironmentVariables"]}
+        assert keys["PREFERENCES_KEY"] == "1"
+    PreferencesSettings.model_validate(
+        {name.lower(): value for name, value in page["environmentVariables"].items()} | {"preferences_key": "k" * 32}
+    )
+    assert first.callers("preferences") == ["allUsers"]
+    secret = f"projects/{PROJECT}/secrets/report-preferences-key"
+    assert first.grants("preferences") == {
+        "project": {"roles/datastore.user"},
+        secret: {"roles/secretmanager.secretAccessor"},
+    }
+    assert secret in first.grants("worker")
+
+
+def test_sendgrid_says_what_becomes_of_the_mails(first: FirstRun) -> None:
+    assert f"Mail events {WEBHOOK_URL}" in first.outcome.output
+    assert first.account.key not in first.outcome.text
+    webhook = first.webhook
+    assert webhook is not None
+    assert webhook.enabled
+    assert webhook.name == f"report-mail-events of {PROJECT}"
+    assert webhook.events == {
+        *("bounce", "dropped", "spam_report", "unsubscribe", "group_unsubscribe", "group_resubscribe"),
+        *("deferred", "delivered"),
+    }
+    assert first.examples == 1
+    function = first.service("mail-events")
+    assert (function["ingressSettings"], function["maxInstanceCount"]) == ("ALLOW_ALL", 3)
+    assert function["secretEnvironmentVariables"] == []
+    variables = function["environmentVariables"]
+    assert variables["SENDGRID_WEBHOOK_KEY"] == webhook.public_key
+    assert variables["DEAD_LETTER_TOPIC"] == "report-dead-letters"
+    Signatures([webhook.public_key])
+    MailEventsSettings.model_validate({name.lower(): value for name, value in variables.items()})
+    assert first.callers("mail-events") == ["allUsers"]
+    assert first.grants("mail-events") == {
+        "project": {"roles/datastore.user"},
+        f"projects/{PROJECT}/topics/report-dead-letters": {"roles/pubsub.publisher"},
+    }
+
+
+def test_a_second_run_changes_nothing_and_a_teardown_leaves_nothing(first: FirstRun) -> None:
+    deployment, account = first.deployment, first.account
+    deployment.secrets.clear()
+    again = deployment.deploy()
+    assert again.status == 0, again.text
+    # Above all, the key of the page stays: old mails have links by it.
+    assert deployment.changes == []
+    assert "Created: 0, changed: 0, removed: 0" in again.output
+    assert webhook_of(account) == first.webhook
+    assert len(account.listener.signed) == first.examples
+    assert deployment.deploy("--teardown", answer=f"{PROJECT}\n").status == 0
+    assert webhook_of(account) is None
+    left = str([*deployment.state["resources"], deployment.state["policies"]["project"]])
+    assert "preferences" not in left
+    assert "mail-events" not in left

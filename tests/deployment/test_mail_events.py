@@ -1,0 +1,144 @@
+"""deploy.sh deploys the function that takes mail events, and sets SendGrid's webhook up for it."""
+
+from collections.abc import Iterator
+from http import HTTPStatus
+
+import pytest
+
+from deployment.sendgrid_api import SendGridApi
+from deployment.sendgrid_webhook import Webhook, find_webhook
+from local_cloud.inbox.event_webhook import WebhookKey
+from local_cloud.inbox.faults import Answer
+from local_cloud.inbox.server import MAIL_SEND_SCOPE
+from tests.deployment.conftest import PROJECT, Deployment
+from tests.deployment.sendgrid_account import FUNCTION_URL, Account, running_account
+from tests.deployment.tls_front import tls_front
+from tests.support import Background
+
+URL = f"{FUNCTION_URL}/sendgrid"
+FUNCTION = "/functions/report-mail-events"
+ONLY = "--only=mail-events"
+
+
+@pytest.fixture
+def account(background: Background) -> Iterator[Account]:
+    with running_account(background) as account:
+        yield account
+
+
+@pytest.fixture
+def ready(background: Background, account: Account, deployed: Deployment) -> Iterator[Deployment]:
+    """A project that was deployed without mail events, and has the account for them."""
+    name = f"projects/{PROJECT}/serviceAccounts/report-mail-events@{PROJECT}.iam.gserviceaccount.com"
+    deployed.edit(lambda state: state["resources"].update({name: {"name": name, "email": name.rsplit("/", 1)[1]}}))
+    del deployed.settings["MAIL_EVENTS"]
+    deployed.secrets["SENDGRID_API_KEY"] = account.key
+    with tls_front(background, account.inbox.port, deployed.directory) as environment:
+        deployed.settings |= environment
+        yield deployed
+
+
+def webhook_of(account: Account) -> Webhook | None:
+    return find_webhook(SendGridApi(account.inbox.url, account.key), URL)
+
+
+def keys_of(deployment: Deployment) -> list[str]:
+    """The public keys that the function runs with."""
+    environment = deployment.resource(FUNCTION)["serviceConfig"]["environmentVariables"]
+    return str(environment["SENDGRID_WEBHOOK_KEY"]).split(",")
+
+
+def is_deployed(deployment: Deployment) -> bool:
+    return any(name.endswith(FUNCTION) for name in deployment.state["resources"])
+
+
+def test_a_dry_run_changes_nothing_at_sendgrid(ready: Deployment, account: Account) -> None:
+    outcome = ready.deploy(ONLY, "--dry-run")
+    assert outcome.status == 0, outcome.text
+    assert f"to be created: event webhook to {URL}" in outcome.output
+    assert "functions deploy report-mail-events" in outcome.output
+    assert ready.changes == []
+    assert webhook_of(account) is None
+
+
+def test_the_events_can_be_chosen_and_switched_off(ready: Deployment, account: Account) -> None:
+    ready.settings["MAIL_EVENTS"] = "bounce, spam_report"
+    outcome = ready.deploy(ONLY)
+    assert outcome.status == 0, outcome.text
+    webhook = webhook_of(account)
+    assert webhook is not None
+    assert webhook.events == {"bounce", "spam_report"}
+    ready.settings["MAIL_EVENTS"] = "off"
+    outcome = ready.deploy(ONLY)
+    assert outcome.status == 0, outcome.text
+    assert not is_deployed(ready)
+    assert webhook_of(account) is None
+
+
+def test_a_key_is_replaced_without_losing_a_call(ready: Deployment, account: Account) -> None:
+    old = WebhookKey().public
+    ready.settings["SENDGRID_WEBHOOK_KEY"] = old
+    assert ready.deploy(ONLY).status == 0
+    webhook = webhook_of(account)
+    assert webhook is not None
+    assert keys_of(ready) == [webhook.public_key, old]
+    ready.settings["SENDGRID_WEBHOOK_KEY"] = webhook.public_key
+    assert ready.deploy(ONLY).status == 0
+    assert keys_of(ready) == [webhook.public_key]
+
+
+class TestByHand:
+    def test_a_key_that_may_not_leads_to_three_steps(self, ready: Deployment, account: Account) -> None:
+        account.inbox.sendgrid_scopes = {MAIL_SEND_SCOPE}
+        outcome = ready.deploy("--only=functions")
+        assert outcome.status == 0, outcome.text
+        assert not is_deployed(ready)
+        for word in ("403", "user.webhooks.event.settings.update", "1. ", "2. ", "3. SENDGRID_WEBHOOK_KEY=", URL):
+            assert word in outcome.errors
+        key = WebhookKey().public
+        ready.settings["SENDGRID_WEBHOOK_KEY"] = key
+        outcome = ready.deploy(ONLY)
+        assert outcome.status == 0, outcome.text
+        assert keys_of(ready) == [key]
+        assert "Warning" not in outcome.errors
+        assert webhook_of_admin(account) is None
+
+    def test_a_plan_without_room_says_so(self, ready: Deployment, account: Account) -> None:
+        account.inbox.webhook_settings.most = 0
+        outcome = ready.deploy(ONLY)
+        assert outcome.status == 0, outcome.text
+        assert "maximum number of webhooks" in outcome.errors
+        assert not is_deployed(ready)
+
+    def test_sendgrid_that_does_not_answer_costs_no_key(self, ready: Deployment, account: Account) -> None:
+        assert ready.deploy(ONLY).status == 0
+        keys = keys_of(ready)
+        account.inbox.answer_next("sendgrid", Answer(status=HTTPStatus.SERVICE_UNAVAILABLE))
+        ready.settings["LOG_LEVEL"] = "DEBUG"
+        outcome = ready.deploy(ONLY)
+        assert outcome.status == 0, outcome.text
+        assert "./deploy.sh --only=mail-events" in outcome.errors
+        assert keys_of(ready) == keys
+        assert "functions deploy report-mail-events" in ready.changes
+
+
+def webhook_of_admin(account: Account) -> Webhook | None:
+    """As a key sees it that may look."""
+    account.inbox.sendgrid_scopes |= {"user.webhooks.event.settings.read"}
+    return webhook_of(account)
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"MAIL_EVENTS": "bounce,open"}, "MAIL_EVENTS: open is not one of bounce, dropped, spam_report"),
+        ({"MAIL_EVENTS": "off, bounce"}, "MAIL_EVENTS: off is not one of"),
+        ({"SENDGRID_WEBHOOK_KEY": "<key>"}, "SENDGRID_WEBHOOK_KEY: the public key"),
+        ({"MAIL_EVENTS_MEMORY": "much"}, "MAIL_EVENTS_MEMORY: as in 512Mi"),
+    ],
+)
+def test_a_wrong_setting_is_named(bare: Deployment, settings: dict[str, str], words: str) -> None:
+    bare.settings |= settings
+    outcome = bare.deploy()
+    assert (outcome.status, bare.changes) == (1, [])
+    assert words in outcome.errors
