@@ -5,8 +5,8 @@
 # check_sender: warns, and never stops the deployment.
 check_sender() {
   step mail "Mail"
-  local key="$SENDGRID_API_KEY" state check found to_do
-  if [ -z "$key" ]; then key="$(probe secrets versions access latest "--secret=$(secret_name SENDGRID_API_KEY)" || true)"; fi
+  local key state check found to_do
+  key="$(sendgrid_key)"
   while IFS=$'\t' read -r state check found to_do; do
     case "$state" in
       warning | problem) warn "$check: $found. $to_do" ;;

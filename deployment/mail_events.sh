@@ -33,9 +33,10 @@ wrong_mail_events() {
 # ask_sendgrid COMMAND ARGUMENT...: one call of sendgrid_webhook.py. Notes what it did, and leaves its other lines in
 # $WORK/webhook and its error text in $WORK/webhook.error.
 ask_sendgrid() {
-  local status=0 what about key="$SENDGRID_API_KEY"
+  local status=0 what about key
   : >"$WORK/webhook"
-  if [ -z "$key" ] && ! key="$(probe secrets versions access latest "--secret=$(secret_name SENDGRID_API_KEY)")"; then
+  key="$(sendgrid_key)"
+  if [ -z "$key" ]; then
     echo "SENDGRID_API_KEY is not set, and cannot be read from Secret Manager" >"$WORK/webhook.error"
     return 3
   fi

@@ -28,6 +28,15 @@ missing_secrets() {
   fi
 }
 
+# The key for SendGrid, which the script itself uses where the worker has it; nothing where this account may not read it.
+sendgrid_key() {
+  if [ -n "$SENDGRID_API_KEY" ]; then
+    printf '%s' "$SENDGRID_API_KEY"
+  else
+    probe secrets versions access latest "--secret=$(secret_name SENDGRID_API_KEY)" || true
+  fi
+}
+
 can_ask() { [ -t 0 ] && [ "$DRY_RUN" = no ]; }
 
 set_up_secrets() {
