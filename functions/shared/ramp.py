@@ -10,7 +10,7 @@ from datetime import date, timedelta
 
 DEFAULT_FIRST_DAY = 200
 DEFAULT_GROWTH = 1.5
-"""Slower than SendGrid's own warmup of an address, which begins with 20 mails an hour and grows by 1.4 a day."""
+"""Slower than a mail provider's own warmup of an address, which begins with 20 mails an hour and grows by 1.4 a day."""
 
 GROWTHS = (1.01, 10.0)
 """The least growth and the most."""
