@@ -4,8 +4,9 @@ import asyncio
 import logging
 import os
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
@@ -16,6 +17,7 @@ from google.cloud.firestore_v1.async_client import AsyncClient
 from google.cloud.tasks_v2 import Queue, RateLimits
 from google.protobuf.field_mask_pb2 import FieldMask
 
+from functions.shared.ramp import Ramp
 from functions.shared.settings import OnUnknownOutcome
 from functions.shared.subscription import SUBSCRIPTIONS
 from local_cloud import clients
@@ -250,6 +252,28 @@ class World:
     async def resume(self) -> None:
         """Let the queue continue."""
         await self.queues.resume_queue(name=QUEUE)
+
+    @asynccontextmanager
+    async def ramped(self, ramp: Ramp) -> AsyncIterator[None]:
+        """Have the scheduler call a dispatcher that ramps the queue up; then the queue is as fast as before."""
+        dispatcher = await self._function(
+            "dispatcher",
+            log="dispatcher-ramp",
+            RAMP_START=ramp.start.isoformat(),
+            RAMP_FIRST_DAY=str(ramp.first_day),
+            RAMP_GROWTH=str(ramp.growth),
+            QUEUE_RATE=str(ramp.full_rate),
+        )
+        usual, self.job = self.job, replace(self.job, uri=f"http://127.0.0.1:{dispatcher.port}")
+        try:
+            yield
+        finally:
+            self.job = usual
+            self._functions.remove(dispatcher)
+            await dispatcher.stop()
+            limits = RateLimits(max_dispatches_per_second=QUEUE_FLAGS["--max-dispatches-per-second"])
+            mask = FieldMask(paths=["rate_limits.max_dispatches_per_second"])
+            await self.queues.update_queue(queue=Queue(name=QUEUE, rate_limits=limits), update_mask=mask)
 
     async def dispatch_at_most(self, number: int) -> None:
         """Let the queue have so many tasks under way at once."""

@@ -5,7 +5,7 @@ is always the same: what the delivery says, then whether a queue still holds a t
 """
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import NamedTuple
 
 import structlog
@@ -86,6 +86,7 @@ class Rescuer:
         self._store = store
         self._run_id = run_id(run_time)
         self._run_time = run_time
+        self._begun = datetime.now(UTC)
         self._deliveries = RescueDeliveryStore(
             dependencies.firestore, run_id=self._run_id, run_time=run_time, defaults=dependencies.defaults
         )
@@ -188,7 +189,7 @@ class Rescuer:
     def _case(self, due: DueSubscription, age: TaskAge, delivery: Delivery | None) -> _Case | None:
         """The case to ask the queues about; None if the report needs nothing more."""
         step = rescue_step(delivery, due_at=due.due_at, run_time=self._run_time, clock=self._outlook.clock)
-        if step is RescueStep.IN_PROGRESS:
+        if step is RescueStep.IN_PROGRESS or self._has_just_ended(delivery):
             self._counters.add(RunCounter.ALREADY_DISPATCHED)
             return None
         if step is RescueStep.GIVE_UP:
@@ -201,6 +202,11 @@ class Rescuer:
             return _Case(due, delivery, tasks, salt=age.salt, is_overdue=died)
         self._fan_out.add(due, age.salt)
         return None
+
+    def _has_just_ended(self, delivery: Delivery | None) -> bool:
+        """Whether a delivery became final after the run began to read who is due: its subscription has moved on since
+        the run read it, and needs no task. In any other case the next run meets it again."""
+        return delivery is not None and delivery.is_final and delivery.version >= self._begun
 
     def _settle(self, cases: Sequence[_Case]) -> list[DueSubscription]:
         """Give each of these reports another task or give it up, unless a queue still holds a task of it.

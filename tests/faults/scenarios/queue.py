@@ -2,19 +2,27 @@
 
 import asyncio
 from collections import Counter
-from datetime import timedelta
+from collections.abc import Collection, Mapping, Sequence
+from datetime import date, timedelta
+from itertools import pairwise
+from typing import Any
 
+from functions.shared.ramp import Ramp
 from functions.shared.system_alert import AlertKind
 from local_cloud.tasks.dispatch import Answer, AnswerLost
+from local_cloud.tasks.settings import burst_size
 from tests.faults.disturbances import answer
 from tests.faults.injection_points import InjectionPoint
 from tests.faults.instances import Send
 from tests.faults.scenario_run import Scenario, ScenarioRun, Script
 from tests.faults.scenarios.dead_letters import replay_all
-from tests.faults.world import CONCURRENCY, QUEUE
+from tests.faults.world import CONCURRENCY, QUEUE, World
 
 _PAUSED_HOURS = 26
 _BEHIND_HOURS = 3
+_RAMPED_DAYS = 7
+_HOURS_BETWEEN_RUNS = 2
+"""The most without an alert that a run is missing."""
 
 
 async def _twice(scenario_run: ScenarioRun) -> None:
@@ -78,6 +86,57 @@ async def _behind_for_hours(scenario_run: ScenarioRun) -> None:
     answers.set()
     await world.dispatch_at_most(CONCURRENCY)
     await world.drain()
+
+
+async def _ramped_up(scenario_run: ScenarioRun) -> None:
+    """A new domain is ramped up for a week, and has more reports than a day allows. Each of them waits in the queue by
+    one task, each is sent in its turn, and no day has more than it allows."""
+    world = scenario_run.world
+    ramp = Ramp(start=world.clock.now().date(), first_day=12, growth=1.5, full_rate=10)
+    sent: list[tuple[date, list[str]]] = []
+    async with world.ramped(ramp):
+        for _ in range(_RAMPED_DAYS * 24 // _HOURS_BETWEEN_RUNS):
+            for _ in range(_HOURS_BETWEEN_RUNS):
+                scenario_run.hour = world.next_hour()
+            before = len(world.inbox.mails)
+            await scenario_run.dispatch()
+            await world.quiet()
+            sent.append((world.clock.now().date(), _accepted_since(world, before)))
+            if world.tasks.counts(QUEUE).depth > len(scenario_run.known):
+                raise RuntimeError("a subscription has two tasks")
+    _check_ramp(ramp, sent, scenario_run.due, await world.documents("deliveries"))
+
+
+def _accepted_since(world: World, mail: int) -> list[str]:
+    """The deliveries whose mails SendGrid has accepted since a mail, each once."""
+    return list({envelope.custom_args["delivery_id"]: None for envelope in world.inbox.mails[mail:]})
+
+
+def _check_ramp(
+    ramp: Ramp,
+    sent: Sequence[tuple[date, Sequence[str]]],
+    first: Collection[str],
+    deliveries: Mapping[str, Mapping[str, Any]],
+) -> None:
+    """Raise RuntimeError unless a ramp was kept.
+
+    Args:
+        ramp: which.
+        sent: the deliveries that were sent in each step, in the order of the steps, and the day.
+        first: the first delivery of each subscription.
+        deliveries: their records.
+    """
+    burst = burst_size(ramp.rate(ramp.start))
+    for day in sorted({day for day, _ in sent}):
+        count = sum(len(ids) for each, ids in sent if each == day)
+        if count > ramp.allowance(ramp.day(day)) + burst:
+            raise RuntimeError(f"day {ramp.day(day)} had {count} reports")
+    everything = [each for _, ids in sent for each in ids]
+    if waiting := set(first) - set(everything):
+        raise RuntimeError(f"after {_RAMPED_DAYS} days {len(waiting)} first reports still wait")
+    runs = [sorted(deliveries[each]["run_id"] for each in ids) for _, ids in sent if ids]
+    if any(earlier[-1] > later[0] for earlier, later in pairwise(runs)):
+        raise RuntimeError("reports of a later run were sent before those of an earlier one")
 
 
 def _paused_for_a_day(*, tried: bool) -> Script:
@@ -175,6 +234,7 @@ SCENARIOS = [
     Scenario(name="a task is delivered again after success", group="queue", script=_after_success),
     Scenario(name="tasks come hours late", group="queue", script=_hours_late),
     Scenario(name="is behind for hours", group="queue", script=_behind_for_hours),
+    Scenario(name="is ramped up for a week", group="queue", script=_ramped_up, at_least=40, at_most=40),
     Scenario(name="is paused for more than a day", group="queue", script=_paused_for_a_day(tried=False)),
     Scenario(name="is paused for more than a day, tried", group="queue", script=_paused_for_a_day(tried=True)),
     Scenario(name="drops its tasks after a day's pause", group="queue", script=_paused_and_dropped),

@@ -11,6 +11,7 @@ from functions.shared.ids import delivery_id, run_id, task_id
 from functions.shared.queue_choice import choose_queue
 from functions.shared.run import RUN_COUNTERS
 from functions.shared.subscription import DEFAULT_SUBSCRIPTION
+from local_cloud.rpc import current_request
 from tests.functions.dispatcher.integration.conftest import HOUR, NOON, Cloud
 from tests.functions.dispatcher.integration.faults import failing
 from tests.seeding import seed, subscription_document, subscription_reference
@@ -211,6 +212,29 @@ def test_a_task_that_succeeds_while_the_run_looks_is_not_dead(cloud: Cloud) -> N
 
     assert (answer.body["already_dispatched"], answer.body["overdue"]) == (1, 0)
     assert cloud.tasks() == []
+
+
+def test_a_report_that_is_sent_before_the_run_reads_its_delivery_gets_no_task(cloud: Cloud) -> None:
+    """The run has read the subscription as it was before the report moved it on."""
+    user = cloud.subscribed_user()
+    cloud.call()
+    delivery = cloud.database.collection("deliveries").document(delivery_id(user, DEFAULT_SUBSCRIPTION, NOON))
+
+    async def send_it(method: str, carry_out: Callable[[], Awaitable[Any]]) -> Any:
+        if method.endswith("/BatchGetDocuments") and "/deliveries/" in str(current_request()):
+            await asyncio.to_thread(cloud.queues.purge_queue, name=cloud.queue_path())
+            await asyncio.to_thread(delivery.set, {"state": "sent"})
+        return await carry_out()
+
+    cloud.firestore_faults.middleware = send_it
+    answer = cloud.call(NOON + HOUR)
+
+    assert (answer.body["already_dispatched"], answer.body["dispatched"]) == (1, 0)
+    assert cloud.tasks() == []
+
+    # If the subscription still has that due time in the next run, the application has set it back.
+    cloud.firestore_faults.middleware = None
+    assert cloud.call(NOON + 2 * HOUR).body["dispatched"] == 1
 
 
 def test_where_the_queue_does_not_say_what_it_holds_nobody_is_given_up(cloud: Cloud) -> None:

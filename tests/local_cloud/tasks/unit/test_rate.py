@@ -53,7 +53,29 @@ def test_a_faster_rate_holds_from_now_on() -> None:
     assert taken(bucket, NOW + SECOND) == 100
 
 
-@given(st.floats(0.001, 500), st.integers(1, 500))
+@given(st.integers(1, 5000), st.integers(1, 86_400))
+def test_a_few_tokens_a_day_come_evenly_however_often_one_looks(a_day: int, looks: int) -> None:
+    bucket = TokenBucket(rate=a_day / 86_400, burst=10, now=NOW)
+    taken(bucket, NOW)
+    step = 86_400 * SECOND // min(looks, 2_000)
+    came = [now for now in range(NOW + step, NOW + 86_400 * SECOND + 1, step) for _ in range(taken(bucket, now))]
+
+    assert len(came) <= a_day
+    if a_day / 86_400 * step / SECOND < 9:  # otherwise the bucket overflows between two looks
+        assert len(came) >= a_day - 1
+        assert all((now - NOW) / SECOND * a_day / 86_400 > number - 1e-3 for number, now in enumerate(came, 1))
+
+
+def test_a_token_a_day_waits_for_a_day() -> None:
+    bucket = TokenBucket(rate=1 / 86_400, burst=10, now=NOW)
+    taken(bucket, NOW)
+
+    assert bucket.ready_at(NOW) == NOW + 86_400 * SECOND
+    assert not bucket.take(NOW + 86_399 * SECOND)
+    assert bucket.take(NOW + 86_400 * SECOND)
+
+
+@given(st.floats(1e-5, 500), st.integers(1, 500))
 def test_there_is_a_token_at_the_moment_that_is_named_and_none_well_before(rate: float, burst: int) -> None:
     bucket = TokenBucket(rate=rate, burst=burst, now=NOW)
     taken(bucket, NOW)
