@@ -100,8 +100,9 @@ def _failure(method: str, path: str, error: urllib.error.HTTPError) -> SendGridE
 
 
 def _messages(error: urllib.error.HTTPError) -> str:
-    """What the answer says: `{"errors": [{"message": …}]}`."""
+    """What the answer says, in one line: `{"errors": [{"message": …}]}`."""
     try:
-        return "; ".join(str(each["message"]) for each in json.loads(error.read())["errors"])
+        said = "; ".join(str(each["message"]) for each in json.loads(error.read())["errors"])
     except (OSError, ValueError, LookupError, TypeError):
         return ""
+    return "".join(c if c.isprintable() else " " for c in said)

@@ -1,6 +1,6 @@
 """A SendGrid account, and what listens at the address of the function that takes mail events."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -22,17 +22,17 @@ class Listener:
     """Takes the calls as the function does, by its signature.
 
     Attributes:
-        keys: the public keys that it knows.
+        keys: gives the public keys that it knows by now.
         signed: of each call, whether one of the keys fits.
     """
 
-    keys: list[str] = field(default_factory=list)
+    keys: Callable[[], Sequence[str]] = lambda: ()
     signed: list[bool] = field(default_factory=list)
 
     async def take(self, request: web.Request) -> web.Response:
         """Answer one call."""
         try:
-            Signatures(self.keys).verify(request.headers, await request.read(), now=datetime.now(UTC))
+            Signatures(self.keys()).verify(request.headers, await request.read(), now=datetime.now(UTC))
         except InvalidSignature:
             self.signed.append(False)
             return web.Response(status=403)

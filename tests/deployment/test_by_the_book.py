@@ -10,7 +10,6 @@ import pytest
 
 from deployment.sendgrid_api import SendGridApi
 from deployment.sendgrid_webhook import Webhook, find_webhook
-from functions.mail_events.sendgrid.signature import Signatures
 from functions.shared.settings import MailEventsSettings, PreferencesSettings
 from tests.deployment.conftest import PROJECT, Deployment, Outcome
 from tests.deployment.sendgrid_account import FUNCTION_URL, Account, running_account
@@ -27,7 +26,7 @@ class FirstRun:
     """The first deployment, and what it left.
 
     Attributes:
-        examples: how many example events SendGrid has sent.
+        examples: of each call with example events, whether the function had its key by then.
     """
 
     deployment: Deployment
@@ -35,7 +34,7 @@ class FirstRun:
     outcome: Outcome
     state: dict[str, Any]
     webhook: Webhook | None
-    examples: int
+    examples: list[bool]
 
     def service(self, function: str) -> Any:
         """The function's configuration."""
@@ -60,6 +59,12 @@ def webhook_of(account: Account) -> Webhook | None:
     return find_webhook(SendGridApi(account.inbox.url, account.key), WEBHOOK_URL)
 
 
+def keys_of(deployment: Deployment) -> list[str]:
+    """The public keys that the function runs with; none where it is not deployed."""
+    function = deployment.state["resources"].get(f"{PLACE}/functions/report-mail-events")
+    return function["serviceConfig"]["environmentVariables"]["SENDGRID_WEBHOOK_KEY"].split(",") if function else []
+
+
 @pytest.fixture(scope="module")
 def first(background: Background, repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[FirstRun]:
     deployment = Deployment(tmp_path_factory.mktemp("by-the-book"), repository=repository)
@@ -71,11 +76,11 @@ def first(background: Background, repository: Path, tmp_path_factory: pytest.Tem
     ):
         deployment.settings |= environment
         deployment.secrets["SENDGRID_API_KEY"] = account.key
+        account.listener.keys = lambda: keys_of(deployment)
         outcome = deployment.deploy()
         assert outcome.status == 0, outcome.text
-        yield FirstRun(
-            deployment, account, outcome, deployment.state, webhook_of(account), len(account.listener.signed)
-        )
+        examples = list(account.listener.signed)
+        yield FirstRun(deployment, account, outcome, deployment.state, webhook_of(account), examples)
 
 
 def test_the_mails_lead_to_the_recipients_page(first: FirstRun) -> None:
@@ -109,14 +114,14 @@ def test_sendgrid_says_what_becomes_of_the_mails(first: FirstRun) -> None:
         *("bounce", "dropped", "spam_report", "unsubscribe", "group_unsubscribe", "group_resubscribe"),
         *("deferred", "delivered"),
     }
-    assert first.examples == 1
+    assert first.examples == [True]
     function = first.service("mail-events")
     assert (function["ingressSettings"], function["maxInstanceCount"]) == ("ALLOW_ALL", 3)
     assert function["secretEnvironmentVariables"] == []
     variables = function["environmentVariables"]
     assert variables["SENDGRID_WEBHOOK_KEY"] == webhook.public_key
     assert variables["DEAD_LETTER_TOPIC"] == "report-dead-letters"
-    Signatures([webhook.public_key])
+    assert set(variables) - {"THREADS"} <= {field.upper() for field in MailEventsSettings.model_fields}
     MailEventsSettings.model_validate({name.lower(): value for name, value in variables.items()})
     assert first.callers("mail-events") == ["allUsers"]
     assert first.grants("mail-events") == {
@@ -134,7 +139,7 @@ def test_a_second_run_changes_nothing_and_a_teardown_leaves_nothing(first: First
     assert deployment.changes == []
     assert "Created: 0, changed: 0, removed: 0" in again.output
     assert webhook_of(account) == first.webhook
-    assert len(account.listener.signed) == first.examples
+    assert account.listener.signed == first.examples
     assert deployment.deploy("--teardown", answer=f"{PROJECT}\n").status == 0
     assert webhook_of(account) is None
     left = str([*deployment.state["resources"], deployment.state["policies"]["project"]])

@@ -51,7 +51,7 @@ def test_a_new_webhook_is_signed_and_is_turned_on_only_when_the_function_knows_t
     webhook = prepare(api)
     assert said() == ["created", "changed", "key", "off"]
     assert (webhook.events, webhook.enabled, webhook.name) == (EVENTS, False, "Reports")
-    account.listener.keys = [webhook.public_key]
+    account.listener.keys = lambda: [webhook.public_key]
     WebhookSetup(api, URL).start()
     assert said() == ["changed", "tested"]
     assert account.listener.signed == [True]
@@ -149,6 +149,12 @@ class TestFailures:
     def test_an_answer_that_means_nothing(self, api: SendGridApi, account: Account, answer: Answer) -> None:
         account.inbox.answer_next("sendgrid", answer)
         with pytest.raises(Unreachable):
+            prepare(api)
+
+    def test_what_sendgrid_says_is_one_line(self, api: SendGridApi, account: Account) -> None:
+        body = b'{"errors": [{"message": "no\\nkey\\tX"}, {"message": "\\u001b[2J"}]}'
+        account.inbox.answer_next("sendgrid", Answer(status=400, body=body))
+        with pytest.raises(Refused, match=r": no key X;  \[2J$"):
             prepare(api)
 
     def test_a_redirect_does_not_get_the_key(self, api: SendGridApi, account: Account) -> None:
