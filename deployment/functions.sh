@@ -94,6 +94,7 @@ environment_of() {
       echo "DEFAULT_KIND=$DEFAULT_KIND"
       echo "DEFAULT_CADENCE=$DEFAULT_CADENCE"
       if [ -n "$RAMP_START" ]; then echo "QUEUE_RATE=$(full_rate)"; fi
+      echo "SENDGRID_HOST=$SENDGRID_HOST"
       optional "$OF_DISPATCHER"
       ;;
     worker)
@@ -143,6 +144,7 @@ optional() {
 secrets_of() {
   local variable variables="" version holder
   case "$1" in
+    dispatcher) variables="SENDGRID_API_KEY" ;;
     preferences) variables="PREFERENCES_KEY" ;;
     worker) variables="SENDGRID_API_KEY MAIL_UNSUBSCRIBE_KEY PREFERENCES_KEY" ;;
     dlq-handler) variables="SLACK_WEBHOOK_URL ALERT_URLS OWNER_MAIL_URL" ;;

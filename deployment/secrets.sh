@@ -43,7 +43,7 @@ set_up_secrets() {
   step secrets "Secrets"
   local existing
   existing="$(existing_secrets)"
-  ensure_secret SENDGRID_API_KEY worker "SendGrid's API key (it may send mail)"
+  ensure_secret SENDGRID_API_KEY "worker dispatcher" "SendGrid's API key (it may send mail and read statistics)"
   ensure_secret MAIL_UNSUBSCRIBE_KEY worker ""
   set_up_page_key
   ensure_secret SLACK_WEBHOOK_URL dlq-handler "Slack's incoming webhook (empty: no Slack)"
@@ -62,9 +62,9 @@ set_up_page_key() {
   if [ "$WITH_PAGE" = yes ]; then let_read PREFERENCES_KEY preferences; fi
 }
 
-# ensure_secret VARIABLE FUNCTION QUESTION: the secret, its latest version, and the function's right to read it.
+# ensure_secret VARIABLE FUNCTIONS QUESTION: the secret, its latest version, and the functions' right to read it.
 ensure_secret() {
-  local holder value name there=no
+  local holder value name reader there=no
   holder="$(holder_of "$1")"
   value="${!holder}"
   name="$(secret_name "$1")"
@@ -82,7 +82,7 @@ ensure_secret() {
     note created "secret $name"
   fi
   if [ -n "$value" ]; then ensure_version "$name" "$value"; fi
-  let_read "$1" "$2"
+  for reader in $2; do let_read "$1" "$reader"; done
 }
 
 # let_read VARIABLE FUNCTION: the function's right to read the secret.

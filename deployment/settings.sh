@@ -6,7 +6,8 @@
 RUNTIME=python314
 
 # Variables of docs/configuration.md that the function has only where they are set: its own default holds otherwise.
-OF_DISPATCHER="DISPATCH_TIME_LIMIT DISPATCH_SHARES RAMP_START RAMP_FIRST_DAY RAMP_GROWTH"
+OF_DISPATCHER="DISPATCH_TIME_LIMIT DISPATCH_SHARES RAMP_START RAMP_FIRST_DAY RAMP_GROWTH
+COMPLAINT_ALERT_PERCENT COMPLAINT_STOP_PERCENT BOUNCE_ALERT_PERCENT BOUNCE_STOP_PERCENT BREAKER_LEAST_MAILS"
 OF_WORKER="MAIL_REPLY_TO MAIL_POSTAL_ADDRESS MAIL_UNSUBSCRIBE_GROUP MAIL_UNSUBSCRIBE_URL MAIL_CHECK_UNSUBSCRIBED PREFERENCES_URL
 MAIL_SANDBOX SENDGRID_ACTIVITY PROVIDER_PAUSE BRAND_NAME BRAND_LOGO_URL BRAND_COLOR BRAND_URL"
 
@@ -158,6 +159,9 @@ wrong_settings() {
     echo "DEFAULT_KIND: no kind of report of this name; ./reports new makes one."
   matches "${DISPATCH_SHARES:-1}" '^([1-9]|[12][0-9]|30)$' || echo "DISPATCH_SHARES: a number from 1 to 30."
   { ramp_rate 1 >/dev/null; } 2>&1 || true
+  wrong_limits COMPLAINT 0.1 0.3
+  wrong_limits BOUNCE 2 5
+  matches "${BREAKER_LEAST_MAILS:-1}" '^[1-9][0-9]{0,8}$' || echo "BREAKER_LEAST_MAILS: a number of mails, at least 1."
   is_one_of "$DEFAULT_CADENCE" hourly daily weekly monthly quarterly ||
     echo "DEFAULT_CADENCE: hourly, daily, weekly, monthly or quarterly."
   is_one_of "$ON_UNKNOWN_OUTCOME" dead-letter resend || echo "ON_UNKNOWN_OUTCOME: dead-letter or resend."
@@ -165,6 +169,23 @@ wrong_settings() {
   is_one_of "$SCHEDULE" on paused || echo "SCHEDULE: on or paused."
   wrong_mail_events
   for name in DISPATCHER WORKER DLQ_HANDLER MAIL_EVENTS PREFERENCES; do wrong_sizes "$name"; done
+}
+
+# wrong_limits WHAT ALERT STOP: the breaker's limits, with the functions' own defaults.
+wrong_limits() {
+  local name alert stop
+  for name in "$1_ALERT_PERCENT" "$1_STOP_PERCENT"; do
+    if ! matches "${!name:-0}" '^(off|[0-9]{1,2}([.][0-9]{1,4})?|100)$'; then
+      echo "$name: percent, as in 0.3, or off."
+      return
+    fi
+  done
+  name="$1_ALERT_PERCENT" alert="${!name:-$2}"
+  name="$1_STOP_PERCENT" stop="${!name:-$3}"
+  # The word "off" is 0 to awk.
+  if awk -v alert="$alert" -v stop="$stop" 'BEGIN { exit !(stop + 0 > 0 && alert + 0 > stop + 0) }'; then
+    echo "$1_ALERT_PERCENT, $1_STOP_PERCENT: the alert must come before the stop, or with it."
+  fi
 }
 
 wrong_sizes() {

@@ -13,7 +13,7 @@ import requests
 from google.auth.exceptions import GoogleAuthError
 from google.auth.transport.requests import AuthorizedSession
 
-from functions.shared.settings import DispatcherSettings
+from functions.shared.settings import DispatcherSettings, MailProviderSettings
 from operations.errors import NotConfigured, describe
 
 CLOUD_PLATFORM = "https://www.googleapis.com/auth/cloud-platform"
@@ -25,8 +25,10 @@ _ENDPOINT_VARIABLE = "CLOUDSDK_API_ENDPOINT_OVERRIDES_"
 """Before a service's name, the variable that sends gcloud to another endpoint, too. https://cloud.google.com/sdk/docs/properties#setting_properties_using_environment_variables"""
 
 _CALL_SECONDS = 20.0
-_DISPATCHERS = frozenset(field.upper() for field in DispatcherSettings.model_fields)
-"""The variables that the dispatcher has. The worker has all others that an operator needs, those of kinds included."""
+_DISPATCHERS = frozenset(
+    field.upper() for field in DispatcherSettings.model_fields.keys() - MailProviderSettings.model_fields.keys()
+)
+"""The variables to ask the dispatcher for. The worker has all others that an operator needs, with those of kinds."""
 
 _MAIL_EVENTS = frozenset({"SENDGRID_WEBHOOK_KEY"})
 """The variables that only the function mail_events has."""

@@ -19,8 +19,9 @@ from operations.time_args import to_json_time
 RUN_SECONDS = 1_800.0
 """How long a run may take: Cloud Scheduler's own attempt deadline, in scheduler.yaml."""
 
-ANSWER = ("run_id", *RUN_COUNTERS, "seconds", "continued")
-"""What the dispatcher answers about a run. `continued`: the run goes on by itself in further parts."""
+ANSWER = ("run_id", *RUN_COUNTERS, "seconds", "continued", "stopped")
+"""What the dispatcher answers about a run. `continued`: the run goes on by itself in further parts. `stopped`: the
+breaker has stopped it."""
 
 _TOKEN_SECONDS = 10.0
 

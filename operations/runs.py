@@ -9,6 +9,7 @@ from google.cloud import firestore
 from google.cloud.firestore_v1.base_query import FieldFilter
 
 from functions.shared.delivery import DeliveryState
+from functions.shared.logging import redact_addresses
 from functions.shared.run import RUN_COUNTERS, RUNS, RunAttempt, StoredRun
 from operations import document_fields
 from operations.deliveries import of_run
@@ -50,6 +51,8 @@ class Runs:
         return {
             **_to_row(run),
             **({"queues": run.queues.value} if run.queues else {}),
+            **({"stopped_because": redact_addresses(run.stopped_because)} if run.stopped_because else {}),
+            **({"statistics": document_fields.redacted_tree(run.statistics.to_fields())} if run.statistics else {}),
             "deliveries": deliveries,
             "earlier_attempts": [_to_attempt(attempt) for attempt in run.earlier_attempts],
         }

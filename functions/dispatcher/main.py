@@ -102,7 +102,13 @@ def _run(run_time: datetime, part: RunPart | None) -> tuple[dict[str, Any], int]
         _run_alerts().publish(run_time, now=datetime.now(UTC), failure=failure)
         return _error(HTTPStatus.INTERNAL_SERVER_ERROR, f"the run failed: {type(error).__name__}")
     goes_on = summary.end is PartEnd.RUN_GOES_ON
-    answer = {"run_id": summary.run_id, **summary.counters, "seconds": summary.seconds, "continued": goes_on}
+    answer = {
+        "run_id": summary.run_id,
+        **summary.counters,
+        "seconds": summary.seconds,
+        "continued": goes_on,
+        "stopped": summary.end is PartEnd.RUN_STOPPED,
+    }
     _logger.info("run_finished", **answer)
     if summary.has_errors or summary.ramp_failure or not goes_on:
         _run_alerts().publish(run_time, now=datetime.now(UTC), ramp_failure=summary.ramp_failure)

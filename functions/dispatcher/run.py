@@ -1,11 +1,12 @@
 """One run of the dispatcher, or the part of it that this request does: the order of the steps.
 
-1. Give the queues the rate of the ramp's day, if there is a ramp (ramp_rates.py), and note that the run begins. No
+1. Ask the breaker whether the run may send (mail_breaker.py). If not, the run makes no task and only notes that.
+2. Give the queues the rate of the ramp's day, if there is a ramp (ramp_rates.py), and note that the run begins. No
    report gets a task from a run that has no record.
-2. Enqueue the reports that are due, each with the first task of its due time (due_subscriptions.py, fan_out.py).
-3. Look closer at those whose task of an earlier run should be over, and at orphaned deliveries (rescue/).
-4. Schedule new subscriptions and enroll new users, and enqueue what is due at once (admission.py).
-5. Note how the run ended. What does not fit into this request's time goes to the next part (run_part.py).
+3. Enqueue the reports that are due, each with the first task of its due time (due_subscriptions.py, fan_out.py).
+4. Look closer at those whose task of an earlier run should be over, and at orphaned deliveries (rescue/).
+5. Schedule new subscriptions and enroll new users, and enqueue what is due at once (admission.py).
+6. Note how the run ended. What does not fit into this request's time goes to the next part (run_part.py).
 """
 
 import time
@@ -20,6 +21,7 @@ from functions.dispatcher.admission import Admission
 from functions.dispatcher.due_subscription import DueSubscription
 from functions.dispatcher.due_subscriptions import due_subscriptions
 from functions.dispatcher.fan_out import FanOut
+from functions.dispatcher.mail_breaker import MailBreaker
 from functions.dispatcher.malformed_documents import MalformedDocuments, unservable
 from functions.dispatcher.ramp_rates import set_ramp_rates
 from functions.dispatcher.rescue.queue_outlook import QueueOutlook, queue_outlook
@@ -30,6 +32,7 @@ from functions.dispatcher.run_dependencies import RunDependencies
 from functions.dispatcher.run_division import RunDivision
 from functions.dispatcher.run_part import RunPart, RunStage, enqueue_part
 from functions.dispatcher.run_store import RunStore, ShareEnd
+from functions.shared.mail_breaker import BreakerState, StatisticsReading
 from functions.shared.run import QueueCondition, RunCounter, RunState
 
 _THREADS = 16
@@ -44,6 +47,8 @@ class PartEnd(Enum):
     """The whole run has ended, though some of it may have failed."""
     RUN_GOES_ON = auto()
     """Other requests go on with it: the next part, or other shares."""
+    RUN_STOPPED = auto()
+    """The breaker has stopped it before it made a task."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,6 +109,7 @@ class Run:
             counters=self._counters,
             malformed=self._malformed,
         )
+        self._statistics: StatisticsReading | None = None
         self._begun = time.monotonic()
         self._ramp_failure = ""
         self.last_read: DueSubscription | None = None
@@ -118,8 +124,11 @@ class Run:
             Exception: an error that no code foresees, with the same consequences.
         """
         try:
-            with ThreadPoolExecutor(_THREADS) as threads:
-                end = self._work(threads)
+            if (breaker := self._breaker()) and breaker.is_stopped:
+                end = self._stop(breaker)
+            else:
+                with ThreadPoolExecutor(_THREADS) as threads:
+                    end = self._work(threads)
             if end is PartEnd.RUN_ENDED:
                 self._note(RunState.FAILED if self._counters.has_errors_here else RunState.FINISHED)
         except Exception:
@@ -136,6 +145,19 @@ class Run:
             has_errors=self._counters.has_errors_here,
             ramp_failure=self._ramp_failure,
         )
+
+    def _breaker(self) -> BreakerState | None:
+        """The breaker, asked once in each run: its parts and shares go on as it has begun."""
+        if not self._is_first:
+            return None
+        check = MailBreaker(self._with, run_id=self._run_id, run_time=self._run_time).check()
+        self._statistics = check.reading
+        return check.state
+
+    def _stop(self, breaker: BreakerState) -> PartEnd:
+        self._store.stop(self._run_time, because=breaker.because, now=datetime.now(UTC))
+        _logger.warning("run_stopped", run_id=self._run_id, since=f"{breaker.stopped_at}", because=breaker.because)
+        return PartEnd.RUN_STOPPED
 
     def _work(self, threads: ThreadPoolExecutor) -> PartEnd:
         part, look = self._assigned, None
@@ -159,7 +181,9 @@ class Run:
             if ramp := self._with.ramp:
                 today = self._run_time.date()
                 self._ramp_failure = set_ramp_rates(ramp, self._with.report_queues, today=today, run_id=self._run_id)
-            self._store.start(self._run_time, shares=self._assigned.shares, now=datetime.now(UTC))
+            self._store.start(
+                self._run_time, shares=self._assigned.shares, now=datetime.now(UTC), statistics=self._statistics
+            )
             self._division.hand_out()
 
     def _note(self, state: RunState) -> None:

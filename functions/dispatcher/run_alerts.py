@@ -65,6 +65,28 @@ def alerts_of(
     return found
 
 
+def tell(topic: DeadLetterTopic, alert: SystemAlert) -> bool:
+    """Publish an alert, and log it. Raises nothing.
+
+    Returns:
+        whether Pub/Sub has it.
+    """
+    try:
+        topic.tell(alert)
+    except (GoogleAPIError, TimeoutError) as error:
+        # The field that deployment/alert_policies/needs-a-person.json watches for.
+        _logger.error(  # noqa: TRY400  the traceback is the library's own
+            "alert_not_published",
+            alert=alert.alert.value,
+            run_id=alert.run_id,
+            detail=alert.detail,
+            error=type(error).__name__,
+        )
+        return False
+    _logger.warning("alert_published", kind=alert.alert.value, run_id=alert.run_id)
+    return True
+
+
 class RunAlerts:
     """Publishes the alerts about a run. The DLQ handler tells people once for each kind and run, even if a run is
     repeated.
@@ -97,19 +119,7 @@ class RunAlerts:
             run_before=run_before,
             now=now,
         ):
-            try:
-                self._topic.tell(alert)
-            except (GoogleAPIError, TimeoutError) as error:
-                # The field that deployment/alert_policies/needs-a-person.json watches for.
-                _logger.error(  # noqa: TRY400  the traceback is the library's own
-                    "alert_not_published",
-                    alert=alert.alert.value,
-                    run_id=alert.run_id,
-                    detail=alert.detail,
-                    error=type(error).__name__,
-                )
-            else:
-                _logger.warning("alert_published", kind=alert.alert.value, run_id=alert.run_id)
+            tell(self._topic, alert)
 
     def _latest(self, run_time: datetime) -> tuple[Mapping[str, int], datetime | None]:
         """The counters of all parts of the run together, and the time of the run before."""

@@ -7,7 +7,10 @@ from typing import Self
 
 from google.cloud import firestore
 
+from functions.dispatcher.breaker_policy import BreakerLimits
 from functions.dispatcher.document_stream import DocumentStream
+from functions.dispatcher.mail_statistics.provider import MailStatistics
+from functions.dispatcher.mail_statistics.sendgrid import SendGridStatistics
 from functions.shared.clients import firestore_client
 from functions.shared.dead_letter_topic import DeadLetterTopic
 from functions.shared.ramp import Ramp
@@ -35,6 +38,8 @@ class RunDependencies:
         time_limit: how long one part of a run may take.
         shares: how many instances divide the shards of a run among themselves.
         ramp: what the report queues' rate follows; None where it is always that of queue.yaml.
+        mail_statistics: the mail provider's; None where the dispatcher has no key for them.
+        breaker_limits: when complaints and bounces alert people, and when they stop the runs.
     """
 
     firestore: firestore.Client
@@ -47,6 +52,8 @@ class RunDependencies:
     time_limit: timedelta
     shares: int
     ramp: Ramp | None
+    mail_statistics: MailStatistics | None
+    breaker_limits: BreakerLimits
 
     @classmethod
     def from_settings(cls, settings: DispatcherSettings) -> Self:
@@ -82,4 +89,14 @@ class RunDependencies:
             time_limit=timedelta(seconds=settings.dispatch_time_limit),
             shares=settings.dispatch_shares,
             ramp=settings.ramp,
+            mail_statistics=SendGridStatistics(api_key=settings.sendgrid_api_key, host=settings.sendgrid_host)
+            if settings.sendgrid_api_key
+            else None,
+            breaker_limits=BreakerLimits(
+                complaint_alert=settings.complaint_alert_percent,
+                complaint_stop=settings.complaint_stop_percent,
+                bounce_alert=settings.bounce_alert_percent,
+                bounce_stop=settings.bounce_stop_percent,
+                least_mails=settings.breaker_least_mails,
+            ),
         )

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 from google.cloud import firestore
 from google.cloud.firestore_v1.base_query import FieldFilter
 
+from functions.shared.mail_breaker import StatisticsReading
 from functions.shared.run import (
     RUN_RETENTION,
     RUNS,
@@ -24,7 +25,8 @@ _PAGE = 50
 """How many earlier runs a page has: two days of hourly ones, which is longer than a report stays due."""
 
 _MOST_PAGES = 40
-"""How many pages are read where most runs found the queues paused: a month of a run every half hour."""
+"""How many pages are read where most runs found the queues paused, or were stopped: a month of a run every half
+hour."""
 
 _MOST_EARLIER_ATTEMPTS = 10
 """How many attempts before the last are kept. Cloud Scheduler calls again five times at most
@@ -66,25 +68,44 @@ class RunStore:
         self._document = self._runs.document(run_id)
         self._attempt = attempt
 
-    def start(self, scheduled_for: datetime, *, shares: int, now: datetime) -> None:
+    def start(
+        self, scheduled_for: datetime, *, shares: int, now: datetime, statistics: StatisticsReading | None = None
+    ) -> None:
         """Note that the attempt begins.
 
         Args:
             scheduled_for: the time that the run is for.
             shares: among how many instances it is divided.
             now: the present, in UTC.
+            statistics: what it learned from the mail provider's statistics; None where it did not ask.
         """
+        new = RunAttempt(
+            attempt=self._attempt,
+            state=RunState.RUNNING,
+            started_at=now,
+            shares={share: RunShare(state=RunState.RUNNING) for share in range(shares)},
+        )
+        noted = {"statistics": statistics.to_fields()} if statistics else {}
+        self._begin(new, scheduled_for, now=now, noted=noted)
 
+    def stop(self, scheduled_for: datetime, *, because: str, now: datetime) -> None:
+        """Note that the breaker has stopped the attempt.
+
+        Args:
+            scheduled_for: the time that the run is for.
+            because: why.
+            now: the present, in UTC.
+        """
+        new = RunAttempt(attempt=self._attempt, state=RunState.STOPPED, started_at=now, finished_at=now)
+        # The run after it looks no further back for them.
+        sweeps = _sweeps_to_fields(self.last_sweeps(scheduled_for))
+        self._begin(new, scheduled_for, now=now, noted={"stopped_because": because, "sweeps": sweeps})
+
+    def _begin(self, new: RunAttempt, scheduled_for: datetime, *, now: datetime, noted: Mapping[str, Any]) -> None:
         @firestore.transactional
         def carry_out(transaction: Any) -> None:
             before = StoredRun.from_snapshot(self._document.get(transaction=transaction))
             earlier = [*before.earlier_attempts, *([before.latest] if before.latest.attempt else [])]
-            new = RunAttempt(
-                attempt=self._attempt,
-                state=RunState.RUNNING,
-                started_at=now,
-                shares={share: RunShare(state=RunState.RUNNING) for share in range(shares)},
-            )
             transaction.set(
                 self._document,
                 {
@@ -94,6 +115,7 @@ class RunStore:
                     "earlier_attempts": [each.to_fields() for each in earlier[-_MOST_EARLIER_ATTEMPTS:]],
                     "sweeps": _sweeps_to_fields(before.sweeps),
                     "expire_at": now + RUN_RETENTION,
+                    **noted,
                 },
             )
 
@@ -154,7 +176,7 @@ class RunStore:
         query = (
             self._runs.where(filter=FieldFilter("scheduled_for", "<", run_time))
             .order_by("scheduled_for", direction=firestore.Query.DESCENDING)
-            .select(["scheduled_for", "started_at", "finished_at", RunCounter.DUE.value, "queues"])
+            .select(["scheduled_for", "started_at", "finished_at", "state", RunCounter.DUE.value, "queues"])
             .limit(_PAGE)
         )
         for _ in range(_MOST_PAGES):

@@ -11,7 +11,9 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, TypeGuard
 
+from functions.shared.mail_breaker import StatisticsReading
 from functions.shared.plausible_time import plausible
+from functions.shared.stored_fields import stored_text
 
 RUNS = "runs"
 """The name of the collection."""
@@ -38,6 +40,8 @@ class RunState(StrEnum):
     """All of it is done."""
     FAILED = "failed"
     """It has ended with a failure that a repeated run may fix."""
+    STOPPED = "stopped"
+    """The breaker has stopped it: it made no task. What was due stays due."""
 
 
 class QueueCondition(StrEnum):
@@ -220,6 +224,8 @@ class StoredRun:
         queues: how it found the queues; None where they worked.
         sweeps: the last sweeps, by the stages of a run that make them: `scheduling` and `enrollment`. Each run carries
             them on.
+        statistics: what it learned from the mail provider's statistics; None where it did not ask.
+        stopped_because: why the breaker has stopped it; empty where it has not.
     """
 
     id: str
@@ -229,6 +235,8 @@ class StoredRun:
     earlier_attempts: tuple[RunAttempt, ...] = ()
     queues: QueueCondition | None = None
     sweeps: Mapping[str, Sweep] = field(default_factory=dict)
+    statistics: StatisticsReading | None = None
+    stopped_because: str = ""
 
     @classmethod
     def from_snapshot(cls, snapshot: Any) -> "StoredRun":
@@ -251,6 +259,8 @@ class StoredRun:
             earlier_attempts=earlier_attempts,
             queues=next((condition for condition in QueueCondition if condition == fields.get("queues")), None),
             sweeps=_sweeps(fields.get("sweeps")),
+            statistics=StatisticsReading.from_fields(fields.get("statistics")),
+            stopped_because=stored_text(fields, "stopped_because"),
         )
 
 

@@ -4,6 +4,7 @@ start and says why in one line."""
 import re
 import sys
 from datetime import date
+from decimal import Decimal
 from enum import StrEnum
 from ipaddress import ip_address
 from typing import Annotated, Any, Literal, Self, TypeVar
@@ -58,6 +59,10 @@ def _comma_separated(value: Any) -> Any:
 
 def _urls(value: Any) -> Any:
     return [part for part in _BETWEEN_URLS.split(value) if part] if isinstance(value, str) else value
+
+
+def _or_off(value: Any) -> Any:
+    return 0 if value == "off" else value
 
 
 def _default_cadence(value: Cadence) -> Cadence:
@@ -121,6 +126,10 @@ Urls = Annotated[list[str], NoDecode, BeforeValidator(_urls)]
 
 Kind = Annotated[str, Field(pattern=KIND_PATTERN)]
 """The name of a kind of report."""
+
+
+Percent = Annotated[Decimal, BeforeValidator(_or_off), Field(ge=0, le=100)]
+"""A limit in percent; 0 and `off`: no limit."""
 
 
 class OnUnknownOutcome(StrEnum):
@@ -191,7 +200,30 @@ class RampSettings(BaseSettings):
         )
 
 
-class DispatcherSettings(CommonSettings, IdentitySettings, SubscriptionSettings, RampSettings):
+class BreakerSettings(BaseSettings):
+    """When complaints and bounces alert people, and when they stop the runs. docs/deliverability.md has the sources of
+    the limits."""
+
+    model_config = SettingsConfigDict(extra="ignore", env_ignore_empty=True)
+
+    complaint_alert_percent: Percent = Decimal("0.1")
+    complaint_stop_percent: Percent = Decimal("0.3")
+    bounce_alert_percent: Percent = Decimal(2)
+    bounce_stop_percent: Percent = Decimal(5)
+    breaker_least_mails: int = Field(default=1000, ge=1)
+    """The fewest mails of the last days of which a percentage counts."""
+
+    @model_validator(mode="after")
+    def _alerts_first(self) -> Self:
+        for name in ("complaint", "bounce"):
+            alert, stop = getattr(self, f"{name}_alert_percent"), getattr(self, f"{name}_stop_percent")
+            if stop and alert > stop:
+                variables = f"{name.upper()}_ALERT_PERCENT, {name.upper()}_STOP_PERCENT"
+                raise ValueError(f"{variables}: the alert must come before the stop, or with it")
+        return self
+
+
+class DispatcherSettings(CommonSettings, IdentitySettings, SubscriptionSettings, RampSettings, BreakerSettings):
     """The dispatcher's environment."""
 
     location: str
@@ -208,6 +240,9 @@ class DispatcherSettings(CommonSettings, IdentitySettings, SubscriptionSettings,
     and Cloud Tasks wait for an answer. https://cloud.google.com/scheduler/docs/reference/rest/v1/projects.locations.jobs"""
     dispatch_shares: int = Field(default=1, ge=1, le=SHARDS)
     """How many instances divide the shards of a run among themselves. docs/scale.md says when that pays."""
+    sendgrid_api_key: Secret | None = Field(default=None, repr=False)
+    """A key that may read the provider's statistics. Without one the breaker sees nothing."""
+    sendgrid_host: PrivateUrl = "https://api.sendgrid.com"
 
 
 class BrandSettings(BaseSettings):

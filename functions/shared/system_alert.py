@@ -36,6 +36,12 @@ class AlertKind(StrEnum):
     """The mail provider refuses the API key, so no mail goes out."""
     OUTCOME_SETTLED = "outcome-settled"
     """A report that people may know as a dead letter of unknown outcome was sent after all."""
+    COMPLAINTS_HIGH = "complaints-high"
+    """So many recipients mark mails as spam that the breaker may soon stop the runs."""
+    BOUNCES_HIGH = "bounces-high"
+    """So many mails bounce for good that the breaker may soon stop the runs."""
+    SENDING_STOPPED = "sending-stopped"
+    """The breaker has stopped the runs, until a person resumes them."""
 
 
 class SystemAlert(Contract):

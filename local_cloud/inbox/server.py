@@ -84,6 +84,7 @@ class Inbox(HttpServer):
             "sendgrid": deque(),
             "sendgrid-activity": deque(),
             "sendgrid-logs": deque(),
+            "sendgrid-stats": deque(),
             "slack": deque(),
         }
         self._activity_rate_limit = activity_rate_limit
@@ -213,7 +214,7 @@ class Inbox(HttpServer):
         return await self._take("sendgrid", request, self._describe_sender)
 
     async def _stats(self, request: web.Request) -> web.StreamResponse:
-        return await self._take("sendgrid", request, self._statistics)
+        return await self._take("sendgrid-stats", request, self._statistics)
 
     async def _sendgrid_activity(self, request: web.Request) -> web.StreamResponse:
         return await self._take("sendgrid-activity", request, self._find_messages)

@@ -15,6 +15,7 @@ from operations.commands import (
     personal_data,
     preview,
     queue,
+    resume_sending,
     runs,
     send,
     subscriptions,
@@ -61,5 +62,6 @@ app.add_typer(check.app, name="check")
 app.command("kinds")(kinds.kinds)
 app.command("dispatch")(dispatch.dispatch)
 app.command("send")(send.send)
+app.command("resume-sending")(resume_sending.resume_sending)
 app.command("preview")(preview.preview)
 app.command("new")(new.new)

@@ -29,7 +29,9 @@ def dispatch(
     with output.err.status(Text(escape(f"A run on {target.description}"))):
         succeeded, figures = call_dispatcher(target, scheduled_for=at)
     output.fields(figures)
-    if not as_json:
+    if figures["stopped"]:
+        output.warn("The run sent nothing, since sending is stopped: reports resume-sending says why.")
+    elif not as_json:
         output.say(f"What becomes of its reports: reports runs show {shell_argument(str(figures['run_id']))}")
     if not succeeded:
         output.warn("The run had errors that a second run may fix: the dispatcher's log names them.")

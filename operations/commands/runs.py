@@ -8,6 +8,7 @@ from functions.shared.run import RUN_COUNTERS
 from operations.commands.group import AsJson, Limit, document_id, session
 from operations.output import Output
 from operations.runs import Runs
+from operations.sending import Sending
 
 app = typer.Typer(help="Runs of the dispatcher, the newest first.", invoke_without_command=True)
 
@@ -25,8 +26,10 @@ _COLUMNS = {
 def runs(ctx: typer.Context, *, limit: Limit = 24, as_json: AsJson = False) -> None:
     """Runs of the dispatcher, the newest first."""
     if ctx.invoked_subcommand is None:
-        rows = Runs(session(ctx).firestore).latest(limit)
-        Output(as_json=as_json).rows(rows, _COLUMNS, empty="There was no run yet.")
+        client, output = session(ctx).firestore, Output(as_json=as_json)
+        output.rows(Runs(client).latest(limit), _COLUMNS, empty="There was no run yet.")
+        if (breaker := Sending(client).breaker()).is_stopped:
+            output.warn(f"Sending is stopped ({breaker.because}): reports resume-sending lets the runs go on.")
 
 
 @app.command()

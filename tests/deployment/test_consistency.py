@@ -22,7 +22,13 @@ from functions.shared.period import Period
 from functions.shared.report_task import ReportTask
 from functions.shared.retry_policy import DISPATCH_DEADLINE
 from functions.shared.schedule import Cadence, Schedule
-from functions.shared.settings import DispatcherSettings, DlqHandlerSettings, MailEventsSettings, WorkerSettings
+from functions.shared.settings import (
+    DispatcherSettings,
+    DlqHandlerSettings,
+    MailEventsSettings,
+    PreferencesSettings,
+    WorkerSettings,
+)
 from functions.shared.subscription import SubscriptionDefaults, default_fields
 from functions.shared.user import enrolled_fields
 from functions.worker.kind_settings import OWN_VARIABLES
@@ -96,11 +102,12 @@ def test_no_kind_may_declare_a_variable_that_the_pipeline_has() -> None:
 
 def test_every_secret_is_made_and_given_to_the_function_that_reads_it() -> None:
     read = {
-        field.upper(): name
+        (field.upper(), name)
         for name, kind in (
             ("dispatcher", DispatcherSettings),
             ("worker", WorkerSettings),
             ("dlq-handler", DlqHandlerSettings),
+            ("preferences", PreferencesSettings),
         )
         for field, info in kind.model_fields.items()
         if not info.repr
@@ -108,17 +115,22 @@ def test_every_secret_is_made_and_given_to_the_function_that_reads_it() -> None:
     sources = {
         name: (DEPLOYMENT / f"{name}.sh").read_text(encoding="utf-8") for name in ("secrets", "functions", "settings")
     }
-    made = dict(re.findall(r"^ +ensure_secret ([A-Z_]+) ([a-z-]+) ", sources["secrets"], re.MULTILINE))
+    made = {
+        (variable, function)
+        for call in (r'ensure_secret ([A-Z_]+) "?([a-z -]+)"? "', r"let_read ([A-Z_]+) ([a-z-]+);")
+        for variable, functions in re.findall(call, sources["secrets"])
+        for function in functions.split()
+    }
     secrets_of = sources["functions"].partition("secrets_of() {")[2].partition("\n}")[0]
     given = {
-        variable: function
+        (variable, function)
         for function, names in re.findall(r'([a-z-]+)\) variables="([^"]*)"', secrets_of)
         for variable in names.split()
     }
     assert made == given == read
     names = re.search(r'^SECRETS="([^"]*)"', sources["settings"], re.MULTILINE)
     assert names
-    assert set(names[1].split()) == read.keys()
+    assert set(names[1].split()) == {variable for variable, _ in read}
 
 
 def test_the_logs_that_metrics_and_alerts_look_for_are_written() -> None:

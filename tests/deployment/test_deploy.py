@@ -113,6 +113,7 @@ class TestBareProject:
             ("roles/pubsub.publisher", "report-worker"),
         }
         assert bindings(state, f"projects/{PROJECT}/secrets/report-sendgrid-api-key") == {
+            ("roles/secretmanager.secretAccessor", "report-dispatcher"),
             ("roles/secretmanager.secretAccessor", "report-worker"),
         }
         assert bindings(state, f"projects/{PROJECT}/secrets/report-slack-webhook-url") == {
@@ -321,6 +322,25 @@ class TestSettings:
         assert outcome.status == 1
         for name in ("REGION", "MAIL_FROM", *wrong, "SENDGRID_API_KEY", "gcloud billing"):
             assert name in outcome.errors
+        assert bare.changes == []
+
+    @pytest.mark.parametrize(
+        ("limits", "error"),
+        [
+            ({"COMPLAINT_ALERT_PERCENT": "0.4"}, "COMPLAINT_ALERT_PERCENT, COMPLAINT_STOP_PERCENT"),
+            ({"BOUNCE_STOP_PERCENT": "1"}, "BOUNCE_ALERT_PERCENT, BOUNCE_STOP_PERCENT"),
+            ({"BOUNCE_STOP_PERCENT": "101"}, "BOUNCE_STOP_PERCENT: percent"),
+            ({"BOUNCE_ALERT_PERCENT": "2 %"}, "BOUNCE_ALERT_PERCENT: percent"),
+            ({"BREAKER_LEAST_MAILS": "0"}, "BREAKER_LEAST_MAILS: a number"),
+        ],
+    )
+    def test_refuses_limits_of_the_breaker_that_make_no_sense(
+        self, bare: Deployment, limits: dict[str, str], error: str
+    ) -> None:
+        bare.settings |= limits
+        outcome = bare.deploy()
+        assert outcome.status == 1
+        assert error in outcome.errors
         assert bare.changes == []
 
     @pytest.mark.parametrize(

@@ -54,7 +54,7 @@ class InjectionPoint(Enum):
     QUERY = auto()
     """Any other call to Firestore."""
     OTHER = auto()
-    """Any other call to Cloud Tasks or Pub/Sub."""
+    """Any other call to Cloud Tasks, Pub/Sub or SendGrid."""
 
 
 _READ = {
@@ -117,6 +117,8 @@ def http_call(service: str, body: bytes) -> InterceptedCall:
     """Recognize a call to SendGrid or Slack."""
     if service == "sendgrid":
         return InterceptedCall(InjectionPoint.SEND, _delivery_of_mail(_json(body)), "mail/send")
+    if service == "sendgrid-stats":
+        return InterceptedCall(InjectionPoint.OTHER, "", "stats")
     return InterceptedCall(InjectionPoint.TELL, "", "webhook")
 
 

@@ -76,7 +76,10 @@ _QUIET_SECONDS = 0.06
 
 _SHORTEST_STEP = timedelta(seconds=10)
 _LONGEST_STEP = timedelta(seconds=320)
-_COLLECTIONS = ("users", "deliveries", "mail_events", "dead_letters", "runs", "alerts", "system_alerts")
+_COLLECTIONS = (
+    *("users", "deliveries", "mail_events", "dead_letters", "runs", "alerts", "system_alerts"),
+    "mail_breaker",
+)
 """Beside the collections of subscriptions."""
 
 _REAL_FAILURES = (
@@ -240,6 +243,7 @@ class World:
         self.webhook_gate.clear()
         self.inbox.dropped.clear()
         self.inbox.slack_messages.clear()
+        self.inbox.webhook.counts.clear()
         self.moves.clear()
         self.claims.clear()
         self.written.clear()

@@ -222,7 +222,7 @@ ALL = [
     Mutant(
         name="time in a pause counts",
         file="functions/dispatcher/rescue/queue_clock.py",
-        search="if before.condition is not None or after.condition is QueueCondition.PAUSED:",
+        search="if before.is_stopped or before.condition is not None or after.condition is QueueCondition.PAUSED:",
         replace="if False:",
         scenarios=("queue: drops its tasks after a day's pause",),
         tests=("tests/functions/dispatcher/unit/test_queue_clock.py",),
@@ -424,5 +424,29 @@ ALL = [
         replace='    except EventsNotStored:\n        return _answer(HTTPStatus.OK, "taken")\n',
         scenarios=("mail events: Firestore fails under them",),
         tests=("tests/functions/mail_events/integration/test_records.py::test_one_write_that_fails_holds_up_no_other",),
+    ),
+    Mutant(
+        name="a run sends although the breaker has stopped the runs",
+        file="functions/dispatcher/run.py",
+        search="if (breaker := self._breaker()) and breaker.is_stopped:",
+        replace="if (breaker := self._breaker()) and not breaker:",
+        scenarios=("SendGrid: says that recipients complain, for two days",),
+        tests=("tests/functions/dispatcher/integration/test_mail_breaker.py",),
+    ),
+    Mutant(
+        name="the time in which the runs were stopped counts towards the 24 hours",
+        file="functions/dispatcher/rescue/queue_clock.py",
+        search="if before.is_stopped or before.condition is not None or",
+        replace="if before.condition is not None or",
+        scenarios=("SendGrid: says that they complain, after tasks have died",),
+        tests=("tests/functions/dispatcher/unit/test_queue_clock.py",),
+    ),
+    Mutant(
+        name="a stopped run counts as one that made tasks",
+        file="functions/dispatcher/rescue/run_history.py",
+        search="if run.latest.state is RunState.STOPPED:\n            return None",
+        replace="if run.latest.state is None:\n            return None",
+        scenarios=("SendGrid: says that recipients complain, for two days",),
+        tests=("tests/functions/dispatcher/unit/test_run_history.py",),
     ),
 ]

@@ -2,7 +2,8 @@
 
 A report's 24 hours, and the time that its task may take, are time in which a queue could have dispatched the task. Time
 in which the queue was paused counts towards neither. Nor does time in which tasks waited behind others for longer than
-the queue's rate explains. Each run records how it found the queues; this clock reads those records.
+the queue's rate explains, nor time in which the breaker had stopped the runs, which would have made a second task. Each
+run records how it found the queues, and whether it was stopped; this clock reads those records.
 """
 
 from bisect import bisect_right
@@ -20,17 +21,19 @@ class QueueReading(NamedTuple):
     Attributes:
         at: the time that the run was for.
         condition: None where they worked.
+        is_stopped: whether the breaker had stopped the run.
     """
 
     at: datetime
     condition: QueueCondition | None
+    is_stopped: bool = False
 
 
 class QueueClock:
     """A clock that stands still while the queues do.
 
     Between two runs the queues count as standing still if either run found them paused, since the pause may have begun
-    or ended at any time in between, or if the first found them behind.
+    or ended at any time in between, or if the first found them behind, or was stopped.
 
     Args:
         readings: of the earlier runs and of this one, in any order.
@@ -42,7 +45,7 @@ class QueueClock:
         self._starts: list[datetime] = []
         stood = timedelta(0)
         for before, after in pairwise(sorted(readings, key=lambda reading: reading.at)):
-            if before.condition is not None or after.condition is QueueCondition.PAUSED:
+            if before.is_stopped or before.condition is not None or after.condition is QueueCondition.PAUSED:
                 self._starts.append(before.at)
                 self._ends.append(after.at)
                 stood += after.at - before.at

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from functions.dispatcher.rescue.queue_clock import QueueClock, QueueReading
 from functions.shared.ids import run_id
-from functions.shared.run import QueueCondition, RunCounter, StoredRun
+from functions.shared.run import QueueCondition, RunCounter, RunState, StoredRun
 
 _MOST_DUE = 1_000_000_000
 """The most reports that an earlier run is believed to have found due: ten times as many as docs/scale.md goes."""
@@ -37,7 +37,9 @@ class PastRun:
 
     @classmethod
     def of(cls, run: StoredRun) -> "PastRun | None":
-        """What a stored run did; None where it has not ended, or its document does not say."""
+        """What a stored run did; None where it has not ended, was stopped, or its document does not say."""
+        if run.latest.state is RunState.STOPPED:
+            return None
         started_at, finished_at = run.latest.started_at, run.latest.finished_at
         due = run.latest.counters.get(RunCounter.DUE)
         if run.scheduled_for is None or started_at is None or finished_at is None or due is None or due > _MOST_DUE:
@@ -69,13 +71,15 @@ def past_runs(pages: Iterable[Sequence[StoredRun]], *, run_time: datetime, enoug
     Args:
         pages: the earlier runs, the latest first.
         run_time: the time that this run is for.
-        enough: how long the queues must have worked since the oldest run that is read, whatever pauses lie between.
+        enough: how long the queues must have worked since the oldest run that is read, whatever pauses and stopped
+            runs lie between.
     """
     runs = PastRuns([], [])
     for page in pages:
         for run in page:
             if run.scheduled_for:
-                runs.readings.append(QueueReading(run.scheduled_for, run.queues))
+                is_stopped = run.latest.state is RunState.STOPPED
+                runs.readings.append(QueueReading(run.scheduled_for, run.queues, is_stopped=is_stopped))
             if ended := PastRun.of(run):
                 runs.ended.append(ended)
         if runs.readings and QueueClock(runs.readings).between(runs.readings[-1].at, run_time) > enough:

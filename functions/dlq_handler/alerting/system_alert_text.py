@@ -53,6 +53,24 @@ _KIND_TEXTS = {
         "Nothing. Its outcome was unknown, and now it is certain that the report was sent. Its dead letter is closed:",
         ("{show}",),
     ),
+    AlertKind.COMPLAINTS_HIGH: _KindText(
+        "Many recipients mark reports as spam",
+        "Reports still go out. If more recipients complain, the runs stop by themselves. Find out what the recipients "
+        "object to: a new kind, a new list of users, a change of how often reports come.",
+        ("reports runs show {run}", "reports deliveries"),
+    ),
+    AlertKind.BOUNCES_HIGH: _KindText(
+        "Many mails bounce: the addresses do not exist",
+        "Reports still go out. If more mails bounce, the runs stop by themselves. Find out where the addresses come "
+        "from, and whether your application has verified them.",
+        ("reports runs show {run}", "reports deliveries"),
+    ),
+    AlertKind.SENDING_STOPPED: _KindText(
+        "Sending is stopped: too many complaints or bounces",
+        "No run makes a task until a person resumes sending, and no report is lost meanwhile. Find the cause first. "
+        "Reports that are in the queue already still go out, unless you pause the queue.",
+        ("reports resume-sending", "reports queue pause", "reports runs show {run}"),
+    ),
 }
 
 

@@ -118,18 +118,17 @@ async def _replayed_later(scenario_run: ScenarioRun) -> None:
 
 async def replay_all(scenario_run: ScenarioRun) -> None:
     """Do what an operator does when the cause is mended."""
+    await operate(scenario_run, "dead-letters", "replay", "--all", "--yes", "--json")
+
+
+async def operate(scenario_run: ScenarioRun, *arguments: str) -> None:
+    """Run the operator's command.
+
+    Raises:
+        RuntimeError: it did not come to its end.
+    """
     process = await asyncio.create_subprocess_exec(
-        *(
-            sys.executable,
-            "-m",
-            "tests.faults.world_time",
-            "operations",
-            "dead-letters",
-            "replay",
-            "--all",
-            "--yes",
-            "--json",
-        ),
+        *(sys.executable, "-m", "tests.faults.world_time", "operations", *arguments),
         env={**os.environ, **scenario_run.world.variables},
         cwd=REPOSITORY,
         stdout=asyncio.subprocess.DEVNULL,
@@ -137,7 +136,7 @@ async def replay_all(scenario_run: ScenarioRun) -> None:
     )
     _, errors = await process.communicate()
     if process.returncode not in {0, 1}:
-        raise RuntimeError(f"the replay ended with {process.returncode}: {errors.decode()[-500:]}")
+        raise RuntimeError(f"{arguments} ended with {process.returncode}: {errors.decode()[-500:]}")
 
 
 def _slack(name: str, disturbance: Disturbance, *, times: int = 2) -> Scenario:

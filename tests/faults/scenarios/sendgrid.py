@@ -1,13 +1,17 @@
 """Faults of SendGrid."""
 
+from collections import Counter
+
 from functions.shared.settings import OnUnknownOutcome
 from functions.shared.system_alert import AlertKind
-from tests.faults.disturbances import Disturbance, accept_and_answer, answer, cut, never_answer, slow
-from tests.faults.injection_points import InjectionPoint
+from tests.faults.disturbances import CarryOut, Disturbance, accept_and_answer, answer, cut, never_answer, slow
+from tests.faults.injection_points import InjectionPoint, InterceptedCall
 from tests.faults.invariants import UNKNOWN_OUTCOME
 from tests.faults.scenario_run import Scenario, ScenarioRun, Script
+from tests.faults.scenarios.dead_letters import operate
 
 _SOME = 0.3
+_STOPPED_HOURS = 48
 
 
 def _for_a_while(disturbance: Disturbance, *, times: int = 2) -> Script:
@@ -77,6 +81,41 @@ async def _is_away_for_long(scenario_run: ScenarioRun) -> None:
     await scenario_run.dispatch_and_drain()
 
 
+async def _says_that_recipients_complain(scenario_run: ScenarioRun) -> None:
+    """No run sends for two days. Then one report covers them all."""
+    await _stand_stopped(scenario_run)
+    scenario_run.catches_up()
+    await scenario_run.dispatch_and_drain()
+
+
+async def _says_that_recipients_complain_after_tasks_died(scenario_run: ScenarioRun) -> None:
+    """Reports have been tried when their tasks die without a trace. For two days no run makes another one."""
+    scenario_run.may_tell(AlertKind.OVERDUE_REPORTS)
+
+    async def refuse_and_leave(call: InterceptedCall, carry_out: CarryOut) -> object:
+        scenario_run.world.no_worker()
+        return await answer(503)(call, carry_out)
+
+    scenario_run.disturb(InjectionPoint.SEND, refuse_and_leave, times=None)
+    await scenario_run.dispatch_and_drain()
+    scenario_run.hour = scenario_run.world.next_hour()
+    await _stand_stopped(scenario_run)
+    scenario_run.heal()
+    await scenario_run.dispatch_and_drain()
+
+
+async def _stand_stopped(scenario_run: ScenarioRun) -> None:
+    """The breaker stops this run and those of two days, until a person resumes sending for the run of an hour."""
+    scenario_run.may_tell(AlertKind.SENDING_STOPPED)
+    world = scenario_run.world
+    world.inbox.webhook.counts[world.clock.now().date()] = Counter(delivered=1000, spam_reports=3)
+    for _ in range(_STOPPED_HOURS):
+        await scenario_run.dispatch()
+        scenario_run.hour = world.next_hour()
+    await world.drain()
+    await operate(scenario_run, "resume-sending", "--yes", "--json")
+
+
 def _scenario(name: str, script: Script, policy: OnUnknownOutcome = OnUnknownOutcome.DEAD_LETTER) -> Scenario:
     return Scenario(name=name, group="SendGrid", script=script, on_unknown_outcome=policy)
 
@@ -91,6 +130,8 @@ SCENARIOS = [
     _scenario("answers 401 until the key is mended", _refuses_the_key),
     _scenario("is away for a whole hour", _is_away_for_long),
     _scenario("refuses connections", _refuses_connections),
+    _scenario("says that recipients complain, for two days", _says_that_recipients_complain),
+    _scenario("says that they complain, after tasks have died", _says_that_recipients_complain_after_tasks_died),
     _scenario("is slow", _for_a_while(slow(1.0), times=1)),
     _scenario("takes nothing and never answers", _never_answers(accepted=False)),
     _scenario("accepts and never answers", _never_answers(accepted=True)),

@@ -45,6 +45,7 @@ FIGURES = {
     "errors": 0,
     "seconds": 0.2,
     "continued": False,
+    "stopped": False,
 }
 
 

@@ -37,6 +37,7 @@ FIGURES = {
     "run_id": "20261124T1300Z",
     "seconds": 0.1,
     "continued": False,
+    "stopped": False,
 }
 
 

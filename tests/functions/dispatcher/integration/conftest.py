@@ -107,7 +107,7 @@ class Cloud:
         self._delete(
             snapshot.reference for snapshot in self.database.collection_group(SUBSCRIPTIONS).select([]).stream()
         )
-        for collection in ("users", "deliveries", "runs", "dead_letters"):
+        for collection in ("users", "deliveries", "runs", "dead_letters", "mail_breaker"):
             self._delete(self.database.collection(collection).list_documents(page_size=1_000))
         for queue in ("reports", "reports-2"):
             self.queues.purge_queue(name=self.queue_path(queue))

@@ -19,7 +19,13 @@ def test_every_report_that_is_due_gets_a_task(cloud: Cloud) -> None:
 
     assert answer.status == 200
     figures = {**dict.fromkeys(RUN_COUNTERS, 0), "due": 2, "dispatched": 2}
-    assert {**answer.body, "seconds": 0} == {**figures, "run_id": "21261124T1200Z", "continued": False, "seconds": 0}
+    assert {**answer.body, "seconds": 0} == {
+        **figures,
+        "run_id": "21261124T1200Z",
+        "continued": False,
+        "stopped": False,
+        "seconds": 0,
+    }
     tasks = {task.name.rpartition("/")[2]: task for task in cloud.tasks()}
     ids = {
         now: delivery_id(now, DEFAULT_SUBSCRIPTION, NOON),

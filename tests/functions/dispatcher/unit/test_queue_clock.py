@@ -15,9 +15,12 @@ HOUR = timedelta(hours=1)
 
 
 def clock(conditions: str) -> QueueClock:
-    """Of a run an hour from noon on: `.` found the queues at work, `p` paused, `b` behind."""
+    """Of a run an hour from noon on: `.` found the queues at work, `p` paused, `b` behind; `s` was stopped."""
     names = {".": None, "p": QueueCondition.PAUSED, "b": QueueCondition.BEHIND}
-    looks = [QueueReading(NOON + hour * HOUR, names[condition]) for hour, condition in enumerate(conditions)]
+    looks = [
+        QueueReading(NOON + hour * HOUR, names.get(condition), is_stopped=condition == "s")
+        for hour, condition in enumerate(conditions)
+    ]
     return QueueClock(reversed(looks))
 
 
@@ -31,6 +34,8 @@ def clock(conditions: str) -> QueueClock:
         pytest.param("..pp..", 0, 2.5, 1, id="begun before the pause"),
         pytest.param("..pp..", 2.5, 5, 1, id="begun in the pause"),
         pytest.param("...bb.", 0, 5, 3, id="behind: from then on"),
+        pytest.param("..sss.", 0, 5, 2, id="stopped: from then until a run is not"),
+        pytest.param(".s.s..", 1.5, 4.5, 1.5, id="stopped twice, begun while it was"),
         pytest.param("p", -3, 2, 5, id="a single run, paused since an unknown time"),
         pytest.param(".p.p.", 0, 4, 0, id="paused again and again"),
         pytest.param(".p..p.", 0, 5, 1, id="an hour between two pauses"),
@@ -42,7 +47,7 @@ def test_between(conditions: str, begin: float, end: float, worked: float) -> No
 
 
 @given(
-    conditions=st.text(".pb", max_size=12),
+    conditions=st.text(".pbs", max_size=12),
     moments=st.lists(st.integers(-120, 900), min_size=2, max_size=8).map(sorted),
 )
 def test_it_never_goes_back_and_never_faster_than_time(conditions: str, moments: list[int]) -> None:

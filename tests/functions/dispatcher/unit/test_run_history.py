@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from functions.dispatcher.rescue.queue_clock import QueueClock, QueueReading
 from functions.dispatcher.rescue.run_history import PastRun, RunHistory, TaskAge, TaskStatus, past_runs
 from functions.shared.ids import run_id
-from functions.shared.run import QueueCondition, RunAttempt, StoredRun
+from functions.shared.run import QueueCondition, RunAttempt, RunState, StoredRun
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
 HALF_AN_HOUR = timedelta(minutes=30)
@@ -221,6 +221,12 @@ def test_a_run_whose_record_does_not_say_what_it_did_only_tells_of_the_queues(at
     found = past_runs([[stored(-1, queues=QueueCondition.PAUSED, **attempt)]], run_time=NOON, enough=hours(24))
     assert found.ended == []
     assert found.readings == [QueueReading(NOON - hours(1), QueueCondition.PAUSED)]
+
+
+def test_a_stopped_run_made_no_task_and_the_time_until_the_next_run_does_not_count() -> None:
+    found = past_runs([[stored(-1, state=RunState.STOPPED)]], run_time=NOON, enough=hours(24))
+    assert found.ended == []
+    assert found.readings == [QueueReading(NOON - hours(1), None, is_stopped=True)]
 
 
 def test_a_run_that_has_ended_is_read_whole() -> None:

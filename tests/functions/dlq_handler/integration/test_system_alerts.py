@@ -39,6 +39,9 @@ def noted(around: Cloud) -> dict[str, dict[str, Any]]:
         (AlertKind.RUN_ERRORS, ["had errors", f"reports runs show {RUN}"]),
         (AlertKind.NO_RUN, ["no run for more than two hours", "reports runs"]),
         (AlertKind.KEY_REFUSED, ["the mail provider refuses the key", "reports queue pause", "reports queue resume"]),
+        (AlertKind.COMPLAINTS_HIGH, ["mark reports as spam", "reports deliveries"]),
+        (AlertKind.BOUNCES_HIGH, ["Many mails bounce", "reports deliveries"]),
+        (AlertKind.SENDING_STOPPED, ["Sending is stopped", "reports resume-sending", "reports queue pause"]),
     ],
 )
 def test_an_alert_says_what_is_wrong_and_what_to_do(around: Cloud, kind: AlertKind, parts: list[str]) -> None:

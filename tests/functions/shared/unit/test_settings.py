@@ -2,6 +2,7 @@
 
 import re
 from datetime import date
+from decimal import Decimal
 from typing import get_args, get_type_hints
 
 import pytest
@@ -124,3 +125,41 @@ def test_no_key_is_shown_with_the_settings() -> None:
         keys |= {name: bool(kind.model_fields[name].repr) for name in names}
     assert len(keys) >= 2
     assert not any(keys.values()), keys
+
+
+DISPATCHER = {
+    "LOCATION": "us-central1",
+    "REPORT_QUEUES": "reports",
+    "DISPATCHER_URL": "https://dispatcher.example.com",
+    "SCHEDULER_INVOKER": "scheduler@p.iam.gserviceaccount.com",
+}
+
+
+def breaker(monkeypatch: pytest.MonkeyPatch, **variables: str) -> DispatcherSettings:
+    for name, value in {**DISPATCHER, **variables}.items():
+        monkeypatch.setenv(name, value)
+    return load_settings(DispatcherSettings)
+
+
+def test_the_limits_of_the_breaker_are_read_exactly_and_can_be_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = breaker(
+        monkeypatch, COMPLAINT_ALERT_PERCENT="0.07", BOUNCE_STOP_PERCENT="off", COMPLAINT_STOP_PERCENT="0"
+    )
+    assert (settings.complaint_alert_percent, settings.complaint_stop_percent) == (Decimal("0.07"), Decimal(0))
+    assert (settings.bounce_alert_percent, settings.bounce_stop_percent) == (Decimal(2), Decimal(0))
+
+
+@pytest.mark.parametrize(
+    ("limits", "error"),
+    [
+        ({"COMPLAINT_ALERT_PERCENT": "0.31"}, "COMPLAINT_ALERT_PERCENT, COMPLAINT_STOP_PERCENT: the alert must come"),
+        ({"BOUNCE_STOP_PERCENT": "1.9"}, "BOUNCE_ALERT_PERCENT, BOUNCE_STOP_PERCENT: the alert must come"),
+        ({"BOUNCE_STOP_PERCENT": "101"}, "BOUNCE_STOP_PERCENT: "),
+        ({"BOUNCE_ALERT_PERCENT": "-1"}, "BOUNCE_ALERT_PERCENT: "),
+        ({"COMPLAINT_STOP_PERCENT": "nan"}, "COMPLAINT_STOP_PERCENT: "),
+        ({"BREAKER_LEAST_MAILS": "0"}, "BREAKER_LEAST_MAILS: "),
+    ],
+)
+def test_limits_that_make_no_sense(monkeypatch: pytest.MonkeyPatch, limits: dict[str, str], error: str) -> None:
+    with pytest.raises(SystemExit, match=error):
+        breaker(monkeypatch, **limits)

@@ -1,0 +1,120 @@
+"""The breaker: stops the runs when too many recipients complain, or too many mails bounce.
+
+The mail provider's statistics decide, asked once a run (breaker_policy.py). Without statistics the runs go on: a key
+that may not read them must cost no one a report.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from typing import Any
+
+import structlog
+from google.api_core.exceptions import GoogleAPIError
+from google.cloud import firestore
+
+from functions.dispatcher.breaker_policy import BreakerAlert, BreakerDecision, decide, first_day
+from functions.dispatcher.mail_statistics.provider import StatisticsUnavailable
+from functions.dispatcher.run_alerts import tell
+from functions.dispatcher.run_dependencies import RunDependencies
+from functions.shared.mail_breaker import BREAKER_STATE, MAIL_BREAKER, BreakerState, MailFigures, StatisticsReading
+from functions.shared.system_alert import SystemAlert
+
+_logger = structlog.get_logger()
+
+
+@dataclass(frozen=True, kw_only=True)
+class BreakerCheck:
+    """What a run learns from the breaker.
+
+    Attributes:
+        state: the breaker.
+        reading: what the run learned from the provider's statistics; None where it did not ask.
+    """
+
+    state: BreakerState
+    reading: StatisticsReading | None
+
+
+class MailBreaker:
+    """The breaker, as one run meets it.
+
+    Args:
+        dependencies: what the run works with.
+        run_id: the id of the run.
+        run_time: the time that it is for.
+    """
+
+    def __init__(self, dependencies: RunDependencies, *, run_id: str, run_time: datetime) -> None:
+        self._client = dependencies.firestore
+        self._document = self._client.collection(MAIL_BREAKER).document(BREAKER_STATE)
+        self._statistics = dependencies.mail_statistics
+        self._limits = dependencies.breaker_limits
+        self._topic = dependencies.dead_letters
+        self._run_id = run_id
+        self._run_time = run_time
+
+    def check(self) -> BreakerCheck:
+        """Find out whether the run may send, and tell people what they must know.
+
+        Raises:
+            google.api_core.exceptions.GoogleAPIError: Firestore fails, and the run must not send before it knows.
+        """
+        before = BreakerState.from_snapshot(self._document.get())
+        days, unavailable = (None, "") if before.is_stopped else self._days()
+        if days is None:
+            decision = decide(before, None, self._limits, run_time=self._run_time)
+        else:
+            decision = self._decide_and_store(days)
+        self._tell(decision.alerts, decision.state)
+        if unavailable:
+            _logger.warning("mail_statistics_unavailable", run_id=self._run_id, reason=unavailable)
+            return BreakerCheck(state=decision.state, reading=StatisticsReading(unavailable=unavailable))
+        figures = decision.state.figures if days is not None else None
+        return BreakerCheck(state=decision.state, reading=StatisticsReading(figures=figures) if figures else None)
+
+    def _days(self) -> tuple[Mapping[date, MailFigures] | None, str]:
+        """What became of the mails, by day; or none, and why."""
+        if not self._limits.is_on:
+            return None, ""
+        if self._statistics is None:
+            return None, "SENDGRID_API_KEY is not set"
+        try:
+            return self._statistics.days(first_day(self._run_time)), ""
+        except StatisticsUnavailable as error:
+            return None, str(error)
+
+    def _decide_and_store(self, days: Mapping[date, MailFigures]) -> BreakerDecision:
+        @firestore.transactional
+        def carry_out(transaction: Any) -> BreakerDecision:
+            before = BreakerState.from_snapshot(self._document.get(transaction=transaction))
+            decision = decide(before, days, self._limits, run_time=self._run_time)
+            if decision.state != before:
+                transaction.set(self._document, decision.state.to_fields())
+            return decision
+
+        decided: BreakerDecision = carry_out(self._client.transaction())
+        return decided
+
+    def _tell(self, alerts: Sequence[BreakerAlert], state: BreakerState) -> None:
+        """Publish alerts, and note those that are: an alert that is not noted comes again with the next run."""
+        told = {
+            alert.kind.value: self._run_time
+            for alert in alerts
+            if tell(
+                self._topic,
+                SystemAlert(
+                    alert=alert.kind,
+                    run_id=self._run_id,
+                    at=datetime.now(UTC),
+                    detail=alert.detail,
+                    figures=state.figures.to_fields() if state.figures else {},
+                ),
+            )
+        }
+        if not told:
+            return
+        try:
+            self._document.set({"told": told}, merge=True)
+        except GoogleAPIError as error:
+            _logger.warning("breaker_alert_not_noted", run_id=self._run_id, error=type(error).__name__)

@@ -1,0 +1,25 @@
+"""What the breaker asks a mail provider: what became of the mails, day by day."""
+
+from collections.abc import Mapping
+from datetime import date
+from typing import Protocol
+
+from functions.shared.mail_breaker import MailFigures
+
+
+class StatisticsUnavailable(Exception):
+    """The provider gives no statistics. The message says why, in words for people, with no secret in it."""
+
+
+class MailStatistics(Protocol):
+    """A mail provider's statistics. A folder or module beside this one has each provider's."""
+
+    def days(self, first: date) -> Mapping[date, MailFigures]:
+        """What became of the mails, for each day from the first one to the present.
+
+        Args:
+            first: the first day, in UTC.
+
+        Raises:
+            StatisticsUnavailable: the provider refuses, fails, or does not answer in time.
+        """

@@ -1,0 +1,199 @@
+"""The breaker's record, in `mail_breaker/state`: whether it has stopped the runs, and what became of the mails.
+
+The dispatcher's runs write it, and `reports resume-sending` lets the runs go on. docs/deliverability.md says when the
+breaker stops them. All of it is pure: the callers hold the Firestore client.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+
+from functions.shared.plausible_time import plausible
+from functions.shared.stored_fields import stored_count, stored_text, stored_times
+
+MAIL_BREAKER = "mail_breaker"
+"""The name of the collection."""
+
+BREAKER_STATE = "state"
+"""The id of its only document."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class MailFigures:
+    """What became of the mails of a day, or of several days.
+
+    Attributes:
+        delivered: mails that the recipients' servers took.
+        complaints: mails that recipients marked as spam.
+        bounces: mails that the recipients' servers refused for good.
+    """
+
+    delivered: int = 0
+    complaints: int = 0
+    bounces: int = 0
+
+    @classmethod
+    def from_fields(cls, fields: Any) -> "MailFigures":
+        """Read figures from a document, whatever it holds."""
+        fields = fields if isinstance(fields, dict) else {}
+        return cls(
+            delivered=stored_count(fields, "delivered"),
+            complaints=stored_count(fields, "complaints"),
+            bounces=stored_count(fields, "bounces"),
+        )
+
+    @classmethod
+    def total(cls, figures: Iterable["MailFigures"]) -> "MailFigures":
+        """The figures of several days together."""
+        days = list(figures)
+        return cls(
+            delivered=sum(day.delivered for day in days),
+            complaints=sum(day.complaints for day in days),
+            bounces=sum(day.bounces for day in days),
+        )
+
+    def beyond(self, earlier: "MailFigures") -> "MailFigures":
+        """What has been added since an earlier reading of the same day."""
+        return MailFigures(
+            delivered=max(0, self.delivered - earlier.delivered),
+            complaints=max(0, self.complaints - earlier.complaints),
+            bounces=max(0, self.bounces - earlier.bounces),
+        )
+
+    @property
+    def attempted(self) -> int:
+        """Mails of which a server said for good whether it took them."""
+        return self.delivered + self.bounces
+
+    @property
+    def complaint_percent(self) -> Decimal:
+        """Complaints, as a percentage of the mails that were delivered."""
+        return Decimal(100 * self.complaints) / max(1, self.delivered)
+
+    @property
+    def bounce_percent(self) -> Decimal:
+        """Bounces, as a percentage of the mails that were delivered or bounced."""
+        return Decimal(100 * self.bounces) / max(1, self.attempted)
+
+    def to_fields(self) -> dict[str, int]:
+        """The figures as a document has them."""
+        return {"delivered": self.delivered, "complaints": self.complaints, "bounces": self.bounces}
+
+
+@dataclass(frozen=True, kw_only=True)
+class StatisticsReading:
+    """What a run learned from the mail provider's statistics: `statistics` in the run's document.
+
+    Attributes:
+        figures: what became of the mails, as far as the breaker counts it; None where there are no figures.
+        unavailable: why there are none.
+    """
+
+    figures: MailFigures | None = None
+    unavailable: str = ""
+
+    @classmethod
+    def from_fields(cls, fields: Any) -> "StatisticsReading | None":
+        """Read it from the run's document, whatever it holds; None if the run did not ask for statistics."""
+        if not isinstance(fields, dict):
+            return None
+        if unavailable := stored_text(fields, "unavailable"):
+            return cls(unavailable=unavailable)
+        return cls(figures=MailFigures.from_fields(fields))
+
+    def to_fields(self) -> dict[str, Any]:
+        """The reading as the document has it."""
+        return self.figures.to_fields() if self.figures else {"unavailable": self.unavailable}
+
+
+@dataclass(frozen=True, kw_only=True)
+class BreakerState:
+    """The breaker as Firestore has it. A field that is absent or malformed has the default.
+
+    Attributes:
+        stopped_at: the time of the run that the breaker stopped first; None while runs send.
+        because: why it stopped the runs, in words, with the numbers.
+        figures: what became of the mails, as far as the breaker counts it; None where no run has read it.
+        read_at: the time of the run that read the figures.
+        told: when people last got each alert of the breaker, by its kind.
+        resumed_at: when a person last let the runs go on.
+        resumed_by: who that was.
+        note: what that person wrote about it.
+        baseline: the figures of each day when the first run after that began. They count no more. None until that run
+            has read them.
+    """
+
+    stopped_at: datetime | None = None
+    because: str = ""
+    figures: MailFigures | None = None
+    read_at: datetime | None = None
+    told: Mapping[str, datetime] = field(default_factory=dict)
+    resumed_at: datetime | None = None
+    resumed_by: str = ""
+    note: str = ""
+    baseline: Mapping[date, MailFigures] | None = None
+
+    @classmethod
+    def from_snapshot(cls, snapshot: Any) -> "BreakerState":
+        """Read the document, whatever is in it; a breaker that has stopped nothing where there is no document.
+
+        Args:
+            snapshot: a google.cloud.firestore.DocumentSnapshot.
+        """
+        fields = snapshot.to_dict() or {}
+        figures = fields.get("figures")
+        return cls(
+            stopped_at=plausible(fields.get("stopped_at")),
+            because=stored_text(fields, "because"),
+            figures=MailFigures.from_fields(figures) if isinstance(figures, dict) else None,
+            read_at=plausible(fields.get("read_at")),
+            told=stored_times(fields, "told"),
+            resumed_at=plausible(fields.get("resumed_at")),
+            resumed_by=stored_text(fields, "resumed_by"),
+            note=stored_text(fields, "note"),
+            baseline=_baseline(fields.get("baseline")),
+        )
+
+    def to_fields(self) -> dict[str, Any]:
+        """The breaker as the document has it."""
+        baseline = self.baseline
+        return {
+            "stopped_at": self.stopped_at,
+            "because": self.because,
+            "figures": self.figures.to_fields() if self.figures else None,
+            "read_at": self.read_at,
+            "told": dict(self.told),
+            "resumed_at": self.resumed_at,
+            "resumed_by": self.resumed_by,
+            "note": self.note,
+            "baseline": None if baseline is None else {f"{day}": each.to_fields() for day, each in baseline.items()},
+        }
+
+    @property
+    def is_stopped(self) -> bool:
+        """Whether no run sends anything."""
+        return self.stopped_at is not None
+
+    def resumed(self, *, at: datetime, by: str, note: str) -> "BreakerState":
+        """The breaker once a person has let the runs go on. Only what happens from the next run on counts then.
+
+        Args:
+            at: the present, in UTC.
+            by: who it is.
+            note: what that person writes about it.
+        """
+        return replace(self, stopped_at=None, because="", resumed_at=at, resumed_by=by, note=note, baseline=None)
+
+
+def _baseline(value: Any) -> dict[date, MailFigures] | None:
+    if not isinstance(value, dict):
+        return None
+    read: dict[date, MailFigures] = {}
+    for name, figures in value.items():
+        try:
+            read[date.fromisoformat(name)] = MailFigures.from_fields(figures)
+        except ValueError:
+            continue
+    return read
