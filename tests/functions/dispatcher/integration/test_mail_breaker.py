@@ -1,18 +1,23 @@
 """The breaker: what a run does of the provider's statistics, and of a stop."""
 
+import asyncio
 import json
+import threading
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any
 
 import pytest
 
+from functions.dispatcher.mail_statistics.provider import StatisticsUnavailable
+from functions.dispatcher.mail_statistics.sendgrid import SendGridStatistics
 from functions.shared.ids import delivery_id, run_id
 from functions.shared.subscription import DEFAULT_SUBSCRIPTION
 from local_cloud.clock import Clock
 from local_cloud.inbox.faults import Answer as HttpAnswer
+from local_cloud.inbox.faults import Call
 from local_cloud.inbox.server import STATS_SCOPE, Inbox
 from operations.sending import Sending
 from tests.functions.dispatcher.integration.conftest import DISPATCHER_URL, HOUR, NOON, TASKS, Answer, Cloud
@@ -55,6 +60,7 @@ def inbox(services: Cloud) -> Iterator[Inbox]:
 @pytest.fixture
 def provider(cloud: Cloud, inbox: Inbox) -> Provider:
     inbox.webhook.counts.clear()
+    inbox.fault = None
     inbox.sendgrid_scopes.add(STATS_SCOPE)
     return Provider(cloud, inbox)
 
@@ -264,6 +270,21 @@ def test_a_provider_that_cannot_be_reached(provider: Provider) -> None:
     assert (answer.status, answer.body["dispatched"]) == (200, 1)
     unavailable = provider.cloud.record(run_id(NOON))["statistics"]["unavailable"]
     assert unavailable == "SendGrid could not be asked (ConnectionError)"
+
+
+def test_a_provider_that_never_answers(provider: Provider) -> None:
+    asked = threading.Event()
+
+    async def never_answer(_call: Call, _carry_out: Callable[[], Awaitable[HttpAnswer]]) -> HttpAnswer:
+        asked.set()
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    provider.inbox.fault = never_answer
+    statistics = SendGridStatistics(api_key=KEY, host=provider.inbox.url, seconds=0.5)
+    with pytest.raises(StatisticsUnavailable, match=r"did not answer within 0\.5 s"):
+        statistics.days(TODAY)
+    assert asked.is_set()
 
 
 def test_without_a_key_the_run_says_so_and_without_limits_it_asks_nothing(provider: Provider) -> None:
