@@ -20,6 +20,9 @@ from operations.queue_change import PATHS, QueueSettings
 COUNTED_TASKS = 1_000
 """How many tasks are counted at most: the service has no count, and lists a thousand a call."""
 
+COUNTED_HELD_TASKS = 20_000
+"""The same while a ramp holds tasks back."""
+
 _REST_OF_A_RUN = "/dispatch"
 """The end of the URL by which the dispatcher calls itself."""
 
@@ -52,16 +55,21 @@ class Queues:
     def __init__(self, *, project: str, location: str) -> None:
         self._parent = f"projects/{project}/locations/{location}"
 
-    def show(self, queue: str) -> dict[str, Any]:
-        """A queue's state, settings and depth, as JSON shows them."""
+    def show(self, queue: str, *, counted: int = COUNTED_TASKS) -> dict[str, Any]:
+        """A queue's state, settings and depth, as JSON shows them.
+
+        Args:
+            queue: its id.
+            counted: how many tasks are counted at most.
+        """
         found = self._call(queue, lambda name: cloud_tasks_client().get_queue(name=name))
         settings = _settings_of(found)
-        tasks = sum(1 for _ in islice(self._list(queue), COUNTED_TASKS + 1))
+        tasks = sum(1 for _ in islice(self._list(queue), counted + 1))
         return {
             "queue": queue,
             "state": found.state.name.lower(),
-            "tasks": min(tasks, COUNTED_TASKS),
-            "more_tasks": tasks > COUNTED_TASKS,
+            "tasks": min(tasks, counted),
+            "more_tasks": tasks > counted,
             "rate": settings.rate,
             "burst": found.rate_limits.max_burst_size,
             "concurrent": settings.concurrent,

@@ -6,7 +6,7 @@ waits as tasks in the queues. The script that deploys computes with this module,
 
 import math
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, time, timedelta
 
 DEFAULT_FIRST_DAY = 200
 DEFAULT_GROWTH = 1.5
@@ -85,19 +85,24 @@ class Ramp:
         earlier = range(1, min(self.day(today), self.days + 1))
         return wanted if any(_is_same(current, self._rate_of(day)) for day in earlier) else None
 
-    def sent_by(self, tasks: int, today: date) -> date:
-        """The day on which the queues have sent so many reports, if they start with the whole allowance of today.
+    def sent_by(self, tasks: int, now: datetime) -> datetime:
+        """When the queues have sent so many reports, if they go at the ramp's rate.
 
         Args:
             tasks: how many reports wait.
-            today: the present day.
+            now: the present, in UTC.
         """
-        day = today
-        while not self.is_over(day) and (allowed := self.allowance(self.day(day))) < tasks:
-            tasks -= allowed
-            day += timedelta(days=1)
-        full = self.full_rate * self.queues * _DAY_SECONDS
-        return day + timedelta(days=math.ceil(tasks / full) - 1 if self.is_over(day) and tasks else 0)
+        moment, left = now, float(tasks)
+        while not self.is_over(moment.date()):
+            midnight = datetime.combine(moment.date() + timedelta(days=1), time(), moment.tzinfo)
+            allowed = self._rate_of_all(moment) * (midnight - moment).total_seconds()
+            if allowed >= left:
+                break
+            moment, left = midnight, left - allowed
+        return moment + timedelta(seconds=left / self._rate_of_all(moment))
+
+    def _rate_of_all(self, moment: datetime) -> float:
+        return self.rate(moment.date()) * self.queues
 
     def _rate_of(self, day: int) -> float:
         allowed = math.inf if day > self.days else self.allowance(day) / _DAY_SECONDS / self.queues

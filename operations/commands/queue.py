@@ -1,7 +1,8 @@
 """`reports queue`: the report queues, and how fast they go."""
 
-from collections.abc import Mapping
-from datetime import timedelta
+import math
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 
 import typer
@@ -10,6 +11,8 @@ from operations.commands.group import AsJson, DryRun, Limit, duration, session
 from operations.errors import NotFound, OperatorError
 from operations.output import Output
 from operations.queue_change import QueueSettings, differences, warnings
+from operations.queues import COUNTED_HELD_TASKS, COUNTED_TASKS
+from operations.ramp import current_ramp, describe_ramp, ramp_row
 from operations.session import Session
 from operations.time_args import format_duration
 
@@ -41,14 +44,35 @@ _TASK_COLUMNS = {
 
 @app.command()
 def show(ctx: typer.Context, *, queue: QueueName = None, as_json: AsJson = False) -> None:
-    """State, depth, rate and retry policy."""
-    current = session(ctx)
-    rows = [current.queues.show(name) for name in _names(current, queue)]
+    """State, depth, rate and retry policy; while a new domain is ramped up, also what the day allows."""
+    current, now = session(ctx), datetime.now(UTC)
+    ramp = current_ramp(current.target)
+    counted = COUNTED_HELD_TASKS if ramp else COUNTED_TASKS
+    shown = [current.queues.show(name, counted=counted) for name in _names(current, queue)]
+    rows = [{**row, "ramp": ramp_row(ramp, tasks=row["tasks"], now=now) if ramp else None} for row in shown]
     output = Output(as_json=as_json)
     if as_json:
         output.json(rows)
-    else:
-        output.rows([_for_people(row) for row in rows], _COLUMNS, empty="")
+        return
+    output.rows([_for_people(row) for row in rows], _COLUMNS, empty="")
+    if ramp:
+        output.say()
+        output.say(describe_ramp(ramp, now=now))
+        _say_how_long_it_takes(output, rows)
+
+
+def _say_how_long_it_takes(output: Output, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Say when the tasks that wait are sent, and which queues do not go at the ramp's rate."""
+    tasks, sent_by = sum(row["tasks"] for row in rows), max(row["ramp"]["sent_by"] for row in rows)
+    if tasks:
+        count = f"more than {tasks:,}" if any(row["more_tasks"] for row in rows) else f"{tasks:,}"
+        output.say(f"Tasks that wait: {count}. At the ramp's rate they are sent by {sent_by:%Y-%m-%d %H:%M} UTC.")
+    for row in rows:
+        if not math.isclose(row["rate"], row["ramp"]["rate"], rel_tol=1e-6):
+            output.say(
+                f"{row['queue']} has {row['rate']:g} reports a second, and the ramp {row['ramp']['rate']:g}: "
+                "the next run lowers a higher rate, and raises one that the ramp has set."
+            )
 
 
 @app.command()
@@ -165,6 +189,11 @@ def set_(
     attempts = current.target.find("MAX_ATTEMPTS") if "max_attempts" in changed else None
     for line in warnings(changed, worker_max_attempts=attempts):
         output.warn(line)
+    if "rate" in changed and current_ramp(current.target):
+        output.warn(
+            "A new domain is ramped up: the next run lowers a rate above that of the day, and the next deployment sets "
+            "that of its day."
+        )
 
 
 def _names(current: Session, queue: str | None) -> list[str]:
@@ -185,6 +214,7 @@ def _for_people(row: Mapping[str, Any]) -> dict[str, Any]:
     retried_for = row["max_retry_duration_seconds"]
     return {
         **row,
+        "rate": f"{row['rate']:.3g}",
         "depth": f"more than {row['tasks']}" if row["more_tasks"] else row["tasks"],
         "backoff": f"{row['min_backoff_seconds']:g}s to {row['max_backoff_seconds']:g}s",
         "max_retry_duration": f"{retried_for:g}s" if retried_for else "",

@@ -16,11 +16,12 @@ from operations.deliveries import Deliveries, delivery_row
 from operations.mail_records import MailRecords
 from operations.output import Output, shell_argument
 from operations.parallel import in_parallel
+from operations.ramp import current_ramp
 from operations.session import Session
 from operations.subscription_args import parse_end, parse_field, parse_option, parse_weekday
 from operations.subscription_changes import SubscriptionChanges
 from operations.subscription_edit import InvalidEdit, SubscriptionEdit
-from operations.subscriptions import Subscriptions, subscription_row
+from operations.subscriptions import Subscriptions, SubscriptionState, subscription_row
 from operations.users import Users
 
 app = typer.Typer(
@@ -170,6 +171,8 @@ def show(
         return
     output.fields(row)
     output.say()
+    if row["state"] == SubscriptionState.DUE and current_ramp(current.target):
+        output.say("A new domain is ramped up, so its report may wait in the queue: reports queue show.")
     output.rows(
         deliveries,
         _DELIVERY_COLUMNS,

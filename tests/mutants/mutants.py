@@ -30,6 +30,14 @@ ALL = [
         ),
     ),
     Mutant(
+        name="a ramp begins at full speed",
+        file="functions/shared/ramp.py",
+        search="return None if self.is_over(today) else wanted",
+        replace="return None",
+        scenarios=("queue: is ramped up for a week",),
+        tests=("tests/functions/shared/unit/test_ramp.py",),
+    ),
+    Mutant(
         name="a subscription is moved back",
         file="functions/worker/moving_on.py",
         search="if standing is not None and standing > max(due_at, period.end):",

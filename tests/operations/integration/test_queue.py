@@ -8,8 +8,11 @@ from tests.operations.integration.conftest import LOCATION, Project
 
 QUEUE_KEYS = {
     *("queue", "state", "tasks", "more_tasks", "rate", "burst", "concurrent", "max_attempts", "min_backoff_seconds"),
-    *("max_backoff_seconds", "max_doublings", "max_retry_duration_seconds"),
+    *("max_backoff_seconds", "max_doublings", "max_retry_duration_seconds", "ramp"),
 }
+RAMP = {"RAMP_START": "2126-12-01", "RAMP_FIRST_DAY": "864", "QUEUE_RATE": "10"}
+"""Before a ramp starts, its first day holds."""
+RAMP_OVER = {**RAMP, "RAMP_START": "2020-01-01"}
 TASK_KEYS = {
     *("task", "queue", "scheduled_for", "created_at", "attempts", "responses", "last_attempt_at", "last_status"),
     "last_message",
@@ -26,6 +29,35 @@ def test_a_queue_is_shown(project: Project) -> None:
     assert (row["rate"], row["concurrent"], row["max_attempts"]) == (10, 100, 8)
     assert (row["min_backoff_seconds"], row["max_backoff_seconds"]) == (10, 300)
     assert "10s to 300s" in project.reports("queue", "show").out
+
+
+def test_a_ramp_is_shown_with_what_waits(project: Project) -> None:
+    assert project.reports("queue", "show", "--json").json[0]["ramp"] is None
+    project.dead_letter()
+    project.reports("dead-letters", "replay", "--all", "--yes")
+
+    row = project.reports("queue", "show", "--json", **RAMP).json[0]
+    assert row["ramp"].keys() == {"day", "days", "allowance", "rate", "sent_by"}
+    assert (row["ramp"]["day"], row["ramp"]["days"], row["ramp"]["allowance"]) == (1, 18, 864)
+    shown = project.reports("queue", "show", **RAMP).out
+    assert "A new domain is ramped up: day 1 of 18 allows 864 reports." in shown
+    assert "Tasks that wait: 1. At the ramp's rate they are sent by" in shown
+    assert "reports has 10 reports a second, and the ramp 0.01" in shown
+
+    project.reports("queue", "set", "--rate", "0.01")
+    assert "and the ramp" not in project.reports("queue", "show", **RAMP).out
+    assert "The ramp is over: take RAMP_START out" in project.reports("queue", "show", **RAMP_OVER).out
+
+
+def test_a_rate_that_is_set_during_a_ramp_does_not_last(project: Project) -> None:
+    assert "ramped up" in project.reports("queue", "set", "--rate", "5", **RAMP).err
+    assert "ramped up" not in project.reports("queue", "set", "--rate", "4").err
+
+
+def test_a_malformed_ramp_is_said_in_one_line(project: Project) -> None:
+    answer = project.reports("queue", "show", **{**RAMP, "RAMP_GROWTH": "0.5"})
+    assert answer.status == 3
+    assert answer.err.startswith("RAMP_GROWTH: ")
 
 
 def test_all_queues_or_one(project: Project) -> None:

@@ -107,6 +107,15 @@ def test_one_is_shown_with_all_fields_and_its_latest_deliveries(project: Project
     assert deliveries[0] in out
 
 
+def test_a_due_one_is_shown_to_wait_in_the_queue_during_a_ramp(project: Project) -> None:
+    ramp = {"RAMP_START": "2126-12-01", "QUEUE_RATE": "10"}
+    seed(project.database, "u1", next_report_at=NOW - timedelta(days=2))
+    seed(project.database, "u2", next_report_at=LATER)
+    assert "may wait in the queue" in project.reports("subscriptions", "show", "u1", **ramp).out
+    assert "may wait in the queue" not in project.reports("subscriptions", "show", "u1").out
+    assert "may wait in the queue" not in project.reports("subscriptions", "show", "u2", **ramp).out
+
+
 def test_a_malformed_one_says_what_is_wrong(project: Project) -> None:
     seed(project.database, "u1", next_report_at=LATER, hour=25)
     [row] = subscriptions(project, "list", "--user", "u1", "--json").json

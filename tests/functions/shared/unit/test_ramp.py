@@ -1,7 +1,7 @@
 """The ramp of a new domain."""
 
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 from hypothesis import given
@@ -78,18 +78,22 @@ def test_a_queue_that_the_ramp_alone_sets_always_gets_the_rate_of_the_day(ramp: 
     assert 0 < ramp.rate(before) <= ramp.rate(today) <= ramp.full_rate
 
 
+NOON = datetime(2026, 11, 30, 12, tzinfo=UTC)
+HOUR = timedelta(hours=1)
+
+
 @pytest.mark.parametrize(
-    ("tasks", "today", "expected"),
+    ("tasks", "now", "expected"),
     [
-        pytest.param(0, MONDAY, MONDAY, id="none"),
-        pytest.param(200, MONDAY, MONDAY, id="as many as the day allows"),
-        pytest.param(201, MONDAY, MONDAY + DAY, id="one more"),
-        pytest.param(950, MONDAY, MONDAY + 2 * DAY, id="those of three days"),
-        pytest.param(951, MONDAY, MONDAY + 3 * DAY, id="one more than three days allow"),
-        pytest.param(200, MONDAY - 3 * DAY, MONDAY - 3 * DAY, id="before it starts"),
-        pytest.param(864_000, AFTER, AFTER, id="a day at the full rate"),
-        pytest.param(864_001, AFTER, AFTER + DAY, id="more than a day at the full rate"),
+        pytest.param(0, NOON, NOON, id="none"),
+        pytest.param(100, NOON, NOON + 12 * HOUR, id="what half a day allows"),
+        pytest.param(400, NOON, NOON + 36 * HOUR, id="the next day, too"),
+        pytest.param(550, NOON, NOON + 44 * HOUR, id="a third of the day after"),
+        pytest.param(200, NOON - 3 * DAY, NOON - 2 * DAY, id="before it starts"),
+        pytest.param(864_000, NOON + 21 * DAY, NOON + 22 * DAY, id="at the full rate"),
     ],
 )
-def test_when_what_waits_is_sent(tasks: int, today: date, expected: date) -> None:
-    assert RAMP.sent_by(tasks, today) == expected
+@pytest.mark.parametrize("queues", [1, 3])
+def test_when_what_waits_is_sent(tasks: int, now: datetime, expected: datetime, queues: int) -> None:
+    ramp = replace(RAMP, queues=queues, full_rate=RAMP.full_rate / queues)
+    assert abs(ramp.sent_by(tasks, now) - expected) < timedelta(seconds=1)
