@@ -4,31 +4,17 @@ import asyncio
 import contextlib
 import os
 import signal
-import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from local_cloud.errors import LocalCloudError, PortInUse
+from local_cloud.forked_server import ForkedServer, ServerSpec, fork_server
 
 _FIRST_RESTART_SECONDS = 0.5
 _LONGEST_RESTART_SECONDS = 10.0
 _STOP_SECONDS = 10.0
 """Cloud Run gives a container ten seconds between SIGTERM and SIGKILL.
 https://cloud.google.com/run/docs/container-contract#instance-shutdown"""
-
-_PR_SET_PDEATHSIG = 1
-_ENDING_WITH_PARENT = (
-    (
-        *(sys.executable, "-SE", "-c"),
-        f"import ctypes, os, sys; ctypes.CDLL(None).prctl({_PR_SET_PDEATHSIG}, {signal.SIGTERM.value}); "
-        "os.execv(sys.argv[1], sys.argv[1:])",
-    )
-    if sys.platform == "linux"
-    else ()
-)
-"""Put before a command: makes the kernel end it if the local cloud is killed and cannot do so itself. Not by
-preexec_fn: that makes Python fork, which gRPC's threads do not like.
-https://man7.org/linux/man-pages/man2/pr_set_pdeathsig.2const.html"""
 
 
 class FunctionProcess:
@@ -60,15 +46,17 @@ class FunctionProcess:
         self.name = name
         self.port = port
         self.log_file = log_directory / f"{name}.log"
-        self._command = [
-            *_ENDING_WITH_PARENT,
-            *(sys.executable, "-m", "local_cloud.function_server"),
-            *("--source", str(source), "--target", target, "--signature-type", signature_type),
-            *("--host", "127.0.0.1", "--port", str(port)),
-        ]
-        self._environment = {**environment, "PORT": str(port), "K_SERVICE": name, "PYTHONUNBUFFERED": "1"}
+        self._spec = ServerSpec(
+            source=str(source),
+            target=target,
+            signature_type=signature_type,
+            host="127.0.0.1",
+            port=port,
+            environment={**environment, "PORT": str(port), "K_SERVICE": name},
+            log_file=str(self.log_file),
+        )
         self._on_event = on_event
-        self._process: asyncio.subprocess.Process | None = None
+        self._process: ForkedServer | None = None
         self._keeper: asyncio.Task[None] | None = None
 
     @property
@@ -118,16 +106,7 @@ class FunctionProcess:
                 os.killpg(self._process.pid, number)
 
     async def _spawn(self) -> None:
-        with self.log_file.open("ab") as log:
-            self._process = await asyncio.create_subprocess_exec(
-                *self._command,
-                env=self._environment,
-                stdin=asyncio.subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                # A group of its own: Ctrl-C reaches the local cloud alone, which then stops things in their order.
-                start_new_session=True,
-            )
+        self._process = await fork_server(self._spec)
 
     async def _ready(self) -> bool:
         """Wait until the process takes connections; false when it ended first."""
