@@ -18,7 +18,7 @@ from functions.dispatcher.mail_statistics.provider import StatisticsUnavailable
 from functions.dispatcher.run_alerts import tell
 from functions.dispatcher.run_dependencies import RunDependencies
 from functions.shared.mail_breaker import BREAKER_STATE, MAIL_BREAKER, BreakerState, MailFigures, StatisticsReading
-from functions.shared.system_alert import SystemAlert
+from functions.shared.system_alert import AlertKind, SystemAlert
 
 _logger = structlog.get_logger()
 
@@ -98,6 +98,11 @@ class MailBreaker:
 
     def _tell(self, alerts: Sequence[BreakerAlert], state: BreakerState) -> None:
         """Publish alerts, and note those that are: an alert that is not noted comes again with the next run."""
+        for alert in alerts:
+            if alert.kind is AlertKind.SENDING_STOPPED:
+                # The field that deployment/alert_policies/needs-a-person.json watches for: no mail goes out, and there
+                # may be no other channel.
+                _logger.error("sending_stopped", alert=alert.kind.value, run_id=self._run_id, because=alert.detail)
         told = {
             alert.kind.value: self._run_time
             for alert in alerts

@@ -449,12 +449,4 @@ ALL = [
         scenarios=("SendGrid: says that they complain, after tasks have died",),
         tests=("tests/functions/dispatcher/unit/test_queue_clock.py",),
     ),
-    Mutant(
-        name="a stopped run counts as one that made tasks",
-        file="functions/dispatcher/rescue/run_history.py",
-        search="if run.latest.state is RunState.STOPPED:\n            return None",
-        replace="if run.latest.state is None:\n            return None",
-        scenarios=("SendGrid: says that recipients complain, for two days",),
-        tests=("tests/functions/dispatcher/unit/test_run_history.py",),
-    ),
 ]

@@ -240,9 +240,9 @@ class Cloud:
         answer = requests.request(method, f"http://127.0.0.1:{port}{path}", headers=sent, data=body, timeout=60)
         return Answer(status=answer.status_code, body=answer.json())
 
-    def log(self) -> list[dict[str, Any]]:
-        """What the dispatcher has logged, as far as it is JSON."""
-        lines = self.dispatcher().log_file.read_text().splitlines()
+    def log(self, **variables: str) -> list[dict[str, Any]]:
+        """What the dispatcher has logged, as far as it is JSON; the one that was started with these variables."""
+        lines = self.dispatcher(**variables).log_file.read_text().splitlines()
         return [json.loads(line) for line in lines if line.startswith("{")]
 
 

@@ -42,8 +42,15 @@ class Provider:
 
     def call(self, at: datetime = NOON, **variables: str) -> Answer:
         """Have a run made, of a dispatcher that can ask for statistics."""
-        own = {"SENDGRID_API_KEY": KEY, "SENDGRID_HOST": self.inbox.url}
-        return self.cloud.call(at, variables={**own, **variables})
+        return self.cloud.call(at, variables={**self._own, **variables})
+
+    @property
+    def _own(self) -> dict[str, str]:
+        return {"SENDGRID_API_KEY": KEY, "SENDGRID_HOST": self.inbox.url}
+
+    def log(self, run: str) -> list[dict[str, Any]]:
+        """What the dispatcher has logged of a run."""
+        return [line for line in self.cloud.log(**self._own) if line.get("run_id") == run]
 
 
 @pytest.fixture(scope="module")
@@ -136,6 +143,9 @@ def test_a_stopped_run_makes_no_task_changes_nothing_and_is_no_failure(provider:
         answer = provider.call(NOON + hours * HOUR)
         assert (answer.status, answer.body["stopped"]) == (200, True)
         assert [kind for kind in kinds(cloud) if kind != "no-run"] == alerts
+    # Cloud Monitoring watches for such lines, where there is no other channel.
+    assert sum(line.get("alert") == "sending-stopped" for line in provider.log(run_id(NOON + 12 * HOUR))) == 1
+    assert sum(line.get("alert") == "sending-stopped" for line in provider.log(run_id(NOON + 13 * HOUR))) == 0
     assert cloud.tasks() == []
 
     # Nor does a dispatcher go on that has no key, or no limits.
