@@ -14,7 +14,6 @@ from pathlib import Path
 
 import grpc
 import pytest
-import requests
 from aiohttp import web
 from google.cloud.firestore_v1.services.firestore import FirestoreClient
 from google.cloud.firestore_v1.services.firestore.transports import FirestoreGrpcTransport
@@ -22,6 +21,7 @@ from google.cloud.firestore_v1.types import RunQueryRequest, StructuredQuery
 
 from local_cloud.http import HttpServer
 from tests.local_cloud.up.integration.command import PARTS, Command
+from tests.local_cloud.up.integration.three_runs import see_three_runs
 from tests.support import REPOSITORY, Background, free_ports
 
 
@@ -59,12 +59,12 @@ def test_one_run_from_the_scheduler_to_the_mails(tmp_path: Path) -> None:
 
 
 def test_it_keeps_running_and_ctrl_c_leaves_nothing_behind(tmp_path: Path) -> None:
-    command = Command(tmp_path, "--users", "3")
+    command = Command(tmp_path, "--users", "9")
     command.wait_for("Ctrl-C ends it all")
     with urllib.request.urlopen(f"http://127.0.0.1:{command.port_base}/api/mails", timeout=100) as response:
         assert json.load(response)
     assert len(command.listening()) == PARTS
-    _stop_by_the_link_of_a_mail(command.data)
+    see_three_runs(command)
     _query_without_an_index(command.port_base + 1)
     _query_without_an_index(command.port_base + 1)
     command.process.send_signal(signal.SIGINT)
@@ -73,16 +73,6 @@ def test_it_keeps_running_and_ctrl_c_leaves_nothing_behind(tmp_path: Path) -> No
     assert "Traceback" not in command.text
     refused = "a query that was answered here. The query requires an index of the collection users: name, email."
     assert " ".join(command.text.split()).count(f"Firestore will refuse {refused}") == 1
-
-
-def _stop_by_the_link_of_a_mail(data: Path) -> None:
-    """Follow a link as its recipient does, and press the button of the mail program."""
-    mail = message_from_bytes(next((data / "mails").glob("*.eml")).read_bytes())
-    one_click = mail["List-Unsubscribe"].strip("<>")
-    page = one_click.removesuffix("/unsubscribe")
-    assert "/stop" in requests.get(page, timeout=100).text
-    assert requests.post(one_click, data={"List-Unsubscribe": "One-Click"}, timeout=100).status_code == 200
-    assert "/resume" in requests.get(page, timeout=100).text
 
 
 def _query_without_an_index(port: int) -> None:
