@@ -3,7 +3,7 @@
 # are the team's own and stay in any case, and so do the database and the APIs, which others may use.
 
 # The pipeline's top-level collections.
-COLLECTIONS="deliveries mail_events mail_breaker runs dead_letters system_alerts alerts"
+COLLECTIONS="deliveries mail_events mail_breaker runs dead_letters system_alerts alerts operator_actions"
 
 tear_down() {
   step teardown "Teardown"

@@ -27,7 +27,7 @@ def up(
     once: Annotated[bool, typer.Option("--once", help="Make one run and end.")] = False,
     users: Annotated[int, typer.Option(min=1, max=1_000_000, help="How many sample users to put in.")] = 25,
     port_base: Annotated[
-        int, typer.Option(help="The first of the eleven ports that are used.", min=1024, max=65_500)
+        int, typer.Option(help="The first of the thirteen ports that are used.", min=1024, max=65_500)
     ] = DEFAULT_PORT_BASE,
     data_dir: Annotated[
         Path, typer.Option(help="Where mails, logs and the environment are written.", file_okay=False)

@@ -25,6 +25,7 @@ from local_cloud.index_file import read_index_file
 from local_cloud.pubsub.server import PubSubEmulator
 from local_cloud.rpc import Middleware, latency
 from local_cloud.scheduler import Job, Scheduler
+from local_cloud.shared_time import FILE_VARIABLE, SharedClock
 from local_cloud.tasks.server import TasksEmulator
 from local_cloud.tasks.settings import queue_from_flags
 
@@ -50,6 +51,7 @@ class LocalCloud:
         data_directory: where mails, logs and the environment are written.
         latency_seconds: added to every API call, as a network would.
         on_event: called with one line for each event of a function.
+        clock: a time that the functions share, so that it can be moved; None for the machine's.
     """
 
     def __init__(
@@ -61,6 +63,7 @@ class LocalCloud:
         data_directory: Path,
         latency_seconds: float,
         on_event: Callable[[str], None],
+        clock: SharedClock | None = None,
     ) -> None:
         self._repository = repository
         self._environment = environment
@@ -68,12 +71,17 @@ class LocalCloud:
         self._queue_flags = queue_flags
         self._data_directory = data_directory
         self._on_event = on_event
+        self._time_file = clock.file if clock else None
         self._started: list[_Part] = []
+        self.functions: list[FunctionProcess] = []
+        """The functions that run."""
         self._missing_indexes: set[str] = set()
-        self.clock = Clock()
+        self.clock = clock or Clock()
         ports = environment.ports
         middleware: Sequence[Middleware] = [latency(latency_seconds, self.clock.sleep)] if latency_seconds else []
-        self.identity = IdentityProvider(host=HOST, port=ports.identity, clock=self.clock)
+        self.identity = IdentityProvider(
+            host=HOST, port=ports.identity, clock=self.clock, is_clock_shared=clock is not None
+        )
         self.firestore = FirestoreEmulator(
             host=HOST,
             port=ports.firestore,
@@ -142,7 +150,9 @@ class LocalCloud:
             await self._started.pop().stop()
 
     async def _start(self) -> None:
-        self._environment.write(self._data_directory / "environment", repository=self._repository)
+        self._environment.write(
+            self._data_directory / "environment", repository=self._repository, with_control=self._time_file is not None
+        )
         await self._start_part(self.identity)
         for variable, part in (
             ("FIRESTORE_EMULATOR_HOST", self.firestore),
@@ -226,8 +236,10 @@ class LocalCloud:
 
     async def _start_functions(self) -> None:
         environment = self._environment.for_function(self._repository)
+        if self._time_file:
+            environment = {**environment, FILE_VARIABLE: str(self._time_file)}
         ports = self._environment.ports
-        functions = [
+        self.functions = [
             FunctionProcess(
                 name=name,
                 source=self._repository / "functions" / name / "main.py",
@@ -246,8 +258,8 @@ class LocalCloud:
                 ("mail_events", "http", ports.mail_events),
             )
         ]
-        self._started += functions
-        results = await asyncio.gather(*(function.start() for function in functions), return_exceptions=True)
+        self._started += self.functions
+        results = await asyncio.gather(*(function.start() for function in self.functions), return_exceptions=True)
         for result in results:
             if isinstance(result, BaseException):
                 raise result

@@ -92,6 +92,14 @@ class Ports:
     def mail_events(self) -> int:
         return self.base + 10
 
+    @property
+    def console(self) -> int:
+        return self.base + 11
+
+    @property
+    def control(self) -> int:
+        return self.base + 12
+
 
 @dataclass(frozen=True, kw_only=True)
 class Environment:
@@ -161,14 +169,21 @@ class Environment:
         owners = owner_variables(repository, self.outside)
         return {**owners, **self.outside, **self.variables, "PYTHONPATH": os.pathsep.join(search_path)}
 
-    def write(self, file: Path, *, repository: Path) -> None:
+    def write(self, file: Path, *, repository: Path, with_control: bool = False) -> None:
         """Leave the variables, and those of kinds, where a command on this machine finds them; a shell can read the
         file, too.
 
         It is a new file from the beginning that only this user may read: keys may be in it.
+
+        Args:
+            file: where.
+            repository: the folder that holds `functions/`.
+            with_control: whether the local cloud can be controlled (local_cloud.control).
         """
         file.parent.mkdir(parents=True, exist_ok=True)
         variables = {**given_variables(repository, self.outside), **self.variables}
+        if with_control:
+            variables["LOCAL_CONTROL_URL"] = f"http://{HOST}:{self.ports.control}"
         lines = [f"{name}={shlex.quote(value)}" for name, value in variables.items()]
         file.unlink(missing_ok=True)
         file.touch(mode=0o600, exist_ok=False)

@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING
 import functions_framework
 from functions_framework._http import create_server
 
+from local_cloud import shared_time
 from local_cloud.browser_wall import find_refusal
 from local_cloud.forked_server import ServerSpec
 
@@ -148,6 +149,8 @@ def serve(spec: ServerSpec) -> None:
     null, log = os.open(os.devnull, os.O_RDONLY), os.open(spec.log_file, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
     for opened, standard in ((null, 0), (log, 1), (log, 2)):
         os.dup2(opened, standard)
+    if time_file := spec.environment.get(shared_time.FILE_VARIABLE):
+        shared_time.follow(Path(time_file))
     app = functions_framework.create_app(  # type: ignore[no-untyped-call]  # as all of functions-framework
         spec.target, spec.source, spec.signature_type
     )

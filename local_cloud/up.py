@@ -5,6 +5,7 @@ import contextlib
 import json
 import shutil
 import signal
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,13 +20,17 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from local_cloud import clients
 from local_cloud.cloud import LocalCloud
+from local_cloud.control import Control
 from local_cloud.environment import HOST, Environment, Ports
 from local_cloud.errors import LocalCloudError
 from local_cloud.flags_file import read_flags_file
+from local_cloud.http import HttpServer
 from local_cloud.run_view import RunView, Standing
 from local_cloud.sample_users import sample_users
 from local_cloud.scheduler import Execution
 from local_cloud.seed import put_in
+from local_cloud.server_process import ServerProcess
+from local_cloud.shared_time import FILE_VARIABLE, SharedClock
 from local_cloud.summary import RunSummary, show
 from local_cloud.verdict import Mailed, problems
 
@@ -74,6 +79,7 @@ class Up:
         queue_flags = read_flags_file(REPOSITORY / "queue.yaml")
         if options.rate is not None:
             queue_flags["--max-dispatches-per-second"] = options.rate
+        self._parts: list[HttpServer | ServerProcess] = []
         self._environment = Environment(
             ports=Ports(base=options.port_base),
             max_attempts=int(queue_flags.get("--max-attempts", 100)),
@@ -85,8 +91,17 @@ class Up:
             queue_flags=queue_flags,
             data_directory=options.data_directory,
             latency_seconds=options.latency_ms / 1000,
-            on_event=lambda line: console.print(f"[yellow]{escape(line)}"),
+            on_event=self._say_event,
+            clock=None if options.once else self._shared_clock(),
         )
+
+    def _say_event(self, line: str) -> None:
+        self._console.print(f"[yellow]{escape(line)}")
+
+    def _shared_clock(self) -> SharedClock:
+        """A clock that can be moved: the functions of a local cloud that keeps running follow it."""
+        self._options.data_directory.mkdir(parents=True, exist_ok=True)
+        return SharedClock(self._options.data_directory / "time")
 
     async def run(self) -> int:
         """Start, make a run, and with `--once` end; otherwise go on by the schedule until it is interrupted.
@@ -113,6 +128,8 @@ class Up:
             return 130 if self._options.once else 0
         finally:
             stopped.cancel()
+            while self._parts:
+                await self._parts.pop().stop()
             await self._cloud.stop()
 
     async def _work(self) -> int:
@@ -124,11 +141,43 @@ class Up:
         show(summary, self._console)
         if self._options.once:
             return 1 if summary.problems else 0
+        await self._start_console()
         self._show_addresses()
         self._cloud.scheduler.on_execution = self._show_execution
         await self._cloud.scheduler.start()
         forever: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         return await forever
+
+    async def _start_console(self) -> None:
+        """Start the web console, and what its page of the local cloud calls."""
+        ports, directory = self._environment.ports, self._options.data_directory
+        control = Control(
+            self._cloud, logs=directory / "logs", on_execution=self._show_execution, host=HOST, port=ports.control
+        )
+        console = ServerProcess(
+            name="console",
+            port=ports.console,
+            log_file=directory / "logs" / "console.log",
+            spawn=self._spawn_console,
+            on_event=self._say_event,
+        )
+        for part in (control, console):
+            await part.start()
+            self._parts.append(part)
+
+    async def _spawn_console(self) -> asyncio.subprocess.Process:
+        directory = self._options.data_directory.absolute()
+        with (directory / "logs" / "console.log").open("ab") as log:
+            return await asyncio.create_subprocess_exec(
+                *(sys.executable, "-m", "local_cloud.shared_time", "operations", "--local-cloud", str(directory)),
+                *("console", "--port", str(self._environment.ports.console)),
+                env={**self._environment.for_function(REPOSITORY), FILE_VARIABLE: str(directory / "time")},
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                # A group of its own: Ctrl-C reaches the local cloud alone, which then stops things in their order.
+                start_new_session=True,
+            )
 
     def _clear_data_directory(self) -> None:
         """Remove the files of an earlier run: its mails would seem to be this run's."""
@@ -243,7 +292,8 @@ class Up:
     def _show_addresses(self) -> None:
         ports = self._environment.ports
         self._console.print(
-            f"\nMails and Slack messages  [link]http://{HOST}:{ports.inbox}/[/link]\n"
+            f"\nConsole   [link]http://{HOST}:{ports.console}/[/link]\n"
+            f"Mails and Slack messages  [link]http://{HOST}:{ports.inbox}/[/link]\n"
             f"Firestore {HOST}:{ports.firestore}   Cloud Tasks {HOST}:{ports.tasks} (REST {HOST}:{ports.tasks_rest})   "
             f"Pub/Sub {HOST}:{ports.pubsub}\n"
             f"Logs      {self._options.data_directory / 'logs'}\n"

@@ -1,6 +1,6 @@
 """Reads the dead letters that the DLQ handler keeps, for the operator."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -32,32 +32,71 @@ class DeadLetters:
         *,
         state: DeadLetterState | None,
         reason: DeadLetterReason | None = None,
+        cause: str | None = None,
         since: datetime | None = None,
+        until: datetime | None = None,
         limit: int | None = None,
     ) -> Iterator[StoredDeadLetter]:
-        """Dead letters, the newest first, by an index of state and one of reason and state, each with `received_at`.
+        """Dead letters, the newest first, by an index of state, one of reason and state, and one of cause and state,
+        each with `received_at`.
 
         Args:
             state: only those in this state; None for all.
-            reason: only those with this reason.
+            reason: only those with this reason; not together with a cause, which has only one.
+            cause: only those of this cause.
             since: only those received since.
+            until: only those received until then.
             limit: how many at most; None for all.
         """
-        query: Any = self._letters
-        if state is not None:
-            query = query.where(filter=FieldFilter("state", "==", state.value))
-        if reason is not None:
-            query = query.where(filter=FieldFilter("reason", "==", reason.value))
-            if state is None:
-                # The index of reason and state answers this, and an index of reason alone is not needed.
-                any_state = [each.value for each in DeadLetterState]
-                query = query.where(filter=FieldFilter("state", "in", any_state))
-        if since is not None:
-            query = query.where(filter=FieldFilter("received_at", ">=", since))
+        query = self._query(state=state, reason=reason, cause=cause, since=since, until=until)
         query = query.order_by("received_at", direction=firestore.Query.DESCENDING)
         for snapshot in (query.limit(limit) if limit is not None else query).stream():
             if letter := StoredDeadLetter.from_snapshot(snapshot):
                 yield letter
+
+    def count(
+        self,
+        *,
+        state: DeadLetterState | None,
+        reason: DeadLetterReason | None = None,
+        cause: str | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
+    ) -> int:
+        """How many dead letters `find` would find, counted in the index."""
+        query = self._query(state=state, reason=reason, cause=cause, since=since, until=until)
+        return document_fields.count(query.order_by("received_at", direction=firestore.Query.DESCENDING))
+
+    def of_ids(self, letter_ids: Sequence[str]) -> list[StoredDeadLetter]:
+        """Dead letters by their ids; those that do not exist are left out."""
+        references = [self._letters.document(each) for each in letter_ids if is_document_id(each)]
+        found = map(StoredDeadLetter.from_snapshot, self._client.get_all(references) if references else ())
+        return [letter for letter in found if letter]
+
+    def _query(
+        self,
+        *,
+        state: DeadLetterState | None,
+        reason: DeadLetterReason | None,
+        cause: str | None,
+        since: datetime | None,
+        until: datetime | None,
+    ) -> Any:
+        query: Any = self._letters
+        if state is not None:
+            query = query.where(filter=FieldFilter("state", "==", state.value))
+        field, value = ("cause", cause) if cause else ("reason", reason.value if reason else None)
+        if value is not None:
+            query = query.where(filter=FieldFilter(field, "==", value))
+            if state is None:
+                # The index with the state answers this, and one without it is not needed.
+                any_state = [each.value for each in DeadLetterState]
+                query = query.where(filter=FieldFilter("state", "in", any_state))
+        if since is not None:
+            query = query.where(filter=FieldFilter("received_at", ">=", since))
+        if until is not None:
+            query = query.where(filter=FieldFilter("received_at", "<=", until))
+        return query
 
     def with_delivery_states(self, letters: Iterable[StoredDeadLetter]) -> list[dict[str, Any]]:
         """Dead letters as JSON shows them, each with where its delivery stands now; null where there is none."""

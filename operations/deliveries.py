@@ -7,9 +7,10 @@ from google.cloud import firestore
 from google.cloud.firestore_v1.base_query import FieldFilter
 
 from functions.shared.delivery import DELIVERIES, Delivery, DeliveryState
-from functions.shared.ids import SHARDS
+from functions.shared.ids import SHARDS, is_document_id
 from functions.shared.logging import redact_addresses
 from functions.shared.mail_event import MailRecord
+from operations.errors import NotFound
 from operations.mail_records import mail_row
 
 
@@ -64,6 +65,18 @@ class Deliveries:
             if (run_id is None or each.run_id == run_id) and (state is None or each.state is state)
         )
         return list(islice(wanted, limit))
+
+    def get(self, delivery_id: str) -> Delivery:
+        """One delivery.
+
+        Raises:
+            NotFound: there is no delivery of this id.
+        """
+        snapshot = self._deliveries.document(delivery_id).get() if is_document_id(delivery_id) else None
+        delivery = Delivery.from_snapshot(snapshot) if snapshot is not None else None
+        if delivery is None:
+            raise NotFound(f"There is no delivery {delivery_id}: reports deliveries shows those of a user or a run.")
+        return delivery
 
     def latest(self, user_id: str, subscription_id: str | None = None) -> Delivery | None:
         """The latest delivery of a user, or of one of the user's subscriptions; None where there is none."""

@@ -70,6 +70,10 @@ class NothingToSend:
     why: str
 
 
+MadeReport = Mail | NothingToSend
+"""What a kind makes of a report: a mail, or its word that there is nothing to report."""
+
+
 def sample_data(kind: str, period: Period, amount: SampleAmount = SampleAmount.MUCH) -> UserData:
     """The data that a kind brings along to be looked at.
 
@@ -161,7 +165,7 @@ def build(
     variables: Mapping[str, str] | None = None,
     delivery: str | None = None,
     is_next: bool = False,
-) -> Mail | NothingToSend:
+) -> MadeReport:
     """Build the mail.
 
     Args:
@@ -268,6 +272,25 @@ def test_settings(variables: Mapping[str, str | None]) -> MailSettings:
     return mail_settings(variables).model_copy(update=_NO_LIST)
 
 
+def standalone_page(mail: Mail) -> str:
+    """The HTML part of a mail as its first recipient gets it, as a page that needs no other file."""
+    page = mail.with_link(mail.recipients[0].unsubscribe_url).html
+    for image in mail.images:
+        data = base64.b64encode(image.content).decode()
+        page = page.replace(f"cid:{image.content_id}", f"data:{image.media_type};base64,{data}")
+    return page
+
+
+def text_part(mail: Mail) -> str:
+    """The text part of a mail as its first recipient gets it."""
+    return mail.with_link(mail.recipients[0].unsubscribe_url).text
+
+
+def languages() -> tuple[str, ...]:
+    """The languages that the reports can be written in."""
+    return ("en", *sorted(catalog.stem for catalog in language.LOCALES.glob("*.po")))
+
+
 @dataclass(frozen=True, kw_only=True)
 class PreviewFiles:
     """The files of a preview: the HTML part as a page of its own, the text part, and the mail provider's request."""
@@ -299,16 +322,12 @@ class PreviewFiles:
         Raises:
             OperatorError: a file cannot be written.
         """
-        shown = mail.with_link(mail.recipients[0].unsubscribe_url)
-        page = shown.html
-        for image in mail.images:
-            data = base64.b64encode(image.content).decode()
-            page = page.replace(f"cid:{image.content_id}", f"data:{image.media_type};base64,{data}")
+        page, text = standalone_page(mail), text_part(mail)
         request = to_request(mail, Sender.from_settings(settings))
         try:
             self.html.parent.mkdir(parents=True, exist_ok=True)
             self.html.write_text(page, encoding="utf-8")
-            self.text.write_text(shown.text, encoding="utf-8")
+            self.text.write_text(text, encoding="utf-8")
             self.request.write_text(json.dumps(request, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
             for file, attachment in zip(self.attachments(mail), mail.attachments, strict=True):
                 file.write_bytes(attachment.content)

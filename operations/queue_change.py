@@ -5,6 +5,9 @@ from dataclasses import dataclass, fields
 from datetime import timedelta
 from typing import Any
 
+from operations.errors import OperatorError
+from operations.time_args import format_duration
+
 
 @dataclass(frozen=True, kw_only=True)
 class QueueSettings:
@@ -64,6 +67,21 @@ def differences(before: QueueSettings, wanted: QueueSettings) -> dict[str, tuple
     return {
         name: (getattr(before, name), value) for name, value in wanted.given().items() if getattr(before, name) != value
     }
+
+
+def check_change(before: QueueSettings, wanted: QueueSettings) -> None:
+    """Check a change. The service accepts a shortest wait that is longer than the longest one, and then keeps to
+    neither.
+
+    Raises:
+        OperatorError: the change makes the queue so.
+    """
+    smallest = wanted.min_backoff if wanted.min_backoff is not None else before.min_backoff
+    longest = wanted.max_backoff if wanted.max_backoff is not None else before.max_backoff
+    if smallest is not None and longest is not None and smallest > longest:
+        raise OperatorError(
+            f"--min-backoff {format_duration(smallest)} is longer than --max-backoff {format_duration(longest)}."
+        )
 
 
 def warnings(changed: Mapping[str, tuple[Any, Any]], *, worker_max_attempts: str | None) -> list[str]:

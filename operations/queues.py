@@ -130,6 +130,13 @@ class Queues:
             return False
         return True
 
+    def find_task(self, queue: str, task: str) -> dict[str, Any] | None:
+        """A task, as JSON shows it; None where the queue holds none of this id."""
+        try:
+            return _task_row(queue, cloud_tasks_client().get_task(name=f"{self._name(queue)}/tasks/{task}"))
+        except GoogleNotFound:
+            return None
+
     def search(self, queue: str, is_wanted: Callable[[bytes], bool]) -> Iterator[QueuedTask]:
         """Tasks whose body is wanted. All that the queue holds are read, a thousand a call.
 

@@ -134,6 +134,9 @@ class Pages:
     async def _api_mails(self, request: web.Request) -> web.Response:
         to = request.query.get("to")
         found: Sequence[Envelope] = self._mails.to(to) if to else self._mails
+        if wanted := request.query.get("q", "").strip():
+            among = {each.id for each in found}
+            found = [each for each in self._mails.containing(wanted) if each.id in among]
         limit = _number(request, "limit", 100, least=1, most=MOST_IN_AN_ANSWER)
         offset = _number(request, "offset", 0)
         return web.json_response(
@@ -142,9 +145,12 @@ class Pages:
 
     async def _api_mail(self, request: web.Request) -> web.Response:
         mail = self._read(request)
+        older, newer = self._mails.beside(mail.envelope.id)
         return web.json_response(
             {
                 **_envelope(mail.envelope),
+                "older": older,
+                "newer": newer,
                 "reply_to": [_address(each) for each in mail.reply_to],
                 "headers": mail.headers,
                 "text": mail.text,

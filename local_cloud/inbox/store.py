@@ -62,6 +62,25 @@ class MailStore(Sequence[Envelope]):
         """The mails that went to an address, as to, cc or bcc."""
         return tuple(self._by_recipient.get(address.lower(), ()))
 
+    def containing(self, text: str) -> Sequence[Envelope]:
+        """The mails that have a text anywhere in them, in capitals or not. It reads all of them."""
+        wanted = text.lower()
+        return [
+            envelope
+            for envelope in self._envelopes
+            if wanted in json.dumps(self.read(envelope.id).request, ensure_ascii=False).lower()
+        ]
+
+    def beside(self, mail_id: str) -> tuple[str | None, str | None]:
+        """The ids of the mails that came right before and right after a mail.
+
+        Raises:
+            KeyError: there is none by this id.
+        """
+        index = self._places[mail_id][0]
+        before = self._envelopes[index - 1].id if index else None
+        return before, self._envelopes[index + 1].id if index + 1 < len(self._envelopes) else None
+
     def close(self) -> None:
         """Give the file back. The envelopes stay."""
         self._file.close()

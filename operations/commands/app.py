@@ -7,6 +7,7 @@ import typer
 
 from operations.commands import (
     check,
+    console,
     dead_letters,
     deliveries,
     dispatch,
@@ -65,3 +66,4 @@ app.command("send")(send.send)
 app.command("resume-sending")(resume_sending.resume_sending)
 app.command("preview")(preview.preview)
 app.command("new")(new.new)
+app.command("console")(console.console)

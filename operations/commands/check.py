@@ -12,9 +12,9 @@ from deployment.mail_checks.finding import State
 from functions.shared.logging import redact_addresses
 from operations import preview as previews
 from operations.commands.group import AsJson, mail_address, session
-from operations.commands.kind_variables import kind_variables
 from operations.deployed_env import DEFAULT_PREFIX
 from operations.errors import ExitStatus, NotConfigured
+from operations.kind_variables import kind_variables
 from operations.mail_checks import MailSetup, check_mail
 from operations.output import Output
 from operations.session import Session

@@ -17,8 +17,8 @@ from functions.shared.settings import MailSettings
 from functions.shared.subscription import Subscription
 from operations import preview as previews
 from operations.commands.group import AsJson, document_id, session
-from operations.commands.kind_variables import kind_variables
 from operations.errors import OperatorError, describe
+from operations.kind_variables import kind_variables
 from operations.output import Output, print_traceback
 from operations.preview import SampleAmount
 from operations.preview_period import next_period, parse_period, report_about

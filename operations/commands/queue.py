@@ -8,9 +8,9 @@ from typing import Annotated, Any
 import typer
 
 from operations.commands.group import AsJson, DryRun, Limit, duration, session
-from operations.errors import NotFound, OperatorError
+from operations.errors import NotFound
 from operations.output import Output
-from operations.queue_change import QueueSettings, differences, warnings
+from operations.queue_change import QueueSettings, check_change, differences, warnings
 from operations.queues import COUNTED_HELD_TASKS, COUNTED_TASKS
 from operations.ramp import current_ramp, describe_ramp, ramp_row
 from operations.session import Session
@@ -172,7 +172,7 @@ def set_(
     changed: dict[str, tuple[Any, Any]] = {}
     for name in _names(current, queue):
         before = current.queues.settings(name)
-        _check(before, wanted)
+        check_change(before, wanted)
         if changes := differences(before, wanted):
             after = wanted if dry_run else current.queues.change(name, wanted)
             changes = {setting: (old, getattr(after, setting)) for setting, (old, _) in changes.items()}
@@ -198,16 +198,6 @@ def set_(
 
 def _names(current: Session, queue: str | None) -> list[str]:
     return [queue] if queue else current.target.queues
-
-
-def _check(before: QueueSettings, wanted: QueueSettings) -> None:
-    """The service accepts a shortest wait that is longer than the longest one, and then keeps to neither."""
-    smallest = wanted.min_backoff if wanted.min_backoff is not None else before.min_backoff
-    longest = wanted.max_backoff if wanted.max_backoff is not None else before.max_backoff
-    if smallest is not None and longest is not None and smallest > longest:
-        raise OperatorError(
-            f"--min-backoff {format_duration(smallest)} is longer than --max-backoff {format_duration(longest)}."
-        )
 
 
 def _for_people(row: Mapping[str, Any]) -> dict[str, Any]:

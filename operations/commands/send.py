@@ -1,6 +1,5 @@
 """`reports send`: send a report of one subscription now, or a test of it to oneself."""
 
-import secrets
 from datetime import UTC, datetime
 from typing import Annotated
 
@@ -8,13 +7,10 @@ import typer
 
 from functions.shared.delivery import SkipReason
 from functions.shared.ids import is_document_id
-from operations import preview as previews
 from operations.commands.group import AsJson, document_id, mail_address, session
-from operations.commands.kind_variables import kind_variables
 from operations.output import Output, shell_argument
-from operations.preview_period import next_period
-from operations.preview_subject import read_subject
 from operations.send_now import send_now
+from operations.send_test import send_test_report
 from operations.session import Session
 from operations.subscriptions import Subscriptions
 from operations.users import Users
@@ -87,42 +83,22 @@ def send(
 
 
 def _send_test(current: Session, user_id: str, subscription_id: str | None, address: str, output: Output) -> None:
-    whose, which = read_subject(current.firestore, user_id, subscription_id, kind=None, defaults=current.defaults)
-    variables = {
-        name: current.find_secret(name) if name in previews.PROVIDER_SECRETS else current.target.find(name)
-        for name in previews.PROVIDER_VARIABLES
-    }
-    settings = previews.test_settings(variables)
-    covered = next_period(which, which.schedule(whose), datetime.now(UTC))
-    mail = previews.build(
-        which.kind,
-        whose,
-        which,
-        covered,
-        previews.live_data(current.firestore, user_id),
-        settings,
-        client=current.firestore,
-        variables=kind_variables(current, which.kind, sample=False),
-        delivery=f"test-{secrets.token_hex(8)}",
-    )
+    sent = send_test_report(current, user_id, subscription_id, address)
     about = {
         "user_id": user_id,
-        "subscription_id": which.id,
-        "kind": which.kind,
-        "period_start": covered.start,
-        "period_end": covered.end,
+        "subscription_id": sent.subscription.id,
+        "kind": sent.subscription.kind,
+        "period_start": sent.period.start,
+        "period_end": sent.period.end,
     }
-    if isinstance(mail, previews.NothingToSend):
+    if sent.nothing is not None:
         if output.as_json:
-            output.json({**about, "skipped": SkipReason.NOTHING_TO_REPORT.value, "note": mail.why})
+            output.json({**about, "skipped": SkipReason.NOTHING_TO_REPORT.value, "note": sent.nothing.why})
         else:
-            output.say(f"Nothing was sent: {mail.why}.")
-        return
-    message_id = previews.send_test(mail, address, variables)
-    if output.as_json:
-        output.json({**about, "subject": mail.subject, "message_id": message_id or None})
-        return
-    if which.sandbox or settings.mail_sandbox:
-        output.say(f"The mail provider has checked the test and delivers none, since it is a sandbox: {mail.subject}")
-        return
-    output.say(f"Sent a test: {mail.subject}")
+            output.say(f"Nothing was sent: {sent.nothing.why}.")
+    elif output.as_json:
+        output.json({**about, "subject": sent.subject, "message_id": sent.message_id or None})
+    elif sent.is_sandbox:
+        output.say(f"The mail provider has checked the test and delivers none, since it is a sandbox: {sent.subject}")
+    else:
+        output.say(f"Sent a test: {sent.subject}")

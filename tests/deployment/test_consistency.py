@@ -217,7 +217,7 @@ def test_no_index_rises_with_time_unless_docs_scale_md_says_how_far_it_goes() ->
 
 def test_ttl_policies_are_on_the_collections_whose_documents_expire() -> None:
     assert {override["collectionGroup"] for override in INDEXES["fieldOverrides"] if override.get("ttl")} == {
-        *("deliveries", "dead_letters", "mail_events", "runs", "alerts", "system_alerts"),
+        *("deliveries", "dead_letters", "mail_events", "runs", "alerts", "system_alerts", "operator_actions"),
     }
 
 

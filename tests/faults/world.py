@@ -30,6 +30,7 @@ from local_cloud.pubsub.server import PubSubEmulator
 from local_cloud.rpc import current_request
 from local_cloud.scheduler import Execution, Job, Scheduler
 from local_cloud.scheduler.retry import RetryConfig
+from local_cloud.shared_time import FILE_VARIABLE, SharedClock
 from local_cloud.tasks.server import TasksEmulator
 from local_cloud.tasks.settings import queue_from_flags
 from tests.deployed_firestore import deployed_firestore
@@ -41,7 +42,6 @@ from tests.faults.moves import Moves
 from tests.faults.subscription_key import SubscriptionKey
 from tests.faults.tcp_gate import TcpGate
 from tests.faults.webhook_gate import WebhookGate
-from tests.faults.world_time import FILE_VARIABLE, WorldClock
 from tests.function_process import REPOSITORY
 from tests.support import free_ports
 
@@ -94,7 +94,7 @@ class World:
     """Everything that there is.
 
     Its time is one clock, that of the local cloud and of the functions, which only `pass_time` moves on beyond the
-    machine's: see tests.faults.world_time.
+    machine's: see local_cloud.shared_time.
 
     Args:
         directory: where the functions' logs go.
@@ -104,7 +104,7 @@ class World:
         self._directory = directory
         directory.mkdir(parents=True, exist_ok=True)
         self._time_file = directory / "time"
-        self.clock = WorldClock(self._time_file)
+        self.clock = SharedClock(self._time_file)
         self.moves = Moves()
         self.runs: list[datetime] = []
         """The times of the dispatcher's runs."""
@@ -397,7 +397,7 @@ class World:
         inherited = {key: value for key, value in os.environ.items() if key in {"PATH", "HOME", "LANG", "TMPDIR"}}
         function = FunctionProcess(
             name=name,
-            source=REPOSITORY / "tests" / "faults" / "on_world_time.py",
+            source=REPOSITORY / "functions" / name / "main.py",
             target=name,
             signature_type=signature_type,
             port=port or free_ports(1),

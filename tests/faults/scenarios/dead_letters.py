@@ -128,7 +128,7 @@ async def operate(scenario_run: ScenarioRun, *arguments: str) -> None:
         RuntimeError: it did not come to its end.
     """
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "tests.faults.world_time", "operations", *arguments),
+        *(sys.executable, "-m", "local_cloud.shared_time", "operations", *arguments),
         env={**os.environ, **scenario_run.world.variables},
         cwd=REPOSITORY,
         stdout=asyncio.subprocess.DEVNULL,

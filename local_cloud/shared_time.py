@@ -1,10 +1,10 @@
-"""The world's time, which the functions have as well: the machine's, moved by an offset that all processes share.
+"""A time that all processes of the local cloud share: the machine's, moved by an offset.
 
-The functions have no hook for it. In the processes that the harness starts, and only there, `datetime.now` is
-replaced before the function's own code is loaded. Measured durations (`time.monotonic`, time limits of sockets) stay
-the machine's.
+The functions have no hook for it. In the processes that the local cloud starts with FILE_VARIABLE, and only there,
+`datetime.now` is replaced before the function's own code is loaded. Measured durations (`time.monotonic`, time limits
+of sockets) stay the machine's.
 
-`python -m tests.faults.world_time MODULE ARGUMENT...` runs a module so, with the file that FILE_VARIABLE names.
+`python -m local_cloud.shared_time MODULE ARGUMENT...` runs a module so, with the file that FILE_VARIABLE names.
 """
 
 import ctypes
@@ -19,13 +19,13 @@ from pathlib import Path
 
 from local_cloud.clock import Clock
 
-FILE_VARIABLE = "WORLD_TIME"
+FILE_VARIABLE = "LOCAL_CLOUD_TIME"
 """The environment variable with the file's path."""
 
 _MICROSECONDS = struct.Struct("<q")
 
 
-class WorldClock(Clock):
+class SharedClock(Clock):
     """The local cloud's clock. Processes that follow it see it move in the same moment.
 
     Args:
@@ -34,6 +34,8 @@ class WorldClock(Clock):
 
     def __init__(self, file: Path) -> None:
         super().__init__()
+        self.file = file
+        """Through which other processes see it."""
         file.write_bytes(_MICROSECONDS.pack(0))
         self._shared = _mapped(file, mmap.ACCESS_WRITE)
 
@@ -45,10 +47,10 @@ class WorldClock(Clock):
 
 
 def follow(file: Path) -> None:
-    """Have this process see the world's time, whichever module asks for it and however it has imported `datetime`.
+    """Have this process see the shared time, whichever module asks for it and however it has imported `datetime`.
 
     Args:
-        file: that of a WorldClock.
+        file: that of a SharedClock.
     """
     shared = _mapped(file, mmap.ACCESS_READ)
     machine_now = datetime.now

@@ -1,4 +1,4 @@
-"""Processes see the world's time in every way of reading the time."""
+"""Processes see the shared time in every way of reading the time."""
 
 import os
 import subprocess
@@ -6,7 +6,7 @@ import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from tests.faults.world_time import FILE_VARIABLE, WorldClock
+from local_cloud.shared_time import FILE_VARIABLE, SharedClock
 from tests.function_process import REPOSITORY
 
 _ASKS = """
@@ -22,10 +22,10 @@ for line in sys.stdin:
 
 def test_another_process_follows(tmp_path: Path) -> None:
     (tmp_path / "asks.py").write_text(_ASKS)
-    clock = WorldClock(tmp_path / "time")
+    clock = SharedClock(tmp_path / "time")
     environment = {**os.environ, FILE_VARIABLE: str(tmp_path / "time"), "PYTHONPATH": f"{REPOSITORY}:{tmp_path}"}
     process = subprocess.Popen(
-        [sys.executable, "-m", "tests.faults.world_time", "asks"],
+        [sys.executable, "-m", "local_cloud.shared_time", "asks"],
         env=environment,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,

@@ -1,0 +1,104 @@
+"""Has SendGrid's and Slack's stand-ins fail for a while, in a way that a person chooses."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from local_cloud.clock import Clock
+from local_cloud.inbox.faults import Answer, Call, CutConnection, Service
+
+_SLOW_SECONDS = 30.0
+"""Longer than the functions wait for an answer. Of the machine's time, like their own time limits."""
+
+
+class FaultKind(StrEnum):
+    """How a service fails."""
+
+    UNAVAILABLE = "unavailable"
+    """It answers 503, and has taken nothing."""
+    THROTTLED = "throttled"
+    """It answers 429 with a Retry-After."""
+    REFUSES_KEY = "refuses-key"
+    """It answers 401."""
+    CUT = "cut"
+    """The connection breaks before it has taken anything."""
+    TAKEN_AND_CUT = "taken-and-cut"
+    """It takes the request, and the connection breaks before the answer: the outcome is unknown."""
+    TAKEN_AND_FAILED = "taken-and-failed"
+    """It takes the request, and answers 502."""
+    SLOW = "slow"
+    """It answers after the caller has given up."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TimedFault:
+    """A fault that is on.
+
+    Attributes:
+        service: which service.
+        kind: how it fails.
+        until: when it works again.
+    """
+
+    service: Service
+    kind: FaultKind
+    until: datetime
+
+
+_ANSWERS = {
+    FaultKind.UNAVAILABLE: Answer(status=503, body=b"Service Unavailable"),
+    FaultKind.THROTTLED: Answer(status=429, body=b"Too Many Requests", headers={"Retry-After": "5"}),
+    FaultKind.REFUSES_KEY: Answer(status=401, body=b"Unauthorized"),
+}
+
+
+class TimedFaults:
+    """The faults that are on: the `fault` of an Inbox.
+
+    Args:
+        clock: the local cloud's.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._faults: dict[Service, TimedFault] = {}
+
+    def add(self, service: Service, kind: FaultKind, lasting: timedelta) -> None:
+        """Have a service fail from now on. Another fault of the same service ends.
+
+        Args:
+            service: which.
+            kind: how.
+            lasting: for how long.
+        """
+        self._faults[service] = TimedFault(service=service, kind=kind, until=self._clock.now() + lasting)
+
+    def clear(self) -> None:
+        """End all faults."""
+        self._faults.clear()
+
+    @property
+    def current(self) -> list[TimedFault]:
+        """The faults that are on."""
+        return [fault for fault in self._faults.values() if fault.until > self._clock.now()]
+
+    async def __call__(self, call: Call, carry_on: Callable[[], Awaitable[Answer]]) -> Answer:
+        """Answer a call, or fail as the service's fault has it."""
+        fault = self._faults.get(call.service)
+        if fault is None or fault.until <= self._clock.now():
+            return await carry_on()
+        match fault.kind:
+            case FaultKind.CUT:
+                raise CutConnection
+            case FaultKind.TAKEN_AND_CUT:
+                await carry_on()
+                raise CutConnection
+            case FaultKind.TAKEN_AND_FAILED:
+                await carry_on()
+                return Answer(status=502, body=b"Bad Gateway")
+            case FaultKind.SLOW:
+                await asyncio.sleep(_SLOW_SECONDS)
+                return await carry_on()
+        return _ANSWERS[fault.kind]

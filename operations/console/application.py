@@ -1,0 +1,137 @@
+"""Puts the console together."""
+
+from collections.abc import Awaitable, Callable
+from http import HTTPStatus
+from pathlib import Path
+
+import structlog
+from google.api_core.exceptions import GoogleAPIError
+from google.auth.exceptions import GoogleAuthError
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, PlainTextResponse, Response
+from starlette.routing import Mount
+from starlette.staticfiles import StaticFiles
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from operations.console.access import Access, NotAdmitted
+from operations.console.console import Console, console_of
+from operations.console.local_client import LocalClient
+from operations.console.pages import (
+    dead_letters,
+    deliveries,
+    jobs,
+    kinds,
+    local,
+    operator_actions,
+    overview,
+    people,
+    queues,
+    runs,
+)
+from operations.console.view import View
+from operations.console.wall import RequestWall
+from operations.errors import UNREACHABLE, NotConfigured, NotFound, OperatorError, describe
+from operations.session import Session
+
+_STATIC = Path(__file__).parent / "static"
+
+_logger = structlog.get_logger()
+
+
+def make_application(session: Session, access: Access, *, hosts: list[str], schemes: tuple[str, ...]) -> Starlette:
+    """Make the console.
+
+    Args:
+        session: the connection to what it works on.
+        access: how it knows who looks at it.
+        hosts: the values of the header `Host` that name it.
+        schemes: how it is reached: `http`, `https`.
+
+    Raises:
+        NotConfigured: there is nothing to connect to.
+    """
+    target = session.target
+    app = Starlette(
+        routes=[
+            *overview.ROUTES,
+            *runs.ROUTES,
+            *deliveries.ROUTES,
+            *dead_letters.ROUTES,
+            *queues.ROUTES,
+            *people.ROUTES,
+            *kinds.ROUTES,
+            *local.ROUTES,
+            *jobs.ROUTES,
+            *operator_actions.ROUTES,
+            Mount("/static", StaticFiles(directory=_STATIC)),
+        ],
+        middleware=[Middleware(RequestWall, hosts=hosts, schemes=schemes), Middleware(_Admission, access=access)],
+        exception_handlers={
+            HTTPException: _on_http_error,
+            OperatorError: _on_operator_error,
+            GoogleAPIError: _on_google_error,
+            GoogleAuthError: _on_google_error,
+            Exception: _on_unexpected_error,
+        },
+    )
+    control_url = target.variables.get("LOCAL_CONTROL_URL") if target.directory else None
+    view = View(target.description, is_local=target.directory is not None, has_control=control_url is not None)
+    client = LocalClient(control_url, target.require("SENDGRID_HOST")) if control_url else None
+    app.state.console = Console(session=session, access=access, view=view, local=client)
+    return app
+
+
+class _Admission:
+    """An ASGI middleware: says who sends a request, in `request.state.viewer`, and admits no one else."""
+
+    def __init__(self, app: ASGIApp, *, access: Access) -> None:
+        self._app = app
+        self._access = access
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on, or refuse it."""
+        if scope["type"] == "http":
+            try:
+                scope.setdefault("state", {})["viewer"] = self._access.viewer(Request(scope))
+            except NotAdmitted as error:
+                await PlainTextResponse(f"{error}\n", HTTPStatus.FORBIDDEN)(scope, receive, send)
+                return
+        await self._app(scope, receive, send)
+
+
+ErrorHandler = Callable[[Request, Exception], Response | Awaitable[Response]]
+
+
+def _error_page(request: Request, status: HTTPStatus, message: str) -> HTMLResponse:
+    return console_of(request).view.page(request, "error.html", status=status, title=status.phrase, message=message)
+
+
+def _on_http_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)  # noqa: S101
+    status = HTTPStatus(error.status_code)
+    text = "There is no such page." if status is HTTPStatus.NOT_FOUND else error.detail
+    return _error_page(request, status, text)
+
+
+def _on_operator_error(request: Request, error: Exception) -> Response:
+    status = HTTPStatus.BAD_REQUEST
+    if isinstance(error, NotFound):
+        status = HTTPStatus.NOT_FOUND
+    elif isinstance(error, NotConfigured):
+        status = HTTPStatus.SERVICE_UNAVAILABLE
+    return _error_page(request, status, str(error))
+
+
+def _on_google_error(request: Request, error: Exception) -> Response:
+    says = "does not answer" if isinstance(error, (*UNREACHABLE, GoogleAuthError)) else "refuses"
+    text = describe(getattr(error, "message", None) or error)
+    return _error_page(request, HTTPStatus.BAD_GATEWAY, f"Google Cloud {says}: {text}")
+
+
+def _on_unexpected_error(request: Request, error: Exception) -> Response:
+    _logger.error("page_failed", path=request.url.path, error=type(error).__name__)
+    text = "The console failed on this page. Its log, in the terminal, says how."
+    return _error_page(request, HTTPStatus.INTERNAL_SERVER_ERROR, text)

@@ -1,0 +1,71 @@
+"""What all pages of the console work with."""
+
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from http import HTTPStatus
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+
+from operations.console.access import Access, Viewer
+from operations.console.form import FormTokens
+from operations.console.jobs import Jobs
+from operations.console.local_client import LocalClient
+from operations.console.view import View
+from operations.operator_actions import ActionInProgress, OperatorActions
+from operations.session import Session
+
+
+@dataclass(frozen=True, kw_only=True)
+class Console:
+    """What all pages work with.
+
+    Attributes:
+        session: the connection to what the console works on.
+        access: how the console knows who looks at it.
+        view: makes pages.
+        tokens: of the forms.
+        jobs: what goes on.
+        local: the local cloud that the console was started by; None where there is none.
+    """
+
+    session: Session
+    access: Access
+    view: View
+    tokens: FormTokens = field(default_factory=FormTokens)
+    jobs: Jobs = field(default_factory=Jobs)
+    local: LocalClient | None = None
+
+
+def console_of(request: Request) -> Console:
+    """The console that a request came to."""
+    console: Console = request.app.state.console
+    return console
+
+
+def require_operator(request: Request) -> None:
+    """Admit only those who may act: a mail names its recipient and holds the user's own data.
+
+    Raises:
+        HTTPException: the sender of the request may not.
+    """
+    viewer: Viewer = request.state.viewer
+    if not viewer.may_act:
+        raise HTTPException(HTTPStatus.FORBIDDEN, "A user's own data are shown to operators only.")
+
+
+def recorded(
+    request: Request, action: str, subject: str, *, note: str = ""
+) -> AbstractContextManager[ActionInProgress]:
+    """Keep what the sender of a request does, while it is done.
+
+    Args:
+        request: the form.
+        action: what is done.
+        subject: what it is done to; without addresses.
+        note: why.
+    """
+    viewer: Viewer = request.state.viewer
+    return OperatorActions(console_of(request).session.firestore).record(
+        viewer.name, action, subject=subject, note=note
+    )

@@ -1,0 +1,266 @@
+"""Dead letters by their filters, one dead letter, and what an operator does with them.
+
+An act takes two steps: the first page says what would happen to which dead letters, and changes nothing; its form
+begins the act.
+"""
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from http import HTTPStatus
+
+from starlette.datastructures import QueryParams
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import Route
+
+from functions.shared.dead_letter import DeadLetterReason, DeadLetterState, StoredDeadLetter
+from operations.console.console import Console, console_of
+from operations.console.form import Form, form_action
+from operations.console.jobs import Job
+from operations.console.view import link
+from operations.dead_letter_result import DeadLetterResult
+from operations.dead_letters import DeadLetters
+from operations.dismissal import Dismissals, decide_dismissal
+from operations.operator_actions import OperatorActions
+from operations.replay import Replay
+from operations.time_args import parse_moment, to_json_time
+
+_LETTERS_A_PAGE = 50
+_LOOKED_AT = 500
+"""How many dead letters the dry run looks at; what it says of more is counted from these."""
+
+SECOND_MAIL = "send twice"
+"""What an operator types where a replay may send a second mail."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class LetterFilter:
+    """Which dead letters are meant: the filters of the page's address.
+
+    Attributes:
+        state: where they stand; None for all.
+        reason: why they are dead letters; None for any.
+        cause: the id of their cause; empty for any.
+        since: when they were received at the earliest.
+        until: when they were received at the latest.
+    """
+
+    state: DeadLetterState | None = DeadLetterState.OPEN
+    reason: DeadLetterReason | None = None
+    cause: str = ""
+    since: datetime | None = None
+    until: datetime | None = None
+
+    @classmethod
+    def from_query(cls, query: QueryParams) -> "LetterFilter":
+        """Read the filters of an address.
+
+        Raises:
+            HTTPException: one of them is malformed.
+        """
+        try:
+            since, until = (
+                parse_moment(text, datetime.now(UTC)) if (text := query.get(name, "").strip()) else None
+                for name in ("since", "until")
+            )
+        except ValueError as error:
+            raise HTTPException(HTTPStatus.BAD_REQUEST, str(error)) from error
+        return cls(
+            state=next((each for each in DeadLetterState if each == query.get("state", "open")), None),
+            reason=next((each for each in DeadLetterReason if each == query.get("reason")), None),
+            cause=query.get("cause", "").strip(),
+            since=since,
+            until=until,
+        )
+
+    def to_query(self) -> dict[str, str | None]:
+        """The filters as an address has them."""
+        return {
+            "state": self.state.value if self.state else "all",
+            "reason": self.reason.value if self.reason else None,
+            "cause": self.cause or None,
+            "since": to_json_time(self.since),
+            "until": to_json_time(self.until),
+        }
+
+    def find(self, letters: DeadLetters, *, limit: int | None = None) -> list[StoredDeadLetter]:
+        """The dead letters, the newest first."""
+        return list(
+            letters.find(
+                state=self.state,
+                reason=self.reason,
+                cause=self.cause or None,
+                since=self.since,
+                until=self.until,
+                limit=limit,
+            )
+        )
+
+    def count(self, letters: DeadLetters) -> int:
+        """How many there are, by the index."""
+        return letters.count(
+            state=self.state, reason=self.reason, cause=self.cause or None, since=self.since, until=self.until
+        )
+
+    def __str__(self) -> str:
+        return ", ".join(f"{name} {value}" for name, value in self.to_query().items() if value)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Act:
+    """Something that an operator does with dead letters.
+
+    Attributes:
+        name: in addresses.
+        verb: in sentences.
+        state: which dead letters it is for.
+    """
+
+    name: str
+    verb: str
+    state: DeadLetterState
+
+
+_ACTS = {
+    act.name: act
+    for act in (
+        _Act(name="replay", verb="Replay", state=DeadLetterState.OPEN),
+        _Act(name="dismiss", verb="Dismiss", state=DeadLetterState.OPEN),
+        _Act(name="reopen", verb="Reopen", state=DeadLetterState.DISMISSED),
+    )
+}
+
+
+def list_letters(request: Request) -> Response:
+    """The dead letters that the filters in the address leave, the newest first."""
+    console = console_of(request)
+    chosen = LetterFilter.from_query(request.query_params)
+    letters = DeadLetters(console.session.firestore)
+    return console.view.page(
+        request,
+        "dead_letters.html",
+        letters=letters.with_delivery_states(chosen.find(letters, limit=_LETTERS_A_PAGE)),
+        total=chosen.count(letters),
+        filters=chosen.to_query(),
+        states=[*(each.value for each in DeadLetterState), "all"],
+        reasons=[each.value for each in DeadLetterReason],
+        acts=[act for act in _ACTS.values() if act.state is chosen.state],
+        limit=_LETTERS_A_PAGE,
+    )
+
+
+def show_letter(request: Request) -> Response:
+    """One dead letter, with its delivery."""
+    console = console_of(request)
+    letter = DeadLetters(console.session.firestore).show(request.path_params["letter_id"])
+    acts = [act for act in _ACTS.values() if act.state == letter["state"]]
+    return console.view.page(request, "dead_letter.html", letter=letter, acts=acts)
+
+
+@form_action
+def confirm(request: Request, form: Form) -> Response:
+    """Say what an act would do, and ask."""
+    console, act = console_of(request), _act(request)
+    chosen, ids = _chosen(form)
+    letters = DeadLetters(console.session.firestore)
+    total = len(ids) if ids else chosen.count(letters)
+    looked_at = letters.of_ids(ids[:_LOOKED_AT]) if ids else chosen.find(letters, limit=_LOOKED_AT)
+    look = _dry_run(console, act)
+    results = [look(letter) for letter in looked_at]
+    unclear = len(_replay(console).unclear(looked_at)) if act.name == "replay" else 0
+    outcomes = Counter(result.outcome.value for result in results)
+    return console.view.page(
+        request,
+        "confirm_letters.html",
+        act=act,
+        ids=ids,
+        total=total,
+        looked_at=len(looked_at),
+        filters=chosen.to_query(),
+        outcomes=[
+            (count, {r.outcome.value: r.outcome for r in results}[name]) for name, count in outcomes.most_common()
+        ],
+        unclear=unclear,
+        second_mail=SECOND_MAIL,
+        back=link("/dead-letters", **chosen.to_query()),
+    )
+
+
+@form_action
+def act_on(request: Request, form: Form) -> Response:
+    """Begin an act, and go to the page that shows how far it is."""
+    console, act = console_of(request), _act(request)
+    chosen, ids = _chosen(form)
+    letters = DeadLetters(console.session.firestore)
+    found = letters.of_ids(ids) if ids else chosen.find(letters)
+    may_send_twice = form.text("second_mail").lower() == SECOND_MAIL
+    if act.name == "replay" and not may_send_twice and _replay(console).unclear(found):
+        raise HTTPException(
+            HTTPStatus.BAD_REQUEST,
+            f'Nothing was done: some of these need "{SECOND_MAIL}" typed, since they may send a second mail.',
+        )
+    note = form.text("note")
+    count = "1 dead letter" if len(found) == 1 else f"{len(found):,} dead letters"
+    job = console.jobs.begin(
+        Job(title=f"{act.verb} {count}", total=len(found), back=link("/dead-letters", **chosen.to_query())),
+        [letter.id for letter in found],
+        _carry_out(console, act, may_send_twice=may_send_twice, note=note),
+        log=OperatorActions(console.session.firestore),
+        who=request.state.viewer.name,
+        subject=", ".join(ids) if ids else str(chosen),
+        note=note,
+    )
+    return RedirectResponse(f"/jobs/{job.id}", HTTPStatus.SEE_OTHER)
+
+
+def _act(request: Request) -> _Act:
+    act = _ACTS.get(request.path_params["act"])
+    if act is None:
+        raise HTTPException(HTTPStatus.NOT_FOUND)
+    return act
+
+
+def _chosen(form: Form) -> tuple[LetterFilter, list[str]]:
+    """The filters of the page, and the ids where the operator has selected some. All that match are those received
+    until the page was shown: what comes afterwards was not counted."""
+    chosen = LetterFilter.from_query(QueryParams(form.text("filters")))
+    if form.text("scope") == "all":
+        return chosen, []
+    if ids := form.texts("id"):
+        return chosen, ids
+    raise HTTPException(HTTPStatus.BAD_REQUEST, "No dead letter is selected: nothing was done.")
+
+
+def _replay(console: Console) -> Replay:
+    session = console.session
+    return Replay(client=session.firestore, queue_of=session.queue_of, has_task=session.queues.has_task)
+
+
+def _dry_run(console: Console, act: _Act) -> Callable[[StoredDeadLetter], DeadLetterResult]:
+    if act.name == "replay":
+        return _replay(console).preview
+    wanted = DeadLetterState.OPEN if act.name == "reopen" else DeadLetterState.DISMISSED
+    return lambda letter: DeadLetterResult(letter_id=letter.id, outcome=decide_dismissal(letter, wanted=wanted))
+
+
+def _carry_out(console: Console, act: _Act, *, may_send_twice: bool, note: str) -> Callable[[str], DeadLetterResult]:
+    dismissals = Dismissals(client=console.session.firestore)
+    match act.name:
+        case "replay":
+            replay = _replay(console)
+            return lambda letter_id: replay(letter_id, may_send_twice=may_send_twice)
+        case "dismiss":
+            return lambda letter_id: dismissals.dismiss(letter_id, note=note)
+        case _:
+            return dismissals.reopen
+
+
+ROUTES = [
+    Route("/dead-letters", list_letters),
+    Route("/dead-letters/{act}/confirm", confirm, methods=["POST"]),
+    Route("/dead-letters/{act}/begin", act_on, methods=["POST"]),
+    Route("/dead-letters/{letter_id}", show_letter),
+]

@@ -1,0 +1,123 @@
+"""Deliveries of a user or a run, and one delivery."""
+
+from datetime import UTC, datetime
+from http import HTTPStatus
+from typing import Any
+from urllib.parse import quote
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from functions.shared.delivery import Delivery, DeliveryState
+from functions.shared.ids import is_document_id, task_id
+from functions.shared.queue_choice import choose_queue
+from operations import preview as previews
+from operations.console.console import Console, console_of, require_operator
+from operations.console.mail_frame import mail_response
+from operations.dead_letters import DeadLetters
+from operations.deliveries import Deliveries, delivery_row
+from operations.mail_records import MailRecords
+from operations.preview_period import next_period
+from operations.preview_subject import read_subject
+from operations.runs import Runs
+from operations.session_preview import build_live
+from operations.timeline import timeline, what_next
+
+_DELIVERIES_A_PAGE = 50
+
+
+def list_deliveries(request: Request) -> Response:
+    """The deliveries of a user or of a run; where the address names neither, those of the latest run."""
+    console = console_of(request)
+    client = console.session.firestore
+    user, run, subscription = (request.query_params.get(name, "").strip() for name in ("user", "run", "subscription"))
+    state = next((each for each in DeliveryState if each == request.query_params.get("state")), None)
+    if not user and not run:
+        run = next((each["run_id"] for each in Runs(client).latest(1)), "")
+    if any(each and not is_document_id(each) for each in (user, run, subscription)):
+        raise HTTPException(HTTPStatus.BAD_REQUEST, "A user, a subscription or a run is named by its id.")
+    found = (
+        Deliveries(client).find(
+            user_id=user or None,
+            subscription_id=(subscription or None) if user else None,
+            run_id=run or None,
+            state=state,
+            limit=_DELIVERIES_A_PAGE,
+        )
+        if user or run
+        else []
+    )
+    mails = MailRecords(client).of(found)
+    return console.view.page(
+        request,
+        "deliveries.html",
+        deliveries=[delivery_row(each, mails.get(each.id)) for each in found],
+        filters={"user": user, "subscription": subscription, "run": run, "state": state.value if state else ""},
+        states=[each.value for each in DeliveryState],
+        limit=_DELIVERIES_A_PAGE,
+    )
+
+
+def show_delivery(request: Request) -> Response:
+    """One delivery: what has happened to it, and what will."""
+    console, now = console_of(request), datetime.now(UTC)
+    client = console.session.firestore
+    delivery = Deliveries(client).get(request.path_params["delivery_id"])
+    mail = MailRecords(client).of([delivery]).get(delivery.id)
+    letter = delivery.letter_id or delivery.id
+    return console.view.page(
+        request,
+        "delivery.html",
+        delivery=delivery_row(delivery, mail),
+        timeline=timeline(delivery, mail),
+        what_next=what_next(delivery, None if delivery.is_final else _task(console, delivery), now=now),
+        letter=letter if DeadLetters(client).of_ids([letter]) else None,
+        can_preview=request.state.viewer.may_act and bool(delivery.subscription_id),
+        log_lines=console.local.log_lines(delivery.id) if console.local else [],
+        logs_url=None if console.view.is_local else logs_url(console.session.target.project, delivery.id),
+    )
+
+
+def show_mail(request: Request) -> Response:
+    """The mail of a delivery as it would be made now, of the time that the delivery covers."""
+    console = console_of(request)
+    require_operator(request)
+    session = console.session
+    delivery = Deliveries(session.firestore).get(request.path_params["delivery_id"])
+    user, subscription = read_subject(
+        session.firestore,
+        delivery.user_id,
+        delivery.subscription_id,
+        kind=delivery.kind or None,
+        defaults=session.defaults,
+    )
+    covered = delivery.settled_period(datetime.now(UTC)) or next_period(
+        subscription, subscription.schedule(user), datetime.now(UTC)
+    )
+    mail = build_live(session, user, subscription, covered)
+    if isinstance(mail, previews.NothingToSend):
+        return console.view.fragment(request, "no_mail.html", why=mail.why)
+    return mail_response(previews.standalone_page(mail), request.query_params.get("look", ""))
+
+
+def _task(console: Console, delivery: Delivery) -> dict[str, Any] | None:
+    session = console.session
+    queues = session.target.queues
+    queue = queues[choose_queue(delivery.user_id, queues)]
+    names = [name for name in (delivery.task, task_id(delivery.id)) if name]
+    return next((found for name in names if (found := session.queues.find_task(queue, name))), None)
+
+
+def logs_url(project: str, delivery_id: str) -> str:
+    """Where Cloud Logging shows the lines about a delivery."""
+    query = quote(f'jsonPayload.delivery_id="{delivery_id}"', safe="")
+    return f"https://console.cloud.google.com/logs/query;query={query}?project={quote(project, safe='')}"
+
+
+ROUTES = [
+    Route("/deliveries", list_deliveries),
+    Route("/deliveries/{delivery_id}", show_delivery),
+    Route("/deliveries/{delivery_id}/mail", show_mail),
+]

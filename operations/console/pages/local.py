@@ -1,0 +1,161 @@
+"""What only the local cloud has: its control panel, the mails and messages that it took, and all its data."""
+
+import json
+from http import HTTPStatus
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import Route
+
+from operations.console.console import console_of, recorded
+from operations.console.form import Form, form_action
+from operations.console.local_client import LocalClient
+from operations.console.mail_frame import LOOKS, WIDTHS, mail_response
+from operations.console.view import link
+from operations.firestore_browser import FirestoreBrowser
+
+_MAILS_A_PAGE = 50
+_MESSAGES_A_PAGE = 30
+_DOCUMENTS_A_PAGE = 100
+_STEPS = {"1 minute": 60, "10 minutes": 600, "1 hour": 3_600, "1 day": 86_400, "1 week": 604_800}
+_LASTING = {"1 minute": 60, "5 minutes": 300, "1 hour": 3_600}
+
+
+def show_control(request: Request) -> Response:
+    """The control panel."""
+    return console_of(request).view.page(
+        request, "local.html", state=_local(request).state(), steps=_STEPS, lasting=_LASTING
+    )
+
+
+@form_action
+def act(request: Request, form: Form) -> Response:
+    """Make a run, move the clock, begin or end a fault, or kill a function."""
+    local, name = _local(request), request.path_params["act"]
+    match name:
+        case "run":
+            with recorded(request, "Make a run", "local cloud"):
+                run = local.act("runs")
+            return RedirectResponse(f"/runs/{run['run_id']}", HTTPStatus.SEE_OTHER)
+        case "clock":
+            with recorded(request, "Move the clock", f"{_seconds(form)} seconds"):
+                local.act("clock", seconds=_seconds(form))
+        case "fault":
+            asked = {"service": form.text("service"), "kind": form.text("kind"), "seconds": _seconds(form)}
+            with recorded(request, "Begin a fault", ", ".join(f"{key} {value}" for key, value in asked.items())):
+                local.act("faults", **asked)
+        case "clear":
+            with recorded(request, "End all faults", "local cloud"):
+                local.act("faults/clear")
+        case "kill":
+            with recorded(request, "Kill a function", form.text("function")):
+                local.act("functions/kill", function=form.text("function"))
+        case _:
+            raise HTTPException(HTTPStatus.NOT_FOUND)
+    return RedirectResponse(link("/local", notice=f"local-{name}"), HTTPStatus.SEE_OTHER)
+
+
+def list_mails(request: Request) -> Response:
+    """The mails that the local SendGrid took."""
+    search, page = request.query_params.get("q", "").strip(), _page(request)
+    found = _local(request).mails(search=search, limit=_MAILS_A_PAGE, offset=(page - 1) * _MAILS_A_PAGE)
+    return console_of(request).view.page(
+        request, "mails.html", **found, search=search, page=page, pages=-(-found["total"] // _MAILS_A_PAGE)
+    )
+
+
+def show_mail(request: Request) -> Response:
+    """One mail, and the ones before and after it."""
+    local, mail_id = _local(request), request.path_params["mail_id"]
+    asked = request.query_params
+    look, width = asked.get("look", "light"), asked.get("width", "desktop")
+    mail = local.mail(mail_id)
+    return console_of(request).view.page(
+        request,
+        "mail.html",
+        mail=mail,
+        delivery_id=mail["custom_args"].get("delivery_id", ""),
+        source=local.mail_part(mail_id, "message.eml").decode(errors="replace"),
+        request_body=json.dumps(json.loads(local.mail_part(mail_id, "raw.json")), indent=2, ensure_ascii=False),
+        look=look if look in LOOKS else "light",
+        width=width if width in WIDTHS else "desktop",
+        looks=LOOKS,
+        widths=tuple(WIDTHS),
+    )
+
+
+def mail_html(request: Request) -> Response:
+    """The HTML of a mail, for a frame."""
+    page = _local(request).mail_part(request.path_params["mail_id"], "html").decode(errors="replace")
+    return mail_response(page, request.query_params.get("look", ""))
+
+
+def attachment(request: Request) -> Response:
+    """A file that came with a mail. It is downloaded, never shown: what it is and does is the sender's choice."""
+    mail_id, number = request.path_params["mail_id"], request.path_params["number"]
+    content = _local(request).mail_part(mail_id, f"attachments/{number}")
+    return Response(
+        content,
+        media_type="application/octet-stream",
+        headers={"Content-Disposition": f'attachment; filename="attachment-{number}"'},
+    )
+
+
+def list_messages(request: Request) -> Response:
+    """The messages that the local Slack took."""
+    page = _page(request)
+    found = _local(request).slack(limit=_MESSAGES_A_PAGE, offset=(page - 1) * _MESSAGES_A_PAGE)
+    return console_of(request).view.page(
+        request, "slack.html", **found, page=page, pages=-(-found["total"] // _MESSAGES_A_PAGE)
+    )
+
+
+def browse(request: Request) -> Response:
+    """A collection or a document of the local Firestore."""
+    _local(request)
+    console = console_of(request)
+    browser = FirestoreBrowser(console.session.firestore)
+    path = request.path_params.get("path", "").strip("/")
+    parts = path.split("/") if path else []
+    trail = [("/".join(parts[: number + 1]), each) for number, each in enumerate(parts)]
+    after = request.query_params.get("after") or None
+    if not parts:
+        return console.view.page(request, "firestore.html", trail=trail, collections=browser.collections())
+    if len(parts) % 2 == 0:
+        return console.view.page(request, "firestore.html", trail=trail, document=browser.document(path))
+    ids = browser.page(path, after=after, limit=_DOCUMENTS_A_PAGE)
+    following = ids[-1] if len(ids) == _DOCUMENTS_A_PAGE else None
+    return console.view.page(request, "firestore.html", trail=trail, path=path, ids=ids, following=following)
+
+
+def _local(request: Request) -> LocalClient:
+    local = console_of(request).local
+    if local is None:
+        raise HTTPException(HTTPStatus.NOT_FOUND)
+    return local
+
+
+def _seconds(form: Form) -> int:
+    text = form.text("seconds")
+    if not text.isdecimal():
+        raise HTTPException(HTTPStatus.BAD_REQUEST, "How long is a number of seconds.")
+    return int(text)
+
+
+def _page(request: Request) -> int:
+    text = request.query_params.get("page", "1")
+    return max(int(text), 1) if text.isdecimal() and len(text) < 7 else 1
+
+
+ROUTES = [
+    Route("/local", show_control),
+    Route("/local/mails", list_mails),
+    Route("/local/mails/{mail_id}", show_mail),
+    Route("/local/mails/{mail_id}/html", mail_html),
+    Route("/local/mails/{mail_id}/attachments/{number:int}", attachment),
+    Route("/local/slack", list_messages),
+    Route("/local/firestore", browse),
+    Route("/local/firestore/{path:path}", browse),
+    Route("/local/{act}", act, methods=["POST"]),
+]

@@ -1,0 +1,171 @@
+"""Makes pages of templates."""
+
+from datetime import UTC, datetime
+from http import HTTPStatus
+from typing import Any
+from urllib.parse import quote, urlencode
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+from starlette.requests import Request
+from starlette.responses import HTMLResponse
+
+from operations.output import escape
+from operations.time_args import to_json_time, to_table_time
+
+SECTIONS = (
+    ("/", "Overview"),
+    ("/runs", "Runs"),
+    ("/deliveries", "Deliveries"),
+    ("/dead-letters", "Dead letters"),
+    ("/queues", "Queues"),
+    ("/people", "People"),
+    ("/kinds", "Kinds"),
+    ("/operator-actions", "Actions"),
+)
+"""The pages that every page links to."""
+
+LOCAL_SECTION = ("/local", "Local cloud")
+
+NOTICES = {
+    "queue-paused": "The queue is paused: its tasks wait until it is resumed.",
+    "queue-resumed": "The queue is running.",
+    "queue-changed": "The queue is changed until the next deployment, which sets what queue.yaml says.",
+    "queue-unchanged": "The queue is set so already.",
+    "task-run": "The task is on its way.",
+    "task-gone": "The queue does not hold this task any more.",
+    "paused": "The subscription is paused.",
+    "resumed": "The subscription is resumed.",
+    "saved": "The subscription is saved.",
+    "unchanged": "Nothing had to be changed.",
+    "removed": "The subscription is removed.",
+    "local-clock": "The clock is moved.",
+    "local-fault": "The service fails from now on.",
+    "local-clear": "All services work again.",
+    "local-kill": "The function is killed: it starts again by itself.",
+    "test-sent": "The test is sent.",
+    "test-empty": "Nothing was sent: the kind has nothing to report.",
+}
+"""What a page says after an action, by the parameter `notice` of its address."""
+
+
+class View:
+    """Renders templates. Everything in them is escaped, and what is not plainly printable is written out.
+
+    Args:
+        target: what the console works on: `the local cloud (project local-project)`.
+        is_local: whether that is the local cloud.
+        has_control: whether the console was started by it, and has its pages.
+    """
+
+    def __init__(self, target: str, *, is_local: bool, has_control: bool) -> None:
+        self.is_local = is_local
+        self._sections = (*SECTIONS, LOCAL_SECTION) if has_control else SECTIONS
+        self._templates = Environment(
+            loader=PackageLoader("operations.console"),
+            autoescape=True,
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
+        self._templates.globals.update(
+            target=target, is_local=is_local, sections=self._sections, link=link, query=_query
+        )
+        self._templates.filters.update(
+            moment=_moment,
+            iso_moment=_iso_moment,
+            path=_path,
+            duration=_duration,
+            plain=_plain,
+            words=_words,
+            number=_number,
+            part=part,
+        )
+
+    def page(
+        self, request: Request, template: str, *, status: HTTPStatus = HTTPStatus.OK, **context: Any
+    ) -> HTMLResponse:
+        """An answer with a page.
+
+        Args:
+            request: what it answers.
+            template: the name of the template.
+            status: the HTTP status.
+            context: what the template shows.
+        """
+        viewer = request.state.viewer
+        token = request.app.state.console.tokens.make(viewer)
+        path = request.url.path
+        section = next((each for each, _ in self._sections[1:] if f"{path}/".startswith(f"{each}/")), "/")
+        html = self._templates.get_template(template).render(
+            viewer=viewer,
+            form_token=token,
+            section=section,
+            address=link(path, **{**request.query_params, "notice": None}),
+            notice=NOTICES.get(request.query_params.get("notice", ""), ""),
+            now=datetime.now(UTC),
+            **context,
+        )
+        return HTMLResponse(html, status)
+
+    def fragment(self, request: Request, template: str, **context: Any) -> HTMLResponse:
+        """An answer that stands in a frame of a page."""
+        answer = self.page(request, template, **context)
+        answer.headers["Content-Security-Policy"] = "default-src 'none'; style-src 'self'; frame-ancestors 'self'"
+        return answer
+
+
+def link(path: str, **query: Any) -> str:
+    """An address of the console: the parts of the path come escaped already, and empty parameters are left out."""
+    given = {name: value for name, value in query.items() if value not in (None, "")}
+    return f"{path}?{urlencode(given)}" if given else path
+
+
+def _query(given: dict[str, Any]) -> str:
+    """Parameters as an address has them, for a form that goes on with the filters of its page."""
+    return urlencode({name: value for name, value in given.items() if value not in (None, "")})
+
+
+def part(value: Any) -> str:
+    """A value as a part of a path."""
+    return quote(str(value), safe="")
+
+
+def _plain(value: Any) -> str:
+    return "" if value is None else escape(str(value), keep="\n")
+
+
+def _moment(moment: datetime | None) -> str | Markup:
+    """A moment in UTC; the console's script adds the time in the viewer's own zone."""
+    if moment is None:
+        return ""
+    return Markup('<time datetime="{}">{}</time>').format(to_json_time(moment), to_table_time(moment))
+
+
+def _iso_moment(text: str) -> str | Markup:
+    """A moment as the local cloud writes it."""
+    return _moment(datetime.fromisoformat(text))
+
+
+def _path(text: str) -> str:
+    """A path of Firestore as a part of an address."""
+    return quote(text, safe="/")
+
+
+def _duration(seconds: float | None) -> str:
+    """A length of time as a person says it."""
+    if seconds is None:
+        return ""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60:02} min"
+
+
+def _words(name: str) -> str:
+    """A field's name as a heading: `already_dispatched` is `already dispatched`."""
+    return name.replace("_", " ")
+
+
+def _number(value: int | None) -> str:
+    return "" if value is None else f"{value:,}"

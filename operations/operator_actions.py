@@ -1,0 +1,129 @@
+"""Keeps who did what: each action of an operator in `operator_actions/`, written before it begins and again at its end.
+
+An action that was cut short has no outcome.
+"""
+
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from google.cloud import firestore
+
+from functions.shared.logging import redact_addresses
+from functions.shared.plausible_time import plausible
+from functions.shared.stored_fields import stored_text
+from operations.errors import describe
+
+OPERATOR_ACTIONS = "operator_actions"
+"""The name of the collection."""
+
+_RETENTION = timedelta(days=400)
+"""After this Firestore deletes an action: more than a year."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class OperatorAction:
+    """An action as Firestore has it. A field that is absent or malformed has the default.
+
+    Attributes:
+        id: the document's id.
+        who: the operator.
+        action: what was done: `replay dead letters`.
+        subject: what it was done to: ids, or the filters that chose them.
+        note: why, in the operator's words.
+        outcome: what came of it; empty where it goes on or was cut short.
+        began_at: when it began.
+        ended_at: when it ended.
+    """
+
+    id: str
+    who: str = ""
+    action: str = ""
+    subject: str = ""
+    note: str = ""
+    outcome: str = ""
+    began_at: datetime | None = None
+    ended_at: datetime | None = None
+
+    @classmethod
+    def from_snapshot(cls, snapshot: Any) -> "OperatorAction":
+        """Read a document, whatever is in it."""
+        document = snapshot.to_dict() or {}
+        return cls(
+            id=snapshot.id,
+            who=stored_text(document, "who"),
+            action=stored_text(document, "action"),
+            subject=stored_text(document, "subject"),
+            note=stored_text(document, "note"),
+            outcome=stored_text(document, "outcome"),
+            began_at=plausible(document.get("began_at")),
+            ended_at=plausible(document.get("ended_at")),
+        )
+
+
+@dataclass(kw_only=True)
+class ActionInProgress:
+    """An action that has begun.
+
+    Attributes:
+        outcome: what came of it, to be set before it ends; else `done`.
+    """
+
+    outcome: str = ""
+
+
+class OperatorActions:
+    """Writes and reads the actions. Safe for threads.
+
+    Args:
+        client: the Firestore client.
+        now: the present, in UTC.
+    """
+
+    def __init__(self, client: firestore.Client, *, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+        self._actions = client.collection(OPERATOR_ACTIONS)
+        self._now = now
+
+    @contextmanager
+    def record(self, who: str, action: str, *, subject: str, note: str = "") -> Iterator[ActionInProgress]:
+        """Keep an action while it is done. Nothing is done without a record of it.
+
+        Args:
+            who: the operator.
+            action: what is done.
+            subject: what it is done to; without addresses.
+            note: why.
+
+        Raises:
+            google.api_core.exceptions.GoogleAPICallError: Firestore does not take the record.
+        """
+        began = self._now()
+        reference = self._actions.document(f"{began:%Y%m%dT%H%M%S}-{uuid.uuid4().hex[:12]}")
+        reference.create(
+            {
+                "who": who,
+                "action": action,
+                "subject": redact_addresses(subject)[:1500],
+                "note": redact_addresses(note)[:1500],
+                "outcome": "",
+                "began_at": began,
+                "ended_at": None,
+                "expire_at": began + _RETENTION,
+            }
+        )
+        progress = ActionInProgress()
+        try:
+            yield progress
+        except Exception as error:
+            progress.outcome = f"failed: {describe(error)[:500]}"
+            raise
+        finally:
+            reference.update({"outcome": progress.outcome or "done", "ended_at": self._now()})
+
+    def latest(self, limit: int) -> list[OperatorAction]:
+        """The latest actions, the newest first."""
+        query = self._actions.order_by("began_at", direction=firestore.Query.DESCENDING).limit(limit)
+        return [OperatorAction.from_snapshot(snapshot) for snapshot in query.stream()]

@@ -1,0 +1,34 @@
+"""Builds a user's report of live data, with the settings of the session."""
+
+from functions.shared.period import Period
+from functions.shared.subscription import Subscription
+from functions.shared.user import User
+from operations import preview as previews
+from operations.kind_variables import kind_variables
+from operations.session import Session
+
+
+def build_live(session: Session, user: User, subscription: Subscription, period: Period) -> previews.MadeReport:
+    """Build the mail of a report as it would be sent.
+
+    Args:
+        session: the connection.
+        user: whose.
+        subscription: which of the user's.
+        period: what the report covers.
+
+    Raises:
+        OperatorError: the kind fails, or a variable has no value.
+        google.api_core.exceptions.GoogleAPIError: Firestore cannot be asked.
+    """
+    client, target = session.firestore, session.target
+    return previews.build(
+        subscription.kind,
+        user,
+        subscription,
+        period,
+        previews.live_data(client, user.id),
+        previews.mail_settings({name: target.find(name) for name in previews.MAIL_VARIABLES}),
+        client=client,
+        variables=kind_variables(session, subscription.kind, sample=False),
+    )

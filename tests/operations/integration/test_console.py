@@ -1,0 +1,377 @@
+"""The console over HTTP, against Firestore and Cloud Tasks on sockets: its pages, its forms, and whom it refuses."""
+
+import html
+import re
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from http import HTTPStatus
+from typing import Any
+from urllib.parse import quote, unquote
+
+import pytest
+import requests
+import uvicorn
+
+from functions.shared.dead_letter import DeadLetterReason
+from functions.shared.delivery import DeliveryState
+from functions.shared.run import RUN_COUNTERS
+from operations.console.access import LocalAccess
+from operations.console.application import make_application
+from operations.session import Session
+from tests.operations.integration.conftest import DUE, Project
+from tests.support import free_ports
+
+HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(1)>\x1b[31m‮"
+_SECONDS = 30
+
+
+@dataclass
+class Browser:
+    """Asks the console as a browser does."""
+
+    url: str
+
+    def get(self, path: str, **headers: str) -> requests.Response:
+        return requests.get(self.url + path, headers=headers, timeout=_SECONDS, allow_redirects=False)
+
+    def token(self, path: str = "/queues") -> str:
+        found = re.search(r'name="token" value="([0-9a-f]+)"', self.get(path).text)
+        assert found is not None
+        return found[1]
+
+    def post(self, path: str, fields: Any, **headers: str) -> requests.Response:
+        sent = {"Origin": self.url, "Sec-Fetch-Site": "same-origin", **headers}
+        return requests.post(self.url + path, data=fields, headers=sent, timeout=_SECONDS, allow_redirects=False)
+
+    def act(self, path: str, *, page: str = "/queues", **fields: Any) -> requests.Response:
+        return self.post(path, {"token": self.token(page), **fields})
+
+    def finished_job(self, answer: requests.Response) -> str:
+        """The page of a job, once it is done."""
+        assert answer.status_code == HTTPStatus.SEE_OTHER, answer.text
+        while True:
+            page = self.get(answer.headers["Location"]).text
+            if "data-live" not in page:
+                return page
+            time.sleep(0.05)
+
+
+@contextmanager
+def running(*, read_only: bool = False) -> Iterator[Browser]:
+    port = free_ports(1)
+    host = f"127.0.0.1:{port}"
+    access = LocalAccess("ada", read_only=read_only)
+    app = make_application(Session(None), access, hosts=[host], schemes=("http",))
+    server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=port, log_level="warning"))
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    while not server.started:
+        assert thread.is_alive()
+        time.sleep(0.01)
+    yield Browser(f"http://{host}")
+    server.should_exit = True
+    thread.join()
+
+
+@pytest.fixture
+def console(project: Project) -> Iterator[Browser]:
+    with running() as browser:
+        yield browser
+
+
+def put_run(project: Project, run_id: str = "20261124T1300Z", **fields: Any) -> None:
+    run = {
+        "attempt": "a1",
+        "attempts": 1,
+        "state": "finished",
+        "scheduled_for": DUE,
+        "started_at": DUE,
+        "finished_at": DUE,
+        **dict.fromkeys(RUN_COUNTERS, 0),
+        **fields,
+    }
+    project.database.collection("runs").document(run_id).set(run)
+
+
+def put_user(project: Project, user_id: str = "u1", **fields: Any) -> None:
+    user = {"active": True, "email": "ada@customer.example", "enrolled_at": DUE, **fields}
+    reference = project.database.collection("users").document(user_id)
+    reference.set(user)
+    reference.collection("report_subscriptions").document("default").set(
+        {
+            "user_id": user_id,
+            "active": True,
+            "kind": "activity",
+            "cadence": "daily",
+            "hour": 8,
+            "shard": 3,
+            "next_report_at": datetime(2027, 1, 1, 8, tzinfo=UTC),
+        }
+    )
+
+
+def actions(project: Project) -> list[tuple[str, str, str, str]]:
+    found = [each.to_dict() for each in project.database.collection("operator_actions").stream()]
+    return sorted((each["who"], each["action"], each["subject"], each["outcome"]) for each in found)
+
+
+def test_every_page_shows_what_there_is(console: Browser, project: Project) -> None:
+    put_run(project, due=3, dispatched=2, lost=1)
+    put_user(project)
+    letter = project.dead_letter()
+    shown = {
+        "/": "could not be sent",
+        "/runs": "20261124T1300Z",
+        "/runs/20261124T1300Z": "dispatched",
+        "/deliveries?run=20261124T1300Z": "u1",
+        f"/deliveries/{letter}": "It was given up",
+        "/dead-letters": "retries-exhausted",
+        f"/dead-letters/{letter}": "SendGrid answered 500",
+        "/queues": "attempts a second",
+        "/people": "u1",
+        "/people/u1": "daily at 08:00",
+        "/people/u1/subscriptions/default/preview": "/people/u1/subscriptions/default/preview/mail",
+        "/kinds": "activity",
+        "/operator-actions": "What operators did",
+    }
+    for path, text in shown.items():
+        page = console.get(path)
+        assert page.status_code == HTTPStatus.OK, (path, page.text)
+        assert text in page.text, path
+
+
+@pytest.mark.parametrize(
+    "path", ["/nothing", "/runs/none", "/deliveries/none", "/dead-letters/none", "/people/none", "/jobs/none", "/local"]
+)
+def test_a_page_that_does_not_exist_says_so(console: Browser, path: str) -> None:
+    page = console.get(path)
+    assert page.status_code == HTTPStatus.NOT_FOUND
+    assert 'role="alert"' in page.text
+
+
+def test_what_documents_hold_is_only_text(console: Browser, project: Project) -> None:
+    put_run(project)
+    put_user(project, user_id="u<b>1", name=HOSTILE, time_zone=HOSTILE, email=f"{HOSTILE}@x.example")
+    letter = project.dead_letter("u<b>1", error=HOSTILE, note=HOSTILE, task_name=HOSTILE)
+    project.set_delivery(letter, last_error=HOSTILE, kind=HOSTILE, message_id=HOSTILE, note=HOSTILE, reason=HOSTILE)
+    quoted = quote(letter, safe="")
+    for path in (
+        "/",
+        "/dead-letters",
+        f"/dead-letters/{quoted}",
+        f"/deliveries/{quoted}",
+        "/people",
+        "/people/u%3Cb%3E1",
+    ):
+        page = console.get(path).text
+        assert "<script>alert" not in page, path
+        assert "<img src=x" not in page, path
+        assert "\x1b" not in page, path
+        assert "‮" not in page, path
+    assert html.escape("<script>alert(1)</script>") in console.get("/dead-letters").text
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Host": "evil.example"},
+        {"Host": "127.0.0.1.evil.example"},
+        {"Origin": "https://evil.example"},
+        {"Origin": "null"},
+        {"Sec-Fetch-Site": "cross-site"},
+        {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "iframe"},
+    ],
+)
+def test_no_other_site_reaches_it(console: Browser, project: Project, headers: dict[str, str]) -> None:
+    put_user(project)
+    answer = console.get("/people/u1", **headers)
+    assert answer.status_code == HTTPStatus.FORBIDDEN
+    assert "daily" not in answer.text
+    before = project.everything()
+    posted = console.post("/queues/reports/resume", {"token": console.token()}, **headers)
+    assert posted.status_code == HTTPStatus.FORBIDDEN
+    assert project.everything() == before
+
+
+def test_a_link_from_another_site_opens_a_page_and_posts_nothing(console: Browser) -> None:
+    from_a_link = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document"}
+    assert console.get("/", **from_a_link).status_code == HTTPStatus.OK
+    posted = console.post("/queues/reports/resume", {"token": console.token()}, **from_a_link)
+    assert posted.status_code == HTTPStatus.FORBIDDEN
+
+
+@pytest.mark.parametrize("token", ["", "0" * 64, "é", "f" * 4000])
+def test_a_form_without_its_token_does_nothing(console: Browser, project: Project, token: str) -> None:
+    before = project.everything()
+    answer = console.post("/queues/reports/resume", {"token": token})
+    assert answer.status_code == HTTPStatus.FORBIDDEN
+    assert project.everything() == before
+
+
+def test_a_form_without_an_origin_does_nothing(console: Browser, project: Project) -> None:
+    before = project.everything()
+    answer = requests.post(f"{console.url}/queues/reports/resume", data={"token": console.token()}, timeout=_SECONDS)
+    assert answer.status_code == HTTPStatus.FORBIDDEN
+    assert project.everything() == before
+
+
+@pytest.mark.parametrize("body", [b"\xff\xfe", b"a=1&" * 30_000, b"x" * 2_000_000])
+def test_what_is_no_form_is_refused(console: Browser, body: bytes) -> None:
+    answer = console.post("/queues/reports/resume", body, **{"Content-Type": "application/x-www-form-urlencoded"})
+    assert 400 <= answer.status_code < 500
+    other = console.post("/queues/reports/resume", b"{}", **{"Content-Type": "application/json"})
+    assert other.status_code == HTTPStatus.UNSUPPORTED_MEDIA_TYPE
+
+
+def test_every_answer_has_a_strict_policy(console: Browser) -> None:
+    for path in ("/", "/nothing", "/static/console.css", "/kinds/activity/mail"):
+        headers = console.get(path).headers
+        assert "default-src 'none'" in headers["Content-Security-Policy"], path
+        assert "script-src 'unsafe-inline'" not in headers["Content-Security-Policy"], path
+        assert headers["X-Content-Type-Options"] == "nosniff", path
+    policy = console.get("/").headers["Content-Security-Policy"]
+    assert "unsafe-inline" not in policy
+    assert "frame-ancestors 'none'" in policy
+
+
+def test_a_read_only_console_changes_nothing_and_shows_no_address(project: Project) -> None:
+    put_user(project)
+    letter = project.dead_letter()
+    with running(read_only=True) as console:
+        for path in ("/people", "/people/u1", f"/dead-letters/{letter}", "/dead-letters", "/queues"):
+            page = console.get(path).text
+            assert "customer.example" not in page, path
+            assert 'method="post"' not in page.replace('<form method="post">', ""), path
+        before = project.everything()
+        for path in ("/queues/reports/pause", "/people/u1/subscriptions/default/pause", "/dead-letters/replay/begin"):
+            assert console.post(path, {"token": "t", "id": letter}).status_code == HTTPStatus.FORBIDDEN
+        assert console.get("/people/u1/subscriptions/default/preview/mail").status_code == HTTPStatus.FORBIDDEN
+        assert project.everything() == before
+
+
+def test_it_replays_what_is_ticked_after_it_has_said_what_would_happen(console: Browser, project: Project) -> None:
+    first, second = project.dead_letter("u1"), project.dead_letter("u2")
+    before = project.everything()
+    asked = console.act("/dead-letters/replay/confirm", page="/dead-letters", id=[first], scope="some")
+    assert asked.status_code == HTTPStatus.OK
+    assert "Replay 1 dead letter?" in asked.text
+    assert "its delivery is back in the queue" in asked.text
+    assert project.everything() == before
+    page = console.finished_job(
+        console.act("/dead-letters/replay/begin", page="/dead-letters", id=[first], note="mended")
+    )
+    assert "Done" in page
+    assert project.letter(first)["state"] == "replayed"
+    assert project.letter(second)["state"] == "open"
+    assert len(project.queued()) == 1
+    assert actions(project) == [("ada", "Replay 1 dead letter", first, "1 replayed")]
+
+
+def test_all_that_match_are_those_that_the_server_counted(console: Browser, project: Project) -> None:
+    for number in range(60):
+        project.dead_letter(f"u{number}", cause="a" * 32)
+    project.dead_letter("other", cause="b" * 32)
+    listed = console.get(f"/dead-letters?cause={'a' * 32}").text
+    assert "all 60 that match" in listed
+    chosen = {"scope": "all", "filters": f"state=open&cause={'a' * 32}", "note": "not wanted"}
+    asked = console.act("/dead-letters/dismiss/confirm", **chosen)
+    assert "Dismiss 60 dead letters?" in asked.text
+    console.finished_job(console.act("/dead-letters/dismiss/begin", **chosen))
+    states = [each.to_dict()["state"] for each in project.database.collection("dead_letters").stream()]
+    assert sorted(states) == ["dismissed"] * 60 + ["open"]
+    assert {
+        each.to_dict()["note"]
+        for each in project.database.collection("dead_letters").stream()
+        if "note" in each.to_dict()
+    } == {"not wanted"}
+
+
+def test_a_second_mail_needs_words(console: Browser, project: Project) -> None:
+    letter = project.dead_letter(reason=DeadLetterReason.UNKNOWN_OUTCOME)
+    project.set_delivery(letter, reason="unknown-outcome")
+    assert "send twice" in console.act("/dead-letters/replay/confirm", page="/dead-letters", id=[letter]).text
+    before = project.everything()
+    refused = console.act("/dead-letters/replay/begin", page="/dead-letters", id=[letter], second_mail="yes")
+    assert refused.status_code == HTTPStatus.BAD_REQUEST
+    assert project.everything() == before
+    console.finished_job(
+        console.act("/dead-letters/replay/begin", page="/dead-letters", id=[letter], second_mail="Send twice")
+    )
+    assert project.letter(letter)["state"] == "replayed"
+
+
+def test_nothing_ticked_does_nothing(console: Browser, project: Project) -> None:
+    project.dead_letter()
+    before = project.everything()
+    answer = console.act("/dead-letters/replay/begin", page="/dead-letters", scope="some")
+    assert answer.status_code == HTTPStatus.BAD_REQUEST
+    assert project.everything() == before
+
+
+def test_it_holds_releases_and_changes_a_queue(console: Browser, project: Project) -> None:
+    assert "Resume" in console.get("/queues").text
+    console.act("/queues/reports/resume")
+    assert "Pause" in console.get("/queues").text
+    console.act("/queues/reports/pause", note="SendGrid is down")
+    console.act("/queues/reports/set", rate="20", concurrent="50")
+    assert project.reports("queue", "show", "--json").json[0]["rate"] == 20
+    assert project.reports("queue", "show", "--json").json[0]["state"] == "paused"
+    for wrong in ({"rate": "fast", "concurrent": "1"}, {"rate": "501", "concurrent": "1"}):
+        assert console.act("/queues/reports/set", **wrong).status_code == HTTPStatus.BAD_REQUEST
+    assert console.act("/queues/others/pause").status_code == HTTPStatus.NOT_FOUND
+    assert [each[1] for each in actions(project)][:3] == ["Change queue", "Change queue", "Pause queue"]
+
+
+def test_it_finds_a_user_by_address_and_keeps_the_address_out_of_addresses(console: Browser, project: Project) -> None:
+    put_user(project)
+    found = console.act("/people/find", page="/people", who="Ada@customer.example")
+    assert found.status_code == HTTPStatus.SEE_OTHER
+    assert found.headers["Location"] == "/people/u1"
+    assert console.act("/people/find", page="/people", who="u1").headers["Location"] == "/people/u1"
+    assert "No user has" in console.act("/people/find", page="/people", who="none@customer.example").text
+
+
+def test_it_changes_a_subscription(console: Browser, project: Project) -> None:
+    put_user(project)
+    path = "/people/u1/subscriptions/default"
+
+    def subscription() -> dict[str, Any]:
+        shown: dict[str, Any] = project.reports("subscriptions", "show", "u1", "default", "--json").json
+        return shown
+
+    assert console.act(f"{path}/pause", until="", note="on leave").headers["Location"] == "/people/u1?notice=paused"
+    assert subscription()["paused_because"] == "operator"
+    console.act(f"{path}/resume")
+    assert subscription()["state"] == "scheduled"
+    console.act(f"{path}/save", kind="usage", cadence="weekly", weekday="friday", hour="9")
+    assert (subscription()["kind"], subscription()["cadence"], subscription()["weekday"]) == ("usage", "weekly", 5)
+    wrong = console.act(f"{path}/save", kind="usage", cadence="weekly", hour="25")
+    assert wrong.status_code == HTTPStatus.BAD_REQUEST
+    assert "hour" in wrong.text
+    console.act("/people/u1/subscriptions", subscription="second", kind="activity", cadence="hourly")
+    assert console.act("/people/u1/subscriptions/second/remove", confirm="wrong").status_code == HTTPStatus.BAD_REQUEST
+    console.act("/people/u1/subscriptions/second/remove", confirm="second")
+    assert len(project.reports("subscriptions", "list", "--user", "u1", "--json").json) == 1
+    sent = console.act(f"{path}/send")
+    assert sent.headers["Location"].startswith("/deliveries/u1%3Adefault%3A")
+    assert len(project.queued()) == 1
+    assert project.delivery(unquote(sent.headers["Location"].removeprefix("/deliveries/"))) is not None
+
+
+def test_a_delivery_tells_what_happens_next(console: Browser, project: Project) -> None:
+    letter = project.dead_letter(delivery=DeliveryState.PENDING)
+    assert "Its task is not in the queue" in console.get(f"/deliveries/{letter}").text
+    project.set_delivery(letter, state="sent", message_id="m1")
+    assert "the mail provider has accepted the mail" in console.get(f"/deliveries/{letter}").text
+
+
+def test_a_service_that_does_not_answer_is_named(console: Browser, project: Project) -> None:
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("REPORT_QUEUES", "none")
+        with running() as other:
+            assert "There is no queue none" in other.get("/queues").text
+            assert "There is no queue none" in other.get("/").text
