@@ -202,4 +202,5 @@ def _dead_letter(letter_id: str, fields: Mapping[str, Any]) -> DeadLetter:
         reason=fields["reason"],
         is_open=fields["state"] == "open",
         is_settled=fields["state"] == "settled",
+        is_alerted=bool(fields["alerts"]),
     )

@@ -115,6 +115,7 @@ class DeadLetter:
         key: the subscription; an id is empty if it names none.
         is_open: whether it waits for a person.
         is_settled: whether it closed by itself, since its report was sent.
+        is_alerted: whether people have had an alert about it.
     """
 
     id: str
@@ -123,6 +124,7 @@ class DeadLetter:
     reason: str
     is_open: bool
     is_settled: bool = False
+    is_alerted: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -355,6 +357,11 @@ def _untold(history: History) -> Iterator[Violation]:
     letters = sum(not letter.is_settled for letter in history.dead_letters)
     if told < letters:
         yield Violation(Rule.UNTOLD, "Slack", f"{letters} dead letters, and it was told of {told}")
+    told = sum(alert.count for alert in history.alerts if alert.title == SETTLED_TITLE)
+    closed = sum(letter.is_settled and letter.is_alerted for letter in history.dead_letters)
+    if told < closed:
+        text = f"{closed} dead letters closed by themselves after an alert, and it was told of {told}"
+        yield Violation(Rule.UNTOLD, "Slack", text)
     told = sum(alert.count for alert in history.alerts if not alert.is_of_dead_letter)
     if told < history.system_alerts:
         yield Violation(Rule.UNTOLD, "Slack", f"{history.system_alerts} system alerts, and it was told of {told}")

@@ -487,4 +487,32 @@ ALL = [
         scenarios=("SendGrid: says that they complain, after tasks have died",),
         tests=("tests/functions/dispatcher/unit/test_queue_clock.py",),
     ),
+    Mutant(
+        name="an event settles no unknown outcome",
+        file="functions/mail_events/take_events.py",
+        search="records[each] for each, delivery in deliveries.items() if is_settled_by_event(delivery)",
+        replace="records[each] for each, delivery in deliveries.items() if False",
+        scenarios=("unknown outcomes: accepted, and the events come hours late",),
+        tests=(
+            "tests/functions/mail_events/integration/test_unknown_outcomes.py::test_the_dead_letter_closes_and_people_are_told",
+        ),
+    ),
+    Mutant(
+        name="the DLQ handler looks for no proof that a report was sent",
+        file="functions/dlq_handler/handle_message.py",
+        search="if received.reason != DeadLetterReason.UNKNOWN_OUTCOME or not names_delivery:",
+        replace="if received.reason or names_delivery:",
+        scenarios=("unknown outcomes: accepted, and the events come with the dead letters",),
+        tests=("tests/functions/dlq_handler/integration/test_unknown_outcomes.py::test_the_event_came_first",),
+    ),
+    Mutant(
+        name="a dead letter closes by itself, and no one is told",
+        file="functions/mail_events/settled_outcomes.py",
+        search="            self._topic.tell(alert)\n",
+        replace="            pass\n",
+        scenarios=("unknown outcomes: accepted, and the events come hours late",),
+        tests=(
+            "tests/functions/mail_events/integration/test_unknown_outcomes.py::test_the_dead_letter_closes_and_people_are_told",
+        ),
+    ),
 ]

@@ -384,6 +384,9 @@ def test_a_letter_that_closed_by_itself() -> None:
     told_after_all = Told(SETTLED_TITLE, "", 1)
     assert broken(GOOD, dead_letters=[settled], alerts=[TOLD, told_after_all], system_alerts=1) == set()
     assert broken(GOOD, alerts=[told_after_all]) == {Rule.FALSE_ALARM}
+    alerted = replace(settled, is_alerted=True)
+    assert broken(GOOD, dead_letters=[alerted], alerts=[TOLD]) == {Rule.UNTOLD}
+    assert broken(GOOD, dead_letters=[alerted], alerts=[TOLD, told_after_all]) == set()
     assert broken(GOOD, dead_letters=[settled, replace(LETTER, delivery_id="")]) == {Rule.UNTOLD}
 
 
