@@ -75,7 +75,7 @@ async def _killed_with_resend(scenario_run: ScenarioRun) -> None:
     await scenario_run.dispatch_and_drain()
 
 
-async def _killed_at_random(scenario_run: ScenarioRun) -> None:
+async def killed_at_random(scenario_run: ScenarioRun) -> None:
     """At any call, with others under way in the same process, for two hours."""
     scenario_run.disturbed_may_end(UNKNOWN_OUTCOME)
     scenario_run.may_tell(AlertKind.OVERDUE_REPORTS)
@@ -256,11 +256,11 @@ SCENARIOS = [
         script=_killed_with_resend,
         on_unknown_outcome=OnUnknownOutcome.RESEND,
     ),
-    Scenario(name="killed at random", group="worker", script=_killed_at_random),
+    Scenario(name="killed at random", group="worker", script=killed_at_random),
     Scenario(
         name="killed at random, with resend",
         group="worker",
-        script=_killed_at_random,
+        script=killed_at_random,
         on_unknown_outcome=OnUnknownOutcome.RESEND,
     ),
     Scenario(name="told to end in the middle", group="worker", script=_terminated),
