@@ -17,7 +17,7 @@ from tests.faults.scenario_run import Scenario
 from tests.faults.world import World
 
 _SHOWN_VIOLATIONS = 20
-_PLAIN_WIDTH = 140
+_PLAIN_WIDTH = 180
 
 
 def _arguments() -> argparse.Namespace:
