@@ -231,7 +231,7 @@ class SendReport:
         assert period is not None  # noqa: S101  nothing is built without a period
         claim = self._deliveries.claim(task, work.delivery, period=period, owner=work.owner, now=self._now())
         # Building takes its time, and somebody may have unsubscribed meanwhile. It is read after the claim, not before:
-        # so whoever unsubscribes before the claim gets no mail of it.
+        # so a recipient who unsubscribes before the claim gets no mail of it.
         try:
             current = replace(work, subscription=self._deliveries.read_subscription(task))
         except GoogleAPIError:
