@@ -50,5 +50,5 @@ def measure(*, reports: int = REPORTS, give_up: float = 900, seed: int = 1) -> I
         rows=rows,
         note="Killed by SIGKILL at random (fixed seed) and started again, while Cloud Scheduler's part and the local "
         "Cloud Tasks repeat what was not answered. The tasks of each report are counted in the queue. A run that is "
-        "begun anew counts what it finds due itself; the record is of its last attempt.",
+        "begun again counts what it finds due itself; the record is of its last attempt.",
     )

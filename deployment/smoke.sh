@@ -27,7 +27,11 @@ smoke_test() {
   outcome="$(firestore_documents await-delivery "$delivery" "$SMOKE_SECONDS" 2>&1)" || outcome="${outcome:-no answer}"
   firestore_documents delete-test-user "$user" >/dev/null
   if [ -n "$outcome" ]; then
-    fail "$outcome." "The functions' logs say why: https://console.cloud.google.com/run?project=$PROJECT_ID"
+    local hints=("The functions' logs say why: https://console.cloud.google.com/run?project=$PROJECT_ID")
+    if [ -n "$(ramp_rate 1)" ]; then
+      hints+=("While a new domain is ramped up, the test waits behind the reports in the queue: ./reports queue show counts them.")
+    fi
+    fail "$outcome." "${hints[@]}"
   fi
   say "  arrived: $delivery"
 }

@@ -24,7 +24,7 @@ class RunSummary:
         run_id: its id.
         counters: what the dispatcher counted.
         deliveries: the run's.
-        became: how many of them are delivered, bounced and so on; None where nobody says.
+        became: how many of them are delivered, bounced and so on; None where that is not known.
         paused: the reason of each paused subscription.
         dead_letters: what failed.
         alerts: how many Slack messages came, None where they went somewhere else.

@@ -35,7 +35,7 @@ def problems(
         paused: the reason of each paused subscription.
         dead_letters: what was kept of failures.
         mailed: the mails that were accepted; None if another server took them.
-        became: how many deliveries' mails are delivered, bounced and so on; None where nobody says.
+        became: how many deliveries' mails are delivered, bounced and so on; None where that is not known.
     """
     found = [
         f"the dispatcher counted {counters[name]} {what}, not {wanted}"

@@ -7,6 +7,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from local_cloud.errors import LocalCloudError
 from local_cloud.function_process import FunctionProcess
 from tests.support import Background, free_ports
 
@@ -48,6 +51,24 @@ def start_function(
     )
     background.run(process.start(), timeout=60)
     return process
+
+
+def last_words(background: Background, *, name: str, log_directory: Path, **arguments: Any) -> str:
+    """Start a function that cannot start.
+
+    Args:
+        background: see start_function.
+        name: likewise.
+        log_directory: likewise.
+        arguments: likewise.
+
+    Returns:
+        All that it has said: one line.
+    """
+    with pytest.raises(LocalCloudError):
+        start_function(background, name=name, log_directory=log_directory, **arguments)
+    [line] = (log_directory / f"{name}.log").read_text(encoding="utf-8").splitlines()
+    return line
 
 
 @contextmanager

@@ -20,7 +20,7 @@ from functions.shared.subscription import (
 from functions.shared.user import User
 
 OFFERED = tuple(cadence for cadence in Cadence if cadence is not Cadence.CRON)
-"""The cadences that a recipient chooses from: nobody is asked for a cron line."""
+"""The cadences that a recipient chooses from: no recipient is asked for a cron line."""
 
 LONGEST_PAUSE = timedelta(days=366)
 
@@ -172,8 +172,8 @@ def pause_end(stored: Stored, form: Mapping[str, str], *, now: datetime) -> date
 def without_address(subscription: Subscription, hashed: str) -> Mapping[str, Any]:
     """An address that is not the user's own gets no more of a subscription's reports; no fields where it gets none.
 
-    All others get them as before. Where nobody else is left, the subscription is paused: without `to` it would go to
-    the user, who has not asked for it.
+    All others get them as before. Where no other recipient is left, the subscription is paused: without `to` it would
+    go to the user, who has not asked for it.
 
     Args:
         subscription: as it was read.

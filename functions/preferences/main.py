@@ -89,14 +89,14 @@ def _show(token: RecipientToken, message: Message | None = None) -> Answer:
     if token.copy_of:
         stored = _store().subscription(token.user_id, token.subscription_id)
         if stored is None:
-            return _html(_pages.nobody(language_for("en")), HTTPStatus.OK)
+            return _html(_pages.unknown_recipient(language_for("en")), HTTPStatus.OK)
         # The language of the mail.
         language = language_for(stored.subscription.locale or stored.user.locale)
         page = _pages.of_copy(stored.user, stored.subscription, token, language, now=now, message=message)
         return _html(page, status)
     account = _store().account(token.user_id)
     if account is None:
-        return _html(_pages.nobody(language_for("en")), HTTPStatus.OK)
+        return _html(_pages.unknown_recipient(language_for("en")), HTTPStatus.OK)
     language = language_for(account.user.locale)
     return _html(_pages.of_user(account, token, language, now=now, message=message), status)
 

@@ -167,7 +167,7 @@ class Pages:
             user, language, _("Reports to you"), message, cards=[card], undo_action=self._action(token) + "/undo"
         )
 
-    def nobody(self, language: Language) -> "Page":
+    def unknown_recipient(self, language: Language) -> "Page":
         """What the link of a user or a subscription shows that is gone."""
         return self._page(
             None, language, language.gettext("Your reports"), None, lead=language.gettext("You get no reports.")

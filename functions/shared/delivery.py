@@ -316,7 +316,20 @@ def claimed_fields(delivery: Delivery | None, *, owner: str, lease_expires_at: d
         "owner": owner,
         "lease_expires_at": lease_expires_at,
         "attempts": (delivery.attempts if delivery else 0) + 1,
+        # An error that stands beside `sending` is of this attempt.
+        **({"last_error": None} if delivery and delivery.last_error else {}),
     }
+
+
+def unclear_fields(*, error: str, now: datetime) -> dict[str, Any]:
+    """The owner got no clear answer to the mail. It keeps its claim: after the lease another attempt finds out whether
+    the mail was accepted.
+
+    Args:
+        error: what it got.
+        now: when it is written, in UTC.
+    """
+    return {"last_error": error, "updated_at": now}
 
 
 def held_fields(failure: DeliveryFailure, *, owner: str) -> dict[str, Any]:

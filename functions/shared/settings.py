@@ -299,14 +299,8 @@ class MailProviderSettings(MailSettings):
 
     sendgrid_api_key: Secret = Field(repr=False)
     sendgrid_host: PrivateUrl = "https://api.sendgrid.com"
-    sendgrid_activity: bool = False
+    sendgrid_logs: bool = True
     """Whether the worker asks the provider about mails of unknown outcome."""
-
-    @model_validator(mode="after")
-    def _has_activity(self) -> Self:
-        if self.sendgrid_activity and urlsplit(self.sendgrid_host).hostname == "api.eu.sendgrid.com":
-            raise ValueError("SENDGRID_ACTIVITY: there is no email activity of the EU region (SENDGRID_HOST)")
-        return self
 
 
 class WorkerSettings(CommonSettings, IdentitySettings, MailProviderSettings, SubscriptionSettings):

@@ -31,15 +31,23 @@ from functions.shared.delivery import (
     released_fields,
     settled_fields,
     task_fields,
+    unclear_fields,
 )
 from functions.shared.ids import delivery_id
+from functions.shared.mail_event import MAIL_EVENTS, MailRecord
 from functions.shared.period import Period
 from functions.shared.report_task import ReportTask
 from functions.shared.subscription import SUBSCRIPTIONS, Subscription, SubscriptionDefaults
 from functions.shared.user import USERS, User
 from functions.worker.moving_on import FinalDelivery
 from functions.worker.reports.canary import Canaries, variant_of
-from functions.worker.time_budget import CALL_SECONDS, CLAIM_SECONDS, LOOK_AGAIN_SECONDS, SETTLE_SECONDS
+from functions.worker.time_budget import (
+    CALL_SECONDS,
+    CLAIM_SECONDS,
+    LOOK_AGAIN_SECONDS,
+    MAIL_RECORD_SECONDS,
+    SETTLE_SECONDS,
+)
 
 LEASE = timedelta(seconds=90)
 """How long a claim lasts. Its owner needs 50 s of it at worst (CLAIM_SECONDS_NEEDED in time_budget.py); the rest is for
@@ -168,6 +176,11 @@ class DeliveryStore:
         found = self._get([reference], seconds=LOOK_AGAIN_SECONDS)
         return Subscription.from_snapshot(found[reference.path], self._defaults)
 
+    def mail_record(self, delivery_id: str) -> MailRecord | None:
+        """What the mail provider has reported about a delivery's mail, or None where it has reported nothing."""
+        reference = self._client.collection(MAIL_EVENTS).document(delivery_id)
+        return MailRecord.from_snapshot(self._get([reference], seconds=MAIL_RECORD_SECONDS)[reference.path])
+
     def newest_final(self, task: ReportTask, *, now: datetime) -> list[FinalDelivery]:
         """The newest final deliveries of a task's subscription that were due when the task was, or later: a few.
 
@@ -264,17 +277,24 @@ class DeliveryStore:
         Raises:
             DeliveryChanged: the lease was over, and another process has acted on the delivery.
         """
-        batch = self._client.batch()
-        batch.update(
-            self._delivery(task.delivery_id),
-            released_fields(error=error, now=now),
-            option=self._client.write_option(last_update_time=held.version),
-        )
         try:
-            self._commit(batch, SETTLE_SECONDS)
+            self._update(task, held, released_fields(error=error, now=now))
         except _CHANGED:
             found = self.read_delivery(task.delivery_id)
             if found is None or found.state is not DeliveryState.PENDING:
+                raise DeliveryChanged(found) from None
+
+    def keep_claimed(self, task: ReportTask, claim: Claim, *, error: str, now: datetime) -> None:
+        """Write down that the provider gave no clear answer. The claim stays until its lease is over.
+
+        Raises:
+            DeliveryChanged: the lease was over, and another process has acted on the delivery.
+        """
+        try:
+            self._update(task, claim, unclear_fields(error=error, now=now))
+        except _CHANGED:
+            found = self.read_delivery(task.delivery_id)
+            if found is None or found.owner != claim.owner:
                 raise DeliveryChanged(found) from None
 
     def settle(
@@ -394,6 +414,12 @@ class DeliveryStore:
         client: Any = self._client  # whose types do not know of timeouts other than numbers
         snapshots = client.get_all(references, retry=_retry_for(seconds), timeout=_ONE_CALL)
         return {snapshot.reference.path: snapshot for snapshot in snapshots}
+
+    def _update(self, task: ReportTask, held: Claim | Hold, fields: Mapping[str, Any]) -> None:
+        batch = self._client.batch()
+        option = self._client.write_option(last_update_time=held.version)
+        batch.update(self._delivery(task.delivery_id), dict(fields), option=option)
+        self._commit(batch, SETTLE_SECONDS)
 
     def _commit(self, batch: Any, seconds: float) -> datetime:
         """Commit, and return the version of the first document written."""

@@ -97,8 +97,9 @@ def _send_report() -> SendReport:
     client = firestore_client(_settings.google_cloud_project)
     topic = DeadLetterTopic(_settings.google_cloud_project, _settings.dead_letter_topic)
     defaults = SubscriptionDefaults(kind=_settings.default_kind, cadence=_settings.default_cadence)
+    deliveries = DeliveryStore(client, defaults, canaries=_canaries)
     return SendReport(
-        deliveries=DeliveryStore(client, defaults, canaries=_canaries),
+        deliveries=deliveries,
         inactive_users=InactiveUsers(client, defaults),
         provider=mail_provider(_settings),
         dead_letters=topic,
@@ -115,7 +116,7 @@ def _send_report() -> SendReport:
         on_unknown_outcome=_settings.on_unknown_outcome,
         now=lambda: datetime.now(UTC),
         breaker=Breaker(lambda: datetime.now(UTC), pause=timedelta(seconds=_settings.provider_pause)),
-        inquiry=OutcomeInquiry(delivery_lookup(_settings)),
+        inquiry=OutcomeInquiry(deliveries.mail_record, delivery_lookup(_settings)),
     )
 
 

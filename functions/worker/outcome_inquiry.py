@@ -1,18 +1,30 @@
-"""Unknown outcomes: asks the provider whether it has the mail, and decides by its answer.
+"""Unknown outcomes: finds out whether the provider has the mail, and decides by what is found.
 
-A provider that has the mail settles it: the report was sent. A provider that does not show it settles nothing: its
-records appear with a delay, and no provider promises when they are complete. The answer then only informs the team's
-choice between maybe never and maybe twice (ON_UNKNOWN_OUTCOME).
+First what the provider has reported by itself (`mail_events`): any event of a delivery proves that its mail was
+accepted. Then the provider's records. A mail that neither shows is settled by neither: events are late or lost, records
+appear with a delay, and no provider promises when they are complete. What was found then only informs the team's choice
+between maybe never and maybe twice (ON_UNKNOWN_OUTCOME).
 """
 
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from http import HTTPStatus
 
 import structlog
 
-from functions.worker.mail.delivery_lookup import DeliveryLookup, LookupAnswer, LookupUnavailable, MailFound
+from functions.shared.mail_event import MailRecord
+from functions.worker.delivery_store import LEASE
+from functions.worker.mail.delivery_lookup import (
+    DeliveryLookup,
+    LookupAnswer,
+    LookupUnavailable,
+    MailFound,
+    WantedMail,
+)
 from functions.worker.mail.model import Accepted, MailOutcome, Unclear
+from functions.worker.task_delivery import TaskDelivery
 from functions.worker.time_budget import LOOKUP_SECONDS
 from functions.worker.transitions import Retry, Sent
 
@@ -32,55 +44,92 @@ class StillUnknown:
 
 
 class OutcomeInquiry:
-    """Asks the provider about mails of unknown outcome. Safe for threads.
+    """Finds out about mails of unknown outcome. Safe for threads.
 
     Args:
-        lookup: the provider's; None where it cannot be asked.
+        mail_record: reads what the provider has reported about a delivery's mail, by the delivery's id.
+        lookup: the provider's records; None where they are not to be asked.
     """
 
-    def __init__(self, lookup: DeliveryLookup | None) -> None:
+    def __init__(self, mail_record: Callable[[str], MailRecord | None], lookup: DeliveryLookup | None) -> None:
+        self._mail_record = mail_record
         self._lookup = lookup
 
-    @property
-    def is_possible(self) -> bool:
-        """Whether the provider can be asked."""
-        return self._lookup is not None
+    def ask(self, wanted: WantedMail) -> LookupAnswer:
+        """Find out whether the provider has the mail of a delivery. Logs what came of it.
 
-    def look_up(self, delivery_id: str) -> LookupAnswer:
-        """Ask whether the provider has the mail of a delivery. Logs where it does not say."""
+        Raises:
+            GoogleAPIError: Firestore does not say what was reported.
+        """
+        over_at = time.monotonic() + LOOKUP_SECONDS
+        record = self._mail_record(wanted.delivery_id)
+        if record is not None and record.status is not None:
+            _log(wanted, found="mail-event")
+            return MailFound(message_id=record.message_id)
         if self._lookup is None:
-            return LookupUnavailable(error="the worker is not set up to ask", lasting=True)
-        answer = self._lookup.find(delivery_id, seconds=LOOKUP_SECONDS)
+            _log(wanted, found="nothing")
+            return LookupUnavailable(error="the worker is set up not to ask (SENDGRID_LOGS)", lasting=True)
+        answer = self._lookup.find(wanted, seconds=over_at - time.monotonic())
+        _log(wanted, found="provider-record" if isinstance(answer, MailFound) else "nothing")
         if isinstance(answer, LookupUnavailable):
             _logger.warning(
-                "mail_lookup_unavailable", delivery_id=delivery_id, lasting=answer.lasting, error=answer.error
+                "mail_lookup_unavailable", delivery_id=wanted.delivery_id, lasting=answer.lasting, error=answer.error
             )
         return answer
 
-    def clear_up(self, outcome: MailOutcome, delivery_id: str) -> MailOutcome:
+    def clear_up(self, outcome: MailOutcome, wanted: WantedMail) -> MailOutcome:
         """On the last attempt: ask at once, since no later attempt can. Records are rarely that quick.
 
         Args:
             outcome: of sending the mail.
-            delivery_id: the delivery's.
+            wanted: the mail.
 
         Returns:
             Accepted where the outcome was unclear and the provider has the mail; else the outcome as it was.
+
+        Raises:
+            GoogleAPIError: Firestore does not say what was reported.
         """
-        if isinstance(outcome, Unclear) and self.is_possible:
-            answer = self.look_up(delivery_id)
+        if isinstance(outcome, Unclear):
+            answer = self.ask(wanted)
             if isinstance(answer, MailFound):
                 return Accepted(message_id=answer.message_id)
         return outcome
 
 
+def _log(wanted: WantedMail, *, found: str) -> None:
+    _logger.info("unknown_outcome_inquired", delivery_id=wanted.delivery_id, found=found)
+
+
+def wanted_mail(work: TaskDelivery, lease_expires_at: datetime | None) -> WantedMail:
+    """What is known of a mail that a worker handed over, or was about to. Pure.
+
+    Its recipients are those that the mail would have now. Addresses that get no more mail are among them: they may
+    have got this one.
+
+    Args:
+        work: the delivery.
+        lease_expires_at: when the lease of the sending ends or ended; None where the delivery does not say.
+    """
+    user, subscription = work.user, work.subscription
+    own = (user.email,) if user is not None else ()
+    addresses = (*(subscription.to or own), *subscription.cc) if subscription is not None else own
+    return WantedMail(
+        delivery_id=work.task.delivery_id,
+        addresses=[address for address in addresses if address],
+        # Without a lease all that is known is that no worker can have claimed it before it was due.
+        claimed_at=work.task.due_at if lease_expires_at is None else lease_expires_at - LEASE,
+        category=work.task.kind,
+    )
+
+
 def after_lookup(
     answer: LookupAnswer, *, lease_expired_at: datetime | None, now: datetime, last_attempt: bool
 ) -> Sent | Retry | StillUnknown:
-    """Decide by the provider's answer. Pure.
+    """Decide by what was found. Pure.
 
     Args:
-        answer: the provider's.
+        answer: what was found.
         lease_expired_at: when the lease of the sending ended; None where the delivery does not say.
         now: the present, in UTC.
         last_attempt: whether the queue deletes the task after this attempt, whatever the answer.

@@ -28,7 +28,7 @@ from functions.worker.inactive_users import InactiveUsers
 from functions.worker.key_alert import KeyAlert
 from functions.worker.mail.model import Mail, MailOutcome, MailProvider, NotAllowed
 from functions.worker.moving_on import moved_past
-from functions.worker.outcome_inquiry import OutcomeInquiry, StillUnknown, after_lookup
+from functions.worker.outcome_inquiry import OutcomeInquiry, StillUnknown, after_lookup, wanted_mail
 from functions.worker.report_builder import ReportBuilder
 from functions.worker.sending import HandedOver, KeptBack, ReadyToSend, Sending
 from functions.worker.skipping import OF_USERS, fields_for_pause, skip_reason
@@ -43,7 +43,6 @@ from functions.worker.transitions import (
     Skip,
     next_step,
     retry_or_give_up,
-    step_of_unknown,
     transition_after,
 )
 
@@ -63,7 +62,7 @@ class SendReport:
         on_unknown_outcome: the team's choice between maybe never and maybe twice.
         now: the present, in UTC.
         breaker: whether to leave the provider alone; shared by all attempts of this process.
-        inquiry: asks the provider about mails of unknown outcome.
+        inquiry: finds out about mails of unknown outcome.
         build_seconds: how long after the start of an attempt its report must be built.
     """
 
@@ -135,12 +134,7 @@ class SendReport:
     def _carry_out(self, task: ReportTask, attempt: Attempt, owner: str, timer: AttemptTimer) -> TaskAnswer:
         documents = self._deliveries.read(task)
         delivery = documents.delivery
-        step = next_step(
-            delivery,
-            now=self._now(),
-            on_unknown_outcome=self._on_unknown_outcome,
-            can_look_up=self._inquiry.is_possible,
-        )
+        step = next_step(delivery, now=self._now())
         if step is NextStep.IN_PROGRESS:
             return task_answer.left_to_others(delivery)
         work = TaskDelivery.from_documents(task, attempt, owner, documents, now=self._now())
@@ -148,17 +142,15 @@ class SendReport:
             return self._already_final(work)
         if step is NextStep.FINISH_GIVING_UP and delivery and delivery.failure:
             return self._giving_up.finish(work, delivery, delivery.failure, release=False)
-        note = ""
-        if step is NextStep.LOOK_UP:
-            found = self._look_up(work)
+        if step is NextStep.INQUIRE and delivery:
+            found = self._inquire(work, delivery)
             if isinstance(found, TaskAnswer):
                 return found
-            note, step = f"; {found.note}", step_of_unknown(self._on_unknown_outcome)
-        if step is NextStep.GIVE_UP_UNKNOWN:
-            cause = (delivery.problem if delivery else "") or "a worker ended while it was sending"
-            error = f"{cause}: the mail provider may have the mail, or not{note}"
-            given_up = GiveUp(reason=DeadLetterReason.UNKNOWN_OUTCOME, error=error, release=False)
-            return self._giving_up.give_up(work, given_up, None)
+            if self._on_unknown_outcome is OnUnknownOutcome.DEAD_LETTER:
+                cause = delivery.problem or delivery.last_error or "a worker ended while it was sending"
+                error = f"{cause}: the mail provider may have the mail, or not; {found.note}"
+                given_up = GiveUp(reason=DeadLetterReason.UNKNOWN_OUTCOME, error=error, release=False)
+                return self._giving_up.give_up(work, given_up, None)
         if reason := self._skip_reason(work):
             return self._skip(work, None, Skip(reason=reason))
         if kept_back := self._sending.kept_back():
@@ -187,12 +179,10 @@ class SendReport:
         built = self._builder.build(work.task, user, subscription, period, seconds=seconds)
         return retry_or_give_up(built, last_attempt=work.attempt.last) if isinstance(built, Retry) else built
 
-    def _look_up(self, work: TaskDelivery) -> TaskAnswer | StillUnknown:
-        """Settle a delivery of unknown outcome by the provider's answer, or have the queue call again for it."""
-        delivery = work.delivery
-        assert delivery is not None  # noqa: S101  without a record there is no unknown outcome
+    def _inquire(self, work: TaskDelivery, delivery: Delivery) -> TaskAnswer | StillUnknown:
+        """Settle a delivery of unknown outcome by what is found out, or have the queue call again for it."""
         decided = after_lookup(
-            self._inquiry.look_up(delivery.id),
+            self._inquiry.ask(wanted_mail(work, delivery.lease_expires_at)),
             lease_expired_at=delivery.lease_expires_at,
             now=self._now(),
             last_attempt=work.attempt.last,
@@ -221,13 +211,8 @@ class SendReport:
             _logger.error("provider_refuses_key", alert="provider-refuses-key", error=outcome.error)
             self._key_alert(run_id=task.run_id, error=outcome.error)
         if work.attempt.last:
-            outcome = self._inquiry.clear_up(outcome, task.delivery_id)
-        decided = transition_after(
-            outcome,
-            last_attempt=work.attempt.last,
-            on_unknown_outcome=self._on_unknown_outcome,
-            can_look_up=self._inquiry.is_possible,
-        )
+            outcome = self._inquiry.clear_up(outcome, wanted_mail(work, claim.expires_at))
+        decided = transition_after(outcome, last_attempt=work.attempt.last, on_unknown_outcome=self._on_unknown_outcome)
         match decided:
             case Sent():
                 return self._settle_sent(work, claim, decided.message_id)
@@ -237,8 +222,8 @@ class SendReport:
                 return self._giving_up.give_up(work, decided, claim)
             case Retry():
                 answer = task_answer.to_be_retried(task, decided)
-                if decided.release:
-                    self._deliveries.release(task, claim, error=decided.error, now=self._now())
+                end_attempt = self._deliveries.release if decided.release else self._deliveries.keep_claimed
+                end_attempt(task, claim, error=decided.error, now=self._now())
                 return answer
 
     def _claim(self, work: TaskDelivery, mail: Mail) -> ReadyToSend | TaskAnswer:
@@ -246,7 +231,7 @@ class SendReport:
         assert period is not None  # noqa: S101  nothing is built without a period
         claim = self._deliveries.claim(task, work.delivery, period=period, owner=work.owner, now=self._now())
         # Building takes its time, and somebody may have unsubscribed meanwhile. It is read after the claim, not before:
-        # so whoever unsubscribes before the claim gets no mail of it.
+        # so a recipient who unsubscribes before the claim gets no mail of it.
         try:
             current = replace(work, subscription=self._deliveries.read_subscription(task))
         except GoogleAPIError:

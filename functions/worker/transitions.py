@@ -33,24 +33,18 @@ class NextStep(Enum):
     """Nothing is left to send."""
     IN_PROGRESS = auto()
     """Another process has claimed it and is acting on it now."""
-    LOOK_UP = auto()
-    """A worker was sending it and did not write down the outcome: ask the provider."""
-    GIVE_UP_UNKNOWN = auto()
-    """A worker was sending it and did not write down the outcome, and the provider cannot be asked."""
+    INQUIRE = auto()
+    """A worker was sending it and did not write down the outcome: find out whether the provider has the mail."""
     FINISH_GIVING_UP = auto()
     """A process began to give it up, and ended too early: publish its dead letter, and mark it dead."""
 
 
-def next_step(
-    delivery: Delivery | None, *, now: datetime, on_unknown_outcome: OnUnknownOutcome, can_look_up: bool = False
-) -> NextStep:
+def next_step(delivery: Delivery | None, *, now: datetime) -> NextStep:
     """Decide by the delivery.
 
     Args:
         delivery: as Firestore has it; None where there is none yet.
         now: the present, in UTC.
-        on_unknown_outcome: the team's choice between maybe never and maybe twice.
-        can_look_up: whether the provider can be asked whether it has a mail.
     """
     if delivery is None:
         return NextStep.SEND
@@ -62,14 +56,7 @@ def next_step(
         return NextStep.FINISH_GIVING_UP
     if delivery.state is DeliveryState.PENDING:
         return NextStep.SEND
-    return NextStep.LOOK_UP if can_look_up else step_of_unknown(on_unknown_outcome)
-
-
-def step_of_unknown(on_unknown_outcome: OnUnknownOutcome) -> NextStep:
-    """What to do with a delivery of unknown outcome: the team's choice."""
-    if on_unknown_outcome is OnUnknownOutcome.RESEND:
-        return NextStep.SEND
-    return NextStep.GIVE_UP_UNKNOWN
+    return NextStep.INQUIRE
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,7 +89,8 @@ class Retry:
         cause: one word for logs and the answer.
         error: what went wrong.
         retry_after_seconds: how long the provider asks us to wait.
-        release: whether to give the claim back. If not, no worker acts on the delivery before the lease is over.
+        release: whether to give the claim back. If not, the outcome is unknown, and no worker acts on the delivery
+            before the lease is over.
     """
 
     status: HTTPStatus
@@ -131,16 +119,13 @@ class GiveUp:
 Transition = Sent | Skip | Retry | GiveUp
 
 
-def transition_after(
-    outcome: MailOutcome, *, last_attempt: bool, on_unknown_outcome: OnUnknownOutcome, can_look_up: bool = False
-) -> Transition:
+def transition_after(outcome: MailOutcome, *, last_attempt: bool, on_unknown_outcome: OnUnknownOutcome) -> Transition:
     """Decide by the outcome of sending.
 
     Args:
         outcome: what the provider answered, if anything.
         last_attempt: whether the queue deletes the task after this attempt, whatever the answer.
         on_unknown_outcome: the team's choice between maybe never and maybe twice.
-        can_look_up: whether the provider can be asked, once the mail has had the time to appear in its records.
     """
     match outcome:
         case Accepted(message_id=message_id):
@@ -166,14 +151,11 @@ def transition_after(
                 last_attempt=last_attempt,
             )
         case Unclear(error=error):
-            if can_look_up and not last_attempt:
-                return Retry(
-                    status=HTTPStatus.INTERNAL_SERVER_ERROR, cause="unknown-outcome", error=error, release=False
-                )
-            if on_unknown_outcome is OnUnknownOutcome.DEAD_LETTER or last_attempt:
+            if last_attempt:
                 may_be_sent_again = on_unknown_outcome is OnUnknownOutcome.RESEND
                 return GiveUp(reason=DeadLetterReason.UNKNOWN_OUTCOME, error=error, release=may_be_sent_again)
-            return Retry(status=HTTPStatus.INTERNAL_SERVER_ERROR, cause="unknown-outcome", error=error)
+            # The claim is kept: once its lease is over, a later attempt finds out whether the provider has the mail.
+            return Retry(status=HTTPStatus.INTERNAL_SERVER_ERROR, cause="unknown-outcome", error=error, release=False)
 
 
 def retry_or_give_up(retry: Retry, *, last_attempt: bool) -> Retry | GiveUp:

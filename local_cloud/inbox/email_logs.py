@@ -72,7 +72,7 @@ class LoggedMessage:
 
     def summary(self, *, now: datetime) -> dict[str, Any]:
         """The message as a search lists it."""
-        status, reason = self._status(now)
+        status, reason = self.status(now)
         return {
             "from_email": self.envelope.sender.email,
             "sg_message_id": self.id,
@@ -93,7 +93,7 @@ class LoggedMessage:
             "sg_message_id": self.id,
             "subject": self.envelope.subject,
             "to_email": self.to_email,
-            "status": self._status(now)[0],
+            "status": self.status(now)[0],
             "api_key_id": "local",
             "client_ip": "127.0.0.1",
             **shown,
@@ -111,7 +111,8 @@ class LoggedMessage:
             ],
         }
 
-    def _status(self, now: datetime) -> tuple[str, str]:
+    def status(self, now: datetime) -> tuple[str, str]:
+        """What has become of it so far, and the reason that goes with it."""
         for event in reversed(self.events):
             status = _STATUSES.get(event.fields["event"])
             if status is not None and event.at <= now:
@@ -120,8 +121,16 @@ class LoggedMessage:
         return "processed", ""
 
 
-Matches = Callable[[LoggedMessage, Mapping[str, Any]], bool]
-"""Given a message and its summary, says whether a query is about it."""
+Matches = Callable[[LoggedMessage, datetime], bool]
+"""Given a message and the present, says whether a query is about it."""
+
+
+_TEXTS: dict[str, Callable[[LoggedMessage, datetime], str]] = {
+    "sg_message_id": lambda message, _now: message.id,
+    "subject": lambda message, _now: message.envelope.subject,
+    "to_email": lambda message, _now: message.to_email,
+    "reason": lambda message, now: message.status(now)[1],
+}
 
 
 class EmailLogs:
@@ -161,9 +170,8 @@ class EmailLogs:
         for message in reversed(self._messages.values()):
             if message.envelope.received_at > until:
                 continue
-            summary = message.summary(now=now)
-            if matches(message, summary):
-                yield summary
+            if matches(message, now):
+                yield message.summary(now=now)
                 limit -= 1
                 if not limit:
                     return
@@ -196,7 +204,7 @@ def read_query(query: str) -> Matches:
         conditions.append(_condition(tokens))
     if len(conditions) > MOST_CONDITIONS:
         raise InvalidQuery(f"invalid query: more than {MOST_CONDITIONS} conditions")
-    return lambda message, summary: all(matches(message, summary) for matches in conditions)
+    return lambda message, now: all(matches(message, now) for matches in conditions)
 
 
 _Token = tuple[str, str]
@@ -217,21 +225,21 @@ def _condition(tokens: list[_Token]) -> Matches:
     match field_name:
         case "sg_message_id" | "subject" | "to_email" | "reason":
             _take(tokens, "sign", {"="})
-            text = _take(tokens, "text")[1:-1]
-            return lambda _message, summary: summary[field_name] == text
+            text, value = _take(tokens, "text")[1:-1], _TEXTS[field_name]
+            return lambda message, now: value(message, now) == text
         case "status":
             statuses = _list(tokens)
             if unknown := statuses - _ALL_STATUSES:
                 raise InvalidQuery(f"invalid query: '{min(unknown)}' is not a status")
-            return lambda _message, summary: summary["status"] in statuses
+            return lambda message, now: message.status(now)[0] in statuses
         case "categories":
             categories = _list(tokens)
-            return lambda message, _summary: not categories.isdisjoint(message.envelope.categories)
+            return lambda message, _now: not categories.isdisjoint(message.envelope.categories)
         case "sg_message_id_created_at":
             compare = _COMPARISONS[_take(tokens, "sign", _COMPARISONS)]
             _take(tokens, "word", {"TIMESTAMP"})
             moment = _moment(_take(tokens, "text")[1:-1])
-            return lambda message, _summary: compare(message.envelope.received_at, moment)
+            return lambda message, _now: compare(message.envelope.received_at, moment)
         case _:
             raise InvalidQuery(f"invalid query: '{field_name}' is not a field")
 

@@ -1,6 +1,6 @@
 """SendGrid's Event Webhook: what becomes of the mails that were accepted, in signed calls.
 
-Nobody's mailbox is behind the inbox, so the local part of an address says what becomes of its mail. Up to a plus sign,
+No mailbox is behind the inbox, so the local part of an address says what becomes of its mail. Up to a plus sign,
 `bounce@…` and `bounce+anything@…` alike:
 
 | local part | events after `processed` |
@@ -86,7 +86,7 @@ ALL_METRICS = (
 
 
 class WebhookKey:
-    """The key that calls are signed with, made anew at each start."""
+    """The key that calls are signed with, made at each start."""
 
     def __init__(self) -> None:
         self._key = ec.generate_private_key(ec.SECP256R1())

@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-Service = Literal["sendgrid", "sendgrid-activity", "sendgrid-logs", "sendgrid-stats", "slack"]
+Service = Literal["sendgrid", "sendgrid-logs", "sendgrid-stats", "slack"]
 """`sendgrid` is its mail send."""
 
 

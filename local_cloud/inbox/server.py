@@ -19,7 +19,7 @@ from aiohttp import web
 from local_cloud.clock import Clock
 from local_cloud.errors import LocalCloudError
 from local_cloud.http import HttpServer
-from local_cloud.inbox import activity, email_logs, sender_identity, sendgrid, slack, webhook_settings
+from local_cloud.inbox import email_logs, sender_identity, sendgrid, slack, webhook_settings
 from local_cloud.inbox.event_webhook import EventWebhook
 from local_cloud.inbox.faults import Answer, Call, CutConnection, Fault, Service
 from local_cloud.inbox.mail import Envelope, Mail, split
@@ -33,8 +33,7 @@ from local_cloud.inbox.webhook_settings import WebhookSettings
 
 MAIL_SEND_SCOPE = "mail.send"
 SUPPRESSIONS_SCOPE = "asm.groups.suppressions.read"
-EMAIL_ACTIVITY_SCOPE = "email_activity.read"
-EMAIL_LOGS_SCOPE = EMAIL_ACTIVITY_SCOPE
+EMAIL_LOGS_SCOPE = "email_activity.read"
 """SendGrid's list of permissions has none for the Email Logs alone; this is that of its other record of the mails.
 https://www.twilio.com/docs/sendgrid/api-reference/api-key-permissions"""
 STATS_SCOPE = "stats.read"
@@ -46,7 +45,7 @@ _log = logging.getLogger(__name__)
 
 
 class Inbox(HttpServer):
-    """SendGrid's mail send and email activity, a Slack webhook, and pages to read what they took.
+    """SendGrid's mail send and Email Logs, a Slack webhook, and pages to read what they took.
 
     Its `url` is the pages' address, and `SENDGRID_HOST` for a client.
 
@@ -59,7 +58,6 @@ class Inbox(HttpServer):
         slack_rate_limit: answer 429 to more than a message a second, as Slack does.
         webhook: says what becomes of the mails; without one nothing does.
         sender_domain: the domain that is authenticated.
-        activity_rate_limit: answer 429 to more than six questions a minute, as SendGrid's email activity does.
     """
 
     def __init__(
@@ -71,7 +69,6 @@ class Inbox(HttpServer):
         sendgrid_api_key: str,
         directory: Path | None = None,
         slack_rate_limit: bool = False,
-        activity_rate_limit: bool = False,
         webhook: EventWebhook | None = None,
         sender_domain: str = "example.com",
     ) -> None:
@@ -82,13 +79,10 @@ class Inbox(HttpServer):
         self._last_slack_message: datetime | None = None
         self._next_answers: dict[Service, deque[Answer]] = {
             "sendgrid": deque(),
-            "sendgrid-activity": deque(),
             "sendgrid-logs": deque(),
             "sendgrid-stats": deque(),
             "slack": deque(),
         }
-        self._activity_rate_limit = activity_rate_limit
-        self._activity_requests: deque[datetime] = deque(maxlen=activity.REQUESTS_A_MINUTE)
         # One thread: files are written beside the event loop, and in the order that the mails came.
         self._writer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="inbox")
         self._unsaved: set[asyncio.Future[None]] = set()
@@ -108,14 +102,12 @@ class Inbox(HttpServer):
         self.sender_identity = SenderIdentity(sender_domain)
         """What SendGrid knows of the sender."""
         self.sendgrid_scopes = {
-            *(MAIL_SEND_SCOPE, SUPPRESSIONS_SCOPE, EMAIL_ACTIVITY_SCOPE, STATS_SCOPE),
+            *(MAIL_SEND_SCOPE, SUPPRESSIONS_SCOPE, EMAIL_LOGS_SCOPE, STATS_SCOPE),
             *webhook_settings.SCOPES,
             *sender_identity.SCOPES,
         }
         """What the key may do: send mail, ask who has unsubscribed, what was sent, and what SendGrid knows of the
         sender, set webhooks up. Anything else is answered 403."""
-        self.activity_delay = activity.USUAL_DELAY
-        """How long after a mail was taken the email activity shows it."""
         self.logs_delay = email_logs.USUAL_DELAY
         """How long after a mail was taken the Email Logs show it."""
         self.logs_limit = RateLimit(email_logs.REQUESTS_A_MINUTE)
@@ -127,7 +119,6 @@ class Inbox(HttpServer):
 
         app = web.Application(client_max_size=sendgrid.MOST_BYTES)
         app.router.add_route("*", "/v3/mail/send", self._sendgrid)
-        app.router.add_get("/v3/messages", self._sendgrid_activity)
         app.router.add_post("/v3/logs", self._sendgrid_logs)
         app.router.add_get("/v3/logs/{sg_message_id}", self._sendgrid_logs)
         app.router.add_get("/v3/stats", self._stats)
@@ -216,9 +207,6 @@ class Inbox(HttpServer):
     async def _stats(self, request: web.Request) -> web.StreamResponse:
         return await self._take("sendgrid-stats", request, self._statistics)
 
-    async def _sendgrid_activity(self, request: web.Request) -> web.StreamResponse:
-        return await self._take("sendgrid-activity", request, self._find_messages)
-
     async def _sendgrid_logs(self, request: web.Request) -> web.StreamResponse:
         return await self._take("sendgrid-logs", request, self._look_into_logs)
 
@@ -300,23 +288,6 @@ class Inbox(HttpServer):
         if scope is not None and scope not in self.sendgrid_scopes:
             return _refusal(HTTPStatus.FORBIDDEN, "access forbidden")
         return None
-
-    def _find_messages(self, request: web.Request, _body: bytes) -> Answer:
-        if refusal := self._wrong_key(request, EMAIL_ACTIVITY_SCOPE):
-            return refusal
-        now, asked = self._clock.now(), self._activity_requests
-        if self._activity_rate_limit and len(asked) == asked.maxlen and now - asked[0] < timedelta(minutes=1):
-            return _refusal(HTTPStatus.TOO_MANY_REQUESTS, "too many requests")
-        asked.append(now)
-        limit = request.query.get("limit", str(activity.DEFAULT_LIMIT))
-        if not (limit.isascii() and limit.isdigit() and activity.LEAST_LIMIT <= int(limit) <= activity.MOST_LIMIT):
-            return _refusal(HTTPStatus.BAD_REQUEST, "limit must be greater than 0 and less than or equal to 1000")
-        try:
-            matches = activity.read_query(request.query.get("query", ""))
-        except activity.InvalidQuery as error:
-            return _refusal(HTTPStatus.BAD_REQUEST, str(error))
-        found = activity.find(self.mails, matches, limit=int(limit), until=now - self.activity_delay)
-        return _json(HTTPStatus.OK, {"messages": list(found)})
 
     def _look_into_logs(self, request: web.Request, body: bytes) -> Answer:
         if refusal := self._wrong_key(request, EMAIL_LOGS_SCOPE):

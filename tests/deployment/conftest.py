@@ -147,7 +147,7 @@ class Deployment:
         return Outcome(process.returncode, output, errors)
 
     def deploy(self, *options: str, answer: str = "") -> Outcome:
-        """Run deploy.sh to its end; calls of gcloud are counted anew."""
+        """Run deploy.sh to its end; calls of gcloud are counted from zero."""
         self._project.calls.clear()
         run = subprocess.run(
             ["/bin/bash", str(self.repository / "deploy.sh"), *options],

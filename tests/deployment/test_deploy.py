@@ -761,7 +761,15 @@ class TestSmoke:
             outcome = deployed.deploy("--smoke", "--only=apis")
         assert outcome.status == 1
         assert "is dead: no such key" in outcome.errors
+        assert "ramped up" not in outcome.errors
         assert ledger.resources == {}
+
+    def test_says_during_a_ramp_that_it_waits_behind_others(self, deployed: Deployment) -> None:
+        with Ledger(["dead"]).running() as ledger:
+            deployed.settings |= {**ledger.environment, "RAMP_START": "2126-12-01"}
+            outcome = deployed.deploy("--smoke", "--only=apis")
+        assert outcome.status == 1
+        assert "While a new domain is ramped up, the test waits behind" in outcome.errors
 
 
 def test_alert_channel_is_made_once_and_bound(deployed: Deployment) -> None:

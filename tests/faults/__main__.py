@@ -17,7 +17,7 @@ from tests.faults.scenario_run import Scenario
 from tests.faults.world import World
 
 _SHOWN_VIOLATIONS = 20
-_PLAIN_WIDTH = 140
+_PLAIN_WIDTH = 180
 
 
 def _arguments() -> argparse.Namespace:
@@ -48,7 +48,10 @@ async def _play_all(chosen: list[Scenario], *, reports: int, seed: int, logs: Pa
 
 def _show(results: list[Played], *, seed: int, console: Console) -> None:
     table = Table("scenario", title=f"seed {seed}", show_footer=True)
-    figures = ("reports", "sent", "skipped", "doubled", "lost", "dead", "resent", "alerts")
+    figures = (
+        *("reports", "sent", "skipped", "doubled", "lost", "dead", "resent", "alerts"),
+        *("unknown", "accepted", "undecided"),
+    )
     for name in figures:
         total = sum(getattr(result.tally, name) for result in results)
         table.add_column(name, str(total), justify="right")

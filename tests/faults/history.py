@@ -32,6 +32,7 @@ async def read_history(
     unsubscribed: Sequence[Silence] = (),
     resumed: Mapping[SubscriptionKey, datetime] | None = None,
     changed_by_repeats: Collection[str] = (),
+    undecidable: frozenset[str] = frozenset(),
 ) -> History:
     """Read the history.
 
@@ -49,6 +50,7 @@ async def read_history(
         unsubscribed: who has unsubscribed by the link of a mail, and from what.
         resumed: when a person resumed subscriptions that events have paused.
         changed_by_repeats: see History.
+        undecidable: see History.
     """
     users = await world.documents("users")
     subscriptions = await world.subscriptions()
@@ -92,6 +94,8 @@ async def read_history(
             for key, each in known.items()
         },
         changed_by_repeats=changed_by_repeats,
+        inquired=frozenset(world.inquired() & {delivery.id for delivery in deliveries}),
+        undecidable=undecidable,
     )
 
 
@@ -198,4 +202,5 @@ def _dead_letter(letter_id: str, fields: Mapping[str, Any]) -> DeadLetter:
         reason=fields["reason"],
         is_open=fields["state"] == "open",
         is_settled=fields["state"] == "settled",
+        is_alerted=bool(fields["alerts"]),
     )

@@ -29,6 +29,8 @@ class InjectionPoint(Enum):
     """The worker makes a delivery `sending`."""
     SEND = auto()
     """The worker posts a mail to SendGrid."""
+    LOOK_UP = auto()
+    """The worker asks SendGrid's Email Logs for a mail of unknown outcome."""
     RELEASE = auto()
     """A function or a command makes a delivery `pending`."""
     SETTLE = auto()
@@ -119,6 +121,8 @@ def http_call(service: str, body: bytes) -> InterceptedCall:
         return InterceptedCall(InjectionPoint.SEND, _delivery_of_mail(_json(body)), "mail/send")
     if service == "sendgrid-stats":
         return InterceptedCall(InjectionPoint.OTHER, "", "stats")
+    if service == "sendgrid-logs":
+        return InterceptedCall(InjectionPoint.LOOK_UP, "", "logs")
     return InterceptedCall(InjectionPoint.TELL, "", "webhook")
 
 

@@ -115,6 +115,7 @@ class DeadLetter:
         key: the subscription; an id is empty if it names none.
         is_open: whether it waits for a person.
         is_settled: whether it closed by itself, since its report was sent.
+        is_alerted: whether people have had an alert about it.
     """
 
     id: str
@@ -123,6 +124,7 @@ class DeadLetter:
     reason: str
     is_open: bool
     is_settled: bool = False
+    is_alerted: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -171,6 +173,8 @@ class History:
         records: what it keeps of them, by the id of the delivery.
         left_out: the hashes of the addresses that each subscription must leave out, where it is not paused.
         changed_by_repeats: the documents that were written although only what had come before came again.
+        inquired: the deliveries whose outcome a worker did not know, so that it asked whether SendGrid has the mail.
+        undecidable: those about which neither the mail's events nor SendGrid's logs said anything in time.
     """
 
     runs: Sequence[datetime]
@@ -192,11 +196,20 @@ class History:
     records: Mapping[str, StoredNews] = field(default_factory=dict)
     left_out: Mapping[SubscriptionKey, frozenset[str]] = field(default_factory=dict)
     changed_by_repeats: Collection[str] = ()
+    inquired: frozenset[str] = frozenset()
+    undecidable: frozenset[str] = frozenset()
 
     @property
     def last_run(self) -> datetime:
         """The time of the last run."""
         return max(self.runs)
+
+    @property
+    def left_to_people(self) -> set[str]:
+        """The deliveries of unknown outcome about which a person has to decide."""
+        dead = {delivery.id for delivery in self.deliveries if delivery.state == DEAD}
+        letters = (letter for letter in self.dead_letters if letter.is_open and letter.reason == UNKNOWN_OUTCOME)
+        return {letter.delivery_id for letter in letters} & dead
 
     def is_malformed(self, key: SubscriptionKey) -> bool:
         """Whether a document keeps a subscription's reports from being made."""
@@ -235,6 +248,8 @@ class Rule(StrEnum):
     """A subscription leaves out another address than those that are to get no more mail."""
     REPEATED = "repeated"
     """What had come before came again, and something was written for it."""
+    UNSETTLED = "unsettled"
+    """A person has to decide about a report of unknown outcome that SendGrid has accepted, and could have said so."""
     WRONG_END = "wrong end"
     """A report did not end in the required way."""
 
@@ -264,6 +279,9 @@ class Tally:
         dead: those with a dead letter.
         resent: those sent again although the first mail had been accepted, as the team had chosen.
         alerts: messages that the channel got.
+        unknown: those whose outcome a worker did not know.
+        accepted: those of them that SendGrid had accepted.
+        undecided: those of the accepted ones about which a person has to decide all the same.
     """
 
     reports: int
@@ -274,13 +292,16 @@ class Tally:
     dead: int
     resent: int
     alerts: int
+    unknown: int
+    accepted: int
+    undecided: int
 
 
 def check(history: History) -> list[Violation]:
     """All rules that a history breaks."""
     rules = (
         *(_doubled, _lost, _untold, _false_alarm, _misreported, _untrue_letters),
-        *(_stored_twice, _moved_wrongly, _moved_back, _pause_ignored, _link_given_away, _wrong_end),
+        *(_stored_twice, _moved_wrongly, _moved_back, _pause_ignored, _link_given_away, _unsettled, _wrong_end),
         *(_unwanted, _misrecorded, _wrongly_left_out, _repeated),
     )
     return sorted({violation for rule in rules for violation in rule(history)})
@@ -292,6 +313,8 @@ def tally(history: History, violations: Iterable[Violation]) -> Tally:
     states = Counter(delivery.state for delivery in history.deliveries)
     mails = Counter(history.accepted)
     again = {mail.delivery_id for mail, count in mails.items() if count > 1}
+    unknown = history.inquired | history.left_to_people
+    accepted = unknown & {mail.delivery_id for mail in history.accepted}
     return Tally(
         reports=len({delivery.id for delivery in history.deliveries} | broken[Rule.LOST]),
         sent=states[SENT],
@@ -301,6 +324,9 @@ def tally(history: History, violations: Iterable[Violation]) -> Tally:
         dead=states[DEAD],
         resent=len(again - broken[Rule.DOUBLED]),
         alerts=len(history.alerts),
+        unknown=len(unknown),
+        accepted=len(accepted),
+        undecided=len(accepted & history.left_to_people),
     )
 
 
@@ -331,6 +357,11 @@ def _untold(history: History) -> Iterator[Violation]:
     letters = sum(not letter.is_settled for letter in history.dead_letters)
     if told < letters:
         yield Violation(Rule.UNTOLD, "Slack", f"{letters} dead letters, and it was told of {told}")
+    told = sum(alert.count for alert in history.alerts if alert.title == SETTLED_TITLE)
+    closed = sum(letter.is_settled and letter.is_alerted for letter in history.dead_letters)
+    if told < closed:
+        text = f"{closed} dead letters closed by themselves after an alert, and it was told of {told}"
+        yield Violation(Rule.UNTOLD, "Slack", text)
     told = sum(alert.count for alert in history.alerts if not alert.is_of_dead_letter)
     if told < history.system_alerts:
         yield Violation(Rule.UNTOLD, "Slack", f"{history.system_alerts} system alerts, and it was told of {told}")
@@ -609,6 +640,12 @@ def _wrongly_left_out(history: History) -> Iterator[Violation]:
 def _repeated(history: History) -> Iterator[Violation]:
     for path in history.changed_by_repeats:
         yield Violation(Rule.REPEATED, path, "it was written")
+
+
+def _unsettled(history: History) -> Iterator[Violation]:
+    accepted = {mail.delivery_id for mail in history.accepted}
+    for delivery_id in history.left_to_people & accepted - history.undecidable:
+        yield Violation(Rule.UNSETTLED, delivery_id, "a person has to decide, and SendGrid has accepted it")
 
 
 def _wrong_end(history: History) -> Iterator[Violation]:

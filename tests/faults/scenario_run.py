@@ -22,7 +22,7 @@ from tests.faults.disturbances import CarryOut, Disturbance, Rule, answer
 from tests.faults.history import read_history
 from tests.faults.injection_points import InjectionPoint, InterceptedCall
 from tests.faults.instances import Instance
-from tests.faults.invariants import SENT, History, check
+from tests.faults.invariants import SENT, UNKNOWN_OUTCOME, History, check
 from tests.faults.invariants import Rule as Invariant
 from tests.faults.mail_rules import Silence
 from tests.faults.mailbox import token_of, unsubscribe
@@ -95,6 +95,7 @@ class ScenarioRun:
         self._unknown: Counter[str] = Counter()
         self._disturbed_may_end: frozenset[str] = frozenset()
         self._most_reports: int | None = None
+        self._undecidable: set[str] = set()
         self.known: dict[SubscriptionKey, KnownSubscription] = {}
         """What the scenario knows about each subscription."""
         self._malformed_users: list[str] = []
@@ -155,6 +156,7 @@ class ScenarioRun:
             expected_alerts=frozenset(self._expected_alerts),
             endings={**disturbed, **self._endings},
             most_reports=self._most_reports,
+            undecidable=frozenset(self._undecidable),
             unknown=self._unknown if self.scenario.on_unknown_outcome is OnUnknownOutcome.RESEND else {},
             unsubscribed=self._unsubscribed,
             resumed=self._resumed,
@@ -262,6 +264,13 @@ class ScenarioRun:
     def disturbed_may_end(self, *endings: str) -> None:
         """Allow a delivery to end in these ways as well as `sent` if a fault hit one of its calls or its instance."""
         self._disturbed_may_end = frozenset(endings)
+
+    def may_stay_unknown(self, deliveries: Iterable[str]) -> None:
+        """Allow these deliveries to end as unknown outcomes although SendGrid accepted their mails: nothing shows it in
+        time."""
+        deliveries = list(deliveries)
+        self.may_end(deliveries, UNKNOWN_OUTCOME)
+        self._undecidable |= set(deliveries)
 
     def may_tell(self, *kinds: AlertKind) -> None:
         """Allow these system alerts; any other system alert is a false alarm."""
@@ -436,7 +445,7 @@ class ScenarioRun:
 
 def unheard(call: InterceptedCall) -> Exception:
     """Return the error with which the local cloud ends a call whose caller is dead."""
-    if call.point in {InjectionPoint.SEND, InjectionPoint.TELL}:
+    if call.point in {InjectionPoint.SEND, InjectionPoint.LOOK_UP, InjectionPoint.TELL}:
         return CutConnection()
     return RpcError(grpc.StatusCode.UNAVAILABLE, "its caller is gone")
 

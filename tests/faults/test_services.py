@@ -4,9 +4,15 @@ import pytest
 
 from tests.faults.conftest import KeepsPromise
 from tests.faults.scenario_run import Scenario
-from tests.faults.scenarios import dead_letters, firestore, mail_events, sendgrid
+from tests.faults.scenarios import dead_letters, firestore, mail_events, sendgrid, unknown_outcomes
 
-SCENARIOS = [*sendgrid.SCENARIOS, *firestore.SCENARIOS, *dead_letters.SCENARIOS, *mail_events.SCENARIOS]
+SCENARIOS = [
+    *sendgrid.SCENARIOS,
+    *firestore.SCENARIOS,
+    *dead_letters.SCENARIOS,
+    *mail_events.SCENARIOS,
+    *unknown_outcomes.SCENARIOS,
+]
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=str)

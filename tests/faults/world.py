@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import os
+import re
 from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
@@ -23,9 +24,10 @@ from functions.shared.subscription import SUBSCRIPTIONS
 from local_cloud import clients
 from local_cloud.function_process import FunctionProcess
 from local_cloud.identity import IdentityProvider
+from local_cloud.inbox.email_logs import REQUESTS_A_MINUTE, USUAL_DELAY
 from local_cloud.inbox.event_webhook import EventWebhook, WebhookKey
 from local_cloud.inbox.faults import Answer, Call
-from local_cloud.inbox.server import SLACK_WEBHOOK_PATH, Inbox
+from local_cloud.inbox.server import EMAIL_LOGS_SCOPE, SLACK_WEBHOOK_PATH, Inbox
 from local_cloud.pubsub.server import PubSubEmulator
 from local_cloud.rpc import current_request
 from local_cloud.scheduler import Execution, Job, Scheduler
@@ -81,6 +83,9 @@ _COLLECTIONS = (
     "mail_breaker",
 )
 """Beside the collections of subscriptions."""
+
+_INQUIRED = "unknown_outcome_inquired"
+_DELIVERY_ID = re.compile(r'"delivery_id": ?"([^"]+)"')
 
 _REAL_FAILURES = (
     exceptions.Aborted,
@@ -244,6 +249,8 @@ class World:
         self.inbox.dropped.clear()
         self.inbox.slack_messages.clear()
         self.inbox.webhook.counts.clear()
+        self.inbox.logs_delay, self.inbox.logs_limit.requests = USUAL_DELAY, REQUESTS_A_MINUTE
+        self.inbox.sendgrid_scopes.add(EMAIL_LOGS_SCOPE)
         self.moves.clear()
         self.claims.clear()
         self.written.clear()
@@ -362,6 +369,11 @@ class World:
                 return await work()
             except _REAL_FAILURES:
                 await asyncio.sleep(0.01)
+
+    def inquired(self) -> set[str]:
+        """The deliveries whose outcome a worker did not know and has asked about, by the workers' logs."""
+        lines = (line for file in self._directory.rglob("worker.log") for line in file.open(encoding="utf-8"))
+        return {found[1] for line in lines if _INQUIRED in line and (found := _DELIVERY_ID.search(line))}
 
     async def _rpc(self, method: str, carry_out: CarryOut) -> Any:
         request = current_request()

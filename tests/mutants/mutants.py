@@ -295,11 +295,49 @@ ALL = [
     ),
     Mutant(
         name="an unknown outcome is sent again",
-        file="functions/worker/transitions.py",
-        search="        return NextStep.SEND\n    return NextStep.GIVE_UP_UNKNOWN\n",
-        replace="        return NextStep.SEND\n    return NextStep.SEND\n",
-        scenarios=("worker: killed after SendGrid accepted",),
-        tests=("tests/functions/worker/unit/test_transitions.py",),
+        file="functions/worker/send_report.py",
+        search="if self._on_unknown_outcome is OnUnknownOutcome.DEAD_LETTER:",
+        replace="if False:",
+        scenarios=("worker: killed after the request was written",),
+        tests=(
+            "tests/functions/worker/integration/test_unknown_outcomes.py::test_a_mail_that_never_shows_is_for_a_person",
+        ),
+    ),
+    Mutant(
+        name="that SendGrid's logs do not show a mail counts as proof",
+        file="functions/worker/send_report.py",
+        search="if self._on_unknown_outcome is OnUnknownOutcome.DEAD_LETTER:",
+        replace='if self._on_unknown_outcome is OnUnknownOutcome.DEAD_LETTER and "no record" not in found.note:',
+        scenarios=("SendGrid: accepts and cuts, and its logs are late",),
+        tests=(
+            "tests/functions/worker/integration/test_unknown_outcomes.py::test_a_mail_that_never_shows_is_for_a_person",
+        ),
+    ),
+    Mutant(
+        name="the events of a mail of unknown outcome are not looked at",
+        file="functions/worker/outcome_inquiry.py",
+        search="if record is not None and record.status is not None:",
+        replace="if False:",
+        scenarios=("SendGrid: accepts and cuts, and its logs refuse the key",),
+        tests=("tests/functions/worker/unit/test_outcome_inquiry.py",),
+    ),
+    Mutant(
+        name="SendGrid's logs are not asked about an unknown outcome",
+        file="functions/worker/outcome_inquiry.py",
+        search="        if self._lookup is None:\n",
+        replace="        if True:\n",
+        scenarios=("SendGrid: accepts and answers 502",),
+        tests=("tests/functions/worker/unit/test_outcome_inquiry.py",),
+    ),
+    Mutant(
+        name="another mail to the address counts as the one of unknown outcome",
+        file="functions/worker/mail/sendgrid/logs.py",
+        search='if self._arguments(message_id, over_at).get("delivery_id") == wanted.delivery_id:',
+        replace="if self._arguments(message_id, over_at):",
+        scenarios=("worker: killed after the request was written",),
+        tests=(
+            "tests/functions/worker/integration/test_unknown_outcomes.py::test_another_mail_to_the_same_address_proves_nothing",
+        ),
     ),
     Mutant(
         name="a first claim is not conditional",
@@ -448,5 +486,33 @@ ALL = [
         replace="if before.condition is not None or",
         scenarios=("SendGrid: says that they complain, after tasks have died",),
         tests=("tests/functions/dispatcher/unit/test_queue_clock.py",),
+    ),
+    Mutant(
+        name="an event settles no unknown outcome",
+        file="functions/mail_events/take_events.py",
+        search="records[each] for each, delivery in deliveries.items() if is_settled_by_event(delivery)",
+        replace="records[each] for each, delivery in deliveries.items() if False",
+        scenarios=("unknown outcomes: accepted, and the events come hours late",),
+        tests=(
+            "tests/functions/mail_events/integration/test_unknown_outcomes.py::test_the_dead_letter_closes_and_people_are_told",
+        ),
+    ),
+    Mutant(
+        name="the DLQ handler looks for no proof that a report was sent",
+        file="functions/dlq_handler/handle_message.py",
+        search="if received.reason != DeadLetterReason.UNKNOWN_OUTCOME or not names_delivery:",
+        replace="if received.reason or names_delivery:",
+        scenarios=("unknown outcomes: accepted, and the events come with the dead letters",),
+        tests=("tests/functions/dlq_handler/integration/test_unknown_outcomes.py::test_the_event_came_first",),
+    ),
+    Mutant(
+        name="a dead letter closes by itself, and no one is told",
+        file="functions/mail_events/settled_outcomes.py",
+        search="            self._topic.tell(alert)\n",
+        replace="            pass\n",
+        scenarios=("unknown outcomes: accepted, and the events come hours late",),
+        tests=(
+            "tests/functions/mail_events/integration/test_unknown_outcomes.py::test_the_dead_letter_closes_and_people_are_told",
+        ),
     ),
 ]

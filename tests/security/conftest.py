@@ -175,7 +175,6 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
         services.queues.pause_queue(name=QUEUE)
         environment = {
             **services.environment,
-            "SENDGRID_ACTIVITY": "true",
             "MAIL_UNSUBSCRIBE_URL": "https://example.com/unsubscribe?user={user_id}&token={token}",
             "MAIL_UNSUBSCRIBE_KEY": UNSUBSCRIBE_KEY,
             # The most that is ever written.

@@ -1,12 +1,31 @@
 """Asking the provider whether it has the mail of a delivery. Pure."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Protocol
 
 
 @dataclass(frozen=True, kw_only=True)
+class WantedMail:
+    """A mail that the provider may have, or not.
+
+    Attributes:
+        delivery_id: as the mail's arguments have it: what tells it from any other.
+        addresses: to whom it went, as far as that is known.
+        claimed_at: when a worker claimed the delivery, shortly before it handed the mail over, in UTC.
+        category: one that the mail has.
+    """
+
+    delivery_id: str
+    addresses: Sequence[str]
+    claimed_at: datetime
+    category: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class MailFound:
-    """The provider has the mail. `message_id` is its id there."""
+    """The provider has the mail. `message_id` is its id there; empty where that is not known."""
 
     message_id: str
 
@@ -35,10 +54,10 @@ LookupAnswer = MailFound | MailNotFound | LookupUnavailable
 class DeliveryLookup(Protocol):
     """The provider's records of the mails that it accepted."""
 
-    def find(self, delivery_id: str, *, seconds: float) -> LookupAnswer:
+    def find(self, wanted: WantedMail, *, seconds: float) -> LookupAnswer:
         """Look for the mail of a delivery.
 
         Args:
-            delivery_id: as the mail's arguments have it.
+            wanted: the mail.
             seconds: how long it may take.
         """

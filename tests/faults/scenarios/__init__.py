@@ -10,6 +10,7 @@ from tests.faults.scenarios import (
     scheduler,
     sendgrid,
     subscriptions,
+    unknown_outcomes,
     unsubscribes,
     users,
     worker_processes,
@@ -26,5 +27,6 @@ ALL: list[Scenario] = [
     *users.SCENARIOS,
     *mail_events.SCENARIOS,
     *unsubscribes.SCENARIOS,
+    *unknown_outcomes.SCENARIOS,
     *everything.SCENARIOS,
 ]

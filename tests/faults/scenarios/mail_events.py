@@ -10,9 +10,11 @@ from http import HTTPStatus
 import grpc
 
 from functions.shared.system_alert import AlertKind
+from local_cloud.inbox.server import EMAIL_LOGS_SCOPE
 from tests.faults.disturbances import lose_answer, refuse
 from tests.faults.injection_points import InjectionPoint
 from tests.faults.scenario_run import Scenario, ScenarioRun, Script
+from tests.faults.scenarios.worker_processes import killed_at_random
 from tests.faults.webhook_gate import WebhookEvent
 from tests.seeding import subscription_reference
 
@@ -179,6 +181,30 @@ async def _firestore_fails(scenario_run: ScenarioRun) -> None:
     await _repeat_all(scenario_run)
 
 
+async def _settle_what_kills_leave(scenario_run: ScenarioRun) -> None:
+    """Workers are killed at random for two hours, and the key may not read SendGrid's logs: the events alone tell."""
+    scenario_run.world.inbox.sendgrid_scopes.discard(EMAIL_LOGS_SCOPE)
+    await killed_at_random(scenario_run)
+
+
+async def _settle_it_hours_late(scenario_run: ScenarioRun) -> None:
+    """The same, and all events come only when people have been told that they must decide: the letters close."""
+    gate, kept = scenario_run.world.webhook_gate, list[WebhookEvent]()
+
+    async def keep(events: Sequence[WebhookEvent]) -> int:
+        kept.extend(events)
+        return HTTPStatus.OK
+
+    gate.before = keep
+    await _settle_what_kills_leave(scenario_run)
+    scenario_run.hour = scenario_run.world.next_hour()
+    await scenario_run.dispatch_and_drain()
+    gate.before = None
+    await _pass_on(scenario_run, _shuffled(scenario_run, kept, "late"))
+    await scenario_run.world.drain()
+    await _repeat_all(scenario_run)
+
+
 def _scenario(name: str, script: Script) -> Scenario:
     return Scenario(name=name, group="mail events", script=script, has_mail_events=True, at_most=24)
 
@@ -193,4 +219,6 @@ SCENARIOS = [
     _scenario("killed after the records were written", _killed(InjectionPoint.STORE_EVENTS, carried_out=True)),
     _scenario("killed after it paused", _killed(InjectionPoint.STOP, carried_out=True)),
     _scenario("Firestore fails under them", _firestore_fails),
+    _scenario("settle what kills leave unknown", _settle_what_kills_leave),
+    _scenario("settle what kills leave unknown, hours late", _settle_it_hours_late),
 ]

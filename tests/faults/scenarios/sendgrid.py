@@ -1,9 +1,12 @@
 """Faults of SendGrid."""
 
 from collections import Counter
+from datetime import timedelta
+from typing import Any
 
 from functions.shared.settings import OnUnknownOutcome
 from functions.shared.system_alert import AlertKind
+from local_cloud.inbox.server import EMAIL_LOGS_SCOPE
 from tests.faults.disturbances import CarryOut, Disturbance, accept_and_answer, answer, cut, never_answer, slow
 from tests.faults.injection_points import InjectionPoint, InterceptedCall
 from tests.faults.invariants import UNKNOWN_OUTCOME
@@ -36,13 +39,14 @@ def _for_good(disturbance: Disturbance, ending: str) -> Script:
     return script
 
 
-def _unknown(disturbance: Disturbance) -> Script:
-    """The outcome of some reports is unknown: they become dead letters, or are sent again if the team chose that."""
+def _unknown(disturbance: Disturbance, *, accepted: bool) -> Script:
+    """The outcome of some reports is unknown. Those that SendGrid accepted are found in its logs, and are sent; the
+    others become dead letters, or are sent again if the team chose that."""
 
     async def script(scenario_run: ScenarioRun) -> None:
         victims = scenario_run.victims(_SOME)
         resend = scenario_run.scenario.on_unknown_outcome is OnUnknownOutcome.RESEND
-        scenario_run.may_end(victims, "sent" if resend else UNKNOWN_OUTCOME)
+        scenario_run.may_end(victims, "sent" if accepted or resend else UNKNOWN_OUTCOME)
         scenario_run.disturb(InjectionPoint.SEND, disturbance, of=victims)
         await scenario_run.dispatch_and_drain()
 
@@ -51,9 +55,40 @@ def _unknown(disturbance: Disturbance) -> Script:
 
 def _never_answers(*, accepted: bool) -> Script:
     async def script(scenario_run: ScenarioRun) -> None:
-        await _unknown(never_answer(scenario_run.healed, accepted=accepted))(scenario_run)
+        await _unknown(never_answer(scenario_run.healed, accepted=accepted), accepted=accepted)(scenario_run)
 
     return script
+
+
+_lost = _unknown(cut(accepted=True), accepted=True)
+
+
+async def _logs_are_late(scenario_run: ScenarioRun) -> None:
+    """The logs show the mails only after all retries. Until then they prove nothing."""
+    victims = scenario_run.victims(_SOME)
+    scenario_run.world.inbox.logs_delay = timedelta(hours=3)
+    scenario_run.may_stay_unknown(victims)
+    scenario_run.disturb(InjectionPoint.SEND, cut(accepted=True), of=victims)
+    await scenario_run.dispatch_and_drain()
+
+
+async def _logs_take_few_questions(scenario_run: ScenarioRun) -> None:
+    """As many a minute as SendGrid's other record of its mails does: the worker asks again later."""
+    scenario_run.world.inbox.logs_limit.requests = 6
+    await _lost(scenario_run)
+
+
+async def _logs_fail(scenario_run: ScenarioRun) -> None:
+    """The first questions are answered by an error, or not at all."""
+    for disturbance, times in ((answer(503), 2), (cut(accepted=True), 1)):
+        scenario_run.disturb(InjectionPoint.LOOK_UP, disturbance, times=times)
+    await _lost(scenario_run)
+
+
+async def _logs_refuse(scenario_run: ScenarioRun) -> None:
+    """The key may not read the logs, and the events of the mails prove that they were accepted."""
+    scenario_run.world.inbox.sendgrid_scopes.discard(EMAIL_LOGS_SCOPE)
+    await _lost(scenario_run)
 
 
 async def _refuses_connections(scenario_run: ScenarioRun) -> None:
@@ -116,8 +151,10 @@ async def _stand_stopped(scenario_run: ScenarioRun) -> None:
     await operate(scenario_run, "resume-sending", "--yes", "--json")
 
 
-def _scenario(name: str, script: Script, policy: OnUnknownOutcome = OnUnknownOutcome.DEAD_LETTER) -> Scenario:
-    return Scenario(name=name, group="SendGrid", script=script, on_unknown_outcome=policy)
+def _scenario(
+    name: str, script: Script, policy: OnUnknownOutcome = OnUnknownOutcome.DEAD_LETTER, **attributes: Any
+) -> Scenario:
+    return Scenario(name=name, group="SendGrid", script=script, on_unknown_outcome=policy, **attributes)
 
 
 SCENARIOS = [
@@ -135,12 +172,24 @@ SCENARIOS = [
     _scenario("is slow", _for_a_while(slow(1.0), times=1)),
     _scenario("takes nothing and never answers", _never_answers(accepted=False)),
     _scenario("accepts and never answers", _never_answers(accepted=True)),
-    _scenario("answers 500 and takes nothing", _unknown(answer(500))),
-    _scenario("accepts and answers 500", _unknown(accept_and_answer(500))),
-    _scenario("accepts and answers 502", _unknown(accept_and_answer(502))),
-    _scenario("accepts and answers 504", _unknown(accept_and_answer(504))),
-    _scenario("accepts and answers 502, with resend", _unknown(accept_and_answer(502)), OnUnknownOutcome.RESEND),
-    _scenario("cuts the connection before it accepts", _unknown(cut(accepted=False))),
-    _scenario("accepts and cuts the connection", _unknown(cut(accepted=True))),
-    _scenario("accepts and cuts, with resend", _unknown(cut(accepted=True)), OnUnknownOutcome.RESEND),
+    _scenario("answers 500 and takes nothing", _unknown(answer(500), accepted=False)),
+    _scenario("accepts and answers 500", _unknown(accept_and_answer(500), accepted=True)),
+    _scenario("accepts and answers 502", _unknown(accept_and_answer(502), accepted=True)),
+    _scenario("accepts and answers 504", _unknown(accept_and_answer(504), accepted=True)),
+    _scenario(
+        "accepts and answers 502, with resend",
+        _unknown(accept_and_answer(502), accepted=True),
+        OnUnknownOutcome.RESEND,
+    ),
+    _scenario("cuts the connection before it accepts", _unknown(cut(accepted=False), accepted=False)),
+    _scenario(
+        "cuts before it accepts, with resend", _unknown(cut(accepted=False), accepted=False), OnUnknownOutcome.RESEND
+    ),
+    _scenario("accepts and cuts the connection", _lost),
+    _scenario("accepts and cuts, with resend", _lost, OnUnknownOutcome.RESEND),
+    _scenario("accepts and cuts, and its logs are late", _logs_are_late),
+    _scenario("accepts and cuts, and its logs take few questions", _logs_take_few_questions, at_most=20),
+    _scenario("accepts and cuts, and its logs fail", _logs_fail),
+    _scenario("accepts and cuts, and its logs refuse the key", _logs_refuse, has_mail_events=True),
+    _scenario("accepts and cuts, and events come before logs", _lost, has_mail_events=True),
 ]

@@ -63,7 +63,7 @@ def _an_old_copy(scenario_run: ScenarioRun, key: SubscriptionKey) -> Mapping[str
 
 
 def _no_shard(scenario_run: ScenarioRun, key: SubscriptionKey) -> Mapping[str, Any]:
-    """The next run is to give the subscription its place anew, at the due time that it has, or at a new one."""
+    """The next run is to give the subscription its place again, at the due time that it has, or at a new one."""
     which = scenario_run.hourly.index(key) % 3
     return ({"shard": None}, {"shard": DELETE_FIELD}, {"shard": None, "next_report_at": None})[which]
 

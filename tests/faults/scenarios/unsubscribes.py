@@ -165,6 +165,10 @@ SCENARIOS = [
         "while a worker is killed after the claim",
         _worker_killed(InjectionPoint.CLAIM, carried_out=True, ending=UNKNOWN_OUTCOME),
     ),
+    _scenario(
+        "while a worker is killed after SendGrid accepted",
+        _worker_killed(InjectionPoint.SEND, carried_out=True, ending=SENT),
+    ),
     _scenario("and the page is killed before it writes", _page_killed(carried_out=False)),
     _scenario("and the page is killed after it wrote", _page_killed(carried_out=True)),
 ]

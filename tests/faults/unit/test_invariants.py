@@ -105,6 +105,35 @@ def test_a_second_mail_where_the_first_was_unknown() -> None:
     assert tally(replace(GOOD, accepted=[MAIL, MAIL]), []).resent == 1
 
 
+UNKNOWN = replace(
+    DEAD,
+    dead_letters=[replace(LETTER, reason=UNKNOWN_OUTCOME)],
+    endings={ID: frozenset({UNKNOWN_OUTCOME})},
+    inquired=frozenset({ID}),
+)
+
+
+def test_an_accepted_report_that_a_person_has_to_decide_about() -> None:
+    assert broken(UNKNOWN) == set()
+    assert broken(UNKNOWN, accepted=[MAIL]) == {Rule.UNSETTLED}
+    # Nothing showed in time that it was accepted.
+    assert broken(UNKNOWN, accepted=[MAIL], undecidable=frozenset({ID})) == set()
+    # A letter that is closed leaves nothing to decide.
+    closed = [replace(LETTER, reason=UNKNOWN_OUTCOME, is_open=False)]
+    assert Rule.UNSETTLED not in broken(UNKNOWN, accepted=[MAIL], dead_letters=closed)
+
+
+def test_unknown_outcomes_are_counted() -> None:
+    def counted(history: History) -> tuple[int, int, int]:
+        result = tally(history, [])
+        return result.unknown, result.accepted, result.undecided
+
+    assert counted(GOOD) == (0, 0, 0)
+    assert counted(replace(GOOD, inquired=frozenset({ID}))) == (1, 1, 0)
+    assert counted(UNKNOWN) == (1, 0, 0)
+    assert counted(replace(UNKNOWN, accepted=[MAIL], inquired=frozenset())) == (1, 1, 1)
+
+
 @pytest.mark.parametrize("state", ["pending", "sending"])
 def test_a_report_without_an_end(state: str) -> None:
     history = replace(GOOD, deliveries=[replace(SENT, state=state)], accepted=[])
@@ -346,7 +375,7 @@ def test_dead_that_was_sent() -> None:
     assert broken(DEAD, accepted=[MAIL], unknown={ID: 1}) == set()
     unknown = replace(LETTER, reason=UNKNOWN_OUTCOME)
     allowed = {ID: frozenset({UNKNOWN_OUTCOME})}
-    assert broken(DEAD, accepted=[MAIL], dead_letters=[unknown], endings=allowed) == set()
+    assert broken(DEAD, accepted=[MAIL], dead_letters=[unknown], endings=allowed) == {Rule.UNSETTLED}
 
 
 def test_a_letter_that_closed_by_itself() -> None:
@@ -355,12 +384,16 @@ def test_a_letter_that_closed_by_itself() -> None:
     told_after_all = Told(SETTLED_TITLE, "", 1)
     assert broken(GOOD, dead_letters=[settled], alerts=[TOLD, told_after_all], system_alerts=1) == set()
     assert broken(GOOD, alerts=[told_after_all]) == {Rule.FALSE_ALARM}
+    alerted = replace(settled, is_alerted=True)
+    assert broken(GOOD, dead_letters=[alerted], alerts=[TOLD]) == {Rule.UNTOLD}
+    assert broken(GOOD, dead_letters=[alerted], alerts=[TOLD, told_after_all]) == set()
     assert broken(GOOD, dead_letters=[settled, replace(LETTER, delivery_id="")]) == {Rule.UNTOLD}
 
 
 def test_a_person_is_asked_about_what_sendgrid_has_said() -> None:
     unknown = replace(LETTER, reason=UNKNOWN_OUTCOME)
-    history = replace(DEAD, accepted=[MAIL], dead_letters=[unknown], endings={ID: frozenset({UNKNOWN_OUTCOME})})
+    endings = {ID: frozenset({UNKNOWN_OUTCOME})}
+    history = replace(DEAD, accepted=[MAIL], dead_letters=[unknown], endings=endings, undecidable=frozenset({ID}))
     assert broken(history) == set()
     told, records = [news("delivered")], stored("delivered", delivered=0)
     assert broken(history, news=told, records=records) == {Rule.MISREPORTED}

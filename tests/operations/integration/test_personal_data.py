@@ -84,7 +84,13 @@ def put_data(project: Project, user: str = "u1", *, active: bool = False, **fiel
         {"payload": {"user_id": user}, "reason": "invalid-task", "state": "dismissed", "received_at": now}
     )
     database.collection("system_alerts").document(f"run-errors-{user}").set(
-        {"alert": "run-errors", "detail": f"users/{user}: email", "figures": {"errors": 1}, "received_at": now}
+        {
+            "alert": "run-errors",
+            "detail": f"users/{user}: email",
+            "figures": {"errors": 1},
+            "report": task_of(user).model_dump(mode="json"),
+            "received_at": now,
+        }
     )
 
 
@@ -139,6 +145,11 @@ def test_all_of_it_is_erased_and_nothing_of_others(project: Project) -> None:
             **left["system_alerts/run-errors-u1"],
             "detail": "users/[erased]: email",
             "figures": {"errors": 1},
+            "report": {
+                **task_of("u1").model_dump(mode="json"),
+                "user_id": "[erased]",
+                "delivery_id": task_of("u1").delivery_id.replace("u1", "[erased]"),
+            },
         },
     }
     assert len(project.queued()) == 2

@@ -24,7 +24,6 @@ from functions.shared.mail_event import MailEvent, MailRecord, MailStatus
 from functions.shared.period import Period
 from functions.shared.report_task import ReportTask
 from functions.shared.schedule import Cadence
-from functions.shared.settings import OnUnknownOutcome
 from functions.shared.subscription import SubscriptionDefaults
 from functions.shared.task_queue import TaskQueue, cloud_tasks_client
 from functions.shared.unknown_outcome import UnknownOutcomes, is_settled_by_event
@@ -273,13 +272,13 @@ class Interleavings(RuleBasedStateMachine):
         record = self.deliveries.read(task).delivery
         self.owners += 1
         owner = f"{self.user}-{self.owners}"
-        match next_step(record, now=self.now, on_unknown_outcome=OnUnknownOutcome.DEAD_LETTER):
+        match next_step(record, now=self.now):
             case NextStep.SEND:
                 claim = self.deliveries.claim(task, record, period=PERIOD, owner=owner, now=self.now)
                 self.workers.append(Worker(name, task, claim, owner))
             case NextStep.ALREADY_FINAL:
                 self.end_task(name)
-            case NextStep.GIVE_UP_UNKNOWN:
+            case NextStep.INQUIRE:  # and no one knows
                 hold, failure = self.hold(task, record, owner, DeadLetterReason.UNKNOWN_OUTCOME)
                 self.publish(task, failure)
                 self.settle(task, hold, owner, DeliveryState.DEAD, failure)
@@ -370,4 +369,4 @@ def test_a_task_for_a_final_delivery_does_nothing(project: Project) -> None:
     """What the whole protocol leans on: a second task is harmless."""
     letter = project.dead_letter(delivery=DeliveryState.SENT)
     record = DeliveryStore(project.database, DEFAULTS).read_delivery(letter)
-    assert next_step(record, now=DUE, on_unknown_outcome=OnUnknownOutcome.RESEND) is NextStep.ALREADY_FINAL
+    assert next_step(record, now=DUE) is NextStep.ALREADY_FINAL

@@ -2,8 +2,8 @@
 
 from functions.shared.settings import MailProviderSettings
 from functions.worker.mail.model import Sender
-from functions.worker.mail.sendgrid.activity import SendGridActivity
 from functions.worker.mail.sendgrid.api import SendGrid
+from functions.worker.mail.sendgrid.logs import SendGridLogs
 from functions.worker.mail.sendgrid.request import to_request
 from functions.worker.mail.sendgrid.tags import inert as make_tags_inert
 
@@ -20,8 +20,8 @@ def mail_provider(settings: MailProviderSettings) -> SendGrid:
     )
 
 
-def delivery_lookup(settings: MailProviderSettings) -> SendGridActivity | None:
-    """SendGrid's email activity, which not every account has."""
-    if not settings.sendgrid_activity:
+def delivery_lookup(settings: MailProviderSettings) -> SendGridLogs | None:
+    """SendGrid's Email Logs, unless the team does not want them asked."""
+    if not settings.sendgrid_logs:
         return None
-    return SendGridActivity(api_key=settings.sendgrid_api_key, host=settings.sendgrid_host)
+    return SendGridLogs(api_key=settings.sendgrid_api_key, host=settings.sendgrid_host)

@@ -60,7 +60,7 @@ _SIZE = re.compile(r"(\d+) ?(MB|GB|TB)")
 
 
 def read_report_file(folder: Path) -> ReportDefinition:
-    """Read the `report.yaml` of a kind; anew only if it has changed.
+    """Read the `report.yaml` of a kind once, and again only if it has changed.
 
     Args:
         folder: of the kind.

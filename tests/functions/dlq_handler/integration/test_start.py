@@ -1,12 +1,11 @@
 """What the handler says when it cannot start: one line that names the variable, and no value."""
 
-import os
-import subprocess
-import sys
+from pathlib import Path
 
 import pytest
 
-from tests.function_process import REPOSITORY
+from tests.function_process import last_words
+from tests.support import Background
 
 VARIABLES = {"GOOGLE_CLOUD_PROJECT": "p", "LOCATION": "l"}
 
@@ -21,23 +20,12 @@ VARIABLES = {"GOOGLE_CLOUD_PROJECT": "p", "LOCATION": "l"}
         ({"LOG_LEVEL": "LOUD"}, "LOG_LEVEL"),
     ],
 )
-def test_a_missing_or_malformed_variable_is_one_line(changes: dict[str, str | None], names: str) -> None:
+def test_a_missing_or_malformed_variable_is_one_line(
+    background: Background, tmp_path: Path, changes: dict[str, str | None], names: str
+) -> None:
     variables = {name: value for name, value in {**VARIABLES, **changes}.items() if value is not None}
-    ended = subprocess.run(
-        [
-            *(sys.executable, "-m", "functions_framework", "--source", "functions/dlq_handler/main.py"),
-            *("--target", "dlq_handler", "--signature-type", "cloudevent", "--port", "0"),
-        ],
-        cwd=REPOSITORY,
-        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(REPOSITORY), **variables},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
+    line = last_words(
+        background, name="dlq_handler", signature_type="cloudevent", environment=variables, log_directory=tmp_path
     )
-
-    assert ended.returncode != 0
-    assert ended.stdout == ""
-    (line,) = ended.stderr.strip().splitlines()
     assert names in line
     assert "secret" not in line

@@ -4,8 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from local_cloud.errors import LocalCloudError
-from tests.function_process import start_function
+from tests.function_process import last_words
 from tests.functions.mail_events.signing import Signer
 from tests.support import Background
 
@@ -20,6 +19,5 @@ from tests.support import Background
 )
 def test_the_reason_is_one_line(background: Background, tmp_path: Path, keys: str, why: str) -> None:
     variables = {"GOOGLE_CLOUD_PROJECT": "p", "DEAD_LETTER_TOPIC": "t", "SENDGRID_WEBHOOK_KEY": keys}
-    with pytest.raises(LocalCloudError, match=f"Cannot start: {why}"):
-        start_function(background, name="mail_events", environment=variables, log_directory=tmp_path)
-    assert len((tmp_path / "mail_events.log").read_text().splitlines()) == 1
+    line = last_words(background, name="mail_events", environment=variables, log_directory=tmp_path)
+    assert line.startswith(f"Cannot start: {why}")

@@ -1,9 +1,13 @@
 """What an event about an address makes of a subscription."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from itertools import permutations
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from functions.mail_events.address_events import fields_for_event
 from functions.shared.address_hash import address_hash
@@ -87,3 +91,43 @@ def test_resuming_outdates_every_earlier_event() -> None:
     assert resumed.active
     assert not resumed.leaves_out(BOB)
     assert fields_for_event(USER, resumed, bounce(BOB)) == fields_for_event(USER, resumed, bounce(ADA)) == {}
+
+
+events = st.builds(
+    lambda address, pauses, minutes: MailEvent(
+        delivery_id="d1",
+        recipient=address_hash(address),
+        status=MailStatus.BOUNCED,
+        at=AT + timedelta(minutes=minutes),
+        pauses=pauses,
+    ),
+    address=st.sampled_from([ADA, BOB, CAT]),
+    pauses=st.sampled_from([None, PauseReason.BOUNCED, PauseReason.COMPLAINED, PauseReason.UNSUBSCRIBED]),
+    minutes=st.integers(-2, 2),
+)
+documents = st.fixed_dictionaries(
+    {},
+    optional={
+        "to": st.lists(st.sampled_from([ADA, BOB]), min_size=1, max_size=2, unique=True),
+        "cc": st.just([CAT]),
+        "resumed_at": st.just(AT),
+    },
+)
+
+
+@settings(max_examples=60)
+@given(document=documents, reports=st.lists(events, max_size=4))
+def test_whoever_gets_no_more_mail_does_so_after_every_order(
+    document: dict[str, Any], reports: list[MailEvent]
+) -> None:
+    """Only the reason of a pause is that of the event that came first."""
+
+    def ends(order: Sequence[MailEvent]) -> list[bool]:
+        fields = dict(document)
+        for event in [*order, *order]:
+            fields |= fields_for_event(USER, subscription(**fields), event)
+        after = subscription(**fields)
+        return [after.active, *(after.active and after.leaves_out(address) for address in (ADA, BOB, CAT))]
+
+    expected = ends(reports)
+    assert all(ends(order) == expected for order in permutations(reports))

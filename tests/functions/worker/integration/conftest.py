@@ -87,6 +87,8 @@ class Cloud:
             "MAX_ATTEMPTS": str(MAX_ATTEMPTS),
             "SENDGRID_API_KEY": API_KEY,
             "SENDGRID_HOST": self.inbox.url,
+            # So that an unknown outcome is decided at once; test_unknown_outcomes.py asks.
+            "SENDGRID_LOGS": "false",
             "MAIL_FROM": "reports@example.com",
             "MAIL_FROM_NAME": "Example Reports",
             "FIRESTORE_EMULATOR_HOST": f"127.0.0.1:{self.firestore.port}",
@@ -267,7 +269,7 @@ def in_this_process(cloud: Cloud, letters: Letters, **given: Any) -> SendReport:
         "on_unknown_outcome": OnUnknownOutcome.DEAD_LETTER,
         "now": lambda: datetime.now(UTC),
         "breaker": Breaker(lambda: datetime.now(UTC), pause=timedelta(0)),
-        "inquiry": OutcomeInquiry(None),
+        "inquiry": OutcomeInquiry(lambda _delivery_id: None, None),
     }
     return SendReport(**{**parts, **given})
 

@@ -40,6 +40,7 @@ from functions.shared.dead_letter import DeadLetter, DeadLetterReason, StoredDea
 from functions.shared.dead_letter_topic import DeadLetterTopic, PublishRefused
 from functions.shared.delivery import Delivery, DeliveryState, SkipReason
 from functions.shared.ids import run_id, task_id
+from functions.shared.mail_event import MailEvent, MailRecord, MailStatus
 from functions.shared.period import Period
 from functions.shared.report_task import ReportTask
 from functions.shared.schedule import Cadence
@@ -53,7 +54,13 @@ from functions.worker.delivery_store import LEASE, Claim, DeliveryStore, Hold, T
 from functions.worker.inactive_users import InactiveUsers
 from functions.worker.key_alert import KeyAlert
 from functions.worker.mail.compliance import MailCompliance
-from functions.worker.mail.delivery_lookup import LookupAnswer, LookupUnavailable, MailFound, MailNotFound
+from functions.worker.mail.delivery_lookup import (
+    LookupAnswer,
+    LookupUnavailable,
+    MailFound,
+    MailNotFound,
+    WantedMail,
+)
 from functions.worker.mail.model import (
     Accepted,
     Mail,
@@ -167,6 +174,7 @@ class Event(Enum):
     THE_USER_LEAVES_OR_PAUSES_OR_COMES_BACK = auto()
     THE_DISPATCHER_RUNS = auto()
     THE_DISPATCHER_GIVES_UP = auto()
+    A_MAIL_EVENT_ARRIVES = auto()
     A_DEAD_LETTER_ARRIVES = auto()
     A_REPLAY_BEGINS = auto()
     A_REPLAY_MAKES_ITS_TASK = auto()
@@ -351,6 +359,7 @@ class Life(RuleBasedStateMachine):
         self.has_left = False
         # What the promise is judged by.
         self.accepted = 0
+        self.is_reported = False
         self.unknown = 0
         self.unknown_and_replayed = 0
         self.published: list[DeadLetterReason] = []
@@ -412,6 +421,8 @@ class Life(RuleBasedStateMachine):
                 self.dispatch()
             case Event.THE_DISPATCHER_GIVES_UP:
                 self.give_up()
+            case Event.A_MAIL_EVENT_ARRIVES:
+                self.is_reported = True
             case Event.A_DEAD_LETTER_ARRIVES:
                 letter = self.choose(self.topic)
                 self.store(letter)
@@ -449,6 +460,7 @@ class Life(RuleBasedStateMachine):
             Event.THE_USER_LEAVES_OR_PAUSES_OR_COMES_BACK: is_open,
             Event.THE_DISPATCHER_RUNS: is_open,
             Event.THE_DISPATCHER_GIVES_UP: 2 * bool(self.giving_up),
+            Event.A_MAIL_EVENT_ARRIVES: bool(self.accepted) and not self.is_reported,
             Event.A_DEAD_LETTER_ARRIVES: 2 * bool(self.topic),
             Event.A_REPLAY_BEGINS: 2 * (self.is_stored and self.replays < MOST_REPLAYS),
             Event.A_REPLAY_MAKES_ITS_TASK: 2 * bool(self.begun),
@@ -652,7 +664,7 @@ class Life(RuleBasedStateMachine):
                 raise TimeoutError("e")
 
         class Lookup:
-            def find(self, _delivery_id: str, *, seconds: float) -> LookupAnswer:
+            def find(self, _wanted: WantedMail, *, seconds: float) -> LookupAnswer:
                 match call.stop(Place.ASK):
                     case Order.FAIL:
                         return LookupUnavailable(error="e", lasting=False)
@@ -682,10 +694,17 @@ class Life(RuleBasedStateMachine):
             on_unknown_outcome=self.on_unknown_outcome,
             now=self.tick,
             breaker=self.breaker,
-            inquiry=OutcomeInquiry(Lookup() if self.can_ask else None),
+            inquiry=OutcomeInquiry(self.mail_record, Lookup() if self.can_ask else None),
             # A call waits for its turn.
             build_seconds=3600,
         )
+
+    def mail_record(self, delivery_id: str) -> MailRecord | None:
+        """What the provider has reported by now: the record of events is written by another function."""
+        if not self.is_reported:
+            return None
+        event = MailEvent(delivery_id=delivery_id, recipient="r", status=MailStatus.PROCESSED, at=self.now)
+        return MailRecord(id=delivery_id, user_id=self.user, subscription_id="default").folded([event])
 
     def publish(self, letter: DeadLetter) -> None:
         self.published.append(letter.reason)

@@ -1,21 +1,44 @@
-"""What becomes of an unknown outcome by the provider's answer, and what SendGrid's answers mean."""
+"""What is found out about an unknown outcome, and what becomes of it by that."""
 
-import json
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from functions.worker.mail.delivery_lookup import LookupAnswer, LookupUnavailable, MailFound, MailNotFound
-from functions.worker.mail.sendgrid.activity import SendGridActivity, read_answer
-from functions.worker.outcome_inquiry import RECORDED_WITHIN, StillUnknown, after_lookup
+from functions.shared.ids import delivery_id
+from functions.shared.mail_event import MailEvent, MailRecord, MailStatus
+from functions.shared.report_task import ReportTask
+from functions.shared.subscription import Subscription
+from functions.shared.user import User
+from functions.worker.attempt import Attempt
+from functions.worker.delivery_store import LEASE
+from functions.worker.mail.delivery_lookup import (
+    LookupAnswer,
+    LookupUnavailable,
+    MailFound,
+    MailNotFound,
+    WantedMail,
+)
+from functions.worker.mail.model import Accepted, MailOutcome, Unavailable, Unclear
+from functions.worker.outcome_inquiry import (
+    RECORDED_WITHIN,
+    OutcomeInquiry,
+    StillUnknown,
+    after_lookup,
+    wanted_mail,
+)
+from functions.worker.task_delivery import TaskDelivery
+from functions.worker.time_budget import LOOKUP_SECONDS
 from functions.worker.transitions import Retry, Sent
+from tests.functions.worker.unit import samples
 
 OVER = datetime(2026, 11, 24, 13, tzinfo=UTC)
 EARLY = OVER + timedelta(minutes=1)
 LATE = OVER + RECORDED_WITHIN
 
 PASSING = LookupUnavailable(error="busy", lasting=False)
-LASTING = LookupUnavailable(error="not bought", lasting=True)
+LASTING = LookupUnavailable(error="refused", lasting=True)
+WANTED = WantedMail(delivery_id="d", addresses=["ada@example.com"], claimed_at=OVER, category="activity")
 
 
 @pytest.mark.parametrize("last_attempt", [True, False])
@@ -52,39 +75,99 @@ def test_otherwise_it_stays_unknown(
     assert (answer.error if isinstance(answer, LookupUnavailable) else "no record") in decided.note
 
 
-def test_a_message_is_found() -> None:
-    body = json.dumps({"messages": [{"msg_id": "abc.recvd-1-0.0", "status": "delivered"}, {"msg_id": "later"}]})
-    assert read_answer(200, body.encode()) == MailFound(message_id="abc.recvd-1-0.0")
+@dataclass
+class Records:
+    """The provider's records, which remember what they were asked."""
+
+    answer: LookupAnswer
+    asked: int = 0
+
+    def find(self, wanted: WantedMail, *, seconds: float) -> LookupAnswer:
+        assert wanted == WANTED
+        assert 0 < seconds <= LOOKUP_SECONDS
+        self.asked += 1
+        return self.answer
 
 
-def test_no_message_is_found() -> None:
-    assert read_answer(200, b'{"messages": []}') == MailNotFound()
+def record(*statuses: MailStatus) -> MailRecord:
+    events = [MailEvent(delivery_id="d", recipient="r", status=status, at=OVER) for status in statuses]
+    return MailRecord(id="d", user_id="u", subscription_id="default").folded(events)
+
+
+@pytest.mark.parametrize("status", MailStatus)
+def test_any_event_settles_it_and_nothing_else_is_asked(status: MailStatus) -> None:
+    records = Records(MailNotFound())
+    assert OutcomeInquiry(lambda _id: record(status), records).ask(WANTED) == MailFound(message_id="")
+    assert records.asked == 0
+
+
+@pytest.mark.parametrize("found", [None, record()], ids=["no record", "a record that says nothing"])
+@pytest.mark.parametrize("answer", [MailFound(message_id="m"), MailNotFound(), PASSING, LASTING])
+def test_without_an_event_the_provider_is_asked(found: MailRecord | None, answer: LookupAnswer) -> None:
+    records = Records(answer)
+    assert OutcomeInquiry(lambda _id: found, records).ask(WANTED) == answer
+    assert records.asked == 1
+
+
+def test_a_provider_that_is_not_to_be_asked() -> None:
+    answer = OutcomeInquiry(lambda _id: None, None).ask(WANTED)
+    assert isinstance(answer, LookupUnavailable)
+    assert answer.lasting
 
 
 @pytest.mark.parametrize(
-    "body",
-    [b"", b"<html>", b"[]", b"{}", b'{"messages": null}', b'{"messages": [{}]}', b'{"messages": ["m"]}', b"[" * 9999],
+    ("outcome", "answer", "cleared_up"),
+    [
+        (Unclear(error="e"), MailFound(message_id="m"), Accepted(message_id="m")),
+        (Unclear(error="e"), MailNotFound(), Unclear(error="e")),
+        (Unclear(error="e"), LASTING, Unclear(error="e")),
+        (Unavailable(error="e"), MailFound(message_id="m"), Unavailable(error="e")),
+    ],
 )
-def test_an_answer_that_cannot_be_read_is_no_word(body: bytes) -> None:
-    answer = read_answer(200, body)
-    assert isinstance(answer, LookupUnavailable)
-    assert not answer.lasting
+def test_the_last_attempt_asks_only_where_its_own_outcome_is_unclear(
+    outcome: MailOutcome, answer: LookupAnswer, cleared_up: MailOutcome
+) -> None:
+    assert OutcomeInquiry(lambda _id: None, Records(answer)).clear_up(outcome, WANTED) == cleared_up
+
+
+def work(user: User | None, subscription: Subscription | None) -> TaskDelivery:
+    task = ReportTask(
+        user_id="u",
+        subscription_id="default",
+        delivery_id=delivery_id("u", "default", OVER),
+        due_at=OVER,
+        run_id="20261124T1300Z",
+        kind="usage",
+    )
+    attempt = Attempt(number=1, task_name="t", last=False)
+    return TaskDelivery(
+        task=task, attempt=attempt, owner="o", delivery=None, user=user, subscription=subscription, period=None
+    )
+
+
+def test_the_wanted_mail_is_the_deliverys_since_its_claim() -> None:
+    wanted = wanted_mail(work(samples.user(), samples.subscription()), OVER + LEASE)
+    assert wanted.delivery_id == "u:default:20261124T1300Z"
+    assert (wanted.claimed_at, wanted.category) == (OVER, "usage")
+    # Without a lease: since it was due.
+    assert wanted_mail(work(None, None), None).claimed_at == OVER
 
 
 @pytest.mark.parametrize(
-    ("status", "lasting"),
-    [(400, True), (401, True), (403, True), (404, True), (429, False), (500, False), (503, False), (302, False)],
+    ("to", "cc", "addresses"),
+    [
+        ([], [], ["ada@example.com"]),
+        ([], ["c@example.com"], ["ada@example.com", "c@example.com"]),
+        (["a@example.com", "b@example.com"], ["c@example.com"], ["a@example.com", "b@example.com", "c@example.com"]),
+    ],
 )
-def test_a_refusal_is_lasting_where_it_is_one_of_ours(status: int, lasting: bool) -> None:
-    answer = read_answer(status, b'{"errors": [{"message": "of ada@example.com"}]}')
-    assert isinstance(answer, LookupUnavailable)
-    assert answer.lasting is lasting
-    assert f"SendGrid answered {status}" in answer.error
-    assert "ada@" not in answer.error
+def test_it_is_wanted_by_those_whom_the_mail_would_have(to: list[str], cc: list[str], addresses: list[str]) -> None:
+    subscription = samples.subscription(to=to, cc=cc)
+    assert wanted_mail(work(samples.user(), subscription), OVER).addresses == addresses
 
 
-@pytest.mark.parametrize("delivery_id", ['u"1', "u'1", "u\\1", "u 1", "u)1", "ü1", ""])
-def test_a_delivery_that_a_query_cannot_name_is_not_asked_about(delivery_id: str) -> None:
-    # Nothing listens there: the answer is none of a connection.
-    answer = SendGridActivity(api_key="k", host="http://127.0.0.1:9").find(delivery_id, seconds=1)
-    assert answer == LookupUnavailable(error="the delivery's id has characters that a query cannot have", lasting=True)
+def test_a_user_or_subscription_that_is_gone() -> None:
+    listed = samples.subscription(to=["a@example.com"])
+    assert wanted_mail(work(None, listed), OVER).addresses == ["a@example.com"]
+    assert wanted_mail(work(samples.user(), None), OVER).addresses == ["ada@example.com"]
+    assert wanted_mail(work(None, samples.subscription()), OVER).addresses == []

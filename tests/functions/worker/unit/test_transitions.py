@@ -29,37 +29,33 @@ def record(state: DeliveryState, lease: timedelta | None = None) -> Delivery:
 
 
 @pytest.mark.parametrize(
-    ("found", "on_unknown_outcome", "step"),
+    ("found", "step"),
     [
-        (None, DEAD_LETTER, NextStep.SEND),
-        (record(DeliveryState.PENDING), DEAD_LETTER, NextStep.SEND),
-        (record(DeliveryState.SENT), DEAD_LETTER, NextStep.ALREADY_FINAL),
-        (record(DeliveryState.SKIPPED), DEAD_LETTER, NextStep.ALREADY_FINAL),
-        (record(DeliveryState.DEAD), DEAD_LETTER, NextStep.ALREADY_FINAL),
-        (record(DeliveryState.SENT), RESEND, NextStep.ALREADY_FINAL),
-        (record(DeliveryState.SENDING, timedelta(seconds=1)), DEAD_LETTER, NextStep.IN_PROGRESS),
-        (record(DeliveryState.SENDING, timedelta(seconds=1)), RESEND, NextStep.IN_PROGRESS),
-        (record(DeliveryState.SENDING, timedelta(0)), DEAD_LETTER, NextStep.GIVE_UP_UNKNOWN),
-        (record(DeliveryState.SENDING, timedelta(seconds=-1)), DEAD_LETTER, NextStep.GIVE_UP_UNKNOWN),
-        (record(DeliveryState.SENDING, timedelta(seconds=-1)), RESEND, NextStep.SEND),
-        (record(DeliveryState.SENDING), DEAD_LETTER, NextStep.GIVE_UP_UNKNOWN),
+        (None, NextStep.SEND),
+        (record(DeliveryState.PENDING), NextStep.SEND),
+        (record(DeliveryState.SENT), NextStep.ALREADY_FINAL),
+        (record(DeliveryState.SKIPPED), NextStep.ALREADY_FINAL),
+        (record(DeliveryState.DEAD), NextStep.ALREADY_FINAL),
+        (record(DeliveryState.SENDING, timedelta(seconds=1)), NextStep.IN_PROGRESS),
+        (record(DeliveryState.SENDING, timedelta(0)), NextStep.INQUIRE),
+        (record(DeliveryState.SENDING, timedelta(seconds=-1)), NextStep.INQUIRE),
+        (record(DeliveryState.SENDING), NextStep.INQUIRE),
     ],
 )
-def test_what_the_ledger_has_decides_the_next_step(
-    found: Delivery | None, on_unknown_outcome: OnUnknownOutcome, step: NextStep
-) -> None:
-    assert next_step(found, now=NOW, on_unknown_outcome=on_unknown_outcome) is step
+def test_what_the_record_has_decides_the_next_step(found: Delivery | None, step: NextStep) -> None:
+    assert next_step(found, now=NOW) is step
 
 
 def test_every_state_has_a_next_step() -> None:
     for state in DeliveryState:
-        assert next_step(record(state, timedelta(0)), now=NOW, on_unknown_outcome=DEAD_LETTER) in NextStep
+        assert next_step(record(state, timedelta(0)), now=NOW) in NextStep
 
 
-def retry(status: HTTPStatus, cause: str, seconds: int | None = None) -> Retry:
-    return Retry(status=status, cause=cause, error="e", retry_after_seconds=seconds)
+def retry(status: HTTPStatus, cause: str, seconds: int | None = None, *, release: bool = True) -> Retry:
+    return Retry(status=status, cause=cause, error="e", retry_after_seconds=seconds, release=release)
 
 
+LATER = retry(HTTPStatus.INTERNAL_SERVER_ERROR, "unknown-outcome", release=False)
 EXHAUSTED = GiveUp(reason=DeadLetterReason.RETRIES_EXHAUSTED, error="e")
 
 
@@ -87,20 +83,15 @@ EXHAUSTED = GiveUp(reason=DeadLetterReason.RETRIES_EXHAUSTED, error="e")
         (Unavailable(error="e"), True, DEAD_LETTER, EXHAUSTED),
         (NotAllowed(error="e"), False, DEAD_LETTER, retry(HTTPStatus.SERVICE_UNAVAILABLE, "provider-refuses-key")),
         (NotAllowed(error="e"), True, DEAD_LETTER, EXHAUSTED),
-        # Its outcome is unknown: the claim is kept unless the team would rather send twice than never.
-        (
-            Unclear(error="e"),
-            False,
-            DEAD_LETTER,
-            GiveUp(reason=DeadLetterReason.UNKNOWN_OUTCOME, error="e", release=False),
-        ),
+        # Its outcome is unknown, and a later attempt can find out: the claim is kept until then.
+        (Unclear(error="e"), False, DEAD_LETTER, LATER),
+        (Unclear(error="e"), False, RESEND, LATER),
         (
             Unclear(error="e"),
             True,
             DEAD_LETTER,
             GiveUp(reason=DeadLetterReason.UNKNOWN_OUTCOME, error="e", release=False),
         ),
-        (Unclear(error="e"), False, RESEND, retry(HTTPStatus.INTERNAL_SERVER_ERROR, "unknown-outcome")),
         (Unclear(error="e"), True, RESEND, GiveUp(reason=DeadLetterReason.UNKNOWN_OUTCOME, error="e", release=True)),
     ],
 )
@@ -113,5 +104,5 @@ def test_the_outcome_of_sending_decides_what_becomes_of_it(
 def test_what_may_have_been_sent_is_never_released_by_default() -> None:
     for last_attempt in (False, True):
         decided = transition_after(Unclear(error="e"), last_attempt=last_attempt, on_unknown_outcome=DEAD_LETTER)
-        assert isinstance(decided, GiveUp)
+        assert isinstance(decided, Retry | GiveUp)
         assert not decided.release
