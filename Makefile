@@ -54,11 +54,15 @@ catalogs: setup ## the reports' words: add new ones to every language (LOCALE=fr
 
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header
 
-# The packages that kinds of report need go to the worker; uv reads them from standard input (-).
+CONSOLE := operations/console/requirements.txt
+
+# The packages that kinds of report need go to the worker and to the console, which shows reports; uv reads them from
+# standard input (-).
 lock: setup ## resolve the requirements again, after one was changed, also in a kind's needs.yaml
 	@packages="$$($(BIN)/python deployment/kind_needs.py packages)" && \
-		printf '%s\n' "$$packages" | $(COMPILE) functions/*/requirements.txt requirements-dev.in - -o requirements.lock && \
-		printf '%s\n' "$$packages" | $(COMPILE) functions/worker/requirements.txt - -c requirements.lock -o functions/worker/requirements.lock
+		printf '%s\n' "$$packages" | $(COMPILE) functions/*/requirements.txt $(CONSOLE) requirements-dev.in - -o requirements.lock && \
+		printf '%s\n' "$$packages" | $(COMPILE) functions/worker/requirements.txt - -c requirements.lock -o functions/worker/requirements.lock && \
+		printf '%s\n' "$$packages" | $(COMPILE) functions/worker/requirements.txt $(CONSOLE) - -c requirements.lock -o $(CONSOLE:.txt=.lock)
 	@for function in dispatcher dlq_handler mail_events preferences; do \
 		$(COMPILE) functions/$$function/requirements.txt -c requirements.lock -o functions/$$function/requirements.lock; done
 

@@ -81,7 +81,7 @@ class TokenVerifier:
         """
         import jwt
 
-        from functions.shared.issuer_keys import ALGORITHM, KeysUnavailable, UnknownKey
+        from functions.shared.issuer_keys import Algorithm, KeysUnavailable, UnknownKey
 
         scheme, _, token = headers.get("Authorization", "").partition(" ")
         token = token.strip()
@@ -94,7 +94,7 @@ class TokenVerifier:
             claims = jwt.decode(
                 token,
                 self._keys.get(key_id),
-                algorithms=[ALGORITHM],
+                algorithms=[Algorithm.RS256],
                 audience=self._audience,
                 issuer=self._issuer,
                 options={"require": _REQUIRED_CLAIMS},

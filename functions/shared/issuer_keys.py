@@ -6,16 +6,39 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 from http import HTTPStatus
 from typing import Any
 
 import jwt
 import requests
+from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
-from jwt.algorithms import RSAAlgorithm
 
-ALGORITHM = "RS256"
-"""What Google signs with: https://accounts.google.com/.well-known/openid-configuration"""
+PublicKey = RSAPublicKey | EllipticCurvePublicKey
+
+
+class Algorithm(StrEnum):
+    """What an issuer signs with."""
+
+    RS256 = "RS256"
+    """Google's tokens: https://accounts.google.com/.well-known/openid-configuration"""
+    ES256 = "ES256"
+    """Identity-Aware Proxy: https://cloud.google.com/iap/docs/signed-headers-howto"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Shape:
+    """How a JSON web key says what it is, and which fields have the key itself: https://www.rfc-editor.org/rfc/rfc7518#section-6"""
+
+    type: Mapping[str, str]
+    fields: tuple[str, ...]
+
+
+_SHAPES = {
+    Algorithm.RS256: _Shape(type={"kty": "RSA"}, fields=("n", "e")),
+    Algorithm.ES256: _Shape(type={"kty": "EC", "crv": "P-256"}, fields=("x", "y")),
+}
 
 PAUSE_SECONDS = 30.0
 """The shortest time between two fetches for unknown keys: anyone can send a token that names one. jose waits as long:
@@ -50,7 +73,7 @@ class KeySet:
         expires_at: until when they may be used, in seconds of the clock that they were fetched by.
     """
 
-    keys: Mapping[str, RSAPublicKey]
+    keys: Mapping[str, PublicKey]
     expires_at: float
 
 
@@ -83,10 +106,14 @@ def is_fetch_due(*, now: float, key_id: str, key_set: KeySet | None, latest: Fet
     return key_id not in key_set.keys and (latest is None or now - latest.at >= PAUSE_SECONDS)
 
 
-def read_key_set(body: bytes) -> dict[str, RSAPublicKey]:
-    """The RSA keys for signatures of a JSON web key set, by their ids. Other keys are passed over.
+def read_key_set(body: bytes, algorithm: Algorithm = Algorithm.RS256) -> dict[str, PublicKey]:
+    """The keys of a JSON web key set, by their ids, that verify signatures. Other keys are passed over.
 
     https://www.rfc-editor.org/rfc/rfc7517#section-5
+
+    Args:
+        body: the key set.
+        algorithm: what the issuer signs with.
 
     Raises:
         KeysUnavailable: it is no key set, or has no such key.
@@ -98,22 +125,25 @@ def read_key_set(body: bytes) -> dict[str, RSAPublicKey]:
     entries = document.get("keys") if isinstance(document, dict) else None
     if not isinstance(entries, list):
         raise KeysUnavailable("the issuer's keys are not a JSON web key set")
-    keys = {entry["kid"]: key for entry in entries if (key := _read_key(entry)) is not None}
+    keys = {entry["kid"]: key for entry in entries if (key := _read_key(entry, algorithm)) is not None}
     if not keys:
         raise KeysUnavailable("the issuer has no key that a signature can be verified with")
     return keys
 
 
-def _read_key(entry: Any) -> RSAPublicKey | None:
-    if not isinstance(entry, dict) or not all(isinstance(entry.get(name), str) for name in ("kid", "n", "e")):
+def _read_key(entry: Any, algorithm: Algorithm) -> PublicKey | None:
+    shape = _SHAPES[algorithm]
+    if not isinstance(entry, dict) or not all(isinstance(entry.get(name), str) for name in ("kid", *shape.fields)):
         return None
-    if entry.get("kty") != "RSA" or entry.get("use", "sig") != "sig" or entry.get("alg", ALGORITHM) != ALGORITHM:
+    if any(entry.get(name) != value for name, value in shape.type.items()):
+        return None
+    if entry.get("use", "sig") != "sig" or entry.get("alg", algorithm) != algorithm:
         return None
     try:
-        key = RSAAlgorithm.from_jwk({"kty": "RSA", "n": entry["n"], "e": entry["e"]})
+        key: Any = jwt.PyJWK({**shape.type, **{name: entry[name] for name in shape.fields}}, algorithm.value).key
     except (jwt.PyJWTError, ValueError):
         return None
-    return key if isinstance(key, RSAPublicKey) else None
+    return key if isinstance(key, PublicKey) else None
 
 
 def lifetime_seconds(headers: Mapping[str, str]) -> float:
@@ -134,18 +164,22 @@ class IssuerKeys:
 
     Args:
         url: where the issuer's JSON web key set is.
+        algorithm: what the issuer signs with.
         now: seconds of a clock that only goes forward.
     """
 
-    def __init__(self, url: str, *, now: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, url: str, *, algorithm: Algorithm = Algorithm.RS256, now: Callable[[], float] = time.monotonic
+    ) -> None:
         self._url = url
+        self._algorithm = algorithm
         self._now = now
         self._lock = threading.Lock()
         self._key_set: KeySet | None = None
         self._latest: Fetch | None = None
         self._failure = ""
 
-    def get(self, key_id: str) -> RSAPublicKey:
+    def get(self, key_id: str) -> PublicKey:
         """The key by its id.
 
         Raises:
@@ -179,7 +213,7 @@ class IssuerKeys:
         finally:
             self._latest = Fetch(at=self._now(), succeeded=succeeded)
 
-    def _request(self) -> tuple[dict[str, RSAPublicKey], float]:
+    def _request(self) -> tuple[dict[str, PublicKey], float]:
         try:
             with requests.get(self._url, timeout=_TIMEOUT_SECONDS, stream=True) as response:
                 if response.status_code != HTTPStatus.OK:
@@ -189,6 +223,6 @@ class IssuerKeys:
                     body += chunk
                     if len(body) > _MOST_BYTES:
                         raise KeysUnavailable("the issuer's keys are too large")
-                return read_key_set(body), lifetime_seconds(response.headers)
+                return read_key_set(body, self._algorithm), lifetime_seconds(response.headers)
         except requests.RequestException as error:
             raise KeysUnavailable("the issuer's keys cannot be fetched") from error

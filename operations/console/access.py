@@ -1,6 +1,7 @@
 """Who looks at the console, and whether they may act."""
 
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Protocol
 
 from starlette.requests import Request
@@ -20,14 +21,22 @@ class Viewer:
 
 
 class NotAdmitted(Exception):
-    """The request does not prove who sends it. The text says what is missing."""
+    """The request does not prove who sends it. The text says what is missing.
+
+    Attributes:
+        status: what it is answered with.
+    """
+
+    def __init__(self, message: str, status: HTTPStatus = HTTPStatus.FORBIDDEN) -> None:
+        super().__init__(message)
+        self.status = status
 
 
 class Access(Protocol):
     """How the console knows who looks at it."""
 
     def viewer(self, request: Request) -> Viewer:
-        """The person who sends a request.
+        """The person who sends a request. Called in a thread: it may wait for the network.
 
         Raises:
             NotAdmitted: the request does not prove it.

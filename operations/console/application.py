@@ -8,6 +8,7 @@ import structlog
 from google.api_core.exceptions import GoogleAPIError
 from google.auth.exceptions import GoogleAuthError
 from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
@@ -18,6 +19,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from operations.console.access import Access, NotAdmitted
 from operations.console.console import Console, console_of
+from operations.console.form import FormTokens
 from operations.console.local_client import LocalClient
 from operations.console.pages import (
     dead_letters,
@@ -41,7 +43,9 @@ _STATIC = Path(__file__).parent / "static"
 _logger = structlog.get_logger()
 
 
-def make_application(session: Session, access: Access, *, hosts: list[str], schemes: tuple[str, ...]) -> Starlette:
+def make_application(
+    session: Session, access: Access, *, hosts: list[str], schemes: tuple[str, ...], form_key: bytes | None = None
+) -> Starlette:
     """Make the console.
 
     Args:
@@ -49,6 +53,7 @@ def make_application(session: Session, access: Access, *, hosts: list[str], sche
         access: how it knows who looks at it.
         hosts: the values of the header `Host` that name it.
         schemes: how it is reached: `http`, `https`.
+        form_key: what the tokens of the forms are made with; random where the console has one process.
 
     Raises:
         NotConfigured: there is nothing to connect to.
@@ -80,7 +85,8 @@ def make_application(session: Session, access: Access, *, hosts: list[str], sche
     control_url = target.variables.get("LOCAL_CONTROL_URL") if target.directory else None
     view = View(target.description, is_local=target.directory is not None, has_control=control_url is not None)
     client = LocalClient(control_url, target.require("SENDGRID_HOST")) if control_url else None
-    app.state.console = Console(session=session, access=access, view=view, local=client)
+    tokens = FormTokens(form_key)
+    app.state.console = Console(session=session, access=access, view=view, tokens=tokens, local=client)
     return app
 
 
@@ -95,10 +101,11 @@ class _Admission:
         """Pass a request on, or refuse it."""
         if scope["type"] == "http":
             try:
-                scope.setdefault("state", {})["viewer"] = self._access.viewer(Request(scope))
+                viewer = await run_in_threadpool(self._access.viewer, Request(scope))
             except NotAdmitted as error:
-                await PlainTextResponse(f"{error}\n", HTTPStatus.FORBIDDEN)(scope, receive, send)
+                await PlainTextResponse(f"{error}\n", error.status)(scope, receive, send)
                 return
+            scope.setdefault("state", {})["viewer"] = viewer
         await self._app(scope, receive, send)
 
 

@@ -32,7 +32,7 @@ class Console:
     session: Session
     access: Access
     view: View
-    tokens: FormTokens = field(default_factory=FormTokens)
+    tokens: FormTokens
     jobs: Jobs = field(default_factory=Jobs)
     local: LocalClient | None = None
 

@@ -23,7 +23,7 @@ TOKEN_FIELD = "token"  # noqa: S105  the field's name
 
 
 class FormTokens:
-    """Makes and checks the tokens of forms. They hold until the console ends.
+    """Makes and checks the tokens of forms. They hold as long as the key: a random one until the console ends.
 
     Args:
         key: what they are made with; random where the console has one process.
