@@ -1,5 +1,6 @@
 """Reads deliveries for the operator."""
 
+from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
@@ -10,8 +11,25 @@ from functions.shared.delivery import DELIVERIES, Delivery, DeliveryState
 from functions.shared.ids import SHARDS, is_document_id
 from functions.shared.logging import redact_addresses
 from functions.shared.mail_event import MailRecord
+from operations.delivery_filter import DeliveryFilter
 from operations.errors import NotFound
 from operations.mail_records import mail_row
+
+_PAGES_READ = 10
+"""So many pages of deliveries are read at most for one page of those that are meant."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeliveryPage:
+    """A page of deliveries.
+
+    Attributes:
+        deliveries: what is on it.
+        following: the delivery after which the next page begins; None where there is none.
+    """
+
+    deliveries: list[Delivery]
+    following: str | None
 
 
 class Deliveries:
@@ -24,6 +42,48 @@ class Deliveries:
     def __init__(self, client: firestore.Client) -> None:
         self._client = client
         self._deliveries = client.collection(DELIVERIES)
+
+    def page(self, wanted: DeliveryFilter, *, after: str | None, limit: int) -> DeliveryPage:
+        """Deliveries, page by page: those of a run state by state, all others with the latest due time first.
+
+        It reads no more than some pages: where most deliveries that an index finds are not meant, a page may be short,
+        and yet have one that follows.
+
+        Args:
+            wanted: which; without a `problem`.
+            after: the delivery after which the page begins; None for the first page.
+            limit: how many at most.
+        """
+        query: Any = self._deliveries
+        if wanted.user_id:
+            query = query.where(filter=FieldFilter("user_id", "==", wanted.user_id))
+            if wanted.subscription_id:
+                query = query.where(filter=FieldFilter("subscription_id", "==", wanted.subscription_id))
+            query = _due_between(query, wanted).order_by("due_at", direction=firestore.Query.DESCENDING)
+        elif wanted.run_id:
+            query = of_run(self._client, wanted.run_id)
+            query = (
+                query.where(filter=FieldFilter("state", "==", wanted.state.value))
+                if wanted.state
+                else query.order_by("state")
+            )
+        elif wanted.state:
+            query = query.where(filter=FieldFilter("shard", "in", list(range(SHARDS))))
+            query = query.where(filter=FieldFilter("state", "==", wanted.state.value))
+            query = _due_between(query, wanted).order_by("due_at", direction=firestore.Query.DESCENDING)
+        if after is not None and (last := self._deliveries.document(after).get()).exists:
+            query = query.start_after(last)
+        most = limit * _PAGES_READ
+        found: list[Delivery] = []
+        read, last_id = 0, ""
+        for snapshot in query.limit(most).stream():
+            read, last_id = read + 1, snapshot.id
+            if (delivery := Delivery.from_snapshot(snapshot)) and wanted.matches(delivery):
+                found.append(delivery)
+            if len(found) == limit:
+                break
+        has_more = len(found) == limit or read == most
+        return DeliveryPage(deliveries=found, following=last_id if has_more else None)
 
     def find(
         self,
@@ -89,6 +149,13 @@ class Deliveries:
         query = query.where(filter=FieldFilter("subscription_id", "==", subscription_id))
         query = query.where(filter=FieldFilter("state", "in", states))
         return [delivery for snapshot in query.stream() if (delivery := Delivery.from_snapshot(snapshot))]
+
+
+def _due_between(query: Any, wanted: DeliveryFilter) -> Any:
+    for operator, moment in ((">=", wanted.since), ("<=", wanted.until)):
+        if moment is not None:
+            query = query.where(filter=FieldFilter("due_at", operator, moment))
+    return query
 
 
 def of_run(client: firestore.Client, run_id: str) -> Any:

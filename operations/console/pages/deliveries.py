@@ -5,58 +5,93 @@ from http import HTTPStatus
 from typing import Any
 from urllib.parse import quote
 
+from starlette.datastructures import QueryParams
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from functions.shared.delivery import Delivery, DeliveryState
+from functions.shared.dead_letter import DeadLetterReason
+from functions.shared.delivery import Delivery, DeliveryState, SkipReason
 from functions.shared.ids import is_document_id, task_id
 from functions.shared.queue_choice import choose_queue
 from operations import preview as previews
 from operations.console.console import Console, console_of, require_operator
 from operations.console.mail_frame import mail_response
+from operations.console.view import link
 from operations.dead_letters import DeadLetters
-from operations.deliveries import Deliveries, delivery_row
+from operations.deliveries import Deliveries, DeliveryPage, delivery_row
+from operations.delivery_filter import DeliveryFilter
 from operations.mail_records import MailRecords
 from operations.preview_period import next_period
 from operations.preview_subject import read_subject
 from operations.runs import Runs
 from operations.session_preview import build_live
+from operations.time_args import parse_moment
 from operations.timeline import timeline, what_next
 
 _DELIVERIES_A_PAGE = 50
 
 
 def list_deliveries(request: Request) -> Response:
-    """The deliveries of a user or of a run; where the address names neither, those of the latest run."""
-    console = console_of(request)
+    """The deliveries that the filters in the address leave; where it has none, those of the latest run."""
+    console, asked = console_of(request), request.query_params
     client = console.session.firestore
-    user, run, subscription = (request.query_params.get(name, "").strip() for name in ("user", "run", "subscription"))
-    state = next((each for each in DeliveryState if each == request.query_params.get("state")), None)
-    if not user and not run:
-        run = next((each["run_id"] for each in Runs(client).latest(1)), "")
-    if any(each and not is_document_id(each) for each in (user, run, subscription)):
-        raise HTTPException(HTTPStatus.BAD_REQUEST, "A user, a subscription or a run is named by its id.")
-    found = (
-        Deliveries(client).find(
-            user_id=user or None,
-            subscription_id=(subscription or None) if user else None,
-            run_id=run or None,
-            state=state,
-            limit=_DELIVERIES_A_PAGE,
-        )
-        if user or run
-        else []
+    wanted = _filter(asked)
+    if wanted == DeliveryFilter():
+        wanted = DeliveryFilter(run_id=next((each["run_id"] for each in Runs(client).latest(1)), ""))
+    after = asked.get("after") or None
+    page = (
+        DeliveryPage(deliveries=[], following=None)
+        if wanted.problem
+        else Deliveries(client).page(wanted, after=after, limit=_DELIVERIES_A_PAGE)
     )
-    mails = MailRecords(client).of(found)
+    mails = MailRecords(client).of(page.deliveries)
+    filters = {
+        "user": wanted.user_id,
+        "subscription": wanted.subscription_id,
+        "run": wanted.run_id,
+        "state": wanted.state.value if wanted.state else "",
+        "reason": wanted.reason,
+        "kind": wanted.kind,
+        "since": asked.get("since", "").strip(),
+        "until": asked.get("until", "").strip(),
+    }
     return console.view.page(
         request,
         "deliveries.html",
-        deliveries=[delivery_row(each, mails.get(each.id)) for each in found],
-        filters={"user": user, "subscription": subscription, "run": run, "state": state.value if state else ""},
+        deliveries=[delivery_row(each, mails.get(each.id)) for each in page.deliveries],
+        filters=filters,
+        problem=wanted.problem if any(filters.values()) else "",
         states=[each.value for each in DeliveryState],
-        limit=_DELIVERIES_A_PAGE,
+        reasons=[*SkipReason, *DeadLetterReason],
+        kinds=previews.known_kinds(),
+        is_first=after is None,
+        following=link("/deliveries", **filters, after=page.following) if page.following else None,
+    )
+
+
+def _filter(asked: QueryParams) -> DeliveryFilter:
+    user, subscription, run = (asked.get(name, "").strip() for name in ("user", "subscription", "run"))
+    after = asked.get("after", "")
+    if any(each and not is_document_id(each) for each in (user, subscription, run, after)):
+        raise HTTPException(HTTPStatus.BAD_REQUEST, "A user, a subscription or a run is named by its id.")
+    try:
+        since, until = (
+            parse_moment(text, datetime.now(UTC)) if (text := asked.get(name, "").strip()) else None
+            for name in ("since", "until")
+        )
+    except ValueError as error:
+        raise HTTPException(HTTPStatus.BAD_REQUEST, str(error)) from error
+    return DeliveryFilter(
+        user_id=user,
+        subscription_id=subscription,
+        run_id=run,
+        state=next((each for each in DeliveryState if each == asked.get("state")), None),
+        reason=asked.get("reason", "").strip(),
+        kind=asked.get("kind", "").strip(),
+        since=since,
+        until=until,
     )
 
 

@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import quote, unquote
@@ -375,3 +375,31 @@ def test_a_service_that_does_not_answer_is_named(console: Browser, project: Proj
         with running() as other:
             assert "There is no queue none" in other.get("/queues").text
             assert "There is no queue none" in other.get("/").text
+
+
+def test_deliveries_are_filtered_and_paged_by_their_addresses(console: Browser, project: Project) -> None:
+    for number in range(120):
+        state = DeliveryState.SKIPPED if number % 2 else DeliveryState.DEAD
+        name = project.dead_letter(f"u{number:03}", delivery=state)
+        project.set_delivery(name, due_at=DUE + timedelta(minutes=number), reason="paused" if number % 2 else "lost")
+
+    def walk(path: str) -> list[str]:
+        found: list[str] = []
+        while path:
+            page = console.get(path).text
+            found += re.findall(r'href="/deliveries/([^"/]+)"', page)
+            following = re.search(r'href="([^"]+)">Next page', page)
+            path = html.unescape(following[1]) if following else ""
+        return found
+
+    newest_first = [f"u{number:03}" for number in range(119, 0, -2)]
+    skipped = walk("/deliveries?state=skipped")
+    assert [each.partition("%3A")[0] for each in skipped] == newest_first
+    assert len(walk("/deliveries?run=20261124T1300Z")) == 120
+    assert len(walk("/deliveries?state=dead&reason=lost")) == 60
+    assert walk("/deliveries?state=dead&reason=paused") == []
+    assert len(walk("/deliveries?state=skipped&since=2026-11-24T14:30Z&until=2026-11-24T14:40Z")) == 5
+    assert walk("/deliveries?user=u007&state=skipped") == [skipped[56]]
+    assert "name a user, a run or a state" in console.get("/deliveries?kind=activity").text
+    assert "name the user, too" in console.get("/deliveries?subscription=default&state=dead").text
+    assert console.get("/deliveries?since=yesterday").status_code == HTTPStatus.BAD_REQUEST
