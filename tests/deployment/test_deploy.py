@@ -234,7 +234,7 @@ WORKER = [
     ("by_hand", "step", "mended"),
     [
         (_disable_api, "apis", ["services enable monitoring.googleapis.com"]),
-        (_remove("/collectionGroups/dead_letters/indexes/"), "firestore", ["firestore indexes composite create"] * 2),
+        (_remove("/collectionGroups/dead_letters/indexes/"), "firestore", ["firestore indexes composite create"] * 3),
         (
             _set("deliveries/fields/expire_at", "ttlConfig", value={}),
             "firestore",
