@@ -42,12 +42,14 @@ ROOT="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
 . "$ROOT/deployment/monitoring.sh"
 # shellcheck source=deployment/mail_checks.sh
 . "$ROOT/deployment/mail_checks.sh"
+# shellcheck source=deployment/console.sh
+. "$ROOT/deployment/console.sh"
 # shellcheck source=deployment/smoke.sh
 . "$ROOT/deployment/smoke.sh"
 # shellcheck source=deployment/teardown.sh
 . "$ROOT/deployment/teardown.sh"
 
-STEPS="apis firestore accounts secrets messaging functions scheduler monitoring"
+STEPS="apis firestore accounts secrets messaging functions scheduler monitoring console"
 
 usage() {
   cat <<'TEXT'
@@ -59,8 +61,9 @@ Takes a Google Cloud project to a running pipeline. Running it again changes onl
   --region=REGION     where everything runs, such as us-central1
   --env-file=FILE     the settings; default: deploy.env, if there is one (deploy.env.example explains each)
   --queues=N          how many report queues; default: as many as there are, or one
-  --only=WHAT         only one step (apis, firestore, accounts, secrets, messaging, functions, scheduler, monitoring)
+  --only=WHAT         only one step (apis, firestore, accounts, secrets, messaging, functions, scheduler, monitoring, console)
                       or one function (dispatcher, worker, dlq-handler, mail-events, preferences)
+  --console           also deploy the web console, behind Identity-Aware Proxy, for CONSOLE_OPERATORS and CONSOLE_VIEWERS
   --firestore-rules   also deploy deployment/firestore.rules, which closes the pipeline's collections to web and mobile clients;
                       rules that this script has not made are shown, and stay
   --replace-rules     with --firestore-rules: replace rules that this script has not made
@@ -77,6 +80,7 @@ VERBOSE=no
 TEARDOWN=no
 DELETE_DATA=no
 SMOKE=no
+WITH_CONSOLE=no
 FIRESTORE_RULES=no
 REPLACE_RULES=no
 ONLY=""
@@ -114,6 +118,7 @@ parse_options() {
       --queues | --queues=*) QUEUES_OPTION="$value" ;;
       --only | --only=*) ONLY="$value" ;;
       --smoke) SMOKE=yes ;;
+      --console) WITH_CONSOLE=yes ;;
       --firestore-rules) FIRESTORE_RULES=yes ;;
       --replace-rules) REPLACE_RULES=yes ;;
       --dry-run) DRY_RUN=yes ;;
@@ -129,6 +134,11 @@ parse_options() {
   done
   # shellcheck disable=SC2086  # the lists are words
   is_one_of "$ONLY" "" $STEPS $FUNCTIONS || wrong_usage "--only=$ONLY: neither a step nor a function."
+  if [ "$ONLY" = console ]; then WITH_CONSOLE=yes; fi
+  if [ "$WITH_CONSOLE" = yes ]; then
+    is_one_of "$ONLY" "" console || wrong_usage "--console does not go with --only=$ONLY."
+    if [ "$TEARDOWN" = yes ]; then wrong_usage "--console does not go with --teardown, which removes the console, too."; fi
+  fi
   if [ "$REPLACE_RULES" = yes ] && [ "$FIRESTORE_RULES" = no ]; then wrong_usage "--replace-rules goes with --firestore-rules."; fi
   if [ "$FIRESTORE_RULES" = yes ] && [ "$TEARDOWN" = yes ]; then wrong_usage "--firestore-rules does not go with --teardown."; fi
   if [ "$DELETE_DATA" = yes ] && [ "$TEARDOWN" = no ]; then wrong_usage "--delete-data goes with --teardown."; fi
@@ -169,6 +179,7 @@ deploy() {
   if does functions || does scheduler; then resume_schedule; fi
   if [ "$FIRESTORE_RULES" = yes ]; then set_up_rules; fi
   if does functions; then check_sender; fi
+  if [ "$WITH_CONSOLE" = yes ]; then set_up_console; fi
   if [ "$SMOKE" = yes ]; then smoke_test; fi
 }
 
@@ -188,6 +199,7 @@ summary() {
   say "  Worker      $(url_of worker)"
   if [ "$WITH_MAIL_EVENTS" = yes ]; then say "  Mail events $(webhook_url)"; fi
   if [ "$WITH_PAGE" = yes ]; then say "  Page        $(url_of preferences)"; fi
+  if [ "$WITH_CONSOLE" = yes ]; then say "  Console     $(url_of console)"; fi
   say "  Schedule    gcloud scheduler jobs describe $JOB --location=$REGION --project=$PROJECT_ID"
   say "  Run now     gcloud scheduler jobs run $JOB --location=$REGION --project=$PROJECT_ID"
   say "  Logs        https://console.cloud.google.com/run?project=$PROJECT_ID"

@@ -8,6 +8,7 @@ enable_apis() {
   step apis "APIs"
   local enabled api missing=()
   if [ "$FIRESTORE_RULES" = yes ]; then APIS="$APIS firebaserules"; fi
+  if [ "$WITH_CONSOLE" = yes ]; then APIS="$APIS iap"; fi
   enabled="$(read_if_there services list --enabled --format='value(config.name)')"
   for api in $APIS; do
     if has_line "$enabled" "$api.googleapis.com"; then

@@ -247,7 +247,7 @@ secrets_flag() { if [ -n "$1" ]; then echo "--set-secrets=$1"; else echo --clear
 
 # restrict_function FUNCTION: lets only its own callers call it.
 restrict_function() {
-  local name="$1" function policy caller callers="" anybody
+  local name="$1" function policy caller callers=""
   function="$(function_name "$name")"
   case "$name" in
     # Cloud Tasks brings the rest of a long run.
@@ -265,11 +265,15 @@ restrict_function() {
     bind "$policy" "function $function" "serviceAccount:$caller" roles/run.invoker "" \
       run services add-iam-policy-binding "$function" "--region=$REGION"
   done
+  close_to_all "$policy" "function $function" "$function"
+}
+
+close_to_all() { # POLICY WHERE SERVICE
+  local anybody
   for anybody in allUsers allAuthenticatedUsers; do
-    if has_binding "$policy" roles/run.invoker "$anybody" ""; then
-      change run services remove-iam-policy-binding "$function" "--region=$REGION" \
-        "--member=$anybody" --role=roles/run.invoker
-      note removed "roles/run.invoker on function $function for $anybody"
+    if has_binding "$1" roles/run.invoker "$anybody" ""; then
+      change run services remove-iam-policy-binding "$3" "--region=$REGION" "--member=$anybody" --role=roles/run.invoker
+      note removed "roles/run.invoker on $2 for $anybody"
     fi
   done
 }

@@ -7,9 +7,10 @@ value that differs, one per line, and never a value. If it prints nothing, the r
     gcloud monitoring dashboards describe D --format=json | resource_diff.py --file dashboard.json
     gcloud monitoring policies list --format=json | resource_diff.py --element NAME --file policy.json
 
-A path is a series of keys separated by dots. `list[key=NAME]` is the element of a list whose `key` is NAME, and `.#` at
-the end is the number of entries. A value that the service leaves out counts as empty, false or zero. With `--file`, the
-resource must have every value of the file; the script ignores what the service adds.
+A path is a series of keys separated by dots. `list[key=NAME]` is the element of a list whose `key` is NAME, `list[0]`
+is the first element, `labels[KEY]` is the value of a key that has dots in it, and `.#` at the end is the number of
+entries. A value that the service leaves out counts as empty, false or zero. With `--file`, the resource must have every
+value of the file; the script ignores what the service adds.
 """
 
 import json
@@ -23,7 +24,7 @@ ADDED = {"LOG_EXECUTION_ID"}
 """Environment variables that Cloud Functions adds by itself; the script does not count them."""
 
 _PAIR = re.compile(r"(?P<path>(?:[^=\[]|\[[^\]]*\])+)=(?P<wanted>.*)", re.DOTALL)
-_SEGMENT = re.compile(r"(?P<key>[^.\[\]]+)(?:\[(?P<field>[^=\]]+)=(?P<value>[^\]]*)\])?")
+_SEGMENT = re.compile(r"(?P<key>[^.\[\]]+)(?:\[(?:(?P<field>[^=\]]+)=(?P<value>[^\]]*)|(?P<inner>[^\]]*))\])?")
 
 
 def find(resource: Any, path: str) -> Any:
@@ -35,6 +36,10 @@ def find(resource: Any, path: str) -> Any:
         if segment["field"] is not None:
             elements = resource if isinstance(resource, list) else []
             resource = next((one for one in elements if str(one.get(segment["field"])) == segment["value"]), None)
+        elif isinstance(resource, list) and (segment["inner"] or "").isdigit():
+            resource = next(iter(resource[int(segment["inner"]) :]), None)
+        elif segment["inner"] is not None:
+            resource = resource.get(segment["inner"]) if isinstance(resource, dict) else None
     return resource
 
 

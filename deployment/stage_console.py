@@ -24,6 +24,8 @@ def stage(root: Path, directory: Path, runtime: str) -> None:
     for package in ("shared", "worker"):
         shutil.copytree(root / "functions" / package, functions / package, ignore=LEFT_OUT)
     shutil.copytree(root / "operations", directory / "operations", ignore=LEFT_OUT)
+    # When the next run is, by the overview.
+    shutil.copyfile(root / "scheduler.yaml", directory / "scheduler.yaml")
     shutil.copyfile(root / "operations" / "console" / "requirements.lock", directory / "requirements.txt")
     (directory / "Procfile").write_text(PROCFILE, encoding="utf-8")
     version = re.sub(r"python(\d)(\d+)", r"\1.\2", runtime)

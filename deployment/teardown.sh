@@ -8,7 +8,7 @@ COLLECTIONS="deliveries mail_events mail_breaker runs dead_letters system_alerts
 tear_down() {
   step teardown "Teardown"
   local answer
-  say "This removes the report pipeline \"$PREFIX\" in $REGION from project $PROJECT_ID: functions, queues with all tasks in"
+  say "This removes the report pipeline \"$PREFIX\" in $REGION from project $PROJECT_ID: functions, console, queues with all tasks in"
   say "them, topic, job, secrets, service accounts, images, indexes, alerts and dashboard; and SendGrid's event webhook to it."
   if [ "$DELETE_DATA" = yes ]; then say "All documents of the collections $COLLECTIONS are deleted, too."; fi
   if [ "$DRY_RUN" = no ]; then
@@ -18,6 +18,7 @@ tear_down() {
     if [ "$answer" != "$PROJECT_ID" ]; then fail "not confirmed. Nothing was removed."; fi
   fi
   remove_job
+  remove_console
   remove_functions
   remove_queues_and_topic
   remove_monitoring
@@ -26,7 +27,7 @@ tear_down() {
   remove_data
   remove_indexes
   remove_accounts
-  say "What stays: the database with its users and rules, the APIs, and the buckets gcf-v2-* of Cloud Run functions."
+  say "What stays: the database with its users and rules, the APIs, and the buckets gcf-v2-* and run-sources-* of Cloud Run."
 }
 
 # remove WHAT COMMAND...
@@ -135,17 +136,18 @@ remove_indexes() {
 remove_accounts() {
   local policy name role member
   policy="$(policy_of projects get-iam-policy "$PROJECT_ID")"
-  while IFS=$'\t' read -r role member _ <&3; do
+  while IFS=$'\t' read -r role member <&3; do
     case "$member" in
       "serviceAccount:$PREFIX-dispatcher@$ACCOUNT_DOMAIN" | "serviceAccount:$PREFIX-worker@$ACCOUNT_DOMAIN" | \
         "serviceAccount:$PREFIX-dlq-handler@$ACCOUNT_DOMAIN" | "serviceAccount:$PREFIX-preferences@$ACCOUNT_DOMAIN" | \
-        "serviceAccount:$PREFIX-mail-events@$ACCOUNT_DOMAIN" | "serviceAccount:$EVENTS_INVOKER" | "serviceAccount:$BUILDER")
+        "serviceAccount:$PREFIX-mail-events@$ACCOUNT_DOMAIN" | "serviceAccount:$PREFIX-console@$ACCOUNT_DOMAIN" | \
+        "serviceAccount:$EVENTS_INVOKER" | "serviceAccount:$BUILDER")
         remove "$role on the project for ${member#*:}" projects remove-iam-policy-binding "$PROJECT_ID" \
           "--member=$member" "--role=$role" --all
         ;;
     esac
-  done 3<<<"$policy"
-  for name in $FUNCTIONS scheduler tasks events build; do
+  done 3< <(cut -f 1,2 <<<"$policy" | sort -u)
+  for name in $FUNCTIONS console scheduler tasks events build; do
     if has_line "$ACCOUNTS" "$(account_of "$name")"; then
       remove "service account $PREFIX-$name" iam service-accounts delete "$(account_of "$name")"
     fi

@@ -188,7 +188,7 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What deploy.sh needs of the repository, in a folder whose name is hard on careless scripts."""
     copy = tmp_path_factory.mktemp("clone") / "O'Neil & sons $HOME"
     copy.mkdir()
-    for name in ("deployment", "functions"):
+    for name in ("deployment", "functions", "operations"):
         shutil.copytree(REPOSITORY / name, copy / name, ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("deploy.sh", "queue.yaml", "scheduler.yaml"):
         shutil.copy(REPOSITORY / name, copy / name)

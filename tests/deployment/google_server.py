@@ -25,10 +25,12 @@ SERVICES = (
         "firestore",
         "iam",
         "logging",
+        "iap",
         "monitoring",
         "pubsub",
         "run",
         "secretmanager",
+        "storage",
     ),
     "serviceusage",
 )
@@ -112,7 +114,7 @@ class GoogleServer:
         service, _, rest = unquote(parts.path).strip("/").partition("/")
         rest = rest.replace("projects/-/serviceAccounts/", f"projects/{self.project}/serviceAccounts/")
         name = re.sub(r"^(v\d+(?:(?:alpha|beta)\d*)?|apis/serving\.knative\.dev/v1)/", "", rest)
-        document = json.loads(body) if body.strip().startswith((b"{", b"[")) else {}
+        document = json.loads(body) if body.strip().startswith((b"{", b"[")) else {"size": _uploaded_bytes(body)}
         with self._lock:
             self.requests.append(f"{method} {service}/{name}")
             self.bodies.append(body.decode(errors="replace"))
@@ -371,8 +373,65 @@ class GoogleServer:
             }
         return None
 
-    def _upload(self, *_: Any) -> Resource:
-        return {}
+    def _upload(self, _method: str, name: str, query: Any, body: Resource) -> Resource:
+        """A function's sources, which only come; or a service's, by the JSON API of Cloud Storage."""
+        if not name.startswith("storage/"):
+            return {}
+        return {"bucket": name.split("/")[3], "name": query["name"], "generation": "1", "size": str(body["size"])}
+
+    def _storage(self, method: str, name: str, _query: Any, body: Resource) -> Resource | None:
+        if method == "POST" and name == "b":
+            return self._put("storage", f"b/{body['name']}", body, new=True)
+        if method == "GET" and name == "b":
+            return {"items": [value for key, value in self.resources.items() if key.startswith("storage/b/")]}
+        return None
+
+    def _run(self, method: str, name: str, query: Any, body: Resource) -> Resource | None:
+        if name.endswith("/builds:submit"):
+            build = {
+                "id": "b1",
+                "projectId": self.project,
+                "name": f"projects/{PROJECT_NUMBER}/locations/us-central1/builds/b1",
+                "logUrl": "https://console.cloud.google.com/cloud-build/builds/b1",
+                "status": "SUCCESS",
+                "results": {"images": [{"name": body["imageUri"], "digest": f"sha256:{'0' * 64}"}]},
+            }
+            kind = "type.googleapis.com/google.devtools.cloudbuild.v1"
+            operation = f"projects/{self.project}/locations/us-central1/operations/b1"
+            self.resources[f"cloudbuild/{operation}"] = {
+                "name": operation,
+                "done": True,
+                "response": {"@type": f"{kind}.Build", **build},
+            }
+            metadata = {"@type": f"{kind}.BuildOperationMetadata", "build": build}
+            return {"buildOperation": {"name": operation, "metadata": metadata}}
+        if name.startswith("namespaces/") and method in {"POST", "PUT"}:
+            return self._knative_service(name, query, body)
+        return None
+
+    def _knative_service(self, name: str, query: Any, body: Resource) -> Resource:
+        """A service of Cloud Run as its older interface has it, which gcloud uses."""
+        service = body["metadata"]["name"]
+        generation = body["metadata"].get("generation", 0) + 1
+        revision = f"{service}-{generation:05d}-abc"
+        resource: Resource = {
+            **body,
+            "metadata": {**body["metadata"], "generation": generation, "namespace": PROJECT_NUMBER},
+            "status": {
+                "observedGeneration": generation,
+                "conditions": [
+                    {"type": name, "status": "True"} for name in ("Ready", "ConfigurationsReady", "RoutesReady")
+                ],
+                "latestReadyRevisionName": revision,
+                "latestCreatedRevisionName": revision,
+                "url": f"https://{service}-{PROJECT_NUMBER}.us-central1.run.app",
+                "traffic": [{"revisionName": revision, "percent": 100, "latestRevision": True}],
+            },
+        }
+        if "dryRun" not in query:
+            key = name if name.endswith(f"/{service}") else f"{name}/{service}"
+            self.resources[f"run/{key}"] = resource
+        return resource
 
     def _monitoring(self, method: str, name: str, _query: Any, body: Resource) -> Resource | None:
         if method == "POST" and name.endswith("/dashboards"):
@@ -393,6 +452,17 @@ class GoogleServer:
             for key, value in self.resources.items()
             if key.startswith("secretmanager/") and "/versions/" in key
         ]
+
+
+def _uploaded_bytes(body: bytes) -> int:
+    """The length of the last part of a multipart body: its headers end with an empty line."""
+    boundary = body.partition(b"\n")[0].strip()
+    if not boundary.startswith(b"--"):
+        return len(body)
+    part = body.split(boundary)[-2].lstrip(b"\r\n")
+    separator = b"\r\n\r\n" if b"\r\n" in part.partition(b"\n\n")[0] else b"\n\n"
+    content = part.partition(separator)[2]
+    return len(content.removesuffix(b"\n").removesuffix(b"\r"))
 
 
 def try_rules(body: Resource) -> Resource:

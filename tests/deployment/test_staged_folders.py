@@ -1,8 +1,10 @@
 """What is deployed of each function, installed with only its own requirements, runs against the local cloud."""
 
 import base64
+import html
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -29,11 +31,13 @@ from local_cloud.tasks.server import TasksEmulator
 from tests.deployed_firestore import deployed_firestore
 from tests.deployment.conftest import REPOSITORY
 from tests.functions.mail_events.signing import Signer
+from tests.operations.identity_aware_proxy import AUDIENCE, HEADER, IdentityAwareProxy
 from tests.support import PATIENCE_SECONDS, Background, free_ports
 
 PROJECT = "my-project"
 TASKS, SCHEDULER = (f"report-{name}@{PROJECT}.iam.gserviceaccount.com" for name in ("tasks", "scheduler"))
 WORKER_URL, DISPATCHER_URL = (f"https://report-{name}-1.us-central1.run.app" for name in ("worker", "dispatcher"))
+CONSOLE_URL = "https://report-console-1.us-central1.run.app"
 ENVIRONMENT = {
     "GOOGLE_CLOUD_PROJECT": PROJECT,
     "LOCATION": "us-central1",
@@ -50,6 +54,10 @@ ENVIRONMENT = {
     "PREFERENCES_URL": "https://report-preferences-1.us-central1.run.app",
     "PREFERENCES_KEY": "k" * 32,
     "THREADS": "4",
+    "DEFAULT_KIND": "activity",
+    "CONSOLE_URL": CONSOLE_URL,
+    "CONSOLE_AUDIENCE": AUDIENCE,
+    "CONSOLE_KEY": "k" * 43,
 }
 
 
@@ -75,11 +83,11 @@ class Cloud:
             "OIDC_ISSUER": self.identity.issuer,
         }
 
-    def make_queue(self) -> None:
+    def make_queue(self, name: str = "reports") -> None:
         channel = grpc.insecure_channel(self.variables["CLOUD_TASKS_EMULATOR_HOST"])
         client = CloudTasksClient(transport=CloudTasksGrpcTransport(channel=channel))
         parent = f"projects/{PROJECT}/locations/us-central1"
-        client.create_queue(parent=parent, queue=Queue(name=f"{parent}/queues/reports"))
+        client.create_queue(parent=parent, queue=Queue(name=f"{parent}/queues/{name}"))
 
     def client(self, monkeypatch: pytest.MonkeyPatch) -> firestore.Client:
         monkeypatch.setenv("FIRESTORE_EMULATOR_HOST", self.variables["FIRESTORE_EMULATOR_HOST"])
@@ -104,25 +112,39 @@ def cloud() -> Iterator[Cloud]:
 @contextmanager
 def deployed(function: str, cloud: Cloud, directory: Path, kind: str = "http") -> Iterator[str]:
     """Stage a function, install what it requires, and start it as Google does. Yields its address."""
-    staged, python = directory / "staged", directory / "venv" / "bin" / "python"
-    stage: list[str | Path] = [sys.executable, REPOSITORY / "deployment" / "stage_function.py"]
-    stage += [REPOSITORY, function, staged]
-    subprocess.run(stage, check=True, stdout=subprocess.DEVNULL)
-    uv = Path(sys.executable).with_name("uv")
-    subprocess.run([uv, "venv", "--quiet", "--python", sys.executable, directory / "venv"], check=True)
-    requirements = staged / "requirements.txt"
-    install: list[str | Path] = [uv, "pip", "install", "--quiet", "--require-hashes", "--python", python]
-    install += ["--requirement", requirements]
-    subprocess.run(install, check=True)
-    # Only what is staged is there to be imported.
-    environment = {"PATH": os.environ["PATH"], "HOME": str(directory), **ENVIRONMENT, **cloud.variables}
+    python = _install(directory, "stage_function.py", REPOSITORY, function, directory / "staged")
     port = free_ports(1)
     command: list[str | Path] = [python, "-m", "functions_framework", "--source", "main.py", "--target", function]
     command += ["--signature-type", kind, "--host", "127.0.0.1", "--port", str(port)]
+    with _running(command, cloud, directory, port, "/health") as url:
+        yield url
+
+
+def _install(directory: Path, script: str, *arguments: str | Path) -> Path:
+    """Stage something, and install what it requires. Returns its Python."""
+    stage: list[str | Path] = [sys.executable, REPOSITORY / "deployment" / script, *arguments]
+    subprocess.run(stage, check=True, stdout=subprocess.DEVNULL)
+    python = directory / "venv" / "bin" / "python"
+    uv = Path(sys.executable).with_name("uv")
+    subprocess.run([uv, "venv", "--quiet", "--python", sys.executable, directory / "venv"], check=True)
+    install: list[str | Path] = [uv, "pip", "install", "--quiet", "--require-hashes", "--python", python]
+    install += ["--requirement", directory / "staged" / "requirements.txt"]
+    subprocess.run(install, check=True)
+    return python
+
+
+@contextmanager
+def _running(command: list[str | Path], cloud: Cloud, directory: Path, port: int, path: str) -> Iterator[str]:
+    """Start what is staged, and wait until it answers at the path. Yields its address."""
+    # Only what is staged is there to be imported.
+    environment = {"PATH": os.environ["PATH"], "HOME": str(directory), **ENVIRONMENT, **cloud.variables}
+    environment["PORT"] = str(port)
     with (directory / "log").open("wb") as log:
-        process = subprocess.Popen(command, cwd=staged, env=environment, stdout=log, stderr=log, start_new_session=True)
+        process = subprocess.Popen(
+            command, cwd=directory / "staged", env=environment, stdout=log, stderr=log, start_new_session=True
+        )
         try:
-            _wait_for(f"http://127.0.0.1:{port}/health", process, directory / "log")
+            _wait_for(f"http://127.0.0.1:{port}{path}", process, directory / "log")
             yield f"http://127.0.0.1:{port}"
         finally:
             process.terminate()
@@ -219,3 +241,26 @@ def test_dlq_handler(cloud: Cloud, tmp_path: Path, monkeypatch: pytest.MonkeyPat
         assert answer.status_code == 200, (tmp_path / "log").read_text()
     record = cloud.client(monkeypatch).document("dead_letters/u1:default:20261124T1300Z").get()
     assert record.get("reason") == "permanent-error"
+
+
+def test_console(cloud: Cloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    cloud.make_queue("console-reports")
+    python = _install(tmp_path, "stage_console.py", REPOSITORY, tmp_path / "staged", "python314")
+    (process,) = (tmp_path / "staged" / "Procfile").read_text(encoding="utf-8").splitlines()
+    _, *arguments = process.removeprefix("web: ").split()
+    with IdentityAwareProxy().running() as proxy:
+        monkeypatch.setitem(ENVIRONMENT, "IAP_KEYS_URL", proxy.keys_url)
+        monkeypatch.setitem(ENVIRONMENT, "REPORT_QUEUES", "console-reports")
+        with _running([python, *arguments], cloud, tmp_path, free_ports(1), "/") as url:
+            headers = {"Host": CONSOLE_URL.removeprefix("https://")}
+            assert requests.get(url, headers=headers, timeout=PATIENCE_SECONDS).status_code == 403
+            headers[HEADER] = proxy.assertion("ada@example.com")
+            for path in ("/", "/runs", "/deliveries", "/dead-letters", "/queues", "/people", "/operator-actions"):
+                answer = requests.get(url + path, headers=headers, timeout=PATIENCE_SECONDS)
+                assert (path, answer.status_code) == (path, 200), (tmp_path / "log").read_text()
+            gallery = requests.get(f"{url}/kinds", headers=headers, timeout=PATIENCE_SECONDS).text
+            samples = re.findall(r'src="(/kinds/[^"]+)"', gallery)
+            assert samples
+            for path in samples:
+                answer = requests.get(url + html.unescape(path), headers=headers, timeout=PATIENCE_SECONDS)
+                assert (path, answer.status_code) == (path, 200), (tmp_path / "log").read_text()

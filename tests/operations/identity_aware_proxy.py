@@ -17,6 +17,7 @@ from jwt.algorithms import ECAlgorithm
 
 AUDIENCE = "/projects/123456789012/locations/us-central1/services/report-console"
 ISSUER = "https://cloud.google.com/iap"
+HEADER = "X-Goog-IAP-JWT-Assertion"
 
 
 class IdentityAwareProxy:

@@ -23,6 +23,7 @@ API_OF = {
     "firestore": "firestore",
     "functions": "cloudfunctions",
     "iam": "iam",
+    "iap": "iap",
     "logging": "logging",
     "monitoring": "monitoring",
     "pubsub": "pubsub",
@@ -36,12 +37,14 @@ COLLECTION_OF = {
     "eventarc triggers": "locations/{location}/triggers",
     "functions": "locations/{region}/functions",
     "iam service-accounts": "serviceAccounts",
+    "iap web": "locations/{region}/services",
     "logging metrics": "metrics",
     "monitoring dashboards": "dashboards",
     "monitoring policies": "alertPolicies",
     "beta monitoring channels": "notificationChannels",
     "pubsub topics": "topics",
     "pubsub subscriptions": "subscriptions",
+    "run": "locations/{region}/services",
     "run services": "locations/{region}/services",
     "scheduler jobs": "locations/{location}/jobs",
     "secrets": "secrets",
@@ -189,6 +192,10 @@ class Cloud:
     def _policy_key(self) -> str:
         if self.group == "projects":
             return "project"
+        if self.group == "iap web":
+            name = f"{self._collection()}/{self.flags['service']}"
+            self._get(name)
+            return f"iap/{name}"
         name = self._name()
         self._get(name)
         return name
@@ -244,7 +251,7 @@ class Cloud:
 
     def _require_member(self, member: str) -> None:
         """A new account is not seen at once, and a service's own account is not there before it was asked for."""
-        if member == "allUsers":
+        if not member.startswith("serviceAccount:"):
             return
         email = member.removeprefix("serviceAccount:")
         refusal = self.refuse(f"INVALID_ARGUMENT: Service account {email} does not exist.")
@@ -501,6 +508,63 @@ class Cloud:
             file.relative_to(source).as_posix() for file in source.rglob("*") if file.is_file()
         )
         return self._put(self._name(), resource, new=False)
+
+    # Cloud Run.
+
+    def _run_deploy(self) -> Resource:
+        flags, service = self.flags, self.line.positionals[0]
+        source = Path(flags["source"])
+        if not (source / "Procfile").is_file():
+            raise self.refuse("Build failed: no buildpack groups passed detection")
+        for account in (flags["service-account"], flags["build-service-account"].rsplit("/", 1)[1]):
+            self._get(f"projects/{self.project}/serviceAccounts/{account}")
+        repository, _, image = flags["image"].rpartition("/")
+        self._get(f"projects/{self.project}/locations/{flags['region']}/repositories/{repository.rpartition('/')[2]}")
+        if image != service:
+            raise self.refuse("Invalid value for [--image]: the image must have the name of the service")
+        self.state["deployed_files"][service] = sorted(
+            file.relative_to(source).as_posix() for file in source.rglob("*") if file.is_file()
+        )
+        variables = [{"name": name, "value": value} for name, value in read_json(flags["env-vars-file"]).items()]
+        secret = self._secret(flags["set-secrets"])
+        reference = {"secretKeyRef": {"key": secret["version"], "name": secret["secret"]}}
+        container = {
+            "image": f"{flags['image']}@sha256:{'0' * 64}",
+            "env": [*variables, {"name": secret["key"], "valueFrom": reference}],
+            "resources": {"limits": {"cpu": "1000m", "memory": flags["memory"]}},
+        }
+        label, _, value = flags["update-labels"].partition("=")
+        annotations = {
+            "autoscaling.knative.dev/maxScale": flags["max-instances"],
+            "run.googleapis.com/cpu-throttling": str("cpu-throttling" in flags).lower(),
+        }
+        resource = {
+            "metadata": {
+                "name": service,
+                "labels": {"cloud.googleapis.com/location": flags["region"], label: value},
+                "annotations": {
+                    "run.googleapis.com/iap-enabled": str("iap" in flags).lower(),
+                    "run.googleapis.com/ingress": flags["ingress"],
+                },
+            },
+            "spec": {
+                "template": {
+                    "metadata": {"annotations": annotations},
+                    "spec": {
+                        "serviceAccountName": flags["service-account"],
+                        "timeoutSeconds": int(flags["timeout"]),
+                        "containerConcurrency": int(flags["concurrency"]),
+                        "containers": [container],
+                    },
+                }
+            },
+            "status": {"conditions": [{"type": "Ready", "status": "True"}]},
+        }
+        return self._put(self._name(), resource, new=False)
+
+    def _run_services_delete(self) -> Resource:
+        self.state["policies"].pop(f"iap/{self._name()}", None)
+        return self._any_delete()
 
     def _secret(self, text: str) -> Resource:
         variable, _, rest = text.partition("=")

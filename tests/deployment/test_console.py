@@ -1,0 +1,184 @@
+"""deploy.sh deploys the console where it is asked to, behind Identity-Aware Proxy, and for whom the settings name."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from operations.console.deployed import ConsoleSettings
+from tests.deployment.conftest import PROJECT, Deployment, FirstDeployment
+from tests.deployment.test_deploy import DOMAIN, PLACE, bindings
+
+NUMBER = "123456789012"
+SERVICE = f"{PLACE}/services/report-console"
+URL = f"https://report-console-{NUMBER}.us-central1.run.app"
+IAP_ACCOUNT = f"service-{NUMBER}@gcp-sa-iap.iam.gserviceaccount.com"
+LOOKING = {
+    ("project", "roles/datastore.viewer"),
+    (f"{PLACE}/functions/report-dispatcher", "roles/cloudfunctions.viewer"),
+    (f"{PLACE}/functions/report-worker", "roles/cloudfunctions.viewer"),
+    (f"{PLACE}/queues/reports", "roles/cloudtasks.viewer"),
+    (f"projects/{PROJECT}/secrets/report-console-key", "roles/secretmanager.secretAccessor"),
+}
+SETTINGS = {"CONSOLE_OPERATORS": "ada@example.com", "CONSOLE_VIEWERS": "grace@example.com, group:all@example.com"}
+ACTING = {
+    ("project", "roles/datastore.user"),
+    *((f"{PLACE}/queues/reports", f"roles/cloudtasks.{role}") for role in ("enqueuer", "taskRunner", "queueAdmin")),
+    (f"projects/{PROJECT}/serviceAccounts/report-tasks@{DOMAIN}", "roles/iam.serviceAccountUser"),
+    (f"projects/{PROJECT}/secrets/report-sendgrid-api-key", "roles/secretmanager.secretAccessor"),
+}
+
+
+@pytest.fixture
+def console(deployed: Deployment) -> Deployment:
+    """A project that was deployed without the console, and settings that name who may open it."""
+    deployed.settings |= SETTINGS
+    return deployed
+
+
+@pytest.fixture(scope="session")
+def with_console(
+    tmp_path_factory: pytest.TempPathFactory, repository: Path, first_deployment: FirstDeployment
+) -> dict[str, Any]:
+    """What a project holds to which the console was added."""
+    directory = tmp_path_factory.mktemp("console")
+    deployment = Deployment(directory, repository=repository, state=first_deployment.state)
+    deployment.settings |= SETTINGS
+    outcome = deployment.deploy("--only=console")
+    assert outcome.status == 0, outcome.text
+    return deployment.state
+
+
+@pytest.fixture
+def deployed_console(console: Deployment, with_console: dict[str, Any]) -> Deployment:
+    """A project that was deployed with the console."""
+    console.edit(lambda state: state.update(with_console))
+    return console
+
+
+def environment(deployment: Deployment) -> dict[str, str]:
+    """The variables of the console, its key left out."""
+    (container,) = deployment.state["resources"][SERVICE]["spec"]["template"]["spec"]["containers"]
+    return {each["name"]: each["value"] for each in container["env"] if "value" in each}
+
+
+def roles(deployment: Deployment) -> set[tuple[str, str]]:
+    """What the console's account may do, and where."""
+    account = f"serviceAccount:report-console@{DOMAIN}"
+    policies: dict[str, Any] = deployment.state["policies"]
+    return {(name, role) for name, policy in policies.items() for role, member, *_ in policy if member == account}
+
+
+def admitted(deployment: Deployment) -> set[str]:
+    """Whom Identity-Aware Proxy lets in."""
+    policy = deployment.state["policies"].get(f"iap/{SERVICE}", [])
+    return {member for role, member, *_ in policy if role == "roles/iap.httpsResourceAccessor"}
+
+
+def test_the_console_comes_and_goes(console: Deployment) -> None:
+    before = console.state
+    dry = console.deploy("--console", "--dry-run")
+    assert dry.status == 0, dry.text
+    assert "gcloud run deploy report-console" in dry.output
+    assert console.state == before
+
+    outcome = console.deploy("--only=console")
+    assert outcome.status == 0, outcome.text
+    assert f"  Console     {URL}\n" in outcome.output
+    assert bindings(console.state, SERVICE) == {("roles/run.invoker", IAP_ACCOUNT.partition("@")[0])}
+    assert admitted(console) == {"user:ada@example.com", "user:grace@example.com", "group:all@example.com"}
+    assert roles(console) == LOOKING | ACTING
+    given = environment(console)
+    assert given == {
+        "GOOGLE_CLOUD_PROJECT": PROJECT,
+        "LOCATION": "us-central1",
+        "PREFIX": "report",
+        "LOG_LEVEL": "INFO",
+        "CONSOLE_URL": URL,
+        "CONSOLE_AUDIENCE": f"/projects/{NUMBER}/locations/us-central1/services/report-console",
+        "CONSOLE_OPERATORS": "ada@example.com",
+    }
+    fields = {name.lower(): value for name, value in given.items()}
+    ConsoleSettings.model_validate({**fields, "console_key": "k" * 43})
+
+    files = set(console.state["deployed_files"]["report-console"])
+    top = {"Procfile", ".python-version", "requirements.txt", "scheduler.yaml", "functions/__init__.py"}
+    assert top | {"operations/console/deployed.py", "operations/console/templates/page.html"} <= files
+    folders = ("functions/shared/", "functions/worker/", "operations/")
+    assert all(file.startswith(folders) and "__pycache__" not in file for file in files - top)
+
+    again = console.deploy("--console", "--verbose")
+    assert again.status == 0, again.text
+    assert console.changes == []
+
+    removed = console.deploy("--teardown", answer=f"{PROJECT}\n")
+    assert removed.status == 0, removed.text
+    assert not [name for name in console.state["resources"] if "console" in name]
+    assert roles(console) == set()
+
+
+def test_without_operators_it_may_do_nothing(deployed_console: Deployment) -> None:
+    deployed_console.settings["CONSOLE_OPERATORS"] = ""
+    deployed_console.edit(
+        lambda state: state["policies"][f"iap/{SERVICE}"].append(
+            ["roles/iap.httpsResourceAccessor", "allUsers", "", ""]
+        )
+    )
+    deployed_console.edit(lambda state: state["policies"][SERVICE].append(["roles/run.invoker", "allUsers", "", ""]))
+    outcome = deployed_console.deploy("--only=console")
+    assert outcome.status == 0, outcome.text
+    assert roles(deployed_console) == LOOKING
+    assert admitted(deployed_console) == {"user:grace@example.com", "group:all@example.com"}
+    assert bindings(deployed_console.state, SERVICE) == {("roles/run.invoker", IAP_ACCOUNT.partition("@")[0])}
+    assert "CONSOLE_OPERATORS" not in environment(deployed_console)
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        (("metadata", "annotations", "run.googleapis.com/iap-enabled"), "false"),
+        (("spec", "template", "metadata", "annotations", "autoscaling.knative.dev/maxScale"), "7"),
+        (("status", "conditions"), [{"type": "Ready", "status": "False"}]),
+        (("spec", "template", "spec", "containers"), []),
+    ],
+)
+def test_what_was_changed_by_hand_is_mended(deployed_console: Deployment, path: tuple[str, ...], value: Any) -> None:
+    def change(state: dict[str, Any]) -> None:
+        place = state["resources"][SERVICE]
+        for key in path[:-1]:
+            place = place[key]
+        place[path[-1]] = value
+
+    before = deployed_console.state
+    deployed_console.edit(change)
+    assert deployed_console.deploy("--only=console").status == 0
+    assert deployed_console.changes == ["run deploy report-console"]
+    assert deployed_console.state == before
+
+
+def test_without_the_option_it_is_left_alone(deployed_console: Deployment) -> None:
+    before = deployed_console.state
+    deployed_console.settings["CONSOLE_OPERATORS"] = "someone-else@example.com"
+    assert deployed_console.deploy("--only=functions").status == 0
+    assert (deployed_console.changes, deployed_console.state) == ([], before)
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"CONSOLE_OPERATORS": "", "CONSOLE_VIEWERS": ""}, "say in deploy.env who may open the console"),
+        ({"CONSOLE_OPERATORS": "group:all@example.com"}, "CONSOLE_OPERATORS: group:all@example.com is not an e-mail"),
+        ({"CONSOLE_VIEWERS": "allUsers"}, "CONSOLE_VIEWERS: allUsers is none of"),
+    ],
+)
+def test_a_wrong_setting_is_named(bare: Deployment, settings: dict[str, str], words: str) -> None:
+    bare.settings |= settings
+    outcome = bare.deploy("--console")
+    assert (outcome.status, bare.changes) == (1, [])
+    assert words in outcome.errors
+
+
+@pytest.mark.parametrize("options", [("--console", "--only=worker"), ("--console", "--teardown")])
+def test_options_that_do_not_go_together(bare: Deployment, options: tuple[str, ...]) -> None:
+    outcome = bare.deploy(*options)
+    assert (outcome.status, bare.calls) == (2, [])
