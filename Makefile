@@ -66,8 +66,9 @@ lock: setup ## resolve the requirements again, after one was changed, also in a 
 	@for function in dispatcher dlq_handler mail_events preferences; do \
 		$(COMPILE) functions/$$function/requirements.txt -c requirements.lock -o functions/$$function/requirements.lock; done
 
-pictures: setup ## the pictures of mails in the README, taken again with Chromium
+pictures: setup ## the pictures in the README, and of every page of the console (in .pictures), taken again with Chromium
 	@$(BIN)/python -m tests.mails.pictures
+	@$(BIN)/python -m tests.browser.pictures
 
 clean: ## remove what the other targets made
-	@rm -rf .venv .local_cloud .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	@rm -rf .venv .local_cloud .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .pictures

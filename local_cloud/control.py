@@ -6,6 +6,7 @@ Every body is JSON, which a web page of another origin cannot send.
 import json
 import os
 import signal
+import time
 from collections.abc import Awaitable, Callable, Iterator
 from datetime import timedelta
 from http import HTTPStatus
@@ -44,7 +45,7 @@ class Control(HttpServer):
         self._cloud = cloud
         self._logs = logs
         self._on_execution = on_execution
-        self._faults = TimedFaults(cloud.clock)
+        self._faults = TimedFaults()
         cloud.inbox.fault = self._faults
         app = web.Application()
         app.router.add_get("/state", self._state)
@@ -61,7 +62,7 @@ class Control(HttpServer):
             {
                 "now": self._cloud.clock.now().isoformat(),
                 "faults": [
-                    {"service": each.service, "kind": each.kind.value, "until": each.until.isoformat()}
+                    {"service": each.service, "kind": each.kind.value, "seconds": round(each.until - time.monotonic())}
                     for each in self._faults.current
                 ],
                 "fault_kinds": [kind.value for kind in FaultKind],

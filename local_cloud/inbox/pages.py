@@ -137,6 +137,8 @@ class Pages:
         if wanted := request.query.get("q", "").strip():
             among = {each.id for each in found}
             found = [each for each in self._mails.containing(wanted) if each.id in among]
+        if delivery := request.query.get("delivery_id"):
+            found = [each for each in found if each.custom_args.get("delivery_id") == delivery]
         limit = _number(request, "limit", 100, least=1, most=MOST_IN_AN_ANSWER)
         offset = _number(request, "offset", 0)
         return web.json_response(

@@ -1,12 +1,16 @@
-"""Has SendGrid's and Slack's stand-ins fail for a while, in a way that a person chooses."""
+"""Has SendGrid's and Slack's stand-ins fail for a while, in a way that a person chooses.
+
+The while is one of the machine's time: a fault goes on while the local cloud's clock is moved, so that a person sees
+what becomes of reports that fail for hours.
+"""
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from enum import StrEnum
 
-from local_cloud.clock import Clock
 from local_cloud.inbox.faults import Answer, Call, CutConnection, Service
 
 _SLOW_SECONDS = 30.0
@@ -39,12 +43,12 @@ class TimedFault:
     Attributes:
         service: which service.
         kind: how it fails.
-        until: when it works again.
+        until: when it works again, by time.monotonic().
     """
 
     service: Service
     kind: FaultKind
-    until: datetime
+    until: float
 
 
 _ANSWERS = {
@@ -55,14 +59,9 @@ _ANSWERS = {
 
 
 class TimedFaults:
-    """The faults that are on: the `fault` of an Inbox.
+    """The faults that are on: the `fault` of an Inbox."""
 
-    Args:
-        clock: the local cloud's.
-    """
-
-    def __init__(self, clock: Clock) -> None:
-        self._clock = clock
+    def __init__(self) -> None:
         self._faults: dict[Service, TimedFault] = {}
 
     def add(self, service: Service, kind: FaultKind, lasting: timedelta) -> None:
@@ -73,7 +72,8 @@ class TimedFaults:
             kind: how.
             lasting: for how long.
         """
-        self._faults[service] = TimedFault(service=service, kind=kind, until=self._clock.now() + lasting)
+        until = time.monotonic() + lasting.total_seconds()
+        self._faults[service] = TimedFault(service=service, kind=kind, until=until)
 
     def clear(self) -> None:
         """End all faults."""
@@ -82,12 +82,12 @@ class TimedFaults:
     @property
     def current(self) -> list[TimedFault]:
         """The faults that are on."""
-        return [fault for fault in self._faults.values() if fault.until > self._clock.now()]
+        return [fault for fault in self._faults.values() if fault.until > time.monotonic()]
 
     async def __call__(self, call: Call, carry_on: Callable[[], Awaitable[Answer]]) -> Answer:
         """Answer a call, or fail as the service's fault has it."""
         fault = self._faults.get(call.service)
-        if fault is None or fault.until <= self._clock.now():
+        if fault is None or fault.until <= time.monotonic():
             return await carry_on()
         match fault.kind:
             case FaultKind.CUT:

@@ -113,7 +113,11 @@ ErrorHandler = Callable[[Request, Exception], Response | Awaitable[Response]]
 
 
 def _error_page(request: Request, status: HTTPStatus, message: str) -> HTMLResponse:
-    return console_of(request).view.page(request, "error.html", status=status, title=status.phrase, message=message)
+    view = console_of(request).view
+    if request.headers.get("sec-fetch-dest") == "iframe":
+        # A mail that cannot be made, in a frame of a page that is as it should be.
+        return view.fragment(request, "no_mail.html", why=message)
+    return view.page(request, "error.html", status=status, title=status.phrase, message=message)
 
 
 def _on_http_error(request: Request, error: Exception) -> Response:

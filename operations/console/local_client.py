@@ -56,6 +56,12 @@ class LocalClient:
         found: dict[str, Any] = self._ask("GET", f"{self._inbox_url}/api/mails", params=asked).json()
         return found
 
+    def mails_of(self, delivery_id: str) -> list[dict[str, Any]]:
+        """The mails of a delivery, the newest first. A worker that was repeated sends no second one."""
+        asked = {"delivery_id": delivery_id}
+        mails: list[dict[str, Any]] = self._ask("GET", f"{self._inbox_url}/api/mails", params=asked).json()["mails"]
+        return mails
+
     def mail(self, mail_id: str) -> dict[str, Any]:
         """One mail, with its parts and headers.
 

@@ -96,7 +96,7 @@ class View:
         viewer = request.state.viewer
         token = request.app.state.console.tokens.make(viewer)
         path = request.url.path
-        section = next((each for each, _ in self._sections[1:] if f"{path}/".startswith(f"{each}/")), "/")
+        section = next((each for each, _ in self._sections[1:] if f"{path}/".startswith(f"{each}/")), path)
         html = self._templates.get_template(template).render(
             viewer=viewer,
             form_token=token,
@@ -143,8 +143,11 @@ def _moment(moment: datetime | None) -> str | Markup:
 
 
 def _iso_moment(text: str) -> str | Markup:
-    """A moment as the local cloud writes it."""
-    return _moment(datetime.fromisoformat(text))
+    """A moment as JSON has it; the text itself where it is none."""
+    try:
+        return _moment(datetime.fromisoformat(text))
+    except ValueError:
+        return _plain(text)
 
 
 def _path(text: str) -> str:

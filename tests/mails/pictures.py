@@ -10,7 +10,7 @@ from PIL import Image
 from functions.shared.brand import Brand
 from functions.worker.reports.in_memory_user_data import Documents
 from functions.worker.reports.kinds import sample
-from tests.mails.browser import executable, running
+from tests.chromium import executable, running
 from tests.mails.made import BRAND, PERIOD, Made, mail_of
 
 FOLDER = Path(__file__).resolve().parents[2] / "docs" / "images"

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page
 
-from tests.mails.browser import EVERYBODY, violations
+from tests.chromium import EVERYBODY, violations
 from tests.mails.made import Made
 
 NARROW, WIDE = 320, 600

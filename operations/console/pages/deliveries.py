@@ -110,6 +110,7 @@ def show_delivery(request: Request) -> Response:
         what_next=what_next(delivery, None if delivery.is_final else _task(console, delivery), now=now),
         letter=letter if DeadLetters(client).of_ids([letter]) else None,
         can_preview=request.state.viewer.may_act and bool(delivery.subscription_id),
+        taken=console.local.mails_of(delivery.id) if console.local and request.state.viewer.may_act else [],
         log_lines=console.local.log_lines(delivery.id) if console.local else [],
         logs_url=None if console.view.is_local else logs_url(console.session.target.project, delivery.id),
     )

@@ -18,16 +18,41 @@ function showLocalTimes(root) {
   }
 }
 
-// A part is not replaced while the page is hidden, or while somebody works in it.
+// A part is not replaced while the page is hidden, or while somebody works in it: the focus would be lost, or what is ticked
+// or typed. A form that is folded out counts as work.
 function mayReplace(part) {
-  const works = part.contains(document.activeElement) && document.activeElement.matches("input, select, textarea");
-  return !document.hidden && !works && !part.querySelector("input:checked") && !document.getSelection().toString();
+  const works = part.contains(document.activeElement) && document.activeElement.matches(":focus-visible");
+  const begun = part.querySelector("input:checked, details[open] form");
+  return !document.hidden && !works && !begun && !document.getSelection().toString();
+}
+
+// What is folded out, and how far tables are scrolled, before a part is replaced. Its parts keep their order.
+let kept = null;
+
+function keep(part) {
+  kept = {
+    open: [...part.querySelectorAll("details")].map((details) => details.open),
+    left: [...part.querySelectorAll(".scroll")].map((region) => region.scrollLeft),
+  };
+}
+
+function restore(part) {
+  if (!kept) return;
+  part.querySelectorAll("details").forEach((details, index) => (details.open = Boolean(kept.open[index])));
+  part.querySelectorAll(".scroll").forEach((region, index) => (region.scrollLeft = kept.left[index] ?? 0));
+  kept = null;
 }
 
 function refresh() {
-  const part = document.querySelector("[data-live]");
+  const part = document.querySelector("#live[data-live]");
   if (!part || !mayReplace(part)) return;
+  keep(part);
   htmx.ajax("GET", part.dataset.live, { source: part, target: part, select: "#live", swap: "outerHTML" });
+}
+
+// A page that no longer follows says so.
+function showStale(isStale) {
+  document.getElementById("stale").hidden = !isStale;
 }
 
 document.addEventListener("DOMContentLoaded", () => {
@@ -36,7 +61,14 @@ document.addEventListener("DOMContentLoaded", () => {
   document.addEventListener("visibilitychange", refresh);
   document.querySelectorAll("iframe.mail").forEach(fitFrame);
 });
-document.addEventListener("htmx:afterSwap", () => showLocalTimes(document));
+document.addEventListener("htmx:afterSwap", () => {
+  const part = document.getElementById("live");
+  restore(part);
+  showLocalTimes(part);
+  showStale(false);
+});
+document.addEventListener("htmx:sendError", () => showStale(true));
+document.addEventListener("htmx:responseError", () => showStale(true));
 
 // A mail is shown at its full height. It can run no script, so the page around it measures it.
 function fitFrame(frame) {

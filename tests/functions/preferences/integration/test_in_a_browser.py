@@ -5,9 +5,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.chromium import EVERYBODY, violations
+from tests.chromium import browser as browser
+from tests.chromium import chromium as chromium
 from tests.functions.preferences.integration.conftest import House
-from tests.mails.browser import EVERYBODY, violations
-from tests.mails.conftest import browser as browser
 from tests.seeding import subscription_document, subscription_reference
 
 if TYPE_CHECKING:

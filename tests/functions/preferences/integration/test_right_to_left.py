@@ -19,10 +19,11 @@ from functions.shared.recipient_token import RecipientToken, TokenKeys
 from functions.shared.schedule import Cadence
 from functions.shared.subscription import Subscription, SubscriptionDefaults
 from functions.shared.user import User
+from tests.chromium import browser as browser
+from tests.chromium import chromium as chromium
+from tests.chromium import violations
 from tests.functions.preferences.integration.test_in_a_browser import RULES, STICKING_OUT
 from tests.mails import hebrew
-from tests.mails.browser import violations
-from tests.mails.conftest import browser as browser
 from tests.seeding import subscription_document, user_document
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tests.support import REPOSITORY, free_ports
 
-PARTS = 11
+PARTS = 13
 
 
 class Command:

@@ -1,11 +1,14 @@
-"""A browser that shows mails: Chromium, wherever it is installed."""
+"""The browser in which tests look at pages and mails: Chromium, wherever it is installed."""
 
+import functools
 import os
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import pytest
 from axe_playwright_python.base import AXE_FILE_PATH
 
 if TYPE_CHECKING:
@@ -28,15 +31,20 @@ async (options) => (await axe.run(document, options)).violations.flatMap(
 """
 
 
+@functools.cache
+def _axe() -> str:
+    return Path(AXE_FILE_PATH).read_text()
+
+
 def violations(page: "Page", options: Mapping[str, Any]) -> list[str]:
-    """What axe-core finds wrong with a page, a line for each element. The page must allow scripts.
+    """What axe-core finds wrong with a page, a line for each element. The page's policy does not matter.
 
     Args:
         page: as it is shown now.
         options: of axe.run. https://www.deque.com/axe/core-documentation/api-documentation/
     """
     if not page.evaluate("typeof axe === 'object'"):
-        page.add_script_tag(path=str(AXE_FILE_PATH))
+        page.evaluate(_axe())
     found: list[str] = page.evaluate(_VIOLATIONS, options)
     return found
 
@@ -61,3 +69,22 @@ def running(path: str) -> "Iterator[Browser]":
             yield browser
         finally:
             browser.close()
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    """Where Chromium is. Without one the tests are skipped, but not in CI, which installs it (.ci/run)."""
+    path = executable()
+    if path is None:
+        if os.environ.get("CI"):
+            pytest.fail("no Chromium: .ci/run installs one")
+        pytest.skip("no Chromium: install it, or say where it is by CHROMIUM=/path/to/it")
+    return path
+
+
+# Not for the session: Playwright keeps an event loop running in this thread, in which no other test could run its own.
+@pytest.fixture(scope="module")
+def browser(chromium: str) -> "Iterator[Browser]":
+    """Chromium, for all tests of a module."""
+    with running(chromium) as started:
+        yield started

@@ -1,0 +1,132 @@
+"""A tab of the browser that notices what goes wrong in it."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from tests.chromium import EVERYBODY, violations
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Dialog, Locator, Page
+
+WIDE, NARROW = 1280, 360
+ZONE = "Asia/Tokyo"
+"""Of the viewer. It is not the machine's, and has no summer time."""
+
+_RULES = {
+    "runOnly": EVERYBODY,
+    "resultTypes": ["violations"],
+    # A mail in a frame is looked at by tests/mails; the frame runs no script, axe's neither.
+    "iframes": False,
+}
+_STICKING_OUT = """
+() => document.documentElement.scrollWidth <= innerWidth ? [] : [...document.querySelectorAll("main *")].filter(
+    (element) => element.getBoundingClientRect().right > innerWidth + 1 && !element.closest(".scroll")
+).map((element) => `sticks out: ${element.outerHTML.slice(0, 200)}`)
+"""
+_MOST_STEPS = 400
+
+
+@dataclass(kw_only=True)
+class Tab:
+    """A tab.
+
+    Attributes:
+        page: what it shows.
+        url: of the console, without a slash at the end.
+        problems: what has gone wrong since they were last asked for.
+    """
+
+    page: "Page"
+    url: str
+    problems: list[str] = field(default_factory=list)
+    requests: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.page.on("console", lambda message: self._note(message.type, message.text))
+        self.page.on("pageerror", lambda error: self._note("error", str(error)))
+        self.page.on("dialog", self._note_dialog)
+        self.page.on("request", lambda request: self._note_request(request.url))
+
+    def _note(self, kind: str, text: str) -> None:
+        if kind in {"error", "warning", "dialog", "assert"}:
+            self.problems.append(f"{kind}: {text}")
+
+    def _note_dialog(self, dialog: "Dialog") -> None:
+        self._note("dialog", dialog.message)
+        dialog.dismiss()
+
+    def _note_request(self, url: str) -> None:
+        parts = urlsplit(url)
+        self.requests.append(parts.path)
+        if parts.scheme not in {"data", "blob", "about"} and f"{parts.scheme}://{parts.netloc}" != self.url:
+            self.problems.append(f"request to another origin: {url}")
+        if parts.path == "/hacked":
+            self.problems.append(f"request by stored markup: {url}")
+
+    def open(self, path: str, *, status: int = 200) -> None:
+        """Go to a page of the console."""
+        answer = self.page.goto(f"{self.url}{path}")
+        assert answer is not None
+        assert answer.status == status, self.page.locator("main").inner_text()
+        if status >= 400:
+            # The browser itself says so.
+            said = f"the server responded with a status of {status}"
+            self.problems = [each for each in self.problems if said not in each]
+
+    def visit(self, url: str, path: str, *, status: int = 200) -> None:
+        """Go to a page of another console."""
+        self.url = url
+        self.open(path, status=status)
+
+    def looks(self) -> list[str]:
+        """What is wrong with the page as it is shown, wide and light, and narrow and dark."""
+        found = self.problems
+        for width, scheme in ((WIDE, "light"), (NARROW, "dark")):
+            self.page.set_viewport_size({"width": width, "height": 900})
+            self.page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]  # the texts above
+            found += [f"{width} {scheme}: {each}" for each in self._looks_wrong()]
+        self.problems = []
+        return found
+
+    def _looks_wrong(self) -> list[str]:
+        return [*violations(self.page, _RULES), *self.page.evaluate(_STICKING_OUT)]
+
+    def go_to(self, locator: "Locator") -> None:
+        """Move the focus to an element by the keyboard."""
+        for _ in range(_MOST_STEPS):
+            if locator.evaluate("(element) => element === document.activeElement"):
+                assert locator.evaluate("(element) => element.matches(':focus-visible')")
+                return
+            self.page.keyboard.press("Tab")
+        raise AssertionError(f"the Tab key does not lead to {locator}")
+
+    def press(self, locator: "Locator", key: str = "Enter") -> None:
+        """Move the focus to an element, and press a key."""
+        self.go_to(locator)
+        self.page.keyboard.press(key)
+
+    def fill(self, label: str, text: str) -> None:
+        """Move the focus to a field, and type."""
+        self.go_to(self.page.get_by_label(label))
+        self.page.keyboard.press("Control+A")
+        self.page.keyboard.type(text)
+
+
+@contextmanager
+def opened(browser: "Browser", url: str, **options: Any) -> Iterator[Tab]:
+    """A tab, until the end of the block.
+
+    Args:
+        browser: whose.
+        url: of the console, without a slash at the end.
+        options: of Playwright's `new_context`.
+    """
+    given = {"viewport": {"width": WIDE, "height": 900}, "timezone_id": ZONE, "locale": "en-GB", **options}
+    context = browser.new_context(**given)
+    try:
+        yield Tab(page=context.new_page(), url=url)
+    finally:
+        context.close()

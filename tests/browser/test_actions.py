@@ -1,0 +1,401 @@
+"""Whatever an operator does, by the keyboard alone, on a local cloud that runs; and pages that stay current."""
+
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+import pytest
+
+from functions.shared.dead_letter import DEAD_LETTERS, DeadLetterReason
+from functions.shared.delivery import DELIVERIES, DeliveryState
+from operations.operator_actions import OPERATOR_ACTIONS
+from tests.browser.local_cloud import Cloud
+from tests.browser.staged import MARKUP, Stage
+from tests.browser.tab import Tab, opened
+from tests.seeding import subscription_reference
+from tests.support import PATIENCE_SECONDS
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
+PATIENCE = PATIENCE_SECONDS * 1000
+EVERY = 4000
+"""After so many milliseconds a page asks for its part again (console.js)."""
+
+
+@pytest.fixture
+def tab(cloud: Cloud, browser: "Browser") -> Iterator[Tab]:
+    with opened(browser, cloud.url) as tab:
+        tab.page.set_default_timeout(PATIENCE)
+        yield tab
+        assert tab.problems == []
+
+
+@pytest.fixture
+def plain(cloud: Cloud, browser: "Browser") -> Iterator[Tab]:
+    """A tab in which no script runs."""
+    with opened(browser, cloud.url, java_script_enabled=False) as tab:
+        tab.page.set_default_timeout(PATIENCE)
+        yield tab
+        assert tab.problems == []
+
+
+@pytest.fixture
+def stage(cloud: Cloud) -> Stage:
+    return Stage(cloud.database(), location=cloud.target.require("LOCATION"))
+
+
+@pytest.fixture
+def held(cloud: Cloud) -> Iterator[None]:
+    """The queue is paused, so that what is enqueued stays there."""
+    queues = cloud.queues()
+    queues.pause("reports")
+    yield
+    queues.resume("reports")
+
+
+def button(tab: Tab, name: str) -> Any:
+    return tab.page.get_by_role("button", name=name)
+
+
+def unfold(tab: Tab, name: str) -> None:
+    """Open a form that is folded in, by the keyboard."""
+    tab.press(tab.page.locator("summary", has_text=name).first)
+
+
+def says(tab: Tab, text: str) -> None:
+    tab.page.locator("main [role=status]", has_text=text).first.wait_for()
+
+
+def last_action(cloud: Cloud, action: str) -> dict[str, Any]:
+    found = [each.to_dict() or {} for each in cloud.database().collection(OPERATOR_ACTIONS).stream()]
+    actions = [each for each in found if each["action"].startswith(action)]
+    return max(actions, key=lambda each: each["began_at"])
+
+
+def letter_state(cloud: Cloud, letter: str) -> str:
+    state: str = cloud.database().collection(DEAD_LETTERS).document(letter).get().get("state")
+    return state
+
+
+def job_ends(tab: Tab) -> None:
+    tab.page.locator("[role=status]", has_text="Done").wait_for()
+
+
+def test_it_replays_all_of_a_cause_and_they_go_out(cloud: Cloud, tab: Tab, stage: Stage) -> None:
+    letters = [stage.letter("u2", hours_ago=hours, cause="e" * 32) for hours in (30, 31)]
+    tab.open("/")
+    tab.press(tab.page.locator("section", has_text="Dead letters").get_by_role("link", name="2", exact=True))
+    tab.press(button(tab, "Replay all 2"))
+    tab.page.get_by_role("heading", name="Replay 2 dead letters?").wait_for()
+    assert {letter_state(cloud, each) for each in letters} == {"open"}
+    tab.fill("Why", "SendGrid works again")
+    tab.press(button(tab, "Replay 2"))
+    job_ends(tab)
+    assert last_action(cloud, "Replay 2 dead letters")["note"] == "SendGrid works again"
+    tab.open(f"/deliveries/{quote(letters[0], safe='')}")
+    # The page follows by itself.
+    tab.page.locator(".state.sent").first.wait_for()
+    assert {letter_state(cloud, each) for each in letters} == {"replayed"}
+
+
+def test_it_dismisses_what_is_ticked_and_opens_it_again(cloud: Cloud, tab: Tab, stage: Stage) -> None:
+    letter, other = (stage.letter("u2", hours_ago=hours, cause="f" * 32) for hours in (40, 41))
+    tab.open(f"/dead-letters?cause={'f' * 32}")
+    tab.press(tab.page.get_by_label(f"Select {letter}"), "Space")
+    tab.press(button(tab, "Dismiss ticked"))
+    tab.fill("Why", "not wanted")
+    tab.press(button(tab, "Dismiss 1"))
+    job_ends(tab)
+    assert (letter_state(cloud, letter), letter_state(cloud, other)) == ("dismissed", "open")
+    tab.open(f"/dead-letters/{quote(letter, safe='')}")
+    tab.press(button(tab, "Reopen"))
+    tab.press(button(tab, "Reopen 1"))
+    job_ends(tab)
+    assert letter_state(cloud, letter) == "open"
+
+
+def test_nothing_is_begun_where_nothing_is_ticked_or_it_is_cancelled(cloud: Cloud, tab: Tab, stage: Stage) -> None:
+    letter = stage.letter("u2", hours_ago=45, cause="1" * 32)
+    tab.open(f"/dead-letters/{quote(letter, safe='')}")
+    tab.press(button(tab, "Replay"))
+    tab.press(tab.page.get_by_role("link", name="Cancel"))
+    tab.page.get_by_role("heading", name="Dead letters", exact=True).wait_for()
+    assert letter_state(cloud, letter) == "open"
+    tab.press(button(tab, "Replay ticked"))
+    tab.page.get_by_role("alert").wait_for()
+    assert letter_state(cloud, letter) == "open"
+    tab.problems.clear()
+
+
+def test_a_second_mail_needs_its_words(cloud: Cloud, tab: Tab, stage: Stage, held: None) -> None:
+    letter = stage.letter("u2", hours_ago=50, reason=DeadLetterReason.UNKNOWN_OUTCOME, cause="2" * 32)
+    tab.open(f"/dead-letters/{quote(letter, safe='')}")
+    tab.press(button(tab, "Replay"))
+    tab.press(button(tab, "Replay 1"))
+    # The browser refuses the form, and says which field it is about.
+    assert tab.page.evaluate("document.activeElement.name") == "second_mail"
+    assert letter_state(cloud, letter) == "open"
+    tab.page.keyboard.type("send twice")
+    tab.press(button(tab, "Replay 1"))
+    job_ends(tab)
+    assert letter_state(cloud, letter) == "replayed"
+
+
+def test_it_pauses_changes_and_resumes_a_queue_and_runs_a_task(cloud: Cloud, tab: Tab, stage: Stage) -> None:
+    tab.open("/queues")
+    unfold(tab, "Pause")
+    tab.fill("Why", "SendGrid is down")
+    tab.press(button(tab, "Pause reports"))
+    says(tab, "The queue is paused")
+    assert last_action(cloud, "Pause queue")["note"] == "SendGrid is down"
+    unfold(tab, "Change")
+    tab.fill("Attempts a second", "20")
+    tab.press(button(tab, "Change reports"))
+    says(tab, "The queue is changed")
+    assert cloud.queues().settings("reports").rate == 20
+    tab.open("/people/u2")
+    unfold(tab, "Send now")
+    tab.press(button(tab, "Send now").first)
+    tab.page.get_by_role("heading", name="Delivery").wait_for()
+    tab.open("/queues")
+    tab.press(button(tab, "Run ").first)
+    says(tab, "The task is on its way")
+    unfold(tab, "Resume")
+    tab.press(button(tab, "Resume reports"))
+    says(tab, "The queue is running")
+
+
+def test_it_finds_a_user_by_address_and_changes_what_the_user_gets(cloud: Cloud, tab: Tab) -> None:
+    database = cloud.database()
+
+    def subscription(name: str) -> dict[str, Any]:
+        return subscription_reference(database, "u2", name).get().to_dict() or {}
+
+    tab.open("/people")
+    tab.fill("address", "user2@example.com")
+    tab.page.keyboard.press("Enter")
+    tab.page.get_by_role("heading", name="User u2").wait_for()
+    unfold(tab, "Add a subscription")
+    tab.fill("Its id", "extra")
+    tab.press(button(tab, "Add"))
+    says(tab, "The subscription is saved")
+    # The newest of the user's subscriptions, by the order of their ids the second.
+    assert subscription("extra")["active"] is True
+    section = tab.page.locator("section", has=tab.page.get_by_role("heading", name="extra"))
+
+    def act(name: str, fields: dict[str, str], submit: str, said: str) -> None:
+        tab.press(section.locator("summary", has_text=name))
+        form = section.locator("details[open]")
+        for label, text in fields.items():
+            tab.go_to(form.get_by_label(label))
+            tab.page.keyboard.press("Control+A")
+            tab.page.keyboard.type(text)
+        tab.press(form.get_by_role("button", name=submit))
+        says(tab, said)
+
+    act("Change", {"Hour": "9", "Time zone": "Asia/Tokyo"}, "Save", "The subscription is saved")
+    assert (subscription("extra")["hour"], subscription("extra")["time_zone"]) == (9, "Asia/Tokyo")
+    act("Pause", {"Why": "on leave"}, "Pause", "The subscription is paused")
+    assert subscription("extra")["paused_because"] == "operator"
+    act("Resume", {"Why": "is back"}, "Resume", "The subscription is resumed")
+    assert subscription("extra")["active"] is True
+    act("Send a test", {"Address": "me@example.com"}, "Send the test", "The test is sent")
+    assert last_action(cloud, "Send test")["outcome"] == "sent"
+    act("Remove", {"Type": "extra"}, "Remove", "The subscription is removed")
+    assert subscription("extra") == {}
+
+
+def test_it_controls_the_local_cloud(cloud: Cloud, tab: Tab) -> None:
+    tab.open("/local")
+    tab.press(button(tab, "Let it fail"))
+    says(tab, "The service fails")
+    assert [each["service"] for each in cloud.state()["faults"]] == ["sendgrid"]
+    tab.press(button(tab, "End all"))
+    says(tab, "All services work")
+    assert cloud.state()["faults"] == []
+    before = datetime.fromisoformat(cloud.state()["now"])
+    tab.press(button(tab, "Move"))
+    says(tab, "The clock is moved")
+    assert (datetime.fromisoformat(cloud.state()["now"]) - before).total_seconds() >= 60
+    process = {each["name"]: each["pid"] for each in cloud.state()["functions"]}["mail_events"]
+    tab.press(button(tab, "Kill mail_events"))
+    says(tab, "The function is killed")
+    assert {each["name"]: each["pid"] for each in cloud.state()["functions"]}["mail_events"] != process
+
+
+def test_without_scripts_forms_work(cloud: Cloud, plain: Tab, stage: Stage) -> None:
+    letter = stage.letter("u2", hours_ago=60, cause="3" * 32)
+    plain.open("/people")
+    plain.page.get_by_label("address").fill("user2@example.com")
+    button(plain, "Find").click()
+    plain.page.get_by_role("heading", name="User u2").wait_for()
+    plain.open(f"/dead-letters?cause={'3' * 32}")
+    button(plain, "Dismiss all 1").click()
+    button(plain, "Dismiss 1").click()
+    plain.page.get_by_role("heading", name="Dismiss 1 dead letter").wait_for()
+    while letter_state(cloud, letter) != "dismissed":
+        pass
+    plain.open("/queues")
+    plain.page.locator("summary", has_text="Pause").click()
+    button(plain, "Pause reports").click()
+    says(plain, "The queue is paused")
+    plain.page.locator("summary", has_text="Resume").click()
+    button(plain, "Resume reports").click()
+    says(plain, "The queue is running")
+
+
+def test_an_open_page_shows_what_happens(cloud: Cloud, tab: Tab) -> None:
+    tab.open("/runs")
+    tab.page.evaluate("document.body.dataset.loaded = 'once'")
+    # The clock of the local cloud goes on, so that it is a run of its own.
+    cloud.control("clock", seconds=60)
+    run = cloud.control("runs")["run_id"]
+    tab.page.get_by_role("link", name=run).wait_for()
+    assert tab.page.locator("tbody time .utc").count() == tab.page.locator("tbody time").count()
+    assert tab.page.evaluate("document.body.dataset.loaded") == "once"
+
+
+@pytest.fixture
+def watched(tab: Tab, stage: Stage) -> Callable[..., int]:
+    """Says how often the dead letters were asked for, while the page's clock went on for a minute."""
+    stage.letter("u2", hours_ago=70, cause="4" * 32)
+    tab.page.clock.install()
+    tab.open(f"/dead-letters?cause={'4' * 32}")
+
+    def asked_in_a_minute() -> int:
+        before = tab.requests.count("/dead-letters")
+        for _ in range(60_000 // EVERY):
+            tab.page.clock.run_for(EVERY)
+            # What it has begun to ask for has come before it asks again.
+            tab.page.wait_for_load_state("networkidle")
+        return tab.requests.count("/dead-letters") - before
+
+    return asked_in_a_minute
+
+
+def test_a_page_is_not_refreshed_while_it_is_hidden(tab: Tab, watched: Callable[..., int]) -> None:
+    assert watched() > 0
+    tab.page.evaluate("Object.defineProperty(document, 'hidden', { get: () => window.isHidden, configurable: true })")
+    tab.page.evaluate("window.isHidden = true")
+    assert watched() == 0
+    with tab.page.expect_request("**/dead-letters*"):
+        tab.page.evaluate("window.isHidden = false; document.dispatchEvent(new Event('visibilitychange'))")
+
+
+def test_a_page_is_not_refreshed_while_somebody_works_in_it(tab: Tab, watched: Callable[..., int]) -> None:
+    box = tab.page.get_by_role("checkbox").first
+    box.check()
+    assert watched() == 0
+    assert box.is_checked()
+    box.uncheck()
+    tab.page.evaluate("document.activeElement.blur()")
+    assert watched() > 0
+    # Where the keyboard is, it stays.
+    tab.go_to(tab.page.get_by_role("link", name="Open").first)
+    assert watched() == 0
+
+
+def test_a_form_that_is_folded_out_stays_so(tab: Tab) -> None:
+    tab.page.clock.install()
+    tab.open("/queues")
+    tab.page.locator("summary", has_text="Change").click()
+    before = tab.requests.count("/queues")
+    tab.page.clock.run_for(60_000)
+    tab.page.wait_for_load_state("networkidle")
+    assert tab.requests.count("/queues") == before
+    tab.page.locator("summary", has_text="Change").click()
+    with tab.page.expect_response("**/queues"):
+        tab.page.clock.run_for(EVERY)
+
+
+def test_what_is_folded_out_or_scrolled_stays_so_when_a_part_is_refreshed(tab: Tab, stage: Stage) -> None:
+    delivery = stage.delivery("u2", DeliveryState.SKIPPED, hours_ago=80, subscription_id="")
+    tab.page.clock.install()
+    tab.open(f"/deliveries/{quote(delivery, safe='')}")
+    tab.page.locator("summary", has_text="All fields").click()
+    stage.put(DELIVERIES, delivery, {**stage.fields(DELIVERIES, delivery), "note": "it says more"})
+    with tab.page.expect_response("**/deliveries/*"):
+        tab.page.clock.run_for(EVERY)
+    tab.page.get_by_text("it says more").first.wait_for()
+    assert tab.page.locator("details[open]").count() == 1
+    tab.page.set_viewport_size({"width": 360, "height": 800})
+    tab.open("/runs")
+    tab.page.evaluate("document.querySelector('.scroll').scrollLeft = 90")
+    with tab.page.expect_response("**/runs"):
+        tab.page.clock.run_for(EVERY)
+    tab.page.wait_for_function("document.querySelectorAll('time:not([data-shown])').length === 0")
+    assert tab.page.evaluate("document.querySelector('.scroll').scrollLeft") == 90
+
+
+def test_a_page_says_that_it_no_longer_follows(tab: Tab) -> None:
+    tab.page.clock.install()
+    tab.open("/runs")
+    tab.page.route("**/runs", lambda route: route.abort())
+    tab.page.clock.run_for(EVERY)
+    says(tab, "The console does not answer")
+    tab.page.unroute_all()
+    tab.page.clock.run_for(EVERY)
+    tab.page.locator("#stale").wait_for(state="hidden")
+    tab.problems.clear()
+
+
+def test_stored_markup_stays_text_when_a_part_is_refreshed(tab: Tab, stage: Stage) -> None:
+    tab.page.clock.install()
+    tab.open(f"/dead-letters?cause={'5' * 32}")
+    stage.letter("u2", hours_ago=90, cause="5" * 32, error=MARKUP)
+    with tab.page.expect_response("**/dead-letters*"):
+        tab.page.clock.run_for(EVERY)
+    tab.page.get_by_text("<script>hacked = 1</script>").wait_for()
+    tab.page.clock.run_for(EVERY)
+    tab.page.wait_for_load_state("networkidle")
+    assert tab.page.evaluate("typeof hacked") == "undefined"
+
+
+def test_the_policy_holds_where_markup_would_come_into_a_page(tab: Tab) -> None:
+    """The second wall: markup that was not escaped would run nothing, load nothing, and have no style."""
+    tab.open("/runs")
+    tab.page.evaluate(
+        """() => {
+            window.refused = [];
+            document.addEventListener("securitypolicyviolation", (event) => refused.push(event.effectiveDirective));
+            const main = document.querySelector("main");
+            main.insertAdjacentHTML("beforeend", `
+                <img src="x:" onerror="hacked = 1"><img src="https://evil.example/x"><p style="color: red">p</p>
+                <iframe src="https://evil.example/"></iframe>
+                <form action="https://evil.example/"><button id="go">go</button></form>
+                <b hx-get="/hacked" hx-trigger="load">b</b><base href="https://evil.example/">`);
+            const script = document.createElement("script");
+            script.textContent = "hacked = 1";
+            main.append(script);
+            htmx.process(main);
+        }"""
+    )
+    tab.page.evaluate("document.getElementById('go').click()")
+    wanted = ["script-src-attr", "script-src-elem", "img-src", "style-src-attr", "frame-src", "form-action", "base-uri"]
+    tab.page.wait_for_function("(wanted) => wanted.every((each) => refused.includes(each))", arg=wanted)
+    assert tab.page.evaluate("typeof hacked") == "undefined"
+    assert "/hacked" not in tab.requests
+    assert tab.page.url.endswith("/runs")
+    tab.problems.clear()
+
+
+def test_a_mail_runs_no_script_in_its_frame(cloud: Cloud, tab: Tab) -> None:
+    tab.open("/local/mails")
+    tab.page.locator("tbody th a").first.click()
+    frame = tab.page.locator("iframe.mail")
+    frame.wait_for()
+    assert "allow-scripts" not in (frame.get_attribute("sandbox") or "")
+    source = frame.get_attribute("src")
+    tab.page.route(
+        f"**{source}",
+        lambda route: route.fulfill(
+            body="<p id=p>mail</p><script>document.getElementById('p').textContent = 'hacked'</script>",
+            content_type="text/html",
+            headers=route.fetch().headers,
+        ),
+    )
+    tab.page.reload()
+    assert tab.page.frame_locator("iframe.mail").locator("#p").inner_text() == "mail"
+    tab.problems.clear()

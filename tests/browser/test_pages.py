@@ -1,0 +1,140 @@
+"""Every page in every state: everybody can read it, it fits a telephone, it asks no other server for anything, and what
+is stored is only text in it."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import pytest
+
+from functions.shared.ids import is_document_id
+from tests.browser.house import EMPTY, FULL, House, furnished, part
+from tests.browser.local_cloud import Cloud
+from tests.browser.staged import MARKUP, MARKUP_ID
+from tests.browser.tab import Tab, opened
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
+READ_ONLY = (
+    *("overview", "a delivery that is dead", "dead letters", "a dead letter that is open"),
+    *("queues", "people", "a user, usual", "local cloud"),
+)
+ERRORS = {"/nothing": 404, f"/people/{part(MARKUP)}": 404, "/deliveries?user=a/b": 400, "/runs/none": 404}
+
+
+@pytest.fixture(scope="module")
+def house(cloud: Cloud) -> Iterator[House]:
+    with furnished(cloud) as house:
+        yield house
+
+
+@pytest.fixture(scope="module")
+def tab(browser: "Browser") -> Iterator[Tab]:
+    with opened(browser, "") as tab:
+        yield tab
+
+
+@pytest.mark.parametrize("name", FULL)
+def test_everybody_can_read_a_page(house: House, tab: Tab, name: str) -> None:
+    tab.visit(house.full.url, FULL[name](house))
+    assert tab.looks() == []
+
+
+@pytest.mark.parametrize("name", READ_ONLY)
+def test_everybody_can_read_a_page_that_is_read_only(house: House, tab: Tab, name: str) -> None:
+    tab.visit(house.read_only.url, FULL[name](house))
+    assert tab.looks() == []
+    assert tab.page.locator("form[method=post], button[formaction]").count() == 0
+
+
+@pytest.mark.parametrize("name", EMPTY)
+def test_everybody_can_read_an_empty_page(house: House, tab: Tab, name: str) -> None:
+    tab.visit(house.empty.url, EMPTY[name])
+    assert tab.looks() == []
+    # It says that there is nothing, in place of an empty table.
+    assert tab.page.locator("main tbody:empty").count() == 0
+
+
+@pytest.mark.parametrize(("path", "status"), ERRORS.items())
+def test_everybody_can_read_an_error(house: House, tab: Tab, path: str, status: int) -> None:
+    tab.visit(house.full.url, path, status=status)
+    assert tab.looks() == []
+
+
+@pytest.mark.parametrize("act", ["replay", "dismiss"])
+def test_everybody_can_read_what_an_act_asks_first(house: House, tab: Tab, act: str) -> None:
+    tab.visit(house.full.url, "/dead-letters")
+    tab.page.get_by_role("button", name=f"{act.capitalize()} all").click()
+    tab.page.get_by_role("heading", name="What would happen").wait_for()
+    assert tab.looks() == []
+
+
+def test_everybody_can_read_every_form(house: House, tab: Tab) -> None:
+    for path in ("/queues", f"/people/{part(house.staged.users['usual'])}", "/local"):
+        tab.visit(house.full.url, path)
+        tab.page.evaluate("document.querySelectorAll('details').forEach((details) => { details.open = true })")
+        assert tab.looks() == [], path
+
+
+_TEXT = """
+() => {
+    const main = document.querySelector("main").cloneNode(true);
+    main.querySelectorAll("time, pre").forEach((element) => element.remove());
+    return main.textContent.replace(/\\s+/g, " ");
+}
+"""
+
+
+def test_without_scripts_every_page_shows_the_same(house: House, tab: Tab, browser: "Browser") -> None:
+    with opened(browser, house.full.url, java_script_enabled=False) as plain:
+        for name in FULL:
+            tab.visit(house.full.url, FULL[name](house))
+            plain.open(FULL[name](house))
+            assert plain.page.evaluate(_TEXT) == tab.page.evaluate(_TEXT), name
+            assert plain.problems == [], name
+
+
+def test_every_page_has_a_title_of_its_own(house: House, tab: Tab) -> None:
+    titles: list[str] = []
+    for name in ("overview", "runs", "deliveries", "dead letters", "queues", "people", "kinds", "actions", "mails"):
+        tab.visit(house.full.url, FULL[name](house))
+        titles.append(tab.page.title())
+        heading = tab.page.locator("h1").inner_text()
+        assert heading.split()[0] in titles[-1]
+    assert len(set(titles)) == len(titles)
+
+
+def test_times_are_in_the_zone_of_the_viewer_with_utc_beside(house: House, tab: Tab, browser: "Browser") -> None:
+    tab.visit(house.full.url, "/runs")
+    time = tab.page.locator("tbody time").first
+    moment = time.get_attribute("datetime")
+    assert moment is not None
+    hour = int(moment[11:13])
+    assert f", {(hour + 9) % 24:02}:00:00" in time.inner_text()
+    assert f"{moment[:10]} {hour:02}:00:00Z" in time.inner_text()
+    with opened(browser, house.full.url, java_script_enabled=False) as plain:
+        plain.open("/runs")
+        assert plain.page.locator("tbody time").first.inner_text() == f"{moment[:10]} {hour:02}:00:00Z"
+
+
+def test_where_the_focus_is_can_be_seen(house: House, tab: Tab) -> None:
+    tab.visit(house.full.url, "/dead-letters")
+    tab.page.keyboard.press("Tab")
+    assert tab.page.evaluate("document.activeElement.textContent") == "Skip to content"
+    for _ in range(30):
+        outline = tab.page.evaluate("getComputedStyle(document.activeElement).outline")
+        assert "solid 3px" in outline, tab.page.evaluate("document.activeElement.outerHTML")
+        tab.page.keyboard.press("Tab")
+
+
+def test_nothing_moves_for_those_who_want_that(house: House, browser: "Browser") -> None:
+    with opened(browser, house.full.url, reduced_motion="reduce") as calm:
+        for name in ("overview", "a job that goes on", "queues"):
+            calm.open(FULL[name](house))
+            moves = "[...document.querySelectorAll('*')].filter((each) => { const style = getComputedStyle(each); \
+                return parseFloat(style.transitionDuration) || parseFloat(style.animationDuration) }).length"
+            assert calm.page.evaluate(moves) == 0, name
+
+
+def test_an_id_with_markup_is_one_that_a_document_can_have() -> None:
+    assert is_document_id(MARKUP_ID)
