@@ -20,6 +20,7 @@ from functions.shared.user import USERS, User
 from operations import document_fields
 from operations.errors import OperatorError
 from operations.mentions import Mentions
+from operations.operator_actions import OPERATOR_ACTIONS, OperatorAction
 from operations.queues import QueuedTask, Queues
 
 PIPELINES_FIELDS = ("enrolled_at",)
@@ -52,6 +53,7 @@ class KeptData:
         mail_events: snapshots.
         dead_letters: snapshots: of the user's reports, and of unreadable messages that name the user.
         system_alerts: snapshots of those whose text names the user.
+        operator_actions: snapshots of those whose text names the user, beside the operator's name.
         tasks: those that wait or are under way.
     """
 
@@ -62,6 +64,7 @@ class KeptData:
     mail_events: Sequence[Any]
     dead_letters: Sequence[Any]
     system_alerts: Sequence[Any]
+    operator_actions: Sequence[Any]
     tasks: Sequence[QueuedTask]
 
     @property
@@ -80,6 +83,7 @@ class KeptData:
             "mail_events": len(self.mail_events),
             "dead_letters": len(self.dead_letters),
             "system_alerts": len(self.system_alerts),
+            "operator_actions": len(self.operator_actions),
             "user_fields": len(self.user_fields),
         }
 
@@ -151,6 +155,11 @@ class PersonalData:
                 for alert in self._client.collection(SYSTEM_ALERTS).stream()
                 if mentions.in_value(document_fields.fields_of(alert))
             ],
+            operator_actions=[
+                action
+                for action in self._client.collection(OPERATOR_ACTIONS).stream()
+                if mentions.in_value(_words_of(action))
+            ],
             tasks=[
                 task for queue in self._queue_names for task in self._queues.search(queue, self._is_of_user(mentions))
             ],
@@ -176,6 +185,11 @@ class PersonalData:
             "dead_letters": [_document(each) for each in kept.dead_letters],
             # Their other fields are not about this user, but may be about other users.
             "system_alerts": [{"path": each.reference.path} for each in kept.system_alerts],
+            "operator_actions": [
+                {"path": each.reference.path, "action": action.action, "began_at": action.began_at}
+                for each in kept.operator_actions
+                for action in [OperatorAction.from_snapshot(each)]
+            ],
             "tasks": [{"queue": task.queue, "task": task.name, "body": _text(task.body)} for task in kept.tasks],
         }
 
@@ -237,6 +251,9 @@ class PersonalData:
         for alert in kept.system_alerts:
             self._update(alert.reference, _without_names(document_fields.fields_of(alert), mentions))
         on_erased(len(kept.system_alerts))
+        for action in kept.operator_actions:
+            self._update(action.reference, _without_names(_words_of(action), mentions))
+        on_erased(len(kept.operator_actions))
         self._delete_all(kept.dead_letters, on_erased)
         # Before the records: an event whose delivery is gone makes no new one.
         self._delete_all(kept.deliveries, on_erased)
@@ -297,8 +314,13 @@ class PersonalData:
         return is_of_user
 
 
+def _words_of(action: Any) -> dict[str, Any]:
+    """The fields of an operator's action that may name a user. The operator's own name stays: it says who acted."""
+    return {name: value for name, value in document_fields.fields_of(action).items() if name != "who"}
+
+
 def _without_names(fields: Mapping[str, Any], mentions: Mentions) -> dict[str, Any]:
-    """The fields of a system alert that name the user, with the name erased."""
+    """The fields of a document that name the user, with the name erased."""
     return {name: _erased(value, mentions) for name, value in fields.items() if mentions.in_value(value)}
 
 

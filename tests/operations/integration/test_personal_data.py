@@ -34,6 +34,7 @@ FOUND = {
     "mail_events": 1,
     "dead_letters": 5,
     "system_alerts": 1,
+    "operator_actions": 1,
     "user_fields": 1,
 }
 NOTHING = dict.fromkeys(FOUND, 0)
@@ -92,6 +93,16 @@ def put_data(project: Project, user: str = "u1", *, active: bool = False, **fiel
             "received_at": now,
         }
     )
+    database.collection("operator_actions").document(f"a-{user}").set(
+        {
+            "who": "ada",
+            "action": "Replay 2 dead letters",
+            "subject": f"{delivery_id(user, 'default', DUE)}, other:default:20261124T1300Z",
+            "note": f"{user} asked for it",
+            "outcome": "2 replayed",
+            "began_at": now,
+        }
+    )
 
 
 def documents(project: Project) -> dict[str, Any]:
@@ -136,7 +147,8 @@ def test_all_of_it_is_erased_and_nothing_of_others(project: Project) -> None:
     )
     left = documents(project)
     assert others.items() <= left.items()
-    # The application's own is left, without what the pipeline wrote into it. A system alert is about all.
+    # The application's own is left, without what the pipeline wrote into it. A system alert is about all, and what
+    # operators did stays known.
     assert {path: fields for path, fields in left.items() if path not in others} == {
         "users/u1": {"email": "u1@person.test", "active": False, "name": "Ada"},
         "users/u1/events/e1": {"at": DUE, "points": [1.5]},
@@ -151,9 +163,23 @@ def test_all_of_it_is_erased_and_nothing_of_others(project: Project) -> None:
                 "delivery_id": task_of("u1").delivery_id.replace("u1", "[erased]"),
             },
         },
+        "operator_actions/a-u1": {
+            **left["operator_actions/a-u1"],
+            "who": "ada",
+            "subject": "[erased]:default:20261124T1300Z, other:default:20261124T1300Z",
+            "note": "[erased] asked for it",
+        },
     }
     assert len(project.queued()) == 2
     assert all(says(task.http_request.body, "u12") for task in project.queued())
+
+
+def test_an_operator_who_is_a_user_stays_known_for_what_they_did(project: Project) -> None:
+    put_data(project)
+    action = project.database.collection("operator_actions").document("a-u1")
+    action.set({"who": "u1@person.test", "action": "Pause queue", "subject": "reports"})
+    assert erase(project, "--json").json["left"] == NOTHING
+    assert action.get().to_dict()["who"] == "u1@person.test"
 
 
 def test_the_document_goes_too_where_that_is_wanted(project: Project) -> None:
@@ -297,7 +323,7 @@ def test_killed_anywhere_it_can_be_begun_again(project: Project, after: int) -> 
     assert erase(project, "--with-document").status == 0
     left = documents(project)
     assert others.items() <= left.items()
-    assert set(left) - set(others) == {"system_alerts/run-errors-u1"}
+    assert set(left) - set(others) == {"system_alerts/run-errors-u1", "operator_actions/a-u1"}
     assert not says([left[path] for path in set(left) - set(others)], "u1")
 
 
@@ -351,6 +377,9 @@ def test_all_of_it_is_exported(project: Project, tmp_path: Path) -> None:
     )
     assert [each["fields"]["state"] for each in exported["deliveries"]] == ["dead", "sent"]
     assert [each["path"] for each in exported["system_alerts"]] == ["system_alerts/run-errors-u1"]
+    assert [(each["path"], each["action"]) for each in exported["operator_actions"]] == [
+        ("operator_actions/a-u1", "Replay 2 dead letters")
+    ]
     assert [each["path"] for each in exported["subscriptions"]] == [
         *("users/u1/report_subscriptions/default", "users/u1/report_subscriptions/weekly"),
     ]
