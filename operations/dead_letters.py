@@ -1,6 +1,7 @@
 """Reads the dead letters that the DLQ handler keeps, for the operator."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -14,6 +15,14 @@ from functions.shared.logging import redact_addresses
 from operations import document_fields
 from operations.deliveries import delivery_row
 from operations.errors import NotFound
+from operations.letter_causes import CauseCount, by_cause
+from operations.page import Page, read_page
+from operations.threads import in_threads
+
+_CAUSES_FROM = 200
+"""The newest dead letters whose causes are shown: each further one would be read for a line at the end."""
+
+_CAUSE_FIELDS = ("cause", "reason", "error", "received_at")
 
 
 class DeadLetters:
@@ -66,6 +75,71 @@ class DeadLetters:
         """How many dead letters `find` would find, counted in the index."""
         query = self._query(state=state, reason=reason, cause=cause, since=since, until=until)
         return document_fields.count(query.order_by("received_at", direction=firestore.Query.DESCENDING))
+
+    def page(
+        self,
+        *,
+        state: DeadLetterState | None,
+        reason: DeadLetterReason | None = None,
+        cause: str | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        after: str | None,
+        limit: int,
+    ) -> Page[StoredDeadLetter]:
+        """What `find` finds, page by page.
+
+        Args:
+            state: as of `find`, and so are the others.
+            reason: why.
+            cause: of what cause.
+            since: received since.
+            until: received until then.
+            after: the id of the dead letter after which the page begins; None for the first page.
+            limit: how many at most.
+        """
+        query = self._query(state=state, reason=reason, cause=cause, since=since, until=until)
+        query = query.order_by("received_at", direction=firestore.Query.DESCENDING)
+        return read_page(query, self._letters, after=after, limit=limit, read=StoredDeadLetter.from_snapshot)
+
+    def causes(
+        self,
+        *,
+        state: DeadLetterState,
+        reason: DeadLetterReason | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
+    ) -> list[CauseCount]:
+        """The causes of the newest dead letters, those with the most first. All of each cause are counted, in the
+        index.
+
+        Args:
+            state: only of those in this state.
+            reason: only of those with this reason.
+            since: only of those received since.
+            until: only of those received until then.
+        """
+        newest = self._query(state=state, reason=reason, cause=None, since=since, until=until)
+        newest = newest.order_by("received_at", direction=firestore.Query.DESCENDING).select(_CAUSE_FIELDS)
+        found = (StoredDeadLetter.from_snapshot(each) for each in newest.limit(_CAUSES_FROM).stream())
+        causes = [each for each in by_cause(letter for letter in found if letter) if each.cause]
+        counts = in_threads(
+            lambda each: self.count(state=state, cause=each.cause, since=since, until=until),
+            causes,
+        )
+        counted = [replace(each, count=count) for each, count in zip(causes, counts, strict=True)]
+        return sorted(counted, key=lambda each: -each.count)
+
+    def of_run(self, run_id: str, *, limit: int) -> list[StoredDeadLetter]:
+        """Dead letters of a run's reports, in any state and order; found by the index that Firestore has of each field.
+
+        Args:
+            run_id: the run.
+            limit: how many at most.
+        """
+        query: Any = self._letters.where(filter=FieldFilter("payload.run_id", "==", run_id))
+        found = (StoredDeadLetter.from_snapshot(each) for each in query.select(_CAUSE_FIELDS).limit(limit).stream())
+        return [letter for letter in found if letter]
 
     def of_ids(self, letter_ids: Sequence[str]) -> list[StoredDeadLetter]:
         """Dead letters by their ids; those that do not exist are left out."""

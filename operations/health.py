@@ -26,25 +26,30 @@ class Concern:
 
 def find_concerns(
     *,
-    runs: Sequence[Mapping[str, Any]],
+    runs: Sequence[Mapping[str, Any]] | None,
     open_letters: int,
     queues: Sequence[Mapping[str, Any]],
     alerts: Sequence[Mapping[str, Any]],
+    stopped_because: str = "",
     now: datetime,
 ) -> list[Concern]:
     """What a person should look at, the most urgent first.
 
     Args:
-        runs: the latest, the newest first, as `operations.runs.Runs` shows them.
+        runs: the latest, the newest first, as `operations.runs.Runs` shows them; None where they cannot be read.
         open_letters: how many dead letters are open.
         queues: as `operations.queues.Queues` shows them.
         alerts: the latest system alerts.
+        stopped_because: why the breaker has stopped the runs; empty where it has not.
         now: the present, in UTC.
     """
-    return [*_of_runs(runs, now), *_of_queues(queues), *_of_letters(open_letters), *_of_alerts(alerts, now)]
+    stopped = [Concern(text=f"Sending is stopped: {stopped_because}.", path="/#mails")] if stopped_because else []
+    return [*stopped, *_of_runs(runs, now), *_of_queues(queues), *_of_letters(open_letters), *_of_alerts(alerts, now)]
 
 
-def _of_runs(runs: Sequence[Mapping[str, Any]], now: datetime) -> list[Concern]:
+def _of_runs(runs: Sequence[Mapping[str, Any]] | None, now: datetime) -> list[Concern]:
+    if runs is None:
+        return []
     if not runs:
         return [Concern(text="There was no run yet.", path="/runs")]
     found, last = [], runs[0]

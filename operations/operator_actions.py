@@ -16,6 +16,7 @@ from functions.shared.logging import redact_addresses
 from functions.shared.plausible_time import plausible
 from functions.shared.stored_fields import stored_text
 from operations.errors import describe
+from operations.page import Page, read_page
 
 OPERATOR_ACTIONS = "operator_actions"
 """The name of the collection."""
@@ -123,7 +124,12 @@ class OperatorActions:
         finally:
             reference.update({"outcome": progress.outcome or "done", "ended_at": self._now()})
 
-    def latest(self, limit: int) -> list[OperatorAction]:
-        """The latest actions, the newest first."""
-        query = self._actions.order_by("began_at", direction=firestore.Query.DESCENDING).limit(limit)
-        return [OperatorAction.from_snapshot(snapshot) for snapshot in query.stream()]
+    def page(self, *, after: str | None, limit: int) -> Page[OperatorAction]:
+        """Actions, the newest first.
+
+        Args:
+            after: the id of the action after which the page begins; None for the first page.
+            limit: how many at most.
+        """
+        newest_first = self._actions.order_by("began_at", direction=firestore.Query.DESCENDING)
+        return read_page(newest_first, self._actions, after=after, limit=limit, read=OperatorAction.from_snapshot)

@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -13,21 +12,17 @@ from google.cloud import firestore
 from google.cloud.firestore_v1.base_query import FieldFilter
 
 from functions.shared.cron import CronLine
-from functions.shared.dead_letter import DEAD_LETTERS, DeadLetterState
 from functions.shared.delivery import DELIVERIES, DeliveryState
 from functions.shared.ids import SHARDS
 from functions.shared.plausible_time import EARLIEST
 from functions.shared.subscription import SUBSCRIPTIONS, PauseReason
 from operations import document_fields
-from operations.dead_letters import DeadLetters
+from operations.threads import in_threads
 
 _HOUR = timedelta(hours=1)
 _DAY = timedelta(days=1)
 _HOURS = 24
 _DAYS = 7
-_CAUSES_FROM = 200
-"""The newest dead letters whose causes are shown: each further one would be read for a line at the end."""
-_THREADS = 24
 _SCHEDULER = Path(__file__).resolve().parents[1] / "scheduler.yaml"
 
 OUTCOMES = (DeliveryState.SENT, DeliveryState.SKIPPED, DeliveryState.DEAD)
@@ -44,25 +39,6 @@ class Span:
 
     start: datetime
     counts: Mapping[str, int]
-
-
-@dataclass(frozen=True, kw_only=True)
-class CauseCount:
-    """The open dead letters of one cause.
-
-    Attributes:
-        cause: its id.
-        reason: why they became dead letters.
-        error: what the newest of them says.
-        count: how many there are.
-        newest_at: when the newest came.
-    """
-
-    cause: str
-    reason: str
-    error: str
-    count: int
-    newest_at: datetime | None
 
 
 class Overview:
@@ -82,7 +58,7 @@ class Overview:
         hour = self._now.replace(minute=0, second=0, microsecond=0)
         starts = [self._now, *(hour + number * _HOUR for number in range(1, _HOURS))]
         spans = [(EARLIEST, self._now), *zip(starts, [*starts[1:], hour + _HOURS * _HOUR], strict=True)]
-        due, *coming = _in_threads(self._count_due, spans)
+        due, *coming = in_threads(self._count_due, spans)
         return due, [Span(start=start, counts={"due": count}) for start, count in zip(starts, coming, strict=True)]
 
     def outcomes_by_hour(self) -> list[Span]:
@@ -95,29 +71,11 @@ class Overview:
         last = self._now.replace(hour=0, minute=0, second=0, microsecond=0)
         return self._outcomes([last - number * _DAY for number in reversed(range(_DAYS))], _DAY)
 
-    def causes(self) -> tuple[int, list[CauseCount]]:
-        """How many dead letters are open, and the causes of the newest ones, those with the most first."""
-        opened: Any = self._client.collection(DEAD_LETTERS).where(
-            filter=FieldFilter("state", "==", DeadLetterState.OPEN.value)
-        )
-        newest: dict[str, Any] = {}
-        for letter in DeadLetters(self._client).find(state=DeadLetterState.OPEN, limit=_CAUSES_FROM):
-            newest.setdefault(letter.cause, letter)
-        total, *counts = _in_threads(
-            document_fields.count,
-            [opened, *(opened.where(filter=FieldFilter("cause", "==", cause)) for cause in newest)],
-        )
-        causes = [
-            CauseCount(cause=cause, reason=letter.reason, error=letter.error, count=count, newest_at=letter.received_at)
-            for (cause, letter), count in zip(newest.items(), counts, strict=True)
-        ]
-        return total, sorted(causes, key=lambda each: -each.count)
-
     def paused(self) -> dict[str, int]:
         """How many subscriptions have each reason for a pause; a pause that has ended by itself counts, too."""
         group: Any = self._client.collection_group(SUBSCRIPTIONS)
         reasons = list(PauseReason)
-        counts = _in_threads(
+        counts = in_threads(
             lambda reason: document_fields.count(group.where(filter=FieldFilter("paused_because", "==", reason.value))),
             reasons,
         )
@@ -133,7 +91,7 @@ class Overview:
     def _outcomes(self, starts: Sequence[datetime], length: timedelta) -> list[Span]:
         asked = [(start, start + length, state) for start in starts for state in OUTCOMES]
         counted: dict[datetime, Counter[str]] = {start: Counter() for start in starts}
-        for (start, _, state), count in zip(asked, _in_threads(self._count_outcome, asked), strict=True):
+        for (start, _, state), count in zip(asked, in_threads(self._count_outcome, asked), strict=True):
             counted[start][state.value] = count
         return [Span(start=start, counts=counts) for start, counts in counted.items()]
 
@@ -151,10 +109,3 @@ def next_run(now: datetime) -> datetime:
     flags = yaml.safe_load(_SCHEDULER.read_text(encoding="utf-8"))
     [following] = CronLine(flags["--schedule"]).following(now.replace(tzinfo=None), 1)
     return following.replace(tzinfo=now.tzinfo)
-
-
-def _in_threads(work: Any, items: Sequence[Any]) -> list[Any]:
-    if not items:
-        return []
-    with ThreadPoolExecutor(min(len(items), _THREADS), thread_name_prefix="overview") as threads:
-        return list(threads.map(work, items))

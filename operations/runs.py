@@ -14,6 +14,8 @@ from functions.shared.run import RUN_COUNTERS, RUNS, RunAttempt, StoredRun
 from operations import document_fields
 from operations.deliveries import of_run
 from operations.errors import NotFound
+from operations.page import Page, read_page
+from operations.threads import in_threads
 
 
 class Runs:
@@ -28,11 +30,28 @@ class Runs:
 
     def latest(self, limit: int) -> list[dict[str, Any]]:
         """The latest runs, the newest first."""
-        newest_first = self._client.collection(RUNS).order_by("scheduled_for", direction=firestore.Query.DESCENDING)
-        return [_to_row(StoredRun.from_snapshot(snapshot)) for snapshot in newest_first.limit(limit).stream()]
+        return self.page(after=None, limit=limit).rows
+
+    def page(self, *, after: str | None, limit: int) -> Page[dict[str, Any]]:
+        """Runs, the newest first.
+
+        Args:
+            after: the id of the run after which the page begins; None for the first page.
+            limit: how many at most.
+        """
+        runs = self._client.collection(RUNS)
+        newest_first = runs.order_by("scheduled_for", direction=firestore.Query.DESCENDING)
+        return read_page(
+            newest_first,
+            runs,
+            after=after,
+            limit=limit,
+            read=lambda snapshot: _to_row(StoredRun.from_snapshot(snapshot)),
+        )
 
     def show(self, run_id: str) -> dict[str, Any]:
-        """A run, with its deliveries counted by state, and its attempts before the last.
+        """A run, with its deliveries counted by state, its shares where it was divided, and its attempts before the
+        last.
 
         A report belongs to the run that last made a task for it.
 
@@ -43,10 +62,14 @@ class Runs:
         if not snapshot.exists:
             raise NotFound(f"There is no run {run_id}: reports runs shows the latest.")
         deliveries_of_run = of_run(self._client, run_id)
-        deliveries = {
-            state.value: document_fields.count(deliveries_of_run.where(filter=FieldFilter("state", "==", state.value)))
-            for state in DeliveryState
-        }
+        states = list(DeliveryState)
+        counts = in_threads(
+            lambda state: document_fields.count(
+                deliveries_of_run.where(filter=FieldFilter("state", "==", state.value))
+            ),
+            states,
+        )
+        deliveries = {state.value: count for state, count in zip(states, counts, strict=True)}
         run = StoredRun.from_snapshot(snapshot)
         return {
             **_to_row(run),
@@ -54,6 +77,7 @@ class Runs:
             **({"stopped_because": redact_addresses(run.stopped_because)} if run.stopped_because else {}),
             **({"statistics": document_fields.redacted_tree(run.statistics.to_fields())} if run.statistics else {}),
             "deliveries": deliveries,
+            **({"shares": _to_shares(run.latest)} if len(run.latest.shares) > 1 else {}),
             "earlier_attempts": [_to_attempt(attempt) for attempt in run.earlier_attempts],
         }
 
@@ -74,3 +98,14 @@ def _to_attempt(attempt: RunAttempt) -> dict[str, Any]:
         "finished_at": attempt.finished_at,
         **{name: attempt.counters.get(name, 0) for name in RUN_COUNTERS},
     }
+
+
+def _to_shares(attempt: RunAttempt) -> list[dict[str, Any]]:
+    return [
+        {
+            "share": number,
+            "state": share.state.value,
+            **{name: share.counters.get(name, 0) for name in RUN_COUNTERS},
+        }
+        for number, share in sorted(attempt.shares.items())
+    ]

@@ -25,10 +25,11 @@ class Sending:
         """The breaker as it is now."""
         return BreakerState.from_snapshot(self._document.get())
 
-    def resume(self, *, note: str) -> bool:
+    def resume(self, *, by: str, note: str) -> bool:
         """Let the runs go on.
 
         Args:
+            by: who wants that, kept with the breaker.
             note: why, kept with the breaker.
 
         Returns:
@@ -40,7 +41,7 @@ class Sending:
             breaker = BreakerState.from_snapshot(self._document.get(transaction=transaction))
             if not breaker.is_stopped:
                 return False
-            resumed = breaker.resumed(at=datetime.now(UTC), by=_operator(), note=note)
+            resumed = breaker.resumed(at=datetime.now(UTC), by=by, note=note)
             transaction.set(self._document, resumed.to_fields())
             return True
 
@@ -69,7 +70,7 @@ def to_row(breaker: BreakerState) -> dict[str, Any]:
     }
 
 
-def _operator() -> str:
+def operator_name() -> str:
     """Who runs the command, by the name that the machine knows."""
     try:
         return getpass.getuser()

@@ -6,7 +6,7 @@ import typer
 
 from operations.commands.group import AsJson, Yes, confirm, session
 from operations.output import Output
-from operations.sending import Sending, to_row
+from operations.sending import Sending, operator_name, to_row
 
 
 def resume_sending(
@@ -33,7 +33,7 @@ def resume_sending(
     if not as_json:
         output.fields(to_row(breaker))
     confirm(output, f"resume sending on {current.target.description}", yes=yes)
-    was_stopped = sending.resume(note=note)
+    was_stopped = sending.resume(by=operator_name(), note=note)
     if as_json:
         output.fields(to_row(sending.breaker()))
     elif was_stopped:

@@ -1,6 +1,7 @@
 """What all pages of the console work with."""
 
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http import HTTPStatus
 
@@ -10,6 +11,7 @@ from starlette.requests import Request
 from operations.console.access import Access, Viewer
 from operations.console.form import FormTokens
 from operations.console.jobs import Jobs
+from operations.console.kept_figures import KeptFigures
 from operations.console.local_client import LocalClient
 from operations.console.view import View
 from operations.operator_actions import ActionInProgress, OperatorActions
@@ -26,6 +28,7 @@ class Console:
         view: makes pages.
         tokens: of the forms.
         jobs: what goes on.
+        figures: of the first page.
         local: the local cloud that the console was started by; None where there is none.
     """
 
@@ -34,6 +37,7 @@ class Console:
     view: View
     tokens: FormTokens
     jobs: Jobs = field(default_factory=Jobs)
+    figures: KeptFigures = field(default_factory=KeptFigures)
     local: LocalClient | None = None
 
 
@@ -54,9 +58,8 @@ def require_operator(request: Request) -> None:
         raise HTTPException(HTTPStatus.FORBIDDEN, "A user's own data are shown to operators only.")
 
 
-def recorded(
-    request: Request, action: str, subject: str, *, note: str = ""
-) -> AbstractContextManager[ActionInProgress]:
+@contextmanager
+def recorded(request: Request, action: str, subject: str, *, note: str = "") -> Iterator[ActionInProgress]:
     """Keep what the sender of a request does, while it is done.
 
     Args:
@@ -65,7 +68,8 @@ def recorded(
         subject: what it is done to; without addresses.
         note: why.
     """
-    viewer: Viewer = request.state.viewer
-    return OperatorActions(console_of(request).session.firestore).record(
-        viewer.name, action, subject=subject, note=note
-    )
+    console, viewer = console_of(request), request.state.viewer
+    log = OperatorActions(console.session.firestore)
+    with log.record(viewer.name, action, subject=subject, note=note) as progress:
+        yield progress
+    console.figures.forget()

@@ -44,6 +44,9 @@ NOTICES = {
     "local-clear": "All services work again.",
     "local-kill": "The function is killed: it starts again by itself.",
     "test-sent": "The test is sent.",
+    "sending-resumed": "Sending is resumed: the next run sends what is due. Only complaints and bounces from then on "
+    "count.",
+    "sending-goes-on": "Nothing was stopped.",
     "test-empty": "Nothing was sent: the kind has nothing to report.",
 }
 """What a page says after an action, by the parameter `notice` of its address."""

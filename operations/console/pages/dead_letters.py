@@ -24,7 +24,9 @@ from operations.console.view import link
 from operations.dead_letter_result import DeadLetterResult
 from operations.dead_letters import DeadLetters
 from operations.dismissal import Dismissals, decide_dismissal
+from operations.letter_causes import CauseCount
 from operations.operator_actions import OperatorActions
+from operations.page import Page
 from operations.replay import Replay
 from operations.time_args import parse_moment, to_json_time
 
@@ -86,6 +88,24 @@ class LetterFilter:
             "until": to_json_time(self.until),
         }
 
+    def page(self, letters: DeadLetters, *, after: str | None, limit: int) -> Page[StoredDeadLetter]:
+        """A page of them, the newest first."""
+        return letters.page(
+            state=self.state,
+            reason=self.reason,
+            cause=self.cause or None,
+            since=self.since,
+            until=self.until,
+            after=after,
+            limit=limit,
+        )
+
+    def causes(self, letters: DeadLetters) -> list[CauseCount]:
+        """Their causes; none where the filters name a cause, or more than one state."""
+        if self.cause or self.state is None:
+            return []
+        return letters.causes(state=self.state, reason=self.reason, since=self.since, until=self.until)
+
     def find(self, letters: DeadLetters, *, limit: int | None = None) -> list[StoredDeadLetter]:
         """The dead letters, the newest first."""
         return list(
@@ -138,17 +158,21 @@ def list_letters(request: Request) -> Response:
     """The dead letters that the filters in the address leave, the newest first."""
     console = console_of(request)
     chosen = LetterFilter.from_query(request.query_params)
-    letters = DeadLetters(console.session.firestore)
+    after = request.query_params.get("after") or None
+    letters, filters = DeadLetters(console.session.firestore), chosen.to_query()
+    page = chosen.page(letters, after=after, limit=_LETTERS_A_PAGE)
     return console.view.page(
         request,
         "dead_letters.html",
-        letters=letters.with_delivery_states(chosen.find(letters, limit=_LETTERS_A_PAGE)),
+        letters=letters.with_delivery_states(page.rows),
         total=chosen.count(letters),
-        filters=chosen.to_query(),
+        causes=chosen.causes(letters) if after is None else [],
+        filters=filters,
+        first=link("/dead-letters", **filters) if after else None,
+        following=link("/dead-letters", **filters, after=page.following) if page.following else None,
         states=[*(each.value for each in DeadLetterState), "all"],
         reasons=[each.value for each in DeadLetterReason],
         acts=[act for act in _ACTS.values() if act.state is chosen.state],
-        limit=_LETTERS_A_PAGE,
     )
 
 

@@ -1,93 +1,104 @@
 """The first page: whether all is well."""
 
-import threading
-import time
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from datetime import UTC, datetime
+from http import HTTPStatus
 from typing import Any
 
-from google.api_core.exceptions import GoogleAPIError
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
+from functions.shared.dead_letter import DeadLetterState
 from operations.console.charts import stacked
-from operations.console.console import Console, console_of
-from operations.errors import OperatorError
-from operations.health import find_concerns
+from operations.console.console import Console, console_of, recorded
+from operations.console.form import Form, form_action
+from operations.console.view import link
+from operations.dead_letters import DeadLetters
+from operations.health import Concern, find_concerns
 from operations.overview import OUTCOMES, Overview, next_run
+from operations.page_parts import read_parts
+from operations.queue_rows import read_queues
 from operations.runs import Runs
+from operations.sending import Sending, to_row
 from operations.system_alerts import SystemAlerts
 
-_SECONDS_KEPT = 8.0
-"""How long the figures are shown again: pages that stay open in several places count no more often."""
 _SHOWN_RUNS = 5
 _SHOWN_ALERTS = 5
 _SHOWN_CAUSES = 8
 
 
-@dataclass(frozen=True)
-class _Kept:
-    figures: dict[str, Any]
-    read_at: float
-
-
-_kept: dict[int, _Kept] = {}
-_reading = threading.Lock()
-
-
 def overview(request: Request) -> Response:
     """Whether all is well, in one look."""
     console = console_of(request)
-    with _reading:
-        kept = _kept.get(id(console))
-        if kept is None or time.monotonic() - kept.read_at > _SECONDS_KEPT:
-            kept = _kept[id(console)] = _Kept(_read(console), time.monotonic())
-    return console.view.page(request, "overview.html", **kept.figures)
+    figures = console.figures.get(lambda: _read(console))
+    return console.view.page(request, "overview.html", **figures)
+
+
+@form_action
+def resume_sending(request: Request, form: Form) -> Response:
+    """Let the runs go on after the breaker has stopped them."""
+    console, note = console_of(request), form.text("note")
+    with recorded(request, "Resume sending", "mail_breaker", note=note) as action:
+        was_stopped = Sending(console.session.firestore).resume(by=request.state.viewer.name, note=note)
+        action.outcome = "resumed" if was_stopped else "it was not stopped"
+    return RedirectResponse(
+        link("/", notice="sending-resumed" if was_stopped else "sending-goes-on"), HTTPStatus.SEE_OTHER
+    )
 
 
 def _read(console: Console) -> dict[str, Any]:
-    client, now = console.session.firestore, datetime.now(UTC)
-    figures = Overview(client, now=now)
-    with ThreadPoolExecutor(thread_name_prefix="figures") as threads:
-        runs = threads.submit(Runs(client).latest, _SHOWN_RUNS)
-        due = threads.submit(figures.due)
-        hours, days = threads.submit(figures.outcomes_by_hour), threads.submit(figures.outcomes_by_day)
-        causes, paused = threads.submit(figures.causes), threads.submit(figures.paused)
-        alerts = threads.submit(SystemAlerts(client).latest, _SHOWN_ALERTS)
-        queues = threads.submit(_queues, console)
-    due_now, coming = due.result()
-    open_letters, by_cause = causes.result()
-    names = [state.value for state in OUTCOMES]
+    """What the page shows: each part that could be read, and why each other could not."""
+    session, now = console.session, datetime.now(UTC)
+    client = session.firestore
+    figures, letters = Overview(client, now=now), DeadLetters(client)
+    parts = read_parts(
+        {
+            "runs": lambda: Runs(client).latest(_SHOWN_RUNS),
+            "due": figures.due,
+            "hours": figures.outcomes_by_hour,
+            "days": figures.outcomes_by_day,
+            "open_letters": lambda: letters.count(state=DeadLetterState.OPEN),
+            "causes": lambda: letters.causes(state=DeadLetterState.OPEN)[:_SHOWN_CAUSES],
+            "paused": figures.paused,
+            "alerts": lambda: SystemAlerts(client).latest(_SHOWN_ALERTS),
+            "breaker": lambda: to_row(Sending(client).breaker()),
+            "queues": lambda: read_queues(session, now=now),
+        }
+    )
+    read, names = parts.read, [state.value for state in OUTCOMES]
+    queues = read.get("queues")
+    due_now, coming = read.get("due", (0, []))
+    concerns = find_concerns(
+        runs=read.get("runs"),
+        open_letters=read.get("open_letters", 0),
+        queues=queues.rows if queues else [],
+        alerts=read.get("alerts", []),
+        stopped_because=_stopped_because(read.get("breaker")),
+        now=now,
+    )
+    unread = [Concern(text=f"{name.replace('_', ' ')}: {why}", path="/") for name, why in parts.failed.items()]
     return {
         "read_at": now,
-        "runs": runs.result(),
+        "failed": parts.failed,
+        "concerns": [*concerns, *unread],
         "next_run_at": next_run(now),
+        "runs": read.get("runs", []),
         "due_now": due_now,
         "coming": stacked(coming, ["due"]),
-        "hours": stacked(hours.result(), names),
-        "days": stacked(days.result(), names),
-        "open_letters": open_letters,
-        "causes": by_cause[:_SHOWN_CAUSES],
-        "paused": paused.result(),
-        "alerts": alerts.result(),
-        "queues": queues.result(),
-        "concerns": find_concerns(
-            runs=runs.result(), open_letters=open_letters, queues=queues.result(), alerts=alerts.result(), now=now
-        ),
+        "hours": stacked(read.get("hours", []), names),
+        "days": stacked(read.get("days", []), names),
+        "open_letters": read.get("open_letters", 0),
+        "causes": read.get("causes", []),
+        "paused": read.get("paused", {}),
+        "alerts": read.get("alerts", []),
+        "breaker": read.get("breaker"),
+        "queues": queues.rows if queues else [],
+        "ramp": queues.ramp if queues else "",
     }
 
 
-def _queues(console: Console) -> list[dict[str, Any]]:
-    """The queues' rows; one that cannot be read has an `error` instead."""
-    rows = []
-    for name in console.session.target.queues:
-        try:
-            rows.append(console.session.queues.show(name))
-        except (OperatorError, GoogleAPIError) as error:
-            rows.append({"queue": name, "error": str(error)})
-    return rows
+def _stopped_because(breaker: dict[str, Any] | None) -> str:
+    return (breaker["because"] or "it does not say why") if breaker and breaker["state"] == "stopped" else ""
 
 
-ROUTES = [Route("/", overview)]
+ROUTES = [Route("/", overview), Route("/sending/resume", resume_sending, methods=["POST"])]

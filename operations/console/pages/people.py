@@ -44,8 +44,12 @@ def list_people(request: Request) -> Response:
     """Users in the order of their ids."""
     console = console_of(request)
     after = request.query_params.get("after") or None
-    users = Users(console.session.firestore).page(after=after, limit=_USERS_A_PAGE)
-    return _list(request, users, following=users[-1].id if len(users) == _USERS_A_PAGE else None)
+    if after is not None and not is_document_id(after):
+        raise HTTPException(HTTPStatus.BAD_REQUEST, "A page begins after a user's id.")
+    users = Users(console.session.firestore).page(after=after, limit=_USERS_A_PAGE + 1)
+    has_more = len(users) > _USERS_A_PAGE
+    shown = users[:_USERS_A_PAGE]
+    return _list(request, shown, is_first=after is None, following=shown[-1].id if has_more else None)
 
 
 @form_action
@@ -60,13 +64,22 @@ def find(request: Request, form: Form) -> Response:
     return _list(request, found, following=None, is_search=True)
 
 
-def _list(request: Request, users: list[User], *, following: str | None, is_search: bool = False) -> Response:
+def _list(
+    request: Request, users: list[User], *, following: str | None, is_first: bool = True, is_search: bool = False
+) -> Response:
     shows_addresses = request.state.viewer.may_act
     rows = [
         {"id": each.id, "active": each.active, "email": each.email if shows_addresses else "", "problem": each.problem}
         for each in users
     ]
-    return console_of(request).view.page(request, "people.html", users=rows, following=following, is_search=is_search)
+    return console_of(request).view.page(
+        request,
+        "people.html",
+        users=rows,
+        first=None if is_first else "/people",
+        following=following,
+        is_search=is_search,
+    )
 
 
 def show_person(request: Request) -> Response:

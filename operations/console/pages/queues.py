@@ -14,22 +14,20 @@ from operations.console.console import Console, console_of, recorded
 from operations.console.form import Form, form_action
 from operations.console.view import link
 from operations.queue_change import QueueSettings, check_change, differences, warnings
-from operations.waiting_tasks import explain_waiting, seconds_until_empty
+from operations.queue_rows import read_queues
 
 _TASKS_SHOWN = 50
 
 
 def show_queues(request: Request) -> Response:
     """All report queues."""
-    console, now = console_of(request), datetime.now(UTC)
-    queues = []
-    for name in console.session.target.queues:
-        queue = console.session.queues.show(name)
-        tasks = console.session.queues.tasks(name, _TASKS_SHOWN)
-        explained = [{**task, "why": explain_waiting(task, queue, now=now)} for task in tasks]
-        errors = [task for task in explained if task["last_message"]]
-        queues.append({**queue, "tasks_shown": explained, "errors": errors, "empty_in": seconds_until_empty(queue)})
-    return console.view.page(request, "queues.html", queues=queues, shown=_TASKS_SHOWN)
+    session, now = console_of(request).session, datetime.now(UTC)
+    return console_of(request).view.page(
+        request,
+        "queues.html",
+        found=read_queues(session, tasks_shown=_TASKS_SHOWN, now=now),
+        shown=_TASKS_SHOWN,
+    )
 
 
 @form_action

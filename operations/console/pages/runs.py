@@ -1,5 +1,6 @@
 """The dispatcher's runs, and one run."""
 
+from datetime import UTC, datetime
 from http import HTTPStatus
 
 from starlette.exceptions import HTTPException
@@ -10,26 +11,51 @@ from starlette.routing import Route
 from functions.shared.ids import is_document_id
 from functions.shared.run import RUN_COUNTERS
 from operations.console.console import console_of
+from operations.console.view import link
+from operations.dead_letters import DeadLetters
+from operations.letter_causes import by_cause
+from operations.run_progress import due_sum, progress_of
 from operations.runs import Runs
 
 _RUNS_A_PAGE = 48
+_LETTERS_READ = 500
+"""Of so many dead letters of a run it is said by which error its reports failed."""
 
 
 def list_runs(request: Request) -> Response:
-    """The latest runs."""
+    """The runs, the newest first."""
     console = console_of(request)
-    runs = Runs(console.session.firestore).latest(_RUNS_A_PAGE)
-    return console.view.page(request, "runs.html", runs=runs, counters=RUN_COUNTERS)
+    after = request.query_params.get("after") or None
+    page = Runs(console.session.firestore).page(after=after, limit=_RUNS_A_PAGE)
+    return console.view.page(
+        request,
+        "runs.html",
+        runs=page.rows,
+        counters=RUN_COUNTERS,
+        first=link("/runs") if after else None,
+        following=link("/runs", after=page.following) if page.following else None,
+    )
 
 
 def show_run(request: Request) -> Response:
-    """One run, with what became of its reports."""
-    console = console_of(request)
+    """One run: how far its reports are, what became of them, and what failed."""
+    console, now = console_of(request), datetime.now(UTC)
     run_id = request.path_params["run_id"]
     if not is_document_id(run_id):
         raise HTTPException(HTTPStatus.NOT_FOUND)
     run = Runs(console.session.firestore).show(run_id)
-    return console.view.page(request, "run.html", run=run, counters=RUN_COUNTERS)
+    letters = DeadLetters(console.session.firestore).of_run(run_id, limit=_LETTERS_READ)
+    return console.view.page(
+        request,
+        "run.html",
+        run=run,
+        counters=RUN_COUNTERS,
+        due=due_sum(run),
+        progress=progress_of(run, now=now),
+        failures=by_cause(letters),
+        all_read=len(letters) < _LETTERS_READ,
+        read=_LETTERS_READ,
+    )
 
 
 ROUTES = [Route("/runs", list_runs), Route("/runs/{run_id}", show_run)]

@@ -1,0 +1,23 @@
+"""Does reads at the same time: each waits for an answer."""
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+_THREADS = 24
+
+
+def in_threads(work: Callable[[T], R], items: Sequence[T]) -> list[R]:
+    """Do the same with all items at the same time, and return what comes of it in the items' order.
+
+    Args:
+        work: what to do with an item.
+        items: with what.
+    """
+    if not items:
+        return []
+    with ThreadPoolExecutor(min(len(items), _THREADS)) as threads:
+        return list(threads.map(work, items))

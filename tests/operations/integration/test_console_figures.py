@@ -1,0 +1,163 @@
+"""What the console's pages count and list: page by page, by cause, and with a part that cannot be read."""
+
+import html
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from http import HTTPStatus
+from typing import Any
+
+import pytest
+
+from tests.operations.integration.conftest import DUE, Project
+from tests.operations.integration.test_console import Browser, actions, put_run, put_user, running
+
+NOW = datetime.now(UTC)
+CAUSE, OTHER_CAUSE = "a" * 32, "b" * 32
+
+
+@pytest.fixture
+def browser(project: Project) -> Iterator[Browser]:
+    with running() as console:
+        yield console
+
+
+def walk(browser: Browser, path: str, wanted: str) -> list[list[str]]:
+    """What is found on each page, from the first to the last."""
+    pages = []
+    following: str | None = path
+    while following:
+        page = browser.get(following)
+        assert page.status_code == HTTPStatus.OK, page.text
+        pages.append(re.findall(wanted, page.text))
+        found = re.search(r'href="([^"]+)">Next page', page.text)
+        following = html.unescape(found[1]) if found else None
+    return pages
+
+
+def test_runs_are_listed_page_by_page(browser: Browser, project: Project) -> None:
+    for number in range(50):
+        put_run(project, f"r{number:02}", scheduled_for=DUE - timedelta(hours=number))
+    first, second = walk(browser, "/runs", r'href="/runs/(r\d\d)"')
+    assert [*first, *second] == [f"r{number:02}" for number in range(50)]
+    assert (len(first), len(second)) == (48, 2)
+    assert 'href="/runs">First page' in browser.get("/runs?after=r47").text
+    assert len(walk(browser, "/runs?after=gone", "r00")) == 2
+
+
+def test_dead_letters_are_listed_page_by_page_with_their_filters(browser: Browser, project: Project) -> None:
+    for number in range(120):
+        cause = CAUSE if number % 2 else OTHER_CAUSE
+        project.dead_letter(
+            f"u{number:03}", cause=cause, delivery=None, received_at=NOW - timedelta(minutes=number), error=cause[0]
+        )
+    pages = walk(browser, f"/dead-letters?cause={CAUSE}", r'href="/people/(u\d+)"')
+    assert [len(page) for page in pages] == [50, 10]
+    assert [*pages[0], *pages[1]] == [f"u{number:03}" for number in range(1, 120, 2)]
+
+
+def test_dead_letters_are_grouped_by_cause_and_all_of_each_are_counted(browser: Browser, project: Project) -> None:
+    for number in range(3):
+        project.dead_letter(f"u{number}", cause=CAUSE, delivery=None, error="refused")
+    project.dead_letter("u3", cause=OTHER_CAUSE, delivery=None, error="too slow")
+    project.dead_letter("u4", cause=CAUSE, delivery=None, state="settled")
+    groups = r'cause=([ab]{32})">([\d,]+)</a></td>'
+    assert re.findall(groups, browser.get("/dead-letters").text) == [(CAUSE, "3"), (OTHER_CAUSE, "1")]
+    assert re.findall(groups, browser.get("/dead-letters?state=settled").text) == [(CAUSE, "1")]
+    assert re.findall(groups, browser.get(f"/dead-letters?cause={CAUSE}").text) == []
+    assert re.findall(r'href="(/dead-letters\?cause=[^"]+)"', browser.get("/").text) == [
+        f"/dead-letters?cause={CAUSE}",
+        f"/dead-letters?cause={OTHER_CAUSE}",
+    ]
+
+
+def test_people_and_actions_are_listed_page_by_page(browser: Browser, project: Project) -> None:
+    for number in range(51):
+        put_user(project, f"u{number:02}")
+        action = {
+            "who": "ada",
+            "action": "Pause",
+            "subject": f"s{number:02}",
+            "began_at": NOW - timedelta(hours=number),
+        }
+        project.database.collection("operator_actions").document(f"a{number}").set(action)
+    for path, wanted in {"/people": r'href="/people/(u\d\d)"', "/operator-actions": r"<td>s(\d\d)</td>"}.items():
+        first, second = walk(browser, path, wanted)
+        assert (len(first), len(second)) == (50, 1)
+        assert [*first, *second] == sorted({*first, *second})
+    assert browser.get("/people?after=a%2Fb").status_code == HTTPStatus.BAD_REQUEST
+
+
+def test_a_run_says_how_far_it_is_what_failed_and_what_its_shares_did(browser: Browser, project: Project) -> None:
+    shares = {"0": {"state": "finished", "dispatched": 2}, "1": {"state": "failed", "errors": 1}}
+    put_run(project, started_at=NOW, due=4, dispatched=3, errors=1, shares=shares, state="failed")
+    for user, state in {"u1": "dead", "u2": "sent", "u3": "sending"}.items():
+        letter = project.dead_letter(user, cause=CAUSE)
+        project.set_delivery(letter, state=state)
+    project.database.collection("dead_letters").document("u3:default:20261124T1300Z").delete()
+    page = re.sub(r"<[^>]+>", "", browser.get("/runs/20261124T1300Z").text)
+    assert "2 of 3 reports are final" in page
+    assert "Due: 3 dispatched + 1 errors = 4" in page
+    assert re.search(r"2\s*retries-exhausted\s*SendGrid answered 500", page)
+    assert "Its shares" in page
+    assert project.reports("runs", "show", "20261124T1300Z", "--json").json["shares"][1]["errors"] == 1
+    assert "share_1.errors" in project.reports("runs", "show", "20261124T1300Z").out
+
+
+def put_breaker(project: Project, **fields: Any) -> Any:
+    document = project.database.collection("mail_breaker").document("state")
+    document.set(
+        {"figures": {"delivered": 20_000, "complaints": 70, "bounces": 100}, "read_at": NOW, "told": {}, **fields}
+    )
+    return document
+
+
+def test_the_breaker_is_shown_and_sending_is_resumed(browser: Browser, project: Project) -> None:
+    document = put_breaker(project, stopped_at=NOW, because="complaints: 0.35 %")
+    page = browser.get("/").text
+    assert "Sending is stopped: complaints: 0.35 %." in page
+    assert "<strong>20,000</strong> delivered" in page
+    assert "complained (0.35 %)" in page
+    resumed = browser.act("/sending/resume", note="the list is mended")
+    assert resumed.headers["Location"] == "/?notice=sending-resumed"
+    fields = document.get().to_dict()
+    assert (fields["stopped_at"], fields["resumed_by"], fields["note"]) == (None, "ada", "the list is mended")
+    assert "Sending is stopped" not in browser.get("/").text
+    assert browser.act("/sending/resume").headers["Location"] == "/?notice=sending-goes-on"
+    assert sorted(each[3] for each in actions(project)) == ["it was not stopped", "resumed"]
+
+
+def test_a_reader_sees_the_breaker_and_cannot_resume(project: Project) -> None:
+    document = put_breaker(project, stopped_at=NOW, because="bounces")
+    with running(read_only=True) as console:
+        page = console.get("/").text
+        assert "Sending is stopped" in page
+        assert "/sending/resume" not in page
+        assert console.post("/sending/resume", {"token": "t"}).status_code == HTTPStatus.FORBIDDEN
+    assert document.get().to_dict()["stopped_at"] is not None
+
+
+def test_a_queue_that_is_missing_leaves_the_rest(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REPORT_QUEUES", "reports,other")
+    with running() as console:
+        for path in ("/", "/queues"):
+            page = console.get(path)
+            assert page.status_code == HTTPStatus.OK, path
+            assert "There is no queue other" in page.text, path
+            assert "paused" in page.text, path
+
+
+def test_the_ramp_is_shown_and_malformed_variables_of_it_leave_the_queues(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("QUEUE_RATE", "10")
+    monkeypatch.setenv("RAMP_START", "2126-12-01")
+    with running() as console:
+        for path in ("/", "/queues"):
+            assert "day 1 of" in console.get(path).text, path
+    monkeypatch.setenv("RAMP_START", "someday")
+    with running() as console:
+        for path in ("/", "/queues"):
+            page = console.get(path).text
+            assert "RAMP_START" in page, path
+            assert "paused" in page, path
