@@ -3,6 +3,8 @@
 
 # The first with `gcloud monitoring policies` in its stable commands.
 OLDEST_GCLOUD=549
+# The first with `gcloud run deploy --iap` and `gcloud iap web --resource-type=cloud-run` in them.
+OLDEST_GCLOUD_OF_CONSOLE=558
 
 # probe ARGUMENT...: a read whose failure is an answer. Writes its error text to the file $WORK/probe.
 probe() {
@@ -18,10 +20,11 @@ check_tools() {
 }
 
 wrong_gcloud() {
-  local version
+  local version oldest="$OLDEST_GCLOUD"
+  if [ "$WITH_CONSOLE" = yes ]; then oldest="$OLDEST_GCLOUD_OF_CONSOLE"; fi
   version="$(gcloud version --format='value("Google Cloud SDK")' 2>/dev/null </dev/null || true)"
-  if ! matches "${version%%.*}" '^[0-9]+$' || [ "${version%%.*}" -lt "$OLDEST_GCLOUD" ]; then
-    echo "gcloud is ${version:-of an unknown version}, $OLDEST_GCLOUD or newer is needed: gcloud components update"
+  if ! matches "${version%%.*}" '^[0-9]+$' || [ "${version%%.*}" -lt "$oldest" ]; then
+    echo "gcloud is ${version:-of an unknown version}, $oldest or newer is needed: gcloud components update"
   fi
   if ! gcloud beta --help >/dev/null 2>&1 </dev/null; then
     echo "gcloud's beta commands are not installed: gcloud components install beta"

@@ -178,6 +178,14 @@ def test_a_wrong_setting_is_named(bare: Deployment, settings: dict[str, str], wo
     assert words in outcome.errors
 
 
+def test_an_older_gcloud_does_not_know_how(bare: Deployment) -> None:
+    bare.settings |= SETTINGS
+    bare.edit(lambda state: state.update(version="557.0.0"))
+    outcome = bare.deploy("--console")
+    assert (outcome.status, bare.changes) == (1, [])
+    assert "gcloud is 557.0.0, 558 or newer is needed" in outcome.errors
+
+
 @pytest.mark.parametrize("options", [("--console", "--only=worker"), ("--console", "--teardown")])
 def test_options_that_do_not_go_together(bare: Deployment, options: tuple[str, ...]) -> None:
     outcome = bare.deploy(*options)

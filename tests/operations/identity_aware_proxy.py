@@ -54,7 +54,7 @@ class IdentityAwareProxy:
     @contextmanager
     def running(self) -> Iterator["IdentityAwareProxy"]:
         """Serve the keys in a thread."""
-        thread = threading.Thread(target=self._server.serve_forever, daemon=True)
+        thread = threading.Thread(target=lambda: self._server.serve_forever(poll_interval=0.01), daemon=True)
         thread.start()
         try:
             yield self
