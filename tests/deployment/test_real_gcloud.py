@@ -21,7 +21,7 @@ pytestmark = [
 ]
 
 CONSOLE = f"run/namespaces/{PROJECT}/services/report-console"
-ADMITTED = "{'members': ['user:ada@example.com', 'group:support@example.com'], 'role': 'roles/iap.httpsResourceAccessor'}"
+ADMITTED = {"role": "roles/iap.httpsResourceAccessor", "members": ["user:ada@example.com", "group:support@example.com"]}
 
 
 def deploy(server: GoogleServer, repository: Path, directory: Path, *options: str, answer: str = "") -> Outcome:
@@ -76,7 +76,8 @@ def test_deploys_finds_nothing_to_do_and_tears_down(repository: Path, tmp_path: 
         assert console["metadata"]["annotations"]["run.googleapis.com/iap-enabled"] == "true"
         (container,) = console["spec"]["template"]["spec"]["containers"]
         assert {"name": "CONSOLE_OPERATORS", "value": "ada@example.com"} in container["env"]
-        assert ADMITTED in str(server.policies)
+        (policy,) = [policy for name, policy in server.policies.items() if name.startswith("iap/")]
+        assert policy["bindings"] == [ADMITTED]
 
         second = deploy(server, repository, tmp_path, "--console")
         assert second.status == 0, second.text

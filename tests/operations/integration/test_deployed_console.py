@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
@@ -23,6 +24,7 @@ from tests.support import free_ports
 URL = "https://report-console-123456789012.us-central1.run.app"
 OPERATOR, VIEWER = "ada@operators.example", "grace@operators.example"
 ADDRESS = "bob@customer.example"
+REPOSITORY = Path(__file__).parents[3]
 _SECONDS = 30
 
 
@@ -148,6 +150,14 @@ def test_a_form_holds_when_another_instance_takes_it(
     with instance(settings, iap) as second:
         answer = second.post("/queues/reports/resume", OPERATOR, {"token": token})
     assert answer.status_code == HTTPStatus.SEE_OTHER
+
+
+def test_every_variable_is_documented() -> None:
+    page = (REPOSITORY / "docs/configuration.md").read_text(encoding="utf-8")
+    table = page.partition("## Environment variables of the deployed console")[2].partition("\n## ")[0]
+    assert set(re.findall(r"^\| `([A-Z_]+)` \|", table, re.MULTILINE)) == {
+        name.upper() for name in ConsoleSettings.model_fields
+    }
 
 
 @pytest.mark.parametrize(
