@@ -10,6 +10,9 @@ from functions.shared.run import RunState
 _LATE = timedelta(hours=2)
 """How old the last run may be: the schedule is hourly, and the alert policy for missing runs waits as long."""
 
+_FAILING_SHARE = 0.05
+"""How many of a queue's tasks may wait for another attempt: a few always do."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Concern:
@@ -70,6 +73,14 @@ def _of_queues(queues: Sequence[Mapping[str, Any]]) -> list[Concern]:
         Concern(text=f"Queue {queue['queue']}: {queue.get('error') or queue['state']}.", path="/queues")
         for queue in queues
         if queue.get("error") or queue["state"] != "running"
+    ] + [
+        Concern(
+            text=f"Queue {queue['queue']}: {queue['failing']:,} of {queue['tasks']:,} reports that wait have failed, "
+            "and are tried again.",
+            path="/deliveries?state=pending",
+        )
+        for queue in queues
+        if queue.get("failing") and queue["failing"] >= queue["tasks"] * _FAILING_SHARE
     ]
 
 

@@ -56,7 +56,7 @@ class Queues:
         self._parent = f"projects/{project}/locations/{location}"
 
     def show(self, queue: str, *, counted: int = COUNTED_TASKS) -> dict[str, Any]:
-        """A queue's state, settings and depth, as JSON shows them.
+        """A queue's state, settings and depth, as JSON shows them. `failing` counts the tasks that are tried again.
 
         Args:
             queue: its id.
@@ -64,12 +64,13 @@ class Queues:
         """
         found = self._call(queue, lambda name: cloud_tasks_client().get_queue(name=name))
         settings = _settings_of(found)
-        tasks = sum(1 for _ in islice(self._list(queue), counted + 1))
+        failed = [_has_failed(task) for task in islice(self._list(queue), counted + 1)]
         return {
             "queue": queue,
             "state": found.state.name.lower(),
-            "tasks": min(tasks, counted),
-            "more_tasks": tasks > counted,
+            "tasks": min(len(failed), counted),
+            "more_tasks": len(failed) > counted,
+            "failing": sum(failed[:counted]),
             "rate": settings.rate,
             "burst": found.rate_limits.max_burst_size,
             "concurrent": settings.concurrent,
@@ -208,6 +209,11 @@ def _settings_of(queue: tasks_v2.Queue) -> QueueSettings:
         max_doublings=retry.max_doublings,
         max_retry_duration=retry.max_retry_duration.ToTimedelta(),
     )
+
+
+def _has_failed(task: tasks_v2.Task) -> bool:
+    """Whether the answer to a task's last attempt was a failure, so that it is tried again."""
+    return bool(tasks_v2.Task.pb(task).last_attempt.response_status.code)
 
 
 def _task_row(queue: str, task: tasks_v2.Task) -> dict[str, Any]:

@@ -13,7 +13,8 @@ def explain_waiting(task: Mapping[str, Any], queue: Mapping[str, Any], *, now: d
         queue: its queue, as `operations.queues.Queues.show` shows it.
         now: the present, in UTC.
     """
-    if task["last_attempt_at"] is not None and task["attempts"] > task["responses"]:
+    # https://cloud.google.com/tasks/docs/reference/rest/v2/projects.locations.queues.tasks#Attempt
+    if task["last_attempt_at"] is not None and task["last_status"] is None:
         return "A worker has it now, or has died with it: the queue waits for the answer until its deadline."
     if queue["state"] != "running":
         return f"The queue is {queue['state']}."
@@ -23,7 +24,10 @@ def explain_waiting(task: Mapping[str, Any], queue: Mapping[str, Any], *, now: d
             answer = f" ({task['last_status']}: {task['last_message']})" if task["last_status"] else ""
             return f"Attempt {task['attempts']} failed{answer}, and the queue waits before the next one."
         return "Its time has not come yet."
-    return f"It waits its turn: the queue makes {queue['rate']:g} attempts a second, {queue['concurrent']} at once."
+    turn = (
+        f"Attempt {task['attempts']} failed, and it waits its turn again" if task["attempts"] else "It waits its turn"
+    )
+    return f"{turn}: the queue makes {queue['rate']:g} attempts a second, {queue['concurrent']} at once."
 
 
 def seconds_until_empty(queue: Mapping[str, Any]) -> float | None:

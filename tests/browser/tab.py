@@ -1,9 +1,9 @@
 """A tab of the browser that notices what goes wrong in it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlsplit
 
 from tests.chromium import EVERYBODY, violations
@@ -21,6 +21,8 @@ _RULES = {
     # A mail in a frame is looked at by tests/mails; the frame runs no script, axe's neither.
     "iframes": False,
 }
+_RULES_OF_LOOKS = {**_RULES, "runOnly": ["color-contrast", "target-size", "scrollable-region-focusable"]}
+"""Those that a page can break at one width or in one scheme only."""
 _STICKING_OUT = """
 () => document.documentElement.scrollWidth <= innerWidth ? [] : [...document.querySelectorAll("main *")].filter(
     (element) => element.getBoundingClientRect().right > innerWidth + 1 && !element.closest(".scroll")
@@ -84,15 +86,17 @@ class Tab:
     def looks(self) -> list[str]:
         """What is wrong with the page as it is shown, wide and light, and narrow and dark."""
         found = self.problems
-        for width, scheme in ((WIDE, "light"), (NARROW, "dark")):
+        looks: tuple[tuple[int, Literal["light", "dark"], Mapping[str, Any]], ...] = (
+            (WIDE, "light", _RULES),
+            (NARROW, "dark", _RULES_OF_LOOKS),
+        )
+        for width, scheme, rules in looks:
             self.page.set_viewport_size({"width": width, "height": 900})
-            self.page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]  # the texts above
-            found += [f"{width} {scheme}: {each}" for each in self._looks_wrong()]
+            self.page.emulate_media(color_scheme=scheme)
+            wrong = [*violations(self.page, rules), *self.page.evaluate(_STICKING_OUT)]
+            found += [f"{width} {scheme}: {each}" for each in wrong]
         self.problems = []
         return found
-
-    def _looks_wrong(self) -> list[str]:
-        return [*violations(self.page, _RULES), *self.page.evaluate(_STICKING_OUT)]
 
     def go_to(self, locator: "Locator") -> None:
         """Move the focus to an element by the keyboard."""

@@ -19,6 +19,10 @@ READ_ONLY = (
     *("overview", "a delivery that is dead", "dead letters", "a dead letter that is open"),
     *("queues", "people", "a user, usual", "local cloud"),
 )
+PLAIN = (
+    *("overview", "runs", "deliveries", "a delivery that is bounced", "dead letters"),
+    *("a dead letter that is open", "a job that has ended", "queues", "people", "a user, usual", "actions", "mails"),
+)
 ERRORS = {"/nothing": 404, f"/people/{part(MARKUP)}": 404, "/deliveries?user=a/b": 400, "/runs/none": 404}
 
 
@@ -85,9 +89,9 @@ _TEXT = """
 """
 
 
-def test_without_scripts_every_page_shows_the_same(house: House, tab: Tab, browser: "Browser") -> None:
+def test_without_scripts_pages_show_the_same(house: House, tab: Tab, browser: "Browser") -> None:
     with opened(browser, house.full.url, java_script_enabled=False) as plain:
-        for name in FULL:
+        for name in PLAIN:
             tab.visit(house.full.url, FULL[name](house))
             plain.open(FULL[name](house))
             assert plain.page.evaluate(_TEXT) == tab.page.evaluate(_TEXT), name
@@ -134,6 +138,11 @@ def test_nothing_moves_for_those_who_want_that(house: House, browser: "Browser")
             moves = "[...document.querySelectorAll('*')].filter((each) => { const style = getComputedStyle(each); \
                 return parseFloat(style.transitionDuration) || parseFloat(style.animationDuration) }).length"
             assert calm.page.evaluate(moves) == 0, name
+
+
+def test_the_overview_names_what_fails(house: House, tab: Tab) -> None:
+    tab.visit(house.full.url, "/")
+    tab.page.get_by_role("link", name="2 of 2 reports that wait have failed").wait_for()
 
 
 def test_an_id_with_markup_is_one_that_a_document_can_have() -> None:

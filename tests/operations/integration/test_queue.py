@@ -7,7 +7,18 @@ from functions.shared.task_queue import cloud_tasks_client
 from tests.operations.integration.conftest import LOCATION, Project
 
 QUEUE_KEYS = {
-    *("queue", "state", "tasks", "more_tasks", "rate", "burst", "concurrent", "max_attempts", "min_backoff_seconds"),
+    *(
+        "queue",
+        "state",
+        "tasks",
+        "more_tasks",
+        "failing",
+        "rate",
+        "burst",
+        "concurrent",
+        "max_attempts",
+        "min_backoff_seconds",
+    ),
     *("max_backoff_seconds", "max_doublings", "max_retry_duration_seconds", "ramp"),
 }
 RAMP = {"RAMP_START": "2126-12-01", "RAMP_FIRST_DAY": "864", "QUEUE_RATE": "10"}

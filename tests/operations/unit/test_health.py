@@ -30,6 +30,7 @@ def concerns(**changed: Any) -> list[tuple[str, str]]:
 
 def test_all_is_well() -> None:
     assert concerns() == []
+    assert concerns(queues=[{"queue": "reports", "state": "running", "tasks": 40, "failing": 1}]) == []
     assert concerns(alerts=[{"alert": "old", "detail": "", "received_at": NOW - timedelta(hours=3)}]) == []
 
 
@@ -43,6 +44,11 @@ def test_all_is_well() -> None:
         ({"runs": [{**GOOD_RUN, "malformed": 3}]}, "3 subscriptions", "/runs/20261124T1300Z"),
         ({"queues": [{"queue": "reports", "state": "paused"}]}, "Queue reports: paused.", "/queues"),
         ({"queues": [{"queue": "reports", "error": "gone"}]}, "Queue reports: gone.", "/queues"),
+        (
+            {"queues": [{"queue": "reports", "state": "running", "tasks": 40, "failing": 2}]},
+            "2 of 40 reports that wait have failed",
+            "/deliveries?state=pending",
+        ),
         ({"open_letters": 1200}, "1,200 reports could not be sent.", "/dead-letters"),
         ({"stopped_because": "complaints: 0.4 %"}, "Sending is stopped: complaints: 0.4 %.", "/#mails"),
         ({"alerts": [{"alert": "a", "detail": "d", "received_at": NOW}]}, "System alert: a: d", "/#alerts"),
