@@ -15,6 +15,7 @@ from functions.shared.issuer_keys import (
     PAUSE_AFTER_FAILURE_SECONDS,
     PAUSE_SECONDS,
     USUAL_LIFETIME_SECONDS,
+    Algorithm,
     Fetch,
     KeySet,
     KeysUnavailable,
@@ -68,6 +69,34 @@ def test_other_keys_are_passed_over(entry: object) -> None:
     assert set(read_key_set(json.dumps({"keys": [entry, JWK]}).encode())) == {"good"}
     with pytest.raises(KeysUnavailable):
         read_key_set(json.dumps({"keys": [entry]}).encode())
+
+
+CURVE = {
+    **ECAlgorithm.to_jwk(ec.generate_private_key(ec.SECP256R1()).public_key(), as_dict=True),
+    "kid": "curve",
+    "use": "sig",
+    "alg": "ES256",
+}
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        JWK,
+        *({**CURVE, name: value} for name in ("kid", "x", "y", "crv") for value in NO_TEXT),
+        *({**CURVE, name: value} for name in ("x", "y") for value in ("", "é", "!!!", "A", CURVE["kid"])),
+        *({**CURVE, "crv": crv} for crv in ("P-384", "secp256k1", "Ed25519")),
+        *({**CURVE, "alg": alg} for alg in ("RS256", "ES384", "none", None)),
+        # Not a point of the curve.
+        {**CURVE, "y": CURVE["x"]},
+        {**ECAlgorithm.to_jwk(ec.generate_private_key(ec.SECP384R1()).public_key(), as_dict=True), "kid": "longer"},
+    ],
+)
+def test_an_issuer_that_signs_with_a_curve(entry: dict[str, Any]) -> None:
+    body = json.dumps({"keys": [entry, CURVE]}).encode()
+    assert set(read_key_set(body, Algorithm.ES256)) == {"curve"}
+    with pytest.raises(KeysUnavailable):
+        read_key_set(json.dumps({"keys": [entry]}).encode(), Algorithm.ES256)
 
 
 @pytest.mark.parametrize(
