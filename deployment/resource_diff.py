@@ -23,6 +23,7 @@ from typing import Any
 ADDED = {"LOG_EXECUTION_ID"}
 """Environment variables that Cloud Functions adds by itself; the script does not count them."""
 
+_BOOLEANS = ("true", "false")
 _PAIR = re.compile(r"(?P<path>(?:[^=\[]|\[[^\]]*\])+)=(?P<wanted>.*)", re.DOTALL)
 _SEGMENT = re.compile(r"(?P<key>[^.\[\]]+)(?:\[(?:(?P<field>[^=\]]+)=(?P<value>[^\]]*)|(?P<inner>[^\]]*))\])?")
 
@@ -44,10 +45,13 @@ def find(resource: Any, path: str) -> Any:
 
 
 def is_same(actual: Any, wanted: Any) -> bool:
-    """Return whether two scalars mean the same: 10, 10.0 and "10" do, and so do null, "", 0 and false."""
+    """Return whether two scalars mean the same: 10, 10.0 and "10" do, and so do null, "", 0 and false.
+
+    gcloud writes some annotations as Python does: False.
+    """
     if actual in (None, "", 0, False) and wanted in (None, "", 0, False, "0", "false"):
         return True
-    if isinstance(actual, bool) or isinstance(wanted, bool):
+    if str(actual).lower() in _BOOLEANS:
         return str(actual).lower() == str(wanted).lower()
     try:
         return _number(actual) == _number(wanted)

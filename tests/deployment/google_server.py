@@ -381,7 +381,7 @@ class GoogleServer:
 
     def _storage(self, method: str, name: str, _query: Any, body: Resource) -> Resource | None:
         if method == "POST" and name == "b":
-            return self._put("storage", f"b/{body['name']}", body, new=True)
+            return self._put("storage", f"b/{body['name']}", {**body, "id": body["name"]}, new=True)
         if method == "GET" and name == "b":
             return {"items": [value for key, value in self.resources.items() if key.startswith("storage/b/")]}
         return None

@@ -20,6 +20,7 @@ from deployment.stage_function import hash_of, stage
         ("300.0s", "300s"),
         (1, 1.0),
         (True, "true"),
+        ("False", "false"),
         (None, 0),
         (None, "0"),
         ("", None),
@@ -32,7 +33,8 @@ def test_means_the_same(actual: Any, wanted: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("actual", "wanted"), [("512Mi", "1Gi"), (10, "11"), (None, "1"), ("10s", "20s"), (False, "true"), (1, "true")]
+    ("actual", "wanted"),
+    [("512Mi", "1Gi"), (10, "11"), (None, "1"), ("10s", "20s"), (False, "true"), (1, "true"), ("True", "false")],
 )
 def test_means_something_else(actual: Any, wanted: Any) -> None:
     assert not is_same(actual, wanted)
@@ -42,7 +44,13 @@ def test_finds_elements_of_lists_and_counts() -> None:
     resource = {
         "secrets": [{"key": "A", "version": "1"}, {"key": "B", "version": "2"}],
         "variables": {"X": "1", "LOG_EXECUTION_ID": "true"},
+        "annotations": {"run.googleapis.com/ingress": "all"},
     }
+    assert find(resource, "secrets[0].key") == "A"
+    assert find(resource, "secrets[2].key") is None
+    assert find(resource, "annotations[run.googleapis.com/ingress]") == "all"
+    assert find(resource, "annotations[run.googleapis.com/other]") is None
+    assert find(resource, "absent[0].key") is None
     assert find(resource, "secrets[key=B].version") == "2"
     assert find(resource, "secrets[key=C].version") is None
     assert find(resource, "secrets.#") == 2

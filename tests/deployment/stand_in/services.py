@@ -536,7 +536,7 @@ class Cloud:
         label, _, value = flags["update-labels"].partition("=")
         annotations = {
             "autoscaling.knative.dev/maxScale": flags["max-instances"],
-            "run.googleapis.com/cpu-throttling": str("cpu-throttling" in flags).lower(),
+            "run.googleapis.com/cpu-throttling": str("cpu-throttling" in flags),
         }
         resource = {
             "metadata": {
