@@ -144,5 +144,5 @@ def _on_google_error(request: Request, error: Exception) -> Response:
 
 def _on_unexpected_error(request: Request, error: Exception) -> Response:
     _logger.error("page_failed", path=request.url.path, error=type(error).__name__)
-    text = "The console failed on this page. Its log, in the terminal, says how."
+    text = "The console failed on this page. Its log says how."
     return _error_page(request, HTTPStatus.INTERNAL_SERVER_ERROR, text)
