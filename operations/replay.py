@@ -203,7 +203,7 @@ class Replay:
                 elif delivery is None:
                     fields = pending_fields(task, now=now, by_hand=True, task_name=name)
                 else:
-                    fields = put_back_fields(task, now=now, task_name=name)
+                    fields = put_back_fields(task, delivery, now=now, task_name=name)
                 # Written even if no state changes: a worker that paused just before it marks the delivery dead then
                 # fails to do so.
                 transaction.set(self._delivery(task), fields, merge=True)

@@ -10,6 +10,13 @@ from enum import StrEnum
 from typing import Any
 
 from functions.shared.dead_letter import DeadLetterReason
+from functions.shared.delivery_attempt import (
+    AttemptResult,
+    DeliveryAttempt,
+    attempted_fields,
+    history_fields,
+    stored_history,
+)
 from functions.shared.ids import SHARDS, shard_of
 from functions.shared.lease import is_live
 from functions.shared.period import Period, settled_period
@@ -100,6 +107,8 @@ class Delivery:
         variant: which version of the kind made it, `current` or `next`, where the kind has a next one; else empty.
         state: where it stands. SENDING where the document has no valid state: its outcome is unknown.
         attempts: how often a worker has claimed it.
+        history: its attempts, the first first, and what else has changed where it stands: the newest MOST_ATTEMPTS.
+        last_attempt_at: when the latest attempt began that wrote something.
         owner: the token of the process that claimed it or gave it up last.
         lease_expires_at: until when the owner alone may act on it.
         period_start: the start of what the report covers, once an attempt has settled that.
@@ -130,6 +139,8 @@ class Delivery:
     variant: str = ""
     state: DeliveryState
     attempts: int = 0
+    history: tuple[DeliveryAttempt, ...] = ()
+    last_attempt_at: datetime | None = None
     owner: str = ""
     lease_expires_at: datetime | None = None
     period_start: datetime | None = None
@@ -171,6 +182,8 @@ class Delivery:
             variant=stored_text(document, "variant"),
             state=state or DeliveryState.SENDING,
             attempts=stored_count(document, "attempts"),
+            history=stored_history(document.get("history")),
+            last_attempt_at=plausible(document.get("last_attempt_at")),
             owner=stored_text(document, "owner"),
             lease_expires_at=plausible(document.get("lease_expires_at")),
             period_start=plausible(document.get("period_start")),
@@ -214,6 +227,22 @@ class Delivery:
         )
 
     @property
+    def is_waiting(self) -> bool:
+        """Whether it waits for a worker, and no process has begun to give it up."""
+        return self.state is DeliveryState.PENDING and self.failure is None
+
+    def is_only_noted_since(self, read: "Delivery | None") -> bool:
+        """Whether it still waits as it did when it was read: at most, attempts that claimed nothing have noted that
+        they failed, and where there was no record, one of them or the dispatcher has made it.
+
+        Args:
+            read: as it was read; None where there was none.
+        """
+        if not self.is_waiting or not (read is None or read.is_waiting):
+            return False
+        return _standing(self) == (_standing(read) if read else _NEW)
+
+    @property
     def is_being_given_up(self) -> bool:
         """Whether a process has settled that it is given up, and has not yet marked it dead."""
         return not self.is_final and self.failure is not None
@@ -225,6 +254,16 @@ class Delivery:
             latest: the latest moment at which an attempt can have settled it.
         """
         return settled_period(self.period_start, self.period_end, latest=latest)
+
+
+def _standing(delivery: Delivery) -> tuple[Any, ...]:
+    """Everything by which a worker that finds a delivery waiting decides, and that a note of a failed attempt leaves
+    alone."""
+    period = (delivery.period_start, delivery.period_end)
+    return (delivery.attempts, delivery.owner, delivery.lease_expires_at, *period, delivery.by_hand, delivery.task)
+
+
+_NEW = (0, "", None, None, None, False, "")
 
 
 DELIVERY_FIELDS = tuple(field.name for field in fields(Delivery) if field.name not in {"id", "problem", "version"})
@@ -254,19 +293,22 @@ def pending_fields(task: ReportTask, *, now: datetime, by_hand: bool, task_name:
     }
 
 
-def put_back_fields(task: ReportTask, *, now: datetime, task_name: str) -> dict[str, Any]:
+def put_back_fields(task: ReportTask, before: Delivery, *, now: datetime, task_name: str) -> dict[str, Any]:
     """An operator's replay of a delivery that exists: it waits for a new task.
 
-    It loses the result of its attempts. It keeps what they settled, such as the period, and the time of its creation.
+    It loses the result of its attempts. It keeps what they settled, such as the period, the time of its creation, and
+    its history.
 
     Args:
         task: the task of the delivery.
+        before: the delivery as it was.
         now: when it is written, in UTC.
         task_name: the id of the new task.
     """
     renewed = pending_fields(task, now=now, by_hand=True, task_name=task_name)
     del renewed["created_at"]
-    return {**renewed, "owner": None, "lease_expires_at": None, "reason": None}
+    replayed = history_fields(before.history, DeliveryAttempt(at=now, result=AttemptResult.REPLAYED))
+    return {**renewed, **replayed, "owner": None, "lease_expires_at": None, "reason": None}
 
 
 def new_task_fields(task_name: str, *, now: datetime | None = None) -> dict[str, Any]:
@@ -303,15 +345,19 @@ def period_fields(period: Period | None) -> dict[str, Any]:
     return {} if period is None else {"period_start": period.start, "period_end": period.end}
 
 
-def claimed_fields(delivery: Delivery | None, *, owner: str, lease_expires_at: datetime) -> dict[str, Any]:
+def claimed_fields(
+    delivery: Delivery | None, *, owner: str, lease_expires_at: datetime, attempt: DeliveryAttempt
+) -> dict[str, Any]:
     """A worker claims the delivery: until the lease is over it alone may send.
 
     Args:
         delivery: as it was read; None where there was none.
         owner: a token that no other process has.
         lease_expires_at: until when.
+        attempt: what the delivery is to keep of the attempt.
     """
     return {
+        **attempted_fields(delivery.history if delivery else (), attempt),
         "state": DeliveryState.SENDING.value,
         "owner": owner,
         "lease_expires_at": lease_expires_at,
@@ -321,12 +367,14 @@ def claimed_fields(delivery: Delivery | None, *, owner: str, lease_expires_at: d
     }
 
 
-def unclear_fields(*, error: str, now: datetime) -> dict[str, Any]:
-    """The owner got no clear answer to the mail. It keeps its claim: after the lease another attempt finds out whether
-    the mail was accepted.
+def failed_fields(*, error: str, now: datetime) -> dict[str, Any]:
+    """An attempt has failed, and the delivery stays where it stands.
+
+    It waits as before where the attempt did not claim it. Where the owner got no clear answer to the mail, the claim
+    stays: after the lease another attempt finds out whether the mail was accepted.
 
     Args:
-        error: what it got.
+        error: what went wrong.
         now: when it is written, in UTC.
     """
     return {"last_error": error, "updated_at": now}

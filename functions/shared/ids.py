@@ -1,5 +1,6 @@
 """The names of documents, runs and tasks: deterministic, so that making one twice makes it once."""
 
+import contextlib
 import functools
 import hashlib
 import re
@@ -7,6 +8,8 @@ from datetime import UTC, datetime
 from typing import Annotated
 
 from pydantic import AfterValidator
+
+from functions.shared.plausible_time import plausible
 
 
 def is_document_id(value: str) -> bool:
@@ -36,6 +39,18 @@ _LONGEST_OWNER = 1_450
 def run_id(scheduled_for: datetime) -> str:
     """Name a run after the time that it was scheduled for: `20261124T1300Z`; seconds only where there are any."""
     return _compact(scheduled_for)
+
+
+def time_of_run(run: str) -> datetime | None:
+    """The time that a run was scheduled for, from its id; None where the id is not a run's.
+
+    Args:
+        run: the id, as `run_id` makes it.
+    """
+    for pattern in ("%Y%m%dT%H%MZ", "%Y%m%dT%H%M%SZ", "%Y%m%dT%H%M%S.%fZ"):
+        with contextlib.suppress(ValueError):
+            return plausible(datetime.strptime(run, pattern).replace(tzinfo=UTC))
+    return None
 
 
 def shard_of(user_id: str, subscription_id: str) -> int:

@@ -38,6 +38,7 @@ from functions.shared.dead_letter import (
     settled_letter_fields,
 )
 from functions.shared.delivery import DELIVERIES, DELIVERY_RETENTION, Delivery, DeliveryState, settled_fields
+from functions.shared.delivery_attempt import AttemptResult, DeliveryAttempt, history_fields
 from functions.shared.mail_event import MailRecord
 from functions.shared.system_alert import AlertKind, SystemAlert
 
@@ -101,15 +102,16 @@ def settlement(
         and letter.reason == DeadLetterReason.UNKNOWN_OUTCOME
     )
     return Settlement(
-        delivery=_sent_fields(record, now=now) if becomes_sent and record else {},
+        delivery=_sent_fields(delivery, record, now=now) if becomes_sent and delivery and record else {},
         letter=settled_letter_fields(now=now) if is_open and is_proven else {},
         is_sent=is_sent,
     )
 
 
-def _sent_fields(record: MailRecord, *, now: datetime) -> dict[str, Any]:
+def _sent_fields(delivery: Delivery, record: MailRecord, *, now: datetime) -> dict[str, Any]:
     return {
         **settled_fields(DeliveryState.SENT, owner=SETTLED_BY, message_id=record.message_id or None),
+        **history_fields(delivery.history, DeliveryAttempt(at=now, result=AttemptResult.SETTLED)),
         "reason": None,
         "failed_at": None,
         "updated_at": now,

@@ -10,8 +10,9 @@ https://cloud.google.com/firestore/docs/reference/rpc/google.firestore.v1#precon
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
+import structlog
 from google.api_core import exceptions
 from google.api_core.retry import Retry, if_exception_type
 from google.api_core.timeout import ConstantTimeout
@@ -25,20 +26,23 @@ from functions.shared.delivery import (
     DeliveryState,
     SkipReason,
     claimed_fields,
+    failed_fields,
     held_fields,
     pending_fields,
     period_fields,
     released_fields,
     settled_fields,
     task_fields,
-    unclear_fields,
 )
+from functions.shared.delivery_attempt import AttemptResult, DeliveryAttempt, attempted_fields, recorded
 from functions.shared.ids import delivery_id
 from functions.shared.mail_event import MAIL_EVENTS, MailRecord
 from functions.shared.period import Period
 from functions.shared.report_task import ReportTask
+from functions.shared.sanitize import error_text
 from functions.shared.subscription import SUBSCRIPTIONS, Subscription, SubscriptionDefaults
 from functions.shared.user import USERS, User
+from functions.worker.attempt import Attempt
 from functions.worker.moving_on import FinalDelivery
 from functions.worker.reports.canary import Canaries, variant_of
 from functions.worker.time_budget import (
@@ -46,6 +50,7 @@ from functions.worker.time_budget import (
     CLAIM_SECONDS,
     LOOK_AGAIN_SECONDS,
     MAIL_RECORD_SECONDS,
+    NOTE_SECONDS,
     SETTLE_SECONDS,
 )
 
@@ -74,6 +79,8 @@ _TRANSIENT = if_exception_type(
 _CHANGED = (exceptions.AlreadyExists, exceptions.FailedPrecondition, exceptions.NotFound)
 """How Firestore refuses a write because the document has changed."""
 
+_logger = structlog.get_logger()
+
 
 @dataclass(frozen=True, kw_only=True)
 class TaskDocuments:
@@ -97,9 +104,10 @@ alone."""
 
 @dataclass(frozen=True, kw_only=True)
 class Hold:
-    """The right to finish giving a delivery up. `version` is the document's, as the hold wrote it."""
+    """The right to finish giving a delivery up. `version` and `history` are the document's, as the hold wrote them."""
 
     version: datetime
+    history: tuple[DeliveryAttempt, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,15 +118,23 @@ class Claim:
         owner: the token that proves it.
         expires_at: until when it is good.
         version: the document's, as the claim wrote it.
+        history: the delivery's, as the claim wrote it.
     """
 
     owner: str
     expires_at: datetime
     version: datetime
+    history: tuple[DeliveryAttempt, ...]
 
     def outlasts(self, seconds: float, *, now: datetime) -> bool:
         """Whether the claim is still good for something that takes so long."""
         return now + timedelta(seconds=seconds) < self.expires_at
+
+
+_Held = Claim | Hold | Delivery | None
+"""By what a delivery is written: a claim, a hold, or the delivery as it was read."""
+
+_Read = TypeVar("_Read", Delivery | None, Claim | Delivery | None)
 
 
 class DeliveryChanged(Exception):
@@ -207,7 +223,16 @@ class DeliveryStore:
                 break
         return final
 
-    def claim(self, task: ReportTask, delivery: Delivery | None, *, period: Period, owner: str, now: datetime) -> Claim:
+    def claim(
+        self,
+        task: ReportTask,
+        delivery: Delivery | None,
+        *,
+        period: Period,
+        owner: str,
+        attempt: Attempt,
+        now: datetime,
+    ) -> Claim:
         """Take a delivery to `sending`.
 
         Args:
@@ -215,24 +240,26 @@ class DeliveryStore:
             delivery: as it was read.
             period: what the report covers.
             owner: a token that no other process has.
+            attempt: the queue's call.
             now: the present, in UTC, from which the lease counts.
 
         Raises:
             DeliveryChanged: another worker was quicker.
         """
-        expires_at = now + LEASE
-        fields = {**period_fields(period), **claimed_fields(delivery, owner=owner, lease_expires_at=expires_at)}
-        batch = self._client.batch()
-        self._write_delivery(batch, task, delivery.version if delivery else None, now=now, fields=fields)
-        try:
-            version = self._commit(batch, CLAIM_SECONDS)
-        except _CHANGED:
-            # Firestore says so also when the write took effect, its answer was lost, and the client tried again.
-            found = self.read_delivery(task.delivery_id)
-            if found is None or found.owner != owner:
-                raise DeliveryChanged(found) from None
-            version = found.version
-        return Claim(owner=owner, expires_at=expires_at, version=version)
+        expires_at, entry = now + LEASE, attempt.claimed(now=now)
+
+        def write(delivery: Delivery | None) -> datetime:
+            claimed = claimed_fields(delivery, owner=owner, lease_expires_at=expires_at, attempt=entry)
+            batch = self._client.batch()
+            fields = {**period_fields(period), **claimed}
+            self._write_delivery(batch, task, delivery, now=now, fields=fields)
+            return self._commit(batch, CLAIM_SECONDS)
+
+        def is_mine(found: Delivery) -> bool:
+            return found.owner == owner
+
+        version, before = self._write_once(task, delivery, write, is_mine)
+        return Claim(owner=owner, expires_at=expires_at, version=version, history=recorded(_history(before), entry))
 
     def hold(
         self,
@@ -242,6 +269,7 @@ class DeliveryStore:
         failure: DeliveryFailure,
         owner: str,
         period: Period | None,
+        attempt: Attempt,
         now: datetime,
     ) -> Hold:
         """Settle that a delivery is given up, before its dead letter is published: from here on no worker sends it.
@@ -255,47 +283,86 @@ class DeliveryStore:
             failure: why.
             owner: the token of the process that gives it up.
             period: what the report covers, where that is known.
+            attempt: the queue's call.
             now: the present, in UTC.
 
         Raises:
             DeliveryChanged: another process has acted on the delivery.
         """
-        fields = {**period_fields(period), **held_fields(failure, owner=owner)}
-        batch = self._client.batch()
-        self._write_delivery(batch, task, held.version if held else None, now=now, fields=fields)
-        try:
-            return Hold(version=self._commit(batch, CALL_SECONDS))
-        except _CHANGED:
-            found = self.read_delivery(task.delivery_id)
-            if found is None or found.owner != owner or found.failure is None:
-                raise DeliveryChanged(found) from None
-            return Hold(version=found.version)
+        entry = attempt.ended(AttemptResult.DEAD, now=now, error=failure.error)
 
-    def release(self, task: ReportTask, held: Claim | Hold, *, error: str, now: datetime) -> None:
+        def write(held: Claim | Delivery | None) -> datetime:
+            given_up = {**held_fields(failure, owner=owner), **attempted_fields(_history(held), entry)}
+            batch = self._client.batch()
+            self._write_delivery(batch, task, held, now=now, fields={**period_fields(period), **given_up})
+            return self._commit(batch, CALL_SECONDS)
+
+        def is_mine(found: Delivery) -> bool:
+            return found.owner == owner and found.failure is not None
+
+        version, before = self._write_once(task, held, write, is_mine)
+        return Hold(version=version, history=recorded(_history(before), entry))
+
+    def release(self, task: ReportTask, held: Claim | Hold, *, error: str, attempt: Attempt, now: datetime) -> None:
         """Give a delivery back: nothing was sent and no dead letter published, so the next attempt may try.
 
         Raises:
             DeliveryChanged: the lease was over, and another process has acted on the delivery.
         """
+        entry = attempt.ended(AttemptResult.FAILED, now=now, error=error)
         try:
-            self._update(task, held, released_fields(error=error, now=now))
+            self._update(task, held, released_fields(error=error, now=now), entry)
         except _CHANGED:
             found = self.read_delivery(task.delivery_id)
             if found is None or found.state is not DeliveryState.PENDING:
                 raise DeliveryChanged(found) from None
 
-    def keep_claimed(self, task: ReportTask, claim: Claim, *, error: str, now: datetime) -> None:
+    def keep_claimed(self, task: ReportTask, claim: Claim, *, error: str, attempt: Attempt, now: datetime) -> None:
         """Write down that the provider gave no clear answer. The claim stays until its lease is over.
 
         Raises:
             DeliveryChanged: the lease was over, and another process has acted on the delivery.
         """
+        entry = attempt.ended(AttemptResult.UNCLEAR, now=now, error=error)
         try:
-            self._update(task, claim, unclear_fields(error=error, now=now))
+            self._update(task, claim, failed_fields(error=error, now=now), entry)
         except _CHANGED:
             found = self.read_delivery(task.delivery_id)
             if found is None or found.owner != claim.owner:
                 raise DeliveryChanged(found) from None
+
+    def note_failure(
+        self, task: ReportTask, delivery: Delivery | None, *, owner: str, error: str, attempt: Attempt, now: datetime
+    ) -> None:
+        """Write down why an attempt failed that ends without another write, so that the record tells the truth while
+        the queue retries.
+
+        It stops no other process. It leaves a delivery alone that is final, that is being given up, or that another
+        process has claimed, even if that lease is over: the owner may still be at work. It is conditional on what was
+        read, like all writes, and if the delivery has changed or Firestore fails, there is no note. A worker that has
+        read the delivery before the note goes on as if there were none (Delivery.is_only_noted_since).
+
+        Args:
+            task: which delivery.
+            delivery: as it was read; None where there was none: then this makes it.
+            owner: the token of this attempt.
+            error: why it failed.
+            attempt: the queue's call.
+            now: the present, in UTC.
+        """
+        is_mine = delivery is not None and delivery.owner == owner and delivery.is_claimed(now)
+        if delivery is not None and not delivery.is_waiting and not is_mine:
+            return
+        # What fails unforeseen while it holds the claim may fail after the mail was handed over.
+        result = AttemptResult.UNCLEAR if is_mine else AttemptResult.FAILED
+        entry = attempt.ended(result, now=now, error=error)
+        fields = {**failed_fields(error=error, now=now), **attempted_fields(_history(delivery), entry)}
+        batch = self._client.batch()
+        self._write_delivery(batch, task, delivery, now=now, fields=fields)
+        try:
+            self._commit(batch, NOTE_SECONDS)
+        except exceptions.GoogleAPIError as failure:
+            _logger.info("failure_not_noted", delivery_id=task.delivery_id, error=error_text(failure))
 
     def settle(
         self,
@@ -308,6 +375,7 @@ class DeliveryStore:
         user: User | None,
         subscription: Subscription | None,
         move: Move,
+        attempt: Attempt,
         now: datetime,
         message_id: str | None = None,
         failure: DeliveryFailure | None = None,
@@ -329,6 +397,7 @@ class DeliveryStore:
             user: as read.
             subscription: as read; None where it is to be left alone.
             move: what to write to it.
+            attempt: the queue's call.
             now: the present, in UTC.
             message_id: the mail's name at the provider.
             failure: why it is dead. Also in the delivery, since an operator may replay it before its letter is stored.
@@ -341,12 +410,12 @@ class DeliveryStore:
         settled = settled_fields(
             state, owner=owner, message_id=message_id, failure=failure, skipped_because=skipped_because, note=note
         )
-        fields = {**period_fields(period), **settled}
-        version = held.version if held else None
+        entry = attempt.ended(_result(state, held), now=now, error=failure.error if failure else "")
         for reads_left in reversed(range(_MOST_REREADS)):
             moved = move(user, subscription) if subscription else {}
             batch = self._client.batch()
-            self._write_delivery(batch, task, version, now=now, fields=fields)
+            fields = {**period_fields(period), **settled, **attempted_fields(_history(held), entry)}
+            self._write_delivery(batch, task, held, now=now, fields=fields)
             if subscription and moved:
                 self._write_subscription(batch, task, subscription, moved)
             try:
@@ -356,11 +425,14 @@ class DeliveryStore:
                 delivery = found.delivery
                 if delivery is not None and delivery.owner == owner and delivery.state is state:
                     return
-                if not moved or (delivery.version if delivery else None) != version:
+                if _is_only_noted(delivery, held):
+                    held = delivery
+                elif not moved or (delivery.version if delivery else None) != (held.version if held else None):
                     raise DeliveryChanged(delivery) from None
                 user, subscription = found.user, found.subscription if reads_left > 1 else None
             else:
                 return
+        raise DeliveryChanged(self.read_delivery(task.delivery_id))
 
     def move_subscription(
         self, task: ReportTask, user: User | None, subscription: Subscription | None, move: Move
@@ -397,16 +469,48 @@ class DeliveryStore:
         option = self._client.write_option(last_update_time=subscription.version)
         batch.update(self._subscription(task), dict(fields), option=option)
 
+    def _write_once(
+        self,
+        task: ReportTask,
+        read: _Read,
+        write: Callable[[_Read], datetime],
+        is_mine: Callable[[Delivery], bool],
+    ) -> tuple[datetime, _Read]:
+        """Write a delivery on the condition that it is as it was read, or that attempts have only noted since that they
+        failed.
+
+        Args:
+            task: which delivery.
+            read: as it was read.
+            write: writes it on that condition, and returns the new version.
+            is_mine: whether this write made a delivery what it is.
+
+        Returns:
+            The version that it has now, and what it was before.
+        """
+        while True:
+            try:
+                return write(read), read
+            except _CHANGED:
+                found = self.read_delivery(task.delivery_id)
+            # Firestore says so also when the write took effect, its answer was lost, and the client tried again.
+            if found is not None and is_mine(found):
+                return found.version, read
+            if not _is_only_noted(found, read):
+                raise DeliveryChanged(found)
+            # It takes another attempt at the same delivery, at the same moment, for each further turn.
+            read = found
+
     def _write_delivery(
-        self, batch: Any, task: ReportTask, version: datetime | None, *, now: datetime, fields: Mapping[str, Any]
+        self, batch: Any, task: ReportTask, held: _Held, *, now: datetime, fields: Mapping[str, Any]
     ) -> None:
         reference = self._delivery(task.delivery_id)
         if variant := variant_of(task.kind, task.user_id, task.subscription_id, self._canaries):
             fields = {**fields, "variant": variant.value}
-        if version is None:
+        if held is None:
             batch.create(reference, {**pending_fields(task, now=now, by_hand=False), **fields})
         else:
-            option = self._client.write_option(last_update_time=version)
+            option = self._client.write_option(last_update_time=held.version)
             batch.update(reference, {**task_fields(task, now=now), **fields}, option=option)
 
     def _get(self, references: list[Any], *, seconds: float = CALL_SECONDS) -> dict[str, Any]:
@@ -415,10 +519,13 @@ class DeliveryStore:
         snapshots = client.get_all(references, retry=_retry_for(seconds), timeout=_ONE_CALL)
         return {snapshot.reference.path: snapshot for snapshot in snapshots}
 
-    def _update(self, task: ReportTask, held: Claim | Hold, fields: Mapping[str, Any]) -> None:
+    def _update(
+        self, task: ReportTask, held: Claim | Hold, fields: Mapping[str, Any], attempt: DeliveryAttempt
+    ) -> None:
         batch = self._client.batch()
         option = self._client.write_option(last_update_time=held.version)
-        batch.update(self._delivery(task.delivery_id), dict(fields), option=option)
+        fields = {**fields, **attempted_fields(held.history, attempt)}
+        batch.update(self._delivery(task.delivery_id), fields, option=option)
         self._commit(batch, SETTLE_SECONDS)
 
     def _commit(self, batch: Any, seconds: float) -> datetime:
@@ -433,6 +540,25 @@ class DeliveryStore:
     def _subscription(self, task: ReportTask) -> Any:
         user = self._client.collection(USERS).document(task.user_id)
         return user.collection(SUBSCRIPTIONS).document(task.subscription_id)
+
+
+def _history(held: _Held) -> tuple[DeliveryAttempt, ...]:
+    return held.history if held else ()
+
+
+def _is_only_noted(found: Delivery | None, read: _Held) -> bool:
+    """Whether no process has done more to a delivery since it was read than to note a failed attempt."""
+    return found is not None and isinstance(read, Delivery | None) and found.is_only_noted_since(read)
+
+
+def _result(state: DeliveryState, held: _Held) -> AttemptResult:
+    match state:
+        case DeliveryState.SENT:
+            return AttemptResult.SENT if isinstance(held, Claim) else AttemptResult.SETTLED
+        case DeliveryState.SKIPPED:
+            return AttemptResult.SKIPPED
+        case _:
+            return AttemptResult.DEAD
 
 
 def _retry_for(seconds: float) -> Retry:

@@ -1,8 +1,11 @@
 """Gives a delivery up: no worker sends it from here on, its dead letter is published, and it is dead."""
 
+import contextlib
 from collections.abc import Callable
 from datetime import datetime
 from http import HTTPStatus
+
+from google.api_core.exceptions import GoogleAPIError
 
 from functions.shared.dead_letter import DeadLetter, DeadLetterReason
 from functions.shared.delivery import Delivery, DeliveryFailure, DeliveryState
@@ -70,7 +73,15 @@ class GivingUp:
                 may have published it.
         """
         task = work.task
-        hold = self._deliveries.hold(task, held, failure=failure, owner=work.owner, period=work.period, now=self._now())
+        hold = self._deliveries.hold(
+            task,
+            held,
+            failure=failure,
+            owner=work.owner,
+            period=work.period,
+            attempt=work.attempt,
+            now=self._now(),
+        )
         letter = DeadLetter(
             user_id=task.user_id,
             subscription_id=task.subscription_id,
@@ -87,7 +98,7 @@ class GivingUp:
         published = publish(self._dead_letters, letter, work.attempt)
         if published is not Published.YES:
             if published is Published.NO and release:
-                self._deliveries.release(task, hold, error=failure.error, now=self._now())
+                self._deliveries.release(task, hold, error=failure.error, attempt=work.attempt, now=self._now())
             return task_answer.DEAD_LETTER_NOT_PUBLISHED
         self._deliveries.settle(
             task,
@@ -98,6 +109,7 @@ class GivingUp:
             user=work.user,
             subscription=work.subscription,
             move=work.move_on,
+            attempt=work.attempt,
             now=self._now(),
             failure=failure,
         )
@@ -124,8 +136,23 @@ class GivingUp:
         if delivery is not None and delivery.failure is not None:
             return self.finish(work, delivery, delivery.failure, release=False)
         reason = DeadLetterReason.UNKNOWN_OUTCOME if was_sending else DeadLetterReason.RETRIES_EXHAUSTED
-        text = f"the worker failed unexpectedly: {type(error).__name__}: {error_text(error)}"
-        return self.give_up(work, GiveUp(reason=reason, error=text, release=not was_sending), None)
+        return self.give_up(work, GiveUp(reason=reason, error=_unexpected(error), release=not was_sending), None)
+
+    def note_unexpected(self, task: ReportTask, attempt: Attempt, owner: str, error: Exception) -> TaskAnswer:
+        """An attempt failed unexpectedly, and the queue has others left. Writes down why, if Firestore can be had.
+
+        Args:
+            task: which delivery.
+            attempt: the queue's call.
+            owner: the token of this attempt, which may have claimed the delivery.
+            error: what failed.
+        """
+        with contextlib.suppress(GoogleAPIError):
+            delivery = self._deliveries.read_delivery(task.delivery_id)
+            self._deliveries.note_failure(
+                task, delivery, owner=owner, error=_unexpected(error), attempt=attempt, now=self._now()
+            )
+        return task_answer.UNEXPECTED
 
     def reject(self, body: bytes, error: str, attempt: Attempt) -> TaskAnswer:
         """A body that is not a task: it names no delivery to mark, and none of its fields can be trusted.
@@ -149,6 +176,10 @@ class GivingUp:
             result="dead",
             details={"reason": DeadLetterReason.INVALID_TASK.value, "error": letter.error},
         )
+
+
+def _unexpected(error: Exception) -> str:
+    return f"the worker failed unexpectedly: {type(error).__name__}: {error_text(error)}"
 
 
 def _malformed_document(work: TaskDelivery) -> str:

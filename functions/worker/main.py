@@ -141,6 +141,7 @@ def _attempt(headers: Headers) -> Attempt:
         number=number,
         task_name=headers.get("X-CloudTasks-TaskName", ""),
         last=number >= _settings.max_attempts,
+        started_at=datetime.now(UTC),
     )
 
 

@@ -114,11 +114,8 @@ class SendReport:
                 raise
             except Exception as error:
                 _logger.exception("task_failed_unexpectedly", delivery_id=task.delivery_id)
-                answer = (
-                    self._giving_up.give_up_unexpected(task, attempt, owner, error)
-                    if attempt.last
-                    else task_answer.UNEXPECTED
-                )
+                fail = self._giving_up.give_up_unexpected if attempt.last else self._giving_up.note_unexpected
+                answer = fail(task, attempt, owner, error)
         except DeliveryChanged as error:
             # The other process finishes what it has begun.
             _logger.warning("delivery_changed_meanwhile", delivery_id=task.delivery_id, found=str(error))
@@ -161,7 +158,7 @@ class SendReport:
             case GiveUp():
                 return self._giving_up.give_up(work, built, None)
             case Retry():
-                return task_answer.to_be_retried(task, built)
+                return self._fail(work, built)
             case Skip():
                 return self._skip(work, None, built)
             case Mail():
@@ -223,30 +220,35 @@ class SendReport:
             case Retry():
                 answer = task_answer.to_be_retried(task, decided)
                 end_attempt = self._deliveries.release if decided.release else self._deliveries.keep_claimed
-                end_attempt(task, claim, error=decided.error, now=self._now())
+                end_attempt(task, claim, error=decided.error, attempt=work.attempt, now=self._now())
                 return answer
 
     def _claim(self, work: TaskDelivery, mail: Mail) -> ReadyToSend | TaskAnswer:
         task, period = work.task, work.period
         assert period is not None  # noqa: S101  nothing is built without a period
-        claim = self._deliveries.claim(task, work.delivery, period=period, owner=work.owner, now=self._now())
+        claim = self._deliveries.claim(
+            task, work.delivery, period=period, owner=work.owner, attempt=work.attempt, now=self._now()
+        )
         # Building takes its time, and somebody may have unsubscribed meanwhile. It is read after the claim, not before:
         # so a recipient who unsubscribes before the claim gets no mail of it.
         try:
             current = replace(work, subscription=self._deliveries.read_subscription(task))
         except GoogleAPIError:
-            self._deliveries.release(task, claim, error="the subscription could not be read", now=self._now())
+            self._give_back(work, claim, "the subscription could not be read")
             raise
         if reason := self._skip_reason(current):
             return self._skip(current, claim, Skip(reason=reason))
         recipients = current.still_wanted(mail.recipients)
         if not recipients:
-            self._deliveries.release(task, claim, error="it goes to other addresses by now", now=self._now())
+            self._give_back(work, claim, "it goes to other addresses by now")
             return task_answer.ADDRESSES_CHANGED
         if claim.outlasts(CLAIM_SECONDS_NEEDED, now=self._now()):
             return ReadyToSend(claim=claim, mail=replace(mail, recipients=recipients))
-        self._deliveries.release(task, claim, error="claiming the delivery took too long", now=self._now())
+        self._give_back(work, claim, "claiming the delivery took too long")
         return task_answer.CLAIMED_TOO_LATE
+
+    def _give_back(self, work: TaskDelivery, claim: Claim, error: str) -> None:
+        self._deliveries.release(work.task, claim, error=error, attempt=work.attempt, now=self._now())
 
     def _hold_back(self, work: TaskDelivery, kept_back: KeptBack) -> TaskAnswer:
         """Send nothing for now: the answer slows the whole queue down, since every mail would fail."""
@@ -259,11 +261,19 @@ class SendReport:
             ),
             last_attempt=work.attempt.last,
         )
-        return (
-            task_answer.to_be_retried(work.task, decided)
-            if isinstance(decided, Retry)
-            else self._giving_up.give_up(work, decided, None)
+        return self._fail(work, decided) if isinstance(decided, Retry) else self._giving_up.give_up(work, decided, None)
+
+    def _fail(self, work: TaskDelivery, decided: Retry) -> TaskAnswer:
+        """End an attempt that has claimed nothing: the queue calls again."""
+        self._deliveries.note_failure(
+            work.task,
+            work.delivery,
+            owner=work.owner,
+            error=decided.error,
+            attempt=work.attempt,
+            now=self._now(),
         )
+        return task_answer.to_be_retried(work.task, decided)
 
     def _settle_sent(self, work: TaskDelivery, held: Claim | Delivery, message_id: str) -> TaskAnswer:
         try:
@@ -276,6 +286,7 @@ class SendReport:
                 user=work.user,
                 subscription=work.subscription,
                 move=work.move_on,
+                attempt=work.attempt,
                 now=self._now(),
                 message_id=message_id,
             )
@@ -304,6 +315,7 @@ class SendReport:
             user=work.user,
             subscription=None if reason in OF_USERS else work.subscription,
             move=self._stay_paused if reason is SkipReason.PAUSED else work.move_on,
+            attempt=work.attempt,
             now=self._now(),
             skipped_because=reason,
             note=skip.note,

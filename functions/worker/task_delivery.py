@@ -1,14 +1,13 @@
 """The delivery of a task, and what an attempt needs to work on it. Pure."""
 
-import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from functions.shared.delivery import Delivery
+from functions.shared.ids import time_of_run
 from functions.shared.period import Period
-from functions.shared.plausible_time import plausible
 from functions.shared.report_task import ReportTask
 from functions.shared.subscription import Subscription
 from functions.shared.user import User
@@ -55,7 +54,8 @@ class TaskDelivery:
             now: the present, in UTC.
         """
         delivery, user, subscription = documents.delivery, documents.user, documents.subscription
-        run_time = _run_time(task)
+        # A task made by hand may name no run.
+        run_time = time_of_run(task.run_id) or task.due_at
         # An attempt after an interrupted one, or a replay, covers what the first attempt covered.
         period = delivery.settled_period(max(task.due_at, run_time, now)) if delivery else None
         if period is None and subscription is not None:
@@ -91,11 +91,3 @@ class TaskDelivery:
             return ()
         wanted = {address.casefold() for address, _role in addresses(self.user, self.subscription)}
         return [recipient for recipient in recipients if recipient.address.casefold() in wanted]
-
-
-def _run_time(task: ReportTask) -> datetime:
-    """The time of the task's run; the due time where no run made it, such as a task made by hand."""
-    for pattern in ("%Y%m%dT%H%MZ", "%Y%m%dT%H%M%SZ", "%Y%m%dT%H%M%S.%fZ"):
-        with contextlib.suppress(ValueError):
-            return plausible(datetime.strptime(task.run_id, pattern).replace(tzinfo=UTC)) or task.due_at
-    return task.due_at

@@ -19,6 +19,9 @@ SETTLE_SECONDS = 20.0
 SEND_SECONDS = 20.0
 """The provider's answer to a mail. A healthy provider takes well under a second. The lease covers this."""
 
+NOTE_SECONDS = 3.0
+"""Writing down why an attempt failed that has nothing else to write. If that fails, only the log tells."""
+
 TRIAL_SECONDS = 5.0
 """The provider's answer to a trial, by which a worker finds out whether the provider has recovered."""
 

@@ -18,6 +18,7 @@ from functions.shared.delivery import (
     period_fields,
     settled_fields,
 )
+from functions.shared.delivery_attempt import AttemptResult, DeliveryAttempt
 from functions.shared.period import Period
 from functions.shared.report_task import ReportTask
 from functions.shared.retry_policy import DISPATCH_DEADLINE
@@ -194,7 +195,12 @@ def test_no_index_rises_with_time_unless_docs_scale_md_says_how_far_it_goes() ->
     written = {
         "deliveries": pending_fields(task, now=NOW, by_hand=True)
         | period_fields(Period(NOW, NOW))
-        | claimed_fields(None, owner="o", lease_expires_at=NOW)
+        | claimed_fields(
+            None,
+            owner="o",
+            lease_expires_at=NOW,
+            attempt=DeliveryAttempt(at=NOW, result=AttemptResult.CLAIMED),
+        )
         | settled_fields(
             DeliveryState.DEAD,
             owner="o",

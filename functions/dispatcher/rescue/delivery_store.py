@@ -23,6 +23,7 @@ from functions.shared.delivery import (
     task_fields,
     unheld_fields,
 )
+from functions.shared.delivery_attempt import AttemptResult, DeliveryAttempt, history_fields
 from functions.shared.report_task import ReportTask
 from functions.shared.subscription import SUBSCRIPTIONS, Subscription, SubscriptionDefaults, moved_fields
 from functions.shared.user import USERS, User
@@ -151,6 +152,10 @@ class RescueDeliveryStore:
             dead = {
                 **task_fields(self._task(due), now=self._run_time),
                 **settled_fields(DeliveryState.DEAD, owner=hold.owner, failure=failure),
+                **history_fields(
+                    delivery.history,
+                    DeliveryAttempt(at=failure.failed_at, result=AttemptResult.DEAD, error=failure.error),
+                ),
             }
             subscription = Subscription.from_snapshot(
                 subscription_document.get(transaction=transaction), self._defaults

@@ -106,7 +106,7 @@ def show_delivery(request: Request) -> Response:
         request,
         "delivery.html",
         delivery=delivery_row(delivery, mail),
-        timeline=timeline(delivery, mail),
+        timeline=timeline(delivery, mail, now=now),
         what_next=what_next(delivery, None if delivery.is_final else _task(console, delivery), now=now),
         letter=letter if DeadLetters(client).of_ids([letter]) else None,
         can_preview=request.state.viewer.may_act and bool(delivery.subscription_id),

@@ -143,6 +143,7 @@ def test_what_documents_hold_is_only_text(console: Browser, project: Project) ->
     put_user(project, user_id="u<b>1", name=HOSTILE, time_zone=HOSTILE, email=f"{HOSTILE}@x.example")
     letter = project.dead_letter("u<b>1", error=HOSTILE, note=HOSTILE, task_name=HOSTILE)
     project.set_delivery(letter, last_error=HOSTILE, kind=HOSTILE, message_id=HOSTILE, note=HOSTILE, reason=HOSTILE)
+    project.set_delivery(letter, history=[{"at": DUE, "number": 1, "result": "failed", "error": HOSTILE}])
     quoted = quote(letter, safe="")
     for path in (
         "/",
@@ -352,6 +353,22 @@ def test_a_delivery_tells_what_happens_next(console: Browser, project: Project) 
     assert "Its task is not in the queue" in console.get(f"/deliveries/{letter}").text
     project.set_delivery(letter, state="sent", message_id="m1")
     assert "the mail provider has accepted the mail" in console.get(f"/deliveries/{letter}").text
+
+
+def test_a_delivery_tells_of_each_attempt(console: Browser, project: Project) -> None:
+    letter = project.dead_letter(delivery=DeliveryState.SENDING)
+    failed = {"at": DUE, "number": 1, "claimed_at": DUE, "seconds": 1.25, "result": "failed", "error": "no <data>"}
+    killed = {
+        "at": DUE + timedelta(minutes=1),
+        "number": 2,
+        "claimed_at": DUE + timedelta(minutes=1),
+        "result": "claimed",
+    }
+    project.set_delivery(letter, history=[failed, killed])
+    page = console.get(f"/deliveries/{letter}").text
+    assert "Attempt 1 failed: nothing was sent." in page
+    assert "no &lt;data&gt; · after 1.2 s" in page
+    assert "Attempt 2 claimed it, and ended without a word." in page
 
 
 def test_a_service_that_does_not_answer_is_named(console: Browser, project: Project) -> None:

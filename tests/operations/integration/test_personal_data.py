@@ -67,7 +67,8 @@ def put_data(project: Project, user: str = "u1", *, active: bool = False, **fiel
     document.collection("events").document("gone").collection("parts").document("p1").set({"x": b"\x00"})
     project.dead_letter(user)
     later = task_of(user, DUE + timedelta(hours=1))
-    project.set_delivery(later.delivery_id, user_id=user, state="sent", due_at=later.due_at)
+    history = [{"at": DUE, "number": 1, "claimed_at": DUE, "seconds": 0.5, "result": "sent"}]
+    project.set_delivery(later.delivery_id, user_id=user, state="sent", due_at=later.due_at, history=history)
     mail = MailRecord(id=later.delivery_id, user_id=user, subscription_id="default")
     database.collection("mail_events").document(mail.id).set(mail.to_fields())
     put_task(project, later.to_json())

@@ -44,6 +44,7 @@ def prepared(replay: Replay, letter: str) -> PreparedReplay:
 
 def test_a_report_goes_back_into_the_queue(project: Project) -> None:
     letter = project.dead_letter()
+    project.set_delivery(letter, history=[{"at": DUE, "number": 8, "result": "dead"}])
     answer = project.reports("dead-letters", "replay", letter)
     assert (answer.status, answer.err) == (0, "")
     [task] = project.queued()
@@ -57,6 +58,7 @@ def test_a_report_goes_back_into_the_queue(project: Project) -> None:
     assert (delivery["state"], delivery["task"]) == ("pending", task.name.rpartition("/")[2])
     assert (delivery["attempts"], delivery["owner"], delivery["lease_expires_at"]) == (0, None, None)
     assert delivery["period_end"] == DUE
+    assert [entry["result"] for entry in delivery["history"]] == ["dead", "replayed"]
     assert project.letter(letter)["state"] == "replayed"
     assert project.letter(letter)["replays"] == 1
     assert project.letter(letter)["expire_at"] - project.letter(letter)["replayed_at"] == CLOSED_LETTER_RETENTION

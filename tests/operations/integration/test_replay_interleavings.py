@@ -27,6 +27,7 @@ from functions.shared.schedule import Cadence
 from functions.shared.subscription import SubscriptionDefaults
 from functions.shared.task_queue import TaskQueue, cloud_tasks_client
 from functions.shared.unknown_outcome import UnknownOutcomes, is_settled_by_event
+from functions.worker.attempt import Attempt
 from functions.worker.delivery_store import LEASE, Claim, DeliveryChanged, DeliveryStore, Hold
 from functions.worker.transitions import NextStep, next_step
 from operations.queues import Queues
@@ -215,7 +216,7 @@ class Interleavings(RuleBasedStateMachine):
     def worker_is_refused_and_tries_later(self, which: int) -> None:
         worker = self.workers.pop(which % len(self.workers))
         if worker.claim.outlasts(0, now=self.now):
-            self.deliveries.release(worker.task, worker.claim, error="not now", now=self.now)
+            self.deliveries.release(worker.task, worker.claim, error="not now", attempt=self.attempt, now=self.now)
 
     @precondition(lambda self: self.somebody_died or len(self.workers) > 1)
     @rule()
@@ -258,6 +259,10 @@ class Interleavings(RuleBasedStateMachine):
 
     # What they do.
 
+    @property
+    def attempt(self) -> Attempt:
+        return Attempt(number=1, task_name="t", last=False, started_at=self.now)
+
     def task_names(self) -> list[str]:
         return [task.name for task in self.project.queued()]
 
@@ -274,7 +279,9 @@ class Interleavings(RuleBasedStateMachine):
         owner = f"{self.user}-{self.owners}"
         match next_step(record, now=self.now):
             case NextStep.SEND:
-                claim = self.deliveries.claim(task, record, period=PERIOD, owner=owner, now=self.now)
+                claim = self.deliveries.claim(
+                    task, record, period=PERIOD, owner=owner, attempt=self.attempt, now=self.now
+                )
                 self.workers.append(Worker(name, task, claim, owner))
             case NextStep.ALREADY_FINAL:
                 self.end_task(name)
@@ -287,7 +294,15 @@ class Interleavings(RuleBasedStateMachine):
                 assert record is not None
                 assert record.failure is not None
                 failure = record.failure
-                hold = self.deliveries.hold(task, record, failure=failure, owner=owner, period=PERIOD, now=self.now)
+                hold = self.deliveries.hold(
+                    task,
+                    record,
+                    failure=failure,
+                    owner=owner,
+                    period=PERIOD,
+                    attempt=self.attempt,
+                    now=self.now,
+                )
                 self.publish(task, failure)
                 self.settle(task, hold, owner, DeliveryState.DEAD, failure)
                 self.end_task(name)
@@ -306,7 +321,9 @@ class Interleavings(RuleBasedStateMachine):
     ) -> tuple[Hold, DeliveryFailure]:
         self.now += timedelta(milliseconds=1)
         failure = DeliveryFailure(reason=reason, error="e", failed_at=self.now)
-        hold = self.deliveries.hold(task, held, failure=failure, owner=owner, period=PERIOD, now=self.now)
+        hold = self.deliveries.hold(
+            task, held, failure=failure, owner=owner, period=PERIOD, attempt=self.attempt, now=self.now
+        )
         return hold, failure
 
     def settle(
@@ -327,6 +344,7 @@ class Interleavings(RuleBasedStateMachine):
                 user=None,
                 subscription=None,
                 move=lambda _user, _subscription: {},
+                attempt=self.attempt,
                 now=self.now,
                 failure=failure,
             )

@@ -304,6 +304,7 @@ def test_a_lost_report_is_a_dead_letter_and_its_subscription_moves_on(
     assert record is not None
     assert (record["state"], record["attempts"], record["lease_expires_at"]) == ("dead", 5, None)
     assert (record["reason"], record["last_error"]) == (reason, letter["error"])
+    assert record["history"] == [{"at": record["failed_at"], "result": "dead", "error": letter["error"]}]
     # A replay covers what is given up: the day that was due, the one that the run has reached, and no other.
     midnight = NOON - 12 * HOUR
     assert (record["period_start"], record["period_end"]) == (midnight - 2 * DAY, midnight)

@@ -17,6 +17,7 @@ from functions.shared.delivery import (
     DeliveryState,
     SkipReason,
     claimed_fields,
+    failed_fields,
     held_fields,
     new_task_fields,
     pending_fields,
@@ -27,6 +28,7 @@ from functions.shared.delivery import (
     task_fields,
     unheld_fields,
 )
+from functions.shared.delivery_attempt import AttemptResult, DeliveryAttempt, attempted_fields
 from functions.shared.ids import delivery_id, shard_of
 from functions.shared.period import Period
 from functions.shared.report_task import ReportTask
@@ -43,6 +45,7 @@ TASK = ReportTask(
 )
 PERIOD = Period(NOON - timedelta(hours=1), NOON)
 LOST = DeliveryFailure(reason=DeadLetterReason.LOST, error="e", failed_at=NOW, letter_id="u1:malformed")
+CLAIMED = DeliveryAttempt(at=NOW, number=1, claimed_at=NOW, result=AttemptResult.CLAIMED)
 UNKNOWN = DeliveryFailure(reason=DeadLetterReason.UNKNOWN_OUTCOME, error="e", failed_at=NOW)
 
 
@@ -85,7 +88,7 @@ def test_what_an_operator_sends_bears_a_mark_and_its_task() -> None:
 
 
 def test_a_delivery_that_is_put_back_keeps_when_it_was_created_and_what_it_covers() -> None:
-    put_back = put_back_fields(TASK, now=NOW, task_name="t")
+    put_back = put_back_fields(TASK, delivery(), now=NOW, task_name="t")
     assert not {"created_at", "period_start", "period_end"} & put_back.keys()
     dead = {**held_fields(LOST, owner="o"), **settled_fields(DeliveryState.DEAD, owner="o", failure=LOST)}
     found = delivery(**{**dead, **put_back})
@@ -96,12 +99,12 @@ def test_a_delivery_that_is_put_back_keeps_when_it_was_created_and_what_it_cover
     "written",
     [
         pending_fields(TASK, now=NOW, by_hand=True, task_name="t"),
-        put_back_fields(TASK, now=NOW, task_name="t"),
+        put_back_fields(TASK, delivery(), now=NOW, task_name="t"),
         new_task_fields("t"),
         new_task_fields("t", now=NOW),
         task_fields(TASK, now=NOW),
         period_fields(PERIOD),
-        claimed_fields(None, owner="o", lease_expires_at=NOW),
+        claimed_fields(None, owner="o", lease_expires_at=NOW, attempt=CLAIMED),
         held_fields(LOST, owner="o"),
         released_fields(error="e", now=NOW),
         settled_fields(DeliveryState.SENT, owner="o", message_id="m"),
@@ -111,16 +114,18 @@ def test_a_delivery_that_is_put_back_keeps_when_it_was_created_and_what_it_cover
 def test_every_field_that_is_written_is_read_again(written: dict[str, Any]) -> None:
     assert written.keys() <= set(DELIVERY_FIELDS)
     found = delivery(**written)
+    assert [entry.to_field() for entry in found.history] == written.pop("history", [])
     for name, value in written.items():
         assert getattr(found, name) == (value if value is not None else getattr(delivery(), name))
 
 
 def test_every_field_is_read() -> None:
     times = {name: NOW for name in DELIVERY_FIELDS if name.endswith("_at") or name.startswith("period_")}
-    others = {"state": "sent", "attempts": 2, "by_hand": True, "shard": 3}
+    others = {"history": [CLAIMED.to_field()], "state": "sent", "attempts": 2, "by_hand": True, "shard": 3}
     document = {name: times.get(name, others.get(name, f"the {name}")) for name in DELIVERY_FIELDS}
     found = delivery(**document)
-    assert {name: getattr(found, name) for name in DELIVERY_FIELDS} == document
+    read_again = {name: getattr(found, name) for name in DELIVERY_FIELDS}
+    assert read_again == {**document, "history": (CLAIMED,)}
 
 
 @given(
@@ -157,10 +162,55 @@ def test_a_claim_counts_until_its_lease_is_over(state: str, lease: timedelta, is
     assert delivery(state=state, lease_expires_at=NOW + lease).is_claimed(NOW) is is_claimed
 
 
+NOTED = {**failed_fields(error="e", now=NOW), **attempted_fields([], CLAIMED), "run_id": "later", "expire_at": NOW}
+NEW = pending_fields(TASK, now=NOW, by_hand=False)
+
+
+def test_a_worker_goes_on_if_attempts_have_only_noted_that_they_failed() -> None:
+    assert delivery(**{**NEW, **NOTED}).is_only_noted_since(None)
+    before = {"attempts": 2, "task": "t", "by_hand": True, **period_fields(PERIOD)}
+    assert delivery(**{**before, **NOTED}).is_only_noted_since(delivery(**before))
+    assert not delivery(**{**before, **NOTED}).is_only_noted_since(None)
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        claimed_fields(None, owner="o", lease_expires_at=NOW, attempt=CLAIMED),
+        {
+            **claimed_fields(None, owner="o", lease_expires_at=NOW, attempt=CLAIMED),
+            **released_fields(error="e", now=NOW),
+        },
+        held_fields(LOST, owner="o"),
+        held_fields(UNKNOWN, owner="o"),
+        settled_fields(DeliveryState.SKIPPED, owner="o", skipped_because=SkipReason.PAUSED),
+        put_back_fields(TASK, delivery(), now=NOW, task_name="t"),
+        new_task_fields("t"),
+        period_fields(PERIOD),
+    ],
+)
+def test_but_not_if_anything_else_has_happened(changed: dict[str, Any]) -> None:
+    found = delivery(**{**NEW, **changed})
+    assert not found.is_only_noted_since(delivery(**NEW))
+    assert not found.is_only_noted_since(None)
+
+
+@pytest.mark.parametrize("begun", [held_fields(LOST, owner="o"), {"state": "sending", "owner": "o"}])
+def test_nor_if_another_process_had_begun_with_it(begun: dict[str, Any]) -> None:
+    before = {**NEW, **begun}
+    assert not delivery(**{**before, **NOTED}).is_only_noted_since(delivery(**before))
+
+
+def test_a_replay_is_part_of_the_history() -> None:
+    dead = delivery(state="dead", history=[CLAIMED.to_field()])
+    found = delivery(**put_back_fields(TASK, dead, now=NOON, task_name="t"))
+    assert found.history == (CLAIMED, DeliveryAttempt(at=NOON, result=AttemptResult.REPLAYED))
+
+
 def test_a_claim_counts_the_attempt() -> None:
-    first = claimed_fields(None, owner="o", lease_expires_at=NOW)
+    first = claimed_fields(None, owner="o", lease_expires_at=NOW, attempt=CLAIMED)
     assert first["attempts"] == 1
-    assert claimed_fields(delivery(**first), owner="p", lease_expires_at=NOW)["attempts"] == 2
+    assert claimed_fields(delivery(**first), owner="p", lease_expires_at=NOW, attempt=CLAIMED)["attempts"] == 2
 
 
 @pytest.mark.parametrize(("failure", "state"), [(LOST, DeliveryState.PENDING), (UNKNOWN, DeliveryState.SENDING)])

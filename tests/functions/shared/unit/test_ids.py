@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from hypothesis import given
 from hypothesis import strategies as st
 
-from functions.shared.ids import SHARDS, delivery_id, malformed_letter_id, run_id, shard_of, task_id
+from functions.shared.ids import SHARDS, delivery_id, malformed_letter_id, run_id, shard_of, task_id, time_of_run
 
 DUE = datetime(2026, 11, 24, 13, tzinfo=UTC)
 
@@ -22,6 +22,15 @@ def test_names_are_as_documented() -> None:
     assert delivery_id("u42", "default", DUE.replace(second=7)) == "u42:default:20261124T130007Z"
     assert malformed_letter_id("u42") == "u42:malformed"
     assert malformed_letter_id("u42", "default") == "u42:default:malformed"
+
+
+@given(st.timedeltas(timedelta(0), timedelta(days=10_000)))
+def test_the_id_of_a_run_says_when_it_was(since: timedelta) -> None:
+    assert time_of_run(run_id(DUE + since)) == DUE + since
+
+
+def test_another_text_is_the_time_of_no_run() -> None:
+    assert [time_of_run(text) for text in ("", "by-hand", "20261324T1300Z", "00010101T0000Z")] == [None] * 4
 
 
 @given(user_id=document_ids, subscription_id=document_ids)

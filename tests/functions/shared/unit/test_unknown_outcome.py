@@ -28,6 +28,7 @@ from functions.shared.delivery import (
     put_back_fields,
     settled_fields,
 )
+from functions.shared.delivery_attempt import AttemptResult, DeliveryAttempt
 from functions.shared.mail_event import MailEvent, MailRecord, MailStatus
 from functions.shared.report_task import ReportTask
 from functions.shared.unknown_outcome import (
@@ -111,6 +112,7 @@ def test_a_settled_delivery_is_like_one_that_a_worker_has_sent() -> None:
     after = Delivery.from_snapshot(snapshot({"state": "dead", "attempts": 1, **GIVEN_UP, **fields}))
     assert after is not None
     assert (after.state, after.message_id, after.reason, after.last_error) == (DeliveryState.SENT, "m1", "", "")
+    assert after.history == (DeliveryAttempt(at=NOW, result=AttemptResult.SETTLED),)
     assert (after.failed_at, after.owner, after.attempts, after.updated_at) == (None, SETTLED_BY, 1, NOW)
 
 
@@ -249,7 +251,7 @@ def operator_replays(world: Documents) -> Steps:
     if found.state is not DeliveryState.DEAD:
         return
     world.write("letter", replay_begun_fields(replays=stored.replays + 1))
-    world.write("delivery", put_back_fields(TASK, now=NOW, task_name="t"))
+    world.write("delivery", put_back_fields(TASK, found, now=NOW, task_name="t"))
     yield
     now = world.read_letter()
     if now and now.state is DeadLetterState.OPEN and now.tells_of_same_failure(stored):
@@ -262,7 +264,8 @@ def worker_sends_again(world: Documents) -> Steps:
     version = world.versions["delivery"]
     yield
     if found and found.state is DeliveryState.PENDING and not found.failure and world.versions["delivery"] == version:
-        world.write("delivery", claimed_fields(found, owner="w2", lease_expires_at=NOW))
+        attempt = DeliveryAttempt(at=NOW, number=1, claimed_at=NOW, result=AttemptResult.CLAIMED)
+        world.write("delivery", claimed_fields(found, owner="w2", lease_expires_at=NOW, attempt=attempt))
 
 
 def operator_dismisses(world: Documents) -> Steps:

@@ -19,6 +19,7 @@ from functions.shared.report_task import ReportTask
 from functions.shared.schedule import Cadence
 from functions.shared.settings import OnUnknownOutcome
 from functions.shared.subscription import DEFAULT_SUBSCRIPTION, SubscriptionDefaults
+from functions.worker.attempt import Attempt
 from functions.worker.breaker import Breaker
 from functions.worker.delivery_store import DeliveryStore
 from functions.worker.inactive_users import InactiveUsers
@@ -234,6 +235,11 @@ def task(
         run_id=run_id(run),
         kind=kind,
     ).to_json()
+
+
+def an_attempt(number: int, *, last: bool) -> Attempt:
+    """A call of the queue, which begins now."""
+    return Attempt(number=number, task_name="t", last=last, started_at=datetime.now(UTC))
 
 
 class Letters:

@@ -2,7 +2,6 @@
 
 import pytest
 
-from functions.worker.attempt import Attempt
 from functions.worker.delivery_store import DeliveryStore
 from functions.worker.report_builder import ReportBuilder
 from functions.worker.reports import activity
@@ -17,6 +16,7 @@ from tests.functions.worker.integration.conftest import (
     MAX_ATTEMPTS,
     Cloud,
     Letters,
+    an_attempt,
     in_this_process,
     task,
 )
@@ -60,7 +60,7 @@ def test_a_delivery_says_which_version_made_it_and_what_became_of_it(
     )
     user = user_with(cloud, variant)
     cloud.subscription(user).update({"skip_empty": False})
-    send(task(user), Attempt(number=MAX_ATTEMPTS, task_name="t", last=True))
+    send(task(user), an_attempt(MAX_ATTEMPTS, last=True))
     delivery = cloud.delivery_of(user)
     assert (delivery["state"], delivery["variant"]) == (state, variant.value)
 

@@ -41,7 +41,6 @@ from functions.shared.dead_letter_topic import DeadLetterTopic, PublishRefused
 from functions.shared.delivery import Delivery, DeliveryState, SkipReason
 from functions.shared.ids import run_id, task_id
 from functions.shared.mail_event import MailEvent, MailRecord, MailStatus
-from functions.shared.period import Period
 from functions.shared.report_task import ReportTask
 from functions.shared.schedule import Cadence
 from functions.shared.settings import OnUnknownOutcome
@@ -112,6 +111,7 @@ class Place(Enum):
     SEND = auto()
     ASK = auto()
     RELEASE = auto()
+    NOTE = auto()
     HOLD = auto()
     PUBLISH = auto()
     SETTLE = auto()
@@ -258,9 +258,9 @@ class SteppedStore(DeliveryStore):
         self._call.stop(Place.READ)
         return super().read_subscription(task)
 
-    def claim(self, task: ReportTask, delivery: Delivery | None, *, period: Period, owner: str, now: datetime) -> Claim:
+    def claim(self, task: ReportTask, delivery: Delivery | None, **arguments: Any) -> Claim:
         self._call.stop(Place.CLAIM)
-        claim = super().claim(task, delivery, period=period, owner=owner, now=now)
+        claim = super().claim(task, delivery, **arguments)
         self._call.holds_claim = True
         return claim
 
@@ -270,9 +270,13 @@ class SteppedStore(DeliveryStore):
         self._call.holds_claim = False
         return hold
 
-    def release(self, task: ReportTask, held: Claim | Hold, *, error: str, now: datetime) -> None:
+    def note_failure(self, task: ReportTask, delivery: Delivery | None, **arguments: Any) -> None:
+        self._call.stop(Place.NOTE)
+        super().note_failure(task, delivery, **arguments)
+
+    def release(self, task: ReportTask, held: Claim | Hold, **arguments: Any) -> None:
         self._call.stop(Place.RELEASE)
-        super().release(task, held, error=error, now=now)
+        super().release(task, held, **arguments)
         self._call.holds_claim = False
 
     def settle(self, task: ReportTask, held: Claim | Hold | Delivery | None, **arguments: Any) -> None:
@@ -620,7 +624,7 @@ class Life(RuleBasedStateMachine):
         self.attempts[name] = max(number, self.attempts.get(name, 0))
         full = tasks_v2.Task.View.FULL
         task = cloud_tasks_client().get_task(request=tasks_v2.GetTaskRequest(name=name, response_view=full))
-        attempt = Attempt(number=number, task_name=name, last=number >= MAX_ATTEMPTS)
+        attempt = Attempt(number=number, task_name=name, last=number >= MAX_ATTEMPTS, started_at=self.tick())
         call = Call(name, attempt, lambda call: self.send_report(call)(task.http_request.body, attempt))
         self.calls.append(call)
         return call

@@ -10,7 +10,6 @@ import grpc
 import pytest
 
 from functions.shared.ids import run_id
-from functions.worker.attempt import Attempt
 from functions.worker.mail.model import Mail, MailOutcome
 from functions.worker.reports.kinds import kinds
 from local_cloud.inbox.faults import Answer, Call, CutConnection, Fault
@@ -21,6 +20,7 @@ from tests.functions.worker.integration.conftest import (
     MAX_ATTEMPTS,
     Cloud,
     Letters,
+    an_attempt,
     in_this_process,
     task,
 )
@@ -259,7 +259,9 @@ def test_a_report_that_cannot_be_built_is_retried_and_dead_after_the_last_attemp
     cloud.firestore_faults.middleware = failing("RunQuery", *[grpc.StatusCode.PERMISSION_DENIED] * 2)
     answer = cloud.deliver(user)
     assert (answer.status_code, answer.json()["cause"]) == (500, "report-failed")
-    assert cloud.delivery_of(user) is None
+    delivery = cloud.delivery_of(user)
+    assert (delivery["state"], delivery["attempts"]) == ("pending", 0)
+    assert "PermissionDenied" in delivery["last_error"]
     answer = cloud.deliver(user, retry_count=LAST)
     assert (answer.status_code, answer.json()["reason"]) == (200, "retries-exhausted")
     assert_dead(cloud, user, "retries-exhausted", "PermissionDenied", attempts=MAX_ATTEMPTS)
@@ -538,23 +540,26 @@ class Failing:
 
 
 @pytest.mark.parametrize(
-    ("part", "reason"),
-    [("now", "retries-exhausted"), ("provider", "unknown-outcome")],
+    ("part", "reason", "state", "result_kept"),
+    [("now", "retries-exhausted", "pending", "failed"), ("provider", "unknown-outcome", "sending", "unclear")],
     ids=["", "while it was sending"],
 )
 def test_what_nobody_thought_of_is_retried_and_dead_after_the_last_attempt(
-    cloud: Cloud, part: str, reason: str
+    cloud: Cloud, part: str, reason: str, state: str, result_kept: str
 ) -> None:
     letters = Letters()
     user = cloud.user()
     send_report = in_this_process(cloud, letters, **{part: Failing(times=1)})
-    result = send_report(task(user), Attempt(number=1, task_name="t", last=False))
+    result = send_report(task(user), an_attempt(1, last=False))
     assert (result.status, result.result, result.details) == (500, "retry", {"cause": "internal-error"})
     assert letters.kept == []
+    delivery = cloud.delivery_of(user)
+    assert (delivery["state"], [entry["result"] for entry in delivery["history"]]) == (state, [result_kept])
+    assert delivery["last_error"].startswith("the worker failed unexpectedly: ZeroDivisionError")
 
     user = cloud.user()
     send_report = in_this_process(cloud, letters, **{part: Failing(times=1)})
-    result = send_report(task(user), Attempt(number=3, task_name="t", last=True))
+    result = send_report(task(user), an_attempt(3, last=True))
     assert (result.status, result.details) == (200, {"reason": reason})
     [letter] = letters.kept
     assert "ZeroDivisionError" in letter.error

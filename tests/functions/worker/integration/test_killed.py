@@ -68,6 +68,9 @@ def test_a_worker_that_was_killed_while_it_sent_leaves_an_unknown_outcome(
     assert cloud.deliver(user, retry_count=2).json()["reason"] == "unknown-outcome"
     assert len(cloud.mails_to(user)) == 1
     assert cloud.subscription_of(user)["next_report_at"] == DUE + HOUR
+    killed, given_up = cloud.delivery_of(user)["history"]
+    assert (killed["number"], killed["result"], "seconds" in killed) == (1, "claimed", False)
+    assert (given_up["number"], given_up["result"]) == (3, "dead")
     _wait_until_it_is_back(worker.port)
 
 

@@ -50,7 +50,9 @@ def test_an_outage_over_many_tasks_is_a_handful_of_dead_letters_and_no_mail_twic
         # No worker kept a claim on what was not sent.
         waiting = sorted({user for user, status, _ in answers if status == 503})
         assert len(waiting) + len(unknown) == TASKS
-        assert cloud.delivery_of(waiting[0]) is None
+        kept_back = cloud.delivery_of(waiting[0])
+        assert (kept_back["state"], kept_back["attempts"]) == ("pending", 0)
+        assert kept_back["last_error"].startswith("the mail provider is failing, and nothing was sent: SendGrid")
 
         cloud.inbox.fault = None
         left = waiting

@@ -73,6 +73,10 @@ def test_a_report_is_sent_and_the_subscription_moves_on(cloud: Cloud) -> None:
     assert abs(fields.pop("updated_at") - now) < HOUR
     assert abs(fields.pop("expire_at") - now - timedelta(days=90)) < HOUR
     assert fields.pop("owner")
+    [attempt] = fields.pop("history")
+    assert (attempt["number"], attempt["result"]) == (1, "sent")
+    assert attempt["at"] == fields.pop("last_attempt_at") <= attempt["claimed_at"] <= now
+    assert 0 <= attempt["seconds"] < HOUR.total_seconds()
     assert fields == {
         "user_id": user,
         "subscription_id": "default",

@@ -17,9 +17,17 @@ import requests
 from google.api_core.exceptions import DeadlineExceeded
 
 from functions.shared.dead_letter import DeadLetterReason
-from functions.worker.attempt import Attempt
 from functions.worker.reports.firestore_user_data import FirestoreUserData
-from tests.functions.worker.integration.conftest import DUE, HOUR, Cloud, Letters, builder, in_this_process, task
+from tests.functions.worker.integration.conftest import (
+    DUE,
+    HOUR,
+    Cloud,
+    Letters,
+    an_attempt,
+    builder,
+    in_this_process,
+    task,
+)
 from tests.support import PATIENCE_SECONDS
 
 LONG = 600.0
@@ -47,10 +55,10 @@ def test_a_report_that_is_not_built_in_time_is_retried_and_a_dead_letter_after_t
     user, letters, data = cloud.user(), Letters(), StuckData()
     send_report = in_this_process(cloud, letters, builder=builder(lambda _user, _seconds: data), build_seconds=0.2)
     try:
-        result = send_report(task(user), Attempt(number=1, task_name="t", last=False))
+        result = send_report(task(user), an_attempt(1, last=False))
         assert (result.status, result.details) == (500, {"cause": "report-too-slow"})
         assert letters.kept == []
-        result = send_report(task(user), Attempt(number=3, task_name="t", last=True))
+        result = send_report(task(user), an_attempt(3, last=True))
     finally:
         data.let.set()
     assert (result.status, result.result) == (200, "dead")

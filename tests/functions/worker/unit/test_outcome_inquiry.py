@@ -139,7 +139,7 @@ def work(user: User | None, subscription: Subscription | None) -> TaskDelivery:
         run_id="20261124T1300Z",
         kind="usage",
     )
-    attempt = Attempt(number=1, task_name="t", last=False)
+    attempt = Attempt(number=1, task_name="t", last=False, started_at=OVER)
     return TaskDelivery(
         task=task, attempt=attempt, owner="o", delivery=None, user=user, subscription=subscription, period=None
     )
