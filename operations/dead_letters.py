@@ -19,7 +19,7 @@ from operations.letter_causes import CauseCount, by_cause
 from operations.page import Page, read_page
 from operations.threads import in_threads
 
-_CAUSES_FROM = 200
+_CAUSES_FROM = 100
 """The newest dead letters whose causes are shown: each further one would be read for a line at the end."""
 
 _CAUSE_FIELDS = ("cause", "reason", "error", "received_at")

@@ -71,19 +71,24 @@ class Deliveries:
             query = query.where(filter=FieldFilter("shard", "in", list(range(SHARDS))))
             query = query.where(filter=FieldFilter("state", "==", wanted.state.value))
             query = _due_between(query, wanted).order_by("due_at", direction=firestore.Query.DESCENDING)
-        if after is not None and (last := self._deliveries.document(after).get()).exists:
-            query = query.start_after(last)
-        most = limit * _PAGES_READ
+        if after is not None and (before := self._deliveries.document(after).get()).exists:
+            query = query.start_after(before)
         found: list[Delivery] = []
-        read, last_id = 0, ""
-        for snapshot in query.limit(most).stream():
-            read, last_id = read + 1, snapshot.id
-            if (delivery := Delivery.from_snapshot(snapshot)) and wanted.matches(delivery):
-                found.append(delivery)
-            if len(found) == limit:
+        last, has_more = None, True
+        # The first page of documents is enough where the index finds nothing else than what is meant.
+        for pages in (1, _PAGES_READ - 1):
+            asked = limit * pages
+            read = 0
+            for snapshot in (query if last is None else query.start_after(last)).limit(asked).stream():
+                read, last = read + 1, snapshot
+                if (delivery := Delivery.from_snapshot(snapshot)) and wanted.matches(delivery):
+                    found.append(delivery)
+                if len(found) == limit:
+                    break
+            has_more = len(found) == limit or read == asked
+            if len(found) == limit or not has_more:
                 break
-        has_more = len(found) == limit or read == most
-        return DeliveryPage(deliveries=found, following=last_id if has_more else None)
+        return DeliveryPage(deliveries=found, following=last.id if last is not None and has_more else None)
 
     def find(
         self,

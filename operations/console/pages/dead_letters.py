@@ -6,6 +6,7 @@ begins the act.
 
 from collections import Counter
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from http import HTTPStatus
@@ -160,13 +161,16 @@ def list_letters(request: Request) -> Response:
     chosen = LetterFilter.from_query(request.query_params)
     after = request.query_params.get("after") or None
     letters, filters = DeadLetters(console.session.firestore), chosen.to_query()
-    page = chosen.page(letters, after=after, limit=_LETTERS_A_PAGE)
+    with ThreadPoolExecutor(thread_name_prefix="letters") as threads:
+        total, causes = threads.submit(chosen.count, letters), threads.submit(chosen.causes, letters)
+        page = chosen.page(letters, after=after, limit=_LETTERS_A_PAGE)
+        rows = letters.with_delivery_states(page.rows)
     return console.view.page(
         request,
         "dead_letters.html",
-        letters=letters.with_delivery_states(page.rows),
-        total=chosen.count(letters),
-        causes=chosen.causes(letters) if after is None else [],
+        letters=rows,
+        total=total.result(),
+        causes=causes.result(),
         filters=filters,
         first=link("/dead-letters", **filters) if after else None,
         following=link("/dead-letters", **filters, after=page.following) if page.following else None,
