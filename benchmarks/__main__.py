@@ -11,7 +11,18 @@ from typing import Annotated
 
 import typer
 
-from benchmarks import alert_storm, cold_start, continuation, emulators, fan_out, memory, render, side_by_side, worker
+from benchmarks import (
+    alert_storm,
+    cold_start,
+    console,
+    continuation,
+    emulators,
+    fan_out,
+    memory,
+    render,
+    side_by_side,
+    worker,
+)
 from benchmarks.table import Table
 
 BENCHMARKS: dict[str, Callable[[], Iterator[Table]]] = {
@@ -24,6 +35,7 @@ BENCHMARKS: dict[str, Callable[[], Iterator[Table]]] = {
     "continuation": continuation.measure,
     "side-by-side": side_by_side.measure,
     "alert-storm": alert_storm.measure,
+    "console": console.measure,
 }
 
 

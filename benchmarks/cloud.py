@@ -21,9 +21,11 @@ from google.cloud import firestore
 from google.cloud.firestore_v1.services.firestore import FirestoreClient
 from google.cloud.firestore_v1.services.firestore.transports import FirestoreGrpcTransport
 from google.cloud.firestore_v1.types import CommitRequest
-from google.cloud.tasks_v2 import CloudTasksClient, Queue
+from google.cloud.tasks_v2 import CloudTasksClient, HttpRequest, Queue, Task
 from google.cloud.tasks_v2.services.cloud_tasks.transports import CloudTasksGrpcTransport
 
+from benchmarks.console_data import ConsoleData
+from benchmarks.documents import PROJECT, set_value
 from benchmarks.function import Function
 from benchmarks.services import SENDGRID_API_KEY
 from functions.shared.ids import run_id
@@ -32,7 +34,6 @@ from functions.shared.subscription import DEFAULT_SUBSCRIPTION, SUBSCRIPTIONS, S
 from functions.shared.user import USERS, enrolled_fields
 
 REPOSITORY = Path(__file__).resolve().parents[1]
-PROJECT = "benchmark"
 LOCATION = "us-central1"
 PARENT = f"projects/{PROJECT}/locations/{LOCATION}"
 RUN_AT = DUE_AT = datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -52,11 +53,15 @@ class Cloud:
         latency_ms: added to every API call, as a network would.
         mail_failures: the share of mails that the mail provider refuses for now.
         seed: chooses the mails that are refused.
+        data: the documents that its Firestore has from the beginning.
     """
 
-    def __init__(self, *, latency_ms: float = 0, mail_failures: float = 0, seed: int = 1) -> None:
+    def __init__(
+        self, *, latency_ms: float = 0, mail_failures: float = 0, seed: int = 1, data: ConsoleData | None = None
+    ) -> None:
         self._options = [
             *("--latency-ms", str(latency_ms), "--mail-failures", str(mail_failures), "--seed", str(seed)),
+            *(("--data", data.to_json()) if data else ()),
         ]
         self._stack = ExitStack()
         self._queues = 0
@@ -104,6 +109,13 @@ class Cloud:
             self.queues.pause_queue(name=path)
         return queue
 
+    def put_in_tasks(self, queue: str, count: int) -> None:
+        """Give a queue so many tasks."""
+        path = f"{PARENT}/queues/{queue}"
+        for _ in range(count):
+            task = Task(http_request=HttpRequest(url=NO_SERVER, body=b"{}"))
+            self.queues.create_task(parent=path, task=task)
+
     def counts(self, queue: str) -> dict[str, int]:
         """How many tasks a queue has (`depth`), has had (`done`) and has given up (`dropped`)."""
         path = f"{PARENT}/queues/{queue}"
@@ -140,7 +152,7 @@ class Cloud:
                 document = request.writes.add().update
                 document.name = f"{root}/documents/{path}"
                 for name, value in fields.items():
-                    _set(document.fields[name], value)
+                    set_value(document.fields[name], value)
                 if len(request.writes) == _WRITES_A_COMMIT:
                     under_way.append(commit.future(request))
                     request = make(database=root)
@@ -229,29 +241,3 @@ def _user(number: int) -> Sequence[tuple[str, Mapping[str, Any]]]:
     subscription = {**default_fields(user_id, DEFAULTS, due_at=DUE_AT), "skip_empty": False}
     path = f"{USERS}/{user_id}"
     return ((path, user), (f"{path}/{SUBSCRIPTIONS}/{DEFAULT_SUBSCRIPTION}", subscription))
-
-
-def _set(target: Any, value: Any) -> None:
-    match value:
-        case bool():
-            target.boolean_value = value
-        case int():
-            target.integer_value = value
-        case float():
-            target.double_value = value
-        case str():
-            target.string_value = value
-        case datetime():
-            target.timestamp_value.FromDatetime(value)
-        case None:
-            target.null_value = 0
-        case list():
-            target.array_value.SetInParent()
-            for item in value:
-                _set(target.array_value.values.add(), item)
-        case dict():
-            target.map_value.SetInParent()
-            for name, item in value.items():
-                _set(target.map_value.fields[name], item)
-        case _:
-            raise TypeError(type(value).__name__)

@@ -26,7 +26,8 @@ from google.cloud.firestore_v1.services.firestore.transports import FirestoreGrp
 from google.cloud.tasks_v2 import BatchCreateTasksRequest, CloudTasksClient, CreateTaskRequest, HttpMethod, Queue
 from google.cloud.tasks_v2.services.cloud_tasks.transports import CloudTasksGrpcTransport
 
-from benchmarks.cloud import PARENT, PROJECT, Cloud
+from benchmarks.cloud import PARENT, Cloud
+from benchmarks.documents import PROJECT
 from benchmarks.table import Table, number, times
 
 _LOCAL = "local cloud"

@@ -23,7 +23,8 @@ from google.cloud.tasks_v2.services.cloud_tasks.transports import (
 )
 from google.longrunning.operations_pb2 import Operation
 
-from benchmarks.cloud import DUE_AT, NO_SERVER, PARENT, PROJECT, TASKS
+from benchmarks.cloud import DUE_AT, NO_SERVER, PARENT, TASKS
+from benchmarks.documents import PROJECT
 from functions.dispatcher.due_subscription import DueSubscription
 from functions.dispatcher.fan_out import CALLS_IN_FLIGHT, FanOut, report_task
 from functions.dispatcher.run_counters import RunCounters

@@ -17,6 +17,8 @@ from typing import Any
 
 from aiohttp import web
 
+from benchmarks.console_data import ConsoleData
+from benchmarks.documents import ROOT, to_message
 from local_cloud.clock import Clock
 from local_cloud.firestore.server import FirestoreEmulator
 from local_cloud.firestore.usage import Usage
@@ -81,8 +83,8 @@ def failing_now_and_then(share: float, seed: int) -> Fault:
     return fault
 
 
-async def serve(latency_seconds: float, mail_failures: float, seed: int) -> None:
-    """Serve until standard input is closed."""
+async def serve(latency_seconds: float, mail_failures: float, seed: int, data: ConsoleData | None) -> None:
+    """Serve until standard input is closed, with these documents from the beginning."""
     clock, bill = Clock(), Bill()
     delay: list[Middleware] = [latency(latency_seconds, clock.sleep)] if latency_seconds else []
     identity = IdentityProvider(host=HOST, port=0, clock=clock)
@@ -94,6 +96,8 @@ async def serve(latency_seconds: float, mail_failures: float, seed: int) -> None
         declared_indexes=read_index_file(INDEX_FILE),
     )
     bill.usage = firestore.usage
+    if data is not None:
+        firestore.fill(ROOT, map(to_message, data.documents()))
     tasks = TasksEmulator(host=HOST, port=0, rest_port=0, clock=clock, middleware=delay, mint_token=identity.mint)
     pubsub = PubSubEmulator(host=HOST, port=0, clock=clock, middleware=delay)
     inbox = Inbox(host=HOST, port=0, clock=clock, sendgrid_api_key=SENDGRID_API_KEY)
@@ -146,8 +150,10 @@ def main() -> None:
     parser.add_argument("--latency-ms", type=float, default=0, help="added to every API call")
     parser.add_argument("--mail-failures", type=float, default=0, help="the share of mails that is answered 500")
     parser.add_argument("--seed", type=int, default=1, help="chooses the mails that are refused")
+    parser.add_argument("--data", help="the documents of benchmarks.console_data: its arguments, as JSON")
     options = parser.parse_args()
-    asyncio.run(serve(options.latency_ms / 1000, options.mail_failures, options.seed))
+    data = ConsoleData.from_json(options.data) if options.data else None
+    asyncio.run(serve(options.latency_ms / 1000, options.mail_failures, options.seed, data))
 
 
 if __name__ == "__main__":

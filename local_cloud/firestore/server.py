@@ -1,6 +1,6 @@
 """The Firestore emulator: google.firestore.v1.Firestore over gRPC, in memory."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from google.protobuf.empty_pb2 import Empty
 
@@ -112,6 +112,15 @@ class FirestoreEmulator:
     async def indexed(self) -> None:
         """Return when the composite indexes that queries caused are complete."""
         await self._service.indexed()
+
+    def fill(self, database: str, documents: Iterable[messages.Message]) -> None:
+        """Write very many new documents in one go, without a call. Nothing else is served meanwhile.
+
+        Args:
+            database: `projects/P/databases/D`.
+            documents: with their names.
+        """
+        self._service.fill(database, documents)
 
     async def stop(self) -> None:
         """Stop serving and forget everything."""

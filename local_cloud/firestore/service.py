@@ -384,6 +384,10 @@ class FirestoreService:
         """Return when the composite indexes that queries caused are complete."""
         await self._index_builder.wait()
 
+    def fill(self, database: str, documents: Iterable[Message]) -> None:
+        """Write new documents into a database, without a call: see Database.fill."""
+        self._database(database).fill(documents)
+
     def clear(self) -> None:
         """Forget all documents of all databases, and all transactions."""
         self._index_builder.stop()

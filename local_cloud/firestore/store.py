@@ -7,10 +7,10 @@ snapshot even after later writes.
 """
 
 from bisect import bisect_right
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Protocol
 
-from local_cloud.firestore import values
+from local_cloud.firestore import timestamps, values
 from local_cloud.firestore.collection_group import CollectionGroup
 from local_cloud.firestore.errors import failed_precondition, invalid_argument
 from local_cloud.firestore.indexes import NOTHING_DECLARED, CollectionIndexes, DeclaredIndexes, KeyRange
@@ -148,7 +148,12 @@ class Collection:
             group.put(version, new, old)
         if self.indexes is not None:
             self.indexes.change(version.key, None if old is None else old.fields, None if new is None else new.fields)
-        elif len(self.documents) > CollectionIndexes.WORTHWHILE:
+        elif not self.database.is_filling:
+            self.build_indexes()
+
+    def build_indexes(self) -> None:
+        """Make the indexes, if it has none and is large enough for them."""
+        if self.indexes is None and len(self.documents) > CollectionIndexes.WORTHWHILE:
             declared = self.database.declared_indexes.get(self.id, NOTHING_DECLARED)
             self.indexes = CollectionIndexes(declared.composites, exempt=declared.exempt)
             self.indexes.build((key, current.document().fields) for key, current in self.documents.items())
@@ -179,6 +184,7 @@ class Database:
     Attributes:
         readers: the readers that currently walk over indexes and wait in between.
         groups: the collection groups that have indexes of their own, by collection id.
+        is_filling: whether very many documents are being written: their collections get indexes afterwards.
     """
 
     def __init__(self, name: str, now: Callable[[], int], declared_indexes: Mapping[str, DeclaredIndexes]) -> None:
@@ -187,6 +193,7 @@ class Database:
         self.readers: set[Reader] = set()
         self.declared_indexes = declared_indexes
         self.groups = self._empty_groups()
+        self.is_filling = False
         self._document_prefix = f"{self.root}/"
         self._now = now
         self._time = 0
@@ -311,6 +318,25 @@ class Database:
         if commit_time - self._pruned > _PRUNE_EVERY:
             self._prune(commit_time)
         return version
+
+    def fill(self, documents: Iterable[Message]) -> None:
+        """Write new documents, and index each collection once, after the last of them: for very many.
+
+        Args:
+            documents: with their names, below this database.
+        """
+        time = self.commit_time()
+        stamp = timestamps.to_proto(time)
+        self.is_filling = True
+        try:
+            for document in documents:
+                document.create_time.CopyFrom(stamp)
+                document.update_time.CopyFrom(stamp)
+                self.write(self.path_of(document.name), document, None, time)
+        finally:
+            self.is_filling = False
+        for collection in self._collections.values():
+            collection.build_indexes()
 
     def changes_since(self, time: int) -> list[Version]:
         """The versions made after a time, oldest first."""

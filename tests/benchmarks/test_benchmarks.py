@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from benchmarks import cold_start, emulators, fan_out, memory, render, side_by_side, worker
+from benchmarks import cold_start, console, emulators, fan_out, memory, render, side_by_side, worker
 from benchmarks.cloud import Cloud
 from benchmarks.killed_run import carry_out
 from benchmarks.table import Table, number
@@ -19,6 +19,9 @@ from benchmarks.table import Table, number
         pytest.param(lambda: render.measure(starts=1, reports=2), id="render"),
         pytest.param(cold_start.measure, id="cold start"),
         pytest.param(lambda: emulators.measure(seconds=0.1), id="emulators"),
+        pytest.param(
+            lambda: console.measure(deliveries=5_000, dead_letters=500, users=100, asked=2, tries=1), id="console"
+        ),
         pytest.param(lambda: side_by_side.measure(sizes=(600,), shares=(1, 2), dilation=2), id="side by side"),
     ],
 )

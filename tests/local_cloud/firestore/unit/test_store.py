@@ -105,6 +105,20 @@ def test_a_collection_gets_indexes_when_it_grows(database: Database) -> None:
     assert len(found.indexes.ordered(("n",)).keys) == CollectionIndexes.WORTHWHILE + 1
 
 
+def test_what_is_filled_in_is_indexed_at_the_end_and_can_be_changed(database: Database) -> None:
+    documents = [Document(name=f"{database.root}/a/{n}") for n in range(CollectionIndexes.WORTHWHILE + 1)]
+    for document in documents:
+        document.fields["n"].CopyFrom(Value(integer_value=1))
+    database.fill(documents)
+    found = database.collection("a")
+    assert found is not None
+    assert found.indexes is not None
+    assert len(found.indexes.ordered(("n",)).keys) == CollectionIndexes.WORTHWHILE + 1
+    assert all(version.document().HasField("create_time") for version in found.documents.values())
+    put(database, "a/0", 2)
+    assert number(database, "a/0", database.read_time()) == 2
+
+
 def test_a_commit_that_is_refused_leaves_nothing(database: Database) -> None:
     put(database, "a/1", 1)
     changed = Document(name=f"{database.root}/a/1")

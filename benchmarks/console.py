@@ -1,0 +1,147 @@
+"""The console: how long a page takes, over HTTP, with the documents of 90 days."""
+
+import math
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from statistics import quantiles
+
+import requests
+
+from benchmarks.cloud import LOCATION, NO_SERVER, REPOSITORY, SCHEDULER, TASKS, Cloud
+from benchmarks.console_data import CAUSES, DAYS, ConsoleData
+from benchmarks.documents import PROJECT
+from benchmarks.table import Table
+
+DELIVERIES = 1_000_000
+DEAD_LETTERS = 5_000
+USERS = 200_000
+TASKS_WAITING = 200
+
+_ASKED = 60
+_TRIES = 3
+_PAGE_SECONDS = 60.0
+_START_SECONDS = 60.0
+
+
+def measure(
+    *,
+    deliveries: int = DELIVERIES,
+    dead_letters: int = DEAD_LETTERS,
+    users: int = USERS,
+    asked: int = _ASKED,
+    tries: int = _TRIES,
+) -> Iterator[Table]:
+    """Ask for each page so often, several times, and keep the best time: other load can only slow a try down."""
+    last_run = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
+    data = ConsoleData(last=last_run, deliveries=deliveries, dead_letters=dead_letters, users=users)
+    with Cloud(data=data) as cloud:
+        queue = cloud.new_queue()
+        cloud.put_in_tasks(queue, TASKS_WAITING)
+        table = measure_pages(cloud.addresses, queue, data, asked=asked, tries=tries)
+    yield table
+
+
+def measure_pages(addresses: Mapping[str, str], queue: str, data: ConsoleData, *, asked: int, tries: int) -> Table:
+    """The table, of servers that have the documents already.
+
+    Args:
+        addresses: the servers', by the variables that name them.
+        queue: the id of the report queue.
+        data: the documents.
+        asked: how often each page is asked for in a row.
+        tries: in how many processes.
+    """
+    first, measured = math.inf, dict[str, tuple[float, float]]()
+    for _ in range(tries):
+        with _console(addresses, queue) as url, requests.Session() as browser:
+            first = min(first, _seconds(browser, url))
+            for name, path in _pages(browser, url, data).items():
+                found = _percentiles([_seconds(browser, url + path) for _ in range(asked)])
+                measured[name] = min(measured.get(name, found), found, key=lambda pair: pair[1])
+    return Table(
+        title="The console's pages",
+        columns=["", "p50, ms", "p95, ms"],
+        rows=[
+            ["overview, when all is counted", f"{first * 1000:.0f}", "–"],
+            *([name, f"{median * 1000:.0f}", f"{most * 1000:.0f}"] for name, (median, most) in measured.items()),
+        ],
+        note=f"Over HTTP, with {data.deliveries:,} deliveries of {DAYS} days, {data.dead_letters:,} open dead letters "
+        f"of {CAUSES} causes, {data.users:,} users with a subscription each, and {TASKS_WAITING} tasks that wait. Each "
+        f"page was asked for {asked} times, one request after another, in each of {tries} processes; of each page the "
+        "best of these.",
+    )
+
+
+def _pages(browser: requests.Session, url: str, data: ConsoleData) -> Mapping[str, str]:
+    letters = browser.get(f"{url}/dead-letters", timeout=_PAGE_SECONDS).text
+    cause = letters.partition("cause=")[2][:32]
+    return {
+        "overview, from figures that are kept": "/",
+        "runs": "/runs",
+        "one run": f"/runs/{data.last_run}",
+        "deliveries of the latest run": "/deliveries",
+        "deliveries that are dead": "/deliveries?state=dead",
+        "deliveries that were sent": "/deliveries?state=sent&kind=activity",
+        "one delivery": f"/deliveries/{data.dead_delivery}",
+        "dead letters": "/dead-letters",
+        "dead letters of a cause": f"/dead-letters?cause={cause}",
+        "one dead letter": f"/dead-letters/{data.dead_delivery}",
+        "queues": "/queues",
+        "people": "/people",
+        "one user": "/people/u1",
+        "actions": "/operator-actions",
+        "kinds": "/kinds",
+    }
+
+
+def _seconds(browser: requests.Session, url: str) -> float:
+    began = time.perf_counter()
+    browser.get(url, timeout=_PAGE_SECONDS).raise_for_status()
+    return time.perf_counter() - began
+
+
+def _percentiles(seconds: Sequence[float]) -> tuple[float, float]:
+    """The median and the 95th percentile."""
+    twentieths = quantiles(seconds, n=20)
+    return twentieths[9], twentieths[18]
+
+
+@contextmanager
+def _console(addresses: Mapping[str, str], queue: str) -> Iterator[str]:
+    """The console in a process of its own; yields its address."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    environment = {
+        **{key: value for key, value in os.environ.items() if key in {"PATH", "HOME", "LANG", "TMPDIR"}},
+        **addresses,
+        "GOOGLE_CLOUD_PROJECT": PROJECT,
+        "LOCATION": LOCATION,
+        "REPORT_QUEUES": queue,
+        "WORKER_URL": NO_SERVER,
+        "TASKS_INVOKER": TASKS,
+        "SCHEDULER_INVOKER": SCHEDULER,
+    }
+    command = [sys.executable, "-m", "operations", "console", "--port", str(port)]
+    process = subprocess.Popen(command, env=environment, cwd=REPOSITORY, stdout=subprocess.DEVNULL)  # noqa: S603  this interpreter
+    url = f"http://127.0.0.1:{port}"
+    try:
+        until = time.monotonic() + _START_SECONDS
+        while True:
+            try:
+                requests.get(f"{url}/kinds", timeout=_PAGE_SECONDS).raise_for_status()
+            except requests.ConnectionError:
+                if time.monotonic() > until or process.poll() is not None:
+                    raise
+                time.sleep(0.1)
+            else:
+                break
+        yield url
+    finally:
+        process.terminate()
+        process.wait()
