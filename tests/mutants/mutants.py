@@ -318,7 +318,7 @@ ALL = [
         file="functions/worker/outcome_inquiry.py",
         search="if record is not None and record.status is not None:",
         replace="if False:",
-        scenarios=("SendGrid: accepts and cuts, and its logs refuse the key",),
+        scenarios=("SendGrid: accepts and cuts, and its logs refuse the key, with resend",),
         tests=("tests/functions/worker/unit/test_outcome_inquiry.py",),
     ),
     Mutant(

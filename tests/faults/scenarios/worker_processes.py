@@ -69,6 +69,7 @@ async def _after_the_record_was_written(scenario_run: ScenarioRun) -> None:
 async def _killed_with_resend(scenario_run: ScenarioRun) -> None:
     """Half die after SendGrid has accepted, half before. Those that its logs do not show are sent again."""
     victims = scenario_run.victims(_SHARE * 2, most=_MOST_KILLS)
+    scenario_run.must_be_known(victims[::2])
     scenario_run.disturb(InjectionPoint.SEND, scenario_run.kill(carried_out=True), of=victims[::2])
     scenario_run.disturb(InjectionPoint.SEND, scenario_run.kill(carried_out=False), of=victims[1::2])
     await scenario_run.world.dispatch_at_most(1)
