@@ -110,15 +110,23 @@ async def _out_of_memory(scenario_run: ScenarioRun) -> None:
     """
     scenario_run.may_end(scenario_run.due, "sent", UNKNOWN_OUTCOME)
 
+    kills: list[asyncio.Task[None]] = []
+
+    async def kill_soon(instance: Instance) -> None:
+        await asyncio.sleep(0.5)
+        instance.kill()
+
     async def exhaust(call: InterceptedCall, carry_out: CarryOut) -> Any:
         if (instance := scenario_run.world.front_end.instance_of(call.subject)) is not None:
             for child in instance.children():
                 resource.prlimit(child, resource.RLIMIT_AS, (_LITTLE_MEMORY, resource.RLIM_INFINITY))
-            asyncio.get_running_loop().call_later(0.5, instance.kill)
+            kills.append(asyncio.create_task(kill_soon(instance)))
         return await carry_out()
 
     scenario_run.disturb(InjectionPoint.READ_DELIVERY, exhaust, of=scenario_run.victims(0.1, most=_MOST_KILLS))
     await scenario_run.dispatch_and_drain()
+    # None is killed in the next scenario.
+    await asyncio.gather(*kills)
 
 
 def _hangs(point: InjectionPoint, *, carried_out: bool, ending: str) -> Script:
