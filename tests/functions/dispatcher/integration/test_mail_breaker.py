@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from functions.dispatcher.mail_statistics.provider import StatisticsUnavailable
-from functions.dispatcher.mail_statistics.sendgrid import SendGridStatistics
+from functions.dispatcher.mail_statistics.sendgrid.statistics import SendGridStatistics
 from functions.shared.ids import delivery_id, run_id
 from functions.shared.subscription import DEFAULT_SUBSCRIPTION
 from local_cloud.clock import Clock
