@@ -250,6 +250,11 @@ def test_the_sweeps_go_on_after_a_stop_where_they_were(provider: Provider) -> No
             b'[{"date": "2126-11-24", "stats": [{"metrics": {"delivered": "7", "spam_reports": 0, "bounces": 0}}]}]',
             "SendGrid's answer has no statistics in the documented form",
         ),
+        (
+            b'[{"date": "2126-11-24", "stats": [{"metrics": {"delivered": 9%s, "spam_reports": 0, "bounces": 0}}]}]'
+            % (b"0" * 30),
+            "SendGrid's answer has no statistics in the documented form",
+        ),
         (b"[" * 100_000, "SendGrid's answer has no statistics in the documented form"),
     ],
 )
