@@ -275,6 +275,10 @@ class SteppedStore(DeliveryStore):
         super().release(task, held, error=error, now=now)
         self._call.holds_claim = False
 
+    def keep_claimed(self, task: ReportTask, claim: Claim, *, error: str, now: datetime) -> None:
+        self._call.stop(Place.RELEASE)
+        super().keep_claimed(task, claim, error=error, now=now)
+
     def settle(self, task: ReportTask, held: Claim | Hold | Delivery | None, **arguments: Any) -> None:
         self._call.stop(Place.SETTLE)
         super().settle(task, held, **arguments)
