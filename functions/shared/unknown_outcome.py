@@ -92,9 +92,10 @@ def settlement(
         record: the delivery's mail events; None where there are none.
         now: when it is written, in UTC.
     """
-    becomes_sent = record is not None and delivery is not None and is_settled_by_event(delivery)
+    has_event = record is not None and record.proves_acceptance
+    becomes_sent = has_event and delivery is not None and is_settled_by_event(delivery)
     is_sent = becomes_sent or (delivery is not None and delivery.state is DeliveryState.SENT)
-    is_proven = is_sent or (delivery is None and record is not None)
+    is_proven = is_sent or (delivery is None and has_event)
     is_open = (
         letter is not None
         and letter.state is DeadLetterState.OPEN

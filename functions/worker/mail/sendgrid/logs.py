@@ -170,8 +170,7 @@ def _beginning(response: requests.Response) -> bytes:
 
 
 def search_queries(wanted: WantedMail) -> Iterator[str]:
-    """The queries for a mail, one for each spelling of each recipient: a query is about one address, and has regard to
-    capitals.
+    """The queries for a mail, one for each spelling of each recipient: a query names one address and is case-sensitive.
 
     Args:
         wanted: the mail.

@@ -117,7 +117,7 @@ documents = st.fixed_dictionaries(
 
 @settings(max_examples=60)
 @given(document=documents, reports=st.lists(events, max_size=4))
-def test_whoever_gets_no_more_mail_does_so_after_every_order(
+def test_who_gets_no_more_mail_is_the_same_after_every_order(
     document: dict[str, Any], reports: list[MailEvent]
 ) -> None:
     """Only the reason of a pause is that of the event that came first."""
