@@ -377,7 +377,7 @@ ALL = [
         ),
     ),
     Mutant(
-        name="who was taken out before the claim gets the mail",
+        name="an address that was taken out before the claim gets the mail",
         file="functions/worker/send_report.py",
         search="recipients = current.still_wanted(mail.recipients)",
         replace="recipients = mail.recipients",
