@@ -70,6 +70,9 @@ class Signatures:
             decoded = base64.b64decode(signature, validate=True)
         except (binascii.Error, ValueError):
             raise InvalidSignature("the signature is no base64") from None
+        # Python also reads texts with more padding than base64 has.
+        if base64.b64encode(decoded) != signature.encode():
+            raise InvalidSignature("the signature is no base64")
         digest = Hash(SHA256())
         digest.update(timestamp.encode())
         digest.update(body)
