@@ -21,7 +21,9 @@ setup: .venv/.ready ## the virtual environment and the locked dependencies
 	@test ! -L .venv || { echo ".venv is a link to $$(readlink .venv): run make setup where that is, or remove the link" >&2; exit 1; }
 	@echo "Setting up .venv with $$($(PYTHON) --version); this takes a minute the first time."
 	@$(PYTHON) -m venv --clear .venv || { echo "python3 -m venv failed: on Debian and Ubuntu, apt-get install python3-venv" >&2; exit 1; }
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(BIN)/python -m pip install --quiet --no-compile --disable-pip-version-check --require-hashes -r requirements.lock
+	@# On all cores: pip compiles on one. What does not compile is not for this Python.
+	@$(BIN)/python -m compileall -qq -j 0 .venv/lib || true
 	@touch $@
 
 run: setup ## the whole pipeline once, on this machine: sample users, real mails, a summary

@@ -98,7 +98,7 @@ webhook_by_hand() {
   fi
   # shellcheck disable=SC2034  # read by functions.sh
   WITH_MAIL_EVENTS=no
-  warn_last "what becomes of the mails is not known: the function mail-events is not deployed, for want of its key." \
+  warn_last "what becomes of the mails is not known: the function mail-events is not deployed, since it has no key." \
     "The event webhook is not set up: $reason" \
     "Change that and run ./deploy.sh again, set MAIL_EVENTS=off to do without, or set the webhook up by hand:" \
     "1. In SendGrid, under Settings, Mail Settings, Event Webhooks, make a webhook with the Post URL $(webhook_url)" \

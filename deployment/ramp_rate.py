@@ -12,7 +12,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from functions.shared.ramp import DEFAULT_FIRST_DAY, DEFAULT_GROWTH, GROWTHS, Ramp
+from functions.shared.ramp import DEFAULT_FIRST_DAY, DEFAULT_GROWTH, GROWTHS, MOST_FIRST_DAY, Ramp
 
 
 def wrong_settings(start: str, first_day: str, growth: str) -> list[str]:
@@ -24,8 +24,8 @@ def wrong_settings(start: str, first_day: str, growth: str) -> list[str]:
         is_day = False
     if not is_day:
         wrong.append("RAMP_START: a day such as 2026-12-01.")
-    if first_day and not (first_day.isascii() and first_day.isdigit() and int(first_day) > 0):
-        wrong.append("RAMP_FIRST_DAY: a whole number of reports, at least 1.")
+    if first_day and not (first_day.isascii() and first_day.isdigit() and 0 < int(first_day[:12]) <= MOST_FIRST_DAY):
+        wrong.append(f"RAMP_FIRST_DAY: a whole number of reports, from 1 to {MOST_FIRST_DAY:,}.")
     try:
         is_growth = GROWTHS[0] <= float(growth or DEFAULT_GROWTH) <= GROWTHS[1]
     except ValueError:

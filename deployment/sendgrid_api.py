@@ -10,6 +10,8 @@ import urllib.request
 from typing import Any
 
 CALL_SECONDS = 30.0
+_MOST_BYTES = 4 * 1024 * 1024
+"""Far more than an answer has."""
 
 
 class SendGridError(Exception):
@@ -74,7 +76,7 @@ class SendGridApi:
                 headers={"Authorization": f"Bearer {self._key}", "Content-Type": "application/json"},
             )
             with self._opener.open(request, timeout=self._seconds) as response:
-                content = response.read()
+                content = response.read(_MOST_BYTES)
         except urllib.error.HTTPError as error:
             raise _failure(method, path, error) from None
         except urllib.error.URLError as error:
@@ -84,7 +86,7 @@ class SendGridApi:
             raise Unreachable(f"{self._host} cannot be asked: {type(error).__name__}") from None
         try:
             return json.loads(content) if content else None
-        except ValueError:
+        except (ValueError, RecursionError):
             raise Unreachable(f"{self._host} answered {method} {path} with something that is no JSON") from None
 
 
@@ -102,7 +104,7 @@ def _failure(method: str, path: str, error: urllib.error.HTTPError) -> SendGridE
 def _messages(error: urllib.error.HTTPError) -> str:
     """What the answer says, in one line: `{"errors": [{"message": …}]}`."""
     try:
-        said = "; ".join(str(each["message"]) for each in json.loads(error.read())["errors"])
-    except (OSError, ValueError, LookupError, TypeError):
+        said = "; ".join(str(each["message"]) for each in json.loads(error.read(_MOST_BYTES))["errors"])
+    except (OSError, http.client.HTTPException, ValueError, LookupError, TypeError, RecursionError):
         return ""
     return "".join(c if c.isprintable() else " " for c in said)

@@ -17,6 +17,7 @@ A failure is a line on standard error; the status is 3 where a person has to do 
 same call may succeed later. https://www.twilio.com/docs/sendgrid/api-reference/webhooks
 """
 
+import re
 import sys
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -41,6 +42,8 @@ SCOPES = "user.webhooks.event.settings.read, user.webhooks.event.settings.update
 STATUS_BY_HAND, STATUS_LATER = 3, 4
 
 _PATH = "/v3/user/webhooks/event"
+_ID = re.compile(r"[A-Za-z0-9_-]+")
+_KEY = re.compile(r"[A-Za-z0-9+/=]*")
 
 
 @dataclass(frozen=True)
@@ -87,7 +90,12 @@ def find_webhook(api: SendGridApi, url: str) -> Webhook | None:
 
 
 def _read(fields: dict[str, Any]) -> Webhook:
-    return Webhook(
+    """Read a webhook. Its id becomes part of a URL, and its key a line.
+
+    Raises:
+        LookupError, TypeError, AttributeError: it is none.
+    """
+    webhook = Webhook(
         id=fields["id"],
         url=fields.get("url") or "",
         name=fields.get("friendly_name") or "",
@@ -95,6 +103,9 @@ def _read(fields: dict[str, Any]) -> Webhook:
         events=frozenset(event for event in ALL_EVENTS if fields.get(event)),
         public_key=fields.get("public_key") or "",
     )
+    if not _ID.fullmatch(webhook.id) or not _KEY.fullmatch(webhook.public_key):
+        raise LookupError("an id or a key is none")
+    return webhook
 
 
 class WebhookSetup:
@@ -129,9 +140,12 @@ class WebhookSetup:
             webhook = Webhook(id="", url=self._url, name=name, enabled=False, events=wanted, public_key="")
             answer = self._change("POST", f"{_PATH}/settings", _fields(webhook))
             _say("created", self._what)
-            if answer is None:
+            if self._dry_run:
                 return
-            webhook = _read(answer)
+            try:
+                webhook = _read(answer)
+            except (LookupError, TypeError, AttributeError):
+                raise Unreachable(f"SendGrid answered POST {_PATH}/settings with no webhook") from None
         elif webhook.events != wanted:
             self._change("PATCH", f"{_PATH}/settings/{webhook.id}", _fields(replace(webhook, events=wanted)))
             _say("changed", f"events of the {self._what}")
@@ -139,9 +153,10 @@ class WebhookSetup:
             _say("unchanged", self._what)
         key = webhook.public_key
         if not key:
-            answer = self._change("PATCH", f"{_PATH}/settings/signed/{webhook.id}", {"enabled": True}) or {}
-            key = answer.get("public_key", "")
+            answer = self._change("PATCH", f"{_PATH}/settings/signed/{webhook.id}", {"enabled": True})
             _say("changed", f"signature of the {self._what} is on")
+            if not self._dry_run:
+                key = _read_key(answer)
         if key:
             _say("key", key)
         if not webhook.enabled:
@@ -175,6 +190,13 @@ class WebhookSetup:
 
     def _change(self, method: str, path: str, body: object = None) -> Any:
         return None if self._dry_run else self._api.call(method, path, body)
+
+
+def _read_key(answer: Any) -> str:
+    key = answer.get("public_key") if isinstance(answer, dict) else None
+    if not isinstance(key, str) or not key or not _KEY.fullmatch(key):
+        raise Unreachable("SendGrid has turned the signature on and shows no public key")
+    return key
 
 
 def _fields(webhook: Webhook) -> dict[str, object]:

@@ -310,7 +310,7 @@ def settled_by_event(
         record: the delivery's mail events; None where there are none.
         now: the present, in UTC.
     """
-    if record is None:
+    if record is None or not record.proves_acceptance:
         return None
     settled = settlement(delivery, letter, record, now=now)
     return settled if settled.is_sent or settled.letter else None

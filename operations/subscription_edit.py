@@ -18,7 +18,7 @@ from functions.shared.user import User
 NOT_EDITABLE = frozenset(
     {
         *("user_id", "shard", "active", "paused_because", "paused_until", "next_report_at", "reported_until"),
-        *("suppressed", "resumed_at"),
+        *("suppressed", "bounced_address", "resumed_at"),
     }
 )
 """The ids of a subscription, and the fields that `pause`, `resume` and the pipeline itself write."""

@@ -24,7 +24,7 @@ _INSTALLED = Path(_PACKAGE.origin).parent / "pginstall"
 """The package itself, which would make a user of the system for the server, is not imported."""
 
 _NOBODY = 65534
-"""PostgreSQL refuses to run as root, since whoever gets into it would be root, too."""
+"""PostgreSQL refuses to run as root, since a person who gets into it would be root, too."""
 
 _IS_READY = "database system is ready to accept connections"
 _FAST = ("fsync=off", "synchronous_commit=off", "full_page_writes=off", "shared_buffers=8MB", "autovacuum=off")
@@ -95,7 +95,7 @@ def running_postgresql() -> Iterator[PostgreSQLServer]:
             threading.Thread(target=log.read, daemon=True).start()
             yield PostgreSQLServer(port)
         finally:
-            # Immediate shutdown: nobody needs the data any more.
+            # Immediate shutdown: no test needs the data any more.
             process.send_signal(signal.SIGQUIT)
             process.wait(timeout=60)
 

@@ -110,8 +110,9 @@ def calls(document: Path) -> Iterator[list[str]]:
 @parameters(DOCUMENTS)
 def test_commands_and_options_that_are_named_exist(document: Path) -> None:
     unknown = []
+    all_commands = typer.main.get_command(app)
     for words in calls(document):
-        command: Any = typer.main.get_command(app)
+        command: Any = all_commands
         rest = list(words)
         while rest and (child := getattr(command, "commands", {}).get(rest[0])):
             command, rest = child, rest[1:]

@@ -26,6 +26,8 @@ _RESERVED = re.compile(r"(?:.*\.)?(?:test|example|invalid|localhost|local|exampl
 
 _QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"')
 _CALL_SECONDS = 5.0
+_MOST_BYTES = 1024 * 1024
+"""DNS itself has no answer above 64 KiB."""
 
 
 @dataclass(frozen=True)
@@ -76,14 +78,14 @@ class DnsOverHttps:
             return DnsAnswer(name, failure="it is not a domain name")
         try:
             with urllib.request.urlopen(f"{self._url}?{query}", timeout=self._seconds) as response:  # noqa: S310
-                return read_answer(name, json.loads(response.read()))
+                return read_answer(name, json.loads(response.read(_MOST_BYTES)))
         except urllib.error.HTTPError as error:
             return DnsAnswer(name, failure=f"the DNS resolver answered {error.code}")
         except urllib.error.URLError as error:
             self._failure = f"the DNS resolver cannot be reached: {error.reason}"
         except (OSError, http.client.HTTPException) as error:
             self._failure = f"the DNS resolver gives no answer: {type(error).__name__}"
-        except ValueError:
+        except (ValueError, RecursionError):
             self._failure = "the DNS resolver's answer is not JSON"
         return DnsAnswer(name, failure=self._failure)
 
@@ -98,7 +100,7 @@ def read_answer(name: str, body: Any) -> DnsAnswer:
     try:
         rcode = int(body["Status"])
         records = [(int(each["type"]), str(each["data"])) for each in body.get("Answer", ())]
-    except (AttributeError, KeyError, TypeError, ValueError):
+    except (AttributeError, KeyError, TypeError, ValueError, OverflowError):
         return DnsAnswer(name, failure="the DNS resolver's answer has another form")
     if rcode not in (_NO_ERROR, _NXDOMAIN):
         return DnsAnswer(name, failure=f"DNS answers {_RCODES.get(rcode, f'error {rcode}')}")

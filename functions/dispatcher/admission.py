@@ -1,4 +1,5 @@
-"""Admits what is new, once all reports that were due have their tasks: new subscriptions first, then new users.
+"""Admits what is new, once all reports that were due have their tasks: new subscriptions first, then new users, then
+new addresses.
 
 A subscription that is admitted may be due at once, and then it also gets its task at once. A share that read it as due
 after that would count it twice, so admission comes after all shares.
@@ -9,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from typing import NamedTuple
 
+from functions.dispatcher.address_changes import AddressChanges
 from functions.dispatcher.due_subscription import DueSubscription
 from functions.dispatcher.enrollment import Enrollment
 from functions.dispatcher.fan_out import FanOut
@@ -37,7 +39,7 @@ class Look(NamedTuple):
 
 
 class Admission:
-    """Schedules new subscriptions, enrolls new users, and enqueues what is due at once.
+    """Schedules new subscriptions, enrolls new users, resumes what has a new address, and enqueues what is due at once.
 
     Args:
         dependencies: what the run works with.
@@ -76,6 +78,13 @@ class Admission:
         self._handlers: dict[RunStage, NewDocumentHandler] = {
             RunStage.SCHEDULING: self._scheduling,
             RunStage.ENROLLMENT: self._enrollment,
+            RunStage.ADDRESS_CHANGES: AddressChanges(
+                dependencies.firestore,
+                dependencies.subscriptions,
+                dependencies.defaults,
+                run_id=run_id,
+                run_time=run_time,
+            ),
         }
         self.sweeps: dict[str, Sweep] = {}
         """The last sweeps, for the run's record, by their stages; none until `admit` has ended."""
@@ -116,11 +125,11 @@ class Admission:
             google.api_core.exceptions.GoogleAPICallError: Firestore cannot be read or written.
         """
         left: RunPart | None = None
-        if part.stage is not RunStage.ENROLLMENT and part.new_cursor is None:
+        stages = list(self._handlers)
+        if part.stage is stages[0] and part.new_cursor is None:
             self._malformed.tell(look.malformed)
-        for stage, handler in self._handlers.items():
-            if part.stage is RunStage.ENROLLMENT and stage is RunStage.SCHEDULING:
-                continue
+        for stage in stages[stages.index(part.stage) :]:
+            handler = self._handlers[stage]
             after = part.new_cursor if stage is part.stage else None
             place = None
             if after or stage in look.stages:

@@ -104,13 +104,13 @@ def decide(
 
 
 def _with_figures(state: BreakerState, days: Mapping[date, MailFigures], run_time: datetime) -> BreakerState:
-    baseline = state.baseline
+    first, baseline = first_day(run_time), state.baseline
+    # The provider's day may be ahead of UTC's.
+    days = {day: each for day, each in days.items() if timedelta(0) <= day - first <= timedelta(days=WINDOW_DAYS)}
     if baseline is None and state.resumed_at is not None:
         baseline = days
-    first, before = first_day(run_time), baseline or {}
-    figures = MailFigures.total(
-        each.beyond(before.get(day, MailFigures())) for day, each in days.items() if day >= first
-    )
+    before = baseline or {}
+    figures = MailFigures.total(each.beyond(before.get(day, MailFigures())) for day, each in days.items())
     return replace(state, figures=figures, read_at=run_time, baseline=baseline)
 
 

@@ -164,8 +164,8 @@ class NewDocuments:
         """How many documents have neither a null nor a value of the dispatcher's, and at which read time. Counted
         once."""
         if self._missing is None:
-            self.counted, read_time = _count(self._mark.everything)
-            known = [_count(query, read_time)[0] for query in (self._mark.known, self._mark.new)]
+            self.counted, read_time = count_documents(self._mark.everything)
+            known = [count_documents(query, read_time)[0] for query in (self._mark.known, self._mark.new)]
             self._missing = self.counted - sum(known), read_time
         return self._missing
 
@@ -202,6 +202,22 @@ class NewDocuments:
         return NewPage([snapshot for snapshot in snapshots if snapshot.exists], NewCursor(path=path, by_sweep=True))
 
 
+class NewDocumentFinder(Protocol):
+    """Finds one type of documents to admit, as NewDocuments does.
+
+    Attributes:
+        counted: how many documents there are; None where they were not counted.
+    """
+
+    counted: int | None
+
+    def has_any(self, run_time: datetime, last: Sweep | None) -> bool:
+        """Whether there are any, as far as the run looks."""
+
+    def find(self, run_time: datetime, *, last: Sweep | None, after: NewCursor | None) -> Iterator[NewPage]:
+        """Find them, page by page. Admit each page before you take the next."""
+
+
 class NewDocumentHandler(Protocol):
     """Admits one type of new documents.
 
@@ -211,7 +227,9 @@ class NewDocumentHandler(Protocol):
     """
 
     counter: RunCounter
-    new: NewDocuments
+
+    @property
+    def new(self) -> NewDocumentFinder: ...
 
     def admit(self, page: NewPage) -> Admitted:
         """Admit the documents of a page, unless they have changed since they were read.
@@ -225,7 +243,11 @@ def _is_sweep_due(run_time: datetime, last: Sweep | None) -> bool:
     return last is None or last.is_due_again(run_time)
 
 
-def _count(query: Any, read_time: datetime | None = None) -> tuple[int, datetime]:
-    """How many documents a query finds, and at which read time."""
+def count_documents(query: Any, read_time: datetime | None = None) -> tuple[int, datetime]:
+    """How many documents a query finds, and at which read time.
+
+    Raises:
+        google.api_core.exceptions.GoogleAPICallError: Firestore cannot be read.
+    """
     result = query.count().get(read_time=read_time)[0][0]
     return int(result.value), result.read_time

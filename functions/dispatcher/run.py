@@ -5,7 +5,8 @@
    report gets a task from a run that has no record.
 3. Enqueue the reports that are due, each with the first task of its due time (due_subscriptions.py, fan_out.py).
 4. Look closer at those whose task of an earlier run should be over, and at orphaned deliveries (rescue/).
-5. Schedule new subscriptions and enroll new users, and enqueue what is due at once (admission.py).
+5. Schedule new subscriptions, enroll new users and resume what has a new address, and enqueue what is due at once
+   (admission.py).
 6. Note how the run ended. What does not fit into this request's time goes to the next part (run_part.py).
 """
 

@@ -10,7 +10,7 @@ from google.cloud import firestore
 from functions.dispatcher.breaker_policy import BreakerLimits
 from functions.dispatcher.document_stream import DocumentStream
 from functions.dispatcher.mail_statistics.provider import MailStatistics
-from functions.dispatcher.mail_statistics.sendgrid import SendGridStatistics
+from functions.dispatcher.mail_statistics.sendgrid import mail_statistics
 from functions.shared.clients import firestore_client
 from functions.shared.dead_letter_topic import DeadLetterTopic
 from functions.shared.ramp import Ramp
@@ -89,9 +89,7 @@ class RunDependencies:
             time_limit=timedelta(seconds=settings.dispatch_time_limit),
             shares=settings.dispatch_shares,
             ramp=settings.ramp,
-            mail_statistics=SendGridStatistics(api_key=settings.sendgrid_api_key, host=settings.sendgrid_host)
-            if settings.sendgrid_api_key
-            else None,
+            mail_statistics=mail_statistics(settings),
             breaker_limits=BreakerLimits(
                 complaint_alert=settings.complaint_alert_percent,
                 complaint_stop=settings.complaint_stop_percent,

@@ -33,6 +33,8 @@ class RunStage(StrEnum):
     """Schedule the subscriptions that are new."""
     ENROLLMENT = "enrollment"
     """Enroll the users who are new."""
+    ADDRESS_CHANGES = "address_changes"
+    """Resume what bounced, where the address has changed."""
 
 
 class RunPart(BaseModel):

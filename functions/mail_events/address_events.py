@@ -11,7 +11,13 @@ from typing import Any
 
 from functions.shared.address_hash import address_hash
 from functions.shared.mail_event import MailEvent
-from functions.shared.subscription import PauseReason, Subscription, paused_fields, suppressed_fields
+from functions.shared.subscription import (
+    PauseReason,
+    Subscription,
+    bounced_fields,
+    paused_fields,
+    suppressed_fields,
+)
 from functions.shared.user import User
 
 
@@ -36,7 +42,10 @@ def fields_for_event(user: User | None, subscription: Subscription, event: MailE
     if to <= {*subscription.suppressed, event.recipient}:
         # What is paused for an inactive user would resume with the user.
         paused = not subscription.active and subscription.paused_because is not PauseReason.USER_INACTIVE
-        return {} if paused else paused_fields(event.pauses)
+        if paused:
+            return {}
+        is_bounced = event.pauses is PauseReason.BOUNCED
+        return bounced_fields(event.recipient) if is_bounced else paused_fields(event.pauses)
     return {} if event.recipient in subscription.suppressed else suppressed_fields(subscription, event.recipient)
 
 

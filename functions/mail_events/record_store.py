@@ -40,7 +40,7 @@ class FoundRecords:
     Attributes:
         records: their records by id: empty ones where there is none yet. Deliveries that do not exist, and have no
             record, are left out.
-        deliveries: the deliveries that an event may make `sent`, by id: those without a record, and those that were
+        deliveries: the deliveries that an event may make `sent`, by id: those without an event, and those that were
             unfinished when theirs was written. Only what decides about that is read of them.
     """
 
@@ -83,7 +83,13 @@ class RecordStore:
             for snapshot in self._get(MAIL_EVENTS, ids)
             if (record := MailRecord.from_snapshot(snapshot)) is not None
         }
-        deliveries = self.read_deliveries([each for each in ids if each not in records or records[each].unfinished])
+        deliveries = self.read_deliveries(
+            [
+                each
+                for each in ids
+                if not (record := records.get(each)) or not record.proves_acceptance or record.unfinished
+            ]
+        )
         new = {
             each.id: MailRecord(id=each.id, user_id=each.user_id, subscription_id=each.subscription_id)
             for each in deliveries.values()

@@ -151,6 +151,12 @@ class MailRecord:
         return max(filter(None, map(status_of, self.recipients.values())), key=_RANKS.__getitem__, default=None)
 
     @property
+    def proves_acceptance(self) -> bool:
+        """Whether it shows that the provider accepted a mail of the delivery, as each event does. A document without
+        an event, which another tool has made, shows nothing."""
+        return self.status is not None
+
+    @property
     def statuses(self) -> dict[str, MailStatus]:
         """What became of each recipient's mail."""
         return {recipient: status for recipient, each in self.recipients.items() if (status := status_of(each))}

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 
 DEFAULT_FIRST_DAY = 200
+MOST_FIRST_DAY = 10**9
 DEFAULT_GROWTH = 1.5
 """Slower than a mail provider's own warmup of an address, which begins with 20 mails an hour and grows by 1.4 a day."""
 

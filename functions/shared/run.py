@@ -69,7 +69,8 @@ class RunCounter(StrEnum):
     ENROLLED = "enrolled"
     """Users that the run enrolled: each who had no subscription got the default one."""
     SCHEDULED = "scheduled"
-    """Subscriptions that an application wrote, and that the run gave their place in the due index."""
+    """Subscriptions that the run gave their place in the due index: an application wrote them, or the address that
+    bounced has changed."""
     MALFORMED = "malformed"
     """Subscriptions that get no report because a document is malformed: each has a dead letter."""
     ERRORS = "errors"
@@ -222,8 +223,8 @@ class StoredRun:
         latest: the latest attempt.
         earlier_attempts: the attempts before it, the oldest first.
         queues: how it found the queues; None where they worked.
-        sweeps: the last sweeps, by the stages of a run that make them: `scheduling` and `enrollment`. Each run carries
-            them on.
+        sweeps: the last sweeps, by the stages of a run that make them: `scheduling`, `enrollment` and
+            `address_changes`. Each run carries them on.
         statistics: what it learned from the mail provider's statistics; None where it did not ask.
         stopped_because: why the breaker has stopped it; empty where it has not.
     """

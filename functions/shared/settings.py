@@ -24,7 +24,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from functions.shared.appearance import hex_color, https_url
 from functions.shared.ids import KIND_PATTERN, SHARDS
-from functions.shared.ramp import DEFAULT_FIRST_DAY, DEFAULT_GROWTH, GROWTHS, Ramp
+from functions.shared.ramp import DEFAULT_FIRST_DAY, DEFAULT_GROWTH, GROWTHS, MOST_FIRST_DAY, Ramp
 from functions.shared.schedule import Cadence
 
 _HTTP_URL = TypeAdapter(AnyHttpUrl)
@@ -175,7 +175,7 @@ class RampSettings(BaseSettings):
     report_queues: CommaSeparated = Field(min_length=1)
     ramp_start: date | None = None
     """The first day of the ramp, in UTC; None: there is none."""
-    ramp_first_day: int = Field(default=DEFAULT_FIRST_DAY, ge=1)
+    ramp_first_day: int = Field(default=DEFAULT_FIRST_DAY, ge=1, le=MOST_FIRST_DAY)
     ramp_growth: float = Field(default=DEFAULT_GROWTH, ge=GROWTHS[0], le=GROWTHS[1])
     queue_rate: float | None = Field(default=None, gt=0, le=500)
     """The rate of each report queue after the ramp, as queue.yaml has it."""

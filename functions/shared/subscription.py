@@ -78,6 +78,7 @@ SUBSCRIPTION_MUST_BE = {
     "options": "a map",
     "skip_empty": TRUE_OR_FALSE,
     "suppressed": "a list of hashes of e-mail addresses",
+    "bounced_address": "the hash of an e-mail address",
     "resumed_at": A_TIMESTAMP,
     "next_report_at": A_TIMESTAMP,
     "reported_until": A_TIMESTAMP,
@@ -144,6 +145,7 @@ class _SubscriptionFields(BaseModel):
     options: dict[Any, Any] = {}
     skip_empty: bool = True
     suppressed: list[str] = []
+    bounced_address: str = ""
     resumed_at: Timestamp | None = None
     next_report_at: Timestamp | None = None
     reported_until: Timestamp | None = None
@@ -180,6 +182,7 @@ class Subscription:
         skip_empty: whether no mail is sent where the kind has nothing to report.
         suppressed: the addresses that its reports leave out, since mail to them bounces or is unwanted; as hashes
             (functions.shared.address_hash), so that an address that changes is not among them.
+        bounced_address: the hash of the address whose bounce has paused it; empty where none has.
         resumed_at: when it was resumed last. What happened to mails before that keeps nothing back.
         next_report_at: when the next report is due; None while the subscription is paused or not scheduled yet.
         reported_until: the end of the last period reported, given up or left out by a pause.
@@ -209,6 +212,7 @@ class Subscription:
     options: Mapping[Any, Any] = field(default_factory=dict)
     skip_empty: bool = True
     suppressed: frozenset[str] = frozenset()
+    bounced_address: str = ""
     resumed_at: datetime | None = None
     next_report_at: datetime | None = None
     reported_until: datetime | None = None
@@ -279,6 +283,7 @@ class Subscription:
             options=read.options,
             skip_empty=read.skip_empty,
             suppressed=frozenset(read.suppressed),
+            bounced_address=read.bounced_address,
             resumed_at=read.resumed_at,
             next_report_at=read.next_report_at,
             reported_until=read.reported_until,
@@ -383,6 +388,15 @@ def paused_fields(because: PauseReason) -> dict[str, Any]:
     return {"active": False, "paused_because": because.value, "paused_until": None, "next_report_at": None}
 
 
+def bounced_fields(recipient: str) -> dict[str, Any]:
+    """The subscription is paused until it is resumed or goes to another address, since mail bounced.
+
+    Args:
+        recipient: the hash of the address.
+    """
+    return {**paused_fields(PauseReason.BOUNCED), "bounced_address": recipient}
+
+
 def no_due_time_fields(subscription: Subscription) -> dict[str, Any]:
     """The subscription is already paused, but the write left its due time in place. Without the due time, runs do not
     find it again.
@@ -424,11 +438,27 @@ def resumed_fields(subscription: Subscription, schedule: Schedule, *, now: datet
         now: the present, in UTC.
     """
     return {
+        **readdressed_fields(subscription, schedule, now=now),
+        "resumed_at": now,
+        **({"suppressed": []} if subscription.suppressed else {}),
+    }
+
+
+def readdressed_fields(subscription: Subscription, schedule: Schedule, *, now: datetime) -> dict[str, Any]:
+    """The subscription is sent again, since it goes to another address than the one that bounced.
+
+    No person has resumed it, so the addresses that were left out stay so, and late events count.
+
+    Args:
+        subscription: as it was read.
+        schedule: the subscription's.
+        now: the present, in UTC.
+    """
+    return {
         **_resumed_at(subscription, schedule, now),
         "paused_because": None,
         "paused_until": None,
-        "resumed_at": now,
-        **({"suppressed": []} if subscription.suppressed else {}),
+        **({"bounced_address": None} if subscription.bounced_address else {}),
     }
 
 

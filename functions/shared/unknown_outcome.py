@@ -17,9 +17,9 @@
 | anything else: a person has closed it, or it has another reason | as it is | as it is |
 
 No process loses against another one. Deliveries and dead letters are read and written in one transaction, and every
-other process writes them on the condition that they are as it has read them. The order of steps leaves no accepted
-report with a person: the mail events settle a delivery before they write the first event down, and look again after
-that if the delivery was not final; the DLQ handler looks for events after it has stored a dead letter.
+other process writes them on the condition that they are as it has read them. No person has to decide about an accepted
+report, since the mail events settle a delivery before they write the first event down, and look again after that if the
+delivery was not final, and the DLQ handler looks for events after it has stored a dead letter.
 """
 
 from collections.abc import Callable, Mapping
@@ -93,9 +93,10 @@ def settlement(
         record: the delivery's mail events; None where there are none.
         now: when it is written, in UTC.
     """
-    becomes_sent = record is not None and delivery is not None and is_settled_by_event(delivery)
+    has_event = record is not None and record.proves_acceptance
+    becomes_sent = has_event and delivery is not None and is_settled_by_event(delivery)
     is_sent = becomes_sent or (delivery is not None and delivery.state is DeliveryState.SENT)
-    is_proven = is_sent or (delivery is None and record is not None)
+    is_proven = is_sent or (delivery is None and has_event)
     is_open = (
         letter is not None
         and letter.state is DeadLetterState.OPEN

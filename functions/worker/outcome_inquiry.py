@@ -63,7 +63,7 @@ class OutcomeInquiry:
         """
         over_at = time.monotonic() + LOOKUP_SECONDS
         record = self._mail_record(wanted.delivery_id)
-        if record is not None and record.status is not None:
+        if record is not None and record.proves_acceptance:
             _log(wanted, found="mail-event")
             return MailFound(message_id=record.message_id)
         if self._lookup is None:

@@ -1,5 +1,6 @@
 """What the checks of the sender make of DNS records and of SendGrid's answers."""
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -84,7 +85,10 @@ class TestDnsAnswer:
 
     @pytest.mark.parametrize(
         "body",
-        [None, [], "x", {}, {"Status": None}, {"Status": 0, "Answer": [{"type": 16}]}, {"Status": 0, "Answer": 5}],
+        [
+            *(None, [], "x", {}, {"Status": None}, {"Status": math.inf}),
+            *({"Status": 0, "Answer": answer} for answer in ([{"type": 16}], [{"type": math.inf, "data": "x"}], 5)),
+        ],
     )
     def test_what_is_no_answer_is_said_to_be_none(self, body: Any) -> None:
         assert read_answer("x.org", body).failure == "the DNS resolver's answer has another form"

@@ -2,7 +2,7 @@
 
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from http import HTTPStatus
 from typing import Any
 
@@ -10,7 +10,7 @@ import pytest
 
 from deployment.sendgrid_api import NotAllowed, Refused, SendGridApi, Unreachable
 from deployment.sendgrid_webhook import ALL_EVENTS, Webhook, WebhookSetup, find_webhook, list_webhooks
-from local_cloud.inbox.faults import Answer
+from local_cloud.inbox.faults import Answer, Call
 from local_cloud.inbox.server import MAIL_SEND_SCOPE
 from tests.deployment.conftest import REPOSITORY
 from tests.deployment.sendgrid_account import FUNCTION_URL, Account, running_account
@@ -144,12 +144,35 @@ class TestFailures:
             Answer(status=200, body=b"<html>"),
             Answer(status=200, body=b"[]"),
             Answer(status=200, body=b'{"webhooks": [7]}'),
+            Answer(status=200, body=b'{"webhooks": [{"id": "../../x", "url": "https://x.example"}]}'),
+            Answer(status=200, body=b'{"webhooks": [{"id": "7", "public_key": "A\\nremoved\\tall"}]}'),
+            Answer(status=200, body=b"[" * 300_000),
+            Answer(status=503, body=b"[" * 300_000),
         ],
     )
     def test_an_answer_that_means_nothing(self, api: SendGridApi, account: Account, answer: Answer) -> None:
         account.inbox.answer_next("sendgrid", answer)
         with pytest.raises(Unreachable):
             prepare(api)
+
+    @pytest.mark.parametrize("body", [b"", b"{}", b"[]", b'{"public_key": 7}', b'{"public_key": "A\\nB"}'])
+    @pytest.mark.parametrize("number", [2, 3])
+    def test_an_answer_without_the_webhook_or_its_key(
+        self, api: SendGridApi, account: Account, number: int, body: bytes
+    ) -> None:
+        """The first call lists the webhooks, the second makes one, the third has it signed. Without the key the
+        function could not start."""
+        calls: list[Call] = []
+
+        async def fault(call: Call, carry_on: Callable[[], Awaitable[Answer]]) -> Answer:
+            calls.append(call)
+            answer = await carry_on()
+            return Answer(status=200, body=body) if len(calls) == number else answer
+
+        account.inbox.fault = fault
+        with pytest.raises(Unreachable):
+            prepare(api)
+        assert len(calls) == number
 
     def test_what_sendgrid_says_is_one_line(self, api: SendGridApi, account: Account) -> None:
         body = b'{"errors": [{"message": "no\\nkey\\tX"}, {"message": "\\u001b[2J"}]}'

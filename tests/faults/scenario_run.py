@@ -96,6 +96,7 @@ class ScenarioRun:
         self._disturbed_may_end: frozenset[str] = frozenset()
         self._most_reports: int | None = None
         self._undecidable: set[str] = set()
+        self._provable: set[str] = set()
         self.known: dict[SubscriptionKey, KnownSubscription] = {}
         """What the scenario knows about each subscription."""
         self._malformed_users: list[str] = []
@@ -157,7 +158,11 @@ class ScenarioRun:
             endings={**disturbed, **self._endings},
             most_reports=self._most_reports,
             undecidable=frozenset(self._undecidable),
-            unknown=self._unknown if self.scenario.on_unknown_outcome is OnUnknownOutcome.RESEND else {},
+            unknown={
+                delivery: times
+                for delivery, times in self._unknown.items()
+                if self.scenario.on_unknown_outcome is OnUnknownOutcome.RESEND and delivery not in self._provable
+            },
             unsubscribed=self._unsubscribed,
             resumed=self._resumed,
             changed_by_repeats=self._changed_by_repeats,
@@ -264,6 +269,11 @@ class ScenarioRun:
     def disturbed_may_end(self, *endings: str) -> None:
         """Allow a delivery to end in these ways as well as `sent` if a fault hit one of its calls or its instance."""
         self._disturbed_may_end = frozenset(endings)
+
+    def must_be_known(self, deliveries: Iterable[str]) -> None:
+        """Require that these deliveries get no second mail even with resend: events or logs prove in time that SendGrid
+        accepted the first."""
+        self._provable |= set(deliveries)
 
     def may_stay_unknown(self, deliveries: Iterable[str]) -> None:
         """Allow these deliveries to end as unknown outcomes although SendGrid accepted their mails: nothing shows it in

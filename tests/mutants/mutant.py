@@ -39,7 +39,7 @@ class Mutant:
         if (found := source.count(self.search)) != 1:
             raise PatchDoesNotFit(
                 f'"{self.name}": {self.file} has this {found} times, and must have it once:\n{self.search}\n'
-                "Write the mutant in tests/mutants/mutants.py anew for the source as it is now."
+                "Write the mutant in tests/mutants/mutants.py again for the source as it is now."
             )
         return source.replace(self.search, self.replace)
 

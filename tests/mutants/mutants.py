@@ -316,9 +316,9 @@ ALL = [
     Mutant(
         name="the events of a mail of unknown outcome are not looked at",
         file="functions/worker/outcome_inquiry.py",
-        search="if record is not None and record.status is not None:",
+        search="if record is not None and record.proves_acceptance:",
         replace="if False:",
-        scenarios=("SendGrid: accepts and cuts, and its logs refuse the key",),
+        scenarios=("SendGrid: accepts and cuts, and its logs refuse the key, with resend",),
         tests=("tests/functions/worker/unit/test_outcome_inquiry.py",),
     ),
     Mutant(
@@ -377,7 +377,7 @@ ALL = [
         ),
     ),
     Mutant(
-        name="who was taken out before the claim gets the mail",
+        name="an address that was taken out before the claim gets the mail",
         file="functions/worker/send_report.py",
         search="recipients = current.still_wanted(mail.recipients)",
         replace="recipients = mail.recipients",

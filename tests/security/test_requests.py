@@ -16,7 +16,7 @@ MIB = 1024 * 1024
 
 def memory_of(group: int | None) -> int:
     """The most memory that a function's processes have had, in bytes."""
-    pids = subprocess.run(["ps", "-o", "pid=", "-g", str(group)], capture_output=True, text=True, check=True).stdout
+    pids = subprocess.run(["pgrep", "-g", str(group)], capture_output=True, text=True, check=True).stdout
     peaks = 0
     for pid in pids.split():
         status = Path(f"/proc/{pid}/status").read_text().splitlines()

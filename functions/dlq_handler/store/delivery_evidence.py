@@ -25,7 +25,8 @@ class DeliveryEvidence:
     @property
     def is_proof(self) -> bool:
         """Whether the mail provider has accepted the mail."""
-        return self.record is not None or (self.delivery is not None and self.delivery.state is DeliveryState.SENT)
+        has_event = self.record is not None and self.record.proves_acceptance
+        return has_event or (self.delivery is not None and self.delivery.state is DeliveryState.SENT)
 
 
 def read_evidence(client: firestore.Client, delivery_id: str) -> DeliveryEvidence:

@@ -176,12 +176,13 @@ async def _deleted_while_sent(scenario_run: ScenarioRun) -> None:
 
 
 SCENARIOS = [
-    Scenario(name="everything at once", group="everything", script=_everything),
+    Scenario(name="everything at once", group="everything", script=_everything, has_mail_events=True),
     Scenario(
         name="everything at once, with resend",
         group="everything",
         script=_everything,
         on_unknown_outcome=OnUnknownOutcome.RESEND,
+        has_mail_events=True,
     ),
     Scenario(name="users leave, are deleted, are set back", group="everything", script=_users_change),
     Scenario(name="users are deleted while they are sent to", group="everything", script=_deleted_while_sent),

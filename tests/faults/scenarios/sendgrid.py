@@ -47,6 +47,8 @@ def _unknown(disturbance: Disturbance, *, accepted: bool) -> Script:
         victims = scenario_run.victims(_SOME)
         resend = scenario_run.scenario.on_unknown_outcome is OnUnknownOutcome.RESEND
         scenario_run.may_end(victims, "sent" if accepted or resend else UNKNOWN_OUTCOME)
+        if accepted:
+            scenario_run.must_be_known(victims)
         scenario_run.disturb(InjectionPoint.SEND, disturbance, of=victims)
         await scenario_run.dispatch_and_drain()
 
@@ -191,5 +193,11 @@ SCENARIOS = [
     _scenario("accepts and cuts, and its logs take few questions", _logs_take_few_questions, at_most=20),
     _scenario("accepts and cuts, and its logs fail", _logs_fail),
     _scenario("accepts and cuts, and its logs refuse the key", _logs_refuse, has_mail_events=True),
+    _scenario(
+        "accepts and cuts, and its logs refuse the key, with resend",
+        _logs_refuse,
+        OnUnknownOutcome.RESEND,
+        has_mail_events=True,
+    ),
     _scenario("accepts and cuts, and events come before logs", _lost, has_mail_events=True),
 ]

@@ -69,6 +69,7 @@ async def _after_the_record_was_written(scenario_run: ScenarioRun) -> None:
 async def _killed_with_resend(scenario_run: ScenarioRun) -> None:
     """Half die after SendGrid has accepted, half before. Those that its logs do not show are sent again."""
     victims = scenario_run.victims(_SHARE * 2, most=_MOST_KILLS)
+    scenario_run.must_be_known(victims[::2])
     scenario_run.disturb(InjectionPoint.SEND, scenario_run.kill(carried_out=True), of=victims[::2])
     scenario_run.disturb(InjectionPoint.SEND, scenario_run.kill(carried_out=False), of=victims[1::2])
     await scenario_run.world.dispatch_at_most(1)
@@ -109,15 +110,23 @@ async def _out_of_memory(scenario_run: ScenarioRun) -> None:
     """
     scenario_run.may_end(scenario_run.due, "sent", UNKNOWN_OUTCOME)
 
+    kills: list[asyncio.Task[None]] = []
+
+    async def kill_soon(instance: Instance) -> None:
+        await asyncio.sleep(0.5)
+        instance.kill()
+
     async def exhaust(call: InterceptedCall, carry_out: CarryOut) -> Any:
         if (instance := scenario_run.world.front_end.instance_of(call.subject)) is not None:
             for child in instance.children():
                 resource.prlimit(child, resource.RLIMIT_AS, (_LITTLE_MEMORY, resource.RLIM_INFINITY))
-            asyncio.get_running_loop().call_later(0.5, instance.kill)
+            kills.append(asyncio.create_task(kill_soon(instance)))
         return await carry_out()
 
     scenario_run.disturb(InjectionPoint.READ_DELIVERY, exhaust, of=scenario_run.victims(0.1, most=_MOST_KILLS))
     await scenario_run.dispatch_and_drain()
+    # None is killed in the next scenario.
+    await asyncio.gather(*kills)
 
 
 def _hangs(point: InjectionPoint, *, carried_out: bool, ending: str) -> Script:

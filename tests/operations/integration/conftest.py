@@ -1,5 +1,6 @@
 """The operator's command, through its own entry, against Firestore, Cloud Tasks and an issuer of tokens on sockets."""
 
+import functools
 import json
 import re
 import uuid
@@ -9,9 +10,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+import typer.main
 from aiohttp import web
 from google.auth.credentials import AnonymousCredentials
 from google.cloud import firestore, tasks_v2
+from typer import testing
 from typer.testing import CliRunner
 
 from functions.shared.dead_letter import DeadLetterReason
@@ -28,6 +31,9 @@ from local_cloud.tasks.server import TasksEmulator
 from operations.commands.app import app
 from tests.deployed_firestore import deployed_firestore
 from tests.support import Background, Faults
+
+# CliRunner makes all commands again for each call, which takes longer than most calls.
+testing._get_command = functools.cache(typer.main.get_command)  # type: ignore[attr-defined]
 
 LOCATION = "us-central1"
 WORKER_URL = "https://worker.example"

@@ -118,7 +118,16 @@ def put_hostile_documents(project: Project) -> str:
             **fields,
         )
     database.collection("runs").document(HOSTILE).set(
-        {"state": HOSTILE, "scheduled_for": now, "earlier_attempts": [{"attempt": HOSTILE, "state": HOSTILE}]}
+        {
+            "state": HOSTILE,
+            "scheduled_for": now,
+            "earlier_attempts": [{"attempt": HOSTILE, "state": HOSTILE}],
+            "stopped_because": HOSTILE,
+            "statistics": {"unavailable": HOSTILE},
+        }
+    )
+    database.collection("mail_breaker").document("state").set(
+        {"stopped_at": now, "because": HOSTILE, "resumed_by": HOSTILE, "note": HOSTILE, "figures": tree, "told": tree}
     )
     letter = project.dead_letter(HOSTILE, reason=DeadLetterReason.INVALID_TASK)
     project.set_delivery(letter, run_id=HOSTILE, last_error=HOSTILE, message_id=HOSTILE, kind=HOSTILE)

@@ -45,6 +45,7 @@ LETTER_KEYS = {
         "replays",
         "replayed_at",
         "dismissed_at",
+        "settled_at",
         "reopened_at",
         "note",
     ),

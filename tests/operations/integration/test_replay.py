@@ -11,7 +11,7 @@ from functions.dlq_handler.intake.received_dead_letter import read_dead_letter
 from functions.dlq_handler.store.dead_letter_store import DeadLetterStore
 from functions.shared.dead_letter import CLOSED_LETTER_RETENTION, DeadLetter, DeadLetterReason
 from functions.shared.delivery import DeliveryState
-from functions.shared.mail_event import MailRecord
+from functions.shared.mail_event import MailEvent, MailRecord, MailStatus
 from functions.shared.queue_choice import choose_queue
 from functions.shared.task_queue import TaskQueue
 from functions.shared.unknown_outcome import UnknownOutcomes
@@ -337,7 +337,8 @@ def test_the_event_comes_while_a_replay_is_under_way(project: Project) -> None:
     replay = replay_of(project)
     begun = replay.prepare(letter, may_send_twice=True)
     assert begun is not None
-    record = MailRecord(id=letter, user_id="u1", subscription_id="default")
+    event = MailEvent(delivery_id=letter, recipient="r", status=MailStatus.DELIVERED, at=DUE)
+    record = MailRecord(id=letter, user_id="u1", subscription_id="default").folded([event])
     outcomes = UnknownOutcomes(project.database, {})
     assert outcomes.settle(letter, record, now=datetime.now(UTC), tell=lambda _alert: None).is_sent
     replay.enqueue(begun)

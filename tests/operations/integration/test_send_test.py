@@ -1,4 +1,4 @@
-"""Sending a test of a report to oneself: through the provider, and nobody's delivery."""
+"""Sending a test of a report to oneself: through the provider, and no one's delivery."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime

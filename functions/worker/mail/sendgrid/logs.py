@@ -20,6 +20,7 @@ import structlog
 
 from functions.shared.logging import redact_addresses
 from functions.shared.sanitize import sanitize
+from functions.shared.within import within
 from functions.worker.mail.delivery_lookup import (
     LookupAnswer,
     LookupUnavailable,
@@ -51,6 +52,7 @@ _REFUSED = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN})
 _LONGEST_WAIT = timedelta(minutes=5)
 _ANSWER_BYTES = 256 * 1024
 _ERROR_CHARACTERS = 300
+_TOO_LONG = "SendGrid took too long to answer"
 
 _logger = structlog.get_logger()
 
@@ -82,7 +84,9 @@ class SendGridLogs:
         """Look for the mail of a delivery, whatever has become of it since SendGrid took it."""
         over_at = time.monotonic() + seconds
         try:
-            return self._find(wanted, over_at)
+            return within(seconds, lambda: self._find(wanted, over_at))
+        except TimeoutError:
+            return LogsUnavailable(_TOO_LONG).answer
         except LogsUnavailable as unavailable:
             return unavailable.answer
 
@@ -107,7 +111,7 @@ class SendGridLogs:
 
     def _arguments(self, message_id: str, over_at: float) -> Mapping[str, Any]:
         """A message's custom arguments; none where SendGrid does not show the message alone yet."""
-        message = self._ask("GET", f"{self._url}/{quote(message_id, safe='')}", over_at, missing={})
+        message = self._ask("GET", f"{self._url}/{quote(message_id, safe='', errors='replace')}", over_at, missing={})
         arguments = message.get("custom_args")
         return arguments if isinstance(arguments, dict) else {}
 
@@ -124,7 +128,7 @@ class SendGridLogs:
         if self._not_before is not None and now < self._not_before:
             raise LogsUnavailable(f"SendGrid takes no more questions before {self._not_before:%H:%M:%S} UTC")
         if seconds <= 0:
-            raise LogsUnavailable("SendGrid took too long to answer")
+            raise LogsUnavailable(_TOO_LONG)
         try:
             with requests.request(
                 method,
@@ -135,7 +139,7 @@ class SendGridLogs:
                 allow_redirects=False,
                 stream=True,
             ) as response:
-                body = response.raw.read(_ANSWER_BYTES, decode_content=True)
+                body = _beginning(response)
         except (requests.RequestException, OSError) as error:
             raise LogsUnavailable(f"no answer: {type(error).__name__}") from error
         if response.status_code == HTTPStatus.NOT_FOUND and missing is not None:
@@ -155,9 +159,18 @@ class SendGridLogs:
         return read_answer(response.status_code, body, shown)
 
 
+def _beginning(response: requests.Response) -> bytes:
+    """The answer's body, cut off where it is too long."""
+    body = b""
+    for piece in response.iter_content(_ANSWER_BYTES):
+        body += piece
+        if len(body) >= _ANSWER_BYTES:
+            break
+    return body[:_ANSWER_BYTES]
+
+
 def search_queries(wanted: WantedMail) -> Iterator[str]:
-    """The queries for a mail, one for each spelling of each recipient: a query is about one address, and has regard to
-    capitals.
+    """The queries for a mail, one for each spelling of each recipient: a query names one address and is case-sensitive.
 
     Args:
         wanted: the mail.

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from functions.dispatcher.mail_statistics.provider import StatisticsUnavailable
-from functions.dispatcher.mail_statistics.sendgrid import SendGridStatistics
+from functions.dispatcher.mail_statistics.sendgrid.statistics import SendGridStatistics
 from functions.shared.ids import delivery_id, run_id
 from functions.shared.subscription import DEFAULT_SUBSCRIPTION
 from local_cloud.clock import Clock
@@ -248,6 +248,11 @@ def test_the_sweeps_go_on_after_a_stop_where_they_were(provider: Provider) -> No
         (b'[{"date": "today", "stats": []}]', "SendGrid's answer has no statistics in the documented form"),
         (
             b'[{"date": "2126-11-24", "stats": [{"metrics": {"delivered": "7", "spam_reports": 0, "bounces": 0}}]}]',
+            "SendGrid's answer has no statistics in the documented form",
+        ),
+        (
+            b'[{"date": "2126-11-24", "stats": [{"metrics": {"delivered": 9%s, "spam_reports": 0, "bounces": 0}}]}]'
+            % (b"0" * 30),
             "SendGrid's answer has no statistics in the documented form",
         ),
         (b"[" * 100_000, "SendGrid's answer has no statistics in the documented form"),

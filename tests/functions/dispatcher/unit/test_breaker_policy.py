@@ -86,6 +86,14 @@ def test_the_days_of_a_week_count_together_and_no_day_before_them() -> None:
     assert not decision.alerts
 
 
+def test_days_to_come_neither_count_nor_are_kept() -> None:
+    tomorrow, later = TODAY + DAY, TODAY + 2 * DAY
+    days = {TODAY: figures(10), tomorrow: figures(100), later: figures(50_000, complaints=5_000), date.max: figures(1)}
+    assert decide(FRESH, days, LIMITS, run_time=NOON).state.figures == figures(110)
+    resumed = BreakerState(resumed_at=NOON - HOUR)
+    assert decide(resumed, days, LIMITS, run_time=NOON).state.baseline == {TODAY: figures(10), tomorrow: figures(100)}
+
+
 @pytest.mark.parametrize("name", ["complaint_alert", "complaint_stop", "bounce_stop"])
 def test_a_limit_that_is_off_never_counts(name: str) -> None:
     every = figures(1000, complaints=1000, bounces=1000)

@@ -64,6 +64,15 @@ def test_the_event_came_first(around: Cloud, state: str) -> None:
     assert (found["state"], found["message_id"], found["reason"]) == ("sent", "m1", None)
 
 
+def test_a_record_without_an_event_proves_nothing(around: Cloud) -> None:
+    died = unclear()
+    put_delivery(around, died, "dead")
+    around.database.document(f"mail_events/{died.delivery_id}").set({"status": "delivered"})
+    assert around.handler().receives(died).status_code == 200
+    assert len(around.slack) == 1
+    assert state_of(around, died) == "open"
+
+
 def test_the_delivery_was_sent_meanwhile(around: Cloud) -> None:
     died = unclear()
     put_delivery(around, died, "sent")

@@ -54,6 +54,9 @@ def test_all_that_goes_to_the_address_is_paused(
     team = subscribe(provider, "team", to=["boss@example.com"])
     provider.send(sent)
     assert (because(default), because(weekly), because(team)) == (reason, reason, None)
+    # What a new address resumes.
+    bounced = address_hash("ada@example.com") if reason is PauseReason.BOUNCED else None
+    assert default.get().to_dict().get("bounced_address") == bounced
     assert provider.record(D1)["status"] is not None
 
 

@@ -68,7 +68,15 @@ def of_other_texts() -> Iterator[Forged]:
         for character in (" ", "\n", "\t", "=", ".", "-", "é", "\0", "\u200b", "\uff21"):
             yield "another alphabet", BODY, signed_with(text[:place] + character + text[place:])
         yield "a part of the text", BODY, signed_with(text[:place])
-    for other in (text.swapcase(), text[::-1], text.rstrip("=") + "====", f'"{text}"', f"b'{text}'", text * 2):
+    for other in (
+        text.swapcase(),
+        text[::-1],
+        text + "====",
+        text.rstrip("=") + "====",
+        f'"{text}"',
+        f"b'{text}'",
+        text * 2,
+    ):
         yield "another text", BODY, signed_with(other)
     yield "hexadecimal", BODY, signed_with(RAW.hex())
     yield "very long", BODY, signed_with("A" * 1_000_000)

@@ -2,6 +2,7 @@
 
 import base64
 import time
+import tracemalloc
 from datetime import UTC, datetime
 
 import pytest
@@ -62,6 +63,18 @@ def test_what_is_not_signed_so(change: dict[str, str]) -> None:
 def test_another_body(body: bytes) -> None:
     with pytest.raises(InvalidSignature):
         verify(OLD.headers(BODY, at=NOW), body)
+
+
+def test_a_large_call_that_anybody_can_make_takes_no_copies_of_its_body() -> None:
+    body = "😀".encode() + b"x" * 2**20
+    headers = FOREIGN.headers(body, at=NOW)
+    tracemalloc.start()
+    try:
+        with pytest.raises(InvalidSignature, match="no key"):
+            verify(headers, body)
+        assert tracemalloc.get_traced_memory()[1] < len(body)
+    finally:
+        tracemalloc.stop()
 
 
 def test_missing_headers() -> None:

@@ -21,10 +21,12 @@ from functions.shared.subscription import (
     Subscription,
     SubscriptionDefaults,
     _SubscriptionFields,
+    bounced_fields,
     default_fields,
     moved_fields,
     paused_fields,
     paused_until_fields,
+    readdressed_fields,
     resumed_fields,
     scheduled_fields,
     suppressed_fields,
@@ -75,6 +77,7 @@ EVERY_FIELD: dict[str, Any] = {
     "options": {"threshold": 3},
     "skip_empty": False,
     "suppressed": ["b5fc85e55755f9e0"],
+    "bounced_address": "6b23c0d5f35d1b11",
     "resumed_at": DUE,
     "next_report_at": DUE,
     "reported_until": DUE,
@@ -286,6 +289,16 @@ def test_resuming_has_the_reports_go_to_all_addresses_again() -> None:
     left_out = read(**suppressed_fields(read(cc=["c@example.com"]), "b5fc85e55755f9e0"))
     assert left_out.suppressed == {"b5fc85e55755f9e0"}
     assert read(**unsuppressed_fields(now=NOW)).suppressed == frozenset()
+
+
+def test_a_new_address_has_the_reports_go_to_no_address_that_was_left_out() -> None:
+    subscription = read(cadence="daily", suppressed=["b5fc85e55755f9e0"], **bounced_fields("6b23c0d5f35d1b11"))
+    fields = readdressed_fields(subscription, subscription.schedule(USER), now=NOW)
+    assert not fields.keys() & {"suppressed", "resumed_at"}
+    resumed = read(**fields)
+    assert (resumed.active, resumed.paused_because, resumed.bounced_address) == (True, None, "")
+    by_hand = resumed_fields(subscription, subscription.schedule(USER), now=NOW)
+    assert by_hand == {**fields, "suppressed": [], "resumed_at": NOW}
 
 
 @pytest.mark.parametrize("paused_again", [{}, paused_fields(PauseReason.OPERATOR)])

@@ -51,7 +51,10 @@ TASK = ReportTask(
     kind="activity",
 )
 UNKNOWN = DeadLetterReason.UNKNOWN_OUTCOME
-RECORD = MailRecord(id=ID, user_id="u1", subscription_id="default").folded(
+EMPTY = MailRecord(id=ID, user_id="u1", subscription_id="default")
+"""A document in the collection that another tool has made."""
+
+RECORD = EMPTY.folded(
     [
         MailEvent(
             delivery_id=ID,
@@ -125,12 +128,13 @@ DELIVERIES = [
 ]
 
 
-@pytest.mark.parametrize("record", [RECORD, None], ids=["with an event", "without"])
+@pytest.mark.parametrize("record", [RECORD, EMPTY, None], ids=["with an event", "without one", "without a record"])
 def test_a_dead_letter_is_closed_if_and_only_if_its_report_was_sent(record: MailRecord | None) -> None:
     for found, state, reason in itertools.product(DELIVERIES, DeadLetterState, DeadLetterReason):
         settled = settlement(found, letter(state, reason), record, now=NOW)
-        is_gone_and_proven = found is None and record is not None
+        is_gone_and_proven = found is None and record is RECORD
         waits = state is DeadLetterState.OPEN and reason is UNKNOWN
+        assert record is RECORD or not settled.delivery
         assert bool(settled.letter) is (waits and (settled.is_sent or is_gone_and_proven))
         if settled.letter:
             assert (settled.letter["state"], settled.letter["settled_at"]) == ("settled", NOW)

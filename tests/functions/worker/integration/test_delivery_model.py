@@ -279,6 +279,10 @@ class SteppedStore(DeliveryStore):
         super().release(task, held, **arguments)
         self._call.holds_claim = False
 
+    def keep_claimed(self, task: ReportTask, claim: Claim, **arguments: Any) -> None:
+        self._call.stop(Place.RELEASE)
+        super().keep_claimed(task, claim, **arguments)
+
     def settle(self, task: ReportTask, held: Claim | Hold | Delivery | None, **arguments: Any) -> None:
         self._call.stop(Place.SETTLE)
         super().settle(task, held, **arguments)

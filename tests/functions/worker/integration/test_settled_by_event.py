@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from functions.shared.mail_event import MailRecord
+from functions.shared.mail_event import MailEvent, MailRecord, MailStatus
 from functions.shared.unknown_outcome import UnknownOutcomes
 from tests.functions.worker.integration.conftest import DUE, HOUR, Cloud
 
@@ -22,7 +22,8 @@ def test_the_worker_finds_it_final_and_the_next_task_moves_the_subscription_on(c
     delivery = cloud.delivery(user)
 
     def settle() -> None:
-        record = MailRecord(id=delivery.id, user_id=user, subscription_id="default")
+        event = MailEvent(delivery_id=delivery.id, recipient="r", status=MailStatus.DELIVERED, at=DUE)
+        record = MailRecord(id=delivery.id, user_id=user, subscription_id="default").folded([event])
         outcomes = UnknownOutcomes(cloud.database, {})
         assert outcomes.settle(delivery.id, record, now=DUE, tell=lambda _alert: None).is_sent
 

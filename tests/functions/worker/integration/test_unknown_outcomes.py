@@ -130,6 +130,22 @@ def test_a_mail_that_sendgrid_has_was_sent(cloud: Cloud, asked: Asked) -> None:
     assert not cloud.letters()
 
 
+@pytest.mark.parametrize("status", [500, 502, 504])
+def test_a_mail_that_was_accepted_behind_an_error_was_sent(cloud: Cloud, asked: Asked, status: int) -> None:
+    async def gateway(call: Call, carry_on: Callable[[], Awaitable[Answer]]) -> Answer:
+        answer = await carry_on()
+        return Answer(status=status) if call.service == "sendgrid" else answer
+
+    cloud.inbox.fault = gateway
+    user = cloud.user()
+    cloud.deliver(user, worker=asking(cloud))
+    assert f"SendGrid answered {status}" in cloud.delivery_of(user)["last_error"]
+    lease_ended(cloud, user)
+    assert cloud.deliver(user, worker=asking(cloud), retry_count=1).json()["result"] == "sent"
+    # What was wrong on the way stands nowhere any more.
+    assert cloud.delivery_of(user)["last_error"] is None
+
+
 def test_another_mail_to_the_same_address_proves_nothing(cloud: Cloud, asked: Asked) -> None:
     """Two subscriptions of one kind go to one address at once; SendGrid took the mail of one of them."""
     sent, lost = cloud.user(email="both@example.com"), cloud.user(email="both@example.com")

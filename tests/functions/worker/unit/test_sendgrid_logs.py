@@ -1,13 +1,16 @@
 """What is asked of SendGrid's Email Logs, and what their answers mean."""
 
 import json
-from collections.abc import Callable
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
-from functions.worker.mail.delivery_lookup import LookupAnswer, LookupUnavailable, WantedMail
+from functions.worker.mail.delivery_lookup import LookupAnswer, LookupUnavailable, MailNotFound, WantedMail
 from functions.worker.mail.sendgrid.logs import (
     CLOCK_MARGIN,
     MOST_ADDRESSES,
@@ -24,6 +27,61 @@ CLAIMED_AT = datetime(2026, 11, 24, 13, 7, 30, tzinfo=UTC)
 
 def wanted(*addresses: str) -> WantedMail:
     return WantedMail(delivery_id="d", addresses=addresses, claimed_at=CLAIMED_AT, category="activity")
+
+
+@contextmanager
+def answering(answer: Callable[[socket.socket], None]) -> Iterator[str]:
+    """The URL of a server that answers each call by what it is told to write, and then closes the connection."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def serve() -> None:
+            with suppress(OSError):
+                while True:
+                    connection, _ = server.accept()
+                    with connection, suppress(OSError):
+                        request = b""
+                        while b"}" not in request and not request.startswith(b"GET"):
+                            request += connection.recv(65_536)
+                        answer(connection)
+
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        yield f"http://127.0.0.1:{server.getsockname()[1]}"
+        server.shutdown(socket.SHUT_RDWR)
+    thread.join()
+
+
+def head(length: int, *headers: str) -> bytes:
+    return "\r\n".join(["HTTP/1.1 200 OK", f"Content-Length: {length}", *headers, "", ""]).encode()
+
+
+@pytest.mark.parametrize("answer", [head(1000) + b"{", head(8, "Content-Encoding: gzip") + b"not gzip", b"nothing"])
+def test_an_answer_that_breaks_off_is_no_word(answer: bytes) -> None:
+    with answering(lambda connection: connection.sendall(answer)) as url:
+        found = SendGridLogs(api_key="k", host=url).find(wanted("ada@example.com"), seconds=10)
+    assert isinstance(found, LookupUnavailable)
+    assert found.error.startswith("no answer: ")
+    assert not found.lasting
+
+
+def test_an_answer_that_trickles_in_is_not_waited_for() -> None:
+    over = threading.Event()
+
+    def trickle(connection: socket.socket) -> None:
+        connection.sendall(head(100_000))
+        while not over.wait(0.05):
+            connection.sendall(b" ")
+
+    with answering(trickle) as url:
+        found = SendGridLogs(api_key="k", host=url).find(wanted("ada@example.com"), seconds=1)
+        over.set()
+    assert found == LookupUnavailable(error="SendGrid took too long to answer", lasting=False)
+
+
+def test_an_id_that_no_url_can_have_is_no_mail_of_ours() -> None:
+    body = json.dumps({"messages": [{"sg_message_id": "\ud800", "sg_message_id_created_at": "now"}]}).encode()
+    with answering(lambda connection: connection.sendall(head(len(body)) + body)) as url:
+        assert SendGridLogs(api_key="k", host=url).find(wanted("ada@example.com"), seconds=10) == MailNotFound()
 
 
 def answer_of(read: Callable[[], object]) -> LookupAnswer:

@@ -4,30 +4,30 @@ They are of the whole account: other mail that leaves by it counts, too, as it d
 https://www.twilio.com/docs/sendgrid/api-reference/stats/retrieve-global-email-statistics
 """
 
-import threading
-from collections.abc import Callable, Mapping
-from concurrent.futures import Future
+from collections.abc import Mapping
 from datetime import date
 from http import HTTPStatus
-from typing import Any, TypeVar
+from typing import Any
 
 import requests
 
 from functions.dispatcher.mail_statistics.provider import StatisticsUnavailable
 from functions.shared.mail_breaker import MailFigures
+from functions.shared.within import within
 
 ANSWER_SECONDS = 20.0
 """How long a run waits for the statistics, from looking the host up to the last byte."""
 
 _SOCKET_SECONDS = 10.0
 
+_MOST_MAILS = 10**12
+"""The most that are believed of a day. Firestore has no numbers above 2^63."""
+
 _MEANINGS: Mapping[int, str] = {
     HTTPStatus.UNAUTHORIZED: "it does not know the key",
     HTTPStatus.FORBIDDEN: "the key lacks the permission to read statistics (stats.read)",
     HTTPStatus.TOO_MANY_REQUESTS: "too many requests",
 }
-
-T = TypeVar("T")
 
 
 class SendGridStatistics:
@@ -51,7 +51,7 @@ class SendGridStatistics:
     def days(self, first: date) -> Mapping[date, MailFigures]:
         """See MailStatistics."""
         try:
-            answer = _within(self._seconds, lambda: self._get(first))
+            answer = within(self._seconds, lambda: self._get(first))
         except TimeoutError:
             raise StatisticsUnavailable(f"SendGrid did not answer within {self._seconds:g} s") from None
         except requests.RequestException as error:
@@ -95,26 +95,6 @@ def _figures(answer: Any) -> dict[date, MailFigures]:
 
 def _count(metrics: Mapping[str, Any], name: str) -> int:
     value = metrics[name]
-    if type(value) is not int or value < 0:
+    if type(value) is not int or not 0 <= value <= _MOST_MAILS:
         raise ValueError(f"{name} is no count")
     return value
-
-
-def _within(seconds: float, work: Callable[[], T]) -> T:
-    """Do some work in a thread of its own, and wait for it only so long. The time limits of sockets start again with
-    each byte, and looking a name up has none.
-
-    Raises:
-        TimeoutError: it is not done. The thread ends with its connection, or with the process.
-        Exception: whatever the work raises.
-    """
-    outcome: Future[T] = Future()
-
-    def carry_out() -> None:
-        try:
-            outcome.set_result(work())
-        except BaseException as error:  # noqa: BLE001  raised again in the waiting thread
-            outcome.set_exception(error)
-
-    threading.Thread(target=carry_out, name="mail-statistics", daemon=True).start()
-    return outcome.result(seconds)

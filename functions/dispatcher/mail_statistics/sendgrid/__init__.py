@@ -1,0 +1,11 @@
+"""SendGrid as the mail provider."""
+
+from functions.dispatcher.mail_statistics.sendgrid.statistics import SendGridStatistics
+from functions.shared.settings import DispatcherSettings
+
+
+def mail_statistics(settings: DispatcherSettings) -> SendGridStatistics | None:
+    """SendGrid's statistics; None where the dispatcher has no key."""
+    if not settings.sendgrid_api_key:
+        return None
+    return SendGridStatistics(api_key=settings.sendgrid_api_key, host=settings.sendgrid_host)
