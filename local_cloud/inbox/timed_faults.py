@@ -5,6 +5,7 @@ what becomes of reports that fail for hours.
 """
 
 import asyncio
+import json
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -22,6 +23,8 @@ class FaultKind(StrEnum):
 
     UNAVAILABLE = "unavailable"
     """It answers 503, and has taken nothing."""
+    REFUSES_MAILS = "refuses-mails"
+    """It answers 400, so that each report becomes a dead letter."""
     THROTTLED = "throttled"
     """It answers 429 with a Retry-After."""
     REFUSES_KEY = "refuses-key"
@@ -51,10 +54,19 @@ class TimedFault:
     until: float
 
 
+def _errors(message: str) -> bytes:
+    """The list of errors by which SendGrid itself says that it has taken nothing; a proxy answers without.
+
+    https://www.twilio.com/docs/sendgrid/api-reference/how-to-use-the-sendgrid-v3-api/errors
+    """
+    return json.dumps({"errors": [{"message": message, "field": None, "help": None}]}).encode()
+
+
 _ANSWERS = {
-    FaultKind.UNAVAILABLE: Answer(status=503, body=b"Service Unavailable"),
-    FaultKind.THROTTLED: Answer(status=429, body=b"Too Many Requests", headers={"Retry-After": "5"}),
-    FaultKind.REFUSES_KEY: Answer(status=401, body=b"Unauthorized"),
+    FaultKind.UNAVAILABLE: Answer(status=503, body=_errors("service unavailable")),
+    FaultKind.REFUSES_MAILS: Answer(status=400, body=_errors("the sender's domain is not authenticated")),
+    FaultKind.THROTTLED: Answer(status=429, body=_errors("too many requests"), headers={"Retry-After": "5"}),
+    FaultKind.REFUSES_KEY: Answer(status=401, body=_errors("authorization required")),
 }
 
 

@@ -59,6 +59,7 @@ class Job:
         title: what is done: `Replay 74 dead letters`.
         total: how many things there are.
         back: the page that it was begun on.
+        watch: the page that shows what becomes of its things; empty where there is none.
         began_at: when it began.
         ended_at: when it ended; None while it goes on.
         outcomes: how many things came to each result.
@@ -71,6 +72,7 @@ class Job:
     title: str
     total: int
     back: str
+    watch: str = ""
     began_at: datetime = field(default_factory=lambda: datetime.now(UTC))
     ended_at: datetime | None = None
     outcomes: Counter[str] = field(default_factory=Counter)

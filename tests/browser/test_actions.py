@@ -94,9 +94,12 @@ def test_it_replays_all_of_a_cause_and_they_go_out(cloud: Cloud, tab: Tab, stage
     tab.press(button(tab, "Replay 2"))
     job_ends(tab)
     assert last_action(cloud, "Replay 2 dead letters")["note"] == "SendGrid works again"
-    tab.open(f"/deliveries/{quote(letters[0], safe='')}")
+    tab.press(tab.page.get_by_role("link", name="Watch their deliveries"))
     # The page follows by itself.
-    tab.page.locator(".state.sent").first.wait_for()
+    tab.page.get_by_role("link", name="sent").nth(1).wait_for()
+    tab.press(tab.page.get_by_role("link", name="sent").first)
+    tab.press(tab.page.locator(".links a").first)
+    tab.page.locator("iframe.mail").wait_for()
     assert {letter_state(cloud, each) for each in letters} == {"replayed"}
 
 

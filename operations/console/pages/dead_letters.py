@@ -183,9 +183,10 @@ def list_letters(request: Request) -> Response:
 def show_letter(request: Request) -> Response:
     """One dead letter, with its delivery."""
     console = console_of(request)
-    letter = DeadLetters(console.session.firestore).show(request.path_params["letter_id"])
+    letters, letter_id = DeadLetters(console.session.firestore), request.path_params["letter_id"]
+    letter = letters.show(letter_id)
     acts = [act for act in _ACTS.values() if act.state == letter["state"]]
-    return console.view.page(request, "dead_letter.html", letter=letter, acts=acts)
+    return console.view.page(request, "dead_letter.html", letter=letter, cause=letters.get(letter_id).cause, acts=acts)
 
 
 @form_action
@@ -233,7 +234,12 @@ def act_on(request: Request, form: Form) -> Response:
     note = form.text("note")
     count = "1 dead letter" if len(found) == 1 else f"{len(found):,} dead letters"
     job = console.jobs.begin(
-        Job(title=f"{act.verb} {count}", total=len(found), back=link("/dead-letters", **chosen.to_query())),
+        Job(
+            title=f"{act.verb} {count}",
+            total=len(found),
+            back=link("/dead-letters", **chosen.to_query()),
+            watch=link("/dead-letters", **{**chosen.to_query(), "state": "replayed"}) if act.name == "replay" else "",
+        ),
         [letter.id for letter in found],
         _carry_out(console, act, may_send_twice=may_send_twice, note=note),
         log=OperatorActions(console.session.firestore),

@@ -108,7 +108,7 @@ def show_delivery(request: Request) -> Response:
         delivery=delivery_row(delivery, mail),
         timeline=timeline(delivery, mail, now=now),
         what_next=what_next(delivery, None if delivery.is_final else _task(console, delivery), now=now),
-        letter=letter if DeadLetters(client).of_ids([letter]) else None,
+        letter=next(iter(DeadLetters(client).of_ids([letter])), None),
         can_preview=request.state.viewer.may_act and bool(delivery.subscription_id),
         taken=console.local.mails_of(delivery.id) if console.local and request.state.viewer.may_act else [],
         log_lines=console.local.log_lines(delivery.id) if console.local else [],
