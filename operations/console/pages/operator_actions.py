@@ -1,12 +1,15 @@
 """What operators have done."""
 
+from dataclasses import replace
+
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from functions.shared.logging import redact_addresses
 from operations.console.console import console_of
 from operations.console.view import link
-from operations.operator_actions import OperatorActions
+from operations.operator_actions import OperatorAction, OperatorActions
 
 _ACTIONS_A_PAGE = 50
 
@@ -19,10 +22,15 @@ def list_actions(request: Request) -> Response:
     return console.view.page(
         request,
         "operator_actions.html",
-        actions=page.rows,
+        actions=page.rows if request.state.viewer.may_act else [_without_address(each) for each in page.rows],
         first=link("/operator-actions") if after else None,
         following=link("/operator-actions", after=page.following) if page.following else None,
     )
+
+
+def _without_address(action: OperatorAction) -> OperatorAction:
+    """An action as those see it who may not see addresses: IAP names operators by theirs."""
+    return replace(action, who=redact_addresses(action.who))
 
 
 ROUTES = [Route("/operator-actions", list_actions)]

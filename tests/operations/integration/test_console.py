@@ -17,6 +17,7 @@ import requests
 from functions.shared.dead_letter import DeadLetterReason
 from functions.shared.delivery import DeliveryState
 from functions.shared.run import RUN_COUNTERS
+from operations.operator_actions import OperatorActions
 from operations.session import Session
 from tests.console_server import serving
 from tests.operations.integration.conftest import DUE, Project
@@ -237,6 +238,18 @@ def test_a_read_only_console_changes_nothing_and_shows_no_address(project: Proje
             assert console.post(path, {"token": "t", "id": letter}).status_code == HTTPStatus.FORBIDDEN
         assert console.get("/people/u1/subscriptions/default/preview/mail").status_code == HTTPStatus.FORBIDDEN
         assert project.everything() == before
+
+
+def test_a_viewer_does_not_see_the_addresses_of_operators(project: Project) -> None:
+    log = OperatorActions(project.database)
+    with log.record("grace@operator.example", "Pause queue", subject="reports"):
+        pass
+    with running(read_only=True) as console:
+        page = console.get("/operator-actions").text
+        assert "Pause queue" in page
+        assert "operator.example" not in page
+    with running() as console:
+        assert "grace@operator.example" in console.get("/operator-actions").text
 
 
 def test_it_replays_what_is_ticked_after_it_has_said_what_would_happen(console: Browser, project: Project) -> None:
