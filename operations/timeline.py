@@ -129,12 +129,12 @@ def _task_made(delivery: Delivery) -> list[TimelineEntry]:
     if delivery.by_hand and not is_replayed:
         return [TimelineEntry(at=delivery.created_at, state="pending", text="An operator made its task.")]
     at = time_of_run(delivery.run_id)
-    text = f"A task was made for it, with run {delivery.run_id}."
+    text = f"Run {delivery.run_id} made a task for it."
     return [TimelineEntry(at=at, state="pending", text=text)]
 
 
 def _attempt(delivery: Delivery, attempt: DeliveryAttempt, *, is_newest: bool, now: datetime) -> list[TimelineEntry]:
-    """An entry of a delivery's history: when it claimed the delivery, where it did, and how it ended."""
+    """An entry of a delivery's history: how it ended, and when it claimed the delivery to send the mail."""
     who = f"Attempt {attempt.number}" if attempt.number else _WHO.get(attempt.result, "An attempt")
     claimed = TimelineEntry(at=attempt.claimed_at, state="sending", text=f"{who} claimed it.")
     if attempt.result is AttemptResult.CLAIMED:
@@ -149,7 +149,8 @@ def _attempt(delivery: Delivery, attempt: DeliveryAttempt, *, is_newest: bool, n
         text=text.format(who=who),
         detail=" · ".join(filter(None, details)),
     )
-    return [claimed, end]
+    # That it claimed the delivery says something only where a mail may have been sent.
+    return [claimed, end] if attempt.result in {AttemptResult.SENT, AttemptResult.UNCLEAR} else [end]
 
 
 def _final(delivery: Delivery) -> str:

@@ -10,6 +10,7 @@ from google.cloud import firestore, tasks_v2
 
 from functions.shared.dead_letter import DEAD_LETTERS, DeadLetterReason, DeadLetterState
 from functions.shared.delivery import DELIVERIES, DeliveryState
+from functions.shared.delivery_attempt import AttemptResult, DeliveryAttempt
 from functions.shared.ids import delivery_id, run_id, shard_of, task_id
 from functions.shared.mail_event import MAIL_EVENTS
 from functions.shared.report_task import ReportTask
@@ -132,8 +133,11 @@ class Stage:
         document = subscription_document(user_id, subscription_id, **given)
         subscription_reference(self._client, user_id, subscription_id).set(document)
 
-    def delivery(self, user_id: str, state: DeliveryState, *, hours_ago: int = 1, **fields: Any) -> str:
+    def delivery(
+        self, user_id: str, state: DeliveryState, *, hours_ago: int = 1, attempts: int = 1, **fields: Any
+    ) -> str:
         due = self._hour - timedelta(hours=hours_ago)
+        history = _history(state, attempts, due=due, error=fields.get("last_error", ""))
         name = delivery_id(user_id, DEFAULT_SUBSCRIPTION, due)
         self.put(
             DELIVERIES,
@@ -146,7 +150,9 @@ class Stage:
                 "run_id": run_id(due),
                 "kind": "activity",
                 "state": state.value,
-                "attempts": 1,
+                "attempts": attempts,
+                "history": [entry.to_field() for entry in history],
+                "last_attempt_at": history[-1].at,
                 "owner": "",
                 "lease_expires_at": None,
                 "period_start": due - timedelta(days=7),
@@ -289,6 +295,35 @@ class Stage:
         hour = timedelta(hours=1)
         make_queue(PROJECT, self._location, QUEUES[0], paused=True, wait=hour, tasks=3)
         make_queue(PROJECT, self._location, QUEUES[1], paused=False, wait=hour, tasks=2)
+
+
+_ENDS = {
+    DeliveryState.PENDING: AttemptResult.FAILED,
+    DeliveryState.SENDING: AttemptResult.CLAIMED,
+    DeliveryState.SENT: AttemptResult.SENT,
+    DeliveryState.SKIPPED: AttemptResult.SKIPPED,
+    DeliveryState.DEAD: AttemptResult.DEAD,
+}
+
+
+def _history(state: DeliveryState, attempts: int, *, due: datetime, error: str) -> list[DeliveryAttempt]:
+    """Attempts that failed, and one that left the delivery in a state. The queue waits twice as long each time."""
+    history = []
+    for number in range(1, attempts + 1):
+        at = due + timedelta(seconds=5 * 2 ** (number - 1))
+        result = _ENDS[state] if number == attempts else AttemptResult.FAILED
+        has_ended = result is not AttemptResult.CLAIMED
+        history.append(
+            DeliveryAttempt(
+                at=at,
+                number=number,
+                claimed_at=None if result is AttemptResult.SKIPPED else at + timedelta(seconds=0.3),
+                seconds=0.7 if has_ended else None,
+                result=result,
+                error=error,
+            )
+        )
+    return history
 
 
 def put_in(client: firestore.Client, *, location: str) -> Staged:
