@@ -34,7 +34,7 @@ from functions.shared.ids import task_id
 from functions.shared.mail_event import MAIL_EVENTS, MailRecord
 from functions.shared.report_task import ReportTask
 from functions.shared.task_queue import NewTask, TaskQueue
-from functions.shared.unknown_outcome import Settlement, settlement
+from functions.shared.unknown_outcome import MAY_HAVE_BEEN_SENT, Settlement, settlement
 from operations.dead_letter_result import DeadLetterResult
 from operations.errors import UNREACHABLE, OperatorError, describe
 from operations.replay_decision import ReplayDecision, ReplayOutcome, ReplayStep, decide_replay, may_have_been_sent
@@ -283,9 +283,10 @@ class Replay:
     def _record(
         self, letter: StoredDeadLetter, delivery: Delivery | None, transaction: Any = None
     ) -> MailRecord | None:
-        """The mail events of a dead letter's delivery; None where there are none, or its outcome is not unknown."""
+        """The mail events of a dead letter's delivery; None where there are none, or it cannot have been sent."""
         task = letter.task
-        if task is None or not may_have_been_sent(letter, delivery):
+        reasons = {letter.reason, delivery.reason if delivery else ""}
+        if task is None or letter.state is not DeadLetterState.OPEN or not reasons & MAY_HAVE_BEEN_SENT:
             return None
         reference: Any = self._client.collection(MAIL_EVENTS).document(task.delivery_id)
         return MailRecord.from_snapshot(reference.get(transaction=transaction))
@@ -305,7 +306,7 @@ def settled_by_event(
     """What an event of the mail settles; None where there is no event, or it settles nothing.
 
     Args:
-        letter: a dead letter of unknown outcome.
+        letter: a dead letter.
         delivery: its delivery; None where there is none.
         record: the delivery's mail events; None where there are none.
         now: the present, in UTC.

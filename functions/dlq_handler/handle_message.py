@@ -26,9 +26,9 @@ from functions.dlq_handler.store.compare_and_swap import QUICK_CALL
 from functions.dlq_handler.store.dead_letter_store import DeadLetterStore
 from functions.dlq_handler.store.delivery_evidence import read_evidence
 from functions.dlq_handler.store.system_alert_store import SystemAlertStore
-from functions.shared.dead_letter import DeadLetterReason, DeadLetterState, StoredDeadLetter
+from functions.shared.dead_letter import DeadLetterState, StoredDeadLetter
 from functions.shared.system_alert import StoredSystemAlert, SystemAlert
-from functions.shared.unknown_outcome import UnknownOutcomes
+from functions.shared.unknown_outcome import MAY_HAVE_BEEN_SENT, UnknownOutcomes
 
 _logger = structlog.get_logger()
 
@@ -93,13 +93,13 @@ class MessageHandler:
         self._alerter.alert(record, message=message.message_id)
 
     def _keep(self, received: ReceivedDeadLetter, message: PubSubMessage, *, now: datetime) -> StoredDeadLetter:
-        """Store a dead letter. One of unknown outcome whose report was sent is closed, so that no person looks at it.
+        """Store a dead letter. One whose report was sent after all is closed, so that no person looks at it.
 
         It looks for the proof twice: before, so that no alert finds what is settled already, and after, since an event
         that it does not find then finds the stored dead letter.
         """
         names_delivery = received.payload.get("delivery_id") == received.id
-        if received.reason != DeadLetterReason.UNKNOWN_OUTCOME or not names_delivery:
+        if received.reason not in MAY_HAVE_BEEN_SENT or not names_delivery:
             return self._dead_letters.store(received, now=now)
         evidence = read_evidence(self._client, received.id)
         letter = self._dead_letters.store(received, now=now, was_sent=evidence.is_proof)

@@ -4,8 +4,8 @@
 
 | the delivery is | with a mail event it becomes |
 | --- | --- |
-| dead, unknown outcome | sent |
-| sending, and being given up as unknown outcome | sent: the process that gives it up finds it final |
+| dead for one of MAY_HAVE_BEEN_SENT | sent |
+| being given up for one of MAY_HAVE_BEEN_SENT | sent: the process that gives it up finds it final |
 | sending otherwise | as it is: its worker, or the next one, looks for the event itself |
 | pending, as after a replay that no worker has taken up | sent: a second mail would be one too many |
 | pending, and being given up for another reason | as it is |
@@ -13,7 +13,7 @@
 
 | the dead letter is | and its delivery is now sent, or gone | and its delivery is anything else |
 | --- | --- | --- |
-| open, unknown outcome | settled | as it is |
+| open, for one of MAY_HAVE_BEEN_SENT | settled | as it is |
 | anything else: a person has closed it, or it has another reason | as it is | as it is |
 
 No process loses against another one. Deliveries and dead letters are read and written in one transaction, and every
@@ -41,6 +41,10 @@ from functions.shared.delivery import DELIVERIES, DELIVERY_RETENTION, Delivery, 
 from functions.shared.delivery_attempt import AttemptResult, DeliveryAttempt, history_fields
 from functions.shared.mail_event import MailRecord
 from functions.shared.system_alert import AlertKind, SystemAlert
+
+MAY_HAVE_BEEN_SENT = frozenset({DeadLetterReason.UNKNOWN_OUTCOME, DeadLetterReason.RETRIES_EXHAUSTED})
+"""The reasons with which a report may have been sent all the same. Where ON_UNKNOWN_OUTCOME is `resend`, the reason is
+that of the last attempt, and an earlier one may have gone through."""
 
 SETTLED_BY = "mail-event"
 """The `owner` of a delivery that a mail event has made final."""
@@ -70,14 +74,14 @@ def is_settled_by_event(delivery: Delivery) -> bool:
     Args:
         delivery: as read, with DECIDING_FIELDS at least.
     """
-    is_unknown = delivery.reason == DeadLetterReason.UNKNOWN_OUTCOME
+    may_have_been_sent = delivery.reason in MAY_HAVE_BEEN_SENT
     match delivery.state:
         case DeliveryState.PENDING:
-            return delivery.failure is None
+            return delivery.failure is None or may_have_been_sent
         case DeliveryState.SENDING:
-            return is_unknown and delivery.is_being_given_up
+            return delivery.is_being_given_up and may_have_been_sent
         case DeliveryState.DEAD:
-            return is_unknown
+            return may_have_been_sent
         case DeliveryState.SENT | DeliveryState.SKIPPED:
             return False
 
@@ -97,11 +101,7 @@ def settlement(
     becomes_sent = has_event and delivery is not None and is_settled_by_event(delivery)
     is_sent = becomes_sent or (delivery is not None and delivery.state is DeliveryState.SENT)
     is_proven = is_sent or (delivery is None and has_event)
-    is_open = (
-        letter is not None
-        and letter.state is DeadLetterState.OPEN
-        and letter.reason == DeadLetterReason.UNKNOWN_OUTCOME
-    )
+    is_open = letter is not None and letter.state is DeadLetterState.OPEN and letter.reason in MAY_HAVE_BEEN_SENT
     return Settlement(
         delivery=_sent_fields(delivery, record, now=now) if becomes_sent and delivery and record else {},
         letter=settled_letter_fields(now=now) if is_open and is_proven else {},
@@ -165,7 +165,7 @@ class UnknownOutcomes:
         this process ends in between: a repetition tells them again, under the same id.
 
         Args:
-            delivery_id: which delivery. A dead letter of unknown outcome has the same id.
+            delivery_id: which delivery. Its dead letter has the same id.
             record: its mail events; None where there are none.
             now: the present, in UTC.
             tell: tells people. What it raises leaves everything as it is.

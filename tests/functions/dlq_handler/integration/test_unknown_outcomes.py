@@ -11,6 +11,7 @@ import pytest
 from functions.shared.dead_letter import DeadLetter, DeadLetterReason
 from functions.shared.report_task import ReportTask
 from functions.shared.system_alert import AlertKind, SystemAlert
+from functions.shared.unknown_outcome import MAY_HAVE_BEEN_SENT
 from tests.functions.dlq_handler.integration.conftest import DIED, Cloud, Handler, letter
 
 UNKNOWN = DeadLetterReason.UNKNOWN_OUTCOME
@@ -81,7 +82,18 @@ def test_the_delivery_was_sent_meanwhile(around: Cloud) -> None:
     assert state_of(around, died) == "settled"
 
 
-@pytest.mark.parametrize("reason", [each for each in DeadLetterReason if each is not UNKNOWN])
+def test_after_the_last_retry_an_earlier_attempt_may_have_gone_through(around: Cloud) -> None:
+    died = letter(reason=DeadLetterReason.RETRIES_EXHAUSTED)
+    delivery = put_delivery(around, died, "dead")
+    delivery.update({"reason": "retries-exhausted"})
+    record(around, died)
+    assert around.handler().receives(died).status_code == 200
+    assert around.slack == []
+    assert state_of(around, died) == "settled"
+    assert delivery.get().to_dict()["state"] == "sent"
+
+
+@pytest.mark.parametrize("reason", [each for each in DeadLetterReason if each not in MAY_HAVE_BEEN_SENT])
 def test_of_another_reason_it_stays_open(around: Cloud, reason: DeadLetterReason) -> None:
     died = letter(reason=reason)
     put_delivery(around, died, "dead")

@@ -88,7 +88,7 @@ def test_what_a_person_has_closed_stays_so(provider: Provider, by_person: DeadLe
         pytest.param("sending", GIVEN_UP, "sent", id="held, and its dead letter is not out"),
         pytest.param("pending", {"by_hand": True, "reason": None}, "sent", id="replayed, and no worker has it"),
         pytest.param("sending", {"owner": "a worker"}, "sending", id="claimed"),
-        pytest.param("dead", {"reason": "retries-exhausted"}, "dead", id="dead for another reason"),
+        pytest.param("dead", {"reason": "permanent-error"}, "dead", id="dead for another reason"),
         pytest.param("skipped", {"reason": "paused"}, "skipped", id="skipped"),
     ],
 )

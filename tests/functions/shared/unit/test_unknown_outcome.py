@@ -32,6 +32,7 @@ from functions.shared.delivery_attempt import AttemptResult, DeliveryAttempt
 from functions.shared.mail_event import MailEvent, MailRecord, MailStatus
 from functions.shared.report_task import ReportTask
 from functions.shared.unknown_outcome import (
+    MAY_HAVE_BEEN_SENT,
     SETTLED_BY,
     Settlement,
     is_settled_by_event,
@@ -86,6 +87,7 @@ def letter(state: DeadLetterState = DeadLetterState.OPEN, reason: DeadLetterReas
 
 GIVEN_UP = {"reason": UNKNOWN.value, "failed_at": NOW}
 RETRIED_OUT = {"reason": DeadLetterReason.RETRIES_EXHAUSTED.value, "failed_at": NOW}
+REFUSED = {"reason": DeadLetterReason.PERMANENT_ERROR.value, "failed_at": NOW}
 
 
 @pytest.mark.parametrize(
@@ -95,8 +97,10 @@ RETRIED_OUT = {"reason": DeadLetterReason.RETRIES_EXHAUSTED.value, "failed_at": 
         pytest.param(delivery(DeliveryState.SENDING, **GIVEN_UP), True, id="held"),
         pytest.param(delivery(DeliveryState.PENDING), True, id="put back by a replay"),
         pytest.param(delivery(DeliveryState.SENDING), False, id="claimed"),
-        pytest.param(delivery(DeliveryState.PENDING, **RETRIED_OUT), False, id="held for another reason"),
-        pytest.param(delivery(DeliveryState.DEAD, **RETRIED_OUT), False, id="dead for another reason"),
+        pytest.param(delivery(DeliveryState.PENDING, **RETRIED_OUT), True, id="held after the last retry"),
+        pytest.param(delivery(DeliveryState.DEAD, **RETRIED_OUT), True, id="dead after the last retry"),
+        pytest.param(delivery(DeliveryState.PENDING, **REFUSED), False, id="held for another reason"),
+        pytest.param(delivery(DeliveryState.DEAD, **REFUSED), False, id="dead for another reason"),
         pytest.param(delivery(DeliveryState.SKIPPED, reason="paused"), False, id="skipped"),
         pytest.param(delivery(DeliveryState.SENT), False, id="sent"),
     ],
@@ -125,6 +129,7 @@ DELIVERIES = [
     delivery(DeliveryState.DEAD, **GIVEN_UP),
     delivery(DeliveryState.SENDING, **GIVEN_UP),
     delivery(DeliveryState.DEAD, **RETRIED_OUT),
+    delivery(DeliveryState.DEAD, **REFUSED),
 ]
 
 
@@ -133,7 +138,7 @@ def test_a_dead_letter_is_closed_if_and_only_if_its_report_was_sent(record: Mail
     for found, state, reason in itertools.product(DELIVERIES, DeadLetterState, DeadLetterReason):
         settled = settlement(found, letter(state, reason), record, now=NOW)
         is_gone_and_proven = found is None and record is RECORD
-        waits = state is DeadLetterState.OPEN and reason is UNKNOWN
+        waits = state is DeadLetterState.OPEN and reason in MAY_HAVE_BEEN_SENT
         assert record is RECORD or not settled.delivery
         assert bool(settled.letter) is (waits and (settled.is_sent or is_gone_and_proven))
         if settled.letter:
