@@ -12,12 +12,17 @@ import gc
 import mmap
 import os
 import runpy
+import signal
 import struct
 import sys
+import threading
 from datetime import datetime, timedelta, tzinfo
 from pathlib import Path
 
 from local_cloud.clock import Clock
+
+WHILE_STDIN_IS_OPEN = "--while-stdin-is-open"
+"""Before MODULE: the process ends when its standard input closes, as when the process that started it is killed."""
 
 FILE_VARIABLE = "LOCAL_CLOUD_TIME"
 """The environment variable with the file's path."""
@@ -71,7 +76,15 @@ def _mapped(file: Path, access: int) -> mmap.mmap:
         return mmap.mmap(opened.fileno(), 0, access=access)
 
 
+def _end_with_stdin() -> None:
+    sys.stdin.buffer.read()
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
 if __name__ == "__main__":
     follow(Path(os.environ[FILE_VARIABLE]))
     del sys.argv[0]
+    if sys.argv[0] == WHILE_STDIN_IS_OPEN:
+        del sys.argv[0]
+        threading.Thread(target=_end_with_stdin, name="end-with-stdin", daemon=True).start()
     runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)

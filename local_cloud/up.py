@@ -30,7 +30,7 @@ from local_cloud.sample_users import sample_users
 from local_cloud.scheduler import Execution
 from local_cloud.seed import put_in
 from local_cloud.server_process import ServerProcess
-from local_cloud.shared_time import FILE_VARIABLE, SharedClock
+from local_cloud.shared_time import FILE_VARIABLE, WHILE_STDIN_IS_OPEN, SharedClock
 from local_cloud.summary import RunSummary, show
 from local_cloud.verdict import Mailed, problems
 
@@ -169,10 +169,12 @@ class Up:
         directory = self._options.data_directory.absolute()
         with (directory / "logs" / "console.log").open("ab") as log:
             return await asyncio.create_subprocess_exec(
-                *(sys.executable, "-m", "local_cloud.shared_time", "operations", "--local-cloud", str(directory)),
+                *(sys.executable, "-m", "local_cloud.shared_time", WHILE_STDIN_IS_OPEN, "operations"),
+                *("--local-cloud", str(directory)),
                 *("console", "--port", str(self._environment.ports.console)),
                 env={**self._environment.for_function(REPOSITORY), FILE_VARIABLE: str(directory / "time")},
-                stdin=asyncio.subprocess.DEVNULL,
+                # It ends when this closes, however this process comes to its end.
+                stdin=asyncio.subprocess.PIPE,
                 stdout=log,
                 stderr=log,
                 # A group of its own: Ctrl-C reaches the local cloud alone, which then stops things in their order.
