@@ -2,13 +2,12 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
-from datetime import datetime
 from typing import Any
 
 from google.cloud import firestore
 from google.cloud.firestore_v1.base_query import FieldFilter
 
-from functions.shared.dead_letter import DEAD_LETTERS, DeadLetterReason, DeadLetterState, StoredDeadLetter
+from functions.shared.dead_letter import DEAD_LETTERS, DeadLetterState, StoredDeadLetter
 from functions.shared.delivery import DELIVERIES, Delivery
 from functions.shared.ids import is_document_id
 from functions.shared.logging import redact_addresses
@@ -16,6 +15,7 @@ from operations import document_fields
 from operations.deliveries import delivery_row
 from operations.errors import NotFound
 from operations.letter_causes import CauseCount, by_cause
+from operations.letter_filter import LetterFilter
 from operations.page import Page, read_page
 from operations.threads import in_threads
 
@@ -36,97 +36,46 @@ class DeadLetters:
         self._client = client
         self._letters = client.collection(DEAD_LETTERS)
 
-    def find(
-        self,
-        *,
-        state: DeadLetterState | None,
-        reason: DeadLetterReason | None = None,
-        cause: str | None = None,
-        since: datetime | None = None,
-        until: datetime | None = None,
-        limit: int | None = None,
-    ) -> Iterator[StoredDeadLetter]:
-        """Dead letters, the newest first, by an index of state, one of reason and state, and one of cause and state,
-        each with `received_at`.
+    def find(self, wanted: LetterFilter, *, limit: int | None = None) -> Iterator[StoredDeadLetter]:
+        """Dead letters, the newest first.
 
         Args:
-            state: only those in this state; None for all.
-            reason: only those with this reason; not together with a cause, which has only one.
-            cause: only those of this cause.
-            since: only those received since.
-            until: only those received until then.
+            wanted: which.
             limit: how many at most; None for all.
         """
-        query = self._query(state=state, reason=reason, cause=cause, since=since, until=until)
-        query = query.order_by("received_at", direction=firestore.Query.DESCENDING)
+        query = self._newest_first(wanted)
         for snapshot in (query.limit(limit) if limit is not None else query).stream():
             if letter := StoredDeadLetter.from_snapshot(snapshot):
                 yield letter
 
-    def count(
-        self,
-        *,
-        state: DeadLetterState | None,
-        reason: DeadLetterReason | None = None,
-        cause: str | None = None,
-        since: datetime | None = None,
-        until: datetime | None = None,
-    ) -> int:
+    def count(self, wanted: LetterFilter) -> int:
         """How many dead letters `find` would find, counted in the index."""
-        query = self._query(state=state, reason=reason, cause=cause, since=since, until=until)
-        return document_fields.count(query.order_by("received_at", direction=firestore.Query.DESCENDING))
+        return document_fields.count(self._newest_first(wanted))
 
-    def page(
-        self,
-        *,
-        state: DeadLetterState | None,
-        reason: DeadLetterReason | None = None,
-        cause: str | None = None,
-        since: datetime | None = None,
-        until: datetime | None = None,
-        after: str | None,
-        limit: int,
-    ) -> Page[StoredDeadLetter]:
+    def page(self, wanted: LetterFilter, *, after: str | None, limit: int) -> Page[StoredDeadLetter]:
         """What `find` finds, page by page.
 
         Args:
-            state: as of `find`, and so are the others.
-            reason: why.
-            cause: of what cause.
-            since: received since.
-            until: received until then.
+            wanted: which.
             after: the id of the dead letter after which the page begins; None for the first page.
             limit: how many at most.
         """
-        query = self._query(state=state, reason=reason, cause=cause, since=since, until=until)
-        query = query.order_by("received_at", direction=firestore.Query.DESCENDING)
+        query = self._newest_first(wanted)
         return read_page(query, self._letters, after=after, limit=limit, read=StoredDeadLetter.from_snapshot)
 
-    def causes(
-        self,
-        *,
-        state: DeadLetterState,
-        reason: DeadLetterReason | None = None,
-        since: datetime | None = None,
-        until: datetime | None = None,
-    ) -> list[CauseCount]:
+    def causes(self, wanted: LetterFilter) -> list[CauseCount]:
         """The causes of the newest dead letters, those with the most first. All of each cause are counted, in the
         index.
 
         Args:
-            state: only of those in this state.
-            reason: only of those with this reason.
-            since: only of those received since.
-            until: only of those received until then.
+            wanted: which; none are found where it names a cause, or more than one state.
         """
-        newest = self._query(state=state, reason=reason, cause=None, since=since, until=until)
-        newest = newest.order_by("received_at", direction=firestore.Query.DESCENDING).select(_CAUSE_FIELDS)
+        if wanted.cause or wanted.state is None:
+            return []
+        newest = self._newest_first(wanted).select(_CAUSE_FIELDS)
         found = (StoredDeadLetter.from_snapshot(each) for each in newest.limit(_CAUSES_FROM).stream())
         causes = [each for each in by_cause(letter for letter in found if letter) if each.cause]
-        counts = in_threads(
-            lambda each: self.count(state=state, cause=each.cause, since=since, until=until),
-            causes,
-        )
+        counts = in_threads(lambda each: self.count(replace(wanted, cause=each.cause)), causes)
         counted = [replace(each, count=count) for each, count in zip(causes, counts, strict=True)]
         return sorted(counted, key=lambda each: -each.count)
 
@@ -147,30 +96,22 @@ class DeadLetters:
         found = map(StoredDeadLetter.from_snapshot, self._client.get_all(references) if references else ())
         return [letter for letter in found if letter]
 
-    def _query(
-        self,
-        *,
-        state: DeadLetterState | None,
-        reason: DeadLetterReason | None,
-        cause: str | None,
-        since: datetime | None,
-        until: datetime | None,
-    ) -> Any:
+    def _newest_first(self, wanted: LetterFilter) -> Any:
         query: Any = self._letters
-        if state is not None:
-            query = query.where(filter=FieldFilter("state", "==", state.value))
-        field, value = ("cause", cause) if cause else ("reason", reason.value if reason else None)
+        if wanted.state is not None:
+            query = query.where(filter=FieldFilter("state", "==", wanted.state.value))
+        field, value = ("cause", wanted.cause) if wanted.cause else ("reason", wanted.reason)
         if value is not None:
-            query = query.where(filter=FieldFilter(field, "==", value))
-            if state is None:
+            query = query.where(filter=FieldFilter(field, "==", str(value)))
+            if wanted.state is None:
                 # The index with the state answers this, and one without it is not needed.
                 any_state = [each.value for each in DeadLetterState]
                 query = query.where(filter=FieldFilter("state", "in", any_state))
-        if since is not None:
-            query = query.where(filter=FieldFilter("received_at", ">=", since))
-        if until is not None:
-            query = query.where(filter=FieldFilter("received_at", "<=", until))
-        return query
+        if wanted.since is not None:
+            query = query.where(filter=FieldFilter("received_at", ">=", wanted.since))
+        if wanted.until is not None:
+            query = query.where(filter=FieldFilter("received_at", "<=", wanted.until))
+        return query.order_by("received_at", direction=firestore.Query.DESCENDING)
 
     def with_delivery_states(self, letters: Iterable[StoredDeadLetter]) -> list[dict[str, Any]]:
         """Dead letters as JSON shows them, each with where its delivery stands now; null where there is none."""

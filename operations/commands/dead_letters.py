@@ -15,6 +15,7 @@ from operations.dead_letter_result import DeadLetterResult
 from operations.dead_letters import DeadLetters
 from operations.dismissal import DismissalOutcome, Dismissals, decide_dismissal
 from operations.errors import ExitStatus, NotFound
+from operations.letter_filter import LetterFilter
 from operations.output import Output, shell_argument
 from operations.parallel import in_parallel
 from operations.replay import Replay
@@ -70,13 +71,10 @@ def list_(
 ) -> None:
     """Dead letters, the newest first."""
     dead_letters = DeadLetters(session(ctx).firestore)
-    letters = dead_letters.find(
-        state=None if state is _StateFilter.ALL else DeadLetterState(state.value),
-        reason=reason,
-        since=since,
-        limit=limit,
+    wanted = LetterFilter(
+        state=None if state is _StateFilter.ALL else DeadLetterState(state.value), reason=reason, since=since
     )
-    rows = dead_letters.with_delivery_states(letters)
+    rows = dead_letters.with_delivery_states(dead_letters.find(wanted, limit=limit))
     Output(as_json=as_json).rows(rows, _COLUMNS, empty="There are no such dead letters.")
 
 
@@ -257,7 +255,7 @@ def _select(
         raise typer.BadParameter("name dead letters, or --reason and --since, or --all")
     dead_letters = DeadLetters(current.firestore)
     if not ids:
-        return list(dead_letters.find(state=in_state, reason=reason, since=since)), []
+        return list(dead_letters.find(LetterFilter(state=in_state, reason=reason, since=since))), []
     letters, missing = [], []
     for letter_id in dict.fromkeys(ids):
         try:

@@ -25,9 +25,8 @@ from operations.console.view import link
 from operations.dead_letter_result import DeadLetterResult
 from operations.dead_letters import DeadLetters
 from operations.dismissal import Dismissals, decide_dismissal
-from operations.letter_causes import CauseCount
+from operations.letter_filter import LetterFilter
 from operations.operator_actions import OperatorActions
-from operations.page import Page
 from operations.replay import Replay
 from operations.time_args import parse_moment, to_json_time
 
@@ -37,97 +36,6 @@ _LOOKED_AT = 500
 
 SECOND_MAIL = "send twice"
 """What an operator types where a replay may send a second mail."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class LetterFilter:
-    """Which dead letters are meant: the filters of the page's address.
-
-    Attributes:
-        state: where they stand; None for all.
-        reason: why they are dead letters; None for any.
-        cause: the id of their cause; empty for any.
-        since: when they were received at the earliest.
-        until: when they were received at the latest.
-    """
-
-    state: DeadLetterState | None = DeadLetterState.OPEN
-    reason: DeadLetterReason | None = None
-    cause: str = ""
-    since: datetime | None = None
-    until: datetime | None = None
-
-    @classmethod
-    def from_query(cls, query: QueryParams) -> "LetterFilter":
-        """Read the filters of an address.
-
-        Raises:
-            HTTPException: one of them is malformed.
-        """
-        try:
-            since, until = (
-                parse_moment(text, datetime.now(UTC)) if (text := query.get(name, "").strip()) else None
-                for name in ("since", "until")
-            )
-        except ValueError as error:
-            raise HTTPException(HTTPStatus.BAD_REQUEST, str(error)) from error
-        return cls(
-            state=next((each for each in DeadLetterState if each == query.get("state", "open")), None),
-            reason=next((each for each in DeadLetterReason if each == query.get("reason")), None),
-            cause=query.get("cause", "").strip(),
-            since=since,
-            until=until,
-        )
-
-    def to_query(self) -> dict[str, str | None]:
-        """The filters as an address has them."""
-        return {
-            "state": self.state.value if self.state else "all",
-            "reason": self.reason.value if self.reason else None,
-            "cause": self.cause or None,
-            "since": to_json_time(self.since),
-            "until": to_json_time(self.until),
-        }
-
-    def page(self, letters: DeadLetters, *, after: str | None, limit: int) -> Page[StoredDeadLetter]:
-        """A page of them, the newest first."""
-        return letters.page(
-            state=self.state,
-            reason=self.reason,
-            cause=self.cause or None,
-            since=self.since,
-            until=self.until,
-            after=after,
-            limit=limit,
-        )
-
-    def causes(self, letters: DeadLetters) -> list[CauseCount]:
-        """Their causes; none where the filters name a cause, or more than one state."""
-        if self.cause or self.state is None:
-            return []
-        return letters.causes(state=self.state, reason=self.reason, since=self.since, until=self.until)
-
-    def find(self, letters: DeadLetters, *, limit: int | None = None) -> list[StoredDeadLetter]:
-        """The dead letters, the newest first."""
-        return list(
-            letters.find(
-                state=self.state,
-                reason=self.reason,
-                cause=self.cause or None,
-                since=self.since,
-                until=self.until,
-                limit=limit,
-            )
-        )
-
-    def count(self, letters: DeadLetters) -> int:
-        """How many there are, by the index."""
-        return letters.count(
-            state=self.state, reason=self.reason, cause=self.cause or None, since=self.since, until=self.until
-        )
-
-    def __str__(self) -> str:
-        return ", ".join(f"{name} {value}" for name, value in self.to_query().items() if value)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -158,12 +66,12 @@ _ACTS = {
 def list_letters(request: Request) -> Response:
     """The dead letters that the filters in the address leave, the newest first."""
     console = console_of(request)
-    chosen = LetterFilter.from_query(request.query_params)
+    chosen = _from_query(request.query_params)
     after = request.query_params.get("after") or None
-    letters, filters = DeadLetters(console.session.firestore), chosen.to_query()
+    letters, filters = DeadLetters(console.session.firestore), _to_query(chosen)
     with ThreadPoolExecutor(thread_name_prefix="letters") as threads:
-        total, causes = threads.submit(chosen.count, letters), threads.submit(chosen.causes, letters)
-        page = chosen.page(letters, after=after, limit=_LETTERS_A_PAGE)
+        total, causes = threads.submit(letters.count, chosen), threads.submit(letters.causes, chosen)
+        page = letters.page(chosen, after=after, limit=_LETTERS_A_PAGE)
         rows = letters.with_delivery_states(page.rows)
     return console.view.page(
         request,
@@ -195,8 +103,8 @@ def confirm(request: Request, form: Form) -> Response:
     console, act = console_of(request), _act(request)
     chosen, ids = _chosen(form)
     letters = DeadLetters(console.session.firestore)
-    total = len(ids) if ids else chosen.count(letters)
-    looked_at = letters.of_ids(ids[:_LOOKED_AT]) if ids else chosen.find(letters, limit=_LOOKED_AT)
+    total = len(ids) if ids else letters.count(chosen)
+    looked_at = letters.of_ids(ids[:_LOOKED_AT]) if ids else list(letters.find(chosen, limit=_LOOKED_AT))
     look = _dry_run(console, act)
     results = [look(letter) for letter in looked_at]
     unclear = len(_replay(console).unclear(looked_at)) if act.name == "replay" else 0
@@ -208,13 +116,13 @@ def confirm(request: Request, form: Form) -> Response:
         ids=ids,
         total=total,
         looked_at=len(looked_at),
-        filters=chosen.to_query(),
+        filters=_to_query(chosen),
         outcomes=[
             (count, {r.outcome.value: r.outcome for r in results}[name]) for name, count in outcomes.most_common()
         ],
         unclear=unclear,
         second_mail=SECOND_MAIL,
-        back=link("/dead-letters", **chosen.to_query()),
+        back=link("/dead-letters", **_to_query(chosen)),
     )
 
 
@@ -224,7 +132,7 @@ def act_on(request: Request, form: Form) -> Response:
     console, act = console_of(request), _act(request)
     chosen, ids = _chosen(form)
     letters = DeadLetters(console.session.firestore)
-    found = letters.of_ids(ids) if ids else chosen.find(letters)
+    found = letters.of_ids(ids) if ids else list(letters.find(chosen))
     may_send_twice = form.text("second_mail").lower() == SECOND_MAIL
     if act.name == "replay" and not may_send_twice and _replay(console).unclear(found):
         raise HTTPException(
@@ -237,14 +145,14 @@ def act_on(request: Request, form: Form) -> Response:
         Job(
             title=f"{act.verb} {count}",
             total=len(found),
-            back=link("/dead-letters", **chosen.to_query()),
-            watch=link("/dead-letters", **{**chosen.to_query(), "state": "replayed"}) if act.name == "replay" else "",
+            back=link("/dead-letters", **_to_query(chosen)),
+            watch=link("/dead-letters", **{**_to_query(chosen), "state": "replayed"}) if act.name == "replay" else "",
         ),
         [letter.id for letter in found],
         _carry_out(console, act, may_send_twice=may_send_twice, note=note),
         log=OperatorActions(console.session.firestore),
         who=request.state.viewer.name,
-        subject=", ".join(ids) if ids else str(chosen),
+        subject=", ".join(ids or [f"{name} {value}" for name, value in _to_query(chosen).items() if value]),
         note=note,
     )
     return RedirectResponse(f"/jobs/{job.id}", HTTPStatus.SEE_OTHER)
@@ -257,10 +165,43 @@ def _act(request: Request) -> _Act:
     return act
 
 
+def _from_query(query: QueryParams) -> LetterFilter:
+    """The filters of an address.
+
+    Raises:
+        HTTPException: one of them is malformed.
+    """
+    try:
+        since, until = (
+            parse_moment(text, datetime.now(UTC)) if (text := query.get(name, "").strip()) else None
+            for name in ("since", "until")
+        )
+    except ValueError as error:
+        raise HTTPException(HTTPStatus.BAD_REQUEST, str(error)) from error
+    return LetterFilter(
+        state=next((each for each in DeadLetterState if each == query.get("state", "open")), None),
+        reason=next((each for each in DeadLetterReason if each == query.get("reason")), None),
+        cause=query.get("cause", "").strip(),
+        since=since,
+        until=until,
+    )
+
+
+def _to_query(chosen: LetterFilter) -> dict[str, str | None]:
+    """Filters as an address has them."""
+    return {
+        "state": chosen.state.value if chosen.state else "all",
+        "reason": chosen.reason.value if chosen.reason else None,
+        "cause": chosen.cause or None,
+        "since": to_json_time(chosen.since),
+        "until": to_json_time(chosen.until),
+    }
+
+
 def _chosen(form: Form) -> tuple[LetterFilter, list[str]]:
     """The filters of the page, and the ids where the operator has selected some. All that match are those received
     until the page was shown: what comes afterwards was not counted."""
-    chosen = LetterFilter.from_query(QueryParams(form.text("filters")))
+    chosen = _from_query(QueryParams(form.text("filters")))
     if form.text("scope") == "all":
         return chosen, []
     if ids := form.texts("id"):

@@ -8,13 +8,13 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from functions.shared.dead_letter import DeadLetterState
 from operations.console.charts import stacked
 from operations.console.console import Console, console_of, recorded
 from operations.console.form import Form, form_action
 from operations.console.view import link
 from operations.dead_letters import DeadLetters
 from operations.health import Concern, find_concerns
+from operations.letter_filter import LetterFilter
 from operations.overview import OUTCOMES, Overview, next_run
 from operations.page_parts import read_parts
 from operations.queue_rows import read_queues
@@ -57,8 +57,8 @@ def _read(console: Console) -> dict[str, Any]:
             "due": figures.due,
             "hours": figures.outcomes_by_hour,
             "days": figures.outcomes_by_day,
-            "open_letters": lambda: letters.count(state=DeadLetterState.OPEN),
-            "causes": lambda: letters.causes(state=DeadLetterState.OPEN)[:_SHOWN_CAUSES],
+            "open_letters": lambda: letters.count(LetterFilter()),
+            "causes": lambda: letters.causes(LetterFilter())[:_SHOWN_CAUSES],
             "paused": figures.paused,
             "alerts": lambda: SystemAlerts(client).latest(_SHOWN_ALERTS),
             "breaker": lambda: to_row(Sending(client).breaker()),
