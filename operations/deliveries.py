@@ -1,6 +1,5 @@
 """Reads deliveries for the operator."""
 
-from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
@@ -14,22 +13,10 @@ from functions.shared.mail_event import MailRecord
 from operations.delivery_filter import DeliveryFilter
 from operations.errors import NotFound
 from operations.mail_records import mail_row
+from operations.page import Page
 
 _PAGES_READ = 10
 """So many pages of deliveries are read at most for one page of those that are meant."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class DeliveryPage:
-    """A page of deliveries.
-
-    Attributes:
-        deliveries: what is on it.
-        following: the delivery after which the next page begins; None where there is none.
-    """
-
-    deliveries: list[Delivery]
-    following: str | None
 
 
 class Deliveries:
@@ -43,7 +30,7 @@ class Deliveries:
         self._client = client
         self._deliveries = client.collection(DELIVERIES)
 
-    def page(self, wanted: DeliveryFilter, *, after: str | None, limit: int) -> DeliveryPage:
+    def page(self, wanted: DeliveryFilter, *, after: str | None, limit: int) -> Page[Delivery]:
         """Deliveries, page by page: those of a run state by state, all others with the latest due time first.
 
         It reads no more than some pages: where most deliveries that an index finds are not meant, a page may be short,
@@ -88,7 +75,7 @@ class Deliveries:
             has_more = len(found) == limit or read == asked
             if len(found) == limit or not has_more:
                 break
-        return DeliveryPage(deliveries=found, following=last.id if last is not None and has_more else None)
+        return Page(rows=found, following=last.id if last is not None and has_more else None)
 
     def find(
         self,

@@ -7,10 +7,10 @@ from datetime import UTC, datetime
 from functions.shared.period import Period
 from functions.shared.subscription import Subscription
 from operations import preview as previews
-from operations.kind_variables import kind_variables
 from operations.preview_period import next_period
 from operations.preview_subject import read_subject
 from operations.session import Session
+from operations.session_preview import build_live
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,17 +54,7 @@ def send_test_report(session: Session, user_id: str, subscription_id: str | None
     }
     settings = previews.test_settings(variables)
     covered = next_period(which, which.schedule(whose), datetime.now(UTC))
-    mail = previews.build(
-        which.kind,
-        whose,
-        which,
-        covered,
-        previews.live_data(session.firestore, user_id),
-        settings,
-        client=session.firestore,
-        variables=kind_variables(session, which.kind, sample=False),
-        delivery=f"test-{secrets.token_hex(8)}",
-    )
+    mail = build_live(session, whose, which, covered, settings=settings, delivery=f"test-{secrets.token_hex(8)}")
     if isinstance(mail, previews.NothingToSend):
         return SentTest(subscription=which, period=covered, nothing=mail)
     return SentTest(

@@ -1,6 +1,7 @@
 """Builds a user's report of live data, with the settings of the session."""
 
 from functions.shared.period import Period
+from functions.shared.settings import MailSettings
 from functions.shared.subscription import Subscription
 from functions.shared.user import User
 from operations import preview as previews
@@ -8,7 +9,15 @@ from operations.kind_variables import kind_variables
 from operations.session import Session
 
 
-def build_live(session: Session, user: User, subscription: Subscription, period: Period) -> previews.MadeReport:
+def build_live(
+    session: Session,
+    user: User,
+    subscription: Subscription,
+    period: Period,
+    *,
+    settings: MailSettings | None = None,
+    delivery: str | None = None,
+) -> previews.MadeReport:
     """Build the mail of a report as it would be sent.
 
     Args:
@@ -16,6 +25,8 @@ def build_live(session: Session, user: User, subscription: Subscription, period:
         user: whose.
         subscription: which of the user's.
         period: what the report covers.
+        settings: of the mail; None for those that the worker has.
+        delivery: the id that the mail carries; None for that of the delivery that would send it.
 
     Raises:
         OperatorError: the kind fails, or a variable has no value.
@@ -28,7 +39,8 @@ def build_live(session: Session, user: User, subscription: Subscription, period:
         subscription,
         period,
         previews.live_data(client, user.id),
-        previews.mail_settings({name: target.find(name) for name in previews.MAIL_VARIABLES}),
+        settings or previews.mail_settings({name: target.find(name) for name in previews.MAIL_VARIABLES}),
         client=client,
         variables=kind_variables(session, subscription.kind, sample=False),
+        delivery=delivery,
     )

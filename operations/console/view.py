@@ -131,6 +131,21 @@ def link(path: str, **query: Any) -> str:
     return f"{path}?{urlencode(given)}" if given else path
 
 
+def page_links(path: str, *, after: str | None, following: str | None, **filters: Any) -> dict[str, Any]:
+    """Where the first page of a list is, and the next one, as `cursor_pager` of templates/parts.html shows them.
+
+    Args:
+        path: of the list.
+        after: what this page begins after; None for the first page, which needs no link to itself.
+        following: what the next page begins after; None where there is none.
+        filters: of the list, which the links keep.
+    """
+    return {
+        "first": link(path, **filters) if after else None,
+        "following": link(path, **filters, after=following) if following else None,
+    }
+
+
 def _query(given: dict[str, Any]) -> str:
     """Parameters as an address has them, for a form that goes on with the filters of its page."""
     return urlencode({name: value for name, value in given.items() if value not in (None, "")})

@@ -21,7 +21,7 @@ from functions.shared.dead_letter import DeadLetterReason, DeadLetterState, Stor
 from operations.console.console import Console, console_of
 from operations.console.form import Form, form_action
 from operations.console.jobs import Job
-from operations.console.view import link
+from operations.console.view import link, page_links
 from operations.dead_letter_result import DeadLetterResult
 from operations.dead_letters import DeadLetters
 from operations.dismissal import Dismissals, decide_dismissal
@@ -80,8 +80,7 @@ def list_letters(request: Request) -> Response:
         total=total.result(),
         causes=causes.result(),
         filters=filters,
-        first=link("/dead-letters", **filters) if after else None,
-        following=link("/dead-letters", **filters, after=page.following) if page.following else None,
+        **page_links("/dead-letters", after=after, following=page.following, **filters),
         states=[*(each.value for each in DeadLetterState), "all"],
         reasons=[each.value for each in DeadLetterReason],
         acts=[act for act in _ACTS.values() if act.state is chosen.state],

@@ -18,11 +18,12 @@ from functions.shared.queue_choice import choose_queue
 from operations import preview as previews
 from operations.console.console import Console, console_of, require_operator
 from operations.console.mail_frame import mail_response
-from operations.console.view import link
+from operations.console.view import page_links
 from operations.dead_letters import DeadLetters
-from operations.deliveries import Deliveries, DeliveryPage, delivery_row
+from operations.deliveries import Deliveries, delivery_row
 from operations.delivery_filter import DeliveryFilter
 from operations.mail_records import MailRecords
+from operations.page import Page
 from operations.preview_period import next_period
 from operations.preview_subject import read_subject
 from operations.runs import Runs
@@ -42,11 +43,11 @@ def list_deliveries(request: Request) -> Response:
         wanted = DeliveryFilter(run_id=next((each["run_id"] for each in Runs(client).latest(1)), ""))
     after = asked.get("after") or None
     page = (
-        DeliveryPage(deliveries=[], following=None)
+        Page[Delivery](rows=[], following=None)
         if wanted.problem
         else Deliveries(client).page(wanted, after=after, limit=_DELIVERIES_A_PAGE)
     )
-    mails = MailRecords(client).of(page.deliveries)
+    mails = MailRecords(client).of(page.rows)
     filters = {
         "user": wanted.user_id,
         "subscription": wanted.subscription_id,
@@ -60,14 +61,13 @@ def list_deliveries(request: Request) -> Response:
     return console.view.page(
         request,
         "deliveries.html",
-        deliveries=[delivery_row(each, mails.get(each.id)) for each in page.deliveries],
+        deliveries=[delivery_row(each, mails.get(each.id)) for each in page.rows],
         filters=filters,
         problem=wanted.problem if any(filters.values()) else "",
         states=[each.value for each in DeliveryState],
         reasons=[*SkipReason, *DeadLetterReason],
         kinds=previews.known_kinds(),
-        is_first=after is None,
-        following=link("/deliveries", **filters, after=page.following) if page.following else None,
+        **page_links("/deliveries", after=after, following=page.following, **filters),
     )
 
 

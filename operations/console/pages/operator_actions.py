@@ -8,7 +8,7 @@ from starlette.routing import Route
 
 from functions.shared.logging import redact_addresses
 from operations.console.console import console_of
-from operations.console.view import link
+from operations.console.view import page_links
 from operations.operator_actions import OperatorAction, OperatorActions
 
 _ACTIONS_A_PAGE = 50
@@ -23,8 +23,7 @@ def list_actions(request: Request) -> Response:
         request,
         "operator_actions.html",
         actions=page.rows if request.state.viewer.may_act else [_without_address(each) for each in page.rows],
-        first=link("/operator-actions") if after else None,
-        following=link("/operator-actions", after=page.following) if page.following else None,
+        **page_links("/operator-actions", after=after, following=page.following),
     )
 
 

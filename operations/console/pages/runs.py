@@ -11,7 +11,7 @@ from starlette.routing import Route
 from functions.shared.ids import is_document_id
 from functions.shared.run import RUN_COUNTERS
 from operations.console.console import console_of
-from operations.console.view import link
+from operations.console.view import page_links
 from operations.dead_letters import DeadLetters
 from operations.letter_causes import by_cause
 from operations.run_progress import due_sum, progress_of
@@ -32,8 +32,7 @@ def list_runs(request: Request) -> Response:
         "runs.html",
         runs=page.rows,
         counters=RUN_COUNTERS,
-        first=link("/runs") if after else None,
-        following=link("/runs", after=page.following) if page.following else None,
+        **page_links("/runs", after=after, following=page.following),
     )
 
 
