@@ -18,7 +18,7 @@ class SentTest:
     """A test that was sent, or that there was nothing to send.
 
     Attributes:
-        subscription: of which.
+        subscription: the one whose report it is.
         period: what the report covers.
         subject: the mail's; empty where there was nothing to send.
         message_id: the mail's id at the provider; may be empty.
@@ -40,7 +40,7 @@ def send_test_report(session: Session, user_id: str, subscription_id: str | None
     Args:
         session: the connection.
         user_id: whose report.
-        subscription_id: of which subscription; None for the only one.
+        subscription_id: the subscription; None for the only one.
         address: who gets it.
 
     Raises:

@@ -48,7 +48,7 @@ class DnsAnswer:
 
 
 def is_reserved(name: str) -> bool:
-    """Whether a name is one for examples, for tests or for one's own network, of which public DNS knows nothing."""
+    """Whether a name is one for examples, for tests or for one's own network. Public DNS does not have such names."""
     return _RESERVED.fullmatch(name.rstrip(".")) is not None
 
 

@@ -166,7 +166,7 @@ def _domains(api: SendGridApi) -> list[AuthenticatedDomain]:
 
 
 def _domain(fields: Mapping[str, Any]) -> AuthenticatedDomain:
-    """A domain, of which there are two kinds: with automatic security SendGrid keeps the records behind three CNAMEs,
+    """A domain. With automatic security SendGrid keeps the records behind three CNAMEs,
     without it the team keeps an MX, SPF and a DKIM key of its own."""
     records = {name: _record(each) for name, each in fields["dns"].items() if each}
     return AuthenticatedDomain(

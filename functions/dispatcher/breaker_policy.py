@@ -25,7 +25,7 @@ class BreakerLimits:
         complaint_stop: likewise, from which on it stops.
         bounce_alert: permanent bounces as a percentage of the delivered and bounced mails, from which on it alerts.
         bounce_stop: likewise, from which on it stops.
-        least_mails: the fewest mails of which a percentage says something.
+        least_mails: how many mails there must be before a percentage counts.
     """
 
     complaint_alert: Decimal

@@ -64,7 +64,7 @@ class MailFigures:
 
     @property
     def attempted(self) -> int:
-        """Mails of which a server said for good whether it took them."""
+        """Mails that a server has taken or refused for good."""
         return self.delivered + self.bounces
 
     @property

@@ -211,7 +211,7 @@ class BreakerSettings(BaseSettings):
     bounce_alert_percent: Percent = Decimal(2)
     bounce_stop_percent: Percent = Decimal(5)
     breaker_least_mails: int = Field(default=1000, ge=1)
-    """The fewest mails of the last days of which a percentage counts."""
+    """How many mails there must be in the last days before a percentage counts."""
 
     @model_validator(mode="after")
     def _alerts_first(self) -> Self:

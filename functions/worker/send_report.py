@@ -229,8 +229,8 @@ class SendReport:
         claim = self._deliveries.claim(
             task, work.delivery, period=period, owner=work.owner, attempt=work.attempt, now=self._now()
         )
-        # Building takes its time, and somebody may have unsubscribed meanwhile. It is read after the claim, not before:
-        # so a recipient who unsubscribes before the claim gets no mail of it.
+        # Building takes time, and a recipient may have unsubscribed meanwhile. Read after the claim, not before it, the
+        # subscription shows all that was stored until then, so a recipient who unsubscribed by then gets no mail.
         try:
             current = replace(work, subscription=self._deliveries.read_subscription(task))
         except GoogleAPIError:
