@@ -14,6 +14,10 @@ _MOST_BYTES = 4 * 1024 * 1024
 """Far more than an answer has."""
 
 
+SENDGRID_HOST = "https://api.sendgrid.com"
+"""Where it is, unless the environment says otherwise."""
+
+
 class SendGridError(Exception):
     """SendGrid has not done what it was asked. The text has no secret in it."""
 

@@ -13,7 +13,7 @@ import requests
 from google.auth.exceptions import GoogleAuthError
 from google.auth.transport.requests import AuthorizedSession
 
-from functions.shared.settings import DispatcherSettings, MailProviderSettings
+from functions.shared.settings import DispatcherSettings, MailSettings
 from operations.errors import NotConfigured, describe
 
 CLOUD_PLATFORM = "https://www.googleapis.com/auth/cloud-platform"
@@ -26,7 +26,7 @@ _ENDPOINT_VARIABLE = "CLOUDSDK_API_ENDPOINT_OVERRIDES_"
 
 _CALL_SECONDS = 20.0
 _DISPATCHERS = frozenset(
-    field.upper() for field in DispatcherSettings.model_fields.keys() - MailProviderSettings.model_fields.keys()
+    field.upper() for field in DispatcherSettings.model_fields.keys() - MailSettings.model_fields.keys()
 )
 """The variables to ask the dispatcher for. The worker has all others that an operator needs, with those of kinds."""
 

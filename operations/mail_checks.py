@@ -13,7 +13,8 @@ from deployment.mail_checks.finding import Finding, State
 from deployment.mail_checks.sender_account import SenderAccount
 from deployment.mail_checks.sender_checks import SenderSettings, check_sender
 from deployment.mail_checks.webhook import check_webhook
-from functions.shared.settings import MailProviderSettings, MailSettings
+from deployment.sendgrid_api import SENDGRID_HOST
+from functions.shared.settings import MailSettings
 from functions.shared.subscription import SubscriptionDefaults
 from operations import preview as previews
 from operations.errors import OperatorError
@@ -55,7 +56,7 @@ def check_mail(setup: MailSetup, *, to: str | None) -> list[Finding]:
         setup: what there is.
         to: who gets a test mail; None: it is only made.
     """
-    host = setup.variables.get("SENDGRID_HOST") or str(MailProviderSettings.model_fields["sendgrid_host"].default)
+    host = setup.variables.get("SENDGRID_HOST") or SENDGRID_HOST
     account = SenderAccount(host=host, key=(setup.variables.get("SENDGRID_API_KEY") or "").strip())
     sender = SenderSettings(setup.settings.mail_from, setup.settings.mail_postal_address)
     findings = check_sender(sender, account=account, dns=_resolver(host))

@@ -18,12 +18,13 @@ from google.api_core.exceptions import GoogleAPIError
 from google.auth.exceptions import GoogleAuthError
 from google.cloud import firestore
 from pydantic import ValidationError
+from pydantic.fields import FieldInfo
 
 from functions.shared.brand import Brand
 from functions.shared.contract import describe_validation_error
 from functions.shared.ids import delivery_id, run_id
 from functions.shared.period import Period
-from functions.shared.settings import MailProviderSettings, MailSettings
+from functions.shared.settings import MailSettings
 from functions.shared.subscription import Subscription
 from functions.shared.user import User
 from functions.worker.compose import compose
@@ -31,7 +32,7 @@ from functions.worker.kind_settings import OWN_VARIABLES
 from functions.worker.mail.compliance import MailCompliance
 from functions.worker.mail.model import Accepted, Sender, Unsubscribed
 from functions.worker.mail.model import Mail as Mail  # named by what checks one, too
-from functions.worker.mail.provider import mail_provider, to_request
+from functions.worker.mail.provider import ChosenProvider, parts_of
 from functions.worker.reports import canary, kinds, language, needs, rendering, sample_amount
 from functions.worker.reports.firestore_user_data import FirestoreUserData
 from functions.worker.reports.in_memory_user_data import InMemoryUserData
@@ -43,8 +44,6 @@ from operations.errors import NotConfigured, OperatorError
 SampleAmount = sample_amount.SampleAmount
 
 MAIL_VARIABLES = tuple(name.upper() for name in MailSettings.model_fields)
-PROVIDER_VARIABLES = tuple(name.upper() for name in MailProviderSettings.model_fields)
-PROVIDER_SECRETS = frozenset({"SENDGRID_API_KEY"})
 
 _NO_SENDER = "reports@example.com"
 _NO_KEYS: Mapping[str, Any] = {
@@ -114,6 +113,24 @@ def mail_settings(variables: Mapping[str, str | None]) -> MailSettings:
         return MailSettings(**{"mail_from": _NO_SENDER, **given, **_NO_KEYS})
     except ValidationError as error:
         raise NotConfigured(describe_validation_error(error)) from error
+
+
+def provider_variables(
+    find: Callable[[str], str | None], find_secret: Callable[[str], str | None]
+) -> dict[str, str | None]:
+    """The variables that sending a mail takes: those of all mails, and those of the deployment's provider.
+
+    Args:
+        find: finds a variable by its name.
+        find_secret: finds a variable that may be in Secret Manager.
+
+    Raises:
+        NotConfigured: MAIL_PROVIDER names none.
+    """
+    variables = {name: find(name) for name in MAIL_VARIABLES}
+    for field, info in _own_settings(mail_settings(variables)).items():
+        variables[field.upper()] = (find if info.repr else find_secret)(field.upper())
+    return variables
 
 
 def kind_variables(kind: str, find: Callable[[str], str | None], *, local: bool) -> Mapping[str, str]:
@@ -235,11 +252,12 @@ def send_test(mail: Mail, address: str, variables: Mapping[str, str | None]) -> 
         NotConfigured: a variable is missing or malformed.
         OperatorError: the provider does not take the mail.
     """
-    given: dict[str, Any] = {name.lower(): value for name, value in variables.items() if value}
-    if missing := [name for name in ("MAIL_FROM", *sorted(PROVIDER_SECRETS)) if not variables.get(name)]:
+    settings = test_settings(variables)
+    required = [name.upper() for name, field in _own_settings(settings).items() if field.is_required()]
+    if missing := [name for name in ("MAIL_FROM", *required) if not variables.get(name)]:
         raise NotConfigured(f"{' and '.join(missing)} not set: a test goes through the mail provider.")
     try:
-        settings = MailProviderSettings(**{**given, **_NO_KEYS})
+        provider = ChosenProvider.from_variables(settings, variables).mail_provider()
     except ValidationError as error:
         raise NotConfigured(describe_validation_error(error)) from error
     first = mail.recipients[0]
@@ -251,13 +269,17 @@ def send_test(mail: Mail, address: str, variables: Mapping[str, str | None]) -> 
         categories=("test",),
         arguments={"test": "true"},
     )
-    match mail_provider(settings.model_copy(update=_NO_LIST)).send(test, seconds=_SEND_SECONDS):
+    match provider.send(test, seconds=_SEND_SECONDS):
         case Accepted(message_id=message_id):
             return message_id
         case Unsubscribed():
             raise OperatorError("The mail provider sends nothing to this address, which has unsubscribed.")
         case refusal:
             raise OperatorError(refusal.error)
+
+
+def _own_settings(settings: MailSettings) -> Mapping[str, FieldInfo]:
+    return parts_of(settings.mail_provider).settings_class.model_fields
 
 
 def test_settings(variables: Mapping[str, str | None]) -> MailSettings:
@@ -323,7 +345,7 @@ class PreviewFiles:
             OperatorError: a file cannot be written.
         """
         page, text = standalone_page(mail), text_part(mail)
-        request = to_request(mail, Sender.from_settings(settings))
+        request = parts_of(settings.mail_provider).to_request(mail, Sender.from_settings(settings))
         try:
             self.html.parent.mkdir(parents=True, exist_ok=True)
             self.html.write_text(page, encoding="utf-8")

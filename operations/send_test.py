@@ -48,10 +48,7 @@ def send_test_report(session: Session, user_id: str, subscription_id: str | None
         google.api_core.exceptions.GoogleAPIError: Firestore cannot be asked.
     """
     whose, which = read_subject(session.firestore, user_id, subscription_id, kind=None, defaults=session.defaults)
-    variables = {
-        name: session.find_secret(name) if name in previews.PROVIDER_SECRETS else session.target.find(name)
-        for name in previews.PROVIDER_VARIABLES
-    }
+    variables = previews.provider_variables(session.target.find, session.find_secret)
     settings = previews.test_settings(variables)
     covered = next_period(which, which.schedule(whose), datetime.now(UTC))
     mail = build_live(session, whose, which, covered, settings=settings, delivery=f"test-{secrets.token_hex(8)}")

@@ -9,8 +9,8 @@ from google.cloud import firestore
 
 from functions.dispatcher.breaker_policy import BreakerLimits
 from functions.dispatcher.document_stream import DocumentStream
+from functions.dispatcher.mail_statistics.chosen import mail_statistics
 from functions.dispatcher.mail_statistics.provider import MailStatistics
-from functions.dispatcher.mail_statistics.sendgrid import mail_statistics
 from functions.shared.clients import firestore_client
 from functions.shared.dead_letter_topic import DeadLetterTopic
 from functions.shared.ramp import Ramp
@@ -89,7 +89,7 @@ class RunDependencies:
             time_limit=timedelta(seconds=settings.dispatch_time_limit),
             shares=settings.dispatch_shares,
             ramp=settings.ramp,
-            mail_statistics=mail_statistics(settings),
+            mail_statistics=mail_statistics(settings.mail_provider),
             breaker_limits=BreakerLimits(
                 complaint_alert=settings.complaint_alert_percent,
                 complaint_stop=settings.complaint_stop_percent,

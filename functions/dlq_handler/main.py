@@ -22,7 +22,7 @@ from functions.dlq_handler.handle_message import MessageHandler
 from functions.dlq_handler.intake.pubsub_message import read_pubsub_message
 from functions.shared.clients import firestore_client
 from functions.shared.logging import configure_logging
-from functions.shared.settings import DlqHandlerSettings, load_settings
+from functions.shared.settings import DlqHandlerSettings, cannot_start, load_settings
 
 
 def _make_channels(settings: DlqHandlerSettings) -> tuple[list[Channel], Audiences]:
@@ -30,7 +30,7 @@ def _make_channels(settings: DlqHandlerSettings) -> tuple[list[Channel], Audienc
         owners, audiences = owner_channels(settings, os.environ)
         return [*configured_channels(settings), *owners], audiences
     except UnknownAlertUrl as error:
-        sys.exit(f"Cannot start: ALERT_URLS: {error} (environment variables; see docs/configuration.md)")
+        cannot_start(f"ALERT_URLS: {error}")
     except UnknownOwner as error:
         sys.exit(f"Cannot start: {error} (KIND_OWNERS; see docs/configuration.md)")
 

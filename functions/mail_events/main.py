@@ -2,7 +2,6 @@
 
 import functools
 import json
-import sys
 import threading
 from datetime import UTC, datetime
 from http import HTTPStatus
@@ -23,7 +22,7 @@ from functions.shared.clients import firestore_client
 from functions.shared.dead_letter_topic import DeadLetterTopic
 from functions.shared.logging import configure_logging
 from functions.shared.request_body import read_body
-from functions.shared.settings import MailEventsSettings, load_settings
+from functions.shared.settings import MailEventsSettings, cannot_start, load_settings
 from functions.shared.subscription import SubscriptionDefaults
 from functions.shared.unknown_outcome import UnknownOutcomes
 
@@ -43,7 +42,7 @@ def _make_signatures(settings: MailEventsSettings) -> Signatures:
     try:
         return Signatures(settings.sendgrid_webhook_key)
     except InvalidKey as error:
-        sys.exit(f"Cannot start: SENDGRID_WEBHOOK_KEY: {error} (environment variables; see docs/configuration.md)")
+        cannot_start(f"SENDGRID_WEBHOOK_KEY: {error}")
 
 
 _settings = load_settings(MailEventsSettings)

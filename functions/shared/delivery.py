@@ -23,6 +23,7 @@ from functions.shared.period import Period, settled_period
 from functions.shared.plausible_time import plausible
 from functions.shared.report_task import ReportTask
 from functions.shared.stored_fields import stored_count, stored_text, stored_version
+from functions.shared.stored_request import StoredRequest
 
 DELIVERIES = "deliveries"
 """The name of the collection."""
@@ -118,7 +119,9 @@ class Delivery:
         last_error: what the latest failed attempt, or the dead letter, says.
         failed_at: when it was given up.
         letter_id: the id of its dead letter, where that is not the delivery's.
+        provider: through whom the worker that claimed it last sends, as MAIL_PROVIDER names it.
         message_id: the mail's id at the provider.
+        request: the exact requests of its mail, where the provider has idempotency keys, until it is final.
         by_hand: whether an operator made its task while its subscription was not due. If the task dies, the dispatcher
             finds the delivery by this mark only.
         task: the id of the latest task that an operator made.
@@ -150,7 +153,9 @@ class Delivery:
     last_error: str = ""
     failed_at: datetime | None = None
     letter_id: str = ""
+    provider: str = ""
     message_id: str = ""
+    request: StoredRequest | None = None
     by_hand: bool = False
     task: str = ""
     created_at: datetime | None = None
@@ -193,7 +198,9 @@ class Delivery:
             last_error=stored_text(document, "last_error"),
             failed_at=plausible(document.get("failed_at")),
             letter_id=stored_text(document, "letter_id"),
+            provider=stored_text(document, "provider"),
             message_id=stored_text(document, "message_id"),
+            request=StoredRequest.from_field(document.get("request")),
             by_hand=document.get("by_hand") is True,
             task=stored_text(document, "task"),
             created_at=plausible(document.get("created_at")),
@@ -308,7 +315,7 @@ def put_back_fields(task: ReportTask, before: Delivery, *, now: datetime, task_n
     renewed = pending_fields(task, now=now, by_hand=True, task_name=task_name)
     del renewed["created_at"]
     replayed = history_fields(before.history, DeliveryAttempt(at=now, result=AttemptResult.REPLAYED))
-    return {**renewed, **replayed, "owner": None, "lease_expires_at": None, "reason": None}
+    return {**renewed, **replayed, "owner": None, "lease_expires_at": None, "reason": None, "request": None}
 
 
 def new_task_fields(task_name: str, *, now: datetime | None = None) -> dict[str, Any]:
@@ -346,7 +353,13 @@ def period_fields(period: Period | None) -> dict[str, Any]:
 
 
 def claimed_fields(
-    delivery: Delivery | None, *, owner: str, lease_expires_at: datetime, attempt: DeliveryAttempt
+    delivery: Delivery | None,
+    *,
+    owner: str,
+    lease_expires_at: datetime,
+    attempt: DeliveryAttempt,
+    provider: str,
+    request: StoredRequest | None = None,
 ) -> dict[str, Any]:
     """A worker claims the delivery: until the lease is over it alone may send.
 
@@ -355,6 +368,8 @@ def claimed_fields(
         owner: a token that no other process has.
         lease_expires_at: until when.
         attempt: what the delivery is to keep of the attempt.
+        provider: through whom it sends.
+        request: the exact requests of its mail, where the delivery is to keep them and does not yet.
     """
     return {
         **attempted_fields(delivery.history if delivery else (), attempt),
@@ -362,6 +377,8 @@ def claimed_fields(
         "owner": owner,
         "lease_expires_at": lease_expires_at,
         "attempts": (delivery.attempts if delivery else 0) + 1,
+        "provider": provider,
+        **({"request": request.to_field()} if request else {}),
         # An error that stands beside `sending` is of this attempt.
         **({"last_error": None} if delivery and delivery.last_error else {}),
     }
@@ -431,6 +448,7 @@ def released_fields(*, error: str, now: datetime) -> dict[str, Any]:
         "reason": None,
         "last_error": error,
         "updated_at": now,
+        "request": None,
     }
 
 
@@ -458,6 +476,7 @@ def settled_fields(
         "owner": owner,
         "lease_expires_at": None,
         "last_error": failure.error if failure else None,
+        "request": None,
     }
     if message_id is not None:
         settled["message_id"] = message_id

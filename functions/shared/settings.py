@@ -7,7 +7,7 @@ from datetime import date
 from decimal import Decimal
 from enum import StrEnum
 from ipaddress import ip_address
-from typing import Annotated, Any, Literal, Self, TypeVar
+from typing import Annotated, Any, Literal, NoReturn, Self, TypeVar
 from urllib.parse import urlsplit
 
 from pydantic import (
@@ -139,6 +139,20 @@ class OnUnknownOutcome(StrEnum):
     RESEND = "resend"
 
 
+class MailProviderName(StrEnum):
+    """Through whom the mails go. Each has a folder of this name in every function that speaks to it."""
+
+    SENDGRID = "sendgrid"
+
+
+class MailProviderChoice(BaseSettings):
+    """Through whom the mails go."""
+
+    model_config = SettingsConfigDict(extra="ignore", env_ignore_empty=True)
+
+    mail_provider: MailProviderName = MailProviderName.SENDGRID
+
+
 class CommonSettings(BaseSettings):
     """The settings of every function. A variable has the name of its field, in capitals."""
 
@@ -223,7 +237,9 @@ class BreakerSettings(BaseSettings):
         return self
 
 
-class DispatcherSettings(CommonSettings, IdentitySettings, SubscriptionSettings, RampSettings, BreakerSettings):
+class DispatcherSettings(
+    CommonSettings, IdentitySettings, SubscriptionSettings, RampSettings, BreakerSettings, MailProviderChoice
+):
     """The dispatcher's environment."""
 
     location: str
@@ -240,9 +256,6 @@ class DispatcherSettings(CommonSettings, IdentitySettings, SubscriptionSettings,
     and Cloud Tasks wait for an answer. https://cloud.google.com/scheduler/docs/reference/rest/v1/projects.locations.jobs"""
     dispatch_shares: int = Field(default=1, ge=1, le=SHARDS)
     """How many instances divide the shards of a run among themselves. docs/scale.md says when that pays."""
-    sendgrid_api_key: Secret | None = Field(default=None, repr=False)
-    """A key that may read the provider's statistics. Without one the breaker sees nothing."""
-    sendgrid_host: PrivateUrl = "https://api.sendgrid.com"
 
 
 class BrandSettings(BaseSettings):
@@ -259,7 +272,7 @@ class BrandSettings(BaseSettings):
     """Where the button of a mail leads."""
 
 
-class MailSettings(BrandSettings):
+class MailSettings(BrandSettings, MailProviderChoice):
     """The settings that are the same for every mail."""
 
     mail_from: Address
@@ -294,16 +307,7 @@ class MailSettings(BrandSettings):
         return self
 
 
-class MailProviderSettings(MailSettings):
-    """What sending mail takes: the mail provider's key and host, and what is the same for every mail."""
-
-    sendgrid_api_key: Secret = Field(repr=False)
-    sendgrid_host: PrivateUrl = "https://api.sendgrid.com"
-    sendgrid_logs: bool = True
-    """Whether the worker asks the provider about mails of unknown outcome."""
-
-
-class WorkerSettings(CommonSettings, IdentitySettings, MailProviderSettings, SubscriptionSettings):
+class WorkerSettings(CommonSettings, IdentitySettings, MailSettings, SubscriptionSettings):
     """The worker's environment."""
 
     worker_url: Url
@@ -342,7 +346,14 @@ class PreferencesSettings(CommonSettings, BrandSettings, SubscriptionSettings):
     preferences_key: TokenKeys = Field(min_length=1, repr=False)
 
 
+class NoSettings(BaseSettings):
+    """Nothing from the environment."""
+
+    model_config = SettingsConfigDict(extra="ignore")
+
+
 SettingsType = TypeVar("SettingsType", bound=BaseSettings)
+MoreSettings = TypeVar("MoreSettings", bound=BaseSettings)
 
 
 def load_settings(settings_class: type[SettingsType]) -> SettingsType:
@@ -352,11 +363,34 @@ def load_settings(settings_class: type[SettingsType]) -> SettingsType:
         SystemExit: with one line that names each variable that is missing or malformed. Values are not repeated:
             some are secrets.
     """
-    try:
-        return settings_class()
-    except ValidationError as error:
-        problems = [_describe(item) for item in error.errors(include_input=False, include_url=False)]
-        sys.exit(f"Cannot start: {'; '.join(problems)} (environment variables; see docs/configuration.md)")
+    return load_both(settings_class, NoSettings)[0]
+
+
+def load_both(first: type[SettingsType], second: type[MoreSettings]) -> tuple[SettingsType, MoreSettings]:
+    """Read the settings of two classes from the environment.
+
+    Raises:
+        SystemExit: with one line about both, as `load_settings`.
+    """
+    found: list[Any] = []
+    problems: list[str] = []
+    for settings_class in (first, second):
+        try:
+            found.append(settings_class())
+        except ValidationError as error:
+            problems += [_describe(item) for item in error.errors(include_input=False, include_url=False)]
+    if problems:
+        cannot_start("; ".join(problems))
+    return found[0], found[1]
+
+
+def cannot_start(problem: str) -> NoReturn:
+    """End the process, since its environment is not what it needs.
+
+    Args:
+        problem: what is wrong, with the names of the variables.
+    """
+    sys.exit(f"Cannot start: {problem} (environment variables; see docs/configuration.md)")
 
 
 def _describe(problem: Any) -> str:

@@ -44,6 +44,7 @@ from functions.shared.subscription import SUBSCRIPTIONS, Subscription, Subscript
 from functions.shared.user import USERS, User
 from functions.worker.attempt import Attempt
 from functions.worker.moving_on import FinalDelivery
+from functions.worker.repeating import MadeRequests
 from functions.worker.reports.canary import Canaries, variant_of
 from functions.worker.time_budget import (
     CALL_SECONDS,
@@ -119,12 +120,19 @@ class Claim:
         expires_at: until when it is good.
         version: the document's, as the claim wrote it.
         history: the delivery's, as the claim wrote it.
+        made: the requests that the delivery keeps; None where the provider has no idempotency keys.
     """
 
     owner: str
     expires_at: datetime
     version: datetime
     history: tuple[DeliveryAttempt, ...]
+    made: MadeRequests | None = None
+
+    @property
+    def is_repeat(self) -> bool:
+        """Whether a worker may have handed the mail over before, whatever comes of it this time."""
+        return self.made is not None and self.made.is_repeat
 
     def outlasts(self, seconds: float, *, now: datetime) -> bool:
         """Whether the claim is still good for something that takes so long."""
@@ -167,16 +175,22 @@ class DeliveryStore:
         self._defaults = defaults
         self._canaries = canaries or {}
 
-    def read(self, task: ReportTask) -> TaskDocuments:
-        """Read the delivery, the user and the subscription of a task, in one call."""
+    def read(self, task: ReportTask, *, is_new: bool = False) -> TaskDocuments:
+        """Read the delivery, the user and the subscription of a task, in one call.
+
+        Args:
+            task: which.
+            is_new: whether there can be no delivery yet, unless the queue delivers a task twice. It is not read then:
+                whatever writes it next makes it, and learns if there is one after all.
+        """
         delivery, user, subscription = (
             self._delivery(task.delivery_id),
             self._client.collection(USERS).document(task.user_id),
             self._subscription(task),
         )
-        found = self._get([delivery, user, subscription])
+        found = self._get([*(() if is_new else (delivery,)), user, subscription])
         return TaskDocuments(
-            delivery=Delivery.from_snapshot(found[delivery.path]),
+            delivery=None if is_new else Delivery.from_snapshot(found[delivery.path]),
             user=User.from_snapshot(found[user.path]),
             subscription=Subscription.from_snapshot(found[subscription.path], self._defaults),
         )
@@ -231,6 +245,8 @@ class DeliveryStore:
         period: Period,
         owner: str,
         attempt: Attempt,
+        provider: str,
+        made: MadeRequests | None,
         now: datetime,
     ) -> Claim:
         """Take a delivery to `sending`.
@@ -241,6 +257,8 @@ class DeliveryStore:
             period: what the report covers.
             owner: a token that no other process has.
             attempt: the queue's call.
+            provider: through whom its mail goes.
+            made: the requests of its mail, which the same write keeps; None where the provider has no idempotency keys.
             now: the present, in UTC, from which the lease counts.
 
         Raises:
@@ -249,7 +267,15 @@ class DeliveryStore:
         expires_at, entry = now + LEASE, attempt.claimed(now=now)
 
         def write(delivery: Delivery | None) -> datetime:
-            claimed = claimed_fields(delivery, owner=owner, lease_expires_at=expires_at, attempt=entry)
+            claimed = claimed_fields(
+                delivery,
+                owner=owner,
+                lease_expires_at=expires_at,
+                attempt=entry,
+                provider=provider,
+                # What a repeat makes again is kept already.
+                request=made.stored if made and not made.is_repeat else None,
+            )
             batch = self._client.batch()
             fields = {**period_fields(period), **claimed}
             self._write_delivery(batch, task, delivery, now=now, fields=fields)
@@ -259,7 +285,8 @@ class DeliveryStore:
             return found.owner == owner
 
         version, before = self._write_once(task, delivery, write, is_mine)
-        return Claim(owner=owner, expires_at=expires_at, version=version, history=recorded(_history(before), entry))
+        history = recorded(_history(before), entry)
+        return Claim(owner=owner, expires_at=expires_at, version=version, history=history, made=made)
 
     def hold(
         self,

@@ -29,12 +29,21 @@ class GivingUp:
     Args:
         deliveries: reads and writes them.
         dead_letters: where dead letters go.
+        can_repeat: whether a delivery's mail, which a worker may have sent, can be sent again without a second one.
         now: the present, in UTC.
     """
 
-    def __init__(self, *, deliveries: DeliveryStore, dead_letters: DeadLetters, now: Callable[[], datetime]) -> None:
+    def __init__(
+        self,
+        *,
+        deliveries: DeliveryStore,
+        dead_letters: DeadLetters,
+        can_repeat: Callable[[Delivery], bool],
+        now: Callable[[], datetime],
+    ) -> None:
         self._deliveries = deliveries
         self._dead_letters = dead_letters
+        self._can_repeat = can_repeat
         self._now = now
 
     def give_up(self, work: TaskDelivery, decided: GiveUp, claim: Claim | None) -> TaskAnswer:
@@ -131,6 +140,9 @@ class GivingUp:
         was_sending = delivery is not None and delivery.state is DeliveryState.SENDING
         if delivery is not None and delivery.owner != owner and (delivery.is_final or delivery.is_claimed(self._now())):
             return task_answer.left_to_others(delivery)
+        if delivery is not None and self._can_repeat(delivery):
+            # The next run finds the delivery, and makes a task that repeats its requests.
+            return task_answer.UNEXPECTED
         documents = TaskDocuments(delivery=delivery, user=None, subscription=None)
         work = TaskDelivery.from_documents(task, attempt, owner, documents, now=self._now())
         if delivery is not None and delivery.failure is not None:

@@ -18,7 +18,7 @@ from functions.shared.dead_letter_topic import DeadLetterTopic
 from functions.shared.identity import Headers, NotAuthorized, TokenVerifier
 from functions.shared.logging import configure_logging
 from functions.shared.request_body import read_body
-from functions.shared.settings import WorkerSettings, load_settings
+from functions.shared.settings import WorkerSettings
 from functions.shared.subscription import SubscriptionDefaults
 from functions.worker.attempt import Attempt
 from functions.worker.breaker import Breaker
@@ -27,8 +27,9 @@ from functions.worker.inactive_users import InactiveUsers
 from functions.worker.key_alert import KeyAlert
 from functions.worker.kind_settings import canaries, load_kind_settings, load_needs
 from functions.worker.mail.compliance import MailCompliance
-from functions.worker.mail.provider import delivery_lookup, mail_provider
+from functions.worker.mail.provider import load_with_provider
 from functions.worker.outcome_inquiry import OutcomeInquiry
+from functions.worker.repeating import Repeating
 from functions.worker.report_builder import ReportBuilder
 from functions.worker.reports.firestore_user_data import FirestoreUserData
 from functions.worker.send_report import SendReport
@@ -37,7 +38,7 @@ from functions.worker.time_limit import MOST_HANGING, TimeLimit
 if TYPE_CHECKING:
     import flask
 
-_settings = load_settings(WorkerSettings)
+_settings, _provider = load_with_provider(WorkerSettings)
 _needs = load_needs()
 _kind_settings = load_kind_settings(_needs, os.environ)
 _canaries = canaries(_needs)
@@ -101,7 +102,10 @@ def _send_report() -> SendReport:
     return SendReport(
         deliveries=deliveries,
         inactive_users=InactiveUsers(client, defaults),
-        provider=mail_provider(_settings),
+        provider=_provider.mail_provider(),
+        repeating=Repeating(
+            _provider.repeatable_sending(), provider=_settings.mail_provider.value, now=lambda: datetime.now(UTC)
+        ),
         dead_letters=topic,
         key_alert=KeyAlert(topic.tell, now=lambda: datetime.now(UTC)),
         builder=ReportBuilder(
@@ -116,7 +120,7 @@ def _send_report() -> SendReport:
         on_unknown_outcome=_settings.on_unknown_outcome,
         now=lambda: datetime.now(UTC),
         breaker=Breaker(lambda: datetime.now(UTC), pause=timedelta(seconds=_settings.provider_pause)),
-        inquiry=OutcomeInquiry(deliveries.mail_record, delivery_lookup(_settings)),
+        inquiry=OutcomeInquiry(deliveries.mail_record, _provider.delivery_lookup()),
     )
 
 

@@ -4,6 +4,7 @@ import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from http import HTTPStatus
 from typing import Any
 
@@ -13,9 +14,11 @@ from google.api_core.exceptions import GoogleAPIError
 from functions.shared.contract import InvalidContract
 from functions.shared.dead_letter import DeadLetterReason
 from functions.shared.delivery import Delivery, DeliveryState, SkipReason
+from functions.shared.ids import task_id
 from functions.shared.report_task import ReportTask
 from functions.shared.sanitize import error_text
 from functions.shared.settings import OnUnknownOutcome
+from functions.shared.stored_request import StoredRequest
 from functions.shared.subscription import Subscription
 from functions.shared.user import User
 from functions.worker import task_answer
@@ -29,6 +32,7 @@ from functions.worker.key_alert import KeyAlert
 from functions.worker.mail.model import Mail, MailOutcome, MailProvider, NotAllowed
 from functions.worker.moving_on import moved_past
 from functions.worker.outcome_inquiry import OutcomeInquiry, StillUnknown, after_lookup, wanted_mail
+from functions.worker.repeating import MadeRequests, Repeating
 from functions.worker.report_builder import ReportBuilder
 from functions.worker.sending import HandedOver, KeptBack, ReadyToSend, Sending
 from functions.worker.skipping import OF_USERS, fields_for_pause, skip_reason
@@ -44,7 +48,10 @@ from functions.worker.transitions import (
     next_step,
     retry_or_give_up,
     transition_after,
+    transition_after_repeat,
 )
+
+_MAY_HAVE_BEEN_SENT = "an earlier attempt may have sent it"
 
 _logger = structlog.get_logger()
 
@@ -56,6 +63,7 @@ class SendReport:
         deliveries: reads and writes deliveries and their subscriptions.
         inactive_users: pauses the subscriptions of users who are inactive or gone.
         provider: takes the mail.
+        repeating: makes the requests of a mail again, where the provider has idempotency keys.
         dead_letters: where dead letters go.
         key_alert: called for each mail that the provider refuses because of its key.
         builder: builds the mail.
@@ -72,6 +80,7 @@ class SendReport:
         deliveries: DeliveryStore,
         inactive_users: InactiveUsers,
         provider: MailProvider,
+        repeating: Repeating,
         dead_letters: DeadLetters,
         key_alert: KeyAlert,
         builder: ReportBuilder,
@@ -83,7 +92,14 @@ class SendReport:
     ) -> None:
         self._deliveries = deliveries
         self._inactive_users = inactive_users
-        self._giving_up = GivingUp(deliveries=deliveries, dead_letters=dead_letters, now=now)
+        self._giving_up = GivingUp(
+            deliveries=deliveries,
+            dead_letters=dead_letters,
+            can_repeat=lambda delivery: repeating.stored_in(delivery) is not None,
+            now=now,
+        )
+        self._provider = provider
+        self._repeating = repeating
         self._sending = Sending(provider, breaker)
         self._key_alert = key_alert
         self._builder = builder
@@ -129,7 +145,8 @@ class SendReport:
         return replace(answer, delivery_id=task.delivery_id)
 
     def _carry_out(self, task: ReportTask, attempt: Attempt, owner: str, timer: AttemptTimer) -> TaskAnswer:
-        documents = self._deliveries.read(task)
+        is_new = attempt.number == 1 and attempt.task_name == task_id(task.delivery_id)
+        documents = self._deliveries.read(task, is_new=is_new)
         delivery = documents.delivery
         step = next_step(delivery, now=self._now())
         if step is NextStep.IN_PROGRESS:
@@ -139,21 +156,20 @@ class SendReport:
             return self._already_final(work)
         if step is NextStep.FINISH_GIVING_UP and delivery and delivery.failure:
             return self._giving_up.finish(work, delivery, delivery.failure, release=False)
-        if step is NextStep.INQUIRE and delivery:
-            found = self._inquire(work, delivery)
-            if isinstance(found, TaskAnswer):
-                return found
-            if self._on_unknown_outcome is OnUnknownOutcome.DEAD_LETTER:
-                cause = delivery.problem or delivery.last_error or "a worker ended while it was sending"
-                error = f"{cause}: the mail provider may have the mail, or not; {found.note}"
-                given_up = GiveUp(reason=DeadLetterReason.UNKNOWN_OUTCOME, error=error, release=False)
-                return self._giving_up.give_up(work, given_up, None)
+        stored = self._repeating.stored_in(delivery) if step is NextStep.INQUIRE else None
+        if step is NextStep.INQUIRE and delivery and stored is None:
+            answer = self._settle_unknown(work, delivery)
+            if answer is not None:
+                return answer
         if reason := self._skip_reason(work):
-            return self._skip(work, None, Skip(reason=reason))
+            return self._skip(work, None, Skip(reason=reason, note=_MAY_HAVE_BEEN_SENT if stored else ""))
         if kept_back := self._sending.kept_back():
-            return self._hold_back(work, kept_back)
-        with timer.part("build"):
-            built = self._build(work, seconds=self._build_seconds - timer.seconds)
+            return self._hold_back(work, kept_back, is_repeat=stored is not None)
+        if delivery and stored:
+            return self._repeat(work, delivery, stored, timer)
+        return self._finish_built(work, self._build(work, timer), timer)
+
+    def _finish_built(self, work: TaskDelivery, built: Mail | Skip | Retry | GiveUp, timer: AttemptTimer) -> TaskAnswer:
         match built:
             case GiveUp():
                 return self._giving_up.give_up(work, built, None)
@@ -162,9 +178,34 @@ class SendReport:
             case Skip():
                 return self._skip(work, None, built)
             case Mail():
-                return self._send(work, built, timer)
+                return self._send(work, built, self._repeating.first(work, built), timer)
 
-    def _build(self, work: TaskDelivery, *, seconds: float) -> Mail | Skip | Retry | GiveUp:
+    def _repeat(self, work: TaskDelivery, delivery: Delivery, stored: StoredRequest, timer: AttemptTimer) -> TaskAnswer:
+        """Make the requests again that a worker may have made: to the byte, since the provider refuses others."""
+        if made := self._repeating.again(stored):
+            return self._send(work, None, made, timer)
+        # They are too large for the delivery. The same data make the same report, and so the same requests.
+        built = self._build(work, timer)
+        if isinstance(built, Retry):
+            return task_answer.to_be_retried(work.task, built)
+        if isinstance(built, Mail) and (made := self._repeating.again(stored, built)):
+            return self._send(work, None, made, timer)
+        _logger.warning("requests_not_repeatable", delivery_id=work.task.delivery_id)
+        return self._settle_unknown(work, delivery) or self._finish_built(work, built, timer)
+
+    def _settle_unknown(self, work: TaskDelivery, delivery: Delivery) -> TaskAnswer | None:
+        """Settle a delivery of unknown outcome; None where it is to be sent, perhaps again."""
+        found = self._inquire(work, delivery)
+        if isinstance(found, TaskAnswer):
+            return found
+        if self._on_unknown_outcome is not OnUnknownOutcome.DEAD_LETTER:
+            return None
+        cause = delivery.problem or delivery.last_error or "a worker ended while it was sending"
+        error = f"{cause}: the mail provider may have the mail, or not; {found.note}"
+        given_up = GiveUp(reason=DeadLetterReason.UNKNOWN_OUTCOME, error=error, release=False)
+        return self._giving_up.give_up(work, given_up, None)
+
+    def _build(self, work: TaskDelivery, timer: AttemptTimer) -> Mail | Skip | Retry | GiveUp:
         user, subscription, period = work.user, work.subscription, work.period
         assert user is not None  # noqa: S101  without a user the report is skipped, as it is without a subscription
         assert subscription is not None  # noqa: S101
@@ -173,8 +214,9 @@ class SendReport:
             if problem:
                 error = f"the {document}'s document: {problem}"
                 return GiveUp(reason=DeadLetterReason.PERMANENT_ERROR, error=error)
-        built = self._builder.build(work.task, user, subscription, period, seconds=seconds)
-        return retry_or_give_up(built, last_attempt=work.attempt.last) if isinstance(built, Retry) else built
+        with timer.part("build"):
+            seconds = self._build_seconds - timer.seconds
+            return self._builder.build(work.task, user, subscription, period, seconds=seconds)
 
     def _inquire(self, work: TaskDelivery, delivery: Delivery) -> TaskAnswer | StillUnknown:
         """Settle a delivery of unknown outcome by what is found out, or have the queue call again for it."""
@@ -192,12 +234,17 @@ class SendReport:
             case StillUnknown():
                 return decided
 
-    def _send(self, work: TaskDelivery, mail: Mail, timer: AttemptTimer) -> TaskAnswer:
-        match self._sending.send(mail, lambda: self._claim(work, mail), timer):
+    def _send(
+        self, work: TaskDelivery, mail: Mail | None, made: MadeRequests | None, timer: AttemptTimer
+    ) -> TaskAnswer:
+        """Claim the delivery and hand over its mail: as it was built, or as requests that can be made again."""
+        # With an idempotency key the mail itself is the trial of a provider that was failing.
+        trial = mail if made is None else None
+        match self._sending.send(trial, lambda: self._claim(work, mail, made), timer):
             case TaskAnswer() as answer:
                 return answer
             case KeptBack() as kept_back:
-                return self._hold_back(work, kept_back)
+                return self._hold_back(work, kept_back, is_repeat=made is not None and made.is_repeat)
             case HandedOver(claim=claim, outcome=outcome):
                 return self._settle(work, claim, outcome)
 
@@ -207,9 +254,17 @@ class SendReport:
             # An alert policy watches for this line: no report goes out until somebody replaces the key.
             _logger.error("provider_refuses_key", alert="provider-refuses-key", error=outcome.error)
             self._key_alert(run_id=task.run_id, error=outcome.error)
-        if work.attempt.last:
+        if work.attempt.last and claim.made is None:
             outcome = self._inquiry.clear_up(outcome, wanted_mail(work, claim.expires_at))
-        decided = transition_after(outcome, last_attempt=work.attempt.last, on_unknown_outcome=self._on_unknown_outcome)
+        if claim.is_repeat:
+            decided = transition_after_repeat(outcome)
+        else:
+            decided = transition_after(
+                outcome,
+                last_attempt=work.attempt.last,
+                on_unknown_outcome=self._on_unknown_outcome,
+                can_repeat=claim.made is not None,
+            )
         match decided:
             case Sent():
                 return self._settle_sent(work, claim, decided.message_id)
@@ -223,11 +278,18 @@ class SendReport:
                 end_attempt(task, claim, error=decided.error, attempt=work.attempt, now=self._now())
                 return answer
 
-    def _claim(self, work: TaskDelivery, mail: Mail) -> ReadyToSend | TaskAnswer:
+    def _claim(self, work: TaskDelivery, mail: Mail | None, made: MadeRequests | None) -> ReadyToSend | TaskAnswer:
         task, period = work.task, work.period
         assert period is not None  # noqa: S101  nothing is built without a period
         claim = self._deliveries.claim(
-            task, work.delivery, period=period, owner=work.owner, attempt=work.attempt, now=self._now()
+            task,
+            work.delivery,
+            period=period,
+            owner=work.owner,
+            attempt=work.attempt,
+            provider=self._repeating.provider,
+            made=made,
+            now=self._now(),
         )
         # Building takes time, and a recipient may have unsubscribed meanwhile. Read after the claim, not before it, the
         # subscription shows all that was stored until then, so a recipient who unsubscribed by then gets no mail.
@@ -237,34 +299,42 @@ class SendReport:
             self._give_back(work, claim, "the subscription could not be read")
             raise
         if reason := self._skip_reason(current):
-            return self._skip(current, claim, Skip(reason=reason))
-        recipients = current.still_wanted(mail.recipients)
-        if not recipients:
+            return self._skip(current, claim, Skip(reason=reason, note=_MAY_HAVE_BEEN_SENT if claim.is_repeat else ""))
+        if mail is not None and not current.wants_all(mail.recipients):
             self._give_back(work, claim, "it goes to other addresses by now")
             return task_answer.ADDRESSES_CHANGED
-        if claim.outlasts(CLAIM_SECONDS_NEEDED, now=self._now()):
-            return ReadyToSend(claim=claim, mail=replace(mail, recipients=recipients))
-        self._give_back(work, claim, "claiming the delivery took too long")
-        return task_answer.CLAIMED_TOO_LATE
+        if not claim.outlasts(CLAIM_SECONDS_NEEDED, now=self._now()):
+            self._give_back(work, claim, "claiming the delivery took too long")
+            return task_answer.CLAIMED_TOO_LATE
+        if made is None:
+            assert mail is not None  # noqa: S101  a mail, or the requests that are made of it
+            return ReadyToSend(claim=claim, hand_over=partial(self._hand_over, mail))
+        requests = made.still_wanted(current.subscription)
+        return ReadyToSend(claim=claim, hand_over=partial(self._repeating.make, requests))
+
+    def _hand_over(self, mail: Mail, seconds: float) -> MailOutcome:
+        return self._provider.send(mail, seconds=seconds)
 
     def _give_back(self, work: TaskDelivery, claim: Claim, error: str) -> None:
-        self._deliveries.release(work.task, claim, error=error, attempt=work.attempt, now=self._now())
+        end_attempt = self._deliveries.keep_claimed if claim.is_repeat else self._deliveries.release
+        end_attempt(work.task, claim, error=error, attempt=work.attempt, now=self._now())
 
-    def _hold_back(self, work: TaskDelivery, kept_back: KeptBack) -> TaskAnswer:
+    def _hold_back(self, work: TaskDelivery, kept_back: KeptBack, *, is_repeat: bool) -> TaskAnswer:
         """Send nothing for now: the answer slows the whole queue down, since every mail would fail."""
-        decided = retry_or_give_up(
-            Retry(
-                status=HTTPStatus.SERVICE_UNAVAILABLE,
-                cause="provider-failing",
-                error=f"the mail provider is failing, and nothing was sent: {kept_back.error}",
-                retry_after_seconds=max(kept_back.wait_seconds, 1),
-            ),
-            last_attempt=work.attempt.last,
+        decided = Retry(
+            status=HTTPStatus.SERVICE_UNAVAILABLE,
+            cause="provider-failing",
+            error=f"the mail provider is failing, and nothing was sent: {kept_back.error}",
+            retry_after_seconds=max(kept_back.wait_seconds, 1),
         )
-        return self._fail(work, decided) if isinstance(decided, Retry) else self._giving_up.give_up(work, decided, None)
+        # What a worker may have sent is not given up: after the last attempt the next run makes a task for it.
+        return task_answer.to_be_retried(work.task, decided) if is_repeat else self._fail(work, decided)
 
-    def _fail(self, work: TaskDelivery, decided: Retry) -> TaskAnswer:
-        """End an attempt that has claimed nothing: the queue calls again."""
+    def _fail(self, work: TaskDelivery, retry: Retry) -> TaskAnswer:
+        """End an attempt that has claimed nothing: the queue calls again, unless this was its last attempt."""
+        decided = retry_or_give_up(retry, last_attempt=work.attempt.last)
+        if isinstance(decided, GiveUp):
+            return self._giving_up.give_up(work, decided, None)
         self._deliveries.note_failure(
             work.task,
             work.delivery,

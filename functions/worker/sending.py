@@ -33,11 +33,11 @@ class ReadyToSend:
 
     Attributes:
         claim: the right to send it.
-        mail: to those who are still to get it.
+        hand_over: hands it over, within so many seconds.
     """
 
     claim: Claim
-    mail: Mail
+    hand_over: Callable[[float], MailOutcome]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,12 +71,13 @@ class Sending:
         return KeptBack(wait_seconds=wait, error=self._breaker.error) if wait else None
 
     def send(
-        self, mail: Mail, claim: Callable[[], ReadyToSend | TaskAnswer], timer: AttemptTimer
+        self, trial: Mail | None, claim: Callable[[], ReadyToSend | TaskAnswer], timer: AttemptTimer
     ) -> HandedOver | KeptBack | TaskAnswer:
         """Claim the delivery and hand over its mail, unless the breaker keeps it back.
 
         Args:
-            mail: what to send.
+            trial: what to try first where the provider was failing until now. None where the mail itself can be that:
+                if its outcome is unknown, it is repeated with its idempotency key.
             claim: claims the delivery and returns its mail, or says what to answer where nothing is to be sent.
             timer: measures how long the provider takes.
 
@@ -89,16 +90,16 @@ class Sending:
         outcome: MailOutcome | None = None
         claimed: ReadyToSend | TaskAnswer | None = None
         try:
-            if breaker_pass.is_trial:
+            if breaker_pass.is_trial and trial is not None:
                 # The provider checks a sandbox mail like any other and delivers it to no one, so a trial that fails
                 # leaves no unknown outcome.
-                outcome = self._provider.send(replace(mail, sandbox=True), seconds=TRIAL_SECONDS)
+                outcome = self._provider.send(replace(trial, sandbox=True), seconds=TRIAL_SECONDS)
             if not isinstance(outcome, Unavailable | Unclear):
                 outcome = None
                 claimed = claim()
                 if isinstance(claimed, ReadyToSend):
                     with timer.part("send"):
-                        outcome = self._provider.send(claimed.mail, seconds=SEND_SECONDS)
+                        outcome = claimed.hand_over(SEND_SECONDS)
         finally:
             self._leave(breaker_pass, outcome)
         if isinstance(claimed, TaskAnswer):

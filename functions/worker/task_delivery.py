@@ -81,13 +81,13 @@ class TaskDelivery:
             return {}
         return moved_on(user, subscription, due_at=self.task.due_at, period=self.period)
 
-    def still_wanted(self, recipients: Sequence[MailRecipient]) -> Sequence[MailRecipient]:
-        """Those of a mail's recipients that the subscription still goes to.
+    def wants_all(self, recipients: Sequence[MailRecipient]) -> bool:
+        """Whether the subscription still goes to all of a mail's recipients.
 
         Args:
             recipients: those for whom the mail was built.
         """
         if self.user is None or self.subscription is None:
-            return ()
+            return False
         wanted = {address.casefold() for address, _role in addresses(self.user, self.subscription)}
-        return [recipient for recipient in recipients if recipient.address.casefold() in wanted]
+        return all(recipient.address.casefold() in wanted for recipient in recipients)

@@ -4,7 +4,7 @@ Two rules make the worker send a delivery at most once, and both are in this fil
 and a mail of unknown outcome is not sent again unless the team has chosen that.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import Enum, auto
 from http import HTTPStatus
@@ -119,13 +119,43 @@ class GiveUp:
 Transition = Sent | Skip | Retry | GiveUp
 
 
-def transition_after(outcome: MailOutcome, *, last_attempt: bool, on_unknown_outcome: OnUnknownOutcome) -> Transition:
+def transition_after_repeat(outcome: MailOutcome) -> Transition:
+    """Decide by the outcome of requests that a worker may have made before, with the same idempotency key.
+
+    Accepted now or then: the provider does not say, and it does not matter. Anything else says nothing about the
+    request before, so its outcome stays unknown until the provider accepts the mail, or forgets the key. Also after the
+    queue's last attempt: the next run finds the delivery and makes a task for it.
+
+    Args:
+        outcome: what the provider answered, if anything.
+    """
+    match transition_after(outcome, last_attempt=False, on_unknown_outcome=OnUnknownOutcome.DEAD_LETTER):
+        case Sent() as sent:
+            return sent
+        case Retry() as again:
+            return replace(again, release=False)
+        case GiveUp(error=error):
+            # The provider takes the request no more, for a reason that has come up since, or that it found before.
+            return GiveUp(reason=DeadLetterReason.UNKNOWN_OUTCOME, error=error, release=False)
+        case Skip():
+            error = "the provider keeps the mail from its recipient, and may have accepted it before"
+            return GiveUp(reason=DeadLetterReason.UNKNOWN_OUTCOME, error=error, release=False)
+
+
+def transition_after(
+    outcome: MailOutcome,
+    *,
+    last_attempt: bool,
+    on_unknown_outcome: OnUnknownOutcome,
+    can_repeat: bool = False,
+) -> Transition:
     """Decide by the outcome of sending.
 
     Args:
         outcome: what the provider answered, if anything.
         last_attempt: whether the queue deletes the task after this attempt, whatever the answer.
         on_unknown_outcome: the team's choice between maybe never and maybe twice.
+        can_repeat: whether the requests can be made again with the same idempotency key.
     """
     match outcome:
         case Accepted(message_id=message_id):
@@ -151,10 +181,11 @@ def transition_after(outcome: MailOutcome, *, last_attempt: bool, on_unknown_out
                 last_attempt=last_attempt,
             )
         case Unclear(error=error):
-            if last_attempt:
+            if last_attempt and not can_repeat:
                 may_be_sent_again = on_unknown_outcome is OnUnknownOutcome.RESEND
                 return GiveUp(reason=DeadLetterReason.UNKNOWN_OUTCOME, error=error, release=may_be_sent_again)
-            # The claim is kept: once its lease is over, a later attempt finds out whether the provider has the mail.
+            # The claim is kept: once its lease is over, a later attempt repeats the requests or finds out whether the
+            # provider has the mail. After the last attempt of all, the next run makes a task for that.
             return Retry(status=HTTPStatus.INTERNAL_SERVER_ERROR, cause="unknown-outcome", error=error, release=False)
 
 

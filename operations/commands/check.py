@@ -64,10 +64,7 @@ def mail(
 def _setup(current: Session) -> MailSetup:
     target = current.target
     target.require("MAIL_FROM")
-    variables = {
-        name: _find_secret(current, name) if name in previews.PROVIDER_SECRETS else target.find(name)
-        for name in previews.PROVIDER_VARIABLES
-    }
+    variables = previews.provider_variables(target.find, partial(_find_secret, current))
     keys = target.find("SENDGRID_WEBHOOK_KEY")
     return MailSetup(
         variables=variables,

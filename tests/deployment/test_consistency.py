@@ -200,6 +200,7 @@ def test_no_index_rises_with_time_unless_docs_scale_md_says_how_far_it_goes() ->
             owner="o",
             lease_expires_at=NOW,
             attempt=DeliveryAttempt(at=NOW, result=AttemptResult.CLAIMED),
+            provider="sendgrid",
         )
         | settled_fields(
             DeliveryState.DEAD,

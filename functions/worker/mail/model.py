@@ -2,10 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from enum import StrEnum
 from typing import Protocol
 
 from functions.shared.settings import MailSettings
+from functions.shared.stored_request import KeptRequest
 from functions.worker.mail.unsubscribe_link import IN_HTML, IN_TEXT, substitutions
 
 
@@ -196,3 +198,51 @@ class MailProvider(Protocol):
             mail: what to send.
             seconds: after how long it must be over, whatever the outcome.
         """
+
+
+class RepeatableSending(Protocol):
+    """A provider with idempotency keys: it takes a request once, however often it gets it with the same key."""
+
+    keys_hold: timedelta
+    """How long the provider knows a key, counted from the first request that has it."""
+
+    def requests(self, mail: Mail) -> Sequence[KeptRequest]:
+        """The requests that hand over a mail, one for each recipient. Pure.
+
+        Args:
+            mail: what to send.
+        """
+
+    def send_requests(self, requests: Mapping[str, KeptRequest], *, seconds: float) -> MailOutcome:
+        """Make requests, perhaps again.
+
+        Args:
+            requests: of one mail, each by its idempotency key of 210 characters at most.
+            seconds: after how long it must be over, whatever the outcome.
+
+        Returns:
+            Accepted when the provider has taken all of them, now or before. Unclear when it may have taken some.
+        """
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProviderAbilities:
+    """What a mail provider can do, and how much it takes. docs/providers.md has the sources.
+
+    Attributes:
+        keys_hold: how long it knows an idempotency key; None where it has none.
+        has_records: whether it can be asked about mails of unknown outcome.
+        has_events: whether it reports what becomes of a mail.
+        can_cancel: whether a mail that it accepted can be called back in time to matter.
+        most_bytes: of one mail, as the provider counts them.
+        most_recipients: of one request.
+        requests_a_second: what a new account may do; None where the provider names no limit.
+    """
+
+    keys_hold: timedelta | None
+    has_records: bool
+    has_events: bool
+    can_cancel: bool
+    most_bytes: int
+    most_recipients: int
+    requests_a_second: float | None

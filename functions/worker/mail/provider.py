@@ -1,39 +1,131 @@
 """The mail provider of this deployment: the one place that chooses it."""
 
-from typing import Any, Protocol
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol, Self, TypeVar
 
-from functions.shared.settings import MailProviderSettings
+from pydantic_settings import BaseSettings
+
+from functions.shared.settings import (
+    MailProviderChoice,
+    MailProviderName,
+    MailSettings,
+    cannot_start,
+    load_both,
+    load_settings,
+)
+from functions.worker.mail import unsubscribe_link
 from functions.worker.mail.delivery_lookup import DeliveryLookup
-from functions.worker.mail.model import Mail, MailProvider, Sender
-from functions.worker.mail.sendgrid import parts
-from functions.worker.mail.unsubscribe_link import inert
+from functions.worker.mail.model import Mail, MailProvider, ProviderAbilities, RepeatableSending, Sender
+from functions.worker.mail.sendgrid import tags
+
+MailSettingsType = TypeVar("MailSettingsType", bound=MailSettings)
 
 
 class ProviderParts(Protocol):
-    """What a provider's folder has in its module `parts`. One choice brings all of it, so that no provider is sent a
-    mail in which another one's tags are inert, or asked about a mail that another one took.
+    """What a provider's folder has in its module `parts`. One choice brings all of it, so that no provider is asked
+    about a mail that another one took.
     """
 
-    def mail_provider(self, settings: MailProviderSettings) -> MailProvider:
-        """Make the provider, with what the environment says about it."""
+    @property
+    def ABILITIES(self) -> ProviderAbilities:  # noqa: N802  a constant of the module
+        """What it can do."""
 
-    def delivery_lookup(self, settings: MailProviderSettings) -> DeliveryLookup | None:
+    @property
+    def settings_class(self) -> type[BaseSettings]:
+        """Its own environment."""
+
+    def problem(self, mail: MailSettings, /) -> str:
+        """What this provider cannot do of the settings for all mails, and what to do about it; empty where nothing."""
+
+    def mail_provider(self, settings: Any, mail: MailSettings, /) -> MailProvider:
+        """Make the provider.
+
+        Args:
+            settings: of its `settings_class`.
+            mail: what is the same for every mail.
+        """
+
+    def repeatable_sending(self, settings: Any, mail: MailSettings, /) -> RepeatableSending | None:
+        """Make the provider as one with idempotency keys; None where it has none."""
+
+    def delivery_lookup(self, settings: Any, /) -> DeliveryLookup | None:
         """Make the provider's lookup of mails of unknown outcome; None where it has none, or is not to be asked."""
 
-    def make_tags_inert(self, text: str) -> str:
-        """Keep the provider from replacing its own tags in a text."""
-
-    def to_request(self, mail: Mail, sender: Sender) -> Any:
-        """The body of the request that sends a mail, as JSON has it: what a preview shows."""
+    def to_request(self, mail: Mail, sender: Sender, /) -> Any:
+        """What sends a mail to its first recipient, as JSON has it: what a preview shows."""
 
 
-_chosen: ProviderParts = parts
+def parts_of(name: MailProviderName) -> ProviderParts:
+    """A provider's parts. The others are not imported: a function has no package that it does not use."""
+    match name:
+        case MailProviderName.SENDGRID:
+            from functions.worker.mail.sendgrid import parts as sendgrid
 
-mail_provider = _chosen.mail_provider
-delivery_lookup = _chosen.delivery_lookup
-to_request = _chosen.to_request
+            return sendgrid
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChosenProvider:
+    """The provider of this deployment, and what the environment says about it.
+
+    Attributes:
+        parts: of its folder.
+        settings: its own.
+        mail: what is the same for every mail.
+    """
+
+    parts: ProviderParts
+    settings: BaseSettings
+    mail: MailSettings
+
+    @classmethod
+    def from_variables(cls, mail: MailSettings, variables: Mapping[str, str | None]) -> Self:
+        """Choose by MAIL_PROVIDER.
+
+        Args:
+            mail: what is the same for every mail.
+            variables: the provider's, by name.
+
+        Raises:
+            pydantic.ValidationError: one of them is missing or malformed.
+        """
+        parts = parts_of(mail.mail_provider)
+        given: dict[str, Any] = {name.lower(): value for name, value in variables.items() if value}
+        return cls(parts=parts, settings=parts.settings_class(**given), mail=mail)
+
+    def mail_provider(self) -> MailProvider:
+        """The provider."""
+        return self.parts.mail_provider(self.settings, self.mail)
+
+    def repeatable_sending(self) -> RepeatableSending | None:
+        """The provider as one with idempotency keys; None where it has none."""
+        return self.parts.repeatable_sending(self.settings, self.mail)
+
+    def delivery_lookup(self) -> DeliveryLookup | None:
+        """The provider's lookup of mails of unknown outcome; None where there is none."""
+        return self.parts.delivery_lookup(self.settings)
+
+
+def load_with_provider(settings_class: type[MailSettingsType]) -> tuple[MailSettingsType, ChosenProvider]:
+    """Read the settings of a process that sends mail, and those of the provider that MAIL_PROVIDER names.
+
+    Args:
+        settings_class: the process's own.
+
+    Raises:
+        SystemExit: a variable is missing, malformed, or nothing that the provider can do; a line says so.
+    """
+    parts = parts_of(load_settings(MailProviderChoice).mail_provider)
+    settings, own = load_both(settings_class, parts.settings_class)
+    if problem := parts.problem(settings):
+        cannot_start(problem)
+    return settings, ChosenProvider(parts=parts, settings=own, mail=settings)
 
 
 def make_tags_inert(text: str) -> str:
-    """Keep the provider from replacing tags, the mail's or its own, in text that a user or an application wrote."""
-    return _chosen.make_tags_inert(inert(text))
+    """Keep a provider from replacing tags, the mail's or its own, in text that a user or an application wrote.
+
+    The tags of every provider, whichever is chosen: a mail is the same for all of them.
+    """
+    return tags.inert(unsubscribe_link.inert(text))

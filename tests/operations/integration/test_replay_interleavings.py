@@ -280,7 +280,14 @@ class Interleavings(RuleBasedStateMachine):
         match next_step(record, now=self.now):
             case NextStep.SEND:
                 claim = self.deliveries.claim(
-                    task, record, period=PERIOD, owner=owner, attempt=self.attempt, now=self.now
+                    task,
+                    record,
+                    period=PERIOD,
+                    owner=owner,
+                    attempt=self.attempt,
+                    provider="sendgrid",
+                    made=None,
+                    now=self.now,
                 )
                 self.workers.append(Worker(name, task, claim, owner))
             case NextStep.ALREADY_FINAL:

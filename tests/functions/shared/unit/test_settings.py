@@ -19,6 +19,7 @@ from functions.shared.settings import (
     WorkerSettings,
     load_settings,
 )
+from functions.worker.mail.sendgrid.settings import SendGridSettings
 from tests.support import REPOSITORY
 
 VARIABLES = {
@@ -53,7 +54,7 @@ def variables(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_key_is_sent_to_no_other_machine_in_the_clear(monkeypatch: pytest.MonkeyPatch, host: str) -> None:
     monkeypatch.setenv("SENDGRID_HOST", host)
     with pytest.raises(SystemExit, match="SENDGRID_HOST: must begin with https://"):
-        load_settings(WorkerSettings)
+        load_settings(SendGridSettings)
 
 
 @pytest.mark.parametrize(
@@ -65,7 +66,7 @@ def test_the_key_is_sent_to_no_other_machine_in_the_clear(monkeypatch: pytest.Mo
 )
 def test_https_and_this_machine(monkeypatch: pytest.MonkeyPatch, host: str) -> None:
     monkeypatch.setenv("SENDGRID_HOST", f"{host}/")
-    assert load_settings(WorkerSettings).sendgrid_host == host
+    assert load_settings(SendGridSettings).sendgrid_host == host
 
 
 def test_a_ramp_needs_the_rate_at_which_it_ends(monkeypatch: pytest.MonkeyPatch) -> None:

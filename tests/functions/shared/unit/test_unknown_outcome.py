@@ -274,7 +274,9 @@ def worker_sends_again(world: Documents) -> Steps:
     yield
     if found and found.state is DeliveryState.PENDING and not found.failure and world.versions["delivery"] == version:
         attempt = DeliveryAttempt(at=NOW, number=1, claimed_at=NOW, result=AttemptResult.CLAIMED)
-        world.write("delivery", claimed_fields(found, owner="w2", lease_expires_at=NOW, attempt=attempt))
+        world.write(
+            "delivery", claimed_fields(found, owner="w2", lease_expires_at=NOW, attempt=attempt, provider="sendgrid")
+        )
 
 
 def operator_dismisses(world: Documents) -> Steps:

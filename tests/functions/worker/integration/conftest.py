@@ -28,6 +28,7 @@ from functions.worker.mail.compliance import MailCompliance
 from functions.worker.mail.model import Sender
 from functions.worker.mail.sendgrid.api import SendGrid
 from functions.worker.outcome_inquiry import OutcomeInquiry
+from functions.worker.repeating import Repeating
 from functions.worker.report_builder import ReportBuilder
 from functions.worker.reports.in_memory_user_data import InMemoryUserData
 from functions.worker.reports.user_data import UserData
@@ -269,6 +270,7 @@ def in_this_process(cloud: Cloud, letters: Letters, **given: Any) -> SendReport:
         "deliveries": DeliveryStore(cloud.database, DEFAULTS),
         "inactive_users": InactiveUsers(cloud.database, DEFAULTS),
         "provider": SendGrid(api_key=API_KEY, host=cloud.inbox.url, sender=Sender(address="reports@example.com")),
+        "repeating": Repeating(None, provider="sendgrid", now=lambda: datetime.now(UTC)),
         "dead_letters": letters,
         "key_alert": KeyAlert(lambda _alert: None, now=lambda: datetime.now(UTC)),
         "builder": builder(),

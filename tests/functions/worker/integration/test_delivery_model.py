@@ -72,6 +72,7 @@ from functions.worker.mail.model import (
     Unsubscribed,
 )
 from functions.worker.outcome_inquiry import OutcomeInquiry
+from functions.worker.repeating import Repeating
 from functions.worker.report_builder import ReportBuilder
 from functions.worker.reports.in_memory_user_data import InMemoryUserData
 from functions.worker.reports.user_data import UserData
@@ -246,9 +247,9 @@ class SteppedStore(DeliveryStore):
         super().__init__(client, DEFAULTS)
         self._call = call
 
-    def read(self, task: ReportTask) -> TaskDocuments:
+    def read(self, task: ReportTask, *, is_new: bool = False) -> TaskDocuments:
         self._call.stop(Place.READ)
-        return super().read(task)
+        return super().read(task, is_new=is_new)
 
     def read_delivery(self, delivery_id: str) -> Delivery | None:
         self._call.stop(Place.READ)
@@ -692,6 +693,7 @@ class Life(RuleBasedStateMachine):
             deliveries=SteppedStore(self.database, call),
             inactive_users=SteppedInactiveUsers(self.database, call),
             provider=Provider(),
+            repeating=Repeating(None, provider="sendgrid", now=self.tick),
             dead_letters=Topic(publish),
             key_alert=KeyAlert(lambda _alert: None, now=self.tick),
             builder=ReportBuilder(

@@ -1,0 +1,12 @@
+"""The mail provider of this deployment: the one place of the dispatcher that chooses it."""
+
+from functions.dispatcher.mail_statistics.provider import MailStatistics
+from functions.dispatcher.mail_statistics.sendgrid import mail_statistics as sendgrid
+from functions.shared.settings import MailProviderName
+
+
+def mail_statistics(name: MailProviderName) -> MailStatistics | None:
+    """A provider's statistics; None where it has none, or the dispatcher has no key for them."""
+    match name:
+        case MailProviderName.SENDGRID:
+            return sendgrid()

@@ -1,0 +1,108 @@
+"""Makes the requests of a mail again, where the mail provider has idempotency keys: no outcome stays unknown then."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from functions.shared.delivery import Delivery, DeliveryState
+from functions.shared.stored_request import KeptRequest, StoredRequest, request_key
+from functions.shared.subscription import Subscription
+from functions.worker.mail.model import Mail, MailOutcome, RepeatableSending
+from functions.worker.task_delivery import TaskDelivery
+
+
+@dataclass(frozen=True, kw_only=True)
+class MadeRequests:
+    """The requests of a mail, and what the delivery keeps of them.
+
+    Attributes:
+        requests: to the byte.
+        stored: what the delivery keeps.
+        is_repeat: whether a worker may have made them before. What comes of them now says nothing of that time, unless
+            the provider accepts them.
+    """
+
+    requests: Sequence[KeptRequest]
+    stored: StoredRequest
+    is_repeat: bool = False
+
+    def still_wanted(self, subscription: Subscription | None) -> dict[str, KeptRequest]:
+        """Those whose recipients the subscription does not leave out, each by its idempotency key.
+
+        Args:
+            subscription: as it is now.
+        """
+        return {
+            f"{self.stored.key}/{number}": each
+            for number, each in enumerate(self.requests, start=1)
+            if subscription is not None and not subscription.leaves_out(each.address)
+        }
+
+
+class Repeating:
+    """Makes requests, and makes them again. Safe for threads.
+
+    Args:
+        sending: the provider; None where it has no idempotency keys.
+        provider: as MAIL_PROVIDER names it.
+        now: the present, in UTC.
+    """
+
+    def __init__(self, sending: RepeatableSending | None, *, provider: str, now: Callable[[], datetime]) -> None:
+        self._sending = sending
+        self.provider = provider
+        self._now = now
+
+    def stored_in(self, delivery: Delivery | None) -> StoredRequest | None:
+        """The requests that a worker may have made without learning what came of them, where the provider still knows
+        their key; None where there are none, or it does not.
+
+        Args:
+            delivery: as it was read; None where there is none.
+        """
+        if self._sending is None or delivery is None or delivery.request is None:
+            return None
+        may_be = delivery.request.may_be_repeated(self.provider, keys_hold=self._sending.keys_hold, now=self._now())
+        return delivery.request if may_be and delivery.state is DeliveryState.SENDING else None
+
+    def first(self, work: TaskDelivery, mail: Mail) -> MadeRequests | None:
+        """The requests of a mail that no worker has sent; None where the provider has no keys.
+
+        Args:
+            work: the delivery.
+            mail: what to send.
+        """
+        if self._sending is None:
+            return None
+        requests, delivery = self._sending.requests(mail), work.delivery
+        key = request_key(
+            work.task.delivery_id,
+            task=delivery.task if delivery else "",
+            attempt=delivery.attempts if delivery else 0,
+        )
+        stored = StoredRequest.of(requests, provider=self.provider, key=key, made_at=self._now())
+        return MadeRequests(requests=requests, stored=stored)
+
+    def again(self, stored: StoredRequest, mail: Mail | None = None) -> MadeRequests | None:
+        """The requests that a worker may have made before; None where they cannot be had to the byte.
+
+        Args:
+            stored: what the delivery keeps.
+            mail: the report, built again, where the delivery has no room for the requests.
+        """
+        requests: Sequence[KeptRequest] = stored.requests()
+        if not requests and mail is not None and self._sending is not None:
+            requests = self._sending.requests(mail)
+        if not requests or not stored.is_same(requests):
+            return None
+        return MadeRequests(requests=requests, stored=stored, is_repeat=True)
+
+    def make(self, requests: dict[str, KeptRequest], *, seconds: float) -> MailOutcome:
+        """Make requests.
+
+        Args:
+            requests: each by its idempotency key.
+            seconds: after how long it must be over.
+        """
+        assert self._sending is not None  # noqa: S101  without keys there are no requests
+        return self._sending.send_requests(requests, seconds=seconds)
