@@ -43,8 +43,8 @@ from functions.shared.sanitize import error_text
 from functions.shared.subscription import SUBSCRIPTIONS, Subscription, SubscriptionDefaults
 from functions.shared.user import USERS, User
 from functions.worker.attempt import Attempt
+from functions.worker.made_requests import MadeRequests
 from functions.worker.moving_on import FinalDelivery
-from functions.worker.repeating import MadeRequests
 from functions.worker.reports.canary import Canaries, variant_of
 from functions.worker.time_budget import (
     CALL_SECONDS,

@@ -1,42 +1,13 @@
 """Makes the requests of a mail again, where the mail provider has idempotency keys: no outcome stays unknown then."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 
 from functions.shared.delivery import Delivery, DeliveryState
 from functions.shared.stored_request import KeptRequest, StoredRequest, request_key
-from functions.shared.subscription import Subscription
+from functions.worker.made_requests import MadeRequests
 from functions.worker.mail.model import Mail, MailOutcome, RepeatableSending
 from functions.worker.task_delivery import TaskDelivery
-
-
-@dataclass(frozen=True, kw_only=True)
-class MadeRequests:
-    """The requests of a mail, and what the delivery keeps of them.
-
-    Attributes:
-        requests: to the byte.
-        stored: what the delivery keeps.
-        is_repeat: whether a worker may have made them before. What comes of them now says nothing of that time, unless
-            the provider accepts them.
-    """
-
-    requests: Sequence[KeptRequest]
-    stored: StoredRequest
-    is_repeat: bool = False
-
-    def still_wanted(self, subscription: Subscription | None) -> dict[str, KeptRequest]:
-        """Those whose recipients the subscription does not leave out, each by its idempotency key.
-
-        Args:
-            subscription: as it is now.
-        """
-        return {
-            f"{self.stored.key}/{number}": each
-            for number, each in enumerate(self.requests, start=1)
-            if subscription is not None and not subscription.leaves_out(each.address)
-        }
 
 
 class Repeating:

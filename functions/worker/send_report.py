@@ -29,10 +29,11 @@ from functions.worker.delivery_store import Claim, DeliveryChanged, DeliveryStor
 from functions.worker.giving_up import GivingUp
 from functions.worker.inactive_users import InactiveUsers
 from functions.worker.key_alert import KeyAlert
+from functions.worker.made_requests import MadeRequests
 from functions.worker.mail.model import Mail, MailOutcome, MailProvider, NotAllowed
 from functions.worker.moving_on import moved_past
 from functions.worker.outcome_inquiry import OutcomeInquiry, StillUnknown, after_lookup, wanted_mail
-from functions.worker.repeating import MadeRequests, Repeating
+from functions.worker.repeating import Repeating
 from functions.worker.report_builder import ReportBuilder
 from functions.worker.sending import HandedOver, KeptBack, ReadyToSend, Sending
 from functions.worker.skipping import OF_USERS, fields_for_pause, skip_reason
