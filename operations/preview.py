@@ -32,7 +32,7 @@ from functions.worker.kind_settings import OWN_VARIABLES
 from functions.worker.mail.compliance import MailCompliance
 from functions.worker.mail.model import Accepted, Sender, Unsubscribed
 from functions.worker.mail.model import Mail as Mail  # named by what checks one, too
-from functions.worker.mail.provider import ChosenProvider, parts_of
+from functions.worker.mail.provider import PROVIDER_SETTINGS, ChosenProvider, parts_of
 from functions.worker.reports import canary, kinds, language, needs, rendering, sample_amount
 from functions.worker.reports.firestore_user_data import FirestoreUserData
 from functions.worker.reports.in_memory_user_data import InMemoryUserData
@@ -279,7 +279,7 @@ def send_test(mail: Mail, address: str, variables: Mapping[str, str | None]) -> 
 
 
 def _own_settings(settings: MailSettings) -> Mapping[str, FieldInfo]:
-    return parts_of(settings.mail_provider).settings_class.model_fields
+    return PROVIDER_SETTINGS[settings.mail_provider].model_fields
 
 
 def test_settings(variables: Mapping[str, str | None]) -> MailSettings:

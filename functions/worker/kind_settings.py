@@ -4,20 +4,24 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+from pydantic_settings import BaseSettings
+
 from functions.shared.logging import hide
 from functions.shared.settings import DispatcherSettings, DlqHandlerSettings, WorkerSettings
+from functions.worker.mail.provider import PROVIDER_SETTINGS
 from functions.worker.reports import needs
 from functions.worker.reports.canary import Canaries
 
 REPORTS = Path(needs.__file__).parent
 
+_ALL_SETTINGS: tuple[type[BaseSettings], ...] = (
+    *(DispatcherSettings, WorkerSettings, DlqHandlerSettings),
+    *PROVIDER_SETTINGS.values(),
+)
+
 OWN_VARIABLES = frozenset(
     {
-        *(
-            field.upper()
-            for settings in (DispatcherSettings, WorkerSettings, DlqHandlerSettings)
-            for field in settings.model_fields
-        ),
+        *(field.upper() for settings in _ALL_SETTINGS for field in settings.model_fields),
         # https://cloud.google.com/run/docs/container-contract#services-env-vars
         *("K_SERVICE", "K_REVISION", "K_CONFIGURATION", "FUNCTION_TARGET", "FUNCTION_SIGNATURE_TYPE"),
         *("FIRESTORE_EMULATOR_HOST", "PUBSUB_EMULATOR_HOST", "CLOUD_TASKS_EMULATOR_HOST", "LOG_EXECUTION_ID"),

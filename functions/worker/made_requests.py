@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from functions.shared.stored_request import KeptRequest, StoredRequest
-from functions.shared.subscription import Subscription
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,14 +21,11 @@ class MadeRequests:
     stored: StoredRequest
     is_repeat: bool = False
 
-    def still_wanted(self, subscription: Subscription | None) -> dict[str, KeptRequest]:
-        """Those whose recipients the subscription does not leave out, each by its idempotency key.
+    def by_key(self, requests: Sequence[KeptRequest]) -> dict[str, KeptRequest]:
+        """Some of the requests, each by its idempotency key.
 
         Args:
-            subscription: as it is now.
+            requests: those that are to be made.
         """
-        return {
-            f"{self.stored.key}/{number}": each
-            for number, each in enumerate(self.requests, start=1)
-            if subscription is not None and not subscription.leaves_out(each.address)
-        }
+        keys = {f"{self.stored.key}/{number}": each for number, each in enumerate(self.requests, start=1)}
+        return {key: each for key, each in keys.items() if each in requests}

@@ -301,17 +301,29 @@ class SendReport:
             raise
         if reason := self._skip_reason(current):
             return self._skip(current, claim, Skip(reason=reason, note=_MAY_HAVE_BEEN_SENT if claim.is_repeat else ""))
-        if mail is not None and not current.wants_all(mail.recipients):
+        hand_over = self._handing_over(current, mail, made)
+        if hand_over is None:
             self._give_back(work, claim, "it goes to other addresses by now")
             return task_answer.ADDRESSES_CHANGED
         if not claim.outlasts(CLAIM_SECONDS_NEEDED, now=self._now()):
             self._give_back(work, claim, "claiming the delivery took too long")
             return task_answer.CLAIMED_TOO_LATE
-        if made is None:
-            assert mail is not None  # noqa: S101  a mail, or the requests that are made of it
-            return ReadyToSend(claim=claim, hand_over=partial(self._hand_over, mail))
-        requests = made.still_wanted(current.subscription)
-        return ReadyToSend(claim=claim, hand_over=partial(self._repeating.make, requests))
+        return ReadyToSend(claim=claim, hand_over=hand_over)
+
+    def _handing_over(
+        self, current: TaskDelivery, mail: Mail | None, made: MadeRequests | None
+    ) -> Callable[[float], MailOutcome] | None:
+        """What hands over the mail to those who are still to get it; None where there are none."""
+        if made is not None:
+            requests = current.still_wanted(made.requests)
+            if not requests and made.is_repeat and current.subscription is not None:
+                # Their addresses are others by now. These may have got it, and the same mail does not go to both.
+                leaves_out = current.subscription.leaves_out
+                requests = [each for each in made.requests if not leaves_out(each.address)]
+            return partial(self._repeating.make, made.by_key(requests)) if requests else None
+        assert mail is not None  # noqa: S101  a mail, or the requests that are made of it
+        recipients = current.still_wanted(mail.recipients)
+        return partial(self._hand_over, replace(mail, recipients=recipients)) if recipients else None
 
     def _hand_over(self, mail: Mail, seconds: float) -> MailOutcome:
         return self._provider.send(mail, seconds=seconds)

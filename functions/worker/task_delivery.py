@@ -3,12 +3,13 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from functions.shared.delivery import Delivery
 from functions.shared.ids import time_of_run
 from functions.shared.period import Period
 from functions.shared.report_task import ReportTask
+from functions.shared.stored_request import KeptRequest
 from functions.shared.subscription import Subscription
 from functions.shared.user import User
 from functions.worker.attempt import Attempt
@@ -16,6 +17,8 @@ from functions.worker.compose import addresses
 from functions.worker.delivery_store import TaskDocuments
 from functions.worker.mail.model import MailRecipient
 from functions.worker.moving_on import first_period, moved_on
+
+Addressed = TypeVar("Addressed", MailRecipient, KeptRequest)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,13 +84,13 @@ class TaskDelivery:
             return {}
         return moved_on(user, subscription, due_at=self.task.due_at, period=self.period)
 
-    def wants_all(self, recipients: Sequence[MailRecipient]) -> bool:
-        """Whether the subscription still goes to all of a mail's recipients.
+    def still_wanted(self, addressed: Sequence[Addressed]) -> list[Addressed]:
+        """Those of a mail's recipients, or of its requests, that the subscription still goes to.
 
         Args:
-            recipients: those for whom the mail was built.
+            addressed: those for whom the mail was built.
         """
         if self.user is None or self.subscription is None:
-            return False
+            return []
         wanted = {address.casefold() for address, _role in addresses(self.user, self.subscription)}
-        return all(recipient.address.casefold() in wanted for recipient in recipients)
+        return [each for each in addressed if each.address.casefold() in wanted]

@@ -23,19 +23,13 @@ from functions.shared.period import Period
 from functions.shared.report_task import ReportTask
 from functions.shared.retry_policy import DISPATCH_DEADLINE
 from functions.shared.schedule import Cadence, Schedule
-from functions.shared.settings import (
-    DispatcherSettings,
-    DlqHandlerSettings,
-    MailEventsSettings,
-    PreferencesSettings,
-    WorkerSettings,
-)
 from functions.shared.subscription import SubscriptionDefaults, default_fields
 from functions.shared.user import enrolled_fields
 from functions.worker.kind_settings import OWN_VARIABLES
 from local_cloud.flags_file import read_flags_file
 from local_cloud.sample_users import sample_users
 from tests.deployment.conftest import REPOSITORY
+from tests.function_settings import FUNCTION_SETTINGS
 
 DEPLOYMENT = REPOSITORY / "deployment"
 TABLE: dict[str, Any] = json.loads((Path(__file__).parent / "gcloud_flags.json").read_text(encoding="utf-8"))[
@@ -81,7 +75,9 @@ def test_every_variable_of_the_functions_can_be_set() -> None:
     settings = (DEPLOYMENT / "settings.sh").read_text(encoding="utf-8")
     fields = {
         field.upper()
-        for kind in (DispatcherSettings, WorkerSettings, DlqHandlerSettings, MailEventsSettings)
+        for name, kinds in FUNCTION_SETTINGS.items()
+        if name != "preferences"
+        for kind in kinds
         for field in kind.model_fields
     }
     secrets_of = functions.partition("secrets_of() {")[2].partition("\n}")[0]
@@ -104,12 +100,9 @@ def test_no_kind_may_declare_a_variable_that_the_pipeline_has() -> None:
 def test_every_secret_is_made_and_given_to_the_function_that_reads_it() -> None:
     read = {
         (field.upper(), name)
-        for name, kind in (
-            ("dispatcher", DispatcherSettings),
-            ("worker", WorkerSettings),
-            ("dlq-handler", DlqHandlerSettings),
-            ("preferences", PreferencesSettings),
-        )
+        for function, kinds in FUNCTION_SETTINGS.items()
+        if (name := function.lower().replace(" ", "-")) != "mail-events"
+        for kind in kinds
         for field, info in kind.model_fields.items()
         if not info.repr
     }

@@ -296,8 +296,8 @@ ALL = [
     Mutant(
         name="an unknown outcome is sent again",
         file="functions/worker/send_report.py",
-        search="if self._on_unknown_outcome is OnUnknownOutcome.DEAD_LETTER:",
-        replace="if False:",
+        search="if self._on_unknown_outcome is not OnUnknownOutcome.DEAD_LETTER:",
+        replace="if True:",
         scenarios=("worker: killed after the request was written",),
         tests=(
             "tests/functions/worker/integration/test_unknown_outcomes.py::test_a_mail_that_never_shows_is_for_a_person",
@@ -306,8 +306,8 @@ ALL = [
     Mutant(
         name="that SendGrid's logs do not show a mail counts as proof",
         file="functions/worker/send_report.py",
-        search="if self._on_unknown_outcome is OnUnknownOutcome.DEAD_LETTER:",
-        replace='if self._on_unknown_outcome is OnUnknownOutcome.DEAD_LETTER and "no record" not in found.note:',
+        search="if self._on_unknown_outcome is not OnUnknownOutcome.DEAD_LETTER:",
+        replace='if self._on_unknown_outcome is not OnUnknownOutcome.DEAD_LETTER or "no record" in found.note:',
         scenarios=("SendGrid: accepts and cuts, and its logs are late",),
         tests=(
             "tests/functions/worker/integration/test_unknown_outcomes.py::test_a_mail_that_never_shows_is_for_a_person",

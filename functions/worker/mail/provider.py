@@ -18,8 +18,13 @@ from functions.worker.mail import unsubscribe_link
 from functions.worker.mail.delivery_lookup import DeliveryLookup
 from functions.worker.mail.model import Mail, MailProvider, ProviderAbilities, RepeatableSending, Sender
 from functions.worker.mail.sendgrid import tags
+from functions.worker.mail.sendgrid.settings import SendGridSettings
 
 MailSettingsType = TypeVar("MailSettingsType", bound=MailSettings)
+
+
+PROVIDER_SETTINGS: Mapping[MailProviderName, type[BaseSettings]] = {MailProviderName.SENDGRID: SendGridSettings}
+"""What each provider reads from the environment."""
 
 
 class ProviderParts(Protocol):
@@ -31,10 +36,6 @@ class ProviderParts(Protocol):
     def ABILITIES(self) -> ProviderAbilities:  # noqa: N802  a constant of the module
         """What it can do."""
 
-    @property
-    def settings_class(self) -> type[BaseSettings]:
-        """Its own environment."""
-
     def problem(self, mail: MailSettings, /) -> str:
         """What this provider cannot do of the settings for all mails, and what to do about it; empty where nothing."""
 
@@ -42,7 +43,7 @@ class ProviderParts(Protocol):
         """Make the provider.
 
         Args:
-            settings: of its `settings_class`.
+            settings: of its class in PROVIDER_SETTINGS.
             mail: what is the same for every mail.
         """
 
@@ -92,7 +93,7 @@ class ChosenProvider:
         """
         parts = parts_of(mail.mail_provider)
         given: dict[str, Any] = {name.lower(): value for name, value in variables.items() if value}
-        return cls(parts=parts, settings=parts.settings_class(**given), mail=mail)
+        return cls(parts=parts, settings=PROVIDER_SETTINGS[mail.mail_provider](**given), mail=mail)
 
     def mail_provider(self) -> MailProvider:
         """The provider."""
@@ -116,8 +117,9 @@ def load_with_provider(settings_class: type[MailSettingsType]) -> tuple[MailSett
     Raises:
         SystemExit: a variable is missing, malformed, or nothing that the provider can do; a line says so.
     """
-    parts = parts_of(load_settings(MailProviderChoice).mail_provider)
-    settings, own = load_both(settings_class, parts.settings_class)
+    name = load_settings(MailProviderChoice).mail_provider
+    parts = parts_of(name)
+    settings, own = load_both(settings_class, PROVIDER_SETTINGS[name])
     if problem := parts.problem(settings):
         cannot_start(problem)
     return settings, ChosenProvider(parts=parts, settings=own, mail=settings)

@@ -13,11 +13,8 @@ __all__ = [
     "mail_provider",
     "problem",
     "repeatable_sending",
-    "settings_class",
     "to_request",
 ]
-
-settings_class = SendGridSettings
 
 ABILITIES = ProviderAbilities(
     keys_hold=None,

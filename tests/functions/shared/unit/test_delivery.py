@@ -32,6 +32,7 @@ from functions.shared.delivery_attempt import AttemptResult, DeliveryAttempt, at
 from functions.shared.ids import delivery_id, shard_of
 from functions.shared.period import Period
 from functions.shared.report_task import ReportTask
+from functions.shared.stored_request import StoredRequest
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
 NOW = NOON + timedelta(hours=1)
@@ -122,10 +123,12 @@ def test_every_field_that_is_written_is_read_again(written: dict[str, Any]) -> N
 def test_every_field_is_read() -> None:
     times = {name: NOW for name in DELIVERY_FIELDS if name.endswith("_at") or name.startswith("period_")}
     others = {"history": [CLAIMED.to_field()], "state": "sent", "attempts": 2, "by_hand": True, "shard": 3}
+    request = StoredRequest.of([], provider="p", key="k", made_at=NOW)
+    others["request"] = request.to_field()
     document = {name: times.get(name, others.get(name, f"the {name}")) for name in DELIVERY_FIELDS}
     found = delivery(**document)
     read_again = {name: getattr(found, name) for name in DELIVERY_FIELDS}
-    assert read_again == {**document, "history": (CLAIMED,)}
+    assert read_again == {**document, "history": (CLAIMED,), "request": request}
 
 
 @given(

@@ -6,20 +6,16 @@ from decimal import Decimal
 from typing import get_args, get_type_hints
 
 import pytest
-from pydantic_settings import BaseSettings
 
 from functions.shared.ramp import Ramp
 from functions.shared.settings import (
     DispatcherSettings,
-    DlqHandlerSettings,
-    MailEventsSettings,
-    PreferencesSettings,
     RampSettings,
     Secret,
-    WorkerSettings,
     load_settings,
 )
 from functions.worker.mail.sendgrid.settings import SendGridSettings
+from tests.function_settings import FUNCTION_SETTINGS
 from tests.support import REPOSITORY
 
 VARIABLES = {
@@ -98,29 +94,21 @@ def test_every_variable_is_documented_with_the_functions_that_read_it() -> None:
     table = page.partition("## Environment variables of the functions")[2].partition("\n## ")[0]
     rows = re.findall(r"^\| (`[A-Z].*?) \| (.*?) \|", table, re.MULTILINE)
     documented = {name: readers for names, readers in rows for name in re.findall(r"`([A-Z_]+)`", names)}
-    kinds: dict[str, type[BaseSettings]] = {
-        "dispatcher": DispatcherSettings,
-        "worker": WorkerSettings,
-        "DLQ handler": DlqHandlerSettings,
-        "mail events": MailEventsSettings,
-        "preferences": PreferencesSettings,
-    }
-    fields = {
-        name.upper(): {function for function, other in kinds.items() if name in other.model_fields}
-        for kind in kinds.values()
-        for name in kind.model_fields
+    read = {
+        function: {name.upper() for kind in kinds for name in kind.model_fields}
+        for function, kinds in FUNCTION_SETTINGS.items()
     }
     # The client libraries read these themselves.
     emulators = {"FIRESTORE_EMULATOR_HOST", "PUBSUB_EMULATOR_HOST", "CLOUD_TASKS_EMULATOR_HOST"}
-    assert documented.keys() - emulators == fields.keys()
-    for name, functions in fields.items():
-        readers = set(kinds) if documented[name] == "all" else set(documented[name].split(", "))
-        assert readers == functions, name
+    assert documented.keys() - emulators == set().union(*read.values())
+    for name in documented.keys() - emulators:
+        readers = set(FUNCTION_SETTINGS) if documented[name] == "all" else set(documented[name].split(", "))
+        assert readers == {function for function, names in read.items() if name in names}, name
 
 
 def test_no_key_is_shown_with_the_settings() -> None:
     keys: dict[str, bool] = {}
-    for kind in (DispatcherSettings, WorkerSettings, DlqHandlerSettings, MailEventsSettings):
+    for kind in {kind for kinds in FUNCTION_SETTINGS.values() for kind in kinds}:
         hints = get_type_hints(kind, include_extras=True)
         names = [name for name in kind.model_fields if hints[name] == Secret or Secret in get_args(hints[name])]
         keys |= {name: bool(kind.model_fields[name].repr) for name in names}

@@ -1,0 +1,22 @@
+"""What each function reads from its environment."""
+
+from pydantic_settings import BaseSettings
+
+from functions.dispatcher.mail_statistics.sendgrid.settings import SendGridSettings as SendGridStatisticsSettings
+from functions.shared.settings import (
+    DispatcherSettings,
+    DlqHandlerSettings,
+    MailEventsSettings,
+    PreferencesSettings,
+    WorkerSettings,
+)
+from functions.worker.mail.provider import PROVIDER_SETTINGS
+
+FUNCTION_SETTINGS: dict[str, tuple[type[BaseSettings], ...]] = {
+    "dispatcher": (DispatcherSettings, SendGridStatisticsSettings),
+    "worker": (WorkerSettings, *PROVIDER_SETTINGS.values()),
+    "DLQ handler": (DlqHandlerSettings,),
+    "mail events": (MailEventsSettings,),
+    "preferences": (PreferencesSettings,),
+}
+"""The settings by the function's name in docs/configuration.md, those of all mail providers among them."""
