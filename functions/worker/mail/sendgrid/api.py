@@ -5,19 +5,14 @@ SendGrid can have taken the mail, and every outcome here says so without doubt.
 https://www.twilio.com/docs/sendgrid/api-reference/mail-send/mail-send
 """
 
-import contextlib
-import http.client
 import json
 import logging
-import socket
-import threading
 import time
 import urllib.request
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from email.message import Message
-from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import quote
@@ -27,6 +22,8 @@ import structlog
 
 from functions.shared.logging import redact_addresses
 from functions.shared.sanitize import sanitize
+from functions.worker.mail import http_call
+from functions.worker.mail.http_call import HttpAnswer, NoAnswer, NotWritten
 from functions.worker.mail.model import (
     Accepted,
     Mail,
@@ -41,9 +38,6 @@ from functions.worker.mail.model import (
 )
 from functions.worker.mail.sendgrid.request import to_request
 
-CONNECT_SECONDS = 10.0
-"""How long opening a connection may take before a request counts as not made."""
-
 _logger = structlog.get_logger()
 
 # At DEBUG it writes every header, the key among them, and every mail.
@@ -55,15 +49,9 @@ ASK_SECONDS = 5.0
 ASKING_SECONDS = 2 * ASK_SECONDS
 """How long all of them may take."""
 
-_ANSWER_BYTES = 64 * 1024
-_ERROR_CHARACTERS = 500
-
 
 class SendGrid:
     """Sends through SendGrid's v3 API. Safe for threads.
-
-    Each mail has a connection of its own. One that is kept open may have been closed by the other side just when a
-    request is written to it, which makes the outcome unknown.
 
     Args:
         api_key: with the permission to send mail, and to read suppressions where recipients are asked about.
@@ -94,10 +82,10 @@ class SendGrid:
         left = seconds - (time.monotonic() - started)
         try:
             answer = self._client.version(3).mail.send.post(request_body=to_request(mail, self._sender), timeout=left)
-        except _NotWritten as error:
+        except NotWritten as error:
             return Unavailable(error=f"SendGrid could not be reached: {error}")
-        except (OSError, http.client.HTTPException) as error:
-            return Unclear(error=f"SendGrid gave no answer after the request was sent: {_describe(error)}")
+        except NoAnswer as error:
+            return Unclear(error=f"SendGrid gave no answer after the request was sent: {error}")
         return classify(answer.status_code, answer.headers, answer.body, now=datetime.now(UTC))
 
     def _unsubscribed(self, addresses: Sequence[str], *, seconds: float) -> set[str]:
@@ -128,8 +116,8 @@ class SendGrid:
                 entry = suppressions._("suppressions")._("global")._(quote(address, safe=""))
                 wants_none = entry.get(timeout=within())
                 gone |= _lowered([json.loads(_successful(wants_none)).get("recipient_email")])
-        except (_NotWritten, OSError, http.client.HTTPException, ValueError, TypeError, AttributeError) as error:
-            _logger.warning("unsubscribe_check_failed", error=redact_addresses(_describe(error)))
+        except (NotWritten, NoAnswer, OSError, ValueError, TypeError, AttributeError) as error:
+            _logger.warning("unsubscribe_check_failed", error=redact_addresses(http_call.describe(error)))
         return gone
 
 
@@ -177,8 +165,7 @@ def _lowered(addresses: Sequence[Any]) -> set[str]:
 
 
 def _error_text(body: bytes) -> str:
-    text = "; ".join(_errors_in(body)) or body.decode(errors="replace")
-    return redact_addresses(sanitize(text, _ERROR_CHARACTERS)) or "no explanation"
+    return http_call.shown("; ".join(_errors_in(body)) or body.decode(errors="replace"))
 
 
 def _errors_in(body: bytes) -> list[str]:
@@ -198,52 +185,34 @@ def _errors_in(body: bytes) -> list[str]:
 def _retry_after(headers: Message, now: datetime) -> int | None:
     """Seconds until the next request is welcome.
 
-    Retry-After has seconds or a date (RFC 9110, section 10.2.3); SendGrid's own X-RateLimit-Reset has a Unix time.
+    Beside Retry-After there is SendGrid's own X-RateLimit-Reset, a Unix time.
     https://www.twilio.com/docs/sendgrid/api-reference/how-to-use-the-sendgrid-v3-api/rate-limits
     """
-    value = (headers.get("Retry-After") or "").strip()
-    if value.isascii() and value.isdigit():
-        return int(value[:9])
-    with contextlib.suppress(ValueError, OverflowError):
-        return _seconds_until(parsedate_to_datetime(value).timestamp(), now)
+    seconds = http_call.retry_after(headers, now)
     reset = (headers.get("X-RateLimit-Reset") or "").strip()
-    if reset.isascii() and reset.isdigit():
-        return _seconds_until(float(reset[:12]), now)
-    return None
+    if seconds is None and reset.isascii() and reset.isdigit():
+        return http_call.seconds_until(float(reset[:12]), now)
+    return seconds
 
 
-def _seconds_until(timestamp: float, now: datetime) -> int:
-    return max(0, round(timestamp - now.timestamp()))
-
-
-class _NotWritten(Exception):
-    """Not a byte of the request has left. Not an OSError, so that it is not taken for a broken connection."""
-
-
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class _Answer:
-    """What python_http_client wants to be given by an opener."""
+    """An answer as python_http_client wants to be given it by an opener."""
 
-    status: int
-    headers: Message
-    content: bytes
+    answer: HttpAnswer
 
     def getcode(self) -> int:
-        return self.status
+        return self.answer.status
 
     def info(self) -> Message:
-        return self.headers
+        return self.answer.headers
 
     def read(self) -> bytes:
-        return self.content
+        return self.answer.content
 
 
 class _Client(python_http_client.Client):  # type: ignore[misc]  # ships no types
-    """SendGrid's HTTP client over a connection that tells "not sent" from "sent, and then?".
-
-    The original's opener wraps a refused connection and a reset one in the same URLError, follows redirects by turning
-    the POST into a GET, and has a time limit for each read but none for the whole.
-    """
+    """SendGrid's HTTP client, over calls that tell "not sent" from "sent, and then?"."""
 
     def _build_client(self, name: str | None = None) -> "_Client":
         return _Client(
@@ -254,66 +223,14 @@ class _Client(python_http_client.Client):  # type: ignore[misc]  # ships no type
         )
 
     def _make_request(self, _opener: Any, request: urllib.request.Request, timeout: float) -> _Answer:
-        over_at = time.monotonic() + timeout
-        connection = _open_connection(request, timeout)
-        with contextlib.closing(connection), _cut_off(connection.sock, over_at):
-            try:
-                connection.request(
-                    request.get_method(), request.selector, body=request.data, headers=dict(request.header_items())
-                )
-            except ValueError as error:
-                # http.client checks the headers before it writes the first of them. Its words have the key in them.
-                raise _NotWritten("a header has characters that headers cannot have") from error
-            response = connection.getresponse()
-            try:
-                content = response.read(_ANSWER_BYTES)
-            except (OSError, http.client.HTTPException):
-                # The status has come, and the status decides.
-                content = b""
-            # A proxy may show the request on the page that says what went wrong with it, and errors are kept and shown.
-            key = (request.get_header("Authorization") or "").rpartition(" ")[2].encode()
-            content = content.replace(key, b"[key]") if key else content
-            return _Answer(status=response.status, headers=response.headers, content=content)
-
-
-def _open_connection(request: urllib.request.Request, timeout: float) -> http.client.HTTPConnection:
-    connection_class = http.client.HTTPSConnection if request.type == "https" else http.client.HTTPConnection
-    within = min(CONNECT_SECONDS, timeout / 2)
-    started = time.monotonic()
-    connection = connection_class(request.host, timeout=within)
-    try:
-        connection.connect()
-    except (OSError, http.client.HTTPException, ValueError) as error:
-        connection.close()
-        raise _NotWritten(_describe(error)) from error
-    if time.monotonic() - started > within:
-        # The limit is one for each address that the name has, and none for looking the name up.
-        connection.close()
-        raise _NotWritten("opening the connection took too long")
-    connection.sock.settimeout(timeout)
-    return connection
-
-
-@contextlib.contextmanager
-def _cut_off(connected: socket.socket, over_at: float) -> Iterator[None]:
-    """End a connection at a moment. A socket's own time limit starts again with each byte that trickles in."""
-
-    def shut_down() -> None:
-        with contextlib.suppress(OSError):
-            connected.shutdown(socket.SHUT_RDWR)
-
-    timer = threading.Timer(max(0.0, over_at - time.monotonic()), shut_down)
-    timer.daemon = True
-    try:
-        timer.start()
-    except RuntimeError as error:
-        # There is no memory for another thread, and not a byte has left.
-        raise _NotWritten(_describe(error)) from error
-    try:
-        yield
-    finally:
-        timer.cancel()
-
-
-def _describe(error: Exception) -> str:
-    return sanitize(f"{type(error).__name__}: {error}", _ERROR_CHARACTERS)
+        body = request.data
+        assert body is None or isinstance(body, bytes)  # noqa: S101  what python_http_client makes of a request
+        return _Answer(
+            http_call.call(
+                request.get_method(),
+                request.full_url,
+                headers=dict(request.header_items()),
+                body=body,
+                seconds=timeout,
+            )
+        )
