@@ -143,6 +143,7 @@ class MailProviderName(StrEnum):
     """Through whom the mails go. Each has a folder of this name in every function that speaks to it."""
 
     SENDGRID = "sendgrid"
+    RESEND = "resend"
 
 
 class MailProviderChoice(BaseSettings):

@@ -10,3 +10,6 @@ def mail_statistics(name: MailProviderName) -> MailStatistics | None:
     match name:
         case MailProviderName.SENDGRID:
             return sendgrid()
+        case MailProviderName.RESEND:
+            # It reports on each mail to a webhook, and has no interface for figures.
+            return None

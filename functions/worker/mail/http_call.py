@@ -67,6 +67,8 @@ def call(method: str, url: str, *, headers: Mapping[str, str], body: bytes | Non
         NotWritten: nothing was sent.
         NoAnswer: the request was sent, or a part of it.
     """
+    if seconds <= 0:
+        raise NotWritten("no time was left for it")
     over_at = time.monotonic() + seconds
     connection = _open_connection(url, seconds)
     try:

@@ -19,6 +19,11 @@ class InlineImage:
     content: bytes
     media_type: str = "image/png"
 
+    @property
+    def filename(self) -> str:
+        """How mail programs name it that show it as a file."""
+        return f"{self.content_id}.{self.media_type.rpartition('/')[2]}"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Attachment:
@@ -158,7 +163,8 @@ class Refused:
 
 @dataclass(frozen=True, kw_only=True)
 class NotAllowed:
-    """The provider refuses every mail from us: the key is wrong, or lacks a permission."""
+    """The provider refuses every mail from us until a person acts: the key is wrong or lacks a permission, the sender
+    is not verified, or the account may send no more."""
 
     error: str
 

@@ -64,6 +64,10 @@ def parts_of(name: MailProviderName) -> ProviderParts:
             from functions.worker.mail.sendgrid import parts as sendgrid
 
             return sendgrid
+        case MailProviderName.RESEND:
+            from functions.worker.mail.resend import parts as resend
+
+            return resend
 
 
 @dataclass(frozen=True, kw_only=True)

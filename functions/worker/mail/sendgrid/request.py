@@ -6,14 +6,10 @@ https://www.twilio.com/docs/sendgrid/api-reference/mail-send/mail-send
 import base64
 from typing import Any
 
-from functions.shared.sanitize import sanitize
+from functions.worker.mail import head
 from functions.worker.mail.model import Attachment, InlineImage, Mail, MailRecipient, Sender
 from functions.worker.mail.sendgrid.tags import GROUP_LINK
 from functions.worker.mail.unsubscribe_link import substitutions
-
-_NAME_CHARACTERS = 100
-_SUBJECT_CHARACTERS = 200
-_HEADER_CHARACTERS = 998
 
 
 def to_request(mail: Mail, sender: Sender) -> dict[str, Any]:
@@ -34,7 +30,7 @@ def to_request(mail: Mail, sender: Sender) -> dict[str, Any]:
     body: dict[str, Any] = {
         "personalizations": personalizations,
         "from": _party(sender.address, sender.name),
-        "subject": sanitize(mail.subject, _SUBJECT_CHARACTERS) or "-",
+        "subject": head.subject(mail),
         "content": [{"type": "text/plain", "value": mail.text}, {"type": "text/html", "value": mail.html}],
         "categories": list(mail.categories),
     }
@@ -61,7 +57,7 @@ def _inline(image: InlineImage) -> dict[str, str]:
     return {
         "content": base64.b64encode(image.content).decode(),
         "type": image.media_type,
-        "filename": f"{image.content_id}.{image.media_type.rpartition('/')[2]}",
+        "filename": image.filename,
         "disposition": "inline",
         "content_id": image.content_id,
     }
@@ -80,11 +76,11 @@ def _personalization(recipient: MailRecipient, mail: Mail) -> dict[str, Any]:
     # By the API's description the last two belong here; beside `from`, `custom_args` would be a string.
     return {
         "to": [_party(recipient.address, recipient.name)],
-        "headers": {name: sanitize(value, _HEADER_CHARACTERS) for name, value in recipient.headers.items()},
+        "headers": dict(head.headers(recipient)),
         "custom_args": dict(mail.arguments),
     }
 
 
 def _party(address: str, name: str) -> dict[str, str]:
-    shown = sanitize(name, _NAME_CHARACTERS)
+    shown = head.name(name)
     return {"email": address, "name": shown} if shown else {"email": address}

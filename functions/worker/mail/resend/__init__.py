@@ -1,0 +1,1 @@
+"""Resend as the mail provider."""
