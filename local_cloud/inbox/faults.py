@@ -1,10 +1,10 @@
-"""What a test can do to the inbox, as SendGrid and Slack do now and then."""
+"""What a test can do to the inbox, as SendGrid, Resend and Slack do now and then."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-Service = Literal["sendgrid", "sendgrid-logs", "sendgrid-stats", "slack"]
+Service = Literal["sendgrid", "sendgrid-logs", "sendgrid-stats", "resend", "slack"]
 """`sendgrid` is its mail send."""
 
 

@@ -1,7 +1,6 @@
-"""The inbox: takes mails as SendGrid does and messages as Slack's webhooks do, and shows what came."""
+"""The inbox: takes mails as SendGrid and Resend do and messages as Slack's webhooks do, and shows what came."""
 
 import asyncio
-import json
 import logging
 import secrets
 from collections import deque
@@ -11,7 +10,6 @@ from dataclasses import replace
 from datetime import date, datetime, timedelta
 from http import HTTPStatus
 from pathlib import Path
-from typing import Any
 from urllib.parse import parse_qs
 
 from aiohttp import web
@@ -19,12 +17,14 @@ from aiohttp import web
 from local_cloud.clock import Clock
 from local_cloud.errors import LocalCloudError
 from local_cloud.http import HttpServer
-from local_cloud.inbox import email_logs, sender_identity, sendgrid, slack, webhook_settings
+from local_cloud.inbox import email_logs, resend, sender_identity, sendgrid, slack, webhook_settings
 from local_cloud.inbox.event_webhook import EventWebhook
 from local_cloud.inbox.faults import Answer, Call, CutConnection, Fault, Service
+from local_cloud.inbox.json_body import decode, json_answer
 from local_cloud.inbox.mail import Envelope, Mail, split
 from local_cloud.inbox.pages import Pages
 from local_cloud.inbox.rate_limit import RateLimit
+from local_cloud.inbox.resend_api import TOO_LARGE, ResendApi
 from local_cloud.inbox.sender_identity import InvalidPage, SenderIdentity
 from local_cloud.inbox.slack_message import SlackMessage
 from local_cloud.inbox.store import MailStore, save
@@ -37,6 +37,7 @@ EMAIL_LOGS_SCOPE = "email_activity.read"
 """SendGrid's list of permissions has none for the Email Logs alone; this is that of its other record of the mails.
 https://www.twilio.com/docs/sendgrid/api-reference/api-key-permissions"""
 STATS_SCOPE = "stats.read"
+RESEND_API_KEY = "re_local-cloud_not-a-secret"
 SLACK_WEBHOOK_PATH = "/services/T00000000/B00000000/XXXXXXXXXXXXXXXXXXXXXXXX"
 SLACK_PAUSE = timedelta(seconds=1)
 """Between two messages of one webhook. https://docs.slack.dev/apis/web-api/rate-limits"""
@@ -45,17 +46,19 @@ _log = logging.getLogger(__name__)
 
 
 class Inbox(HttpServer):
-    """SendGrid's mail send and Email Logs, a Slack webhook, and pages to read what they took.
+    """SendGrid's mail send and Email Logs, Resend's emails, a Slack webhook, and pages to read what they took.
 
-    Its `url` is the pages' address, and `SENDGRID_HOST` for a client.
+    Its `url` is the pages' address, and `SENDGRID_HOST` and `RESEND_HOST` for clients.
 
     Args:
         host: the address to bind.
         port: the port, 0 for any free one.
         clock: what time it is.
         sendgrid_api_key: the key that mail send takes; any other is answered 401.
+        resend_api_key: the key that Resend's API takes; any other is refused.
         directory: where each mail is also saved, in `mails/`; nowhere without.
         slack_rate_limit: answer 429 to more than a message a second, as Slack does.
+        resend_rate_limit: answer 429 to more than five requests a second, as Resend does.
         webhook: says what becomes of the mails; without one nothing does.
         sender_domain: the domain that is authenticated.
     """
@@ -67,8 +70,10 @@ class Inbox(HttpServer):
         port: int,
         clock: Clock,
         sendgrid_api_key: str,
+        resend_api_key: str = RESEND_API_KEY,
         directory: Path | None = None,
         slack_rate_limit: bool = False,
+        resend_rate_limit: bool = False,
         webhook: EventWebhook | None = None,
         sender_domain: str = "example.com",
     ) -> None:
@@ -81,12 +86,21 @@ class Inbox(HttpServer):
             "sendgrid": deque(),
             "sendgrid-logs": deque(),
             "sendgrid-stats": deque(),
+            "resend": deque(),
             "slack": deque(),
         }
         # One thread: files are written beside the event loop, and in the order that the mails came.
         self._writer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="inbox")
         self._unsaved: set[asyncio.Future[None]] = set()
 
+        self.resend = ResendApi(
+            clock,
+            api_key=resend_api_key,
+            sender_domain=sender_domain,
+            has_rate_limit=resend_rate_limit,
+            keep=self._keep,
+        )
+        """Resend's API, and what a test can change of it."""
         self.mails = MailStore()
         """Envelopes of the mails that were accepted, the oldest first; `mails.read(id)` has the whole mail."""
         self.dropped: list[Envelope] = []
@@ -113,11 +127,11 @@ class Inbox(HttpServer):
         self.logs_limit = RateLimit(email_logs.REQUESTS_A_MINUTE)
         """How often the Email Logs may be asked."""
         self.fault: Fault | None = None
-        """Stands before every call to SendGrid and Slack, for tests of what happens when those fail."""
+        """Stands before every call to SendGrid, Resend and Slack, for tests of what happens when those fail."""
         self.mails_directory = directory / "mails" if directory is not None else None
         """Where mails are saved."""
 
-        app = web.Application(client_max_size=sendgrid.MOST_BYTES)
+        app = web.Application(client_max_size=max(sendgrid.MOST_BYTES, resend.MOST_BYTES))
         app.router.add_route("*", "/v3/mail/send", self._sendgrid)
         app.router.add_post("/v3/logs", self._sendgrid_logs)
         app.router.add_get("/v3/logs/{sg_message_id}", self._sendgrid_logs)
@@ -129,6 +143,7 @@ class Inbox(HttpServer):
         app.router.add_route("*", "/v3/user/webhooks/event/{path:.*}", self._webhooks)
         app.router.add_get("/asm/unsubscribe", self._unsubscribe)
         app.router.add_post("/asm/unsubscribe", self._unsubscribe)
+        app.router.add_route("*", "/emails", self._resend)
         app.router.add_route("*", "/services/{webhook:.*}", self._slack)
         self._pages = Pages(self.mails, self.slack_messages)
         self._pages.add_to(app)
@@ -213,6 +228,9 @@ class Inbox(HttpServer):
     async def _webhooks(self, request: web.Request) -> web.StreamResponse:
         return await self._take("sendgrid", request, self._set_webhooks_up)
 
+    async def _resend(self, request: web.Request) -> web.StreamResponse:
+        return await self._take("resend", request, self.resend.answer)
+
     async def _slack(self, request: web.Request) -> web.StreamResponse:
         return await self._take("slack", request, self._post_message)
 
@@ -226,9 +244,11 @@ class Inbox(HttpServer):
             body = await request.read()
         except web.HTTPRequestEntityTooLarge:
             # What is left of it is still on its way: the connection cannot be used again.
-            response = _response(_refusal(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "content too large"))
+            response = _response(TOO_LARGE if service == "resend" else _TOO_LARGE)
             response.force_close()
             return response
+        if service != "resend" and len(body) > sendgrid.MOST_BYTES:
+            return _response(_TOO_LARGE)
 
         async def carry_on() -> Answer:
             answer = carry_out(request, body)
@@ -256,14 +276,14 @@ class Inbox(HttpServer):
         if request.content_type != "application/json":
             return _refusal(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "Content-Type should be application/json.")
         try:
-            payload = _decode(body)
+            payload = decode(body)
         except ValueError:
             return _refusal(HTTPStatus.BAD_REQUEST, "Bad Request")
         now = self._clock.now()
         if problems := sendgrid.find_problems(payload, now=now):
             # Not the messages: some of them quote an address.
             _log.info("A mail was refused for %s", ", ".join(str(each.field) for each in problems))
-            return _json(HTTPStatus.BAD_REQUEST, sendgrid.error_body(problems))
+            return json_answer(HTTPStatus.BAD_REQUEST, sendgrid.error_body(problems))
         if sendgrid.is_sandboxed(payload):
             return Answer(status=HTTPStatus.OK)
         message_id = secrets.token_urlsafe(16)
@@ -297,11 +317,17 @@ class Inbox(HttpServer):
             answer = self._log_entry(request, now) if request.method == "GET" else self._log_entries(body, now)
         else:
             answer = _refusal(HTTPStatus.TOO_MANY_REQUESTS, "too many requests")
-        return replace(answer, headers={**answer.headers, **self.logs_limit.headers()})
+        # https://www.twilio.com/docs/sendgrid/api-reference/how-to-use-the-sendgrid-v3-api/rate-limits
+        limits = {
+            "X-RateLimit-Limit": str(self.logs_limit.requests),
+            "X-RateLimit-Remaining": str(self.logs_limit.remaining),
+            "X-RateLimit-Reset": str(self.logs_limit.reset),
+        }
+        return replace(answer, headers={**answer.headers, **limits})
 
     def _log_entries(self, body: bytes, now: datetime) -> Answer:
         try:
-            asked = _decode(body)
+            asked = decode(body)
             query, limit = asked.get("query", ""), asked.get("limit", email_logs.DEFAULT_LIMIT)
             subusers = asked.get("subusers", [])
         except (ValueError, AttributeError):
@@ -317,18 +343,20 @@ class Inbox(HttpServer):
         except email_logs.InvalidQuery as error:
             return _refusal(HTTPStatus.BAD_REQUEST, str(error), field="query")
         found = self.webhook.logs.find(matches, limit=limit, until=now - self.logs_delay, now=now)
-        return _json(HTTPStatus.OK, {"messages": list(found)})
+        return json_answer(HTTPStatus.OK, {"messages": list(found)})
 
     def _log_entry(self, request: web.Request, now: datetime) -> Answer:
         message_id = request.match_info["sg_message_id"]
         found = self.webhook.logs.read(message_id, until=now - self.logs_delay, now=now)
-        return _json(HTTPStatus.OK, found) if found else _refusal(HTTPStatus.NOT_FOUND, "message not found")
+        return json_answer(HTTPStatus.OK, found) if found else _refusal(HTTPStatus.NOT_FOUND, "message not found")
 
     def _describe_sender(self, request: web.Request, _body: bytes) -> Answer:
         if refusal := self._wrong_key(request, sender_identity.SCOPES_BY_PATH[request.path]):
             return refusal
         try:
-            return _json(HTTPStatus.OK, self.sender_identity.answer(request.path, request.query, self.sendgrid_scopes))
+            return json_answer(
+                HTTPStatus.OK, self.sender_identity.answer(request.path, request.query, self.sendgrid_scopes)
+            )
         except InvalidPage as error:
             return _refusal(HTTPStatus.BAD_REQUEST, str(error))
 
@@ -343,36 +371,36 @@ class Inbox(HttpServer):
             return _refusal(HTTPStatus.BAD_REQUEST, "start_date and end_date must be dates, such as 2026-11-24")
         if request.query.get("aggregated_by", "day") != "day":
             return _refusal(HTTPStatus.BAD_REQUEST, "the local inbox counts by day only")
-        return _json(HTTPStatus.OK, list(self.webhook.stats(first, min(last, today))))
+        return json_answer(HTTPStatus.OK, list(self.webhook.stats(first, min(last, today))))
 
     def _look_up_suppressions(self, request: web.Request, body: bytes) -> Answer:
         if refusal := self._wrong_key(request, SUPPRESSIONS_SCOPE):
             return refusal
         if address := request.match_info.get("email"):
             found = {"recipient_email": address.lower()} if self.suppressions.is_global(address) else {}
-            return _json(HTTPStatus.OK, found)
+            return json_answer(HTTPStatus.OK, found)
         try:
-            addresses = _decode(body)["recipient_emails"]
+            addresses = decode(body)["recipient_emails"]
         except (ValueError, TypeError, KeyError):
             return _refusal(HTTPStatus.BAD_REQUEST, "recipient_emails is required")
         if not isinstance(addresses, list) or not all(isinstance(each, str) for each in addresses):
             return _refusal(HTTPStatus.BAD_REQUEST, "recipient_emails is not an array of strings")
-        return _json(HTTPStatus.OK, self.suppressions.within(int(request.match_info["group"]), addresses))
+        return json_answer(HTTPStatus.OK, self.suppressions.within(int(request.match_info["group"]), addresses))
 
     async def _set_webhooks_up(self, request: web.Request, body: bytes) -> Answer:
         path = request.match_info["path"]
         if refusal := self._wrong_key(request, webhook_settings.scope_of(request.method, path)):
             return refusal
         try:
-            given = _decode(body) if body else None
+            given = decode(body) if body else None
             answer = await self.webhook_settings.carry_out(request.method, path, given)
         except webhook_settings.SettingsRefused as refused:
-            return _json(refused.status, {"errors": [refused.error]})
+            return json_answer(refused.status, {"errors": [refused.error]})
         except ValueError:
             return _refusal(HTTPStatus.BAD_REQUEST, "Bad Request")
         if answer is None:
             return Answer(status=HTTPStatus.NO_CONTENT)
-        return _json(HTTPStatus.CREATED if request.method == "POST" else HTTPStatus.OK, answer)
+        return json_answer(HTTPStatus.CREATED if request.method == "POST" else HTTPStatus.OK, answer)
 
     def _keep(self, mail: Mail) -> None:
         self.mails.add(mail)
@@ -387,7 +415,7 @@ class Inbox(HttpServer):
         if refusal := _wrong_webhook(request.path):
             return _text(refusal.status, refusal.answer)
         try:
-            payload = _decode(_slack_payload(request, body))
+            payload = decode(_slack_payload(request, body))
         except ValueError as error:
             _log.warning("Slack would answer invalid_payload: %s", error)
             return _text(HTTPStatus.BAD_REQUEST, "invalid_payload")
@@ -426,32 +454,15 @@ def _slack_payload(request: web.Request, body: bytes) -> bytes:
     return fields[b"payload"][0]
 
 
-def _decode(body: bytes) -> Any:
-    """JSON as it is exchanged: UTF-8, and without Python's NaN.
-
-    Raises:
-        ValueError: it is none.
-    """
-
-    def refuse(constant: str) -> None:
-        raise ValueError(f"{constant} is not JSON")
-
-    try:
-        return json.loads(body.decode(), parse_constant=refuse)
-    except RecursionError as error:
-        raise ValueError("it is nested too deeply") from error
-
-
 def _response(answer: Answer) -> web.Response:
     return web.Response(status=answer.status, body=answer.body, headers=answer.headers)
 
 
 def _refusal(status: HTTPStatus, message: str, *, field: str | None = None) -> Answer:
-    return _json(status, sendgrid.error_body([sendgrid.Problem(message, field)]))
+    return json_answer(status, sendgrid.error_body([sendgrid.Problem(message, field)]))
 
 
-def _json(status: HTTPStatus, body: object) -> Answer:
-    return Answer(status=status, body=json.dumps(body).encode(), headers={"Content-Type": "application/json"})
+_TOO_LARGE = _refusal(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "content too large")
 
 
 def _text(status: HTTPStatus, text: str) -> Answer:

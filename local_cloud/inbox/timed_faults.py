@@ -1,4 +1,4 @@
-"""Has SendGrid's and Slack's stand-ins fail for a while, in a way that a person chooses.
+"""Has SendGrid's, Resend's and Slack's stand-ins fail for a while, in a way that a person chooses.
 
 The while is one of the machine's time: a fault goes on while the local cloud's clock is moved, so that a person sees
 what becomes of reports that fail for hours.
@@ -8,11 +8,14 @@ import asyncio
 import json
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from enum import StrEnum
+from http import HTTPStatus
 
 from local_cloud.inbox.faults import Answer, Call, CutConnection, Service
+from local_cloud.inbox.json_body import json_answer
+from local_cloud.inbox.resend import Refusal
 
 _SLOW_SECONDS = 30.0
 """Longer than the functions wait for an answer. Of the machine's time, like their own time limits."""
@@ -24,7 +27,7 @@ class FaultKind(StrEnum):
     UNAVAILABLE = "unavailable"
     """It answers 503, and has taken nothing."""
     REFUSES_MAILS = "refuses-mails"
-    """It answers 400, so that each report becomes a dead letter."""
+    """It answers 400, Resend 422, so that each report becomes a dead letter."""
     THROTTLED = "throttled"
     """It answers 429 with a Retry-After."""
     REFUSES_KEY = "refuses-key"
@@ -62,12 +65,26 @@ def _errors(message: str) -> bytes:
     return json.dumps({"errors": [{"message": message, "field": None, "help": None}]}).encode()
 
 
+def _resend_error(status: HTTPStatus, name: str, message: str, **headers: str) -> Answer:
+    answer = json_answer(status, Refusal(status=status, name=name, message=message).body)
+    return replace(answer, headers={**answer.headers, **headers})
+
+
 _ANSWERS = {
     FaultKind.UNAVAILABLE: Answer(status=503, body=_errors("service unavailable")),
     FaultKind.REFUSES_MAILS: Answer(status=400, body=_errors("the sender's domain is not authenticated")),
     FaultKind.THROTTLED: Answer(status=429, body=_errors("too many requests"), headers={"Retry-After": "5"}),
     FaultKind.REFUSES_KEY: Answer(status=401, body=_errors("authorization required")),
 }
+_RESEND_ANSWERS = {
+    FaultKind.UNAVAILABLE: _resend_error(HTTPStatus.SERVICE_UNAVAILABLE, "application_error", "Service unavailable."),
+    FaultKind.REFUSES_MAILS: _resend_error(HTTPStatus.UNPROCESSABLE_ENTITY, "validation_error", "Invalid `to` field."),
+    FaultKind.THROTTLED: _resend_error(
+        HTTPStatus.TOO_MANY_REQUESTS, "rate_limit_exceeded", "Too many requests.", **{"retry-after": "5"}
+    ),
+    FaultKind.REFUSES_KEY: _resend_error(HTTPStatus.UNAUTHORIZED, "validation_error", "API key is invalid"),
+}
+"""https://resend.com/docs/api-reference/errors"""
 
 
 class TimedFaults:
@@ -113,4 +130,4 @@ class TimedFaults:
             case FaultKind.SLOW:
                 await asyncio.sleep(_SLOW_SECONDS)
                 return await carry_on()
-        return _ANSWERS[fault.kind]
+        return (_RESEND_ANSWERS if call.service == "resend" else _ANSWERS)[fault.kind]
