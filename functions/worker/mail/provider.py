@@ -17,13 +17,17 @@ from functions.shared.settings import (
 from functions.worker.mail import unsubscribe_link
 from functions.worker.mail.delivery_lookup import DeliveryLookup
 from functions.worker.mail.model import Mail, MailProvider, ProviderAbilities, RepeatableSending, Sender
+from functions.worker.mail.resend.settings import ResendSettings
 from functions.worker.mail.sendgrid import tags
 from functions.worker.mail.sendgrid.settings import SendGridSettings
 
 MailSettingsType = TypeVar("MailSettingsType", bound=MailSettings)
 
 
-PROVIDER_SETTINGS: Mapping[MailProviderName, type[BaseSettings]] = {MailProviderName.SENDGRID: SendGridSettings}
+PROVIDER_SETTINGS: Mapping[MailProviderName, type[BaseSettings]] = {
+    MailProviderName.SENDGRID: SendGridSettings,
+    MailProviderName.RESEND: ResendSettings,
+}
 """What each provider reads from the environment."""
 
 

@@ -8,8 +8,6 @@ from functions.worker.mail.resend import request
 from functions.worker.mail.resend.api import KEYS_HOLD, Resend
 from functions.worker.mail.resend.settings import ResendSettings
 
-settings_class = ResendSettings
-
 ABILITIES = ProviderAbilities(
     keys_hold=KEYS_HOLD,
     # Its list of mails has neither tags nor a search by recipient.
