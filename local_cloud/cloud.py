@@ -13,7 +13,7 @@ from google.pubsub_v1 import PushConfig
 
 from local_cloud import clients
 from local_cloud.clock import Clock
-from local_cloud.environment import HOST, SENDGRID_API_KEY, Environment
+from local_cloud.environment import HOST, SENDGRID_API_KEY, SMTP_PASSWORD, SMTP_USER, Environment
 from local_cloud.errors import LocalCloudError
 from local_cloud.firestore.server import FirestoreEmulator
 from local_cloud.flags_file import read_flags_file
@@ -21,6 +21,7 @@ from local_cloud.function_process import FunctionProcess
 from local_cloud.identity import IdentityProvider
 from local_cloud.inbox.event_webhook import EventWebhook
 from local_cloud.inbox.server import Inbox
+from local_cloud.inbox.smtp import SmtpServer
 from local_cloud.index_file import read_index_file
 from local_cloud.pubsub.server import PubSubEmulator
 from local_cloud.rpc import Middleware, latency
@@ -115,6 +116,9 @@ class LocalCloud:
                 key=environment.webhook_key,
             ),
         )
+        self.mail_server = SmtpServer(
+            self.inbox, host=HOST, port=ports.smtp, clock=self.clock, user=SMTP_USER, password=SMTP_PASSWORD
+        )
         self.job = Job.from_flags_file(
             repository / "scheduler.yaml",
             name=JOB_NAME,
@@ -164,6 +168,7 @@ class LocalCloud:
             else:
                 await _check_host(variable, self._variables[variable])
         await self._start_part(self.inbox)
+        await self._start_part(self.mail_server)
         await self._make_queues()
         await self._make_topic()
         await self._start_functions()

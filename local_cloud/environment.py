@@ -14,6 +14,7 @@ from local_cloud.kind_needs import given_variables, owner_variables
 HOST = "127.0.0.1"
 DEFAULT_PORT_BASE = 8470
 SENDGRID_API_KEY = "SG.local-cloud.not-a-secret"
+SMTP_USER, SMTP_PASSWORD = "local-cloud", "not-a-secret"
 PREFERENCES_KEY = "local-cloud.not-a-secret.0123456789"
 
 PASSED_ON = (
@@ -30,7 +31,7 @@ PASSED_ON = (
     *("MAIL_FROM_NAME", "MAIL_REPLY_TO", "MAIL_POSTAL_ADDRESS", "MAIL_UNSUBSCRIBE_GROUP", "MAIL_UNSUBSCRIBE_URL"),
     *("MAIL_UNSUBSCRIBE_KEY", "MAIL_CHECK_UNSUBSCRIBED", "PREFERENCES_URL", "PREFERENCES_KEY"),
     *("RAMP_START", "RAMP_FIRST_DAY", "RAMP_GROWTH", "QUEUE_RATE"),
-    *("MAIL_SANDBOX", "SENDGRID_LOGS", "SENDGRID_WEBHOOK_KEY"),
+    *("MAIL_SANDBOX", "SMTP_URL", "SENDGRID_LOGS", "SENDGRID_WEBHOOK_KEY"),
     *("PROVIDER_PAUSE", "BRAND_NAME", "BRAND_LOGO_URL", "BRAND_COLOR", "BRAND_URL"),
     *("SLACK_WEBHOOK_URL", "ALERT_URLS", "DEFAULT_KIND", "DEFAULT_CADENCE", "ON_UNKNOWN_OUTCOME", "LOG_LEVEL"),
     *("FIRESTORE_EMULATOR_HOST", "PUBSUB_EMULATOR_HOST", "CLOUD_TASKS_EMULATOR_HOST", "OIDC_CERTS_URL", "OIDC_ISSUER"),
@@ -100,6 +101,10 @@ class Ports:
     def control(self) -> int:
         return self.base + 12
 
+    @property
+    def smtp(self) -> int:
+        return self.base + 13
+
 
 @dataclass(frozen=True, kw_only=True)
 class Environment:
@@ -139,6 +144,7 @@ class Environment:
             "SENDGRID_API_KEY": SENDGRID_API_KEY,
             "SENDGRID_HOST": f"http://{HOST}:{ports.inbox}",
             "SENDGRID_WEBHOOK_KEY": self.webhook_key.public,
+            "SMTP_URL": f"smtp://{SMTP_USER}:{SMTP_PASSWORD}@{HOST}:{ports.smtp}?tls=off",
             "MAIL_FROM": "reports@example.com",
             "MAIL_FROM_NAME": "Example Reports",
             "BRAND_NAME": "Example",

@@ -1,20 +1,23 @@
-"""What a test can do to the inbox, as SendGrid, Resend and Slack do now and then."""
+"""What a test can do to the inbox, as mail providers and Slack do now and then."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-Service = Literal["sendgrid", "sendgrid-logs", "sendgrid-stats", "resend", "slack"]
+Service = Literal["sendgrid", "sendgrid-logs", "sendgrid-stats", "resend", "smtp", "slack"]
 """`sendgrid` is its mail send."""
+
+SmtpStep = Literal["connect", "ehlo", "starttls", "auth", "noop", "mail", "rcpt", "rset", "data", "content", "end"]
+"""Where an SMTP session is. `content` is before the message is read, after the 354; `end` is after its final dot."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Answer:
-    """An HTTP answer.
+    """An HTTP answer, or an SMTP reply.
 
     Attributes:
-        status: its status.
-        body: its body.
+        status: its status; the code of a reply.
+        body: its body; the text of a reply.
         headers: its headers, such as `Retry-After`.
     """
 
@@ -29,11 +32,14 @@ class Call:
 
     Attributes:
         service: whose endpoint it came to.
-        body: what was posted, not yet looked at; empty where nothing is.
+        body: what was posted, not yet looked at; empty where nothing is. Of SMTP: the address, at `mail` and `rcpt`,
+            and the message, at `end`.
+        step: of SMTP: where the session is.
     """
 
     service: Service
     body: bytes
+    step: SmtpStep | None = None
 
 
 class CutConnection(Exception):

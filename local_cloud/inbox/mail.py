@@ -212,8 +212,9 @@ class Mail:
         if self.reply_to:
             message["Reply-To"] = _header(self.reply_to)
         message["Subject"] = _one_line(envelope.subject)
-        message["Date"] = format_datetime(envelope.received_at)
-        message["Message-ID"] = f"<{envelope.id}@inbox.localhost>"
+        # SendGrid makes these; a message that came by SMTP has them.
+        message["Date"] = self.headers.get("Date") or format_datetime(envelope.received_at)
+        message["Message-ID"] = self.headers.get("Message-ID") or f"<{envelope.id}@inbox.localhost>"
         for name, value in self.headers.items():
             if name not in message and name.lower() not in _MADE_BY_THE_BODY:
                 message[name] = _one_line(value)

@@ -87,6 +87,7 @@ class Inbox(HttpServer):
             "sendgrid-logs": deque(),
             "sendgrid-stats": deque(),
             "resend": deque(),
+            "smtp": deque(),
             "slack": deque(),
         }
         # One thread: files are written beside the event loop, and in the order that the mails came.
@@ -98,7 +99,7 @@ class Inbox(HttpServer):
             api_key=resend_api_key,
             sender_domain=sender_domain,
             has_rate_limit=resend_rate_limit,
-            keep=self._keep,
+            keep=self.keep,
         )
         """Resend's API, and what a test can change of it."""
         self.mails = MailStore()
@@ -255,13 +256,22 @@ class Inbox(HttpServer):
             return answer if isinstance(answer, Answer) else await answer
 
         try:
-            return _response(await self._answer(Call(service=service, body=body), carry_on))
+            return _response(await self.answer(Call(service=service, body=body), carry_on))
         except CutConnection:
             if request.transport is not None:
                 request.transport.abort()
             return web.Response()
 
-    async def _answer(self, call: Call, carry_on: Callable[[], Awaitable[Answer]]) -> Answer:
+    async def answer(self, call: Call, carry_on: Callable[[], Awaitable[Answer]]) -> Answer:
+        """Carry out a call, unless something else stands before it.
+
+        Args:
+            call: what came in.
+            carry_on: carries it out.
+
+        Raises:
+            CutConnection: the connection is to be cut without an answer.
+        """
         if self._next_answers[call.service]:
             return self._next_answers[call.service].popleft()
         if self.fault is not None:
@@ -296,7 +306,7 @@ class Inbox(HttpServer):
                 if is_dropped:
                     self.dropped.append(mail.envelope)
                 else:
-                    self._keep(mail)
+                    self.keep(mail)
         return Answer(status=HTTPStatus.ACCEPTED, headers={"X-Message-Id": message_id})
 
     def _wrong_key(self, request: web.Request, scope: str | None) -> Answer | None:
@@ -402,7 +412,8 @@ class Inbox(HttpServer):
             return Answer(status=HTTPStatus.NO_CONTENT)
         return json_answer(HTTPStatus.CREATED if request.method == "POST" else HTTPStatus.OK, answer)
 
-    def _keep(self, mail: Mail) -> None:
+    def keep(self, mail: Mail) -> None:
+        """Keep a mail that was accepted."""
         self.mails.add(mail)
         if self.mails_directory is not None:
             saving = asyncio.get_running_loop().run_in_executor(self._writer, save, mail, self.mails_directory)

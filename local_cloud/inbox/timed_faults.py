@@ -1,4 +1,4 @@
-"""Has SendGrid's, Resend's and Slack's stand-ins fail for a while, in a way that a person chooses.
+"""Has the mail providers' and Slack's stand-ins fail for a while, in a way that a person chooses.
 
 The while is one of the machine's time: a fault goes on while the local cloud's clock is moved, so that a person sees
 what becomes of reports that fail for hours.
@@ -13,7 +13,7 @@ from datetime import timedelta
 from enum import StrEnum
 from http import HTTPStatus
 
-from local_cloud.inbox.faults import Answer, Call, CutConnection, Service
+from local_cloud.inbox.faults import Answer, Call, CutConnection, Service, SmtpStep
 from local_cloud.inbox.json_body import json_answer
 from local_cloud.inbox.resend import Refusal
 
@@ -22,7 +22,7 @@ _SLOW_SECONDS = 30.0
 
 
 class FaultKind(StrEnum):
-    """How a service fails."""
+    """How a service fails. The codes are HTTP's; a mail server fails in the same way by its own."""
 
     UNAVAILABLE = "unavailable"
     """It answers 503, and has taken nothing."""
@@ -70,11 +70,15 @@ def _resend_error(status: HTTPStatus, name: str, message: str, **headers: str) -
     return replace(answer, headers={**answer.headers, **headers})
 
 
+_BAD_GATEWAY = Answer(status=502, body=b"Bad Gateway")
+"""A proxy's, whatever the service behind it."""
+
 _ANSWERS = {
     FaultKind.UNAVAILABLE: Answer(status=503, body=_errors("service unavailable")),
     FaultKind.REFUSES_MAILS: Answer(status=400, body=_errors("the sender's domain is not authenticated")),
     FaultKind.THROTTLED: Answer(status=429, body=_errors("too many requests"), headers={"Retry-After": "5"}),
     FaultKind.REFUSES_KEY: Answer(status=401, body=_errors("authorization required")),
+    FaultKind.TAKEN_AND_FAILED: _BAD_GATEWAY,
 }
 _RESEND_ANSWERS = {
     FaultKind.UNAVAILABLE: _resend_error(HTTPStatus.SERVICE_UNAVAILABLE, "application_error", "Service unavailable."),
@@ -83,8 +87,32 @@ _RESEND_ANSWERS = {
         HTTPStatus.TOO_MANY_REQUESTS, "rate_limit_exceeded", "Too many requests.", **{"retry-after": "5"}
     ),
     FaultKind.REFUSES_KEY: _resend_error(HTTPStatus.UNAUTHORIZED, "validation_error", "API key is invalid"),
+    FaultKind.TAKEN_AND_FAILED: _BAD_GATEWAY,
 }
 """https://resend.com/docs/api-reference/errors"""
+
+_SMTP_ANSWERS = {
+    FaultKind.UNAVAILABLE: Answer(status=451, body=b"4.3.0 Local error in processing"),
+    FaultKind.REFUSES_MAILS: Answer(status=554, body=b"5.7.1 The sender's domain is not authenticated"),
+    FaultKind.THROTTLED: Answer(status=452, body=b"4.3.1 Too many messages"),
+    FaultKind.REFUSES_KEY: Answer(status=530, body=b"5.7.0 Authentication required"),
+    # A proxy's: a server that answers by a code keeps to it (RFC 5321, section 4.2.5).
+    FaultKind.TAKEN_AND_FAILED: Answer(status=0, body=b"HTTP/1.1 502 Bad Gateway"),
+}
+
+_ANSWERS_OF: dict[Service, dict[FaultKind, Answer]] = {"resend": _RESEND_ANSWERS, "smtp": _SMTP_ANSWERS}
+
+_SMTP_STEPS: dict[FaultKind, SmtpStep] = {
+    FaultKind.UNAVAILABLE: "mail",
+    FaultKind.REFUSES_MAILS: "end",
+    FaultKind.THROTTLED: "mail",
+    FaultKind.REFUSES_KEY: "mail",
+    FaultKind.CUT: "mail",
+    FaultKind.TAKEN_AND_CUT: "end",
+    FaultKind.TAKEN_AND_FAILED: "end",
+    FaultKind.SLOW: "end",
+}
+"""At which step of a session a mail server fails. The others pass."""
 
 
 class TimedFaults:
@@ -118,6 +146,8 @@ class TimedFaults:
         fault = self._faults.get(call.service)
         if fault is None or fault.until <= time.monotonic():
             return await carry_on()
+        if call.service == "smtp" and call.step != _SMTP_STEPS[fault.kind]:
+            return await carry_on()
         match fault.kind:
             case FaultKind.CUT:
                 raise CutConnection
@@ -126,8 +156,7 @@ class TimedFaults:
                 raise CutConnection
             case FaultKind.TAKEN_AND_FAILED:
                 await carry_on()
-                return Answer(status=502, body=b"Bad Gateway")
             case FaultKind.SLOW:
                 await asyncio.sleep(_SLOW_SECONDS)
                 return await carry_on()
-        return (_RESEND_ANSWERS if call.service == "resend" else _ANSWERS)[fault.kind]
+        return _ANSWERS_OF.get(call.service, _ANSWERS)[fault.kind]

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tests.support import REPOSITORY, free_ports
 
-PARTS = 13
+PARTS = 14
 
 
 class Command:
