@@ -196,7 +196,7 @@ ALL = [
         search="    return Unclear(error=error)\n",
         replace="    return Unavailable(error=error)\n",
         scenarios=("SendGrid: accepts and answers 502",),
-        tests=("tests/functions/worker/unit/test_sendgrid_answers.py",),
+        tests=("tests/functions/worker/mail/test_answers.py",),
     ),
     Mutant(
         name="a task that is there already counts as an error",

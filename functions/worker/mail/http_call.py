@@ -44,7 +44,7 @@ class HttpAnswer:
     Attributes:
         status: the HTTP status.
         headers: the answer's.
-        content: the beginning of its body, without the key of the request; empty where the body broke off.
+        content: the beginning of its body, or as much as came of it, without the key of the request.
     """
 
     status: int

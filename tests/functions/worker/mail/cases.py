@@ -1,0 +1,18 @@
+"""Every mail provider."""
+
+from collections.abc import Sequence
+
+import pytest
+
+from tests.functions.worker.mail.provider_case import ProviderCase
+from tests.functions.worker.mail.resend_case import RESEND
+from tests.functions.worker.mail.sendgrid_case import SENDGRID
+
+CASES: Sequence[ProviderCase] = [SENDGRID, RESEND]
+
+each_provider = pytest.mark.parametrize("case", CASES, ids=lambda case: case.name.value)
+
+by_recipient = pytest.mark.parametrize(
+    "case", [case for case in CASES if not case.one_request], ids=lambda case: case.name.value
+)
+"""Those that take a mail's messages one after the other."""
