@@ -1,42 +1,26 @@
 """SendGrid's Event Webhook: what becomes of the mails that were accepted, in signed calls.
 
-No mailbox is behind the inbox, so the local part of an address says what becomes of its mail. Up to a plus sign,
-`bounce@…` and `bounce+anything@…` alike:
-
-| local part | events after `processed` |
-| --- | --- |
-| `bounce` | `bounce`; a further mail to the address is dropped |
-| `spam` | `delivered`, then `spamreport`; a further mail to the address is dropped |
-| `blocked` | `bounce` of the type `blocked` |
-| `deferred` | `deferred` twice, then `delivered` |
-| any other | `delivered` |
-
+`processed` comes first, then what the address says (local_cloud.inbox.fates).
 https://www.twilio.com/docs/sendgrid/for-developers/tracking-events/event
 """
 
-import asyncio
 import base64
-import contextlib
-import heapq
-import itertools
 import json
-import logging
-import random
 import secrets
 from collections import Counter
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from typing import Any
 
-import aiohttp
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from local_cloud.clock import Clock
 from local_cloud.inbox.email_logs import EmailLogs
+from local_cloud.inbox.fates import Happening
 from local_cloud.inbox.mail import Envelope
+from local_cloud.inbox.mail_webhook import GATHERING, CallForm, MailWebhook
 
 MOST_EVENTS = 1000
 """Of one call."""
@@ -44,39 +28,31 @@ MOST_EVENTS = 1000
 RETRIED_FOR = timedelta(hours=24)
 """How long a call is repeated that is not answered by 2xx."""
 
-_FIRST_WAIT, _LONGEST_WAIT = timedelta(seconds=1), timedelta(minutes=10)
-_GATHERING = timedelta(seconds=0.3)
-"""How long events are gathered for one call."""
-_REPEATED = 0.1
-"""How many events come a second time, under another id."""
-_CALL_SECONDS = 10.0
-
-_log = logging.getLogger(__name__)
+_LONGEST_WAIT = timedelta(minutes=10)
 
 _BOUNCE = {"event": "bounce", "type": "bounce", "status": "5.1.1", "reason": "550 5.1.1 no such user here"}
-_OUTCOMES: dict[str, list[tuple[float, dict[str, Any]]]] = {
-    "bounce": [(1.0, {**_BOUNCE, "bounce_classification": "Invalid Address"})],
-    "spam": [(1.0, {"event": "delivered", "response": "250 OK"}), (2.0, {"event": "spamreport"})],
-    "blocked": [(1.0, {**_BOUNCE, "type": "blocked", "status": "4.7.1", "reason": "421 try again later"})],
-    "deferred": [
-        (0.5, {"event": "deferred", "response": "451 try again later", "attempt": "1"}),
-        (1.0, {"event": "deferred", "response": "451 try again later", "attempt": "2"}),
-        (1.5, {"event": "delivered", "response": "250 OK"}),
-    ],
+_DEFERRED = {"event": "deferred", "response": "451 try again later"}
+_FIELDS: dict[Happening, dict[str, Any]] = {
+    Happening.PROCESSED: {"event": "processed"},
+    Happening.DEFERRED: {**_DEFERRED, "attempt": "1"},
+    Happening.DEFERRED_AGAIN: {**_DEFERRED, "attempt": "2"},
+    Happening.DELIVERED: {"event": "delivered", "response": "250 OK"},
+    Happening.BOUNCED: {**_BOUNCE, "bounce_classification": "Invalid Address"},
+    Happening.BLOCKED: {**_BOUNCE, "type": "blocked", "status": "4.7.1", "reason": "421 try again later"},
+    Happening.COMPLAINED: {"event": "spamreport"},
+    Happening.DROPPED_AS_BOUNCED: {"event": "dropped", "reason": "Bounced Address"},
+    Happening.DROPPED_AS_COMPLAINED: {"event": "dropped", "reason": "Spam Reporting Address"},
 }
-_PROCESSED = {"event": "processed"}
-_DELIVERED: list[tuple[float, dict[str, Any]]] = [(1.0, {"event": "delivered", "response": "250 OK"})]
-
 _METRICS = {
-    "processed": "processed",
-    "deferred": "deferred",
-    "delivered": "delivered",
-    "bounce": "bounces",
-    "blocked": "blocks",
-    "spamreport": "spam_reports",
-    "group_unsubscribe": "unsubscribes",
-    "Bounced Address": "bounce_drops",
-    "Spam Reporting Address": "spam_report_drops",
+    Happening.PROCESSED: "processed",
+    Happening.DEFERRED: "deferred",
+    Happening.DEFERRED_AGAIN: "deferred",
+    Happening.DELIVERED: "delivered",
+    Happening.BOUNCED: "bounces",
+    Happening.BLOCKED: "blocks",
+    Happening.COMPLAINED: "spam_reports",
+    Happening.DROPPED_AS_BOUNCED: "bounce_drops",
+    Happening.DROPPED_AS_COMPLAINED: "spam_report_drops",
 }
 ALL_METRICS = (
     *("blocks", "bounce_drops", "bounces", "clicks", "deferred", "delivered", "invalid_emails", "opens", "processed"),
@@ -108,18 +84,16 @@ class WebhookKey:
         }
 
 
-@dataclass(order=True)
-class _Call:
-    """Events that wait for their moment: in `due`, then a number that makes it unique."""
-
-    due: datetime
-    number: int
-    events: list[dict[str, Any]] = field(compare=False)
-    first_tried: datetime | None = field(default=None, compare=False)
-    wait: timedelta = field(default=_FIRST_WAIT, compare=False)
+def _waits() -> Iterator[timedelta]:
+    """Before each repetition of a call, at first a second, then twice as long each time."""
+    wait, total = timedelta(seconds=1), timedelta()
+    while total + wait <= RETRIED_FOR:
+        yield wait
+        total += wait
+        wait = min(wait * 2, _LONGEST_WAIT)
 
 
-class EventWebhook:
+class EventWebhook(MailWebhook):
     """Makes events of accepted mails, sends them, and keeps them in the Email Logs.
 
     Args:
@@ -128,78 +102,20 @@ class EventWebhook:
         key: signs the calls.
     """
 
+    form = CallForm(most_events=MOST_EVENTS, waits=tuple(_waits()), at_once=1)
+
     def __init__(self, clock: Clock, *, url: str | None = None, key: WebhookKey | None = None) -> None:
-        self._clock = clock
-        self.url = url
+        super().__init__(clock, url=url)
         self.key = key or WebhookKey()
         self.logs = EmailLogs()
         """What was accepted, and what becomes of it."""
         self.counts: dict[date, Counter[str]] = {}
         """What `GET /v3/stats` answers, by day and metric."""
-        self.kinds: dict[str, str] = {}
-        """What becomes of mails to other addresses: such as `bounce`, by the address in lower case."""
-        self.lists: dict[str, str] = {}
-        """The addresses to which mails are dropped, in lower case, and why."""
-        self._calls: list[_Call] = []
-        self._numbers = itertools.count()
-        self._chance = random.Random(1)  # noqa: S311  the same every time
-        self._sending: asyncio.Task[None] | None = None
-        self._unsent = 0
-        self._new = asyncio.Event()
-        self._less_unsent = asyncio.Event()
-
-    @property
-    def unsent(self) -> int:
-        """How many events are neither taken nor given up."""
-        return self._unsent
-
-    async def all_taken(self, on_progress: Callable[[int], None] = lambda unsent: None) -> None:
-        """Return when every event so far was taken, or given up.
-
-        Args:
-            on_progress: is told how many are left, each time.
-        """
-        while self._unsent:
-            on_progress(self._unsent)
-            self._less_unsent.clear()
-            await self._less_unsent.wait()
-
-    async def start(self) -> None:
-        """Begin to send."""
-        if self.url is not None:
-            self._sending = asyncio.create_task(self._send_all())
-
-    async def stop(self) -> None:
-        """Send nothing more."""
-        if self._sending is not None:
-            self._sending.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._sending
-            self._sending = None
-
-    def is_dropped(self, address: str) -> bool:
-        """Whether a mail to an address is dropped, since an earlier one bounced or was marked as spam."""
-        return address.lower() in self.lists
 
     def accepted(self, envelope: Envelope) -> None:
-        """A mail was accepted: plan what becomes of it.
-
-        Args:
-            envelope: the mail's.
-        """
-        for recipient in envelope.recipients:
-            self._count("requests")
-            address = recipient.email
-            if reason := self.lists.get(address.lower()):
-                self._plan(envelope, address, 0.2, {"event": "dropped", "reason": reason})
-                continue
-            local_part = address.partition("@")[0].partition("+")[0].lower()
-            kind = self.kinds.get(address.lower(), local_part)
-            self._plan(envelope, address, 0.2, _PROCESSED)
-            for seconds, fields in _OUTCOMES.get(kind, _DELIVERED):
-                self._plan(envelope, address, seconds, fields)
-            if self.url is not None and kind in {"bounce", "spam"}:
-                self.lists[address.lower()] = "Bounced Address" if kind == "bounce" else "Spam Reporting Address"
+        """A mail was accepted: plan what becomes of it."""
+        self._count("requests", len(envelope.recipients))
+        super().accepted(envelope)
 
     def unsubscribed(self, envelope: Envelope, address: str, group: int) -> None:
         """A recipient has left the group by a mail's link.
@@ -209,7 +125,9 @@ class EventWebhook:
             address: the recipient's.
             group: which group.
         """
-        self._plan(envelope, address, 0.2, {"event": "group_unsubscribe", "asm_group_id": group})
+        self._count("unsubscribes")
+        due = self._clock.now() + timedelta(seconds=0.2)
+        self._plan(envelope, address, due, {"event": "group_unsubscribe", "asm_group_id": group})
 
     def stats(self, first: date, last: date) -> Iterator[dict[str, Any]]:
         """The days of a span with what happened on them, as `GET /v3/stats` has it."""
@@ -218,10 +136,11 @@ class EventWebhook:
             counts = self.counts.get(day, Counter())
             yield {"date": f"{day}", "stats": [{"metrics": {name: counts[name] for name in ALL_METRICS}}]}
 
-    def _plan(self, envelope: Envelope, address: str, seconds: float, fields: dict[str, Any]) -> None:
-        kind = "blocked" if fields.get("type") == "blocked" else fields["event"]
-        self._count(_METRICS.get(fields.get("reason", ""), _METRICS.get(kind, "invalid_emails")))
-        due = self._clock.now() + timedelta(seconds=seconds)
+    def _happens(self, envelope: Envelope, address: str, happening: Happening, at: datetime) -> None:
+        self._count(_METRICS[happening])
+        self._plan(envelope, address, at, _FIELDS[happening])
+
+    def _plan(self, envelope: Envelope, address: str, due: datetime, fields: dict[str, Any]) -> None:
         message_id = _message_id(envelope, address)
         event_id = self.logs.event(message_id, envelope, address, due, fields)
         if self.url is None:
@@ -236,74 +155,18 @@ class EventWebhook:
             "sg_message_id": message_id,
             **fields,
         }
-        self._add(due, [event])
-        if self._chance.random() < _REPEATED:
-            self._add(due + _GATHERING * 3, [{**event, "sg_event_id": secrets.token_urlsafe(16)}])
+        self._add(due, event, event_id)
+        if self._is_repeated():
+            other_id = secrets.token_urlsafe(16)
+            self._add(due + GATHERING * 3, {**event, "sg_event_id": other_id}, other_id)
 
-    def _count(self, metric: str) -> None:
-        self.counts.setdefault(self._clock.now().date(), Counter())[metric] += 1
+    def _count(self, metric: str, by: int = 1) -> None:
+        self.counts.setdefault(self._clock.now().date(), Counter())[metric] += by
 
-    def _add(self, due: datetime, events: list[dict[str, Any]]) -> None:
-        heapq.heappush(self._calls, _Call(due, next(self._numbers), events))
-        self._unsent += len(events)
-        self._new.set()
-
-    async def _send_all(self) -> None:
-        async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=_CALL_SECONDS)) as session:
-            while True:
-                if not self._calls:
-                    self._new.clear()
-                    await self._new.wait()
-                await self._clock.sleep_until(self._calls[0].due + _GATHERING)
-                call = self._gathered()
-                if await self._is_taken(session, call):
-                    self._done_with(call)
-                else:
-                    self._repeat(call)
-
-    def _gathered(self) -> _Call:
-        """The call that is due, with the events of others that are; those in no order, as SendGrid sends them."""
-        now = self._clock.now()
-        call = heapq.heappop(self._calls)
-        while (
-            self._calls
-            and self._calls[0].due <= now
-            and self._calls[0].first_tried is call.first_tried is None
-            and len(call.events) < MOST_EVENTS
-        ):
-            call.events += heapq.heappop(self._calls).events
-        self._chance.shuffle(call.events)
-        return call
-
-    async def _is_taken(self, session: aiohttp.ClientSession, call: _Call) -> bool:
-        assert self.url is not None  # noqa: S101  nothing is sent to nowhere
-        body = json.dumps(call.events).encode()
-        try:
-            # Each call is signed with its own time, also one that is repeated.
-            async with session.post(
-                self.url, data=body, headers=self.key.headers(body, at=self._clock.now())
-            ) as answer:
-                status = answer.status
-        except (aiohttp.ClientError, TimeoutError) as error:
-            _log.info("The event webhook could not be called: %s", type(error).__name__)
-            return False
-        if status // 100 != 2:
-            _log.info("The event webhook was answered %s", status)
-        return status // 100 == 2
-
-    def _done_with(self, call: _Call) -> None:
-        self._unsent -= len(call.events)
-        self._less_unsent.set()
-
-    def _repeat(self, call: _Call) -> None:
-        now = self._clock.now()
-        call.first_tried = call.first_tried or now
-        if now + call.wait - call.first_tried > RETRIED_FOR:
-            self._done_with(call)
-            return
-        call.due, call.number = now + call.wait, next(self._numbers)
-        call.wait = min(call.wait * 2, _LONGEST_WAIT)
-        heapq.heappush(self._calls, call)
+    def _request(self, _call_id: str, events: Sequence[dict[str, Any]]) -> tuple[bytes, Mapping[str, str]]:
+        body = json.dumps(events).encode()
+        # Each call is signed with its own time, also one that is repeated.
+        return body, self.key.headers(body, at=self._clock.now())
 
 
 def _message_id(envelope: Envelope, address: str) -> str:

@@ -37,6 +37,9 @@ class Address:
     def from_json(cls, value: Mapping[str, Any]) -> "Address":
         return cls(email=value["email"], name=value.get("name") or "")
 
+    def __str__(self) -> str:
+        return f"{self.name} <{self.email}>" if self.name else self.email
+
 
 @dataclass(frozen=True, kw_only=True)
 class Attachment:

@@ -11,6 +11,7 @@ sample users live.
 
 import base64
 import binascii
+import contextlib
 import mimetypes
 import re
 from collections.abc import Mapping
@@ -29,10 +30,12 @@ LONGEST_TAG = 256
 LONGEST_CONTENT_ID = 127
 """https://resend.com/docs/dashboard/emails/embed-inline-images"""
 
-DECODED_TAGS = ("delivery_id", "run_id")
-"""The tags that hold any text, in base64 for URLs without padding: a tag has room for few characters."""
+ENCODED_TAGS = ("delivery_id", "run_id")
+"""The tags that hold any text, in base64 for URLs without padding, since a tag takes few characters. A long one goes on
+in `delivery_id-2`. Tags called `category-1` and so on are the mail's categories."""
 
 _NOT_HERE = ("template", "scheduled_at", "topic_id")
+_CATEGORY = re.compile("category-[0-9]+")
 _TAG = re.compile(rf"[A-Za-z0-9_-]{{1,{LONGEST_TAG}}}")
 _NAMED = re.compile(r'(?P<name>"(?:[^"\\\x00-\x1f\x7f]|\\[\x20-\x7e])*"|[^<>"\x00-\x1f\x7f]*?) *<(?P<email>[^<>]+)>')
 
@@ -104,6 +107,7 @@ def to_mail(payload: Mapping[str, Any], *, email_id: str, received_at: datetime,
     sender = read_address(payload["from"])
     assert sender is not None  # noqa: S101  find_refusal has read it
     addresses = {name: found for name in ("to", "cc", "bcc") if (found := _json_addresses(payload.get(name)))}
+    tags = tags_of(payload)
     content = [("text/plain", payload.get("text")), ("text/html", payload.get("html"))]
     request: dict[str, Any] = {
         "personalizations": [addresses],
@@ -111,7 +115,8 @@ def to_mail(payload: Mapping[str, Any], *, email_id: str, received_at: datetime,
         "subject": payload["subject"],
         "content": [{"type": kind, "value": value} for kind, value in content if value],
         "headers": dict(payload.get("headers") or {}),
-        "custom_args": {name: _decoded(name, value) for name, value in tags_of(payload).items()},
+        "custom_args": _decoded(tags),
+        "categories": [value for name, value in tags.items() if _CATEGORY.fullmatch(name)],
         "attachments": [_attachment(each) for each in payload.get("attachments") or ()],
         "reply_to_list": _json_addresses(payload.get("reply_to")),
     }
@@ -132,11 +137,11 @@ def to_email(mail: Mail, *, tags: Mapping[str, str], last_event: str) -> dict[st
         "object": "email",
         "id": envelope.id,
         "message_id": f"<{envelope.id}@inbox.localhost>",
-        "from": _written(envelope.sender),
-        "to": [_written(each) for each in envelope.to],
-        "cc": [_written(each) for each in envelope.cc],
-        "bcc": [_written(each) for each in envelope.bcc],
-        "reply_to": [_written(each) for each in mail.reply_to],
+        "from": str(envelope.sender),
+        "to": [str(each) for each in envelope.to],
+        "cc": [str(each) for each in envelope.cc],
+        "bcc": [str(each) for each in envelope.bcc],
+        "reply_to": [str(each) for each in mail.reply_to],
         "created_at": f"{envelope.received_at:%Y-%m-%d %H:%M:%S.%f}+00",
         "subject": envelope.subject,
         "html": mail.html,
@@ -277,14 +282,14 @@ def _attachment(given: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _decoded(name: str, value: str) -> str:
-    if name not in DECODED_TAGS:
-        return value
-    try:
-        return base64.b64decode(value + "=" * (-len(value) % 4), altchars=b"-_", validate=True).decode()
-    except ValueError:
-        return value
-
-
-def _written(address: Address) -> str:
-    return f"{address.name} <{address.email}>" if address.name else address.email
+def _decoded(tags: Mapping[str, str]) -> dict[str, str]:
+    """The tags that are no categories, with those in base64 decoded, as far as they are."""
+    found = {name: value for name, value in tags.items() if not _CATEGORY.fullmatch(name)}
+    for name in ENCODED_TAGS:
+        parts = [name, *(part for number in range(2, len(tags) + 1) if (part := f"{name}-{number}") in tags)]
+        encoded = "".join(tags.get(part, "") for part in parts)
+        with contextlib.suppress(ValueError):
+            decoded = base64.b64decode(encoded + "=" * (-len(encoded) % 4), altchars=b"-_", validate=True).decode()
+            found = {key: value for key, value in found.items() if key not in parts}
+            found |= {name: decoded} if decoded else {}
+    return found

@@ -18,6 +18,7 @@ from local_cloud.inbox.json_body import decode, json_answer
 from local_cloud.inbox.mail import Mail
 from local_cloud.inbox.rate_limit import RateLimit
 from local_cloud.inbox.resend import Refusal
+from local_cloud.inbox.resend_webhook import ResendWebhook
 
 REQUESTS_A_SECOND = 5
 """Of a team. https://resend.com/docs/api-reference/rate-limit"""
@@ -33,16 +34,29 @@ class ResendApi:
         api_key: the key that is valid.
         sender_domain: the domain that is verified.
         has_rate_limit: whether more than five requests a second are answered 429.
-        keep: told of each mail that was taken.
+        webhook: says what becomes of the emails.
+        keep: told of each mail that was taken, and whether it is not sent, since its address is suppressed.
+        read: gives a mail that was taken and sent, by its id; raises KeyError where there is none.
     """
 
     def __init__(
-        self, clock: Clock, *, api_key: str, sender_domain: str, has_rate_limit: bool, keep: Callable[[Mail], None]
+        self,
+        clock: Clock,
+        *,
+        api_key: str,
+        sender_domain: str,
+        has_rate_limit: bool,
+        webhook: ResendWebhook,
+        keep: Callable[[Mail, bool], None],
+        read: Callable[[str], Mail],
     ) -> None:
         self._clock = clock
         self._api_key = api_key
         self._sender_domain = sender_domain
         self._keep = keep
+        self._read = read
+        self.webhook = webhook
+        """Says what becomes of the emails."""
         self.limit = RateLimit(REQUESTS_A_SECOND, period_seconds=1) if has_rate_limit else None
         """How often it may be called; None for any number of times."""
         self.takes = timedelta()
@@ -78,8 +92,12 @@ class ResendApi:
     async def _within_limit(self, request: web.Request, body: bytes, now: datetime) -> Answer:
         if refusal := self._wrong_key(request):
             return refusal
-        if request.method != "POST":
-            return _refuse(HTTPStatus.METHOD_NOT_ALLOWED, "method_not_allowed", "Method is not allowed.")
+        email_id = request.match_info.get("email_id")
+        if request.method != ("POST" if email_id is None else "GET"):
+            message = "Method is not allowed for the requested path."
+            return _refuse(HTTPStatus.METHOD_NOT_ALLOWED, "method_not_allowed", message)
+        if email_id is not None:
+            return self._show(email_id)
         key = request.headers.get("Idempotency-Key")
         if key is None:
             return await self._send(body)
@@ -125,8 +143,18 @@ class ResendApi:
         if self.takes:
             await self._clock.sleep(self.takes.total_seconds())
         mail = resend.to_mail(payload, email_id=str(uuid.uuid4()), received_at=self._clock.now(), size=len(body))
-        self._keep(mail)
+        is_suppressed = all(self.webhook.is_dropped(each.email) for each in mail.envelope.recipients)
+        self.webhook.taken(mail.envelope, resend.tags_of(payload))
+        self._keep(mail, is_suppressed)
         return json_answer(HTTPStatus.OK, {"id": mail.envelope.id})
+
+    def _show(self, email_id: str) -> Answer:
+        try:
+            mail = self._read(email_id)
+        except KeyError:
+            return _refuse(HTTPStatus.NOT_FOUND, "not_found", "Email not found")
+        tags, last_event = self.webhook.tags(email_id), self.webhook.last_event(email_id)
+        return json_answer(HTTPStatus.OK, resend.to_email(mail, tags=tags, last_event=last_event))
 
 
 def _refuse(status: HTTPStatus, name: str, message: str) -> Answer:

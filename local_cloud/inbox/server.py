@@ -25,6 +25,7 @@ from local_cloud.inbox.mail import Envelope, Mail, split
 from local_cloud.inbox.pages import Pages
 from local_cloud.inbox.rate_limit import RateLimit
 from local_cloud.inbox.resend_api import TOO_LARGE, ResendApi
+from local_cloud.inbox.resend_webhook import ResendWebhook
 from local_cloud.inbox.sender_identity import InvalidPage, SenderIdentity
 from local_cloud.inbox.slack_message import SlackMessage
 from local_cloud.inbox.store import MailStore, save
@@ -59,7 +60,8 @@ class Inbox(HttpServer):
         directory: where each mail is also saved, in `mails/`; nowhere without.
         slack_rate_limit: answer 429 to more than a message a second, as Slack does.
         resend_rate_limit: answer 429 to more than five requests a second, as Resend does.
-        webhook: says what becomes of the mails; without one nothing does.
+        webhook: says what becomes of SendGrid's mails; without one nothing does.
+        resend_webhook: the same for Resend's.
         sender_domain: the domain that is authenticated.
     """
 
@@ -75,6 +77,7 @@ class Inbox(HttpServer):
         slack_rate_limit: bool = False,
         resend_rate_limit: bool = False,
         webhook: EventWebhook | None = None,
+        resend_webhook: ResendWebhook | None = None,
         sender_domain: str = "example.com",
     ) -> None:
         self._clock = clock
@@ -99,7 +102,9 @@ class Inbox(HttpServer):
             api_key=resend_api_key,
             sender_domain=sender_domain,
             has_rate_limit=resend_rate_limit,
-            keep=self.keep,
+            webhook=resend_webhook or ResendWebhook(clock),
+            keep=self._keep_or_drop,
+            read=lambda email_id: self.mails.read(email_id),
         )
         """Resend's API, and what a test can change of it."""
         self.mails = MailStore()
@@ -145,6 +150,7 @@ class Inbox(HttpServer):
         app.router.add_get("/asm/unsubscribe", self._unsubscribe)
         app.router.add_post("/asm/unsubscribe", self._unsubscribe)
         app.router.add_route("*", "/emails", self._resend)
+        app.router.add_route("*", "/emails/{email_id}", self._resend)
         app.router.add_route("*", "/services/{webhook:.*}", self._slack)
         self._pages = Pages(self.mails, self.slack_messages)
         self._pages.add_to(app)
@@ -164,10 +170,12 @@ class Inbox(HttpServer):
                 raise LocalCloudError(f"{self.mails_directory} cannot be made: {error}.") from error
         await super().start()
         await self.webhook.start()
+        await self.resend.webhook.start()
 
     async def stop(self) -> None:
         """Take no more, and finish saving what came. Envelopes and messages can still be read."""
         await self.webhook.stop()
+        await self.resend.webhook.stop()
         await super().stop()
         await self.saved()
         self._writer.shutdown()
@@ -303,10 +311,7 @@ class Inbox(HttpServer):
             for mail in split(reduced, message_id=name, received_at=now, size=len(body)):
                 is_dropped = self.webhook.is_dropped(mail.envelope.to[0].email)
                 self.webhook.accepted(mail.envelope)
-                if is_dropped:
-                    self.dropped.append(mail.envelope)
-                else:
-                    self.keep(mail)
+                self._keep_or_drop(mail, is_dropped)
         return Answer(status=HTTPStatus.ACCEPTED, headers={"X-Message-Id": message_id})
 
     def _wrong_key(self, request: web.Request, scope: str | None) -> Answer | None:
@@ -411,6 +416,12 @@ class Inbox(HttpServer):
         if answer is None:
             return Answer(status=HTTPStatus.NO_CONTENT)
         return json_answer(HTTPStatus.CREATED if request.method == "POST" else HTTPStatus.OK, answer)
+
+    def _keep_or_drop(self, mail: Mail, is_dropped: bool) -> None:
+        if is_dropped:
+            self.dropped.append(mail.envelope)
+        else:
+            self.keep(mail)
 
     def keep(self, mail: Mail) -> None:
         """Keep a mail that was accepted."""

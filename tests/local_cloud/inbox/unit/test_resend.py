@@ -106,8 +106,9 @@ def test_addresses(text: object, expected: Address | None) -> None:
 
 
 def test_the_form_in_which_the_inbox_keeps_it() -> None:
-    delivery = "ü/42:default:20261124T1300Z"
-    tags = {"delivery_id": base64.urlsafe_b64encode(delivery.encode()).rstrip(b"=").decode(), "kind": "activity"}
+    delivery = "ü" * 150 + ":default:20261124T1300Z"
+    encoded = base64.urlsafe_b64encode(delivery.encode()).rstrip(b"=").decode()
+    tags = {"delivery_id": encoded[:256], "delivery_id-2": encoded[256:], "kind": "activity"}
     payload = email(
         text="Hi",
         cc="Bo <bo@example.com>",

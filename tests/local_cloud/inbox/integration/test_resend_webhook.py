@@ -1,0 +1,195 @@
+"""The inbox says what becomes of emails, as Resend's webhook does."""
+
+import asyncio
+import base64
+import hashlib
+import hmac
+import json
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+import requests
+from aiohttp import web
+
+from local_cloud.clock import Clock
+from local_cloud.http import HttpServer
+from local_cloud.inbox.resend_webhook import ResendWebhook
+from local_cloud.inbox.server import RESEND_API_KEY, Inbox
+from tests.local_cloud.inbox.integration.conftest import API_KEY
+from tests.local_cloud.inbox.integration.test_resend import EMAIL, post
+from tests.support import PATIENCE_SECONDS, Background
+
+TAGS = [{"name": "delivery_id", "value": "dTQyOmRlZmF1bHQ"}]
+
+
+@dataclass
+class Receiver:
+    """Takes the calls at their times, after it has refused some."""
+
+    clock: Clock
+    refusals: int = 0
+    calls: list[tuple[datetime, dict[str, str], bytes]] = field(default_factory=list)
+
+    async def take(self, request: web.Request) -> web.Response:
+        self.calls.append((self.clock.now(), dict(request.headers), await request.read()))
+        if self.refusals:
+            self.refusals -= 1
+            return web.Response(status=503)
+        return web.Response(status=204)
+
+    def events(self, address: str) -> list[dict[str, Any]]:
+        """Those about an address, each once, in their order."""
+        every = {headers["svix-id"]: json.loads(body) for _, headers, body in self.calls}
+        return sorted(
+            (each for each in every.values() if each["data"]["to"] == [address]), key=lambda each: each["created_at"]
+        )
+
+    def types(self, address: str) -> list[str]:
+        return [each["type"] for each in self.events(address)]
+
+
+@pytest.fixture
+def receiver(background: Background, clock: Clock) -> Iterator[tuple[Receiver, str]]:
+    receiver = Receiver(clock)
+    app = web.Application()
+    app.router.add_post("/resend", receiver.take)
+    server = HttpServer("receiver", app, "127.0.0.1", 0)
+    background.run(server.start())
+    yield receiver, f"{server.url}/resend"
+    background.run(server.stop())
+
+
+@pytest.fixture
+def inbox(background: Background, clock: Clock, receiver: tuple[Receiver, str]) -> Iterator[Inbox]:
+    webhook = ResendWebhook(clock, url=receiver[1])
+    inbox = Inbox(host="127.0.0.1", port=0, clock=clock, sendgrid_api_key=API_KEY, resend_webhook=webhook)
+    background.run(inbox.start())
+    yield inbox
+    background.run(inbox.stop())
+
+
+def send(inbox: Inbox, *addresses: str) -> list[str]:
+    """Returns the emails' ids."""
+    answers = [post(inbox, {**EMAIL, "to": address, "tags": TAGS}) for address in addresses]
+    return [answer.json()["id"] for answer in answers]
+
+
+def show(inbox: Inbox, email_id: str) -> requests.Response:
+    headers = {"Authorization": f"Bearer {RESEND_API_KEY}"}
+    return requests.get(f"{inbox.url}/emails/{email_id}", headers=headers, timeout=PATIENCE_SECONDS)
+
+
+def let_all_happen(background: Background, inbox: Inbox, clock: Clock, step: timedelta = timedelta(seconds=1)) -> None:
+    async def pass_time() -> None:
+        taken = asyncio.create_task(inbox.resend.webhook.all_taken())
+        while not taken.done():
+            clock.advance(step)
+            await asyncio.sleep(0.005)
+
+    background.run(pass_time(), timeout=PATIENCE_SECONDS)
+
+
+def test_each_address_has_the_events_of_its_local_part(
+    background: Background, clock: Clock, inbox: Inbox, receiver: tuple[Receiver, str]
+) -> None:
+    to = receiver[0]
+    wanted = {
+        "ann@example.com": ["email.sent", "email.delivered"],
+        "bounce@example.com": ["email.sent", "email.bounced"],
+        "spam+ann@example.com": ["email.sent", "email.delivered", "email.complained"],
+        "blocked@example.com": ["email.sent", "email.bounced"],
+        "deferred@example.com": [
+            *("email.sent", "email.delivery_delayed", "email.delivery_delayed", "email.delivered"),
+        ],
+        "delivered+label@resend.dev": ["email.sent", "email.delivered"],
+        "bounced@resend.dev": ["email.sent", "email.bounced"],
+        "complained+label@resend.dev": ["email.sent", "email.delivered", "email.complained"],
+        "suppressed@resend.dev": ["email.suppressed"],
+    }
+    send(inbox, *wanted)
+    let_all_happen(background, inbox, clock)
+    assert {address: to.types(address) for address in wanted} == wanted
+    types = {
+        each["data"]["to"][0]: each["data"]["bounce"]["type"]
+        for address in wanted
+        for each in to.events(address)
+        if each["type"] == "email.bounced"
+    }
+    assert types == {
+        "bounce@example.com": "Permanent",
+        "blocked@example.com": "Transient",
+        "bounced@resend.dev": "Permanent",
+    }
+    assert to.events("ann@example.com")[0]["data"]["tags"] == {"delivery_id": "dTQyOmRlZmF1bHQ"}
+    # A test address can be used again, another one cannot.
+    send(inbox, "bounced@resend.dev", "bounce@example.com", "spam+ann@example.com")
+    let_all_happen(background, inbox, clock)
+    assert to.types("bounced@resend.dev").count("email.bounced") == 2
+    reasons = [
+        to.events(name)[-1]["data"]["suppressed"]["reason"] for name in ("bounce@example.com", "spam+ann@example.com")
+    ]
+    assert reasons == ["previous_bounce", "previous_complaint"]
+    assert len(inbox.mails) == len(wanted) - 1 + 1
+
+
+def test_each_attempt_of_a_call_is_signed_with_its_own_time(
+    background: Background, clock: Clock, inbox: Inbox, receiver: tuple[Receiver, str]
+) -> None:
+    receiver[0].refusals = 2
+    send(inbox, "ann@example.com")
+    let_all_happen(background, inbox, clock)
+    key = base64.b64decode(inbox.resend.webhook.secret.text.removeprefix("whsec_"))
+    stamps: dict[str, set[str]] = {}
+    for at, headers, body in receiver[0].calls:
+        stamp = headers["svix-timestamp"]
+        signed = f"{headers['svix-id']}.{stamp}.".encode() + body
+        expected = base64.b64encode(hmac.digest(key, signed, hashlib.sha256)).decode()
+        assert headers["svix-signature"] == f"v1,{expected}"
+        assert abs(at.timestamp() - int(stamp)) < 3
+        stamps.setdefault(headers["svix-id"], set()).add(stamp)
+    assert max(len(each) for each in stamps.values()) >= 2
+
+
+def test_a_call_is_repeated_for_some_hours_and_delays_no_other(
+    background: Background, clock: Clock, inbox: Inbox, receiver: tuple[Receiver, str]
+) -> None:
+    receiver[0].refusals = 1000
+    begin = clock.now()
+    send(inbox, "ann@example.com")
+    let_all_happen(background, inbox, clock, step=timedelta(minutes=20))
+    attempts = Counter(headers["svix-id"] for _, headers, _ in receiver[0].calls)
+    assert set(attempts.values()) == {8}
+    assert timedelta(hours=27) < clock.now() - begin < timedelta(hours=31)
+
+    # One that waits for hours does not keep the next from coming.
+    receiver[0].calls.clear()
+    send(inbox, "ann@example.com")
+
+    async def until(count: int, step: timedelta) -> None:
+        while len(receiver[0].calls) < count:
+            clock.advance(step)
+            await asyncio.sleep(0.005)
+
+    background.run(until(6, timedelta(minutes=1)), timeout=PATIENCE_SECONDS)
+    receiver[0].refusals = 0
+    now = clock.now()
+    send(inbox, "bo@example.com")
+    background.run(until(8, timedelta(seconds=1)), timeout=PATIENCE_SECONDS)
+    assert receiver[0].types("bo@example.com")
+    assert clock.now() - now < timedelta(minutes=1)
+
+
+def test_the_latest_event_of_an_email(
+    background: Background, clock: Clock, inbox: Inbox, receiver: tuple[Receiver, str]
+) -> None:
+    (email_id,) = send(inbox, "bounce@example.com")
+    shown = show(inbox, email_id).json()
+    assert (shown["last_event"], shown["tags"], shown["to"]) == ("queued", TAGS, ["bounce@example.com"])
+    let_all_happen(background, inbox, clock)
+    assert show(inbox, email_id).json()["last_event"] == "bounced"
+    assert show(inbox, "4ef9a417-02e9-4d39-ad75-9611e0fcc33c").json()["name"] == "not_found"
+    assert requests.get(f"{inbox.url}/emails/{email_id}", timeout=PATIENCE_SECONDS).status_code == 401
