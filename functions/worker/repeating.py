@@ -68,7 +68,7 @@ class Repeating:
             return None
         return MadeRequests(requests=requests, stored=stored, is_repeat=True)
 
-    def make(self, requests: dict[str, KeptRequest], *, seconds: float) -> MailOutcome:
+    def make(self, requests: dict[str, KeptRequest], seconds: float) -> MailOutcome:
         """Make requests.
 
         Args:

@@ -44,6 +44,7 @@ from functions.shared.mail_event import MailEvent, MailRecord, MailStatus
 from functions.shared.report_task import ReportTask
 from functions.shared.schedule import Cadence
 from functions.shared.settings import OnUnknownOutcome
+from functions.shared.stored_request import KeptRequest
 from functions.shared.subscription import PauseReason, Subscription, SubscriptionDefaults, resumed_fields
 from functions.shared.task_queue import NewTask, TaskQueue, cloud_tasks_client
 from functions.shared.user import User, enrolled_fields
@@ -330,6 +331,7 @@ class Life(RuleBasedStateMachine):
 
     database: firestore.Client
     on_unknown_outcome: OnUnknownOutcome
+    has_keys = False
     number = 0
 
     def __init__(self) -> None:
@@ -368,6 +370,11 @@ class Life(RuleBasedStateMachine):
         self.has_left = False
         # What the promise is judged by.
         self.accepted = 0
+        self.kept: dict[str, bytes] = {}
+        """What the provider has taken, by the idempotency key."""
+        self.built = 0
+        self.may_be_unknown = not self.has_keys
+        """Whether an outcome may stay unknown: without keys, or when they are of no use."""
         self.is_reported = False
         self.unknown = 0
         self.unknown_and_replayed = 0
@@ -418,6 +425,8 @@ class Life(RuleBasedStateMachine):
                 self.leases_run_out()
             case Event.A_DAY_GOES_BY:
                 self.days += 1
+                self.may_be_unknown = True
+                self.kept.clear()
                 self.leases_run_out()
                 self.now += LOST_AFTER
             case Event.THE_USER_LEAVES_OR_PAUSES_OR_COMES_BACK:
@@ -486,7 +495,8 @@ class Life(RuleBasedStateMachine):
         again = self.unknown_and_replayed
         if self.on_unknown_outcome is OnUnknownOutcome.RESEND:
             again += self.unknown
-        assert self.accepted <= 1 + again
+        assert self.accepted <= (1 + again if self.may_be_unknown else 1)
+        assert self.may_be_unknown or DeadLetterReason.UNKNOWN_OUTCOME not in self.published
         # What is final stays so.
         if self.final is not None:
             assert self.state == self.final
@@ -629,7 +639,8 @@ class Life(RuleBasedStateMachine):
         self.attempts[name] = max(number, self.attempts.get(name, 0))
         full = tasks_v2.Task.View.FULL
         task = cloud_tasks_client().get_task(request=tasks_v2.GetTaskRequest(name=name, response_view=full))
-        attempt = Attempt(number=number, task_name=name, last=number >= MAX_ATTEMPTS, started_at=self.tick())
+        short_name = name.rpartition("/")[2]
+        attempt = Attempt(number=number, task_name=short_name, last=number >= MAX_ATTEMPTS, started_at=self.tick())
         call = Call(name, attempt, lambda call: self.send_report(call)(task.http_request.body, attempt))
         self.calls.append(call)
         return call
@@ -663,6 +674,25 @@ class Life(RuleBasedStateMachine):
                 machine.accepted += order in {Order.GO_ON, Order.LOSE_ANSWER}
                 return OUTCOMES[order]
 
+        class Sending:
+            keys_hold = timedelta(hours=24)
+
+            def requests(self, mail: Mail) -> Sequence[KeptRequest]:
+                # Each time the report is built it is another one.
+                machine.built += 1
+                return [KeptRequest(address=each.address, content=b"%d" % machine.built) for each in mail.recipients]
+
+            def send_requests(self, requests: Mapping[str, KeptRequest], *, seconds: float) -> MailOutcome:
+                [(key, request)] = requests.items()
+                order = call.stop(Place.SEND)
+                if order in {Order.GO_ON, Order.LOSE_ANSWER}:
+                    assert machine.kept.get(key, request.content) == request.content, "other bytes with the same key"
+                    machine.accepted += key not in machine.kept
+                    machine.kept[key] = request.content
+                elif machine.unknown and order in {Order.REFUSE, Order.UNSUBSCRIBED}:
+                    machine.may_be_unknown = True
+                return OUTCOMES[order]
+
         def publish(letter: DeadLetter) -> None:
             order = call.stop(Place.PUBLISH)
             if order in {Order.GO_ON, Order.LOSE_ANSWER}:
@@ -693,7 +723,7 @@ class Life(RuleBasedStateMachine):
             deliveries=SteppedStore(self.database, call),
             inactive_users=SteppedInactiveUsers(self.database, call),
             provider=Provider(),
-            repeating=Repeating(None, provider="sendgrid", now=self.tick),
+            repeating=Repeating(Sending() if self.has_keys else None, provider="p", now=self.tick),
             dead_letters=Topic(publish),
             key_alert=KeyAlert(lambda _alert: None, now=self.tick),
             builder=ReportBuilder(
@@ -753,7 +783,7 @@ class Life(RuleBasedStateMachine):
                 run_id=run,
                 kind="activity",
             )
-            self.queue.enqueue([NewTask(task_id(self.delivery, run), task.to_json())])
+            self.queue.enqueue([NewTask(task_id(self.delivery, run if self.attempts else ""), task.to_json())])
             self.look_at_the_queue()
 
     def enroll(self, run_time: datetime) -> None:
@@ -804,15 +834,19 @@ def database() -> Iterator[firestore.Client]:
 
 
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize("on_unknown_outcome", list(OnUnknownOutcome))
+@pytest.mark.parametrize(
+    ("on_unknown_outcome", "has_keys"),
+    [(OnUnknownOutcome.DEAD_LETTER, False), (OnUnknownOutcome.RESEND, False), (OnUnknownOutcome.DEAD_LETTER, True)],
+)
 def test_sent_once_and_lost_never_in_whatever_order(
-    database: firestore.Client, on_unknown_outcome: OnUnknownOutcome
+    database: firestore.Client, on_unknown_outcome: OnUnknownOutcome, *, has_keys: bool
 ) -> None:
     class ThisLife(Life):
         pass
 
     ThisLife.database = database
     ThisLife.on_unknown_outcome = on_unknown_outcome
+    ThisLife.has_keys = has_keys
     run_state_machine_as_test(
         ThisLife,
         settings=settings(
