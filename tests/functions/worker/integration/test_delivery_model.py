@@ -572,7 +572,9 @@ class Life(RuleBasedStateMachine):
         self.next_report_at = subscription.get("next_report_at")
         self.is_paused_for_user = subscription.to_dict().get("paused_because") == PauseReason.USER_INACTIVE
         self.state = DeliveryState(delivery.get("state")) if delivery.exists else None
-        self.is_skipped_for_user = delivery.exists and delivery.to_dict().get("reason") == SkipReason.USER_INACTIVE
+        # A user or an operator who comes back just then finds the subscription as it was: the next run moves it on.
+        for_user = {SkipReason.USER_INACTIVE, SkipReason.PAUSED}
+        self.is_skipped_for_user = delivery.exists and delivery.to_dict().get("reason") in for_user
 
     @property
     def has_moved_on(self) -> bool:
