@@ -18,7 +18,17 @@ from functions.worker.mail.model import (
     Unclear,
     Unsubscribed,
 )
-from functions.worker.transitions import GiveUp, NextStep, Retry, Sent, Skip, Transition, next_step, transition_after
+from functions.worker.transitions import (
+    GiveUp,
+    NextStep,
+    Retry,
+    Sent,
+    Skip,
+    Transition,
+    next_step,
+    transition_after,
+    transition_after_repeat,
+)
 
 NOW = datetime(2026, 11, 24, 13, tzinfo=UTC)
 DEAD_LETTER, RESEND = OnUnknownOutcome.DEAD_LETTER, OnUnknownOutcome.RESEND
@@ -106,3 +116,43 @@ def test_what_may_have_been_sent_is_never_released_by_default() -> None:
         decided = transition_after(Unclear(error="e"), last_attempt=last_attempt, on_unknown_outcome=DEAD_LETTER)
         assert isinstance(decided, Retry | GiveUp)
         assert not decided.release
+
+
+@pytest.mark.parametrize("last_attempt", [False, True])
+def test_an_unclear_outcome_is_kept_for_a_repeat_also_after_the_last_attempt(*, last_attempt: bool) -> None:
+    decided = transition_after(
+        Unclear(error="e"), last_attempt=last_attempt, on_unknown_outcome=DEAD_LETTER, can_repeat=True
+    )
+    assert decided == LATER
+
+
+@pytest.mark.parametrize(
+    ("outcome", "expected"),
+    [
+        (Accepted(message_id="m"), Sent(message_id="m")),
+        (Unclear(error="e"), LATER),
+        (
+            Throttled(error="e", retry_after_seconds=7),
+            retry(HTTPStatus.TOO_MANY_REQUESTS, "throttled", 7, release=False),
+        ),
+        (
+            Unavailable(error="e"),
+            retry(HTTPStatus.INTERNAL_SERVER_ERROR, "provider-unavailable", release=False),
+        ),
+        (
+            NotAllowed(error="e"),
+            retry(HTTPStatus.SERVICE_UNAVAILABLE, "provider-refuses-key", release=False),
+        ),
+        (Refused(error="e"), GiveUp(reason=DeadLetterReason.UNKNOWN_OUTCOME, error="e", release=False)),
+    ],
+)
+def test_what_comes_of_a_repeat_says_nothing_of_the_request_before_but_that_it_is_accepted(
+    outcome: MailOutcome, expected: Transition
+) -> None:
+    assert transition_after_repeat(outcome) == expected
+
+
+def test_a_repeat_to_recipients_who_have_left_stays_unknown() -> None:
+    decided = transition_after_repeat(Unsubscribed())
+    assert isinstance(decided, GiveUp)
+    assert decided.reason is DeadLetterReason.UNKNOWN_OUTCOME
