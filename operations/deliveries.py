@@ -183,6 +183,7 @@ def delivery_row(delivery: Delivery, mail: MailRecord | None = None) -> dict[str
         "attempts": delivery.attempts,
         "lease_expires_at": delivery.lease_expires_at,
         "variant": delivery.variant or None,
+        "provider": redact_addresses(delivery.provider) or None,
         "message_id": redact_addresses(delivery.message_id) or None,
         "reason": redact_addresses(delivery.reason) or None,
         "note": redact_addresses(delivery.note) or None,

@@ -32,7 +32,17 @@ DELIVERY_KEYS = {
         "attempts",
     ),
     *("mail", "mail_reason", "mail_at", "mail_recipients"),
-    *("lease_expires_at", "message_id", "reason", "note", "last_error", "problem", "created_at", "updated_at"),
+    *(
+        "lease_expires_at",
+        "provider",
+        "message_id",
+        "reason",
+        "note",
+        "last_error",
+        "problem",
+        "created_at",
+        "updated_at",
+    ),
 }
 LETTER_KEYS = {
     *("dead_letter_id", "state", "reason", "error", "attempts", "user_id", "subscription_id"),
