@@ -1,4 +1,4 @@
-"""The inbox: takes mails as SendGrid does and messages as Slack's webhooks do, and shows what came."""
+"""The inbox: takes mails as SendGrid does and messages as Slack's webhooks do, and says what came."""
 
 import asyncio
 import json
@@ -20,15 +20,16 @@ from local_cloud.clock import Clock
 from local_cloud.errors import LocalCloudError
 from local_cloud.http import HttpServer
 from local_cloud.inbox import email_logs, sender_identity, sendgrid, slack, webhook_settings
+from local_cloud.inbox.api import InboxApi
 from local_cloud.inbox.event_webhook import EventWebhook
 from local_cloud.inbox.faults import Answer, Call, CutConnection, Fault, Service
 from local_cloud.inbox.mail import Envelope, Mail, split
-from local_cloud.inbox.pages import Pages
 from local_cloud.inbox.rate_limit import RateLimit
 from local_cloud.inbox.sender_identity import InvalidPage, SenderIdentity
 from local_cloud.inbox.slack_message import SlackMessage
 from local_cloud.inbox.store import MailStore, save
 from local_cloud.inbox.suppressions import Suppressions, with_links
+from local_cloud.inbox.unsubscribe_page import unsubscribe_page
 from local_cloud.inbox.webhook_settings import WebhookSettings
 
 MAIL_SEND_SCOPE = "mail.send"
@@ -45,9 +46,9 @@ _log = logging.getLogger(__name__)
 
 
 class Inbox(HttpServer):
-    """SendGrid's mail send and Email Logs, a Slack webhook, and pages to read what they took.
+    """SendGrid's mail send and Email Logs, a Slack webhook, and an API to read what they took.
 
-    Its `url` is the pages' address, and `SENDGRID_HOST` for a client.
+    Its `url` is the API's address, and `SENDGRID_HOST` for a client.
 
     Args:
         host: the address to bind.
@@ -130,8 +131,7 @@ class Inbox(HttpServer):
         app.router.add_get("/asm/unsubscribe", self._unsubscribe)
         app.router.add_post("/asm/unsubscribe", self._unsubscribe)
         app.router.add_route("*", "/services/{webhook:.*}", self._slack)
-        self._pages = Pages(self.mails, self.slack_messages)
-        self._pages.add_to(app)
+        InboxApi(self.mails, self.slack_messages).add_to(app)
         super().__init__("inbox", app, host, port)
 
     async def start(self) -> None:
@@ -194,7 +194,7 @@ class Inbox(HttpServer):
             self.suppressions.add([address], group)
             if mail := self._latest_mail_to(address):
                 self.webhook.unsubscribed(mail, address, group)
-        return self._pages.unsubscribe(email=address, group=group, done=posted)
+        return unsubscribe_page(email=address, group=group, done=posted)
 
     def _latest_mail_to(self, address: str) -> Envelope | None:
         return next(
