@@ -14,6 +14,7 @@ from operations.console.local_client import LocalClient
 from operations.console.mail_frame import LOOKS, WIDTHS, mail_response
 from operations.console.view import link
 from operations.firestore_browser import FirestoreBrowser
+from operations.mail_html.html_check import GMAIL_SHOWS_BYTES, check_html
 
 _MAILS_A_PAGE = 50
 _MESSAGES_A_PAGE = 30
@@ -77,8 +78,12 @@ def show_mail(request: Request) -> Response:
         mail=mail,
         path="/local/mails/",
         search=search,
+        check=check_html(
+            mail["html"], text=mail["text"], content_ids={each["content_id"] for each in mail["attachments"]}
+        ),
+        most_bytes=GMAIL_SHOWS_BYTES,
         delivery_id=mail["custom_args"].get("delivery_id", ""),
-        source=local.mail_part(mail_id, "message.eml").decode(errors="replace"),
+        source=local.mail_part(mail_id, "message.eml").decode(errors="replace").replace("\r\n", "\n"),
         request_body=json.dumps(json.loads(local.mail_part(mail_id, "request.json")), indent=2, ensure_ascii=False),
         look=look if look in LOOKS else "light",
         width=width if width in WIDTHS else "desktop",
