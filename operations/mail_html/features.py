@@ -21,9 +21,8 @@ _ELEMENTS = {
 }
 _ATTRIBUTES = {
     **{name: f"html-{name}" for name in ("align", "valign", "cellpadding", "cellspacing", "width", "height")},
-    **{
-        name: f"html-{name}" for name in ("dir", "lang", "role", "target", "hidden", "background", "srcset", "required")
-    },
+    **{name: f"html-{name}" for name in ("dir", "lang", "role", "target", "hidden", "required")},
+    **{name: f"html-{name}" for name in ("background", "srcset")},
     **{f"aria-{name}": f"html-aria-{name}" for name in ("hidden", "label", "labelledby", "describedby", "live")},
     "loading": "html-loading-attribute",
     "inert": "css-inert-attribute",
@@ -32,19 +31,7 @@ _AS_OLD_AS_MAIL = {
     *("html", "head", "title", "meta", "a", "br", "b", "i", "u", "em", "sup", "sub", "center", "font", "caption"),
     *("color", "font-family", "font-style", "text-size-adjust", "text-decoration"),
     *("src", "href", "alt", "class", "id", "style", "name", "content", "http-equiv", "charset", "scope", "border"),
-    *(
-        "bgcolor",
-        "type",
-        "media",
-        "xmlns",
-        "aria-roledescription",
-        "colspan",
-        "rowspan",
-        "rel",
-        "size",
-        "face",
-        "title",
-    ),
+    *("bgcolor", "type", "media", "xmlns", "rel", "colspan", "rowspan", "size", "face", "aria-roledescription"),
 }
 """What the table has no line for, and every mail program knows, or means nothing in a mail."""
 
@@ -178,9 +165,8 @@ def _of_declarations(declarations: Iterable[tinycss2.ast.Node]) -> Iterator[str]
         elif name not in _AS_OLD_AS_MAIL:
             yield _of_property(name)
         if name == "display":
-            yield from filter(
-                None, (_known(f"css-display-{each.lower_value}") for each in declaration.value if each.type == "ident")
-            )
+            values = [each.lower_value for each in declaration.value if each.type == "ident"]
+            yield from filter(None, (_known(f"css-display-{value}") for value in values))
 
 
 def _of_property(name: str) -> str:
