@@ -190,6 +190,8 @@ class Environment:
         variables = {**given_variables(repository, self.outside), **self.variables}
         if with_control:
             variables["LOCAL_CONTROL_URL"] = f"http://{HOST}:{self.ports.control}"
+            # It takes Slack's messages also where SENDGRID_HOST is another one.
+            variables["LOCAL_INBOX_URL"] = f"http://{HOST}:{self.ports.inbox}"
         lines = [f"{name}={shlex.quote(value)}" for name, value in variables.items()]
         file.unlink(missing_ok=True)
         file.touch(mode=0o600, exist_ok=False)

@@ -295,7 +295,7 @@ class Up:
         ports = self._environment.ports
         self._console.print(
             f"\nConsole   [link]http://{HOST}:{ports.console}/[/link]\n"
-            f"Mails and Slack messages  [link]http://{HOST}:{ports.inbox}/[/link]\n"
+            f"Inbox     [link]http://{HOST}:{ports.console}/local/mails[/link]\n"
             f"Firestore {HOST}:{ports.firestore}   Cloud Tasks {HOST}:{ports.tasks} (REST {HOST}:{ports.tasks_rest})   "
             f"Pub/Sub {HOST}:{ports.pubsub}\n"
             f"Logs      {self._options.data_directory / 'logs'}\n"

@@ -3,7 +3,7 @@
 import base64
 import html
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from email.headerregistry import Address as HeaderAddress
@@ -15,6 +15,7 @@ from urllib.parse import unquote
 
 _CID = re.compile(r"""(?<=["'(=])\s*cid:([^"'()\s>]+)""", re.IGNORECASE)
 _MIME = re.compile(r"[a-z0-9][a-z0-9!#$&^_.+-]*/[a-z0-9][a-z0-9!#$&^_.+-]*", re.IGNORECASE)
+_NOT_READ = re.compile(r"<(style|script)\b.*?</\1\s*>|<!--.*?-->|<[^>]*>", re.IGNORECASE | re.DOTALL)
 _DOCTYPE = re.compile(r"\s*<!doctype[^>]*>", re.IGNORECASE)
 
 _LONGEST_LINE = 998
@@ -172,6 +173,19 @@ class Mail:
             )
             for entry, each in zip(self.envelope.files, self.request.get("attachments") or (), strict=True)
         )
+
+    def texts(self) -> Iterator[str]:
+        """Everything in it that people read: without the tags of the HTML, and without what files hold."""
+        envelope = self.envelope
+        yield envelope.subject
+        for each in (envelope.sender, *envelope.recipients, *self.reply_to):
+            yield f"{each.name} {each.email}"
+        yield self.text or ""
+        yield html.unescape(_NOT_READ.sub(" ", self.html or ""))
+        yield from (f"{name}: {value}" for name, value in self.headers.items())
+        yield from (f"{name}: {value}" for name, value in envelope.custom_args.items())
+        yield from envelope.categories
+        yield from (each.filename for each in envelope.files)
 
     def standalone_html(self, *, links_in_new_tab: bool = False) -> str:
         """The HTML part as a document that needs nothing beside it: inline images are in it, and scripts cannot run.

@@ -1,4 +1,4 @@
-"""The inbox: takes mails as SendGrid and Resend do and messages as Slack's webhooks do, and shows what came."""
+"""The inbox: takes mails as SendGrid and Resend do and messages as Slack's webhooks do, and says what came."""
 
 import asyncio
 import logging
@@ -18,11 +18,11 @@ from local_cloud.clock import Clock
 from local_cloud.errors import LocalCloudError
 from local_cloud.http import HttpServer
 from local_cloud.inbox import email_logs, resend, sender_identity, sendgrid, slack, webhook_settings
+from local_cloud.inbox.api import InboxApi
 from local_cloud.inbox.event_webhook import EventWebhook
 from local_cloud.inbox.faults import Answer, Call, CutConnection, Fault, Service
 from local_cloud.inbox.json_body import decode, json_answer
 from local_cloud.inbox.mail import Envelope, Mail, split
-from local_cloud.inbox.pages import Pages
 from local_cloud.inbox.rate_limit import RateLimit
 from local_cloud.inbox.resend_api import TOO_LARGE, ResendApi
 from local_cloud.inbox.resend_webhook import ResendWebhook
@@ -30,6 +30,7 @@ from local_cloud.inbox.sender_identity import InvalidPage, SenderIdentity
 from local_cloud.inbox.slack_message import SlackMessage
 from local_cloud.inbox.store import MailStore, save
 from local_cloud.inbox.suppressions import Suppressions, with_links
+from local_cloud.inbox.unsubscribe_page import unsubscribe_page
 from local_cloud.inbox.webhook_settings import WebhookSettings
 
 MAIL_SEND_SCOPE = "mail.send"
@@ -47,9 +48,9 @@ _log = logging.getLogger(__name__)
 
 
 class Inbox(HttpServer):
-    """SendGrid's mail send and Email Logs, Resend's emails, a Slack webhook, and pages to read what they took.
+    """SendGrid's mail send and Email Logs, Resend's emails, a Slack webhook, and an API to read what they took.
 
-    Its `url` is the pages' address, and `SENDGRID_HOST` and `RESEND_HOST` for clients.
+    Its `url` is the API's address, and `SENDGRID_HOST` and `RESEND_HOST` for clients.
 
     Args:
         host: the address to bind.
@@ -152,8 +153,7 @@ class Inbox(HttpServer):
         app.router.add_route("*", "/emails", self._resend)
         app.router.add_route("*", "/emails/{email_id}", self._resend)
         app.router.add_route("*", "/services/{webhook:.*}", self._slack)
-        self._pages = Pages(self.mails, self.slack_messages)
-        self._pages.add_to(app)
+        InboxApi(self.mails, self.slack_messages).add_to(app)
         super().__init__("inbox", app, host, port)
 
     async def start(self) -> None:
@@ -218,7 +218,7 @@ class Inbox(HttpServer):
             self.suppressions.add([address], group)
             if mail := self._latest_mail_to(address):
                 self.webhook.unsubscribed(mail, address, group)
-        return self._pages.unsubscribe(email=address, group=group, done=posted)
+        return unsubscribe_page(email=address, group=group, done=posted)
 
     def _latest_mail_to(self, address: str) -> Envelope | None:
         return next(

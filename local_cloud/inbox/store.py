@@ -8,7 +8,7 @@ import json
 import logging
 import tempfile
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import IO, overload
 
@@ -32,6 +32,7 @@ class MailStore(Sequence[Envelope]):
         self._envelopes: list[Envelope] = []
         self._places: dict[str, tuple[int, int, int]] = {}
         self._by_recipient: dict[str, list[Envelope]] = {}
+        self._texts: dict[str, str] = {}
         self._file: IO[bytes] = tempfile.SpooledTemporaryFile(max_size=in_memory)  # noqa: SIM115 - closed by close()
         self._end = 0
 
@@ -62,24 +63,18 @@ class MailStore(Sequence[Envelope]):
         """The mails that went to an address, as to, cc or bcc."""
         return tuple(self._by_recipient.get(address.lower(), ()))
 
-    def containing(self, text: str) -> Sequence[Envelope]:
-        """The mails that have a text anywhere in them, in capitals or not. It reads all of them."""
-        wanted = text.lower()
-        return [
-            envelope
-            for envelope in self._envelopes
-            if wanted in json.dumps(self.read(envelope.id).request, ensure_ascii=False).lower()
-        ]
+    def containing(self, text: str, among: Iterable[Envelope]) -> Sequence[Envelope]:
+        """Those of some mails that have a text in them that people read, in capitals or not, however its lines break.
 
-    def beside(self, mail_id: str) -> tuple[str | None, str | None]:
-        """The ids of the mails that came right before and right after a mail.
-
-        Raises:
-            KeyError: there is none by this id.
+        The first search reads the mails; later ones are answered from memory.
         """
-        index = self._places[mail_id][0]
-        before = self._envelopes[index - 1].id if index else None
-        return before, self._envelopes[index + 1].id if index + 1 < len(self._envelopes) else None
+        wanted = searchable(text)
+        return [envelope for envelope in among if wanted in self._text_of(envelope)]
+
+    def _text_of(self, envelope: Envelope) -> str:
+        if envelope.id not in self._texts:
+            self._texts[envelope.id] = searchable(" ".join(self.read(envelope.id).texts()))
+        return self._texts[envelope.id]
 
     def close(self) -> None:
         """Give the file back. The envelopes stay."""
@@ -97,6 +92,11 @@ class MailStore(Sequence[Envelope]):
     def __getitem__(self, index: slice) -> Sequence[Envelope]: ...
     def __getitem__(self, index: int | slice) -> Envelope | Sequence[Envelope]:
         return self._envelopes[index]
+
+
+def searchable(text: str) -> str:
+    """A text in one line, without regard to capitals."""
+    return " ".join(text.split()).casefold()
 
 
 def save(mail: Mail, directory: Path) -> None:

@@ -84,7 +84,7 @@ def make_application(
     )
     control_url = target.variables.get("LOCAL_CONTROL_URL") if target.directory else None
     view = View(target.description, is_local=target.directory is not None, has_control=control_url is not None)
-    client = LocalClient(control_url, target.require("SENDGRID_HOST")) if control_url else None
+    client = LocalClient(control_url, target.require("LOCAL_INBOX_URL")) if control_url else None
     tokens = FormTokens(form_key)
     app.state.console = Console(session=session, access=access, view=view, tokens=tokens, local=client)
     return app

@@ -48,7 +48,7 @@ class LocalClient:
         """Mails, the newest first, and how many there are.
 
         Args:
-            search: what they have in them, anywhere; empty for all.
+            search: what they have in their text, headers or addresses; empty for all.
             limit: how many at most.
             offset: how many to leave out.
         """
@@ -62,18 +62,23 @@ class LocalClient:
         mails: list[dict[str, Any]] = self._ask("GET", f"{self._inbox_url}/api/mails", params=asked).json()["mails"]
         return mails
 
-    def mail(self, mail_id: str) -> dict[str, Any]:
-        """One mail, with its parts and headers.
+    def mail(self, mail_id: str, *, search: str = "") -> dict[str, Any]:
+        """One mail, with its parts and headers, and the ids of the ones before and after it.
+
+        Args:
+            mail_id: its id.
+            search: what those have in them; empty for any.
 
         Raises:
             NotFound: there is none of this id.
         """
-        found: dict[str, Any] = self._ask("GET", f"{self._inbox_url}/api/mails/{mail_id}").json()
+        asked = {"q": search}
+        found: dict[str, Any] = self._ask("GET", f"{self._inbox_url}/api/mails/{mail_id}", params=asked).json()
         return found
 
     def mail_part(self, mail_id: str, part: str) -> bytes:
-        """A part of a mail: `html`, `message.eml`, `raw.json`, `attachments/0`."""
-        return self._ask("GET", f"{self._inbox_url}/mails/{mail_id}/{part}").content
+        """A part of a mail: `html`, `message.eml`, `request.json`, `attachments/0`."""
+        return self._ask("GET", f"{self._inbox_url}/api/mails/{mail_id}/{part}").content
 
     def slack(self, *, limit: int, offset: int = 0) -> dict[str, Any]:
         """Slack messages, the newest first, and how many there are."""

@@ -1,8 +1,6 @@
 """Makes pages of templates."""
 
-import re
 from datetime import UTC, datetime
-from html import unescape
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -12,6 +10,7 @@ from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
+from operations.console.mrkdwn import mrkdwn_to_html
 from operations.output import escape
 from operations.time_args import to_json_time, to_table_time
 
@@ -54,10 +53,6 @@ NOTICES = {
 """What a page says after an action, by the parameter `notice` of its address."""
 
 
-_CODE = re.compile(r"```\n?(.*?)\n?```", re.DOTALL)
-_BOLD = re.compile(r"(?<![\w*])\*([^*\n]+)\*(?![\w*])")
-
-
 class View:
     """Renders templates. Everything in them is escaped, and what is not plainly printable is written out.
 
@@ -82,7 +77,7 @@ class View:
         )
         self._templates.filters.update(
             moment=_moment,
-            mrkdwn=_mrkdwn,
+            mrkdwn=mrkdwn_to_html,
             iso_moment=_iso_moment,
             path=_path,
             duration=_duration,
@@ -158,16 +153,6 @@ def part(value: Any) -> str:
 
 def _plain(value: Any) -> str:
     return "" if value is None else escape(str(value), keep="\n")
-
-
-def _mrkdwn(text: Any) -> Markup:
-    """A text of Slack, with its bold words and its code shown as such.
-
-    https://docs.slack.dev/messaging/formatting-message-text/
-    """
-    shown = str(Markup.escape(_plain(unescape(str(text)))))
-    shown = _CODE.sub(r"<code>\1</code>", shown)
-    return Markup(_BOLD.sub(r"<strong>\1</strong>", shown))  # noqa: S704  escaped above
 
 
 def _moment(moment: datetime | None) -> str | Markup:

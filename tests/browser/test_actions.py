@@ -385,8 +385,9 @@ def test_the_policy_holds_where_markup_would_come_into_a_page(tab: Tab) -> None:
 
 
 def test_a_mail_runs_no_script_in_its_frame(cloud: Cloud, tab: Tab) -> None:
-    tab.open("/local/mails")
+    tab.open("/local/mails?q=activity")
     tab.page.locator("tbody th a").first.click()
+    tab.page.get_by_text("HTML check: nothing to mend").wait_for()
     frame = tab.page.locator("iframe.mail")
     frame.wait_for()
     assert "allow-scripts" not in (frame.get_attribute("sandbox") or "")

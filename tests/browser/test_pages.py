@@ -74,7 +74,7 @@ def test_everybody_can_read_what_an_act_asks_first(house: House, tab: Tab, act: 
 
 
 def test_everybody_can_read_every_form(house: House, tab: Tab) -> None:
-    for path in ("/queues", f"/people/{part(house.staged.users['usual'])}", "/local"):
+    for path in ("/queues", f"/people/{part(house.staged.users['usual'])}", "/local", FULL["a mail"](house)):
         tab.visit(house.full.url, path)
         tab.page.evaluate("document.querySelectorAll('details').forEach((details) => { details.open = true })")
         assert tab.looks() == [], path

@@ -14,6 +14,7 @@ from operations.console.local_client import LocalClient
 from operations.console.mail_frame import LOOKS, WIDTHS, mail_response
 from operations.console.view import link
 from operations.firestore_browser import FirestoreBrowser
+from operations.mail_html.html_check import GMAIL_SHOWS_BYTES, check_html
 
 _MAILS_A_PAGE = 50
 _MESSAGES_A_PAGE = 30
@@ -69,15 +70,21 @@ def show_mail(request: Request) -> Response:
     """One mail, and the ones before and after it."""
     local, mail_id = _local(request), request.path_params["mail_id"]
     asked = request.query_params
-    look, width = asked.get("look", "light"), asked.get("width", "desktop")
-    mail = local.mail(mail_id)
+    look, width, search = asked.get("look", "light"), asked.get("width", "desktop"), asked.get("q", "").strip()
+    mail = local.mail(mail_id, search=search)
     return console_of(request).view.page(
         request,
         "mail.html",
         mail=mail,
+        path="/local/mails/",
+        search=search,
+        check=check_html(
+            mail["html"], text=mail["text"], content_ids={each["content_id"] for each in mail["attachments"]}
+        ),
+        most_bytes=GMAIL_SHOWS_BYTES,
         delivery_id=mail["custom_args"].get("delivery_id", ""),
-        source=local.mail_part(mail_id, "message.eml").decode(errors="replace"),
-        request_body=json.dumps(json.loads(local.mail_part(mail_id, "raw.json")), indent=2, ensure_ascii=False),
+        source=local.mail_part(mail_id, "message.eml").decode(errors="replace").replace("\r\n", "\n"),
+        request_body=json.dumps(json.loads(local.mail_part(mail_id, "request.json")), indent=2, ensure_ascii=False),
         look=look if look in LOOKS else "light",
         width=width if width in WIDTHS else "desktop",
         looks=LOOKS,
@@ -91,15 +98,16 @@ def mail_html(request: Request) -> Response:
     return mail_response(page, request.query_params.get("look", ""))
 
 
+def message(request: Request) -> Response:
+    """A mail as a mail server would carry it."""
+    mail_id = request.path_params["mail_id"]
+    return _download(_local(request).mail_part(mail_id, "message.eml"), "message.eml")
+
+
 def attachment(request: Request) -> Response:
-    """A file that came with a mail. It is downloaded, never shown: what it is and does is the sender's choice."""
+    """A file that came with a mail."""
     mail_id, number = request.path_params["mail_id"], request.path_params["number"]
-    content = _local(request).mail_part(mail_id, f"attachments/{number}")
-    return Response(
-        content,
-        media_type="application/octet-stream",
-        headers={"Content-Disposition": f'attachment; filename="attachment-{number}"'},
-    )
+    return _download(_local(request).mail_part(mail_id, f"attachments/{number}"), f"attachment-{number}")
 
 
 def list_messages(request: Request) -> Response:
@@ -136,6 +144,15 @@ def _local(request: Request) -> LocalClient:
     return local
 
 
+def _download(content: bytes, name: str) -> Response:
+    """What is downloaded, never shown: what it is and does is the sender's choice."""
+    return Response(
+        content,
+        media_type="application/octet-stream",
+        headers={"Content-Disposition": f'attachment; filename="{name}"'},
+    )
+
+
 def _seconds(form: Form) -> int:
     text = form.text("seconds")
     if not text.isdecimal():
@@ -153,6 +170,7 @@ ROUTES = [
     Route("/local/mails", list_mails),
     Route("/local/mails/{mail_id}", show_mail),
     Route("/local/mails/{mail_id}/html", mail_html),
+    Route("/local/mails/{mail_id}/message.eml", message),
     Route("/local/mails/{mail_id}/attachments/{number:int}", attachment),
     Route("/local/slack", list_messages),
     Route("/local/firestore", browse),

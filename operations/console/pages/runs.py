@@ -14,6 +14,8 @@ from operations.console.console import console_of
 from operations.console.view import page_links
 from operations.dead_letters import DeadLetters
 from operations.letter_causes import by_cause
+from operations.page_parts import read_parts
+from operations.queue_rows import read_queues
 from operations.run_progress import due_sum, progress_of
 from operations.runs import Runs
 
@@ -44,13 +46,18 @@ def show_run(request: Request) -> Response:
         raise HTTPException(HTTPStatus.NOT_FOUND)
     run = Runs(console.session.firestore).show(run_id)
     letters = DeadLetters(console.session.firestore).of_run(run_id, limit=_LETTERS_READ)
+    progress = progress_of(run, now=now)
+    if progress:
+        # Queues that cannot be read leave the page without what they say.
+        queues = read_parts({"queues": lambda: read_queues(console.session, now=now)}).read.get("queues")
+        progress = progress_of(run, queues=queues.rows if queues else (), now=now)
     return console.view.page(
         request,
         "run.html",
         run=run,
         counters=RUN_COUNTERS,
         due=due_sum(run),
-        progress=progress_of(run, now=now),
+        progress=progress,
         failures=by_cause(letters),
         all_read=len(letters) < _LETTERS_READ,
         read=_LETTERS_READ,

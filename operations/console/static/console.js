@@ -72,7 +72,9 @@ document.addEventListener("htmx:responseError", () => showStale(true));
 
 // A mail is shown at its full height. It can run no script, so the page around it measures it.
 function fitFrame(frame) {
+  frame.removeAttribute("height");
   const height = frame.contentDocument?.documentElement?.scrollHeight;
   if (height) frame.height = height + 2;
 }
 document.addEventListener("load", (event) => event.target.matches?.("iframe.mail") && fitFrame(event.target), true);
+window.addEventListener("resize", () => document.querySelectorAll("iframe.mail").forEach(fitFrame));

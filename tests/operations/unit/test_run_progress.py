@@ -55,6 +55,56 @@ def test_what_is_over_or_long_ago_has_no_progress(over: Any) -> None:
     assert progress_of(over, now=NOW) is None
 
 
+HOUR = 3600.0
+
+
+def queue(*, state: str = "running", tasks: int = 80, failing: int = 0) -> dict[str, Any]:
+    return {"queue": "reports", "state": state, "tasks": tasks, "failing": failing}
+
+
+@pytest.mark.parametrize(
+    ("going", "queues", "says"),
+    [
+        (run(state="failed", dispatched=100, deliveries={"sent": 20}), [queue()], "has failed"),
+        (run(state="stopped", dispatched=100, deliveries={"sent": 20}), [queue()], "breaker"),
+        (run(state="running", seconds=0.6 * HOUR, dispatched=100, deliveries={"sent": 20}), [queue()], "killed"),
+        (run(dispatched=100, deliveries={"sent": 20}), [queue(), queue(state="paused")], "reports is paused"),
+        (run(dispatched=100, deliveries={"sent": 20}), [queue(tasks=0)], "No queue holds a task"),
+        (run(dispatched=100, deliveries={"sent": 20}), [queue(failing=40)], "40 of 80 tasks"),
+    ],
+)
+def test_what_holds_a_run_up_is_said_in_the_place_of_the_time_left(going: Any, queues: Any, says: str) -> None:
+    found = progress_of(going, queues=queues, now=NOW)
+    assert found is not None
+    assert (found.total, found.final, found.rate, found.seconds_left) == (100, 20, None, None)
+    assert says in found.held_up
+
+
+@pytest.mark.parametrize(
+    "queues",
+    [[queue()], [queue(failing=39)], [queue(tasks=0), queue()], [{"queue": "gone", "error": "no such queue"}], []],
+)
+def test_queues_that_work_or_cannot_be_read_hold_nothing_up(queues: Any) -> None:
+    found = progress_of(run(dispatched=100, deliveries={"sent": 20}), queues=queues, now=NOW)
+    assert found == RunProgress(total=100, final=20, rate=2.0, seconds_left=40.0)
+
+
+def test_a_run_that_still_makes_tasks_may_have_none_in_the_queue() -> None:
+    going = run(state="running", dispatched=100, deliveries={"sent": 20})
+    found = progress_of(going, queues=[queue(tasks=0)], now=NOW)
+    assert found == RunProgress(total=100, final=20, rate=2.0, seconds_left=40.0)
+
+
+def test_no_time_is_left_that_is_longer_than_a_run_is_watched() -> None:
+    slow = run(seconds=HOUR, dispatched=120_390, deliveries={"sent": 3})
+    found = progress_of(slow, now=NOW)
+    assert found is not None
+    assert (found.seconds_left, found.rate) == (None, 3 / HOUR)
+    assert "24 hours" in found.held_up
+    just_right = progress_of(run(seconds=HOUR, dispatched=24, deliveries={"sent": 1}), now=NOW)
+    assert just_right == RunProgress(total=24, final=1, rate=1 / HOUR, seconds_left=23 * HOUR)
+
+
 def test_the_counters_add_up_to_what_was_due() -> None:
     counted = run(deliveries={}, due=10, dispatched=6, already_dispatched=2, malformed=1, errors=0, lost=1, overdue=7)
     parts = {"dispatched": 6, "already_dispatched": 2, "lost": 1, "malformed": 1}

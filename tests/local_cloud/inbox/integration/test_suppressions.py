@@ -86,5 +86,10 @@ def test_each_of_several_recipients_leaves_the_group_for_themselves(inbox: Inbox
     assert [envelope.to[0].email for envelope in inbox.mails] == [*addresses, "ann@example.com"]
 
 
+def test_the_page_of_a_link_shows_an_address_as_text(inbox: Inbox) -> None:
+    link = f"{inbox.url}/asm/unsubscribe?group=7&email=%3Cscript%3E"
+    assert "<script>" not in requests.get(link, timeout=60).text + requests.post(link, timeout=60).text
+
+
 def test_a_link_without_a_group_is_none(inbox: Inbox) -> None:
     assert requests.get(f"{inbox.url}/asm/unsubscribe?email=a", timeout=60).status_code == 400

@@ -227,7 +227,7 @@ class TestTheDevelopersOwn:
     @pytest.mark.parametrize("name", ["localhost", "127.0.0.1", "inbox.localhost"])
     def test_pages_by_any_name_of_this_machine(self, cloud: Running, name: str) -> None:
         headers = {"Host": f"{name}:{cloud.ports['inbox']}", "Sec-Fetch-Site": "none", "Sec-Fetch-Mode": "navigate"}
-        assert requests.get(cloud.url("inbox"), headers=headers, timeout=100).status_code == 200
+        assert requests.get(cloud.url("inbox", "/api/mails"), headers=headers, timeout=100).status_code == 200
 
     def test_a_form_on_its_own_page(self, cloud: Running) -> None:
         headers = {"Origin": cloud.url("inbox").rstrip("/"), "Sec-Fetch-Site": "same-origin", **FORM}

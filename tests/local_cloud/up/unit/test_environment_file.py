@@ -49,6 +49,12 @@ def test_it_does_not_write_through_a_link(tmp_path: Path) -> None:
     assert mode(file) == 0o600
 
 
+def test_a_console_finds_the_inbox_also_where_mails_go_elsewhere(tmp_path: Path) -> None:
+    file = tmp_path / "environment"
+    environment(SENDGRID_HOST="https://api.sendgrid.com").write(file, repository=REPOSITORY, with_control=True)
+    assert "LOCAL_INBOX_URL=http://127.0.0.1:26000\n" in file.read_text()
+
+
 def test_each_value_of_the_local_clouds_own_gives_way_to_one_from_outside() -> None:
     own = environment().variables
     assert set(environment(**dict.fromkeys(own, "outside")).variables.values()) == {"outside"}

@@ -3,24 +3,27 @@
 https://docs.slack.dev/messaging/formatting-message-text
 """
 
+import html
 import re
-from html import escape, unescape
 
 from markupsafe import Markup
 
+from operations.output import escape
+
 _LINK = re.compile(r"&lt;((?:https?|mailto):[^|&\s]*(?:&amp;[^|&\s]*)*)(?:\|(.*?))?&gt;")
 _STYLES = (
-    (re.compile(r"(?<![\w*])\*(\S(?:[^*\n]*\S)?)\*(?![\w*])"), "b"),
-    (re.compile(r"(?<![\w_/])_(\S(?:[^_\n]*\S)?)_(?![\w_])"), "i"),
+    (re.compile(r"(?<![\w*])\*(\S(?:[^*\n]*\S)?)\*(?![\w*])"), "strong"),
+    (re.compile(r"(?<![\w_/])_(\S(?:[^_\n]*\S)?)_(?![\w_])"), "em"),
     (re.compile(r"(?<![\w~])~(\S(?:[^~\n]*\S)?)~(?![\w~])"), "s"),
 )
 _CODE = re.compile(r"(```.*?```|`[^`\n]+`)", re.DOTALL)
 
 
-def mrkdwn_to_html(text: str) -> Markup:
-    """Bold, italic, struck, code and links of a message; everything else is shown as it stands."""
+def mrkdwn_to_html(text: object) -> Markup:
+    """Bold, italic, struck, code and links of a message; everything else is shown as it stands, and what is not
+    plainly printable as Python writes it."""
     # Senders should escape &, < and > outside of markup. Unescaped and escaped again, text of either kind is harmless.
-    parts = _CODE.split(escape(unescape(text)))
+    parts = _CODE.split(html.escape(escape(html.unescape(str(text)), keep="\n")))
     return Markup("".join(_code(part) if index % 2 else _styled(part) for index, part in enumerate(parts)))  # noqa: S704 - escaped above
 
 
