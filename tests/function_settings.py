@@ -3,6 +3,8 @@
 from pydantic_settings import BaseSettings
 
 from functions.dispatcher.mail_statistics.sendgrid.settings import SendGridSettings as SendGridStatisticsSettings
+from functions.mail_events.resend.settings import ResendSettings as ResendWebhookSettings
+from functions.mail_events.sendgrid.settings import SendGridSettings as SendGridWebhookSettings
 from functions.shared.settings import (
     DispatcherSettings,
     DlqHandlerSettings,
@@ -16,7 +18,7 @@ FUNCTION_SETTINGS: dict[str, tuple[type[BaseSettings], ...]] = {
     "dispatcher": (DispatcherSettings, SendGridStatisticsSettings),
     "worker": (WorkerSettings, *PROVIDER_SETTINGS.values()),
     "DLQ handler": (DlqHandlerSettings,),
-    "mail events": (MailEventsSettings,),
+    "mail events": (MailEventsSettings, SendGridWebhookSettings, ResendWebhookSettings),
     "preferences": (PreferencesSettings,),
 }
 """The settings by the function's name in docs/configuration.md, those of all mail providers among them."""

@@ -12,17 +12,22 @@ from google.api_core.exceptions import GoogleAPIError
 
 from functions.mail_events.address_pauses import AddressPauses
 from functions.mail_events.firestore_calls import ONE_CALL, RETRY
+from functions.mail_events.provider import ProviderParts, parts_of
 from functions.mail_events.received_events import InvalidBody, InvalidSignature
 from functions.mail_events.record_store import RecordStore
-from functions.mail_events.sendgrid.signature import InvalidKey, Signatures
-from functions.mail_events.sendgrid.webhook import read_events
 from functions.mail_events.settled_outcomes import SettledOutcomes
 from functions.mail_events.take_events import EventsNotStored, TakeEvents
 from functions.shared.clients import firestore_client
 from functions.shared.dead_letter_topic import DeadLetterTopic
 from functions.shared.logging import configure_logging
 from functions.shared.request_body import read_body
-from functions.shared.settings import MailEventsSettings, cannot_start, load_settings
+from functions.shared.settings import (
+    MailEventsSettings,
+    MailProviderChoice,
+    cannot_start,
+    load_both,
+    load_settings,
+)
 from functions.shared.subscription import SubscriptionDefaults
 from functions.shared.unknown_outcome import UnknownOutcomes
 
@@ -32,21 +37,19 @@ if TYPE_CHECKING:
 MOST_BYTES = 5 * 1024 * 1024
 """The largest body that is read. Thousands of events are smaller."""
 
-_METHODS = {"/sendgrid": "POST", "/health": "GET"}
-
 Answer = tuple[str, int, dict[str, str]]
 """Body, status and headers: what Flask makes a response of. It is not imported for that: its server has it already."""
 
 
-def _make_signatures(settings: MailEventsSettings) -> Signatures:
-    try:
-        return Signatures(settings.sendgrid_webhook_key)
-    except InvalidKey as error:
-        cannot_start(f"SENDGRID_WEBHOOK_KEY: {error}")
+def _choose_provider() -> ProviderParts:
+    name = load_settings(MailProviderChoice).mail_provider
+    return parts_of(name) or cannot_start(f"MAIL_PROVIDER: {name} does not say what becomes of mails")
 
 
-_settings = load_settings(MailEventsSettings)
-_signatures = _make_signatures(_settings)
+_provider = _choose_provider()
+_settings, _provider_settings = load_both(MailEventsSettings, _provider.settings_class)
+_signatures = _provider.signatures(_provider_settings)
+_METHODS = {_provider.PATH: "POST", "/health": "GET"}
 configure_logging("mail_events", _settings.log_level)
 _logger = structlog.get_logger()
 _first_call = threading.Lock()
@@ -71,7 +74,7 @@ def mail_events(request: "flask.Request") -> Answer:
         return _refuse(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "the body is too large")
     try:
         _signatures.verify(request.headers, body, now=datetime.now(UTC))
-        received = read_events(body)
+        received = _provider.read_events(body)
     except InvalidSignature as error:
         return _refuse(HTTPStatus.FORBIDDEN, str(error))
     except InvalidBody as error:

@@ -37,3 +37,7 @@ class InvalidBody(ValueError):
 
 class InvalidSignature(ValueError):
     """A call does not prove that the provider made it, and made it just now. The text repeats nothing of it."""
+
+
+class InvalidKey(ValueError):
+    """A key by which the provider's calls are verified is none. The text says which by its place, from 1."""

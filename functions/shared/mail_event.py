@@ -38,7 +38,7 @@ class MailStatus(StrEnum):
     BLOCKED = "blocked"
     """The recipient's server refused it, for a reason that passes. The address stays good."""
     DROPPED = "dropped"
-    """The provider did not try, since the address is on one of its lists, or is none."""
+    """The provider did not send it: the address is on one of its lists, or is none, or something else kept it."""
     BOUNCED = "bounced"
     """The recipient's server refused it for good: there is no such mailbox."""
     UNSUBSCRIBED = "unsubscribed"

@@ -336,8 +336,6 @@ class MailEventsSettings(CommonSettings, SubscriptionSettings):
     """The environment of the function that takes the mail provider's events."""
 
     dead_letter_topic: str
-    sendgrid_webhook_key: CommaSeparated = Field(min_length=1)
-    """The provider's public keys: one, or two while a key is replaced."""
 
 
 class PreferencesSettings(CommonSettings, BrandSettings, SubscriptionSettings):

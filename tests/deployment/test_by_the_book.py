@@ -10,6 +10,7 @@ import pytest
 
 from deployment.sendgrid_api import SendGridApi
 from deployment.sendgrid_webhook import Webhook, find_webhook
+from functions.mail_events.sendgrid.settings import SendGridSettings
 from functions.shared.settings import MailEventsSettings, PreferencesSettings
 from tests.deployment.conftest import PROJECT, Deployment, Outcome
 from tests.deployment.sendgrid_account import FUNCTION_URL, Account, running_account
@@ -121,8 +122,10 @@ def test_sendgrid_says_what_becomes_of_the_mails(first: FirstRun) -> None:
     variables = function["environmentVariables"]
     assert variables["SENDGRID_WEBHOOK_KEY"] == webhook.public_key
     assert variables["DEAD_LETTER_TOPIC"] == "report-dead-letters"
-    assert set(variables) - {"THREADS"} <= {field.upper() for field in MailEventsSettings.model_fields}
-    MailEventsSettings.model_validate({name.lower(): value for name, value in variables.items()})
+    known = {*MailEventsSettings.model_fields, *SendGridSettings.model_fields}
+    assert set(variables) - {"THREADS"} <= {field.upper() for field in known}
+    for settings_class in (MailEventsSettings, SendGridSettings):
+        settings_class.model_validate({name.lower(): value for name, value in variables.items()})
     assert first.callers("mail-events") == ["allUsers"]
     assert first.grants("mail-events") == {
         "project": {"roles/datastore.user"},

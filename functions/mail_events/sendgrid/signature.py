@@ -17,17 +17,13 @@ from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
 from cryptography.hazmat.primitives.hashes import SHA256, Hash
 from sendgrid.helpers.eventwebhook import EventWebhook, EventWebhookHeader
 
-from functions.mail_events.received_events import InvalidSignature
+from functions.mail_events.received_events import InvalidKey, InvalidSignature
 from functions.shared.identity import Headers
 
 LONGEST_AGE = timedelta(minutes=10)
 """How far the timestamp of a call may be from the present: a call that was recorded cannot be repeated later."""
 
 _TIMESTAMP = re.compile(r"[0-9]{1,12}")
-
-
-class InvalidKey(ValueError):
-    """A public key is none. The text says which by its place, from 1."""
 
 
 class Signatures:

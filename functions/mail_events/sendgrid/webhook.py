@@ -4,19 +4,15 @@ https://www.twilio.com/docs/sendgrid/for-developers/tracking-events/event
 """
 
 import json
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from functions.mail_events.event_fields import is_delivery_id, kept_text
 from functions.mail_events.received_events import InvalidBody, Passed, ReceivedEvents
 from functions.shared.address_hash import address_hash
-from functions.shared.ids import is_document_id
-from functions.shared.logging import redact_addresses
 from functions.shared.mail_event import MailEvent, MailStatus
 from functions.shared.plausible_time import plausible
 from functions.shared.subscription import PauseReason
-
-MOST_REASON_CHARACTERS = 500
 
 _STATUSES = {
     "processed": MailStatus.PROCESSED,
@@ -83,19 +79,19 @@ def _read(event: Any) -> MailEvent | Passed:
     if delivery_id is None:
         return Passed.WITHOUT_DELIVERY
     address, at = event.get("email"), _moment(event.get("timestamp"))
-    if not isinstance(address, str) or not address.strip() or at is None or not _is_id(delivery_id):
+    if not isinstance(address, str) or not address.strip() or at is None or not is_delivery_id(delivery_id):
         return Passed.MALFORMED
     if status is MailStatus.BOUNCED and event.get("type") == _BLOCKED:
         status = MailStatus.BLOCKED
-    reason = _text(event, "reason") or _text(event, "response")
+    reason = kept_text(event.get("reason")) or kept_text(event.get("response"))
     return MailEvent(
         delivery_id=delivery_id,
         recipient=address_hash(address),
         status=status,
         at=at,
         reason=reason,
-        classification=_text(event, "bounce_classification"),
-        message_id=_text(event, "sg_message_id"),
+        classification=kept_text(event.get("bounce_classification")),
+        message_id=kept_text(event.get("sg_message_id")),
         pauses=_PAUSES_IF_DROPPED.get(reason.lower()) if status is MailStatus.DROPPED else _PAUSES.get(status),
     )
 
@@ -107,19 +103,3 @@ def _moment(seconds: Any) -> datetime | None:
         return plausible(datetime.fromtimestamp(seconds, UTC))
     except (OverflowError, ValueError, OSError):
         return None
-
-
-def _is_id(value: Any) -> bool:
-    try:
-        return isinstance(value, str) and is_document_id(value)
-    except UnicodeEncodeError:
-        # JSON can escape half a character.
-        return False
-
-
-def _text(event: Mapping[str, Any], name: str) -> str:
-    value = event.get(name)
-    if not isinstance(value, str):
-        return ""
-    storable = value[: 2 * MOST_REASON_CHARACTERS].encode("utf-8", "replace").decode()
-    return redact_addresses(" ".join(storable.split()))[:MOST_REASON_CHARACTERS]

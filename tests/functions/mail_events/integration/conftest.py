@@ -42,6 +42,7 @@ class Provider:
     pubsub_faults: Faults
     subscriber: SubscriberClient
     methods: list[str]
+    environment: dict[str, str]
     keys: list[Signer] = field(default_factory=list)
     webhook_key: WebhookKey = field(default_factory=WebhookKey)
 
@@ -154,6 +155,7 @@ def started(background: Background, tmp_path_factory: pytest.TempPathFactory) ->
             pubsub_faults=pubsub_faults,
             subscriber=subscriber,
             methods=methods,
+            environment=environment_of_function,
             keys=keys,
             webhook_key=webhook_key,
         )

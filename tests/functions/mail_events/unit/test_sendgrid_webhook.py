@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from functions.mail_events.event_fields import MOST_REASON_CHARACTERS
 from functions.mail_events.received_events import InvalidBody, Passed
-from functions.mail_events.sendgrid.webhook import MOST_REASON_CHARACTERS, read_events
+from functions.mail_events.sendgrid.webhook import read_events
 from functions.shared.address_hash import address_hash
 from functions.shared.mail_event import MailStatus
 from functions.shared.subscription import PauseReason

@@ -9,8 +9,8 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from functions.mail_events.received_events import InvalidSignature
-from functions.mail_events.sendgrid.signature import InvalidKey, Signatures
+from functions.mail_events.received_events import InvalidKey, InvalidSignature
+from functions.mail_events.sendgrid.signature import Signatures
 from tests.functions.mail_events.signing import SIGNATURE, TIMESTAMP, Signer, sendgrid_event, to_body
 
 OLD, NEW, FOREIGN = Signer(), Signer(), Signer()

@@ -99,6 +99,7 @@ def test_a_wait_that_is_too_long_is_left_to_the_queue(serve: Serve) -> None:
     outcome = send(serve(server), REQUESTS)
     assert isinstance(outcome, Unclear)
     assert "1 of 4" in outcome.error
+    assert "429" in outcome.error
 
 
 def test_a_first_message_that_is_throttled_is_left_to_the_queue(serve: Serve) -> None:

@@ -1,0 +1,25 @@
+"""Fields of a provider's events, as far as they can be kept. Pure."""
+
+from typing import Any
+
+from functions.shared.ids import is_document_id
+from functions.shared.logging import redact_addresses
+
+MOST_REASON_CHARACTERS = 500
+
+
+def kept_text(value: Any) -> str:
+    """A text in one line, without addresses, and not longer than is kept; empty where the value is no text."""
+    if not isinstance(value, str):
+        return ""
+    storable = value[: 2 * MOST_REASON_CHARACTERS].encode("utf-8", "replace").decode()
+    return redact_addresses(" ".join(storable.split()))[:MOST_REASON_CHARACTERS]
+
+
+def is_delivery_id(value: Any) -> bool:
+    """Whether a delivery could have this id."""
+    try:
+        return isinstance(value, str) and is_document_id(value)
+    except UnicodeEncodeError:
+        # JSON can escape half a character.
+        return False

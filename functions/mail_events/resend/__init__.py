@@ -1,0 +1,1 @@
+"""Resend's webhook."""

@@ -1,0 +1,15 @@
+"""What the function knows of SendGrid."""
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from functions.shared.settings import CommaSeparated
+
+
+class SendGridSettings(BaseSettings):
+    """By what SendGrid's calls are verified."""
+
+    model_config = SettingsConfigDict(extra="ignore", env_ignore_empty=True)
+
+    sendgrid_webhook_key: CommaSeparated = Field(min_length=1)
+    """SendGrid's public keys: one, or two while a key is replaced."""
