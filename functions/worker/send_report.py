@@ -163,6 +163,9 @@ class SendReport:
             if answer is not None:
                 return answer
         if reason := self._skip_reason(work):
+            # An event of the mail may be what has paused the subscription: then the mail was sent.
+            if delivery and stored and isinstance(found := self._inquire(work, delivery), TaskAnswer):
+                return found
             return self._skip(work, None, Skip(reason=reason, note=_MAY_HAVE_BEEN_SENT if stored else ""))
         if kept_back := self._sending.kept_back():
             return self._hold_back(work, kept_back, is_repeat=stored is not None)

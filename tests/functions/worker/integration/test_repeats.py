@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from functions.shared.mail_event import MAIL_EVENTS, MailEvent, MailRecord, MailStatus
 from local_cloud.function_process import FunctionProcess
 from local_cloud.inbox.faults import Answer, Call, CutConnection, Fault
 from local_cloud.inbox.server import RESEND_API_KEY
@@ -162,6 +163,18 @@ def test_a_recipient_who_has_left_gets_no_repeat(cloud: Cloud, unclear: Callable
     answer = cloud.deliver(user, worker=resend(cloud), retry_count=1).json()
     assert (answer["result"], answer["note"]) == ("skipped", "an earlier attempt may have sent it")
     assert mails(cloud, user) == 0
+
+
+def test_a_mail_that_has_bounced_by_then_was_sent(cloud: Cloud, unclear: Callable[..., str]) -> None:
+    user = unclear()
+    name = cloud.delivery(user).id
+    event = MailEvent(delivery_id=name, recipient="r", status=MailStatus.BOUNCED, at=datetime.now(UTC))
+    record = MailRecord(id=name, user_id=user, subscription_id="default").folded([event])
+    cloud.database.collection(MAIL_EVENTS).document(name).set(record.to_fields())
+    cloud.subscription(user).update({"active": False, "paused_because": "bounced"})
+    assert cloud.deliver(user, worker=resend(cloud), retry_count=1).json()["result"] == "sent"
+    assert cloud.delivery_of(user)["state"] == "sent"
+    assert mails(cloud, user) == 1
 
 
 def test_a_repeat_goes_to_the_address_that_the_first_request_had(cloud: Cloud, unclear: Callable[..., str]) -> None:
