@@ -32,6 +32,8 @@ ROOT="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
 . "$ROOT/deployment/secrets.sh"
 # shellcheck source=deployment/messaging.sh
 . "$ROOT/deployment/messaging.sh"
+# shellcheck source=deployment/mail_provider.sh
+. "$ROOT/deployment/mail_provider.sh"
 # shellcheck source=deployment/mail_events.sh
 . "$ROOT/deployment/mail_events.sh"
 # shellcheck source=deployment/functions.sh
@@ -173,12 +175,14 @@ deploy() {
   if does accounts; then set_up_accounts; fi
   if does secrets; then set_up_secrets; fi
   if does messaging; then set_up_messaging; fi
-  if does functions; then set_up_functions; fi
+  if does functions; then
+    check_sender
+    set_up_functions
+  fi
   if does scheduler; then set_up_scheduler; fi
   if does monitoring; then set_up_monitoring; fi
   if does functions || does scheduler; then resume_schedule; fi
   if [ "$FIRESTORE_RULES" = yes ]; then set_up_rules; fi
-  if does functions; then check_sender; fi
   if [ "$WITH_CONSOLE" = yes ]; then set_up_console; fi
   if [ "$SMOKE" = yes ]; then smoke_test; fi
 }

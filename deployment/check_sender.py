@@ -1,8 +1,8 @@
 """Prints what deploy.sh warns about: a line for each finding, its fields separated by tabs.
 
-    check_sender.py MAIL_FROM SENDGRID_HOST POSTAL_ADDRESS
+    check_sender.py PROVIDER MAIL_FROM HOST POSTAL_ADDRESS REPORTS_A_SECOND
 
-The API key is read from standard input, so that no list of processes shows it.
+The API key, or SMTP_URL, is read from standard input, so that no list of processes shows it.
 """
 
 import os
@@ -11,10 +11,10 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from deployment.mail_checks.authentication import domain_of
 from deployment.mail_checks.dns import GOOGLE_PUBLIC_DNS, DnsOverHttps, is_reserved
-from deployment.mail_checks.sender_account import SenderAccount
-from deployment.mail_checks.sender_checks import SenderSettings, check_sender
+from deployment.mail_checks.provider_checks import checks_of
+from deployment.mail_checks.sender_address import domain_of
+from deployment.mail_checks.sender_settings import SenderSettings
 
 
 def _plain(text: str) -> str:
@@ -22,13 +22,13 @@ def _plain(text: str) -> str:
     return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
 
 
-def main(mail_from: str, sendgrid_host: str, postal_address: str) -> None:
+def main(provider: str, mail_from: str, host: str, postal_address: str, reports_a_second: str) -> None:
     """Carry out the checks. From a domain for examples nothing is ever sent, so nothing is asked about it."""
     if is_reserved(domain_of(mail_from)):
         return
-    account = SenderAccount(host=sendgrid_host, key=sys.stdin.readline().strip())
-    dns = DnsOverHttps(os.environ.get("DNS_OVER_HTTPS_URL") or GOOGLE_PUBLIC_DNS)
-    for finding in check_sender(SenderSettings(mail_from, postal_address), account=account, dns=dns):
+    settings = SenderSettings(mail_from, postal_address, float(reports_a_second))
+    checks = checks_of(provider, settings, host=host, key=sys.stdin.readline().strip())
+    for finding in checks.sender(DnsOverHttps(os.environ.get("DNS_OVER_HTTPS_URL") or GOOGLE_PUBLIC_DNS)):
         print("\t".join(map(_plain, (finding.state.value, finding.check, finding.found, finding.to_do))))
 
 

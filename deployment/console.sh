@@ -55,7 +55,7 @@ console_role() {
 
 # The account and its roles: to look, and, where there are operators, to act.
 set_up_console_account() {
-  local existing policy member name role place="--region=$REGION" whole="projects/$PROJECT_ID/databases/$DATABASE"
+  local existing policy member name role variable wanted place="--region=$REGION" whole="projects/$PROJECT_ID/databases/$DATABASE"
   existing="$(read_if_there iam service-accounts list --format='value(email)')"
   ensure_account console "Report pipeline: the console"
   member="serviceAccount:$(account_of console)"
@@ -90,9 +90,15 @@ set_up_console_account() {
   console_role "$has_operators" "$policy" "$PREFIX-tasks" roles/iam.serviceAccountUser "iam service-accounts" \
     "$TASKS_INVOKER"
   # For a test mail that an operator has sent to themselves.
-  name="$(secret_name SENDGRID_API_KEY)"
-  policy="$(policy_of secrets get-iam-policy "$name")"
-  console_role "$has_operators" "$policy" "secret $name" roles/secretmanager.secretAccessor secrets "$name"
+  existing="$(existing_secrets)"
+  for variable in $PROVIDER_SECRETS; do
+    name="$(secret_name "$variable")"
+    if ! has_line "$existing" "$name"; then continue; fi
+    wanted=no
+    if [ "$variable" = "$(key_of "$MAIL_PROVIDER")" ]; then wanted="$has_operators"; fi
+    policy="$(policy_of secrets get-iam-policy "$name")"
+    console_role "$wanted" "$policy" "secret $name" roles/secretmanager.secretAccessor secrets "$name"
+  done
 }
 
 # The key of the forms: made once, so that a form holds when another instance takes it.

@@ -19,12 +19,14 @@ set_up_functions() {
   step functions "Functions"
   count_queues
   # As many as it takes to keep all queues' concurrency busy; fewer would answer 429, which slows the queues down.
-  local concurrent name changed=""
+  local concurrent name changed="" running=""
   concurrent="$(flag_in "$QUEUE_FLAGS" --max-concurrent-dispatches)"
   default WORKER_MAX_INSTANCES "$(((${concurrent:-1000} * QUEUES + WORKER_CONCURRENCY - 1) / WORKER_CONCURRENCY))"
   concurrent="$(flag_in "$CONTINUATION_FLAGS" --max-concurrent-dispatches)"
   default DISPATCHER_MAX_INSTANCES "$(((${concurrent:-1000} + DISPATCHER_CONCURRENCY) / DISPATCHER_CONCURRENCY))"
   if [ "$MAIL_EVENTS" = off ] && is_one_of "$ONLY" "" functions mail-events; then remove_function mail-events; fi
+  if [ "$MAIL_PROVIDER" = smtp ]; then say "  a mail server reports nothing about mails: the function mail-events is not deployed"; fi
+  if is_wanted worker; then running="$(running_provider)"; fi
   if is_wanted mail-events; then set_up_webhook; fi
   ensure_repository
   for name in $FUNCTIONS; do
@@ -40,6 +42,11 @@ set_up_functions() {
   fi
   for name in $FUNCTIONS; do if is_wanted "$name"; then restrict_function "$name"; fi; done
   if is_wanted worker; then take_back_needs; fi
+  take_back_provider_secrets
+  if [ -n "$running" ] && [ "$running" != "$MAIL_PROVIDER" ]; then
+    warn_of_change "$running"
+    remove_webhook "$running"
+  fi
   if is_wanted dlq-handler; then take_back_secrets dlq-handler "$OWNER_SECRETS"; fi
   if is_wanted mail-events; then start_webhook; fi
   if is_wanted dlq-handler; then keep_dead_letters_longer; fi
@@ -57,8 +64,8 @@ is_deployed() {
   esac
 }
 
-# Whether everybody can call the function. It knows by itself whom it listens to: recipients by their link, SendGrid by
-# its signature.
+# Whether everybody can call the function. It knows by itself whom it listens to: recipients by their link, the mail
+# provider by its signature.
 is_public() { is_one_of "$1" preferences mail-events; }
 
 ensure_repository() {
@@ -94,7 +101,7 @@ environment_of() {
       echo "DEFAULT_KIND=$DEFAULT_KIND"
       echo "DEFAULT_CADENCE=$DEFAULT_CADENCE"
       if [ -n "$RAMP_START" ]; then echo "QUEUE_RATE=$(full_rate)"; fi
-      echo "SENDGRID_HOST=$SENDGRID_HOST"
+      provider_environment dispatcher
       optional "$OF_DISPATCHER"
       ;;
     worker)
@@ -105,7 +112,7 @@ environment_of() {
       echo "DEFAULT_KIND=$DEFAULT_KIND"
       echo "DEFAULT_CADENCE=$DEFAULT_CADENCE"
       echo "ON_UNKNOWN_OUTCOME=$ON_UNKNOWN_OUTCOME"
-      echo "SENDGRID_HOST=$SENDGRID_HOST"
+      provider_environment worker
       echo "MAIL_FROM=$MAIL_FROM"
       echo "MAIL_FROM_NAME=$MAIL_FROM_NAME"
       optional "$OF_WORKER $KIND_SETTINGS"
@@ -115,7 +122,7 @@ environment_of() {
       echo "DEAD_LETTER_TOPIC=$TOPIC"
       echo "DEFAULT_KIND=$DEFAULT_KIND"
       echo "DEFAULT_CADENCE=$DEFAULT_CADENCE"
-      echo "SENDGRID_WEBHOOK_KEY=$WEBHOOK_KEYS"
+      provider_environment mail-events
       ;;
     preferences)
       echo "PREFERENCES_URL=$(url_of preferences)"
@@ -144,11 +151,11 @@ optional() {
 secrets_of() {
   local variable variables="" version holder
   case "$1" in
-    dispatcher) variables="SENDGRID_API_KEY" ;;
     preferences) variables="PREFERENCES_KEY" ;;
-    worker) variables="SENDGRID_API_KEY MAIL_UNSUBSCRIBE_KEY PREFERENCES_KEY" ;;
+    worker) variables="MAIL_UNSUBSCRIBE_KEY PREFERENCES_KEY" ;;
     dlq-handler) variables="SLACK_WEBHOOK_URL ALERT_URLS OWNER_MAIL_URL" ;;
   esac
+  variables="$(provider_secrets "$1") $variables"
   if [ "$1" = worker ]; then variables="$variables $KIND_SECRETS"; fi
   if [ "$1" = dlq-handler ]; then variables="$variables $OWNER_SECRETS"; fi
   for variable in $variables; do

@@ -9,7 +9,7 @@ warn() { printf 'Warning: %s\n' "$*" >&2; }
 warn_last() {
   printf 'Warning: %s\n' "$1" >>"$WORK/warnings"
   shift
-  printf '  %s\n' "$@" >>"$WORK/warnings"
+  if [ $# -gt 0 ]; then printf '  %s\n' "$@" >>"$WORK/warnings"; fi
 }
 # detail WHAT WORD...: only with --verbose, on standard error.
 detail() { if [ "$VERBOSE" = yes ]; then printf '    %s %s\n' "$1" "$(quote "${@:2}")" >&2; fi; }

@@ -6,10 +6,11 @@ existing_secrets() { read_if_there secrets list --format='value(name.basename())
 
 # A line for each secret that is needed, is nowhere, and cannot be asked for.
 missing_secrets() {
-  local existing
+  local existing name
   existing="$(existing_secrets)"
-  if [ -z "$SENDGRID_API_KEY" ] && ! has_line "$existing" "$(secret_name SENDGRID_API_KEY)" && [ ! -t 0 ]; then
-    echo "SENDGRID_API_KEY is not set: put it into deploy.env or the environment, or run this in a terminal to be asked for it."
+  name="$(key_of "$MAIL_PROVIDER")"
+  if [ -n "$name" ] && [ -z "${!name}" ] && ! has_line "$existing" "$(secret_name "$name")" && [ ! -t 0 ]; then
+    echo "$name is not set: put it into deploy.env or the environment, or run this in a terminal to be asked for it."
   fi
   missing_kind_secrets "$existing"
   case "$KIND_OWNERS" in
@@ -28,22 +29,17 @@ missing_secrets() {
   fi
 }
 
-# The key for SendGrid, which the script itself uses where the worker has it; nothing where this account may not read it.
-sendgrid_key() {
-  if [ -n "$SENDGRID_API_KEY" ]; then
-    printf '%s' "$SENDGRID_API_KEY"
-  else
-    probe secrets versions access latest "--secret=$(secret_name SENDGRID_API_KEY)" || true
-  fi
-}
-
 can_ask() { [ -t 0 ] && [ "$DRY_RUN" = no ]; }
 
 set_up_secrets() {
   step secrets "Secrets"
   local existing
   existing="$(existing_secrets)"
-  ensure_secret SENDGRID_API_KEY "worker dispatcher" "SendGrid's API key (it may send mail and read statistics)"
+  case "$MAIL_PROVIDER" in
+    sendgrid) ensure_secret SENDGRID_API_KEY "worker dispatcher" "SendGrid's API key (it may send mail and read statistics)" ;;
+    resend) ensure_secret RESEND_API_KEY worker "Resend's API key" ;;
+    smtp) ensure_secret SMTP_URL worker "The mail server (smtps://user:password@host)" ;;
+  esac
   ensure_secret MAIL_UNSUBSCRIBE_KEY worker ""
   set_up_page_key
   ensure_secret SLACK_WEBHOOK_URL dlq-handler "Slack's incoming webhook (empty: no Slack)"

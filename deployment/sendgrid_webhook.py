@@ -26,7 +26,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from deployment.sendgrid_api import NotAllowed, Refused, SendGridApi, Unreachable
+from deployment.mail_api import MailApi, NotAllowed, Refused, Unreachable
 
 ALL_EVENTS = frozenset(
     {
@@ -65,11 +65,11 @@ class Webhook:
     public_key: str
 
 
-def list_webhooks(api: SendGridApi) -> list[Webhook]:
+def list_webhooks(api: MailApi) -> list[Webhook]:
     """All Event Webhooks of the account.
 
     Raises:
-        SendGridError: see `SendGridApi.call`.
+        MailApiError: see `MailApi.call`.
     """
     path = f"{_PATH}/settings/all"
     answer = api.call("GET", path)
@@ -80,11 +80,11 @@ def list_webhooks(api: SendGridApi) -> list[Webhook]:
         raise Unreachable(f"SendGrid answered GET {path} with no list of webhooks") from None
 
 
-def find_webhook(api: SendGridApi, url: str) -> Webhook | None:
+def find_webhook(api: MailApi, url: str) -> Webhook | None:
     """The webhook that sends to a URL: SendGrid allows one.
 
     Raises:
-        SendGridError: see `SendGridApi.call`.
+        MailApiError: see `MailApi.call`.
     """
     return next((each for each in list_webhooks(api) if each.url == url), None)
 
@@ -117,7 +117,7 @@ class WebhookSetup:
         dry_run: change nothing, and say what would be changed.
     """
 
-    def __init__(self, api: SendGridApi, url: str, *, dry_run: bool = False) -> None:
+    def __init__(self, api: MailApi, url: str, *, dry_run: bool = False) -> None:
         self._api = api
         self._url = url
         self._dry_run = dry_run
@@ -132,7 +132,7 @@ class WebhookSetup:
             events: as the settings name them.
 
         Raises:
-            SendGridError: see `SendGridApi.call`.
+            MailApiError: see `MailApi.call`.
         """
         wanted = frozenset(events)
         webhook = find_webhook(self._api, self._url)
@@ -166,7 +166,7 @@ class WebhookSetup:
         """Turn the webhook on if it is not, and have SendGrid send an example event.
 
         Raises:
-            SendGridError: see `SendGridApi.call`.
+            MailApiError: see `MailApi.call`.
         """
         webhook = find_webhook(self._api, self._url)
         if webhook is None:
@@ -181,7 +181,7 @@ class WebhookSetup:
         """Delete the webhook if it is there.
 
         Raises:
-            SendGridError: see `SendGridApi.call`.
+            MailApiError: see `MailApi.call`.
         """
         webhook = find_webhook(self._api, self._url)
         if webhook is not None:
@@ -212,7 +212,7 @@ def _say(what: str, about: str) -> None:
 def main(arguments: list[str]) -> int:
     """Carry out one command; returns the exit status."""
     host, command, url, *rest = [each for each in arguments if each != "--dry-run"]
-    api = SendGridApi(host, sys.stdin.readline().strip())
+    api = MailApi("SendGrid", host, sys.stdin.readline().strip())
     setup = WebhookSetup(api, url, dry_run="--dry-run" in arguments)
     try:
         if command == "prepare":

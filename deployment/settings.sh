@@ -9,9 +9,9 @@ RUNTIME=python314
 OF_DISPATCHER="DISPATCH_TIME_LIMIT DISPATCH_SHARES RAMP_START RAMP_FIRST_DAY RAMP_GROWTH
 COMPLAINT_ALERT_PERCENT COMPLAINT_STOP_PERCENT BOUNCE_ALERT_PERCENT BOUNCE_STOP_PERCENT BREAKER_LEAST_MAILS"
 OF_WORKER="MAIL_REPLY_TO MAIL_POSTAL_ADDRESS MAIL_UNSUBSCRIBE_GROUP MAIL_UNSUBSCRIBE_URL MAIL_CHECK_UNSUBSCRIBED PREFERENCES_URL
-MAIL_SANDBOX SENDGRID_LOGS PROVIDER_PAUSE BRAND_NAME BRAND_LOGO_URL BRAND_COLOR BRAND_URL"
+MAIL_SANDBOX PROVIDER_PAUSE BRAND_NAME BRAND_LOGO_URL BRAND_COLOR BRAND_URL"
 
-SETTINGS="PROJECT_ID REGION PREFIX QUEUE_NAME QUEUES FIRESTORE_LOCATION MAIL_FROM MAIL_FROM_NAME SENDGRID_HOST
+SETTINGS="PROJECT_ID REGION PREFIX QUEUE_NAME QUEUES FIRESTORE_LOCATION MAIL_FROM MAIL_FROM_NAME MAIL_PROVIDER SENDGRID_HOST SENDGRID_LOGS RESEND_HOST
 DEFAULT_KIND DEFAULT_CADENCE ON_UNKNOWN_OUTCOME LOG_LEVEL SCHEDULE ALERT_EMAIL NOTIFICATION_CHANNELS $OF_DISPATCHER $OF_WORKER
 DISPATCHER_MEMORY DISPATCHER_CPU DISPATCHER_CONCURRENCY DISPATCHER_MIN_INSTANCES DISPATCHER_MAX_INSTANCES
 WORKER_MEMORY WORKER_CPU WORKER_CONCURRENCY WORKER_MIN_INSTANCES WORKER_MAX_INSTANCES
@@ -19,7 +19,8 @@ DLQ_HANDLER_MEMORY DLQ_HANDLER_CPU DLQ_HANDLER_CONCURRENCY DLQ_HANDLER_MIN_INSTA
 MAIL_EVENTS_MEMORY MAIL_EVENTS_CPU MAIL_EVENTS_CONCURRENCY MAIL_EVENTS_MIN_INSTANCES MAIL_EVENTS_MAX_INSTANCES
 PREFERENCES_MEMORY PREFERENCES_CPU PREFERENCES_CONCURRENCY PREFERENCES_MIN_INSTANCES PREFERENCES_MAX_INSTANCES
 MAIL_EVENTS SENDGRID_WEBHOOK_KEY CONSOLE_OPERATORS CONSOLE_VIEWERS SMOKE_TEST_ADDRESS MAIL_WITHOUT_UNSUBSCRIBE"
-SECRETS="SENDGRID_API_KEY MAIL_UNSUBSCRIBE_KEY PREFERENCES_KEY SLACK_WEBHOOK_URL ALERT_URLS OWNER_MAIL_URL"
+SECRETS="SENDGRID_API_KEY RESEND_API_KEY RESEND_WEBHOOK_SECRET SMTP_URL MAIL_UNSUBSCRIBE_KEY PREFERENCES_KEY SLACK_WEBHOOK_URL
+ALERT_URLS OWNER_MAIL_URL"
 # What the script itself gives to the functions, and what they read where Google is not Google. No kind of report may
 # declare one of these names, nor one of SETTINGS and SECRETS.
 GIVEN="KIND_OWNERS GOOGLE_CLOUD_PROJECT LOCATION REPORT_QUEUES CONTINUATION_QUEUE WORKER_URL DISPATCHER_URL TASKS_INVOKER
@@ -79,7 +80,9 @@ load_settings() {
   default QUEUE_NAME "${PREFIX}s"
   default FIRESTORE_LOCATION "$REGION"
   default MAIL_FROM_NAME Reports
+  default MAIL_PROVIDER sendgrid
   default SENDGRID_HOST https://api.sendgrid.com
+  default RESEND_HOST https://api.resend.com
   default DEFAULT_KIND activity
   default DEFAULT_CADENCE hourly
   default ON_UNKNOWN_OUTCOME dead-letter
@@ -102,7 +105,7 @@ load_settings() {
   default MAIL_EVENTS_CPU 1
   default MAIL_EVENTS_CONCURRENCY 16
   default MAIL_EVENTS_MIN_INSTANCES 0
-  # As with the page below. SendGrid repeats what is refused.
+  # As with the page below. The provider repeats what is refused.
   default MAIL_EVENTS_MAX_INSTANCES 3
   default PREFERENCES_MEMORY 512Mi
   default PREFERENCES_CPU 1
@@ -112,6 +115,8 @@ load_settings() {
   default PREFERENCES_MAX_INSTANCES 3
   # Without `processed`, which costs a write a mail and says little that no other event says.
   default MAIL_EVENTS "${KEPT_EVENTS% processed}"
+  # A mail server reports nothing by itself.
+  if [ "$MAIL_PROVIDER" = smtp ]; then MAIL_EVENTS=off; fi
   WITH_MAIL_EVENTS=yes
   if [ "$MAIL_EVENTS" = off ]; then WITH_MAIL_EVENTS=no; fi
   # Where the mails have no other way out, they lead to the recipient's page.
@@ -133,7 +138,7 @@ wrong_settings() {
   matches "$QUEUE_NAME" '^[A-Za-z0-9-]{1,90}$' || echo "QUEUE_NAME: letters, digits and hyphens."
   matches "${QUEUES:-1}" '^[1-9][0-9]?$' || echo "QUEUES: a number from 1 to 99."
   if [ -z "$MAIL_FROM" ]; then
-    echo "MAIL_FROM is not set: the sender's address, one that SendGrid knows as yours; set it in deploy.env."
+    echo "MAIL_FROM is not set: the sender's address, one that the mail provider knows as yours; set it in deploy.env."
   else
     matches "$MAIL_FROM" "$email" || echo "MAIL_FROM: not an e-mail address."
   fi
@@ -154,8 +159,7 @@ wrong_settings() {
     matches "${!name:-https://-}" '^https://[^[:space:]]+$' || echo "$name: must begin with https://."
   done
   matches "${BRAND_COLOR:-#000000}" '^#[0-9a-fA-F]{6}$' || echo "BRAND_COLOR: a color such as #2563eb."
-  matches "$SENDGRID_HOST" '^https://[^[:space:]]+$' ||
-    echo "SENDGRID_HOST: must begin with https://: the API key and the mails go there."
+  wrong_mail_provider
   [ -f "$ROOT/functions/worker/reports/$DEFAULT_KIND/__init__.py" ] || [ -f "$ROOT/functions/worker/reports/$DEFAULT_KIND/report.yaml" ] ||
     echo "DEFAULT_KIND: no kind of report of this name; ./reports new makes one."
   matches "${DISPATCH_SHARES:-1}" '^([1-9]|[12][0-9]|30)$' || echo "DISPATCH_SHARES: a number from 1 to 30."

@@ -9,7 +9,7 @@ tear_down() {
   step teardown "Teardown"
   local answer
   say "This removes the report pipeline \"$PREFIX\" in $REGION from project $PROJECT_ID: functions, console, queues with all tasks in"
-  say "them, topic, job, secrets, service accounts, images, indexes, alerts and dashboard; and SendGrid's event webhook to it."
+  say "them, topic, job, secrets, service accounts, images, indexes, alerts and dashboard; and the mail provider's webhook to it."
   if [ "$DELETE_DATA" = yes ]; then say "All documents of the collections $COLLECTIONS are deleted, too."; fi
   if [ "$DRY_RUN" = no ]; then
     printf 'To go on, type the project id: '
@@ -58,7 +58,7 @@ remove_function() { # FUNCTION
   function="$(function_name "$1")"
   there="$(read_if_there functions describe "$function" "--region=$REGION" --v2 --format='value(name)')"
   # A webhook can be there without its function, where a deployment did not come to its end.
-  if [ "$1" = mail-events ] && { [ -n "$there" ] || [ "$WITH_MAIL_EVENTS" = yes ]; }; then remove_webhook; fi
+  if [ "$1" = mail-events ] && { [ -n "$there" ] || [ "$WITH_MAIL_EVENTS" = yes ]; }; then remove_webhook "$MAIL_PROVIDER"; fi
   if [ -n "$there" ]; then remove "function $function" functions delete "$function" "--region=$REGION"; fi
 }
 

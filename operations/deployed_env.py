@@ -30,7 +30,7 @@ _DISPATCHERS = frozenset(
 )
 """The variables to ask the dispatcher for. The worker has all others that an operator needs, with those of kinds."""
 
-_MAIL_EVENTS = frozenset({"SENDGRID_WEBHOOK_KEY"})
+_MAIL_EVENTS = frozenset({"SENDGRID_WEBHOOK_KEY", "RESEND_WEBHOOK_SECRET"})
 """The variables that only the function mail_events has."""
 
 

@@ -8,12 +8,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
+from deployment.mail_api import HOSTS
 from deployment.mail_checks.dns import GOOGLE_PUBLIC_DNS, DnsOverHttps
 from deployment.mail_checks.finding import Finding, State
-from deployment.mail_checks.sender_account import SenderAccount
-from deployment.mail_checks.sender_checks import SenderSettings, check_sender
-from deployment.mail_checks.webhook import check_webhook
-from deployment.sendgrid_api import SENDGRID_HOST
+from deployment.mail_checks.provider_checks import KEYS, checks_of
+from deployment.mail_checks.sender_settings import SenderSettings
 from functions.shared.settings import MailSettings
 from functions.shared.subscription import SubscriptionDefaults
 from operations import preview as previews
@@ -34,7 +33,7 @@ class MailSetup:
         variables: the worker's about mail, the provider's key among them, by name.
         settings: the same, read.
         webhook_url: where the function mail_events takes events.
-        webhook_keys: the public keys that it knows; None where that is not known.
+        webhook_keys: what it knows the provider's calls by; None where that is not known.
         defaults: the kind of the sample mail.
         kind_variables: gives what a kind declares, by name; raises an OperatorError if it is not set.
         without_unsubscribe: whether all recipients are the team's own people, who need no way out.
@@ -56,25 +55,30 @@ def check_mail(setup: MailSetup, *, to: str | None) -> list[Finding]:
         setup: what there is.
         to: who gets a test mail; None: it is only made.
     """
-    host = setup.variables.get("SENDGRID_HOST") or SENDGRID_HOST
-    account = SenderAccount(host=host, key=(setup.variables.get("SENDGRID_API_KEY") or "").strip())
+    provider = setup.settings.mail_provider
+    # An SMTP server has no host but that of its URL.
+    host = setup.variables.get(f"{provider}_HOST".upper()) or HOSTS.get(provider, "")
+    key = (setup.variables.get(KEYS[provider]) or "").strip()
     sender = SenderSettings(setup.settings.mail_from, setup.settings.mail_postal_address)
-    findings = check_sender(sender, account=account, dns=_resolver(host))
-    findings.append(check_webhook(account.webhooks(), url=setup.webhook_url, keys=setup.webhook_keys))
-    return [*findings, *_check_test_mail(setup, to=to)]
+    checks = checks_of(provider, sender, host=host, key=key)
+    return [
+        *checks.sender(_resolver(host or key)),
+        checks.webhook(url=setup.webhook_url, keys=setup.webhook_keys),
+        *_check_test_mail(setup, checks.title, to=to),
+    ]
 
 
-def _resolver(sendgrid_host: str) -> DnsOverHttps:
+def _resolver(provider_url: str) -> DnsOverHttps:
     if url := os.environ.get("DNS_OVER_HTTPS_URL"):
         return DnsOverHttps(url)
-    is_stand_in = urlsplit(sendgrid_host).hostname in _THIS_MACHINE
+    is_stand_in = urlsplit(provider_url).hostname in _THIS_MACHINE
     return DnsOverHttps(
         GOOGLE_PUBLIC_DNS,
-        unasked="DNS is not asked, since SendGrid is a stand-in here" if is_stand_in else "",
+        unasked="DNS is not asked, since the mail provider is a stand-in here" if is_stand_in else "",
     )
 
 
-def _check_test_mail(setup: MailSetup, *, to: str | None) -> list[Finding]:
+def _check_test_mail(setup: MailSetup, provider: str, *, to: str | None) -> list[Finding]:
     try:
         mail = _compose(setup, setup.settings)
     except OperatorError as error:
@@ -91,13 +95,14 @@ def _check_test_mail(setup: MailSetup, *, to: str | None) -> list[Finding]:
     except OperatorError as error:
         return [headers, Finding(_TEST_MAIL, State.PROBLEM, str(error), "Mend what the rows above name.")]
     if setup.settings.mail_sandbox:
-        return [headers, Finding(_TEST_MAIL, State.UNKNOWN, "SendGrid took it and delivers none (MAIL_SANDBOX)")]
+        taken = f"{provider} took it, and no one gets it (MAIL_SANDBOX)"
+        return [headers, Finding(_TEST_MAIL, State.UNKNOWN, taken)]
     return [
         headers,
         Finding(
             _TEST_MAIL,
             State.OK,
-            f"SendGrid took it as {message_id}",
+            f"{provider} took it as {message_id}",
             "Look at its source where it arrives: Authentication-Results should say pass for spf, dkim and dmarc.",
         ),
     ]

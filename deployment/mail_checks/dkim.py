@@ -7,24 +7,23 @@ from collections.abc import Mapping, Sequence
 
 from deployment.mail_checks.dns import DnsAnswer
 from deployment.mail_checks.finding import Finding, State
-from deployment.mail_checks.sender_account import AuthenticatedDomain, WantedRecord
+from deployment.mail_checks.wanted_record import WantedRecord
 
 _CHECK = "dkim"
-USUAL_SELECTORS = ("s1", "s2")
-"""SendGrid's, unless another selector was chosen when the domain was authenticated."""
 
 
-def check_dkim(authenticated: AuthenticatedDomain, answers: Mapping[str, DnsAnswer]) -> Finding:
-    """Check that the keys which SendGrid asks for are published.
+def check_dkim(domain: str, keys: Sequence[WantedRecord], answers: Mapping[str, DnsAnswer]) -> Finding:
+    """Check that the keys which the provider asks for are published.
 
     Args:
-        authenticated: what SendGrid authenticates the mails by.
+        domain: as which the provider signs the mails.
+        keys: the records that it asks for.
         answers: the TXT records of each key's host.
     """
     failed = [answer for answer in answers.values() if answer.failure]
     wrong = [
         (fault, wanted)
-        for wanted in authenticated.dkim
+        for wanted in keys
         if not answers[wanted.host].failure and (fault := _fault(answers[wanted.host], wanted))
     ]
     if wrong:
@@ -36,17 +35,18 @@ def check_dkim(authenticated: AuthenticatedDomain, answers: Mapping[str, DnsAnsw
         )
     if failed:
         return Finding(_CHECK, State.UNKNOWN, _failure(failed))
-    hosts = ", ".join(wanted.host for wanted in authenticated.dkim)
-    return Finding(_CHECK, State.OK, f"the mails are signed as {authenticated.domain}; keys: {hosts}")
+    hosts = ", ".join(wanted.host for wanted in keys)
+    return Finding(_CHECK, State.OK, f"the mails are signed as {domain}; keys: {hosts}")
 
 
-def check_usual_selectors(domain: str, answers: Sequence[DnsAnswer], why: str) -> Finding:
-    """Look for keys under SendGrid's usual names, where SendGrid does not say which it uses.
+def check_usual_names(domain: str, answers: Sequence[DnsAnswer], why: str, to_do: str) -> Finding:
+    """Look for keys under a provider's usual names, where the provider does not say which it uses.
 
     Args:
         domain: the sender's.
-        answers: the TXT records of each usual selector.
-        why: why SendGrid does not say.
+        answers: the TXT records of each usual name.
+        why: why the provider does not say.
+        to_do: how to have it say so.
     """
     if answers and all(_keys(answer) and not _is_revoked(answer) for answer in answers):
         return Finding(_CHECK, State.OK, f"{', '.join(each.name for each in answers)} have keys")
@@ -54,8 +54,8 @@ def check_usual_selectors(domain: str, answers: Sequence[DnsAnswer], why: str) -
     return Finding(
         _CHECK,
         State.UNKNOWN,
-        _failure(failed) if failed else f"{domain} has no keys under SendGrid's usual names, and {why}",
-        "Run this with a key in SENDGRID_API_KEY that may read authenticated domains (whitelabel.read).",
+        _failure(failed) if failed else f"{domain} has no keys under the usual names, and {why}",
+        to_do,
     )
 
 

@@ -2,7 +2,6 @@
 
 import re
 
-from deployment.mail_checks.authentication import domain_of
 from deployment.mail_checks.dns import is_reserved
 from deployment.mail_checks.finding import Finding, State
 
@@ -12,6 +11,15 @@ _MAILBOX_PROVIDER = re.compile(
     r"|web\.de|t-online\.de|freenet\.de|proton\.me|pm\.me|mail\.ru|naver\.com|daum\.net|libero\.it|orange\.fr"
 )
 """Domains in which anyone gets an address. Their DMARC policies have mails refused that others send in their name."""
+
+
+def domain_of(address: str) -> str:
+    """The domain of an address, as DNS has it."""
+    domain = address.rpartition("@")[2].rstrip(".").lower()
+    try:
+        return domain.encode("idna").decode()
+    except UnicodeError:
+        return domain
 
 
 def check_sender_address(sender: str) -> Finding:

@@ -1,57 +1,67 @@
 """SPF: which servers may send mails with a domain in their return path.
 
 Receivers check the domain of the return path, to which bounces go, and not that of the `From`. With an authenticated
-domain SendGrid's return path is a subdomain of it, such as em123.example.com, so a record of the `From` domain itself
-does not matter here.
+domain a provider's return path is a subdomain of it, such as em123.example.com of SendGrid's and send.example.com of
+Resend's, so a record of the `From` domain itself does not matter there. A mail server gets MAIL_FROM as return path.
 https://support.sendgrid.com/hc/en-us/articles/21415314709147-Email-Authentication-SendGrid-s-Automated-Security-Explained
+https://resend.com/docs/dashboard/domains/introduction
 """
 
 from deployment.mail_checks.dns import DnsAnswer
 from deployment.mail_checks.finding import Finding, State
-from deployment.mail_checks.sender_account import AuthenticatedDomain, WantedRecord
+from deployment.mail_checks.wanted_record import WantedRecord
 
 _CHECK = "spf"
 _LONGEST = 450
 """Characters; an answer to a query should fit in 512 bytes. https://www.rfc-editor.org/rfc/rfc7208#section-3.4"""
 
 
-def check_spf(authenticated: AuthenticatedDomain, answer: DnsAnswer) -> Finding:
-    """Check the SPF record of the return path.
+def check_spf(provider: str, wanted: WantedRecord, answer: DnsAnswer) -> Finding:
+    """Check the SPF record of a provider's return path.
 
     Args:
-        authenticated: what SendGrid authenticates the mails by.
-        answer: the TXT records of its return path.
+        provider: its name, for people.
+        wanted: the record that it asks for.
+        answer: the TXT records of the return path.
     """
-    wanted = authenticated.return_path
-    if answer.failure:
-        return Finding(_CHECK, State.UNKNOWN, f"{wanted.host}: {answer.failure}")
-    records = spf_records(answer)
-    if not records:
-        return Finding(
-            _CHECK, State.PROBLEM, f"{wanted.host}, the return path, has no SPF record", f"Publish {wanted}."
-        )
-    if len(records) > 1:
+    host = f"{wanted.host}, the return path,"
+    if not answer.failure and not spf_records(answer):
+        return Finding(_CHECK, State.PROBLEM, f"{host} has no SPF record", f"Publish {wanted}.")
+    if fault := _fault(answer):
+        return fault
+    if missing := _missing(spf_records(answer)[0], wanted):
         return Finding(
             _CHECK,
             State.PROBLEM,
-            f"{wanted.host}, the return path, has {len(records)} SPF records, which counts as an error",
-            "Put all of them into one record, and delete the others.",
-        )
-    if missing := _missing(records[0], wanted):
-        return Finding(
-            _CHECK,
-            State.PROBLEM,
-            f"the SPF record of {wanted.host} does not let SendGrid send",
+            f"the SPF record of {wanted.host} does not let {provider} send",
             f"Add {' '.join(missing)} to it.",
         )
-    if len(records[0]) > _LONGEST:
+    return _too_long(answer) or Finding(_CHECK, State.OK, f"{host} lets {provider} send")
+
+
+def check_own_spf(domain: str, answer: DnsAnswer) -> Finding:
+    """Check the SPF record of the sender's domain, where it is the return path's, too.
+
+    Args:
+        domain: the sender's.
+        answer: its TXT records.
+    """
+    if not answer.failure and not spf_records(answer):
         return Finding(
             _CHECK,
-            State.WARNING,
-            f"the SPF record of {wanted.host} has {len(records[0])} characters; receivers may not get all of it",
-            f"Shorten it to {_LONGEST} characters.",
+            State.PROBLEM,
+            f"{domain}, the return path, has no SPF record",
+            f"Publish the SPF record that the mail server's operator names, at {domain}.",
         )
-    return Finding(_CHECK, State.OK, f"{wanted.host}, the return path, lets SendGrid send")
+    return (
+        _fault(answer)
+        or _too_long(answer)
+        or Finding(
+            _CHECK,
+            State.OK,
+            f"{domain}, the return path, has an SPF record; whether it names the mail server, only its operator knows",
+        )
+    )
 
 
 def spf_records(answer: DnsAnswer) -> list[str]:
@@ -59,8 +69,33 @@ def spf_records(answer: DnsAnswer) -> list[str]:
     return [text for text in answer.texts if text.lower() == "v=spf1" or text.lower().startswith("v=spf1 ")]
 
 
+def _fault(answer: DnsAnswer) -> Finding | None:
+    """Why there is not one record to look at; None where there is. Where there is none, the caller says so."""
+    if answer.failure:
+        return Finding(_CHECK, State.UNKNOWN, f"{answer.name}: {answer.failure}")
+    if (number := len(spf_records(answer))) > 1:
+        return Finding(
+            _CHECK,
+            State.PROBLEM,
+            f"{answer.name}, the return path, has {number} SPF records, which counts as an error",
+            "Put all of them into one record, and delete the others.",
+        )
+    return None
+
+
+def _too_long(answer: DnsAnswer) -> Finding | None:
+    if (length := len(spf_records(answer)[0])) <= _LONGEST:
+        return None
+    return Finding(
+        _CHECK,
+        State.WARNING,
+        f"the SPF record of {answer.name} has {length} characters; receivers may not get all of it",
+        f"Shorten it to {_LONGEST} characters.",
+    )
+
+
 def _missing(record: str, wanted: WantedRecord) -> list[str]:
-    """What SendGrid wants in a record that the team keeps; behind a CNAME SendGrid keeps it itself."""
+    """What the provider wants in a record that the team keeps; behind a CNAME the provider keeps it itself."""
     if wanted.kind != "txt":
         return []
     there = record.lower().split()

@@ -332,7 +332,7 @@ class DlqHandlerSettings(CommonSettings):
     """The mail server by which owners with an address are told: a URL of Apprise without `to`."""
 
 
-class MailEventsSettings(CommonSettings, SubscriptionSettings):
+class MailEventsSettings(CommonSettings, SubscriptionSettings, MailProviderChoice):
     """The environment of the function that takes the mail provider's events."""
 
     dead_letter_topic: str

@@ -18,6 +18,7 @@ from local_cloud.inbox.json_body import decode, json_answer
 from local_cloud.inbox.mail import Mail
 from local_cloud.inbox.rate_limit import RateLimit
 from local_cloud.inbox.resend import Refusal
+from local_cloud.inbox.resend_account import ResendAccount
 from local_cloud.inbox.resend_webhook import ResendWebhook
 
 REQUESTS_A_SECOND = 5
@@ -57,6 +58,10 @@ class ResendApi:
         self._read = read
         self.webhook = webhook
         """Says what becomes of the emails."""
+        self.account = ResendAccount(sender_domain, webhook)
+        """What the account holds besides emails."""
+        self.has_full_access = True
+        """What the key may do: all, or send alone."""
         self.limit = RateLimit(REQUESTS_A_SECOND, period_seconds=1) if has_rate_limit else None
         """How often it may be called; None for any number of times."""
         self.takes = timedelta()
@@ -92,6 +97,11 @@ class ResendApi:
     async def _within_limit(self, request: web.Request, body: bytes, now: datetime) -> Answer:
         if refusal := self._wrong_key(request):
             return refusal
+        if not self.has_full_access and (request.method, request.path) != ("POST", "/emails"):
+            message = "This API key is restricted to only send emails."
+            return _refuse(HTTPStatus.UNAUTHORIZED, "restricted_api_key", message)
+        if not request.path.startswith("/emails"):
+            return self.account.answer(request.method, request.path, body)
         email_id = request.match_info.get("email_id")
         if request.method != ("POST" if email_id is None else "GET"):
             message = "Method is not allowed for the requested path."
@@ -128,7 +138,9 @@ class ResendApi:
         if scheme.lower() != "bearer" or not key.startswith("re_"):
             return _refuse(HTTPStatus.BAD_REQUEST, "validation_error", "API key is invalid")
         if not secrets.compare_digest(key.strip().encode(), self._api_key.encode()):
-            return _refuse(HTTPStatus.UNAUTHORIZED, "validation_error", "API key is invalid")
+            sends = request.path.startswith("/emails")
+            status = HTTPStatus.UNAUTHORIZED if sends else HTTPStatus.BAD_REQUEST
+            return _refuse(status, "validation_error", "API key is invalid")
         return None
 
     async def _send(self, body: bytes) -> Answer:

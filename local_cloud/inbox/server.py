@@ -152,6 +152,8 @@ class Inbox(HttpServer):
         app.router.add_post("/asm/unsubscribe", self._unsubscribe)
         app.router.add_route("*", "/emails", self._resend)
         app.router.add_route("*", "/emails/{email_id}", self._resend)
+        app.router.add_route("*", "/{account:domains|webhooks}", self._resend)
+        app.router.add_route("*", "/{account:domains|webhooks}/{id}", self._resend)
         app.router.add_route("*", "/services/{webhook:.*}", self._slack)
         InboxApi(self.mails, self.slack_messages).add_to(app)
         super().__init__("inbox", app, host, port)

@@ -41,11 +41,11 @@ def mail(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Whether mails arrive: DNS records, what SendGrid knows of the sender, the webhook, and the headers of a mail."""
+    """Whether mails arrive: DNS records, what the mail provider knows, the webhook, and the headers of a mail."""
     current = session(ctx)
     output = Output(as_json=as_json)
     setup = _setup(current)
-    with output.err.status(Text("Asking SendGrid and DNS")):
+    with output.err.status(Text("Asking the mail provider and DNS")):
         findings = check_mail(setup, to=to)
     rows = [
         {
@@ -65,11 +65,13 @@ def _setup(current: Session) -> MailSetup:
     target = current.target
     target.require("MAIL_FROM")
     variables = previews.provider_variables(target.find, partial(_find_secret, current))
-    keys = target.find("SENDGRID_WEBHOOK_KEY")
+    settings = previews.mail_settings(variables)
+    # Resend's is a secret, SendGrid's is none.
+    keys = target.find("SENDGRID_WEBHOOK_KEY") or _find_secret(current, "RESEND_WEBHOOK_SECRET")
     return MailSetup(
         variables=variables,
-        settings=previews.mail_settings(variables),
-        webhook_url=_webhook_url(is_local=bool(target.emulators)),
+        settings=settings,
+        webhook_url=_webhook_url(settings.mail_provider, is_local=bool(target.emulators)),
         webhook_keys=None if keys is None else tuple(key.strip() for key in keys.split(",")),
         defaults=current.defaults,
         kind_variables=partial(kind_variables, current, sample=True),
@@ -86,10 +88,10 @@ def _find_secret(current: Session, name: str) -> str | None:
         return None
 
 
-def _webhook_url(*, is_local: bool) -> re.Pattern[str]:
+def _webhook_url(provider: str, *, is_local: bool) -> re.Pattern[str]:
     """Where the function mail_events takes events. On Cloud Run each service has more than one address, which all begin
     with its name. https://cloud.google.com/run/docs/triggering/https-request"""
     if is_local:
-        return re.compile(r"http://127\.0\.0\.1:\d+/sendgrid")
+        return re.compile(rf"http://127\.0\.0\.1:\d+/{provider}")
     name = re.escape(f"{os.environ.get('PREFIX') or DEFAULT_PREFIX}-mail-events")
-    return re.compile(rf"https://{name}-[a-z0-9.-]+\.run\.app/sendgrid")
+    return re.compile(rf"https://{name}-[a-z0-9.-]+\.run\.app/{provider}")

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from deployment.sendgrid_api import SendGridApi
+from deployment.mail_api import MailApi
 from deployment.sendgrid_webhook import Webhook, find_webhook
 from functions.mail_events.sendgrid.settings import SendGridSettings
 from functions.shared.settings import MailEventsSettings, PreferencesSettings
@@ -57,7 +57,7 @@ class FirstRun:
 
 
 def webhook_of(account: Account) -> Webhook | None:
-    return find_webhook(SendGridApi(account.inbox.url, account.key), WEBHOOK_URL)
+    return find_webhook(MailApi("SendGrid", account.inbox.url, account.key), WEBHOOK_URL)
 
 
 def keys_of(deployment: Deployment) -> list[str]:

@@ -10,8 +10,10 @@ import pytest
 
 from deployment.mail_checks.dns import DnsOverHttps
 from deployment.mail_checks.finding import State
-from deployment.mail_checks.sender_account import AuthenticatedDomain, NotReadable, SenderAccount
-from deployment.mail_checks.sender_checks import SenderSettings, check_sender
+from deployment.mail_checks.not_readable import NotReadable
+from deployment.mail_checks.sender_settings import SenderSettings
+from deployment.mail_checks.sendgrid.account import AuthenticatedDomain, SenderAccount
+from deployment.mail_checks.sendgrid.checks import SendGridChecks
 from local_cloud.inbox.faults import Answer
 from local_cloud.inbox.sender_identity import authenticated_domain, branded_link
 from local_cloud.inbox.server import MAIL_SEND_SCOPE
@@ -50,7 +52,7 @@ def account(background: Background) -> Iterator[Account]:
 def states(account: Account, dns: DnsRecords, *, key: str | None = None) -> dict[str, State]:
     """How each check ends."""
     sendgrid = SenderAccount(host=account.inbox.url, key=account.key if key is None else key)
-    return {each.check: each.state for each in check_sender(SENDER, account=sendgrid, dns=DnsOverHttps(dns.url))}
+    return {each.check: each.state for each in SendGridChecks(SENDER, sendgrid).sender(DnsOverHttps(dns.url))}
 
 
 def test_all_is_well(account: Account, dns: DnsRecords) -> None:
@@ -211,8 +213,9 @@ class TestResolver:
 
 class TestScript:
     def run(self, account: Account, dns: DnsRecords, sender: str) -> subprocess.CompletedProcess[str]:
+        program = str(REPOSITORY / "deployment/check_sender.py")
         return subprocess.run(
-            [sys.executable, "-S", "-E", str(REPOSITORY / "deployment/check_sender.py"), sender, account.inbox.url, ""],
+            [sys.executable, "-S", "-E", program, "sendgrid", sender, account.inbox.url, "", "10"],
             input=f"{account.key}\n",
             env={"PATH": os.environ["PATH"], "DNS_OVER_HTTPS_URL": dns.url},
             capture_output=True,

@@ -71,7 +71,9 @@ def test_every_flag_of_a_flags_file_is_compared_with_what_is_there() -> None:
 
 def test_every_variable_of_the_functions_can_be_set() -> None:
     example = (REPOSITORY / "deploy.env.example").read_text(encoding="utf-8")
-    functions = (DEPLOYMENT / "functions.sh").read_text(encoding="utf-8")
+    functions = "".join(
+        (DEPLOYMENT / file).read_text(encoding="utf-8") for file in ("functions.sh", "mail_provider.sh")
+    )
     settings = (DEPLOYMENT / "settings.sh").read_text(encoding="utf-8")
     fields = {
         field.upper()
@@ -80,9 +82,12 @@ def test_every_variable_of_the_functions_can_be_set() -> None:
         for kind in kinds
         for field in kind.model_fields
     }
-    secrets_of = functions.partition("secrets_of() {")[2].partition("\n}")[0]
+    secrets_of = "".join(
+        functions.partition(f"{name}() {{")[2].partition("\n}")[0] for name in ("secrets_of", "provider_secrets")
+    )
     # `optional` hands on those in a list OF_…; what SETTINGS alone has reaches no function.
-    optional = " ".join(re.findall(r'^OF_[A-Z_]+="([^"]*)"', settings, re.MULTILINE))
+    lists = re.findall(r'^OF_[A-Z_]+="([^"]*)"', settings, re.MULTILINE)
+    optional = " ".join([*lists, *re.findall(r"^ +optional ([A-Z_]+)$", functions, re.MULTILINE)])
     for variable in fields - GOOGLES:
         is_set = f'"{variable}=' in functions or re.search(rf"\b{variable}\b", optional + secrets_of)
         assert is_set, f"deploy.sh cannot set {variable}"
@@ -99,20 +104,18 @@ def test_no_kind_may_declare_a_variable_that_the_pipeline_has() -> None:
 
 def test_every_secret_is_made_and_given_to_the_function_that_reads_it() -> None:
     read = {
-        (field.upper(), name)
+        (field.upper(), function.lower().replace(" ", "-"))
         for function, kinds in FUNCTION_SETTINGS.items()
-        if (name := function.lower().replace(" ", "-")) != "mail-events"
         for kind in kinds
         for field, info in kind.model_fields.items()
         if not info.repr
     }
-    sources = {
-        name: (DEPLOYMENT / f"{name}.sh").read_text(encoding="utf-8") for name in ("secrets", "functions", "settings")
-    }
+    files = ("secrets", "functions", "settings", "mail_provider", "mail_events")
+    sources = {name: (DEPLOYMENT / f"{name}.sh").read_text(encoding="utf-8") for name in files}
     made = {
         (variable, function)
         for call in (r'ensure_secret ([A-Z_]+) "?([a-z -]+)"? "', r"let_read ([A-Z_]+) ([a-z-]+);")
-        for variable, functions in re.findall(call, sources["secrets"])
+        for variable, functions in re.findall(call, sources["secrets"] + sources["mail_events"])
         for function in functions.split()
     }
     secrets_of = sources["functions"].partition("secrets_of() {")[2].partition("\n}")[0]
@@ -121,10 +124,16 @@ def test_every_secret_is_made_and_given_to_the_function_that_reads_it() -> None:
         for function, names in re.findall(r'([a-z-]+)\) variables="([^"]*)"', secrets_of)
         for variable in names.split()
     }
-    assert made == given == read
+    of_providers = sources["mail_provider"].partition("provider_secrets() {")[2].partition("\n}")[0]
+    given |= {
+        (variable, function)
+        for functions, variable in re.findall(r"^ +(.+)\) echo ([A-Z_]+) ;;", of_providers, re.MULTILINE)
+        for function in re.findall(r'"[a-z]+ ([a-z-]+)"', functions)
+    }
+    assert made == given >= read
     names = re.search(r'^SECRETS="([^"]*)"', sources["settings"], re.MULTILINE)
     assert names
-    assert set(names[1].split()) == {variable for variable, _ in read}
+    assert set(names[1].split()) == {variable for variable, _ in given}
 
 
 def test_the_logs_that_metrics_and_alerts_look_for_are_written() -> None:

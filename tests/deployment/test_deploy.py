@@ -10,8 +10,10 @@ from typing import Any
 import pytest
 from pydantic_settings import BaseSettings
 
+from functions.dispatcher.mail_statistics.sendgrid.settings import SendGridSettings as StatisticsSettings
 from functions.shared.ids import delivery_id
-from functions.shared.settings import DispatcherSettings, DlqHandlerSettings, WorkerSettings
+from functions.shared.settings import DispatcherSettings, DlqHandlerSettings, MailProviderName, WorkerSettings
+from functions.worker.mail.provider import PROVIDER_SETTINGS
 from tests.deployment.conftest import PROJECT, SECRETS, Deployment, FirstDeployment
 from tests.deployment.google_server import GoogleServer
 
@@ -71,24 +73,25 @@ class TestBareProject:
         assert words[-1] == "scheduler jobs resume"
 
     def test_functions_have_the_environment_that_they_read(self, first_deployment: FirstDeployment) -> None:
-        kinds: dict[str, type[BaseSettings]] = {
-            "dispatcher": DispatcherSettings,
-            "worker": WorkerSettings,
-            "dlq-handler": DlqHandlerSettings,
+        kinds: dict[str, tuple[type[BaseSettings], ...]] = {
+            "dispatcher": (DispatcherSettings, StatisticsSettings),
+            "worker": (WorkerSettings, PROVIDER_SETTINGS[MailProviderName.SENDGRID]),
+            "dlq-handler": (DlqHandlerSettings,),
         }
-        for name, settings in kinds.items():
+        for name, classes in kinds.items():
             service = first_deployment.state["resources"][f"{PLACE}/functions/report-{name}"]["serviceConfig"]
             variables = service["environmentVariables"]
             secrets = {secret["key"] for secret in service["secretEnvironmentVariables"]}
-            fields = {field.upper(): value for field, value in settings.model_fields.items()}
+            fields = {field.upper(): value for each in classes for field, value in each.model_fields.items()}
             assert set(variables) - {"THREADS"} <= set(fields)
             required = {field for field, value in fields.items() if value.is_required()}
             assert required <= set(variables) | secrets
             assert variables["THREADS"] == str(service["maxInstanceRequestConcurrency"])
-            settings.model_validate(
-                {key.lower(): value for key, value in variables.items() if key != "THREADS"}
-                | {key.lower(): "https://secret.example" for key in secrets}
-            )
+            for settings in classes:
+                settings.model_validate(
+                    {key.lower(): value for key, value in variables.items() if key != "THREADS"}
+                    | {key.lower(): "https://secret.example" for key in secrets}
+                )
 
     def test_settings_follow_from_the_queue(self, first_deployment: FirstDeployment) -> None:
         worker = first_deployment.state["resources"][f"{PLACE}/functions/report-worker"]["serviceConfig"]

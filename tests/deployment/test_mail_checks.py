@@ -7,17 +7,19 @@ from typing import Any
 
 import pytest
 
-from deployment.mail_checks.authentication import check_authentication, choose_domain, domain_of, is_aligned
-from deployment.mail_checks.dkim import check_dkim, check_usual_selectors
+from deployment.mail_checks.dkim import check_dkim, check_usual_names
 from deployment.mail_checks.dmarc import DmarcRecords, check_dmarc, find_records
 from deployment.mail_checks.dns import DnsAnswer, is_reserved, read_answer
 from deployment.mail_checks.finding import Finding, State
-from deployment.mail_checks.key_scopes import WANTED, check_key
-from deployment.mail_checks.link_branding import check_link_branding
-from deployment.mail_checks.sender_account import AuthenticatedDomain, BrandedLink, NotReadable, WantedRecord
-from deployment.mail_checks.sender_address import check_postal_address, check_sender_address
+from deployment.mail_checks.not_readable import NotReadable
+from deployment.mail_checks.sender_address import check_postal_address, check_sender_address, domain_of
+from deployment.mail_checks.sendgrid.account import AuthenticatedDomain, BrandedLink
+from deployment.mail_checks.sendgrid.authentication import check_authentication, choose_domain, is_aligned
+from deployment.mail_checks.sendgrid.key_scopes import WANTED, check_key
+from deployment.mail_checks.sendgrid.link_branding import check_link_branding
+from deployment.mail_checks.sendgrid.webhook import NEEDED_EVENTS, check_webhook
 from deployment.mail_checks.spf import check_spf
-from deployment.mail_checks.webhook import NEEDED_EVENTS, check_webhook
+from deployment.mail_checks.wanted_record import WantedRecord
 from deployment.sendgrid_webhook import Webhook
 
 DOMAIN = "corp.example"
@@ -175,7 +177,8 @@ class TestDomainAuthentication:
 
 class TestSpf:
     def check(self, *texts: str, spf: str | None = None, failure: str = "") -> Finding:
-        return check_spf(authenticated(spf=spf), DnsAnswer(RETURN_PATH, texts=texts, failure=failure))
+        answer = DnsAnswer(RETURN_PATH, texts=texts, failure=failure)
+        return check_spf("SendGrid", authenticated(spf=spf).return_path, answer)
 
     def test_sendgrid_keeps_the_record(self) -> None:
         finding = self.check("v=spf1 ip4:192.0.2.0/24 -all", "something else")
@@ -211,13 +214,17 @@ class TestSpf:
         assert self.check(failure="DNS answers SERVFAIL").state is State.UNKNOWN
 
 
+def dkim(answers: Mapping[str, DnsAnswer]) -> Finding:
+    return check_dkim(DOMAIN, authenticated().dkim, answers)
+
+
 class TestDkim:
     def test_both_keys_are_there(self) -> None:
-        assert check_dkim(authenticated(), keys()).state is State.OK
+        assert dkim(keys()).state is State.OK
 
     def test_a_service_that_resolves_aliases_itself_shows_none(self) -> None:
         flattened = DnsAnswer("s1", texts=("v=DKIM1; p=MIIB",))
-        assert check_dkim(authenticated(), keys(s1=flattened)).state is State.OK
+        assert dkim(keys(s1=flattened)).state is State.OK
 
     @pytest.mark.parametrize(
         ("answer", "fault"),
@@ -233,24 +240,25 @@ class TestDkim:
         ],
     )
     def test_a_key_is_wrong(self, answer: DnsAnswer, fault: str) -> None:
-        finding = check_dkim(authenticated(), keys(s2=answer))
+        finding = dkim(keys(s2=answer))
         assert (finding.state, finding.found) == (State.PROBLEM, f"s2._domainkey.corp.example {fault}")
         assert finding.to_do == ("Publish CNAME s2._domainkey.corp.example → s2.domainkey.u7.wl001.sendgrid.net.")
 
     def test_what_is_wrong_is_said_although_dns_fails_for_the_other(self) -> None:
-        finding = check_dkim(authenticated(), keys(s1=DnsAnswer("s1", failure="x"), s2=DnsAnswer("s2")))
+        finding = dkim(keys(s1=DnsAnswer("s1", failure="x"), s2=DnsAnswer("s2")))
         assert finding.state is State.PROBLEM
 
     def test_dns_does_not_say(self) -> None:
-        finding = check_dkim(authenticated(), keys(s1=DnsAnswer("s1", failure="DNS answers SERVFAIL")))
+        finding = dkim(keys(s1=DnsAnswer("s1", failure="DNS answers SERVFAIL")))
         assert (finding.state, finding.found) == (State.UNKNOWN, "s1: DNS answers SERVFAIL")
 
     def test_usual_selectors(self) -> None:
         there = list(keys().values())
-        assert check_usual_selectors(DOMAIN, there, "why").state is State.OK
-        assert check_usual_selectors(DOMAIN, [there[0], DnsAnswer("s2")], "why").state is State.UNKNOWN
-        assert check_usual_selectors(DOMAIN, [there[0], DnsAnswer("s2", texts=("p=",))], "why").state is State.UNKNOWN
-        failed = check_usual_selectors(DOMAIN, [there[0], DnsAnswer("s2", failure="x")], "why")
+        assert check_usual_names(DOMAIN, there, "why", "").state is State.OK
+        assert check_usual_names(DOMAIN, [there[0], DnsAnswer("s2")], "why", "").state is State.UNKNOWN
+        revoked = [there[0], DnsAnswer("s2", texts=("p=",))]
+        assert check_usual_names(DOMAIN, revoked, "why", "").state is State.UNKNOWN
+        failed = check_usual_names(DOMAIN, [there[0], DnsAnswer("s2", failure="x")], "why", "")
         assert (failed.state, failed.found) == (State.UNKNOWN, "s2: x")
 
 

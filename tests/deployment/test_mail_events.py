@@ -5,7 +5,7 @@ from http import HTTPStatus
 
 import pytest
 
-from deployment.sendgrid_api import SendGridApi
+from deployment.mail_api import MailApi
 from deployment.sendgrid_webhook import Webhook, find_webhook
 from local_cloud.inbox.event_webhook import WebhookKey
 from local_cloud.inbox.faults import Answer
@@ -39,7 +39,7 @@ def ready(background: Background, account: Account, deployed: Deployment) -> Ite
 
 
 def webhook_of(account: Account) -> Webhook | None:
-    return find_webhook(SendGridApi(account.inbox.url, account.key), URL)
+    return find_webhook(MailApi("SendGrid", account.inbox.url, account.key), URL)
 
 
 def keys_of(deployment: Deployment) -> list[str]:

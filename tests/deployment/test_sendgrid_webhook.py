@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from deployment.sendgrid_api import NotAllowed, Refused, SendGridApi, Unreachable
+from deployment.mail_api import MailApi, NotAllowed, Refused, Unreachable
 from deployment.sendgrid_webhook import ALL_EVENTS, Webhook, WebhookSetup, find_webhook, list_webhooks
 from local_cloud.inbox.faults import Answer, Call
 from local_cloud.inbox.server import MAIL_SEND_SCOPE
@@ -28,8 +28,8 @@ def account(background: Background) -> Iterator[Account]:
 
 
 @pytest.fixture
-def api(account: Account) -> SendGridApi:
-    return SendGridApi(account.inbox.url, account.key)
+def api(account: Account) -> MailApi:
+    return MailApi("SendGrid", account.inbox.url, account.key)
 
 
 @pytest.fixture
@@ -38,7 +38,7 @@ def said(capsys: pytest.CaptureFixture[str]) -> Callable[[], list[str]]:
     return lambda: [line.partition("\t")[0] for line in capsys.readouterr().out.splitlines()]
 
 
-def prepare(api: SendGridApi, *events: str) -> Webhook:
+def prepare(api: MailApi, *events: str) -> Webhook:
     WebhookSetup(api, URL).prepare("Reports", events or EVENTS)
     webhook = find_webhook(api, URL)
     assert webhook is not None
@@ -46,7 +46,7 @@ def prepare(api: SendGridApi, *events: str) -> Webhook:
 
 
 def test_a_new_webhook_is_signed_and_is_turned_on_only_when_the_function_knows_the_key(
-    api: SendGridApi, account: Account, said: Callable[[], list[str]]
+    api: MailApi, account: Account, said: Callable[[], list[str]]
 ) -> None:
     webhook = prepare(api)
     assert said() == ["created", "changed", "key", "off"]
@@ -60,7 +60,7 @@ def test_a_new_webhook_is_signed_and_is_turned_on_only_when_the_function_knows_t
     assert (started.events, started.enabled, started.public_key) == (EVENTS, True, webhook.public_key)
 
 
-def test_a_webhook_that_is_as_it_should_be_stays(api: SendGridApi, said: Callable[[], list[str]]) -> None:
+def test_a_webhook_that_is_as_it_should_be_stays(api: MailApi, said: Callable[[], list[str]]) -> None:
     prepare(api)
     WebhookSetup(api, URL).start()
     before = list_webhooks(api)
@@ -79,7 +79,7 @@ def test_a_webhook_that_is_as_it_should_be_stays(api: SendGridApi, said: Callabl
         ("settings/signed/{id}", {"enabled": False}),
     ],
 )
-def test_what_was_changed_by_hand_is_mended(api: SendGridApi, path: str, by_hand: dict[str, Any]) -> None:
+def test_what_was_changed_by_hand_is_mended(api: MailApi, path: str, by_hand: dict[str, Any]) -> None:
     webhook = prepare(api)
     WebhookSetup(api, URL).start()
     api.call("PATCH", f"{PATH}/{path.format(id=webhook.id)}", by_hand)
@@ -91,7 +91,7 @@ def test_what_was_changed_by_hand_is_mended(api: SendGridApi, path: str, by_hand
     assert mended.public_key
 
 
-def test_a_webhook_of_others_stays_as_it_is(api: SendGridApi) -> None:
+def test_a_webhook_of_others_stays_as_it_is(api: MailApi) -> None:
     api.call("POST", f"{PATH}/settings", {"url": "https://others.example/hook", "open": True})
     before = list_webhooks(api)
     prepare(api)
@@ -102,7 +102,7 @@ def test_a_webhook_of_others_stays_as_it_is(api: SendGridApi) -> None:
 
 
 def test_a_dry_run_reads_and_says_what_it_would_do(
-    api: SendGridApi, account: Account, said: Callable[[], list[str]]
+    api: MailApi, account: Account, said: Callable[[], list[str]]
 ) -> None:
     dry = WebhookSetup(api, URL, dry_run=True)
     dry.prepare("Reports", EVENTS)
@@ -120,7 +120,7 @@ def test_a_dry_run_reads_and_says_what_it_would_do(
 
 
 class TestFailures:
-    def test_a_key_that_may_only_send(self, api: SendGridApi, account: Account) -> None:
+    def test_a_key_that_may_only_send(self, api: MailApi, account: Account) -> None:
         account.inbox.sendgrid_scopes = {MAIL_SEND_SCOPE}
         with pytest.raises(NotAllowed, match="403"):
             prepare(api)
@@ -128,10 +128,10 @@ class TestFailures:
     @pytest.mark.parametrize("key", ["SG.wrong", "SG.line\nbreak", "SG.Größe–"])
     def test_a_wrong_key_is_not_repeated(self, account: Account, key: str) -> None:
         with pytest.raises((NotAllowed, Unreachable)) as caught:
-            prepare(SendGridApi(account.inbox.url, key))
+            prepare(MailApi("SendGrid", account.inbox.url, key))
         assert "SG" not in str(caught.value)
 
-    def test_a_plan_that_allows_no_more_webhooks(self, api: SendGridApi, account: Account) -> None:
+    def test_a_plan_that_allows_no_more_webhooks(self, api: MailApi, account: Account) -> None:
         account.inbox.webhook_settings.most = 0
         with pytest.raises(Refused, match="maximum number of webhooks"):
             prepare(api)
@@ -150,7 +150,7 @@ class TestFailures:
             Answer(status=503, body=b"[" * 300_000),
         ],
     )
-    def test_an_answer_that_means_nothing(self, api: SendGridApi, account: Account, answer: Answer) -> None:
+    def test_an_answer_that_means_nothing(self, api: MailApi, account: Account, answer: Answer) -> None:
         account.inbox.answer_next("sendgrid", answer)
         with pytest.raises(Unreachable):
             prepare(api)
@@ -158,7 +158,7 @@ class TestFailures:
     @pytest.mark.parametrize("body", [b"", b"{}", b"[]", b'{"public_key": 7}', b'{"public_key": "A\\nB"}'])
     @pytest.mark.parametrize("number", [2, 3])
     def test_an_answer_without_the_webhook_or_its_key(
-        self, api: SendGridApi, account: Account, number: int, body: bytes
+        self, api: MailApi, account: Account, number: int, body: bytes
     ) -> None:
         """The first call lists the webhooks, the second makes one, the third has it signed. Without the key the
         function could not start."""
@@ -174,13 +174,13 @@ class TestFailures:
             prepare(api)
         assert len(calls) == number
 
-    def test_what_sendgrid_says_is_one_line(self, api: SendGridApi, account: Account) -> None:
+    def test_what_sendgrid_says_is_one_line(self, api: MailApi, account: Account) -> None:
         body = b'{"errors": [{"message": "no\\nkey\\tX"}, {"message": "\\u001b[2J"}]}'
         account.inbox.answer_next("sendgrid", Answer(status=400, body=body))
         with pytest.raises(Refused, match=r": no key X;  \[2J$"):
             prepare(api)
 
-    def test_a_redirect_does_not_get_the_key(self, api: SendGridApi, account: Account) -> None:
+    def test_a_redirect_does_not_get_the_key(self, api: MailApi, account: Account) -> None:
         location = f"{account.inbox.url}{PATH}/settings/all"
         answer = Answer(status=HTTPStatus.FOUND, headers={"Location": location})
         account.inbox.answer_next("sendgrid", answer)
@@ -189,7 +189,7 @@ class TestFailures:
 
     def test_no_sendgrid_at_all(self) -> None:
         with pytest.raises(Unreachable, match="cannot be reached"):
-            prepare(SendGridApi(f"http://127.0.0.1:{free_ports(1)}", "SG.key"))
+            prepare(MailApi("SendGrid", f"http://127.0.0.1:{free_ports(1)}", "SG.key"))
 
 
 @pytest.mark.parametrize(("key", "status"), [("right", 0), ("SG.wrong", 3)])

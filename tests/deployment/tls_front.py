@@ -30,9 +30,9 @@ def tls_front(background: Background, port: int, directory: Path) -> Iterator[di
         directory: where its certificate is kept.
 
     Yields:
-        The environment by which a program finds it as SendGrid's API, and trusts its certificate.
+        The environment by which a program finds it as the API of SendGrid and of Resend, and trusts its certificate.
     """
-    certificate = _make_certificate(directory)
+    certificate = make_certificate(directory)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate)
 
@@ -46,8 +46,10 @@ def tls_front(background: Background, port: int, directory: Path) -> Iterator[di
 
     server = background.run(asyncio.start_server(hand_on, _HOST, 0, ssl=context))
     try:
+        url = f"https://{_HOST}:{server.sockets[0].getsockname()[1]}"
         yield {
-            "SENDGRID_HOST": f"https://{_HOST}:{server.sockets[0].getsockname()[1]}",
+            "SENDGRID_HOST": url,
+            "RESEND_HOST": url,
             "SSL_CERT_FILE": str(certificate),
         }
     finally:
@@ -65,7 +67,8 @@ async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
         writer.close()
 
 
-def _make_certificate(directory: Path) -> Path:
+def make_certificate(directory: Path) -> Path:
+    """A certificate of this machine, with its private key, in a file."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, _HOST)])
     now = datetime.now(UTC)

@@ -18,7 +18,7 @@ from functions.shared.mail_event import MailEvent, MailStatus
 from functions.shared.plausible_time import plausible
 from functions.shared.subscription import PauseReason
 
-_STATUSES = {
+STATUSES = {
     "email.sent": MailStatus.PROCESSED,
     "email.delivery_delayed": MailStatus.DEFERRED,
     "email.delivered": MailStatus.DELIVERED,
@@ -27,6 +27,7 @@ _STATUSES = {
     "email.suppressed": MailStatus.DROPPED,
     "email.complained": MailStatus.COMPLAINED,
 }
+"""What each event means; others are ignored."""
 _PASSING_BOUNCES = frozenset({"Transient", "Undetermined"})
 """The `type` of a bounce after which Resend does not put the address on its list.
 https://resend.com/changelog/suppression-list-support"""
@@ -63,7 +64,7 @@ def _read(event: Mapping[str, Any]) -> list[MailEvent] | Passed:
     kind, data = event.get("type"), event.get("data")
     if not isinstance(kind, str):
         return Passed.MALFORMED
-    status = _STATUSES.get(kind)
+    status = STATUSES.get(kind)
     if status is None:
         return Passed.IGNORED
     if not isinstance(data, dict):

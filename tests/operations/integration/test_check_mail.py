@@ -138,7 +138,7 @@ def test_without_a_key_the_rest_is_checked(project: Project, inbox: Inbox) -> No
 def test_without_a_resolver_of_its_own_no_dns_is_asked_about_a_stand_in(project: Project, inbox: Inbox) -> None:
     answer = project.reports("check", "mail", "--json", DNS_OVER_HTTPS_URL=None)
     rows: dict[str, Any] = {row["check"]: row for row in answer.json}
-    assert rows["dmarc"]["found"] == "_dmarc.corp.dev: DNS is not asked, since SendGrid is a stand-in here"
+    assert rows["dmarc"]["found"] == "_dmarc.corp.dev: DNS is not asked, since the mail provider is a stand-in here"
 
 
 def test_a_sender_is_needed(project: Project, inbox: Inbox) -> None:

@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 
 from deployment.mail_checks.finding import Finding, State
-from deployment.mail_checks.sender_account import NotReadable
+from deployment.mail_checks.not_readable import NotReadable
 from deployment.sendgrid_webhook import Webhook
 
 _CHECK = "webhook"

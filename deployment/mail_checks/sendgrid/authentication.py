@@ -6,19 +6,12 @@ https://www.twilio.com/docs/sendgrid/ui/account-and-settings/how-to-set-up-domai
 from collections.abc import Sequence
 
 from deployment.mail_checks.finding import Finding, State
-from deployment.mail_checks.sender_account import AuthenticatedDomain, NotReadable
+from deployment.mail_checks.not_readable import NotReadable
+from deployment.mail_checks.sender_address import domain_of
+from deployment.mail_checks.sendgrid.account import AuthenticatedDomain
 
 _CHECK = "domain-authentication"
 SENDER_AUTHENTICATION = "SendGrid, Settings, Sender Authentication"
-
-
-def domain_of(address: str) -> str:
-    """The domain of an address, as DNS has it."""
-    domain = address.rpartition("@")[2].rstrip(".").lower()
-    try:
-        return domain.encode("idna").decode()
-    except UnicodeError:
-        return domain
 
 
 def choose_domain(sender_domain: str, domains: Sequence[AuthenticatedDomain]) -> AuthenticatedDomain | None:

@@ -5,9 +5,10 @@ https://www.twilio.com/docs/sendgrid/ui/account-and-settings/how-to-set-up-link-
 
 from collections.abc import Sequence
 
-from deployment.mail_checks.authentication import SENDER_AUTHENTICATION
 from deployment.mail_checks.finding import Finding, State
-from deployment.mail_checks.sender_account import BrandedLink, NotReadable
+from deployment.mail_checks.not_readable import NotReadable
+from deployment.mail_checks.sendgrid.account import BrandedLink
+from deployment.mail_checks.sendgrid.authentication import SENDER_AUTHENTICATION
 
 _CHECK = "link-branding"
 

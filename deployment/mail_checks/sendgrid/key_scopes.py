@@ -1,7 +1,7 @@
 """What the API key may do. https://www.twilio.com/docs/sendgrid/api-reference/how-to-use-the-sendgrid-v3-api/authorization"""
 
 from deployment.mail_checks.finding import Finding, State
-from deployment.mail_checks.sender_account import NotReadable
+from deployment.mail_checks.not_readable import NotReadable
 
 _CHECK = "api-key"
 

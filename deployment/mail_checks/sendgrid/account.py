@@ -10,7 +10,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from deployment.sendgrid_api import NotAllowed, Refused, SendGridApi, Unreachable
+from deployment.mail_api import MailApi, NotAllowed, Refused, Unreachable
+from deployment.mail_checks.not_readable import NotReadable
+from deployment.mail_checks.wanted_record import WantedRecord
 from deployment.sendgrid_webhook import Webhook, list_webhooks
 
 _CALL_SECONDS = 10.0
@@ -19,39 +21,6 @@ _MOST_PAGES = 20
 _DOMAINS_SCOPE = "whitelabel.read"
 
 Value = TypeVar("Value")
-
-
-@dataclass(frozen=True)
-class NotReadable:
-    """SendGrid did not say.
-
-    Attributes:
-        why: such as that the key lacks a scope.
-        is_key_refused: whether SendGrid takes the key for none.
-    """
-
-    why: str
-    is_key_refused: bool = False
-
-
-@dataclass(frozen=True)
-class WantedRecord:
-    """A DNS record that SendGrid asks for.
-
-    Attributes:
-        host: its name.
-        kind: `cname`, `txt` or `mx`.
-        data: what it must hold.
-        valid: whether SendGrid found it so when it looked last.
-    """
-
-    host: str
-    kind: str
-    data: str
-    valid: bool
-
-    def __str__(self) -> str:
-        return f"{self.kind.upper()} {self.host} → {self.data}"
 
 
 @dataclass(frozen=True)
@@ -104,7 +73,7 @@ class SenderAccount:
     """
 
     def __init__(self, *, host: str, key: str, seconds: float = _CALL_SECONDS) -> None:
-        self._api = SendGridApi(host, key, seconds=seconds)
+        self._api = MailApi("SendGrid", host, key, seconds=seconds)
         self._failure: NotReadable | None = None if key else NotReadable("the API key is not known here")
 
     def domains(self) -> Sequence[AuthenticatedDomain] | NotReadable:
@@ -127,7 +96,7 @@ class SenderAccount:
         """What the key may do, which every key may read."""
         return self._read(_scopes, "")
 
-    def _read(self, read: Callable[[SendGridApi], Value], right: str) -> Value | NotReadable:
+    def _read(self, read: Callable[[MailApi], Value], right: str) -> Value | NotReadable:
         if self._failure:
             return self._failure
         try:
@@ -155,7 +124,7 @@ def _record(fields: Mapping[str, Any]) -> WantedRecord:
     )
 
 
-def _domains(api: SendGridApi) -> list[AuthenticatedDomain]:
+def _domains(api: MailApi) -> list[AuthenticatedDomain]:
     found: list[AuthenticatedDomain] = []
     for page in range(_MOST_PAGES):
         listed = _list(api.call("GET", f"/v3/whitelabel/domains?limit={_PAGE}&offset={page * _PAGE}"))
@@ -180,7 +149,7 @@ def _domain(fields: Mapping[str, Any]) -> AuthenticatedDomain:
     )
 
 
-def _links(api: SendGridApi) -> list[BrandedLink]:
+def _links(api: MailApi) -> list[BrandedLink]:
     return [
         BrandedLink(
             domain=str(each["domain"]).rstrip(".").lower(),
@@ -192,12 +161,12 @@ def _links(api: SendGridApi) -> list[BrandedLink]:
     ]
 
 
-def _verified(api: SendGridApi) -> frozenset[str]:
+def _verified(api: MailApi) -> frozenset[str]:
     listed = _list(api.call("GET", "/v3/verified_senders?limit=1000")["results"])
     return frozenset(str(each["from_email"]).lower() for each in listed if each["verified"] is True)
 
 
-def _scopes(api: SendGridApi) -> frozenset[str]:
+def _scopes(api: MailApi) -> frozenset[str]:
     return frozenset(map(str, _list(api.call("GET", "/v3/scopes")["scopes"])))
 
 

@@ -1,0 +1,55 @@
+"""The checks of the deployment's mail provider: the one place that chooses them."""
+
+import re
+from collections.abc import Sequence
+from typing import Protocol
+
+from deployment.mail_checks.dns import DnsOverHttps
+from deployment.mail_checks.finding import Finding
+from deployment.mail_checks.resend.account import ResendAccount
+from deployment.mail_checks.resend.checks import ResendChecks
+from deployment.mail_checks.sender_settings import SenderSettings
+from deployment.mail_checks.sendgrid.account import SenderAccount
+from deployment.mail_checks.sendgrid.checks import SendGridChecks
+from deployment.mail_checks.smtp.checks import SmtpChecks
+
+KEYS = {"sendgrid": "SENDGRID_API_KEY", "resend": "RESEND_API_KEY", "smtp": "SMTP_URL"}
+"""The variable with which the worker sends, by provider."""
+
+
+class ProviderChecks(Protocol):
+    """Checks a sender at a mail provider."""
+
+    title: str
+    """The provider's name, for people."""
+
+    def sender(self, dns: DnsOverHttps) -> list[Finding]:
+        """Check what can be checked without a mail.
+
+        Args:
+            dns: looks names up.
+        """
+
+    def webhook(self, *, url: re.Pattern[str], keys: Sequence[str] | None) -> Finding:
+        """Check that the provider reports to the function mail_events.
+
+        Args:
+            url: where the function takes events.
+            keys: what it knows calls by; None where that is not known.
+        """
+
+
+def checks_of(provider: str, settings: SenderSettings, *, host: str, key: str) -> ProviderChecks:
+    """Choose by MAIL_PROVIDER.
+
+    Args:
+        provider: as MAIL_PROVIDER names it.
+        settings: who sends.
+        host: of the provider's API; empty where the provider has none.
+        key: with which the worker sends: the API key, or SMTP_URL; empty where it is not known.
+    """
+    if provider == "resend":
+        return ResendChecks(settings, ResendAccount(host=host, key=key))
+    if provider == "smtp":
+        return SmtpChecks(settings, key)
+    return SendGridChecks(settings, SenderAccount(host=host, key=key))

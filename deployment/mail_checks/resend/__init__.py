@@ -1,0 +1,1 @@
+"""What is Resend's own among the checks."""

@@ -1,0 +1,50 @@
+"""Resend's webhook: how the pipeline learns of bounces and complaints."""
+
+from collections.abc import Sequence
+
+from deployment.mail_checks.finding import Finding, State
+from deployment.mail_checks.not_readable import NotReadable
+from deployment.resend_webhook import ResendWebhook
+
+_CHECK = "webhook"
+_PLACE = "Resend, Webhooks"
+
+NEEDED_EVENTS = frozenset({"email.bounced", "email.complained", "email.suppressed"})
+"""The events that keep further mails from an address."""
+
+
+def check_webhook(own: Sequence[ResendWebhook] | NotReadable, *, secrets: Sequence[str] | None) -> Finding:
+    """Check that Resend reports to the function mail_events, and that the function takes it.
+
+    Args:
+        own: those that send to it.
+        secrets: the signing secrets that the function knows; None where that is not known.
+    """
+    if isinstance(own, NotReadable):
+        return Finding(_CHECK, State.UNKNOWN, own.why, f"Look yourself: {_PLACE}.")
+    if not own:
+        return Finding(
+            _CHECK,
+            State.WARNING if secrets is None else State.PROBLEM,
+            "no webhook calls the function mail_events, so bounces and complaints stop no mail",
+            "Run ./deploy.sh with a key that has full access, or make it by hand (docs/mail-events.md).",
+        )
+    # Another environment's function can have the same name.
+    found = next((each for each in own if secrets and each.secret in secrets), own[0])
+    if not found.enabled:
+        return Finding(_CHECK, State.PROBLEM, "the webhook is turned off", f"Turn it on: {_PLACE}; or run ./deploy.sh.")
+    if secrets is not None and found.secret not in secrets:
+        return Finding(
+            _CHECK,
+            State.PROBLEM,
+            "the webhook signs with a secret that mail_events does not know",
+            "Deploy mail_events with a key of full access, or set RESEND_WEBHOOK_SECRET to the secret that it shows.",
+        )
+    if missing := sorted(NEEDED_EVENTS - found.events):
+        return Finding(
+            _CHECK,
+            State.WARNING,
+            f"the webhook does not send {', '.join(missing)}, so these stop no mail",
+            f"Add them: {_PLACE}.",
+        )
+    return Finding(_CHECK, State.OK, f"signed events come for {', '.join(sorted(found.events))}")

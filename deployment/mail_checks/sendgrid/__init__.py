@@ -1,0 +1,1 @@
+"""What is SendGrid's own among the checks."""

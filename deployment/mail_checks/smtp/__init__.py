@@ -1,0 +1,1 @@
+"""What is a mail server's own among the checks."""

@@ -1,0 +1,62 @@
+"""All checks of a mail server that need no mail, in the order of the table."""
+
+import re
+from collections.abc import Sequence
+
+from deployment.mail_checks.dmarc import check_dmarc, find_records
+from deployment.mail_checks.dns import DnsOverHttps
+from deployment.mail_checks.finding import Finding, State
+from deployment.mail_checks.sender_address import check_postal_address, check_sender_address, domain_of
+from deployment.mail_checks.sender_settings import SenderSettings
+from deployment.mail_checks.smtp.server import check_server
+from deployment.mail_checks.spf import check_own_spf
+
+
+class SmtpChecks:
+    """Checks a sender and a mail server.
+
+    Args:
+        settings: who sends.
+        url: SMTP_URL; empty where it is not known.
+    """
+
+    title = "the mail server"
+
+    def __init__(self, settings: SenderSettings, url: str) -> None:
+        self._settings = settings
+        self._url = url
+
+    def sender(self, dns: DnsOverHttps) -> list[Finding]:
+        """Check what can be checked without a mail.
+
+        Args:
+            dns: looks names up.
+        """
+        sender = self._settings.mail_from
+        domain = domain_of(sender)
+        return [
+            check_sender_address(sender),
+            check_server(self._url, sender),
+            check_own_spf(domain, dns.texts(domain)),
+            Finding(
+                "dkim",
+                State.UNKNOWN,
+                "whether the server signs the mails, and where the key is, only its operator knows",
+                "Send a test mail (./reports check mail --to), and look for dkim=pass in its Authentication-Results.",
+            ),
+            check_dmarc(domain, find_records(domain, dns.texts), is_signed=None),
+            check_postal_address(self._settings.postal_address),
+        ]
+
+    def webhook(self, *, url: re.Pattern[str], keys: Sequence[str] | None) -> Finding:
+        """Say that there is none.
+
+        Args:
+            url: of no use here.
+            keys: of no use here.
+        """
+        return Finding(
+            "webhook",
+            State.OK,
+            "a mail server reports nothing: bounces come to MAIL_FROM, and stop no mail by themselves",
+        )

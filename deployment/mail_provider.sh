@@ -1,0 +1,138 @@
+# shellcheck shell=bash
+# The mail provider: which settings and secrets are its own, and what goes when another one takes its place.
+# docs/providers.md helps to choose one.
+
+# The secrets of all providers. A name begins with its provider's.
+PROVIDER_SECRETS="SENDGRID_API_KEY RESEND_API_KEY RESEND_WEBHOOK_SECRET SMTP_URL"
+
+# key_of PROVIDER: the secret with which the worker sends.
+key_of() {
+  case "$1" in
+    sendgrid) echo SENDGRID_API_KEY ;;
+    resend) echo RESEND_API_KEY ;;
+    smtp) echo SMTP_URL ;;
+  esac
+}
+
+provider_title() {
+  case "$1" in
+    sendgrid) echo SendGrid ;;
+    resend) echo Resend ;;
+    smtp) echo "the SMTP server" ;;
+  esac
+}
+
+# provider_host PROVIDER: where its API is; nothing where SMTP_URL says it.
+provider_host() {
+  case "$1" in
+    sendgrid) echo "$SENDGRID_HOST" ;;
+    resend) echo "$RESEND_HOST" ;;
+  esac
+}
+
+# The secrets that a function has for the mail provider's sake.
+provider_secrets() { # FUNCTION
+  case "$MAIL_PROVIDER $1" in
+    "sendgrid worker" | "sendgrid dispatcher") echo SENDGRID_API_KEY ;;
+    "resend worker") echo RESEND_API_KEY ;;
+    "resend mail-events") echo RESEND_WEBHOOK_SECRET ;;
+    "smtp worker") echo SMTP_URL ;;
+  esac
+}
+
+# The variables that a function has for the mail provider's sake, a line each.
+provider_environment() { # FUNCTION
+  echo "MAIL_PROVIDER=$MAIL_PROVIDER"
+  case "$MAIL_PROVIDER $1" in
+    "sendgrid worker")
+      echo "SENDGRID_HOST=$SENDGRID_HOST"
+      optional SENDGRID_LOGS
+      ;;
+    "sendgrid dispatcher") echo "SENDGRID_HOST=$SENDGRID_HOST" ;;
+    "sendgrid mail-events") echo "SENDGRID_WEBHOOK_KEY=$WEBHOOK_KEYS" ;;
+    "resend worker") echo "RESEND_HOST=$RESEND_HOST" ;;
+  esac
+}
+
+# A line for each mistake in the settings that are a provider's own.
+wrong_mail_provider() {
+  local name
+  if ! is_one_of "$MAIL_PROVIDER" sendgrid resend smtp; then
+    echo "MAIL_PROVIDER: sendgrid, resend or smtp; docs/providers.md helps to choose."
+    return
+  fi
+  for name in SENDGRID_HOST RESEND_HOST; do
+    matches "${!name}" '^https://[^[:space:]]+$' || echo "$name: must begin with https://: the API key and the mails go there."
+  done
+  if [ "$MAIL_PROVIDER" != sendgrid ] && { [ -n "$MAIL_UNSUBSCRIBE_GROUP" ] || [ "$MAIL_CHECK_UNSUBSCRIBED" = true ]; }; then
+    echo "MAIL_UNSUBSCRIBE_GROUP, MAIL_CHECK_UNSUBSCRIBED: SendGrid alone has groups. Without them the script deploys the recipient's page (docs/preferences.md)."
+  fi
+  matches "${RESEND_WEBHOOK_SECRET:-whsec_x}" '^whsec_[A-Za-z0-9+/=]+([ ]*,[ ]*whsec_[A-Za-z0-9+/=]+)*$' ||
+    echo "RESEND_WEBHOOK_SECRET: the signing secret as Resend shows it, whsec_…, or two, separated by a comma."
+  case "$SMTP_URL" in
+    "") ;;
+    *:25 | *:25/ | *:25\?*)
+      # https://cloud.google.com/compute/docs/tutorials/sending-mail
+      echo "SMTP_URL: Google Cloud lets nothing out to port 25; mail servers take mail from their users at 465 (smtps://) or 587 (smtp://)."
+      ;;
+    *)
+      matches "$SMTP_URL" '^smtps?://([^[:space:]/@:]+:[^[:space:]/@:]+@)?([A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?/?$' ||
+        echo "SMTP_URL: smtps://user:password@host:465, or smtp://user:password@host:587 for STARTTLS; write @, : and / in user or password as %40, %3A and %2F."
+      ;;
+  esac
+}
+
+# provider_key PROVIDER: the key, which the script itself uses where the worker has it; nothing where this account may not
+# read it.
+provider_key() {
+  local name
+  name="$(key_of "$1")"
+  if [ -n "${!name}" ]; then
+    printf '%s' "${!name}"
+  else
+    probe secrets versions access latest "--secret=$(secret_name "$name")" || true
+  fi
+}
+
+# The mail provider of the worker that runs; nothing where none does. Without the variable it is SendGrid.
+running_provider() {
+  local there
+  there="$(read_if_there functions describe "$(function_name worker)" "--region=$REGION" --v2 \
+    --format='value(name,serviceConfig.environmentVariables.MAIL_PROVIDER)')"
+  case "$there" in
+    "") ;;
+    *$'\t'?*) echo "${there#*$'\t'}" ;;
+    *) echo sendgrid ;;
+  esac
+}
+
+# warn_of_change OLD: says what another provider does not take over.
+warn_of_change() {
+  warn_last "the mail provider changes from $(provider_title "$1") to $(provider_title "$MAIL_PROVIDER")." \
+    "What $(provider_title "$1") accepted is delivered as before. Of a report whose outcome is unknown at this moment, the worker" \
+    "cannot ask $(provider_title "$1") any more: what its events said by now counts, and then ON_UNKNOWN_OUTCOME decides." \
+    "Later bounces and complaints about these mails are shown by $(provider_title "$1") alone (docs/providers.md)."
+}
+
+# Takes back the other providers' secrets, where the function that had them was replaced or is not there.
+take_back_provider_secrets() {
+  local existing variable name function policy member own role=roles/secretmanager.secretAccessor
+  own="$(tr '[:lower:]' '[:upper:]' <<<"$MAIL_PROVIDER")_"
+  existing="$(existing_secrets)"
+  for variable in $PROVIDER_SECRETS; do
+    name="$(secret_name "$variable")"
+    case "$variable" in "$own"*) continue ;; esac
+    if ! has_line "$existing" "$name"; then continue; fi
+    policy="$(policy_of secrets get-iam-policy "$name")"
+    for function in worker dispatcher mail-events; do
+      member="serviceAccount:$(account_of "$function")"
+      if is_deployed "$function" && ! is_wanted "$function"; then continue; fi
+      if ! has_binding "$policy" "$role" "$member" ""; then continue; fi
+      change secrets remove-iam-policy-binding "$name" "--member=$member" "--role=$role"
+      note removed "$role on secret $name for ${member#*:}"
+      if [ "$function" = worker ]; then
+        say "  no function needs the secret $name, which stays: gcloud secrets delete $name --project=$PROJECT_ID"
+      fi
+    done
+  done
+}

@@ -1,0 +1,211 @@
+"""Sets Resend's webhook up, by Resend's API.
+
+    resend_webhook.py HOST prepare URL NAME EVENTS [--dry-run]   makes the webhook as it is to be, and turns it on
+    resend_webhook.py HOST remove URL [--dry-run]
+
+The API key is read from standard input, so that no list of processes shows it. EVENTS are SendGrid's names, with commas
+in between; NAME is for those who name webhooks, which Resend does not. What was done is a line each, with a tab in
+between, also before a failure:
+
+    created|changed|removed WHAT   with --dry-run: what would be
+    unchanged WHAT
+    key SECRET                     Resend signs with it
+
+A failure is a line on standard error; the status is 3 where a person has to do something at Resend, and 4 where the
+same call may succeed later. https://resend.com/docs/api-reference/webhooks/create-webhook
+"""
+
+import re
+import sys
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from deployment.mail_api import MailApi, NotAllowed, Refused, Unreachable
+
+EVENTS = {
+    "bounce": ("email.bounced",),
+    "dropped": ("email.failed", "email.suppressed"),
+    "spam_report": ("email.complained",),
+    "deferred": ("email.delivery_delayed",),
+    "delivered": ("email.delivered",),
+    "processed": ("email.sent",),
+}
+"""Resend's names of what SendGrid calls so. Resend keeps no list of those who unsubscribe from such mails.
+https://resend.com/docs/webhooks/event-types"""
+
+STATUS_BY_HAND, STATUS_LATER = 3, 4
+
+_PATH = "/webhooks"
+_PAGE = 100
+_MOST_PAGES = 20
+_ID = re.compile(r"[A-Za-z0-9_-]+")
+_SECRET = re.compile(r"[A-Za-z0-9_+/=]+")
+
+
+@dataclass(frozen=True)
+class ResendWebhook:
+    """A webhook of the account.
+
+    Attributes:
+        url: where Resend sends events.
+        enabled: whether it is turned on.
+        events: the events that it sends, as Resend names them.
+        secret: with which its calls are signed.
+    """
+
+    id: str
+    url: str
+    enabled: bool
+    events: frozenset[str]
+    secret: str
+
+
+def read_pages(api: MailApi, path: str) -> list[dict[str, Any]]:
+    """All of a list, page by page. https://resend.com/docs/api-reference/pagination
+
+    Raises:
+        MailApiError: see `MailApi.call`.
+        LookupError, TypeError, AttributeError: it is none.
+    """
+    found: list[dict[str, Any]] = []
+    after = ""
+    for _page in range(_MOST_PAGES):
+        answer = api.call("GET", f"{path}?limit={_PAGE}{after}")
+        found += [dict(each) for each in answer["data"]]
+        if not answer.get("has_more") or not found or not _ID.fullmatch(found[-1]["id"]):
+            break
+        after = f"&after={found[-1]['id']}"
+    return found
+
+
+def find_webhooks(api: MailApi, url: re.Pattern[str]) -> list[ResendWebhook]:
+    """The webhooks that send to a URL. One question for each: Resend's lists leave the secrets out.
+
+    Args:
+        api: of Resend.
+        url: the URL, to its end.
+
+    Raises:
+        MailApiError: see `MailApi.call`.
+    """
+    try:
+        listed = [each for each in read_pages(api, _PATH) if _ID.fullmatch(each["id"])]
+        return [_whole(api, each["id"]) for each in listed if url.fullmatch(each["endpoint"])]
+    except (LookupError, TypeError, AttributeError, ValueError):
+        raise Unreachable(f"Resend answered GET {_PATH} with no list of webhooks") from None
+
+
+def _whole(api: MailApi, webhook_id: str) -> ResendWebhook:
+    """https://resend.com/docs/api-reference/webhooks/get-webhook"""
+    fields = api.call("GET", f"{_PATH}/{webhook_id}")
+    return ResendWebhook(
+        id=webhook_id,
+        url=str(fields["endpoint"]),
+        enabled=fields["status"] == "enabled",
+        events=frozenset(map(str, fields["events"] or ())),
+        secret=_secret(fields),
+    )
+
+
+def _secret(fields: Any) -> str:
+    """The signing secret, which becomes a line.
+
+    Raises:
+        LookupError, TypeError: there is none.
+    """
+    secret = fields["signing_secret"]
+    if not _SECRET.fullmatch(secret):
+        raise LookupError("a secret is none")
+    return str(secret)
+
+
+class WebhookSetup:
+    """Makes one webhook as it is to be.
+
+    Args:
+        api: of Resend.
+        url: where the webhook sends to.
+        dry_run: change nothing, and say what would be changed.
+    """
+
+    def __init__(self, api: MailApi, url: str, *, dry_run: bool = False) -> None:
+        self._api = api
+        self._url = url
+        self._pattern = re.compile(re.escape(url))
+        self._dry_run = dry_run
+        self._what = f"event webhook to {url}"
+
+    def prepare(self, events: Iterable[str]) -> None:
+        """Make the webhook, with these events and on, and print its secret. Calls that come before the function takes
+        them are not lost: Resend repeats them for a day. https://resend.com/docs/webhooks/retries-and-replays
+
+        Args:
+            events: SendGrid's names.
+
+        Raises:
+            MailApiError: see `MailApi.call`.
+        """
+        wanted = sorted(name for event in events for name in EVENTS.get(event, ()))
+        webhook = next(iter(find_webhooks(self._api, self._pattern)), None)
+        if webhook is None:
+            answer = self._change("POST", _PATH, {"endpoint": self._url, "events": wanted})
+            _say("created", self._what)
+            if not self._dry_run:
+                try:
+                    _say("key", _secret(answer))
+                except (LookupError, TypeError):
+                    raise Unreachable(f"Resend answered POST {_PATH} with no secret") from None
+            return
+        if webhook.events != frozenset(wanted) or not webhook.enabled:
+            self._change("PATCH", f"{_PATH}/{webhook.id}", {"events": wanted, "status": "enabled"})
+            _say("changed", f"events of the {self._what}" if webhook.enabled else f"{self._what} is on")
+        else:
+            _say("unchanged", self._what)
+        _say("key", webhook.secret)
+
+    def remove(self) -> None:
+        """Delete the webhook if it is there.
+
+        Raises:
+            MailApiError: see `MailApi.call`.
+        """
+        for webhook in find_webhooks(self._api, self._pattern):
+            self._change("DELETE", f"{_PATH}/{webhook.id}")
+            _say("removed", self._what)
+
+    def _change(self, method: str, path: str, body: object = None) -> Any:
+        return None if self._dry_run else self._api.call(method, path, body)
+
+
+def _say(what: str, about: str) -> None:
+    print(f"{what}\t{about}", flush=True)
+
+
+def main(arguments: list[str]) -> int:
+    """Carry out one command; returns the exit status."""
+    host, command, url, *rest = [each for each in arguments if each != "--dry-run"]
+    api = MailApi("Resend", host, sys.stdin.readline().strip())
+    setup = WebhookSetup(api, url, dry_run="--dry-run" in arguments)
+    try:
+        if command == "prepare":
+            setup.prepare(rest[-1].split(","))
+        else:
+            setup.remove()
+    except NotAllowed as error:
+        sys.stderr.write(f"{error}. To set webhooks up, the API key needs full access\n")
+        return STATUS_BY_HAND
+    except Refused as error:
+        sys.stderr.write(f"{error}\n")
+        return STATUS_BY_HAND
+    except Unreachable as error:
+        sys.stderr.write(f"{error}\n")
+        return STATUS_LATER
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
