@@ -10,6 +10,7 @@ from rich.console import Console
 
 from local_cloud.environment import DEFAULT_PORT_BASE
 from local_cloud.errors import LocalCloudError
+from local_cloud.provider import Provider
 from local_cloud.serve import serve as serve_emulators
 from local_cloud.up import Options, Up
 
@@ -27,7 +28,7 @@ def up(
     once: Annotated[bool, typer.Option("--once", help="Make one run and end.")] = False,
     users: Annotated[int, typer.Option(min=1, max=1_000_000, help="How many sample users to put in.")] = 25,
     port_base: Annotated[
-        int, typer.Option(help="The first of the thirteen ports that are used.", min=1024, max=65_500)
+        int, typer.Option(help="The first of the fourteen ports that are used.", min=1024, max=65_500)
     ] = DEFAULT_PORT_BASE,
     data_dir: Annotated[
         Path, typer.Option(help="Where mails, logs and the environment are written.", file_okay=False)
@@ -38,10 +39,19 @@ def up(
     rate: Annotated[
         float | None, typer.Option(min=0.1, max=500, help="Reports a second, in place of what queue.yaml says.")
     ] = None,
+    provider: Annotated[
+        Provider | None, typer.Option(help="Through whom to send, in place of MAIL_PROVIDER (sendgrid).")
+    ] = None,
 ) -> None:
     """Start everything with sample users and make a run; then go on by scheduler.yaml until Ctrl-C."""
     options = Options(
-        once=once, users=users, port_base=port_base, data_directory=data_dir, latency_ms=latency_ms, rate=rate
+        once=once,
+        users=users,
+        port_base=port_base,
+        data_directory=data_dir,
+        latency_ms=latency_ms,
+        rate=rate,
+        provider=provider,
     )
     sys.exit(asyncio.run(Up(options, Console()).run()))
 

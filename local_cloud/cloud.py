@@ -20,9 +20,12 @@ from local_cloud.flags_file import read_flags_file
 from local_cloud.function_process import FunctionProcess
 from local_cloud.identity import IdentityProvider
 from local_cloud.inbox.event_webhook import EventWebhook
+from local_cloud.inbox.mail_webhook import MailWebhook
+from local_cloud.inbox.resend_webhook import ResendWebhook
 from local_cloud.inbox.server import Inbox
 from local_cloud.inbox.smtp import SmtpServer
 from local_cloud.index_file import read_index_file
+from local_cloud.provider import Provider
 from local_cloud.pubsub.server import PubSubEmulator
 from local_cloud.rpc import Middleware, latency
 from local_cloud.scheduler import Job, Scheduler
@@ -43,7 +46,7 @@ class _Part(Protocol):
 
 
 class LocalCloud:
-    """The services of Google, SendGrid and Slack that the pipeline uses, and the functions, on this machine.
+    """The services of Google, mail providers and Slack that the pipeline uses, and the functions, on this machine.
 
     Args:
         repository: the folder that holds `functions/`, `queue.yaml`, `scheduler.yaml` and `deployment/`.
@@ -107,13 +110,9 @@ class LocalCloud:
             sendgrid_api_key=SENDGRID_API_KEY,
             directory=data_directory,
             sender_domain=self._variables["MAIL_FROM"].rpartition("@")[2],
-            webhook=EventWebhook(
-                self.clock,
-                # Somebody else's key is for somebody else's events.
-                url=f"http://{HOST}:{ports.mail_events}/sendgrid"
-                if environment.is_own("SENDGRID_WEBHOOK_KEY")
-                else None,
-                key=environment.webhook_key,
+            webhook=EventWebhook(self.clock, url=self._webhook_url(Provider.SENDGRID), key=environment.webhook_key),
+            resend_webhook=ResendWebhook(
+                self.clock, url=self._webhook_url(Provider.RESEND), secret=environment.webhook_secret
             ),
         )
         self.mail_server = SmtpServer(
@@ -127,6 +126,20 @@ class LocalCloud:
             audience=self._variables["DISPATCHER_URL"],
         )
         self.scheduler = Scheduler(clock=self.clock, mint_token=self.identity.mint, jobs=[self.job])
+
+    def _webhook_url(self, provider: Provider) -> str | None:
+        """Where a provider says what becomes of the mails; None for nowhere."""
+        variable = provider.webhook_variable
+        # Somebody else's key is for somebody else's events.
+        if provider is not self._environment.mail_provider or not variable or not self._environment.is_own(variable):
+            return None
+        return f"http://{HOST}:{self._environment.ports.mail_events}/{provider}"
+
+    @property
+    def webhook(self) -> MailWebhook | None:
+        """What says what becomes of the mails; None where nothing does."""
+        webhooks: tuple[MailWebhook, ...] = (self.inbox.webhook, self.inbox.resend.webhook)
+        return next((each for each in webhooks if each.url is not None), None)
 
     @property
     def project(self) -> str:
@@ -190,6 +203,11 @@ class LocalCloud:
             self.tasks.counts(f"{self._location}/queues/{queue}").depth
             for queue in (*self._report_queues, self._variables["CONTINUATION_QUEUE"])
         )
+
+    @property
+    def provider(self) -> Provider:
+        """Through whom the pipeline sends."""
+        return self._environment.mail_provider
 
     @property
     def _location(self) -> str:
@@ -260,7 +278,7 @@ class LocalCloud:
                 ("worker", "http", ports.worker),
                 ("dispatcher", "http", ports.dispatcher),
                 *([("preferences", "http", ports.preferences)] if self._serves_preferences else []),
-                ("mail_events", "http", ports.mail_events),
+                *([("mail_events", "http", ports.mail_events)] if self._environment.has_mail_events else []),
             )
         ]
         self._started += self.functions

@@ -66,7 +66,9 @@ class Control(HttpServer):
                     for each in self._faults.current
                 ],
                 "fault_kinds": [kind.value for kind in FaultKind],
-                "services": list(get_args(Service)),
+                "services": [
+                    each for each in get_args(Service) if each == "slack" or each.startswith(self._cloud.provider)
+                ],
                 "functions": [{"name": each.name, "pid": each.pid} for each in self._cloud.functions],
                 "schedule": str(self._cloud.job.schedule),
             }

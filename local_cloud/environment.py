@@ -8,8 +8,10 @@ from pathlib import Path
 
 from local_cloud.errors import LocalCloudError
 from local_cloud.inbox.event_webhook import WebhookKey
-from local_cloud.inbox.server import SLACK_WEBHOOK_PATH
+from local_cloud.inbox.resend_webhook import WebhookSecret
+from local_cloud.inbox.server import RESEND_API_KEY, SLACK_WEBHOOK_PATH
 from local_cloud.kind_needs import given_variables, owner_variables
+from local_cloud.provider import Provider
 
 HOST = "127.0.0.1"
 DEFAULT_PORT_BASE = 8470
@@ -31,7 +33,8 @@ PASSED_ON = (
     *("MAIL_FROM_NAME", "MAIL_REPLY_TO", "MAIL_POSTAL_ADDRESS", "MAIL_UNSUBSCRIBE_GROUP", "MAIL_UNSUBSCRIBE_URL"),
     *("MAIL_UNSUBSCRIBE_KEY", "MAIL_CHECK_UNSUBSCRIBED", "PREFERENCES_URL", "PREFERENCES_KEY"),
     *("RAMP_START", "RAMP_FIRST_DAY", "RAMP_GROWTH", "QUEUE_RATE"),
-    *("MAIL_SANDBOX", "SMTP_URL", "SENDGRID_LOGS", "SENDGRID_WEBHOOK_KEY"),
+    *("MAIL_PROVIDER", "MAIL_SANDBOX", "RESEND_API_KEY", "RESEND_HOST", "SMTP_URL"),
+    *("SENDGRID_LOGS", "SENDGRID_WEBHOOK_KEY", "RESEND_WEBHOOK_SECRET"),
     *("PROVIDER_PAUSE", "BRAND_NAME", "BRAND_LOGO_URL", "BRAND_COLOR", "BRAND_URL"),
     *("SLACK_WEBHOOK_URL", "ALERT_URLS", "DEFAULT_KIND", "DEFAULT_CADENCE", "ON_UNKNOWN_OUTCOME", "LOG_LEVEL"),
     *("FIRESTORE_EMULATOR_HOST", "PUBSUB_EMULATOR_HOST", "CLOUD_TASKS_EMULATOR_HOST", "OIDC_CERTS_URL", "OIDC_ISSUER"),
@@ -115,14 +118,18 @@ class Environment:
         max_attempts: of the queue, as queue.yaml has it.
         queue_rate: likewise.
         outside: the variables that the local cloud was started with.
+        provider: through whom the pipeline sends; None for the one that MAIL_PROVIDER names, or else SendGrid.
         webhook_key: what SendGrid's stand-in signs its events with.
+        webhook_secret: what Resend's does.
     """
 
     ports: Ports
     max_attempts: int
     queue_rate: float
     outside: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
+    provider: Provider | None = None
     webhook_key: WebhookKey = field(default_factory=WebhookKey)
+    webhook_secret: WebhookSecret = field(default_factory=WebhookSecret)
 
     @property
     def variables(self) -> dict[str, str]:
@@ -141,9 +148,13 @@ class Environment:
             "DEAD_LETTER_TOPIC": "report-dead-letters",
             "MAX_ATTEMPTS": str(self.max_attempts),
             "QUEUE_RATE": f"{self.queue_rate:g}",
+            "MAIL_PROVIDER": Provider.SENDGRID.value,
             "SENDGRID_API_KEY": SENDGRID_API_KEY,
             "SENDGRID_HOST": f"http://{HOST}:{ports.inbox}",
             "SENDGRID_WEBHOOK_KEY": self.webhook_key.public,
+            "RESEND_API_KEY": RESEND_API_KEY,
+            "RESEND_HOST": f"http://{HOST}:{ports.inbox}",
+            "RESEND_WEBHOOK_SECRET": self.webhook_secret.text,
             "SMTP_URL": f"smtp://{SMTP_USER}:{SMTP_PASSWORD}@{HOST}:{ports.smtp}?tls=off",
             "MAIL_FROM": "reports@example.com",
             "MAIL_FROM_NAME": "Example Reports",
@@ -163,7 +174,26 @@ class Environment:
         if not any(self.outside.get(name) for name in ("MAIL_UNSUBSCRIBE_GROUP", "MAIL_UNSUBSCRIBE_URL")):
             own["PREFERENCES_URL"] = f"http://{HOST}:{ports.preferences}"
             own["PREFERENCES_KEY"] = PREFERENCES_KEY
-        return own | {name: self.outside[name] for name in PASSED_ON if self.outside.get(name)}
+        chosen = {"MAIL_PROVIDER": self.provider.value} if self.provider else {}
+        return own | {name: self.outside[name] for name in PASSED_ON if self.outside.get(name)} | chosen
+
+    @property
+    def mail_provider(self) -> Provider:
+        """Through whom the pipeline sends.
+
+        Raises:
+            LocalCloudError: MAIL_PROVIDER names another.
+        """
+        name = self.variables["MAIL_PROVIDER"]
+        try:
+            return Provider(name)
+        except ValueError as error:
+            raise LocalCloudError(f"MAIL_PROVIDER={name}: choose one of {', '.join(Provider)}.") from error
+
+    @property
+    def has_mail_events(self) -> bool:
+        """Whether the provider says what becomes of the mails."""
+        return self.mail_provider.webhook_variable is not None
 
     def is_own(self, variable: str) -> bool:
         """Whether the value is the local cloud's own, not one that it was started with."""
@@ -190,7 +220,7 @@ class Environment:
         variables = {**given_variables(repository, self.outside), **self.variables}
         if with_control:
             variables["LOCAL_CONTROL_URL"] = f"http://{HOST}:{self.ports.control}"
-            # It takes Slack's messages also where SENDGRID_HOST is another one.
+            # It takes Slack's messages also where mails go elsewhere.
             variables["LOCAL_INBOX_URL"] = f"http://{HOST}:{self.ports.inbox}"
         lines = [f"{name}={shlex.quote(value)}" for name, value in variables.items()]
         file.unlink(missing_ok=True)

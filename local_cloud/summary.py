@@ -29,6 +29,7 @@ class RunSummary:
         dead_letters: what failed.
         alerts: how many Slack messages came, None where they went somewhere else.
         mails: the folder in which they were saved, None where they went somewhere else.
+        mails_went_to: the variable that says where.
         logs: the folder of the functions' logs.
         seconds: from the scheduler's call to the last report.
         problems: the problems that the verdict found.
@@ -42,6 +43,7 @@ class RunSummary:
     dead_letters: list[DeadLetter]
     alerts: int | None
     mails: Path | None
+    mails_went_to: str
     logs: Path
     seconds: float
     problems: list[str]
@@ -65,7 +67,7 @@ def show(summary: RunSummary, console: Console) -> None:
     for letter in summary.dead_letters[:_SHOWN]:
         table.add_row("", escape(f"{letter.id} ({letter.reason}): {letter.error}"))
     table.add_row("Slack alerts", "sent to SLACK_WEBHOOK_URL" if summary.alerts is None else str(summary.alerts))
-    table.add_row("Mails", "sent to SENDGRID_HOST" if summary.mails is None else f"{summary.mails}/*.html")
+    table.add_row("Mails", f"sent to {summary.mails_went_to}" if summary.mails is None else f"{summary.mails}/*.html")
     console.print()
     console.print(table, highlight=False)
     if not summary.problems:

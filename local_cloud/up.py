@@ -25,6 +25,8 @@ from local_cloud.environment import HOST, Environment, Ports
 from local_cloud.errors import LocalCloudError
 from local_cloud.flags_file import read_flags_file
 from local_cloud.http import HttpServer
+from local_cloud.inbox.mail_webhook import MailWebhook
+from local_cloud.provider import Provider
 from local_cloud.run_view import RunView, Standing
 from local_cloud.sample_users import sample_users
 from local_cloud.scheduler import Execution
@@ -55,6 +57,7 @@ class Options:
         data_directory: where mails, logs and the environment go.
         latency_ms: milliseconds added to every API call.
         rate: reports a second, in place of what queue.yaml says.
+        provider: through whom to send; None for the one that MAIL_PROVIDER names, or else SendGrid.
     """
 
     once: bool
@@ -63,6 +66,7 @@ class Options:
     data_directory: Path
     latency_ms: float
     rate: float | None
+    provider: Provider | None
 
 
 class Up:
@@ -84,6 +88,7 @@ class Up:
             ports=Ports(base=options.port_base),
             max_attempts=int(queue_flags.get("--max-attempts", 100)),
             queue_rate=float(queue_flags.get("--max-dispatches-per-second", 500)),
+            provider=options.provider,
         )
         self._cloud = LocalCloud(
             repository=REPOSITORY,
@@ -192,7 +197,8 @@ class Up:
         with Progress(*columns, console=self._console) as progress:
             now = datetime.now(UTC)
             seeding = progress.add_task("Putting in sample users", total=self._options.users)
-            users = sample_users(self._options.users, now=now, mails_end=self._says_what_became)
+            webhook = self._cloud.webhook if self._takes_mails else None
+            users = sample_users(self._options.users, now=now, mails_end=webhook is not None)
             seeded = await put_in(client, users, on_user=lambda: progress.advance(seeding))
 
             sending = progress.add_task("Sending reports", total=seeded.due)
@@ -208,15 +214,17 @@ class Up:
                 view, run_id, due, lambda standing: progress.update(sending, completed=min(standing.final, due))
             )
             seconds = time.monotonic() - began
-            if self._says_what_became:
-                events = self._cloud.inbox.webhook.unsent
+            if webhook is not None:
+                events = webhook.unsent
                 waiting = progress.add_task("Waiting for the mails' events", total=events)
-                await self._wait_for_events(lambda unsent: progress.update(waiting, completed=max(0, events - unsent)))
-                progress.update(waiting, completed=max(0, events - self._cloud.inbox.webhook.unsent))
+                await _wait_for_events(
+                    webhook, lambda unsent: progress.update(waiting, completed=max(0, events - unsent))
+                )
+                progress.update(waiting, completed=max(0, events - webhook.unsent))
         deliveries = await view.deliveries(run_id)
         dead_letters = await view.dead_letters()
         paused = await view.paused()
-        became = await view.mails(deliveries) if self._says_what_became else None
+        became = await view.mails(deliveries) if webhook is not None else None
         return RunSummary(
             run_id=run_id,
             counters=counters,
@@ -226,6 +234,7 @@ class Up:
             dead_letters=dead_letters,
             alerts=len(self._cloud.inbox.slack_messages) if self._environment.is_own("SLACK_WEBHOOK_URL") else None,
             mails=self._options.data_directory / "mails" if self._takes_mails else None,
+            mails_went_to=self._cloud.provider.address_variable,
             logs=self._options.data_directory / "logs",
             seconds=seconds,
             problems=problems(
@@ -249,17 +258,7 @@ class Up:
     @property
     def _takes_mails(self) -> bool:
         sandboxed = self._environment.variables.get("MAIL_SANDBOX", "").lower() in {"1", "true", "t", "on", "yes", "y"}
-        return self._environment.is_own("SENDGRID_HOST") and not sandboxed
-
-    @property
-    def _says_what_became(self) -> bool:
-        return self._takes_mails and self._cloud.inbox.webhook.url is not None
-
-    async def _wait_for_events(self, on_progress: Callable[[int], None]) -> None:
-        """Return when the function has taken every event of the mails, or takes none."""
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(_STALLED_SECONDS):
-                await self._cloud.inbox.webhook.all_taken(on_progress)
+        return self._environment.is_own(self._cloud.provider.address_variable) and not sandboxed
 
     async def _wait_until_final(
         self, view: RunView, run_id: str, due: int, on_progress: Callable[[Standing], None]
@@ -312,6 +311,18 @@ class Up:
         counters = json.loads(execution.body)
         line = f"{counters['due']} due, {counters['dispatched']} dispatched"
         self._console.print(f"Run of {when}: {line}", highlight=False)
+
+
+async def _wait_for_events(webhook: MailWebhook, on_progress: Callable[[int], None]) -> None:
+    """Return when the function has taken every event of the mails, or takes none any more."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(_STALLED_SECONDS) as limit:
+
+            def go_on(unsent: int) -> None:
+                limit.reschedule(asyncio.get_running_loop().time() + _STALLED_SECONDS)
+                on_progress(unsent)
+
+            await webhook.all_taken(go_on)
 
 
 def _counters(execution: Execution) -> dict[str, Any]:

@@ -22,6 +22,8 @@ _ALL_SETTINGS: tuple[type[BaseSettings], ...] = (
 OWN_VARIABLES = frozenset(
     {
         *(field.upper() for settings in _ALL_SETTINGS for field in settings.model_fields),
+        # Of the function that takes the providers' events.
+        *("SENDGRID_WEBHOOK_KEY", "RESEND_WEBHOOK_SECRET"),
         # https://cloud.google.com/run/docs/container-contract#services-env-vars
         *("K_SERVICE", "K_REVISION", "K_CONFIGURATION", "FUNCTION_TARGET", "FUNCTION_SIGNATURE_TYPE"),
         *("FIRESTORE_EMULATOR_HOST", "PUBSUB_EMULATOR_HOST", "CLOUD_TASKS_EMULATOR_HOST", "LOG_EXECUTION_ID"),

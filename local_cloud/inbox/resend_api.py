@@ -161,12 +161,16 @@ class ResendApi:
         return json_answer(HTTPStatus.OK, {"id": mail.envelope.id})
 
     def _show(self, email_id: str) -> Answer:
+        tags = self.webhook.tags(email_id)
         try:
-            mail = self._read(email_id)
+            mail = None if tags is None else self._read(email_id)
         except KeyError:
+            mail = None
+        if mail is None or tags is None:
             return _refuse(HTTPStatus.NOT_FOUND, "not_found", "Email not found")
-        tags, last_event = self.webhook.tags(email_id), self.webhook.last_event(email_id)
-        return json_answer(HTTPStatus.OK, resend.to_email(mail, tags=tags, last_event=last_event))
+        return json_answer(
+            HTTPStatus.OK, resend.to_email(mail, tags=tags, last_event=self.webhook.last_event(email_id))
+        )
 
 
 def _refuse(status: HTTPStatus, name: str, message: str) -> Answer:

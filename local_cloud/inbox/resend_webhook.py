@@ -111,9 +111,9 @@ class ResendWebhook(MailWebhook):
         self._tags[envelope.id] = tags
         self.accepted(envelope)
 
-    def tags(self, email_id: str) -> Mapping[str, str]:
-        """The tags that an email was sent with."""
-        return self._tags.get(email_id, {})
+    def tags(self, email_id: str) -> Mapping[str, str] | None:
+        """The tags that an email was sent with; None where Resend has taken no such email."""
+        return self._tags.get(email_id)
 
     def last_event(self, email_id: str) -> str:
         """The latest that has become of an email, such as `delivered`."""
@@ -148,7 +148,7 @@ class ResendWebhook(MailWebhook):
                 "from": str(envelope.sender),
                 "to": [address],
                 "subject": envelope.subject,
-                "tags": dict(self.tags(envelope.id)),
+                "tags": dict(self._tags[envelope.id]),
                 **more,
             },
         }

@@ -16,7 +16,7 @@ class LocalClient:
 
     Args:
         control_url: where it is controlled.
-        inbox_url: where the stand-ins of SendGrid and Slack are.
+        inbox_url: where the stand-ins of the mail providers and of Slack are.
     """
 
     def __init__(self, control_url: str, inbox_url: str) -> None:

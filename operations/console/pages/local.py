@@ -58,7 +58,7 @@ def act(request: Request, form: Form) -> Response:
 
 
 def list_mails(request: Request) -> Response:
-    """The mails that the local SendGrid took."""
+    """The mails that the local cloud took."""
     search, page = request.query_params.get("q", "").strip(), _page(request)
     found = _local(request).mails(search=search, limit=_MAILS_A_PAGE, offset=(page - 1) * _MAILS_A_PAGE)
     return console_of(request).view.page(

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shlex
 import signal
 import socket
 import subprocess
@@ -14,6 +15,7 @@ from pathlib import Path
 
 import grpc
 import pytest
+import requests
 from aiohttp import web
 from google.cloud.firestore_v1.services.firestore import FirestoreClient
 from google.cloud.firestore_v1.services.firestore.transports import FirestoreGrpcTransport
@@ -99,13 +101,36 @@ def test_ctrl_c_in_the_middle_of_a_start_leaves_nothing_behind(tmp_path: Path) -
     assert "Traceback" not in command.text
 
 
-@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGTERM])
-def test_a_closed_terminal_leaves_nothing_behind(tmp_path: Path, number: signal.Signals) -> None:
-    command = Command(tmp_path, "--users", "1")
+@pytest.mark.parametrize(("number", "provider"), [(signal.SIGHUP, "sendgrid"), (signal.SIGTERM, "resend")])
+def test_a_closed_terminal_leaves_nothing_behind(tmp_path: Path, number: signal.Signals, provider: str) -> None:
+    command = Command(tmp_path, "--users", "9", "--provider", provider)
     command.wait_for("Ctrl-C ends it all")
+    _expect_mails_by(provider, command)
     command.process.send_signal(number)
     assert command.wait() == 0, command.text
     assert command.listening() == []
+
+
+def _expect_mails_by(provider: str, command: Command) -> None:
+    """A run went through a provider, the one chosen, from the reports to what became of the mails."""
+    assert "as it should be" in command.text
+    assert re.search(r"delivered +[1-9].*\n +bounced +1 *\n +complained +1 *\n", command.text)
+    variables = _variables(command.data / "environment")
+    assert variables["MAIL_PROVIDER"] == provider
+    mails = requests.get(f"{variables['LOCAL_INBOX_URL']}/api/mails", timeout=100).json()["mails"]
+    # Resend shows its own emails alone.
+    email = requests.get(
+        f"{variables['RESEND_HOST']}/emails/{mails[0]['id']}",
+        headers={"Authorization": f"Bearer {variables['RESEND_API_KEY']}"},
+        timeout=100,
+    ).json()
+    assert email.get("last_event", "queued") != "queued" if provider == "resend" else email["name"] == "not_found"
+    assert provider in requests.get(f"{variables['LOCAL_CONTROL_URL']}/state", timeout=100).json()["services"]
+
+
+def _variables(file: Path) -> dict[str, str]:
+    assignments = (line.partition("=") for line in file.read_text().splitlines())
+    return {name: " ".join(shlex.split(value)) for name, _, value in assignments}
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux ends children with their parent")

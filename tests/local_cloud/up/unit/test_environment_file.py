@@ -2,9 +2,14 @@
 
 import os
 import stat
+from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
 from local_cloud.environment import Environment, Ports
+from local_cloud.errors import LocalCloudError
+from local_cloud.provider import Provider
 from tests.function_process import REPOSITORY
 
 
@@ -58,3 +63,16 @@ def test_a_console_finds_the_inbox_also_where_mails_go_elsewhere(tmp_path: Path)
 def test_each_value_of_the_local_clouds_own_gives_way_to_one_from_outside() -> None:
     own = environment().variables
     assert set(environment(**dict.fromkeys(own, "outside")).variables.values()) == {"outside"}
+
+
+def test_the_option_names_the_provider_or_else_the_variable_does() -> None:
+    assert environment().mail_provider == "sendgrid"
+    from_outside = environment(MAIL_PROVIDER="smtp")
+    assert (from_outside.mail_provider, from_outside.has_mail_events) == ("smtp", False)
+    chosen = replace(from_outside, provider=Provider.RESEND)
+    assert (chosen.mail_provider, chosen.variables["MAIL_PROVIDER"], chosen.has_mail_events) == (
+        *("resend", "resend"),
+        True,
+    )
+    with pytest.raises(LocalCloudError, match="MAIL_PROVIDER=carrier-pigeon: choose one of sendgrid, resend, smtp"):
+        _ = environment(MAIL_PROVIDER="carrier-pigeon").mail_provider
