@@ -41,12 +41,13 @@ def _http_url(value: str) -> str:
 def _private_url(value: str) -> str:
     url = _http_url(value)
     parts = urlsplit(url)
-    if parts.scheme != "https" and not _is_this_machine(parts.hostname or ""):
+    if parts.scheme != "https" and not is_this_machine(parts.hostname or ""):
         raise ValueError("must begin with https://: a key goes there. http:// is for localhost only")
     return url
 
 
-def _is_this_machine(host: str) -> bool:
+def is_this_machine(host: str) -> bool:
+    """Whether a host of a URL is the machine that the process runs on."""
     try:
         return ip_address(host.strip("[]")).is_loopback
     except ValueError:
@@ -83,7 +84,7 @@ def _unsubscribe_url(value: str) -> str:
 def _page_url(value: str) -> str:
     url = _http_url(value)
     parts = urlsplit(url)
-    if parts.scheme != "https" and not _is_this_machine(parts.hostname or ""):
+    if parts.scheme != "https" and not is_this_machine(parts.hostname or ""):
         raise ValueError("must begin with https://: mailbox providers call no other (RFC 8058)")
     if parts.query or parts.fragment or parts.username:
         raise ValueError("must be an address without anything behind its path: a token goes there")
@@ -137,6 +138,7 @@ class OnUnknownOutcome(StrEnum):
 
     DEAD_LETTER = "dead-letter"
     RESEND = "resend"
+    SMTP = "smtp"
 
 
 class MailProviderName(StrEnum):
@@ -144,6 +146,7 @@ class MailProviderName(StrEnum):
 
     SENDGRID = "sendgrid"
     RESEND = "resend"
+    SMTP = "smtp"
 
 
 class MailProviderChoice(BaseSettings):

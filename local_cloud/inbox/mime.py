@@ -13,11 +13,11 @@ from email.message import EmailMessage
 from email.utils import parseaddr, parsedate_to_datetime
 from typing import Any
 
-DELIVERY_HEADER, RUN_HEADER = "x-report-delivery", "x-report-run"
+ARGUMENT_HEADERS = {"delivery_id": "x-report-delivery", "run_id": "x-report-run"}
 """What SendGrid has in its custom arguments stands in headers of a message."""
 
 _ONCE = ("from", "to", "date", "message-id")
-_KEPT_ELSEWHERE = {"from", "to", "cc", "reply-to", "subject", DELIVERY_HEADER, RUN_HEADER}
+_KEPT_ELSEWHERE = {"from", "to", "cc", "reply-to", "subject", *ARGUMENT_HEADERS.values()}
 _LONGEST_LINE = 998
 """https://www.rfc-editor.org/rfc/rfc5322#section-2.1.1"""
 
@@ -56,7 +56,7 @@ def to_request(content: bytes, recipients: Sequence[str]) -> dict[str, Any]:
     if defects := [each for part in message.walk() for each in part.defects]:
         raise InvalidMessage(f"the message is malformed: {type(defects[0]).__name__}")
     names = {address: name for name, address in [_party(headers["to"])]}
-    arguments = {"delivery_id": headers.get(DELIVERY_HEADER, ""), "run_id": headers.get(RUN_HEADER, "")}
+    arguments = {name: _decoded(headers.get(header, "")) for name, header in ARGUMENT_HEADERS.items()}
     request: dict[str, Any] = {
         "personalizations": [
             {

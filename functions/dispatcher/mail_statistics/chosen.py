@@ -13,3 +13,6 @@ def mail_statistics(name: MailProviderName) -> MailStatistics | None:
         case MailProviderName.RESEND:
             # It reports on each mail to a webhook, and has no interface for figures.
             return None
+        case MailProviderName.SMTP:
+            # A mail server does not say what becomes of its mails.
+            return None

@@ -9,10 +9,8 @@ request is written to it, which makes the outcome unknown.
 
 import contextlib
 import http.client
-import socket
-import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from email.message import Message
@@ -21,6 +19,7 @@ from urllib.parse import urlsplit
 
 from functions.shared.logging import redact_addresses
 from functions.shared.sanitize import sanitize
+from functions.worker.mail.cut_off import NoThread, cut_off
 
 CONNECT_SECONDS = 10.0
 """How long opening a connection may take before a request counts as not made."""
@@ -72,8 +71,10 @@ def call(method: str, url: str, *, headers: Mapping[str, str], body: bytes | Non
     over_at = time.monotonic() + seconds
     connection = _open_connection(url, seconds)
     try:
-        with contextlib.closing(connection), _cut_off(connection.sock, over_at):
+        with contextlib.closing(connection), cut_off(connection.sock, over_at):
             return _ask(connection, method, url, headers, body)
+    except NoThread as error:
+        raise NotWritten(str(error)) from error
     except (OSError, http.client.HTTPException) as error:
         raise NoAnswer(describe(error)) from error
 
@@ -151,24 +152,3 @@ def _open_connection(url: str, seconds: float) -> http.client.HTTPConnection:
         raise NotWritten("opening the connection took too long")
     connection.sock.settimeout(seconds)
     return connection
-
-
-@contextlib.contextmanager
-def _cut_off(connected: socket.socket, over_at: float) -> Iterator[None]:
-    """End a connection at a moment. A socket's own time limit starts again with each byte that trickles in."""
-
-    def shut_down() -> None:
-        with contextlib.suppress(OSError):
-            connected.shutdown(socket.SHUT_RDWR)
-
-    timer = threading.Timer(max(0.0, over_at - time.monotonic()), shut_down)
-    timer.daemon = True
-    try:
-        timer.start()
-    except RuntimeError as error:
-        # There is no memory for another thread, and not a byte has left.
-        raise NotWritten(describe(error)) from error
-    try:
-        yield
-    finally:
-        timer.cancel()

@@ -20,6 +20,7 @@ from functions.worker.mail.model import Mail, MailProvider, ProviderAbilities, R
 from functions.worker.mail.resend.settings import ResendSettings
 from functions.worker.mail.sendgrid import tags
 from functions.worker.mail.sendgrid.settings import SendGridSettings
+from functions.worker.mail.smtp.settings import SmtpSettings
 
 MailSettingsType = TypeVar("MailSettingsType", bound=MailSettings)
 
@@ -27,6 +28,7 @@ MailSettingsType = TypeVar("MailSettingsType", bound=MailSettings)
 PROVIDER_SETTINGS: Mapping[MailProviderName, type[BaseSettings]] = {
     MailProviderName.SENDGRID: SendGridSettings,
     MailProviderName.RESEND: ResendSettings,
+    MailProviderName.SMTP: SmtpSettings,
 }
 """What each provider reads from the environment."""
 
@@ -72,6 +74,10 @@ def parts_of(name: MailProviderName) -> ProviderParts:
             from functions.worker.mail.resend import parts as resend
 
             return resend
+        case MailProviderName.SMTP:
+            from functions.worker.mail.smtp import parts as smtp
+
+            return smtp
 
 
 @dataclass(frozen=True, kw_only=True)

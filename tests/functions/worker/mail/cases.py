@@ -7,8 +7,9 @@ import pytest
 from tests.functions.worker.mail.provider_case import ProviderCase
 from tests.functions.worker.mail.resend_case import RESEND
 from tests.functions.worker.mail.sendgrid_case import SENDGRID
+from tests.functions.worker.mail.smtp_case import SMTP
 
-CASES: Sequence[ProviderCase] = [SENDGRID, RESEND]
+CASES: Sequence[ProviderCase] = [SENDGRID, RESEND, SMTP]
 
 each_provider = pytest.mark.parametrize("case", CASES, ids=lambda case: case.name.value)
 

@@ -36,7 +36,7 @@ def test_a_provider_is_imported_only_where_it_is_chosen(provider: str) -> None:
 @pytest.mark.parametrize("provider", PROVIDERS)
 def test_a_provider_has_a_stand_in_and_tests_of_its_answers(provider: str) -> None:
     assert (REPOSITORY / "local_cloud/inbox" / f"{provider}.py").exists()
-    assert (REPOSITORY / "tests/functions/worker/integration" / f"test_{provider}_api.py").exists()
+    assert (REPOSITORY / "tests/functions/worker/mail" / f"{provider}_case.py").exists()
 
 
 def test_every_log_event_has_a_snake_case_name_that_the_documents_list() -> None:

@@ -1,0 +1,27 @@
+"""SMTP's own environment."""
+
+from typing import Annotated
+
+from pydantic import AfterValidator, Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from functions.shared.settings import Secret
+from functions.worker.mail.smtp.server import MailServer
+
+
+def _checked(url: str) -> str:
+    MailServer.from_url(url)
+    return url
+
+
+class SmtpSettings(BaseSettings):
+    """The mail server, with user and password."""
+
+    model_config = SettingsConfigDict(extra="ignore", env_ignore_empty=True)
+
+    smtp_url: Annotated[Secret, AfterValidator(_checked)] = Field(repr=False)
+
+    @property
+    def server(self) -> MailServer:
+        """What the URL names."""
+        return MailServer.from_url(self.smtp_url)
