@@ -67,6 +67,7 @@ lock: setup ## resolve the requirements again, after one was changed, also in a 
 		printf '%s\n' "$$packages" | $(COMPILE) functions/worker/requirements.txt $(CONSOLE) - -c requirements.lock -o $(CONSOLE:.txt=.lock)
 	@for function in dispatcher dlq_handler mail_events preferences; do \
 		$(COMPILE) functions/$$function/requirements.txt -c requirements.lock -o functions/$$function/requirements.lock; done
+	@$(COMPILE) benchmarks/peers/requirements.in -o benchmarks/peers/requirements.lock
 
 pictures: setup ## the pictures in the README, and of every page of the console (in .pictures), taken again with Chromium
 	@$(BIN)/python -m tests.mails.pictures

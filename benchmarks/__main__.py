@@ -23,6 +23,7 @@ from benchmarks import (
     side_by_side,
     worker,
 )
+from benchmarks.peers import bench as peers
 from benchmarks.table import Table
 
 BENCHMARKS: dict[str, Callable[[], Iterator[Table]]] = {
@@ -36,6 +37,7 @@ BENCHMARKS: dict[str, Callable[[], Iterator[Table]]] = {
     "side-by-side": side_by_side.measure,
     "alert-storm": alert_storm.measure,
     "console": console.measure,
+    "peers": peers.measure,
 }
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 import aiohttp
 
-from local_cloud.function_process import FunctionProcess
+from local_cloud.server_process import ServerProcess
 from local_cloud.tasks.dispatch import Answer, AnswerLost, Delivery
 from tests.faults.injection_points import delivery_in
 
@@ -30,7 +30,7 @@ class Instance:
         available: false while no request is given to it.
     """
 
-    process: FunctionProcess
+    process: ServerProcess
     in_flight: Counter[str] = field(default_factory=Counter)
     available: bool = True
 

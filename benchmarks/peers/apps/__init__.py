@@ -1,0 +1,1 @@
+"""What runs in the processes of those that this pipeline is compared with, as their own documentation sets it up."""
