@@ -36,6 +36,7 @@ in `delivery_id-2`. Tags called `category-1` and so on are the mail's categories
 
 _NOT_HERE = ("template", "scheduled_at", "topic_id")
 _CATEGORY = re.compile("category-[0-9]+")
+_HEADER = re.compile("[!-9;-~]+")
 _TAG = re.compile(rf"[A-Za-z0-9_-]{{1,{LONGEST_TAG}}}")
 _NAMED = re.compile(r'(?P<name>"(?:[^"\\\x00-\x1f\x7f]|\\[\x20-\x7e])*"|[^<>"\x00-\x1f\x7f]*?) *<(?P<email>[^<>]+)>')
 
@@ -197,6 +198,8 @@ def _wrong_headers(headers: object) -> Refusal | None:
         return None
     if not isinstance(headers, dict) or not all(isinstance(each, str) for each in headers.values()):
         return _invalid("The `headers` field must be an object of strings.")
+    if not all(_HEADER.fullmatch(name) for name in headers):
+        return _invalid("The names of `headers` must be printable ASCII characters without spaces and colons.")
     return None
 
 

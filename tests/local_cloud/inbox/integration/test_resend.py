@@ -15,6 +15,7 @@ from local_cloud.inbox.faults import Answer, Call, CutConnection
 from local_cloud.inbox.resend import MOST_BYTES
 from local_cloud.inbox.sendgrid import MOST_BYTES as SENDGRIDS_MOST_BYTES
 from local_cloud.inbox.server import RESEND_API_KEY, Inbox
+from local_cloud.inbox.timed_faults import FaultKind, TimedFaults
 from tests.local_cloud.inbox.integration.conftest import API_KEY
 from tests.support import Background
 
@@ -166,4 +167,24 @@ def test_a_key_that_is_in_use(inbox: Inbox, background: Background, clock: Clock
     background.run(move(clock, timedelta(seconds=20)))
     assert first.result().status_code == 200
     assert post(inbox, key="report/1").json() == first.result().json()
+    assert len(inbox.mails) == 1
+
+
+def test_the_faults_that_a_person_chooses(inbox: Inbox) -> None:
+    faults = TimedFaults()
+    inbox.fault = faults
+    expected = {
+        FaultKind.UNAVAILABLE: (503, "application_error"),
+        FaultKind.REFUSES_MAILS: (422, "validation_error"),
+        FaultKind.THROTTLED: (429, "rate_limit_exceeded"),
+        FaultKind.REFUSES_KEY: (401, "validation_error"),
+    }
+    for kind, answer in expected.items():
+        faults.add("resend", kind, timedelta(minutes=5))
+        assert error(post(inbox)) == answer
+    assert len(inbox.mails) == 0
+    faults.add("resend", FaultKind.TAKEN_AND_FAILED, timedelta(minutes=5))
+    assert post(inbox, key="report/1").status_code == 502
+    faults.clear()
+    assert post(inbox, key="report/1").json() == {"id": inbox.mails[0].id}
     assert len(inbox.mails) == 1

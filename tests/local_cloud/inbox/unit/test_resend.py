@@ -1,10 +1,13 @@
 """What the local Resend refuses, and in which form the inbox keeps what it takes."""
 
 import base64
+import json
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from local_cloud.inbox import resend
 from local_cloud.inbox.mail import Address
@@ -66,6 +69,7 @@ def test_what_it_takes(changes: dict[str, Any]) -> None:
         ),
         ({"tags": [{"name": "run"}]}, "422 validation_error: Tags should only contain ASCII letters"),
         ({"tags": {"run": "x"}}, "422 validation_error: The `tags` field must be an array"),
+        ({"headers": {"X Ref": "1"}}, "422 validation_error: The names of `headers` must be printable"),
         ({"headers": {"X-Ref": 1}}, "422 validation_error: The `headers` field must be an object of strings."),
         ({"attachments": [{"filename": "a"}]}, "422 invalid_attachment: Attachment must have either a `content` or"),
         ({"attachments": [{"content": "no base64"}]}, "422 invalid_attachment: The `content` of an attachment must be"),
@@ -140,3 +144,33 @@ def test_a_delivery_id_that_is_not_in_base64_is_kept_as_it_is() -> None:
     payload = email(tags=[{"name": "delivery_id", "value": "u42"}])
     mail = resend.to_mail(payload, email_id="4ef9a417", received_at=NOW, size=9)
     assert mail.envelope.custom_args == {"delivery_id": "u42"}
+
+
+TEXT = st.text(max_size=9)
+ADDRESS = st.sampled_from(["ann@example.com", "Ann <ann@example.com>", '"A\\"n" <ann@example.com>']) | TEXT
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | TEXT,
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.sampled_from(["name", "value", "content", "content_id"]), inner, max_size=3)
+    ),
+    max_leaves=8,
+)
+FIELDS = {
+    **dict.fromkeys(("to", "cc", "bcc", "reply_to"), ADDRESS | st.lists(ADDRESS, max_size=2) | JSON),
+    **dict.fromkeys(("subject", "html", "text", "attachments", "tags"), JSON),
+    "headers": st.dictionaries(TEXT, TEXT, max_size=2) | JSON,
+}
+
+
+@settings(deadline=None)
+@given(st.fixed_dictionaries({}, optional=FIELDS))
+def test_whatever_is_posted_is_refused_or_can_be_written(changes: dict[str, Any]) -> None:
+    payload = email(**changes)
+    if found := resend.find_refusal(payload, sender_domain="example.com"):
+        json.dumps(found.body)
+        return
+    mail = resend.to_mail(payload, email_id="4ef9a417", received_at=NOW, size=9)
+    mail.as_message().as_bytes()
+    mail.standalone_html()
+    json.dumps(resend.to_email(mail, tags=resend.tags_of(payload), last_event="sent"))
