@@ -67,6 +67,11 @@ wrong_mail_provider() {
   if [ "$MAIL_PROVIDER" != sendgrid ] && { [ -n "$MAIL_UNSUBSCRIBE_GROUP" ] || [ "$MAIL_CHECK_UNSUBSCRIBED" = true ]; }; then
     echo "MAIL_UNSUBSCRIBE_GROUP, MAIL_CHECK_UNSUBSCRIBED: SendGrid alone has groups. Without them the script deploys the recipient's page (docs/preferences.md)."
   fi
+  for name in MAIL_FROM MAIL_REPLY_TO; do
+    if [ "$MAIL_PROVIDER" = smtp ] && LC_ALL=C grep -q '[^ -~]' <<<"${!name%@*}"; then
+      echo "$name: must be ASCII before its @ with MAIL_PROVIDER=smtp, since few mail servers take others."
+    fi
+  done
   matches "${RESEND_WEBHOOK_SECRET:-whsec_x}" '^whsec_[A-Za-z0-9+/=]+([ ]*,[ ]*whsec_[A-Za-z0-9+/=]+)*$' ||
     echo "RESEND_WEBHOOK_SECRET: the signing secret as Resend shows it, whsec_…, or two, separated by a comma."
   case "$SMTP_URL" in
@@ -76,8 +81,8 @@ wrong_mail_provider() {
       echo "SMTP_URL: Google Cloud lets nothing out to port 25; mail servers take mail from their users at 465 (smtps://) or 587 (smtp://)."
       ;;
     *)
-      matches "$SMTP_URL" '^smtps?://([^[:space:]/@:]+:[^[:space:]/@:]+@)?([A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?/?$' ||
-        echo "SMTP_URL: smtps://user:password@host:465, or smtp://user:password@host:587 for STARTTLS; write @, : and / in user or password as %40, %3A and %2F."
+      matches "$SMTP_URL" '^smtps?://([^[:space:]/@:?#]+:[^[:space:]/@:?#]+@)?([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?/?$' ||
+        echo "SMTP_URL: smtps://user:password@host:465, or smtp://user:password@host:587 for STARTTLS; write @ : / ? # % in user or password in percent encoding, such as %40 for @."
       ;;
   esac
 }

@@ -1,6 +1,5 @@
 # shellcheck shell=bash
-# One run for one test user, from the schedule to the delivery record. The mail goes to SendGrid's sandbox: SendGrid checks it and
-# delivers it to no one.
+# One run for one test user, from the schedule to the delivery record. The subscription is a sandbox's: no one gets the mail.
 
 # Long enough for a cold start of both functions and a first retry.
 SMOKE_SECONDS=180

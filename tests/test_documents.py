@@ -12,7 +12,9 @@ import typer.main
 
 from functions.shared.dead_letter import DeadLetterState
 from functions.shared.delivery import DeliveryState
+from functions.shared.settings import MailProviderName
 from functions.shared.subscription import ADDRESS_LISTS
+from functions.worker.mail.provider import parts_of
 from operations.commands.app import app
 
 ROOT = Path(__file__).parent.parent
@@ -174,3 +176,31 @@ def test_the_glossary_gives_each_word_once_and_avoids_no_word_that_it_gives() ->
         word.strip() for row in re.findall(r"^\| \*\*.*\| ([^|]*) \|$", text, re.MULTILINE) for word in row.split(",")
     }
     assert not avoided & set(words)
+
+
+def provider_facts() -> dict[str, dict[str, str]]:
+    """The table of docs/providers.md: by provider, then by what each row is about, without links."""
+    lines = (ROOT / "docs/providers.md").read_text().partition("\n| | SendGrid |")[2].partition("\n\n")[0].splitlines()
+    rows = [[re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", cell).strip() for cell in line.split("|")] for line in lines[2:]]
+    return {
+        name: {row[1]: row[column] for row in rows}
+        for column, name in enumerate(("sendgrid", "resend", "smtp"), start=2)
+    }
+
+
+@pytest.mark.parametrize("name", MailProviderName)
+def test_what_a_provider_can_do_is_in_the_table(name: MailProviderName) -> None:
+    abilities, facts = parts_of(name).ABILITIES, provider_facts()[name]
+    hours = "none" if abilities.keys_hold is None else f"{abilities.keys_hold.total_seconds() / 3600:g} hours"
+    assert facts["idempotency keys"] == hours
+    for row, ability in (
+        ("records that the worker can ask", abilities.has_records),
+        ("events", abilities.has_events),
+        ("calling an accepted mail back", abilities.can_cancel),
+    ):
+        assert facts[row].startswith("yes" if ability else "no"), row
+    assert facts["largest mail"].startswith(f"{abilities.most_bytes // 1_000_000} MB")
+    assert re.match(rf"{abilities.most_recipients}\b", facts["recipients of a request"])
+    rate = abilities.requests_a_second
+    assert facts["requests a second of a new account"].startswith(f"{rate:g} " if rate else ("none", "the server's"))
+    assert ("**exactly once**" in facts["what is promised"]) == (abilities.keys_hold is not None)

@@ -5,7 +5,7 @@ https://resend.com/docs/api-reference/webhooks/create-webhook
 """
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
@@ -70,7 +70,7 @@ class ResendAccount:
         self.webhooks: dict[str, dict[str, Any]] = {}
         """As Resend shows them, by their ids."""
         if webhook.url is not None:
-            self._add(webhook.url, _OWN_EVENTS, webhook.secret)
+            self.add_webhook(webhook.url, _OWN_EVENTS, webhook.secret)
 
     def answer(self, method: str, path: str, body: bytes) -> Answer:
         """Carry a request out.
@@ -91,7 +91,7 @@ class ResendAccount:
                 return _list([{k: v for k, v in each.items() if k not in hidden} for each in self.webhooks.values()])
             case ("POST", "webhooks", False):
                 wanted = decode(body)
-                made = self._add(wanted["endpoint"], wanted["events"], WebhookSecret())
+                made = self.add_webhook(wanted["endpoint"], wanted["events"])
                 return json_answer(HTTPStatus.CREATED, {k: made[k] for k in ("object", "id", "signing_secret")})
             case ("GET", "webhooks", True):
                 return _show(self.webhooks, of)
@@ -103,7 +103,17 @@ class ResendAccount:
                 return json_answer(HTTPStatus.OK, {"object": "webhook", "id": of, "deleted": True})
         return _not_found()
 
-    def _add(self, endpoint: str, events: Any, secret: WebhookSecret) -> dict[str, Any]:
+    def add_webhook(self, endpoint: str, events: Sequence[str], secret: WebhookSecret | None = None) -> dict[str, Any]:
+        """Make a webhook that is on.
+
+        Args:
+            endpoint: where it sends to.
+            events: their types.
+            secret: signs its calls; a new one by default.
+
+        Returns:
+            The webhook as Resend shows it.
+        """
         webhook_id = str(uuid.uuid4())
         self.webhooks[webhook_id] = {
             "object": "webhook",
@@ -112,7 +122,7 @@ class ResendAccount:
             "events": list(events),
             "status": "enabled",
             "created_at": "2026-01-01 00:00:00.000000+00",
-            "signing_secret": secret.text,
+            "signing_secret": (secret or WebhookSecret()).text,
         }
         return self.webhooks[webhook_id]
 

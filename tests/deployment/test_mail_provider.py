@@ -124,7 +124,10 @@ def test_a_key_that_may_only_send_leads_to_three_steps(deployed: Deployment, acc
                 "lets nothing out to port 25",
             ],
         ),
-        ({"MAIL_PROVIDER": "smtp", "SMTP_URL": "smtps://me:p@ss@mail.corp.dev"}, ["SMTP_URL: smtps://user:password@"]),
+        (
+            {"MAIL_PROVIDER": "smtp", "SMTP_URL": "smtps://me:p@ss@mail.corp.dev", "MAIL_FROM": "zoë@corp.dev"},
+            ["SMTP_URL: smtps://user:password@", "MAIL_FROM: must be ASCII before its @"],
+        ),
     ],
 )
 def test_wrong_settings_are_named(bare: Deployment, settings: dict[str, str], wrong: list[str]) -> None:

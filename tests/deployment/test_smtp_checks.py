@@ -12,11 +12,12 @@ from deployment.mail_checks.finding import State
 from deployment.mail_checks.sender_settings import SenderSettings
 from deployment.mail_checks.smtp.checks import SmtpChecks
 from deployment.mail_checks.smtp.server import check_server, read_url
+from functions.worker.mail.smtp.server import MailServer, Tls
 from local_cloud.clock import Clock
 from local_cloud.inbox.faults import Answer, Call
 from local_cloud.inbox.server import Inbox
 from local_cloud.inbox.smtp import SmtpServer
-from tests.deployment.tls_front import make_certificate
+from tests.certificates import Authority
 from tests.dns_over_https import running_resolver
 from tests.support import Background, free_ports
 
@@ -24,26 +25,22 @@ SENDER = "reports@corp.dev"
 
 
 @pytest.fixture
-def certificate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """One that this machine trusts."""
-    path = make_certificate(tmp_path)
-    monkeypatch.setenv("SSL_CERT_FILE", str(path))
-    return path
+def tls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ssl.SSLContext:
+    """Of a server whose certificate this machine trusts."""
+    authority = Authority.make(tmp_path)
+    monkeypatch.setenv("SSL_CERT_FILE", str(authority.file))
+    return authority.server("127.0.0.1")
 
 
 @contextmanager
 def running_server(
-    background: Background, certificate: Path | None, *, at_once: bool = False
+    background: Background, tls: ssl.SSLContext | None, *, at_once: bool = False
 ) -> Iterator[tuple[SmtpServer, Inbox]]:
-    """Start a mail server; without a certificate it has no TLS."""
-    context = None
-    if certificate is not None:
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(certificate)
+    """Start a mail server, and stop it at the end."""
     clock = Clock()
     inbox = Inbox(host="127.0.0.1", port=0, clock=clock, sendgrid_api_key="")
     server = SmtpServer(
-        inbox, host="127.0.0.1", port=0, clock=clock, user="ann", password="p@ss: /", tls=context, tls_at_once=at_once
+        inbox, host="127.0.0.1", port=0, clock=clock, user="ann", password="p@ss: /", tls=tls, tls_at_once=at_once
     )
     background.run(server.start())
     try:
@@ -53,8 +50,8 @@ def running_server(
 
 
 @pytest.mark.parametrize("at_once", [True, False], ids=["smtps", "starttls"])
-def test_a_server_takes_the_sender_and_gets_no_mail(background: Background, certificate: Path, at_once: bool) -> None:
-    with running_server(background, certificate, at_once=at_once) as (server, inbox):
+def test_a_server_takes_the_sender_and_gets_no_mail(background: Background, tls: ssl.SSLContext, at_once: bool) -> None:
+    with running_server(background, tls, at_once=at_once) as (server, inbox):
         finding = check_server(server.url, SENDER)
         assert finding.state is State.OK, finding.found
         assert "at most 31457280 bytes" in finding.found
@@ -65,18 +62,20 @@ def test_a_server_takes_the_sender_and_gets_no_mail(background: Background, cert
 
 
 @pytest.mark.parametrize(("code", "state"), [(550, State.PROBLEM), (451, State.WARNING)])
-def test_a_server_does_not_take_the_sender(background: Background, certificate: Path, code: int, state: State) -> None:
+def test_a_server_does_not_take_the_sender(
+    background: Background, tls: ssl.SSLContext, code: int, state: State
+) -> None:
     async def refuse(call: Call, carry_on: Callable[[], Awaitable[Answer]]) -> Answer:
         return Answer(status=code, body=b"5.7.1 not yours") if call.step == "mail" else await carry_on()
 
-    with running_server(background, certificate) as (server, inbox):
+    with running_server(background, tls) as (server, inbox):
         inbox.fault = refuse
         finding = check_server(server.url, SENDER)
     assert (finding.state, f"{code} 5.7.1 not yours" in finding.found) == (state, True)
 
 
 def test_no_password_goes_out_without_tls_that_holds(
-    background: Background, certificate: Path, monkeypatch: pytest.MonkeyPatch
+    background: Background, tls: ssl.SSLContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with running_server(background, None) as (server, _inbox):
         finding = check_server(server.url.partition("?")[0], SENDER)
@@ -85,7 +84,7 @@ def test_no_password_goes_out_without_tls_that_holds(
         assert check_server(server.url, SENDER).state is State.OK
     monkeypatch.delenv("SSL_CERT_FILE")
     for at_once in (True, False):
-        with running_server(background, certificate, at_once=at_once) as (server, _inbox):
+        with running_server(background, tls, at_once=at_once) as (server, _inbox):
             finding = check_server(server.url, SENDER)
             assert (finding.state, "certificate" in finding.found) == (State.PROBLEM, True)
 
@@ -97,12 +96,26 @@ def test_a_server_that_cannot_be_reached_is_a_warning() -> None:
     assert check_server("http://mail.corp.dev", SENDER).state is State.PROBLEM
 
 
-def test_the_ports_follow_from_the_scheme() -> None:
-    servers = [read_url("smtps://u:p%40@mail.corp.dev"), read_url("smtp://mail.corp.dev")]
-    assert [(each.port, each.tls_first, each.has_tls, each.password) for each in servers if each] == [
-        (465, True, True, "p@"),
-        (587, False, True, ""),
-    ]
+@pytest.mark.parametrize(
+    "url",
+    [
+        *("smtps://u:p%40@mail.corp.dev", "smtp://mail.corp.dev/", "smtp://u:p@[::1]:25", "smtp://127.0.0.1:9?tls=off"),
+        *("smtp://mail.corp.dev?tls=off", "smtps://localhost?tls=off", "smtps://u@mail.corp.dev", "mail.corp.dev:25"),
+        *("smtps://mail.corp.dev/x", "smtps://mail.corp.dev:port", "smtps://u:p#q@mail.corp.dev", "smtps://"),
+    ],
+)
+def test_the_worker_reads_the_url_likewise(url: str) -> None:
+    found = read_url(url)
+    try:
+        server = MailServer.from_url(url)
+    except ValueError:
+        assert found is None
+        return
+    assert found is not None
+    assert (found.host, found.port, found.user, found.password) == (
+        *(server.host, server.port, server.user, server.password),
+    )
+    assert (found.has_tls, found.tls_first) == (server.tls is not Tls.OFF, server.tls is Tls.AT_ONCE)
 
 
 def test_spf_and_dmarc_are_those_of_the_senders_domain(background: Background) -> None:

@@ -2,19 +2,11 @@
 
 import asyncio
 import contextlib
-import ipaddress
-import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
-from cryptography.x509.oid import NameOID
-
+from tests.certificates import Authority
 from tests.support import Background
 
 _HOST = "127.0.0.1"
@@ -32,9 +24,8 @@ def tls_front(background: Background, port: int, directory: Path) -> Iterator[di
     Yields:
         The environment by which a program finds it as the API of SendGrid and of Resend, and trusts its certificate.
     """
-    certificate = make_certificate(directory)
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate)
+    authority = Authority.make(directory)
+    context = authority.server(_HOST)
 
     async def hand_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         inner_reader, inner_writer = await asyncio.open_connection(_HOST, port)
@@ -50,7 +41,7 @@ def tls_front(background: Background, port: int, directory: Path) -> Iterator[di
         yield {
             "SENDGRID_HOST": url,
             "RESEND_HOST": url,
-            "SSL_CERT_FILE": str(certificate),
+            "SSL_CERT_FILE": str(authority.file),
         }
     finally:
         background.loop.call_soon_threadsafe(server.close)
@@ -65,26 +56,3 @@ async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
         writer.write_eof()
     else:
         writer.close()
-
-
-def make_certificate(directory: Path) -> Path:
-    """A certificate of this machine, with its private key, in a file."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, _HOST)])
-    now = datetime.now(UTC)
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - timedelta(hours=1))
-        .not_valid_after(now + timedelta(hours=1))
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address(_HOST))]), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    path = directory / "certificate.pem"
-    private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-    path.write_bytes(private + certificate.public_bytes(Encoding.PEM))
-    return path

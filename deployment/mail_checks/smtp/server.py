@@ -5,6 +5,7 @@ import smtplib
 import ssl
 from contextlib import suppress
 from dataclasses import dataclass
+from ipaddress import ip_address
 from urllib.parse import unquote, urlsplit
 
 from deployment.mail_checks.finding import Finding, State
@@ -47,16 +48,27 @@ def read_url(url: str) -> MailServer | None:
         port = parts.port
     except ValueError:
         return None
-    if parts.scheme not in _PORTS or not parts.hostname:
+    if parts.scheme not in _PORTS or not parts.hostname or parts.path not in {"", "/"} or parts.fragment:
+        return None
+    # Not to any other machine: the password would go there.
+    is_stand_in = parts.query == "tls=off" and parts.scheme == "smtp" and _is_this_machine(parts.hostname)
+    if bool(parts.username) != bool(parts.password) or (parts.query and not is_stand_in):
         return None
     return MailServer(
         host=parts.hostname,
         port=port or _PORTS[parts.scheme],
         tls_first=parts.scheme == "smtps",
-        has_tls=parts.query != "tls=off",
+        has_tls=not is_stand_in,
         user=unquote(parts.username or ""),
         password=unquote(parts.password or ""),
     )
+
+
+def _is_this_machine(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")
 
 
 def check_server(url: str, sender: str, *, seconds: float = _SECONDS) -> Finding:
@@ -114,9 +126,8 @@ def _try_out(connection: smtplib.SMTP, server: MailServer, where: str, sender: s
         return Finding(_CHECK, State.PROBLEM, found, "Name the server as its certificate does.")
     except smtplib.SMTPAuthenticationError as error:
         found = f"{where} does not take user and password: {_answer(error.smtp_code, error.smtp_error)}"
-        return Finding(
-            _CHECK, State.PROBLEM, found, "Set both in SMTP_URL; write @, : and / in them as %40, %3A and %2F."
-        )
+        to_do = "Set both in SMTP_URL, with @ : / ? # % in them in percent encoding."
+        return Finding(_CHECK, State.PROBLEM, found, to_do)
     except smtplib.SMTPNotSupportedError as error:
         found = f"{where} offers less than SMTP_URL asks for: {_plain(error)}"
         return Finding(

@@ -8,7 +8,7 @@ import pytest
 from local_cloud.clock import Clock
 from local_cloud.inbox.event_webhook import EventWebhook, WebhookKey
 from local_cloud.inbox.sender_identity import authenticated_domain
-from local_cloud.inbox.server import Inbox
+from local_cloud.inbox.server import RESEND_API_KEY, Inbox
 from tests.dns_over_https import DnsRecords, running_resolver
 from tests.operations.integration.conftest import Answer, Emulators, Project
 
@@ -127,6 +127,27 @@ def test_a_kind_without_a_sample_leaves_one_row_open(project: Project, inbox: In
     answer = project.reports("check", "mail", "--json", DEFAULT_KIND="no_such_kind")
     assert states(answer)["test-mail"] == "unknown"
     assert states(answer)["dmarc"] == "ok"
+
+
+def test_a_sender_at_resend(project: Project, inbox: Inbox, dns: DnsRecords) -> None:
+    dns.txt(f"send.{DOMAIN}", "v=spf1 include:amazonses.com ~all")
+    dns.txt(f"resend._domainkey.{DOMAIN}", "p=MIIB")
+    project.variables |= {"MAIL_PROVIDER": "resend", "RESEND_API_KEY": RESEND_API_KEY, "RESEND_HOST": inbox.url}
+    secret = inbox.resend.account.add_webhook("http://127.0.0.1:1/resend", ["email.bounced"])["signing_secret"]
+    answer = project.reports(
+        *("check", "mail", "--to", "me@corp.example", "--json"),
+        SENDGRID_WEBHOOK_KEY=None,
+        RESEND_WEBHOOK_SECRET=secret,
+    )
+    found = states(answer)
+    assert found.pop("webhook") == "warning"
+    assert found.keys() == {
+        *("sender", "api-key", "domain-authentication", "spf", "dkim", "dmarc", "postal-address"),
+        *("unsubscribe-headers", "test-mail"),
+    }
+    assert (answer.status, set(found.values())) == (0, {"ok"})
+    [envelope] = inbox.mails
+    assert ([each.email for each in envelope.to], envelope.subject[:7]) == (["me@corp.example"], "[Test] ")
 
 
 def test_without_a_key_the_rest_is_checked(project: Project, inbox: Inbox) -> None:
