@@ -68,7 +68,8 @@ class OutcomeInquiry:
             return MailFound(message_id=record.message_id)
         if self._lookup is None:
             _log(wanted, found="nothing")
-            return LookupUnavailable(error="the worker is set up not to ask (SENDGRID_LOGS)", lasting=True)
+            error = "it has no records to look in, or the worker is set up not to (SENDGRID_LOGS)"
+            return LookupUnavailable(error=error, lasting=True)
         answer = self._lookup.find(wanted, seconds=over_at - time.monotonic())
         _log(wanted, found="provider-record" if isinstance(answer, MailFound) else "nothing")
         if isinstance(answer, LookupUnavailable):
