@@ -20,6 +20,8 @@ ROOT="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
 . "$ROOT/deployment/flags_file.sh"
 # shellcheck source=deployment/checks.sh
 . "$ROOT/deployment/checks.sh"
+# shellcheck source=deployment/quota.sh
+. "$ROOT/deployment/quota.sh"
 # shellcheck source=deployment/apis.sh
 . "$ROOT/deployment/apis.sh"
 # shellcheck source=deployment/firestore.sh
@@ -171,6 +173,7 @@ clean_up() {
 
 deploy() {
   enable_apis
+  if does functions; then require_quota; fi
   if does firestore; then set_up_firestore; fi
   if does accounts; then set_up_accounts; fi
   if does secrets; then set_up_secrets; fi

@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # The APIs of the services that the pipeline and its deployment use.
 
-APIS="artifactregistry cloudbuild cloudfunctions cloudresourcemanager cloudscheduler cloudtasks eventarc firestore iam
+APIS="artifactregistry cloudbuild cloudfunctions cloudquotas cloudresourcemanager cloudscheduler cloudtasks eventarc firestore iam
 logging monitoring pubsub run secretmanager"
 
 enable_apis() {

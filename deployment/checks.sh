@@ -72,6 +72,8 @@ check_everything() {
       if [ -s "$WORK/project" ] && [ "$TEARDOWN" = no ]; then missing_secrets; fi
     fi
   } >"$missing"
+  # It is computed from settings, which must be right.
+  if [ ! -s "$missing" ] && [ "$TEARDOWN" = no ] && does functions; then wrong_quota >"$missing"; fi
   if [ -s "$missing" ]; then
     local problems=()
     while IFS= read -r line; do problems+=("- $line"); done <"$missing"

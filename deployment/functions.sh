@@ -11,19 +11,15 @@ python_name() { echo "$1" | tr - _; }
 # size FUNCTION WHAT: the setting DISPATCHER_MEMORY and the like.
 size() {
   local name
-  name="$(echo "$1" | tr 'a-z-' 'A-Z_')_$2"
+  name="$(size_name "$1" "$2")"
   printf '%s' "${!name}"
 }
+size_name() { echo "$(echo "$1" | tr 'a-z-' 'A-Z_')_$2"; }
 
 set_up_functions() {
   step functions "Functions"
-  count_queues
-  # As many as it takes to keep all queues' concurrency busy; fewer would answer 429, which slows the queues down.
-  local concurrent name changed="" running=""
-  concurrent="$(flag_in "$QUEUE_FLAGS" --max-concurrent-dispatches)"
-  default WORKER_MAX_INSTANCES "$(((${concurrent:-1000} * QUEUES + WORKER_CONCURRENCY - 1) / WORKER_CONCURRENCY))"
-  concurrent="$(flag_in "$CONTINUATION_FLAGS" --max-concurrent-dispatches)"
-  default DISPATCHER_MAX_INSTANCES "$(((${concurrent:-1000} + DISPATCHER_CONCURRENCY) / DISPATCHER_CONCURRENCY))"
+  local name changed="" running=""
+  complete_sizes
   if [ "$MAIL_EVENTS" = off ] && is_one_of "$ONLY" "" functions mail-events; then remove_function mail-events; fi
   if [ "$MAIL_PROVIDER" = smtp ]; then say "  a mail server reports nothing about mails: the function mail-events is not deployed"; fi
   if is_wanted worker; then running="$(running_provider)"; fi

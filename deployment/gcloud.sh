@@ -96,7 +96,10 @@ stop_with_error() {
 
 # hint_for FILE: prints a hint for the error in it.
 hint_for() {
-  if grep -qiE 'billing' "$1"; then
+  # Before billing: Google's text suggests billing, too, to projects that have it.
+  if grep -qE 'AllocPerProjectRegion|maxScale may not exceed|Max instances must be set|total allowable CPU' "$1"; then
+    echo "a function may have more CPUs than Cloud Run's quota in $REGION: lower its MAX_INSTANCES or CPU in deploy.env, or ask for more, as docs/deployment.md says under \"CPUs\"."
+  elif grep -qE 'BILLING|[Bb]illing (account|must|to be)' "$1"; then
     echo "link a billing account: gcloud billing projects link $PROJECT_ID --billing-account=ACCOUNT"
   elif grep -qE 'SERVICE_DISABLED|has not been used in project' "$1"; then
     echo "an API that was just enabled can take ten minutes to be ready; wait a little."

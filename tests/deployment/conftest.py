@@ -37,6 +37,8 @@ BARE: dict[str, Any] = {
     "version": "578.0.0",
     "logged_in": True,
     "billing": True,
+    # A new project's, in thousandths of a CPU.
+    "cpu_quota": 20000,
     "enabled": ["serviceusage.googleapis.com"],
     "resources": {},
     "policies": {"project": [["roles/owner", "user:op@example.com", "", ""]]},

@@ -19,6 +19,7 @@ COMMANDS = """
 artifacts repositories add-iam-policy-binding|create|delete|describe|get-iam-policy
 auth print-access-token
 beta monitoring channels create|delete|list
+beta quotas info describe
 beta services identity create
 billing projects describe
 config get

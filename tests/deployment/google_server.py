@@ -17,8 +17,9 @@ from urllib.parse import parse_qs, unquote, urlsplit
 from tests.deployment.rules_evaluator import Rules
 
 SERVICES = (
-    *("artifactregistry", "cloudbilling", "cloudbuild", "cloudfunctions", "cloudresourcemanager", "cloudscheduler"),
+    *("artifactregistry", "cloudbilling", "cloudbuild", "cloudfunctions", "cloudquotas", "cloudresourcemanager"),
     *(
+        "cloudscheduler",
         "cloudtasks",
         "eventarc",
         "firebaserules",
@@ -266,6 +267,10 @@ class GoogleServer:
 
     def _cloudbilling(self, *_: Any) -> Resource:
         return {"projectId": self.project, "billingEnabled": True, "billingAccountName": "billingAccounts/0-0-0"}
+
+    def _cloudquotas(self, method: str, name: str, _query: Any, _body: Resource) -> Resource:
+        everywhere = {"applicableLocations": ["europe-west1", "us-central1"], "details": {"value": "20000"}}
+        return {"name": name, "quotaId": name.rsplit("/", 1)[1], "dimensionsInfos": [everywhere]}
 
     def _serviceusage(self, method: str, name: str, _query: Any, body: Resource) -> Resource | None:
         if name.endswith(":generateServiceIdentity"):

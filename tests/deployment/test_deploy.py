@@ -99,6 +99,24 @@ class TestBareProject:
         # 100 at once, 10 in each instance.
         assert worker["maxInstanceCount"] == 10
 
+    def test_fits_the_quota_of_a_new_project(self, first_deployment: FirstDeployment) -> None:
+        services = [
+            value["serviceConfig"]
+            for name, value in first_deployment.state["resources"].items()
+            if "/functions/" in name
+        ]
+        cpus = sum(int(service["availableCpu"]) * service["maxInstanceCount"] for service in services)
+        # Beside them, three each of the page and mail events, and the console.
+        assert cpus + 3 + 3 + 1 == 20
+        words = [" ".join(call[:4]) for call in first_deployment.calls]
+        # What it is asked in the checks, the API cannot say; it says it before anything is made.
+        reads = [index for index, call in enumerate(words) if call == "beta quotas info describe"]
+        made = [
+            index for index, call in enumerate(words) if re.search(r"\b(create|deploy|add-iam-policy-binding)\b", call)
+        ]
+        assert reads[0] < words.index("services enable artifactregistry.googleapis.com cloudbuild.googleapis.com")
+        assert reads[-1] < min(made)
+
     def test_everybody_may_do_what_is_needed_and_no_more(self, first_deployment: FirstDeployment) -> None:
         state = first_deployment.state
         invoker = "roles/run.invoker"
@@ -381,6 +399,32 @@ class TestSettings:
         assert outcome.status == 1
         assert "us-nowhere1" in outcome.errors
         assert "europe-west1" in outcome.errors
+
+    def test_function_that_is_too_large_for_the_quota(self, bare: Deployment) -> None:
+        bare.settings |= {"WORKER_MAX_INSTANCES": "21", "WORKER_CPU": "2"}
+        request = (
+            "gcloud beta quotas preferences create --service=run.googleapis.com --quota-id=CpuAllocPerProjectRegion"
+        )
+        for changes in (1, 0):
+            outcome = bare.deploy()
+            assert outcome.status == 1
+            assert "WORKER_MAX_INSTANCES=21 with WORKER_CPU=2 needs a quota of 42 vCPU in us-central1" in outcome.errors
+            assert "(run.googleapis.com, CpuAllocPerProjectRegion), and the project has 20." in outcome.errors
+            # As much as all functions take together.
+            assert f"{request} --dimensions=region=us-central1 --preferred-value=45000" in outcome.errors
+            # First the APIs are enabled, of which one tells the quota; then nothing at all.
+            assert len(bare.changes) == changes
+
+    def test_quota_that_this_account_may_not_read(self, deployed: Deployment) -> None:
+        deployed.settings["WORKER_MAX_INSTANCES"] = "21"
+        deployed.fail("beta quotas info describe", "PERMISSION_DENIED: cloudquotas.quotas.get denied", times=2)
+        outcome = deployed.deploy("--only=worker")
+        assert outcome.status == 1
+        assert "is not read, so a function may turn out to be too large: ERROR" in outcome.errors
+        assert "cloudquotas.quotas.get denied" in outcome.errors
+        assert "CpuAllocPerProjectRegion requested: 21000 allowed: 20000" in outcome.errors
+        assert "What to do: a function may have more CPUs than Cloud Run's quota in us-central1" in outcome.errors
+        assert "link a billing account" not in outcome.errors
 
     def test_env_file(self, bare: Deployment) -> None:
         file = bare.directory / "my settings.env"

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from deployment.cpu_quota import cpu_quota
 from deployment.firestore_indexes import existing_fields, missing_composite, missing_fields
 from deployment.render import fill
 from deployment.resource_diff import differences, find, is_same
@@ -150,3 +151,24 @@ def test_the_hash_is_of_the_content_alone(tmp_path: Path) -> None:
     (source / "shared" / "main.py").write_text("x = 2\n", encoding="utf-8")
     stage(tmp_path / "source", "worker", tmp_path / "three")
     assert hash_of(tmp_path / "three") != hash_of(tmp_path / "one")
+
+
+@pytest.mark.parametrize(
+    ("infos", "quota"),
+    [
+        ([{"details": {"value": "20000"}}], 20000),
+        ([{"details": {"value": "20000"}}, {"dimensions": {"region": "r1"}, "details": {"value": "60000"}}], 60000),
+        ([{"dimensions": {"region": "r1"}, "details": {"value": "-1"}}, {"details": {"value": "20000"}}], None),
+        ([{"dimensions": {"region": "r2"}, "details": {"value": "60000"}}], None),
+        (
+            [
+                {"applicableLocations": ["r2"], "details": {"value": "200000"}},
+                {"applicableLocations": ["r1"], "details": {"value": "20000"}},
+            ],
+            20000,
+        ),
+        ([], None),
+    ],
+)
+def test_quota_of_a_region(infos: list[dict[str, Any]], quota: int | None) -> None:
+    assert cpu_quota({"quotaId": "CpuAllocPerProjectRegion", "dimensionsInfos": infos}, "r1") == quota

@@ -27,6 +27,7 @@ API_OF = {
     "logging": "logging",
     "monitoring": "monitoring",
     "pubsub": "pubsub",
+    "quotas": "cloudquotas",
     "run": "run",
     "scheduler": "cloudscheduler",
     "secrets": "secretmanager",
@@ -295,6 +296,17 @@ class Cloud:
                 self.state["warming"][name] = self.state["warm_up"]
         return {}
 
+    def _beta_quotas_info_describe(self) -> Resource:
+        value = {"value": str(self.state["cpu_quota"])}
+        return {
+            "quotaId": self.line.positionals[0],
+            "dimensions": ["region"],
+            "dimensionsInfos": [
+                {"applicableLocations": ["europe-west10"], "details": {"value": "200000"}},
+                {"applicableLocations": ["us-central1"], "details": value, "dimensions": {"region": "us-central1"}},
+            ],
+        }
+
     def _beta_services_identity_create(self) -> Resource:
         api = self.flags["service"].split(".")[0]
         self.state["agents"].append(f"service-{NUMBER}@gcp-sa-{api}.iam.gserviceaccount.com")
@@ -473,6 +485,7 @@ class Cloud:
         for account in (flags["service-account"], flags["build-service-account"].rsplit("/", 1)[1]):
             self._get(f"projects/{self.project}/serviceAccounts/{account}")
         self._get(flags["docker-repository"])
+        self._require_cpus(1000 * int(flags["cpu"]) * int(flags["max-instances"]))
         label, _, value = flags["update-labels"].partition("=")
         resource: Resource = {
             "state": "ACTIVE",
@@ -508,6 +521,20 @@ class Cloud:
             file.relative_to(source).as_posix() for file in source.rglob("*") if file.is_file()
         )
         return self._put(self._name(), resource, new=False)
+
+    def _require_cpus(self, wanted: int) -> None:
+        """Cloud Run's refusal, as people quote it."""
+        allowed = self.state["cpu_quota"]
+        if wanted > allowed:
+            raise self.refuse(
+                "OperationError: code=3, message=Could not create or update Cloud Run service, spec.template.metadata."
+                "annotations[autoscaling.knative.dev/maxScale]: Max instances must be set to "
+                f"{allowed // 1000} or fewer to set the requested total CPU.\nConsider running your workload in a region "
+                "with greater capacity, or requesting an increase in quota for this region if you are seeing sustained "
+                "usage near this limit, see https://cloud.google.com/run/quotas. Your project may gain access to further "
+                "scaling by adding billing information to your account.\n\nQuota violated:\n"
+                f"CpuAllocPerProjectRegion requested: {wanted} allowed: {allowed}"
+            )
 
     # Cloud Run.
 
