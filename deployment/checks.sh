@@ -12,6 +12,9 @@ probe() {
   gcloud "$@" "--project=$PROJECT_ID" --quiet 2>"$WORK/probe" </dev/null
 }
 
+# What Google said about the last probe that failed, in one line.
+google_says() { printf 'Google says: %s' "$(tr -s ' \n' ' ' <"$WORK/probe" | sed 's/ $//')"; }
+
 check_tools() {
   command -v gcloud >/dev/null ||
     fail "gcloud is not installed." "Install it: https://cloud.google.com/sdk/docs/install, then: gcloud init"
@@ -34,25 +37,38 @@ wrong_gcloud() {
 wrong_project() {
   local enabled
   if ! probe auth print-access-token >/dev/null; then
-    echo "gcloud is not logged in: gcloud auth login"
+    echo "gcloud is not logged in: gcloud auth login. $(google_says)"
     return
   fi
   if ! probe projects describe "$PROJECT_ID" --format='value(projectNumber,lifecycleState)' >"$WORK/project"; then
-    echo "Project $PROJECT_ID does not exist, or your account may not see it: gcloud projects list, or gcloud projects create $PROJECT_ID"
+    unreadable_project
     return
   fi
   if ! grep -q ACTIVE "$WORK/project"; then
     echo "Project $PROJECT_ID is being deleted: gcloud projects undelete $PROJECT_ID"
   elif ! enabled="$(probe billing projects describe "$PROJECT_ID" --format='value(billingEnabled)')"; then
-    warn "whether billing is on could not be read: $(grep -m 1 . "$WORK/probe")"
+    warn "whether billing is on could not be read. $(google_says)"
   elif [ "$enabled" != True ]; then
     echo "Billing is off: gcloud billing projects link $PROJECT_ID --billing-account=ACCOUNT (gcloud billing accounts list)"
+  fi
+}
+
+unreadable_project() {
+  local home
+  # A service account asks in the name of its own project, where the API is off unless somebody has turned it on.
+  # https://cloud.google.com/docs/quotas/quota-project
+  home="$(sed -nE "s/.*($API_OFF) ([^ ]+) before.*/\2/p" "$WORK/probe" | head -n 1)"
+  if grep -qE "$API_OFF" "$WORK/probe"; then
+    echo "Project $PROJECT_ID cannot be read, since the Resource Manager API is off: gcloud services enable cloudresourcemanager.googleapis.com --project=${home:-$PROJECT_ID}. $(google_says)"
+  else
+    echo "Project $PROJECT_ID cannot be read. Either it does not exist (gcloud projects create $PROJECT_ID), or your account may not see it (gcloud projects list). $(google_says)"
   fi
 }
 
 # Asks the service. If its API is not on yet, uses the checked-in list.
 wrong_region() {
   if ! probe functions regions list --gen2 --format='value(locationId)' >"$WORK/regions"; then
+    grep -qE "$API_OFF" "$WORK/probe" || warn "the regions could not be read. $(google_says)"
     cp "$ROOT/deployment/regions.txt" "$WORK/regions"
   fi
   grep -qxF -- "$REGION" "$WORK/regions" ||

@@ -1,6 +1,7 @@
 """Print a region's quota of Cloud Run's CPUs, in thousandths of a CPU. Print nothing if there is no limit.
 
-    gcloud beta quotas info describe CpuAllocPerProjectRegion --service=run.googleapis.com --format=json | cpu_quota.py REGION
+    gcloud beta quotas info describe CpuAllocPerProjectRegion --service=run.googleapis.com --format=json |
+        cpu_quota.py REGION
 
 https://cloud.google.com/docs/quotas/reference/rest/v1/projects.locations.services.quotaInfos
 """

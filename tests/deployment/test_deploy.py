@@ -16,6 +16,7 @@ from functions.shared.settings import DispatcherSettings, DlqHandlerSettings, Ma
 from functions.worker.mail.provider import PROVIDER_SETTINGS
 from tests.deployment.conftest import PROJECT, SECRETS, Deployment, FirstDeployment
 from tests.deployment.google_server import GoogleServer
+from tests.deployment.stand_in.services import DISABLED
 
 State = dict[str, Any]
 PLACE = f"projects/{PROJECT}/locations/us-central1"
@@ -369,7 +370,10 @@ class TestSettings:
         [
             ({"logged_in": False}, "gcloud auth login"),
             ({"version": "400.0.0"}, "gcloud components update"),
-            ({"project": "another"}, "gcloud projects create"),
+            (
+                {"project": "another"},
+                "(gcloud projects list). Google says: ERROR: (gcloud.projects.describe) Projects inst",
+            ),
             ({"billing": False}, "gcloud billing projects link"),
         ],
     )
@@ -378,6 +382,21 @@ class TestSettings:
         outcome = bare.deploy()
         assert outcome.status == 1
         assert remedy in outcome.errors
+        assert bare.changes == []
+
+    def test_service_account_whose_own_project_lacks_an_api(self, bare: Deployment) -> None:
+        off = DISABLED.format(
+            title="Cloud Resource Manager API", api="cloudresourcemanager.googleapis.com", project=54321
+        )
+        bare.fail("projects describe", off)
+        outcome = bare.deploy()
+        assert outcome.status == 1
+        assert (
+            "gcloud services enable cloudresourcemanager.googleapis.com --project=54321. Google says: "
+            in outcome.errors
+        )
+        assert " ".join(off.split()) in outcome.errors
+        assert "does not exist" not in outcome.errors
         assert bare.changes == []
 
     @pytest.mark.parametrize("host", ["http://api.sendgrid.com", "http://localhost:8470", "api.sendgrid.com"])

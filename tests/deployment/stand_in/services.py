@@ -17,6 +17,14 @@ DISABLED = (
     "API recently, wait a few minutes for the action to propagate to our systems and retry.\n"
     "- '@type': type.googleapis.com/google.rpc.ErrorInfo\n  reason: SERVICE_DISABLED"
 )
+TOO_MANY_CPUS = (
+    "OperationError: code=3, message=Could not create or update Cloud Run service, spec.template.metadata.annotations"
+    "[autoscaling.knative.dev/maxScale]: Max instances must be set to {fewer} or fewer to set the requested total CPU."
+    "\nConsider running your workload in a region with greater capacity, or requesting an increase in quota for this "
+    "region if you are seeing sustained usage near this limit, see https://cloud.google.com/run/quotas. Your project "
+    "may gain access to further scaling by adding billing information to your account.\n\nQuota violated:\n"
+    "CpuAllocPerProjectRegion requested: {wanted} allowed: {allowed}"
+)
 API_OF = {
     "artifacts": "artifactregistry",
     "eventarc": "eventarc",
@@ -526,15 +534,7 @@ class Cloud:
         """Cloud Run's refusal, as people quote it."""
         allowed = self.state["cpu_quota"]
         if wanted > allowed:
-            raise self.refuse(
-                "OperationError: code=3, message=Could not create or update Cloud Run service, spec.template.metadata."
-                "annotations[autoscaling.knative.dev/maxScale]: Max instances must be set to "
-                f"{allowed // 1000} or fewer to set the requested total CPU.\nConsider running your workload in a region "
-                "with greater capacity, or requesting an increase in quota for this region if you are seeing sustained "
-                "usage near this limit, see https://cloud.google.com/run/quotas. Your project may gain access to further "
-                "scaling by adding billing information to your account.\n\nQuota violated:\n"
-                f"CpuAllocPerProjectRegion requested: {wanted} allowed: {allowed}"
-            )
+            raise self.refuse(TOO_MANY_CPUS.format(fewer=allowed // 1000, wanted=wanted, allowed=allowed))
 
     # Cloud Run.
 
