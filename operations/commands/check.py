@@ -10,6 +10,7 @@ from rich.text import Text
 
 from deployment.mail_checks.finding import State
 from functions.shared.logging import redact_addresses
+from functions.shared.settings import MailProviderName
 from operations import preview as previews
 from operations.commands.group import AsJson, mail_address, session
 from operations.deployed_env import DEFAULT_PREFIX
@@ -66,18 +67,26 @@ def _setup(current: Session) -> MailSetup:
     target.require("MAIL_FROM")
     variables = previews.provider_variables(target.find, partial(_find_secret, current))
     settings = previews.mail_settings(variables)
-    # Resend's is a secret, SendGrid's is none.
-    keys = target.find("SENDGRID_WEBHOOK_KEY") or _find_secret(current, "RESEND_WEBHOOK_SECRET")
     return MailSetup(
         variables=variables,
         settings=settings,
         webhook_url=_webhook_url(settings.mail_provider, is_local=bool(target.emulators)),
-        webhook_keys=None if keys is None else tuple(key.strip() for key in keys.split(",")),
+        webhook_keys=_webhook_keys(current, settings.mail_provider),
         defaults=current.defaults,
         kind_variables=partial(kind_variables, current, sample=True),
         # Only deploy.sh knows it, so an operator says it, too.
         without_unsubscribe=os.environ.get("MAIL_WITHOUT_UNSUBSCRIBE") == "true",
     )
+
+
+def _webhook_keys(current: Session, provider: MailProviderName) -> tuple[str, ...] | None:
+    """What the function mail_events verifies calls by. Resend's is a secret, SendGrid's is none."""
+    keys = None
+    if provider is MailProviderName.SENDGRID:
+        keys = current.target.find("SENDGRID_WEBHOOK_KEY")
+    elif provider is MailProviderName.RESEND:
+        keys = _find_secret(current, "RESEND_WEBHOOK_SECRET")
+    return None if keys is None else tuple(key.strip() for key in keys.split(","))
 
 
 def _find_secret(current: Session, name: str) -> str | None:

@@ -129,16 +129,21 @@ def webhook_of_admin(account: Account) -> Webhook | None:
 
 
 @pytest.mark.parametrize(
-    ("settings", "words"),
+    ("settings", "wrong"),
     [
-        ({"MAIL_EVENTS": "bounce,open"}, "MAIL_EVENTS: open is not one of bounce, dropped, spam_report"),
-        ({"MAIL_EVENTS": "off, bounce"}, "MAIL_EVENTS: off is not one of"),
-        ({"SENDGRID_WEBHOOK_KEY": "<key>"}, "SENDGRID_WEBHOOK_KEY: the public key"),
-        ({"MAIL_EVENTS_MEMORY": "much"}, "MAIL_EVENTS_MEMORY: as in 512Mi"),
+        (
+            {"MAIL_EVENTS": "bounce,open", "SENDGRID_WEBHOOK_KEY": "<key>", "MAIL_EVENTS_MEMORY": "much"},
+            [
+                "MAIL_EVENTS: open is not one of bounce, dropped, spam_report",
+                "SENDGRID_WEBHOOK_KEY: the public key",
+                "MAIL_EVENTS_MEMORY: as in 512Mi",
+            ],
+        ),
+        ({"MAIL_EVENTS": "off, bounce"}, ["MAIL_EVENTS: off is not one of"]),
     ],
 )
-def test_a_wrong_setting_is_named(bare: Deployment, settings: dict[str, str], words: str) -> None:
+def test_wrong_settings_are_named(bare: Deployment, settings: dict[str, str], wrong: list[str]) -> None:
     bare.settings |= settings
     outcome = bare.deploy()
     assert (outcome.status, bare.changes) == (1, [])
-    assert words in outcome.errors
+    assert [words for words in wrong if words not in outcome.errors] == []
