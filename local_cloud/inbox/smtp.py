@@ -204,6 +204,17 @@ class _Session(SMTP):
             return
         await super().smtp_DATA(arg)
 
+    async def _end(self, _arg: str) -> None:
+        """A web page may have a browser post SMTP to any port of this machine, behind the head of a request.
+
+        https://www.postfix.org/postconf.5.html#smtpd_forbidden_commands
+        """
+        if self.transport is not None:
+            self.transport.close()
+            self.transport = None
+
+    smtp_GET = smtp_POST = smtp_PUT = smtp_PATCH = smtp_DELETE = _end  # noqa: N815  as aiosmtpd names commands
+
     async def push(self, status: AnyStr) -> None:
         await super().push(status)
         reply: Any = status

@@ -1,7 +1,9 @@
 """Python's own SMTP client sends to the inbox's mail server."""
 
+import base64
 import contextlib
 import smtplib
+import socket
 from collections.abc import Awaitable, Callable, Iterator
 from datetime import timedelta
 from email.message import EmailMessage
@@ -110,6 +112,20 @@ def test_who_may_not_send(server: SmtpServer, inbox: Inbox, clock: Clock) -> Non
         with pytest.raises(smtplib.SMTPAuthenticationError) as wrong:
             client.login("ann", "another")
     assert wrong.value.smtp_code == 535
+    assert len(inbox.mails) == 0
+
+
+def test_a_web_page_sends_nothing(server: SmtpServer, inbox: Inbox, clock: Clock) -> None:
+    """Its browser posts what is SMTP from the second line on."""
+    login = base64.b64encode(b"\0ann\0a secret")
+    commands = [b"EHLO x", b"AUTH PLAIN " + login, b"MAIL FROM:<a@example.com>", b"RCPT TO:<b@example.com>", b"DATA"]
+    content = report(clock).as_bytes().replace(b"\r\n.", b"\r\n..")
+    body = b"\r\n".join([*commands, content, b".", b"QUIT", b""])
+    with socket.create_connection(("127.0.0.1", server.port), timeout=30) as connection:
+        connection.sendall(b"POST / HTTP/1.1\r\n" + body)
+        with contextlib.suppress(ConnectionError):
+            while connection.recv(1024):
+                pass
     assert len(inbox.mails) == 0
 
 
