@@ -32,9 +32,6 @@ no task has. Where less is left the message has no end, and the server drops it:
 
 Result = TypeVar("Result")
 
-_CLOSING = 421
-"""https://www.rfc-editor.org/rfc/rfc5321#section-3.8"""
-
 
 class SessionEnded(Exception):
     """A mail was not accepted, or it is not known whether it was.
@@ -210,7 +207,8 @@ class Session:
         outcome = outcome_of(step, Reply(code, self._shown(text)))
         if outcome is None:
             return
-        if code == _CLOSING or not 200 <= code <= 599:
+        if not 200 <= code <= 599:
+            # The reply may still come, and would be taken for that to the next command.
             self.close()
         raise SessionEnded(outcome)
 

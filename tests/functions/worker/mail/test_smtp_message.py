@@ -9,7 +9,7 @@ from email.message import Message as Parsed
 from email.utils import parseaddr
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from functions.shared.sanitize import sanitize
@@ -111,6 +111,14 @@ def test_a_long_link_stays_whole() -> None:
 anything = st.text(max_size=300)
 
 
+@example(
+    subject="=?utf-8?q?=0D=0ABcc:_eve?=",
+    name="=?utf-8?q?=0A?=",
+    text=".\r\n..\0",
+    html="\r",
+    value="=?x",
+    delivery="a" * 999,
+)
 @settings(max_examples=50)
 @given(subject=anything, name=anything, text=anything, html=anything, value=anything, delivery=anything)
 def test_whatever_people_wrote(subject: str, name: str, text: str, html: str, value: str, delivery: str) -> None:

@@ -249,12 +249,12 @@ def test_a_server_that_does_not_answer(post: Post, step: SmtpStep) -> None:
 
 
 def test_a_message_gets_no_end_where_no_time_is_left_for_the_answer(post: Post) -> None:
-    async def read_late(_call: Call, carry_on: CarryOn) -> Answer:
-        await asyncio.sleep(1.0)
+    async def late(_call: Call, carry_on: CarryOn) -> Answer:
+        await asyncio.sleep(1.3)
         return await carry_on()
 
-    post.fail_at("content", read_late)
-    assert isinstance(post.send(LARGE, seconds=1.2), Unavailable)
+    post.fail_at("data", late)
+    assert isinstance(post.send(seconds=1.6), Unavailable)
     assert post.mailed == []
 
 
@@ -303,8 +303,12 @@ def test_an_answer_that_is_none(post: Post, step: SmtpStep) -> None:
     async def proxy(_call: Call, _carry_on: CarryOn) -> Answer:
         return Answer(status=999, body=b"Bad Gateway")
 
+    provider = post.provider()
     post.fail_at(step, proxy)
-    assert isinstance(post.send(), Unclear if step == "end" else Unavailable)
+    assert isinstance(provider.send(MAIL, seconds=20), Unclear if step == "end" else Unavailable)
+    post.inbox.fault = None
+    assert isinstance(provider.send(MAIL, seconds=20), Accepted)
+    assert post.server.connections == 2
 
 
 def test_a_password_that_the_server_repeats_is_not_shown(open_post: Open) -> None:
