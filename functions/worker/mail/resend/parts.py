@@ -29,9 +29,7 @@ def problem(mail: MailSettings) -> str:
     """Resend keeps no list of those who unsubscribed from a kind of mail."""
     if mail.mail_unsubscribe_group is None:
         return ""
-    return (
-        "MAIL_UNSUBSCRIBE_GROUP: SendGrid alone has unsubscribe groups; with MAIL_PROVIDER=resend set PREFERENCES_URL"
-    )
+    return "MAIL_UNSUBSCRIBE_GROUP: Resend has no such groups; with MAIL_PROVIDER=resend set PREFERENCES_URL"
 
 
 def mail_provider(settings: ResendSettings, mail: MailSettings) -> Resend:
