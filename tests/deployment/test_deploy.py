@@ -71,7 +71,9 @@ class TestBareProject:
         assert words.index("scheduler jobs create") > max(
             index for index, call in enumerate(words) if call.startswith("functions deploy")
         )
-        assert words[-1] == "scheduler jobs resume"
+        # Then the mark of the script's own pause goes.
+        assert words[-2:] == ["scheduler jobs resume", "scheduler jobs update"]
+        assert job["description"] == ""
 
     def test_functions_have_the_environment_that_they_read(self, first_deployment: FirstDeployment) -> None:
         kinds: dict[str, tuple[type[BaseSettings], ...]] = {
@@ -245,11 +247,9 @@ def _disable_api(state: State) -> None:
     state["enabled"].remove("monitoring.googleapis.com")
 
 
-WORKER = [
-    "scheduler jobs pause report-dispatch",
-    "functions deploy report-worker",
-    "scheduler jobs resume report-dispatch",
-]
+PAUSE = ["scheduler jobs update http report-dispatch", "scheduler jobs pause report-dispatch"]
+RESUME = ["scheduler jobs resume report-dispatch", "scheduler jobs update http report-dispatch"]
+WORKER = [*PAUSE, "functions deploy report-worker", *RESUME]
 
 
 @pytest.mark.parametrize(
@@ -289,16 +289,7 @@ WORKER = [
         (
             _set("/jobs/report-dispatch", "schedule", value="5 5 * * *"),
             "scheduler",
-            [
-                "scheduler jobs pause report-dispatch",
-                "scheduler jobs update http report-dispatch",
-                "scheduler jobs resume report-dispatch",
-            ],
-        ),
-        (
-            _set("/jobs/report-dispatch", "state", value="PAUSED"),
-            "scheduler",
-            ["scheduler jobs resume report-dispatch"],
+            [*PAUSE, "scheduler jobs update http report-dispatch", *RESUME],
         ),
         (_set("/metrics/report-runs", "filter", value="x"), "monitoring", ["logging metrics update report-runs"]),
         (_other_threshold, "", ["monitoring policies update"]),
@@ -673,7 +664,7 @@ class TestFailures:
         assert outcome.status == 1
         assert "QUEUE_NAME" in outcome.errors
 
-    @pytest.mark.parametrize("command", ["functions deploy", "scheduler jobs update http"])
+    @pytest.mark.parametrize("command", ["functions deploy", "scheduler jobs resume"])
     def test_ctrl_c_leaves_nothing_that_a_second_run_does_not_finish(self, deployed: Deployment, command: str) -> None:
         deployed.settings["LOG_LEVEL"] = "DEBUG"
         deployed.edit(_set("/jobs/report-dispatch", "schedule", value="5 5 * * *"))
@@ -695,8 +686,12 @@ class TestFailures:
         assert outcome.status == 1
         assert deployed.resource("/jobs/report-dispatch")["state"] == "PAUSED"
         assert "gcloud scheduler jobs resume report-dispatch" in outcome.errors
-        assert deployed.deploy("--only=functions").status == 0
+        assert deployed.resource("/jobs/report-dispatch")["description"] == "[paused by deploy.sh]"
+        again = deployed.deploy("--only=functions")
+        assert again.status == 0
+        assert "by hand" not in again.text
         assert deployed.resource("/jobs/report-dispatch")["state"] == "ENABLED"
+        assert deployed.resource("/jobs/report-dispatch")["description"] == ""
 
 
 class TestOnly:
@@ -853,11 +848,28 @@ def test_alert_channel_is_made_once_and_bound(deployed: Deployment) -> None:
 
 
 def test_schedule_that_is_to_stay_paused(deployed: Deployment) -> None:
+    deployed.edit(_set("/jobs/report-dispatch", "description", value="Reports, every hour"))
     deployed.settings["SCHEDULE"] = "paused"
     assert deployed.deploy("--only=scheduler").status == 0
     assert deployed.resource("/jobs/report-dispatch")["state"] == "PAUSED"
+    assert deployed.resource("/jobs/report-dispatch")["description"] == "Reports, every hour [paused by deploy.sh]"
     assert deployed.deploy("--only=scheduler").status == 0
     assert deployed.changes == []
+    del deployed.settings["SCHEDULE"]
+    assert deployed.deploy("--only=scheduler").status == 0
+    assert deployed.changes == RESUME
+    assert deployed.resource("/jobs/report-dispatch")["description"] == "Reports, every hour"
+
+
+def test_job_that_is_paused_by_hand_stays_paused(deployed: Deployment) -> None:
+    deployed.edit(_set("/jobs/report-dispatch", "state", value="PAUSED"))
+    deployed.settings["LOG_LEVEL"] = "DEBUG"
+    outcome = deployed.deploy("--only=worker")
+    assert outcome.status == 0, outcome.text
+    assert deployed.changes == ["functions deploy report-worker"]
+    assert deployed.resource("/jobs/report-dispatch")["state"] == "PAUSED"
+    assert "job report-dispatch is paused by hand and stays so" in outcome.errors
+    assert f"gcloud scheduler jobs resume report-dispatch --location=us-central1 --project={PROJECT}" in outcome.errors
 
 
 def test_queue_that_is_paused_by_hand_stays_paused(deployed: Deployment) -> None:

@@ -70,6 +70,15 @@ QUEUE_FIELDS: dict[str, tuple[str, str, Callable[[str], Any]]] = {
     "log-sampling-ratio": ("stackdriverLoggingConfig", "samplingRatio", float),
 }
 JOB_FIELDS: dict[str, tuple[str, str, Callable[[str], Any]]] = {
+    **{flag: ("", field, str) for flag, field in (("schedule", "schedule"), ("time-zone", "timeZone"))},
+    **{
+        flag: ("", field, str)
+        for flag, field in (("attempt-deadline", "attemptDeadline"), ("description", "description"))
+    },
+    **{
+        flag: ("httpTarget", field, str)
+        for flag, field in (("uri", "uri"), ("http-method", "httpMethod"), ("message-body", "body"))
+    },
     "max-retry-attempts": ("retryConfig", "retryCount", int),
     "max-retry-duration": ("retryConfig", "maxRetryDuration", str),
     "min-backoff": ("retryConfig", "minBackoffDuration", str),
@@ -622,22 +631,21 @@ class Cloud:
 
     def _scheduler_jobs_update_http(self) -> Resource:
         job, flags = self._get(), self.flags
-        target = {
-            "uri": flags["uri"],
-            "httpMethod": flags["http-method"].upper(),
-            "body": base64.b64encode(flags["message-body"].encode()).decode(),
-            "oidcToken": {
-                "serviceAccountEmail": flags["oidc-service-account-email"],
-                "audience": flags["oidc-token-audience"],
-            },
-        }
-        job |= {
-            "schedule": flags["schedule"],
-            "timeZone": flags["time-zone"],
-            "attemptDeadline": flags["attempt-deadline"],
-            "httpTarget": target,
-        }
+        if "message-body" in flags:
+            flags["message-body"] = base64.b64encode(flags["message-body"].encode()).decode()
+        if "http-method" in flags:
+            flags["http-method"] = flags["http-method"].upper()
         _set_fields(job, flags, JOB_FIELDS)
+        token = {
+            field: flags[flag]
+            for flag, field in (
+                ("oidc-service-account-email", "serviceAccountEmail"),
+                ("oidc-token-audience", "audience"),
+            )
+            if flag in flags
+        }
+        if token:
+            job["httpTarget"]["oidcToken"] = token
         return {}
 
     def _scheduler_jobs_run(self) -> Resource:
@@ -683,4 +691,4 @@ class Cloud:
 def _set_fields(resource: Resource, flags: Resource, fields: dict[str, tuple[str, str, Callable[[str], Any]]]) -> None:
     for flag, (group, field, kind) in fields.items():
         if flag in flags:
-            resource.setdefault(group, {})[field] = kind(flags[flag])
+            (resource.setdefault(group, {}) if group else resource)[field] = kind(flags[flag])
