@@ -8,6 +8,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from email.errors import MessageError
 from email.header import Header
 from email.message import EmailMessage
 from email.policy import SMTP
@@ -15,6 +16,7 @@ from email.utils import format_datetime, quote
 
 from functions.shared.sanitize import sanitize
 from functions.worker.mail import head
+from functions.worker.mail.http_call import describe, shown
 from functions.worker.mail.model import Mail, MailRecipient, Sender
 
 _ARGUMENT_HEADERS = {"delivery_id": "X-Report-Delivery", "run_id": "X-Report-Run"}
@@ -78,9 +80,15 @@ def to_messages(mail: Mail, sender: Sender, *, at: datetime) -> Sequence[Message
             bytes; mailboxes that drop doubles go by `Message-ID`.
 
     Raises:
-        UnsendableMail: an address is none that mail servers take.
+        UnsendableMail: an address is none that mail servers take, or a part cannot be written.
     """
-    return [_message(mail.with_link(each.unsubscribe_url), each, sender, at) for each in mail.recipients]
+    try:
+        return [_message(mail.with_link(each.unsubscribe_url), each, sender, at) for each in mail.recipients]
+    except UnsendableMail:
+        raise
+    except (ValueError, LookupError, MessageError) as error:
+        # Such as a kind's own picture whose id has a line break in it.
+        raise UnsendableMail(f"the mail cannot be written as a message: {shown(describe(error))}") from error
 
 
 def _message(mail: Mail, recipient: MailRecipient, sender: Sender, at: datetime) -> Message:

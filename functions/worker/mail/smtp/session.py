@@ -8,6 +8,7 @@ server has closed; its `starttls` looks at no certificate unless told to.
 
 import base64
 import contextlib
+import re
 import smtplib
 import socket
 import ssl
@@ -31,6 +32,8 @@ ANSWER_SECONDS = 3.0
 no task has. Where less is left the message has no end, and the server drops it: better than an unknown outcome."""
 
 Result = TypeVar("Result")
+
+_SIZE = re.compile(r"[0-9]{1,20}")
 
 
 class SessionEnded(Exception):
@@ -60,9 +63,8 @@ class Session:
     def __init__(self, server: MailServer, trusted: ssl.SSLContext, *, over_at: float) -> None:
         self._server = server
         self._end_by = over_at
-        connected = _connect(server, over_at)
-        # Reaches the connection beneath TLS, which puts a socket of its own in the place of this one.
-        self._beneath = connected.dup()
+        # The second one reaches the connection beneath TLS, which puts a socket of its own in the place of the first.
+        connected, self._beneath = _connect(server, over_at)
         self._smtp = smtplib.SMTP(local_hostname=_own_name(connected), timeout=CONNECT_SECONDS)
         self._use(connected)
         try:
@@ -141,7 +143,7 @@ class Session:
         offered = self._smtp.esmtp_features
         most_bytes = offered.get("size", "")
         # 0: there is no limit. https://www.rfc-editor.org/rfc/rfc1870#section-4
-        if most_bytes.isascii() and most_bytes.isdigit() and 0 < int(most_bytes) < len(message.content):
+        if _SIZE.fullmatch(most_bytes) and 0 < int(most_bytes) < len(message.content):
             error = f"the message has {len(message.content)} bytes, and the mail server takes {most_bytes}"
             raise SessionEnded(Refused(error=error))
         parameters = f" SIZE={len(message.content)}" if "size" in offered else ""
@@ -252,17 +254,17 @@ class _WholeLines:
         return line
 
 
-def _connect(server: MailServer, over_at: float) -> socket.socket:
+def _connect(server: MailServer, over_at: float) -> tuple[socket.socket, socket.socket]:
     within = over_at - time.monotonic()
     try:
         if within <= 0:
             raise TimeoutError("no time was left")
         connected = socket.create_connection((server.host, server.port), timeout=within)
+        # The dot at the end of a message would wait for an acknowledgment of what is before it.
+        connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return connected, connected.dup()
     except OSError as error:
         raise SessionEnded(outcome_of_loss(Step.CONNECT, describe(error))) from error
-    # The dot at the end of a message would wait for an acknowledgment of what is before it.
-    connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    return connected
 
 
 def _own_name(connected: socket.socket) -> str:

@@ -7,6 +7,7 @@ from email import message_from_bytes
 from email.header import decode_header, make_header
 from email.message import Message as Parsed
 from email.utils import parseaddr
+from typing import Any
 
 import pytest
 from hypothesis import example, given, settings
@@ -100,6 +101,18 @@ def test_parts_stand_within_one_another_as_mail_programs_want_them() -> None:
     assert (image["Content-ID"], image.get_content_disposition()) == ("<chart>", "inline")
     assert (table.get_filename(), table.get_payload(decode=True)) == ("Übersicht.csv", b"a")
     assert old.get_payload(decode=True) == b"b"
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"images": [InlineImage(content_id="a\r\nBcc: eve@example.com", content=b"png")]},
+        {"images": [InlineImage(content_id="a", content=b"png", media_type="image/\r\n")]},
+    ],
+)
+def test_a_part_that_no_message_can_have(changes: dict[str, Any]) -> None:
+    with pytest.raises(UnsendableMail, match="cannot be written"):
+        made(replace(MAIL, **changes))
 
 
 def test_a_long_link_stays_whole() -> None:
