@@ -39,9 +39,8 @@ remove() {
 }
 
 remove_job() {
-  local state
-  state="$(job_state)"
-  if [ -n "$state" ]; then remove "job $JOB" scheduler jobs delete "$JOB" "--location=$REGION"; fi
+  read_job
+  if [ -n "$JOB_STATE" ]; then remove "job $JOB" scheduler jobs delete "$JOB" "--location=$REGION"; fi
 }
 
 remove_functions() {
