@@ -19,6 +19,17 @@ def count(query: Any) -> int:
     return int(query.count().get()[0][0].value)
 
 
+def count_once(query: Any, *, seconds: float) -> int:
+    """The same without further attempts, for what is counted again anyway: with them Google's client may wait minutes,
+    and the process cannot end meanwhile.
+
+    Args:
+        query: what to count.
+        seconds: how long it may take.
+    """
+    return int(query.count().get(retry=None, timeout=seconds)[0][0].value)
+
+
 def text(fields: Mapping[str, Any], name: str) -> str | None:
     """A text, without addresses."""
     value = fields.get(name)

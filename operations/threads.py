@@ -10,14 +10,15 @@ R = TypeVar("R")
 _THREADS = 24
 
 
-def in_threads(work: Callable[[T], R], items: Sequence[T]) -> list[R]:
+def in_threads(work: Callable[[T], R], items: Sequence[T], *, at_once: int = _THREADS) -> list[R]:
     """Do the same with all items at the same time, and return what comes of it in the items' order.
 
     Args:
         work: what to do with an item.
         items: with what.
+        at_once: with how many of them at the same time at most.
     """
     if not items:
         return []
-    with ThreadPoolExecutor(min(len(items), _THREADS)) as threads:
+    with ThreadPoolExecutor(min(len(items), at_once)) as threads:
         return list(threads.map(work, items))

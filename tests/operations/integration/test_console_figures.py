@@ -9,6 +9,9 @@ from typing import Any
 
 import pytest
 
+from functions.shared.ids import shard_of
+from functions.shared.mail_event import MAIL_EVENTS, MailRecord, MailStatus, Sighting
+from tests.console_server import wait_for_charts
 from tests.operations.integration.conftest import DUE, Project
 from tests.operations.integration.test_console import Browser, actions, put_run, put_user, running
 
@@ -102,6 +105,42 @@ def test_a_run_says_how_far_it_is_what_failed_and_what_its_shares_did(browser: B
     assert "Its shares" in page
     assert project.reports("runs", "show", "20261124T1300Z", "--json").json["shares"][1]["errors"] == 1
     assert "share_1.errors" in project.reports("runs", "show", "20261124T1300Z").out
+
+
+def put_sent(project: Project, user: str, *, due_at: datetime, **reached: datetime) -> None:
+    """A report that was sent, and what the mail provider says of its mail: when it reached which status."""
+    delivery = f"{user}:default"
+    shard = shard_of(user, "default")
+    project.set_delivery(delivery, user_id=user, shard=shard, state="sent", due_at=due_at)
+    if reached:
+        recipients = {"a" * 64: {MailStatus(status): Sighting(at) for status, at in reached.items()}}
+        record = MailRecord(id=delivery, user_id=user, subscription_id="default", recipients=recipients)
+        project.database.collection(MAIL_EVENTS).document(delivery).set(record.to_fields())
+
+
+def charts(page: str) -> list[list[tuple[str, str]]]:
+    """What the legends of the charts say, in the order of the page's cards."""
+    cards = re.findall(r"<h2>(?:Due|Last)[^<]+</h2>(.*?)</section>", page, re.DOTALL)
+    return [re.findall(r"<strong>([\d,]+)</strong> ([a-z ]+)", card) for card in cards]
+
+
+def test_the_overview_says_what_became_of_reports_and_mails(browser: Browser, project: Project) -> None:
+    put_user(project)
+    now = datetime.now(UTC)
+    yesterday = now - timedelta(days=2)
+    put_sent(project, "u1", due_at=now, delivered=now)
+    put_sent(project, "u2", due_at=now, deferred=now, bounced=now)
+    put_sent(project, "u3", due_at=yesterday, delivered=yesterday, complained=now)
+    put_sent(project, "u4", due_at=yesterday, delivered=now)
+    put_sent(project, "u5", due_at=yesterday - timedelta(days=7), dropped=yesterday - timedelta(days=7))
+    project.dead_letter("u6", received_at=now)
+    project.set_delivery("u6:default:20261124T1300Z", due_at=now)
+    first = browser.get("/").text
+    assert "1 report could not be sent." in first
+    assert charts(first) == [[], [], []]
+    _, day, week = charts(wait_for_charts(browser.url))
+    assert day == [("2", "sent"), ("0", "skipped"), ("1", "dead"), ("2", "delivered"), ("1", "undelivered")]
+    assert week == [("4", "sent"), ("0", "skipped"), ("1", "dead"), ("3", "delivered"), ("1", "undelivered")]
 
 
 def put_breaker(project: Project, **fields: Any) -> Any:
