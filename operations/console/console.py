@@ -76,4 +76,5 @@ def recorded(request: Request, action: str, subject: str, *, note: str = "") -> 
     log = OperatorActions(console.session.firestore)
     with log.record(viewer.name, action, subject=subject, note=note) as progress:
         yield progress
-    console.figures.forget()
+    for kept in (console.figures, console.day, console.week):
+        kept.forget()

@@ -1,5 +1,6 @@
 """Keeps figures that take long to count, so that a page does not wait for them each time."""
 
+import math
 import threading
 import time
 from collections.abc import Callable
@@ -58,9 +59,11 @@ class KeptFigures:
         return kept if kept is not None and age <= self._shown_seconds else counting.result()
 
     def forget(self) -> None:
-        """Count again for the next caller: something has been changed, perhaps after it was counted."""
+        """Count again for the next caller: something has been changed, perhaps after it was counted. Where no caller
+        waits, what is kept is shown meanwhile."""
         with self._lock:
-            self._kept = self._counting = None
+            self._counting = None
+            self._kept = (self._kept[0], -math.inf) if self._kept and self._shown_seconds is None else None
 
     def _carry_out(self, count: Callable[[], Any], counting: "Future[Any]") -> None:
         began = self._clock()

@@ -102,12 +102,14 @@ def test_a_run_says_how_far_it_is_what_failed_and_what_its_shares_did(browser: B
         project.set_delivery(letter, state=state)
     project.database.collection("dead_letters").document("u3:default:20261124T1300Z").delete()
     page = re.sub(r"<[^>]+>", "", browser.get("/runs/20261124T1300Z").text)
-    assert "2 of 3 reports are final" in page
+    assert "2 of 3 reports are final. The run has failed" in re.sub(r"\s+", " ", page)
     assert "Due: 3 dispatched + 1 errors = 4" in page
     assert re.search(r"2\s*retries-exhausted\s*SendGrid answered 500", page)
     assert "Its shares" in page
     assert project.reports("runs", "show", "20261124T1300Z", "--json").json["shares"][1]["errors"] == 1
     assert "share_1.errors" in project.reports("runs", "show", "20261124T1300Z").out
+    put_run(project, started_at=NOW, dispatched=3)
+    assert "Queue reports is paused" in browser.get("/runs/20261124T1300Z").text
 
 
 def put_sent(project: Project, user: str, *, due_at: datetime, **reached: datetime) -> None:
@@ -169,10 +171,13 @@ def test_the_breaker_is_shown_and_sending_is_resumed(browser: Browser, project: 
     assert sorted(each[3] for each in actions(project)) == ["it was not stopped", "resumed"]
 
 
-def test_a_reader_sees_the_breaker_and_cannot_resume(project: Project) -> None:
+def test_a_reader_sees_the_breaker_and_what_is_not_known_and_cannot_resume(project: Project) -> None:
     document = put_breaker(project, stopped_at=NOW, because="bounces")
+    put_sent(project, "u1", due_at=datetime.now(UTC))
     with running(read_only=True) as console:
-        page = console.get("/").text
+        page = wait_for_charts(console.url)
+        assert page.count("the mail provider has reported nothing in this time") == len(["24 hours", "7 days"])
+        assert "undelivered" not in page
         assert "Sending is stopped" in page
         assert "/sending/resume" not in page
         assert console.post("/sending/resume", {"token": "t"}).status_code == HTTPStatus.FORBIDDEN

@@ -102,6 +102,16 @@ def test_no_caller_waits_where_none_is_to() -> None:
     assert counting.begun == 2
 
 
+def test_after_a_change_older_ones_are_shown_where_no_caller_waits() -> None:
+    counting = Counting(shown_seconds=None)
+    wait_for(lambda: counting.get() == 1)
+    counting.may_end.clear()
+    counting.figures.forget()
+    assert counting.get() == 1
+    counting.may_end.set()
+    wait_for(lambda: counting.get() == 2)
+
+
 def fail() -> int:
     raise LookupError
 
