@@ -6,7 +6,13 @@ Texts come without e-mail addresses. operations.output escapes them where it pri
 from collections.abc import Mapping
 from typing import Any
 
+from google.api_core.retry import Retry, if_transient_error
+
 from functions.shared.logging import redact_addresses
+
+_SOON = Retry(predicate=if_transient_error, initial=0.1, timeout=0.5)
+_SECONDS = 10.0
+"""How long one attempt may take."""
 
 
 def fields_of(snapshot: Any) -> Mapping[str, Any]:
@@ -19,15 +25,10 @@ def count(query: Any) -> int:
     return int(query.count().get()[0][0].value)
 
 
-def count_once(query: Any, *, seconds: float) -> int:
-    """The same without further attempts, for what is counted again anyway: with them Google's client may wait minutes,
-    and the process cannot end meanwhile.
-
-    Args:
-        query: what to count.
-        seconds: how long it may take.
-    """
-    return int(query.count().get(retry=None, timeout=seconds)[0][0].value)
+def count_soon(query: Any) -> int:
+    """The same, or GoogleAPIError within seconds, for what is counted again anyway: Google's client would try for
+    minutes, and the process could not end meanwhile."""
+    return int(query.count().get(retry=_SOON, timeout=_SECONDS)[0][0].value)
 
 
 def text(fields: Mapping[str, Any], name: str) -> str | None:

@@ -40,9 +40,6 @@ _AT_ONCE = 8
 """So few counts are under way at the same time that what a viewer waits for is not behind all of them. No viewer waits
 for the charts."""
 
-_SECONDS = 10.0
-"""How long one count may take."""
-
 
 @dataclass(frozen=True, kw_only=True)
 class Span:
@@ -99,7 +96,9 @@ class Overview:
         group: Any = self._client.collection_group(SUBSCRIPTIONS)
         reasons = list(PauseReason)
         counts = in_threads(
-            lambda reason: _count(group.where(filter=FieldFilter("paused_because", "==", reason.value))),
+            lambda reason: document_fields.count_soon(
+                group.where(filter=FieldFilter("paused_because", "==", reason.value))
+            ),
             reasons,
         )
         return {reason.value: count for reason, count in zip(reasons, counts, strict=True) if count}
@@ -109,7 +108,7 @@ class Overview:
         query: Any = self._client.collection_group(SUBSCRIPTIONS)
         query = query.where(filter=FieldFilter("shard", "in", list(range(SHARDS))))
         query = query.where(filter=FieldFilter("next_report_at", ">=", start))
-        return _count(query.where(filter=FieldFilter("next_report_at", "<", end)))
+        return document_fields.count_soon(query.where(filter=FieldFilter("next_report_at", "<", end)))
 
     def _hours(self) -> list[datetime]:
         last = self._now.replace(minute=0, second=0, microsecond=0)
@@ -140,7 +139,7 @@ class Overview:
             start, (query, field) = each[0], select(each[1])
             query = query.where(filter=FieldFilter("shard", "in", list(range(SHARDS))))
             query = query.where(filter=FieldFilter(field, ">=", start))
-            return _count(query.where(filter=FieldFilter(field, "<", start + length)))
+            return document_fields.count_soon(query.where(filter=FieldFilter(field, "<", start + length)))
 
         counted: dict[datetime, dict[str, int]] = {start: {} for start in starts}
         for (start, name), found in zip(asked, in_threads(count, asked, at_once=_AT_ONCE), strict=True):
@@ -152,10 +151,6 @@ class Overview:
 
     def _mails(self, name: str) -> tuple[Any, str]:
         return self._client.collection(MAIL_EVENTS), _MAIL_TIMES[name]
-
-
-def _count(query: Any) -> int:
-    return document_fields.count_once(query, seconds=_SECONDS)
 
 
 def unknown_mails(reports: Sequence[Span], mails: Sequence[Span]) -> str:

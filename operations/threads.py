@@ -11,7 +11,8 @@ _THREADS = 24
 
 
 def in_threads(work: Callable[[T], R], items: Sequence[T], *, at_once: int = _THREADS) -> list[R]:
-    """Do the same with all items at the same time, and return what comes of it in the items' order.
+    """Do the same with all items at the same time, and return what comes of it in the items' order. Once it has failed
+    with one, it is not begun with others.
 
     Args:
         work: what to do with an item.
@@ -21,4 +22,8 @@ def in_threads(work: Callable[[T], R], items: Sequence[T], *, at_once: int = _TH
     if not items:
         return []
     with ThreadPoolExecutor(min(len(items), at_once)) as threads:
-        return list(threads.map(work, items))
+        try:
+            return list(threads.map(work, items))
+        except BaseException:
+            threads.shutdown(wait=False, cancel_futures=True)
+            raise
