@@ -12,12 +12,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from benchmarks.cpu_time import cpu_seconds
 from benchmarks.throttle import Throttle
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 
 _START_SECONDS = 120.0
-_TICKS_A_SECOND = os.sysconf("SC_CLK_TCK")
 
 
 class Function:
@@ -94,11 +94,7 @@ class Function:
 
     def cpu_seconds(self) -> float:
         """How long the processes have computed so far."""
-        total = 0
-        for pid in self._pids():
-            fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-            total += int(fields[11]) + int(fields[12])
-        return total / _TICKS_A_SECOND
+        return sum(map(cpu_seconds, self._pids()))
 
     def peak_megabytes(self) -> float:
         """The most memory that its server process has had."""

@@ -74,7 +74,11 @@ class DeadLetters:
             return []
         newest = self._newest_first(wanted).select(_CAUSE_FIELDS)
         found = (StoredDeadLetter.from_snapshot(each) for each in newest.limit(_CAUSES_FROM).stream())
-        causes = [each for each in by_cause(letter for letter in found if letter) if each.cause]
+        read = [letter for letter in found if letter]
+        causes = [each for each in by_cause(read) if each.cause]
+        if len(read) < _CAUSES_FROM:
+            # There are no others.
+            return causes
         counts = in_threads(lambda each: self.count(replace(wanted, cause=each.cause)), causes)
         counted = [replace(each, count=count) for each, count in zip(causes, counts, strict=True)]
         return sorted(counted, key=lambda each: -each.count)

@@ -18,6 +18,13 @@ from operations.page import Page
 _PAGES_READ = 10
 """So many pages of deliveries are read at most for one page of those that are meant."""
 
+_LISTED = (
+    *("user_id", "subscription_id", "run_id", "kind", "state", "due_at"),
+    *("attempts", "reason", "note", "last_error", "message_id"),
+)
+"""The fields that a list shows or filters by. The others, such as each attempt in `history`, would be most of what
+Google's client has to make into Python."""
+
 
 class Deliveries:
     """Reads `deliveries`.
@@ -31,7 +38,8 @@ class Deliveries:
         self._deliveries = client.collection(DELIVERIES)
 
     def page(self, wanted: DeliveryFilter, *, after: str | None, limit: int) -> Page[Delivery]:
-        """Deliveries, page by page: those of a run state by state, all others with the latest due time first.
+        """Deliveries, with the fields that a list shows, page by page: those of a run state by state, all others with
+        the latest due time first.
 
         It reads no more than some pages: where most deliveries that an index finds are not meant, a page may be short,
         and yet have one that follows.
@@ -41,14 +49,14 @@ class Deliveries:
             after: the delivery after which the page begins; None for the first page.
             limit: how many at most.
         """
-        query: Any = self._deliveries
+        query: Any = self._deliveries.select(_LISTED)
         if wanted.user_id:
             query = query.where(filter=FieldFilter("user_id", "==", wanted.user_id))
             if wanted.subscription_id:
                 query = query.where(filter=FieldFilter("subscription_id", "==", wanted.subscription_id))
             query = _due_between(query, wanted).order_by("due_at", direction=firestore.Query.DESCENDING)
         elif wanted.run_id:
-            query = of_run(self._client, wanted.run_id)
+            query = of_run(self._client, wanted.run_id).select(_LISTED)
             query = (
                 query.where(filter=FieldFilter("state", "==", wanted.state.value))
                 if wanted.state

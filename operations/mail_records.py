@@ -32,7 +32,8 @@ class MailRecords:
         references = [self._client.collection(MAIL_EVENTS).document(each.id) for each in deliveries if each]
         if not references:
             return {}
-        found = map(MailRecord.from_snapshot, self._client.get_all(references))
+        # All else in a record follows from what is known of each recipient's mail, or is in the delivery.
+        found = map(MailRecord.from_snapshot, self._client.get_all(references, field_paths=["recipients"]))
         return {record.id: record for record in found if record}
 
 

@@ -132,6 +132,8 @@ def escape(text: str, *, keep: str = "") -> str:
         text: of any origin.
         keep: characters that stay as they are.
     """
+    if text.isprintable():
+        return text
     return "".join(c if _is_plain(c) or c in keep else ascii(c)[1:-1] for c in text)
 
 

@@ -1,7 +1,10 @@
-"""Reads what the first page of the console shows: whether all is well. Everything is counted in indexes."""
+"""Counts what the first page of the console shows as charts. Everything is counted in indexes.
 
-from collections import Counter
-from collections.abc import Mapping, Sequence
+A count costs one read for each 1,000 entries of the index that it covers, and at least one.
+https://firebase.google.com/docs/firestore/pricing#aggregation_queries
+"""
+
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -14,6 +17,7 @@ from google.cloud.firestore_v1.base_query import FieldFilter
 from functions.shared.cron import CronLine
 from functions.shared.delivery import DELIVERIES, DeliveryState
 from functions.shared.ids import SHARDS
+from functions.shared.mail_event import MAIL_EVENTS
 from functions.shared.plausible_time import EARLIEST
 from functions.shared.subscription import SUBSCRIPTIONS, PauseReason
 from operations import document_fields
@@ -26,6 +30,15 @@ _DAYS = 7
 _SCHEDULER = Path(__file__).resolve().parents[1] / "scheduler.yaml"
 
 OUTCOMES = (DeliveryState.SENT, DeliveryState.SKIPPED, DeliveryState.DEAD)
+
+DELIVERED = "delivered"
+UNDELIVERED = "undelivered"
+_MAIL_TIMES = {DELIVERED: "first_at.delivered", UNDELIVERED: "undelivered_at"}
+"""The fields of a mail record by whose time mails are counted."""
+
+_AT_ONCE = 8
+"""So few counts are under way at the same time that what a viewer waits for is not behind all of them. No viewer waits
+for the charts."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,25 +71,34 @@ class Overview:
         hour = self._now.replace(minute=0, second=0, microsecond=0)
         starts = [self._now, *(hour + number * _HOUR for number in range(1, _HOURS))]
         spans = [(EARLIEST, self._now), *zip(starts, [*starts[1:], hour + _HOURS * _HOUR], strict=True)]
-        due, *coming = in_threads(self._count_due, spans)
+        due, *coming = in_threads(self._count_due, spans, at_once=_AT_ONCE)
         return due, [Span(start=start, counts={"due": count}) for start, count in zip(starts, coming, strict=True)]
 
     def outcomes_by_hour(self) -> list[Span]:
         """What became of the reports that fell due in each of the last 24 hours."""
-        last = self._now.replace(minute=0, second=0, microsecond=0)
-        return self._outcomes([last - number * _HOUR for number in reversed(range(_HOURS))], _HOUR)
+        return self._in_spans(self._hours(), _HOUR, [state.value for state in OUTCOMES], self._outcome)
 
     def outcomes_by_day(self) -> list[Span]:
         """What became of the reports that fell due on each of the last seven days, in UTC."""
-        last = self._now.replace(hour=0, minute=0, second=0, microsecond=0)
-        return self._outcomes([last - number * _DAY for number in reversed(range(_DAYS))], _DAY)
+        return self._in_spans(self._days(), _DAY, [state.value for state in OUTCOMES], self._outcome)
+
+    def mails_by_hour(self) -> list[Span]:
+        """How many reports' mails were delivered, and how many turned out not to arrive, in each of the last 24 hours.
+        A report with several recipients may be both."""
+        return self._in_spans(self._hours(), _HOUR, list(_MAIL_TIMES), self._mails)
+
+    def mails_by_day(self) -> list[Span]:
+        """The same on each of the last seven days, in UTC."""
+        return self._in_spans(self._days(), _DAY, list(_MAIL_TIMES), self._mails)
 
     def paused(self) -> dict[str, int]:
         """How many subscriptions have each reason for a pause; a pause that has ended by itself counts, too."""
         group: Any = self._client.collection_group(SUBSCRIPTIONS)
         reasons = list(PauseReason)
         counts = in_threads(
-            lambda reason: document_fields.count(group.where(filter=FieldFilter("paused_because", "==", reason.value))),
+            lambda reason: document_fields.count_soon(
+                group.where(filter=FieldFilter("paused_because", "==", reason.value))
+            ),
             reasons,
         )
         return {reason.value: count for reason, count in zip(reasons, counts, strict=True) if count}
@@ -86,22 +108,73 @@ class Overview:
         query: Any = self._client.collection_group(SUBSCRIPTIONS)
         query = query.where(filter=FieldFilter("shard", "in", list(range(SHARDS))))
         query = query.where(filter=FieldFilter("next_report_at", ">=", start))
-        return document_fields.count(query.where(filter=FieldFilter("next_report_at", "<", end)))
+        return document_fields.count_soon(query.where(filter=FieldFilter("next_report_at", "<", end)))
 
-    def _outcomes(self, starts: Sequence[datetime], length: timedelta) -> list[Span]:
-        asked = [(start, start + length, state) for start in starts for state in OUTCOMES]
-        counted: dict[datetime, Counter[str]] = {start: Counter() for start in starts}
-        for (start, _, state), count in zip(asked, in_threads(self._count_outcome, asked), strict=True):
-            counted[start][state.value] = count
+    def _hours(self) -> list[datetime]:
+        last = self._now.replace(minute=0, second=0, microsecond=0)
+        return [last - number * _HOUR for number in reversed(range(_HOURS))]
+
+    def _days(self) -> list[datetime]:
+        last = self._now.replace(hour=0, minute=0, second=0, microsecond=0)
+        return [last - number * _DAY for number in reversed(range(_DAYS))]
+
+    def _in_spans(
+        self,
+        starts: Sequence[datetime],
+        length: timedelta,
+        names: Sequence[str],
+        select: Callable[[str], tuple[Any, str]],
+    ) -> list[Span]:
+        """Count by name in each span.
+
+        Args:
+            starts: of the spans.
+            length: of each.
+            names: what is counted.
+            select: the query for what has a name, in all shards, and the field by whose time it is counted.
+        """
+        asked = [(start, name) for start in starts for name in names]
+
+        def count(each: tuple[datetime, str]) -> int:
+            start, (query, field) = each[0], select(each[1])
+            query = query.where(filter=FieldFilter("shard", "in", list(range(SHARDS))))
+            query = query.where(filter=FieldFilter(field, ">=", start))
+            return document_fields.count_soon(query.where(filter=FieldFilter(field, "<", start + length)))
+
+        counted: dict[datetime, dict[str, int]] = {start: {} for start in starts}
+        for (start, name), found in zip(asked, in_threads(count, asked, at_once=_AT_ONCE), strict=True):
+            counted[start][name] = found
         return [Span(start=start, counts=counts) for start, counts in counted.items()]
 
-    def _count_outcome(self, asked: tuple[datetime, datetime, DeliveryState]) -> int:
-        start, end, state = asked
-        query: Any = self._client.collection(DELIVERIES)
-        query = query.where(filter=FieldFilter("shard", "in", list(range(SHARDS))))
-        query = query.where(filter=FieldFilter("state", "==", state.value))
-        query = query.where(filter=FieldFilter("due_at", ">=", start))
-        return document_fields.count(query.where(filter=FieldFilter("due_at", "<", end)))
+    def _outcome(self, state: str) -> tuple[Any, str]:
+        return self._client.collection(DELIVERIES).where(filter=FieldFilter("state", "==", state)), "due_at"
+
+    def _mails(self, name: str) -> tuple[Any, str]:
+        return self._client.collection(MAIL_EVENTS), _MAIL_TIMES[name]
+
+
+def unknown_mails(reports: Sequence[Span], mails: Sequence[Span]) -> str:
+    """What is not known of what became of the mails, in sentences; empty where their counts can be shown as they are.
+    Pure.
+
+    A mail provider says nothing where its webhook is off, and may report failures only (docs/mail-events.md).
+
+    Args:
+        reports: what became of the reports.
+        mails: what became of the mails, in the same time.
+    """
+    sent, delivered, undelivered = (
+        sum(span.counts.get(name, 0) for span in spans)
+        for spans, name in ((reports, DeliveryState.SENT.value), (mails, DELIVERED), (mails, UNDELIVERED))
+    )
+    if delivered or not (sent or undelivered):
+        return ""
+    if undelivered:
+        return "How many were delivered is not known: the mail provider has reported failures only (MAIL_EVENTS)."
+    return (
+        "Whether they were delivered is not known: the mail provider has reported nothing in this time. "
+        "reports check mail says whether its webhook is on."
+    )
 
 
 def next_run(now: datetime) -> datetime:

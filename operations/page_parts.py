@@ -24,15 +24,16 @@ class Parts:
     failed: Mapping[str, str] = field(default_factory=dict)
 
 
-def read_parts(readers: Mapping[str, Callable[[], Any]]) -> Parts:
+def read_parts(readers: Mapping[str, Callable[[], Any]], *, at_once: int | None = None) -> Parts:
     """Read all parts.
 
     Args:
         readers: what reads each, by its name.
+        at_once: how many are read at the same time; None for all.
     """
     read: dict[str, Any] = {}
     failed: dict[str, str] = {}
-    with ThreadPoolExecutor(max(len(readers), 1), thread_name_prefix="parts") as threads:
+    with ThreadPoolExecutor(at_once or max(len(readers), 1), thread_name_prefix="parts") as threads:
         begun = {name: threads.submit(reader) for name, reader in readers.items()}
         for name, result in begun.items():
             try:

@@ -6,13 +6,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+import requests
 import uvicorn
 
 from operations.console.access import LocalAccess
 from operations.console.application import make_application
 from operations.console.console import Console
 from operations.session import Session
-from tests.support import free_ports
+from tests.support import PATIENCE_SECONDS, free_ports
 
 OPERATOR = "ada"
 
@@ -52,3 +53,14 @@ def serving(session: Session, *, read_only: bool = False) -> Iterator[ConsoleSer
     finally:
         server.should_exit = True
         thread.join()
+
+
+def wait_for_charts(url: str) -> str:
+    """The overview of a console, once it has counted its charts.
+
+    Args:
+        url: the console's address, without a slash at the end.
+    """
+    while "It is being counted" in (page := requests.get(f"{url}/", timeout=PATIENCE_SECONDS).text):
+        time.sleep(0.05)
+    return page

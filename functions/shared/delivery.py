@@ -169,7 +169,7 @@ class Delivery:
         """Read a document, whatever is in it; None where there is no document.
 
         Args:
-            snapshot: a google.cloud.firestore.DocumentSnapshot of all fields.
+            snapshot: a google.cloud.firestore.DocumentSnapshot, of all fields or of some.
         """
         document = snapshot.to_dict() if snapshot.exists else None
         if document is None:

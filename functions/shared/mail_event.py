@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, NamedTuple
 
+from functions.shared.ids import shard_of
 from functions.shared.plausible_time import plausible
 from functions.shared.stored_fields import stored_text, stored_version
 from functions.shared.subscription import PauseReason
@@ -48,6 +49,8 @@ class MailStatus(StrEnum):
 
 
 _RANKS = {status: rank for rank, status in enumerate(MailStatus)}
+_UNDELIVERED = frozenset({MailStatus.BLOCKED, MailStatus.DROPPED, MailStatus.BOUNCED})
+"""A recipient's mail that reached one of these does not arrive."""
 _LATEST = frozenset({MailStatus.UNSUBSCRIBED, MailStatus.RESUBSCRIBED})
 """A recipient may go back and forth between these, so that the latest moment counts; else the first."""
 
@@ -124,7 +127,7 @@ class MailRecord:
         """Read a document, whatever is in it; None where there is no document.
 
         Args:
-            snapshot: a google.cloud.firestore.DocumentSnapshot of all fields.
+            snapshot: a google.cloud.firestore.DocumentSnapshot, of all fields or of some.
         """
         document = snapshot.to_dict() if snapshot.exists else None
         if document is None:
@@ -178,6 +181,11 @@ class MailRecord:
         return moments
 
     @property
+    def undelivered_at(self) -> datetime | None:
+        """When it turned out first that a recipient's mail does not arrive; None where nothing says so."""
+        return min((at for status, at in self.first_at.items() if status in _UNDELIVERED), default=None)
+
+    @property
     def expire_at(self) -> datetime | None:
         """When Firestore deletes the document."""
         latest = max((each.at for sightings in self.recipients.values() for each in sightings.values()), default=None)
@@ -218,10 +226,13 @@ class MailRecord:
         return {
             "user_id": self.user_id,
             "subscription_id": self.subscription_id,
+            # Times rise together: indexes over them begin with the shard.
+            "shard": shard_of(self.user_id, self.subscription_id),
             "status": status.value if status else None,
             "reason": (shown and shown.reason) or None,
             "classification": (shown and shown.classification) or None,
             "first_at": {status.value: at for status, at in self.first_at.items()},
+            "undelivered_at": self.undelivered_at,
             "recipients": {
                 recipient: {status.value: _sighting_fields(sighting) for status, sighting in sightings.items()}
                 for recipient, sightings in self.recipients.items()

@@ -28,7 +28,9 @@ class Console:
         view: makes pages.
         tokens: of the forms.
         jobs: what goes on.
-        figures: of the first page.
+        figures: of the first page, which say whether all is well. A viewer waits for them where they are old.
+        day: of the first page's charts over hours. They are many counts, for which no viewer waits.
+        week: the same over days. Where there are many reports, these counts cost more.
         local: the local cloud that the console was started by; None where there is none.
     """
 
@@ -37,7 +39,9 @@ class Console:
     view: View
     tokens: FormTokens
     jobs: Jobs = field(default_factory=Jobs)
-    figures: KeptFigures = field(default_factory=KeptFigures)
+    figures: KeptFigures = field(default_factory=lambda: KeptFigures(fresh_seconds=8, shown_seconds=60))
+    day: KeptFigures = field(default_factory=lambda: KeptFigures(fresh_seconds=60, shown_seconds=None))
+    week: KeptFigures = field(default_factory=lambda: KeptFigures(fresh_seconds=300, shown_seconds=None))
     local: LocalClient | None = None
 
 
@@ -72,4 +76,5 @@ def recorded(request: Request, action: str, subject: str, *, note: str = "") -> 
     log = OperatorActions(console.session.firestore)
     with log.record(viewer.name, action, subject=subject, note=note) as progress:
         yield progress
-    console.figures.forget()
+    for kept in (console.figures, console.day, console.week):
+        kept.forget()

@@ -1,61 +1,78 @@
 """Keeps figures that take long to count, so that a page does not wait for them each time."""
 
+import math
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import Future
 from typing import Any
-
-FRESH_SECONDS = 8.0
-"""How long the figures are shown as they are: pages that stay open in several places count no more often."""
-
-SHOWN_SECONDS = 60.0
-"""How old figures may be that are shown while they are counted again."""
 
 
 class KeptFigures:
     """The figures of a page. Safe for threads.
 
+    Fresh ones are shown as they are, and older ones while new ones are counted beside.
+
     Args:
+        fresh_seconds: how long the figures are fresh: pages that stay open in several places count no more often.
+        shown_seconds: how old figures may be that are shown while they are counted again. Where there are none, or they
+            are older, the caller waits. None: no caller ever waits.
         clock: seconds that only go forward.
     """
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        *,
+        fresh_seconds: float,
+        shown_seconds: float | None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._fresh_seconds = fresh_seconds
+        self._shown_seconds = shown_seconds
         self._clock = clock
-        self._reading = threading.Lock()
+        self._lock = threading.Lock()
         self._kept: tuple[Any, float] | None = None
+        self._counting: Future[Any] | None = None
 
-    def get(self, read: Callable[[], Any]) -> Any:
-        """The figures: those that are kept, or new ones. Fresh ones are shown as they are, and older ones while new
-        ones are counted. Where there are none, or they are too old, the caller waits.
+    def get(self, count: Callable[[], Any]) -> Any:
+        """The figures; None where there are none yet, and no caller waits.
 
         Args:
-            read: counts them.
+            count: counts them.
+
+        Raises:
+            Exception: what `count` has raised, where there are no figures to show.
         """
-        kept, age = self._look()
-        if kept is None or age > SHOWN_SECONDS:
-            with self._reading:
-                kept, age = self._look()
-                return self._read(read) if kept is None or age > FRESH_SECONDS else kept
-        if age > FRESH_SECONDS and self._reading.acquire(blocking=False):
-            threading.Thread(target=self._read_and_release, args=[read], name="figures", daemon=True).start()
-        return kept
+        failed: Future[Any] | None = None
+        with self._lock:
+            kept, age = (None, 0.0) if self._kept is None else (self._kept[0], self._clock() - self._kept[1])
+            if kept is not None and age <= self._fresh_seconds:
+                return kept
+            counting = self._counting
+            if counting is not None and counting.done():
+                failed, counting = counting, None
+            if counting is None:
+                counting = self._counting = Future()
+                threading.Thread(target=self._carry_out, args=[count, counting], name="figures", daemon=True).start()
+        if self._shown_seconds is None:
+            return failed.result() if failed and kept is None else kept
+        return kept if kept is not None and age <= self._shown_seconds else counting.result()
 
     def forget(self) -> None:
-        """Count again for the next caller: something has been changed."""
-        self._kept = None
+        """Count again for the next caller: something has been changed, perhaps after it was counted. Where no caller
+        waits, what is kept is shown meanwhile."""
+        with self._lock:
+            self._counting = None
+            self._kept = (self._kept[0], -math.inf) if self._kept and self._shown_seconds is None else None
 
-    def _look(self) -> tuple[Any, float]:
-        kept = self._kept
-        return (None, 0.0) if kept is None else (kept[0], self._clock() - kept[1])
-
-    def _read(self, read: Callable[[], Any]) -> Any:
+    def _carry_out(self, count: Callable[[], Any], counting: "Future[Any]") -> None:
         began = self._clock()
-        figures = read()
-        self._kept = (figures, began)
-        return figures
-
-    def _read_and_release(self, read: Callable[[], Any]) -> None:
         try:
-            self._read(read)
-        finally:
-            self._reading.release()
+            figures = count()
+        except Exception as error:  # noqa: BLE001  a caller raises it
+            counting.set_exception(error)
+            return
+        with self._lock:
+            if self._counting is counting:
+                self._kept, self._counting = (figures, began), None
+        counting.set_result(figures)

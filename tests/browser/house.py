@@ -13,7 +13,7 @@ from operations.dismissal import DismissalOutcome
 from operations.operator_actions import OperatorActions
 from tests.browser.local_cloud import Cloud
 from tests.browser.staged import MARKUP, MARKUP_ID, PROJECT, QUEUES, Staged, make_queue, put_in
-from tests.console_server import OPERATOR, ConsoleServer
+from tests.console_server import OPERATOR, ConsoleServer, wait_for_charts
 
 EMPTY_PROJECT = "empty-project"
 
@@ -56,6 +56,7 @@ def furnished(cloud: Cloud) -> Iterator[House]:
         goes_on = threading.Event()
         stack.callback(goes_on.set)
         assert full.console.local is not None
+        wait_for_charts(full.url)
         yield House(
             full=full,
             read_only=read_only,

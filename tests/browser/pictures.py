@@ -16,6 +16,7 @@ from tests.browser.local_cloud import Cloud, running_cloud
 from tests.browser.staged import Stage
 from tests.browser.tab import NARROW, WIDE, ZONE, Tab, opened
 from tests.chromium import executable, running
+from tests.console_server import wait_for_charts
 from tests.support import REPOSITORY
 
 if TYPE_CHECKING:
@@ -42,7 +43,9 @@ def _a_week(cloud: Cloud) -> str:
         dead = 4 if hours_ago == 9 else 0
         stage.run(hours_ago, state="finished", due=users + dead + 1, dispatched=users + dead + 1)
         for number in range(users):
-            stage.delivery(f"w{number}", DeliveryState.SENT, hours_ago=hours_ago)
+            sent = stage.delivery(f"w{number}", DeliveryState.SENT, hours_ago=hours_ago)
+            status = "bounced" if (hours_ago, number) in {(5, 2), (50, 1)} else "delivered"
+            stage.mail_events(sent, **{status: timedelta(hours=-hours_ago, minutes=2)})
         stage.delivery("idle", DeliveryState.SKIPPED, hours_ago=hours_ago, reason="nothing-to-report")
         for number in range(dead):
             stage.letter(
@@ -84,6 +87,7 @@ def _every_page(browser: "Browser", cloud: Cloud) -> None:
 def _of_the_readme(browser: "Browser", cloud: Cloud, delivery: str) -> None:
     pages = {"console-overview": "/", "console-delivery": f"/deliveries/{part(delivery)}"}
     viewport = {"width": _README_WIDTH, "height": _README_HEIGHT}
+    wait_for_charts(cloud.url)
     with opened(browser, cloud.url, viewport=viewport, device_scale_factor=1.5, timezone_id=ZONE) as tab:
         for name, path in pages.items():
             tab.page.goto(f"{cloud.url}{path}")

@@ -12,7 +12,7 @@ from functions.shared.dead_letter import DEAD_LETTERS, DeadLetterReason, DeadLet
 from functions.shared.delivery import DELIVERIES, DeliveryState
 from functions.shared.delivery_attempt import AttemptResult, DeliveryAttempt
 from functions.shared.ids import delivery_id, run_id, shard_of, task_id
-from functions.shared.mail_event import MAIL_EVENTS
+from functions.shared.mail_event import MAIL_EVENTS, MailRecord, MailStatus, Sighting
 from functions.shared.report_task import ReportTask
 from functions.shared.run import RUN_COUNTERS, RUNS
 from functions.shared.subscription import DEFAULT_SUBSCRIPTION
@@ -166,14 +166,15 @@ class Stage:
         return name
 
     def mail_events(self, delivery: str, **first: timedelta) -> None:
-        recipients = {
-            "0" * 64: {
-                status: {"at": self._hour + after, "reason": MARKUP, "classification": "Invalid Address"}
-                for status, after in first.items()
-            },
-            "1" * 64: {"delivered": {"at": self._hour, "reason": "250 OK", "classification": ""}},
+        reached = {
+            MailStatus(status): Sighting(self._hour + after, MARKUP, "Invalid Address")
+            for status, after in first.items()
         }
-        self.put(MAIL_EVENTS, delivery, {"recipients": recipients, "user_id": "", "subscription_id": ""})
+        delivered = {MailStatus.DELIVERED: Sighting(self._hour, "250 OK")}
+        record = MailRecord(
+            id=delivery, user_id="", subscription_id="", recipients={"0" * 64: reached, "1" * 64: delivered}
+        )
+        self.put(MAIL_EVENTS, delivery, record.to_fields())
 
     def letter(
         self,

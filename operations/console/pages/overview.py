@@ -1,5 +1,7 @@
 """The first page: whether all is well."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Any
@@ -8,14 +10,14 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from operations.console.charts import stacked
+from operations.console.charts import Chart, stacked
 from operations.console.console import Console, console_of, recorded
 from operations.console.form import Form, form_action
 from operations.console.view import link
 from operations.dead_letters import DeadLetters
 from operations.health import Concern, find_concerns
 from operations.letter_filter import LetterFilter
-from operations.overview import OUTCOMES, Overview, next_run
+from operations.overview import DELIVERED, OUTCOMES, UNDELIVERED, Overview, Span, next_run, unknown_mails
 from operations.page_parts import read_parts
 from operations.queue_rows import read_queues
 from operations.runs import Runs
@@ -31,7 +33,8 @@ def overview(request: Request) -> Response:
     """Whether all is well, in one look."""
     console = console_of(request)
     figures = console.figures.get(lambda: _read(console))
-    return console.view.page(request, "overview.html", **figures)
+    day, week = console.day.get(lambda: _count_day(console)), console.week.get(lambda: _count_week(console))
+    return console.view.page(request, "overview.html", **figures, day=day, week=week)
 
 
 @form_action
@@ -47,27 +50,22 @@ def resume_sending(request: Request, form: Form) -> Response:
 
 
 def _read(console: Console) -> dict[str, Any]:
-    """What the page shows: each part that could be read, and why each other could not."""
+    """What the page says at once: each part that could be read, and why each other could not."""
     session, now = console.session, datetime.now(UTC)
     client = session.firestore
-    figures, letters = Overview(client, now=now), DeadLetters(client)
+    letters = DeadLetters(client)
     parts = read_parts(
         {
             "runs": lambda: Runs(client).latest(_SHOWN_RUNS),
-            "due": figures.due,
-            "hours": figures.outcomes_by_hour,
-            "days": figures.outcomes_by_day,
             "open_letters": lambda: letters.count(LetterFilter()),
             "causes": lambda: letters.causes(LetterFilter())[:_SHOWN_CAUSES],
-            "paused": figures.paused,
             "alerts": lambda: SystemAlerts(client).latest(_SHOWN_ALERTS),
             "breaker": lambda: to_row(Sending(client).breaker()),
             "queues": lambda: read_queues(session, now=now),
         }
     )
-    read, names = parts.read, [state.value for state in OUTCOMES]
+    read = parts.read
     queues = read.get("queues")
-    due_now, coming = read.get("due", (0, []))
     concerns = find_concerns(
         runs=read.get("runs"),
         open_letters=read.get("open_letters", 0),
@@ -83,18 +81,70 @@ def _read(console: Console) -> dict[str, Any]:
         "concerns": [*concerns, *unread],
         "next_run_at": next_run(now),
         "runs": read.get("runs", []),
-        "due_now": due_now,
-        "coming": stacked(coming, ["due"]),
-        "hours": stacked(read.get("hours", []), names),
-        "days": stacked(read.get("days", []), names),
         "open_letters": read.get("open_letters", 0),
         "causes": read.get("causes", []),
-        "paused": read.get("paused", {}),
         "alerts": read.get("alerts", []),
         "breaker": read.get("breaker"),
         "queues": queues.rows if queues else [],
         "ramp": queues.ramp if queues else "",
     }
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Outcomes:
+    """What became of the reports of some time, and of their mails.
+
+    Attributes:
+        reports: sent, skipped and dead.
+        mails: what of delivered and undelivered is known; None where nothing is.
+        unknown: what is not known of the mails, in sentences; empty where all is.
+    """
+
+    reports: Chart
+    mails: Chart | None
+    unknown: str
+
+
+def _count_day(console: Console) -> dict[str, Any]:
+    """The charts over hours: each part that could be counted, and why each other could not."""
+    now = datetime.now(UTC)
+    counts = Overview(console.session.firestore, now=now)
+    parts = read_parts(
+        {
+            "outcomes": lambda: _outcomes(counts.outcomes_by_hour(), counts.mails_by_hour()),
+            "due": counts.due,
+            "paused": counts.paused,
+        },
+        at_once=1,
+    )
+    due_now, coming = parts.read.get("due", (0, []))
+    return {
+        "counted_at": now,
+        "failed": parts.failed,
+        "outcomes": parts.read.get("outcomes"),
+        "due_now": due_now,
+        "coming": stacked(coming, ["due"]),
+        "paused": parts.read.get("paused", {}),
+    }
+
+
+def _count_week(console: Console) -> dict[str, Any]:
+    """The chart over days, or why it could not be counted."""
+    now = datetime.now(UTC)
+    counts = Overview(console.session.firestore, now=now)
+    parts = read_parts({"outcomes": lambda: _outcomes(counts.outcomes_by_day(), counts.mails_by_day())})
+    return {"counted_at": now, "failed": parts.failed, "outcomes": parts.read.get("outcomes")}
+
+
+def _outcomes(reports: Sequence[Span], mails: Sequence[Span]) -> _Outcomes:
+    unknown = unknown_mails(reports, mails)
+    drawn = stacked(mails, [DELIVERED, UNDELIVERED])
+    known = [name for name, count in drawn.total.items() if count] if unknown else [DELIVERED, UNDELIVERED]
+    return _Outcomes(
+        reports=stacked(reports, [state.value for state in OUTCOMES]),
+        mails=stacked(mails, known) if known else None,
+        unknown=unknown,
+    )
 
 
 def _stopped_because(breaker: dict[str, Any] | None) -> str:

@@ -9,6 +9,9 @@ from typing import Any
 
 import pytest
 
+from functions.shared.ids import shard_of
+from functions.shared.mail_event import MAIL_EVENTS, MailRecord, MailStatus, Sighting
+from tests.console_server import wait_for_charts
 from tests.operations.integration.conftest import DUE, Project
 from tests.operations.integration.test_console import Browser, actions, put_run, put_user, running
 
@@ -51,6 +54,9 @@ def test_dead_letters_are_listed_page_by_page_with_their_filters(browser: Browse
         project.dead_letter(
             f"u{number:03}", cause=cause, delivery=None, received_at=NOW - timedelta(minutes=number), error=cause[0]
         )
+    # More than are read to find out which causes there are.
+    groups = re.findall(r'cause=([ab])[ab]{31}">([\d,]+)</a></td>', browser.get("/dead-letters").text)
+    assert sorted(groups) == [("a", "60"), ("b", "60")]
     pages = walk(browser, f"/dead-letters?cause={CAUSE}", r'href="/people/(u\d+)"')
     assert [len(page) for page in pages] == [50, 10]
     assert [*pages[0], *pages[1]] == [f"u{number:03}" for number in range(1, 120, 2)]
@@ -96,12 +102,50 @@ def test_a_run_says_how_far_it_is_what_failed_and_what_its_shares_did(browser: B
         project.set_delivery(letter, state=state)
     project.database.collection("dead_letters").document("u3:default:20261124T1300Z").delete()
     page = re.sub(r"<[^>]+>", "", browser.get("/runs/20261124T1300Z").text)
-    assert "2 of 3 reports are final" in page
+    assert "2 of 3 reports are final. The run has failed" in re.sub(r"\s+", " ", page)
     assert "Due: 3 dispatched + 1 errors = 4" in page
     assert re.search(r"2\s*retries-exhausted\s*SendGrid answered 500", page)
     assert "Its shares" in page
     assert project.reports("runs", "show", "20261124T1300Z", "--json").json["shares"][1]["errors"] == 1
     assert "share_1.errors" in project.reports("runs", "show", "20261124T1300Z").out
+    put_run(project, started_at=NOW, dispatched=3)
+    assert "Queue reports is paused" in browser.get("/runs/20261124T1300Z").text
+
+
+def put_sent(project: Project, user: str, *, due_at: datetime, **reached: datetime) -> None:
+    """A report that was sent, and what the mail provider says of its mail: when it reached which status."""
+    delivery = f"{user}:default"
+    shard = shard_of(user, "default")
+    project.set_delivery(delivery, user_id=user, shard=shard, state="sent", due_at=due_at)
+    if reached:
+        recipients = {"a" * 64: {MailStatus(status): Sighting(at) for status, at in reached.items()}}
+        record = MailRecord(id=delivery, user_id=user, subscription_id="default", recipients=recipients)
+        project.database.collection(MAIL_EVENTS).document(delivery).set(record.to_fields())
+
+
+def charts(page: str) -> list[list[tuple[str, str]]]:
+    """What the legends of the charts say, in the order of the page's cards."""
+    cards = re.findall(r"<h2>(?:Due|Last)[^<]+</h2>(.*?)</section>", page, re.DOTALL)
+    return [re.findall(r"<strong>([\d,]+)</strong> ([a-z ]+)", card) for card in cards]
+
+
+def test_the_overview_says_what_became_of_reports_and_mails(browser: Browser, project: Project) -> None:
+    put_user(project)
+    now = datetime.now(UTC)
+    yesterday = now - timedelta(days=2)
+    put_sent(project, "u1", due_at=now, delivered=now)
+    put_sent(project, "u2", due_at=now, deferred=now, bounced=now)
+    put_sent(project, "u3", due_at=yesterday, delivered=yesterday, complained=now)
+    put_sent(project, "u4", due_at=yesterday, delivered=now)
+    put_sent(project, "u5", due_at=yesterday - timedelta(days=7), dropped=yesterday - timedelta(days=7))
+    project.dead_letter("u6", received_at=now)
+    project.set_delivery("u6:default:20261124T1300Z", due_at=now)
+    first = browser.get("/").text
+    assert "1 report could not be sent." in first
+    assert charts(first) == [[], [], []]
+    _, day, week = charts(wait_for_charts(browser.url))
+    assert day == [("2", "sent"), ("0", "skipped"), ("1", "dead"), ("2", "delivered"), ("1", "undelivered")]
+    assert week == [("4", "sent"), ("0", "skipped"), ("1", "dead"), ("3", "delivered"), ("1", "undelivered")]
 
 
 def put_breaker(project: Project, **fields: Any) -> Any:
@@ -127,10 +171,13 @@ def test_the_breaker_is_shown_and_sending_is_resumed(browser: Browser, project: 
     assert sorted(each[3] for each in actions(project)) == ["it was not stopped", "resumed"]
 
 
-def test_a_reader_sees_the_breaker_and_cannot_resume(project: Project) -> None:
+def test_a_reader_sees_the_breaker_and_what_is_not_known_and_cannot_resume(project: Project) -> None:
     document = put_breaker(project, stopped_at=NOW, because="bounces")
+    put_sent(project, "u1", due_at=datetime.now(UTC))
     with running(read_only=True) as console:
-        page = console.get("/").text
+        page = wait_for_charts(console.url)
+        assert page.count("the mail provider has reported nothing in this time") == len(["24 hours", "7 days"])
+        assert "undelivered" not in page
         assert "Sending is stopped" in page
         assert "/sending/resume" not in page
         assert console.post("/sending/resume", {"token": "t"}).status_code == HTTPStatus.FORBIDDEN

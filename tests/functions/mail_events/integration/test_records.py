@@ -13,6 +13,7 @@ import grpc
 import pytest
 
 from functions.shared.address_hash import address_hash
+from functions.shared.ids import shard_of
 from tests.functions.mail_events.integration.conftest import SENT_AT, Provider, event, failing
 from tests.functions.mail_events.signing import sendgrid_event, to_body
 
@@ -26,10 +27,12 @@ def test_a_mail_that_is_delivered(provider: Provider) -> None:
     assert provider.record(D1) == {
         "user_id": "u1",
         "subscription_id": "default",
+        "shard": shard_of("u1", "default"),
         "status": "delivered",
         "reason": "250 OK",
         "classification": None,
         "first_at": {"processed": SENT_AT, "delivered": SENT_AT + timedelta(minutes=1)},
+        "undelivered_at": None,
         "recipients": {address_hash("ada@example.com"): {"processed": {"at": SENT_AT}, "delivered": delivered}},
         "message_id": "14c5d75ce93.dfd.64b469.filter0001.16648.5515E0B88.0",
         "unfinished": False,

@@ -94,6 +94,18 @@ def test_the_status_is_what_says_most(reports: list[MailEvent], status: MailStat
     assert EMPTY.folded(reports).status is status
 
 
+@pytest.mark.parametrize(
+    ("reports", "minutes"),
+    [
+        ([event(MailStatus.DELIVERED), event(MailStatus.COMPLAINED, 9)], None),
+        ([event(MailStatus.DEFERRED), event(MailStatus.BLOCKED, 60)], 60),
+        ([event(MailStatus.DROPPED, 2), event(MailStatus.BOUNCED, 1, BOB), event(MailStatus.DELIVERED)], 1),
+    ],
+)
+def test_it_says_when_a_mail_turned_out_not_to_arrive(reports: list[MailEvent], minutes: int | None) -> None:
+    assert EMPTY.folded(reports).undelivered_at == (None if minutes is None else SENT_AT + timedelta(minutes=minutes))
+
+
 def test_the_document() -> None:
     record = EMPTY.folded(
         [
@@ -110,10 +122,12 @@ def test_the_document() -> None:
     assert record.to_fields() == {
         "user_id": "u1",
         "subscription_id": "default",
+        "shard": 17,
         "status": "bounced",
         "reason": "550 no such user",
         "classification": "Invalid Address",
         "first_at": {"processed": moment(0), "delivered": moment(2), "bounced": moment(3)},
+        "undelivered_at": moment(3),
         "recipients": {
             ADA: {"processed": {"at": moment(1)}, "delivered": {"at": moment(2)}},
             BOB: {
