@@ -114,9 +114,9 @@ running_provider() {
 # warn_of_change OLD: says what another provider does not take over.
 warn_of_change() {
   warn_last "the mail provider changes from $(provider_title "$1") to $(provider_title "$MAIL_PROVIDER")." \
-    "What $(provider_title "$1") accepted is delivered as before. Of a report whose outcome is unknown at this moment, the worker" \
-    "cannot ask $(provider_title "$1") any more: what its events said by now counts, and then ON_UNKNOWN_OUTCOME decides." \
-    "Later bounces and complaints about these mails are shown by $(provider_title "$1") alone (docs/providers.md)."
+    "What $(provider_title "$1") has accepted, it delivers. The worker can no longer ask it about reports of unknown outcome: those" \
+    "whose mail has an event by now are sent, and ON_UNKNOWN_OUTCOME decides about the others." \
+    "Only $(provider_title "$1") shows what becomes of its mails from now on (docs/providers.md)."
 }
 
 # Takes back the other providers' secrets, where the function that had them was replaced or is not there.
