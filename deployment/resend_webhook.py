@@ -3,16 +3,8 @@
     resend_webhook.py HOST prepare URL NAME EVENTS [--dry-run]   makes the webhook as it is to be, and turns it on
     resend_webhook.py HOST remove URL [--dry-run]
 
-The API key is read from standard input, so that no list of processes shows it. EVENTS are SendGrid's names, with commas
-in between; NAME is for those who name webhooks, which Resend does not. What was done is a line each, with a tab in
-between, also before a failure:
-
-    created|changed|removed WHAT   with --dry-run: what would be
-    unchanged WHAT
-    key SECRET                     Resend signs with it
-
-A failure is a line on standard error; the status is 3 where a person has to do something at Resend, and 4 where the
-same call may succeed later. https://resend.com/docs/api-reference/webhooks/create-webhook
+EVENTS are SendGrid's names, with commas in between; NAME is for those who name webhooks, which Resend does not.
+webhook_setup.py says what is printed. https://resend.com/docs/api-reference/webhooks/create-webhook
 """
 
 import re
@@ -24,7 +16,8 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from deployment.mail_api import MailApi, NotAllowed, Refused, Unreachable
+from deployment.mail_api import MailApi, Unreachable
+from deployment.webhook_setup import WebhookSetup, exit_status, read_key, say
 
 EVENTS = {
     "bounce": ("email.bounced",),
@@ -36,8 +29,6 @@ EVENTS = {
 }
 """Resend's names of what SendGrid calls so. Resend keeps no list of those who unsubscribe from such mails.
 https://resend.com/docs/webhooks/event-types"""
-
-STATUS_BY_HAND, STATUS_LATER = 3, 4
 
 _PATH = "/webhooks"
 _PAGE = 100
@@ -123,21 +114,8 @@ def _secret(fields: Any) -> str:
     return str(secret)
 
 
-class WebhookSetup:
-    """Makes one webhook as it is to be.
-
-    Args:
-        api: of Resend.
-        url: where the webhook sends to.
-        dry_run: change nothing, and say what would be changed.
-    """
-
-    def __init__(self, api: MailApi, url: str, *, dry_run: bool = False) -> None:
-        self._api = api
-        self._url = url
-        self._pattern = re.compile(re.escape(url))
-        self._dry_run = dry_run
-        self._what = f"event webhook to {url}"
+class ResendSetup(WebhookSetup):
+    """Makes one webhook as it is to be."""
 
     def prepare(self, events: Iterable[str]) -> None:
         """Make the webhook, with these events and on, and print its secret. Calls that come before the function takes
@@ -150,22 +128,22 @@ class WebhookSetup:
             MailApiError: see `MailApi.call`.
         """
         wanted = sorted(name for event in events for name in EVENTS.get(event, ()))
-        webhook = next(iter(find_webhooks(self._api, self._pattern)), None)
+        webhook = next(iter(find_webhooks(self._api, re.compile(re.escape(self._url)))), None)
         if webhook is None:
             answer = self._change("POST", _PATH, {"endpoint": self._url, "events": wanted})
-            _say("created", self._what)
+            say("created", self._what)
             if not self._dry_run:
                 try:
-                    _say("key", _secret(answer))
+                    say("key", _secret(answer))
                 except (LookupError, TypeError):
                     raise Unreachable(f"Resend answered POST {_PATH} with no secret") from None
             return
         if webhook.events != frozenset(wanted) or not webhook.enabled:
             self._change("PATCH", f"{_PATH}/{webhook.id}", {"events": wanted, "status": "enabled"})
-            _say("changed", f"events of the {self._what}" if webhook.enabled else f"{self._what} is on")
+            say("changed", f"events of the {self._what}" if webhook.enabled else f"{self._what} is on")
         else:
-            _say("unchanged", self._what)
-        _say("key", webhook.secret)
+            say("unchanged", self._what)
+        say("key", webhook.secret)
 
     def remove(self) -> None:
         """Delete the webhook if it is there.
@@ -173,38 +151,23 @@ class WebhookSetup:
         Raises:
             MailApiError: see `MailApi.call`.
         """
-        for webhook in find_webhooks(self._api, self._pattern):
+        for webhook in find_webhooks(self._api, re.compile(re.escape(self._url))):
             self._change("DELETE", f"{_PATH}/{webhook.id}")
-            _say("removed", self._what)
-
-    def _change(self, method: str, path: str, body: object = None) -> Any:
-        return None if self._dry_run else self._api.call(method, path, body)
-
-
-def _say(what: str, about: str) -> None:
-    print(f"{what}\t{about}", flush=True)
+            say("removed", self._what)
 
 
 def main(arguments: list[str]) -> int:
     """Carry out one command; returns the exit status."""
     host, command, url, *rest = [each for each in arguments if each != "--dry-run"]
-    api = MailApi("Resend", host, sys.stdin.readline().strip())
-    setup = WebhookSetup(api, url, dry_run="--dry-run" in arguments)
-    try:
+    setup = ResendSetup(MailApi("Resend", host, read_key()), url, dry_run="--dry-run" in arguments)
+
+    def carry_out() -> None:
         if command == "prepare":
             setup.prepare(rest[-1].split(","))
         else:
             setup.remove()
-    except NotAllowed as error:
-        sys.stderr.write(f"{error}. To set webhooks up, the API key needs full access\n")
-        return STATUS_BY_HAND
-    except Refused as error:
-        sys.stderr.write(f"{error}\n")
-        return STATUS_BY_HAND
-    except Unreachable as error:
-        sys.stderr.write(f"{error}\n")
-        return STATUS_LATER
-    return 0
+
+    return exit_status(carry_out, needs="full access")
 
 
 if __name__ == "__main__":

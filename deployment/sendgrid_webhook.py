@@ -4,17 +4,12 @@
     sendgrid_webhook.py HOST start URL [--dry-run]                 turns it on, and has SendGrid send an example
     sendgrid_webhook.py HOST remove URL [--dry-run]
 
-The API key is read from standard input, so that no list of processes shows it. EVENTS has commas in between. What was
-done is a line each, with a tab in between, also before a failure:
+EVENTS has commas in between. webhook_setup.py says what is printed; besides that:
 
-    created|changed|removed WHAT   with --dry-run: what would be
-    unchanged WHAT
-    key KEY                        SendGrid signs with this public key
     off WHAT                       the webhook is not turned on yet
     tested WHAT
 
-A failure is a line on standard error; the status is 3 where a person has to do something at SendGrid, and 4 where the
-same call may succeed later. https://www.twilio.com/docs/sendgrid/api-reference/webhooks
+https://www.twilio.com/docs/sendgrid/api-reference/webhooks
 """
 
 import re
@@ -26,7 +21,8 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from deployment.mail_api import MailApi, NotAllowed, Refused, Unreachable
+from deployment.mail_api import MailApi, Refused, Unreachable
+from deployment.webhook_setup import WebhookSetup, exit_status, read_key, say
 
 ALL_EVENTS = frozenset(
     {
@@ -38,8 +34,6 @@ ALL_EVENTS = frozenset(
 
 SCOPES = "user.webhooks.event.settings.read, user.webhooks.event.settings.update, user.webhooks.event.test.create"
 """What a key needs. https://www.twilio.com/docs/sendgrid/api-reference/api-key-permissions"""
-
-STATUS_BY_HAND, STATUS_LATER = 3, 4
 
 _PATH = "/v3/user/webhooks/event"
 _ID = re.compile(r"[A-Za-z0-9_-]+")
@@ -108,20 +102,8 @@ def _read(fields: dict[str, Any]) -> Webhook:
     return webhook
 
 
-class WebhookSetup:
-    """Makes one webhook as it is to be.
-
-    Args:
-        api: of SendGrid.
-        url: where the webhook sends to.
-        dry_run: change nothing, and say what would be changed.
-    """
-
-    def __init__(self, api: MailApi, url: str, *, dry_run: bool = False) -> None:
-        self._api = api
-        self._url = url
-        self._dry_run = dry_run
-        self._what = f"event webhook to {url}"
+class SendGridSetup(WebhookSetup):
+    """Makes one webhook as it is to be."""
 
     def prepare(self, name: str, events: Iterable[str]) -> None:
         """Make the webhook, with these events and signed, and print the key. One that is new is turned on later, by
@@ -139,7 +121,7 @@ class WebhookSetup:
         if webhook is None:
             webhook = Webhook(id="", url=self._url, name=name, enabled=False, events=wanted, public_key="")
             answer = self._change("POST", f"{_PATH}/settings", _fields(webhook))
-            _say("created", self._what)
+            say("created", self._what)
             if self._dry_run:
                 return
             try:
@@ -148,19 +130,19 @@ class WebhookSetup:
                 raise Unreachable(f"SendGrid answered POST {_PATH}/settings with no webhook") from None
         elif webhook.events != wanted:
             self._change("PATCH", f"{_PATH}/settings/{webhook.id}", _fields(replace(webhook, events=wanted)))
-            _say("changed", f"events of the {self._what}")
+            say("changed", f"events of the {self._what}")
         else:
-            _say("unchanged", self._what)
+            say("unchanged", self._what)
         key = webhook.public_key
         if not key:
             answer = self._change("PATCH", f"{_PATH}/settings/signed/{webhook.id}", {"enabled": True})
-            _say("changed", f"signature of the {self._what} is on")
+            say("changed", f"signature of the {self._what} is on")
             if not self._dry_run:
                 key = _read_key(answer)
         if key:
-            _say("key", key)
+            say("key", key)
         if not webhook.enabled:
-            _say("off", self._what)
+            say("off", self._what)
 
     def start(self) -> None:
         """Turn the webhook on if it is not, and have SendGrid send an example event.
@@ -173,9 +155,9 @@ class WebhookSetup:
             return
         if not webhook.enabled:
             self._change("PATCH", f"{_PATH}/settings/{webhook.id}", _fields(replace(webhook, enabled=True)))
-            _say("changed", f"{self._what} is on")
+            say("changed", f"{self._what} is on")
         self._change("POST", f"{_PATH}/test", {"id": webhook.id, "url": self._url})
-        _say("tested", self._what)
+        say("tested", self._what)
 
     def remove(self) -> None:
         """Delete the webhook if it is there.
@@ -186,10 +168,7 @@ class WebhookSetup:
         webhook = find_webhook(self._api, self._url)
         if webhook is not None:
             self._change("DELETE", f"{_PATH}/settings/{webhook.id}")
-            _say("removed", self._what)
-
-    def _change(self, method: str, path: str, body: object = None) -> Any:
-        return None if self._dry_run else self._api.call(method, path, body)
+            say("removed", self._what)
 
 
 def _read_key(answer: Any) -> str:
@@ -205,16 +184,16 @@ def _fields(webhook: Webhook) -> dict[str, object]:
     return {"url": webhook.url, "enabled": webhook.enabled, "friendly_name": webhook.name, **events}
 
 
-def _say(what: str, about: str) -> None:
-    print(f"{what}\t{about}", flush=True)
+def _hint(error: Refused) -> str:
+    return ". Delete one that you need no more" if "maximum number of webhooks" in str(error) else ""
 
 
 def main(arguments: list[str]) -> int:
     """Carry out one command; returns the exit status."""
     host, command, url, *rest = [each for each in arguments if each != "--dry-run"]
-    api = MailApi("SendGrid", host, sys.stdin.readline().strip())
-    setup = WebhookSetup(api, url, dry_run="--dry-run" in arguments)
-    try:
+    setup = SendGridSetup(MailApi("SendGrid", host, read_key()), url, dry_run="--dry-run" in arguments)
+
+    def carry_out() -> None:
         if command == "prepare":
             name, events = rest
             setup.prepare(name, events.split(","))
@@ -222,17 +201,8 @@ def main(arguments: list[str]) -> int:
             setup.start()
         else:
             setup.remove()
-    except NotAllowed as error:
-        sys.stderr.write(f"{error}. To set webhooks up, the API key needs {SCOPES}\n")
-        return STATUS_BY_HAND
-    except Refused as error:
-        hint = ". Delete one that you need no more" if "maximum number of webhooks" in str(error) else ""
-        sys.stderr.write(f"{error}{hint}\n")
-        return STATUS_BY_HAND
-    except Unreachable as error:
-        sys.stderr.write(f"{error}\n")
-        return STATUS_LATER
-    return 0
+
+    return exit_status(carry_out, needs=SCOPES, hint=_hint)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from deployment.mail_api import MailApi, NotAllowed, Refused, Unreachable
-from deployment.sendgrid_webhook import ALL_EVENTS, Webhook, WebhookSetup, find_webhook, list_webhooks
+from deployment.sendgrid_webhook import ALL_EVENTS, SendGridSetup, Webhook, find_webhook, list_webhooks
 from local_cloud.inbox.faults import Answer, Call
 from local_cloud.inbox.server import MAIL_SEND_SCOPE
 from tests.deployment.conftest import REPOSITORY
@@ -39,7 +39,7 @@ def said(capsys: pytest.CaptureFixture[str]) -> Callable[[], list[str]]:
 
 
 def prepare(api: MailApi, *events: str) -> Webhook:
-    WebhookSetup(api, URL).prepare("Reports", events or EVENTS)
+    SendGridSetup(api, URL).prepare("Reports", events or EVENTS)
     webhook = find_webhook(api, URL)
     assert webhook is not None
     return webhook
@@ -52,7 +52,7 @@ def test_a_new_webhook_is_signed_and_is_turned_on_only_when_the_function_knows_t
     assert said() == ["created", "changed", "key", "off"]
     assert (webhook.events, webhook.enabled, webhook.name) == (EVENTS, False, "Reports")
     account.listener.keys = lambda: [webhook.public_key]
-    WebhookSetup(api, URL).start()
+    SendGridSetup(api, URL).start()
     assert said() == ["changed", "tested"]
     assert account.listener.signed == [True]
     started = find_webhook(api, URL)
@@ -62,7 +62,7 @@ def test_a_new_webhook_is_signed_and_is_turned_on_only_when_the_function_knows_t
 
 def test_a_webhook_that_is_as_it_should_be_stays(api: MailApi, said: Callable[[], list[str]]) -> None:
     prepare(api)
-    WebhookSetup(api, URL).start()
+    SendGridSetup(api, URL).start()
     before = list_webhooks(api)
     said()
     prepare(api)
@@ -81,10 +81,10 @@ def test_a_webhook_that_is_as_it_should_be_stays(api: MailApi, said: Callable[[]
 )
 def test_what_was_changed_by_hand_is_mended(api: MailApi, path: str, by_hand: dict[str, Any]) -> None:
     webhook = prepare(api)
-    WebhookSetup(api, URL).start()
+    SendGridSetup(api, URL).start()
     api.call("PATCH", f"{PATH}/{path.format(id=webhook.id)}", by_hand)
     prepare(api)
-    WebhookSetup(api, URL).start()
+    SendGridSetup(api, URL).start()
     mended = find_webhook(api, URL)
     assert mended is not None
     assert (mended.id, mended.enabled, mended.events) == (webhook.id, True, EVENTS)
@@ -96,15 +96,15 @@ def test_a_webhook_of_others_stays_as_it_is(api: MailApi) -> None:
     before = list_webhooks(api)
     prepare(api)
     assert len(list_webhooks(api)) == 2
-    WebhookSetup(api, URL).remove()
+    SendGridSetup(api, URL).remove()
     assert list_webhooks(api) == before
-    WebhookSetup(api, URL).remove()
+    SendGridSetup(api, URL).remove()
 
 
 def test_a_dry_run_reads_and_says_what_it_would_do(
     api: MailApi, account: Account, said: Callable[[], list[str]]
 ) -> None:
-    dry = WebhookSetup(api, URL, dry_run=True)
+    dry = SendGridSetup(api, URL, dry_run=True)
     dry.prepare("Reports", EVENTS)
     dry.start()
     assert said() == ["created"]
