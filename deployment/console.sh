@@ -149,8 +149,6 @@ deploy_console() {
   hash="${hash:0:40}"
   console_environment >"$WORK/console.variables"
   key="$(version_of "$(secret_name CONSOLE_KEY)")"
-  # In a dry run there is none yet.
-  key="${key:-1}"
   while IFS= read -r line; do wanted+=("$line"); done < <(wanted_console "$hash" "$key")
   actual="$(read_if_there run services describe "$service" "--region=$REGION" --format=json)"
   differences="$(helper resource_diff "${wanted[@]}" <<<"${actual:-{\}}")"

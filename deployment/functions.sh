@@ -145,7 +145,7 @@ optional() {
 
 # The secrets that the function reads, as VARIABLE=SECRET:VERSION, a line each.
 secrets_of() {
-  local variable variables="" version holder
+  local variable variables="" version
   case "$1" in
     preferences) variables="PREFERENCES_KEY" ;;
     worker) variables="MAIL_UNSUBSCRIBE_KEY PREFERENCES_KEY" ;;
@@ -155,10 +155,7 @@ secrets_of() {
   if [ "$1" = worker ]; then variables="$variables $KIND_SECRETS"; fi
   if [ "$1" = dlq-handler ]; then variables="$variables $OWNER_SECRETS"; fi
   for variable in $variables; do
-    holder="$(holder_of "$variable")"
     version="$(version_of "$(secret_name "$variable")")"
-    # In a dry run on a bare project there is none yet.
-    if [ "$DRY_RUN" = yes ] && [ -z "$version" ] && [ -n "${!holder}" ]; then version=1; fi
     if [ -n "$version" ]; then echo "$variable=$(secret_name "$variable"):$version"; fi
   done
 }
@@ -286,6 +283,11 @@ keep_dead_letters_longer() {
   local trigger subscription actual retention=604800s
   trigger="$(read_if_there functions describe "$(function_name dlq-handler)" "--region=$REGION" --v2 \
     --format='value(eventTrigger.trigger.basename())')"
+  # A dry run has not made the trigger, whose subscription keeps messages for a day.
+  if [ -z "$trigger" ] && [ "$DRY_RUN" = yes ]; then
+    change pubsub subscriptions update SUBSCRIPTION-OF-THE-TRIGGER "--message-retention-duration=$retention"
+    note changed "retention of dead letters to 7 days"
+  fi
   if [ -z "$trigger" ]; then return; fi
   subscription="$(read_if_there eventarc triggers describe "$trigger" "--location=$REGION" \
     --format='value(transport.pubsub.subscription.basename())')"

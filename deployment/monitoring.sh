@@ -51,9 +51,8 @@ ensure_channels() {
       change beta monitoring channels create "--display-name=Report pipeline ($PREFIX)" --type=email \
         "--channel-labels=email_address=$ALERT_EMAIL" "--user-labels=pipeline=$PREFIX" >&2
       note created "notification channel for $ALERT_EMAIL" >&2
-      if [ "$DRY_RUN" = no ]; then
-        existing="$(channel_for "$ALERT_EMAIL")"
-      fi
+      existing="$(channel_for "$ALERT_EMAIL")"
+      if [ "$DRY_RUN" = yes ]; then existing="projects/$PROJECT_ID/notificationChannels/NUMBER"; fi
     else
       note unchanged "notification channel for $ALERT_EMAIL"
     fi

@@ -98,12 +98,19 @@ ensure_version() {
     return
   fi
   INPUT="$2" change secrets versions add "$1" --data-file=-
+  if [ "$DRY_RUN" = yes ]; then : >"$WORK/version-to-be.$1"; fi
   note changed "value of secret $1"
 }
 
 # The number of the version that functions are pinned to, so that a new value is a new revision; nothing without a secret.
 # https://cloud.google.com/run/docs/configuring/services/secrets#secret-versions
 version_of() {
-  read_if_there secrets versions list "$1" --filter=state=ENABLED '--sort-by=~createTime' --limit=1 \
-    --format='value(name.basename())'
+  local versions latest
+  # Without --limit, which gcloud hands to the service: it would limit first, and sort what is left.
+  versions="$(read_if_there secrets versions list "$1" --filter=state=ENABLED '--sort-by=~createTime' \
+    --format='value(name.basename())')"
+  latest="${versions%%$'\n'*}"
+  # A dry run has not made the version that it promises.
+  if [ -e "$WORK/version-to-be.$1" ]; then latest="$((${latest:-0} + 1))"; fi
+  echo "$latest"
 }

@@ -14,7 +14,7 @@ from functions.dispatcher.mail_statistics.sendgrid.settings import SendGridSetti
 from functions.shared.ids import delivery_id
 from functions.shared.settings import DispatcherSettings, DlqHandlerSettings, MailProviderName, WorkerSettings
 from functions.worker.mail.provider import PROVIDER_SETTINGS
-from tests.deployment.conftest import PROJECT, SECRETS, Deployment, FirstDeployment
+from tests.deployment.conftest import PROJECT, SECRETS, Deployment, FirstDeployment, Outcome
 from tests.deployment.google_server import GoogleServer
 from tests.deployment.stand_in.services import DISABLED
 
@@ -546,8 +546,16 @@ class TestPage:
         assert "PREFERENCES_URL: " in outcome.errors
 
 
+def promised(outcome: Outcome) -> list[str]:
+    """What a run says that it makes, changes and removes, or what a dry run says that a run would."""
+    lines = re.findall(r"^  (?:to be )?((?:created|changed|removed): .*)", outcome.text, re.MULTILINE)
+    (counts,) = re.findall(r"reated: (\d+), (?:to be )?changed: (\d+), (?:to be )?removed: (\d+),", outcome.output)
+    assert sum(map(int, counts)) == len(lines)
+    return sorted(lines)
+
+
 class TestDryRun:
-    def test_of_a_bare_project(self, bare: Deployment) -> None:
+    def test_of_a_bare_project(self, bare: Deployment, first_deployment: FirstDeployment) -> None:
         before = bare.state
         outcome = bare.deploy("--dry-run", "--verbose")
         assert outcome.status == 0, outcome.text
@@ -557,14 +565,29 @@ class TestDryRun:
             assert command in outcome.output
         for secret in SECRETS.values():
             assert secret not in outcome.text
+        assert promised(outcome) == promised(first_deployment.outcome)
 
-    def test_of_a_change(self, deployed: Deployment) -> None:
+    @pytest.mark.parametrize(
+        ("settings", "secrets", "count"),
+        [
+            ({"LOG_LEVEL": "DEBUG"}, {}, 3),
+            ({}, {"SENDGRID_API_KEY": "SG.second"}, 3),
+            ({"ALERT_EMAIL": "a@b.c"}, {}, 7),
+        ],
+    )
+    def test_promises_what_a_run_changes(
+        self, deployed: Deployment, settings: dict[str, str], secrets: dict[str, str], count: int
+    ) -> None:
         before = deployed.state
-        deployed.settings["LOG_LEVEL"] = "DEBUG"
-        outcome = deployed.deploy("--dry-run")
-        assert outcome.status == 0, outcome.text
+        deployed.settings |= settings
+        deployed.secrets |= secrets
+        dry = deployed.deploy("--dry-run")
+        assert dry.status == 0, dry.text
         assert deployed.state == before
-        assert "To be created: 0, to be changed: 3" in outcome.output
+        assert len(promised(dry)) == count
+        run = deployed.deploy()
+        assert promised(run) == promised(dry)
+        assert len(re.findall("^    gcloud ", dry.text, re.MULTILINE)) == len(deployed.changes)
 
 
 class TestFailures:

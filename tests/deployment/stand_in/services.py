@@ -182,9 +182,11 @@ class Cloud:
         found = self._children(self._collection())
         if match := re.fullmatch(r"(\w+)=(.*)", self.flags.get("filter", "")):
             found = [one for one in found if str(one.get(match[1])) == match[2]]
+        # The service limits, gcloud sorts what it gets.
+        found = found[: int(self.flags.get("limit", len(found)))]
         if key := self.flags.get("sort-by"):
             found.sort(key=lambda one: str(one.get(key.lstrip("~"), "")), reverse=key.startswith("~"))
-        return found[: int(self.flags.get("limit", len(found)))]
+        return found
 
     def _any_create(self) -> Resource:
         return self._put(self._name(), {}, new=True)
