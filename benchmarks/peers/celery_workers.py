@@ -78,7 +78,8 @@ class CeleryWorkers:
             for report in order.reports:
                 enqueue.stdin.write(f"{report}\n".encode())
                 await asyncio.sleep(1 / PACE)
-            await enqueue.communicate()
+            enqueue.stdin.close()
+            await enqueue.wait()
             await _until_ended(order, endings)
         return Told(failed={report for ending, report in _endings(endings) if ending == "failed"})
 

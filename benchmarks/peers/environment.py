@@ -42,7 +42,7 @@ def make_environment(folder: Path) -> Path:
     if done.returncode:
         reason = (done.stderr.strip().splitlines() or ["pip said nothing"])[-1]
         raise NoPackages(
-            f"pip cannot install them ({reason}). This needs a package index: with PIP_INDEX_URL set, pip asks another."
+            f"the package index cannot be reached, or lacks one of them ({reason}). PIP_INDEX_URL names another index."
         )
     return python
 
