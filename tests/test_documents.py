@@ -204,3 +204,18 @@ def test_what_a_provider_can_do_is_in_the_table(name: MailProviderName) -> None:
     rate = abilities.requests_a_second
     assert facts["requests a second of a new account"].startswith(f"{rate:g} " if rate else ("none", "the server's"))
     assert ("**exactly once**" in facts["what is promised"]) == (abilities.keys_hold is not None)
+
+
+def figures(document: str, *, above: str) -> list[list[str]]:
+    """The rows of the first table below a line that begins so, without the head."""
+    below = (ROOT / document).read_text().partition(f"\n{above}")[2]
+    rows = re.search(r"^\|.*\n\| ---.*\n((?:\|.*\n)+)", below, re.MULTILINE)
+    assert rows is not None
+    return [[cell.strip() for cell in row.strip("|").split("|")] for row in rows[1].splitlines()]
+
+
+def test_the_readme_compares_by_the_figures_of_the_document() -> None:
+    compared = figures("docs/reliability.md", above="- *reported*: ")
+    shown = figures("README.md", above="`make bench ARGS=peers`")
+    # Each is a row there and a column here: once, doubled, lost, reported.
+    assert [row[1:] for row in shown] == [list(column) for column in zip(*(row[1:5] for row in compared), strict=True)]
