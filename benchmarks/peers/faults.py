@@ -1,17 +1,14 @@
 """Carries the plan out at the provider."""
 
 import asyncio
-import email
-import json
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from http import HTTPStatus
 
 from benchmarks.peers.plan import Course, Disruption, FaultKind, Happening
-from functions.shared.argument_tags import argument_in
 from local_cloud.inbox.faults import Answer, Call, CutConnection
-from tests.faults.injection_points import http_call
+from tests.faults.injection_points import InjectionPoint, inbox_call
 
 Kill = Callable[[str, bytes], Awaitable[None]]
 """Kills the worker that sends a report, given the report's id and the request to the provider."""
@@ -80,13 +77,5 @@ def in_smtp(disruption: Disruption) -> Disruption:
 
 def _report_handed_over(call: Call) -> str:
     """The report whose mail a call hands over; empty where it does something else."""
-    match call.service:
-        case "sendgrid":
-            return http_call(call.service, call.body).subject
-        case "resend":
-            tags = json.loads(call.body).get("tags", ())
-            return argument_in({tag["name"]: tag["value"] for tag in tags}, "delivery_id")
-        case "smtp" if call.step == "end":
-            return str(email.message_from_bytes(call.body).get("X-Report-Delivery", ""))
-        case _:
-            return ""
+    intercepted = inbox_call(call, in_flight=())
+    return intercepted.subject if intercepted.point is InjectionPoint.SEND else ""

@@ -7,7 +7,7 @@ from benchmarks.peers.counting import Told
 from benchmarks.peers.system import Order, deliver_at_pace, kill_instance_of
 from functions.shared.dead_letter import DeadLetterReason, DeadLetterState
 from functions.shared.delivery import DeliveryState
-from functions.shared.settings import MailProviderName, OnUnknownOutcome
+from functions.shared.settings import MailProviderName
 from functions.worker.mail.provider import parts_of
 from tests.faults.plans import Plan
 from tests.faults.subscribers import KnownSubscription, subscription_fields, user_fields
@@ -45,7 +45,7 @@ class Ours:
     async def send(self, order: Order) -> Told:
         """Have the dispatcher called, and again in the hours that follow until every delivery is final."""
         world = order.world
-        await world.worker(OnUnknownOutcome.DEAD_LETTER)
+        await world.worker(self.provider)
         if self._has_events:
             await world.send_mail_events()
         await _put_in(order)

@@ -4,8 +4,6 @@ from datetime import timedelta
 from pathlib import Path
 
 from functions.shared.settings import MailProviderName
-from local_cloud.inbox.server import RESEND_API_KEY
-from local_cloud.inbox.smtp import SmtpServer
 from tests.faults.world import World
 
 _STEP = timedelta(seconds=10)
@@ -22,24 +20,6 @@ class ProviderWorld(World):
     def __init__(self, directory: Path, provider: MailProviderName) -> None:
         super().__init__(directory)
         self._provider = provider
-        self._smtp = SmtpServer(
-            self.inbox,
-            host="127.0.0.1",
-            port=0,
-            clock=self.clock,
-            user="reports",
-            password="local",  # noqa: S106  of a server on this machine
-        )
-
-    async def start(self) -> None:
-        """Start the provider, and then everything else."""
-        await self._smtp.start()
-        await super().start()
-
-    async def stop(self) -> None:
-        """Stop everything."""
-        await super().stop()
-        await self._smtp.stop()
 
     async def send_mail_events(self) -> None:
         """Have the provider call mail_events with what becomes of the mails."""
@@ -60,12 +40,9 @@ class ProviderWorld(World):
 
     @property
     def variables(self) -> dict[str, str]:
-        """Those of the world, and the provider's."""
+        """Those of the world, and the provider's, for all functions."""
         return {
             **super().variables,
             "MAIL_PROVIDER": self._provider,
-            "RESEND_API_KEY": RESEND_API_KEY,
-            "RESEND_HOST": self.inbox.url,
             "RESEND_WEBHOOK_SECRET": self.inbox.resend.webhook.secret.text,
-            "SMTP_URL": self._smtp.url,
         }

@@ -138,7 +138,6 @@ class OnUnknownOutcome(StrEnum):
 
     DEAD_LETTER = "dead-letter"
     RESEND = "resend"
-    SMTP = "smtp"
 
 
 class MailProviderName(StrEnum):

@@ -110,6 +110,9 @@ class Sending:
 
     def _leave(self, breaker_pass: BreakerPass, outcome: MailOutcome | None) -> None:
         failure = outcome.error if isinstance(outcome, Unavailable | Unclear) else None
+        if isinstance(outcome, Unclear) and outcome.is_lasting:
+            # It is up, and refuses one recipient.
+            failure = None
         change = self._breaker.leave(breaker_pass, failure=failure, is_up=outcome is not None and failure is None)
         if change is BreakerChange.OPENED:
             _logger.error(

@@ -180,6 +180,9 @@ def transition_after(
                 Retry(status=HTTPStatus.SERVICE_UNAVAILABLE, cause="provider-refuses-key", error=error),
                 last_attempt=last_attempt,
             )
+        case Unclear(error=error, is_lasting=True):
+            # Neither a repeat nor the provider's records would say more: a person decides at once.
+            return GiveUp(reason=DeadLetterReason.UNKNOWN_OUTCOME, error=error, release=False)
         case Unclear(error=error):
             if last_attempt and not can_repeat:
                 may_be_sent_again = on_unknown_outcome is OnUnknownOutcome.RESEND

@@ -66,6 +66,8 @@ class ResendApi:
         """How often it may be called; None for any number of times."""
         self.takes = timedelta()
         """How long it works on an email, by the local cloud's clock: so long the email's idempotency key is in use."""
+        self.other_requests: list[str] = []
+        """The idempotency keys with which a request came that had other bytes than the first with that key."""
         self._keys = IdempotencyKeys()
 
     async def answer(self, request: web.Request, body: bytes) -> Answer:
@@ -117,6 +119,7 @@ class ResendApi:
         try:
             earlier = self._keys.earlier_answer(key, body, now=now)
         except OtherRequest:
+            self.other_requests.append(key)
             message = "Same idempotency key used with a different request payload."
             return _refuse(HTTPStatus.CONFLICT, "invalid_idempotent_request", message)
         except InProgress:

@@ -11,19 +11,23 @@ from rich.console import Console
 from rich.table import Table
 
 from local_cloud.errors import LocalCloudError
-from tests.faults import scenarios
 from tests.faults.runner import Played, play
 from tests.faults.scenario_run import Scenario
+from tests.faults.scenarios import OF_PROVIDER
 from tests.faults.world import World
 
 _SHOWN_VIOLATIONS = 20
-_PLAIN_WIDTH = 180
+_PLAIN_WIDTH = 200
+_ALL = "all"
 
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="make faults", description=__doc__)
     parser.add_argument("--reports", type=int, default=1000, help="how many are due at first, over all scenarios")
     parser.add_argument("--seed", type=int, default=None, help="of all chance; a new one unless given")
+    parser.add_argument(
+        "--provider", choices=[*OF_PROVIDER, _ALL], default=_ALL, help="through whom the worker sends; all by default"
+    )
     parser.add_argument("--scenario", action="append", default=[], help="part of a name; may be given several times")
     parser.add_argument("--logs", type=Path, default=None, help="where the functions' logs go")
     parser.add_argument("--list", action="store_true", help="name the scenarios, and end")
@@ -37,10 +41,13 @@ async def _play_all(chosen: list[Scenario], *, reports: int, seed: int, logs: Pa
         with console.status("Starting the local cloud and the functions"):
             await world.start()
         for number, scenario in enumerate(chosen, start=1):
-            with console.status(f"{number}/{len(chosen)} {scenario}"):
+            with console.status(f"{number}/{len(chosen)} {_shown(scenario)}"):
                 results.append(await play(world, scenario, seed=seed, reports=max(1, reports // len(chosen))))
+            if not console.is_terminal:
+                shown = f"{number}/{len(chosen)} {_shown(scenario)}: {results[-1].seconds:.1f} s"
+                console.print(shown, highlight=False)
             if results[-1].violations:
-                console.print(f"[red]{scenario} broke the promise")
+                console.print(f"[red]{_shown(scenario)} broke the promise")
     finally:
         await world.stop()
     return results
@@ -50,28 +57,32 @@ def _show(results: list[Played], *, seed: int, console: Console) -> None:
     table = Table("scenario", title=f"seed {seed}", show_footer=True)
     figures = (
         *("reports", "sent", "skipped", "doubled", "lost", "dead", "resent", "alerts"),
-        *("unknown", "accepted", "undecided"),
+        *("unknown", "accepted", "undecided", "left"),
     )
     for name in figures:
         total = sum(getattr(result.tally, name) for result in results)
         table.add_column(name, str(total), justify="right")
     table.add_column("seconds", f"{sum(result.seconds for result in results):.0f}", justify="right")
-    group = ""
+    group = ("", "")
     for result in results:
-        if result.scenario.group != group:
-            group = result.scenario.group
+        if (result.scenario.provider, result.scenario.group) != group:
+            group = (result.scenario.provider, result.scenario.group)
             table.add_section()
         style = "red" if result.violations else None
         counts = [str(getattr(result.tally, name)) for name in figures]
-        table.add_row(str(result.scenario), *counts, f"{result.seconds:.1f}", style=style)
+        table.add_row(_shown(result.scenario), *counts, f"{result.seconds:.1f}", style=style)
     console.print(table)
     for result in results:
         if result.violations:
-            console.print(f"\n[red]{result.scenario}")
+            console.print(f"\n[red]{_shown(result.scenario)}")
             for violation in result.violations[:_SHOWN_VIOLATIONS]:
                 console.print(f"  {violation}", markup=False, highlight=False)
             if (more := len(result.violations) - _SHOWN_VIOLATIONS) > 0:
                 console.print(f"  and {more} more")
+
+
+def _shown(scenario: Scenario) -> str:
+    return f"{scenario.provider}, {scenario}"
 
 
 def main() -> int:
@@ -82,7 +93,9 @@ def main() -> int:
         console.width = _PLAIN_WIDTH
     chosen = [
         scenario
-        for scenario in scenarios.ALL
+        for provider, theirs in OF_PROVIDER.items()
+        if arguments.provider in {provider, _ALL}
+        for scenario in theirs
         if not arguments.scenario or any(part in str(scenario) for part in arguments.scenario)
     ]
     if not chosen:
@@ -90,7 +103,7 @@ def main() -> int:
         return 2
     if arguments.list:
         for scenario in chosen:
-            console.print(str(scenario), highlight=False)
+            console.print(_shown(scenario), highlight=False)
         return 0
     seed = random.SystemRandom().randrange(1_000_000) if arguments.seed is None else arguments.seed
     console.print(f"seed {seed}", highlight=False)
@@ -106,6 +119,8 @@ def main() -> int:
     if broken:
         console.print("\nTo play these again:")
         options = " ".join(f'--scenario "{scenario.name}"' for scenario in broken)
+        if len(providers := {scenario.provider for scenario in broken}) == 1:
+            options = f"--provider {min(providers)} {options}"
         reports = arguments.reports // len(chosen) * len(broken)
         console.print(
             f"  make faults ARGS='--seed {seed} --reports {reports} {options}'", highlight=False, soft_wrap=True

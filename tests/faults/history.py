@@ -33,6 +33,7 @@ async def read_history(
     resumed: Mapping[SubscriptionKey, datetime] | None = None,
     changed_by_repeats: Collection[str] = (),
     undecidable: frozenset[str] = frozenset(),
+    is_provable: bool = True,
 ) -> History:
     """Read the history.
 
@@ -51,6 +52,7 @@ async def read_history(
         resumed: when a person resumed subscriptions that events have paused.
         changed_by_repeats: see History.
         undecidable: see History.
+        is_provable: see History.
     """
     users = await world.documents("users")
     subscriptions = await world.subscriptions()
@@ -96,6 +98,8 @@ async def read_history(
         changed_by_repeats=changed_by_repeats,
         inquired=frozenset(world.inquired() & {delivery.id for delivery in deliveries}),
         undecidable=undecidable,
+        is_provable=is_provable,
+        other_requests=tuple(world.inbox.resend.other_requests),
     )
 
 
@@ -136,7 +140,7 @@ def _mail(mail: Mail, world: World) -> AcceptedMail:
 
 
 def _dropped(envelope: Envelope, world: World) -> AcceptedMail:
-    """A mail that SendGrid has accepted, and of which nothing but its envelope is kept."""
+    """A mail that the provider has accepted, and of which nothing but its envelope is kept."""
     (recipient,) = envelope.to
     delivery_id = envelope.custom_args["delivery_id"]
     is_of_user = recipient.email == email_of(delivery_id.partition(":")[0])
@@ -188,6 +192,9 @@ def _delivery(delivery_id: str, fields: Mapping[str, Any]) -> Delivery:
         due_at=fields["due_at"],
         state=fields["state"],
         reason=fields.get("reason") or "",
+        note=fields.get("note") or "",
+        was_unknown=any(each["result"] in {"claimed", "unclear"} for each in fields.get("history") or ()),
+        keeps_requests=fields.get("request") is not None,
         period_start=fields.get("period_start"),
         period_end=fields.get("period_end"),
     )

@@ -6,21 +6,27 @@ so on. Pure.
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from email import message_from_bytes, policy
 from enum import Enum, auto
 from typing import Any
 
+from functions.shared.argument_tags import argument_in
 from functions.shared.mail_event import MAIL_EVENTS
 from functions.shared.subscription import SUBSCRIPTIONS, PauseReason
+from local_cloud.inbox.faults import Call
+from local_cloud.inbox.mime import ARGUMENT_HEADERS
 from tests.faults.moves import APPLICATION
+from tests.faults.subscription_key import SubscriptionKey
 
 
 class InjectionPoint(Enum):
     """A step of the pipeline, as the services that it calls see it."""
 
     READ_DELIVERY = auto()
-    """A function reads a delivery: the first step of the worker."""
+    """A function reads a delivery, or the worker the user and the subscription of a task whose delivery it knows to be
+    new: its first step."""
     READ_USER = auto()
     """A function reads a user, as mail_events does before it pauses what goes to an address."""
     READ_SUBSCRIPTION = auto()
@@ -28,7 +34,9 @@ class InjectionPoint(Enum):
     CLAIM = auto()
     """The worker makes a delivery `sending`."""
     SEND = auto()
-    """The worker posts a mail to SendGrid."""
+    """The worker hands a mail over: the mail provider has all of the request, or the message to its final dot."""
+    SMTP_STEP = auto()
+    """The worker takes another step of an SMTP session, by the name in `method`. Nothing is sent yet."""
     LOOK_UP = auto()
     """The worker asks SendGrid's Email Logs for a mail of unknown outcome."""
     RELEASE = auto()
@@ -56,7 +64,7 @@ class InjectionPoint(Enum):
     QUERY = auto()
     """Any other call to Firestore."""
     OTHER = auto()
-    """Any other call to Cloud Tasks, Pub/Sub or SendGrid."""
+    """Any other call to Cloud Tasks, Pub/Sub or a mail provider."""
 
 
 _READ = {
@@ -83,12 +91,13 @@ class InterceptedCall:
     method: str
 
 
-def rpc_call(method: str, request: Any) -> InterceptedCall:
+def rpc_call(method: str, request: Any, *, in_flight: Iterable[str] = ()) -> InterceptedCall:
     """Recognize a gRPC call.
 
     Args:
         method: the full name of the method.
         request: the protobuf message.
+        in_flight: the deliveries that the workers work on.
     """
     name = method.rpartition("/")[2]
     match name:
@@ -97,7 +106,7 @@ def rpc_call(method: str, request: Any) -> InterceptedCall:
         case "BatchWrite":
             point, subject = InjectionPoint.STORE_EVENTS, next((each[1] for each in _writes(request)), "")
         case "BatchGetDocuments":
-            point, subject = _read(request)
+            point, subject = _read(request, in_flight)
         case "Publish":
             point, subject = InjectionPoint.PUBLISH, delivery_in(request.messages[0].data)
         case "BatchCreateTasks":
@@ -115,21 +124,43 @@ def rpc_call(method: str, request: Any) -> InterceptedCall:
     return InterceptedCall(point, subject, name)
 
 
-def http_call(service: str, body: bytes) -> InterceptedCall:
-    """Recognize a call to SendGrid or Slack."""
-    if service == "sendgrid":
-        return InterceptedCall(InjectionPoint.SEND, _delivery_of_mail(_json(body)), "mail/send")
-    if service == "sendgrid-stats":
-        return InterceptedCall(InjectionPoint.OTHER, "", "stats")
-    if service == "sendgrid-logs":
-        return InterceptedCall(InjectionPoint.LOOK_UP, "", "logs")
-    return InterceptedCall(InjectionPoint.TELL, "", "webhook")
+def inbox_call(call: Call, *, in_flight: Sequence[str]) -> InterceptedCall:
+    """Recognize a call to a mail provider or to Slack.
+
+    Args:
+        call: what came in.
+        in_flight: the deliveries that the workers work on: an SMTP session is of the only one.
+    """
+    match call.service:
+        case "sendgrid":
+            return InterceptedCall(InjectionPoint.SEND, _delivery_of_sendgrid(_json(call.body)), "mail/send")
+        case "sendgrid-stats":
+            return InterceptedCall(InjectionPoint.OTHER, "", "stats")
+        case "sendgrid-logs":
+            return InterceptedCall(InjectionPoint.LOOK_UP, "", "logs")
+        case "resend":
+            return InterceptedCall(InjectionPoint.SEND, _delivery_of_resend(_json(call.body)), "emails")
+        case "smtp" if call.step == "end":
+            return InterceptedCall(InjectionPoint.SEND, _delivery_of_message(call.body), "end")
+        case "smtp":
+            subject = in_flight[0] if len(in_flight) == 1 else ""
+            return InterceptedCall(InjectionPoint.SMTP_STEP, subject, str(call.step))
+        case "slack":
+            return InterceptedCall(InjectionPoint.TELL, "", "webhook")
 
 
-def _delivery_of_mail(request: dict[str, Any]) -> str:
+def _delivery_of_sendgrid(request: dict[str, Any]) -> str:
     personalizations = request.get("personalizations") or [{}]
     arguments = personalizations[0].get("custom_args") or {}
     return str(arguments.get("delivery_id", ""))
+
+
+def _delivery_of_resend(request: dict[str, Any]) -> str:
+    return argument_in({each["name"]: each["value"] for each in request.get("tags", ())}, "delivery_id")
+
+
+def _delivery_of_message(content: bytes) -> str:
+    return str(message_from_bytes(content, policy=policy.default).get(ARGUMENT_HEADERS["delivery_id"], ""))
 
 
 def _commit(request: Any) -> tuple[InjectionPoint, str]:
@@ -168,8 +199,13 @@ def _shown(path: str) -> str:
     return path.replace(f"/{SUBSCRIPTIONS}/", "/")
 
 
-def _read(request: Any) -> tuple[InjectionPoint, str]:
-    _, _, path = request.documents[0].partition("/documents/") if request.documents else ("", "", "")
+def _read(request: Any, in_flight: Iterable[str]) -> tuple[InjectionPoint, str]:
+    paths = [name.partition("/documents/")[2] for name in request.documents] or [""]
+    match [path.split("/") for path in paths]:
+        case [["users", _], ["users", user, _, subscription]]:
+            if found := list(filter(SubscriptionKey(user, subscription).owns, in_flight)):
+                return InjectionPoint.READ_DELIVERY, found[0]
+    path = paths[0]
     collection, _, document_id = path.partition("/")
     point = _READ.get(collection, InjectionPoint.QUERY)
     return (InjectionPoint.READ_SUBSCRIPTION if "/" in document_id else point), _shown(document_id)

@@ -124,6 +124,11 @@ class FrontEnd:
         return next((instance for instance in self.instances if instance.in_flight[subject]), None)
 
     @property
+    def in_flight(self) -> Sequence[str]:
+        """The deliveries that the instances work on."""
+        return [delivery for each in self.instances for delivery, count in each.in_flight.items() if count]
+
+    @property
     def is_idle(self) -> bool:
         """Whether no instance works, apart from frozen ones. A request continues even if the queue no longer waits for
         its answer: another copy of the task may have lost its own."""

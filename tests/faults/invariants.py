@@ -1,7 +1,7 @@
 """The promise of the product, as rules that must hold after any faults. Pure.
 
-A history is what an observer from outside can know: what SendGrid accepted, what the delivery records and the dead
-letters say, where the subscriptions stand. The rules know only three things about faults: which endings a
+A history is what an observer from outside can know: what the mail provider accepted, what the delivery records and the
+dead letters say, where the subscriptions stand. The rules know only three things about faults: which endings a
 report may have, which subscriptions were paused, and how often the outcome of a mail was unknown.
 """
 
@@ -25,6 +25,7 @@ SKIPPED = "skipped"
 DEAD = "dead"
 FINAL = {SENT, SKIPPED, DEAD}
 UNKNOWN_OUTCOME = "unknown-outcome"
+MAY_HAVE_BEEN_SENT = "an earlier attempt may have sent it"
 SETTLED_TITLE = "The mail provider has this report after all: nothing to do"
 PAUSING = {"user-gone", "user-inactive", "subscription-gone", "paused"}
 """The reasons of skipped reports after which no other follows until the subscription is resumed."""
@@ -38,6 +39,9 @@ class Delivery:
         key: the subscription that it belongs to.
         state: as written there.
         reason: why it was skipped; empty where the record does not say.
+        note: what the record says beside the reason.
+        was_unknown: whether an attempt ended without knowing whether the mail was accepted.
+        keeps_requests: whether it keeps the requests of its mail.
         period_start: what the report covers, from; None where the record does not say.
         period_end: and until.
     """
@@ -47,6 +51,9 @@ class Delivery:
     due_at: datetime
     state: str
     reason: str = ""
+    note: str = ""
+    was_unknown: bool = False
+    keeps_requests: bool = False
     period_start: datetime | None
     period_end: datetime | None
 
@@ -129,7 +136,7 @@ class DeadLetter:
 
 @dataclass(frozen=True, kw_only=True)
 class AcceptedMail:
-    """A mail that SendGrid accepted: a report for one of its recipients.
+    """A mail that the provider accepted: a report for one of its recipients.
 
     Attributes:
         delivery_id: the delivery of the report.
@@ -155,7 +162,7 @@ class History:
         subscriptions: those at the end, without those of users who are gone or inactive, unless these are to be
             paused.
         deliveries: their records.
-        accepted: the mails that SendGrid accepted.
+        accepted: the mails that the provider accepted.
         dead_letters: as they are kept.
         alerts: the messages that Slack took.
         system_alerts: how many there are on record.
@@ -168,13 +175,15 @@ class History:
         unknown: how often the outcome of a delivery's mail was unknown. Counted only if the team has chosen to send
             again then.
         most_reports: how many reports of a subscription there may be; None: as many as there were due times.
-        silences: to whom no more mail may go, by SendGrid's events or by their own wish.
+        silences: to whom no more mail may go, by the provider's events or by their own wish.
         news: the events that have reached mail_events.
         records: what it keeps of them, by the id of the delivery.
         left_out: the hashes of the addresses that each subscription must leave out, where it is not paused.
         changed_by_repeats: the documents that were written although only what had come before came again.
-        inquired: the deliveries whose outcome a worker did not know, so that it asked whether SendGrid has the mail.
-        undecidable: those about which neither the mail's events nor SendGrid's logs said anything in time.
+        inquired: the deliveries whose outcome a worker did not know, so that it asked whether the provider has it.
+        undecidable: those about which neither the mail's events nor the provider's logs said anything in time.
+        is_provable: whether the mail provider can say that it has accepted a mail.
+        other_requests: the idempotency keys with which the provider got different requests.
     """
 
     runs: Sequence[datetime]
@@ -198,6 +207,8 @@ class History:
     changed_by_repeats: Collection[str] = ()
     inquired: frozenset[str] = frozenset()
     undecidable: frozenset[str] = frozenset()
+    is_provable: bool = True
+    other_requests: Collection[str] = ()
 
     @property
     def last_run(self) -> datetime:
@@ -220,7 +231,7 @@ class Rule(StrEnum):
     """What was broken."""
 
     DOUBLED = "doubled"
-    """SendGrid accepted a report twice for the same recipient."""
+    """The provider accepted a report twice for the same recipient."""
     LOST = "lost"
     """A due report is neither sent nor skipped nor an open dead letter."""
     UNTOLD = "untold"
@@ -243,15 +254,19 @@ class Rule(StrEnum):
     UNWANTED = "unwanted"
     """A mail went to an address that was to get no more, and the worker claimed it only after that was known."""
     MISRECORDED = "misrecorded"
-    """What mail_events keeps of a mail is not what SendGrid has said."""
+    """What mail_events keeps of a mail is not what the provider has said."""
     WRONGLY_LEFT_OUT = "wrongly left out"
     """A subscription leaves out another address than those that are to get no more mail."""
     REPEATED = "repeated"
     """What had come before came again, and something was written for it."""
     UNSETTLED = "unsettled"
-    """A person has to decide about a report of unknown outcome that SendGrid has accepted, and could have said so."""
+    """A person has to decide about a report of unknown outcome that the provider accepted, and could have said so."""
     WRONG_END = "wrong end"
     """A report did not end in the required way."""
+    OTHER_REQUEST = "other request"
+    """The worker made a request with an idempotency key of another request."""
+    KEPT = "kept"
+    """A delivery that is final keeps the requests of its mail."""
 
 
 @dataclass(frozen=True, order=True)
@@ -280,8 +295,9 @@ class Tally:
         resent: those sent again although the first mail had been accepted, as the team had chosen.
         alerts: messages that the channel got.
         unknown: those whose outcome a worker did not know.
-        accepted: those of them that SendGrid had accepted.
+        accepted: those of them that the provider had accepted.
         undecided: those of the accepted ones about which a person has to decide all the same.
+        left: those about which a person has to decide, accepted or not.
     """
 
     reports: int
@@ -295,6 +311,7 @@ class Tally:
     unknown: int
     accepted: int
     undecided: int
+    left: int
 
 
 def check(history: History) -> list[Violation]:
@@ -302,7 +319,7 @@ def check(history: History) -> list[Violation]:
     rules = (
         *(_doubled, _lost, _untold, _false_alarm, _misreported, _untrue_letters),
         *(_stored_twice, _moved_wrongly, _moved_back, _pause_ignored, _link_given_away, _unsettled, _wrong_end),
-        *(_unwanted, _misrecorded, _wrongly_left_out, _repeated),
+        *(_unwanted, _misrecorded, _wrongly_left_out, _repeated, _other_request, _kept),
     )
     return sorted({violation for rule in rules for violation in rule(history)})
 
@@ -314,6 +331,7 @@ def tally(history: History, violations: Iterable[Violation]) -> Tally:
     mails = Counter(history.accepted)
     again = {mail.delivery_id for mail, count in mails.items() if count > 1}
     unknown = history.inquired | history.left_to_people
+    unknown |= {delivery.id for delivery in history.deliveries if delivery.was_unknown}
     accepted = unknown & {mail.delivery_id for mail in history.accepted}
     return Tally(
         reports=len({delivery.id for delivery in history.deliveries} | broken[Rule.LOST]),
@@ -327,13 +345,14 @@ def tally(history: History, violations: Iterable[Violation]) -> Tally:
         unknown=len(unknown),
         accepted=len(accepted),
         undecided=len(accepted & history.left_to_people),
+        left=len(history.left_to_people),
     )
 
 
 def _doubled(history: History) -> Iterator[Violation]:
     for mail, count in Counter(history.accepted).items():
         if count > 1 + history.unknown.get(mail.delivery_id, 0):
-            yield Violation(Rule.DOUBLED, mail.delivery_id, f"SendGrid accepted {count} mails for {mail.recipient}")
+            yield Violation(Rule.DOUBLED, mail.delivery_id, f"the provider accepted {count} mails for {mail.recipient}")
 
 
 def _lost(history: History) -> Iterator[Violation]:
@@ -383,7 +402,7 @@ def _untrue_letters(history: History) -> Iterator[Violation]:
             text = f"there is an open letter, {letter.reason}, and the report is {state}"
             yield Violation(Rule.MISREPORTED, letter.delivery_id, text)
         if letter.is_open and letter.reason == UNKNOWN_OUTCOME and letter.delivery_id in history.records:
-            text = "a person is asked whether it was sent, and SendGrid has said what became of it"
+            text = "a person is asked whether it was sent, and the provider has said what became of it"
             yield Violation(Rule.MISREPORTED, letter.delivery_id, text)
 
 
@@ -399,14 +418,14 @@ def _misreported(history: History) -> Iterator[Violation]:
         theirs = reached[delivery.id]
         due = recipients.get(delivery.key, theirs or frozenset({"somebody"}))
         if delivery.state == SENT and not (theirs and due - silent[delivery.key] <= theirs <= due):
-            text = f"its record says sent, and SendGrid has accepted mails for {', '.join(sorted(theirs)) or 'no one'}"
+            text = f"its record says sent, and the provider accepted mails for {', '.join(sorted(theirs)) or 'no one'}"
             yield Violation(Rule.MISREPORTED, delivery.id, text)
-        elif delivery.state == SKIPPED and theirs:
-            yield Violation(Rule.MISREPORTED, delivery.id, "its record says skipped, and SendGrid has accepted a mail")
+        elif delivery.state == SKIPPED and theirs and delivery.note != MAY_HAVE_BEEN_SENT:
+            yield Violation(Rule.MISREPORTED, delivery.id, "its record says skipped, and the provider accepted a mail")
     yield from _misreported_deaths(history)
     known = {delivery.id for delivery in history.deliveries}
     for delivery_id in {mail.delivery_id for mail in history.accepted} - known:
-        yield Violation(Rule.MISREPORTED, delivery_id, "SendGrid has accepted a mail of which there is no record")
+        yield Violation(Rule.MISREPORTED, delivery_id, "the provider has accepted a mail of which there is no record")
     for letter in history.dead_letters:
         if letter.delivery_id and letter.delivery_id not in known and not history.is_malformed(letter.key):
             yield Violation(Rule.MISREPORTED, letter.delivery_id, "there is a dead letter of an unknown report")
@@ -422,7 +441,7 @@ def _misreported_deaths(history: History) -> Iterator[Violation]:
             continue
         if mails[delivery.id] > history.unknown.get(delivery.id, 0):
             reason = reasons.get(delivery.id, "no reason")
-            yield Violation(Rule.MISREPORTED, delivery.id, f"dead for {reason}, and SendGrid has accepted a mail")
+            yield Violation(Rule.MISREPORTED, delivery.id, f"dead for {reason}, and the provider has accepted a mail")
 
 
 def _stored_twice(history: History) -> Iterator[Violation]:
@@ -643,9 +662,20 @@ def _repeated(history: History) -> Iterator[Violation]:
 
 
 def _unsettled(history: History) -> Iterator[Violation]:
-    accepted = {mail.delivery_id for mail in history.accepted}
+    accepted = {mail.delivery_id for mail in history.accepted} if history.is_provable else set()
     for delivery_id in history.left_to_people & accepted - history.undecidable:
-        yield Violation(Rule.UNSETTLED, delivery_id, "a person has to decide, and SendGrid has accepted it")
+        yield Violation(Rule.UNSETTLED, delivery_id, "a person has to decide, and the provider has accepted it")
+
+
+def _other_request(history: History) -> Iterator[Violation]:
+    for key in history.other_requests:
+        yield Violation(Rule.OTHER_REQUEST, key, "the provider got another request with it before")
+
+
+def _kept(history: History) -> Iterator[Violation]:
+    for delivery in history.deliveries:
+        if delivery.keeps_requests and delivery.state in FINAL:
+            yield Violation(Rule.KEPT, delivery.id, f"it is {delivery.state}, and keeps the requests of its mail")
 
 
 def _wrong_end(history: History) -> Iterator[Violation]:

@@ -38,7 +38,7 @@ async def play(world: World, scenario: Scenario, *, seed: int, reports: int) -> 
         reports: how many are due at first, each of a subscription of its own; more where the scenario needs them.
     """
     begun = time.monotonic()
-    await world.worker(scenario.on_unknown_outcome)
+    await world.worker(scenario.provider, scenario.on_unknown_outcome)
     if scenario.has_mail_events:
         await world.send_mail_events()
     if scenario.has_pages:

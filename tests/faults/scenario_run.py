@@ -11,19 +11,20 @@ from typing import Any
 import grpc
 
 from functions.dlq_handler.alerting.system_alert_text import make_system_alert
-from functions.shared.settings import OnUnknownOutcome
+from functions.shared.settings import MailProviderName, OnUnknownOutcome
 from functions.shared.subscription import DEFAULT_SUBSCRIPTION
 from functions.shared.system_alert import AlertKind, StoredSystemAlert
 from local_cloud.inbox.faults import CutConnection
 from local_cloud.inbox.mail import Mail
 from local_cloud.rpc import RpcError
 from local_cloud.scheduler import Execution
-from tests.faults.disturbances import CarryOut, Disturbance, Rule, answer
+from tests.faults.disturbances import CarryOut, Disturbance, Rule
 from tests.faults.history import read_history
 from tests.faults.injection_points import InjectionPoint, InterceptedCall
 from tests.faults.instances import Instance
 from tests.faults.invariants import SENT, UNKNOWN_OUTCOME, History, check
 from tests.faults.invariants import Rule as Invariant
+from tests.faults.mail_faults import FAULTS, MailFaults
 from tests.faults.mail_rules import Silence
 from tests.faults.mailbox import token_of, unsubscribe
 from tests.faults.moves import APPLICATION
@@ -51,6 +52,7 @@ class Scenario:
         name: a few words for the table of results.
         group: the service or the process that misbehaves.
         script: injects the faults.
+        provider: through whom the worker sends.
         on_unknown_outcome: the setting of the worker.
         at_least: the fewest subscriptions with which the scenario can test what it is for.
         at_most: the most subscriptions that it may have, where each takes a lot of time.
@@ -61,6 +63,7 @@ class Scenario:
     name: str
     group: str
     script: Script
+    provider: MailProviderName = MailProviderName.SENDGRID
     on_unknown_outcome: OnUnknownOutcome = OnUnknownOutcome.DEAD_LETTER
     at_least: int = 1
     at_most: int = 1_000_000
@@ -69,6 +72,10 @@ class Scenario:
 
     def __str__(self) -> str:
         return f"{self.group}: {self.name}"
+
+    def through(self, provider: MailProviderName) -> "Scenario":
+        """The same with another mail provider, of whose mails no events come."""
+        return replace(self, provider=provider, has_mail_events=False)
 
 
 class ScenarioRun:
@@ -96,6 +103,8 @@ class ScenarioRun:
         self._disturbed_may_end: frozenset[str] = frozenset()
         self._most_reports: int | None = None
         self._undecidable: set[str] = set()
+        self.faults: MailFaults = FAULTS[scenario.provider]
+        """How the mail provider fails."""
         self._provable: set[str] = set()
         self.known: dict[SubscriptionKey, KnownSubscription] = {}
         """What the scenario knows about each subscription."""
@@ -161,8 +170,11 @@ class ScenarioRun:
             unknown={
                 delivery: times
                 for delivery, times in self._unknown.items()
-                if self.scenario.on_unknown_outcome is OnUnknownOutcome.RESEND and delivery not in self._provable
+                if self.scenario.on_unknown_outcome is OnUnknownOutcome.RESEND
+                and not self.has_keys
+                and delivery not in self._provable
             },
+            is_provable=self.scenario.provider is MailProviderName.SENDGRID,
             unsubscribed=self._unsubscribed,
             resumed=self._resumed,
             changed_by_repeats=self._changed_by_repeats,
@@ -212,6 +224,11 @@ class ScenarioRun:
         """The id of the first delivery of each subscription."""
         return [self.delivery(key) for key in self.known]
 
+    @property
+    def to_several(self) -> list[str]:
+        """The first deliveries that several addresses get, each by a message of its own."""
+        return [self.delivery(key) for key, known in self.known.items() if len(known.recipients(key.user_id)) > 1]
+
     def delivery(self, key: SubscriptionKey) -> str:
         """The id of the first delivery of a subscription."""
         return key.delivery(self.known[key].first_due_at)
@@ -257,18 +274,40 @@ class ScenarioRun:
             self._expected.append(rule)
 
     def make_die(self, deliveries: Iterable[str]) -> None:
-        """Have SendGrid refuse the mails of these deliveries for good, as it refuses an impossible address."""
+        """Have the provider refuse the mails of these deliveries for good, as it refuses an impossible address."""
         dying = list(deliveries)
         self.may_end(dying, "permanent-error")
-        self.disturb(InjectionPoint.SEND, answer(400), of=dying, times=None)
+        self.disturb(InjectionPoint.SEND, self.faults.never, of=dying, times=None)
 
     def may_end(self, deliveries: Iterable[str], *endings: str) -> None:
         """Allow these deliveries to end in these ways instead of `sent`."""
         self._endings |= dict.fromkeys(deliveries, frozenset(endings))
 
     def disturbed_may_end(self, *endings: str) -> None:
-        """Allow a delivery to end in these ways as well as `sent` if a fault hit one of its calls or its instance."""
-        self._disturbed_may_end = frozenset(endings)
+        """Allow a delivery to end in these ways as well as `sent` if a fault hit one of its calls or its instance. With
+        idempotency keys none of them is an unknown outcome."""
+        self._disturbed_may_end = frozenset(endings) - (frozenset({UNKNOWN_OUTCOME}) if self.has_keys else frozenset())
+
+    def becomes_unknown(self, deliveries: Iterable[str], *, accepted: bool) -> None:
+        """Require the right end of deliveries of which no worker learns whether the provider accepted the mail: sent,
+        where the mail can be sent again with its idempotency key, or the provider's records show it.
+
+        Args:
+            deliveries: which.
+            accepted: whether the provider accepted them.
+        """
+        deliveries = list(deliveries)
+        resend = self.scenario.on_unknown_outcome is OnUnknownOutcome.RESEND
+        has_records = self.scenario.provider is MailProviderName.SENDGRID
+        if accepted and has_records:
+            self.must_be_known(deliveries)
+        is_sent = self.has_keys or resend or (accepted and has_records)
+        self.may_end(deliveries, SENT if is_sent else UNKNOWN_OUTCOME)
+
+    @property
+    def has_keys(self) -> bool:
+        """Whether the mail provider has idempotency keys."""
+        return self.scenario.provider is MailProviderName.RESEND
 
     def must_be_known(self, deliveries: Iterable[str]) -> None:
         """Require that these deliveries get no second mail even with resend: events or logs prove in time that SendGrid

@@ -123,7 +123,7 @@ async def spend(world: World) -> Fortnight:
     scenario_run = ScenarioRun(world, scenario, seeded=SeededChoices(str(SEED)), count=0, number=0)
     mails_before = len(world.inbox.mails)
     try:
-        await world.worker(scenario.on_unknown_outcome)
+        await world.worker(scenario.provider, scenario.on_unknown_outcome)
         # One task at a time, so that a worker that is killed takes no other report with it.
         await world.dispatch_at_most(1)
         wait_for_a_monday(world)

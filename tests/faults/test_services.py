@@ -1,10 +1,12 @@
-"""Scenarios in which what the pipeline talks to misbehaves: SendGrid, its webhook, Firestore, Pub/Sub and Slack."""
+"""Scenarios in which what the pipeline talks to misbehaves: mail providers, SendGrid's webhook, Firestore, Pub/Sub and
+Slack."""
 
 import pytest
 
+from functions.shared.settings import MailProviderName
 from tests.faults.conftest import KeepsPromise
 from tests.faults.scenario_run import Scenario
-from tests.faults.scenarios import dead_letters, firestore, mail_events, sendgrid, unknown_outcomes
+from tests.faults.scenarios import OF_PROVIDER, dead_letters, firestore, mail_events, sendgrid, unknown_outcomes
 
 SCENARIOS = [
     *sendgrid.SCENARIOS,
@@ -14,7 +16,22 @@ SCENARIOS = [
     *unknown_outcomes.SCENARIOS,
 ]
 
+OF_OTHER_PROVIDERS = {
+    MailProviderName.RESEND: ("Resend: cuts, then accepts and cuts", "worker: killed after the provider accepted"),
+    MailProviderName.SMTP: ("SMTP: accepts and cuts", "SMTP: cuts the connection at rcpt"),
+}
+"""A few; `make faults` plays all."""
+
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=str)
 def test_promise_is_kept(scenario: Scenario, keeps_promise: KeepsPromise) -> None:
+    keeps_promise(scenario)
+
+
+@pytest.mark.parametrize(
+    "scenario",
+    [each for provider, names in OF_OTHER_PROVIDERS.items() for each in OF_PROVIDER[provider] if str(each) in names],
+    ids=lambda scenario: f"{scenario.provider}-{scenario}",
+)
+def test_other_providers_keep_it(scenario: Scenario, keeps_promise: KeepsPromise) -> None:
     keeps_promise(scenario)

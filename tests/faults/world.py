@@ -19,7 +19,7 @@ from google.cloud.tasks_v2 import Queue, RateLimits
 from google.protobuf.field_mask_pb2 import FieldMask
 
 from functions.shared.ramp import Ramp
-from functions.shared.settings import OnUnknownOutcome
+from functions.shared.settings import MailProviderName, OnUnknownOutcome
 from functions.shared.subscription import SUBSCRIPTIONS
 from local_cloud import clients
 from local_cloud.function_process import FunctionProcess
@@ -27,7 +27,8 @@ from local_cloud.identity import IdentityProvider
 from local_cloud.inbox.email_logs import REQUESTS_A_MINUTE, USUAL_DELAY
 from local_cloud.inbox.event_webhook import EventWebhook, WebhookKey
 from local_cloud.inbox.faults import Answer, Call
-from local_cloud.inbox.server import EMAIL_LOGS_SCOPE, SLACK_WEBHOOK_PATH, Inbox
+from local_cloud.inbox.server import EMAIL_LOGS_SCOPE, RESEND_API_KEY, SLACK_WEBHOOK_PATH, Inbox
+from local_cloud.inbox.smtp import SmtpServer
 from local_cloud.pubsub.server import PubSubEmulator
 from local_cloud.rpc import current_request
 from local_cloud.scheduler import Execution, Job, Scheduler
@@ -35,9 +36,10 @@ from local_cloud.scheduler.retry import RetryConfig
 from local_cloud.shared_time import FILE_VARIABLE, SharedClock
 from local_cloud.tasks.server import TasksEmulator
 from local_cloud.tasks.settings import queue_from_flags
+from tests.certificates import Authority
 from tests.deployed_firestore import deployed_firestore
 from tests.faults.disturbances import CarryOut, Disturbances
-from tests.faults.injection_points import InjectionPoint, InterceptedCall, http_call, rpc_call
+from tests.faults.injection_points import InjectionPoint, InterceptedCall, inbox_call, rpc_call
 from tests.faults.instances import FrontEnd, Instance
 from tests.faults.mailbox import PAGE_KEY, PAGE_URL
 from tests.faults.moves import Moves
@@ -123,34 +125,45 @@ class World:
         self.front_end = FrontEnd(worker_url=WORKER_URL, on_cut_off=lambda subject: self.on_disturbed(subject))
         self.tasks = TasksEmulator(**at, mint_token=self.identity.mint, delivery_middleware=[self.front_end])
         self.inbox = Inbox(host="127.0.0.1", port=0, clock=self.clock, sendgrid_api_key=API_KEY, slack_rate_limit=False)
-        self.inbox.fault = self._http
+        self.inbox.fault = self._inbox_called
+        self._authority = Authority.make(directory)
+        self.smtp = SmtpServer(
+            self.inbox,
+            host="127.0.0.1",
+            port=0,
+            clock=self.clock,
+            user="reports",
+            password="not-a-secret",
+            tls=self._authority.server("127.0.0.1"),
+        )
         self._webhook_key = WebhookKey()
         self.webhook_gate = WebhookGate(self.clock, self._webhook_key)
         self.claims: defaultdict[str, list[datetime]] = defaultdict(list)
         """When the claims of each delivery came to Firestore that were carried out."""
         self.written: list[str] = []
         """The documents that were written, the oldest write first."""
-        self._workers: dict[OnUnknownOutcome, list[Instance]] = {}
+        self._workers: dict[tuple[str, ...], list[Instance]] = {}
         self._functions: list[FunctionProcess] = []
         self._mail_events: Instance | None = None
         self._preferences: Instance | None = None
 
     async def start(self) -> None:
-        """Start the servers and the functions. Workers that resend, mail_events and the recipient's page start with the
-        first scenario that needs them."""
-        for part in (self.identity, self.firestore, self.pubsub, self.tasks, self.inbox):
+        """Start the servers and the functions. The workers, mail_events and the recipient's page start with the first
+        scenario that needs them."""
+        for part in (self.identity, self.firestore, self.pubsub, self.tasks, self.inbox, self.smtp):
             await part.start()
         await self.webhook_gate.start()
-        self.sendgrid_gate = TcpGate(self.inbox.port)
-        await self.sendgrid_gate.open()
+        self.mail_gate = TcpGate(self.inbox.port)
+        self.smtp_gate = TcpGate(self.smtp.port)
+        await self.mail_gate.open()
+        await self.smtp_gate.open()
         self.tasks.create_queue(QUEUE, queue_from_flags(QUEUE_FLAGS))
         self.dispatcher_url = f"http://127.0.0.1:{free_ports(1)}"
         self.database = self._client()
         self.queues = clients.tasks(f"127.0.0.1:{self.tasks.port}")
-        dispatcher, dlq_handler, _ = await asyncio.gather(
+        dispatcher, dlq_handler = await asyncio.gather(
             self._function("dispatcher", port=int(self.dispatcher_url.rpartition(":")[2])),
             self._function("dlq_handler", signature_type="cloudevent"),
-            self.worker(OnUnknownOutcome.DEAD_LETTER),
         )
         self.dispatcher, self.dlq_handler = Instance(dispatcher), Instance(dlq_handler)
         self.pubsub.add_eventarc_trigger(topic=TOPIC, destination=f"http://127.0.0.1:{dlq_handler.port}")
@@ -164,7 +177,7 @@ class World:
         # The harness makes the retries itself, and lets time pass between them.
         self.job = Job(**{**vars(job), "retry": RetryConfig(retry_count=0)})
         # The servers report each caller that is no longer there when it is answered, which here is the purpose.
-        for server in ("grpc._cython.cygrpc", "aiohttp.server"):
+        for server in ("grpc._cython.cygrpc", "aiohttp.server", "mail.log"):
             logging.getLogger(server).setLevel(logging.CRITICAL)
         self.scheduler = Scheduler(clock=self.clock, mint_token=self.identity.mint)
 
@@ -173,21 +186,38 @@ class World:
         await asyncio.gather(*(function.stop() for function in self._functions))
         await self.scheduler.stop()
         await self.front_end.stop()
-        await self.sendgrid_gate.shut()
+        await self.mail_gate.shut()
+        await self.smtp_gate.shut()
         await self.webhook_gate.stop()
-        for part in (self.tasks, self.pubsub, self.inbox, self.firestore, self.identity):
+        for part in (self.tasks, self.pubsub, self.smtp, self.inbox, self.firestore, self.identity):
             await part.stop()
 
-    async def worker(self, on_unknown_outcome: OnUnknownOutcome) -> list[Instance]:
-        """The instances of the worker with this setting; they get the tasks from now on."""
-        if on_unknown_outcome not in self._workers:
-            self._workers[on_unknown_outcome] = [
+    async def worker(
+        self,
+        provider: MailProviderName,
+        on_unknown_outcome: OnUnknownOutcome = OnUnknownOutcome.DEAD_LETTER,
+        *,
+        version: str = "",
+    ) -> None:
+        """Have the instances of the worker with these settings get the tasks from now on.
+
+        Args:
+            provider: through whom they send.
+            on_unknown_outcome: what they do about an unknown outcome.
+            version: another version of the worker, by the name of its file in tests/faults/versions.
+        """
+        settings = (provider.value, on_unknown_outcome.value, *filter(None, [version]))
+        if settings not in self._workers:
+            source = REPOSITORY / "tests" / "faults" / "versions" / f"{version}.py" if version else None
+            self._workers[settings] = [
                 Instance(process)
                 for process in await asyncio.gather(
                     *(
                         self._function(
                             "worker",
-                            log=f"{on_unknown_outcome}-{number}",
+                            source=source,
+                            log=f"{'-'.join(settings)}-{number}",
+                            MAIL_PROVIDER=provider.value,
                             ON_UNKNOWN_OUTCOME=on_unknown_outcome,
                             # Trials would use up what a scenario has in store for a delivery. An outage is played by
                             # tests/functions/worker/integration/test_outage.py.
@@ -197,8 +227,7 @@ class World:
                     )
                 )
             ]
-        self.front_end.instances = self._workers[on_unknown_outcome]
-        return self._workers[on_unknown_outcome]
+        self.front_end.instances = self._workers[settings]
 
     async def send_mail_events(self) -> None:
         """Have SendGrid call mail_events with what becomes of the mails, until the scenario ends."""
@@ -251,6 +280,8 @@ class World:
         self.inbox.webhook.counts.clear()
         self.inbox.logs_delay, self.inbox.logs_limit.requests = USUAL_DELAY, REQUESTS_A_MINUTE
         self.inbox.sendgrid_scopes.add(EMAIL_LOGS_SCOPE)
+        self.inbox.resend.takes = timedelta()
+        self.inbox.resend.other_requests.clear()
         self.moves.clear()
         self.claims.clear()
         self.written.clear()
@@ -377,7 +408,7 @@ class World:
 
     async def _rpc(self, method: str, carry_out: CarryOut) -> Any:
         request = current_request()
-        call = rpc_call(method, request)
+        call = rpc_call(method, request, in_flight=self.front_end.in_flight)
 
         async def observed() -> Any:
             came_at = self.clock.now()
@@ -392,8 +423,9 @@ class World:
 
         return await self.disturbances.pass_through(call, observed)
 
-    async def _http(self, call: Call, carry_out: Callable[[], Awaitable[Answer]]) -> Answer:
-        answer: Answer = await self.disturbances.pass_through(http_call(call.service, call.body), carry_out)
+    async def _inbox_called(self, call: Call, carry_out: Callable[[], Awaitable[Answer]]) -> Answer:
+        intercepted = inbox_call(call, in_flight=self.front_end.in_flight)
+        answer: Answer = await self.disturbances.pass_through(intercepted, carry_out)
         return answer
 
     def _disturbed(self, call: InterceptedCall) -> None:
@@ -404,12 +436,19 @@ class World:
             return AsyncClient(project=PROJECT, credentials=AnonymousCredentials())  # type: ignore[no-untyped-call]  # google-auth is untyped here
 
     async def _function(
-        self, name: str, *, signature_type: str = "http", port: int = 0, log: str = "", **variables: str
+        self,
+        name: str,
+        *,
+        source: Path | None = None,
+        signature_type: str = "http",
+        port: int = 0,
+        log: str = "",
+        **variables: str,
     ) -> FunctionProcess:
         inherited = {key: value for key, value in os.environ.items() if key in {"PATH", "HOME", "LANG", "TMPDIR"}}
         function = FunctionProcess(
             name=name,
-            source=REPOSITORY / "functions" / name / "main.py",
+            source=source or REPOSITORY / "functions" / name / "main.py",
             target=name,
             signature_type=signature_type,
             port=port or free_ports(1),
@@ -438,7 +477,11 @@ class World:
             "DEAD_LETTER_TOPIC": "report-dead-letters",
             "MAX_ATTEMPTS": str(MAX_ATTEMPTS),
             "SENDGRID_API_KEY": API_KEY,
-            "SENDGRID_HOST": f"http://127.0.0.1:{self.sendgrid_gate.port}",
+            "SENDGRID_HOST": f"http://127.0.0.1:{self.mail_gate.port}",
+            "RESEND_API_KEY": RESEND_API_KEY,
+            "RESEND_HOST": f"http://127.0.0.1:{self.mail_gate.port}",
+            "SSL_CERT_FILE": str(self._authority.file),
+            "SMTP_URL": self.smtp.url.replace(f":{self.smtp.port}", f":{self.smtp_gate.port}"),
             "MAIL_FROM": "reports@example.com",
             "PREFERENCES_URL": PAGE_URL,
             "PREFERENCES_KEY": PAGE_KEY,

@@ -14,6 +14,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from functions.shared.settings import MailProviderName
 from tests.function_process import REPOSITORY
 from tests.mutants.mutant import Mutant, PatchDoesNotFit, copy_tree
 from tests.mutants.mutants import ALL
@@ -31,10 +32,10 @@ class _Outcome(enum.StrEnum):
     BROKEN = "did not run"
 
 
-def _harness(tree: Path, scenarios: Iterable[str], log: Path) -> _Outcome:
+def _harness(tree: Path, provider: MailProviderName, scenarios: Iterable[str], log: Path) -> _Outcome:
     """Play scenarios in a copy; the same ones with the same subscriptions, every time."""
     names = sorted(set(scenarios))
-    options = [option for name in names for option in ("--scenario", name)]
+    options = ["--provider", provider.value, *(option for name in names for option in ("--scenario", name))]
     reports = _REPORTS * len(names)
     command = ["-m", "tests.faults", "--seed", str(_SEED), "--reports", str(reports), *options]
     return _run(tree, command, log, noticed={1})
@@ -71,12 +72,12 @@ def _chosen(parts: Sequence[str]) -> list[Mutant]:
 
 def _look_at_the_source_itself(source: Path, mutants: Sequence[Mutant], logs: Path, console: Console) -> bool:
     """Whether everything passes without a mistake: a test that fails anyway would seem to notice every mistake."""
-    scenarios = [name for mutant in mutants for name in mutant.scenarios]
     tests = [path for mutant in mutants for path in mutant.tests]
-    outcomes = {
-        logs / "source-harness.txt": _harness(source, scenarios, logs / "source-harness.txt"),
-        logs / "source-tests.txt": _tests(source, tests, logs / "source-tests.txt"),
-    }
+    outcomes = {logs / "source-tests.txt": _tests(source, tests, logs / "source-tests.txt")}
+    for provider in {mutant.provider for mutant in mutants}:
+        scenarios = [name for mutant in mutants if mutant.provider is provider for name in mutant.scenarios]
+        log = logs / f"source-harness-{provider}.txt"
+        outcomes[log] = _harness(source, provider, scenarios, log)
     for log, outcome in outcomes.items():
         if outcome is not _Outcome.MISSED:
             console.print(f"The source fails without a mistake ({log}):")
@@ -94,7 +95,7 @@ def _try_out(source: Path, mutant: Mutant, number: int, logs: Path) -> tuple[_Ou
         tree = shutil.copytree(source, Path(copied) / "tree")
         mutant.apply(tree)
         return (
-            _harness(tree, mutant.scenarios, logs / f"{number}-harness.txt"),
+            _harness(tree, mutant.provider, mutant.scenarios, logs / f"{number}-harness.txt"),
             _tests(tree, mutant.tests, logs / f"{number}-tests.txt"),
         )
 

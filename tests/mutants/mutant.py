@@ -5,6 +5,8 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
+from functions.shared.settings import MailProviderName
+
 
 class PatchDoesNotFit(Exception):
     """The source has changed since the mutant was written, so the mutant no longer makes its mistake."""
@@ -19,6 +21,7 @@ class Mutant:
         file: the file with the mistake, from the repository's root.
         search: the original text, which the file has exactly once.
         replace: the text with the mistake.
+        provider: the mail provider with which the scenarios are played.
         scenarios: the scenarios of the fault harness that must notice, by parts of their names.
         tests: paths of the tests that must notice, with `::` and a name where that saves time.
     """
@@ -27,6 +30,7 @@ class Mutant:
     file: str
     search: str
     replace: str
+    provider: MailProviderName = MailProviderName.SENDGRID
     scenarios: tuple[str, ...]
     tests: tuple[str, ...]
 

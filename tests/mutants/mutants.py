@@ -4,6 +4,7 @@ A mutant quotes the current source. If you change that source, rewrite the mutan
 (tests/mutants/unit/) fails.
 """
 
+from functions.shared.settings import MailProviderName
 from tests.mutants.mutant import Mutant
 
 ALL = [
@@ -363,7 +364,7 @@ ALL = [
         file="functions/worker/transitions.py",
         search="if delivery.is_claimed(now):",
         replace="if delivery.lease_expires_at is not None:",
-        scenarios=("worker: killed after SendGrid accepted",),
+        scenarios=("worker: killed after the provider accepted",),
         tests=("tests/functions/worker/unit/test_transitions.py",),
     ),
     Mutant(
@@ -514,5 +515,89 @@ ALL = [
         tests=(
             "tests/functions/mail_events/integration/test_unknown_outcomes.py::test_the_dead_letter_closes_and_people_are_told",
         ),
+    ),
+    Mutant(
+        name="a repeat's clear refusal gives the claim back",
+        file="functions/worker/transitions.py",
+        search="            return replace(again, release=False)\n",
+        replace="            return again\n",
+        provider=MailProviderName.RESEND,
+        scenarios=("Resend: accepts and answers 502, and then 429",),
+        tests=("tests/functions/worker/unit/test_transitions.py",),
+    ),
+    Mutant(
+        name="the last attempt gives an unclear outcome up although it can be repeated",
+        file="functions/worker/transitions.py",
+        search="            if last_attempt and not can_repeat:\n",
+        replace="            if last_attempt:\n",
+        provider=MailProviderName.RESEND,
+        scenarios=("Resend: is busy, and the last answer is lost",),
+        tests=("tests/functions/worker/unit/test_transitions.py",),
+    ),
+    Mutant(
+        name="the stored requests are not used",
+        file="functions/worker/repeating.py",
+        search="requests: Sequence[KeptRequest] = stored.requests()",
+        replace="requests: Sequence[KeptRequest] = ()",
+        provider=MailProviderName.RESEND,
+        scenarios=("Resend: the data change before it is repeated",),
+        tests=("tests/functions/worker/unit/test_repeating.py",),
+    ),
+    Mutant(
+        name="other requests than the stored ones are made with their key",
+        file="functions/worker/repeating.py",
+        search="if not requests or not stored.is_same(requests):",
+        replace="if not requests:",
+        provider=MailProviderName.RESEND,
+        scenarios=("Resend: no room for requests, and other data",),
+        tests=("tests/functions/worker/unit/test_repeating.py",),
+    ),
+    Mutant(
+        name="a key is used beyond its time",
+        file="functions/shared/stored_request.py",
+        search="return self.provider == provider and now < self.made_at + keys_hold - KEY_MARGIN",
+        replace="return self.provider == provider",
+        provider=MailProviderName.RESEND,
+        scenarios=("Resend: is away for more than a day",),
+        tests=("tests/functions/shared/unit/test_stored_request.py",),
+    ),
+    Mutant(
+        name="each attempt has a key of its own",
+        file="functions/worker/repeating.py",
+        search="return MadeRequests(requests=requests, stored=stored, is_repeat=True)",
+        replace="stored = StoredRequest.of(\n"
+        '            requests, provider=stored.provider, key=f"{self._now()}", made_at=stored.made_at\n'
+        "        )\n"
+        "        return MadeRequests(requests=requests, stored=stored, is_repeat=True)",
+        provider=MailProviderName.RESEND,
+        scenarios=("Resend: accepts and cuts the connection",),
+        tests=("tests/functions/worker/unit/test_repeating.py",),
+    ),
+    Mutant(
+        name="a delivery that is final keeps its requests",
+        file="functions/shared/delivery.py",
+        search='        "last_error": failure.error if failure else None,\n        "request": None,\n',
+        replace='        "last_error": failure.error if failure else None,\n',
+        provider=MailProviderName.RESEND,
+        scenarios=("Resend: accepts and cuts the connection",),
+        tests=("tests/functions/worker/integration/test_repeats.py::test_a_lost_answer_is_asked_for_again",),
+    ),
+    Mutant(
+        name="a connection that breaks after the final dot is a clear failure",
+        file="functions/worker/mail/smtp/answers.py",
+        search="    if step is Step.END:\n",
+        replace="    if False:\n",
+        provider=MailProviderName.SMTP,
+        scenarios=("SMTP: accepts and cuts",),
+        tests=("tests/functions/worker/mail/test_smtp_answers.py", "tests/functions/worker/mail/test_outcomes.py"),
+    ),
+    Mutant(
+        name="one recipient's message is accepted, and the report counts as sent to none",
+        file="functions/worker/mail/smtp/api.py",
+        search="    if not accepted:\n",
+        replace="    if True:\n",
+        provider=MailProviderName.SMTP,
+        scenarios=("SMTP: cuts between two recipients", "SMTP: refuses one of several recipients"),
+        tests=("tests/functions/worker/mail/test_outcomes.py",),
     ),
 ]

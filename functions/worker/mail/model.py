@@ -186,9 +186,16 @@ class Unavailable:
 
 @dataclass(frozen=True, kw_only=True)
 class Unclear:
-    """The worker sent the request and got no answer, or an ambiguous one: the mail may go out, or not."""
+    """The worker sent the request and got no answer, or an ambiguous one: the mail may go out, or not.
+
+    Attributes:
+        error: what happened.
+        is_lasting: whether the provider accepted the mail for some of its recipients, and refuses it for another, as it
+            would again.
+    """
 
     error: str
+    is_lasting: bool = False
 
 
 MailOutcome = Accepted | Unsubscribed | Refused | NotAllowed | Throttled | Unavailable | Unclear

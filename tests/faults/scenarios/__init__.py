@@ -1,5 +1,8 @@
 """All scenarios of faults."""
 
+from collections.abc import Iterable
+
+from functions.shared.settings import MailProviderName, OnUnknownOutcome
 from tests.faults.scenario_run import Scenario
 from tests.faults.scenarios import (
     dead_letters,
@@ -7,8 +10,10 @@ from tests.faults.scenarios import (
     firestore,
     mail_events,
     queue,
+    resend,
     scheduler,
     sendgrid,
+    smtp,
     subscriptions,
     unknown_outcomes,
     unsubscribes,
@@ -16,7 +21,7 @@ from tests.faults.scenarios import (
     worker_processes,
 )
 
-ALL: list[Scenario] = [
+_SENDGRID = [
     *queue.SCENARIOS,
     *worker_processes.SCENARIOS,
     *sendgrid.SCENARIOS,
@@ -30,3 +35,30 @@ ALL: list[Scenario] = [
     *unknown_outcomes.SCENARIOS,
     *everything.SCENARIOS,
 ]
+
+_OF_ANY_PROVIDER = [
+    each
+    for each in (
+        *queue.SCENARIOS,
+        *worker_processes.SCENARIOS,
+        *firestore.SCENARIOS,
+        *dead_letters.SCENARIOS,
+        *unsubscribes.SCENARIOS,
+        *everything.SCENARIOS,
+    )
+    if each.on_unknown_outcome is OnUnknownOutcome.DEAD_LETTER
+]
+"""In which the mail provider matters, and which it is does not. Of the others some are about SendGrid, and the rest are
+over before a mail is handed over."""
+
+
+def _through(provider: MailProviderName, own: Iterable[Scenario]) -> list[Scenario]:
+    return [*own, *(each.through(provider) for each in _OF_ANY_PROVIDER)]
+
+
+OF_PROVIDER = {
+    MailProviderName.SENDGRID: _SENDGRID,
+    MailProviderName.RESEND: _through(MailProviderName.RESEND, resend.SCENARIOS),
+    MailProviderName.SMTP: _through(MailProviderName.SMTP, smtp.SCENARIOS),
+}
+"""The scenarios of each mail provider."""

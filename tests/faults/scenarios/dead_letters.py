@@ -39,7 +39,7 @@ def _killed_handler(point: InjectionPoint, *, carried_out: bool) -> Script:
 
 
 def _killed_worker(*, carried_out: bool) -> Script:
-    """The delivery record says what SendGrid has refused, and why: the next attempt publishes the same dead letter."""
+    """The delivery record says what the provider refused, and why: the next attempt publishes the same dead letter."""
 
     async def script(scenario_run: ScenarioRun) -> None:
         victims = scenario_run.victims(0.1, most=25)
@@ -63,7 +63,7 @@ async def _publish_refused_at_the_last_attempt(scenario_run: ScenarioRun) -> Non
     """The task is gone without a record: the next run finds the report."""
     victims = scenario_run.victims(_DYING)
     scenario_run.may_tell(AlertKind.OVERDUE_REPORTS)
-    scenario_run.disturb(InjectionPoint.SEND, answer(503), of=victims, times=None)
+    scenario_run.disturb(InjectionPoint.SEND, scenario_run.faults.not_now, of=victims, times=None)
     scenario_run.disturb(InjectionPoint.PUBLISH, refuse(grpc.StatusCode.PERMISSION_DENIED), of=victims)
     await scenario_run.dispatch_and_drain()
 

@@ -11,7 +11,7 @@ from functions.shared.settings import OnUnknownOutcome
 from functions.shared.system_alert import AlertKind
 from local_cloud.inbox.faults import Answer as HttpAnswer
 from local_cloud.tasks.dispatch import Answer, AnswerLost
-from tests.faults.disturbances import CarryOut, Disturbance, accept_and_answer, answer, cut, lose_answer, refuse, slow
+from tests.faults.disturbances import CarryOut, Disturbance, answer, cut, lose_answer, refuse
 from tests.faults.injection_points import InjectionPoint, InterceptedCall
 from tests.faults.instances import Send
 from tests.faults.invariants import UNKNOWN_OUTCOME
@@ -52,7 +52,8 @@ async def _everything(scenario_run: ScenarioRun) -> None:
         _written_meanwhile(scenario_run),
         0.05,
     )
-    for disturbance in _SENDGRID:
+    _now_and_then(scenario_run, {InjectionPoint.SEND}, _refuse(scenario_run), 0.02, only_first=True)
+    for disturbance in (scenario_run.faults.not_now, *scenario_run.faults.others):
         _now_and_then(scenario_run, {InjectionPoint.SEND}, disturbance, 0.02)
     for disturbance in (answer(500), answer(429, Retry_After="1"), cut(accepted=True)):
         _now_and_then(scenario_run, {InjectionPoint.TELL}, disturbance, 0.1)
@@ -79,27 +80,12 @@ _STEPS = {
     InjectionPoint.PUBLISH,
 }
 
-_SENDGRID = (
-    answer(400),
-    answer(401),
-    answer(429, Retry_After="10"),
-    answer(500),
-    answer(503),
-    accept_and_answer(502),
-    accept_and_answer(504),
-    cut(accepted=False),
-    cut(accepted=True),
-    slow(0.3),
-)
-
 
 def _written_meanwhile(scenario_run: ScenarioRun) -> Disturbance:
     """The application writes to the subscription whose report it is, and to its user."""
-    # A delivery is named after its subscription, and then after its due time.
-    named = {key.delivery(scenario_run.hour).rpartition(":")[0]: key for key in scenario_run.known}
 
     async def disturb(call: InterceptedCall, carry_out: CarryOut) -> Any:
-        if key := named.get(call.subject.rpartition(":")[0]):
+        if key := next((key for key in scenario_run.known if key.owns(call.subject)), None):
             await scenario_run.write_user(key.user_id, {"name": f"Written before {call.method}"})
             await scenario_run.write_subscription(key, {"options": {"written_before": call.method}})
         return await carry_out()
@@ -107,12 +93,40 @@ def _written_meanwhile(scenario_run: ScenarioRun) -> Disturbance:
     return disturb
 
 
+def _refuse(scenario_run: ScenarioRun) -> Disturbance:
+    """The provider refuses a mail for good. Of one that a worker may have sent before, that says nothing."""
+
+    async def disturb(call: InterceptedCall, carry_out: CarryOut) -> Any:
+        scenario_run.may_end([call.subject], "sent", "permanent-error", "retries-exhausted", UNKNOWN_OUTCOME)
+        return await scenario_run.faults.never(call, carry_out)
+
+    return disturb
+
+
 def _now_and_then(
-    scenario_run: ScenarioRun, points: set[InjectionPoint], disturbance: Disturbance, share: float
+    scenario_run: ScenarioRun,
+    points: set[InjectionPoint],
+    disturbance: Disturbance,
+    share: float,
+    *,
+    only_first: bool = False,
 ) -> None:
-    number = len(scenario_run.world.disturbances.rules)
+    """Disturb a share of the calls.
+
+    Args:
+        scenario_run: the scenario's.
+        points: which calls.
+        disturbance: how.
+        share: of them.
+        only_first: whether it can hit the first call for a delivery alone.
+    """
+    in_share = scenario_run.a_share(share, "now and then", len(scenario_run.world.disturbances.rules))
     scenario_run.disturb(
-        points, disturbance, times=None, chosen=scenario_run.a_share(share, "now and then", number), must_happen=False
+        points,
+        disturbance,
+        times=None,
+        chosen=lambda call, number: (number == 1 or not only_first) and in_share(call, number),
+        must_happen=False,
     )
 
 
@@ -159,8 +173,8 @@ async def _users_change(scenario_run: ScenarioRun) -> None:
 
 
 async def _deleted_while_sent(scenario_run: ScenarioRun) -> None:
-    """Users are deleted when SendGrid has accepted a mail of theirs, before the delivery record is written. Their other
-    reports are skipped if they have not been sent yet."""
+    """Users are deleted when the provider has accepted a mail of theirs, before the delivery record is written. Their
+    other reports are skipped if they have not been sent yet."""
     victims = {
         scenario_run.delivery(key): user for user in scenario_run.users[::4] for key in scenario_run.of_user(user)
     }

@@ -40,8 +40,9 @@ def _any_call(disturbance: Disturbance) -> Script:
 
 
 async def _cannot_be_told(scenario_run: ScenarioRun) -> None:
-    """SendGrid has the mail, and Firestore refuses to store that for as long as the worker tries."""
+    """The provider has the mail, and Firestore refuses to store that for as long as the worker tries."""
     victims = scenario_run.victims(0.2, most=10)
+    scenario_run.becomes_unknown(victims, accepted=True)
     scenario_run.disturb(InjectionPoint.SETTLE, refuse(grpc.StatusCode.UNAVAILABLE), of=victims, times=None)
     await scenario_run.dispatch()
     await scenario_run.world.quiet()

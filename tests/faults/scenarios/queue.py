@@ -9,7 +9,6 @@ from functions.shared.ramp import Ramp
 from functions.shared.system_alert import AlertKind
 from local_cloud.tasks.dispatch import Answer, AnswerLost
 from local_cloud.tasks.settings import burst_size
-from tests.faults.disturbances import answer
 from tests.faults.injection_points import InjectionPoint
 from tests.faults.instances import Send
 from tests.faults.scenario_run import Scenario, ScenarioRun, Script
@@ -106,7 +105,7 @@ async def _ramped_up(scenario_run: ScenarioRun) -> None:
 
 
 def _accepted_since(world: World, mail: int) -> list[str]:
-    """The deliveries whose mails SendGrid has accepted since a mail, each once."""
+    """The deliveries whose mails the provider has accepted since a mail, each once."""
     return list({envelope.custom_args["delivery_id"]: None for envelope in world.inbox.mails[mail:]})
 
 
@@ -137,7 +136,7 @@ def _paused_for_a_day(*, tried: bool) -> Script:
 
     async def script(scenario_run: ScenarioRun) -> None:
         if tried:
-            scenario_run.disturb(InjectionPoint.SEND, answer(503), of=scenario_run.due)
+            scenario_run.disturb(InjectionPoint.SEND, scenario_run.faults.not_now, of=scenario_run.due)
         else:
             await scenario_run.world.pause()
         await scenario_run.dispatch()
@@ -150,7 +149,7 @@ def _paused_for_a_day(*, tried: bool) -> Script:
 async def _paused_and_dropped(scenario_run: ScenarioRun) -> None:
     """The tasks die soon after a pause of more than a day: there is time left to try the reports again."""
     scenario_run.may_tell(AlertKind.OVERDUE_REPORTS)
-    scenario_run.disturb(InjectionPoint.SEND, answer(503), of=scenario_run.due)
+    scenario_run.disturb(InjectionPoint.SEND, scenario_run.faults.not_now, of=scenario_run.due)
     await scenario_run.dispatch()
     await scenario_run.world.quiet()
     await _stand_still_for_a_day(scenario_run, is_dropped=True)

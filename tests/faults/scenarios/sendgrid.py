@@ -95,10 +95,10 @@ async def _logs_refuse(scenario_run: ScenarioRun) -> None:
 
 async def _refuses_connections(scenario_run: ScenarioRun) -> None:
     """No server listens at first."""
-    await scenario_run.world.sendgrid_gate.shut()
+    await scenario_run.world.mail_gate.shut()
     await scenario_run.dispatch()
     await scenario_run.world.quiet()
-    await scenario_run.world.sendgrid_gate.open()
+    await scenario_run.world.mail_gate.open()
     await scenario_run.world.drain()
 
 

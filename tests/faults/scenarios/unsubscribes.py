@@ -7,9 +7,9 @@ from typing import Any
 
 import grpc
 
-from tests.faults.disturbances import CarryOut, Disturbance, answer, lose_answer, refuse
+from tests.faults.disturbances import CarryOut, Disturbance, lose_answer, refuse
 from tests.faults.injection_points import InjectionPoint, InterceptedCall
-from tests.faults.invariants import SENT, SKIPPED, UNKNOWN_OUTCOME
+from tests.faults.invariants import SENT, SKIPPED
 from tests.faults.scenario_run import Scenario, ScenarioRun, Script
 from tests.faults.subscription_key import SubscriptionKey
 
@@ -96,17 +96,18 @@ def _click(clicks: Mapping[str, Click], *, carried_out: bool) -> Disturbance:
 
 
 async def _between_retries(scenario_run: ScenarioRun) -> None:
-    """SendGrid takes nothing at first, and recipients unsubscribe before the worker tries again."""
+    """The provider takes nothing at first, and recipients unsubscribe before the worker tries again."""
     clicks = await _first_hour(scenario_run)
     theirs = _second(scenario_run, clicks)
-    scenario_run.disturb(InjectionPoint.SEND, answer(503), of=theirs)
+    scenario_run.disturb(InjectionPoint.SEND, scenario_run.faults.not_now, of=theirs)
     scenario_run.disturb(InjectionPoint.RELEASE, _click(theirs, carried_out=True), of=theirs)
     await scenario_run.dispatch()
     await _end(scenario_run, clicks)
 
 
-def _worker_killed(point: InjectionPoint, *, carried_out: bool, ending: str) -> Script:
-    """A worker is killed, and recipients unsubscribe before another has the task.
+def _worker_killed(point: InjectionPoint, *, carried_out: bool, accepted: bool | None) -> Script:
+    """A worker is killed, and recipients unsubscribe before another has the task. Where the mail can be sent again with
+    its idempotency key, those get none who had none; the record says that the first attempt may have sent it.
 
     One after the other, so that a worker that is killed takes no other report with it.
     """
@@ -114,7 +115,10 @@ def _worker_killed(point: InjectionPoint, *, carried_out: bool, ending: str) -> 
     async def script(scenario_run: ScenarioRun) -> None:
         clicks = await _first_hour(scenario_run)
         theirs = _second(scenario_run, clicks)
-        scenario_run.may_end(theirs, ending)
+        if accepted is not None:
+            scenario_run.becomes_unknown(theirs, accepted=accepted)
+            if scenario_run.has_keys:
+                scenario_run.may_end(theirs, SENT, SKIPPED)
         kill = scenario_run.kill(carried_out=carried_out)
 
         async def click_and_kill(call: InterceptedCall, carry_out: CarryOut) -> Any:
@@ -153,21 +157,21 @@ SCENARIOS = [
     _scenario("before the task", _before_the_task),
     _scenario("after the reads, before the claim", _at(InjectionPoint.CLAIM, carried_out=False)),
     _scenario("after the claim", _at(InjectionPoint.CLAIM, carried_out=True)),
-    _scenario("while SendGrid has the request", _at(InjectionPoint.SEND, carried_out=False)),
+    _scenario("while the provider has the request", _at(InjectionPoint.SEND, carried_out=False)),
     _scenario("before the record is written", _at(InjectionPoint.SETTLE, carried_out=False)),
     _scenario("after the record was written", _at(InjectionPoint.SETTLE, carried_out=True)),
     _scenario("between two attempts", _between_retries),
     _scenario(
         "while a worker is killed before the claim",
-        _worker_killed(InjectionPoint.CLAIM, carried_out=False, ending=SENT),
+        _worker_killed(InjectionPoint.CLAIM, carried_out=False, accepted=None),
     ),
     _scenario(
         "while a worker is killed after the claim",
-        _worker_killed(InjectionPoint.CLAIM, carried_out=True, ending=UNKNOWN_OUTCOME),
+        _worker_killed(InjectionPoint.CLAIM, carried_out=True, accepted=False),
     ),
     _scenario(
-        "while a worker is killed after SendGrid accepted",
-        _worker_killed(InjectionPoint.SEND, carried_out=True, ending=SENT),
+        "while a worker is killed after the provider accepted",
+        _worker_killed(InjectionPoint.SEND, carried_out=True, accepted=True),
     ),
     _scenario("and the page is killed before it writes", _page_killed(carried_out=False)),
     _scenario("and the page is killed after it wrote", _page_killed(carried_out=True)),

@@ -6,11 +6,13 @@ import signal
 from datetime import timedelta
 from typing import Any
 
+import grpc
+
 from functions.shared.retry_policy import DISPATCH_DEADLINE
 from functions.shared.settings import OnUnknownOutcome
 from functions.shared.system_alert import AlertKind
 from local_cloud.tasks.dispatch import Answer, AnswerLost
-from tests.faults.disturbances import CarryOut, answer
+from tests.faults.disturbances import CarryOut, refuse
 from tests.faults.injection_points import InjectionPoint, InterceptedCall
 from tests.faults.instances import Instance, Send, until
 from tests.faults.invariants import UNKNOWN_OUTCOME
@@ -33,43 +35,53 @@ _LITTLE_MEMORY = 64 * 1024 * 1024
 """Bytes of address space, far below what the process has already: it keeps that, and gets no more."""
 
 
-async def _killed(scenario_run: ScenarioRun, point: InjectionPoint, *, carried_out: bool, ending: str) -> None:
-    """One after the other, so that a worker that is killed takes no other report with it."""
+async def _killed(
+    scenario_run: ScenarioRun, point: InjectionPoint, *, carried_out: bool, accepted: bool | None
+) -> None:
+    """One after the other, so that a worker that is killed takes no other report with it.
+
+    Args:
+        scenario_run: the scenario's.
+        point: at which call.
+        carried_out: whether the call is carried out first.
+        accepted: whether the provider has accepted the mail that no one knows about; None: its outcome is known.
+    """
     victims = scenario_run.victims(_SHARE, most=_MOST_KILLS)
-    scenario_run.may_end(victims, ending)
+    if accepted is not None:
+        scenario_run.becomes_unknown(victims, accepted=accepted)
     scenario_run.disturb(point, scenario_run.kill(carried_out=carried_out), of=victims)
     await scenario_run.world.dispatch_at_most(1)
     await scenario_run.dispatch_and_drain()
 
 
 async def _before_the_claim(scenario_run: ScenarioRun) -> None:
-    await _killed(scenario_run, InjectionPoint.CLAIM, carried_out=False, ending="sent")
+    await _killed(scenario_run, InjectionPoint.CLAIM, carried_out=False, accepted=None)
 
 
 async def _after_the_claim(scenario_run: ScenarioRun) -> None:
-    await _killed(scenario_run, InjectionPoint.CLAIM, carried_out=True, ending=UNKNOWN_OUTCOME)
+    await _killed(scenario_run, InjectionPoint.CLAIM, carried_out=True, accepted=False)
 
 
 async def _after_the_request(scenario_run: ScenarioRun) -> None:
-    await _killed(scenario_run, InjectionPoint.SEND, carried_out=False, ending=UNKNOWN_OUTCOME)
+    await _killed(scenario_run, InjectionPoint.SEND, carried_out=False, accepted=False)
 
 
-async def _after_sendgrid_accepted(scenario_run: ScenarioRun) -> None:
-    await _killed(scenario_run, InjectionPoint.SEND, carried_out=True, ending="sent")
+async def _after_the_provider_accepted(scenario_run: ScenarioRun) -> None:
+    await _killed(scenario_run, InjectionPoint.SEND, carried_out=True, accepted=True)
 
 
 async def _before_the_record_is_written(scenario_run: ScenarioRun) -> None:
-    await _killed(scenario_run, InjectionPoint.SETTLE, carried_out=False, ending="sent")
+    await _killed(scenario_run, InjectionPoint.SETTLE, carried_out=False, accepted=True)
 
 
 async def _after_the_record_was_written(scenario_run: ScenarioRun) -> None:
-    await _killed(scenario_run, InjectionPoint.SETTLE, carried_out=True, ending="sent")
+    await _killed(scenario_run, InjectionPoint.SETTLE, carried_out=True, accepted=None)
 
 
 async def _killed_with_resend(scenario_run: ScenarioRun) -> None:
-    """Half die after SendGrid has accepted, half before. Those that its logs do not show are sent again."""
+    """Half die after the provider has accepted, half before. Those that its logs do not show are sent again."""
     victims = scenario_run.victims(_SHARE * 2, most=_MOST_KILLS)
-    scenario_run.must_be_known(victims[::2])
+    scenario_run.becomes_unknown(victims[::2], accepted=True)
     scenario_run.disturb(InjectionPoint.SEND, scenario_run.kill(carried_out=True), of=victims[::2])
     scenario_run.disturb(InjectionPoint.SEND, scenario_run.kill(carried_out=False), of=victims[1::2])
     await scenario_run.world.dispatch_at_most(1)
@@ -108,7 +120,7 @@ async def _out_of_memory(scenario_run: ScenarioRun) -> None:
     Until then it works on other reports. If it had claimed one of them when an allocation failed, the outcome is
     unknown.
     """
-    scenario_run.may_end(scenario_run.due, "sent", UNKNOWN_OUTCOME)
+    scenario_run.disturbed_may_end(UNKNOWN_OUTCOME)
 
     kills: list[asyncio.Task[None]] = []
 
@@ -129,7 +141,7 @@ async def _out_of_memory(scenario_run: ScenarioRun) -> None:
     await asyncio.gather(*kills)
 
 
-def _hangs(point: InjectionPoint, *, carried_out: bool, ending: str) -> Script:
+def _hangs(point: InjectionPoint, *, carried_out: bool, accepted: bool | None) -> Script:
     """A worker stands still until the queue has given its attempt up and another has had the task, and then goes on."""
 
     async def script(scenario_run: ScenarioRun) -> None:
@@ -138,7 +150,8 @@ def _hangs(point: InjectionPoint, *, carried_out: bool, ending: str) -> Script:
             if number:
                 scenario_run.hour = scenario_run.world.next_hour()
             victim = scenario_run.seeded.one_of(scenario_run.hourly, "hangs", number).delivery(scenario_run.hour)
-            scenario_run.may_end([victim], ending)
+            if accepted is not None:
+                scenario_run.becomes_unknown([victim], accepted=accepted)
             await _hang(scenario_run, point, victim, carried_out=carried_out)
             await scenario_run.world.drain()
 
@@ -178,8 +191,10 @@ async def _all_away_for_a_day(scenario_run: ScenarioRun) -> None:
     tried, accepted, not_accepted = (scenario_run.due[start::4] for start in (1, 2, 3))
     scenario_run.may_end(scenario_run.due, "lost")
     scenario_run.may_end(not_accepted, UNKNOWN_OUTCOME)
-    scenario_run.may_end(accepted, "sent")
-    scenario_run.disturb(InjectionPoint.SEND, answer(503), of=tried)
+    has_events = scenario_run.scenario.has_mail_events
+    scenario_run.may_end(accepted, "sent" if has_events else UNKNOWN_OUTCOME)
+    keys = [str(key) for key in scenario_run.subscriptions if scenario_run.delivery(key) in tried]
+    scenario_run.disturb(InjectionPoint.READ_SUBSCRIPTION, refuse(grpc.StatusCode.PERMISSION_DENIED), of=keys)
     scenario_run.disturb(InjectionPoint.SEND, scenario_run.kill(carried_out=True), of=accepted)
     scenario_run.disturb(InjectionPoint.SEND, scenario_run.kill(carried_out=False), of=not_accepted)
 
@@ -211,7 +226,7 @@ def _claimed_while_given_up(point: InjectionPoint) -> Script:
         scenario_run.may_tell(AlertKind.OVERDUE_REPORTS)
         scenario_run.may_end(scenario_run.due, "lost")
         scenario_run.may_end([victim], "sent", *(["lost"] if point is InjectionPoint.PUBLISH else []))
-        scenario_run.disturb(InjectionPoint.SEND, answer(503), of=[victim])
+        scenario_run.disturb(InjectionPoint.SEND, scenario_run.faults.not_now, of=[victim])
 
         async def never(delivery: str, send: Send) -> Answer:
             if delivery == victim and (late or len(world.front_end.delivered[delivery]) == 1):
@@ -256,7 +271,7 @@ SCENARIOS = [
     Scenario(name="killed before the claim", group="worker", script=_before_the_claim),
     Scenario(name="killed after the claim", group="worker", script=_after_the_claim),
     Scenario(name="killed after the request was written", group="worker", script=_after_the_request),
-    Scenario(name="killed after SendGrid accepted", group="worker", script=_after_sendgrid_accepted),
+    Scenario(name="killed after the provider accepted", group="worker", script=_after_the_provider_accepted),
     Scenario(name="killed before the record is written", group="worker", script=_before_the_record_is_written),
     Scenario(name="killed after the record was written", group="worker", script=_after_the_record_was_written),
     Scenario(
@@ -276,17 +291,17 @@ SCENARIOS = [
     Scenario(
         name="hangs before the claim",
         group="worker",
-        script=_hangs(InjectionPoint.READ_DELIVERY, carried_out=True, ending="sent"),
+        script=_hangs(InjectionPoint.READ_DELIVERY, carried_out=True, accepted=None),
     ),
     Scenario(
         name="hangs after the claim",
         group="worker",
-        script=_hangs(InjectionPoint.CLAIM, carried_out=True, ending=UNKNOWN_OUTCOME),
+        script=_hangs(InjectionPoint.CLAIM, carried_out=True, accepted=False),
     ),
     Scenario(
-        name="hangs after SendGrid accepted",
+        name="hangs after the provider accepted",
         group="worker",
-        script=_hangs(InjectionPoint.SEND, carried_out=True, ending="sent"),
+        script=_hangs(InjectionPoint.SEND, carried_out=True, accepted=True),
     ),
     Scenario(name="all away for longer than the retries", group="worker", script=_all_away),
     Scenario(

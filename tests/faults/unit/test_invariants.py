@@ -9,6 +9,7 @@ import pytest
 from functions.shared.address_hash import address_hash
 from tests.faults.invariants import (
     HOUR,
+    MAY_HAVE_BEEN_SENT,
     SETTLED_TITLE,
     UNKNOWN_OUTCOME,
     AcceptedMail,
@@ -84,6 +85,22 @@ def test_a_second_mail() -> None:
     assert broken(GOOD, accepted=[MAIL, MAIL]) == {Rule.DOUBLED}
 
 
+def test_another_request_with_the_same_key() -> None:
+    assert broken(GOOD, other_requests=[f"{ID}/0123/1"]) == {Rule.OTHER_REQUEST}
+
+
+def test_requests_that_are_kept_too_long() -> None:
+    assert broken(GOOD, deliveries=[replace(SENT, keeps_requests=True)]) == {Rule.KEPT}
+    assert Rule.KEPT not in broken(GOOD, deliveries=[replace(SENT, state="sending", keeps_requests=True)])
+
+
+def test_a_skipped_report_that_may_have_been_sent() -> None:
+    skipped = replace(SENT, state="skipped")
+    endings = {ID: frozenset({"skipped"})}
+    assert broken(GOOD, deliveries=[skipped], endings=endings) == {Rule.MISREPORTED}
+    assert broken(GOOD, deliveries=[replace(skipped, note=MAY_HAVE_BEEN_SENT)], endings=endings) == set()
+
+
 def test_a_mail_for_each_recipient() -> None:
     copied = replace(SUBSCRIPTION, recipients=frozenset({MAIL.recipient, COPY.recipient}))
     assert broken(GOOD, subscriptions=[copied], accepted=[MAIL, COPY]) == set()
@@ -118,6 +135,8 @@ def test_an_accepted_report_that_a_person_has_to_decide_about() -> None:
     assert broken(UNKNOWN, accepted=[MAIL]) == {Rule.UNSETTLED}
     # Nothing showed in time that it was accepted.
     assert broken(UNKNOWN, accepted=[MAIL], undecidable=frozenset({ID})) == set()
+    # The provider cannot show it.
+    assert broken(UNKNOWN, accepted=[MAIL], is_provable=False) == set()
     # A letter that is closed leaves nothing to decide.
     closed = [replace(LETTER, reason=UNKNOWN_OUTCOME, is_open=False)]
     assert Rule.UNSETTLED not in broken(UNKNOWN, accepted=[MAIL], dead_letters=closed)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults import scenarios
+from tests.faults.scenarios import OF_PROVIDER
 from tests.function_process import REPOSITORY
 from tests.mutants.mutant import Mutant, PatchDoesNotFit, copy_tree
 from tests.mutants.mutants import ALL
@@ -22,7 +22,7 @@ def test_it_fits(mutant: Mutant) -> None:
 @pytest.mark.parametrize("mutant", ALL, ids=lambda mutant: mutant.name)
 def test_what_must_notice_it_exists(mutant: Mutant) -> None:
     assert mutant.scenarios
-    assert set(mutant.scenarios) <= {str(scenario) for scenario in scenarios.ALL}
+    assert set(mutant.scenarios) <= {str(scenario) for scenario in OF_PROVIDER[mutant.provider]}
     assert mutant.tests
     for path in mutant.tests:
         file, _, test = path.partition("::")

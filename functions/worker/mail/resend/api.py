@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 
 from functions.shared.stored_request import KeptRequest
 from functions.worker.mail.http_call import NoAnswer, NotWritten, call
-from functions.worker.mail.model import Accepted, Mail, MailOutcome, Sender, Throttled, Unavailable, Unclear
+from functions.worker.mail.model import Accepted, Mail, MailOutcome, Refused, Sender, Throttled, Unavailable, Unclear
 from functions.worker.mail.resend.answers import NotAccepted, classify
 from functions.worker.mail.resend.request import to_requests
 
@@ -89,4 +89,7 @@ def _in_part(outcome: NotAccepted, *, accepted: int, of: int) -> NotAccepted:
     """What an outcome of one request means for its mail. The requests after it were not made."""
     if not accepted:
         return outcome
-    return Unclear(error=f"{accepted} of {of} messages were accepted, and not the next one: {outcome.error}")
+    return Unclear(
+        error=f"{accepted} of {of} messages were accepted, and not the next one: {outcome.error}",
+        is_lasting=isinstance(outcome, Refused),
+    )

@@ -67,4 +67,7 @@ def _in_part(outcome: NotAccepted, *, accepted: int, of: int) -> NotAccepted:
     """What an outcome of one message means for its mail. The messages after it were not sent."""
     if not accepted:
         return outcome
-    return Unclear(error=f"{accepted} of {of} messages were accepted, and not the next one: {outcome.error}")
+    return Unclear(
+        error=f"{accepted} of {of} messages were accepted, and not the next one: {outcome.error}",
+        is_lasting=isinstance(outcome, Refused),
+    )

@@ -183,6 +183,7 @@ def test_a_mail_that_is_accepted_in_part_is_unclear(case: ProviderCase, serve: S
     outcome = case.send(TO_SEVERAL, serve(case.saying([Said.ACCEPTED, then])), seconds=5)
     assert isinstance(outcome, Unclear)
     assert f"1 of {len(SEVERAL)}" in outcome.error
+    assert outcome.is_lasting is (then is Said.REFUSED)
 
 
 @by_recipient

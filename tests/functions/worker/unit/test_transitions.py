@@ -103,6 +103,12 @@ EXHAUSTED = GiveUp(reason=DeadLetterReason.RETRIES_EXHAUSTED, error="e")
             GiveUp(reason=DeadLetterReason.UNKNOWN_OUTCOME, error="e", release=False),
         ),
         (Unclear(error="e"), True, RESEND, GiveUp(reason=DeadLetterReason.UNKNOWN_OUTCOME, error="e", release=True)),
+        (
+            Unclear(error="e", is_lasting=True),
+            False,
+            RESEND,
+            GiveUp(reason=DeadLetterReason.UNKNOWN_OUTCOME, error="e", release=False),
+        ),
     ],
 )
 def test_the_outcome_of_sending_decides_what_becomes_of_it(
@@ -131,6 +137,10 @@ def test_an_unclear_outcome_is_kept_for_a_repeat_also_after_the_last_attempt(*, 
     [
         (Accepted(message_id="m"), Sent(message_id="m")),
         (Unclear(error="e"), LATER),
+        (
+            Unclear(error="e", is_lasting=True),
+            GiveUp(reason=DeadLetterReason.UNKNOWN_OUTCOME, error="e", release=False),
+        ),
         (
             Throttled(error="e", retry_after_seconds=7),
             retry(HTTPStatus.TOO_MANY_REQUESTS, "throttled", 7, release=False),

@@ -1,0 +1,7 @@
+"""The worker, in whose deliveries there is no room for the requests of a mail, as if each report had large files."""
+
+from functions.shared import stored_request
+
+stored_request.MOST_STORED_BYTES = 0
+
+from functions.worker.main import worker  # noqa: E402, F401  it is served

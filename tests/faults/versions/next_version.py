@@ -1,0 +1,15 @@
+"""The next version of the worker, in which each mail has another subject."""
+
+from functions.worker.mail import head
+from functions.worker.mail.model import Mail
+
+_former = head.subject
+
+
+def _subject(mail: Mail) -> str:
+    return f"{_former(mail)}, by the next version"
+
+
+head.subject = _subject
+
+from functions.worker.main import worker  # noqa: E402, F401  it is served
