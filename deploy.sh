@@ -20,6 +20,8 @@ ROOT="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
 . "$ROOT/deployment/flags_file.sh"
 # shellcheck source=deployment/checks.sh
 . "$ROOT/deployment/checks.sh"
+# shellcheck source=deployment/checkout.sh
+. "$ROOT/deployment/checkout.sh"
 # shellcheck source=deployment/quota.sh
 . "$ROOT/deployment/quota.sh"
 # shellcheck source=deployment/apis.sh
@@ -71,6 +73,7 @@ Takes a Google Cloud project to a running pipeline. Running it again changes onl
   --firestore-rules   also deploy deployment/firestore.rules, which closes the pipeline's collections to web and mobile clients;
                       rules that this script has not made are shown, and stay
   --replace-rules     with --firestore-rules: replace rules that this script has not made
+  --dirty             deploy files as they are, even if no commit has them; without it, the checkout must be a clean commit
   --smoke             afterwards, make a run for a test user, without a real mail, and wait until the report arrived
   --dry-run           print each command that would change something, and run only those that read
   --teardown          remove all that this script has made, after asking; data only with --delete-data
@@ -84,6 +87,7 @@ VERBOSE=no
 TEARDOWN=no
 DELETE_DATA=no
 SMOKE=no
+DIRTY=no
 WITH_CONSOLE=no
 FIRESTORE_RULES=no
 REPLACE_RULES=no
@@ -122,6 +126,7 @@ parse_options() {
       --queues | --queues=*) QUEUES_OPTION="$value" ;;
       --only | --only=*) ONLY="$value" ;;
       --smoke) SMOKE=yes ;;
+      --dirty) DIRTY=yes ;;
       --console) WITH_CONSOLE=yes ;;
       --firestore-rules) FIRESTORE_RULES=yes ;;
       --replace-rules) REPLACE_RULES=yes ;;

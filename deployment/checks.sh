@@ -80,7 +80,10 @@ check_everything() {
   local missing="$WORK/missing"
   {
     wrong_settings
-    if [ "$TEARDOWN" = no ]; then wrong_needs; fi
+    if [ "$TEARDOWN" = no ]; then
+      wrong_needs
+      wrong_checkout
+    fi
     wrong_gcloud
     if [ -n "$PROJECT_ID" ]; then
       wrong_project

@@ -174,7 +174,7 @@ deploy_console() {
     "--memory=$CONSOLE_MEMORY" --cpu=1 "--concurrency=$CONSOLE_CONCURRENCY" "--timeout=$CONSOLE_TIMEOUT" \
     --min-instances=0 --max-instances=1 --no-cpu-throttling \
     "--env-vars-file=$WORK/console.environment.json" "--set-secrets=CONSOLE_KEY=$(secret_name CONSOLE_KEY):$key" \
-    "--update-labels=source-hash=$hash"
+    "--update-labels=$(labels "$hash")"
   note "$verb" "console $service"
 }
 

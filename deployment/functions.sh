@@ -239,7 +239,7 @@ deploy_function() {
     "--timeout=$(timeout_of "$name")s" \
     "--min-instances=$(size "$name" MIN_INSTANCES)" "--max-instances=$(size "$name" MAX_INSTANCES)" \
     "--env-vars-file=$WORK/$name.environment.json" "$(secrets_flag "${secrets%,}")" \
-    "--update-labels=source-hash=$(cat "$WORK/$name.hash")" --serve-all-traffic-latest-revision
+    "--update-labels=$(labels "$(cat "$WORK/$name.hash")")" --serve-all-traffic-latest-revision
   note "$(cat "$WORK/$name.differs")" "function $function"
 }
 

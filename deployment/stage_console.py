@@ -11,21 +11,16 @@ import shutil
 import sys
 from pathlib import Path
 
-from stage_function import LEFT_OUT, hash_of
+from stage_function import copy_tracked, hash_of
 
 PROCFILE = "web: python -m operations.console.deployed\n"
 
 
 def stage(root: Path, directory: Path, runtime: str) -> None:
     """Lay the console out in the directory, which is made."""
-    functions = directory / "functions"
-    functions.mkdir(parents=True)
-    shutil.copyfile(root / "functions" / "__init__.py", functions / "__init__.py")
-    for package in ("shared", "worker"):
-        shutil.copytree(root / "functions" / package, functions / package, ignore=LEFT_OUT)
-    shutil.copytree(root / "operations", directory / "operations", ignore=LEFT_OUT)
-    # When the next run is, by the overview.
-    shutil.copyfile(root / "scheduler.yaml", directory / "scheduler.yaml")
+    # The schedule is for the overview, which says when the next run is.
+    paths = ("functions/__init__.py", "functions/shared", "functions/worker", "operations", "scheduler.yaml")
+    copy_tracked(root, directory, *paths)
     shutil.copyfile(root / "operations" / "console" / "requirements.lock", directory / "requirements.txt")
     (directory / "Procfile").write_text(PROCFILE, encoding="utf-8")
     version = re.sub(r"python(\d)(\d+)", r"\1.\2", runtime)

@@ -2,28 +2,38 @@
 
     stage_function.py ROOT FUNCTION DIRECTORY
 
-FUNCTION is the folder in functions/. Prints a hash of the whole, the same for the same content wherever and whenever it
-is laid out.
+FUNCTION is the folder in functions/. Only files that git tracks are laid out: what somebody has left in a folder, such
+as a key, is not deployed. Prints a hash of the whole, the same for the same content wherever and whenever it is laid
+out.
 """
 
 import hashlib
 import shutil
+import subprocess
 import sys
-from pathlib import Path
+from fnmatch import fnmatch
+from pathlib import Path, PurePosixPath
 
 MAIN = "from functions.{function}.main import {function}  # the entry point\n"
-LEFT_OUT = shutil.ignore_patterns("__pycache__", "*.pyc", ".*", "*~", "requirements.txt", "requirements.lock")
+LEFT_OUT = (".*", "requirements.txt", "requirements.lock")
+
+
+def copy_tracked(root: Path, directory: Path, *paths: str) -> None:
+    """Copy the files that git tracks at some paths of a checkout, as they are in its folders."""
+    command = ["git", "-C", str(root), "ls-files", "-z", "--", *paths]
+    listed = subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout  # noqa: S603  the operator's own git
+    for name in listed.decode().split("\0"):
+        is_left_out = any(fnmatch(part, pattern) for part in PurePosixPath(name).parts for pattern in LEFT_OUT)
+        # One that was deleted is tracked until the next commit.
+        if name and not is_left_out and (root / name).is_file():
+            (directory / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(root / name, directory / name)
 
 
 def stage(root: Path, function: str, directory: Path) -> None:
     """Lay the function out in the directory, which is made."""
-    source = root / "functions"
-    target = directory / "functions"
-    target.mkdir(parents=True)
-    shutil.copyfile(source / "__init__.py", target / "__init__.py")
-    for package in ("shared", function):
-        shutil.copytree(source / package, target / package, ignore=LEFT_OUT)
-    shutil.copyfile(source / function / "requirements.lock", directory / "requirements.txt")
+    copy_tracked(root, directory, "functions/__init__.py", "functions/shared", f"functions/{function}")
+    shutil.copyfile(root / "functions" / function / "requirements.lock", directory / "requirements.txt")
     (directory / "main.py").write_text(MAIN.format(function=function), encoding="utf-8")
 
 

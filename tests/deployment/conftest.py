@@ -87,11 +87,15 @@ class Deployment:
         directory: where the state is kept.
         repository: where deploy.sh is.
         state: the project's, to begin with.
+        commits: whether each deployment is of a commit of all that the repository has by then.
     """
 
-    def __init__(self, directory: Path, *, repository: Path, state: Mapping[str, Any] = BARE) -> None:
+    def __init__(
+        self, directory: Path, *, repository: Path, state: Mapping[str, Any] = BARE, commits: bool = False
+    ) -> None:
         self.directory = directory
         self.repository = repository
+        self._commits = commits
         self._project = Project(state)
         self.settings = dict(SETTINGS)
         self.secrets = dict(SECRETS)
@@ -151,6 +155,8 @@ class Deployment:
     def deploy(self, *options: str, answer: str = "") -> Outcome:
         """Run deploy.sh to its end; calls of gcloud are counted from zero."""
         self._project.calls.clear()
+        if self._commits:
+            commit_all(self.repository)
         run = subprocess.run(
             ["/bin/bash", str(self.repository / "deploy.sh"), *options],
             env=self.environment,
@@ -180,6 +186,19 @@ class Deployment:
         return resource
 
 
+def git(checkout: Path, *arguments: str) -> str:
+    """What a command of git says in a checkout."""
+    identity = ["-c", "user.name=A", "-c", "user.email=a@example.com"]
+    command = ["git", "-C", str(checkout), *identity, *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+
+
+def commit_all(checkout: Path) -> None:
+    """Commit what the folders of a checkout have."""
+    git(checkout, "add", "--all")
+    git(checkout, "commit", "--quiet", "--allow-empty", "--message=All")
+
+
 def _write_program(path: Path, text: str) -> None:
     path.write_text(text, encoding="utf-8")
     path.chmod(0o755)
@@ -192,11 +211,13 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
     copy.mkdir()
     for name in ("deployment", "functions", "operations"):
         shutil.copytree(REPOSITORY / name, copy / name, ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("deploy.sh", "queue.yaml", "scheduler.yaml"):
+    for name in ("deploy.sh", "queue.yaml", "scheduler.yaml", "pyproject.toml", ".gitignore"):
         shutil.copy(REPOSITORY / name, copy / name)
     # A team's own kinds may need a secret, which the projects of these tests do not have.
     for needs in copy.glob("functions/worker/reports/*/needs.yaml"):
         needs.unlink()
+    git(copy, "init", "--quiet")
+    commit_all(copy)
     return copy
 
 

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
@@ -14,7 +15,7 @@ from functions.dispatcher.mail_statistics.sendgrid.settings import SendGridSetti
 from functions.shared.ids import delivery_id
 from functions.shared.settings import DispatcherSettings, DlqHandlerSettings, MailProviderName, WorkerSettings
 from functions.worker.mail.provider import PROVIDER_SETTINGS
-from tests.deployment.conftest import PROJECT, SECRETS, Deployment, FirstDeployment, Outcome
+from tests.deployment.conftest import PROJECT, SECRETS, Deployment, FirstDeployment, Outcome, git
 from tests.deployment.google_server import GoogleServer
 from tests.deployment.stand_in.services import DISABLED
 
@@ -552,6 +553,31 @@ def promised(outcome: Outcome) -> list[str]:
     (counts,) = re.findall(r"reated: (\d+), (?:to be )?changed: (\d+), (?:to be )?removed: (\d+),", outcome.output)
     assert sum(map(int, counts)) == len(lines)
     return sorted(lines)
+
+
+class TestCheckout:
+    def test_labels_say_what_runs(self, first_deployment: FirstDeployment, repository: Path) -> None:
+        labels = first_deployment.state["resources"][f"{PLACE}/functions/report-worker"]["labels"]
+        assert labels["commit"] == git(repository, "rev-parse", "HEAD")
+        assert re.fullmatch(r"[a-z0-9_-]{1,63}", labels["version"])
+
+    def test_only_what_git_tracks_is_deployed_and_no_change_by_mistake(
+        self, tmp_path: Path, repository: Path, first_deployment: FirstDeployment
+    ) -> None:
+        checkout = shutil.copytree(repository, tmp_path / "checkout")
+        (checkout / "functions" / "worker" / "service-account.json").write_text("{}", encoding="utf-8")
+        with (checkout / "functions" / "worker" / "main.py").open("a", encoding="utf-8") as main:
+            main.write("# A change.\n")
+        deployed = Deployment(tmp_path / "project", repository=checkout, state=first_deployment.state)
+        outcome = deployed.deploy("--only=worker")
+        assert outcome.status == 1
+        assert "no clean commit: functions/worker/main.py functions/worker/service-account.json. " in outcome.errors
+        assert deployed.changes == []
+        outcome = deployed.deploy("--only=worker", "--dirty")
+        assert outcome.status == 0, outcome.text
+        assert deployed.changes == WORKER
+        assert "functions/worker/service-account.json" not in deployed.state["deployed_files"]["report-worker"]
+        assert deployed.resource("/functions/report-worker")["labels"]["commit"].endswith("-dirty")
 
 
 class TestDryRun:

@@ -11,6 +11,7 @@ from deployment.firestore_indexes import existing_fields, missing_composite, mis
 from deployment.render import fill
 from deployment.resource_diff import differences, find, is_same
 from deployment.stage_function import hash_of, stage
+from tests.deployment.conftest import git
 
 
 @pytest.mark.parametrize(
@@ -143,14 +144,25 @@ def test_the_hash_is_of_the_content_alone(tmp_path: Path) -> None:
         (source / name / "__pycache__" / "main.pyc").write_bytes(b"1")
     (source / "__init__.py").touch()
     (source / "worker" / "requirements.lock").write_text("requests==1\n", encoding="utf-8")
+    git(source.parent, "init", "--quiet")
+    git(source.parent, "add", "*.py", "*.lock")
     stage(tmp_path / "source", "worker", tmp_path / "one")
     (source / "worker" / "__pycache__" / "main.pyc").write_bytes(b"2")
-    (source / "worker" / ".swp").touch()
+    (source / "worker" / "service-account.json").touch()
     stage(tmp_path / "source", "worker", tmp_path / "two")
     assert hash_of(tmp_path / "one") == hash_of(tmp_path / "two")
     (source / "shared" / "main.py").write_text("x = 2\n", encoding="utf-8")
     stage(tmp_path / "source", "worker", tmp_path / "three")
     assert hash_of(tmp_path / "three") != hash_of(tmp_path / "one")
+    assert {path.relative_to(tmp_path / "two").as_posix() for path in (tmp_path / "two").rglob("*.*")} == {
+        *(
+            "main.py",
+            "requirements.txt",
+            "functions/__init__.py",
+            "functions/shared/main.py",
+            "functions/worker/main.py",
+        ),
+    }
 
 
 @pytest.mark.parametrize(

@@ -38,7 +38,7 @@ def make_checkout(repository: Path, copy: Path) -> Path:
 
 def make_deployment(directory: Path, checkout: Path, state: dict[str, Any]) -> Deployment:
     """Make a project in a state, with the variables that the kind needs."""
-    deployment = Deployment(directory, repository=checkout, state=state)
+    deployment = Deployment(directory, repository=checkout, state=state, commits=True)
     deployment.settings["SALES_REGION"] = "eu"
     deployment.secrets["SALES_DATABASE_URL"] = URL
     return deployment

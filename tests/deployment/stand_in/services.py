@@ -505,11 +505,11 @@ class Cloud:
             self._get(f"projects/{self.project}/serviceAccounts/{account}")
         self._get(flags["docker-repository"])
         self._require_cpus(1000 * int(flags["cpu"]) * int(flags["max-instances"]))
-        label, _, value = flags["update-labels"].partition("=")
+        labels = dict(part.split("=") for part in flags["update-labels"].split(","))
         resource: Resource = {
             "state": "ACTIVE",
             "environment": "GEN_2",
-            "labels": {"deployment-tool": "cli-gcloud", label: value},
+            "labels": {"deployment-tool": "cli-gcloud", **labels},
             "buildConfig": {
                 "runtime": flags["runtime"],
                 "entryPoint": flags["entry-point"],
@@ -571,7 +571,7 @@ class Cloud:
             "env": [*variables, {"name": secret["key"], "valueFrom": reference}],
             "resources": {"limits": {"cpu": "1000m", "memory": flags["memory"]}},
         }
-        label, _, value = flags["update-labels"].partition("=")
+        labels = dict(part.split("=") for part in flags["update-labels"].split(","))
         annotations = {
             "autoscaling.knative.dev/maxScale": flags["max-instances"],
             "run.googleapis.com/cpu-throttling": str("cpu-throttling" in flags),
@@ -579,7 +579,7 @@ class Cloud:
         resource = {
             "metadata": {
                 "name": service,
-                "labels": {"cloud.googleapis.com/location": flags["region"], label: value},
+                "labels": {"cloud.googleapis.com/location": flags["region"], **labels},
                 "annotations": {
                     "run.googleapis.com/iap-enabled": str("iap" in flags).lower(),
                     "run.googleapis.com/ingress": flags["ingress"],
