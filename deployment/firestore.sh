@@ -44,12 +44,19 @@ ensure_indexes() {
 }
 
 ensure_fields() {
-  local existing arguments=()
+  local existing collection field indexes
   existing="$(read_if_there firestore indexes fields list "--database=$DATABASE" --format=json)"
   firestore_indexes missing-fields <<<"${existing:-[]}" >"$WORK/fields"
-  while IFS=$'\t' read -r -a arguments <&3; do
-    change firestore indexes fields update "${arguments[@]}" "--database=$DATABASE" --async
-    note changed "indexes of a single field: ${arguments[*]}"
+  while IFS=$'\t' read -r collection field indexes <&3; do
+    if [ "$indexes" = "[]" ]; then
+      change firestore indexes fields update "$field" "--collection-group=$collection" "--database=$DATABASE" \
+        --disable-indexes --async
+    elif [ "$DRY_RUN" = yes ]; then
+      say "    indexes of $collection.$field, over Firestore's REST interface: $indexes"
+    else
+      rest_call roles/datastore.indexAdmin firestore_field "$collection" "$field" "$indexes"
+    fi
+    note changed "indexes of a single field: $collection.$field"
   done 3<"$WORK/fields"
   if [ ! -s "$WORK/fields" ]; then note unchanged "indexes of single fields"; fi
 }

@@ -4,7 +4,7 @@
 
 The file is of the form that the Firebase CLI reads, too: https://firebase.google.com/docs/reference/firestore/indexes
 Prints a line for each: the flags of `gcloud firestore indexes composite create` for a composite index that is missing,
-the name of one that is there; the arguments of `gcloud firestore indexes fields update` for a field whose own indexes
+the name of one that is there; the collection, the field and, as JSON, the wanted indexes of a field whose own indexes
 are not yet those of the file; the collection and the field for the others. Separated by tabs.
 """
 
@@ -71,21 +71,12 @@ def _is_as_wanted(wanted: list[Document], field: Document | None) -> bool:
     return set(map(_field_signature, wanted)) == set(map(_field_signature, config.get("indexes", [])))
 
 
-def _field_flags(indexes: list[Document]) -> Iterator[str]:
-    """The flags of gcloud that give a field these indexes and no others."""
-    if not indexes:
-        yield "--disable-indexes"
-    for index in indexes:
-        scope, kind = (part.lower().replace("_", "-") for part in _field_signature(index))
-        yield f"--index={'order' if 'order' in index else 'array-config'}={kind},query-scope={scope}"
-
-
 def missing_fields(wanted: Document, existing: list[Document]) -> Iterator[list[str]]:
-    """The arguments for each field whose own indexes are others than in the file."""
+    """Collection, field and wanted indexes, as JSON, of each field whose own indexes are others than in the file."""
     there = {_place_of(field): field for field in existing}
     for (collection, field), indexes in _overrides(wanted):
         if not _is_as_wanted(indexes, there.get((collection, field))):
-            yield [field, f"--collection-group={collection}", *_field_flags(indexes)]
+            yield [collection, field, json.dumps(indexes)]
 
 
 def existing_fields(wanted: Document, existing: list[Document]) -> Iterator[Place]:

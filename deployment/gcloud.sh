@@ -78,6 +78,28 @@ change() {
 # helper NAME ARGUMENT...: one of this folder's Python programs. They need only Python itself.
 helper() { python3 -S -E "$ROOT/deployment/$1.py" "${@:2}"; }
 
+# rest_call ROLE HELPER ARGUMENT...: a program of this folder that calls Firestore, as the account that gcloud is logged
+# in with, which needs ROLE. Retries temporary failures. Prints "none" where the API is not on yet.
+rest_call() {
+  local ERRORS="$WORK/errors.$RANDOM$RANDOM" tries=1 wait="$FIRST_WAIT" token
+  token="$(read_if_there auth print-access-token)"
+  until helper "$2" "$PROJECT_ID" "$DATABASE" "${@:3}" <<<"$token" 2>"$ERRORS"; do
+    if [ "$APIS_ON" = no ] && grep -qE "$API_OFF" "$ERRORS"; then
+      echo none
+      return 0
+    fi
+    if [ "$tries" -ge "$ATTEMPTS" ] || ! passes_by_itself "$ERRORS"; then
+      fail "$(cat "$ERRORS")" "The account that deploys needs $1 for this." \
+        "Then run ./deploy.sh again: what is done stays done, and it goes on from here."
+    fi
+    say "    trying again in $wait s: $(head -n 1 "$ERRORS")" >&2
+    sleep "$wait"
+    tries=$((tries + 1))
+    wait=$((wait * 2))
+    if [ "$wait" -gt "$LONGEST_WAIT" ]; then wait="$LONGEST_WAIT"; fi
+  done
+}
+
 first_error() { grep -m 1 -E 'ERROR|denied|[Ee]rror' "$ERRORS" || head -n 1 "$ERRORS"; }
 
 stop_with_error() {

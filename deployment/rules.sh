@@ -4,26 +4,8 @@
 
 RULES="$ROOT/deployment/firestore.rules"
 
-# firestore_rules COMMAND ARGUMENT...: as the account that gcloud is logged in with. Retries temporary failures.
-firestore_rules() {
-  local ERRORS="$WORK/errors.$RANDOM$RANDOM" tries=1 wait="$FIRST_WAIT" token
-  token="$(read_if_there auth print-access-token)"
-  until helper firestore_rules "$PROJECT_ID" "$DATABASE" "$@" <<<"$token" 2>"$ERRORS"; do
-    if [ "$APIS_ON" = no ] && grep -qE "$API_OFF" "$ERRORS"; then
-      echo none
-      return 0
-    fi
-    if [ "$tries" -ge "$ATTEMPTS" ] || ! passes_by_itself "$ERRORS"; then
-      fail "$(cat "$ERRORS")" "The account that deploys needs roles/firebaserules.admin for this." \
-        "Then run ./deploy.sh again: what is done stays done, and it goes on from here."
-    fi
-    say "    trying again in $wait s: $(head -n 1 "$ERRORS")" >&2
-    sleep "$wait"
-    tries=$((tries + 1))
-    wait=$((wait * 2))
-    if [ "$wait" -gt "$LONGEST_WAIT" ]; then wait="$LONGEST_WAIT"; fi
-  done
-}
+# firestore_rules COMMAND ARGUMENT...
+firestore_rules() { rest_call roles/firebaserules.admin firestore_rules "$@"; }
 
 set_up_rules() {
   step rules "Firestore rules"

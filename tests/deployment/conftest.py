@@ -14,6 +14,7 @@ import pytest
 
 from tests.deployment.google_server import GoogleServer
 from tests.deployment.stand_in.project import Project
+from tests.deployment.stand_in.rest import the_rest_server
 from tests.deployment.stand_in.server import the_server
 from tests.support import PATIENCE_SECONDS
 
@@ -105,6 +106,7 @@ class Deployment:
         # Waiting is not what is tested.
         _write_program(bin_directory / "sleep", "#!/bin/sh\n")
         (bin_directory / "python3").symlink_to(sys.executable)
+        self._firestore = the_rest_server().endpoint_for(self._project)
         self.path = f"{bin_directory}{os.pathsep}/usr/bin{os.pathsep}/bin"
 
     @property
@@ -130,6 +132,7 @@ class Deployment:
             "PATH": self.path,
             "HOME": str(self.directory),
             "TMPDIR": str(self.directory),
+            "CLOUDSDK_API_ENDPOINT_OVERRIDES_FIRESTORE": self._firestore,
             **self.settings,
             **self.secrets,
         }

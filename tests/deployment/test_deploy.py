@@ -266,7 +266,7 @@ WORKER = [*PAUSE, "functions deploy report-worker", *RESUME]
         (
             _set("report_subscriptions/fields/shard", "indexConfig", value={"indexes": []}),
             "firestore",
-            ["firestore indexes fields update shard"],
+            ["firestore REST PATCH shard"],
         ),
         (
             _forget_binding("project"),

@@ -112,27 +112,27 @@ GROUP = {"queryScope": "COLLECTION_GROUP", "fields": [{"fieldPath": "a", "order"
 
 
 @pytest.mark.parametrize(
-    ("config", "arguments"),
+    ("config", "is_missing"),
     [
-        (None, "--index=order=ascending,query-scope=collection-group"),
-        ({"usesAncestorConfig": True, "indexes": [GROUP]}, "--index=order=ascending,query-scope=collection-group"),
-        ({"indexes": [GROUP | {"queryScope": "COLLECTION"}]}, "--index=order=ascending,query-scope=collection-group"),
-        ({}, "--index=order=ascending,query-scope=collection-group"),
-        ({"indexes": [GROUP]}, None),
+        (None, True),
+        ({"usesAncestorConfig": True, "indexes": [GROUP]}, True),
+        ({"indexes": [GROUP | {"queryScope": "COLLECTION"}]}, True),
+        ({}, True),
+        ({"indexes": [GROUP]}, False),
     ],
 )
-def test_a_field_gets_the_indexes_of_the_file_and_no_others(config: Any, arguments: str | None) -> None:
+def test_a_field_gets_the_indexes_of_the_file_and_no_others(config: Any, *, is_missing: bool) -> None:
     index = {"queryScope": "COLLECTION_GROUP", "order": "ASCENDING"}
     wanted = {"fieldOverrides": [{"collectionGroup": "c", "fieldPath": "a", "indexes": [index]}]}
     existing = [] if config is None else [{"name": f"{FIELDS}/a", "indexConfig": config}]
-    assert list(missing_fields(wanted, existing)) == ([["a", "--collection-group=c", arguments]] if arguments else [])
-    assert list(existing_fields(wanted, existing)) == ([] if arguments else [("c", "a")])
+    assert list(missing_fields(wanted, existing)) == ([["c", "a", json.dumps([index])]] if is_missing else [])
+    assert list(existing_fields(wanted, existing)) == ([] if is_missing else [("c", "a")])
 
 
 def test_an_exempt_field_has_no_index() -> None:
     wanted = {"fieldOverrides": [{"collectionGroup": "c", "fieldPath": "a", "indexes": []}]}
     existing = [{"name": f"{FIELDS}/a", "indexConfig": {"indexes": [GROUP]}}]
-    assert list(missing_fields(wanted, existing)) == [["a", "--collection-group=c", "--disable-indexes"]]
+    assert list(missing_fields(wanted, existing)) == [["c", "a", "[]"]]
     assert list(missing_fields(wanted, [{"name": f"{FIELDS}/a", "indexConfig": {}}])) == []
 
 

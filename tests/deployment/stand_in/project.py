@@ -73,6 +73,25 @@ class Project:
                 return Answer(refusal.status, f"{refusal}\n".encode())
             return Answer(text=result if isinstance(result, bytes) else render(result, line.flags).encode())
 
+    def patch_field(self, name: str, index_config: dict[str, Any]) -> bool:
+        """Give a field of Firestore its own indexes, as over the REST interface.
+
+        Args:
+            name: the field's.
+            index_config: its indexes.
+
+        Returns:
+            Whether there is such a database.
+        """
+        with self._lock:
+            self.calls.append(["firestore", "REST", "PATCH", name.rpartition("/")[2]])
+            resources = self._state["resources"]
+            if name.partition("/collectionGroups/")[0] not in resources:
+                return False
+            indexes = [{**index, "state": "READY"} for index in index_config["indexes"]]
+            resources.setdefault(name, {"name": name})["indexConfig"] = {"indexes": indexes}
+            return True
+
     def _fail_if_asked_for(self, line: CommandLine, when: str) -> None:
         for fault in self._state["faults"]:
             if fault["when"] == when and fault["times"] > 0 and line.command.startswith(fault["command"]):

@@ -399,11 +399,14 @@ class Cloud:
         return {}
 
     def _single_field_index(self, flag: str) -> Resource:
+        """An index of one collection: gcloud makes no other."""
         index = dict(part.split("=") for part in flag.split(","))
-        (kind,) = index.keys() - {"query-scope"}
+        if unknown := index.keys() - {"order", "array-config"}:
+            raise self.refuse(f"Bad syntax for dict arg: {min(unknown)}: valid keys are [array-config, order]")
+        (kind,) = index
         key = {"order": "order", "array-config": "arrayConfig"}[kind]
         return {
-            "queryScope": index["query-scope"].upper().replace("-", "_"),
+            "queryScope": "COLLECTION",
             "fields": [{"fieldPath": self.line.positionals[0], key: index[kind].upper()}],
             "state": "READY",
         }
