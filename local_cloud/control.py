@@ -18,7 +18,7 @@ from aiohttp import web
 from local_cloud.cloud import LocalCloud
 from local_cloud.http import HttpServer
 from local_cloud.inbox.faults import Service
-from local_cloud.inbox.timed_faults import FaultKind, TimedFaults
+from local_cloud.inbox.timed_faults import IN_WORDS, FaultKind, TimedFaults
 from local_cloud.scheduler import Execution
 
 _LONGEST_STEP = timedelta(days=366)
@@ -65,7 +65,7 @@ class Control(HttpServer):
                     {"service": each.service, "kind": each.kind.value, "seconds": round(each.until - time.monotonic())}
                     for each in self._faults.current
                 ],
-                "fault_kinds": [kind.value for kind in FaultKind],
+                "fault_kinds": {kind.value: words for kind, words in IN_WORDS.items()},
                 "services": [
                     each for each in get_args(Service) if each == "slack" or each.startswith(self._cloud.provider)
                 ],

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from operator import itemgetter
 from typing import Any
 
+from functions.shared.dead_letter import DeadLetterState
 from functions.shared.delivery import Delivery, DeliveryState
 from functions.shared.delivery_attempt import AttemptResult, DeliveryAttempt
 from functions.shared.ids import time_of_run
@@ -84,12 +85,15 @@ def timeline(delivery: Delivery, mail: MailRecord | None, *, now: datetime) -> l
     return [entry for _, entry in sorted(known, key=itemgetter(0))]
 
 
-def what_next(delivery: Delivery, task: Mapping[str, Any] | None, *, now: datetime) -> str:
+def what_next(
+    delivery: Delivery, task: Mapping[str, Any] | None, *, letter_state: DeadLetterState | None = None, now: datetime
+) -> str:
     """What happens to a delivery next, in a sentence or two.
 
     Args:
         delivery: which.
         task: its task as the queue shows it; None where the queue holds none.
+        letter_state: of its dead letter; None where it has none.
         now: the present, in UTC.
     """
     match delivery.state:
@@ -97,6 +101,8 @@ def what_next(delivery: Delivery, task: Mapping[str, Any] | None, *, now: dateti
             return "Nothing: the mail provider has accepted the mail."
         case DeliveryState.SKIPPED:
             return "Nothing: no mail was sent for it, and none will be."
+        case DeliveryState.DEAD if letter_state is DeadLetterState.DISMISSED:
+            return "Nothing: its dead letter is dismissed."
         case DeliveryState.DEAD:
             return "Nothing by itself: its dead letter waits for a person, who replays or dismisses it."
         case DeliveryState.SENDING if delivery.history and delivery.history[-1].result is AttemptResult.UNCLEAR:

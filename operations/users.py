@@ -117,7 +117,7 @@ def explain_user(user: User, subscriptions: Sequence[Subscription], *, now: date
             "enrolled_at. If your application writes null there, the next run does."
         )
     if not subscriptions:
-        return "The user gets no reports, for want of a subscription: reports subscriptions add makes one."
+        return "The user gets no reports, for want of a subscription: add one."
     if all(each.is_paused(now) for each in subscriptions):
         reasons = sorted({each.paused_because.value for each in subscriptions if each.paused_because})
         because = f" ({', '.join(reasons)})" if reasons else ""

@@ -31,12 +31,14 @@ def explain_waiting(task: Mapping[str, Any], queue: Mapping[str, Any], *, now: d
 
 
 def seconds_until_empty(queue: Mapping[str, Any]) -> float | None:
-    """How long the queue needs for the tasks that it holds, at its rate; None where it does not move, or holds too many
-    to count.
+    """How long the queue needs for the tasks that it holds, at its rate; None where it does not move, holds too many to
+    count, or only such as have failed and wait to be tried again.
 
     Args:
         queue: as `operations.queues.Queues.show` shows it.
     """
     if queue["state"] != "running" or queue["more_tasks"] or not queue["rate"]:
+        return None
+    if queue["tasks"] and queue["failing"] == queue["tasks"]:
         return None
     return float(queue["tasks"] / queue["rate"])

@@ -78,7 +78,7 @@ def chromium() -> str:
     if path is None:
         if os.environ.get("CI"):
             pytest.fail("no Chromium: .ci/run installs one")
-        pytest.skip("no Chromium: install it, or say where it is by CHROMIUM=/path/to/it")
+        pytest.skip("tests in a browser: there is no Chromium. Install it, or set CHROMIUM=/path/to/it")
     return path
 
 

@@ -1,7 +1,8 @@
 """Fixtures of all tests."""
 
 import signal
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -16,6 +17,16 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 settings.register_profile("explore", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("same examples", settings.get_profile("explore"), derandomize=True)
 settings.load_profile("same examples")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Where there is no browser, the summary says so in one line, not in one for the place of each test."""
+    report = yield
+    if report.skipped and "chromium" in getattr(item, "fixturenames", ()) and isinstance(report.longrepr, tuple):
+        _, _, reason = report.longrepr
+        report.longrepr = (str(Path(__file__).parent / "chromium.py"), None, reason)  # type: ignore[assignment]  # no line is shown
+    return report
 
 
 @pytest.fixture(scope="module")

@@ -42,6 +42,19 @@ class FaultKind(StrEnum):
     """It answers after the caller has given up."""
 
 
+IN_WORDS = {
+    FaultKind.UNAVAILABLE: "answers 503",
+    FaultKind.REFUSES_MAILS: "answers 400: dead letters",
+    FaultKind.THROTTLED: "answers 429",
+    FaultKind.REFUSES_KEY: "answers 401",
+    FaultKind.CUT: "breaks connections",
+    FaultKind.TAKEN_AND_CUT: "takes, then breaks off",
+    FaultKind.TAKEN_AND_FAILED: "takes, then answers 502",
+    FaultKind.SLOW: "answers too late",
+}
+"""The faults as a person chooses among them."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class TimedFault:
     """A fault that is on.

@@ -18,6 +18,8 @@ from operations.parallel import PARALLEL
 _MOST_JOBS = 100
 """How many are remembered; the action log has all of them."""
 _MOST_FAILURES = 200
+_SHORT_SECONDS = 1.0
+"""A job that takes no longer has ended when its page is shown, which without scripts does not follow."""
 
 _logger = structlog.get_logger()
 
@@ -111,7 +113,7 @@ class Jobs:
         subject: str,
         note: str = "",
     ) -> Job:
-        """Begin a job in a thread of its own.
+        """Begin a job in a thread of its own, and wait a moment for it to end.
 
         Args:
             job: what it is.
@@ -138,7 +140,9 @@ class Jobs:
             finally:
                 job.ended_at = datetime.now(UTC)
 
-        threading.Thread(target=carry_out, name=f"job-{job.id}", daemon=True).start()
+        thread = threading.Thread(target=carry_out, name=f"job-{job.id}", daemon=True)
+        thread.start()
+        thread.join(_SHORT_SECONDS)
         return job
 
     def find(self, job_id: str) -> Job | None:

@@ -4,7 +4,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from urllib.parse import quote
 
 from operations.console.jobs import Job
@@ -50,7 +50,8 @@ def furnished(cloud: Cloud) -> Iterator[House]:
     staged = put_in(cloud.database(PROJECT), location=location)
     make_queue(EMPTY_PROJECT, location, "reports", paused=False, wait=timedelta(minutes=1))
     with ExitStack() as stack:
-        full = stack.enter_context(cloud.console_of(PROJECT, queues=QUEUES))
+        ramp_start = f"{datetime.now(UTC) - timedelta(days=2):%Y-%m-%d}"
+        full = stack.enter_context(cloud.console_of(PROJECT, queues=QUEUES, RAMP_START=ramp_start, QUEUE_RATE="10"))
         read_only = stack.enter_context(cloud.console_of(PROJECT, queues=QUEUES, read_only=True))
         empty = stack.enter_context(cloud.console_of(EMPTY_PROJECT))
         goes_on = threading.Event()

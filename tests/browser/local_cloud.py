@@ -61,7 +61,7 @@ class Cloud:
 
     @contextmanager
     def console_of(
-        self, project: str, *, read_only: bool = False, queues: Sequence[str] = ("reports",)
+        self, project: str, *, read_only: bool = False, queues: Sequence[str] = ("reports",), **settings: str
     ) -> Iterator[ConsoleServer]:
         """A console of another project that the same servers have.
 
@@ -69,12 +69,14 @@ class Cloud:
             project: its id.
             read_only: whether nothing can be changed.
             queues: the ids of its queues.
+            settings: variables of its functions.
         """
         session = Session(None)
         given: Mapping[str, str] = {
             **self.target.variables,
             "GOOGLE_CLOUD_PROJECT": project,
             "REPORT_QUEUES": ",".join(queues),
+            **settings,
         }
         session.target = Target(variables=given, directory=self.target.directory)
         with serving(session, read_only=read_only) as served:

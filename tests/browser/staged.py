@@ -12,6 +12,7 @@ from functions.shared.dead_letter import DEAD_LETTERS, DeadLetterReason, DeadLet
 from functions.shared.delivery import DELIVERIES, DeliveryState
 from functions.shared.delivery_attempt import AttemptResult, DeliveryAttempt
 from functions.shared.ids import delivery_id, run_id, shard_of, task_id
+from functions.shared.mail_breaker import BREAKER_STATE, MAIL_BREAKER, BreakerState, MailFigures
 from functions.shared.mail_event import MAIL_EVENTS, MailRecord, MailStatus, Sighting
 from functions.shared.report_task import ReportTask
 from functions.shared.run import RUN_COUNTERS, RUNS
@@ -230,7 +231,11 @@ class Stage:
             **dict.fromkeys(RUN_COUNTERS, 2),
         }
         figures = {"due": 120_400, "dispatched": 120_390, "malformed": 3, "errors": 7}
-        failed = self.run(1, state="failed", attempts=2, earlier_attempts=[earlier], queues="paused", **figures)
+        counted = dict.fromkeys(RUN_COUNTERS, 2)
+        shares = {"0": {"state": "finished", **counted}, "1": {"state": "failed", **counted}}
+        failed = self.run(
+            1, state="failed", attempts=2, earlier_attempts=[earlier], queues="paused", shares=shares, **figures
+        )
         self.run(2, state="stopped", stopped_because=MARKUP, due=12)
         self.run(3, state="finished", due=4, dispatched=2, lost=2, overdue=1)
         return self.run(0, state="running", due=500, dispatched=320), failed
@@ -293,6 +298,9 @@ class Stage:
         self.put(OPERATOR_ACTIONS, "action", {**action, "began_at": self._now, "ended_at": self._now})
         self.put(OPERATOR_ACTIONS, "cut short", {**action, "outcome": "", "began_at": self._now, "ended_at": None})
         self.put(MARKUP_ID, MARKUP_ID, {"field": MARKUP})
+        mails = MailFigures(delivered=9_000, complaints=40, bounces=3)
+        breaker = BreakerState(stopped_at=self._hour, because=MARKUP, figures=mails, read_at=self._hour)
+        self.put(MAIL_BREAKER, BREAKER_STATE, breaker.to_fields())
         hour = timedelta(hours=1)
         make_queue(PROJECT, self._location, QUEUES[0], paused=True, wait=hour, tasks=3)
         make_queue(PROJECT, self._location, QUEUES[1], paused=False, wait=hour, tasks=2)

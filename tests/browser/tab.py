@@ -1,6 +1,7 @@
 """A tab of the browser that notices what goes wrong in it."""
 
-from collections.abc import Iterator, Mapping
+import itertools
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
@@ -23,12 +24,27 @@ _RULES = {
 }
 _RULES_OF_LOOKS = {**_RULES, "runOnly": ["color-contrast", "target-size", "scrollable-region-focusable"]}
 """Those that a page can break at one width or in one scheme only."""
+Look = tuple[int, Literal["light", "dark"]]
+_LOOKS: tuple[tuple[Look, Look], ...] = (
+    ((WIDE, "light"), (NARROW, "dark")),
+    ((NARROW, "light"), (WIDE, "dark")),
+    ((WIDE, "dark"), (NARROW, "light")),
+    ((NARROW, "dark"), (WIDE, "light")),
+)
+"""Two looks show a page in both widths and both schemes. Pages take turns, so that each combination is seen on some."""
 _STICKING_OUT = """
 () => document.documentElement.scrollWidth <= innerWidth ? [] : [...document.querySelectorAll("main *")].filter(
     (element) => element.getBoundingClientRect().right > innerWidth + 1 && !element.closest(".scroll")
 ).map((element) => `sticks out: ${element.outerHTML.slice(0, 200)}`)
 """
 _MOST_STEPS = 400
+_STEPS_BETWEEN = """
+(element) => {
+    const kinds = "a[href], button, input:not([type=hidden]), select, summary, [tabindex='0']";
+    const stops = [...document.querySelectorAll(kinds)].filter((each) => each.checkVisibility());
+    return stops.indexOf(element) - stops.indexOf(document.activeElement);
+}
+"""
 
 
 @dataclass(kw_only=True)
@@ -45,6 +61,7 @@ class Tab:
     url: str
     problems: list[str] = field(default_factory=list)
     requests: list[str] = field(default_factory=list)
+    _looks: "Iterator[tuple[Look, Look]]" = field(default_factory=lambda: itertools.cycle(_LOOKS))
 
     def __post_init__(self) -> None:
         self.page.on("console", lambda message: self._note(message.type, message.text))
@@ -83,14 +100,16 @@ class Tab:
         self.url = url
         self.open(path, status=status)
 
-    def looks(self) -> list[str]:
-        """What is wrong with the page as it is shown, wide and light, and narrow and dark."""
+    def looks(self, how_many: int = 2) -> list[str]:
+        """What is wrong with the page as it is shown.
+
+        Args:
+            how_many: one for a page that has nothing that no other page has: it is looked at wide or narrow, and light
+                or dark.
+        """
         found = self.problems
-        looks: tuple[tuple[int, Literal["light", "dark"], Mapping[str, Any]], ...] = (
-            (WIDE, "light", _RULES),
-            (NARROW, "dark", _RULES_OF_LOOKS),
-        )
-        for width, scheme, rules in looks:
+        looks = next(self._looks)[:how_many]
+        for (width, scheme), rules in zip(looks, (_RULES, _RULES_OF_LOOKS), strict=False):
             self.page.set_viewport_size({"width": width, "height": 900})
             self.page.emulate_media(color_scheme=scheme)
             wrong = [*violations(self.page, rules), *self.page.evaluate(_STICKING_OUT)]
@@ -100,6 +119,9 @@ class Tab:
 
     def go_to(self, locator: "Locator") -> None:
         """Move the focus to an element by the keyboard."""
+        # To look after each step where the focus is takes most of a test's time.
+        for _ in range(locator.evaluate(_STEPS_BETWEEN)):
+            self.page.keyboard.press("Tab")
         for _ in range(_MOST_STEPS):
             if locator.evaluate("(element) => element === document.activeElement"):
                 assert locator.evaluate("(element) => element.matches(':focus-visible')")

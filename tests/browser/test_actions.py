@@ -1,7 +1,7 @@
 """Whatever an operator does, by the keyboard alone, on a local cloud that runs; and pages that stay current."""
 
 from collections.abc import Callable, Iterator
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -59,6 +59,10 @@ def button(tab: Tab, name: str) -> Any:
     return tab.page.get_by_role("button", name=name)
 
 
+def link(tab: Tab, name: str) -> Any:
+    return tab.page.get_by_role("link", name=name)
+
+
 def unfold(tab: Tab, name: str) -> None:
     """Open a form that is folded in, by the keyboard."""
     tab.press(tab.page.locator("summary", has_text=name).first)
@@ -83,21 +87,55 @@ def job_ends(tab: Tab) -> None:
     tab.page.locator("[role=status]", has_text="Done").wait_for()
 
 
-def test_it_replays_all_of_a_cause_and_they_go_out(cloud: Cloud, tab: Tab, stage: Stage) -> None:
-    letters = [stage.letter("u2", hours_ago=hours, cause="e" * 32) for hours in (30, 31)]
-    tab.open("/")
-    tab.press(tab.page.locator("section", has_text="Dead letters").get_by_role("link", name="2", exact=True))
+def test_the_walk_of_a_new_operator(cloud: Cloud, tab: Tab) -> None:
+    """A report is missing since SendGrid failed: the walk that docs/console.md counts the clicks of."""
+    for user in ("u2", "u6"):
+        late = datetime.now(UTC).replace(minute=0, second=0, microsecond=0) - timedelta(hours=3)
+        subscription_reference(cloud.database(), user, "default").update({"next_report_at": late})
+    tab.open("/local")
+    tab.go_to(tab.page.get_by_label("How it fails"))
+    tab.page.keyboard.type("refuses-mails")
+    tab.press(button(tab, "Let it fail"))
+    says(tab, "The service fails")
+    assert [(each["service"], each["kind"]) for each in cloud.state()["faults"]] == [("sendgrid", "refuses-mails")]
+    before = datetime.fromisoformat(cloud.state()["now"])
+    tab.press(button(tab, "Move"))
+    says(tab, "The clock is moved")
+    assert (datetime.fromisoformat(cloud.state()["now"]) - before).total_seconds() >= 60
+    tab.press(button(tab, "Make a run now"))
+    tab.page.get_by_role("heading", name="What it did").wait_for()
+    tab.press(link(tab, "Overview"))
+    failed = tab.page.locator("tr", has_text="the sender's domain is not authenticated")
+    failed.get_by_role("link", name="2", exact=True).wait_for()
+    tab.press(link(tab, "Local cloud"))
+    tab.press(button(tab, "End all"))
+    says(tab, "All services work")
+    assert cloud.state()["faults"] == []
+    tab.press(link(tab, "People"))
+    tab.fill("address", "user2@example.com")
+    tab.page.keyboard.press("Enter")
+    tab.page.get_by_role("heading", name="User u2").wait_for()
+    tab.press(tab.page.locator("tr", has_text="the sender's domain").get_by_role("link", name="Open"))
+    tab.page.get_by_text("its dead letter waits for a person").wait_for()
+    assert "SendGrid answered 400" in tab.page.locator(".timeline li").last.inner_text()
+    tab.press(link(tab, "All of the same cause"))
     tab.press(button(tab, "Replay all 2"))
     tab.page.get_by_role("heading", name="Replay 2 dead letters?").wait_for()
+    tab.page.get_by_text("the sender's domain is not authenticated").wait_for()
+    letters = {
+        each.id
+        for each in cloud.database().collection(DEAD_LETTERS).stream()
+        if "the sender's domain" in each.get("error")
+    }
     assert {letter_state(cloud, each) for each in letters} == {"open"}
     tab.fill("Why", "SendGrid works again")
     tab.press(button(tab, "Replay 2"))
     job_ends(tab)
     assert last_action(cloud, "Replay 2 dead letters")["note"] == "SendGrid works again"
-    tab.press(tab.page.get_by_role("link", name="Watch their deliveries"))
+    tab.press(link(tab, "Watch them go out"))
     # The page follows by itself.
-    tab.page.get_by_role("link", name="sent").nth(1).wait_for()
-    tab.press(tab.page.get_by_role("link", name="sent").first)
+    link(tab, "sent").nth(1).wait_for()
+    tab.press(tab.page.locator("tr", has_text="u2").get_by_role("link", name="sent"))
     tab.press(tab.page.locator(".links a").first)
     tab.page.locator("iframe.mail").wait_for()
     assert {letter_state(cloud, each) for each in letters} == {"replayed"}
@@ -210,22 +248,13 @@ def test_it_finds_a_user_by_address_and_changes_what_the_user_gets(cloud: Cloud,
     assert subscription("extra") == {}
 
 
-def test_it_controls_the_local_cloud(cloud: Cloud, tab: Tab) -> None:
+def test_it_kills_a_function(cloud: Cloud, tab: Tab) -> None:
     tab.open("/local")
-    tab.press(button(tab, "Let it fail"))
-    says(tab, "The service fails")
-    assert [each["service"] for each in cloud.state()["faults"]] == ["sendgrid"]
-    tab.press(button(tab, "End all"))
-    says(tab, "All services work")
-    assert cloud.state()["faults"] == []
-    before = datetime.fromisoformat(cloud.state()["now"])
-    tab.press(button(tab, "Move"))
-    says(tab, "The clock is moved")
-    assert (datetime.fromisoformat(cloud.state()["now"]) - before).total_seconds() >= 60
     process = {each["name"]: each["pid"] for each in cloud.state()["functions"]}["mail_events"]
     tab.press(button(tab, "Kill mail_events"))
     says(tab, "The function is killed")
-    assert {each["name"]: each["pid"] for each in cloud.state()["functions"]}["mail_events"] != process
+    while {each["name"]: each["pid"] for each in cloud.state()["functions"]}["mail_events"] == process:
+        pass
 
 
 def test_without_scripts_forms_work(cloud: Cloud, plain: Tab, stage: Stage) -> None:

@@ -18,6 +18,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from functions.shared.dead_letter import DeadLetterReason, DeadLetterState, StoredDeadLetter
+from functions.shared.logging import redact_addresses
 from operations.console.console import Console, console_of
 from operations.console.form import Form, form_action
 from operations.console.jobs import Job
@@ -116,6 +117,7 @@ def confirm(request: Request, form: Form) -> Response:
         total=total,
         looked_at=len(looked_at),
         filters=_to_query(chosen),
+        error=redact_addresses(looked_at[0].error) if looked_at else "",
         outcomes=[
             (count, {r.outcome.value: r.outcome for r in results}[name]) for name, count in outcomes.most_common()
         ],
@@ -145,7 +147,7 @@ def act_on(request: Request, form: Form) -> Response:
             title=f"{act.verb} {count}",
             total=len(found),
             back=link("/dead-letters", **_to_query(chosen)),
-            watch=link("/dead-letters", **{**_to_query(chosen), "state": "replayed"}) if act.name == "replay" else "",
+            watch=link("/dead-letters", **{**_to_query(chosen), "state": "all"}) if act.name == "replay" else "",
         ),
         [letter.id for letter in found],
         _carry_out(console, act, may_send_twice=may_send_twice, note=note),

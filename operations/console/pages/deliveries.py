@@ -101,14 +101,15 @@ def show_delivery(request: Request) -> Response:
     client = console.session.firestore
     delivery = Deliveries(client).get(request.path_params["delivery_id"])
     mail = MailRecords(client).of([delivery]).get(delivery.id)
-    letter = delivery.letter_id or delivery.id
+    letter = next(iter(DeadLetters(client).of_ids([delivery.letter_id or delivery.id])), None)
+    task = None if delivery.is_final else _task(console, delivery)
     return console.view.page(
         request,
         "delivery.html",
         delivery=delivery_row(delivery, mail),
         timeline=timeline(delivery, mail, now=now),
-        what_next=what_next(delivery, None if delivery.is_final else _task(console, delivery), now=now),
-        letter=next(iter(DeadLetters(client).of_ids([letter])), None),
+        what_next=what_next(delivery, task, letter_state=letter.state if letter else None, now=now),
+        letter=letter,
         can_preview=request.state.viewer.may_act and bool(delivery.subscription_id),
         taken=console.local.mails_of(delivery.id) if console.local and request.state.viewer.may_act else [],
         log_lines=console.local.log_lines(delivery.id) if console.local else [],

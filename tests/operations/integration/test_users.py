@@ -72,7 +72,7 @@ def test_a_user_is_shown_with_all_subscriptions(project: Project) -> None:
         ({"email": "nobody"}, None, "until your application corrects the document"),
         ({"enrolled_at": None}, None, "not enrolled yet: the dispatcher's next run does that"),
         ({"enrolled_at": ...}, None, "not enrolled yet: the dispatcher does that within a day"),
-        ({}, None, "for want of a subscription: reports subscriptions add"),
+        ({}, None, "for want of a subscription: add one"),
         ({}, {"next_report_at": None, "active": False}, "all subscriptions are paused"),
     ],
 )

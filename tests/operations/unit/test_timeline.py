@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from functions.shared.dead_letter import DeadLetterState
 from functions.shared.delivery import Delivery
 from functions.shared.delivery_attempt import AttemptResult, DeliveryAttempt
 from functions.shared.mail_event import MailEvent, MailRecord, MailStatus
@@ -170,6 +171,18 @@ def test_what_comes_next_of_a_claim(result: AttemptResult, lease: datetime, word
     told = what_next(found, task, now=NOW)
     assert told.startswith(words)
     assert told.endswith("The next attempt, number 2, at 14:02:00 UTC finds that out.") is not told.endswith("now.")
+
+
+@pytest.mark.parametrize(
+    ("letter_state", "words"),
+    [
+        (None, "Nothing by itself: its dead letter waits"),
+        (DeadLetterState.OPEN, "Nothing by itself: its dead letter waits"),
+        (DeadLetterState.DISMISSED, "Nothing: its dead letter is dismissed."),
+    ],
+)
+def test_what_comes_next_of_a_dead_letter(letter_state: DeadLetterState | None, words: str) -> None:
+    assert what_next(delivery(state="dead"), None, letter_state=letter_state, now=NOW).startswith(words)
 
 
 def test_a_task_that_an_operator_made() -> None:

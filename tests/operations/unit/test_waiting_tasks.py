@@ -8,7 +8,7 @@ import pytest
 from operations.waiting_tasks import explain_waiting, seconds_until_empty
 
 NOW = datetime(2026, 11, 24, 13, tzinfo=UTC)
-QUEUE = {"state": "running", "rate": 10.0, "concurrent": 100, "tasks": 25, "more_tasks": False}
+QUEUE = {"state": "running", "rate": 10.0, "concurrent": 100, "tasks": 25, "more_tasks": False, "failing": 24}
 NEW = {"scheduled_for": NOW, "attempts": 0, "last_attempt_at": None, "last_status": None, "last_message": None}
 FAILED = {**NEW, "attempts": 2, "last_attempt_at": NOW, "last_status": "UNAVAILABLE", "last_message": "no worker"}
 
@@ -30,5 +30,5 @@ def test_a_task_says_why_it_waits(task: dict[str, Any], queue: dict[str, Any], w
 
 def test_a_queue_is_empty_after_its_tasks_at_its_rate_if_it_moves() -> None:
     assert seconds_until_empty(QUEUE) == 2.5
-    for still in ({"state": "paused"}, {"more_tasks": True}, {"rate": 0.0}):
+    for still in ({"state": "paused"}, {"more_tasks": True}, {"rate": 0.0}, {"failing": 25}):
         assert seconds_until_empty({**QUEUE, **still}) is None
