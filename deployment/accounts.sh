@@ -3,6 +3,9 @@
 # for builds. Here are the roles that only a project can grant; the others are granted with the resource that they are on.
 # docs/deployment.md says who may do what, and why.
 
+# In projects from this day on, Pub/Sub's own account may sign tokens by its service agent role.
+SIGNS_BY_ITSELF=2021-04-09
+
 set_up_accounts() {
   step accounts "Service accounts"
   ensure_accounts
@@ -61,6 +64,15 @@ bind_project() { # POLICY MEMBER ROLE [TITLE EXPRESSION]
   bind "$1" "the project" "$2" "$3" "${4:-}" projects add-iam-policy-binding "$PROJECT_ID" "--condition=$condition"
 }
 
+# take_back POLICY WHERE MEMBER ROLE TITLE COMMAND...: what an older version of this script granted, and no one needs.
+take_back() {
+  local policy="$1" where="$2" member="$3" role="$4" title="$5"
+  shift 5
+  if ! has_binding "$policy" "$role" "$member" "$title"; then return; fi
+  change "$@" "--member=$member" "--role=$role"
+  note removed "$role on $where for ${member#*:}"
+}
+
 grant_project_roles() {
   local policy name whole="projects/$PROJECT_ID/databases/$DATABASE"
   local sources="projects/_/buckets/gcf-v2-sources-$PROJECT_NUMBER-$REGION"
@@ -71,10 +83,17 @@ grant_project_roles() {
       "resource.name==\"$whole\""
   done
   grant_kind_roles "$policy"
-  bind_project "$policy" "serviceAccount:$EVENTS_INVOKER" roles/eventarc.eventReceiver
+  # A trigger on Pub/Sub's own messages needs no role to receive them.
+  # https://cloud.google.com/eventarc/docs/roles-permissions
+  take_back "$policy" "the project" "serviceAccount:$EVENTS_INVOKER" roles/eventarc.eventReceiver "" \
+    projects remove-iam-policy-binding "$PROJECT_ID" --condition=None
   bind_project "$policy" "serviceAccount:$BUILDER" roles/logging.logWriter
-  bind_project "$policy" "serviceAccount:$BUILDER" roles/storage.objectViewer "$PREFIX-sources" \
-    "resource.name.startsWith(\"$sources\")"
+  bind_project "$policy" "serviceAccount:$BUILDER" roles/storage.objectViewer "$PREFIX-source-bucket" \
+    "resource.name == \"$sources\" || resource.name.startsWith(\"$sources/\")"
+  # Without the final slash, it was true of every bucket whose name begins so.
+  take_back "$policy" "the project" "serviceAccount:$BUILDER" roles/storage.objectViewer "$PREFIX-sources" \
+    projects remove-iam-policy-binding "$PROJECT_ID" \
+    "--condition=expression=resource.name.startsWith(\"$sources\"),title=$PREFIX-sources"
   ensure_agent "$policy" cloudtasks gcp-sa-cloudtasks roles/cloudtasks.serviceAgent
   ensure_agent "$policy" cloudscheduler gcp-sa-cloudscheduler roles/cloudscheduler.serviceAgent
   ensure_agent "$policy" eventarc gcp-sa-eventarc roles/eventarc.serviceAgent
@@ -90,15 +109,21 @@ ensure_agent() {
 }
 
 grant_account_roles() {
-  local policy
+  local policy signer
   policy="$(policy_of iam service-accounts get-iam-policy "$TASKS_INVOKER")"
   # Who makes a task with a token must be allowed to act as the token's account.
   # https://cloud.google.com/tasks/docs/creating-http-target-tasks#token
   bind "$policy" "$PREFIX-tasks" "serviceAccount:$(account_of dispatcher)" roles/iam.serviceAccountUser "" \
     iam service-accounts add-iam-policy-binding "$TASKS_INVOKER"
-  # Pub/Sub signs the token with which Eventarc's subscription pushes.
-  # https://cloud.google.com/pubsub/docs/authenticate-push-subscriptions
+  # Pub/Sub signs the token with which Eventarc's subscription pushes. Its account may do so by its own role, unless it
+  # is older than that. https://cloud.google.com/eventarc/docs/roles-permissions
   policy="$(policy_of iam service-accounts get-iam-policy "$EVENTS_INVOKER")"
-  bind "$policy" "$PREFIX-events" "serviceAccount:service-$PROJECT_NUMBER@gcp-sa-pubsub.iam.gserviceaccount.com" \
-    roles/iam.serviceAccountTokenCreator "" iam service-accounts add-iam-policy-binding "$EVENTS_INVOKER"
+  signer="serviceAccount:service-$PROJECT_NUMBER@gcp-sa-pubsub.iam.gserviceaccount.com"
+  if [[ "$PROJECT_CREATED" > "$SIGNS_BY_ITSELF" ]]; then
+    take_back "$policy" "$PREFIX-events" "$signer" roles/iam.serviceAccountTokenCreator "" \
+      iam service-accounts remove-iam-policy-binding "$EVENTS_INVOKER"
+  else
+    bind "$policy" "$PREFIX-events" "$signer" roles/iam.serviceAccountTokenCreator "" \
+      iam service-accounts add-iam-policy-binding "$EVENTS_INVOKER"
+  fi
 }

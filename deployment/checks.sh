@@ -40,7 +40,7 @@ wrong_project() {
     echo "gcloud is not logged in: gcloud auth login. $(google_says)"
     return
   fi
-  if ! probe projects describe "$PROJECT_ID" --format='value(projectNumber,lifecycleState)' >"$WORK/project"; then
+  if ! probe projects describe "$PROJECT_ID" --format='value(projectNumber,lifecycleState,createTime)' >"$WORK/project"; then
     unreadable_project
     return
   fi
@@ -99,5 +99,5 @@ check_everything() {
     fail "some things are missing. Nothing was changed." "${problems[@]}"
   fi
   # shellcheck disable=SC2034  # read by the other files
-  PROJECT_NUMBER="$(cut -f 1 "$WORK/project")"
+  IFS=$'\t' read -r PROJECT_NUMBER _ PROJECT_CREATED <"$WORK/project"
 }

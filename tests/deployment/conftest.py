@@ -38,6 +38,7 @@ BARE: dict[str, Any] = {
     "version": "578.0.0",
     "logged_in": True,
     "billing": True,
+    "created": "2026-11-24T13:00:00.000Z",
     # A new project's, in thousandths of a CPU.
     "cpu_quota": 20000,
     "enabled": ["serviceusage.googleapis.com"],

@@ -258,6 +258,7 @@ class GoogleServer:
                 "projectNumber": PROJECT_NUMBER,
                 "name": f"projects/{PROJECT_NUMBER}",
                 "lifecycleState": "ACTIVE",
+                "createTime": "2026-11-24T13:00:00.000Z",
                 "state": "ACTIVE",
             }
         for verb in ("getIamPolicy", "setIamPolicy"):

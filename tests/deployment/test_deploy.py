@@ -153,8 +153,8 @@ class TestBareProject:
         assert {binding for binding in bindings(state, "project") if binding[1].startswith("report-")} == {
             *(("roles/datastore.user", f"report-{name}") for name in ("dispatcher", "worker", "dlq-handler")),
             *(("roles/logging.logWriter", "report-build"), ("roles/storage.objectViewer", "report-build")),
-            ("roles/eventarc.eventReceiver", "report-events"),
         }
+        assert f"projects/{PROJECT}/serviceAccounts/report-events@{DOMAIN}" not in state["policies"]
         for role, _, title, expression in state["policies"]["project"]:
             if role in {"roles/datastore.user", "roles/storage.objectViewer"}:
                 assert title
@@ -228,6 +228,18 @@ def _forget_binding(resource: str) -> Callable[[State], None]:
     return lambda state: state["policies"][resource].pop()
 
 
+def _grants_of_old(state: State) -> None:
+    """What older versions of the script granted."""
+    sources = 'resource.name.startsWith("projects/_/buckets/gcf-v2-sources-123456789012-us-central1")'
+    state["policies"]["project"] += [
+        ["roles/eventarc.eventReceiver", f"serviceAccount:report-events@{DOMAIN}", "", ""],
+        ["roles/storage.objectViewer", f"serviceAccount:report-build@{DOMAIN}", "report-sources", sources],
+    ]
+    signer = "serviceAccount:service-123456789012@gcp-sa-pubsub.iam.gserviceaccount.com"
+    events = f"projects/{PROJECT}/serviceAccounts/report-events@{DOMAIN}"
+    state["policies"][events] = [["roles/iam.serviceAccountTokenCreator", signer, "", ""]]
+
+
 def _open_to_all(state: State) -> None:
     state["policies"][f"{PLACE}/services/report-worker"].append(["roles/run.invoker", "allUsers", "", ""])
 
@@ -272,6 +284,14 @@ WORKER = [*PAUSE, "functions deploy report-worker", *RESUME]
             _forget_binding("project"),
             "accounts",
             ["beta services identity create", f"projects add-iam-policy-binding {PROJECT}"],
+        ),
+        (
+            _grants_of_old,
+            "accounts",
+            [
+                *[f"projects remove-iam-policy-binding {PROJECT}"] * 2,
+                f"iam service-accounts remove-iam-policy-binding report-events@{DOMAIN}",
+            ],
         ),
         (_forget_binding(f"{PLACE}/queues/reports"), "messaging", ["tasks queues add-iam-policy-binding reports"]),
         (_open_to_all, "functions", ["run services remove-iam-policy-binding report-worker"]),
@@ -321,7 +341,7 @@ def test_what_was_changed_by_hand_is_mended_and_nothing_else(
     assert {name.rsplit("/", 1)[0] for name in after["resources"]} == {
         name.rsplit("/", 1)[0] for name in before["resources"]
     }
-    assert {resource: sorted(policy) for resource, policy in after["policies"].items()} == {
+    assert {resource: sorted(policy) for resource, policy in after["policies"].items() if policy} == {
         resource: sorted(policy) for resource, policy in before["policies"].items()
     }
 
@@ -468,10 +488,15 @@ class TestSettings:
         assert "line 2" in outcome.errors
 
     def test_domain_scoped_project(self, bare: Deployment) -> None:
-        bare.edit(lambda state: state.update(project="example.com:reports"))
+        # Such ids are old, and so is Pub/Sub's own account, which may not sign tokens yet.
+        bare.edit(lambda state: state.update(project="example.com:reports", created="2012-05-01T00:00:00.000Z"))
         outcome = bare.deploy("--project=example.com:reports", "--only=accounts")
         assert outcome.status == 0, outcome.text
         assert bare.resource("/serviceAccounts/report-tasks@reports.example.com.iam.gserviceaccount.com")
+        events = (
+            "projects/example.com:reports/serviceAccounts/report-events@reports.example.com.iam.gserviceaccount.com"
+        )
+        assert [role for role, *_ in bare.state["policies"][events]] == ["roles/iam.serviceAccountTokenCreator"]
 
     @pytest.mark.parametrize("options", [["--nonsense"], ["--only=everything"], ["--project"], ["--delete-data"]])
     def test_wrong_option(self, bare: Deployment, options: list[str]) -> None:

@@ -298,7 +298,7 @@ class Cloud:
         return b"ya29.stand-in\n"
 
     def _projects_describe(self) -> Resource:
-        return {"projectNumber": NUMBER, "lifecycleState": "ACTIVE"}
+        return {"projectNumber": NUMBER, "lifecycleState": "ACTIVE", "createTime": self.state["created"]}
 
     def _billing_projects_describe(self) -> Resource:
         return {"billingEnabled": self.state["billing"]}
