@@ -30,6 +30,9 @@ _DISPATCHERS = frozenset(
 )
 """The variables to ask the dispatcher for. The worker has all others that an operator needs, with those of kinds."""
 
+_DEPLOYED = ("dispatcher", "worker", "dlq-handler", "mail-events", "preferences", "console")
+"""The functions, and the service that is not one, as their names end."""
+
 _MAIL_EVENTS = frozenset({"SENDGRID_WEBHOOK_KEY", "RESEND_WEBHOOK_SECRET"})
 """The variables that only the function mail_events has."""
 
@@ -87,6 +90,24 @@ class DeployedEnv:
                 f"{name} is not set, and Secret Manager does not give that of {function} in {self._parent}: {cause}."
             ) from error
         return None
+
+    def labels(self) -> dict[str, Mapping[str, str]]:
+        """The labels of each function of the pipeline that is deployed, and of the console, by its name.
+
+        Raises:
+            NotConfigured: Cloud Functions or Cloud Run does not answer or refuses.
+        """
+        try:
+            found = {
+                each["name"].rpartition("/")[2]: each.get("labels", {})
+                for service, kind in (("run", "services"), ("cloudfunctions", "functions"))
+                for each in _get(service, f"/v2/{self._parent}/{kind}?pageSize=1000").get(kind, [])
+            }
+        except (requests.RequestException, GoogleAuthError, LookupError) as error:
+            cause = describe(error)[:200]
+            raise NotConfigured(f"{self._parent} cannot be asked for its functions: {cause}.") from error
+        names = [f"{self._prefix}-{name}" for name in _DEPLOYED]
+        return {name: found[name] for name in names if name in found}
 
     def _function_of(self, variable: str) -> str:
         if variable in _MAIL_EVENTS:

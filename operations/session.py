@@ -2,6 +2,7 @@
 
 import functools
 import os
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from functions.shared.queue_choice import choose_queue
 from functions.shared.subscription import SubscriptionDefaults
 from functions.shared.task_queue import TaskQueue
 from operations.deployed_env import DEFAULT_PREFIX, DeployedEnv
+from operations.errors import NotConfigured
 from operations.output import notice
 from operations.queues import Queues
 from operations.subscription_defaults import subscription_defaults
@@ -50,6 +52,16 @@ class Session:
         """
         target = self.target
         return target.variables.get(variable) or (None if target.emulators else self._deployed_env.secret(variable))
+
+    def deployed_labels(self) -> dict[str, Mapping[str, str]]:
+        """The labels of what is deployed, by its name.
+
+        Raises:
+            NotConfigured: there is nothing to ask, or Google Cloud does not answer.
+        """
+        if self.target.emulators:
+            raise NotConfigured("the local cloud runs the functions of the checkout that it was started in.")
+        return self._deployed_env.labels()
 
     @functools.cached_property
     def _deployed_env(self) -> DeployedEnv:

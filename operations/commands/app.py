@@ -22,6 +22,7 @@ from operations.commands import (
     subscriptions,
     system_alerts,
     users,
+    version,
 )
 from operations.commands.group import ReportsGroup
 from operations.session import Session
@@ -67,3 +68,4 @@ app.command("resume-sending")(resume_sending.resume_sending)
 app.command("preview")(preview.preview)
 app.command("new")(new.new)
 app.command("console")(console.console)
+app.command("version")(version.version)

@@ -69,6 +69,13 @@ class Google:
         config = {"environmentVariables": self.functions[name], "secretEnvironmentVariables": secrets}
         return web.json_response({"serviceConfig": config})
 
+    async def everything(self, request: web.Request) -> web.Response:
+        kind = request.match_info["kind"]
+        labels = {"commit": "c0ffee", "version": "0-1-0", "source-hash": "1"}
+        names = {"functions": ["report-worker", "reporter"], "services": ["report-worker", "report-console"]}
+        place = f"projects/p/locations/l/{kind}"
+        return web.json_response({kind: [{"name": f"{place}/{name}", "labels": labels} for name in names[kind]]})
+
     async def secret(self, request: web.Request) -> web.Response:
         assert request.headers["Authorization"] == "Bearer own"
         self.asked.append(request.path)
@@ -95,6 +102,7 @@ def google(emulators: Emulators) -> Iterator[Google]:
     application = web.Application()
     application.router.add_post("/token", google.token)
     application.router.add_get("/v2/projects/p/locations/l/functions/{name}", google.function)
+    application.router.add_get("/v2/projects/p/locations/l/{kind}", google.everything)
     application.router.add_get("/v1/{secret:.*}", google.secret)
     application.router.add_post("/iam/{account}", google.generate_id_token)
     application.router.add_post("/dispatch", google.dispatch)
@@ -135,6 +143,7 @@ def reports(google: Google, credentials: Path, *arguments: str, **variables: str
         "LOCATION": "l",
         "GOOGLE_APPLICATION_CREDENTIALS": str(credentials),
         "CLOUDSDK_API_ENDPOINT_OVERRIDES_CLOUDFUNCTIONS": f"{google.url}/",
+        "CLOUDSDK_API_ENDPOINT_OVERRIDES_RUN": f"{google.url}/",
         "CLOUDSDK_API_ENDPOINT_OVERRIDES_SECRETMANAGER": f"{google.url}/",
         **dict.fromkeys(("FIRESTORE_EMULATOR_HOST", "CLOUD_TASKS_EMULATOR_HOST", "OIDC_ISSUER", "PREFIX")),
         **dict.fromkeys(("DISPATCHER_URL", "SCHEDULER_INVOKER", "REPORT_QUEUES")),
@@ -180,6 +189,22 @@ def test_who_may_not_impersonate_is_told_what_is_missing(google: Google, credent
     assert result.stderr.startswith("No token for the account SCHEDULER_INVOKER")
     assert "roles/iam.serviceAccountTokenCreator" in result.stderr
     assert result.stderr.count("\n") == 1
+
+
+def test_what_runs_is_shown_beside_this_checkout(google: Google, credentials: Path) -> None:
+    result = reports(google, credentials, "version", "--json")
+    assert result.exit_code == 0, result.stderr
+    checkout, *deployed = json.loads(result.stdout)
+    assert checkout["what"] == "this checkout"
+    assert checkout["version"]
+    assert deployed[0]["version"] == "0.1.0"
+    assert [(each["what"], each["commit"]) for each in deployed] == [
+        *(("report-worker", "c0ffee"), ("report-console", "c0ffee")),
+    ]
+    # Without the region there is nothing to ask; the checkout is known all the same.
+    result = reports(google, credentials, "version", LOCATION=None)
+    assert (result.exit_code, "this checkout" in result.stdout) == (0, True)
+    assert result.stderr.startswith("What is deployed is not known: LOCATION is not set")
 
 
 def test_the_region_must_be_named(google: Google, credentials: Path) -> None:

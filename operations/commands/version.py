@@ -1,0 +1,22 @@
+"""`reports version`: what this checkout is, and what runs."""
+
+from dataclasses import asdict
+
+import typer
+
+from operations.commands.group import AsJson, session
+from operations.errors import NotConfigured
+from operations.output import Output, notice
+from operations.running_versions import checkout_version, deployed_version
+
+_COLUMNS = {"what": "WHAT", "version": "VERSION", "commit": "COMMIT"}
+
+
+def version(ctx: typer.Context, *, as_json: AsJson = False) -> None:
+    """The version and the commit of this checkout, and of each function and the console as they are deployed."""
+    versions = [checkout_version()]
+    try:
+        versions += [deployed_version(name, labels) for name, labels in session(ctx).deployed_labels().items()]
+    except NotConfigured as error:
+        notice(f"What is deployed is not known: {error}")
+    Output(as_json=as_json).rows([asdict(each) for each in versions], _COLUMNS, empty="")
