@@ -50,7 +50,12 @@ class CeleryWorkers:
     @property
     def setting(self) -> str:
         """What was set."""
-        broker = "Redis" if self.redis else "its filesystem transport, since no Redis is here,"
+        broker = "Redis"
+        if not self.redis:
+            broker = (
+                "its filesystem transport (no Redis is here; without one the processes of a worker share a pipe, and a "
+                "kill can leave the worker standing still, so what is lost here says little)"
+            )
         return (
             f"{broker} as the broker and for results; `acks_late`, `reject_on_worker_lost`, `autoretry_for` with "
             "`retry_backoff` and `max_retries=7` ([tasks](https://docs.celeryq.dev/en/stable/userguide/tasks.html)), "
