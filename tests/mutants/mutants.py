@@ -558,7 +558,7 @@ ALL = [
         search="return self.provider == provider and now < self.made_at + keys_hold - KEY_MARGIN",
         replace="return self.provider == provider",
         provider=MailProviderName.RESEND,
-        scenarios=("Resend: is away for more than a day",),
+        scenarios=("Resend: the queue is paused for more than a day",),
         tests=("tests/functions/shared/unit/test_stored_request.py",),
     ),
     Mutant(

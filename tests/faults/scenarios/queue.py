@@ -141,7 +141,7 @@ def _paused_for_a_day(*, tried: bool) -> Script:
             await scenario_run.world.pause()
         await scenario_run.dispatch()
         await scenario_run.world.quiet()
-        await _stand_still_for_a_day(scenario_run)
+        await stand_still_for_a_day(scenario_run)
 
     return script
 
@@ -152,12 +152,12 @@ async def _paused_and_dropped(scenario_run: ScenarioRun) -> None:
     scenario_run.disturb(InjectionPoint.SEND, scenario_run.faults.not_now, of=scenario_run.due)
     await scenario_run.dispatch()
     await scenario_run.world.quiet()
-    await _stand_still_for_a_day(scenario_run, is_dropped=True)
+    await stand_still_for_a_day(scenario_run, is_dropped=True)
     if not scenario_run.world.tasks.dropped(QUEUE):
         raise RuntimeError("the queue has given up nothing")
 
 
-async def _stand_still_for_a_day(scenario_run: ScenarioRun, *, is_dropped: bool = False) -> None:
+async def stand_still_for_a_day(scenario_run: ScenarioRun, *, is_dropped: bool = False) -> None:
     """The scheduler goes on meanwhile, and its first run afterwards comes before the queue has delivered anything.
 
     Args:
@@ -194,7 +194,7 @@ async def _replayed_into_a_pause(scenario_run: ScenarioRun) -> None:
     scenario_run.heal()
     await scenario_run.world.pause()
     await replay_all(scenario_run)
-    await _stand_still_for_a_day(scenario_run)
+    await stand_still_for_a_day(scenario_run)
 
 
 async def _out_of_order(scenario_run: ScenarioRun) -> None:

@@ -14,6 +14,7 @@ from tests.faults.injection_points import InjectionPoint, InterceptedCall
 from tests.faults.instances import Send
 from tests.faults.invariants import SENT, UNKNOWN_OUTCOME
 from tests.faults.scenario_run import Scenario, ScenarioRun, Script, unheard
+from tests.faults.scenarios.queue import stand_still_for_a_day
 from tests.faults.world import MAX_ATTEMPTS, QUEUE
 
 _SOME = 0.3
@@ -213,6 +214,11 @@ async def _other_provider(scenario_run: ScenarioRun, _victims: Sequence[str]) ->
     await scenario_run.world.worker(MailProviderName.SENDGRID)
 
 
+async def _a_day_later(scenario_run: ScenarioRun, _victims: Sequence[str]) -> None:
+    """The queue stands still until Resend has forgotten the keys: a person decides."""
+    await stand_still_for_a_day(scenario_run)
+
+
 async def _next_run_repeats(scenario_run: ScenarioRun) -> None:
     """Every answer is lost until the queue gives up. The next run finds the reports, and the provider has them."""
     victims = scenario_run.victims(_SOME)
@@ -299,6 +305,7 @@ SCENARIOS = [
     _scenario("the data change before it is repeated", _between(_other_data)),
     _scenario("the addresses change before it is repeated", _between(_other_addresses)),
     _scenario("the provider changes before it is repeated", _between(_other_provider, ending=UNKNOWN_OUTCOME)),
+    _scenario("the queue is paused for more than a day", _between(_a_day_later, ending=UNKNOWN_OUTCOME)),
     _scenario("every answer is lost until the queue gives up", _next_run_repeats),
     _scenario("is busy, and the last answer is lost", _last_answer_is_lost),
     _scenario("is away for 22 hours", _is_away(_WITHIN_HOURS, ending=SENT), at_most=8),

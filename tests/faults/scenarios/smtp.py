@@ -5,7 +5,6 @@ from typing import Any
 
 from functions.shared.settings import MailProviderName, OnUnknownOutcome
 from functions.shared.system_alert import AlertKind
-from local_cloud.inbox.faults import SmtpStep
 from tests.faults.disturbances import CarryOut, Disturbance, answer, cut, never_answer
 from tests.faults.injection_points import InjectionPoint, InterceptedCall
 from tests.faults.invariants import UNKNOWN_OUTCOME
@@ -14,13 +13,11 @@ from tests.faults.scenario_run import Scenario, ScenarioRun, Script
 _SOME = 0.3
 _MOST_HANGS = 24
 
-_OPENING: tuple[SmtpStep, ...] = ("connect", "ehlo", "starttls", "auth")
-_MAIL: tuple[SmtpStep, ...] = ("mail", "rcpt", "data")
+_OPENING = ("connect", "ehlo", "starttls", "auth")
+_MAIL = ("mail", "rcpt", "data")
 
 
-def _at(
-    step: SmtpStep, disturbance: Disturbance, *, ending: str = "sent", alerts: tuple[AlertKind, ...] = ()
-) -> Script:
+def _at(step: str, disturbance: Disturbance, *, ending: str = "sent", alerts: tuple[AlertKind, ...] = ()) -> Script:
     """A step fails for some reports, once. One report after the other, each on a connection of its own."""
 
     async def script(scenario_run: ScenarioRun) -> None:
@@ -63,16 +60,22 @@ async def _refuses_connections(scenario_run: ScenarioRun) -> None:
 
 
 async def _hangs(scenario_run: ScenarioRun) -> None:
-    """No answer comes at each of the steps before the end of the message, once."""
+    """No answer comes at each of the steps before the end of the message, once: the first time that it is taken, when
+    no recipient of that report has a mail yet."""
     scenario_run.world.smtp.drop_connections()
-    hang = never_answer(scenario_run.healed, accepted=False)
-    for step in (*_OPENING, *_MAIL):
-        scenario_run.disturb(
-            InjectionPoint.SMTP_STEP,
-            hang,
-            chosen=lambda call, _number, step=step: call.method == step,  # type: ignore[misc]
-        )
+    left = {*_OPENING, *_MAIL}
+
+    async def hang(call: InterceptedCall, carry_out: CarryOut) -> Any:
+        left.discard(call.method)
+        return await never_answer(scenario_run.healed, accepted=False)(call, carry_out)
+
+    def is_first(call: InterceptedCall, _number: int) -> bool:
+        return call.method in left
+
+    scenario_run.disturb(InjectionPoint.SMTP_STEP, hang, times=None, chosen=is_first)
     await scenario_run.dispatch_and_drain()
+    if left:
+        raise RuntimeError(f"no session came to {', '.join(sorted(left))}")
 
 
 def _at_the_end(disturbance: Disturbance, *, ending: str = "sent", times: int | None = 1) -> Script:
