@@ -178,7 +178,7 @@ def test_a_mail_is_accepted_when_all_of_its_messages_are(case: ProviderCase, ser
 
 
 @by_recipient
-@pytest.mark.parametrize("then", set(Said) - {Said.ACCEPTED})
+@pytest.mark.parametrize("then", [said for said in Said if said is not Said.ACCEPTED])
 def test_a_mail_that_is_accepted_in_part_is_unclear(case: ProviderCase, serve: Serve, then: Said) -> None:
     outcome = case.send(TO_SEVERAL, serve(case.saying([Said.ACCEPTED, then])), seconds=5)
     assert isinstance(outcome, Unclear)
