@@ -32,6 +32,8 @@ ROOT="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
 . "$ROOT/deployment/rules.sh"
 # shellcheck source=deployment/accounts.sh
 . "$ROOT/deployment/accounts.sh"
+# shellcheck source=deployment/database_access.sh
+. "$ROOT/deployment/database_access.sh"
 # shellcheck source=deployment/secrets.sh
 . "$ROOT/deployment/secrets.sh"
 # shellcheck source=deployment/messaging.sh

@@ -74,13 +74,12 @@ take_back() {
 }
 
 grant_project_roles() {
-  local policy name whole="projects/$PROJECT_ID/databases/$DATABASE"
+  local policy name
   local sources="projects/_/buckets/gcf-v2-sources-$PROJECT_NUMBER-$REGION"
   policy="$(policy_of projects get-iam-policy "$PROJECT_ID")"
   for name in $FUNCTIONS; do
     if ! is_deployed "$name"; then continue; fi
-    bind_project "$policy" "serviceAccount:$(account_of "$name")" roles/datastore.user "$PREFIX-database" \
-      "resource.name==\"$whole\""
+    bind_database "$policy" "serviceAccount:$(account_of "$name")" roles/datastore.user
   done
   grant_kind_roles "$policy"
   # A trigger on Pub/Sub's own messages needs no role to receive them.

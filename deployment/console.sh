@@ -33,6 +33,7 @@ set_up_console() {
   set_up_console_account
   set_up_console_key
   deploy_console
+  take_back_databases console
   restrict_console
   admit_to_console
 }
@@ -55,16 +56,16 @@ console_role() {
 
 # The account and its roles: to look, and, where there are operators, to act.
 set_up_console_account() {
-  local existing policy member name role variable wanted place="--region=$REGION" whole="projects/$PROJECT_ID/databases/$DATABASE"
+  local existing policy member name role variable wanted place="--region=$REGION"
   existing="$(read_if_there iam service-accounts list --format='value(email)')"
   ensure_account console "Report pipeline: the console"
   member="serviceAccount:$(account_of console)"
 
   policy="$(policy_of projects get-iam-policy "$PROJECT_ID")"
-  bind_project "$policy" "$member" roles/datastore.viewer "$PREFIX-database" "resource.name==\"$whole\""
+  bind_database "$policy" "$member" roles/datastore.viewer
   if [ "$has_operators" = yes ]; then
-    bind_project "$policy" "$member" roles/datastore.user "$PREFIX-database" "resource.name==\"$whole\""
-  elif has_binding "$policy" roles/datastore.user "$member" "$PREFIX-database"; then
+    bind_database "$policy" "$member" roles/datastore.user
+  elif grep -qF -- "roles/datastore.user"$'\t'"$member"$'\t' <<<"$policy"; then
     change projects remove-iam-policy-binding "$PROJECT_ID" "--member=$member" --role=roles/datastore.user --all
     note removed "roles/datastore.user on the project for ${member#*:}"
   fi
@@ -115,6 +116,7 @@ set_up_console_key() {
 
 console_environment() {
   echo "GOOGLE_CLOUD_PROJECT=$PROJECT_ID"
+  echo "FIRESTORE_DATABASE=$DATABASE"
   echo "LOCATION=$REGION"
   echo "PREFIX=$PREFIX"
   echo "LOG_LEVEL=$LOG_LEVEL"

@@ -17,7 +17,8 @@ ensure_database() {
   type="$(read_if_there firestore databases describe "--database=$DATABASE" --format='value(type)')"
   case "$type" in
     "")
-      change firestore databases create "--database=$DATABASE" "--location=$FIRESTORE_LOCATION" --type=firestore-native
+      change firestore databases create "--database=$DATABASE" "--location=$FIRESTORE_LOCATION" --type=firestore-native \
+        --delete-protection
       note created "Firestore database $DATABASE in $FIRESTORE_LOCATION"
       ;;
     FIRESTORE_NATIVE) note unchanged "Firestore database $DATABASE" ;;

@@ -18,7 +18,7 @@ size_name() { echo "$(echo "$1" | tr 'a-z-' 'A-Z_')_$2"; }
 
 set_up_functions() {
   step functions "Functions"
-  local name changed="" running=""
+  local name changed="" running="" deployed=()
   complete_sizes
   if [ "$MAIL_EVENTS" = off ] && is_one_of "$ONLY" "" functions mail-events; then remove_function mail-events; fi
   if [ "$MAIL_PROVIDER" = smtp ]; then say "  a mail server reports nothing about mails: the function mail-events is not deployed"; fi
@@ -38,6 +38,9 @@ set_up_functions() {
   fi
   for name in $FUNCTIONS; do if is_wanted "$name"; then restrict_function "$name"; fi; done
   if is_wanted worker; then take_back_needs; fi
+  for name in $FUNCTIONS; do if is_deployed "$name"; then deployed+=("$name"); fi; done
+  # Alone, the step may not have granted the database that the functions now need.
+  if [ -z "$ONLY" ]; then take_back_databases "${deployed[@]}"; fi
   take_back_provider_secrets
   if [ -n "$running" ] && [ "$running" != "$MAIL_PROVIDER" ]; then
     warn_of_change "$running"
@@ -82,6 +85,7 @@ ensure_repository() {
 # The function's environment, a line each. docs/configuration.md explains the variables; THREADS is functions-framework's.
 environment_of() {
   echo "GOOGLE_CLOUD_PROJECT=$PROJECT_ID"
+  echo "FIRESTORE_DATABASE=$DATABASE"
   echo "LOG_LEVEL=$LOG_LEVEL"
   echo "THREADS=$(size "$1" CONCURRENCY)"
   case "$1" in

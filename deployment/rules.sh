@@ -1,6 +1,6 @@
 # shellcheck shell=bash
-# Firestore's rules for web and mobile clients, only where --firestore-rules asks for them. A project has one set of them,
-# for everything in its database: the script replaces a set that it has not made only with --replace-rules.
+# Firestore's rules for web and mobile clients, only where --firestore-rules asks for them. A database has one set of
+# them, for everything in it: the script replaces a set that it has not made only with --replace-rules.
 
 RULES="$ROOT/deployment/firestore.rules"
 

@@ -7,10 +7,10 @@ COLLECTIONS="deliveries mail_events mail_breaker runs dead_letters system_alerts
 
 tear_down() {
   step teardown "Teardown"
-  local answer
+  local answer policy
   say "This removes the report pipeline \"$PREFIX\" in $REGION from project $PROJECT_ID: functions, console, queues with all tasks in"
   say "them, topic, job, secrets, service accounts, images, indexes, alerts and dashboard; and the mail provider's webhook to it."
-  if [ "$DELETE_DATA" = yes ]; then say "All documents of the collections $COLLECTIONS are deleted, too."; fi
+  if [ "$DELETE_DATA" = yes ]; then say "All documents of the collections $COLLECTIONS in the database $DATABASE are deleted, too."; fi
   if [ "$DRY_RUN" = no ]; then
     printf 'To go on, type the project id: '
     IFS= read -r answer || true
@@ -24,10 +24,13 @@ tear_down() {
   remove_monitoring
   remove_secrets
   ACCOUNTS="$(read_if_there iam service-accounts list --format='value(email)')"
+  policy="$(policy_of projects get-iam-policy "$PROJECT_ID")"
+  ALONE=no
+  if has_database_alone "$policy" "$ACCOUNTS"; then ALONE=yes; fi
   remove_data
   remove_indexes
   remove_accounts
-  say "What stays: the database with its users and rules, the APIs, and the buckets gcf-v2-* and run-sources-* of Cloud Run."
+  say "What stays: the database $DATABASE with its users and rules, the APIs, and the buckets gcf-v2-* and run-sources-* of Cloud Run."
 }
 
 # remove WHAT COMMAND...
@@ -106,12 +109,9 @@ remove_secrets() {
   done
 }
 
-# Another pipeline in the project uses the same database. Its accounts reveal it.
-is_alone() { ! grep -E -- "-dlq-handler@$ACCOUNT_DOMAIN\$" <<<"$ACCOUNTS" | grep -qvxF "$(account_of dlq-handler)"; }
-
 remove_indexes() {
   local existing name collection field
-  if ! is_alone; then
+  if [ "$ALONE" = no ]; then
     warn "another pipeline of this project needs the indexes and TTL policies; they stay."
     return
   fi
@@ -155,7 +155,7 @@ remove_accounts() {
 
 remove_data() {
   if [ "$DELETE_DATA" = no ]; then return; fi
-  if is_alone; then
+  if [ "$ALONE" = yes ]; then
     # shellcheck disable=SC2086  # the list is words
     if [ "$DRY_RUN" = no ]; then firestore_documents delete-collections $COLLECTIONS; fi
     note removed "documents of $COLLECTIONS"

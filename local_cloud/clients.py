@@ -12,11 +12,11 @@ from google.pubsub_v1.services.publisher.transports import PublisherGrpcAsyncIOT
 from google.pubsub_v1.services.subscriber.transports import SubscriberGrpcAsyncIOTransport
 
 
-def firestore(project: str, host: str) -> AsyncClient:
-    """A client of the Firestore at `host:port`."""
+def firestore(project: str, database: str, host: str) -> AsyncClient:
+    """A client of a database of the Firestore at `host:port`."""
     # The only way to have the client library speak without TLS and credentials.
     os.environ["FIRESTORE_EMULATOR_HOST"] = host
-    return AsyncClient(project=project, credentials=AnonymousCredentials())  # type: ignore[no-untyped-call]  # google-auth is untyped here
+    return AsyncClient(project=project, database=database, credentials=AnonymousCredentials())  # type: ignore[no-untyped-call]  # google-auth is untyped here
 
 
 def tasks(host: str) -> CloudTasksAsyncClient:

@@ -22,6 +22,7 @@ PREFERENCES_KEY = "local-cloud.not-a-secret.0123456789"
 PASSED_ON = (
     *(
         "GOOGLE_CLOUD_PROJECT",
+        "FIRESTORE_DATABASE",
         "LOCATION",
         "REPORT_QUEUES",
         "CONTINUATION_QUEUE",
@@ -138,6 +139,7 @@ class Environment:
         ports = self.ports
         own = {
             "GOOGLE_CLOUD_PROJECT": project,
+            "FIRESTORE_DATABASE": "(default)",
             "LOCATION": "us-central1",
             "REPORT_QUEUES": "reports",
             "CONTINUATION_QUEUE": "report-continuations",

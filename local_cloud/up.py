@@ -141,7 +141,10 @@ class Up:
         self._clear_data_directory()
         with self._console.status("Starting the local cloud and the functions"):
             await self._cloud.start()
-        client = clients.firestore(self._cloud.project, self._environment.variables["FIRESTORE_EMULATOR_HOST"])
+        variables = self._environment.variables
+        client = clients.firestore(
+            self._cloud.project, variables["FIRESTORE_DATABASE"], variables["FIRESTORE_EMULATOR_HOST"]
+        )
         summary = await self._first_run(client)
         show(summary, self._console)
         if self._options.once:

@@ -74,7 +74,7 @@ class Session:
     @property
     def firestore(self) -> firestore.Client:
         """The Firestore client."""
-        return firestore_client(self.target.project)
+        return firestore_client(self.target.project, self.target.database)
 
     @functools.cached_property
     def defaults(self) -> SubscriptionDefaults:

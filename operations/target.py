@@ -2,6 +2,7 @@
 directory."""
 
 import os
+import re
 import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -12,12 +13,15 @@ import google.auth
 import grpc
 from google.auth.exceptions import DefaultCredentialsError
 
+from functions.shared.ids import DATABASE_PATTERN, DEFAULT_DATABASE
 from operations.errors import NotConfigured
 
 LOCAL_CLOUD_DIRECTORY = Path(__file__).resolve().parents[1] / ".local_cloud"
 """Where `make up` leaves the addresses of the local cloud."""
 
 EMULATORS = ("FIRESTORE_EMULATOR_HOST", "CLOUD_TASKS_EMULATOR_HOST")
+
+_DATABASE = "FIRESTORE_DATABASE"
 
 _ANSWER_SECONDS = 10.0
 """Even a busy machine answers by then. If no server listens, the connection fails at once."""
@@ -45,6 +49,22 @@ class Target:
         return self.require("GOOGLE_CLOUD_PROJECT")
 
     @property
+    def database(self) -> str:
+        """The Firestore database's id.
+
+        Raises:
+            NotConfigured: it is malformed, or it is not set here, and the deployed functions cannot be asked for it. A
+                guess could act on the data of another environment.
+        """
+        database = self.look_up(_DATABASE) or DEFAULT_DATABASE
+        if not re.fullmatch(DATABASE_PATTERN, database):
+            raise NotConfigured(
+                f"{_DATABASE}: {database} is no database's id: {DEFAULT_DATABASE}, or 4 to 63 lower-case letters, "
+                "digits and hyphens, beginning with a letter."
+            )
+        return database
+
+    @property
     def queues(self) -> list[str]:
         """The ids of the report queues."""
         names = self.require("REPORT_QUEUES")
@@ -58,9 +78,11 @@ class Target:
     @property
     def description(self) -> str:
         """The name of the target, for the operator to read before a change."""
-        if self.directory is not None:
-            return f"the local cloud (project {self.project})"
-        return f"{'an emulator' if self.emulators else 'Google Cloud'} (project {self.project})"
+        where = "the local cloud" if self.directory else "an emulator" if self.emulators else "Google Cloud"
+        # Only where it is set here: the description must not need an answer of the deployed functions.
+        database = self.variables.get(_DATABASE, DEFAULT_DATABASE)
+        named = "" if database == DEFAULT_DATABASE else f", database {database}"
+        return f"{where} (project {self.project}{named})"
 
     def require(self, variable: str) -> str:
         """The value of a variable.

@@ -35,7 +35,7 @@ def _outbox() -> "Outbox":
     from examples.transactional_mail.outbox import Outbox
 
     return Outbox(
-        client=firestore_client(_settings.google_cloud_project),
+        client=firestore_client(_settings.google_cloud_project, _settings.firestore_database),
         sendgrid=SendGridAPIClient(_settings.sendgrid_api_key, _settings.sendgrid_host),
         sender=_settings.mail_from,
     )

@@ -54,12 +54,13 @@ class DocumentStream:
 
     Args:
         project: the Google Cloud project's id.
+        database: the Firestore database's id.
         below_users: the id of the collection below each user's document; None for the users themselves.
     """
 
-    def __init__(self, project: str, below_users: str | None = None) -> None:
-        database = f"projects/{project}/databases/(default)"
-        self._parent = f"{database}/documents"
+    def __init__(self, project: str, database: str, below_users: str | None = None) -> None:
+        root = f"projects/{project}/databases/{database}"
+        self._parent = f"{root}/documents"
         self._from = StructuredQuery.CollectionSelector(
             collection_id=below_users or USERS, all_descendants=below_users is not None
         )
@@ -69,7 +70,7 @@ class DocumentStream:
         # The service finds the database by these; the client library sends both.
         # https://github.com/googleapis/gapic-generator-python/issues/1332
         routing: tuple[str, str] = to_grpc_metadata({"parent": self._parent})  # type: ignore[no-untyped-call]  # google-api-core
-        self._headers = (("google-cloud-resource-prefix", database), routing)
+        self._headers = (("google-cloud-resource-prefix", root), routing)
         # One thread reads the stream, instead of handing each message to another.
         # https://grpc.github.io/grpc/python/grpc.html#grpc.experimental.ChannelOptions.SingleThreadedUnaryStream
         options = [(grpc.experimental.ChannelOptions.SingleThreadedUnaryStream, 1)]

@@ -118,7 +118,7 @@ def _run(run_time: datetime, part: RunPart | None) -> tuple[dict[str, Any], int]
 @functools.cache
 def _run_alerts() -> RunAlerts:
     topic = DeadLetterTopic(settings.google_cloud_project, settings.dead_letter_topic)
-    return RunAlerts(firestore_client(settings.google_cloud_project), topic)
+    return RunAlerts(firestore_client(settings.google_cloud_project, settings.firestore_database), topic)
 
 
 @functools.cache

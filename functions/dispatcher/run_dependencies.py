@@ -71,9 +71,11 @@ class RunDependencies:
             )
 
         return cls(
-            firestore=firestore_client(settings.google_cloud_project),
-            users=DocumentStream(settings.google_cloud_project),
-            subscriptions=DocumentStream(settings.google_cloud_project, below_users=SUBSCRIPTIONS),
+            firestore=firestore_client(settings.google_cloud_project, settings.firestore_database),
+            users=DocumentStream(settings.google_cloud_project, settings.firestore_database),
+            subscriptions=DocumentStream(
+                settings.google_cloud_project, settings.firestore_database, below_users=SUBSCRIPTIONS
+            ),
             report_queues=[
                 queue(name, f"{settings.worker_url}/tasks/send-report", settings.worker_url)
                 for name in settings.report_queues

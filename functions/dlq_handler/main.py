@@ -76,7 +76,7 @@ def dlq_handler(event: CloudEvent) -> None:
 def _message_handler() -> MessageHandler:
     # Made with the first message, not at import: gRPC's clients do not survive the server's fork.
     return MessageHandler(
-        firestore_client(_settings.google_cloud_project),
+        firestore_client(_settings.google_cloud_project, _settings.firestore_database),
         _channels,
         audiences=_audiences,
         project=_settings.google_cloud_project,

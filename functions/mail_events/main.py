@@ -97,7 +97,7 @@ def mail_events(request: "flask.Request") -> Answer:
 @functools.cache
 def _take_events() -> TakeEvents:
     # With the first call, not at import: gRPC's clients do not survive the server's fork.
-    client = firestore_client(_settings.google_cloud_project)
+    client = firestore_client(_settings.google_cloud_project, _settings.firestore_database)
     defaults = SubscriptionDefaults(kind=_settings.default_kind, cadence=_settings.default_cadence)
     topic = DeadLetterTopic(_settings.google_cloud_project, _settings.dead_letter_topic)
     outcomes = UnknownOutcomes(client, {"retry": RETRY, "timeout": ONE_CALL})

@@ -123,7 +123,7 @@ def _see(token: RecipientToken) -> Answer:
 @functools.cache
 def _store() -> PreferencesStore:
     # With the first request, not at import: gRPC's clients do not survive the server's fork.
-    return PreferencesStore(firestore_client(_settings.google_cloud_project), _defaults)
+    return PreferencesStore(firestore_client(_settings.google_cloud_project, _settings.firestore_database), _defaults)
 
 
 @functools.cache

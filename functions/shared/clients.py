@@ -14,9 +14,9 @@ from google.cloud import firestore
 
 
 @functools.cache
-def firestore_client(project: str) -> firestore.Client:
-    """The Firestore client; FIRESTORE_EMULATOR_HOST, where set, is what it talks to."""
-    return firestore.Client(project=project)
+def firestore_client(project: str, database: str) -> firestore.Client:
+    """The client of a Firestore database; FIRESTORE_EMULATOR_HOST, where set, is what it talks to."""
+    return firestore.Client(project=project, database=database)
 
 
 def emulator_channel(variable: str, options: Sequence[tuple[str, Any]] = ()) -> grpc.Channel | None:

@@ -29,6 +29,11 @@ DocumentId = Annotated[str, AfterValidator(_document_id)]
 
 KIND_PATTERN = r"^[a-z][a-z0-9_]{0,62}$"
 
+DEFAULT_DATABASE = "(default)"
+
+DATABASE_PATTERN = r"^(\(default\)|[a-z][a-z0-9-]{2,61}[a-z0-9])$"
+"""The ids of Firestore's databases. https://firebase.google.com/docs/firestore/reference/rest/v1/projects.databases/create"""
+
 SHARDS = 30
 """How many shards the due index has: as many as one `in` filter of a query covers.
 https://firebase.google.com/docs/firestore/query-data/queries#in_and_array-contains-any"""

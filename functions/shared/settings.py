@@ -23,7 +23,7 @@ from pydantic import (
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from functions.shared.appearance import hex_color, https_url
-from functions.shared.ids import KIND_PATTERN, SHARDS
+from functions.shared.ids import DATABASE_PATTERN, DEFAULT_DATABASE, KIND_PATTERN, SHARDS
 from functions.shared.ramp import DEFAULT_FIRST_DAY, DEFAULT_GROWTH, GROWTHS, MOST_FIRST_DAY, Ramp
 from functions.shared.schedule import Cadence
 
@@ -125,6 +125,9 @@ Urls = Annotated[list[str], NoDecode, BeforeValidator(_urls)]
 """Separated by commas or white space. A comma within a URL, such as between several recipients, is not a separator."""
 
 
+FirestoreDatabase = Annotated[str, Field(pattern=DATABASE_PATTERN)]
+"""The id of a Firestore database."""
+
 Kind = Annotated[str, Field(pattern=KIND_PATTERN)]
 """The name of a kind of report."""
 
@@ -162,6 +165,7 @@ class CommonSettings(BaseSettings):
     model_config = SettingsConfigDict(extra="ignore", env_ignore_empty=True)
 
     google_cloud_project: str
+    firestore_database: FirestoreDatabase = DEFAULT_DATABASE
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 
 

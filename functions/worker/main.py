@@ -95,7 +95,7 @@ def worker(request: "flask.Request") -> Answer:
 @functools.cache
 def _send_report() -> SendReport:
     # With the first task, not at import: gRPC's clients do not survive the server's fork.
-    client = firestore_client(_settings.google_cloud_project)
+    client = firestore_client(_settings.google_cloud_project, _settings.firestore_database)
     topic = DeadLetterTopic(_settings.google_cloud_project, _settings.dead_letter_topic)
     defaults = SubscriptionDefaults(kind=_settings.default_kind, cadence=_settings.default_cadence)
     deliveries = DeliveryStore(client, defaults, canaries=_canaries)

@@ -91,6 +91,7 @@ def test_the_console_comes_and_goes(console: Deployment) -> None:
     given = environment(console)
     assert given == {
         "GOOGLE_CLOUD_PROJECT": PROJECT,
+        "FIRESTORE_DATABASE": "(default)",
         "LOCATION": "us-central1",
         "PREFIX": "report",
         "LOG_LEVEL": "INFO",

@@ -779,9 +779,9 @@ class TestOnly:
         assert len(bare.changes) == 1
 
 
-def _fill(firestore: GoogleServer) -> State:
+def _fill(firestore: GoogleServer, database: str = "(default)") -> State:
     """Documents of the pipeline, more than a page of them, and of the team."""
-    root = f"projects/{PROJECT}/databases/(default)/documents"
+    root = f"projects/{PROJECT}/databases/{database}/documents"
     paths = [f"deliveries/{number}" for number in range(301)]
     paths += [
         "mail_events/1",
@@ -796,6 +796,20 @@ def _fill(firestore: GoogleServer) -> State:
     for path in paths:
         firestore.resources[f"firestore/{root}/{path}"] = {"name": f"{root}/{path}"}
     return dict(firestore.resources)
+
+
+def _databases_of(deployed: Deployment, prefix: str) -> set[tuple[str, str]]:
+    """The databases that dispatcher and worker may use, each as its account has it and as the function's environment
+    names it."""
+    found = set()
+    for name in ("dispatcher", "worker"):
+        member = f"serviceAccount:{prefix}-{name}@{DOMAIN}"
+        for role, whose, _, condition in deployed.state["policies"]["project"]:
+            if (role, whose) == ("roles/datastore.user", member):
+                found.add((name, condition.removeprefix(f'resource.name=="projects/{PROJECT}/databases/').rstrip('"')))
+        variables = deployed.resource(f"/functions/{prefix}-{name}")["serviceConfig"]["environmentVariables"]
+        found.add((name, variables["FIRESTORE_DATABASE"]))
+    return found
 
 
 class TestTeardown:
@@ -851,6 +865,35 @@ class TestTeardown:
         assert outcome.status == 0
         assert firestore.resources == before
         del deployed.settings["PREFIX"]
+        assert deployed.deploy().status == 0
+        assert deployed.changes == []
+
+    def test_two_pipelines_with_a_database_each(self, deployed: Deployment, firestore: GoogleServer) -> None:
+        _fill(firestore, "restored")
+        before = _fill(firestore)
+        deployed.settings |= {"PREFIX": "staging", "FIRESTORE_DATABASE": "staging-data"} | firestore.environment
+        assert deployed.deploy().status == 0
+        assert _databases_of(deployed, "staging") == {("dispatcher", "staging-data"), ("worker", "staging-data")}
+        assert {"indexes", "fields"} <= {
+            name.split("/")[-2] for name in deployed.state["resources"] if "/staging-data/" in name
+        }
+        assert deployed.deploy().status == 0
+        assert deployed.changes == []
+
+        # After a backup is restored, which Google does into a database of another name.
+        deployed.settings["FIRESTORE_DATABASE"] = "restored"
+        outcome = deployed.deploy()
+        assert outcome.status == 0, outcome.text
+        assert _databases_of(deployed, "staging") == {("dispatcher", "restored"), ("worker", "restored")}
+        assert "roles/datastore.user on the database staging-data for staging-worker@" in outcome.output
+
+        assert deployed.deploy("--teardown", "--delete-data", answer=f"{PROJECT}\n").status == 0
+        assert {name for name in before if name not in firestore.resources} == {
+            name for name in before if "/restored/" in name and "/users/" not in name
+        }
+        assert not [name for name in deployed.state["resources"] if "/restored/" in name]
+        for name in ("PREFIX", "FIRESTORE_DATABASE"):
+            del deployed.settings[name]
         assert deployed.deploy().status == 0
         assert deployed.changes == []
 

@@ -359,7 +359,7 @@ class Cloud:
         return [
             value
             for key, value in self.state["resources"].items()
-            if key.startswith(self._database()) and f"/{kind}/" in key
+            if key.startswith(f"{self._database()}/") and f"/{kind}/" in key
         ]
 
     def _firestore_indexes_composite_list(self) -> list[Resource]:

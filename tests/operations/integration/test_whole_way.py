@@ -18,6 +18,8 @@ from google.cloud import firestore
 
 from tests.support import PATIENCE_SECONDS, REPOSITORY, free_ports
 
+DATABASE = "staging-data"
+
 
 class LocalPipeline:
     """`make up` with three users, of whom the third's address is refused, and `reports` beside it."""
@@ -33,6 +35,8 @@ class LocalPipeline:
                     *("--port-base", str(self.port_base), "--data-dir", str(self.data)),
                 ],
                 cwd=REPOSITORY,
+                # Everything works on this database, and nothing on another.
+                env={**os.environ, "FIRESTORE_DATABASE": DATABASE},
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
@@ -41,10 +45,12 @@ class LocalPipeline:
         with pytest.MonkeyPatch.context() as environment:
             environment.setenv("FIRESTORE_EMULATOR_HOST", f"127.0.0.1:{self.port_base + 1}")
             credentials = AnonymousCredentials()  # type: ignore[no-untyped-call]  # google-auth is untyped here
-            self.database = firestore.Client(project="local-project", credentials=credentials)
+            self.database = firestore.Client(project="local-project", database=DATABASE, credentials=credentials)
+            self.default_database = firestore.Client(project="local-project", credentials=credentials)
 
     def stop(self) -> None:
-        self.database.close()  # type: ignore[no-untyped-call]  # so is the client here
+        for client in (self.database, self.default_database):
+            client.close()  # type: ignore[no-untyped-call]  # so is the client here
         self.process.send_signal(signal.SIGINT)
         self.process.wait(PATIENCE_SECONDS)
 
@@ -132,6 +138,7 @@ def test_a_run_by_hand_sends_to_who_is_new(pipeline: LocalPipeline) -> None:
     pipeline.wait_until(lambda: pipeline.mails_of("late") == 1)
     run = pipeline.reports("runs", "show", figures["run_id"])
     assert run["deliveries"]["sent"] >= 1
+    assert list(pipeline.default_database.collections()) == []
 
 
 def _is_open_again(letter: dict[str, Any]) -> bool:

@@ -1,5 +1,6 @@
 """Where the command connects."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -99,3 +100,16 @@ def test_queues_are_separated_by_commas(value: str, queues: list[str]) -> None:
 def test_which_queues_there_are_is_never_guessed() -> None:
     with pytest.raises(NotConfigured, match="REPORT_QUEUES is not set"):
         _ = Target(variables={}).queues
+
+
+def test_the_database_is_the_deployed_one_unless_it_is_set() -> None:
+    deployed = Target(variables={"GOOGLE_CLOUD_PROJECT": "p"}, ask={"FIRESTORE_DATABASE": "staging-data"}.get)
+    assert deployed.database == "staging-data"
+    assert replace(deployed, variables={"FIRESTORE_DATABASE": "restored"}).database == "restored"
+    # Functions that were deployed before they had the variable.
+    assert replace(deployed, ask=lambda _name: None).database == "(default)"
+
+
+def test_what_is_no_database_is_refused() -> None:
+    with pytest.raises(NotConfigured, match="FIRESTORE_DATABASE: a/b"):
+        _ = Target(variables={"FIRESTORE_DATABASE": "a/b"}).database

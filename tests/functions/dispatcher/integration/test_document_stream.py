@@ -57,7 +57,7 @@ def recorder(monkeypatch: pytest.MonkeyPatch) -> Iterator[Recorder]:
 
 
 def read() -> list[str]:
-    stream = DocumentStream(PROJECT)
+    stream = DocumentStream(PROJECT, "(default)")
     return [stream.path_of(user.name) for user in stream.read(where=[], order_by=[], select=["active"])]
 
 
