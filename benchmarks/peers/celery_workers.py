@@ -156,7 +156,7 @@ async def _until_ended(order: Order, endings: Path) -> None:
 
 
 def _endings(file: Path) -> list[tuple[str, str]]:
-    """How tasks have ended, and those of which reports."""
+    """How tasks have ended, by report."""
     pairs = (line.split() for line in file.read_text(encoding="utf-8").splitlines())
     return [(ending, report) for ending, report in pairs]
 

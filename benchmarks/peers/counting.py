@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, kw_only=True)
 class Told:
-    """Of which reports a person is told, by a dead letter or a final failure.
+    """The reports that a person is told of, by a dead letter or a final failure.
 
     Attributes:
         failed: that they were not sent.
@@ -44,7 +44,7 @@ def count(reports: Iterable[str], *, accepted: Mapping[str, int], told: Told) ->
     Args:
         reports: the ids of all.
         accepted: how many mails of each the provider has accepted.
-        told: of which reports a person is told.
+        told: the reports that a person is told of.
     """
     once = doubled = lost = reported = unknown = called_failed = 0
     for report in reports:

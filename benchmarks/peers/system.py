@@ -94,7 +94,7 @@ class System(Protocol):
         """Send the reports, and return when nothing is under way any more.
 
         Returns:
-            Of which reports a person is told.
+            The reports that a person is told of.
         """
 
     async def kill(self, order: Order, report: str, request: bytes) -> None:

@@ -96,7 +96,7 @@ def _read(event: Mapping[str, Any]) -> list[MailEvent] | Passed:
 
 def _pauses(kind: str, status: MailStatus, details: Mapping[str, Any]) -> PauseReason | None:
     if kind == "email.suppressed":
-        # Resend sends nothing to an address on its list. Whoever put it there: it is about this address alone.
+        # Resend sends nothing to an address on its list. Its reason for that concerns this address alone.
         complained = details.get("reason") == "previous_complaint"
         return PauseReason.COMPLAINED if complained else PauseReason.BOUNCED
     match status:

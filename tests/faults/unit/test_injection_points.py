@@ -1,4 +1,4 @@
-"""The harness finds the delivery in what the worker hands over, whoever is the provider."""
+"""The harness finds the delivery in what the worker hands over, with each provider."""
 
 import json
 

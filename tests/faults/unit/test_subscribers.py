@@ -19,7 +19,7 @@ def test_they_name_addresses_in_each_list() -> None:
     assert {name for _, known in SUBSCRIBERS for name in known.addresses} == set(ADDRESS_LISTS)
 
 
-def test_whoever_is_named_gets_the_reports_and_the_user_unless_others_are_in_to() -> None:
+def test_those_who_are_named_get_the_reports_and_so_does_the_user_unless_others_are_in_to() -> None:
     for key, known in SUBSCRIBERS:
         named = {address for addresses in known.addresses.values() for address in addresses}
         own = set() if "to" in known.addresses else {f"{key.user_id}@example.com"}

@@ -1,4 +1,4 @@
-"""docs/your-first-report.md, as far as it needs no local cloud: whoever does what it says sees what it says.
+"""docs/your-first-report.md, as far as it needs no local cloud: a reader who does what it says sees what it says.
 
 The rest of its commands are checked for their names and options in tests/test_documents.py.
 """

@@ -45,7 +45,7 @@ def test_within_the_minute_one_leads_and_the_others_are_acknowledged() -> None:
     assert decision(state, "c") == Acknowledge()
 
 
-def test_after_the_minute_whoever_comes_tells() -> None:
+def test_after_the_minute_the_next_message_tells() -> None:
     state = CauseState(told_at=dict.fromkeys(CHANNELS, NOW - ALERT_INTERVAL), leader="b")
     assert decision(state, "c") == SendAlert(channels=CHANNELS)
 

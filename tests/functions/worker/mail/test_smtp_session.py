@@ -458,7 +458,7 @@ class TestTls:
         assert {step for step, _ in post.steps} == {"connect", "ehlo", "starttls"}
 
     def test_what_is_said_before_tls_is_forgotten(self, authority: Authority) -> None:
-        """Whoever is between may answer STARTTLS, and add answers to what comes after."""
+        """An attacker on the line may answer STARTTLS, and add answers to what comes after."""
         listener = socket.create_server(("127.0.0.1", 0))
         heard: list[bytes] = []
 
