@@ -264,6 +264,8 @@ class GoogleServer:
         for verb in ("getIamPolicy", "setIamPolicy"):
             if name == f"projects/{self.project}:{verb}":
                 return self._policy("project", verb, body)
+        if name == f"projects/{self.project}:getAncestry":
+            return {"ancestor": [{"resourceId": {"type": "project", "id": self.project}}]}
         return None
 
     def _cloudbilling(self, *_: Any) -> Resource:
