@@ -26,7 +26,7 @@ class Counts:
         doubled: accepted more than once.
         lost: never accepted, and a person is told nothing.
         reported: not doubled, and a person is told.
-        unknown: those among `reported` of which the person is told that they may have been sent.
+        unknown: of those `reported`, how many the person is told may have been sent.
         called_failed: those that were accepted, although a person is told that they failed.
     """
 

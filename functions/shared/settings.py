@@ -7,7 +7,7 @@ from datetime import date
 from decimal import Decimal
 from enum import StrEnum
 from ipaddress import ip_address
-from typing import Annotated, Any, Literal, NoReturn, Self, TypeVar
+from typing import Annotated, Any, Literal, NoReturn, Self, TypeVar, cast
 from urllib.parse import urlsplit
 
 from pydantic import (
@@ -351,12 +351,6 @@ class PreferencesSettings(CommonSettings, BrandSettings, SubscriptionSettings):
     preferences_key: TokenKeys = Field(min_length=1, repr=False)
 
 
-class NoSettings(BaseSettings):
-    """Nothing from the environment."""
-
-    model_config = SettingsConfigDict(extra="ignore")
-
-
 SettingsType = TypeVar("SettingsType", bound=BaseSettings)
 MoreSettings = TypeVar("MoreSettings", bound=BaseSettings)
 
@@ -368,7 +362,8 @@ def load_settings(settings_class: type[SettingsType]) -> SettingsType:
         SystemExit: with one line that names each variable that is missing or malformed. Values are not repeated:
             some are secrets.
     """
-    return load_both(settings_class, NoSettings)[0]
+    (settings,) = _load(settings_class)
+    return cast("SettingsType", settings)
 
 
 def load_both(first: type[SettingsType], second: type[MoreSettings]) -> tuple[SettingsType, MoreSettings]:
@@ -377,16 +372,21 @@ def load_both(first: type[SettingsType], second: type[MoreSettings]) -> tuple[Se
     Raises:
         SystemExit: with one line about both, as `load_settings`.
     """
-    found: list[Any] = []
+    settings, more = _load(first, second)
+    return cast("SettingsType", settings), cast("MoreSettings", more)
+
+
+def _load(*classes: type[BaseSettings]) -> list[BaseSettings]:
+    found: list[BaseSettings] = []
     problems: list[str] = []
-    for settings_class in (first, second):
+    for settings_class in classes:
         try:
             found.append(settings_class())
         except ValidationError as error:
             problems += [_describe(item) for item in error.errors(include_input=False, include_url=False)]
     if problems:
         cannot_start("; ".join(problems))
-    return found[0], found[1]
+    return found
 
 
 def cannot_start(problem: str) -> NoReturn:

@@ -104,8 +104,7 @@ class Tab:
         """What is wrong with the page as it is shown.
 
         Args:
-            how_many: one for a page that has nothing that no other page has: it is looked at wide or narrow, and light
-                or dark.
+            how_many: one for a page whose parts other pages have, too. Two looks cover both widths and both schemes.
         """
         found = self.problems
         looks = next(self._looks)[:how_many]

@@ -140,7 +140,7 @@ def _mail(mail: Mail, world: World) -> AcceptedMail:
 
 
 def _dropped(envelope: Envelope, world: World) -> AcceptedMail:
-    """A mail that the provider has accepted, and of which nothing but its envelope is kept."""
+    """A mail that the provider has accepted. Only its envelope is kept."""
     (recipient,) = envelope.to
     delivery_id = envelope.custom_args["delivery_id"]
     is_of_user = recipient.email == email_of(delivery_id.partition(":")[0])

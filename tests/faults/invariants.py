@@ -425,7 +425,7 @@ def _misreported(history: History) -> Iterator[Violation]:
     yield from _misreported_deaths(history)
     known = {delivery.id for delivery in history.deliveries}
     for delivery_id in {mail.delivery_id for mail in history.accepted} - known:
-        yield Violation(Rule.MISREPORTED, delivery_id, "the provider has accepted a mail of which there is no record")
+        yield Violation(Rule.MISREPORTED, delivery_id, "the provider has accepted a mail that has no record")
     for letter in history.dead_letters:
         if letter.delivery_id and letter.delivery_id not in known and not history.is_malformed(letter.key):
             yield Violation(Rule.MISREPORTED, letter.delivery_id, "there is a dead letter of an unknown report")

@@ -593,7 +593,7 @@ ALL = [
     ),
     Mutant(
         name="one recipient's message is accepted, and the report counts as sent to none",
-        file="functions/worker/mail/smtp/api.py",
+        file="functions/worker/mail/several_messages.py",
         search="    if not accepted:\n",
         replace="    if True:\n",
         provider=MailProviderName.SMTP,

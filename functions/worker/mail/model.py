@@ -198,7 +198,10 @@ class Unclear:
     is_lasting: bool = False
 
 
-MailOutcome = Accepted | Unsubscribed | Refused | NotAllowed | Throttled | Unavailable | Unclear
+NotAccepted = Refused | NotAllowed | Throttled | Unavailable | Unclear
+"""What can come of a message that the provider does not accept."""
+
+MailOutcome = Accepted | Unsubscribed | NotAccepted
 
 
 class MailProvider(Protocol):

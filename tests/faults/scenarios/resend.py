@@ -15,9 +15,9 @@ from tests.faults.instances import Send
 from tests.faults.invariants import SENT, UNKNOWN_OUTCOME
 from tests.faults.scenario_run import Scenario, ScenarioRun, Script, unheard
 from tests.faults.scenarios.queue import stand_still_for_a_day
+from tests.faults.scenarios.while_sending import SOME, for_a_while, for_some, refuses_connections, refuses_the_key
 from tests.faults.world import MAX_ATTEMPTS, QUEUE
 
-_SOME = 0.3
 _MOST_KILLS = 12
 _MOST_HANGS = 24
 _LONG = timedelta(minutes=4)
@@ -29,33 +29,11 @@ Change = Callable[[ScenarioRun, Sequence[str]], Awaitable[None]]
 """Changes something between two attempts, given the deliveries whose outcome is unknown then."""
 
 
-def _for_a_while(disturbance: Disturbance) -> Script:
-    """Some reports meet it twice, and are sent by the third attempt."""
-
-    async def script(scenario_run: ScenarioRun) -> None:
-        scenario_run.disturb(InjectionPoint.SEND, disturbance, of=scenario_run.victims(_SOME), times=2)
-        await scenario_run.dispatch_and_drain()
-
-    return script
-
-
-def _for_good(disturbance: Disturbance, ending: str) -> Script:
-    """Some reports meet it at every attempt, and become dead letters."""
-
-    async def script(scenario_run: ScenarioRun) -> None:
-        victims = scenario_run.victims(_SOME)
-        scenario_run.may_end(victims, ending)
-        scenario_run.disturb(InjectionPoint.SEND, disturbance, of=victims, times=None)
-        await scenario_run.dispatch_and_drain()
-
-    return script
-
-
 def _repeated(*disturbances: Disturbance) -> Script:
     """The outcome of some reports is unknown, perhaps several times, until Resend answers a repeat."""
 
     async def script(scenario_run: ScenarioRun) -> None:
-        victims = scenario_run.victims(_SOME)
+        victims = scenario_run.victims(SOME)
         for disturbance in disturbances:
             scenario_run.disturb(InjectionPoint.SEND, disturbance, of=victims)
         await scenario_run.dispatch_and_drain()
@@ -68,22 +46,6 @@ def _never_answers(*, accepted: bool) -> Script:
         await _repeated(never_answer(scenario_run.healed, accepted=accepted))(scenario_run)
 
     return script
-
-
-async def _refuses_the_key(scenario_run: ScenarioRun) -> None:
-    """The key is wrong for all reports, and corrected before the queue gives up."""
-    scenario_run.may_tell(AlertKind.KEY_REFUSED)
-    scenario_run.disturb(InjectionPoint.SEND, answer(401), times=3)
-    await scenario_run.dispatch_and_drain()
-
-
-async def _refuses_connections(scenario_run: ScenarioRun) -> None:
-    """No server listens at first."""
-    await scenario_run.world.mail_gate.shut()
-    await scenario_run.dispatch()
-    await scenario_run.world.quiet()
-    await scenario_run.world.mail_gate.open()
-    await scenario_run.world.drain()
 
 
 async def _accepts_one_of_several(scenario_run: ScenarioRun) -> None:
@@ -113,7 +75,7 @@ async def _slow_and_tasks_at_once(scenario_run: ScenarioRun) -> None:
         await asyncio.sleep(0.3)
         return await cut(accepted=True)(call, carry_out)
 
-    victims = scenario_run.victims(_SOME)
+    victims = scenario_run.victims(SOME)
     scenario_run.world.front_end.before = deliver
     scenario_run.disturb(InjectionPoint.SEND, slow_and_cut, of=victims, times=2)
     scenario_run.disturb(InjectionPoint.SEND, slow(0.3), of=set(scenario_run.due) - set(victims))
@@ -123,7 +85,7 @@ async def _slow_and_tasks_at_once(scenario_run: ScenarioRun) -> None:
 async def _still_works_on_it(scenario_run: ScenarioRun) -> None:
     """Workers are killed, and the next ones make their requests again while Resend still works on the first ones."""
     resend, under_way = scenario_run.world.inbox.resend, list[asyncio.Future[Any]]()
-    victims = scenario_run.victims(_SOME, most=_MOST_KILLS)
+    victims = scenario_run.victims(SOME, most=_MOST_KILLS)
 
     async def take_long_and_kill(call: InterceptedCall, carry_out: CarryOut) -> Any:
         resend.takes = _LONG
@@ -147,7 +109,7 @@ def _killed_as_it_repeats(*, carried_out: bool) -> Script:
     """One worker is killed, and the next one, too."""
 
     async def script(scenario_run: ScenarioRun) -> None:
-        victims = scenario_run.victims(_SOME, most=_MOST_KILLS)
+        victims = scenario_run.victims(SOME, most=_MOST_KILLS)
         scenario_run.disturb(InjectionPoint.SEND, scenario_run.kill(carried_out=carried_out), of=victims, times=2)
         await scenario_run.world.dispatch_at_most(1)
         await scenario_run.dispatch_and_drain()
@@ -168,7 +130,7 @@ def _between(change: Change, *, version: str = "", ending: str = SENT) -> Script
     async def script(scenario_run: ScenarioRun) -> None:
         if version:
             await scenario_run.world.worker(MailProviderName.RESEND, version=version)
-        victims = scenario_run.victims(_SOME)
+        victims = scenario_run.victims(SOME)
         scenario_run.may_end(victims, ending)
         scenario_run.disturb(InjectionPoint.SEND, cut(accepted=True), of=victims[::2])
         scenario_run.disturb(InjectionPoint.SEND, cut(accepted=False), of=victims[1::2])
@@ -221,7 +183,7 @@ async def _a_day_later(scenario_run: ScenarioRun, _victims: Sequence[str]) -> No
 
 async def _next_run_repeats(scenario_run: ScenarioRun) -> None:
     """Every answer is lost until the queue gives up. The next run finds the reports, and the provider has them."""
-    victims = scenario_run.victims(_SOME)
+    victims = scenario_run.victims(SOME)
     scenario_run.may_tell(AlertKind.OVERDUE_REPORTS)
     scenario_run.disturb(InjectionPoint.SEND, cut(accepted=True), of=victims[::2], times=None)
     scenario_run.disturb(InjectionPoint.SEND, cut(accepted=False), of=victims[1::2], times=None)
@@ -235,7 +197,7 @@ async def _next_run_repeats(scenario_run: ScenarioRun) -> None:
 
 async def _last_answer_is_lost(scenario_run: ScenarioRun) -> None:
     """Resend is busy until the last attempt, whose answer is lost. The next run finds the reports."""
-    victims = scenario_run.victims(_SOME)
+    victims = scenario_run.victims(SOME)
     scenario_run.may_tell(AlertKind.OVERDUE_REPORTS)
     scenario_run.disturb(InjectionPoint.SEND, answer(429, Retry_After="1"), of=victims, times=MAX_ATTEMPTS - 1)
     scenario_run.disturb(InjectionPoint.SEND, cut(accepted=True), of=victims[::2])
@@ -271,11 +233,11 @@ def _scenario(name: str, script: Script, **attributes: Any) -> Scenario:
 
 
 SCENARIOS = [
-    _scenario("answers 429 with Retry-After", _for_a_while(answer(429, Retry_After="30"))),
-    _scenario("answers 429 at every attempt", _for_good(answer(429, Retry_After="5"), "retries-exhausted")),
-    _scenario("answers 422", _for_good(answer(422), "permanent-error")),
-    _scenario("answers 401 until the key is mended", _refuses_the_key),
-    _scenario("refuses connections", _refuses_connections),
+    _scenario("answers 429 with Retry-After", for_a_while(answer(429, Retry_After="30"))),
+    _scenario("answers 429 at every attempt", for_some(answer(429, Retry_After="5"), "retries-exhausted")),
+    _scenario("answers 422", for_some(answer(422), "permanent-error")),
+    _scenario("answers 401 until the key is mended", refuses_the_key),
+    _scenario("refuses connections", refuses_connections),
     _scenario("answers 500 and takes nothing", _repeated(answer(500))),
     _scenario("answers 503 and takes nothing", _repeated(answer(503))),
     _scenario("accepts and answers 500", _repeated(accept_and_answer(500))),

@@ -12,31 +12,9 @@ from tests.faults.injection_points import InjectionPoint, InterceptedCall
 from tests.faults.invariants import UNKNOWN_OUTCOME
 from tests.faults.scenario_run import Scenario, ScenarioRun, Script
 from tests.faults.scenarios.dead_letters import operate
+from tests.faults.scenarios.while_sending import SOME, for_a_while, for_some, refuses_connections, refuses_the_key
 
-_SOME = 0.3
 _STOPPED_HOURS = 48
-
-
-def _for_a_while(disturbance: Disturbance, *, times: int = 2) -> Script:
-    """Some reports meet it twice, and are sent by the third attempt."""
-
-    async def script(scenario_run: ScenarioRun) -> None:
-        scenario_run.disturb(InjectionPoint.SEND, disturbance, of=scenario_run.victims(_SOME), times=times)
-        await scenario_run.dispatch_and_drain()
-
-    return script
-
-
-def _for_good(disturbance: Disturbance, ending: str) -> Script:
-    """Some reports meet it at every attempt, and become dead letters."""
-
-    async def script(scenario_run: ScenarioRun) -> None:
-        victims = scenario_run.victims(_SOME)
-        scenario_run.may_end(victims, ending)
-        scenario_run.disturb(InjectionPoint.SEND, disturbance, of=victims, times=None)
-        await scenario_run.dispatch_and_drain()
-
-    return script
 
 
 def _unknown(disturbance: Disturbance, *, accepted: bool) -> Script:
@@ -44,7 +22,7 @@ def _unknown(disturbance: Disturbance, *, accepted: bool) -> Script:
     others become dead letters, or are sent again if the team chose that."""
 
     async def script(scenario_run: ScenarioRun) -> None:
-        victims = scenario_run.victims(_SOME)
+        victims = scenario_run.victims(SOME)
         resend = scenario_run.scenario.on_unknown_outcome is OnUnknownOutcome.RESEND
         scenario_run.may_end(victims, "sent" if accepted or resend else UNKNOWN_OUTCOME)
         if accepted:
@@ -67,7 +45,7 @@ _lost = _unknown(cut(accepted=True), accepted=True)
 
 async def _logs_are_late(scenario_run: ScenarioRun) -> None:
     """The logs show the mails only after all retries. Until then they prove nothing."""
-    victims = scenario_run.victims(_SOME)
+    victims = scenario_run.victims(SOME)
     scenario_run.world.inbox.logs_delay = timedelta(hours=3)
     scenario_run.may_stay_unknown(victims)
     scenario_run.disturb(InjectionPoint.SEND, cut(accepted=True), of=victims)
@@ -91,22 +69,6 @@ async def _logs_refuse(scenario_run: ScenarioRun) -> None:
     """The key may not read the logs, and the events of the mails prove that they were accepted."""
     scenario_run.world.inbox.sendgrid_scopes.discard(EMAIL_LOGS_SCOPE)
     await _lost(scenario_run)
-
-
-async def _refuses_connections(scenario_run: ScenarioRun) -> None:
-    """No server listens at first."""
-    await scenario_run.world.mail_gate.shut()
-    await scenario_run.dispatch()
-    await scenario_run.world.quiet()
-    await scenario_run.world.mail_gate.open()
-    await scenario_run.world.drain()
-
-
-async def _refuses_the_key(scenario_run: ScenarioRun) -> None:
-    """The key is wrong for all reports, and corrected before the queue gives up."""
-    scenario_run.may_tell(AlertKind.KEY_REFUSED)
-    scenario_run.disturb(InjectionPoint.SEND, answer(401), times=3)
-    await scenario_run.dispatch_and_drain()
 
 
 async def _is_away_for_long(scenario_run: ScenarioRun) -> None:
@@ -160,18 +122,18 @@ def _scenario(
 
 
 SCENARIOS = [
-    _scenario("answers 429 with Retry-After", _for_a_while(answer(429, Retry_After="30"))),
-    _scenario("answers 429 and asks to wait for hours", _for_a_while(answer(429, Retry_After="14400"))),
-    _scenario("answers 503 twice", _for_a_while(answer(503))),
-    _scenario("answers 503 at every attempt", _for_good(answer(503), "retries-exhausted")),
-    _scenario("answers 429 at every attempt", _for_good(answer(429, Retry_After="5"), "retries-exhausted")),
-    _scenario("answers 400", _for_good(answer(400), "permanent-error")),
-    _scenario("answers 401 until the key is mended", _refuses_the_key),
+    _scenario("answers 429 with Retry-After", for_a_while(answer(429, Retry_After="30"))),
+    _scenario("answers 429 and asks to wait for hours", for_a_while(answer(429, Retry_After="14400"))),
+    _scenario("answers 503 twice", for_a_while(answer(503))),
+    _scenario("answers 503 at every attempt", for_some(answer(503), "retries-exhausted")),
+    _scenario("answers 429 at every attempt", for_some(answer(429, Retry_After="5"), "retries-exhausted")),
+    _scenario("answers 400", for_some(answer(400), "permanent-error")),
+    _scenario("answers 401 until the key is mended", refuses_the_key),
     _scenario("is away for a whole hour", _is_away_for_long),
-    _scenario("refuses connections", _refuses_connections),
+    _scenario("refuses connections", refuses_connections),
     _scenario("says that recipients complain, for two days", _says_that_recipients_complain),
     _scenario("says that they complain, after tasks have died", _says_that_recipients_complain_after_tasks_died),
-    _scenario("is slow", _for_a_while(slow(1.0), times=1)),
+    _scenario("is slow", for_a_while(slow(1.0), times=1)),
     _scenario("takes nothing and never answers", _never_answers(accepted=False)),
     _scenario("accepts and never answers", _never_answers(accepted=True)),
     _scenario("answers 500 and takes nothing", _unknown(answer(500), accepted=False)),

@@ -9,8 +9,8 @@ from tests.faults.disturbances import CarryOut, Disturbance, answer, cut, never_
 from tests.faults.injection_points import InjectionPoint, InterceptedCall
 from tests.faults.invariants import UNKNOWN_OUTCOME
 from tests.faults.scenario_run import Scenario, ScenarioRun, Script
+from tests.faults.scenarios.while_sending import SOME, for_some
 
-_SOME = 0.3
 _MOST_HANGS = 24
 
 _OPENING = ("connect", "ehlo", "starttls", "auth")
@@ -21,7 +21,7 @@ def _at(step: str, disturbance: Disturbance, *, ending: str = "sent", alerts: tu
     """A step fails for some reports, once. One report after the other, each on a connection of its own."""
 
     async def script(scenario_run: ScenarioRun) -> None:
-        victims = scenario_run.victims(_SOME)
+        victims = scenario_run.victims(SOME)
         scenario_run.may_end(victims, ending)
         scenario_run.may_tell(*alerts)
         scenario_run.disturb(InjectionPoint.CLAIM, _drop_connections(scenario_run), of=victims, times=None)
@@ -78,23 +78,11 @@ async def _hangs(scenario_run: ScenarioRun) -> None:
         raise RuntimeError(f"no session came to {', '.join(sorted(left))}")
 
 
-def _at_the_end(disturbance: Disturbance, *, ending: str = "sent", times: int | None = 1) -> Script:
-    """The server answers the end of the message by this, and has not taken it."""
-
-    async def script(scenario_run: ScenarioRun) -> None:
-        victims = scenario_run.victims(_SOME)
-        scenario_run.may_end(victims, ending)
-        scenario_run.disturb(InjectionPoint.SEND, disturbance, of=victims, times=times)
-        await scenario_run.dispatch_and_drain()
-
-    return script
-
-
 def _unknown(disturbance: Disturbance, *, accepted: bool) -> Script:
     """The connection breaks after the end of the message."""
 
     async def script(scenario_run: ScenarioRun) -> None:
-        victims = scenario_run.victims(_SOME)
+        victims = scenario_run.victims(SOME)
         scenario_run.becomes_unknown(victims, accepted=accepted)
         scenario_run.disturb(InjectionPoint.SEND, disturbance, of=victims)
         await scenario_run.dispatch_and_drain()
@@ -151,14 +139,14 @@ SCENARIOS = [
     _scenario("does not answer at each step", _hangs, at_least=_MOST_HANGS, at_most=_MOST_HANGS),
     _scenario("refuses connections", _refuses_connections),
     _scenario("closes idle connections", _closes_idle_connections),
-    _scenario("answers the message with 421", _at_the_end(answer(421))),
-    _scenario("answers the message with 451", _at_the_end(answer(451))),
-    _scenario("answers the message with 452 twice", _at_the_end(answer(452), times=2)),
+    _scenario("answers the message with 421", for_some(answer(421), "sent", times=1)),
+    _scenario("answers the message with 451", for_some(answer(451), "sent", times=1)),
+    _scenario("answers the message with 452 twice", for_some(answer(452), "sent", times=2)),
     _scenario(
         "answers the message with 451 at every attempt",
-        _at_the_end(answer(451), ending="retries-exhausted", times=None),
+        for_some(answer(451), "retries-exhausted"),
     ),
-    _scenario("answers the message with 554", _at_the_end(answer(554), ending="permanent-error", times=None)),
+    _scenario("answers the message with 554", for_some(answer(554), "permanent-error")),
     _scenario("cuts after the final dot, and takes nothing", _unknown(cut(accepted=False), accepted=False)),
     _scenario("accepts and cuts", _unknown(cut(accepted=True), accepted=True)),
     _scenario("accepts and cuts, with resend", _unknown(cut(accepted=True), accepted=True), OnUnknownOutcome.RESEND),

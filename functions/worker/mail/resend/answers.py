@@ -13,9 +13,7 @@ from typing import Any
 
 from functions.shared.sanitize import sanitize
 from functions.worker.mail import http_call
-from functions.worker.mail.model import Accepted, NotAllowed, Refused, Throttled, Unavailable, Unclear
-
-NotAccepted = Refused | NotAllowed | Throttled | Unavailable | Unclear
+from functions.worker.mail.model import Accepted, NotAccepted, NotAllowed, Refused, Throttled, Unavailable, Unclear
 
 QUOTA_WAIT = timedelta(hours=1)
 """How long to leave Resend alone when the day's mails are used up. It says that 24 hours help, not when they began."""

@@ -10,9 +10,19 @@ from datetime import UTC, datetime, timedelta
 
 from functions.shared.stored_request import KeptRequest
 from functions.worker.mail.http_call import NoAnswer, NotWritten, call
-from functions.worker.mail.model import Accepted, Mail, MailOutcome, Refused, Sender, Throttled, Unavailable, Unclear
-from functions.worker.mail.resend.answers import NotAccepted, classify
+from functions.worker.mail.model import (
+    Accepted,
+    Mail,
+    MailOutcome,
+    NotAccepted,
+    Sender,
+    Throttled,
+    Unavailable,
+    Unclear,
+)
+from functions.worker.mail.resend.answers import classify
 from functions.worker.mail.resend.request import to_requests
+from functions.worker.mail.several_messages import outcome_in_part
 
 KEYS_HOLD = timedelta(hours=24)
 """How long Resend knows an idempotency key."""
@@ -59,7 +69,7 @@ class Resend:
         for key, request in requests.items():
             outcome = self._make(key, request, over_at, is_first=not ids)
             if not isinstance(outcome, Accepted):
-                return _in_part(outcome, accepted=len(ids), of=len(requests))
+                return outcome_in_part(outcome, accepted=len(ids), of=len(requests))
             ids.append(outcome.message_id)
         # As the mail's events have it, of several messages the first in alphabetical order.
         return Accepted(message_id=min(filter(None, ids), default=""))
@@ -83,13 +93,3 @@ class Resend:
         except NoAnswer as error:
             return Unclear(error=f"Resend gave no answer after the request was sent: {error}")
         return classify(answer.status, answer.headers, answer.content, now=datetime.now(UTC))
-
-
-def _in_part(outcome: NotAccepted, *, accepted: int, of: int) -> NotAccepted:
-    """What an outcome of one request means for its mail. The requests after it were not made."""
-    if not accepted:
-        return outcome
-    return Unclear(
-        error=f"{accepted} of {of} messages were accepted, and not the next one: {outcome.error}",
-        is_lasting=isinstance(outcome, Refused),
-    )

@@ -6,9 +6,7 @@ https://www.rfc-editor.org/rfc/rfc5321#section-4.2
 from dataclasses import dataclass
 from enum import StrEnum
 
-from functions.worker.mail.model import NotAllowed, Refused, Throttled, Unavailable, Unclear
-
-NotAccepted = Refused | NotAllowed | Throttled | Unavailable | Unclear
+from functions.worker.mail.model import NotAccepted, NotAllowed, Refused, Throttled, Unavailable, Unclear
 
 
 class Step(StrEnum):

@@ -9,8 +9,8 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-from functions.worker.mail.model import Accepted, Mail, MailOutcome, Refused, Sender, Unclear
-from functions.worker.mail.smtp.answers import NotAccepted
+from functions.worker.mail.model import Accepted, Mail, MailOutcome, NotAccepted, Refused, Sender
+from functions.worker.mail.several_messages import outcome_in_part
 from functions.worker.mail.smtp.connections import Connections
 from functions.worker.mail.smtp.message import Message, UnsendableMail, to_messages
 from functions.worker.mail.smtp.server import MailServer
@@ -49,7 +49,7 @@ class Smtp:
             return Accepted(message_id="")
         for accepted, message in enumerate(messages):
             if outcome := self._transact(Session.deliver, message, over_at):
-                return _in_part(outcome, accepted=accepted, of=len(messages))
+                return outcome_in_part(outcome, accepted=accepted, of=len(messages))
         return Accepted(message_id=messages[0].id)
 
     def _transact(
@@ -61,13 +61,3 @@ class Smtp:
         except SessionEnded as ended:
             return ended.outcome
         return None
-
-
-def _in_part(outcome: NotAccepted, *, accepted: int, of: int) -> NotAccepted:
-    """What an outcome of one message means for its mail. The messages after it were not sent."""
-    if not accepted:
-        return outcome
-    return Unclear(
-        error=f"{accepted} of {of} messages were accepted, and not the next one: {outcome.error}",
-        is_lasting=isinstance(outcome, Refused),
-    )

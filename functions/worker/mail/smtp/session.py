@@ -19,8 +19,8 @@ from typing import BinaryIO, TypeVar
 
 from functions.worker.mail.cut_off import NoThread, cut_off
 from functions.worker.mail.http_call import describe, shown
-from functions.worker.mail.model import NotAllowed, Refused, Unavailable
-from functions.worker.mail.smtp.answers import NotAccepted, Reply, Step, outcome_of, outcome_of_loss
+from functions.worker.mail.model import NotAccepted, NotAllowed, Refused, Unavailable
+from functions.worker.mail.smtp.answers import Reply, Step, outcome_of, outcome_of_loss
 from functions.worker.mail.smtp.message import Message
 from functions.worker.mail.smtp.server import MailServer, Tls
 
