@@ -5,7 +5,7 @@
 
 from collections.abc import Iterable
 
-from local_cloud.firestore import sizes, values
+from local_cloud.firestore import sizes, value_rules, values
 from local_cloud.firestore.errors import invalid_argument
 from local_cloud.firestore.messages import Document, Message
 from local_cloud.firestore.paths import FieldPath, format_field_path
@@ -60,10 +60,6 @@ def project(document: Message, paths: Iterable[FieldPath]) -> Message:
     return projected
 
 
-_FIRST_SECOND, _LAST_SECOND = -62_135_596_800, 253_402_300_799
-"""Of the years that a timestamp may be in: https://protobuf.dev/reference/protobuf/google.protobuf/#timestamp"""
-
-
 def check_document(document: Message) -> None:
     """Refuse what Firestore does not store, and cut timestamps to the microseconds that it keeps.
 
@@ -92,9 +88,9 @@ def _check_fields(fields: Message, parent: FieldPath, depth: int) -> None:
 
 def _check_value(value: Message, path: FieldPath, depth: int, *, in_array: bool) -> None:
     kind = value.WhichOneof("value_type")
+    if kind not in value_rules.WITHOUT_RULES:
+        value_rules.check(value, f"Property {format_field_path(path)}")
     if kind == "timestamp_value":
-        if not _FIRST_SECOND <= value.timestamp_value.seconds <= _LAST_SECOND:
-            raise invalid_argument(f"Property {format_field_path(path)} holds a timestamp beyond the years 1 to 9999.")
         nanos = value.timestamp_value.nanos
         if nanos % 1000:
             value.timestamp_value.nanos = nanos - nanos % 1000
@@ -112,5 +108,3 @@ def _check_value(value: Message, path: FieldPath, depth: int, *, in_array: bool)
             )
         for element in value.array_value.values:
             _check_value(element, path, depth + 1, in_array=True)
-    elif kind in {"field_reference_value", "variable_reference_value", "function_value", "pipeline_value"}:
-        raise invalid_argument(f"Property {format_field_path(path)} holds a {kind}, which cannot be stored.")

@@ -142,11 +142,11 @@ class ListenStream:
             raise invalid_argument(f"Target ID {target_id} is already in use.")
         if not target_id:
             target_id = self._last_id = max([self._last_id, *self._targets]) + 1
-        target = _make_target(target_id, added, database)
         yield _target_change(TargetChange.ADD, [target_id])
-        since = _resumed_at(added)
         time = database.read_time()
         try:
+            target = _make_target(target_id, added, database)
+            since = _resumed_at(added)
             if since is not None and time - RETENTION < since <= time:
                 target.matched = await target.snapshot(since, Usage())
             elif since is not None:

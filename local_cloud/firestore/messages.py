@@ -9,6 +9,7 @@ from typing import Any, TypeAlias
 from google.cloud.firestore_v1 import types
 from google.cloud.firestore_v1.types.query import Cursor as CursorWrapper
 from google.cloud.firestore_v1.types.query import StructuredQuery as StructuredQueryWrapper
+from google.protobuf.unknown_fields import UnknownFieldSet
 
 Message: TypeAlias = Any
 """A protobuf message of google.firestore.v1."""
@@ -50,3 +51,16 @@ RunQueryResponse: Any = types.RunQueryResponse.pb()
 UpdateDocumentRequest: Any = types.UpdateDocumentRequest.pb()
 WriteRequest: Any = types.WriteRequest.pb()
 WriteResponse: Any = types.WriteResponse.pb()
+
+_VERIFY = 5
+"""The field of a `Write` in which web clients name a document that a transaction read and does not write. The service
+knows it, though the published definition of the protocol lacks it."""
+
+
+def verified_document(write: Message) -> str:
+    """The name of the document whose precondition is all there is to a write; empty for a write of another kind."""
+    fields: Any = UnknownFieldSet(write)
+    for unknown in fields:
+        if unknown.field_number == _VERIFY and isinstance(unknown.data, bytes):
+            return unknown.data.decode()
+    return ""

@@ -9,19 +9,13 @@ https://firebase.google.com/docs/firestore/query-data/queries
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
 
 from local_cloud.firestore import fields as document_fields
-from local_cloud.firestore import values
+from local_cloud.firestore import query_rules, value_rules, values
 from local_cloud.firestore.errors import invalid_argument
 from local_cloud.firestore.indexes import KeyRange
 from local_cloud.firestore.messages import Message, StructuredQuery, Value
 from local_cloud.firestore.paths import NAME, FieldPath, format_field_path, parse_field_path
-
-MAX_DISJUNCTIONS = 30
-"""https://firebase.google.com/docs/firestore/query-data/queries#limits_on_or_queries"""
-
-MAX_NOT_IN = 10
 
 _And = StructuredQuery.CompositeFilter.AND
 _Or = StructuredQuery.CompositeFilter.OR
@@ -36,9 +30,8 @@ _AFTER_PREFIX = b"\xff"
 _PATH_END = b"\x00\x00"
 _NAN = values.encode(Value(double_value=float("nan")))
 _NOT_NULL: KeyRange = (values.BOOLEAN, values.ABOVE_ALL)
-_INEQUALITIES = frozenset(
-    {_Op.LESS_THAN, _Op.LESS_THAN_OR_EQUAL, _Op.GREATER_THAN, _Op.GREATER_THAN_OR_EQUAL, _Op.NOT_EQUAL, _Op.NOT_IN}
-)
+_NEVER_LISTED = frozenset({values.NULL, _NAN})
+"""`in`, `array-contains` and `array-contains-any` find neither null nor NaN."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,13 +238,9 @@ class _Parser:
             raise invalid_argument("limit is negative.")
         disjuncts: tuple[Conjunction, ...] = ((),)
         if query.HasField("where"):
+            query_rules.check_filter(query.where)
             disjuncts = tuple(map(tuple, self._disjuncts(query.where)))
-            _check_combinations(query.where, disjuncts)
-            if sum(_alternatives(conjunction) for conjunction in disjuncts) > MAX_DISJUNCTIONS:
-                raise invalid_argument(
-                    f"The query has more than {MAX_DISJUNCTIONS} disjunctions after it is brought into disjunctive "
-                    "normal form."
-                )
+        query_rules.check_whole(query, is_below_document=bool(self._parent))
         orders, required = self._orders(disjuncts)
         return Query(
             parent=self._parent,
@@ -260,8 +249,8 @@ class _Parser:
             disjuncts=disjuncts,
             orders=orders,
             required=required,
-            start=self._bound(query.start_at, orders, "start_at") if query.HasField("start_at") else None,
-            end=self._bound(query.end_at, orders, "end_at") if query.HasField("end_at") else None,
+            start=self._bound(query.start_at, orders) if query.HasField("start_at") else None,
+            end=self._bound(query.end_at, orders) if query.HasField("end_at") else None,
             offset=query.offset,
             limit=query.limit.value if query.HasField("limit") else None,
             projection=self._projection(),
@@ -301,11 +290,7 @@ class _Parser:
             return [[self._field_condition(given.field_filter)]]
         if kind == "unary_filter":
             return [[self._unary_condition(given.unary_filter)]]
-        if kind != "composite_filter":
-            raise invalid_argument("A filter has no type.")
         composite = given.composite_filter
-        if not composite.filters:
-            raise invalid_argument("A composite filter has no filters.")
         parts = [self._disjuncts(inner) for inner in composite.filters]
         if composite.op == _Or:
             return [conjunction for part in parts for conjunction in part]
@@ -314,33 +299,34 @@ class _Parser:
         combined: list[list[Condition]] = [[]]
         for part in parts:
             combined = [left + right for left in combined for right in part]
-            if len(combined) > MAX_DISJUNCTIONS:
-                raise invalid_argument(f"The query has more than {MAX_DISJUNCTIONS} disjunctions.")
         return combined
 
     def _field_condition(self, given: Message) -> Condition:
         path = parse_field_path(given.field.field_path)
         op, value = given.op, given.value
+        value_rules.check_deeply(value, f"The filter on {format_field_path(path)}")
         if path == NAME:
             return self._name_condition(op, value)
-        if op in {_Op.ARRAY_CONTAINS, _Op.ARRAY_CONTAINS_ANY}:
-            listed = [value] if op == _Op.ARRAY_CONTAINS else self._listed(path, op, value)
-            return Condition(path, _points(map(values.encode, listed)), contains=True)
-        if op in {_Op.IN, _Op.NOT_IN}:
-            points = _points(map(values.encode, self._listed(path, op, value)))
-            if op == _Op.IN:
-                return Condition(path, points)
+        if op in {_Op.ARRAY_CONTAINS, _Op.ARRAY_CONTAINS_ANY, _Op.IN}:
+            listed = [value] if op == _Op.ARRAY_CONTAINS else value.array_value.values
+            points = _points(set(map(values.encode, listed)) - _NEVER_LISTED)
+            return Condition(path, points, contains=op != _Op.IN)
+        if op == _Op.NOT_IN:
+            points = _points(map(values.encode, value.array_value.values))
             if any(point[0] == values.NULL for point in points):
                 return Condition(path, (), inequality=True)
             return Condition(path, _without(_NOT_NULL, points), inequality=True)
         encoded = values.encode(value)
-        inequality = op in _INEQUALITIES
         if op == _Op.NOT_EQUAL:
             return Condition(path, _without(_NOT_NULL, _points([encoded])), inequality=True)
+        low, end = values.type_range(encoded)
+        if low == values.NUMBER:
+            # NaN is the first of all numbers, and in no range of them.
+            low = _NAN + AFTER_VALUE
         return Condition(
             path,
-            _comparison(op, *values.type_range(encoded), encoded, encoded + AFTER_VALUE),
-            inequality=inequality,
+            _comparison(op, low, end, encoded, encoded + AFTER_VALUE),
+            inequality=op in query_rules.INEQUALITIES,
         )
 
     def _unary_condition(self, given: Message) -> Condition:
@@ -362,7 +348,7 @@ class _Parser:
     def _name_condition(self, op: int, value: Message) -> Condition:
         whole: KeyRange = (b"", _AFTER_PREFIX)
         if op in {_Op.IN, _Op.NOT_IN}:
-            keys = sorted(map(self._path_key, self._listed(NAME, op, value)))
+            keys = sorted(map(self._path_key, value.array_value.values))
             points = tuple((key, key + b"\x00") for key in dict.fromkeys(keys))
             if op == _Op.IN:
                 return Condition(NAME, points)
@@ -372,7 +358,7 @@ class _Parser:
             return Condition(NAME, _without(whole, ((key, key + b"\x00"),)), inequality=True)
         if op in {_Op.ARRAY_CONTAINS, _Op.ARRAY_CONTAINS_ANY}:
             raise invalid_argument("The document's name is not an array.")
-        return Condition(NAME, _comparison(op, *whole, key, key + b"\x00"), inequality=op in _INEQUALITIES)
+        return Condition(NAME, _comparison(op, *whole, key, key + b"\x00"), inequality=op in query_rules.INEQUALITIES)
 
     def _path_key(self, value: Message) -> bytes:
         if value.WhichOneof("value_type") != "reference_value":
@@ -381,15 +367,6 @@ class _Parser:
         if not name.startswith(f"{self._root}/"):
             raise invalid_argument(f'The reference "{name}" is not one to a document of {self._root}.')
         return values.encode_path(name[len(self._root) + 1 :].split("/"))
-
-    def _listed(self, path: FieldPath, op: int, value: Message) -> Any:
-        name = _Op.Operator.Name(op)
-        if value.WhichOneof("value_type") != "array_value" or not value.array_value.values:
-            raise invalid_argument(f"'{name}' on {format_field_path(path)} requires a non-empty ArrayValue.")
-        most = MAX_NOT_IN if op == _Op.NOT_IN else MAX_DISJUNCTIONS
-        if len(value.array_value.values) > most:
-            raise invalid_argument(f"'{name}' supports up to {most} comparison values.")
-        return value.array_value.values
 
     def _orders(self, disjuncts: tuple[Conjunction, ...]) -> tuple[tuple[Order, ...], tuple[FieldPath, ...]]:
         orders = [
@@ -406,9 +383,9 @@ class _Parser:
             return tuple(orders[:position]), tuple(order.path for order in orders[position:])
         return (*orders, Order(NAME, descending)), ()
 
-    def _bound(self, cursor: Message, orders: tuple[Order, ...], name: str) -> Bound:
-        if len(cursor.values) > len(orders):
-            raise invalid_argument(f"{name} has more values than the query has fields to order by.")
+    def _bound(self, cursor: Message, orders: tuple[Order, ...]) -> Bound:
+        for value in cursor.values:
+            value_rules.check_deeply(value, "A cursor")
         return Bound(
             tuple(
                 self._path_key(value) if order.path == NAME else values.encode(value)
@@ -418,42 +395,8 @@ class _Parser:
         )
 
 
-def _check_combinations(where: Message, disjuncts: tuple[Conjunction, ...]) -> None:
-    """https://firebase.google.com/docs/firestore/query-data/queries#query_limitations"""
-    if any(sum(condition.contains for condition in conjunction) > 1 for conjunction in disjuncts):
-        raise invalid_argument("A maximum of 1 'ARRAY_CONTAINS' filter is allowed per disjunction.")
-    used = list(_operators(where))
-    if _Op.NOT_IN in used:
-        if used.count(_Op.NOT_IN) > 1:
-            raise invalid_argument("A query can have one 'NOT_IN' filter only.")
-        for op in (_Op.NOT_EQUAL, _Op.IN, _Op.ARRAY_CONTAINS_ANY):
-            if op in used:
-                raise invalid_argument(f"'NOT_IN' cannot be used in the same query with '{_Op.Operator.Name(op)}'.")
-        if len(disjuncts) > 1:
-            raise invalid_argument("'NOT_IN' cannot be used in the same query with 'OR'.")
-
-
-def _operators(where: Message) -> Iterator[int]:
-    """The operators of all field filters."""
-    kind = where.WhichOneof("filter_type")
-    if kind == "field_filter":
-        yield where.field_filter.op
-    elif kind == "composite_filter":
-        for inner in where.composite_filter.filters:
-            yield from _operators(inner)
-
-
 def _low(key_range: KeyRange) -> bytes:
     return key_range[0]
-
-
-def _alternatives(conjunction: Conjunction) -> int:
-    """How many disjunctions a conjunction stands for, `in` and `array-contains-any` taken apart."""
-    count = 1
-    for condition in conjunction:
-        if not condition.inequality:
-            count *= max(len(condition.ranges), 1)
-    return count
 
 
 def _points(encoded: Iterable[bytes]) -> tuple[KeyRange, ...]:

@@ -195,6 +195,8 @@ class FirestoreService:
                 transaction.queries.append(read)
             returned = 0
             projection = query.projection
+            is_explained = request.HasField("explain_options")
+            last: Message | None = None
             async for result in execution.results():
                 response = RunQueryResponse(read_time=read_time)
                 if result.document is None:
@@ -209,16 +211,25 @@ class FirestoreService:
                     response.skipped_results = execution.skipped
                 returned += 1
                 self._usage.reads += 1
-                yield response
+                if not is_explained:
+                    yield response
+                    continue
+                # The metrics come with the last result.
+                if last is not None:
+                    yield last
+                last = response
             if query.limit is None or returned < query.limit:
                 read.last = None
             self._usage.reads += execution.skipped if returned or execution.skipped else 1
             if not returned:
-                yield RunQueryResponse(read_time=read_time, skipped_results=execution.skipped)
+                last = RunQueryResponse(read_time=read_time, skipped_results=execution.skipped)
             self._index_builder.consider(execution, returned)
-            if request.HasField("explain_options"):
+            if is_explained and last is not None:
                 elapsed = system_time.perf_counter() - started
-                yield RunQueryResponse(explain_metrics=explain.analysis(query, execution, returned, returned, elapsed))
+                reads = max(returned + execution.skipped, 1)
+                last.explain_metrics.CopyFrom(explain.analysis(query, execution, returned, reads, elapsed))
+            if last is not None:
+                yield last
 
     async def run_aggregation_query(self, request: Message, _context: object) -> AsyncIterator[Message]:
         database_name, parent = split_parent(request.parent)
@@ -301,7 +312,7 @@ class FirestoreService:
             transaction = self._transactions.get(request.transaction, database)
             if transaction.read_only and request.writes:
                 raise invalid_argument("Cannot modify entities in a read-only transaction.")
-            self._transactions.check(transaction, map(_written, request.writes))
+            self._transactions.check(transaction, map(writes.written_document, request.writes))
         done = self._commit(database, request.writes)
         if transaction is not None:
             # Closed only now: after a refused write, the client rolls the transaction back.
@@ -320,7 +331,7 @@ class FirestoreService:
         response = BatchWriteResponse()
         written: set[str] = set()
         for write in request.writes:
-            name = _written(write)
+            name = writes.written_document(write)
             if name in written:
                 raise invalid_argument("A batch write cannot write to the same document more than once.")
             written.add(name)
@@ -453,12 +464,6 @@ class FirestoreService:
         if version is None:
             raise not_found(f'Document "{write.update.name}" not found.')
         return _masked(version, request)
-
-
-def _written(write: Message) -> str:
-    """The name of the document that a write is about."""
-    name: str = write.update.name or write.delete or write.transform.document
-    return name
 
 
 def _masked(version: Version, request: Message) -> Message:

@@ -5,13 +5,14 @@ https://firebase.google.com/docs/firestore/reference/rpc/google.firestore.v1#wri
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from local_cloud.firestore import fields, timestamps, transforms
 from local_cloud.firestore.errors import already_exists, failed_precondition, invalid_argument, not_found
-from local_cloud.firestore.messages import Document, Message, WriteResult
-from local_cloud.firestore.paths import parse_field_path
+from local_cloud.firestore.messages import Document, Message, WriteResult, verified_document
+from local_cloud.firestore.paths import FieldPath, format_field_path, parse_field_path
 from local_cloud.firestore.store import Database, Version
 from local_cloud.firestore.usage import Usage
 
@@ -61,10 +62,13 @@ def commit(database: Database, writes: Sequence[Message], usage: Usage) -> Commi
         if state.changed and (state.document is not None or state.stored is not None):
             done.versions.append(_store(database, path, state, done.time, now))
     for write in writes:
-        if write.WhichOneof("operation") == "delete":
-            usage.deletes += 1
-        else:
-            usage.writes += 1
+        match write.WhichOneof("operation"):
+            case "delete":
+                usage.deletes += 1
+            case None:
+                usage.reads += 1
+            case _:
+                usage.writes += 1
     return done
 
 
@@ -78,15 +82,9 @@ def _store(database: Database, path: str, state: _Pending, time: int, now: Times
 
 def _apply(database: Database, pending: dict[str, _Pending], write: Message, time: int, now: Timestamp) -> Message:
     operation = write.WhichOneof("operation")
-    match operation:
-        case "update":
-            name = write.update.name
-        case "delete":
-            name = write.delete
-        case "transform":
-            name = write.transform.document
-        case _:
-            raise invalid_argument("A write has no operation.")
+    name = written_document(write)
+    if operation is None and not name:
+        raise invalid_argument("A write has no operation.")
     path = database.path_of(name)
     state = pending.get(path)
     if state is None:
@@ -94,6 +92,8 @@ def _apply(database: Database, pending: dict[str, _Pending], write: Message, tim
     if write.HasField("current_document"):
         _check_precondition(write.current_document, state, name, time, now)
     result = WriteResult()
+    if operation is None:
+        return result
     if operation == "delete":
         state.changed = state.changed or state.document is not None
         state.document = state.created = state.updated = None
@@ -123,6 +123,12 @@ def _apply(database: Database, pending: dict[str, _Pending], write: Message, tim
     return result
 
 
+def written_document(write: Message) -> str:
+    """The name of the document that a write is about; empty without an operation."""
+    name: str = write.update.name or write.delete or write.transform.document or verified_document(write)
+    return name
+
+
 def _load(database: Database, path: str) -> _Pending:
     version = database.latest(path)
     if version is None or version.data is None:
@@ -145,14 +151,25 @@ def _updated(write: Message, current: Message | None) -> Message:
         document.ClearField("update_time")
         return document
     document = Document(name=write.update.name) if current is None else _copy(current)
-    for listed in write.update_mask.field_paths:
-        path = parse_field_path(listed)
+    mask = list(map(parse_field_path, write.update_mask.field_paths))
+    _check_mask(mask)
+    for path in mask:
         value = fields.get(write.update.fields, path)
         if value is None:
             fields.remove(document.fields, path)
         else:
             fields.put(document.fields, path, value)
     return document
+
+
+def _check_mask(paths: list[FieldPath]) -> None:
+    """Refuse a mask that names a field twice, or a field and one inside of it."""
+    ordered = sorted(paths)
+    for outer, inner in pairwise(ordered):
+        if inner[: len(outer)] == outer:
+            raise invalid_argument(
+                f"The update_mask has the conflicting paths {format_field_path(outer)} and {format_field_path(inner)}."
+            )
 
 
 def _same(left: Message, right: Message) -> bool:
@@ -168,6 +185,8 @@ def _same(left: Message, right: Message) -> bool:
 def _check_precondition(precondition: Message, state: _Pending, name: str, time: int, now: Timestamp) -> None:
     kind = precondition.WhichOneof("condition_type")
     if kind == "exists":
+        if precondition.exists and state.document is None and state.stored is not None:
+            raise invalid_argument(f"An earlier write of the request deletes the document to update: {name}")
         if precondition.exists and state.document is None:
             raise not_found(f"No document to update: {name}")
         if not precondition.exists and state.document is not None:

@@ -326,6 +326,8 @@ def test_recursive_delete_removes_a_tree(client: Any) -> None:
         ("users/u1", {"a": [1, [2]]}, "Property a contains an invalid nested entity"),
         ("users/u1", {"big": "x" * 1_048_577}, "exceeds the maximum"),
         ("/".join(["c", "d"] * 101), {}, "deeper than 100"),
+        ("users/u1", {"a": {"b": firestore.GeoPoint(91, 0)}}, "Property a.b holds a point whose latitude"),
+        ("users/u1", {"v": Vector([0.0] * 2049)}, "Property v holds a vector of more than 2048 dimensions"),
     ],
 )
 def test_what_firestore_does_not_store_is_refused(client: Any, path: str, data: dict[str, Any], problem: str) -> None:
@@ -350,6 +352,63 @@ def test_a_time_is_in_the_years_1_to_9999(client: Any) -> None:
     # Python's client rounds what it has read up to the year 10000.
     with pytest.raises(InvalidArgument, match="Property last holds a timestamp beyond the years 1 to 9999"):
         client.document("users/u1").set(stored)
+
+
+@pytest.mark.parametrize(
+    ("value", "problem"),
+    [
+        ({}, "without a type"),
+        ({"timestamp_value": {"seconds": 1, "nanos": 1_000_000_000}}, "nanos"),
+        ({"reference_value": "projects/p/databases/d/documents/users"}, "is the name of a collection|documents"),
+        ({"reference_value": "u1"}, "is not of the form"),
+    ],
+)
+def test_a_value_that_the_client_cannot_make_is_refused(client: Any, value: dict[str, Any], problem: str) -> None:
+    name = client.document("users/u1")._document_path
+    for data in ({"a": value}, {"a": {"array_value": {"values": [value]}}}):
+        with pytest.raises(InvalidArgument, match=problem):
+            client._firestore_api.update_document(request={"document": {"name": name, "fields": data}})
+
+
+@pytest.mark.parametrize("paths", [["a", "a"], ["b", "a.b", "a"]])
+def test_an_update_mask_with_conflicting_paths_is_refused(client: Any, paths: list[str]) -> None:
+    request = {
+        "document": {"name": client.document("users/u1")._document_path},
+        "update_mask": {"field_paths": paths},
+    }
+    with pytest.raises(InvalidArgument, match="conflicting paths a and a"):
+        client._firestore_api.update_document(request=request)
+
+
+def test_a_batch_that_updates_what_it_deletes_is_refused(client: Any) -> None:
+    client.document("users/u1").set({})
+    batch = client.batch()
+    batch.delete(client.document("users/u1"))
+    batch.update(client.document("users/u1"), {"a": 1})
+    with pytest.raises(InvalidArgument, match="deletes the document to update"):
+        batch.commit()
+    assert client.document("users/u1").get().exists
+
+
+def test_a_web_client_verifies_what_its_transaction_read(client: Any) -> None:
+    """It names the documents in a field of the protocol that the published definition lacks."""
+    reference = client.document("users/u1")
+    read = reference.set({}).update_time
+    name = reference._document_path.encode()
+    verify = types.Write.pb().FromString(b"\x2a" + bytes([len(name)]) + name)
+    verify.current_document.update_time.FromDatetime(read)
+    request = types.CommitRequest.pb()(database=client._database_string, writes=[verify])
+    request.writes.add().update.name = client.document("users/u2")._document_path
+
+    def commit() -> Any:
+        return client._firestore_api.commit(types.CommitRequest.deserialize(request.SerializeToString()))
+
+    assert len(commit().write_results) == 2
+    reference.set({"changed": True})
+    client.document("users/u2").delete()
+    with pytest.raises(FailedPrecondition, match="required base version"):
+        commit()
+    assert not client.document("users/u2").get().exists
 
 
 def test_a_document_just_below_the_limit_is_stored(client: Any) -> None:

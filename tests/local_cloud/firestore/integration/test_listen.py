@@ -10,6 +10,7 @@ import pytest
 from google.cloud.firestore import FieldFilter
 from google.cloud.firestore_v1 import types
 from google.cloud.firestore_v1.types import TargetChange
+from google.rpc import code_pb2
 
 from local_cloud.clock import Clock
 from tests.support import Background
@@ -253,8 +254,16 @@ def test_a_target_that_is_wanted_once_ends_by_itself(client: Any, stream: Callab
     assert names(listening.until(REMOVE), "document_change") == ["a"]
 
 
-def test_a_target_that_cannot_be_listened_to_is_refused(client: Any, stream: Callable[[], Stream]) -> None:
+def test_a_target_that_cannot_be_listened_to_ends_alone(client: Any, stream: Callable[[], Stream]) -> None:
     listening = stream()
-    listening.add(1, documents={"documents": ["no/name"]})
-    with pytest.raises(Exception, match="does not begin with the name of the request's database"):
-        listening.next()
+    listening.add(1)
+    listening.until(NO_CHANGE)
+    root = client._database_string + "/documents"
+    listening.add(2, documents={"documents": [f"{root}/a/__badpath__/b/c"]})
+    listening.add(3, resume_token=b"of another service")
+    for target, problem in ((2, "reserved"), (3, "resume_token")):
+        change = listening.until(REMOVE)[-1].target_change
+        assert (list(change.target_ids), change.cause.code) == ([target], code_pb2.INVALID_ARGUMENT)
+        assert problem in change.cause.message
+    client.document("users/a").set({})
+    assert names(listening.until(NO_CHANGE), "document_change") == ["a"]

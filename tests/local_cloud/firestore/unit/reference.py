@@ -140,11 +140,15 @@ def matches(document: Any, given: Any) -> bool:
             )
 
 
+def _is_nan(value: Any) -> bool:
+    return type_of(value) == "number" and math.isnan(getattr(value, value.WhichOneof("value_type")))
+
+
 def _matches_unary(value: Any, op: int) -> bool:
     if value is None:
         return False
     is_null = type_of(value) == "null"
-    is_nan = type_of(value) == "number" and math.isnan(getattr(value, value.WhichOneof("value_type")))
+    is_nan = _is_nan(value)
     return {
         Unary.IS_NULL: is_null,
         Unary.IS_NOT_NULL: not is_null,
@@ -158,19 +162,18 @@ def _matches_field(value: Any, op: int, operand: Any) -> bool:
         return False
     listed = operand.array_value.values
     elements = value.array_value.values
-    if op == Op.ARRAY_CONTAINS:
-        return any(compare(element, operand) == 0 for element in elements)
-    if op == Op.ARRAY_CONTAINS_ANY:
-        return any(compare(element, wanted) == 0 for element in elements for wanted in listed)
-    if op == Op.IN:
-        return any(compare(value, wanted) == 0 for wanted in listed)
+    if op in {Op.ARRAY_CONTAINS, Op.ARRAY_CONTAINS_ANY, Op.IN}:
+        wanted = [operand] if op == Op.ARRAY_CONTAINS else listed
+        found = [value] if op == Op.IN else elements
+        findable = [each for each in wanted if type_of(each) != "null" and not _is_nan(each)]
+        return any(compare(each, one) == 0 for each in found for one in findable)
     if op == Op.NOT_IN:
         if type_of(value) == "null" or any(type_of(unwanted) == "null" for unwanted in listed):
             return False
         return all(compare(value, unwanted) != 0 for unwanted in listed)
     if op == Op.NOT_EQUAL:
         return type_of(value) != "null" and compare(value, operand) != 0
-    if type_of(value) != type_of(operand):
+    if type_of(value) != type_of(operand) or (op != Op.EQUAL and _is_nan(value)):
         return False
     result = compare(value, operand)
     return {
@@ -187,10 +190,11 @@ _INEQUALITIES = {
 }  # fmt: skip
 
 
-def _unequal(given: Any) -> set[str]:
+def unequal(given: Any) -> set[str]:
+    """The fields with an inequality in a filter."""
     match given.WhichOneof("filter_type"):
         case "composite_filter":
-            return {path for inner in given.composite_filter.filters for path in _unequal(inner)}
+            return {path for inner in given.composite_filter.filters for path in unequal(inner)}
         case "unary_filter":
             negative = given.unary_filter.op in {Unary.IS_NOT_NULL, Unary.IS_NOT_NAN}
             return {given.unary_filter.field.field_path} if negative else set()
@@ -206,7 +210,7 @@ def run(query: Any, documents: dict[str, Any]) -> list[str]:
     orders = [(order.field.field_path, order.direction == StructuredQuery.DESCENDING) for order in query.order_by]
     last = orders[-1][1] if orders else False
     named = {path for path, _ in orders}
-    orders += [(path, last) for path in sorted(_unequal(query.where) - named - {"__name__"})]
+    orders += [(path, last) for path in sorted(unequal(query.where) - named - {"__name__"})]
     if "__name__" not in named:
         orders.append(("__name__", last))
 

@@ -227,9 +227,9 @@ def test_many_alternatives_are_found_by_a_walk_over_all_documents() -> None:
     for path in ("x", "y"):
         either = message.where.composite_filter.filters.add().field_filter
         either.field.field_path = path
-        either.op = StructuredQuery.FieldFilter.NOT_EQUAL
-        either.value.integer_value = 1
+        either.op = StructuredQuery.FieldFilter.LESS_THAN
+        either.value.integer_value = 2
     query = queries.parse(message, parent="", root=database.root)
     found = asyncio.run(_paths(database, query, database.read_time()))
     assert found == _expected(message, documents)
-    assert len(found) == 5
+    assert len(found) == 6
