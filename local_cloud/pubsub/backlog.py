@@ -146,14 +146,14 @@ class Backlog:
             total += held.message.size
         return taken
 
-    def acknowledge(self, ack_id: str, *, retain: bool = False) -> bool:
+    def acknowledge(self, ack_id: str, *, retain: bool = False, late: bool = True) -> bool:
         """Acknowledge a message.
-
-        An id whose lease has ended still counts while no other consumer has the message.
 
         Args:
             ack_id: as it was delivered.
             retain: keep it to be found again by a seek.
+            late: whether an id whose lease has ended still counts while no other consumer has the message. With
+                exactly-once delivery it does not, and the message is delivered again.
 
         Returns:
             Whether the lease was still live.
@@ -162,7 +162,7 @@ class Backlog:
             InvalidAckId: the id is malformed.
         """
         held, live = self._find(ack_id)
-        if held is None or held.acknowledged or (held.lease and not live):
+        if held is None or held.acknowledged or (not live and (held.lease or not late)):
             return False
         self._end_lease(held)
         if held.available_at:

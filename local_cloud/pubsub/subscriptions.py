@@ -117,8 +117,8 @@ class Subscription:
             InvalidAckId: an id is malformed.
         """
         self.settle()
-        retain = self.config.retain_acked_messages
-        expired = [ack_id for ack_id in ack_ids if not self.backlog.acknowledge(ack_id, retain=retain)]
+        retain, late = self.config.retain_acked_messages, not self.config.enable_exactly_once_delivery
+        expired = [ack_id for ack_id in ack_ids if not self.backlog.acknowledge(ack_id, retain=retain, late=late)]
         self.wake()
         return expired
 

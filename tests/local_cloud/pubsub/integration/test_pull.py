@@ -274,14 +274,21 @@ def test_copies_of_a_message_are_delivered_with_the_same_id(pubsub: PubSub) -> N
     assert received == [ids[0], ids[1], ids[1]]
 
 
-def test_with_exactly_once_delivery_a_late_acknowledgement_is_refused(pubsub: PubSub) -> None:
+@pytest.mark.parametrize("is_pulled_before", [True, False])
+def test_with_exactly_once_delivery_a_late_acknowledgement_is_refused(
+    pubsub: PubSub, *, is_pulled_before: bool
+) -> None:
     topic = pubsub.topic()
     subscription = pubsub.subscription(topic, enable_exactly_once_delivery=True)
-    pubsub.publish(topic, "a")
+    (published,) = pubsub.publish(topic, "a")
     first = pull(pubsub, subscription)
     pubsub.advance(11)
-    pull(pubsub, subscription)
+    if is_pulled_before:
+        second = pull(pubsub, subscription)
 
     with pytest.raises(exceptions.FailedPrecondition) as refused:
         acknowledge(pubsub, subscription, first)
     assert "PERMANENT_FAILURE_INVALID_ACK_ID" in str(refused.value.details)
+    if not is_pulled_before:
+        second = pull(pubsub, subscription)
+    assert [each.message.message_id for each in second.received_messages] == [published]
