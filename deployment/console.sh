@@ -116,7 +116,7 @@ set_up_console_key() {
 
 console_environment() {
   echo "GOOGLE_CLOUD_PROJECT=$PROJECT_ID"
-  echo "FIRESTORE_DATABASE=$DATABASE"
+  echo "FIRESTORE_DATABASE=$FIRESTORE_DATABASE"
   echo "LOCATION=$REGION"
   echo "PREFIX=$PREFIX"
   echo "LOG_LEVEL=$LOG_LEVEL"

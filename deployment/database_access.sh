@@ -9,7 +9,7 @@ database_condition() { echo "resource.name==\"projects/$PROJECT_ID/databases/$1\
 
 bind_database() { # POLICY MEMBER ROLE
   # shellcheck disable=SC2153  # names.sh and settings.sh set them
-  bind_project "$1" "$2" "$3" "$(database_title "$PREFIX" "$DATABASE")" "$(database_condition "$DATABASE")"
+  bind_project "$1" "$2" "$3" "$(database_title "$PREFIX" "$FIRESTORE_DATABASE")" "$(database_condition "$FIRESTORE_DATABASE")"
 }
 
 # take_back_databases NAME...: once these functions work on the database that FIRESTORE_DATABASE names, they need no other
@@ -24,7 +24,7 @@ take_back_databases() {
       "$PREFIX-database-"*) database="${title#"$PREFIX-database-"}" ;;
       *) continue ;;
     esac
-    if [ "$database" = "$DATABASE" ] || ! is_one_of "$member" "${members[@]}"; then continue; fi
+    if [ "$database" = "$FIRESTORE_DATABASE" ] || ! is_one_of "$member" "${members[@]}"; then continue; fi
     change projects remove-iam-policy-binding "$PROJECT_ID" "--member=$member" "--role=$role" \
       "--condition=expression=$(database_condition "$database"),title=$title"
     note removed "$role on the database $database for ${member#*:}"
@@ -38,7 +38,7 @@ has_database_alone() {
   while IFS= read -r account <&3; do
     prefix="${account%"-dlq-handler@$ACCOUNT_DOMAIN"}"
     if [ "$prefix" = "$account" ] || [ "$prefix" = "$PREFIX" ]; then continue; fi
-    if has_binding "$1" "$role" "serviceAccount:$account" "$(database_title "$prefix" "$DATABASE")"; then return 1; fi
+    if has_binding "$1" "$role" "serviceAccount:$account" "$(database_title "$prefix" "$FIRESTORE_DATABASE")"; then return 1; fi
     # Without such a condition it has its role in another way, which may be for every database.
     if ! grep -qF -- "$role"$'\t'"serviceAccount:$account"$'\t'"$prefix-database" <<<"$1"; then return 1; fi
   done 3<<<"$2"

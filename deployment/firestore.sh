@@ -1,29 +1,32 @@
 # shellcheck shell=bash
-# The database, the composite indexes that the pipeline's queries need, the fields whose own indexes are not the usual
-# ones, and the TTL policies.
+# Each database of the pipeline, the composite indexes that its queries need there, the fields whose own indexes are not
+# the usual ones, and the TTL policies.
 
 INDEXES="$ROOT/deployment/firestore.indexes.json"
 
 set_up_firestore() {
   step firestore "Firestore"
-  ensure_database
-  ensure_indexes
-  ensure_fields
-  ensure_ttl_policies
+  local database
+  for database in $(databases); do
+    ensure_database "$database"
+    ensure_indexes "$database"
+    ensure_fields "$database"
+    ensure_ttl_policies "$database"
+  done
 }
 
-ensure_database() {
+ensure_database() { # DATABASE
   local type
-  type="$(read_if_there firestore databases describe "--database=$DATABASE" --format='value(type)')"
+  type="$(read_if_there firestore databases describe "--database=$1" --format='value(type)')"
   case "$type" in
     "")
-      change firestore databases create "--database=$DATABASE" "--location=$FIRESTORE_LOCATION" --type=firestore-native \
+      change firestore databases create "--database=$1" "--location=$FIRESTORE_LOCATION" --type=firestore-native \
         --delete-protection
-      note created "Firestore database $DATABASE in $FIRESTORE_LOCATION"
+      note created "Firestore database $1 in $FIRESTORE_LOCATION"
       ;;
-    FIRESTORE_NATIVE) note unchanged "Firestore database $DATABASE" ;;
+    FIRESTORE_NATIVE) note unchanged "Firestore database $1" ;;
     *)
-      fail "the database $DATABASE of project $PROJECT_ID is in Datastore mode, which the pipeline cannot use." \
+      fail "the database $1 of project $PROJECT_ID is in Datastore mode, which the pipeline cannot use." \
         "Use another project. A database without data can be changed to native mode:" \
         "https://cloud.google.com/datastore/docs/firestore-or-datastore"
       ;;
@@ -33,41 +36,41 @@ ensure_database() {
 # firestore_indexes WHICH: of the existing ones, as JSON on standard input, against the wanted ones in the file.
 firestore_indexes() { helper firestore_indexes "$1" "$INDEXES"; }
 
-ensure_indexes() {
+ensure_indexes() { # DATABASE
   local existing arguments=()
-  existing="$(read_if_there firestore indexes composite list "--database=$DATABASE" --format=json)"
+  existing="$(read_if_there firestore indexes composite list "--database=$1" --format=json)"
   firestore_indexes missing-composite <<<"${existing:-[]}" >"$WORK/indexes"
   while IFS=$'\t' read -r -a arguments <&3; do
-    change firestore indexes composite create "--database=$DATABASE" "${arguments[@]}" --async
+    change firestore indexes composite create "--database=$1" "${arguments[@]}" --async
     note created "index ${arguments[*]}"
   done 3<"$WORK/indexes"
   if [ ! -s "$WORK/indexes" ]; then note unchanged "composite indexes"; fi
 }
 
-ensure_fields() {
+ensure_fields() { # DATABASE
   local existing collection field indexes
-  existing="$(read_if_there firestore indexes fields list "--database=$DATABASE" --format=json)"
+  existing="$(read_if_there firestore indexes fields list "--database=$1" --format=json)"
   firestore_indexes missing-fields <<<"${existing:-[]}" >"$WORK/fields"
   while IFS=$'\t' read -r collection field indexes <&3; do
     if [ "$indexes" = "[]" ]; then
-      change firestore indexes fields update "$field" "--collection-group=$collection" "--database=$DATABASE" \
+      change firestore indexes fields update "$field" "--collection-group=$collection" "--database=$1" \
         --disable-indexes --async
     elif [ "$DRY_RUN" = yes ]; then
       say "    indexes of $collection.$field, over Firestore's REST interface: $indexes"
     else
-      rest_call roles/datastore.indexAdmin firestore_field "$collection" "$field" "$indexes"
+      rest_call roles/datastore.indexAdmin firestore_field "$1" "$collection" "$field" "$indexes"
     fi
     note changed "indexes of a single field: $collection.$field"
   done 3<"$WORK/fields"
   if [ ! -s "$WORK/fields" ]; then note unchanged "indexes of single fields"; fi
 }
 
-ensure_ttl_policies() {
+ensure_ttl_policies() { # DATABASE
   local existing collection field
-  existing="$(read_if_there firestore fields ttls list "--database=$DATABASE" --format=json)"
+  existing="$(read_if_there firestore fields ttls list "--database=$1" --format=json)"
   firestore_indexes missing-ttl <<<"${existing:-[]}" >"$WORK/ttls"
   while IFS=$'\t' read -r collection field <&3; do
-    change firestore fields ttls update "$field" "--collection-group=$collection" "--database=$DATABASE" \
+    change firestore fields ttls update "$field" "--collection-group=$collection" "--database=$1" \
       --enable-ttl --async
     note created "TTL policy on $collection.$field"
   done 3<"$WORK/ttls"

@@ -85,7 +85,7 @@ ensure_repository() {
 # The function's environment, a line each. docs/configuration.md explains the variables; THREADS is functions-framework's.
 environment_of() {
   echo "GOOGLE_CLOUD_PROJECT=$PROJECT_ID"
-  echo "FIRESTORE_DATABASE=$DATABASE"
+  echo "FIRESTORE_DATABASE=$FIRESTORE_DATABASE"
   echo "LOG_LEVEL=$LOG_LEVEL"
   echo "THREADS=$(size "$1" CONCURRENCY)"
   case "$1" in

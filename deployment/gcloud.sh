@@ -83,7 +83,7 @@ helper() { python3 -S -E "$ROOT/deployment/$1.py" "${@:2}"; }
 rest_call() {
   local ERRORS="$WORK/errors.$RANDOM$RANDOM" tries=1 wait="$FIRST_WAIT" token
   token="$(read_if_there auth print-access-token)"
-  until helper "$2" "$PROJECT_ID" "$DATABASE" "${@:3}" <<<"$token" 2>"$ERRORS"; do
+  until helper "$2" "$PROJECT_ID" "${@:3}" <<<"$token" 2>"$ERRORS"; do
     if [ "$APIS_ON" = no ] && grep -qE "$API_OFF" "$ERRORS"; then
       echo none
       return 0

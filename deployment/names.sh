@@ -18,9 +18,11 @@ set_names() {
   SCHEDULER_INVOKER="$PREFIX-scheduler@$ACCOUNT_DOMAIN"
   EVENTS_INVOKER="$PREFIX-events@$ACCOUNT_DOMAIN"
   BUILDER="$PREFIX-build@$ACCOUNT_DOMAIN"
-  DATABASE="$FIRESTORE_DATABASE"
   DASHBOARD="Report pipeline ($PREFIX)"
 }
+
+# The pipeline's databases, a line each.
+databases() { echo "$FIRESTORE_DATABASE"; }
 
 function_name() { echo "$PREFIX-$1"; }
 account_of() { echo "$PREFIX-$1@$ACCOUNT_DOMAIN"; }

@@ -4,13 +4,18 @@
 
 RULES="$ROOT/deployment/firestore.rules"
 
-# firestore_rules COMMAND ARGUMENT...
+# firestore_rules DATABASE COMMAND ARGUMENT...
 firestore_rules() { rest_call roles/firebaserules.admin firestore_rules "$@"; }
 
 set_up_rules() {
   step rules "Firestore rules"
+  local database
+  for database in $(databases); do ensure_rules "$database"; done
+}
+
+ensure_rules() { # DATABASE
   local state="" ruleset="" failed
-  firestore_rules compare "$RULES" >"$WORK/rules"
+  firestore_rules "$1" compare "$RULES" >"$WORK/rules"
   read -r state ruleset <"$WORK/rules" || true
   if [ "$state" = same ]; then
     note unchanged "Firestore rules"
@@ -25,13 +30,13 @@ set_up_rules() {
       "To have deployment/firestore.rules in their place: ./deploy.sh --firestore-rules --replace-rules"
   fi
   if [ "$DRY_RUN" = no ]; then
-    failed="$(firestore_rules test "$RULES" "$RULES.cases.json")"
+    failed="$(firestore_rules "$1" test "$RULES" "$RULES.cases.json")"
     if [ -n "$failed" ]; then
       printf '%s\n' "$failed" | sed 's/^/    /' >&2
       fail "deployment/firestore.rules does not do what deployment/firestore.rules.cases.json says. The rules were left as they are." \
         "A case that you do not want is yours to change there."
     fi
-    firestore_rules release "$RULES"
+    firestore_rules "$1" release "$RULES"
   fi
   if [ "$state" = none ]; then note created "Firestore rules"; else note changed "Firestore rules"; fi
   if [ -n "$ruleset" ]; then say "  The rules before are kept as $ruleset; the Firebase console can bring them back."; fi

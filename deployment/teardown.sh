@@ -10,7 +10,7 @@ tear_down() {
   local answer policy
   say "This removes the report pipeline \"$PREFIX\" in $REGION from project $PROJECT_ID: functions, console, queues with all tasks in"
   say "them, topic, job, secrets, service accounts, images, indexes, alerts and dashboard; and the mail provider's webhook to it."
-  if [ "$DELETE_DATA" = yes ]; then say "All documents of the collections $COLLECTIONS in the database $DATABASE are deleted, too."; fi
+  if [ "$DELETE_DATA" = yes ]; then say "All documents of the collections $COLLECTIONS in the database $FIRESTORE_DATABASE are deleted, too."; fi
   if [ "$DRY_RUN" = no ]; then
     printf 'To go on, type the project id: '
     IFS= read -r answer || true
@@ -30,7 +30,7 @@ tear_down() {
   remove_data
   remove_indexes
   remove_accounts
-  say "What stays: the database $DATABASE with its users and rules, the APIs, and the buckets gcf-v2-* and run-sources-* of Cloud Run."
+  say "What stays: the database $FIRESTORE_DATABASE with its users and rules, the APIs, and the buckets gcf-v2-* and run-sources-* of Cloud Run."
 }
 
 # remove WHAT COMMAND...
@@ -115,19 +115,19 @@ remove_indexes() {
     warn "another pipeline of this project needs the indexes and TTL policies; they stay."
     return
   fi
-  existing="$(read_if_there firestore indexes composite list "--database=$DATABASE" --format=json)"
+  existing="$(read_if_there firestore indexes composite list "--database=$FIRESTORE_DATABASE" --format=json)"
   while IFS= read -r name <&3; do
     remove "index ${name##*/}" firestore indexes composite delete "$name"
   done 3< <(firestore_indexes composite-names <<<"${existing:-[]}")
-  existing="$(read_if_there firestore fields ttls list "--database=$DATABASE" --format=json)"
+  existing="$(read_if_there firestore fields ttls list "--database=$FIRESTORE_DATABASE" --format=json)"
   while IFS=$'\t' read -r collection field <&3; do
     remove "TTL policy on $collection.$field" firestore fields ttls update "$field" "--collection-group=$collection" \
-      "--database=$DATABASE" --disable-ttl --async
+      "--database=$FIRESTORE_DATABASE" --disable-ttl --async
   done 3< <(firestore_indexes existing-ttl <<<"${existing:-[]}")
-  existing="$(read_if_there firestore indexes fields list "--database=$DATABASE" --format=json)"
+  existing="$(read_if_there firestore indexes fields list "--database=$FIRESTORE_DATABASE" --format=json)"
   while IFS=$'\t' read -r collection field <&3; do
     remove "indexes of $collection.$field as they are" firestore indexes fields update "$field" "--collection-group=$collection" \
-      "--database=$DATABASE" --clear-exemption --async
+      "--database=$FIRESTORE_DATABASE" --clear-exemption --async
   done 3< <(firestore_indexes existing-fields <<<"${existing:-[]}")
 }
 
@@ -157,7 +157,7 @@ remove_data() {
   if [ "$DELETE_DATA" = no ]; then return; fi
   if [ "$ALONE" = yes ]; then
     # shellcheck disable=SC2086  # the list is words
-    if [ "$DRY_RUN" = no ]; then firestore_documents delete-collections $COLLECTIONS; fi
+    if [ "$DRY_RUN" = no ]; then firestore_documents "$FIRESTORE_DATABASE" delete-collections $COLLECTIONS; fi
     note removed "documents of $COLLECTIONS"
   else
     warn "another pipeline of this project has its deliveries, runs and dead letters in the same collections; they stay."
