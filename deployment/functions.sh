@@ -133,6 +133,8 @@ environment_of() {
       ;;
     dlq-handler)
       echo "LOCATION=$REGION"
+      echo "DLQ_HANDLER_URL=$(url_of dlq-handler)"
+      echo "EVENTS_INVOKER=$EVENTS_INVOKER"
       if [ -n "$KIND_OWNERS" ]; then echo "KIND_OWNERS=$KIND_OWNERS"; fi
       ;;
   esac

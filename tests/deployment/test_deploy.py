@@ -87,13 +87,13 @@ class TestBareProject:
             variables = service["environmentVariables"]
             secrets = {secret["key"] for secret in service["secretEnvironmentVariables"]}
             fields = {field.upper(): value for each in classes for field, value in each.model_fields.items()}
-            assert set(variables) - {"THREADS"} <= set(fields)
+            assert set(variables) - {"THREADS", "DLQ_HANDLER_URL", "EVENTS_INVOKER"} <= set(fields)
             required = {field for field, value in fields.items() if value.is_required()}
             assert required <= set(variables) | secrets
             assert variables["THREADS"] == str(service["maxInstanceRequestConcurrency"])
             for settings in classes:
                 settings.model_validate(
-                    {key.lower(): value for key, value in variables.items() if key != "THREADS"}
+                    {key.lower(): value for key, value in variables.items() if key in fields}
                     | {key.lower(): "https://secret.example" for key in secrets}
                 )
 
