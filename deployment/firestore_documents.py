@@ -10,24 +10,20 @@ An access token is read from standard input, so that no list of processes shows 
 `gcloud firestore bulk-delete` would take every collection of that name anywhere in the database, the team's own, too.
 """
 
-import json
-import os
 import sys
 import time
-import urllib.error
 import urllib.parse
-import urllib.request
 from collections.abc import Iterator
 from datetime import datetime, timezone
-from typing import Any
+from pathlib import Path
 
-ENDPOINT = os.environ.get("CLOUDSDK_API_ENDPOINT_OVERRIDES_FIRESTORE") or "https://firestore.googleapis.com/"
-"""As gcloud has it: https://cloud.google.com/sdk/docs/properties#setting_properties_using_environment_variables"""
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from deployment.google_api import GoogleApi, Resource
 
 FINAL_STATES = {"sent", "skipped", "dead"}
 _FIRST_WAIT_SECONDS = 0.25
 _LONGEST_WAIT_SECONDS = 4.0
-_CALL_SECONDS = 30.0
 _PAGE = 300
 """The most documents that Firestore lists at once."""
 
@@ -38,32 +34,24 @@ class Documents:
     """The documents of one database.
 
     Args:
+        api: Firestore's.
         project: the Google Cloud project's id.
         database: the database's id.
-        token: an access token.
     """
 
-    def __init__(self, project: str, database: str, token: str) -> None:
+    def __init__(self, api: GoogleApi, project: str, database: str) -> None:
+        self._api = api
         self._root = f"projects/{project}/databases/{database}/documents"
-        self._token = token
 
-    def call(self, method: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
+    def call(self, method: str, path: str, body: Resource | None = None) -> Resource:
         """Make one request, of a path below the database's documents.
 
         Raises:
             urllib.error.URLError: it failed.
         """
-        request = urllib.request.Request(  # noqa: S310  https, or what stands in for Google
-            f"{ENDPOINT.rstrip('/')}/v1/{self._root}{path}",
-            method=method,
-            data=None if body is None else json.dumps(body).encode(),
-            headers={"Authorization": f"Bearer {self._token}", "Content-Type": "application/json"},
-        )
-        with urllib.request.urlopen(request, timeout=_CALL_SECONDS) as response:  # noqa: S310
-            document: dict[str, Any] = json.load(response)
-        return document
+        return self._api.call(method, f"v1/{self._root}{path}", body)
 
-    def commit(self, writes: list[dict[str, Any]]) -> None:
+    def commit(self, writes: list[Resource]) -> None:
         """Make several writes, all of them or none.
 
         Raises:
@@ -116,13 +104,10 @@ class Documents:
         until = time.monotonic() + seconds
         wait = _FIRST_WAIT_SECONDS
         while time.monotonic() < until:
-            try:
-                fields = self.call("GET", f"/deliveries/{urllib.parse.quote(delivery)}")["fields"]
+            found = self._api.read_if_there(f"v1/{self._root}/deliveries/{urllib.parse.quote(delivery)}")
+            fields = found["fields"] if found else {}
+            if fields:
                 state = fields["state"]["stringValue"]
-            except urllib.error.HTTPError as error:
-                if error.code != 404:
-                    raise
-                fields = {}
             if state == "sent":
                 return
             if state in FINAL_STATES:
@@ -148,8 +133,9 @@ def _string(text: str) -> dict[str, str]:
 
 def main(project: str, database: str, command: str, *arguments: str) -> None:
     """Carry out one command."""
-    documents = Documents(project, database, sys.stdin.readline().strip())
-    try:
+    api = GoogleApi("firestore", "Firestore", sys.stdin.readline())
+    documents = Documents(api, project, database)
+    with api.exit_on_failure():
         if command == "add-test-user":
             documents.add_test_user(*arguments)
         elif command == "await-delivery":
@@ -159,10 +145,6 @@ def main(project: str, database: str, command: str, *arguments: str) -> None:
         else:
             for collection in arguments:
                 documents.delete_collection(collection)
-    except urllib.error.HTTPError as error:
-        sys.exit(f"Firestore answered {error.code}: {error.read().decode(errors='replace')[:500]}")
-    except urllib.error.URLError as error:
-        sys.exit(f"Firestore cannot be reached: {error.reason}")
 
 
 if __name__ == "__main__":

@@ -8,20 +8,16 @@ https://firebase.google.com/docs/firestore/reference/rest/v1/projects.databases.
 """
 
 import json
-import os
 import sys
-import urllib.error
 import urllib.parse
-import urllib.request
-from typing import Any
+from pathlib import Path
 
-ENDPOINT = os.environ.get("CLOUDSDK_API_ENDPOINT_OVERRIDES_FIRESTORE") or "https://firestore.googleapis.com/"
-"""As gcloud has it: https://cloud.google.com/sdk/docs/properties#setting_properties_using_environment_variables"""
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-_CALL_SECONDS = 30.0
+from deployment.google_api import GoogleApi, Resource
 
 
-def request_for(project: str, database: str, collection: str, field: str, indexes: str) -> tuple[str, dict[str, Any]]:
+def request_for(project: str, database: str, collection: str, field: str, indexes: str) -> tuple[str, Resource]:
     """The path and the body of the request."""
     name = f"projects/{project}/databases/{database}/collectionGroups/{collection}/fields/{field}"
     wanted = [
@@ -38,18 +34,9 @@ def request_for(project: str, database: str, collection: str, field: str, indexe
 def main(*arguments: str) -> None:
     """Make the request."""
     path, body = request_for(*arguments)
-    request = urllib.request.Request(  # noqa: S310  https, or what stands in for Google
-        f"{ENDPOINT.rstrip('/')}/{path}",
-        method="PATCH",
-        data=json.dumps(body).encode(),
-        headers={"Authorization": f"Bearer {sys.stdin.readline().strip()}", "Content-Type": "application/json"},
-    )
-    try:
-        urllib.request.urlopen(request, timeout=_CALL_SECONDS).close()  # noqa: S310
-    except urllib.error.HTTPError as error:
-        sys.exit(f"ERROR: Firestore answered {error.code}: {error.read().decode(errors='replace')[:500]}")
-    except urllib.error.URLError as error:
-        sys.exit(f"ERROR: Firestore cannot be reached: {error.reason}")
+    api = GoogleApi("firestore", "Firestore", sys.stdin.readline())
+    with api.exit_on_failure():
+        api.call("PATCH", path, body)
 
 
 if __name__ == "__main__":

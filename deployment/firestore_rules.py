@@ -11,33 +11,27 @@ names the one that holds. https://firebase.google.com/docs/reference/rules/rest
 import difflib
 import hashlib
 import json
-import os
 import sys
 import urllib.error
-import urllib.request
 from pathlib import Path
-from typing import Any
 
-ENDPOINT = os.environ.get("CLOUDSDK_API_ENDPOINT_OVERRIDES_FIREBASERULES") or "https://firebaserules.googleapis.com/"
-"""As gcloud has it: https://cloud.google.com/sdk/docs/properties#setting_properties_using_environment_variables"""
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-_CALL_SECONDS = 30.0
-
-Resource = dict[str, Any]
+from deployment.google_api import GoogleApi, Resource
 
 
 class Rules:
     """The rules of one database.
 
     Args:
+        api: the Firebase Rules API.
         project: the Google Cloud project's id.
         database: the database's id.
-        token: an access token.
     """
 
-    def __init__(self, project: str, database: str, token: str) -> None:
+    def __init__(self, api: GoogleApi, project: str, database: str) -> None:
+        self._api = api
         self._project = project
-        self._token = token
         self._database = database
         named = "" if database == "(default)" else f"/{database}"
         self._release = f"projects/{project}/releases/cloud.firestore{named}"
@@ -48,30 +42,12 @@ class Rules:
         Raises:
             urllib.error.URLError: it failed.
         """
-        request = urllib.request.Request(  # noqa: S310  https, or what stands in for Google
-            f"{ENDPOINT.rstrip('/')}/v1/{name}",
-            method=method,
-            data=None if body is None else json.dumps(body).encode(),
-            headers={
-                "Authorization": f"Bearer {self._token}",
-                "Content-Type": "application/json",
-                # Whose quota counts: https://cloud.google.com/docs/quotas/set-quota-project
-                "X-Goog-User-Project": self._project,
-            },
-        )
-        with urllib.request.urlopen(request, timeout=_CALL_SECONDS) as response:  # noqa: S310
-            answer: Resource = json.load(response)
-        return answer
+        return self._api.call(method, f"v1/{name}", body)
 
     def released(self) -> Resource | None:
         """The ruleset that holds; None where there is none: then clients may do nothing."""
-        try:
-            release = self.call("GET", self._release)
-        except urllib.error.HTTPError as error:
-            if error.code == 404:
-                return None
-            raise
-        return self.call("GET", release["rulesetName"])
+        release = self._api.read_if_there(f"v1/{self._release}")
+        return self.call("GET", release["rulesetName"]) if release else None
 
     def compare(self, source: str) -> None:
         """Print `none`, `same`, `ours` or `foreign` and the ruleset's name, and below that how it differs."""
@@ -155,8 +131,9 @@ def _to_source(content: str) -> Resource:
 def main(project: str, database: str, command: str, rules: str, *arguments: str) -> None:
     """Carry out one command."""
     source = Path(rules).read_text(encoding="utf-8")
-    client = Rules(project, database, sys.stdin.readline().strip())
-    try:
+    api = GoogleApi("firebaserules", "Firebase Rules", sys.stdin.readline(), quota_project=project)
+    client = Rules(api, project, database)
+    with api.exit_on_failure():
         if command == "compare":
             client.compare(source)
         elif command == "test":
@@ -164,10 +141,6 @@ def main(project: str, database: str, command: str, rules: str, *arguments: str)
             print("\n".join(client.test(source, cases)), end="")
         else:
             client.release(source)
-    except urllib.error.HTTPError as error:
-        sys.exit(f"Firebase Rules answered {error.code}: {error.read().decode(errors='replace')[:1000]}")
-    except urllib.error.URLError as error:
-        sys.exit(f"Firebase Rules cannot be reached: {error.reason}")
 
 
 if __name__ == "__main__":

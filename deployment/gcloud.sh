@@ -78,8 +78,9 @@ change() {
 # helper NAME ARGUMENT...: one of this folder's Python programs. They need only Python itself.
 helper() { python3 -S -E "$ROOT/deployment/$1.py" "${@:2}"; }
 
-# rest_call ROLE HELPER ARGUMENT...: a program of this folder that calls Firestore, as the account that gcloud is logged
-# in with, which needs ROLE. Retries temporary failures. Prints "none" where the API is not on yet.
+# rest_call ROLE HELPER ARGUMENT...: a program of this folder that calls Google (google_api.py) about the project, as the
+# account that gcloud is logged in with, which needs ROLE. Retries temporary failures. Prints "none" where the API is not
+# on yet.
 rest_call() {
   local ERRORS="$WORK/errors.$RANDOM$RANDOM" tries=1 wait="$FIRST_WAIT" token
   token="$(read_if_there auth print-access-token)"
