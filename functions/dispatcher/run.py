@@ -22,6 +22,7 @@ from functions.dispatcher.admission import Admission
 from functions.dispatcher.due_subscription import DueSubscription
 from functions.dispatcher.due_subscriptions import due_subscriptions
 from functions.dispatcher.fan_out import FanOut
+from functions.dispatcher.late_reports import LateReports
 from functions.dispatcher.mail_breaker import MailBreaker
 from functions.dispatcher.malformed_documents import MalformedDocuments, unservable
 from functions.dispatcher.ramp_rates import set_ramp_rates
@@ -209,12 +210,14 @@ class Run:
         started.result()
         if outlook.is_paused:
             self._store.note_queues(QueueCondition.PAUSED)
+        late = LateReports(run_id=self._run_id, run_time=self._run_time, last_run=outlook.history.last_run)
         with self._fan_out() as fan_out:
             rescuer = Rescuer(
                 self._with,
                 run_time=self._run_time,
                 outlook=outlook,
                 malformed=self._malformed,
+                late=late,
                 fan_out=fan_out,
                 counters=self._counters,
                 store=self._store,
@@ -222,7 +225,7 @@ class Run:
             # Once in each run, not in each of its parts.
             orphaned = threads.submit(rescuer.find_orphaned) if self._is_first else None
             try:
-                left = self._serve_due(part, outlook, fan_out, rescuer)
+                left = self._serve_due(part, outlook, late, fan_out, rescuer)
             finally:
                 # Even if an error ended the reading: these reports are due.
                 rescuer.finish()
@@ -230,7 +233,9 @@ class Run:
                 rescuer.rescue(orphaned.result())
         return left
 
-    def _serve_due(self, part: RunPart, outlook: QueueOutlook, fan_out: FanOut, rescuer: Rescuer) -> RunPart | None:
+    def _serve_due(
+        self, part: RunPart, outlook: QueueOutlook, late: LateReports, fan_out: FanOut, rescuer: Rescuer
+    ) -> RunPart | None:
         for due in due_subscriptions(
             self._with.subscriptions,
             self._run_time,
@@ -240,6 +245,7 @@ class Run:
         ):
             self.last_read = due
             self._counters.add(RunCounter.DUE)
+            late.note(due)
             self._serve(due, outlook, fan_out, rescuer)
             if self._is_late():
                 return part.after(due)

@@ -122,7 +122,12 @@ class GivingUp:
             now=self._now(),
             failure=failure,
         )
-        return TaskAnswer(status=HTTPStatus.OK, result="dead", details={"reason": failure.reason.value})
+        return TaskAnswer(
+            status=HTTPStatus.OK,
+            result="dead",
+            details={"reason": failure.reason.value},
+            lateness_seconds=work.lateness_seconds(self._now()),
+        )
 
     def give_up_unexpected(self, task: ReportTask, attempt: Attempt, owner: str, error: Exception) -> TaskAnswer:
         """The last attempt failed unexpectedly: without a dead letter the queue would delete the task without a trace.

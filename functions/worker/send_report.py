@@ -385,7 +385,12 @@ class SendReport:
                 error=error_text(error),
             )
             raise
-        return TaskAnswer(status=HTTPStatus.OK, result="sent", details={"message_id": message_id})
+        return TaskAnswer(
+            status=HTTPStatus.OK,
+            result="sent",
+            details={"message_id": message_id},
+            lateness_seconds=work.lateness_seconds(self._now()),
+        )
 
     def _skip_reason(self, work: TaskDelivery) -> SkipReason | None:
         return skip_reason(work.user, work.subscription, now=self._now())
@@ -410,7 +415,12 @@ class SendReport:
         if reason in OF_USERS:
             self._pause_all(work, reason)
         details = {"reason": reason.value, **({"note": skip.note} if skip.note else {})}
-        return TaskAnswer(status=HTTPStatus.OK, result="skipped", details=details)
+        return TaskAnswer(
+            status=HTTPStatus.OK,
+            result="skipped",
+            details=details,
+            lateness_seconds=work.lateness_seconds(self._now()),
+        )
 
     def _pause_all(self, work: TaskDelivery, reason: SkipReason) -> None:
         """Pause all subscriptions of a user who is inactive or gone.

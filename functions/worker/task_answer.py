@@ -27,6 +27,8 @@ class TaskAnswer:
         delivery_id: which delivery; empty where the task names none.
         details: more about it, fit for the answer and the log.
         retry_after_seconds: how long the provider asks us to wait.
+        lateness_seconds: how late the report is that this attempt has made final; None where it has not, or where no
+            schedule promises the report.
     """
 
     status: HTTPStatus
@@ -34,6 +36,7 @@ class TaskAnswer:
     delivery_id: str = ""
     details: Mapping[str, str] = field(default_factory=dict)
     retry_after_seconds: int | None = None
+    lateness_seconds: int | None = None
 
 
 UNEXPECTED = TaskAnswer(status=HTTPStatus.INTERNAL_SERVER_ERROR, result="retry", details={"cause": "internal-error"})
@@ -107,6 +110,8 @@ class AttemptTimer:
         fields: dict[str, Any] = {f"{name}_ms": round(seconds * 1000) for name, seconds in self._parts.items()}
         if task is not None:
             fields |= {"delivery_id": task.delivery_id, "run_id": task.run_id, "kind": task.kind}
+        if answer.lateness_seconds is not None:
+            fields["lateness_seconds"] = answer.lateness_seconds
         _logger.info(
             "report_attempted",
             result=answer.result,

@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 from functions.shared.delivery import Delivery
 from functions.shared.ids import time_of_run
+from functions.shared.lateness import lateness_seconds
 from functions.shared.period import Period
 from functions.shared.report_task import ReportTask
 from functions.shared.stored_request import KeptRequest
@@ -83,6 +84,15 @@ class TaskDelivery:
         if self.period is None:
             return {}
         return moved_on(user, subscription, due_at=self.task.due_at, period=self.period)
+
+    def lateness_seconds(self, now: datetime) -> int | None:
+        """How late the report is; None where an operator has it sent, which no schedule promises.
+
+        Args:
+            now: the present, in UTC.
+        """
+        by_hand = self.delivery is not None and self.delivery.by_hand
+        return None if by_hand else lateness_seconds(self.task.due_at, now=now)
 
     def still_wanted(self, addressed: Sequence[Addressed]) -> list[Addressed]:
         """Those of a mail's recipients, or of its requests, that the subscription still goes to.

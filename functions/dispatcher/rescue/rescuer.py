@@ -12,6 +12,7 @@ import structlog
 
 from functions.dispatcher.due_subscription import DueSubscription
 from functions.dispatcher.fan_out import FanOut
+from functions.dispatcher.late_reports import LateReports
 from functions.dispatcher.malformed_documents import MalformedDocuments, unservable
 from functions.dispatcher.rescue.dead_lettering import DeadLettering, LostReport
 from functions.dispatcher.rescue.delivery_store import RescueDeliveryStore
@@ -61,6 +62,7 @@ class Rescuer:
         run_time: the time that the run is for.
         outlook: the state of the queues.
         malformed: makes dead letters for subscriptions that the run cannot serve.
+        late: counts the reports that are late.
         fan_out: enqueues reports.
         counters: the run's.
         store: where the run notes that the queues are behind.
@@ -73,6 +75,7 @@ class Rescuer:
         run_time: datetime,
         outlook: QueueOutlook,
         malformed: MalformedDocuments,
+        late: LateReports,
         fan_out: FanOut,
         counters: RunCounters,
         store: RunStore,
@@ -81,6 +84,7 @@ class Rescuer:
         self._defaults = dependencies.defaults
         self._outlook = outlook
         self._malformed = malformed
+        self._late = late
         self._fan_out = fan_out
         self._counters = counters
         self._store = store
@@ -152,6 +156,8 @@ class Rescuer:
         broken: list[DueSubscription] = []
         for found in orphaned:
             due, delivery = found
+            if not delivery.by_hand:
+                self._late.note(due)
             try:
                 if delivery.is_claimed(self._run_time):
                     continue

@@ -174,6 +174,11 @@ class RunHistory:
             self._tasks_gone.append(drained + retry_time)
         self._ages: dict[int, TaskAge] = {}
 
+    @property
+    def last_run(self) -> datetime | None:
+        """The time of the latest run before this one that has ended; None where there was none."""
+        return self._times[-1] if self._times else None
+
     def task_age(self, due_at: datetime) -> TaskAge:
         """The age of the newest task of a report that fell due at a moment and is still due."""
         first = bisect_left(self._times, due_at)

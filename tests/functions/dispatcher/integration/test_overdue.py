@@ -1,6 +1,7 @@
 """Reports whose tasks died without a trace, and those that no task will send."""
 
 import asyncio
+import json
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from typing import Any
@@ -48,6 +49,31 @@ def test_an_overdue_report_gets_a_second_task_under_another_name(cloud: Cloud) -
 
     assert (again.body["dispatched"], again.body["already_dispatched"]) == (0, 1)
     assert len(cloud.tasks()) == 1
+
+
+def counted_as_late(cloud: Cloud, user: str) -> list[Any]:
+    """Which runs have counted a user's report as late, and how late it was."""
+    lines = [line for file in cloud.logs.rglob("dispatcher.log") for line in file.read_text().splitlines()]
+    entries = [json.loads(line) for line in lines if '"report_late"' in line and f'"{user}"' in line]
+    return [(entry["run_id"], entry["lateness_seconds"]) for entry in entries]
+
+
+def test_a_report_that_is_not_final_counts_as_late_once(cloud: Cloud) -> None:
+    """Whether its task has died, or waits in a queue that stands still."""
+    user, moved_on = cloud.subscribed_user(), cloud.subscribed_user()
+    cloud.call()
+    # As if a worker had begun with it, and the user's subscription were paused since.
+    orphan = delivery_id(moved_on, DEFAULT_SUBSCRIPTION, NOON)
+    cloud.database.collection("deliveries").document(orphan).set(
+        {"user_id": moved_on, "subscription_id": DEFAULT_SUBSCRIPTION, "due_at": NOON, "kind": "activity"}
+        | {"state": "pending", "created_at": NOON, "updated_at": NOON}
+    )
+    subscription_reference(cloud.database, moved_on).update({"active": False, "next_report_at": None})
+    lose_the_tasks(cloud)
+    cloud.call(NOON + HOUR)
+    pause(cloud, runs=[NOON + 2 * HOUR, NOON + 3 * HOUR])
+    for each in (user, moved_on):
+        assert counted_as_late(cloud, each) == [("21261124T1300Z", 3600)]
 
 
 def test_a_report_whose_subscription_came_to_its_due_time_after_the_run_before_is_not_overdue(cloud: Cloud) -> None:
