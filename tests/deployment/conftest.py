@@ -4,7 +4,6 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ import pytest
 
 from tests.deployment.google_server import GoogleServer
 from tests.deployment.stand_in.project import Project
+from tests.deployment.stand_in.python import forking_python, real_python
 from tests.deployment.stand_in.rest import the_rest_server
 from tests.deployment.stand_in.server import the_server
 from tests.support import PATIENCE_SECONDS
@@ -90,10 +90,17 @@ class Deployment:
         repository: where deploy.sh is.
         state: the project's, to begin with.
         commits: whether each deployment is of a commit of all that the repository has by then.
+        python: the text of its python3.
     """
 
     def __init__(
-        self, directory: Path, *, repository: Path, state: Mapping[str, Any] = BARE, commits: bool = False
+        self,
+        directory: Path,
+        *,
+        repository: Path,
+        state: Mapping[str, Any] = BARE,
+        commits: bool = False,
+        python: str | None = None,
     ) -> None:
         self.directory = directory
         self.repository = repository
@@ -106,7 +113,7 @@ class Deployment:
         _write_program(bin_directory / "gcloud", the_server().program_for(self._project))
         # Waiting is not what is tested.
         _write_program(bin_directory / "sleep", "#!/bin/sh\n")
-        (bin_directory / "python3").symlink_to(sys.executable)
+        _write_program(bin_directory / "python3", python or forking_python())
         self._firestore = the_rest_server().endpoint_for(self._project)
         self.path = f"{bin_directory}{os.pathsep}/usr/bin{os.pathsep}/bin"
 
@@ -241,7 +248,7 @@ def firestore() -> Iterator[GoogleServer]:
 @pytest.fixture(scope="session")
 def first_deployment(tmp_path_factory: pytest.TempPathFactory, repository: Path) -> FirstDeployment:
     """How the first deployment of a bare project goes."""
-    deployment = Deployment(tmp_path_factory.mktemp("deployed"), repository=repository)
+    deployment = Deployment(tmp_path_factory.mktemp("deployed"), repository=repository, python=real_python())
     outcome = deployment.deploy()
     return FirstDeployment(outcome=outcome, state=deployment.state, calls=deployment.calls)
 
