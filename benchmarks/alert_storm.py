@@ -19,13 +19,16 @@ from functions.shared.dead_letter import DeadLetter, DeadLetterReason
 from functions.shared.ids import delivery_id
 from functions.shared.subscription import DEFAULT_SUBSCRIPTION
 from local_cloud.clock import Clock
+from local_cloud.dead_letters import DEAD_LETTERS, make_dead_letter_topics
 from local_cloud.firestore.server import FirestoreEmulator
+from local_cloud.identity import IdentityProvider
 from local_cloud.inbox.server import Inbox
 from local_cloud.pubsub.server import PubSubEmulator
 
 LETTERS = 5000
 _PROJECT = "benchmark"
-_TOPIC = f"projects/{_PROJECT}/topics/dead-letters"
+_TOPIC = f"projects/{_PROJECT}/topics/{DEAD_LETTERS}"
+_INVOKER = f"events@{_PROJECT}.iam.gserviceaccount.com"
 _THREADS = "16"
 _LONGEST_SECONDS = 600.0
 _LEADERS = 20
@@ -93,14 +96,19 @@ async def _storm(letters: int, seconds: float) -> Storm:
 
     firestore = FirestoreEmulator(host="127.0.0.1", port=0, clock=clock, middleware=[count])
     inbox = Inbox(host="127.0.0.1", port=0, clock=clock, sendgrid_api_key="unused", slack_rate_limit=True)
-    pubsub = PubSubEmulator(host="127.0.0.1", port=0, clock=clock)
-    for part in (firestore, inbox, pubsub):
+    identity = IdentityProvider(host="127.0.0.1", port=0, clock=clock)
+    pubsub = PubSubEmulator(host="127.0.0.1", port=0, clock=clock, mint_token=identity.mint)
+    for part in (firestore, inbox, identity, pubsub):
         await part.start()
     environment = {
         **{key: value for key, value in os.environ.items() if key in {"PATH", "HOME", "LANG", "TMPDIR"}},
         "PYTHONPATH": str(REPOSITORY),
         "GOOGLE_CLOUD_PROJECT": _PROJECT,
         "LOCATION": "us-central1",
+        "DLQ_HANDLER_URL": "http://self",
+        "EVENTS_INVOKER": _INVOKER,
+        "OIDC_CERTS_URL": identity.certs_url,
+        "OIDC_ISSUER": identity.issuer,
         "FIRESTORE_EMULATOR_HOST": f"127.0.0.1:{firestore.port}",
         "SLACK_WEBHOOK_URL": inbox.slack_webhook_url,
         "THREADS": _THREADS,
@@ -110,7 +118,9 @@ async def _storm(letters: int, seconds: float) -> Storm:
         handler = Function("dlq_handler", environment, Path(logs) / "dlq_handler.log")
         await asyncio.to_thread(handler.start)
         try:
-            pubsub.add_eventarc_trigger(topic=_TOPIC, destination=handler.url, trigger="storm")
+            await make_dead_letter_topics(
+                f"127.0.0.1:{pubsub.port}", project=_PROJECT, handler_url=handler.url, invoker=_INVOKER
+            )
             began = time.monotonic()
             await asyncio.to_thread(_publish, pubsub.port, letters, seconds)
             await _until(lambda: bool(inbox.slack_messages))
@@ -132,7 +142,7 @@ async def _storm(letters: int, seconds: float) -> Storm:
             )
         finally:
             handler.kill()
-            for part in (pubsub, inbox, firestore):
+            for part in (pubsub, identity, inbox, firestore):
                 await part.stop()
 
 

@@ -39,6 +39,7 @@ PARENT = f"projects/{PROJECT}/locations/{LOCATION}"
 RUN_AT = DUE_AT = datetime(2026, 11, 24, 12, tzinfo=UTC)
 SCHEDULER = f"scheduler@{PROJECT}.iam.gserviceaccount.com"
 TASKS = f"tasks@{PROJECT}.iam.gserviceaccount.com"
+EVENTS = f"events@{PROJECT}.iam.gserviceaccount.com"
 NO_SERVER = "http://127.0.0.1:1"
 DEFAULTS = SubscriptionDefaults("activity", Cadence.HOURLY)
 
@@ -198,6 +199,8 @@ class Cloud:
             "DISPATCHER_URL": NO_SERVER,
             "TASKS_INVOKER": TASKS,
             "SCHEDULER_INVOKER": SCHEDULER,
+            "DLQ_HANDLER_URL": "http://self",
+            "EVENTS_INVOKER": EVENTS,
             "DEAD_LETTER_TOPIC": "dead-letters",
             "MAX_ATTEMPTS": "8",
             "SENDGRID_API_KEY": SENDGRID_API_KEY,

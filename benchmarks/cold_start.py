@@ -10,7 +10,7 @@ from datetime import timedelta
 
 import requests
 
-from benchmarks.cloud import RUN_AT, TASKS, Cloud
+from benchmarks.cloud import EVENTS, RUN_AT, TASKS, Cloud
 from benchmarks.deployed import hiding, not_deployed
 from benchmarks.function import REPOSITORY, Function
 from benchmarks.table import Table
@@ -144,11 +144,6 @@ def _request(cloud: Cloud, function: Function, name: str, number: int) -> None:
         answer.raise_for_status()
     else:
         # The handler stores an unreadable message as it is, and only logs it.
-        event = {
-            "ce-id": f"benchmark-{number}",
-            "ce-source": "//pubsub.googleapis.com/projects/benchmark/topics/dead-letters",
-            "ce-specversion": "1.0",
-            "ce-type": "google.cloud.pubsub.topic.v1.messagePublished",
-        }
-        message = {"message": {"data": "bm90IEpTT04=", "messageId": f"{number}", "attributes": {}}}
-        requests.post(function.url, json=message, headers=event, timeout=60).raise_for_status()
+        push = {"message": {"data": "bm90IEpTT04=", "messageId": f"{number}"}, "subscription": "dead-letters"}
+        headers = {"Authorization": f"Bearer {cloud.token(EVENTS, function.url)}"}
+        requests.post(function.url, json=push, headers=headers, timeout=60).raise_for_status()

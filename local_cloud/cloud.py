@@ -3,16 +3,15 @@
 import asyncio
 import contextlib
 from collections.abc import Callable, Sequence
-from datetime import timedelta
 from pathlib import Path
 from typing import Any, Protocol
 
 from google.api_core.exceptions import AlreadyExists
 from google.cloud.tasks_v2 import Queue
-from google.pubsub_v1 import PushConfig
 
 from local_cloud import clients
 from local_cloud.clock import Clock
+from local_cloud.dead_letters import make_dead_letter_topics
 from local_cloud.environment import HOST, SENDGRID_API_KEY, SMTP_PASSWORD, SMTP_USER, Environment
 from local_cloud.errors import LocalCloudError
 from local_cloud.firestore.server import FirestoreEmulator
@@ -34,10 +33,6 @@ from local_cloud.tasks.server import TasksEmulator
 from local_cloud.tasks.settings import queue_from_flags
 
 JOB_NAME = "report-dispatch"
-DLQ_TRIGGER = "dlq-handler"
-
-_PUSH_MIN_BACKOFF = timedelta(seconds=10)
-_PUSH_MAX_BACKOFF = timedelta(minutes=10)
 
 
 class _Part(Protocol):
@@ -102,7 +97,9 @@ class LocalCloud:
             middleware=middleware,
             mint_token=self.identity.mint,
         )
-        self.pubsub = PubSubEmulator(host=HOST, port=ports.pubsub, clock=self.clock, middleware=middleware)
+        self.pubsub = PubSubEmulator(
+            host=HOST, port=ports.pubsub, clock=self.clock, middleware=middleware, mint_token=self.identity.mint
+        )
         self.inbox = Inbox(
             host=HOST,
             port=ports.inbox,
@@ -147,7 +144,7 @@ class LocalCloud:
         return self._variables["GOOGLE_CLOUD_PROJECT"]
 
     async def start(self) -> None:
-        """Start the servers, make the queues, the topic and its trigger, and start the functions.
+        """Start the servers, make the queues and the topics, and start the functions.
 
         The caller starts the scheduler, perhaps after a first run.
 
@@ -170,12 +167,13 @@ class LocalCloud:
         self._environment.write(
             self._data_directory / "environment", repository=self._repository, with_control=self._time_file is not None
         )
+        if not self._environment.is_own("PUBSUB_EMULATOR_HOST"):
+            raise LocalCloudError(
+                "PUBSUB_EMULATOR_HOST: unset it. Another Pub/Sub pushes without the tokens that the DLQ handler wants."
+            )
         await self._start_part(self.identity)
-        for variable, part in (
-            ("FIRESTORE_EMULATOR_HOST", self.firestore),
-            ("PUBSUB_EMULATOR_HOST", self.pubsub),
-            ("CLOUD_TASKS_EMULATOR_HOST", self.tasks),
-        ):
+        await self._start_part(self.pubsub)
+        for variable, part in (("FIRESTORE_EMULATOR_HOST", self.firestore), ("CLOUD_TASKS_EMULATOR_HOST", self.tasks)):
             if self._environment.is_own(variable):
                 await self._start_part(part)
             else:
@@ -183,7 +181,13 @@ class LocalCloud:
         await self._start_part(self.inbox)
         await self._start_part(self.mail_server)
         await self._make_queues()
-        await self._make_topic()
+        await make_dead_letter_topics(
+            self._variables["PUBSUB_EMULATOR_HOST"],
+            project=self.project,
+            handler_url=self._variables["DLQ_HANDLER_URL"],
+            invoker=self._variables["EVENTS_INVOKER"],
+            dead_letters=self._variables["DEAD_LETTER_TOPIC"],
+        )
         await self._start_functions()
 
     async def _start_part(self, part: _Part) -> None:
@@ -228,29 +232,6 @@ class LocalCloud:
             queue.name = f"{self._location}/queues/{name}"
             with contextlib.suppress(AlreadyExists):
                 await client.create_queue(parent=self._location, queue=Queue.wrap(queue))
-
-    async def _make_topic(self) -> None:
-        topic = f"projects/{self.project}/topics/{self._variables['DEAD_LETTER_TOPIC']}"
-        destination = f"http://{HOST}:{self._environment.ports.dlq_handler}"
-        if self._environment.is_own("PUBSUB_EMULATOR_HOST"):
-            self.pubsub.add_eventarc_trigger(
-                topic=topic,
-                destination=destination,
-                trigger=DLQ_TRIGGER,
-                min_backoff=_PUSH_MIN_BACKOFF,
-                max_backoff=_PUSH_MAX_BACKOFF,
-            )
-            return
-        # Google's emulator has no Eventarc, but functions-framework accepts a plain push in place of an event.
-        host = self._variables["PUBSUB_EMULATOR_HOST"]
-        with contextlib.suppress(AlreadyExists):
-            await clients.publisher(host).create_topic(name=topic)
-        with contextlib.suppress(AlreadyExists):
-            await clients.subscriber(host).create_subscription(
-                name=f"projects/{self.project}/subscriptions/{DLQ_TRIGGER}",
-                topic=topic,
-                push_config=PushConfig(push_endpoint=f"{destination}/{topic}"),
-            )
 
     @property
     def _serves_preferences(self) -> bool:

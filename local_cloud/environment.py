@@ -29,6 +29,8 @@ PASSED_ON = (
         "WORKER_URL",
         "DISPATCHER_URL",
         "TASKS_INVOKER",
+        "DLQ_HANDLER_URL",
+        "EVENTS_INVOKER",
     ),
     *("SCHEDULER_INVOKER", "DEAD_LETTER_TOPIC", "MAX_ATTEMPTS", "SENDGRID_API_KEY", "SENDGRID_HOST", "MAIL_FROM"),
     *("MAIL_FROM_NAME", "MAIL_REPLY_TO", "MAIL_POSTAL_ADDRESS", "MAIL_UNSUBSCRIBE_GROUP", "MAIL_UNSUBSCRIBE_URL"),
@@ -38,7 +40,7 @@ PASSED_ON = (
     *("SENDGRID_LOGS", "SENDGRID_WEBHOOK_KEY", "RESEND_WEBHOOK_SECRET"),
     *("PROVIDER_PAUSE", "BRAND_NAME", "BRAND_LOGO_URL", "BRAND_COLOR", "BRAND_URL"),
     *("SLACK_WEBHOOK_URL", "ALERT_URLS", "DEFAULT_KIND", "DEFAULT_CADENCE", "ON_UNKNOWN_OUTCOME", "LOG_LEVEL"),
-    *("FIRESTORE_EMULATOR_HOST", "PUBSUB_EMULATOR_HOST", "CLOUD_TASKS_EMULATOR_HOST", "OIDC_CERTS_URL", "OIDC_ISSUER"),
+    *("FIRESTORE_EMULATOR_HOST", "CLOUD_TASKS_EMULATOR_HOST", "OIDC_CERTS_URL", "OIDC_ISSUER"),
 )
 """Variables that override the local cloud's own values if they are set when it starts."""
 
@@ -147,6 +149,8 @@ class Environment:
             "DISPATCHER_URL": f"http://{HOST}:{ports.dispatcher}",
             "TASKS_INVOKER": f"tasks-invoker@{project}.iam.gserviceaccount.com",
             "SCHEDULER_INVOKER": f"scheduler-invoker@{project}.iam.gserviceaccount.com",
+            "DLQ_HANDLER_URL": f"http://{HOST}:{ports.dlq_handler}",
+            "EVENTS_INVOKER": f"events-invoker@{project}.iam.gserviceaccount.com",
             "DEAD_LETTER_TOPIC": "report-dead-letters",
             "MAX_ATTEMPTS": str(self.max_attempts),
             "QUEUE_RATE": f"{self.queue_rate:g}",

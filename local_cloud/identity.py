@@ -7,7 +7,7 @@ Google's only by its name. https://cloud.google.com/docs/authentication/token-ty
 
 import hashlib
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 from typing import Any
@@ -19,6 +19,9 @@ from jwt.algorithms import RSAAlgorithm
 
 from local_cloud.clock import Clock
 from local_cloud.http import HttpServer
+
+MintToken = Callable[[str, str], str]
+"""Signs an OIDC token: given a service account's e-mail address and an audience."""
 
 CERTS_PATH = "/oauth2/v3/certs"
 KEYS_LIFETIME = timedelta(hours=1)

@@ -27,7 +27,7 @@ async def serve(
 
     Args:
         firestore: Firestore's port, 0 for any free one, None to leave it out.
-        tasks: that of Cloud Tasks. Its OIDC tokens are signed by an identity provider on a free port.
+        tasks: that of Cloud Tasks. An identity provider on a free port signs its OIDC tokens, and those of Pub/Sub.
         tasks_rest: the port on which the same Cloud Tasks speaks REST; None to leave that out.
         pubsub: that of Pub/Sub.
         latency_ms: milliseconds added to every API call.
@@ -48,7 +48,9 @@ async def serve(
             host=HOST, port=firestore, clock=clock, middleware=middleware
         )
     if pubsub is not None:
-        emulators["PUBSUB_EMULATOR_HOST"] = PubSubEmulator(host=HOST, port=pubsub, clock=clock, middleware=middleware)
+        emulators["PUBSUB_EMULATOR_HOST"] = PubSubEmulator(
+            host=HOST, port=pubsub, clock=clock, middleware=middleware, mint_token=identity.mint
+        )
     if tasks is not None:
         emulators["CLOUD_TASKS_EMULATOR_HOST"] = TasksEmulator(
             host=HOST,
@@ -60,14 +62,15 @@ async def serve(
         )
     started: list[FirestoreEmulator | TasksEmulator | PubSubEmulator | IdentityProvider] = []
     try:
-        for emulator in (identity, *emulators.values()) if tasks is not None else emulators.values():
+        has_tokens = tasks is not None or pubsub is not None
+        for emulator in (identity, *emulators.values()) if has_tokens else emulators.values():
             await emulator.start()
             started.append(emulator)
         for variable, emulator in emulators.items():
             console.print(f"export {variable}={HOST}:{emulator.port}", highlight=False)
             if isinstance(emulator, TasksEmulator) and emulator.rest_port is not None:
                 console.print(f"export CLOUDTASKS_EMULATOR_HOST={HOST}:{emulator.rest_port}", highlight=False)
-        if tasks is not None:
+        if has_tokens:
             console.print(f"export OIDC_CERTS_URL={identity.certs_url}", highlight=False)
             console.print(f"export OIDC_ISSUER={identity.issuer}", highlight=False)
         await stopped.wait()

@@ -1,4 +1,7 @@
-"""The DLQ handler: Eventarc calls it with one message of the dead letter topic, a dead letter or a system alert."""
+"""The DLQ handler: Pub/Sub pushes to it one message of the dead letter topic, a dead letter or a system alert.
+
+functions-framework makes the CloudEvent of what Pub/Sub pushes.
+"""
 
 import functools
 import os
@@ -21,8 +24,12 @@ from functions.dlq_handler.channels.owner_channels import Audiences, UnknownOwne
 from functions.dlq_handler.handle_message import MessageHandler
 from functions.dlq_handler.intake.pubsub_message import read_pubsub_message
 from functions.shared.clients import firestore_client
+from functions.shared.identity import NotAuthorized, TokenVerifier
 from functions.shared.logging import configure_logging
 from functions.shared.settings import DlqHandlerSettings, cannot_start, load_settings
+
+Answer = tuple[str, int, dict[str, str]]
+"""Body, status and headers: what Flask makes a response of."""
 
 
 def _make_channels(settings: DlqHandlerSettings) -> tuple[list[Channel], Audiences]:
@@ -38,16 +45,44 @@ def _make_channels(settings: DlqHandlerSettings) -> tuple[list[Channel], Audienc
 _settings = load_settings(DlqHandlerSettings)
 configure_logging("dlq_handler", _settings.log_level)
 _logger = structlog.get_logger()
+_verifier = TokenVerifier(
+    certs_url=_settings.oidc_certs_url,
+    issuer=_settings.oidc_issuer,
+    audience=_settings.dlq_handler_url,
+    invoker=_settings.events_invoker,
+)
 _channels, _audiences = _make_channels(_settings)
 
 
-def _refuse(_error: BadRequest) -> tuple[str, int]:
+def _admit() -> Answer | None:
+    """Let Pub/Sub's pushes pass. Without its token, nothing of a request is read.
+
+    Raises:
+        BadRequest: the body is no push.
+    """
+    try:
+        _verifier.verify(flask.request.headers)
+    except NotAuthorized as error:
+        _logger.warning("request_refused", status=error.status.value, error=str(error))
+        challenge = {"WWW-Authenticate": "Bearer"} if error.status is HTTPStatus.UNAUTHORIZED else {}
+        return f"{error.status.phrase}\n", error.status.value, challenge
+    body = flask.request.get_json(silent=True)
+    message = body.get("message") if isinstance(body, dict) else None
+    if not isinstance(message, dict):
+        raise BadRequest
+    # A message may have attributes alone. functions-framework, to which Flask gives this same body, takes none such.
+    message.setdefault("data", "")
+    return None
+
+
+def _refuse(_error: BadRequest) -> Answer:
     """Answer a request that is not an event. functions-framework would answer with the request's headers and body."""
-    _logger.warning("request_refused")
-    return "The request is no CloudEvent of a Pub/Sub message.\n", HTTPStatus.BAD_REQUEST
+    _logger.warning("request_refused", status=HTTPStatus.BAD_REQUEST.value, error="the request is no event of Pub/Sub")
+    return "The request is no push of a Pub/Sub message.\n", HTTPStatus.BAD_REQUEST.value, {}
 
 
 # functions-framework imports this file within the application that it makes.
+flask.current_app.before_request(_admit)
 flask.current_app.register_error_handler(BadRequest, _refuse)
 
 

@@ -326,10 +326,12 @@ class WorkerSettings(CommonSettings, IdentitySettings, MailSettings, Subscriptio
     """Seconds for which a worker sends nothing after the mail provider fails several times in a row; 0: no pause."""
 
 
-class DlqHandlerSettings(CommonSettings):
+class DlqHandlerSettings(CommonSettings, IdentitySettings):
     """The DLQ handler's environment."""
 
     location: str
+    dlq_handler_url: Url
+    events_invoker: Address
     slack_webhook_url: Url | None = Field(default=None, repr=False)
     alert_urls: Urls = Field(default=[], repr=False)
     kind_owners: dict[Kind, str] = {}

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 import aiohttp
 
 from local_cloud.clock import Clock
+from local_cloud.identity import MintToken
 from local_cloud.pubsub.backlog import Delivery
 from local_cloud.pubsub.push_request import ACKNOWLEDGING, push_request
 from local_cloud.pubsub.subscriptions import Subscription
@@ -22,10 +23,12 @@ class Pusher:
 
     Args:
         clock: what the time that an endpoint has for its answer, the ack deadline, is counted by.
+        mint_token: signs the tokens that subscriptions ask for; None: pushes carry none.
     """
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, mint_token: MintToken | None) -> None:
         self._clock = clock
+        self._mint_token = mint_token
         self._session: aiohttp.ClientSession | None = None
 
     async def run(self, subscription: Subscription) -> None:
@@ -58,8 +61,9 @@ class Pusher:
             await self._session.close()
 
     async def _push(self, subscription: Subscription, delivery: Delivery) -> None:
-        request = push_request(subscription.config, delivery, eventarc_topic=subscription.eventarc_topic)
-        answer = asyncio.create_task(self._post(subscription.push_endpoint, request.headers, request.body))
+        request = push_request(subscription.config, delivery)
+        headers = {**request.headers, **self._authorization(subscription)}
+        answer = asyncio.create_task(self._post(subscription.push_endpoint, headers, request.body))
         deadline = asyncio.create_task(self._clock.sleep(subscription.ack_deadline.total_seconds()))
         try:
             await asyncio.wait([answer, deadline], return_when=asyncio.FIRST_COMPLETED)
@@ -71,6 +75,14 @@ class Pusher:
             subscription.acknowledge([delivery.ack_id])
         else:
             subscription.modify_deadline(delivery.ack_id, 0)
+
+    def _authorization(self, subscription: Subscription) -> dict[str, str]:
+        """https://cloud.google.com/pubsub/docs/authenticate-push-subscriptions"""
+        token = subscription.config.push_config.oidc_token
+        if self._mint_token is None or not token.service_account_email:
+            return {}
+        audience = token.audience or subscription.push_endpoint
+        return {"Authorization": f"Bearer {self._mint_token(token.service_account_email, audience)}"}
 
     async def _post(self, url: str, headers: Mapping[str, str], body: bytes) -> bool:
         if self._session is None:

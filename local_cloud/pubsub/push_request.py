@@ -1,9 +1,8 @@
-"""A message as the body and headers of a push, and as the CloudEvent that Eventarc makes of it.
+"""A message as the body and headers of a push.
 
 https://cloud.google.com/pubsub/docs/push#receive_push
-https://cloud.google.com/eventarc/docs/cloudevents#pubsub
-https://github.com/googleapis/google-cloudevents/issues/151 records what Eventarc really sends, such as both spellings
-of the id and of the time.
+https://github.com/GoogleCloudPlatform/functions-framework-python/issues/170 has a body as the service sends it, with
+both spellings of the id and of the time.
 """
 
 import base64
@@ -14,8 +13,6 @@ from datetime import datetime
 from typing import Any
 
 from local_cloud.pubsub.backlog import Delivery
-
-EVENT_TYPE = "google.cloud.pubsub.topic.v1.messagePublished"
 
 ACKNOWLEDGING = frozenset({102, 200, 201, 202, 204})
 """The answers that acknowledge a message; any other has it delivered again."""
@@ -29,26 +26,16 @@ class PushRequest:
     body: bytes
 
 
-def push_request(config: Any, delivery: Delivery, *, eventarc_topic: str | None = None) -> PushRequest:
-    """Make the request that delivers a message.
+def push_request(config: Any, delivery: Delivery) -> PushRequest:
+    """Make the request that delivers a message, without its token.
 
     Args:
         config: the subscription.
         delivery: the message.
-        eventarc_topic: the topic's full name, where Eventarc is to send a CloudEvent in binary content mode.
     """
     if config.push_config.HasField("no_wrapper"):
         return _unwrapped(config, delivery)
     headers = {"Content-Type": "application/json", "Accept": "application/json", "User-Agent": "CloudPubSub-Google"}
-    if eventarc_topic:
-        headers |= {
-            "User-Agent": "APIs-Google; (+https://developers.google.com/webmasters/APIs-Google.html)",
-            "ce-id": delivery.message.message_id,
-            "ce-source": f"//pubsub.googleapis.com/{eventarc_topic}",
-            "ce-specversion": "1.0",
-            "ce-time": _timestamp(delivery.message.published_at),
-            "ce-type": EVENT_TYPE,
-        }
     return PushRequest(headers=headers, body=json.dumps(_wrapped(config, delivery)).encode())
 
 

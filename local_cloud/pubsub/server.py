@@ -1,25 +1,15 @@
-"""The local Pub/Sub: google.pubsub.v1 over gRPC, pushes over HTTP, and events as Eventarc delivers them."""
+"""The local Pub/Sub: google.pubsub.v1 over gRPC, and pushes over HTTP."""
 
 from collections.abc import Sequence
-from datetime import timedelta
-
-from google.pubsub_v1 import types
 
 from local_cloud.clock import Clock
+from local_cloud.identity import MintToken
 from local_cloud.pubsub import iam, publisher, subscriber
 from local_cloud.pubsub.backlog import Counts
-from local_cloud.pubsub.backoff import DEFAULT_MAXIMUM, DEFAULT_MINIMUM
-from local_cloud.pubsub.broker import Broker, Copies, Topic
-from local_cloud.pubsub.names import check_name, project_of, short_name
+from local_cloud.pubsub.broker import Broker, Copies
+from local_cloud.pubsub.names import short_name
 from local_cloud.pubsub.push import Pusher
-from local_cloud.pubsub.subscriptions import Subscription
-from local_cloud.pubsub.validation import check_subscription, fill_in_subscription
 from local_cloud.rpc import Middleware, RpcServer
-
-EVENTARC_RETENTION = timedelta(hours=24)
-EVENTARC_ACK_DEADLINE = timedelta(seconds=10)
-"""The settings of a trigger's subscription, even if a function needs longer.
-https://github.com/hashicorp/terraform-provider-google/issues/17701"""
 
 
 class PubSubEmulator:
@@ -30,13 +20,22 @@ class PubSubEmulator:
         port: the port, 0 for any free one.
         clock: what all deadlines, backoffs and retention are counted by.
         middleware: wrapped around every gRPC call, the first outermost.
+        mint_token: signs the tokens of push subscriptions that ask for them; None: pushes carry none.
 
     Attributes:
         port: the bound port, once started.
     """
 
-    def __init__(self, *, host: str, port: int, clock: Clock, middleware: Sequence[Middleware] = ()) -> None:
-        self._pusher = Pusher(clock)
+    def __init__(
+        self,
+        *,
+        host: str,
+        port: int,
+        clock: Clock,
+        middleware: Sequence[Middleware] = (),
+        mint_token: MintToken | None = None,
+    ) -> None:
+        self._pusher = Pusher(clock, mint_token)
         self._broker = Broker(clock, self._pusher.run)
         self._server = RpcServer("Pub/Sub", host, port, middleware)
         self._server.add_service(publisher.SERVICE, publisher.METHODS, publisher.PublisherService(self._broker))
@@ -60,56 +59,6 @@ class PubSubEmulator:
         await self._broker.stop()
         await self._server.stop()
         await self._pusher.stop()
-
-    def add_eventarc_trigger(
-        self,
-        *,
-        topic: str,
-        destination: str,
-        trigger: str = "trigger",
-        location: str = "us-central1",
-        ack_deadline: timedelta = EVENTARC_ACK_DEADLINE,
-        min_backoff: timedelta = DEFAULT_MINIMUM,
-        max_backoff: timedelta = DEFAULT_MAXIMUM,
-    ) -> str:
-        """Deliver what is published to a topic as CloudEvents, as the Eventarc trigger of a function does.
-
-        https://cloud.google.com/eventarc/docs/retry-events
-
-        Args:
-            topic: the topic's full name; it is made if there is none.
-            destination: the URL that the events are POSTed to.
-            trigger: the trigger's name, part of the subscription's.
-            location: the trigger's region, likewise.
-            ack_deadline: how long the destination has to answer, 10 to 600 s.
-            min_backoff: the wait after the first delivery that failed, doubled by each further one.
-            max_backoff: the longest wait.
-
-        Returns:
-            The full name of the subscription that delivers.
-
-        Raises:
-            RpcError: a name, the deadline or a backoff is not valid.
-        """
-        check_name(topic, "topics")
-        if topic not in self._broker.topics:
-            self._broker.topics[topic] = Topic(types.Topic.pb()(name=topic, state=types.Topic.State.ACTIVE))
-        prefix = f"{project_of(topic)}/subscriptions/eventarc-{location}-{trigger}-sub"
-        number = sum(name.startswith(prefix) for name in self._broker.subscriptions)
-        config = types.Subscription.pb()(
-            name=f"{prefix}-{number:03}", topic=topic, ack_deadline_seconds=int(ack_deadline.total_seconds())
-        )
-        check_name(config.name, "subscriptions")
-        config.push_config.push_endpoint = destination
-        config.message_retention_duration.FromTimedelta(EVENTARC_RETENTION)
-        config.retry_policy.minimum_backoff.FromTimedelta(min_backoff)
-        config.retry_policy.maximum_backoff.FromTimedelta(max_backoff)
-        fill_in_subscription(config)
-        check_subscription(config)
-        self._broker.add_subscription(
-            Subscription(config, self._broker.clock, on_dead=self._broker.forward_dead_letter, eventarc_topic=topic)
-        )
-        return str(config.name)
 
     def counts(self) -> dict[str, Counts]:
         """What each subscription, by its full name, holds that is not acknowledged."""

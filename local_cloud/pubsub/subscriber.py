@@ -73,14 +73,24 @@ class SubscriberService:
         self._broker.topic(request.topic)
         config = types.Subscription.pb()()
         config.CopyFrom(request)
-        fill_in_subscription(config)
-        check_subscription(config)
+        self._check(config)
         if request.name in self._broker.subscriptions:
             raise already_exists(request.name)
         self._broker.add_subscription(
             Subscription(config, self._broker.clock, on_dead=self._broker.forward_dead_letter)
         )
         return config
+
+    def _check(self, config: Any) -> None:
+        """Fill in the defaults of a subscription's settings, and refuse those that the service refuses.
+
+        It refuses a dead letter topic that does not exist, though the topic may be deleted later:
+        https://cloud.google.com/pubsub/docs/reference/rpc/google.pubsub.v1#deadletterpolicy
+        """
+        fill_in_subscription(config)
+        check_subscription(config)
+        if config.HasField("dead_letter_policy"):
+            self._broker.topic(config.dead_letter_policy.dead_letter_topic)
 
     async def get_subscription(self, request: Any, _context: Any) -> Any:
         check_name(request.subscription, "subscriptions")
@@ -92,8 +102,7 @@ class SubscriberService:
         updated = types.Subscription.pb()()
         updated.CopyFrom(subscription.config)
         request.update_mask.MergeMessage(request.subscription, updated, True, True)
-        fill_in_subscription(updated)
-        check_subscription(updated)
+        self._check(updated)
         subscription.config = updated
         subscription.wake()
         return updated

@@ -29,7 +29,6 @@ class Subscription:
         clock: what deadlines and backoffs are counted by.
         on_dead: called with a message that was delivered in vain as often as the dead letter policy allows, and with
             how often that was.
-        eventarc_topic: the topic in whose name messages are sent as CloudEvents, where Eventarc made the subscription.
     """
 
     def __init__(
@@ -38,10 +37,8 @@ class Subscription:
         clock: Clock,
         *,
         on_dead: Callable[["Subscription", Message, int], None],
-        eventarc_topic: str | None = None,
     ) -> None:
         self.config = config
-        self.eventarc_topic = eventarc_topic
         self._on_dead = on_dead
         self.backlog = Backlog(ordered=config.enable_message_ordering)
         self.deleted = False

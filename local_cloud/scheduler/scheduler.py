@@ -10,10 +10,8 @@ import aiohttp
 from multidict import CIMultiDict
 
 from local_cloud.clock import Clock
+from local_cloud.identity import MintToken
 from local_cloud.scheduler.job import Job
-
-MintToken = Callable[[str, str], str]
-"""Given a service account's e-mail address and an audience, returns an ID token."""
 
 _log = logging.getLogger(__name__)
 

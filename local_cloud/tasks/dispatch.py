@@ -12,12 +12,13 @@ import aiohttp
 from google.rpc.code_pb2 import Code
 
 from local_cloud.clock import Clock
+from local_cloud.identity import MintToken
 from local_cloud.tasks import messages, moments
 from local_cloud.tasks.http_target import HttpTarget, resolve
 from local_cloud.tasks.moments import SECOND
 from local_cloud.tasks.queue import Attempt, Outcome, Queue
 from local_cloud.tasks.throttle import retry_after
-from local_cloud.tasks.tokens import MintToken, Tokens
+from local_cloud.tasks.tokens import Tokens
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,6 +9,7 @@ from typing import Any
 from google.protobuf.field_mask_pb2 import FieldMask
 
 from local_cloud.clock import Clock
+from local_cloud.identity import MintToken
 from local_cloud.rest import RestServer
 from local_cloud.rpc import Middleware, RpcServer
 from local_cloud.tasks import messages, methods, moments
@@ -16,7 +17,6 @@ from local_cloud.tasks.dispatch import DeliveryMiddleware, Dispatcher
 from local_cloud.tasks.queue import Attempt, Counts, DroppedTask, Outcome, Queue
 from local_cloud.tasks.queues import Queues
 from local_cloud.tasks.service import CloudTasksService
-from local_cloud.tasks.tokens import MintToken
 
 
 class TasksEmulator:

@@ -4,10 +4,8 @@ import secrets
 from collections import OrderedDict
 from collections.abc import Callable
 
+from local_cloud.identity import MintToken
 from local_cloud.tasks.moments import SECOND
-
-MintToken = Callable[[str, str], str]
-"""Signs an OIDC token: given a service account's e-mail and an audience."""
 
 _LIFETIME = 5 * 60 * SECOND
 """How long a token is used again. It is valid for an hour, and signing one takes longer than sending a task."""

@@ -22,6 +22,7 @@ from functions.shared.ramp import Ramp
 from functions.shared.settings import MailProviderName, OnUnknownOutcome
 from functions.shared.subscription import SUBSCRIPTIONS
 from local_cloud import clients
+from local_cloud.dead_letters import DEAD_LETTERS, make_dead_letter_topics
 from local_cloud.function_process import FunctionProcess
 from local_cloud.identity import IdentityProvider
 from local_cloud.inbox.email_logs import REQUESTS_A_MINUTE, USUAL_DELAY
@@ -54,10 +55,10 @@ Result = TypeVar("Result")
 PROJECT = "local-project"
 LOCATION = "us-central1"
 QUEUE = f"projects/{PROJECT}/locations/{LOCATION}/queues/reports"
-TOPIC = f"projects/{PROJECT}/topics/report-dead-letters"
 WORKER_URL = "https://worker.example.com"
 SCHEDULER = f"scheduler@{PROJECT}.iam.gserviceaccount.com"
 TASKS = f"tasks@{PROJECT}.iam.gserviceaccount.com"
+EVENTS = f"events@{PROJECT}.iam.gserviceaccount.com"
 API_KEY = "SG.faults"
 MAX_ATTEMPTS = 8
 
@@ -121,7 +122,11 @@ class World:
         self.identity = IdentityProvider(host="127.0.0.1", port=0, clock=self.clock, is_clock_shared=True)
         at: dict[str, Any] = {"host": "127.0.0.1", "port": 0, "clock": self.clock, "middleware": [self._rpc]}
         self.firestore = deployed_firestore(**at)
-        self.pubsub = PubSubEmulator(**at)
+        self.push_account: Callable[[str], str] = lambda account: account
+        """Which account the token of a push is, given the one that its subscription names."""
+        self.pubsub = PubSubEmulator(
+            **at, mint_token=lambda account, audience: self.identity.mint(self.push_account(account), audience)
+        )
         self.front_end = FrontEnd(worker_url=WORKER_URL, on_cut_off=lambda subject: self.on_disturbed(subject))
         self.tasks = TasksEmulator(**at, mint_token=self.identity.mint, delivery_middleware=[self.front_end])
         self.inbox = Inbox(host="127.0.0.1", port=0, clock=self.clock, sendgrid_api_key=API_KEY, slack_rate_limit=False)
@@ -159,14 +164,19 @@ class World:
         await self.smtp_gate.open()
         self.tasks.create_queue(QUEUE, queue_from_flags(QUEUE_FLAGS))
         self.dispatcher_url = f"http://127.0.0.1:{free_ports(1)}"
+        self.dlq_handler_url = f"http://127.0.0.1:{free_ports(1)}"
         self.database = self._client()
         self.queues = clients.tasks(f"127.0.0.1:{self.tasks.port}")
         dispatcher, dlq_handler = await asyncio.gather(
             self._function("dispatcher", port=int(self.dispatcher_url.rpartition(":")[2])),
-            self._function("dlq_handler", signature_type="cloudevent"),
+            self._function(
+                "dlq_handler", signature_type="cloudevent", port=int(self.dlq_handler_url.rpartition(":")[2])
+            ),
         )
         self.dispatcher, self.dlq_handler = Instance(dispatcher), Instance(dlq_handler)
-        self.pubsub.add_eventarc_trigger(topic=TOPIC, destination=f"http://127.0.0.1:{dlq_handler.port}")
+        await make_dead_letter_topics(
+            f"127.0.0.1:{self.pubsub.port}", project=PROJECT, handler_url=self.dlq_handler_url, invoker=EVENTS
+        )
         job = Job.from_flags_file(
             REPOSITORY / "scheduler.yaml",
             name="report-dispatch",
@@ -474,7 +484,9 @@ class World:
             "DISPATCHER_URL": self.dispatcher_url,
             "TASKS_INVOKER": TASKS,
             "SCHEDULER_INVOKER": SCHEDULER,
-            "DEAD_LETTER_TOPIC": "report-dead-letters",
+            "DLQ_HANDLER_URL": self.dlq_handler_url,
+            "EVENTS_INVOKER": EVENTS,
+            "DEAD_LETTER_TOPIC": DEAD_LETTERS,
             "MAX_ATTEMPTS": str(MAX_ATTEMPTS),
             "SENDGRID_API_KEY": API_KEY,
             "SENDGRID_HOST": f"http://127.0.0.1:{self.mail_gate.port}",

@@ -21,7 +21,7 @@ from google.cloud.tasks_v2 import (
 
 from local_cloud.function_process import FunctionProcess
 from tests.function_process import running_function
-from tests.functions.dlq_handler.integration.conftest import Handler
+from tests.functions.dlq_handler.integration.conftest import INVOKER, URL, Handler
 from tests.local_services import (
     DISPATCHER_URL,
     MAX_ATTEMPTS,
@@ -120,12 +120,14 @@ def started(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pipeline]:
     with ExitStack() as stack:
         services = stack.enter_context(local_services(sendgrid_api_key="SG.fuzz", slack_rate_limit=False))
 
+        dlq_handler = {"DLQ_HANDLER_URL": URL, "EVENTS_INVOKER": INVOKER}
+
         def start(name: str, log: str, signature_type: str = "http", **variables: str) -> FunctionProcess:
             return stack.enter_context(
                 running_function(
                     services.background,
                     name=name,
-                    environment={**services.environment, "THREADS": "8", **variables},
+                    environment={**services.environment, **dlq_handler, "THREADS": "8", **variables},
                     log_directory=logs / log,
                     signature_type=signature_type,
                 )
@@ -144,4 +146,5 @@ def started(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pipeline]:
             ),
         )
         services.queues.create_queue(parent=PARENT, queue=queue)
-        yield Pipeline(services=services, dispatcher=dispatcher, telling=Handler(telling), storing=Handler(storing))
+        handlers = {"telling": Handler(telling, services.identity), "storing": Handler(storing, services.identity)}
+        yield Pipeline(services=services, dispatcher=dispatcher, **handlers)

@@ -33,8 +33,8 @@ CLAIM_DURATION = timedelta(minutes=1)
 """How long a call has for an alert. If the call dies, another call takes over after this time."""
 
 LEADER_TIMEOUT = timedelta(minutes=15)
-"""A leader that is not delivered for this long is replaced. Eventarc's subscriptions deliver again after 10 minutes at
-most. https://cloud.google.com/eventarc/docs/retry-events"""
+"""A leader that is not delivered for this long is replaced. Pub/Sub delivers a message again after 10 minutes at most.
+https://cloud.google.com/pubsub/docs/subscription-retry-policy"""
 
 
 @dataclass(frozen=True, kw_only=True)

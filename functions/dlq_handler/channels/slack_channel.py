@@ -17,7 +17,7 @@ from functions.dlq_handler.channels.channel import ChannelBusy, ChannelFailed
 from functions.dlq_handler.channels.slack_blocks import to_blocks, to_fallback
 
 TIMEOUT_SECONDS = 5
-"""Half of the 10 seconds after which Eventarc delivers a message again. Slack answers within one second."""
+"""Far less than the 60 seconds after which Pub/Sub delivers a message again. Slack answers within one second."""
 
 _DEFAULT_RETRY_AFTER = timedelta(seconds=30)
 

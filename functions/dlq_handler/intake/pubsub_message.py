@@ -1,6 +1,6 @@
-"""Reads the Pub/Sub message in the event that Eventarc delivers.
+"""Reads the Pub/Sub message in the event that functions-framework makes of a push.
 
-https://cloud.google.com/eventarc/docs/cloudevents#pubsub
+https://cloud.google.com/pubsub/docs/push#receive_push
 """
 
 import base64

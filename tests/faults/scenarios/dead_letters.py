@@ -77,6 +77,22 @@ async def _delivered_thrice(scenario_run: ScenarioRun) -> None:
         scenario_run.world.pubsub.deliver_copies(lambda subscription, message: 1)
 
 
+async def _token_refused(scenario_run: ScenarioRun) -> None:
+    """The handler refuses the first pushes: their tokens are another account's."""
+    victims = scenario_run.victims(_DYING)
+    refusals = iter(range(2 * len(victims)))
+    world = scenario_run.world
+    own = world.push_account
+    world.push_account = lambda account: account if next(refusals, None) is None else f"other-{account}"
+    scenario_run.make_die(victims)
+    try:
+        await scenario_run.dispatch_and_drain()
+    finally:
+        world.push_account = own
+    if next(refusals, None) is not None:
+        raise RuntimeError("too few pushes were refused")
+
+
 async def _everybody_dies(scenario_run: ScenarioRun) -> None:
     """A storm: thousands of dead letters of one cause need few alerts, and the alerts cover all of them."""
     scenario_run.make_die(scenario_run.due)
@@ -166,6 +182,7 @@ SCENARIOS = [
     Scenario(name="worker killed before it published", group="dead letters", script=_killed_worker(carried_out=False)),
     Scenario(name="worker killed after it published", group="dead letters", script=_killed_worker(carried_out=True)),
     Scenario(name="message delivered three times", group="dead letters", script=_delivered_thrice),
+    Scenario(name="token refused", group="dead letters", script=_token_refused),
     Scenario(
         name="handler killed before it stored",
         group="dead letters",

@@ -1,4 +1,5 @@
-"""The DLQ handler as a process of its own, and around it Firestore, Slack and a service that Apprise posts to."""
+"""The DLQ handler as a process of its own, and around it Firestore, Slack, a service that Apprise posts to, and the
+identity provider whose tokens it takes."""
 
 import base64
 import hashlib
@@ -21,6 +22,7 @@ from local_cloud.clock import Clock
 from local_cloud.firestore.server import FirestoreEmulator
 from local_cloud.function_process import FunctionProcess
 from local_cloud.http import HttpServer
+from local_cloud.identity import IdentityProvider
 from local_cloud.inbox.server import Inbox
 from tests.deployed_firestore import deployed_firestore
 from tests.function_process import FunctionProcesses
@@ -28,6 +30,9 @@ from tests.support import Background, Faults
 
 PROJECT = "local-project"
 LOCATION = "europe-west1"
+TOPIC = f"projects/{PROJECT}/topics/report-dead-letters"
+URL = "https://dlq-handler.example.com"
+INVOKER = f"events@{PROJECT}.iam.gserviceaccount.com"
 DIED = datetime(2026, 11, 24, 13, 14, tzinfo=UTC)
 
 
@@ -55,6 +60,7 @@ class Cloud:
     """The services, and what a test does with them."""
 
     background: Background
+    identity: IdentityProvider
     firestore: FirestoreEmulator
     firestore_faults: Faults
     inbox: Inbox
@@ -68,6 +74,10 @@ class Cloud:
         return {
             "GOOGLE_CLOUD_PROJECT": PROJECT,
             "LOCATION": LOCATION,
+            "DLQ_HANDLER_URL": URL,
+            "EVENTS_INVOKER": INVOKER,
+            "OIDC_CERTS_URL": self.identity.certs_url,
+            "OIDC_ISSUER": self.identity.issuer,
             "FIRESTORE_EMULATOR_HOST": f"127.0.0.1:{self.firestore.port}",
             "THREADS": "16",
         }
@@ -78,7 +88,8 @@ class Cloud:
             variables["SLACK_WEBHOOK_URL"] = webhook_url or self.inbox.slack_webhook_url
         if pager:
             variables["ALERT_URLS"] = self.pager.url
-        return Handler(self.handlers.get({**self.environment, **variables}), self.firestore_faults)
+        process = self.handlers.get({**self.environment, **variables})
+        return Handler(process, self.identity, self.firestore_faults)
 
     def record(self, letter: str) -> Any:
         """A dead letter's document; None where there is none."""
@@ -140,12 +151,22 @@ class Cloud:
 
 
 class Handler:
-    """Sends events to a handler's process, as Eventarc does."""
+    """Pushes messages to a handler's process, as Pub/Sub does."""
 
-    def __init__(self, process: FunctionProcess, firestore_faults: Faults | None = None) -> None:
+    def __init__(
+        self, process: FunctionProcess, identity: IdentityProvider, firestore_faults: Faults | None = None
+    ) -> None:
+        self._identity = identity
         self._firestore_faults = firestore_faults
-        self.url = f"http://127.0.0.1:{process.port}/"
+        self.root = f"http://127.0.0.1:{process.port}"
+        self.url = f"{self.root}/{TOPIC}"
         self.log_file = process.log_file
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """What Pub/Sub sends with each push."""
+        token = self._identity.mint(INVOKER, URL)
+        return {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
 
     def receives(
         self,
@@ -160,41 +181,41 @@ class Handler:
 
         Unless its id is given, one with the same content is the same message, delivered again.
         """
-        event = self.event_of(data, attributes=attributes, message_id=message_id, published_at=published_at)
-        return self.receives_event(event, within=within)
+        body = self.body_of(data, attributes=attributes, message_id=message_id, published_at=published_at)
+        return self.receives_body(body, within=within)
 
     @staticmethod
-    def event_of(
+    def body_of(
         data: bytes | DeadLetter,
         *,
         attributes: Mapping[str, str] | None = None,
         message_id: str | None = None,
         published_at: datetime = DIED,
     ) -> dict[str, Any]:
-        """The data of the event by which Eventarc delivers a message."""
+        """The body with which Pub/Sub pushes a message."""
         content = data if isinstance(data, bytes) else data.to_json()
+        message_id = message_id or hashlib.sha256(content + repr(attributes).encode()).hexdigest()
+        publish_time = published_at.isoformat().replace("+00:00", "Z")
         message: dict[str, Any] = {
-            "messageId": message_id or hashlib.sha256(content + repr(attributes).encode()).hexdigest(),
-            "publishTime": published_at.isoformat().replace("+00:00", "Z"),
+            "messageId": message_id,
+            "message_id": message_id,
+            "publishTime": publish_time,
+            "publish_time": publish_time,
         }
         if content:
             message["data"] = base64.b64encode(content).decode()
         if attributes:
             message["attributes"] = dict(attributes)
-        return {"message": message, "subscription": "projects/p/subscriptions/eventarc-x"}
-
-    def receives_event(self, body: Any, *, event_id: str = "", within: float = 120) -> requests.Response:
-        """Deliver an event with any data."""
-        headers = {
-            "Content-Type": "application/json",
-            "ce-id": event_id or uuid.uuid4().hex,
-            "ce-source": f"//pubsub.googleapis.com/projects/{PROJECT}/topics/report-dead-letters",
-            "ce-specversion": "1.0",
-            "ce-type": "google.cloud.pubsub.topic.v1.messagePublished",
-            "ce-time": "2026-11-24T13:14:00Z",
+        return {
+            "message": message,
+            "subscription": f"projects/{PROJECT}/subscriptions/report-dead-letters",
+            "deliveryAttempt": 1,
         }
+
+    def receives_body(self, body: Any, *, within: float = 120) -> requests.Response:
+        """Push any body."""
         while True:
-            answer = requests.post(self.url, data=json.dumps(body), headers=headers, timeout=within)
+            answer = requests.post(self.url, data=json.dumps(body), headers=self.headers, timeout=within)
             assert "Traceback" not in answer.text
             # On a busy machine a call of Firestore may take longer than the handler waits. Pub/Sub delivers again then.
             has_faults = self._firestore_faults is not None and self._firestore_faults.middleware is not None
@@ -234,14 +255,11 @@ def surroundings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
         app.router.add_post(path, pager.take)
     pager_server = HttpServer("pager", app, "127.0.0.1", 0)
 
-    async def start() -> tuple[FirestoreEmulator, Inbox]:
-        firestore_emulator = deployed_firestore(host="127.0.0.1", port=0, clock=clock, middleware=[faults])
-        inbox = Inbox(host="127.0.0.1", port=0, clock=clock, sendgrid_api_key="unused")
-        for server in (firestore_emulator, inbox, pager_server):
-            await server.start()
-        return firestore_emulator, inbox
-
-    emulator, inbox = background.run(start())
+    identity = IdentityProvider(host="127.0.0.1", port=0, clock=clock)
+    emulator = deployed_firestore(host="127.0.0.1", port=0, clock=clock, middleware=[faults])
+    inbox = Inbox(host="127.0.0.1", port=0, clock=clock, sendgrid_api_key="unused")
+    for server in (identity, emulator, inbox, pager_server):
+        background.run(server.start())
     pager.url = f"json://127.0.0.1:{pager_server.port}/"
     pager.mattermost_url = f"mmost://127.0.0.1:{pager_server.port}/3ccdd113474722377935511fc85d3dd4"
     with pytest.MonkeyPatch.context() as environment:
@@ -249,6 +267,7 @@ def surroundings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
         database = firestore.Client(project=PROJECT, credentials=AnonymousCredentials())  # type: ignore[no-untyped-call]
     around = Cloud(
         background=background,
+        identity=identity,
         firestore=emulator,
         firestore_faults=faults,
         inbox=inbox,
@@ -264,7 +283,7 @@ def surroundings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
     yield around
     around.handlers.stop()
     around.database.close()
-    for server in (inbox, pager_server, emulator):
+    for server in (inbox, pager_server, emulator, identity):
         background.run(server.stop())
     background.close()
 

@@ -175,8 +175,7 @@ def test_many_that_wait_for_one_channel_do_not_hide_what_another_does_not_know(a
     )
 
     def receives(dead: DeadLetter) -> None:
-        event = {"message": Handler.event_of(dead)["message"]}
-        message = read_pubsub_message(event, event_id="1", now=datetime.now(UTC))
+        message = read_pubsub_message(Handler.body_of(dead), event_id="1", now=datetime.now(UTC))
         record = DeadLetterStore(database).store(read_dead_letter(message), now=datetime.now(UTC))
         with pytest.raises(AlertPending):
             alerter.alert(record, message=message.message_id)

@@ -1,4 +1,4 @@
-"""The whole way of a dead letter: published, delivered by Eventarc, and again until people were told."""
+"""The whole way of a dead letter: published, pushed by Pub/Sub, and again until people were told."""
 
 import time
 from collections.abc import Iterator
@@ -9,18 +9,18 @@ import pytest
 from google.cloud.pubsub_v1 import PublisherClient
 
 from local_cloud.clock import Clock
+from local_cloud.dead_letters import make_dead_letter_topics
 from local_cloud.inbox.faults import Answer
 from local_cloud.pubsub.server import PubSubEmulator
-from tests.functions.dlq_handler.integration.conftest import PROJECT, Cloud, letter
+from tests.functions.dlq_handler.integration.conftest import INVOKER, PROJECT, TOPIC, URL, Cloud, letter
 
-TOPIC = f"projects/{PROJECT}/topics/report-dead-letters"
 STORM = "SendGrid answered 500: it is on fire"
 LETTERS = 60
 
 
 @dataclass(frozen=True, kw_only=True)
 class Topic:
-    """The dead letter topic, with a trigger that calls the handler."""
+    """The dead letter topic, whose messages are pushed to the handler."""
 
     emulator: PubSubEmulator
     publisher: PublisherClient
@@ -55,13 +55,13 @@ class Topic:
 def topic(around: Cloud) -> Iterator[Topic]:
     handler, clock = around.handler(), Clock()
 
-    async def start() -> PubSubEmulator:
-        emulator = PubSubEmulator(host="127.0.0.1", port=0, clock=clock)
-        await emulator.start()
-        emulator.add_eventarc_trigger(topic=TOPIC, destination=handler.url, trigger="dlq-handler")
-        return emulator
-
-    emulator = around.background.run(start())
+    emulator = PubSubEmulator(host="127.0.0.1", port=0, clock=clock, mint_token=around.identity.mint)
+    around.background.run(emulator.start())
+    around.background.run(
+        make_dead_letter_topics(
+            f"127.0.0.1:{emulator.port}", project=PROJECT, handler_url=handler.root, invoker=INVOKER, audience=URL
+        )
+    )
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("PUBSUB_EMULATOR_HOST", f"127.0.0.1:{emulator.port}")
         publisher = PublisherClient()

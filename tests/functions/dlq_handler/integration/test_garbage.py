@@ -93,8 +93,8 @@ def contents(draw: st.DrawFn) -> bytes:
 
 
 @st.composite
-def events(draw: st.DrawFn) -> Any:
-    """What Eventarc, or somebody else who may call the handler, may post."""
+def pushes(draw: st.DrawFn) -> Any:
+    """What the holder of a token may push."""
     message: dict[str, Any] = {
         "messageId": draw(st.one_of(st.just("1"), json_values)),
         "publishTime": draw(st.one_of(st.just(DIED.isoformat()), json_values)),
@@ -108,7 +108,7 @@ def events(draw: st.DrawFn) -> Any:
             )
         ),
     }
-    return draw(st.sampled_from([{"message": message}, {"message": message}, {"message": message}, draw(json_values)]))
+    return {"message": message, "subscription": "s"}
 
 
 def encoded(content: bytes) -> str:
@@ -148,10 +148,10 @@ stored_documents = st.lists(
 )
 
 
-def deliver_until_acknowledged(around: Cloud, handler: Handler, event: Any) -> None:
+def deliver_until_acknowledged(around: Cloud, handler: Handler, push: Any) -> None:
     answers = []
     for _ in range(MOST_DELIVERIES):
-        answers.append(handler.receives_event(event, event_id="1").status_code)
+        answers.append(handler.receives_body(push).status_code)
         if answers[-1] == 200:
             return
         around.let_a_minute_pass()
@@ -160,9 +160,9 @@ def deliver_until_acknowledged(around: Cloud, handler: Handler, event: Any) -> N
 
 @pytest.mark.timeout(900)
 @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
-@given(event=events(), stored=stored_documents)
+@given(push=pushes(), stored=stored_documents)
 def test_whatever_is_delivered_is_kept_and_told_of_and_does_not_come_for_ever(
-    surroundings: Cloud, event: Any, stored: list[dict[str, dict[str, Any]]]
+    surroundings: Cloud, push: Any, stored: list[dict[str, dict[str, Any]]]
 ) -> None:
     surroundings.clear()
     for document in stored:
@@ -170,14 +170,14 @@ def test_whatever_is_delivered_is_kept_and_told_of_and_does_not_come_for_ever(
             surroundings.database.document(path).set(fields)
     handler = surroundings.handler()
 
-    deliver_until_acknowledged(surroundings, handler, event)
+    deliver_until_acknowledged(surroundings, handler, push)
 
     kept = [*surroundings.records().values(), *surroundings.system_records().values()]
     assert any(told.get("state") != "open" or told.get("alerted_at") for told in kept)
     # And others are served as ever.
     surroundings.let_a_minute_pass()
     other = letter("other", error=ERROR, reason=DeadLetterReason.LOST)
-    deliver_until_acknowledged(surroundings, handler, handler.event_of(other))
+    deliver_until_acknowledged(surroundings, handler, handler.body_of(other))
     assert surroundings.record("other:default:20261124T1300Z")["alerted_at"]
 
 
@@ -205,15 +205,13 @@ def test_figures_that_firestore_cannot_hold_are_kept_as_it_can(
 
 
 def test_half_a_character_in_an_attribute_or_an_id_is_replaced(around: Cloud) -> None:
-    event = {
-        "message": {
-            "data": "",
-            "messageId": "\ud800",
-            "attributes": {"\ud800": "\udfff", "CloudTasksTaskName": "\ud800"},
-        }
+    message = {
+        "data": "",
+        "messageId": "\ud800",
+        "attributes": {"\ud800": "\udfff", "CloudTasksTaskName": "\ud800"},
     }
 
-    assert around.handler().receives_event(event).status_code == 200
+    assert around.handler().receives_body({"message": message, "subscription": "s"}).status_code == 200
 
     (stored,) = around.records().values()
     assert {"key": "?", "value": "?"} in stored["payload"]["attributes"]

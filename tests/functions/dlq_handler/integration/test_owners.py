@@ -11,7 +11,7 @@ from functions.dlq_handler.channels.owner_channels import UnknownOwner, owner_ch
 from functions.shared.report_task import ReportTask
 from functions.shared.settings import DlqHandlerSettings
 from functions.shared.system_alert import AlertKind, SystemAlert
-from tests.functions.dlq_handler.integration.conftest import DIED, Cloud, Handler, letter
+from tests.functions.dlq_handler.integration.conftest import DIED, INVOKER, URL, Cloud, Handler, letter
 
 
 @dataclass
@@ -136,7 +136,9 @@ def test_no_record_or_log_holds_an_owners_address(around: Cloud, mail_server: Ma
 
 
 def settings(**owners: str) -> DlqHandlerSettings:
-    return DlqHandlerSettings(google_cloud_project="p", location="l", kind_owners=owners)
+    return DlqHandlerSettings(
+        google_cloud_project="p", location="l", dlq_handler_url=URL, events_invoker=INVOKER, kind_owners=owners
+    )
 
 
 @pytest.mark.parametrize(

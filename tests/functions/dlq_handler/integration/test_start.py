@@ -7,7 +7,12 @@ import pytest
 from tests.function_process import last_words
 from tests.support import Background
 
-VARIABLES = {"GOOGLE_CLOUD_PROJECT": "p", "LOCATION": "l"}
+VARIABLES = {
+    "GOOGLE_CLOUD_PROJECT": "p",
+    "LOCATION": "l",
+    "DLQ_HANDLER_URL": "https://dlq-handler.example.com",
+    "EVENTS_INVOKER": "events@p.iam.gserviceaccount.com",
+}
 
 
 @pytest.mark.parametrize(
@@ -15,6 +20,8 @@ VARIABLES = {"GOOGLE_CLOUD_PROJECT": "p", "LOCATION": "l"}
     [
         ({"GOOGLE_CLOUD_PROJECT": None}, "GOOGLE_CLOUD_PROJECT: not set"),
         ({"LOCATION": ""}, "LOCATION: not set"),
+        ({"DLQ_HANDLER_URL": None, "EVENTS_INVOKER": ""}, "DLQ_HANDLER_URL: not set; EVENTS_INVOKER: not set"),
+        ({"EVENTS_INVOKER": "secret"}, "EVENTS_INVOKER"),
         ({"SLACK_WEBHOOK_URL": "secret"}, "SLACK_WEBHOOK_URL"),
         ({"ALERT_URLS": "json://localhost, nosuch://secret"}, "ALERT_URLS: entry 2"),
         ({"LOG_LEVEL": "LOUD"}, "LOG_LEVEL"),

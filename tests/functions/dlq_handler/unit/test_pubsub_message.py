@@ -10,7 +10,7 @@ from functions.dlq_handler.intake.pubsub_message import read_pubsub_message
 NOW = datetime(2026, 11, 24, 13, tzinfo=UTC)
 
 
-def test_a_message_is_read_as_eventarc_sends_it() -> None:
+def test_a_message_is_read_as_it_was_published() -> None:
     data = {
         "message": {
             "data": "aGVsbG8=",

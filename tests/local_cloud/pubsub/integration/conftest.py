@@ -10,6 +10,7 @@ import pytest
 from google.cloud.pubsub_v1 import PublisherClient, SubscriberClient
 
 from local_cloud.clock import Clock
+from local_cloud.identity import IdentityProvider
 from local_cloud.pubsub.server import PubSubEmulator
 from tests.support import Background
 
@@ -20,11 +21,12 @@ _numbers = itertools.count()
 
 @dataclass(frozen=True, kw_only=True)
 class PubSub:
-    """The emulator and its clients."""
+    """The emulator, who signs its tokens, and its clients."""
 
     background: Background
     clock: Clock
     emulator: PubSubEmulator
+    identity: IdentityProvider
     publisher: PublisherClient
     subscriber: SubscriberClient
 
@@ -70,17 +72,23 @@ class PubSub:
 def pubsub(background: Background) -> Iterator[PubSub]:
     clock = Clock(still=True)
 
-    async def start() -> PubSubEmulator:
-        emulator = PubSubEmulator(host="127.0.0.1", port=0, clock=clock)
-        await emulator.start()
-        return emulator
-
-    emulator = background.run(start())
+    identity = IdentityProvider(host="127.0.0.1", port=0, clock=Clock())
+    emulator = PubSubEmulator(host="127.0.0.1", port=0, clock=clock, mint_token=identity.mint)
+    for server in (identity, emulator):
+        background.run(server.start())
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("PUBSUB_EMULATOR_HOST", f"127.0.0.1:{emulator.port}")
         publisher = PublisherClient()
         subscriber = SubscriberClient()
-    yield PubSub(background=background, clock=clock, emulator=emulator, publisher=publisher, subscriber=subscriber)
+    yield PubSub(
+        background=background,
+        clock=clock,
+        emulator=emulator,
+        identity=identity,
+        publisher=publisher,
+        subscriber=subscriber,
+    )
     publisher.stop()
     subscriber.close()
-    background.run(emulator.stop())
+    for server in (emulator, identity):
+        background.run(server.stop())

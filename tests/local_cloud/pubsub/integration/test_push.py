@@ -1,4 +1,4 @@
-"""Pushes to a real HTTP endpoint, plain and as Eventarc sends them."""
+"""Pushes to a real HTTP endpoint."""
 
 import asyncio
 import base64
@@ -7,15 +7,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
 
+import jwt
 import pytest
 from aiohttp import web
-from cloudevents.http import from_http
 from google.cloud.pubsub_v1.types import PubsubMessage
 from google.pubsub_v1.services.publisher import PublisherClient
 
 from local_cloud.http import HttpServer
 from tests.local_cloud.pubsub.integration.conftest import PubSub
-from tests.support import Background
+from tests.support import Background, pull_now
 
 
 @dataclass
@@ -139,50 +139,47 @@ def test_a_payload_can_be_pushed_without_wrapping(pubsub: PubSub, endpoint: Endp
     assert headers["kind"] == "greeting"
 
 
-def test_eventarc_delivers_a_cloud_event(pubsub: PubSub, endpoint: Endpoint) -> None:
+@pytest.mark.parametrize("audience", ["https://handler.example.com", ""])
+def test_a_push_carries_the_token_that_its_subscription_asks_for(
+    pubsub: PubSub, endpoint: Endpoint, audience: str
+) -> None:
     topic = pubsub.topic()
-
-    async def add() -> str:
-        return pubsub.emulator.add_eventarc_trigger(topic=topic, destination=endpoint.url, trigger="dlq-handler")
-
-    subscription = pubsub.background.run(add())
-    (message_id,) = pubsub.publish(topic, '{"reason": "lost"}', reason="lost")
-    pubsub.wait_for(pubsub.emulator.idle)
-
-    ((headers, body),) = endpoint.requests
-    event = from_http(headers, body)
-    assert event["id"] == message_id
-    assert event["type"] == "google.cloud.pubsub.topic.v1.messagePublished"
-    assert event["source"] == f"//pubsub.googleapis.com/{topic}"
-    assert event["specversion"] == "1.0"
-    assert event["time"].endswith("Z")
-    assert event.data["subscription"] == subscription
-    assert subscription.rsplit("/", 1)[1].startswith("eventarc-us-central1-dlq-handler-sub-")
-    assert base64.b64decode(event.data["message"]["data"]) == b'{"reason": "lost"}'
-    assert event.data["message"]["attributes"] == {"reason": "lost"}
-
-
-def test_an_event_that_fails_comes_again_after_eventarcs_backoff(pubsub: PubSub, endpoint: Endpoint) -> None:
-    topic = pubsub.topic()
-
-    async def add() -> str:
-        return pubsub.emulator.add_eventarc_trigger(
-            topic=topic, destination=endpoint.url, min_backoff=timedelta(seconds=1), max_backoff=timedelta(seconds=2)
-        )
-
-    subscription = pubsub.background.run(add())
-    endpoint.statuses = [500, 503, 500]
+    account = "events@local-project.iam.gserviceaccount.com"
+    oidc_token = {"service_account_email": account, "audience": audience}
+    pubsub.subscription(topic, push_config={"push_endpoint": endpoint.url, "oidc_token": oidc_token})
     pubsub.publish(topic, "a")
-    for failures in (1, 2, 3):
-
-        def failed(failures: int = failures) -> bool:
-            return len(endpoint.requests) == failures and pubsub.emulator.counts()[subscription].waiting == 1
-
-        pubsub.wait_for(failed)
-        pubsub.advance(2)
     pubsub.wait_for(pubsub.emulator.idle)
 
-    assert endpoint.bodies == ["a"] * 4
+    ((headers, _),) = endpoint.requests
+    scheme, token = headers["Authorization"].split(" ")
+    claims = jwt.decode(
+        token,
+        jwt.PyJWKClient(pubsub.identity.certs_url).get_signing_key_from_jwt(token),
+        algorithms=["RS256"],
+        audience=audience or endpoint.url,
+        issuer=pubsub.identity.issuer,
+    )
+    assert (scheme, claims["email"], claims["email_verified"]) == ("Bearer", account, True)
+
+
+def test_a_push_says_which_attempt_it_is_and_the_last_one_is_a_dead_letter(pubsub: PubSub, endpoint: Endpoint) -> None:
+    topic, undeliverable = pubsub.topic(), pubsub.topic()
+    graveyard = pubsub.subscription(undeliverable)
+    subscription = pubsub.subscription(
+        topic,
+        push_config={"push_endpoint": endpoint.url},
+        retry_policy={"minimum_backoff": timedelta(seconds=10), "maximum_backoff": timedelta(seconds=20)},
+        dead_letter_policy={"dead_letter_topic": undeliverable, "max_delivery_attempts": 5},
+    )
+    endpoint.statuses = [500] * 5
+    pubsub.publish(topic, "a", kind="greeting")
+    pubsub.deliver_everything()
+
+    assert [json.loads(body)["deliveryAttempt"] for _, body in endpoint.requests] == [1, 2, 3, 4, 5]
+    (received,) = pull_now(pubsub.subscriber, graveyard)
+    assert (received.message.data, received.message.attributes["kind"]) == (b"a", "greeting")
+    assert received.message.attributes["CloudPubSubDeadLetterSourceDeliveryCount"] == "5"
+    assert received.message.attributes["CloudPubSubDeadLetterSourceSubscription"] == subscription.rpartition("/")[2]
 
 
 def test_nothing_is_pushed_that_was_deleted(pubsub: PubSub, endpoint: Endpoint) -> None:

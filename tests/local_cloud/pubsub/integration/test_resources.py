@@ -144,6 +144,20 @@ def test_a_subscription_needs_a_topic(pubsub: PubSub) -> None:
         pubsub.subscription(f"projects/{PROJECT}/topics/nowhere")
 
 
+def test_a_subscription_needs_its_dead_letter_topic(pubsub: PubSub) -> None:
+    policy = {"dead_letter_topic": f"projects/{PROJECT}/topics/nowhere"}
+    with pytest.raises(exceptions.NotFound, match="nowhere"):
+        pubsub.subscription(pubsub.topic(), dead_letter_policy=policy)
+    name = pubsub.subscription(pubsub.topic())
+    with pytest.raises(exceptions.NotFound, match="nowhere"):
+        pubsub.subscriber.update_subscription(
+            request={
+                "subscription": {"name": name, "dead_letter_policy": policy},
+                "update_mask": {"paths": ["dead_letter_policy"]},
+            }
+        )
+
+
 @pytest.mark.parametrize(
     ("messages", "names"),
     [

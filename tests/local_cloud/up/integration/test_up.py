@@ -173,10 +173,17 @@ def test_a_broken_configuration_is_one_line_that_names_the_variable(tmp_path: Pa
 
 def test_an_emulator_that_is_not_there_is_one_line(tmp_path: Path) -> None:
     no_server = f"127.0.0.1:{free_ports(1)}"
-    command = Command(tmp_path, "--once", PUBSUB_EMULATOR_HOST=no_server)
+    command = Command(tmp_path, "--once", FIRESTORE_EMULATOR_HOST=no_server)
     assert command.wait() == 1
     [line] = [line for line in command.text.splitlines() if line.strip()]
-    assert f"PUBSUB_EMULATOR_HOST={no_server} does not answer" in line
+    assert f"FIRESTORE_EMULATOR_HOST={no_server} does not answer" in line
+
+
+def test_a_pubsub_that_sends_no_tokens_is_one_line(tmp_path: Path) -> None:
+    command = Command(tmp_path, "--once", PUBSUB_EMULATOR_HOST="127.0.0.1:8085")
+    assert command.wait() == 1
+    [line] = [line for line in command.text.splitlines() if line.strip()]
+    assert "PUBSUB_EMULATOR_HOST: unset it" in line
 
 
 def test_who_waits_is_told_for_what(tmp_path: Path, background: Background) -> None:
