@@ -14,7 +14,7 @@ import functions_framework
 import structlog
 from cloudevents.http import CloudEvent
 from google.api_core.exceptions import GoogleAPIError
-from werkzeug.exceptions import BadRequest, InternalServerError, ServiceUnavailable
+from werkzeug.exceptions import BadRequest, Conflict, InternalServerError, ServiceUnavailable
 
 from functions.dlq_handler.alerting.alerter import AlertPending
 from functions.dlq_handler.channels.apprise_channel import UnknownAlertUrl
@@ -98,7 +98,8 @@ def dlq_handler(event: CloudEvent) -> None:
         message = read_pubsub_message(event.data, event_id=event["id"], now=now)
         _message_handler().handle(message, now=now)
     except AlertPending:
-        raise ServiceUnavailable("A channel still lacks an alert: deliver the message again.") from None
+        # No 5xx: the leader of a storm comes again as a matter of course, and an alert policy watches the errors.
+        raise Conflict("A channel still lacks an alert: deliver the message again.") from None
     except GoogleAPIError as error:
         _logger.error("firestore_failed", error=type(error).__name__)  # noqa: TRY400  the traceback is the library's
         raise ServiceUnavailable("Firestore failed: deliver the message again.") from None

@@ -137,7 +137,7 @@ def test_while_slack_refuses_the_message_comes_again_and_nothing_is_doubled(arou
 
     around.inbox.fault = refuse
     for _ in range(3):
-        assert handler.receives(dead, message_id="1").status_code == 503
+        assert handler.receives(dead, message_id="1").status_code == 409
         stored = around.record("u1:default:20261124T1300Z")
         assert stored["state"] == "open"
         assert stored["alerted_at"] is None
@@ -160,7 +160,7 @@ def test_a_slack_that_cuts_the_connection_is_asked_again(around: Cloud) -> None:
         raise CutConnection
 
     around.inbox.fault = cut
-    assert handler.receives(dead).status_code == 503
+    assert handler.receives(dead).status_code == 409
     around.inbox.fault = None
     around.let_channels_rest()
     assert handler.receives(dead).status_code == 200
@@ -177,7 +177,7 @@ def test_a_slack_that_never_answers_holds_up_nothing_for_long(around: Cloud) -> 
         raise CutConnection
 
     around.inbox.fault = hang
-    assert handler.receives(dead).status_code == 503, "within Pub/Sub's minute"
+    assert handler.receives(dead).status_code == 409, "within Pub/Sub's minute"
     around.inbox.fault = None
     around.background.loop.call_soon_threadsafe(released.set)
     around.let_channels_rest()
@@ -205,9 +205,9 @@ def test_one_channel_that_fails_does_not_keep_another_from_being_told(around: Cl
     dead = letter("u1")
     around.pager.status = 500
 
-    assert handler.receives(dead).status_code == 503
+    assert handler.receives(dead).status_code == 409
     around.let_channels_rest()
-    assert handler.receives(dead).status_code == 503
+    assert handler.receives(dead).status_code == 409
 
     assert len(around.slack) == 1
     stored = around.record("u1:default:20261124T1300Z")
@@ -235,7 +235,7 @@ def test_slack_that_fails_does_not_keep_the_pager_from_being_told(around: Cloud)
         return Answer(status=500)
 
     around.inbox.fault = refuse
-    assert handler.receives(dead).status_code == 503
+    assert handler.receives(dead).status_code == 409
     assert len(around.pager.posts) == 1
     around.inbox.fault = None
     around.let_channels_rest()
@@ -252,10 +252,10 @@ def test_a_storm_is_one_alert_at_once_and_a_count_that_follows(around: Cloud) ->
     around.close_slack()
     answers = [handler.receives(dead, message_id=str(number)).status_code for number, dead in enumerate(storm[1:], 1)]
 
-    assert answers == [503] + [200] * 28, "the second is the leader, whose message comes again"
+    assert answers == [409] + [200] * 28, "the second is the leader, whose message comes again"
     assert len(around.slack) == 1
     assert sum(stored["alerted_at"] is not None for stored in around.records().values()) == 1
-    assert handler.receives(storm[1], message_id="1").status_code == 503, "not before the minute is over"
+    assert handler.receives(storm[1], message_id="1").status_code == 409, "not before the minute is over"
 
     around.let_a_minute_pass()
     assert handler.receives(storm[1], message_id="1").status_code == 200
@@ -333,7 +333,7 @@ def test_the_same_message_at_the_same_moment_is_alerted_once(around: Cloud) -> N
         answers = list(threads.map(lambda _: handler.receives(dead, message_id="1").status_code, range(8)))
     around.inbox.fault = None
 
-    assert set(answers) <= {200, 503}
+    assert set(answers) <= {200, 409}
     around.let_a_minute_pass()
     assert handler.receives(dead, message_id="1").status_code == 200
     assert len(around.slack) == 1
@@ -359,6 +359,6 @@ def test_what_was_written_into_the_state_by_hand_does_no_harm(around: Cloud) -> 
         for found in around.database.collection(collection).stream():
             found.reference.update({field: "by hand" for field in found.to_dict() if field not in {"cause", "state"}})
 
-    assert handler.receives(letter("u2", error=STORM)).status_code in {200, 503}
-    assert handler.receives(letter("u2", error=STORM)).status_code in {200, 503}
+    assert handler.receives(letter("u2", error=STORM)).status_code in {200, 409}
+    assert handler.receives(letter("u2", error=STORM)).status_code in {200, 409}
     assert around.record("u2:default:20261124T1300Z")["state"] == "open"

@@ -37,7 +37,7 @@ def test_channels_that_fail_keep_their_secrets(
     around.inbox.fault = fault
     around.pager.status = 500
     answer = handler.receives(letter("u1"))
-    assert answer.status_code == 503
+    assert answer.status_code == 409
     around.inbox.fault = None
     around.pager.status = 200
     around.let_channels_rest()
@@ -56,7 +56,7 @@ def test_a_pager_that_nobody_answers_for_keeps_its_secret(around: Cloud) -> None
     before, around.pager.url = around.pager.url, f"json://user:{SECRET}@127.0.0.1:1/{SECRET}"
     handler = around.handler(pager=True, LOG_LEVEL="DEBUG")
     around.pager.url = before
-    assert handler.receives(letter("u1")).status_code == 503
+    assert handler.receives(letter("u1")).status_code == 409
     assert len(around.slack) == 1
     assert SECRET not in handler.log_file.read_text()
 
