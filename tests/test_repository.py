@@ -20,6 +20,9 @@ def test_the_workflow_runs_the_gates_on_the_oldest_python_and_on_the_deployed_on
     required = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["requires-python"]
     runtime = re.search(r"^RUNTIME=python(\d)(\d+)$", (ROOT / "deployment/settings.sh").read_text(), re.MULTILINE)
     assert runtime is not None
+    # Without the history the test of two versions at once would be skipped every time.
+    (checkout,) = (step for step in gates["steps"] if step.get("uses", "").startswith("actions/checkout@"))
+    assert checkout["with"]["fetch-depth"] == 0
     assert gates["strategy"]["matrix"]["python"] == [required.removeprefix(">="), f"{runtime[1]}.{runtime[2]}"]
 
 

@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from local_cloud.errors import LocalCloudError
+from tests.faults.older_version import OlderVersionMissing
 from tests.faults.runner import Played, play
 from tests.faults.scenario_run import Scenario
 from tests.faults.scenarios import OF_PROVIDER
@@ -35,14 +36,20 @@ def _arguments() -> argparse.Namespace:
 
 
 async def _play_all(chosen: list[Scenario], *, reports: int, seed: int, logs: Path, console: Console) -> list[Played]:
+    """Returns what was played. What cannot be played is said to the console."""
     world = World(logs)
     results = []
+    unplayed = []
     try:
         with console.status("Starting the local cloud and the functions"):
             await world.start()
         for number, scenario in enumerate(chosen, start=1):
             with console.status(f"{number}/{len(chosen)} {_shown(scenario)}"):
-                results.append(await play(world, scenario, seed=seed, reports=max(1, reports // len(chosen))))
+                try:
+                    results.append(await play(world, scenario, seed=seed, reports=max(1, reports // len(chosen))))
+                except OlderVersionMissing as missing:
+                    unplayed.append(f"{_shown(scenario)}: not played, since {missing}")
+                    continue
             if not console.is_terminal:
                 shown = f"{number}/{len(chosen)} {_shown(scenario)}: {results[-1].seconds:.1f} s"
                 console.print(shown, highlight=False)
@@ -50,6 +57,8 @@ async def _play_all(chosen: list[Scenario], *, reports: int, seed: int, logs: Pa
                 console.print(f"[red]{_shown(scenario)} broke the promise")
     finally:
         await world.stop()
+    for line in unplayed:
+        console.print(line, style="yellow", markup=False, highlight=False, soft_wrap=True)
     return results
 
 
@@ -73,6 +82,9 @@ def _show(results: list[Played], *, seed: int, console: Console) -> None:
         table.add_row(_shown(result.scenario), *counts, f"{result.seconds:.1f}", style=style)
     console.print(table)
     for result in results:
+        for note in result.notes:
+            console.print(f"{_shown(result.scenario)}: {note}", highlight=False)
+    for result in results:
         if result.violations:
             console.print(f"\n[red]{_shown(result.scenario)}")
             for violation in result.violations[:_SHOWN_VIOLATIONS]:
@@ -86,7 +98,7 @@ def _shown(scenario: Scenario) -> str:
 
 
 def main() -> int:
-    """Play the scenarios of the command line; returns 0 if no rule was broken."""
+    """Play the scenarios of the command line; returns 0 if no rule was broken, 2 if nothing could be played."""
     arguments = _arguments()
     console = Console()
     if not console.is_terminal:
@@ -114,6 +126,8 @@ def main() -> int:
         except LocalCloudError as error:
             console.print(str(error))
             return 2
+    if not results:
+        return 2
     _show(results, seed=seed, console=console)
     broken = [result.scenario for result in results if result.violations]
     if broken:

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from functions.shared.address_hash import address_hash
+from functions.shared.dead_letter import StoredDeadLetter
 from local_cloud.inbox.mail import Envelope, Mail
 from tests.faults.invariants import AcceptedMail, DeadLetter, Delivery, History, Pause, SubscriptionHistory
 from tests.faults.mail_rules import MailNews, Silence, StoredNews, silences_by_news
@@ -210,4 +211,5 @@ def _dead_letter(letter_id: str, fields: Mapping[str, Any]) -> DeadLetter:
         is_open=fields["state"] == "open",
         is_settled=fields["state"] == "settled",
         is_alerted=bool(fields["alerts"]),
+        problem=StoredDeadLetter.from_fields(letter_id, fields).problem,
     )

@@ -96,6 +96,8 @@ class FrontEnd:
         """How many of those requests have ended, with or without an answer."""
         self.before: Callable[[str, Send], Awaitable[Answer]] | None = None
         """A scenario's own handling of an attempt, if it sets one."""
+        self.choose: Callable[[str], Instance] | None = None
+        """A scenario's own choice of the instance for a delivery, if it makes one."""
 
     async def __call__(self, delivery: Delivery, send: Send) -> Answer:
         """Deliver a task."""
@@ -140,7 +142,7 @@ class FrontEnd:
             # https://cloud.google.com/run/docs/troubleshooting#no-available-instance
             return Answer(status=500)
         self._turn += 1
-        instance = available[self._turn % len(available)]
+        instance = self.choose(subject) if self.choose else available[self._turn % len(available)]
         instance.in_flight[subject] += 1
         try:
             return await self._post(instance, delivery)

@@ -25,6 +25,7 @@ SKIPPED = "skipped"
 DEAD = "dead"
 FINAL = {SENT, SKIPPED, DEAD}
 UNKNOWN_OUTCOME = "unknown-outcome"
+INVALID_TASK = "invalid-task"
 MAY_HAVE_BEEN_SENT = "an earlier attempt may have sent it"
 SETTLED_TITLE = "The mail provider has this report after all: nothing to do"
 PAUSING = {"user-gone", "user-inactive", "subscription-gone", "paused"}
@@ -123,6 +124,7 @@ class DeadLetter:
         is_open: whether it waits for a person.
         is_settled: whether it closed by itself, since its report was sent.
         is_alerted: whether people have had an alert about it.
+        problem: what is wrong with its document; empty where nothing is.
     """
 
     id: str
@@ -132,6 +134,7 @@ class DeadLetter:
     is_open: bool
     is_settled: bool = False
     is_alerted: bool = False
+    problem: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -267,6 +270,8 @@ class Rule(StrEnum):
     """The worker made a request with an idempotency key of another request."""
     KEPT = "kept"
     """A delivery that is final keeps the requests of its mail."""
+    MALFORMED = "malformed"
+    """A part of the pipeline cannot use what another part, or another version of it, has made."""
 
 
 @dataclass(frozen=True, order=True)
@@ -319,7 +324,7 @@ def check(history: History) -> list[Violation]:
     rules = (
         *(_doubled, _lost, _untold, _false_alarm, _misreported, _untrue_letters),
         *(_stored_twice, _moved_wrongly, _moved_back, _pause_ignored, _link_given_away, _unsettled, _wrong_end),
-        *(_unwanted, _misrecorded, _wrongly_left_out, _repeated, _other_request, _kept),
+        *(_unwanted, _misrecorded, _wrongly_left_out, _repeated, _other_request, _kept, _malformed),
     )
     return sorted({violation for rule in rules for violation in rule(history)})
 
@@ -691,3 +696,14 @@ def _wrong_end(history: History) -> Iterator[Violation]:
         allowed = history.endings.get(delivery.id, frozenset({SKIPPED if delivery.key in empty else SENT}))
         if end not in allowed:
             yield Violation(Rule.WRONG_END, delivery.id, f"{end}, not {' or '.join(sorted(allowed))}")
+
+
+def _malformed(history: History) -> Iterator[Violation]:
+    """Of the documents that a scenario has not made malformed."""
+    for letter in history.dead_letters:
+        if letter.reason == INVALID_TASK:
+            yield Violation(Rule.MALFORMED, letter.id, "a task or a message could not be read")
+        elif letter.id.endswith(":malformed") and not history.is_malformed(letter.key):
+            yield Violation(Rule.MALFORMED, letter.id, "a document was called malformed")
+        elif letter.problem:
+            yield Violation(Rule.MALFORMED, letter.id, letter.problem)

@@ -2,6 +2,7 @@
 
 import itertools
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tests.faults.invariants import Rule, Tally, Violation, check, tally
@@ -20,12 +21,14 @@ class Played:
         tally: in numbers.
         violations: the broken rules.
         seconds: of the machine's time.
+        notes: what the scenario says beside.
     """
 
     scenario: Scenario
     tally: Tally
     violations: list[Violation]
     seconds: float
+    notes: Sequence[str] = ()
 
 
 async def play(world: World, scenario: Scenario, *, seed: int, reports: int) -> Played:
@@ -36,6 +39,9 @@ async def play(world: World, scenario: Scenario, *, seed: int, reports: int) -> 
         scenario: which.
         seed: of all chance in it.
         reports: how many are due at first, each of a subscription of its own; more where the scenario needs them.
+
+    Raises:
+        OlderVersionMissing: the scenario needs the released version, and this copy of the repository does not have it.
     """
     begun = time.monotonic()
     await world.worker(scenario.provider, scenario.on_unknown_outcome)
@@ -61,6 +67,7 @@ async def play(world: World, scenario: Scenario, *, seed: int, reports: int) -> 
             tally=tally(history, violations),
             violations=violations,
             seconds=time.monotonic() - begun,
+            notes=scenario_run.notes,
         )
     finally:
         scenario_run.heal()

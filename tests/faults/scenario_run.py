@@ -116,6 +116,8 @@ class ScenarioRun:
         self._unsubscribed: list[Silence] = []
         self._resumed: dict[SubscriptionKey, datetime] = {}
         self._changed_by_repeats: list[str] = []
+        self.notes: list[str] = []
+        """What is to be said about it beside its figures."""
 
     async def begin(self) -> None:
         """Create the subscriptions, whose reports fall due at the next full hour."""

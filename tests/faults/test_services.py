@@ -17,7 +17,12 @@ SCENARIOS = [
 ]
 
 OF_OTHER_PROVIDERS = {
-    MailProviderName.RESEND: ("Resend: cuts, then accepts and cuts", "worker: killed after the provider accepted"),
+    MailProviderName.RESEND: (
+        "Resend: cuts, then accepts and cuts",
+        "worker: killed after the provider accepted",
+        # With the stored requests, which the released version repeats, too.
+        "two versions: side by side, back, and forth",
+    ),
     MailProviderName.SMTP: ("SMTP: accepts and cuts", "SMTP: cuts the connection at rcpt"),
 }
 """A few; `make faults` plays all."""

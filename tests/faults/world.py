@@ -4,6 +4,7 @@ import asyncio
 import logging
 import os
 import re
+import tempfile
 from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
@@ -44,8 +45,10 @@ from tests.faults.injection_points import InjectionPoint, InterceptedCall, inbox
 from tests.faults.instances import FrontEnd, Instance
 from tests.faults.mailbox import PAGE_KEY, PAGE_URL
 from tests.faults.moves import Moves
+from tests.faults.older_version import lay_out_older_version
 from tests.faults.subscription_key import SubscriptionKey
 from tests.faults.tcp_gate import TcpGate
+from tests.faults.two_versions import SplitAddress, TwoVersions, Version
 from tests.faults.webhook_gate import WebhookGate
 from tests.function_process import REPOSITORY
 from tests.support import free_ports
@@ -149,6 +152,7 @@ class World:
         """The documents that were written, the oldest write first."""
         self._workers: dict[tuple[str, ...], list[Instance]] = {}
         self._functions: list[FunctionProcess] = []
+        self._older = tempfile.TemporaryDirectory()
         self._mail_events: Instance | None = None
         self._preferences: Instance | None = None
 
@@ -201,6 +205,7 @@ class World:
         await self.webhook_gate.stop()
         for part in (self.tasks, self.pubsub, self.smtp, self.inbox, self.firestore, self.identity):
             await part.stop()
+        self._older.cleanup()
 
     async def worker(
         self,
@@ -327,6 +332,65 @@ class World:
             mask = FieldMask(paths=["rate_limits.max_dispatches_per_second"])
             await self.queues.update_queue(queue=Queue(name=QUEUE, rate_limits=limits), update_mask=mask)
 
+    @asynccontextmanager
+    async def two_versions(self, provider: MailProviderName, *, shares: int) -> AsyncIterator[TwoVersions]:
+        """Have the released version of worker and dispatcher run beside this one, an instance of each, and get requests
+        at the same addresses. The DLQ handler is this version's.
+
+        Args:
+            provider: through whom they send.
+            shares: among how many instances they divide a run.
+
+        Raises:
+            OlderVersionMissing: the released version is not in this copy of the repository.
+        """
+        older = Path(self._older.name)
+        if not (older / "functions").exists():
+            lay_out_older_version(older)
+        port = free_ports(1)
+        roots = {Version.OLDER: older, Version.NEWER: REPOSITORY}
+        processes = await asyncio.gather(
+            *(
+                self._function(
+                    "worker",
+                    root=root,
+                    log=f"worker-{provider}-{version}",
+                    MAIL_PROVIDER=provider.value,
+                    PROVIDER_PAUSE="0",
+                )
+                for version, root in roots.items()
+            ),
+            *(
+                self._function(
+                    "dispatcher",
+                    root=root,
+                    log=f"dispatcher-{provider}-{version}",
+                    DISPATCHER_URL=f"http://127.0.0.1:{port}",
+                    DISPATCH_SHARES=str(shares),
+                    # A request is over with its first report, and hands on the rest.
+                    DISPATCH_TIME_LIMIT="0.000001",
+                )
+                for version, root in roots.items()
+            ),
+        )
+        instances = [Instance(process) for process in processes]
+        versions = TwoVersions(
+            workers=dict(zip(roots, instances[:2], strict=True)),
+            dispatchers=dict(zip(roots, instances[2:], strict=True)),
+        )
+        address = SplitAddress(versions, port=port)
+        await address.start()
+        usual_job, usual_instances = self.job, self.front_end.instances
+        self.job = replace(self.job, uri=address.url, audience=address.url)
+        self.front_end.instances, self.front_end.choose = instances[:2], versions.worker_for
+        try:
+            yield versions
+        finally:
+            self.job, self.front_end.instances, self.front_end.choose = usual_job, usual_instances, None
+            for process in processes:
+                self._functions.remove(process)
+            await asyncio.gather(*(process.stop() for process in processes), address.stop())
+
     async def dispatch_at_most(self, number: int) -> None:
         """Let the queue have so many tasks under way at once."""
         queue = Queue(name=QUEUE, rate_limits=RateLimits(max_concurrent_dispatches=number))
@@ -449,6 +513,7 @@ class World:
         self,
         name: str,
         *,
+        root: Path = REPOSITORY,
         source: Path | None = None,
         signature_type: str = "http",
         port: int = 0,
@@ -458,11 +523,11 @@ class World:
         inherited = {key: value for key, value in os.environ.items() if key in {"PATH", "HOME", "LANG", "TMPDIR"}}
         function = FunctionProcess(
             name=name,
-            source=source or REPOSITORY / "functions" / name / "main.py",
+            source=source or root / "functions" / name / "main.py",
             target=name,
             signature_type=signature_type,
             port=port or free_ports(1),
-            environment={**inherited, **self.variables, **variables},
+            environment={**inherited, **self.variables, "PYTHONPATH": str(root), **variables},
             log_directory=self._directory / (log or name),
             on_event=lambda line: None,
         )

@@ -3,6 +3,7 @@ them."""
 
 import argparse
 import enum
+import os
 import shutil
 import subprocess
 import sys
@@ -38,7 +39,8 @@ def _harness(tree: Path, provider: MailProviderName, scenarios: Iterable[str], l
     options = ["--provider", provider.value, *(option for name in names for option in ("--scenario", name))]
     reports = _REPORTS * len(names)
     command = ["-m", "tests.faults", "--seed", str(_SEED), "--reports", str(reports), *options]
-    return _run(tree, command, log, noticed={1})
+    # The copy has no history, from which the harness takes the released version.
+    return _run(tree, command, log, noticed={1}, GIT_DIR=str(_git_directory()))
 
 
 def _tests(tree: Path, paths: Iterable[str], log: Path) -> _Outcome:
@@ -47,12 +49,19 @@ def _tests(tree: Path, paths: Iterable[str], log: Path) -> _Outcome:
     return _run(tree, ["-m", "pytest", *options, *sorted(set(paths))], log, noticed={1})
 
 
-def _run(tree: Path, command: Sequence[str], log: Path, *, noticed: set[int]) -> _Outcome:
+def _git_directory() -> Path:
+    asked = ["git", "rev-parse", "--absolute-git-dir"]
+    said = subprocess.run(asked, cwd=REPOSITORY, capture_output=True, text=True, check=True).stdout
+    return Path(said.strip())
+
+
+def _run(tree: Path, command: Sequence[str], log: Path, *, noticed: set[int], **variables: str) -> _Outcome:
     with log.open("w") as output:
         try:
             code = subprocess.run(
                 [sys.executable, *command],
                 cwd=tree,
+                env={**os.environ, **variables},
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,

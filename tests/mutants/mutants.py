@@ -600,4 +600,22 @@ ALL = [
         scenarios=("SMTP: cuts between two recipients", "SMTP: refuses one of several recipients"),
         tests=("tests/functions/worker/mail/test_outcomes.py",),
     ),
+    Mutant(
+        name="the released dispatcher does not know what a part of a run begins with",
+        file="functions/dispatcher/run_part.py",
+        search='    DUE = "due"\n',
+        replace='    DUE = "due_reports"\n',
+        provider=MailProviderName.RESEND,
+        scenarios=("two versions: side by side, back, and forth",),
+        tests=("tests/contracts/test_messages.py",),
+    ),
+    Mutant(
+        name="the released worker takes a new version's tasks for another delivery's",
+        file="functions/shared/ids.py",
+        search='return f"{_owner(user_id, subscription_id)}:{_compact(due_at)}"',
+        replace='return f"{_owner(user_id, subscription_id)}::{_compact(due_at)}"',
+        provider=MailProviderName.RESEND,
+        scenarios=("two versions: side by side, back, and forth",),
+        tests=("tests/contracts/test_messages.py",),
+    ),
 ]

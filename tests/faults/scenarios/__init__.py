@@ -15,6 +15,7 @@ from tests.faults.scenarios import (
     sendgrid,
     smtp,
     subscriptions,
+    two_versions,
     unknown_outcomes,
     unsubscribes,
     users,
@@ -34,6 +35,7 @@ _SENDGRID = [
     *unsubscribes.SCENARIOS,
     *unknown_outcomes.SCENARIOS,
     *everything.SCENARIOS,
+    *two_versions.SCENARIOS,
 ]
 
 _OF_ANY_PROVIDER = [
@@ -45,6 +47,7 @@ _OF_ANY_PROVIDER = [
         *dead_letters.SCENARIOS,
         *unsubscribes.SCENARIOS,
         *everything.SCENARIOS,
+        *two_versions.SCENARIOS,
     )
     if each.on_unknown_outcome is OnUnknownOutcome.DEAD_LETTER
 ]

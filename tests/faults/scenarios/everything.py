@@ -33,31 +33,31 @@ async def _everything(scenario_run: ScenarioRun) -> None:
     await put_in_malformed(scenario_run)
     scenario_run.disturbed_may_end(UNKNOWN_OUTCOME, "retries-exhausted", "permanent-error")
     scenario_run.may_tell(*AlertKind)
-    kills = min(0.02, _MOST_KILLS / len(scenario_run.due) / len(_STEPS))
+    kills = min(0.02, _MOST_KILLS / len(scenario_run.due) / len(STEPS))
     for carried_out in (True, False):
-        _now_and_then(scenario_run, _STEPS, scenario_run.kill(carried_out=carried_out), kills)
+        now_and_then(scenario_run, STEPS, scenario_run.kill(carried_out=carried_out), kills)
         for instance in (scenario_run.world.dispatcher, scenario_run.world.dlq_handler):
             points = (
                 {InjectionPoint.RUN_RECORD, InjectionPoint.ENQUEUE}
                 if instance is scenario_run.world.dispatcher
                 else {InjectionPoint.STORE}
             )
-            _now_and_then(scenario_run, points, scenario_run.kill_function(instance, carried_out=carried_out), 0.05)
+            now_and_then(scenario_run, points, scenario_run.kill_function(instance, carried_out=carried_out), 0.05)
     for code in (grpc.StatusCode.ABORTED, grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED):
-        _now_and_then(scenario_run, POINTS | {InjectionPoint.PUBLISH, InjectionPoint.ENQUEUE}, refuse(code), 0.02)
-        _now_and_then(scenario_run, POINTS | {InjectionPoint.PUBLISH, InjectionPoint.ENQUEUE}, lose_answer(code), 0.02)
-    _now_and_then(
+        now_and_then(scenario_run, POINTS | {InjectionPoint.PUBLISH, InjectionPoint.ENQUEUE}, refuse(code), 0.02)
+        now_and_then(scenario_run, POINTS | {InjectionPoint.PUBLISH, InjectionPoint.ENQUEUE}, lose_answer(code), 0.02)
+    now_and_then(
         scenario_run,
         {InjectionPoint.CLAIM, InjectionPoint.SEND, InjectionPoint.SETTLE},
         _written_meanwhile(scenario_run),
         0.05,
     )
-    _now_and_then(scenario_run, {InjectionPoint.SEND}, _refuse(scenario_run), 0.02, only_first=True)
+    now_and_then(scenario_run, {InjectionPoint.SEND}, _refuse(scenario_run), 0.02, only_first=True)
     for disturbance in (scenario_run.faults.not_now, *scenario_run.faults.others):
-        _now_and_then(scenario_run, {InjectionPoint.SEND}, disturbance, 0.02)
+        now_and_then(scenario_run, {InjectionPoint.SEND}, disturbance, 0.02)
     for disturbance in (answer(500), answer(429, Retry_After="1"), cut(accepted=True)):
-        _now_and_then(scenario_run, {InjectionPoint.TELL}, disturbance, 0.1)
-    scenario_run.world.front_end.before = _unreliable_queue(scenario_run)
+        now_and_then(scenario_run, {InjectionPoint.TELL}, disturbance, 0.1)
+    scenario_run.world.front_end.before = unreliable_queue(scenario_run)
     scenario_run.world.pubsub.deliver_copies(lambda _subscription, message: 1 + (int(message.message_id) % 3 == 0))
     try:
         for hour in range(_HOURS):
@@ -71,7 +71,7 @@ async def _everything(scenario_run: ScenarioRun) -> None:
         scenario_run.world.pubsub.deliver_copies(lambda _subscription, _message: 1)
 
 
-_STEPS = {
+STEPS = {
     InjectionPoint.READ_DELIVERY,
     InjectionPoint.CLAIM,
     InjectionPoint.SEND,
@@ -103,7 +103,7 @@ def _refuse(scenario_run: ScenarioRun) -> Disturbance:
     return disturb
 
 
-def _now_and_then(
+def now_and_then(
     scenario_run: ScenarioRun,
     points: set[InjectionPoint],
     disturbance: Disturbance,
@@ -130,7 +130,7 @@ def _now_and_then(
     )
 
 
-def _unreliable_queue(scenario_run: ScenarioRun) -> Callable[[str, Send], Awaitable[Answer]]:
+def unreliable_queue(scenario_run: ScenarioRun) -> Callable[[str, Send], Awaitable[Answer]]:
     async def deliver(delivery: str, send: Send) -> Answer:
         number = len(scenario_run.world.front_end.delivered[delivery])
         match int(scenario_run.seeded.share("queue", delivery, number) * 20):

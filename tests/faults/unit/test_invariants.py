@@ -344,6 +344,19 @@ def test_a_malformed_document_is_one_letter(key: SubscriptionKey) -> None:
     assert broken(history, dead_letters=with_every_run, alerts=[TOLD, TOLD]) == {Rule.STORED_TWICE}
 
 
+@pytest.mark.parametrize(
+    "unusable",
+    [
+        replace(LETTER, id="message-0123", delivery_id="", reason="invalid-task"),
+        replace(LETTER, id="u1:default:malformed", delivery_id="", reason="permanent-error"),
+        replace(LETTER, problem="dead_letters/u1: absent or malformed: cause"),
+    ],
+    ids=["a task", "a document of the application", "a document of the pipeline"],
+)
+def test_what_one_part_makes_and_another_cannot_use(unusable: DeadLetter) -> None:
+    assert broken(DEAD, dead_letters=[LETTER, unusable], alerts=[TOLD, TOLD]) >= {Rule.MALFORMED}
+
+
 def test_the_application_changes_a_schedule() -> None:
     tokyo = Plan("daily", "Asia/Tokyo", hour=8)
     changed = replace(SUBSCRIPTION, plan=tokyo, former_plan=SUBSCRIPTION.plan, next_report_at=NOON + 11 * HOUR)
