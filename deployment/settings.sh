@@ -6,10 +6,10 @@
 RUNTIME=python314
 
 # Variables of docs/configuration.md that the function has only where they are set: its own default holds otherwise.
-OF_DISPATCHER="DISPATCH_TIME_LIMIT DISPATCH_SHARES RAMP_START RAMP_FIRST_DAY RAMP_GROWTH
+OF_DISPATCHER="DISPATCH_TIME_LIMIT DISPATCH_SHARES RESTORED_AT RAMP_START RAMP_FIRST_DAY RAMP_GROWTH
 COMPLAINT_ALERT_PERCENT COMPLAINT_STOP_PERCENT BOUNCE_ALERT_PERCENT BOUNCE_STOP_PERCENT BREAKER_LEAST_MAILS"
 OF_WORKER="MAIL_REPLY_TO MAIL_POSTAL_ADDRESS MAIL_UNSUBSCRIBE_GROUP MAIL_UNSUBSCRIBE_URL MAIL_CHECK_UNSUBSCRIBED PREFERENCES_URL
-MAIL_SANDBOX PROVIDER_PAUSE BRAND_NAME BRAND_LOGO_URL BRAND_COLOR BRAND_URL"
+MAIL_SANDBOX PROVIDER_PAUSE RESTORED_AT BRAND_NAME BRAND_LOGO_URL BRAND_COLOR BRAND_URL"
 
 SETTINGS="PROJECT_ID REGION PREFIX QUEUE_NAME QUEUES FIRESTORE_DATABASE FIRESTORE_LOCATION MAIL_FROM MAIL_FROM_NAME MAIL_PROVIDER SENDGRID_HOST SENDGRID_LOGS RESEND_HOST
 DEFAULT_KIND DEFAULT_CADENCE ON_UNKNOWN_OUTCOME LOG_LEVEL SCHEDULE ALERT_EMAIL NOTIFICATION_CHANNELS $OF_DISPATCHER $OF_WORKER
@@ -166,6 +166,7 @@ wrong_settings() {
   [ -f "$ROOT/functions/worker/reports/$DEFAULT_KIND/__init__.py" ] || [ -f "$ROOT/functions/worker/reports/$DEFAULT_KIND/report.yaml" ] ||
     echo "DEFAULT_KIND: no kind of report of this name; ./reports new makes one."
   matches "${DISPATCH_SHARES:-1}" '^([1-9]|[12][0-9]|30)$' || echo "DISPATCH_SHARES: a number from 1 to 30."
+  wrong_restore
   { ramp_rate 1 >/dev/null; } 2>&1 || true
   wrong_limits COMPLAINT 0.1 0.3
   wrong_limits BOUNCE 2 5
@@ -178,6 +179,15 @@ wrong_settings() {
   wrong_mail_events
   wrong_console
   for name in DISPATCHER WORKER DLQ_HANDLER MAIL_EVENTS PREFERENCES; do wrong_sizes "$name"; done
+}
+
+# A time in the future would make a doubtful report of each that is due until then.
+wrong_restore() {
+  if ! matches "${RESTORED_AT:-1970-01-01T00:00:00Z}" '^[0-9]{4}(-[0-9]{2}){2}T[0-9]{2}(:[0-9]{2}){2}Z$'; then
+    echo "RESTORED_AT: a time in UTC such as 2026-11-24T13:30:00Z."
+  elif [[ "$RESTORED_AT" > "$(date -u +%Y-%m-%dT%H:%M:%SZ)" ]]; then
+    echo "RESTORED_AT: must not be in the future."
+  fi
 }
 
 # wrong_limits WHAT ALERT STOP: the breaker's limits, with the functions' own defaults.

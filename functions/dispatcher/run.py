@@ -206,6 +206,7 @@ class Run:
             run_time=self._run_time,
             threads=threads,
             is_held_back=self._with.ramp is not None,
+            restored_at=self._with.restored_at,
         )
         started.result()
         if outlook.is_paused:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Self
 
 from google.cloud import firestore
@@ -40,6 +40,8 @@ class RunDependencies:
         ramp: what the report queues' rate follows; None where it is always that of queue.yaml.
         mail_statistics: the mail provider's; None where the dispatcher has no key for them.
         breaker_limits: when complaints and bounces alert people, and when they stop the runs.
+        restored_at: a time by which the pipeline before a restore of Firestore had sent its last mail; None where there
+            was none.
     """
 
     firestore: firestore.Client
@@ -54,6 +56,7 @@ class RunDependencies:
     ramp: Ramp | None
     mail_statistics: MailStatistics | None
     breaker_limits: BreakerLimits
+    restored_at: datetime | None
 
     @classmethod
     def from_settings(cls, settings: DispatcherSettings) -> Self:
@@ -99,4 +102,5 @@ class RunDependencies:
                 bounce_stop=settings.bounce_stop_percent,
                 least_mails=settings.breaker_least_mails,
             ),
+            restored_at=settings.restored_at,
         )

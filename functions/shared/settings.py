@@ -3,7 +3,7 @@ start and says why in one line."""
 
 import re
 import sys
-from datetime import date
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from enum import StrEnum
 from ipaddress import ip_address
@@ -23,6 +23,7 @@ from pydantic import (
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from functions.shared.appearance import hex_color, https_url
+from functions.shared.contract import UtcDatetime
 from functions.shared.ids import DATABASE_PATTERN, DEFAULT_DATABASE, KIND_PATTERN, SHARDS
 from functions.shared.ramp import DEFAULT_FIRST_DAY, DEFAULT_GROWTH, GROWTHS, MOST_FIRST_DAY, Ramp
 from functions.shared.schedule import Cadence
@@ -69,6 +70,12 @@ def _or_off(value: Any) -> Any:
 def _default_cadence(value: Cadence) -> Cadence:
     if value is Cadence.CRON:
         raise ValueError("must be another than cron, which needs a line for each subscription")
+    return value
+
+
+def _past(value: datetime) -> datetime:
+    if value > datetime.now(UTC):
+        raise ValueError("must not be in the future: no report that is due before it is sent without a doubt")
     return value
 
 
@@ -131,6 +138,9 @@ FirestoreDatabase = Annotated[str, Field(pattern=DATABASE_PATTERN)]
 Kind = Annotated[str, Field(pattern=KIND_PATTERN)]
 """The name of a kind of report."""
 
+RestoredAt = Annotated[UtcDatetime, AfterValidator(_past)]
+"""When Firestore was restored."""
+
 
 Percent = Annotated[Decimal, BeforeValidator(_or_off), Field(ge=0, le=100)]
 """A limit in percent; 0 and `off`: no limit."""
@@ -186,6 +196,15 @@ class SubscriptionSettings(BaseSettings):
 
     default_cadence: DefaultCadence = Cadence.HOURLY
     default_kind: Kind = "activity"
+
+
+class RestoreSettings(BaseSettings):
+    """What the functions must know of a restore of Firestore (functions.shared.restored_copy)."""
+
+    model_config = SettingsConfigDict(extra="ignore", env_ignore_empty=True)
+
+    restored_at: RestoredAt | None = None
+    """A time by which the pipeline before the restore had sent its last mail; None: Firestore was not restored."""
 
 
 class RampSettings(BaseSettings):
@@ -245,7 +264,13 @@ class BreakerSettings(BaseSettings):
 
 
 class DispatcherSettings(
-    CommonSettings, IdentitySettings, SubscriptionSettings, RampSettings, BreakerSettings, MailProviderChoice
+    CommonSettings,
+    IdentitySettings,
+    SubscriptionSettings,
+    RestoreSettings,
+    RampSettings,
+    BreakerSettings,
+    MailProviderChoice,
 ):
     """The dispatcher's environment."""
 
@@ -314,7 +339,7 @@ class MailSettings(BrandSettings, MailProviderChoice):
         return self
 
 
-class WorkerSettings(CommonSettings, IdentitySettings, MailSettings, SubscriptionSettings):
+class WorkerSettings(CommonSettings, IdentitySettings, MailSettings, SubscriptionSettings, RestoreSettings):
     """The worker's environment."""
 
     worker_url: Url

@@ -11,6 +11,7 @@ from functions.shared.dead_letter import DeadLetter, DeadLetterReason
 from functions.shared.delivery import Delivery, DeliveryFailure, DeliveryState
 from functions.shared.ids import malformed_letter_id
 from functions.shared.report_task import ReportTask
+from functions.shared.restored_copy import is_outdated
 from functions.shared.sanitize import error_text
 from functions.worker import task_answer
 from functions.worker.attempt import Attempt
@@ -29,7 +30,9 @@ class GivingUp:
     Args:
         deliveries: reads and writes them.
         dead_letters: where dead letters go.
-        can_repeat: whether a delivery's mail, which a worker may have sent, can be sent again without a second one.
+        can_repeat: whether a delivery's mail, which a worker may have sent, can be sent again without a second one. Its
+            second argument says whether the delivery is outdated (functions.shared.restored_copy).
+        restored_at: the deployment's RESTORED_AT; None where Firestore was not restored.
         now: the present, in UTC.
     """
 
@@ -38,12 +41,14 @@ class GivingUp:
         *,
         deliveries: DeliveryStore,
         dead_letters: DeadLetters,
-        can_repeat: Callable[[Delivery], bool],
+        can_repeat: Callable[[Delivery, bool], bool],
+        restored_at: datetime | None,
         now: Callable[[], datetime],
     ) -> None:
         self._deliveries = deliveries
         self._dead_letters = dead_letters
         self._can_repeat = can_repeat
+        self._restored_at = restored_at
         self._now = now
 
     def give_up(self, work: TaskDelivery, decided: GiveUp, claim: Claim | None) -> TaskAnswer:
@@ -142,18 +147,19 @@ class GivingUp:
             error: what failed.
         """
         delivery = self._deliveries.read_delivery(task.delivery_id)
-        was_sending = delivery is not None and delivery.state is DeliveryState.SENDING
+        outdated = is_outdated(delivery, due_at=task.due_at, restored_at=self._restored_at)
+        may_be_sent = outdated or (delivery is not None and delivery.state is DeliveryState.SENDING)
         if delivery is not None and delivery.owner != owner and (delivery.is_final or delivery.is_claimed(self._now())):
             return task_answer.left_to_others(delivery)
-        if delivery is not None and self._can_repeat(delivery):
+        if delivery is not None and self._can_repeat(delivery, outdated):
             # The next run finds the delivery, and makes a task that repeats its requests.
             return task_answer.UNEXPECTED
         documents = TaskDocuments(delivery=delivery, user=None, subscription=None)
-        work = TaskDelivery.from_documents(task, attempt, owner, documents, now=self._now())
-        if delivery is not None and delivery.failure is not None:
+        work = TaskDelivery.from_documents(task, attempt, owner, documents, now=self._now(), is_outdated=outdated)
+        if delivery is not None and delivery.failure is not None and not outdated:
             return self.finish(work, delivery, delivery.failure, release=False)
-        reason = DeadLetterReason.UNKNOWN_OUTCOME if was_sending else DeadLetterReason.RETRIES_EXHAUSTED
-        return self.give_up(work, GiveUp(reason=reason, error=_unexpected(error), release=not was_sending), None)
+        reason = DeadLetterReason.UNKNOWN_OUTCOME if may_be_sent else DeadLetterReason.RETRIES_EXHAUSTED
+        return self.give_up(work, GiveUp(reason=reason, error=_unexpected(error), release=not may_be_sent), None)
 
     def note_unexpected(self, task: ReportTask, attempt: Attempt, owner: str, error: Exception) -> TaskAnswer:
         """An attempt failed unexpectedly, and the queue has others left. Writes down why, if Firestore can be had.

@@ -121,6 +121,7 @@ def _send_report() -> SendReport:
         now=lambda: datetime.now(UTC),
         breaker=Breaker(lambda: datetime.now(UTC), pause=timedelta(seconds=_settings.provider_pause)),
         inquiry=OutcomeInquiry(deliveries.mail_record, _provider.delivery_lookup()),
+        restored_at=_settings.restored_at,
     )
 
 

@@ -23,7 +23,20 @@ class FinalDelivery:
     period_end: datetime | None
 
 
-def first_period(user: User | None, subscription: Subscription, *, due_at: datetime, run_time: datetime) -> Period:
+def stands_before(subscription: Subscription, due_at: datetime) -> bool:
+    """Whether a subscription is due for an earlier report than a task is for: it was set back since the task was made,
+    by its application or by a restore of Firestore.
+
+    Args:
+        subscription: as it is.
+        due_at: when the task's report fell due.
+    """
+    return subscription.next_report_at is not None and subscription.next_report_at < due_at
+
+
+def first_period(
+    user: User | None, subscription: Subscription, *, due_at: datetime, run_time: datetime, is_ahead: bool = False
+) -> Period:
     """The time that the first attempt of a delivery covers.
 
     If the subscription has a later due time, it has moved on: the delivery covers what was due then, and nothing of
@@ -34,13 +47,14 @@ def first_period(user: User | None, subscription: Subscription, *, due_at: datet
         subscription: as read.
         due_at: when the report fell due.
         run_time: when the dispatcher's run was.
+        is_ahead: whether it leaves what is before it to the earlier report that the subscription is due for.
     """
     has_moved_on = subscription.next_report_at is not None and subscription.next_report_at > due_at
     return period_to_report(
         subscription.schedule(user),
         due_at=due_at,
         run_time=due_at if has_moved_on else run_time,
-        reported_until=subscription.reported_until,
+        reported_until=None if is_ahead else subscription.reported_until,
     )
 
 

@@ -29,7 +29,7 @@ from functions.worker.time_budget import LOOKUP_SECONDS
 from functions.worker.transitions import Retry, Sent
 
 RECORDED_WITHIN = timedelta(minutes=10)
-"""How long after the end of a lease the provider's records may still come to show a mail. Providers name no figure, and
+"""How long after a mail was handed over the provider's records may still come to show it. Providers name no figure, and
 users have measured "almost a minute" (https://github.com/sendgrid/sendgrid-java/issues/674). Shorter than the queue's
 own retries take, so that the last of them finds this time over."""
 
@@ -125,22 +125,26 @@ def wanted_mail(work: TaskDelivery, lease_expires_at: datetime | None) -> Wanted
 
 
 def after_lookup(
-    answer: LookupAnswer, *, lease_expired_at: datetime | None, now: datetime, last_attempt: bool
+    answer: LookupAnswer, *, sent_before: datetime | None, now: datetime, last_attempt: bool, is_outdated: bool = False
 ) -> Sent | Retry | StillUnknown:
     """Decide by what was found. Pure.
 
     Args:
         answer: what was found.
-        lease_expired_at: when the lease of the sending ended; None where the delivery does not say.
+        sent_before: when the mail was handed over at the latest, if it was; None where that is not known.
         now: the present, in UTC.
         last_attempt: whether the queue deletes the task after this attempt, whatever the answer.
+        is_outdated: whether the outcome is unknown since Firestore was restored. There may be more of these than the
+            provider answers questions about while a task is tried, so the task of a later run asks again.
     """
     if isinstance(answer, MailFound):
         return Sent(message_id=answer.message_id)
+    may_appear = sent_before is not None and now < sent_before + RECORDED_WITHIN
     if isinstance(answer, LookupUnavailable):
-        note, may_change = f"the provider cannot be asked: {answer.error}", not answer.lasting
+        note = f"the provider cannot be asked: {answer.error}"
+        may_change = not answer.lasting and (may_appear or is_outdated)
     else:
-        note, may_change = "the provider has no record of it", True
-    if may_change and not last_attempt and lease_expired_at is not None and now < lease_expired_at + RECORDED_WITHIN:
+        note, may_change = answer.note, may_appear
+    if may_change and (is_outdated or not last_attempt):
         return Retry(status=HTTPStatus.INTERNAL_SERVER_ERROR, cause="unknown-outcome", error=note)
     return StillUnknown(note=note)

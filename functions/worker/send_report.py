@@ -16,6 +16,7 @@ from functions.shared.dead_letter import DeadLetterReason
 from functions.shared.delivery import Delivery, DeliveryState, SkipReason
 from functions.shared.ids import task_id
 from functions.shared.report_task import ReportTask
+from functions.shared.restored_copy import is_outdated
 from functions.shared.sanitize import error_text
 from functions.shared.settings import OnUnknownOutcome
 from functions.shared.stored_request import StoredRequest
@@ -72,6 +73,7 @@ class SendReport:
         now: the present, in UTC.
         breaker: whether to leave the provider alone; shared by all attempts of this process.
         inquiry: finds out about mails of unknown outcome.
+        restored_at: the deployment's RESTORED_AT; None where Firestore was not restored.
         build_seconds: how long after the start of an attempt its report must be built.
     """
 
@@ -89,6 +91,7 @@ class SendReport:
         now: Callable[[], datetime],
         breaker: Breaker,
         inquiry: OutcomeInquiry,
+        restored_at: datetime | None = None,
         build_seconds: float = BUILD_SECONDS,
     ) -> None:
         self._deliveries = deliveries
@@ -96,7 +99,8 @@ class SendReport:
         self._giving_up = GivingUp(
             deliveries=deliveries,
             dead_letters=dead_letters,
-            can_repeat=lambda delivery: repeating.stored_in(delivery) is not None,
+            can_repeat=lambda delivery, is_outdated: repeating.stored_in(delivery, is_outdated=is_outdated) is not None,
+            restored_at=restored_at,
             now=now,
         )
         self._provider = provider
@@ -107,6 +111,7 @@ class SendReport:
         self._on_unknown_outcome = on_unknown_outcome
         self._now = now
         self._inquiry = inquiry
+        self._restored_at = restored_at
         self._build_seconds = build_seconds
 
     def __call__(self, body: bytes, attempt: Attempt) -> TaskAnswer:
@@ -146,32 +151,36 @@ class SendReport:
         return replace(answer, delivery_id=task.delivery_id)
 
     def _carry_out(self, task: ReportTask, attempt: Attempt, owner: str, timer: AttemptTimer) -> TaskAnswer:
-        is_new = attempt.number == 1 and attempt.task_name == task_id(task.delivery_id)
+        is_new = attempt.number == 1 and attempt.task_name == task_id(task.delivery_id) and not self._is_outdated(task)
         documents = self._deliveries.read(task, is_new=is_new)
-        delivery = documents.delivery
-        step = next_step(delivery, now=self._now())
+        delivery, outdated = documents.delivery, self._is_outdated(task, documents.delivery)
+        step = next_step(delivery, now=self._now(), is_outdated=outdated)
         if step is NextStep.IN_PROGRESS:
             return task_answer.left_to_others(delivery)
-        work = TaskDelivery.from_documents(task, attempt, owner, documents, now=self._now())
+        work = TaskDelivery.from_documents(task, attempt, owner, documents, now=self._now(), is_outdated=outdated)
         if step is NextStep.ALREADY_FINAL:
             return self._already_final(work)
         if step is NextStep.FINISH_GIVING_UP and delivery and delivery.failure:
             return self._giving_up.finish(work, delivery, delivery.failure, release=False)
-        stored = self._repeating.stored_in(delivery) if step is NextStep.INQUIRE else None
-        if step is NextStep.INQUIRE and delivery and stored is None:
-            answer = self._settle_unknown(work, delivery)
+        is_unknown = step is NextStep.INQUIRE
+        stored = self._repeating.stored_in(delivery, is_outdated=outdated) if is_unknown else None
+        if is_unknown and stored is None:
+            answer = self._settle_unknown(work)
             if answer is not None:
                 return answer
         if reason := self._skip_reason(work):
             # An event of the mail may be what has paused the subscription: then the mail was sent.
-            if delivery and stored and isinstance(found := self._inquire(work, delivery), TaskAnswer):
+            if stored and isinstance(found := self._inquire(work), TaskAnswer):
                 return found
             return self._skip(work, None, Skip(reason=reason, note=_MAY_HAVE_BEEN_SENT if stored else ""))
         if kept_back := self._sending.kept_back():
             return self._hold_back(work, kept_back, is_repeat=stored is not None)
-        if delivery and stored:
-            return self._repeat(work, delivery, stored, timer)
+        if stored:
+            return self._repeat(work, stored, timer)
         return self._finish_built(work, self._build(work, timer), timer)
+
+    def _is_outdated(self, task: ReportTask, delivery: Delivery | None = None) -> bool:
+        return is_outdated(delivery, due_at=task.due_at, restored_at=self._restored_at)
 
     def _finish_built(self, work: TaskDelivery, built: Mail | Skip | Retry | GiveUp, timer: AttemptTimer) -> TaskAnswer:
         match built:
@@ -184,7 +193,7 @@ class SendReport:
             case Mail():
                 return self._send(work, built, self._repeating.first(work, built), timer)
 
-    def _repeat(self, work: TaskDelivery, delivery: Delivery, stored: StoredRequest, timer: AttemptTimer) -> TaskAnswer:
+    def _repeat(self, work: TaskDelivery, stored: StoredRequest, timer: AttemptTimer) -> TaskAnswer:
         """Make the requests again that a worker may have made: to the byte, since the provider refuses others."""
         if made := self._repeating.again(stored):
             return self._send(work, None, made, timer)
@@ -195,17 +204,17 @@ class SendReport:
         if isinstance(built, Mail) and (made := self._repeating.again(stored, built)):
             return self._send(work, None, made, timer)
         _logger.warning("requests_not_repeatable", delivery_id=work.task.delivery_id)
-        return self._settle_unknown(work, delivery) or self._finish_built(work, built, timer)
+        return self._settle_unknown(work) or self._finish_built(work, built, timer)
 
-    def _settle_unknown(self, work: TaskDelivery, delivery: Delivery) -> TaskAnswer | None:
+    def _settle_unknown(self, work: TaskDelivery) -> TaskAnswer | None:
         """Settle a delivery of unknown outcome; None where it is to be sent, perhaps again."""
-        found = self._inquire(work, delivery)
+        found = self._inquire(work)
         if isinstance(found, TaskAnswer):
             return found
-        if self._on_unknown_outcome is not OnUnknownOutcome.DEAD_LETTER:
+        # The team has chosen for a mail now and then, and not for all mails that a restore has forgotten.
+        if self._on_unknown_outcome is not OnUnknownOutcome.DEAD_LETTER and not work.is_outdated:
             return None
-        cause = delivery.problem or delivery.last_error or "a worker ended while it was sending"
-        error = f"{cause}: the mail provider may have the mail, or not; {found.note}"
+        error = f"{_cause_of_doubt(work)}: the mail provider may have the mail, or not; {found.note}"
         given_up = GiveUp(reason=DeadLetterReason.UNKNOWN_OUTCOME, error=error, release=False)
         return self._giving_up.give_up(work, given_up, None)
 
@@ -222,17 +231,19 @@ class SendReport:
             seconds = self._build_seconds - timer.seconds
             return self._builder.build(work.task, user, subscription, period, seconds=seconds)
 
-    def _inquire(self, work: TaskDelivery, delivery: Delivery) -> TaskAnswer | StillUnknown:
+    def _inquire(self, work: TaskDelivery) -> TaskAnswer | StillUnknown:
         """Settle a delivery of unknown outcome by what is found out, or have the queue call again for it."""
+        lease_expires_at = work.delivery.lease_expires_at if work.delivery else None
         decided = after_lookup(
-            self._inquiry.ask(wanted_mail(work, delivery.lease_expires_at)),
-            lease_expired_at=delivery.lease_expires_at,
+            self._inquiry.ask(wanted_mail(work, lease_expires_at)),
+            sent_before=self._restored_at if work.is_outdated else lease_expires_at,
             now=self._now(),
             last_attempt=work.attempt.last,
+            is_outdated=work.is_outdated,
         )
         match decided:
             case Sent(message_id=message_id):
-                return self._settle_sent(work, delivery, message_id)
+                return self._settle_sent(work, work.delivery, message_id)
             case Retry():
                 return task_answer.to_be_retried(work.task, decided)
             case StillUnknown():
@@ -361,7 +372,7 @@ class SendReport:
         )
         return task_answer.to_be_retried(work.task, decided)
 
-    def _settle_sent(self, work: TaskDelivery, held: Claim | Delivery, message_id: str) -> TaskAnswer:
+    def _settle_sent(self, work: TaskDelivery, held: Claim | Delivery | None, message_id: str) -> TaskAnswer:
         try:
             self._deliveries.settle(
                 work.task,
@@ -454,6 +465,14 @@ class SendReport:
                 if self._deliveries.move_subscription(task, work.user, subscription, move):
                     _logger.warning("subscription_moved_past_final_delivery", delivery_id=task.delivery_id)
         return task_answer.already_final(work.delivery)
+
+
+def _cause_of_doubt(work: TaskDelivery) -> str:
+    """Why it is not known whether a report was sent."""
+    if work.is_outdated:
+        return "it was due before Firestore was restored, and may have been sent after the copy was made"
+    delivery = work.delivery
+    return (delivery and (delivery.problem or delivery.last_error)) or "a worker ended while it was sending"
 
 
 def _read_task(body: bytes) -> ReportTask:

@@ -34,24 +34,28 @@ class NextStep(Enum):
     IN_PROGRESS = auto()
     """Another process has claimed it and is acting on it now."""
     INQUIRE = auto()
-    """A worker was sending it and did not write down the outcome: find out whether the provider has the mail."""
+    """A worker was sending it and did not write down the outcome, or Firestore was restored from a copy that does not
+    have it: find out whether the provider has the mail."""
     FINISH_GIVING_UP = auto()
     """A process began to give it up, and ended too early: publish its dead letter, and mark it dead."""
 
 
-def next_step(delivery: Delivery | None, *, now: datetime) -> NextStep:
+def next_step(delivery: Delivery | None, *, now: datetime, is_outdated: bool = False) -> NextStep:
     """Decide by the delivery.
 
     Args:
         delivery: as Firestore has it; None where there is none yet.
         now: the present, in UTC.
+        is_outdated: whether it may have been sent all the same (functions.shared.restored_copy).
     """
     if delivery is None:
-        return NextStep.SEND
+        return NextStep.INQUIRE if is_outdated else NextStep.SEND
     if delivery.is_final:
         return NextStep.ALREADY_FINAL
     if delivery.is_claimed(now):
         return NextStep.IN_PROGRESS
+    if is_outdated:
+        return NextStep.INQUIRE
     if delivery.failure is not None:
         return NextStep.FINISH_GIVING_UP
     if delivery.state is DeliveryState.PENDING:

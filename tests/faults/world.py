@@ -44,7 +44,7 @@ from tests.faults.disturbances import CarryOut, Disturbances
 from tests.faults.injection_points import InjectionPoint, InterceptedCall, inbox_call, rpc_call
 from tests.faults.instances import FrontEnd, Instance
 from tests.faults.mailbox import PAGE_KEY, PAGE_URL
-from tests.faults.moves import Moves
+from tests.faults.moves import APPLICATION, Moves
 from tests.faults.older_version import lay_out_older_version
 from tests.faults.subscription_key import SubscriptionKey
 from tests.faults.tcp_gate import TcpGate
@@ -54,6 +54,9 @@ from tests.function_process import REPOSITORY
 from tests.support import free_ports
 
 Result = TypeVar("Result")
+
+DatabaseCopy = dict[str, dict[str, Any]]
+"""The fields of documents, by their paths."""
 
 PROJECT = "local-project"
 LOCATION = "us-central1"
@@ -153,6 +156,8 @@ class World:
         self._workers: dict[tuple[str, ...], list[Instance]] = {}
         self._functions: list[FunctionProcess] = []
         self._older = tempfile.TemporaryDirectory()
+        self._restored: list[FunctionProcess] = []
+        """Those that take over after a restore, until the scenario ends."""
         self._mail_events: Instance | None = None
         self._preferences: Instance | None = None
 
@@ -189,7 +194,7 @@ class World:
             audience=self.dispatcher_url,
         )
         # The harness makes the retries itself, and lets time pass between them.
-        self.job = Job(**{**vars(job), "retry": RetryConfig(retry_count=0)})
+        self.job = self._usual_job = Job(**{**vars(job), "retry": RetryConfig(retry_count=0)})
         # The servers report each caller that is no longer there when it is answered, which here is the purpose.
         for server in ("grpc._cython.cygrpc", "aiohttp.server", "mail.log"):
             logging.getLogger(server).setLevel(logging.CRITICAL)
@@ -288,6 +293,8 @@ class World:
                 await batch.commit()
         await self.queues.purge_queue(name=QUEUE)
         await self.dispatch_at_most(CONCURRENCY)
+        self.job = self._usual_job
+        await self._stop(self._restored)
         self.front_end.clear()
         self.webhook_gate.clear()
         self.inbox.dropped.clear()
@@ -310,6 +317,37 @@ class World:
         """Let the queue continue."""
         await self.queues.resume_queue(name=QUEUE)
 
+    async def copy(self) -> DatabaseCopy:
+        """Everything that is in Firestore."""
+        copied: DatabaseCopy = {}
+        subscriptions: Any = self.database.collection_group(SUBSCRIPTIONS)
+        for collection in (*map(self.database.collection, _COLLECTIONS), subscriptions):
+            async for snapshot in collection.stream():
+                copied[snapshot.reference.path] = snapshot.to_dict() or {}
+        return copied
+
+    async def restore(self, copied: DatabaseCopy, *, restored_at: datetime | None) -> None:
+        """Put Firestore back to a copy, and have functions that know of it take over until the scenario ends.
+
+        Args:
+            copied: what is in Firestore from now on.
+            restored_at: RESTORED_AT of these functions; None: those go on that there are, and know of nothing.
+        """
+        for path in (await self.copy()).keys() - copied.keys():
+            await self.database.document(path).delete()
+        for path, fields in copied.items():
+            await self.database.document(path).set({**fields, APPLICATION: True})
+        if restored_at is None:
+            return
+        known = restored_at.isoformat()
+        dispatcher, worker = await asyncio.gather(
+            self._function("dispatcher", log="dispatcher-restored", RESTORED_AT=known),
+            self._function("worker", log="worker-restored", RESTORED_AT=known, PROVIDER_PAUSE="0"),
+        )
+        self._restored = [dispatcher, worker]
+        self.front_end.instances = [Instance(worker)]
+        self.job = replace(self.job, uri=f"http://127.0.0.1:{dispatcher.port}")
+
     @asynccontextmanager
     async def ramped(self, ramp: Ramp) -> AsyncIterator[None]:
         """Have the scheduler call a dispatcher that ramps the queue up; then the queue is as fast as before."""
@@ -321,13 +359,12 @@ class World:
             RAMP_GROWTH=str(ramp.growth),
             QUEUE_RATE=str(ramp.full_rate),
         )
-        usual, self.job = self.job, replace(self.job, uri=f"http://127.0.0.1:{dispatcher.port}")
+        self.job = replace(self.job, uri=f"http://127.0.0.1:{dispatcher.port}")
         try:
             yield
         finally:
-            self.job = usual
-            self._functions.remove(dispatcher)
-            await dispatcher.stop()
+            self.job = self._usual_job
+            await self._stop([dispatcher])
             limits = RateLimits(max_dispatches_per_second=QUEUE_FLAGS["--max-dispatches-per-second"])
             mask = FieldMask(paths=["rate_limits.max_dispatches_per_second"])
             await self.queues.update_queue(queue=Queue(name=QUEUE, rate_limits=limits), update_mask=mask)
@@ -534,6 +571,12 @@ class World:
         await function.start()
         self._functions.append(function)
         return function
+
+    async def _stop(self, functions: list[FunctionProcess]) -> None:
+        while functions:
+            function = functions.pop()
+            self._functions.remove(function)
+            await function.stop()
 
     @property
     def variables(self) -> dict[str, str]:

@@ -297,7 +297,7 @@ ALL = [
     Mutant(
         name="an unknown outcome is sent again",
         file="functions/worker/send_report.py",
-        search="if self._on_unknown_outcome is not OnUnknownOutcome.DEAD_LETTER:",
+        search="if self._on_unknown_outcome is not OnUnknownOutcome.DEAD_LETTER and not work.is_outdated:",
         replace="if True:",
         scenarios=("worker: killed after the request was written",),
         tests=(
@@ -307,8 +307,8 @@ ALL = [
     Mutant(
         name="that SendGrid's logs do not show a mail counts as proof",
         file="functions/worker/send_report.py",
-        search="if self._on_unknown_outcome is not OnUnknownOutcome.DEAD_LETTER:",
-        replace='if self._on_unknown_outcome is not OnUnknownOutcome.DEAD_LETTER or "no record" in found.note:',
+        search="if self._on_unknown_outcome is not OnUnknownOutcome.DEAD_LETTER and not work.is_outdated:",
+        replace='if "no record" in found.note:',
         scenarios=("SendGrid: accepts and cuts, and its logs are late",),
         tests=(
             "tests/functions/worker/integration/test_unknown_outcomes.py::test_a_mail_that_never_shows_is_for_a_person",
@@ -358,6 +358,24 @@ ALL = [
         replace="    if delivery.is_final:\n        return NextStep.SEND\n",
         scenarios=("queue: a task is delivered again after success",),
         tests=("tests/functions/worker/unit/test_transitions.py",),
+    ),
+    Mutant(
+        name="what a restored copy does not know of is sent again",
+        file="functions/shared/restored_copy.py",
+        search="    if delivery is None:\n        return True\n",
+        replace="    if delivery is None:\n        return False\n",
+        scenarios=("restored: to a copy of an hour ago",),
+        tests=("tests/functions/shared/unit/test_restored_copy.py",),
+    ),
+    Mutant(
+        name="a task from before a restore takes a subscription past an earlier report",
+        file="functions/worker/task_delivery.py",
+        search="if self.period is None or self._is_ahead(subscription):",
+        replace="if self.period is None:",
+        scenarios=("restored: to a copy of an hour ago",),
+        tests=(
+            "tests/functions/worker/integration/test_restored.py::test_a_task_from_before_takes_the_subscription_past_no_earlier_report",
+        ),
     ),
     Mutant(
         name="a lease does not end",

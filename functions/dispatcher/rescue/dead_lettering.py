@@ -13,6 +13,7 @@ from functions.dispatcher.run_counters import RunCounters
 from functions.shared.dead_letter import DeadLetter, DeadLetterReason
 from functions.shared.dead_letter_topic import DeadLetterTopic, PublishRefused
 from functions.shared.delivery import Delivery, DeliveryFailure, DeliveryState
+from functions.shared.restored_copy import is_outdated
 from functions.shared.run import RunCounter
 
 _THREADS = 16
@@ -27,31 +28,46 @@ class LostReport(NamedTuple):
         due: the report's subscription.
         delivery: its delivery as it was read; None where there was none.
         failure: why.
+        is_outdated: whether it may have been sent before a restore of Firestore (functions.shared.restored_copy).
     """
 
     due: DueSubscription
     delivery: Delivery | None
     failure: DeliveryFailure
+    is_outdated: bool = False
 
 
 def failure_of_lost(
-    due: DueSubscription, delivery: Delivery | None, *, run_time: datetime, now: datetime
+    due: DueSubscription,
+    delivery: Delivery | None,
+    *,
+    run_time: datetime,
+    now: datetime,
+    is_outdated: bool = False,
 ) -> DeliveryFailure:
     """The failure of a report that has been due for too long. Pure.
 
-    If another process began to give the report up, its failure holds. If a worker began to send the report and its
-    outcome is unknown, the dead letter must not say that the report was not sent: an operator who replays a lost report
-    means to send it for the first time.
+    If another process began to give the report up, its failure holds. If a worker may have sent the report, as its
+    delivery says or as a restore of Firestore has forgotten, the dead letter must not say that the report was not sent:
+    an operator who replays a lost report means to send it for the first time.
 
     Args:
         due: the report's subscription.
         delivery: the report's; None where there is none.
         run_time: the time of the run that gives it up.
         now: the present, in UTC.
+        is_outdated: whether it may have been sent before a restore of Firestore.
     """
-    if delivery and (settled := delivery.failure):
+    if delivery and not is_outdated and (settled := delivery.failure):
         return settled
     hours = (run_time - due.due_at) // timedelta(hours=1)
+    if is_outdated:
+        return DeliveryFailure(
+            reason=DeadLetterReason.UNKNOWN_OUTCOME,
+            error=f"it may have been sent before Firestore was restored, and {hours} hours after it was due no worker "
+            "has found that out",
+            failed_at=now,
+        )
     if delivery and delivery.state is DeliveryState.SENDING:
         return DeliveryFailure(
             reason=DeadLetterReason.UNKNOWN_OUTCOME,
@@ -74,6 +90,7 @@ class DeadLettering:
         counters: where `lost` and `errors` are counted.
         run_id: the id of the run.
         run_time: the time that the run is for.
+        restored_at: the deployment's RESTORED_AT; None where Firestore was not restored.
     """
 
     def __init__(
@@ -84,12 +101,14 @@ class DeadLettering:
         *,
         run_id: str,
         run_time: datetime,
+        restored_at: datetime | None = None,
     ) -> None:
         self._dead_letters = dead_letters
         self._deliveries = deliveries
         self._counters = counters
         self._run_id = run_id
         self._run_time = run_time
+        self._restored_at = restored_at
 
     def lost(self, due: DueSubscription, delivery: Delivery | None) -> LostReport:
         """A report that has been due for too long, and why it is given up.
@@ -98,7 +117,9 @@ class DeadLettering:
             due: the report's subscription.
             delivery: the report's; None where there is none.
         """
-        return LostReport(due, delivery, failure_of_lost(due, delivery, run_time=self._run_time, now=datetime.now(UTC)))
+        outdated = is_outdated(delivery, due_at=due.due_at, restored_at=self._restored_at)
+        failure = failure_of_lost(due, delivery, run_time=self._run_time, now=datetime.now(UTC), is_outdated=outdated)
+        return LostReport(due, delivery, failure, outdated)
 
     def give_up(self, reports: Sequence[LostReport]) -> None:
         """Publish the reports' dead letters and mark their deliveries dead. Each failure is counted and logged."""
@@ -113,7 +134,7 @@ class DeadLettering:
         If this process ends in between, another process finds the report held, publishes the same letter, and marks it
         dead.
         """
-        due, _, failure = report
+        due, _, failure, outdated = report
         try:
             held = self._deliveries.hold(due, report.delivery, failure)
             if held is None:
@@ -124,7 +145,7 @@ class DeadLettering:
             except PublishRefused:
                 self._deliveries.release(due, held)
                 raise
-            if not self._deliveries.mark_dead(due, held, failure):
+            if not self._deliveries.mark_dead(due, held, failure, is_outdated=outdated):
                 _logger.warning(
                     "delivery_changed_while_given_up",
                     run_id=self._run_id,
@@ -153,7 +174,7 @@ class DeadLettering:
         )
 
     def _letter(self, report: LostReport) -> DeadLetter:
-        due, delivery, failure = report
+        due, delivery, failure, _ = report
         return DeadLetter(
             user_id=due.user_id,
             subscription_id=due.subscription_id,

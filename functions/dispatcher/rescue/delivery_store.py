@@ -125,7 +125,9 @@ class RescueDeliveryStore:
                     option=option,
                 )
 
-    def mark_dead(self, due: DueSubscription, hold: RescueHold, failure: DeliveryFailure) -> bool:
+    def mark_dead(
+        self, due: DueSubscription, hold: RescueHold, failure: DeliveryFailure, *, is_outdated: bool = False
+    ) -> bool:
         """Mark a delivery dead, and move its subscription on, both or neither.
 
         It moves the subscription only from this report's due time, and only forward. It keeps what the team's
@@ -135,6 +137,7 @@ class RescueDeliveryStore:
             due: the report's subscription.
             hold: the right to give up the report.
             failure: why.
+            is_outdated: whether it may have been sent before a restore of Firestore.
 
         Returns:
             false where another process has written the delivery.
@@ -168,6 +171,7 @@ class RescueDeliveryStore:
                     run_time=self._run_time,
                     delivery=delivery,
                     reported_until=subscription.reported_until,
+                    is_outdated=is_outdated,
                 )
                 following = schedule.next_due(period.end, later_than=due.due_at)
                 transaction.update(

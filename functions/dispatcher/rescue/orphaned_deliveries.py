@@ -43,12 +43,14 @@ class OrphanedDelivery(NamedTuple):
         """How long the queues have worked since the delivery was last written."""
         return clock.between(self.delivery.updated_at or run_time, run_time)
 
-    def is_lost(self, run_time: datetime, clock: QueueClock) -> bool:
-        """Whether no process has written it for so long that a person must look at it.
+    def is_lost(self, run_time: datetime, clock: QueueClock, *, restored_at: datetime | None = None) -> bool:
+        """Whether no process has written it for so long that a person must look at it, after a restore of Firestore
+        since then.
 
         Its due time does not matter here: an operator may replay a report that fell due long ago.
         """
-        return self.idle(run_time, clock) >= LOST_AFTER
+        is_restored_of_late = restored_at is not None and clock.between(restored_at, run_time) < LOST_AFTER
+        return self.idle(run_time, clock) >= LOST_AFTER and not is_restored_of_late
 
 
 class OrphanedDeliveries:

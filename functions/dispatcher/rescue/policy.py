@@ -27,26 +27,32 @@ class RescueStep(Enum):
 
 
 def rescue_step(
-    delivery: Delivery | None, *, due_at: datetime, run_time: datetime, clock: QueueClock | None = None
+    delivery: Delivery | None,
+    *,
+    due_at: datetime,
+    run_time: datetime,
+    clock: QueueClock | None = None,
+    restored_at: datetime | None = None,
 ) -> RescueStep:
     """Decide by the delivery.
 
     A report without a delivery was never tried, however long ago it fell due: an application may have set its due time
     back, or the whole pipeline may have stood still. The 24 hours therefore count from the creation of the delivery,
-    and only hours count in which the queues worked. A report whose task the queue still holds must not be given up; the
-    caller asks the queue.
+    and only hours count in which the queues worked, after a restore of Firestore those since then. A report whose task
+    the queue still holds must not be given up; the caller asks the queue.
 
     Args:
         delivery: the report's; None where there is none.
         due_at: when the report fell due.
         run_time: the time of the run that asks.
         clock: the queues'.
+        restored_at: the deployment's RESTORED_AT; None where Firestore was not restored.
     """
     if delivery is None or delivery.is_final:
         return RescueStep.ENQUEUE
     if delivery.is_claimed(run_time):
         return RescueStep.IN_PROGRESS
-    begun = max(due_at, delivery.created_at) if delivery.created_at else due_at
+    begun = max(filter(None, (due_at, delivery.created_at, restored_at)))
     tried = (clock or QueueClock()).between(begun, run_time)
     return RescueStep.GIVE_UP if tried >= LOST_AFTER else RescueStep.ENQUEUE
 
@@ -82,7 +88,13 @@ def task_died(delivery: Delivery | None, *, updated_at: datetime, newest_task_fr
 
 
 def period_given_up(
-    schedule: Schedule, *, due_at: datetime, run_time: datetime, delivery: Delivery, reported_until: datetime | None
+    schedule: Schedule,
+    *,
+    due_at: datetime,
+    run_time: datetime,
+    delivery: Delivery,
+    reported_until: datetime | None,
+    is_outdated: bool = False,
 ) -> Period:
     """The period of a report that is given up. It counts as reported, and a replay covers the same period.
 
@@ -93,7 +105,9 @@ def period_given_up(
         delivery: the report's. Where an attempt has settled the period, that remains: the next report covers all the
             time since.
         reported_until: the end of the last period that was reported, where there was one.
+        is_outdated: whether it may have been sent before a restore of Firestore. Then it covers nothing of the time
+            after its due time: the next report does.
     """
     return delivery.settled_period(latest=max(due_at, run_time)) or period_to_report(
-        schedule, due_at=due_at, run_time=run_time, reported_until=reported_until
+        schedule, due_at=due_at, run_time=due_at if is_outdated else run_time, reported_until=reported_until
     )

@@ -39,6 +39,7 @@ def queue_outlook(
     run_time: datetime,
     threads: ThreadPoolExecutor,
     is_held_back: bool = False,
+    restored_at: datetime | None = None,
 ) -> QueueOutlook:
     """Ask the queues and the records of the earlier runs.
 
@@ -49,6 +50,7 @@ def queue_outlook(
         threads: those in which to ask.
         is_held_back: whether a ramp holds the queues back. Then their rate changes from day to day and does not say
             when a run's tasks should have been worked off, so the queues are asked about each task that waits.
+        restored_at: the deployment's RESTORED_AT; None where Firestore was not restored.
 
     Raises:
         google.api_core.exceptions.GoogleAPIError: Firestore or a queue's configuration cannot be read.
@@ -66,5 +68,6 @@ def queue_outlook(
         retry_time=retry_time,
         dispatches_per_second=math.inf if is_held_back else sum(state.dispatches_per_second for state in states),
         clock=clock,
+        restored_at=restored_at,
     )
     return QueueOutlook(clock=clock, history=history, retry_time=retry_time, is_paused=is_paused)

@@ -90,12 +90,18 @@ class Rescuer:
         self._store = store
         self._run_id = run_id(run_time)
         self._run_time = run_time
+        self._restored_at = dependencies.restored_at
         self._begun = datetime.now(UTC)
         self._deliveries = RescueDeliveryStore(
             dependencies.firestore, run_id=self._run_id, run_time=run_time, defaults=dependencies.defaults
         )
         self._dead_lettering = DeadLettering(
-            dependencies.dead_letters, self._deliveries, counters, run_id=self._run_id, run_time=run_time
+            dependencies.dead_letters,
+            self._deliveries,
+            counters,
+            run_id=self._run_id,
+            run_time=run_time,
+            restored_at=dependencies.restored_at,
         )
         self._waiting_tasks = WaitingTasks(
             dependencies.report_queues,
@@ -162,7 +168,7 @@ class Rescuer:
                 if delivery.is_claimed(self._run_time):
                     continue
                 tasks = task_ids(due, delivery, self._outlook.history.salts(due.due_at))
-                is_lost = found.is_lost(self._run_time, self._outlook.clock)
+                is_lost = found.is_lost(self._run_time, self._outlook.clock, restored_at=self._restored_at)
                 lost = self._dead_lettering.lost(due, delivery) if is_lost else None
                 cases.append(_Case(due, delivery, tasks, lost, salt=self._run_id, is_overdue=True))
             except Exception as error:  # noqa: BLE001  it is logged there
@@ -194,7 +200,13 @@ class Rescuer:
 
     def _case(self, due: DueSubscription, age: TaskAge, delivery: Delivery | None) -> _Case | None:
         """The case to ask the queues about; None if the report needs nothing more."""
-        step = rescue_step(delivery, due_at=due.due_at, run_time=self._run_time, clock=self._outlook.clock)
+        step = rescue_step(
+            delivery,
+            due_at=due.due_at,
+            run_time=self._run_time,
+            clock=self._outlook.clock,
+            restored_at=self._restored_at,
+        )
         if step is RescueStep.IN_PROGRESS or self._has_just_ended(delivery):
             self._counters.add(RunCounter.ALREADY_DISPATCHED)
             return None

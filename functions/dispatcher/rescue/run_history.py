@@ -106,7 +106,8 @@ class TaskAge(NamedTuple):
     Attributes:
         status: as above.
         salt: for `task_id()`: empty for a report's first task, then the id of the run that made the newest one. A run
-            that is repeated finds the same salt, so the queue refuses what it enqueues again as known.
+            that is repeated finds the same salt, so the queue refuses what it enqueues again as known. After a restore
+            of Firestore the first task has another name: Cloud Tasks still refuses those of the time before.
         newest_task_from: when the run began that made the newest task, for each subscription that was due by then; None
             where there was no such run.
         salts: those of the tasks that it may have by now, the oldest first.
@@ -146,6 +147,7 @@ class RunHistory:
         retry_time: how long a task may be tried.
         dispatches_per_second: how many tasks all queues together start; infinite where that is not known.
         clock: the queues'.
+        restored_at: the deployment's RESTORED_AT; None where Firestore was not restored.
     """
 
     def __init__(
@@ -156,6 +158,7 @@ class RunHistory:
         retry_time: timedelta,
         dispatches_per_second: float,
         clock: QueueClock | None = None,
+        restored_at: datetime | None = None,
     ) -> None:
         clock = clock or QueueClock()
         before = sorted((run for run in runs if run.scheduled_for < run_time), key=lambda run: run.scheduled_for)
@@ -173,6 +176,7 @@ class RunHistory:
             drained = begun + timedelta(seconds=run.due / max(dispatches_per_second, 0.001))
             self._tasks_gone.append(drained + retry_time)
         self._ages: dict[int, TaskAge] = {}
+        self._restored_at = restored_at
 
     @property
     def last_run(self) -> datetime | None:
@@ -185,12 +189,19 @@ class RunHistory:
         age = self._ages.get(first)
         if age is None:
             age = self._ages[first] = self._follow(first)
-        return age
+        restored = self._restored_salts(due_at)
+        return age._replace(salt=age.salt or restored[0], salts=(*age.salts, *restored)) if restored else age
 
     def salts(self, due_at: datetime) -> list[str]:
         """What may set apart the tasks that earlier runs made for a report; the newest first."""
         later = [run_id(at) for at in self._times[bisect_left(self._times, due_at) :]]
-        return [*reversed(later), ""]
+        return [*reversed(later), *self._restored_salts(due_at), ""]
+
+    def _restored_salts(self, due_at: datetime) -> list[str]:
+        """What sets apart the first task since a restore, of a report that was due before; nothing for any other."""
+        if self._restored_at is None or due_at >= self._restored_at:
+            return []
+        return [f"restored-{run_id(self._restored_at)}"]
 
     def _follow(self, first: int) -> TaskAge:
         if first == len(self._times):

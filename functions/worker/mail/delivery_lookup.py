@@ -32,7 +32,9 @@ class MailFound:
 
 @dataclass(frozen=True, kw_only=True)
 class MailNotFound:
-    """The provider has no such mail, or does not show it yet."""
+    """The provider has no such mail, or does not show it yet. `note` says how far the search went."""
+
+    note: str = "the provider has no record of it"
 
 
 @dataclass(frozen=True, kw_only=True)

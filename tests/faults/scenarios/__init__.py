@@ -11,6 +11,7 @@ from tests.faults.scenarios import (
     mail_events,
     queue,
     resend,
+    restored,
     scheduler,
     sendgrid,
     smtp,
@@ -34,6 +35,7 @@ _SENDGRID = [
     *mail_events.SCENARIOS,
     *unsubscribes.SCENARIOS,
     *unknown_outcomes.SCENARIOS,
+    *restored.SCENARIOS,
     *everything.SCENARIOS,
     *two_versions.SCENARIOS,
 ]
@@ -46,6 +48,7 @@ _OF_ANY_PROVIDER = [
         *firestore.SCENARIOS,
         *dead_letters.SCENARIOS,
         *unsubscribes.SCENARIOS,
+        *restored.SCENARIOS,
         *everything.SCENARIOS,
         *two_versions.SCENARIOS,
     )

@@ -101,8 +101,8 @@ class SendGridLogs:
                 if message_id in seen:
                     continue
                 if len(seen) == MOST_LOOKED_AT:
-                    raise LogsUnavailable(
-                        f"none of the {MOST_LOOKED_AT} mails nearest to the time is it, and there are more"
+                    return MailNotFound(
+                        note=f"none of the {MOST_LOOKED_AT} mails nearest to the time is it, and there are more"
                     )
                 seen.add(message_id)
                 if self._arguments(message_id, over_at).get("delivery_id") == wanted.delivery_id:

@@ -32,6 +32,20 @@ def test_what_a_worker_may_have_sent_is_not_said_to_be_unsent(found: Delivery | 
     assert "25 hours after it was due" in failure.error
 
 
+@pytest.mark.parametrize(
+    "found",
+    [
+        None,
+        delivery(DeliveryState.PENDING),
+        delivery(DeliveryState.PENDING, reason="retries-exhausted", failed_at=NOON - 25 * HOUR),
+    ],
+)
+def test_nor_what_may_have_been_sent_before_a_restore(found: Delivery | None) -> None:
+    failure = failure_of_lost(DUE, found, run_time=NOON, now=NOON, is_outdated=True)
+    assert (failure.reason, failure.failed_at) == (DeadLetterReason.UNKNOWN_OUTCOME, NOON)
+    assert "before Firestore was restored" in failure.error
+
+
 def test_what_another_process_has_settled_stays() -> None:
     settled = DeliveryFailure(
         reason=DeadLetterReason.RETRIES_EXHAUSTED, error="as it was said", failed_at=NOON - HOUR, letter_id="l"

@@ -6,7 +6,10 @@ from typing import Any
 import pytest
 
 from functions.dispatcher.due_subscription import DueSubscription
-from functions.dispatcher.rescue.orphaned_deliveries import is_still_due
+from functions.dispatcher.rescue.orphaned_deliveries import OrphanedDelivery, is_still_due
+from functions.dispatcher.rescue.policy import LOST_AFTER
+from functions.dispatcher.rescue.queue_clock import QueueClock
+from functions.shared.delivery import Delivery, DeliveryState
 from functions.shared.schedule import Cadence
 from functions.shared.subscription import (
     PauseReason,
@@ -42,3 +45,11 @@ def test_is_still_due(fields: dict[str, Any], expected: bool) -> None:
 
 def test_a_subscription_that_is_gone_is_not_due() -> None:
     assert not is_still_due(DUE, None)
+
+
+def test_after_a_restore_an_orphaned_delivery_has_a_day_from_then() -> None:
+    run_time = NOON + timedelta(hours=30)
+    found = OrphanedDelivery(DUE, Delivery(id="d", state=DeliveryState.PENDING, updated_at=NOON, version=NOON))
+    assert found.is_lost(run_time, QueueClock())
+    assert found.is_lost(run_time, QueueClock(), restored_at=run_time - LOST_AFTER)
+    assert not found.is_lost(run_time, QueueClock(), restored_at=run_time - timedelta(hours=23))

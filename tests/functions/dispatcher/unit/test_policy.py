@@ -78,6 +78,13 @@ def test_rescue_step(delivery: dict[str, Any] | None, age: int, expected: Rescue
     assert rescue_step(read(delivery), due_at=RUN_TIME - age * HOUR, run_time=RUN_TIME) is expected
 
 
+@pytest.mark.parametrize(("hours", "expected"), [(1, RescueStep.ENQUEUE), (24, RescueStep.GIVE_UP)])
+def test_after_a_restore_the_day_counts_from_it(hours: int, expected: RescueStep) -> None:
+    delivery = stored({"state": "pending", "created_at": RUN_TIME - 30 * HOUR})
+    due_at, restored_at = RUN_TIME - 31 * HOUR, RUN_TIME - hours * HOUR
+    assert rescue_step(delivery, due_at=due_at, run_time=RUN_TIME, restored_at=restored_at) is expected
+
+
 @pytest.mark.parametrize(
     ("delivery", "written_after_hours", "expected"),
     [
@@ -136,6 +143,15 @@ def test_a_subscription_moves_on_to_a_time_after_the_run(fields: dict[str, Any],
     )
     assert schedule.next_due(period.end) == next_report_at
     assert RUN_TIME - 24 * HOUR < period.end <= RUN_TIME
+
+
+def test_what_may_have_been_sent_before_a_restore_leaves_the_time_since_to_the_next_report() -> None:
+    schedule = Subscription.from_fields("u1", "default", {}, DEFAULTS).schedule(None)
+    due_at, until = RUN_TIME - 30 * HOUR, RUN_TIME - 32 * HOUR
+    period = period_given_up(
+        schedule, due_at=due_at, run_time=RUN_TIME, delivery=stored({}), reported_until=until, is_outdated=True
+    )
+    assert period == Period(until, due_at)
 
 
 def test_what_an_attempt_has_begun_to_report_is_what_is_given_up() -> None:

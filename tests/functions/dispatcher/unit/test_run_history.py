@@ -61,6 +61,25 @@ def test_task_age(due: float, runs: list[PastRun], expected: tuple[TaskStatus, s
     assert task_age(due, runs) == expected
 
 
+def test_after_a_restore_the_first_task_of_an_older_report_has_a_name_that_is_not_taken() -> None:
+    restored_at = NOON - hours(1.5)
+    salt = f"restored-{run_id(restored_at)}"
+
+    def history(*runs: PastRun) -> RunHistory:
+        return RunHistory(
+            runs, run_time=NOON, retry_time=HALF_AN_HOUR, dispatches_per_second=10, restored_at=restored_at
+        )
+
+    fresh = history()
+    assert fresh.task_age(NOON - hours(2)) == TaskAge(TaskStatus.FRESH, salt, salts=("", salt))
+    assert fresh.task_age(restored_at) == TaskAge(TaskStatus.FRESH, "")
+    overdue = history(past(-1))
+    # Another task of it may be in the queue still, from before the restore.
+    assert overdue.task_age(NOON - hours(2)).salts == ("", salt)
+    assert overdue.task_age(NOON - hours(2)).salt == THIS_RUN
+    assert overdue.salts(NOON - hours(2)) == [run_id(NOON - hours(1)), salt, ""]
+
+
 @pytest.mark.parametrize(
     ("written", "expected"),
     [

@@ -1,7 +1,7 @@
 """Settings: those whose values are a matter of security, and that each is documented."""
 
 import re
-from datetime import date
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import get_args, get_type_hints
 
@@ -11,6 +11,7 @@ from functions.shared.ramp import Ramp
 from functions.shared.settings import (
     DispatcherSettings,
     RampSettings,
+    RestoreSettings,
     Secret,
     load_settings,
 )
@@ -87,6 +88,19 @@ def test_a_ramp_that_never_ends_or_begins_is_refused(
     monkeypatch.setenv(variable, value)
     with pytest.raises(SystemExit, match=variable):
         load_settings(RampSettings)
+
+
+@pytest.mark.parametrize(
+    ("value", "error"),
+    [("2026-11-24 13:30", "RESTORED_AT: "), ("yesterday", "RESTORED_AT: "), ("2126-11-24T13:30:00Z", "in the future")],
+)
+def test_a_restore_has_a_time_that_is_past(monkeypatch: pytest.MonkeyPatch, value: str, error: str) -> None:
+    assert load_settings(RestoreSettings).restored_at is None
+    monkeypatch.setenv("RESTORED_AT", "2020-11-24T14:30:00+01:00")
+    assert load_settings(RestoreSettings).restored_at == datetime(2020, 11, 24, 13, 30, tzinfo=UTC)
+    monkeypatch.setenv("RESTORED_AT", value)
+    with pytest.raises(SystemExit, match=error):
+        load_settings(RestoreSettings)
 
 
 def test_every_variable_is_documented_with_the_functions_that_read_it() -> None:

@@ -11,7 +11,13 @@ from functions.shared.period import Period
 from functions.shared.schedule import Cadence, Covers
 from functions.shared.subscription import Subscription, SubscriptionDefaults
 from functions.shared.user import User
-from functions.worker.moving_on import FinalDelivery, first_period, moved_on, moved_past
+from functions.worker.moving_on import (
+    FinalDelivery,
+    first_period,
+    moved_on,
+    moved_past,
+    stands_before,
+)
 from tests.seeding import subscription_document, user_document
 
 DUE = datetime(2026, 11, 24, 13, tzinfo=UTC)
@@ -44,6 +50,14 @@ def test_the_subscriptions_of_a_user_who_is_gone_go_by_utc() -> None:
     period = first_period(None, daily, due_at=DUE, run_time=DUE)
     assert period.end == DUE.replace(hour=0)
     assert moved_on(None, daily, due_at=DUE, period=period)["next_report_at"] == DUE + timedelta(days=1)
+
+
+def test_a_report_ahead_of_the_one_that_the_subscription_is_due_for_covers_nothing_of_it() -> None:
+    set_back = subscription(next_report_at=DUE - 2 * HOUR, reported_until=DUE - 3 * HOUR)
+    assert stands_before(set_back, DUE)
+    assert not stands_before(subscription(), DUE)
+    assert not stands_before(subscription(next_report_at=...), DUE)
+    assert first_period(USER, set_back, due_at=DUE, run_time=DUE, is_ahead=True) == LAST_HOUR
 
 
 @pytest.mark.parametrize(

@@ -45,12 +45,12 @@ WANTED = WantedMail(delivery_id="d", addresses=["ada@example.com"], claimed_at=O
 @pytest.mark.parametrize("now", [EARLY, LATE])
 def test_a_mail_that_the_provider_has_was_sent(now: datetime, last_attempt: bool) -> None:
     answer = MailFound(message_id="m")
-    assert after_lookup(answer, lease_expired_at=OVER, now=now, last_attempt=last_attempt) == Sent(message_id="m")
+    assert after_lookup(answer, sent_before=OVER, now=now, last_attempt=last_attempt) == Sent(message_id="m")
 
 
 @pytest.mark.parametrize("answer", [MailNotFound(), PASSING])
 def test_what_may_still_appear_is_waited_for(answer: LookupAnswer) -> None:
-    decided = after_lookup(answer, lease_expired_at=OVER, now=EARLY, last_attempt=False)
+    decided = after_lookup(answer, sent_before=OVER, now=EARLY, last_attempt=False)
     # 500: this one failed. Anything else would slow the whole queue down, or be the end of the task.
     assert isinstance(decided, Retry)
     assert (decided.status, decided.cause, decided.retry_after_seconds) == (500, "unknown-outcome", None)
@@ -70,9 +70,26 @@ def test_what_may_still_appear_is_waited_for(answer: LookupAnswer) -> None:
 def test_otherwise_it_stays_unknown(
     answer: LookupAnswer, now: datetime, last_attempt: bool, expired_at: datetime | None
 ) -> None:
-    decided = after_lookup(answer, lease_expired_at=expired_at, now=now, last_attempt=last_attempt)
+    decided = after_lookup(answer, sent_before=expired_at, now=now, last_attempt=last_attempt)
     assert isinstance(decided, StillUnknown)
     assert (answer.error if isinstance(answer, LookupUnavailable) else "no record") in decided.note
+
+
+@pytest.mark.parametrize("last_attempt", [True, False])
+@pytest.mark.parametrize(
+    ("answer", "now", "waits"),
+    [
+        pytest.param(MailNotFound(), EARLY, True, id="it may still appear"),
+        pytest.param(MailNotFound(), LATE, False, id="it had the time"),
+        pytest.param(PASSING, LATE, True, id="the provider answers too few questions"),
+        pytest.param(LASTING, EARLY, False, id="there will be no answer"),
+    ],
+)
+def test_after_a_restore_the_tasks_of_later_runs_go_on_asking(
+    answer: LookupAnswer, now: datetime, last_attempt: bool, waits: bool
+) -> None:
+    decided = after_lookup(answer, sent_before=OVER, now=now, last_attempt=last_attempt, is_outdated=True)
+    assert isinstance(decided, Retry if waits else StillUnknown)
 
 
 @dataclass

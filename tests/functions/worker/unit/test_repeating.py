@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from functions.shared.delivery import Delivery, DeliveryState
+from functions.shared.delivery_attempt import AttemptResult, DeliveryAttempt
 from functions.shared.ids import delivery_id
 from functions.shared.report_task import ReportTask
 from functions.shared.stored_request import KeptRequest
@@ -96,6 +97,24 @@ def test_the_stored_requests_are_made_again_although_the_report_is_another_by_no
 )
 def test_there_may_be_nothing_to_repeat(found: Delivery | None) -> None:
     assert repeating().stored_in(found) is None
+
+
+@pytest.mark.parametrize(
+    ("results", "is_repeated"),
+    [
+        ([AttemptResult.UNCLEAR], True),
+        # The provider may have refused these requests since then, and taken others.
+        ([AttemptResult.CLAIMED], False),
+        ([AttemptResult.UNCLEAR, AttemptResult.CLAIMED], False),
+        ([], False),
+    ],
+)
+def test_after_a_restore_only_requests_of_an_unclear_outcome_are_repeated(
+    results: Sequence[AttemptResult], *, is_repeated: bool
+) -> None:
+    found = replace(SENDING, history=tuple(DeliveryAttempt(at=NOW, result=result) for result in results))
+    assert (repeating().stored_in(found, is_outdated=True) is not None) is is_repeated
+    assert repeating().stored_in(found) is not None
 
 
 def test_a_key_that_the_provider_may_have_forgotten_or_never_knew_is_of_no_use() -> None:

@@ -1,5 +1,6 @@
 """The state machine, row by row."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 
@@ -54,6 +55,24 @@ def record(state: DeliveryState, lease: timedelta | None = None) -> Delivery:
 )
 def test_what_the_record_has_decides_the_next_step(found: Delivery | None, step: NextStep) -> None:
     assert next_step(found, now=NOW) is step
+
+
+@pytest.mark.parametrize(
+    ("found", "step"),
+    [
+        (None, NextStep.INQUIRE),
+        (record(DeliveryState.PENDING), NextStep.INQUIRE),
+        (record(DeliveryState.SENDING, -timedelta(seconds=1)), NextStep.INQUIRE),
+        (
+            replace(record(DeliveryState.PENDING), reason=DeadLetterReason.RETRIES_EXHAUSTED, failed_at=NOW),
+            NextStep.INQUIRE,
+        ),
+        (record(DeliveryState.SENDING, timedelta(seconds=1)), NextStep.IN_PROGRESS),
+        (record(DeliveryState.SENT), NextStep.ALREADY_FINAL),
+    ],
+)
+def test_what_a_restore_may_have_forgotten_is_asked_about(found: Delivery | None, step: NextStep) -> None:
+    assert next_step(found, now=NOW, is_outdated=True) is step
 
 
 def test_every_state_has_a_next_step() -> None:

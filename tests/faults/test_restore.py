@@ -1,0 +1,22 @@
+"""Firestore is restored to an older copy: RESTORED_AT keeps what was sent since then from being sent twice."""
+
+import pytest
+
+from tests.faults.conftest import REPORTS, SEED, KeepsPromise
+from tests.faults.invariants import Rule
+from tests.faults.runner import play
+from tests.faults.scenario_run import Scenario
+from tests.faults.scenarios.restored import SCENARIOS, restored
+from tests.faults.world import World
+from tests.support import Background
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS, ids=str)
+def test_promise_is_kept(scenario: Scenario, keeps_promise: KeepsPromise) -> None:
+    keeps_promise(scenario)
+
+
+def test_without_the_setting_mails_are_doubled(world: World, background: Background) -> None:
+    unknown = restored("and no function knows of it", is_known=False)
+    played = background.run(play(world, unknown, seed=SEED, reports=REPORTS), timeout=115)
+    assert Rule.DOUBLED in {violation.rule for violation in played.violations}
