@@ -18,6 +18,7 @@ from operations.output import notice
 from operations.queues import Queues
 from operations.subscription_defaults import subscription_defaults
 from operations.target import LOCAL_CLOUD_DIRECTORY, Target, connect, find_target
+from operations.undeliverable import Undeliverable
 
 
 class Session:
@@ -68,8 +69,12 @@ class Session:
         return DeployedEnv(
             project=self.target.project,
             location=self.target.require("LOCATION"),
-            prefix=os.environ.get("PREFIX") or DEFAULT_PREFIX,
+            prefix=self._prefix,
         )
+
+    @property
+    def _prefix(self) -> str:
+        return os.environ.get("PREFIX") or DEFAULT_PREFIX
 
     @property
     def firestore(self) -> firestore.Client:
@@ -85,6 +90,21 @@ class Session:
     def queues(self) -> Queues:
         """The queues."""
         return Queues(project=self.target.project, location=self.target.require("LOCATION"))
+
+    @property
+    def undeliverable(self) -> Undeliverable:
+        """The messages that the DLQ handler did not take.
+
+        Raises:
+            NotConfigured: there is no Pub/Sub beside the emulators.
+        """
+        target = self.target
+        if target.emulators and not target.variables.get("PUBSUB_EMULATOR_HOST"):
+            raise NotConfigured("PUBSUB_EMULATOR_HOST is not set, and the other services are emulators.")
+        prefix = DEFAULT_PREFIX if target.emulators else self._prefix
+        return Undeliverable(
+            project=target.project, subscription=f"{prefix}-undeliverable", topic=target.require("DEAD_LETTER_TOPIC")
+        )
 
     def queue_of(self, user_id: str) -> TaskQueue:
         """The queue of a user's reports: the dispatcher's choice, and the same URL, token and deadline as its tasks."""

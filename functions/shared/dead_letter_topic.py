@@ -42,7 +42,7 @@ class PublishRefused(GoogleAPIError):
 
 
 @functools.cache
-def _publisher() -> "PublisherClient":
+def publisher_client() -> "PublisherClient":
     """The plain client of the service, not the one of google.cloud.pubsub_v1 that collects messages into batches.
 
     The callers publish one dead letter at a time and wait for it, so batches would gain nothing. After a failed
@@ -101,7 +101,7 @@ class DeadLetterTopic:
 
         unclear: list[Exception] = []
         try:
-            _publisher().publish(
+            publisher_client().publish(
                 topic=self._path,
                 messages=[PubsubMessage(data=data, attributes=attributes)],
                 retry=Retry(predicate=_PASSING, initial=0.1, timeout=seconds, on_error=unclear.append),

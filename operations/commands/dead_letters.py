@@ -197,6 +197,34 @@ def reopen(
     _mark(current, selected, act, Output(as_json=as_json), ask=not ids, dry_run=dry_run, yes=yes)
 
 
+@app.command()
+def redeliver(ctx: typer.Context, *, dry_run: DryRun = False, yes: Yes = False, as_json: AsJson = False) -> None:
+    """Deliver again the messages that the DLQ handler did not take: it stores them and alerts, and sends no report."""
+    current = session(ctx)
+    output = Output(as_json=as_json)
+    waiting = current.undeliverable
+    messages, interrupted = [], False
+    if dry_run:
+        messages = waiting.look()
+    else:
+        confirm(output, f"deliver again what {waiting.subscription} holds on {current.target.description}", yes=yes)
+        while not interrupted and (received := waiting.pull()):
+            done = in_parallel(received, waiting.redeliver, what="Delivering again", console=output.err)
+            messages += done.results
+            interrupted = done.interrupted
+    counts = Counter(each.attributes.get("alert") or each.attributes.get("reason") or "other" for each in messages)
+    if as_json:
+        output.json({"dry_run": dry_run, "interrupted": interrupted, "messages": dict(sorted(counts.items()))})
+    elif not messages:
+        output.say(f"There are no messages in {waiting.subscription}.")
+    else:
+        for what, count in counts.most_common():
+            output.say(f"{count:>7}  {'would be ' if dry_run else ''}delivered again: {what}")
+    if interrupted:
+        output.warn("Interrupted: the same command does the rest.")
+        raise typer.Exit(130)
+
+
 @dataclass(frozen=True, kw_only=True)
 class _StateChange:
     """A dismissal or a reopening: it marks dead letters, and sends nothing.

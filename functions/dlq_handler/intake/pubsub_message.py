@@ -14,6 +14,9 @@ from typing import Any
 from functions.shared.plausible_time import plausible
 
 _MAX_ID_CHARACTERS = 200
+_FORWARDED = "CloudPubSubDeadLetterSource"
+"""The beginning of the attributes that Pub/Sub adds to an undeliverable message, which an operator can have delivered
+again. https://cloud.google.com/pubsub/docs/dead-letter-topics"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,7 +27,7 @@ class PubSubMessage:
         data: the message's content. Where the event is not one of Pub/Sub's, the event's own data.
         attributes: the message's attributes.
         message_id: the same with every delivery of the message, and never empty.
-        published_at: when it was published; where the event does not say, when it came.
+        published_at: when it was published first; where the event does not say, when it came.
     """
 
     data: bytes
@@ -46,13 +49,17 @@ def read_pubsub_message(data: Any, *, event_id: str, now: datetime) -> PubSubMes
     if not isinstance(message, dict):
         return PubSubMessage(data=_as_bytes(data), attributes={}, message_id=event_id, published_at=now)
     attributes = message.get("attributes")
+    if not isinstance(attributes, dict):
+        attributes = {}
     return PubSubMessage(
         data=_decoded(message.get("data", "")),
-        attributes={_storable(key): _storable(value) for key, value in attributes.items()}
-        if isinstance(attributes, dict)
-        else {},
+        attributes={
+            _storable(key): _storable(value) for key, value in attributes.items() if not key.startswith(_FORWARDED)
+        },
         message_id=_storable(message.get("messageId") or "")[:_MAX_ID_CHARACTERS] or event_id,
-        published_at=_timestamp(message.get("publishTime")) or now,
+        published_at=_timestamp(attributes.get(f"{_FORWARDED}TopicPublishTime"))
+        or _timestamp(message.get("publishTime"))
+        or now,
     )
 
 

@@ -4,16 +4,20 @@ import asyncio
 import os
 import sys
 from collections.abc import Callable
+from datetime import timedelta
 
 import grpc
 
 from functions.shared.system_alert import AlertKind
+from local_cloud.dead_letters import MAX_DELIVERY_ATTEMPTS, UNDELIVERABLE
 from tests.faults.disturbances import Disturbance, answer, lose_answer, never_answer, refuse
 from tests.faults.injection_points import InjectionPoint
 from tests.faults.scenario_run import Scenario, ScenarioRun, Script
+from tests.faults.world import PROJECT
 from tests.function_process import REPOSITORY
 
 _DYING = 0.3
+_UNDELIVERABLE = f"projects/{PROJECT}/subscriptions/{UNDELIVERABLE}"
 
 
 def _while_some_die(
@@ -91,6 +95,29 @@ async def _token_refused(scenario_run: ScenarioRun) -> None:
         world.push_account = own
     if next(refusals, None) is not None:
         raise RuntimeError("too few pushes were refused")
+
+
+async def _undeliverable(scenario_run: ScenarioRun) -> None:
+    """The handler refuses every push until Pub/Sub gives the messages up. When it is mended, an operator brings them
+    back."""
+    victims = scenario_run.victims(_DYING)
+    world = scenario_run.world
+    own = world.push_account
+    world.push_account = lambda account: f"other-{account}"
+    scenario_run.make_die(victims)
+    try:
+        await scenario_run.dispatch()
+        for _ in range(2 * MAX_DELIVERY_ATTEMPTS):
+            await world.quiet()
+            if world.pubsub.counts()[_UNDELIVERABLE].waiting == len(victims):
+                break
+            world.pass_time(timedelta(minutes=10))
+        else:
+            raise RuntimeError(f"not all messages are undeliverable: {world.pubsub.counts()}")
+    finally:
+        world.push_account = own
+    await operate(scenario_run, "dead-letters", "redeliver", "--yes")
+    await world.drain()
 
 
 async def _everybody_dies(scenario_run: ScenarioRun) -> None:
@@ -183,6 +210,7 @@ SCENARIOS = [
     Scenario(name="worker killed after it published", group="dead letters", script=_killed_worker(carried_out=True)),
     Scenario(name="message delivered three times", group="dead letters", script=_delivered_thrice),
     Scenario(name="token refused", group="dead letters", script=_token_refused),
+    Scenario(name="token refused for a day, and delivered again", group="dead letters", script=_undeliverable),
     Scenario(
         name="handler killed before it stored",
         group="dead letters",

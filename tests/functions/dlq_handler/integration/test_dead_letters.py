@@ -257,6 +257,28 @@ def test_a_message_of_attributes_alone_is_kept(around: Cloud) -> None:
     assert stored["payload"]["attributes"] == [{"key": "reason", "value": "lost"}]
 
 
+def test_a_message_that_an_operator_has_delivered_again_is_the_same(around: Cloud) -> None:
+    """It comes from the topic of undeliverable messages, with another id and time, and what Pub/Sub has added."""
+    handler = around.handler()
+    assert handler.receives(b"not a dead letter", attributes={"reason": "lost"}).status_code == 200
+    ((document_id, stored),) = around.records().items()
+    around.database.document(f"dead_letters/{document_id}").update({"state": "dismissed"})
+    forwarded = {
+        "reason": "lost",
+        "CloudPubSubDeadLetterSourceDeliveryCount": "100",
+        "CloudPubSubDeadLetterSourceSubscription": "report-dead-letters",
+        "CloudPubSubDeadLetterSourceSubscriptionProject": "p",
+        "CloudPubSubDeadLetterSourceTopicPublishTime": DIED.isoformat(),
+    }
+
+    later = DIED + timedelta(days=1)
+    answer = handler.receives(b"not a dead letter", attributes=forwarded, message_id="2", published_at=later)
+
+    assert answer.status_code == 200
+    assert around.records() == {document_id: {**stored, "state": "dismissed"}}
+    assert len(around.slack) == 1
+
+
 def test_data_that_is_not_base64_is_kept(around: Cloud) -> None:
     push = {"message": {"data": "*not base64*", "messageId": "1", "attributes": "none"}, "subscription": "s"}
 
