@@ -1,5 +1,7 @@
 """What the deployment's files say about the functions is what the functions do."""
 
+import ast
+import importlib
 import json
 import re
 from datetime import UTC, datetime
@@ -224,10 +226,40 @@ def test_no_index_rises_with_time_unless_docs_scale_md_says_how_far_it_goes() ->
             assert f"| `{collection}`: {', '.join(f'`{field}`' for field in fields)} |" in scale
 
 
-def test_ttl_policies_are_on_the_collections_whose_documents_expire() -> None:
-    assert {override["collectionGroup"] for override in INDEXES["fieldOverrides"] if override.get("ttl")} == {
-        *("deliveries", "dead_letters", "mail_events", "runs", "alerts", "system_alerts", "operator_actions"),
-    }
+def collections() -> set[str]:
+    """Those that the functions and the operator's side name to Firestore's client."""
+    found = set()
+    for file in (file for folder in ("functions", "operations") for file in (REPOSITORY / folder).rglob("*.py")):
+        module = ".".join(file.relative_to(REPOSITORY).with_suffix("").parts)
+        for call in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            if not (isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute)):
+                continue
+            if call.func.attr not in {"collection", "collection_group"} or not call.args:
+                continue
+            for part in ast.walk(call.args[0]):
+                if isinstance(part, ast.Constant) and str(part.value).strip("/"):
+                    found.add(str(part.value))
+                if isinstance(part, ast.Name) and part.id.isupper():
+                    found.add(getattr(importlib.import_module(module), part.id))
+    return found
+
+
+BOUNDED = {
+    "mail_breaker": "one document, with the figures of the days that count",
+    "users": "the application's",
+    "report_subscriptions": "a few of each user's",
+}
+"""The collections without a time to live, and why they do not grow."""
+
+
+def test_each_collection_that_grows_has_a_time_to_live() -> None:
+    expiring = {override["collectionGroup"] for override in INDEXES["fieldOverrides"] if override.get("ttl")}
+    assert len(expiring) >= 7
+    assert expiring | BOUNDED.keys() == collections()
+    assert not expiring & BOUNDED.keys()
+    page = (REPOSITORY / "docs" / "configuration.md").read_text(encoding="utf-8")
+    table = page.partition("## How long documents are kept")[2].partition("\n## ")[0]
+    assert set(re.findall(r"^\| `([a-z_]+)`", table, re.MULTILINE)) == expiring
 
 
 def test_the_worker_may_take_as_long_as_the_queue_waits_for_it() -> None:
