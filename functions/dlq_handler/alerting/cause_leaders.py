@@ -16,7 +16,7 @@ would be of no use to people, and would take minutes at one a second."""
 
 _LEADERLESS_CHECK_INTERVAL = timedelta(minutes=1)
 _MAX_LEADERLESS = 3
-"""How many causes without a leader one message takes over: each alert takes a while, and the message has 10 seconds."""
+"""How many causes without a leader one message takes over: each alert takes seconds, and the message has a minute."""
 
 
 @dataclass(frozen=True, kw_only=True)

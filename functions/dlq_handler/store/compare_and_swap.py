@@ -1,7 +1,7 @@
 """Changes a Firestore document only if no other program has changed it meanwhile, and within a time limit.
 
-Pub/Sub waits 10 seconds for an answer unless its subscription says otherwise, and then delivers the message again. A
-call that takes longer would run twice at the same time. Without a limit the client retries for up to five minutes.
+Pub/Sub waits a minute for an answer, as its subscription says, and then delivers the message again. A call that takes
+longer would run twice at the same time. Without a limit the client retries for up to five minutes.
 https://cloud.google.com/pubsub/docs/subscription-properties#ack_deadline
 """
 

@@ -69,7 +69,7 @@ EVERY_WAY = [
 def follow(around: Cloud, handler: Handler, leader: DeadLetter) -> None:
     """Within the minute: one leads, and two are acknowledged since it does."""
     around.close_slack()
-    assert handler.receives(leader).status_code == 503
+    assert handler.receives(leader).status_code == 409
     for user in ("follower-1", "follower-2"):
         assert handler.receives(letter(user, error=STORM)).status_code == 200
 
@@ -108,7 +108,7 @@ def test_the_same_while_its_message_is_the_one_that_tells(around: Cloud, vanish:
         return Answer(status=500)
 
     around.inbox.fault = refuse
-    assert handler.receives(leader).status_code == 503, "it claims the cause, and no channel takes its alert"
+    assert handler.receives(leader).status_code == 409, "it claims the cause, and no channel takes its alert"
     around.inbox.fault = None
     around.let_channels_rest()
 
@@ -123,9 +123,9 @@ def test_of_various_causes(around: Cloud) -> None:
     handler = around.handler()
     around.close_slack()
     for number in range(20):
-        assert handler.receives(letter(f"u{number}")).status_code == 503
+        assert handler.receives(letter(f"u{number}")).status_code == 409
     leader = letter("leader")
-    assert handler.receives(leader).status_code == 503
+    assert handler.receives(leader).status_code == 409
     assert around.database.document(LEADER).get().get("cause") == "various"
     followers = [letter(f"follower-{number}") for number in (1, 2)]
     assert [handler.receives(each).status_code for each in followers] == [200, 200]
@@ -160,7 +160,7 @@ def test_a_leader_that_pubsub_gave_up_is_replaced_also_while_slack_rests(around:
     around.close_slack()
 
     successor = letter("successor", error=STORM)
-    assert handler.receives(successor).status_code == 503
+    assert handler.receives(successor).status_code == 409
     around.let_channels_rest()
     assert handler.receives(successor).status_code == 200
 
@@ -181,9 +181,9 @@ def test_the_same_message_twice_at_once_does_not_leave_a_cause_to_a_message_that
     around.inbox.fault = deliver_again
     first = handler.receives(leader).status_code
     around.inbox.fault = None
-    assert handler.receives(letter("follower-1", error=STORM)).status_code in {200, 503}
+    assert handler.receives(letter("follower-1", error=STORM)).status_code in {200, 409}
     assert handler.receives(letter("follower-2", error=STORM)).status_code == 200
-    assert (first, answers) == (503, [503]), "it leads: acknowledged, it would not come again"
+    assert (first, answers) == (409, [409]), "it leads: acknowledged, it would not come again"
 
     around.let_a_minute_pass()
     assert handler.receives(leader).status_code == 200
@@ -205,7 +205,7 @@ def test_a_death_that_comes_while_people_are_told_of_the_one_before_is_told_of(a
     answers: list[int] = []
     around.inbox.fault = die_again
     handler.receives(leader)
-    assert answers == [503], "the minute of its cause is not over"
+    assert answers == [409], "the minute of its cause is not over"
     around.let_a_minute_pass()
     assert handler.receives(again).status_code == 200
 

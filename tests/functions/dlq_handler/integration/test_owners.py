@@ -120,7 +120,7 @@ def test_an_owner_who_cannot_be_reached_keeps_nobody_else_from_being_told(
     handler = owned(around, mail_server)
     around.pager.status = 500
     failed = letter("u9", kind="usage")
-    assert handler.receives(failed).status_code == 503
+    assert handler.receives(failed).status_code == 409
     assert len(around.slack) == 1
     around.pager.status = 200
     around.let_a_minute_pass()

@@ -78,7 +78,7 @@ def test_a_storm_of_one_kind_is_one_alert_and_a_count_that_follows(around: Cloud
     around.close_slack()
     answers = [receives(handler, each) for each in told[1:]]
 
-    assert answers == [503] + [200] * 8
+    assert answers == [409] + [200] * 8
     assert len(around.slack) == 1
     around.let_a_minute_pass()
     assert receives(handler, told[1]) == 200

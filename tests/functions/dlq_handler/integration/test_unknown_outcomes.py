@@ -163,7 +163,7 @@ def test_slack_is_down_while_people_are_told(around: Cloud) -> None:
     assert handler.receives(died).status_code == 200
     record(around, died)
     around.close_slack()
-    assert handler.receives(died).status_code == 503
+    assert handler.receives(died).status_code == 409
     around.let_a_minute_pass()
     assert handler.receives(died).status_code == 200
     assert len(around.slack) == 2
@@ -205,7 +205,7 @@ def test_hundreds_at_once_are_one_message_and_a_count_that_follows(around: Cloud
     told = [settled(unclear(f"u{number}")) for number in range(200)]
     assert receives(handler, told[0]) == 200
     around.close_slack()
-    assert [receives(handler, each) for each in told[1:]] == [503] + [200] * 198
+    assert [receives(handler, each) for each in told[1:]] == [409] + [200] * 198
     around.let_a_minute_pass()
     assert receives(handler, told[1]) == 200
     assert len(around.slack) == 2
