@@ -42,6 +42,8 @@ ROOT="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
 . "$ROOT/deployment/mail_provider.sh"
 # shellcheck source=deployment/mail_events.sh
 . "$ROOT/deployment/mail_events.sh"
+# shellcheck source=deployment/run_service.sh
+. "$ROOT/deployment/run_service.sh"
 # shellcheck source=deployment/functions.sh
 . "$ROOT/deployment/functions.sh"
 # shellcheck source=deployment/scheduler.sh

@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# Service accounts: one for each function, one each for the tokens of Cloud Scheduler, Cloud Tasks and Eventarc, and one
+# Service accounts: one for each function, one each for the tokens of Cloud Scheduler, Cloud Tasks and Pub/Sub, and one
 # for builds. Here are the roles that only a project can grant; the others are granted with the resource that they are on.
 # docs/deployment.md says who may do what, and why.
 
@@ -23,7 +23,7 @@ ensure_accounts() {
   if [ "$WITH_PAGE" = yes ]; then ensure_account preferences "Report pipeline: the recipient's page"; fi
   ensure_account scheduler "Report pipeline: Cloud Scheduler calls the dispatcher"
   ensure_account tasks "Report pipeline: Cloud Tasks calls the worker"
-  ensure_account events "Report pipeline: Eventarc calls the DLQ handler"
+  ensure_account events "Report pipeline: Pub/Sub calls the DLQ handler"
   ensure_account build "Report pipeline: builds the functions"
 }
 
@@ -74,28 +74,22 @@ take_back() {
 }
 
 grant_project_roles() {
-  local policy name
-  local sources="projects/_/buckets/gcf-v2-sources-$PROJECT_NUMBER-$REGION"
+  local policy name condition bucket="projects/_/buckets/$SOURCES"
   policy="$(policy_of projects get-iam-policy "$PROJECT_ID")"
   for name in $FUNCTIONS; do
     if ! is_deployed "$name"; then continue; fi
     bind_database "$policy" "serviceAccount:$(account_of "$name")" roles/datastore.user
   done
   grant_kind_roles "$policy"
-  # A trigger on Pub/Sub's own messages needs no role to receive them.
-  # https://cloud.google.com/eventarc/docs/roles-permissions
+  # A trigger, by which older versions of this script had dead letters delivered, needed no such role.
   take_back "$policy" "the project" "serviceAccount:$EVENTS_INVOKER" roles/eventarc.eventReceiver "" \
     projects remove-iam-policy-binding "$PROJECT_ID" --condition=None
   bind_project "$policy" "serviceAccount:$BUILDER" roles/logging.logWriter
-  bind_project "$policy" "serviceAccount:$BUILDER" roles/storage.objectViewer "$PREFIX-source-bucket" \
-    "resource.name == \"$sources\" || resource.name.startsWith(\"$sources/\")"
-  # Without the final slash, it was true of every bucket whose name begins so.
-  take_back "$policy" "the project" "serviceAccount:$BUILDER" roles/storage.objectViewer "$PREFIX-sources" \
-    projects remove-iam-policy-binding "$PROJECT_ID" \
-    "--condition=expression=resource.name.startsWith(\"$sources\"),title=$PREFIX-sources"
+  condition="resource.name == \"$bucket\" || resource.name.startsWith(\"$bucket/\")"
+  case "$bucket" in *-) condition="resource.name.startsWith(\"$bucket\")" ;; esac
+  bind_project "$policy" "serviceAccount:$BUILDER" roles/storage.objectViewer "$PREFIX-run-sources" "$condition"
   ensure_agent "$policy" cloudtasks gcp-sa-cloudtasks roles/cloudtasks.serviceAgent
   ensure_agent "$policy" cloudscheduler gcp-sa-cloudscheduler roles/cloudscheduler.serviceAgent
-  ensure_agent "$policy" eventarc gcp-sa-eventarc roles/eventarc.serviceAgent
   ensure_agent "$policy" pubsub gcp-sa-pubsub roles/pubsub.serviceAgent
 }
 
@@ -114,8 +108,8 @@ grant_account_roles() {
   # https://cloud.google.com/tasks/docs/creating-http-target-tasks#token
   bind "$policy" "$PREFIX-tasks" "serviceAccount:$(account_of dispatcher)" roles/iam.serviceAccountUser "" \
     iam service-accounts add-iam-policy-binding "$TASKS_INVOKER"
-  # Pub/Sub signs the token with which Eventarc's subscription pushes. Its account may do so by its own role, unless it
-  # is older than that. https://cloud.google.com/eventarc/docs/roles-permissions
+  # Pub/Sub signs the token with which it pushes dead letters. Its account may do so by its own role, unless it is older
+  # than that. https://cloud.google.com/pubsub/docs/authenticate-push-subscriptions
   policy="$(policy_of iam service-accounts get-iam-policy "$EVENTS_INVOKER")"
   signer="serviceAccount:service-$PROJECT_NUMBER@gcp-sa-pubsub.iam.gserviceaccount.com"
   if [[ "$PROJECT_CREATED" > "$SIGNS_BY_ITSELF" ]]; then

@@ -1,8 +1,8 @@
 # shellcheck shell=bash
 # The APIs of the services that the pipeline and its deployment use.
 
-APIS="artifactregistry cloudbuild cloudfunctions cloudquotas cloudresourcemanager cloudscheduler cloudtasks eventarc firestore iam
-logging monitoring pubsub run secretmanager"
+APIS="artifactregistry cloudbuild cloudquotas cloudresourcemanager cloudscheduler cloudtasks firestore iam logging monitoring pubsub
+run secretmanager storage"
 
 enable_apis() {
   step apis "APIs"

@@ -1,10 +1,8 @@
 # shellcheck shell=bash
 # Checks everything that a deployment needs before it changes anything. Names all missing things at once.
 
-# The first with `gcloud monitoring policies` in its stable commands.
-OLDEST_GCLOUD=549
-# The first with `gcloud run deploy --iap` and `gcloud iap web --resource-type=cloud-run` in them.
-OLDEST_GCLOUD_OF_CONSOLE=558
+# The first with `gcloud run deploy --iap` and `gcloud iap web --resource-type=cloud-run` in its stable commands.
+OLDEST_GCLOUD=558
 
 # probe ARGUMENT...: a read whose failure is an answer. Writes its error text to the file $WORK/probe.
 probe() {
@@ -23,11 +21,10 @@ check_tools() {
 }
 
 wrong_gcloud() {
-  local version oldest="$OLDEST_GCLOUD"
-  if [ "$WITH_CONSOLE" = yes ]; then oldest="$OLDEST_GCLOUD_OF_CONSOLE"; fi
+  local version
   version="$(gcloud version --format='value("Google Cloud SDK")' 2>/dev/null </dev/null || true)"
-  if ! matches "${version%%.*}" '^[0-9]+$' || [ "${version%%.*}" -lt "$oldest" ]; then
-    echo "gcloud is ${version:-of an unknown version}, $oldest or newer is needed: gcloud components update"
+  if ! matches "${version%%.*}" '^[0-9]+$' || [ "${version%%.*}" -lt "$OLDEST_GCLOUD" ]; then
+    echo "gcloud is ${version:-of an unknown version}, $OLDEST_GCLOUD or newer is needed: gcloud components update"
   fi
   if ! gcloud beta --help >/dev/null 2>&1 </dev/null; then
     echo "gcloud's beta commands are not installed: gcloud components install beta"
@@ -67,12 +64,12 @@ unreadable_project() {
 
 # Asks the service. If its API is not on yet, uses the checked-in list.
 wrong_region() {
-  if ! probe functions regions list --gen2 --format='value(locationId)' >"$WORK/regions"; then
+  if ! probe run regions list --format='value(locationId)' >"$WORK/regions"; then
     grep -qE "$API_OFF" "$WORK/probe" || warn "the regions could not be read. $(google_says)"
     cp "$ROOT/deployment/regions.txt" "$WORK/regions"
   fi
   grep -qxF -- "$REGION" "$WORK/regions" ||
-    echo "Region $REGION is not one where Cloud Run functions run; choose one: $(grep -v '#' "$WORK/regions" | tr '\n' ' ')"
+    echo "Region $REGION is not one of Cloud Run's; choose one: $(grep -v '#' "$WORK/regions" | tr '\n' ' ')"
 }
 
 check_everything() {

@@ -2,10 +2,16 @@
 # The console: a Cloud Run service of its own behind Identity-Aware Proxy, with --console only. docs/console.md says who
 # may do what there.
 
-# As much as the worker, whose code makes the previews.
-CONSOLE_MEMORY=1Gi
-CONSOLE_TIMEOUT=300
-CONSOLE_CONCURRENCY=80
+# shellcheck disable=SC2034  # run_service.sh reads these by their names
+# As much memory as the worker, whose code makes the previews; one instance, since work that goes on, such as replaying, is
+# in its memory.
+{
+  CONSOLE_MEMORY=1Gi
+  CONSOLE_CPU=1
+  CONSOLE_CONCURRENCY=80
+  CONSOLE_MIN_INSTANCES=0
+  CONSOLE_MAX_INSTANCES=1
+}
 IAP_ROLE=roles/iap.httpsResourceAccessor
 
 # A line for each mistake in the settings of the console.
@@ -69,15 +75,10 @@ set_up_console_account() {
     change projects remove-iam-policy-binding "$PROJECT_ID" "--member=$member" --role=roles/datastore.user --all
     note removed "roles/datastore.user on the project for ${member#*:}"
   fi
-  # The bucket to which gcloud uploads what Cloud Run builds; where its name would be too long, it is another.
-  bind_project "$policy" "serviceAccount:$BUILDER" roles/storage.objectViewer "$PREFIX-run-sources" \
-    'resource.name.startsWith("projects/_/buckets/run-sources-")'
-
   # The settings that the functions run with, such as the sender.
   for name in dispatcher worker; do
-    policy="$(policy_of functions get-iam-policy "$(function_name "$name")" "$place")"
-    console_role yes "$policy" "function $PREFIX-$name" roles/cloudfunctions.viewer functions \
-      "$(function_name "$name")" "$place"
+    policy="$(policy_of run services get-iam-policy "$(function_name "$name")" "$place")"
+    console_role yes "$policy" "function $PREFIX-$name" roles/run.viewer "run services" "$(function_name "$name")" "$place"
   done
   place="--location=$REGION"
   for name in $(queue_names); do
@@ -126,58 +127,17 @@ console_environment() {
   if [ "$has_operators" = yes ]; then echo "CONSOLE_OPERATORS=$CONSOLE_OPERATORS"; fi
 }
 
-# Prints the service as wanted, as arguments of resource_diff.py, a line each.
-wanted_console() { # HASH KEY-VERSION
-  local line template=spec.template container="spec.template.spec.containers[0]"
-  echo "status.conditions[type=Ready].status=True"
-  echo "metadata.labels.source-hash=$1"
-  echo "metadata.annotations[run.googleapis.com/iap-enabled]=true"
-  echo "metadata.annotations[run.googleapis.com/ingress]=all"
-  echo "$template.metadata.annotations[autoscaling.knative.dev/maxScale]=1"
-  echo "$template.metadata.annotations[run.googleapis.com/cpu-throttling]=false"
-  echo "$template.spec.serviceAccountName=$(account_of console)"
-  echo "$template.spec.timeoutSeconds=$CONSOLE_TIMEOUT"
-  echo "$template.spec.containerConcurrency=$CONSOLE_CONCURRENCY"
-  echo "$container.resources.limits.memory=$CONSOLE_MEMORY"
-  echo "$container.env.#=$(($(wc -l <"$WORK/console.variables") + 1))"
-  while IFS= read -r line; do echo "$container.env[name=${line%%=*}].value=${line#*=}"; done <"$WORK/console.variables"
-  echo "$container.env[name=CONSOLE_KEY].valueFrom.secretKeyRef.name=$(secret_name CONSOLE_KEY)"
-  echo "$container.env[name=CONSOLE_KEY].valueFrom.secretKeyRef.key=$2"
-}
-
 deploy_console() {
-  local actual differences hash key line verb=changed wanted=() variables=()
+  local hash
   hash="$(helper stage_console "$ROOT" "$WORK/console" "$RUNTIME")"
-  hash="${hash:0:40}"
+  printf '%s' "${hash:0:40}" >"$WORK/console.hash"
   console_environment >"$WORK/console.variables"
-  key="$(version_of "$(secret_name CONSOLE_KEY)")"
-  while IFS= read -r line; do wanted+=("$line"); done < <(wanted_console "$hash" "$key")
-  actual="$(read_if_there run services describe "$service" "--region=$REGION" --format=json)"
-  differences="$(helper resource_diff "${wanted[@]}" <<<"${actual:-{\}}")"
-  if [ -n "$actual" ] && [ -z "$differences" ]; then
-    note unchanged "console $service"
-    return
-  fi
-  if [ -z "$actual" ]; then
-    verb=created
-    # Identity-Aware Proxy's own account, which is to call the service.
-    change beta services identity create --service=iap.googleapis.com
-  else
-    detail "differs in console $service:" "$differences"
-  fi
-  while IFS= read -r line; do variables+=("$line"); done <"$WORK/console.variables"
-  helper json_object "${variables[@]}" >"$WORK/console.environment.json"
-  # One instance, since work that goes on, such as replaying, is in its memory; with a CPU between requests for the same
-  # reason. In a domain-scoped project the colon of the id is a slash in the path of the image.
-  change run deploy "$service" "--region=$REGION" "--source=$WORK/console" \
-    "--image=$REGION-docker.pkg.dev/${PROJECT_ID/://}/$REPOSITORY/$service" \
-    "--service-account=$(account_of console)" "--build-service-account=projects/$PROJECT_ID/serviceAccounts/$BUILDER" \
-    --iap --no-allow-unauthenticated --ingress=all \
-    "--memory=$CONSOLE_MEMORY" --cpu=1 "--concurrency=$CONSOLE_CONCURRENCY" "--timeout=$CONSOLE_TIMEOUT" \
-    --min-instances=0 --max-instances=1 --no-cpu-throttling \
-    "--env-vars-file=$WORK/console.environment.json" "--set-secrets=CONSOLE_KEY=$(secret_name CONSOLE_KEY):$key" \
-    "--update-labels=$(labels "$hash")"
-  note "$verb" "console $service"
+  echo "CONSOLE_KEY=$(secret_name CONSOLE_KEY):$(version_of "$(secret_name CONSOLE_KEY)")" >"$WORK/console.secrets"
+  prepare_service console "console $service"
+  if ! is_to_deploy console; then return; fi
+  # Identity-Aware Proxy's own account, which is to call the service.
+  if grep -qx created "$WORK/console.differs"; then change beta services identity create --service=iap.googleapis.com; fi
+  deploy_service console "console $service"
 }
 
 # Only Identity-Aware Proxy calls the service.
@@ -217,10 +177,8 @@ admit_to_console() {
 }
 
 remove_console() {
-  local service there name
-  service="$(function_name console)"
-  there="$(read_if_there run services describe "$service" "--region=$REGION" --format='value(metadata.name)')"
-  if [ -n "$there" ]; then remove "console $service" run services delete "$service" "--region=$REGION"; fi
+  local name
+  remove_service console "console $(function_name console)"
   name="$(secret_name CONSOLE_KEY)"
   if has_line "$(existing_secrets)" "$name"; then remove "secret $name" secrets delete "$name"; fi
 }

@@ -1,20 +1,18 @@
 # shellcheck shell=bash
 # The functions: staged, compared with what runs, and deployed side by side where something differs.
 
-# The timeout of each. A dispatcher's run may take as long as Cloud Scheduler and Cloud Tasks wait; a report's task is
-# given up after two minutes (functions/shared/retry_policy.py).
-timeout_of() { if [ "$1" = dispatcher ]; then echo 1800; else echo 120; fi; }
+# The timeout of each, in seconds. A dispatcher's run may take as long as Cloud Scheduler and Cloud Tasks wait; a report's
+# task is given up after two minutes (functions/shared/retry_policy.py).
+timeout_of() {
+  case "$1" in
+    dispatcher) echo 1800 ;;
+    console) echo 300 ;;
+    *) echo 120 ;;
+  esac
+}
 
 # The Python names have underscores, Google's have hyphens.
 python_name() { echo "$1" | tr - _; }
-
-# size FUNCTION WHAT: the setting DISPATCHER_MEMORY and the like.
-size() {
-  local name
-  name="$(size_name "$1" "$2")"
-  printf '%s' "${!name}"
-}
-size_name() { echo "$(echo "$1" | tr 'a-z-' 'A-Z_')_$2"; }
 
 set_up_functions() {
   step functions "Functions"
@@ -22,18 +20,18 @@ set_up_functions() {
   complete_sizes
   if [ "$MAIL_EVENTS" = off ] && is_one_of "$ONLY" "" functions mail-events; then remove_function mail-events; fi
   if [ "$MAIL_PROVIDER" = smtp ]; then say "  a mail server reports nothing about mails: the function mail-events is not deployed"; fi
-  if is_wanted worker; then running="$(running_provider)"; fi
+  if is_wanted worker; then running="$(running_variable worker MAIL_PROVIDER)"; fi
   if is_wanted mail-events; then set_up_webhook; fi
   ensure_repository
   for name in $FUNCTIONS; do
     if is_wanted "$name"; then start "$WORK/$name.log" prepare_function "$name"; fi
   done
   finish_all
-  for name in $FUNCTIONS; do if [ -e "$WORK/$name.differs" ]; then changed="$changed $name"; fi; done
+  for name in $FUNCTIONS; do if is_to_deploy "$name"; then changed="$changed $name"; fi; done
   if [ -n "$changed" ]; then
     pause_schedule
     # Builds take minutes, and do not wait for each other.
-    for name in $changed; do start "$WORK/$name.log" deploy_function "$name"; done
+    for name in $changed; do start "$WORK/$name.log" deploy_service "$name" "function $(function_name "$name")"; done
     finish_all
   fi
   for name in $FUNCTIONS; do if is_wanted "$name"; then restrict_function "$name"; fi; done
@@ -48,7 +46,7 @@ set_up_functions() {
   fi
   if is_wanted dlq-handler; then take_back_secrets dlq-handler "$OWNER_SECRETS"; fi
   if is_wanted mail-events; then start_webhook; fi
-  if is_wanted dlq-handler; then keep_dead_letters_longer; fi
+  if is_wanted dlq-handler; then remove_triggers; fi
 }
 
 # Whether --only leaves the function in.
@@ -166,90 +164,16 @@ secrets_of() {
   done
 }
 
-# prepare_function FUNCTION: stages it, and leaves $WORK/FUNCTION.differs where what runs is something else.
+# prepare_function FUNCTION: stages it, and compares it with what runs.
 prepare_function() {
-  local name="$1" function hash actual line differences wanted=()
-  function="$(function_name "$name")"
+  local name="$1" hash
   hash="$(helper stage_function "$ROOT" "$(python_name "$name")" "$WORK/$name")"
-  environment_of "$name" >"$WORK/$name.variables"
-  secrets_of "$name" >"$WORK/$name.secrets"
   # A label's value has at most 63 characters.
   printf '%s' "${hash:0:40}" >"$WORK/$name.hash"
-  while IFS= read -r line; do wanted+=("$line"); done < <(wanted_function "$name")
-  actual="$(read_if_there functions describe "$function" "--region=$REGION" --v2 --format=json)"
-  differences="$(helper resource_diff "${wanted[@]}" <<<"${actual:-{\}}")"
-  if [ -z "$actual" ]; then
-    echo created >"$WORK/$name.differs"
-  elif [ -n "$differences" ]; then
-    detail "differs in function $function:" "$differences"
-    echo changed >"$WORK/$name.differs"
-  else
-    note unchanged "function $function"
-  fi
+  environment_of "$name" >"$WORK/$name.variables"
+  secrets_of "$name" >"$WORK/$name.secrets"
+  prepare_service "$name" "function $(function_name "$name")"
 }
-
-# Prints the function as wanted, as arguments of resource_diff.py, one per line.
-wanted_function() {
-  local name="$1" line secret
-  echo "state=ACTIVE"
-  echo "labels.source-hash=$(cat "$WORK/$name.hash")"
-  echo "buildConfig.runtime=$RUNTIME"
-  echo "buildConfig.entryPoint=$(python_name "$name")"
-  echo "serviceConfig.serviceAccountEmail=$(account_of "$name")"
-  echo "serviceConfig.availableMemory=$(size "$name" MEMORY)"
-  echo "serviceConfig.availableCpu=$(size "$name" CPU)"
-  echo "serviceConfig.maxInstanceRequestConcurrency=$(size "$name" CONCURRENCY)"
-  echo "serviceConfig.minInstanceCount=$(size "$name" MIN_INSTANCES)"
-  echo "serviceConfig.maxInstanceCount=$(size "$name" MAX_INSTANCES)"
-  echo "serviceConfig.timeoutSeconds=$(timeout_of "$name")"
-  if is_public "$name"; then
-    echo "serviceConfig.ingressSettings=ALLOW_ALL"
-  else
-    echo "serviceConfig.ingressSettings=ALLOW_INTERNAL_ONLY"
-  fi
-  echo "serviceConfig.environmentVariables.#=$(wc -l <"$WORK/$name.variables" | tr -d ' ')"
-  while IFS= read -r line; do echo "serviceConfig.environmentVariables.$line"; done <"$WORK/$name.variables"
-  echo "serviceConfig.secretEnvironmentVariables.#=$(wc -l <"$WORK/$name.secrets" | tr -d ' ')"
-  while IFS= read -r line; do
-    secret="serviceConfig.secretEnvironmentVariables[key=${line%%=*}]"
-    line="${line#*=}"
-    echo "$secret.secret=${line%:*}"
-    echo "$secret.version=${line##*:}"
-  done <"$WORK/$name.secrets"
-  if [ "$name" = dlq-handler ]; then
-    echo "eventTrigger.pubsubTopic=projects/$PROJECT_ID/topics/$TOPIC"
-    echo "eventTrigger.serviceAccountEmail=$EVENTS_INVOKER"
-    echo "eventTrigger.retryPolicy=RETRY_POLICY_RETRY"
-  fi
-}
-
-# deploy_function FUNCTION: as prepare_function has laid it out.
-deploy_function() {
-  local name="$1" function line secrets="" variables=() trigger=(--trigger-http)
-  local open=(--no-allow-unauthenticated --ingress-settings=internal-only)
-  function="$(function_name "$name")"
-  while IFS= read -r line; do variables+=("$line"); done <"$WORK/$name.variables"
-  # As a file: values may have commas and quotes in them. JSON is YAML.
-  helper json_object "${variables[@]}" >"$WORK/$name.environment.json"
-  secrets="$(tr '\n' ',' <"$WORK/$name.secrets")"
-  if [ "$name" = dlq-handler ]; then
-    trigger=("--trigger-topic=$TOPIC" "--trigger-service-account=$EVENTS_INVOKER" --retry)
-  fi
-  if is_public "$name"; then open=(--allow-unauthenticated --ingress-settings=all); fi
-  change functions deploy "$function" --gen2 "--region=$REGION" \
-    "--runtime=$RUNTIME" "--source=$WORK/$name" "--entry-point=$(python_name "$name")" "${trigger[@]}" \
-    "${open[@]}" \
-    "--service-account=$(account_of "$name")" "--build-service-account=projects/$PROJECT_ID/serviceAccounts/$BUILDER" \
-    "--docker-repository=projects/$PROJECT_ID/locations/$REGION/repositories/$REPOSITORY" \
-    "--memory=$(size "$name" MEMORY)" "--cpu=$(size "$name" CPU)" "--concurrency=$(size "$name" CONCURRENCY)" \
-    "--timeout=$(timeout_of "$name")s" \
-    "--min-instances=$(size "$name" MIN_INSTANCES)" "--max-instances=$(size "$name" MAX_INSTANCES)" \
-    "--env-vars-file=$WORK/$name.environment.json" "$(secrets_flag "${secrets%,}")" \
-    "--update-labels=$(labels "$(cat "$WORK/$name.hash")")" --serve-all-traffic-latest-revision
-  note "$(cat "$WORK/$name.differs")" "function $function"
-}
-
-secrets_flag() { if [ -n "$1" ]; then echo "--set-secrets=$1"; else echo --clear-secrets; fi; }
 
 # restrict_function FUNCTION: lets only its own callers call it.
 restrict_function() {
@@ -272,36 +196,4 @@ restrict_function() {
       run services add-iam-policy-binding "$function" "--region=$REGION"
   done
   close_to_all "$policy" "function $function" "$function"
-}
-
-close_to_all() { # POLICY WHERE SERVICE
-  local anybody
-  for anybody in allUsers allAuthenticatedUsers; do
-    if has_binding "$1" roles/run.invoker "$anybody" ""; then
-      change run services remove-iam-policy-binding "$3" "--region=$REGION" "--member=$anybody" --role=roles/run.invoker
-      note removed "roles/run.invoker on $2 for $anybody"
-    fi
-  done
-}
-
-# Eventarc's subscription keeps a message for a day. A handler that is broken over a weekend must not lose dead letters.
-keep_dead_letters_longer() {
-  local trigger subscription actual retention=604800s
-  trigger="$(read_if_there functions describe "$(function_name dlq-handler)" "--region=$REGION" --v2 \
-    --format='value(eventTrigger.trigger.basename())')"
-  # A dry run has not made the trigger, whose subscription keeps messages for a day.
-  if [ -z "$trigger" ] && [ "$DRY_RUN" = yes ]; then
-    change pubsub subscriptions update SUBSCRIPTION-OF-THE-TRIGGER "--message-retention-duration=$retention"
-    note changed "retention of dead letters to 7 days"
-  fi
-  if [ -z "$trigger" ]; then return; fi
-  subscription="$(read_if_there eventarc triggers describe "$trigger" "--location=$REGION" \
-    --format='value(transport.pubsub.subscription.basename())')"
-  actual="$(read_if_there pubsub subscriptions describe "$subscription" --format=json)"
-  if [ -z "$(helper resource_diff "messageRetentionDuration=$retention" <<<"$actual")" ]; then
-    note unchanged "retention of dead letters"
-  else
-    change pubsub subscriptions update "$subscription" "--message-retention-duration=$retention"
-    note changed "retention of dead letters to 7 days"
-  fi
 }

@@ -10,7 +10,6 @@ FIRST_WAIT=2
 PASSING='SERVICE_DISABLED|has not been used in project|it is disabled
 Service account [^ ]* does not exist|service account .* was not found|Identity .*does not exist
 concurrent policy changes|ABORTED|[Oo]peration.* in progress|[Cc]onflicting operation
-Permission denied while using the Eventarc Service Agent|retrieve P4SA|Unable to retrieve.*service agent
 does not have storage\.objects\.get access|artifactregistry\.repositories\.(download|upload)Artifacts.* denied
 Cannot find metric that matches type
 RESOURCE_EXHAUSTED|rateLimitExceeded|Too Many Requests|HttpError.*[^0-9]429|code=429

@@ -101,8 +101,7 @@ take_webhook_keys() { # STATUS
   fi
   # A key that works is not lost because SendGrid does not answer.
   if [ "$1" -eq 4 ] || [ -z "$SENDGRID_WEBHOOK_KEY" ]; then
-    running="$(read_if_there functions describe "$(function_name mail-events)" "--region=$REGION" --v2 \
-      --format='value(serviceConfig.environmentVariables.SENDGRID_WEBHOOK_KEY)')"
+    running="$(running_variable mail-events SENDGRID_WEBHOOK_KEY)"
   fi
   WEBHOOK_KEYS="$(unique_keys "$running,$SENDGRID_WEBHOOK_KEY")"
   webhook_by_hand "$1" "$WEBHOOK_KEYS" \

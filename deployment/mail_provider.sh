@@ -99,18 +99,6 @@ provider_key() {
   fi
 }
 
-# The mail provider of the worker that runs; nothing where none does. Without the variable it is SendGrid.
-running_provider() {
-  local there
-  there="$(read_if_there functions describe "$(function_name worker)" "--region=$REGION" --v2 \
-    --format='value(name,serviceConfig.environmentVariables.MAIL_PROVIDER)')"
-  case "$there" in
-    "") ;;
-    *$'\t'?*) echo "${there#*$'\t'}" ;;
-    *) echo sendgrid ;;
-  esac
-}
-
 # warn_of_change OLD: says what another provider does not take over.
 warn_of_change() {
   warn_last "the mail provider changes from $(provider_title "$1") to $(provider_title "$MAIL_PROVIDER")." \

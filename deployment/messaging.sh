@@ -1,12 +1,12 @@
 # shellcheck shell=bash
-# The dead letter topic and the report queues.
+# The topics and subscriptions of dead letters, and the report queues.
 
 QUEUE_FLAGS="$ROOT/queue.yaml"
 CONTINUATION_FLAGS="$ROOT/deployment/continuation-queue.yaml"
 
 set_up_messaging() {
-  step messaging "Topic and queues"
-  ensure_topic
+  step messaging "Topics and queues"
+  set_up_topics
   count_queues
   local queue rate file="$QUEUE_FLAGS" ramp=no
   rate="$(ramp_rate "$QUEUES")"
@@ -34,21 +34,106 @@ ramp_rate() {
   helper ramp_rate "$RAMP_START" "$RAMP_FIRST_DAY" "$RAMP_GROWTH" "$(full_rate)" "$1"
 }
 
-ensure_topic() {
-  local there policy name
-  there="$(read_if_there pubsub topics describe "$TOPIC" --format='value(name)')"
-  if [ -n "$there" ]; then
-    note unchanged "topic $TOPIC"
-  else
-    change pubsub topics create "$TOPIC"
-    note created "topic $TOPIC"
-  fi
+set_up_topics() {
+  local policy name signer
+  signer="serviceAccount:service-$PROJECT_NUMBER@gcp-sa-pubsub.iam.gserviceaccount.com"
+  # shellcheck disable=SC2153  # names.sh sets it
+  ensure_topic "$TOPIC"
   policy="$(policy_of pubsub topics get-iam-policy "$TOPIC")"
   for name in dispatcher worker mail-events; do
     if ! is_deployed "$name"; then continue; fi
     bind "$policy" "topic $TOPIC" "serviceAccount:$(account_of "$name")" roles/pubsub.publisher "" \
       pubsub topics add-iam-policy-binding "$TOPIC"
   done
+  # First the one that takes what cannot be delivered: a message to a topic without a subscription is lost.
+  ensure_topic "$UNDELIVERABLE"
+  ensure_subscription "$UNDELIVERABLE"
+  policy="$(policy_of pubsub topics get-iam-policy "$UNDELIVERABLE")"
+  bind "$policy" "topic $UNDELIVERABLE" "$signer" roles/pubsub.publisher "" \
+    pubsub topics add-iam-policy-binding "$UNDELIVERABLE"
+  ensure_subscription "$TOPIC"
+  # Pub/Sub takes a message out of the subscription when it forwards it.
+  # https://cloud.google.com/pubsub/docs/dead-letter-topics
+  policy="$(policy_of pubsub subscriptions get-iam-policy "$TOPIC")"
+  bind "$policy" "subscription $TOPIC" "$signer" roles/pubsub.subscriber "" \
+    pubsub subscriptions add-iam-policy-binding "$TOPIC"
+}
+
+ensure_topic() { # NAME
+  local there
+  there="$(read_if_there pubsub topics describe "$1" --format='value(name)')"
+  if [ -n "$there" ]; then
+    note unchanged "topic $1"
+  else
+    change pubsub topics create "$1"
+    note created "topic $1"
+  fi
+}
+
+# subscription_of NAME: how the subscription to the topic of the same name is to be, as configuration_of has a service.
+subscription_of() {
+  local url
+  url="$(url_of dlq-handler)"
+  if [ "$1" = "$TOPIC" ]; then
+    # functions-framework takes the topic's name from the path.
+    sets --push-endpoint pushConfig.pushEndpoint "$url/projects/$PROJECT_ID/topics/$TOPIC"
+    sets --push-auth-service-account pushConfig.oidcToken.serviceAccountEmail "$EVENTS_INVOKER"
+    sets --push-auth-token-audience pushConfig.oidcToken.audience "$url"
+    # The longest that Pub/Sub takes: 100 attempts end after nearly 16 hours.
+    sets --min-retry-delay retryPolicy.minimumBackoff 10s
+    sets --max-retry-delay retryPolicy.maximumBackoff 600s
+    sets --dead-letter-topic deadLetterPolicy.deadLetterTopic "projects/$PROJECT_ID/topics/$UNDELIVERABLE"
+    sets --max-delivery-attempts deadLetterPolicy.maxDeliveryAttempts 100
+  else
+    sets --push-endpoint pushConfig.pushEndpoint ""
+  fi
+  # As long as the handler's claim on an alert lasts (functions/dlq_handler/alerting/alert_policy.py).
+  sets --ack-deadline ackDeadlineSeconds 60
+  # 31 days, the most that there is.
+  sets --message-retention-duration messageRetentionDuration 2678400s
+  printf '%s\t%s\n' --expiration-period=never expirationPolicy.ttl=
+}
+
+ensure_subscription() { # NAME
+  local name="$1" actual line wanted=() flags=()
+  while IFS= read -r line; do
+    flags+=("${line%%$'\t'*}")
+    wanted+=("${line#*$'\t'}")
+  done < <(subscription_of "$name")
+  actual="$(read_if_there pubsub subscriptions describe "$name" --format=json)"
+  if [ -z "$actual" ]; then
+    change pubsub subscriptions create "$name" "--topic=$name" "${flags[@]}"
+    note created "subscription $name"
+    return
+  fi
+  # Of a topic that was deleted, or of another one: no command changes that.
+  if [ -n "$(helper resource_diff "topic=projects/$PROJECT_ID/topics/$name" <<<"$actual")" ]; then
+    fail "the subscription $name is not one to the topic $name." \
+      "When it is empty, delete it: gcloud pubsub subscriptions delete $name --project=$PROJECT_ID"
+  fi
+  if [ -n "$(helper resource_diff "${wanted[@]}" <<<"$actual")" ]; then
+    change pubsub subscriptions update "$name" "${flags[@]}"
+    note changed "subscription $name"
+  else
+    note unchanged "subscription $name"
+  fi
+}
+
+# Deletes the Eventarc triggers by which older versions of this script had dead letters delivered, once the subscription
+# delivers them. A message that comes in both ways changes nothing the second time.
+remove_triggers() {
+  local subscriptions trigger topic
+  subscriptions="$(read_if_there pubsub topics list-subscriptions "$TOPIC" --format=json)"
+  case "$subscriptions" in *"/subscriptions/eventarc-"*) ;; *) return ;; esac
+  if [ "$TEARDOWN" = no ] && ! does messaging && ! grep -qF "/subscriptions/$TOPIC\"" <<<"$subscriptions"; then
+    warn "dead letters still come through Eventarc: run ./deploy.sh --only=messaging, and then this again."
+    return
+  fi
+  while IFS=$'\t' read -r trigger topic <&3; do
+    if [ "$topic" = "projects/$PROJECT_ID/topics/$TOPIC" ]; then
+      remove "Eventarc trigger $trigger" eventarc triggers delete "$trigger" "--location=$REGION"
+    fi
+  done 3< <(read_if_there eventarc triggers list "--location=$REGION" --format='value(name.basename(),transport.pubsub.topic)')
 }
 
 # The existing queues, a line each.

@@ -10,7 +10,9 @@ set_names() {
   case "$PROJECT_ID" in *:*) domain="${PROJECT_ID#*:}.${PROJECT_ID%%:*}" ;; esac
   ACCOUNT_DOMAIN="$domain.iam.gserviceaccount.com"
 
+  # Topics, and a subscription of the same name to each.
   TOPIC="$PREFIX-dead-letters"
+  UNDELIVERABLE="$PREFIX-undeliverable"
   JOB="$PREFIX-dispatch"
   CONTINUATIONS="$PREFIX-continuations"
   REPOSITORY="$PREFIX-functions"
@@ -18,6 +20,8 @@ set_names() {
   SCHEDULER_INVOKER="$PREFIX-scheduler@$ACCOUNT_DOMAIN"
   EVENTS_INVOKER="$PREFIX-events@$ACCOUNT_DOMAIN"
   BUILDER="$PREFIX-build@$ACCOUNT_DOMAIN"
+  # Where gcloud uploads what Cloud Build builds.
+  SOURCES="$(sources_bucket)"
   DASHBOARD="Report pipeline ($PREFIX)"
 }
 
@@ -33,6 +37,15 @@ secret_name() { echo "$PREFIX-$(echo "$1" | tr 'A-Z_' 'a-z-')"; }
 # Cloud Run's address of a service, known before there is one.
 # https://cloud.google.com/run/docs/triggering/https-request#deterministic
 url_of() { echo "https://$(function_name "$1")-$PROJECT_NUMBER.$REGION.run.app"; }
+
+# The name of gcloud's own bucket for sources. With a long name gcloud shortens the region; then this ends with the hyphen
+# before it. https://cloud.google.com/run/docs/deploying-source-code
+sources_bucket() {
+  local name
+  name="run-sources-$(echo "$PROJECT_ID" | tr ':.' '__' | sed 's/google/elgoog/g')-"
+  if [ $((${#name} + ${#REGION})) -le 63 ]; then name="$name$REGION"; fi
+  echo "$name"
+}
 
 # The report queues, a line each: reports, reports-2, reports-3.
 queue_names() {

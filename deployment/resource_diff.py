@@ -3,14 +3,14 @@
 The script reads a resource, as `gcloud … --format=json` prints it, from standard input. It prints the path of each
 value that differs, one per line, and never a value. If it prints nothing, the resource is as wanted.
 
-    gcloud functions describe worker --format=json | resource_diff.py serviceConfig.availableMemory=1Gi labels.team=x
+    gcloud run services describe worker --format=json | resource_diff.py metadata.labels.team=x spec.traffic.#=1
     gcloud monitoring dashboards describe D --format=json | resource_diff.py --file dashboard.json
     gcloud monitoring policies list --format=json | resource_diff.py --element NAME --file policy.json
 
 A path is a series of keys separated by dots. `list[key=NAME]` is the element of a list whose `key` is NAME, `list[0]`
-is the first element, `labels[KEY]` is the value of a key that has dots in it, and `.#` at the end is the number of
-entries. A value that the service leaves out counts as empty, false or zero. With `--file`, the resource must have every
-value of the file; the script ignores what the service adds.
+is the first element, and `labels[KEY]` is the value of a key that has dots in it. At the end, `.#` is the number of
+entries, and `.basename()` the last part of a name with slashes. A value that the service leaves out counts as empty,
+false or zero. With `--file`, the resource must have every value of the file; the script ignores what the service adds.
 """
 
 import json
@@ -19,9 +19,6 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-
-ADDED = {"LOG_EXECUTION_ID"}
-"""Environment variables that Cloud Functions adds by itself; the script does not count them."""
 
 _BOOLEANS = ("true", "false")
 _PAIR = re.compile(r"(?P<path>(?:[^=\[]|\[[^\]]*\])+)=(?P<wanted>.*)", re.DOTALL)
@@ -32,7 +29,9 @@ def find(resource: Any, path: str) -> Any:
     """Return the value at a path; None if there is none."""
     for segment in _SEGMENT.finditer(path):
         if segment["key"] == "#":
-            return len(set(resource or ()) - ADDED) if isinstance(resource, dict) else len(resource or ())
+            return len(resource or ())
+        if segment["key"] == "basename()":
+            return str(resource or "").rpartition("/")[2]
         resource = resource.get(segment["key"]) if isinstance(resource, dict) else None
         if segment["field"] is not None:
             elements = resource if isinstance(resource, list) else []
@@ -60,8 +59,9 @@ def is_same(actual: Any, wanted: Any) -> bool:
 
 
 def _number(value: Any) -> float:
-    # Services write a duration as 10s, 10.0s or 10.000s.
-    return float(str(value).removesuffix("s"))
+    # Services write a duration as 10s, 10.0s or 10.000s, and two CPUs as 2 or 2000m.
+    text = str(value)
+    return float(text.removesuffix("m")) / 1000 if text.endswith("m") else float(text.removesuffix("s"))
 
 
 def differences(actual: Any, wanted: Any, path: str = "") -> Iterator[str]:

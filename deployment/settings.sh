@@ -2,7 +2,7 @@
 # shellcheck disable=SC2034  # what is set here is read by the other files
 # What the operator decides: command line first, then the environment, then the env file, then the defaults.
 
-# The newest that Cloud Functions offers: https://cloud.google.com/run/docs/runtimes/python
+# The newest that Cloud Run offers: https://cloud.google.com/run/docs/runtimes/python
 RUNTIME=python314
 
 # Variables of docs/configuration.md that the function has only where they are set: its own default holds otherwise.
@@ -209,9 +209,33 @@ wrong_limits() {
 
 wrong_sizes() {
   local memory="$1_MEMORY" cpu="$1_CPU" concurrency="$1_CONCURRENCY" least="$1_MIN_INSTANCES" most="$1_MAX_INSTANCES"
-  matches "${!memory}" '^[1-9][0-9]*(Mi|Gi)$' || echo "$memory: as in 512Mi or 1Gi."
-  matches "${!cpu}" '^[1-8]$' || echo "$cpu: whole CPUs, 1 to 8: fewer than one take one request at a time."
+  if ! matches "${!memory}" '^[1-9][0-9]{0,5}(Mi|Gi)$'; then
+    echo "$memory: as in 512Mi or 1Gi."
+  elif ! matches "${!cpu}" '^[12468]$'; then
+    echo "$cpu: 1, 2, 4, 6 or 8 CPUs: fewer than one take one request at a time."
+  else
+    wrong_memory "$memory" "$cpu"
+  fi
   matches "${!concurrency}" '^([1-9][0-9]{0,2}|1000)$' || echo "$concurrency: a number from 1 to 1000."
   matches "${!least}" '^[0-9]{1,4}$' || echo "$least: a number."
   matches "${!most:-1}" '^[1-9][0-9]{0,3}$' || echo "$most: a number, at least 1."
+}
+
+# wrong_memory MEMORY CPU: what Cloud Run takes of the two settings together.
+# https://cloud.google.com/run/docs/configuring/services/memory-limits
+# https://cloud.google.com/run/docs/configuring/services/cpu
+wrong_memory() {
+  local mebibytes="${!1%?i}" cpus="${!2}" most="$((${!2} * 4))" least=512
+  case "${!1}" in *Gi) mebibytes=$((mebibytes * 1024)) ;; esac
+  case "$cpus" in
+    4) least=2048 ;;
+    6 | 8) least=4096 ;;
+  esac
+  if [ "$mebibytes" -lt 512 ] || [ "$mebibytes" -gt 32768 ]; then
+    echo "$1: 512Mi to 32Gi."
+  elif [ "$mebibytes" -gt $((most * 1024)) ]; then
+    echo "$2=$cpus: with it, $1 is ${most}Gi at most."
+  elif [ "$mebibytes" -lt "$least" ]; then
+    echo "$1=${!1}: with $2=$cpus it is $((least / 1024))Gi at least."
+  fi
 }

@@ -2,7 +2,7 @@
 
     stage_console.py ROOT DIRECTORY RUNTIME
 
-RUNTIME is Cloud Functions' name of the Python version, such as python314. Prints a hash of the whole, as
+RUNTIME is Cloud Run's name of the Python version, such as python314. Prints a hash of the whole, as
 stage_function.py does. https://docs.cloud.google.com/docs/buildpacks/python
 """
 

@@ -9,7 +9,7 @@ tear_down() {
   step teardown "Teardown"
   local answer policy
   say "This removes the report pipeline \"$PREFIX\" in $REGION from project $PROJECT_ID: functions, console, queues with all tasks in"
-  say "them, topic, job, secrets, service accounts, images, indexes, alerts and dashboard; and the mail provider's webhook to it."
+  say "them, topics with all messages in them, job, secrets, service accounts, images, indexes, alerts and dashboard; and the mail provider's webhook to it."
   if [ "$DELETE_DATA" = yes ]; then say "All documents of the collections $COLLECTIONS in the database $FIRESTORE_DATABASE are deleted, too."; fi
   if [ "$DRY_RUN" = no ]; then
     printf 'To go on, type the project id: '
@@ -20,7 +20,7 @@ tear_down() {
   remove_job
   remove_console
   remove_functions
-  remove_queues_and_topic
+  remove_queues_and_topics
   remove_monitoring
   remove_secrets
   ACCOUNTS="$(read_if_there iam service-accounts list --format='value(email)')"
@@ -30,7 +30,7 @@ tear_down() {
   remove_data
   remove_indexes
   remove_accounts
-  say "What stays: the database $FIRESTORE_DATABASE with its users and rules, the APIs, and the buckets gcf-v2-* and run-sources-* of Cloud Run."
+  say "What stays: the database $FIRESTORE_DATABASE with its users and rules, the APIs, and gcloud's bucket $SOURCES."
 }
 
 # remove WHAT COMMAND...
@@ -56,26 +56,31 @@ remove_functions() {
 }
 
 remove_function() { # FUNCTION
-  local there function
-  function="$(function_name "$1")"
-  there="$(read_if_there functions describe "$function" "--region=$REGION" --v2 --format='value(name)')"
-  # A webhook can be there without its function, where a deployment did not come to its end.
-  if [ "$1" = mail-events ] && { [ -n "$there" ] || [ "$WITH_MAIL_EVENTS" = yes ]; }; then remove_webhook "$MAIL_PROVIDER"; fi
-  if [ -n "$there" ]; then remove "function $function" functions delete "$function" "--region=$REGION"; fi
+  local there=""
+  if [ "$1" = mail-events ]; then
+    there="$(read_if_there run services describe "$(function_name mail-events)" "--region=$REGION" --format='value(metadata.name)')"
+    # A webhook can be there without its function, where a deployment did not come to its end.
+    if [ -n "$there" ] || [ "$WITH_MAIL_EVENTS" = yes ]; then remove_webhook "$MAIL_PROVIDER"; fi
+  fi
+  remove_service "$1" "function $(function_name "$1")"
 }
 
-remove_queues_and_topic() {
-  local queues queue there
+remove_queues_and_topics() {
+  local queues queue there name
   queues="$(existing_queues)"
   there="$(read_if_there tasks queues describe "$CONTINUATIONS" "--location=$REGION" --format='value(name)')"
   if [ -n "$there" ]; then queues="$queues $CONTINUATIONS"; fi
   for queue in $queues; do
     remove "queue $queue" tasks queues delete "$queue" "--location=$REGION"
   done
-  there="$(read_if_there pubsub topics describe "$TOPIC" --format='value(name)')"
-  if [ -n "$there" ]; then
-    remove "topic $TOPIC" pubsub topics delete "$TOPIC"
-  fi
+  remove_triggers
+  # The topic that names the other one first.
+  for name in "$TOPIC" "$UNDELIVERABLE"; do
+    there="$(read_if_there pubsub subscriptions describe "$name" --format='value(name)')"
+    if [ -n "$there" ]; then remove "subscription $name" pubsub subscriptions delete "$name"; fi
+    there="$(read_if_there pubsub topics describe "$name" --format='value(name)')"
+    if [ -n "$there" ]; then remove "topic $name" pubsub topics delete "$name"; fi
+  done
 }
 
 remove_monitoring() {

@@ -31,7 +31,7 @@ _DISPATCHERS = frozenset(
 """The variables to ask the dispatcher for. The worker has all others that an operator needs, with those of kinds."""
 
 _DEPLOYED = ("dispatcher", "worker", "dlq-handler", "mail-events", "preferences", "console")
-"""The functions, and the service that is not one, as their names end."""
+"""The functions and the console, as the names of their services end."""
 
 _MAIL_EVENTS = frozenset({"SENDGRID_WEBHOOK_KEY", "RESEND_WEBHOOK_SECRET"})
 """The variables that only the function mail_events has."""
@@ -40,7 +40,7 @@ _MAIL_EVENTS = frozenset({"SENDGRID_WEBHOOK_KEY", "RESEND_WEBHOOK_SECRET"})
 class DeployedEnv:
     """The environment variables of the deployed functions, and the secrets that are among them.
 
-    https://cloud.google.com/functions/docs/reference/rest/v2/projects.locations.functions#ServiceConfig
+    https://cloud.google.com/run/docs/reference/rest/v2/projects.locations.services#Service
 
     Args:
         project: the Google Cloud project's id.
@@ -49,6 +49,7 @@ class DeployedEnv:
     """
 
     def __init__(self, *, project: str, location: str, prefix: str) -> None:
+        self._project = project
         self._parent = f"projects/{project}/locations/{location}"
         self._prefix = prefix
 
@@ -56,17 +57,17 @@ class DeployedEnv:
         """A variable's value; None where the function does not have it.
 
         Raises:
-            NotConfigured: Cloud Functions does not answer or refuses.
+            NotConfigured: Cloud Run does not answer or refuses.
         """
         function = self._function_of(name)
         try:
-            variables: dict[str, str] = self._config(function).get("environmentVariables", {})
+            variable = self._variables(function).get(name, {})
         except (requests.RequestException, GoogleAuthError, LookupError) as error:
             cause = describe(error)[:200]
             raise NotConfigured(
                 f"{name} is not set, and the function {function} in {self._parent} cannot be asked for it: {cause}."
             ) from error
-        return variables.get(name)
+        return variable.get("value")
 
     def secret(self, name: str) -> str | None:
         """The value of a variable that the function has from Secret Manager, in the version that it runs with; None
@@ -75,34 +76,33 @@ class DeployedEnv:
         https://cloud.google.com/secret-manager/docs/reference/rest/v1/projects.secrets.versions/access
 
         Raises:
-            NotConfigured: Cloud Functions or Secret Manager does not answer or refuses.
+            NotConfigured: Cloud Run or Secret Manager does not answer or refuses.
         """
         function = self._function_of(name)
         try:
-            listed = self._config(function).get("secretEnvironmentVariables", [])
-            for each in (each for each in listed if each["key"] == name):
-                path = f"projects/{each['projectId']}/secrets/{each['secret']}/versions/{each['version']}:access"
-                payload = _get("secretmanager", f"/v1/{path}")["payload"]["data"]
-                return base64.b64decode(payload).decode()
+            reference = self._variables(function).get(name, {}).get("valueSource", {}).get("secretKeyRef")
+            if reference is None:
+                return None
+            secret = reference["secret"]
+            # One of another project is given by its full name.
+            path = secret if "/" in secret else f"projects/{self._project}/secrets/{secret}"
+            answer = _get("secretmanager", f"/v1/{path}/versions/{reference['version']}:access")
+            return base64.b64decode(answer["payload"]["data"]).decode()
         except (requests.RequestException, GoogleAuthError, LookupError, ValueError) as error:
             cause = describe(error)[:200]
             raise NotConfigured(
                 f"{name} is not set, and Secret Manager does not give that of {function} in {self._parent}: {cause}."
             ) from error
-        return None
 
     def labels(self) -> dict[str, Mapping[str, str]]:
         """The labels of each function of the pipeline that is deployed, and of the console, by its name.
 
         Raises:
-            NotConfigured: Cloud Functions or Cloud Run does not answer or refuses.
+            NotConfigured: Cloud Run does not answer or refuses.
         """
         try:
-            found = {
-                each["name"].rpartition("/")[2]: each.get("labels", {})
-                for service, kind in (("run", "services"), ("cloudfunctions", "functions"))
-                for each in _get(service, f"/v2/{self._parent}/{kind}?pageSize=1000").get(kind, [])
-            }
+            listed = _get("run", f"/v2/{self._parent}/services?pageSize=1000").get("services", [])
+            found = {each["name"].rpartition("/")[2]: each.get("labels", {}) for each in listed}
         except (requests.RequestException, GoogleAuthError, LookupError) as error:
             cause = describe(error)[:200]
             raise NotConfigured(f"{self._parent} cannot be asked for its functions: {cause}.") from error
@@ -115,11 +115,9 @@ class DeployedEnv:
         return f"{self._prefix}-{'dispatcher' if variable in _DISPATCHERS else 'worker'}"
 
     @functools.cache  # noqa: B019  lives as long as the command
-    def _config(self, function: str) -> Mapping[str, Any]:
-        config: dict[str, Any] = _get("cloudfunctions", f"/v2/{self._parent}/functions/{function}").get(
-            "serviceConfig", {}
-        )
-        return config
+    def _variables(self, function: str) -> Mapping[str, Mapping[str, Any]]:
+        (container,) = _get("run", f"/v2/{self._parent}/services/{function}")["template"]["containers"]
+        return {each["name"]: each for each in container.get("env", [])}
 
 
 def _get(service: str, path: str) -> Any:

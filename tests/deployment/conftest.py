@@ -54,10 +54,22 @@ BARE: dict[str, Any] = {
     "faults": [],
     "recently_deleted_queues": [],
     "deployed_files": {},
+    # Of each service, the oldest first.
+    "revisions": {},
     "forced_runs": 0,
 }
 
-_READS = ("describe", "list", "get-iam-policy", "access", "print-access-token", "version", "get", "--help")
+_READS = (
+    "describe",
+    "list",
+    "list-subscriptions",
+    "get-iam-policy",
+    "access",
+    "print-access-token",
+    "version",
+    "get",
+    "--help",
+)
 
 
 @dataclass(frozen=True)
@@ -195,6 +207,23 @@ class Deployment:
         (found,) = [value for key, value in self.state["resources"].items() if key.endswith(end)]
         resource: dict[str, Any] = found
         return resource
+
+    def service(self, name: str) -> dict[str, Any]:
+        """The Cloud Run service of a function, or of the console."""
+        return self.resource(f"/services/{self.settings.get('PREFIX', 'report')}-{name}")
+
+    def environment_of(self, name: str) -> dict[str, str]:
+        """The variables of a function, or of the console; those that are secrets as SECRET:VERSION."""
+        return environment_of(self.service(name))
+
+
+def environment_of(service: dict[str, Any]) -> dict[str, str]:
+    """The variables of a Cloud Run service; those that are secrets as SECRET:VERSION."""
+    found = {}
+    for variable in service["spec"]["template"]["spec"]["containers"][0]["env"]:
+        reference = variable.get("valueFrom", {}).get("secretKeyRef")
+        found[variable["name"]] = f"{reference['name']}:{reference['key']}" if reference else variable["value"]
+    return found
 
 
 def git(checkout: Path, *arguments: str) -> str:

@@ -23,23 +23,24 @@ beta quotas info describe
 beta services identity create
 billing projects describe
 config get
-eventarc triggers describe
+eventarc triggers delete|list
 firestore databases create|describe
 firestore fields ttls list|update
 firestore indexes composite create|delete|list
 firestore indexes fields list|update
-functions add-iam-policy-binding|delete|deploy|describe|get-iam-policy|remove-iam-policy-binding
-functions regions list
+functions delete|describe|detach
 iam service-accounts add-iam-policy-binding|create|delete|get-iam-policy|list|remove-iam-policy-binding
 iap web add-iam-policy-binding|get-iam-policy|remove-iam-policy-binding
 logging metrics create|delete|describe|update
 monitoring dashboards create|delete|describe|list|update
 monitoring policies create|delete|list|update
 projects add-iam-policy-binding|describe|get-iam-policy|remove-iam-policy-binding
-pubsub subscriptions describe|update
-pubsub topics add-iam-policy-binding|create|delete|describe|get-iam-policy
+pubsub subscriptions add-iam-policy-binding|create|delete|describe|get-iam-policy|update
+pubsub topics add-iam-policy-binding|create|delete|describe|get-iam-policy|list-subscriptions
 run deploy
-run services add-iam-policy-binding|delete|describe|get-iam-policy|remove-iam-policy-binding
+run regions list
+run revisions list
+run services add-iam-policy-binding|delete|describe|get-iam-policy|remove-iam-policy-binding|update-traffic
 scheduler jobs create http|delete|describe|pause|resume|run|update http
 secrets add-iam-policy-binding|create|delete|get-iam-policy|list|remove-iam-policy-binding
 secrets versions access|add|list

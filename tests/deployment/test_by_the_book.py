@@ -12,7 +12,7 @@ from deployment.mail_api import MailApi
 from deployment.sendgrid_webhook import Webhook, find_webhook
 from functions.mail_events.sendgrid.settings import SendGridSettings
 from functions.shared.settings import MailEventsSettings, PreferencesSettings
-from tests.deployment.conftest import PROJECT, Deployment, Outcome
+from tests.deployment.conftest import PROJECT, Deployment, Outcome, environment_of
 from tests.deployment.sendgrid_account import FUNCTION_URL, Account, running_account
 from tests.deployment.tls_front import tls_front
 from tests.support import Background
@@ -38,8 +38,8 @@ class FirstRun:
     examples: list[bool]
 
     def service(self, function: str) -> Any:
-        """The function's configuration."""
-        return self.state["resources"][f"{PLACE}/functions/report-{function}"]["serviceConfig"]
+        """The function's service."""
+        return self.state["resources"][f"{PLACE}/services/report-{function}"]
 
     def grants(self, function: str) -> dict[str, set[str]]:
         """The roles of the function's account, by resource."""
@@ -62,8 +62,14 @@ def webhook_of(account: Account) -> Webhook | None:
 
 def keys_of(deployment: Deployment) -> list[str]:
     """The public keys that the function runs with; none where it is not deployed."""
-    function = deployment.state["resources"].get(f"{PLACE}/functions/report-mail-events")
-    return function["serviceConfig"]["environmentVariables"]["SENDGRID_WEBHOOK_KEY"].split(",") if function else []
+    service = deployment.state["resources"].get(f"{PLACE}/services/report-mail-events")
+    return environment_of(service)["SENDGRID_WEBHOOK_KEY"].split(",") if service else []
+
+
+def open_to_all(service: Any, *, most: int) -> bool:
+    """Whether a service takes calls from everywhere, by at most so many instances."""
+    annotations = service["metadata"]["annotations"]
+    return (annotations["run.googleapis.com/ingress"], annotations["run.googleapis.com/maxScale"]) == ("all", str(most))
 
 
 @pytest.fixture(scope="module")
@@ -86,14 +92,13 @@ def first(background: Background, repository: Path, tmp_path_factory: pytest.Tem
 
 def test_the_mails_lead_to_the_recipients_page(first: FirstRun) -> None:
     assert f"Page        {PAGE_URL}" in first.outcome.output
-    page, worker = first.service("preferences"), first.service("worker")
-    assert (page["ingressSettings"], page["maxInstanceCount"]) == ("ALLOW_ALL", 3)
-    for service in (page, worker):
-        assert service["environmentVariables"]["PREFERENCES_URL"] == PAGE_URL
-        keys = {each["key"]: each["version"] for each in service["secretEnvironmentVariables"]}
-        assert keys["PREFERENCES_KEY"] == "1"
+    page, worker = environment_of(first.service("preferences")), environment_of(first.service("worker"))
+    assert open_to_all(first.service("preferences"), most=3)
+    for variables in (page, worker):
+        assert variables["PREFERENCES_URL"] == PAGE_URL
+        assert variables["PREFERENCES_KEY"] == "report-preferences-key:1"
     PreferencesSettings.model_validate(
-        {name.lower(): value for name, value in page["environmentVariables"].items()} | {"preferences_key": "k" * 32}
+        {name.lower(): value for name, value in page.items()} | {"preferences_key": "k" * 32}
     )
     assert first.callers("preferences") == ["allUsers"]
     secret = f"projects/{PROJECT}/secrets/report-preferences-key"
@@ -116,10 +121,8 @@ def test_sendgrid_says_what_becomes_of_the_mails(first: FirstRun) -> None:
         *("deferred", "delivered"),
     }
     assert first.examples == [True]
-    function = first.service("mail-events")
-    assert (function["ingressSettings"], function["maxInstanceCount"]) == ("ALLOW_ALL", 3)
-    assert function["secretEnvironmentVariables"] == []
-    variables = function["environmentVariables"]
+    assert open_to_all(first.service("mail-events"), most=3)
+    variables = environment_of(first.service("mail-events"))
     assert variables["SENDGRID_WEBHOOK_KEY"] == webhook.public_key
     assert variables["DEAD_LETTER_TOPIC"] == "report-dead-letters"
     known = {*MailEventsSettings.model_fields, *SendGridSettings.model_fields}

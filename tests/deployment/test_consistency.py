@@ -264,7 +264,7 @@ def test_each_collection_that_grows_has_a_time_to_live() -> None:
 
 def test_the_worker_may_take_as_long_as_the_queue_waits_for_it() -> None:
     functions = (DEPLOYMENT / "functions.sh").read_text(encoding="utf-8")
-    assert f"else echo {DISPATCH_DEADLINE.seconds}; fi" in functions
+    assert f"*) echo {DISPATCH_DEADLINE.seconds} ;;" in functions
 
 
 class TestCadences:

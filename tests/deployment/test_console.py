@@ -15,8 +15,8 @@ URL = f"https://report-console-{NUMBER}.us-central1.run.app"
 IAP_ACCOUNT = f"service-{NUMBER}@gcp-sa-iap.iam.gserviceaccount.com"
 LOOKING = {
     ("project", "roles/datastore.viewer"),
-    (f"{PLACE}/functions/report-dispatcher", "roles/cloudfunctions.viewer"),
-    (f"{PLACE}/functions/report-worker", "roles/cloudfunctions.viewer"),
+    (f"{PLACE}/services/report-dispatcher", "roles/run.viewer"),
+    (f"{PLACE}/services/report-worker", "roles/run.viewer"),
     (f"{PLACE}/queues/reports", "roles/cloudtasks.viewer"),
     (f"projects/{PROJECT}/secrets/report-console-key", "roles/secretmanager.secretAccessor"),
 }
@@ -56,12 +56,6 @@ def deployed_console(console: Deployment, with_console: dict[str, Any]) -> Deplo
     return console
 
 
-def environment(deployment: Deployment) -> dict[str, str]:
-    """The variables of the console, its key left out."""
-    (container,) = deployment.state["resources"][SERVICE]["spec"]["template"]["spec"]["containers"]
-    return {each["name"]: each["value"] for each in container["env"] if "value" in each}
-
-
 def roles(deployment: Deployment) -> set[tuple[str, str]]:
     """What the console's account may do, and where."""
     account = f"serviceAccount:report-console@{DOMAIN}"
@@ -88,7 +82,7 @@ def test_the_console_comes_and_goes(console: Deployment) -> None:
     assert bindings(console.state, SERVICE) == {("roles/run.invoker", IAP_ACCOUNT.partition("@")[0])}
     assert admitted(console) == {"user:ada@example.com", "user:grace@example.com", "group:all@example.com"}
     assert roles(console) == LOOKING | ACTING
-    given = environment(console)
+    given = console.environment_of("console")
     assert given == {
         "GOOGLE_CLOUD_PROJECT": PROJECT,
         "FIRESTORE_DATABASE": "(default)",
@@ -98,6 +92,7 @@ def test_the_console_comes_and_goes(console: Deployment) -> None:
         "CONSOLE_URL": URL,
         "CONSOLE_AUDIENCE": f"/projects/{NUMBER}/locations/us-central1/services/report-console",
         "CONSOLE_OPERATORS": "ada@example.com",
+        "CONSOLE_KEY": "report-console-key:1",
     }
     fields = {name.lower(): value for name, value in given.items()}
     ConsoleSettings.model_validate({**fields, "console_key": "k" * 43})
@@ -131,7 +126,7 @@ def test_without_operators_it_may_do_nothing(deployed_console: Deployment) -> No
     assert roles(deployed_console) == LOOKING
     assert admitted(deployed_console) == {"user:grace@example.com", "group:all@example.com"}
     assert bindings(deployed_console.state, SERVICE) == {("roles/run.invoker", IAP_ACCOUNT.partition("@")[0])}
-    assert "CONSOLE_OPERATORS" not in environment(deployed_console)
+    assert "CONSOLE_OPERATORS" not in deployed_console.environment_of("console")
 
 
 @pytest.mark.parametrize(
@@ -154,7 +149,9 @@ def test_what_was_changed_by_hand_is_mended(deployed_console: Deployment, path: 
     deployed_console.edit(change)
     assert deployed_console.deploy("--only=console").status == 0
     assert deployed_console.changes == ["run deploy report-console"]
-    assert deployed_console.state == before
+    assert deployed_console.state["policies"] == before["policies"]
+    assert deployed_console.deploy("--only=console").status == 0
+    assert deployed_console.changes == []
 
 
 def test_without_the_option_it_is_left_alone(deployed_console: Deployment) -> None:
@@ -177,14 +174,6 @@ def test_a_wrong_setting_is_named(bare: Deployment, settings: dict[str, str], wo
     outcome = bare.deploy("--console")
     assert (outcome.status, bare.changes) == (1, [])
     assert words in outcome.errors
-
-
-def test_an_older_gcloud_does_not_know_how(bare: Deployment) -> None:
-    bare.settings |= SETTINGS
-    bare.edit(lambda state: state.update(version="557.0.0"))
-    outcome = bare.deploy("--console")
-    assert (outcome.status, bare.changes) == (1, [])
-    assert "gcloud is 557.0.0, 558 or newer is needed" in outcome.errors
 
 
 @pytest.mark.parametrize("options", [("--console", "--only=worker"), ("--console", "--teardown")])

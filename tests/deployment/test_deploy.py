@@ -15,13 +15,15 @@ from functions.dispatcher.mail_statistics.sendgrid.settings import SendGridSetti
 from functions.shared.ids import delivery_id
 from functions.shared.settings import DispatcherSettings, DlqHandlerSettings, MailProviderName, WorkerSettings
 from functions.worker.mail.provider import PROVIDER_SETTINGS
-from tests.deployment.conftest import PROJECT, SECRETS, Deployment, FirstDeployment, Outcome, git
+from tests.deployment.conftest import PROJECT, SECRETS, Deployment, FirstDeployment, Outcome, environment_of, git
 from tests.deployment.google_server import GoogleServer
-from tests.deployment.stand_in.services import DISABLED
+from tests.deployment.stand_in.call import DISABLED
 
 State = dict[str, Any]
 PLACE = f"projects/{PROJECT}/locations/us-central1"
 DOMAIN = f"{PROJECT}.iam.gserviceaccount.com"
+DEAD_LETTERS = f"projects/{PROJECT}/subscriptions/report-dead-letters"
+UNDELIVERABLE = f"projects/{PROJECT}/topics/report-undeliverable"
 
 
 def bindings(state: State, resource: str) -> set[tuple[str, str]]:
@@ -36,7 +38,7 @@ class TestBareProject:
 
     def test_makes_everything(self, first_deployment: FirstDeployment) -> None:
         resources = first_deployment.state["resources"]
-        assert {name.rsplit("/", 1)[1] for name in resources if "/functions/" in name} == {
+        assert {name.rsplit("/", 1)[1] for name in resources if "/services/" in name} == {
             *("report-dispatcher", "report-worker", "report-dlq-handler"),
         }
         for name in (
@@ -70,7 +72,7 @@ class TestBareProject:
         assert job["httpTarget"]["oidcToken"] == {"serviceAccountEmail": f"report-scheduler@{DOMAIN}", "audience": url}
         words = [" ".join(call[:3]) for call in first_deployment.calls]
         assert words.index("scheduler jobs create") > max(
-            index for index, call in enumerate(words) if call.startswith("functions deploy")
+            index for index, call in enumerate(words) if call.startswith("run deploy")
         )
         # Then the mark of the script's own pause goes.
         assert words[-2:] == ["scheduler jobs resume", "scheduler jobs update"]
@@ -83,33 +85,31 @@ class TestBareProject:
             "dlq-handler": (DlqHandlerSettings,),
         }
         for name, classes in kinds.items():
-            service = first_deployment.state["resources"][f"{PLACE}/functions/report-{name}"]["serviceConfig"]
-            variables = service["environmentVariables"]
-            secrets = {secret["key"] for secret in service["secretEnvironmentVariables"]}
+            service = first_deployment.state["resources"][f"{PLACE}/services/report-{name}"]
+            given = environment_of(service)
+            secrets = given.keys() & SECRETS.keys()
+            variables = {key: value for key, value in given.items() if key not in secrets}
             fields = {field.upper(): value for each in classes for field, value in each.model_fields.items()}
-            assert set(variables) - {"THREADS", "DLQ_HANDLER_URL", "EVENTS_INVOKER"} <= set(fields)
+            assert set(variables) - {"THREADS"} <= set(fields)
             required = {field for field, value in fields.items() if value.is_required()}
             assert required <= set(variables) | secrets
-            assert variables["THREADS"] == str(service["maxInstanceRequestConcurrency"])
+            assert variables["THREADS"] == str(service["spec"]["template"]["spec"]["containerConcurrency"])
             for settings in classes:
                 settings.model_validate(
-                    {key.lower(): value for key, value in variables.items() if key in fields}
+                    {key.lower(): value for key, value in variables.items() if key != "THREADS"}
                     | {key.lower(): "https://secret.example" for key in secrets}
                 )
 
     def test_settings_follow_from_the_queue(self, first_deployment: FirstDeployment) -> None:
-        worker = first_deployment.state["resources"][f"{PLACE}/functions/report-worker"]["serviceConfig"]
-        assert worker["environmentVariables"]["MAX_ATTEMPTS"] == "8"
+        worker = first_deployment.state["resources"][f"{PLACE}/services/report-worker"]
+        assert environment_of(worker)["MAX_ATTEMPTS"] == "8"
         # 100 at once, 10 in each instance.
-        assert worker["maxInstanceCount"] == 10
+        assert worker["metadata"]["annotations"]["run.googleapis.com/maxScale"] == "10"
 
     def test_fits_the_quota_of_a_new_project(self, first_deployment: FirstDeployment) -> None:
-        services = [
-            value["serviceConfig"]
-            for name, value in first_deployment.state["resources"].items()
-            if "/functions/" in name
-        ]
-        cpus = sum(int(service["availableCpu"]) * service["maxInstanceCount"] for service in services)
+        services = [value for name, value in first_deployment.state["resources"].items() if "/services/" in name]
+        # Each instance has one.
+        cpus = sum(int(service["metadata"]["annotations"]["run.googleapis.com/maxScale"]) for service in services)
         # Beside them, three each of the page and mail events, and the console.
         assert cpus + 3 + 3 + 1 == 20
         words = [" ".join(call[:4]) for call in first_deployment.calls]
@@ -137,6 +137,9 @@ class TestBareProject:
             ("roles/pubsub.publisher", "report-dispatcher"),
             ("roles/pubsub.publisher", "report-worker"),
         }
+        signer = "service-123456789012"
+        assert bindings(state, UNDELIVERABLE) == {("roles/pubsub.publisher", signer)}
+        assert bindings(state, DEAD_LETTERS) == {("roles/pubsub.subscriber", signer)}
         assert bindings(state, f"projects/{PROJECT}/secrets/report-sendgrid-api-key") == {
             ("roles/secretmanager.secretAccessor", "report-dispatcher"),
             ("roles/secretmanager.secretAccessor", "report-worker"),
@@ -169,11 +172,23 @@ class TestBareProject:
             f"projects/{PROJECT}/secrets/report-{name}/versions/1" for name in ("sendgrid-api-key", "slack-webhook-url")
         ]
 
-    def test_dead_letters_are_kept_for_a_week(self, first_deployment: FirstDeployment) -> None:
-        (subscription,) = [
-            value for name, value in first_deployment.state["resources"].items() if "/subscriptions/" in name
-        ]
-        assert subscription["messageRetentionDuration"] == "604800s"
+    def test_dead_letters_are_pushed_and_kept_where_that_fails(self, first_deployment: FirstDeployment) -> None:
+        resources = first_deployment.state["resources"]
+        url = "https://report-dlq-handler-123456789012.us-central1.run.app"
+        kept = {"messageRetentionDuration": "2678400s", "expirationPolicy": {}, "ackDeadlineSeconds": 60}
+        assert resources[DEAD_LETTERS] == {
+            **kept,
+            "name": DEAD_LETTERS,
+            "topic": f"projects/{PROJECT}/topics/report-dead-letters",
+            "pushConfig": {
+                "pushEndpoint": f"{url}/projects/{PROJECT}/topics/report-dead-letters",
+                "oidcToken": {"serviceAccountEmail": f"report-events@{DOMAIN}", "audience": url},
+            },
+            "retryPolicy": {"minimumBackoff": "10s", "maximumBackoff": "600s"},
+            "deadLetterPolicy": {"deadLetterTopic": UNDELIVERABLE, "maxDeliveryAttempts": 100},
+        }
+        subscription = f"projects/{PROJECT}/subscriptions/report-undeliverable"
+        assert resources[subscription] == {**kept, "name": subscription, "topic": UNDELIVERABLE, "pushConfig": {}}
 
     def test_staged_folders_hold_the_function_and_nothing_else(self, first_deployment: FirstDeployment) -> None:
         for name in ("dispatcher", "worker", "dlq_handler"):
@@ -230,14 +245,33 @@ def _forget_binding(resource: str) -> Callable[[State], None]:
 
 def _grants_of_old(state: State) -> None:
     """What older versions of the script granted."""
-    sources = 'resource.name.startsWith("projects/_/buckets/gcf-v2-sources-123456789012-us-central1")'
-    state["policies"]["project"] += [
-        ["roles/eventarc.eventReceiver", f"serviceAccount:report-events@{DOMAIN}", "", ""],
-        ["roles/storage.objectViewer", f"serviceAccount:report-build@{DOMAIN}", "report-sources", sources],
-    ]
+    state["policies"]["project"].append(
+        ["roles/eventarc.eventReceiver", f"serviceAccount:report-events@{DOMAIN}", "", ""]
+    )
     signer = "serviceAccount:service-123456789012@gcp-sa-pubsub.iam.gserviceaccount.com"
     events = f"projects/{PROJECT}/serviceAccounts/report-events@{DOMAIN}"
     state["policies"][events] = [["roles/iam.serviceAccountTokenCreator", signer, "", ""]]
+
+
+def _other_container(*path: str | int, value: Any) -> Callable[[State], None]:
+    def change(state: State) -> None:
+        [place] = state["resources"][f"{PLACE}/services/report-worker"]["spec"]["template"]["spec"]["containers"]
+        for key in path[:-1]:
+            place = place[key]
+        assert place[path[-1]] != value
+        place[path[-1]] = value
+
+    return change
+
+
+def _other_annotation(name: str, value: str) -> Callable[[State], None]:
+    return _set("/services/report-worker", "metadata", "annotations", f"run.googleapis.com/{name}", value=value)
+
+
+def _split_traffic(state: State) -> None:
+    state["resources"][f"{PLACE}/services/report-worker"]["spec"]["traffic"] = [
+        {"revisionName": "report-worker-00001-abc", "percent": 100}
+    ]
 
 
 def _open_to_all(state: State) -> None:
@@ -262,7 +296,7 @@ def _disable_api(state: State) -> None:
 
 PAUSE = ["scheduler jobs update http report-dispatch", "scheduler jobs pause report-dispatch"]
 RESUME = ["scheduler jobs resume report-dispatch", "scheduler jobs update http report-dispatch"]
-WORKER = [*PAUSE, "functions deploy report-worker", *RESUME]
+WORKER = [*PAUSE, "run deploy report-worker", *RESUME]
 
 
 @pytest.mark.parametrize(
@@ -289,7 +323,7 @@ WORKER = [*PAUSE, "functions deploy report-worker", *RESUME]
             _grants_of_old,
             "accounts",
             [
-                *[f"projects remove-iam-policy-binding {PROJECT}"] * 2,
+                f"projects remove-iam-policy-binding {PROJECT}",
                 f"iam service-accounts remove-iam-policy-binding report-events@{DOMAIN}",
             ],
         ),
@@ -300,13 +334,12 @@ WORKER = [*PAUSE, "functions deploy report-worker", *RESUME]
             "messaging",
             ["tasks queues update reports"],
         ),
-        (_set("/functions/report-worker", "serviceConfig", "availableMemory", value="256Mi"), "worker", WORKER),
-        (
-            _set("/functions/report-worker", "serviceConfig", "environmentVariables", "MAIL_FROM", value="x@y.z"),
-            "worker",
-            WORKER,
-        ),
-        (_set("/functions/report-worker", "serviceConfig", "secretEnvironmentVariables", value=[]), "worker", WORKER),
+        (_other_container("resources", "limits", "memory", value="256Mi"), "worker", WORKER),
+        (_other_container("env", 10, "value", value="x"), "worker", WORKER),
+        (_other_container("env", -1, "valueFrom", "secretKeyRef", "key", value="7"), "worker", WORKER),
+        (_other_annotation("invoker-iam-disabled", "true"), "worker", WORKER),
+        (_other_annotation("maxScale", "3"), "worker", WORKER),
+        (_split_traffic, "worker", [*PAUSE, "run services update-traffic report-worker", *RESUME]),
         (
             _set("/jobs/report-dispatch", "schedule", value="5 5 * * *"),
             "scheduler",
@@ -316,15 +349,14 @@ WORKER = [*PAUSE, "functions deploy report-worker", *RESUME]
         (_other_threshold, "", ["monitoring policies update"]),
         (_other_title, "monitoring", ["monitoring dashboards update"]),
         (
-            lambda state: state["resources"].update(
-                {
-                    name: value | {"messageRetentionDuration": "86400s"}
-                    for name, value in state["resources"].items()
-                    if "/subscriptions/" in name
-                }
-            ),
-            "dlq-handler",
-            ["pubsub subscriptions update"],
+            _set("/subscriptions/report-dead-letters", "pushConfig", "pushEndpoint", value="https://other.example"),
+            "messaging",
+            ["pubsub subscriptions update report-dead-letters"],
+        ),
+        (
+            _set("/subscriptions/report-undeliverable", "pushConfig", value={"pushEndpoint": "https://x.example"}),
+            "messaging",
+            ["pubsub subscriptions update report-undeliverable"],
         ),
     ],
 )
@@ -336,7 +368,7 @@ def test_what_was_changed_by_hand_is_mended_and_nothing_else(
     deployed.edit(by_hand)
     outcome = deployed.deploy(*([f"--only={step}"] if step else []))
     assert outcome.status == 0, outcome.text
-    assert [re.sub(r"( projects/| eventarc-)\S+", "", change) for change in deployed.changes] == mended
+    assert [re.sub(r" projects/\S+", "", change) for change in deployed.changes] == mended
     after = deployed.state
     assert {name.rsplit("/", 1)[0] for name in after["resources"]} == {
         name.rsplit("/", 1)[0] for name in before["resources"]
@@ -471,9 +503,9 @@ class TestSettings:
         bare.secrets.clear()
         outcome = bare.deploy(f"--env-file={file}", "--queues", "2")
         assert outcome.status == 0, outcome.text
-        variables = bare.resource("/functions/staging-worker")["serviceConfig"]["environmentVariables"]
+        variables = environment_of(bare.resource("/services/staging-worker"))
         assert variables["MAIL_FROM_NAME"] == 'O\'Neil, \\"Größe\\" & Co = $(rm -rf /) `x`'
-        dispatcher = bare.resource("/functions/staging-dispatcher")["serviceConfig"]["environmentVariables"]
+        dispatcher = environment_of(bare.resource("/services/staging-dispatcher"))
         assert dispatcher["REPORT_QUEUES"] == "stagings,stagings-2"
         assert "SG.from-file" not in outcome.text
         # As many as there are, when it is not said again.
@@ -531,8 +563,7 @@ class TestSecrets:
         assert "SG.second" not in outcome.text
         outcome = deployed.deploy("--only=worker")
         assert deployed.changes == WORKER
-        worker = deployed.resource("/functions/report-worker")["serviceConfig"]
-        assert [secret["version"] for secret in worker["secretEnvironmentVariables"]] == ["2"]
+        assert deployed.environment_of("worker")["SENDGRID_API_KEY"] == "report-sendgrid-api-key:2"
         assert "SG.second" not in outcome.text
 
     def test_no_slack(self, deployed: Deployment) -> None:
@@ -540,7 +571,7 @@ class TestSecrets:
         deployed.edit(_remove("/secrets/report-slack-webhook-url"))
         outcome = deployed.deploy("--only=dlq-handler")
         assert outcome.status == 0, outcome.text
-        assert deployed.resource("/functions/report-dlq-handler")["serviceConfig"]["secretEnvironmentVariables"] == []
+        assert "SLACK_WEBHOOK_URL" not in deployed.environment_of("dlq-handler")
 
 
 class TestPage:
@@ -560,7 +591,7 @@ class TestPage:
         deployed.settings |= ways
         outcome = deployed.deploy("--dry-run", "--only=preferences")
         assert outcome.status == 0, outcome.text
-        assert ("functions deploy report-preferences" in outcome.output) == has_page
+        assert ("run deploy report-preferences" in outcome.output) == has_page
 
     @pytest.mark.parametrize(
         "ways",
@@ -583,7 +614,8 @@ def promised(outcome: Outcome) -> list[str]:
 
 class TestCheckout:
     def test_labels_say_what_runs(self, first_deployment: FirstDeployment, repository: Path) -> None:
-        labels = first_deployment.state["resources"][f"{PLACE}/functions/report-worker"]["labels"]
+        [revision] = first_deployment.state["revisions"][f"{PLACE}/services/report-worker"]
+        labels = revision["metadata"]["labels"]
         assert labels["commit"] == git(repository, "rev-parse", "HEAD")
         assert re.fullmatch(r"[a-z0-9_-]{1,63}", labels["version"])
 
@@ -603,7 +635,7 @@ class TestCheckout:
         assert outcome.status == 0, outcome.text
         assert deployed.changes == WORKER
         assert "functions/worker/service-account.json" not in deployed.state["deployed_files"]["report-worker"]
-        assert deployed.resource("/functions/report-worker")["labels"]["commit"].endswith("-dirty")
+        assert deployed.service("worker")["metadata"]["labels"]["commit"].endswith("-dirty")
 
 
 class TestDryRun:
@@ -613,7 +645,7 @@ class TestDryRun:
         assert outcome.status == 0, outcome.text
         assert bare.state == before
         assert bare.changes == []
-        for command in ("services enable", "functions deploy report-worker", "tasks queues create reports", "resume"):
+        for command in ("services enable", "run deploy report-worker", "tasks queues create reports", "resume"):
             assert command in outcome.output
         for secret in SECRETS.values():
             assert secret not in outcome.text
@@ -651,7 +683,7 @@ class TestFailures:
             ("iam service-accounts create", "/serviceAccounts/report-build@", "accounts"),
             ("secrets versions add", "/secrets/report-sendgrid-api-key", "secrets"),
             ("tasks queues create", "/queues/reports", "messaging"),
-            ("functions deploy", "/functions/report-worker", "functions"),
+            ("run deploy", "/services/report-worker", "functions"),
             ("scheduler jobs create http", "/jobs/report-dispatch", "scheduler"),
             ("monitoring policies create", "/alertPolicies/", "monitoring"),
         ],
@@ -674,13 +706,13 @@ class TestFailures:
         self, bare: Deployment, first_deployment: FirstDeployment
     ) -> None:
         bare.fail("iam service-accounts create", "PERMISSION_DENIED: no")
-        bare.fail("functions deploy", "OperationError: code=3, message=Build failed with status: FAILURE")
+        bare.fail("run deploy", "Build failed; check build logs for details")
         assert bare.deploy().status == 1
         stopped = bare.deploy()
         assert stopped.status == 1
         assert "the build's log" in stopped.errors
         # One function that fails does not stop the others.
-        assert sum("/functions/" in name for name in bare.state["resources"]) == 2
+        assert sum("/services/" in name for name in bare.state["resources"]) == 2
         outcome = bare.deploy()
         assert outcome.status == 0, outcome.text
         assert bare.state["policies"] == first_deployment.state["policies"]
@@ -739,7 +771,7 @@ class TestFailures:
         assert outcome.status == 1
         assert "QUEUE_NAME" in outcome.errors
 
-    @pytest.mark.parametrize("command", ["functions deploy", "scheduler jobs resume"])
+    @pytest.mark.parametrize("command", ["run deploy", "scheduler jobs resume"])
     def test_ctrl_c_leaves_nothing_that_a_second_run_does_not_finish(self, deployed: Deployment, command: str) -> None:
         deployed.settings["LOG_LEVEL"] = "DEBUG"
         deployed.edit(_set("/jobs/report-dispatch", "schedule", value="5 5 * * *"))
@@ -756,7 +788,7 @@ class TestFailures:
 
     def test_schedule_stays_paused_until_a_deployment_succeeds(self, deployed: Deployment) -> None:
         deployed.settings["LOG_LEVEL"] = "DEBUG"
-        deployed.fail("functions deploy", "INVALID_ARGUMENT: no", times=3)
+        deployed.fail("run deploy", "INVALID_ARGUMENT: no", times=3)
         outcome = deployed.deploy("--only=functions")
         assert outcome.status == 1
         assert deployed.resource("/jobs/report-dispatch")["state"] == "PAUSED"
@@ -808,8 +840,7 @@ def _databases_of(deployed: Deployment, prefix: str) -> set[tuple[str, str]]:
         for role, whose, _, condition in deployed.state["policies"]["project"]:
             if (role, whose) == ("roles/datastore.user", member):
                 found.add((name, condition.removeprefix(f'resource.name=="projects/{PROJECT}/databases/').rstrip('"')))
-        variables = deployed.resource(f"/functions/{prefix}-{name}")["serviceConfig"]["environmentVariables"]
-        found.add((name, variables["FIRESTORE_DATABASE"]))
+        found.add((name, environment_of(deployed.resource(f"/services/{prefix}-{name}"))["FIRESTORE_DATABASE"]))
     return found
 
 
@@ -835,7 +866,7 @@ class TestTeardown:
         before = deployed.state
         outcome = deployed.deploy("--teardown", "--dry-run")
         assert outcome.status == 0
-        assert "functions delete report-worker" in outcome.output
+        assert "run services delete report-worker" in outcome.output
         assert deployed.state == before
 
     def test_deletes_data_when_that_is_said_and_leaves_what_is_not_its_own(
@@ -845,7 +876,7 @@ class TestTeardown:
         deployed.settings |= firestore.environment
         foreign: dict[str, dict[str, Any]] = {
             f"{PLACE}/queues/reports-of-others": {"state": "RUNNING"},
-            f"{PLACE}/functions/reporting": {"state": "ACTIVE"},
+            f"{PLACE}/services/reporting": {"metadata": {"name": "reporting"}},
             f"projects/{PROJECT}/secrets/sendgrid-api-key": {},
             f"projects/{PROJECT}/serviceAccounts/reporter@{DOMAIN}": {"email": f"reporter@{DOMAIN}"},
             f"projects/{PROJECT}/alertPolicies/999": {"userLabels": {"pipeline": "other"}},
@@ -984,7 +1015,7 @@ def test_job_that_is_paused_by_hand_stays_paused(deployed: Deployment) -> None:
     deployed.settings["LOG_LEVEL"] = "DEBUG"
     outcome = deployed.deploy("--only=worker")
     assert outcome.status == 0, outcome.text
-    assert deployed.changes == ["functions deploy report-worker"]
+    assert deployed.changes == ["run deploy report-worker"]
     assert deployed.resource("/jobs/report-dispatch")["state"] == "PAUSED"
     assert "job report-dispatch is paused by hand and stays so" in outcome.errors
     assert f"gcloud scheduler jobs resume report-dispatch --location=us-central1 --project={PROJECT}" in outcome.errors

@@ -28,6 +28,7 @@ from tests.deployment.conftest import git
         ("", None),
         (None, "false"),
         ("512Mi", "512Mi"),
+        ("2000m", "2"),
     ],
 )
 def test_means_the_same(actual: Any, wanted: Any) -> None:
@@ -45,8 +46,9 @@ def test_means_something_else(actual: Any, wanted: Any) -> None:
 def test_finds_elements_of_lists_and_counts() -> None:
     resource = {
         "secrets": [{"key": "A", "version": "1"}, {"key": "B", "version": "2"}],
-        "variables": {"X": "1", "LOG_EXECUTION_ID": "true"},
+        "variables": {"X": "1"},
         "annotations": {"run.googleapis.com/ingress": "all"},
+        "image": "us-docker.pkg.dev/p/r/python314",
     }
     assert find(resource, "secrets[0].key") == "A"
     assert find(resource, "secrets[2].key") is None
@@ -58,6 +60,8 @@ def test_finds_elements_of_lists_and_counts() -> None:
     assert find(resource, "secrets.#") == 2
     assert find(resource, "variables.#") == 1
     assert find(resource, "absent.#") == 0
+    assert find(resource, "image.basename()") == "python314"
+    assert find(resource, "absent.basename()") == ""
 
 
 def test_what_a_service_adds_makes_no_difference() -> None:

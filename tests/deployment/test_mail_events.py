@@ -16,7 +16,7 @@ from tests.deployment.tls_front import tls_front
 from tests.support import Background
 
 URL = f"{FUNCTION_URL}/sendgrid"
-FUNCTION = "/functions/report-mail-events"
+SERVICE = "/services/report-mail-events"
 ONLY = "--only=mail-events"
 
 
@@ -44,19 +44,18 @@ def webhook_of(account: Account) -> Webhook | None:
 
 def keys_of(deployment: Deployment) -> list[str]:
     """The public keys that the function runs with."""
-    environment = deployment.resource(FUNCTION)["serviceConfig"]["environmentVariables"]
-    return str(environment["SENDGRID_WEBHOOK_KEY"]).split(",")
+    return deployment.environment_of("mail-events")["SENDGRID_WEBHOOK_KEY"].split(",")
 
 
 def is_deployed(deployment: Deployment) -> bool:
-    return any(name.endswith(FUNCTION) for name in deployment.state["resources"])
+    return any(name.endswith(SERVICE) for name in deployment.state["resources"])
 
 
 def test_a_dry_run_changes_nothing_at_sendgrid(ready: Deployment, account: Account) -> None:
     outcome = ready.deploy(ONLY, "--dry-run")
     assert outcome.status == 0, outcome.text
     assert f"to be created: event webhook to {URL}" in outcome.output
-    assert "functions deploy report-mail-events" in outcome.output
+    assert "run deploy report-mail-events" in outcome.output
     assert ready.changes == []
     assert webhook_of(account) is None
 
@@ -119,7 +118,7 @@ class TestByHand:
         assert outcome.status == 0, outcome.text
         assert "./deploy.sh --only=mail-events" in outcome.errors
         assert keys_of(ready) == keys
-        assert "functions deploy report-mail-events" in ready.changes
+        assert "run deploy report-mail-events" in ready.changes
 
 
 def webhook_of_admin(account: Account) -> Webhook | None:

@@ -37,11 +37,9 @@ def webhooks(account: Account) -> list[dict[str, Any]]:
 
 def provider_variables(deployment: Deployment, function: str) -> dict[str, str]:
     """What a function has of its provider: variables, and secrets by their names."""
-    service = deployment.resource(f"/functions/report-{function}")["serviceConfig"]
-    variables = dict(service["environmentVariables"])
-    variables |= {each["key"]: each["secret"] for each in service["secretEnvironmentVariables"]}
     named = ("MAIL_PROVIDER", "SENDGRID", "RESEND", "SMTP")
-    return {name: value for name, value in variables.items() if name.startswith(named)}
+    variables = deployment.environment_of(function)
+    return {name: value.removesuffix(":1") for name, value in variables.items() if name.startswith(named)}
 
 
 def readers(deployment: Deployment, secret: str) -> set[str]:
@@ -87,7 +85,7 @@ def test_from_sendgrid_to_resend_and_on_to_a_mail_server(deployed: Deployment, a
     outcome = deployed.deploy()
     assert outcome.status == 0, outcome.text
     assert provider_variables(deployed, "worker") == {"MAIL_PROVIDER": "smtp", "SMTP_URL": "report-smtp-url"}
-    assert not any(name.endswith("/functions/report-mail-events") for name in deployed.state["resources"])
+    assert not any(name.endswith("/services/report-mail-events") for name in deployed.state["resources"])
     assert webhooks(account) == []
     assert readers(deployed, "resend-api-key") == readers(deployed, "resend-webhook-secret") == set()
     assert "a mail server reports nothing about mails" in outcome.output

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.deployment.conftest import PROJECT, Deployment, FirstDeployment
+from tests.deployment.conftest import PROJECT, Deployment, FirstDeployment, environment_of
 
 NEEDS = """\
 settings:
@@ -99,11 +99,10 @@ def roles(state: dict[str, Any]) -> set[tuple[str, str, str]]:
     }
 
 
-def service(state: dict[str, Any], function: str = "worker") -> dict[str, Any]:
-    """How a function is deployed."""
-    name = next(name for name in state["resources"] if name.endswith(f"/functions/report-{function}"))
-    config: dict[str, Any] = state["resources"][name]["serviceConfig"]
-    return config
+def variables(state: dict[str, Any], function: str = "worker") -> dict[str, str]:
+    """What a function is deployed with."""
+    name = next(name for name in state["resources"] if name.endswith(f"/services/report-{function}"))
+    return environment_of(state["resources"][name])
 
 
 def test_the_worker_gets_what_a_kind_needs(given: FirstDeployment) -> None:
@@ -121,13 +120,12 @@ def test_the_worker_gets_what_a_kind_needs(given: FirstDeployment) -> None:
         ),
     }
     assert given.state["policies"][SECRET] == [["roles/secretmanager.secretAccessor", WORKER, "", ""]]
-    worker = service(given.state)
-    assert worker["environmentVariables"]["SALES_REGION"] == "eu"
+    worker = variables(given.state)
+    assert worker["SALES_REGION"] == "eu"
     # Its own default holds.
-    assert "SALES_CURRENCY" not in worker["environmentVariables"]
-    assert "SALES_DATABASE_URL" in {secret["key"] for secret in worker["secretEnvironmentVariables"]}
-    dispatcher = service(given.state, "dispatcher")
-    assert not any(name.startswith("SALES") for name in dispatcher["environmentVariables"])
+    assert "SALES_CURRENCY" not in worker
+    assert worker["SALES_DATABASE_URL"] == "report-sales-database-url:1"
+    assert not any(name.startswith("SALES") for name in variables(given.state, "dispatcher"))
     assert "hidden" not in given.outcome.text + "".join(" ".join(call) for call in given.calls)
 
 
@@ -152,12 +150,12 @@ def test_what_no_kind_declares_any_more_is_taken_back(
     # As long as the former worker runs it has what it reads.
     changes = deployed.changes
     taken_back = "secrets remove-iam-policy-binding report-sales-database-url"
-    assert changes.index("functions deploy report-worker") < changes.index(taken_back)
+    assert changes.index("run deploy report-worker") < changes.index(taken_back)
 
     write(checkout, "")
     outcome = deployed.deploy("--only=worker")
     assert outcome.status == 0, outcome.text
-    assert service(deployed.state) == service(first_deployment.state)
+    assert variables(deployed.state) == variables(first_deployment.state)
     before = first_deployment.state["policies"]["project"]
     assert sorted(deployed.state["policies"]["project"]) == sorted([*before, by_hand])
     assert deployed.deploy("--only=worker").status == 0
@@ -187,8 +185,8 @@ def test_a_setting_may_come_from_the_env_file(deployed: Deployment) -> None:
     file.write_text('SALES_REGION="us"\nSALES_CURRENCY=USD\n', encoding="utf-8")
     outcome = deployed.deploy(f"--env-file={file}", "--only=worker")
     assert outcome.status == 0, outcome.text
-    variables = service(deployed.state)["environmentVariables"]
-    assert (variables["SALES_REGION"], variables["SALES_CURRENCY"]) == ("us", "USD")
+    worker = deployed.environment_of("worker")
+    assert (worker["SALES_REGION"], worker["SALES_CURRENCY"]) == ("us", "USD")
 
 
 def _without(name: str) -> Callable[[Deployment, Path], None]:
@@ -262,16 +260,16 @@ def test_the_dlq_handler_is_told_who_owns_a_kind(deployed: Deployment, checkout:
     deployed.secrets["SALES_HOOK"] = "https://hooks.slack.com/services/T/B/hidden"
     outcome = deployed.deploy()
     assert outcome.status == 0, outcome.text
-    handler = service(deployed.state, "dlq-handler")
-    assert json.loads(handler["environmentVariables"]["KIND_OWNERS"]) == {"sales": "SALES_HOOK"}
-    assert "SALES_HOOK" in {secret["key"] for secret in handler["secretEnvironmentVariables"]}
+    handler = variables(deployed.state, "dlq-handler")
+    assert json.loads(handler["KIND_OWNERS"]) == {"sales": "SALES_HOOK"}
+    assert handler["SALES_HOOK"] == "report-sales-hook:1"
     assert sorted(deployed.state["policies"][hook]) == sorted([[ACCESS, WORKER, "", ""], [ACCESS, HANDLER, "", ""]])
     assert "hidden" not in outcome.text
 
     write(checkout, NEEDS)
     outcome = deployed.deploy()
     assert outcome.status == 0, outcome.text
-    assert "KIND_OWNERS" not in service(deployed.state, "dlq-handler")["environmentVariables"]
+    assert "KIND_OWNERS" not in variables(deployed.state, "dlq-handler")
     assert deployed.state["policies"][hook] == []
     assert outcome.output.count("gcloud secrets delete report-sales-hook") <= 2
 
@@ -284,6 +282,6 @@ def test_an_owner_with_an_address_needs_a_mail_server(deployed: Deployment, chec
     deployed.secrets["OWNER_MAIL_URL"] = "mailtos://smtp.example?from=a@corp.example"
     outcome = deployed.deploy()
     assert outcome.status == 0, outcome.text
-    handler = service(deployed.state, "dlq-handler")
-    assert json.loads(handler["environmentVariables"]["KIND_OWNERS"]) == {"sales": "sales@corp.example"}
-    assert "OWNER_MAIL_URL" in {secret["key"] for secret in handler["secretEnvironmentVariables"]}
+    handler = variables(deployed.state, "dlq-handler")
+    assert json.loads(handler["KIND_OWNERS"]) == {"sales": "sales@corp.example"}
+    assert handler["OWNER_MAIL_URL"] == "report-owner-mail-url:1"

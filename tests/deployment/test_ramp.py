@@ -29,7 +29,7 @@ def test_a_ramp_begins_runs_and_is_taken_out(deployed: Deployment) -> None:
     assert SETTER in bindings(deployed.state, QUEUE)
     assert SETTER not in bindings(deployed.state, f"{PLACE}/queues/report-continuations")
     assert rate(deployed, "/queues/report-continuations") == 50
-    variables = deployed.resource("/functions/report-dispatcher")["serviceConfig"]["environmentVariables"]
+    variables = deployed.environment_of("dispatcher")
     assert (variables["RAMP_START"], variables["RAMP_FIRST_DAY"], variables["QUEUE_RATE"]) == (AHEAD, "864", "10")
     assert "RAMP_GROWTH" not in variables
 
@@ -42,7 +42,7 @@ def test_a_ramp_begins_runs_and_is_taken_out(deployed: Deployment) -> None:
         assert deployed.deploy(f"--only={step}").status == 0
     assert deployed.resource("/queues/reports") == before
     assert SETTER not in bindings(deployed.state, QUEUE)
-    variables = deployed.resource("/functions/report-dispatcher")["serviceConfig"]["environmentVariables"]
+    variables = deployed.environment_of("dispatcher")
     assert not {"RAMP_START", "QUEUE_RATE"} & variables.keys()
 
 

@@ -35,8 +35,12 @@ from tests.operations.identity_aware_proxy import AUDIENCE, HEADER, IdentityAwar
 from tests.support import PATIENCE_SECONDS, Background, free_ports
 
 PROJECT = "my-project"
-TASKS, SCHEDULER = (f"report-{name}@{PROJECT}.iam.gserviceaccount.com" for name in ("tasks", "scheduler"))
-WORKER_URL, DISPATCHER_URL = (f"https://report-{name}-1.us-central1.run.app" for name in ("worker", "dispatcher"))
+TASKS, SCHEDULER, EVENTS = (
+    f"report-{name}@{PROJECT}.iam.gserviceaccount.com" for name in ("tasks", "scheduler", "events")
+)
+WORKER_URL, DISPATCHER_URL, DLQ_HANDLER_URL = (
+    f"https://report-{name}-1.us-central1.run.app" for name in ("worker", "dispatcher", "dlq-handler")
+)
 CONSOLE_URL = "https://report-console-1.us-central1.run.app"
 ENVIRONMENT = {
     "GOOGLE_CLOUD_PROJECT": PROJECT,
@@ -46,6 +50,8 @@ ENVIRONMENT = {
     "DISPATCHER_URL": DISPATCHER_URL,
     "TASKS_INVOKER": TASKS,
     "SCHEDULER_INVOKER": SCHEDULER,
+    "DLQ_HANDLER_URL": DLQ_HANDLER_URL,
+    "EVENTS_INVOKER": EVENTS,
     "DEAD_LETTER_TOPIC": "report-dead-letters",
     "MAX_ATTEMPTS": "8",
     "SENDGRID_API_KEY": "SG.key",
@@ -110,12 +116,12 @@ def cloud() -> Iterator[Cloud]:
 
 
 @contextmanager
-def deployed(function: str, cloud: Cloud, directory: Path, kind: str = "http") -> Iterator[str]:
+def deployed(function: str, cloud: Cloud, directory: Path) -> Iterator[str]:
     """Stage a function, install what it requires, and start it as Google does. Yields its address."""
     python = _install(directory, "stage_function.py", REPOSITORY, function, directory / "staged")
     port = free_ports(1)
     command: list[str | Path] = [python, "-m", "functions_framework", "--source", "main.py", "--target", function]
-    command += ["--signature-type", kind, "--host", "127.0.0.1", "--port", str(port)]
+    command += ["--host", "127.0.0.1", "--port", str(port)]
     with _running(command, cloud, directory, port, "/health") as url:
         yield url
 
@@ -226,18 +232,15 @@ def test_dlq_handler(cloud: Cloud, tmp_path: Path, monkeypatch: pytest.MonkeyPat
         "attempts": 1,
         "failed_at": datetime.now(UTC).isoformat(),
     }
-    event: dict[str, Any] = {
+    push: dict[str, Any] = {
         "message": {"data": base64.b64encode(json.dumps(letter).encode()).decode(), "messageId": "1", "attributes": {}},
-        "subscription": f"projects/{PROJECT}/subscriptions/eventarc-1",
+        "subscription": f"projects/{PROJECT}/subscriptions/report-dead-letters",
     }
-    headers = {
-        "ce-id": "1",
-        "ce-source": f"//pubsub.googleapis.com/projects/{PROJECT}/topics/report-dead-letters",
-        "ce-specversion": "1.0",
-        "ce-type": "google.cloud.pubsub.topic.v1.messagePublished",
-    }
-    with deployed("dlq_handler", cloud, tmp_path, kind="cloudevent") as url:
-        answer = requests.post(url, json=event, headers=headers, timeout=PATIENCE_SECONDS)
+    with deployed("dlq_handler", cloud, tmp_path) as url:
+        url += f"/projects/{PROJECT}/topics/report-dead-letters"
+        assert requests.post(url, json=push, timeout=PATIENCE_SECONDS).status_code == 401
+        token = cloud.bearer(EVENTS, DLQ_HANDLER_URL)
+        answer = requests.post(url, json=push, headers=token, timeout=PATIENCE_SECONDS)
         assert answer.status_code == 200, (tmp_path / "log").read_text()
     record = cloud.client(monkeypatch).document("dead_letters/u1:default:20261124T1300Z").get()
     assert record.get("reason") == "permanent-error"

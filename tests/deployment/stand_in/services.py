@@ -1,64 +1,14 @@
-"""The services: what each command does to the state, and with which errors it refuses."""
+"""The services but Cloud Run: what each command does to the state, and with which errors it refuses."""
 
 import base64
 import re
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
-from tests.deployment.stand_in.arguments import CommandLine, Refused, read_json
+from tests.deployment.stand_in.arguments import read_json
+from tests.deployment.stand_in.call import COLLECTION_OF, NUMBER, Resource
+from tests.deployment.stand_in.cloud_run import CloudRun
 
-Resource = dict[str, Any]
-
-NUMBER = "123456789012"
-DISABLED = (
-    "PERMISSION_DENIED: {title} has not been used in project {project} before or it is disabled. Enable it by visiting "
-    "https://console.developers.google.com/apis/api/{api}/overview?project={project} then retry. If you enabled this "
-    "API recently, wait a few minutes for the action to propagate to our systems and retry.\n"
-    "- '@type': type.googleapis.com/google.rpc.ErrorInfo\n  reason: SERVICE_DISABLED"
-)
-TOO_MANY_CPUS = (
-    "OperationError: code=3, message=Could not create or update Cloud Run service, spec.template.metadata.annotations"
-    "[autoscaling.knative.dev/maxScale]: Max instances must be set to {fewer} or fewer to set the requested total CPU."
-    "\nConsider running your workload in a region with greater capacity, or requesting an increase in quota for this "
-    "region if you are seeing sustained usage near this limit, see https://cloud.google.com/run/quotas. Your project "
-    "may gain access to further scaling by adding billing information to your account.\n\nQuota violated:\n"
-    "CpuAllocPerProjectRegion requested: {wanted} allowed: {allowed}"
-)
-API_OF = {
-    "artifacts": "artifactregistry",
-    "eventarc": "eventarc",
-    "firestore": "firestore",
-    "functions": "cloudfunctions",
-    "iam": "iam",
-    "iap": "iap",
-    "logging": "logging",
-    "monitoring": "monitoring",
-    "pubsub": "pubsub",
-    "quotas": "cloudquotas",
-    "run": "run",
-    "scheduler": "cloudscheduler",
-    "secrets": "secretmanager",
-    "tasks": "cloudtasks",
-}
-COLLECTION_OF = {
-    "artifacts repositories": "locations/{location}/repositories",
-    "eventarc triggers": "locations/{location}/triggers",
-    "functions": "locations/{region}/functions",
-    "iam service-accounts": "serviceAccounts",
-    "iap web": "locations/{region}/services",
-    "logging metrics": "metrics",
-    "monitoring dashboards": "dashboards",
-    "monitoring policies": "alertPolicies",
-    "beta monitoring channels": "notificationChannels",
-    "pubsub topics": "topics",
-    "pubsub subscriptions": "subscriptions",
-    "run": "locations/{region}/services",
-    "run services": "locations/{region}/services",
-    "scheduler jobs": "locations/{location}/jobs",
-    "secrets": "secrets",
-    "tasks queues": "locations/{location}/queues",
-}
 QUEUE_FIELDS: dict[str, tuple[str, str, Callable[[str], Any]]] = {
     "max-dispatches-per-second": ("rateLimits", "maxDispatchesPerSecond", float),
     "max-concurrent-dispatches": ("rateLimits", "maxConcurrentDispatches", int),
@@ -87,202 +37,8 @@ JOB_FIELDS: dict[str, tuple[str, str, Callable[[str], Any]]] = {
 }
 
 
-class Cloud:
-    """One call of gcloud against the state."""
-
-    def __init__(self, state: Resource, line: CommandLine, given: bytes) -> None:
-        self.state = state
-        self.line = line
-        self.given = given
-        self.flags = line.flags
-        self.command = line.command
-        self.project = line.flags.get("project", "")
-        self.group, _, self.verb = self.command.rpartition(" ")
-        if self.group in {"scheduler jobs create", "scheduler jobs update"}:
-            self.group, self.verb = "scheduler jobs", self.group.rpartition(" ")[2]
-
-    def run(self) -> Any:
-        """Do what was asked, and return what is to be printed."""
-        self._require_project()
-        self._require_api()
-        special = getattr(self, "_" + re.sub(r"\W", "_", self.command), None)
-        if special is not None:
-            return special()
-        return getattr(self, "_any_" + self.verb.replace("-", "_"))()
-
-    def refuse(self, message: str) -> Refused:
-        """The service's refusal."""
-        return Refused(f"ERROR: (gcloud.{self.command.replace(' ', '.')}) {message}")
-
-    def _require_project(self) -> None:
-        if self.command in {"version", "config get", "auth print-access-token"}:
-            return
-        if self.project != self.state["project"]:
-            raise self.refuse(f"Projects instance [{self.project}] not found: The caller does not have permission")
-
-    def _require_api(self) -> None:
-        words = self.command.split()
-        api = API_OF.get(words[1] if words[0] == "beta" else words[0])
-        if api is None:
-            return
-        name = f"{api}.googleapis.com"
-        if name not in self.state["enabled"]:
-            raise self.refuse(DISABLED.format(title=api, api=name, project=self.project))
-        if self.state["warming"].get(name, 0) > 0:
-            self.state["warming"][name] -= 1
-            raise self.refuse(DISABLED.format(title=api, api=name, project=self.project))
-
-    # Names and resources.
-
-    def _collection(self) -> str:
-        place = {"location": self.flags.get("location", ""), "region": self.flags.get("region", "")}
-        return f"projects/{self.project}/{COLLECTION_OF[self.group].format(**place)}"
-
-    def _name(self) -> str:
-        positional = self.line.positionals[0]
-        return positional if positional.startswith("projects/") else f"{self._collection()}/{positional}"
-
-    def _get(self, name: str | None = None) -> Resource:
-        name = name or self._name()
-        try:
-            found: Resource = self.state["resources"][name]
-        except KeyError:
-            if self.group == "functions":
-                raise self.refuse(
-                    f"ResponseError: status=[404], code=[], message=[Resource '{name}' was not found]"
-                ) from None
-            raise self.refuse(
-                f"NOT_FOUND: Resource '{name}' was not found. This command is authenticated as op@example.com"
-            ) from None
-        return found
-
-    def _put(self, name: str, resource: Resource, *, new: bool) -> Resource:
-        if new and name in self.state["resources"]:
-            raise self.refuse(f"ALREADY_EXISTS: Resource '{name}' already exists")
-        self.state["resources"][name] = {**resource, "name": name}
-        return dict(self.state["resources"][name])
-
-    def _numbered(self) -> str:
-        self.state["count"] += 1
-        return f"{self._collection()}/{self.state['count']}"
-
-    def _children(self, collection: str) -> list[Resource]:
-        return [
-            value
-            for key, value in self.state["resources"].items()
-            if re.fullmatch(re.escape(collection) + "/[^/]+", key)
-        ]
-
-    # What most kinds of resources have in common.
-
-    def _any_describe(self) -> Resource:
-        return self._get()
-
-    def _any_list(self) -> list[Resource]:
-        found = self._children(self._collection())
-        if match := re.fullmatch(r"(\w+)=(.*)", self.flags.get("filter", "")):
-            found = [one for one in found if str(one.get(match[1])) == match[2]]
-        # The service limits, gcloud sorts what it gets.
-        found = found[: int(self.flags.get("limit", len(found)))]
-        if key := self.flags.get("sort-by"):
-            found.sort(key=lambda one: str(one.get(key.lstrip("~"), "")), reverse=key.startswith("~"))
-        return found
-
-    def _any_create(self) -> Resource:
-        return self._put(self._name(), {}, new=True)
-
-    def _any_delete(self) -> Resource:
-        name = self._name()
-        self._get(name)
-        for key in [key for key in self.state["resources"] if key == name or key.startswith(f"{name}/")]:
-            del self.state["resources"][key]
-            self.state["policies"].pop(key, None)
-        return {}
-
-    def _any_pause(self) -> Resource:
-        self._get()["state"] = "PAUSED"
-        return {}
-
-    def _any_resume(self) -> Resource:
-        self._get()["state"] = "ENABLED" if self.group == "scheduler jobs" else "RUNNING"
-        return {}
-
-    # Policies.
-
-    def _policy_key(self) -> str:
-        if self.group == "projects":
-            return "project"
-        if self.group == "iap web":
-            name = f"{self._collection()}/{self.flags['service']}"
-            self._get(name)
-            return f"iap/{name}"
-        name = self._name()
-        self._get(name)
-        return name
-
-    def _any_get_iam_policy(self) -> Resource:
-        bindings = self.state["policies"].get(self._policy_key(), [])
-        return {
-            "bindings": [
-                {
-                    "role": role,
-                    "members": [member],
-                    **({"condition": {"title": title, "expression": expression}} if title else {}),
-                }
-                for role, member, title, expression in bindings
-            ]
-        }
-
-    def _any_add_iam_policy_binding(self) -> Resource:
-        key = self._policy_key()
-        member = self.flags["member"]
-        self._require_member(member)
-        policy = self.state["policies"].setdefault(key, [])
-        if key == "project" and "condition" not in self.flags and any(title for _, _, title, _ in policy):
-            raise self.refuse(
-                "Adding a binding without specifying a condition to a policy containing conditions is prohibited in "
-                "non-interactive mode. Run the command again with `--condition=None`"
-            )
-        binding = [self.flags["role"], member, *self._condition()]
-        if binding not in policy:
-            policy.append(binding)
-        return {}
-
-    def _condition(self) -> list[str]:
-        """The title and the expression of the flag --condition; empty without one."""
-        condition = self.flags.get("condition", "None")
-        if condition == "None":
-            return ["", ""]
-        expression, _, title = condition.removeprefix("expression=").rpartition(",title=")
-        return [title, expression]
-
-    def _any_remove_iam_policy_binding(self) -> Resource:
-        key = self._policy_key()
-        before = self.state["policies"].get(key, [])
-        named = [self.flags["role"], self.flags["member"]]
-        if "all" in self.flags:
-            after = [one for one in before if one[:2] != named]
-        else:
-            after = [one for one in before if one != [*named, *self._condition()]]
-        if after == before:
-            raise self.refuse("Policy binding with the specified principal, role, and condition not found!")
-        self.state["policies"][key] = after
-        return {}
-
-    def _require_member(self, member: str) -> None:
-        """A new account is not seen at once, and a service's own account is not there before it was asked for."""
-        if not member.startswith("serviceAccount:"):
-            return
-        email = member.removeprefix("serviceAccount:")
-        refusal = self.refuse(f"INVALID_ARGUMENT: Service account {email} does not exist.")
-        if "@gcp-sa-" in email:
-            if email not in self.state["agents"]:
-                raise refusal
-        elif f"projects/{self.project}/serviceAccounts/{email}" not in self.state["resources"]:
-            raise refusal
-        elif self.state["young"].get(email, 0) > 0:
-            self.state["young"][email] -= 1
-            raise refusal
+class Cloud(CloudRun):
+    """One call of gcloud, whatever it is about."""
 
     # The project.
 
@@ -456,14 +212,62 @@ class Cloud:
         latest = max(versions, key=lambda one: one["createTime"])
         return base64.b64decode(latest["data"])
 
-    # Topic and queues.
+    # Topics and queues.
 
-    def _eventarc_triggers_describe(self) -> Resource:
-        return self._get()
+    def _pubsub_topics_list_subscriptions(self) -> list[str]:
+        topic = self._get()["name"]
+        subscriptions = self._children(f"projects/{self.project}/subscriptions")
+        return [subscription["name"] for subscription in subscriptions if subscription["topic"] == topic]
+
+    def _pubsub_topics_delete(self) -> Resource:
+        for subscription in self._pubsub_topics_list_subscriptions():
+            self.state["resources"][subscription]["topic"] = "_deleted-topic_"
+        return self._any_delete()
+
+    def _pubsub_subscriptions_create(self) -> Resource:
+        topic = f"projects/{self.project}/topics/{self.flags['topic']}"
+        self._get(topic)
+        return self._put(self._name(), {"topic": topic, **self._subscription()}, new=True)
 
     def _pubsub_subscriptions_update(self) -> Resource:
-        self._get()["messageRetentionDuration"] = self.flags["message-retention-duration"]
+        self._get().update(self._subscription())
         return {}
+
+    def _subscription(self) -> Resource:
+        """A subscription as the flags have it, within Pub/Sub's limits.
+
+        https://docs.cloud.google.com/pubsub/docs/reference/rest/v1/projects.subscriptions
+        """
+        flags = self.flags
+        for flag, least, most in (
+            ("ack-deadline", 10, 600),
+            ("message-retention-duration", 600, 2678400),
+            ("min-retry-delay", 0, 600),
+            ("max-retry-delay", 0, 600),
+            ("max-delivery-attempts", 5, 100),
+        ):
+            if not least <= int(flags.get(flag, str(least)).rstrip("s")) <= most:
+                raise self.refuse(f"INVALID_ARGUMENT: Invalid {flag} (name={self.line.positionals[0]})")
+        fields: Resource = {
+            "ackDeadlineSeconds": int(flags["ack-deadline"]),
+            "messageRetentionDuration": flags["message-retention-duration"],
+            "expirationPolicy": {} if flags["expiration-period"] == "never" else {"ttl": flags["expiration-period"]},
+            "pushConfig": {},
+        }
+        if endpoint := flags["push-endpoint"]:
+            account = flags["push-auth-service-account"]
+            self._get(f"projects/{self.project}/serviceAccounts/{account}")
+            token = {"serviceAccountEmail": account, "audience": flags["push-auth-token-audience"]}
+            fields["pushConfig"] = {"pushEndpoint": endpoint, "oidcToken": token}
+        if topic := flags.get("dead-letter-topic"):
+            self._get(topic)
+            attempts = int(flags["max-delivery-attempts"])
+            fields["deadLetterPolicy"] = {"deadLetterTopic": topic, "maxDeliveryAttempts": attempts}
+            fields["retryPolicy"] = {
+                "minimumBackoff": flags["min-retry-delay"],
+                "maximumBackoff": flags["max-retry-delay"],
+            }
+        return fields
 
     def _tasks_queues_create(self) -> Resource:
         if self.line.positionals[0] in self.state["recently_deleted_queues"]:
@@ -476,157 +280,6 @@ class Cloud:
     def _tasks_queues_update(self) -> Resource:
         _set_fields(self._get(), self.flags, QUEUE_FIELDS)
         return {}
-
-    # Functions.
-
-    def _functions_regions_list(self) -> list[Resource]:
-        return [{"locationId": region} for region in ("europe-west1", "us-central1")]
-
-    def _functions_describe(self) -> Resource:
-        return self._get()
-
-    def _functions_delete(self) -> Resource:
-        name = self._name()
-        function = name.rsplit("/", 1)[1]
-        answer = self._any_delete()
-        for key in [
-            key
-            for key in self.state["resources"]
-            if key.endswith((f"/services/{function}", f"{function}-1", f"{function}-1-sub"))
-        ]:
-            del self.state["resources"][key]
-            self.state["policies"].pop(key, None)
-        return answer
-
-    def _functions_deploy(self) -> Resource:
-        flags, function, region = self.flags, self.line.positionals[0], self.flags["region"]
-        source = Path(flags["source"])
-        if not (source / "main.py").is_file():
-            raise self.refuse("OperationError: code=3, message=Build failed: main.py is missing")
-        variables = read_json(flags["env-vars-file"])
-        for account in (flags["service-account"], flags["build-service-account"].rsplit("/", 1)[1]):
-            self._get(f"projects/{self.project}/serviceAccounts/{account}")
-        self._get(flags["docker-repository"])
-        self._require_cpus(1000 * int(flags["cpu"]) * int(flags["max-instances"]))
-        labels = dict(part.split("=") for part in flags["update-labels"].split(","))
-        resource: Resource = {
-            "state": "ACTIVE",
-            "environment": "GEN_2",
-            "labels": {"deployment-tool": "cli-gcloud", **labels},
-            "buildConfig": {
-                "runtime": flags["runtime"],
-                "entryPoint": flags["entry-point"],
-                "serviceAccount": flags["build-service-account"],
-                "dockerRepository": flags["docker-repository"],
-            },
-            "serviceConfig": {
-                "availableMemory": flags["memory"],
-                "availableCpu": flags["cpu"],
-                "maxInstanceRequestConcurrency": int(flags["concurrency"]),
-                "timeoutSeconds": int(flags["timeout"].rstrip("s")),
-                "maxInstanceCount": int(flags["max-instances"]),
-                "ingressSettings": "ALLOW_" + flags["ingress-settings"].upper().replace("-", "_"),
-                "serviceAccountEmail": flags["service-account"],
-                "environmentVariables": variables,
-                "secretEnvironmentVariables": [
-                    self._secret(part) for part in flags.get("set-secrets", "").split(",") if part
-                ],
-            },
-        }
-        if minimum := int(flags["min-instances"]):
-            resource["serviceConfig"]["minInstanceCount"] = minimum
-        service = f"projects/{self.project}/locations/{region}/services/{function}"
-        self.state["resources"].setdefault(service, {"name": service})
-        if topic := flags.get("trigger-topic"):
-            resource["eventTrigger"] = self._trigger(function, region, topic)
-        self.state["deployed_files"][function] = sorted(
-            file.relative_to(source).as_posix() for file in source.rglob("*") if file.is_file()
-        )
-        return self._put(self._name(), resource, new=False)
-
-    def _require_cpus(self, wanted: int) -> None:
-        """Cloud Run's refusal, as people quote it."""
-        allowed = self.state["cpu_quota"]
-        if wanted > allowed:
-            raise self.refuse(TOO_MANY_CPUS.format(fewer=allowed // 1000, wanted=wanted, allowed=allowed))
-
-    # Cloud Run.
-
-    def _run_deploy(self) -> Resource:
-        flags, service = self.flags, self.line.positionals[0]
-        source = Path(flags["source"])
-        if not (source / "Procfile").is_file():
-            raise self.refuse("Build failed: no buildpack groups passed detection")
-        for account in (flags["service-account"], flags["build-service-account"].rsplit("/", 1)[1]):
-            self._get(f"projects/{self.project}/serviceAccounts/{account}")
-        repository, _, image = flags["image"].rpartition("/")
-        self._get(f"projects/{self.project}/locations/{flags['region']}/repositories/{repository.rpartition('/')[2]}")
-        if image != service:
-            raise self.refuse("Invalid value for [--image]: the image must have the name of the service")
-        self.state["deployed_files"][service] = sorted(
-            file.relative_to(source).as_posix() for file in source.rglob("*") if file.is_file()
-        )
-        variables = [{"name": name, "value": value} for name, value in read_json(flags["env-vars-file"]).items()]
-        secret = self._secret(flags["set-secrets"])
-        reference = {"secretKeyRef": {"key": secret["version"], "name": secret["secret"]}}
-        container = {
-            "image": f"{flags['image']}@sha256:{'0' * 64}",
-            "env": [*variables, {"name": secret["key"], "valueFrom": reference}],
-            "resources": {"limits": {"cpu": "1000m", "memory": flags["memory"]}},
-        }
-        labels = dict(part.split("=") for part in flags["update-labels"].split(","))
-        annotations = {
-            "autoscaling.knative.dev/maxScale": flags["max-instances"],
-            "run.googleapis.com/cpu-throttling": str("cpu-throttling" in flags),
-        }
-        resource = {
-            "metadata": {
-                "name": service,
-                "labels": {"cloud.googleapis.com/location": flags["region"], **labels},
-                "annotations": {
-                    "run.googleapis.com/iap-enabled": str("iap" in flags).lower(),
-                    "run.googleapis.com/ingress": flags["ingress"],
-                },
-            },
-            "spec": {
-                "template": {
-                    "metadata": {"annotations": annotations},
-                    "spec": {
-                        "serviceAccountName": flags["service-account"],
-                        "timeoutSeconds": int(flags["timeout"]),
-                        "containerConcurrency": int(flags["concurrency"]),
-                        "containers": [container],
-                    },
-                }
-            },
-            "status": {"conditions": [{"type": "Ready", "status": "True"}]},
-        }
-        return self._put(self._name(), resource, new=False)
-
-    def _run_services_delete(self) -> Resource:
-        self.state["policies"].pop(f"iap/{self._name()}", None)
-        return self._any_delete()
-
-    def _secret(self, text: str) -> Resource:
-        variable, _, rest = text.partition("=")
-        secret, _, version = rest.partition(":")
-        self._get(f"projects/{self.project}/secrets/{secret}/versions/{version}")
-        return {"key": variable, "projectId": NUMBER, "secret": secret, "version": version}
-
-    def _trigger(self, function: str, region: str, topic: str) -> Resource:
-        self._get(f"projects/{self.project}/topics/{topic}")
-        trigger = f"projects/{self.project}/locations/{region}/triggers/{function}-1"
-        subscription = f"projects/{self.project}/subscriptions/eventarc-{region}-{function}-1-sub"
-        self.state["resources"].setdefault(
-            trigger, {"name": trigger, "transport": {"pubsub": {"subscription": subscription}}}
-        )
-        self.state["resources"].setdefault(subscription, {"name": subscription, "messageRetentionDuration": "86400s"})
-        return {
-            "trigger": trigger,
-            "pubsubTopic": f"projects/{self.project}/topics/{topic}",
-            "serviceAccountEmail": self.flags["trigger-service-account"],
-            "retryPolicy": "RETRY_POLICY_RETRY" if "retry" in self.flags else "RETRY_POLICY_DO_NOT_RETRY",
-        }
 
     # Scheduler.
 

@@ -43,7 +43,7 @@ FIGURES = {
 
 @dataclass
 class Google:
-    """Tokens, Cloud Functions and IAM, and the dispatcher that runs there."""
+    """Tokens, Cloud Run and IAM, and the dispatcher that runs there."""
 
     url: str = ""
     functions: dict[str, dict[str, str]] = field(default_factory=dict)
@@ -63,18 +63,17 @@ class Google:
         if name not in self.functions:
             return web.json_response({"error": {"code": 404}}, status=404)
         secrets = [
-            {"key": key, "projectId": "p", "secret": secret, "version": version}
+            {"name": key, "valueSource": {"secretKeyRef": {"secret": secret, "version": version}}}
             for key, (secret, version) in self.secrets.items()
         ]
-        config = {"environmentVariables": self.functions[name], "secretEnvironmentVariables": secrets}
-        return web.json_response({"serviceConfig": config})
+        variables = [{"name": key, "value": value} for key, value in self.functions[name].items()]
+        return web.json_response({"template": {"containers": [{"env": variables + secrets}]}})
 
-    async def everything(self, request: web.Request) -> web.Response:
-        kind = request.match_info["kind"]
+    async def everything(self, _request: web.Request) -> web.Response:
         labels = {"commit": "c0ffee", "version": "0-1-0", "source-hash": "1"}
-        names = {"functions": ["report-worker", "reporter"], "services": ["report-worker", "report-console"]}
-        place = f"projects/p/locations/l/{kind}"
-        return web.json_response({kind: [{"name": f"{place}/{name}", "labels": labels} for name in names[kind]]})
+        place = "projects/p/locations/l/services"
+        names = ("report-worker", "reporter", "report-console")
+        return web.json_response({"services": [{"name": f"{place}/{name}", "labels": labels} for name in names]})
 
     async def secret(self, request: web.Request) -> web.Response:
         assert request.headers["Authorization"] == "Bearer own"
@@ -101,8 +100,8 @@ def google(emulators: Emulators) -> Iterator[Google]:
     google = Google()
     application = web.Application()
     application.router.add_post("/token", google.token)
-    application.router.add_get("/v2/projects/p/locations/l/functions/{name}", google.function)
-    application.router.add_get("/v2/projects/p/locations/l/{kind}", google.everything)
+    application.router.add_get("/v2/projects/p/locations/l/services/{name}", google.function)
+    application.router.add_get("/v2/projects/p/locations/l/services", google.everything)
     application.router.add_get("/v1/{secret:.*}", google.secret)
     application.router.add_post("/iam/{account}", google.generate_id_token)
     application.router.add_post("/dispatch", google.dispatch)
@@ -142,7 +141,6 @@ def reports(google: Google, credentials: Path, *arguments: str, **variables: str
         "GOOGLE_CLOUD_PROJECT": "p",
         "LOCATION": "l",
         "GOOGLE_APPLICATION_CREDENTIALS": str(credentials),
-        "CLOUDSDK_API_ENDPOINT_OVERRIDES_CLOUDFUNCTIONS": f"{google.url}/",
         "CLOUDSDK_API_ENDPOINT_OVERRIDES_RUN": f"{google.url}/",
         "CLOUDSDK_API_ENDPOINT_OVERRIDES_SECRETMANAGER": f"{google.url}/",
         **dict.fromkeys(("FIRESTORE_EMULATOR_HOST", "CLOUD_TASKS_EMULATOR_HOST", "OIDC_ISSUER", "PREFIX")),
@@ -216,7 +214,7 @@ def deployed_secret(google: Google, credentials: Path, monkeypatch: pytest.Monke
     """A secret as `send --to` finds it."""
     google.functions["report-worker"] = {"MAIL_FROM": "reports@corp.example"}
     google.secrets["SENDGRID_API_KEY"] = ("report-sendgrid-api-key", "3")
-    for name in ("CLOUDFUNCTIONS", "SECRETMANAGER"):
+    for name in ("RUN", "SECRETMANAGER"):
         monkeypatch.setenv(f"CLOUDSDK_API_ENDPOINT_OVERRIDES_{name}", google.url)
     monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(credentials))
     return DeployedEnv(project="p", location="l", prefix="report").secret(variable)

@@ -1,0 +1,176 @@
+# shellcheck shell=bash
+# A Cloud Run service, which each function and the console is: compared with what runs, and deployed where it differs.
+# https://cloud.google.com/run/docs/deploy-functions
+#
+# NAME is a function's name or "console". The caller leaves in $WORK what is to run: the folder NAME, and the files
+# NAME.hash, NAME.variables (VARIABLE=VALUE, a line each) and NAME.secrets (VARIABLE=SECRET:VERSION, a line each).
+
+# size NAME WHAT: the setting DISPATCHER_MEMORY and the like.
+size() {
+  local name
+  name="$(size_name "$1" "$2")"
+  printf '%s' "${!name}"
+}
+size_name() { echo "$(echo "$1" | tr 'a-z-' 'A-Z_')_$2"; }
+
+# configuration_of NAME: how the service is to be, a line each: the flag of `gcloud run deploy`, a tab, and the field that
+# the flag sets, with its value, as resource_diff.py takes it. What the script sets is all here, so it is all compared.
+configuration_of() {
+  local name="$1" is_throttled=true has_iap=false ingress=internal image hash
+  local service="metadata.annotations[run.googleapis.com" revision="spec.template.metadata.annotations[run.googleapis.com"
+  local template=spec.template.spec limits="spec.template.spec.containers[0].resources.limits"
+  # In a domain-scoped project the colon of the id is a slash in the path of the image.
+  image="$REGION-docker.pkg.dev/${PROJECT_ID/://}/$REPOSITORY/$(function_name "$name")"
+  hash="$(cat "$WORK/$name.hash")"
+  if [ "$name" = console ]; then
+    # Work that goes on between requests, such as replaying, needs a CPU then.
+    is_throttled=false has_iap=true ingress=all
+  else
+    sets --function "$service/build-function-target]" "$(python_name "$name")"
+    # Google patches the base image beneath a function without a deployment.
+    sets --base-image "$service/build-base-image].basename()" "$RUNTIME"
+    turns automatic-updates "$service/build-enable-automatic-updates]" true
+    if is_public "$name"; then ingress=all; fi
+  fi
+  sets --image "$service/build-image-uri]" "$image"
+  sets --build-service-account "$service/build-service-account]" "projects/$PROJECT_ID/serviceAccounts/$BUILDER"
+  sets --ingress "$service/ingress]" "$ingress"
+  printf '%s\t%s\n' --invoker-iam-check "$service/invoker-iam-disabled]=false"
+  turns iap "$service/iap-enabled]" "$has_iap"
+  sets --service-account "$template.serviceAccountName" "$(account_of "$name")"
+  sets --memory "$limits.memory" "$(size "$name" MEMORY)"
+  sets --cpu "$limits.cpu" "$(size "$name" CPU)"
+  turns cpu-throttling "$revision/cpu-throttling]" "$is_throttled"
+  turns cpu-boost "$revision/startup-cpu-boost]" true
+  sets --execution-environment "$revision/execution-environment]" gen2
+  sets --concurrency "$template.containerConcurrency" "$(size "$name" CONCURRENCY)"
+  sets --timeout "$template.timeoutSeconds" "$(timeout_of "$name")"
+  # The service's own limits hold for all revisions that share its traffic, those of a revision would add up. But a
+  # revision has 100 instances at most unless it is told. https://cloud.google.com/run/docs/configuring/max-instances
+  sets --min "$service/minScale]" "$(size "$name" MIN_INSTANCES)"
+  sets --max "$service/maxScale]" "$(size "$name" MAX_INSTANCES)"
+  sets --min-instances "spec.template.metadata.annotations[autoscaling.knative.dev/minScale]" 0
+  sets --max-instances "spec.template.metadata.annotations[autoscaling.knative.dev/maxScale]" "$(size "$name" MAX_INSTANCES)"
+  printf '%s\t%s\n' "--update-labels=$(labels "$hash")" "metadata.labels.source-hash=$hash"
+}
+
+# sets FLAG FIELD VALUE
+sets() { printf '%s=%s\t%s=%s\n' "$1" "$3" "$2" "$3"; }
+
+# turns FLAG FIELD true|false: a flag without a value, on or off.
+turns() {
+  local flag="--$1"
+  if [ "$3" = false ]; then flag="--no-$1"; fi
+  printf '%s\t%s=%s\n' "$flag" "$2" "$3"
+}
+
+# wanted_service NAME: the service as arguments of resource_diff.py, a line each.
+wanted_service() {
+  local line reference env="spec.template.spec.containers[0].env"
+  echo "status.conditions[type=Ready].status=True"
+  configuration_of "$1" | cut -f 2-
+  echo "$env.#=$(cat "$WORK/$1.variables" "$WORK/$1.secrets" | wc -l | tr -d ' ')"
+  env="${env}[name="
+  while IFS= read -r line; do echo "$env${line%%=*}].value=${line#*=}"; done <"$WORK/$1.variables"
+  while IFS= read -r line; do
+    reference="${line#*=}"
+    echo "$env${line%%=*}].valueFrom.secretKeyRef.name=${reference%:*}"
+    echo "$env${line%%=*}].valueFrom.secretKeyRef.key=${reference##*:}"
+  done <"$WORK/$1.secrets"
+}
+
+# prepare_service NAME WHAT: compares the service with what runs. Leaves $WORK/NAME.differs, with the word for the summary,
+# if it is to be deployed, NAME.traffic if its traffic does not go to its newest revision, and NAME.older if it belongs to
+# Cloud Functions.
+prepare_service() {
+  local name="$1" what="$2" service actual line differences wanted=()
+  service="$(function_name "$name")"
+  while IFS= read -r line; do wanted+=("$line"); done < <(wanted_service "$name")
+  actual="$(read_if_there run services describe "$service" "--region=$REGION" --format=json)"
+  if [ -z "$actual" ]; then
+    echo created >"$WORK/$name.differs"
+    return
+  fi
+  differences="$(helper resource_diff "${wanted[@]}" <<<"$actual")"
+  if is_of_cloud_functions "$service" "$actual"; then
+    : >"$WORK/$name.older"
+    differences="${differences:-metadata.labels.goog-managed-by}"
+  fi
+  if [ -n "$differences" ]; then
+    detail "differs in $what:" "$differences"
+    echo changed >"$WORK/$name.differs"
+  fi
+  if [ -n "$(helper resource_diff "spec.traffic.#=1" "spec.traffic[0].latestRevision=true" <<<"$actual")" ]; then
+    : >"$WORK/$name.traffic"
+  fi
+  if [ -z "$differences" ] && [ ! -e "$WORK/$name.traffic" ]; then note unchanged "$what"; fi
+}
+
+# deploy_service NAME WHAT: as prepare_service has compared it.
+deploy_service() {
+  local name="$1" what="$2" service line secrets flags=() variables=()
+  service="$(function_name "$name")"
+  if [ -e "$WORK/$name.older" ]; then
+    change functions detach "$service" "--region=$REGION"
+    note changed "$what to a service of Cloud Run alone"
+  fi
+  if [ -e "$WORK/$name.differs" ]; then
+    while IFS= read -r line; do flags+=("$line"); done < <(configuration_of "$name" | cut -f 1)
+    # Whether everybody may call it, the policy says.
+    if [ "$name" = console ] || ! is_public "$name"; then flags+=(--no-allow-unauthenticated); fi
+    while IFS= read -r line; do variables+=("$line"); done <"$WORK/$name.variables"
+    # As a file: values may have commas and quotes in them. JSON is YAML.
+    helper json_object "${variables[@]}" >"$WORK/$name.environment.json"
+    secrets="$(tr '\n' ',' <"$WORK/$name.secrets")"
+    change run deploy "$service" "--region=$REGION" "--source=$WORK/$name" "${flags[@]}" \
+      "--env-vars-file=$WORK/$name.environment.json" "$(secrets_flag "${secrets%,}")"
+    note "$(cat "$WORK/$name.differs")" "$what"
+  fi
+  if [ -e "$WORK/$name.traffic" ]; then
+    change run services update-traffic "$service" "--region=$REGION" --to-latest
+    note changed "traffic of $what to its newest revision"
+  fi
+}
+
+is_to_deploy() { [ -e "$WORK/$1.differs" ] || [ -e "$WORK/$1.traffic" ]; }
+
+secrets_flag() { if [ -n "$1" ]; then echo "--set-secrets=$1"; else echo --clear-secrets; fi; }
+
+# is_of_cloud_functions SERVICE JSON: whether `gcloud functions deploy` has made the service, and Cloud Functions still has
+# it. The label alone does not tell: it may outlive `gcloud functions detach`, and the API may be off by then.
+is_of_cloud_functions() {
+  # shellcheck disable=SC2034  # read_if_there reads it
+  local APIS_ON=no
+  [ -n "$(helper resource_value metadata.labels.goog-managed-by <<<"$2")" ] &&
+    [ -n "$(read_if_there functions describe "$1" "--region=$REGION" --v2 --format='value(name)')" ]
+}
+
+# remove_service NAME WHAT
+remove_service() {
+  local service actual
+  service="$(function_name "$1")"
+  actual="$(read_if_there run services describe "$service" "--region=$REGION" --format=json)"
+  if [ -z "$actual" ]; then return; fi
+  if is_of_cloud_functions "$service" "$actual"; then
+    remove "$2" functions delete "$service" "--region=$REGION"
+  else
+    remove "$2" run services delete "$service" "--region=$REGION"
+  fi
+}
+
+# running_variable NAME VARIABLE: the value that the service has for it; nothing where there is none.
+running_variable() {
+  local actual
+  actual="$(read_if_there run services describe "$(function_name "$1")" "--region=$REGION" --format=json)"
+  if [ -n "$actual" ]; then helper resource_value "spec.template.spec.containers[0].env[name=$2].value" <<<"$actual"; fi
+}
+
+close_to_all() { # POLICY WHERE SERVICE
+  local anybody
+  for anybody in allUsers allAuthenticatedUsers; do
+    if has_binding "$1" roles/run.invoker "$anybody" ""; then
+      change run services remove-iam-policy-binding "$3" "--region=$REGION" "--member=$anybody" --role=roles/run.invoker
+      note removed "roles/run.invoker on $2 for $anybody"
+    fi
+  done
+}

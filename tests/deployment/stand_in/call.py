@@ -1,0 +1,250 @@
+"""A call of gcloud: what all services have in common."""
+
+import re
+from typing import Any
+
+from tests.deployment.stand_in.arguments import CommandLine, Refused
+
+Resource = dict[str, Any]
+
+NUMBER = "123456789012"
+DISABLED = (
+    "PERMISSION_DENIED: {title} has not been used in project {project} before or it is disabled. Enable it by visiting "
+    "https://console.developers.google.com/apis/api/{api}/overview?project={project} then retry. If you enabled this "
+    "API recently, wait a few minutes for the action to propagate to our systems and retry.\n"
+    "- '@type': type.googleapis.com/google.rpc.ErrorInfo\n  reason: SERVICE_DISABLED"
+)
+API_OF = {
+    "artifacts": "artifactregistry",
+    "eventarc": "eventarc",
+    "firestore": "firestore",
+    "functions": "cloudfunctions",
+    "iam": "iam",
+    "iap": "iap",
+    "logging": "logging",
+    "monitoring": "monitoring",
+    "pubsub": "pubsub",
+    "quotas": "cloudquotas",
+    "run": "run",
+    "scheduler": "cloudscheduler",
+    "secrets": "secretmanager",
+    "tasks": "cloudtasks",
+}
+COLLECTION_OF = {
+    "artifacts repositories": "locations/{location}/repositories",
+    "eventarc triggers": "locations/{location}/triggers",
+    "functions": "locations/{region}/functions",
+    "iam service-accounts": "serviceAccounts",
+    "iap web": "locations/{region}/services",
+    "logging metrics": "metrics",
+    "monitoring dashboards": "dashboards",
+    "monitoring policies": "alertPolicies",
+    "beta monitoring channels": "notificationChannels",
+    "pubsub topics": "topics",
+    "pubsub subscriptions": "subscriptions",
+    "run": "locations/{region}/services",
+    "run services": "locations/{region}/services",
+    "scheduler jobs": "locations/{location}/jobs",
+    "secrets": "secrets",
+    "tasks queues": "locations/{location}/queues",
+}
+
+
+class Call:
+    """One call of gcloud against the state."""
+
+    def __init__(self, state: Resource, line: CommandLine, given: bytes) -> None:
+        self.state = state
+        self.line = line
+        self.given = given
+        self.flags = line.flags
+        self.command = line.command
+        self.project = line.flags.get("project", "")
+        self.group, _, self.verb = self.command.rpartition(" ")
+        if self.group in {"scheduler jobs create", "scheduler jobs update"}:
+            self.group, self.verb = "scheduler jobs", self.group.rpartition(" ")[2]
+
+    def run(self) -> Any:
+        """Do what was asked, and return what is to be printed."""
+        self._require_project()
+        self._require_api()
+        special = getattr(self, "_" + re.sub(r"\W", "_", self.command), None)
+        if special is not None:
+            return special()
+        return getattr(self, "_any_" + self.verb.replace("-", "_"))()
+
+    def refuse(self, message: str) -> Refused:
+        """The service's refusal."""
+        return Refused(f"ERROR: (gcloud.{self.command.replace(' ', '.')}) {message}")
+
+    def _require_project(self) -> None:
+        if self.command in {"version", "config get", "auth print-access-token"}:
+            return
+        if self.project != self.state["project"]:
+            raise self.refuse(f"Projects instance [{self.project}] not found: The caller does not have permission")
+
+    def _require_api(self) -> None:
+        words = self.command.split()
+        api = API_OF.get(words[1] if words[0] == "beta" else words[0])
+        if api is None:
+            return
+        name = f"{api}.googleapis.com"
+        if name not in self.state["enabled"]:
+            raise self.refuse(DISABLED.format(title=api, api=name, project=self.project))
+        if self.state["warming"].get(name, 0) > 0:
+            self.state["warming"][name] -= 1
+            raise self.refuse(DISABLED.format(title=api, api=name, project=self.project))
+
+    # Names and resources.
+
+    def _collection(self) -> str:
+        place = {"location": self.flags.get("location", ""), "region": self.flags.get("region", "")}
+        return f"projects/{self.project}/{COLLECTION_OF[self.group].format(**place)}"
+
+    def _name(self) -> str:
+        positional = self.line.positionals[0]
+        return positional if positional.startswith("projects/") else f"{self._collection()}/{positional}"
+
+    def _get(self, name: str | None = None) -> Resource:
+        name = name or self._name()
+        try:
+            found: Resource = self.state["resources"][name]
+        except KeyError:
+            if self.group == "functions":
+                raise self.refuse(
+                    f"ResponseError: status=[404], code=[], message=[Resource '{name}' was not found]"
+                ) from None
+            if self.group == "run services":
+                raise self.refuse(f"Cannot find service [{name.rpartition('/')[2]}]") from None
+            raise self.refuse(
+                f"NOT_FOUND: Resource '{name}' was not found. This command is authenticated as op@example.com"
+            ) from None
+        return found
+
+    def _put(self, name: str, resource: Resource, *, new: bool) -> Resource:
+        if new and name in self.state["resources"]:
+            raise self.refuse(f"ALREADY_EXISTS: Resource '{name}' already exists")
+        self.state["resources"][name] = {**resource, "name": name}
+        return dict(self.state["resources"][name])
+
+    def _numbered(self) -> str:
+        self.state["count"] += 1
+        return f"{self._collection()}/{self.state['count']}"
+
+    def _children(self, collection: str) -> list[Resource]:
+        return [
+            value
+            for key, value in self.state["resources"].items()
+            if re.fullmatch(re.escape(collection) + "/[^/]+", key)
+        ]
+
+    # What most kinds of resources have in common.
+
+    def _any_describe(self) -> Resource:
+        return self._get()
+
+    def _any_list(self) -> list[Resource]:
+        found = self._children(self._collection())
+        if match := re.fullmatch(r"(\w+)=(.*)", self.flags.get("filter", "")):
+            found = [one for one in found if str(one.get(match[1])) == match[2]]
+        # The service limits, gcloud sorts what it gets.
+        found = found[: int(self.flags.get("limit", len(found)))]
+        if key := self.flags.get("sort-by"):
+            found.sort(key=lambda one: str(one.get(key.lstrip("~"), "")), reverse=key.startswith("~"))
+        return found
+
+    def _any_create(self) -> Resource:
+        return self._put(self._name(), {}, new=True)
+
+    def _any_delete(self) -> Resource:
+        name = self._name()
+        self._get(name)
+        for key in [key for key in self.state["resources"] if key == name or key.startswith(f"{name}/")]:
+            del self.state["resources"][key]
+            self.state["policies"].pop(key, None)
+        return {}
+
+    def _any_pause(self) -> Resource:
+        self._get()["state"] = "PAUSED"
+        return {}
+
+    def _any_resume(self) -> Resource:
+        self._get()["state"] = "ENABLED" if self.group == "scheduler jobs" else "RUNNING"
+        return {}
+
+    # Policies.
+
+    def _policy_key(self) -> str:
+        if self.group == "projects":
+            return "project"
+        if self.group == "iap web":
+            name = f"{self._collection()}/{self.flags['service']}"
+            self._get(name)
+            return f"iap/{name}"
+        name = self._name()
+        self._get(name)
+        return name
+
+    def _any_get_iam_policy(self) -> Resource:
+        bindings = self.state["policies"].get(self._policy_key(), [])
+        return {
+            "bindings": [
+                {
+                    "role": role,
+                    "members": [member],
+                    **({"condition": {"title": title, "expression": expression}} if title else {}),
+                }
+                for role, member, title, expression in bindings
+            ]
+        }
+
+    def _any_add_iam_policy_binding(self) -> Resource:
+        key = self._policy_key()
+        member = self.flags["member"]
+        self._require_member(member)
+        policy = self.state["policies"].setdefault(key, [])
+        if key == "project" and "condition" not in self.flags and any(title for _, _, title, _ in policy):
+            raise self.refuse(
+                "Adding a binding without specifying a condition to a policy containing conditions is prohibited in "
+                "non-interactive mode. Run the command again with `--condition=None`"
+            )
+        binding = [self.flags["role"], member, *self._condition()]
+        if binding not in policy:
+            policy.append(binding)
+        return {}
+
+    def _condition(self) -> list[str]:
+        """The title and the expression of the flag --condition; empty without one."""
+        condition = self.flags.get("condition", "None")
+        if condition == "None":
+            return ["", ""]
+        expression, _, title = condition.removeprefix("expression=").rpartition(",title=")
+        return [title, expression]
+
+    def _any_remove_iam_policy_binding(self) -> Resource:
+        key = self._policy_key()
+        before = self.state["policies"].get(key, [])
+        named = [self.flags["role"], self.flags["member"]]
+        if "all" in self.flags:
+            after = [one for one in before if one[:2] != named]
+        else:
+            after = [one for one in before if one != [*named, *self._condition()]]
+        if after == before:
+            raise self.refuse("Policy binding with the specified principal, role, and condition not found!")
+        self.state["policies"][key] = after
+        return {}
+
+    def _require_member(self, member: str) -> None:
+        """A new account is not seen at once, and a service's own account is not there before it was asked for."""
+        if not member.startswith("serviceAccount:"):
+            return
+        email = member.removeprefix("serviceAccount:")
+        refusal = self.refuse(f"INVALID_ARGUMENT: Service account {email} does not exist.")
+        if "@gcp-sa-" in email:
+            if email not in self.state["agents"]:
+                raise refusal
+        elif f"projects/{self.project}/serviceAccounts/{email}" not in self.state["resources"]:
+            raise refusal
+        elif self.state["young"].get(email, 0) > 0:
+            self.state["young"][email] -= 1
+            raise refusal
