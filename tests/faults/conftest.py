@@ -8,7 +8,7 @@ from tests.faults.older_version import OlderVersionMissing
 from tests.faults.runner import play
 from tests.faults.scenario_run import Scenario
 from tests.faults.world import World
-from tests.support import Background
+from tests.support import PATIENCE_SECONDS, Background
 
 SEED = 1
 REPORTS = 16
@@ -31,7 +31,7 @@ def keeps_promise(world: World, background: Background) -> KeepsPromise:
 
     def look(scenario: Scenario) -> None:
         try:
-            played = background.run(play(world, scenario, seed=SEED, reports=REPORTS), timeout=115)
+            played = background.run(play(world, scenario, seed=SEED, reports=REPORTS), timeout=PATIENCE_SECONDS)
         except OlderVersionMissing as missing:
             pytest.skip(str(missing))
         assert not played.violations, "\n".join(str(violation) for violation in played.violations)
