@@ -26,6 +26,8 @@ ROOT="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
 . "$ROOT/deployment/quota.sh"
 # shellcheck source=deployment/apis.sh
 . "$ROOT/deployment/apis.sh"
+# shellcheck source=deployment/backups.sh
+. "$ROOT/deployment/backups.sh"
 # shellcheck source=deployment/firestore.sh
 . "$ROOT/deployment/firestore.sh"
 # shellcheck source=deployment/rules.sh

@@ -1,6 +1,6 @@
 # shellcheck shell=bash
-# Each database of the pipeline, the composite indexes that its queries need there, the fields whose own indexes are not
-# the usual ones, and the TTL policies.
+# Each database of the pipeline with what brings its data back, the composite indexes that its queries need there, the
+# fields whose own indexes are not the usual ones, and the TTL policies.
 
 INDEXES="$ROOT/deployment/firestore.indexes.json"
 
@@ -16,15 +16,25 @@ set_up_firestore() {
 }
 
 ensure_database() { # DATABASE
-  local type
-  type="$(read_if_there firestore databases describe "--database=$1" --format='value(type)')"
+  local found type versions protection schedules options=(--delete-protection)
+  found="$(read_if_there firestore databases describe "--database=$1" \
+    --format='csv[no-heading](type,pointInTimeRecoveryEnablement,deleteProtectionState)')"
+  IFS=, read -r type versions protection <<<"$found"
   case "$type" in
     "")
+      if [ "$FIRESTORE_PITR" != off ]; then options+=(--enable-pitr); fi
       change firestore databases create "--database=$1" "--location=$FIRESTORE_LOCATION" --type=firestore-native \
-        --delete-protection
+        "${options[@]}"
       note created "Firestore database $1 in $FIRESTORE_LOCATION"
+      ensure_backups "$1" "${FIRESTORE_BACKUPS:-daily}" "[]"
       ;;
-    FIRESTORE_NATIVE) note unchanged "Firestore database $1" ;;
+    FIRESTORE_NATIVE)
+      note unchanged "Firestore database $1"
+      schedules="$(read_if_there firestore backups schedules list "--database=$1" --format=json)"
+      ensure_versions "$1" "$versions"
+      ensure_backups "$1" "$FIRESTORE_BACKUPS" "${schedules:-[]}"
+      warn_of_no_copies "$1" "$versions" "$protection" "${schedules:-[]}"
+      ;;
     *)
       fail "the database $1 of project $PROJECT_ID is in Datastore mode, which the pipeline cannot use." \
         "Use another project. A database without data can be changed to native mode:" \

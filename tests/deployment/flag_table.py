@@ -24,7 +24,12 @@ beta services identity create
 billing projects describe
 config get
 eventarc triggers delete|list
-firestore databases create|describe
+firestore backups delete|list
+firestore backups schedules create|delete|list|update
+firestore databases clone|create|delete|describe|restore|update
+firestore export
+firestore import
+firestore operations list
 firestore fields ttls list|update
 firestore indexes composite create|delete|list
 firestore indexes fields list|update
@@ -32,6 +37,7 @@ functions delete|describe|detach
 iam service-accounts add-iam-policy-binding|create|delete|get-iam-policy|list|remove-iam-policy-binding
 iap web add-iam-policy-binding|get-iam-policy|remove-iam-policy-binding
 logging metrics create|delete|describe|update
+logging read
 monitoring dashboards create|delete|describe|list|update
 monitoring policies create|delete|list|update
 projects add-iam-policy-binding|describe|get-iam-policy|remove-iam-policy-binding
@@ -48,7 +54,7 @@ services enable|list
 tasks queues add-iam-policy-binding|create|delete|describe|get-iam-policy|list|remove-iam-policy-binding|update
 version
 """
-"""What deploy.sh uses: the commands of a group are separated by bars."""
+"""What deploy.sh uses, and docs/recovery.md has people call: the commands of a group are separated by bars."""
 
 _FLAG = re.compile(r"(--(?:\[no-\])?[a-z][a-z0-9-]*)(=?)")
 _POSITIONAL = re.compile(r"^ {5,9}\[?([A-Z][A-Z_0-9/]+)\]?( \[[A-Z_]+ \.\.\.\])?$", re.MULTILINE)

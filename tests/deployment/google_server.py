@@ -239,6 +239,8 @@ class GoogleServer:
 
     def _done(self, service: str, response: Resource) -> Resource:
         """A long-running operation that is done, where the service answers with one."""
+        if "/backupSchedules/" in response.get("name", ""):
+            return response
         if service in {"firestore", "cloudfunctions", "artifactregistry", "serviceusage"}:
             self._count += 1
             where = "databases/(default)" if service == "firestore" else "locations/us-central1"

@@ -1,4 +1,5 @@
-"""What gcloud prints: `--format=json` and `--format=value(…)`, and `--flatten` of a policy's members."""
+"""What gcloud prints: `--format=json`, `--format=value(…)` and `--format=csv[no-heading](…)`, and `--flatten` of a
+policy's members."""
 
 import json
 import re
@@ -18,10 +19,11 @@ def render(result: Any, flags: dict[str, Any]) -> str:
         ]
     if form == "json":
         return json.dumps(result, indent=2) + "\n"
-    if form.startswith("value("):
-        keys = _KEY.findall(form[len("value(") : -1])
-        rows = result if isinstance(result, list) else [result]
-        return "".join("\t".join(_value(row, key) for key in keys) + "\n" for row in rows)
+    for start, separator in (("value(", "\t"), ("csv[no-heading](", ",")):
+        if form.startswith(start):
+            keys = _KEY.findall(form[len(start) : -1])
+            rows = result if isinstance(result, list) else [result]
+            return "".join(separator.join(_value(row, key) for key in keys) + "\n" for row in rows)
     return ""
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from tests.deployment.stand_in.arguments import read_json
 from tests.deployment.stand_in.call import COLLECTION_OF, NUMBER, Resource
 from tests.deployment.stand_in.cloud_run import CloudRun
+from tests.deployment.stand_in.firestore_databases import FirestoreDatabases
 
 QUEUE_FIELDS: dict[str, tuple[str, str, Callable[[str], Any]]] = {
     "max-dispatches-per-second": ("rateLimits", "maxDispatchesPerSecond", float),
@@ -37,7 +38,7 @@ JOB_FIELDS: dict[str, tuple[str, str, Callable[[str], Any]]] = {
 }
 
 
-class Cloud(CloudRun):
+class Cloud(CloudRun, FirestoreDatabases):
     """One call of gcloud, whatever it is about."""
 
     # The project.
@@ -99,16 +100,6 @@ class Cloud(CloudRun):
         return {}
 
     # Firestore.
-
-    def _database(self) -> str:
-        return f"projects/{self.project}/databases/{self.flags.get('database', '(default)')}"
-
-    def _firestore_databases_describe(self) -> Resource:
-        return self._get(self._database())
-
-    def _firestore_databases_create(self) -> Resource:
-        resource = {"type": self.flags["type"].upper().replace("-", "_"), "locationId": self.flags["location"]}
-        return self._put(self._database(), resource, new=True)
 
     def _indexes(self, kind: str) -> list[Resource]:
         self._get(self._database())

@@ -1,0 +1,118 @@
+"""What brings a database's data back: the script's own have it, and others only what the settings say."""
+
+import re
+import shlex
+from typing import Any
+
+import pytest
+
+from deployment.backup_schedule import schedule_to_change
+from tests.deployment.conftest import PROJECT, REPOSITORY, Deployment, FirstDeployment
+from tests.deployment.stand_in.arguments import CommandLine
+
+DATABASE = f"projects/{PROJECT}/databases/(default)"
+DAILY = {"name": f"{DATABASE}/backupSchedules/1", "retention": "1209600s", "dailyRecurrence": {}}
+WEEKLY = {"name": f"{DATABASE}/backupSchedules/2", "retention": "1209600s", "weeklyRecurrence": {"day": "SUNDAY"}}
+
+
+def schedules(state: dict[str, Any]) -> list[dict[str, Any]]:
+    return [value for name, value in state["resources"].items() if name.startswith(f"{DATABASE}/backupSchedules/")]
+
+
+@pytest.fixture
+def with_database(bare: Deployment) -> Deployment:
+    """A project whose database was there before, as another team's application has it."""
+    database = {"name": DATABASE, "type": "FIRESTORE_NATIVE", "deleteProtectionState": "DELETE_PROTECTION_DISABLED"}
+    bare.edit(lambda state: state["resources"].update({DATABASE: database}))
+    return bare
+
+
+def test_a_database_that_the_script_makes_keeps_versions_and_daily_backups(first_deployment: FirstDeployment) -> None:
+    database = first_deployment.state["resources"][DATABASE]
+    assert database["pointInTimeRecoveryEnablement"] == "POINT_IN_TIME_RECOVERY_ENABLED"
+    assert database["deleteProtectionState"] == "DELETE_PROTECTION_ENABLED"
+    [schedule] = schedules(first_deployment.state)
+    assert (schedule["retention"], schedule["dailyRecurrence"]) == ("1209600s", {})
+    assert "delete" not in first_deployment.outcome.errors
+
+
+def test_to_a_database_that_was_there_before_only_what_the_settings_say_is_added(with_database: Deployment) -> None:
+    first = with_database.deploy("--only=firestore")
+    assert first.status == 0, first.text
+    assert "set FIRESTORE_PITR=on FIRESTORE_BACKUPS=daily in deploy.env" in first.errors
+    assert "gcloud firestore databases update --database='(default)' --delete-protection" in first.errors
+    assert "firestore databases update" not in with_database.changes
+    assert not schedules(with_database.state)
+
+    with_database.settings |= {
+        "FIRESTORE_PITR": "on",
+        "FIRESTORE_BACKUPS": "weekly",
+        "FIRESTORE_BACKUP_RETENTION": "8w",
+    }
+    promise = with_database.deploy("--only=firestore", "--dry-run")
+    assert "To be created: 1, to be changed: 1, to be removed: 0" in promise.output
+    assert with_database.changes == []
+    second = with_database.deploy("--only=firestore")
+    assert with_database.changes == ["firestore databases update", "firestore backups schedules create"]
+    assert "FIRESTORE_PITR" not in second.errors
+    [schedule] = schedules(with_database.state)
+    assert (schedule["retention"], schedule["weeklyRecurrence"]) == ("4838400s", {"day": "SUNDAY"})
+
+    with_database.settings["FIRESTORE_BACKUP_RETENTION"] = "14w"
+    with_database.deploy("--only=firestore")
+    assert with_database.changes == ["firestore backups schedules update"]
+    with_database.deploy("--only=firestore")
+    assert with_database.changes == []
+
+
+def test_off_leaves_it_as_it_is_without_a_word(with_database: Deployment) -> None:
+    with_database.settings |= {"FIRESTORE_PITR": "off", "FIRESTORE_BACKUPS": "off"}
+    outcome = with_database.deploy("--only=firestore")
+    assert outcome.status == 0, outcome.text
+    assert "FIRESTORE_PITR" not in outcome.errors
+    assert not {"firestore databases update", "firestore backups schedules create"} & set(with_database.changes)
+
+
+def test_refuses_what_google_would_refuse_and_a_restore_to_come(bare: Deployment) -> None:
+    bare.settings |= {"FIRESTORE_PITR": "yes", "FIRESTORE_BACKUPS": "hourly", "FIRESTORE_BACKUP_RETENTION": "15w"}
+    bare.settings["RESTORED_AT"] = "2126-11-24T13:30:00Z"
+    outcome = bare.deploy()
+    assert outcome.status == 1
+    for error in (
+        "FIRESTORE_PITR: on or off",
+        "FIRESTORE_BACKUPS: daily, weekly or off",
+        "FIRESTORE_BACKUP_RETENTION: at most 98d or 14w",
+        "RESTORED_AT: must not be in the future",
+    ):
+        assert error in outcome.errors
+
+
+@pytest.mark.parametrize(
+    ("existing", "recurrence", "retention", "answer"),
+    [
+        ([], "daily", "14d", ""),
+        ([DAILY], "daily", "2w", "as-it-should-be"),
+        ([WEEKLY, DAILY], "daily", "7d", "1"),
+        ([DAILY], "weekly", "14d", ""),
+        ([DAILY, WEEKLY], "weekly", "14w", "2"),
+    ],
+)
+def test_a_schedule_is_compared_by_its_recurrence(
+    existing: list[dict[str, Any]], recurrence: str, retention: str, answer: str
+) -> None:
+    assert schedule_to_change(existing, recurrence, retention) == answer
+
+
+def recovery_commands() -> list[str]:
+    """The calls of gcloud in the code blocks of docs/recovery.md."""
+    page = (REPOSITORY / "docs" / "recovery.md").read_text(encoding="utf-8")
+    lines = [line for block in re.findall(r"```sh\n(.*?)```", page, re.DOTALL) for line in block.splitlines()]
+    return list(dict.fromkeys(line for line in lines if line.startswith("gcloud ")))
+
+
+def test_the_commands_of_a_restore_are_gclouds() -> None:
+    commands = recovery_commands()
+    assert len(commands) >= 10
+    for line in commands:
+        # gcloud takes the opposite of each flag without a value, which its help does not name.
+        CommandLine(shlex.split(line.replace("--no-", "--"), comments=True)[1:])
