@@ -34,6 +34,8 @@ ROOT="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
 . "$ROOT/deployment/rules.sh"
 # shellcheck source=deployment/accounts.sh
 . "$ROOT/deployment/accounts.sh"
+# shellcheck source=deployment/members.sh
+. "$ROOT/deployment/members.sh"
 # shellcheck source=deployment/database_access.sh
 . "$ROOT/deployment/database_access.sh"
 # shellcheck source=deployment/secrets.sh
@@ -81,6 +83,8 @@ Takes a Google Cloud project to a running pipeline. Running it again changes onl
   --replace-rules     with --firestore-rules: replace rules that this script has not made
   --dirty             deploy files as they are, even if no commit has them; without it, the checkout must be a clean commit
   --smoke             afterwards, make a run for a test user, without a real mail, and wait until the report arrived
+  --check             change nothing, and name each difference between the project and what is to be, also members that
+                      this script has not granted their roles: the exit status is 3 if there is one
   --dry-run           print each command that would change something, and run only those that read
   --teardown          remove all that this script has made, after asking; data only with --delete-data
   --verbose           say each command, and what is left alone
@@ -89,6 +93,7 @@ TEXT
 }
 
 DRY_RUN=no
+CHECK=no
 VERBOSE=no
 TEARDOWN=no
 DELETE_DATA=no
@@ -137,6 +142,7 @@ parse_options() {
       --firestore-rules) FIRESTORE_RULES=yes ;;
       --replace-rules) REPLACE_RULES=yes ;;
       --dry-run) DRY_RUN=yes ;;
+      --check) CHECK=yes ;;
       --teardown) TEARDOWN=yes ;;
       --delete-data) DELETE_DATA=yes ;;
       --verbose) VERBOSE=yes ;;
@@ -156,6 +162,10 @@ parse_options() {
   fi
   if [ "$REPLACE_RULES" = yes ] && [ "$FIRESTORE_RULES" = no ]; then wrong_usage "--replace-rules goes with --firestore-rules."; fi
   if [ "$FIRESTORE_RULES" = yes ] && [ "$TEARDOWN" = yes ]; then wrong_usage "--firestore-rules does not go with --teardown."; fi
+  if [ "$CHECK" = yes ]; then
+    if [ "$DRY_RUN$SMOKE$TEARDOWN" != nonono ]; then wrong_usage "--check does not go with --dry-run, --smoke or --teardown."; fi
+    DRY_RUN=yes
+  fi
   if [ "$DELETE_DATA" = yes ] && [ "$TEARDOWN" = no ]; then wrong_usage "--delete-data goes with --teardown."; fi
 }
 
@@ -198,13 +208,19 @@ deploy() {
   if does functions || does scheduler; then resume_schedule; fi
   if [ "$FIRESTORE_RULES" = yes ]; then set_up_rules; fi
   if [ "$WITH_CONSOLE" = yes ]; then set_up_console; fi
+  name_foreign_members
   if [ "$SMOKE" = yes ]; then smoke_test; fi
 }
 
 summary() {
-  local created changed removed unchanged
   created="$(count_of created)" changed="$(count_of changed)" removed="$(count_of removed)" unchanged="$(count_of unchanged)"
   STEP=""
+  if [ "$CHECK" = yes ]; then
+    say ""
+    say "Check: nothing was changed. Missing: $created, different: $changed, too many: $removed, changed by hand: $(count_of by-hand), as it should be: $unchanged."
+    if [ "$WITH_CONSOLE" = no ]; then say "The console was left out: --check --console looks at it, too."; fi
+    return
+  fi
   if [ "$DRY_RUN" = yes ]; then
     say ""
     say "Dry run: nothing was changed. To be created: $created, to be changed: $changed, to be removed: $removed, as it should be: $unchanged."
@@ -230,6 +246,7 @@ summary() {
 last_warnings() { if [ -f "$WORK/warnings" ]; then cat "$WORK/warnings" >&2; fi; }
 
 main() {
+  local created changed removed unchanged
   parse_options "$@"
   WORK="$(mktemp -d "${TMPDIR:-/tmp}/report-pipeline.XXXXXX")"
   trap clean_up EXIT
@@ -243,6 +260,7 @@ main() {
   if [ "$TEARDOWN" = yes ]; then tear_down; else deploy; fi
   summary
   last_warnings
+  if [ "$CHECK" = yes ] && [ "$((created + changed + removed + $(count_of by-hand)))" -gt 0 ]; then exit 3; fi
 }
 
 main "$@"

@@ -38,7 +38,11 @@ ensure_account() {
 
 # policy_of COMMAND...: a policy's bindings, a line each: role, member, title of the condition.
 policy_of() {
-  read_if_there "$@" '--flatten=bindings[].members' '--format=value(bindings.role,bindings.members,bindings.condition.title)'
+  local policy
+  policy="$(read_if_there "$@" '--flatten=bindings[].members' \
+    '--format=value(bindings.role,bindings.members,bindings.condition.title)')"
+  remember_policy "$policy" "$@"
+  printf '%s\n' "$policy"
 }
 
 # has_binding POLICY ROLE MEMBER TITLE: gcloud may leave a tab where there is no title.
@@ -52,6 +56,7 @@ bind() {
   shift 5
   if has_binding "$policy" "$role" "$member" "$title"; then
     note unchanged "$role on $where for $member"
+    remember_binding "$title" "$@" "--member=$member" "--role=$role"
     return
   fi
   change "$@" "--member=$member" "--role=$role"

@@ -61,6 +61,8 @@ read_if_there() {
 # change ARGUMENT...: a command that changes something. A dry run prints it instead.
 change() {
   local ERRORS="$WORK/errors.$RANDOM$RANDOM"
+  case "$*" in *-iam-policy-binding*) remember_binding "" "$@" ;; esac
+  if [ "$CHECK" = yes ]; then return 0; fi
   if [ "$DRY_RUN" = yes ]; then
     say "    $(quote gcloud "$@" "--project=$PROJECT_ID")"
     return 0
@@ -76,6 +78,14 @@ change() {
 
 # helper NAME ARGUMENT...: one of this folder's Python programs. They need only Python itself.
 helper() { python3 -S -E "$ROOT/deployment/$1.py" "${@:2}"; }
+
+# is_different WHAT ARGUMENT...: whether the resource on standard input differs from the arguments of resource_diff.py.
+is_different() {
+  local fields
+  fields="$(helper resource_diff "${@:2}")"
+  # shellcheck disable=SC2086  # the fields are words
+  if [ -n "$fields" ]; then differ "$1" $fields; else return 1; fi
+}
 
 # rest_call ROLE HELPER ARGUMENT...: a program of this folder that calls Google (google_api.py) about the project, as the
 # account that gcloud is logged in with, which needs ROLE. Retries temporary failures. Prints "none" where the API is not

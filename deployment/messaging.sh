@@ -107,11 +107,11 @@ ensure_subscription() { # NAME
     return
   fi
   # Of a topic that was deleted, or of another one: no command changes that.
-  if [ -n "$(helper resource_diff "topic=projects/$PROJECT_ID/topics/$name" <<<"$actual")" ]; then
+  if is_different "subscription $name" "topic=projects/$PROJECT_ID/topics/$name" <<<"$actual"; then
     fail "the subscription $name is not one to the topic $name." \
       "When it is empty, delete it: gcloud pubsub subscriptions delete $name --project=$PROJECT_ID"
   fi
-  if [ -n "$(helper resource_diff "${wanted[@]}" <<<"$actual")" ]; then
+  if is_different "subscription $name" "${wanted[@]}" <<<"$actual"; then
     change pubsub subscriptions update "$name" "${flags[@]}"
     note changed "subscription $name"
   else
@@ -192,14 +192,15 @@ ensure_queue() {
   if [ -z "$actual" ]; then
     change tasks queues create "$queue" "--location=$REGION" "--flags-file=$file"
     note created "queue $queue"
-  elif [ -n "$(helper resource_diff "${wanted[@]}" <<<"$actual")" ]; then
+  elif is_different "queue $queue" "${wanted[@]}" <<<"$actual"; then
     change tasks queues update "$queue" "--location=$REGION" "--flags-file=$file"
     note changed "queue $queue"
   else
     note unchanged "queue $queue"
   fi
   if [ -n "$actual" ] && [ -n "$(helper resource_diff state=RUNNING <<<"$actual")" ]; then
-    warn "queue $queue is paused and stays so: gcloud tasks queues resume $queue --location=$REGION"
+    differs_by_hand "queue $queue is paused by hand and stays so: it sends no report." \
+      "To resume it: gcloud tasks queues resume $queue --location=$REGION --project=$PROJECT_ID"
   fi
   policy="$(policy_of tasks queues get-iam-policy "$queue" "--location=$REGION")"
   # The second for the queue's retry settings, which the dispatcher reads.

@@ -11,6 +11,13 @@ warn_last() {
   shift
   if [ $# -gt 0 ]; then printf '  %s\n' "$@" >>"$WORK/warnings"; fi
 }
+# differs_by_hand TEXT LINE...: what the script leaves as it is, though it is not as it should be.
+differs_by_hand() {
+  printf '%s\n' "$1" >>"$WORK/by-hand"
+  warn_last "$@"
+}
+# differ WHAT FIELD...: which fields of a resource differ, for --check and --verbose.
+differ() { if [ "$CHECK" = yes ]; then printf '    differs in %s: %s\n' "$1" "${*:2}"; else detail "differs in $1:" "${@:2}"; fi; }
 # detail WHAT WORD...: only with --verbose, on standard error.
 detail() { if [ "$VERBOSE" = yes ]; then printf '    %s %s\n' "$1" "$(quote "${@:2}")" >&2; fi; }
 

@@ -97,7 +97,8 @@ prepare_service() {
     differences="${differences:-metadata.labels.goog-managed-by}"
   fi
   if [ -n "$differences" ]; then
-    detail "differs in $what:" "$differences"
+    # shellcheck disable=SC2086  # the fields are words
+    differ "$what" $differences
     echo changed >"$WORK/$name.differs"
   fi
   if [ -n "$(helper resource_diff "spec.traffic.#=1" "spec.traffic[0].latestRevision=true" <<<"$actual")" ]; then

@@ -40,6 +40,7 @@ pause_job() {
 }
 
 pause_schedule() {
+  if [ "$CHECK" = yes ]; then return; fi
   read_job
   if [ "$JOB_STATE" = ENABLED ]; then
     pause_job
@@ -63,7 +64,7 @@ resume_schedule() {
     if [ "$PAUSED_HERE" = yes ]; then say "  resumed: job $JOB"; else note changed "job $JOB is resumed"; fi
     PAUSED_HERE=no
   elif [ "$JOB_STATE" = PAUSED ]; then
-    warn_last "job $JOB is paused by hand and stays so: no run starts." \
+    differs_by_hand "job $JOB is paused by hand and stays so: no run starts." \
       "To resume it: gcloud scheduler jobs resume $JOB --location=$REGION --project=$PROJECT_ID"
   elif is_marked; then
     describe_job "$(without_mark "$JOB_DESCRIPTION")"
@@ -121,7 +122,7 @@ set_up_scheduler() {
     # It is enabled when it is made.
     change scheduler jobs pause "$JOB" "--location=$REGION"
     PAUSED_HERE=yes
-  elif [ -n "$(helper resource_diff "${wanted[@]}" <<<"$actual")" ]; then
+  elif is_different "job $JOB" "${wanted[@]}" <<<"$actual"; then
     pause_schedule
     if [ "$PAUSED_HERE" = yes ] && [ -n "$description" ]; then flags+=("--description=$(with_mark "$description")"); fi
     change scheduler jobs update http "$JOB" "${flags[@]}"
