@@ -23,6 +23,7 @@ PASSED_ON = (
     *(
         "GOOGLE_CLOUD_PROJECT",
         "FIRESTORE_DATABASE",
+        "PIPELINE_DATABASE",
         "LOCATION",
         "REPORT_QUEUES",
         "CONTINUATION_QUEUE",

@@ -142,10 +142,12 @@ class Up:
         with self._console.status("Starting the local cloud and the functions"):
             await self._cloud.start()
         variables = self._environment.variables
-        client = clients.firestore(
-            self._cloud.project, variables["FIRESTORE_DATABASE"], variables["FIRESTORE_EMULATOR_HOST"]
+        users = variables["FIRESTORE_DATABASE"]
+        users_client, pipeline_client = (
+            clients.firestore(self._cloud.project, database, variables["FIRESTORE_EMULATOR_HOST"])
+            for database in (users, variables.get("PIPELINE_DATABASE", users))
         )
-        summary = await self._first_run(client)
+        summary = await self._first_run(users_client, RunView(users=users_client, pipeline=pipeline_client))
         show(summary, self._console)
         if self._options.once:
             return 1 if summary.problems else 0
@@ -194,15 +196,14 @@ class Up:
         for name in ("mails", "logs"):
             shutil.rmtree(self._options.data_directory / name, ignore_errors=True)
 
-    async def _first_run(self, client: AsyncClient) -> RunSummary:
-        view = RunView(client)
+    async def _first_run(self, users_client: AsyncClient, view: RunView) -> RunSummary:
         columns = (TextColumn("{task.description:<24}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
         with Progress(*columns, console=self._console) as progress:
             now = datetime.now(UTC)
             seeding = progress.add_task("Putting in sample users", total=self._options.users)
             webhook = self._cloud.webhook if self._takes_mails else None
             users = sample_users(self._options.users, now=now, mails_end=webhook is not None)
-            seeded = await put_in(client, users, on_user=lambda: progress.advance(seeding))
+            seeded = await put_in(users_client, users, on_user=lambda: progress.advance(seeding))
 
             sending = progress.add_task("Sending reports", total=seeded.due)
             began = time.monotonic()

@@ -6,6 +6,7 @@ from typing import Any
 from google.cloud import firestore
 from google.cloud.firestore_v1.base_query import FieldFilter
 
+from functions.shared.databases import PipelineDatabase
 from functions.shared.delivery import DELIVERIES, Delivery, DeliveryState
 from functions.shared.ids import SHARDS, is_document_id
 from functions.shared.logging import redact_addresses
@@ -30,10 +31,10 @@ class Deliveries:
     """Reads `deliveries`.
 
     Args:
-        client: the Firestore client.
+        client: of the pipeline's database.
     """
 
-    def __init__(self, client: firestore.Client) -> None:
+    def __init__(self, client: PipelineDatabase) -> None:
         self._client = client
         self._deliveries = client.collection(DELIVERIES)
 
@@ -158,12 +159,12 @@ def _due_between(query: Any, wanted: DeliveryFilter) -> Any:
     return query
 
 
-def of_run(client: firestore.Client, run_id: str) -> Any:
+def of_run(client: PipelineDatabase, run_id: str) -> Any:
     """The query for a run's deliveries, whose index is (`shard`, `run_id`, `state`). If the index began with the runs'
     ids, which rise with time, Firestore would take only 500 writes a second (docs/scale.md).
 
     Args:
-        client: the Firestore client.
+        client: of the pipeline's database.
         run_id: the run.
     """
     shards = list(range(SHARDS))

@@ -3,8 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
-from google.cloud import firestore
-
+from functions.shared.databases import PipelineDatabase
 from functions.shared.delivery import Delivery
 from functions.shared.logging import redact_addresses
 from functions.shared.mail_event import MAIL_EVENTS, MailRecord
@@ -14,10 +13,10 @@ class MailRecords:
     """Reads `mail_events`.
 
     Args:
-        client: the Firestore client.
+        client: of the pipeline's database.
     """
 
-    def __init__(self, client: firestore.Client) -> None:
+    def __init__(self, client: PipelineDatabase) -> None:
         self._client = client
 
     def of(self, deliveries: Iterable[Delivery | None]) -> dict[str, MailRecord]:

@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from google.cloud import firestore
 from google.cloud.firestore_v1.base_query import FieldFilter
 
 from functions.shared.cron import CronLine
+from functions.shared.databases import Databases
 from functions.shared.delivery import DELIVERIES, DeliveryState
 from functions.shared.ids import SHARDS
 from functions.shared.mail_event import MAIL_EVENTS
@@ -59,12 +59,12 @@ class Overview:
     """Counts. Every method raises GoogleAPICallError if Firestore does not answer or refuses.
 
     Args:
-        client: the Firestore client.
+        databases: of the users and of the pipeline.
         now: the present, in UTC.
     """
 
-    def __init__(self, client: firestore.Client, *, now: datetime) -> None:
-        self._client = client
+    def __init__(self, databases: Databases, *, now: datetime) -> None:
+        self._databases = databases
         self._now = now
 
     def due(self) -> tuple[int, list[Span]]:
@@ -94,7 +94,7 @@ class Overview:
 
     def paused(self) -> dict[str, int]:
         """How many subscriptions have each reason for a pause; a pause that has ended by itself counts, too."""
-        group: Any = self._client.collection_group(SUBSCRIPTIONS)
+        group: Any = self._databases.users.collection_group(SUBSCRIPTIONS)
         reasons = list(PauseReason)
         counts = in_threads(
             lambda reason: document_fields.count_soon(
@@ -106,7 +106,7 @@ class Overview:
 
     def _count_due(self, span: tuple[datetime, datetime]) -> int:
         start, end = span
-        query: Any = self._client.collection_group(SUBSCRIPTIONS)
+        query: Any = self._databases.users.collection_group(SUBSCRIPTIONS)
         query = query.where(filter=FieldFilter("shard", "in", list(range(SHARDS))))
         query = query.where(filter=FieldFilter("next_report_at", ">=", start))
         return document_fields.count_soon(query.where(filter=FieldFilter("next_report_at", "<", end)))
@@ -148,10 +148,10 @@ class Overview:
         return [Span(start=start, counts=counts) for start, counts in counted.items()]
 
     def _outcome(self, state: str) -> tuple[Any, str]:
-        return self._client.collection(DELIVERIES).where(filter=FieldFilter("state", "==", state)), "due_at"
+        return self._databases.pipeline.collection(DELIVERIES).where(filter=FieldFilter("state", "==", state)), "due_at"
 
     def _mails(self, name: str) -> tuple[Any, str]:
-        return self._client.collection(MAIL_EVENTS), _MAIL_TIMES[name]
+        return self._databases.pipeline.collection(MAIL_EVENTS), _MAIL_TIMES[name]
 
 
 def unknown_mails(reports: Sequence[Span], mails: Sequence[Span]) -> str:

@@ -16,12 +16,12 @@ from typing import Any
 
 from google.api_core.exceptions import GoogleAPIError
 from google.auth.exceptions import GoogleAuthError
-from google.cloud import firestore
 from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 
 from functions.shared.brand import Brand
 from functions.shared.contract import describe_validation_error
+from functions.shared.databases import UsersDatabase
 from functions.shared.ids import delivery_id, run_id
 from functions.shared.period import Period
 from functions.shared.settings import MailSettings
@@ -178,7 +178,7 @@ def build(
     data: UserData,
     settings: MailSettings,
     *,
-    client: firestore.Client | None = None,
+    client: UsersDatabase | None = None,
     variables: Mapping[str, str] | None = None,
     delivery: str | None = None,
     is_next: bool = False,
@@ -192,7 +192,7 @@ def build(
         period: what the report covers.
         data: the user's own.
         settings: of the mail.
-        client: the Firestore client for what else the kind reads; None for a sample.
+        client: of the users' database for what else the kind reads; None for a sample.
         variables: the kind's settings and secrets.
         delivery: the id that the mail carries; None for that of the delivery that would send it.
         is_next: whether it is made by the kind's next version, also if the canary would not.

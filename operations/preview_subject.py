@@ -3,8 +3,7 @@
 from dataclasses import replace
 from typing import NamedTuple
 
-from google.cloud import firestore
-
+from functions.shared.databases import UsersDatabase
 from functions.shared.subscription import DEFAULT_SUBSCRIPTION, SUBSCRIPTIONS, Subscription, SubscriptionDefaults
 from functions.shared.user import User
 from operations.errors import OperatorError
@@ -39,7 +38,7 @@ def sample_subject(kind: str | None, defaults: SubscriptionDefaults) -> PreviewS
 
 
 def read_subject(
-    client: firestore.Client,
+    client: UsersDatabase,
     user_id: str,
     subscription_id: str | None,
     *,
@@ -49,7 +48,7 @@ def read_subject(
     """A user, active or not, with a subscription, paused or not, as the worker reads them.
 
     Args:
-        client: the Firestore client.
+        client: of the users' database.
         user_id: the user.
         subscription_id: which subscription; None for the only one, or with a kind for one as it is made.
         kind: which report, in place of the subscription's.

@@ -13,6 +13,7 @@ from typing import Any
 from google.api_core.exceptions import GoogleAPIError
 from google.cloud import firestore
 
+from functions.shared.databases import PipelineDatabase
 from functions.shared.dead_letter import (
     DEAD_LETTERS,
     DeadLetterState,
@@ -80,7 +81,7 @@ class Replay:
     """Replays dead letters. Safe for threads, and for several operators at once.
 
     Args:
-        client: the Firestore client.
+        client: of the pipeline's database.
         queue_of: gives the queue that a user's reports go to.
         has_task: whether a queue, by its id, still holds the task of a name.
         now: the present, in UTC.
@@ -89,7 +90,7 @@ class Replay:
     def __init__(
         self,
         *,
-        client: firestore.Client,
+        client: PipelineDatabase,
         queue_of: Callable[[str], TaskQueue],
         has_task: Callable[[str, str], bool],
         now: Callable[[], datetime] = lambda: datetime.now(UTC),

@@ -8,6 +8,7 @@ from typing import Any
 from google.cloud import firestore
 from google.cloud.firestore_v1.base_query import FieldFilter
 
+from functions.shared.databases import PipelineDatabase
 from functions.shared.delivery import DeliveryState
 from functions.shared.logging import redact_addresses
 from functions.shared.run import RUN_COUNTERS, RUNS, RunAttempt, StoredRun
@@ -22,10 +23,10 @@ class Runs:
     """Reads `runs`, and counts the deliveries of each.
 
     Args:
-        client: the Firestore client.
+        client: of the pipeline's database.
     """
 
-    def __init__(self, client: firestore.Client) -> None:
+    def __init__(self, client: PipelineDatabase) -> None:
         self._client = client
 
     def latest(self, limit: int) -> list[dict[str, Any]]:

@@ -7,8 +7,8 @@ from typing import Any
 
 from google.api_core.exceptions import AlreadyExists, FailedPrecondition
 from google.api_core.exceptions import NotFound as NotFoundInFirestore
-from google.cloud import firestore
 
+from functions.shared.databases import PipelineDatabase
 from functions.shared.delivery import DELIVERIES, Delivery, DeliveryState, new_task_fields, pending_fields
 from functions.shared.ids import delivery_id, run_id, task_id
 from functions.shared.report_task import ReportTask
@@ -36,7 +36,7 @@ class EnqueuedReport:
 
 
 def send_now(
-    user: User, subscription: Subscription, *, client: firestore.Client, queue: TaskQueue, now: datetime
+    user: User, subscription: Subscription, *, client: PipelineDatabase, queue: TaskQueue, now: datetime
 ) -> EnqueuedReport:
     """Enqueue a subscription's report.
 
@@ -46,7 +46,7 @@ def send_now(
     Args:
         user: whose report it is.
         subscription: of which of the user's subscriptions.
-        client: the Firestore client.
+        client: of the pipeline's database.
         queue: where the task goes.
         now: the present, in UTC.
 
@@ -96,7 +96,7 @@ def _check(user: User, subscription: Subscription, now: datetime) -> None:
 
 
 def _open(
-    client: firestore.Client, task: ReportTask, now: datetime, *, by_hand: bool, task_name: str
+    client: PipelineDatabase, task: ReportTask, now: datetime, *, by_hand: bool, task_name: str
 ) -> datetime | None:
     """Note the delivery as pending, with the name of its task: should the task die without a trace, the dispatcher
     finds it.
@@ -120,13 +120,13 @@ def _open(
     return version
 
 
-def _withdraw(client: firestore.Client, delivery: str, version: datetime) -> None:
+def _withdraw(client: PipelineDatabase, delivery: str, version: datetime) -> None:
     """Take the record back, unless something has happened to it since."""
     with contextlib.suppress(FailedPrecondition, NotFoundInFirestore):
         option = client.write_option(last_update_time=version)
         client.collection(DELIVERIES).document(delivery).delete(option=option)
 
 
-def _is_final(client: firestore.Client, delivery: str) -> bool:
+def _is_final(client: PipelineDatabase, delivery: str) -> bool:
     found = Delivery.from_snapshot(client.collection(DELIVERIES).document(delivery).get())
     return found is not None and found.is_final

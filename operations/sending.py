@@ -6,6 +6,7 @@ from typing import Any
 
 from google.cloud import firestore
 
+from functions.shared.databases import PipelineDatabase
 from functions.shared.logging import redact_addresses
 from functions.shared.mail_breaker import BREAKER_STATE, MAIL_BREAKER, BreakerState
 
@@ -14,10 +15,10 @@ class Sending:
     """Reads and resumes the breaker. Safe while runs go on.
 
     Args:
-        client: the Firestore client.
+        client: of the pipeline's database.
     """
 
-    def __init__(self, client: firestore.Client) -> None:
+    def __init__(self, client: PipelineDatabase) -> None:
         self._client = client
         self._document = client.collection(MAIL_BREAKER).document(BREAKER_STATE)
 

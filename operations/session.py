@@ -6,9 +6,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from google.cloud import firestore
-
 from functions.shared.clients import firestore_client
+from functions.shared.databases import Databases, PipelineDatabase, UsersDatabase
 from functions.shared.queue_choice import choose_queue
 from functions.shared.subscription import SubscriptionDefaults
 from functions.shared.task_queue import TaskQueue
@@ -77,9 +76,13 @@ class Session:
         return os.environ.get("PREFIX") or DEFAULT_PREFIX
 
     @property
-    def firestore(self) -> firestore.Client:
-        """The Firestore client."""
-        return firestore_client(self.target.project, self.target.database)
+    def databases(self) -> Databases:
+        """The Firestore databases."""
+        target = self.target
+        return Databases(
+            users=UsersDatabase(firestore_client(target.project, target.users_database)),
+            pipeline=PipelineDatabase(firestore_client(target.project, target.pipeline_database)),
+        )
 
     @functools.cached_property
     def defaults(self) -> SubscriptionDefaults:

@@ -9,8 +9,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from google.api_core.exceptions import AlreadyExists
-from google.cloud import firestore
 
+from functions.shared.databases import UsersDatabase
 from functions.shared.subscription import (
     PauseReason,
     Subscription,
@@ -39,7 +39,7 @@ class SubscriptionChanges:
     """Changes subscriptions. Every method raises GoogleAPICallError if Firestore does not answer or refuses.
 
     Args:
-        client: the Firestore client.
+        client: of the users' database.
         defaults: what a document does not say.
         now: the present, in UTC.
     """
@@ -47,7 +47,7 @@ class SubscriptionChanges:
     def __init__(
         self,
         *,
-        client: firestore.Client,
+        client: UsersDatabase,
         defaults: SubscriptionDefaults,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:

@@ -6,9 +6,9 @@ from enum import StrEnum
 from itertools import islice
 from typing import Any, assert_never
 
-from google.cloud import firestore
 from google.cloud.firestore_v1.base_query import FieldFilter
 
+from functions.shared.databases import UsersDatabase
 from functions.shared.delivery import Delivery
 from functions.shared.ids import SHARDS
 from functions.shared.logging import redact_addresses
@@ -56,11 +56,11 @@ class Subscriptions:
     """Reads subscriptions. Every method raises GoogleAPICallError if Firestore does not answer or refuses.
 
     Args:
-        client: the Firestore client.
+        client: of the users' database.
         defaults: what a document does not say.
     """
 
-    def __init__(self, client: firestore.Client, defaults: SubscriptionDefaults) -> None:
+    def __init__(self, client: UsersDatabase, defaults: SubscriptionDefaults) -> None:
         self._client = client
         self._defaults = defaults
         self._users = client.collection(USERS)

@@ -4,6 +4,7 @@ from typing import Any
 
 from google.cloud import firestore
 
+from functions.shared.databases import PipelineDatabase
 from functions.shared.logging import redact_addresses
 from functions.shared.system_alert import SYSTEM_ALERTS, StoredSystemAlert
 from operations import document_fields
@@ -13,10 +14,10 @@ class SystemAlerts:
     """Reads `system_alerts`.
 
     Args:
-        client: the Firestore client.
+        client: of the pipeline's database.
     """
 
-    def __init__(self, client: firestore.Client) -> None:
+    def __init__(self, client: PipelineDatabase) -> None:
         self._alerts = client.collection(SYSTEM_ALERTS)
 
     def latest(self, limit: int) -> list[dict[str, Any]]:

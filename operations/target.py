@@ -21,7 +21,7 @@ LOCAL_CLOUD_DIRECTORY = Path(__file__).resolve().parents[1] / ".local_cloud"
 
 EMULATORS = ("FIRESTORE_EMULATOR_HOST", "CLOUD_TASKS_EMULATOR_HOST")
 
-_DATABASE = "FIRESTORE_DATABASE"
+_USERS, _PIPELINE = "FIRESTORE_DATABASE", "PIPELINE_DATABASE"
 
 _ANSWER_SECONDS = 10.0
 """Even a busy machine answers by then. If no server listens, the connection fails at once."""
@@ -49,20 +49,25 @@ class Target:
         return self.require("GOOGLE_CLOUD_PROJECT")
 
     @property
-    def database(self) -> str:
-        """The Firestore database's id.
+    def users_database(self) -> str:
+        """The id of the Firestore database that has the users.
 
         Raises:
             NotConfigured: it is malformed, or it is not set here, and the deployed functions cannot be asked for it. A
                 guess could act on the data of another environment.
         """
-        database = self.look_up(_DATABASE) or DEFAULT_DATABASE
-        if not re.fullmatch(DATABASE_PATTERN, database):
-            raise NotConfigured(
-                f"{_DATABASE}: {database} is no database's id: {DEFAULT_DATABASE}, or 4 to 63 lower-case letters, "
-                "digits and hyphens, beginning with a letter."
-            )
-        return database
+        return _checked(_USERS, self.look_up(_USERS)) or DEFAULT_DATABASE
+
+    @property
+    def pipeline_database(self) -> str:
+        """The id of the Firestore database that has the pipeline's own collections.
+
+        Raises:
+            NotConfigured: as for users_database.
+        """
+        # A database that is named here is not that of the deployed functions, and neither is the other one then.
+        look_up = self.variables.get if self.variables.get(_USERS) else self.look_up
+        return _checked(_PIPELINE, look_up(_PIPELINE)) or self.users_database
 
     @property
     def queues(self) -> list[str]:
@@ -80,8 +85,11 @@ class Target:
         """The name of the target, for the operator to read before a change."""
         where = "the local cloud" if self.directory else "an emulator" if self.emulators else "Google Cloud"
         # Only where it is set here: the description must not need an answer of the deployed functions.
-        database = self.variables.get(_DATABASE, DEFAULT_DATABASE)
-        named = "" if database == DEFAULT_DATABASE else f", database {database}"
+        users = self.variables.get(_USERS) or DEFAULT_DATABASE
+        pipeline = self.variables.get(_PIPELINE) or users
+        named = "" if users == DEFAULT_DATABASE else f", database {users}"
+        if pipeline != users:
+            named = f", databases {users} and {pipeline}"
         return f"{where} (project {self.project}{named})"
 
     def require(self, variable: str) -> str:
@@ -108,6 +116,15 @@ class Target:
             return self.look_up(variable)
         except NotConfigured:
             return None
+
+
+def _checked(variable: str, database: str | None) -> str | None:
+    if database and not re.fullmatch(DATABASE_PATTERN, database):
+        raise NotConfigured(
+            f"{variable}: {database} is no database's id: {DEFAULT_DATABASE}, or 4 to 63 lower-case letters, digits "
+            "and hyphens, beginning with a letter."
+        )
+    return database
 
 
 def find_target(environment: Mapping[str, str], *, directory: Path | None, default_directory: Path) -> Target:

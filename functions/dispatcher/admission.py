@@ -66,20 +66,20 @@ class Admission:
         self._counters = counters
         self._malformed = malformed
         self._scheduling = Scheduling(
-            dependencies.firestore,
+            dependencies.databases.users,
             dependencies.subscriptions,
             dependencies.defaults,
             run_id=run_id,
             run_time=run_time,
         )
         self._enrollment = Enrollment(
-            dependencies.firestore, dependencies.users, dependencies.defaults, run_id=run_id, run_time=run_time
+            dependencies.databases.users, dependencies.users, dependencies.defaults, run_id=run_id, run_time=run_time
         )
         self._handlers: dict[RunStage, NewDocumentHandler] = {
             RunStage.SCHEDULING: self._scheduling,
             RunStage.ENROLLMENT: self._enrollment,
             RunStage.ADDRESS_CHANGES: AddressChanges(
-                dependencies.firestore,
+                dependencies.databases.users,
                 dependencies.subscriptions,
                 dependencies.defaults,
                 run_id=run_id,

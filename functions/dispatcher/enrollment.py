@@ -18,6 +18,7 @@ from functions.dispatcher.document_stream import DocumentStream, Operator
 from functions.dispatcher.due_subscription import DueSubscription, to_datetime
 from functions.dispatcher.malformed_documents import unservable
 from functions.dispatcher.new_documents import Admitted, Mark, NewDocuments, NewPage
+from functions.shared.databases import UsersDatabase
 from functions.shared.plausible_time import EARLIEST, LATEST
 from functions.shared.run import RunCounter
 from functions.shared.subscription import (
@@ -59,7 +60,7 @@ class Enrollment:
     """Enrolls new users, and users who are active again.
 
     Args:
-        client: the Firestore client.
+        client: of the users' database.
         stream: reads users.
         defaults: the subscription that a new user gets.
         run_id: the id of the run.
@@ -70,7 +71,7 @@ class Enrollment:
 
     def __init__(
         self,
-        client: firestore.Client,
+        client: UsersDatabase,
         stream: DocumentStream,
         defaults: SubscriptionDefaults,
         *,

@@ -5,13 +5,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Self
 
-from google.cloud import firestore
-
 from functions.dispatcher.breaker_policy import BreakerLimits
 from functions.dispatcher.document_stream import DocumentStream
 from functions.dispatcher.mail_statistics.chosen import mail_statistics
 from functions.dispatcher.mail_statistics.provider import MailStatistics
-from functions.shared.clients import firestore_client
+from functions.shared.databases import Databases
 from functions.shared.dead_letter_topic import DeadLetterTopic
 from functions.shared.ramp import Ramp
 from functions.shared.settings import DispatcherSettings
@@ -28,7 +26,7 @@ class RunDependencies:
     """The clients, queues and settings of a run.
 
     Attributes:
-        firestore: the client.
+        databases: of the users and of the pipeline.
         users: what reads users.
         subscriptions: what reads subscriptions.
         report_queues: those among which the reports are spread.
@@ -44,7 +42,7 @@ class RunDependencies:
             was none.
     """
 
-    firestore: firestore.Client
+    databases: Databases
     users: DocumentStream
     subscriptions: DocumentStream
     report_queues: Sequence[TaskQueue]
@@ -74,7 +72,7 @@ class RunDependencies:
             )
 
         return cls(
-            firestore=firestore_client(settings.google_cloud_project, settings.firestore_database),
+            databases=Databases.from_settings(settings),
             users=DocumentStream(settings.google_cloud_project, settings.firestore_database),
             subscriptions=DocumentStream(
                 settings.google_cloud_project, settings.firestore_database, below_users=SUBSCRIPTIONS

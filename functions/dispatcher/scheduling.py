@@ -9,7 +9,6 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-from google.cloud import firestore
 from google.cloud.firestore_v1.base_query import FieldFilter
 
 from functions.dispatcher.conditional_commit import NO_ROOM, Change, CommitResult, commit, update
@@ -17,6 +16,7 @@ from functions.dispatcher.document_stream import DocumentStream
 from functions.dispatcher.due_subscription import DueSubscription
 from functions.dispatcher.malformed_documents import unservable
 from functions.dispatcher.new_documents import Admitted, Mark, NewDocuments, NewPage
+from functions.shared.databases import UsersDatabase
 from functions.shared.ids import SHARDS
 from functions.shared.plausible_time import EARLIEST, LATEST
 from functions.shared.run import RunCounter
@@ -55,7 +55,7 @@ class Scheduling:
     """Schedules new subscriptions.
 
     Args:
-        client: the Firestore client.
+        client: of the users' database.
         stream: what reads subscriptions.
         defaults: what a subscription gets whose document does not say it.
         run_id: the id of the run.
@@ -66,7 +66,7 @@ class Scheduling:
 
     def __init__(
         self,
-        client: firestore.Client,
+        client: UsersDatabase,
         stream: DocumentStream,
         defaults: SubscriptionDefaults,
         *,

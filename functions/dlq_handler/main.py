@@ -23,7 +23,7 @@ from functions.dlq_handler.channels.configured_channels import configured_channe
 from functions.dlq_handler.channels.owner_channels import Audiences, UnknownOwner, owner_channels
 from functions.dlq_handler.handle_message import MessageHandler
 from functions.dlq_handler.intake.pubsub_message import read_pubsub_message
-from functions.shared.clients import firestore_client
+from functions.shared.databases import pipeline_database
 from functions.shared.identity import NotAuthorized, TokenVerifier
 from functions.shared.logging import configure_logging
 from functions.shared.settings import DlqHandlerSettings, cannot_start, load_settings
@@ -112,7 +112,7 @@ def dlq_handler(event: CloudEvent) -> None:
 def _message_handler() -> MessageHandler:
     # Made with the first message, not at import: gRPC's clients do not survive the server's fork.
     return MessageHandler(
-        firestore_client(_settings.google_cloud_project, _settings.firestore_database),
+        pipeline_database(_settings),
         _channels,
         audiences=_audiences,
         project=_settings.google_cloud_project,

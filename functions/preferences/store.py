@@ -4,10 +4,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from google.cloud import firestore
-
 from functions.preferences.changes import Stored
 from functions.preferences.undo import Change
+from functions.shared.databases import UsersDatabase
 from functions.shared.subscription import SUBSCRIPTIONS, Subscription, SubscriptionDefaults
 from functions.shared.subscription_documents import WRITTEN_FIRST, StoredSubscription, SubscriptionDocuments
 from functions.shared.user import USERS, User
@@ -32,11 +31,11 @@ class PreferencesStore:
     does not answer.
 
     Args:
-        client: the Firestore client.
+        client: of the users' database.
         defaults: what a subscription's document does not say.
     """
 
-    def __init__(self, client: firestore.Client, defaults: SubscriptionDefaults) -> None:
+    def __init__(self, client: UsersDatabase, defaults: SubscriptionDefaults) -> None:
         self._client = client
         self._defaults = defaults
         self._documents = SubscriptionDocuments(client, defaults)

@@ -179,6 +179,15 @@ class CommonSettings(BaseSettings):
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 
 
+class PipelineSettings(CommonSettings):
+    """The settings of every function that works with the pipeline's own collections."""
+
+    pipeline_database: FirestoreDatabase = Field(
+        default_factory=lambda others: others.get("firestore_database", DEFAULT_DATABASE)
+    )
+    """Where they are; by default with the users."""
+
+
 class IdentitySettings(BaseSettings):
     """The issuer whose tokens the function accepts. The defaults are Google's; the local cloud has its own keys and
     issuer."""
@@ -264,7 +273,7 @@ class BreakerSettings(BaseSettings):
 
 
 class DispatcherSettings(
-    CommonSettings,
+    PipelineSettings,
     IdentitySettings,
     SubscriptionSettings,
     RestoreSettings,
@@ -339,7 +348,7 @@ class MailSettings(BrandSettings, MailProviderChoice):
         return self
 
 
-class WorkerSettings(CommonSettings, IdentitySettings, MailSettings, SubscriptionSettings, RestoreSettings):
+class WorkerSettings(PipelineSettings, IdentitySettings, MailSettings, SubscriptionSettings, RestoreSettings):
     """The worker's environment."""
 
     worker_url: Url
@@ -351,7 +360,7 @@ class WorkerSettings(CommonSettings, IdentitySettings, MailSettings, Subscriptio
     """Seconds for which a worker sends nothing after the mail provider fails several times in a row; 0: no pause."""
 
 
-class DlqHandlerSettings(CommonSettings, IdentitySettings):
+class DlqHandlerSettings(PipelineSettings, IdentitySettings):
     """The DLQ handler's environment."""
 
     location: str
@@ -365,7 +374,7 @@ class DlqHandlerSettings(CommonSettings, IdentitySettings):
     """The mail server by which owners with an address are told: a URL of Apprise without `to`."""
 
 
-class MailEventsSettings(CommonSettings, SubscriptionSettings, MailProviderChoice):
+class MailEventsSettings(PipelineSettings, SubscriptionSettings, MailProviderChoice):
     """The environment of the function that takes the mail provider's events."""
 
     dead_letter_topic: str

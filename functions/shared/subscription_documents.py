@@ -6,8 +6,8 @@ from datetime import datetime
 from typing import Any
 
 from google.api_core.exceptions import Aborted, FailedPrecondition, NotFound
-from google.cloud import firestore
 
+from functions.shared.databases import UsersDatabase
 from functions.shared.stored_fields import stored_version
 from functions.shared.subscription import SUBSCRIPTIONS, Subscription, SubscriptionDefaults
 from functions.shared.user import USERS, User
@@ -58,11 +58,11 @@ class SubscriptionDocuments:
     answer or refuses.
 
     Args:
-        client: the Firestore client.
+        client: of the users' database.
         defaults: what a document does not say.
     """
 
-    def __init__(self, client: firestore.Client, defaults: SubscriptionDefaults) -> None:
+    def __init__(self, client: UsersDatabase, defaults: SubscriptionDefaults) -> None:
         self._client = client
         self._defaults = defaults
 

@@ -30,6 +30,7 @@ from typing import Any
 from google.api_core.exceptions import Aborted
 from google.cloud import firestore
 
+from functions.shared.databases import PipelineDatabase
 from functions.shared.dead_letter import (
     DEAD_LETTERS,
     DeadLetterReason,
@@ -143,11 +144,11 @@ class UnknownOutcomes:
     """Settles deliveries and their dead letters. Safe for threads.
 
     Args:
-        client: the Firestore client.
+        client: of the pipeline's database.
         read_options: `retry` and `timeout` of a read.
     """
 
-    def __init__(self, client: firestore.Client, read_options: Mapping[str, Any]) -> None:
+    def __init__(self, client: PipelineDatabase, read_options: Mapping[str, Any]) -> None:
         self._client = client
         self._read_options = read_options
 

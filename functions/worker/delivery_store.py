@@ -5,6 +5,11 @@ or not at all. That is the guarantee of a transaction for a single document, wit
 one: of two workers that claim the same delivery one writes, and the other learns that the document has changed.
 https://firebase.google.com/docs/firestore/manage-data/transactions#transaction_failure
 https://cloud.google.com/firestore/docs/reference/rpc/google.firestore.v1#precondition
+
+Nothing spans two databases. Where the subscription is in another one, the delivery becomes final first, and then the
+subscription moves on. A process that ends in between leaves a final delivery, which no worker sends again, and a
+subscription that is still due for it: the queue's next call, or the next run's task, finds both and moves the
+subscription on. The other way round, a mail could be out without a record of it.
 """
 
 from collections.abc import Callable, Mapping
@@ -19,6 +24,7 @@ from google.api_core.timeout import ConstantTimeout
 from google.cloud import firestore
 from google.cloud.firestore_v1.base_query import FieldFilter
 
+from functions.shared.databases import Databases
 from functions.shared.delivery import (
     DELIVERIES,
     Delivery,
@@ -85,7 +91,8 @@ _logger = structlog.get_logger()
 
 @dataclass(frozen=True, kw_only=True)
 class TaskDocuments:
-    """What Firestore has about a task, all read at one moment. Each is None where there is no document.
+    """What Firestore has about a task, all read at one moment, or with two databases the delivery first. Each is None
+    where there is no document.
 
     Attributes:
         delivery: the task's.
@@ -157,26 +164,33 @@ class DeliveryChanged(Exception):
         self.found = found
 
 
+class SubscriptionNotMoved(Exception):
+    """The delivery is final, and its subscription, in another database, could not be moved on for now."""
+
+
 class DeliveryStore:
     """Reads and writes `deliveries`, and the subscriptions that they belong to. Safe for threads.
 
     Every method raises google.api_core.exceptions.GoogleAPIError when Firestore fails or does not answer.
 
     Args:
-        client: the Firestore client.
+        databases: of the users and of the pipeline.
         defaults: what a subscription's document does not say.
         canaries: the kinds that have a next version.
     """
 
     def __init__(
-        self, client: firestore.Client, defaults: SubscriptionDefaults, *, canaries: Canaries | None = None
+        self, databases: Databases, defaults: SubscriptionDefaults, *, canaries: Canaries | None = None
     ) -> None:
-        self._client = client
+        self._users = databases.users
+        self._pipeline = databases.pipeline
+        self.settles_in_one_commit = databases.are_one
+        """Whether no process can end between the end of a delivery and the move of its subscription."""
         self._defaults = defaults
         self._canaries = canaries or {}
 
     def read(self, task: ReportTask, *, is_new: bool = False) -> TaskDocuments:
-        """Read the delivery, the user and the subscription of a task, in one call.
+        """Read the delivery, the user and the subscription of a task, by one call to each database.
 
         Args:
             task: which.
@@ -185,10 +199,16 @@ class DeliveryStore:
         """
         delivery, user, subscription = (
             self._delivery(task.delivery_id),
-            self._client.collection(USERS).document(task.user_id),
+            self._users.collection(USERS).document(task.user_id),
             self._subscription(task),
         )
-        found = self._get([*(() if is_new else (delivery,)), user, subscription])
+        if is_new:
+            found = self._get(self._users, [user, subscription])
+        elif self.settles_in_one_commit:
+            found = self._get(self._pipeline, [delivery, user, subscription])
+        else:
+            # The delivery first: if another worker finishes it in between, the claim fails.
+            found = self._get(self._pipeline, [delivery]) | self._get(self._users, [user, subscription])
         return TaskDocuments(
             delivery=None if is_new else Delivery.from_snapshot(found[delivery.path]),
             user=User.from_snapshot(found[user.path]),
@@ -198,18 +218,19 @@ class DeliveryStore:
     def read_delivery(self, delivery_id: str) -> Delivery | None:
         """The delivery alone, or None where there is none yet."""
         reference = self._delivery(delivery_id)
-        return Delivery.from_snapshot(self._get([reference])[reference.path])
+        return Delivery.from_snapshot(self._get(self._pipeline, [reference])[reference.path])
 
     def read_subscription(self, task: ReportTask) -> Subscription | None:
         """The subscription alone, or None where there is none."""
         reference = self._subscription(task)
-        found = self._get([reference], seconds=LOOK_AGAIN_SECONDS)
+        found = self._get(self._users, [reference], seconds=LOOK_AGAIN_SECONDS)
         return Subscription.from_snapshot(found[reference.path], self._defaults)
 
     def mail_record(self, delivery_id: str) -> MailRecord | None:
         """What the mail provider has reported about a delivery's mail, or None where it has reported nothing."""
-        reference = self._client.collection(MAIL_EVENTS).document(delivery_id)
-        return MailRecord.from_snapshot(self._get([reference], seconds=MAIL_RECORD_SECONDS)[reference.path])
+        reference = self._pipeline.collection(MAIL_EVENTS).document(delivery_id)
+        found = self._get(self._pipeline, [reference], seconds=MAIL_RECORD_SECONDS)
+        return MailRecord.from_snapshot(found[reference.path])
 
     def newest_final(self, task: ReportTask, *, now: datetime) -> list[FinalDelivery]:
         """The newest final deliveries of a task's subscription that were due when the task was, or later: a few.
@@ -218,7 +239,7 @@ class DeliveryStore:
         """
         # By the index that lists a subscription's deliveries: no delivery pays for another one.
         query = (
-            self._client.collection(DELIVERIES)
+            self._pipeline.collection(DELIVERIES)
             .where(filter=FieldFilter("user_id", "==", task.user_id))
             .where(filter=FieldFilter("subscription_id", "==", task.subscription_id))
             .where(filter=FieldFilter("due_at", ">=", task.due_at))
@@ -276,7 +297,7 @@ class DeliveryStore:
                 # What a repeat makes again is kept already.
                 request=made.stored if made and not made.is_repeat else None,
             )
-            batch = self._client.batch()
+            batch = self._pipeline.batch()
             fields = {**period_fields(period), **claimed}
             self._write_delivery(batch, task, delivery, now=now, fields=fields)
             return self._commit(batch, CLAIM_SECONDS)
@@ -320,7 +341,7 @@ class DeliveryStore:
 
         def write(held: Claim | Delivery | None) -> datetime:
             given_up = {**held_fields(failure, owner=owner), **attempted_fields(_history(held), entry)}
-            batch = self._client.batch()
+            batch = self._pipeline.batch()
             self._write_delivery(batch, task, held, now=now, fields={**period_fields(period), **given_up})
             return self._commit(batch, CALL_SECONDS)
 
@@ -384,7 +405,7 @@ class DeliveryStore:
         result = AttemptResult.UNCLEAR if is_mine else AttemptResult.FAILED
         entry = attempt.ended(result, now=now, error=error)
         fields = {**failed_fields(error=error, now=now), **attempted_fields(_history(delivery), entry)}
-        batch = self._client.batch()
+        batch = self._pipeline.batch()
         self._write_delivery(batch, task, delivery, now=now, fields=fields)
         try:
             self._commit(batch, NOTE_SECONDS)
@@ -409,7 +430,8 @@ class DeliveryStore:
         skipped_because: SkipReason | None = None,
         note: str = "",
     ) -> None:
-        """Make a delivery final and move its subscription on, both or neither.
+        """Make a delivery final and move its subscription on: both or neither, or with two databases first the one and
+        then the other.
 
         Both writes are conditional on what was read. If the application has written the subscription meanwhile, this
         reads it and decides again. If the application never stops, this makes the delivery final alone: the
@@ -433,6 +455,7 @@ class DeliveryStore:
 
         Raises:
             DeliveryChanged: the lease was over, and another process has acted on the delivery.
+            SubscriptionNotMoved: the delivery is final, and its subscription is still due for it.
         """
         settled = settled_fields(
             state, owner=owner, message_id=message_id, failure=failure, skipped_because=skipped_because, note=note
@@ -440,10 +463,10 @@ class DeliveryStore:
         entry = attempt.ended(_result(state, held), now=now, error=failure.error if failure else "")
         for reads_left in reversed(range(_MOST_REREADS)):
             moved = move(user, subscription) if subscription else {}
-            batch = self._client.batch()
+            batch = self._pipeline.batch()
             fields = {**period_fields(period), **settled, **attempted_fields(_history(held), entry)}
             self._write_delivery(batch, task, held, now=now, fields=fields)
-            if subscription and moved:
+            if subscription and moved and self.settles_in_one_commit:
                 self._write_subscription(batch, task, subscription, moved)
             try:
                 self._commit(batch, SETTLE_SECONDS)
@@ -451,15 +474,22 @@ class DeliveryStore:
                 found = self.read(task)
                 delivery = found.delivery
                 if delivery is not None and delivery.owner == owner and delivery.state is state:
-                    return
+                    break
                 if _is_only_noted(delivery, held):
                     held = delivery
                 elif not moved or (delivery.version if delivery else None) != (held.version if held else None):
                     raise DeliveryChanged(delivery) from None
                 user, subscription = found.user, found.subscription if reads_left > 1 else None
             else:
-                return
-        raise DeliveryChanged(self.read_delivery(task.delivery_id))
+                break
+        else:
+            raise DeliveryChanged(self.read_delivery(task.delivery_id))
+        if not self.settles_in_one_commit:
+            # Not part of the attempt's time budget: a call that the queue cuts off here has done its work.
+            try:
+                self.move_subscription(task, user, subscription, move)
+            except exceptions.GoogleAPIError as error:
+                raise SubscriptionNotMoved(error_text(error)) from error
 
     def move_subscription(
         self, task: ReportTask, user: User | None, subscription: Subscription | None, move: Move
@@ -479,7 +509,7 @@ class DeliveryStore:
             moved = move(user, subscription) if subscription else {}
             if subscription is None or not moved:
                 return False
-            batch = self._client.batch()
+            batch = self._users.batch()
             self._write_subscription(batch, task, subscription, moved)
             try:
                 self._commit(batch, CALL_SECONDS)
@@ -493,7 +523,7 @@ class DeliveryStore:
     def _write_subscription(
         self, batch: Any, task: ReportTask, subscription: Subscription, fields: Mapping[str, Any]
     ) -> None:
-        option = self._client.write_option(last_update_time=subscription.version)
+        option = self._users.write_option(last_update_time=subscription.version)
         batch.update(self._subscription(task), dict(fields), option=option)
 
     def _write_once(
@@ -537,20 +567,22 @@ class DeliveryStore:
         if held is None:
             batch.create(reference, {**pending_fields(task, now=now, by_hand=False), **fields})
         else:
-            option = self._client.write_option(last_update_time=held.version)
+            option = self._pipeline.write_option(last_update_time=held.version)
             batch.update(reference, {**task_fields(task, now=now), **fields}, option=option)
 
-    def _get(self, references: list[Any], *, seconds: float = CALL_SECONDS) -> dict[str, Any]:
-        """The snapshots of documents, by the documents' paths."""
-        client: Any = self._client  # whose types do not know of timeouts other than numbers
+    def _get(
+        self, database: firestore.Client, references: list[Any], *, seconds: float = CALL_SECONDS
+    ) -> dict[str, Any]:
+        """The snapshots of documents of a database, by the documents' paths."""
+        client: Any = database  # whose types do not know of timeouts other than numbers
         snapshots = client.get_all(references, retry=_retry_for(seconds), timeout=_ONE_CALL)
         return {snapshot.reference.path: snapshot for snapshot in snapshots}
 
     def _update(
         self, task: ReportTask, held: Claim | Hold, fields: Mapping[str, Any], attempt: DeliveryAttempt
     ) -> None:
-        batch = self._client.batch()
-        option = self._client.write_option(last_update_time=held.version)
+        batch = self._pipeline.batch()
+        option = self._pipeline.write_option(last_update_time=held.version)
         fields = {**fields, **attempted_fields(held.history, attempt)}
         batch.update(self._delivery(task.delivery_id), fields, option=option)
         self._commit(batch, SETTLE_SECONDS)
@@ -562,10 +594,10 @@ class DeliveryStore:
         return version
 
     def _delivery(self, delivery_id: str) -> Any:
-        return self._client.collection(DELIVERIES).document(delivery_id)
+        return self._pipeline.collection(DELIVERIES).document(delivery_id)
 
     def _subscription(self, task: ReportTask) -> Any:
-        user = self._client.collection(USERS).document(task.user_id)
+        user = self._users.collection(USERS).document(task.user_id)
         return user.collection(SUBSCRIPTIONS).document(task.subscription_id)
 
 

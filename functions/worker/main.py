@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from functions.shared.brand import Brand
-from functions.shared.clients import firestore_client
+from functions.shared.databases import Databases
 from functions.shared.dead_letter_topic import DeadLetterTopic
 from functions.shared.identity import Headers, NotAuthorized, TokenVerifier
 from functions.shared.logging import configure_logging
@@ -95,13 +95,13 @@ def worker(request: "flask.Request") -> Answer:
 @functools.cache
 def _send_report() -> SendReport:
     # With the first task, not at import: gRPC's clients do not survive the server's fork.
-    client = firestore_client(_settings.google_cloud_project, _settings.firestore_database)
+    databases = Databases.from_settings(_settings)
     topic = DeadLetterTopic(_settings.google_cloud_project, _settings.dead_letter_topic)
     defaults = SubscriptionDefaults(kind=_settings.default_kind, cadence=_settings.default_cadence)
-    deliveries = DeliveryStore(client, defaults, canaries=_canaries)
+    deliveries = DeliveryStore(databases, defaults, canaries=_canaries)
     return SendReport(
         deliveries=deliveries,
-        inactive_users=InactiveUsers(client, defaults),
+        inactive_users=InactiveUsers(databases.users, defaults),
         provider=_provider.mail_provider(),
         repeating=Repeating(
             _provider.repeatable_sending(), provider=_settings.mail_provider.value, now=lambda: datetime.now(UTC)
@@ -109,11 +109,11 @@ def _send_report() -> SendReport:
         dead_letters=topic,
         key_alert=KeyAlert(topic.tell, now=lambda: datetime.now(UTC)),
         builder=ReportBuilder(
-            user_data=functools.partial(FirestoreUserData, client),
+            user_data=functools.partial(FirestoreUserData, databases.users),
             compliance=MailCompliance.from_settings(_settings),
             brand=Brand.from_settings(_settings),
             time_limit=TimeLimit(_give_way),
-            firestore=client,
+            firestore=databases.users,
             settings=_kind_settings,
             canaries=_canaries,
         ),

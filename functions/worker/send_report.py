@@ -26,7 +26,7 @@ from functions.worker import task_answer
 from functions.worker.attempt import Attempt
 from functions.worker.breaker import Breaker
 from functions.worker.dead_letter_publishing import DeadLetters
-from functions.worker.delivery_store import Claim, DeliveryChanged, DeliveryStore
+from functions.worker.delivery_store import Claim, DeliveryChanged, DeliveryStore, SubscriptionNotMoved
 from functions.worker.giving_up import GivingUp
 from functions.worker.inactive_users import InactiveUsers
 from functions.worker.key_alert import KeyAlert
@@ -132,7 +132,7 @@ class SendReport:
         try:
             try:
                 answer = self._carry_out(task, attempt, owner, timer)
-            except (DeliveryChanged, GoogleAPIError):
+            except (DeliveryChanged, SubscriptionNotMoved, GoogleAPIError):
                 raise
             except Exception as error:
                 _logger.exception("task_failed_unexpectedly", delivery_id=task.delivery_id)
@@ -142,6 +142,10 @@ class SendReport:
             # The other process finishes what it has begun.
             _logger.warning("delivery_changed_meanwhile", delivery_id=task.delivery_id, found=str(error))
             answer = task_answer.left_to_others(error.found)
+        except SubscriptionNotMoved as error:
+            # The next call finds the delivery final, and moves the subscription on.
+            _logger.warning("subscription_not_moved", delivery_id=task.delivery_id, error=str(error))
+            answer = task_answer.FIRESTORE_FAILED
         except GoogleAPIError as error:
             # Also on the last attempt: without Firestore's answer the delivery may have been sent. The dispatcher finds
             # it.
@@ -448,9 +452,15 @@ class SendReport:
         return fields_for_pause(user, subscription, now=self._now())
 
     def _already_final(self, work: TaskDelivery) -> TaskAnswer:
-        """Send nothing. A subscription that still has this due time, as an old copy of its document may, moves on."""
+        """Send nothing. A subscription that still has this due time, as an old copy of its document may, moves on.
+
+        With two databases it may also have it because a process ended just before it would have moved on. The
+        subscription of a report by hand has another due time, and counts as reported what the report covers.
+        """
         task, subscription, period = work.task, work.subscription, work.period
-        if subscription is not None and period is not None and subscription.next_report_at == task.due_at:
+        if subscription is None or period is None:
+            pass
+        elif subscription.next_report_at == task.due_at:
             reason = self._skip_reason(work)
             if reason in OF_USERS:
                 self._pause_all(work, reason)
@@ -464,6 +474,8 @@ class SendReport:
 
                 if self._deliveries.move_subscription(task, work.user, subscription, move):
                     _logger.warning("subscription_moved_past_final_delivery", delivery_id=task.delivery_id)
+        elif work.delivery and work.delivery.by_hand and not self._deliveries.settles_in_one_commit:
+            self._deliveries.move_subscription(task, work.user, subscription, work.move_on)
         return task_answer.already_final(work.delivery)
 
 

@@ -100,7 +100,7 @@ def erase(
 
 def _personal_data(current: Session, user: str, addresses: list[str] | None) -> PersonalData:
     return PersonalData(
-        client=current.firestore,
+        databases=current.databases,
         queues=current.queues,
         queue_names=current.target.queues,
         user_id=user,

@@ -73,7 +73,7 @@ def recorded(request: Request, action: str, subject: str, *, note: str = "") -> 
         note: why.
     """
     console, viewer = console_of(request), request.state.viewer
-    log = OperatorActions(console.session.firestore)
+    log = OperatorActions(console.session.databases.pipeline)
     with log.record(viewer.name, action, subject=subject, note=note) as progress:
         yield progress
     for kept in (console.figures, console.day, console.week):

@@ -11,6 +11,7 @@ from google.cloud import firestore
 
 from functions.dispatcher.due_subscription import DueSubscription
 from functions.dispatcher.rescue.policy import period_given_up
+from functions.shared.databases import Databases
 from functions.shared.delivery import (
     DELIVERIES,
     Delivery,
@@ -52,16 +53,17 @@ class RescueDeliveryStore:
     Every method raises GoogleAPICallError if Firestore fails.
 
     Args:
-        client: the Firestore client.
+        databases: of the users and of the pipeline.
         run_id: the id of the run.
         run_time: the time that the run is for.
         defaults: what a subscription's document does not say.
     """
 
     def __init__(
-        self, client: firestore.Client, *, run_id: str, run_time: datetime, defaults: SubscriptionDefaults
+        self, databases: Databases, *, run_id: str, run_time: datetime, defaults: SubscriptionDefaults
     ) -> None:
-        self._client = client
+        self._databases = databases
+        self._client = databases.pipeline
         self._run_id = run_id
         self._run_time = run_time
         self._defaults = defaults
@@ -128,7 +130,9 @@ class RescueDeliveryStore:
     def mark_dead(
         self, due: DueSubscription, hold: RescueHold, failure: DeliveryFailure, *, is_outdated: bool = False
     ) -> bool:
-        """Mark a delivery dead, and move its subscription on, both or neither.
+        """Mark a delivery dead, and move its subscription on: both or neither, or with two databases first the one and
+        then the other. If a process ends in between, the next run finds the subscription due for a final delivery, and
+        a worker moves it on (functions/worker/delivery_store.py).
 
         It moves the subscription only from this report's due time, and only forward. It keeps what the team's
         application has written to the document since it was read.
@@ -143,15 +147,21 @@ class RescueDeliveryStore:
             false where another process has written the delivery.
         """
         document = self._document(due)
-        user_document = self._client.collection(USERS).document(due.user_id)
+        user_document = self._databases.users.collection(USERS).document(due.user_id)
         subscription_document = user_document.collection(SUBSCRIPTIONS).document(due.subscription_id)
 
+        # Nothing spans two databases.
+        spans = self._databases.are_one
+
         @firestore.transactional
-        def carry_out(transaction: Any) -> bool:
+        def carry_out(transaction: Any) -> tuple[bool, Subscription | None, dict[str, Any]]:
+            within = transaction if spans else None
             delivery = Delivery.from_snapshot(document.get(transaction=transaction))
             if delivery is None or delivery.version != hold.version:
                 # After a lost answer the client retries: this call may have written the delivery itself.
-                return delivery is not None and delivery.owner == hold.owner and delivery.state is DeliveryState.DEAD
+                is_dead = delivery is not None and delivery.state is DeliveryState.DEAD
+                return is_dead and delivery is not None and delivery.owner == hold.owner, None, {}
+            moved: dict[str, Any] = {}
             dead = {
                 **task_fields(self._task(due), now=self._run_time),
                 **settled_fields(DeliveryState.DEAD, owner=hold.owner, failure=failure),
@@ -160,11 +170,9 @@ class RescueDeliveryStore:
                     DeliveryAttempt(at=failure.failed_at, result=AttemptResult.DEAD, error=failure.error),
                 ),
             }
-            subscription = Subscription.from_snapshot(
-                subscription_document.get(transaction=transaction), self._defaults
-            )
+            subscription = Subscription.from_snapshot(subscription_document.get(transaction=within), self._defaults)
             if subscription is not None and subscription.next_report_at == due.due_at:
-                schedule = subscription.schedule(User.from_snapshot(user_document.get(transaction=transaction)))
+                schedule = subscription.schedule(User.from_snapshot(user_document.get(transaction=within)))
                 period = period_given_up(
                     schedule,
                     due_at=due.due_at,
@@ -174,15 +182,20 @@ class RescueDeliveryStore:
                     is_outdated=is_outdated,
                 )
                 following = schedule.next_due(period.end, later_than=due.due_at)
-                transaction.update(
-                    subscription_document,
-                    moved_fields(subscription, next_report_at=following, reported_until=period.end),
-                )
+                moved = moved_fields(subscription, next_report_at=following, reported_until=period.end)
                 dead |= period_fields(period)
+            if moved and spans:
+                transaction.update(subscription_document, moved)
             transaction.update(document, dead)
-            return True
+            return True, subscription, moved
 
-        return bool(carry_out(self._client.transaction()))
+        is_dead, subscription, moved = carry_out(self._client.transaction())
+        if subscription and moved and not spans:
+            unchanged = self._databases.users.write_option(last_update_time=subscription.version)
+            # Where the application has written it meanwhile, the next run looks at what it says now.
+            with suppress(*_CHANGED):
+                subscription_document.update(moved, option=unchanged)
+        return bool(is_dead)
 
     def _document(self, due: DueSubscription) -> Any:
         return self._client.collection(DELIVERIES).document(due.delivery_id)

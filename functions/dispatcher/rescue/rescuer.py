@@ -80,7 +80,7 @@ class Rescuer:
         counters: RunCounters,
         store: RunStore,
     ) -> None:
-        self._client = dependencies.firestore
+        self._databases = dependencies.databases
         self._defaults = dependencies.defaults
         self._outlook = outlook
         self._malformed = malformed
@@ -93,7 +93,7 @@ class Rescuer:
         self._restored_at = dependencies.restored_at
         self._begun = datetime.now(UTC)
         self._deliveries = RescueDeliveryStore(
-            dependencies.firestore, run_id=self._run_id, run_time=run_time, defaults=dependencies.defaults
+            dependencies.databases, run_id=self._run_id, run_time=run_time, defaults=dependencies.defaults
         )
         self._dead_lettering = DeadLettering(
             dependencies.dead_letters,
@@ -147,7 +147,7 @@ class Rescuer:
         if self._outlook.is_paused:
             return []
         orphaned = OrphanedDeliveries(
-            self._client, run_time=self._run_time, clock=self._outlook.clock, defaults=self._defaults
+            self._databases, run_time=self._run_time, clock=self._outlook.clock, defaults=self._defaults
         )
         try:
             return orphaned.find(self._outlook.retry_time)

@@ -3,9 +3,8 @@
 from dataclasses import dataclass
 from typing import Any
 
-from google.cloud import firestore
-
 from functions.dlq_handler.store.compare_and_swap import QUICK_CALL
+from functions.shared.databases import PipelineDatabase
 from functions.shared.delivery import DELIVERIES, Delivery, DeliveryState
 from functions.shared.mail_event import MAIL_EVENTS, MailRecord
 
@@ -29,11 +28,11 @@ class DeliveryEvidence:
         return has_event or (self.delivery is not None and self.delivery.state is DeliveryState.SENT)
 
 
-def read_evidence(client: firestore.Client, delivery_id: str) -> DeliveryEvidence:
+def read_evidence(client: PipelineDatabase, delivery_id: str) -> DeliveryEvidence:
     """Read what is known of a delivery, in one call.
 
     Args:
-        client: the Firestore client.
+        client: of the pipeline's database.
         delivery_id: which delivery.
 
     Raises:

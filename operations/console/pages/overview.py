@@ -42,7 +42,7 @@ def resume_sending(request: Request, form: Form) -> Response:
     """Let the runs go on after the breaker has stopped them."""
     console, note = console_of(request), form.text("note")
     with recorded(request, "Resume sending", "mail_breaker", note=note) as action:
-        was_stopped = Sending(console.session.firestore).resume(by=request.state.viewer.name, note=note)
+        was_stopped = Sending(console.session.databases.pipeline).resume(by=request.state.viewer.name, note=note)
         action.outcome = "resumed" if was_stopped else "it was not stopped"
     return RedirectResponse(
         link("/", notice="sending-resumed" if was_stopped else "sending-goes-on"), HTTPStatus.SEE_OTHER
@@ -52,7 +52,7 @@ def resume_sending(request: Request, form: Form) -> Response:
 def _read(console: Console) -> dict[str, Any]:
     """What the page says at once: each part that could be read, and why each other could not."""
     session, now = console.session, datetime.now(UTC)
-    client = session.firestore
+    client = session.databases.pipeline
     letters = DeadLetters(client)
     parts = read_parts(
         {
@@ -108,7 +108,7 @@ class _Outcomes:
 def _count_day(console: Console) -> dict[str, Any]:
     """The charts over hours: each part that could be counted, and why each other could not."""
     now = datetime.now(UTC)
-    counts = Overview(console.session.firestore, now=now)
+    counts = Overview(console.session.databases, now=now)
     parts = read_parts(
         {
             "outcomes": lambda: _outcomes(counts.outcomes_by_hour(), counts.mails_by_hour()),
@@ -131,7 +131,7 @@ def _count_day(console: Console) -> dict[str, Any]:
 def _count_week(console: Console) -> dict[str, Any]:
     """The chart over days, or why it could not be counted."""
     now = datetime.now(UTC)
-    counts = Overview(console.session.firestore, now=now)
+    counts = Overview(console.session.databases, now=now)
     parts = read_parts({"outcomes": lambda: _outcomes(counts.outcomes_by_day(), counts.mails_by_day())})
     return {"counted_at": now, "failed": parts.failed, "outcomes": parts.read.get("outcomes")}
 

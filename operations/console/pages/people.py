@@ -46,7 +46,7 @@ def list_people(request: Request) -> Response:
     after = request.query_params.get("after") or None
     if after is not None and not is_document_id(after):
         raise HTTPException(HTTPStatus.BAD_REQUEST, "A page begins after a user's id.")
-    users = Users(console.session.firestore).page(after=after, limit=_USERS_A_PAGE + 1)
+    users = Users(console.session.databases.users).page(after=after, limit=_USERS_A_PAGE + 1)
     has_more = len(users) > _USERS_A_PAGE
     shown = users[:_USERS_A_PAGE]
     return _list(request, shown, is_first=after is None, following=shown[-1].id if has_more else None)
@@ -55,7 +55,7 @@ def list_people(request: Request) -> Response:
 @form_action
 def find(request: Request, form: Form) -> Response:
     """Find a user by id or by address. It is a form, so that no address is in the address of a page."""
-    wanted, users = form.text("who"), Users(console_of(request).session.firestore)
+    wanted, users = form.text("who"), Users(console_of(request).session.databases.users)
     found = users.with_address(wanted, limit=_USERS_A_PAGE) if "@" in wanted else []
     if not found and is_document_id(wanted) and (user := users.find(wanted)):
         found = [user]
@@ -85,11 +85,11 @@ def _list(
 def show_person(request: Request) -> Response:
     """One user, with all subscriptions and the latest deliveries."""
     console, now = console_of(request), datetime.now(UTC)
-    client = console.session.firestore
-    user = Users(client).get(_id(request, "user"))
-    subscriptions = Subscriptions(client, console.session.defaults).of_user(user.id)
-    deliveries = Deliveries(client).find(user_id=user.id, limit=_DELIVERIES_SHOWN)
-    mails = MailRecords(client).of(deliveries)
+    databases = console.session.databases
+    user = Users(databases.users).get(_id(request, "user"))
+    subscriptions = Subscriptions(databases.users, console.session.defaults).of_user(user.id)
+    deliveries = Deliveries(databases.pipeline).find(user_id=user.id, limit=_DELIVERIES_SHOWN)
+    mails = MailRecords(databases.pipeline).of(deliveries)
     shows_addresses = request.state.viewer.may_act
     last = {each.subscription_id: each for each in reversed(deliveries)}
     return console.view.page(
@@ -123,7 +123,7 @@ def add(request: Request, form: Form) -> Response:
     subscription_id = form.text("subscription")
     if not is_document_id(subscription_id):
         raise HTTPException(HTTPStatus.BAD_REQUEST, "The new subscription needs an id, such as weekly-summary.")
-    user = Users(console.session.firestore).get(user_id)
+    user = Users(console.session.databases.users).get(user_id)
     with recorded(request, "Add subscription", f"{user_id}/{subscription_id}"):
         _carry_out(lambda: _changes(console).add(user, subscription_id, _edit(form)))
     return _back(request, "saved")
@@ -142,7 +142,7 @@ def _pause(request: Request, form: Form) -> Response:
     console, (user_id, subscription_id) = console_of(request), _path(request)
     until = None
     if text := form.text("until"):
-        user = Users(console.session.firestore).get(user_id)
+        user = Users(console.session.databases.users).get(user_id)
         until = _carry_out(lambda: parse_end(text, user.time_zone, datetime.now(UTC)))
     with recorded(request, "Pause subscription", f"{user_id}/{subscription_id}", note=form.text("note")):
         _changes(console).pause(user_id, subscription_id, until=until)
@@ -168,7 +168,7 @@ def _remove(request: Request, form: Form) -> Response:
     console, (user_id, subscription_id) = console_of(request), _path(request)
     if form.text("confirm") != subscription_id:
         raise HTTPException(HTTPStatus.BAD_REQUEST, "Nothing was removed: type the subscription's id to remove it.")
-    found = Subscriptions(console.session.firestore, console.session.defaults).find(user_id, subscription_id)
+    found = Subscriptions(console.session.databases.users, console.session.defaults).find(user_id, subscription_id)
     with recorded(request, "Remove subscription", f"{user_id}/{subscription_id}", note=form.text("note")):
         _changes(console).remove(found)
     return _back(request, "removed")
@@ -177,11 +177,11 @@ def _remove(request: Request, form: Form) -> Response:
 def _send(request: Request, form: Form) -> Response:
     console, (user_id, subscription_id) = console_of(request), _path(request)
     session = console.session
-    user = Users(session.firestore).get(user_id)
-    found = Subscriptions(session.firestore, session.defaults).find(user_id, subscription_id)
+    user = Users(session.databases.users).get(user_id)
+    found = Subscriptions(session.databases.users, session.defaults).find(user_id, subscription_id)
     with recorded(request, "Send report now", f"{user_id}/{subscription_id}", note=form.text("note")) as action:
         sending = send_now(
-            user, found, client=session.firestore, queue=session.queue_of(user_id), now=datetime.now(UTC)
+            user, found, client=session.databases.pipeline, queue=session.queue_of(user_id), now=datetime.now(UTC)
         )
         action.outcome = f"enqueued as {sending.delivery_id}"
     return RedirectResponse(f"/deliveries/{part(sending.delivery_id)}", HTTPStatus.SEE_OTHER)
@@ -214,7 +214,7 @@ def preview_mail(request: Request) -> Response:
     """The mail of a preview."""
     require_operator(request)
     console, (user_id, subscription_id) = console_of(request), _path(request)
-    client = console.session.firestore
+    client = console.session.databases.users
     user, subscription = read_subject(client, user_id, subscription_id, kind=None, defaults=console.session.defaults)
     if locale := request.query_params.get("locale"):
         subscription = replace(subscription, locale=locale)
@@ -246,7 +246,7 @@ def _edit(form: Form) -> SubscriptionEdit:
 
 
 def _changes(console: Console) -> SubscriptionChanges:
-    return SubscriptionChanges(client=console.session.firestore, defaults=console.session.defaults)
+    return SubscriptionChanges(client=console.session.databases.users, defaults=console.session.defaults)
 
 
 def _carry_out(work: Any) -> Any:

@@ -1,6 +1,5 @@
 """Where the command connects."""
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -102,14 +101,39 @@ def test_which_queues_there_are_is_never_guessed() -> None:
         _ = Target(variables={}).queues
 
 
-def test_the_database_is_the_deployed_one_unless_it_is_set() -> None:
-    deployed = Target(variables={"GOOGLE_CLOUD_PROJECT": "p"}, ask={"FIRESTORE_DATABASE": "staging-data"}.get)
-    assert deployed.database == "staging-data"
-    assert replace(deployed, variables={"FIRESTORE_DATABASE": "restored"}).database == "restored"
-    # Functions that were deployed before they had the variable.
-    assert replace(deployed, ask=lambda _name: None).database == "(default)"
+@pytest.mark.parametrize(
+    ("here", "deployed", "users", "pipeline"),
+    [
+        ({}, {"FIRESTORE_DATABASE": "data", "PIPELINE_DATABASE": "reports"}, "data", "reports"),
+        ({}, {"FIRESTORE_DATABASE": "data"}, "data", "data"),
+        # Functions that were deployed before they had the variables.
+        ({}, {}, "(default)", "(default)"),
+        ({"FIRESTORE_DATABASE": "restored"}, {"PIPELINE_DATABASE": "reports"}, "restored", "restored"),
+        ({"FIRESTORE_DATABASE": "restored", "PIPELINE_DATABASE": "both"}, {}, "restored", "both"),
+        ({"PIPELINE_DATABASE": "restored"}, {"FIRESTORE_DATABASE": "data"}, "data", "restored"),
+    ],
+)
+def test_the_databases_are_the_deployed_ones_unless_they_are_set(
+    here: dict[str, str], deployed: dict[str, str], users: str, pipeline: str
+) -> None:
+    target = Target(variables={"GOOGLE_CLOUD_PROJECT": "p", **here}, ask=deployed.get)
+    assert (target.users_database, target.pipeline_database) == (users, pipeline)
 
 
 def test_what_is_no_database_is_refused() -> None:
     with pytest.raises(NotConfigured, match="FIRESTORE_DATABASE: a/b"):
-        _ = Target(variables={"FIRESTORE_DATABASE": "a/b"}).database
+        _ = Target(variables={"FIRESTORE_DATABASE": "a/b"}).users_database
+    with pytest.raises(NotConfigured, match="PIPELINE_DATABASE: a/b"):
+        _ = Target(variables={"PIPELINE_DATABASE": "a/b"}).pipeline_database
+
+
+@pytest.mark.parametrize(
+    ("variables", "shown"),
+    [
+        ({}, "(project p)"),
+        ({"FIRESTORE_DATABASE": "data"}, "(project p, database data)"),
+        ({"PIPELINE_DATABASE": "reports"}, "(project p, databases (default) and reports)"),
+    ],
+)
+def test_the_description_names_the_databases(variables: dict[str, str], shown: str) -> None:
+    assert shown in Target(variables={"GOOGLE_CLOUD_PROJECT": "p", **variables}).description

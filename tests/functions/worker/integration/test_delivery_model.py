@@ -36,6 +36,7 @@ from functions.dispatcher.run_counters import RunCounters
 from functions.dlq_handler.intake.pubsub_message import PubSubMessage
 from functions.dlq_handler.intake.received_dead_letter import read_dead_letter
 from functions.dlq_handler.store.dead_letter_store import dead_letter_changes
+from functions.shared.databases import Databases, PipelineDatabase, UsersDatabase
 from functions.shared.dead_letter import DeadLetter, DeadLetterReason, StoredDeadLetter
 from functions.shared.dead_letter_topic import DeadLetterTopic, PublishRefused
 from functions.shared.delivery import Delivery, DeliveryState, SkipReason
@@ -86,6 +87,7 @@ from local_cloud.tasks.server import TasksEmulator
 from operations.queues import Queues
 from operations.replay import PreparedReplay, Replay
 from operations.replay_decision import ReplayStep
+from tests.databases import one_database
 from tests.seeding import seed, subscription_reference, user_reference
 from tests.support import Background
 
@@ -244,8 +246,8 @@ class Call:
 class SteppedStore(DeliveryStore):
     """The delivery store of a call that stops before each of its calls."""
 
-    def __init__(self, client: firestore.Client, call: Call) -> None:
-        super().__init__(client, DEFAULTS)
+    def __init__(self, databases: Databases, call: Call) -> None:
+        super().__init__(databases, DEFAULTS)
         self._call = call
 
     def read(self, task: ReportTask, *, is_new: bool = False) -> TaskDocuments:
@@ -298,8 +300,8 @@ class SteppedStore(DeliveryStore):
 class SteppedInactiveUsers(InactiveUsers):
     """What pauses the subscriptions of inactive users, of a call that stops before that."""
 
-    def __init__(self, client: firestore.Client, call: Call) -> None:
-        super().__init__(client, DEFAULTS)
+    def __init__(self, database: UsersDatabase, call: Call) -> None:
+        super().__init__(database, DEFAULTS)
         self._call = call
 
     def pause(self, user_id: str, subscription_id: str, *, now: datetime) -> int:
@@ -329,7 +331,7 @@ class Topic(DeadLetterTopic):
 class Life(RuleBasedStateMachine):
     """One report, from the run that it is due in to its end."""
 
-    database: firestore.Client
+    databases: Databases
     on_unknown_outcome: OnUnknownOutcome
     has_keys = False
     number = 0
@@ -351,7 +353,7 @@ class Life(RuleBasedStateMachine):
         )
         queues = Queues(project=PROJECT, location=LOCATION)
         self.replay = Replay(
-            client=self.database,
+            client=self.databases.pipeline,
             queue_of=lambda _user: self.queue,
             has_task=queues.has_task,
             now=self.tick,
@@ -385,7 +387,7 @@ class Life(RuleBasedStateMachine):
         self.final: DeliveryState | None = None
         self.is_skipped_for_user = False
         self.seen_next_report_at: datetime | None = DUE
-        seed(self.database, self.user, next_report_at=DUE, reported_until=DUE - HOUR)
+        seed(self.databases.users, self.user, next_report_at=DUE, reported_until=DUE - HOUR)
         self.look()
 
     @initialize(chance=st.randoms(use_true_random=True), can_ask=st.booleans())
@@ -396,11 +398,11 @@ class Life(RuleBasedStateMachine):
 
     @property
     def user_document(self) -> Any:
-        return user_reference(self.database, self.user)
+        return user_reference(self.databases.users, self.user)
 
     @property
     def subscription_document(self) -> Any:
-        return subscription_reference(self.database, self.user)
+        return subscription_reference(self.databases.users, self.user)
 
     def tick(self) -> datetime:
         """The present. No two moments are the same, as it is in life."""
@@ -520,7 +522,7 @@ class Life(RuleBasedStateMachine):
             self.seen_next_report_at = self.next_report_at
         if self.final is None:
             assert not self.has_moved_on or self.replays > 0
-        else:
+        elif self.databases.are_one:
             assert self.has_moved_on or self.is_skipped_for_user
 
     def teardown(self) -> None:
@@ -562,13 +564,8 @@ class Life(RuleBasedStateMachine):
 
     def look(self) -> None:
         """Read what there is of the report."""
-        found: Any = {
-            snapshot.reference.parent.id: snapshot
-            for snapshot in self.database.get_all(
-                [self.subscription_document, self.database.document("deliveries", self.delivery)]
-            )
-        }
-        subscription, delivery = found["report_subscriptions"], found["deliveries"]
+        subscription: Any = self.subscription_document.get()
+        delivery: Any = self.databases.pipeline.document("deliveries", self.delivery).get()
         self.next_report_at = subscription.get("next_report_at")
         self.is_paused_for_user = subscription.to_dict().get("paused_because") == PauseReason.USER_INACTIVE
         self.state = DeliveryState(delivery.get("state")) if delivery.exists else None
@@ -599,7 +596,7 @@ class Life(RuleBasedStateMachine):
             self.tasks.remove(name)
 
     def letter(self) -> Any:
-        return self.database.collection("dead_letters").document(self.delivery).get().to_dict()
+        return self.databases.pipeline.collection("dead_letters").document(self.delivery).get().to_dict()
 
     def begin_replay(self) -> None:
         self.replays += 1
@@ -722,8 +719,8 @@ class Life(RuleBasedStateMachine):
             return InMemoryUserData({})
 
         return SendReport(
-            deliveries=SteppedStore(self.database, call),
-            inactive_users=SteppedInactiveUsers(self.database, call),
+            deliveries=SteppedStore(self.databases, call),
+            inactive_users=SteppedInactiveUsers(self.databases.users, call),
             provider=Provider(),
             repeating=Repeating(Sending() if self.has_keys else None, provider="p", now=self.tick),
             dead_letters=Topic(publish),
@@ -754,7 +751,7 @@ class Life(RuleBasedStateMachine):
 
     def store(self, letter: DeadLetter) -> None:
         message = PubSubMessage(data=letter.to_json(), attributes={}, message_id="1", published_at=letter.failed_at)
-        reference: Any = self.database.collection("dead_letters").document(self.delivery)
+        reference: Any = self.databases.pipeline.collection("dead_letters").document(self.delivery)
         stored = StoredDeadLetter.from_snapshot(reference.get())
         changes: Any = dead_letter_changes(stored, read_dead_letter(message), now=self.tick())
         self.is_stored = True
@@ -768,7 +765,7 @@ class Life(RuleBasedStateMachine):
         if self.subscription_document.get().get("next_report_at") != DUE:
             return
         run = run_id(run_time)
-        store = RescueDeliveryStore(self.database, run_id=run, run_time=run_time, defaults=DEFAULTS)
+        store = RescueDeliveryStore(self.databases, run_id=run, run_time=run_time, defaults=DEFAULTS)
         [delivery] = store.read([self.due])
         step = rescue_step(delivery, due_at=DUE, run_time=run_time)
         if step is RescueStep.GIVE_UP:
@@ -803,7 +800,7 @@ class Life(RuleBasedStateMachine):
 
 
 @pytest.fixture(scope="module")
-def database() -> Iterator[firestore.Client]:
+def two_databases() -> Iterator[Databases]:
     """Firestore, and a queue that is paused: the test makes its calls."""
     background = Background()
     clock = Clock()
@@ -826,10 +823,14 @@ def database() -> Iterator[firestore.Client]:
         queue = tasks_v2.Queue(name=QUEUE)
         cloud_tasks_client().create_queue(parent=QUEUE.partition("/queues")[0], queue=queue)
         cloud_tasks_client().pause_queue(name=QUEUE)
-        client = firestore.Client(project=PROJECT, credentials=AnonymousCredentials())  # type: ignore[no-untyped-call]
-        yield client
+        users, pipeline = (
+            firestore.Client(project=PROJECT, database=name, credentials=AnonymousCredentials())  # type: ignore[no-untyped-call]
+            for name in ("(default)", "pipeline")
+        )
+        yield Databases(users=UsersDatabase(users), pipeline=PipelineDatabase(pipeline))
         cloud_tasks_client.cache_clear()
-        client.close()  # type: ignore[no-untyped-call]  # untyped in the library
+        for client in (users, pipeline):
+            client.close()  # type: ignore[no-untyped-call]  # untyped in the library
     for part in parts:
         background.run(part.stop())
     background.close()
@@ -837,16 +838,21 @@ def database() -> Iterator[firestore.Client]:
 
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize(
-    ("on_unknown_outcome", "has_keys"),
-    [(OnUnknownOutcome.DEAD_LETTER, False), (OnUnknownOutcome.RESEND, False), (OnUnknownOutcome.DEAD_LETTER, True)],
+    ("on_unknown_outcome", "has_keys", "in_two"),
+    [
+        (OnUnknownOutcome.DEAD_LETTER, False, False),
+        (OnUnknownOutcome.RESEND, False, False),
+        (OnUnknownOutcome.DEAD_LETTER, True, False),
+        (OnUnknownOutcome.DEAD_LETTER, False, True),
+    ],
 )
 def test_sent_once_and_lost_never_in_whatever_order(
-    database: firestore.Client, on_unknown_outcome: OnUnknownOutcome, *, has_keys: bool
+    two_databases: Databases, on_unknown_outcome: OnUnknownOutcome, *, has_keys: bool, in_two: bool
 ) -> None:
     class ThisLife(Life):
         pass
 
-    ThisLife.database = database
+    ThisLife.databases = two_databases if in_two else one_database(two_databases.users)
     ThisLife.on_unknown_outcome = on_unknown_outcome
     ThisLife.has_keys = has_keys
     run_state_machine_as_test(
