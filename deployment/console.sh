@@ -68,9 +68,9 @@ set_up_console_account() {
   member="serviceAccount:$(account_of console)"
 
   policy="$(policy_of projects get-iam-policy "$PROJECT_ID")"
-  bind_database "$policy" "$member" roles/datastore.viewer
+  bind_databases "$policy" console roles/datastore.viewer
   if [ "$has_operators" = yes ]; then
-    bind_database "$policy" "$member" roles/datastore.user
+    bind_databases "$policy" console roles/datastore.user
   elif grep -qF -- "roles/datastore.user"$'\t'"$member"$'\t' <<<"$policy"; then
     change projects remove-iam-policy-binding "$PROJECT_ID" "--member=$member" --role=roles/datastore.user --all
     note removed "roles/datastore.user on the project for ${member#*:}"
@@ -117,7 +117,7 @@ set_up_console_key() {
 
 console_environment() {
   echo "GOOGLE_CLOUD_PROJECT=$PROJECT_ID"
-  echo "FIRESTORE_DATABASE=$FIRESTORE_DATABASE"
+  database_environment console
   echo "LOCATION=$REGION"
   echo "PREFIX=$PREFIX"
   echo "LOG_LEVEL=$LOG_LEVEL"

@@ -43,13 +43,22 @@ ensure_database() { # DATABASE
   esac
 }
 
-# firestore_indexes WHICH: of the existing ones, as JSON on standard input, against the wanted ones in the file.
-firestore_indexes() { helper firestore_indexes "$1" "$INDEXES"; }
+# firestore_indexes WHICH [DATABASE]: of the existing ones, as JSON on standard input, against those of the file, or of the
+# file for the database. With two databases, the pipeline's own collections are in one and all others in the other.
+firestore_indexes() {
+  local which=except of=""
+  if [ -n "${2:-}" ] && [ "$PIPELINE_DATABASE" != "$FIRESTORE_DATABASE" ]; then
+    of="$COLLECTIONS"
+    if [ "$2" = "$PIPELINE_DATABASE" ]; then which=only; fi
+  fi
+  # shellcheck disable=SC2086  # the list is words
+  helper firestore_indexes "$1" "$INDEXES" "$which" $of
+}
 
 ensure_indexes() { # DATABASE
   local existing arguments=()
   existing="$(read_if_there firestore indexes composite list "--database=$1" --format=json)"
-  firestore_indexes missing-composite <<<"${existing:-[]}" >"$WORK/indexes"
+  firestore_indexes missing-composite "$1" <<<"${existing:-[]}" >"$WORK/indexes"
   while IFS=$'\t' read -r -a arguments <&3; do
     change firestore indexes composite create "--database=$1" "${arguments[@]}" --async
     note created "index ${arguments[*]}"
@@ -60,7 +69,7 @@ ensure_indexes() { # DATABASE
 ensure_fields() { # DATABASE
   local existing collection field indexes
   existing="$(read_if_there firestore indexes fields list "--database=$1" --format=json)"
-  firestore_indexes missing-fields <<<"${existing:-[]}" >"$WORK/fields"
+  firestore_indexes missing-fields "$1" <<<"${existing:-[]}" >"$WORK/fields"
   while IFS=$'\t' read -r collection field indexes <&3; do
     if [ "$indexes" = "[]" ]; then
       change firestore indexes fields update "$field" "--collection-group=$collection" "--database=$1" \
@@ -78,7 +87,7 @@ ensure_fields() { # DATABASE
 ensure_ttl_policies() { # DATABASE
   local existing collection field
   existing="$(read_if_there firestore fields ttls list "--database=$1" --format=json)"
-  firestore_indexes missing-ttl <<<"${existing:-[]}" >"$WORK/ttls"
+  firestore_indexes missing-ttl "$1" <<<"${existing:-[]}" >"$WORK/ttls"
   while IFS=$'\t' read -r collection field <&3; do
     change firestore fields ttls update "$field" "--collection-group=$collection" "--database=$1" \
       --enable-ttl --async

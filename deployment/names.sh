@@ -3,6 +3,8 @@
 # The names of everything. The prefix lets several environments share one project.
 
 FUNCTIONS="dispatcher worker dlq-handler mail-events preferences"
+# The pipeline's own top-level collections, which PIPELINE_DATABASE has.
+COLLECTIONS="deliveries mail_events mail_breaker runs dead_letters system_alerts alerts operator_actions"
 
 set_names() {
   # In a domain-scoped project, example.com:name, accounts are at name.example.com.
@@ -25,8 +27,11 @@ set_names() {
   DASHBOARD="Report pipeline ($PREFIX)"
 }
 
-# The pipeline's databases, a line each.
-databases() { echo "$FIRESTORE_DATABASE"; }
+# The pipeline's databases, a line each: that of the users, and its own where it has one.
+databases() {
+  echo "$FIRESTORE_DATABASE"
+  if [ "$PIPELINE_DATABASE" != "$FIRESTORE_DATABASE" ]; then echo "$PIPELINE_DATABASE"; fi
+}
 
 function_name() { echo "$PREFIX-$1"; }
 account_of() { echo "$PREFIX-$1@$ACCOUNT_DOMAIN"; }

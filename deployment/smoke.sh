@@ -23,7 +23,7 @@ smoke_test() {
   delivery="$(firestore_documents "$FIRESTORE_DATABASE" add-test-user "$user" "${SMOKE_TEST_ADDRESS:-$MAIL_FROM}")"
   change scheduler jobs run "$JOB" "--location=$REGION"
   say "  waiting for $delivery, for at most $SMOKE_SECONDS seconds"
-  outcome="$(firestore_documents "$FIRESTORE_DATABASE" await-delivery "$delivery" "$SMOKE_SECONDS" 2>&1)" || outcome="${outcome:-no answer}"
+  outcome="$(firestore_documents "$PIPELINE_DATABASE" await-delivery "$delivery" "$SMOKE_SECONDS" 2>&1)" || outcome="${outcome:-no answer}"
   firestore_documents "$FIRESTORE_DATABASE" delete-test-user "$user" >/dev/null
   if [ -n "$outcome" ]; then
     local hints=("The functions' logs say why: https://console.cloud.google.com/run?project=$PROJECT_ID")

@@ -14,7 +14,7 @@ import yaml
 from google.cloud.firestore_v1.base_query import FieldFilter
 
 from functions.shared.cron import CronLine
-from functions.shared.databases import Databases
+from functions.shared.databases import PipelineDatabase, UsersDatabase
 from functions.shared.delivery import DELIVERIES, DeliveryState
 from functions.shared.ids import SHARDS
 from functions.shared.mail_event import MAIL_EVENTS
@@ -55,16 +55,16 @@ class Span:
     counts: Mapping[str, int]
 
 
-class Overview:
-    """Counts. Every method raises GoogleAPICallError if Firestore does not answer or refuses.
+class SubscriptionCounts:
+    """Counts subscriptions. Every method raises GoogleAPICallError if Firestore does not answer or refuses.
 
     Args:
-        databases: of the users and of the pipeline.
+        client: of the users' database.
         now: the present, in UTC.
     """
 
-    def __init__(self, databases: Databases, *, now: datetime) -> None:
-        self._databases = databases
+    def __init__(self, client: UsersDatabase, *, now: datetime) -> None:
+        self._client = client
         self._now = now
 
     def due(self) -> tuple[int, list[Span]]:
@@ -74,6 +74,39 @@ class Overview:
         spans = [(EARLIEST, self._now), *zip(starts, [*starts[1:], hour + _HOURS * _HOUR], strict=True)]
         due, *coming = in_threads(self._count_due, spans, at_once=_AT_ONCE)
         return due, [Span(start=start, counts={"due": count}) for start, count in zip(starts, coming, strict=True)]
+
+    def paused(self) -> dict[str, int]:
+        """How many subscriptions have each reason for a pause; a pause that has ended by itself counts, too."""
+        group: Any = self._client.collection_group(SUBSCRIPTIONS)
+        reasons = list(PauseReason)
+        counts = in_threads(
+            lambda reason: document_fields.count_soon(
+                group.where(filter=FieldFilter("paused_because", "==", reason.value))
+            ),
+            reasons,
+        )
+        return {reason.value: count for reason, count in zip(reasons, counts, strict=True) if count}
+
+    def _count_due(self, span: tuple[datetime, datetime]) -> int:
+        start, end = span
+        query: Any = self._client.collection_group(SUBSCRIPTIONS)
+        query = query.where(filter=FieldFilter("shard", "in", list(range(SHARDS))))
+        query = query.where(filter=FieldFilter("next_report_at", ">=", start))
+        return document_fields.count_soon(query.where(filter=FieldFilter("next_report_at", "<", end)))
+
+
+class OutcomeCounts:
+    """Counts what became of reports and mails. Every method raises GoogleAPICallError if Firestore does not answer or
+    refuses.
+
+    Args:
+        client: of the pipeline's database.
+        now: the present, in UTC.
+    """
+
+    def __init__(self, client: PipelineDatabase, *, now: datetime) -> None:
+        self._client = client
+        self._now = now
 
     def outcomes_by_hour(self) -> list[Span]:
         """What became of the reports that fell due in each of the last 24 hours."""
@@ -91,25 +124,6 @@ class Overview:
     def mails_by_day(self) -> list[Span]:
         """The same on each of the last seven days, in UTC."""
         return self._in_spans(self._days(), _DAY, list(_MAIL_TIMES), self._mails)
-
-    def paused(self) -> dict[str, int]:
-        """How many subscriptions have each reason for a pause; a pause that has ended by itself counts, too."""
-        group: Any = self._databases.users.collection_group(SUBSCRIPTIONS)
-        reasons = list(PauseReason)
-        counts = in_threads(
-            lambda reason: document_fields.count_soon(
-                group.where(filter=FieldFilter("paused_because", "==", reason.value))
-            ),
-            reasons,
-        )
-        return {reason.value: count for reason, count in zip(reasons, counts, strict=True) if count}
-
-    def _count_due(self, span: tuple[datetime, datetime]) -> int:
-        start, end = span
-        query: Any = self._databases.users.collection_group(SUBSCRIPTIONS)
-        query = query.where(filter=FieldFilter("shard", "in", list(range(SHARDS))))
-        query = query.where(filter=FieldFilter("next_report_at", ">=", start))
-        return document_fields.count_soon(query.where(filter=FieldFilter("next_report_at", "<", end)))
 
     def _hours(self) -> list[datetime]:
         last = self._now.replace(minute=0, second=0, microsecond=0)
@@ -148,10 +162,10 @@ class Overview:
         return [Span(start=start, counts=counts) for start, counts in counted.items()]
 
     def _outcome(self, state: str) -> tuple[Any, str]:
-        return self._databases.pipeline.collection(DELIVERIES).where(filter=FieldFilter("state", "==", state)), "due_at"
+        return self._client.collection(DELIVERIES).where(filter=FieldFilter("state", "==", state)), "due_at"
 
     def _mails(self, name: str) -> tuple[Any, str]:
-        return self._databases.pipeline.collection(MAIL_EVENTS), _MAIL_TIMES[name]
+        return self._client.collection(MAIL_EVENTS), _MAIL_TIMES[name]
 
 
 def unknown_mails(reports: Sequence[Span], mails: Sequence[Span]) -> str:

@@ -76,13 +76,19 @@ class Session:
         return os.environ.get("PREFIX") or DEFAULT_PREFIX
 
     @property
+    def users_database(self) -> UsersDatabase:
+        """The database of the users."""
+        return UsersDatabase(firestore_client(self.target.project, self.target.users_database))
+
+    @property
+    def pipeline_database(self) -> PipelineDatabase:
+        """The pipeline's own database."""
+        return PipelineDatabase(firestore_client(self.target.project, self.target.pipeline_database))
+
+    @property
     def databases(self) -> Databases:
-        """The Firestore databases."""
-        target = self.target
-        return Databases(
-            users=UsersDatabase(firestore_client(target.project, target.users_database)),
-            pipeline=PipelineDatabase(firestore_client(target.project, target.pipeline_database)),
-        )
+        """Both."""
+        return Databases(users=self.users_database, pipeline=self.pipeline_database)
 
     @functools.cached_property
     def defaults(self) -> SubscriptionDefaults:

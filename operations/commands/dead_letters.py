@@ -70,7 +70,7 @@ def list_(
     as_json: AsJson = False,
 ) -> None:
     """Dead letters, the newest first."""
-    dead_letters = DeadLetters(session(ctx).databases.pipeline)
+    dead_letters = DeadLetters(session(ctx).pipeline_database)
     wanted = LetterFilter(
         state=None if state is _StateFilter.ALL else DeadLetterState(state.value), reason=reason, since=since
     )
@@ -87,7 +87,7 @@ def show(
 ) -> None:
     """One dead letter, and its delivery."""
     output = Output(as_json=as_json)
-    row = DeadLetters(session(ctx).databases.pipeline).show(letter_id)
+    row = DeadLetters(session(ctx).pipeline_database).show(letter_id)
     output.fields(row)
     if as_json:
         return
@@ -115,7 +115,7 @@ def replay(
     current = session(ctx)
     output = Output(as_json=as_json)
     letters, missing = _select(current, ids, reason=reason, since=since, everything=everything)
-    replay_one = Replay(client=current.databases.pipeline, queue_of=current.queue_of, has_task=current.queues.has_task)
+    replay_one = Replay(client=current.pipeline_database, queue_of=current.queue_of, has_task=current.queues.has_task)
     absent = [DeadLetterResult(letter_id=letter_id, outcome=ReplayOutcome.NOT_FOUND) for letter_id in missing]
     if dry_run:
         _do(letters, replay_one.preview, absent, output, what="Looking", dry_run=True)
@@ -151,7 +151,7 @@ def dismiss(
     """Close dead letters whose reports are not to be sent. Their users' later reports are sent as usual."""
     current = session(ctx)
     selected = _select(current, ids, reason=reason, since=since, everything=everything)
-    dismissals = Dismissals(client=current.databases.pipeline)
+    dismissals = Dismissals(client=current.pipeline_database)
     act = _StateChange(
         verb="dismiss",
         what="Dismissing",
@@ -186,7 +186,7 @@ def reopen(
     selected = _select(
         current, ids, reason=reason, since=since, everything=everything, in_state=DeadLetterState.DISMISSED
     )
-    dismissals = Dismissals(client=current.databases.pipeline)
+    dismissals = Dismissals(client=current.pipeline_database)
     act = _StateChange(
         verb="reopen",
         what="Opening",
@@ -281,7 +281,7 @@ def _select(
     state."""
     if sum((bool(ids), reason is not None or since is not None, everything)) != 1:
         raise typer.BadParameter("name dead letters, or --reason and --since, or --all")
-    dead_letters = DeadLetters(current.databases.pipeline)
+    dead_letters = DeadLetters(current.pipeline_database)
     if not ids:
         return list(dead_letters.find(LetterFilter(state=in_state, reason=reason, since=since))), []
     letters, missing = [], []

@@ -48,7 +48,7 @@ def deliveries(
         raise typer.BadParameter("one of --user and --run is required")
     if subscription is not None and user is None:
         raise typer.BadParameter("--subscription goes with --user")
-    client = session(ctx).databases.pipeline
+    client = session(ctx).pipeline_database
     found = Deliveries(client).find(user_id=user, subscription_id=subscription, run_id=run, state=state, limit=limit)
     mails = MailRecords(client).of(found)
     Output(as_json=as_json).rows(

@@ -48,7 +48,7 @@ def kinds(
             rows.append(row)
             continue
         for figures in count_variants(
-            session(ctx).databases.pipeline, kind, since=datetime.now(UTC) - (since or _SINCE)
+            session(ctx).pipeline_database, kind, since=datetime.now(UTC) - (since or _SINCE)
         ):
             rate = figures.failure_rate
             rows.append(row | asdict(figures) | {"failure_rate": rate if as_json or rate is None else f"{rate:.1%}"})

@@ -86,12 +86,12 @@ def preview(
     if user is None:
         whose, which = sample_subject(kind, BUILT_IN_DEFAULTS)
     else:
-        whose, which = read_subject(current.databases.users, user, subscription, kind=kind, defaults=current.defaults)
+        whose, which = read_subject(current.users_database, user, subscription, kind=kind, defaults=current.defaults)
     if locale is not None:
         which = replace(which, locale=locale)
     output = Output(as_json=as_json)
     covered = _period(which, which.schedule(whose), period, output)
-    client = None if sample else current.databases.users
+    client = None if sample else current.users_database
     settings = _settings(current, user)
     files = previews.PreviewFiles.of(to, f"{whose.id}-{which.id}-{which.kind}-{which.locale or whose.locale}")
 

@@ -23,7 +23,7 @@ def resume_sending(
     """
     current = session(ctx)
     output = Output(as_json=as_json)
-    sending = Sending(current.databases.pipeline)
+    sending = Sending(current.pipeline_database)
     breaker = sending.breaker()
     if not breaker.is_stopped:
         output.fields(to_row(breaker))

@@ -26,7 +26,7 @@ _COLUMNS = {
 def runs(ctx: typer.Context, *, limit: Limit = 24, as_json: AsJson = False) -> None:
     """Runs of the dispatcher, the newest first."""
     if ctx.invoked_subcommand is None:
-        client, output = session(ctx).databases.pipeline, Output(as_json=as_json)
+        client, output = session(ctx).pipeline_database, Output(as_json=as_json)
         output.rows(Runs(client).latest(limit), _COLUMNS, empty="There was no run yet.")
         if (breaker := Sending(client).breaker()).is_stopped:
             output.warn(f"Sending is stopped ({breaker.because}): reports resume-sending lets the runs go on.")
@@ -40,7 +40,7 @@ def show(
     as_json: AsJson = False,
 ) -> None:
     """One run, with what became of its reports so far, and what the attempts at it before the last one did."""
-    row = Runs(session(ctx).databases.pipeline).show(run)
+    row = Runs(session(ctx).pipeline_database).show(run)
     if not as_json:
         earlier = row.pop("earlier_attempts")
         first = row["attempts"] - len(earlier)

@@ -57,10 +57,10 @@ def send(
     if to is not None:
         _send_test(current, user_id, subscription, to, output)
         return
-    whose = Users(current.databases.users).get(user_id)
-    which = Subscriptions(current.databases.users, current.defaults).find(user_id, subscription)
+    whose = Users(current.users_database).get(user_id)
+    which = Subscriptions(current.users_database, current.defaults).find(user_id, subscription)
     queue = current.queue_of(user_id)
-    sending = send_now(whose, which, client=current.databases.pipeline, queue=queue, now=datetime.now(UTC))
+    sending = send_now(whose, which, client=current.pipeline_database, queue=queue, now=datetime.now(UTC))
     if as_json:
         output.json(
             {

@@ -130,11 +130,11 @@ def list_(
 ) -> None:
     """Subscriptions with their next due time and their last delivery; of all users, those that are due first."""
     current, now = session(ctx), datetime.now(UTC)
-    reader = Subscriptions(current.databases.users, current.defaults)
+    reader = Subscriptions(current.users_database, current.defaults)
     if user is not None:
         found = reader.of_user(user)
         if not found:
-            Users(current.databases.users).get(user)
+            Users(current.users_database).get(user)
         if paused_because is not None:
             found = [each for each in found if each.is_paused(now) and each.paused_because is paused_because]
         found = found[:limit]
@@ -157,11 +157,11 @@ def show(
 ) -> None:
     """One subscription, with all its fields and its latest deliveries."""
     current = session(ctx)
-    found = Subscriptions(current.databases.users, current.defaults).find(user, subscription)
-    latest = Deliveries(current.databases.pipeline).find(
+    found = Subscriptions(current.users_database, current.defaults).find(user, subscription)
+    latest = Deliveries(current.pipeline_database).find(
         user_id=user, subscription_id=found.id, limit=_LATEST_DELIVERIES
     )
-    mails = MailRecords(current.databases.pipeline).of(latest)
+    mails = MailRecords(current.pipeline_database).of(latest)
     last = latest[0] if latest else None
     row = subscription_row(
         found, last, now=datetime.now(UTC), mail=mails.get(last.id) if last else None, with_addresses=with_addresses
@@ -226,7 +226,7 @@ def add(
     )
     current = session(ctx)
     output = Output(as_json=as_json)
-    whose = Users(current.databases.users).get(user)
+    whose = Users(current.users_database).get(user)
     _warn_of_user(output, whose)
     _warn_of_kind(output, kind)
     try:
@@ -283,7 +283,7 @@ def set_(
         raise typer.BadParameter("name at least one field, such as --hour 9")
     current = session(ctx)
     output = Output(as_json=as_json)
-    before = Subscriptions(current.databases.users, current.defaults).find(user, subscription)
+    before = Subscriptions(current.users_database, current.defaults).find(user, subscription)
     _warn_of_kind(output, kind)
     try:
         after, is_new = _changes(current).edit(user, before.id, edit)
@@ -306,10 +306,10 @@ def pause(
 ) -> None:
     """Send no reports of a subscription until it is resumed. The next report leaves the paused time out."""
     current = session(ctx)
-    found = Subscriptions(current.databases.users, current.defaults).find(user, subscription)
+    found = Subscriptions(current.users_database, current.defaults).find(user, subscription)
     end = None
     if until is not None:
-        zone = found.schedule(Users(current.databases.users).find(user)).time_zone
+        zone = found.schedule(Users(current.users_database).find(user)).time_zone
         try:
             end = parse_end(until, zone, datetime.now(UTC))
         except ValueError as error:
@@ -330,7 +330,7 @@ def resume(
     """Send a subscription's reports again. If the recipient asked for the pause, the command asks first."""
     current = session(ctx)
     output = Output(as_json=as_json)
-    found = Subscriptions(current.databases.users, current.defaults).find(user, subscription)
+    found = Subscriptions(current.users_database, current.defaults).find(user, subscription)
     wish = _THE_RECIPIENTS_WISH.get(found.paused_because) if found.paused_because else None
     if wish and found.is_paused(datetime.now(UTC)):
         confirm(output, f"resume {user}/{found.id}, which {wish}, on {current.target.description}", yes=yes)
@@ -350,8 +350,8 @@ def remove(
     """Delete a subscription. This cannot be undone; to send nothing for a time, pause it instead."""
     current = session(ctx)
     output = Output(as_json=as_json)
-    found = Subscriptions(current.databases.users, current.defaults).find(user, subscription)
-    unfinished = Deliveries(current.databases.pipeline).unfinished(user, found.id)
+    found = Subscriptions(current.users_database, current.defaults).find(user, subscription)
+    unfinished = Deliveries(current.pipeline_database).unfinished(user, found.id)
     for delivery in unfinished:
         is_sending = delivery.state is DeliveryState.SENDING
         output.warn(
@@ -376,7 +376,7 @@ def read_rows(
     with_addresses: bool = False,
 ) -> list[dict[str, Any]]:
     """Subscriptions as JSON shows them, each with its latest delivery."""
-    deliveries, mails = Deliveries(current.databases.pipeline), MailRecords(current.databases.pipeline)
+    deliveries, mails = Deliveries(current.pipeline_database), MailRecords(current.pipeline_database)
 
     def read(each: Subscription) -> dict[str, Any]:
         latest = deliveries.latest(each.user_id, each.id)
@@ -436,7 +436,7 @@ def _edit(*, unset: Sequence[str] | None = None, **given_options: Unpack[_FieldO
 
 
 def _changes(current: Session) -> SubscriptionChanges:
-    return SubscriptionChanges(client=current.databases.users, defaults=current.defaults)
+    return SubscriptionChanges(client=current.users_database, defaults=current.defaults)
 
 
 def _refused(error: InvalidEdit) -> typer.BadParameter:
@@ -457,7 +457,7 @@ def _warn_of_kind(output: Output, kind: str | None) -> None:
 
 
 def _print_changed(current: Session, output: Output, subscription: Subscription, what: str) -> None:
-    latest = Deliveries(current.databases.pipeline).latest(subscription.user_id, subscription.id)
+    latest = Deliveries(current.pipeline_database).latest(subscription.user_id, subscription.id)
     row = subscription_row(subscription, latest, now=datetime.now(UTC))
     if output.as_json:
         output.json(row)

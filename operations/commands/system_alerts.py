@@ -18,5 +18,5 @@ _COLUMNS = {
 
 def system_alerts(ctx: typer.Context, *, limit: Limit = 24, as_json: AsJson = False) -> None:
     """What was wrong with the system itself in the last 90 days: overdue reports, missed runs, a refused key."""
-    rows = SystemAlerts(session(ctx).databases.pipeline).latest(limit)
+    rows = SystemAlerts(session(ctx).pipeline_database).latest(limit)
     Output(as_json=as_json).rows(rows, _COLUMNS, empty="There are no system alerts.")

@@ -50,7 +50,7 @@ def list_(
     current = session(ctx)
     output = Output(as_json=as_json)
     _print(
-        current, output, Users(current.databases.users).page(after=after, limit=limit), empty="There are no such users."
+        current, output, Users(current.users_database).page(after=after, limit=limit), empty="There are no such users."
     )
 
 
@@ -65,7 +65,7 @@ def find(
     """The users who have an e-mail address. The addresses in subscriptions are not searched."""
     current = session(ctx)
     output = Output(as_json=as_json)
-    found = Users(current.databases.users).with_address(email, limit=limit)
+    found = Users(current.users_database).with_address(email, limit=limit)
     if not found:
         raise NotFound(
             f"No user's email is {email}, nor that in small letters: Firestore compares exactly, capitals included."
@@ -84,9 +84,9 @@ def show(
     """One user, with all subscriptions; and why no report comes, if none does."""
     current, now = session(ctx), datetime.now(UTC)
     output = Output(as_json=as_json)
-    found = Users(current.databases.users).get(user)
-    subscriptions = Subscriptions(current.databases.users, current.defaults).of_user(user)
-    latest = Deliveries(current.databases.pipeline).latest(user)
+    found = Users(current.users_database).get(user)
+    subscriptions = Subscriptions(current.users_database, current.defaults).of_user(user)
+    latest = Deliveries(current.pipeline_database).latest(user)
     row = user_row(found, subscriptions, latest, now=now, with_addresses=with_addresses)
     row["explanation"] = explain_user(found, subscriptions, now=now) or None
     rows = read_rows(current, subscriptions, output, now=now, with_addresses=with_addresses)
@@ -100,8 +100,8 @@ def show(
 
 def _print(current: Session, output: Output, users: Sequence[User], *, empty: str) -> None:
     now = datetime.now(UTC)
-    subscriptions = Subscriptions(current.databases.users, current.defaults)
-    deliveries = Deliveries(current.databases.pipeline)
+    subscriptions = Subscriptions(current.users_database, current.defaults)
+    deliveries = Deliveries(current.pipeline_database)
 
     def read(user: User) -> dict[str, Any]:
         return user_row(user, subscriptions.of_user(user.id), deliveries.latest(user.id), now=now)

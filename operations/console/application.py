@@ -44,7 +44,13 @@ _logger = structlog.get_logger()
 
 
 def make_application(
-    session: Session, access: Access, *, hosts: list[str], schemes: tuple[str, ...], form_key: bytes | None = None
+    session: Session,
+    access: Access,
+    *,
+    hosts: list[str],
+    schemes: tuple[str, ...],
+    form_key: bytes | None = None,
+    sees_users: bool = True,
 ) -> Starlette:
     """Make the console.
 
@@ -54,6 +60,7 @@ def make_application(
         hosts: the values of the header `Host` that name it.
         schemes: how it is reached: `http`, `https`.
         form_key: what the tokens of the forms are made with; random where the console has one process.
+        sees_users: whether it has access to the database of the users.
 
     Raises:
         NotConfigured: there is nothing to connect to.
@@ -86,7 +93,9 @@ def make_application(
     view = View(target.description, is_local=target.directory is not None, has_control=control_url is not None)
     client = LocalClient(control_url, target.require("LOCAL_INBOX_URL")) if control_url else None
     tokens = FormTokens(form_key)
-    app.state.console = Console(session=session, access=access, view=view, tokens=tokens, local=client)
+    app.state.console = Console(
+        session=session, access=access, view=view, tokens=tokens, local=client, sees_users=sees_users
+    )
     return app
 
 

@@ -25,9 +25,7 @@ FOREIGN = "rules_version = '2';\nservice cloud.firestore {\n  // ours\x1b[31m\n}
 
 def collections() -> list[str]:
     """What the pipeline writes: deploy.sh's own list."""
-    found = re.search(
-        r'^COLLECTIONS="([^"]*)"', (FILE.parent / "teardown.sh").read_text(encoding="utf-8"), re.MULTILINE
-    )
+    found = re.search(r'^COLLECTIONS="([^"]*)"', (FILE.parent / "names.sh").read_text(encoding="utf-8"), re.MULTILINE)
     assert found is not None
     return found[1].split()
 

@@ -1,6 +1,6 @@
 """The first page: whether all is well."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from http import HTTPStatus
@@ -17,7 +17,16 @@ from operations.console.view import link
 from operations.dead_letters import DeadLetters
 from operations.health import Concern, find_concerns
 from operations.letter_filter import LetterFilter
-from operations.overview import DELIVERED, OUTCOMES, UNDELIVERED, Overview, Span, next_run, unknown_mails
+from operations.overview import (
+    DELIVERED,
+    OUTCOMES,
+    UNDELIVERED,
+    OutcomeCounts,
+    Span,
+    SubscriptionCounts,
+    next_run,
+    unknown_mails,
+)
 from operations.page_parts import read_parts
 from operations.queue_rows import read_queues
 from operations.runs import Runs
@@ -34,7 +43,7 @@ def overview(request: Request) -> Response:
     console = console_of(request)
     figures = console.figures.get(lambda: _read(console))
     day, week = console.day.get(lambda: _count_day(console)), console.week.get(lambda: _count_week(console))
-    return console.view.page(request, "overview.html", **figures, day=day, week=week)
+    return console.view.page(request, "overview.html", **figures, day=day, week=week, sees_users=console.sees_users)
 
 
 @form_action
@@ -42,7 +51,7 @@ def resume_sending(request: Request, form: Form) -> Response:
     """Let the runs go on after the breaker has stopped them."""
     console, note = console_of(request), form.text("note")
     with recorded(request, "Resume sending", "mail_breaker", note=note) as action:
-        was_stopped = Sending(console.session.databases.pipeline).resume(by=request.state.viewer.name, note=note)
+        was_stopped = Sending(console.session.pipeline_database).resume(by=request.state.viewer.name, note=note)
         action.outcome = "resumed" if was_stopped else "it was not stopped"
     return RedirectResponse(
         link("/", notice="sending-resumed" if was_stopped else "sending-goes-on"), HTTPStatus.SEE_OTHER
@@ -52,7 +61,7 @@ def resume_sending(request: Request, form: Form) -> Response:
 def _read(console: Console) -> dict[str, Any]:
     """What the page says at once: each part that could be read, and why each other could not."""
     session, now = console.session, datetime.now(UTC)
-    client = session.databases.pipeline
+    client = session.pipeline_database
     letters = DeadLetters(client)
     parts = read_parts(
         {
@@ -107,16 +116,15 @@ class _Outcomes:
 
 def _count_day(console: Console) -> dict[str, Any]:
     """The charts over hours: each part that could be counted, and why each other could not."""
-    now = datetime.now(UTC)
-    counts = Overview(console.session.databases, now=now)
-    parts = read_parts(
-        {
-            "outcomes": lambda: _outcomes(counts.outcomes_by_hour(), counts.mails_by_hour()),
-            "due": counts.due,
-            "paused": counts.paused,
-        },
-        at_once=1,
-    )
+    session, now = console.session, datetime.now(UTC)
+    counts = OutcomeCounts(session.pipeline_database, now=now)
+    counted: dict[str, Callable[[], Any]] = {
+        "outcomes": lambda: _outcomes(counts.outcomes_by_hour(), counts.mails_by_hour())
+    }
+    if console.sees_users:
+        subscriptions = SubscriptionCounts(session.users_database, now=now)
+        counted |= {"due": subscriptions.due, "paused": subscriptions.paused}
+    parts = read_parts(counted, at_once=1)
     due_now, coming = parts.read.get("due", (0, []))
     return {
         "counted_at": now,
@@ -131,7 +139,7 @@ def _count_day(console: Console) -> dict[str, Any]:
 def _count_week(console: Console) -> dict[str, Any]:
     """The chart over days, or why it could not be counted."""
     now = datetime.now(UTC)
-    counts = Overview(console.session.databases, now=now)
+    counts = OutcomeCounts(console.session.pipeline_database, now=now)
     parts = read_parts({"outcomes": lambda: _outcomes(counts.outcomes_by_day(), counts.mails_by_day())})
     return {"counted_at": now, "failed": parts.failed, "outcomes": parts.read.get("outcomes")}
 
