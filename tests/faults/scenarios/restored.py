@@ -1,5 +1,6 @@
 """Firestore is restored to a copy of an hour ago, and the mails since then are out."""
 
+import itertools
 from datetime import timedelta
 from functools import partial
 from typing import Any
@@ -14,7 +15,7 @@ from tests.faults.scenarios.dead_letters import operate
 from tests.faults.world import QUEUE, DatabaseCopy
 
 _DEAD = 2
-_SENT_BEFORE = 5
+_SENT_BEFORE = 3
 """How many mails of the hour of the copy are handed over before it."""
 _DOWN = timedelta(minutes=30)
 
@@ -36,7 +37,7 @@ async def _restored(scenario_run: ScenarioRun, *, is_known: bool) -> None:
         # What the copy has as dead is sent in the hour that it does not know of.
         await operate(scenario_run, "dead-letters", "replay", *dead)
         await world.drain()
-    waiting, refused = await _leave_unsent(scenario_run)
+    waiting, refused = await _leave_unsent(scenario_run, copied)
     await world.pause()
 
     scenario_run.may_end([waiting, refused], UNKNOWN_OUTCOME)
@@ -61,7 +62,7 @@ async def _restored_in_part(scenario_run: ScenarioRun) -> None:
     await scenario_run.dispatch_and_drain()
     copied = await _copy_while_sending(scenario_run)
     await world.drain()
-    _, refused = await _leave_unsent(scenario_run)
+    _, refused = await _leave_unsent(scenario_run, copied)
     await world.pause()
     scenario_run.may_end([refused], "permanent-error")
     own = {path: fields for path, fields in (await world.copy()).items() if not path.startswith("users/")}
@@ -78,7 +79,7 @@ async def _copy_while_sending(scenario_run: ScenarioRun) -> DatabaseCopy:
     scenario_run.heal()
     scenario_run.hour = world.next_hour()
     copied: DatabaseCopy = {}
-    calls = iter(range(_SENT_BEFORE))
+    calls = itertools.count()
 
     async def copy(_call: InterceptedCall, carry_out: CarryOut) -> Any:
         copied.update(await world.copy())
@@ -86,7 +87,7 @@ async def _copy_while_sending(scenario_run: ScenarioRun) -> DatabaseCopy:
 
     refused = [key.delivery(scenario_run.hour) for key in scenario_run.hourly[:2]]
     scenario_run.disturb(InjectionPoint.SEND, scenario_run.faults.not_now, of=refused)
-    scenario_run.disturb(InjectionPoint.SEND, copy, chosen=lambda call, number: next(calls, None) is None)
+    scenario_run.disturb(InjectionPoint.SEND, copy, chosen=lambda call, number: next(calls) == _SENT_BEFORE)
     # One at a time, so that it is a copy of one moment, as Firestore's own are.
     await world.dispatch_at_most(1)
     await world.pause()
@@ -101,15 +102,17 @@ async def _copy_while_sending(scenario_run: ScenarioRun) -> DatabaseCopy:
     return copied
 
 
-async def _leave_unsent(scenario_run: ScenarioRun) -> tuple[str, str]:
+async def _leave_unsent(scenario_run: ScenarioRun, copied: DatabaseCopy) -> tuple[str, str]:
     """Make the following hour's run, of which most reports are sent.
 
     Returns:
-        a delivery that waits for a retry, and one that is dead.
+        a delivery that waits for a retry, and one that is dead, of subscriptions whose reports of the hour before the
+        copy does not know of.
     """
     world = scenario_run.world
+    unknown = [key for key in scenario_run.hourly if f"deliveries/{key.delivery(scenario_run.hour)}" not in copied]
     scenario_run.hour = world.next_hour()
-    waiting, refused, *_ = [key.delivery(scenario_run.hour) for key in scenario_run.hourly]
+    waiting, refused, *_ = [key.delivery(scenario_run.hour) for key in unknown]
     scenario_run.disturb(InjectionPoint.SEND, scenario_run.faults.not_now, of=[waiting], times=None)
     scenario_run.disturb(InjectionPoint.SEND, scenario_run.faults.never, of=[refused], times=None)
     await scenario_run.dispatch()
