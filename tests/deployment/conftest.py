@@ -126,7 +126,7 @@ class Deployment:
         # Waiting is not what is tested.
         _write_program(bin_directory / "sleep", "#!/bin/sh\n")
         _write_program(bin_directory / "python3", python or forking_python())
-        self._firestore = the_rest_server().endpoint_for(self._project)
+        self._endpoints = the_rest_server().endpoints_for(self._project)
         self.path = f"{bin_directory}{os.pathsep}/usr/bin{os.pathsep}/bin"
 
     @property
@@ -152,7 +152,7 @@ class Deployment:
             "PATH": self.path,
             "HOME": str(self.directory),
             "TMPDIR": str(self.directory),
-            "CLOUDSDK_API_ENDPOINT_OVERRIDES_FIRESTORE": self._firestore,
+            **self._endpoints,
             **self.settings,
             **self.secrets,
         }

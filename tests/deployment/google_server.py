@@ -15,6 +15,8 @@ from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from tests.deployment.rules_evaluator import Rules
+from tests.deployment.stand_in.messages import Invalid
+from tests.deployment.stand_in.monitoring import Monitored
 
 SERVICES = (
     *("artifactregistry", "cloudbilling", "cloudbuild", "cloudfunctions", "cloudquotas", "cloudresourcemanager"),
@@ -106,7 +108,11 @@ class GoogleServer:
     @property
     def environment(self) -> dict[str, str]:
         """The variables that point gcloud here."""
-        return {f"CLOUDSDK_API_ENDPOINT_OVERRIDES_{name.upper()}": f"{self.url}/{name}/" for name in SERVICES}
+        return self.environment_of(*SERVICES)
+
+    def environment_of(self, *services: str) -> dict[str, str]:
+        """The variables that point gcloud here for some services."""
+        return {f"CLOUDSDK_API_ENDPOINT_OVERRIDES_{name.upper()}": f"{self.url}/{name}/" for name in services}
 
     def handle(self, method: str, path: str, body: bytes) -> tuple[int, Any]:
         """Answer one request."""
@@ -123,6 +129,8 @@ class GoogleServer:
                 return 200, self._dispatch(method, service, name, query, document)
             except NotThere:
                 return 404, _error(404, "NOT_FOUND", f"Resource '{name}' was not found")
+            except Invalid as error:
+                return 400, _error(400, "INVALID_ARGUMENT", str(error))
             except Conflict:
                 return 409, _error(409, "ALREADY_EXISTS", f"Resource '{name}' already exists")
 
@@ -444,11 +452,27 @@ class GoogleServer:
         return resource
 
     def _monitoring(self, method: str, name: str, _query: Any, body: Resource) -> Resource | None:
+        self._check(method, name, body)
         if method == "POST" and name.endswith("/dashboards"):
             body["etag"] = "abc"
         return None
 
+    def _check(self, method: str, name: str, body: Resource) -> None:
+        """Refuse what the service refuses."""
+        monitored = Monitored.of(self.resources)
+        checks = {
+            "alertPolicies": monitored.check_policy,
+            "dashboards": monitored.check_dashboard,
+            "metrics": monitored.check_log_metric,
+            "services": monitored.check_service,
+            "serviceLevelObjectives": monitored.check_objective,
+        }
+        collection = name.split("/")[-1 if method == "POST" else -2]
+        if method in {"POST", "PATCH", "PUT"} and collection in checks:
+            checks[collection](body)
+
     def _logging(self, method: str, name: str, query: Any, body: Resource) -> Resource | None:
+        self._check(method, name, body)
         if method == "POST" and name.endswith("/metrics"):
             self._put("logging", f"{name}/{body['name']}", body, new=True)
             self.resources[f"logging/{name}/{body['name']}"]["name"] = body["name"]

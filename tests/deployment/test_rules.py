@@ -102,7 +102,7 @@ def test_what_the_evaluator_does_not_know_it_refuses(rule: str) -> None:
 @pytest.fixture
 def rules(deployed: Deployment, firestore: GoogleServer) -> Deployment:
     """A deployed pipeline, and a project whose rules are asked for."""
-    deployed.settings |= firestore.environment
+    deployed.settings |= firestore.environment_of("firebaserules")
     return deployed
 
 

@@ -52,7 +52,7 @@ class CommandLine:
             self._take(name, argument, spec["flags"], set(TABLE["wide"]))
         if spec["positionals"] >= 0 and len(self.positionals) > spec["positionals"]:
             raise self.error(f"unrecognized arguments: {self.positionals[-1]}")
-        if spec["positionals"] != 0 and not self.positionals and self.command not in {"auth print-access-token"}:
+        if spec["positionals"] != 0 and not self.positionals and not self.command.startswith("auth "):
             raise self.error("argument: Must be specified.")
 
     def _take(self, name: str, value: str | None, flags: dict[str, Any], wide: set[str]) -> None:

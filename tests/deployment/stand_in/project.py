@@ -7,8 +7,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from tests.deployment.stand_in.arguments import CommandLine, Refused
+from tests.deployment.stand_in.firestore_fields import answer_firestore
+from tests.deployment.stand_in.objectives import answer_monitoring
 from tests.deployment.stand_in.output import render
+from tests.deployment.stand_in.rest_request import RestAnswer, RestRequest
 from tests.deployment.stand_in.services import Cloud
+
+REST_INTERFACES = {"firestore": answer_firestore, "monitoring": answer_monitoring}
+"""What answers the requests to each interface, with the project's state."""
 
 
 @dataclass(frozen=True)
@@ -73,24 +79,17 @@ class Project:
                 return Answer(refusal.status, f"{refusal}\n".encode())
             return Answer(text=result if isinstance(result, bytes) else render(result, line.flags).encode())
 
-    def patch_field(self, name: str, index_config: dict[str, Any]) -> bool:
-        """Give a field of Firestore its own indexes, as over the REST interface.
+    def answer(self, interface: str, request: RestRequest) -> RestAnswer:
+        """Carry out a request to a REST interface.
 
         Args:
-            name: the field's.
-            index_config: its indexes.
-
-        Returns:
-            Whether there is such a database.
+            interface: one of REST_INTERFACES.
+            request: the request.
         """
         with self._lock:
-            self.calls.append(["firestore", "REST", "PATCH", name.rpartition("/")[2]])
-            resources = self._state["resources"]
-            if name.partition("/collectionGroups/")[0] not in resources:
-                return False
-            indexes = [{**index, "state": "READY"} for index in index_config["indexes"]]
-            resources.setdefault(name, {"name": name})["indexConfig"] = {"indexes": indexes}
-            return True
+            if request.method != "GET":
+                self.calls.append([interface, "REST", request.method, request.name.rpartition("/")[2]])
+            return REST_INTERFACES[interface](self._state, request)
 
     def _fail_if_asked_for(self, line: CommandLine, when: str) -> None:
         for fault in self._state["faults"]:

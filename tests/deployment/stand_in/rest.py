@@ -1,4 +1,4 @@
-"""Firestore's REST interface of the projects, as far as deploy.sh calls it itself."""
+"""Google's REST interfaces of the projects, as far as deploy.sh calls them itself."""
 
 import functools
 import json
@@ -6,9 +6,10 @@ import threading
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
-from urllib.parse import parse_qs, unquote, urlsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
 
-from tests.deployment.stand_in.project import Project
+from tests.deployment.stand_in.project import REST_INTERFACES, Project
+from tests.deployment.stand_in.rest_request import RestAnswer, RestRequest, rest_error
 
 
 class RestServer(ThreadingHTTPServer):
@@ -21,10 +22,11 @@ class RestServer(ThreadingHTTPServer):
         self.projects: list[Project] = []
         threading.Thread(target=self.serve_forever, daemon=True).start()
 
-    def endpoint_for(self, project: Project) -> str:
-        """Where one project's Firestore is."""
+    def endpoints_for(self, project: Project) -> dict[str, str]:
+        """The variables that say where one project's interfaces are."""
         self.projects.append(project)
-        return f"http://127.0.0.1:{self.server_address[1]}/{len(self.projects) - 1}/"
+        root = f"http://127.0.0.1:{self.server_address[1]}/{len(self.projects) - 1}"
+        return {f"CLOUDSDK_API_ENDPOINT_OVERRIDES_{name.upper()}": f"{root}/{name}/" for name in REST_INTERFACES}
 
 
 @functools.cache
@@ -36,36 +38,30 @@ def the_rest_server() -> RestServer:
 class _Request(BaseHTTPRequestHandler):
     server: RestServer
 
-    def do_PATCH(self) -> None:
+    def _carry_out(self) -> RestAnswer:
         parts = urlsplit(self.path)
-        _, number, version, name = unquote(parts.path).split("/", 3)
-        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        _, number, interface, version, name = unquote(parts.path).split("/", 4)
+        content = self.rfile.read(int(self.headers["Content-Length"] or 0))
         if not self.headers["Authorization"].removeprefix("Bearer ").strip():
-            self._answer(HTTPStatus.UNAUTHORIZED, {"error": {"status": "UNAUTHENTICATED"}})
-        elif version != "v1" or parse_qs(parts.query) != {"updateMask": ["indexConfig"]} or not _is_valid(name, body):
-            self._answer(HTTPStatus.BAD_REQUEST, {"error": {"status": "INVALID_ARGUMENT"}})
-        elif not self.server.projects[int(number)].patch_field(name, body["indexConfig"]):
-            self._answer(HTTPStatus.NOT_FOUND, {"error": {"status": "NOT_FOUND"}})
-        else:
-            self._answer(HTTPStatus.OK, {"name": f"{name.partition('/collectionGroups')[0]}/operations/1"})
+            return rest_error(HTTPStatus.UNAUTHORIZED, "UNAUTHENTICATED")
+        request = RestRequest(
+            method=self.command,
+            version=version,
+            name=name,
+            query=dict(parse_qsl(parts.query)),
+            body=json.loads(content or b"{}"),
+        )
+        return self.server.projects[int(number)].answer(interface, request)
 
-    def log_message(self, *_: Any) -> None:
-        """Say nothing."""
-
-    def _answer(self, status: HTTPStatus, document: dict[str, Any]) -> None:
+    def _answer(self) -> None:
+        status, document = self._carry_out()
         content = json.dumps(document).encode()
         self.send_response(status)
         self.send_header("Content-Length", str(len(content)))
         self.end_headers()
         self.wfile.write(content)
 
+    do_GET = do_POST = do_PATCH = do_DELETE = _answer  # noqa: N815  the names that the base class calls
 
-def _is_valid(name: str, body: dict[str, Any]) -> bool:
-    """https://firebase.google.com/docs/firestore/reference/rest/v1/projects.databases.collectionGroups.fields"""
-    indexes = body["indexConfig"]["indexes"]
-    return body["name"] == name and all(
-        index["queryScope"] in {"COLLECTION", "COLLECTION_GROUP"}
-        and [field.keys() & {"order", "arrayConfig"} for field in index["fields"]] in ([{"order"}], [{"arrayConfig"}])
-        and index["fields"][0]["fieldPath"] == name.rpartition("/")[2]
-        for index in indexes
-    )
+    def log_message(self, *_: Any) -> None:
+        """Say nothing."""

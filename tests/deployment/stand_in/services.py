@@ -9,6 +9,8 @@ from tests.deployment.stand_in.arguments import read_json
 from tests.deployment.stand_in.call import COLLECTION_OF, NUMBER, Resource
 from tests.deployment.stand_in.cloud_run import CloudRun
 from tests.deployment.stand_in.firestore_databases import FirestoreDatabases
+from tests.deployment.stand_in.messages import Invalid
+from tests.deployment.stand_in.monitoring import Monitored
 
 QUEUE_FIELDS: dict[str, tuple[str, str, Callable[[str], Any]]] = {
     "max-dispatches-per-second": ("rateLimits", "maxDispatchesPerSecond", float),
@@ -306,6 +308,10 @@ class Cloud(CloudRun, FirestoreDatabases):
 
     def _document(self, flag: str) -> Resource:
         document: Resource = read_json(self.flags[flag])
+        try:
+            Monitored.of(self.state["resources"]).check(self.group, document)
+        except Invalid as error:
+            raise self.refuse(f"INVALID_ARGUMENT: {error}") from None
         return document
 
     def _logging_metrics_create(self) -> Resource:

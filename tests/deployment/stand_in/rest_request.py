@@ -1,0 +1,35 @@
+"""A request to one of Google's REST interfaces, and its answer."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from typing import Any
+
+Resource = dict[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class RestRequest:
+    """One request.
+
+    Attributes:
+        method: of HTTP.
+        version: of the interface, such as v1.
+        name: the resource's, or the collection's.
+        query: the parameters.
+        body: as JSON has it; empty where there is none.
+    """
+
+    method: str
+    version: str
+    name: str
+    query: Mapping[str, str] = field(default_factory=dict)
+    body: Resource = field(default_factory=dict)
+
+
+RestAnswer = tuple[HTTPStatus, Resource]
+
+
+def rest_error(status: HTTPStatus, code: str, message: str = "") -> RestAnswer:
+    """An error as Google's interfaces give it. https://cloud.google.com/apis/design/errors#http_mapping"""
+    return status, {"error": {"code": status.value, "status": code, "message": message}}
