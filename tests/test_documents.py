@@ -2,7 +2,7 @@
 
 import re
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -103,17 +103,17 @@ def test_make_targets_that_are_named_exist(document: Path) -> None:
     assert named <= targets
 
 
-def calls(document: Path) -> Iterator[list[str]]:
-    for text in code(document):
+def calls(texts: Iterable[str]) -> Iterator[list[str]]:
+    for text in texts:
         for call in re.findall(r"(?:^|[(|] ?)(?:\./)?reports ([^|)]+)", text):
             yield shlex.split(call.replace("…", ""), comments=True)
 
 
-@parameters(DOCUMENTS)
-def test_commands_and_options_that_are_named_exist(document: Path) -> None:
+def unknown_commands(texts: Iterable[str]) -> list[str]:
+    """The calls of `reports` in lines of code that it does not take."""
     unknown = []
     all_commands = typer.main.get_command(app)
-    for words in calls(document):
+    for words in calls(texts):
         command: Any = all_commands
         rest = list(words)
         while rest and (child := getattr(command, "commands", {}).get(rest[0])):
@@ -123,7 +123,12 @@ def test_commands_and_options_that_are_named_exist(document: Path) -> None:
         is_group = bool(getattr(command, "commands", {}))
         if (is_group and rest and not rest[0].startswith("-")) or not given <= options:
             unknown.append(" ".join(words))
-    assert unknown == []
+    return unknown
+
+
+@parameters(DOCUMENTS)
+def test_commands_and_options_that_are_named_exist(document: Path) -> None:
+    assert unknown_commands(code(document)) == []
 
 
 @parameters(DOCUMENTS)

@@ -2,7 +2,8 @@
 
     python tests/deployment/flag_table.py
 
-Needs gcloud, with its beta component, on the PATH. Run it when deploy.sh uses another command, or for a newer gcloud.
+Needs gcloud, with its beta component, on the PATH. Run it when deploy.sh uses, or a document names, another command, or
+for a newer gcloud.
 """
 
 import json
@@ -17,11 +18,20 @@ TABLE = Path(__file__).with_name("gcloud_flags.json")
 
 COMMANDS = """
 artifacts repositories add-iam-policy-binding|create|delete|describe|get-iam-policy
+auth application-default login
+auth login
 auth print-access-token
 beta monitoring channels create|delete|list
 beta quotas info describe
+beta quotas preferences create
 beta services identity create
-billing projects describe
+billing budgets create|delete|list|update
+billing projects describe|link
+components install
+compute addresses create|describe
+compute networks create
+compute routers create
+compute routers nats create
 config get
 eventarc triggers delete|list
 firestore backups delete|list
@@ -40,24 +50,24 @@ logging metrics create|delete|describe|update
 logging read
 monitoring dashboards create|delete|describe|list|update
 monitoring policies create|delete|list|update
-projects add-iam-policy-binding|describe|get-iam-policy|remove-iam-policy-binding
-pubsub subscriptions add-iam-policy-binding|create|delete|describe|get-iam-policy|update
-pubsub topics add-iam-policy-binding|create|delete|describe|get-iam-policy|list-subscriptions
+projects add-iam-policy-binding|create|describe|get-iam-policy|remove-iam-policy-binding|set-iam-policy
+pubsub subscriptions add-iam-policy-binding|create|delete|describe|get-iam-policy|pull|update
+pubsub topics add-iam-policy-binding|create|delete|describe|get-iam-policy|list-subscriptions|publish
 run deploy
 run regions list
 run revisions list
-run services add-iam-policy-binding|delete|describe|get-iam-policy|remove-iam-policy-binding|update-traffic
+run services add-iam-policy-binding|delete|describe|get-iam-policy|remove-iam-policy-binding|update|update-traffic
 scheduler jobs create http|delete|describe|pause|resume|run|update http
 secrets add-iam-policy-binding|create|delete|get-iam-policy|list|remove-iam-policy-binding
-secrets versions access|add|list
+secrets versions access|add|destroy|list
 services enable|list
 tasks queues add-iam-policy-binding|create|delete|describe|get-iam-policy|list|remove-iam-policy-binding|update
 version
 """
-"""What deploy.sh uses, and docs/recovery.md has people call: the commands of a group are separated by bars."""
+"""What deploy.sh uses, and what the documents name: the commands of a group are separated by bars."""
 
 _FLAG = re.compile(r"(--(?:\[no-\])?[a-z][a-z0-9-]*)(=?)")
-_POSITIONAL = re.compile(r"^ {5,9}\[?([A-Z][A-Z_0-9/]+)\]?( \[[A-Z_]+ \.\.\.\])?$", re.MULTILINE)
+_POSITIONAL = re.compile(r"^ {5,9}\[?([A-Z][A-Z_0-9/-]+)( \[[A-Z_-]+ \.\.\.\]| \.\.\.)?\]?$", re.MULTILINE)
 _CHOICES = re.compile(r"([A-Z][A-Z_0-9-]+) must be (?:one of|\(only one value is supported\)): ([a-z0-9, -]+)\.")
 
 
@@ -84,6 +94,10 @@ def describe(text: str) -> dict[str, Any]:
     for name, value in _FLAG.findall(parts["SYNOPSIS"]):
         for spelling in [name.replace("[no-]", ""), name.replace("[no-]", "no-")] if "[no-]" in name else [name]:
             flags[spelling] = True if value else flags.get(spelling, False)
+    for name in re.findall(r"--no-([a-z0-9-]+)", text):
+        # Hidden in the synopsis, and named in the text.
+        if flags.get(f"--{name}") is False:
+            flags.setdefault(f"--no-{name}", False)
     for metavar, choices in _CHOICES.findall(" ".join(text.split())):
         flag = "--" + metavar.lower().replace("_", "-")
         if flags.get(flag) is True:

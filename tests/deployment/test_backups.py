@@ -1,14 +1,11 @@
 """What brings a database's data back: the script's own have it, and others only what the settings say."""
 
-import re
-import shlex
 from typing import Any
 
 import pytest
 
 from deployment.backup_schedule import schedule_to_change
-from tests.deployment.conftest import PROJECT, REPOSITORY, Deployment, FirstDeployment
-from tests.deployment.stand_in.arguments import CommandLine
+from tests.deployment.conftest import PROJECT, Deployment, FirstDeployment
 
 DATABASE = f"projects/{PROJECT}/databases/(default)"
 DAILY = {"name": f"{DATABASE}/backupSchedules/1", "retention": "1209600s", "dailyRecurrence": {}}
@@ -101,18 +98,3 @@ def test_a_schedule_is_compared_by_its_recurrence(
     existing: list[dict[str, Any]], recurrence: str, retention: str, answer: str
 ) -> None:
     assert schedule_to_change(existing, recurrence, retention) == answer
-
-
-def recovery_commands() -> list[str]:
-    """The calls of gcloud in the code blocks of docs/recovery.md."""
-    page = (REPOSITORY / "docs" / "recovery.md").read_text(encoding="utf-8")
-    lines = [line for block in re.findall(r"```sh\n(.*?)```", page, re.DOTALL) for line in block.splitlines()]
-    return list(dict.fromkeys(line for line in lines if line.startswith("gcloud ")))
-
-
-def test_the_commands_of_a_restore_are_gclouds() -> None:
-    commands = recovery_commands()
-    assert len(commands) >= 10
-    for line in commands:
-        # gcloud takes the opposite of each flag without a value, which its help does not name.
-        CommandLine(shlex.split(line.replace("--no-", "--"), comments=True)[1:])
