@@ -1,11 +1,13 @@
 # shellcheck shell=bash
-# Sets up monitoring: log-based metrics, alert policies with their notification channels, and a dashboard.
+# Sets up monitoring: log-based metrics, the service level objective, alert policies with their notification channels,
+# and a dashboard.
 
 set_up_monitoring() {
   step monitoring "Monitoring"
   local channels template
   channels="$(ensure_channels)"
   for template in "$ROOT"/deployment/metrics/*.json; do ensure_metric "$(basename "$template" .json)"; done
+  ensure_objective
   ensure_policies "$channels"
   ensure_dashboard
 }
@@ -13,7 +15,7 @@ set_up_monitoring() {
 # render FILE TARGET NAME=VALUE...: fills in a template of this folder.
 render() {
   helper render "$1" "PREFIX=$PREFIX" "REGION=$REGION" "PROJECT_ID=$PROJECT_ID" \
-    "QUEUE_NAME=$QUEUE_NAME" "TOPIC=$TOPIC" "DASHBOARD=$DASHBOARD" \
+    "QUEUE_NAME=$QUEUE_NAME" "TOPIC=$TOPIC" "DASHBOARD=$DASHBOARD" "SLO_PERCENT=$SLO_PERCENT" "RUNBOOK_URL=$RUNBOOK_URL" \
     "QUEUE_DEPTH=$(half_an_hour_of_tasks)" "${@:3}" >"$2"
 }
 
@@ -74,6 +76,34 @@ ensure_metric() {
   else
     note unchanged "metric $metric"
   fi
+}
+
+# service_objective COMMAND [FILE]
+service_objective() { rest_call roles/monitoring.editor service_objective "$MONITORED_SERVICE" on-time "$@"; }
+
+ensure_objective() {
+  local file="$WORK/objective.json" what state fields
+  render "$ROOT/deployment/objective.json" "$file"
+  service_objective states "$file" >"$WORK/objective"
+  if grep -qvx same "$WORK/objective"; then
+    if [ "$DRY_RUN" = no ]; then
+      service_objective apply "$file"
+    elif [ "$CHECK" = no ]; then
+      say "    objective $MONITORED_SERVICE/on-time, over Cloud Monitoring's REST interface: $SLO_PERCENT % in 30 days"
+    fi
+  fi
+  for what in "monitored service $MONITORED_SERVICE" "objective on-time of $MONITORED_SERVICE"; do
+    # The file has one line where the API is not on yet.
+    read -r state fields <&3 || state=none
+    case "$state" in
+      none) note created "$what" ;;
+      same) note unchanged "$what" ;;
+      *)
+        differ "$what" "$fields"
+        note changed "$what"
+        ;;
+    esac
+  done 3<"$WORK/objective"
 }
 
 # ensure_policies CHANNELS: each alert policy, found again by its labels.

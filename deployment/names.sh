@@ -25,6 +25,7 @@ set_names() {
   # Where gcloud uploads what Cloud Build builds.
   SOURCES="$(sources_bucket)"
   DASHBOARD="Report pipeline ($PREFIX)"
+  MONITORED_SERVICE="$PREFIX-reports"
 }
 
 # The pipeline's databases, a line each: that of the users, and its own where it has one.

@@ -89,6 +89,11 @@ remove_monitoring() {
   while IFS=$'\t' read -r name pipeline <&3; do
     if [ "$pipeline" = "$PREFIX" ]; then remove "alert policy $name" monitoring policies delete "$name"; fi
   done 3<<<"$existing"
+  service_objective states >"$WORK/objective"
+  if [ "$(head -n 1 "$WORK/objective")" != none ]; then
+    if [ "$DRY_RUN" = no ]; then service_objective delete; fi
+    note removed "monitored service $MONITORED_SERVICE with its objective"
+  fi
   name="$(dashboard_name)"
   if [ -n "$name" ]; then remove "dashboard \"$DASHBOARD\"" monitoring dashboards delete "$name"; fi
   for template in "$ROOT"/deployment/metrics/*.json; do

@@ -38,7 +38,7 @@ class TestBareProject:
 
     def test_makes_everything(self, first_deployment: FirstDeployment) -> None:
         resources = first_deployment.state["resources"]
-        assert {name.rsplit("/", 1)[1] for name in resources if "/services/" in name} == {
+        assert {name.rsplit("/", 1)[1] for name in resources if f"{PLACE}/services/" in name} == {
             *("report-dispatcher", "report-worker", "report-dlq-handler"),
         }
         for name in (
@@ -50,6 +50,7 @@ class TestBareProject:
         policies = [value for name, value in resources.items() if "/alertPolicies/" in name]
         assert {policy["userLabels"]["alert"] for policy in policies} == {
             *("queue-depth", "task-age", "dead-letters", "worker-errors", "no-run", "needs-a-person"),
+            *("dead-letter-backlog", "undeliverable", "function-errors", "error-budget-fast", "error-budget-slow"),
         }
         assert sum("/dashboards/" in name for name in resources) == 1
 
@@ -107,7 +108,9 @@ class TestBareProject:
         assert worker["metadata"]["annotations"]["run.googleapis.com/maxScale"] == "10"
 
     def test_fits_the_quota_of_a_new_project(self, first_deployment: FirstDeployment) -> None:
-        services = [value for name, value in first_deployment.state["resources"].items() if "/services/" in name]
+        services = [
+            value for name, value in first_deployment.state["resources"].items() if f"{PLACE}/services/" in name
+        ]
         # Each instance has one.
         cpus = sum(int(service["metadata"]["annotations"]["run.googleapis.com/maxScale"]) for service in services)
         # Beside them, three each of the page and mail events, and the console.
@@ -346,6 +349,7 @@ WORKER = [*PAUSE, "run deploy report-worker", *RESUME]
             [*PAUSE, "scheduler jobs update http report-dispatch", *RESUME],
         ),
         (_set("/metrics/report-runs", "filter", value="x"), "monitoring", ["logging metrics update report-runs"]),
+        (_set("/serviceLevelObjectives/on-time", "goal", value=0.5), "monitoring", ["monitoring REST PATCH on-time"]),
         (_other_threshold, "", ["monitoring policies update"]),
         (_other_title, "monitoring", ["monitoring dashboards update"]),
         (
@@ -656,7 +660,7 @@ class TestDryRun:
         [
             ({"LOG_LEVEL": "DEBUG"}, {}, 3),
             ({}, {"SENDGRID_API_KEY": "SG.second"}, 3),
-            ({"ALERT_EMAIL": "a@b.c"}, {}, 7),
+            ({"ALERT_EMAIL": "a@b.c"}, {}, 12),
         ],
     )
     def test_promises_what_a_run_changes(
@@ -874,7 +878,7 @@ class TestTeardown:
         self, deployed: Deployment, firestore: GoogleServer
     ) -> None:
         before = _fill(firestore)
-        deployed.settings |= firestore.environment
+        deployed.settings |= firestore.environment_of("firestore")
         foreign: dict[str, dict[str, Any]] = {
             f"{PLACE}/queues/reports-of-others": {"state": "RUNNING"},
             f"{PLACE}/services/reporting": {"metadata": {"name": "reporting"}},
@@ -892,7 +896,7 @@ class TestTeardown:
 
     def test_two_pipelines_in_one_project(self, deployed: Deployment, firestore: GoogleServer) -> None:
         before = _fill(firestore)
-        deployed.settings |= {"PREFIX": "staging"} | firestore.environment
+        deployed.settings |= {"PREFIX": "staging"} | firestore.environment_of("firestore")
         assert deployed.deploy().status == 0
         outcome = deployed.deploy("--teardown", "--delete-data", answer=f"{PROJECT}\n")
         assert outcome.status == 0
@@ -904,7 +908,9 @@ class TestTeardown:
     def test_two_pipelines_with_a_database_each(self, deployed: Deployment, firestore: GoogleServer) -> None:
         _fill(firestore, "restored")
         before = _fill(firestore)
-        deployed.settings |= {"PREFIX": "staging", "FIRESTORE_DATABASE": "staging-data"} | firestore.environment
+        deployed.settings |= {"PREFIX": "staging", "FIRESTORE_DATABASE": "staging-data"} | firestore.environment_of(
+            "firestore"
+        )
         assert deployed.deploy().status == 0
         assert _databases_of(deployed, "staging") == {("dispatcher", "staging-data"), ("worker", "staging-data")}
         assert {"indexes", "fields"} <= {
@@ -952,7 +958,7 @@ class Ledger(GoogleServer):
 class TestSmoke:
     def test_waits_until_the_report_has_arrived(self, deployed: Deployment) -> None:
         with Ledger(["", "sending", "sent"]).running() as ledger:
-            deployed.settings |= ledger.environment
+            deployed.settings |= ledger.environment_of("firestore")
             outcome = deployed.deploy("--smoke", "--only=apis")
         assert outcome.status == 0, outcome.text
         arrived = re.search(r"arrived: (report-smoke-test-\d+):(smoke-test):(\d{8}T\d{4}Z)\n", outcome.output)
@@ -969,7 +975,7 @@ class TestSmoke:
 
     def test_says_what_went_wrong(self, deployed: Deployment) -> None:
         with Ledger(["sending", "dead"]).running() as ledger:
-            deployed.settings |= ledger.environment
+            deployed.settings |= ledger.environment_of("firestore")
             outcome = deployed.deploy("--smoke", "--only=apis")
         assert outcome.status == 1
         assert "is dead: no such key" in outcome.errors
@@ -978,7 +984,7 @@ class TestSmoke:
 
     def test_says_during_a_ramp_that_it_waits_behind_others(self, deployed: Deployment) -> None:
         with Ledger(["dead"]).running() as ledger:
-            deployed.settings |= {**ledger.environment, "RAMP_START": "2126-12-01"}
+            deployed.settings |= {**ledger.environment_of("firestore"), "RAMP_START": "2126-12-01"}
             outcome = deployed.deploy("--smoke", "--only=apis")
         assert outcome.status == 1
         assert "While a new domain is ramped up, the test waits behind" in outcome.errors

@@ -1,0 +1,80 @@
+"""The service level objective and what else `./deploy.sh` has Cloud Monitoring watch."""
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.deployment.conftest import PROJECT, Deployment, FirstDeployment
+
+SERVICE = f"projects/{PROJECT}/services/report-reports"
+OBJECTIVE = f"{SERVICE}/serviceLevelObjectives/on-time"
+
+
+def alerts(state: dict[str, Any]) -> dict[str, Any]:
+    """The alert policies by their names."""
+    resources = state["resources"].items()
+    return {value["userLabels"]["alert"]: value for name, value in resources if "/alertPolicies/" in name}
+
+
+def test_the_objective_is_made_after_its_metric_and_before_what_shows_it(first_deployment: FirstDeployment) -> None:
+    objective = first_deployment.state["resources"][OBJECTIVE]
+    assert (objective["goal"], objective["rollingPeriod"]) == (0.99, "2592000s")
+    assert first_deployment.state["resources"][SERVICE]["userLabels"] == {"pipeline": "report"}
+    calls = [" ".join(call) for call in first_deployment.calls]
+    made = next(index for index, call in enumerate(calls) if call.startswith("monitoring REST POST serviceLevel"))
+    assert made > next(index for index, call in enumerate(calls) if "logging metrics create report-lateness" in call)
+    assert made < next(index for index, call in enumerate(calls) if call.startswith("monitoring policies create"))
+
+
+def test_every_burn_rate_is_one_of_the_sre_workbook(first_deployment: FirstDeployment) -> None:
+    """https://sre.google/workbook/alerting-on-slos/"""
+    watched = {
+        name: [
+            (each["conditionThreshold"]["filter"].rpartition(", ")[2], each["conditionThreshold"]["thresholdValue"])
+            for each in policy["conditions"]
+        ]
+        for name, policy in alerts(first_deployment.state).items()
+        if "error-budget" in name
+    }
+    assert watched == {
+        "error-budget-fast": [('"3600s")', 14.4)],
+        "error-budget-slow": [('"21600s")', 6), ('"3600s")', 6)],
+    }
+
+
+def test_another_objective_and_the_address_of_the_runbooks(deployed: Deployment) -> None:
+    deployed.settings |= {"SLO_PERCENT": "99.9", "RUNBOOK_URL": "https://wiki.example/runbooks"}
+    before = deployed.state
+    dry = deployed.deploy("--only=monitoring", "--dry-run")
+    assert deployed.state == before
+    outcome = deployed.deploy("--only=monitoring")
+    assert outcome.status == 0, outcome.text
+    count = len(alerts(before))
+    assert f"Created: 0, changed: {count + 2}, removed: 0" in outcome.output
+    assert f"To be created: 0, to be changed: {count + 2}, to be removed: 0" in dry.output
+    assert deployed.state["resources"][OBJECTIVE]["goal"] == 0.999
+    documentation = alerts(deployed.state)["error-budget-fast"]["documentation"]
+    assert "99.9 %" in documentation["content"]
+    assert documentation["links"] == [
+        {"displayName": "Runbook", "url": "https://wiki.example/runbooks#error-budget-fast"}
+    ]
+
+
+@pytest.mark.parametrize("percent", ["94", "100", "99.999", "0.99", "99%"])
+def test_an_objective_that_no_burn_rate_can_watch_is_refused(bare: Deployment, percent: str) -> None:
+    bare.settings |= {"SLO_PERCENT": percent, "RUNBOOK_URL": "https://wiki.example/#runbooks"}
+    outcome = bare.deploy("--dry-run")
+    assert outcome.status == 1
+    assert "SLO_PERCENT: percent, from 95 to 99.99." in outcome.errors
+    assert "RUNBOOK_URL: " in outcome.errors
+
+
+def test_a_misspelt_widget_stops_the_deployment(deployed: Deployment, tmp_path: Path) -> None:
+    deployed.repository = Path(shutil.copytree(deployed.repository, tmp_path / "changed"))
+    dashboard = deployed.repository / "deployment" / "dashboard.json"
+    dashboard.write_text(dashboard.read_text(encoding="utf-8").replace('"xyChart"', '"xyGraph"', 1), encoding="utf-8")
+    outcome = deployed.deploy("--only=monitoring", "--dirty")
+    assert outcome.status == 1
+    assert "Unknown name \"xyGraph\" at 'Dashboard.mosaicLayout.tiles[0].widget'" in outcome.errors
