@@ -81,21 +81,28 @@ class ForkedServer:
 
 async def fork_server(spec: ServerSpec) -> ForkedServer:
     """Start a server. It ends with this process at the latest."""
-    reader, writer = await asyncio.open_unix_connection(_forking_process())
+    reader, writer = await asyncio.open_unix_connection(forking_process("local_cloud.function_server"))
     writer.write(spec.to_json())
     return ForkedServer(int(await reader.readline()), reader, writer)
 
 
 @functools.cache
-def _forking_process() -> str:
-    """Start the process that forks, the one of this process. Returns the path of the socket that it listens on."""
+def forking_process(module: str) -> str:
+    """Start a process that forks, once in this process.
+
+    Args:
+        module: what it runs, which takes the descriptor of a listening socket as its argument (see forks.py).
+
+    Returns:
+        the path of the socket.
+    """
     path = f"{tempfile.mkdtemp(prefix='report-pipeline-')}/functions"
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(path)
         listener.listen(128)
         _running.append(
             subprocess.Popen(  # noqa: S603  this module
-                [sys.executable, "-m", "local_cloud.function_server", str(listener.fileno())],
+                [sys.executable, "-m", module, str(listener.fileno())],
                 env={**os.environ, "PYTHONPATH": str(_REPOSITORY), "PYTHONUNBUFFERED": "1"},
                 # It ends when this closes, however this process comes to its end.
                 stdin=subprocess.PIPE,
@@ -109,4 +116,4 @@ def _forking_process() -> str:
 
 
 _running: list[subprocess.Popen[bytes]] = []
-"""The process that forks. As long as it is held here, its standard input stays open."""
+"""The processes that fork. As long as one is held here, its standard input stays open."""

@@ -7,13 +7,10 @@ What functions import takes a second of a processor to import. This process impo
 function, which still has a process, variables and a log of its own. Its caller is `local_cloud/forked_server.py`.
 """
 
-import contextlib
 import gc
 import importlib
 import json
 import os
-import selectors
-import signal
 import socket
 import sys
 from collections.abc import Iterable
@@ -27,6 +24,7 @@ from functions_framework._http import create_server
 from local_cloud import shared_time
 from local_cloud.browser_wall import find_refusal
 from local_cloud.forked_server import ServerSpec
+from local_cloud.forks import Forks
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -63,82 +61,6 @@ def behind_wall(app: "WSGIApplication") -> "WSGIApplication":
     return answer
 
 
-class Forks:
-    """The processes that are forked from this one, each asked for over a connection of its own.
-
-    A connection brings one line, the ServerSpec in JSON. It gets two: the process's id, and the exit code when it ends.
-
-    Args:
-        listener: takes the connections.
-    """
-
-    def __init__(self, listener: socket.socket) -> None:
-        self._listener = listener
-        self._connections: dict[int, socket.socket] = {}
-
-    def run(self) -> ServerSpec | None:
-        """Fork until the caller ends, which closes standard input.
-
-        Returns:
-            In a fork, what it is to serve; in this process None, after its forks were told to end.
-        """
-        woken, waker = socket.socketpair()
-        waker.setblocking(False)
-        signal.signal(signal.SIGCHLD, lambda *_: None)
-        signal.set_wakeup_fd(waker.fileno())
-        with selectors.DefaultSelector() as selector, woken, waker:
-            for readable in (sys.stdin, self._listener, woken):
-                selector.register(readable, selectors.EVENT_READ)
-            while True:
-                ready = {key.fileobj for key, _ in selector.select()}
-                if woken in ready:
-                    woken.recv(4096)
-                    self._reap()
-                if self._listener in ready and (spec := self._fork()):
-                    signal.set_wakeup_fd(-1)
-                    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-                    return spec
-                if sys.stdin in ready:
-                    self._end()
-                    return None
-
-    def _fork(self) -> ServerSpec | None:
-        connection, _ = self._listener.accept()
-        with connection.makefile("rb") as lines:
-            spec = ServerSpec.from_json(lines.readline())
-        pid = os.fork()
-        # A group of its own, set by both: which of them comes first is open.
-        with contextlib.suppress(PermissionError, ProcessLookupError):
-            os.setpgid(pid, pid)
-        if pid == 0:
-            for other in (connection, *self._connections.values()):
-                other.close()
-            return spec
-        self._connections[pid] = connection
-        self._tell(connection, pid)
-        return None
-
-    def _reap(self) -> None:
-        with contextlib.suppress(ChildProcessError):
-            while (ended := os.waitpid(-1, os.WNOHANG))[0]:
-                pid, status = ended
-                with self._connections.pop(pid) as connection:
-                    self._tell(connection, os.waitstatus_to_exitcode(status))
-
-    def _end(self) -> None:
-        for pid in self._connections:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(pid, signal.SIGTERM)
-        socket_file = Path(self._listener.getsockname())
-        socket_file.unlink(missing_ok=True)
-        socket_file.parent.rmdir()
-
-    @staticmethod
-    def _tell(connection: socket.socket, number: int) -> None:
-        with contextlib.suppress(OSError):  # it no longer listens
-            connection.sendall(b"%d\n" % number)
-
-
 def serve(spec: ServerSpec) -> None:
     """Serve a function until the process is ended."""
     os.environ.clear()
@@ -165,9 +87,9 @@ def main() -> None:
     # What is there now is never garbage: looking through it would copy its pages in each fork.
     gc.freeze()
     with socket.socket(fileno=int(sys.argv[1])) as listener:
-        spec = Forks(listener).run()
-    if spec is not None:
-        serve(spec)
+        asked_for = Forks(listener).run()
+    if asked_for is not None:
+        serve(ServerSpec.from_json(asked_for.line))
 
 
 if __name__ == "__main__":

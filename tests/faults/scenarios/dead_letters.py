@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import sys
 from collections.abc import Callable
 from datetime import timedelta
 
@@ -14,6 +13,7 @@ from tests.faults.disturbances import Disturbance, answer, lose_answer, never_an
 from tests.faults.injection_points import InjectionPoint
 from tests.faults.scenario_run import Scenario, ScenarioRun, Script
 from tests.faults.world import PROJECT
+from tests.forked_python import run_python
 from tests.function_process import REPOSITORY
 
 _DYING = 0.3
@@ -170,16 +170,14 @@ async def operate(scenario_run: ScenarioRun, *arguments: str) -> None:
     Raises:
         RuntimeError: it did not come to its end.
     """
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "local_cloud.shared_time", "operations", *arguments),
-        env={**os.environ, **scenario_run.world.variables},
-        cwd=REPOSITORY,
-        stdout=asyncio.subprocess.DEVNULL,
-        stderr=asyncio.subprocess.PIPE,
+    done = await asyncio.to_thread(
+        run_python,
+        *("-m", "local_cloud.shared_time", "operations", *arguments),
+        directory=REPOSITORY,
+        environment={**os.environ, **scenario_run.world.variables},
     )
-    _, errors = await process.communicate()
-    if process.returncode not in {0, 1}:
-        raise RuntimeError(f"{arguments} ended with {process.returncode}: {errors.decode()[-500:]}")
+    if done.returncode not in {0, 1}:
+        raise RuntimeError(f"{arguments} ended with {done.returncode}: {done.stderr[-500:]}")
 
 
 def _slack(name: str, disturbance: Disturbance, *, times: int = 2) -> Scenario:

@@ -1,4 +1,4 @@
-"""The script `reports`, in a process of its own: where it connects, and what it says where it cannot."""
+"""`reports`, in a process of its own: where it connects, and what it says where it cannot."""
 
 import asyncio
 import os
@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from functions.shared.delivery import DeliveryState
+from tests.forked_python import run_python
 from tests.operations.integration.conftest import Emulators, Project
 from tests.support import PATIENCE_SECONDS, REPOSITORY, free_ports
 
@@ -21,15 +22,8 @@ PLAIN = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in 
 
 
 def reports(*arguments: str, directory: Path, environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [REPOSITORY / "reports", *arguments],
-        cwd=directory,
-        env={**PLAIN, **environment},
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE_SECONDS,
-        check=False,
-    )
+    environment = {**PLAIN, "PYTHONPATH": str(REPOSITORY), **environment}
+    return run_python("-m", "operations", *arguments, directory=directory, environment=environment)
 
 
 def test_the_local_cloud_is_named_by_an_option_from_any_folder(project: Project, tmp_path: Path) -> None:
@@ -159,18 +153,16 @@ def test_at_a_terminal_many_are_asked_about(project: Project, answer: str, statu
     project.dead_letter("u1")
     project.dead_letter("u2")
     operator, terminal = pty.openpty()
-    process = subprocess.Popen(
-        [str(REPOSITORY / "reports"), "dead-letters", "replay", "--all"],
-        env={**PLAIN, **project.variables, "TERM": "dumb"},
-        stdin=terminal,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
+    os.write(operator, answer.encode())
+    environment = {**PLAIN, **project.variables, "TERM": "dumb"}
+    done = run_python(
+        *("-m", "operations", "dead-letters", "replay", "--all"),
+        directory=REPOSITORY,
+        environment=environment,
+        given=terminal,
     )
     os.close(terminal)
-    os.write(operator, answer.encode())
-    _, err = process.communicate(timeout=PATIENCE_SECONDS)
     os.close(operator)
-    assert "Replay 2 dead letters on an emulator" in err
-    assert process.returncode == status
+    assert "Replay 2 dead letters on an emulator" in done.stderr
+    assert done.returncode == status
     assert len(project.queued()) == tasks

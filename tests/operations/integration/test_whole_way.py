@@ -16,6 +16,7 @@ import pytest
 from google.auth.credentials import AnonymousCredentials
 from google.cloud import firestore
 
+from tests.forked_python import run_python
 from tests.support import PATIENCE_SECONDS, REPOSITORY, free_ports
 
 USERS, PIPELINE = "staging-data", "staging-pipeline"
@@ -64,13 +65,10 @@ class LocalPipeline:
             time.sleep(0.1)
 
     def reports(self, *arguments: str, statuses: Container[int] = (0,)) -> Any:
-        done = subprocess.run(
-            [REPOSITORY / "reports", "--local-cloud", self.data, *arguments, "--json"],
-            env={name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ},
-            capture_output=True,
-            text=True,
-            timeout=PATIENCE_SECONDS,
-            check=False,
+        done = run_python(
+            *("-m", "operations", "--local-cloud", str(self.data), *arguments, "--json"),
+            directory=REPOSITORY,
+            environment={name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ},
         )
         assert done.returncode in statuses, done.stdout + done.stderr
         return json.loads(done.stdout)

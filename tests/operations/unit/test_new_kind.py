@@ -16,13 +16,11 @@ from functions.worker.reports.sql.report_file import read_report_file
 from operations.catalogs import updated_catalogs
 from operations.errors import OperatorError
 from operations.new_kind import ROOT, Source, write_kind
+from tests.forked_python import run_python
 
 
 def run(tree: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    environment = {**os.environ, "PYTHONPATH": str(tree)}
-    return subprocess.run(
-        [sys.executable, *arguments], cwd=tree, env=environment, capture_output=True, text=True, timeout=60, check=False
-    )
+    return run_python(*arguments, directory=tree, environment={**os.environ, "PYTHONPATH": str(tree)})
 
 
 def test_a_new_kind_passes_its_own_test_is_found_and_can_be_looked_at(tree: Path) -> None:

@@ -7,13 +7,12 @@ import csv
 import os
 import re
 import shlex
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from operations.new_kind import ROOT
+from tests.forked_python import run_python
 
 TUTORIAL = (ROOT / "docs" / "your-first-report.md").read_text(encoding="utf-8")
 
@@ -42,17 +41,8 @@ class Terminal:
         """What a command prints, on both its outputs."""
         words = shlex.split(command.removesuffix(" --open --watch"))
         program = ["-m", "operations"] if words[0] == "./reports" else []
-        ended = subprocess.run(
-            [sys.executable, *program, *words[1:]],
-            cwd=self.folder,
-            env={**self._environment, **variables},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            timeout=60,
-            check=False,
-        )
-        return ended.stdout
+        environment = {**self._environment, **variables}
+        return run_python(*program, *words[1:], directory=self.folder, environment=environment, merged=True).stdout
 
 
 def test_what_the_tutorial_says_is_what_happens(terminal: Terminal) -> None:

@@ -2,11 +2,10 @@
 
 import os
 import socket
-import subprocess
-import sys
 import time
 from pathlib import Path
 
+from tests.forked_python import ForkedPython
 from tests.support import REPOSITORY, free_ports
 
 PARTS = 14
@@ -20,16 +19,15 @@ class Command:
         self.data = directory / "data"
         self.output = directory / "output"
         with self.output.open("wb") as output:
-            self.process = subprocess.Popen(
+            self.process = ForkedPython(
                 [
-                    *(sys.executable, "-m", "local_cloud", "up", *arguments),
+                    *("-m", "local_cloud", "up", *arguments),
                     *("--port-base", str(self.port_base), "--data-dir", str(self.data)),
                 ],
-                cwd=REPOSITORY,
-                env={**os.environ, "COLUMNS": "160", **environment},
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
+                directory=REPOSITORY,
+                environment={**os.environ, "COLUMNS": "160", **environment},
+                output=output,
+                errors=output,
             )
 
     def wait(self, seconds: float = 200) -> int:

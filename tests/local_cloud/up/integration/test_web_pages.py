@@ -5,6 +5,7 @@ A page cannot choose the headers that are tried here: the browser sends them. Wh
 
 import base64
 import json
+import signal
 import socket
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -58,7 +59,7 @@ def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     command.wait_for("Ctrl-C ends it all")
     ports = Ports(base=command.port_base)
     yield Running({part: getattr(ports, part) for part in (*HTTP_PARTS, *GRPC_PARTS)})
-    command.process.terminate()
+    command.process.send_signal(signal.SIGTERM)
     assert command.wait() == 0, command.text
 
 

@@ -4,8 +4,6 @@ the link of a mail is left alone by the third."""
 import html
 import re
 import shlex
-import subprocess
-import sys
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -19,6 +17,7 @@ from google.auth.credentials import AnonymousCredentials
 from google.cloud import firestore
 from google.cloud.firestore_v1.base_query import FieldFilter
 
+from tests.forked_python import run_python
 from tests.local_cloud.up.integration.command import Command
 from tests.support import REPOSITORY
 
@@ -48,13 +47,7 @@ class Pipeline:
         for path in (READER, BOUNCING):
             due = {"next_report_at": due_at, "reported_until": due_at - timedelta(hours=1), "skip_empty": False}
             self.database.document(path).update(due)
-        subprocess.run(
-            [sys.executable, "-m", "operations", "dispatch"],
-            cwd=REPOSITORY,
-            env=self.variables,
-            stdout=subprocess.DEVNULL,
-            check=True,
-        )
+        run_python("-m", "operations", "dispatch", directory=REPOSITORY, environment=self.variables).check_returncode()
         deliveries = self.database.collection("deliveries").where(filter=FieldFilter("due_at", "==", due_at))
         deadline = time.monotonic() + 100
         while True:
