@@ -75,7 +75,7 @@ ensure_fields() { # DATABASE
       change firestore indexes fields update "$field" "--collection-group=$collection" "--database=$1" \
         --disable-indexes --async
     elif [ "$DRY_RUN" = yes ]; then
-      say "    indexes of $collection.$field, over Firestore's REST interface: $indexes"
+      planned "indexes of $collection.$field, over Firestore's REST interface: $indexes"
     else
       rest_call roles/datastore.indexAdmin firestore_field "$1" "$collection" "$field" "$indexes"
     fi

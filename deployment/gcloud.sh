@@ -62,9 +62,8 @@ read_if_there() {
 change() {
   local ERRORS="$WORK/errors.$RANDOM$RANDOM"
   case "$*" in *-iam-policy-binding*) remember_binding "" "$@" ;; esac
-  if [ "$CHECK" = yes ]; then return 0; fi
   if [ "$DRY_RUN" = yes ]; then
-    say "    $(quote gcloud "$@" "--project=$PROJECT_ID")"
+    planned "$(quote gcloud "$@" "--project=$PROJECT_ID")"
     return 0
   fi
   detail runs: gcloud "$@" "--project=$PROJECT_ID"

@@ -70,7 +70,7 @@ ensure_metric() {
   if [ -z "$actual" ]; then
     change logging metrics create "$metric" "--config-from-file=$file"
     note created "metric $metric"
-  elif [ -n "$(helper resource_diff --file "$file" <<<"$actual")" ]; then
+  elif is_different "metric $metric" --file "$file" <<<"$actual"; then
     change logging metrics update "$metric" "--config-from-file=$file"
     note changed "metric $metric"
   else
@@ -88,8 +88,8 @@ ensure_objective() {
   if grep -qvx same "$WORK/objective"; then
     if [ "$DRY_RUN" = no ]; then
       service_objective apply "$file"
-    elif [ "$CHECK" = no ]; then
-      say "    objective $MONITORED_SERVICE/on-time, over Cloud Monitoring's REST interface: $SLO_PERCENT % in 30 days"
+    else
+      planned "objective $MONITORED_SERVICE/on-time, over Cloud Monitoring's REST interface: $SLO_PERCENT % in 30 days"
     fi
   fi
   for what in "monitored service $MONITORED_SERVICE" "objective on-time of $MONITORED_SERVICE"; do
@@ -121,7 +121,7 @@ ensure_policies() {
       note created "alert policy $alert"
       continue
     fi
-    if [ -n "$(helper resource_diff --element "$name" --file "$file" <<<"$policies")" ]; then
+    if is_different "alert policy $alert" --element "$name" --file "$file" <<<"$policies"; then
       change monitoring policies update "$name" "--policy-from-file=$file"
       note changed "alert policy $alert"
     else
@@ -146,7 +146,7 @@ ensure_dashboard() {
     return
   fi
   actual="$(read_if_there monitoring dashboards describe "$name" --format=json)"
-  if [ -z "$(helper resource_diff --file "$file" <<<"$actual")" ]; then
+  if ! is_different "dashboard \"$DASHBOARD\"" --file "$file" <<<"$actual"; then
     note unchanged "dashboard \"$DASHBOARD\""
     return
   fi

@@ -11,6 +11,8 @@ warn_last() {
   shift
   if [ $# -gt 0 ]; then printf '  %s\n' "$@" >>"$WORK/warnings"; fi
 }
+# planned TEXT: a command that a dry run leaves out. --check names only what differs.
+planned() { if [ "$CHECK" = no ]; then say "    $1"; fi; }
 # differs_by_hand TEXT LINE...: what the script leaves as it is, though it is not as it should be.
 differs_by_hand() {
   printf '%s\n' "$1" >>"$WORK/by-hand"

@@ -24,6 +24,7 @@ def drift(state: State) -> None:
     revision = dispatcher["status"]["latestReadyRevisionName"]
     dispatcher["spec"]["traffic"] = [{"revisionName": revision, "percent": 100}]
     resources[f"{PLACE}/jobs/report-dispatch"]["state"] = "PAUSED"
+    resources[f"projects/{PROJECT}/metrics/report-runs"]["filter"] = "severity>=ERROR"
     resources[f"{PLACE}/queues/reports"]["state"] = "PAUSED"
     resources[f"{PLACE}/queues/reports"]["rateLimits"]["maxConcurrentDispatches"] = 3
     policies[f"{SERVICES}/report-worker"].append(["roles/run.invoker", EVE, "", ""])
@@ -56,12 +57,13 @@ def test_everything_that_differs_is_named_and_nothing_is_changed(deployed: Deplo
     assert outcome.status == 3, outcome.text
     assert (deployed.state["resources"], deployed.state["policies"]) == before
     assert deployed.changes == []
-    assert "gcloud run deploy" not in outcome.output
+    assert "\n    gcloud" not in outcome.output
     for line in (
         "differs in function report-worker: metadata.annotations[run.googleapis.com/invoker-iam-disabled]",
         "to be changed: function report-worker",
         "to be changed: traffic of function report-dispatcher",
         "differs in queue reports: rateLimits.maxConcurrentDispatches",
+        "differs in metric report-runs: filter",
         "to be removed: roles/run.invoker on function report-dlq-handler for allUsers",
     ):
         assert line in outcome.output, outcome.text
