@@ -58,6 +58,8 @@ ROOT="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
 . "$ROOT/deployment/mail_checks.sh"
 # shellcheck source=deployment/console.sh
 . "$ROOT/deployment/console.sh"
+# shellcheck source=deployment/bootstrap.sh
+. "$ROOT/deployment/bootstrap.sh"
 # shellcheck source=deployment/smoke.sh
 . "$ROOT/deployment/smoke.sh"
 # shellcheck source=deployment/teardown.sh
@@ -77,6 +79,11 @@ Takes a Google Cloud project to a running pipeline. Running it again changes onl
   --queues=N          how many report queues; default: as many as there are, or one
   --only=WHAT         only one step (apis, firestore, accounts, secrets, messaging, functions, scheduler, monitoring, console)
                       or one function (dispatcher, worker, dlq-handler, mail-events, preferences)
+  --bootstrap         only what an administrator does once: APIs, databases, service accounts, their roles on the project and on
+                      each other, the image repository, and the roles of DEPLOYER. With DEPLOYER set, a run without this
+                      changes none of it, and stops where something is missing. --console, --firestore-rules and --smoke
+                      include what each of them needs
+  --deployer=MEMBER   DEPLOYER: who deploys all else, such as serviceAccount:ci@PROJECT.iam.gserviceaccount.com
   --console           also deploy the web console, behind Identity-Aware Proxy, for CONSOLE_OPERATORS and CONSOLE_VIEWERS
   --firestore-rules   also deploy deployment/firestore.rules, which closes the pipeline's collections to web and mobile clients;
                       rules that this script has not made are shown, and stay
@@ -97,6 +104,7 @@ CHECK=no
 VERBOSE=no
 TEARDOWN=no
 DELETE_DATA=no
+BOOTSTRAP=no
 SMOKE=no
 DIRTY=no
 WITH_CONSOLE=no
@@ -107,6 +115,7 @@ ENV_FILE=""
 PROJECT_OPTION=""
 REGION_OPTION=""
 QUEUES_OPTION=""
+DEPLOYER_OPTION=""
 PLANNED=""
 PAUSED_HERE=no
 QUEUES_COUNTED=no
@@ -123,8 +132,8 @@ parse_options() {
     option="$1"
     shift
     case "$option" in
-      --project=* | --region=* | --env-file=* | --queues=* | --only=*) value="${option#*=}" ;;
-      --project | --region | --env-file | --queues | --only)
+      --project=* | --region=* | --env-file=* | --queues=* | --only=* | --deployer=*) value="${option#*=}" ;;
+      --project | --region | --env-file | --queues | --only | --deployer)
         if [ $# -eq 0 ]; then wrong_usage "$option needs a value."; fi
         value="$1"
         shift
@@ -136,6 +145,8 @@ parse_options() {
       --env-file | --env-file=*) ENV_FILE="$value" ;;
       --queues | --queues=*) QUEUES_OPTION="$value" ;;
       --only | --only=*) ONLY="$value" ;;
+      --deployer | --deployer=*) DEPLOYER_OPTION="$value" ;;
+      --bootstrap) BOOTSTRAP=yes ;;
       --smoke) SMOKE=yes ;;
       --dirty) DIRTY=yes ;;
       --console) WITH_CONSOLE=yes ;;
@@ -166,6 +177,7 @@ parse_options() {
     if [ "$DRY_RUN$SMOKE$TEARDOWN" != nonono ]; then wrong_usage "--check does not go with --dry-run, --smoke or --teardown."; fi
     DRY_RUN=yes
   fi
+  if [ "$BOOTSTRAP" = yes ] && [ "$ONLY$TEARDOWN" != no ]; then wrong_usage "--bootstrap does not go with --only or --teardown."; fi
   if [ "$DELETE_DATA" = yes ] && [ "$TEARDOWN" = no ]; then wrong_usage "--delete-data goes with --teardown."; fi
 }
 
@@ -193,10 +205,9 @@ clean_up() {
 }
 
 deploy() {
-  enable_apis
-  if does functions; then require_quota; fi
+  bootstrap
+  if [ "$BOOTSTRAP" = yes ]; then return; fi
   if does firestore; then set_up_firestore; fi
-  if does accounts; then set_up_accounts; fi
   if does secrets; then set_up_secrets; fi
   if does messaging; then set_up_messaging; fi
   if does functions; then
@@ -229,6 +240,10 @@ summary() {
   say ""
   say "Done. Created: $created, changed: $changed, removed: $removed, left alone: $unchanged."
   if [ "$TEARDOWN" = yes ]; then return; fi
+  if [ "$BOOTSTRAP" = yes ]; then
+    say "All else is deployed by ./deploy.sh, without --bootstrap${DEPLOYER:+, as $DEPLOYER with DEPLOYER=$DEPLOYER in its settings}."
+    return
+  fi
   say "  Dispatcher  $(url_of dispatcher)"
   say "  Worker      $(url_of worker)"
   if [ "$WITH_MAIL_EVENTS" = yes ]; then say "  Mail events $(webhook_url)"; fi

@@ -45,6 +45,16 @@ policy_of() {
   printf '%s\n' "$policy"
 }
 
+# A condition that is there for its title.
+# shellcheck disable=SC2034  # kinds.sh and bootstrap.sh read it
+ALWAYS='request.time >= timestamp("2000-01-01T00:00:00Z")'
+
+# The project's bindings, a line each: role, member, title and expression of the condition.
+conditions_of_project() {
+  read_if_there projects get-iam-policy "$PROJECT_ID" '--flatten=bindings[].members' \
+    '--format=value(bindings.role,bindings.members,bindings.condition.title,bindings.condition.expression)'
+}
+
 # has_binding POLICY ROLE MEMBER TITLE: gcloud may leave a tab where there is no title.
 has_binding() {
   has_line "$1" "$2"$'\t'"$3"$'\t'"$4" || { [ -z "$4" ] && has_line "$1" "$2"$'\t'"$3"; }

@@ -21,6 +21,8 @@ enable_apis() {
     change services enable "${missing[@]}"
     for api in "${missing[@]}"; do note created "API ${api%.googleapis.com}"; done
   fi
-  # shellcheck disable=SC2034  # read by gcloud.sh
-  if [ "$DRY_RUN" = no ]; then APIS_ON=yes; fi
+  if [ "${#missing[@]}" -eq 0 ] || [ "$DRY_RUN$LOOKS_ONLY" = nono ]; then
+    # shellcheck disable=SC2034  # read by gcloud.sh
+    APIS_ON=yes
+  fi
 }

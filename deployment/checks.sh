@@ -72,12 +72,15 @@ wrong_region() {
     echo "Region $REGION is not one of Cloud Run's; choose one: $(grep -v '#' "$WORK/regions" | tr '\n' ' ')"
 }
 
+# Whether the run deploys.
+deploys() { [ "$TEARDOWN$BOOTSTRAP" = nono ]; }
+
 check_everything() {
   step checks "Checks"
   local missing="$WORK/missing"
   {
     wrong_settings
-    if [ "$TEARDOWN" = no ]; then
+    if deploys; then
       wrong_needs
       wrong_checkout
     fi
@@ -85,11 +88,11 @@ check_everything() {
     if [ -n "$PROJECT_ID" ]; then
       wrong_project
       if [ -n "$REGION" ] && [ -s "$WORK/project" ]; then wrong_region; fi
-      if [ -s "$WORK/project" ] && [ "$TEARDOWN" = no ]; then missing_secrets; fi
+      if [ -s "$WORK/project" ] && deploys; then missing_secrets; fi
     fi
   } >"$missing"
   # It is computed from settings, which must be right.
-  if [ ! -s "$missing" ] && [ "$TEARDOWN" = no ] && does functions; then wrong_quota >"$missing"; fi
+  if [ ! -s "$missing" ] && deploys && does functions; then wrong_quota >"$missing"; fi
   if [ -s "$missing" ]; then
     local problems=()
     while IFS= read -r line; do problems+=("- $line"); done <"$missing"

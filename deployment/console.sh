@@ -31,18 +31,19 @@ wrong_console() {
 
 set_up_console() {
   step console "Console"
-  local service has_operators=no
+  local service has_operators
   service="$(function_name console)"
-  if [ -n "$CONSOLE_OPERATORS" ]; then has_operators=yes; fi
+  has_operators="$(has_operators)"
   count_queues
-  if ! does functions; then ensure_repository; fi
-  set_up_console_account
+  grant_console_roles
   set_up_console_key
   deploy_console
   take_back_databases console
   restrict_console
   admit_to_console
 }
+
+has_operators() { if [ -n "$CONSOLE_OPERATORS" ]; then echo yes; else echo no; fi; }
 
 # console_role WANTED POLICY WHERE ROLE GROUP ARGUMENT...: grants the console's account the role where WANTED is yes, and
 # takes it back otherwise.
@@ -60,10 +61,16 @@ console_role() {
   fi
 }
 
-# The account and its roles: to look, and, where there are operators, to act.
+# The account, and its roles on the project and on another account: to look, and, where there are operators, to act.
 set_up_console_account() {
-  local existing policy member name role variable wanted place="--region=$REGION"
+  step console "Console's account"
+  local existing policy member has_operators
+  has_operators="$(has_operators)"
   existing="$(read_if_there iam service-accounts list --format='value(email)')"
+  if ! has_line "$existing" "$(account_of console)"; then
+    # Identity-Aware Proxy's own account, which is to call the service.
+    change beta services identity create --service=iap.googleapis.com
+  fi
   ensure_account console "Report pipeline: the console"
   member="serviceAccount:$(account_of console)"
 
@@ -75,6 +82,14 @@ set_up_console_account() {
     change projects remove-iam-policy-binding "$PROJECT_ID" "--member=$member" --role=roles/datastore.user --all
     note removed "roles/datastore.user on the project for ${member#*:}"
   fi
+  policy="$(policy_of iam service-accounts get-iam-policy "$TASKS_INVOKER")"
+  console_role "$has_operators" "$policy" "$PREFIX-tasks" roles/iam.serviceAccountUser "iam service-accounts" \
+    "$TASKS_INVOKER"
+}
+
+# The account's other roles.
+grant_console_roles() {
+  local existing policy name role variable wanted place="--region=$REGION"
   # The settings that the functions run with, such as the sender.
   for name in dispatcher worker; do
     policy="$(policy_of run services get-iam-policy "$(function_name "$name")" "$place")"
@@ -88,9 +103,6 @@ set_up_console_account() {
       console_role "$has_operators" "$policy" "queue $name" "roles/cloudtasks.$role" "tasks queues" "$name" "$place"
     done
   done
-  policy="$(policy_of iam service-accounts get-iam-policy "$TASKS_INVOKER")"
-  console_role "$has_operators" "$policy" "$PREFIX-tasks" roles/iam.serviceAccountUser "iam service-accounts" \
-    "$TASKS_INVOKER"
   # For a test mail that an operator has sent to themselves.
   existing="$(existing_secrets)"
   for variable in $PROVIDER_SECRETS; do
@@ -135,8 +147,6 @@ deploy_console() {
   echo "CONSOLE_KEY=$(secret_name CONSOLE_KEY):$(version_of "$(secret_name CONSOLE_KEY)")" >"$WORK/console.secrets"
   prepare_service console "console $service"
   if ! is_to_deploy console; then return; fi
-  # Identity-Aware Proxy's own account, which is to call the service.
-  if grep -qx created "$WORK/console.differs"; then change beta services identity create --service=iap.googleapis.com; fi
   deploy_service console "console $service"
 }
 

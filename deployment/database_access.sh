@@ -42,9 +42,8 @@ take_back_databases() {
       esac
       # shellcheck disable=SC2046  # a name is one word
       if [ "$member" != "serviceAccount:$account" ] || is_one_of "$database" $(databases_of "$name"); then continue; fi
-      change projects remove-iam-policy-binding "$PROJECT_ID" "--member=$member" "--role=$role" \
-        "--condition=expression=$(database_condition "$database"),title=$title"
-      note removed "$role on the database $database for $account"
+      take_back_from_project "the database $database" "$member" "$role" \
+        "expression=$(database_condition "$database"),title=$title"
     done 3<<<"$policy"
   done
 }

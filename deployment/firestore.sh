@@ -4,11 +4,16 @@
 
 INDEXES="$ROOT/deployment/firestore.indexes.json"
 
+set_up_databases() {
+  step firestore "Firestore databases"
+  local database
+  for database in $(databases); do ensure_database "$database"; done
+}
+
 set_up_firestore() {
-  step firestore "Firestore"
+  step firestore "Firestore indexes"
   local database
   for database in $(databases); do
-    ensure_database "$database"
     ensure_indexes "$database"
     ensure_fields "$database"
     ensure_ttl_policies "$database"

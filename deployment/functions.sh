@@ -22,7 +22,6 @@ set_up_functions() {
   if [ "$MAIL_PROVIDER" = smtp ]; then say "  a mail server reports nothing about mails: the function mail-events is not deployed"; fi
   if is_wanted worker; then running="$(running_variable worker MAIL_PROVIDER)"; fi
   if is_wanted mail-events; then set_up_webhook; fi
-  ensure_repository
   for name in $FUNCTIONS; do
     if is_wanted "$name"; then start "$WORK/$name.log" prepare_function "$name"; fi
   done
@@ -65,7 +64,8 @@ is_deployed() {
 # provider by its signature.
 is_public() { is_one_of "$1" preferences mail-events; }
 
-ensure_repository() {
+set_up_repository() {
+  step repository "Image repository"
   local there policy
   there="$(read_if_there artifacts repositories describe "$REPOSITORY" "--location=$REGION" --format='value(name)')"
   if [ -n "$there" ]; then

@@ -66,6 +66,7 @@ change() {
     planned "$(quote gcloud "$@" "--project=$PROJECT_ID")"
     return 0
   fi
+  if [ "$LOOKS_ONLY" = yes ]; then return 0; fi
   detail runs: gcloud "$@" "--project=$PROJECT_ID"
   if [ "$VERBOSE" = yes ]; then
     attempt "$@" >&2 || stop_with_error "$@"
@@ -139,9 +140,9 @@ hint_for() {
   elif grep -qE 'existed too recently|recently deleted' "$1"; then
     echo "Cloud Tasks keeps a deleted queue's name for some days; set QUEUE_NAME to another one."
   elif grep -qE 'iam.serviceAccounts.actAs' "$1"; then
-    echo "your account must be allowed to act as the pipeline's accounts: grant it roles/iam.serviceAccountUser."
+    echo "your account must be allowed to act as the pipeline's accounts: an administrator grants that by ./deploy.sh --bootstrap --deployer=MEMBER."
   elif grep -qE 'PERMISSION_DENIED|does not have permission|denied|403' "$1"; then
-    echo "your account lacks a permission; docs/deployment.md lists the roles that a deployment needs."
+    echo "your account lacks a permission. An administrator grants what a deployment needs: ./deploy.sh --bootstrap --deployer=MEMBER (docs/deployment.md, \"Who deploys\")."
   elif grep -qE 'credentials|reauth|login' "$1"; then
     echo "log in again: gcloud auth login"
   elif grep -qE '[Bb]uild failed|BUILD_|Build error' "$1"; then

@@ -92,8 +92,8 @@ kind_title() { if [ "$1" = project ]; then echo "$PREFIX-kinds"; else echo "$PRE
 kind_condition() {
   local resource
   case "$1" in
-    # Always true: it is there for its title.
-    project) echo 'request.time >= timestamp("2000-01-01T00:00:00Z")' && return ;;
+    # It is there for its title.
+    project) echo "$ALWAYS" && return ;;
     dataset) resource="projects/$PROJECT_ID/datasets/$2" ;;
     bucket) resource="projects/_/buckets/$2" ;;
   esac
@@ -129,15 +129,12 @@ take_back_roles() {
   while IFS=$'\t' read -r what role on name <&3; do
     if [ "$what" = role ]; then wanted="$wanted"$'\n'"$role $(kind_title "$on" "$name")"; fi
   done 3<"$WORK/needs"
-  policy="$(read_if_there projects get-iam-policy "$PROJECT_ID" '--flatten=bindings[].members' \
-    '--format=value(bindings.role,bindings.members,bindings.condition.title,bindings.condition.expression)')"
+  policy="$(conditions_of_project)"
   while IFS=$'\t' read -r role member title expression <&3; do
     case "$title" in "$PREFIX-kinds" | "$PREFIX-kinds-"*) ;; *) continue ;; esac
     if [ "$member" != "serviceAccount:$(account_of worker)" ] || has_line "$wanted" "$role $title"; then continue; fi
     where="$(where_of "$title")"
-    change projects remove-iam-policy-binding "$PROJECT_ID" "--member=$member" "--role=$role" \
-      "--condition=expression=$expression,title=$title"
-    note removed "$role on ${where:-the project} for ${member#*:}"
+    take_back_from_project "${where:-the project}" "$member" "$role" "expression=$expression,title=$title"
   done 3<<<"$policy"
 }
 

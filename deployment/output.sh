@@ -40,6 +40,10 @@ step() {
 # note created|changed|unchanged|removed WHAT: a line of the summary. In files, since functions deploy side by side.
 note() {
   local verb="$1"
+  if [ "$LOOKS_ONLY" = yes ] && [ "$verb" != unchanged ]; then
+    leave "$@"
+    if [ "$DRY_RUN" = no ]; then return; fi
+  fi
   shift
   printf '%s\n' "$*" >>"$WORK/$verb"
   case "$verb" in

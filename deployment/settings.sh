@@ -18,7 +18,7 @@ WORKER_MEMORY WORKER_CPU WORKER_CONCURRENCY WORKER_MIN_INSTANCES WORKER_MAX_INST
 DLQ_HANDLER_MEMORY DLQ_HANDLER_CPU DLQ_HANDLER_CONCURRENCY DLQ_HANDLER_MIN_INSTANCES DLQ_HANDLER_MAX_INSTANCES
 MAIL_EVENTS_MEMORY MAIL_EVENTS_CPU MAIL_EVENTS_CONCURRENCY MAIL_EVENTS_MIN_INSTANCES MAIL_EVENTS_MAX_INSTANCES
 PREFERENCES_MEMORY PREFERENCES_CPU PREFERENCES_CONCURRENCY PREFERENCES_MIN_INSTANCES PREFERENCES_MAX_INSTANCES
-MAIL_EVENTS SENDGRID_WEBHOOK_KEY CONSOLE_OPERATORS CONSOLE_VIEWERS EXTRA_MEMBERS SMOKE_TEST_ADDRESS MAIL_WITHOUT_UNSUBSCRIBE"
+MAIL_EVENTS SENDGRID_WEBHOOK_KEY CONSOLE_OPERATORS CONSOLE_VIEWERS DEPLOYER EXTRA_MEMBERS SMOKE_TEST_ADDRESS MAIL_WITHOUT_UNSUBSCRIBE"
 SECRETS="SENDGRID_API_KEY RESEND_API_KEY RESEND_WEBHOOK_SECRET SMTP_URL MAIL_UNSUBSCRIBE_KEY PREFERENCES_KEY SLACK_WEBHOOK_URL
 ALERT_URLS OWNER_MAIL_URL"
 # What the script itself gives to the functions, and what they read where Google is not Google. No kind of report may
@@ -72,6 +72,7 @@ load_settings() {
   fi
   if [ -n "$PROJECT_OPTION" ]; then PROJECT_ID="$PROJECT_OPTION"; fi
   if [ -n "$REGION_OPTION" ]; then REGION="$REGION_OPTION"; fi
+  if [ -n "$DEPLOYER_OPTION" ]; then DEPLOYER="$DEPLOYER_OPTION"; fi
   if [ -n "$QUEUES_OPTION" ]; then QUEUES="$QUEUES_OPTION"; fi
   for name in $SETTINGS $SECRETS $KIND_SETTINGS $KIND_SECRETS; do default "$(holder_of "$name")" ""; done
   # Where it is not said, what gcloud itself is set to.
@@ -188,6 +189,8 @@ wrong_settings() {
   # Below 95 no pace can be 14.4 times as fast as the error budget allows, and the alert would never come.
   matches "$SLO_PERCENT" '^9[5-9]([.][0-9]{1,2})?$' || echo "SLO_PERCENT: percent, from 95 to 99.99."
   matches "${RUNBOOK_URL:-https://-}" '^https://[^[:space:]#]+$' || echo "RUNBOOK_URL: an address that begins with https://, without #."
+  matches "${DEPLOYER:-user:a@b}" '^(user|group|serviceAccount):[^@[:space:]:]+@[^@[:space:]]+$' ||
+    echo "DEPLOYER: none of user:ada@example.com, group:team@example.com, serviceAccount:name@PROJECT.iam.gserviceaccount.com."
   wrong_mail_events
   wrong_console
   for name in DISPATCHER WORKER DLQ_HANDLER MAIL_EVENTS PREFERENCES; do wrong_sizes "$name"; done

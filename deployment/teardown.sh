@@ -145,6 +145,7 @@ remove_indexes() { # DATABASE
 remove_accounts() {
   local policy name role member
   policy="$(policy_of projects get-iam-policy "$PROJECT_ID")"
+  DEPLOYER="" take_back_deployers "$policy"
   while IFS=$'\t' read -r role member <&3; do
     case "$member" in
       "serviceAccount:$PREFIX-dispatcher@$ACCOUNT_DOMAIN" | "serviceAccount:$PREFIX-worker@$ACCOUNT_DOMAIN" | \

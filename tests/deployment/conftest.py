@@ -37,6 +37,8 @@ BARE: dict[str, Any] = {
     "project": PROJECT,
     "version": "578.0.0",
     "logged_in": True,
+    # A member, who then has only its own roles.
+    "caller": "",
     "billing": True,
     "created": "2026-11-24T13:00:00.000Z",
     # A new project's, in thousandths of a CPU.

@@ -76,6 +76,11 @@ class CommandLine:
         return Refused(f"ERROR: (gcloud.{self.command.replace(' ', '.')}) {message}", 2)
 
 
+def command_of(words: list[str]) -> str:
+    """The words of the command, without what is given to it."""
+    return _split(words, TABLE["commands"])[0]
+
+
 def _split(words: list[str], commands: dict[str, Any]) -> tuple[str, list[str]]:
     for count in range(min(5, len(words)), 0, -1):
         command = " ".join(words[:count])

@@ -4,6 +4,7 @@ import re
 from typing import Any
 
 from tests.deployment.stand_in.arguments import CommandLine, Refused
+from tests.deployment.stand_in.permissions import granted_by, permissions_of
 
 Resource = dict[str, Any]
 
@@ -68,6 +69,7 @@ class Call:
         """Do what was asked, and return what is to be printed."""
         self._require_project()
         self._require_api()
+        self._require_permissions()
         special = getattr(self, "_" + re.sub(r"\W", "_", self.command), None)
         if special is not None:
             return special()
@@ -94,6 +96,35 @@ class Call:
         if self.state["warming"].get(name, 0) > 0:
             self.state["warming"][name] -= 1
             raise self.refuse(DISABLED.format(title=api, api=name, project=self.project))
+
+    def _require_permissions(self) -> None:
+        """What the caller may do by the project's policy, and as whom it may act by the policies of accounts. A project
+        whose state names no caller is open to all."""
+        caller = self.state["caller"]
+        if not caller:
+            return
+        roles = self._roles_of(caller, "project")
+        for permission in permissions_of(self.command):
+            if not granted_by(roles, permission):
+                self._refuse_permission(permission, f"projects/{self.project}")
+        for flag in (
+            "service-account",
+            "build-service-account",
+            "oidc-service-account-email",
+            "push-auth-service-account",
+        ):
+            if account := self.flags.get(flag, "").rpartition("/")[2]:
+                name = f"projects/{self.project}/serviceAccounts/{account}"
+                if not granted_by([*roles, *self._roles_of(caller, name)], "iam.serviceAccounts.actAs"):
+                    self._refuse_permission("iam.serviceAccounts.actAs", name)
+
+    def _roles_of(self, member: str, resource: str) -> list[str]:
+        return [role for role, one, _, _ in self.state["policies"].get(resource, []) if one == member]
+
+    def _refuse_permission(self, permission: str, resource: str) -> None:
+        raise self.refuse(
+            f"PERMISSION_DENIED: Permission '{permission}' denied on resource '{resource}' (or it may not exist)."
+        )
 
     # Names and resources.
 
@@ -203,7 +234,7 @@ class Call:
         member = self.flags["member"]
         self._require_member(member)
         policy = self.state["policies"].setdefault(key, [])
-        if key == "project" and "condition" not in self.flags and any(title for _, _, title, _ in policy):
+        if "condition" not in self.flags and any(title for _, _, title, _ in policy):
             raise self.refuse(
                 "Adding a binding without specifying a condition to a policy containing conditions is prohibited in "
                 "non-interactive mode. Run the command again with `--condition=None`"

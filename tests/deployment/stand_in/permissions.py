@@ -1,0 +1,135 @@
+"""Which permissions the commands of gcloud need, and which roles have them: of Google's published lists, as they stood
+in August 2026, the permissions that deploy.sh uses.
+
+https://docs.cloud.google.com/iam/docs/roles-permissions
+"""
+
+from collections.abc import Iterable
+from fnmatch import fnmatchcase
+
+_GROUPS = {
+    "artifacts repositories": "artifactregistry.repositories",
+    "beta monitoring channels": "monitoring.notificationChannels",
+    "eventarc triggers": "eventarc.triggers",
+    "firestore backups schedules": "datastore.backupSchedules",
+    "firestore databases": "datastore.databases",
+    # Indexes, the indexes of fields, and TTL policies: https://docs.cloud.google.com/firestore/native/docs/security/iam
+    "firestore fields ttls": "datastore.schemas",
+    "firestore indexes composite": "datastore.schemas",
+    "firestore indexes fields": "datastore.schemas",
+    "iam service-accounts": "iam.serviceAccounts",
+    "iap web": "iap.webServices",
+    "logging metrics": "logging.logMetrics",
+    "monitoring dashboards": "monitoring.dashboards",
+    "monitoring policies": "monitoring.alertPolicies",
+    "projects": "resourcemanager.projects",
+    "pubsub subscriptions": "pubsub.subscriptions",
+    "pubsub topics": "pubsub.topics",
+    "run regions": "run.locations",
+    "run revisions": "run.revisions",
+    "run services": "run.services",
+    "scheduler jobs": "cloudscheduler.jobs",
+    "secrets": "secretmanager.secrets",
+    "secrets versions": "secretmanager.versions",
+    "services": "serviceusage.services",
+    "tasks queues": "cloudtasks.queues",
+}
+_VERBS = {
+    "add-iam-policy-binding": ("getIamPolicy", "setIamPolicy"),
+    "create http": ("create",),
+    "describe": ("get",),
+    "get-iam-policy": ("getIamPolicy",),
+    "remove-iam-policy-binding": ("getIamPolicy", "setIamPolicy"),
+    "resume": ("enable",),
+    "update": ("get", "update"),
+    "update http": ("get", "update"),
+    "update-traffic": ("get", "update"),
+}
+"""Where the permission is not named as the verb."""
+
+_COMMANDS = {
+    "auth print-access-token": "",
+    "beta quotas info describe": "cloudquotas.quotas.get serviceusage.services.use",
+    # https://docs.cloud.google.com/iam/docs/create-service-agents#required-roles
+    "beta services identity create": "",
+    "billing projects describe": "resourcemanager.projects.get",
+    "config get": "",
+    "firestore databases describe": "datastore.databases.getMetadata",
+    "firestore fields ttls update": "datastore.schemas.update",
+    "firestore indexes fields update": "datastore.schemas.update",
+    "pubsub subscriptions create": "pubsub.subscriptions.create pubsub.topics.attachSubscription",
+    "pubsub topics list-subscriptions": "pubsub.topics.get",
+    # https://docs.cloud.google.com/run/docs/deploying-source-code
+    "run deploy": (
+        "run.services.get run.services.create run.services.update run.operations.get cloudbuild.builds.create "
+        "cloudbuild.builds.get storage.buckets.create storage.buckets.get storage.objects.create"
+    ),
+    "version": "",
+}
+"""What the group and the verb do not tell."""
+
+_ROLES = {
+    "roles/artifactregistry.admin": "artifactregistry.repositories.* resourcemanager.projects.get",
+    "roles/cloudquotas.viewer": "cloudquotas.quotas.get resourcemanager.projects.get",
+    "roles/cloudscheduler.admin": "cloudscheduler.jobs.* resourcemanager.projects.get serviceusage.services.list",
+    "roles/cloudtasks.admin": "cloudtasks.queues.* resourcemanager.projects.get",
+    "roles/datastore.indexAdmin": "datastore.databases.getMetadata datastore.schemas.* resourcemanager.projects.get",
+    "roles/datastore.owner": "datastore.* resourcemanager.projects.get",
+    "roles/iam.securityReviewer": (
+        "*.getIamPolicy run.locations.list run.revisions.list run.services.list secretmanager.secrets.list "
+        "secretmanager.versions.list serviceusage.services.list datastore.backupSchedules.list "
+        "iam.serviceAccounts.get iam.serviceAccounts.list cloudtasks.queues.list "
+        "monitoring.alertPolicies.list monitoring.dashboards.list "
+        "monitoring.notificationChannels.list eventarc.triggers.list"
+    ),
+    "roles/iam.serviceAccountAdmin": (
+        "iam.serviceAccounts.create iam.serviceAccounts.delete iam.serviceAccounts.get iam.serviceAccounts.list "
+        "iam.serviceAccounts.getIamPolicy iam.serviceAccounts.setIamPolicy resourcemanager.projects.get"
+    ),
+    "roles/iam.serviceAccountUser": (
+        "iam.serviceAccounts.actAs iam.serviceAccounts.get iam.serviceAccounts.list resourcemanager.projects.get"
+    ),
+    "roles/iap.admin": "iap.webServices.*",
+    "roles/logging.configWriter": "logging.logMetrics.* resourcemanager.projects.get",
+    "roles/monitoring.editor": (
+        "monitoring.alertPolicies.* monitoring.dashboards.* monitoring.notificationChannels.* "
+        "monitoring.timeSeries.list resourcemanager.projects.get serviceusage.services.enable"
+    ),
+    "roles/owner": "*",
+    "roles/pubsub.admin": "pubsub.* resourcemanager.projects.get serviceusage.services.list",
+    "roles/resourcemanager.projectIamAdmin": (
+        "resourcemanager.projects.get resourcemanager.projects.getIamPolicy resourcemanager.projects.setIamPolicy"
+    ),
+    "roles/run.admin": "resourcemanager.projects.get run.*",
+    "roles/run.sourceDeveloper": (
+        "artifactregistry.repositories.create artifactregistry.repositories.get cloudbuild.builds.* "
+        "eventarc.triggers.* pubsub.topics.create pubsub.topics.get pubsub.topics.attachSubscription "
+        "pubsub.subscriptions.create "
+        "pubsub.subscriptions.get pubsub.subscriptions.update resourcemanager.projects.get run.locations.list "
+        "run.operations.get run.revisions.list run.services.create run.services.get run.services.getIamPolicy "
+        "run.services.list run.services.update serviceusage.services.list serviceusage.services.use "
+        "storage.buckets.create storage.buckets.get storage.objects.create"
+    ),
+    "roles/run.viewer": (
+        "resourcemanager.projects.get run.locations.list run.operations.get run.revisions.list run.services.get "
+        "run.services.getIamPolicy run.services.list"
+    ),
+    "roles/secretmanager.admin": "resourcemanager.projects.get secretmanager.*",
+    "roles/serviceusage.serviceUsageAdmin": (
+        "cloudquotas.quotas.get serviceusage.services.enable serviceusage.services.list serviceusage.services.use"
+    ),
+}
+
+
+def permissions_of(command: str) -> tuple[str, ...]:
+    """The permissions that a command needs on the project."""
+    if command in _COMMANDS:
+        return tuple(_COMMANDS[command].split())
+    group = next(group for group in sorted(_GROUPS, key=len, reverse=True) if command.startswith(f"{group} "))
+    verb = command.removeprefix(f"{group} ")
+    return tuple(f"{_GROUPS[group]}.{name}" for name in _VERBS.get(verb, (verb,)))
+
+
+def granted_by(roles: Iterable[str], permission: str) -> bool:
+    """Whether one of the roles has the permission. A role that is not listed has none."""
+    return any(fnmatchcase(permission, pattern) for role in roles for pattern in _ROLES.get(role, "").split())

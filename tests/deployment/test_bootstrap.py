@@ -1,0 +1,247 @@
+"""The administrator's part of a deployment and the deployer's, each with exactly the roles of docs/deployment.md."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.deployment.conftest import BARE, PROJECT, REPOSITORY, Deployment
+from tests.deployment.stand_in.arguments import command_of
+from tests.deployment.stand_in.permissions import granted_by, permissions_of
+
+ADMINISTRATOR = "user:admin@example.com"
+CI = f"serviceAccount:ci@{PROJECT}.iam.gserviceaccount.com"
+GROUP = "group:platform@example.com"
+WITH_CONSOLE = {"CONSOLE_OPERATORS": "ada@example.com"}
+ACT_AS = "roles/iam.serviceAccountUser"
+OPTIONAL = {"roles/firebaserules.admin", "roles/datastore.user"}
+"""Those that no command of gcloud needs, but only calls of REST interfaces."""
+
+
+def listed_roles(heading: str) -> list[str]:
+    """The roles in the first column of the table under a heading of docs/deployment.md."""
+    text = (REPOSITORY / "docs" / "deployment.md").read_text(encoding="utf-8")
+    section = text.partition(f"\n### {heading}\n")[2].partition("\n#")[0]
+    return [f"roles/{role}" for role in re.findall(r"^\| `([\w.]+)`", section, flags=re.MULTILINE)]
+
+
+ADMINISTRATORS_ROLES = listed_roles("The administrator's roles")
+DEPLOYERS_ROLES = listed_roles("The deployer's roles")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bootstrapped:
+    """A bare project after an administrator's part and the deployer's first, with the commands of both."""
+
+    state: dict[str, Any]
+    administrators: list[list[str]]
+    deployers: list[list[str]]
+
+
+def as_administrator(deployment: Deployment) -> None:
+    deployment.edit(lambda state: state.update(caller=ADMINISTRATOR))
+
+
+def as_deployer(deployment: Deployment) -> None:
+    deployment.settings["DEPLOYER"] = CI
+    deployment.edit(lambda state: state.update(caller=CI))
+
+
+def granted(state: dict[str, Any], member: str) -> Iterator[tuple[str, str, str]]:
+    """Each role of a member, with its resource and the title of its condition."""
+    for resource, bindings in state["policies"].items():
+        yield from ((resource, role, title) for role, one, title, _ in bindings if one == member)
+
+
+@pytest.fixture(scope="module")
+def bootstrapped(tmp_path_factory: pytest.TempPathFactory, repository: Path) -> Bootstrapped:
+    """How the two parts go on a bare project, the console included, with the roles that are listed, and no others."""
+    account = f"projects/{PROJECT}/serviceAccounts/{CI.partition(':')[2]}"
+    state = {
+        **BARE,
+        "resources": {account: {"name": account, "email": account.rpartition("/")[2]}},
+        "policies": {"project": [[role, ADMINISTRATOR, "", ""] for role in ADMINISTRATORS_ROLES]},
+    }
+    deployment = Deployment(tmp_path_factory.mktemp("bootstrapped"), repository=repository, state=state)
+    deployment.settings |= WITH_CONSOLE
+    as_administrator(deployment)
+    first = deployment.deploy("--bootstrap", "--console", f"--deployer={CI}")
+    assert first.status == 0, first.text
+    assert f"All else is deployed by ./deploy.sh, without --bootstrap, as {CI}" in first.output
+    assert not any(key.endswith("/services/report-worker") for key in deployment.state["resources"])
+    administrators = deployment.calls
+
+    as_deployer(deployment)
+    second = deployment.deploy("--console")
+    assert second.status == 0, second.text
+    assert not [
+        change for change in deployment.changes if change.startswith(("projects", "iam", "services", "artifacts"))
+    ]
+    return Bootstrapped(state=deployment.state, administrators=administrators, deployers=deployment.calls)
+
+
+@pytest.fixture
+def split(tmp_path: Path, repository: Path, bootstrapped: Bootstrapped) -> Deployment:
+    """A project that was deployed in two parts; the next run is the deployer's."""
+    deployment = Deployment(tmp_path, repository=repository, state=bootstrapped.state)
+    deployment.settings |= WITH_CONSOLE
+    as_deployer(deployment)
+    return deployment
+
+
+def test_the_deployer_gets_the_roles_that_are_listed_and_acts_as_the_accounts_that_run(
+    bootstrapped: Bootstrapped,
+) -> None:
+    roles = list(granted(bootstrapped.state, CI))
+    assert sorted(role for resource, role, _ in roles if resource == "project") == sorted(
+        set(DEPLOYERS_ROLES) - OPTIONAL - {ACT_AS}
+    )
+    assert {title for resource, _, title in roles if resource == "project"} == {"report-deployer"}
+    accounts = {
+        resource.rpartition("/")[2].partition("@")[0]: role for resource, role, _ in roles if resource != "project"
+    }
+    names = ("dispatcher", "worker", "dlq-handler", "console", "scheduler", "events", "build")
+    assert accounts == {f"report-{name}": ACT_AS for name in names}
+
+
+def test_a_deployer_deploys_changes_and_checks(split: Deployment) -> None:
+    again = split.deploy("--console")
+    assert (again.status, split.changes) == (0, []), again.text
+
+    check = split.deploy("--check", "--console")
+    assert (check.status, split.changes) == (0, []), check.text
+
+    split.settings["LOG_LEVEL"] = "DEBUG"
+    assert "to be changed: 3" in split.deploy("--dry-run").text
+    changed = split.deploy()
+    assert changed.status == 0, changed.text
+    deployed = {change for change in split.changes if change.startswith("run deploy")}
+    assert deployed == {f"run deploy report-{name}" for name in ("dispatcher", "worker", "dlq-handler")}
+
+
+def test_an_administrators_second_run_changes_nothing(split: Deployment) -> None:
+    as_administrator(split)
+    outcome = split.deploy("--bootstrap", "--console")
+    assert (outcome.status, split.changes) == (0, []), outcome.text
+
+
+@pytest.mark.parametrize("role", ADMINISTRATORS_ROLES)
+def test_an_administrator_needs_each_role(bootstrapped: Bootstrapped, role: str) -> None:
+    assert is_needed(role, ADMINISTRATORS_ROLES, bootstrapped.administrators)
+
+
+@pytest.mark.parametrize("role", [role for role in DEPLOYERS_ROLES if role not in OPTIONAL | {ACT_AS}])
+def test_a_deployer_needs_each_role(bootstrapped: Bootstrapped, role: str) -> None:
+    assert is_needed(role, DEPLOYERS_ROLES, bootstrapped.deployers)
+
+
+def is_needed(role: str, roles: list[str], calls: list[list[str]]) -> bool:
+    """Whether a call would be refused to who had all other roles."""
+    others = [one for one in roles if one != role]
+    commands = {command_of(call) for call in calls if "REST" not in call}
+    return not all(granted_by(others, permission) for command in commands for permission in permissions_of(command))
+
+
+def test_a_deployer_may_not_act_as_other_accounts(split: Deployment) -> None:
+    account = f"projects/{PROJECT}/serviceAccounts/report-worker@{PROJECT}.iam.gserviceaccount.com"
+    split.edit(lambda state: state["policies"].pop(account))
+    split.settings["LOG_LEVEL"] = "DEBUG"
+    outcome = split.deploy("--only=worker")
+    assert outcome.status == 1
+    assert "Permission 'iam.serviceAccounts.actAs' denied" in outcome.errors
+    assert "./deploy.sh --bootstrap --deployer=MEMBER" in outcome.errors
+
+
+def break_bootstrap(state: dict[str, Any]) -> None:
+    """Take away one of each kind that belongs to the administrator."""
+    state["enabled"].remove("cloudtasks.googleapis.com")
+    del state["resources"][f"projects/{PROJECT}/serviceAccounts/report-build@{PROJECT}.iam.gserviceaccount.com"]
+    state["policies"]["project"] = [
+        binding for binding in state["policies"]["project"] if binding[:2] != ["roles/pubsub.admin", CI]
+    ]
+
+
+def test_what_an_administrator_makes_is_named_where_it_is_missing_and_nothing_is_changed(split: Deployment) -> None:
+    split.edit(break_bootstrap)
+    outcome = split.deploy("--console")
+    assert (outcome.status, split.changes) == (1, []), outcome.text
+    assert "what an administrator makes is missing. Nothing was changed." in outcome.errors
+    for missing in ("API cloudtasks", "service account report-build", "roles/pubsub.admin on the project for ci@"):
+        assert f"- {missing}" in outcome.errors
+    assert "An administrator runs ./deploy.sh --bootstrap --console" in outcome.errors
+
+    check = split.deploy("--check")
+    assert (check.status, split.changes) == (3, []), check.text
+    assert "this is an administrator's to do, before all else: ./deploy.sh --bootstrap" in check.errors
+
+    as_administrator(split)
+    assert split.deploy("--bootstrap", "--console").status == 0
+    as_deployer(split)
+    again = split.deploy("--console")
+    assert again.status == 0, again.text
+
+
+def test_without_any_role_the_deployer_learns_who_grants_them(bare: Deployment) -> None:
+    as_deployer(bare)
+    outcome = bare.deploy()
+    assert (outcome.status, bare.changes) == (1, [])
+    assert f"Project {PROJECT} cannot be read" in outcome.errors
+
+
+def test_what_runs_no_longer_needs_is_an_administrators_to_take_back(split: Deployment) -> None:
+    split.settings["FIRESTORE_DATABASE"] = "reports-data"
+    as_administrator(split)
+    bootstrap = split.deploy("--bootstrap", "--console")
+    assert bootstrap.status == 0, bootstrap.text
+    as_deployer(split)
+    outcome = split.deploy("--console")
+    assert outcome.status == 0, outcome.text
+    commands = re.findall(r"^  gcloud (projects remove-iam-policy-binding .*)$", outcome.errors, flags=re.MULTILINE)
+    assert len(commands) == 5  # dispatcher, worker, DLQ handler; the console looks and acts
+    assert "which this script has not granted" not in outcome.errors
+
+
+def test_another_deployer_takes_the_place_of_the_former(split: Deployment) -> None:
+    before = [(resource, role) for resource, role, _ in granted(split.state, CI)]
+    as_administrator(split)
+    outcome = split.deploy("--bootstrap", "--console", f"--deployer={GROUP}")
+    assert outcome.status == 0, outcome.text
+    assert list(granted(split.state, CI)) == []
+    assert sorted((resource, role) for resource, role, _ in granted(split.state, GROUP)) == sorted(before)
+
+
+def test_rules_and_smoke_tests_need_roles_of_their_own(split: Deployment) -> None:
+    as_administrator(split)
+    outcome = split.deploy("--bootstrap", "--firestore-rules", "--smoke")
+    assert outcome.status == 0, outcome.text
+    conditions = {role: expression for role, one, _, expression in split.state["policies"]["project"] if one == CI}
+    assert set(DEPLOYERS_ROLES) - {ACT_AS} == set(conditions)
+    assert conditions["roles/datastore.user"] == f'resource.name=="projects/{PROJECT}/databases/(default)"'
+
+
+def test_a_teardown_takes_the_deployers_roles_back(split: Deployment) -> None:
+    split.edit(lambda state: state.update(caller=""))
+    outcome = split.deploy("--teardown", answer=f"{PROJECT}\n")
+    assert outcome.status == 0, outcome.text
+    assert not [member for _, member, _, _ in split.state["policies"]["project"] if member == CI]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--bootstrap", "--only=worker"), "--bootstrap does not go with --only or --teardown."),
+        (("--bootstrap", "--teardown"), "--bootstrap does not go with --only or --teardown."),
+        (("--deployer",), "--deployer needs a value."),
+    ],
+)
+def test_wrong_usage(bare: Deployment, options: tuple[str, ...], message: str) -> None:
+    outcome = bare.deploy(*options)
+    assert (outcome.status, bare.calls) == (2, [])
+    assert outcome.errors.startswith(message)
+
+
+def test_a_deployer_is_a_member_of_a_policy(bare: Deployment) -> None:
+    assert "DEPLOYER: none of user:" in bare.deploy("--bootstrap", "--deployer=ci@example.com").errors
