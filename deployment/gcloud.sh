@@ -5,11 +5,12 @@ LONGEST_WAIT=60
 ATTEMPTS=10
 FIRST_WAIT=2
 
-# Failures that pass by themselves: an API that was enabled a moment ago, an account that IAM does not see yet, an IAM
-# policy that another process just wrote, a service agent or a metric in the making, and a service that is busy.
+# Failures that pass by themselves: an API that was enabled a moment ago, an account or a role that is not seen everywhere
+# yet, an IAM policy that another process just wrote, a service agent or a metric in the making, and a service that is busy.
 PASSING='SERVICE_DISABLED|has not been used in project|it is disabled
 Service account [^ ]* does not exist|service account .* was not found|Identity .*does not exist
 concurrent policy changes|ABORTED|[Oo]peration.* in progress|[Cc]onflicting operation
+Permission denied on secret|If you just enabled the Cloud Run API
 does not have storage\.objects\.get access|artifactregistry\.repositories\.(download|upload)Artifacts.* denied
 Cannot find metric that matches type
 RESOURCE_EXHAUSTED|rateLimitExceeded|Too Many Requests|HttpError.*[^0-9]429|code=429
@@ -131,6 +132,8 @@ hint_for() {
   # Before billing: Google's text suggests billing, too, to projects that have it.
   if grep -qE 'AllocPerProjectRegion|maxScale may not exceed|Max instances must be set|total allowable CPU' "$1"; then
     echo "a function may have more CPUs than Cloud Run's quota in $REGION: lower its MAX_INSTANCES or CPU in deploy.env, or ask for more, as docs/deployment.md says under \"CPUs\"."
+  elif grep -qE 'failed to start and listen|is not ready and cannot serve' "$1"; then
+    echo "the new revision did not start, and the one before goes on serving: the log whose address is above says why."
   elif grep -qE 'BILLING|[Bb]illing (account|must|to be)' "$1"; then
     echo "link a billing account: gcloud billing projects link $PROJECT_ID --billing-account=ACCOUNT"
   elif grep -qE 'SERVICE_DISABLED|has not been used in project' "$1"; then

@@ -213,25 +213,7 @@ class GoogleServer:
 
     def _fill_in(self, service: str, name: str, resource: Resource) -> None:
         """What the service itself sets."""
-        if service == "cloudfunctions" and "/functions/" in name:
-            resource |= {"state": "ACTIVE", "environment": "GEN_2"}
-            function = name.rsplit("/", 1)[1]
-            region = name.split("/")[3]
-            run = f"run/projects/{self.project}/locations/{region}/services/{function}"
-            resource["serviceConfig"] |= {"service": run.removeprefix("run/"), "uri": f"https://{function}.a.run.app"}
-            self.resources[run] = {"name": run.removeprefix("run/")}
-            if trigger := resource.get("eventTrigger"):
-                full = f"projects/{self.project}/locations/{region}/triggers/{function}-1"
-                subscription = f"projects/{self.project}/subscriptions/eventarc-{region}-{function}-1-sub-1"
-                trigger["trigger"] = full
-                self.resources[f"eventarc/{full}"] = {
-                    "name": full,
-                    "transport": {"pubsub": {"topic": trigger["pubsubTopic"], "subscription": subscription}},
-                }
-                self.resources.setdefault(
-                    f"pubsub/{subscription}", {"name": subscription, "messageRetentionDuration": "86400s"}
-                )
-        elif service == "cloudtasks":
+        if service == "cloudtasks":
             resource.setdefault("state", "RUNNING")
         elif service == "cloudscheduler":
             resource.setdefault("state", "ENABLED")
@@ -249,7 +231,7 @@ class GoogleServer:
         """A long-running operation that is done, where the service answers with one."""
         if "/backupSchedules/" in response.get("name", ""):
             return response
-        if service in {"firestore", "cloudfunctions", "artifactregistry", "serviceusage"}:
+        if service in {"firestore", "artifactregistry", "serviceusage"}:
             self._count += 1
             where = "databases/(default)" if service == "firestore" else "locations/us-central1"
             name = f"projects/{self.project}/{where}/operations/{self._count}"
@@ -378,23 +360,15 @@ class GoogleServer:
             return {"name": versions[-1], "payload": self.resources[versions[-1]]["payload"]}
         return None
 
-    def _cloudfunctions(self, method: str, name: str, _query: Any, body: Resource) -> Resource | None:
-        if name.endswith("/locations"):
-            regions = ("europe-west1", "us-central1")
-            return {"locations": [{"name": f"{name}/{region}", "locationId": region} for region in regions]}
-        if name.endswith("/runtimes"):
-            return {"runtimes": [{"name": "python314", "environment": "GEN_2", "stage": "GA"}]}
-        if name.endswith(":generateUploadUrl"):
-            return {
-                "uploadUrl": f"{self.url}/upload/source",
-                "storageSource": {"bucket": "uploads", "object": "source.zip"},
-            }
+    def _pubsub(self, method: str, name: str, _query: Any, _body: Resource) -> Resource | None:
+        topic = name.removesuffix("/subscriptions")
+        if method == "GET" and topic != name and "/topics/" in topic:
+            subscriptions = [value for key, value in self.resources.items() if key.startswith("pubsub/")]
+            return {"subscriptions": [each["name"] for each in subscriptions if each.get("topic") == topic]}
         return None
 
     def _upload(self, _method: str, name: str, query: Any, body: Resource) -> Resource:
-        """A function's sources, which only come; or a service's, by the JSON API of Cloud Storage."""
-        if not name.startswith("storage/"):
-            return {}
+        """A service's sources, by the JSON API of Cloud Storage."""
         return {"bucket": name.split("/")[3], "name": query["name"], "generation": "1", "size": str(body["size"])}
 
     def _storage(self, method: str, name: str, _query: Any, body: Resource) -> Resource | None:
@@ -405,6 +379,11 @@ class GoogleServer:
         return None
 
     def _run(self, method: str, name: str, query: Any, body: Resource) -> Resource | None:
+        if name.endswith("/locations"):
+            regions = ("europe-west1", "us-central1")
+            return {"locations": [{"name": f"{name}/{region}", "locationId": region} for region in regions]}
+        if name.endswith(":testIamPermissions"):
+            return {"permissions": body["permissions"]}
         if name.endswith("/builds:submit"):
             build = {
                 "id": "b1",
@@ -422,7 +401,12 @@ class GoogleServer:
                 "response": {"@type": f"{kind}.Build", **build},
             }
             metadata = {"@type": f"{kind}.BuildOperationMetadata", "build": build}
-            return {"buildOperation": {"name": operation, "metadata": metadata}}
+            runtimes = "us-central1-docker.pkg.dev/serverless-runtimes/google-22-full/runtimes"
+            base = body["buildpackBuild"].get("baseImage", "").rpartition("/")[2]
+            return {
+                "buildOperation": {"name": operation, "metadata": metadata},
+                "baseImageUri": f"{runtimes}/{base}",
+            }
         if name.startswith("namespaces/") and method in {"POST", "PUT"}:
             return self._knative_service(name, query, body)
         return None
@@ -435,6 +419,7 @@ class GoogleServer:
         resource: Resource = {
             **body,
             "metadata": {**body["metadata"], "generation": generation, "namespace": PROJECT_NUMBER},
+            "spec": {"traffic": [{"latestRevision": True, "percent": 100}], **body["spec"]},
             "status": {
                 "observedGeneration": generation,
                 "conditions": [

@@ -730,7 +730,7 @@ class TestFailures:
         [
             "HttpError accessing <https://cloudtasks.googleapis.com/v2/x>: response: <{'status': 429}>, content <{}>",
             "The service is currently unavailable.",
-            "UNAVAILABLE: try later",
+            "Permission denied on secret: projects/1/secrets/x/versions/1 for Revision service account x",
             "RESOURCE_EXHAUSTED: Quota exceeded for quota metric 'Write requests' and limit 'per minute'",
         ],
     )
