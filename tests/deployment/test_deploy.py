@@ -702,7 +702,7 @@ class TestFailures:
         assert f'step "{step}"' in outcome.errors
         assert f"Command: gcloud {command}" in outcome.errors
         assert "PERMISSION_DENIED: The caller does not have permission" in outcome.errors
-        assert "docs/deployment.md" in outcome.errors
+        assert "docs/permissions.md" in outcome.errors
         again = deployed.deploy(f"--only={step}")
         assert again.status == 0, again.text
 
