@@ -18,13 +18,13 @@ ensure_rules() { # DATABASE
   firestore_rules "$1" compare "$RULES" >"$WORK/rules"
   read -r state ruleset <"$WORK/rules" || true
   if [ "$state" = same ]; then
-    note unchanged "Firestore rules"
+    note unchanged "Firestore rules of the database $1"
     return
   fi
-  say "  The rules change so:"
+  say "  The rules of the database $1 change so:"
   tail -n +2 "$WORK/rules" | sed 's/^/    /'
   if [ "$state" = foreign ] && [ "$REPLACE_RULES" = no ]; then
-    fail "the database has rules that this script has not made, or that were edited since ($ruleset)." \
+    fail "the database $1 has rules that this script has not made, or that were edited since ($ruleset)." \
       "They were left as they are; all else is done. The lines above with - would go, those with + would come." \
       "To keep yours, copy them into deployment/firestore.rules, or copy what you need of that file into yours." \
       "To have deployment/firestore.rules in their place: ./deploy.sh --firestore-rules --replace-rules"
@@ -38,6 +38,6 @@ ensure_rules() { # DATABASE
     fi
     firestore_rules "$1" release "$RULES"
   fi
-  if [ "$state" = none ]; then note created "Firestore rules"; else note changed "Firestore rules"; fi
+  if [ "$state" = none ]; then note created "Firestore rules of the database $1"; else note changed "Firestore rules of the database $1"; fi
   if [ -n "$ruleset" ]; then say "  The rules before are kept as $ruleset; the Firebase console can bring them back."; fi
 }

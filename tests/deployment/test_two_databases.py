@@ -43,7 +43,7 @@ def test_the_pipelines_collections_move_to_a_database_of_their_own(
     _fill(firestore)
     before = _fill(firestore, "reports")
     deployed.settings |= {"PIPELINE_DATABASE": "reports", "CONSOLE_VIEWERS": "grace@example.com"}
-    deployed.settings |= firestore.environment
+    deployed.settings |= firestore.environment_of("firestore", "firebaserules")
     outcome = deployed.deploy("--console")
     assert outcome.status == 0, outcome.text
     assert deployed.resource("/databases/reports")["type"] == "FIRESTORE_NATIVE"
@@ -63,7 +63,10 @@ def test_the_pipelines_collections_move_to_a_database_of_their_own(
     )
 
     deployed.settings["CONSOLE_OPERATORS"] = "ada@example.com"
-    assert deployed.deploy("--console").status == 0
+    outcome = deployed.deploy("--console", "--firestore-rules")
+    assert outcome.status == 0, outcome.text
+    releases = f"firebaserules/projects/{PROJECT}/releases/cloud.firestore"
+    assert {releases, f"{releases}/reports"} <= firestore.resources.keys()
     assert (granted(deployed, "console"), told(deployed, "console")) == (
         {"viewer": BOTH, "user": BOTH},
         {"FIRESTORE_DATABASE": "(default)", "PIPELINE_DATABASE": "reports"},

@@ -14,7 +14,7 @@ from local_cloud.errors import LocalCloudError
 from tests.faults.older_version import OlderVersionMissing
 from tests.faults.runner import Played, play
 from tests.faults.scenario_run import Scenario
-from tests.faults.scenarios import OF_PROVIDER
+from tests.faults.scenarios import OF_PROVIDER, in_two_databases
 from tests.faults.world import World
 
 _SHOWN_VIOLATIONS = 20
@@ -30,14 +30,16 @@ def _arguments() -> argparse.Namespace:
         "--provider", choices=[*OF_PROVIDER, _ALL], default=_ALL, help="through whom the worker sends; all by default"
     )
     parser.add_argument("--scenario", action="append", default=[], help="part of a name; may be given several times")
+    parser.add_argument(
+        "--two-databases", action="store_true", help="with users and the pipeline's own collections in a database each"
+    )
     parser.add_argument("--logs", type=Path, default=None, help="where the functions' logs go")
     parser.add_argument("--list", action="store_true", help="name the scenarios, and end")
     return parser.parse_args()
 
 
-async def _play_all(chosen: list[Scenario], *, reports: int, seed: int, logs: Path, console: Console) -> list[Played]:
+async def _play_all(world: World, chosen: list[Scenario], *, reports: int, seed: int, console: Console) -> list[Played]:
     """Returns what was played. What cannot be played is said to the console."""
-    world = World(logs)
     results = []
     unplayed = []
     try:
@@ -107,7 +109,7 @@ def main() -> int:
         scenario
         for provider, theirs in OF_PROVIDER.items()
         if arguments.provider in {provider, _ALL}
-        for scenario in theirs
+        for scenario in (in_two_databases(theirs) if arguments.two_databases else theirs)
         if not arguments.scenario or any(part in str(scenario) for part in arguments.scenario)
     ]
     if not chosen:
@@ -122,7 +124,8 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as temporary:
         logs = arguments.logs or Path(temporary)
         try:
-            results = asyncio.run(_play_all(chosen, reports=arguments.reports, seed=seed, logs=logs, console=console))
+            world = World(logs, in_two_databases=arguments.two_databases)
+            results = asyncio.run(_play_all(world, chosen, reports=arguments.reports, seed=seed, console=console))
         except LocalCloudError as error:
             console.print(str(error))
             return 2
@@ -135,6 +138,8 @@ def main() -> int:
         options = " ".join(f'--scenario "{scenario.name}"' for scenario in broken)
         if len(providers := {scenario.provider for scenario in broken}) == 1:
             options = f"--provider {min(providers)} {options}"
+        if arguments.two_databases:
+            options = f"--two-databases {options}"
         reports = arguments.reports // len(chosen) * len(broken)
         console.print(
             f"  make faults ARGS='--seed {seed} --reports {reports} {options}'", highlight=False, soft_wrap=True

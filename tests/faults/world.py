@@ -19,6 +19,7 @@ from google.cloud.firestore_v1.async_client import AsyncClient
 from google.cloud.tasks_v2 import Queue, RateLimits
 from google.protobuf.field_mask_pb2 import FieldMask
 
+from functions.shared.ids import DEFAULT_DATABASE
 from functions.shared.ramp import Ramp
 from functions.shared.settings import MailProviderName, OnUnknownOutcome
 from functions.shared.subscription import SUBSCRIPTIONS
@@ -112,9 +113,11 @@ class World:
 
     Args:
         directory: where the functions' logs go.
+        in_two_databases: whether the pipeline's own collections are in a database of their own.
     """
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, *, in_two_databases: bool = False) -> None:
+        self._pipeline_database = "pipeline" if in_two_databases else DEFAULT_DATABASE
         self._directory = directory
         directory.mkdir(parents=True, exist_ok=True)
         self._time_file = directory / "time"
@@ -174,7 +177,8 @@ class World:
         self.tasks.create_queue(QUEUE, queue_from_flags(QUEUE_FLAGS))
         self.dispatcher_url = f"http://127.0.0.1:{free_ports(1)}"
         self.dlq_handler_url = f"http://127.0.0.1:{free_ports(1)}"
-        self.database = self._client()
+        self.database = self._client(DEFAULT_DATABASE)
+        self._pipeline = self._client(self._pipeline_database)
         self.queues = clients.tasks(f"127.0.0.1:{self.tasks.port}")
         dispatcher, dlq_handler = await asyncio.gather(
             self._function("dispatcher", port=int(self.dispatcher_url.rpartition(":")[2])),
@@ -284,10 +288,9 @@ class World:
         """Forget what a scenario has left."""
         await self.inbox.webhook.stop()
         self.inbox.webhook = EventWebhook(self.clock)
-        subscriptions: Any = self.database.collection_group(SUBSCRIPTIONS)
-        for collection in (*map(self.database.collection, _COLLECTIONS), subscriptions):
+        for collection in self._collections:
             while found := [snapshot.reference async for snapshot in collection.limit(400).stream()]:
-                batch = self.database.batch()
+                batch = self._database_of(found[0].path).batch()
                 for reference in found:
                     batch.delete(reference)
                 await batch.commit()
@@ -320,8 +323,7 @@ class World:
     async def copy(self) -> DatabaseCopy:
         """Everything that is in Firestore."""
         copied: DatabaseCopy = {}
-        subscriptions: Any = self.database.collection_group(SUBSCRIPTIONS)
-        for collection in (*map(self.database.collection, _COLLECTIONS), subscriptions):
+        for collection in self._collections:
             async for snapshot in collection.stream():
                 copied[snapshot.reference.path] = snapshot.to_dict() or {}
         return copied
@@ -334,9 +336,9 @@ class World:
             restored_at: RESTORED_AT of these functions; None: those go on that there are, and know of nothing.
         """
         for path in (await self.copy()).keys() - copied.keys():
-            await self.database.document(path).delete()
+            await self._database_of(path).document(path).delete()
         for path, fields in copied.items():
-            await self.database.document(path).set({**fields, APPLICATION: True})
+            await self._database_of(path).document(path).set({**fields, APPLICATION: True})
         if restored_at is None:
             return
         known = restored_at.isoformat()
@@ -489,7 +491,8 @@ class World:
         """A whole collection, by the documents' ids."""
 
         async def read() -> dict[str, dict[str, Any]]:
-            return {each.id: each.to_dict() or {} async for each in self.database.collection(collection).stream()}
+            found = self._database_of(collection).collection(collection)
+            return {each.id: each.to_dict() or {} async for each in found.stream()}
 
         return await self.patiently(read)
 
@@ -542,9 +545,20 @@ class World:
     def _disturbed(self, call: InterceptedCall) -> None:
         self.on_disturbed(call.subject)
 
-    def _client(self) -> AsyncClient:
+    def _client(self, database: str) -> AsyncClient:
         with _environment("FIRESTORE_EMULATOR_HOST", f"127.0.0.1:{self.firestore.port}"):
-            return AsyncClient(project=PROJECT, credentials=AnonymousCredentials())  # type: ignore[no-untyped-call]  # google-auth is untyped here
+            credentials = AnonymousCredentials()  # type: ignore[no-untyped-call]  # google-auth is untyped here
+            return AsyncClient(project=PROJECT, database=database, credentials=credentials)
+
+    def _database_of(self, path: str) -> AsyncClient:
+        """The database that has a collection or a document."""
+        return self.database if path.partition("/")[0] == "users" else self._pipeline
+
+    @property
+    def _collections(self) -> list[Any]:
+        """All of them, those of subscriptions as one."""
+        top = [self._database_of(name).collection(name) for name in _COLLECTIONS]
+        return [*top, self.database.collection_group(SUBSCRIPTIONS)]
 
     async def _function(
         self,
@@ -586,6 +600,7 @@ class World:
             FILE_VARIABLE: str(self._time_file),
             "THREADS": str(THREADS),
             "GOOGLE_CLOUD_PROJECT": PROJECT,
+            "PIPELINE_DATABASE": self._pipeline_database,
             "LOCATION": LOCATION,
             "REPORT_QUEUES": "reports",
             "WORKER_URL": WORKER_URL,
