@@ -4,7 +4,7 @@ only name project and region."""
 import base64
 import functools
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from http import HTTPStatus
 from typing import Any
 
@@ -95,19 +95,20 @@ class DeployedEnv:
             ) from error
 
     def labels(self) -> dict[str, Mapping[str, str]]:
-        """The labels of each function of the pipeline that is deployed, and of the console, by its name.
+        """The labels of what serves of each function of the pipeline, and of the console, by its name. Where several
+        revisions share the traffic, those of each, with its percentage in the name.
 
         Raises:
             NotConfigured: Cloud Run does not answer or refuses.
         """
         try:
             listed = _get("run", f"/v2/{self._parent}/services?pageSize=1000").get("services", [])
-            found = {each["name"].rpartition("/")[2]: each.get("labels", {}) for each in listed}
+            found = {each["name"].rpartition("/")[2]: each for each in listed}
+            names = [f"{self._prefix}-{name}" for name in _DEPLOYED]
+            return {what: labels for name in names if name in found for what, labels in _serving(name, found[name])}
         except (requests.RequestException, GoogleAuthError, LookupError) as error:
             cause = describe(error)[:200]
             raise NotConfigured(f"{self._parent} cannot be asked for its functions: {cause}.") from error
-        names = [f"{self._prefix}-{name}" for name in _DEPLOYED]
-        return {name: found[name] for name in names if name in found}
 
     def _function_of(self, variable: str) -> str:
         if variable in _MAIL_EVENTS:
@@ -118,6 +119,21 @@ class DeployedEnv:
     def _variables(self, function: str) -> Mapping[str, Mapping[str, Any]]:
         (container,) = _get("run", f"/v2/{self._parent}/services/{function}")["template"]["containers"]
         return {each["name"]: each for each in container.get("env", [])}
+
+
+def _serving(name: str, service: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, str]]]:
+    """Each revision that has a share of a service's traffic, and its labels. Those of the newest are the service's own.
+
+    https://cloud.google.com/run/docs/reference/rest/v2/projects.locations.services#TrafficTargetStatus
+    """
+    newest = service.get("latestReadyRevision", "").rpartition("/")[2]
+    targets = service.get("trafficStatuses") or [{"percent": 100}]
+    for target in targets:
+        percent, revision = target.get("percent", 0), target.get("revision", newest).rpartition("/")[2]
+        if percent:
+            what = name if percent == 100 else f"{name} ({percent} %)"
+            of = service if revision == newest else _get("run", f"/v2/{service['name']}/revisions/{revision}")
+            yield what, of.get("labels", {})
 
 
 def _get(service: str, path: str) -> Any:

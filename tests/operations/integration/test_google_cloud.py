@@ -48,6 +48,7 @@ class Google:
     url: str = ""
     functions: dict[str, dict[str, str]] = field(default_factory=dict)
     secrets: dict[str, tuple[str, str]] = field(default_factory=dict)
+    traffic: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     may_impersonate: bool = True
     may_read_secrets: bool = True
     asked: list[str] = field(default_factory=list)
@@ -70,10 +71,24 @@ class Google:
         return web.json_response({"template": {"containers": [{"env": variables + secrets}]}})
 
     async def everything(self, _request: web.Request) -> web.Response:
-        labels = {"commit": "c0ffee", "version": "0-1-0", "source-hash": "1"}
-        place = "projects/p/locations/l/services"
         names = ("report-worker", "reporter", "report-console")
-        return web.json_response({"services": [{"name": f"{place}/{name}", "labels": labels} for name in names]})
+        return web.json_response(
+            {
+                "services": [
+                    {
+                        "name": f"projects/p/locations/l/services/{name}",
+                        "labels": {"commit": "c0ffee", "version": "0-1-0", "source-hash": "1"},
+                        "latestReadyRevision": f"projects/p/locations/l/services/{name}/revisions/{name}-00002-abc",
+                        "trafficStatuses": self.traffic.get(name, []),
+                    }
+                    for name in names
+                ]
+            }
+        )
+
+    async def revision(self, request: web.Request) -> web.Response:
+        assert request.match_info["revision"] == "report-worker-00001-abc"
+        return web.json_response({"labels": {"commit": "0ddba11", "version": "0-0-9"}})
 
     async def secret(self, request: web.Request) -> web.Response:
         assert request.headers["Authorization"] == "Bearer own"
@@ -102,6 +117,9 @@ def google(emulators: Emulators) -> Iterator[Google]:
     application.router.add_post("/token", google.token)
     application.router.add_get("/v2/projects/p/locations/l/services/{name}", google.function)
     application.router.add_get("/v2/projects/p/locations/l/services", google.everything)
+    application.router.add_get(
+        "/v2/projects/p/locations/l/services/report-worker/revisions/{revision}", google.revision
+    )
     application.router.add_get("/v1/{secret:.*}", google.secret)
     application.router.add_post("/iam/{account}", google.generate_id_token)
     application.router.add_post("/dispatch", google.dispatch)
@@ -198,6 +216,18 @@ def test_what_runs_is_shown_beside_this_checkout(google: Google, credentials: Pa
     assert deployed[0]["version"] == "0.1.0"
     assert [(each["what"], each["commit"]) for each in deployed] == [
         *(("report-worker", "c0ffee"), ("report-console", "c0ffee")),
+    ]
+    # During a canary, the old revision and the new one; the last is a tag without traffic.
+    google.traffic["report-worker"] = [
+        {"type": "TRAFFIC_TARGET_ALLOCATION_TYPE_REVISION", "revision": "report-worker-00001-abc", "percent": 90},
+        {"type": "TRAFFIC_TARGET_ALLOCATION_TYPE_REVISION", "revision": "report-worker-00002-abc", "percent": 10},
+        {"type": "TRAFFIC_TARGET_ALLOCATION_TYPE_REVISION", "revision": "report-worker-00002-abc", "tag": "canary"},
+    ]
+    _, *deployed = json.loads(reports(google, credentials, "version", "--json").stdout)
+    assert [(each["what"], each["commit"]) for each in deployed] == [
+        ("report-worker (90 %)", "0ddba11"),
+        ("report-worker (10 %)", "c0ffee"),
+        ("report-console", "c0ffee"),
     ]
     # Without the region there is nothing to ask; the checkout is known all the same.
     result = reports(google, credentials, "version", LOCATION=None)
