@@ -46,6 +46,8 @@ ROOT="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
 . "$ROOT/deployment/mail_provider.sh"
 # shellcheck source=deployment/mail_events.sh
 . "$ROOT/deployment/mail_events.sh"
+# shellcheck source=deployment/release.sh
+. "$ROOT/deployment/release.sh"
 # shellcheck source=deployment/run_service.sh
 . "$ROOT/deployment/run_service.sh"
 # shellcheck source=deployment/functions.sh
@@ -88,6 +90,12 @@ Takes a Google Cloud project to a running pipeline. Running it again changes onl
   --firestore-rules   also deploy deployment/firestore.rules, which closes the pipeline's collections to web and mobile clients;
                       rules that this script has not made are shown, and stay
   --replace-rules     with --firestore-rules: replace rules that this script has not made
+  --canary=PERCENT    give the new revisions of the functions only so much of the traffic, and compare them with the old ones
+  --canary-minutes=N  for how long; default: 75
+  --promote-if-healthy  with --canary: afterwards send all traffic to the new revisions, if they do no worse
+  --promote           only send all traffic of the functions to their newest revisions
+  --rollback          only send the traffic back: that of a canary to the old revisions, otherwise that of the last deployment
+                      to the revisions before; docs/releases.md
   --dirty             deploy files as they are, even if no commit has them; without it, the checkout must be a clean commit
   --smoke             afterwards, make a run for a test user, without a real mail, and wait until the report arrived
   --check             change nothing, and name each difference between the project and what is to be, also members that
@@ -96,6 +104,9 @@ Takes a Google Cloud project to a running pipeline. Running it again changes onl
   --teardown          remove all that this script has made, after asking; data only with --delete-data
   --verbose           say each command, and what is left alone
   --help              this text
+
+The exit status is 0 if all is well, 1 after a failure, 2 for a wrong option, 3 as --check says; with --canary also 4 if there
+were too few requests to compare, and 5 if the canary did worse and was taken back.
 TEXT
 }
 
@@ -110,6 +121,10 @@ DIRTY=no
 WITH_CONSOLE=no
 FIRESTORE_RULES=no
 REPLACE_RULES=no
+CANARY=""
+CANARY_MINUTES=""
+PROMOTE_IF_HEALTHY=no
+RELEASE=""
 ONLY=""
 ENV_FILE=""
 PROJECT_OPTION=""
@@ -132,8 +147,10 @@ parse_options() {
     option="$1"
     shift
     case "$option" in
-      --project=* | --region=* | --env-file=* | --queues=* | --only=* | --deployer=*) value="${option#*=}" ;;
-      --project | --region | --env-file | --queues | --only | --deployer)
+      --project=* | --region=* | --env-file=* | --queues=* | --only=* | --deployer=* | --canary=* | --canary-minutes=*)
+        value="${option#*=}"
+        ;;
+      --project | --region | --env-file | --queues | --only | --deployer | --canary | --canary-minutes)
         if [ $# -eq 0 ]; then wrong_usage "$option needs a value."; fi
         value="$1"
         shift
@@ -147,6 +164,14 @@ parse_options() {
       --only | --only=*) ONLY="$value" ;;
       --deployer | --deployer=*) DEPLOYER_OPTION="$value" ;;
       --bootstrap) BOOTSTRAP=yes ;;
+      # An empty value, as of a variable that is not set, must not become a deployment without a canary.
+      --canary | --canary=*) CANARY="${value:-0}" ;;
+      --canary-minutes | --canary-minutes=*) CANARY_MINUTES="$value" ;;
+      --promote-if-healthy) PROMOTE_IF_HEALTHY=yes ;;
+      --promote | --rollback)
+        if [ -n "$RELEASE" ]; then wrong_usage "--promote does not go with --rollback."; fi
+        RELEASE="${option#--}"
+        ;;
       --smoke) SMOKE=yes ;;
       --dirty) DIRTY=yes ;;
       --console) WITH_CONSOLE=yes ;;
@@ -179,6 +204,26 @@ parse_options() {
   fi
   if [ "$BOOTSTRAP" = yes ] && [ "$ONLY$TEARDOWN" != no ]; then wrong_usage "--bootstrap does not go with --only or --teardown."; fi
   if [ "$DELETE_DATA" = yes ] && [ "$TEARDOWN" = no ]; then wrong_usage "--delete-data goes with --teardown."; fi
+  parse_release
+}
+
+parse_release() {
+  if [ -n "$RELEASE" ] && [ "$SMOKE$WITH_CONSOLE$FIRESTORE_RULES$TEARDOWN$CHECK$BOOTSTRAP$CANARY" != nononononono ]; then
+    wrong_usage "--$RELEASE deploys nothing and goes only with --only=FUNCTION and --dry-run."
+  fi
+  if [ -n "$CANARY" ] || [ -n "$RELEASE" ]; then
+    # shellcheck disable=SC2086  # the list is words
+    is_one_of "$ONLY" "" functions $FUNCTIONS || wrong_usage "--only=$ONLY: only functions have revisions."
+  fi
+  if [ -n "$CANARY" ]; then
+    matches "$CANARY" '^[1-9][0-9]?$' || wrong_usage "--canary=$CANARY: a whole number of percent, from 1 to 99."
+    # As long as a run of each hour takes part, and Cloud Monitoring shows it.
+    default CANARY_MINUTES 75
+    matches "$CANARY_MINUTES" '^[1-9][0-9]{0,3}$' || wrong_usage "--canary-minutes=$CANARY_MINUTES: a number of minutes, from 1 to 9999."
+    if [ "$TEARDOWN$CHECK$BOOTSTRAP" != nonono ]; then wrong_usage "--canary does not go with --teardown, --check or --bootstrap."; fi
+  elif [ "$PROMOTE_IF_HEALTHY$CANARY_MINUTES" != no ]; then
+    wrong_usage "--canary-minutes and --promote-if-healthy go with --canary."
+  fi
 }
 
 # Whether --only leaves the step in.
@@ -190,7 +235,8 @@ does() {
 
 interrupted() {
   trap '' INT TERM
-  printf '\nInterrupted%s. Run ./deploy.sh again: it goes on from here.\n' "${STEP:+ in step \"$STEP\"}" >&2
+  printf '\nInterrupted%s. Run %s again: it goes on from here.\n' "${STEP:+ in step \"$STEP\"}" "$AGAIN" >&2
+  if [ -n "$CANARY" ]; then printf 'To end the canary: %s --rollback.\n' "$SELF" >&2; fi
   end_all
   exit 130
 }
@@ -239,7 +285,7 @@ summary() {
   fi
   say ""
   say "Done. Created: $created, changed: $changed, removed: $removed, left alone: $unchanged."
-  if [ "$TEARDOWN" = yes ]; then return; fi
+  if [ "$TEARDOWN" = yes ] || [ -n "$RELEASE" ]; then return; fi
   if [ "$BOOTSTRAP" = yes ]; then
     say "All else is deployed by ./deploy.sh, without --bootstrap${DEPLOYER:+, as $DEPLOYER with DEPLOYER=$DEPLOYER in its settings}."
     return
@@ -263,6 +309,9 @@ last_warnings() { if [ -f "$WORK/warnings" ]; then cat "$WORK/warnings" >&2; fi;
 main() {
   local created changed removed unchanged
   parse_options "$@"
+  AGAIN="$(quote ./deploy.sh "$@")"
+  SELF="$(quote ./deploy.sh ${ENV_FILE:+"--env-file=$ENV_FILE"} ${PROJECT_OPTION:+"--project=$PROJECT_OPTION"} ${REGION_OPTION:+"--region=$REGION_OPTION"})"
+  DEPLOYMENT="$(date -u +%Y%m%dt%H%M%Sz)"
   WORK="$(mktemp -d "${TMPDIR:-/tmp}/report-pipeline.XXXXXX")"
   trap clean_up EXIT
   trap interrupted INT TERM
@@ -271,11 +320,16 @@ main() {
   load_needs
   load_settings
   set_names
-  check_everything
-  if [ "$TEARDOWN" = yes ]; then tear_down; else deploy; fi
+  if [ -n "$RELEASE" ]; then
+    release "$RELEASE"
+  else
+    check_everything
+    if [ "$TEARDOWN" = yes ]; then tear_down; else deploy; fi
+  fi
   summary
   last_warnings
   if [ "$CHECK" = yes ] && [ "$((created + changed + removed + $(count_of by-hand)))" -gt 0 ]; then exit 3; fi
+  if [ -n "$CANARY" ] && [ "$DRY_RUN" = no ]; then watch_canary; fi
 }
 
 main "$@"

@@ -92,7 +92,16 @@ check_everything() {
     fi
   } >"$missing"
   # It is computed from settings, which must be right.
-  if [ ! -s "$missing" ] && deploys && does functions; then wrong_quota >"$missing"; fi
+  if [ ! -s "$missing" ] && deploys && does functions; then
+    wrong_quota >"$missing"
+    read_traffic ${CANARY:+with-revisions}
+    wrong_traffic >"$WORK/divided"
+    if [ "$CHECK" = no ]; then
+      cat "$WORK/divided" >>"$missing"
+    elif [ -s "$WORK/divided" ]; then
+      differs_by_hand "$(cat "$WORK/divided")"
+    fi
+  fi
   if [ -s "$missing" ]; then
     local problems=()
     while IFS= read -r line; do problems+=("- $line"); done <"$missing"

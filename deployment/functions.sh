@@ -16,7 +16,7 @@ python_name() { echo "$1" | tr - _; }
 
 set_up_functions() {
   step functions "Functions"
-  local name changed="" running="" deployed=()
+  local name changed="" running=""
   complete_sizes
   if [ "$MAIL_EVENTS" = off ] && is_one_of "$ONLY" "" functions mail-events; then remove_function mail-events; fi
   if [ "$MAIL_PROVIDER" = smtp ]; then say "  a mail server reports nothing about mails: the function mail-events is not deployed"; fi
@@ -28,12 +28,21 @@ set_up_functions() {
   finish_all
   for name in $FUNCTIONS; do if is_to_deploy "$name"; then changed="$changed $name"; fi; done
   if [ -n "$changed" ]; then
-    pause_schedule
+    # A canary runs beside the old revisions in any case.
+    if [ -z "$CANARY" ]; then pause_schedule; fi
     # Builds take minutes, and do not wait for each other.
     for name in $changed; do start "$WORK/$name.log" deploy_service "$name" "function $(function_name "$name")"; done
     finish_all
   fi
   for name in $FUNCTIONS; do if is_wanted "$name"; then restrict_function "$name"; fi; done
+  if is_wanted mail-events; then start_webhook; fi
+  if is_wanted dlq-handler; then remove_triggers; fi
+  if [ -n "$CANARY" ]; then split_traffic; else take_back_from_functions "$running"; fi
+}
+
+# take_back_from_functions PROVIDER: what only the revisions before needed, whose mail provider is PROVIDER.
+take_back_from_functions() {
+  local name running="$1" deployed=()
   if is_wanted worker; then take_back_needs; fi
   for name in $FUNCTIONS; do if is_deployed "$name"; then deployed+=("$name"); fi; done
   # Alone, the step may not have granted the database that the functions now need.
@@ -44,8 +53,6 @@ set_up_functions() {
     remove_webhook "$running"
   fi
   if is_wanted dlq-handler; then take_back_secrets dlq-handler "$OWNER_SECRETS"; fi
-  if is_wanted mail-events; then start_webhook; fi
-  if is_wanted dlq-handler; then remove_triggers; fi
 }
 
 # Whether --only leaves the function in.

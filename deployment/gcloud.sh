@@ -101,7 +101,7 @@ rest_call() {
     fi
     if [ "$tries" -ge "$ATTEMPTS" ] || ! passes_by_itself "$ERRORS"; then
       fail "$(cat "$ERRORS")" "The account that deploys needs $1 for this." \
-        "Then run ./deploy.sh again: what is done stays done, and it goes on from here."
+        "Then run $AGAIN again: what is done stays done, and it goes on from here."
     fi
     say "    trying again in $wait s: $(head -n 1 "$ERRORS")" >&2
     sleep "$wait"
@@ -122,7 +122,7 @@ stop_with_error() {
     printf '  Google says:\n'
     sed 's/^/    /' "$ERRORS"
     printf '  What to do: %s\n' "$hint"
-    printf '  Then run ./deploy.sh again: what is done stays done, and it goes on from here.\n'
+    printf '  Then run %s again: what is done stays done, and it goes on from here.\n' "$AGAIN"
   } >&2
   exit 1
 }

@@ -51,7 +51,7 @@ configuration_of() {
   sets --max "$service/maxScale]" "$(size "$name" MAX_INSTANCES)"
   sets --min-instances "spec.template.metadata.annotations[autoscaling.knative.dev/minScale]" 0
   sets --max-instances "spec.template.metadata.annotations[autoscaling.knative.dev/maxScale]" "$(size "$name" MAX_INSTANCES)"
-  printf '%s\t%s\n' "--update-labels=$(labels "$hash")" "metadata.labels.source-hash=$hash"
+  printf '%s\t%s\n' "--update-labels=$(labels "$hash"),$(release_labels "$name")" "metadata.labels.source-hash=$hash"
 }
 
 # sets FLAG FIELD VALUE
@@ -80,8 +80,8 @@ wanted_service() {
 }
 
 # prepare_service NAME WHAT: compares the service with what runs. Leaves $WORK/NAME.differs, with the word for the summary,
-# if it is to be deployed, NAME.traffic if its traffic does not go to its newest revision, and NAME.older if it belongs to
-# Cloud Functions.
+# if it is to be deployed, NAME.traffic if its traffic is to go to its newest revision and does not, and NAME.older if it
+# belongs to Cloud Functions.
 prepare_service() {
   local name="$1" what="$2" service actual line differences wanted=()
   service="$(function_name "$name")"
@@ -101,7 +101,10 @@ prepare_service() {
     differ "$what" $differences
     echo changed >"$WORK/$name.differs"
   fi
-  if [ -n "$(helper resource_diff "spec.traffic.#=1" "spec.traffic[0].latestRevision=true" <<<"$actual")" ]; then
+  if keeps_traffic "$name" "$actual"; then
+    differs_by_hand "$what was rolled back and stays so: $(of_traffic "$name" serving) serves, and not the newest revision." \
+      "To send all traffic to the newest: $SELF --promote --only=$name"
+  elif misses_newest "$name" "$actual"; then
     : >"$WORK/$name.traffic"
   fi
   if [ -z "$differences" ] && [ ! -e "$WORK/$name.traffic" ]; then note unchanged "$what"; fi
@@ -117,6 +120,7 @@ deploy_service() {
   fi
   if [ -e "$WORK/$name.differs" ]; then
     while IFS= read -r line; do flags+=("$line"); done < <(configuration_of "$name" | cut -f 1)
+    if has_canary "$name"; then flags+=(--no-traffic --tag=canary); fi
     # Whether everybody may call it, the policy says.
     if [ "$name" = console ] || ! is_public "$name"; then flags+=(--no-allow-unauthenticated); fi
     while IFS= read -r line; do variables+=("$line"); done <"$WORK/$name.variables"

@@ -58,6 +58,8 @@ BARE: dict[str, Any] = {
     "deployed_files": {},
     # Of each service, the oldest first.
     "revisions": {},
+    # What Cloud Monitoring knows of them, with each look.
+    "series": [{}],
     "forced_runs": 0,
 }
 
@@ -159,11 +161,11 @@ class Deployment:
             **self.secrets,
         }
 
-    def interrupt(self, command: str) -> Outcome:
+    def interrupt(self, command: str, *options: str) -> Outcome:
         """Run deploy.sh until it carries out a command that hangs, and send it what Ctrl-C sends."""
         self._project.hanging_command = command
         process = subprocess.Popen(
-            ["/bin/bash", str(self.repository / "deploy.sh")],
+            ["/bin/bash", str(self.repository / "deploy.sh"), *options],
             env=self.environment,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,

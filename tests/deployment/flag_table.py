@@ -56,7 +56,7 @@ pubsub topics add-iam-policy-binding|create|delete|describe|get-iam-policy|list-
 run deploy
 run regions list
 run revisions list
-run services add-iam-policy-binding|delete|describe|get-iam-policy|remove-iam-policy-binding|update|update-traffic
+run services add-iam-policy-binding|delete|describe|get-iam-policy|list|remove-iam-policy-binding|update|update-traffic
 scheduler jobs create http|delete|describe|pause|resume|run|update http
 secrets add-iam-policy-binding|create|delete|get-iam-policy|list|remove-iam-policy-binding
 secrets versions access|add|destroy|list

@@ -8,6 +8,14 @@ from typing import Any
 
 from tests.deployment.stand_in.arguments import read_json
 from tests.deployment.stand_in.call import NUMBER, Call, Resource
+from tests.deployment.stand_in.traffic import (
+    TO_LATEST,
+    WrongTraffic,
+    check,
+    with_shares,
+    with_tags,
+    without_latest,
+)
 
 RUNTIMES = frozenset({"python310", "python311", "python312", "python313", "python314"})
 """Those of Python that a base image can be named after. https://docs.cloud.google.com/run/docs/runtimes/python"""
@@ -58,27 +66,43 @@ class CloudRun(Call):
         return revisions[::-1]
 
     def _run_services_update_traffic(self) -> Resource:
-        service = self._get()
-        if "to-latest" in self.flags:
-            service["spec"]["traffic"] = [{"latestRevision": True, "percent": 100}]
-        else:
-            shares = dict(part.split("=") for part in self.flags["to-revisions"].split(","))
-            names = {revision["metadata"]["name"] for revision in self.state["revisions"][self._name()]}
-            for name in shares.keys() - names - {"LATEST"}:
-                raise self.refuse(f"Revision [{name}] could not be found.")
-            service["spec"]["traffic"] = [
-                {**({"latestRevision": True} if name == "LATEST" else {"revisionName": name}), "percent": int(percent)}
-                for name, percent in shares.items()
-            ]
-            if sum(target["percent"] for target in service["spec"]["traffic"]) != 100:
-                raise self.refuse("spec.traffic: Traffic targets must add up to 100 percent.")
-        self._route(service)
+        service, flags = self._get(), self.flags
+        table = with_tags(
+            service["spec"]["traffic"],
+            update=_pairs(flags.get("update-tags", "")),
+            remove=flags.get("remove-tags", "").split(","),
+        )
+        if "to-latest" in flags:
+            table = with_shares(table, {"LATEST": 100})
+        elif "to-revisions" in flags:
+            table = self._with_shares(table, _pairs(flags["to-revisions"]))
+        elif "to-tags" in flags:
+            tagged = {one["tag"]: one["revisionName"] for one in table if "tag" in one}
+            shares = {tagged[tag]: percent for tag, percent in _pairs(flags["to-tags"]).items()}
+            table = self._with_shares(table, shares)
+        self._route(service, table)
         return service
 
-    def _route(self, service: Resource) -> None:
+    def _with_shares(self, table: list[Resource], shares: dict[str, str]) -> list[Resource]:
+        try:
+            return with_shares(table, {name: int(percent) for name, percent in shares.items()})
+        except WrongTraffic as error:
+            raise self.refuse(str(error)) from error
+
+    def _route(self, service: Resource, table: list[Resource]) -> None:
         """Who gets the traffic now."""
+        ready = [
+            revision["metadata"]["name"]
+            for revision in self.state["revisions"][service["name"]]
+            if revision["status"]["conditions"][0]["status"] == "True"
+        ]
+        try:
+            check(table, ready)
+        except WrongTraffic as error:
+            raise self.refuse(str(error)) from error
         latest = service["status"]["latestReadyRevisionName"]
-        service["status"]["traffic"] = [{"revisionName": latest, **target} for target in service["spec"]["traffic"]]
+        service["spec"]["traffic"] = table
+        service["status"]["traffic"] = [{"revisionName": latest, **target} for target in table]
 
     def _run_deploy(self) -> Resource:
         flags, name = self.flags, self.line.positionals[0]
@@ -86,28 +110,12 @@ class CloudRun(Call):
         self._check_build(source)
         self._check_revision()
         before = self.state["resources"].get(self._name(), {})
+        table = self._traffic(before)
         generation = before.get("metadata", {}).get("generation", 0) + 1
         revision = f"{name}-{generation:05d}-abc"
         annotations = before.get("metadata", {}).get("annotations", {}) | self._annotations()
         labels = before.get("metadata", {}).get("labels", {}) | self._labels()
         template = self._template(labels)
-        service = self._put(
-            self._name(),
-            {
-                "metadata": {"name": name, "generation": generation, "labels": labels, "annotations": annotations},
-                "spec": {
-                    "template": template,
-                    "traffic": before.get("spec", {}).get("traffic", [{"latestRevision": True, "percent": 100}]),
-                },
-                "status": {
-                    "conditions": [{"type": "Ready", "status": "True"}],
-                    "latestCreatedRevisionName": revision,
-                    "latestReadyRevisionName": revision,
-                },
-            },
-            new=False,
-        )
-        self._route(service)
         self.state["revisions"].setdefault(self._name(), []).append(
             {
                 "metadata": {
@@ -120,6 +128,20 @@ class CloudRun(Call):
                 "status": {"conditions": [{"type": "Ready", "status": "True"}]},
             }
         )
+        service = self._put(
+            self._name(),
+            {
+                "metadata": {"name": name, "generation": generation, "labels": labels, "annotations": annotations},
+                "spec": {"template": template},
+                "status": {
+                    "conditions": [{"type": "Ready", "status": "True"}],
+                    "latestCreatedRevisionName": revision,
+                    "latestReadyRevisionName": revision,
+                },
+            },
+            new=False,
+        )
+        self._route(service, with_tags(table, update={flags["tag"]: revision}) if "tag" in flags else table)
         policy = self.state["policies"].setdefault(self._name(), [])
         if "no-allow-unauthenticated" in flags:
             policy[:] = [binding for binding in policy if binding[1] != "allUsers"]
@@ -127,6 +149,17 @@ class CloudRun(Call):
             file.relative_to(source).as_posix() for file in source.rglob("*") if file.is_file()
         )
         return service
+
+    def _traffic(self, before: Resource) -> list[Resource]:
+        """The traffic table that the deployment begins with."""
+        if not before:
+            if "no-traffic" in self.flags:
+                raise self.refuse("--no-traffic not supported when creating a new service.")
+            return TO_LATEST
+        table: list[Resource] = before["spec"]["traffic"]
+        if "no-traffic" in self.flags:
+            return without_latest(table, before["status"]["latestReadyRevisionName"])
+        return table
 
     def _check_build(self, source: Path) -> None:
         flags = self.flags
@@ -273,3 +306,8 @@ class CloudRun(Call):
     def _delete_trigger(self, trigger: Resource) -> None:
         del self.state["resources"][trigger["transport"]["pubsub"]["subscription"]]
         del self.state["resources"][trigger["name"]]
+
+
+def _pairs(text: str) -> dict[str, str]:
+    """The flag's `KEY=VALUE,…`."""
+    return dict(part.split("=") for part in text.split(",") if part)

@@ -15,7 +15,7 @@ def answer_firestore(state: Resource, request: RestRequest) -> RestAnswer:
         request: the request.
     """
     name, resources = request.name, state["resources"]
-    is_known = (request.method, request.version, request.query) == ("PATCH", "v1", {"updateMask": "indexConfig"})
+    is_known = (request.method, request.version, request.query) == ("PATCH", "v1", {"updateMask": ["indexConfig"]})
     if not is_known or not _is_valid(name, request.body):
         return rest_error(HTTPStatus.BAD_REQUEST, "INVALID_ARGUMENT")
     if name.partition("/collectionGroups/")[0] not in resources:

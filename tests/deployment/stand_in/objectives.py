@@ -1,4 +1,4 @@
-"""Cloud Monitoring's REST interface, as far as deploy.sh calls it itself: services and their objectives.
+"""Cloud Monitoring's REST interface, as far as deploy.sh calls it itself: services, objectives and time series.
 
 https://cloud.google.com/monitoring/api/ref_v3/rest/v3/services
 """
@@ -9,6 +9,7 @@ from http import HTTPStatus
 from tests.deployment.stand_in.messages import Invalid
 from tests.deployment.stand_in.monitoring import Monitored
 from tests.deployment.stand_in.rest_request import Resource, RestAnswer, RestRequest, rest_error
+from tests.deployment.stand_in.time_series import list_time_series
 
 _SERVICE = re.compile(r"projects/[^/]+/services(/[a-z0-9-]+)?")
 _OBJECTIVE = re.compile(r"projects/[^/]+/services/[a-z0-9-]+/serviceLevelObjectives(/[a-z0-9-]+)?")
@@ -16,7 +17,7 @@ _ENABLED = "monitoring.googleapis.com"
 
 
 def answer_monitoring(state: Resource, request: RestRequest) -> RestAnswer:
-    """Read, make, change or delete a service or an objective.
+    """Read, make, change or delete a service or an objective, or list time series.
 
     Args:
         state: the project's.
@@ -25,12 +26,15 @@ def answer_monitoring(state: Resource, request: RestRequest) -> RestAnswer:
     if _ENABLED not in state["enabled"]:
         message = "Cloud Monitoring API has not been used in project before or it is disabled."
         return rest_error(HTTPStatus.FORBIDDEN, "PERMISSION_DENIED", message)
+    if request.name.endswith("/timeSeries"):
+        return list_time_series(state, request)
     is_objective = _OBJECTIVE.fullmatch(request.name) is not None
     if request.version != "v3" or not (is_objective or _SERVICE.fullmatch(request.name)):
         return rest_error(HTTPStatus.BAD_REQUEST, "INVALID_ARGUMENT", request.name)
     name = request.name
     if request.method == "POST":
-        name = f"{name}/{request.query['serviceLevelObjectiveId' if is_objective else 'serviceId']}"
+        [own] = request.query["serviceLevelObjectiveId" if is_objective else "serviceId"]
+        name = f"{name}/{own}"
     return _act(state["resources"], request, name, is_objective=is_objective)
 
 

@@ -6,7 +6,7 @@ import threading
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import parse_qs, unquote, urlsplit
 
 from tests.deployment.stand_in.project import REST_INTERFACES, Project
 from tests.deployment.stand_in.rest_request import RestAnswer, RestRequest, rest_error
@@ -48,7 +48,7 @@ class _Request(BaseHTTPRequestHandler):
             method=self.command,
             version=version,
             name=name,
-            query=dict(parse_qsl(parts.query)),
+            query=parse_qs(parts.query),
             body=json.loads(content or b"{}"),
         )
         return self.server.projects[int(number)].answer(interface, request)

@@ -16,14 +16,14 @@ class RestRequest:
         method: of HTTP.
         version: of the interface, such as v1.
         name: the resource's, or the collection's.
-        query: the parameters.
+        query: the parameters, each with all of its values.
         body: as JSON has it; empty where there is none.
     """
 
     method: str
     version: str
     name: str
-    query: Mapping[str, str] = field(default_factory=dict)
+    query: Mapping[str, list[str]] = field(default_factory=dict)
     body: Resource = field(default_factory=dict)
 
 
