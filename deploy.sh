@@ -56,6 +56,8 @@ ROOT="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
 . "$ROOT/deployment/scheduler.sh"
 # shellcheck source=deployment/monitoring.sh
 . "$ROOT/deployment/monitoring.sh"
+# shellcheck source=deployment/budget.sh
+. "$ROOT/deployment/budget.sh"
 # shellcheck source=deployment/mail_checks.sh
 . "$ROOT/deployment/mail_checks.sh"
 # shellcheck source=deployment/console.sh

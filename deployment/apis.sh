@@ -9,6 +9,7 @@ enable_apis() {
   local enabled api missing=()
   if [ "$FIRESTORE_RULES" = yes ]; then APIS="$APIS firebaserules"; fi
   if [ "$WITH_CONSOLE" = yes ]; then APIS="$APIS iap"; fi
+  if [ -n "$BUDGET" ]; then APIS="$APIS billingbudgets cloudbilling"; fi
   enabled="$(read_if_there services list --enabled --format='value(config.name)')"
   for api in $APIS; do
     if has_line "$enabled" "$api.googleapis.com"; then

@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # Sets up monitoring: log-based metrics, the service level objective, alert policies with their notification channels,
-# and a dashboard.
+# a dashboard, and a budget.
 
 set_up_monitoring() {
   step monitoring "Monitoring"
@@ -10,6 +10,8 @@ set_up_monitoring() {
   ensure_objective
   ensure_policies "$channels"
   ensure_dashboard
+  # The last of the channels is that of ALERT_EMAIL.
+  ensure_budget "${ALERT_EMAIL:+${channels##*,}}"
 }
 
 # render FILE TARGET NAME=VALUE...: fills in a template of this folder.

@@ -26,6 +26,8 @@ set_names() {
   SOURCES="$(sources_bucket)"
   DASHBOARD="Report pipeline ($PREFIX)"
   MONITORED_SERVICE="$PREFIX-reports"
+  # At most 60 characters.
+  BUDGET_TITLE="Reports: $PREFIX, $PROJECT_ID"
 }
 
 # The pipeline's databases, a line each: that of the users, and its own where it has one.

@@ -85,6 +85,7 @@ remove_queues_and_topics() {
 
 remove_monitoring() {
   local existing name pipeline template metric there
+  remove_budget
   existing="$(read_if_there monitoring policies list --format='value(name,userLabels.pipeline)')"
   while IFS=$'\t' read -r name pipeline <&3; do
     if [ "$pipeline" = "$PREFIX" ]; then remove "alert policy $name" monitoring policies delete "$name"; fi

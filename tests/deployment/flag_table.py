@@ -25,6 +25,7 @@ beta monitoring channels create|delete|list
 beta quotas info describe
 beta quotas preferences create
 beta services identity create
+billing accounts add-iam-policy-binding
 billing budgets create|delete|list|update
 billing projects describe|link
 components install

@@ -19,7 +19,15 @@ from tests.deployment.stand_in.messages import Invalid
 from tests.deployment.stand_in.monitoring import Monitored
 
 SERVICES = (
-    *("artifactregistry", "cloudbilling", "cloudbuild", "cloudfunctions", "cloudquotas", "cloudresourcemanager"),
+    *(
+        "artifactregistry",
+        "billingbudgets",
+        "cloudbilling",
+        "cloudbuild",
+        "cloudfunctions",
+        "cloudquotas",
+        "cloudresourcemanager",
+    ),
     *(
         "cloudscheduler",
         "cloudtasks",

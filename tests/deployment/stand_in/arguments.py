@@ -66,7 +66,7 @@ class CommandLine:
         if isinstance(kind, list) and str(value).lower() not in kind:
             raise self.error(f"argument {name}: Invalid choice: '{value}'.")
         key = name.removeprefix("--")
-        if key in {"field-config", "index"}:
+        if key in {"field-config", "index", "threshold-rule", "add-threshold-rule"}:
             self.flags.setdefault(key, []).append(value)
         else:
             self.flags[key] = True if value is None else value

@@ -116,6 +116,9 @@ class CloudRun(Call):
         annotations = before.get("metadata", {}).get("annotations", {}) | self._annotations()
         labels = before.get("metadata", {}).get("labels", {}) | self._labels()
         template = self._template(labels)
+        # What no flag names stays, such as the network.
+        kept = before.get("spec", {}).get("template", {}).get("metadata", {}).get("annotations", {})
+        template["metadata"]["annotations"] = kept | template["metadata"]["annotations"]
         self.state["revisions"].setdefault(self._name(), []).append(
             {
                 "metadata": {

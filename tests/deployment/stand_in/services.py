@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from tests.deployment.stand_in.arguments import read_json
+from tests.deployment.stand_in.budgets import BILLING_ACCOUNT, Budgets
 from tests.deployment.stand_in.call import COLLECTION_OF, NUMBER, Resource
 from tests.deployment.stand_in.cloud_run import CloudRun
 from tests.deployment.stand_in.firestore_databases import FirestoreDatabases
@@ -40,7 +41,7 @@ JOB_FIELDS: dict[str, tuple[str, str, Callable[[str], Any]]] = {
 }
 
 
-class Cloud(CloudRun, FirestoreDatabases):
+class Cloud(CloudRun, FirestoreDatabases, Budgets):
     """One call of gcloud, whatever it is about."""
 
     # The project.
@@ -60,7 +61,7 @@ class Cloud(CloudRun, FirestoreDatabases):
         return {"projectNumber": NUMBER, "lifecycleState": "ACTIVE", "createTime": self.state["created"]}
 
     def _billing_projects_describe(self) -> Resource:
-        return {"billingEnabled": self.state["billing"]}
+        return {"billingEnabled": self.state["billing"], "billingAccountName": BILLING_ACCOUNT}
 
     def _services_list(self) -> list[Resource]:
         return [{"config": {"name": name}} for name in self.state["enabled"]]
