@@ -28,7 +28,7 @@ leave() {
 
 # With the options that decide what belongs to it.
 bootstrap_command() {
-  local command="./deploy.sh --bootstrap"
+  local command="$SELF --bootstrap"
   if [ "$WITH_CONSOLE" = yes ]; then command="$command --console"; fi
   if [ "$FIRESTORE_RULES" = yes ]; then command="$command --firestore-rules"; fi
   if [ "$SMOKE" = yes ]; then command="$command --smoke"; fi

@@ -45,7 +45,10 @@ firestore fields ttls list|update
 firestore indexes composite create|delete|list
 firestore indexes fields list|update
 functions delete|describe|detach
+iam roles create
 iam service-accounts add-iam-policy-binding|create|delete|get-iam-policy|list|remove-iam-policy-binding
+iam workload-identity-pools create
+iam workload-identity-pools providers create-oidc
 iap web add-iam-policy-binding|get-iam-policy|remove-iam-policy-binding
 logging metrics create|delete|describe|update
 logging read

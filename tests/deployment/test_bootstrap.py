@@ -122,6 +122,17 @@ def test_a_deployer_deploys_changes_and_checks(split: Deployment) -> None:
     assert deployed == {f"run deploy report-{name}" for name in ("dispatcher", "worker", "dlq-handler")}
 
 
+def test_a_deployer_releases(split: Deployment) -> None:
+    new, old = "report-worker-00002-abc", "report-worker-00001-abc"
+    figures = {new: {"answers": {"2xx": 100}}, old: {"answers": {"2xx": 900}}}
+    split.edit(lambda state: state.update(series=[figures]))
+    split.settings["WORKER_MEMORY"] = "2Gi"
+    for options in ("--canary=10", "--promote", "--rollback"):
+        outcome = split.deploy(options)
+        assert outcome.status == 0, outcome.text
+    assert split.service("worker")["spec"]["traffic"] == [{"revisionName": old, "percent": 100}]
+
+
 def test_an_administrators_second_run_changes_nothing(split: Deployment) -> None:
     as_administrator(split)
     outcome = split.deploy("--bootstrap", "--console")
