@@ -18,7 +18,7 @@ _NANOS = 1_000_000_000
 WITHOUT_RULES = frozenset(
     {"null_value", "boolean_value", "integer_value", "double_value", "string_value", "bytes_value", "array_value"}
 )
-"""The types of values of which every one can be: most of what is written need not be checked."""
+"""Types without an invalid value. Most of what is written is of these, and needs no check."""
 
 _NOT_STORED = {"field_reference_value", "variable_reference_value", "function_value", "pipeline_value"}
 
