@@ -55,8 +55,8 @@ logging read
 monitoring dashboards create|delete|describe|list|update
 monitoring policies create|delete|list|update
 projects add-iam-policy-binding|create|describe|get-iam-policy|remove-iam-policy-binding|set-iam-policy
-pubsub subscriptions add-iam-policy-binding|create|delete|describe|get-iam-policy|pull|update
-pubsub topics add-iam-policy-binding|create|delete|describe|get-iam-policy|list-subscriptions|publish
+pubsub subscriptions add-iam-policy-binding|create|delete|describe|get-iam-policy|update
+pubsub topics add-iam-policy-binding|create|delete|describe|get-iam-policy|list-subscriptions
 run deploy
 run regions list
 run revisions list
