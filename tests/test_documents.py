@@ -118,7 +118,8 @@ def unknown_commands(texts: Iterable[str]) -> list[str]:
         rest = list(words)
         while rest and (child := getattr(command, "commands", {}).get(rest[0])):
             command, rest = child, rest[1:]
-        options = {option for parameter in command.params for option in parameter.opts} | {"--help"}
+        spellings = (each for parameter in command.params for each in (parameter.opts, parameter.secondary_opts))
+        options = {option for spelling in spellings for option in spelling} | {"--help"}
         given = {word.partition("=")[0] for word in rest if word.startswith("-")}
         is_group = bool(getattr(command, "commands", {}))
         if (is_group and rest and not rest[0].startswith("-")) or not given <= options:

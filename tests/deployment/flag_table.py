@@ -25,7 +25,7 @@ beta monitoring channels create|delete|list
 beta quotas info describe
 beta quotas preferences create
 beta services identity create
-billing accounts add-iam-policy-binding
+billing accounts add-iam-policy-binding|list
 billing budgets create|delete|list|update
 billing projects describe|link
 components install
@@ -33,7 +33,7 @@ compute addresses create|describe
 compute networks create
 compute routers create
 compute routers nats create
-config get
+config get|set
 eventarc triggers delete|list
 firestore backups delete|list
 firestore backups schedules create|delete|list|update
@@ -54,7 +54,7 @@ logging metrics create|delete|describe|update
 logging read
 monitoring dashboards create|delete|describe|list|update
 monitoring policies create|delete|list|update
-projects add-iam-policy-binding|create|describe|get-iam-policy|remove-iam-policy-binding|set-iam-policy
+projects add-iam-policy-binding|create|delete|describe|get-iam-policy|remove-iam-policy-binding|set-iam-policy
 pubsub subscriptions add-iam-policy-binding|create|delete|describe|get-iam-policy|update
 pubsub topics add-iam-policy-binding|create|delete|describe|get-iam-policy|list-subscriptions
 run deploy
