@@ -36,7 +36,9 @@ DATABASE_PATTERN = r"^(\(default\)|[a-z][a-z0-9-]{2,61}[a-z0-9])$"
 
 SHARDS = 30
 """How many shards the due index has: as many as one `in` filter of a query covers.
-https://firebase.google.com/docs/firestore/query-data/queries#in_and_array-contains-any"""
+
+A query has at most 100 filters and orders, and in one of all shards each filter counts 30 times: two more beside the
+shards' are possible, and cursors do not count. https://firebase.google.com/docs/firestore/query-data/queries#query_limitations"""
 
 _LONGEST_OWNER = 1_450
 

@@ -24,6 +24,13 @@ from functions.shared.settings import DlqHandlerSettings, load_settings
 def test_a_comma_separates_only_where_a_url_follows(
     value: str, urls: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name, text in {"GOOGLE_CLOUD_PROJECT": "p", "LOCATION": "l", "ALERT_URLS": value}.items():
+    settings = {
+        "GOOGLE_CLOUD_PROJECT": "p",
+        "LOCATION": "l",
+        "DLQ_HANDLER_URL": "https://dlq-handler.example",
+        "EVENTS_INVOKER": "events@p.iam.gserviceaccount.com",
+        "ALERT_URLS": value,
+    }
+    for name, text in settings.items():
         monkeypatch.setenv(name, text)
     assert load_settings(DlqHandlerSettings).alert_urls == urls
