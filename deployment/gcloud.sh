@@ -146,6 +146,8 @@ hint_for() {
     echo "your account must be allowed to act as the pipeline's accounts: an administrator grants that by ./deploy.sh --bootstrap --deployer=MEMBER."
   elif grep -qE 'PERMISSION_DENIED|does not have permission|denied|403' "$1"; then
     echo "your account lacks a permission. An administrator grants what a deployment needs: ./deploy.sh --bootstrap --deployer=MEMBER (docs/permissions.md)."
+  elif grep -qE 'cannot run builds in this region|concurrent builds quota' "$1"; then
+    echo "Cloud Build builds only in some regions for this project: docs/deployment.md names them under \"Choose the settings\"."
   elif grep -qE 'credentials|reauth|login' "$1"; then
     echo "log in again: gcloud auth login"
   elif grep -qE '[Bb]uild failed|BUILD_|Build error' "$1"; then

@@ -494,6 +494,13 @@ class TestSettings:
         assert "What to do: a function may have more CPUs than Cloud Run's quota in us-central1" in outcome.errors
         assert "link a billing account" not in outcome.errors
 
+    def test_a_region_where_cloud_build_builds_nothing(self, deployed: Deployment) -> None:
+        deployed.settings["WORKER_MEMORY"] = "2Gi"
+        deployed.fail("run deploy", "FAILED_PRECONDITION: due to quota restrictions, cannot run builds in this region.")
+        outcome = deployed.deploy("--only=worker")
+        assert outcome.status == 1
+        assert 'docs/deployment.md names them under "Choose the settings"' in outcome.errors
+
     def test_env_file(self, bare: Deployment) -> None:
         file = bare.directory / "my settings.env"
         file.write_text(
