@@ -319,3 +319,24 @@ class TestCadences:
     def test_sample_users_have_all(self) -> None:
         written = [each.document for user in sample_users(12, now=NOW) for each in user.subscriptions if each.document]
         assert {fields["cadence"] for fields in written} == set(Cadence)
+
+
+COSTS = [line.split(" | ") for line in (REPOSITORY / "docs/costs.md").read_text(encoding="utf-8").splitlines()]
+
+
+class TestCosts:
+    """docs/costs.md: the part that follows from this repository."""
+
+    def test_each_condition_is_counted(self) -> None:
+        policies = [json.loads(path.read_text()) for path in (REPOSITORY / "deployment/alert_policies").glob("*.json")]
+        conditions = sum(len(policy["conditions"]) for policy in policies)
+        (row,) = (row for row in COSTS if row[0] == "| Monitoring")
+        assert row[4].startswith(f"{conditions} conditions at 1.50")
+        assert row[1:4] == [f"{conditions * 1.5:.0f}"] * 3
+
+    def test_the_total_is_the_sum(self) -> None:
+        names = [row[0] for row in COSTS]
+        above = COSTS[names.index("| Cloud Run") : names.index("| **Google, together**")]
+        total = COSTS[names.index("| **Google, together**")]
+        sums = [sum(int(row[column]) for row in above if row[column].isdigit()) for column in (1, 2, 3)]
+        assert [int(figure.strip("*")) for figure in total[1:4]] == sums
