@@ -16,15 +16,20 @@ services() {
 
 # read_traffic [with-revisions]: leaves in $WORK/traffic where the traffic of each function goes.
 read_traffic() {
-  local pair list lists=""
+  local list name lists="" names=()
   list="$(read_if_there run services list "--region=$REGION" --format=json)"
   printf '%s' "${list:-[]}" >"$WORK/services.json"
-  if [ "${1:-}" = with-revisions ]; then
-    for pair in $(services); do start "$WORK/${pair%%=*}.log" read_revisions "${pair%%=*}"; done
-    finish_all
-    for pair in $(services); do lists="$lists,$(cat "$WORK/${pair%%=*}.revisions")"; done
-  fi
-  printf '{"services": %s, "revisions": [%s]}' "$(cat "$WORK/services.json")" "${lists#,}" >"$WORK/cloud-run.json"
+  note_traffic ""
+  if [ "${1:-}" != with-revisions ]; then return; fi
+  while IFS=$'\t' read -r name _; do names+=("$name"); done <"$WORK/traffic"
+  for name in ${names[@]+"${names[@]}"}; do start "$WORK/$name.log" read_revisions "$name"; done
+  finish_all
+  for name in ${names[@]+"${names[@]}"}; do lists="$lists,$(cat "$WORK/$name.revisions")"; done
+  note_traffic "${lists#,}"
+}
+
+note_traffic() { # REVISIONS
+  printf '{"services": %s, "revisions": [%s]}' "$(cat "$WORK/services.json")" "$1" >"$WORK/cloud-run.json"
   # shellcheck disable=SC2046  # names without spaces
   helper traffic state $(services) <"$WORK/cloud-run.json" >"$WORK/traffic"
 }
@@ -44,17 +49,23 @@ of_traffic() {
   done <"$WORK/traffic"
 }
 
-# A line if the traffic of functions is divided: whatever else is deployed then would change what is compared.
-wrong_traffic() {
-  local name state serving canary divided=""
+# Stops while the traffic of functions is divided: whatever else is deployed then would change what is compared. A canary
+# may go on.
+require_undivided_traffic() {
+  local name state serving canary divided="" ends=()
+  read_traffic ${CANARY:+with-revisions}
   while IFS=$'\t' read -r name state serving canary _ <&3; do
     case "$state" in
       canary) if [ -z "$CANARY" ] || [ "$serving" = - ]; then divided="$divided, $name ($canary is a canary)"; fi ;;
       split) divided="$divided, $name (several revisions have a share)" ;;
     esac
   done 3<"$WORK/traffic"
-  if [ -n "$divided" ]; then
-    echo "The traffic of functions is divided: ${divided#, }. End that first: $SELF --promote sends all to the newest revisions, $SELF --rollback to the old ones."
+  if [ -z "$divided" ]; then return; fi
+  ends=("To send all to the newest revisions: $SELF --promote" "To send all to the old ones: $SELF --rollback")
+  if [ "$CHECK" = yes ]; then
+    differs_by_hand "the traffic of functions is divided: ${divided#, }." "${ends[@]}"
+  else
+    fail "the traffic of functions is divided: ${divided#, }. Nothing was changed." "${ends[@]}"
   fi
 }
 

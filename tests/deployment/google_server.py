@@ -422,17 +422,35 @@ class GoogleServer:
             }
         if name.startswith("namespaces/") and method in {"POST", "PUT"}:
             return self._knative_service(name, query, body)
+        if name.startswith("namespaces/") and method == "GET" and name.count("/") == 2:
+            found: list[Resource] = self._read("run", name)[name.rpartition("/")[2]]
+            label, _, value = query.get("labelSelector", "").replace(" ", "").partition("=")
+            if label:
+                found = [each for each in found if each["metadata"]["labels"].get(label) == value]
+            return {"items": found, "metadata": {}}
+        if name.startswith("namespaces/") and method == "DELETE":
+            place, _, service = name.partition("/services/")
+            for key in [key for key in self.resources if key.startswith(f"run/{place}/revisions/{service}-0")]:
+                del self.resources[key]
         return None
 
     def _knative_service(self, name: str, query: Any, body: Resource) -> Resource:
-        """A service of Cloud Run as its older interface has it, which gcloud uses."""
+        """A service of Cloud Run as its older interface has it, which gcloud uses. Each template is a revision."""
         service = body["metadata"]["name"]
+        namespace = name.partition("/services")[0]
+        key = f"run/{namespace}/services/{service}"
+        template = body["spec"]["template"]
+        before = self.resources.get(key)
+        is_new = before is None or before["spec"]["template"] != template
         generation = body["metadata"].get("generation", 0) + 1
-        revision = f"{service}-{generation:05d}-abc"
+        revision = template["metadata"].get("name") or f"{service}-{generation:05d}-abc"
+        if before is not None and not is_new:
+            revision = before["status"]["latestReadyRevisionName"]
+        traffic = body["spec"].get("traffic") or [{"latestRevision": True, "percent": 100}]
         resource: Resource = {
             **body,
             "metadata": {**body["metadata"], "generation": generation, "namespace": PROJECT_NUMBER},
-            "spec": {"traffic": [{"latestRevision": True, "percent": 100}], **body["spec"]},
+            "spec": {**body["spec"], "traffic": traffic},
             "status": {
                 "observedGeneration": generation,
                 "conditions": [
@@ -441,13 +459,29 @@ class GoogleServer:
                 "latestReadyRevisionName": revision,
                 "latestCreatedRevisionName": revision,
                 "url": f"https://{service}-{PROJECT_NUMBER}.us-central1.run.app",
-                "traffic": [{"revisionName": revision, "percent": 100, "latestRevision": True}],
+                "traffic": [{"revisionName": revision, **target} for target in traffic],
             },
         }
         if "dryRun" not in query:
-            key = name if name.endswith(f"/{service}") else f"{name}/{service}"
-            self.resources[f"run/{key}"] = resource
+            self.resources[key] = resource
+            if is_new:
+                self._add_revision(namespace, service, revision, template)
         return resource
+
+    def _add_revision(self, namespace: str, service: str, revision: str, template: Resource) -> None:
+        metadata = template["metadata"]
+        place = f"run/{namespace}/revisions"
+        self.resources[f"{place}/{revision}"] = {
+            "metadata": {
+                "name": revision,
+                "namespace": PROJECT_NUMBER,
+                "creationTimestamp": f"2026-11-24T13:00:{len(self.resources) % 60:02}.123456Z",
+                "labels": {**metadata.get("labels", {}), "serving.knative.dev/service": service},
+                "annotations": metadata.get("annotations", {}),
+            },
+            "spec": template["spec"],
+            "status": {"conditions": [{"type": "Ready", "status": "True"}]},
+        }
 
     def _monitoring(self, method: str, name: str, _query: Any, body: Resource) -> Resource | None:
         self._check(method, name, body)

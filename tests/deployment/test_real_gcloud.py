@@ -24,7 +24,9 @@ SERVICES = f"run/namespaces/{PROJECT}/services"
 ADMITTED = {"role": "roles/iap.httpsResourceAccessor", "members": ["user:ada@example.com", "group:support@example.com"]}
 
 
-def deploy(server: GoogleServer, repository: Path, directory: Path, *options: str, answer: str = "") -> Outcome:
+def deploy(
+    server: GoogleServer, repository: Path, directory: Path, *options: str, answer: str = "", memory: str = "1Gi"
+) -> Outcome:
     token = directory / "token"
     token.write_text("ya29.made-up", encoding="utf-8")
     environment = {
@@ -44,6 +46,7 @@ def deploy(server: GoogleServer, repository: Path, directory: Path, *options: st
         "CONSOLE_VIEWERS": "group:support@example.com",
         **SECRETS,
         "ALERT_EMAIL": "ops@example.com",
+        "WORKER_MEMORY": memory,
         "MAIL_FROM_NAME": 'O\'Neil, "Größe" & Co',
     }
     run = subprocess.run(
@@ -56,6 +59,26 @@ def deploy(server: GoogleServer, repository: Path, directory: Path, *options: st
         check=False,
     )
     return Outcome(run.returncode, run.stdout, run.stderr)
+
+
+def _releases(server: GoogleServer, repository: Path, directory: Path) -> None:
+    def traffic() -> dict[str, int]:
+        worker = server.resources[f"{SERVICES}/report-worker"]
+        return {
+            target["revisionName"]: target["percent"] for target in worker["status"]["traffic"] if "tag" not in target
+        }
+
+    [old] = traffic()
+    canary = deploy(server, repository, directory, "--canary=10", "--only=worker", memory="2Gi")
+    # The server knows of no requests.
+    assert canary.status == 4, canary.text
+    assert "0 requests to the new revision, 0 to the old one: too few to compare" in canary.output
+    [new] = set(traffic()) - {old}
+    assert traffic() == {old: 90, new: 10}
+    for option, expected in (("--promote", new), ("--rollback", old)):
+        outcome = deploy(server, repository, directory, option)
+        assert outcome.status == 0, outcome.text
+        assert traffic() == {expected: 100}
 
 
 def test_deploys_finds_nothing_to_do_and_tears_down(repository: Path, tmp_path: Path) -> None:
@@ -81,6 +104,8 @@ def test_deploys_finds_nothing_to_do_and_tears_down(repository: Path, tmp_path: 
         second = deploy(server, repository, tmp_path, "--console")
         assert second.status == 0, second.text
         assert "Created: 0, changed: 0, removed: 0" in second.output, second.text
+
+        _releases(server, repository, tmp_path)
 
         third = deploy(server, repository, tmp_path, "--teardown", answer=f"{PROJECT}\n")
         assert third.status == 0, third.text

@@ -44,7 +44,10 @@ def test_a_canary_is_promoted_and_rolled_back(deployed: Deployment) -> None:
 
     stopped = deployed.deploy("--only=functions")
     assert (stopped.status, deployed.changes) == (1, [])
-    assert "The traffic of functions is divided: worker (report-worker-00002-abc is a canary)." in stopped.errors
+    assert "the traffic of functions is divided: worker (report-worker-00002-abc is a canary)." in stopped.errors
+    checked = deployed.deploy("--check", "--only=worker")
+    assert checked.status == 3, checked.text
+    assert "different: 0, too many: 0, changed by hand: 1" in checked.output
     dry = deployed.deploy("--promote", "--dry-run")
     assert (dry.status, deployed.changes) == (0, [])
     assert "update-traffic report-worker --region=us-central1 --to-latest --remove-tags=canary" in dry.output
