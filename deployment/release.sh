@@ -117,7 +117,7 @@ give_share() { # NAME CANARY SERVING
 # Compares the canaries with the old revisions until the time is over, or one is worse.
 watch_canary() {
   step canary "Canary"
-  local name state serving canary made pairs=() since="" verdict minutes progress
+  local name state serving canary made pairs=() since="" watched verdict minutes progress
   while IFS=$'\t' read -r name state serving canary _ made <&3; do
     if [ "$state" != canary ]; then continue; fi
     pairs+=("$name=$canary:$serving")
@@ -127,28 +127,37 @@ watch_canary() {
     say "  No function has a canary: there is nothing to compare."
     return
   fi
+  watched="$(canaries)"
   while :; do
     rest_call roles/monitoring.viewer canary_report "$PREFIX-attempts" "$since" "${pairs[@]}" >"$WORK/report"
     IFS=$'\t' read -r verdict minutes progress <"$WORK/report"
     if [ "$verdict" = worse ] || [ "$minutes" -ge "$CANARY_MINUTES" ]; then break; fi
     say "  $((CANARY_MINUTES - minutes)) min to go. Requests, of the new and the old: $progress"
     sleep 60
+    read_traffic
+    if [ "$(canaries)" != "$watched" ]; then
+      say "The canary was ended or replaced meanwhile, and is watched no more."
+      exit "$UNCLEAR"
+    fi
   done
   tail -n +2 "$WORK/report" | sed 's/^/  /'
   end_canary "$verdict"
 }
+
+# The canary of each function, a line each.
+canaries() { awk -F '\t' '$2 == "canary" { print $1, $4 }' "$WORK/traffic"; }
 
 end_canary() { # VERDICT
   local alone="${ONLY:+ --only=$ONLY}"
   case "$1" in
     worse)
       say "It is worse than what it replaces, and gets no more traffic."
-      move_traffic rollback
+      move_traffic rollback-canary
       exit "$WORSE"
       ;;
     healthy)
       if [ "$PROMOTE_IF_HEALTHY" = yes ]; then
-        move_traffic promote
+        move_traffic promote-canary
       else
         say "It is not worse than what it replaces. To send all traffic to it: $SELF --promote$alone. To end it: $SELF --rollback$alone."
       fi
@@ -161,13 +170,17 @@ end_canary() { # VERDICT
   esac
 }
 
-# move_traffic promote|rollback
+# move_traffic promote|rollback|promote-canary|rollback-canary
 move_traffic() {
   local moves name flags words moved=no
   read_traffic with-revisions
   # shellcheck disable=SC2046  # names without spaces
   if ! moves="$(helper traffic "$1" $(services) <"$WORK/cloud-run.json")"; then
     fail "all traffic stays as it is." "$(awk -F '\t' '{ print $1 ": " $3 }' <<<"$moves")"
+  fi
+  if [ -z "$moves" ] && [ -n "$CANARY" ]; then
+    say "The canary was ended meanwhile."
+    return
   fi
   if [ -z "$moves" ]; then fail "no function of the pipeline \"$PREFIX\" is deployed in $REGION."; fi
   while IFS=$'\t' read -r name flags words; do

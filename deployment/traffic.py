@@ -1,16 +1,17 @@
 """Reads which revision of each function serves, and plans where its traffic goes.
 
-    printf '{"services": %s, "revisions": [%s, …]}' … | traffic.py state|promote|rollback FUNCTION=SERVICE...
+    printf '{"services": %s, "revisions": [%s, …]}' … | traffic.py COMMAND FUNCTION=SERVICE...
 
 The lists are that of `gcloud run services list`, and those of `gcloud run revisions list` for each service, as JSON.
 The state can be told without the latter. Cloud Run itself is the only record: the traffic table of a service, the tag
 `canary` in it, and two labels of each revision, `deployment`, the time of the deployment that made it, and `replaces`,
 the revision that served before it.
 
-Prints a line for each function, its parts separated by tabs. `state` prints for each that is there: its state, the
-revision that serves, the canary, the canary's percentage and when it was made, and `-` where there is none. `promote`
-and `rollback` print the flags of `gcloud run services update-traffic` and what they do, for each function whose traffic
-moves, and `-` and the reason for each that stays. The status is 1 where no function may be promoted.
+Each command prints a line for each function, its parts separated by tabs. `state` prints for each that is there: its
+state, the revision that serves, the canary, the canary's percentage and when it was made, and `-` where there is none.
+`promote` and `rollback` print the flags of `gcloud run services update-traffic` and what they do, for each function
+whose traffic moves, and `-` and the reason for each that stays; `promote-canary` and `rollback-canary` leave out the
+functions without a canary. The status is 1 where no function may be promoted.
 """
 
 import enum
@@ -269,7 +270,10 @@ def main(command: str, *pairs: str) -> None:
     if command == "state":
         sys.stdout.writelines(f"{line}\n" for line in _state_lines(functions))
         return
-    moves = list(promote(functions) if command == "promote" else roll_back(functions, alone=len(pairs) == 1))
+    verb, _, of_canary = command.partition("-")
+    if of_canary:
+        functions = [function for function in functions if function.traffic.canary]
+    moves = list(promote(functions) if verb == "promote" else roll_back(functions, alone=len(pairs) == 1))
     sys.stdout.writelines(f"{move.function}\t{' '.join(move.flags) or _NONE}\t{move.words}\n" for move in moves)
     if any(move.is_error for move in moves):
         sys.exit(1)

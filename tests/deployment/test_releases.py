@@ -132,6 +132,19 @@ def test_a_canary_that_was_killed_before_it_had_a_share(deployed: Deployment) ->
     assert traffic(deployed) == [share(1, 100)]
 
 
+def test_a_canary_that_another_ends_is_watched_no_more(deployed: Deployment) -> None:
+    deployed.settings["WORKER_MEMORY"] = "2Gi"
+    watch(deployed, HEALTHY, WORSE)
+    to_old = "--to-revisions=report-worker-00001-abc=100 --remove-tags=canary"
+    command = f"gcloud run services update-traffic report-worker --region=us-central1 --project=my-project {to_old}"
+    (deployed.directory / "bin" / "sleep").write_text(f"#!/bin/sh\nexec {command}\n", encoding="utf-8")
+    outcome = deployed.deploy("--canary=10", "--canary-minutes=9999", "--only=worker")
+    assert outcome.status == 4, outcome.text
+    assert "The canary was ended or replaced meanwhile" in outcome.output
+    # It does not go back a second time.
+    assert traffic(deployed) == [share(1, 100)]
+
+
 def test_a_new_function_takes_all_traffic(deployed: Deployment) -> None:
     deployed.edit(lambda state: state["resources"].pop(f"{PLACE}/services/report-dlq-handler"))
     deployed.edit(lambda state: state["revisions"].pop(f"{PLACE}/services/report-dlq-handler"))

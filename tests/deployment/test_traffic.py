@@ -1,10 +1,12 @@
 """Which revision of a function serves, and where promoting and rolling back send its traffic."""
 
+import io
+import json
 from typing import Any
 
 import pytest
 
-from deployment.traffic import Function, Move, Revision, State, Traffic, promote, roll_back
+from deployment.traffic import Function, Move, Revision, State, Traffic, main, promote, roll_back
 
 LATEST = {"latestRevision": True, "percent": 100}
 
@@ -147,6 +149,33 @@ def test_rolls_back_to_the_revision_before(
 ) -> None:
     moves = list(roll_back([function(traffic, revisions)], alone=True))
     assert flags(moves) == {"worker": expected}
+
+
+@pytest.mark.parametrize(
+    ("command", "expected"), [("promote", "--to-latest"), ("rollback", "--to-revisions=report-worker-1=100")]
+)
+def test_what_ends_a_canary_leaves_functions_without_one_alone(
+    command: str, expected: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    document = {
+        "services": [
+            {
+                "metadata": {"name": "report-worker"},
+                "spec": {"traffic": [share(1, 90), share(2, 10), tag(2)]},
+                "status": {"latestReadyRevisionName": "report-worker-2"},
+            },
+            {
+                "metadata": {"name": "report-dispatcher"},
+                "spec": {"traffic": [share(1, 100, service="report-dispatcher")]},
+                "status": {"latestReadyRevisionName": "report-dispatcher-2"},
+            },
+        ],
+        "revisions": [TWO, [revision(number, service="report-dispatcher") for number in (1, 2)]],
+    }
+    monkeypatch.setattr("sys.stdin", io.StringIO(json.dumps(document)))
+    main(f"{command}-canary", "dispatcher=report-dispatcher", "worker=report-worker", "preferences=report-preferences")
+    [line] = capsys.readouterr().out.splitlines()
+    assert line.startswith(f"worker\t{expected} --remove-tags=canary\t")
 
 
 def test_rolls_the_last_deployment_back_and_not_what_it_did_not_change() -> None:
