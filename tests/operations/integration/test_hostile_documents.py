@@ -50,7 +50,10 @@ LEFT_OUT = {"--open", "--watch", "--help"}
 """These open a browser, or do not come to an end."""
 USAGE = 2
 """What a command ends with that was written wrongly: then it has read no document."""
-NAMES_NOTHING = {"version", "check mail", "kinds", "queue show", "queue pause", "queue resume", "queue set"}
+NAMES_NOTHING = {
+    *("version", "check mail", "kinds", "dead-letters redeliver"),
+    *("queue show", "queue pause", "queue resume", "queue set"),
+}
 """These need not show anything of a document, or read none; every other command does, in one of its forms at least."""
 
 
