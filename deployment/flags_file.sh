@@ -7,7 +7,6 @@ flags_in() { sed -n 's/^\(--[a-z-]*\):.*/\1/p' "$1"; }
 
 # flag_in FILE FLAG: the flag's value, without quotes; nothing if the file does not have it.
 flag_in() {
-  sed -n -e "s/^$2:[[:space:]]*//p" "$1" |
-    sed -e 's/[[:space:]][[:space:]]*#.*$//' -e 's/[[:space:]]*$//' -e 's/^"\(.*\)"$/\1/' -e "s/^'\\(.*\\)'\$/\\1/" |
-    tail -n 1
+  sed -n -e "/^$2:/{" -e "s/^$2:[[:space:]]*//" -e 's/[[:space:]][[:space:]]*#.*$//' -e 's/[[:space:]]*$//' \
+    -e 's/^"\(.*\)"$/\1/' -e "s/^'\\(.*\\)'\$/\\1/" -e h -e '}' -e '${' -e x -e p -e '}' "$1"
 }

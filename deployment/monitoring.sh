@@ -5,6 +5,7 @@
 set_up_monitoring() {
   step monitoring "Monitoring"
   local channels template
+  QUEUE_DEPTH="$(half_an_hour_of_tasks)"
   channels="$(ensure_channels)"
   for template in "$ROOT"/deployment/metrics/*.json; do ensure_metric "$(basename "$template" .json)"; done
   ensure_objective
@@ -18,7 +19,7 @@ set_up_monitoring() {
 render() {
   helper render "$1" "PREFIX=$PREFIX" "REGION=$REGION" "PROJECT_ID=$PROJECT_ID" \
     "QUEUE_NAME=$QUEUE_NAME" "TOPIC=$TOPIC" "DASHBOARD=$DASHBOARD" "SLO_PERCENT=$SLO_PERCENT" "RUNBOOK_URL=$RUNBOOK_URL" \
-    "QUEUE_DEPTH=$(half_an_hour_of_tasks)" "${@:3}" >"$2"
+    "QUEUE_DEPTH=$QUEUE_DEPTH" "${@:3}" >"$2"
 }
 
 # The workers cannot empty a queue that is deeper than this within half an hour.

@@ -40,7 +40,7 @@ function_name() { echo "$PREFIX-$1"; }
 account_of() { echo "$PREFIX-$1@$ACCOUNT_DOMAIN"; }
 
 # The secret behind a variable: SENDGRID_API_KEY is report-sendgrid-api-key.
-secret_name() { echo "$PREFIX-$(echo "$1" | tr 'A-Z_' 'a-z-')"; }
+secret_name() { echo "$PREFIX-$1" | tr 'A-Z_' 'a-z-'; }
 
 # Cloud Run's address of a service, known before there is one.
 # https://cloud.google.com/run/docs/triggering/https-request#deterministic

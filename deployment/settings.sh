@@ -74,7 +74,8 @@ load_settings() {
   if [ -n "$REGION_OPTION" ]; then REGION="$REGION_OPTION"; fi
   if [ -n "$DEPLOYER_OPTION" ]; then DEPLOYER="$DEPLOYER_OPTION"; fi
   if [ -n "$QUEUES_OPTION" ]; then QUEUES="$QUEUES_OPTION"; fi
-  for name in $SETTINGS $SECRETS $KIND_SETTINGS $KIND_SECRETS; do default "$(holder_of "$name")" ""; done
+  for name in $SETTINGS $SECRETS; do default "$name" ""; done
+  for name in $KIND_SETTINGS $KIND_SECRETS; do default "$(holder_of "$name")" ""; done
   # Where it is not said, what gcloud itself is set to.
   default PROJECT_ID "$(gcloud config get project 2>/dev/null </dev/null || true)"
   default PREFIX report
