@@ -5,7 +5,7 @@ handlers; what the client sends over the socket is the same.
 """
 
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
@@ -22,9 +22,6 @@ Middleware = Callable[[str, Callable[[], Awaitable[Any]]], Awaitable[Any]]
 """Wraps each call: given the method's full name (`/google.firestore.v1.Firestore/Commit`) and a function that carries
 the call out, returns the answer. It may wait before, raise RpcError instead, or raise it after, which is how latency
 and faults are made. For a streaming method the function returns the stream, before anything of it was produced."""
-
-Handlers = Mapping[str, "grpc.RpcMethodHandler[Any, Any]"]
-"""What serves each method, by the method's full name."""
 
 _request: ContextVar[Any] = ContextVar("request")
 
@@ -108,14 +105,8 @@ class RpcServer:
         self._requested_port = port
         self._middleware = tuple(middleware)
         self._services: list[grpc.GenericRpcHandler] = []
-        self._handlers: dict[str, grpc.RpcMethodHandler[Any, Any]] = {}
         self._server: grpc.aio.Server | None = None
         self.port = port
-
-    @property
-    def handlers(self) -> Handlers:
-        """What serves each method, for callers in this process."""
-        return self._handlers
 
     def add_service(self, service: str, methods: Sequence[Method], implementation: object) -> None:
         """Serve a service's methods by the implementation's, named in snake case.
@@ -129,7 +120,6 @@ class RpcServer:
             if function is not None:
                 handlers[method.name] = self._handler(f"/{service}/{method.name}", method, function)
         self._services.append(grpc.method_handlers_generic_handler(service, handlers))
-        self._handlers |= {f"/{service}/{name}": handler for name, handler in handlers.items()}
 
     async def start(self) -> None:
         """Bind and begin to serve; `port` is the bound one afterwards.

@@ -20,7 +20,6 @@ from local_cloud.pubsub.server import PubSubEmulator
 from local_cloud.rpc import Middleware
 from local_cloud.tasks.server import TasksEmulator
 from tests.deployed_firestore import deployed_firestore
-from tests.in_process_channel import calls_in_process
 from tests.support import Background, pull_now
 
 PROJECT = "local-project"
@@ -89,7 +88,6 @@ def local_services(
         for server in (identity, emulator, pubsub, inbox, tasks):
             background.run(server.start())
             stack.callback(_stop, background, server)
-        stack.enter_context(calls_in_process(background, emulator, pubsub, tasks))
         addresses = {
             "FIRESTORE_EMULATOR_HOST": f"127.0.0.1:{emulator.port}",
             "PUBSUB_EMULATOR_HOST": f"127.0.0.1:{pubsub.port}",

@@ -9,7 +9,7 @@ from local_cloud.firestore import messages
 from local_cloud.firestore.indexes import DeclaredIndexes
 from local_cloud.firestore.service import FirestoreService
 from local_cloud.firestore.usage import Usage
-from local_cloud.rpc import Handlers, Method, Middleware, RpcServer
+from local_cloud.rpc import Method, Middleware, RpcServer
 
 _METHODS = (
     Method(name="GetDocument", request=messages.GetDocumentRequest, response=messages.Document),
@@ -100,11 +100,6 @@ class FirestoreEmulator:
     def port(self) -> int:
         """The port; the bound one after `start`."""
         return self._server.port
-
-    @property
-    def handlers(self) -> Handlers:
-        """What serves each method, for callers in this process."""
-        return self._server.handlers
 
     async def start(self) -> None:
         """Begin to serve.

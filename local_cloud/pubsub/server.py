@@ -9,7 +9,7 @@ from local_cloud.pubsub.backlog import Counts
 from local_cloud.pubsub.broker import Broker, Copies
 from local_cloud.pubsub.names import short_name
 from local_cloud.pubsub.push import Pusher
-from local_cloud.rpc import Handlers, Middleware, RpcServer
+from local_cloud.rpc import Middleware, RpcServer
 
 
 class PubSubEmulator:
@@ -45,11 +45,6 @@ class PubSubEmulator:
     @property
     def port(self) -> int:
         return self._server.port
-
-    @property
-    def handlers(self) -> Handlers:
-        """What serves each method, for callers in this process."""
-        return self._server.handlers
 
     async def start(self) -> None:
         """Bind and begin to serve.

@@ -11,7 +11,7 @@ from google.protobuf.field_mask_pb2 import FieldMask
 from local_cloud.clock import Clock
 from local_cloud.identity import MintToken
 from local_cloud.rest import RestServer
-from local_cloud.rpc import Handlers, Middleware, RpcServer
+from local_cloud.rpc import Middleware, RpcServer
 from local_cloud.tasks import messages, methods, moments
 from local_cloud.tasks.dispatch import DeliveryMiddleware, Dispatcher
 from local_cloud.tasks.queue import Attempt, Counts, DroppedTask, Outcome, Queue
@@ -73,11 +73,6 @@ class TasksEmulator:
             server.add_service(methods.CLOUD_TASKS, methods.METHODS, implementation)
             server.add_service(methods.OPERATIONS, methods.OPERATION_METHODS, implementation)
             server.add_service(methods.LOCATIONS, methods.LOCATION_METHODS, implementation)
-
-    @property
-    def handlers(self) -> Handlers:
-        """What serves each method, for callers in this process."""
-        return self._rpc.handlers
 
     async def start(self) -> None:
         """Bind and begin to serve and to dispatch.

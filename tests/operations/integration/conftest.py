@@ -30,7 +30,6 @@ from local_cloud.identity import IdentityProvider
 from local_cloud.tasks.server import TasksEmulator
 from operations.commands.app import app
 from tests.deployed_firestore import deployed_firestore
-from tests.in_process_channel import calls_in_process
 from tests.support import Background, Faults
 
 # CliRunner makes all commands again for each call, which takes longer than most calls.
@@ -256,8 +255,7 @@ def project(emulators: Emulators) -> Iterator[Project]:
         "FIRESTORE_EMULATOR_HOST": f"127.0.0.1:{emulators.firestore.port}",
         "CLOUD_TASKS_EMULATOR_HOST": f"127.0.0.1:{emulators.tasks.port}",
     }
-    served = calls_in_process(emulators.background, emulators.firestore, emulators.tasks)
-    with pytest.MonkeyPatch.context() as environment, served:
+    with pytest.MonkeyPatch.context() as environment:
         for name, value in project.variables.items():
             environment.setenv(name, value)
         # The client is kept for the life of a process, which is longer than that of this package's emulator.

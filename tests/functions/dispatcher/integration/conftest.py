@@ -28,7 +28,6 @@ from local_cloud.pubsub.server import PubSubEmulator
 from local_cloud.tasks.server import TasksEmulator
 from tests.deployed_firestore import deployed_firestore
 from tests.function_process import FunctionProcesses
-from tests.in_process_channel import calls_in_process
 from tests.seeding import seed, subscription_reference, user_document, user_reference
 from tests.support import Background, Faults
 
@@ -265,45 +264,44 @@ def services(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
     for server in servers:
         background.run(server.start())
 
-    with calls_in_process(background, firestore_server, tasks, pubsub):
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setenv("FIRESTORE_EMULATOR_HOST", f"127.0.0.1:{firestore_server.port}")
-            patch.setenv("PUBSUB_EMULATOR_HOST", f"127.0.0.1:{pubsub.port}")
-            database = firestore.Client(project=PROJECT, credentials=AnonymousCredentials())  # type: ignore[no-untyped-call]  # google-auth
-            publisher, subscriber = PublisherClient(), SubscriberClient()
-        queues = CloudTasksClient(
-            transport=CloudTasksGrpcTransport(channel=grpc.insecure_channel(f"127.0.0.1:{tasks.port}"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("FIRESTORE_EMULATOR_HOST", f"127.0.0.1:{firestore_server.port}")
+        patch.setenv("PUBSUB_EMULATOR_HOST", f"127.0.0.1:{pubsub.port}")
+        database = firestore.Client(project=PROJECT, credentials=AnonymousCredentials())  # type: ignore[no-untyped-call]  # google-auth
+        publisher, subscriber = PublisherClient(), SubscriberClient()
+    queues = CloudTasksClient(
+        transport=CloudTasksGrpcTransport(channel=grpc.insecure_channel(f"127.0.0.1:{tasks.port}"))
+    )
+    publisher.create_topic(name=TOPIC)
+    subscriber.create_subscription(name=SUBSCRIPTION, topic=TOPIC)
+    for name in ("reports", "reports-2"):
+        queue = Queue(
+            name=f"projects/{PROJECT}/locations/{LOCATION}/queues/{name}",
+            rate_limits=RateLimits(max_dispatches_per_second=500, max_concurrent_dispatches=100),
+            # 3 attempts, 10 and 20 minutes between them: with their deadlines, gone after 36 minutes.
+            retry_config=RetryConfig(
+                max_attempts=3, min_backoff=timedelta(minutes=10), max_backoff=HOUR, max_doublings=5
+            ),
         )
-        publisher.create_topic(name=TOPIC)
-        subscriber.create_subscription(name=SUBSCRIPTION, topic=TOPIC)
-        for name in ("reports", "reports-2"):
-            queue = Queue(
-                name=f"projects/{PROJECT}/locations/{LOCATION}/queues/{name}",
-                rate_limits=RateLimits(max_dispatches_per_second=500, max_concurrent_dispatches=100),
-                # 3 attempts, 10 and 20 minutes between them: with their deadlines, gone after 36 minutes.
-                retry_config=RetryConfig(
-                    max_attempts=3, min_backoff=timedelta(minutes=10), max_backoff=HOUR, max_doublings=5
-                ),
-            )
-            queues.create_queue(parent=f"projects/{PROJECT}/locations/{LOCATION}", queue=queue)
+        queues.create_queue(parent=f"projects/{PROJECT}/locations/{LOCATION}", queue=queue)
 
-        made = Cloud(
-            background=background,
-            firestore_port=firestore_server.port,
-            firestore_faults=faults[0],
-            firestore_usage=firestore_server.usage,
-            tasks_port=tasks.port,
-            tasks_faults=faults[1],
-            pubsub_port=pubsub.port,
-            pubsub_faults=faults[2],
-            identity=identity,
-            database=database,
-            queues=queues,
-            subscriber=subscriber,
-            logs=logs,
-            dispatchers=FunctionProcesses(background, name="dispatcher", log_directory=logs),
-        )
-        yield made
+    made = Cloud(
+        background=background,
+        firestore_port=firestore_server.port,
+        firestore_faults=faults[0],
+        firestore_usage=firestore_server.usage,
+        tasks_port=tasks.port,
+        tasks_faults=faults[1],
+        pubsub_port=pubsub.port,
+        pubsub_faults=faults[2],
+        identity=identity,
+        database=database,
+        queues=queues,
+        subscriber=subscriber,
+        logs=logs,
+        dispatchers=FunctionProcesses(background, name="dispatcher", log_directory=logs),
+    )
+    yield made
     made.dispatchers.stop()
     for server in reversed(servers):
         background.run(server.stop())

@@ -26,7 +26,6 @@ from local_cloud.identity import IdentityProvider
 from local_cloud.inbox.server import Inbox
 from tests.deployed_firestore import deployed_firestore
 from tests.function_process import FunctionProcesses
-from tests.in_process_channel import calls_in_process
 from tests.support import Background, Faults
 
 PROJECT = "local-project"
@@ -263,26 +262,25 @@ def surroundings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
         background.run(server.start())
     pager.url = f"json://127.0.0.1:{pager_server.port}/"
     pager.mattermost_url = f"mmost://127.0.0.1:{pager_server.port}/3ccdd113474722377935511fc85d3dd4"
-    with calls_in_process(background, emulator):
-        with pytest.MonkeyPatch.context() as environment:
-            environment.setenv("FIRESTORE_EMULATOR_HOST", f"127.0.0.1:{emulator.port}")
-            database = firestore.Client(project=PROJECT, credentials=AnonymousCredentials())  # type: ignore[no-untyped-call]
-        around = Cloud(
-            background=background,
-            identity=identity,
-            firestore=emulator,
-            firestore_faults=faults,
-            inbox=inbox,
-            pager=pager,
-            database=database,
-            handlers=FunctionProcesses(
-                background,
-                name="dlq_handler",
-                log_directory=tmp_path_factory.mktemp("logs"),
-                signature_type="cloudevent",
-            ),
-        )
-        yield around
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("FIRESTORE_EMULATOR_HOST", f"127.0.0.1:{emulator.port}")
+        database = firestore.Client(project=PROJECT, credentials=AnonymousCredentials())  # type: ignore[no-untyped-call]
+    around = Cloud(
+        background=background,
+        identity=identity,
+        firestore=emulator,
+        firestore_faults=faults,
+        inbox=inbox,
+        pager=pager,
+        database=database,
+        handlers=FunctionProcesses(
+            background,
+            name="dlq_handler",
+            log_directory=tmp_path_factory.mktemp("logs"),
+            signature_type="cloudevent",
+        ),
+    )
+    yield around
     around.handlers.stop()
     around.database.close()
     for server in (inbox, pager_server, emulator, identity):

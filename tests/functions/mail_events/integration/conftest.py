@@ -22,7 +22,6 @@ from local_cloud.rpc import Middleware, RpcError
 from tests.deployed_firestore import deployed_firestore
 from tests.function_process import running_function
 from tests.functions.mail_events.signing import Signer, sendgrid_event, to_body
-from tests.in_process_channel import calls_in_process
 from tests.support import PATIENCE_SECONDS, Background, Faults, pull_now
 
 PROJECT = "local-project"
@@ -128,39 +127,38 @@ def started(background: Background, tmp_path_factory: pytest.TempPathFactory) ->
     background.run(emulator.start())
     background.run(pubsub.start())
     address = f"127.0.0.1:{emulator.port}"
-    with calls_in_process(background, emulator, pubsub):
-        with pytest.MonkeyPatch.context() as environment:
-            environment.setenv("FIRESTORE_EMULATOR_HOST", address)
-            environment.setenv("PUBSUB_EMULATOR_HOST", f"127.0.0.1:{pubsub.port}")
-            database = firestore.Client(project=PROJECT, credentials=AnonymousCredentials())  # type: ignore[no-untyped-call]
-            publisher, subscriber = PublisherClient(), SubscriberClient()
-        publisher.create_topic(name=TOPIC)
-        subscriber.create_subscription(name=SUBSCRIPTION, topic=TOPIC)
-        keys, webhook_key = [Signer(), Signer()], WebhookKey()
-        directory = tmp_path_factory.mktemp("logs")
-        environment_of_function = {
-            "GOOGLE_CLOUD_PROJECT": PROJECT,
-            "FIRESTORE_EMULATOR_HOST": address,
-            "PUBSUB_EMULATOR_HOST": f"127.0.0.1:{pubsub.port}",
-            "DEAD_LETTER_TOPIC": "report-dead-letters",
-            "SENDGRID_WEBHOOK_KEY": ", ".join([*(key.public_key for key in keys), webhook_key.public]),
-        }
-        with running_function(
-            background, name="mail_events", environment=environment_of_function, log_directory=directory
-        ) as process:
-            yield Provider(
-                url=f"http://127.0.0.1:{process.port}",
-                process=process,
-                log=process.log_file,
-                database=database,
-                faults=faults,
-                pubsub_faults=pubsub_faults,
-                subscriber=subscriber,
-                methods=methods,
-                environment=environment_of_function,
-                keys=keys,
-                webhook_key=webhook_key,
-            )
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("FIRESTORE_EMULATOR_HOST", address)
+        environment.setenv("PUBSUB_EMULATOR_HOST", f"127.0.0.1:{pubsub.port}")
+        database = firestore.Client(project=PROJECT, credentials=AnonymousCredentials())  # type: ignore[no-untyped-call]
+        publisher, subscriber = PublisherClient(), SubscriberClient()
+    publisher.create_topic(name=TOPIC)
+    subscriber.create_subscription(name=SUBSCRIPTION, topic=TOPIC)
+    keys, webhook_key = [Signer(), Signer()], WebhookKey()
+    directory = tmp_path_factory.mktemp("logs")
+    environment_of_function = {
+        "GOOGLE_CLOUD_PROJECT": PROJECT,
+        "FIRESTORE_EMULATOR_HOST": address,
+        "PUBSUB_EMULATOR_HOST": f"127.0.0.1:{pubsub.port}",
+        "DEAD_LETTER_TOPIC": "report-dead-letters",
+        "SENDGRID_WEBHOOK_KEY": ", ".join([*(key.public_key for key in keys), webhook_key.public]),
+    }
+    with running_function(
+        background, name="mail_events", environment=environment_of_function, log_directory=directory
+    ) as process:
+        yield Provider(
+            url=f"http://127.0.0.1:{process.port}",
+            process=process,
+            log=process.log_file,
+            database=database,
+            faults=faults,
+            pubsub_faults=pubsub_faults,
+            subscriber=subscriber,
+            methods=methods,
+            environment=environment_of_function,
+            keys=keys,
+            webhook_key=webhook_key,
+        )
     publisher.stop()
     subscriber.close()
     background.run(pubsub.stop())

@@ -19,7 +19,6 @@ from local_cloud.clock import Clock
 from local_cloud.function_process import FunctionProcess
 from tests.deployed_firestore import deployed_firestore
 from tests.function_process import running_function
-from tests.in_process_channel import calls_in_process
 from tests.seeding import seed, subscription_reference, user_reference
 from tests.support import Background, Faults
 
@@ -90,7 +89,6 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
         emulator = deployed_firestore(host="127.0.0.1", port=0, clock=Clock(), middleware=[faults])
         background.run(emulator.start())
         stack.callback(lambda: background.run(emulator.stop()))
-        stack.enter_context(calls_in_process(background, emulator))
         environment = {
             "GOOGLE_CLOUD_PROJECT": "local-project",
             "FIRESTORE_EMULATOR_HOST": f"127.0.0.1:{emulator.port}",

@@ -44,7 +44,6 @@ from local_cloud.pubsub.server import PubSubEmulator
 from tests.databases import one_database
 from tests.deployed_firestore import deployed_firestore
 from tests.function_process import FunctionProcesses
-from tests.in_process_channel import calls_in_process
 from tests.seeding import seed, subscription_document, subscription_reference
 from tests.support import Background, Faults, pull_now
 
@@ -302,28 +301,27 @@ def _surroundings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
 
     parts = background.run(start())
     emulator, pubsub, identity, inbox = parts
-    with calls_in_process(background, emulator, pubsub):
-        with pytest.MonkeyPatch.context() as environment:
-            environment.setenv("FIRESTORE_EMULATOR_HOST", f"127.0.0.1:{emulator.port}")
-            environment.setenv("PUBSUB_EMULATOR_HOST", f"127.0.0.1:{pubsub.port}")
-            database = firestore.Client(project=PROJECT, credentials=AnonymousCredentials())  # type: ignore[no-untyped-call]
-            publisher, subscriber = PublisherClient(), SubscriberClient()
-        publisher.create_topic(name=TOPIC)
-        subscriber.create_subscription(name=SUBSCRIPTION, topic=TOPIC)
-        surroundings = Cloud(
-            background=background,
-            firestore=emulator,
-            firestore_faults=firestore_faults,
-            pubsub=pubsub,
-            pubsub_faults=pubsub_faults,
-            identity=identity,
-            inbox=inbox,
-            database=database,
-            subscriber=subscriber,
-            logs=logs,
-            workers=FunctionProcesses(background, name="worker", log_directory=logs),
-        )
-        yield surroundings
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("FIRESTORE_EMULATOR_HOST", f"127.0.0.1:{emulator.port}")
+        environment.setenv("PUBSUB_EMULATOR_HOST", f"127.0.0.1:{pubsub.port}")
+        database = firestore.Client(project=PROJECT, credentials=AnonymousCredentials())  # type: ignore[no-untyped-call]
+        publisher, subscriber = PublisherClient(), SubscriberClient()
+    publisher.create_topic(name=TOPIC)
+    subscriber.create_subscription(name=SUBSCRIPTION, topic=TOPIC)
+    surroundings = Cloud(
+        background=background,
+        firestore=emulator,
+        firestore_faults=firestore_faults,
+        pubsub=pubsub,
+        pubsub_faults=pubsub_faults,
+        identity=identity,
+        inbox=inbox,
+        database=database,
+        subscriber=subscriber,
+        logs=logs,
+        workers=FunctionProcesses(background, name="worker", log_directory=logs),
+    )
+    yield surroundings
     surroundings.workers.stop()
     publisher.stop()
     subscriber.close()

@@ -88,7 +88,6 @@ from operations.queues import Queues
 from operations.replay import PreparedReplay, Replay
 from operations.replay_decision import ReplayStep
 from tests.databases import one_database
-from tests.in_process_channel import calls_in_process
 from tests.seeding import seed, subscription_reference, user_reference
 from tests.support import Background
 
@@ -816,7 +815,7 @@ def two_databases() -> Iterator[Databases]:
         return parts
 
     parts = background.run(start())
-    with pytest.MonkeyPatch.context() as environment, calls_in_process(background, *parts):
+    with pytest.MonkeyPatch.context() as environment:
         environment.setenv("FIRESTORE_EMULATOR_HOST", f"127.0.0.1:{parts[0].port}")
         environment.setenv("CLOUD_TASKS_EMULATOR_HOST", f"127.0.0.1:{parts[1].port}")
         # The client is kept for the life of a process, which is longer than that of this module's emulator.
