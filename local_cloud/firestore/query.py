@@ -237,10 +237,11 @@ class _Parser:
         if query.HasField("limit") and query.limit.value < 0:
             raise invalid_argument("limit is negative.")
         disjuncts: tuple[Conjunction, ...] = ((),)
+        where = query_rules.NO_FILTER
         if query.HasField("where"):
-            query_rules.check_filter(query.where)
+            where = query_rules.check_filter(query.where)
             disjuncts = tuple(map(tuple, self._disjuncts(query.where)))
-        query_rules.check_whole(query, is_below_document=bool(self._parent))
+        query_rules.check_whole(query, where, is_below_document=bool(self._parent))
         orders, required = self._orders(disjuncts)
         return Query(
             parent=self._parent,

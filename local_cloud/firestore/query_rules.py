@@ -45,13 +45,32 @@ class _Size:
     memberships: int
 
 
-def check_filter(where: Message) -> None:
+@dataclass(frozen=True, slots=True)
+class CheckedFilter:
+    """A filter whose parts Firestore takes together.
+
+    Attributes:
+        count: how many filters it is in disjunctive normal form.
+        paths: the fields of its parts.
+        unequal: those with an inequality, each once.
+    """
+
+    count: int = 0
+    paths: tuple[FieldPath, ...] = ()
+    unequal: tuple[FieldPath, ...] = ()
+
+
+NO_FILTER = CheckedFilter()
+
+
+def check_filter(where: Message) -> CheckedFilter:
     """Refuse a filter whose parts Firestore does not take together.
 
     Raises:
         RpcError: INVALID_ARGUMENT, naming the rule.
     """
     atoms = list(_atoms(where))
+    paths = tuple(map(_path, atoms))
     operators = [each.op for each in atoms if _is_field_filter(each)]
     negations = [each for each in atoms if each.op in (_NEGATIONS if _is_field_filter(each) else _UNARY_NEGATIONS)]
     if len(negations) > 1:
@@ -73,7 +92,7 @@ def check_filter(where: Message) -> None:
         )
     if size.memberships > 1:
         raise invalid_argument("A maximum of 1 'ARRAY_CONTAINS' filter is allowed per disjunction.")
-    unequal = _inequality_fields(atoms)
+    unequal = tuple(dict.fromkeys(path for path, each in zip(paths, atoms, strict=True) if _is_inequality(each)))
     if len(unequal) > MAX_INEQUALITY_FIELDS:
         listed = ", ".join(map(format_field_path, unequal))
         raise invalid_argument(
@@ -86,43 +105,43 @@ def check_filter(where: Message) -> None:
             "Equality on key is not allowed if there are other inequality fields and key does not appear in "
             "inequalities."
         )
+    return CheckedFilter(size.filters, paths, unequal)
 
 
-def check_whole(query: Message, *, is_below_document: bool) -> None:
+def check_whole(query: Message, where: CheckedFilter, *, is_below_document: bool) -> None:
     """Refuse a query that has too many parts, orders that cannot be, or none of a collection with more than names.
 
     Args:
-        query: the query, its filter checked.
+        query: the query.
+        where: its filter.
         is_below_document: whether it looks below a document, not below the root.
 
     Raises:
         RpcError: INVALID_ARGUMENT, naming the rule.
     """
-    filters = _size(query.where).filters if query.HasField("where") else 0
     orders = [parse_field_path(order.field.field_path) for order in query.order_by]
-    if filters + len(orders) + is_below_document > MAX_COMPONENTS:
+    if where.count + len(orders) + is_below_document > MAX_COMPONENTS:
         ancestor = "one" if is_below_document else "no"
         raise invalid_argument(
             f"The query may not have more than {MAX_COMPONENTS} filters + sort orders + ancestor total. Currently "
-            f"there are {filters} filters, {len(orders)} sort orders, and {ancestor} ancestor filter."
+            f"there are {where.count} filters, {len(orders)} sort orders, and {ancestor} ancestor filter."
         )
     for position, path in enumerate(orders):
         if path in orders[:position]:
             raise invalid_argument(f"order by clause cannot contain duplicate fields {format_field_path(path)}")
-    unequal = _inequality_fields(_atoms(query.where)) if query.HasField("where") else []
-    if NAME in orders and (orders[-1] != NAME or set(unequal) - set(orders)):
+    if NAME in orders and (orders[-1] != NAME or set(where.unequal) - set(orders)):
         raise invalid_argument("order by clause cannot contain more fields after the key")
     for name in ("start_at", "end_at"):
         if len(getattr(query, name).values) > len(orders):
             raise invalid_argument("Cursor has too many values.")
     if not any(selector.collection_id for selector in query.from_):
-        _check_without_collection(query, orders)
+        _check_without_collection(query, where, orders)
 
 
-def _check_without_collection(query: Message, orders: list[FieldPath]) -> None:
-    for each in _atoms(query.where) if query.HasField("where") else ():
-        if _path(each) != NAME:
-            raise invalid_argument(f"kind is required for filter: {format_field_path(_path(each))}")
+def _check_without_collection(query: Message, where: CheckedFilter, orders: list[FieldPath]) -> None:
+    for path in where.paths:
+        if path != NAME:
+            raise invalid_argument(f"kind is required for filter: {format_field_path(path)}")
     if orders and (orders != [NAME] or query.order_by[0].direction == StructuredQuery.DESCENDING):
         raise invalid_argument("kind is required for all orders except __key__ ascending")
 
@@ -157,10 +176,8 @@ def _path(atom: Message) -> FieldPath:
     return parse_field_path(atom.field.field_path)
 
 
-def _inequality_fields(atoms: Iterator[Message] | list[Message]) -> list[FieldPath]:
-    """The fields with an inequality, each once."""
-    unequal = (each for each in atoms if each.op in (INEQUALITIES if _is_field_filter(each) else _UNARY_NEGATIONS))
-    return list(dict.fromkeys(map(_path, unequal)))
+def _is_inequality(atom: Message) -> bool:
+    return atom.op in (INEQUALITIES if _is_field_filter(atom) else _UNARY_NEGATIONS)
 
 
 def _has_disjunction(given: Message) -> bool:
