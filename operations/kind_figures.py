@@ -10,6 +10,7 @@ from google.cloud.firestore_v1.base_query import FieldFilter
 from functions.shared.databases import PipelineDatabase
 from functions.shared.delivery import DELIVERIES, DeliveryState
 from functions.shared.ids import SHARDS
+from operations import document_fields
 
 VARIANTS = ("current", "next")
 _STATES = (DeliveryState.SENT, DeliveryState.SKIPPED, DeliveryState.DEAD)
@@ -74,7 +75,5 @@ def _count_in(
         .where(filter=FieldFilter("variant", "==", variant))
         .where(filter=FieldFilter("state", "==", state.value))
         .where(filter=FieldFilter("due_at", ">=", since))
-        .count()
     )
-    [[count]] = query.get()
-    return int(count.value)
+    return document_fields.count(query)
