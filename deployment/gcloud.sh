@@ -23,10 +23,20 @@ APIS_ON=no
 
 passes_by_itself() { grep -qE "$PASSING" "$1"; }
 
+# may_try_again TRIES: after so many tries that failed, with the error of the last in $ERRORS: waits, or says by its status
+# that another try is of no use.
+may_try_again() {
+  local wait=$((FIRST_WAIT << ($1 - 1)))
+  if [ "$1" -ge "$ATTEMPTS" ] || ! passes_by_itself "$ERRORS"; then return 1; fi
+  if [ "$wait" -gt "$LONGEST_WAIT" ]; then wait="$LONGEST_WAIT"; fi
+  say "    trying again in $wait s: $(first_error)" >&2
+  sleep "$wait"
+}
+
 # attempt gcloud ARGUMENT...: tries until it works or cannot succeed. INPUT, if set, is its standard input: secrets
 # go this way, and this way only. The error text of the last attempt is left in $ERRORS.
 attempt() {
-  local tries=1 wait="$FIRST_WAIT" status
+  local tries=1 status
   while :; do
     status=0
     if [ -n "${INPUT+set}" ]; then
@@ -37,12 +47,8 @@ attempt() {
     if [ "$status" -eq 0 ]; then return 0; fi
     # An earlier attempt whose answer was lost has made it.
     if [ "$tries" -gt 1 ] && grep -qE 'ALREADY_EXISTS|already exists' "$ERRORS"; then return 0; fi
-    if [ "$tries" -ge "$ATTEMPTS" ] || ! passes_by_itself "$ERRORS"; then return "$status"; fi
-    say "    trying again in $wait s: $(first_error)" >&2
-    sleep "$wait"
+    may_try_again "$tries" || return "$status"
     tries=$((tries + 1))
-    wait=$((wait * 2))
-    if [ "$wait" -gt "$LONGEST_WAIT" ]; then wait="$LONGEST_WAIT"; fi
   done
 }
 
@@ -92,22 +98,16 @@ is_different() {
 # account that gcloud is logged in with, which needs ROLE. Retries temporary failures. Prints "none" where the API is not
 # on yet.
 rest_call() {
-  local ERRORS="$WORK/errors.$RANDOM$RANDOM" tries=1 wait="$FIRST_WAIT" token
+  local ERRORS="$WORK/errors.$RANDOM$RANDOM" tries=1 token
   token="$(read_if_there auth print-access-token)"
   until helper "$2" "$PROJECT_ID" "${@:3}" <<<"$token" 2>"$ERRORS"; do
     if [ "$APIS_ON" = no ] && grep -qE "$API_OFF" "$ERRORS"; then
       echo none
       return 0
     fi
-    if [ "$tries" -ge "$ATTEMPTS" ] || ! passes_by_itself "$ERRORS"; then
-      fail "$(cat "$ERRORS")" "The account that deploys needs $1 for this." \
-        "Then run $AGAIN again: what is done stays done, and it goes on from here."
-    fi
-    say "    trying again in $wait s: $(head -n 1 "$ERRORS")" >&2
-    sleep "$wait"
+    may_try_again "$tries" || fail "$(cat "$ERRORS")" "The account that deploys needs $1 for this." \
+      "Then run $AGAIN again: what is done stays done, and it goes on from here."
     tries=$((tries + 1))
-    wait=$((wait * 2))
-    if [ "$wait" -gt "$LONGEST_WAIT" ]; then wait="$LONGEST_WAIT"; fi
   done
 }
 

@@ -49,14 +49,11 @@ name_foreign_members() {
   if [ "$CHECK" = yes ]; then
     for account in $(accounts); do policy_of iam service-accounts get-iam-policy "$account" >/dev/null; done
   fi
-  if [ ! -f "$WORK/bindings" ]; then return; fi
   while IFS=$'\t' read -r resource role member title <&3; do
     # A policy of the project is about much else.
     if [ "$resource" = "projects $PROJECT_ID" ] && ! is_account "${member#serviceAccount:}"; then continue; fi
-    if ! is_known "$resource" "$role" "$member" "$title"; then
-      name_foreign_member "$resource" "$role" "$member" "$title"
-    fi
-  done 3<"$WORK/bindings"
+    if ! may_stay "$member"; then name_foreign_member "$resource" "$role" "$member" "$title"; fi
+  done 3< <(grep -vxF -f "$WORK/known" "$WORK/bindings" || true)
 }
 
 # The pipeline's own accounts, a line each. The console's is looked at with --console alone, which grants its roles.
@@ -71,11 +68,10 @@ is_account() {
   is_one_of "$1" $(accounts)
 }
 
-is_known() { # RESOURCE ROLE MEMBER TITLE
+may_stay() { # MEMBER
   # shellcheck disable=SC2086  # members are words
-  if is_one_of "$3" ${EXTRA_MEMBERS//,/ }; then return 0; fi
-  if [ "$3" = "serviceAccount:$(account_of console)" ] && [ "$WITH_CONSOLE" = no ]; then return 0; fi
-  grep -qxF -- "$1"$'\t'"$2"$'\t'"$3"$'\t'"$4" "$WORK/known"
+  is_one_of "$1" ${EXTRA_MEMBERS//,/ } ||
+    { [ "$WITH_CONSOLE" = no ] && [ "$1" = "serviceAccount:$(account_of console)" ]; }
 }
 
 name_foreign_member() { # RESOURCE ROLE MEMBER TITLE
@@ -84,8 +80,7 @@ name_foreign_member() { # RESOURCE ROLE MEMBER TITLE
   if [ -n "$4" ]; then flags+=(--all); fi
   # The verb comes before the resource's name and its flags.
   case "$1" in
-    projects*) command=(projects remove-iam-policy-binding "${words[@]:1}") ;;
-    secrets*) command=(secrets remove-iam-policy-binding "${words[@]:1}") ;;
+    projects* | secrets*) command=("${words[0]}" remove-iam-policy-binding "${words[@]:1}") ;;
     *) command=("${words[@]:0:2}" remove-iam-policy-binding "${words[@]:2}") ;;
   esac
   differs_by_hand "$3 has $2${4:+ ($4)} on ${1%% --*}, which this script has not granted." \
