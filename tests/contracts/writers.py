@@ -131,7 +131,7 @@ def delivery_changes(claimed: Delivery) -> dict[str, dict[str, Any]]:
     """What is written to a document.
 
     Args:
-        claimed: the delivery, of which there is the first attempt's claim.
+        claimed: the delivery, with the claim of the first attempt.
     """
     failure = DeliveryFailure(
         reason=DeadLetterReason.PERMANENT_ERROR, error="the mail provider answered 400", failed_at=LATER

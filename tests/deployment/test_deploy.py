@@ -480,7 +480,7 @@ class TestSettings:
             assert "(run.googleapis.com, CpuAllocPerProjectRegion), and the project has 20." in outcome.errors
             # As much as all functions take together.
             assert f"{request} --dimensions=region=us-central1 --preferred-value=45000" in outcome.errors
-            # The first run enables the APIs, one of which tells the quota. The second one changes nothing.
+            # The first run enables the APIs, also the one that tells the quota. The second one changes nothing.
             assert len(bare.changes) == changes
 
     def test_quota_that_this_account_may_not_read(self, deployed: Deployment) -> None:

@@ -31,7 +31,7 @@ def told(deployment: Deployment, name: str) -> dict[str, str]:
 
 
 def groups(deployment: Deployment, database: str) -> set[str]:
-    """The collection groups of which a database has indexes, exemptions or TTL policies."""
+    """The collection groups that have indexes, exemptions or TTL policies in a database."""
     names: Any = deployment.state["resources"]
     found = (re.search(rf"/databases/{re.escape(database)}/collectionGroups/([^/]+)/", name) for name in names)
     return {each[1] for each in found if each}

@@ -102,7 +102,7 @@ async def _copy_while_sending(scenario_run: ScenarioRun) -> DatabaseCopy:
 
 
 async def _leave_unsent(scenario_run: ScenarioRun) -> tuple[str, str]:
-    """Make the following hour's run, of which most reports are sent.
+    """Make the run of the next hour. It sends most of its reports.
 
     Returns:
         a delivery that waits for a retry, and one that is dead.
