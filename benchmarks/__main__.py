@@ -1,4 +1,7 @@
-"""`python -m benchmarks [NAME …]`: all benchmarks, or some, one table after another."""
+"""`python -m benchmarks [NAME …]`: all benchmarks, or some, one table after another.
+
+With `--beside REVISION` another version of this repository is measured in turn with this one.
+"""
 
 import platform
 import shlex
@@ -23,6 +26,7 @@ from benchmarks import (
     side_by_side,
     worker,
 )
+from benchmarks.checkout import Checkout, NoSuchRevision, checked_out
 from benchmarks.peers import bench as peers
 from benchmarks.table import Table
 
@@ -40,24 +44,40 @@ BENCHMARKS: dict[str, Callable[[], Iterator[Table]]] = {
     "peers": peers.measure,
 }
 
+BESIDE: dict[str, Callable[[Checkout], Iterator[Table]]] = {
+    "worker": worker.measure_beside,
+}
+
 
 def main(
     names: Annotated[list[str] | None, typer.Argument(help=f"Some of: {', '.join(BENCHMARKS)}.")] = None,
     *,
+    beside: Annotated[
+        str, typer.Option(help=f"A revision to measure in turn with this checkout: {', '.join(BESIDE)}.")
+    ] = "",
     output: Annotated[Path | None, typer.Option(help="A file that the tables are written to as well.")] = None,
 ) -> None:
     """Measure, and write each table as Markdown when it is ready."""
-    unknown = set(names or ()) - set(BENCHMARKS)
+    known = BESIDE if beside else BENCHMARKS
+    unknown = set(names or ()) - set(known)
     if unknown:
-        raise typer.BadParameter(f"{', '.join(sorted(unknown))}: not among {', '.join(BENCHMARKS)}")
+        raise typer.BadParameter(f"{', '.join(sorted(unknown))}: not among {', '.join(known)}")
     texts = [_machine()]
     print(texts[0], flush=True)
-    for name in names or BENCHMARKS:
-        for table in BENCHMARKS[name]():
+    for name in names or known:
+        for table in _measure_beside(name, beside) if beside else BENCHMARKS[name]():
             texts.append(table.to_markdown())
             print(texts[-1], flush=True)
     if output is not None:
         output.write_text("\n".join(texts), encoding="utf-8")
+
+
+def _measure_beside(name: str, revision: str) -> Iterator[Table]:
+    try:
+        with checked_out(revision) as checkout:
+            yield from BESIDE[name](checkout)
+    except NoSuchRevision as error:
+        raise typer.BadParameter(str(error)) from error
 
 
 def _machine() -> str:

@@ -180,18 +180,21 @@ class Cloud:
         return record
 
     @contextmanager
-    def function(self, name: str, *, cores: float | None = None, **variables: str) -> Iterator[Function]:
+    def function(
+        self, name: str, *, cores: float | None = None, root: Path = REPOSITORY, **variables: str
+    ) -> Iterator[Function]:
         """A function that runs on this cloud: see new_function."""
-        with self.new_function(name, cores=cores, **variables) as function:
+        with self.new_function(name, cores=cores, root=root, **variables) as function:
             yield function
 
-    def new_function(self, name: str, *, cores: float | None = None, **variables: str) -> Function:
-        """A function to run on this cloud, with these variables in addition to the usual ones, and with a share of a
-        core."""
+    def new_function(
+        self, name: str, *, cores: float | None = None, root: Path = REPOSITORY, **variables: str
+    ) -> Function:
+        """A function to run on this cloud, with these variables in addition to the usual ones, with a share of a core,
+        and from the repository at `root`."""
         environment = {
             **{key: value for key, value in os.environ.items() if key in {"PATH", "HOME", "LANG", "TMPDIR"}},
             **self.addresses,
-            "PYTHONPATH": str(REPOSITORY),
             "GOOGLE_CLOUD_PROJECT": PROJECT,
             "LOCATION": LOCATION,
             "REPORT_QUEUES": "reports",
@@ -208,7 +211,7 @@ class Cloud:
             "LOG_LEVEL": "ERROR",
             **variables,
         }
-        return Function(name, environment, self.logs / f"{name}-{time.monotonic_ns()}.log", cores=cores)
+        return Function(name, environment, self.logs / f"{name}-{time.monotonic_ns()}.log", cores=cores, root=root)
 
     def dispatch(self, dispatcher: Function) -> dict[str, Any]:
         """Call the dispatcher as Cloud Scheduler does, and return what it answers."""

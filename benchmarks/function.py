@@ -30,17 +30,28 @@ class Function:
         environment: its variables; `http://self` in them stands for its own address.
         log: the file for its output.
         cores: how much of one it may use, from its start on; None for as much as there is.
+        root: of the repository whose function it is.
     """
 
-    def __init__(self, name: str, environment: Mapping[str, str], log: Path, *, cores: float | None = None) -> None:
+    def __init__(
+        self,
+        name: str,
+        environment: Mapping[str, str],
+        log: Path,
+        *,
+        cores: float | None = None,
+        root: Path = REPOSITORY,
+    ) -> None:
         with socket.create_server(("127.0.0.1", 0)) as listener:
             port: int = listener.getsockname()[1]
         self.port = port
         self.url = f"http://127.0.0.1:{port}"
         self.log = log
         self.environment = {key: value.replace("http://self", self.url) for key, value in environment.items()}
+        self.environment["PYTHONPATH"] = str(root)
         self._name = name
         self._cores = cores
+        self._root = root
         self._throttle = ExitStack()
 
     def __enter__(self) -> Self:
@@ -69,7 +80,7 @@ class Function:
                 env=self.environment,
                 stdout=log,
                 stderr=log,
-                cwd=REPOSITORY,
+                cwd=self._root,
                 start_new_session=True,
             )
         if self._cores is not None:

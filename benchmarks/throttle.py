@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterable
 from types import TracebackType
 from typing import Self
 
+from benchmarks.cpu_time import cpu_seconds
+
 _POLL_SECONDS = 0.004
 _BURST_SECONDS = 0.02
 """The CPU seconds that processes may use at once after they have waited."""
@@ -46,7 +48,7 @@ class Throttle:
         allowed, is_stopped = _BURST_SECONDS, False
         before, used_before = time.monotonic(), 0.0
         while not self._done.wait(_POLL_SECONDS):
-            now, used = time.monotonic(), sum(map(_cpu_seconds, self._pids()))
+            now, used = time.monotonic(), sum(map(cpu_seconds, self._pids()))
             allowed = min(allowed + (now - before) * self._share, _BURST_SECONDS) - max(used - used_before, 0)
             before, used_before = now, used
             if is_stopped != (allowed < 0):
@@ -55,12 +57,3 @@ class Throttle:
                     os.killpg(self._group, signal.SIGSTOP if is_stopped else signal.SIGCONT)
                 except ProcessLookupError:
                     return
-
-
-def _cpu_seconds(pid: int) -> float:
-    """How long a process has computed so far, all threads together; 0 when it has ended."""
-    # clock_getcpuclockid(3), which Python does not have: the clock of another process.
-    try:
-        return time.clock_gettime((~pid << 3) | 2)
-    except OSError:
-        return 0.0

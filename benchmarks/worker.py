@@ -1,11 +1,16 @@
 """The worker: reports a second, the cost of a report, and the gain from more instances."""
 
+import functools
+import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
+from benchmarks.checkout import THIS, Checkout, least_of_turns
 from benchmarks.cloud import DEFAULTS, DUE_AT, TASKS, Cloud
+from benchmarks.function import Function
 from benchmarks.load import Load, send
 from benchmarks.table import Table, number, times
 from functions.shared.ids import delivery_id
@@ -24,9 +29,15 @@ machine, or they would take CPU from each other."""
 _THREADS = "10"
 """WORKER_CONCURRENCY as deploy.sh has it: the threads of an instance."""
 
+_AT_ONCE = 8
+"""How many requests are under way at once where versions are compared."""
+
 _WORKER_URL = "https://worker.example.com"
 _OWN_READS = ("BatchGetDocuments", "GetDocument")
 """The reads for deliveries, users and subscriptions. Queries read the report's own data: the events of two periods."""
+
+TURNS = 5
+"""How often `measure_beside` measures each."""
 
 _RUN_ID = "20261124T1200Z"
 
@@ -67,6 +78,56 @@ def measure(
                 for count in instances
             }
         yield _instances(loads)
+
+
+def measure_beside(checkout: Checkout, *, turns: int = TURNS, reports: int = REPORTS // 3) -> Iterator[Table]:
+    """Send the same reports, with a chart and without, to this worker and to that of another version."""
+    with Cloud() as cloud, ExitStack() as stack:
+        token = cloud.token(TASKS, _WORKER_URL)
+        workers = {
+            each.name: stack.enter_context(
+                cloud.function("worker", root=each.path, WORKER_URL=_WORKER_URL, THREADS=_THREADS)
+            )
+            for each in (THIS, checkout)
+        }
+        turn = itertools.count()
+
+        def cpu_ms(worker: Function, count: int, *, has_chart: bool) -> float:
+            tasks = _put_in_alike(cloud, f"turn-{next(turn)}", count, has_chart=has_chart)
+            before = worker.cpu_seconds()
+            send(tasks, urls=[worker.url], token=token, concurrency=_AT_ONCE)
+            return (worker.cpu_seconds() - before) / len(tasks) * 1000
+
+        for worker in workers.values():
+            for has_chart in (True, False):
+                cpu_ms(worker, _AT_ONCE, has_chart=has_chart)
+        with_chart, without = (
+            least_of_turns(
+                {
+                    name: functools.partial(cpu_ms, worker, reports, has_chart=has_chart)
+                    for name, worker in workers.items()
+                },
+                turns=turns,
+            )
+            for has_chart in (True, False)
+        )
+    yield Table(
+        title="A report beside others",
+        columns=["", "with a chart, CPU ms", "this checkout to it", "without, CPU ms", "this checkout to it"],
+        rows=[
+            [
+                name,
+                number(with_chart[name]),
+                times(with_chart[THIS.name] / with_chart[name]),
+                number(without[name]),
+                times(without[THIS.name] / without[name]),
+            ]
+            for name in workers
+        ],
+        note=f"CPU time of all processes of an instance, {_AT_ONCE} requests at once. The least of {turns} turns of "
+        f"{reports} reports each. With a chart: sample users with some 40 events each. Without: the same users with "
+        "no events.",
+    )
 
 
 def _bill(cloud: Cloud, tasks: Sequence[ReportTask], url: str, token: str) -> Table:
@@ -126,9 +187,31 @@ def _instances(loads: dict[int, Load]) -> Table:
 
 
 def _put_in(cloud: Cloud, numbers: Sequence[int]) -> list[ReportTask]:
-    """Write sample users with one subscription each, which is due, and with their events. Returns the tasks."""
+    """Write these sample users, and return the tasks for their reports."""
     wanted = set(numbers)
     users = [user for number, user in enumerate(sample_users(max(numbers), now=DUE_AT), start=1) if number in wanted]
+    return _write(cloud, users)
+
+
+def _put_in_alike(cloud: Cloud, prefix: str, count: int, *, has_chart: bool) -> list[ReportTask]:
+    """Write sample users, the same each time but for their ids, and return the tasks for their reports.
+
+    Args:
+        cloud: where to.
+        prefix: of their ids.
+        count: how many.
+        has_chart: whether there is something to report.
+    """
+    lively = (user for user in sample_users(2 * count, now=DUE_AT) if user.events and not _files(user))
+    users = itertools.islice(lively, count)
+    return _write(
+        cloud,
+        [replace(user, id=f"{prefix}-{user.id}", events=user.events if has_chart else []) for user in users],
+    )
+
+
+def _write(cloud: Cloud, users: Sequence[SampleUser]) -> list[ReportTask]:
+    """Write users with one subscription each, which is due, and with their events. Returns the tasks."""
 
     def documents() -> Iterator[tuple[str, Mapping[str, Any]]]:
         for user in users:
@@ -150,6 +233,11 @@ def _put_in(cloud: Cloud, numbers: Sequence[int]) -> list[ReportTask]:
         )
         for user in users
     ]
+
+
+def _files(user: SampleUser) -> bool:
+    """Whether files come with the user's report."""
+    return any("attach" in each.document.get("options", {}) for each in user.subscriptions if each.document)
 
 
 def _subscription(user: SampleUser) -> dict[str, Any]:

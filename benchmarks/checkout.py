@@ -1,0 +1,74 @@
+"""Another version of this repository, measured beside this one."""
+
+import io
+import shlex
+import subprocess
+import tarfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from benchmarks.function import REPOSITORY
+
+
+class NoSuchRevision(Exception):
+    """Git does not have the revision; the text is what it says."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Checkout:
+    """A version of this repository.
+
+    Attributes:
+        name: in a table.
+        path: its files.
+    """
+
+    name: str
+    path: Path
+
+
+THIS = Checkout(name="this checkout", path=REPOSITORY)
+
+
+@contextmanager
+def checked_out(revision: str) -> Iterator[Checkout]:
+    """The files of a revision, in a temporary folder.
+
+    Args:
+        revision: as git takes it.
+
+    Raises:
+        NoSuchRevision: git does not have it, or this is not a git checkout.
+    """
+    name, files = _git("rev-parse", "--short", f"{revision}^{{commit}}"), _git("archive", "--format=tar", revision)
+    with TemporaryDirectory() as folder:
+        with tarfile.open(fileobj=io.BytesIO(files)) as archive:
+            archive.extractall(folder, filter="data")
+        yield Checkout(name=name.decode().strip(), path=Path(folder))
+
+
+def _git(*arguments: str) -> bytes:
+    done = subprocess.run(["git", *arguments], cwd=REPOSITORY, capture_output=True, check=False)  # noqa: S603, S607
+    if done.returncode:
+        raise NoSuchRevision(f"git {shlex.join(arguments)}: {done.stderr.decode().strip()}")
+    return done.stdout
+
+
+def least_of_turns(measures: Mapping[str, Callable[[], float]], *, turns: int) -> dict[str, float]:
+    """Measure several things in turn, so that other load on the machine meets all of them alike.
+
+    Args:
+        measures: by name, what measures a thing once.
+        turns: how often to measure each.
+
+    Returns:
+        The least figure of each: whatever disturbs a measurement adds to it.
+    """
+    figures: dict[str, list[float]] = {name: [] for name in measures}
+    for turn in range(turns):
+        for name in list(measures)[:: 1 if turn % 2 else -1]:
+            figures[name].append(measures[name]())
+    return {name: min(measured) for name, measured in figures.items()}
