@@ -151,6 +151,8 @@ environment_of() {
       echo "DLQ_HANDLER_URL=$(url_of dlq-handler)"
       echo "EVENTS_INVOKER=$EVENTS_INVOKER"
       if [ -n "$KIND_OWNERS" ]; then echo "KIND_OWNERS=$KIND_OWNERS"; fi
+      # Those who may open the console are named in deploy.env; --console is on one run's command line.
+      if [ -n "$CONSOLE_OPERATORS$CONSOLE_VIEWERS" ]; then echo "CONSOLE_URL=$(url_of console)"; fi
       ;;
   esac
 }

@@ -151,6 +151,7 @@ class Environment:
             "TASKS_INVOKER": f"tasks-invoker@{project}.iam.gserviceaccount.com",
             "SCHEDULER_INVOKER": f"scheduler-invoker@{project}.iam.gserviceaccount.com",
             "DLQ_HANDLER_URL": f"http://{HOST}:{ports.dlq_handler}",
+            "CONSOLE_URL": f"http://{HOST}:{ports.console}",
             "EVENTS_INVOKER": f"events-invoker@{project}.iam.gserviceaccount.com",
             "DEAD_LETTER_TOPIC": "report-dead-letters",
             "MAX_ATTEMPTS": str(self.max_attempts),

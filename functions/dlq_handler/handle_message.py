@@ -9,6 +9,7 @@ from datetime import datetime
 import structlog
 from google.api_core.exceptions import InvalidArgument
 
+from functions.dlq_handler.alerting.alert_links import AlertLinks
 from functions.dlq_handler.alerting.alerter import Alerter, AlertSubject
 from functions.dlq_handler.alerting.dead_letter_text import make_dead_letter_alert
 from functions.dlq_handler.alerting.system_alert_text import make_system_alert
@@ -40,8 +41,7 @@ class MessageHandler:
         client: of the pipeline's database.
         channels: the channels that take alerts.
         audiences: the kinds that some of them get alerts about; the others get all.
-        project: the Google Cloud project's id.
-        location: the functions' region.
+        links: makes the alerts' links.
         now: returns the present, in UTC.
     """
 
@@ -51,8 +51,7 @@ class MessageHandler:
         channels: Sequence[Channel],
         *,
         audiences: Audiences,
-        project: str,
-        location: str,
+        links: AlertLinks,
         now: Callable[[], datetime],
     ) -> None:
         self._client = client
@@ -65,12 +64,12 @@ class MessageHandler:
             subjects={
                 StoredDeadLetter: AlertSubject(
                     self._dead_letters,
-                    functools.partial(make_dead_letter_alert, project=project, location=location),
+                    functools.partial(make_dead_letter_alert, links=links),
                     kind_of=lambda letter: str(letter.payload.get("kind", "")),
                 ),
                 StoredSystemAlert: AlertSubject(
                     self._system_alerts,
-                    functools.partial(make_system_alert, project=project, location=location),
+                    functools.partial(make_system_alert, links=links),
                     kind_of=lambda alert: str(alert.report.get("kind", "")),
                 ),
             },

@@ -16,6 +16,7 @@ from cloudevents.http import CloudEvent
 from google.api_core.exceptions import GoogleAPIError
 from werkzeug.exceptions import BadRequest, Conflict, InternalServerError, ServiceUnavailable
 
+from functions.dlq_handler.alerting.alert_links import AlertLinks
 from functions.dlq_handler.alerting.alerter import AlertPending
 from functions.dlq_handler.channels.apprise_channel import UnknownAlertUrl
 from functions.dlq_handler.channels.channel import Channel
@@ -115,7 +116,10 @@ def _message_handler() -> MessageHandler:
         pipeline_database(_settings),
         _channels,
         audiences=_audiences,
-        project=_settings.google_cloud_project,
-        location=_settings.location,
+        links=AlertLinks(
+            console_url=(_settings.console_url or "").rstrip("/"),
+            project="" if os.environ.get("FIRESTORE_EMULATOR_HOST") else _settings.google_cloud_project,
+            location=_settings.location,
+        ),
         now=lambda: datetime.now(UTC),
     )

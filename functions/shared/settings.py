@@ -372,6 +372,8 @@ class DlqHandlerSettings(PipelineSettings, IdentitySettings):
     """Who is told when reports of a kind fail, as JSON: an address, or the variable with a webhook, by kind."""
     owner_mail_url: str | None = Field(default=None, repr=False)
     """The mail server by which owners with an address are told: a URL of Apprise without `to`."""
+    console_url: Url | None = None
+    """Where the web console is: alerts link to its pages."""
 
 
 class MailEventsSettings(PipelineSettings, SubscriptionSettings, MailProviderChoice):

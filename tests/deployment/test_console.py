@@ -44,7 +44,7 @@ def with_console(
     directory = tmp_path_factory.mktemp("console")
     deployment = Deployment(directory, repository=repository, state=first_deployment.state)
     deployment.settings |= SETTINGS
-    outcome = deployment.deploy("--only=console")
+    outcome = deployment.deploy("--console")
     assert outcome.status == 0, outcome.text
     return deployment.state
 
@@ -76,7 +76,7 @@ def test_the_console_comes_and_goes(console: Deployment) -> None:
     assert "gcloud run deploy report-console" in dry.output
     assert console.state == before
 
-    outcome = console.deploy("--only=console")
+    outcome = console.deploy("--console")
     assert outcome.status == 0, outcome.text
     assert f"  Console     {URL}\n" in outcome.output
     assert bindings(console.state, SERVICE) == {("roles/run.invoker", IAP_ACCOUNT.partition("@")[0])}
@@ -94,6 +94,7 @@ def test_the_console_comes_and_goes(console: Deployment) -> None:
         "CONSOLE_OPERATORS": "ada@example.com",
         "CONSOLE_KEY": "report-console-key:1",
     }
+    assert console.environment_of("dlq-handler")["CONSOLE_URL"] == URL, "alerts link to it"
     fields = {name.lower(): value for name, value in given.items()}
     ConsoleSettings.model_validate({**fields, "console_key": "k" * 43})
 

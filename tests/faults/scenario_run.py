@@ -10,6 +10,7 @@ from typing import Any
 
 import grpc
 
+from functions.dlq_handler.alerting.alert_links import AlertLinks
 from functions.dlq_handler.alerting.system_alert_text import make_system_alert
 from functions.shared.settings import MailProviderName, OnUnknownOutcome
 from functions.shared.subscription import DEFAULT_SUBSCRIPTION
@@ -503,7 +504,7 @@ def unheard(call: InterceptedCall) -> Exception:
 
 def _title(kind: AlertKind) -> str:
     record = StoredSystemAlert(id="", kind=kind)
-    return make_system_alert(record, 0, datetime.min.replace(tzinfo=UTC), project="", location="").title
+    return make_system_alert(record, 0, datetime.min.replace(tzinfo=UTC), links=AlertLinks()).title
 
 
 _TITLES = {kind: _title(kind) for kind in AlertKind}

@@ -1,13 +1,11 @@
-"""Texts and links that are safe in an alert: without addresses, since alerts go to chat rooms and pagers. Pure."""
+"""Texts and commands that are safe in an alert: without addresses, since alerts go to chat rooms and pagers. Pure."""
 
 import shlex
 from typing import Any
-from urllib.parse import quote
 
 from functions.dlq_handler.channels.plain_text import cut_text, printable
 from functions.shared.logging import redact_addresses
 
-_MAX_LINK_CHARACTERS = 2000
 _MAX_COMMAND_CHARACTERS = 500
 
 
@@ -33,25 +31,3 @@ def letter_command(verb: str, letter_id: str, *, otherwise: str) -> str:
     if letter_id and is_presentable(letter_id) and len(quoted) <= _MAX_COMMAND_CHARACTERS:
         return f"reports dead-letters {verb} {quoted}"
     return otherwise
-
-
-def logs_url(text: str, *, project: str, location: str) -> str:
-    """The address of the functions' logs that contain a text.
-
-    https://cloud.google.com/logging/docs/view/logging-query-language
-
-    Args:
-        text: the text. A text that is not presentable is left out of the query.
-        project: the Google Cloud project's id.
-        location: the functions' region; may be empty.
-    """
-    base = "https://console.cloud.google.com/logs/query;query="
-    in_region = f'resource.labels.location="{location}"' if location else ""
-    query = 'resource.type="cloud_run_revision"\n' + in_region
-    end = f";duration=P7D?project={quote(project, safe='')}"
-    if is_presentable(text):
-        with_text = query + '\n"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
-        url = base + quote(with_text, safe="") + end
-        if len(url) <= _MAX_LINK_CHARACTERS:
-            return url
-    return base + quote(query, safe="") + end

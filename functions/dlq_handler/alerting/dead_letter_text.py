@@ -1,35 +1,59 @@
 """The alert about a dead letter, in plain words. Pure."""
 
 import shlex
+from dataclasses import dataclass
 from datetime import datetime
 
-from functions.dlq_handler.alerting.alert_text import letter_command, logs_url, shown_text
+from functions.dlq_handler.alerting.alert_links import AlertLinks
+from functions.dlq_handler.alerting.alert_text import letter_command, shown_text
 from functions.dlq_handler.channels.alert import Alert, clock_time
 from functions.shared.dead_letter import VARIOUS_CAUSES, DeadLetterReason, StoredDeadLetter
 
-_TITLES = {
-    DeadLetterReason.RETRIES_EXHAUSTED: "Report not sent: every retry failed",
-    DeadLetterReason.PERMANENT_ERROR: "Report not sent: trying again cannot help",
-    DeadLetterReason.INVALID_TASK: "Report not sent: its task cannot be read",
-    DeadLetterReason.UNKNOWN_OUTCOME: "Report perhaps not sent: its outcome is unknown",
-    DeadLetterReason.LOST: "Report not sent: its task was lost",
+
+@dataclass(frozen=True)
+class _ReasonText:
+    title: str
+    advice: str
+
+
+_UNREADABLE_TASK = _ReasonText(
+    "Report not sent: its task cannot be read",
+    "It names no report, so it cannot be replayed. Find out what made the task, and dismiss this.",
+)
+_REASON_TEXTS = {
+    DeadLetterReason.RETRIES_EXHAUSTED: _ReasonText(
+        "Report not sent: every retry failed", "Fix the cause, and then replay it."
+    ),
+    DeadLetterReason.PERMANENT_ERROR: _ReasonText(
+        "Report not sent: it needs a fix first",
+        "Fix what the error names, such as a document, the kind of report or a setting, and then replay it.",
+    ),
+    DeadLetterReason.INVALID_TASK: _UNREADABLE_TASK,
+    DeadLetterReason.UNKNOWN_OUTCOME: _ReasonText(
+        "Report perhaps not sent: its outcome is unknown",
+        "Look for the mail at the mail provider first. If it was sent, dismiss this: a replay may send it again.",
+    ),
+    DeadLetterReason.LOST: _ReasonText(
+        "Report not sent: its task was lost", "Replay it. The worker's log may say how its attempts ended."
+    ),
 }
+_OTHER_REASON = _ReasonText("Report not sent", "Fix the cause, and then replay it.")
+_UNREADABLE_MESSAGE = _ReasonText(
+    "A message in the dead letter topic cannot be read",
+    "It names no report, so it cannot be replayed. Find out what published it, and dismiss this.",
+)
 
 
-def make_dead_letter_alert(
-    letter: StoredDeadLetter, others: int, since: datetime, *, project: str, location: str
-) -> Alert:
+def make_dead_letter_alert(letter: StoredDeadLetter, others: int, since: datetime, *, links: AlertLinks) -> Alert:
     """Make the alert about a dead letter.
 
     Args:
         letter: the dead letter that the alert shows.
         others: how many others of the same cause the channel does not know of.
         since: when the first of them all was received.
-        project: the Google Cloud project's id.
-        location: the functions' region.
+        links: makes the links.
     """
     payload = letter.payload
-    is_task = "bytes" not in payload  # the payload has the length of a message that is not a dead letter
     shown = [
         ("User", payload.get("user_id")),
         ("Subscription", payload.get("subscription_id")),
@@ -40,25 +64,31 @@ def make_dead_letter_alert(
         ("Received", clock_time(letter.received_at) if letter.received_at else None),
         ("Dead letter", letter.id),
     ]
+    text, can_replay = _text(letter), letter.task is not None
     of_reason = f"--reason {shlex.quote(letter.reason)}"
     command = letter_command(
-        "replay" if is_task else "show", letter.id, otherwise=f"reports dead-letters list {of_reason}"
+        "replay" if can_replay else "show", letter.id, otherwise=f"reports dead-letters list {of_reason}"
     )
-    for_all = [f"reports dead-letters replay {of_reason}"] if others and is_task else []
+    for_all = [f"reports dead-letters replay {of_reason}"] if others and can_replay else []
     return Alert(
-        title=_title(letter.reason) if is_task else "A message in the dead letter topic cannot be read",
+        title=text.title,
         facts=tuple((name, shown_text(value, 300)) for name, value in shown if value is not None and value != ""),
         error=shown_text(letter.error, 2000) or "(no error text)",
         others=others,
         since=since,
         commands=(command, *for_all),
-        logs_url=logs_url(str(payload.get("delivery_id") or letter.id), project=project, location=location),
+        links=links.of_dead_letters(letter.cause, logged=str(payload.get("delivery_id") or letter.id)),
         relation="of various causes" if letter.cause == VARIOUS_CAUSES else "of the same cause",
+        advice=text.advice,
     )
 
 
-def _title(reason: str) -> str:
+def _text(letter: StoredDeadLetter) -> _ReasonText:
+    if "bytes" in letter.payload:  # the length of a message that is not a dead letter
+        return _UNREADABLE_MESSAGE
+    if letter.task is None:
+        return _UNREADABLE_TASK
     try:
-        return _TITLES[DeadLetterReason(reason)]
+        return _REASON_TEXTS[DeadLetterReason(letter.reason)]
     except ValueError:
-        return "Report not sent"
+        return _OTHER_REASON

@@ -4,7 +4,8 @@ import shlex
 from dataclasses import dataclass
 from datetime import datetime
 
-from functions.dlq_handler.alerting.alert_text import letter_command, logs_url, shown_text
+from functions.dlq_handler.alerting.alert_links import AlertLinks
+from functions.dlq_handler.alerting.alert_text import letter_command, shown_text
 from functions.dlq_handler.channels.alert import Alert, clock_time
 from functions.shared.system_alert import AlertKind, StoredSystemAlert
 
@@ -74,15 +75,14 @@ _KIND_TEXTS = {
 }
 
 
-def make_system_alert(stored: StoredSystemAlert, others: int, since: datetime, *, project: str, location: str) -> Alert:
+def make_system_alert(stored: StoredSystemAlert, others: int, since: datetime, *, links: AlertLinks) -> Alert:
     """Make the alert about a system alert.
 
     Args:
         stored: the system alert that the alert shows.
         others: how many others of the same kind the channel does not know of.
         since: when the first of them all was received.
-        project: the Google Cloud project's id.
-        location: the functions' region.
+        links: makes the links.
     """
     text = _kind_text(stored.kind)
     report = {name: str(value) for name, value in stored.report.items()}
@@ -105,7 +105,7 @@ def make_system_alert(stored: StoredSystemAlert, others: int, since: datetime, *
         others=others,
         since=since,
         commands=tuple(command.format(run=run, show=show) for command in text.commands),
-        logs_url=logs_url(report.get("delivery_id", stored.run_id), project=project, location=location),
+        links=links.of_run(stored.run_id, logged=report.get("delivery_id", stored.run_id)),
         relation="of the same kind",
         advice=text.advice,
     )

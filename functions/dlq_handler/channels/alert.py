@@ -2,6 +2,14 @@
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import NamedTuple
+
+
+class Link(NamedTuple):
+    """A link in an alert."""
+
+    text: str
+    url: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -15,7 +23,7 @@ class Alert:
         others: how many others have the same cause.
         since: when the first of them all was received.
         commands: what the operator types next.
-        logs_url: where the logs about it are.
+        links: where there is more about it.
         relation: what the others have in common with this one.
         advice: what else to do, in a sentence or two; may be empty.
     """
@@ -26,7 +34,7 @@ class Alert:
     others: int
     since: datetime
     commands: tuple[str, ...]
-    logs_url: str
+    links: tuple[Link, ...]
     relation: str
     advice: str = ""
 
@@ -45,7 +53,9 @@ class Alert:
         if self.following:
             lines += ["", self.following]
         lines += ["", "What to do:", *([self.advice] if self.advice else []), *self.commands]
-        return "\n".join([*lines, "", f"Logs: {self.logs_url}"])
+        if self.links:
+            lines += ["", *(f"{link.text}: {link.url}" for link in self.links)]
+        return "\n".join(lines)
 
 
 def clock_time(timestamp: datetime) -> str:

@@ -6,7 +6,6 @@ https://docs.slack.dev/messaging/formatting-message-text#escaping
 
 from slack_sdk.models.blocks import (
     Block,
-    ContextBlock,
     DividerBlock,
     HeaderBlock,
     MarkdownTextObject,
@@ -40,12 +39,11 @@ def to_blocks(alert: Alert) -> list[Block]:
         blocks.append(SectionBlock(text=_mrkdwn(f"*{escaped(alert.following, MAX_TEXT - 2)}*")))
     what_to_do = escaped(" ".join(part for part in ("What to do:", alert.advice) if part), MAX_ADVICE)
     commands = code_block("\n".join(alert.commands), MAX_TEXT - MAX_ADVICE - 1)
-    return [
-        *blocks,
-        SectionBlock(text=_mrkdwn(f"{what_to_do}\n{commands}")),
-        DividerBlock(),
-        ContextBlock(elements=[_mrkdwn(f"<{_escape(alert.logs_url)}|Logs>")]),
-    ]
+    blocks.append(SectionBlock(text=_mrkdwn(f"{what_to_do}\n{commands}")))
+    if alert.links:
+        links = "  ·  ".join(f"<{_escape(link.url)}|{_escape(link.text)}>" for link in alert.links)
+        blocks.append(SectionBlock(text=_mrkdwn(links)))
+    return [*blocks, DividerBlock()]
 
 
 def to_fallback(alert: Alert) -> str:

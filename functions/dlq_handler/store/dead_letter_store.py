@@ -22,7 +22,7 @@ from functions.shared.dead_letter import (
 _SHOWN_FIELDS = [
     *("reason", "error", "attempts", "cause", "received_at", "alerted_at", "alerts", "state"),
     *("payload.user_id", "payload.subscription_id", "payload.delivery_id", "payload.due_at", "payload.kind"),
-    "payload.bytes",
+    *("payload.run_id", "payload.bytes"),
 ]
 """The fields that an alert shows, and that decide about it. The content of a message that is not a dead letter is left
 out: it takes half a megabyte."""

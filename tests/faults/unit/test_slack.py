@@ -3,7 +3,7 @@
 import json
 from datetime import UTC, datetime
 
-from functions.dlq_handler.channels.alert import Alert
+from functions.dlq_handler.channels.alert import Alert, Link
 from functions.dlq_handler.channels.slack_blocks import to_blocks
 from tests.faults.slack import Told, read_message
 
@@ -17,7 +17,7 @@ def payload(*, others: int, letter: bool, error: str = "SendGrid answered 400") 
         others=others,
         since=datetime(2026, 11, 24, tzinfo=UTC),
         commands=("reports",),
-        logs_url="https://example.com",
+        links=(Link("Logs", "https://example.com"),),
         relation="of the same cause",
     )
     blocks = json.loads(json.dumps([block.to_dict() for block in to_blocks(alert)]))

@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_state_machine_as_test
 
+from functions.dlq_handler.alerting.alert_links import AlertLinks
 from functions.dlq_handler.handle_message import MessageHandler
 from functions.dlq_handler.intake.pubsub_message import PubSubMessage
 from functions.dlq_handler.store.compare_and_swap import QUICK_CALL
@@ -64,9 +65,7 @@ class Interleavings(RuleBasedStateMachine):
         self.now = datetime.now(DUE.tzinfo) + timedelta(minutes=1)
         self.letter = self.project.dead_letter(self.user)
         self.deliveries = DeliveryStore(one_database(self.project.database), DEFAULTS)
-        self.handler = MessageHandler(
-            self.project.database, [], audiences={}, project=self.project.id, location=LOCATION, now=lambda: self.now
-        )
+        self.handler = MessageHandler(self.project.database, [], audiences={}, links=AlertLinks(), now=lambda: self.now)
         self.outcomes = UnknownOutcomes(self.project.database, QUICK_CALL)
         self.has_event = False
         queues = Queues(project=self.project.id, location=LOCATION)

@@ -32,6 +32,7 @@ PROJECT = "local-project"
 LOCATION = "europe-west1"
 TOPIC = f"projects/{PROJECT}/topics/report-dead-letters"
 URL = "https://dlq-handler.example.com"
+CONSOLE = "https://console.example.com"
 INVOKER = f"events@{PROJECT}.iam.gserviceaccount.com"
 DIED = datetime(2026, 11, 24, 13, 14, tzinfo=UTC)
 
@@ -76,6 +77,7 @@ class Cloud:
             "LOCATION": LOCATION,
             "DLQ_HANDLER_URL": URL,
             "EVENTS_INVOKER": INVOKER,
+            "CONSOLE_URL": f"{CONSOLE}/",
             "OIDC_CERTS_URL": self.identity.certs_url,
             "OIDC_ISSUER": self.identity.issuer,
             "FIRESTORE_EMULATOR_HOST": f"127.0.0.1:{self.firestore.port}",

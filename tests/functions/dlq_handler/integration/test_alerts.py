@@ -11,7 +11,7 @@ import pytest
 
 from functions.shared.dead_letter import DeadLetter, DeadLetterReason
 from local_cloud.inbox.faults import Answer, Call, CutConnection
-from tests.functions.dlq_handler.integration.conftest import LOCATION, PROJECT, Cloud, letter
+from tests.functions.dlq_handler.integration.conftest import CONSOLE, Cloud, letter
 
 STORM = "SendGrid answered 500: it is on fire"
 
@@ -38,12 +38,11 @@ def test_an_alert_says_what_failed_for_whom_and_what_to_do(around: Cloud) -> Non
         "retries-exhausted",
         "SendGrid answered 503: try later",
         "reports dead-letters replay u42:weekly-usage:20261124T1300Z",
-        "console.cloud.google.com/logs/query",
-        f"project={PROJECT}",
-        LOCATION,
+        f"<{CONSOLE}/dead-letters?cause={around.record('u42:weekly-usage:20261124T1300Z')['cause']}|",
     ):
         assert part in shown
     assert "SendGrid answered 503" in message["text"]
+    assert "console.cloud.google.com" not in shown, "an emulator's logs are not at Google"
 
 
 @pytest.mark.parametrize("reason", list(DeadLetterReason))
@@ -76,7 +75,7 @@ def test_texts_of_others_are_shown_as_text_and_never_break_a_message(around: Clo
     (message,) = around.slack
     assert message["blocks"], "the fallback without blocks was needed"
     shown = texts(message)
-    assert not re.search(r"<(?!https://console\.cloud\.google\.com/)", shown)
+    assert not re.search(r"<(?!https://console\.example\.com/)", shown)
     assert not re.search(r"[\x00-\x08\x0b-\x1f\u202a-\u202e\u2066-\u2069]", "".join(strings(message)))
 
 

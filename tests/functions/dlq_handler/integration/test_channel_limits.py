@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from functions.dlq_handler.alerting.alert_links import AlertLinks
 from functions.dlq_handler.alerting.alerter import Alerter, AlertPending, AlertSubject
 from functions.dlq_handler.alerting.cause_leaders import MAX_WAITING_CAUSES
 from functions.dlq_handler.alerting.dead_letter_text import make_dead_letter_alert
@@ -22,7 +23,7 @@ from functions.shared.dead_letter import DeadLetter, StoredDeadLetter
 from local_cloud.clock import Clock
 from local_cloud.inbox.faults import Answer, Call
 from local_cloud.inbox.server import Inbox
-from tests.functions.dlq_handler.integration.conftest import LOCATION, PROJECT, Cloud, Handler, letter
+from tests.functions.dlq_handler.integration.conftest import Cloud, Handler, letter
 from tests.functions.dlq_handler.integration.test_alerts import texts
 
 CarryOn = Callable[[], Awaitable[Answer]]
@@ -167,7 +168,7 @@ def test_many_that_wait_for_one_channel_do_not_hide_what_another_does_not_know(a
         channels=[SlackChannel(around.inbox.slack_webhook_url), *apprise_channels([around.pager.url])],
         subjects={
             StoredDeadLetter: AlertSubject(
-                DeadLetterStore(database), partial(make_dead_letter_alert, project=PROJECT, location=LOCATION)
+                DeadLetterStore(database), partial(make_dead_letter_alert, links=AlertLinks())
             )
         },
         now=lambda: datetime.now(UTC),

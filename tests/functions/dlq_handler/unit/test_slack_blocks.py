@@ -7,14 +7,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from functions.dlq_handler.alerting.alert_links import AlertLinks
 from functions.dlq_handler.alerting.dead_letter_text import make_dead_letter_alert
 from functions.dlq_handler.channels.alert import Alert
 from functions.dlq_handler.channels.plain_text import printable
 from functions.dlq_handler.channels.slack_blocks import code_block, escaped, to_blocks, to_fallback
-from functions.shared.dead_letter import DeadLetterState, StoredDeadLetter
+from functions.shared.dead_letter import DeadLetterReason, DeadLetterState, StoredDeadLetter
+from functions.shared.ids import delivery_id
 from local_cloud.inbox.slack import find_refusal
 
 NOW = datetime(2026, 11, 24, 13, tzinfo=UTC)
+LINKS = AlertLinks(console_url="https://console.example", project="p", location="l")
 HOSTILE = st.text(alphabet=st.characters() | st.sampled_from("<>&`*_~|@#!\n\x00\u202e")) | st.text().map(
     lambda text: text * 500
 )
@@ -28,6 +31,8 @@ def alert_of(
     user: str = "u",
     subscription: str = "s",
     others: int = 0,
+    run: str = "20261124T1300Z",
+    links: AlertLinks = LINKS,
 ) -> Alert:
     stored = StoredDeadLetter(
         id=letter,
@@ -35,7 +40,9 @@ def alert_of(
         payload={
             "user_id": user,
             "subscription_id": subscription,
+            "delivery_id": delivery_id(user, subscription, NOW),
             "due_at": NOW.isoformat(),
+            "run_id": run,
             "kind": "activity",
         },
         reason=reason,
@@ -44,7 +51,7 @@ def alert_of(
         cause="c",
         received_at=NOW,
     )
-    return make_dead_letter_alert(stored, others, NOW, project="p", location="l")
+    return make_dead_letter_alert(stored, others, NOW, links=links)
 
 
 @given(HOSTILE, HOSTILE, HOSTILE, HOSTILE, HOSTILE, st.integers(0, 10**9))
@@ -107,7 +114,8 @@ def test_the_command_can_be_typed_as_it_is(letter: str, command: str) -> None:
 
 
 def test_the_logs_are_those_of_the_delivery() -> None:
-    url = alert_of(letter='u"1').logs_url
+    _, (text, url) = AlertLinks(console_url="https://c", project="p").of_dead_letters("c", logged='u"1')
+    assert text == "Logs"
     assert url.startswith("https://console.cloud.google.com/logs/query;query=")
     assert "u%5C%221" in url
     assert url.endswith("?project=p")
@@ -115,3 +123,36 @@ def test_the_logs_are_those_of_the_delivery() -> None:
 
 def test_control_characters_and_turned_text_are_taken_out() -> None:
     assert printable("a\x00b\x1b[31m\u202ec\u2066\r\nd\te👩‍👧") == "ab[31mc\nd\te👩‍👧"
+
+
+@pytest.mark.parametrize(
+    ("links", "urls"),
+    [
+        (AlertLinks(), []),
+        (AlertLinks(console_url="http://127.0.0.1:8091"), ["http://127.0.0.1:8091/dead-letters?cause=c"]),
+        (AlertLinks(project="p"), ["https://console.cloud.google.com/logs/query"]),
+        (LINKS, ["https://console.example/dead-letters?cause=c", "https://console.cloud.google.com/logs/query"]),
+    ],
+)
+def test_the_links_lead_to_what_there_is(links: AlertLinks, urls: list[str]) -> None:
+    assert [link.url.split(";")[0] for link in alert_of(links=links).links] == urls
+
+
+def test_the_pipelines_own_alerts_link_to_the_run() -> None:
+    (link,) = AlertLinks(console_url="https://console.example").of_run("2026/11", logged="x")
+    assert link.url == "https://console.example/runs/2026%2F11"
+
+
+@pytest.mark.parametrize("reason", list(DeadLetterReason))
+def test_every_reason_says_what_to_do_before_the_replay(reason: DeadLetterReason) -> None:
+    alert = alert_of(reason=reason.value)
+    assert alert.title != alert_of(reason="of another tool").title
+    assert "cannot help" not in alert.title + alert.advice
+    if alert.commands[0].startswith("reports dead-letters replay"):
+        assert "eplay" in alert.advice
+
+
+def test_what_names_no_report_offers_no_replay() -> None:
+    alert = alert_of(reason=DeadLetterReason.INVALID_TASK, run="", others=3)
+    assert alert.commands == ("reports dead-letters show d",)
+    assert "dismiss" in alert.advice
