@@ -7,10 +7,11 @@ turn comes. So any interleaving can be had, and be had again. Time is what the t
 """
 
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from enum import Enum, auto
+from itertools import chain
 from queue import SimpleQueue
 from random import Random
 from typing import Any, TypeVar
@@ -328,10 +329,24 @@ class Topic(DeadLetterTopic):
         self._keep(letter)
 
 
+class Writes:
+    """Counts the calls of Firestore that may write: after them the test reads again what is stored."""
+
+    _READS = frozenset({"BatchGetDocuments", "BeginTransaction", "RunQuery", "RunAggregationQuery"})
+
+    def __init__(self) -> None:
+        self.made = 0
+
+    async def __call__(self, method: str, carry_out: Callable[[], Awaitable[Any]]) -> Any:
+        self.made += method.rpartition("/")[2] not in self._READS
+        return await carry_out()
+
+
 class Life(RuleBasedStateMachine):
     """One report, from the run that it is due in to its end."""
 
     databases: Databases
+    writes = Writes()
     on_unknown_outcome: OnUnknownOutcome
     has_keys = False
     number = 0
@@ -387,6 +402,7 @@ class Life(RuleBasedStateMachine):
         self.final: DeliveryState | None = None
         self.is_skipped_for_user = False
         self.seen_next_report_at: datetime | None = DUE
+        self.seen_writes = 0
         seed(self.databases.users, self.user, next_report_at=DUE, reported_until=DUE - HOUR)
         self.look()
 
@@ -403,6 +419,14 @@ class Life(RuleBasedStateMachine):
     @property
     def subscription_document(self) -> Any:
         return subscription_reference(self.databases.users, self.user)
+
+    @property
+    def delivery_document(self) -> Any:
+        return self.databases.pipeline.document("deliveries", self.delivery)
+
+    @property
+    def letter_document(self) -> Any:
+        return self.databases.pipeline.document("dead_letters", self.delivery)
 
     def tick(self) -> datetime:
         """The present. No two moments are the same, as it is in life."""
@@ -512,8 +536,8 @@ class Life(RuleBasedStateMachine):
         # the command was killed before it could say so.
         all_have_arrived = self.is_stored and not self.topic and not self.enqueued
         if self.state is DeliveryState.SENT and all_have_arrived and not self.told_by_dispatcher:
-            letter = self.letter()
-            assert letter["state"] != "open" or letter.get("in_replay"), "an open dead letter of what was sent"
+            is_open = self.letter["state"] == "open"
+            assert not is_open or self.letter.get("in_replay"), "an open dead letter of what was sent"
         # The subscription moves on forward, once, with the end of the report, and not before it, or is paused: then it
         # has no due time, until it resumes. That of a user who left is paused after its report is skipped.
         if self.next_report_at != self.seen_next_report_at:
@@ -555,7 +579,7 @@ class Life(RuleBasedStateMachine):
             assert not self.is_paused_for_user, "paused although its user is active"
             assert not self.tasks, "a task without an end"
             if self.final is DeliveryState.DEAD:
-                assert self.letter()["state"] == "open", "dead, and no one will look at it"
+                assert self.letter["state"] == "open", "dead, and no one will look at it"
         finally:
             for name in list(self.tasks):
                 self.end_task(name)
@@ -563,15 +587,27 @@ class Life(RuleBasedStateMachine):
     # What they do.
 
     def look(self) -> None:
-        """Read what there is of the report."""
-        subscription: Any = self.subscription_document.get()
-        delivery: Any = self.databases.pipeline.document("deliveries", self.delivery).get()
-        self.next_report_at = subscription.get("next_report_at")
-        self.is_paused_for_user = subscription.to_dict().get("paused_because") == PauseReason.USER_INACTIVE
-        self.state = DeliveryState(delivery.get("state")) if delivery.exists else None
+        """Read what there is of the report, if it may have changed."""
+        if self.seen_writes == self.writes.made:
+            return
+        self.seen_writes = self.writes.made
+        on_users_side = [self.user_document, self.subscription_document]
+        on_pipelines_side = [self.delivery_document, self.letter_document]
+        if self.databases.are_one:
+            found: Iterable[Any] = self.databases.users.get_all([*on_users_side, *on_pipelines_side])
+        else:
+            found = chain(
+                self.databases.users.get_all(on_users_side), self.databases.pipeline.get_all(on_pipelines_side)
+            )
+        snapshots = {each.reference: each for each in found}
+        self.user_snapshot, self.subscription_snapshot = (snapshots[each] for each in on_users_side)
+        delivery, self.letter = (snapshots[each].to_dict() or {} for each in on_pipelines_side)
+        subscription = self.subscription_snapshot.to_dict()
+        self.next_report_at = subscription["next_report_at"]
+        self.is_paused_for_user = subscription.get("paused_because") == PauseReason.USER_INACTIVE
+        self.state = DeliveryState(delivery["state"]) if delivery else None
         # A user or an operator who comes back just then finds the subscription as it was: the next run moves it on.
-        for_user = {SkipReason.USER_INACTIVE, SkipReason.PAUSED}
-        self.is_skipped_for_user = delivery.exists and delivery.to_dict().get("reason") in for_user
+        self.is_skipped_for_user = delivery.get("reason") in {SkipReason.USER_INACTIVE, SkipReason.PAUSED}
 
     @property
     def has_moved_on(self) -> bool:
@@ -594,9 +630,6 @@ class Life(RuleBasedStateMachine):
         if name in self.tasks:
             cloud_tasks_client().delete_task(name=name)
             self.tasks.remove(name)
-
-    def letter(self) -> Any:
-        return self.databases.pipeline.collection("dead_letters").document(self.delivery).get().to_dict()
 
     def begin_replay(self) -> None:
         self.replays += 1
@@ -751,18 +784,18 @@ class Life(RuleBasedStateMachine):
 
     def store(self, letter: DeadLetter) -> None:
         message = PubSubMessage(data=letter.to_json(), attributes={}, message_id="1", published_at=letter.failed_at)
-        reference: Any = self.databases.pipeline.collection("dead_letters").document(self.delivery)
-        stored = StoredDeadLetter.from_snapshot(reference.get())
+        stored = StoredDeadLetter.from_snapshot(self.letter_document.get())
         changes: Any = dead_letter_changes(stored, read_dead_letter(message), now=self.tick())
         self.is_stored = True
         if changes:
-            reference.set(changes, merge=sorted(changes))
+            self.letter_document.set(changes, merge=sorted(changes))
 
     def dispatch(self) -> None:
         """As a run does with a subscription that is due, and whose tasks have all ended."""
         run_time = self.now.replace(microsecond=0)
         self.enroll(run_time)
-        if self.subscription_document.get().get("next_report_at") != DUE:
+        self.look()
+        if self.has_moved_on:
             return
         run = run_id(run_time)
         store = RescueDeliveryStore(self.databases, run_id=run, run_time=run_time, defaults=DEFAULTS)
@@ -787,8 +820,9 @@ class Life(RuleBasedStateMachine):
 
     def enroll(self, run_time: datetime) -> None:
         """As a run does with a user who is active again."""
-        user = User.from_snapshot(self.user_document.get())
-        subscription = Subscription.from_snapshot(self.subscription_document.get(), DEFAULTS)
+        self.look()
+        user = User.from_snapshot(self.user_snapshot)
+        subscription = Subscription.from_snapshot(self.subscription_snapshot, DEFAULTS)
         assert user is not None
         assert subscription is not None
         if user.active and user.enrolled_at is None:
@@ -807,7 +841,7 @@ def two_databases() -> Iterator[Databases]:
 
     async def start() -> tuple[FirestoreEmulator, TasksEmulator]:
         parts = (
-            FirestoreEmulator(host="127.0.0.1", port=0, clock=clock),
+            FirestoreEmulator(host="127.0.0.1", port=0, clock=clock, middleware=[Life.writes]),
             TasksEmulator(host="127.0.0.1", port=0, clock=clock, mint_token=lambda *_: ""),
         )
         for part in parts:
