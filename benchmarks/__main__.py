@@ -3,12 +3,13 @@
 With `--beside REVISION` another version of this repository is measured in turn with this one.
 """
 
+import functools
+import os
 import platform
 import shlex
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
-from os import sched_getaffinity, sysconf
 from pathlib import Path
 from typing import Annotated
 
@@ -27,6 +28,7 @@ from benchmarks import (
     worker,
 )
 from benchmarks.checkout import Checkout, NoSuchRevision, checked_out
+from benchmarks.failure import CAN_GO_WRONG, in_one_line, unfit_machine
 from benchmarks.peers import bench as peers
 from benchmarks.table import Table
 
@@ -49,6 +51,10 @@ BESIDE: dict[str, Callable[[Checkout], Iterator[Table]]] = {
 }
 
 
+_STOPPED = 130
+"""The exit status of a program that Ctrl-C ended, as shells have it."""
+
+
 def main(
     names: Annotated[list[str] | None, typer.Argument(help=f"Some of: {', '.join(BENCHMARKS)}.")] = None,
     *,
@@ -62,14 +68,59 @@ def main(
     unknown = set(names or ()) - set(known)
     if unknown:
         raise typer.BadParameter(f"{', '.join(sorted(unknown))}: not among {', '.join(known)}")
+    if reason := unfit_machine():
+        raise SystemExit(reason)
+    chosen = {
+        name: functools.partial(_measure_beside, name, beside) if beside else BENCHMARKS[name]
+        for name in names or known
+    }
+    try:
+        failures = _carry_out_all(chosen, output)
+    except KeyboardInterrupt:
+        print("benchmarks: stopped", file=sys.stderr)
+        raise SystemExit(_STOPPED) from None
+    if failures:
+        raise SystemExit(1)
+
+
+def _carry_out_all(benchmarks: Mapping[str, Callable[[], Iterator[Table]]], output: Path | None) -> int:
+    """Measure one after another, whatever goes wrong with one of them. Returns how many have no table."""
     texts = [_machine()]
     print(texts[0], flush=True)
-    for name in names or known:
-        for table in _measure_beside(name, beside) if beside else BENCHMARKS[name]():
-            texts.append(table.to_markdown())
-            print(texts[-1], flush=True)
+    failures = 0
+    for name, measure in benchmarks.items():
+        try:
+            for text in carry_out(name, measure):
+                texts.append(text)
+                print(text, flush=True)
+        except NoTable as error:
+            failures += 1
+            texts.append(f"{error}\n")
+            print(error, file=sys.stderr, flush=True)
     if output is not None:
         output.write_text("\n".join(texts), encoding="utf-8")
+    return failures
+
+
+class NoTable(Exception):
+    """A benchmark ended without its table; the text says why, in one line."""
+
+
+def carry_out(name: str, measure: Callable[[], Iterator[Table]]) -> Iterator[str]:
+    """Measure, and yield each table as Markdown when it is ready.
+
+    Args:
+        name: of the benchmark.
+        measure: it.
+
+    Raises:
+        NoTable: something went wrong that is no mistake in the benchmark.
+    """
+    try:
+        for table in measure():
+            yield table.to_markdown()
+    except CAN_GO_WRONG as error:
+        raise NoTable(f"{name}: no table: {in_one_line(error)}") from error
 
 
 def _measure_beside(name: str, revision: str) -> Iterator[Table]:
@@ -81,10 +132,10 @@ def _measure_beside(name: str, revision: str) -> Iterator[Table]:
 
 
 def _machine() -> str:
-    gigabytes = sysconf("SC_PHYS_PAGES") * sysconf("SC_PAGE_SIZE") / 1e9
+    gigabytes = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 1e9
     command = shlex.join(["python", "-m", "benchmarks", *sys.argv[1:]])
     return (
-        f"`{command}` on {datetime.now(UTC):%Y-%m-%d}: {len(sched_getaffinity(0))} cores, {gigabytes:.0f} GB, "
+        f"`{command}` on {datetime.now(UTC):%Y-%m-%d}: {len(os.sched_getaffinity(0))} cores, {gigabytes:.0f} GB, "
         f"{platform.system()} {platform.machine()}, Python {platform.python_version()}.\n"
     )
 

@@ -26,6 +26,7 @@ from google.cloud.tasks_v2.services.cloud_tasks.transports import CloudTasksGrpc
 
 from benchmarks.console_data import ConsoleData
 from benchmarks.documents import PROJECT, set_value
+from benchmarks.failure import BenchmarkFailed
 from benchmarks.function import Function
 from benchmarks.services import SENDGRID_API_KEY
 from functions.shared.ids import run_id
@@ -76,9 +77,18 @@ class Cloud:
             stdout=subprocess.PIPE,
             text=True,
             cwd=REPOSITORY,
+            # Ctrl-C ends the benchmark, and the benchmark ends the servers.
+            start_new_session=True,
         )
         assert self._process.stdout is not None
-        addresses: dict[str, str] = json.loads(self._process.stdout.readline())
+        try:
+            line = self._process.stdout.readline()
+        except BaseException:
+            self._process.kill()
+            raise
+        if not line:
+            raise BenchmarkFailed(f"the local cloud does not start: exit status {self._process.wait()}")
+        addresses: dict[str, str] = json.loads(line)
         self._control = addresses.pop("control")
         self.addresses = addresses
         self.logs = Path(self._stack.enter_context(TemporaryDirectory()))
@@ -92,7 +102,10 @@ class Cloud:
         self._stack.close()
         assert self._process.stdin is not None
         self._process.stdin.close()
-        self._process.wait(30)
+        try:
+            self._process.wait(30)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
 
     @property
     def pid(self) -> int:

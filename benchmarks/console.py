@@ -158,7 +158,9 @@ def _console(addresses: Mapping[str, str], queue: str) -> Iterator[tuple[str, in
         "SCHEDULER_INVOKER": SCHEDULER,
     }
     command = [sys.executable, "-m", "operations", "console", "--port", str(port)]
-    process = subprocess.Popen(command, env=environment, cwd=REPOSITORY, stdout=subprocess.DEVNULL)  # noqa: S603  this interpreter
+    process = subprocess.Popen(  # noqa: S603  this interpreter
+        command, env=environment, cwd=REPOSITORY, stdout=subprocess.DEVNULL, start_new_session=True
+    )
     url = f"http://127.0.0.1:{port}"
     try:
         until = time.monotonic() + _START_SECONDS

@@ -249,7 +249,9 @@ def _started(command: Callable[[int], list[str]]) -> Iterator[str]:
     """An emulator on a port of its own; yields its address."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
-    process = subprocess.Popen(command(port), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)  # noqa: S603  what the caller has installed
+    process = subprocess.Popen(  # noqa: S603  what the caller has installed
+        command(port), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+    )
     try:
         until = time.monotonic() + _WAIT_SECONDS
         while time.monotonic() < until:

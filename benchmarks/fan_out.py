@@ -5,6 +5,7 @@ from functools import partial
 
 from benchmarks import fan_out_strategies
 from benchmarks.cloud import Cloud
+from benchmarks.failure import BenchmarkFailed
 from benchmarks.fan_out_strategies import FanOutStrategy, FanOutTimes
 from benchmarks.table import Table, number, times
 
@@ -78,7 +79,7 @@ def _whole_run(cloud: Cloud, size: int) -> FanOutTimes:
         before = dispatcher.cpu_seconds()
         answer = cloud.dispatch(dispatcher)
         if (answer["dispatched"], answer["errors"]) != (size, 0):
-            raise RuntimeError(f"the run went wrong: {answer}")
+            raise BenchmarkFailed(f"the run went wrong: {answer}")
         return FanOutTimes(enqueue=answer["seconds"], enqueue_cpu=dispatcher.cpu_seconds() - before)
 
 

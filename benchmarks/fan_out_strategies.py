@@ -4,6 +4,7 @@ import asyncio
 import json
 import multiprocessing
 import os
+import signal
 import time
 from base64 import b64encode
 from collections.abc import Awaitable, Callable, Iterable, Mapping
@@ -86,7 +87,10 @@ def in_a_process_of_its_own(
 
     In a new process no strategy profits from what another has left in memory.
     """
-    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as process:
+    context = multiprocessing.get_context("spawn")
+    # Ctrl-C ends it at once, and the benchmark says so: Python would print a traceback for each.
+    silent = (signal.SIGINT, signal.SIG_DFL)
+    with ProcessPoolExecutor(1, mp_context=context, initializer=signal.signal, initargs=silent) as process:
         return process.submit(_run, strategy, queue, reports, dict(addresses)).result()
 
 

@@ -13,6 +13,7 @@ from types import TracebackType
 from typing import Self
 
 from benchmarks.cpu_time import cpu_seconds
+from benchmarks.failure import BenchmarkFailed, last_line
 from benchmarks.throttle import Throttle
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -67,7 +68,7 @@ class Function:
         """Start the process and return when it takes connections.
 
         Raises:
-            RuntimeError: it ended instead; the text is what it said.
+            BenchmarkFailed: it ended instead, or takes too long; the text has its last line.
         """
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(  # noqa: S603  this interpreter and this repository
@@ -83,8 +84,16 @@ class Function:
                 cwd=self._root,
                 start_new_session=True,
             )
-        if self._cores is not None:
-            self._throttle.enter_context(Throttle(self._process.pid, self._pids, self._cores))
+        try:
+            if self._cores is not None:
+                self._throttle.enter_context(Throttle(self._process.pid, self._pids, self._cores))
+            self._await_connections()
+        except BaseException:
+            # Also on Ctrl-C: it has a session of its own, and would live on.
+            self.kill()
+            raise
+
+    def _await_connections(self) -> None:
         until = time.monotonic() + _START_SECONDS
         while time.monotonic() < until and self._process.poll() is None:
             try:
@@ -93,8 +102,7 @@ class Function:
                 time.sleep(0.01)
             else:
                 return
-        self.kill()
-        raise RuntimeError(f"{self._name} does not start: {self.log.read_text()[-2000:]}")
+        raise BenchmarkFailed(f"{self._name} does not start: {last_line(self.log.read_text(errors='replace'))}")
 
     def kill(self) -> None:
         """End the process and its children at once, as a crash would."""
@@ -119,7 +127,7 @@ class Function:
         """Its processes: functions-framework's own, and the server's, which is forked from it."""
         pids = [self._process.pid]
         for pid in pids:
-            with suppress(FileNotFoundError):  # It has ended meanwhile.
+            with suppress(FileNotFoundError, ProcessLookupError):  # It has ended meanwhile.
                 pids += map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split())
         return pids
 

@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
@@ -10,6 +10,7 @@ from typing import Self
 
 import requests
 
+from benchmarks.failure import BenchmarkFailed, in_one_line
 from benchmarks.function import Function
 
 _SECONDS = 1800.0
@@ -63,18 +64,19 @@ class Instances:
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
                 headers = {name: value for name, value in self.headers.items() if name.lower() != "host"}
-                instance = take()
-                try:
-                    answer = requests.post(instance.url + self.path, data=body, headers=headers, timeout=_SECONDS)
-                except requests.RequestException:
-                    # The measurement is over, and everything is being stopped.
-                    self.send_error(HTTPStatus.BAD_GATEWAY)
-                    return
-                idle.append(instance)
-                self.send_response(answer.status_code)
-                self.send_header("Content-Length", str(len(answer.content)))
-                self.end_headers()
-                self.wfile.write(answer.content)
+                # The caller is gone when the measurement is over, or was stopped.
+                with suppress(ConnectionError):
+                    try:
+                        instance = take()
+                        answer = requests.post(instance.url + self.path, data=body, headers=headers, timeout=_SECONDS)
+                    except (BenchmarkFailed, requests.RequestException) as error:
+                        self.send_error(HTTPStatus.BAD_GATEWAY, explain=in_one_line(error))
+                        return
+                    idle.append(instance)
+                    self.send_response(answer.status_code)
+                    self.send_header("Content-Length", str(len(answer.content)))
+                    self.end_headers()
+                    self.wfile.write(answer.content)
 
             def log_message(self, *_: object) -> None:
                 """Say nothing."""

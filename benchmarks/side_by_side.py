@@ -7,6 +7,7 @@ from itertools import pairwise
 from google.cloud.tasks_v2 import Queue
 
 from benchmarks.cloud import PARENT, Cloud
+from benchmarks.failure import BenchmarkFailed
 from benchmarks.instances import Instances
 from benchmarks.table import Table, number, times
 
@@ -94,5 +95,5 @@ def _run(cloud: Cloud, due: int, shares: int, dilation: int) -> float:
             time.sleep(_POLL_SECONDS)
         seconds = time.monotonic() - began
     if record["state"] != "finished" or record["dispatched"] != due or len(record["shares"]) != shares:
-        raise RuntimeError(f"the run went wrong: {record}")
+        raise BenchmarkFailed(f"the run went wrong: {record}")
     return seconds

@@ -11,7 +11,7 @@ from typing import Any
 from benchmarks.checkout import THIS, Checkout, least_of_turns
 from benchmarks.cloud import DEFAULTS, DUE_AT, TASKS, Cloud
 from benchmarks.function import Function
-from benchmarks.load import Load, send
+from benchmarks.load import Load, repeats_in_words, send
 from benchmarks.table import Table, number, times
 from functions.shared.ids import delivery_id
 from functions.shared.report_task import ReportTask
@@ -163,7 +163,8 @@ def _throughput(measured: dict[int, tuple[Load, float]]) -> Table:
             for concurrency, (load, cpu) in measured.items()
         ],
         note=f"One instance with {_THREADS} threads, as deployed: what is sent beyond that waits in it. Firestore, the "
-        "mail provider and the sender of the load are on the same machine and take their share of it.",
+        "mail provider and the sender of the load are on the same machine and take their share of it."
+        f"{repeats_in_words([load for load, _ in measured.values()])}",
     )
 
 
@@ -182,7 +183,8 @@ def _instances(loads: dict[int, Load]) -> Table:
             for count, load in loads.items()
         ],
         note=f"Each instance has {CORES:.3g} of a core, so that they and what they talk to have room on this machine, "
-        f"and {_THREADS} requests at once. What they share is Firestore and the mail provider.",
+        f"and {_THREADS} requests at once. What they share is Firestore and the mail provider."
+        f"{repeats_in_words(list(loads.values()))}",
     )
 
 

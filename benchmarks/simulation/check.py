@@ -8,6 +8,7 @@ from statistics import median
 from google.cloud.tasks_v2 import Queue, RetryConfig
 
 from benchmarks.cloud import DUE_AT, PARENT, TASKS, Cloud
+from benchmarks.failure import BenchmarkFailed
 from benchmarks.load import send
 from benchmarks.simulation.model import simulate
 from benchmarks.simulation.plan import Pace, Plan
@@ -130,7 +131,7 @@ def _run(
         real = time.monotonic() - began
         sent = int(cloud.bill()["mails"]) - before
         if not sent == due == reports:
-            raise RuntimeError(f"{reports} reports were to be due, {due} were, and {sent} were sent")
+            raise BenchmarkFailed(f"{reports} reports were to be due, {due} were, and {sent} were sent")
     return pace, real
 
 

@@ -83,8 +83,8 @@ class Dispatcher:
     async def start(self) -> None:
         """Get ready to send."""
         self._session = aiohttp.ClientSession(
-            # The queue's own cap is the only limit. Gunicorn closes a connection that was idle for 2 seconds, and must
-            # not do so just as a task goes out on it.
+            # The queue's own cap is the only limit. A server may close an idle connection, gunicorn by itself after 2
+            # seconds, and must not do so just as a task goes out on it.
             connector=aiohttp.TCPConnector(limit=0, limit_per_host=0, keepalive_timeout=1),
             timeout=aiohttp.ClientTimeout(total=None),
             cookie_jar=aiohttp.DummyCookieJar(),

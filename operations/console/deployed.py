@@ -9,6 +9,7 @@ from pydantic import AfterValidator, BeforeValidator, Field
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from starlette.applications import Starlette
 
+from functions.shared.keep_alive import IDLE_SECONDS
 from functions.shared.logging import configure_logging
 from functions.shared.settings import Secret, load_settings
 from operations.console.application import make_application
@@ -92,6 +93,7 @@ def main() -> None:
         server_header=False,
         # What it says about the caller is of no use: IAP is the caller.
         proxy_headers=False,
+        timeout_keep_alive=IDLE_SECONDS,
         timeout_graceful_shutdown=_SECONDS_TO_END,
     )
 
