@@ -1,6 +1,6 @@
 # Every target sets up what it needs: a virtual environment in .venv with the locked dependencies.
 .DEFAULT_GOAL := help
-.PHONY: help setup run up test faults mutants bench lint catalogs lock pictures clean
+.PHONY: help setup run up test test-fast faults mutants bench lint catalogs lock pictures clean
 SHELL := /bin/bash
 
 PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3.11; do \
@@ -12,7 +12,7 @@ PROCESSES = $(shell $(PYTHON) -c 'import os; print(max(1, os.cpu_count() * 3 // 
 LOCALE ?=
 
 help: ## show this
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 setup: .venv/.ready ## the virtual environment and the locked dependencies
 
@@ -32,8 +32,16 @@ run: setup ## the whole pipeline once, on this machine: sample users, real mails
 up: setup ## the same, and keep running by the schedule until Ctrl-C
 	@$(BIN)/python -m local_cloud up $(ARGS)
 
+PYTEST = $(BIN)/python -m pytest --numprocesses $(PROCESSES) --dist loadfile --no-loadscope-reorder
+
 test: setup ## all tests (ARGS="-k name" for some)
-	@$(BIN)/python -m pytest --numprocesses $(PROCESSES) --dist loadfile --no-loadscope-reorder $(ARGS)
+	@$(PYTEST) $(ARGS)
+
+test-fast: setup ## those that need no service and start no process, for every change
+	@$(PYTEST) --fast $(ARGS)
+
+# Each process of the tests would compile them again: four seconds of a processor.
+test test-fast: export PYTHONDONTWRITEBYTECODE :=
 
 faults: setup ## the proof: everything that can fail does (ARGS="--reports 10000 --seed 1")
 	@$(BIN)/python -m tests.faults $(ARGS)

@@ -8,6 +8,7 @@ import pytest
 from tests.faults.older_version import OlderVersionMissing, lay_out_older_version, older_commit
 
 
+@pytest.mark.starts_process
 @pytest.mark.parametrize("has_history", [True, False])
 def test_without_the_commit_it_says_how_to_get_it(tmp_path: Path, has_history: bool) -> None:
     if has_history:

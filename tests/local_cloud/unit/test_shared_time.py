@@ -6,6 +6,8 @@ import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import pytest
+
 from local_cloud.shared_time import FILE_VARIABLE, SharedClock
 from tests.function_process import REPOSITORY
 
@@ -20,6 +22,7 @@ for line in sys.stdin:
 """
 
 
+@pytest.mark.starts_process
 def test_another_process_follows(tmp_path: Path) -> None:
     (tmp_path / "asks.py").write_text(_ASKS)
     clock = SharedClock(tmp_path / "time")

@@ -43,6 +43,7 @@ def test_a_patch_that_does_not_fit(search: str) -> None:
         _mutant(search).patched("1 + 1\n")
 
 
+@pytest.mark.starts_process
 def test_only_a_copy_is_changed(tmp_path: Path) -> None:
     copy_tree(REPOSITORY, tmp_path)
     mutant = ALL[0]

@@ -18,6 +18,8 @@ from operations.errors import OperatorError
 from operations.new_kind import ROOT, Source, write_kind
 from tests.forked_python import run_python
 
+pytestmark = pytest.mark.starts_process
+
 
 def run(tree: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     return run_python(*arguments, directory=tree, environment={**os.environ, "PYTHONPATH": str(tree)})

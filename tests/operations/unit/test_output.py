@@ -36,6 +36,7 @@ def test_an_error_is_one_line_without_addresses() -> None:
     assert describe(ValueError("to someone@example.com:\n  refused")) == "to [address]: refused"
 
 
+@pytest.mark.starts_process
 @pytest.mark.parametrize("text", ["u1", "a b", "it's", "$HOME", SAYABLE, "\\x1b'\x1b", "日\u202e本"])
 def test_an_id_can_be_pasted_into_a_shell(text: str) -> None:
     argument = shell_argument(text)

@@ -14,6 +14,8 @@ import pytest
 from operations.new_kind import ROOT
 from tests.forked_python import run_python
 
+pytestmark = pytest.mark.starts_process
+
 TUTORIAL = (ROOT / "docs" / "your-first-report.md").read_text(encoding="utf-8")
 
 

@@ -104,6 +104,7 @@ except ValueError:
 """
 
 
+@pytest.mark.starts_process
 def test_what_libraries_and_kinds_log_is_a_line_like_any_other() -> None:
     ended = subprocess.run(
         [sys.executable, "-c", LOGGING], capture_output=True, text=True, check=True, cwd=REPOSITORY, timeout=60

@@ -56,6 +56,7 @@ def test_a_malformed_file_stops_the_worker_with_one_line(reports: Path) -> None:
     )
 
 
+@pytest.mark.starts_process
 def test_the_kinds_of_this_repository_declare_what_they_need_and_the_worker_is_deployed_with_it() -> None:
     needs.load(REPORTS, reserved=OWN_VARIABLES)
     helper = REPOSITORY / "deployment" / "kind_needs.py"

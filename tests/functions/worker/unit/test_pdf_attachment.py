@@ -215,6 +215,7 @@ def test_chinese_characters_have_the_forms_of_the_language(locale: str, family: 
     assert family in fonts().families()
 
 
+@pytest.mark.starts_process
 def test_the_libraries_are_imported_with_the_first_file_that_needs_them() -> None:
     program = (
         "import sys; from functions.worker import compose, send_report;"

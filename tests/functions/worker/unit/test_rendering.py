@@ -133,6 +133,7 @@ def test_lines_without_room_for_their_columns_become_paragraphs(tmp_path: Path) 
     forget_templates()
 
 
+@pytest.mark.starts_process
 def test_the_first_reports_of_a_process_may_be_built_at_the_same_time() -> None:
     """What is imported, compiled and registered with the first is so only once, and whole for all of them."""
     program = (
