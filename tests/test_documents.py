@@ -225,3 +225,8 @@ def test_the_readme_compares_by_the_figures_of_the_document() -> None:
     shown = figures("README.md", above="`make bench ARGS=peers`")
     # Each is a row there and a column here: once, doubled, lost, reported.
     assert [row[1:] for row in shown] == [list(column) for column in zip(*(row[1:5] for row in compared), strict=True)]
+
+
+def test_the_readme_is_short() -> None:
+    words = (ROOT / "README.md").read_text(encoding="utf-8").split()
+    assert len(words) < 1200, "what a newcomer needs first; the rest belongs in docs/"

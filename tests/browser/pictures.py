@@ -92,10 +92,15 @@ def _of_the_readme(browser: "Browser", cloud: Cloud, delivery: str) -> None:
         for name, path in pages.items():
             tab.page.goto(f"{cloud.url}{path}")
             tab.page.wait_for_load_state("networkidle")
-            taken = Image.open(io.BytesIO(tab.page.screenshot()))
-            file = README / f"{name}.png"
-            taken.convert("RGB").quantize(_COLORS).save(file, optimize=True)
-            print(f"{file.relative_to(REPOSITORY)}: {file.stat().st_size / 1000:.0f} kB")  # noqa: T201
+            _save(name, tab.page.screenshot())
+        tab.page.goto(f"{cloud.url}/local/slack")
+        _save("slack-alert", tab.page.locator("section.card").last.screenshot())
+
+
+def _save(name: str, picture: bytes) -> None:
+    file = README / f"{name}.png"
+    Image.open(io.BytesIO(picture)).convert("RGB").quantize(_COLORS).save(file, optimize=True)
+    print(f"{file.relative_to(REPOSITORY)}: {file.stat().st_size / 1000:.0f} kB")  # noqa: T201
 
 
 def make(path: str) -> None:
