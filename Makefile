@@ -1,4 +1,5 @@
-# Every target sets up what it needs: a virtual environment in .venv with the locked dependencies.
+# Every target sets up what it needs: a virtual environment in .venv with the locked dependencies, or with those that
+# running needs.
 .DEFAULT_GOAL := help
 .PHONY: help setup run up test test-fast faults mutants bench lint catalogs lock pictures clean
 SHELL := /bin/bash
@@ -14,22 +15,28 @@ LOCALE ?=
 help: ## show this
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
-setup: .venv/.ready ## the virtual environment and the locked dependencies
+setup: .venv/.ready ## the virtual environment and all locked dependencies, those of the tests and linters too
 
-.venv/.ready: requirements.lock
-	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed: install it, or name it: make $(MAKECMDGOALS) PYTHON=/path/to/python3" >&2; exit 1; }
-	@test ! -L .venv || { echo ".venv is a link to $$(readlink .venv): run make setup where that is, or remove the link" >&2; exit 1; }
-	@echo "Setting up .venv with $$($(PYTHON) --version); this takes a minute the first time."
-	@$(PYTHON) -m venv --clear .venv || { echo "python3 -m venv failed: on Debian and Ubuntu, apt-get install python3-venv" >&2; exit 1; }
-	@$(BIN)/python -m pip install --quiet --no-compile --disable-pip-version-check --require-hashes -r requirements.lock
-	@# On all cores: pip compiles on one. What does not compile is not for this Python.
-	@$(BIN)/python -m compileall -qq -j 0 .venv/lib || true
+# What running needs is a part of it, at the same versions.
+.venv/.run: requirements-run.lock
+	$(check-python)
+	@$(PYTHON) virtual_environment.py $<
 	@touch $@
 
-run: setup ## the whole pipeline once, on this machine: sample users, real mails, a summary
+# Compiled on all cores: the tests are many processes. What `make run` imports, it compiles itself, which is less.
+.venv/.ready: requirements.lock
+	$(check-python)
+	@$(PYTHON) virtual_environment.py $< --exact --compile-bytecode
+	@touch .venv/.run $@
+
+define check-python
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed: install it, or name it: make $(MAKECMDGOALS) PYTHON=/path/to/python3" >&2; exit 1; }
+endef
+
+run: .venv/.run ## the whole pipeline once, on this machine: sample users, real mails, a summary
 	@$(BIN)/python -m local_cloud up --once $(ARGS)
 
-up: setup ## the same, and keep running by the schedule until Ctrl-C
+up: .venv/.run ## the same, and keep running by the schedule until Ctrl-C
 	@$(BIN)/python -m local_cloud up $(ARGS)
 
 PYTEST = $(BIN)/python -m pytest --numprocesses $(PROCESSES) --dist loadfile --no-loadscope-reorder
@@ -59,7 +66,7 @@ lint: setup ## formatting, lint, types, import walls, shell scripts
 	@$(BIN)/lint-imports
 	@$(BIN)/shellcheck .ci/run $(wildcard *.sh deployment/*.sh) reports
 
-catalogs: setup ## the reports' words: add new ones to every language (LOCALE=fr begins another one)
+catalogs: .venv/.run ## the reports' words: add new ones to every language (LOCALE=fr begins another one)
 	@$(BIN)/python -m operations.catalogs $(LOCALE)
 
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header
@@ -70,7 +77,8 @@ CONSOLE := operations/console/requirements.txt
 # standard input (-).
 lock: setup ## resolve the requirements again, after one was changed, also in a kind's needs.yaml
 	@packages="$$($(BIN)/python deployment/kind_needs.py packages)" && \
-		printf '%s\n' "$$packages" | $(COMPILE) functions/*/requirements.txt $(CONSOLE) requirements-dev.in - -o requirements.lock && \
+		printf '%s\n' "$$packages" | $(COMPILE) functions/*/requirements.txt $(CONSOLE) requirements-run.in requirements-dev.in - -o requirements.lock && \
+		printf '%s\n' "$$packages" | $(COMPILE) functions/*/requirements.txt $(CONSOLE) requirements-run.in - -c requirements.lock -o requirements-run.lock && \
 		printf '%s\n' "$$packages" | $(COMPILE) functions/worker/requirements.txt - -c requirements.lock -o functions/worker/requirements.lock && \
 		printf '%s\n' "$$packages" | $(COMPILE) functions/worker/requirements.txt $(CONSOLE) - -c requirements.lock -o $(CONSOLE:.txt=.lock)
 	@for function in dispatcher dlq_handler mail_events preferences; do \

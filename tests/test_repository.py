@@ -1,7 +1,10 @@
 """What strangers look for first says what the project does."""
 
+import ast
 import re
+import sys
 import tomllib
+from importlib.metadata import packages_distributions
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +42,7 @@ def test_dependabot_looks_at_every_folder_with_requirements() -> None:
     }
     assert folders == {
         path.parent
-        for name in ("requirements.txt", "requirements-dev.in")
+        for name in ("requirements.txt", "requirements-run.in", "requirements-dev.in")
         for path in ROOT.glob(f"**/{name}")
         if not {".venv", ".local_cloud"} & set(path.parts)
     }
@@ -55,3 +58,36 @@ def test_the_license_is_the_one_that_the_project_names() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     assert project["license"] == "Apache-2.0"
     assert (ROOT / "LICENSE").read_text().lstrip().startswith("Apache License\n")
+
+
+def pins(lock: str) -> set[str]:
+    return set(re.findall(r"^([a-z0-9.-]+==[^ ;]+)", (ROOT / lock).read_text(), re.MULTILINE))
+
+
+def test_what_runs_is_what_is_tested() -> None:
+    assert pins("requirements-run.lock") < pins("requirements.lock")
+
+
+def test_running_needs_no_package_of_the_tests() -> None:
+    distributions = packages_distributions()
+    installed = {pin.partition("==")[0] for pin in pins("requirements-run.lock")}
+    missing = {
+        f"{path.relative_to(ROOT)}: {module}"
+        for folder in ("functions", "local_cloud", "operations")
+        for path in (ROOT / folder).rglob("*.py")
+        for module in imported(path)
+        if module in distributions
+        and not installed & {re.sub("[-_.]+", "-", name).lower() for name in distributions[module]}
+    }
+    assert missing == set()
+
+
+def imported(path: Path) -> set[str]:
+    """The first parts of the names of the modules that a file imports, but for Python's own."""
+    names = set[str]()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            names.add(node.module or "")
+    return {name.partition(".")[0] for name in names} - sys.stdlib_module_names

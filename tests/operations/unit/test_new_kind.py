@@ -62,7 +62,7 @@ def test_a_new_kind_from_sql_declares_what_its_source_needs(tree: Path, source: 
     assert read_report_file(reports / "tea__sales").source == "TEA_SALES_DATABASE_URL"
     assert found.secrets["TEA_SALES_DATABASE_URL"].local == "sqlite://"
     # What is tested is what is deployed.
-    assert set(found.packages) <= set((ROOT / "requirements-dev.in").read_text().splitlines())
+    assert set(found.packages) <= set((ROOT / "requirements-run.in").read_text().splitlines())
     drivers = {
         Source.POSTGRESQL: "psycopg[binary]",
         Source.BIGQUERY: "sqlalchemy-bigquery",
