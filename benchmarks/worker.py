@@ -17,6 +17,7 @@ from functions.shared.ids import delivery_id
 from functions.shared.report_task import ReportTask
 from functions.shared.subscription import DEFAULT_SUBSCRIPTION, SUBSCRIPTIONS, default_fields, scheduled_fields
 from functions.shared.user import USERS
+from local_cloud.sample_figures import add_up
 from local_cloud.sample_users import SampleUser, sample_users
 
 CONCURRENCIES = (1, 8, 80)
@@ -220,8 +221,13 @@ def _write(cloud: Cloud, users: Sequence[SampleUser]) -> list[ReportTask]:
             path = f"{USERS}/{user.id}"
             yield path, {**user.document, "email": f"{user.id}@example.com", "active": True}
             yield f"{path}/{SUBSCRIPTIONS}/{DEFAULT_SUBSCRIPTION}", _subscription(user)
-            for index, event in enumerate(user.events):
-                yield f"{path}/events/e{index}", {**event, "at": event["at"] - timedelta(microseconds=index)}
+            events = [
+                {**event, "at": event["at"] - timedelta(microseconds=index)} for index, event in enumerate(user.events)
+            ]
+            for index, event in enumerate(events):
+                yield f"{path}/events/e{index}", event
+            for week, figures in add_up(events, by="type").items():
+                yield f"{path}/event_figures/{week}", figures
 
     cloud.put_in(documents())
     return [

@@ -3,8 +3,10 @@
 import random
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
+
+from local_cloud.sample_figures import Weeks, add_up
 
 REFUSED_ADDRESS = "grace.hopper@navy..example"
 """An address that a sign-up page accepts, and that SendGrid answers with 400."""
@@ -46,6 +48,7 @@ _QUOTAS: dict[str, dict[str, Any]] = {
     "storage": {"name": "Storage", "allowed": 100, "unit": "GB"},
     "calls": {"name": "API calls", "allowed": 100_000},
 }
+_ADDED_UP_SINCE = datetime(2020, 1, 1, tzinfo=UTC)
 _SPAN = {
     "hourly": 3,
     "daily": 3 * 24,
@@ -92,6 +95,8 @@ class SampleUser:
         events: the fields of each event.
         quotas: the fields of each quota, by its id.
         usage: the fields of what is used of them.
+        event_figures: the events added up, a document for each week, by its id.
+        usage_figures: likewise.
     """
 
     id: str
@@ -100,6 +105,8 @@ class SampleUser:
     events: list[dict[str, Any]]
     quotas: dict[str, dict[str, Any]] = field(default_factory=dict)
     usage: list[dict[str, Any]] = field(default_factory=list)
+    event_figures: Weeks = field(default_factory=dict)
+    usage_figures: Weeks = field(default_factory=dict)
 
     @property
     def is_new(self) -> bool:
@@ -133,6 +140,9 @@ def sample_users(
             "time_zone": time_zone,
             "locale": locale,
             "enrolled_at": this_hour - timedelta(days=100),
+            # The application adds up what happens, as docs/reports.md shows it.
+            "event_figures_since": _ADDED_UP_SINCE,
+            "usage_figures_since": _ADDED_UP_SINCE,
         }
         subscriptions = _subscriptions(
             number, document, this_hour, _PAUSED.get(document["email"], "") if mails_end else ""
@@ -143,13 +153,17 @@ def sample_users(
         is_idle = number % 10 == 0
         if is_idle:
             subscriptions = [_without_events(each) for each in subscriptions]
+        events = [] if is_idle else list(_events(chance, now, spans, events_per_user))
+        usage = list(_usage(chance, now, events_per_user)) if has_usage else []
         yield SampleUser(
             id=f"u{number}",
             document=document,
             subscriptions=subscriptions,
-            events=[] if is_idle else list(_events(chance, now, spans, events_per_user)),
+            events=events,
+            event_figures=add_up(events, by="type"),
             quotas=_QUOTAS if has_usage else {},
-            usage=list(_usage(chance, now, events_per_user)) if has_usage else [],
+            usage=usage,
+            usage_figures=add_up(usage, by="quota"),
         )
 
 

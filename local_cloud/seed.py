@@ -58,12 +58,17 @@ async def put_in(client: AsyncClient, users: Iterable[SampleUser], *, on_user: C
                 batch.set(reference.collection("report_subscriptions").document(subscription.id), subscription.document)
         for number, event in enumerate(user.events):
             batch.set(reference.collection("events").document(f"e{number}"), event)
+        for week, figures in user.event_figures.items():
+            batch.set(reference.collection("event_figures").document(week), figures)
+        for week, figures in user.usage_figures.items():
+            batch.set(reference.collection("usage_figures").document(week), figures)
         for quota_id, quota in user.quotas.items():
             batch.set(reference.collection("quotas").document(quota_id), quota)
         for number, usage in enumerate(user.usage):
             batch.set(reference.collection("usage").document(f"x{number}"), usage)
         on_user()
-        writes += 1 + len(user.subscriptions) + len(user.events) + len(user.quotas) + len(user.usage)
+        writes += 1 + len(user.subscriptions) + len(user.events) + len(user.event_figures)
+        writes += len(user.quotas) + len(user.usage) + len(user.usage_figures)
         if writes >= _WRITES_A_COMMIT:
             running.add(asyncio.create_task(batch.commit()))
             batch, writes = client.batch(), 0

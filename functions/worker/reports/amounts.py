@@ -11,9 +11,14 @@ SMALLEST_ALLOWED = 1e-6
 """A share of less would be a number that cannot be written."""
 
 
-def usable_amount(value: Any) -> float | None:
-    """The number, or None for what is none, is not finite, or is beyond LARGEST_AMOUNT in either direction."""
+def usable_amount(value: Any, *, entries: int = 1) -> float | None:
+    """The number, or None for what is none, is not finite, or is beyond LARGEST_AMOUNT in either direction.
+
+    Args:
+        value: anything.
+        entries: of how many amounts it is the sum.
+    """
     # True is an int to Python, and NaN a number to Firestore.
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
-    return float(value) if abs(value) <= LARGEST_AMOUNT and not math.isnan(value) else None
+    return float(value) if abs(value) <= LARGEST_AMOUNT * entries and not math.isnan(value) else None

@@ -10,6 +10,7 @@ from google.api_core.exceptions import DeadlineExceeded
 from google.api_core.retry import Retry, if_transient_error
 from google.cloud import firestore
 from google.cloud.firestore_v1.base_query import FieldFilter
+from google.cloud.firestore_v1.field_path import FieldPath
 
 
 class FirestoreUserData:
@@ -45,11 +46,27 @@ class FirestoreUserData:
         """See UserData. Raises google.api_core.exceptions.DeadlineExceeded when the time is over."""
         return self._read(self._user.collection(collection).order_by("__name__"), limit)
 
-    def _read(self, query: Any, limit: int) -> Iterator[tuple[str, dict[str, Any]]]:
+    def parts(
+        self, collection: str, *, first: str, last: str, field: str, keys: Sequence[str] = ()
+    ) -> Iterator[tuple[str, dict[str, Any]]]:
+        """See UserData. Raises google.api_core.exceptions.DeadlineExceeded when the time is over."""
+        documents = self._user.collection(collection)
+        query = (
+            documents.where(filter=FieldFilter("__name__", ">=", documents.document(first)))
+            .where(filter=FieldFilter("__name__", "<=", documents.document(last)))
+            .order_by("__name__")
+            .select([FieldPath(field, key).to_api_repr() for key in keys] or [field])
+        )
+        for document_id, fields in self._read(query, None):
+            content = fields.get(field)
+            yield document_id, content if isinstance(content, dict) else {}
+
+    def _read(self, query: Any, limit: int | None) -> Iterator[tuple[str, dict[str, Any]]]:
         left = self._check()
         retry = Retry(predicate=self._may_try_again, initial=0.1, maximum=2.0, multiplier=2.0, timeout=left)
         # A stream that has broken off begins again behind the last document, but with the whole of its limit.
-        for snapshot in islice(query.limit(limit).stream(retry=retry, timeout=left), limit):
+        limited = query if limit is None else query.limit(limit)
+        for snapshot in islice(limited.stream(retry=retry, timeout=left), limit):
             self._check()
             yield snapshot.id, snapshot.to_dict()
 

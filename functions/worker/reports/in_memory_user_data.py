@@ -35,3 +35,13 @@ class InMemoryUserData:
         """See UserData."""
         for document_id, fields in islice(sorted(self._documents.get(collection, {}).items()), limit):
             yield document_id, dict(fields)
+
+    def parts(
+        self, collection: str, *, first: str, last: str, field: str, keys: Sequence[str] = ()
+    ) -> Iterator[tuple[str, dict[str, Any]]]:
+        """See UserData."""
+        for document_id, fields in sorted(self._documents.get(collection, {}).items()):
+            content = fields.get(field)
+            if first <= document_id <= last:
+                found = content if isinstance(content, Mapping) else {}
+                yield document_id, {key: value for key, value in found.items() if not keys or key in keys}

@@ -39,3 +39,21 @@ class UserData(Protocol):
         Yields:
             The document's id and its fields.
         """
+
+    def parts(
+        self, collection: str, *, first: str, last: str, field: str, keys: Sequence[str] = ()
+    ) -> Iterator[tuple[str, dict[str, Any]]]:
+        """What a map holds in each document whose id lies in a range, in the order of the ids.
+
+        A document is one read, however much of it is read; one that is not there is none.
+
+        Args:
+            collection: the sub-collection's name.
+            first: the first id that is in.
+            last: the last one.
+            field: the map's name.
+            keys: which of its entries to read; empty: all.
+
+        Yields:
+            The document's id and the entries. None where the field is no map.
+        """

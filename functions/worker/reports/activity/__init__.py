@@ -1,11 +1,11 @@
 """The `activity` report: how much happened in the period, how that compares, when it happened, and what it was."""
 
+from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 
 import structlog
 
-from functions.shared.period import Period
 from functions.worker.mail.model import InlineImage
 from functions.worker.reports.activity.buckets import buckets
 from functions.worker.reports.activity.figures import Tally
@@ -17,13 +17,15 @@ from functions.worker.reports.chart import bar_chart
 from functions.worker.reports.language import language_for
 from functions.worker.reports.report import Report, Skip
 from functions.worker.reports.request import ReportRequest
-from functions.worker.reports.user_data import UserData
+from functions.worker.reports.stored_figures import Entry, Figure, Ledger, StoredFigures
 
 CHART_ID = "activity-chart"
 TEMPLATES = Path(__file__).parent / "templates"
 MOST_EVENTS = 10_000
 """So many events of the period are read, and as many of the one before. Each is a document that is paid for with every
 attempt at the report, and a report has half a minute."""
+
+EVENTS = Ledger(entries="events", figures="event_figures", since="event_figures_since", select=("at", "type", "amount"))
 
 _FEWEST_TO_DRAW = 3
 """One or two bars of the same height are no chart."""
@@ -34,14 +36,24 @@ _logger = structlog.get_logger()
 def build(request: ReportRequest) -> Report | Skip:
     """Build a user's activity report from the events of the period and of the one before.
 
-    The user's data has `events`, each with `at`, and `type` and `amount` where it has them.
+    The user's data has `events`, each with `at`, and `type` and `amount` where it has them; or they are added up in
+    `event_figures`.
     """
     user, before = request.user, request.previous_period
     language = language_for(request.locale)
     slices = buckets(request.period, request.time_zone, language)
     tally = Tally(period=request.period, edges=[bucket.start for bucket in slices])
-    left_out_before = _count(tally, request.data, before)
-    left_out = _count(tally, request.data, request.period)
+    stored = StoredFigures(request.data, user, EVENTS)
+    left_out_before, left_out = (
+        _count(tally, stored.entries(period, limit=MOST_EVENTS + 1)) for period in (before, request.period)
+    )
+    if left_out is None:
+        edges = [bucket.start for bucket in slices]
+        for found in stored.read((before, request.period), edges=edges, limit=MOST_EVENTS):
+            if isinstance(found, Figure):
+                tally.add_figure(found)
+            else:
+                tally.add(*found)
     if left_out or left_out_before:
         _logger.warning("events_left_out", user_id=user.id, kind="activity", counted=MOST_EVENTS)
     for problem in tally.problems:
@@ -87,16 +99,8 @@ def build(request: ReportRequest) -> Report | Skip:
     )
 
 
-def _count(tally: Tally, data: UserData, period: Period) -> datetime | None:
+def _count(tally: Tally, events: Iterator[Entry]) -> datetime | None:
     """Count a period's first events; returns the time of the first that is not counted, where there are too many."""
-    events = data.between(
-        "events",
-        field="at",
-        start=period.start,
-        end=period.end,
-        select=("at", "type", "amount"),
-        limit=MOST_EVENTS + 1,
-    )
     for number, (event_id, fields) in enumerate(events):
         if number == MOST_EVENTS:
             at: datetime = fields["at"]

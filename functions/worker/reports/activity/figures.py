@@ -9,6 +9,7 @@ from typing import Any
 from functions.shared.period import Period
 from functions.shared.sanitize import sanitize
 from functions.worker.reports.amounts import usable_amount
+from functions.worker.reports.stored_figures import Figure
 
 SHOWN_TYPES = 8
 _DIFFERENT_TYPES = 5_000
@@ -103,16 +104,13 @@ class Tally:
             return
         if at >= self._period.end:
             return
-        current = at >= self._period.start
         amount = self._amount(event_id, fields.get("amount"))
-        self._count[current] += 1
-        self._sum[current] += amount
         name = self._type(event_id, fields.get("type"))
-        if current:
-            self._per_bucket[max(0, bisect.bisect_right(self._edges, at) - 1)] += 1
-            self._add_type(name, amount)
-        elif name in self._types_before or len(self._types_before) < _DIFFERENT_TYPES:
-            self._types_before[name] = self._types_before.get(name, 0) + 1
+        self._count_at(at, name, 1, amount, is_whole=amount is None or amount.is_integer())
+
+    def add_figure(self, figure: Figure) -> None:
+        """Count events that are added up already."""
+        self._count_at(figure.at, sanitize(figure.name, 60), figure.count, figure.sum, is_whole=figure.is_whole)
 
     def figures(self) -> Figures:
         """What has been added so far."""
@@ -137,15 +135,23 @@ class Tally:
             per_bucket=self._per_bucket,
         )
 
-    def _amount(self, event_id: str, value: Any) -> float:
-        if value is None:
-            return 0.0
+    def _count_at(self, at: datetime, name: str, events: int, amount: float | None, *, is_whole: bool) -> None:
+        current = at >= self._period.start
+        if amount is not None:
+            self._has_amounts = True
+            self._whole_amounts = self._whole_amounts and is_whole
+            self._sum[current] += amount
+        self._count[current] += events
+        if current:
+            self._per_bucket[max(0, bisect.bisect_right(self._edges, at) - 1)] += events
+            self._add_type(name, events, amount or 0.0)
+        elif name in self._types_before or len(self._types_before) < _DIFFERENT_TYPES:
+            self._types_before[name] = self._types_before.get(name, 0) + events
+
+    def _amount(self, event_id: str, value: Any) -> float | None:
         amount = usable_amount(value)
-        if amount is None:
+        if amount is None and value is not None:
             self._problem(event_id, "amount")
-            return 0.0
-        self._has_amounts = True
-        self._whole_amounts = self._whole_amounts and amount.is_integer()
         return amount
 
     def _type(self, event_id: str, value: Any) -> str:
@@ -154,12 +160,12 @@ class Tally:
             return ""
         return sanitize(value or "", 60)
 
-    def _add_type(self, name: str, amount: float) -> None:
+    def _add_type(self, name: str, events: int, amount: float) -> None:
         if name not in self._types and len(self._types) >= _DIFFERENT_TYPES:
             numbers = self._beyond
         else:
             numbers = self._types.setdefault(name, [0.0, 0.0])
-        numbers[0] += 1
+        numbers[0] += events
         numbers[1] += amount
 
     def _problem(self, event_id: str, field: str) -> None:

@@ -1,10 +1,13 @@
 """The `usage` report: how much of what a user may use is used, and whether the rest will last."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import structlog
 
+from functions.shared.period import Period
 from functions.shared.user import User
 from functions.worker.mail.model import InlineImage
 from functions.worker.reports.blocks import Chart
@@ -12,6 +15,7 @@ from functions.worker.reports.chart import bar_chart
 from functions.worker.reports.language import language_for
 from functions.worker.reports.report import Report, Skip
 from functions.worker.reports.request import ReportRequest
+from functions.worker.reports.stored_figures import Figure, Ledger, StoredFigures
 from functions.worker.reports.usage.consumption import Consumption
 from functions.worker.reports.usage.quota import InvalidQuota, Quota
 from functions.worker.reports.usage.texts import Texts
@@ -24,6 +28,8 @@ MOST_USAGES = 20_000
 """So many entries of usage are read, of all quotas together, from the earliest on. Each is a document that is paid for
 with every attempt at the report, and a report has half a minute."""
 
+USAGE = Ledger(entries="usage", figures="usage_figures", since="usage_figures_since", select=("at", "quota", "amount"))
+
 _logger = structlog.get_logger()
 
 
@@ -31,7 +37,7 @@ def build(request: ReportRequest) -> Report | Skip:
     """Build a user's usage report: each quota as it stands at the end of the period.
 
     The user's data has `quotas`, each with `allowed`, and `name`, `unit` and `renews_on` where it has them; and
-    `usage`, each with `at`, `quota` and `amount`.
+    `usage`, each with `at`, `quota` and `amount`; or they are added up in `usage_figures`.
     """
     user, data = request.user, request.data
     language = language_for(request.locale)
@@ -83,26 +89,22 @@ def _quotas(user: User, data: UserData) -> tuple[list[Quota], bool]:
 
 def _consume(user: User, consumptions: dict[str, Consumption], data: UserData) -> datetime | None:
     """Count what was used; returns the time of the first entry that is not counted, where there are too many."""
-    usages = data.between(
-        "usage",
-        field="at",
-        start=min(each.window.start for each in consumptions.values()),
-        end=max(each.as_of for each in consumptions.values()),
-        select=("at", "quota", "amount"),
-        limit=MOST_USAGES + 1,
+    window = Period(
+        min(each.window.start for each in consumptions.values()), max(each.as_of for each in consumptions.values())
     )
+    stored = StoredFigures(data, user, USAGE)
     ignored, left_out = 0, None
-    for number, (usage_id, fields) in enumerate(usages):
+    for number, (usage_id, fields) in enumerate(stored.entries(window, limit=MOST_USAGES + 1)):
         if number == MOST_USAGES:
             left_out = fields["at"]
             break
-        quota = fields.get("quota")
-        known = consumptions.get(quota) if isinstance(quota, str) else None
-        if known is None or not known.add(fields["at"], fields.get("amount")):
-            ignored += 1
-            if ignored == 1:
-                field = "quota" if known is None else "amount"
-                _logger.warning("usage_not_counted", user_id=user.id, usage_id=usage_id, field=field)
+        ignored += not _count(user, consumptions, usage_id, fields, tell=not ignored)
+    edges = [edge for each in consumptions.values() for edge in each.edges]
+    for found in stored.read((window,), edges=edges, limit=MOST_USAGES) if left_out is None else ():
+        if not isinstance(found, Figure):
+            ignored += not _count(user, consumptions, *found, tell=not ignored)
+        elif found.sum is not None and found.name in consumptions:
+            consumptions[found.name].add_sum(found.at, found.sum)
     if ignored > 1:
         _logger.warning("more_usages_not_counted", user_id=user.id, problems=ignored)
     if left_out is not None:
@@ -110,3 +112,17 @@ def _consume(user: User, consumptions: dict[str, Consumption], data: UserData) -
         for consumption in consumptions.values():
             consumption.end_at(left_out)
     return left_out
+
+
+def _count(
+    user: User, consumptions: Mapping[str, Consumption], usage_id: str, fields: Mapping[str, Any], *, tell: bool
+) -> bool:
+    """Count a usage; false where it cannot be."""
+    quota = fields.get("quota")
+    known = consumptions.get(quota) if isinstance(quota, str) else None
+    if known is not None and known.add(fields["at"], fields.get("amount")):
+        return True
+    if tell:
+        field = "quota" if known is None else "amount"
+        _logger.warning("usage_not_counted", user_id=user.id, usage_id=usage_id, field=field)
+    return False

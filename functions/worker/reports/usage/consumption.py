@@ -84,12 +84,22 @@ class Consumption:
         self._days = [edge.astimezone(zone).date() for edge in self._edges]
         self._amounts = [0.0] * len(self._days)
 
+    @property
+    def edges(self) -> list[datetime]:
+        """The moments on whose two sides usages count separately."""
+        return [*self._edges, self.as_of]
+
     def add(self, at: datetime, amount: Any) -> bool:
         """Count a usage; false where its amount cannot be. What is given back has an amount below zero."""
         usable = usable_amount(amount)
-        if usable is not None and self.window.start <= at < self.as_of:
-            self._amounts[max(0, bisect.bisect_right(self._edges, at) - 1)] += usable
+        if usable is not None:
+            self.add_sum(at, usable)
         return usable is not None
+
+    def add_sum(self, at: datetime, amount: float) -> None:
+        """Count usages that are added up already."""
+        if self.window.start <= at < self.as_of:
+            self._amounts[max(0, bisect.bisect_right(self._edges, at) - 1)] += amount
 
     def end_at(self, moment: datetime) -> None:
         """Say how the quota stood at an earlier moment, until which all that was used has been added."""

@@ -18,6 +18,7 @@ from google.api_core.exceptions import DeadlineExceeded
 
 from functions.shared.dead_letter import DeadLetterReason
 from functions.worker.reports.firestore_user_data import FirestoreUserData
+from functions.worker.reports.in_memory_user_data import InMemoryUserData
 from tests.functions.worker.integration.conftest import (
     DUE,
     HOUR,
@@ -33,19 +34,17 @@ from tests.support import PATIENCE_SECONDS
 LONG = 600.0
 
 
-class StuckData:
+class StuckData(InMemoryUserData):
     """A user's data that is never read to its end, until it is let go."""
 
     def __init__(self) -> None:
+        super().__init__({})
         self.let = threading.Event()
 
     def between(
         self, collection: str, *, field: str, start: datetime, end: datetime, select: Sequence[str], limit: int
     ) -> Iterator[tuple[str, dict[str, Any]]]:
         self.let.wait(LONG)
-        return iter(())
-
-    def documents(self, collection: str, *, limit: int) -> Iterator[tuple[str, dict[str, Any]]]:
         return iter(())
 
 

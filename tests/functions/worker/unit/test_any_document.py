@@ -68,6 +68,19 @@ def documents(**fields: st.SearchStrategy[Any]) -> st.SearchStrategy[Mapping[str
     return st.dictionaries(ids, anything, max_size=4)
 
 
+@st.composite
+def figures(draw: st.DrawFn, when: st.SearchStrategy[datetime], names: st.SearchStrategy[str]) -> Mapping[str, Any]:
+    """Weeks of figures in which each part is what it should be, or anything."""
+    weeks: dict[str, Any] = {}
+    for at in draw(st.lists(when, max_size=4)):
+        cell = st.fixed_dictionaries({}, optional={"count": numbers, "sum": numbers, "fractional": st.booleans()})
+        cells = st.dictionaries(names.map(lambda name: f"={name}") | texts, cell | values, max_size=3)
+        slots = st.dictionaries(st.just(f"{at:%H}:{at.minute // 5 * 5:02}") | texts, cells | values, max_size=2)
+        monday = (at.date() - timedelta(days=min(at.weekday(), at.toordinal() - 1))).isoformat()
+        weeks[monday] = {"days": draw(st.fixed_dictionaries({at.date().isoformat(): slots | values}) | values)}
+    return weeks
+
+
 Case = tuple[User, Subscription, Period, InMemoryUserData]
 
 
@@ -76,7 +89,18 @@ def cases(draw: st.DrawFn) -> Case:
     zone = draw(st.sampled_from(sorted(zoneinfo.available_timezones())))
     cron = draw(st.sampled_from(["0 8 * * 1-5", "*/10 * * * *"]))
     locales = texts | st.sampled_from(["en", "ja", "en-US", "ar", "zz_ZZ", "en-u-x", "x" * 1000, "a\0b", ""])
-    user = User.from_fields(draw(ids), {**ADA, "name": draw(texts), "locale": draw(locales), "time_zone": zone})
+    since = draw(times | values)
+    user = User.from_fields(
+        draw(ids),
+        {
+            **ADA,
+            "name": draw(texts),
+            "locale": draw(locales),
+            "time_zone": zone,
+            "event_figures_since": since,
+            "usage_figures_since": since,
+        },
+    )
     asked = subscription(
         cadence=draw(st.sampled_from(Cadence)),
         hour=draw(st.integers(0, 23)),
@@ -108,6 +132,8 @@ def cases(draw: st.DrawFn) -> Case:
             "events": draw(documents(at=when, type=texts, amount=numbers)),
             "quotas": {quota_id: draw(quotas) for quota_id in quota_ids},
             "usage": draw(documents(at=when, quota=st.sampled_from(quota_ids), amount=numbers)),
+            "event_figures": draw(figures(when, texts)),
+            "usage_figures": draw(figures(when, st.sampled_from(quota_ids))),
         }
     )
     return user, asked, period, data
