@@ -8,13 +8,12 @@ module calls the method on the channel itself, with the same metadata and the sa
 
 import random
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
 import grpc
 from google.api_core import exceptions
-from google.api_core.gapic_v1.method import wrap_method
 from google.api_core.gapic_v1.routing_header import to_grpc_metadata
 from google.cloud.firestore_v1.services.firestore.transports import FirestoreGrpcTransport
 from google.cloud.firestore_v1.services.firestore.transports.base import DEFAULT_CLIENT_INFO
@@ -70,22 +69,19 @@ class DocumentStream:
         # The service finds the database by these; the client library sends both.
         # https://github.com/googleapis/gapic-generator-python/issues/1332
         routing: tuple[str, str] = to_grpc_metadata({"parent": self._parent})  # type: ignore[no-untyped-call]  # google-api-core
-        self._headers = (("google-cloud-resource-prefix", root), routing)
+        client: tuple[str, str] = DEFAULT_CLIENT_INFO.to_grpc_metadata()  # type: ignore[no-untyped-call]  # google-api-core
+        self._headers = (("google-cloud-resource-prefix", root), routing, client)
         # One thread reads the stream, instead of handing each message to another.
         # https://grpc.github.io/grpc/python/grpc.html#grpc.experimental.ChannelOptions.SingleThreadedUnaryStream
         options = [(grpc.experimental.ChannelOptions.SingleThreadedUnaryStream, 1)]
         channel = emulator_channel("FIRESTORE_EMULATOR_HOST", options)
         # Kept because a channel without a reference closes.
         self._channel = channel or FirestoreGrpcTransport.create_channel(options=options)
-        method = self._channel.unary_stream(
+        self._run_query = self._channel.unary_stream(
             "/google.firestore.v1.Firestore/RunQuery",
             request_serializer=RunQueryRequest.pb().SerializeToString,
             response_deserializer=RunQueryResponse.pb().FromString,
         )
-        # The call returns before there is a first document, so that several streams begin at once.
-        method._prefetch_first_result_ = False  # type: ignore[attr-defined]  # google-api-core's
-        # Raises GoogleAPICallError, when it is called and when it is read.
-        self._run_query: Callable[..., Iterator[Any]] = wrap_method(method, client_info=DEFAULT_CLIENT_INFO)  # type: ignore[no-untyped-call]  # google-api-core
 
     def read(
         self,
@@ -165,10 +161,11 @@ class DocumentStream:
                         last = response.document
                         if self.holds(last.name):
                             yield last
-            except _TRANSIENT:
+            except grpc.RpcError as failure:
+                error = exceptions.from_grpc_error(failure)  # type: ignore[no-untyped-call]  # google-api-core
                 failures = 0 if read else failures + 1
-                if failures == _ATTEMPTS:
-                    raise
+                if failures == _ATTEMPTS or not isinstance(error, _TRANSIENT):
+                    raise error from failure
                 longest = min(_LONGEST_WAIT_SECONDS, _FIRST_WAIT_SECONDS * 2**failures)
                 time.sleep(random.uniform(0, longest))  # noqa: S311  jitter, no secret
             else:

@@ -1,7 +1,7 @@
 """A subscription whose report is due, read from a document that may hold anything. Pure."""
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
 from functions.shared.ids import KIND_PATTERN, delivery_id
@@ -71,5 +71,4 @@ def ids_of(document: Any) -> tuple[str, str]:
 
 def to_datetime(timestamp: Any) -> datetime:
     """A protobuf timestamp in UTC."""
-    moment = datetime.fromtimestamp(timestamp.seconds, UTC)
-    return moment.replace(microsecond=timestamp.nanos // 1000) if timestamp.nanos else moment
+    return _EPOCH + timedelta(0, timestamp.seconds, timestamp.nanos // 1000)

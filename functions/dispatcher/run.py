@@ -113,6 +113,7 @@ class Run:
         )
         self._statistics: StatisticsReading | None = None
         self._begun = time.monotonic()
+        self._late_from = self._begun + dependencies.time_limit.total_seconds()
         self._ramp_failure = ""
         self.last_read: DueSubscription | None = None
         """The subscription that was read last: it shows where a failed run ended."""
@@ -237,20 +238,24 @@ class Run:
     def _serve_due(
         self, part: RunPart, outlook: QueueOutlook, late: LateReports, fan_out: FanOut, rescuer: Rescuer
     ) -> RunPart | None:
-        for due in due_subscriptions(
-            self._with.subscriptions,
-            self._run_time,
-            shards=part.shards,
-            default_kind=self._with.defaults.kind,
-            after=part.cursor,
-        ):
-            self.last_read = due
-            self._counters.add(RunCounter.DUE)
-            late.note(due)
-            self._serve(due, outlook, fan_out, rescuer)
-            if self._is_late():
-                return part.after(due)
-        return None
+        found = 0
+        try:
+            for due in due_subscriptions(
+                self._with.subscriptions,
+                self._run_time,
+                shards=part.shards,
+                default_kind=self._with.defaults.kind,
+                after=part.cursor,
+            ):
+                self.last_read = due
+                found += 1
+                late.note(due)
+                self._serve(due, outlook, fan_out, rescuer)
+                if self._is_late():
+                    return part.after(due)
+            return None
+        finally:
+            self._counters.add(RunCounter.DUE, found)
 
     def _serve(self, due: DueSubscription, outlook: QueueOutlook, fan_out: FanOut, rescuer: Rescuer) -> None:
         """Enqueue a report, or leave it to the rescuer."""
@@ -271,4 +276,4 @@ class Run:
         return PartEnd.RUN_ENDED
 
     def _is_late(self) -> bool:
-        return time.monotonic() - self._begun > self._with.time_limit.total_seconds()
+        return time.monotonic() > self._late_from

@@ -42,6 +42,8 @@ shards' are possible, and cursors do not count. https://firebase.google.com/docs
 
 _LONGEST_OWNER = 1_450
 
+_NOT_IN_A_TASK_NAME = re.compile(r"[^A-Za-z0-9_-]")
+
 
 def run_id(scheduled_for: datetime) -> str:
     """Name a run after the time that it was scheduled for: `20261124T1300Z`; seconds only where there are any."""
@@ -89,7 +91,7 @@ def malformed_letter_id(user_id: str, subscription_id: str = "") -> str:
 
 def _owner(*ids: str) -> str:
     # Escaped, so that no two pairs of ids make the same text.
-    owner = ":".join(each.replace("%", "%25").replace(":", "%3A") for each in ids if each)
+    owner = ":".join([each.replace("%", "%25").replace(":", "%3A") for each in ids if each])
     return owner if len(owner.encode()) <= _LONGEST_OWNER else hashlib.sha256(owner.encode()).hexdigest()
 
 
@@ -105,7 +107,7 @@ def task_id(delivery: str, salt: str = "") -> str:
         salt: what sets this task apart from the delivery's others, such as the run that noticed its loss.
     """
     digest = hashlib.sha256(f"{delivery}\x00{salt}".encode()).hexdigest()[:24]
-    shown = "-".join(re.sub(r"[^A-Za-z0-9_-]", "_", part)[:200] for part in (delivery, salt) if part)
+    shown = "-".join([_NOT_IN_A_TASK_NAME.sub("_", part)[:200] for part in (delivery, salt) if part])
     return f"{digest}-{shown}"
 
 

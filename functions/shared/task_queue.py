@@ -7,7 +7,7 @@ from concurrent.futures import TimeoutError as OperationTimeout
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import islice
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from google.api_core.exceptions import GoogleAPICallError, MethodNotImplemented, NotFound
 from google.api_core.future.polling import DEFAULT_POLLING
@@ -234,7 +234,8 @@ class TaskQueue:
 
     def _create_batch(self, tasks: Sequence[NewTask]) -> list[TaskCreation]:
         batch = BatchCreateTasksRequest.pb()(parent=self._path)
-        batch.requests.extend(self._request(task) for task in tasks)
+        for task in tasks:
+            self._fill_in(batch.requests.add(), task)
         operation = cloud_tasks_client().batch_create_tasks(
             BatchCreateTasksRequest.wrap(batch), retry=None, timeout=_CALL_SECONDS
         )
@@ -260,20 +261,18 @@ class TaskQueue:
         ]
 
     def _create_one(self, task: NewTask) -> TaskCreation:
+        request = CreateTaskRequest.pb()()
+        self._fill_in(request, task)
         try:
-            cloud_tasks_client().create_task(
-                CreateTaskRequest.wrap(self._request(task)), retry=None, timeout=_CALL_SECONDS
-            )
+            cloud_tasks_client().create_task(CreateTaskRequest.wrap(request), retry=None, timeout=_CALL_SECONDS)
         except GoogleAPICallError as error:
             return _failed_creation(error)
         return CREATED
 
-    def _request(self, task: NewTask):  # type: ignore[no-untyped-def]  # the protobuf class has no name to import
-        request = CreateTaskRequest.pb()()
+    def _fill_in(self, request: Any, task: NewTask) -> None:
         request.CopyFrom(self._template)
         request.task.name = f"{self._path}/tasks/{task.task_id}"
         request.task.http_request.body = task.body
-        return request
 
 
 def _failed_creation(error: GoogleAPICallError) -> TaskCreation:
