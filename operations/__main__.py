@@ -3,16 +3,16 @@
 import sys
 
 from operations.commands.app import app
-from operations.errors import ExitStatus
-from operations.output import guard_logs, print_traceback
 
 
 def main() -> None:
     """Carry out a command line."""
-    guard_logs()
     try:
         app(prog_name="reports")
     except Exception as error:  # noqa: BLE001  printed in full
+        from operations.errors import ExitStatus
+        from operations.output import print_traceback
+
         print_traceback(error)
         sys.exit(ExitStatus.FAILED)
 

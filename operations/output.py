@@ -3,16 +3,13 @@
 Ids and texts of documents may hold anything, such as sequences that make a terminal write to the clipboard. All output
 of all commands passes through this module, which escapes what is not plainly printable: control characters, C1 and DEL
 included, line breaks, and the characters that reorder a line.
-https://www.unicode.org/reports/tr36/#Bidirectional_Text_Spoofing
 """
 
 import base64
 import json
 import math
-import shlex
 import sys
 import traceback
-import unicodedata
 from collections.abc import Collection, Mapping, MutableMapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -25,6 +22,7 @@ from rich.table import Table
 from rich.text import Text
 
 from functions.shared.logging import redact_addresses
+from operations.escaping import escape, is_plain
 from operations.time_args import to_json_time, to_table_time
 
 _PIPED_WIDTH = 100_000
@@ -125,26 +123,6 @@ def notice(line: str) -> None:
     typer.echo(escape(line), err=True)
 
 
-def escape(text: str, *, keep: str = "") -> str:
-    r"""A text in which what is not plainly printable is written as Python writes it: `\x1b`, `\u202e`.
-
-    Args:
-        text: of any origin.
-        keep: characters that stay as they are.
-    """
-    if text.isprintable():
-        return text
-    return "".join(c if _is_plain(c) or c in keep else ascii(c)[1:-1] for c in text)
-
-
-def shell_argument(text: str) -> str:
-    r"""A text as an argument to paste into bash or zsh: `$'…\x1b…'` where it is not plainly printable."""
-    if all(map(_is_plain, text)):
-        return shlex.quote(text)
-    plain = {"'": r"\'", "\\": r"\\"}
-    return "$'" + "".join(plain.get(c, c) if _is_plain(c) else _escaped_bytes(c) for c in text) + "'"
-
-
 def to_json(value: Any) -> str:
     r"""A value as JSON: times in UTC with a Z, bytes as base64, and what is not plainly printable as `\u001b`.
 
@@ -153,7 +131,7 @@ def to_json(value: Any) -> str:
     """
     text = json.dumps(_json_value(value), indent=2, ensure_ascii=False, allow_nan=False)
     # Outside strings, JSON holds only printable characters and the line breaks of the indentation.
-    return "".join(c if _is_plain(c) or c == "\n" else _json_escape(c) for c in text) + "\n"
+    return "".join(c if is_plain(c) or c == "\n" else _json_escape(c) for c in text) + "\n"
 
 
 def guard_logs() -> None:
@@ -172,14 +150,6 @@ def print_traceback(error: BaseException) -> None:
 
 def _escape_event(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> Mapping[str, Any]:
     return {key: escape(redact_addresses(str(value))) for key, value in event.items()}
-
-
-def _is_plain(character: str) -> bool:
-    return character.isprintable() or unicodedata.category(character) == "Zs"
-
-
-def _escaped_bytes(character: str) -> str:
-    return "".join(f"\\x{byte:02x}" for byte in character.encode(errors="surrogatepass"))
 
 
 def _json_escape(character: str) -> str:

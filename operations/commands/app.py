@@ -5,27 +5,7 @@ from typing import Annotated
 
 import typer
 
-from operations.commands import (
-    check,
-    console,
-    dead_letters,
-    deliveries,
-    dispatch,
-    kinds,
-    new,
-    personal_data,
-    preview,
-    queue,
-    resume_sending,
-    runs,
-    send,
-    subscriptions,
-    system_alerts,
-    users,
-    version,
-)
-from operations.commands.group import ReportsGroup
-from operations.session import Session
+from operations.commands.reports_group import ReportsGroup
 
 app = typer.Typer(
     name="reports",
@@ -48,24 +28,9 @@ def reports(
     ] = None,
 ) -> None:
     """Begin the session."""
+    # Imported here, since help needs no session, and no client of Google's.
+    from operations.output import guard_logs
+    from operations.session import Session
+
+    guard_logs()
     ctx.obj = Session(local_cloud)
-
-
-app.add_typer(runs.app, name="runs")
-app.command("deliveries")(deliveries.deliveries)
-app.add_typer(dead_letters.app, name="dead-letters")
-app.command("system-alerts")(system_alerts.system_alerts)
-app.add_typer(queue.app, name="queue")
-users.app.command("export")(personal_data.export)
-users.app.command("erase")(personal_data.erase)
-app.add_typer(users.app, name="users")
-app.add_typer(subscriptions.app, name="subscriptions")
-app.add_typer(check.app, name="check")
-app.command("kinds")(kinds.kinds)
-app.command("dispatch")(dispatch.dispatch)
-app.command("send")(send.send)
-app.command("resume-sending")(resume_sending.resume_sending)
-app.command("preview")(preview.preview)
-app.command("new")(new.new)
-app.command("console")(console.console)
-app.command("version")(version.version)

@@ -15,8 +15,9 @@ from operations.dead_letter_result import DeadLetterResult
 from operations.dead_letters import DeadLetters
 from operations.dismissal import DismissalOutcome, Dismissals, decide_dismissal
 from operations.errors import ExitStatus, NotFound
+from operations.escaping import shell_argument
 from operations.letter_filter import LetterFilter
-from operations.output import Output, shell_argument
+from operations.output import Output
 from operations.parallel import in_parallel
 from operations.replay import Replay
 from operations.replay_decision import ReplayOutcome

@@ -9,7 +9,8 @@ from rich.text import Text
 from operations.commands.group import AsJson, moment, session
 from operations.dispatch import dispatch as call_dispatcher
 from operations.errors import ExitStatus
-from operations.output import Output, escape, shell_argument
+from operations.escaping import escape, shell_argument
+from operations.output import Output
 
 
 def dispatch(

@@ -1,21 +1,16 @@
-"""The code that all commands share: options with the same name and meaning, and errors in one line."""
+"""The code that all commands share: options with the same name and meaning."""
 
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
-from google.api_core.exceptions import GoogleAPIError
-from google.auth.exceptions import GoogleAuthError
 from pydantic import TypeAdapter, ValidationError
-from typer.core import TyperGroup
 
 from functions.shared.fields import MailAddress
 from functions.shared.ids import is_document_id
-from operations.errors import UNREACHABLE, ExitStatus, OperatorError, describe
-from operations.output import Output, escape, notice
+from operations.errors import OperatorError
+from operations.output import Output
 from operations.session import Session
 from operations.time_args import parse_duration, parse_moment
 
@@ -27,33 +22,6 @@ DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done,
 
 
 _ADDRESS: TypeAdapter[str] = TypeAdapter(MailAddress)
-
-
-class ReportsGroup(TyperGroup):
-    """Ends with one line on standard error if the operator can fix what stopped the command."""
-
-    def make_context(self, info_name: str | None, args: list[str], *others: Any, **extra: Any) -> Any:
-        """Read the command line."""
-        with _escaped_usage():
-            for arg in args:
-                # Bytes that are not UTF-8 come as lone surrogates, which no service takes.
-                if arg != arg.encode(errors="replace").decode():
-                    raise typer.BadParameter(f"{arg} is not UTF-8")
-            return super().make_context(info_name, args, *others, **extra)
-
-    def invoke(self, ctx: Any) -> Any:
-        """Carry out the command."""
-        try:
-            with _escaped_usage():
-                return super().invoke(ctx)
-        except OperatorError as error:
-            raise _end(str(error), error.status) from error
-        except (*UNREACHABLE, GoogleAuthError) as error:
-            raise _end(f"Google Cloud does not answer: {error}", ExitStatus.NOT_CONNECTED) from error
-        except GoogleAPIError as error:
-            raise _end(
-                f"Google Cloud refuses: {getattr(error, 'message', None) or error}", ExitStatus.FAILED
-            ) from error
 
 
 def session(ctx: typer.Context) -> Session:
@@ -112,18 +80,3 @@ def confirm(output: Output, what: str, *, yes: bool) -> None:
         raise OperatorError(f"Nothing was done, since there is no terminal to ask on: pass --yes to {what}.")
     if not output.confirm(f"{what[0].upper()}{what[1:]}?"):
         raise OperatorError("Nothing was done.")
-
-
-@contextmanager
-def _escaped_usage() -> Iterator[None]:
-    """Escape invalid arguments in error messages: the operator may have copied them from a document."""
-    try:
-        yield
-    except typer.TyperException as error:
-        error.message = escape(error.message)
-        raise
-
-
-def _end(message: str, status: ExitStatus) -> typer.Exit:
-    notice(describe(message))
-    return typer.Exit(status)

@@ -8,7 +8,8 @@ import typer
 from functions.shared.delivery import SkipReason
 from functions.shared.ids import is_document_id
 from operations.commands.group import AsJson, document_id, mail_address, session
-from operations.output import Output, shell_argument
+from operations.escaping import shell_argument
+from operations.output import Output
 from operations.send_now import send_now
 from operations.send_test import send_test_report
 from operations.session import Session

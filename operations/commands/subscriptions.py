@@ -13,8 +13,9 @@ from functions.shared.user import User
 from operations import preview
 from operations.commands.group import AsJson, Limit, WithAddresses, Yes, confirm, document_id, session
 from operations.deliveries import Deliveries, delivery_row
+from operations.escaping import shell_argument
 from operations.mail_records import MailRecords
-from operations.output import Output, shell_argument
+from operations.output import Output
 from operations.parallel import in_parallel
 from operations.ramp import current_ramp
 from operations.session import Session

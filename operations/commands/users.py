@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from functions.shared.user import User
+from operations.commands import personal_data
 from operations.commands.group import AsJson, Limit, WithAddresses, document_id, session
 from operations.commands.subscriptions import print_subscriptions, read_rows
 from operations.deliveries import Deliveries
@@ -21,6 +22,8 @@ app = typer.Typer(
     help="Who gets reports; and what the pipeline keeps about one user: export it, erase it.",
     no_args_is_help=True,
 )
+app.command("export")(personal_data.export)
+app.command("erase")(personal_data.erase)
 
 _COLUMNS = {
     "user_id": "USER",

@@ -8,7 +8,7 @@ import re
 
 from markupsafe import Markup
 
-from operations.output import escape
+from operations.escaping import escape
 
 _LINK = re.compile(r"&lt;((?:https?|mailto):[^|&\s]*(?:&amp;[^|&\s]*)*)(?:\|(.*?))?&gt;")
 _STYLES = (

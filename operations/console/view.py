@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
 from operations.console.mrkdwn import mrkdwn_to_html
-from operations.output import escape
+from operations.escaping import escape
 from operations.time_args import to_json_time, to_table_time
 
 SECTIONS = (

@@ -13,7 +13,8 @@ import structlog
 from google.cloud.firestore import GeoPoint
 
 from operations.errors import describe
-from operations.output import Output, escape, guard_logs, print_traceback, shell_argument, to_json
+from operations.escaping import escape, shell_argument
+from operations.output import Output, guard_logs, print_traceback, to_json
 
 HOSTILE = "\x1b]52;c;ZXZpbA==\x07 \x9b31m \x7f \u202e \u2066 \r\n \U000e0041 \ud800 [bold]x[/bold]"
 """Writes the clipboard, colours by C1, deletes, reorders, returns, hides (a tag), cannot be encoded, is Rich markup."""

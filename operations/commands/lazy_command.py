@@ -1,0 +1,39 @@
+"""A command that is imported when it is called: all of them, with Google's clients, take a second of a processor."""
+
+import functools
+import importlib
+from typing import Any
+
+import typer
+
+
+class LazyCommand:
+    """Stands for a command of `reports` in the list of them, and for the command itself as soon as more is asked of it.
+
+    Args:
+        name: the command's name: `dead-letters` is in `operations/commands/dead_letters.py`, as the application `app`
+            or as a function of the module's name.
+        help_line: its line in the list.
+    """
+
+    short_help = rich_help_panel = None
+    hidden = deprecated = False
+
+    def __init__(self, name: str, help_line: str) -> None:
+        self.name = name
+        self.help = help_line
+
+    @functools.cached_property
+    def command(self) -> Any:
+        """The command."""
+        module_name = self.name.replace("-", "_")
+        module = importlib.import_module(f"operations.commands.{module_name}")
+        parent = typer.Typer(add_completion=False)
+        if "app" in vars(module):
+            parent.add_typer(module.app, name=self.name)
+        else:
+            parent.command(self.name)(vars(module)[module_name])
+        return typer.main.get_group(parent).commands[self.name]
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.command, name)

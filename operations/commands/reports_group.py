@@ -1,0 +1,77 @@
+"""The application's group: its commands, and errors in one line."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import typer
+from typer.core import TyperGroup
+
+from operations.commands.lazy_command import LazyCommand
+from operations.escaping import escape
+
+_COMMANDS = {
+    "runs": "Runs of the dispatcher, the newest first.",
+    "deliveries": "Deliveries: what became of each report of a user, of one of the user's subscriptions, or of a run.",
+    "dead-letters": "Reports that could not be sent: look at them, replay or dismiss them, open dismissed ones again.",
+    "system-alerts": "What was wrong with the system itself in the last 90 days: overdue reports, missed runs, a "
+    "refused key.",
+    "queue": "The report queues: show, hold, release, and set how fast they go.",
+    "users": "Who gets reports; and what the pipeline keeps about one user: export it, erase it.",
+    "subscriptions": "Which reports users get, and when: look at subscriptions, make, change, pause, resume and remove "
+    "them.",
+    "check": "Check what the pipeline depends on.",
+    "kinds": "The kinds of report in this checkout and, for those with a canary, how each version does.",
+    "dispatch": "Make a run now: each report that is due gets a task, unless there is one already.",
+    "send": "Send a report of one subscription now: the one that is due, or one of the time since the last.",
+    "resume-sending": "Let the runs go on after too many complaints or bounces have stopped them, and show the "
+    "figures.",
+    "preview": "Render a subscription's report exactly as it would be sent, and send nothing.",
+    "new": "Write the skeleton of a kind of report, with a test, ready to be looked at and changed.",
+    "console": "The web console: see what the pipeline does, and act on it. It runs until Ctrl-C.",
+    "version": "The version and the commit of this checkout, and of each function and the console as they are "
+    "deployed.",
+}
+"""The commands, and the first paragraph of each one's help."""
+
+
+class ReportsGroup(TyperGroup):
+    """Ends with one line on standard error if the operator can fix what stopped the command."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self.commands: Any = {name: LazyCommand(name, help_line) for name, help_line in _COMMANDS.items()}
+
+    def make_context(self, info_name: str | None, args: list[str], *others: Any, **extra: Any) -> Any:
+        """Read the command line."""
+        with _escaped_usage():
+            for arg in args:
+                # Bytes that are not UTF-8 come as lone surrogates, which no service takes.
+                if arg != arg.encode(errors="replace").decode():
+                    raise typer.BadParameter(f"{arg} is not UTF-8")
+            return super().make_context(info_name, args, *others, **extra)
+
+    def invoke(self, ctx: Any) -> Any:
+        """Carry out the command."""
+        try:
+            with _escaped_usage():
+                return super().invoke(ctx)
+        except (typer.Exit, typer.Abort, typer.TyperException):
+            raise
+        except Exception as error:
+            # Imported here, since help needs no client of Google's.
+            from operations.commands.refusals import end_of
+
+            if end := end_of(error):
+                raise end from error
+            raise
+
+
+@contextmanager
+def _escaped_usage() -> Iterator[None]:
+    """Escape invalid arguments in error messages: the operator may have copied them from a document."""
+    try:
+        yield
+    except typer.TyperException as error:
+        error.message = escape(error.message)
+        raise
