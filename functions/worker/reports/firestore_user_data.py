@@ -6,11 +6,13 @@ from datetime import datetime
 from itertools import islice
 from typing import Any
 
-from google.api_core.exceptions import DeadlineExceeded
+from google.api_core.exceptions import DeadlineExceeded, FailedPrecondition
 from google.api_core.retry import Retry, if_transient_error
 from google.cloud import firestore
 from google.cloud.firestore_v1.base_query import FieldFilter
 from google.cloud.firestore_v1.field_path import FieldPath
+
+from functions.worker.reports.user_data import NoIndex, Total
 
 
 class FirestoreUserData:
@@ -33,13 +35,7 @@ class FirestoreUserData:
         self, collection: str, *, field: str, start: datetime, end: datetime, select: Sequence[str], limit: int
     ) -> Iterator[tuple[str, dict[str, Any]]]:
         """See UserData. Raises google.api_core.exceptions.DeadlineExceeded when the time is over."""
-        query = (
-            self._user.collection(collection)
-            .where(filter=FieldFilter(field, ">=", start))
-            .where(filter=FieldFilter(field, "<", end))
-            .order_by(field)
-            .select(list(select))
-        )
+        query = self._range(collection, field, start, end).order_by(field).select(list(select))
         return self._read(query, limit)
 
     def documents(self, collection: str, *, limit: int) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -61,9 +57,44 @@ class FirestoreUserData:
             content = fields.get(field)
             yield document_id, content if isinstance(content, dict) else {}
 
+    def total(
+        self,
+        collection: str,
+        *,
+        field: str,
+        start: datetime,
+        end: datetime,
+        equal: tuple[str, str] | None = None,
+        amount: tuple[str, float] | None = None,
+    ) -> Total:
+        """See UserData. Raises google.api_core.exceptions.DeadlineExceeded when the time is over."""
+        query = self._range(collection, field, start, end).order_by(field)
+        if equal is not None:
+            query = query.where(filter=FieldFilter(equal[0], "==", equal[1]))
+        if amount is not None:
+            name, largest = amount
+            query = query.where(filter=FieldFilter(name, ">=", -largest)).where(filter=FieldFilter(name, "<=", largest))
+            query = query.order_by(name)
+        totals = query.count(alias="count")
+        if amount is not None:
+            totals = totals.sum(amount[0], alias="sum")
+        left = self._check()
+        try:
+            [results] = totals.get(retry=self._retry(left), timeout=left)
+        except FailedPrecondition as error:
+            raise NoIndex(str(error)) from error
+        return Total(**{each.alias: each.value for each in results})
+
+    def _range(self, collection: str, field: str, start: datetime, end: datetime) -> Any:
+        documents = self._user.collection(collection)
+        return documents.where(filter=FieldFilter(field, ">=", start)).where(filter=FieldFilter(field, "<", end))
+
+    def _retry(self, seconds: float) -> Retry:
+        return Retry(predicate=self._may_try_again, initial=0.1, maximum=2.0, multiplier=2.0, timeout=seconds)
+
     def _read(self, query: Any, limit: int | None) -> Iterator[tuple[str, dict[str, Any]]]:
         left = self._check()
-        retry = Retry(predicate=self._may_try_again, initial=0.1, maximum=2.0, multiplier=2.0, timeout=left)
+        retry = self._retry(left)
         # A stream that has broken off begins again behind the last document, but with the whole of its limit.
         limited = query if limit is None else query.limit(limit)
         for snapshot in islice(limited.stream(retry=retry, timeout=left), limit):

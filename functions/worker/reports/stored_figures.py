@@ -94,6 +94,10 @@ class StoredFigures:
         # The first slot that is complete.
         self._since = None if since is None else since + (EARLIEST - since) % SLOT
 
+    def reach(self, period: Period) -> bool:
+        """Whether figures cover any part of a period."""
+        return self._since is not None and self._since < period.end
+
     def entries(self, period: Period, *, limit: int) -> Iterator[Entry]:
         """The entries of the part of a period that figures do not cover, from the earliest on.
 

@@ -1,8 +1,21 @@
 """A user's own data, as reports read it. What is stored is other applications' to write: any field may be anything."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
+
+
+class NoIndex(LookupError):
+    """Firestore has no index for a query, or is still building it."""
+
+
+@dataclass(frozen=True)
+class Total:
+    """How many documents there are, and what a number in them adds up to."""
+
+    count: int
+    sum: float = 0.0
 
 
 class UserData(Protocol):
@@ -56,4 +69,31 @@ class UserData(Protocol):
 
         Yields:
             The document's id and the entries. None where the field is no map.
+        """
+
+    def total(
+        self,
+        collection: str,
+        *,
+        field: str,
+        start: datetime,
+        end: datetime,
+        equal: tuple[str, str] | None = None,
+        amount: tuple[str, float] | None = None,
+    ) -> Total:
+        """Count documents whose time lies in a range, and add up a number in them: a read for each 1,000 documents.
+
+        https://firebase.google.com/docs/firestore/query-data/aggregation-queries
+
+        Args:
+            collection: the sub-collection's name.
+            field: the timestamp to go by.
+            start: the first moment that is in.
+            end: the first moment that is not.
+            equal: a field and the text that it must have.
+            amount: the number to add up, and how large it may be in either direction. Documents without such a number
+                do not count.
+
+        Raises:
+            NoIndex: `equal` or `amount` need a composite index, and there is none.
         """

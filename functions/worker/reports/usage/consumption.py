@@ -5,6 +5,7 @@ head, and it is not made from less than a day.
 """
 
 import bisect
+import itertools
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -88,6 +89,12 @@ class Consumption:
     def edges(self) -> list[datetime]:
         """The moments on whose two sides usages count separately."""
         return [*self._edges, self.as_of]
+
+    @property
+    def days_so_far(self) -> list[Period]:
+        """The days that have begun, the last as far as it has come."""
+        begun = [edge for edge in self._edges if edge < self.as_of]
+        return [Period(start, end) for start, end in itertools.pairwise([*begun, self.as_of])]
 
     def add(self, at: datetime, amount: Any) -> bool:
         """Count a usage; false where its amount cannot be. What is given back has an amount below zero."""

@@ -9,10 +9,11 @@ import pytest
 from google.api_core.exceptions import AlreadyExists
 
 from functions.shared.period import Period
-from functions.worker.reports import activity
+from functions.worker.reports import activity, usage
 from functions.worker.reports.firestore_user_data import FirestoreUserData
 from functions.worker.reports.report import Report
 from functions.worker.reports.request import ReportRequest
+from functions.worker.reports.user_data import NoIndex, Total
 from local_cloud.sample_figures import add_up
 from tests.functions.worker.integration.conftest import Cloud
 from tests.functions.worker.unit.samples import subscription, user
@@ -82,3 +83,41 @@ def test_an_event_that_is_added_again_counts_once(cloud: Cloud, add_event: Calla
         add_event(cloud.database, user_id, "e1", "order.placed", MIDNIGHT, 5)
     [week] = cloud.users.document(user_id).collection("event_figures").stream()
     assert week.get("days") == {"2026-11-24": {"00:00": {"=order.placed": {"count": 1, "sum": 5}}}}
+
+
+def test_firestore_adds_up_usage_at_a_read_for_each_quota_and_day(cloud: Cloud) -> None:
+    user_id = cloud.user()
+    reference = cloud.users.document(user_id)
+    quotas = ("calls", "storage")
+    for quota in quotas:
+        reference.collection("quotas").document(quota).set({"allowed": 100})
+    writer = cloud.database.batch()
+    for number in range(200):
+        at = MIDNIGHT - number * timedelta(hours=2)
+        amount = [1, 2.5, float("nan"), "7", None, True, 1e16][number % 7]
+        entry = {"at": at, "quota": quotas[number % 2], "amount": amount}
+        writer.set(reference.collection("usage").document(f"x{number}"), entry)
+    writer.commit()
+    made, reads = {}, {}
+    # Where figures cover a part, which has nothing here, the entries of the other are read.
+    for way, fields in {"totals": {}, "entries": {"usage_figures_since": MIDNIGHT - timedelta(minutes=5)}}.items():
+        before = cloud.firestore.usage.reads
+        made[way] = usage.build(
+            ReportRequest(
+                user=user(**fields),
+                subscription=subscription(),
+                period=Period(MIDNIGHT - DAY, MIDNIGHT),
+                data=FirestoreUserData(cloud.database, user_id, seconds=60),
+            )
+        )
+        reads[way] = cloud.firestore.usage.reads - before
+    assert made["totals"] == made["entries"]
+    # Two quotas and their totals, the number of entries, and 23 days.
+    assert reads == {"totals": 2 + 2 + 1 + 23, "entries": 2 + 199 + 1}
+
+
+def test_without_an_index_there_is_no_total(cloud: Cloud) -> None:
+    data = FirestoreUserData(cloud.database, cloud.user(), seconds=60)
+    assert data.total("events", field="at", start=MIDNIGHT - DAY, end=MIDNIGHT) == Total(0)
+    with pytest.raises(NoIndex):
+        data.total("events", field="at", start=MIDNIGHT - DAY, end=MIDNIGHT, equal=("type", "order.placed"))

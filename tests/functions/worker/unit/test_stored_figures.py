@@ -18,6 +18,7 @@ from functions.worker.reports.in_memory_user_data import Documents, InMemoryUser
 from functions.worker.reports.report import Report
 from functions.worker.reports.request import ReportRequest
 from functions.worker.reports.stored_figures import SLOT, Figure, StoredFigures
+from functions.worker.reports.user_data import NoIndex, Total, UserData
 from local_cloud.sample_figures import Weeks, add_up
 from tests.functions.worker.unit.samples import subscription, user
 
@@ -125,24 +126,35 @@ def test_a_report_of_figures_is_that_of_all_events(
     assert of_figures == of_events
 
 
-@given(case=cases(), quota=st.integers(1, 28))
-def test_usage_of_figures_is_that_of_all_entries(
-    case: tuple[Events, Period, datetime, dict[str, Any], dict[str, Any]], quota: int
+class UnindexedUserData(InMemoryUserData):
+    """A user's data without the index by which Firestore adds up, as while it is built."""
+
+    def total(self, collection: str, *, equal: tuple[str, str] | None = None, **named: Any) -> Total:
+        if equal is not None:
+            raise NoIndex("The query requires an index.")
+        return super().total(collection, **named)
+
+
+@given(case=cases(), renews_on=st.integers(1, 31))
+def test_usage_by_figures_and_by_totals_is_that_of_all_entries(
+    case: tuple[Events, Period, datetime, dict[str, Any], dict[str, Any]], renews_on: int
 ) -> None:
     events, period, since, asked, of = case
-    usages = [{"at": event["at"], "amount": event.get("amount"), "quota": event.get("type")} for event in events]
-    quotas: Any = {name: {"allowed": 100, "renews_on": quota} for name in ("page.viewed", "order.placed")}
-    of_entries = used({"quotas": quotas, "usage": by_number(usages)}, period, asked, of)
-    figures = add_up(({**each, "quota": each["type"]} for each in map(as_added_up, events)), by="quota")
-    stored = {"quotas": quotas, "usage": by_number(usages), "usage_figures": figures}
-    assert used(stored, period, asked, {**of, "usage_figures_since": since}) == of_entries
+    # So many that there are more than days.
+    usages = [{"at": each["at"], "amount": each.get("amount"), "quota": each.get("type")} for each in [*events] * 4]
+    figures = add_up(({**each, "quota": each["type"]} for each in map(as_added_up, [*events] * 4)), by="quota")
+    quotas: dict[str, Any] = {
+        name: {"allowed": 100, "renews_on": renews_on} for name in ("page.viewed", "order.placed")
+    }
+    stored: Documents = {"quotas": quotas, "usage": by_number(usages), "usage_figures": figures}
+    of_entries = used(UnindexedUserData(stored), period, asked, of)
+    assert used(InMemoryUserData(stored), period, asked, of) == of_entries
+    assert used(InMemoryUserData(stored), period, asked, {**of, "usage_figures_since": since}) == of_entries
 
 
-def used(stored: Documents, period: Period, asked: Mapping[str, Any], of: Mapping[str, Any]) -> Report:
+def used(data: UserData, period: Period, asked: Mapping[str, Any], of: Mapping[str, Any]) -> Report:
     """The report on usage."""
-    request = ReportRequest(
-        user=user(**of), subscription=subscription(**asked), period=period, data=InMemoryUserData(stored)
-    )
+    request = ReportRequest(user=user(**of), subscription=subscription(**asked), period=period, data=data)
     with capture_logs():
         report = usage.build(request)
     assert isinstance(report, Report)

@@ -42,12 +42,13 @@ def report(
     *usages: Mapping[str, Any],
     quotas: Mapping[str, Mapping[str, Any]] | None = None,
     end: str = "2026-11-21T00:00",
+    **of: Any,
 ) -> Mail:
     documents = {
         "quotas": quotas if quotas is not None else {"storage": {"allowed": 100, "name": "Storage", "unit": "GB"}},
         "usage": {f"x{number}": usage for number, usage in enumerate(usages)},
     }
-    return mail("usage", documents, day_until(end), of={"name": ""})
+    return mail("usage", documents, day_until(end), of={"name": "", **of})
 
 
 def used(at: str, amount: Any, quota: Any = "storage") -> dict[str, Any]:
@@ -256,7 +257,8 @@ def test_of_too_many_entries_the_first_are_counted_and_the_report_is_as_of_then(
     usages = [{"at": begin + number * step, "quota": "storage", "amount": 1} for number in range(MOST_USAGES + 5)]
     quotas = {"storage": {"allowed": 100_000, "name": "Storage", "unit": "GB"}}
     with capture_logs() as log:
-        made = report(*usages, quotas=quotas)
+        # Where figures cover a part, the entries of the other are read.
+        made = report(*usages, quotas=quotas, usage_figures_since=utc("2026-11-20T23:00"))
     for part in (" ".join(made.text.split()), made.html):
         assert "There are more entries than a report counts. These figures leave out what came later." in part
         assert "As of Monday 16 November, 00:00" in part
@@ -266,6 +268,15 @@ def test_of_too_many_entries_the_first_are_counted_and_the_report_is_as_of_then(
     assert [(entry["log_level"], entry["kind"], entry["counted"]) for entry in log] == [
         ("warning", "usage", MOST_USAGES)
     ]
+
+
+def test_firestore_adds_up_any_number_of_entries() -> None:
+    begin, step = utc("2026-11-01T00:00"), timedelta(days=15) / MOST_USAGES
+    usages = [{"at": begin + number * step, "quota": "storage", "amount": 1} for number in range(MOST_USAGES + 5)]
+    with capture_logs() as log:
+        made = report(*usages, quotas={"storage": {"allowed": 100_000, "name": "Storage", "unit": "GB"}})
+    assert "20,005 of 100,000 GB" in made.text
+    assert log == []
 
 
 def test_a_quota_that_began_anew_after_what_is_counted_is_one_of_which_nothing_is_known_yet() -> None:
