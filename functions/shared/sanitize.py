@@ -30,7 +30,11 @@ def sanitize(text: str, limit: int = 100) -> str:
         text: anything.
         limit: how many characters are kept.
     """
-    return " ".join("".join(map(_harmless, text[: limit * 10])).split())[:limit].rstrip()
+    kept = text[: limit * 10]
+    # Of most texts every character is harmless.
+    if not (kept.isascii() and kept.isprintable()):
+        kept = "".join(map(_harmless, kept))
+    return " ".join(kept.split())[:limit].rstrip()
 
 
 def display_name(text: str) -> str:

@@ -8,7 +8,9 @@ request is written to it, which makes the outcome unknown.
 """
 
 import contextlib
+import functools
 import http.client
+import ssl
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -137,10 +139,13 @@ def _ask(
 
 def _open_connection(url: str, seconds: float) -> http.client.HTTPConnection:
     parts = urlsplit(url)
-    connection_class = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
     within = min(CONNECT_SECONDS, seconds / 2)
     started = time.monotonic()
-    connection = connection_class(parts.netloc, timeout=within)
+    connection: http.client.HTTPConnection
+    if parts.scheme == "https":
+        connection = http.client.HTTPSConnection(parts.netloc, timeout=within, context=_trusted())
+    else:
+        connection = http.client.HTTPConnection(parts.netloc, timeout=within)
     try:
         connection.connect()
     except (OSError, http.client.HTTPException, ValueError) as error:
@@ -152,3 +157,12 @@ def _open_connection(url: str, seconds: float) -> http.client.HTTPConnection:
         raise NotWritten("opening the connection took too long")
     connection.sock.settimeout(seconds)
     return connection
+
+
+@functools.cache
+def _trusted() -> ssl.SSLContext:
+    """The system's certificates, read once: that takes longer than a handshake."""
+    context = ssl.create_default_context()
+    # As http.client does.
+    context.set_alpn_protocols(["http/1.1"])
+    return context

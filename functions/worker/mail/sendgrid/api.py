@@ -6,18 +6,15 @@ https://www.twilio.com/docs/sendgrid/api-reference/mail-send/mail-send
 """
 
 import json
-import logging
 import time
-import urllib.request
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from email.message import Message
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import quote
 
-import python_http_client
 import structlog
 
 from functions.shared.logging import redact_addresses
@@ -40,9 +37,6 @@ from functions.worker.mail.sendgrid.request import to_request
 
 _logger = structlog.get_logger()
 
-# At DEBUG it writes every header, the key among them, and every mail.
-logging.getLogger("python_http_client").setLevel(logging.INFO)
-
 ASK_SECONDS = 5.0
 """How long each question about recipients may take, where that leaves half of the time for the mail."""
 
@@ -62,10 +56,13 @@ class SendGrid:
     """
 
     def __init__(self, *, api_key: str, host: str, sender: Sender, check_unsubscribed: bool = False) -> None:
-        # Imported with the first mail: most of the import is SendGrid's helpers, which the worker does not use.
-        from sendgrid import SendGridAPIClient
-
-        self._client = _Client(host=host, request_headers=SendGridAPIClient(api_key, host).client.request_headers)
+        self._host = host
+        self._headers = {
+            "Authorization": f"Bearer {api_key}",
+            "Content-Type": "application/json",
+            "Accept": "application/json",
+            "User-Agent": "report-pipeline",
+        }
         self._sender = sender
         self._check_unsubscribed = check_unsubscribed
 
@@ -81,12 +78,12 @@ class SendGrid:
                 return Unsubscribed()
         left = seconds - (time.monotonic() - started)
         try:
-            answer = self._client.version(3).mail.send.post(request_body=to_request(mail, self._sender), timeout=left)
+            answer = self._call("POST", "mail/send", to_request(mail, self._sender), seconds=left)
         except NotWritten as error:
             return Unavailable(error=f"SendGrid could not be reached: {error}")
         except NoAnswer as error:
             return Unclear(error=f"SendGrid gave no answer after the request was sent: {error}")
-        return classify(answer.status_code, answer.headers, answer.body, now=datetime.now(UTC))
+        return classify(answer.status, answer.headers, answer.content, now=datetime.now(UTC))
 
     def _unsubscribed(self, addresses: Sequence[str], *, seconds: float) -> set[str]:
         """The addresses, in small letters, to which SendGrid would drop a mail since their owners have left the group,
@@ -97,7 +94,6 @@ class SendGrid:
         https://www.twilio.com/docs/sendgrid/api-reference/suppressions-global-suppressions/retrieve-a-global-suppression
         """
         over_at = time.monotonic() + seconds
-        suppressions = self._client.version(3).asm
         gone: set[str] = set()
 
         def within() -> float:
@@ -107,18 +103,29 @@ class SendGrid:
             return left
 
         try:
-            left_group = suppressions.groups._(str(self._sender.unsubscribe_group)).suppressions.search.post(
-                request_body={"recipient_emails": list(addresses)}, timeout=within()
+            left_group = self._call(
+                "POST",
+                f"asm/groups/{self._sender.unsubscribe_group}/suppressions/search",
+                {"recipient_emails": list(addresses)},
+                seconds=within(),
             )
             gone |= _lowered(json.loads(_successful(left_group)))
             # A question for each: the API has none about several addresses.
             for address in (each for each in addresses if each.lower() not in gone):
-                entry = suppressions._("suppressions")._("global")._(quote(address, safe=""))
-                wants_none = entry.get(timeout=within())
+                wants_none = self._call("GET", f"asm/suppressions/global/{quote(address, safe='')}", seconds=within())
                 gone |= _lowered([json.loads(_successful(wants_none)).get("recipient_email")])
         except (NotWritten, NoAnswer, OSError, ValueError, TypeError, AttributeError) as error:
             _logger.warning("unsubscribe_check_failed", error=redact_addresses(http_call.describe(error)))
         return gone
+
+    def _call(self, method: str, path: str, request: Mapping[str, Any] | None = None, *, seconds: float) -> HttpAnswer:
+        return http_call.call(
+            method,
+            f"{self._host}/v3/{path}",
+            headers=self._headers,
+            body=None if request is None else json.dumps(request).encode(),
+            seconds=seconds,
+        )
 
 
 def classify(status: int, headers: Message, body: bytes, *, now: datetime) -> MailOutcome:
@@ -152,11 +159,10 @@ def classify(status: int, headers: Message, body: bytes, *, now: datetime) -> Ma
     return Unclear(error=error)
 
 
-def _successful(answer: Any) -> bytes:
-    if answer.status_code != HTTPStatus.OK:
-        raise ValueError(f"SendGrid answered {answer.status_code}: {_error_text(answer.body)}")
-    content: bytes = answer.body
-    return content
+def _successful(answer: HttpAnswer) -> bytes:
+    if answer.status != HTTPStatus.OK:
+        raise ValueError(f"SendGrid answered {answer.status}: {_error_text(answer.content)}")
+    return answer.content
 
 
 def _lowered(addresses: Sequence[Any]) -> set[str]:
@@ -193,44 +199,3 @@ def _retry_after(headers: Message, now: datetime) -> int | None:
     if seconds is None and reset.isascii() and reset.isdigit():
         return http_call.seconds_until(float(reset[:12]), now)
     return seconds
-
-
-@dataclass(frozen=True)
-class _Answer:
-    """An answer as python_http_client wants to be given it by an opener."""
-
-    answer: HttpAnswer
-
-    def getcode(self) -> int:
-        return self.answer.status
-
-    def info(self) -> Message:
-        return self.answer.headers
-
-    def read(self) -> bytes:
-        return self.answer.content
-
-
-class _Client(python_http_client.Client):  # type: ignore[misc]  # ships no types
-    """SendGrid's HTTP client, over calls that tell "not sent" from "sent, and then?"."""
-
-    def _build_client(self, name: str | None = None) -> "_Client":
-        return _Client(
-            host=self.host,
-            version=self._version,
-            request_headers=self.request_headers,
-            url_path=[*self._url_path, name] if name else self._url_path,
-        )
-
-    def _make_request(self, _opener: Any, request: urllib.request.Request, timeout: float) -> _Answer:
-        body = request.data
-        assert body is None or isinstance(body, bytes)  # noqa: S101  what python_http_client makes of a request
-        return _Answer(
-            http_call.call(
-                request.get_method(),
-                request.full_url,
-                headers=dict(request.header_items()),
-                body=body,
-                seconds=timeout,
-            )
-        )
