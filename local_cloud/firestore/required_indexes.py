@@ -28,8 +28,9 @@ def missing_index(query: Query, declared: Mapping[str, DeclaredIndexes]) -> str 
     if not query.collection_id or query.nearest is not None:
         return None
     indexes = _indexes(declared.get(query.collection_id, NOTHING_DECLARED), is_group=query.descendants)
-    for conjunction in (part for disjunct in query.disjuncts for part in split(disjunct)):
-        missing = _missing(query, conjunction, indexes)
+    for disjunct in query.disjuncts:
+        # Whichever of the values of its `in` filters a part has, it needs the same index.
+        missing = _missing(query, next(split(disjunct)), indexes)
         if missing:
             scope = "collection group" if query.descendants else "collection"
             fields = ", ".join(map(format_field_path, missing))

@@ -1,22 +1,27 @@
-"""The world that the scenarios of a module share."""
+"""The world that the scenarios share."""
 
 from collections.abc import Callable, Iterator
 
 import pytest
 
 from tests.faults.older_version import OlderVersionMissing
-from tests.faults.runner import play
+from tests.faults.runner import REPORTS, SEED, play
 from tests.faults.scenario_run import Scenario
 from tests.faults.world import World
 from tests.support import PATIENCE_SECONDS, Background
 
-SEED = 1
-REPORTS = 16
-
 KeepsPromise = Callable[[Scenario], None]
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
+def background() -> Iterator[Background]:
+    """The event loop of the world."""
+    background = Background()
+    yield background
+    background.close()
+
+
+@pytest.fixture(scope="session")
 def world(background: Background, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     """The local cloud and the functions, started once."""
     world = World(tmp_path_factory.mktemp("logs"))

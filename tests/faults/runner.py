@@ -10,6 +10,10 @@ from tests.faults.scenario_run import Scenario, ScenarioRun
 from tests.faults.seeded import SeededChoices
 from tests.faults.world import World
 
+SEED = 1
+REPORTS = 8
+"""With which the tests play a scenario, and the mutants are tried out. `make faults` plays them at any size."""
+
 _numbers = itertools.count(1)
 
 

@@ -192,6 +192,17 @@ class ScenarioRun:
         await self.dispatch()
         await self.world.drain()
 
+    async def pass_hours(self, hours: int, run: Callable[[], Awaitable[object]]) -> None:
+        """Let time pass with as few runs as raise no alert that one is missing.
+
+        Args:
+            hours: how many.
+            run: what to do at every other hour.
+        """
+        for _ in range(0, hours, 2):
+            self.hour = self.world.next_hour(missed=1)
+            await run()
+
     async def play_hours(self, hours: int) -> None:
         """Have the dispatcher called for this hour and for those that follow, and wait after each."""
         for hour in range(hours):

@@ -7,10 +7,10 @@ from datetime import UTC, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from functions.shared.system_alert import AlertKind
-from tests.faults.conftest import SEED
 from tests.faults.injection_points import InjectionPoint
 from tests.faults.invariants import SENT, Delivery, History, check
 from tests.faults.plans import Plan
+from tests.faults.runner import SEED
 from tests.faults.scenario_run import Scenario, ScenarioRun
 from tests.faults.seeded import SeededChoices
 from tests.faults.subscribers import KnownSubscription, user_fields
@@ -36,9 +36,9 @@ MISSED = {
     *(TUESDAY + hour * HOUR for hour in (3, 7, 8, 20)),
     # A whole day, with a report on a workday in it.
     *(THURSDAY + (12 + hour) * HOUR for hour in range(24)),
-    # In the second week all but every third, and those by which the weekly report is due.
-    *(A_WEEK + hour * HOUR for hour in range(7 * 24) if hour % 3 != 2),
-    *(A_WEEK + MONDAY + hour * HOUR for hour in (8, 11)),
+    # From then on all but every sixth, and of those the one by which the weekly report is due.
+    *(FRIDAY + hour * HOUR for hour in range(12, 10 * 24) if hour % 6 != 5),
+    A_WEEK + MONDAY + 11 * HOUR,
 }
 """When the scheduler does not call the dispatcher."""
 

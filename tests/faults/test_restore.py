@@ -2,9 +2,9 @@
 
 import pytest
 
-from tests.faults.conftest import REPORTS, SEED, KeepsPromise
+from tests.faults.conftest import KeepsPromise
 from tests.faults.invariants import Rule
-from tests.faults.runner import play
+from tests.faults.runner import REPORTS, SEED, play
 from tests.faults.scenario_run import Scenario
 from tests.faults.scenarios.restored import SCENARIOS, restored
 from tests.faults.world import World

@@ -436,10 +436,10 @@ class World:
         mask = FieldMask(paths=["rate_limits.max_concurrent_dispatches"])
         await self.queues.update_queue(queue=queue, update_mask=mask)
 
-    def next_hour(self) -> datetime:
-        """Let time pass until the next full hour, and return it."""
+    def next_hour(self, *, missed: int = 0) -> datetime:
+        """Let time pass until the next full hour, or by so many hours more, and return it."""
         now = self.clock.now()
-        hour = now.replace(minute=0, second=0, microsecond=0) + timedelta(hours=1)
+        hour = now.replace(minute=0, second=0, microsecond=0) + timedelta(hours=1 + missed)
         self.pass_time(hour - now + timedelta(seconds=1))
         return hour
 

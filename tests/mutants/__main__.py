@@ -16,12 +16,11 @@ from rich.console import Console
 from rich.table import Table
 
 from functions.shared.settings import MailProviderName
+from tests.faults.runner import REPORTS, SEED
 from tests.function_process import REPOSITORY
 from tests.mutants.mutant import Mutant, PatchDoesNotFit, copy_tree
 from tests.mutants.mutants import ALL
 
-_SEED = 1
-_REPORTS = 16
 _PLAIN_WIDTH = 120
 _LAST_LINES = 15
 _TIME_LIMIT_SECONDS = 900
@@ -37,8 +36,8 @@ def _harness(tree: Path, provider: MailProviderName, scenarios: Iterable[str], l
     """Play scenarios in a copy; the same ones with the same subscriptions, every time."""
     names = sorted(set(scenarios))
     options = ["--provider", provider.value, *(option for name in names for option in ("--scenario", name))]
-    reports = _REPORTS * len(names)
-    command = ["-m", "tests.faults", "--seed", str(_SEED), "--reports", str(reports), *options]
+    reports = REPORTS * len(names)
+    command = ["-m", "tests.faults", "--seed", str(SEED), "--reports", str(reports), *options]
     # The copy has no history, from which the harness takes the released version.
     return _run(tree, command, log, noticed={1}, GIT_DIR=str(_git_directory()))
 

@@ -35,7 +35,7 @@ ALL = [
         file="functions/shared/ramp.py",
         search="return None if self.is_over(today) else wanted",
         replace="return None",
-        scenarios=("queue: is ramped up for a week",),
+        scenarios=("queue: is ramped up for days",),
         tests=("tests/functions/shared/unit/test_ramp.py",),
     ),
     Mutant(

@@ -190,7 +190,7 @@ async def _deleted_while_sent(scenario_run: ScenarioRun) -> None:
 
 
 SCENARIOS = [
-    Scenario(name="everything at once", group="everything", script=_everything, has_mail_events=True),
+    Scenario(name="everything at once", group="everything", script=_everything, has_mail_events=True, at_least=16),
     Scenario(
         name="everything at once, with resend",
         group="everything",

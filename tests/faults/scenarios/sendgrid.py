@@ -108,9 +108,9 @@ async def _stand_stopped(scenario_run: ScenarioRun) -> None:
     scenario_run.may_tell(AlertKind.SENDING_STOPPED)
     world = scenario_run.world
     world.inbox.webhook.counts[world.clock.now().date()] = Counter(delivered=1000, spam_reports=3)
-    for _ in range(_STOPPED_HOURS):
-        await scenario_run.dispatch()
-        scenario_run.hour = world.next_hour()
+    await scenario_run.dispatch()
+    await scenario_run.pass_hours(_STOPPED_HOURS, scenario_run.dispatch)
+    scenario_run.hour = world.next_hour()
     await world.drain()
     await operate(scenario_run, "resume-sending", "--yes", "--json")
 

@@ -107,6 +107,6 @@ async def put_in_malformed(scenario_run: ScenarioRun) -> None:
 
 SCENARIOS = [
     Scenario(name="sign up", group="users", script=_enrolled),
-    Scenario(name="are inactive for a while", group="users", script=_inactive_for_a_while),
+    Scenario(name="are inactive for a while", group="users", script=_inactive_for_a_while, at_least=16),
     Scenario(name="are malformed", group="users", script=_malformed),
 ]

@@ -207,9 +207,7 @@ async def _all_away_for_a_day(scenario_run: ScenarioRun) -> None:
     scenario_run.world.front_end.before = once
     await scenario_run.world.dispatch_at_most(1)
     await scenario_run.dispatch_and_drain()
-    for _ in range(26):
-        scenario_run.hour = scenario_run.world.next_hour()
-        await scenario_run.dispatch_and_drain()
+    await scenario_run.pass_hours(26, scenario_run.dispatch_and_drain)
     await scenario_run.world.drain()
 
 
@@ -250,9 +248,7 @@ def _claimed_while_given_up(point: InjectionPoint) -> Script:
         late: list[asyncio.Task[Any]] = []
         world.front_end.before = never
         await scenario_run.dispatch_and_drain()
-        for _ in range(24):
-            scenario_run.hour = world.next_hour()
-            await scenario_run.dispatch_and_drain()
+        await scenario_run.pass_hours(24, scenario_run.dispatch_and_drain)
         scenario_run.hour = world.next_hour()
         scenario_run.disturb(InjectionPoint.SEND, hold, of=[victim], must_happen=point is not InjectionPoint.PUBLISH)
         if point is InjectionPoint.PUBLISH:
