@@ -122,6 +122,10 @@ class FirestoreEmulator:
         """
         self._service.fill(database, documents)
 
+    async def clear(self) -> None:
+        """Forget all documents and transactions, without a call. No other call is under way."""
+        self._service.clear()
+
     async def stop(self) -> None:
         """Stop serving and forget everything."""
         await self._server.stop()

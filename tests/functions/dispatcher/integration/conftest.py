@@ -2,7 +2,7 @@
 
 import itertools
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -11,7 +11,6 @@ from typing import Any
 import grpc
 import pytest
 import requests
-from google.api_core.exceptions import DeadlineExceeded
 from google.auth.credentials import AnonymousCredentials
 from google.cloud import firestore
 from google.cloud.pubsub_v1 import PublisherClient, SubscriberClient
@@ -19,9 +18,9 @@ from google.cloud.tasks_v2 import CloudTasksClient, Queue, RateLimits, RetryConf
 from google.cloud.tasks_v2.services.cloud_tasks.transports import CloudTasksGrpcTransport
 
 from functions.shared.report_task import ReportTask
-from functions.shared.subscription import DEFAULT_SUBSCRIPTION, SUBSCRIPTIONS
+from functions.shared.subscription import DEFAULT_SUBSCRIPTION
 from local_cloud.clock import Clock
-from local_cloud.firestore.usage import Usage
+from local_cloud.firestore.server import FirestoreEmulator
 from local_cloud.function_process import FunctionProcess
 from local_cloud.identity import IdentityProvider
 from local_cloud.pubsub.server import PubSubEmulator
@@ -29,7 +28,7 @@ from local_cloud.tasks.server import TasksEmulator
 from tests.deployed_firestore import deployed_firestore
 from tests.function_process import FunctionProcesses
 from tests.seeding import seed, subscription_reference, user_document, user_reference
-from tests.support import Background, Faults
+from tests.support import Background, Faults, pull_now
 
 PROJECT = "local-project"
 LOCATION = "us-central1"
@@ -61,9 +60,8 @@ class Cloud:
     """The services, and what a test does with them."""
 
     background: Background
-    firestore_port: int
+    firestore: FirestoreEmulator
     firestore_faults: Faults
-    firestore_usage: Usage
     tasks_port: int
     tasks_faults: Faults
     pubsub_port: int
@@ -90,7 +88,7 @@ class Cloud:
             "TASKS_INVOKER": TASKS,
             "SCHEDULER_INVOKER": SCHEDULER,
             "DEAD_LETTER_TOPIC": "report-dead-letters",
-            "FIRESTORE_EMULATOR_HOST": f"127.0.0.1:{self.firestore_port}",
+            "FIRESTORE_EMULATOR_HOST": f"127.0.0.1:{self.firestore.port}",
             "CLOUD_TASKS_EMULATOR_HOST": f"127.0.0.1:{self.tasks_port}",
             "PUBSUB_EMULATOR_HOST": f"127.0.0.1:{self.pubsub_port}",
             "OIDC_CERTS_URL": self.identity.certs_url,
@@ -104,22 +102,11 @@ class Cloud:
     def clear(self) -> None:
         """Forget everything but the names of tasks."""
         self.firestore_faults.middleware = self.tasks_faults.middleware = self.pubsub_faults.middleware = None
-        self._delete(
-            snapshot.reference for snapshot in self.database.collection_group(SUBSCRIPTIONS).select([]).stream()
-        )
-        for collection in ("users", "deliveries", "runs", "dead_letters", "mail_breaker"):
-            self._delete(self.database.collection(collection).list_documents(page_size=1_000))
+        self.background.run(self.firestore.clear())
         for queue in ("reports", "reports-2"):
             self.queues.purge_queue(name=self.queue_path(queue))
-        self.dead_letters(wait=False)
+        self.dead_letters()
         self.system_alerts.clear()
-
-    def _delete(self, references: Iterable[Any]) -> None:
-        while some := list(itertools.islice(references := iter(references), 400)):
-            batch = self.database.batch()
-            for reference in some:
-                batch.delete(reference)
-            batch.commit()
 
     def queue_path(self, queue: str = "reports") -> str:
         """A queue's full name."""
@@ -184,20 +171,10 @@ class Cloud:
             if task.http_request.url == f"{WORKER_URL}/tasks/send-report"
         ]
 
-    def dead_letters(self, *, wait: bool = True) -> list[dict[str, Any]]:
-        """The bodies of the dead letters that came since the last time; waits for the first."""
+    def dead_letters(self) -> list[dict[str, Any]]:
+        """The bodies of the dead letters since the last look. The dispatcher publishes before it answers."""
         bodies = []
-        for _ in range(20):
-            try:
-                pulled = self.subscriber.pull(
-                    subscription=SUBSCRIPTION, max_messages=100, timeout=2 if wait else 0.2, retry=None
-                )
-            except DeadlineExceeded:
-                break
-            received = pulled.received_messages
-            if not received:
-                break
-            wait = False
+        while received := pull_now(self.subscriber, SUBSCRIPTION):
             self.subscriber.acknowledge(subscription=SUBSCRIPTION, ack_ids=[message.ack_id for message in received])
             messages = [message.message for message in received]
             self.system_alerts += [json.loads(each.data) for each in messages if "alert" in each.attributes]
@@ -287,9 +264,8 @@ def services(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
 
     made = Cloud(
         background=background,
-        firestore_port=firestore_server.port,
+        firestore=firestore_server,
         firestore_faults=faults[0],
-        firestore_usage=firestore_server.usage,
         tasks_port=tasks.port,
         tasks_faults=faults[1],
         pubsub_port=pubsub.port,

@@ -151,10 +151,10 @@ def test_what_a_look_costs(cloud: Cloud) -> None:
     for _ in range(10):
         paused(cloud)
     cloud.call()
-    cloud.firestore_usage.reset()
+    cloud.firestore.usage.reset()
     cloud.call(NOON + HOUR)
-    between = cloud.firestore_usage.reads
-    cloud.firestore_usage.reset()
+    between = cloud.firestore.usage.reads
+    cloud.firestore.usage.reset()
     cloud.call(NOON + DAY)
     # Each subscription and its user, and the count of them. The run reads the records of two earlier ones.
-    assert cloud.firestore_usage.reads - between <= 2 * 10 + 1 + 2
+    assert cloud.firestore.usage.reads - between <= 2 * 10 + 1 + 2

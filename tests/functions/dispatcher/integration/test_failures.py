@@ -127,7 +127,7 @@ def test_whatever_ends_a_run_what_was_read_has_its_tasks(cloud: Cloud) -> None:
     cloud.call(NOON - 2 * HOUR)
     cloud.queues.purge_queue(name=cloud.queue_path())
     users = [*sorted(overdue), *sorted(cloud.subscribed_user(shard=0) for _ in range(9))]
-    cloud.dead_letters(wait=False)
+    cloud.dead_letters()
     cloud.system_alerts.clear()
 
     async def broken_off(method: str, carry_out: Callable[[], Awaitable[Any]]) -> Any:
@@ -152,7 +152,7 @@ def test_whatever_ends_a_run_what_was_read_has_its_tasks(cloud: Cloud) -> None:
     assert answer.status == 500
     assert {report.user_id for report in cloud.reports()} == set(users[:7])
     assert (cloud.record("21261124T1200Z")["state"], cloud.record("21261124T1200Z")["dispatched"]) == ("failed", 7)
-    cloud.dead_letters(wait=False)
+    cloud.dead_letters()
     (alert,) = (alert for alert in cloud.system_alerts if alert["alert"] == "run-errors")
     assert alert["detail"] == f"the run failed: PermissionDenied, when it had read the subscription {users[6]}/default"
 

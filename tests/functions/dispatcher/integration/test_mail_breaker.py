@@ -74,7 +74,7 @@ def provider(cloud: Cloud, inbox: Inbox) -> Provider:
 
 def told(cloud: Cloud) -> list[dict[str, Any]]:
     """The system alerts that came since the last look."""
-    assert cloud.dead_letters(wait=False) == []
+    assert cloud.dead_letters() == []
     alerts = list(cloud.system_alerts)
     cloud.system_alerts.clear()
     return alerts
@@ -182,7 +182,7 @@ def test_after_two_days_each_report_gets_one_task_and_none_counts_as_overdue_or_
     assert len(cloud.tasks()) == 2
     # The tasks from before have died meanwhile, as they may.
     cloud.queues.purge_queue(name=cloud.queue_path())
-    cloud.dead_letters(wait=False)
+    cloud.dead_letters()
     cloud.system_alerts.clear()
 
     resume(cloud)

@@ -162,7 +162,7 @@ def test_after_a_pause_a_report_whose_task_waits_is_neither_overdue_nor_lost(clo
     assert {report.user_id for report in cloud.reports()} == {tried, untried}
     assert len(cloud.tasks()) == 2
     assert cloud.delivery(delivery_id(tried, DEFAULT_SUBSCRIPTION, NOON)) == begun
-    assert cloud.dead_letters(wait=False) == []
+    assert cloud.dead_letters() == []
     assert cloud.record(run_id(NOON + HOUR))["queues"] == "paused"
 
 
@@ -488,7 +488,7 @@ def test_a_report_that_was_sent_since_it_was_read_gets_no_dead_letter(cloud: Clo
     answer = cloud.call()
 
     assert (answer.status, answer.body["lost"], answer.body["errors"]) == (200, 0, 0)
-    assert cloud.dead_letters(wait=False) == []
+    assert cloud.dead_letters() == []
     assert delivery.get().get("state") == "sent"
 
 

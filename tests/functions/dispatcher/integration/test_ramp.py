@@ -90,7 +90,7 @@ def test_a_run_whose_rate_cannot_be_set_goes_on_and_people_are_told_once_a_day(c
 
     assert (answer.status, answer.body["dispatched"], answer.body["errors"]) == (200, 1, 0)
     assert [report.user_id for report in cloud.reports()] == [user]
-    cloud.dead_letters(wait=False)
+    cloud.dead_letters()
     (alert,) = cloud.system_alerts
     assert (alert["alert"], alert["run_id"]) == ("ramp-rate-not-set", "21261124T0000Z")
     assert "reports has 500 reports a second, and the ramp wants 0.01: PermissionDenied" in alert["detail"]

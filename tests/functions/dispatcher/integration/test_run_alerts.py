@@ -6,7 +6,7 @@ from tests.functions.dispatcher.integration.faults import failing
 
 def told(cloud: Cloud) -> list[tuple[str, str]]:
     """What came on the topic since the last look: kinds and runs."""
-    assert cloud.dead_letters(wait=False) == []
+    assert cloud.dead_letters() == []
     alerts = [(alert["alert"], alert["run_id"]) for alert in cloud.system_alerts]
     cloud.system_alerts.clear()
     return alerts
@@ -24,7 +24,7 @@ def test_overdue_reports_are_told_of_with_the_runs_figures(cloud: Cloud) -> None
     cloud.call()
     cloud.queues.purge_queue(name=cloud.queue_path())
     cloud.call(NOON + HOUR)
-    cloud.dead_letters(wait=False)
+    cloud.dead_letters()
     (alert,) = cloud.system_alerts
     assert (alert["alert"], alert["run_id"], alert["figures"]["overdue"]) == ("overdue-reports", "21261124T1300Z", 1)
     assert "1" in alert["detail"]

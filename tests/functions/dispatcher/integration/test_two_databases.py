@@ -25,7 +25,7 @@ DUE = NOON - 25 * HOUR
 @pytest.fixture
 def pipeline(cloud: Cloud) -> Iterator[Any]:
     with pytest.MonkeyPatch.context() as environment:
-        environment.setenv("FIRESTORE_EMULATOR_HOST", f"127.0.0.1:{cloud.firestore_port}")
+        environment.setenv("FIRESTORE_EMULATOR_HOST", f"127.0.0.1:{cloud.firestore.port}")
         credentials = AnonymousCredentials()  # type: ignore[no-untyped-call]  # google-auth is untyped here
         client: Any = firestore.Client(project=PROJECT, database="pipeline", credentials=credentials)
     yield client
@@ -75,7 +75,7 @@ def test_firestore_fails_before_the_subscription_moves_on(cloud: Cloud, pipeline
     body = cloud.call(variables=VARIABLES).body
     assert (body["lost"], body["overdue"], body["dispatched"]) == (0, 0, 1)
     assert [each.user_id for each in cloud.reports()] == [user]
-    assert cloud.dead_letters(wait=False) == []
+    assert cloud.dead_letters() == []
 
 
 def test_what_the_application_writes_meanwhile_stays(cloud: Cloud, pipeline: Any) -> None:

@@ -112,9 +112,7 @@ class Cloud:
         self.firestore_faults.middleware = None
         self.pager.posts.clear()
         self.pager.status = 200
-        for collection in ("dead_letters", "system_alerts", "alerts", "deliveries", "mail_events"):
-            for found in self.database.collection(collection).stream():
-                found.reference.delete()
+        self.background.run(self.firestore.clear())
 
     def let_a_minute_pass(self) -> None:
         """Move what is remembered of former alerts a minute into the past, and let the channels take messages."""

@@ -15,6 +15,7 @@ from google.cloud import firestore
 from google.cloud.pubsub_v1 import PublisherClient, SubscriberClient
 
 from local_cloud.clock import Clock
+from local_cloud.firestore.server import FirestoreEmulator
 from local_cloud.function_process import FunctionProcess
 from local_cloud.inbox.event_webhook import WebhookKey
 from local_cloud.pubsub.server import PubSubEmulator
@@ -37,6 +38,8 @@ class Provider:
     url: str
     process: FunctionProcess
     log: Path
+    background: Background
+    firestore: FirestoreEmulator
     database: Any
     faults: Faults
     pubsub_faults: Faults
@@ -82,8 +85,7 @@ class Provider:
         self.faults.middleware = None
         self.pubsub_faults.middleware = None
         self.alerts()
-        for collection in self.database.collections():
-            self.database.recursive_delete(collection)
+        self.background.run(self.firestore.clear())
         self.methods.clear()
 
 
@@ -150,6 +152,8 @@ def started(background: Background, tmp_path_factory: pytest.TempPathFactory) ->
             url=f"http://127.0.0.1:{process.port}",
             process=process,
             log=process.log_file,
+            background=background,
+            firestore=emulator,
             database=database,
             faults=faults,
             pubsub_faults=pubsub_faults,

@@ -11,7 +11,7 @@ from functions.worker.breaker import FAILURES
 from local_cloud.inbox.faults import Answer, Call
 from tests.functions.worker.integration.conftest import DUE, MAX_ATTEMPTS, Cloud
 
-TASKS = 250
+TASKS = 80
 AT_ONCE = 8
 LONGEST_SECONDS = 240
 

@@ -200,6 +200,21 @@ def test_named_databases_are_apart(make_client: Callable[..., Any]) -> None:
     assert default.document("users/u1").get().to_dict() == {"in": "default"}
 
 
+def test_what_is_cleared_is_gone_from_all_databases(
+    make_client: Callable[..., Any], emulator: FirestoreEmulator, background: Background
+) -> None:
+    clients = [make_client(), make_client(database="other")]
+    for client in clients:
+        client.document("c/d/below/e").set({})
+
+    background.run(emulator.clear())
+
+    for client in clients:
+        assert list(client.collections()) == []
+        assert not list(client.collection_group("below").stream())
+        client.document("c/d").create({})
+
+
 def test_reads_go_back_in_time_for_an_hour(client: Any, clock: Clock, background: Background) -> None:
     async def wait(by: timedelta) -> None:
         clock.advance(by)
