@@ -28,7 +28,9 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 MOST_MS_WITH_CHART, MOST_MS_WITHOUT = 60.0, 5.0
 MOST_IMPORTS = 1.3
 
-CLIENTS = "import google.cloud.firestore, google.pubsub_v1, google.oauth2.id_token, google.auth.transport.requests"
+CLIENTS = (
+    "import google.cloud.firestore, google.pubsub_v1, google.oauth2.id_token, google.auth.transport.requests, sendgrid"
+)
 WORKER = "import functions.worker.main"
 
 STARTS = 9

@@ -56,13 +56,14 @@ class SendGrid:
     """
 
     def __init__(self, *, api_key: str, host: str, sender: Sender, check_unsubscribed: bool = False) -> None:
-        self._host = host
-        self._headers = {
-            "Authorization": f"Bearer {api_key}",
-            "Content-Type": "application/json",
-            "Accept": "application/json",
-            "User-Agent": "report-pipeline",
-        }
+        # Imported with the first mail: most of the import is SendGrid's helpers, which the worker does not use. It does
+        # not call through the library, either, which does not tell "not sent" from "sent, and then?", and makes an
+        # opener of urllib for each call.
+        from sendgrid import SendGridAPIClient
+
+        client = SendGridAPIClient(api_key, host).client
+        self._host = client.host
+        self._headers = {**client.request_headers, "Content-Type": "application/json"}
         self._sender = sender
         self._check_unsubscribed = check_unsubscribed
 
