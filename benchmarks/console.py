@@ -79,10 +79,10 @@ class _PageTime:
 def _measure_pages(cloud: Cloud, queue: str, data: ConsoleData, *, asked: int, tries: int) -> Table:
     first, measured = math.inf, dict[str, _PageTime]()
     for _ in range(tries):
-        with _console(cloud.addresses, queue) as (url, pid), requests.Session() as browser:
+        with running(cloud.addresses, queue) as (url, pid), requests.Session() as browser:
             first = min(first, _seconds(browser, url))
-            _await_charts(browser, url)
-            for name, path in _pages(browser, url, data).items():
+            await_charts(browser, url)
+            for name, path in pages(browser, url, data).items():
                 before = cpu_seconds(pid), cpu_seconds(cloud.pid)
                 median, most = _percentiles([_seconds(browser, url + path) for _ in range(asked)])
                 cpu, firestore_cpu = cpu_seconds(pid) - before[0], cpu_seconds(cloud.pid) - before[1]
@@ -102,7 +102,8 @@ def _measure_pages(cloud: Cloud, queue: str, data: ConsoleData, *, asked: int, t
     )
 
 
-def _pages(browser: requests.Session, url: str, data: ConsoleData) -> Mapping[str, str]:
+def pages(browser: requests.Session, url: str, data: ConsoleData) -> Mapping[str, str]:
+    """The paths of the console's pages, by what they show."""
     letters = browser.get(f"{url}/dead-letters", timeout=_PAGE_SECONDS).text
     cause = letters.partition("cause=")[2][:32]
     return {
@@ -124,7 +125,7 @@ def _pages(browser: requests.Session, url: str, data: ConsoleData) -> Mapping[st
     }
 
 
-def _await_charts(browser: requests.Session, url: str) -> None:
+def await_charts(browser: requests.Session, url: str) -> None:
     """Wait until the overview has all its charts, so that no page is measured beside their counts."""
     while "It is being counted" in browser.get(url, timeout=_PAGE_SECONDS).text:
         time.sleep(0.1)
@@ -143,7 +144,7 @@ def _percentiles(seconds: Sequence[float]) -> tuple[float, float]:
 
 
 @contextmanager
-def _console(addresses: Mapping[str, str], queue: str) -> Iterator[tuple[str, int]]:
+def running(addresses: Mapping[str, str], queue: str) -> Iterator[tuple[str, int]]:
     """The console in a process of its own; yields its address and the id of the process."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]

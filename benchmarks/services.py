@@ -104,7 +104,14 @@ async def serve(latency_seconds: float, mail_failures: float, seed: int, data: C
     inbox.fault = failing_now_and_then(mail_failures, seed) if mail_failures else None
 
     async def answer_bill(_request: web.Request) -> web.Response:
-        body = {"reads": dict(bill.reads), "writes": dict(bill.writes), "mails": len(inbox.mails)}
+        usage = firestore.usage
+        body = {
+            "reads": dict(bill.reads),
+            "writes": dict(bill.writes),
+            "mails": len(inbox.mails),
+            "all_reads": usage.reads,
+            "all_writes": usage.writes,
+        }
         bill.reads.clear()
         bill.writes.clear()
         return web.json_response(body)

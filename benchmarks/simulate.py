@@ -1,4 +1,5 @@
-"""`python -m benchmarks.simulate`: when the last report of a run is sent, what it costs, and what it waits for."""
+"""`python -m benchmarks.simulate`: when the last report of a run is sent, what it costs, what it waits for, and what
+follows it."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -7,7 +8,9 @@ from typing import Annotated
 
 import typer
 
-from benchmarks.simulation import check, plots, scale
+from benchmarks.simulation import breaking, check, plots, request_cost, scale
+from benchmarks.simulation.following import follow
+from benchmarks.simulation.measure import measure
 from benchmarks.simulation.plan import recommended
 from functions.shared.ids import SHARDS
 
@@ -45,6 +48,8 @@ def run(
     found = scale.case(plan)
     print(scale.settings_table([found]).to_markdown())
     print(scale.outcome_table([found]).to_markdown())
+    costs = request_cost.measured()
+    print(breaking.following_table([found], [follow(found.outcome, costs)], costs).to_markdown())
 
 
 @app.command()
@@ -58,6 +63,14 @@ def tables(
     cases = scale.recommended_cases(sizes)
     print(scale.settings_table(cases).to_markdown())
     print(scale.outcome_table(cases).to_markdown())
+    print(scale.first_run_table(cases, scale.first_run_cases(cases)).to_markdown())
+    costs = request_cost.measured()
+    follows = [follow(found.outcome, costs) for found in cases]
+    print(breaking.following_table(cases, follows, costs).to_markdown())
+    shipped = breaking.shipped_limits(costs)
+    print(breaking.met_table(sizes, shipped).to_markdown())
+    print(breaking.limits_table(shipped).to_markdown())
+    print(breaking.costs_table(costs).to_markdown())
     print(scale.index_table().to_markdown())
     changed = scale.what_if_cases(min(1_000_000, most))
     print(scale.what_if_table(changed).to_markdown())
@@ -67,8 +80,16 @@ def tables(
         "as shipped, 10/s": scale.shipped_cases(sizes),
     }
     plots.time_by_reports(lines, images / "scale-time.png")
-    plots.cost_by_reports(cases, images / "scale-cost.png")
+    plots.cost_by_reports(cases, follows, images / "scale-cost.png")
     plots.run_by_time(changed, images / "scale-runs.png")
+
+
+@app.command(name="measure")
+def measure_requests() -> None:
+    """Measure what a request of each function costs, for the model to reckon with."""
+    costs = measure()
+    request_cost.FILE.write_text(costs.to_json(), encoding="utf-8")
+    print(breaking.costs_table(costs).to_markdown())
 
 
 @app.command(name="check")

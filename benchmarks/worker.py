@@ -52,7 +52,7 @@ def measure(
         numbers = iter(range(1, 1_000_000))
 
         def new_tasks(count: int) -> list[ReportTask]:
-            return _put_in(cloud, [next(numbers) for _ in range(count)])
+            return put_in(cloud, [next(numbers) for _ in range(count)])
 
         with cloud.function("worker", WORKER_URL=_WORKER_URL, THREADS=_THREADS) as worker:
             # The first request makes the clients and loads the fonts: the cold start benchmark measures that.
@@ -189,7 +189,7 @@ def _instances(loads: dict[int, Load]) -> Table:
     )
 
 
-def _put_in(cloud: Cloud, numbers: Sequence[int]) -> list[ReportTask]:
+def put_in(cloud: Cloud, numbers: Sequence[int]) -> list[ReportTask]:
     """Write these sample users, and return the tasks for their reports."""
     wanted = set(numbers)
     users = [user for number, user in enumerate(sample_users(max(numbers), now=DUE_AT), start=1) if number in wanted]

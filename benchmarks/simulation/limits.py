@@ -30,6 +30,17 @@ RISING_INDEX_WRITES_A_SECOND = 500
 """The limit of an index whose values rise together, such as times; if shards come first in the index, the limit of each
 shard. https://firebase.google.com/docs/firestore/solutions/shard-timestamp"""
 
+INDEX_ENTRIES_A_READ = 1_000
+"""What a count costs. https://firebase.google.com/docs/firestore/pricing#aggregation_queries"""
+
+EVENT_CALL_BYTES = 768_000
+EVENT_CALL_SECONDS = 30.0
+"""SendGrid calls the webhook when so many bytes of events are there, or so much time has passed.
+https://www.twilio.com/docs/sendgrid/for-developers/tracking-events/getting-started-event-webhook"""
+
+EVENT_REPEATED_SECONDS = 24 * 3600.0
+"""For so long it repeats a call that was not answered by 2xx, at increasing intervals. The same page."""
+
 DOLLARS_A_READ = 0.03 / 100_000
 DOLLARS_A_WRITE = 0.09 / 100_000
 """The price of a document write, in us-central1. https://cloud.google.com/firestore/pricing"""

@@ -22,8 +22,8 @@ _REFUSED_SECONDS = 10.0
 """For this long after a service refuses a request, the run counts as waiting for that service."""
 
 
-_INDEX_BURST_SECONDS = 1.0
-"""The burst that Firestore takes above an index's rate: the limit is for sustained writes."""
+_BURST_SECONDS = 1.0
+"""The burst that Firestore takes above a rate: its limits are for sustained writes."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -130,7 +130,7 @@ class _Simulation:
         self._sent = self._dead = self._peak = self._begun = 0
         self._refused: dict[str, float] = {}
         self._busy = 0.0
-        self._index_busy_until = 0.0
+        self._index_busy_until = self._growth_busy_until = self._operations = 0.0
         self._curve: list[tuple[float, int]] = []
         self._fresh = plan.reports
         for when, number in _arrivals(plan, max(self._group, _BATCH)):
@@ -172,6 +172,8 @@ class _Simulation:
 
     def _reason(self) -> str:
         index = self.plan.tightest_index
+        if self.plan.new is not None and self._growth_busy_until > max(self.now, self._index_busy_until):
+            return "Firestore's 500/50/5 rule"
         if index is not None and self._index_busy_until > self.now:
             return _wait_for(index)
         for name, moment in self._refused.items():
@@ -284,13 +286,24 @@ class _Simulation:
         self.in_flight -= number
 
     def _written(self, number: int) -> float:
-        """When Firestore has taken so many reports into the tightest of the rising indexes. A worker waits for it."""
+        """When Firestore has taken so many reports: into the tightest of the rising indexes, and into a new collection
+        that grows by its rule. A worker waits for it."""
+        return max(self.now, self._indexed(number), self._added(number))
+
+    def _indexed(self, number: int) -> float:
         index = self.plan.tightest_index
-        if index is None:
-            return self.now
-        self._index_busy_until = max(self._index_busy_until, self.now - _INDEX_BURST_SECONDS)
-        self._index_busy_until += number / index.reports_a_second
-        return max(self.now, self._index_busy_until)
+        if index is not None:
+            self._index_busy_until = max(self._index_busy_until, self.now - _BURST_SECONDS)
+            self._index_busy_until += number / index.reports_a_second
+        return self._index_busy_until
+
+    def _added(self, number: int) -> float:
+        new = self.plan.new
+        if new is not None:
+            self._operations = max(self._operations, new.advised_by(max(self.now - _BURST_SECONDS, 0.0)))
+            self._operations += number * new.operations
+            self._growth_busy_until = new.seconds_for(self._operations)
+        return self._growth_busy_until
 
     def _failures(self, number: int) -> int:
         rate = self.plan.failure_rate

@@ -2,9 +2,10 @@
 
 from dataclasses import dataclass
 from datetime import timedelta
-from math import ceil
+from math import ceil, floor, log
 
 from benchmarks.simulation import limits
+from benchmarks.simulation.request_cost import RequestKind, measured
 from functions.shared.ids import SHARDS
 from functions.shared.retry_policy import RetryPolicy
 
@@ -18,8 +19,13 @@ SHIPPED_RETRIES = RetryPolicy(
 """Those of queue.yaml."""
 
 
-_MOST_BUSY = 0.5
+MOST_BUSY = 0.5
 """The share of an instance's CPU. Above that, a report waits longer for the CPU than it computes."""
+
+_SENDGRID_SECONDS = 0.150
+"""How long SendGrid takes to accept a mail: assumed."""
+
+_REPORT = measured()[RequestKind.REPORT]
 
 _SHIPPED_RATE = 10
 """Dispatches a second, in queue.yaml."""
@@ -27,8 +33,8 @@ _SHIPPED_RATE = 10
 
 @dataclass(frozen=True, kw_only=True)
 class Pace:
-    """How fast the functions are, and how quickly what they call answers. The defaults are measured figures of
-    docs/performance.md, with 15 ms a call to Firestore and 150 ms to SendGrid.
+    """How fast the functions are, and how quickly what they call answers. The dispatcher's default is that of
+    docs/performance.md, the worker's are what `python -m benchmarks.simulate measure` has found.
 
     Attributes:
         tasks_a_second: what one dispatcher enqueues.
@@ -40,11 +46,11 @@ class Pace:
     """
 
     tasks_a_second: float = 12_000
-    cpu_seconds: float = 0.020
-    wait_seconds: float = 0.240
+    cpu_seconds: float = _REPORT.cpu_seconds
+    wait_seconds: float = _REPORT.wait_seconds + _SENDGRID_SECONDS
     start_seconds: float = 3.0
-    reads: float = 22
-    writes: float = 3
+    reads: float = _REPORT.reads
+    writes: float = _REPORT.writes
 
 
 @dataclass(frozen=True)
@@ -67,11 +73,60 @@ class RisingIndex:
         return limits.RISING_INDEX_WRITES_A_SECOND * self.shards / self.writes
 
 
+@dataclass(frozen=True)
+class NewCollection:
+    """A collection whose first document comes with this run. Firestore's 500/50/5 rule says how fast it should grow.
+
+    Attributes:
+        name: of the collection.
+        operations: reads and writes in it, for each report.
+    """
+
+    name: str
+    operations: int
+
+    @staticmethod
+    def advised_by(seconds: float) -> float:
+        """How many operations the rule allows in so many seconds from the beginning."""
+        periods = int(seconds // limits.FIRESTORE_GROWTH_SECONDS)
+        return _in_periods(periods) + (seconds - periods * limits.FIRESTORE_GROWTH_SECONDS) * _in_period(periods)
+
+    @staticmethod
+    def seconds_for(operations: float) -> float:
+        """After how many seconds it allows so many."""
+        first = limits.FIRESTORE_FIRST_OPERATIONS_A_SECOND * limits.FIRESTORE_GROWTH_SECONDS
+        periods = floor(log(operations * (limits.FIRESTORE_GROWTH - 1) / first + 1, limits.FIRESTORE_GROWTH))
+        return periods * limits.FIRESTORE_GROWTH_SECONDS + (operations - _in_periods(periods)) / _in_period(periods)
+
+
+def _in_period(number: int) -> float:
+    """How many operations a second the rule allows in a period, counted from 0."""
+    return limits.FIRESTORE_FIRST_OPERATIONS_A_SECOND * float(limits.FIRESTORE_GROWTH**number)
+
+
+def _in_periods(periods: int) -> float:
+    """How many operations the rule allows in so many whole periods."""
+    first = limits.FIRESTORE_FIRST_OPERATIONS_A_SECOND * limits.FIRESTORE_GROWTH_SECONDS
+    return first * (float(limits.FIRESTORE_GROWTH**periods) - 1) / (limits.FIRESTORE_GROWTH - 1)
+
+
+NEW_DELIVERIES = NewCollection("deliveries", 3)
+"""A worker writes a delivery when it claims it, and when it is final; the webhook reads it with the mail's event."""
+
 DUE_INDEX = RisingIndex("what is due", SHARDS, 1)
 """Of subscriptions: each report moves its own on, once."""
 
 RUN_INDEX = RisingIndex("a run's deliveries", SHARDS, 2)
 """Of deliveries: each is written when a worker claims it, and when it is final."""
+
+
+MAIL_INDEX = RisingIndex("delivered mails", SHARDS, 1)
+"""Of mail events: each mail is delivered once."""
+
+NEIGHBOURS = RisingIndex("neighbouring documents", 1, 2)
+"""Deliveries themselves, as if their ids were such an index: a run claims those that fell due at one moment in the
+order of their users' ids. Firestore advises against writing neighbouring documents at a high rate, and publishes no
+number for it: this is the one that it publishes for values that rise."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,6 +142,7 @@ class Plan:
         concurrency: requests at once in an instance.
         shares: DISPATCH_SHARES.
         rising: the indexes that every report is written into and that rise.
+        new: the collection that begins with this run; None where all are in use.
         mails_a_second: what SendGrid takes.
         failure_rate: the share of attempts that fail in a way that goes away.
         retries: of the queues.
@@ -102,6 +158,7 @@ class Plan:
     concurrency: int = 10
     shares: int = 1
     rising: tuple[RisingIndex, ...] = (DUE_INDEX, RUN_INDEX)
+    new: NewCollection | None = None
     mails_a_second: float = limits.MAILS_A_SECOND
     failure_rate: float = 0.01
     retries: RetryPolicy = SHIPPED_RETRIES
@@ -142,7 +199,7 @@ def recommended(reports: int, *, within: timedelta, pace: Pace | None = None) ->
     queues = ceil(wanted / limits.QUEUE_DISPATCHES_A_SECOND)
     rate = ceil(wanted / queues)
     instances = ceil(
-        max(wanted * pace.cpu_seconds / _MOST_BUSY, wanted * (pace.wait_seconds + pace.cpu_seconds) / concurrency)
+        max(wanted * pace.cpu_seconds / MOST_BUSY, wanted * (pace.wait_seconds + pace.cpu_seconds) / concurrency)
     )
     instances = min(max(instances, 2), limits.REGIONAL_CPUS)
     concurrent = min(ceil(instances * concurrency / queues), limits.QUEUE_CONCURRENT_DISPATCHES)

@@ -7,6 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 
+from benchmarks.simulation.following import Following
 from benchmarks.simulation.scale import Case, span
 
 _HOUR = 3600
@@ -28,15 +29,17 @@ def time_by_reports(lines: dict[str, Sequence[Case]], file: Path) -> None:
     _finish(figure, axes, file)
 
 
-def cost_by_reports(cases: Sequence[Case], file: Path) -> None:
-    """What a run costs, by how many reports there are."""
+def cost_by_reports(cases: Sequence[Case], follows: Sequence[Following], file: Path) -> None:
+    """What a run costs, and what follows it, by how many reports there are."""
     figure, axes = _axes()
     reports = [case.plan.reports for case in cases]
     for name, dollars, colour in (
-        ("together", [case.cost.total for case in cases], "#202124"),
+        ("a run", [case.cost.total for case in cases], "#202124"),
         ("Firestore", [case.cost.firestore for case in cases], "#e8710a"),
         ("Cloud Run", [case.cost.cloud_run for case in cases], "#1a73e8"),
         ("Cloud Tasks", [case.cost.cloud_tasks for case in cases], "#188038"),
+        ("the mails' events", [found.calls.dollars for found in follows], "#9334e6"),
+        ("the recipients' page", [found.pages.dollars for found in follows], "#12b5cb"),
     ):
         axes.loglog(reports, dollars, "o-", color=colour, label=name)
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"${value:g}" if value < 1 else f"${value:,.0f}"))

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from benchmarks.simulation.cost import Cost, cost
 from benchmarks.simulation.model import Outcome, simulate
-from benchmarks.simulation.plan import DUE_INDEX, RUN_INDEX, Plan, recommended
+from benchmarks.simulation.plan import DUE_INDEX, NEIGHBOURS, NEW_DELIVERIES, RUN_INDEX, Plan, recommended
 from benchmarks.table import Table, number
 
 SIZES = (1_000, 10_000, 100_000, 1_000_000, 10_000_000, 100_000_000)
@@ -104,6 +104,37 @@ def outcome_table(cases: Sequence[Case]) -> Table:
     )
 
 
+def first_run_cases(cases: Sequence[Case]) -> list[Case]:
+    """The same runs, where no delivery has been written before."""
+    return [case(replace(each.plan, new=NEW_DELIVERIES)) for each in cases]
+
+
+def first_run_table(cases: Sequence[Case], first: Sequence[Case]) -> Table:
+    """What Firestore's rule for a new collection does to a first run."""
+    return Table(
+        title="A first run",
+        columns=[
+            "reports due at once",
+            "operations a second on `deliveries`",
+            "last report sent",
+            "by the rule",
+            "half sent by the rule",
+            "what it waits for",
+        ],
+        rows=[
+            [
+                f"{found.plan.reports:,}",
+                number(found.outcome.peak_rate * NEW_DELIVERIES.operations),
+                span(found.outcome.last_sent),
+                span(ruled.outcome.last_sent),
+                span(ruled.outcome.half_sent),
+                ruled.outcome.bottleneck,
+            ]
+            for found, ruled in zip(cases, first, strict=True)
+        ],
+    )
+
+
 def index_table() -> Table:
     """The limits of the rising indexes, with and without shards."""
     sharded = (DUE_INDEX, RUN_INDEX)
@@ -137,6 +168,8 @@ def what_if_cases(reports: int) -> dict[str, Case]:
         "20 % of the attempts fail": replace(base, failure_rate=0.2),
         "ten dispatchers": replace(base, shares=10),
         "the due index without shards": replace(base, rising=(replace(DUE_INDEX, shards=1),)),
+        "a first run, by Firestore's 500/50/5 rule": replace(base, new=NEW_DELIVERIES),
+        "500 writes a second for neighbouring documents": replace(base, rising=(*base.rising, NEIGHBOURS)),
         "no index with shards": replace(base, rising=(replace(DUE_INDEX, shards=1), replace(RUN_INDEX, shards=1))),
     }
     return {title: case(plan) for title, plan in plans.items()}

@@ -10,9 +10,11 @@ from hypothesis import strategies as st
 
 from benchmarks.simulation import check, plots, scale
 from benchmarks.simulation.cost import cost
+from benchmarks.simulation.following import follow
 from benchmarks.simulation.limits import MAILS_A_SECOND, QUEUE_CONCURRENT_DISPATCHES, QUEUE_DISPATCHES_A_SECOND
 from benchmarks.simulation.model import simulate
 from benchmarks.simulation.plan import DUE_INDEX, SHIPPED_RETRIES, Pace, Plan, RisingIndex, recommended
+from benchmarks.simulation.request_cost import measured
 from functions.shared.retry_policy import RetryPolicy
 
 NO_RETRIES = RetryPolicy(
@@ -22,7 +24,8 @@ NO_RETRIES = RetryPolicy(
     max_backoff=timedelta(seconds=10),
     max_doublings=0,
 )
-ROOMY = Plan(reports=2_000, rate=100, concurrent=1_000, instances=100, failure_rate=0.0, burst=1)
+PACE = Pace(cpu_seconds=0.02, wait_seconds=0.24)
+ROOMY = Plan(reports=2_000, rate=100, concurrent=1_000, instances=100, failure_rate=0.0, burst=1, pace=PACE)
 
 
 def test_the_queues_rate_is_kept() -> None:
@@ -164,7 +167,7 @@ def test_tables_and_pictures(tmp_path: Path) -> None:
     for table in tables:
         assert table.title in table.to_markdown()
     plots.time_by_reports({"as recommended": cases}, tmp_path / "time.png")
-    plots.cost_by_reports(cases, tmp_path / "cost.png")
+    plots.cost_by_reports(cases, [follow(each.outcome, measured()) for each in cases], tmp_path / "cost.png")
     plots.run_by_time(changed, tmp_path / "runs.png")
     assert all((tmp_path / f"{name}.png").read_bytes().startswith(b"\x89PNG") for name in ("time", "cost", "runs"))
 
