@@ -14,7 +14,17 @@ import sys
 from fnmatch import fnmatch
 from pathlib import Path, PurePosixPath
 
-MAIN = "from functions.{function}.main import {function}  # the entry point\n"
+MAIN = """\
+import gc
+
+# What is imported stays. To look for garbage in it takes a fifth of the start, and copies the pages that the server's
+# processes share: https://docs.python.org/3/library/gc.html#gc.freeze
+gc.disable()
+from functions.{function}.main import {function}  # the entry point
+
+gc.freeze()
+gc.enable()
+"""
 LEFT_OUT = (".*", "requirements.txt", "requirements.lock")
 
 

@@ -73,19 +73,25 @@ def serve(spec: ServerSpec) -> None:
         os.dup2(opened, standard)
     if time_file := spec.environment.get(shared_time.FILE_VARIABLE):
         shared_time.follow(Path(time_file))
+    # As the deployed main.py (deployment/stage_function.py).
+    gc.disable()
     app = functions_framework.create_app(  # type: ignore[no-untyped-call]  # as all of functions-framework
         spec.target, spec.source, spec.signature_type
     )
+    gc.freeze()
+    gc.enable()
     app.wsgi_app = behind_wall(app.wsgi_app)
     create_server(app, debug=False).run(spec.host, spec.port)  # type: ignore[no-untyped-call]  # likewise
 
 
 def main() -> None:
     """Fork a server for each that is asked for, by the listening socket whose descriptor is the argument."""
+    # What is there after this is never garbage: looking through it would copy its pages in each fork.
+    gc.disable()
     for module in _COMMON:
         importlib.import_module(module)
-    # What is there now is never garbage: looking through it would copy its pages in each fork.
     gc.freeze()
+    gc.enable()
     with socket.socket(fileno=int(sys.argv[1])) as listener:
         asked_for = Forks(listener).run()
     if asked_for is not None:

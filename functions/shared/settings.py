@@ -28,6 +28,10 @@ from functions.shared.ids import DATABASE_PATTERN, DEFAULT_DATABASE, KIND_PATTER
 from functions.shared.ramp import DEFAULT_FIRST_DAY, DEFAULT_GROWTH, GROWTHS, MOST_FIRST_DAY, Ramp
 from functions.shared.schedule import Cadence
 
+FROM_ENVIRONMENT = SettingsConfigDict(extra="ignore", env_ignore_empty=True, defer_build=True)
+"""How settings are read. What checks a class is built when the class is first read: a function reads one or two of all
+these, and a base class never."""
+
 _HTTP_URL = TypeAdapter(AnyHttpUrl)
 _BETWEEN_URLS = re.compile(r"[,\s]*\s[,\s]*|,+(?=[A-Za-z][A-Za-z0-9+.-]*://)|^,+|,+$")
 
@@ -164,7 +168,7 @@ class MailProviderName(StrEnum):
 class MailProviderChoice(BaseSettings):
     """Through whom the mails go."""
 
-    model_config = SettingsConfigDict(extra="ignore", env_ignore_empty=True)
+    model_config = FROM_ENVIRONMENT
 
     mail_provider: MailProviderName = MailProviderName.SENDGRID
 
@@ -172,7 +176,7 @@ class MailProviderChoice(BaseSettings):
 class CommonSettings(BaseSettings):
     """The settings of every function. A variable has the name of its field, in capitals."""
 
-    model_config = SettingsConfigDict(extra="ignore", env_ignore_empty=True)
+    model_config = FROM_ENVIRONMENT
 
     google_cloud_project: str
     firestore_database: FirestoreDatabase = DEFAULT_DATABASE
@@ -192,7 +196,7 @@ class IdentitySettings(BaseSettings):
     """The issuer whose tokens the function accepts. The defaults are Google's; the local cloud has its own keys and
     issuer."""
 
-    model_config = SettingsConfigDict(extra="ignore", env_ignore_empty=True)
+    model_config = FROM_ENVIRONMENT
 
     oidc_certs_url: str = "https://www.googleapis.com/oauth2/v3/certs"
     oidc_issuer: str = "https://accounts.google.com"
@@ -201,7 +205,7 @@ class IdentitySettings(BaseSettings):
 class SubscriptionSettings(BaseSettings):
     """The defaults of a subscription's fields, the same for all that read the document."""
 
-    model_config = SettingsConfigDict(extra="ignore", env_ignore_empty=True)
+    model_config = FROM_ENVIRONMENT
 
     default_cadence: DefaultCadence = Cadence.HOURLY
     default_kind: Kind = "activity"
@@ -210,7 +214,7 @@ class SubscriptionSettings(BaseSettings):
 class RestoreSettings(BaseSettings):
     """What the functions must know of a restore of Firestore (functions.shared.restored_copy)."""
 
-    model_config = SettingsConfigDict(extra="ignore", env_ignore_empty=True)
+    model_config = FROM_ENVIRONMENT
 
     restored_at: RestoredAt | None = None
     """A time by which the pipeline before the restore had sent its last mail; None: Firestore was not restored."""
@@ -219,7 +223,7 @@ class RestoreSettings(BaseSettings):
 class RampSettings(BaseSettings):
     """The ramp of a new domain, and what it takes to compute it."""
 
-    model_config = SettingsConfigDict(extra="ignore", env_ignore_empty=True)
+    model_config = FROM_ENVIRONMENT
 
     report_queues: CommaSeparated = Field(min_length=1)
     ramp_start: date | None = None
@@ -253,7 +257,7 @@ class BreakerSettings(BaseSettings):
     """When complaints and bounces alert people, and when they stop the runs. docs/deliverability.md has the sources of
     the limits."""
 
-    model_config = SettingsConfigDict(extra="ignore", env_ignore_empty=True)
+    model_config = FROM_ENVIRONMENT
 
     complaint_alert_percent: Percent = Decimal("0.1")
     complaint_stop_percent: Percent = Decimal("0.3")
@@ -302,7 +306,7 @@ class DispatcherSettings(
 class BrandSettings(BaseSettings):
     """Whose the mails and the recipient's page are."""
 
-    model_config = SettingsConfigDict(extra="ignore", env_ignore_empty=True)
+    model_config = FROM_ENVIRONMENT
 
     mail_from_name: str = "Reports"
     brand_name: str = ""

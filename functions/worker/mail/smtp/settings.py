@@ -3,9 +3,9 @@
 from typing import Annotated
 
 from pydantic import AfterValidator, Field
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings
 
-from functions.shared.settings import Secret
+from functions.shared.settings import FROM_ENVIRONMENT, Secret
 from functions.worker.mail.smtp.server import MailServer
 
 
@@ -17,7 +17,7 @@ def _checked(url: str) -> str:
 class SmtpSettings(BaseSettings):
     """The mail server, with user and password."""
 
-    model_config = SettingsConfigDict(extra="ignore", env_ignore_empty=True)
+    model_config = FROM_ENVIRONMENT
 
     smtp_url: Annotated[Secret, AfterValidator(_checked)] = Field(repr=False)
 
