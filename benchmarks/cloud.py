@@ -25,7 +25,7 @@ from google.cloud.tasks_v2 import CloudTasksClient, HttpRequest, Queue, Task
 from google.cloud.tasks_v2.services.cloud_tasks.transports import CloudTasksGrpcTransport
 
 from benchmarks.console_data import ConsoleData
-from benchmarks.documents import PROJECT, set_value
+from benchmarks.documents import PROJECT
 from benchmarks.failure import BenchmarkFailed
 from benchmarks.function import Function
 from benchmarks.services import SENDGRID_API_KEY
@@ -33,6 +33,7 @@ from functions.shared.ids import run_id
 from functions.shared.schedule import Cadence
 from functions.shared.subscription import DEFAULT_SUBSCRIPTION, SUBSCRIPTIONS, SubscriptionDefaults, default_fields
 from functions.shared.user import USERS, enrolled_fields
+from functions.worker.firestore_calls import set_value
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 LOCATION = "us-central1"

@@ -12,7 +12,7 @@ subscription that is still due for it: the queue's next call, or the next run's 
 subscription on. The other way round, a mail could be out without a record of it.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
@@ -49,6 +49,7 @@ from functions.shared.sanitize import error_text
 from functions.shared.subscription import SUBSCRIPTIONS, Subscription, SubscriptionDefaults
 from functions.shared.user import USERS, User
 from functions.worker.attempt import Attempt
+from functions.worker.firestore_calls import FirestoreCalls, FoundDocument, change, creation, firestore_calls
 from functions.worker.made_requests import MadeRequests
 from functions.worker.moving_on import FinalDelivery
 from functions.worker.reports.canary import Canaries, variant_of
@@ -184,6 +185,8 @@ class DeliveryStore:
     ) -> None:
         self._users = databases.users
         self._pipeline = databases.pipeline
+        self._users_calls = firestore_calls(databases.users)
+        self._pipeline_calls = firestore_calls(databases.pipeline)
         self.settles_in_one_commit = databases.are_one
         """Whether no process can end between the end of a delivery and the move of its subscription."""
         self._defaults = defaults
@@ -203,12 +206,12 @@ class DeliveryStore:
             self._subscription(task),
         )
         if is_new:
-            found = self._get(self._users, [user, subscription])
+            found = _get(self._users_calls, [user, subscription])
         elif self.settles_in_one_commit:
-            found = self._get(self._pipeline, [delivery, user, subscription])
+            found = _get(self._pipeline_calls, [delivery, user, subscription])
         else:
             # The delivery first: if another worker finishes it in between, the claim fails.
-            found = self._get(self._pipeline, [delivery]) | self._get(self._users, [user, subscription])
+            found = _get(self._pipeline_calls, [delivery]) | _get(self._users_calls, [user, subscription])
         return TaskDocuments(
             delivery=None if is_new else Delivery.from_snapshot(found[delivery.path]),
             user=User.from_snapshot(found[user.path]),
@@ -218,18 +221,18 @@ class DeliveryStore:
     def read_delivery(self, delivery_id: str) -> Delivery | None:
         """The delivery alone, or None where there is none yet."""
         reference = self._delivery(delivery_id)
-        return Delivery.from_snapshot(self._get(self._pipeline, [reference])[reference.path])
+        return Delivery.from_snapshot(_get(self._pipeline_calls, [reference])[reference.path])
 
     def read_subscription(self, task: ReportTask) -> Subscription | None:
         """The subscription alone, or None where there is none."""
         reference = self._subscription(task)
-        found = self._get(self._users, [reference], seconds=LOOK_AGAIN_SECONDS)
+        found = _get(self._users_calls, [reference], seconds=LOOK_AGAIN_SECONDS)
         return Subscription.from_snapshot(found[reference.path], self._defaults)
 
     def mail_record(self, delivery_id: str) -> MailRecord | None:
         """What the mail provider has reported about a delivery's mail, or None where it has reported nothing."""
         reference = self._pipeline.collection(MAIL_EVENTS).document(delivery_id)
-        found = self._get(self._pipeline, [reference], seconds=MAIL_RECORD_SECONDS)
+        found = _get(self._pipeline_calls, [reference], seconds=MAIL_RECORD_SECONDS)
         return MailRecord.from_snapshot(found[reference.path])
 
     def newest_final(self, task: ReportTask, *, now: datetime) -> list[FinalDelivery]:
@@ -297,10 +300,9 @@ class DeliveryStore:
                 # What a repeat makes again is kept already.
                 request=made.stored if made and not made.is_repeat else None,
             )
-            batch = self._pipeline.batch()
             fields = {**period_fields(period), **claimed}
-            self._write_delivery(batch, task, delivery, now=now, fields=fields)
-            return self._commit(batch, CLAIM_SECONDS)
+            claiming = self._delivery_write(task, delivery, now=now, fields=fields)
+            return _commit(self._pipeline_calls, [claiming], CLAIM_SECONDS)
 
         def is_mine(found: Delivery) -> bool:
             return found.owner == owner
@@ -341,9 +343,9 @@ class DeliveryStore:
 
         def write(held: Claim | Delivery | None) -> datetime:
             given_up = {**held_fields(failure, owner=owner), **attempted_fields(_history(held), entry)}
-            batch = self._pipeline.batch()
-            self._write_delivery(batch, task, held, now=now, fields={**period_fields(period), **given_up})
-            return self._commit(batch, CALL_SECONDS)
+            fields = {**period_fields(period), **given_up}
+            holding = self._delivery_write(task, held, now=now, fields=fields)
+            return _commit(self._pipeline_calls, [holding], CALL_SECONDS)
 
         def is_mine(found: Delivery) -> bool:
             return found.owner == owner and found.failure is not None
@@ -405,10 +407,9 @@ class DeliveryStore:
         result = AttemptResult.UNCLEAR if is_mine else AttemptResult.FAILED
         entry = attempt.ended(result, now=now, error=error)
         fields = {**failed_fields(error=error, now=now), **attempted_fields(_history(delivery), entry)}
-        batch = self._pipeline.batch()
-        self._write_delivery(batch, task, delivery, now=now, fields=fields)
+        write = self._delivery_write(task, delivery, now=now, fields=fields)
         try:
-            self._commit(batch, NOTE_SECONDS)
+            _commit(self._pipeline_calls, [write], NOTE_SECONDS)
         except exceptions.GoogleAPIError as failure:
             _logger.info("failure_not_noted", delivery_id=task.delivery_id, error=error_text(failure))
 
@@ -463,13 +464,12 @@ class DeliveryStore:
         entry = attempt.ended(_result(state, held), now=now, error=failure.error if failure else "")
         for reads_left in reversed(range(_MOST_REREADS)):
             moved = move(user, subscription) if subscription else {}
-            batch = self._pipeline.batch()
             fields = {**period_fields(period), **settled, **attempted_fields(_history(held), entry)}
-            self._write_delivery(batch, task, held, now=now, fields=fields)
+            writes = [self._delivery_write(task, held, now=now, fields=fields)]
             if subscription and moved and self.settles_in_one_commit:
-                self._write_subscription(batch, task, subscription, moved)
+                writes.append(change(self._subscription(task), moved, subscription.version))
             try:
-                self._commit(batch, SETTLE_SECONDS)
+                _commit(self._pipeline_calls, writes, SETTLE_SECONDS)
             except _CHANGED:
                 found = self.read(task)
                 delivery = found.delivery
@@ -509,22 +509,15 @@ class DeliveryStore:
             moved = move(user, subscription) if subscription else {}
             if subscription is None or not moved:
                 return False
-            batch = self._users.batch()
-            self._write_subscription(batch, task, subscription, moved)
+            write = change(self._subscription(task), moved, subscription.version)
             try:
-                self._commit(batch, CALL_SECONDS)
+                _commit(self._users_calls, [write], CALL_SECONDS)
             except _CHANGED:
                 found = self.read(task)
                 user, subscription = found.user, found.subscription
             else:
                 return True
         return False
-
-    def _write_subscription(
-        self, batch: Any, task: ReportTask, subscription: Subscription, fields: Mapping[str, Any]
-    ) -> None:
-        option = self._users.write_option(last_update_time=subscription.version)
-        batch.update(self._subscription(task), dict(fields), option=option)
 
     def _write_once(
         self,
@@ -558,40 +551,20 @@ class DeliveryStore:
             # It takes another attempt at the same delivery, at the same moment, for each further turn.
             read = found
 
-    def _write_delivery(
-        self, batch: Any, task: ReportTask, held: _Held, *, now: datetime, fields: Mapping[str, Any]
-    ) -> None:
+    def _delivery_write(self, task: ReportTask, held: _Held, *, now: datetime, fields: Mapping[str, Any]) -> Any:
         reference = self._delivery(task.delivery_id)
         if variant := variant_of(task.kind, task.user_id, task.subscription_id, self._canaries):
             fields = {**fields, "variant": variant.value}
         if held is None:
-            batch.create(reference, {**pending_fields(task, now=now, by_hand=False), **fields})
-        else:
-            option = self._pipeline.write_option(last_update_time=held.version)
-            batch.update(reference, {**task_fields(task, now=now), **fields}, option=option)
-
-    def _get(
-        self, database: firestore.Client, references: list[Any], *, seconds: float = CALL_SECONDS
-    ) -> dict[str, Any]:
-        """The snapshots of documents of a database, by the documents' paths."""
-        client: Any = database  # whose types do not know of timeouts other than numbers
-        snapshots = client.get_all(references, retry=_retry_for(seconds), timeout=_ONE_CALL)
-        return {snapshot.reference.path: snapshot for snapshot in snapshots}
+            return creation(reference, {**pending_fields(task, now=now, by_hand=False), **fields})
+        return change(reference, {**task_fields(task, now=now), **fields}, held.version)
 
     def _update(
         self, task: ReportTask, held: Claim | Hold, fields: Mapping[str, Any], attempt: DeliveryAttempt
     ) -> None:
-        batch = self._pipeline.batch()
-        option = self._pipeline.write_option(last_update_time=held.version)
         fields = {**fields, **attempted_fields(held.history, attempt)}
-        batch.update(self._delivery(task.delivery_id), fields, option=option)
-        self._commit(batch, SETTLE_SECONDS)
-
-    def _commit(self, batch: Any, seconds: float) -> datetime:
-        """Commit, and return the version of the first document written."""
-        results = batch.commit(retry=_retry_for(seconds), timeout=_ONE_CALL)
-        version: datetime = results[0].update_time
-        return version
+        write = change(self._delivery(task.delivery_id), fields, held.version)
+        _commit(self._pipeline_calls, [write], SETTLE_SECONDS)
 
     def _delivery(self, delivery_id: str) -> Any:
         return self._pipeline.collection(DELIVERIES).document(delivery_id)
@@ -618,6 +591,16 @@ def _result(state: DeliveryState, held: _Held) -> AttemptResult:
             return AttemptResult.SKIPPED
         case _:
             return AttemptResult.DEAD
+
+
+def _get(
+    calls: FirestoreCalls, references: Sequence[Any], *, seconds: float = CALL_SECONDS
+) -> dict[str, FoundDocument]:
+    return calls.get(references, retry=_retry_for(seconds), timeout=_ONE_CALL)
+
+
+def _commit(calls: FirestoreCalls, writes: Sequence[Any], seconds: float) -> datetime:
+    return calls.commit(writes, retry=_retry_for(seconds), timeout=_ONE_CALL)
 
 
 def _retry_for(seconds: float) -> Retry:

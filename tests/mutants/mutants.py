@@ -59,8 +59,8 @@ ALL = [
     Mutant(
         name="the worker overwrites what the application wrote meanwhile",
         file="functions/worker/delivery_store.py",
-        search="batch.update(self._subscription(task), dict(fields), option=option)",
-        replace="batch.update(self._subscription(task), dict(fields))",
+        search="writes.append(change(self._subscription(task), moved, subscription.version))",
+        replace="writes.append(change(self._subscription(task), moved, None))",
         scenarios=(
             "subscriptions: change their schedule while they are sent",
             "subscriptions: are postponed while they are sent",
@@ -342,9 +342,9 @@ ALL = [
     ),
     Mutant(
         name="a first claim is not conditional",
-        file="functions/worker/delivery_store.py",
-        search="batch.create(reference, {**pending_fields(",
-        replace="batch.set(reference, {**pending_fields(",
+        file="functions/worker/firestore_calls.py",
+        search="    write.current_document.exists = False\n",
+        replace="    pass\n",
         scenarios=("queue: a task is delivered three times at once",),
         tests=(
             "tests/functions/worker/integration/test_send.py::test_two_calls_at_the_same_moment_send_one_mail",

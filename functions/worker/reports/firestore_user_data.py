@@ -12,6 +12,7 @@ from google.cloud import firestore
 from google.cloud.firestore_v1.base_query import FieldFilter
 from google.cloud.firestore_v1.field_path import FieldPath
 
+from functions.worker.firestore_calls import firestore_calls
 from functions.worker.reports.user_data import NoIndex, Total
 
 
@@ -28,6 +29,7 @@ class FirestoreUserData:
     """
 
     def __init__(self, client: firestore.Client, user_id: str, seconds: float) -> None:
+        self._calls = firestore_calls(client)
         self._user = client.collection("users").document(user_id)
         self._over_at = time.monotonic() + seconds
 
@@ -97,9 +99,9 @@ class FirestoreUserData:
         retry = self._retry(left)
         # A stream that has broken off begins again behind the last document, but with the whole of its limit.
         limited = query if limit is None else query.limit(limit)
-        for snapshot in islice(limited.stream(retry=retry, timeout=left), limit):
+        for document in islice(self._calls.stream(limited, retry=retry, timeout=left), limit):
             self._check()
-            yield snapshot.id, snapshot.to_dict()
+            yield document.id, document.fields or {}
 
     def _check(self) -> float:
         left = self._over_at - time.monotonic()
