@@ -4,13 +4,20 @@ https://cloud.google.com/tasks/docs/creating-http-target-tasks#token
 """
 
 import functools
+import hashlib
+import threading
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from functions.shared.issuer_keys import IssuerKeys
+    from functions.shared.issuer_keys import IssuerKeys, PublicKey
+
+MOST_REMEMBERED = 100
+"""How many verified tokens are remembered: a queue calls with the same token for a while."""
 
 _REQUIRED_CLAIMS = ["exp", "iat", "iss", "aud"]
 
@@ -35,10 +42,20 @@ class NotAuthorized(Exception):
         self.status = status
 
 
-class TokenVerifier:
-    """Checks a bearer token's signature, times, audience, issuer and account.
+@dataclass(frozen=True, kw_only=True)
+class _Verified:
+    """A token that was good. It still is while it has not expired and the issuer has the key."""
 
-    The issuer's keys are fetched over HTTP and kept for as long as its Cache-Control header says.
+    key_id: str
+    key: "PublicKey"
+    expires_at: int
+
+
+class TokenVerifier:
+    """Checks a bearer token's signature, times, audience, issuer and account. Safe for threads.
+
+    The issuer's keys are fetched over HTTP and kept for as long as its Cache-Control header says. Of a token that was
+    good its hash is remembered, so that its signature is checked once.
 
     Args:
         certs_url: where the issuer's JSON web key set is.
@@ -62,6 +79,9 @@ class TokenVerifier:
         self._audience = audience
         self._invoker = invoker
         self._now = now
+        self._lock = threading.Lock()
+        self._verified: dict[bytes, _Verified] = {}
+        """By the hashes of the tokens."""
 
     @functools.cached_property
     def _keys(self) -> "IssuerKeys":
@@ -88,12 +108,17 @@ class TokenVerifier:
         if scheme.lower() != "bearer" or not token:
             raise NotAuthorized(HTTPStatus.UNAUTHORIZED, "a bearer token is required")
         try:
+            digest = hashlib.sha256(token.encode()).digest()
+            known = self._verified.get(digest)
+            if known and datetime.now(UTC).timestamp() < known.expires_at and self._keys.get(known.key_id) is known.key:
+                return
             key_id = jwt.get_unverified_header(token).get("kid")
             if not isinstance(key_id, str):
                 raise NotAuthorized(HTTPStatus.UNAUTHORIZED, "the token is not valid: it names no key")
+            key = self._keys.get(key_id)
             claims = jwt.decode(
                 token,
-                self._keys.get(key_id),
+                key,
                 algorithms=[Algorithm.RS256],
                 audience=self._audience,
                 issuer=self._issuer,
@@ -106,3 +131,11 @@ class TokenVerifier:
             raise NotAuthorized(HTTPStatus.UNAUTHORIZED, f"the token is not valid: {type(error).__name__}") from error
         if claims.get("email") != self._invoker or claims.get("email_verified") is not True:
             raise NotAuthorized(HTTPStatus.FORBIDDEN, "the token is another account's")
+        self._remember(digest, _Verified(key_id=key_id, key=key, expires_at=int(claims["exp"])))
+
+    def _remember(self, digest: bytes, verified: _Verified) -> None:
+        with self._lock:
+            self._verified[digest] = verified
+            if len(self._verified) > MOST_REMEMBERED:
+                # The oldest.
+                del self._verified[next(iter(self._verified))]

@@ -6,15 +6,16 @@ import math
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
-from typing import Any
+from typing import Any, Self
 
 import jwt
 import pytest
 import requests
 from aiohttp import web
 from cryptography.hazmat.primitives.asymmetric import rsa
+from jwt.algorithms import RSAAlgorithm
 
-from functions.shared.identity import NotAuthorized, TokenVerifier
+from functions.shared.identity import MOST_REMEMBERED, NotAuthorized, TokenVerifier
 from functions.shared.issuer_keys import PAUSE_AFTER_FAILURE_SECONDS, PAUSE_SECONDS
 from local_cloud.clock import Clock
 from local_cloud.http import HttpServer
@@ -296,6 +297,73 @@ def test_a_key_server_that_fails_is_left_alone_for_a_while(provider: IdentityPro
     assert status_of(verifier, token) is HTTPStatus.OK
     now += 1
     assert status_of(verifier, token) is HTTPStatus.SERVICE_UNAVAILABLE
+
+
+def test_a_token_that_was_good_is_refused_when_it_expires(
+    provider: IdentityProvider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    verifier = verifier_for(provider)
+    expires_at = datetime.now(UTC) + timedelta(minutes=5)
+    token = signed_by_provider(provider, claims_of(provider, exp=expires_at.timestamp()))
+    other = signed_by_provider(provider, claims_of(provider, exp=(expires_at + timedelta(minutes=5)).timestamp()))
+    assert [status_of(verifier, each) for each in (token, other, token)] == [HTTPStatus.OK] * 3
+
+    class Later(datetime):
+        @classmethod
+        def now(cls, tz: Any = None) -> Self:
+            return cls.fromtimestamp(expires_at.timestamp(), tz)
+
+    monkeypatch.setattr("functions.shared.identity.datetime", Later)
+    monkeypatch.setattr("jwt.api_jwt.datetime", Later)
+    assert [status_of(verifier, each) for each in (token, other)] == [HTTPStatus.UNAUTHORIZED, HTTPStatus.OK]
+
+
+def test_a_token_that_was_good_is_refused_when_the_issuer_no_longer_has_its_key(
+    provider: IdentityProvider, key_server: KeyServer
+) -> None:
+    now = 0.0
+    key_server.body = requests.get(provider.certs_url, timeout=100).content
+    verifier = verifier_for(provider, certs_url=key_server.url, now=lambda: now)
+    token = provider.mint(INVOKER, AUDIENCE)
+    assert [status_of(verifier, token) for _ in range(2)] == [HTTPStatus.OK] * 2
+    key_server.body = key_server.body.replace(provider._key_id.encode(), b"another")
+    assert status_of(verifier, token) is HTTPStatus.OK
+    now += 3600
+    assert status_of(verifier, token) is HTTPStatus.UNAUTHORIZED
+
+
+def test_a_token_that_was_good_for_a_key_that_was_replaced_under_its_id_is_refused(
+    provider: IdentityProvider, key_server: KeyServer
+) -> None:
+    now = 0.0
+    other = IdentityProvider(host="127.0.0.1", port=0, clock=Clock())
+    other._key_id = provider._key_id
+    key_server.body = requests.get(provider.certs_url, timeout=100).content
+    verifier = verifier_for(provider, certs_url=key_server.url, now=lambda: now)
+    token = provider.mint(INVOKER, AUDIENCE)
+    assert status_of(verifier, token) is HTTPStatus.OK
+    key = RSAAlgorithm.to_jwk(other._key.public_key(), as_dict=True)
+    key_server.body = json.dumps({"keys": [{**key, "kid": other._key_id}]}).encode()
+    now += 3600
+    assert status_of(verifier, token) is HTTPStatus.UNAUTHORIZED
+
+
+def test_only_so_many_tokens_are_remembered_and_no_token_itself(provider: IdentityProvider) -> None:
+    verifier = verifier_for(provider)
+    tokens = [
+        signed_by_provider(provider, claims_of(provider, jti=str(number))) for number in range(MOST_REMEMBERED + 20)
+    ]
+    assert [status_of(verifier, token) for token in [*tokens, tokens[0], tokens[-1]]] == [HTTPStatus.OK] * (
+        MOST_REMEMBERED + 22
+    )
+    assert len(verifier._verified) == MOST_REMEMBERED
+    assert tokens[-1] not in repr(vars(verifier))
+
+
+@pytest.mark.parametrize("email", ["other@p.iam", ""])
+def test_a_token_of_another_account_is_refused_again_and_again(provider: IdentityProvider, email: str) -> None:
+    verifier, token = verifier_for(provider), signed_by_provider(provider, claims_of(provider, email=email))
+    assert [status_of(verifier, token) for _ in range(3)] == [HTTPStatus.FORBIDDEN] * 3
 
 
 def test_the_keys_are_public_and_may_be_kept(provider: IdentityProvider) -> None:
