@@ -84,6 +84,17 @@ def serve(spec: ServerSpec) -> None:
     create_server(app, debug=False).run(spec.host, spec.port)  # type: ignore[no-untyped-call]  # likewise
 
 
+def _run(spec: ServerSpec) -> int:
+    """Serve a function, and return the exit status as Python has it."""
+    try:
+        serve(spec)
+    except SystemExit as end:
+        if isinstance(end.code, str):
+            print(end.code, file=sys.stderr)
+        return end.code if isinstance(end.code, int) else int(end.code is not None)
+    return 0
+
+
 def main() -> None:
     """Fork a server for each that is asked for, by the listening socket whose descriptor is the argument."""
     # What is there after this is never garbage: looking through it would copy its pages in each fork.
@@ -95,7 +106,12 @@ def main() -> None:
     with socket.socket(fileno=int(sys.argv[1])) as listener:
         asked_for = Forks(listener).run()
     if asked_for is not None:
-        serve(ServerSpec.from_json(asked_for.line))
+        status = _run(ServerSpec.from_json(asked_for.line))
+        sys.stdout.flush()
+        sys.stderr.flush()
+        # Python would take down module after module first, and so copy most pages that the fork shares: a tenth of a
+        # second of a processor, for each of the server's processes. Those of multiprocessing end like this, too.
+        os._exit(status)
 
 
 if __name__ == "__main__":

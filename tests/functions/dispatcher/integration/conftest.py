@@ -11,8 +11,6 @@ from typing import Any
 import grpc
 import pytest
 import requests
-from google.auth.credentials import AnonymousCredentials
-from google.cloud import firestore
 from google.cloud.pubsub_v1 import PublisherClient, SubscriberClient
 from google.cloud.tasks_v2 import CloudTasksClient, Queue, RateLimits, RetryConfig, Task
 from google.cloud.tasks_v2.services.cloud_tasks.transports import CloudTasksGrpcTransport
@@ -26,6 +24,7 @@ from local_cloud.identity import IdentityProvider
 from local_cloud.pubsub.server import PubSubEmulator
 from local_cloud.tasks.server import TasksEmulator
 from tests.deployed_firestore import deployed_firestore
+from tests.firestore_client import client_of
 from tests.function_process import FunctionProcesses
 from tests.seeding import seed, subscription_reference, user_document, user_reference
 from tests.support import Background, Faults, pull_now
@@ -241,10 +240,9 @@ def services(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
     for server in servers:
         background.run(server.start())
 
+    database = client_of(firestore_server.port, PROJECT)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("FIRESTORE_EMULATOR_HOST", f"127.0.0.1:{firestore_server.port}")
         patch.setenv("PUBSUB_EMULATOR_HOST", f"127.0.0.1:{pubsub.port}")
-        database = firestore.Client(project=PROJECT, credentials=AnonymousCredentials())  # type: ignore[no-untyped-call]  # google-auth
         publisher, subscriber = PublisherClient(), SubscriberClient()
     queues = CloudTasksClient(
         transport=CloudTasksGrpcTransport(channel=grpc.insecure_channel(f"127.0.0.1:{tasks.port}"))

@@ -6,13 +6,12 @@ from typing import Any
 
 import grpc
 import pytest
-from google.auth.credentials import AnonymousCredentials
-from google.cloud import firestore
 
 from functions.shared.ids import delivery_id
 from functions.shared.subscription import DEFAULT_SUBSCRIPTION
 from local_cloud.rpc import RpcError, current_request
 from tests.databases import database_of
+from tests.firestore_client import client_of
 from tests.functions.dispatcher.integration.conftest import HOUR, NOON, PROJECT, Cloud
 from tests.functions.dispatcher.integration.test_overdue import lose_the_tasks
 from tests.seeding import subscription_reference
@@ -24,14 +23,8 @@ DUE = NOON - 25 * HOUR
 
 @pytest.fixture
 def pipeline(cloud: Cloud) -> Iterator[Any]:
-    with pytest.MonkeyPatch.context() as environment:
-        environment.setenv("FIRESTORE_EMULATOR_HOST", f"127.0.0.1:{cloud.firestore.port}")
-        credentials = AnonymousCredentials()  # type: ignore[no-untyped-call]  # google-auth is untyped here
-        client: Any = firestore.Client(project=PROJECT, database="pipeline", credentials=credentials)
+    client = client_of(cloud.firestore.port, PROJECT, "pipeline")
     yield client
-    for collection in client.collections():
-        for document in collection.list_documents():
-            document.delete()
     client.close()
 
 

@@ -13,8 +13,6 @@ from typing import Any
 import pytest
 import requests
 from aiohttp import web
-from google.auth.credentials import AnonymousCredentials
-from google.cloud import firestore
 
 from functions.shared.dead_letter import DeadLetter, DeadLetterReason
 from functions.shared.plausible_time import plausible
@@ -25,6 +23,7 @@ from local_cloud.http import HttpServer
 from local_cloud.identity import IdentityProvider
 from local_cloud.inbox.server import Inbox
 from tests.deployed_firestore import deployed_firestore
+from tests.firestore_client import client_of
 from tests.function_process import FunctionProcesses
 from tests.support import Background, Faults
 
@@ -262,9 +261,6 @@ def surroundings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
         background.run(server.start())
     pager.url = f"json://127.0.0.1:{pager_server.port}/"
     pager.mattermost_url = f"mmost://127.0.0.1:{pager_server.port}/3ccdd113474722377935511fc85d3dd4"
-    with pytest.MonkeyPatch.context() as environment:
-        environment.setenv("FIRESTORE_EMULATOR_HOST", f"127.0.0.1:{emulator.port}")
-        database = firestore.Client(project=PROJECT, credentials=AnonymousCredentials())  # type: ignore[no-untyped-call]
     around = Cloud(
         background=background,
         identity=identity,
@@ -272,7 +268,7 @@ def surroundings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
         firestore_faults=faults,
         inbox=inbox,
         pager=pager,
-        database=database,
+        database=client_of(emulator.port, PROJECT),
         handlers=FunctionProcesses(
             background,
             name="dlq_handler",

@@ -10,8 +10,6 @@ from typing import Any
 import grpc
 import pytest
 import requests
-from google.auth.credentials import AnonymousCredentials
-from google.cloud import firestore
 from google.cloud.pubsub_v1 import PublisherClient, SubscriberClient
 
 from local_cloud.clock import Clock
@@ -21,6 +19,7 @@ from local_cloud.inbox.event_webhook import WebhookKey
 from local_cloud.pubsub.server import PubSubEmulator
 from local_cloud.rpc import Middleware, RpcError
 from tests.deployed_firestore import deployed_firestore
+from tests.firestore_client import client_of
 from tests.function_process import running_function
 from tests.functions.mail_events.signing import Signer, sendgrid_event, to_body
 from tests.support import PATIENCE_SECONDS, Background, Faults, pull_now
@@ -129,10 +128,9 @@ def started(background: Background, tmp_path_factory: pytest.TempPathFactory) ->
     background.run(emulator.start())
     background.run(pubsub.start())
     address = f"127.0.0.1:{emulator.port}"
+    database = client_of(emulator.port, PROJECT)
     with pytest.MonkeyPatch.context() as environment:
-        environment.setenv("FIRESTORE_EMULATOR_HOST", address)
         environment.setenv("PUBSUB_EMULATOR_HOST", f"127.0.0.1:{pubsub.port}")
-        database = firestore.Client(project=PROJECT, credentials=AnonymousCredentials())  # type: ignore[no-untyped-call]
         publisher, subscriber = PublisherClient(), SubscriberClient()
     publisher.create_topic(name=TOPIC)
     subscriber.create_subscription(name=SUBSCRIPTION, topic=TOPIC)

@@ -10,14 +10,13 @@ from typing import Any
 
 import pytest
 import requests
-from google.auth.credentials import AnonymousCredentials
-from google.cloud import firestore
 
 from functions.shared.address_hash import address_hash
 from functions.shared.recipient_token import RecipientToken, TokenKeys
 from local_cloud.clock import Clock
 from local_cloud.function_process import FunctionProcess
 from tests.deployed_firestore import deployed_firestore
+from tests.firestore_client import client_of
 from tests.function_process import running_function
 from tests.seeding import seed, subscription_reference, user_reference
 from tests.support import Background, Faults
@@ -98,9 +97,7 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
             "BRAND_URL": "https://app.example.com/",
             "BRAND_COLOR": "#7c3aed",
         }
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setenv("FIRESTORE_EMULATOR_HOST", environment["FIRESTORE_EMULATOR_HOST"])
-            database = firestore.Client(project="local-project", credentials=AnonymousCredentials())  # type: ignore[no-untyped-call]
+        database = client_of(emulator.port, "local-project")
         logs: Path = tmp_path_factory.mktemp("logs")
         function = stack.enter_context(
             running_function(background, name="preferences", environment=environment, log_directory=logs)

@@ -9,8 +9,6 @@ from typing import Any
 
 import pytest
 import requests
-from google.auth.credentials import AnonymousCredentials
-from google.cloud import firestore
 from google.cloud.pubsub_v1 import PublisherClient, SubscriberClient
 
 from functions.shared.dead_letter import DeadLetter
@@ -43,6 +41,7 @@ from local_cloud.inbox.server import Inbox
 from local_cloud.pubsub.server import PubSubEmulator
 from tests.databases import one_database
 from tests.deployed_firestore import deployed_firestore
+from tests.firestore_client import client_of
 from tests.function_process import FunctionProcesses
 from tests.seeding import seed, subscription_document, subscription_reference
 from tests.support import Background, Faults, pull_now
@@ -301,10 +300,9 @@ def _surroundings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
 
     parts = background.run(start())
     emulator, pubsub, identity, inbox = parts
+    database = client_of(emulator.port, PROJECT)
     with pytest.MonkeyPatch.context() as environment:
-        environment.setenv("FIRESTORE_EMULATOR_HOST", f"127.0.0.1:{emulator.port}")
         environment.setenv("PUBSUB_EMULATOR_HOST", f"127.0.0.1:{pubsub.port}")
-        database = firestore.Client(project=PROJECT, credentials=AnonymousCredentials())  # type: ignore[no-untyped-call]
         publisher, subscriber = PublisherClient(), SubscriberClient()
     publisher.create_topic(name=TOPIC)
     subscriber.create_subscription(name=SUBSCRIPTION, topic=TOPIC)

@@ -17,8 +17,7 @@ from random import Random
 from typing import Any, TypeVar
 
 import pytest
-from google.auth.credentials import AnonymousCredentials
-from google.cloud import firestore, tasks_v2
+from google.cloud import tasks_v2
 from hypothesis import HealthCheck, Phase, note, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -89,6 +88,7 @@ from operations.queues import Queues
 from operations.replay import PreparedReplay, Replay
 from operations.replay_decision import ReplayStep
 from tests.databases import one_database
+from tests.firestore_client import client_of
 from tests.seeding import seed, subscription_reference, user_reference
 from tests.support import Background
 
@@ -850,21 +850,17 @@ def two_databases() -> Iterator[Databases]:
 
     parts = background.run(start())
     with pytest.MonkeyPatch.context() as environment:
-        environment.setenv("FIRESTORE_EMULATOR_HOST", f"127.0.0.1:{parts[0].port}")
         environment.setenv("CLOUD_TASKS_EMULATOR_HOST", f"127.0.0.1:{parts[1].port}")
         # The client is kept for the life of a process, which is longer than that of this module's emulator.
         cloud_tasks_client.cache_clear()
         queue = tasks_v2.Queue(name=QUEUE)
         cloud_tasks_client().create_queue(parent=QUEUE.partition("/queues")[0], queue=queue)
         cloud_tasks_client().pause_queue(name=QUEUE)
-        users, pipeline = (
-            firestore.Client(project=PROJECT, database=name, credentials=AnonymousCredentials())  # type: ignore[no-untyped-call]
-            for name in ("(default)", "pipeline")
-        )
+        users, pipeline = (client_of(parts[0].port, PROJECT, name) for name in ("(default)", "pipeline"))
         yield Databases(users=UsersDatabase(users), pipeline=PipelineDatabase(pipeline))
         cloud_tasks_client.cache_clear()
         for client in (users, pipeline):
-            client.close()  # type: ignore[no-untyped-call]  # untyped in the library
+            client.close()
     for part in parts:
         background.run(part.stop())
     background.close()

@@ -9,12 +9,11 @@ from typing import Any
 import grpc
 import pytest
 import requests
-from google.auth.credentials import AnonymousCredentials
-from google.cloud import firestore
 
 from functions.shared.ids import delivery_id, task_id
 from local_cloud.function_process import FunctionProcess
 from local_cloud.rpc import RpcError, current_request
+from tests.firestore_client import client_of
 from tests.functions.worker.integration.conftest import DUE, HOUR, PROJECT, Cloud, task
 
 PIPELINE = "pipeline"
@@ -30,10 +29,7 @@ def worker(cloud: Cloud) -> FunctionProcess:
 
 @pytest.fixture(scope="module")
 def deliveries(_surroundings: Cloud) -> Iterator[Any]:
-    with pytest.MonkeyPatch.context() as environment:
-        environment.setenv("FIRESTORE_EMULATOR_HOST", f"127.0.0.1:{_surroundings.firestore.port}")
-        credentials = AnonymousCredentials()  # type: ignore[no-untyped-call]  # google-auth is untyped here
-        client: Any = firestore.Client(project=PROJECT, database=PIPELINE, credentials=credentials)
+    client = client_of(_surroundings.firestore.port, PROJECT, PIPELINE)
     yield client.collection("deliveries")
     client.close()
 
