@@ -12,7 +12,7 @@ timeout_of() {
 }
 
 # The Python names have underscores, Google's have hyphens.
-python_name() { echo "$1" | tr - _; }
+python_name() { echo "${1//-/_}"; }
 
 set_up_functions() {
   step functions "Functions"

@@ -177,11 +177,10 @@ field_of() {
 # wanted_queue FILE: prints the queue that the flags file wants, as arguments of resource_diff.py, one per line.
 wanted_queue() {
   local flag value
-  for flag in $(flags_in "$1"); do
-    value="$(flag_in "$1" "$flag")"
+  while IFS=$'\t' read -r flag value; do
     if [ "$value" = unlimited ]; then value=-1; fi
     echo "$(field_of "$flag")=$value"
-  done
+  done < <(flags_in "$1")
 }
 
 # ensure_queue QUEUE FILE RAMP: RAMP is yes where the dispatcher sets the queue's rate.

@@ -7,7 +7,10 @@ set_up_monitoring() {
   local channels template
   QUEUE_DEPTH="$(half_an_hour_of_tasks)"
   channels="$(ensure_channels)"
-  for template in "$ROOT"/deployment/metrics/*.json; do ensure_metric "$(basename "$template" .json)"; done
+  for template in "$ROOT"/deployment/metrics/*.json; do
+    template="${template##*/}"
+    ensure_metric "${template%.json}"
+  done
   ensure_objective
   ensure_policies "$channels"
   ensure_dashboard
@@ -32,7 +35,7 @@ half_an_hour_of_tasks() {
 first() {
   local lines="$1" name keys wanted
   shift
-  wanted="$(printf '%s\t' "$@")"
+  printf -v wanted '%s\t' "$@"
   while IFS=$'\t' read -r name keys; do
     if [ "$keys" = "${wanted%$'\t'}" ]; then
       printf '%s' "$name"
@@ -115,7 +118,8 @@ ensure_policies() {
   existing="$(read_if_there monitoring policies list --format='value(name,userLabels.pipeline,userLabels.alert)')"
   policies="$(read_if_there monitoring policies list --format=json)"
   for template in "$ROOT"/deployment/alert_policies/*.json; do
-    alert="$(basename "$template" .json)"
+    alert="${template##*/}"
+    alert="${alert%.json}"
     file="$WORK/$alert.policy.json"
     render "$template" "$file" "ALERT=$alert" "CHANNELS=$1"
     name="$(first "$existing" "$PREFIX" "$alert")"

@@ -39,8 +39,18 @@ databases() {
 function_name() { echo "$PREFIX-$1"; }
 account_of() { echo "$PREFIX-$1@$ACCOUNT_DOMAIN"; }
 
+# Settings have capitals and underscores, resources small letters and hyphens.
+CAPITALS=ABCDEFGHIJKLMNOPQRSTUVWXYZ_ SMALL=abcdefghijklmnopqrstuvwxyz-
+
+# translate TEXT FROM TO: as tr does, which it would take a while to start for each of a hundred names.
+translate() {
+  local text="$1" index
+  for ((index = 0; index < ${#2}; index++)); do text="${text//${2:index:1}/${3:index:1}}"; done
+  printf '%s' "$text"
+}
+
 # The secret behind a variable: SENDGRID_API_KEY is report-sendgrid-api-key.
-secret_name() { echo "$PREFIX-$1" | tr 'A-Z_' 'a-z-'; }
+secret_name() { translate "$PREFIX-$1" "$CAPITALS" "$SMALL"; }
 
 # Cloud Run's address of a service, known before there is one.
 # https://cloud.google.com/run/docs/triggering/https-request#deterministic

@@ -11,7 +11,7 @@ size() {
   name="$(size_name "$1" "$2")"
   printf '%s' "${!name}"
 }
-size_name() { echo "$1_$2" | tr 'a-z-' 'A-Z_'; }
+size_name() { translate "$1_$2" "$SMALL" "$CAPITALS"; }
 
 # configuration_of NAME: how the service is to be, a line each: the flag of `gcloud run deploy`, a tab, and the field that
 # the flag sets, with its value, as resource_diff.py takes it. What the script sets is all here, so it is all compared.

@@ -97,15 +97,14 @@ wanted_job() {
   echo "httpTarget.uri=$(url_of dispatcher)/"
   echo "httpTarget.oidcToken.serviceAccountEmail=$SCHEDULER_INVOKER"
   echo "httpTarget.oidcToken.audience=$(url_of dispatcher)"
-  for flag in $(flags_in "$SCHEDULE_FLAGS"); do
-    value="$(flag_in "$SCHEDULE_FLAGS" "$flag")"
+  while IFS=$'\t' read -r flag value; do
     case "$flag" in
       --message-body) value="$(printf '%s' "$value" | base64 | tr -d '\n')" ;;
       --description) case "$1" in *"$PAUSE_MARK"*) value="$(with_mark "$value")" ;; esac ;;
       --http-method) value="$(printf '%s' "$value" | tr '[:lower:]' '[:upper:]')" ;;
     esac
     echo "$(job_field_of "$flag")=$value"
-  done
+  done < <(flags_in "$SCHEDULE_FLAGS")
 }
 
 set_up_scheduler() {

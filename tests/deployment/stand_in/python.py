@@ -15,6 +15,7 @@ import socket
 import subprocess
 import sys
 import traceback
+import types
 from pathlib import Path
 
 _PROGRAM = """\
@@ -24,6 +25,7 @@ exec 3<>"/dev/tcp/127.0.0.1/{port}"
 printf '%s\\0' $$ "$#" "$@" >&3
 # Not by <&3, which would be this process's standard input meanwhile.
 read -r -u 3 status printed length
+if [ "$status$length" = 00 ]; then exec cat <&3; fi
 if [ "$printed" -ne 0 ]; then head -c "$printed" <&3; fi
 if [ "$length" -ne 0 ]; then cat <&3 >&2; fi
 exit "$status"
@@ -87,10 +89,21 @@ _running: list["subprocess.Popen[bytes]"] = []
 """The process that forks. As long as it is held here, its standard input stays open."""
 
 
+_DEPLOYMENT = Path(__file__).parents[3] / "deployment"
+
+_compiled: dict[bytes, types.CodeType] = {}
+"""The programs, by their source: to compile one takes longer than to run it."""
+
+
 def main() -> None:
     """Fork for each connection to the socket whose descriptor is the argument."""
     for module in _LIBRARY:
         importlib.import_module(module)
+    for program in _DEPLOYMENT.glob("*.py"):
+        source = program.read_bytes()
+        _compiled[source] = compile(source, program, "exec")
+    # Its regular expressions stay in the cache of `re`. Programs that need the module import their own.
+    runpy.run_path(str(_DEPLOYMENT / "resource_diff.py"))
     gc.freeze()
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     with socket.socket(fileno=int(sys.argv[1])) as listener:
@@ -129,8 +142,12 @@ def _answer(connection: socket.socket) -> None:
 def _run() -> int:
     """Run the program that sys.argv names. Returns its exit status."""
     sys.path.insert(0, str(Path(sys.argv[0]).parent))
+    program = types.ModuleType("__main__")
+    program.__file__ = sys.argv[0]
+    sys.modules["__main__"] = program
     try:
-        runpy.run_path(sys.argv[0], run_name="__main__")
+        source = Path(sys.argv[0]).read_bytes()
+        exec(_compiled.get(source) or compile(source, sys.argv[0], "exec"), vars(program))  # noqa: S102
     except SystemExit as end:
         if end.code is None or isinstance(end.code, int):
             return end.code or 0
