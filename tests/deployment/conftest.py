@@ -1,11 +1,13 @@
 """deploy.sh against the stand-in gcloud."""
 
+import fcntl
+import json
 import os
 import shutil
 import signal
 import subprocess
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -62,6 +64,8 @@ BARE: dict[str, Any] = {
     "series": [{}],
     "forced_runs": 0,
 }
+
+_COMMITTED = "2026-11-24T12:00:00Z"
 
 _READS = (
     "describe",
@@ -234,7 +238,9 @@ def git(checkout: Path, *arguments: str) -> str:
     """What a command of git says in a checkout."""
     identity = ["-c", "user.name=A", "-c", "user.email=a@example.com"]
     command = ["git", "-C", str(checkout), *identity, *arguments]
-    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+    # The same files are the same commit, whichever process of the tests commits them.
+    environment = {**os.environ, "GIT_AUTHOR_DATE": _COMMITTED, "GIT_COMMITTER_DATE": _COMMITTED}
+    return subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout.strip()
 
 
 def commit_all(checkout: Path) -> None:
@@ -280,10 +286,20 @@ def firestore() -> Iterator[GoogleServer]:
 
 @pytest.fixture(scope="session")
 def first_deployment(tmp_path_factory: pytest.TempPathFactory, repository: Path) -> FirstDeployment:
-    """How the first deployment of a bare project goes."""
-    deployment = Deployment(tmp_path_factory.mktemp("deployed"), repository=repository, python=real_python())
-    outcome = deployment.deploy()
-    return FirstDeployment(outcome=outcome, state=deployment.state, calls=deployment.calls)
+    """How the first deployment of a bare project goes. With pytest-xdist one process makes it for all."""
+    shared = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        shared = shared.parent
+    kept = shared / "first-deployment.json"
+    with (shared / "first-deployment.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not kept.exists():
+            deployment = Deployment(tmp_path_factory.mktemp("deployed"), repository=repository, python=real_python())
+            outcome = deployment.deploy()
+            made = {"outcome": asdict(outcome), "state": deployment.state, "calls": deployment.calls}
+            kept.write_text(json.dumps(made), encoding="utf-8")
+    read = json.loads(kept.read_text(encoding="utf-8"))
+    return FirstDeployment(outcome=Outcome(**read["outcome"]), state=read["state"], calls=read["calls"])
 
 
 @pytest.fixture
