@@ -6,6 +6,7 @@ import sys
 import time
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from datetime import timedelta
 
 import requests
@@ -28,18 +29,18 @@ def measure() -> Iterator[Table]:
     with Cloud() as cloud:
         cloud.put_in_users(1)
         first_answers = {name: _first_answer(cloud, name) for name in _FUNCTIONS}
-        imports = {name: _imports(cloud, name) for name in _FUNCTIONS}
+    imports = {name: _imports(name, first_answers[name].environment) for name in _FUNCTIONS}
     rows = []
     for name in _FUNCTIONS:
         own, others = imports[name]
-        started, first, second, megabytes = first_answers[name]
+        answers = first_answers[name]
         rows.append(
             [
                 name,
                 f"{sum(others.values()):.0f}",
                 f"{own:.0f}",
-                *(f"{seconds * 1000:.0f}" for seconds in (started, first, second)),
-                f"{megabytes:.0f}",
+                *(f"{seconds * 1000:.0f}" for seconds in (answers.started, answers.first, answers.second)),
+                f"{answers.megabytes:.0f}",
             ]
         )
     yield Table(
@@ -68,10 +69,8 @@ def measure() -> Iterator[Table]:
     )
 
 
-def _imports(cloud: Cloud, name: str) -> tuple[float, dict[str, float]]:
+def _imports(name: str, environment: Mapping[str, str]) -> tuple[float, dict[str, float]]:
     """Milliseconds that the import spends in the function's own modules, and in each package of others'."""
-    with cloud.function(name) as function:
-        environment = function.environment
     # The server has imported these before it imports the function, which it does within its application's context.
     command = (
         f"{hiding(not_deployed(name))}\nimport flask\nimport functions_framework\n"
@@ -108,8 +107,26 @@ def _package(module: str) -> str:
     )
 
 
-def _first_answer(cloud: Cloud, name: str) -> tuple[float, float, float, float]:
-    """Seconds until the function takes connections, of its first answer and of the second; megabytes afterwards."""
+@dataclass(frozen=True, kw_only=True)
+class _FirstAnswers:
+    """How a new process of a function answers.
+
+    Attributes:
+        environment: its variables.
+        started: seconds until it takes connections.
+        first: seconds of its first answer.
+        second: likewise of the second.
+        megabytes: its memory afterwards.
+    """
+
+    environment: Mapping[str, str]
+    started: float
+    first: float
+    second: float
+    megabytes: float
+
+
+def _first_answer(cloud: Cloud, name: str) -> _FirstAnswers:
     began = time.perf_counter()
     with cloud.function(name, REPORT_QUEUES=cloud.new_queue()) as function:
         started = time.perf_counter() - began
@@ -118,7 +135,13 @@ def _first_answer(cloud: Cloud, name: str) -> tuple[float, float, float, float]:
             began = time.perf_counter()
             _request(cloud, function, name, attempt)
             answers.append(time.perf_counter() - began)
-        return started, answers[0], answers[1], function.megabytes()
+        return _FirstAnswers(
+            environment=function.environment,
+            started=started,
+            first=answers[0],
+            second=answers[1],
+            megabytes=function.megabytes(),
+        )
 
 
 def _request(cloud: Cloud, function: Function, name: str, number: int) -> None:
