@@ -3,6 +3,8 @@
 import sys
 from pathlib import Path
 
+import croniter  # noqa: F401  its import starts a process, which asks what kind of program Python is
+
 TESTS = Path(__file__).parent
 
 STARTS_PROCESS = "starts_process"
