@@ -1,14 +1,16 @@
 """`python -m benchmarks.simulate`: when the last report of a run is sent, what it costs, what it waits for, and what
 follows it."""
 
+import logging
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated
 
+import structlog
 import typer
 
-from benchmarks.simulation import breaking, check, plots, request_cost, scale
+from benchmarks.simulation import breaking, check, plots, report_reads, request_cost, scale
 from benchmarks.simulation.following import follow
 from benchmarks.simulation.measure import measure
 from benchmarks.simulation.plan import recommended
@@ -90,6 +92,16 @@ def measure_requests() -> None:
     costs = measure()
     request_cost.FILE.write_text(costs.to_json(), encoding="utf-8")
     print(breaking.costs_table(costs).to_markdown())
+
+
+@app.command()
+def reads(
+    *, reports: Annotated[int, typer.Option(help="Daily reports whose cost is computed.", min=1)] = 1_000_000
+) -> None:
+    """What a report reads of its user's own data, and what that costs."""
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
+    print(report_reads.reads_table().to_markdown())
+    print(report_reads.cost_table(reports).to_markdown())
 
 
 @app.command(name="check")

@@ -45,6 +45,9 @@ DOLLARS_A_READ = 0.03 / 100_000
 DOLLARS_A_WRITE = 0.09 / 100_000
 """The price of a document write, in us-central1. https://cloud.google.com/firestore/pricing"""
 
+COUNTED_FOR_A_READ = 1_000
+"""Index entries that an aggregation walks over. https://firebase.google.com/docs/firestore/pricing"""
+
 DOLLARS_A_TASK_OPERATION = 0.40 / 1_000_000
 """Creating a task is one operation, and each attempt to deliver it is another.
 https://cloud.google.com/tasks/pricing"""

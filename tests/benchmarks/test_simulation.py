@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchmarks.simulation import check, plots, scale
+from benchmarks.simulation import check, plots, report_reads, scale
 from benchmarks.simulation.cost import cost
 from benchmarks.simulation.following import follow
 from benchmarks.simulation.limits import MAILS_A_SECOND, QUEUE_CONCURRENT_DISPATCHES, QUEUE_DISPATCHES_A_SECOND
@@ -16,6 +16,7 @@ from benchmarks.simulation.model import simulate
 from benchmarks.simulation.plan import DUE_INDEX, SHIPPED_RETRIES, Pace, Plan, RisingIndex, recommended
 from benchmarks.simulation.request_cost import measured
 from functions.shared.retry_policy import RetryPolicy
+from functions.shared.schedule import Cadence
 
 NO_RETRIES = RetryPolicy(
     max_attempts=1,
@@ -170,6 +171,13 @@ def test_tables_and_pictures(tmp_path: Path) -> None:
     plots.cost_by_reports(cases, [follow(each.outcome, measured()) for each in cases], tmp_path / "cost.png")
     plots.run_by_time(changed, tmp_path / "runs.png")
     assert all((tmp_path / f"{name}.png").read_bytes().startswith(b"\x89PNG") for name in ("time", "cost", "runs"))
+
+
+def test_figures_are_read_at_less_than_anything_else() -> None:
+    activity, usage = (report_reads.reads_of(kind, Cadence.DAILY, 40) for kind in ("activity", "usage"))
+    assert activity.figures <= 5 < activity.rolled_up < activity.one_by_one
+    assert usage.figures < usage.added_up < usage.rolled_up < usage.one_by_one
+    assert "figures alone" in report_reads.cost_table(1_000).to_markdown()
 
 
 def test_the_model_is_held_against_the_pipeline() -> None:
