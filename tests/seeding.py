@@ -53,6 +53,7 @@ def seed(
     next_report_at: Any,
     subscription_id: str = DEFAULT_SUBSCRIPTION,
     user: dict[str, Any] | None = None,
+    batch: Any = None,
     **subscription: Any,
 ) -> None:
     """Write a user with one subscription.
@@ -63,15 +64,18 @@ def seed(
         next_report_at: when the subscription's report is due.
         subscription_id: the subscription's id.
         user: further fields of the user.
+        batch: what to add them to, instead of writing them at once.
         subscription: further fields of the subscription.
     """
-    batch = client.batch()
-    batch.set(user_reference(client, user_id), user_document(user_id, **(user or {})))
-    batch.set(
+    # One without writes is false.
+    writes = client.batch() if batch is None else batch
+    writes.set(user_reference(client, user_id), user_document(user_id, **(user or {})))
+    writes.set(
         subscription_reference(client, user_id, subscription_id),
         subscription_document(user_id, subscription_id, next_report_at=next_report_at, **subscription),
     )
-    batch.commit()
+    if batch is None:
+        writes.commit()
 
 
 def _without_gaps(fields: dict[str, Any]) -> dict[str, Any]:

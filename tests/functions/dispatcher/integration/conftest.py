@@ -3,6 +3,7 @@
 import itertools
 import json
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -74,6 +75,7 @@ class Cloud:
     system_alerts: list[dict[str, Any]] = field(default_factory=list)
     """Those that came on the topic beside the dead letters."""
     _users: Iterator[int] = field(default_factory=lambda: itertools.count(1))
+    _batch: Any = None
 
     @property
     def environment(self) -> dict[str, str]:
@@ -111,10 +113,24 @@ class Cloud:
         """A queue's full name."""
         return f"projects/{PROJECT}/locations/{LOCATION}/queues/{queue}"
 
+    @contextmanager
+    def one_commit(self) -> Iterator[Any]:
+        """A batch that is committed at the end. Users that are made within it are in it, too."""
+        if self._batch is not None:
+            yield self._batch
+            return
+        self._batch = self.database.batch()
+        try:
+            yield self._batch
+            self._batch.commit()
+        finally:
+            self._batch = None
+
     def user(self, **fields: Any) -> str:
         """A new active user who is enrolled and has no subscription. A field given as `...` is left out."""
         user_id = f"user-{next(self._users)}"
-        user_reference(self.database, user_id).set(user_document(user_id, **fields))
+        with self.one_commit() as batch:
+            batch.set(user_reference(self.database, user_id), user_document(user_id, **fields))
         return user_id
 
     def subscribed_user(
@@ -127,14 +143,16 @@ class Cloud:
     ) -> str:
         """A new user with one subscription, whose hourly report is due at noon. A field given as `...` is left out."""
         user_id = f"user-{next(self._users)}"
-        seed(
-            self.database,
-            user_id,
-            next_report_at=next_report_at,
-            subscription_id=subscription_id,
-            user=user,
-            **subscription,
-        )
+        with self.one_commit() as batch:
+            seed(
+                self.database,
+                user_id,
+                next_report_at=next_report_at,
+                subscription_id=subscription_id,
+                user=user,
+                batch=batch,
+                **subscription,
+            )
         return user_id
 
     def fields_of(self, user_id: str) -> dict[str, Any]:

@@ -25,7 +25,8 @@ def paused(cloud: Cloud, user: dict[str, Any] | None = None, **fields: Any) -> s
 
 def move(cloud: Cloud, user: str, email: str = "new@example.com") -> None:
     """The application changes a user's address."""
-    user_reference(cloud.database, user).update({"email": email})
+    with cloud.one_commit() as batch:
+        batch.update(user_reference(cloud.database, user), {"email": email})
 
 
 def test_a_new_address_gets_the_next_report_within_a_day(cloud: Cloud) -> None:
@@ -137,9 +138,10 @@ def test_a_subscription_that_is_changed_meanwhile_stays_as_it_is(cloud: Cloud) -
 
 
 def test_another_request_goes_on_where_the_time_was_up(cloud: Cloud) -> None:
-    users = [paused(cloud) for _ in range(450)]
-    for user in users:
-        move(cloud, user)
+    with cloud.one_commit():
+        users = [paused(cloud) for _ in range(450)]
+        for user in users:
+            move(cloud, user)
     answers = finish(cloud, cloud.call(variables=NO_TIME), variables=NO_TIME)
     assert [answer.body["scheduled"] for answer in answers] == [200, 400, 450, 450]
     assert all(cloud.subscription(user)["active"] for user in users[::50])

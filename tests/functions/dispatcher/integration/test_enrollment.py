@@ -48,8 +48,9 @@ def test_a_new_user_gets_the_default_subscription_which_is_due_at_once(cloud: Cl
 
 
 def test_many_new_users(cloud: Cloud) -> None:
-    for number in range(450):
-        cloud.user(enrolled_at=... if number % 2 else None)
+    with cloud.one_commit():
+        for number in range(450):
+            cloud.user(enrolled_at=... if number % 2 else None)
     answer = cloud.call()
     assert [answer.body[name] for name in ("enrolled", "due", "dispatched")] == [450, 450, 450]
 
@@ -149,8 +150,9 @@ def test_a_new_user_who_is_changed_meanwhile_is_left_to_the_next_run(cloud: Clou
 
 
 def test_a_sweep_goes_on_where_the_part_before_ended(cloud: Cloud) -> None:
-    for _ in range(450):
-        cloud.user(enrolled_at=...)
+    with cloud.one_commit():
+        for _ in range(450):
+            cloud.user(enrolled_at=...)
     answers = finish(cloud, cloud.call(variables=NO_TIME), variables=NO_TIME)
     assert [answer.body["enrolled"] for answer in answers] == [200, 400, 450, 450]
     assert answers[-1].body["dispatched"] == 450

@@ -21,8 +21,9 @@ from tests.functions.dispatcher.integration.faults import failing
 
 def test_a_server_without_batches(cloud: Cloud) -> None:
     cloud.tasks_faults.middleware = failing("BatchCreateTasks", "UNIMPLEMENTED")
-    for _ in range(120):
-        cloud.subscribed_user()
+    with cloud.one_commit():
+        for _ in range(120):
+            cloud.subscribed_user()
     # A process of its own, since one that has learnt this keeps to it.
     answer = cloud.call(variables={"LOG_LEVEL": "WARNING"})
     assert (answer.status, answer.body["dispatched"]) == (200, 120)
@@ -33,8 +34,9 @@ def test_a_server_without_batches(cloud: Cloud) -> None:
 @pytest.mark.parametrize("code", ["UNAVAILABLE", "DEADLINE_EXCEEDED", "RESOURCE_EXHAUSTED"])
 def test_a_queue_that_is_away_for_a_moment(cloud: Cloud, code: str) -> None:
     cloud.tasks_faults.middleware = failing("BatchCreateTasks", code, times=2)
-    for _ in range(150):
-        cloud.subscribed_user()
+    with cloud.one_commit():
+        for _ in range(150):
+            cloud.subscribed_user()
     answer = cloud.call()
     assert (answer.status, answer.body["dispatched"]) == (200, 150)
     assert len(cloud.tasks()) == 150
@@ -42,8 +44,9 @@ def test_a_queue_that_is_away_for_a_moment(cloud: Cloud, code: str) -> None:
 
 def test_an_answer_that_was_lost(cloud: Cloud) -> None:
     cloud.tasks_faults.middleware = failing("BatchCreateTasks", "UNAVAILABLE", times=1, after=True)
-    for _ in range(50):
-        cloud.subscribed_user()
+    with cloud.one_commit():
+        for _ in range(50):
+            cloud.subscribed_user()
     answer = cloud.call()
     assert (answer.status, answer.body["already_dispatched"], answer.body["errors"]) == (200, 50, 0)
     assert len(cloud.tasks()) == 50
@@ -51,7 +54,8 @@ def test_an_answer_that_was_lost(cloud: Cloud) -> None:
 
 def test_a_queue_that_refuses(cloud: Cloud) -> None:
     cloud.tasks_faults.middleware = failing("BatchCreateTasks", "PERMISSION_DENIED", times=1)
-    users = {cloud.subscribed_user() for _ in range(150)}
+    with cloud.one_commit():
+        users = {cloud.subscribed_user() for _ in range(150)}
 
     answer = cloud.call()
 
@@ -283,7 +287,8 @@ def test_a_batch_that_takes_its_time(cloud: Cloud) -> None:
 
 
 def test_a_run_that_is_killed_and_called_again(cloud: Cloud) -> None:
-    users = {cloud.subscribed_user() for _ in range(450)}
+    with cloud.one_commit():
+        users = {cloud.subscribed_user() for _ in range(450)}
     dispatcher = cloud.dispatcher()
     batches = 0
 

@@ -133,7 +133,8 @@ def test_a_run_that_is_called_again_keeps_what_its_attempts_did(cloud: Cloud) ->
 
 
 def test_more_than_a_batch(cloud: Cloud) -> None:
-    users = {cloud.subscribed_user(next_report_at=NOON - timedelta(seconds=number % 7)) for number in range(230)}
+    with cloud.one_commit():
+        users = {cloud.subscribed_user(next_report_at=NOON - timedelta(seconds=number % 7)) for number in range(230)}
     answer = cloud.call()
     assert answer.body["dispatched"] == 230
     assert {report.user_id for report in cloud.reports()} == users

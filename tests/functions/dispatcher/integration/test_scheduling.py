@@ -17,8 +17,9 @@ TOKYO = {"time_zone": "Asia/Tokyo"}
 
 def written(cloud: Cloud, *, user: dict[str, Any] | None = None, **fields: Any) -> str:
     """An application writes a subscription, without the fields of the pipeline's own. Returns the user's id."""
-    user_id = cloud.subscribed_user(user=user, **{"next_report_at": ..., "shard": None, **fields})
-    subscription_reference(cloud.database, user_id).update({"user_id": firestore.DELETE_FIELD})
+    with cloud.one_commit() as batch:
+        user_id = cloud.subscribed_user(user=user, **{"next_report_at": ..., "shard": None, **fields})
+        batch.update(subscription_reference(cloud.database, user_id), {"user_id": firestore.DELETE_FIELD})
     return user_id
 
 
@@ -101,7 +102,8 @@ def test_what_is_scheduled_anew_keeps_the_due_time_that_falls_on_the_run(cloud: 
 
 
 def test_many_new_subscriptions(cloud: Cloud) -> None:
-    for number in range(450):
-        written(cloud, shard=None if number % 2 else ..., next_report_at=NOON if number % 3 else NOON + HOUR)
+    with cloud.one_commit():
+        for number in range(450):
+            written(cloud, shard=None if number % 2 else ..., next_report_at=NOON if number % 3 else NOON + HOUR)
     answer = cloud.call()
     assert [answer.body[name] for name in ("scheduled", "dispatched", "errors")] == [450, 300, 0]
