@@ -14,6 +14,7 @@ from google.cloud.tasks_v2 import CloudTasksClient
 from google.cloud.tasks_v2.services.cloud_tasks.transports import CloudTasksGrpcTransport
 
 from local_cloud.clock import Clock
+from local_cloud.firestore.server import FirestoreEmulator
 from local_cloud.identity import IdentityProvider
 from local_cloud.inbox.server import Inbox
 from local_cloud.pubsub.server import PubSubEmulator
@@ -43,7 +44,8 @@ class LocalServices:
         background: where the servers run.
         environment: by which the functions find them. Of the settings that the functions need besides, it has those
             that no test is about.
-        database: a google.cloud.firestore.Client.
+        firestore: the server.
+        database: a google.cloud.firestore.Client of it.
         queues: the queue of the tasks is the caller's to create.
     """
 
@@ -52,6 +54,7 @@ class LocalServices:
     inbox: Inbox
     tasks: TasksEmulator
     environment: dict[str, str]
+    firestore: FirestoreEmulator
     database: Any
     queues: CloudTasksClient
     subscriber: SubscriberClient
@@ -125,6 +128,7 @@ def local_services(
                 "OIDC_CERTS_URL": identity.certs_url,
                 "OIDC_ISSUER": identity.issuer,
             },
+            firestore=emulator,
             database=database,
             queues=CloudTasksClient(transport=CloudTasksGrpcTransport(channel=channel)),
             subscriber=subscriber,

@@ -108,8 +108,7 @@ class Pipeline:
 
     def clear(self) -> None:
         """Forget everything but the names of tasks."""
-        for collection in ("users", "deliveries", "dead_letters", "runs", "alerts", "system_alerts"):
-            self.database.recursive_delete(self.database.collection(collection))
+        self.services.background.run(self.services.firestore.clear())
         self.services.inbox.slack_messages.clear()
 
 

@@ -45,7 +45,7 @@ RUNS = (0, 1, 27, 28)
 
 HEALTHY = 3
 
-TURNS = int(os.environ.get("FUZZ_TURNS", "2"))
+TURNS = int(os.environ.get("FUZZ_TURNS", "1"))
 """Each turn has another odd value in every field, and the field of a delivery in another state. After three times as
 many turns as there are odd values each was in each. So many examples of hypothesis's own there are, too."""
 
