@@ -13,7 +13,7 @@ from rich.table import Table
 from local_cloud.errors import LocalCloudError
 from tests.faults.older_version import OlderVersionMissing
 from tests.faults.runner import Played, play
-from tests.faults.scenario_run import Scenario
+from tests.faults.scenario_run import FEW_REPORTS, Scenario
 from tests.faults.scenarios import OF_PROVIDER, in_two_databases
 from tests.faults.world import World
 
@@ -24,7 +24,12 @@ _ALL = "all"
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="make faults", description=__doc__)
-    parser.add_argument("--reports", type=int, default=1000, help="how many are due at first, over all scenarios")
+    parser.add_argument(
+        "--reports",
+        type=int,
+        default=1000,
+        help=f"how many are due at first, over all scenarios; {FEW_REPORTS} a scenario at least",
+    )
     parser.add_argument("--seed", type=int, default=None, help="of all chance; a new one unless given")
     parser.add_argument(
         "--provider", choices=[*OF_PROVIDER, _ALL], default=_ALL, help="through whom the worker sends; all by default"
@@ -48,7 +53,7 @@ async def _play_all(world: World, chosen: list[Scenario], *, reports: int, seed:
         for number, scenario in enumerate(chosen, start=1):
             with console.status(f"{number}/{len(chosen)} {_shown(scenario)}"):
                 try:
-                    results.append(await play(world, scenario, seed=seed, reports=max(1, reports // len(chosen))))
+                    results.append(await play(world, scenario, seed=seed, reports=reports // len(chosen)))
                 except OlderVersionMissing as missing:
                     unplayed.append(f"{_shown(scenario)}: not played, since {missing}")
                     continue

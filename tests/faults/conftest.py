@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from tests.faults.older_version import OlderVersionMissing
-from tests.faults.runner import REPORTS, SEED, play
+from tests.faults.runner import play
 from tests.faults.scenario_run import Scenario
 from tests.faults.world import World
 from tests.support import PATIENCE_SECONDS, Background
@@ -36,10 +36,10 @@ def keeps_promise(world: World, background: Background) -> KeepsPromise:
 
     def look(scenario: Scenario) -> None:
         try:
-            played = background.run(play(world, scenario, seed=SEED, reports=REPORTS), timeout=PATIENCE_SECONDS)
+            played = background.run(play(world, scenario), timeout=PATIENCE_SECONDS)
         except OlderVersionMissing as missing:
             pytest.skip(str(missing))
         assert not played.violations, "\n".join(str(violation) for violation in played.violations)
-        assert played.tally.reports >= min(REPORTS, scenario.at_most)
+        assert played.tally.reports >= min(scenario.at_least, scenario.at_most)
 
     return look

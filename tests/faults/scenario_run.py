@@ -36,6 +36,9 @@ from tests.faults.subscription_key import SubscriptionKey
 from tests.faults.world import World
 from tests.seeding import subscription_reference, user_reference
 
+FEW_REPORTS = 8
+"""With which the tests play a scenario. With fewer, some faults have no report to hit."""
+
 RUNS_TO_MEND = 3
 """Every report must be final after this many runs of the dispatcher without faults.
 
@@ -66,7 +69,7 @@ class Scenario:
     script: Script
     provider: MailProviderName = MailProviderName.SENDGRID
     on_unknown_outcome: OnUnknownOutcome = OnUnknownOutcome.DEAD_LETTER
-    at_least: int = 1
+    at_least: int = FEW_REPORTS
     at_most: int = 1_000_000
     has_mail_events: bool = False
     has_pages: bool = False

@@ -4,7 +4,7 @@ import pytest
 
 from tests.faults.conftest import KeepsPromise
 from tests.faults.invariants import Rule
-from tests.faults.runner import REPORTS, SEED, play
+from tests.faults.runner import play
 from tests.faults.scenario_run import Scenario
 from tests.faults.scenarios.restored import SCENARIOS, restored
 from tests.faults.world import World
@@ -18,5 +18,5 @@ def test_promise_is_kept(scenario: Scenario, keeps_promise: KeepsPromise) -> Non
 
 def test_without_the_setting_mails_are_doubled(world: World, background: Background) -> None:
     unknown = restored("and no function knows of it", is_known=False)
-    played = background.run(play(world, unknown, seed=SEED, reports=REPORTS), timeout=115)
+    played = background.run(play(world, unknown), timeout=115)
     assert Rule.DOUBLED in {violation.rule for violation in played.violations}

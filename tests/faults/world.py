@@ -83,8 +83,9 @@ QUEUE_FLAGS = {
 }
 """Those of queue.yaml, but as fast as a queue can be, with as many dispatches at once as the instances have threads."""
 
-_QUIET_SECONDS = 0.06
-"""Of the machine's time: how long nothing must be under way before the world's time moves on."""
+_QUIET_SECONDS = 0.03
+"""Of the machine's time: how long nothing must be under way before the world's time moves on. What is under way is
+known at every moment, but for what this process's own event loop is about to begin."""
 
 _SHORTEST_STEP = timedelta(seconds=10)
 _LONGEST_STEP = timedelta(seconds=320)
@@ -221,25 +222,24 @@ class World:
         provider: MailProviderName,
         on_unknown_outcome: OnUnknownOutcome = OnUnknownOutcome.DEAD_LETTER,
         *,
-        version: str = "",
+        version: str = "warm",
     ) -> None:
         """Have the instances of the worker with these settings get the tasks from now on.
 
         Args:
             provider: through whom they send.
             on_unknown_outcome: what they do about an unknown outcome.
-            version: another version of the worker, by the name of its file in tests/faults/versions.
+            version: which version of the worker, by the name of its file in tests/faults/versions.
         """
-        settings = (provider.value, on_unknown_outcome.value, *filter(None, [version]))
+        settings = (provider.value, on_unknown_outcome.value, version)
         if settings not in self._workers:
-            source = REPOSITORY / "tests" / "faults" / "versions" / f"{version}.py" if version else None
             self._workers[settings] = [
                 Instance(process)
                 for process in await asyncio.gather(
                     *(
                         self._function(
                             "worker",
-                            source=source,
+                            source=REPOSITORY / "tests" / "faults" / "versions" / f"{version}.py",
                             log=f"{'-'.join(settings)}-{number}",
                             MAIL_PROVIDER=provider.value,
                             ON_UNKNOWN_OUTCOME=on_unknown_outcome,
@@ -288,12 +288,7 @@ class World:
         """Forget what a scenario has left."""
         await self.inbox.webhook.stop()
         self.inbox.webhook = EventWebhook(self.clock)
-        for collection in self._collections:
-            while found := [snapshot.reference async for snapshot in collection.limit(400).stream()]:
-                batch = self._database_of(found[0].path).batch()
-                for reference in found:
-                    batch.delete(reference)
-                await batch.commit()
+        await self.firestore.clear()
         await self.queues.purge_queue(name=QUEUE)
         await self.dispatch_at_most(CONCURRENCY)
         self.job = self._usual_job

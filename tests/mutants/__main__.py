@@ -16,7 +16,8 @@ from rich.console import Console
 from rich.table import Table
 
 from functions.shared.settings import MailProviderName
-from tests.faults.runner import REPORTS, SEED
+from tests.faults.runner import SEED
+from tests.faults.scenario_run import FEW_REPORTS
 from tests.function_process import REPOSITORY
 from tests.mutants.mutant import Mutant, PatchDoesNotFit, copy_tree
 from tests.mutants.mutants import ALL
@@ -36,7 +37,7 @@ def _harness(tree: Path, provider: MailProviderName, scenarios: Iterable[str], l
     """Play scenarios in a copy; the same ones with the same subscriptions, every time."""
     names = sorted(set(scenarios))
     options = ["--provider", provider.value, *(option for name in names for option in ("--scenario", name))]
-    reports = REPORTS * len(names)
+    reports = FEW_REPORTS * len(names)
     command = ["-m", "tests.faults", "--seed", str(SEED), "--reports", str(reports), *options]
     # The copy has no history, from which the harness takes the released version.
     return _run(tree, command, log, noticed={1}, GIT_DIR=str(_git_directory()))

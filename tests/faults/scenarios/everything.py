@@ -20,7 +20,7 @@ from tests.faults.scenarios.firestore import POINTS
 from tests.faults.scenarios.users import put_in_malformed
 from tests.seeding import user_reference
 
-_HOURS = 3
+_HOURS = 2
 _MOST_KILLS = 12
 """The most workers killed in an hour."""
 

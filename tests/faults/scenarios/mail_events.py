@@ -13,7 +13,7 @@ from functions.shared.system_alert import AlertKind
 from local_cloud.inbox.server import EMAIL_LOGS_SCOPE
 from tests.faults.disturbances import lose_answer, refuse
 from tests.faults.injection_points import InjectionPoint
-from tests.faults.scenario_run import Scenario, ScenarioRun, Script
+from tests.faults.scenario_run import FEW_REPORTS, Scenario, ScenarioRun, Script
 from tests.faults.scenarios.worker_processes import killed_at_random
 from tests.faults.webhook_gate import WebhookEvent
 from tests.seeding import subscription_reference
@@ -205,14 +205,16 @@ async def _settle_it_hours_late(scenario_run: ScenarioRun) -> None:
     await _repeat_all(scenario_run)
 
 
-def _scenario(name: str, script: Script, *, at_most: int = 24) -> Scenario:
-    return Scenario(name=name, group="mail events", script=script, has_mail_events=True, at_most=at_most)
+def _scenario(name: str, script: Script, *, at_least: int = FEW_REPORTS, at_most: int = 24) -> Scenario:
+    return Scenario(
+        name=name, group="mail events", script=script, has_mail_events=True, at_least=at_least, at_most=at_most
+    )
 
 
 SCENARIOS = [
     _scenario("are lost at first", _lost_at_first),
     _scenario("are lost for good", _lost_for_good),
-    _scenario("come twice, at once, in another order", _doubled_and_reordered),
+    _scenario("come twice, at once, in another order", _doubled_and_reordered, at_least=16),
     _scenario("come a day late", _a_day_late),
     _scenario("come again after a person resumed", _resumed_and_repeated),
     _scenario("killed before the records are written", _killed(InjectionPoint.STORE_EVENTS, carried_out=False)),
