@@ -1,10 +1,12 @@
 """Fan-out: how many due reports a second the dispatcher and other strategies take from Firestore to the queue."""
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from functools import partial
 
 from benchmarks import fan_out_strategies
 from benchmarks.cloud import Cloud
+from benchmarks.cpu_time import cpu_seconds
 from benchmarks.failure import BenchmarkFailed
 from benchmarks.fan_out_strategies import FanOutStrategy, FanOutTimes
 from benchmarks.table import Table, number, times
@@ -15,6 +17,16 @@ GCLOUD_AIO = "(c) gcloud-aio-taskqueue, 100 in flight"
 OURS = "(d) ours, the enqueueing alone"
 WHOLE = "(d) ours, the whole run over HTTP"
 LIMIT = "(e) limit: raw BatchCreateTasks"
+
+OUR_READING = "(d) ours, the reading alone"
+RAW_GRPC = "(f) limit: reading raw bytes over gRPC"
+RAW_REST = "(g) limit: reading raw bytes over REST"
+
+_READINGS: Mapping[str, FanOutStrategy] = {
+    OUR_READING: fan_out_strategies.our_reading,
+    RAW_GRPC: fan_out_strategies.raw_bytes_over_grpc,
+    RAW_REST: fan_out_strategies.raw_bytes_over_rest,
+}
 
 _STRATEGIES: Mapping[str, FanOutStrategy] = {
     TUTORIAL: fan_out_strategies.one_after_another,
@@ -49,9 +61,13 @@ def measure(
                     if _is_bearable(name, size, results):
                         results[name, size] = _best(partial(_in_a_new_queue, cloud, strategy, size), tries)
                 results[WHOLE, size] = _best(partial(_whole_run, cloud, size), tries)
+                for name, reading in _READINGS.items():
+                    results[name, size] = _best(partial(_in_a_new_queue, cloud, reading, size), tries)
             yield _ratios(results, sizes, latency_ms)
             yield _rates(results, sizes, latency_ms, tries)
             yield _cpu(results, latency_ms)
+            yield _reading(results, sizes, latency_ms)
+            yield _shares(results, sizes, latency_ms)
 
 
 def _is_bearable(name: str, size: int, results: Results) -> bool:
@@ -71,16 +87,22 @@ def _best(measure: Callable[[], FanOutTimes], tries: int) -> FanOutTimes:
 
 
 def _in_a_new_queue(cloud: Cloud, strategy: FanOutStrategy, size: int) -> FanOutTimes:
-    return fan_out_strategies.in_a_process_of_its_own(strategy, cloud.new_queue(), size, cloud.addresses)
+    before = cpu_seconds(cloud.pid)
+    taken = fan_out_strategies.in_a_process_of_its_own(strategy, cloud.new_queue(), size, cloud.addresses)
+    return replace(taken, cloud_cpu=cpu_seconds(cloud.pid) - before)
 
 
 def _whole_run(cloud: Cloud, size: int) -> FanOutTimes:
     with cloud.function("dispatcher", REPORT_QUEUES=cloud.new_queue()) as dispatcher:
-        before = dispatcher.cpu_seconds()
+        before, cloud_before = dispatcher.cpu_seconds(), cpu_seconds(cloud.pid)
         answer = cloud.dispatch(dispatcher)
         if (answer["dispatched"], answer["errors"]) != (size, 0):
             raise BenchmarkFailed(f"the run went wrong: {answer}")
-        return FanOutTimes(enqueue=answer["seconds"], enqueue_cpu=dispatcher.cpu_seconds() - before)
+        return FanOutTimes(
+            enqueue=answer["seconds"],
+            enqueue_cpu=dispatcher.cpu_seconds() - before,
+            cloud_cpu=cpu_seconds(cloud.pid) - cloud_before,
+        )
 
 
 def _rate(results: Results, name: str, size: int, *, reading: bool) -> float | None:
@@ -160,6 +182,38 @@ def _cpu(results: Results, latency_ms: float) -> Table:
         rows=rows,
         note="What the calling process computes, all its threads together, at the largest size. Ours reads while it "
         "enqueues: its reading is the whole run, over HTTP, less the enqueueing alone.",
+    )
+
+
+def _reading(results: Results, sizes: tuple[int, ...], latency_ms: float) -> Table:
+    def row(name: str, size: int) -> list[str]:
+        taken = results[name, size]
+        return [
+            number(size / taken.read),
+            *_microseconds(size, taken.read_cpu)[:1],
+            *_microseconds(size, taken.cloud_cpu)[:1],
+        ]
+
+    size = max(sizes)
+    return Table(
+        title=f"Fan-out with {latency_ms:g} ms of latency: reading {size:,} due subscriptions, and nothing else",
+        columns=["", "a second", "CPU µs each", "of the local cloud"],
+        rows=[[name, *row(name, size)] for name in _READINGS],
+        note="Five queries at once. The limits drop what they read; ours makes objects of it, in order.",
+    )
+
+
+def _shares(results: Results, sizes: tuple[int, ...], latency_ms: float) -> Table:
+    def row(size: int) -> list[str]:
+        whole = results[WHOLE, size]
+        ours, cloud = (f"{seconds / size * 1e6:.1f}" for seconds in (whole.enqueue_cpu, whole.cloud_cpu))
+        return [f"{size:,}", ours, cloud, f"{(whole.enqueue_cpu + whole.cloud_cpu) / whole.enqueue:.2f}"]
+
+    return Table(
+        title=f"Fan-out with {latency_ms:g} ms of latency: who computes in the whole run",
+        columns=["due reports", "dispatcher, µs a report", "local cloud, µs a report", "cores in use"],
+        rows=[row(size) for size in sizes],
+        note="The local cloud is one process on one core, Firestore and Cloud Tasks together.",
     )
 
 

@@ -10,28 +10,36 @@ from base64 import b64encode
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import Any
 
 import grpc
+import requests
 from aiohttp import ClientSession
 from gcloud.aio.taskqueue import PushQueue
 from google.auth.credentials import AnonymousCredentials
 from google.cloud import firestore, tasks_v2
 from google.cloud.firestore_v1.base_query import FieldFilter
+from google.cloud.firestore_v1.types import RunQueryRequest, StructuredQuery, Value
 from google.cloud.tasks_v2.services.cloud_tasks.transports import (
     CloudTasksGrpcAsyncIOTransport,
     CloudTasksGrpcTransport,
 )
 from google.longrunning.operations_pb2 import Operation
+from google.protobuf.json_format import MessageToDict
 
 from benchmarks.cloud import DUE_AT, NO_SERVER, PARENT, TASKS
 from benchmarks.documents import PROJECT
-from functions.dispatcher.due_subscription import DueSubscription
+from functions.dispatcher.document_stream import DocumentStream
+from functions.dispatcher.due_subscription import DUE_FIELDS, DueSubscription
+from functions.dispatcher.due_subscriptions import STREAMS, due_subscriptions, shard_values
 from functions.dispatcher.fan_out import CALLS_IN_FLIGHT, FanOut, report_task
 from functions.dispatcher.run_counters import RunCounters
+from functions.shared.ids import DEFAULT_DATABASE, SHARDS
 from functions.shared.subscription import DEFAULT_SUBSCRIPTION, SUBSCRIPTIONS
 from functions.shared.task_queue import BATCH_SIZE, TaskQueue
 
+_DOCUMENTS = f"projects/{PROJECT}/databases/{DEFAULT_DATABASE}/documents"
 _IN_FLIGHT = 100
 _RUN_ID = "20261124T1200Z"
 
@@ -45,12 +53,14 @@ class FanOutTimes:
         enqueue: seconds from then until all tasks exist.
         read_cpu: CPU seconds of the process, all its threads together, during `read`.
         enqueue_cpu: CPU seconds of the process, all its threads together, during `enqueue`.
+        cloud_cpu: CPU seconds of the local cloud meanwhile, where they were measured.
     """
 
     read: float = 0
     enqueue: float
     read_cpu: float = 0
     enqueue_cpu: float
+    cloud_cpu: float = 0
 
 
 class _Stopwatch:
@@ -188,6 +198,76 @@ def the_limit(queue: str, reports: int) -> FanOutTimes:
         with ThreadPoolExecutor(CALLS_IN_FLIGHT) as threads:
             list(threads.map(call, batches))
         return stopwatch.taken()
+
+
+def our_reading(_queue: str, reports: int) -> FanOutTimes:
+    """Read what is due as the dispatcher does, and do nothing with it."""
+    stream = DocumentStream(PROJECT, DEFAULT_DATABASE, below_users=SUBSCRIPTIONS)
+    stopwatch = _Stopwatch()
+    found = sum(1 for _ in due_subscriptions(stream, DUE_AT, shards=range(SHARDS), default_kind="activity"))
+    return _read(stopwatch, found, reports)
+
+
+def raw_bytes_over_grpc(_queue: str, reports: int) -> FanOutTimes:
+    """Read the same by the same queries over gRPC, and drop each message's bytes."""
+    options = [(grpc.experimental.ChannelOptions.SingleThreadedUnaryStream, 1)]
+    with grpc.insecure_channel(os.environ["FIRESTORE_EMULATOR_HOST"], options=options) as channel:
+        run_query: Any = channel.unary_stream(
+            "/google.firestore.v1.Firestore/RunQuery", request_serializer=RunQueryRequest.serialize
+        )
+        stopwatch = _Stopwatch()
+        calls = [run_query(query) for query in _due_queries()]
+        found = sum(len(messages) - messages.count(None) for messages in zip_longest(*calls))
+    return _read(stopwatch, found, reports)
+
+
+def raw_bytes_over_rest(_queue: str, reports: int) -> FanOutTimes:
+    """Read the same over REST, and drop the bytes."""
+    url = f"http://{os.environ['FIRESTORE_REST_EMULATOR_HOST']}/v1/{_DOCUMENTS}:runQuery"
+    with requests.Session() as session, ThreadPoolExecutor(STREAMS) as threads:
+        bodies = [MessageToDict(RunQueryRequest.pb(query)) for query in _due_queries()]
+        for body in bodies:
+            del body["parent"]
+        stopwatch = _Stopwatch()
+        answers = list(threads.map(lambda body: session.post(url, json=body, stream=True, timeout=300), bodies))
+        pieces = [answer.iter_content(65_536) for answer in answers]
+        found = sum(piece.count(b'"readTime"') for several in zip_longest(*pieces) for piece in several if piece)
+    return _read(stopwatch, found, reports)
+
+
+def _read(stopwatch: _Stopwatch, found: int, reports: int) -> FanOutTimes:
+    stopwatch.all_read()
+    if found != reports:
+        raise RuntimeError(f"{found} of {reports} subscriptions were read")
+    return stopwatch.taken()
+
+
+def _due_queries() -> list[RunQueryRequest]:
+    """The dispatcher's queries, without pages."""
+    field, operator = StructuredQuery.FieldReference, StructuredQuery.FieldFilter.Operator
+    return [
+        RunQueryRequest(
+            parent=_DOCUMENTS,
+            structured_query=StructuredQuery(
+                select={"fields": [field(field_path=path) for path in DUE_FIELDS]},
+                from_=[{"collection_id": SUBSCRIPTIONS, "all_descendants": True}],
+                where={
+                    "composite_filter": {
+                        "op": StructuredQuery.CompositeFilter.Operator.AND,
+                        "filters": [
+                            {"field_filter": {"field": {"field_path": path}, "op": op, "value": value}}
+                            for path, op, value in (
+                                ("shard", operator.IN, shard_values(range(SHARDS)[number::STREAMS])),
+                                ("next_report_at", operator.LESS_THAN_OR_EQUAL, Value(timestamp_value=DUE_AT)),
+                            )
+                        ],
+                    }
+                },
+                order_by=[{"field": {"field_path": path}} for path in ("next_report_at", "__name__")],
+            ),
+        )
+        for number in range(STREAMS)
+    ]
 
 
 def _run(strategy: FanOutStrategy, queue: str, reports: int, addresses: Mapping[str, str]) -> FanOutTimes:

@@ -91,6 +91,7 @@ async def serve(latency_seconds: float, mail_failures: float, seed: int, data: C
     firestore = FirestoreEmulator(
         host=HOST,
         port=0,
+        rest_port=0,
         clock=clock,
         middleware=[*delay, bill.middleware],
         declared_indexes=read_index_file(INDEX_FILE),
@@ -135,6 +136,7 @@ async def serve(latency_seconds: float, mail_failures: float, seed: int, data: C
         json.dumps(
             {
                 "FIRESTORE_EMULATOR_HOST": f"{HOST}:{firestore.port}",
+                "FIRESTORE_REST_EMULATOR_HOST": f"{HOST}:{firestore.rest_port}",
                 "CLOUD_TASKS_EMULATOR_HOST": f"{HOST}:{tasks.port}",
                 "CLOUDTASKS_EMULATOR_HOST": f"{HOST}:{tasks.rest_port}",
                 "PUBSUB_EMULATOR_HOST": f"{HOST}:{pubsub.port}",

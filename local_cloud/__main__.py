@@ -28,7 +28,7 @@ def up(
     once: Annotated[bool, typer.Option("--once", help="Make one run and end.")] = False,
     users: Annotated[int, typer.Option(min=1, max=1_000_000, help="How many sample users to put in.")] = 25,
     port_base: Annotated[
-        int, typer.Option(help="The first of the fourteen ports that are used.", min=1024, max=65_500)
+        int, typer.Option(help="The first of the fifteen ports that are used.", min=1024, max=65_500)
     ] = DEFAULT_PORT_BASE,
     data_dir: Annotated[
         Path, typer.Option(help="Where mails, logs and the environment are written.", file_okay=False)
@@ -60,6 +60,9 @@ def up(
 def serve(
     *,
     firestore: Annotated[int | None, typer.Option(help="Firestore's port.", min=0, max=65_535)] = None,
+    firestore_rest: Annotated[
+        int | None, typer.Option(help="The port of the same Firestore's runQuery over REST.", min=0, max=65_535)
+    ] = None,
     tasks: Annotated[int | None, typer.Option(help="The port of Cloud Tasks.", min=0, max=65_535)] = None,
     tasks_rest: Annotated[
         int | None, typer.Option(help="The port of the same Cloud Tasks over REST.", min=0, max=65_535)
@@ -67,14 +70,17 @@ def serve(
     pubsub: Annotated[int | None, typer.Option(help="The port of Pub/Sub.", min=0, max=65_535)] = None,
     latency_ms: Annotated[float, typer.Option(min=0, max=10_000, help="Milliseconds added to every API call.")] = 0,
 ) -> None:
-    """Start only the emulators: those whose port is named (0: any free one), or all, on 8080, 8123, 8124 and 8085."""
-    if firestore is None and tasks is None and tasks_rest is None and pubsub is None:
-        firestore, tasks, tasks_rest, pubsub = 8080, 8123, 8124, 8085
+    """Start only the emulators whose port is named (0: any free one), or all, on 8080, 8081, 8123, 8124 and 8085."""
+    if all(port is None for port in (firestore, firestore_rest, tasks, tasks_rest, pubsub)):
+        firestore, firestore_rest, tasks, tasks_rest, pubsub = 8080, 8081, 8123, 8124, 8085
+    if firestore is None and firestore_rest is not None:
+        firestore = 0
     if tasks is None and tasks_rest is not None:
         tasks = 0
     asyncio.run(
         serve_emulators(
             firestore=firestore,
+            firestore_rest=firestore_rest,
             tasks=tasks,
             tasks_rest=tasks_rest,
             pubsub=pubsub,

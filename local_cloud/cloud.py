@@ -84,6 +84,7 @@ class LocalCloud:
         self.firestore = FirestoreEmulator(
             host=HOST,
             port=ports.firestore,
+            rest_port=ports.firestore_rest,
             clock=self.clock,
             middleware=middleware,
             declared_indexes=read_index_file(repository / "deployment" / "firestore.indexes.json"),

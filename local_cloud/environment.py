@@ -41,7 +41,8 @@ PASSED_ON = (
     *("SENDGRID_LOGS", "SENDGRID_WEBHOOK_KEY", "RESEND_WEBHOOK_SECRET"),
     *("PROVIDER_PAUSE", "BRAND_NAME", "BRAND_LOGO_URL", "BRAND_COLOR", "BRAND_URL"),
     *("SLACK_WEBHOOK_URL", "ALERT_URLS", "DEFAULT_KIND", "DEFAULT_CADENCE", "ON_UNKNOWN_OUTCOME", "LOG_LEVEL"),
-    *("FIRESTORE_EMULATOR_HOST", "CLOUD_TASKS_EMULATOR_HOST", "OIDC_CERTS_URL", "OIDC_ISSUER"),
+    *("FIRESTORE_EMULATOR_HOST", "FIRESTORE_REST_EMULATOR_HOST", "CLOUD_TASKS_EMULATOR_HOST"),
+    *("OIDC_CERTS_URL", "OIDC_ISSUER"),
 )
 """Variables that override the local cloud's own values if they are set when it starts."""
 
@@ -112,6 +113,10 @@ class Ports:
     def smtp(self) -> int:
         return self.base + 13
 
+    @property
+    def firestore_rest(self) -> int:
+        return self.base + 14
+
 
 @dataclass(frozen=True, kw_only=True)
 class Environment:
@@ -175,6 +180,8 @@ class Environment:
             "OIDC_CERTS_URL": f"http://{HOST}:{ports.identity}/oauth2/v3/certs",
             "OIDC_ISSUER": f"http://{HOST}:{ports.identity}",
         }
+        if self.is_own("FIRESTORE_EMULATOR_HOST"):
+            own["FIRESTORE_REST_EMULATOR_HOST"] = f"{HOST}:{ports.firestore_rest}"
         if self.is_own("CLOUD_TASKS_EMULATOR_HOST"):
             # gcloud-aio-taskqueue reads this variable and speaks REST; no other client library has a variable for it.
             own["CLOUDTASKS_EMULATOR_HOST"] = f"{HOST}:{ports.tasks_rest}"

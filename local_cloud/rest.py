@@ -1,7 +1,8 @@
 """REST servers for the services that local_cloud.rpc serves over gRPC: the same methods, the same implementation."""
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import grpc
@@ -31,6 +32,9 @@ HTTP_STATUS = {
     grpc.StatusCode.UNAUTHENTICATED: 401,
 }
 """https://github.com/googleapis/googleapis/blob/master/google/rpc/code.proto"""
+
+_ELEMENTS_A_PIECE = 64
+"""How many responses of a stream are sent at once."""
 
 
 @dataclass(frozen=True)
@@ -95,16 +99,14 @@ class RestServer:
             await self._server.stop()
             self._server = None
 
-    async def _handle(self, http: web.Request) -> web.Response:
-        status = 200
+    async def _handle(self, http: web.Request) -> web.StreamResponse:
         try:
-            body = await self._answer(http)
+            return await self._answer(http)
         except RpcError as error:
             status = HTTP_STATUS[error.code]
-            body = transcoding.write_error(error, status)
-        return web.Response(status=status, body=body, content_type="application/json", charset="utf-8")
+            return _whole(transcoding.write_error(error, status), status)
 
-    async def _answer(self, http: web.Request) -> bytes:
+    async def _answer(self, http: web.Request) -> web.StreamResponse:
         route, variables = self._find(http.method, http.rel_url.raw_path)
         if route.function is None:
             raise RpcError(grpc.StatusCode.UNIMPLEMENTED, f"Method {route.method.name} is not implemented here.")
@@ -119,11 +121,55 @@ class RestServer:
         async def carry_out() -> Any:
             return await route.function(request, None)
 
-        response = await through(self._middleware, route.full_name, request, carry_out)
-        return transcoding.write_answer(response, numeric_enums=parameters.numeric_enums)
+        async def carry_out_stream() -> Any:
+            return route.function(request, None)
+
+        if not route.method.server_streaming:
+            response = await through(self._middleware, route.full_name, request, carry_out)
+            return _whole(transcoding.write_answer(response, numeric_enums=parameters.numeric_enums))
+        responses = await through(self._middleware, route.full_name, request, carry_out_stream)
+        to_dict = route.method.to_dict or partial(transcoding.to_dict, numeric_enums=parameters.numeric_enums)
+        return await _stream(http, responses, to_dict)
 
     def _find(self, http_method: str, path: str) -> tuple[_Route, dict[str, str]]:
         for route in self._routes.get(http_method, ()):
             if (variables := route.binding.match(path)) is not None:
                 return route, variables
         raise RpcError(grpc.StatusCode.NOT_FOUND, f"There is no method at {http_method} {path}.")
+
+
+def _whole(body: bytes, status: int = 200) -> web.Response:
+    return web.Response(status=status, body=body, content_type="application/json", charset="utf-8")
+
+
+async def _stream(
+    http: web.Request, responses: AsyncIterator[Any], to_dict: Callable[[Any], dict[str, Any]]
+) -> web.StreamResponse:
+    """Answer with a JSON array, whose last element says what went wrong, if anything did.
+
+    https://cloud.google.com/apis/docs/http#streaming
+    """
+    answer = web.StreamResponse(headers={"Content-Type": "application/json; charset=utf-8"})
+    elements: list[dict[str, Any]] = []
+    status = 200
+    try:
+        async for response in responses:
+            elements.append(to_dict(response))
+            if len(elements) == _ELEMENTS_A_PIECE:
+                # Together they take a third of the time that they take one by one.
+                piece = transcoding.dump(elements)[:-1]
+                if not answer.prepared:
+                    await answer.prepare(http)
+                else:
+                    piece = b"," + piece[1:]
+                await answer.write(piece)
+                elements = []
+    except RpcError as error:
+        status = HTTP_STATUS[error.code]
+        elements.append(transcoding.error_dict(error, status))
+    rest = transcoding.dump(elements)
+    if not answer.prepared:
+        return _whole(rest, status if len(elements) == 1 else 200)
+    await answer.write(b"," + rest[1:] if elements else rest[1:])
+    await answer.write_eof()
+    return answer

@@ -75,6 +75,8 @@ class Method:
         server_streaming: the implementation is an async generator of responses.
         http: how the method is called over HTTP, as its annotation `google.api.http` says: the libraries' descriptors
             have no services, hence no annotations. None: not at all.
+        to_dict: makes JSON of a response, by the rules of protobuf's own (https://protobuf.dev/programming-guides/json/);
+            None for protobuf's own, which takes long for streams.
     """
 
     name: str
@@ -83,6 +85,7 @@ class Method:
     client_streaming: bool = False
     server_streaming: bool = False
     http: HttpRule | None = None
+    to_dict: Callable[[Any], dict[str, Any]] | None = None
 
     @property
     def attribute(self) -> str:

@@ -13,10 +13,16 @@ from local_cloud.pubsub.server import PubSubEmulator
 from local_cloud.rpc import latency
 from local_cloud.tasks.server import TasksEmulator
 
+_REST_VARIABLES = {
+    "FIRESTORE_EMULATOR_HOST": "FIRESTORE_REST_EMULATOR_HOST",
+    "CLOUD_TASKS_EMULATOR_HOST": "CLOUDTASKS_EMULATOR_HOST",
+}
+
 
 async def serve(
     *,
     firestore: int | None,
+    firestore_rest: int | None = None,
     tasks: int | None,
     tasks_rest: int | None = None,
     pubsub: int | None,
@@ -27,6 +33,7 @@ async def serve(
 
     Args:
         firestore: Firestore's port, 0 for any free one, None to leave it out.
+        firestore_rest: the port on which the same Firestore answers runQuery over REST; None to leave that out.
         tasks: that of Cloud Tasks. An identity provider on a free port signs its OIDC tokens, and those of Pub/Sub.
         tasks_rest: the port on which the same Cloud Tasks speaks REST; None to leave that out.
         pubsub: that of Pub/Sub.
@@ -45,7 +52,7 @@ async def serve(
     emulators: dict[str, FirestoreEmulator | TasksEmulator | PubSubEmulator] = {}
     if firestore is not None:
         emulators["FIRESTORE_EMULATOR_HOST"] = FirestoreEmulator(
-            host=HOST, port=firestore, clock=clock, middleware=middleware
+            host=HOST, port=firestore, rest_port=firestore_rest, clock=clock, middleware=middleware
         )
     if pubsub is not None:
         emulators["PUBSUB_EMULATOR_HOST"] = PubSubEmulator(
@@ -68,8 +75,8 @@ async def serve(
             started.append(emulator)
         for variable, emulator in emulators.items():
             console.print(f"export {variable}={HOST}:{emulator.port}", highlight=False)
-            if isinstance(emulator, TasksEmulator) and emulator.rest_port is not None:
-                console.print(f"export CLOUDTASKS_EMULATOR_HOST={HOST}:{emulator.rest_port}", highlight=False)
+            if isinstance(emulator, FirestoreEmulator | TasksEmulator) and emulator.rest_port is not None:
+                console.print(f"export {_REST_VARIABLES[variable]}={HOST}:{emulator.rest_port}", highlight=False)
         if has_tokens:
             console.print(f"export OIDC_CERTS_URL={identity.certs_url}", highlight=False)
             console.print(f"export OIDC_ISSUER={identity.issuer}", highlight=False)

@@ -133,15 +133,26 @@ def read_request(
 
 def write_answer(response: Message, *, numeric_enums: bool) -> bytes:
     """An answer as JSON; fields that have their default are left out."""
-    return _dump(json_format.MessageToDict(response, use_integers_for_enums=numeric_enums))
+    return dump(to_dict(response, numeric_enums=numeric_enums))
+
+
+def to_dict(response: Message, *, numeric_enums: bool) -> dict[str, Any]:
+    """The same before it is text."""
+    answer: dict[str, Any] = json_format.MessageToDict(response, use_integers_for_enums=numeric_enums)
+    return answer
 
 
 def write_error(error: RpcError, http_status: int) -> bytes:
     """A refusal as JSON: https://cloud.google.com/apis/design/errors#http_mapping."""
+    return dump(error_dict(error, http_status))
+
+
+def error_dict(error: RpcError, http_status: int) -> dict[str, Any]:
+    """The same before it is text."""
     body: dict[str, Any] = {"code": http_status, "message": error.message, "status": error.code.name}
     if error.details:
         body["details"] = [json_format.MessageToDict(detail) for detail in error.to_status().details]
-    return _dump({"error": body})
+    return {"error": body}
 
 
 def invalid(message: str, field: str = "") -> RpcError:
@@ -270,5 +281,6 @@ def _shown(value: Any) -> str:
     return text if len(text) <= 100 else f"{text[:100]}…"
 
 
-def _dump(value: Any) -> bytes:
+def dump(value: Any) -> bytes:
+    """JSON as it is sent."""
     return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()

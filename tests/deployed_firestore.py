@@ -15,4 +15,4 @@ def deployed_firestore(**settings: Any) -> FirestoreEmulator:
         settings: those of a FirestoreEmulator.
     """
     indexes = read_index_file(REPOSITORY / "deployment" / "firestore.indexes.json")
-    return FirestoreEmulator(**settings, declared_indexes=indexes, on_missing_index=refuse)
+    return FirestoreEmulator(**settings, rest_port=0, declared_indexes=indexes, on_missing_index=refuse)

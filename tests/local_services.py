@@ -93,6 +93,7 @@ def local_services(
             stack.callback(_stop, background, server)
         addresses = {
             "FIRESTORE_EMULATOR_HOST": f"127.0.0.1:{emulator.port}",
+            "FIRESTORE_REST_EMULATOR_HOST": f"127.0.0.1:{emulator.rest_port}",
             "PUBSUB_EMULATOR_HOST": f"127.0.0.1:{pubsub.port}",
             "CLOUD_TASKS_EMULATOR_HOST": f"127.0.0.1:{tasks.port}",
         }

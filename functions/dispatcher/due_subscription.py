@@ -1,7 +1,8 @@
 """A subscription whose report is due, read from a document that may hold anything. Pure."""
 
 import re
-from datetime import UTC, datetime, timedelta
+from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from functions.shared.ids import KIND_PATTERN, delivery_id
@@ -42,33 +43,24 @@ class DueSubscription(NamedTuple):
         return delivery_id(self.user_id, self.subscription_id, self.due_at)
 
 
-def read_due_subscription(document: Any, default_kind: str) -> DueSubscription:
+def read_due_subscription(document: Mapping[str, Any], default_kind: str) -> DueSubscription:
     """Read a subscription from a document of the projection, whose `next_report_at` is a plausible timestamp
     (functions.shared.plausible_time).
 
     Args:
-        document: a google.firestore.v1.Document, the protobuf class.
+        document: the Document as JSON (document_stream.py).
         default_kind: the kind of subscriptions whose document names none.
     """
-    fields = document.fields
-    user_id, subscription_id = ids_of(document)
+    fields = document["fields"]
+    _, user_id, _, subscription_id = document["name"].rsplit("/", 3)
     kind, problem = default_kind, ""
     value = fields.get("kind")
-    if value is not None and not value.HasField("null_value"):
-        if _KIND.fullmatch(value.string_value):
-            kind = value.string_value
+    if value is not None and "nullValue" not in value:
+        text = value.get("stringValue", "")
+        if _KIND.fullmatch(text):
+            kind = text
         else:
             problem = f"kind: must be {SUBSCRIPTION_MUST_BE['kind']}"
-    due_at = to_datetime(fields["next_report_at"].timestamp_value)
-    return DueSubscription(user_id, subscription_id, due_at, kind, problem, to_datetime(document.update_time))
-
-
-def ids_of(document: Any) -> tuple[str, str]:
-    """The ids of user and subscription in a document's name."""
-    _, user_id, _, subscription_id = document.name.rsplit("/", 3)
-    return user_id, subscription_id
-
-
-def to_datetime(timestamp: Any) -> datetime:
-    """A protobuf timestamp in UTC."""
-    return _EPOCH + timedelta(0, timestamp.seconds, timestamp.nanos // 1000)
+    due_at = datetime.fromisoformat(fields["next_report_at"]["timestampValue"])
+    updated_at = datetime.fromisoformat(document["updateTime"])
+    return DueSubscription(user_id, subscription_id, due_at, kind, problem, updated_at)

@@ -15,7 +15,7 @@ from google.cloud.firestore_v1.types import Value
 
 from functions.dispatcher.conditional_commit import NO_ROOM, Change, CommitResult, commit, update
 from functions.dispatcher.document_stream import DocumentStream, Operator
-from functions.dispatcher.due_subscription import DueSubscription, to_datetime
+from functions.dispatcher.due_subscription import DueSubscription
 from functions.dispatcher.malformed_documents import unservable
 from functions.dispatcher.new_documents import Admitted, Mark, NewDocuments, NewPage
 from functions.shared.databases import UsersDatabase
@@ -214,7 +214,5 @@ def _has_neither_time_nor_null(fields: Mapping[str, Any]) -> bool:
     if "enrolled_at" not in fields:
         return True
     value = fields["enrolled_at"]
-    kind = value.WhichOneof("value_type")
-    return not (
-        kind == "null_value" or (kind == "timestamp_value" and EARLIEST <= to_datetime(value.timestamp_value) <= LATEST)
-    )
+    moment = value.get("timestampValue")
+    return not ("nullValue" in value or (moment and EARLIEST <= datetime.fromisoformat(moment) <= LATEST))

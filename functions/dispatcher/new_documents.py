@@ -83,8 +83,8 @@ class Mark:
         new: the query of those with a null.
         where: the filters of `everything`, for the sweep.
         select: the fields that are needed to deal with a document; None for all. Applications may keep much in one.
-        is_missing: whether a document's fields have neither a null nor a value that the dispatcher writes, by the
-            protobuf class's map.
+        is_missing: whether a document's fields have neither a null nor a value that the dispatcher writes, as JSON
+            (document_stream.py).
     """
 
     field: str
@@ -183,8 +183,8 @@ class NewDocuments:
         found: list[str] = []
         path = ""
         for scanned, document in enumerate(documents, start=1):
-            path = self._stream.path_of(document.name)
-            if self._mark.is_missing(document.fields):
+            path = self._stream.path_of(document["name"])
+            if self._mark.is_missing(document.get("fields", {})):
                 found.append(path)
                 missing -= 1
             if missing == 0:

@@ -196,5 +196,5 @@ def new_place(subscription: Subscription, schedule: Schedule, run_time: datetime
 def _has_neither_shard_nor_null(fields: Mapping[str, Any]) -> bool:
     if "shard" not in fields:
         return True
-    kind = fields["shard"].WhichOneof("value_type")
-    return not (kind == "null_value" or (kind == "integer_value" and 0 <= fields["shard"].integer_value < SHARDS))
+    value = fields["shard"]
+    return not ("nullValue" in value or ("integerValue" in value and 0 <= int(value["integerValue"]) < SHARDS))

@@ -26,7 +26,8 @@ OWN_VARIABLES = frozenset(
         *("SENDGRID_WEBHOOK_KEY", "RESEND_WEBHOOK_SECRET"),
         # https://cloud.google.com/run/docs/container-contract#services-env-vars
         *("K_SERVICE", "K_REVISION", "K_CONFIGURATION", "FUNCTION_TARGET", "FUNCTION_SIGNATURE_TYPE"),
-        *("FIRESTORE_EMULATOR_HOST", "PUBSUB_EMULATOR_HOST", "CLOUD_TASKS_EMULATOR_HOST", "LOG_EXECUTION_ID"),
+        *("FIRESTORE_EMULATOR_HOST", "FIRESTORE_REST_EMULATOR_HOST", "PUBSUB_EMULATOR_HOST"),
+        *("CLOUD_TASKS_EMULATOR_HOST", "LOG_EXECUTION_ID"),
     }
 )
 """What no kind may declare, since it has a meaning already."""

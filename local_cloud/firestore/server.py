@@ -1,15 +1,21 @@
-"""The Firestore emulator: google.firestore.v1.Firestore over gRPC, in memory."""
+"""The Firestore emulator: google.firestore.v1.Firestore over gRPC, and its RunQuery over REST, in memory."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
+from google.api.http_pb2 import HttpRule
 from google.protobuf.empty_pb2 import Empty
 
 from local_cloud.clock import Clock
-from local_cloud.firestore import messages
+from local_cloud.errors import PortInUse
+from local_cloud.firestore import messages, query_json
 from local_cloud.firestore.indexes import DeclaredIndexes
 from local_cloud.firestore.service import FirestoreService
 from local_cloud.firestore.usage import Usage
+from local_cloud.rest import RestServer
 from local_cloud.rpc import Method, Middleware, RpcServer
+
+_SERVICE = "google.firestore.v1.Firestore"
+_ROOT = "projects/*/databases/*/documents"
 
 _METHODS = (
     Method(name="GetDocument", request=messages.GetDocumentRequest, response=messages.Document),
@@ -29,7 +35,16 @@ _METHODS = (
     Method(name="Commit", request=messages.CommitRequest, response=messages.CommitResponse),
     Method(name="Rollback", request=messages.RollbackRequest, response=Empty),
     Method(
-        name="RunQuery", request=messages.RunQueryRequest, response=messages.RunQueryResponse, server_streaming=True
+        name="RunQuery",
+        request=messages.RunQueryRequest,
+        response=messages.RunQueryResponse,
+        server_streaming=True,
+        http=HttpRule(
+            post=f"/v1/{{parent={_ROOT}}}:runQuery",
+            body="*",
+            additional_bindings=[HttpRule(post=f"/v1/{{parent={_ROOT}/*/**}}:runQuery", body="*")],
+        ),
+        to_dict=query_json.to_dict,
     ),
     Method(
         name="RunAggregationQuery",
@@ -70,6 +85,7 @@ class FirestoreEmulator:
     Args:
         host: the address to bind.
         port: the port, 0 for any free one.
+        rest_port: that of RunQuery over REST, 0 for any free one; None for none.
         clock: the time of commits and read times.
         middleware: wrapped around every call.
         declared_indexes: for a collection id what an index file says of it. Queries are answered without it, too, but
@@ -86,6 +102,7 @@ class FirestoreEmulator:
         *,
         host: str,
         port: int,
+        rest_port: int | None = None,
         clock: Clock,
         middleware: Sequence[Middleware] = (),
         declared_indexes: Mapping[str, DeclaredIndexes] | None = None,
@@ -94,12 +111,20 @@ class FirestoreEmulator:
         self.usage = Usage()
         self._service = FirestoreService(clock, self.usage, declared_indexes or {}, on_missing_index)
         self._server = RpcServer("Firestore", host, port, middleware)
-        self._server.add_service("google.firestore.v1.Firestore", _METHODS, self._service)
+        self._server.add_service(_SERVICE, _METHODS, self._service)
+        self._rest = None if rest_port is None else RestServer("Firestore over REST", host, rest_port, middleware)
+        if self._rest is not None:
+            self._rest.add_service(_SERVICE, _METHODS, self._service)
 
     @property
     def port(self) -> int:
         """The port; the bound one after `start`."""
         return self._server.port
+
+    @property
+    def rest_port(self) -> int | None:
+        """The port of REST; the bound one after `start`. None: there is none."""
+        return self._rest.port if self._rest is not None else None
 
     async def start(self) -> None:
         """Begin to serve.
@@ -108,6 +133,12 @@ class FirestoreEmulator:
             PortInUse: another process has the port.
         """
         await self._server.start()
+        if self._rest is not None:
+            try:
+                await self._rest.start()
+            except PortInUse:
+                await self._server.stop()
+                raise
 
     async def indexed(self) -> None:
         """Return when the composite indexes that queries caused are complete."""
@@ -128,5 +159,7 @@ class FirestoreEmulator:
 
     async def stop(self) -> None:
         """Stop serving and forget everything."""
+        if self._rest is not None:
+            await self._rest.stop()
         await self._server.stop()
         self._service.clear()

@@ -83,6 +83,7 @@ class Cloud:
     def variables(self) -> dict[str, str]:
         return {
             "FIRESTORE_EMULATOR_HOST": f"127.0.0.1:{self.firestore.port}",
+            "FIRESTORE_REST_EMULATOR_HOST": f"127.0.0.1:{self.firestore.rest_port}",
             "CLOUD_TASKS_EMULATOR_HOST": f"127.0.0.1:{self.tasks.port}",
             "PUBSUB_EMULATOR_HOST": f"127.0.0.1:{self.pubsub.port}",
             "OIDC_CERTS_URL": self.identity.certs_url,

@@ -618,6 +618,7 @@ class World:
             "SENDGRID_WEBHOOK_KEY": self._webhook_key.public,
             "SLACK_WEBHOOK_URL": f"http://127.0.0.1:{self.inbox.port}{SLACK_WEBHOOK_PATH}",
             "FIRESTORE_EMULATOR_HOST": f"127.0.0.1:{self.firestore.port}",
+            "FIRESTORE_REST_EMULATOR_HOST": f"127.0.0.1:{self.firestore.rest_port}",
             "PUBSUB_EMULATOR_HOST": f"127.0.0.1:{self.pubsub.port}",
             "CLOUD_TASKS_EMULATOR_HOST": f"127.0.0.1:{self.tasks.port}",
             "OIDC_CERTS_URL": self.identity.certs_url,

@@ -27,7 +27,7 @@ class LocalPipeline:
     """`make up` with three users, of whom the third's address is refused, and `reports` beside it."""
 
     def __init__(self, directory: Path) -> None:
-        self.port_base = free_ports(14)
+        self.port_base = free_ports(15)
         self.data = directory / "data"
         self.output = directory / "output"
         with self.output.open("wb") as output:

@@ -90,6 +90,7 @@ class Cloud:
             "SCHEDULER_INVOKER": SCHEDULER,
             "DEAD_LETTER_TOPIC": "report-dead-letters",
             "FIRESTORE_EMULATOR_HOST": f"127.0.0.1:{self.firestore.port}",
+            "FIRESTORE_REST_EMULATOR_HOST": f"127.0.0.1:{self.firestore.rest_port}",
             "CLOUD_TASKS_EMULATOR_HOST": f"127.0.0.1:{self.tasks_port}",
             "PUBSUB_EMULATOR_HOST": f"127.0.0.1:{self.pubsub_port}",
             "OIDC_CERTS_URL": self.identity.certs_url,

@@ -1,78 +1,152 @@
-"""Reading past the client library: what is sent and raised stays what the library sends and raises."""
+"""Reading past the client library: what is asked, and what becomes of each answer that REST can give."""
 
+import json
+import threading
 from collections.abc import Iterator
-from concurrent import futures
-from datetime import UTC, datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-import grpc
 import pytest
-from google.api_core.exceptions import PermissionDenied
-from google.auth.credentials import AnonymousCredentials
-from google.cloud import firestore
-from google.cloud.firestore_v1.types import RunQueryRequest, RunQueryResponse
+from google.api_core.exceptions import Forbidden, GoogleAPICallError
 
+from functions.dispatcher import document_stream
 from functions.dispatcher.document_stream import DocumentStream
 
 PROJECT = "local-project"
-NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
+ROOT = f"projects/{PROJECT}/databases/(default)/documents"
 
 
-class Recorder(grpc.GenericRpcHandler):
-    """A Firestore that answers any query with one user, and keeps the headers that came with it."""
+def answer_with(*elements: Any) -> bytes:
+    return json.dumps([*elements]).encode()
+
+
+def user(user_id: str) -> dict[str, Any]:
+    return {"document": {"name": f"{ROOT}/users/{user_id}"}, "readTime": "2026-11-24T12:00:00Z"}
+
+
+class Recorder(ThreadingHTTPServer):
+    """A Firestore that gives one answer after another, and keeps what it was asked."""
 
     def __init__(self) -> None:
-        self.headers: list[dict[str, str]] = []
-        self.refuses_after: int | None = None
-        """How many answers come before an error; None for no error."""
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.asked: list[tuple[str, dict[str, Any]]] = []
+        self.answers: list[tuple[int, bytes]] = []
 
-    def service(self, details: grpc.HandlerCallDetails) -> Any:
-        """Take a call."""
-        if details.method != "/google.firestore.v1.Firestore/RunQuery":
-            return None
-        self.headers.append({str(key): str(value) for key, value in details.invocation_metadata})
-        return grpc.unary_stream_rpc_method_handler(
-            self._answer,
-            request_deserializer=RunQueryRequest.deserialize,
-            response_serializer=RunQueryResponse.serialize,
-        )
 
-    def _answer(self, request: RunQueryRequest, context: grpc.ServicerContext) -> Iterator[RunQueryResponse]:
-        if self.refuses_after != 0:
-            document = {"name": f"{request.parent}/users/u1", "fields": {"next_report_at": {"timestamp_value": NOON}}}
-            yield RunQueryResponse(document=document, read_time=NOON)
-        if self.refuses_after is not None:
-            context.abort(grpc.StatusCode.PERMISSION_DENIED, "as the test wants it")
+class Handler(BaseHTTPRequestHandler):
+    """Takes a request."""
+
+    server: Recorder
+
+    def do_POST(self) -> None:
+        """Answer in an odd number of bytes at a time, and end the connection."""
+        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        self.server.asked.append((self.path, body))
+        status, answer = self.server.answers.pop(0)
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.end_headers()
+        for place in range(0, len(answer), 7):
+            self.wfile.write(answer[place : place + 7])
+
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002  the base class's name
+        """Say nothing."""
 
 
 @pytest.fixture
 def recorder(monkeypatch: pytest.MonkeyPatch) -> Iterator[Recorder]:
-    """The server, which every client that is made within the test talks to."""
-    recorder = Recorder()
-    server = grpc.server(futures.ThreadPoolExecutor(2), handlers=[recorder])
-    monkeypatch.setenv("FIRESTORE_EMULATOR_HOST", f"127.0.0.1:{server.add_insecure_port('127.0.0.1:0')}")
-    server.start()
-    yield recorder
-    server.stop(None).wait()
+    """The server, which every stream that is made within the test talks to."""
+    with Recorder() as server:
+        monkeypatch.setenv("FIRESTORE_REST_EMULATOR_HOST", f"127.0.0.1:{server.server_port}")
+        monkeypatch.setattr(document_stream, "_FIRST_WAIT_SECONDS", 0.0)
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        yield server
+        server.shutdown()
+        thread.join()
 
 
 def read() -> list[str]:
     stream = DocumentStream(PROJECT, "(default)")
-    return [stream.path_of(user.name) for user in stream.read(where=[], order_by=[], select=["active"])]
+    return [stream.path_of(each["name"]) for each in stream.read(where=[], order_by=[], select=["active"])]
 
 
-def test_a_query_has_the_headers_that_the_client_library_sends(recorder: Recorder) -> None:
-    client = firestore.Client(project=PROJECT, credentials=AnonymousCredentials())  # type: ignore[no-untyped-call]  # google-auth
-    list(client.collection("users").stream())
+def test_a_query_asks_for_a_page_in_the_order_of_names(recorder: Recorder) -> None:
+    recorder.answers = [(200, answer_with(user("u1")))]
     assert read() == ["users/u1"]
-    library, ours = recorder.headers
-    for name in ("google-cloud-resource-prefix", "x-goog-request-params"):
-        assert ours[name] == library[name]
-    assert "gl-python/" in ours["x-goog-api-client"]
+    assert recorder.asked == [
+        (
+            f"/v1/{ROOT}:runQuery?prettyPrint=false",
+            {
+                "structuredQuery": {
+                    "select": {"fields": [{"fieldPath": "active"}]},
+                    "from": [{"collectionId": "users"}],
+                    "orderBy": [{"field": {"fieldPath": "__name__"}, "direction": "ASCENDING"}],
+                    "limit": document_stream.PAGE_SIZE,
+                }
+            },
+        )
+    ]
 
 
-@pytest.mark.parametrize("answers", [0, 1], ids=["at the call", "while it is read"])
-def test_an_error_is_one_of_the_librarys(recorder: Recorder, answers: int) -> None:
-    recorder.refuses_after = answers
-    with pytest.raises(PermissionDenied, match="as the test wants it"):
+def test_an_answer_may_be_spread_over_lines_and_hold_any_text(recorder: Recorder) -> None:
+    answer = json.dumps([user('a"]b'), user("名前\n,["), {"readTime": "2026-11-24T12:00:00Z"}], indent=2)
+    recorder.answers = [(200, answer.encode())]
+    assert read() == ['users/a"]b', "users/名前\n,["]
+
+
+def test_no_document_is_no_error(recorder: Recorder) -> None:
+    recorder.answers = [(200, b"[]")]
+    assert read() == []
+
+
+REFUSAL = {"error": {"code": 403, "message": "as the test wants it", "status": "PERMISSION_DENIED"}}
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        (403, answer_with(REFUSAL)),
+        (403, json.dumps(REFUSAL).encode()),
+        (200, answer_with(user("u1"), REFUSAL)),
+    ],
+    ids=["at the call, in an array", "at the call", "while it is read"],
+)
+def test_a_refusal_is_one_of_the_librarys_errors(recorder: Recorder, answer: tuple[int, bytes]) -> None:
+    recorder.answers = [answer]
+    with pytest.raises(Forbidden, match="as the test wants it"):
         read()
+    assert len(recorder.asked) == 1
+
+
+WHOLE = answer_with(user("u1"), user("u2"))
+
+
+@pytest.mark.parametrize(
+    ("answer", "goes_on_after"),
+    [
+        ((503, b"<html>"), None),
+        ((429, answer_with({"error": {"code": 429, "message": "slow down"}})), None),
+        ((200, b""), None),
+        ((200, WHOLE[: WHOLE.index(b"u2")]), "u1"),
+        ((200, WHOLE[:-1]), "u2"),
+        ((200, answer_with(user("u1"), {"error": {"code": 503, "message": "try again"}})), "u1"),
+    ],
+    ids=["no JSON", "too many", "nothing", "half a document", "no end", "an error at the end"],
+)
+def test_a_page_that_breaks_off_goes_on_behind_its_last_document(
+    recorder: Recorder, answer: tuple[int, bytes], goes_on_after: str | None
+) -> None:
+    recorder.answers = [answer, (200, answer_with(user("u3")))]
+    before = {"u1": ["users/u1"], "u2": ["users/u1", "users/u2"], None: []}
+    assert read() == [*before[goes_on_after], "users/u3"]
+    start = recorder.asked[1][1]["structuredQuery"].get("startAt")
+    name = goes_on_after and {"values": [{"referenceValue": f"{ROOT}/users/{goes_on_after}"}], "before": False}
+    assert start == name
+
+
+def test_a_query_that_fails_again_and_again_is_given_up(recorder: Recorder) -> None:
+    recorder.answers = [(503, b"")] * 7
+    with pytest.raises(GoogleAPICallError):
+        read()
+    assert len(recorder.asked) == 6

@@ -158,7 +158,7 @@ def test_whatever_ends_a_run_what_was_read_has_its_tasks(cloud: Cloud) -> None:
     assert (cloud.record("21261124T1200Z")["state"], cloud.record("21261124T1200Z")["dispatched"]) == ("failed", 7)
     cloud.dead_letters()
     (alert,) = (alert for alert in cloud.system_alerts if alert["alert"] == "run-errors")
-    assert alert["detail"] == f"the run failed: PermissionDenied, when it had read the subscription {users[6]}/default"
+    assert alert["detail"] == f"the run failed: Forbidden, when it had read the subscription {users[6]}/default"
 
 
 def test_a_ledger_that_does_not_answer_holds_up_nobody_else(cloud: Cloud) -> None:

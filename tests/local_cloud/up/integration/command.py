@@ -8,7 +8,7 @@ from pathlib import Path
 from tests.forked_python import ForkedPython
 from tests.support import REPOSITORY, free_ports
 
-PARTS = 14
+PARTS = 15
 
 
 class Command:

@@ -24,7 +24,7 @@ EVIL = "https://evil.example"
 QUEUE = "projects/local-project/locations/us-central1/queues/reports"
 INVOKER = "tasks-invoker@local-project.iam.gserviceaccount.com"
 
-HTTP_PARTS = ("inbox", "identity", "tasks_rest", "dispatcher", "worker", "dlq_handler")
+HTTP_PARTS = ("inbox", "identity", "firestore_rest", "tasks_rest", "dispatcher", "worker", "dlq_handler")
 GRPC_PARTS = ("firestore", "tasks", "pubsub")
 
 FOREIGN: Mapping[str, Mapping[str, str]] = {
@@ -65,10 +65,11 @@ def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
 
 @pytest.fixture(scope="module")
 def emulators() -> Iterator[Running]:
-    with serve("--firestore", "0", "--tasks-rest", "0", "--pubsub", "0") as variables:
+    with serve("--firestore-rest", "0", "--tasks-rest", "0", "--pubsub", "0") as variables:
         yield Running(
             {
                 "firestore": _port(variables["FIRESTORE_EMULATOR_HOST"]),
+                "firestore_rest": _port(variables["FIRESTORE_REST_EMULATOR_HOST"]),
                 "tasks": _port(variables["CLOUD_TASKS_EMULATOR_HOST"]),
                 "pubsub": _port(variables["PUBSUB_EMULATOR_HOST"]),
                 "tasks_rest": _port(variables["CLOUDTASKS_EMULATOR_HOST"]),
@@ -102,7 +103,7 @@ class TestEveryPort:
             for path in ("/", "/health", "/api/mails", "/.well-known/openid-configuration", f"/v2/{QUEUE}"):
                 assert _attack(cloud.url(part, path), headers, method).status_code == 403
 
-    @pytest.mark.parametrize("part", ["tasks_rest", "identity"])
+    @pytest.mark.parametrize("part", ["firestore_rest", "tasks_rest", "identity"])
     @pytest.mark.parametrize("foreign", FOREIGN)
     def test_the_emulators_alone(self, emulators: Running, part: str, foreign: str) -> None:
         for method in ("GET", "POST"):
