@@ -21,7 +21,7 @@ from functions.shared.subscription import DEFAULT_SUBSCRIPTION
 
 _WORKER_URL = "http://self"
 _THREADS = 10
-_CALIBRATION = 60
+CALIBRATION = 60
 _POLL_SECONDS = 0.1
 _GIVE_UP_SECONDS = 300.0
 _SEEDS = 21
@@ -46,15 +46,24 @@ CASES: Sequence[tuple[str, int, float, int, float]] = (
 
 
 def measure(
-    *, cases: Sequence[tuple[str, int, float, int, float]] = CASES, real_seeds: int = REAL_SEEDS
+    *,
+    cases: Sequence[tuple[str, int, float, int, float]] = CASES,
+    real_seeds: int = REAL_SEEDS,
+    calibration: int = CALIBRATION,
 ) -> Iterator[Table]:
-    """Run each case for real, and in the model with the worker's pace as measured on this machine."""
+    """Run each case for real, and in the model with the worker's pace as measured on this machine.
+
+    Args:
+        cases: see CASES.
+        real_seeds: the number of real runs for a case in which attempts fail.
+        calibration: the number of reports by which the pace is measured, three times.
+    """
     rows = []
     for limit, reports, rate, concurrent, failures in cases:
         measured = []
         for seed in range(real_seeds if failures else 1):
             with Cloud(mail_failures=failures, seed=seed) as cloud:
-                measured.append(_run(cloud, reports, rate, concurrent, calibrate_without_failures=not failures))
+                measured.append(_run(cloud, reports, rate, concurrent, calibration=0 if failures else calibration))
         pace = measured[0][0]
         real = sorted(seconds for _, seconds in measured)
         plan = Plan(
@@ -101,12 +110,10 @@ def _written(seconds: Sequence[float]) -> str:
     return least if least == most else f"{median(seconds):.1f} ({least} to {most})"
 
 
-def _run(
-    cloud: Cloud, reports: int, rate: float, concurrent: int, *, calibrate_without_failures: bool
-) -> tuple[Pace, float]:
+def _run(cloud: Cloud, reports: int, rate: float, concurrent: int, *, calibration: int) -> tuple[Pace, float]:
     """The worker's pace, and the seconds that a real run takes."""
     # The users for the pace measurement have their reports before the run begins.
-    cloud.put_in_users(reports + (3 * _CALIBRATION if calibrate_without_failures else 0))
+    cloud.put_in_users(reports + 3 * calibration)
     queue = Queue(
         name=f"{PARENT}/queues/reports",
         rate_limits={"max_dispatches_per_second": rate, "max_concurrent_dispatches": concurrent},
@@ -119,7 +126,7 @@ def _run(
     )
     cloud.queues.create_queue(parent=PARENT, queue=queue)
     with cloud.function("worker", WORKER_URL=_WORKER_URL, THREADS=str(_THREADS), PROVIDER_PAUSE="0") as worker:
-        pace = _pace(cloud, worker.url, worker.environment["WORKER_URL"], reports, calibrate_without_failures)
+        pace = _pace(cloud, worker.url, worker.environment["WORKER_URL"], reports, calibration)
         before = int(cloud.bill()["mails"])
         with cloud.function("dispatcher", WORKER_URL=worker.url) as dispatcher:
             began = time.monotonic()
@@ -135,15 +142,15 @@ def _run(
     return pace, real
 
 
-def _pace(cloud: Cloud, url: str, audience: str, reports: int, without_failures: bool) -> Pace:
+def _pace(cloud: Cloud, url: str, audience: str, reports: int, calibration: int) -> Pace:
     """How fast the worker is: alone, and as fast as it can."""
-    if not without_failures:
+    if not calibration:
         # Failed reports are not comparable. These figures hardly matter if the run mostly waits for retries.
         return Pace(cpu_seconds=0.02, wait_seconds=0.02, start_seconds=0)
     token = cloud.token(TASKS, audience)
     tasks = [
         ReportTask.from_json(report_task(due, "20261124T1200Z").body)
-        for number in range(1, 3 * _CALIBRATION + 1)
+        for number in range(1, 3 * calibration + 1)
         for due in [DueSubscription(f"u{reports + number}", DEFAULT_SUBSCRIPTION, DUE_AT, "activity")]
     ]
     first, alone, together = (tasks[start::3] for start in range(3))
