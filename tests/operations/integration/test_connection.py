@@ -117,7 +117,7 @@ def test_interrupted_it_says_how_far_it_came_and_the_same_command_does_the_rest(
 ) -> None:
     gate = Gate()
     monkeypatch.setattr(emulators.tasks_faults, "middleware", gate)
-    for number in range(300):
+    for number in range(200):
         project.dead_letter(f"u{number}", delivery=DeliveryState.SENT if number % 2 else DeliveryState.DEAD)
     command = [str(REPOSITORY / "reports"), "dead-letters", "replay", "--all", "--yes"]
     process = subprocess.Popen(
@@ -139,11 +139,11 @@ def test_interrupted_it_says_how_far_it_came_and_the_same_command_does_the_rest(
     assert process.returncode == 130
     assert "Traceback" not in err
     assert "the same command does the rest" in err
-    assert 0 < len(project.queued()) < 150
+    assert 0 < len(project.queued()) < 100
 
     done = reports("dead-letters", "replay", "--all", "--yes", directory=tmp_path, environment=project.variables)
     assert done.returncode == 0
-    assert len(project.queued()) == 150
+    assert len(project.queued()) == 100
     states = {letter.to_dict()["state"] for letter in project.database.collection("dead_letters").stream()}
     assert states == {"replayed"}
 

@@ -68,7 +68,7 @@ def test_what_the_tutorial_says_is_what_happens(terminal: Terminal) -> None:
     report.write_text("".join(lines))
     assert "subject" in terminal.run(first)
     report.write_text(report.read_text().replace("totals.largest", "totals.lagest"))
-    [mistake] = blocks("text")
+    _set_up, mistake = blocks("text")
     assert terminal.run(first) == mistake
     report.write_text(report.read_text().replace("totals.lagest", "totals.largest"))
 
