@@ -24,6 +24,7 @@ from google.cloud.firestore_v1.types import CommitRequest
 from google.cloud.tasks_v2 import CloudTasksClient, HttpRequest, Queue, Task
 from google.cloud.tasks_v2.services.cloud_tasks.transports import CloudTasksGrpcTransport
 
+from benchmarks.child_process import start_process
 from benchmarks.console_data import ConsoleData
 from benchmarks.documents import PROJECT
 from benchmarks.failure import BenchmarkFailed
@@ -72,14 +73,12 @@ class Cloud:
         """The number of users so far."""
 
     def __enter__(self) -> Self:
-        self._process = subprocess.Popen(  # noqa: S603  this interpreter and this repository
+        self._process = start_process(
             [sys.executable, "-m", "benchmarks.services", *self._options],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
             cwd=REPOSITORY,
-            # Ctrl-C ends the benchmark, and the benchmark ends the servers.
-            start_new_session=True,
         )
         assert self._process.stdout is not None
         try:

@@ -14,10 +14,12 @@ from statistics import quantiles
 
 import requests
 
+from benchmarks.child_process import start_process
 from benchmarks.cloud import LOCATION, NO_SERVER, REPOSITORY, SCHEDULER, TASKS, Cloud
 from benchmarks.console_data import CAUSES, DAYS, ConsoleData
 from benchmarks.cpu_time import cpu_seconds
 from benchmarks.documents import PROJECT
+from benchmarks.failure import BenchmarkFailed
 from benchmarks.table import Table
 
 DELIVERIES = 1_000_000
@@ -159,18 +161,16 @@ def running(addresses: Mapping[str, str], queue: str) -> Iterator[tuple[str, int
         "SCHEDULER_INVOKER": SCHEDULER,
     }
     command = [sys.executable, "-m", "operations", "console", "--port", str(port)]
-    process = subprocess.Popen(  # noqa: S603  this interpreter
-        command, env=environment, cwd=REPOSITORY, stdout=subprocess.DEVNULL, start_new_session=True
-    )
+    process = start_process(command, env=environment, cwd=REPOSITORY, stdout=subprocess.DEVNULL)
     url = f"http://127.0.0.1:{port}"
     try:
         until = time.monotonic() + _START_SECONDS
         while True:
             try:
                 requests.get(f"{url}/kinds", timeout=_PAGE_SECONDS).raise_for_status()
-            except requests.ConnectionError:
+            except requests.ConnectionError as error:
                 if time.monotonic() > until or process.poll() is not None:
-                    raise
+                    raise BenchmarkFailed("the console does not start; above is what it said") from error
                 time.sleep(0.1)
             else:
                 break

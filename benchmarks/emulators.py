@@ -26,6 +26,7 @@ from google.cloud.firestore_v1.services.firestore.transports import FirestoreGrp
 from google.cloud.tasks_v2 import BatchCreateTasksRequest, CloudTasksClient, CreateTaskRequest, HttpMethod, Queue
 from google.cloud.tasks_v2.services.cloud_tasks.transports import CloudTasksGrpcTransport
 
+from benchmarks.child_process import start_process
 from benchmarks.cloud import PARENT, Cloud
 from benchmarks.documents import PROJECT
 from benchmarks.table import Table, number, times
@@ -249,9 +250,7 @@ def _started(command: Callable[[int], list[str]]) -> Iterator[str]:
     """An emulator on a port of its own; yields its address."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
-    process = subprocess.Popen(  # noqa: S603  what the caller has installed
-        command(port), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
-    )
+    process = start_process(command(port), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         until = time.monotonic() + _WAIT_SECONDS
         while time.monotonic() < until:

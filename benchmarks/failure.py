@@ -8,6 +8,8 @@ import aiohttp
 import grpc
 from google.api_core.exceptions import GoogleAPIError
 
+from local_cloud.errors import LocalCloudError
+
 _LONGEST = 400
 
 
@@ -17,6 +19,7 @@ class BenchmarkFailed(Exception):
 
 CAN_GO_WRONG = (
     BenchmarkFailed,
+    LocalCloudError,
     OSError,  # A port in use, a full disk, a time limit, and whatever requests raises.
     aiohttp.ClientError,
     grpc.RpcError,

@@ -3,7 +3,6 @@
 import os
 import signal
 import socket
-import subprocess
 import sys
 import time
 from collections.abc import Mapping
@@ -12,6 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from benchmarks.child_process import start_process
 from benchmarks.cpu_time import cpu_seconds
 from benchmarks.failure import BenchmarkFailed, last_line
 from benchmarks.throttle import Throttle
@@ -71,7 +71,7 @@ class Function:
             BenchmarkFailed: it ended instead, or takes too long; the text has its last line.
         """
         with self.log.open("ab") as log:
-            self._process = subprocess.Popen(  # noqa: S603  this interpreter and this repository
+            self._process = start_process(
                 [
                     *(sys.executable, "-m", "functions_framework"),
                     *("--source", f"functions/{self._name}/main.py", "--target", self._name),
@@ -82,7 +82,6 @@ class Function:
                 stdout=log,
                 stderr=log,
                 cwd=self._root,
-                start_new_session=True,
             )
         try:
             if self._cores is not None:

@@ -10,6 +10,7 @@ from typing import Annotated
 import structlog
 import typer
 
+from benchmarks.failure import CAN_GO_WRONG, in_one_line
 from benchmarks.simulation import breaking, check, plots, report_reads, request_cost, scale
 from benchmarks.simulation.following import follow
 from benchmarks.simulation.measure import measure
@@ -112,4 +113,7 @@ def check_model() -> None:
 
 
 if __name__ == "__main__":
-    app()
+    try:
+        app()
+    except CAN_GO_WRONG as error:
+        raise SystemExit(in_one_line(error)) from None

@@ -13,6 +13,8 @@ from benchmarks.simulation.scale import Case, span
 _HOUR = 3600
 _COLOURS = {"as recommended": "#1a73e8", "one queue, 500/s": "#e8710a", "as shipped, 10/s": "#5f6368"}
 _SIZE = (7.2, 4.0)
+_DISTINCT = 10
+"""So many colors matplotlib has before it begins again."""
 
 
 def time_by_reports(lines: dict[str, Sequence[Case]], file: Path) -> None:
@@ -44,18 +46,19 @@ def cost_by_reports(cases: Sequence[Case], follows: Sequence[Following], file: P
         axes.loglog(reports, dollars, "o-", color=colour, label=name)
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"${value:g}" if value < 1 else f"${value:,.0f}"))
     _reports_below(axes)
-    axes.set_ylabel("a run, without the mail provider")
+    axes.set_ylabel("a run and what follows it, without the mail provider")
     _finish(figure, axes, file)
 
 
 def run_by_time(cases: Mapping[str, Case], file: Path) -> None:
     """How a run goes on with one setting or another."""
     figure, axes = _axes()
-    for name, case in cases.items():
+    for number, (name, case) in enumerate(cases.items()):
         # As many points as the picture can show.
         points = case.outcome.curve[:: max(len(case.outcome.curve) // 800, 1)]
+        style = "-" if number < _DISTINCT else "--"
         minutes = [moment / 60 for moment, _ in points]
-        axes.plot(minutes, [100 * number / case.plan.reports for _, number in points], label=name)
+        axes.plot(minutes, [100 * sent / case.plan.reports for _, sent in points], style, label=name)
     axes.set_xlim(0, 120)
     axes.set_ylim(0, 102)
     axes.set_xlabel("minutes since the run began")
