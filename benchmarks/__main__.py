@@ -48,6 +48,7 @@ BENCHMARKS: dict[str, Callable[[], Iterator[Table]]] = {
 
 BESIDE: dict[str, Callable[[Checkout], Iterator[Table]]] = {
     "worker": worker.measure_beside,
+    "cold-start": cold_start.measure_beside,
 }
 
 

@@ -1,6 +1,10 @@
 """Cold start: how long a new instance takes before it answers, and which code causes that."""
 
+import functools
+import itertools
 import re
+import runpy
+import shutil
 import subprocess
 import sys
 import time
@@ -8,13 +12,17 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import requests
 
+from benchmarks.checkout import THIS, Checkout, least_of_turns
 from benchmarks.cloud import EVENTS, RUN_AT, TASKS, Cloud
+from benchmarks.command_cpu import command_cpu
 from benchmarks.deployed import hiding, not_deployed
 from benchmarks.function import REPOSITORY, Function
-from benchmarks.table import Table
+from benchmarks.table import Table, number, times
 from functions.shared.ids import delivery_id
 from functions.shared.report_task import ReportTask
 from functions.shared.subscription import DEFAULT_SUBSCRIPTION
@@ -22,13 +30,15 @@ from functions.shared.subscription import DEFAULT_SUBSCRIPTION
 _FUNCTIONS = ("dispatcher", "worker", "dlq_handler")
 _LINE = re.compile(r"import time:\s+(\d+) \|\s+(\d+) \| (\s*)(\S+)")
 _SHOWN = 8
+_TURNS = 5
+_TYPER_AND_RICH = "import typer, rich.console, rich.table, rich.text, rich.progress"
 
 
 def measure() -> Iterator[Table]:
     """Import each function under `-X importtime`, and start each and send it its first request."""
-    with Cloud() as cloud:
+    with Cloud() as cloud, TemporaryDirectory() as folder:
         cloud.put_in_users(1)
-        first_answers = {name: _first_answer(cloud, name) for name in _FUNCTIONS}
+        first_answers = {name: _first_answer(cloud, name, _lay_out(THIS, name, Path(folder))) for name in _FUNCTIONS}
     imports = {name: _imports(name, first_answers[name].environment) for name in _FUNCTIONS}
     rows = []
     for name in _FUNCTIONS:
@@ -69,11 +79,71 @@ def measure() -> Iterator[Table]:
     )
 
 
+def measure_beside(checkout: Checkout, *, turns: int = _TURNS) -> Iterator[Table]:
+    """Start what people wait for, in this version and in another one."""
+    versions = (THIS, checkout)
+    with Cloud() as cloud, TemporaryDirectory() as folder:
+        cloud.put_in_users(1)
+        turn = itertools.count()
+        measured = {
+            f"{name}, to its first answer": least_of_turns(
+                {
+                    each.name: functools.partial(_start_cpu, cloud, name, _lay_out(each, name, Path(folder)), turn)
+                    for each in versions
+                },
+                turns=turns,
+            )
+            for name in _FUNCTIONS
+        }
+        local_cloud = ["local_cloud", "up", "--once", "--port-base", "18470", "--data-dir", f"{folder}/local_cloud"]
+        for what, module in (("`./reports --help`", ["operations", "--help"]), ("`make run`", local_cloud)):
+            command = [sys.executable, "-m", *module]
+            measured[what] = least_of_turns(
+                {each.name: functools.partial(command_cpu, command, each.path) for each in versions}, turns=turns
+            )
+        importing = functools.partial(command_cpu, [sys.executable, "-c", _TYPER_AND_RICH], THIS.path)
+        libraries = least_of_turns({"": importing}, turns=turns)[""]
+    help_cpu = measured["`./reports --help`"]
+    yield Table(
+        title="Starts beside another version",
+        columns=["", f"{checkout.name}, CPU s", "this checkout, CPU s", "this checkout to it"],
+        rows=[
+            [
+                what,
+                number(figures[checkout.name]),
+                number(figures[THIS.name]),
+                times(figures[THIS.name] / figures[checkout.name]),
+            ]
+            for what, figures in measured.items()
+        ],
+        note=f"Processor time of all processes, the least of {turns} turns each. The functions are laid out as "
+        f"deployed. To import Typer and Rich alone takes {number(libraries)} s: the help takes "
+        f"{times(help_cpu[checkout.name] / libraries)} as much in {checkout.name}, and "
+        f"{times(help_cpu[THIS.name] / libraries)} in this checkout.",
+    )
+
+
+def _lay_out(checkout: Checkout, name: str, folder: Path) -> Path:
+    """A function as it is deployed from a version of the repository."""
+    directory = folder / checkout.name.replace(" ", "-") / name
+    shutil.copytree(checkout.path / "functions", directory / "functions")
+    main: str = runpy.run_path(str(checkout.path / "deployment" / "stage_function.py"))["MAIN"]
+    (directory / "main.py").write_text(main.format(function=name), encoding="utf-8")
+    return directory
+
+
+def _start_cpu(cloud: Cloud, name: str, root: Path, turn: Iterator[int]) -> float:
+    """Seconds of processor time until a function has answered its first request: each turn has one of its own."""
+    with cloud.function(name, root=root, REPORT_QUEUES=cloud.new_queue()) as function:
+        _request(cloud, function, name, next(turn))
+        return function.cpu_seconds()
+
+
 def _imports(name: str, environment: Mapping[str, str]) -> tuple[float, dict[str, float]]:
     """Milliseconds that the import spends in the function's own modules, and in each package of others'."""
     # The server has imported these before it imports the function, which it does within its application's context.
     command = (
-        f"{hiding(not_deployed(name))}\nimport flask\nimport functions_framework\n"
+        f"{hiding(not_deployed(name))}\nimport flask\nimport functions_framework\nimport gc\ngc.disable()\n"
         f"with flask.Flask('server').app_context():\n    import functions.{name}.main"
     )
     printed = subprocess.run(  # noqa: S603  this interpreter and this repository
@@ -126,9 +196,9 @@ class _FirstAnswers:
     megabytes: float
 
 
-def _first_answer(cloud: Cloud, name: str) -> _FirstAnswers:
+def _first_answer(cloud: Cloud, name: str, root: Path) -> _FirstAnswers:
     began = time.perf_counter()
-    with cloud.function(name, REPORT_QUEUES=cloud.new_queue()) as function:
+    with cloud.function(name, root=root, REPORT_QUEUES=cloud.new_queue()) as function:
         started = time.perf_counter() - began
         answers = []
         for attempt in range(2):

@@ -31,7 +31,7 @@ class Function:
         environment: its variables; `http://self` in them stands for its own address.
         log: the file for its output.
         cores: how much of one it may use, from its start on; None for as much as there is.
-        root: of the repository whose function it is.
+        root: of the repository whose function it is, or the folder of a function as it is deployed.
     """
 
     def __init__(
@@ -70,11 +70,13 @@ class Function:
         Raises:
             BenchmarkFailed: it ended instead, or takes too long; the text has its last line.
         """
+        # As deployed, the function has a main.py in front of it.
+        source = "main.py" if (self._root / "main.py").exists() else f"functions/{self._name}/main.py"
         with self.log.open("ab") as log:
             self._process = start_process(
                 [
                     *(sys.executable, "-m", "functions_framework"),
-                    *("--source", f"functions/{self._name}/main.py", "--target", self._name),
+                    *("--source", source, "--target", self._name),
                     *("--signature-type", "cloudevent" if self._name == "dlq_handler" else "http"),
                     *("--host", "127.0.0.1", "--port", str(self.port)),
                 ],

@@ -1,6 +1,7 @@
 """The local cloud's command line."""
 
 import asyncio
+import gc
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -8,11 +9,9 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from local_cloud.environment import DEFAULT_PORT_BASE
+from local_cloud.addresses import DEFAULT_PORT_BASE
 from local_cloud.errors import LocalCloudError
 from local_cloud.provider import Provider
-from local_cloud.serve import serve as serve_emulators
-from local_cloud.up import Options, Up
 
 app = typer.Typer(
     help="An embedded Google Cloud: what the pipeline needs of it, on this machine, without an account.",
@@ -44,6 +43,14 @@ def up(
     ] = None,
 ) -> None:
     """Start everything with sample users and make a run; then go on by scheduler.yaml until Ctrl-C."""
+    # Before anything that only this process needs, and before it starts a thread.
+    from local_cloud import function_server
+
+    function_server.begin()
+    gc.disable()  # nothing that is imported is garbage
+    from local_cloud.up import Options, Up
+
+    gc.enable()
     options = Options(
         once=once,
         users=users,
@@ -77,6 +84,8 @@ def serve(
         firestore = 0
     if tasks is None and tasks_rest is not None:
         tasks = 0
+    from local_cloud.serve import serve as serve_emulators
+
     asyncio.run(
         serve_emulators(
             firestore=firestore,

@@ -14,7 +14,6 @@ from local_cloud.kind_needs import given_variables, owner_variables
 from local_cloud.provider import Provider
 
 HOST = "127.0.0.1"
-DEFAULT_PORT_BASE = 8470
 SENDGRID_API_KEY = "SG.local-cloud.not-a-secret"
 SMTP_USER, SMTP_PASSWORD = "local-cloud", "not-a-secret"
 PREFERENCES_KEY = "local-cloud.not-a-secret.0123456789"

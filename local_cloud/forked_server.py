@@ -10,7 +10,8 @@ import socket
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping
+import traceback
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -96,10 +97,9 @@ def forking_process(module: str) -> str:
     Returns:
         the path of the socket.
     """
-    path = f"{tempfile.mkdtemp(prefix='report-pipeline-')}/functions"
-    with socket.socket(socket.AF_UNIX) as listener:
-        listener.bind(path)
-        listener.listen(128)
+    if _begun_here:
+        return _begun_here[0]
+    with _listen() as listener:
         _running.append(
             subprocess.Popen(  # noqa: S603  this module
                 [sys.executable, "-m", module, str(listener.fileno())],
@@ -112,8 +112,43 @@ def forking_process(module: str) -> str:
                 start_new_session=True,
             )
         )
-    return path
+        return str(listener.getsockname())
 
+
+def begin_here(serve: Callable[[socket.socket], None]) -> None:
+    """Fork the process that forks from this one, which has imported what functions import and runs no thread yet.
+
+    What both need is then imported once.
+
+    Args:
+        serve: what it does with the listening socket; it does not return in a fork.
+    """
+    with _listen() as listener:
+        reading, writing = os.pipe()
+        if os.fork() == 0:
+            try:
+                os.setsid()
+                os.close(writing)
+                for opened, standard in ((reading, 0), (os.open(os.devnull, os.O_WRONLY), 1)):
+                    os.dup2(opened, standard)
+                serve(listener)
+            except BaseException:  # noqa: BLE001  nothing of the process that it was forked from goes on in it
+                traceback.print_exc()
+            os._exit(0)
+        os.close(reading)
+        # It ends when `writing` closes, however this process comes to its end.
+        _begun_here.append(str(listener.getsockname()))
+
+
+def _listen() -> socket.socket:
+    listener = socket.socket(socket.AF_UNIX)
+    listener.bind(f"{tempfile.mkdtemp(prefix='report-pipeline-')}/functions")
+    listener.listen(128)
+    return listener
+
+
+_begun_here: list[str] = []
+"""The socket of the process that was forked from this one, if there is one."""
 
 _running: list[subprocess.Popen[bytes]] = []
 """The processes that fork. As long as one is held here, its standard input stays open."""

@@ -4,7 +4,8 @@ On Google Cloud only callers with a token of the project reach a function. On th
 browser could reach it.
 
 What functions import takes a second of a processor to import. This process imports it once, and then forks for each
-function, which still has a process, variables and a log of its own. Its caller is `local_cloud/forked_server.py`.
+function, which still has a process, variables and a log of its own. Its caller is `local_cloud/forked_server.py`, or it
+is itself forked from `python -m local_cloud up`, which imports most of the same (`begin`).
 """
 
 import gc
@@ -21,7 +22,7 @@ from typing import TYPE_CHECKING
 import functions_framework
 from functions_framework._http import create_server
 
-from local_cloud import shared_time
+from local_cloud import forked_server, shared_time
 from local_cloud.browser_wall import find_refusal
 from local_cloud.forked_server import ServerSpec
 from local_cloud.forks import Forks
@@ -95,16 +96,30 @@ def _run(spec: ServerSpec) -> int:
     return 0
 
 
+def begin() -> None:
+    """Have this process's own fork be the one that forks servers. It goes on with all that functions import."""
+    _import_common()
+    forked_server.begin_here(_serve_each)
+
+
 def main() -> None:
     """Fork a server for each that is asked for, by the listening socket whose descriptor is the argument."""
+    _import_common()
+    with socket.socket(fileno=int(sys.argv[1])) as listener:
+        _serve_each(listener)
+
+
+def _import_common() -> None:
     # What is there after this is never garbage: looking through it would copy its pages in each fork.
     gc.disable()
     for module in _COMMON:
         importlib.import_module(module)
     gc.freeze()
     gc.enable()
-    with socket.socket(fileno=int(sys.argv[1])) as listener:
-        asked_for = Forks(listener).run()
+
+
+def _serve_each(listener: socket.socket) -> None:
+    asked_for = Forks(listener).run()
     if asked_for is not None:
         status = _run(ServerSpec.from_json(asked_for.line))
         sys.stdout.flush()

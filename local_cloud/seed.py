@@ -1,11 +1,15 @@
 """Puts the sample users and their subscriptions into Firestore."""
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
-from google.cloud.firestore_v1.async_client import AsyncClient
+from google.cloud.firestore_v1.services.firestore import FirestoreAsyncClient
+from google.cloud.firestore_v1.types import CommitRequest as CommitRequestWrapper
 
+from local_cloud.firestore.messages import CommitRequest, Message
+from local_cloud.firestore.native_values import set_value
 from local_cloud.run_view import SubscriptionKey
 from local_cloud.sample_users import SampleSubscription, SampleUser
 
@@ -36,47 +40,58 @@ class Seeded:
         return sum(each.document is not None and not each.is_scheduled for each in self.subscriptions.values())
 
 
-async def put_in(client: AsyncClient, users: Iterable[SampleUser], *, on_user: Callable[[], None]) -> Seeded:
+async def put_in(
+    client: FirestoreAsyncClient, database: str, users: Iterable[SampleUser], *, on_user: Callable[[], None]
+) -> Seeded:
     """Write users and what is stored under them.
 
     Args:
         client: where to.
+        database: the database's full name.
         users: the users.
         on_user: called for each of them, for a progress bar.
     """
     seeded = Seeded()
     running: set[asyncio.Task[object]] = set()
-    batch = client.batch()
-    writes = 0
+    commit = CommitRequest(database=database)
     for user in users:
-        reference = client.collection("users").document(user.id)
-        batch.set(reference, user.document)
         seeded.new_users += user.is_new
         for subscription in user.subscriptions:
             seeded.subscriptions[SubscriptionKey(user.id, subscription.id)] = subscription
-            if subscription.document is not None:
-                batch.set(reference.collection("report_subscriptions").document(subscription.id), subscription.document)
-        for number, event in enumerate(user.events):
-            batch.set(reference.collection("events").document(f"e{number}"), event)
-        for week, figures in user.event_figures.items():
-            batch.set(reference.collection("event_figures").document(week), figures)
-        for week, figures in user.usage_figures.items():
-            batch.set(reference.collection("usage_figures").document(week), figures)
-        for quota_id, quota in user.quotas.items():
-            batch.set(reference.collection("quotas").document(quota_id), quota)
-        for number, usage in enumerate(user.usage):
-            batch.set(reference.collection("usage").document(f"x{number}"), usage)
+        for path, fields in _documents(user):
+            document = commit.writes.add().update
+            document.name = f"{database}/documents/users/{path}"
+            for name, value in fields.items():
+                set_value(document.fields[name], value)
         on_user()
-        writes += 1 + len(user.subscriptions) + len(user.events) + len(user.event_figures)
-        writes += len(user.quotas) + len(user.usage) + len(user.usage_figures)
-        if writes >= _WRITES_A_COMMIT:
-            running.add(asyncio.create_task(batch.commit()))
-            batch, writes = client.batch(), 0
+        if len(commit.writes) >= _WRITES_A_COMMIT:
+            running.add(_send(client, commit))
+            commit = CommitRequest(database=database)
             if len(running) >= _COMMITS_IN_FLIGHT:
                 done, running = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
                 for task in done:
                     task.result()
-    if writes:
-        running.add(asyncio.create_task(batch.commit()))
+    running.add(_send(client, commit))
     await asyncio.gather(*running)
     return seeded
+
+
+def _send(client: FirestoreAsyncClient, commit: Message) -> asyncio.Task[object]:
+    return asyncio.create_task(client.commit(request=CommitRequestWrapper.wrap(commit)))
+
+
+def _documents(user: SampleUser) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """The documents of a user, each with its path below the users."""
+    yield user.id, user.document
+    for subscription in user.subscriptions:
+        if subscription.document is not None:
+            yield f"{user.id}/report_subscriptions/{subscription.id}", subscription.document
+    for collection, documents in (
+        ("events", {f"e{number}": event for number, event in enumerate(user.events)}),
+        ("event_figures", user.event_figures),
+        ("usage_figures", user.usage_figures),
+        ("quotas", user.quotas),
+        ("usage", {f"x{number}": usage for number, usage in enumerate(user.usage)}),
+    ):
+        for document_id, fields in documents.items():
+            yield f"{user.id}/{collection}/{document_id}", fields

@@ -13,7 +13,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from google.cloud.firestore_v1.async_client import AsyncClient
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
@@ -147,7 +146,7 @@ class Up:
             clients.firestore(self._cloud.project, database, variables["FIRESTORE_EMULATOR_HOST"])
             for database in (users, variables.get("PIPELINE_DATABASE", users))
         )
-        summary = await self._first_run(users_client, RunView(users=users_client, pipeline=pipeline_client))
+        summary = await self._first_run(RunView(users=users_client, pipeline=pipeline_client))
         show(summary, self._console)
         if self._options.once:
             return 1 if summary.problems else 0
@@ -196,14 +195,20 @@ class Up:
         for name in ("mails", "logs"):
             shutil.rmtree(self._options.data_directory / name, ignore_errors=True)
 
-    async def _first_run(self, users_client: AsyncClient, view: RunView) -> RunSummary:
+    async def _first_run(self, view: RunView) -> RunSummary:
         columns = (TextColumn("{task.description:<24}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
         with Progress(*columns, console=self._console) as progress:
             now = datetime.now(UTC)
             seeding = progress.add_task("Putting in sample users", total=self._options.users)
             webhook = self._cloud.webhook if self._takes_mails else None
             users = sample_users(self._options.users, now=now, mails_end=webhook is not None)
-            seeded = await put_in(users_client, users, on_user=lambda: progress.advance(seeding))
+            variables = self._environment.variables
+            seeded = await put_in(
+                clients.firestore_calls(variables["FIRESTORE_EMULATOR_HOST"]),
+                f"projects/{self._cloud.project}/databases/{variables['FIRESTORE_DATABASE']}",
+                users,
+                on_user=lambda: progress.advance(seeding),
+            )
 
             sending = progress.add_task("Sending reports", total=seeded.due)
             began = time.monotonic()
