@@ -42,7 +42,7 @@ _logger = structlog.get_logger()
 
 
 @dataclass(frozen=True, kw_only=True)
-class Ledger:
+class Collections:
     """Where an application writes down what happens.
 
     Attributes:
@@ -83,14 +83,14 @@ class StoredFigures:
     Args:
         data: the user's.
         user: whose.
-        ledger: which figures.
+        collections: where they are.
     """
 
-    def __init__(self, data: UserData, user: User, ledger: Ledger) -> None:
+    def __init__(self, data: UserData, user: User, collections: Collections) -> None:
         self._data = data
         self._user = user
-        self._ledger = ledger
-        since = plausible(user.fields.get(ledger.since))
+        self._collections = collections
+        since = plausible(user.fields.get(collections.since))
         # The first slot that is complete.
         self._since = None if since is None else since + (EARLIEST - since) % SLOT
 
@@ -162,8 +162,10 @@ class StoredFigures:
             yield from entries[slot] if len(entries[slot]) == count[slot] else figures
 
     def _between(self, start: datetime, end: datetime, limit: int) -> Iterator[Entry]:
-        select = self._ledger.select
-        return self._data.between(self._ledger.entries, field="at", start=start, end=end, select=select, limit=limit)
+        select = self._collections.select
+        return self._data.between(
+            self._collections.entries, field="at", start=start, end=end, select=select, limit=limit
+        )
 
     def _slots(self, spans: Sequence[Period]) -> list[tuple[datetime, list[Figure]]]:
         """The slots with figures in or around the spans, in order."""
@@ -171,7 +173,7 @@ class StoredFigures:
         days = [first + number * _DAY for number in range((last - first).days + 1)]
         weeks = {week: list(each) for week, each in groupby(days, key=_monday)}
         documents = self._data.parts(
-            self._ledger.figures,
+            self._collections.figures,
             first=min(weeks),
             last=max(weeks),
             field=DAYS,
@@ -195,7 +197,7 @@ class StoredFigures:
             _logger.warning(
                 "figures_unusable",
                 user_id=self._user.id,
-                collection=self._ledger.figures,
+                collection=self._collections.figures,
                 first=unusable[0],
                 problems=len(unusable),
             )

@@ -17,7 +17,7 @@ from functions.worker.reports.chart import bar_chart
 from functions.worker.reports.language import language_for
 from functions.worker.reports.report import Report, Skip
 from functions.worker.reports.request import ReportRequest
-from functions.worker.reports.stored_figures import Entry, Figure, Ledger, StoredFigures
+from functions.worker.reports.stored_figures import Collections, Entry, Figure, StoredFigures
 
 CHART_ID = "activity-chart"
 TEMPLATES = Path(__file__).parent / "templates"
@@ -25,7 +25,9 @@ MOST_EVENTS = 10_000
 """So many events of the period are read, and as many of the one before. Each is a document that is paid for with every
 attempt at the report, and a report has half a minute."""
 
-EVENTS = Ledger(entries="events", figures="event_figures", since="event_figures_since", select=("at", "type", "amount"))
+EVENTS = Collections(
+    entries="events", figures="event_figures", since="event_figures_since", select=("at", "type", "amount")
+)
 
 _FEWEST_TO_DRAW = 3
 """One or two bars of the same height are no chart."""

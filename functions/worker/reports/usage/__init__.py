@@ -16,7 +16,7 @@ from functions.worker.reports.chart import bar_chart
 from functions.worker.reports.language import language_for
 from functions.worker.reports.report import Report, Skip
 from functions.worker.reports.request import ReportRequest
-from functions.worker.reports.stored_figures import Figure, Ledger, StoredFigures
+from functions.worker.reports.stored_figures import Collections, Figure, StoredFigures
 from functions.worker.reports.usage.consumption import Consumption, Standing
 from functions.worker.reports.usage.quota import InvalidQuota, Quota
 from functions.worker.reports.usage.texts import Texts
@@ -29,7 +29,9 @@ MOST_USAGES = 20_000
 """So many entries of usage are read, of all quotas together, from the earliest on. Each is a document that is paid for
 with every attempt at the report, and a report has half a minute."""
 
-USAGE = Ledger(entries="usage", figures="usage_figures", since="usage_figures_since", select=("at", "quota", "amount"))
+USAGE = Collections(
+    entries="usage", figures="usage_figures", since="usage_figures_since", select=("at", "quota", "amount")
+)
 
 _logger = structlog.get_logger()
 
