@@ -232,14 +232,16 @@ def _width(text: str) -> int:
     """How many columns a text takes in a font of equal widths: Japanese letters take two, and marks none."""
     if text.isascii():
         return len(text)
-    return sum(_columns_of(character) for character in text)
+    return sum(map(_columns_of, text))
 
 
+@functools.lru_cache(maxsize=4096)
 def _columns_of(character: str) -> int:
     if unicodedata.category(character) in {"Mn", "Me", "Cf"}:
         return 0
     return 2 if _is_wide(character) else 1
 
 
+@functools.lru_cache(maxsize=4096)
 def _is_wide(character: str) -> bool:
     return unicodedata.east_asian_width(character) in "WF"

@@ -5,6 +5,7 @@ import threading
 
 import pytest
 
+from functions.worker.mail import cut_off
 from functions.worker.mail.http_call import HttpAnswer, NotWritten, call
 from tests.functions.worker.mail.conftest import Serve
 from tests.functions.worker.mail.http_server import answer, read_request
@@ -63,12 +64,14 @@ def test_each_provider_is_asked_as_it_documents(
 
 
 def test_no_memory_for_a_thread_is_a_request_that_was_not_made(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(_timer: threading.Timer) -> None:
-        raise RuntimeError("can't start new thread")
+    class NoMemory(threading.Thread):
+        def start(self) -> None:
+            raise RuntimeError("can't start new thread")
 
     received: list[bytes] = []
     port = serve(lambda connection: received.append(connection.recv(1)))
-    monkeypatch.setattr(threading.Timer, "start", fail)
+    monkeypatch.setattr(cut_off, "_watch", cut_off._Watch())
+    monkeypatch.setattr(cut_off, "Thread", NoMemory)
     with pytest.raises(NotWritten):
         ask(port)
     assert received in ([], [b""])

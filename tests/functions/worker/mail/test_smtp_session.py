@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from functions.worker.mail import cut_off
 from functions.worker.mail.model import (
     Accepted,
     Attachment,
@@ -504,10 +505,12 @@ def test_a_name_that_does_not_resolve() -> None:
 
 
 def test_no_memory_for_a_thread_is_a_mail_that_was_not_sent(post: Post, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(_timer: threading.Timer) -> None:
-        raise RuntimeError("can't start new thread")
+    class NoMemory(threading.Thread):
+        def start(self) -> None:
+            raise RuntimeError("can't start new thread")
 
-    monkeypatch.setattr(threading.Timer, "start", fail)
+    monkeypatch.setattr(cut_off, "_watch", cut_off._Watch())
+    monkeypatch.setattr(cut_off, "Thread", NoMemory)
     assert isinstance(post.send(), Unavailable)
 
 

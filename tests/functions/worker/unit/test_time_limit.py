@@ -31,7 +31,6 @@ class Gate:
         self.begun = threading.Event()
 
     def __call__(self) -> str:
-        self.thread = threading.current_thread()
         self.begun.set()
         assert self.opened.wait(LONG)
         return "done"
@@ -92,7 +91,15 @@ def test_what_ends_after_all_no_longer_counts() -> None:
             limit.run(gate, seconds=0.0)
         assert gate.begun.wait(LONG)
         gate.opened.set()
-        gate.thread.join(LONG)
+        while limit._hanging:
+            limit.run(lambda: None, seconds=LONG)
+
+
+def test_a_thread_takes_one_work_after_another() -> None:
+    limit = TimeLimit(lambda: pytest.fail("nothing hangs"))
+    threads = {limit.run(threading.current_thread, seconds=LONG) for _ in range(200)}
+    assert len(threads) < 10
+    assert threading.current_thread() not in threads
 
 
 def _raise(error: Exception) -> None:
