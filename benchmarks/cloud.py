@@ -194,17 +194,17 @@ class Cloud:
 
     @contextmanager
     def function(
-        self, name: str, *, cores: float | None = None, root: Path = REPOSITORY, **variables: str
+        self, name: str, *, cores: float | None = None, root: Path = REPOSITORY, source: str = "", **variables: str
     ) -> Iterator[Function]:
         """A function that runs on this cloud: see new_function."""
-        with self.new_function(name, cores=cores, root=root, **variables) as function:
+        with self.new_function(name, cores=cores, root=root, source=source, **variables) as function:
             yield function
 
     def new_function(
-        self, name: str, *, cores: float | None = None, root: Path = REPOSITORY, **variables: str
+        self, name: str, *, cores: float | None = None, root: Path = REPOSITORY, source: str = "", **variables: str
     ) -> Function:
         """A function to run on this cloud, with these variables in addition to the usual ones, with a share of a core,
-        and from the repository at `root`."""
+        and from the file `source` of the repository at `root`."""
         environment = {
             **{key: value for key, value in os.environ.items() if key in {"PATH", "HOME", "LANG", "TMPDIR"}},
             **self.addresses,
@@ -224,7 +224,8 @@ class Cloud:
             "LOG_LEVEL": "ERROR",
             **variables,
         }
-        return Function(name, environment, self.logs / f"{name}-{time.monotonic_ns()}.log", cores=cores, root=root)
+        log = self.logs / f"{name}-{time.monotonic_ns()}.log"
+        return Function(name, environment, log, cores=cores, root=root, source=source)
 
     def dispatch(self, dispatcher: Function) -> dict[str, Any]:
         """Call the dispatcher as Cloud Scheduler does, and return what it answers."""

@@ -27,11 +27,12 @@ class Function:
     It reads figures from /proc, so they exist on Linux only.
 
     Args:
-        name: the function's folder.
+        name: the function's, and its folder's.
         environment: its variables; `http://self` in them stands for its own address.
         log: the file for its output.
         cores: how much of one it may use, from its start on; None for as much as there is.
         root: of the repository whose function it is, or the folder of a function as it is deployed.
+        source: its file, below the root; empty for the one in its folder.
     """
 
     def __init__(
@@ -42,6 +43,7 @@ class Function:
         *,
         cores: float | None = None,
         root: Path = REPOSITORY,
+        source: str = "",
     ) -> None:
         with socket.create_server(("127.0.0.1", 0)) as listener:
             port: int = listener.getsockname()[1]
@@ -53,6 +55,8 @@ class Function:
         self._name = name
         self._cores = cores
         self._root = root
+        # As deployed, the function has a main.py in front of it.
+        self._source = source or ("main.py" if (root / "main.py").exists() else f"functions/{name}/main.py")
         self._throttle = ExitStack()
 
     def __enter__(self) -> Self:
@@ -70,13 +74,11 @@ class Function:
         Raises:
             BenchmarkFailed: it ended instead, or takes too long; the text has its last line.
         """
-        # As deployed, the function has a main.py in front of it.
-        source = "main.py" if (self._root / "main.py").exists() else f"functions/{self._name}/main.py"
         with self.log.open("ab") as log:
             self._process = start_process(
                 [
                     *(sys.executable, "-m", "functions_framework"),
-                    *("--source", source, "--target", self._name),
+                    *("--source", self._source, "--target", self._name),
                     *("--signature-type", "cloudevent" if self._name == "dlq_handler" else "http"),
                     *("--host", "127.0.0.1", "--port", str(self.port)),
                 ],

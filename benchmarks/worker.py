@@ -15,10 +15,17 @@ from benchmarks.load import Load, repeats_in_words, send
 from benchmarks.table import Table, number, times
 from functions.shared.ids import delivery_id
 from functions.shared.report_task import ReportTask
-from functions.shared.subscription import DEFAULT_SUBSCRIPTION, SUBSCRIPTIONS, default_fields, scheduled_fields
+from functions.shared.schedule import Cadence
+from functions.shared.subscription import (
+    DEFAULT_SUBSCRIPTION,
+    SUBSCRIPTIONS,
+    SubscriptionDefaults,
+    default_fields,
+    scheduled_fields,
+)
 from functions.shared.user import USERS
 from local_cloud.sample_figures import add_up
-from local_cloud.sample_users import SampleUser, sample_users
+from local_cloud.sample_users import SampleSubscription, SampleUser, sample_users
 
 CONCURRENCIES = (1, 8, 80)
 REPORTS = 300
@@ -39,6 +46,8 @@ _OWN_READS = ("BatchGetDocuments", "GetDocument")
 
 TURNS = 5
 """How often `measure_beside` measures each."""
+
+_TUTORIAL = "Matplotlib and SendGrid's helpers"
 
 _RUN_ID = "20261124T1200Z"
 
@@ -92,6 +101,9 @@ def measure_beside(checkout: Checkout, *, turns: int = TURNS, reports: int = REP
             )
             for each in (THIS, checkout)
         }
+        workers[_TUTORIAL] = stack.enter_context(
+            cloud.function("send_report", source="benchmarks/peers/apps/matplotlib_report.py", THREADS=_THREADS)
+        )
         turn = itertools.count()
 
         def cpu_ms(worker: Function, count: int, *, has_chart: bool) -> float:
@@ -127,8 +139,9 @@ def measure_beside(checkout: Checkout, *, turns: int = TURNS, reports: int = REP
             for name in workers
         ],
         note=f"CPU time of all processes of an instance, {_AT_ONCE} requests at once. The least of {turns} turns of "
-        f"{reports} reports each. With a chart: sample users with some 40 events each. Without: the same users with "
-        "no events.",
+        f"{reports} reports each. With a chart: a daily report to sample users with some 40 events in three days. "
+        f"Without: the same users with no events. {_TUTORIAL} is `benchmarks/peers/apps/matplotlib_report.py`, which "
+        "checks no token, and whose mail has less in it.",
     )
 
 
@@ -215,20 +228,27 @@ def put_in(cloud: Cloud, numbers: Sequence[int], *, figures: bool = True) -> lis
 
 
 def _put_in_alike(cloud: Cloud, prefix: str, count: int, *, has_chart: bool) -> list[ReportTask]:
-    """Write sample users, the same each time but for their ids, and return the tasks for their reports.
+    """Write sample users with a daily report, the same each time but for their ids, and return the tasks.
 
     Args:
         cloud: where to.
         prefix: of their ids.
         count: how many.
-        has_chart: whether there is something to report.
+        has_chart: whether there is something to report: some 40 events, spread over three days.
     """
-    lively = (user for user in sample_users(2 * count, now=DUE_AT) if user.events and not _files(user))
-    users = itertools.islice(lively, count)
-    return _write(
-        cloud,
-        [replace(user, id=f"{prefix}-{user.id}", events=user.events if has_chart else []) for user in users],
-    )
+    lively = (user for user in sample_users(2 * count, now=DUE_AT) if user.events)
+    daily = SubscriptionDefaults("activity", Cadence.DAILY)
+
+    def alike(user: SampleUser) -> SampleUser:
+        user_id = f"{prefix}-{user.id}"
+        pause = timedelta(days=3) / len(user.events)
+        spread = [{**event, "at": DUE_AT - pause * (number + 0.5)} for number, event in enumerate(user.events)]
+        subscription = SampleSubscription(
+            id=DEFAULT_SUBSCRIPTION, document=default_fields(user_id, daily, due_at=DUE_AT)
+        )
+        return replace(user, id=user_id, subscriptions=[subscription], events=spread if has_chart else [])
+
+    return _write(cloud, [alike(user) for user in itertools.islice(lively, count)])
 
 
 def _write(cloud: Cloud, users: Sequence[SampleUser]) -> list[ReportTask]:
@@ -259,11 +279,6 @@ def _write(cloud: Cloud, users: Sequence[SampleUser]) -> list[ReportTask]:
         )
         for user in users
     ]
-
-
-def _files(user: SampleUser) -> bool:
-    """Whether files come with the user's report."""
-    return any("attach" in each.document.get("options", {}) for each in user.subscriptions if each.document)
 
 
 def _subscription(user: SampleUser) -> dict[str, Any]:
