@@ -12,7 +12,7 @@ from tests.faults.plans import Plan
 from tests.faults.scenario_run import Scenario, ScenarioRun, Script
 from tests.faults.subscription_key import SubscriptionKey
 
-_HOURS_BACK = 5
+_HOURS_BACK = 3
 _MOST_KILLS = 10
 _POSTPONED = timedelta(hours=12)
 _PAUSED = timedelta(hours=2, minutes=40)

@@ -37,11 +37,10 @@ def _second(scenario_run: ScenarioRun, clicks: Mapping[SubscriptionKey, Click]) 
 
 
 async def _end(scenario_run: ScenarioRun, clicks: Mapping[SubscriptionKey, Click]) -> None:
-    """Nothing goes out in the hours that follow, and a second click changes nothing."""
+    """Nothing goes out in the hour that follows, and a second click changes nothing."""
     await scenario_run.world.drain()
-    for _ in range(2):
-        scenario_run.hour = scenario_run.world.next_hour()
-        await scenario_run.dispatch_and_drain()
+    scenario_run.hour = scenario_run.world.next_hour()
+    await scenario_run.dispatch_and_drain()
 
     async def again() -> None:
         await asyncio.gather(*(click() for click in clicks.values() for _ in range(2)))

@@ -12,7 +12,7 @@ from tests.faults.scenario_run import Scenario, ScenarioRun
 from tests.faults.subscribers import PLANS, KnownSubscription, subscription_fields, user_fields
 from tests.faults.subscription_key import SubscriptionKey
 
-_HOURS = 3
+_HOURS = 2
 
 _NEW: tuple[tuple[dict[str, Any], dict[str, Any] | None], ...] = (
     ({"enrolled_at": None}, None),
