@@ -241,7 +241,8 @@ class Cloud:
         return [json.loads(line) for line in lines if line.startswith("{")]
 
 
-@pytest.fixture(scope="session")
+# Not for the session: every event loop that has a gRPC server wakes at each call of any of them.
+@pytest.fixture(scope="package")
 def services(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
     """Everything, started once."""
     background, clock, logs = Background(), Clock(), tmp_path_factory.mktemp("dispatcher")

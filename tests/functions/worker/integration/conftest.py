@@ -282,7 +282,8 @@ def in_this_process(cloud: Cloud, letters: Letters, **given: Any) -> SendReport:
     return SendReport(**{**parts, **given})
 
 
-@pytest.fixture(scope="session")
+# Not for the session: every event loop that has a gRPC server wakes at each call of any of them.
+@pytest.fixture(scope="package")
 def _surroundings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
     background, clock, logs = Background(), Clock(), tmp_path_factory.mktemp("logs")
     firestore_faults, pubsub_faults = Faults(), Faults()
