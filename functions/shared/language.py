@@ -8,7 +8,7 @@ import contextlib
 import functools
 import io
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import date, datetime
+from datetime import date, datetime, time
 from gettext import GNUTranslations, NullTranslations
 from pathlib import Path
 
@@ -113,8 +113,7 @@ class Language:
 
     def time(self, moment: datetime) -> str:
         """The time of day, as the moment's own zone has it."""
-        text: str = format_time(moment, "short", locale=self._dates)
-        return text
+        return _time_of_day(moment.hour, moment.minute, self._dates)
 
     def listed(self, items: Sequence[str]) -> str:
         """Several things in a sentence: "Storage, Seats and API calls"."""
@@ -191,6 +190,12 @@ def _from_the_closest(tag: str) -> Iterator[Locale]:
         with contextlib.suppress(ValueError, UnknownLocaleError):
             yield Locale.parse("-".join(parts), sep="-")
         parts.pop()
+
+
+@functools.lru_cache(maxsize=4096)
+def _time_of_day(hour: int, minute: int, locale: Locale) -> str:
+    text: str = format_time(time(hour, minute), "short", locale=locale)
+    return text
 
 
 def _midnight(day: date) -> datetime:
