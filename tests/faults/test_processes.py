@@ -1,12 +1,12 @@
-"""Scenarios in which the pipeline's own parts misbehave: its queue, its scheduler, its processes."""
+"""Scenarios in which workers end or stand still, and in which everything fails at once."""
 
 import pytest
 
 from tests.faults.conftest import KeepsPromise
 from tests.faults.scenario_run import Scenario
-from tests.faults.scenarios import everything, queue, scheduler, worker_processes
+from tests.faults.scenarios import everything, worker_processes
 
-SCENARIOS = [*queue.SCENARIOS, *worker_processes.SCENARIOS, *scheduler.SCENARIOS, *everything.SCENARIOS]
+SCENARIOS = [*worker_processes.SCENARIOS, *everything.SCENARIOS]
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=str)
