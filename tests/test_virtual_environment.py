@@ -28,6 +28,7 @@ def set_by(tmp_path: Path, text: str, **variables: str) -> dict[str, str]:
     return environment_of_uv(pip_options(said.splitlines()), {})
 
 
+@pytest.mark.starts_process
 def test_uv_finds_packages_where_pip_does(tmp_path: Path) -> None:
     found = set_by(
         tmp_path,
@@ -49,6 +50,7 @@ def test_uv_finds_packages_where_pip_does(tmp_path: Path) -> None:
     assert expected.items() <= found.items()
 
 
+@pytest.mark.starts_process
 def test_a_variable_of_pip_is_above_its_file(tmp_path: Path) -> None:
     text = "[install]\nindex-url = https://file.example/simple\n"
     found = set_by(tmp_path, text, PIP_INDEX_URL="https://variable.example/simple")
@@ -69,6 +71,7 @@ def test_each_lock_pins_uv_by_hashes(lock: str) -> None:
     assert all(line.lstrip().startswith("--hash=sha256:") for line in hashes)
 
 
+@pytest.mark.starts_process
 def test_it_is_made_again_after_an_interruption_and_survives_a_lock_that_cannot_be_had(tmp_path: Path) -> None:
     shutil.copy(ROOT / "virtual_environment.py", tmp_path)
     lock = tmp_path / "some.lock"
