@@ -2,7 +2,7 @@
 
 import functools
 import itertools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from datetime import timedelta
@@ -12,6 +12,7 @@ from benchmarks.checkout import THIS, Checkout, least_of_turns
 from benchmarks.cloud import DEFAULTS, DUE_AT, TASKS, Cloud
 from benchmarks.function import Function
 from benchmarks.load import Load, repeats_in_words, send
+from benchmarks.peers.trigger_email import trigger_email, trigger_email_folder
 from benchmarks.table import Table, number, times
 from functions.shared.ids import delivery_id
 from functions.shared.report_task import ReportTask
@@ -47,7 +48,7 @@ _OWN_READS = ("BatchGetDocuments", "GetDocument")
 TURNS = 5
 """How often `measure_beside` measures each."""
 
-_TUTORIAL = "Matplotlib and SendGrid's helpers"
+_TUTORIAL, _TRIGGER_EMAIL = "Matplotlib and SendGrid's helpers", "Trigger Email on Node"
 
 _RUN_ID = "20261124T1200Z"
 
@@ -106,22 +107,26 @@ def measure_beside(checkout: Checkout, *, turns: int = TURNS, reports: int = REP
         )
         turn = itertools.count()
 
-        def cpu_ms(worker: Function, count: int, *, has_chart: bool) -> float:
+        def cpu_ms(worker: Function, count: int, has_chart: bool) -> float:
             tasks = _put_in_alike(cloud, f"turn-{next(turn)}", count, has_chart=has_chart)
             before = worker.cpu_seconds()
             send(tasks, urls=[worker.url], token=token, concurrency=_AT_ONCE)
             return (worker.cpu_seconds() - before) / len(tasks) * 1000
 
-        for worker in workers.values():
+        measures: dict[str, Callable[[int, bool], float]] = {
+            name: functools.partial(cpu_ms, worker) for name, worker in workers.items()
+        }
+        if folder := trigger_email_folder():
+            extension = stack.enter_context(trigger_email(folder, cloud))
+            measures[_TRIGGER_EMAIL] = lambda count, has_chart: extension.cpu_ms(
+                f"turn-{next(turn)}", count, has_picture=has_chart
+            )
+        for measure_one in measures.values():
             for has_chart in (True, False):
-                cpu_ms(worker, _AT_ONCE, has_chart=has_chart)
+                measure_one(_AT_ONCE, has_chart)
         with_chart, without = (
             least_of_turns(
-                {
-                    name: functools.partial(cpu_ms, worker, reports, has_chart=has_chart)
-                    for name, worker in workers.items()
-                },
-                turns=turns,
+                {name: functools.partial(each, reports, has_chart) for name, each in measures.items()}, turns=turns
             )
             for has_chart in (True, False)
         )
@@ -136,12 +141,13 @@ def measure_beside(checkout: Checkout, *, turns: int = TURNS, reports: int = REP
                 number(without[name]),
                 times(without[THIS.name] / without[name]),
             ]
-            for name in workers
+            for name in measures
         ],
         note=f"CPU time of all processes of an instance, {_AT_ONCE} requests at once. The least of {turns} turns of "
         f"{reports} reports each. With a chart: a daily report to sample users with some 40 events in three days. "
         f"Without: the same users with no events. {_TUTORIAL} is `benchmarks/peers/apps/matplotlib_report.py`, which "
-        "checks no token, and whose mail has less in it.",
+        f"checks no token, and whose mail has less in it. {_TRIGGER_EMAIL}, where TRIGGER_EMAIL names its code "
+        "(`benchmarks/peers/trigger_email.py`), only sends a mail that is finished, one after another.",
     )
 
 
