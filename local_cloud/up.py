@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import fcntl
 import json
 import shutil
 import signal
@@ -137,6 +138,7 @@ class Up:
             await self._cloud.stop()
 
     async def _work(self) -> int:
+        self._lock_data_directory()
         self._clear_data_directory()
         with self._console.status("Starting the local cloud and the functions"):
             await self._cloud.start()
@@ -189,6 +191,24 @@ class Up:
                 # A group of its own: Ctrl-C reaches the local cloud alone, which then stops things in their order.
                 start_new_session=True,
             )
+
+    def _lock_data_directory(self) -> None:
+        """Have the data directory alone: another local cloud would remove the mails and logs of the one that runs.
+
+        Raises:
+            LocalCloudError: one runs there.
+        """
+        directory = self._options.data_directory
+        directory.mkdir(parents=True, exist_ok=True)
+        self._lock = (directory / "lock").open("w")
+        try:
+            # A lock of this process: the servers that it forks do not hold it, and it ends with the process.
+            fcntl.lockf(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise LocalCloudError(
+                f"A local cloud is running in {directory}: stop it, or give this one a place of its own, as in "
+                f'make run ARGS="--data-dir {directory}-2 --port-base {self._options.port_base + 20}".'
+            ) from error
 
     def _clear_data_directory(self) -> None:
         """Remove the files of an earlier run: its mails would seem to be this run's."""

@@ -2,13 +2,19 @@
 
 import sys
 
-from operations.commands.app import app
+INTERRUPTED = 130
+"""The exit status after Ctrl-C, as a shell has it."""
 
 
 def main() -> None:
     """Carry out a command line."""
     try:
+        # Here, so that Ctrl-C while it is imported is no traceback.
+        from operations.commands.app import app
+
         app(prog_name="reports")
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)
     except Exception as error:  # noqa: BLE001  printed in full
         from operations.errors import ExitStatus
         from operations.output import print_traceback

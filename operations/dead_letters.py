@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from itertools import islice
 from typing import Any
 
 from google.cloud import firestore
@@ -12,12 +13,14 @@ from functions.shared.dead_letter import DEAD_LETTERS, DeadLetterState, StoredDe
 from functions.shared.delivery import DELIVERIES, Delivery
 from functions.shared.ids import is_document_id
 from functions.shared.logging import redact_addresses
+from functions.shared.plausible_time import EARLIEST
 from operations import document_fields
 from operations.deliveries import delivery_row
 from operations.errors import NotFound
 from operations.letter_causes import CauseCount, by_cause
 from operations.letter_filter import LetterFilter
 from operations.page import Page, read_page
+from operations.similar_ids import did_you_mean
 from operations.threads import in_threads
 
 _CAUSES_FROM = 100
@@ -44,14 +47,25 @@ class DeadLetters:
             wanted: which.
             limit: how many at most; None for all.
         """
-        query = self._newest_first(wanted)
-        for snapshot in (query.limit(limit) if limit is not None else query).stream():
-            if letter := StoredDeadLetter.from_snapshot(snapshot):
-                yield letter
+        if wanted.user_id or wanted.run_id:
+            # A user and a run have few, which the index of this one field finds.
+            field, value = ("user_id", wanted.user_id) if wanted.user_id else ("run_id", wanted.run_id)
+            query: Any = self._letters.where(filter=FieldFilter(f"payload.{field}", "==", value))
+            newest_first = sorted(_read(query), key=lambda each: each.received_at or EARLIEST, reverse=True)
+            yield from islice(filter(wanted.matches, newest_first), limit)
+        else:
+            query = self._newest_first(wanted)
+            if wanted.is_by_index:
+                yield from _read(query.limit(limit))
+            else:
+                yield from islice(filter(wanted.matches, _read(query)), limit)
 
     def count(self, wanted: LetterFilter) -> int:
-        """How many dead letters `find` would find, counted in the index."""
-        return document_fields.count(self._newest_first(wanted))
+        """How many dead letters `find` would find: counted in the index, unless some of those that the index finds are
+        not meant."""
+        if wanted.is_by_index:
+            return document_fields.count(self._newest_first(wanted))
+        return sum(1 for _ in self.find(wanted))
 
     def page(self, wanted: LetterFilter, *, after: str | None, limit: int) -> Page[StoredDeadLetter]:
         """What `find` finds, page by page.
@@ -145,7 +159,10 @@ class DeadLetters:
         snapshot = self._letters.document(letter_id).get() if is_document_id(letter_id) else None
         letter = StoredDeadLetter.from_snapshot(snapshot) if snapshot is not None else None
         if letter is None:
-            raise NotFound(f"There is no dead letter {letter_id}: reports dead-letters list shows them.")
+            raise NotFound(
+                f"There is no dead letter {letter_id}: reports dead-letters list shows them."
+                + did_you_mean(self._letters, letter_id)
+            )
         return letter
 
     def show(self, letter_id: str) -> dict[str, Any]:
@@ -165,6 +182,11 @@ class DeadLetters:
         }
 
 
+def _read(query: Any) -> Iterator[StoredDeadLetter]:
+    found = map(StoredDeadLetter.from_snapshot, query.stream())
+    return (letter for letter in found if letter)
+
+
 def dead_letter_row(letter: StoredDeadLetter) -> dict[str, Any]:
     """A dead letter as JSON shows it. Texts come without e-mail addresses; ids stay as they are."""
     payload = letter.payload
@@ -173,6 +195,7 @@ def dead_letter_row(letter: StoredDeadLetter) -> dict[str, Any]:
         "state": letter.state.value,
         "reason": redact_addresses(letter.reason),
         "error": redact_addresses(letter.error) or None,
+        "cause": letter.cause or None,
         "attempts": letter.attempts,
         "user_id": document_fields.identifier(payload, "user_id"),
         "subscription_id": document_fields.identifier(payload, "subscription_id"),

@@ -1,5 +1,6 @@
 """Reads deliveries for the operator."""
 
+from collections.abc import Iterator
 from itertools import islice
 from typing import Any
 
@@ -11,10 +12,12 @@ from functions.shared.delivery import DELIVERIES, Delivery, DeliveryState
 from functions.shared.ids import SHARDS, is_document_id
 from functions.shared.logging import redact_addresses
 from functions.shared.mail_event import MailRecord
+from operations import document_fields
 from operations.delivery_filter import DeliveryFilter
 from operations.errors import NotFound
 from operations.mail_records import mail_row
 from operations.page import Page
+from operations.similar_ids import did_you_mean
 
 _PAGES_READ = 10
 """So many pages of deliveries are read at most for one page of those that are meant."""
@@ -50,23 +53,7 @@ class Deliveries:
             after: the delivery after which the page begins; None for the first page.
             limit: how many at most.
         """
-        query: Any = self._deliveries.select(_LISTED)
-        if wanted.user_id:
-            query = query.where(filter=FieldFilter("user_id", "==", wanted.user_id))
-            if wanted.subscription_id:
-                query = query.where(filter=FieldFilter("subscription_id", "==", wanted.subscription_id))
-            query = _latest_first(query, wanted)
-        elif wanted.run_id:
-            query = of_run(self._client, wanted.run_id).select(_LISTED)
-            query = (
-                query.where(filter=FieldFilter("state", "==", wanted.state.value))
-                if wanted.state
-                else query.order_by("state")
-            )
-        elif wanted.state:
-            query = query.where(filter=FieldFilter("shard", "in", list(range(SHARDS))))
-            query = query.where(filter=FieldFilter("state", "==", wanted.state.value))
-            query = _latest_first(query, wanted)
+        query = self._query(wanted).select(_LISTED)
         if after is not None and (before := self._deliveries.document(after).get()).exists:
             query = query.start_after(before)
         found: list[Delivery] = []
@@ -86,46 +73,53 @@ class Deliveries:
                 break
         return Page(rows=found, following=last.id if last is not None and has_more else None)
 
-    def find(
-        self,
-        *,
-        user_id: str | None = None,
-        subscription_id: str | None = None,
-        run_id: str | None = None,
-        state: DeliveryState | None = None,
-        limit: int,
-    ) -> list[Delivery]:
-        """Deliveries of a user, the newest first, or of a run, state by state in the order of their ids.
+    def find(self, wanted: DeliveryFilter, *, limit: int | None) -> list[Delivery]:
+        """Deliveries, in the order of `page`.
 
         Args:
-            user_id: the user; found by an index of user and due time.
-            subscription_id: one of the user's subscriptions; found by an index of user, subscription and due time.
-            run_id: the run.
-            state: only those in this state.
-            limit: how many at most.
+            wanted: which; without a `problem`.
+            limit: how many at most; None for all.
         """
-        query: Any = self._deliveries
-        if user_id is not None:
-            query = query.where(filter=FieldFilter("user_id", "==", user_id))
-            if subscription_id is not None:
-                query = query.where(filter=FieldFilter("subscription_id", "==", subscription_id))
-            query = query.order_by("due_at", direction=firestore.Query.DESCENDING)
-            if run_id is None and state is None:
-                query = query.limit(limit)
-        elif run_id is not None:
-            query = of_run(self._client, run_id)
-            by_state = query.order_by("state")
-            query = by_state if state is None else query.where(filter=FieldFilter("state", "==", state.value))
+        query = self._query(wanted)
+        if limit is not None and wanted.is_by_index:
             query = query.limit(limit)
-        # A user has few deliveries: filtering them here saves an index, which every write of a delivery would have to
-        # update.
-        found = (delivery for snapshot in query.stream() if (delivery := Delivery.from_snapshot(snapshot)))
-        wanted = (
-            each
-            for each in found
-            if (run_id is None or each.run_id == run_id) and (state is None or each.state is state)
-        )
-        return list(islice(wanted, limit))
+        return list(islice(self._matching(query, wanted), limit))
+
+    def count(self, wanted: DeliveryFilter) -> int:
+        """How many deliveries `find` would find without a limit: counted in the index, unless some of those that the
+        index finds are not meant.
+
+        Args:
+            wanted: which; without a `problem`.
+        """
+        query = self._query(wanted)
+        if wanted.is_by_index:
+            return document_fields.count(query)
+        return sum(1 for _ in self._matching(query, wanted))
+
+    def _query(self, wanted: DeliveryFilter) -> Any:
+        """What an index finds. A user has few deliveries: filtering them in memory saves an index, which every write of
+        a delivery would have to update."""
+        query: Any = self._deliveries
+        if wanted.user_id:
+            query = query.where(filter=FieldFilter("user_id", "==", wanted.user_id))
+            if wanted.subscription_id:
+                query = query.where(filter=FieldFilter("subscription_id", "==", wanted.subscription_id))
+            return _latest_first(query, wanted)
+        if wanted.run_id:
+            query = of_run(self._client, wanted.run_id)
+            if wanted.state:
+                return query.where(filter=FieldFilter("state", "==", wanted.state.value))
+            return query.order_by("state")
+        if wanted.state:
+            query = query.where(filter=FieldFilter("shard", "in", list(range(SHARDS))))
+            query = query.where(filter=FieldFilter("state", "==", wanted.state.value))
+            return _latest_first(query, wanted)
+        raise ValueError(wanted.problem)
+
+    def _matching(self, query: Any, wanted: DeliveryFilter) -> Iterator[Delivery]:
+        found = (Delivery.from_snapshot(snapshot) for snapshot in query.stream())
+        return (each for each in found if each and wanted.matches(each))
 
     def get(self, delivery_id: str) -> Delivery:
         """One delivery.
@@ -136,12 +130,16 @@ class Deliveries:
         snapshot = self._deliveries.document(delivery_id).get() if is_document_id(delivery_id) else None
         delivery = Delivery.from_snapshot(snapshot) if snapshot is not None else None
         if delivery is None:
-            raise NotFound(f"There is no delivery {delivery_id}: reports deliveries shows those of a user or a run.")
+            raise NotFound(
+                f"There is no delivery {delivery_id}: reports deliveries shows those of a user or a run."
+                + did_you_mean(self._deliveries, delivery_id)
+            )
         return delivery
 
     def latest(self, user_id: str, subscription_id: str | None = None) -> Delivery | None:
         """The latest delivery of a user, or of one of the user's subscriptions; None where there is none."""
-        return next(iter(self.find(user_id=user_id, subscription_id=subscription_id, limit=1)), None)
+        wanted = DeliveryFilter(user_id=user_id, subscription_id=subscription_id or "")
+        return next(iter(self.find(wanted, limit=1)), None)
 
     def unfinished(self, user_id: str, subscription_id: str) -> list[Delivery]:
         """The deliveries of a subscription that are not final, in the order of their ids."""

@@ -39,6 +39,15 @@ class DeliveryFilter:
             return "No index finds deliveries by this alone: name a user, a run or a state, too."
         return ""
 
+    @property
+    def is_by_index(self) -> bool:
+        """Whether an index finds those that are meant, and no others."""
+        if self.reason or self.kind:
+            return False
+        if self.user_id:
+            return not (self.run_id or self.state)
+        return not self.run_id or (self.since is None and self.until is None)
+
     def matches(self, delivery: Delivery) -> bool:
         """Whether a delivery is meant.
 

@@ -6,11 +6,14 @@ included, line breaks, and the characters that reorder a line.
 """
 
 import base64
+import csv
+import io
 import json
 import math
 import sys
+import time
 import traceback
-from collections.abc import Collection, Mapping, MutableMapping, Sequence
+from collections.abc import Callable, Collection, Mapping, MutableMapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -18,6 +21,7 @@ import structlog
 import typer
 from google.cloud.firestore import DocumentReference, GeoPoint
 from rich.console import Console
+from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
@@ -30,6 +34,8 @@ _PIPED_WIDTH = 100_000
 
 _TEXT_WIDTH = 80
 _ID_WIDTH = 60
+_SHORTEST_TEXT = 20
+"""A longer text is cut to no less, in characters: all of a time."""
 
 
 class Output:
@@ -37,10 +43,12 @@ class Output:
 
     Args:
         as_json: whether standard output is to hold one JSON value and nothing else.
+        as_csv: whether it is to hold one table as CSV and nothing else.
     """
 
-    def __init__(self, *, as_json: bool = False) -> None:
+    def __init__(self, *, as_json: bool = False, as_csv: bool = False) -> None:
         self.as_json = as_json
+        self._as_csv = as_csv
         self.err = Console(stderr=True, highlight=False, soft_wrap=True)
         self._out = Console(highlight=False)
         if not self._out.is_terminal:
@@ -49,41 +57,80 @@ class Output:
     def rows(
         self,
         rows: Sequence[Mapping[str, Any]],
-        columns: Mapping[str, str],
+        columns: Sequence[str],
         *,
         empty: str,
         optional: Collection[str] = (),
     ) -> None:
-        """Print rows: as a JSON array of objects with all their keys, or as a table.
+        """Print rows: as a JSON array of objects with all their keys, as CSV with all their keys, or as a table.
+
+        A terminal that is too narrow for a table gets its first columns, and is told which it lacks.
 
         Args:
             rows: as JSON shows them, with moments as datetimes.
-            columns: the keys that the table shows, with their headings.
+            columns: the keys that the table shows, which are its headings, too, the most important first.
             empty: what to say where there are none.
             optional: the keys that the table leaves out where no row has a value.
         """
         if self.as_json:
             self.json(rows)
+        elif self._as_csv:
+            sys.stdout.write(to_csv(rows, columns))
         elif not rows:
             self.say(empty)
         else:
-            table = Table(box=None, pad_edge=False, header_style="bold")
-            shown = {key: name for key, name in columns.items() if key not in optional or any(row[key] for row in rows)}
-            for key, heading in shown.items():
-                number = any(isinstance(row[key], int | float) for row in rows)
-                # A value that a command takes as an argument is never cut: it wraps if needed.
-                is_id = key.endswith("_id") or key in {"queue", "task"}
-                longest = max(len(_cell(row[key])) for row in rows)
-                table.add_column(
-                    heading,
-                    justify="right" if number else "left",
-                    overflow="fold" if is_id else "ellipsis",
-                    min_width=min(longest, _ID_WIDTH) if is_id else None,
-                    max_width=_TEXT_WIDTH if self._out.is_terminal and not is_id else None,
-                )
-            for row in rows:
-                table.add_row(*(Text(_cell(row[key])) for key in shown))
-            self._out.print(table)
+            wanted = [key for key in columns if key not in optional or any(row[key] for row in rows)]
+            shown = self._that_fit(rows, wanted)
+            self._out.print(_table(rows, shown, text_width=_TEXT_WIDTH if self._out.is_terminal else None))
+            if missing := wanted[len(shown) :]:
+                self.warn(f"Not shown: {', '.join(missing)}. A wider terminal shows more; --json and --csv show all.")
+
+    def live(self, read: Callable[[], Sequence[Mapping[str, Any]]], columns: Sequence[str], *, every: float) -> None:
+        """Print rows again and again, until Ctrl-C: on a terminal in place, elsewhere a line of JSON for each row that
+        is new or has changed.
+
+        Args:
+            read: reads the rows, as `rows` takes them, the newest first.
+            columns: as `rows` takes them.
+            every: seconds between two looks.
+        """
+        if self._out.is_terminal and not self.as_json:
+            with Live(console=self._out, auto_refresh=False) as shown:
+                while True:
+                    rows = read()
+                    shown.update(_table(rows, self._that_fit(rows, columns), text_width=_TEXT_WIDTH), refresh=True)
+                    time.sleep(every)
+        told: list[str] = []
+        while True:
+            lines = [to_json(row, indent=None) for row in reversed(read())]
+            for line in lines:
+                if line not in told:
+                    sys.stdout.write(line)
+            sys.stdout.flush()
+            told = lines
+            time.sleep(every)
+
+    def cut(self, shown: int, total: int) -> None:
+        """Say that a list was cut, if it was.
+
+        Args:
+            shown: how many rows it has.
+            total: how many there are.
+        """
+        if total > shown:
+            self.warn(f"{shown:,} of {total:,}: --limit N shows more, --all shows all.")
+
+    def _that_fit(self, rows: Sequence[Mapping[str, Any]], keys: Sequence[str]) -> list[str]:
+        """The first columns that fit the terminal; one at least."""
+        shown: list[str] = []
+        width = 0
+        for key in keys:
+            longest = max((len(_cell(row[key])) for row in rows), default=0)
+            width += max(len(key), longest if is_id(key) else min(longest, _SHORTEST_TEXT)) + (2 if shown else 0)
+            if shown and width > self._out.width:
+                break
+            shown.append(key)
+        return shown
 
     def fields(self, row: Mapping[str, Any]) -> None:
         """Print one thing with all its fields: as a JSON object, or a line for each."""
@@ -118,18 +165,57 @@ class Output:
         return typer.confirm(escape(question), err=True)
 
 
+def is_id(key: str) -> bool:
+    """Whether values of a column are arguments of commands, so that they are never cut: they wrap if needed."""
+    return key.endswith("_id") or key in {"queue", "task"}
+
+
+def _table(rows: Sequence[Mapping[str, Any]], keys: Sequence[str], *, text_width: int | None) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for key in keys:
+        number = any(isinstance(row[key], int | float) for row in rows)
+        longest = max((len(_cell(row[key])) for row in rows), default=0)
+        table.add_column(
+            key,
+            justify="right" if number else "left",
+            overflow="fold" if is_id(key) else "ellipsis",
+            no_wrap=not is_id(key) and longest <= _SHORTEST_TEXT,
+            min_width=min(longest, _ID_WIDTH) if is_id(key) else None,
+            max_width=None if is_id(key) else text_width,
+        )
+    for row in rows:
+        table.add_row(*(Text(_cell(row[key])) for key in keys))
+    return table
+
+
 def notice(line: str) -> None:
     """Print a line on standard error, for code without an Output."""
     typer.echo(escape(line), err=True)
 
 
-def to_json(value: Any) -> str:
+def to_csv(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> str:
+    """Rows as CSV (RFC 4180), with a heading; what is not plainly printable is escaped as everywhere.
+
+    Args:
+        rows: with all the keys of each.
+        columns: the keys of the heading where there are no rows.
+    """
+    file = io.StringIO()
+    keys = list(dict.fromkeys(key for row in rows for key in row)) or list(columns)
+    writer = csv.writer(file)
+    writer.writerow(keys)
+    writer.writerows([_csv_cell(row.get(key)) for key in keys] for row in rows)
+    return file.getvalue()
+
+
+def to_json(value: Any, *, indent: int | None = 2) -> str:
     r"""A value as JSON: times in UTC with a Z, bytes as base64, and what is not plainly printable as `\u001b`.
 
     Args:
         value: of the types of Firestore.
+        indent: of each level, in blanks; None puts it on one line.
     """
-    text = json.dumps(_json_value(value), indent=2, ensure_ascii=False, allow_nan=False)
+    text = json.dumps(_json_value(value), indent=indent, ensure_ascii=False, allow_nan=False)
     # Outside strings, JSON holds only printable characters and the line breaks of the indentation.
     return "".join(c if is_plain(c) or c == "\n" else _json_escape(c) for c in text) + "\n"
 
@@ -169,6 +255,20 @@ def _cell(value: Any) -> str:
             return ", ".join(map(_cell, value))
         case _:
             return escape(str(value))
+
+
+def _csv_cell(value: Any) -> str:
+    match value:
+        case str():
+            text = escape(value)
+            # A spreadsheet would take it for a formula. https://owasp.org/www-community/attacks/CSV_Injection
+            return f"'{text}" if text.startswith(("=", "+", "-", "@")) else text
+        case bool() | Mapping() | list() | tuple():
+            return to_json(value, indent=None).strip()
+        case datetime():
+            return to_json_time(value) or ""
+        case _:
+            return _cell(value)
 
 
 def _json_value(value: Any) -> Any:

@@ -119,9 +119,15 @@ class Queues:
         """Let the queue's tasks be dispatched."""
         self._call(queue, lambda name: cloud_tasks_client().resume_queue(name=name))
 
-    def tasks(self, queue: str, limit: int) -> list[dict[str, Any]]:
-        """Tasks that the queue holds, as JSON shows them."""
-        return [_task_row(queue, task) for task in islice(self._list(queue, page_size=min(limit, 1_000)), limit)]
+    def tasks(self, queue: str, limit: int | None) -> list[dict[str, Any]]:
+        """Tasks that the queue holds, as JSON shows them.
+
+        Args:
+            queue: its id.
+            limit: how many at most; None for all.
+        """
+        held = self._list(queue, page_size=min(limit or 1_000, 1_000))
+        return [_task_row(queue, task) for task in islice(held, limit)]
 
     def has_task(self, queue: str, task: str) -> bool:
         """Whether the queue holds a task."""

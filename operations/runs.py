@@ -16,6 +16,7 @@ from operations import document_fields
 from operations.deliveries import of_run
 from operations.errors import NotFound
 from operations.page import Page, read_page
+from operations.similar_ids import did_you_mean
 from operations.threads import in_threads
 
 
@@ -29,9 +30,25 @@ class Runs:
     def __init__(self, client: PipelineDatabase) -> None:
         self._client = client
 
-    def latest(self, limit: int) -> list[dict[str, Any]]:
-        """The latest runs, the newest first."""
-        return self.page(after=None, limit=limit).rows
+    def latest(self, limit: int | None) -> list[dict[str, Any]]:
+        """The latest runs, the newest first.
+
+        Args:
+            limit: how many at most; None for all.
+        """
+        return [_to_row(StoredRun.from_snapshot(each)) for each in self._newest_first().limit(limit).stream()]
+
+    def count(self) -> int:
+        """How many runs are kept."""
+        return document_fields.count(self._client.collection(RUNS))
+
+    def check(self, run_id: str) -> None:
+        """Look whether there is a run.
+
+        Raises:
+            NotFound: there is no such run.
+        """
+        self._snapshot(run_id)
 
     def page(self, *, after: str | None, limit: int) -> Page[dict[str, Any]]:
         """Runs, the newest first.
@@ -40,11 +57,9 @@ class Runs:
             after: the id of the run after which the page begins; None for the first page.
             limit: how many at most.
         """
-        runs = self._client.collection(RUNS)
-        newest_first = runs.order_by("scheduled_for", direction=firestore.Query.DESCENDING)
         return read_page(
-            newest_first,
-            runs,
+            self._newest_first(),
+            self._client.collection(RUNS),
             after=after,
             limit=limit,
             read=lambda snapshot: _to_row(StoredRun.from_snapshot(snapshot)),
@@ -59,9 +74,7 @@ class Runs:
         Raises:
             NotFound: there is no such run.
         """
-        snapshot = self._client.collection(RUNS).document(run_id).get()
-        if not snapshot.exists:
-            raise NotFound(f"There is no run {run_id}: reports runs shows the latest.")
+        snapshot = self._snapshot(run_id)
         deliveries_of_run = of_run(self._client, run_id)
         states = list(DeliveryState)
         counts = in_threads(
@@ -81,6 +94,16 @@ class Runs:
             **({"shares": _to_shares(run.latest)} if len(run.latest.shares) > 1 else {}),
             "earlier_attempts": [_to_attempt(attempt) for attempt in run.earlier_attempts],
         }
+
+    def _newest_first(self) -> Any:
+        return self._client.collection(RUNS).order_by("scheduled_for", direction=firestore.Query.DESCENDING)
+
+    def _snapshot(self, run_id: str) -> Any:
+        runs = self._client.collection(RUNS)
+        snapshot = runs.document(run_id).get()
+        if not snapshot.exists:
+            raise NotFound(f"There is no run {run_id}: reports runs shows the latest.{did_you_mean(runs, run_id)}")
+        return snapshot
 
 
 def _to_row(run: StoredRun) -> dict[str, Any]:

@@ -29,7 +29,6 @@ from functions.shared.subscription_documents import (
 from functions.shared.user import User
 from operations.errors import NotFound, OperatorError
 from operations.subscription_edit import SubscriptionEdit, added_fields, edited_fields
-from operations.subscriptions import no_such_user
 
 Decide = Callable[[StoredSubscription], Mapping[str, Any]]
 """Returns the fields to write; none for no change."""
@@ -139,7 +138,7 @@ class SubscriptionChanges:
             if not subscription.is_paused(now) and subscription.next_report_at is not None:
                 return unsuppressed_fields(now=now) if subscription.suppressed else {}
             if stored.user is None:
-                raise no_such_user(user_id)
+                raise NotFound(f"There is no user {user_id}, so nothing would be sent.")
             if not stored.user.active:
                 raise OperatorError(
                     f"users/{user_id} is not active, so nothing would be sent. Set active to true: what is paused "

@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 from enum import StrEnum
-from itertools import islice
 from typing import Any, assert_never
 
 from google.cloud.firestore_v1.base_query import FieldFilter
@@ -20,6 +19,7 @@ from functions.shared.user import USERS
 from operations import document_fields
 from operations.errors import NotFound, OperatorError
 from operations.mail_records import mail_row
+from operations.similar_ids import did_you_mean
 
 _SHOWN_IDS = 10
 _WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
@@ -86,7 +86,7 @@ class Subscriptions:
                 return subscription
         found = self.of_user(user_id)
         if not found and not self._users.document(user_id).get().exists:
-            raise no_such_user(user_id)
+            raise no_such_user(user_id, self._users)
         if subscription_id is None and len(found) == 1:
             return found[0]
         if subscription_id is None and found:
@@ -95,29 +95,34 @@ class Subscriptions:
         others = f", but {_listed(found)}" if found else ""
         raise NotFound(f"{user_id} has {missing}{others}: reports subscriptions add makes one.")
 
-    def next_due(self, limit: int) -> list[Subscription]:
+    def next_due(self, limit: int | None) -> list[Subscription]:
         """The subscriptions of all users that are due first, in the order of their due times.
 
         Args:
-            limit: how many at most.
+            limit: how many at most; None for all.
         """
-        query: Any = self._client.collection_group(SUBSCRIPTIONS)
-        query = query.where(filter=FieldFilter("shard", "in", list(range(SHARDS))))
-        query = query.where(filter=FieldFilter("next_report_at", ">=", EARLIEST))
-        return list(self._read(query.order_by("next_report_at").limit(limit).stream()))
+        return list(self._read(self._scheduled().order_by("next_report_at").limit(limit).stream()))
 
-    def paused(self, because: PauseReason, *, now: datetime, limit: int) -> list[Subscription]:
+    def count_scheduled(self) -> int:
+        """How many subscriptions of all users have a due time."""
+        return document_fields.count(self._scheduled())
+
+    def paused(self, because: PauseReason, *, now: datetime) -> list[Subscription]:
         """The subscriptions of all users that are paused for a reason, in the order of their paths.
 
         Args:
             because: the reason.
             now: the present, in UTC.
-            limit: how many at most.
         """
         query: Any = self._client.collection_group(SUBSCRIPTIONS)
         query = query.where(filter=FieldFilter("paused_because", "==", because.value))
         # A pause that ends by itself leaves its reason in the document.
-        return list(islice((each for each in self._read(query.stream()) if each.is_paused(now)), limit))
+        return [each for each in self._read(query.stream()) if each.is_paused(now)]
+
+    def _scheduled(self) -> Any:
+        query: Any = self._client.collection_group(SUBSCRIPTIONS)
+        query = query.where(filter=FieldFilter("shard", "in", list(range(SHARDS))))
+        return query.where(filter=FieldFilter("next_report_at", ">=", EARLIEST))
 
     def _of(self, user_id: str) -> Any:
         return self._users.document(user_id).collection(SUBSCRIPTIONS)
@@ -128,9 +133,17 @@ class Subscriptions:
                 yield subscription
 
 
-def no_such_user(user_id: str) -> NotFound:
-    """The error that says that there is no user of an id, and what to do."""
-    return NotFound(f"There is no user {user_id}: reports users find EMAIL says the id of who has an address.")
+def no_such_user(user_id: str, users: Any) -> NotFound:
+    """The error that says that there is no user of an id, and what to do.
+
+    Args:
+        user_id: the id.
+        users: the collection.
+    """
+    return NotFound(
+        f"There is no user {user_id}: reports users find EMAIL says the id of who has an address."
+        + did_you_mean(users, user_id)
+    )
 
 
 def subscription_row(

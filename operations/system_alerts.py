@@ -20,14 +20,19 @@ class SystemAlerts:
     def __init__(self, client: PipelineDatabase) -> None:
         self._alerts = client.collection(SYSTEM_ALERTS)
 
-    def latest(self, limit: int) -> list[dict[str, Any]]:
+    def count(self) -> int:
+        """How many system alerts are kept."""
+        return document_fields.count(self._alerts)
+
+    def latest(self, limit: int | None) -> list[dict[str, Any]]:
         """The latest system alerts, the newest first.
 
         Args:
-            limit: how many at most.
+            limit: how many at most; None for all.
         """
-        query = self._alerts.order_by("received_at", direction=firestore.Query.DESCENDING).limit(limit)
-        return [_to_row(alert) for snapshot in query.stream() if (alert := StoredSystemAlert.from_snapshot(snapshot))]
+        newest_first: Any = self._alerts.order_by("received_at", direction=firestore.Query.DESCENDING)
+        found = newest_first.limit(limit).stream()
+        return [_to_row(alert) for snapshot in found if (alert := StoredSystemAlert.from_snapshot(snapshot))]
 
 
 def _to_row(alert: StoredSystemAlert) -> dict[str, Any]:

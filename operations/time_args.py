@@ -60,5 +60,5 @@ def to_json_time(moment: datetime | None) -> str | None:
 
 
 def to_table_time(moment: datetime | None) -> str:
-    """Write a moment to the second, as a person reads it; UTC like everything else."""
-    return "" if moment is None else f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S}Z"
+    """Write a moment as JSON has it, to the second."""
+    return to_json_time(moment.replace(microsecond=0)) or "" if moment else ""

@@ -12,6 +12,7 @@ from functions.shared.delivery import Delivery
 from functions.shared.logging import redact_addresses
 from functions.shared.subscription import Subscription
 from functions.shared.user import USERS, User
+from operations import document_fields
 from operations.subscriptions import latest_row, no_such_user
 
 
@@ -37,20 +38,24 @@ class Users:
         """
         user = self.find(user_id)
         if user is None:
-            raise no_such_user(user_id)
+            raise no_such_user(user_id, self._users)
         return user
 
-    def page(self, *, after: str | None, limit: int) -> list[User]:
+    def page(self, *, after: str | None, limit: int | None) -> list[User]:
         """Users in the order of their ids.
 
         Args:
             after: the id after which they begin; None for the first.
-            limit: how many at most.
+            limit: how many at most; None for all.
         """
         query: Any = self._users.order_by(FieldPath.document_id())
         if after is not None:
             query = query.start_after({FieldPath.document_id(): self._users.document(after)})
         return [user for snapshot in query.limit(limit).stream() if (user := User.from_snapshot(snapshot))]
+
+    def count(self) -> int:
+        """How many users there are."""
+        return document_fields.count(self._users)
 
     def with_address(self, address: str, *, limit: int) -> list[User]:
         """The users whose `email` is an address, as it is given or in small letters: Firestore compares exactly.

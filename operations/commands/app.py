@@ -12,9 +12,19 @@ app = typer.Typer(
     cls=ReportsGroup,
     help="See what the report pipeline does, and act on it: on the local cloud, or on Google Cloud.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
 )
+
+
+def _print_version(is_wanted: bool) -> None:
+    if is_wanted:
+        # Imported here, as below.
+        from operations.output import Output
+        from operations.running_versions import checkout_version
+
+        found = checkout_version()
+        Output().say(" ".join(part for part in ("reports", found.version, found.commit) if part))
+        raise typer.Exit
 
 
 @app.callback()
@@ -26,6 +36,9 @@ def reports(
             metavar="DIR", help="The data directory of the local cloud to work on, whatever the environment says."
         ),
     ] = None,
+    version: Annotated[
+        bool, typer.Option("--version", help="The version of this checkout.", is_eager=True, callback=_print_version)
+    ] = False,
 ) -> None:
     """Begin the session."""
     # Imported here, since help needs no session, and no client of Google's.

@@ -22,7 +22,7 @@ from operations.session import Session
 
 app = typer.Typer(help="Check what the pipeline depends on.", no_args_is_help=True)
 
-_COLUMNS = {"check": "CHECK", "state": "STATE", "found": "FOUND", "to_do": "WHAT TO DO"}
+_COLUMNS = ("check", "state", "found", "to_do")
 
 
 @app.callback()

@@ -10,7 +10,19 @@ from typing import Annotated
 import typer
 
 from functions.shared.dead_letter import DeadLetterReason, DeadLetterState, StoredDeadLetter
-from operations.commands.group import AsJson, DryRun, Limit, Yes, confirm, document_id, moment, session
+from operations.commands.group import (
+    AsCsv,
+    AsJson,
+    DryRun,
+    EveryRow,
+    Limit,
+    Yes,
+    confirm,
+    document_id,
+    moment,
+    print_list,
+    session,
+)
 from operations.dead_letter_result import DeadLetterResult
 from operations.dead_letters import DeadLetters
 from operations.dismissal import DismissalOutcome, Dismissals, decide_dismissal
@@ -22,6 +34,7 @@ from operations.parallel import in_parallel
 from operations.replay import Replay
 from operations.replay_decision import ReplayOutcome
 from operations.session import Session
+from operations.users import Users
 
 app = typer.Typer(
     help="Reports that could not be sent: look at them, replay or dismiss them, open dismissed ones again.",
@@ -36,17 +49,12 @@ Since = Annotated[
 ]
 Everything = Annotated[bool, typer.Option("--all", help="All open ones.")]
 
-_COLUMNS = {
-    "dead_letter_id": "DEAD LETTER",
-    "state": "STATE",
-    "reason": "REASON",
-    "received_at": "RECEIVED",
-    "attempts": "ATTEMPTS",
-    "replays": "REPLAYS",
-    "delivery_state": "DELIVERY",
-    "error": "ERROR",
-}
-_SHOWN_FAILURES = 20
+_COLUMNS = (
+    *("dead_letter_id", "state", "reason", "error"),
+    *("received_at", "delivery_state", "attempts", "replays"),
+)
+_SHOWN = 20
+"""So many ids are named of those that fail, and so many of the others in a dry run."""
 
 
 class _StateFilter(StrEnum):
@@ -63,20 +71,45 @@ def list_(
     *,
     state: Annotated[_StateFilter, typer.Option(help="Only those in this state.")] = _StateFilter.OPEN,
     reason: Annotated[DeadLetterReason | None, typer.Option(help="Only those with this reason.")] = None,
+    cause: Annotated[
+        str | None, typer.Option(metavar="CAUSE", help="Only those of this cause, as reports dead-letters show has it.")
+    ] = None,
+    user: Annotated[str | None, typer.Option(metavar="USER", parser=document_id, help="Only this user's.")] = None,
+    run: Annotated[str | None, typer.Option(metavar="RUN", parser=document_id, help="Only of this run.")] = None,
+    kind: Annotated[str | None, typer.Option(metavar="KIND", help="Only of this kind of report.")] = None,
     since: Annotated[
         datetime | None,
         typer.Option(metavar="TIME", parser=moment, help="Only those received since: 2h, 3d, 2026-11-24T13:00Z."),
     ] = None,
     limit: Limit = 50,
+    everything: EveryRow = False,
     as_json: AsJson = False,
+    as_csv: AsCsv = False,
 ) -> None:
     """Dead letters, the newest first."""
-    dead_letters = DeadLetters(session(ctx).pipeline_database)
+    current, most = session(ctx), None if everything else limit
+    dead_letters = DeadLetters(current.pipeline_database)
     wanted = LetterFilter(
-        state=None if state is _StateFilter.ALL else DeadLetterState(state.value), reason=reason, since=since
+        state=None if state is _StateFilter.ALL else DeadLetterState(state.value),
+        reason=reason,
+        cause=cause or "",
+        user_id=user or "",
+        run_id=run or "",
+        kind=kind or "",
+        since=since,
     )
-    rows = dead_letters.with_delivery_states(dead_letters.find(wanted, limit=limit))
-    Output(as_json=as_json).rows(rows, _COLUMNS, empty="There are no such dead letters.")
+    rows = dead_letters.with_delivery_states(dead_letters.find(wanted, limit=most))
+    if user and not rows and not any(dead_letters.find(LetterFilter(state=None, user_id=user), limit=1)):
+        # A slip, or a user without any.
+        Users(current.users_database).get(user)
+    print_list(
+        Output(as_json=as_json, as_csv=as_csv),
+        rows,
+        _COLUMNS,
+        limit=most,
+        count=lambda: dead_letters.count(wanted),
+        empty="There are no such dead letters.",
+    )
 
 
 @app.command()
@@ -118,15 +151,17 @@ def replay(
     letters, missing = _select(current, ids, reason=reason, since=since, everything=everything)
     replay_one = Replay(client=current.pipeline_database, queue_of=current.queue_of, has_task=current.queues.has_task)
     absent = [DeadLetterResult(letter_id=letter_id, outcome=ReplayOutcome.NOT_FOUND) for letter_id in missing]
-    if dry_run:
-        _do(letters, replay_one.preview, absent, output, what="Looking", dry_run=True)
-        return
     unclear = replay_one.unclear(letters)
     if unclear:
         output.warn(
             f"{len(unclear)} of them may have reached their users: it is unknown whether the mail provider took the "
             "mail (unknown-outcome). Replaying may send a second one: look for their delivery_id at the provider first."
         )
+    if dry_run:
+        for letter_id in sorted(unclear)[:_SHOWN]:
+            output.warn(f"{letter_id}: a replay may send a second mail")
+        _do(letters, replay_one.preview, absent, output, what="Looking", dry_run=True)
+        return
     if letters and (not ids or unclear):
         confirm(output, f"replay {_count(letters)} on {current.target.description}", yes=yes)
 
@@ -341,10 +376,14 @@ def _summarize(
     for value, count in counts.most_common():
         output.say(f"{count:>7}  {'would be ' if dry_run else ''}{value}: {by_value[value].explanation}")
     failures = [result for result in results if not result.outcome.is_success]
-    for result in failures[:_SHOWN_FAILURES]:
+    for result in failures[:_SHOWN]:
         output.warn(f"{result.letter_id}: {result.explanation}")
-    if len(failures) > _SHOWN_FAILURES:
-        output.warn(f"… and {len(failures) - _SHOWN_FAILURES} more: --json names them all.")
+    if dry_run:
+        for result in [each for each in results if each.outcome.is_success][:_SHOWN]:
+            output.say(f"{result.letter_id}: would be {result.outcome.value}")
+    named = min(len(failures), _SHOWN) + (min(len(results) - len(failures), _SHOWN) if dry_run else 0)
+    if left := (len(results) if dry_run else len(failures)) - named:
+        output.warn(f"… and {left:,} more: --json names them all.")
 
 
 def _count(letters: Sequence[StoredDeadLetter]) -> str:

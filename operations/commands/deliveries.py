@@ -5,26 +5,20 @@ from typing import Annotated
 import typer
 
 from functions.shared.delivery import DeliveryState
-from operations.commands.group import AsJson, Limit, document_id, session
+from operations.commands.group import AsCsv, AsJson, EveryRow, Limit, document_id, print_list, session
 from operations.deliveries import Deliveries, delivery_row
+from operations.delivery_filter import DeliveryFilter
 from operations.mail_records import MailRecords
 from operations.output import Output
+from operations.runs import Runs
+from operations.session import Session
+from operations.subscriptions import Subscriptions
+from operations.users import Users
 
-_COLUMNS = {
-    "delivery_id": "DELIVERY",
-    "subscription_id": "SUBSCRIPTION",
-    "state": "STATE",
-    "mail": "MAIL",
-    "due_at": "DUE",
-    "period_start": "PERIOD FROM",
-    "period_end": "TO",
-    "attempts": "ATTEMPTS",
-    "updated_at": "UPDATED",
-    "reason": "REASON",
-    "note": "NOTE",
-    "mail_reason": "MAIL'S REASON",
-    "last_error": "LAST ERROR",
-}
+_COLUMNS = (
+    *("delivery_id", "state", "mail", "reason", "last_error", "note", "mail_reason"),
+    *("due_at", "attempts", "updated_at", "period_start", "period_end", "subscription_id"),
+)
 _OPTIONAL = {"reason", "note", "last_error", "mail", "mail_reason"}
 
 
@@ -41,19 +35,40 @@ def deliveries(
     run: Annotated[str | None, typer.Option(metavar="RUN", parser=document_id, help="Of this run.")] = None,
     state: Annotated[DeliveryState | None, typer.Option(help="Only those in this state.")] = None,
     limit: Limit = 50,
+    everything: EveryRow = False,
     as_json: AsJson = False,
+    as_csv: AsCsv = False,
 ) -> None:
-    """Deliveries: what became of each report of a user, of one of the user's subscriptions, or of a run."""
-    if user is None and run is None:
-        raise typer.BadParameter("one of --user and --run is required")
-    if subscription is not None and user is None:
-        raise typer.BadParameter("--subscription goes with --user")
-    client = session(ctx).pipeline_database
-    found = Deliveries(client).find(user_id=user, subscription_id=subscription, run_id=run, state=state, limit=limit)
-    mails = MailRecords(client).of(found)
-    Output(as_json=as_json).rows(
+    """Deliveries: what became of each report of a user, of one of the user's subscriptions, of a run, or in a state."""
+    wanted = DeliveryFilter(user_id=user or "", subscription_id=subscription or "", run_id=run or "", state=state)
+    if wanted.problem:
+        raise typer.BadParameter("name --user, --run or --state; --subscription goes with --user")
+    current, most = session(ctx), None if everything else limit
+    deliveries = Deliveries(current.pipeline_database)
+    found = deliveries.find(wanted, limit=most)
+    if not found:
+        _check_that_it_exists(current, wanted)
+    mails = MailRecords(current.pipeline_database).of(found)
+    print_list(
+        Output(as_json=as_json, as_csv=as_csv),
         [delivery_row(each, mails.get(each.id)) for each in found],
         _COLUMNS,
+        limit=most,
+        count=lambda: deliveries.count(wanted),
         empty="There are no such deliveries.",
         optional=_OPTIONAL,
     )
+
+
+def _check_that_it_exists(current: Session, wanted: DeliveryFilter) -> None:
+    """Tell a slip from a user or a run without deliveries.
+
+    Raises:
+        NotFound: there is no such user, subscription or run.
+    """
+    if wanted.subscription_id:
+        Subscriptions(current.users_database, current.defaults).find(wanted.user_id, wanted.subscription_id)
+    elif wanted.user_id:
+        Users(current.users_database).get(wanted.user_id)
+    if wanted.run_id:
+        Runs(current.pipeline_database).check(wanted.run_id)

@@ -1,8 +1,9 @@
 """The code that all commands share: options with the same name and meaning."""
 
 import sys
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from pydantic import TypeAdapter, ValidationError
@@ -15,13 +16,41 @@ from operations.session import Session
 from operations.time_args import parse_duration, parse_moment
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, and nothing else, on standard output.")]
+AsCsv = Annotated[bool, typer.Option("--csv", help="Print CSV, and nothing else, on standard output.")]
 Limit = Annotated[int, typer.Option("--limit", min=1, max=100_000, help="How many at most.")]
+EveryRow = Annotated[bool, typer.Option("--all", help="All, however many: --limit does not count.")]
 WithAddresses = Annotated[bool, typer.Option("--with-addresses", help="Show e-mail addresses, too.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and change nothing.")]
 
 
 _ADDRESS: TypeAdapter[str] = TypeAdapter(MailAddress)
+
+
+def print_list(
+    output: Output,
+    rows: Sequence[Mapping[str, Any]],
+    columns: Sequence[str],
+    *,
+    limit: int | None,
+    count: Callable[[], int],
+    empty: str,
+    optional: Collection[str] = (),
+) -> None:
+    """Print a list, and say how many it leaves out.
+
+    Args:
+        output: where.
+        rows: as `Output.rows` takes them, as are the columns, `empty` and `optional`.
+        columns: the keys that a table shows.
+        limit: how many rows were asked for; None for all.
+        count: counts all; called if there may be more.
+        empty: what to say where there are none.
+        optional: the keys that the table leaves out where no row has a value.
+    """
+    output.rows(rows, columns, empty=empty, optional=optional)
+    if limit is not None and len(rows) >= limit:
+        output.cut(len(rows), count())
 
 
 def session(ctx: typer.Context) -> Session:

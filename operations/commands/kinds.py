@@ -11,16 +11,7 @@ from operations.commands.group import AsJson, WithAddresses, duration, session
 from operations.kind_figures import count_variants
 from operations.output import Output
 
-_COLUMNS = {
-    "kind": "KIND",
-    "owner": "OWNER",
-    "canary": "CANARY",
-    "variant": "VERSION",
-    "sent": "SENT",
-    "skipped": "SKIPPED",
-    "dead": "DEAD",
-    "failure_rate": "FAILED",
-}
+_COLUMNS = ("kind", "owner", "canary", "variant", "sent", "skipped", "dead", "failure_rate")
 _SINCE = timedelta(days=7)
 _OPTIONAL = {"owner", "canary", "variant", "sent", "skipped", "dead", "failure_rate"}
 

@@ -110,7 +110,7 @@ def _personal_data(current: Session, user: str, addresses: list[str] | None) -> 
 
 def _show(output: Output, kept: KeptData) -> None:
     rows = [{"kept": name.replace("_", " "), "count": count} for name, count in kept.counts.items()]
-    output.rows(rows, {"kept": "KEPT", "count": "COUNT"}, empty="")
+    output.rows(rows, ("kept", "count"), empty="")
 
 
 def _write(file: Path, text: str) -> None:

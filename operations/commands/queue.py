@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from operations.commands.group import AsJson, DryRun, Limit, duration, session
+from operations.commands.group import AsCsv, AsJson, DryRun, EveryRow, Limit, duration, session
 from operations.errors import NotFound
 from operations.output import Output
 from operations.queue_change import QueueSettings, check_change, differences, warnings
@@ -22,24 +22,11 @@ QueueName = Annotated[
     str | None, typer.Option("--queue", metavar="NAME", help="Only this queue, instead of all of REPORT_QUEUES.")
 ]
 
-_COLUMNS = {
-    "queue": "QUEUE",
-    "state": "STATE",
-    "depth": "TASKS",
-    "rate": "RATE/S",
-    "concurrent": "CONCURRENT",
-    "max_attempts": "ATTEMPTS",
-    "backoff": "BACKOFF",
-    "max_doublings": "DOUBLINGS",
-    "max_retry_duration": "RETRIED FOR",
-}
-_TASK_COLUMNS = {
-    "task": "TASK",
-    "scheduled_for": "NEXT ATTEMPT",
-    "attempts": "ATTEMPTS",
-    "last_attempt_at": "LAST ATTEMPT",
-    "last_message": "LAST ANSWER",
-}
+_COLUMNS = (
+    *("queue", "state", "tasks", "more_tasks", "rate", "concurrent", "max_attempts"),
+    *("min_backoff_seconds", "max_backoff_seconds", "max_doublings", "max_retry_duration_seconds"),
+)
+_TASK_COLUMNS = ("task", "scheduled_for", "attempts", "last_message", "last_attempt_at")
 
 
 @app.command()
@@ -51,10 +38,9 @@ def show(ctx: typer.Context, *, queue: QueueName = None, as_json: AsJson = False
     shown = [current.queues.show(name, counted=counted) for name in _names(current, queue)]
     rows = [{**row, "ramp": ramp_row(ramp, tasks=row["tasks"], now=now) if ramp else None} for row in shown]
     output = Output(as_json=as_json)
+    output.rows(rows, _COLUMNS, empty="", optional={"more_tasks", "max_retry_duration_seconds"})
     if as_json:
-        output.json(rows)
         return
-    output.rows([_for_people(row) for row in rows], _COLUMNS, empty="")
     if ramp:
         output.say()
         output.say(describe_ramp(ramp, now=now))
@@ -94,13 +80,25 @@ def resume(ctx: typer.Context, *, queue: QueueName = None) -> None:
 
 
 @app.command()
-def tasks(ctx: typer.Context, *, queue: QueueName = None, limit: Limit = 50, as_json: AsJson = False) -> None:
+def tasks(
+    ctx: typer.Context,
+    *,
+    queue: QueueName = None,
+    limit: Limit = 50,
+    everything: EveryRow = False,
+    as_json: AsJson = False,
+    as_csv: AsCsv = False,
+) -> None:
     """The tasks that wait or are under way."""
-    current = session(ctx)
+    current, most = session(ctx), None if everything else limit
     rows: list[dict[str, Any]] = []
     for name in _names(current, queue):
-        rows += current.queues.tasks(name, limit - len(rows)) if len(rows) < limit else []
-    Output(as_json=as_json).rows(rows, _TASK_COLUMNS, empty="The queue is empty.")
+        # One more tells whether there are more: Cloud Tasks does not count them.
+        rows += current.queues.tasks(name, None if most is None else most + 1 - len(rows))
+    output = Output(as_json=as_json, as_csv=as_csv)
+    output.rows(rows[:most], _TASK_COLUMNS, empty="The queue is empty.")
+    if most is not None and len(rows) > most:
+        output.warn(f"The first {most:,}: --limit N shows more, --all shows all.")
 
 
 @app.command("run-task")
@@ -183,7 +181,7 @@ def set_(
         ]
     output.rows(
         rows,
-        {"queue": "QUEUE", "setting": "SETTING", "before": "BEFORE", "after": "AFTER"},
+        ("queue", "setting", "before", "after"),
         empty="The queue is set so already.",
     )
     attempts = current.target.find("MAX_ATTEMPTS") if "max_attempts" in changed else None
@@ -198,17 +196,6 @@ def set_(
 
 def _names(current: Session, queue: str | None) -> list[str]:
     return [queue] if queue else current.target.queues
-
-
-def _for_people(row: Mapping[str, Any]) -> dict[str, Any]:
-    retried_for = row["max_retry_duration_seconds"]
-    return {
-        **row,
-        "rate": f"{row['rate']:.3g}",
-        "depth": f"more than {row['tasks']}" if row["more_tasks"] else row["tasks"],
-        "backoff": f"{row['min_backoff_seconds']:g}s to {row['max_backoff_seconds']:g}s",
-        "max_retry_duration": f"{retried_for:g}s" if retried_for else "",
-    }
 
 
 def _plain(value: Any) -> Any:

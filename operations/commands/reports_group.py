@@ -12,7 +12,8 @@ from operations.escaping import escape
 
 _COMMANDS = {
     "runs": "Runs of the dispatcher, the newest first.",
-    "deliveries": "Deliveries: what became of each report of a user, of one of the user's subscriptions, or of a run.",
+    "deliveries": "Deliveries: what became of each report of a user, of one of the user's subscriptions, of a run, or "
+    "in a state.",
     "dead-letters": "Reports that could not be sent: look at them, replay or dismiss them, open dismissed ones again.",
     "system-alerts": "What was wrong with the system itself in the last 90 days: overdue reports, missed runs, a "
     "refused key.",
@@ -44,7 +45,7 @@ class ReportsGroup(TyperGroup):
 
     def make_context(self, info_name: str | None, args: list[str], *others: Any, **extra: Any) -> Any:
         """Read the command line."""
-        with _escaped_usage():
+        with _usage_in_one_line():
             for arg in args:
                 # Bytes that are not UTF-8 come as lone surrogates, which no service takes.
                 if arg != arg.encode(errors="replace").decode():
@@ -54,7 +55,7 @@ class ReportsGroup(TyperGroup):
     def invoke(self, ctx: Any) -> Any:
         """Carry out the command."""
         try:
-            with _escaped_usage():
+            with _usage_in_one_line():
                 return super().invoke(ctx)
         except (typer.Exit, typer.Abort, typer.TyperException):
             raise
@@ -68,10 +69,16 @@ class ReportsGroup(TyperGroup):
 
 
 @contextmanager
-def _escaped_usage() -> Iterator[None]:
-    """Escape invalid arguments in error messages: the operator may have copied them from a document."""
+def _usage_in_one_line() -> Iterator[None]:
+    """Say in one line what is wrong with the command line, and how to get help. Invalid arguments are escaped: the
+    operator may have copied them from a document."""
     try:
         yield
     except typer.TyperException as error:
-        error.message = escape(error.message)
-        raise
+        if type(error).__name__ == "NoArgsIsHelpError":
+            raise
+        context = getattr(error, "ctx", None)
+        command = context.command_path if context else "reports"
+        text = " ".join(escape(error.format_message(), keep="\n").split())
+        typer.echo(f"{command}: {text}{'' if text.endswith(('.', '?')) else '.'} See {command} --help.", err=True)
+        raise typer.Exit(error.exit_code) from error

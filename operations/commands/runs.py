@@ -5,31 +5,56 @@ from typing import Annotated
 import typer
 
 from functions.shared.run import RUN_COUNTERS
-from operations.commands.group import AsJson, Limit, document_id, session
+from operations.commands.group import AsCsv, AsJson, EveryRow, Limit, document_id, print_list, session
 from operations.output import Output
 from operations.runs import Runs
 from operations.sending import Sending
 
 app = typer.Typer(help="Runs of the dispatcher, the newest first.", invoke_without_command=True)
 
-_COLUMNS = {
-    "run_id": "RUN",
-    "state": "STATE",
-    "scheduled_for": "FOR",
-    "finished_at": "FINISHED",
-    "attempts": "ATTEMPTS",
-    **{name: name.upper().replace("_", " ") for name in RUN_COUNTERS},
-}
+Follow = Annotated[
+    bool,
+    typer.Option("--follow", "-f", help="Go on showing what changes, until Ctrl-C; in a pipe, a line for each."),
+]
+
+_COLUMNS = ("run_id", "state", *RUN_COUNTERS, "scheduled_for", "finished_at", "attempts")
+_FOLLOWED_EVERY = 2.0
+"""In seconds. Each look reads as many documents as it shows."""
 
 
 @app.callback()
-def runs(ctx: typer.Context, *, limit: Limit = 24, as_json: AsJson = False) -> None:
+def runs(
+    ctx: typer.Context,
+    *,
+    limit: Limit = 24,
+    everything: EveryRow = False,
+    follow: Follow = False,
+    as_json: AsJson = False,
+    as_csv: AsCsv = False,
+) -> None:
     """Runs of the dispatcher, the newest first."""
     if ctx.invoked_subcommand is None:
-        client, output = session(ctx).pipeline_database, Output(as_json=as_json)
-        output.rows(Runs(client).latest(limit), _COLUMNS, empty="There was no run yet.")
-        if (breaker := Sending(client).breaker()).is_stopped:
-            output.warn(f"Sending is stopped ({breaker.because}): reports resume-sending lets the runs go on.")
+        list_(ctx, limit=limit, everything=everything, follow=follow, as_json=as_json, as_csv=as_csv)
+
+
+@app.command("list")
+def list_(
+    ctx: typer.Context,
+    *,
+    limit: Limit = 24,
+    everything: EveryRow = False,
+    follow: Follow = False,
+    as_json: AsJson = False,
+    as_csv: AsCsv = False,
+) -> None:
+    """The same as reports runs alone."""
+    client, most = session(ctx).pipeline_database, None if everything else limit
+    latest, output = Runs(client), Output(as_json=as_json, as_csv=as_csv)
+    if follow:
+        output.live(lambda: latest.latest(most), _COLUMNS, every=_FOLLOWED_EVERY)
+    print_list(output, latest.latest(most), _COLUMNS, limit=most, count=latest.count, empty="There was no run yet.")
+    if (breaker := Sending(client).breaker()).is_stopped:
+        output.warn(f"Sending is stopped ({breaker.because}): reports resume-sending lets the runs go on.")
 
 
 @app.command()

@@ -11,8 +11,19 @@ from functions.shared.schedule import Cadence, Covers
 from functions.shared.subscription import PauseReason, Subscription
 from functions.shared.user import User
 from operations import preview
-from operations.commands.group import AsJson, Limit, WithAddresses, Yes, confirm, document_id, session
+from operations.commands.group import (
+    AsCsv,
+    AsJson,
+    EveryRow,
+    Limit,
+    WithAddresses,
+    Yes,
+    confirm,
+    document_id,
+    session,
+)
 from operations.deliveries import Deliveries, delivery_row
+from operations.delivery_filter import DeliveryFilter
 from operations.escaping import shell_argument
 from operations.mail_records import MailRecords
 from operations.output import Output
@@ -30,31 +41,12 @@ app = typer.Typer(
     no_args_is_help=True,
 )
 
-_COLUMNS = {
-    "user_id": "USER",
-    "subscription_id": "SUBSCRIPTION",
-    "state": "STATE",
-    "kind": "KIND",
-    "schedule": "SCHEDULE",
-    "next_report_at": "NEXT DUE",
-    "paused_because": "PAUSED BECAUSE",
-    "paused_until": "PAUSED UNTIL",
-    "last_delivery_state": "LAST DELIVERY",
-    "last_delivery_mail": "MAIL",
-    "last_delivery_due_at": "DUE",
-    "problem": "PROBLEM",
-}
+_COLUMNS = (
+    *("user_id", "subscription_id", "state", "kind", "paused_because", "problem", "next_report_at", "schedule"),
+    *("last_delivery_state", "last_delivery_mail", "last_delivery_due_at", "paused_until"),
+)
 _LATEST_DELIVERIES = 5
-_DELIVERY_COLUMNS = {
-    "delivery_id": "DELIVERY",
-    "state": "STATE",
-    "mail": "MAIL",
-    "due_at": "DUE",
-    "reason": "REASON",
-    "note": "NOTE",
-    "mail_reason": "MAIL'S REASON",
-    "last_error": "LAST ERROR",
-}
+_DELIVERY_COLUMNS = ("delivery_id", "state", "mail", "reason", "last_error", "note", "mail_reason", "due_at")
 _THE_RECIPIENTS_WISH = {
     PauseReason.USER: "the user has paused",
     PauseReason.BOUNCED: "was paused since the user's mailbox refuses mail",
@@ -127,9 +119,12 @@ def list_(
     user: Annotated[str | None, typer.Option(metavar="USER", parser=document_id, help="All of this user's.")] = None,
     paused_because: Annotated[PauseReason | None, typer.Option(help="Those that are paused for this reason.")] = None,
     limit: Limit = 50,
+    everything: EveryRow = False,
     as_json: AsJson = False,
+    as_csv: AsCsv = False,
 ) -> None:
     """Subscriptions with their next due time and their last delivery; of all users, those that are due first."""
+    most = None if everything else limit
     current, now = session(ctx), datetime.now(UTC)
     reader = Subscriptions(current.users_database, current.defaults)
     if user is not None:
@@ -138,13 +133,17 @@ def list_(
             Users(current.users_database).get(user)
         if paused_because is not None:
             found = [each for each in found if each.is_paused(now) and each.paused_because is paused_because]
-        found = found[:limit]
+        total = len(found)
     elif paused_because is not None:
-        found = reader.paused(paused_because, now=now, limit=limit)
+        found = reader.paused(paused_because, now=now)
+        total = len(found)
     else:
-        found = reader.next_due(limit)
-    output = Output(as_json=as_json)
-    print_subscriptions(output, read_rows(current, found, output, now=now), empty="There are no such subscriptions.")
+        found = reader.next_due(most)
+        total = reader.count_scheduled() if most is not None and len(found) >= most else len(found)
+    output = Output(as_json=as_json, as_csv=as_csv)
+    rows = read_rows(current, found[:most], output, now=now)
+    print_subscriptions(output, rows, empty="There are no such subscriptions.")
+    output.cut(len(rows), total)
 
 
 @app.command()
@@ -160,7 +159,7 @@ def show(
     current = session(ctx)
     found = Subscriptions(current.users_database, current.defaults).find(user, subscription)
     latest = Deliveries(current.pipeline_database).find(
-        user_id=user, subscription_id=found.id, limit=_LATEST_DELIVERIES
+        DeliveryFilter(user_id=user, subscription_id=found.id), limit=_LATEST_DELIVERIES
     )
     mails = MailRecords(current.pipeline_database).of(latest)
     last = latest[0] if latest else None

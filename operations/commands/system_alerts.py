@@ -2,21 +2,29 @@
 
 import typer
 
-from operations.commands.group import AsJson, Limit, session
+from operations.commands.group import AsCsv, AsJson, EveryRow, Limit, print_list, session
 from operations.output import Output
 from operations.system_alerts import SystemAlerts
 
-_COLUMNS = {
-    "alert": "ALERT",
-    "run_id": "RUN",
-    "at": "NOTICED",
-    "received_at": "RECEIVED",
-    "alerted_at": "ALERTED",
-    "detail": "DETAIL",
-}
+_COLUMNS = ("at", "alert", "run_id", "detail", "received_at", "alerted_at")
 
 
-def system_alerts(ctx: typer.Context, *, limit: Limit = 24, as_json: AsJson = False) -> None:
+def system_alerts(
+    ctx: typer.Context,
+    *,
+    limit: Limit = 24,
+    everything: EveryRow = False,
+    as_json: AsJson = False,
+    as_csv: AsCsv = False,
+) -> None:
     """What was wrong with the system itself in the last 90 days: overdue reports, missed runs, a refused key."""
-    rows = SystemAlerts(session(ctx).pipeline_database).latest(limit)
-    Output(as_json=as_json).rows(rows, _COLUMNS, empty="There are no system alerts.")
+    most = None if everything else limit
+    alerts = SystemAlerts(session(ctx).pipeline_database)
+    print_list(
+        Output(as_json=as_json, as_csv=as_csv),
+        alerts.latest(most),
+        _COLUMNS,
+        limit=most,
+        count=alerts.count,
+        empty="There are no system alerts.",
+    )

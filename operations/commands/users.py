@@ -8,7 +8,7 @@ import typer
 
 from functions.shared.user import User
 from operations.commands import personal_data
-from operations.commands.group import AsJson, Limit, WithAddresses, document_id, session
+from operations.commands.group import AsCsv, AsJson, EveryRow, Limit, WithAddresses, document_id, session
 from operations.commands.subscriptions import print_subscriptions, read_rows
 from operations.deliveries import Deliveries
 from operations.errors import NotFound
@@ -25,18 +25,10 @@ app = typer.Typer(
 app.command("export")(personal_data.export)
 app.command("erase")(personal_data.erase)
 
-_COLUMNS = {
-    "user_id": "USER",
-    "active": "ACTIVE",
-    "enrolled_at": "ENROLLED",
-    "time_zone": "TIME ZONE",
-    "subscription_count": "SUBSCRIPTIONS",
-    "paused_count": "PAUSED",
-    "next_report_at": "NEXT DUE",
-    "last_delivery_state": "LAST DELIVERY",
-    "last_delivery_due_at": "DUE",
-    "problem": "PROBLEM",
-}
+_COLUMNS = (
+    *("user_id", "active", "problem", "subscription_count", "paused_count", "next_report_at"),
+    *("last_delivery_state", "last_delivery_due_at", "time_zone", "enrolled_at"),
+)
 
 
 @app.command("list")
@@ -47,14 +39,18 @@ def list_(
         str | None, typer.Option(metavar="USER", parser=document_id, help="Those after this id: the next page.")
     ] = None,
     limit: Limit = 50,
+    everything: EveryRow = False,
     as_json: AsJson = False,
+    as_csv: AsCsv = False,
 ) -> None:
     """Users in the order of their ids, with their next due time and their last delivery."""
-    current = session(ctx)
-    output = Output(as_json=as_json)
-    _print(
-        current, output, Users(current.users_database).page(after=after, limit=limit), empty="There are no such users."
-    )
+    current, most = session(ctx), None if everything else limit
+    users = Users(current.users_database)
+    output = Output(as_json=as_json, as_csv=as_csv)
+    found = users.page(after=after, limit=most)
+    _print(current, output, found, empty="There are no such users.")
+    if most is not None and len(found) >= most:
+        output.cut(len(found), users.count())
 
 
 @app.command()

@@ -9,7 +9,7 @@ from operations.errors import NotConfigured
 from operations.output import Output, notice
 from operations.running_versions import checkout_version, deployed_version
 
-_COLUMNS = {"what": "WHAT", "version": "VERSION", "commit": "COMMIT"}
+_COLUMNS = ("what", "version", "commit")
 
 
 def version(ctx: typer.Context, *, as_json: AsJson = False) -> None:

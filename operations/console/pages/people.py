@@ -22,6 +22,7 @@ from operations.console.form import Form, form_action
 from operations.console.mail_frame import mail_response
 from operations.console.view import link, part
 from operations.deliveries import Deliveries, delivery_row
+from operations.delivery_filter import DeliveryFilter
 from operations.errors import OperatorError
 from operations.mail_records import MailRecords
 from operations.preview_period import next_period, parse_period, report_about
@@ -103,7 +104,7 @@ def show_person(request: Request) -> Response:
     session = console.session
     user = Users(session.users_database).get(_id(request, "user"))
     subscriptions = Subscriptions(session.users_database, session.defaults).of_user(user.id)
-    deliveries = Deliveries(session.pipeline_database).find(user_id=user.id, limit=_DELIVERIES_SHOWN)
+    deliveries = Deliveries(session.pipeline_database).find(DeliveryFilter(user_id=user.id), limit=_DELIVERIES_SHOWN)
     mails = MailRecords(session.pipeline_database).of(deliveries)
     shows_addresses = request.state.viewer.may_act
     last = {each.subscription_id: each for each in reversed(deliveries)}

@@ -32,6 +32,7 @@ ARGUMENTS = {
     "RUN": HOSTILE,
     "TASK": HOSTILE,
     "KIND": HOSTILE,
+    "CAUSE": HOSTILE,
     "NAME": HOSTILE,
     "PERIOD": HOSTILE,
     "TIME": HOSTILE,
@@ -46,7 +47,7 @@ ARGUMENTS = {
     "KEY=VALUE": f"{HOSTILE}={HOSTILE}",
 }
 """What each argument and option is given, by its metavar. The ids of dead letters are known once there are some."""
-LEFT_OUT = {"--open", "--watch", "--help"}
+LEFT_OUT = {"--open", "--watch", "--follow", "--help"}
 """These open a browser, or do not come to an end."""
 USAGE = 2
 """What a command ends with that was written wrongly: then it has read no document."""

@@ -57,8 +57,8 @@ def test_a_users_subscriptions_are_listed_with_due_time_pause_and_last_delivery(
     assert rows[1]["last_delivery_id"] is None
     out = subscriptions(project, "list", "--user", "u1").out
     assert "bounced" in out
-    assert "PAUSED BECAUSE" in out
-    assert "PROBLEM" not in out
+    assert "paused_because" in out
+    assert "problem" not in out
 
 
 def test_what_is_due_first_is_listed_first(project: Project) -> None:
@@ -120,7 +120,7 @@ def test_a_malformed_one_says_what_is_wrong(project: Project) -> None:
     seed(project.database, "u1", next_report_at=LATER, hour=25)
     [row] = subscriptions(project, "list", "--user", "u1", "--json").json
     assert row["problem"] == "hour: must be an integer from 0 to 23"
-    assert "PROBLEM" in subscriptions(project, "list", "--user", "u1").out
+    assert "problem" in subscriptions(project, "list", "--user", "u1").out
 
 
 def test_the_defaults_are_the_deployed_ones(project: Project) -> None:

@@ -54,7 +54,7 @@ def test_system_alerts_as_a_table(project: Project) -> None:
     out = project.reports("system-alerts").out
     assert "provider-refuses-key" in out
     assert "SendGrid answered 401 for [address]" in out
-    assert "2026-11-24 13:00:02Z" in out
+    assert "2026-11-24T13:00:02Z" in out
 
 
 def test_an_empty_project_has_no_system_alerts(project: Project) -> None:

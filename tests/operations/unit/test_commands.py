@@ -40,7 +40,7 @@ def test_help_imports_nothing_that_only_a_command_needs(arguments: list[str]) ->
     done = subprocess.run(
         [sys.executable, "-c", program, *arguments], cwd=ROOT, capture_output=True, text=True, check=False
     )
-    assert "usage: reports" in (done.stdout + done.stderr).lower()
+    assert "usage: reports" in done.stdout.lower() or "see reports --help" in done.stderr.lower()
     imported = set(done.stderr.splitlines()[-1].split())
     assert "typer" in imported
     assert (

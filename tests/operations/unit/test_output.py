@@ -1,7 +1,9 @@
 """What is printed."""
 
+import csv
 import io
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -14,7 +16,7 @@ from google.cloud.firestore import GeoPoint
 
 from operations.errors import describe
 from operations.escaping import escape, shell_argument
-from operations.output import Output, guard_logs, print_traceback, to_json
+from operations.output import Output, guard_logs, print_traceback, to_csv, to_json
 
 HOSTILE = "\x1b]52;c;ZXZpbA==\x07 \x9b31m \x7f \u202e \u2066 \r\n \U000e0041 \ud800 [bold]x[/bold]"
 """Writes the clipboard, colours by C1, deletes, reorders, returns, hides (a tag), cannot be encoded, is Rich markup."""
@@ -52,7 +54,7 @@ def test_an_id_can_be_pasted_into_a_shell(text: str) -> None:
 def test_json_is_all_there_is_on_standard_output(capsys: pytest.CaptureFixture[str]) -> None:
     output = Output(as_json=True)
     output.say("said")
-    output.rows([{"at": datetime(2026, 11, 24, 13, tzinfo=UTC), "name": "名"}], {"name": "NAME"}, empty="none")
+    output.rows([{"at": datetime(2026, 11, 24, 13, tzinfo=UTC), "name": "名"}], ("name",), empty="none")
     captured = capsys.readouterr()
     assert json.loads(captured.out) == [{"at": "2026-11-24T13:00:00Z", "name": "名"}]
     assert "said" in captured.err
@@ -60,11 +62,11 @@ def test_json_is_all_there_is_on_standard_output(capsys: pytest.CaptureFixture[s
 
 def test_a_column_that_is_optional_is_shown_where_a_row_has_a_value(capsys: pytest.CaptureFixture[str]) -> None:
     row: dict[str, Any] = {"name": "a", "tags": ["x", "\x1by"], "problem": None}
-    columns = {"name": "NAME", "tags": "TAGS", "problem": "PROBLEM"}
+    columns = ("name", "tags", "problem")
     Output().rows([row], columns, empty="", optional={"problem"})
-    assert capsys.readouterr().out.split() == ["NAME", "TAGS", "a", "x,", r"\x1by"]
+    assert capsys.readouterr().out.split() == ["name", "tags", "a", "x,", r"\x1by"]
     Output().rows([row, {**row, "problem": "bad"}], columns, empty="", optional={"problem"})
-    assert "PROBLEM" in capsys.readouterr().out
+    assert "problem" in capsys.readouterr().out
 
 
 def test_json_says_exactly_what_there_is_in_plain_characters() -> None:
@@ -91,7 +93,7 @@ def test_every_type_of_a_document_is_json(value: Any, shown: Any) -> None:
 
 
 def test_a_table_shows_markup_as_it_is(capsys: pytest.CaptureFixture[str]) -> None:
-    Output().rows([{"error": "[bold]not bold[/bold]"}], {"error": "ERROR"}, empty="none")
+    Output().rows([{"error": "[bold]not bold[/bold]"}], ("error",), empty="none")
     Output().fields({"[red]key": {"[blue]inner": "[bold]not bold[/bold]"}})
     out = capsys.readouterr().out
     assert out.count("[bold]not bold[/bold]") == 2
@@ -100,9 +102,7 @@ def test_a_table_shows_markup_as_it_is(capsys: pytest.CaptureFixture[str]) -> No
 
 def test_everything_that_is_printed_is_escaped(capsys: pytest.CaptureFixture[str]) -> None:
     output = Output()
-    output.rows(
-        [{"a_id": HOSTILE, "error": HOSTILE, "list": [HOSTILE]}], {"a_id": "A", "error": "B", "list": "C"}, empty=""
-    )
+    output.rows([{"a_id": HOSTILE, "error": HOSTILE, "list": [HOSTILE]}], ("a_id", "error", "list"), empty="")
     output.fields({HOSTILE: HOSTILE, "map": {HOSTILE: {HOSTILE: HOSTILE}}})
     output.say(HOSTILE)
     output.warn(HOSTILE)
@@ -139,11 +139,92 @@ def test_logs_and_tracebacks_are_escaped_and_on_standard_error(capsys: pytest.Ca
 
 
 def test_an_empty_table_says_so(capsys: pytest.CaptureFixture[str]) -> None:
-    Output().rows([], {"error": "ERROR"}, empty="There are none.")
+    Output().rows([], ("error",), empty="There are none.")
     assert capsys.readouterr().out == "There are none.\n"
 
 
 def test_ids_are_never_cut(capsys: pytest.CaptureFixture[str]) -> None:
     long = "u" * 300
-    Output().rows([{"delivery_id": long, "state": "sent"}], {"delivery_id": "DELIVERY", "state": "STATE"}, empty="")
+    Output().rows([{"delivery_id": long, "state": "sent"}], ("delivery_id", "state"), empty="")
     assert long in capsys.readouterr().out
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def on_terminal(monkeypatch: pytest.MonkeyPatch, columns: int) -> Terminal:
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stdout", terminal)
+    monkeypatch.setenv("COLUMNS", str(columns))
+    monkeypatch.setenv("TERM", "xterm")
+    return terminal
+
+
+@pytest.mark.parametrize("columns", [40, 80, 120])
+def test_a_table_fits_the_terminal(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], columns: int
+) -> None:
+    at = datetime(2026, 11, 24, 13, tzinfo=UTC)
+    delivery = "u42:default:20261124T1300Z"
+    row = {
+        "delivery_id": delivery,
+        "state": "sent",
+        "error": "e" * 300,
+        "due_at": at,
+        "sent_at": at,
+    }
+    terminal = on_terminal(monkeypatch, columns)
+    Output().rows([row], tuple(row), empty="")
+    heading, *lines = re.sub(r"\x1b\[[0-9;]*m", "", terminal.getvalue()).splitlines()
+    assert len(lines) == 1
+    assert max(map(len, (heading, *lines))) <= columns
+    assert delivery in lines[0]
+    left_out = [key for key in row if key not in heading.split()]
+    told = capsys.readouterr().err
+    assert bool(left_out) is (columns < 120)
+    if left_out:
+        assert f"Not shown: {', '.join(left_out)}." in told
+
+
+def test_csv_is_safe_to_open_in_a_spreadsheet() -> None:
+    at = datetime(2026, 11, 24, 13, tzinfo=UTC)
+    rows = [{"id": "=HYPERLINK(1)", "at": at, "tags": ["a", "b"], "on": True, "n": -1.5, "none": None, "bad": HOSTILE}]
+    text = to_csv(rows, ())
+    assert text.splitlines()[0] == "id,at,tags,on,n,none,bad"
+    [read] = csv.DictReader(io.StringIO(text))
+    assert read | {"bad": ""} == {
+        "id": "'=HYPERLINK(1)",
+        "at": "2026-11-24T13:00:00Z",
+        "tags": '["a", "b"]',
+        "on": "true",
+        "n": "-1.5",
+        "none": "",
+        "bad": "",
+    }
+    assert is_plain(text.replace("\r", ""))
+    assert to_csv([], ("a", "b")) == "a,b\r\n"
+
+
+def test_what_is_followed_is_told_once_and_again_when_it_changes(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first, second = {"run_id": "r1", "state": "running"}, {"run_id": "r1", "state": "finished"}
+    looks = iter([[first], [first], [second]])
+
+    def read() -> list[dict[str, str]]:
+        try:
+            return next(looks)
+        except StopIteration:
+            raise KeyboardInterrupt from None
+
+    with pytest.raises(KeyboardInterrupt):
+        Output().live(read, ("run_id", "state"), every=0)
+    assert [json.loads(line) for line in capsys.readouterr().out.splitlines()] == [first, second]
+
+
+def test_a_list_says_what_it_leaves_out(capsys: pytest.CaptureFixture[str]) -> None:
+    Output().cut(50, 3002)
+    Output().cut(50, 50)
+    assert capsys.readouterr().err == "50 of 3,002: --limit N shows more, --all shows all.\n"

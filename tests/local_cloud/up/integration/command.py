@@ -14,9 +14,10 @@ PARTS = 15
 class Command:
     """The command, started with these arguments, and with these variables besides."""
 
-    def __init__(self, directory: Path, *arguments: str, **environment: str) -> None:
+    def __init__(self, directory: Path, *arguments: str, data: Path | None = None, **environment: str) -> None:
         self.port_base = free_ports(PARTS)
-        self.data = directory / "data"
+        self.data = data or directory / "data"
+        directory.mkdir(exist_ok=True)
         self.output = directory / "output"
         with self.output.open("wb") as output:
             self.process = ForkedPython(

@@ -69,6 +69,10 @@ def test_it_keeps_running_and_ctrl_c_leaves_nothing_behind(tmp_path: Path) -> No
     see_three_runs(command)
     _query_without_an_index(command.port_base + 1)
     _query_without_an_index(command.port_base + 1)
+    another = Command(tmp_path / "another", "--once", data=command.data)
+    assert another.wait() == 1, another.text
+    assert f"A local cloud is running in {command.data}: stop it" in " ".join(another.text.split())
+    assert list((command.data / "logs").iterdir())
     command.process.send_signal(signal.SIGINT)
     assert command.wait() == 0, command.text
     assert command.listening() == []

@@ -1,0 +1,130 @@
+"""What all lists have in common: how much is shown, for whom, and what a slip in a name comes to."""
+
+import csv
+import io
+from datetime import UTC, datetime
+
+import pytest
+
+from functions.shared.dead_letter import DeadLetterReason
+from functions.shared.delivery import DeliveryState
+from tests.operations.integration.conftest import Project
+from tests.seeding import seed
+
+RUN = "20261124T1300Z"
+DUE = datetime(2099, 11, 24, 13, tzinfo=UTC)
+LETTERS = ("dead-letters", "list")
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("deliveries", "--run", RUN),
+        ("deliveries", "--state", "dead"),
+        LETTERS,
+        (*LETTERS, "--run", RUN),
+        (*LETTERS, "--kind", "activity"),
+        ("users", "list"),
+        ("subscriptions", "list"),
+    ],
+    ids=" ".join,
+)
+def test_a_list_that_is_cut_says_how_much_there_is(project: Project, command: tuple[str, ...]) -> None:
+    for user in ("u1", "u2", "u3"):
+        seed(project.database, user, next_report_at=DUE)
+        project.dead_letter(user)
+    cut = project.reports(*command, "--limit", "2", "--json")
+    assert len(cut.json) == 2
+    assert "2 of 3: --limit N shows more, --all shows all." in cut.err
+    whole = project.reports(*command, "--limit", "2", "--all", "--json")
+    assert (len(whole.json), whole.err) == (3, "")
+    exact = project.reports(*command, "--limit", "3", "--json")
+    assert (len(exact.json), exact.err) == (3, "")
+
+
+def test_deliveries_in_a_state_are_listed_alone(project: Project) -> None:
+    project.dead_letter("u1")
+    project.dead_letter("u2", delivery=DeliveryState.SENT)
+    [row] = project.reports("deliveries", "--state", "dead", "--json").json
+    assert row["user_id"] == "u1"
+    refused = project.reports("deliveries")
+    assert (refused.status, refused.out) == (2, "")
+    assert refused.err.splitlines() == [
+        "reports deliveries: Invalid value: name --user, --run or --state; --subscription goes with --user. "
+        "See reports deliveries --help."
+    ]
+
+
+def test_dead_letters_by_user_run_kind_and_cause(project: Project) -> None:
+    for user in ("u1", "u2"):
+        project.dead_letter(user, cause="0" * 32)
+    [row] = project.reports(*LETTERS, "--user", "u1", "--json").json
+    assert row["user_id"] == "u1"
+    for name, value, users in (
+        ("--cause", row["cause"], {"u1", "u2"}),
+        ("--run", row["run_id"], {"u1", "u2"}),
+        ("--kind", row["kind"], {"u1", "u2"}),
+        ("--kind", "other", set()),
+        ("--run", "20261124T1400Z", set()),
+    ):
+        found = project.reports(*LETTERS, name, value, "--json").json
+        assert {each["user_id"] for each in found} == users, (name, value)
+    assert project.reports(*LETTERS, "--user", "u1", "--state", "replayed", "--json").json == []
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("deliveries", "--user"),
+        ("deliveries", "--subscription", "default", "--user"),
+        (*LETTERS, "--user"),
+        ("users", "show"),
+        ("subscriptions", "show"),
+    ],
+    ids=" ".join,
+)
+@pytest.mark.parametrize(("slip", "meant"), [("customer-4", "customer-42"), ("custmoer-42", "customer-42")])
+def test_a_slip_in_a_users_id_is_an_error_with_a_suggestion(
+    project: Project, command: tuple[str, ...], slip: str, meant: str
+) -> None:
+    seed(project.database, "customer-42", next_report_at=DUE)
+    answer = project.reports(*command, slip)
+    assert (answer.status, answer.out) == (1, "")
+    assert f"There is no user {slip}: " in answer.err
+    assert answer.err.endswith(f" Did you mean {meant}?\n")
+
+
+def test_half_an_id_gets_those_that_begin_with_it(project: Project) -> None:
+    for user in ("u1", "u2"):
+        project.dead_letter(user)
+    answer = project.reports("dead-letters", "show", "u")
+    assert answer.err.endswith(f" Did you mean u1:default:{RUN} or u2:default:{RUN}?\n")
+    answer = project.reports("runs", "show", "20261124")
+    assert answer.err == "There is no run 20261124: reports runs shows the latest.\n"
+
+
+def test_a_dry_run_names_what_it_would_do(project: Project) -> None:
+    project.dead_letter("u1")
+    project.dead_letter("u2", reason=DeadLetterReason.UNKNOWN_OUTCOME)
+    answer = project.reports("dead-letters", "replay", "--all", "--dry-run")
+    assert f"u1:default:{RUN}: would be replayed" in answer.out
+    assert "1 of them may have reached their users" in answer.err
+    assert f"u2:default:{RUN}: a replay may send a second mail" in answer.err
+    assert f"u1:default:{RUN}" not in answer.err
+
+
+@pytest.mark.parametrize("command", [("deliveries", "--state", "dead"), LETTERS, ("users", "list")], ids=" ".join)
+def test_csv_has_the_keys_of_the_json(project: Project, command: tuple[str, ...]) -> None:
+    seed(project.database, "u1", next_report_at=DUE)
+    project.dead_letter("u1")
+    [as_json] = project.reports(*command, "--json").json
+    [as_csv] = csv.DictReader(io.StringIO(project.reports(*command, "--csv").out))
+    assert list(as_csv) == list(as_json)
+    assert as_csv["user_id"] == as_json["user_id"] == "u1"
+
+
+def test_runs_list_is_runs(project: Project) -> None:
+    project.database.collection("runs").document(RUN).set({"scheduled_for": datetime(2026, 11, 24, 13, tzinfo=UTC)})
+    alone, listed = project.reports("runs", "--json"), project.reports("runs", "list", "--json")
+    assert [row["run_id"] for row in listed.json] == [RUN]
+    assert listed == alone
