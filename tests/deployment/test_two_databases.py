@@ -8,7 +8,7 @@ from tests.deployment.google_server import GoogleServer
 from tests.deployment.test_deploy import DOMAIN, _fill
 
 OF_PIPELINE = {"deliveries", "mail_events", "runs", "dead_letters", "alerts", "system_alerts", "operator_actions"}
-OF_USERS = {"users", "report_subscriptions"}
+OF_USERS = {"users", "report_subscriptions", "event_figures", "usage", "usage_figures"}
 BOTH = {"(default)", "reports"}
 DATASTORE = re.compile(rf'resource\.name=="projects/{PROJECT}/databases/([^"]+)"')
 
