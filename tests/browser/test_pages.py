@@ -119,10 +119,10 @@ def test_times_are_in_the_zone_of_the_viewer_with_utc_beside(house: House, tab: 
     assert moment is not None
     hour = int(moment[11:13])
     assert f", {(hour + 9) % 24:02}:00:00" in time.inner_text()
-    assert f"{moment[:10]} {hour:02}:00:00Z" in time.inner_text()
+    assert f"{moment[:10]}T{hour:02}:00:00Z" in time.inner_text()
     with opened(browser, house.full.url, java_script_enabled=False) as plain:
         plain.open("/runs")
-        assert plain.page.locator("tbody time").first.inner_text() == f"{moment[:10]} {hour:02}:00:00Z"
+        assert plain.page.locator("tbody time").first.inner_text() == f"{moment[:10]}T{hour:02}:00:00Z"
 
 
 def test_where_the_focus_is_can_be_seen(house: House, tab: Tab) -> None:
