@@ -181,7 +181,7 @@ def cost_table(reports: int) -> Table:
     rows = []
     for kind in _BUILD:
         reads = reads_of(kind, Cadence.DAILY, _USUAL)
-        ways = [("entries, each of which is read", reads.one_by_one, 1)]
+        ways = [("entries, read one by one", reads.one_by_one, 1)]
         if reads.added_up < reads.one_by_one:
             ways.append(("entries, which Firestore adds up", reads.added_up, 1))
         ways += [("entries and figures", reads.figures, 2), ("figures alone", reads.figures, 1)]

@@ -119,7 +119,7 @@ def _message_handler() -> MessageHandler:
         _channels,
         audiences=_audiences,
         links=AlertLinks(
-            console_url=(_settings.console_url or "").rstrip("/"),
+            console_url=_settings.console_url or "",
             project="" if os.environ.get("FIRESTORE_EMULATOR_HOST") else _settings.google_cloud_project,
             location=_settings.location,
         ),

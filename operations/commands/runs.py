@@ -23,6 +23,7 @@ _FOLLOWED_EVERY = 2.0
 
 
 @app.callback()
+@app.command("list")
 def runs(
     ctx: typer.Context,
     *,
@@ -33,21 +34,8 @@ def runs(
     as_csv: AsCsv = False,
 ) -> None:
     """Runs of the dispatcher, the newest first."""
-    if ctx.invoked_subcommand is None:
-        list_(ctx, limit=limit, everything=everything, follow=follow, as_json=as_json, as_csv=as_csv)
-
-
-@app.command("list")
-def list_(
-    ctx: typer.Context,
-    *,
-    limit: Limit = 24,
-    everything: EveryRow = False,
-    follow: Follow = False,
-    as_json: AsJson = False,
-    as_csv: AsCsv = False,
-) -> None:
-    """The same as reports runs alone."""
+    if ctx.invoked_subcommand is not None:
+        return
     client, most = session(ctx).pipeline_database, None if everything else limit
     latest, output = Runs(client), Output(as_json=as_json, as_csv=as_csv)
     if follow:

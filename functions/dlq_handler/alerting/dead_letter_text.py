@@ -1,6 +1,7 @@
 """The alert about a dead letter, in plain words. Pure."""
 
 import shlex
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -20,7 +21,7 @@ _UNREADABLE_TASK = _ReasonText(
     "Report not sent: its task cannot be read",
     "It names no report, so it cannot be replayed. Find out what made the task, and dismiss this.",
 )
-_REASON_TEXTS = {
+_REASON_TEXTS: Mapping[str, _ReasonText] = {
     DeadLetterReason.RETRIES_EXHAUSTED: _ReasonText(
         "Report not sent: every retry failed", "Fix the cause, and then replay it."
     ),
@@ -88,7 +89,4 @@ def _text(letter: StoredDeadLetter) -> _ReasonText:
         return _UNREADABLE_MESSAGE
     if letter.task is None:
         return _UNREADABLE_TASK
-    try:
-        return _REASON_TEXTS[DeadLetterReason(letter.reason)]
-    except ValueError:
-        return _OTHER_REASON
+    return _REASON_TEXTS.get(letter.reason, _OTHER_REASON)
