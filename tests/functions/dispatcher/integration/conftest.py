@@ -12,7 +12,7 @@ from typing import Any
 import grpc
 import pytest
 import requests
-from google.cloud.pubsub_v1 import PublisherClient, SubscriberClient
+from google.cloud.pubsub_v1 import SubscriberClient
 from google.cloud.tasks_v2 import CloudTasksClient, Queue, RateLimits, RetryConfig, Task
 from google.cloud.tasks_v2.services.cloud_tasks.transports import CloudTasksGrpcTransport
 
@@ -27,6 +27,7 @@ from local_cloud.tasks.server import TasksEmulator
 from tests.deployed_firestore import deployed_firestore
 from tests.firestore_client import client_of
 from tests.function_process import FunctionProcesses
+from tests.pubsub_clients import pubsub_clients_of
 from tests.seeding import seed, subscription_reference, user_document, user_reference
 from tests.support import Background, Faults, pull_now
 
@@ -261,9 +262,7 @@ def services(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
         background.run(server.start())
 
     database = client_of(firestore_server.port, PROJECT)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PUBSUB_EMULATOR_HOST", f"127.0.0.1:{pubsub.port}")
-        publisher, subscriber = PublisherClient(), SubscriberClient()
+    publisher, subscriber = pubsub_clients_of(pubsub.port)
     queues = CloudTasksClient(
         transport=CloudTasksGrpcTransport(channel=grpc.insecure_channel(f"127.0.0.1:{tasks.port}"))
     )

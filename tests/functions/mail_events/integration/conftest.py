@@ -10,7 +10,7 @@ from typing import Any
 import grpc
 import pytest
 import requests
-from google.cloud.pubsub_v1 import PublisherClient, SubscriberClient
+from google.cloud.pubsub_v1 import SubscriberClient
 
 from local_cloud.clock import Clock
 from local_cloud.firestore.server import FirestoreEmulator
@@ -22,6 +22,7 @@ from tests.deployed_firestore import deployed_firestore
 from tests.firestore_client import client_of
 from tests.function_process import running_function
 from tests.functions.mail_events.signing import Signer, sendgrid_event, to_body
+from tests.pubsub_clients import pubsub_clients_of
 from tests.support import PATIENCE_SECONDS, Background, Faults, pull_now
 
 PROJECT = "local-project"
@@ -129,9 +130,7 @@ def started(background: Background, tmp_path_factory: pytest.TempPathFactory) ->
     background.run(pubsub.start())
     address = f"127.0.0.1:{emulator.port}"
     database = client_of(emulator.port, PROJECT)
-    with pytest.MonkeyPatch.context() as environment:
-        environment.setenv("PUBSUB_EMULATOR_HOST", f"127.0.0.1:{pubsub.port}")
-        publisher, subscriber = PublisherClient(), SubscriberClient()
+    publisher, subscriber = pubsub_clients_of(pubsub.port)
     publisher.create_topic(name=TOPIC)
     subscriber.create_subscription(name=SUBSCRIPTION, topic=TOPIC)
     keys, webhook_key = [Signer(), Signer()], WebhookKey()

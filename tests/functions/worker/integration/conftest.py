@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import requests
-from google.cloud.pubsub_v1 import PublisherClient, SubscriberClient
+from google.cloud.pubsub_v1 import SubscriberClient
 
 from functions.shared.dead_letter import DeadLetter
 from functions.shared.ids import delivery_id, run_id
@@ -43,6 +43,7 @@ from tests.databases import one_database
 from tests.deployed_firestore import deployed_firestore
 from tests.firestore_client import client_of
 from tests.function_process import FunctionProcesses
+from tests.pubsub_clients import pubsub_clients_of
 from tests.seeding import seed, subscription_document, subscription_reference
 from tests.support import Background, Faults, pull_now
 
@@ -302,9 +303,7 @@ def _surroundings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
     parts = background.run(start())
     emulator, pubsub, identity, inbox = parts
     database = client_of(emulator.port, PROJECT)
-    with pytest.MonkeyPatch.context() as environment:
-        environment.setenv("PUBSUB_EMULATOR_HOST", f"127.0.0.1:{pubsub.port}")
-        publisher, subscriber = PublisherClient(), SubscriberClient()
+    publisher, subscriber = pubsub_clients_of(pubsub.port)
     publisher.create_topic(name=TOPIC)
     subscriber.create_subscription(name=SUBSCRIPTION, topic=TOPIC)
     surroundings = Cloud(

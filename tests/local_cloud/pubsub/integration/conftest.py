@@ -12,6 +12,7 @@ from google.cloud.pubsub_v1 import PublisherClient, SubscriberClient
 from local_cloud.clock import Clock
 from local_cloud.identity import IdentityProvider
 from local_cloud.pubsub.server import PubSubEmulator
+from tests.pubsub_clients import pubsub_clients_of
 from tests.support import Background
 
 PROJECT = "local-project"
@@ -76,10 +77,7 @@ def pubsub(background: Background) -> Iterator[PubSub]:
     emulator = PubSubEmulator(host="127.0.0.1", port=0, clock=clock, mint_token=identity.mint)
     for server in (identity, emulator):
         background.run(server.start())
-    with pytest.MonkeyPatch.context() as environment:
-        environment.setenv("PUBSUB_EMULATOR_HOST", f"127.0.0.1:{emulator.port}")
-        publisher = PublisherClient()
-        subscriber = SubscriberClient()
+    publisher, subscriber = pubsub_clients_of(emulator.port)
     yield PubSub(
         background=background,
         clock=clock,
