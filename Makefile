@@ -1,7 +1,7 @@
 # Every target sets up what it needs: a virtual environment in .venv with the locked dependencies, or with those that
 # running needs.
 .DEFAULT_GOAL := help
-.PHONY: help setup run up test test-fast faults mutants bench lint catalogs lock pictures clean
+.PHONY: help setup run up test test-fast faults mutants bench lint catalogs lock reference pictures clean
 SHELL := /bin/bash
 
 PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3.11; do \
@@ -84,6 +84,9 @@ lock: setup ## resolve the requirements again, after one was changed, also in a 
 	@for function in dispatcher dlq_handler mail_events preferences; do \
 		$(COMPILE) functions/$$function/requirements.txt -c requirements.lock -o functions/$$function/requirements.lock; done
 	@$(COMPILE) benchmarks/peers/requirements.in -o benchmarks/peers/requirements.lock
+
+reference: setup ## the parts of docs/reference/ that come from the code
+	@$(BIN)/python -m tests.documents.reference
 
 pictures: setup ## the pictures in the README, and of every page of the console (in .pictures), taken again with Chromium
 	@$(BIN)/python -m tests.mails.pictures

@@ -8,7 +8,7 @@ from functions.shared.logging import redact_addresses
 
 
 class ExitStatus(IntEnum):
-    """The exit status of the command; documented in docs/operations.md. Usage errors end with 2, Ctrl-C with 130."""
+    """The exit status of the command (docs/reference/commands.md). Usage errors end with 2, Ctrl-C with 130."""
 
     DONE = 0
     FAILED = 1

@@ -6,6 +6,8 @@ from typing import Any
 
 import typer
 
+from operations.commands.examples import EXAMPLES
+
 
 class LazyCommand:
     """Stands for a command of `reports` in the list of them, and for the command itself as soon as more is asked of it.
@@ -33,7 +35,17 @@ class LazyCommand:
             parent.add_typer(module.app, name=self.name)
         else:
             parent.command(self.name)(vars(module)[module_name])
-        return typer.main.get_group(parent).commands[self.name]
+        command = typer.main.get_group(parent).commands[self.name]
+        _show_examples(self.name, command)
+        return command
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.command, name)
+
+
+def _show_examples(path: str, command: Any) -> None:
+    """Put the example of a command, and of those below it, at the end of its help."""
+    if path in EXAMPLES:
+        command.epilog = f"Example: {EXAMPLES[path]}"
+    for name, child in getattr(command, "commands", {}).items():
+        _show_examples(f"{path} {name}", child)

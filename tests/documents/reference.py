@@ -1,0 +1,24 @@
+"""`make reference`: makes the parts of docs/reference/ again that come from the code."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from tests.documents import commands
+from tests.documents.generated_parts import renew
+
+REFERENCE = Path(__file__).parents[2] / "docs" / "reference"
+
+PAGES: Mapping[str, Mapping[str, Callable[[str], str]]] = {
+    "commands.md": {"commands": lambda _part: commands.made_part()},
+}
+"""By page, its parts and what makes each."""
+
+
+def renewed(page: str) -> str:
+    """A page as the code would have it."""
+    return renew((REFERENCE / page).read_text(encoding="utf-8"), PAGES[page])
+
+
+if __name__ == "__main__":
+    for name in PAGES:
+        (REFERENCE / name).write_text(renewed(name), encoding="utf-8")
