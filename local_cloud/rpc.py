@@ -8,12 +8,13 @@ import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import grpc
 from google.api.http_pb2 import HttpRule
 from google.protobuf.any_pb2 import Any as AnyMessage
-from google.protobuf.message import Message
+from google.protobuf.message import DecodeError, Message
 from google.rpc.status_pb2 import Status
 
 from local_cloud.errors import PortInUse
@@ -163,20 +164,25 @@ class RpcServer:
                 raise PortInUse(self._requested_port, self._name) from error
 
     def _handler(self, full_name: str, method: Method, function: Any) -> "grpc.RpcMethodHandler[Any, Any]":
-        async def call(request: Any, context: "grpc.aio.ServicerContext[Any, Any]") -> Any:
+        # gRPC would answer UNKNOWN to what cannot be decoded, with the traceback's words.
+        parse = partial(_parse_stream if method.client_streaming else _parse, method.request)
+
+        async def call(received: Any, context: "grpc.aio.ServicerContext[Any, Any]") -> Any:
             async def carry_out() -> Any:
                 return await function(request, context)
 
             try:
+                request = parse(received)
                 return await through(self._middleware, full_name, request, carry_out)
             except RpcError as error:
                 await _abort(context, error)
 
-        async def stream(request: Any, context: "grpc.aio.ServicerContext[Any, Any]") -> AsyncIterator[Any]:
+        async def stream(received: Any, context: "grpc.aio.ServicerContext[Any, Any]") -> AsyncIterator[Any]:
             async def carry_out() -> Any:
                 return function(request, context)
 
             try:
+                request = parse(received)
                 async for response in await through(self._middleware, full_name, request, carry_out):
                     yield response
             except RpcError as error:
@@ -191,10 +197,24 @@ class RpcServer:
         factory, behaviour = make[method.client_streaming, method.server_streaming]
         handler: grpc.RpcMethodHandler[Any, Any] = factory(
             behaviour,
-            request_deserializer=method.request.FromString,
+            request_deserializer=None,
             response_serializer=method.response.SerializeToString,
         )
         return handler
+
+
+def _parse(kind: Any, received: bytes) -> Any:
+    try:
+        return kind.FromString(received)
+    except DecodeError as error:
+        raise RpcError(
+            grpc.StatusCode.INVALID_ARGUMENT, f"The request is not a {kind.DESCRIPTOR.full_name}: {error}."
+        ) from error
+
+
+async def _parse_stream(kind: Any, received: AsyncIterator[bytes]) -> AsyncIterator[Any]:
+    async for each in received:
+        yield _parse(kind, each)
 
 
 async def through(

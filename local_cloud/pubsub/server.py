@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from local_cloud.clock import Clock
 from local_cloud.identity import MintToken
-from local_cloud.pubsub import iam, publisher, subscriber
+from local_cloud.pubsub import iam, publisher, schemas, subscriber
 from local_cloud.pubsub.backlog import Counts
 from local_cloud.pubsub.broker import Broker, Copies
 from local_cloud.pubsub.names import short_name
@@ -40,6 +40,7 @@ class PubSubEmulator:
         self._server = RpcServer("Pub/Sub", host, port, middleware)
         self._server.add_service(publisher.SERVICE, publisher.METHODS, publisher.PublisherService(self._broker))
         self._server.add_service(subscriber.SERVICE, subscriber.METHODS, subscriber.SubscriberService(self._broker))
+        self._server.add_service(schemas.SERVICE, schemas.METHODS, schemas.SchemaService())
         self._server.add_service(iam.SERVICE, iam.METHODS, iam.IamService(self._broker))
 
     @property

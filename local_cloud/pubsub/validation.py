@@ -14,6 +14,7 @@ import grpc
 from google.protobuf.field_mask_pb2 import FieldMask
 from google.pubsub_v1 import types
 
+from local_cloud.pubsub import schemas
 from local_cloud.pubsub.filters import InvalidFilter, parse_filter
 from local_cloud.pubsub.names import check_name
 from local_cloud.rpc import RpcError
@@ -28,6 +29,8 @@ MAX_ORDERING_KEY_BYTES = 1024
 DEFAULT_ACK_DEADLINE_SECONDS = 10
 DEFAULT_RETENTION = timedelta(days=7)
 DEFAULT_DELIVERY_ATTEMPTS = 5
+LEAST_EXPIRATION = timedelta(days=1)
+"""https://cloud.google.com/pubsub/docs/subscription-properties#expiration_period"""
 
 _MUTABLE = {
     "Topic": {"labels", "message_storage_policy", "kms_key_name", "schema_settings", "message_retention_duration"},
@@ -82,12 +85,14 @@ def check_topic(config: Any) -> None:
     """Refuse a topic's settings.
 
     Raises:
-        RpcError: INVALID_ARGUMENT.
+        RpcError: INVALID_ARGUMENT; NOT_FOUND for a schema.
     """
     if config.HasField("message_retention_duration"):
         _check_duration(
             "message_retention_duration", config.message_retention_duration, timedelta(minutes=10), timedelta(days=31)
         )
+    if config.schema_settings.schema:
+        schemas.refuse(config.schema_settings.schema)
 
 
 def fill_in_subscription(config: Any) -> None:
@@ -113,6 +118,8 @@ def check_subscription(config: Any) -> None:
     _check_duration(
         "message_retention_duration", config.message_retention_duration, timedelta(minutes=10), timedelta(days=31)
     )
+    if config.expiration_policy.HasField("ttl"):
+        _check_least("expiration_policy.ttl", config.expiration_policy.ttl, LEAST_EXPIRATION)
     check_push_config(config.push_config)
     if config.HasField("retry_policy"):
         for name in ("minimum_backoff", "maximum_backoff"):
@@ -192,4 +199,12 @@ def _check_duration(name: str, value: Any, least: timedelta, most: timedelta) ->
         invalid(
             f"Invalid {name} given ({duration.total_seconds():g} s): "
             f"it must be from {least.total_seconds():g} to {most.total_seconds():g} s."
+        )
+
+
+def _check_least(name: str, value: Any, least: timedelta) -> None:
+    duration = value.ToTimedelta()
+    if duration < least:
+        invalid(
+            f"Invalid {name} given ({duration.total_seconds():g} s): it must be at least {least.total_seconds():g} s."
         )

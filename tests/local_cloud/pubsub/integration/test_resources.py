@@ -1,6 +1,7 @@
 """Topics, subscriptions and snapshots: made, listed, changed and refused, with the service's status codes."""
 
 from datetime import timedelta
+from typing import Any
 
 import grpc
 import pytest
@@ -144,6 +145,15 @@ def test_a_subscription_needs_a_topic(pubsub: PubSub) -> None:
         pubsub.subscription(f"projects/{PROJECT}/topics/nowhere")
 
 
+def test_a_subscription_expires_after_a_day_or_later(pubsub: PubSub) -> None:
+    topic = pubsub.topic()
+    with pytest.raises(exceptions.InvalidArgument, match=r"expiration_policy.ttl"):
+        pubsub.subscription(topic, expiration_policy={"ttl": timedelta(hours=23)})
+    pubsub.subscription(topic, expiration_policy={"ttl": timedelta(days=1)})
+    never = pubsub.subscriber.get_subscription(subscription=pubsub.subscription(topic, expiration_policy={}))
+    assert "ttl" not in never.expiration_policy
+
+
 def test_a_subscription_needs_its_dead_letter_topic(pubsub: PubSub) -> None:
     policy = {"dead_letter_topic": f"projects/{PROJECT}/topics/nowhere"}
     with pytest.raises(exceptions.NotFound, match="nowhere"):
@@ -233,9 +243,26 @@ def test_a_policy_is_kept_with_its_resource(pubsub: PubSub) -> None:
         pubsub.publisher.get_iam_policy(request={"resource": topic + "-other"})
 
 
-def test_schemas_are_not_served(pubsub: PubSub) -> None:
-    channel = grpc.insecure_channel(f"127.0.0.1:{pubsub.emulator.port}")
-    client = SchemaServiceClient(transport=SchemaServiceGrpcTransport(channel=channel))
-    with pytest.raises(exceptions.MethodNotImplemented):
-        client.list_schemas(parent=f"projects/{PROJECT}")
-    channel.close()
+def test_there_are_no_schemas(pubsub: PubSub) -> None:
+    schema = f"projects/{PROJECT}/schemas/nowhere"
+    with grpc.insecure_channel(f"127.0.0.1:{pubsub.emulator.port}") as channel:
+        client = SchemaServiceClient(transport=SchemaServiceGrpcTransport(channel=channel))
+        assert not list(client.list_schemas(parent=f"projects/{PROJECT}"))
+        with pytest.raises(exceptions.NotFound, match="no schemas"):
+            client.get_schema(name=schema)
+        with pytest.raises(exceptions.MethodNotImplemented, match="no schemas"):
+            client.create_schema(request={"parent": f"projects/{PROJECT}"})
+    with pytest.raises(exceptions.NotFound, match="no schemas"):
+        pubsub.publisher.create_topic(
+            request={"name": f"projects/{PROJECT}/topics/with-schema", "schema_settings": {"schema": schema}}
+        )
+
+
+@pytest.mark.parametrize("method", ["Publisher/Publish", "Subscriber/StreamingPull"])
+def test_a_request_that_is_no_message_is_refused(pubsub: PubSub, method: str) -> None:
+    with grpc.insecure_channel(f"127.0.0.1:{pubsub.emulator.port}") as channel:
+        # Without serializers it takes and gives bytes.
+        call: Any = channel.stream_stream(f"/google.pubsub.v1.{method}")
+        with pytest.raises(grpc.RpcError) as refused:
+            list(call(iter([b"\xff"])))
+    assert refused.value.code() is grpc.StatusCode.INVALID_ARGUMENT
