@@ -56,7 +56,7 @@ faults: setup ## the proof: everything that can fail does (ARGS="--reports 10000
 mutants: setup ## whether harness and tests notice deliberate mistakes (ARGS="'moved back'" for some, ARGS=--list)
 	@$(BIN)/python -m tests.mutants $(ARGS)
 
-bench: setup ## how fast it is (ARGS="fan-out memory" for some; see docs/performance.md)
+bench: setup ## how fast it is (ARGS="fan-out memory" for some; see docs/explanation/performance.md)
 	@$(BIN)/python -m benchmarks $(ARGS)
 
 lint: setup ## formatting, lint, types, import walls, shell scripts

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Takes a Google Cloud project to a running pipeline, and keeps it there: run it once, and again after every change.
-# What is already as it should be is left alone. docs/deployment.md explains all of it.
+# What is already as it should be is left alone. docs/start/deploy.md explains all of it.
 set -euo pipefail
 
 ROOT="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
@@ -97,7 +97,7 @@ Takes a Google Cloud project to a running pipeline. Running it again changes onl
   --promote-if-healthy  with --canary: afterwards send all traffic to the new revisions, if they do no worse
   --promote           only send all traffic of the functions to their newest revisions
   --rollback          only send the traffic back: that of a canary to the old revisions, otherwise that of the last deployment
-                      to the revisions before; docs/releases.md
+                      to the revisions before; docs/guides/releases.md
   --dirty             deploy files as they are, even if no commit has them; without it, the checkout must be a clean commit
   --smoke             afterwards, make a run for a test user, without a real mail, and wait until the report arrived
   --check             change nothing, and name each difference between the project and what is to be, also members that

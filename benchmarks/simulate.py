@@ -61,7 +61,7 @@ def tables(
     images: Annotated[Path, typer.Option(help="Where the pictures go.", file_okay=False)] = Path("docs/images"),
     most: Annotated[int, typer.Option(help="The largest size.", min=1_000)] = 100_000_000,
 ) -> None:
-    """The tables and pictures of docs/scale.md."""
+    """The tables and pictures of docs/explanation/scale.md."""
     sizes = [size for size in scale.SIZES if size <= most]
     cases = scale.recommended_cases(sizes)
     print(scale.settings_table(cases).to_markdown())

@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # Service accounts: one for each function, one each for the tokens of Cloud Scheduler, Cloud Tasks and Pub/Sub, and one
 # for builds. Here are the roles that only a project can grant; the others are granted with the resource that they are on.
-# docs/permissions.md says who may do what, and why.
+# docs/guides/permissions.md says who may do what, and why.
 
 # In projects from this day on, Pub/Sub's own account may sign tokens by its service agent role.
 SIGNS_BY_ITSELF=2021-04-09

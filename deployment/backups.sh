@@ -44,7 +44,7 @@ warn_of_no_copies() {
   if [ -z "$FIRESTORE_BACKUPS" ] && [ "$4" = "[]" ]; then missing+=(FIRESTORE_BACKUPS=daily); fi
   if [ ${#missing[@]} -gt 0 ]; then
     warn_last "what is deleted or overwritten in the database $1 may be gone for good: set ${missing[*]} in deploy.env." \
-      "Google charges for it. With off instead, this warning goes away (docs/recovery.md)."
+      "Google charges for it. With off instead, this warning goes away (docs/guides/recovery.md)."
   fi
   if [ "$3" != DELETE_PROTECTION_ENABLED ]; then
     warn_last "the database $1 has no delete protection:" \

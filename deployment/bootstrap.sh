@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # What only an administrator of the project can do: APIs, databases, service accounts, the roles that a project or an
 # account grants, the image repository, and the roles of DEPLOYER, who deploys all else. With DEPLOYER set, a run without
-# --bootstrap changes none of this, and stops where something is missing. docs/permissions.md has the roles of both.
+# --bootstrap changes none of this, and stops where something is missing. docs/guides/permissions.md has the roles of both.
 
 # While a run only looks at what belongs to --bootstrap.
 LOOKS_ONLY=no

@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# The console: a Cloud Run service of its own behind Identity-Aware Proxy, with --console only. docs/console.md says who
+# The console: a Cloud Run service of its own behind Identity-Aware Proxy, with --console only. docs/guides/console.md says who
 # may do what there.
 
 # shellcheck disable=SC2034  # run_service.sh reads these by their names

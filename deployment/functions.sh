@@ -97,7 +97,7 @@ database_environment() {
   fi
 }
 
-# The function's environment, a line each. docs/configuration.md explains the variables; THREADS is functions-framework's.
+# The function's environment, a line each. docs/reference/settings.md explains the variables; THREADS is functions-framework's.
 environment_of() {
   echo "GOOGLE_CLOUD_PROJECT=$PROJECT_ID"
   database_environment "$1"

@@ -131,7 +131,7 @@ stop_with_error() {
 hint_for() {
   # Before billing: Google's text suggests billing, too, to projects that have it.
   if grep -qE 'AllocPerProjectRegion|maxScale may not exceed|Max instances must be set|total allowable CPU' "$1"; then
-    echo "a function may have more CPUs than Cloud Run's quota in $REGION: lower its MAX_INSTANCES or CPU in deploy.env, or ask for more, as docs/deployment.md says under \"CPUs\"."
+    echo "a function may have more CPUs than Cloud Run's quota in $REGION: lower its MAX_INSTANCES or CPU in deploy.env, or ask for more, as docs/start/deploy.md says under \"CPUs\"."
   elif grep -qE 'failed to start and listen|is not ready and cannot serve' "$1"; then
     echo "the new revision did not start, and the one before goes on serving: the log whose address is above says why."
   elif grep -qE 'BILLING|[Bb]illing (account|must|to be)' "$1"; then
@@ -145,9 +145,9 @@ hint_for() {
   elif grep -qE 'iam.serviceAccounts.actAs' "$1"; then
     echo "your account must be allowed to act as the pipeline's accounts: an administrator grants that by ./deploy.sh --bootstrap --deployer=MEMBER."
   elif grep -qE 'PERMISSION_DENIED|does not have permission|denied|403' "$1"; then
-    echo "your account lacks a permission. An administrator grants what a deployment needs: ./deploy.sh --bootstrap --deployer=MEMBER (docs/permissions.md)."
+    echo "your account lacks a permission. An administrator grants what a deployment needs: ./deploy.sh --bootstrap --deployer=MEMBER (docs/guides/permissions.md)."
   elif grep -qE 'cannot run builds in this region|concurrent builds quota' "$1"; then
-    echo "Cloud Build builds only in some regions for this project: docs/deployment.md names them under \"Choose the settings\"."
+    echo "Cloud Build builds only in some regions for this project: docs/start/deploy.md names them under \"Choose the settings\"."
   elif grep -qE 'credentials|reauth|login' "$1"; then
     echo "log in again: gcloud auth login"
   elif grep -qE '[Bb]uild failed|BUILD_|Build error' "$1"; then
@@ -157,6 +157,6 @@ hint_for() {
   elif grep -qE 'INVALID_ARGUMENT|Invalid' "$1"; then
     echo "a setting is not one that Google takes; the message names it."
   else
-    echo "see docs/deployment.md, \"Errors that people meet\"."
+    echo "see docs/start/deploy.md, \"Errors that people meet\"."
   fi
 }

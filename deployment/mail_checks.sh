@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # Warns about what keeps mails from arriving: DNS records, and what the mail provider says of the sender and the key.
-# docs/deliverability.md explains each check; ./reports check mail shows all of them.
+# docs/guides/deliverability.md explains each check; ./reports check mail shows all of them.
 
 # check_sender: before the functions are deployed, and with what is a problem once more at the end. It never stops the
 # deployment: a wrong key is replaced by another deployment, and a network may keep this machine alone from asking.

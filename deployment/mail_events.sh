@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # The mail provider's webhook, which calls the function mail-events. It is made before the function, which needs what its
-# calls are signed with. Nothing that the provider answers stops a deployment. docs/mail-events.md says what the events
+# calls are signed with. Nothing that the provider answers stops a deployment. docs/guides/mail-events.md says what the events
 # are for.
 
 # SendGrid's names of the events that the function keeps, which stand for those of every provider.

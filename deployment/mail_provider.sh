@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # The mail provider: which settings and secrets are its own, and what goes when another one takes its place.
-# docs/providers.md helps to choose one.
+# docs/guides/providers.md helps to choose one.
 
 # The secrets of all providers. A name begins with its provider's.
 PROVIDER_SECRETS="SENDGRID_API_KEY RESEND_API_KEY RESEND_WEBHOOK_SECRET SMTP_URL"
@@ -58,14 +58,14 @@ provider_environment() { # FUNCTION
 wrong_mail_provider() {
   local name
   if ! is_one_of "$MAIL_PROVIDER" sendgrid resend smtp; then
-    echo "MAIL_PROVIDER: sendgrid, resend or smtp; docs/providers.md helps to choose."
+    echo "MAIL_PROVIDER: sendgrid, resend or smtp; docs/guides/providers.md helps to choose."
     return
   fi
   for name in SENDGRID_HOST RESEND_HOST; do
     matches "${!name}" '^https://[^[:space:]]+$' || echo "$name: must begin with https://: the API key and the mails go there."
   done
   if [ "$MAIL_PROVIDER" != sendgrid ] && { [ -n "$MAIL_UNSUBSCRIBE_GROUP" ] || [ "$MAIL_CHECK_UNSUBSCRIBED" = true ]; }; then
-    echo "MAIL_UNSUBSCRIBE_GROUP, MAIL_CHECK_UNSUBSCRIBED: SendGrid alone has groups. Without them the script deploys the recipient's page (docs/preferences.md)."
+    echo "MAIL_UNSUBSCRIBE_GROUP, MAIL_CHECK_UNSUBSCRIBED: SendGrid alone has groups. Without them the script deploys the recipient's page (docs/guides/preferences.md)."
   fi
   for name in MAIL_FROM MAIL_REPLY_TO; do
     if [ "$MAIL_PROVIDER" = smtp ] && LC_ALL=C grep -q '[^ -~]' <<<"${!name%@*}"; then
@@ -104,7 +104,7 @@ warn_of_change() {
   warn_last "the mail provider changes from $(provider_title "$1") to $(provider_title "$MAIL_PROVIDER")." \
     "What $(provider_title "$1") has accepted, it delivers. The worker can no longer ask it about reports of unknown outcome: those" \
     "whose mail has an event by now are sent, and ON_UNKNOWN_OUTCOME decides about the others." \
-    "Only $(provider_title "$1") shows what becomes of its mails from now on (docs/providers.md)."
+    "Only $(provider_title "$1") shows what becomes of its mails from now on (docs/guides/providers.md)."
 }
 
 # Takes back the other providers' secrets, where the function that had them was replaced or is not there.

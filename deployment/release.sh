@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # Releases: a canary, promoting it, rolling back. What serves is in Cloud Run's own traffic tables, and nowhere else, so
-# that a script that was killed leaves nothing behind that the next one does not see. docs/releases.md explains it.
+# that a script that was killed leaves nothing behind that the next one does not see. docs/guides/releases.md explains it.
 
 # Of the script. 3 is that of --check.
 UNCLEAR=4

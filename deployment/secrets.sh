@@ -16,7 +16,7 @@ missing_secrets() {
   case "$KIND_OWNERS" in
     *@*)
       if [ -z "$OWNER_MAIL_URL" ] && ! has_line "$existing" "$(secret_name OWNER_MAIL_URL)"; then
-        echo "OWNER_MAIL_URL is not set, and the owner of a kind of report is told by mail: docs/alerts.md has an example."
+        echo "OWNER_MAIL_URL is not set, and the owner of a kind of report is told by mail: docs/guides/alerts.md has an example."
       fi
       ;;
   esac

@@ -5,7 +5,7 @@
 # The newest that Cloud Run offers: https://cloud.google.com/run/docs/runtimes/python
 RUNTIME=python314
 
-# Variables of docs/configuration.md that the function has only where they are set: its own default holds otherwise.
+# Variables of docs/reference/settings.md that the function has only where they are set: its own default holds otherwise.
 OF_DISPATCHER="DISPATCH_TIME_LIMIT DISPATCH_SHARES RESTORED_AT RAMP_START RAMP_FIRST_DAY RAMP_GROWTH
 COMPLAINT_ALERT_PERCENT COMPLAINT_STOP_PERCENT BOUNCE_ALERT_PERCENT BOUNCE_STOP_PERCENT BREAKER_LEAST_MAILS"
 OF_WORKER="MAIL_REPLY_TO MAIL_POSTAL_ADDRESS MAIL_UNSUBSCRIBE_GROUP MAIL_UNSUBSCRIBE_URL MAIL_CHECK_UNSUBSCRIBED PREFERENCES_URL

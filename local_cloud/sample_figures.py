@@ -1,4 +1,7 @@
-"""Adds up sample data as an application does whenever something happens (docs/reports.md): a document for each week."""
+"""Adds up sample data as an application does whenever something happens: a document for each week.
+
+docs/guides/reports.md describes such figures.
+"""
 
 from collections.abc import Iterable, Mapping
 from datetime import UTC, timedelta

@@ -161,7 +161,7 @@ def _latest_first(query: Any, wanted: DeliveryFilter) -> Any:
 
 def of_run(client: PipelineDatabase, run_id: str) -> Any:
     """The query for a run's deliveries, whose index is (`shard`, `run_id`, `state`). If the index began with the runs'
-    ids, which rise with time, Firestore would take only 500 writes a second (docs/scale.md).
+    ids, which rise with time, Firestore would take only 500 writes a second (docs/explanation/scale.md).
 
     Args:
         client: of the pipeline's database.

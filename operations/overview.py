@@ -172,7 +172,7 @@ def unknown_mails(reports: Sequence[Span], mails: Sequence[Span]) -> str:
     """What is not known of what became of the mails, in sentences; empty where their counts can be shown as they are.
     Pure.
 
-    A mail provider says nothing where its webhook is off, and may report failures only (docs/mail-events.md).
+    A mail provider says nothing where its webhook is off, and may report failures only (docs/guides/mail-events.md).
 
     Args:
         reports: what became of the reports.

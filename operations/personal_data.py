@@ -1,4 +1,4 @@
-"""Finds, exports and erases everything that the pipeline keeps about one user. See docs/privacy.md."""
+"""Finds, exports and erases everything that the pipeline keeps about one user. See docs/guides/privacy.md."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass

@@ -32,7 +32,7 @@ class Target:
     """The Google Cloud project, emulator or local cloud that the command works on.
 
     Attributes:
-        variables: the environment variables of docs/configuration.md, as they hold for it.
+        variables: the environment variables of docs/reference/settings.md, as they hold for it.
         directory: the local cloud's, where the variables are from there.
         note: what the operator should know about the choice; empty if the choice is obvious.
         ask: returns a variable that is not in `variables`, or None; raises NotConfigured if it cannot ask.

@@ -21,4 +21,4 @@ FUNCTION_SETTINGS: dict[str, tuple[type[BaseSettings], ...]] = {
     "mail events": (MailEventsSettings, SendGridWebhookSettings, ResendWebhookSettings),
     "preferences": (PreferencesSettings,),
 }
-"""The settings by the function's name in docs/configuration.md, those of all mail providers among them."""
+"""The settings by the function's name in docs/reference/settings.md, those of all mail providers among them."""

@@ -143,8 +143,8 @@ def test_a_line_that_names_two_lists_of_addresses_names_all(document: Path) -> N
 
 
 def state_diagram(heading: str) -> list[tuple[str, str]]:
-    """The transitions of the state diagram under a heading of docs/reliability.md."""
-    section = (ROOT / "docs/reliability.md").read_text().partition(f"\n{heading}\n")[2].partition("\n#")[0]
+    """The transitions of the state diagram under a heading of docs/explanation/reliability.md."""
+    section = (ROOT / "docs/explanation/reliability.md").read_text().partition(f"\n{heading}\n")[2].partition("\n#")[0]
     (diagram,) = re.findall(r"^```mermaid\nstateDiagram-v2\n(.*?)^```$", section, re.MULTILINE | re.DOTALL)
     return re.findall(r"^ *(\S+) --> ([^\s:]+)", diagram, re.MULTILINE)
 
@@ -166,7 +166,7 @@ def test_the_glossary_names_what_is_in_the_code() -> None:
     source = "\n".join(path.read_text() for path in ROOT.glob("functions/**/*.py"))
     rows = [
         [cell.strip() for cell in line.strip("|").split("|")]
-        for line in (ROOT / "docs/glossary.md").read_text().splitlines()
+        for line in (ROOT / "docs/reference/glossary.md").read_text().splitlines()
         if line.startswith("| **")
     ]
     assert len(rows) > 20
@@ -175,7 +175,7 @@ def test_the_glossary_names_what_is_in_the_code() -> None:
 
 
 def test_the_glossary_gives_each_word_once_and_avoids_no_word_that_it_gives() -> None:
-    text = (ROOT / "docs/glossary.md").read_text()
+    text = (ROOT / "docs/reference/glossary.md").read_text()
     words = re.findall(r"^\| \*\*(.+?)\*\*", text, re.MULTILINE)
     assert words == sorted(set(words), key=str.lower)
     avoided = {
@@ -185,8 +185,14 @@ def test_the_glossary_gives_each_word_once_and_avoids_no_word_that_it_gives() ->
 
 
 def provider_facts() -> dict[str, dict[str, str]]:
-    """The table of docs/providers.md: by provider, then by what each row is about, without links."""
-    lines = (ROOT / "docs/providers.md").read_text().partition("\n| | SendGrid |")[2].partition("\n\n")[0].splitlines()
+    """The table of docs/guides/providers.md: by provider, then by what each row is about, without links."""
+    lines = (
+        (ROOT / "docs/guides/providers.md")
+        .read_text()
+        .partition("\n| | SendGrid |")[2]
+        .partition("\n\n")[0]
+        .splitlines()
+    )
     rows = [[re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", cell).strip() for cell in line.split("|")] for line in lines[2:]]
     return {
         name: {row[1]: row[column] for row in rows}
@@ -221,7 +227,7 @@ def figures(document: str, *, above: str) -> list[list[str]]:
 
 
 def test_the_readme_compares_by_the_figures_of_the_document() -> None:
-    compared = figures("docs/reliability.md", above="- *reported*: ")
+    compared = figures("docs/explanation/reliability.md", above="- *reported*: ")
     shown = figures("README.md", above="`make bench ARGS=peers`")
     # Each is a row there and a column here: once, doubled, lost, reported.
     assert [row[1:] for row in shown] == [list(column) for column in zip(*(row[1:5] for row in compared), strict=True)]

@@ -1,4 +1,4 @@
-"""docs/operations.md lists the log events of each function, so that operators can build filters and alerts on them."""
+"""docs/guides/operations.md lists the log events of each function, for filters and alerts."""
 
 import ast
 import re
@@ -33,7 +33,7 @@ def _logged_events(function: str) -> Iterator[str]:
 
 def _documented_events(function: str) -> list[str]:
     """The names in the first column of the function's table of events."""
-    text = (REPOSITORY / "docs" / "operations.md").read_text().partition("\n## Logs\n")[2].partition("\n## ")[0]
+    text = (REPOSITORY / "docs/guides/operations.md").read_text().partition("\n## Logs\n")[2].partition("\n## ")[0]
     section = text.partition(f"\n### {_SECTIONS[function]}\n")[2].partition("\n### ")[0]
     rows = section.partition("\n| event |")[2].splitlines()
     return [name for row in rows for name in re.findall(r"`(\w+)`", row.split("|")[1] if row.startswith("|") else "")]

@@ -67,7 +67,7 @@ def shipped_limits(costs: RequestCosts, habits: Habits | None = None) -> list[Li
             part="worker",
             what=f"{limits.REGIONAL_CPUS:,} CPUs in a region",
             mails_a_second=limits.REGIONAL_CPUS * min(0.5 / shipped.pace.cpu_seconds, shipped.concurrency / seconds),
-            setting="[a quota of more CPUs](deployment.md#cpus)",
+            setting="[a quota of more CPUs](../start/deploy.md#cpus)",
         ),
         Limit(
             part="dispatcher",
@@ -104,7 +104,8 @@ def shipped_limits(costs: RequestCosts, habits: Habits | None = None) -> list[Li
             part="Firestore",
             what="a new collection in its first five minutes (500/50/5)",
             mails_a_second=limits.FIRESTORE_FIRST_OPERATIONS_A_SECOND / NEW_DELIVERIES.operations,
-            setting="[`RAMP_START`](deliverability.md#a-new-domain-the-ramp), or a lower rate for the first run",
+            setting="[`RAMP_START`](../guides/deliverability.md#a-new-domain-the-ramp), or a lower rate "
+            "for the first run",
         ),
         Limit(
             part="mail events",

@@ -34,7 +34,7 @@ _SHIPPED_RATE = 10
 @dataclass(frozen=True, kw_only=True)
 class Pace:
     """How fast the functions are, and how quickly what they call answers. The dispatcher's default is that of
-    docs/performance.md, the worker's are what `python -m benchmarks.simulate measure` has found.
+    docs/explanation/performance.md, the worker's are what `python -m benchmarks.simulate measure` has found.
 
     Attributes:
         tasks_a_second: what one dispatcher enqueues.

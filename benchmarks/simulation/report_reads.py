@@ -38,7 +38,7 @@ _QUOTAS = ("storage", "calls")
 _BUILD = {"activity": activity.build, "usage": usage.build}
 _WRITE_IN_READS = round(limits.DOLLARS_A_WRITE / limits.DOLLARS_A_READ)
 _PIPELINES_OWN = 4
-"""The reads of delivery, user and subscription (docs/performance.md)."""
+"""The reads of delivery, user and subscription (docs/explanation/performance.md)."""
 
 
 class BilledUserData(InMemoryUserData):

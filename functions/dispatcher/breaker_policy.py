@@ -1,7 +1,7 @@
 """Decides whether a run may send, from what became of the mails before it. Pure.
 
 Complaints and bounces cost a sender its reputation with mailbox providers, and a mistake in a report or in a list of
-addresses repeats them with every run. docs/deliverability.md says where the limits come from.
+addresses repeats them with every run. docs/guides/deliverability.md says where the limits come from.
 """
 
 from collections.abc import Mapping, Sequence

@@ -4,7 +4,7 @@ memory at a time.
 It calls `runQuery` of the REST API and not of gRPC, which gives each document a message of its own: in Python such a
 message costs several times more CPU, in gRPC alone, than all other work of the dispatcher for a report. Over REST many
 documents come at once, and the json module reads them. Google's own clients for the web and for Node read queries like
-that, too (docs/decisions.md).
+that, too (docs/explanation/decisions.md).
 """
 
 import codecs

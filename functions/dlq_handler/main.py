@@ -41,7 +41,7 @@ def _make_channels(settings: DlqHandlerSettings) -> tuple[list[Channel], Audienc
     except UnknownAlertUrl as error:
         cannot_start(f"ALERT_URLS: {error}")
     except UnknownOwner as error:
-        sys.exit(f"Cannot start: {error} (KIND_OWNERS; see docs/configuration.md)")
+        sys.exit(f"Cannot start: {error} (KIND_OWNERS; see docs/reference/settings.md)")
 
 
 _settings = load_settings(DlqHandlerSettings)

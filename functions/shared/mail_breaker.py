@@ -1,7 +1,7 @@
 """The breaker's record, in `mail_breaker/state`: whether it has stopped the runs, and what became of the mails.
 
-The dispatcher's runs write it, and `reports resume-sending` lets the runs go on. docs/deliverability.md says when the
-breaker stops them. All of it is pure: the callers hold the Firestore client.
+The dispatcher's runs write it, and `reports resume-sending` lets the runs go on. docs/guides/deliverability.md says
+when the breaker stops them. All of it is pure: the callers hold the Firestore client.
 """
 
 from collections.abc import Iterable, Mapping

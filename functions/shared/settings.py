@@ -254,8 +254,8 @@ class RampSettings(BaseSettings):
 
 
 class BreakerSettings(BaseSettings):
-    """When complaints and bounces alert people, and when they stop the runs. docs/deliverability.md has the sources of
-    the limits."""
+    """When complaints and bounces alert people, and when they stop the runs. docs/guides/deliverability.md has the
+    sources of the limits."""
 
     model_config = FROM_ENVIRONMENT
 
@@ -300,7 +300,7 @@ class DispatcherSettings(
     """Seconds after which the dispatcher hands the rest of a run to itself: below the half hour that Cloud Scheduler
     and Cloud Tasks wait for an answer. https://cloud.google.com/scheduler/docs/reference/rest/v1/projects.locations.jobs"""
     dispatch_shares: int = Field(default=1, ge=1, le=SHARDS)
-    """How many instances divide the shards of a run among themselves. docs/scale.md says when that pays."""
+    """How many instances divide the shards of a run among themselves. docs/explanation/scale.md says when that pays."""
 
 
 class BrandSettings(BaseSettings):
@@ -437,7 +437,7 @@ def cannot_start(problem: str) -> NoReturn:
     Args:
         problem: what is wrong, with the names of the variables.
     """
-    sys.exit(f"Cannot start: {problem} (environment variables; see docs/configuration.md)")
+    sys.exit(f"Cannot start: {problem} (environment variables; see docs/reference/settings.md)")
 
 
 def _describe(problem: Any) -> str:

@@ -29,7 +29,7 @@ WithDocument = Annotated[
 
 _ELSEWHERE = (
     "Logs, backups, messages under way in Pub/Sub, the mail provider and Slack keep more of it for a time: "
-    "docs/privacy.md."
+    "docs/guides/privacy.md."
 )
 
 

@@ -1,4 +1,7 @@
-"""The console on Cloud Run, behind Identity-Aware Proxy: `python -m operations.console.deployed`. docs/console.md"""
+"""The console on Cloud Run, behind Identity-Aware Proxy: `python -m operations.console.deployed`.
+
+docs/guides/console.md says who may open it.
+"""
 
 import re
 from typing import Annotated

@@ -88,7 +88,7 @@ def job_ends(tab: Tab) -> None:
 
 
 def test_the_walk_of_a_new_operator(cloud: Cloud, tab: Tab) -> None:
-    """A report is missing since SendGrid failed: the walk that docs/console.md counts the clicks of."""
+    """A report is missing since SendGrid failed: the walk that docs/guides/console.md counts the clicks of."""
     for user in ("u2", "u6"):
         late = datetime.now(UTC).replace(minute=0, second=0, microsecond=0) - timedelta(hours=3)
         subscription_reference(cloud.database(), user, "default").update({"next_report_at": late})

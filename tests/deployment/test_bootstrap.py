@@ -1,4 +1,4 @@
-"""The administrator's part of a deployment and the deployer's, each with exactly the roles of docs/permissions.md."""
+"""The administrator's part of a deployment and the deployer's, each with the roles of docs/guides/permissions.md."""
 
 import re
 from collections.abc import Iterator
@@ -22,8 +22,8 @@ OPTIONAL = {"roles/firebaserules.admin", "roles/datastore.user"}
 
 
 def listed_roles(heading: str) -> list[str]:
-    """The roles in the first column of the table under a heading of docs/permissions.md."""
-    text = (REPOSITORY / "docs" / "permissions.md").read_text(encoding="utf-8")
+    """The roles in the first column of the table under a heading of docs/guides/permissions.md."""
+    text = (REPOSITORY / "docs/guides/permissions.md").read_text(encoding="utf-8")
     section = text.partition(f"\n### {heading}\n")[2].partition("\n#")[0]
     return [f"roles/{role}" for role in re.findall(r"^\| `([\w.]+)`", section, flags=re.MULTILINE)]
 

@@ -1,4 +1,4 @@
-"""deploy.sh as docs/deployment.md leads to the first report, with the settings of that page alone.
+"""deploy.sh as docs/start/deploy.md leads to the first report, with the settings of that page alone.
 
 Mails lead to the recipient's page, and SendGrid says what becomes of them. Everybody can call these two functions."""
 
@@ -25,8 +25,8 @@ WEBHOOK_URL = f"{FUNCTION_URL}/sendgrid"
 
 
 def block_of_the_page(first_line: str) -> list[str]:
-    """The lines of the block of code in docs/deployment.md that begins so, without that line where it is a comment."""
-    text = (REPOSITORY / "docs" / "deployment.md").read_text(encoding="utf-8")
+    """The lines of the block of docs/start/deploy.md that begins so, without that line where it is a comment."""
+    text = (REPOSITORY / "docs/start/deploy.md").read_text(encoding="utf-8")
     (block,) = re.findall(rf"^```\w+\n({re.escape(first_line)}\n.*?)^```$", text, flags=re.MULTILINE | re.DOTALL)
     return [line for line in block.splitlines() if not line.startswith("#")]
 

@@ -218,7 +218,7 @@ def test_no_index_rises_with_time_unless_docs_scale_md_says_how_far_it_goes() ->
     # A run's id is its time.
     rising |= {("deliveries", "run_id")}
     assert rising <= exempt_fields()
-    scale = (REPOSITORY / "docs" / "scale.md").read_text(encoding="utf-8")
+    scale = (REPOSITORY / "docs/explanation/scale.md").read_text(encoding="utf-8")
     for index in INDEXES["indexes"]:
         collection, fields = index["collectionGroup"], [field["fieldPath"] for field in index["fields"]]
         if (collection, fields[0]) != ("deliveries", "user_id"):
@@ -256,7 +256,7 @@ def test_each_collection_that_grows_has_a_time_to_live() -> None:
     assert len(expiring) >= 7
     assert expiring | BOUNDED.keys() == collections()
     assert not expiring & BOUNDED.keys()
-    page = (REPOSITORY / "docs" / "configuration.md").read_text(encoding="utf-8")
+    page = (REPOSITORY / "docs/reference/settings.md").read_text(encoding="utf-8")
     table = page.partition("## How long documents are kept")[2].partition("\n## ")[0]
     assert set(re.findall(r"^\| `([a-z_]+)`", table, re.MULTILINE)) == expiring
 
@@ -280,9 +280,9 @@ class TestCadences:
     @pytest.mark.parametrize(
         ("file", "line"),
         [
-            ("docs/configuration.md", r"^\| `DEFAULT_CADENCE` .*"),
-            ("docs/configuration.md", r"^\| `cadence` .*"),
-            ("docs/configuration.md", r"^\| `calendar` .*"),
+            ("docs/reference/settings.md", r"^\| `DEFAULT_CADENCE` .*"),
+            ("docs/reference/settings.md", r"^\| `cadence` .*"),
+            ("docs/reference/settings.md", r"^\| `calendar` .*"),
             ("deploy.env.example", r"(?:^#.*\n)+# DEFAULT_CADENCE="),
         ],
     )
@@ -295,10 +295,10 @@ class TestCadences:
     @pytest.mark.parametrize(
         ("field", "file", "line"),
         [
-            ("hour", "docs/configuration.md", r"^\| `hour` .*"),
-            ("minute", "docs/configuration.md", r"^\| `minute` .*"),
-            ("weekday", "docs/configuration.md", r"^\| `weekday` .*"),
-            ("day", "docs/configuration.md", r"^\| `day` .*"),
+            ("hour", "docs/reference/settings.md", r"^\| `hour` .*"),
+            ("minute", "docs/reference/settings.md", r"^\| `minute` .*"),
+            ("weekday", "docs/reference/settings.md", r"^\| `weekday` .*"),
+            ("day", "docs/reference/settings.md", r"^\| `day` .*"),
             ("weekday", "operations/commands/subscriptions.py", r"^Weekday = .*"),
             ("day", "operations/commands/subscriptions.py", r"^Day = .*"),
         ],
@@ -321,11 +321,11 @@ class TestCadences:
         assert {fields["cadence"] for fields in written} == set(Cadence)
 
 
-COSTS = [line.split(" | ") for line in (REPOSITORY / "docs/costs.md").read_text(encoding="utf-8").splitlines()]
+COSTS = [line.split(" | ") for line in (REPOSITORY / "docs/guides/costs.md").read_text(encoding="utf-8").splitlines()]
 
 
 class TestCosts:
-    """docs/costs.md: the part that follows from this repository."""
+    """docs/guides/costs.md: the part that follows from this repository."""
 
     def test_each_condition_is_counted(self) -> None:
         policies = [json.loads(path.read_text()) for path in (REPOSITORY / "deployment/alert_policies").glob("*.json")]

@@ -499,7 +499,7 @@ class TestSettings:
         deployed.fail("run deploy", "FAILED_PRECONDITION: due to quota restrictions, cannot run builds in this region.")
         outcome = deployed.deploy("--only=worker")
         assert outcome.status == 1
-        assert 'docs/deployment.md names them under "Choose the settings"' in outcome.errors
+        assert 'docs/start/deploy.md names them under "Choose the settings"' in outcome.errors
 
     def test_env_file(self, bare: Deployment) -> None:
         file = bare.directory / "my settings.env"
@@ -709,7 +709,7 @@ class TestFailures:
         assert f'step "{step}"' in outcome.errors
         assert f"Command: gcloud {command}" in outcome.errors
         assert "PERMISSION_DENIED: The caller does not have permission" in outcome.errors
-        assert "docs/permissions.md" in outcome.errors
+        assert "docs/guides/permissions.md" in outcome.errors
         again = deployed.deploy(f"--only={step}")
         assert again.status == 0, again.text
 

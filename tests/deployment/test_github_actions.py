@@ -1,4 +1,4 @@
-"""The example of a pipeline of GitHub Actions holds to deploy.sh, to what a check reads, and to docs/ci.md."""
+"""The example of a pipeline of GitHub Actions holds to deploy.sh, to what a check reads, and to docs/guides/ci.md."""
 
 import re
 from typing import Any
@@ -49,8 +49,8 @@ def test_a_job_that_signs_in_has_an_environment_and_no_key(name: str) -> None:
     )
     assert set(signing_in) == {"workload_identity_provider", "service_account"}
     assert job["permissions"] == {"contents": "read", "id-token": "write"}
-    # docs/ci.md binds an account to each.
-    assert f"| `{job['environment']}` |" in (REPOSITORY / "docs" / "ci.md").read_text(encoding="utf-8")
+    # docs/guides/ci.md binds an account to each.
+    assert f"| `{job['environment']}` |" in (REPOSITORY / "docs/guides/ci.md").read_text(encoding="utf-8")
     assert any(step.get("run", "").startswith("./deploy.sh") for step in job["steps"])
 
 

@@ -9,7 +9,7 @@ from deployment.render import fill
 from tests.deployment.conftest import REPOSITORY
 from tests.test_documents import anchors, unknown_commands
 
-RUNBOOKS = REPOSITORY / "docs" / "runbooks.md"
+RUNBOOKS = REPOSITORY / "docs/guides/runbooks.md"
 SECTIONS = dict(
     re.findall(r"^## (\S+)\n(.*?)(?=^## |\Z)", RUNBOOKS.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
 )
@@ -36,7 +36,7 @@ def test_a_policy_can_be_told_apart_and_names_its_runbook(name: str) -> None:
     policy = POLICIES[name]
     assert policy["userLabels"] == {"pipeline": "${PREFIX}", "alert": "${ALERT}"}
     assert policy["notificationChannels"] == ["${CHANNELS}"]
-    assert policy["documentation"]["content"].endswith("The runbook is docs/runbooks.md, section `${ALERT}`.")
+    assert policy["documentation"]["content"].endswith("The runbook is docs/guides/runbooks.md, section `${ALERT}`.")
     # https://cloud.google.com/monitoring/api/ref_v3/rest/v3/projects.alertPolicies#Documentation
     assert len(policy["documentation"]["content"].encode()) <= 8192
     assert unknown_commands(re.findall(r"`([^`]+)`", policy["documentation"]["content"])) == []

@@ -27,7 +27,7 @@ def check_webhook(own: Sequence[ResendWebhook] | NotReadable, *, secrets: Sequen
             _CHECK,
             State.WARNING if secrets is None else State.PROBLEM,
             "no webhook calls the function mail_events, so bounces and complaints stop no mail",
-            "Run ./deploy.sh with a key that has full access, or make it by hand (docs/mail-events.md).",
+            "Run ./deploy.sh with a key that has full access, or make it by hand (docs/guides/mail-events.md).",
         )
     # Another environment's function can have the same name.
     found = next((each for each in own if secrets and each.secret in secrets), own[0])

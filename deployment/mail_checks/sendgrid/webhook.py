@@ -33,7 +33,7 @@ def check_webhook(
             _CHECK,
             State.WARNING if keys is None else State.PROBLEM,
             "no webhook calls the function mail_events, so bounces and complaints stop no mail",
-            "Run ./deploy.sh with a key that may set webhooks up, or make it by hand (docs/mail-events.md).",
+            "Run ./deploy.sh with a key that may set webhooks up, or make it by hand (docs/guides/mail-events.md).",
         )
     # Another environment's function can have the same name.
     found = next((each for each in own if keys and each.public_key in keys), own[0])

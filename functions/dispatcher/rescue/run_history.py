@@ -13,7 +13,7 @@ from functions.shared.ids import run_id
 from functions.shared.run import QueueCondition, RunCounter, RunState, StoredRun
 
 _MOST_DUE = 1_000_000_000
-"""The most reports that an earlier run is believed to have found due: ten times as many as docs/scale.md goes."""
+"""The most reports that an earlier run may have found due: ten times what docs/explanation/scale.md covers."""
 
 
 @dataclass(frozen=True, kw_only=True)

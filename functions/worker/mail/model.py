@@ -243,7 +243,7 @@ class RepeatableSending(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class ProviderAbilities:
-    """What a mail provider can do, and how much it takes. docs/providers.md has the sources.
+    """What a mail provider can do, and how much it takes. docs/guides/providers.md has the sources.
 
     Attributes:
         keys_hold: how long it knows an idempotency key; None where it has none.

@@ -2,7 +2,7 @@
 
 A document for each week, `{monday}`: its `days["2026-11-24"]["09:45"]["=order.placed"]` is what happened under a name
 within five minutes, all in UTC. On such a slot fall the midnights of all time zones, and the slices of each chart
-(docs/reports.md).
+(docs/guides/reports.md).
 """
 
 import bisect

@@ -189,7 +189,7 @@ def test_without_access_to_users_each_page_says_what_it_cannot_show(
 
 
 def test_every_variable_is_documented() -> None:
-    page = (REPOSITORY / "docs/configuration.md").read_text(encoding="utf-8")
+    page = (REPOSITORY / "docs/reference/settings.md").read_text(encoding="utf-8")
     table = page.partition("## Environment variables of the deployed console")[2].partition("\n## ")[0]
     assert set(re.findall(r"^\| `([A-Z_]+)` \|", table, re.MULTILINE)) == {
         name.upper() for name in ConsoleSettings.model_fields

@@ -104,7 +104,7 @@ def test_a_restore_has_a_time_that_is_past(monkeypatch: pytest.MonkeyPatch, valu
 
 
 def test_every_variable_is_documented_with_the_functions_that_read_it() -> None:
-    page = (REPOSITORY / "docs/configuration.md").read_text(encoding="utf-8")
+    page = (REPOSITORY / "docs/reference/settings.md").read_text(encoding="utf-8")
     table = page.partition("## Environment variables of the functions")[2].partition("\n## ")[0]
     rows = re.findall(r"^\| (`[A-Z].*?) \| (.*?) \|", table, re.MULTILINE)
     documented = {name: readers for names, readers in rows for name in re.findall(r"`([A-Z_]+)`", names)}

@@ -40,7 +40,7 @@ def test_a_provider_has_a_stand_in_and_tests_of_its_answers(provider: str) -> No
 
 
 def test_every_log_event_has_a_snake_case_name_that_the_documents_list() -> None:
-    documented = (REPOSITORY / "docs" / "operations.md").read_text(encoding="utf-8")
+    documented = (REPOSITORY / "docs/guides/operations.md").read_text(encoding="utf-8")
     logged = [
         event
         for source in SOURCES.values()

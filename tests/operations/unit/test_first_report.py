@@ -1,4 +1,4 @@
-"""docs/your-first-report.md, as far as it needs no local cloud: a reader who does what it says sees what it says.
+"""docs/start/first-report.md, as far as it needs no local cloud: a reader who does what it says sees what it says.
 
 The rest of its commands are checked for their names and options in tests/test_documents.py.
 """
@@ -16,7 +16,7 @@ from tests.forked_python import run_python
 
 pytestmark = pytest.mark.starts_process
 
-TUTORIAL = (ROOT / "docs" / "your-first-report.md").read_text(encoding="utf-8")
+TUTORIAL = (ROOT / "docs/start/first-report.md").read_text(encoding="utf-8")
 
 
 def blocks(kind: str) -> list[str]:
