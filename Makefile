@@ -1,7 +1,7 @@
 # Every target sets up what it needs: a virtual environment in .venv with the locked dependencies, or with those that
 # running needs.
 .DEFAULT_GOAL := help
-.PHONY: help setup run up test test-fast faults mutants bench lint catalogs lock reference pictures clean
+.PHONY: help setup run up test test-fast faults mutants bench lint catalogs lock reference pictures audit sbom release clean
 SHELL := /bin/bash
 
 PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3.11; do \
@@ -84,6 +84,7 @@ lock: setup ## resolve the requirements again, after one was changed, also in a 
 	@for function in dispatcher dlq_handler mail_events preferences; do \
 		$(COMPILE) functions/$$function/requirements.txt -c requirements.lock -o functions/$$function/requirements.lock; done
 	@$(COMPILE) benchmarks/peers/requirements.in -o benchmarks/peers/requirements.lock
+	@$(COMPILE) requirements-release.in -o requirements-release.lock
 
 reference: setup ## the parts of docs/reference/ that come from the code
 	@$(BIN)/python -m tests.documents.reference
@@ -92,5 +93,29 @@ pictures: setup ## the pictures in the README, and of every page of the console 
 	@$(BIN)/python -m tests.mails.pictures
 	@$(BIN)/python -m tests.browser.pictures
 
+RELEASE_TOOL := $(BIN)/uv run --quiet --no-project --isolated --with-requirements requirements-release.lock
+
+audit: setup ## whether PyPI knows of a vulnerability in a locked package
+	@$(RELEASE_TOOL) pip-audit --strict --require-hashes --disable-pip --progress-spinner off -r requirements.lock -r requirements-release.lock
+
+# The list of a lock is flat, as the lock is.
+sbom: export PYTHONWARNINGS := ignore::UserWarning:cyclonedx.model.bom
+sbom: setup ## what each function and the console are made of, as CycloneDX (in dist)
+	@mkdir -p dist
+	@for lock in functions/*/requirements.lock $(CONSOLE:.txt=.lock); do \
+		part="$$(basename "$$(dirname "$$lock")")" && \
+		$(RELEASE_TOOL) cyclonedx-py requirements "$$lock" --pyproject pyproject.toml --output-reproducible \
+			-o "dist/$$part.cdx.json" && echo "dist/$$part.cdx.json" || exit 1; done
+
+release: setup ## check all that a tag needs, make its files in dist, and say how to tag
+	@$(BIN)/python -m operations.release_check
+	@$(MAKE) --no-print-directory lock
+	@git diff --exit-code --stat -- '*.lock' || { echo "The locks did not hold what the requirements say. Look at them, and commit them." >&2; exit 1; }
+	@$(MAKE) --no-print-directory audit
+	@bash .ci/run
+	@$(MAKE) --no-print-directory sbom
+	@$(BIN)/python -m operations.release_check notes >dist/notes.md
+	@$(BIN)/python -m operations.release_check how-to-tag
+
 clean: ## remove what the other targets made
-	@rm -rf .venv .local_cloud .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .pictures
+	@rm -rf dist .venv .local_cloud .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .pictures

@@ -29,6 +29,17 @@ def test_the_workflow_runs_the_gates_on_the_oldest_python_and_on_the_deployed_on
     assert gates["strategy"]["matrix"]["python"] == [required.removeprefix(">="), f"{runtime[1]}.{runtime[2]}"]
 
 
+def test_a_tag_is_checked_as_a_release_is_and_published_with_its_files() -> None:
+    steps = read_yaml(".github/workflows/release.yaml")["jobs"]["release"]["steps"]
+    checked = next(at for at, step in enumerate(steps) if step.get("run") == "make release")
+    published = next(at for at, step in enumerate(steps) if "gh release create" in step.get("run", ""))
+    assert checked < published
+    recipe = re.search(r"^release:.*\n((?:\t.*\n)+)", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    assert recipe is not None
+    for part in ("release_check\n", " lock\n", " audit\n", ".ci/run\n", " sbom\n", "notes >dist/notes.md\n"):
+        assert part in recipe[1]
+
+
 def test_every_commit_can_pass_what_ci_demands_of_it() -> None:
     (local,) = read_yaml(".pre-commit-config.yaml")["repos"]
     assert [hook["entry"] for hook in local["hooks"]] == ["make lint"]
