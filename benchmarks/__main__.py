@@ -22,6 +22,7 @@ from benchmarks import (
     continuation,
     emulators,
     fan_out,
+    fan_out_beside,
     memory,
     render,
     side_by_side,
@@ -47,6 +48,7 @@ BENCHMARKS: dict[str, Callable[[], Iterator[Table]]] = {
 }
 
 BESIDE: dict[str, Callable[[Checkout], Iterator[Table]]] = {
+    "fan-out": fan_out_beside.measure_beside,
     "worker": worker.measure_beside,
     "cold-start": cold_start.measure_beside,
 }

@@ -9,8 +9,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import TypeVar
 
 from benchmarks.function import REPOSITORY
+
+Figure = TypeVar("Figure")
 
 
 class NoSuchRevision(Exception):
@@ -57,7 +60,7 @@ def _git(*arguments: str) -> bytes:
     return done.stdout
 
 
-def least_of_turns(measures: Mapping[str, Callable[[], float]], *, turns: int) -> dict[str, float]:
+def in_turns(measures: Mapping[str, Callable[[], Figure]], *, turns: int) -> dict[str, list[Figure]]:
     """Measure several things in turn, so that other load on the machine meets all of them alike.
 
     Args:
@@ -65,10 +68,15 @@ def least_of_turns(measures: Mapping[str, Callable[[], float]], *, turns: int) -
         turns: how often to measure each.
 
     Returns:
-        The least figure of each: whatever disturbs a measurement adds to it.
+        The figures of each.
     """
-    figures: dict[str, list[float]] = {name: [] for name in measures}
+    figures: dict[str, list[Figure]] = {name: [] for name in measures}
     for turn in range(turns):
         for name in list(measures)[:: 1 if turn % 2 else -1]:
             figures[name].append(measures[name]())
-    return {name: min(measured) for name, measured in figures.items()}
+    return figures
+
+
+def least_of_turns(measures: Mapping[str, Callable[[], float]], *, turns: int) -> dict[str, float]:
+    """The least figure of each thing, measured in turn: whatever disturbs a measurement adds to it. See in_turns."""
+    return {name: min(measured) for name, measured in in_turns(measures, turns=turns).items()}

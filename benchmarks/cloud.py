@@ -26,6 +26,7 @@ from google.cloud.tasks_v2.services.cloud_tasks.transports import CloudTasksGrpc
 
 from benchmarks.child_process import start_process
 from benchmarks.console_data import ConsoleData
+from benchmarks.cpu_time import cpu_seconds
 from benchmarks.documents import PROJECT
 from benchmarks.failure import BenchmarkFailed
 from benchmarks.function import Function
@@ -46,6 +47,7 @@ EVENTS = f"events@{PROJECT}.iam.gserviceaccount.com"
 NO_SERVER = "http://127.0.0.1:1"
 DEFAULTS = SubscriptionDefaults("activity", Cadence.HOURLY)
 
+_TASKS_ADDRESSES = ("CLOUD_TASKS_EMULATOR_HOST", "CLOUDTASKS_EMULATOR_HOST")
 _WRITES_A_COMMIT = 500
 _COMMITS_IN_FLIGHT = 4
 
@@ -58,59 +60,69 @@ class Cloud:
         mail_failures: the share of mails that the mail provider refuses for now.
         seed: chooses the mails that are refused.
         data: the documents that its Firestore has from the beginning.
+        root: of the repository whose local cloud it is.
+        tasks_apart: whether its Cloud Tasks has a process of its own.
     """
 
     def __init__(
-        self, *, latency_ms: float = 0, mail_failures: float = 0, seed: int = 1, data: ConsoleData | None = None
+        self,
+        *,
+        latency_ms: float = 0,
+        mail_failures: float = 0,
+        seed: int = 1,
+        data: ConsoleData | None = None,
+        root: Path = REPOSITORY,
+        tasks_apart: bool = False,
     ) -> None:
+        self._root = root
+        self._tasks_apart = tasks_apart
         self._options = [
             *("--latency-ms", str(latency_ms), "--mail-failures", str(mail_failures), "--seed", str(seed)),
             *(("--data", data.to_json()) if data else ()),
         ]
-        self._stack = ExitStack()
         self._queues = 0
         self.users = 0
         """The number of users so far."""
 
     def __enter__(self) -> Self:
-        self._process = start_process(
-            [sys.executable, "-m", "benchmarks.services", *self._options],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            cwd=REPOSITORY,
-        )
-        assert self._process.stdout is not None
-        try:
-            line = self._process.stdout.readline()
-        except BaseException:
-            self._process.kill()
-            raise
-        if not line:
-            raise BenchmarkFailed(f"the local cloud does not start: exit status {self._process.wait()}")
-        addresses: dict[str, str] = json.loads(line)
-        self._control = addresses.pop("control")
-        self.addresses = addresses
-        self.logs = Path(self._stack.enter_context(TemporaryDirectory()))
-        channel = self._stack.enter_context(grpc.insecure_channel(addresses["CLOUD_TASKS_EMULATOR_HOST"]))
-        self.queues = CloudTasksClient(transport=CloudTasksGrpcTransport(channel=channel))
+        with ExitStack() as undo:
+            process, addresses = self._start(undo)
+            self.pids = [process.pid]
+            self._control = self._tasks_control = addresses.pop("control")
+            if self._tasks_apart:
+                process, others = self._start(undo)
+                self.pids.append(process.pid)
+                self._tasks_control = others["control"]
+                addresses |= {name: others[name] for name in _TASKS_ADDRESSES}
+            self.addresses = addresses
+            self.logs = Path(undo.enter_context(TemporaryDirectory()))
+            channel = undo.enter_context(grpc.insecure_channel(addresses["CLOUD_TASKS_EMULATOR_HOST"]))
+            self.queues = CloudTasksClient(transport=CloudTasksGrpcTransport(channel=channel))
+            self._stack = undo.pop_all()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self._stack.close()
-        assert self._process.stdin is not None
-        self._process.stdin.close()
-        try:
-            self._process.wait(30)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
 
-    @property
-    def pid(self) -> int:
-        """The servers' process."""
-        return self._process.pid
+    def cpu_seconds(self) -> float:
+        """How long its servers have computed so far."""
+        return sum(map(cpu_seconds, self.pids))
+
+    def _start(self, undo: ExitStack) -> tuple["subprocess.Popen[str]", dict[str, str]]:
+        process = start_process(
+            [sys.executable, "-m", "benchmarks.services", *self._options],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            cwd=self._root,
+        )
+        undo.callback(_end, process)
+        assert process.stdout is not None
+        if not (line := process.stdout.readline()):
+            raise BenchmarkFailed(f"the local cloud does not start: exit status {process.wait()}")
+        return process, json.loads(line)
 
     def new_queue(self, *, paused: bool = True) -> str:
         """Make a queue, and return its id. A paused one only takes tasks: delivering them would take time, too."""
@@ -133,7 +145,9 @@ class Cloud:
     def counts(self, queue: str) -> dict[str, int]:
         """How many tasks a queue has (`depth`), has had (`done`) and has given up (`dropped`)."""
         path = f"{PARENT}/queues/{queue}"
-        counts: dict[str, int] = requests.get(f"{self._control}/counts", params={"queue": path}, timeout=30).json()
+        counts: dict[str, int] = requests.get(
+            f"{self._tasks_control}/counts", params={"queue": path}, timeout=30
+        ).json()
         return counts
 
     def bill(self) -> dict[str, Any]:
@@ -245,6 +259,15 @@ class Cloud:
         answer.raise_for_status()
         body: dict[str, Any] = answer.json()
         return body
+
+
+def _end(process: "subprocess.Popen[str]") -> None:
+    assert process.stdin is not None
+    process.stdin.close()
+    try:
+        process.wait(30)
+    except subprocess.TimeoutExpired:
+        process.kill()
 
 
 def _user(number: int) -> Sequence[tuple[str, Mapping[str, Any]]]:

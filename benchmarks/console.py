@@ -85,9 +85,9 @@ def _measure_pages(cloud: Cloud, queue: str, data: ConsoleData, *, asked: int, t
             first = min(first, _seconds(browser, url))
             await_charts(browser, url)
             for name, path in pages(browser, url, data).items():
-                before = cpu_seconds(pid), cpu_seconds(cloud.pid)
+                before = cpu_seconds(pid), cloud.cpu_seconds()
                 median, most = _percentiles([_seconds(browser, url + path) for _ in range(asked)])
-                cpu, firestore_cpu = cpu_seconds(pid) - before[0], cpu_seconds(cloud.pid) - before[1]
+                cpu, firestore_cpu = cpu_seconds(pid) - before[0], cloud.cpu_seconds() - before[1]
                 found = _PageTime(median=median, most=most, cpu=cpu / asked, firestore_cpu=firestore_cpu / asked)
                 measured[name] = found.best(measured.get(name))
     return Table(

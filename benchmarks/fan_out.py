@@ -5,8 +5,8 @@ from dataclasses import replace
 from functools import partial
 
 from benchmarks import fan_out_strategies
+from benchmarks.checkout import THIS, Checkout
 from benchmarks.cloud import Cloud
-from benchmarks.cpu_time import cpu_seconds
 from benchmarks.failure import BenchmarkFailed
 from benchmarks.fan_out_strategies import FanOutStrategy, FanOutTimes
 from benchmarks.table import Table, number, times
@@ -59,10 +59,10 @@ def measure(
                 cloud.put_in_users(size)
                 for name, strategy in _STRATEGIES.items():
                     if _is_bearable(name, size, results):
-                        results[name, size] = _best(partial(_in_a_new_queue, cloud, strategy, size), tries)
-                results[WHOLE, size] = _best(partial(_whole_run, cloud, size), tries)
+                        results[name, size] = _best(partial(in_a_new_queue, cloud, strategy, size), tries)
+                results[WHOLE, size] = _best(partial(whole_run, cloud, size), tries)
                 for name, reading in _READINGS.items():
-                    results[name, size] = _best(partial(_in_a_new_queue, cloud, reading, size), tries)
+                    results[name, size] = _best(partial(in_a_new_queue, cloud, reading, size), tries)
             yield _ratios(results, sizes, latency_ms)
             yield _rates(results, sizes, latency_ms, tries)
             yield _cpu(results, latency_ms)
@@ -86,22 +86,28 @@ def _best(measure: Callable[[], FanOutTimes], tries: int) -> FanOutTimes:
     return min(taken, key=lambda one: one.read + one.enqueue)
 
 
-def _in_a_new_queue(cloud: Cloud, strategy: FanOutStrategy, size: int) -> FanOutTimes:
-    before = cpu_seconds(cloud.pid)
+def in_a_new_queue(cloud: Cloud, strategy: FanOutStrategy, size: int) -> FanOutTimes:
+    """Measure a strategy with so many due reports."""
+    before = cloud.cpu_seconds()
     taken = fan_out_strategies.in_a_process_of_its_own(strategy, cloud.new_queue(), size, cloud.addresses)
-    return replace(taken, cloud_cpu=cpu_seconds(cloud.pid) - before)
+    return replace(taken, cloud_cpu=cloud.cpu_seconds() - before)
 
 
-def _whole_run(cloud: Cloud, size: int) -> FanOutTimes:
-    with cloud.function("dispatcher", REPORT_QUEUES=cloud.new_queue()) as dispatcher:
-        before, cloud_before = dispatcher.cpu_seconds(), cpu_seconds(cloud.pid)
+def whole_run(cloud: Cloud, size: int, checkout: Checkout = THIS) -> FanOutTimes:
+    """Measure a run over HTTP with so many due reports, by the dispatcher of a version.
+
+    Raises:
+        BenchmarkFailed: not every report got its task.
+    """
+    with cloud.function("dispatcher", root=checkout.path, REPORT_QUEUES=cloud.new_queue()) as dispatcher:
+        before, cloud_before = dispatcher.cpu_seconds(), cloud.cpu_seconds()
         answer = cloud.dispatch(dispatcher)
         if (answer["dispatched"], answer["errors"]) != (size, 0):
             raise BenchmarkFailed(f"the run went wrong: {answer}")
         return FanOutTimes(
             enqueue=answer["seconds"],
             enqueue_cpu=dispatcher.cpu_seconds() - before,
-            cloud_cpu=cpu_seconds(cloud.pid) - cloud_before,
+            cloud_cpu=cloud.cpu_seconds() - cloud_before,
         )
 
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from benchmarks import cold_start, console, emulators, fan_out, memory, render, side_by_side, worker
+from benchmarks import cold_start, console, emulators, fan_out, fan_out_beside, memory, render, side_by_side, worker
 from benchmarks.checkout import THIS, NoSuchRevision, checked_out, least_of_turns
 from benchmarks.cloud import Cloud
 from benchmarks.killed_run import carry_out
@@ -18,6 +18,9 @@ THIS_AGAIN = replace(THIS, name="again")
     "measure",
     [
         pytest.param(lambda: fan_out.measure(sizes=(50,), latencies=(1.0,), tries=1), id="fan-out"),
+        pytest.param(
+            lambda: fan_out_beside.measure_beside(THIS_AGAIN, sizes=(50,), turns=1), id="fan-out beside another"
+        ),
         pytest.param(lambda: memory.measure(sizes=(50,)), id="memory"),
         pytest.param(lambda: worker.measure(concurrencies=(2,), reports=6, instances=(2,)), id="worker"),
         pytest.param(lambda: worker.measure_beside(THIS_AGAIN, turns=1, reports=2), id="worker beside another"),
