@@ -75,6 +75,10 @@ def serve(
         int | None, typer.Option(help="The port of the same Cloud Tasks over REST.", min=0, max=65_535)
     ] = None,
     pubsub: Annotated[int | None, typer.Option(help="The port of Pub/Sub.", min=0, max=65_535)] = None,
+    require_indexes: Annotated[
+        Path | None,
+        typer.Option(help="A firestore.indexes.json: refuse queries that need another index.", dir_okay=False),
+    ] = None,
     latency_ms: Annotated[float, typer.Option(min=0, max=10_000, help="Milliseconds added to every API call.")] = 0,
 ) -> None:
     """Start only the emulators whose port is named (0: any free one), or all, on 8080, 8081, 8123, 8124 and 8085."""
@@ -93,6 +97,7 @@ def serve(
             tasks=tasks,
             tasks_rest=tasks_rest,
             pubsub=pubsub,
+            indexes=require_indexes,
             latency_ms=latency_ms,
             console=Console(),
         )

@@ -14,6 +14,7 @@ from local_cloud.clock import Clock
 from local_cloud.dead_letters import make_dead_letter_topics
 from local_cloud.environment import HOST, SENDGRID_API_KEY, SMTP_PASSWORD, SMTP_USER, Environment
 from local_cloud.errors import LocalCloudError
+from local_cloud.firestore.required_indexes import refuse
 from local_cloud.firestore.server import FirestoreEmulator
 from local_cloud.flags_file import read_flags_file
 from local_cloud.function_process import FunctionProcess
@@ -88,7 +89,7 @@ class LocalCloud:
             clock=self.clock,
             middleware=middleware,
             declared_indexes=read_index_file(repository / "deployment" / "firestore.indexes.json"),
-            on_missing_index=self._say_missing_index,
+            on_missing_index=self._refuse_missing_index,
         )
         self.tasks = TasksEmulator(
             host=HOST,
@@ -195,11 +196,12 @@ class LocalCloud:
         await part.start()
         self._started.append(part)
 
-    def _say_missing_index(self, missing: str) -> None:
-        """Say once that a deployed Firestore would refuse a query: nothing else shows this before the deployment."""
+    def _refuse_missing_index(self, missing: str) -> None:
+        """Refuse a query as the deployed Firestore would, and say so once where the developer looks."""
         if missing not in self._missing_indexes:
             self._missing_indexes.add(missing)
-            self._on_event(f"Firestore will refuse a query that was answered here. {missing}")
+            self._on_event(f"Firestore: {missing} Or add it to deployment/firestore.indexes.json.")
+        refuse(missing)
 
     @property
     def has_tasks(self) -> bool:

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from local_cloud.errors import LocalCloudError
-from local_cloud.firestore.indexes import CompositeFields, DeclaredIndexes
-from local_cloud.firestore.paths import FieldPath, parse_field_path
+from local_cloud.firestore.declared_indexes import CompositeIndex, DeclaredIndexes, IndexField, Mode
+from local_cloud.firestore.paths import NAME, FieldPath, parse_field_path
 from local_cloud.rpc import RpcError
 
 _COLLECTION = "COLLECTION"
@@ -19,8 +19,6 @@ _GROUP = "COLLECTION_GROUP"
 
 def read_index_file(path: Path) -> dict[str, DeclaredIndexes]:
     """The indexes of a file by collection id.
-
-    Directions are left out: the local Firestore walks an index either way.
 
     Args:
         path: the file.
@@ -34,9 +32,9 @@ def read_index_file(path: Path) -> dict[str, DeclaredIndexes]:
         return {
             name: DeclaredIndexes(
                 composites=tuple(_composites(indexes, name, _COLLECTION)),
-                exempt=frozenset(_overrides(overrides, name, _COLLECTION, has_index=False)),
+                fields=dict(_overrides(overrides, name, _COLLECTION)),
                 group_composites=tuple(_composites(indexes, name, _GROUP)),
-                group_fields=frozenset(_overrides(overrides, name, _GROUP, has_index=True)),
+                group_fields={field: modes for field, modes in _overrides(overrides, name, _GROUP) if modes},
             )
             for name in dict.fromkeys(each["collectionGroup"] for each in (*indexes, *overrides))
         }
@@ -46,18 +44,41 @@ def read_index_file(path: Path) -> dict[str, DeclaredIndexes]:
         raise LocalCloudError(f"{path} is not a Firestore index file: {type(error).__name__}: {error}.") from error
 
 
-def _composites(indexes: list[dict[str, Any]], name: str, scope: str) -> Iterator[CompositeFields]:
+def _composites(indexes: list[dict[str, Any]], name: str, scope: str) -> Iterator[CompositeIndex]:
     for index in indexes:
-        fields = tuple(parse_field_path(field["fieldPath"]) for field in index["fields"])
+        fields = tuple(_index_field(field) for field in index["fields"])
         if (index["collectionGroup"], index.get("queryScope", _COLLECTION)) == (name, scope):
-            yield fields
+            yield _with_name(fields)
 
 
-def _overrides(overrides: list[dict[str, Any]], name: str, scope: str, *, has_index: bool) -> Iterator[FieldPath]:
-    """The fields whose override says that they have an index of this scope, or that they have none."""
+def _index_field(field: dict[str, Any]) -> IndexField:
+    vector = field.get("vectorConfig")
+    dimension = 0 if vector is None else int(vector["dimension"])
+    return IndexField(parse_field_path(field["fieldPath"]), _mode(field), dimension)
+
+
+def _with_name(fields: CompositeIndex) -> CompositeIndex:
+    """The index with the document's name at its end, where Firestore adds it in the direction of the field before."""
+    others = tuple(each for each in fields if each.path != NAME)
+    if others and others[-1].mode is Mode.VECTOR:
+        return others
+    named = next((each for each in fields if each.path == NAME), None)
+    is_descending = bool(others) and others[-1].mode is Mode.DESCENDING
+    return (*others, named or IndexField(NAME, Mode.DESCENDING if is_descending else Mode.ASCENDING))
+
+
+def _overrides(overrides: list[dict[str, Any]], name: str, scope: str) -> Iterator[tuple[FieldPath, frozenset[Mode]]]:
+    """The fields whose indexes an override lists, and which of them have this scope."""
     for override in overrides:
-        if override["collectionGroup"] != name or "indexes" not in override:
-            continue
-        scopes = {index.get("queryScope", _COLLECTION) for index in override["indexes"]}
-        if (scope in scopes) is has_index:
-            yield parse_field_path(override["fieldPath"])
+        if override["collectionGroup"] == name and "indexes" in override:
+            path = override["fieldPath"]
+            listed = (each for each in override["indexes"] if each.get("queryScope", _COLLECTION) == scope)
+            yield () if path == "*" else parse_field_path(path), frozenset(map(_mode, listed))
+
+
+def _mode(index: dict[str, Any]) -> Mode:
+    if index.get("vectorConfig") is not None:
+        return Mode.VECTOR
+    if index.get("arrayConfig") is not None:
+        return Mode[index["arrayConfig"]]
+    return Mode[index.get("order", "ASCENDING")]

@@ -2,13 +2,16 @@
 
 import asyncio
 import signal
+from pathlib import Path
 
 from rich.console import Console
 
 from local_cloud.clock import Clock
 from local_cloud.environment import HOST
+from local_cloud.firestore.required_indexes import refuse
 from local_cloud.firestore.server import FirestoreEmulator
 from local_cloud.identity import IdentityProvider
+from local_cloud.index_file import read_index_file
 from local_cloud.pubsub.server import PubSubEmulator
 from local_cloud.rpc import latency
 from local_cloud.tasks.server import TasksEmulator
@@ -26,6 +29,7 @@ async def serve(
     tasks: int | None,
     tasks_rest: int | None = None,
     pubsub: int | None,
+    indexes: Path | None = None,
     latency_ms: float,
     console: Console,
 ) -> None:
@@ -37,11 +41,13 @@ async def serve(
         tasks: that of Cloud Tasks. An identity provider on a free port signs its OIDC tokens, and those of Pub/Sub.
         tasks_rest: the port on which the same Cloud Tasks speaks REST; None to leave that out.
         pubsub: that of Pub/Sub.
+        indexes: the index file that has all indexes of Firestore; None: it lacks none.
         latency_ms: milliseconds added to every API call.
         console: where the variables to set are written.
 
     Raises:
         PortInUse: another process has a port.
+        LocalCloudError: the index file cannot be read.
     """
     stopped = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -52,7 +58,13 @@ async def serve(
     emulators: dict[str, FirestoreEmulator | TasksEmulator | PubSubEmulator] = {}
     if firestore is not None:
         emulators["FIRESTORE_EMULATOR_HOST"] = FirestoreEmulator(
-            host=HOST, port=firestore, rest_port=firestore_rest, clock=clock, middleware=middleware
+            host=HOST,
+            port=firestore,
+            rest_port=firestore_rest,
+            clock=clock,
+            middleware=middleware,
+            declared_indexes=read_index_file(indexes) if indexes else None,
+            on_missing_index=refuse if indexes else None,
         )
     if pubsub is not None:
         emulators["PUBSUB_EMULATOR_HOST"] = PubSubEmulator(

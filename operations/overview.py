@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from google.cloud import firestore
 from google.cloud.firestore_v1.base_query import FieldFilter
 
 from functions.shared.cron import CronLine
@@ -152,9 +153,11 @@ class OutcomeCounts:
 
         def count(each: tuple[datetime, str]) -> int:
             start, (query, field) = each[0], select(each[1])
-            query = query.where(filter=FieldFilter("shard", "in", list(range(SHARDS)))).order_by(field)
-            # Cursors, since a filter counts once for each shard, and a query has 100 at most.
-            return document_fields.count_soon(query.start_at({field: start}).end_before({field: start + length}))
+            query = query.where(filter=FieldFilter("shard", "in", list(range(SHARDS))))
+            # Cursors, since a filter counts once for each shard, and a query has 100 at most. They descend as the
+            # index does, which Firestore does not read backwards.
+            query = query.order_by(field, direction=firestore.Query.DESCENDING)
+            return document_fields.count_soon(query.start_after({field: start + length}).end_at({field: start}))
 
         counted: dict[datetime, dict[str, int]] = {start: {} for start in starts}
         for (start, name), found in zip(asked, in_threads(count, asked, at_once=_AT_ONCE), strict=True):

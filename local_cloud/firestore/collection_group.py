@@ -6,7 +6,8 @@ https://firebase.google.com/docs/firestore/query-data/queries#collection-group-q
 from typing import TYPE_CHECKING
 
 from local_cloud.firestore import values
-from local_cloud.firestore.indexes import CollectionIndexes, DeclaredIndexes, KeyRange
+from local_cloud.firestore.declared_indexes import DeclaredIndexes
+from local_cloud.firestore.indexes import CollectionIndexes, KeyRange
 from local_cloud.firestore.messages import Message
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ class CollectionGroup:
 
     def __init__(self, declared: DeclaredIndexes) -> None:
         self.documents: dict[bytes, Version] = {}
-        self.indexes = CollectionIndexes(declared.group_composites, only=declared.group_fields)
+        self.indexes = CollectionIndexes(declared.group_kept, only=declared.group_kept_fields)
 
     def put(self, version: "Version", new: Message | None, old: Message | None) -> None:
         """Make a version the newest one.

@@ -6,46 +6,19 @@ field is exempt. Composite indexes, and those of collection groups, are kept for
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from sortedcontainers import SortedList
 
 from local_cloud.firestore import fields as document_fields
 from local_cloud.firestore import values
+from local_cloud.firestore.declared_indexes import CompositeFields
 from local_cloud.firestore.messages import Message
 from local_cloud.firestore.paths import NAME, FieldPath
-
-CompositeFields = tuple[FieldPath, ...]
-"""The fields of a composite index in order. All ascend: the index is walked backwards for descending results."""
 
 KeyRange = tuple[bytes, bytes]
 """From where (inclusive) to where (exclusive) keys lie."""
 
-
-@dataclass(frozen=True, kw_only=True)
-class DeclaredIndexes:
-    """What an index file says of the collections with one id.
-
-    Attributes:
-        composites: the composite indexes of each collection.
-        exempt: the fields that have no index of their own in a collection.
-        group_composites: the composite indexes of all these collections together.
-        group_fields: the fields that have an index of their own over all of them together.
-    """
-
-    composites: tuple[CompositeFields, ...] = ()
-    exempt: frozenset[FieldPath] = frozenset()
-    group_composites: tuple[CompositeFields, ...] = ()
-    group_fields: frozenset[FieldPath] = frozenset()
-
-    @property
-    def has_group(self) -> bool:
-        """Whether there is an index of all of them together."""
-        return bool(self.group_composites or self.group_fields)
-
-
-NOTHING_DECLARED = DeclaredIndexes()
 
 _Name = tuple[str, Any]
 _ORDER = "order"
@@ -81,7 +54,8 @@ class CollectionIndexes:
     """The indexes of one collection, or of all collections of a group together.
 
     Args:
-        composites: the composite indexes to keep.
+        composites: the composite indexes to keep. All their fields ascend: the index is walked backwards for descending
+            results.
         exempt: the fields that have no index of their own.
         only: the fields that have one, where the others have none.
     """

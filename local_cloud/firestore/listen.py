@@ -7,7 +7,7 @@ changes, then a target change without targets, which tells the client that it no
 """
 
 import struct
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 
 from local_cloud.firestore import query as queries
 from local_cloud.firestore import timestamps
@@ -97,10 +97,12 @@ class ListenStream:
 
     Args:
         usage: where documents that are sent are counted.
+        look_for_indexes: refuses a query that lacks an index, by an RpcError.
     """
 
-    def __init__(self, usage: Usage) -> None:
+    def __init__(self, usage: Usage, look_for_indexes: Callable[[Query, Database], None]) -> None:
         self._usage = usage
+        self._look_for_indexes = look_for_indexes
         self._targets: dict[int, Target] = {}
         self._last_id = 0
 
@@ -145,7 +147,7 @@ class ListenStream:
         yield _target_change(TargetChange.ADD, [target_id])
         time = database.read_time()
         try:
-            target = _make_target(target_id, added, database)
+            target = self._make_target(target_id, added, database)
             since = _resumed_at(added)
             if since is not None and time - RETENTION < since <= time:
                 target.matched = await target.snapshot(since, Usage())
@@ -174,6 +176,18 @@ class ListenStream:
             del self._targets[target_id]
             yield _target_change(TargetChange.REMOVE, [target_id], time)
 
+    def _make_target(self, target_id: int, added: Message, database: Database) -> Target:
+        match added.WhichOneof("target_type"):
+            case "query":
+                _, parent = split_parent(added.query.parent)
+                query = queries.parse(added.query.structured_query, parent=parent, root=database.root)
+                self._look_for_indexes(query, database)
+                return Target(target_id, database, query, ())
+            case "documents":
+                return Target(target_id, database, None, tuple(map(database.path_of, added.documents.documents)))
+            case _:
+                raise invalid_argument("A target has neither a query nor documents.")
+
     def _difference(
         self, target: Target, now: dict[str, Version], time: int, *, missing: bool = False
     ) -> Iterable[Message]:
@@ -197,18 +211,6 @@ def _accepted(query: Query, version: Version) -> bool:
     if version.data is None:
         return False
     return query.accepts(version.document().fields, version.path_key) is not None
-
-
-def _make_target(target_id: int, added: Message, database: Database) -> Target:
-    match added.WhichOneof("target_type"):
-        case "query":
-            _, parent = split_parent(added.query.parent)
-            query = queries.parse(added.query.structured_query, parent=parent, root=database.root)
-            return Target(target_id, database, query, ())
-        case "documents":
-            return Target(target_id, database, None, tuple(map(database.path_of, added.documents.documents)))
-        case _:
-            raise invalid_argument("A target has neither a query nor documents.")
 
 
 def _resumed_at(added: Message) -> int | None:

@@ -12,7 +12,8 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from local_cloud.firestore import values
-from local_cloud.firestore.indexes import EVERYTHING, CollectionIndexes, CompositeFields, Index, KeyRange
+from local_cloud.firestore.declared_indexes import CompositeFields
+from local_cloud.firestore.indexes import EVERYTHING, CollectionIndexes, Index, KeyRange
 from local_cloud.firestore.paths import NAME, FieldPath, format_field_path
 from local_cloud.firestore.query import AFTER_VALUE, Bound, Condition, Conjunction, Query
 

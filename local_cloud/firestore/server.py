@@ -8,7 +8,7 @@ from google.protobuf.empty_pb2 import Empty
 from local_cloud.clock import Clock
 from local_cloud.errors import PortInUse
 from local_cloud.firestore import messages, query_json
-from local_cloud.firestore.indexes import DeclaredIndexes
+from local_cloud.firestore.declared_indexes import DeclaredIndexes
 from local_cloud.firestore.service import FirestoreService
 from local_cloud.firestore.usage import Usage
 from local_cloud.rest import RestServer
@@ -90,7 +90,7 @@ class FirestoreEmulator:
         middleware: wrapped around every call.
         declared_indexes: for a collection id what an index file says of it. Queries are answered without it, too, but
             may have to look into more documents.
-        on_missing_index: called with a description of each query that Firestore would refuse with these indexes. It may
+        on_missing_index: called with what Firestore would say of each query that lacks an index among these. It may
             refuse the query, too (local_cloud.firestore.required_indexes.refuse).
 
     Attributes:

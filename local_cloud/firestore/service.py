@@ -18,10 +18,10 @@ from google.rpc.status_pb2 import Status
 from local_cloud.clock import Clock
 from local_cloud.firestore import aggregation, explain, fields, timestamps, writes
 from local_cloud.firestore import query as queries
+from local_cloud.firestore.declared_indexes import DeclaredIndexes
 from local_cloud.firestore.errors import invalid_argument, not_found
 from local_cloud.firestore.execution import Execution
 from local_cloud.firestore.index_builder import IndexBuilder
-from local_cloud.firestore.indexes import DeclaredIndexes
 from local_cloud.firestore.listen import ListenStream
 from local_cloud.firestore.listing import list_documents
 from local_cloud.firestore.messages import (
@@ -62,7 +62,7 @@ class FirestoreService:
         clock: the time of commits.
         usage: where billed operations are counted.
         declared_indexes: for a collection id what an index file says of it.
-        on_missing_index: told of each query that Firestore would refuse, with these indexes.
+        on_missing_index: told what Firestore would say of each query that lacks an index among these.
     """
 
     def __init__(
@@ -180,7 +180,7 @@ class FirestoreService:
 
     async def run_query(self, request: Message, _context: object) -> AsyncIterator[Message]:
         database, query = self._parse(request)
-        self._look_for_indexes(query)
+        self._look_for_indexes(query, database)
         time, transaction, begun = await self._snapshot_or_begin(request, database)
         read_time = timestamps.to_proto(time)
         if begun is not None:
@@ -242,7 +242,7 @@ class FirestoreService:
             root=database.root,
             aggregated=(found.path for found in aggregations if found.kind != "count"),
         )
-        self._look_for_indexes(query)
+        self._look_for_indexes(query, database)
         time, transaction, begun = await self._snapshot_or_begin(request, database)
         started = system_time.perf_counter()
         with Execution(database, query, time, self._usage) as execution:
@@ -266,9 +266,9 @@ class FirestoreService:
             response.explain_metrics.CopyFrom(explain.analysis(query, execution, 1, reads, elapsed))
         yield response
 
-    def _look_for_indexes(self, query: queries.Query) -> None:
+    def _look_for_indexes(self, query: queries.Query, database: Database) -> None:
         if self._on_missing_index is not None:
-            missing = missing_index(query, self._declared_indexes)
+            missing = missing_index(query, self._declared_indexes, database.name)
             if missing is not None:
                 self._on_missing_index(missing)
 
@@ -374,7 +374,7 @@ class FirestoreService:
                 events.put_nowait(None)
 
         reading = asyncio.create_task(read_requests())
-        stream = ListenStream(self._usage)
+        stream = ListenStream(self._usage, self._look_for_indexes)
         try:
             while (event := await events.get()) is not None:
                 if isinstance(event, writes.Commit):

@@ -12,8 +12,9 @@ from typing import Protocol
 
 from local_cloud.firestore import timestamps, values
 from local_cloud.firestore.collection_group import CollectionGroup
+from local_cloud.firestore.declared_indexes import NOTHING_DECLARED, DeclaredIndexes
 from local_cloud.firestore.errors import failed_precondition, invalid_argument
-from local_cloud.firestore.indexes import NOTHING_DECLARED, CollectionIndexes, DeclaredIndexes, KeyRange
+from local_cloud.firestore.indexes import CollectionIndexes, KeyRange
 from local_cloud.firestore.messages import Document, Message
 from local_cloud.firestore.paths import check_id, check_path
 
@@ -155,7 +156,7 @@ class Collection:
         """Make the indexes, if it has none and is large enough for them."""
         if self.indexes is None and len(self.documents) > CollectionIndexes.WORTHWHILE:
             declared = self.database.declared_indexes.get(self.id, NOTHING_DECLARED)
-            self.indexes = CollectionIndexes(declared.composites, exempt=declared.exempt)
+            self.indexes = CollectionIndexes(declared.kept, exempt=declared.exempt)
             self.indexes.build((key, current.document().fields) for key, current in self.documents.items())
 
     def is_live(self, time: int) -> bool:

@@ -30,6 +30,7 @@ class _Pending:
     updated: Timestamp | None
     transforms: int = 0
     changed: bool = False
+    deleted: bool = False
 
 
 @dataclass(slots=True)
@@ -97,6 +98,7 @@ def _apply(database: Database, pending: dict[str, _Pending], write: Message, tim
     if operation == "delete":
         state.changed = state.changed or state.document is not None
         state.document = state.created = state.updated = None
+        state.deleted = True
         return result
     field_transforms = write.update_transforms
     if operation == "update":
@@ -163,13 +165,10 @@ def _updated(write: Message, current: Message | None) -> Message:
 
 
 def _check_mask(paths: list[FieldPath]) -> None:
-    """Refuse a mask that names a field twice, or a field and one inside of it."""
-    ordered = sorted(paths)
-    for outer, inner in pairwise(ordered):
-        if inner[: len(outer)] == outer:
-            raise invalid_argument(
-                f"The update_mask has the conflicting paths {format_field_path(outer)} and {format_field_path(inner)}."
-            )
+    """Refuse a mask that names a field twice. A field and one inside of it may both be named, as the web SDK does."""
+    for path, next_path in pairwise(sorted(paths)):
+        if path == next_path:
+            raise invalid_argument(f"The update_mask names {format_field_path(path)} twice.")
 
 
 def _same(left: Message, right: Message) -> bool:
@@ -185,7 +184,7 @@ def _same(left: Message, right: Message) -> bool:
 def _check_precondition(precondition: Message, state: _Pending, name: str, time: int, now: Timestamp) -> None:
     kind = precondition.WhichOneof("condition_type")
     if kind == "exists":
-        if precondition.exists and state.document is None and state.stored is not None:
+        if precondition.exists and state.document is None and state.deleted:
             raise invalid_argument(f"An earlier write of the request deletes the document to update: {name}")
         if precondition.exists and state.document is None:
             raise not_found(f"No document to update: {name}")

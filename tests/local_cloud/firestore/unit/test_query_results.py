@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 
 from local_cloud.firestore import query as queries
 from local_cloud.firestore import values, writes
+from local_cloud.firestore.declared_indexes import AUTOMATIC, DeclaredIndexes, IndexField, Mode
 from local_cloud.firestore.execution import Execution
-from local_cloud.firestore.indexes import CollectionIndexes, DeclaredIndexes
+from local_cloud.firestore.indexes import CollectionIndexes
 from local_cloud.firestore.messages import Document, StructuredQuery, Value, Write
 from local_cloud.firestore.store import Database, Version
 from local_cloud.firestore.transactions import QueryRead, Transactions
@@ -20,11 +21,12 @@ from tests.local_cloud.firestore.unit import reference, strategies
 _NAME = "projects/p/databases/(default)"
 _IDS = ["a", "b", "c", "ab", "b\x00", "é", "__id7__", "__id12__"]
 _COMPOSITES = ((("x",), ("y",)), (("y",), ("m", "z")), (("x",), ("y",), ("m", "z")))
+_AS_DECLARED = tuple(tuple(IndexField(path, Mode.ASCENDING) for path in paths) for paths in _COMPOSITES)
 _DECLARED = DeclaredIndexes(
-    composites=_COMPOSITES,
-    exempt=frozenset({("m",)}),
-    group_composites=_COMPOSITES,
-    group_fields=frozenset({("x",), ("m", "z")}),
+    composites=_AS_DECLARED,
+    fields={("m",): frozenset()},
+    group_composites=_AS_DECLARED,
+    group_fields={("x",): AUTOMATIC, ("m", "z"): AUTOMATIC},
 )
 
 _PATHS = [*(f"c/{document_id}" for document_id in _IDS), "p/1/c/a", "p/1/c/b", "p/2/c/a", "x/a"]
@@ -142,7 +144,7 @@ def test_indexes_keep_up_with_changes(
     assert len(group.documents) == sum(len(each.documents) for each in database.collections("", "c", descendants=True))
     for source, rebuilt in (
         (collection, CollectionIndexes(_COMPOSITES, exempt=_DECLARED.exempt)),
-        (group, CollectionIndexes(_COMPOSITES, only=_DECLARED.group_fields)),
+        (group, CollectionIndexes(_COMPOSITES, only=_DECLARED.group_kept_fields)),
     ):
         assert source.indexes is not None
         rebuilt.build((key, version.document().fields) for key, version in source.documents.items())

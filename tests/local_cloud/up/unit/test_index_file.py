@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from local_cloud.errors import LocalCloudError
-from local_cloud.firestore.indexes import DeclaredIndexes
+from local_cloud.firestore.declared_indexes import DeclaredIndexes, IndexField, Mode
 from local_cloud.index_file import read_index_file
 from tests.support import REPOSITORY
 
@@ -13,10 +13,10 @@ from tests.support import REPOSITORY
 def test_the_deployed_file() -> None:
     indexes = read_index_file(REPOSITORY / "deployment" / "firestore.indexes.json")
     subscriptions = indexes["report_subscriptions"]
-    assert subscriptions.group_composites == ((("shard",), ("next_report_at",)),)
+    assert subscriptions.group_kept == ((("shard",), ("next_report_at",)),)
     assert ("shard",) in subscriptions.group_fields
     assert {("shard",), ("next_report_at",)} <= subscriptions.exempt
-    assert (("active",), ("enrolled_at",)) in indexes["users"].composites
+    assert (("active",), ("enrolled_at",)) in indexes["users"].kept
     assert not indexes["users"].has_group
 
 
@@ -27,7 +27,28 @@ def test_an_override_with_a_time_to_live_alone_leaves_the_indexes_as_they_are(tm
         ' {"collectionGroup": "c", "fieldPath": "a.b",'
         ' "indexes": [{"order": "ASCENDING", "queryScope": "COLLECTION"}]}]}'
     )
-    assert read_index_file(file) == {"c": DeclaredIndexes()}
+    assert read_index_file(file) == {"c": DeclaredIndexes(fields={("a", "b"): frozenset({Mode.ASCENDING})})}
+
+
+def test_every_kind_of_index(tmp_path: Path) -> None:
+    file = tmp_path / "indexes.json"
+    file.write_text(
+        """{"indexes": [
+            {"collectionGroup": "c", "queryScope": "COLLECTION", "fields": [
+                {"fieldPath": "tags", "arrayConfig": "CONTAINS"}, {"fieldPath": "at", "order": "DESCENDING"}]},
+            {"collectionGroup": "c", "queryScope": "COLLECTION_GROUP", "fields": [
+                {"fieldPath": "__name__", "order": "ASCENDING"},
+                {"fieldPath": "v", "vectorConfig": {"dimension": 768, "flat": {}}}]}],
+        "fieldOverrides": [{"collectionGroup": "c", "fieldPath": "*", "indexes": []}]}"""
+    )
+    name = IndexField(("__name__",), Mode.DESCENDING)
+    assert read_index_file(file) == {
+        "c": DeclaredIndexes(
+            composites=((IndexField(("tags",), Mode.CONTAINS), IndexField(("at",), Mode.DESCENDING), name),),
+            fields={(): frozenset()},
+            group_composites=((IndexField(("v",), Mode.VECTOR, 768),),),
+        )
+    }
 
 
 @pytest.mark.parametrize("content", ["", "[]", "{}", '{"indexes": [{"collectionGroup": "users"}]}', '{"indexes": 3}'])
