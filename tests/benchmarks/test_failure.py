@@ -1,6 +1,7 @@
 """A benchmark ends with its table, or with one line that says why not."""
 
 import errno
+import itertools
 import os
 import signal
 import socket
@@ -108,7 +109,8 @@ def worker_that_closes(*, after: int) -> Iterator[str]:
             read_request(stream)
 
     def read_request(stream: BinaryIO) -> None:
-        lines = iter(stream.readline, b"\r\n")
+        # The blank line that ends the headers, or nothing: the caller has closed the connection.
+        lines = itertools.takewhile(bytes.strip, stream)
         lengths = [int(line.split(b":")[1]) for line in lines if line.lower().startswith(b"content-length:")]
         stream.read(sum(lengths))
 
