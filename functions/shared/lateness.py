@@ -1,4 +1,4 @@
-"""How late reports are: what the service level objective counts (docs/guides/operations.md says how). Pure.
+"""How late reports are: what the service level objective counts (docs/reference/metrics.md says how). Pure.
 
 Each report is counted once: by the worker that makes it final, or, where it is not final an hour after its time, by the
 run of the dispatcher that finds that out.

@@ -1,6 +1,4 @@
-"""Where things stand in the worker: the provider behind its seam, and each log event in the documents."""
-
-import re
+"""Where things stand in the worker: the provider behind its seam."""
 
 import pytest
 
@@ -8,7 +6,6 @@ from tests.support import REPOSITORY
 
 FUNCTIONS = REPOSITORY / "functions"
 WORKER = FUNCTIONS / "worker"
-SOURCES = {path.relative_to(WORKER).as_posix(): path.read_text(encoding="utf-8") for path in WORKER.rglob("*.py")}
 PROVIDERS = sorted(path.parent.name for path in (WORKER / "mail").glob("*/__init__.py"))
 
 
@@ -37,16 +34,3 @@ def test_a_provider_is_imported_only_where_it_is_chosen(provider: str) -> None:
 def test_a_provider_has_a_stand_in_and_tests_of_its_answers(provider: str) -> None:
     assert (REPOSITORY / "local_cloud/inbox" / f"{provider}.py").exists()
     assert (REPOSITORY / "tests/functions/worker/mail" / f"{provider}_case.py").exists()
-
-
-def test_every_log_event_has_a_snake_case_name_that_the_documents_list() -> None:
-    documented = (REPOSITORY / "docs/guides/operations.md").read_text(encoding="utf-8")
-    logged = [
-        event
-        for source in SOURCES.values()
-        for event in re.findall(r"_logger\.\w+\((?:\s*#[^\n]*\n)?\s*\"([^\"]+)\"", source)
-    ]
-    assert len(logged) == sum(source.count("_logger.") for source in SOURCES.values())
-    for event in logged:
-        assert re.fullmatch(r"[a-z]+(_[a-z]+)*", event)
-        assert f"`{event}`" in documented
