@@ -1,5 +1,6 @@
 """Users: find one, see what the user gets and why not, and change it."""
 
+import functools
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -47,6 +48,7 @@ _TEXTS = ("kind", "cadence", "weekday", "cron", "time_zone", "locale")
 def of_users(page: Endpoint) -> Endpoint:
     """A page that a console without access to users replaces by one that says so."""
 
+    @functools.wraps(page)
     def answer(request: Request) -> Response:
         console = console_of(request)
         if console.sees_users:
