@@ -16,8 +16,9 @@ from tests.support import REPOSITORY
 _PYTHON = """\
 #!{python} -SE
 import json, os, signal, socket, sys
-arguments = ["/dev/stdin"] if sys.argv[1:] == ["-"] else sys.argv[1:]
-asked_for = {{"arguments": arguments, "directory": os.getcwd(), "environment": dict(os.environ)}}
+if sys.argv[1:] in ([], ["-"]):
+    os.execv({python!r}, sys.argv)
+asked_for = {{"arguments": sys.argv[1:], "directory": os.getcwd(), "environment": dict(os.environ)}}
 connection = socket.socket(socket.AF_UNIX)
 connection.connect({address!r})
 socket.send_fds(connection, [json.dumps(asked_for).encode() + b"\\n"], [0, 1, 2])

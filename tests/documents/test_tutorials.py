@@ -1,5 +1,8 @@
 """The pages in docs/start/ as they are written: a reader who does what they say sees what they show."""
 
+import csv
+import email
+import email.policy
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -35,7 +38,21 @@ def reader(clone: Path) -> Iterator[Reader]:
     reader.close()
 
 
-@pytest.mark.parametrize("page", ["run-it.md"])
-def test_a_reader_sees_what_the_page_shows(reader: Reader, page: str) -> None:
-    reader.follow(_START / page)
+def test_run_it(reader: Reader) -> None:
+    reader.follow(_START / "run-it.md")
     reader.stop()
+
+
+def test_first_report(reader: Reader) -> None:
+    reader.follow(_START / "first-report.md")
+    reader.stop()
+    mails = [
+        email.message_from_bytes(file.read_bytes(), policy=email.policy.default)
+        for file in (reader.folder / ".local_cloud" / "mails").glob("*.eml")
+    ]
+    [mail] = [each for each in mails if str(each["Subject"]).startswith("Sales:")]
+    [file] = mail.iter_attachments()
+    rows = list(csv.reader(bytes(file.get_payload(decode=True)).decode("utf-8-sig").splitlines()))
+    assert rows[0] == ["Produkt", "Bestellt", "Betrag"]
+    # Every fifth hour of a day.
+    assert len(rows) - 1 in {4, 5, 6}

@@ -3,9 +3,9 @@
 Of a page's blocks of code:
 - `console` is carried out by bash, as a reader copies it. What keeps running until Ctrl-C is left running, and the rest
   goes on in another terminal.
-- `text` after it is what the reader then sees: what a command has printed at its end, or what one that keeps running
-  prints sooner or later.
 - `diff` is what the reader changes in a file.
+- `text` after it is what the reader then sees: what a command has printed at its end, or what one that keeps running
+  prints sooner or later; after a change, the latest that keeps running.
 - All others are only shown.
 """
 
@@ -20,7 +20,7 @@ import termios
 import threading
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import requests
@@ -35,6 +35,7 @@ _VARIES = {
     r"\b\d{8}T\d{4}(\d\d)?Z": "RUN",
     r"\b\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d+)?)?Z": "TIME",
     r"\bin \d+\.\d+ ?s\b": "in SECONDS",
+    r"· .*\d.*": "· PERIOD",
     r"\b[0-9a-f]{40}\b": "COMMIT",
 }
 """What is another each time, and what stands for it in what is compared. So does `…` in a page for anything."""
@@ -69,8 +70,8 @@ def steps(page: str) -> list[Step]:
                 found.append(Step(line, commands=block[2]))
             case "diff":
                 found.append(Step(line, change=block[2]))
-            case "text" if found and found[-1].commands and found[-1].shown is None:
-                found[-1] = Step(found[-1].line, commands=found[-1].commands, shown=block[2])
+            case "text" if found and found[-1].shown is None:
+                found[-1] = replace(found[-1], shown=block[2])
     return found
 
 
@@ -88,10 +89,15 @@ def _pattern(shown: str) -> re.Pattern[str]:
 
 
 class _Terminal:
-    """Commands in a terminal of their own, whose text is kept."""
+    """Commands in a terminal of their own, whose text is kept.
+
+    Attributes:
+        seen: how much of the text was looked at.
+    """
 
     def __init__(self, commands: str, folder: Path, environment: Mapping[str, str]) -> None:
         self._text = b""
+        self.seen = 0
         self._screen, terminal = pty.openpty()
         fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 50, _COLUMNS, 0, 0))
         self._process = subprocess.Popen(
@@ -118,6 +124,11 @@ class _Terminal:
     def text(self) -> str:
         """What it shows."""
         return self._text.decode(errors="replace").replace("\r", "")
+
+    @property
+    def new_text(self) -> str:
+        """What it shows since it was looked at."""
+        return self.text[self.seen :]
 
     @property
     def is_running(self) -> bool:
@@ -171,7 +182,7 @@ class Reader:
         for step in steps(text):
             at = f"{page.name}:{step.line}"
             if step.change:
-                self._change(step.change, at)
+                self._change(step, at)
             elif _KEEPS_RUNNING.search(step.commands):
                 self._leave_running(step, at)
             else:
@@ -221,15 +232,30 @@ class Reader:
             time.sleep(0.5)
 
     def _leave_running(self, step: Step, at: str) -> None:
-        terminal = self._open(step.commands)
-        self._running.append(terminal)
-        pattern = _pattern(step.shown or "")
+        self._running.append(self._open(step.commands))
+        self._wait_for(step.shown or "", at)
+
+    def _change(self, step: Step, at: str) -> None:
+        name, *lines = step.change.splitlines()
+        file = self.folder / name.removeprefix("--- ")
+        before = "".join(f"{line[1:]}\n" for line in lines if line[0] != "+")
+        after = "".join(f"{line[1:]}\n" for line in lines if line[0] != "-")
+        text = file.read_text(encoding="utf-8")
+        assert text.count(before) == 1, f"{at}: {name} has not once:\n{before}"
+        file.write_text(text.replace(before, after), encoding="utf-8")
+        if step.shown is not None:
+            self._wait_for(step.shown, at)
+
+    def _wait_for(self, shown: str, at: str) -> None:
+        """Wait until the latest command that keeps running shows something that it did not show before."""
+        terminal, pattern = self._running[-1], _pattern(shown)
         deadline = time.monotonic() + PATIENCE_SECONDS
-        while not pattern.search(comparable(self._as_shown(terminal.text))):
-            came = self._as_shown(terminal.text)
+        while not pattern.search(comparable(self._as_shown(terminal.new_text))):
+            came = self._as_shown(terminal.new_text)
             assert terminal.is_running, f"{at}: it ended:\n{came}"
-            assert time.monotonic() < deadline, _differs(at, step.shown or "", came)
+            assert time.monotonic() < deadline, _differs(at, shown, came)
             time.sleep(0.1)
+        terminal.seen = len(terminal.text)
 
     def _as_meant(self, text: str) -> str:
         for shown, port in self._ports.items():
@@ -240,15 +266,6 @@ class Reader:
         for shown, port in self._ports.items():
             text = text.replace(port, shown)
         return text
-
-    def _change(self, change: str, at: str) -> None:
-        name, *lines = change.splitlines()
-        file = self.folder / name.removeprefix("--- ")
-        before = "".join(f"{line[1:]}\n" for line in lines if line[0] != "+")
-        after = "".join(f"{line[1:]}\n" for line in lines if line[0] != "-")
-        text = file.read_text(encoding="utf-8")
-        assert text.count(before) == 1, f"{at}: {name} has not once:\n{before}"
-        file.write_text(text.replace(before, after), encoding="utf-8")
 
 
 def _differs(at: str, shown: str, came: str) -> str:
