@@ -22,6 +22,7 @@ from benchmarks.documents import ROOT, to_message
 from local_cloud.clock import Clock
 from local_cloud.firestore.server import FirestoreEmulator
 from local_cloud.firestore.usage import Usage
+from local_cloud.garbage import collect_rarely
 from local_cloud.http import HttpServer
 from local_cloud.identity import IdentityProvider
 from local_cloud.inbox.faults import Answer, Call, Fault
@@ -161,6 +162,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1, help="chooses the mails that are refused")
     parser.add_argument("--data", help="the documents of benchmarks.console_data: its arguments, as JSON")
     options = parser.parse_args()
+    collect_rarely()
     data = ConsoleData.from_json(options.data) if options.data else None
     asyncio.run(serve(options.latency_ms / 1000, options.mail_failures, options.seed, data))
 

@@ -11,6 +11,7 @@ from rich.console import Console
 
 from local_cloud.addresses import DEFAULT_PORT_BASE
 from local_cloud.errors import LocalCloudError
+from local_cloud.garbage import collect_rarely
 from local_cloud.provider import Provider
 
 app = typer.Typer(
@@ -51,6 +52,7 @@ def up(
     from local_cloud.up import Options, Up
 
     gc.enable()
+    collect_rarely()
     options = Options(
         once=once,
         users=users,
@@ -90,6 +92,7 @@ def serve(
         tasks = 0
     from local_cloud.serve import serve as serve_emulators
 
+    collect_rarely()
     asyncio.run(
         serve_emulators(
             firestore=firestore,

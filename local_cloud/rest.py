@@ -104,7 +104,7 @@ class RestServer:
             return await self._answer(http)
         except RpcError as error:
             status = HTTP_STATUS[error.code]
-            return _whole(transcoding.write_error(error, status), status)
+            return _whole(transcoding.error_to_json(error, status), status)
 
     async def _answer(self, http: web.Request) -> web.StreamResponse:
         route, variables = self._find(http.method, http.rel_url.raw_path)
@@ -126,10 +126,10 @@ class RestServer:
 
         if not route.method.server_streaming:
             response = await through(self._middleware, route.full_name, request, carry_out)
-            return _whole(transcoding.write_answer(response, numeric_enums=parameters.numeric_enums))
+            return _whole(transcoding.to_json(response, numeric_enums=parameters.numeric_enums))
         responses = await through(self._middleware, route.full_name, request, carry_out_stream)
-        to_dict = route.method.to_dict or partial(transcoding.to_dict, numeric_enums=parameters.numeric_enums)
-        return await _stream(http, responses, to_dict)
+        to_json = route.method.to_json or partial(transcoding.to_json, numeric_enums=parameters.numeric_enums)
+        return await _stream(http, responses, to_json)
 
     def _find(self, http_method: str, path: str) -> tuple[_Route, dict[str, str]]:
         for route in self._routes.get(http_method, ()):
@@ -138,38 +138,35 @@ class RestServer:
         raise RpcError(grpc.StatusCode.NOT_FOUND, f"There is no method at {http_method} {path}.")
 
 
-def _whole(body: bytes, status: int = 200) -> web.Response:
-    return web.Response(status=status, body=body, content_type="application/json", charset="utf-8")
+def _whole(text: str, status: int = 200) -> web.Response:
+    return web.Response(status=status, text=text, content_type="application/json", charset="utf-8")
 
 
 async def _stream(
-    http: web.Request, responses: AsyncIterator[Any], to_dict: Callable[[Any], dict[str, Any]]
+    http: web.Request, responses: AsyncIterator[Any], to_json: Callable[[Any], str]
 ) -> web.StreamResponse:
     """Answer with a JSON array, whose last element says what went wrong, if anything did.
 
     https://cloud.google.com/apis/docs/http#streaming
     """
     answer = web.StreamResponse(headers={"Content-Type": "application/json; charset=utf-8"})
-    elements: list[dict[str, Any]] = []
+    elements: list[str] = []
     status = 200
+    before = "["
     try:
         async for response in responses:
-            elements.append(to_dict(response))
+            elements.append(to_json(response))
             if len(elements) == _ELEMENTS_A_PIECE:
-                # Together they take a third of the time that they take one by one.
-                piece = transcoding.dump(elements)[:-1]
                 if not answer.prepared:
                     await answer.prepare(http)
-                else:
-                    piece = b"," + piece[1:]
-                await answer.write(piece)
-                elements = []
+                await answer.write(f"{before}{','.join(elements)}".encode())
+                elements, before = [], ","
     except RpcError as error:
         status = HTTP_STATUS[error.code]
-        elements.append(transcoding.error_dict(error, status))
-    rest = transcoding.dump(elements)
+        elements.append(transcoding.error_to_json(error, status))
+    rest = f"{before if elements or before == '[' else ''}{','.join(elements)}]"
     if not answer.prepared:
         return _whole(rest, status if len(elements) == 1 else 200)
-    await answer.write(b"," + rest[1:] if elements else rest[1:])
+    await answer.write(rest.encode())
     await answer.write_eof()
     return answer

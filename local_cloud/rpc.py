@@ -76,8 +76,8 @@ class Method:
         server_streaming: the implementation is an async generator of responses.
         http: how the method is called over HTTP, as its annotation `google.api.http` says: the libraries' descriptors
             have no services, hence no annotations. None: not at all.
-        to_dict: makes JSON of a response, by the rules of protobuf's own (https://protobuf.dev/programming-guides/json/);
-            None for protobuf's own, which takes long for streams.
+        to_json: writes a response of a stream as JSON, by protobuf's rules (https://protobuf.dev/programming-guides/json/);
+            None for protobuf's own code, which takes long.
     """
 
     name: str
@@ -86,7 +86,7 @@ class Method:
     client_streaming: bool = False
     server_streaming: bool = False
     http: HttpRule | None = None
-    to_dict: Callable[[Any], dict[str, Any]] | None = None
+    to_json: Callable[[Any], str] | None = None
 
     @property
     def attribute(self) -> str:

@@ -131,28 +131,21 @@ def read_request(
         setattr(target, last, text)
 
 
-def write_answer(response: Message, *, numeric_enums: bool) -> bytes:
+_dump = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+"""JSON as it is sent."""
+
+
+def to_json(response: Message, *, numeric_enums: bool = False) -> str:
     """An answer as JSON; fields that have their default are left out."""
-    return dump(to_dict(response, numeric_enums=numeric_enums))
+    return _dump(json_format.MessageToDict(response, use_integers_for_enums=numeric_enums))
 
 
-def to_dict(response: Message, *, numeric_enums: bool) -> dict[str, Any]:
-    """The same before it is text."""
-    answer: dict[str, Any] = json_format.MessageToDict(response, use_integers_for_enums=numeric_enums)
-    return answer
-
-
-def write_error(error: RpcError, http_status: int) -> bytes:
+def error_to_json(error: RpcError, http_status: int) -> str:
     """A refusal as JSON: https://cloud.google.com/apis/design/errors#http_mapping."""
-    return dump(error_dict(error, http_status))
-
-
-def error_dict(error: RpcError, http_status: int) -> dict[str, Any]:
-    """The same before it is text."""
     body: dict[str, Any] = {"code": http_status, "message": error.message, "status": error.code.name}
     if error.details:
         body["details"] = [json_format.MessageToDict(detail) for detail in error.to_status().details]
-    return {"error": body}
+    return _dump({"error": body})
 
 
 def invalid(message: str, field: str = "") -> RpcError:
@@ -279,8 +272,3 @@ def _fields(descriptor: Descriptor) -> dict[str, FieldDescriptor]:
 def _shown(value: Any) -> str:
     text = json.dumps(value, ensure_ascii=False)
     return text if len(text) <= 100 else f"{text[:100]}…"
-
-
-def dump(value: Any) -> bytes:
-    """JSON as it is sent."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()

@@ -149,7 +149,7 @@ class Execution:
         remaining = self._query.limit
         if remaining == 0:
             return
-        async for result in self._in_order():
+        async for result in self._matching() if self._sorted else self._in_order():
             if self.skipped < self._query.offset:
                 self.skipped += 1
                 continue
@@ -160,10 +160,6 @@ class Execution:
                     return
 
     async def _in_order(self) -> AsyncIterator[Result]:
-        if self._sorted:
-            async for result in self._matching():
-                yield result
-            return
         query = self._query
         most = None if query.limit is None or query.nearest is not None else query.limit + query.offset
         found: list[Result] = []

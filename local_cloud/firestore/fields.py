@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from local_cloud.firestore import sizes, value_rules, values
 from local_cloud.firestore.errors import invalid_argument
-from local_cloud.firestore.messages import Document, Message
+from local_cloud.firestore.messages import Message
 from local_cloud.firestore.paths import FieldPath, format_field_path
 
 MAX_FIELD_NAME_BYTES = 1500
@@ -47,17 +47,17 @@ def remove(fields: Message, path: FieldPath) -> None:
         del fields[path[-1]]
 
 
-def project(document: Message, paths: Iterable[FieldPath]) -> Message:
-    """The document with only the fields at some paths."""
-    projected = Document(name=document.name)
+def project(document: Message, paths: Iterable[FieldPath], projected: Message) -> None:
+    """Fill an empty Document with a document's name and times, and its fields at some paths."""
+    projected.name = document.name
     if document.HasField("create_time"):
         projected.create_time.CopyFrom(document.create_time)
         projected.update_time.CopyFrom(document.update_time)
+    source, target = document.fields, projected.fields
     for path in paths:
-        value = get(document.fields, path)
+        value = get(source, path)
         if value is not None:
-            put(projected.fields, path, value)
-    return projected
+            put(target, path, value)
 
 
 def check_document(document: Message) -> None:

@@ -44,7 +44,7 @@ _METHODS = (
             body="*",
             additional_bindings=[HttpRule(post=f"/v1/{{parent={_ROOT}/*/**}}:runQuery", body="*")],
         ),
-        to_dict=query_json.to_dict,
+        to_json=query_json.to_json,
     ),
     Method(
         name="RunAggregationQuery",

@@ -198,15 +198,15 @@ class FirestoreService:
             is_explained = request.HasField("explain_options")
             last: Message | None = None
             async for result in execution.results():
-                response = RunQueryResponse(read_time=read_time)
-                if result.document is None:
-                    response.document.ParseFromString(result.version.data)
-                else:
-                    response.document.CopyFrom(result.document)
+                document = result.version.document() if result.document is None else result.document
                 if transaction is not None and query.limit is not None and query.nearest is None:
-                    read.last = query.sort_key(response.document.fields, result.version.path_key)
-                if projection is not None:
-                    response.document.CopyFrom(fields.project(response.document, projection))
+                    read.last = query.sort_key(document.fields, result.version.path_key)
+                response = RunQueryResponse()
+                response.read_time.CopyFrom(read_time)
+                if projection is None:
+                    response.document.CopyFrom(document)
+                else:
+                    fields.project(document, projection, response.document)
                 if not returned:
                     response.skipped_results = execution.skipped
                 returned += 1
@@ -470,7 +470,9 @@ def _masked(version: Version, request: Message) -> Message:
     document = version.document()
     if not request.HasField("mask"):
         return document
-    return fields.project(document, _paths(request.mask.field_paths))
+    masked = Document()
+    fields.project(document, _paths(request.mask.field_paths), masked)
+    return masked
 
 
 def _paths(listed: Iterable[str]) -> list[tuple[str, ...]]:

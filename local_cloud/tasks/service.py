@@ -146,7 +146,7 @@ class CloudTasksService:
 
     async def create_task(self, request: Any, _context: Any) -> Any:
         queue = self._queues.get(request.parent)
-        self._create(queue, request)
+        self._create(queue, request, self._now())
         self._woken(queue)
         return request.task
 
@@ -171,7 +171,7 @@ class CloudTasksService:
         response = messages.BatchCreateTasksResponse()
         for index, create in enumerate(requests):
             try:
-                self._create(queue, create)
+                self._create(queue, create, started)
             except RpcError as error:
                 failures[index] = error
             else:
@@ -232,9 +232,9 @@ class CloudTasksService:
         names.check_location(request.name)
         return _location(request.name)
 
-    def _create(self, queue: Queue, request: Any) -> None:
+    def _create(self, queue: Queue, request: Any, now: int) -> None:
         """Take a task in and turn the request's own task into what the answer shows."""
-        queue.add(request.task, self._now())
+        queue.add(request.task, now)
         abridge(request.task, request.response_view)
 
     def _finish(

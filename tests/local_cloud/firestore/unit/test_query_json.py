@@ -1,5 +1,6 @@
 """Answers of queries as JSON are what protobuf's own json_format makes of them."""
 
+import json
 from typing import Any
 
 from google.cloud.firestore_v1.types import RunQueryResponse
@@ -7,7 +8,7 @@ from google.protobuf.json_format import MessageToDict
 from hypothesis import given
 from hypothesis import strategies as st
 
-from local_cloud.firestore.query_json import to_dict
+from local_cloud.firestore.query_json import to_json
 from tests.local_cloud.firestore.unit import strategies
 
 _MOMENTS = st.builds(strategies.timestamp, st.integers(0, 2**32), st.sampled_from([0, 1000, 123456]))
@@ -23,4 +24,4 @@ def test_as_protobuf_has_it(fields: dict[str, Any] | None, created: Any, read: A
         if created is not None:
             response.document.create_time.CopyFrom(created.timestamp_value)
             response.document.update_time.CopyFrom(created.timestamp_value)
-    assert to_dict(response) == MessageToDict(response)
+    assert json.loads(to_json(response)) == MessageToDict(response)
