@@ -36,7 +36,6 @@ _COMMON = (
     "google.cloud.tasks_v2",
     "gunicorn.workers.gthread",
     "pydantic.networks",
-    "pydantic_settings",
     "requests",
     "structlog",
     "structlog_gcp",

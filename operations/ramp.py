@@ -22,12 +22,9 @@ def current_ramp(target: Target) -> Ramp | None:
     """
     if not target.find("RAMP_START"):
         return None
-    # Set all fields, so that none comes from the environment of this process.
-    values: dict[str, Any] = {
-        name: target.find(name.upper()) or field.get_default() for name, field in RampSettings.model_fields.items()
-    }
+    found = {name: target.find(name.upper()) for name in RampSettings.model_fields}
     try:
-        return RampSettings(**values).ramp
+        return RampSettings.model_validate({name: value for name, value in found.items() if value}).ramp
     except ValidationError as error:
         problems = error.errors(include_input=False, include_url=False)
         text = "; ".join(": ".join([*(str(part).upper() for part in each["loc"]), each["msg"]]) for each in problems)

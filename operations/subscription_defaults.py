@@ -1,7 +1,5 @@
 """Reads the defaults of a subscription's fields from the deployed functions or the local cloud."""
 
-from typing import Any
-
 from pydantic import ValidationError
 
 from functions.shared.settings import SubscriptionSettings
@@ -27,10 +25,9 @@ def subscription_defaults(target: Target) -> SubscriptionDefaults:
         NotConfigured: one of them is malformed, or the deployed functions cannot be asked for it. A guess would show
             due times at which nothing is sent.
     """
-    # Set all fields, so that none comes from the environment of this process.
-    values: dict[str, Any] = {name: target.look_up(name.upper()) or field.default for name, field in _FIELDS.items()}
+    found = {name: target.look_up(name.upper()) for name in _FIELDS}
     try:
-        settings = SubscriptionSettings(**values)
+        settings = SubscriptionSettings.model_validate({name: value for name, value in found.items() if value})
     except ValidationError as error:
         problems = error.errors(include_input=False, include_url=False)
         text = "; ".join(f"{str(each['loc'][0]).upper()}: {each['msg']}" for each in problems)

@@ -1,7 +1,5 @@
 """What each function reads from its environment."""
 
-from pydantic_settings import BaseSettings
-
 from functions.dispatcher.mail_statistics.sendgrid.settings import SendGridSettings as SendGridStatisticsSettings
 from functions.mail_events.resend.settings import ResendSettings as ResendWebhookSettings
 from functions.mail_events.sendgrid.settings import SendGridSettings as SendGridWebhookSettings
@@ -10,11 +8,12 @@ from functions.shared.settings import (
     DlqHandlerSettings,
     MailEventsSettings,
     PreferencesSettings,
+    Settings,
     WorkerSettings,
 )
 from functions.worker.mail.provider import PROVIDER_SETTINGS
 
-FUNCTION_SETTINGS: dict[str, tuple[type[BaseSettings], ...]] = {
+FUNCTION_SETTINGS: dict[str, tuple[type[Settings], ...]] = {
     "dispatcher": (DispatcherSettings, SendGridStatisticsSettings),
     "worker": (WorkerSettings, *PROVIDER_SETTINGS.values()),
     "DLQ handler": (DlqHandlerSettings,),

@@ -3,11 +3,9 @@
 from datetime import datetime
 from typing import Any, Protocol
 
-from pydantic_settings import BaseSettings
-
 from functions.mail_events.received_events import ReceivedEvents
 from functions.shared.identity import Headers
-from functions.shared.settings import MailProviderName
+from functions.shared.settings import MailProviderName, Settings
 
 
 class Signatures(Protocol):
@@ -34,7 +32,7 @@ class ProviderParts(Protocol):
         """Where its calls go."""
 
     @property
-    def settings_class(self) -> type[BaseSettings]:
+    def settings_class(self) -> type[Settings]:
         """By what its calls are verified."""
 
     def signatures(self, settings: Any, /) -> Signatures:

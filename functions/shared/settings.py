@@ -1,6 +1,8 @@
 """The settings that a function reads from its environment. If a variable is missing or malformed, the function does not
 start and says why in one line."""
 
+import json
+import os
 import re
 import sys
 from datetime import UTC, date, datetime
@@ -13,24 +15,21 @@ from urllib.parse import urlsplit
 from pydantic import (
     AfterValidator,
     AnyHttpUrl,
+    BaseModel,
     BeforeValidator,
+    ConfigDict,
     Field,
     StringConstraints,
     TypeAdapter,
     ValidationError,
     model_validator,
 )
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from functions.shared.appearance import hex_color, https_url
 from functions.shared.contract import UtcDatetime
 from functions.shared.ids import DATABASE_PATTERN, DEFAULT_DATABASE, KIND_PATTERN, SHARDS
 from functions.shared.ramp import DEFAULT_FIRST_DAY, DEFAULT_GROWTH, GROWTHS, MOST_FIRST_DAY, Ramp
 from functions.shared.schedule import Cadence
-
-FROM_ENVIRONMENT = SettingsConfigDict(extra="ignore", env_ignore_empty=True, defer_build=True)
-"""How settings are read. What checks a class is built when the class is first read: a function reads one or two of all
-these, and a base class never."""
 
 _HTTP_URL = TypeAdapter(AnyHttpUrl)
 _BETWEEN_URLS = re.compile(r"[,\s]*\s[,\s]*|,+(?=[A-Za-z][A-Za-z0-9+.-]*://)|^,+|,+$")
@@ -65,6 +64,10 @@ def _comma_separated(value: Any) -> Any:
 
 def _urls(value: Any) -> Any:
     return [part for part in _BETWEEN_URLS.split(value) if part] if isinstance(value, str) else value
+
+
+def _from_json(value: Any) -> Any:
+    return json.loads(value) if isinstance(value, str) else value
 
 
 def _or_off(value: Any) -> Any:
@@ -118,7 +121,6 @@ PageUrl = Annotated[str, AfterValidator(_page_url)]
 
 TokenKeys = Annotated[
     list[Annotated[str, StringConstraints(strip_whitespace=True, min_length=32, pattern=r"^[!-~]+$")]],
-    NoDecode,
     BeforeValidator(_comma_separated),
 ]
 """Keys of a recipient's links, the newest first, separated by commas."""
@@ -130,9 +132,9 @@ HttpsUrl = Annotated[str, AfterValidator(https_url)]
 
 HexColor = Annotated[str, AfterValidator(hex_color)]
 
-CommaSeparated = Annotated[list[str], NoDecode, BeforeValidator(_comma_separated)]
+CommaSeparated = Annotated[list[str], BeforeValidator(_comma_separated)]
 
-Urls = Annotated[list[str], NoDecode, BeforeValidator(_urls)]
+Urls = Annotated[list[str], BeforeValidator(_urls)]
 """Separated by commas or white space. A comma within a URL, such as between several recipients, is not a separator."""
 
 
@@ -165,18 +167,31 @@ class MailProviderName(StrEnum):
     SMTP = "smtp"
 
 
-class MailProviderChoice(BaseSettings):
-    """Through whom the mails go."""
+class Settings(BaseModel):
+    """What a process reads from its environment. A variable has the name of its field, in capitals."""
 
-    model_config = FROM_ENVIRONMENT
+    # What checks a class is built when the class is first read: a function reads one or two of all these.
+    model_config = ConfigDict(extra="ignore", defer_build=True)
+
+    @classmethod
+    def from_environment(cls) -> Self:
+        """Read the variables. One that is empty counts as not set.
+
+        Raises:
+            pydantic.ValidationError: one is missing or malformed.
+        """
+        variables = {name: os.environ.get(name.upper()) for name in cls.model_fields}
+        return cls.model_validate({name: value for name, value in variables.items() if value})
+
+
+class MailProviderChoice(Settings):
+    """Through whom the mails go."""
 
     mail_provider: MailProviderName = MailProviderName.SENDGRID
 
 
-class CommonSettings(BaseSettings):
-    """The settings of every function. A variable has the name of its field, in capitals."""
-
-    model_config = FROM_ENVIRONMENT
+class CommonSettings(Settings):
+    """The settings of every function."""
 
     google_cloud_project: str
     firestore_database: FirestoreDatabase = DEFAULT_DATABASE
@@ -192,38 +207,30 @@ class PipelineSettings(CommonSettings):
     """Where they are; by default with the users."""
 
 
-class IdentitySettings(BaseSettings):
+class IdentitySettings(Settings):
     """The issuer whose tokens the function accepts. The defaults are Google's; the local cloud has its own keys and
     issuer."""
-
-    model_config = FROM_ENVIRONMENT
 
     oidc_certs_url: str = "https://www.googleapis.com/oauth2/v3/certs"
     oidc_issuer: str = "https://accounts.google.com"
 
 
-class SubscriptionSettings(BaseSettings):
+class SubscriptionSettings(Settings):
     """The defaults of a subscription's fields, the same for all that read the document."""
-
-    model_config = FROM_ENVIRONMENT
 
     default_cadence: DefaultCadence = Cadence.HOURLY
     default_kind: Kind = "activity"
 
 
-class RestoreSettings(BaseSettings):
+class RestoreSettings(Settings):
     """What the functions must know of a restore of Firestore (functions.shared.restored_copy)."""
-
-    model_config = FROM_ENVIRONMENT
 
     restored_at: RestoredAt | None = None
     """A time by which the pipeline before the restore had sent its last mail; None: Firestore was not restored."""
 
 
-class RampSettings(BaseSettings):
+class RampSettings(Settings):
     """The ramp of a new domain, and what it takes to compute it."""
-
-    model_config = FROM_ENVIRONMENT
 
     report_queues: CommaSeparated = Field(min_length=1)
     ramp_start: date | None = None
@@ -253,11 +260,9 @@ class RampSettings(BaseSettings):
         )
 
 
-class BreakerSettings(BaseSettings):
+class BreakerSettings(Settings):
     """When complaints and bounces alert people, and when they stop the runs. docs/guides/deliverability.md has the
     sources of the limits."""
-
-    model_config = FROM_ENVIRONMENT
 
     complaint_alert_percent: Percent = Decimal("0.1")
     complaint_stop_percent: Percent = Decimal("0.3")
@@ -303,10 +308,8 @@ class DispatcherSettings(
     """How many instances divide the shards of a run among themselves. docs/explanation/scale.md says when that pays."""
 
 
-class BrandSettings(BaseSettings):
+class BrandSettings(Settings):
     """Whose the mails and the recipient's page are."""
-
-    model_config = FROM_ENVIRONMENT
 
     mail_from_name: str = "Reports"
     brand_name: str = ""
@@ -372,7 +375,7 @@ class DlqHandlerSettings(PipelineSettings, IdentitySettings):
     events_invoker: Address
     slack_webhook_url: Url | None = Field(default=None, repr=False)
     alert_urls: Urls = Field(default=[], repr=False)
-    kind_owners: dict[Kind, str] = {}
+    kind_owners: Annotated[dict[Kind, str], BeforeValidator(_from_json)] = {}
     """Who is told when reports of a kind fail, as JSON: an address, or the variable with a webhook, by kind."""
     owner_mail_url: str | None = Field(default=None, repr=False)
     """The mail server by which owners with an address are told: a URL of Apprise without `to`."""
@@ -393,8 +396,8 @@ class PreferencesSettings(CommonSettings, BrandSettings, SubscriptionSettings):
     preferences_key: TokenKeys = Field(min_length=1, repr=False)
 
 
-SettingsType = TypeVar("SettingsType", bound=BaseSettings)
-MoreSettings = TypeVar("MoreSettings", bound=BaseSettings)
+SettingsType = TypeVar("SettingsType", bound=Settings)
+MoreSettings = TypeVar("MoreSettings", bound=Settings)
 
 
 def load_settings(settings_class: type[SettingsType]) -> SettingsType:
@@ -418,12 +421,12 @@ def load_both(first: type[SettingsType], second: type[MoreSettings]) -> tuple[Se
     return cast("SettingsType", settings), cast("MoreSettings", more)
 
 
-def _load(*classes: type[BaseSettings]) -> list[BaseSettings]:
-    found: list[BaseSettings] = []
+def _load(*classes: type[Settings]) -> list[Settings]:
+    found: list[Settings] = []
     problems: list[str] = []
     for settings_class in classes:
         try:
-            found.append(settings_class())
+            found.append(settings_class.from_environment())
         except ValidationError as error:
             problems += [_describe(item) for item in error.errors(include_input=False, include_url=False)]
     if problems:

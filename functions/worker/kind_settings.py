@@ -4,17 +4,15 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from pydantic_settings import BaseSettings
-
 from functions.shared.logging import hide
-from functions.shared.settings import DispatcherSettings, DlqHandlerSettings, WorkerSettings
+from functions.shared.settings import DispatcherSettings, DlqHandlerSettings, Settings, WorkerSettings
 from functions.worker.mail.provider import PROVIDER_SETTINGS
 from functions.worker.reports import needs
 from functions.worker.reports.canary import Canaries
 
 REPORTS = Path(needs.__file__).parent
 
-_ALL_SETTINGS: tuple[type[BaseSettings], ...] = (
+_ALL_SETTINGS: tuple[type[Settings], ...] = (
     *(DispatcherSettings, WorkerSettings, DlqHandlerSettings),
     *PROVIDER_SETTINGS.values(),
 )

@@ -9,12 +9,11 @@ from urllib.parse import urlsplit
 
 import uvicorn
 from pydantic import AfterValidator, BeforeValidator, Field
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from starlette.applications import Starlette
 
-from functions.shared.keep_alive import IDLE_SECONDS
 from functions.shared.logging import configure_logging
-from functions.shared.settings import Secret, load_settings
+from functions.shared.server import IDLE_SECONDS
+from functions.shared.settings import Secret, Settings, load_settings
 from operations.console.application import make_application
 from operations.console.iap import KEYS_URL, IapAccess
 from operations.session import Session
@@ -42,16 +41,14 @@ def _audience(value: str) -> str:
     return value
 
 
-class ConsoleSettings(BaseSettings):
+class ConsoleSettings(Settings):
     """The environment of the deployed console. GOOGLE_CLOUD_PROJECT, LOCATION and PREFIX say what it works on; they and
     the databases are read as by each command."""
-
-    model_config = SettingsConfigDict(extra="ignore", env_ignore_empty=True)
 
     port: int = Field(default=8080, ge=1, le=65535)
     console_url: Annotated[str, AfterValidator(_origin)]
     console_audience: Annotated[str, AfterValidator(_audience)]
-    console_operators: Annotated[list[str], NoDecode, BeforeValidator(_addresses)] = Field(default_factory=list)
+    console_operators: Annotated[list[str], BeforeValidator(_addresses)] = Field(default_factory=list)
     console_key: Secret = Field(min_length=16, repr=False)
     firestore_database: str | None = None
     pipeline_database: str | None = None

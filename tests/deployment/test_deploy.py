@@ -9,11 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pydantic_settings import BaseSettings
 
 from functions.dispatcher.mail_statistics.sendgrid.settings import SendGridSettings as StatisticsSettings
 from functions.shared.ids import delivery_id
-from functions.shared.settings import DispatcherSettings, DlqHandlerSettings, MailProviderName, WorkerSettings
+from functions.shared.settings import DispatcherSettings, DlqHandlerSettings, MailProviderName, Settings, WorkerSettings
 from functions.worker.mail.provider import PROVIDER_SETTINGS
 from tests.deployment.conftest import PROJECT, SECRETS, Deployment, FirstDeployment, Outcome, environment_of, git
 from tests.deployment.google_server import GoogleServer
@@ -80,7 +79,7 @@ class TestBareProject:
         assert job["description"] == ""
 
     def test_functions_have_the_environment_that_they_read(self, first_deployment: FirstDeployment) -> None:
-        kinds: dict[str, tuple[type[BaseSettings], ...]] = {
+        kinds: dict[str, tuple[type[Settings], ...]] = {
             "dispatcher": (DispatcherSettings, StatisticsSettings),
             "worker": (WorkerSettings, PROVIDER_SETTINGS[MailProviderName.SENDGRID]),
             "dlq-handler": (DlqHandlerSettings,),

@@ -4,12 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol, Self, TypeVar
 
-from pydantic_settings import BaseSettings
-
 from functions.shared.settings import (
     MailProviderChoice,
     MailProviderName,
     MailSettings,
+    Settings,
     cannot_start,
     load_both,
     load_settings,
@@ -25,7 +24,7 @@ from functions.worker.mail.smtp.settings import SmtpSettings
 MailSettingsType = TypeVar("MailSettingsType", bound=MailSettings)
 
 
-PROVIDER_SETTINGS: Mapping[MailProviderName, type[BaseSettings]] = {
+PROVIDER_SETTINGS: Mapping[MailProviderName, type[Settings]] = {
     MailProviderName.SENDGRID: SendGridSettings,
     MailProviderName.RESEND: ResendSettings,
     MailProviderName.SMTP: SmtpSettings,
@@ -91,7 +90,7 @@ class ChosenProvider:
     """
 
     parts: ProviderParts
-    settings: BaseSettings
+    settings: Settings
     mail: MailSettings
 
     @classmethod

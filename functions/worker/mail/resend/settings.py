@@ -1,15 +1,12 @@
 """Resend's own environment."""
 
 from pydantic import Field
-from pydantic_settings import BaseSettings
 
-from functions.shared.settings import FROM_ENVIRONMENT, PrivateUrl, Secret
+from functions.shared.settings import PrivateUrl, Secret, Settings
 
 
-class ResendSettings(BaseSettings):
+class ResendSettings(Settings):
     """Key and host of Resend's API. A key with the permission "Sending access" is enough."""
-
-    model_config = FROM_ENVIRONMENT
 
     resend_api_key: Secret = Field(repr=False)
     resend_host: PrivateUrl = "https://api.resend.com"

@@ -3,9 +3,8 @@
 from typing import Annotated
 
 from pydantic import AfterValidator, Field
-from pydantic_settings import BaseSettings
 
-from functions.shared.settings import FROM_ENVIRONMENT, Secret
+from functions.shared.settings import Secret, Settings
 from functions.worker.mail.smtp.server import MailServer
 
 
@@ -14,10 +13,8 @@ def _checked(url: str) -> str:
     return url
 
 
-class SmtpSettings(BaseSettings):
+class SmtpSettings(Settings):
     """The mail server, with user and password."""
-
-    model_config = FROM_ENVIRONMENT
 
     smtp_url: Annotated[Secret, AfterValidator(_checked)] = Field(repr=False)
 
