@@ -16,6 +16,10 @@ from pathlib import Path, PurePosixPath
 
 MAIN = """\
 import gc
+import os
+
+# Pydantic would look for plugins in the metadata of every package: https://github.com/pydantic/pydantic/pull/8767
+os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
 
 # What is imported stays. To look for garbage in it takes a fifth of the start, and copies the pages that the server's
 # processes share: https://docs.python.org/3/library/gc.html#gc.freeze

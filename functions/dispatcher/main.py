@@ -21,9 +21,9 @@ from functions.shared.contract import InvalidContract
 from functions.shared.databases import pipeline_database
 from functions.shared.dead_letter_topic import DeadLetterTopic
 from functions.shared.identity import NotAuthorized, TokenVerifier
-from functions.shared.keep_alive import keep_connections
 from functions.shared.logging import configure_logging
 from functions.shared.request_body import read_body
+from functions.shared.server import configure_server
 from functions.shared.settings import DispatcherSettings, load_settings
 
 _QUEUE_HEADER = "X-CloudTasks-QueueName"
@@ -31,7 +31,7 @@ _QUEUE_HEADER = "X-CloudTasks-QueueName"
 
 settings = load_settings(DispatcherSettings)
 configure_logging("dispatcher", settings.log_level)
-keep_connections()
+configure_server()
 _logger = structlog.get_logger()
 
 

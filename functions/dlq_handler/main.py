@@ -26,8 +26,8 @@ from functions.dlq_handler.handle_message import MessageHandler
 from functions.dlq_handler.intake.pubsub_message import read_pubsub_message
 from functions.shared.databases import pipeline_database
 from functions.shared.identity import NotAuthorized, TokenVerifier
-from functions.shared.keep_alive import keep_connections
 from functions.shared.logging import configure_logging
+from functions.shared.server import configure_server
 from functions.shared.settings import DlqHandlerSettings, cannot_start, load_settings
 
 Answer = tuple[str, int, dict[str, str]]
@@ -46,7 +46,7 @@ def _make_channels(settings: DlqHandlerSettings) -> tuple[list[Channel], Audienc
 
 _settings = load_settings(DlqHandlerSettings)
 configure_logging("dlq_handler", _settings.log_level)
-keep_connections()
+configure_server()
 _logger = structlog.get_logger()
 _verifier = TokenVerifier(
     certs_url=_settings.oidc_certs_url,

@@ -19,9 +19,9 @@ from functions.mail_events.settled_outcomes import SettledOutcomes
 from functions.mail_events.take_events import EventsNotStored, TakeEvents
 from functions.shared.databases import Databases
 from functions.shared.dead_letter_topic import DeadLetterTopic
-from functions.shared.keep_alive import keep_connections
 from functions.shared.logging import configure_logging
 from functions.shared.request_body import read_body
+from functions.shared.server import configure_server
 from functions.shared.settings import (
     MailEventsSettings,
     MailProviderChoice,
@@ -52,7 +52,7 @@ _settings, _provider_settings = load_both(MailEventsSettings, _provider.settings
 _signatures = _provider.signatures(_provider_settings)
 _METHODS = {_provider.PATH: "POST", "/health": "GET"}
 configure_logging("mail_events", _settings.log_level)
-keep_connections()
+configure_server()
 _logger = structlog.get_logger()
 _first_call = threading.Lock()
 """Makes what the calls of a process share once: functools.cache alone would make it for each concurrent first call."""

@@ -23,11 +23,11 @@ from functions.preferences.store import PreferencesStore
 from functions.preferences.wishes import OF_COPIES, Wish, Wishes
 from functions.shared.brand import Brand
 from functions.shared.databases import users_database
-from functions.shared.keep_alive import keep_connections
 from functions.shared.language import Language
 from functions.shared.logging import configure_logging
 from functions.shared.recipient_token import RecipientToken, TokenKeys
 from functions.shared.request_body import read_body
+from functions.shared.server import configure_server
 from functions.shared.settings import PreferencesSettings, load_settings
 from functions.shared.subscription import SubscriptionDefaults
 from functions.shared.subscription_documents import ChangedAllTheTime
@@ -44,7 +44,7 @@ _STYLE = re.compile(r"style-([0-9a-f]{6})-([0-9a-f]{8})\.css")
 
 _settings = load_settings(PreferencesSettings)
 configure_logging("preferences", _settings.log_level)
-keep_connections()
+configure_server()
 _logger = structlog.get_logger()
 _url = urlsplit(_settings.preferences_url)
 _path = _url.path.rstrip("/")

@@ -13,7 +13,8 @@ class InvalidContract(ValueError):
 class Contract(BaseModel):
     """A message between parts of the pipeline. It ignores fields that it does not know."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    # What checks a class is built when the class is first used: a function imports more messages than it handles.
+    model_config = ConfigDict(frozen=True, extra="ignore", defer_build=True)
 
     def to_json(self) -> bytes:
         """The message as JSON in UTF-8, without the fields that are None."""

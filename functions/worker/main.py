@@ -16,9 +16,9 @@ from functions.shared.brand import Brand
 from functions.shared.databases import Databases
 from functions.shared.dead_letter_topic import DeadLetterTopic
 from functions.shared.identity import Headers, NotAuthorized, TokenVerifier
-from functions.shared.keep_alive import keep_connections
 from functions.shared.logging import configure_logging
 from functions.shared.request_body import read_body
+from functions.shared.server import configure_server
 from functions.shared.settings import WorkerSettings
 from functions.shared.subscription import SubscriptionDefaults
 from functions.worker.attempt import Attempt
@@ -44,7 +44,7 @@ _needs = load_needs()
 _kind_settings = load_kind_settings(_needs, os.environ)
 _canaries = canaries(_needs)
 configure_logging("worker", _settings.log_level)
-keep_connections()
+configure_server()
 _logger = structlog.get_logger()
 _verifier = TokenVerifier(
     certs_url=_settings.oidc_certs_url,

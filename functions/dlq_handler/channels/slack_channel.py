@@ -9,12 +9,9 @@ from http import HTTPStatus
 from http.client import HTTPException
 
 import structlog
-from slack_sdk.errors import SlackClientError
-from slack_sdk.webhook import WebhookClient
 
 from functions.dlq_handler.channels.alert import Alert
 from functions.dlq_handler.channels.channel import ChannelBusy, ChannelFailed
-from functions.dlq_handler.channels.slack_blocks import to_blocks, to_fallback
 
 TIMEOUT_SECONDS = 5
 """Far less than the 60 seconds after which Pub/Sub delivers a message again. Slack answers within one second."""
@@ -34,7 +31,7 @@ class SlackChannel:
 
     def __init__(self, webhook_url: str, *, name: str = "slack") -> None:
         self.name = name
-        self._client = WebhookClient(webhook_url, timeout=TIMEOUT_SECONDS, retry_handlers=[])
+        self._webhook_url = webhook_url
 
     def send(self, alert: Alert) -> None:
         """Post an alert.
@@ -43,13 +40,20 @@ class SlackChannel:
             ChannelBusy: Slack got too many messages. https://docs.slack.dev/apis/web-api/rate-limits
             ChannelFailed: Slack could not be reached or did not take the alert.
         """
+        # Imported with the first alert: most messages of a storm raise none, and the handler starts without it.
+        from slack_sdk.errors import SlackClientError
+        from slack_sdk.webhook import WebhookClient
+
+        from functions.dlq_handler.channels.slack_blocks import to_blocks, to_fallback
+
+        client = WebhookClient(self._webhook_url, timeout=TIMEOUT_SECONDS, retry_handlers=[])
         text = to_fallback(alert)
         try:
-            response = self._client.send(text=text, blocks=to_blocks(alert))
+            response = client.send(text=text, blocks=to_blocks(alert))
             if response.status_code == HTTPStatus.BAD_REQUEST:
                 # A plain alert is better than none.
                 _logger.error("slack_blocks_refused", answer=response.body[:200])
-                response = self._client.send(text=text)
+                response = client.send(text=text)
         except (OSError, HTTPException, SlackClientError) as error:
             # The text of these errors may hold the URL.
             raise ChannelFailed(f"Slack could not be reached: {type(error).__name__}") from None
