@@ -81,6 +81,12 @@ def serve(
         Path | None,
         typer.Option(help="A firestore.indexes.json: refuse queries that need another index.", dir_okay=False),
     ] = None,
+    seed: Annotated[
+        Path | None, typer.Option(help="A file with the documents that Firestore has from the start.", dir_okay=False)
+    ] = None,
+    export: Annotated[
+        Path | None, typer.Option(help="The file into which Firestore's documents go at the end.", dir_okay=False)
+    ] = None,
     latency_ms: Annotated[float, typer.Option(min=0, max=10_000, help="Milliseconds added to every API call.")] = 0,
 ) -> None:
     """Start only the emulators whose port is named (0: any free one), or all, on 8080, 8081, 8123, 8124 and 8085."""
@@ -101,6 +107,8 @@ def serve(
             tasks_rest=tasks_rest,
             pubsub=pubsub,
             indexes=require_indexes,
+            seed=seed,
+            export=export,
             latency_ms=latency_ms,
             console=Console(),
         )

@@ -10,9 +10,10 @@ from google.api_core.exceptions import AlreadyExists
 from google.cloud.tasks_v2 import Queue
 
 from local_cloud import clients
+from local_cloud.addresses import HOST
 from local_cloud.clock import Clock
 from local_cloud.dead_letters import make_dead_letter_topics
-from local_cloud.environment import HOST, SENDGRID_API_KEY, SMTP_PASSWORD, SMTP_USER, Environment
+from local_cloud.environment import SENDGRID_API_KEY, SMTP_PASSWORD, SMTP_USER, Environment
 from local_cloud.errors import LocalCloudError
 from local_cloud.firestore.required_indexes import refuse
 from local_cloud.firestore.server import FirestoreEmulator

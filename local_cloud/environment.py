@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from local_cloud.addresses import HOST
 from local_cloud.errors import LocalCloudError
 from local_cloud.inbox.event_webhook import WebhookKey
 from local_cloud.inbox.resend_webhook import WebhookSecret
@@ -13,7 +14,6 @@ from local_cloud.inbox.server import RESEND_API_KEY, SLACK_WEBHOOK_PATH
 from local_cloud.kind_needs import given_variables, owner_variables
 from local_cloud.provider import Provider
 
-HOST = "127.0.0.1"
 SENDGRID_API_KEY = "SG.local-cloud.not-a-secret"
 SMTP_USER, SMTP_PASSWORD = "local-cloud", "not-a-secret"
 PREFERENCES_KEY = "local-cloud.not-a-secret.0123456789"

@@ -23,7 +23,7 @@ class HttpServer:
     """
 
     def __init__(self, name: str, app: web.Application, host: str, port: int, *, json_only: bool = False) -> None:
-        app.middlewares.insert(0, _wall(json_only=json_only))
+        app.middlewares.insert(0, wall(json_only=json_only))
         self._name = name
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
         self._host = host
@@ -55,7 +55,9 @@ class HttpServer:
         await self._runner.cleanup()
 
 
-def _wall(*, json_only: bool) -> Middleware:
+def wall(*, json_only: bool) -> Middleware:
+    """Refuses requests that a web page could have caused; with `json_only` bodies of other types, too."""
+
     @web.middleware
     async def check(request: web.Request, handler: Handler) -> web.StreamResponse:
         if reason := find_refusal(request.method, request.headers.get):

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from rich.console import Console
 
+from local_cloud.addresses import HOST
 from local_cloud.clock import Clock
-from local_cloud.environment import HOST
 from local_cloud.firestore.required_indexes import refuse
 from local_cloud.firestore.server import FirestoreEmulator
 from local_cloud.identity import IdentityProvider
@@ -30,6 +30,8 @@ async def serve(
     tasks_rest: int | None = None,
     pubsub: int | None,
     indexes: Path | None = None,
+    seed: Path | None = None,
+    export: Path | None = None,
     latency_ms: float,
     console: Console,
 ) -> None:
@@ -42,12 +44,14 @@ async def serve(
         tasks_rest: the port on which the same Cloud Tasks speaks REST; None to leave that out.
         pubsub: that of Pub/Sub.
         indexes: the index file that has all indexes of Firestore; None: it lacks none.
+        seed: a file with the documents that Firestore has from the start.
+        export: the file into which its documents are written at the end.
         latency_ms: milliseconds added to every API call.
         console: where the variables to set are written.
 
     Raises:
         PortInUse: another process has a port.
-        LocalCloudError: the index file cannot be read.
+        LocalCloudError: a file cannot be read or written, or is not what it should be.
     """
     stopped = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -60,6 +64,7 @@ async def serve(
         emulators["FIRESTORE_EMULATOR_HOST"] = FirestoreEmulator(
             host=HOST,
             port=firestore,
+            answers_http=True,
             rest_port=firestore_rest,
             clock=clock,
             middleware=middleware,
@@ -68,7 +73,7 @@ async def serve(
         )
     if pubsub is not None:
         emulators["PUBSUB_EMULATOR_HOST"] = PubSubEmulator(
-            host=HOST, port=pubsub, clock=clock, middleware=middleware, mint_token=identity.mint
+            host=HOST, port=pubsub, answers_http=True, clock=clock, middleware=middleware, mint_token=identity.mint
         )
     if tasks is not None:
         emulators["CLOUD_TASKS_EMULATOR_HOST"] = TasksEmulator(
@@ -85,6 +90,9 @@ async def serve(
         for emulator in (identity, *emulators.values()) if has_tokens else emulators.values():
             await emulator.start()
             started.append(emulator)
+        store = emulators.get("FIRESTORE_EMULATOR_HOST")
+        if isinstance(store, FirestoreEmulator) and seed is not None:
+            store.seed(seed)
         for variable, emulator in emulators.items():
             console.print(f"export {variable}={HOST}:{emulator.port}", highlight=False)
             if isinstance(emulator, FirestoreEmulator | TasksEmulator) and emulator.rest_port is not None:
@@ -93,6 +101,8 @@ async def serve(
             console.print(f"export OIDC_CERTS_URL={identity.certs_url}", highlight=False)
             console.print(f"export OIDC_ISSUER={identity.issuer}", highlight=False)
         await stopped.wait()
+        if isinstance(store, FirestoreEmulator) and export is not None:
+            store.export(export)
     finally:
         for emulator in reversed(started):
             await emulator.stop()

@@ -19,9 +19,10 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from local_cloud import clients
+from local_cloud.addresses import HOST
 from local_cloud.cloud import LocalCloud
 from local_cloud.control import Control
-from local_cloud.environment import HOST, Environment, Ports
+from local_cloud.environment import Environment, Ports
 from local_cloud.errors import LocalCloudError
 from local_cloud.flags_file import read_flags_file
 from local_cloud.http import HttpServer

@@ -9,13 +9,14 @@ import binascii
 import random
 import string
 import time as system_time
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from google.protobuf.empty_pb2 import Empty
 from google.rpc.status_pb2 import Status
 
 from local_cloud.clock import Clock
+from local_cloud.errors import LocalCloudError
 from local_cloud.firestore import aggregation, explain, fields, timestamps, writes
 from local_cloud.firestore import query as queries
 from local_cloud.firestore.declared_indexes import DeclaredIndexes
@@ -399,6 +400,33 @@ class FirestoreService:
         """Write new documents into a database, without a call: see Database.fill."""
         self._database(database).fill(documents)
 
+    def delete_all(self, database_name: str) -> None:
+        """Delete all documents of a database, in one commit that listeners and transactions see. It is not billed."""
+        database = self._database(database_name)
+        deletes = [Write(delete=f"{database.root}/{version.path}") for version in database.documents()]
+        self._tell(database, writes.commit(database, deletes, Usage()))
+
+    def seed(self, database_name: str, documents: Iterable[Message]) -> None:
+        """Write documents, each as a client would. It is not billed.
+
+        Raises:
+            LocalCloudError: Firestore would refuse a document. The text names it.
+        """
+        database = self._database(database_name)
+        for document in documents:
+            try:
+                writes.commit(database, [Write(update=document)], Usage())
+            except RpcError as error:
+                raise LocalCloudError(f"{document.name}: {error.message}") from error
+
+    def documents(self) -> dict[str, Iterator[Message]]:
+        """The documents of each database that has any, by its name."""
+        return {
+            name: (version.document() for version in database.documents())
+            for name, database in self._databases.items()
+            if any(database.documents())
+        }
+
     def clear(self) -> None:
         """Forget all documents of all databases, and all transactions."""
         self._index_builder.stop()
@@ -451,11 +479,15 @@ class FirestoreService:
 
     def _commit(self, database: Database, listed: Sequence[Message]) -> writes.Commit:
         done = writes.commit(database, listed, self._usage)
+        self._tell(database, done)
+        return done
+
+    def _tell(self, database: Database, done: writes.Commit) -> None:
+        """Tell those who listen."""
         if done.versions:
             for events, name in self._listeners.items():
                 if name == database.name:
                     events.put_nowait(done)
-        return done
 
     def _write_one(self, database: Database, write: Message, request: Message) -> Message:
         path = database.path_of(write.update.name)

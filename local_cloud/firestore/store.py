@@ -339,6 +339,11 @@ class Database:
         for collection in self._collections.values():
             collection.build_indexes()
 
+    def documents(self) -> Iterator[Version]:
+        """All documents that there are."""
+        for collection in self._collections.values():
+            yield from collection.documents.values()
+
     def changes_since(self, time: int) -> list[Version]:
         """The versions made after a time, oldest first."""
         if not self._log or self._log[-1].committed <= time:

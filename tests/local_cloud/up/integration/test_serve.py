@@ -6,11 +6,26 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
+import pytest
 import requests
+from google.api_core.exceptions import FailedPrecondition
+from google.cloud import firestore
+from google.cloud.firestore_v1.base_query import FieldFilter
 
 from tests.support import REPOSITORY
 
+DATA = """{
+  "projects/p/databases/(default)": {
+    "cities/LA": {
+      "population": {
+        "integerValue": "4"
+      }
+    }
+  }
+}
+"""
 LOCATION = "projects/p/locations/l"
 
 
@@ -47,3 +62,25 @@ def test_cloud_tasks_over_rest_is_told_of() -> None:
         url = f"http://{variables['CLOUDTASKS_EMULATOR_HOST']}/v2/{LOCATION}/queues"
         made = requests.post(url, json={"name": f"{LOCATION}/queues/q"}, timeout=100)
         assert requests.get(url, timeout=100).json() == {"queues": [made.json()]}
+
+
+def test_firestore_begins_with_a_file_requires_indexes_and_ends_with_a_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data, indexes = tmp_path / "data.json", tmp_path / "firestore.indexes.json"
+    data.write_text(DATA)
+    indexes.write_text('{"indexes": []}')
+    options = ("--firestore", "0", "--pubsub", "0", "--require-indexes", str(indexes))
+    with serve(*options, "--seed", str(data), "--export", str(data)) as variables:
+        for name, value in variables.items():
+            monkeypatch.setenv(name, value)
+        cities = firestore.Client(project="p").collection("cities")
+        cities.document("SF").set({})
+        assert cities.document("LA").get().to_dict() == {"population": 4}
+        with pytest.raises(FailedPrecondition, match="The query requires an index"):
+            cities.where(filter=FieldFilter("country", "==", "USA")).order_by("population").get()
+        for variable in ("FIRESTORE_EMULATOR_HOST", "PUBSUB_EMULATOR_HOST"):
+            assert requests.get(f"http://{variables[variable]}/", timeout=100).text == "Ok\n"
+            refused = requests.get(f"http://{variables[variable]}/v1/projects/p/topics", timeout=100)
+            assert "gRPC" in refused.json()["error"]["message"]
+    assert data.read_text() == DATA.replace("    }\n  }\n}", '    },\n    "cities/SF": {}\n  }\n}')
