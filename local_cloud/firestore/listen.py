@@ -20,7 +20,8 @@ from local_cloud.firestore.store import RETENTION, Database, Version
 from local_cloud.firestore.usage import Usage
 from local_cloud.rpc import RpcError
 
-_TOKEN = struct.Struct(">Q")
+_TOKEN = struct.Struct(">Q8s")
+"""A time, and the incarnation of the database that knows it."""
 
 
 class Target:
@@ -136,7 +137,7 @@ class ListenStream:
                 changed = True
                 yield response
         if changed:
-            yield _target_change(TargetChange.NO_CHANGE, [], time)
+            yield _target_change(TargetChange.NO_CHANGE, [], time, versions[0].collection.database)
 
     async def _add(self, added: Message, database: Database) -> AsyncIterator[Message]:
         target_id = added.target_id
@@ -148,7 +149,7 @@ class ListenStream:
         time = database.read_time()
         try:
             target = self._make_target(target_id, added, database)
-            since = _resumed_at(added)
+            since = _resumed_at(added, database)
             if since is not None and time - RETENTION < since <= time:
                 target.matched = await target.snapshot(since, Usage())
             elif since is not None:
@@ -169,12 +170,12 @@ class ListenStream:
             known.filter.count = len(now)
             yield known
         self._targets[target_id] = target
-        yield _target_change(TargetChange.CURRENT, [target_id], time)
-        yield _target_change(TargetChange.NO_CHANGE, [], time)
+        yield _target_change(TargetChange.CURRENT, [target_id], time, database)
+        yield _target_change(TargetChange.NO_CHANGE, [], time, database)
         # A commit that came while the first snapshot was being sent has a later time, and waits in the stream's queue.
         if added.once:
             del self._targets[target_id]
-            yield _target_change(TargetChange.REMOVE, [target_id], time)
+            yield _target_change(TargetChange.REMOVE, [target_id], time, database)
 
     def _make_target(self, target_id: int, added: Message, database: Database) -> Target:
         match added.WhichOneof("target_type"):
@@ -213,13 +214,18 @@ def _accepted(query: Query, version: Version) -> bool:
     return query.accepts(version.document().fields, version.path_key) is not None
 
 
-def _resumed_at(added: Message) -> int | None:
+def _resumed_at(added: Message, database: Database) -> int | None:
+    """The time up to which the client knows the target, None if it knows nothing of it; 0 if it knows what is gone.
+
+    To say so is what Python's client needs after a restart: it answers a filter that does not fit by a stream that
+    calls nobody back (https://github.com/googleapis/google-cloud-python, watch.py).
+    """
     match added.WhichOneof("resume_type"):
         case "resume_token":
             if len(added.resume_token) != _TOKEN.size:
                 raise invalid_argument("The resume_token is not one of this service's.")
-            time: int = _TOKEN.unpack(added.resume_token)[0]
-            return time
+            time, incarnation = _TOKEN.unpack(added.resume_token)
+            return time if incarnation == database.incarnation else 0
         case "read_time":
             return timestamps.from_proto(added.read_time)
         case _:
@@ -252,11 +258,12 @@ def _deleted(target: Target, path: str, time: int) -> Message:
     return response
 
 
-def _target_change(kind: int, ids: list[int], time: int | None = None) -> Message:
+def _target_change(kind: int, ids: list[int], time: int = 0, database: Database | None = None) -> Message:
+    """One with a token, where a time and the database are given."""
     response = ListenResponse()
     response.target_change.target_change_type = kind
     response.target_change.target_ids.extend(ids)
-    if time is not None:
-        response.target_change.resume_token = _TOKEN.pack(time)
+    if database is not None:
+        response.target_change.resume_token = _TOKEN.pack(time, database.incarnation)
         response.target_change.read_time.CopyFrom(timestamps.to_proto(time))
     return response

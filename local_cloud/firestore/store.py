@@ -6,6 +6,7 @@ document; older ones stay linked behind it for `RETENTION`, which is how far bac
 snapshot even after later writes.
 """
 
+import secrets
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Protocol
@@ -185,12 +186,14 @@ class Database:
     Attributes:
         readers: the readers that currently walk over indexes and wait in between.
         groups: the collection groups that have indexes of their own, by collection id.
+        incarnation: 8 bytes that differ each time the database begins empty, so that listeners know their tokens again.
         is_filling: whether very many documents are being written: their collections get indexes afterwards.
     """
 
     def __init__(self, name: str, now: Callable[[], int], declared_indexes: Mapping[str, DeclaredIndexes]) -> None:
         self.name = name
         self.root = f"{name}/documents"
+        self.incarnation = secrets.token_bytes(8)
         self.readers: set[Reader] = set()
         self.declared_indexes = declared_indexes
         self.groups = self._empty_groups()
@@ -352,6 +355,7 @@ class Database:
 
     def clear(self) -> None:
         """Forget all documents and all history."""
+        self.incarnation = secrets.token_bytes(8)
         self._collections.clear()
         self._roots.clear()
         self._by_id.clear()

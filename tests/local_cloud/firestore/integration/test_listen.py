@@ -7,12 +7,14 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from google.cloud import firestore
 from google.cloud.firestore import FieldFilter
 from google.cloud.firestore_v1 import types
 from google.cloud.firestore_v1.types import TargetChange
 from google.rpc import code_pb2
 
 from local_cloud.clock import Clock
+from local_cloud.firestore.server import FirestoreEmulator
 from tests.support import Background
 
 ADD, REMOVE, CURRENT = (
@@ -101,6 +103,29 @@ def test_a_limited_query_fills_up_and_pushes_out(client: Any, watch: Callable[[A
     documents, changes = watched.next()
     assert documents == ["u0", "u2"]
     assert sorted(changes) == [("ADDED", "u2"), ("REMOVED", "u1")]
+
+
+def test_a_watch_goes_on_when_firestore_begins_empty_on_the_same_port(
+    background: Background, clock: Clock, watch: Callable[[Any], Watched], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Python's client goes deaf where a restarted server takes its old token."""
+    first = FirestoreEmulator(host="127.0.0.1", port=0, clock=clock)
+    background.run(first.start())
+    monkeypatch.setenv("FIRESTORE_EMULATOR_HOST", f"127.0.0.1:{first.port}")
+    users = firestore.Client(project="p").collection("users")
+    users.document("u1").set({})
+    watched = watch(users)
+    assert watched.next() == (["u1"], [("ADDED", "u1")])
+
+    background.run(first.stop())
+    second = FirestoreEmulator(host="127.0.0.1", port=first.port, clock=clock)
+    background.run(second.start())
+
+    assert watched.next() == ([], [("REMOVED", "u1")])
+    users.document("u2").set({})
+    assert watched.next() == (["u2"], [("ADDED", "u2")])
+    watched.close()
+    background.run(second.stop())
 
 
 class Stream:
