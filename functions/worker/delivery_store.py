@@ -20,7 +20,6 @@ from typing import Any, TypeVar
 import structlog
 from google.api_core import exceptions
 from google.api_core.retry import Retry, if_exception_type
-from google.api_core.timeout import ConstantTimeout
 from google.cloud import firestore
 from google.cloud.firestore_v1.base_query import FieldFilter
 
@@ -76,7 +75,9 @@ _NEWEST = 20
 _MOST_DELIVERIES = 100
 """How many of the subscription's newest deliveries to search for them: some may be unfinished, or another tool's."""
 
-_ONE_CALL = ConstantTimeout(5.0)  # type: ignore[no-untyped-call]  # untyped in the library
+_ONE_CALL_SECONDS = 5.0
+"""One call, of those that a read or a write may take."""
+
 _TRANSIENT = if_exception_type(
     exceptions.Aborted,
     exceptions.DeadlineExceeded,
@@ -224,10 +225,10 @@ class DeliveryStore:
         return Delivery.from_snapshot(_get(self._pipeline_calls, [reference])[reference.path])
 
     def read_subscription(self, task: ReportTask) -> Subscription | None:
-        """The subscription alone, or None where there is none."""
-        reference = self._subscription(task)
-        found = _get(self._users_calls, [reference], seconds=LOOK_AGAIN_SECONDS)
-        return Subscription.from_snapshot(found[reference.path], self._defaults)
+        """The subscription alone, which has been read before, or None where there is none by now."""
+        retry = _retry_for(LOOK_AGAIN_SECONDS)
+        found = self._users_calls.get(self._subscription(task), retry=retry, timeout=_ONE_CALL_SECONDS)
+        return Subscription.from_snapshot(found, self._defaults)
 
     def mail_record(self, delivery_id: str) -> MailRecord | None:
         """What the mail provider has reported about a delivery's mail, or None where it has reported nothing."""
@@ -596,11 +597,11 @@ def _result(state: DeliveryState, held: _Held) -> AttemptResult:
 def _get(
     calls: FirestoreCalls, references: Sequence[Any], *, seconds: float = CALL_SECONDS
 ) -> dict[str, FoundDocument]:
-    return calls.get(references, retry=_retry_for(seconds), timeout=_ONE_CALL)
+    return calls.get_all(references, retry=_retry_for(seconds), timeout=_ONE_CALL_SECONDS)
 
 
 def _commit(calls: FirestoreCalls, writes: Sequence[Any], seconds: float) -> datetime:
-    return calls.commit(writes, retry=_retry_for(seconds), timeout=_ONE_CALL)
+    return calls.commit(writes, retry=_retry_for(seconds), timeout=_ONE_CALL_SECONDS)
 
 
 def _retry_for(seconds: float) -> Retry:

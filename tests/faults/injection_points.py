@@ -109,7 +109,9 @@ def rpc_call(method: str, request: Any, *, in_flight: Iterable[str] = ()) -> Int
         case "BatchWrite":
             point, subject = InjectionPoint.STORE_EVENTS, next((each[1] for each in _writes(request)), "")
         case "BatchGetDocuments":
-            point, subject = _read(request, in_flight)
+            point, subject = _read(request.documents, in_flight)
+        case "GetDocument":
+            point, subject = _read([request.name], in_flight)
         case "Publish":
             point, subject = InjectionPoint.PUBLISH, delivery_in(request.messages[0].data)
         case "BatchCreateTasks":
@@ -210,8 +212,8 @@ def _shown(path: str) -> str:
     return path.replace(f"/{SUBSCRIPTIONS}/", "/")
 
 
-def _read(request: Any, in_flight: Iterable[str]) -> tuple[InjectionPoint, str]:
-    paths = [name.partition("/documents/")[2] for name in request.documents] or [""]
+def _read(names: Iterable[str], in_flight: Iterable[str]) -> tuple[InjectionPoint, str]:
+    paths = [name.partition("/documents/")[2] for name in names] or [""]
     match [path.split("/") for path in paths]:
         case [["users", _], ["users", user, _, subscription]]:
             if found := list(filter(SubscriptionKey(user, subscription).owns, in_flight)):

@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from google.cloud.firestore_v1.types import BatchGetDocumentsRequest
+from google.cloud.firestore_v1.types import BatchGetDocumentsRequest, GetDocumentRequest
 
 from functions.shared.settings import MailProviderName
 from functions.worker.mail.model import Mail, MailRecipient, Sender
@@ -55,3 +55,9 @@ def test_the_first_step_of_the_worker(paths: list[str], point: InjectionPoint) -
     call = rpc_call("/google.firestore.v1.Firestore/BatchGetDocuments", request, in_flight=[ID])
     assert call.point is point
     assert (call.subject == ID) is (point is InjectionPoint.READ_DELIVERY)
+
+
+def test_the_look_at_the_subscription_after_the_claim() -> None:
+    request = GetDocumentRequest(name="projects/p/databases/d/documents/users/u1/report_subscriptions/default")
+    call = rpc_call("/google.firestore.v1.Firestore/GetDocument", request, in_flight=[ID])
+    assert (call.point, call.subject) == (InjectionPoint.READ_SUBSCRIPTION, "u1/default")

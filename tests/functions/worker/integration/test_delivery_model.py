@@ -332,7 +332,7 @@ class Topic(DeadLetterTopic):
 class Writes:
     """Counts the calls of Firestore that may write: after them the test reads again what is stored."""
 
-    _READS = frozenset({"BatchGetDocuments", "BeginTransaction", "RunQuery", "RunAggregationQuery"})
+    _READS = frozenset({"BatchGetDocuments", "GetDocument", "BeginTransaction", "RunQuery", "RunAggregationQuery"})
 
     def __init__(self) -> None:
         self.made = 0

@@ -436,7 +436,7 @@ def test_a_dead_letter_that_another_attempt_has_published_keeps_the_report_from_
 @pytest.mark.parametrize(
     "code", [grpc.StatusCode.ABORTED, grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED]
 )
-@pytest.mark.parametrize("method", ["BatchGetDocuments", "Commit"])
+@pytest.mark.parametrize("method", ["BatchGetDocuments", "GetDocument", "Commit"])
 def test_a_short_trouble_of_firestore_is_not_noticed(cloud: Cloud, method: str, code: grpc.StatusCode) -> None:
     user = cloud.user()
     cloud.firestore_faults.middleware = failing(method, code, code)

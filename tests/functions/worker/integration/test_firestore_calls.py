@@ -55,7 +55,7 @@ def test_what_the_library_writes_is_read_as_the_library_reads_it(cloud: Cloud, c
     collection = cloud.database.collection("calls")
     there, missing = collection.document("there"), collection.document("missing")
     there.set({**WRITTEN, **OF_APPLICATIONS, "friend": missing})
-    found = calls.get([there, missing], retry=PATIENT, timeout=10)
+    found = calls.get_all([there, missing], retry=PATIENT, timeout=10)
     snapshot = there.get()
     assert found[there.path].to_dict() == snapshot.to_dict()
     assert (found[there.path].id, found[there.path].exists) == ("there", True)

@@ -344,8 +344,7 @@ def test_a_report_whose_addresses_are_all_changed_before_the_claim_goes_to_the_n
 
 def test_a_claim_is_given_back_where_the_subscription_cannot_be_read_again(cloud: Cloud) -> None:
     user = cloud.user()
-    # The first read is that of the task.
-    cloud.firestore_faults.middleware = failing("BatchGetDocuments", grpc.StatusCode.PERMISSION_DENIED, skip=1)
+    cloud.firestore_faults.middleware = failing("GetDocument", grpc.StatusCode.PERMISSION_DENIED)
     assert cloud.deliver(user, retry_count=MAX_ATTEMPTS - 1).json()["cause"] == "firestore"
     assert cloud.delivery_of(user)["state"] == "pending"
     assert cloud.deliver(user).json()["result"] == "sent"
