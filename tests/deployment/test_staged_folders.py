@@ -5,7 +5,6 @@ import html
 import json
 import os
 import re
-import shutil
 import subprocess
 import sys
 import time
@@ -41,6 +40,7 @@ TASKS, SCHEDULER, EVENTS = (
 WORKER_URL, DISPATCHER_URL, DLQ_HANDLER_URL = (
     f"https://report-{name}-1.us-central1.run.app" for name in ("worker", "dispatcher", "dlq-handler")
 )
+UV = Path(sys.executable).with_name("uv")
 CONSOLE_URL = "https://report-console-1.us-central1.run.app"
 ENVIRONMENT = {
     "GOOGLE_CLOUD_PROJECT": PROJECT,
@@ -116,10 +116,21 @@ def cloud() -> Iterator[Cloud]:
     background.close()
 
 
+@pytest.fixture(scope="module")
+def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The Python of a virtual environment, which one function's packages after another's are installed into.
+
+    Most packages stay, and with them their compiled modules: to compile them takes longer than all else.
+    """
+    environment = tmp_path_factory.mktemp("venv")
+    subprocess.run([UV, "venv", "--quiet", "--allow-existing", "--python", sys.executable, environment], check=True)
+    return environment / "bin" / "python"
+
+
 @contextmanager
-def deployed(function: str, cloud: Cloud, directory: Path) -> Iterator[str]:
+def deployed(function: str, cloud: Cloud, directory: Path, python: Path) -> Iterator[str]:
     """Stage a function, install what it requires, and start it as Google does. Yields its address."""
-    python = _install(directory, "stage_function.py", REPOSITORY, function, directory / "staged")
+    _install(directory, python, "stage_function.py", REPOSITORY, function, directory / "staged")
     port = free_ports(1)
     command: list[str | Path] = [python, "-m", "functions_framework", "--source", "main.py", "--target", function]
     command += ["--host", "127.0.0.1", "--port", str(port)]
@@ -127,17 +138,12 @@ def deployed(function: str, cloud: Cloud, directory: Path) -> Iterator[str]:
         yield url
 
 
-def _install(directory: Path, script: str, *arguments: str | Path) -> Path:
-    """Stage something, and install what it requires. Returns its Python."""
+def _install(directory: Path, python: Path, script: str, *arguments: str | Path) -> None:
+    """Stage something, and install what it requires, and nothing else."""
     stage: list[str | Path] = [sys.executable, REPOSITORY / "deployment" / script, *arguments]
     subprocess.run(stage, check=True, stdout=subprocess.DEVNULL)
-    python = directory / "venv" / "bin" / "python"
-    uv = Path(sys.executable).with_name("uv")
-    subprocess.run([uv, "venv", "--quiet", "--python", sys.executable, directory / "venv"], check=True)
-    install: list[str | Path] = [uv, "pip", "install", "--quiet", "--require-hashes", "--python", python]
-    install += ["--requirement", directory / "staged" / "requirements.txt"]
-    subprocess.run(install, check=True)
-    return python
+    requirements = directory / "staged" / "requirements.txt"
+    subprocess.run([UV, "pip", "sync", "--quiet", "--require-hashes", "--python", python, requirements], check=True)
 
 
 @contextmanager
@@ -171,14 +177,12 @@ def _wait_for(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
     pytest.fail(f"not up in time: {log.read_text(encoding='utf-8')}")
 
 
-pytestmark = pytest.mark.skipif(
-    shutil.which("uv", path=str(Path(sys.executable).parent)) is None, reason="uv is not in this environment"
-)
+pytestmark = pytest.mark.skipif(not UV.exists(), reason="uv is not in this environment")
 
 
-def test_dispatcher(cloud: Cloud, tmp_path: Path) -> None:
+def test_dispatcher(cloud: Cloud, tmp_path: Path, python: Path) -> None:
     cloud.make_queue()
-    with deployed("dispatcher", cloud, tmp_path) as url:
+    with deployed("dispatcher", cloud, tmp_path, python) as url:
         assert requests.post(url, timeout=PATIENCE_SECONDS).status_code == 401
         headers = cloud.bearer(SCHEDULER, DISPATCHER_URL)
         answer = requests.post(url, headers=headers, timeout=PATIENCE_SECONDS)
@@ -186,7 +190,7 @@ def test_dispatcher(cloud: Cloud, tmp_path: Path) -> None:
         assert answer.json()["dispatched"] == 0
 
 
-def test_worker(cloud: Cloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_worker(cloud: Cloud, tmp_path: Path, python: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     task = {
         "user_id": "nobody",
         "subscription_id": "default",
@@ -195,7 +199,7 @@ def test_worker(cloud: Cloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
         "run_id": "20261124T1300Z",
         "kind": "activity",
     }
-    with deployed("worker", cloud, tmp_path) as url:
+    with deployed("worker", cloud, tmp_path, python) as url:
         assert requests.get(f"{url}/health", timeout=PATIENCE_SECONDS).status_code == 200
         address = f"{url}/tasks/send-report"
         assert requests.post(address, json=task, timeout=PATIENCE_SECONDS).status_code == 401
@@ -206,21 +210,21 @@ def test_worker(cloud: Cloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     assert delivery.get("state") == "skipped"
 
 
-def test_preferences(cloud: Cloud, tmp_path: Path) -> None:
-    with deployed("preferences", cloud, tmp_path) as url:
+def test_preferences(cloud: Cloud, tmp_path: Path, python: Path) -> None:
+    with deployed("preferences", cloud, tmp_path, python) as url:
         assert requests.get(f"{url}/health", timeout=PATIENCE_SECONDS).status_code == 200
         token = TokenKeys([ENVIRONMENT["PREFERENCES_KEY"]]).make(RecipientToken("nobody", "default"))
         answer = requests.get(f"{url}/{token}", timeout=PATIENCE_SECONDS)
         assert (answer.status_code, "You get no reports." in answer.text) == (200, True), (tmp_path / "log").read_text()
 
 
-def test_mail_events(cloud: Cloud, tmp_path: Path) -> None:
-    with deployed("mail_events", cloud, tmp_path) as url:
+def test_mail_events(cloud: Cloud, tmp_path: Path, python: Path) -> None:
+    with deployed("mail_events", cloud, tmp_path, python) as url:
         assert requests.get(f"{url}/health", timeout=PATIENCE_SECONDS).status_code == 200
         assert requests.post(f"{url}/sendgrid", json=[], timeout=PATIENCE_SECONDS).status_code == 403
 
 
-def test_dlq_handler(cloud: Cloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_dlq_handler(cloud: Cloud, tmp_path: Path, python: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     letter = {
         "user_id": "u1",
         "subscription_id": "default",
@@ -237,7 +241,7 @@ def test_dlq_handler(cloud: Cloud, tmp_path: Path, monkeypatch: pytest.MonkeyPat
         "message": {"data": base64.b64encode(json.dumps(letter).encode()).decode(), "messageId": "1", "attributes": {}},
         "subscription": f"projects/{PROJECT}/subscriptions/report-dead-letters",
     }
-    with deployed("dlq_handler", cloud, tmp_path) as url:
+    with deployed("dlq_handler", cloud, tmp_path, python) as url:
         url += f"/projects/{PROJECT}/topics/report-dead-letters"
         assert requests.post(url, json=push, timeout=PATIENCE_SECONDS).status_code == 401
         token = cloud.bearer(EVENTS, DLQ_HANDLER_URL)
@@ -247,9 +251,9 @@ def test_dlq_handler(cloud: Cloud, tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert record.get("reason") == "permanent-error"
 
 
-def test_console(cloud: Cloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_console(cloud: Cloud, tmp_path: Path, python: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     cloud.make_queue("console-reports")
-    python = _install(tmp_path, "stage_console.py", REPOSITORY, tmp_path / "staged", "python314")
+    _install(tmp_path, python, "stage_console.py", REPOSITORY, tmp_path / "staged", "python314")
     (process,) = (tmp_path / "staged" / "Procfile").read_text(encoding="utf-8").splitlines()
     _, *arguments = process.removeprefix("web: ").split()
     with IdentityAwareProxy().running() as proxy:

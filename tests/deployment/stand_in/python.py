@@ -21,13 +21,14 @@ from pathlib import Path
 _PROGRAM = """\
 #!/bin/bash
 if [ "$1" != -S ]; then exec "{python}" "$@"; fi
+LC_ALL=C
 exec 3<>"/dev/tcp/127.0.0.1/{port}"
 printf '%s\\0' $$ "$#" "$@" >&3
 # Not by <&3, which would be this process's standard input meanwhile.
 read -r -u 3 status printed length
-if [ "$status$length" = 00 ]; then exec cat <&3; fi
-if [ "$printed" -ne 0 ]; then head -c "$printed" <&3; fi
-if [ "$length" -ne 0 ]; then cat <&3 >&2; fi
+# Not by cat, which would take as long to start as all of this.
+if [ "$printed" -ne 0 ]; then IFS= read -r -N "$printed" -u 3 text; printf '%s' "$text"; fi
+if [ "$length" -ne 0 ]; then IFS= read -r -N "$length" -u 3 text; printf '%s' "$text" >&2; fi
 exit "$status"
 """
 

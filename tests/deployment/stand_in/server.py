@@ -11,16 +11,17 @@ from tests.deployment.stand_in.project import Project
 
 _PROGRAM = """\
 #!/bin/bash
+LC_ALL=C
 exec 3<>"/dev/tcp/127.0.0.1/{port}"
 given=""
 case " $* " in *" --data-file=- "*) IFS= read -r -d "" given ;; esac
 printf '%s\\0' {number} "$#" "$@" "$given" >&3
-read -r status length <&3
-if [ "$status" -ne 0 ]; then
-  cat <&3 >&2
-  exit "$status"
-fi
-if [ "$length" -ne 0 ]; then exec cat <&3; fi
+read -r -u 3 status length
+# Not by cat, which would take as long to start as all of this.
+if [ "$length" -ne 0 ]; then IFS= read -r -N "$length" -u 3 text; fi
+if [ "$status" -ne 0 ]; then exec >&2; fi
+printf '%s' "$text"
+exit "$status"
 """
 
 
