@@ -20,7 +20,7 @@ ensure_budget() {
   local account name existing rule flags rules=()
   if [ -z "$BUDGET" ]; then return; fi
   account="$(billing_account)"
-  render "$ROOT/deployment/budget.json" "$WORK/budget.json" "BUDGET=$BUDGET" "PROJECT_NUMBER=$PROJECT_NUMBER" "CHANNELS=$1"
+  render .json "BUDGET=$BUDGET" "PROJECT_NUMBER=$PROJECT_NUMBER" "CHANNELS=$1" -- "$ROOT/deployment/budget.json"
   flags=("--budget-amount=$BUDGET" "--filter-projects=projects/$PROJECT_NUMBER" --calendar-period=month)
   if [ -n "$1" ]; then flags+=("--notifications-rule-monitoring-notification-channels=$1"); fi
   for rule in percent=0.5,basis=current-spend percent=0.9,basis=current-spend percent=1.0,basis=current-spend \

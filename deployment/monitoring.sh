@@ -7,6 +7,8 @@ set_up_monitoring() {
   local channels template
   QUEUE_DEPTH="$(half_an_hour_of_tasks)"
   channels="$(ensure_channels)"
+  render .metric.json -- "$ROOT"/deployment/metrics/*.json
+  render .json -- "$ROOT/deployment/objective.json" "$ROOT/deployment/dashboard.json"
   for template in "$ROOT"/deployment/metrics/*.json; do
     template="${template##*/}"
     ensure_metric "${template%.json}"
@@ -18,11 +20,11 @@ set_up_monitoring() {
   ensure_budget "${ALERT_EMAIL:+${channels##*,}}"
 }
 
-# render FILE TARGET NAME=VALUE...: fills in a template of this folder.
+# render SUFFIX NAME=VALUE... -- FILE...: fills in templates of this folder. That of NAME.json is $WORK/NAME with the suffix.
 render() {
-  helper render "$1" "PREFIX=$PREFIX" "REGION=$REGION" "PROJECT_ID=$PROJECT_ID" \
+  helper render "$WORK" "$1" "PREFIX=$PREFIX" "REGION=$REGION" "PROJECT_ID=$PROJECT_ID" \
     "QUEUE_NAME=$QUEUE_NAME" "TOPIC=$TOPIC" "DASHBOARD=$DASHBOARD" "SLO_PERCENT=$SLO_PERCENT" "RUNBOOK_URL=$RUNBOOK_URL" \
-    "QUEUE_DEPTH=$QUEUE_DEPTH" "${@:3}" >"$2"
+    "QUEUE_DEPTH=$QUEUE_DEPTH" "${@:2}"
 }
 
 # The workers cannot empty a queue that is deeper than this within half an hour.
@@ -71,7 +73,6 @@ ensure_channels() {
 
 ensure_metric() {
   local metric="$PREFIX-$1" file="$WORK/$1.metric.json" actual
-  render "$ROOT/deployment/metrics/$1.json" "$file"
   actual="$(read_if_there logging metrics describe "$metric" --format=json)"
   if [ -z "$actual" ]; then
     change logging metrics create "$metric" "--config-from-file=$file"
@@ -89,7 +90,6 @@ service_objective() { rest_call roles/monitoring.editor service_objective "$MONI
 
 ensure_objective() {
   local file="$WORK/objective.json" what state fields
-  render "$ROOT/deployment/objective.json" "$file"
   service_objective states "$file" >"$WORK/objective"
   if grep -qvx same "$WORK/objective"; then
     if [ "$DRY_RUN" = no ]; then
@@ -114,27 +114,23 @@ ensure_objective() {
 
 # ensure_policies CHANNELS: each alert policy, found again by its labels.
 ensure_policies() {
-  local existing policies template alert name file
-  existing="$(read_if_there monitoring policies list --format='value(name,userLabels.pipeline,userLabels.alert)')"
+  local policies alert name fields
+  render .policy.json "CHANNELS=$1" -- "$ROOT"/deployment/alert_policies/*.json
   policies="$(read_if_there monitoring policies list --format=json)"
-  for template in "$ROOT"/deployment/alert_policies/*.json; do
-    alert="${template##*/}"
-    alert="${alert%.json}"
-    file="$WORK/$alert.policy.json"
-    render "$template" "$file" "ALERT=$alert" "CHANNELS=$1"
-    name="$(first "$existing" "$PREFIX" "$alert")"
-    if [ -z "$name" ]; then
-      change monitoring policies create "--policy-from-file=$file"
+  helper policy_diff "$WORK"/*.policy.json <<<"${policies:-[]}" >"$WORK/policies"
+  while IFS=$'\t' read -r alert name fields <&3; do
+    if [ "$name" = none ]; then
+      change monitoring policies create "--policy-from-file=$WORK/$alert.policy.json"
       note created "alert policy $alert"
-      continue
-    fi
-    if is_different "alert policy $alert" --element "$name" --file "$file" <<<"$policies"; then
-      change monitoring policies update "$name" "--policy-from-file=$file"
+    elif [ -n "$fields" ]; then
+      # shellcheck disable=SC2086  # the fields are words
+      differ "alert policy $alert" $fields
+      change monitoring policies update "$name" "--policy-from-file=$WORK/$alert.policy.json"
       note changed "alert policy $alert"
     else
       note unchanged "alert policy $alert"
     fi
-  done
+  done 3<"$WORK/policies"
 }
 
 dashboard_name() {
@@ -145,7 +141,6 @@ dashboard_name() {
 
 ensure_dashboard() {
   local name actual file="$WORK/dashboard.json"
-  render "$ROOT/deployment/dashboard.json" "$file"
   name="$(dashboard_name)"
   if [ -z "$name" ]; then
     change monitoring dashboards create "--config-from-file=$file"

@@ -1,8 +1,12 @@
-"""Fills in a JSON template: render.py FILE NAME=VALUE … puts VALUE for ${NAME}, escaped as JSON wants it.
+"""Fill in JSON templates.
 
-The array ["${CHANNELS}"] becomes one of the parts of the value between commas, ["${RUNBOOK}"] one with a link to the
-address in RUNBOOK_URL, or an empty one, and "${QUEUE_DEPTH}" and "${SLO_GOAL}" become numbers. With `--etag FILE` a
-document is printed with the `etag` of the resource on standard input.
+    render.py DIRECTORY SUFFIX NAME=VALUE … -- FILE …
+    render.py --etag FILE
+
+Puts VALUE for ${NAME}, escaped as JSON wants it, and writes what it makes of FILE to DIRECTORY, with SUFFIX in place of
+`.json`. ALERT is the name of FILE. The array ["${CHANNELS}"] becomes one of the parts of the value between commas,
+["${RUNBOOK}"] one with a link to the address in RUNBOOK_URL, or an empty one, and "${QUEUE_DEPTH}" and "${SLO_GOAL}"
+become numbers. With `--etag` it prints a document with the `etag` of the resource on standard input.
 """
 
 import json
@@ -32,14 +36,26 @@ def fill(node: Any, values: dict[str, str]) -> Any:
     return node
 
 
-def _read(path: str) -> dict[str, Any]:
-    document: dict[str, Any] = json.loads(Path(path).read_text(encoding="utf-8"))
+def _read(path: Path) -> dict[str, Any]:
+    document: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     return document
+
+
+def _written(document: dict[str, Any]) -> str:
+    return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+
+
+def main(directory: str, suffix: str, *arguments: str) -> None:
+    """Fill in the templates."""
+    files = arguments.index("--")
+    values = dict(argument.split("=", 1) for argument in arguments[:files])
+    for template in map(Path, arguments[files + 1 :]):
+        document = fill(_read(template), {**values, "ALERT": template.stem})
+        Path(directory, template.stem + suffix).write_text(_written(document), encoding="utf-8")
 
 
 if __name__ == "__main__":
     if sys.argv[1] == "--etag":
-        document = {**_read(sys.argv[2]), "etag": json.load(sys.stdin).get("etag", "")}
+        sys.stdout.write(_written({**_read(Path(sys.argv[2])), "etag": json.load(sys.stdin).get("etag", "")}))
     else:
-        document = fill(_read(sys.argv[1]), dict(argument.split("=", 1) for argument in sys.argv[2:]))
-    print(json.dumps(document, indent=2, ensure_ascii=False))
+        main(*sys.argv[1:])

@@ -5,7 +5,7 @@ value that differs, one per line, and never a value. If it prints nothing, the r
 
     gcloud run services describe worker --format=json | resource_diff.py metadata.labels.team=x spec.traffic.#=1
     gcloud monitoring dashboards describe D --format=json | resource_diff.py --file dashboard.json
-    gcloud monitoring policies list --format=json | resource_diff.py --element NAME --file policy.json
+    gcloud billing budgets list --format=json | resource_diff.py --element NAME --file budget.json
 
 A path is a series of keys separated by dots. `list[key=NAME]` is the element of a list whose `key` is NAME, `list[0]`
 is the first element, and `labels[KEY]` is the value of a key that has dots in it. At the end, `.#` is the number of
