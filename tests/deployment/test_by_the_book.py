@@ -1,11 +1,9 @@
-"""deploy.sh as docs/start/deploy.md leads to the first report, with the settings of that page alone.
+"""docs/start/deploy.md as it is written, from no project to a deployed pipeline, with the settings of that page alone.
 
 Mails lead to the recipient's page, and SendGrid says what becomes of them. Everybody can call these two functions."""
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,21 +12,19 @@ from deployment.mail_api import MailApi
 from deployment.sendgrid_webhook import Webhook, find_webhook
 from functions.mail_events.sendgrid.settings import SendGridSettings
 from functions.shared.settings import MailEventsSettings, PreferencesSettings
-from tests.deployment.conftest import PROJECT, REPOSITORY, Deployment, Outcome, environment_of
+from tests.deployment.conftest import BARE, REPOSITORY, Deployment, environment_of
 from tests.deployment.sendgrid_account import FUNCTION_URL, Account, running_account
 from tests.deployment.tls_front import tls_front
+from tests.documents.fresh_clone import fresh_clone
+from tests.documents.tutorial import Reader
 from tests.support import Background
 
+PAGE = REPOSITORY / "docs" / "start" / "deploy.md"
+PROJECT = "my-reports-4711"
+"""The one of the page."""
 PLACE = f"projects/{PROJECT}/locations/us-central1"
 PAGE_URL = "https://report-preferences-123456789012.us-central1.run.app"
 WEBHOOK_URL = f"{FUNCTION_URL}/sendgrid"
-
-
-def block_of_the_page(first_line: str) -> list[str]:
-    """The lines of the block of docs/start/deploy.md that begins so, without that line where it is a comment."""
-    text = (REPOSITORY / "docs/start/deploy.md").read_text(encoding="utf-8")
-    (block,) = re.findall(rf"^```\w+\n({re.escape(first_line)}\n.*?)^```$", text, flags=re.MULTILINE | re.DOTALL)
-    return [line for line in block.splitlines() if not line.startswith("#")]
 
 
 @dataclass(frozen=True)
@@ -36,22 +32,18 @@ class FirstRun:
     """The first deployment, and what it left.
 
     Attributes:
-        preview: the dry run before it.
+        preview: what the dry run before it printed.
+        outcome: what it printed itself.
         examples: of each call with example events, whether the function had its key by then.
     """
 
     deployment: Deployment
     account: Account
-    preview: Outcome
-    outcome: Outcome
+    preview: str
+    outcome: str
     state: dict[str, Any]
     webhook: Webhook | None
     examples: list[bool]
-
-    @property
-    def env_file(self) -> str:
-        """The option that names the settings."""
-        return env_file_of(self.deployment)
 
     def service(self, function: str) -> Any:
         """The function's service."""
@@ -72,10 +64,6 @@ class FirstRun:
         return self.state["policies"].items()
 
 
-def env_file_of(deployment: Deployment) -> str:
-    return f"--env-file={deployment.directory / 'deploy.env'}"
-
-
 def webhook_of(account: Account) -> Webhook | None:
     return find_webhook(MailApi("SendGrid", account.inbox.url, account.key), WEBHOOK_URL)
 
@@ -93,43 +81,36 @@ def open_to_all(service: Any, *, most: int) -> bool:
 
 
 @pytest.fixture(scope="module")
-def first(background: Background, repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[FirstRun]:
-    deployment = Deployment(tmp_path_factory.mktemp("by-the-book"), repository=repository)
-    settings = [
-        f"PROJECT_ID={PROJECT}" if line.startswith("PROJECT_ID=") else line
-        for line in block_of_the_page("# deploy.env")
-    ]
-    (deployment.directory / "deploy.env").write_text("\n".join(settings), encoding="utf-8")
+def first(background: Background, tmp_path_factory: pytest.TempPathFactory) -> Iterator[FirstRun]:
+    folder = tmp_path_factory.mktemp("by-the-book")
+    nothing_yet = {**BARE, "project": "", "logged_in": False, "billing": False}
+    deployment = Deployment(folder / "gcloud", repository=fresh_clone(folder / "clone"), state=nothing_yet)
+    deployment.secrets.clear()
     with (
         running_account(background) as account,
-        tls_front(background, account.inbox.port, deployment.directory) as environment,
+        tls_front(background, account.inbox.port, folder) as environment,
     ):
         deployment.settings = dict(environment)
-        deployment.secrets = {"SENDGRID_API_KEY": account.key}
         account.listener.keys = lambda: keys_of(deployment)
-        preview = deployment.deploy(env_file_of(deployment), "--dry-run")
-        assert deployment.changes == []
-        outcome = deployment.deploy(env_file_of(deployment))
-        assert outcome.status == 0, outcome.text
+        answers = {"SendGrid's API key": account.key, "Slack's incoming webhook": ""}
+        reader = Reader(deployment.repository, deployment.environment, answers=answers)
+        reader.follow(PAGE)
         examples = list(account.listener.signed)
+        preview, outcome = reader.seen["./deploy.sh --dry-run\n"], reader.seen["./deploy.sh --smoke\n"]
         yield FirstRun(deployment, account, preview, outcome, deployment.state, webhook_of(account), examples)
 
 
 def test_it_prints_what_the_page_says(first: FirstRun) -> None:
-    assert first.preview.status == 0, first.preview.text
-    assert first.preview.output.count("to be created: ") > 100
-    assert first.preview.output.splitlines()[-1].startswith("Dry run: nothing was changed.")
-    assert "the quota of Cloud Run's CPUs is not read" in first.preview.errors
-    *steps, smoke = block_of_the_page("Checks")
-    assert smoke == "Smoke test"
-    printed, _, summary = first.outcome.output.partition("\nDone.")
-    assert [line for line in printed.splitlines() if line[:1].strip()] == steps
-    assert PAGE_URL in summary
+    assert first.preview.count("to be created: ") > 100
+    assert "the quota of Cloud Run's CPUs is not read" in first.preview
+    assert PAGE_URL in first.outcome
     assert environment_of(first.service("dispatcher"))["DEFAULT_CADENCE"] == "daily"
+    # The smoke test leaves nothing.
+    assert first.state["documents"] == {}
 
 
 def test_the_mails_lead_to_the_recipients_page(first: FirstRun) -> None:
-    assert f"Page        {PAGE_URL}" in first.outcome.output
+    assert f"Page        {PAGE_URL}" in first.outcome
     page, worker = environment_of(first.service("preferences")), environment_of(first.service("worker"))
     assert open_to_all(first.service("preferences"), most=3)
     for variables in (page, worker):
@@ -148,8 +129,8 @@ def test_the_mails_lead_to_the_recipients_page(first: FirstRun) -> None:
 
 
 def test_sendgrid_says_what_becomes_of_the_mails(first: FirstRun) -> None:
-    assert f"Mail events {WEBHOOK_URL}" in first.outcome.output
-    assert first.account.key not in first.outcome.text
+    assert f"Mail events {WEBHOOK_URL}" in first.outcome
+    assert first.account.key not in first.outcome
     webhook = first.webhook
     assert webhook is not None
     assert webhook.enabled
@@ -176,15 +157,14 @@ def test_sendgrid_says_what_becomes_of_the_mails(first: FirstRun) -> None:
 
 def test_a_second_run_changes_nothing_and_a_teardown_leaves_nothing(first: FirstRun) -> None:
     deployment, account = first.deployment, first.account
-    deployment.secrets.clear()
-    again = deployment.deploy(first.env_file)
+    again = deployment.deploy()
     assert again.status == 0, again.text
     # Above all, the key of the page stays: old mails have links by it.
     assert deployment.changes == []
     assert "Created: 0, changed: 0, removed: 0" in again.output
     assert webhook_of(account) == first.webhook
     assert account.listener.signed == first.examples
-    assert deployment.deploy(first.env_file, "--teardown", answer=f"{PROJECT}\n").status == 0
+    assert deployment.deploy("--teardown", answer=f"{PROJECT}\n").status == 0
     assert webhook_of(account) is None
     left = str([*deployment.state["resources"], deployment.state["policies"]["project"]])
     assert "preferences" not in left

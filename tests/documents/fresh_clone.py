@@ -1,8 +1,4 @@
-"""A fresh clone of the checkout, as it is with the changes that are not committed yet.
-
-Its .venv has the packages of this one, so that it costs no minutes. What it runs is forked from a process that has
-imported the libraries.
-"""
+"""A fresh clone of the checkout, as it is with the changes that are not committed yet."""
 
 import os
 import shutil
@@ -24,7 +20,8 @@ connection.connect({address!r})
 socket.send_fds(connection, [json.dumps(asked_for).encode() + b"\\n"], [0, 1, 2])
 lines = connection.makefile("rb", buffering=0)
 process = int(lines.readline())
-signal.signal(signal.SIGINT, lambda *_: os.kill(process, signal.SIGINT))
+for number in (signal.SIGINT, signal.SIGTERM):
+    signal.signal(number, lambda number, _: os.kill(process, number))
 status = int(lines.readline())
 sys.exit(status if status >= 0 else 128 - status)
 """
@@ -32,7 +29,7 @@ sys.exit(status if status >= 0 else 128 - status)
 
 
 def fresh_clone(folder: Path) -> Path:
-    """Clone the checkout into a folder that is not there yet, with a .venv that is ready. Returns the folder."""
+    """Clone the checkout. Returns the folder, which must not be there yet."""
     _git(REPOSITORY, "clone", "--quiet", str(REPOSITORY), str(folder))
     for name in filter(None, _git(REPOSITORY, "ls-files", "-z", "-mo", "--exclude-standard").split("\0")):
         source, copy = REPOSITORY / name, folder / name
@@ -46,11 +43,12 @@ def fresh_clone(folder: Path) -> Path:
     (folder / "tests" / "functions" / "worker" / "unit" / "test_sales.py").unlink(missing_ok=True)
     _git(folder, "add", "--all")
     _git(folder, "commit", "--quiet", "--allow-empty", "--message=All")
-    _make_virtual_environment(folder)
     return folder
 
 
-def _make_virtual_environment(folder: Path) -> None:
+def set_up(folder: Path) -> None:
+    """Make a clone's .venv, of the packages of this one, so that it costs no minutes. What it runs is forked from a
+    process that has imported the libraries."""
     programs = folder / ".venv" / "bin"
     programs.mkdir(parents=True)
     for program in Path(sys.executable).parent.iterdir():

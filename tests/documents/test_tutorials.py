@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.documents.fresh_clone import fresh_clone
+from tests.documents.fresh_clone import fresh_clone, set_up
 from tests.documents.tutorial import Reader
 from tests.support import REPOSITORY, free_ports
 
@@ -20,7 +20,9 @@ _PORTS = 15
 
 @pytest.fixture(scope="module")
 def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return fresh_clone(tmp_path_factory.mktemp("reader") / "clone")
+    folder = fresh_clone(tmp_path_factory.mktemp("reader") / "clone")
+    set_up(folder)
+    return folder
 
 
 @pytest.fixture

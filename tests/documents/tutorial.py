@@ -3,7 +3,7 @@
 Of a page's blocks of code:
 - `console` is carried out by bash, as a reader copies it. What keeps running until Ctrl-C is left running, and the rest
   goes on in another terminal.
-- `diff` is what the reader changes in a file.
+- `diff` is what the reader changes in a file; a line that begins with `@@` stands between two changes.
 - `text` after it is what the reader then sees: what a command has printed at its end, or what one that keeps running
   prints sooner or later; after a change, the latest that keeps running.
 - All others are only shown.
@@ -39,6 +39,7 @@ _VARIES = {
     r"\b[0-9a-f]{40}\b": "COMMIT",
 }
 """What is another each time, and what stands for it in what is compared. So does `…` in a page for anything."""
+_LINES = r"(?:[^\n]*\n)*?"
 _PROGRESS = "━"
 _COLUMNS = 100
 
@@ -80,12 +81,13 @@ def comparable(text: str) -> str:
     for pattern, name in _VARIES.items():
         text = re.sub(pattern, name, text)
     lines = (" ".join(line.split()) for line in text.splitlines() if _PROGRESS not in line)
-    return "\n".join(line for line in lines if line)
+    return "".join(f"{line}\n" for line in lines if line)
 
 
 def _pattern(shown: str) -> re.Pattern[str]:
-    parts = [".*" if line == "…" else re.escape(line).replace("…", "[^\n]*") for line in comparable(shown).split("\n")]
-    return re.compile("\n".join(parts), re.DOTALL)
+    lines = comparable(shown).splitlines()
+    parts = (_LINES if line == "…" else re.escape(line).replace("…", "[^\n]*") + "\n" for line in lines)
+    return re.compile("".join(parts))
 
 
 class _Terminal:
@@ -130,6 +132,10 @@ class _Terminal:
         """What it shows since it was looked at."""
         return self.text[self.seen :]
 
+    def type(self, line: str) -> None:
+        """Type a line, and press Enter."""
+        os.write(self._screen, f"{line}\n".encode())
+
     @property
     def is_running(self) -> bool:
         return self._process.poll() is None
@@ -148,9 +154,8 @@ class _Terminal:
     def close(self) -> None:
         """End what still runs."""
         if self.is_running:
-            os.killpg(self._process.pid, signal.SIGKILL)
-        self._process.wait()
-        self._reading.join(PATIENCE_SECONDS)
+            os.killpg(self._process.pid, signal.SIGTERM)
+        self.wait()
         os.close(self._screen)
 
 
@@ -161,16 +166,29 @@ class Reader:
         folder: where: a clone of the repository.
         environment: the variables to begin with. What a page exports stays set.
         ports: of the local cloud: the first, and the one that pages show.
+        answers: what the reader types where a command asks for it, by a part of the question.
+
+    Attributes:
+        seen: what each block of commands has printed.
     """
 
-    def __init__(self, folder: Path, environment: Mapping[str, str], *, ports: tuple[int, int] | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        environment: Mapping[str, str],
+        *,
+        ports: tuple[int, int] | None = None,
+        answers: Mapping[str, str] | None = None,
+    ) -> None:
         self.folder = folder
         self._environment = {**environment, "TERM": "dumb"}
         self._variables = folder.parent / "variables"
-        self._variables.touch()
+        self._variables.write_text("", encoding="utf-8")
         first, shown = ports or (0, 0)
         self._ports = {str(shown + number): str(first + number) for number in range(15 if ports else 0)}
+        self._answers = answers or {}
         self._running: list[_Terminal] = []
+        self.seen: dict[str, str] = {}
 
     def follow(self, page: Path) -> None:
         """Do every step of a page, and open every address of this machine that it names.
@@ -220,8 +238,8 @@ class Reader:
         while True:
             terminal = self._open(step.commands)
             try:
-                status = terminal.wait()
-                came = self._as_shown(terminal.text)
+                status = self._answer(terminal)
+                came = self.seen[step.commands] = self._as_shown(terminal.text)
             finally:
                 terminal.close()
             assert status == 0, f"{at}: the exit status is {status}:\n{came}"
@@ -231,6 +249,16 @@ class Reader:
             assert is_as_before, _differs(at, step.shown, came)
             time.sleep(0.5)
 
+    def _answer(self, terminal: _Terminal) -> int:
+        """Answer what a command asks, until it ends. Returns its exit status."""
+        while self._answers and terminal.is_running:
+            time.sleep(0.2)
+            for question, answer in self._answers.items():
+                if question in terminal.new_text:
+                    terminal.seen = len(terminal.text)
+                    terminal.type(answer)
+        return terminal.wait()
+
     def _leave_running(self, step: Step, at: str) -> None:
         self._running.append(self._open(step.commands))
         self._wait_for(step.shown or "", at)
@@ -238,11 +266,13 @@ class Reader:
     def _change(self, step: Step, at: str) -> None:
         name, *lines = step.change.splitlines()
         file = self.folder / name.removeprefix("--- ")
-        before = "".join(f"{line[1:]}\n" for line in lines if line[0] != "+")
-        after = "".join(f"{line[1:]}\n" for line in lines if line[0] != "-")
         text = file.read_text(encoding="utf-8")
-        assert text.count(before) == 1, f"{at}: {name} has not once:\n{before}"
-        file.write_text(text.replace(before, after), encoding="utf-8")
+        for hunk in re.split(r"^@@.*\n", "\n".join(lines) + "\n", flags=re.MULTILINE):
+            before = re.sub(r"^(?:\+.*\n|[- ])", "", hunk, flags=re.MULTILINE)
+            after = re.sub(r"^(?:-.*\n|[+ ])", "", hunk, flags=re.MULTILINE)
+            assert text.count(f"\n{before}") == 1, f"{at}: {name} has not once:\n{before}"
+            text = text.replace(f"\n{before}", f"\n{after}")
+        file.write_text(text, encoding="utf-8")
         if step.shown is not None:
             self._wait_for(step.shown, at)
 

@@ -50,6 +50,12 @@ COLLECTION_OF = {
     "tasks queues": "locations/{location}/queues",
 }
 
+_OF_NO_PROJECT = {
+    *("auth login", "auth print-access-token", "billing accounts list", "billing projects link", "components install"),
+    *("config get", "config set", "projects create", "version"),
+}
+"""The commands that name no project by the flag --project."""
+
 
 class Call:
     """One call of gcloud against the state."""
@@ -80,7 +86,7 @@ class Call:
         return Refused(f"ERROR: (gcloud.{self.command.replace(' ', '.')}) {message}")
 
     def _require_project(self) -> None:
-        if self.command in {"version", "config get", "auth print-access-token"}:
+        if self.command in _OF_NO_PROJECT:
             return
         if self.project != self.state["project"]:
             raise self.refuse(f"Projects instance [{self.project}] not found: The caller does not have permission")

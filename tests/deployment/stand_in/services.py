@@ -52,6 +52,32 @@ class Cloud(CloudRun, FirestoreDatabases, Budgets):
     def _config_get(self) -> Resource:
         return {}
 
+    def _auth_login(self) -> Resource:
+        self.state["logged_in"] = True
+        return {}
+
+    def _components_install(self) -> Resource:
+        return {}
+
+    def _config_set(self) -> Resource:
+        return {}
+
+    def _projects_create(self) -> Resource:
+        (self.state["project"],) = self.line.positionals
+        return {}
+
+    def _billing_accounts_list(self) -> bytes:
+        number = BILLING_ACCOUNT.removeprefix("billingAccounts/")
+        return f"ACCOUNT_ID            NAME                OPEN\n{number}  My Billing Account  True\n".encode()
+
+    def _billing_projects_link(self) -> Resource:
+        account = BILLING_ACCOUNT.removeprefix("billingAccounts/")
+        self.state["billing"] = (self.line.positionals, self.flags["billing-account"]) == (
+            [self.state["project"]],
+            account,
+        )
+        return {}
+
     def _auth_print_access_token(self) -> bytes:
         if not self.state["logged_in"]:
             raise self.refuse("You do not currently have an active account selected.\nPlease run: gcloud auth login")
