@@ -270,8 +270,8 @@ def _write(cloud: Cloud, users: Sequence[SampleUser]) -> list[ReportTask]:
             ]
             for index, event in enumerate(events):
                 yield f"{path}/events/e{index}", event
-            for week, figures in add_up(events, by="type").items():
-                yield f"{path}/event_figures/{week}", figures
+            for month, figures in add_up(events, by="type").items():
+                yield f"{path}/event_figures/{month}", figures
 
     cloud.put_in(documents())
     return [

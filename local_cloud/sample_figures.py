@@ -1,28 +1,27 @@
-"""Adds up sample data as an application does whenever something happens: a document for each week.
+"""Adds up sample data as an application does whenever something happens: a document for each month.
 
 docs/guides/reports.md describes such figures.
 """
 
 from collections.abc import Iterable, Mapping
-from datetime import UTC, timedelta
+from datetime import UTC
 from typing import Any
 
-Weeks = dict[str, dict[str, Any]]
-"""The fields of each document, by its id, which is the week's Monday."""
+Months = dict[str, dict[str, Any]]
+"""The fields of each document, by its id, which is the month."""
 
 
-def add_up(entries: Iterable[Mapping[str, Any]], *, by: str) -> Weeks:
+def add_up(entries: Iterable[Mapping[str, Any]], *, by: str) -> Months:
     """Add up entries with a time `at`, and with an `amount` where they have one.
 
     Args:
         entries: what happened.
         by: the field that names what it was.
     """
-    weeks: Weeks = {}
+    months: Months = {}
     for entry in entries:
         at = entry["at"].astimezone(UTC)
-        monday = at.date() - timedelta(days=at.weekday())
-        days = weeks.setdefault(monday.isoformat(), {"days": {}})["days"]
+        days = months.setdefault(f"{at:%Y-%m}", {"days": {}})["days"]
         slot = days.setdefault(at.date().isoformat(), {}).setdefault(f"{at:%H}:{at.minute // 5 * 5:02}", {})
         figures = slot.setdefault(f"={entry.get(by) or ''}", {"count": 0})
         figures["count"] += 1
@@ -31,4 +30,4 @@ def add_up(entries: Iterable[Mapping[str, Any]], *, by: str) -> Weeks:
             figures["sum"] = figures.get("sum", 0) + amount
             if amount % 1:
                 figures["fractional"] = True
-    return weeks
+    return months

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from local_cloud.sample_figures import Weeks, add_up
+from local_cloud.sample_figures import Months, add_up
 
 REFUSED_ADDRESS = "grace.hopper@navy..example"
 """An address that a sign-up page accepts, and that SendGrid answers with 400."""
@@ -95,7 +95,7 @@ class SampleUser:
         events: the fields of each event.
         quotas: the fields of each quota, by its id.
         usage: the fields of what is used of them.
-        event_figures: the events added up, a document for each week, by its id.
+        event_figures: the events added up, a document for each month, by its id.
         usage_figures: likewise.
     """
 
@@ -105,8 +105,8 @@ class SampleUser:
     events: list[dict[str, Any]]
     quotas: dict[str, dict[str, Any]] = field(default_factory=dict)
     usage: list[dict[str, Any]] = field(default_factory=list)
-    event_figures: Weeks = field(default_factory=dict)
-    usage_figures: Weeks = field(default_factory=dict)
+    event_figures: Months = field(default_factory=dict)
+    usage_figures: Months = field(default_factory=dict)
 
     @property
     def is_new(self) -> bool:

@@ -136,14 +136,14 @@ def reads_of(kind: str, cadence: Cadence, entries_a_day: int) -> Reads:
         new = [entry["at"].date() for entry in entries if period.start <= entry["at"] < period.end]
         figures = count(with_figures, BilledUserData(stored))
         one_by_one = count(without, _UnindexedUserData(stored))
-        # It writes the weeks of its period, and an aggregation says whether those that it finds are complete.
-        weeks = len({day.isocalendar()[:2] for day in new})
+        # It writes the months of its period, and an aggregation says whether those that it finds are complete.
+        months = len({(day.year, day.month) for day in new})
         check = max(ceil(one_by_one / limits.COUNTED_FOR_A_READ), 1)
         counted.append(
             Reads(
                 one_by_one=one_by_one,
                 added_up=count(without, BilledUserData(stored)),
-                rolled_up=max(len(new), 1) + figures + check + weeks * _WRITE_IN_READS,
+                rolled_up=max(len(new), 1) + figures + check + months * _WRITE_IN_READS,
                 figures=figures,
             )
         )

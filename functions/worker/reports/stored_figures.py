@@ -1,11 +1,13 @@
 """Figures that the team's application adds up as things happen, so that a report need not read each entry.
 
-A document for each week, `{monday}`: its `days["2026-11-24"]["09:45"]["=order.placed"]` is what happened under a name
-within five minutes, all in UTC. On such a slot fall the midnights of all time zones, and the slices of each chart
+A document for each month, `2026-11`: its `days["2026-11-24"]["09:45"]["=order.placed"]` is what happened under a name
+within five minutes, all in UTC. On such a slot fall the midnights of all time zones, and the slices of each chart. What
+does not fit into the month's document is in further ones, each with the beginning of its days as its id
 (docs/guides/reports.md).
 """
 
 import bisect
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
@@ -25,11 +27,13 @@ DAYS = "days"
 
 SLOT = timedelta(minutes=5)
 _DAY = timedelta(days=1)
+_INSTANT = timedelta(microseconds=1)
+_MONTH = "%Y-%m"
 _SLOTS = {f"{number // 12:02}:{number % 12 * 5:02}": number * SLOT for number in range(_DAY // SLOT)}
 """By their names, such as "09:45": when they begin, from midnight on."""
 
-_MOST_PICKED_DAYS = 14
-"""Of so many days a report reads these alone of each document; for more than that it needs nearly all of them."""
+_MOST_PICKED_DAYS = 16
+"""Of so many days, two weeks in any zone, a report reads these alone of each document; of more it reads all."""
 
 _PREFIX = "="
 """Of a name: no field's name may be empty, or begin and end with two underscores.
@@ -47,7 +51,7 @@ class Collections:
 
     Attributes:
         entries: the collection with a document for each thing that happens, at its `at`.
-        figures: the collection with a document for each week.
+        figures: the collection with a document for each month.
         since: the field of the user's document that says from when on the figures are complete.
         select: the fields of an entry to read.
     """
@@ -169,30 +173,32 @@ class StoredFigures:
 
     def _slots(self, spans: Sequence[Period]) -> list[tuple[datetime, list[Figure]]]:
         """The slots with figures in or around the spans, in order."""
-        first, last = spans[0].start.astimezone(UTC).date(), spans[-1].end.astimezone(UTC).date()
-        days = [first + number * _DAY for number in range((last - first).days + 1)]
-        weeks = {week: list(each) for week, each in groupby(days, key=_monday)}
+        first, last = (each.astimezone(UTC).date() for each in (spans[0].start, spans[-1].end - _INSTANT))
+        days = [(first + number * _DAY).isoformat() for number in range((last - first).days + 1)]
         documents = self._data.parts(
             self._collections.figures,
-            first=min(weeks),
-            last=max(weeks),
+            first=first.strftime(_MONTH),
+            last=days[-1],
             field=DAYS,
-            keys=[day.isoformat() for day in days] if len(days) <= _MOST_PICKED_DAYS else (),
+            keys=days if len(days) <= _MOST_PICKED_DAYS else (),
         )
-        found, unusable = [], []
+        found: defaultdict[datetime, list[Figure]] = defaultdict(list)
+        unusable = []
         for document_id, content in documents:
-            for day in weeks.get(document_id, ()):
-                slots = content.get(day.isoformat(), {})
+            for day in days:
+                if not day.startswith(document_id):
+                    continue
+                slots = content.get(day, {})
                 if not isinstance(slots, Mapping):
                     unusable.append(f"{document_id}: {day}")
                     continue
-                midnight = datetime.combine(day, time(), UTC)
+                midnight = datetime.combine(date.fromisoformat(day), time(), UTC)
                 for name in sorted(slots.keys() & _SLOTS.keys()):
                     at = midnight + _SLOTS[name]
                     figures, wrong = _figures(at, slots[name])
                     unusable += [f"{document_id}: {day} {name} {key}" for key in wrong]
                     if figures and any(each.start < at + SLOT and at < each.end for each in spans):
-                        found.append((at, figures))
+                        found[at] += figures
         if unusable:
             _logger.warning(
                 "figures_unusable",
@@ -201,7 +207,7 @@ class StoredFigures:
                 first=unusable[0],
                 problems=len(unusable),
             )
-        return found
+        return sorted(found.items())
 
 
 def _figures(at: datetime, cells: Any) -> tuple[list[Figure], list[str]]:
@@ -222,7 +228,3 @@ def _figures(at: datetime, cells: Any) -> tuple[list[Figure], list[str]]:
             name = key.removeprefix(_PREFIX)
             figures.append(Figure(at, name, count, total, is_whole=fields.get("fractional") is not True))
     return figures, unusable
-
-
-def _monday(day: date) -> str:
-    return (day - day.weekday() * _DAY).isoformat()

@@ -70,15 +70,16 @@ def documents(**fields: st.SearchStrategy[Any]) -> st.SearchStrategy[Mapping[str
 
 @st.composite
 def figures(draw: st.DrawFn, when: st.SearchStrategy[datetime], names: st.SearchStrategy[str]) -> Mapping[str, Any]:
-    """Weeks of figures in which each part is what it should be, or anything."""
-    weeks: dict[str, Any] = {}
+    """Documents of figures in which each part is what it should be, or anything."""
+    found: dict[str, Any] = {}
     for at in draw(st.lists(when, max_size=4)):
         cell = st.fixed_dictionaries({}, optional={"count": numbers, "sum": numbers, "fractional": st.booleans()})
         cells = st.dictionaries(names.map(lambda name: f"={name}") | texts, cell | values, max_size=3)
         slots = st.dictionaries(st.just(f"{at:%H}:{at.minute // 5 * 5:02}") | texts, cells | values, max_size=2)
-        monday = (at.date() - timedelta(days=min(at.weekday(), at.toordinal() - 1))).isoformat()
-        weeks[monday] = {"days": draw(st.fixed_dictionaries({at.date().isoformat(): slots | values}) | values)}
-    return weeks
+        day = at.date().isoformat()
+        document_id = day[: draw(st.sampled_from([7, 9, 10]))]
+        found[document_id] = {"days": draw(st.fixed_dictionaries({day: slots | values}) | values)}
+    return found
 
 
 Case = tuple[User, Subscription, Period, InMemoryUserData]

@@ -19,7 +19,7 @@ from functions.worker.reports.report import Report
 from functions.worker.reports.request import ReportRequest
 from functions.worker.reports.stored_figures import SLOT, Figure, StoredFigures
 from functions.worker.reports.user_data import NoIndex, Total, UserData
-from local_cloud.sample_figures import Weeks, add_up
+from local_cloud.sample_figures import Months, add_up
 from tests.functions.worker.unit.samples import subscription, user
 
 Events = Sequence[Mapping[str, Any]]
@@ -56,7 +56,7 @@ def as_added_up(event: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def built(
-    events: Events, period: Period, *, figures: Weeks | None = None, since: Any = None, by: Any = None, **of: Any
+    events: Events, period: Period, *, figures: Months | None = None, since: Any = None, by: Any = None, **of: Any
 ) -> tuple[Report, int]:
     """The report, and how many documents it read."""
     data = CountedUserData(
@@ -115,12 +115,24 @@ def cases(draw: st.DrawFn) -> tuple[Events, Period, datetime, dict[str, Any], di
     return draw(st.lists(event, max_size=30)), period, since, asked, of
 
 
-@given(case=cases())
+@st.composite
+def divided(draw: st.DrawFn, entries: Events, by: str) -> Months:
+    """Figures in a document for each month, and those of some entries in further documents: for ten days, or one."""
+    in_months = draw(st.lists(st.booleans(), min_size=len(entries), max_size=len(entries)))
+    documents = add_up((entry for entry, is_in in zip(entries, in_months, strict=True) if is_in), by=by)
+    further = add_up((entry for entry, is_in in zip(entries, in_months, strict=True) if not is_in), by=by)
+    letters = draw(st.sampled_from([len("2026-11-2"), len("2026-11-24")]))
+    for day, slots in (each for month in further.values() for each in month["days"].items()):
+        documents.setdefault(day[:letters], {"days": {}})["days"][day] = slots
+    return documents
+
+
+@given(case=cases(), data=st.data())
 def test_a_report_of_figures_is_that_of_all_events(
-    case: tuple[Events, Period, datetime, dict[str, Any], dict[str, Any]],
+    case: tuple[Events, Period, datetime, dict[str, Any], dict[str, Any]], data: st.DataObject
 ) -> None:
     events, period, since, asked, of = case
-    figures = add_up(map(as_added_up, events), by="type")
+    figures = data.draw(divided([as_added_up(event) for event in events], by="type"))
     of_events, _ = built(events, period, by=asked, **of)
     of_figures, _ = built(events, period, figures=figures, since=since, by=asked, **of)
     assert of_figures == of_events
@@ -135,14 +147,15 @@ class UnindexedUserData(InMemoryUserData):
         return super().total(collection, **named)
 
 
-@given(case=cases(), renews_on=st.integers(1, 31))
+@given(case=cases(), renews_on=st.integers(1, 31), data=st.data())
 def test_usage_by_figures_and_by_totals_is_that_of_all_entries(
-    case: tuple[Events, Period, datetime, dict[str, Any], dict[str, Any]], renews_on: int
+    case: tuple[Events, Period, datetime, dict[str, Any], dict[str, Any]], renews_on: int, data: st.DataObject
 ) -> None:
     events, period, since, asked, of = case
     # So many that there are more than days.
     usages = [{"at": each["at"], "amount": each.get("amount"), "quota": each.get("type")} for each in [*events] * 4]
-    figures = add_up(({**each, "quota": each["type"]} for each in map(as_added_up, [*events] * 4)), by="quota")
+    added_up = [{**each, "quota": each["type"]} for each in map(as_added_up, [*events] * 4)]
+    figures = data.draw(divided(added_up, by="quota"))
     quotas: dict[str, Any] = {
         name: {"allowed": 100, "renews_on": renews_on} for name in ("page.viewed", "order.placed")
     }
@@ -174,7 +187,7 @@ EACH_36_MINUTES = [
 
 @pytest.mark.parametrize(
     ("cadence", "length", "reads_of_events", "reads_of_figures"),
-    [("hourly", HOUR, 4, 1), ("daily", DAY, 80, 2), ("weekly", 7 * DAY, 560, 3), ("monthly", 30 * DAY, 2400, 10)],
+    [("hourly", HOUR, 4, 1), ("daily", DAY, 80, 1), ("weekly", 7 * DAY, 560, 1), ("monthly", 30 * DAY, 2400, 3)],
 )
 def test_what_a_report_reads(cadence: str, length: timedelta, reads_of_events: int, reads_of_figures: int) -> None:
     end = START.replace(hour=0)
@@ -214,17 +227,17 @@ def test_more_events_than_a_report_reads_count_by_their_figures() -> None:
 @pytest.mark.parametrize(
     ("days", "first"),
     [
-        ({"2026-11-24": 7}, "2026-11-23: 2026-11-24"),
-        ({"2026-11-24": {"12:00": 7}}, "2026-11-23: 2026-11-24 12:00 "),
-        ({"2026-11-24": {"12:00": {"a": {"count": 1}}}}, "2026-11-23: 2026-11-24 12:00 a"),
-        ({"2026-11-24": {"12:00": {"=a": 1}}}, "2026-11-23: 2026-11-24 12:00 =a"),
-        ({"2026-11-24": {"12:00": {"=a": {"count": -1}}}}, "2026-11-23: 2026-11-24 12:00 =a"),
-        ({"2026-11-24": {"12:00": {"=a": {"count": True}}}}, "2026-11-23: 2026-11-24 12:00 =a"),
-        ({"2026-11-24": {"12:00": {"=a": {"count": 0, "sum": float("nan")}}}}, "2026-11-23: 2026-11-24 12:00 =a"),
+        ({"2026-11-24": 7}, "2026-11: 2026-11-24"),
+        ({"2026-11-24": {"12:00": 7}}, "2026-11: 2026-11-24 12:00 "),
+        ({"2026-11-24": {"12:00": {"a": {"count": 1}}}}, "2026-11: 2026-11-24 12:00 a"),
+        ({"2026-11-24": {"12:00": {"=a": 1}}}, "2026-11: 2026-11-24 12:00 =a"),
+        ({"2026-11-24": {"12:00": {"=a": {"count": -1}}}}, "2026-11: 2026-11-24 12:00 =a"),
+        ({"2026-11-24": {"12:00": {"=a": {"count": True}}}}, "2026-11: 2026-11-24 12:00 =a"),
+        ({"2026-11-24": {"12:00": {"=a": {"count": 0, "sum": float("nan")}}}}, "2026-11: 2026-11-24 12:00 =a"),
     ],
 )
 def test_figures_that_cannot_be_used_are_left_out_and_named_in_the_log(days: Mapping[str, Any], first: str) -> None:
-    data = InMemoryUserData({"event_figures": {"2026-11-23": {"days": days}}})
+    data = InMemoryUserData({"event_figures": {"2026-11": {"days": days}}})
     with capture_logs() as log:
         stored = StoredFigures(data, user(event_figures_since=START - DAY), activity.EVENTS)
         assert list(stored.read([Period(START - HOUR, START)], edges=[], limit=10)) == []
@@ -233,7 +246,7 @@ def test_figures_that_cannot_be_used_are_left_out_and_named_in_the_log(days: Map
 
 def test_a_sum_may_be_larger_than_any_amount() -> None:
     cell = {"count": 3, "sum": 3e15}
-    data = InMemoryUserData({"event_figures": {"2026-11-23": {"days": {"2026-11-24": {"12:00": {"=a": cell}}}}}})
+    data = InMemoryUserData({"event_figures": {"2026-11": {"days": {"2026-11-24": {"12:00": {"=a": cell}}}}}})
     stored = StoredFigures(data, user(event_figures_since=START - DAY), activity.EVENTS)
     [figure] = stored.read([Period(START - HOUR, START)], edges=[], limit=10)
     assert figure == Figure(START - HOUR, "a", 3, 3e15, is_whole=True)
