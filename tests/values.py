@@ -1,5 +1,6 @@
 """Whatever a Firestore document may hold, for hypothesis."""
 
+import zoneinfo
 from datetime import UTC, datetime
 
 from hypothesis import strategies as st
@@ -17,3 +18,6 @@ anything = st.recursive(
     max_leaves=6,
 )
 """A value of any type that Firestore has, zero and far times among them."""
+
+time_zones = st.deferred(lambda: st.sampled_from(sorted(zoneinfo.available_timezones())))
+"""The name of any time zone. They are looked up once: each look reads the head of every file of the database."""

@@ -83,9 +83,10 @@ QUEUE_FLAGS = {
 }
 """Those of queue.yaml, but as fast as a queue can be, with as many dispatches at once as the instances have threads."""
 
-_QUIET_SECONDS = 0.03
-"""Of the machine's time: how long nothing must be under way before the world's time moves on. What is under way is
-known at every moment, but for what this process's own event loop is about to begin."""
+_QUIET_TURNS = 10
+"""For how many turns of this process's event loop nothing must be under way before the world's time moves on. What is
+under way is known at every moment, but for what the event loop is about to begin. Turns and not seconds: on a busy
+machine this process may stand still for longer than any time, and nothing begins meanwhile."""
 
 _SHORTEST_STEP = timedelta(seconds=10)
 _LONGEST_STEP = timedelta(seconds=320)
@@ -94,6 +95,8 @@ _COLLECTIONS = (
     "mail_breaker",
 )
 """Beside the collections of subscriptions."""
+
+_VERSIONS = REPOSITORY / "tests" / "faults" / "versions"
 
 _INQUIRED = "unknown_outcome_inquired"
 _DELIVERY_ID = re.compile(r'"delivery_id": ?"([^"]+)"')
@@ -239,7 +242,7 @@ class World:
                     *(
                         self._function(
                             "worker",
-                            source=REPOSITORY / "tests" / "faults" / "versions" / f"{version}.py",
+                            source=_VERSIONS / f"{version}.py",
                             log=f"{'-'.join(settings)}-{number}",
                             MAIL_PROVIDER=provider.value,
                             ON_UNKNOWN_OUTCOME=on_unknown_outcome,
@@ -383,11 +386,13 @@ class World:
             lay_out_older_version(older)
         port = free_ports(1)
         roots = {Version.OLDER: older, Version.NEWER: REPOSITORY}
+        sources = {Version.OLDER: None, Version.NEWER: _VERSIONS / "warm.py"}
         processes = await asyncio.gather(
             *(
                 self._function(
                     "worker",
                     root=root,
+                    source=sources[version],
                     log=f"worker-{provider}-{version}",
                     MAIL_PROVIDER=provider.value,
                     PROVIDER_PAUSE="0",
@@ -467,16 +472,13 @@ class World:
 
     async def quiet(self) -> None:
         """Return when nothing is under way: what is left waits for its time."""
-        quiet_since: float | None = None
-        loop = asyncio.get_running_loop()
-        while quiet_since is None or loop.time() - quiet_since < _QUIET_SECONDS:
+        turns = 0
+        while turns < _QUIET_TURNS:
             outstanding = sum(counts.outstanding for counts in self.pubsub.counts().values())
             is_idle = self.front_end.is_idle and self.webhook_gate.is_idle
-            if self.tasks.counts(QUEUE).running or outstanding or not is_idle:
-                quiet_since = None
-            elif quiet_since is None:
-                quiet_since = loop.time()
-            await asyncio.sleep(0.01)
+            is_quiet = is_idle and not self.tasks.counts(QUEUE).running and not outstanding
+            turns = turns + 1 if is_quiet else 0
+            await asyncio.sleep(0.003 if is_quiet else 0.01)
 
     def pass_time(self, by: timedelta) -> None:
         """Let time pass for all processes."""

@@ -1,6 +1,5 @@
 """Figures that an application has added up: a report of them says what a report of all entries says."""
 
-import zoneinfo
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -21,6 +20,7 @@ from functions.worker.reports.stored_figures import SLOT, Figure, StoredFigures
 from functions.worker.reports.user_data import NoIndex, Total, UserData
 from local_cloud.sample_figures import Months, add_up
 from tests.functions.worker.unit.samples import subscription, user
+from tests.values import time_zones
 
 Events = Sequence[Mapping[str, Any]]
 
@@ -77,7 +77,7 @@ def built(
 @st.composite
 def cases(draw: st.DrawFn) -> tuple[Events, Period, datetime, dict[str, Any], dict[str, Any]]:
     """Events in a period and before it, whose edges are the schedule's or any; and from when on there are figures."""
-    zone = draw(st.sampled_from(sorted(zoneinfo.available_timezones())))
+    zone = draw(time_zones)
     asked = {
         "cadence": draw(st.sampled_from(Cadence)).value,
         "minute": draw(st.sampled_from([0, 15, 17])),
