@@ -1,7 +1,7 @@
 # Every target sets up what it needs: a virtual environment in .venv with the locked dependencies, or with those that
 # running needs.
 .DEFAULT_GOAL := help
-.PHONY: help setup run up test test-fast faults mutants bench lint catalogs lock reference pictures audit sbom release clean
+.PHONY: help setup run up test test-fast faults mutants bench lint catalogs lock docs reference pictures audit sbom release clean
 SHELL := /bin/bash
 
 PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3.11; do \
@@ -86,7 +86,11 @@ lock: setup ## resolve the requirements again, after one was changed, also in a 
 	@$(COMPILE) benchmarks/peers/requirements.in -o benchmarks/peers/requirements.lock
 	@$(COMPILE) requirements-release.in -o requirements-release.lock
 
-reference: setup ## the parts of docs/reference/ that come from the code
+docs: setup ## the documents as a site in site/; a dead link, or a page that the contents lack, ends it
+	@$(BIN)/python -m tests.documents.site
+	@echo "Open site/index.html in a browser."
+
+reference: setup ## the parts of the documents that come from the code, and how long each page takes to read
 	@$(BIN)/python -m tests.documents.reference
 
 pictures: setup ## the pictures in the README, and of every page of the console (in .pictures), taken again with Chromium
@@ -118,4 +122,4 @@ release: setup ## check all that a tag needs, make its files in dist, and say ho
 	@$(BIN)/python -m operations.release_check how-to-tag
 
 clean: ## remove what the other targets made
-	@rm -rf dist .venv .local_cloud .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .pictures
+	@rm -rf dist .venv .local_cloud .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .pictures .site .cache site

@@ -2,13 +2,16 @@
 
 import re
 import shlex
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+import markdown
 import pytest
 import typer.main
+from markdown_it import MarkdownIt
 
 from functions.shared.dead_letter import DeadLetterState
 from functions.shared.delivery import DeliveryState
@@ -16,6 +19,7 @@ from functions.shared.settings import MailProviderName
 from functions.shared.subscription import ADDRESS_LISTS
 from functions.worker.mail.provider import parts_of
 from operations.commands.app import app
+from tests.documents import reading_time
 
 ROOT = Path(__file__).parent.parent
 DOCUMENTS = sorted(
@@ -84,6 +88,22 @@ def test_relative_links_lead_somewhere(document: Path) -> None:
         if not target.exists() or (anchor and anchor not in anchors(target)):
             broken.append(link)
     assert broken == []
+
+
+@parameters(reading_time.pages())
+def test_a_page_says_for_whom_it_is_and_how_long_it_takes(document: Path) -> None:
+    text = document.read_text(encoding="utf-8")
+    assert text == reading_time.renewed(text), "run make reference"
+
+
+@parameters(reading_time.pages())
+def test_the_site_makes_the_same_lists_and_blocks_as_github(document: Path) -> None:
+    """Python-Markdown, which the site has, takes what stands in a list's item only at four spaces."""
+    text = document.read_text(encoding="utf-8")
+    parts = re.compile(r"<(ul|ol|li|pre|table|tr|h\d)\b")
+    in_site = markdown.markdown(text, extensions=["tables", "sane_lists", "pymdownx.superfences"])
+    on_github = MarkdownIt("commonmark").enable("table").render(text)
+    assert Counter(parts.findall(in_site)) == Counter(parts.findall(on_github))
 
 
 @parameters(DOCUMENTS)

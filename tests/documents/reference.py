@@ -1,9 +1,9 @@
-"""`make reference`: makes the parts of docs/reference/ again that come from the code."""
+"""`make reference`: makes the parts of the documents again that come from the code, or from their own length."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from tests.documents import commands, http, log_events, metrics
+from tests.documents import commands, http, log_events, metrics, reading_time
 from tests.documents.generated_parts import renew
 
 REFERENCE = Path(__file__).parents[2] / "docs" / "reference"
@@ -25,3 +25,5 @@ def renewed(page: str) -> str:
 if __name__ == "__main__":
     for name in PAGES:
         (REFERENCE / name).write_text(renewed(name), encoding="utf-8")
+    for page in reading_time.pages():
+        page.write_text(reading_time.renewed(page.read_text(encoding="utf-8")), encoding="utf-8")
