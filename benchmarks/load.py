@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import aiohttp
 
 from benchmarks.failure import BenchmarkFailed
+from functions.shared.ids import task_id
 from functions.shared.report_task import ReportTask
 
 _MOST_RETRIES = 7
@@ -73,14 +74,16 @@ async def _send(tasks: Sequence[ReportTask], urls: Sequence[str], token: str, co
         "Authorization": f"Bearer {token}",
         "Content-Type": "application/json",
         "X-CloudTasks-QueueName": "reports",
-        "X-CloudTasks-TaskName": "benchmark",
         "X-CloudTasks-TaskExecutionCount": "0",
     }
 
     async def deliver(session: aiohttp.ClientSession, url: str, task: ReportTask) -> None:
         nonlocal repeats
         for retry in range(_MOST_RETRIES + 1):
-            headers = {"X-CloudTasks-TaskRetryCount": str(retry)}
+            headers = {
+                "X-CloudTasks-TaskName": task_id(task.delivery_id),
+                "X-CloudTasks-TaskRetryCount": str(retry),
+            }
             try:
                 async with session.post(url, data=task.to_json(), headers=headers) as answer:
                     body = await answer.text()

@@ -170,7 +170,7 @@ def _bill(
         title="What Firestore bills for a report",
         columns=["", "a report", "at most"],
         rows=[
-            ["document reads: delivery, user, and subscription twice", number(reads), "4"],
+            ["document reads: user, and subscription twice", number(reads), "3"],
             ["document writes: delivery and subscription", number(writes), "3"],
             ["document reads: the user's data, with figures", number(figures), "–"],
             ["document reads: the user's data, each event", number(events), "–"],

@@ -2,6 +2,7 @@
 never guesses a value, and uses the rest of the document.
 """
 
+import functools
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Annotated, Any, TypeVar
@@ -54,9 +55,13 @@ def _address(value: str) -> str:
     return value
 
 
+_zone_of = functools.cache(ZoneInfo)
+"""Each zone is read once. By itself Python keeps the eight that were asked for last, and those that are in use."""
+
+
 def _time_zone(name: Any) -> ZoneInfo:
     try:
-        return ZoneInfo(name)
+        return _zone_of(name)
     except (ZoneInfoNotFoundError, TypeError, ValueError, OSError):
         # OSError: a name that is a folder of the time zone database, such as "America".
         raise ValueError("not a time zone of the IANA database") from None

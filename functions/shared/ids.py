@@ -50,6 +50,7 @@ def run_id(scheduled_for: datetime) -> str:
     return _compact(scheduled_for)
 
 
+@functools.lru_cache(maxsize=1024)
 def time_of_run(run: str) -> datetime | None:
     """The time that a run was scheduled for, from its id; None where the id is not a run's.
 

@@ -129,13 +129,7 @@ class Language:
             day: which.
             fields: the letters of CLDR for them, such as `MMMEd`.
         """
-        text: str
-        try:
-            text = format_skeleton(fields, _midnight(day), locale=self._dates)
-        except KeyError:
-            # A language that has nothing like it, or a catalog that asks for none.
-            text = format_date(day, "long", locale=self._dates)
-        return text
+        return _by_skeleton(_midnight(day), fields, self._dates)
 
 
 class Catalogs:
@@ -195,6 +189,18 @@ def _from_the_closest(tag: str) -> Iterator[Locale]:
 @functools.lru_cache(maxsize=4096)
 def _time_of_day(hour: int, minute: int, locale: Locale) -> str:
     text: str = format_time(time(hour, minute), "short", locale=locale)
+    return text
+
+
+@functools.lru_cache(maxsize=4096)
+def _by_skeleton(day: datetime, fields: str, locale: Locale) -> str:
+    # Without a zone: two moments of different zones may be equal, and their days may not.
+    text: str
+    try:
+        text = format_skeleton(fields, day, locale=locale)
+    except KeyError:
+        # A language that has nothing like it, or a catalog that asks for none.
+        text = format_date(day, "long", locale=locale)
     return text
 
 

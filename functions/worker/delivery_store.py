@@ -184,8 +184,9 @@ class DeliveryStore:
     def __init__(
         self, databases: Databases, defaults: SubscriptionDefaults, *, canaries: Canaries | None = None
     ) -> None:
-        self._users = databases.users
         self._pipeline = databases.pipeline
+        self._users = databases.users.collection(USERS)
+        self._deliveries = databases.pipeline.collection(DELIVERIES)
         self._users_calls = firestore_calls(databases.users)
         self._pipeline_calls = firestore_calls(databases.pipeline)
         self.settles_in_one_commit = databases.are_one
@@ -203,7 +204,7 @@ class DeliveryStore:
         """
         delivery, user, subscription = (
             self._delivery(task.delivery_id),
-            self._users.collection(USERS).document(task.user_id),
+            self._users.document(task.user_id),
             self._subscription(task),
         )
         if is_new:
@@ -243,8 +244,7 @@ class DeliveryStore:
         """
         # By the index that lists a subscription's deliveries: no delivery pays for another one.
         query = (
-            self._pipeline.collection(DELIVERIES)
-            .where(filter=FieldFilter("user_id", "==", task.user_id))
+            self._deliveries.where(filter=FieldFilter("user_id", "==", task.user_id))
             .where(filter=FieldFilter("subscription_id", "==", task.subscription_id))
             .where(filter=FieldFilter("due_at", ">=", task.due_at))
             .order_by("due_at", direction=firestore.Query.DESCENDING)
@@ -568,11 +568,10 @@ class DeliveryStore:
         _commit(self._pipeline_calls, [write], SETTLE_SECONDS)
 
     def _delivery(self, delivery_id: str) -> Any:
-        return self._pipeline.collection(DELIVERIES).document(delivery_id)
+        return self._deliveries.document(delivery_id)
 
     def _subscription(self, task: ReportTask) -> Any:
-        user = self._users.collection(USERS).document(task.user_id)
-        return user.collection(SUBSCRIPTIONS).document(task.subscription_id)
+        return self._users.document(task.user_id).collection(SUBSCRIPTIONS).document(task.subscription_id)
 
 
 def _history(held: _Held) -> tuple[DeliveryAttempt, ...]:

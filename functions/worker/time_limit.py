@@ -1,8 +1,9 @@
 """A time limit for code that may never end, such as a team's own report."""
 
+import contextlib
 import threading
 from collections.abc import Callable
-from concurrent.futures import Future, wait
+from concurrent.futures import Future
 from queue import SimpleQueue
 from typing import TypeVar
 
@@ -68,7 +69,8 @@ class TimeLimit:
         with self._lock:
             jobs = self._idle.pop() if self._idle else _start_thread()
         jobs.put(carry_out)
-        wait([outcome], timeout=max(seconds, 0.0))
+        with contextlib.suppress(TimeoutError):
+            outcome.exception(timeout=max(seconds, 0.0))
         with self._lock:
             if not outcome.done():
                 late = True

@@ -7,6 +7,7 @@ https://senders.yahooinc.com/best-practices/
 """
 
 import base64
+import functools
 import hashlib
 import hmac
 import re
@@ -184,7 +185,7 @@ class MailCompliance:
         list_id = f"{kind}.{self._domain}"
         return {"List-Id": f"<{list_id}>", **headers} if len(list_id) <= _LONGEST_LIST_ID else headers
 
-    @property
+    @functools.cached_property
     def _domain(self) -> str:
         """The sender's, as headers have it: in ASCII and lower case."""
         domain = self.sender.rpartition("@")[2].lower()

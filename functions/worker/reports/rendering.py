@@ -44,6 +44,7 @@ _OPTIONAL = {
 
 _TEXT_WIDTH = 72
 _NARROWEST = 12
+_WORD = re.compile(r"[^ ]+ *|^ +")
 _CLOSING = "、。，．・：；？！）」』】〕〉》"
 _OPENING = "（「『【〔〈《"
 
@@ -163,6 +164,9 @@ def _wrapped(text: str, indent: str = "") -> str:
 
 def _pieces(text: str) -> Iterator[str]:
     """What a line may be broken behind: words with their blanks, and letters of scripts that have no blanks."""
+    if not any(map(_is_wide, text)):
+        yield from _WORD.findall(text)
+        return
     piece = ""
     for index, character in enumerate(text):
         following = text[index + 1 : index + 2]

@@ -146,9 +146,9 @@ def classify(status: int, headers: Message, body: bytes, *, now: datetime) -> Ma
         body: the answer's body, perhaps cut off.
         now: the present, for times in the headers.
     """
-    error = f"SendGrid answered {status}: {_error_text(body)}"
     if 200 <= status <= 299:
         return Accepted(message_id=sanitize(headers.get("X-Message-Id") or ""))
+    error = f"SendGrid answered {status}: {_error_text(body)}"
     if status == HTTPStatus.TOO_MANY_REQUESTS:
         return Throttled(error=error, retry_after_seconds=_retry_after(headers, now))
     if status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
