@@ -49,6 +49,11 @@ _NOT_HERE = {
     "functions/worker/reports/team_notes/templates/report.mjml",
     "tests/functions/worker/unit/test_team_notes.py",
 }
+_NOT_PLAIN = re.compile(
+    r"(?i:\b(?:nobody|whoever|anew|somebody|thereby|utilize|leverages?|in order to|please|simply|easily|obviously|via"
+    r"|and/or|allows? you to|in a timely manner|blacklist|whitelist|sanity check|master/slave|native feature"
+    r"|should be able to|for instance|desire[ds]?|it is recommended)\b|\be\.g\.|\bi\.e\.|\betc\.)"
+)
 _FOLDERS = ("functions", "operations", "local_cloud", "deployment", "tests", "benchmarks", "examples", "docs")
 
 
@@ -104,6 +109,27 @@ def test_the_site_makes_the_same_lists_and_blocks_as_github(document: Path) -> N
     in_site = markdown.markdown(text, extensions=["tables", "sane_lists", "pymdownx.superfences"])
     on_github = MarkdownIt("commonmark").enable("table").render(text)
     assert Counter(parts.findall(in_site)) == Counter(parts.findall(on_github))
+
+
+def prose(document: Path) -> Iterator[str]:
+    """The lines outside tables, headings, blocks of code, and generated parts, with code and links blanked."""
+    text = re.sub(r"<!-- made by .*?<!-- end -->", "", _FENCE.sub("", document.read_text()), flags=re.DOTALL)
+    for line in text.splitlines():
+        if not line.startswith(("|", "#")) and not re.fullmatch(r"For .* to read\.", line):
+            yield re.sub(r"`[^`]*`|\[[^\]]*\]\([^)]*\)", "`code`", line)
+
+
+@parameters(DOCUMENTS)
+def test_each_sentence_has_a_line_of_its_own(document: Path) -> None:
+    """So that a change of one sentence is a change of one line."""
+    end = re.compile(r"(?<!^\d)(?<!^ {2}\d)(?<=[\w)`\]*\"'])[.?!]\*{0,2} (?=[A-Z`\[*\"])")
+    assert [line for line in prose(document) if end.search(line)] == []
+
+
+@parameters(DOCUMENTS)
+def test_the_words_are_plain(document: Path) -> None:
+    """Of the word list of https://developers.google.com/style/word-list, and of words that a reader stumbles over."""
+    assert [line for line in prose(document) if _NOT_PLAIN.search(line)] == []
 
 
 @parameters(DOCUMENTS)
