@@ -1,5 +1,6 @@
 """A subscription whose report is due, read from a document that may hold anything. Pure."""
 
+import functools
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -13,6 +14,9 @@ DUE_FIELDS = ("next_report_at", "kind")
 
 _KIND = re.compile(KIND_PATTERN)
 _EPOCH = datetime.fromtimestamp(0, UTC)
+
+# Kept, since most reports of a run fell due at the same few moments, whose hash Python then computes only once, too.
+_due_at = functools.lru_cache(maxsize=1024)(datetime.fromisoformat)
 
 
 class DueSubscription(NamedTuple):
@@ -61,6 +65,6 @@ def read_due_subscription(document: Mapping[str, Any], default_kind: str) -> Due
             kind = text
         else:
             problem = f"kind: must be {SUBSCRIPTION_MUST_BE['kind']}"
-    due_at = datetime.fromisoformat(fields["next_report_at"]["timestampValue"])
+    due_at = _due_at(fields["next_report_at"]["timestampValue"])
     updated_at = datetime.fromisoformat(document["updateTime"])
     return DueSubscription(user_id, subscription_id, due_at, kind, problem, updated_at)

@@ -1,11 +1,11 @@
 """Makes a task for each due report, in batches and with several calls at once. Only these batches are in memory."""
 
 import functools
-import json
 import threading
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import datetime
+from json.encoder import encode_basestring as text_to_json
 from types import TracebackType
 from typing import Self
 
@@ -24,8 +24,6 @@ CALLS_IN_FLIGHT = 24
 """How many batches are in flight at once. Each takes a thread and some 100 kB."""
 
 _logger = structlog.get_logger()
-
-_to_json = json.JSONEncoder(ensure_ascii=False).encode
 
 
 class FanOut:
@@ -125,8 +123,8 @@ def report_task(due: DueSubscription, run_id: str, salt: str = "") -> NewTask:
     delivery = due.delivery_id
     before, after_user, after_subscription, after = _body_around_ids(due.due_at, run_id, due.kind)
     body = (
-        f"{before}{_to_json(due.user_id)}{after_user}{_to_json(due.subscription_id)}"
-        f"{after_subscription}{_to_json(delivery)}{after}"
+        f"{before}{text_to_json(due.user_id)}{after_user}{text_to_json(due.subscription_id)}"
+        f"{after_subscription}{text_to_json(delivery)}{after}"
     )
     return NewTask(task_id(delivery, salt), body.encode())
 
@@ -140,7 +138,7 @@ def _body_around_ids(due_at: datetime, run_id: str, kind: str) -> tuple[str, str
     """
     ids = {"user_id": "<user_id>", "subscription_id": "<subscription_id>", "delivery_id": "<delivery_id>"}
     task = ReportTask(**ids, due_at=due_at, run_id=run_id, kind=kind)
-    before, _, rest = task.to_json().decode().partition(_to_json(ids["user_id"]))
-    after_user, _, rest = rest.partition(_to_json(ids["subscription_id"]))
-    after_subscription, _, after = rest.partition(_to_json(ids["delivery_id"]))
+    before, _, rest = task.to_json().decode().partition(text_to_json(ids["user_id"]))
+    after_user, _, rest = rest.partition(text_to_json(ids["subscription_id"]))
+    after_subscription, _, after = rest.partition(text_to_json(ids["delivery_id"]))
     return before, after_user, after_subscription, after

@@ -91,9 +91,13 @@ def malformed_letter_id(user_id: str, subscription_id: str = "") -> str:
 
 
 def _owner(*ids: str) -> str:
-    # Escaped, so that no two pairs of ids make the same text.
-    owner = ":".join([each.replace("%", "%25").replace(":", "%3A") for each in ids if each])
-    return owner if len(owner.encode()) <= _LONGEST_OWNER else hashlib.sha256(owner.encode()).hexdigest()
+    ids = tuple(filter(None, ids))
+    owner = ":".join(ids)
+    if "%" in owner or owner.count(":") >= len(ids):
+        # Escaped, so that no two pairs of ids make the same text.
+        owner = ":".join([each.replace("%", "%25").replace(":", "%3A") for each in ids])
+    encoded = owner.encode()
+    return owner if len(encoded) <= _LONGEST_OWNER else hashlib.sha256(encoded).hexdigest()
 
 
 def task_id(delivery: str, salt: str = "") -> str:
@@ -108,8 +112,11 @@ def task_id(delivery: str, salt: str = "") -> str:
         salt: what sets this task apart from the delivery's others, such as the run that noticed its loss.
     """
     digest = hashlib.sha256(f"{delivery}\x00{salt}".encode()).hexdigest()[:24]
-    shown = "-".join([_NOT_IN_A_TASK_NAME.sub("_", part)[:200] for part in (delivery, salt) if part])
-    return f"{digest}-{shown}"
+    return f"{digest}-{_shown(delivery)}-{_shown(salt)}" if salt else f"{digest}-{_shown(delivery)}"
+
+
+def _shown(text: str) -> str:
+    return _NOT_IN_A_TASK_NAME.sub("_", text)[:200]
 
 
 @functools.lru_cache(maxsize=1024)
