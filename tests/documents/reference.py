@@ -3,13 +3,14 @@
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from tests.documents import commands, http, log_events, metrics, reading_time
+from tests.documents import commands, documents, http, log_events, metrics, reading_time
 from tests.documents.generated_parts import renew
 
 REFERENCE = Path(__file__).parents[2] / "docs" / "reference"
 
 PAGES: Mapping[str, Mapping[str, Callable[[str], str]]] = {
     "commands.md": {"commands": lambda _part: commands.made_part()},
+    "documents.md": documents.PARTS,
     "http.md": http.PARTS,
     "log-events.md": log_events.PARTS,
     "metrics.md": metrics.PARTS,

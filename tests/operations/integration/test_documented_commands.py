@@ -1,6 +1,6 @@
 """The commands of each page, carried out in their order on a small project: a reader who copies one gets no refusal.
 
-Those in docs/start/ are carried out in a local cloud (tests/documents/test_tutorials.py).
+Two pages are done as they are written, in a local cloud (tests/documents/test_tutorials.py).
 """
 
 import re
@@ -21,7 +21,7 @@ from tests.support import REPOSITORY
 PAGES = [
     path
     for path in (REPOSITORY / "README.md", *sorted((REPOSITORY / "docs").rglob("*.md")))
-    if path.parent.name != "start"
+    if path.name not in {"run-it.md", "first-report.md"}
 ]
 _BLOCK = re.compile(r"^```\w+\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _CALL = re.compile(r"^(?:\$ )?\./reports ([^|#\n]+)", re.MULTILINE)
@@ -30,7 +30,7 @@ _NOT_HERE = re.compile(r"--open|--watch|--follow|^(check|console|new|preview|ver
 and a mail provider. Of these only the command line is read."""
 _LATER = datetime(2100, 1, 1, tzinfo=UTC)
 _RUN = "20261124T1300Z"
-_USERS = ("u1", "u3", "u42")
+_USERS = ("u1", "u3", "u42", "you")
 
 
 def blocks_of_calls(page: Path) -> list[list[str]]:
