@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# What the kinds of report need: the settings, secrets and roles of their files needs.yaml (docs/guides/reports.md).
+# What the kinds of report need: the settings, secrets and roles of their files needs.yaml (docs/guides/python-reports.md).
 #
 # A role on a dataset or a bucket is granted on the project, with a condition that names the resource. gcloud has no
 # command for a dataset's policy, and a role that no kind declares any more is still to be found: the conditions of kinds

@@ -1,6 +1,6 @@
 """Adds up sample data as an application does whenever something happens: a document for each month.
 
-docs/guides/reports.md describes such figures.
+docs/guides/shipped-reports.md describes such figures.
 """
 
 from collections.abc import Iterable, Mapping

@@ -140,7 +140,7 @@ def sample_users(
             "time_zone": time_zone,
             "locale": locale,
             "enrolled_at": this_hour - timedelta(days=100),
-            # The application adds up what happens, as docs/guides/reports.md shows it.
+            # The application adds up what happens, as docs/guides/shipped-reports.md shows it.
             "event_figures_since": _ADDED_UP_SINCE,
             "usage_figures_since": _ADDED_UP_SINCE,
         }

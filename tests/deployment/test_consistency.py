@@ -282,7 +282,7 @@ class TestCadences:
         [
             ("docs/reference/settings.md", r"^\| `DEFAULT_CADENCE` .*"),
             ("docs/reference/settings.md", r"^\| `cadence` .*"),
-            ("docs/reference/settings.md", r"^\| `calendar` .*"),
+            ("docs/guides/subscriptions.md", r"^\| `calendar` .*"),
             ("deploy.env.example", r"(?:^#.*\n)+# DEFAULT_CADENCE="),
         ],
     )

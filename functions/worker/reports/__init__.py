@@ -4,5 +4,5 @@ Its package has one function, and beside it the templates that say what it retur
 
     def build(request: ReportRequest) -> Report | Skip
 
-docs/guides/reports.md shows how one is made.
+docs/guides/python-reports.md shows how one is made.
 """

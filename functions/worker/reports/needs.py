@@ -12,9 +12,9 @@
     owner: reports-team@example.com
     canary: 5
 
-The worker reads it at start, `make lock` takes the packages, and deploy.sh the rest (docs/guides/reports.md). The
-Python that deploy.sh uses may have nothing but PyYAML, so this file imports nothing else, and that only where there is
-a file to read.
+The worker reads it at start, `make lock` takes the packages, and deploy.sh the rest (docs/guides/python-reports.md).
+The Python that deploy.sh uses may have nothing but PyYAML, so this file imports nothing else, and that only where there
+is a file to read.
 """
 
 import re

@@ -3,7 +3,7 @@
 A document for each month, `2026-11`: its `days["2026-11-24"]["09:45"]["=order.placed"]` is what happened under a name
 within five minutes, all in UTC. On such a slot fall the midnights of all time zones, and the slices of each chart. What
 does not fit into the month's document is in further ones, each with the beginning of its days as its id
-(docs/guides/reports.md).
+(docs/guides/shipped-reports.md).
 """
 
 import bisect

@@ -36,8 +36,8 @@ class UserData(Protocol):
             end: the first moment that is not.
             select: the fields to read.
             limit: how many are read at most. Each is paid for, with every attempt, and takes time of the report's
-                (docs/guides/reports.md). Ask for one more than you use to learn whether something is left out, and say
-                so.
+                (docs/guides/python-reports.md). Ask for one more than you use to learn whether something is left out,
+                and say so.
 
         Yields:
             The document's id and its fields.

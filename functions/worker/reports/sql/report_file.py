@@ -39,7 +39,7 @@ FILE = "report.yaml"
 """A folder with this file and without `__init__.py` is a kind from SQL."""
 
 MOST_SECONDS = 20
-"""A report has about 25 seconds for all its queries, its chart and its templates (docs/guides/reports.md)."""
+"""A report has about 25 seconds for all its queries, its chart and its templates (docs/guides/sql-reports.md)."""
 MOST_ROWS = 10_000
 MOST_FIGURES = 6
 MOST_COLUMNS = 8

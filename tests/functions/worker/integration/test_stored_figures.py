@@ -1,4 +1,4 @@
-"""Figures that an application adds up by the function in docs/guides/reports.md, over sockets."""
+"""Figures that an application adds up by the function in docs/guides/shipped-reports.md, over sockets."""
 
 import re
 from collections.abc import Callable
@@ -35,7 +35,7 @@ EVENTS = [
 @pytest.fixture(scope="module")
 def add_event() -> Callable[..., None]:
     """The function as it is written in the documentation."""
-    text = (REPOSITORY / "docs/guides/reports.md").read_text(encoding="utf-8")
+    text = (REPOSITORY / "docs/guides/shipped-reports.md").read_text(encoding="utf-8")
     [code] = [block for block in re.findall(r"```python\n(.*?)```", text, re.DOTALL) if "def add_event(" in block]
     names: dict[str, Any] = {}
     exec(code, names)  # noqa: S102
