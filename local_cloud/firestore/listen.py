@@ -218,7 +218,7 @@ def _resumed_at(added: Message, database: Database) -> int | None:
     """The time up to which the client knows the target, None if it knows nothing of it; 0 if it knows what is gone.
 
     To say so is what Python's client needs after a restart: it answers a filter that does not fit by a stream that
-    calls nobody back (https://github.com/googleapis/google-cloud-python, watch.py).
+    makes no callback (https://github.com/googleapis/google-cloud-python, watch.py).
     """
     match added.WhichOneof("resume_type"):
         case "resume_token":

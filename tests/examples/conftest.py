@@ -7,11 +7,11 @@ from contextlib import AsyncExitStack
 import pytest
 
 from examples.local_run import HOST, Running, running
+from examples.storage import StorageEmulator
 from examples.transactional_mail.run import API_KEY
 from local_cloud.clock import Clock
 from local_cloud.firestore.server import FirestoreEmulator
 from local_cloud.inbox.server import Inbox
-from local_cloud.storage import StorageEmulator
 from tests.support import Background, free_ports
 
 BUCKET = "pictures"
