@@ -190,8 +190,8 @@ def test_a_line_that_names_two_lists_of_addresses_names_all(document: Path) -> N
 
 
 def state_diagram(heading: str) -> list[tuple[str, str]]:
-    """The transitions of the state diagram under a heading of docs/explanation/reliability.md."""
-    section = (ROOT / "docs/explanation/reliability.md").read_text().partition(f"\n{heading}\n")[2].partition("\n#")[0]
+    """The transitions of the state diagram under a heading of docs/explanation/how-it-works.md."""
+    section = (ROOT / "docs/explanation/how-it-works.md").read_text().partition(f"\n{heading}\n")[2].partition("\n#")[0]
     (diagram,) = re.findall(r"^```mermaid\nstateDiagram-v2\n(.*?)^```$", section, re.MULTILINE | re.DOTALL)
     return re.findall(r"^ *(\S+) --> ([^\s:]+)", diagram, re.MULTILINE)
 
@@ -274,7 +274,7 @@ def figures(document: str, *, above: str) -> list[list[str]]:
 
 
 def test_the_readme_compares_by_the_figures_of_the_document() -> None:
-    compared = figures("docs/explanation/reliability.md", above="- *reported*: ")
+    compared = figures("docs/explanation/proof.md", above="- *reported*: ")
     shown = figures("README.md", above="`make bench ARGS=peers`")
     # Each is a row there and a column here: once, doubled, lost, reported.
     assert [row[1:] for row in shown] == [list(column) for column in zip(*(row[1:5] for row in compared), strict=True)]
