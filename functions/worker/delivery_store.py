@@ -12,6 +12,7 @@ subscription that is still due for it: the queue's next call, or the next run's 
 subscription on. The other way round, a mail could be out without a record of it.
 """
 
+import functools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -74,6 +75,9 @@ _NEWEST = 20
 
 _MOST_DELIVERIES = 100
 """How many of the subscription's newest deliveries to search for them: some may be unfinished, or another tool's."""
+
+_NAMED = 256
+"""For how many deliveries and subscriptions their references are kept: more than a process works on at once."""
 
 _ONE_CALL_SECONDS = 5.0
 """One call, of those that a read or a write may take."""
@@ -187,6 +191,9 @@ class DeliveryStore:
         self._pipeline = databases.pipeline
         self._users = databases.users.collection(USERS)
         self._deliveries = databases.pipeline.collection(DELIVERIES)
+        # Each task names its documents several times, and to make a reference takes longer than to find it.
+        self._delivery = functools.lru_cache(maxsize=_NAMED)(self._deliveries.document)
+        self._subscription_of = functools.lru_cache(maxsize=_NAMED)(self._make_subscription)
         self._users_calls = firestore_calls(databases.users)
         self._pipeline_calls = firestore_calls(databases.pipeline)
         self.settles_in_one_commit = databases.are_one
@@ -567,11 +574,11 @@ class DeliveryStore:
         write = change(self._delivery(task.delivery_id), fields, held.version)
         _commit(self._pipeline_calls, [write], SETTLE_SECONDS)
 
-    def _delivery(self, delivery_id: str) -> Any:
-        return self._deliveries.document(delivery_id)
-
     def _subscription(self, task: ReportTask) -> Any:
-        return self._users.document(task.user_id).collection(SUBSCRIPTIONS).document(task.subscription_id)
+        return self._subscription_of(task.user_id, task.subscription_id)
+
+    def _make_subscription(self, user_id: str, subscription_id: str) -> Any:
+        return self._users.document(user_id).collection(SUBSCRIPTIONS).document(subscription_id)
 
 
 def _history(held: _Held) -> tuple[DeliveryAttempt, ...]:

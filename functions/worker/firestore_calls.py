@@ -2,8 +2,8 @@
 
 The client library wraps each value that is read or written in an object of proto-plus, and each call in layers that are
 made for it alone, which takes several times the CPU of the call itself. So this module calls the methods on the
-library's channel, with the same metadata, retries and errors. References, queries and the values in documents stay the
-library's, some of them by names that it keeps for itself: it has no others.
+library's channel, with the same metadata, retries and errors. References, queries and the values of Firestore's own
+types stay the library's, some of them by names that it keeps for itself: it has no others.
 """
 
 import functools
@@ -181,15 +181,14 @@ class FirestoreCalls:
         """
         request = CommitRequest.pb()(database=self._database, writes=writes)
         written = retry(lambda: _answer(self._commit, request, timeout, self._headers))()
-        version = written.write_results[0].update_time
-        return datetime.fromtimestamp(version.seconds, UTC) + timedelta(microseconds=version.nanos // 1000)
+        return _moment(written.write_results[0].update_time)
 
     def _headers_for(self, name: str, value: str) -> Headers:
         routing: tuple[str, str] = to_grpc_metadata({name: value})  # type: ignore[no-untyped-call]  # google-api-core
         return (*self._usual, routing)
 
     def _document(self, reference: Any, document: Any) -> FoundDocument:
-        fields: Any = _helpers.decode_dict(document.fields, self._client)
+        fields = {name: _value_of(value, self._client) for name, value in document.fields.items()}
         return FoundDocument(reference=reference, fields=fields, update_time=document.update_time)
 
 
@@ -259,6 +258,32 @@ def set_value(target: Any, value: Any) -> None:
                 set_value(target.map_value.fields[name], item)
         case _:
             raise TypeError(type(value).__name__)
+
+
+def _value_of(value: Any, client: Any) -> Any:
+    """What the library makes of a value, but for a timestamp: a datetime of Python's own, to the microsecond, as the
+    service keeps it."""
+    match value.WhichOneof("value_type"):
+        case "string_value" | "integer_value" | "double_value" | "boolean_value" | "bytes_value" as kind:
+            return getattr(value, kind)
+        case "map_value":
+            fields = {name: _value_of(each, client) for name, each in value.map_value.fields.items()}
+            # A value of a type that Firestore keeps as a map: no field of an application's own has such a name.
+            # https://firebase.google.com/docs/firestore/quotas#collections_documents_and_fields
+            is_typed = any(name.startswith("__") for name in fields)
+            return _helpers.decode_value(value, client) if is_typed else fields
+        case "timestamp_value":
+            return _moment(value.timestamp_value)
+        case "null_value":
+            return None
+        case "array_value":
+            return [_value_of(each, client) for each in value.array_value.values]
+        case _:
+            return _helpers.decode_value(value, client)
+
+
+def _moment(timestamp: Any) -> datetime:
+    return _EPOCH + timedelta(seconds=timestamp.seconds, microseconds=timestamp.nanos // 1_000)
 
 
 def _set_timestamp(target: Any, moment: datetime) -> None:

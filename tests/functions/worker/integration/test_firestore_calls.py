@@ -30,7 +30,11 @@ WRITTEN: dict[str, Any] = {
     "list": [1, "two", None, {"three": [3]}],
     "map": {"a.b`c": {"d": []}},
 }
-OF_APPLICATIONS: dict[str, Any] = {"place": GeoPoint(1, 2), "vector": Vector([1.0, 2.0])}
+OF_APPLICATIONS: dict[str, Any] = {
+    "place": GeoPoint(1, 2),
+    "vector": Vector([1.0, 2.0]),
+    "listed": [GeoPoint(3, 4), {"vector": Vector([3.0])}],
+}
 PATIENT = Retry(predicate=if_transient_error, initial=0.01, maximum=0.01, timeout=20)
 
 
