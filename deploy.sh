@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Takes a Google Cloud project to a running pipeline, and keeps it there: run it once, and again after every change.
-# What is already as it should be is left alone. docs/start/deploy.md explains all of it.
+# What is already as it should be is left alone. docs/guides/deployment.md explains all of it.
 set -euo pipefail
 
 ROOT="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"

@@ -131,7 +131,7 @@ stop_with_error() {
 hint_for() {
   # Before billing: Google's text suggests billing, too, to projects that have it.
   if grep -qE 'AllocPerProjectRegion|maxScale may not exceed|Max instances must be set|total allowable CPU' "$1"; then
-    echo "a function may have more CPUs than Cloud Run's quota in $REGION: lower its MAX_INSTANCES or CPU in deploy.env, or ask for more, as docs/start/deploy.md says under \"CPUs\"."
+    echo "a function may have more CPUs than Cloud Run's quota in $REGION: lower its MAX_INSTANCES or CPU in deploy.env, or ask for more, as docs/guides/deployment.md says under \"CPUs\"."
   elif grep -qE 'failed to start and listen|is not ready and cannot serve' "$1"; then
     echo "the new revision did not start, and the one before goes on serving: the log whose address is above says why."
   elif grep -qE 'BILLING|[Bb]illing (account|must|to be)' "$1"; then
@@ -157,6 +157,6 @@ hint_for() {
   elif grep -qE 'INVALID_ARGUMENT|Invalid' "$1"; then
     echo "a setting is not one that Google takes; the message names it."
   else
-    echo "see docs/start/deploy.md, \"Errors that people meet\"."
+    echo "see docs/guides/deployment.md, \"Errors that people meet\"."
   fi
 }

@@ -67,7 +67,7 @@ def shipped_limits(costs: RequestCosts, habits: Habits | None = None) -> list[Li
             part="worker",
             what=f"{limits.REGIONAL_CPUS:,} CPUs in a region",
             mails_a_second=limits.REGIONAL_CPUS * min(0.5 / shipped.pace.cpu_seconds, shipped.concurrency / seconds),
-            setting="[a quota of more CPUs](../start/deploy.md#cpus)",
+            setting="[a quota of more CPUs](../guides/deployment.md#cpus)",
         ),
         Limit(
             part="dispatcher",

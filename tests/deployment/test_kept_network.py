@@ -1,4 +1,4 @@
-"""What docs/start/deploy.md has people set on a service by hand, which `./deploy.sh` leaves alone."""
+"""What docs/guides/deployment.md has people set on a service by hand, which `./deploy.sh` leaves alone."""
 
 from typing import Any
 

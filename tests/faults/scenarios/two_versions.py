@@ -1,6 +1,6 @@
 """A new version of worker and dispatcher beside the released one, then the released one alone, then the new one alone.
 
-That is how a release goes, and how it is taken back: docs/start/deploy.md.
+That is how a release goes, and how it is taken back: docs/guides/releases.md.
 """
 
 import itertools
