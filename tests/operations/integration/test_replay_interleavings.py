@@ -93,6 +93,7 @@ class Interleavings(RuleBasedStateMachine):
         self.risks_taken = 0
         self.owners = 0
         self.replays = 0
+        self.known_tasks: dict[str, ReportTask] | None = None
         self.somebody_died = False
 
     def teardown(self) -> None:
@@ -104,7 +105,7 @@ class Interleavings(RuleBasedStateMachine):
             while self.messages:
                 self.message_arrives(0)
             self.operator_risks_a_second_mail()
-            for name in self.task_names():
+            for name in list(self.tasks()):
                 self.work(name)
                 while self.workers:
                     self.worker_sends(0)
@@ -116,7 +117,7 @@ class Interleavings(RuleBasedStateMachine):
             # One more mail for each unknown outcome that an operator had sent again.
             assert 1 <= self.mails <= 1 + min(self.mails_of_unknown_outcome, self.risks_taken)
         finally:
-            for name in self.task_names():
+            for name in list(self.tasks()):
                 self.end_task(name)
 
     # The operators.
@@ -139,6 +140,7 @@ class Interleavings(RuleBasedStateMachine):
     @rule(which=st.integers(0, 9))
     def operator_enqueues(self, which: int) -> None:
         prepared = self.begun.pop(which % len(self.begun))
+        self.known_tasks = None
         if self.replay.enqueue(prepared):
             self.enqueued.append(prepared)
 
@@ -149,16 +151,16 @@ class Interleavings(RuleBasedStateMachine):
 
     # The workers.
 
-    @precondition(lambda self: self.task_names())
+    @precondition(lambda self: self.tasks())
     @rule(which=st.integers(0, 9))
     def worker_takes_a_task(self, which: int) -> None:
-        names = self.task_names()
+        names = list(self.tasks())
         self.work(names[which % len(names)])
 
-    @precondition(lambda self: not self.workers and self.task_names())
+    @precondition(lambda self: not self.workers and self.tasks())
     @rule(which=st.integers(0, 9))
     def task_ends_without_a_trace(self, which: int) -> None:
-        names = self.task_names()
+        names = list(self.tasks())
         self.end_task(names[which % len(names)])
 
     @precondition(lambda self: self.workers)
@@ -263,17 +265,24 @@ class Interleavings(RuleBasedStateMachine):
     def attempt(self) -> Attempt:
         return Attempt(number=1, task_name="t", last=False, started_at=self.now)
 
-    def task_names(self) -> list[str]:
-        return [task.name for task in self.project.queued()]
+    def tasks(self) -> dict[str, ReportTask]:
+        """What the queue holds, by the names of the tasks: asked for again after a change alone, since preconditions
+        look at it before every step."""
+        if self.known_tasks is None:
+            self.known_tasks = {
+                task.name: ReportTask.from_json(task.http_request.body) for task in self.project.queued()
+            }
+        return self.known_tasks
 
     def end_task(self, name: str) -> None:
-        if name in self.task_names():
+        if name in self.tasks():
             cloud_tasks_client().delete_task(name=name)
+            self.known_tasks = None
 
     def work(self, name: str) -> None:
         """As the worker does: by the record, claim and be about to send, or judge what another has left."""
         self.now += timedelta(milliseconds=1)
-        [task] = [ReportTask.from_json(task.http_request.body) for task in self.project.queued() if task.name == name]
+        task = self.tasks()[name]
         record = self.deliveries.read(task).delivery
         self.owners += 1
         owner = f"{self.user}-{self.owners}"
@@ -322,6 +331,7 @@ class Interleavings(RuleBasedStateMachine):
         if prepared.decision.step in {ReplayStep.REVIVE, ReplayStep.RESUME}:
             self.risks_taken += 1
         self.replay(self.letter, may_send_twice=True)
+        self.known_tasks = None
 
     def hold(
         self, task: ReportTask, held: Claim | Delivery | None, owner: str, reason: DeadLetterReason
