@@ -83,7 +83,7 @@ SUBSCRIPTION_MUST_BE = {
     "next_report_at": A_TIMESTAMP,
     "reported_until": A_TIMESTAMP,
 }
-"""What each field has to be, as docs/reference/settings.md says it."""
+"""What each field has to be, as docs/reference/documents.md says it."""
 
 _WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 _INSTANT = timedelta(microseconds=1)

@@ -32,7 +32,7 @@ USER_MUST_BE = {
     "time_zone": A_TIME_ZONE,
     "locale": A_LOCALE,
 }
-"""What each field has to be, as docs/reference/settings.md says it."""
+"""What each field has to be, as docs/reference/documents.md says it."""
 
 
 class _UserFields(BaseModel):

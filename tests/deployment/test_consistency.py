@@ -256,7 +256,7 @@ def test_each_collection_that_grows_has_a_time_to_live() -> None:
     assert len(expiring) >= 7
     assert expiring | BOUNDED.keys() == collections()
     assert not expiring & BOUNDED.keys()
-    page = (REPOSITORY / "docs/reference/settings.md").read_text(encoding="utf-8")
+    page = (REPOSITORY / "docs/reference/documents.md").read_text(encoding="utf-8")
     table = page.partition("## How long documents are kept")[2].partition("\n## ")[0]
     assert set(re.findall(r"^\| `([a-z_]+)`", table, re.MULTILINE)) == expiring
 
@@ -281,7 +281,7 @@ class TestCadences:
         ("file", "line"),
         [
             ("docs/reference/settings.md", r"^\| `DEFAULT_CADENCE` .*"),
-            ("docs/reference/settings.md", r"^\| `cadence` .*"),
+            ("docs/reference/documents.md", r"^\| `cadence` .*"),
             ("docs/guides/subscriptions.md", r"^\| `calendar` .*"),
             ("deploy.env.example", r"(?:^#.*\n)+# DEFAULT_CADENCE="),
         ],
@@ -295,10 +295,10 @@ class TestCadences:
     @pytest.mark.parametrize(
         ("field", "file", "line"),
         [
-            ("hour", "docs/reference/settings.md", r"^\| `hour` .*"),
-            ("minute", "docs/reference/settings.md", r"^\| `minute` .*"),
-            ("weekday", "docs/reference/settings.md", r"^\| `weekday` .*"),
-            ("day", "docs/reference/settings.md", r"^\| `day` .*"),
+            ("hour", "docs/reference/documents.md", r"^\| `hour` .*"),
+            ("minute", "docs/reference/documents.md", r"^\| `minute` .*"),
+            ("weekday", "docs/reference/documents.md", r"^\| `weekday` .*"),
+            ("day", "docs/reference/documents.md", r"^\| `day` .*"),
             ("weekday", "operations/commands/subscriptions.py", r"^Weekday = .*"),
             ("day", "operations/commands/subscriptions.py", r"^Day = .*"),
         ],

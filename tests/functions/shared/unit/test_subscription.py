@@ -198,7 +198,7 @@ def test_a_cron_line_is_read_where_the_cadence_is_cron() -> None:
 
 def test_every_field_of_a_subscription_is_documented_and_described() -> None:
     section = (
-        (REPOSITORY / "docs/reference/settings.md").read_text().partition("## A subscription")[2].partition("\n## ")[0]
+        (REPOSITORY / "docs/reference/documents.md").read_text().partition("## A subscription")[2].partition("\n## ")[0]
     )
     documented = set(re.findall(r"^\| `([a-z_]+)` \|", section, re.MULTILINE))
     assert documented == set(SUBSCRIPTION_FIELDS)

@@ -84,7 +84,7 @@ def test_what_a_field_must_be_is_said_in_the_words_of_the_documentation() -> Non
 
 
 def test_every_field_of_a_user_is_documented_and_described() -> None:
-    section = (REPOSITORY / "docs/reference/settings.md").read_text().partition("## A user")[2].partition("\n## ")[0]
+    section = (REPOSITORY / "docs/reference/documents.md").read_text().partition("## A user")[2].partition("\n## ")[0]
     documented = set(re.findall(r"^\| `([a-z_]+)` \|", section, re.MULTILINE))
     assert documented == {*USER_MUST_BE, "enrolled_at", "brand"}
     assert USER_MUST_BE.keys() == _UserFields.model_fields.keys()
