@@ -54,6 +54,11 @@ def test_every_link_to_a_file_leads_to_one(site: Path) -> None:
     assert dead == set()
 
 
+def test_the_first_page_names_every_other() -> None:
+    named = re.findall(r"\]\(([a-z-]+/[\w-]+\.md)\)", (DOCS / "index.md").read_text(encoding="utf-8"))
+    assert {page.relative_to(DOCS).as_posix() for page in DOCS.rglob("*.md")} - {"index.md"} == set(named)
+
+
 def test_a_diagram_is_drawn_when_the_site_is_built(site: Path) -> None:
     blocks = sum(page.read_text(encoding="utf-8").count("\n```mermaid\n") for page in DOCS.rglob("*.md"))
     drawn = sum(page.read_text(encoding="utf-8").count('<div class="diagram"><svg') for page in site.rglob("*.html"))
