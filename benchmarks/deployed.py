@@ -22,9 +22,9 @@ def hiding(packages: list[str]) -> str:
     return _HIDE.format(hidden=json.dumps(packages))
 
 
-def not_deployed(function: str) -> list[str]:
-    """The packages in this environment that a function's requirements do not have."""
-    lock = (REPOSITORY / "functions" / function / "requirements.lock").read_text(encoding="utf-8")
+def not_deployed(function: str, *, root: Path = REPOSITORY) -> list[str]:
+    """The packages in this environment that a function's requirements do not have, in the checkout at `root`."""
+    lock = (root / "functions" / function / "requirements.lock").read_text(encoding="utf-8")
     deployed = {_normalized(name) for name in re.findall(r"^([A-Za-z0-9._-]+)==", lock, re.MULTILINE)}
     return sorted(
         package
