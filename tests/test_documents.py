@@ -115,7 +115,7 @@ def prose(document: Path) -> Iterator[str]:
     """The lines outside tables, headings, blocks of code, and generated parts, with code and links blanked."""
     text = re.sub(r"<!-- made by .*?<!-- end -->", "", _FENCE.sub("", document.read_text()), flags=re.DOTALL)
     for line in text.splitlines():
-        if not line.startswith(("|", "#")) and not re.fullmatch(r"For .* to read\.", line):
+        if not re.match(r" *[|#]", line) and not re.fullmatch(r"For .* to read\.", line):
             yield re.sub(r"`[^`]*`|\[[^\]]*\]\([^)]*\)", "`code`", line)
 
 
