@@ -114,7 +114,7 @@ class TestEveryPort:
     def test_grpc_does_not_speak_a_browsers_http(self, cloud: Running, emulators: Running, part: str) -> None:
         """It takes HTTP/2 only, and that unannounced. A browser begins in HTTP/1.1 where there is no TLS."""
         preface = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
-        for running in (cloud, emulators):
+        for running in (cloud, *([emulators] if part == "tasks" else [])):
             request = (
                 b"POST /google.firestore.v1.Firestore/Commit HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: Upgrade\r\n"
                 b"Upgrade: h2c\r\nContent-Type: application/grpc\r\nContent-Length: %d\r\n\r\n" % len(preface)
@@ -127,6 +127,16 @@ class TestEveryPort:
             assert not received.startswith(b"HTTP/")
             # Frames of type HEADERS are what an answer is made of. The server says what it is, and that it ends.
             assert 1 not in _frame_types(received)
+
+    @pytest.mark.parametrize("part", ["firestore", "pubsub"])
+    @pytest.mark.parametrize("foreign", FOREIGN)
+    def test_what_serve_answers_beside_grpc(self, emulators: Running, part: str, foreign: str) -> None:
+        for method in ("GET", "POST", "DELETE"):
+            assert _attack(emulators.url(part), FOREIGN[foreign], method).status_code == 403
+            assert _attack(emulators.url(part), emulators.rebound(part), method).status_code == 403
+        upgrade = {"Connection": "Upgrade", "Upgrade": "h2c", "Content-Type": "application/grpc"}
+        path = "/google.firestore.v1.Firestore/Commit"
+        assert _attack(emulators.url(part, path), upgrade, data=b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").status_code == 501
 
 
 def _frame_types(received: bytes) -> set[int]:
