@@ -33,7 +33,7 @@ class Cursor(BaseModel):
     """A place in the order in which due subscriptions are read, the same for all shards. No subscription need be
     there."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, defer_build=True)
 
     next_report_at: UtcDatetime
     user_id: DocumentId

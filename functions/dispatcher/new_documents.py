@@ -40,7 +40,7 @@ class NewCursor(BaseModel):
         by_sweep: whether the sweep has begun.
     """
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, defer_build=True)
 
     path: str
     by_sweep: bool = False

@@ -41,7 +41,7 @@ class RunPart(BaseModel):
     """A part of a run, as the body of its task. It carries the share's counters, so that a repeated part counts nothing
     twice."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, defer_build=True)
 
     run_id: str
     scheduled_for: UtcDatetime

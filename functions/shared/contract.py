@@ -14,6 +14,7 @@ class Contract(BaseModel):
     """A message between parts of the pipeline. It ignores fields that it does not know."""
 
     # What checks a class is built when the class is first used: a function imports more messages than it handles.
+    # Several threads may use it first: https://github.com/pydantic/pydantic/pull/13438
     model_config = ConfigDict(frozen=True, extra="ignore", defer_build=True)
 
     def to_json(self) -> bytes:

@@ -124,7 +124,7 @@ _Addresses = Annotated[list[MailAddress], Field(max_length=MOST_ADDRESSES), Afte
 
 
 class _SubscriptionFields(BaseModel):
-    model_config = ConfigDict(strict=True, extra="ignore", arbitrary_types_allowed=True)
+    model_config = ConfigDict(strict=True, extra="ignore", arbitrary_types_allowed=True, defer_build=True)
 
     active: bool = True
     paused_because: Annotated[PauseReason | None, Field(strict=False)] = None

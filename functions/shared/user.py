@@ -36,7 +36,7 @@ USER_MUST_BE = {
 
 
 class _UserFields(BaseModel):
-    model_config = ConfigDict(strict=True, extra="ignore", arbitrary_types_allowed=True)
+    model_config = ConfigDict(strict=True, extra="ignore", arbitrary_types_allowed=True, defer_build=True)
 
     email: MailAddress = ""
     name: str = ""
