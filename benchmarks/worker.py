@@ -49,6 +49,7 @@ TURNS = 5
 """How often `measure_beside` measures each."""
 
 _TUTORIAL, _TRIGGER_EMAIL = "Matplotlib and SendGrid's helpers", "Trigger Email on Node"
+_FLOOR = "the floor"
 
 _RUN_ID = "20261124T1200Z"
 
@@ -105,6 +106,9 @@ def measure_beside(checkout: Checkout, *, turns: int = TURNS, reports: int = REP
         workers[_TUTORIAL] = stack.enter_context(
             cloud.function("send_report", source="benchmarks/peers/apps/matplotlib_report.py", THREADS=_THREADS)
         )
+        workers[_FLOOR] = stack.enter_context(
+            cloud.function("send_report", source="benchmarks/peers/apps/floor.py", THREADS=_THREADS)
+        )
         turn = itertools.count()
 
         def cpu_ms(worker: Function, count: int, has_chart: bool) -> float:
@@ -146,7 +150,9 @@ def measure_beside(checkout: Checkout, *, turns: int = TURNS, reports: int = REP
         note=f"CPU time of all processes of an instance, {_AT_ONCE} requests at once. The least of {turns} turns of "
         f"{reports} reports each. With a chart: a daily report to sample users with some 40 events in three days. "
         f"Without: the same users with no events. {_TUTORIAL} is `benchmarks/peers/apps/matplotlib_report.py`, which "
-        f"checks no token, and whose mail has less in it. {_TRIGGER_EMAIL}, where TRIGGER_EMAIL names its code "
+        f"checks no token, and whose mail has less in it. {_FLOOR.capitalize()} is `benchmarks/peers/apps/floor.py`, "
+        "which makes the same calls to Firestore and to the mail provider, with messages made beforehand, no chart, "
+        f"and nothing else. {_TRIGGER_EMAIL}, where TRIGGER_EMAIL names its code "
         "(`benchmarks/peers/trigger_email.py`), only sends a mail that is finished, one after another.",
     )
 

@@ -6,6 +6,7 @@ as they pass: when the clocks go back, an hourly report comes for both of the ho
 """
 
 import calendar
+import functools
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
@@ -84,7 +85,8 @@ class Schedule:
 
     def after(self, moment: datetime) -> datetime:
         """The first due time after the moment, in UTC."""
-        return min(self._nearest(moment, lambda due_at: due_at > moment))
+        # In UTC, since two local times that are called alike count as equal, whichever of them is meant.
+        return _first_after(self, moment.astimezone(UTC))
 
     def _nearest(self, moment: datetime, is_wanted: Callable[[datetime], bool]) -> Sequence[datetime]:
         """The wanted due times around a moment, searched as far away as needed to find one."""
@@ -247,3 +249,9 @@ class Schedule:
             else:
                 after = middle
         return after
+
+
+@functools.lru_cache(maxsize=4096)
+def _first_after(schedule: Schedule, moment: datetime) -> datetime:
+    # Kept, since the reports of a run fell due at the same few moments, by the same few schedules.
+    return min(schedule._nearest(moment, lambda due_at: due_at > moment))
