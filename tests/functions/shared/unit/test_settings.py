@@ -10,6 +10,7 @@ import pytest
 from functions.shared.ramp import Ramp
 from functions.shared.settings import (
     DispatcherSettings,
+    DlqHandlerSettings,
     RampSettings,
     RestoreSettings,
     Secret,
@@ -101,6 +102,24 @@ def test_a_restore_has_a_time_that_is_past(monkeypatch: pytest.MonkeyPatch, valu
     monkeypatch.setenv("RESTORED_AT", value)
     with pytest.raises(SystemExit, match=error):
         load_settings(RestoreSettings)
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [("{", "KIND_OWNERS: Expecting property name"), ("[]", "KIND_OWNERS: Input should be a valid dictionary")],
+)
+def test_owners_that_are_no_json_object_are_refused_in_one_line(
+    monkeypatch: pytest.MonkeyPatch, value: str, said: str
+) -> None:
+    for name, given in {
+        "LOCATION": "l",
+        "DLQ_HANDLER_URL": "https://d.example",
+        "EVENTS_INVOKER": "e@p.example",
+    }.items():
+        monkeypatch.setenv(name, given)
+    monkeypatch.setenv("KIND_OWNERS", value)
+    with pytest.raises(SystemExit, match=said):
+        load_settings(DlqHandlerSettings)
 
 
 def test_every_variable_is_documented_with_the_functions_that_read_it() -> None:
