@@ -1,6 +1,7 @@
 """A mail server, for the tests of every mail provider."""
 
 import base64
+import itertools
 import re
 import socket
 from collections.abc import Callable, Mapping, Sequence
@@ -100,7 +101,9 @@ def _serve(connection: socket.socket, reply_to: Callable[[bytes], bytes], *, unt
                 return
             if command == b"DATA":
                 connection.sendall(b"354 go on\r\n")
-                content = [each.removeprefix(b".") for each in iter(lines.readline, b".\r\n")]
+                # Up to the dot, or to where the client closes the connection.
+                message = itertools.takewhile(lambda line: line != b".\r\n", lines)
+                content = [each.removeprefix(b".") for each in message]
                 if not (said := reply_to(b"".join(content))):
                     return
                 connection.sendall(said)
