@@ -41,7 +41,10 @@ def answering(answer: Callable[[socket.socket], None]) -> Iterator[str]:
                     with connection, suppress(OSError):
                         request = b""
                         while b"}" not in request and not request.startswith(b"GET"):
-                            request += connection.recv(65_536)
+                            more = connection.recv(65_536)
+                            if not more:
+                                break
+                            request += more
                         answer(connection)
 
         thread = threading.Thread(target=serve, daemon=True)
