@@ -68,6 +68,9 @@ class Forks:
     def _fork(self) -> ForkRequest | None:
         connection, _ = self._listener.accept()
         request = _read(connection)
+        if request is None:
+            connection.close()
+            return None
         pid = os.fork()
         # A group of its own, set by both: which of them comes first is open.
         with contextlib.suppress(PermissionError, ProcessLookupError):
@@ -103,10 +106,15 @@ class Forks:
             connection.sendall(b"%d\n" % number)
 
 
-def _read(connection: socket.socket) -> ForkRequest:
+def _read(connection: socket.socket) -> ForkRequest | None:
+    """What is asked for; None where the process that asks ends before it has said so."""
     line, files = b"", list[int]()
     while not line.endswith(b"\n"):
         part, came, _, _ = socket.recv_fds(connection, 65536, _MOST_FILES)
+        if not part:
+            for file in files:
+                os.close(file)
+            return None
         line += part
         files += came
     return ForkRequest(line, files)
