@@ -9,10 +9,11 @@ import datetime as dt
 import re
 import subprocess
 import sys
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+
+from operations.running_versions import project_version
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -111,7 +112,7 @@ def read_release_facts(root: Path, *, today: dt.date) -> ReleaseFacts:
         return subprocess.run(command, capture_output=True, text=True, check=True).stdout  # noqa: S603  the developer's own git
 
     return ReleaseFacts(
-        version=tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"],
+        version=project_version(root),
         changelog=(root / "CHANGELOG.md").read_text(encoding="utf-8"),
         upgrade_notes=(root / UPGRADE_NOTES).read_text(encoding="utf-8"),
         branch=git("branch", "--show-current").strip(),

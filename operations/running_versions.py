@@ -28,9 +28,15 @@ class RunningVersion:
     commit: str | None
 
 
+def project_version(root: Path) -> str:
+    """The version that a checkout's `pyproject.toml` has."""
+    version: str = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
+    return version
+
+
 def checkout_version(root: Path = CHECKOUT) -> RunningVersion:
     """The version of a checkout; without a commit outside of git."""
-    version: str = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
+    version = project_version(root)
     commit = _git(root, "rev-parse", "HEAD")
     if commit and _git(root, "status", "--porcelain", "--untracked-files=all", "--", *PATHS):
         commit += "-dirty"

@@ -20,6 +20,7 @@ from functions.shared.subscription import ADDRESS_LISTS
 from functions.worker.mail.provider import parts_of
 from operations.commands.app import app
 from tests.documents import reading_time
+from tests.documents.markdown import BLOCK_OF_CODE, without_blocks
 
 ROOT = Path(__file__).parent.parent
 DOCUMENTS = sorted(
@@ -30,7 +31,6 @@ DOCUMENTS = sorted(
     if path.name != "CHANGELOG.md"
 )
 
-_FENCE = re.compile(r"^ *```.*?^ *```$", re.MULTILINE | re.DOTALL)
 _CODE = re.compile(r"`([^`\n]+)`")
 _LINK = re.compile(r"(?<!!)\[(?:[^\[\]]|\[[^\]]*\])*\]\(([^)\s]+)\)|!\[[^\]]*\]\(([^)\s]+)\)")
 _NOT_HERE = {
@@ -64,7 +64,7 @@ def parameters(documents: list[Path]) -> pytest.MarkDecorator:
 def anchors(document: Path) -> set[str]:
     """The anchors of a document's headings, as GitHub makes them."""
     found: set[str] = set()
-    for heading in re.findall(r"^#{1,6} +(.+)$", _FENCE.sub("", document.read_text()), re.MULTILINE):
+    for heading in re.findall(r"^#{1,6} +(.+)$", without_blocks(document.read_text()), re.MULTILINE):
         text = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", heading).replace("`", "").strip().lower()
         slug = re.sub(r"[^\w\- ]", "", text).replace(" ", "-")
         number, unique = 0, slug
@@ -78,14 +78,14 @@ def anchors(document: Path) -> set[str]:
 def code(document: Path) -> list[str]:
     """Every inline code and every line of a code block, without its comment."""
     text = document.read_text()
-    lines = [line for fence in _FENCE.findall(text) for line in fence.splitlines()[1:-1]]
-    return [*_CODE.findall(_FENCE.sub("", text)), *(re.sub(r"(^|\s)# .*", "", line).strip() for line in lines)]
+    lines = [line for fence in BLOCK_OF_CODE.findall(text) for line in fence.splitlines()[1:-1]]
+    return [*_CODE.findall(without_blocks(text)), *(re.sub(r"(^|\s)# .*", "", line).strip() for line in lines)]
 
 
 @parameters(DOCUMENTS)
 def test_relative_links_lead_somewhere(document: Path) -> None:
     broken = []
-    for link in ("".join(groups) for groups in _LINK.findall(_FENCE.sub("", document.read_text()))):
+    for link in ("".join(groups) for groups in _LINK.findall(without_blocks(document.read_text()))):
         if re.match(r"[a-z]+:", link):
             continue
         path, _, anchor = link.partition("#")
@@ -113,7 +113,7 @@ def test_the_site_makes_the_same_lists_and_blocks_as_github(document: Path) -> N
 
 def prose(document: Path) -> Iterator[str]:
     """The lines outside tables, headings, blocks of code, and generated parts, with code and links blanked."""
-    text = re.sub(r"<!-- made by .*?<!-- end -->", "", _FENCE.sub("", document.read_text()), flags=re.DOTALL)
+    text = re.sub(r"<!-- made by .*?<!-- end -->", "", without_blocks(document.read_text()), flags=re.DOTALL)
     for line in text.splitlines():
         if not re.match(r" *[|#]", line) and not re.fullmatch(r"For .* to read\.", line):
             yield re.sub(r"`[^`]*`|\[[^\]]*\]\([^)]*\)", "`code`", line)

@@ -18,6 +18,7 @@ from tests.deployment.stand_in.project import Project
 from tests.deployment.stand_in.python import forking_python, real_python
 from tests.deployment.stand_in.rest import the_rest_server
 from tests.deployment.stand_in.server import the_server
+from tests.git import commit_all, git
 from tests.support import PATIENCE_SECONDS
 
 REPOSITORY = Path(__file__).parent.parent.parent
@@ -64,8 +65,6 @@ BARE: dict[str, Any] = {
     "series": [{}],
     "forced_runs": 0,
 }
-
-_COMMITTED = "2026-11-24T12:00:00Z"
 
 _READS = (
     "describe",
@@ -232,21 +231,6 @@ def environment_of(service: dict[str, Any]) -> dict[str, str]:
         reference = variable.get("valueFrom", {}).get("secretKeyRef")
         found[variable["name"]] = f"{reference['name']}:{reference['key']}" if reference else variable["value"]
     return found
-
-
-def git(checkout: Path, *arguments: str) -> str:
-    """What a command of git says in a checkout."""
-    identity = ["-c", "user.name=A", "-c", "user.email=a@example.com"]
-    command = ["git", "-C", str(checkout), *identity, *arguments]
-    # The same files are the same commit, whichever process of the tests commits them.
-    environment = {**os.environ, "GIT_AUTHOR_DATE": _COMMITTED, "GIT_COMMITTER_DATE": _COMMITTED}
-    return subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout.strip()
-
-
-def commit_all(checkout: Path) -> None:
-    """Commit what the folders of a checkout have."""
-    git(checkout, "add", "--all")
-    git(checkout, "commit", "--quiet", "--allow-empty", "--message=All")
 
 
 def _write_program(path: Path, text: str) -> None:

@@ -14,9 +14,10 @@ from functions.dispatcher.mail_statistics.sendgrid.settings import SendGridSetti
 from functions.shared.ids import delivery_id
 from functions.shared.settings import DispatcherSettings, DlqHandlerSettings, MailProviderName, Settings, WorkerSettings
 from functions.worker.mail.provider import PROVIDER_SETTINGS
-from tests.deployment.conftest import PROJECT, SECRETS, Deployment, FirstDeployment, Outcome, environment_of, git
+from tests.deployment.conftest import PROJECT, SECRETS, Deployment, FirstDeployment, Outcome, environment_of
 from tests.deployment.google_server import GoogleServer
 from tests.deployment.stand_in.call import DISABLED
+from tests.git import git
 
 State = dict[str, Any]
 PLACE = f"projects/{PROJECT}/locations/us-central1"

@@ -11,7 +11,7 @@ from deployment.firestore_indexes import existing_fields, missing_composite, mis
 from deployment.render import fill
 from deployment.resource_diff import differences, find, is_same
 from deployment.stage_function import hash_of, stage
-from tests.deployment.conftest import git
+from tests.git import git
 
 
 @pytest.mark.parametrize(

@@ -4,9 +4,10 @@ from typing import Any
 
 import pytest
 
-from tests.deployment.conftest import Deployment, FirstDeployment, git
+from tests.deployment.conftest import Deployment, FirstDeployment
 from tests.deployment.stand_in.project import Project
 from tests.deployment.test_deploy import PLACE
+from tests.git import git
 
 LATEST = [{"latestRevision": True, "percent": 100}]
 CANARY = {"revisionName": "report-worker-00002-abc", "tag": "canary"}

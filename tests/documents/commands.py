@@ -11,8 +11,8 @@ from typer import Context
 from operations.commands.app import app
 from operations.commands.examples import EXAMPLES
 from tests.documents.generated_parts import table
+from tests.support import REPOSITORY
 
-_ROOT = Path(__file__).parents[2]
 _VALUES = {"<str>": "TEXT", "list[str]": "TEXT", "<int>": "N", "<int range>": "N", "<float range>": "X"}
 
 
@@ -80,4 +80,4 @@ def _default(parameter: Any) -> str:
         return "required"
     if value in {None, False, ""}:
         return ""
-    return f"`{value.relative_to(_ROOT) if isinstance(value, Path) else value}`"
+    return f"`{value.relative_to(REPOSITORY) if isinstance(value, Path) else value}`"

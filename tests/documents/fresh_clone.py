@@ -2,11 +2,11 @@
 
 import os
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 
 from local_cloud.forked_server import forking_process
+from tests.git import commit_all, git
 from tests.support import REPOSITORY
 
 _PYTHON = """\
@@ -30,8 +30,8 @@ sys.exit(status if status >= 0 else 128 - status)
 
 def fresh_clone(folder: Path) -> Path:
     """Clone the checkout. Returns the folder, which must not be there yet."""
-    _git(REPOSITORY, "clone", "--quiet", str(REPOSITORY), str(folder))
-    for name in filter(None, _git(REPOSITORY, "ls-files", "-z", "-mo", "--exclude-standard").split("\0")):
+    git(REPOSITORY, "clone", "--quiet", str(REPOSITORY), str(folder))
+    for name in filter(None, git(REPOSITORY, "ls-files", "-z", "-mo", "--exclude-standard").split("\0")):
         source, copy = REPOSITORY / name, folder / name
         copy.parent.mkdir(parents=True, exist_ok=True)
         if source.is_file():
@@ -41,8 +41,7 @@ def fresh_clone(folder: Path) -> Path:
     # What a reader of the tutorial may have made in this checkout.
     shutil.rmtree(folder / "functions" / "worker" / "reports" / "sales", ignore_errors=True)
     (folder / "tests" / "functions" / "worker" / "unit" / "test_sales.py").unlink(missing_ok=True)
-    _git(folder, "add", "--all")
-    _git(folder, "commit", "--quiet", "--allow-empty", "--message=All")
+    commit_all(folder)
     return folder
 
 
@@ -62,9 +61,3 @@ def set_up(folder: Path) -> None:
         os.utime(lock, (0, 0))
     for mark in (".run", ".ready"):
         (folder / ".venv" / mark).touch()
-
-
-def _git(checkout: Path, *arguments: str) -> str:
-    identity = ["-c", "user.name=A", "-c", "user.email=a@example.com"]
-    command = ["git", "-C", str(checkout), *identity, *arguments]
-    return subprocess.run(command, capture_output=True, text=True, check=True).stdout

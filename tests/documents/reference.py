@@ -1,12 +1,11 @@
 """`make reference`: makes the parts of the documents again that come from the code, or from their own length."""
 
 from collections.abc import Callable, Mapping
-from pathlib import Path
 
 from tests.documents import commands, documents, http, log_events, metrics, reading_time
 from tests.documents.generated_parts import renew
 
-REFERENCE = Path(__file__).parents[2] / "docs" / "reference"
+REFERENCE = reading_time.DOCS / "reference"
 
 PAGES: Mapping[str, Mapping[str, Callable[[str], str]]] = {
     "commands.md": {"commands": lambda _part: commands.made_part()},

@@ -1,8 +1,6 @@
 """What has to be right before a version is tagged."""
 
 import datetime as dt
-import subprocess
-import tomllib
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,6 +15,8 @@ from operations.release_check import (
     release_notes,
     release_problems,
 )
+from operations.running_versions import project_version
+from tests.git import commit_all, git
 
 _LOG = """\
 # Changelog
@@ -104,7 +104,7 @@ def test_the_notes_are_the_section_of_the_version() -> None:
 
 
 def test_this_version_is_in_the_change_log_and_in_the_upgrade_notes() -> None:
-    version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+    version = project_version(ROOT)
     assert release_notes((ROOT / "CHANGELOG.md").read_text(), version)
     assert (
         release_problems(
@@ -121,20 +121,15 @@ def test_this_version_is_in_the_change_log_and_in_the_upgrade_notes() -> None:
 
 @pytest.mark.starts_process
 def test_a_checkout_is_read_with_its_tags_and_changes(tmp_path: Path) -> None:
-    def git(*arguments: str) -> str:
-        command = ["git", "-C", str(tmp_path), "-c", "user.name=op", "-c", "user.email=op@example.com", *arguments]
-        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
-
     (tmp_path / UPGRADE_NOTES).parent.mkdir(parents=True)
     (tmp_path / UPGRADE_NOTES).write_text(READY.upgrade_notes)
     (tmp_path / "CHANGELOG.md").write_text(_LOG)
     (tmp_path / "pyproject.toml").write_text('[project]\nversion = "1.2.0"\n')
-    git("init", "--quiet", "--initial-branch=main")
-    git("add", ".")
-    git("commit", "--quiet", "--message=First")
-    git("tag", "v1.0.0")
-    git("tag", "--annotate", "--message=Second", "v1.1.0")
-    commit = git("rev-parse", "HEAD")
+    git(tmp_path, "init", "--quiet", "--initial-branch=main")
+    commit_all(tmp_path)
+    git(tmp_path, "tag", "v1.0.0")
+    git(tmp_path, "tag", "--annotate", "--message=Second", "v1.1.0")
+    commit = git(tmp_path, "rev-parse", "HEAD")
     (tmp_path / "new").touch()
 
     facts = read_release_facts(tmp_path, today=READY.today)
