@@ -2,9 +2,14 @@
 
 import argparse
 import asyncio
+import os
+import platform
 import random
+import shlex
+import subprocess
 import sys
 import tempfile
+from datetime import UTC, datetime
 from pathlib import Path
 
 from rich.console import Console
@@ -15,7 +20,9 @@ from tests.faults.older_version import OlderVersionMissing
 from tests.faults.runner import Played, play
 from tests.faults.scenario_run import FEW_REPORTS, Scenario
 from tests.faults.scenarios import OF_PROVIDER, in_two_databases
+from tests.faults.tables_page import FIGURES, counts, make_page
 from tests.faults.world import World
+from tests.support import REPOSITORY
 
 _SHOWN_VIOLATIONS = 20
 _PLAIN_WIDTH = 200
@@ -39,8 +46,12 @@ def _arguments() -> argparse.Namespace:
         "--two-databases", action="store_true", help="with users and the pipeline's own collections in a database each"
     )
     parser.add_argument("--logs", type=Path, default=None, help="where the functions' logs go")
+    parser.add_argument("--markdown", type=Path, default=None, help="a file to write the tables to as well")
     parser.add_argument("--list", action="store_true", help="name the scenarios, and end")
-    return parser.parse_args()
+    arguments = parser.parse_args()
+    if arguments.markdown is not None and not arguments.markdown.parent.is_dir():
+        parser.error(f"there is no folder {arguments.markdown.parent}")
+    return arguments
 
 
 async def _play_all(world: World, chosen: list[Scenario], *, reports: int, seed: int, console: Console) -> list[Played]:
@@ -71,22 +82,15 @@ async def _play_all(world: World, chosen: list[Scenario], *, reports: int, seed:
 
 def _show(results: list[Played], *, seed: int, console: Console) -> None:
     table = Table("scenario", title=f"seed {seed}", show_footer=True)
-    figures = (
-        *("reports", "sent", "skipped", "doubled", "lost", "dead", "resent", "alerts"),
-        *("unknown", "accepted", "undecided", "left"),
-    )
-    for name in figures:
-        total = sum(getattr(result.tally, name) for result in results)
-        table.add_column(name, str(total), justify="right")
-    table.add_column("seconds", f"{sum(result.seconds for result in results):.0f}", justify="right")
+    for name, total in zip((*FIGURES, "seconds"), counts(results), strict=True):
+        table.add_column(name, total, justify="right")
     group = ("", "")
     for result in results:
         if (result.scenario.provider, result.scenario.group) != group:
             group = (result.scenario.provider, result.scenario.group)
             table.add_section()
         style = "red" if result.violations else None
-        counts = [str(getattr(result.tally, name)) for name in figures]
-        table.add_row(_shown(result.scenario), *counts, f"{result.seconds:.1f}", style=style)
+        table.add_row(_shown(result.scenario), *counts([result]), style=style)
     console.print(table)
     for result in results:
         for note in result.notes:
@@ -102,6 +106,20 @@ def _show(results: list[Played], *, seed: int, console: Console) -> None:
 
 def _shown(scenario: Scenario) -> str:
     return f"{scenario.provider}, {scenario}"
+
+
+def _command(chosen_seed: int | None) -> str:
+    """What plays the same again: the command as it was given, and the seed if the harness chose it."""
+    seed = [] if chosen_seed is None else ["--seed", str(chosen_seed)]
+    return f'make faults ARGS="{shlex.join([*sys.argv[1:], *seed])}"'
+
+
+def _commit() -> str:
+    asked = ["git", "describe", "--always", "--dirty", "--exclude=*"]
+    try:
+        return subprocess.run(asked, cwd=REPOSITORY, capture_output=True, text=True, check=True).stdout.strip()
+    except (FileNotFoundError, subprocess.CalledProcessError):
+        return "unknown"
 
 
 def main() -> int:
@@ -126,6 +144,7 @@ def main() -> int:
         return 0
     seed = random.SystemRandom().randrange(1_000_000) if arguments.seed is None else arguments.seed
     console.print(f"seed {seed}", highlight=False)
+    commit = _commit()
     with tempfile.TemporaryDirectory() as temporary:
         logs = arguments.logs or Path(temporary)
         try:
@@ -137,6 +156,18 @@ def main() -> int:
     if not results:
         return 2
     _show(results, seed=seed, console=console)
+    if arguments.markdown is not None:
+        machine = (
+            f"{os.cpu_count()} cores, {platform.system()} {platform.machine()}, Python {platform.python_version()}"
+        )
+        page = make_page(
+            results,
+            command=_command(seed if arguments.seed is None else None),
+            commit=commit,
+            machine=machine,
+            on=datetime.now(UTC).date(),
+        )
+        arguments.markdown.write_text(page, encoding="utf-8")
     broken = [result.scenario for result in results if result.violations]
     if broken:
         console.print("\nTo play these again:")
