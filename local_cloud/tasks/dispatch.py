@@ -89,6 +89,7 @@ class Dispatcher:
             timeout=aiohttp.ClientTimeout(total=None),
             cookie_jar=aiohttp.DummyCookieJar(),
             auto_decompress=False,
+            skip_auto_headers=("Content-Type",),  # the target has it where there is a body
         )
 
     async def stop(self) -> None:

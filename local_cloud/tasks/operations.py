@@ -57,9 +57,14 @@ class Operations:
         del self._by_name[name]
 
 
-def operation_name(location: str, method: str, request_id: str) -> str:
-    """The name of the operation of a call; the same request id is the same operation."""
-    return f"{location}/operations/{method}-{request_id or uuid4()}"
+def operation_name(queue: str, method: str, request_id: str) -> str:
+    """The name of the operation of a call; the same request id for the same queue is the same operation.
+
+    The documentation does not say how far a request id reaches. Where it reached further than its queue, a batch for
+    another queue would silently make no tasks.
+    """
+    location, _, queue_id = queue.partition("/queues/")
+    return f"{location}/operations/{method}-{queue_id}-{request_id or uuid4()}"
 
 
 def finished(

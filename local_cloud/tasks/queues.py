@@ -53,6 +53,10 @@ class Queues:
         found: Queue = queue
         return found
 
+    def exists(self, name: str) -> bool:
+        """Whether there is a queue of that name."""
+        return name in self._by_name
+
     def of_task(self, name: str) -> tuple[Queue, str]:
         """The queue of a task, and the task's id.
 

@@ -122,9 +122,10 @@ class CloudTasksService:
         return policy
 
     async def test_iam_permissions(self, request: Any, _context: Any) -> Any:  # noqa: PT019 - an RPC, not a test
-        self._queues.get(request.resource)
-        # The local cloud refuses no caller.
-        return iam_policy_pb2.TestIamPermissionsResponse(permissions=request.permissions)
+        # The local cloud refuses no caller. "If the resource does not exist, this will return an empty set of
+        # permissions, not a NOT_FOUND error."
+        held = request.permissions if self._queues.exists(request.resource) else []
+        return iam_policy_pb2.TestIamPermissionsResponse(permissions=held)
 
     async def list_tasks(self, request: Any, _context: Any) -> Any:
         queue = self._queues.get(request.parent)
@@ -163,7 +164,7 @@ class CloudTasksService:
                     f"BatchCreateTasksRequest.requests[{index}].parent ('{create.parent}') must be the same as "
                     f"BatchCreateTasksRequest.parent ('{request.parent}')."
                 )
-        name = operations.operation_name(names.location_of(queue.name), "create", request.request_id)
+        name = operations.operation_name(queue.name, "create", request.request_id)
         if (known := self._operations.known(name)) is not None:
             return known
         started = self._now()
@@ -192,7 +193,7 @@ class CloudTasksService:
                 f"BatchDeleteTasksRequest.names must have between 1 and {MAX_DELETES} elements, "
                 f"not {len(request.names)}."
             )
-        name = operations.operation_name(names.location_of(queue.name), "delete", request.request_id)
+        name = operations.operation_name(queue.name, "delete", request.request_id)
         if (known := self._operations.known(name)) is not None:
             return known
         started = self._now()

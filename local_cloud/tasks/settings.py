@@ -12,6 +12,7 @@ from local_cloud.errors import LocalCloudError
 from local_cloud.flags_file import duration
 from local_cloud.rpc import RpcError
 from local_cloud.tasks import messages, moments
+from local_cloud.tasks.headers import check_headers
 from local_cloud.tasks.refusals import invalid
 from local_cloud.tasks.retry import UNLIMITED, RetryPolicy
 
@@ -138,6 +139,16 @@ def _check_target(queue: Any) -> None:
         raise invalid("UriOverride.host cannot be empty.")
     if override.HasField("port") and not 0 <= override.port <= 65535:
         raise invalid("UriOverride.port must be between 0 and 65535.")
+    target = queue.http_target
+    check_headers(
+        "HttpTarget.headerOverrides", [(each.header.key, each.header.value) for each in target.header_overrides]
+    )
+    # "Both the service account email and the audience MUST be specified", and the scope: a task's token needs only the
+    # email.
+    if target.HasField("oidc_token") and not (target.oidc_token.service_account_email and target.oidc_token.audience):
+        raise invalid("HttpTarget.oidcToken.serviceAccountEmail and HttpTarget.oidcToken.audience are required.")
+    if target.HasField("oauth_token") and not (target.oauth_token.service_account_email and target.oauth_token.scope):
+        raise invalid("HttpTarget.oauthToken.serviceAccountEmail and HttpTarget.oauthToken.scope are required.")
 
 
 def _service_defaults() -> Any:

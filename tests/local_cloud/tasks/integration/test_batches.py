@@ -95,6 +95,17 @@ def test_a_repeated_request_id_is_the_same_operation(paused: Tasks) -> None:
     assert again.metadata.state == Created.SUCCEEDED
 
 
+def test_a_request_id_of_one_queue_makes_tasks_in_another(paused: Tasks) -> None:
+    other = f"{LOCATION}/queues/other"
+    paused.client.create_queue(parent=LOCATION, queue={"name": other})
+    paused.client.pause_queue(name=other)
+    for queue in (QUEUE, other):
+        requests = [{"parent": queue, "task": paused.task() | {"name": f"{queue}/tasks/t"}}]
+        paused.client.batch_create_tasks({"parent": queue, "requests": requests, "request_id": "once"})
+
+    assert [task.name for task in paused.client.list_tasks(parent=other)] == [f"{other}/tasks/t"]
+
+
 def test_an_operation_is_found_again_by_its_name(paused: Tasks) -> None:
     operation = paused.client.batch_create_tasks({"parent": QUEUE, "requests": creates(paused, "t")}).operation
 

@@ -32,6 +32,15 @@ def test_the_request_is_the_tasks_own(tasks: Tasks) -> None:
     assert "authorization" not in received.headers
 
 
+def test_only_a_task_with_a_body_has_a_content_type(tasks: Tasks) -> None:
+    tasks.create("with", http_request={"body": b"x"})
+    tasks.create("without", http_request={"body": b""})
+    tasks.idle()
+
+    types = {received.task: received.headers.get("content-type") for received in tasks.worker.received}
+    assert types == {"with": "application/octet-stream", "without": None}
+
+
 @pytest.mark.parametrize("method", ["POST", "GET", "HEAD", "PUT", "DELETE", "PATCH", "OPTIONS"])
 def test_every_method(tasks: Tasks, method: str) -> None:
     tasks.create("t", http_request={"http_method": method})

@@ -141,6 +141,24 @@ def test_a_queue_to_delete_that_is_not_there(tasks: Tasks) -> None:
             exceptions.InvalidArgument,
             "RateLimits.maxDispatchesPerSecond must be less than or equal to 500.",
         ),
+        (
+            LOCATION,
+            {"name": OTHER, "http_target": {"oidc_token": {"service_account_email": "a@b"}}},
+            exceptions.InvalidArgument,
+            "HttpTarget.oidcToken.audience are required",
+        ),
+        (
+            LOCATION,
+            {"name": OTHER, "http_target": {"oauth_token": {"scope": "all"}}},
+            exceptions.InvalidArgument,
+            "HttpTarget.oauthToken.serviceAccountEmail and",
+        ),
+        (
+            LOCATION,
+            {"name": OTHER, "http_target": {"header_overrides": [{"header": {"key": "a", "value": "x" * 81_920}}]}},
+            exceptions.InvalidArgument,
+            "HttpTarget.headerOverrides must be less than 80KB",
+        ),
     ],
 )
 def test_queues_that_are_refused(
@@ -171,6 +189,13 @@ def test_iam_policies_are_kept_and_guarded_by_their_etag(tasks: Tasks) -> None:
         iam_policy_pb2.TestIamPermissionsRequest(resource=QUEUE, permissions=["cloudtasks.tasks.create"])
     )
     assert list(tested.permissions) == ["cloudtasks.tasks.create"]
+
+
+def test_there_are_no_permissions_on_a_queue_that_is_not_there(tasks: Tasks) -> None:
+    tested = tasks.client.test_iam_permissions(
+        iam_policy_pb2.TestIamPermissionsRequest(resource=OTHER, permissions=["cloudtasks.tasks.create"])
+    )
+    assert not tested.permissions
 
 
 def test_locations(tasks: Tasks) -> None:

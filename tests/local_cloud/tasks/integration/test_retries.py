@@ -109,7 +109,7 @@ def test_the_default_deadline_is_ten_minutes(tasks: Tasks) -> None:
     until(lambda: tasks.get("t").last_attempt.response_status.code == Code.DEADLINE_EXCEEDED)
 
 
-@pytest.mark.parametrize("url", ["http://127.0.0.1:{free}/", "http://nowhere.invalid/", "http://127.0.0.1:99999/"])
+@pytest.mark.parametrize("url", ["http://127.0.0.1:{free}/", "http://nowhere.invalid/"])
 def test_a_worker_that_cannot_be_reached_is_tried_again(tasks: Tasks, url: str) -> None:
     tasks.create("t", http_request={"url": url.format(free=free_ports(1))})
     until(lambda: bool(tasks.get("t").last_attempt.response_time))

@@ -86,6 +86,14 @@ def test_a_user_agent_of_the_clients_is_replaced() -> None:
         ({"url": "ftp://example.com/"}, "HttpTarget.url must start with 'http://' or 'https://'."),
         ({"url": "https://example.com/" + "a" * 2083}, "HttpRequest.url cannot be longer than 2083 characters."),
         ({"http_method": 2, "body": b"x"}, "HttpRequest.body is only allowed"),
+        ({"url": "https://example.com/" + "é" * 400}, "HttpRequest.url cannot be longer than 2083 characters."),
+        ({"url": "https://"}, "HttpRequest.url is not a valid URL."),
+        ({"url": "http://[/"}, "HttpRequest.url is not a valid URL."),
+        ({"url": "http://worker:port/"}, "HttpRequest.url is not a valid URL."),
+        ({"url": "http://worker/a b"}, "HttpRequest.url is not a valid URL."),
+        ({"headers": {"": "x"}}, "HttpRequest.headers: '' is not a valid header name."),
+        ({"headers": {"a b": "x"}}, "HttpRequest.headers: 'a b' is not a valid header name."),
+        ({"headers": {"a": "b\r\nX: c"}}, "HttpRequest.headers: the value of 'a' has a control character."),
         ({"headers": {"X-Large": "x" * 81_920}}, "HttpRequest.headers must be less than 80KB"),
         ({"oidc_token": {"audience": "a"}}, "HttpRequest.oidcToken.serviceAccountEmail is required."),
         ({"oauth_token": {"scope": "s"}}, "HttpRequest.oauthToken.serviceAccountEmail is required."),
@@ -98,7 +106,7 @@ def test_requests_that_are_refused(request_fields: dict[str, Any], message: str)
     assert refused.message.startswith(message)
 
 
-@pytest.mark.parametrize("url", ["http://worker.example/", "http://8.8.8.8/", "http://[/"])
+@pytest.mark.parametrize("url", ["http://worker.example/", "http://8.8.8.8/"])
 def test_a_token_needs_tls_on_the_way_to_the_world(url: str) -> None:
     refused = refusal(task(url=url, oidc_token={"service_account_email": "a@b"}))
 
