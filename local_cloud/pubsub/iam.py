@@ -44,11 +44,16 @@ class IamService:
         return self._policy(request.resource)
 
     async def test_iam_permissions(self, request: Any, _context: Any) -> Any:  # noqa: PT019  an RPC, not a test
-        self._policy(request.resource)
-        return iam_policy_pb2.TestIamPermissionsResponse(permissions=request.permissions)
+        # An empty set, not NOT_FOUND, where there is no such resource: google/iam/v1/iam_policy.proto says so.
+        held = [] if self._find(request.resource) is None else request.permissions
+        return iam_policy_pb2.TestIamPermissionsResponse(permissions=held)
+
+    def _find(self, name: str) -> Any:
+        resources = (self._broker.topics, self._broker.subscriptions, self._broker.snapshots)
+        return next((found[name] for found in resources if name in found), None)
 
     def _policy(self, name: str) -> Any:
-        resources = (self._broker.topics, self._broker.subscriptions, self._broker.snapshots)
-        for resource in (found[name] for found in resources if name in found):
-            return resource.policy
-        raise RpcError(grpc.StatusCode.NOT_FOUND, f"Resource not found (resource={short_name(name)}).")
+        resource = self._find(name)
+        if resource is None:
+            raise RpcError(grpc.StatusCode.NOT_FOUND, f"Resource not found (resource={short_name(name)}).")
+        return resource.policy

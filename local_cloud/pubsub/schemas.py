@@ -3,6 +3,7 @@
 from typing import Any, NoReturn
 
 import grpc
+from google.protobuf.empty_pb2 import Empty
 from google.pubsub_v1 import types
 
 from local_cloud.rpc import Method, RpcError
@@ -14,6 +15,18 @@ METHODS = (
     Method(name="GetSchema", request=types.GetSchemaRequest.pb(), response=types.Schema.pb()),
     Method(name="ListSchemas", request=types.ListSchemasRequest.pb(), response=types.ListSchemasResponse.pb()),
     Method(name="ValidateSchema", request=types.ValidateSchemaRequest.pb(), response=types.ValidateSchemaResponse.pb()),
+    Method(
+        name="ValidateMessage", request=types.ValidateMessageRequest.pb(), response=types.ValidateMessageResponse.pb()
+    ),
+    Method(name="CommitSchema", request=types.CommitSchemaRequest.pb(), response=types.Schema.pb()),
+    Method(name="RollbackSchema", request=types.RollbackSchemaRequest.pb(), response=types.Schema.pb()),
+    Method(
+        name="ListSchemaRevisions",
+        request=types.ListSchemaRevisionsRequest.pb(),
+        response=types.ListSchemaRevisionsResponse.pb(),
+    ),
+    Method(name="DeleteSchemaRevision", request=types.DeleteSchemaRevisionRequest.pb(), response=types.Schema.pb()),
+    Method(name="DeleteSchema", request=types.DeleteSchemaRequest.pb(), response=Empty),
 )
 
 
@@ -31,6 +44,11 @@ class SchemaService:
 
     async def validate_schema(self, _request: Any, _context: Any) -> Any:
         _refuse_all()
+
+    async def validate_message(self, _request: Any, _context: Any) -> Any:
+        _refuse_all()
+
+    commit_schema = rollback_schema = list_schema_revisions = delete_schema_revision = delete_schema = get_schema
 
 
 def refuse(name: str) -> NoReturn:

@@ -18,7 +18,7 @@ from local_cloud.pubsub.streaming_pull import StreamingPull
 from local_cloud.pubsub.subscriptions import Subscription
 from local_cloud.pubsub.validation import (
     check_deadline_modification,
-    check_push_config,
+    check_labels,
     check_subscription,
     check_update_mask,
     fill_in_subscription,
@@ -170,8 +170,11 @@ class SubscriberService:
 
     async def modify_push_config(self, request: Any, _context: Any) -> Any:
         subscription = self._broker.subscription(request.subscription)
-        check_push_config(request.push_config)
-        subscription.config.push_config.CopyFrom(request.push_config)
+        updated = types.Subscription.pb()()
+        updated.CopyFrom(subscription.config)
+        updated.push_config.CopyFrom(request.push_config)
+        check_subscription(updated)
+        subscription.config = updated
         subscription.wake()
         return Empty()
 
@@ -186,6 +189,7 @@ class SubscriberService:
 
     async def create_snapshot(self, request: Any, _context: Any) -> Any:
         check_name(request.name, "snapshots")
+        check_labels(request.labels)
         subscription = self._broker.subscription(request.subscription)
         if request.name in self._broker.snapshots:
             raise already_exists(request.name)
@@ -194,6 +198,7 @@ class SubscriberService:
     async def update_snapshot(self, request: Any, _context: Any) -> Any:
         snapshot = self._broker.snapshot(request.snapshot.name)
         check_update_mask(request.update_mask, snapshot.config)
+        check_labels(request.snapshot.labels)
         request.update_mask.MergeMessage(request.snapshot, snapshot.config, True, True)
         return snapshot.config
 

@@ -6,6 +6,7 @@ https://cloud.google.com/pubsub/docs/reference/rpc/google.pubsub.v1
 Requests and settings are plain protobuf messages, which have no static types.
 """
 
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any, NoReturn
 from urllib.parse import urlsplit
@@ -25,6 +26,8 @@ MAX_ATTRIBUTES = 100
 MAX_ATTRIBUTE_KEY_BYTES = 256
 MAX_ATTRIBUTE_VALUE_BYTES = 1024
 MAX_ORDERING_KEY_BYTES = 1024
+MAX_LABELS = 64
+MAX_LABEL_CHARACTERS = 63
 
 DEFAULT_ACK_DEADLINE_SECONDS = 10
 DEFAULT_RETENTION = timedelta(days=7)
@@ -33,7 +36,15 @@ LEAST_EXPIRATION = timedelta(days=1)
 """https://cloud.google.com/pubsub/docs/subscription-properties#expiration_period"""
 
 _MUTABLE = {
-    "Topic": {"labels", "message_storage_policy", "kms_key_name", "schema_settings", "message_retention_duration"},
+    "Topic": {
+        "labels",
+        "message_storage_policy",
+        "kms_key_name",
+        "schema_settings",
+        "message_retention_duration",
+        "ingestion_data_source_settings",
+        "message_transforms",
+    },
     "Subscription": {
         "push_config",
         "ack_deadline_seconds",
@@ -44,6 +55,10 @@ _MUTABLE = {
         "dead_letter_policy",
         "retry_policy",
         "enable_exactly_once_delivery",
+        "bigquery_config",
+        "cloud_storage_config",
+        "bigtable_config",
+        "message_transforms",
     },
     "Snapshot": {"labels", "expire_time"},
 }
@@ -85,7 +100,7 @@ def check_topic(config: Any) -> None:
     """Refuse a topic's settings.
 
     Raises:
-        RpcError: INVALID_ARGUMENT; NOT_FOUND for a schema.
+        RpcError: INVALID_ARGUMENT; NOT_FOUND for a schema; UNIMPLEMENTED for what would change the topic's messages.
     """
     if config.HasField("message_retention_duration"):
         _check_duration(
@@ -93,6 +108,11 @@ def check_topic(config: Any) -> None:
         )
     if config.schema_settings.schema:
         schemas.refuse(config.schema_settings.schema)
+    check_labels(config.labels)
+    if config.HasField("ingestion_data_source_settings"):
+        _refuse_unimplemented("ingests from no other service")
+    if config.message_transforms:
+        _refuse_unimplemented("transforms no messages")
 
 
 def fill_in_subscription(config: Any) -> None:
@@ -112,8 +132,14 @@ def check_subscription(config: Any) -> None:
     """Refuse a subscription's settings, once the defaults are filled in.
 
     Raises:
-        RpcError: INVALID_ARGUMENT.
+        RpcError: INVALID_ARGUMENT; UNIMPLEMENTED for what would change or export its messages.
     """
+    for export in ("bigquery_config", "cloud_storage_config", "bigtable_config"):
+        if config.HasField(export):
+            _refuse_unimplemented("exports to no other service")
+    if config.message_transforms:
+        _refuse_unimplemented("transforms no messages")
+    check_labels(config.labels)
     check_ack_deadline(config.ack_deadline_seconds)
     _check_duration(
         "message_retention_duration", config.message_retention_duration, timedelta(minutes=10), timedelta(days=31)
@@ -138,8 +164,36 @@ def check_subscription(config: Any) -> None:
         invalid("enable_exactly_once_delivery is not supported for push subscriptions.")
 
 
+def check_labels(labels: Mapping[str, str]) -> None:
+    """Refuse labels that Google Cloud would not take.
+
+    https://cloud.google.com/resource-manager/docs/labels-overview#requirements
+
+    Raises:
+        RpcError: INVALID_ARGUMENT.
+    """
+    _check_limit("label_count", len(labels), MAX_LABELS)
+    for key, value in labels.items():
+        if not _is_lower(key[:1]) or not _is_label(key) or not _is_label(value):
+            invalid(
+                f'Invalid label given ("{key}": "{value}"): keys start with a lowercase letter, and keys and values '
+                f"have up to {MAX_LABEL_CHARACTERS} lowercase letters, digits, underscores and dashes."
+            )
+
+
+def _is_label(text: str) -> bool:
+    return len(text) <= MAX_LABEL_CHARACTERS and all(
+        character in "_-" or character.isdecimal() or _is_lower(character) for character in text
+    )
+
+
+def _is_lower(character: str) -> bool:
+    """Whether it is a letter that is not uppercase: letters of scripts without cases are allowed."""
+    return character.isalpha() and character == character.lower()
+
+
 def check_push_config(config: Any) -> None:
-    """Refuse a push endpoint that is not a URL.
+    """Refuse a push endpoint that is not a URL, or a token of no account.
 
     Raises:
         RpcError: INVALID_ARGUMENT.
@@ -148,6 +202,8 @@ def check_push_config(config: Any) -> None:
         parts = urlsplit(config.push_endpoint)
         if parts.scheme not in {"http", "https"} or not parts.hostname:
             invalid(f'Invalid push endpoint given (endpoint={config.push_endpoint}). Use "https://" and a host name.')
+    if config.HasField("oidc_token") and not config.oidc_token.service_account_email:
+        invalid("The oidc_token of a push_config needs a service_account_email.")
 
 
 def check_ack_deadline(seconds: int) -> None:
@@ -184,6 +240,10 @@ def check_update_mask(mask: FieldMask, config: Any) -> None:
             invalid(f"Invalid update_mask provided in the request: {path} is not a field of {kind}.")
         if path.split(".")[0] not in _MUTABLE[kind]:
             invalid(f"Invalid update_mask provided in the request: {path} of a {kind} cannot be changed.")
+
+
+def _refuse_unimplemented(what: str) -> NoReturn:
+    raise RpcError(grpc.StatusCode.UNIMPLEMENTED, f"The local Pub/Sub {what}.")
 
 
 def _check_limit(name: str, value: int, limit: int) -> None:

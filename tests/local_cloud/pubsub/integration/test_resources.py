@@ -123,6 +123,16 @@ def test_what_cannot_be_changed_is_refused(pubsub: PubSub, path: str) -> None:
         ({"retry_policy": {"maximum_backoff": timedelta(seconds=601)}}, "maximum_backoff"),
         ({"filter": "attributes.a ="}, "filter"),
         ({"push_config": {"push_endpoint": "not a url"}}, "push endpoint"),
+        (
+            {"push_config": {"push_endpoint": "https://a.example", "oidc_token": {"audience": "a"}}},
+            "service_account_email",
+        ),
+        ({"labels": {"Key": "a"}}, "label given"),
+        ({"labels": {"1": "a"}}, "label given"),
+        ({"labels": {"": "a"}}, "label given"),
+        ({"labels": {"key": "a b"}}, "label given"),
+        ({"labels": {"key": "a" * 64}}, "label given"),
+        ({"labels": {f"key-{number}": "a" for number in range(65)}}, "label_count"),
         ({"dead_letter_policy": {"dead_letter_topic": "nope"}}, "name=nope"),
         (
             {
@@ -138,6 +148,66 @@ def test_what_cannot_be_changed_is_refused(pubsub: PubSub, path: str) -> None:
 def test_settings_out_of_range_are_refused(pubsub: PubSub, settings: dict[str, object], names: str) -> None:
     with pytest.raises(exceptions.InvalidArgument, match=names):
         pubsub.subscription(pubsub.topic(), **settings)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"bigquery_config": {"table": "p.d.t"}},
+        {"cloud_storage_config": {"bucket": "b"}},
+        {"message_transforms": [{"javascript_udf": {"function_name": "f", "code": "function f(m) { return m; }"}}]},
+    ],
+)
+def test_what_would_change_or_export_messages_is_refused(pubsub: PubSub, settings: dict[str, object]) -> None:
+    topic = pubsub.topic()
+    with pytest.raises(exceptions.MethodNotImplemented, match=r"The local Pub/Sub"):
+        pubsub.subscription(topic, **settings)
+    name = pubsub.subscription(topic)
+    with pytest.raises(exceptions.MethodNotImplemented, match=r"The local Pub/Sub"):
+        pubsub.subscriber.update_subscription(
+            request={"subscription": {"name": name, **settings}, "update_mask": {"paths": list(settings)}}
+        )
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"ingestion_data_source_settings": {"cloud_storage": {"bucket": "b"}}},
+        {"message_transforms": [{"javascript_udf": {"function_name": "f", "code": "function f(m) { return m; }"}}]},
+    ],
+)
+def test_a_topic_whose_messages_would_be_changed_is_refused(pubsub: PubSub, settings: dict[str, object]) -> None:
+    with pytest.raises(exceptions.MethodNotImplemented, match=r"The local Pub/Sub"):
+        pubsub.publisher.create_topic(request={"name": f"projects/{PROJECT}/topics/changed", **settings})
+
+
+def test_labels_of_any_script_are_kept(pubsub: PubSub) -> None:
+    labels = {"größe": "s", "地域": "東京-1", "empty": ""}
+    name = pubsub.subscription(pubsub.topic(), labels=labels)
+    assert dict(pubsub.subscriber.get_subscription(subscription=name).labels) == labels
+
+
+def test_labels_of_topics_and_snapshots_are_checked(pubsub: PubSub) -> None:
+    subscription = pubsub.subscription(pubsub.topic())
+    with pytest.raises(exceptions.InvalidArgument, match="label given"):
+        pubsub.publisher.create_topic(request={"name": f"projects/{PROJECT}/topics/labelled", "labels": {"A": "b"}})
+    with pytest.raises(exceptions.InvalidArgument, match="label given"):
+        pubsub.subscriber.create_snapshot(
+            request={
+                "name": f"projects/{PROJECT}/snapshots/labelled",
+                "subscription": subscription,
+                "labels": {"A": "b"},
+            }
+        )
+
+
+def test_exactly_once_delivery_is_not_for_pushes(pubsub: PubSub) -> None:
+    push_config = {"push_endpoint": "https://a.example/"}
+    with pytest.raises(exceptions.InvalidArgument, match="enable_exactly_once_delivery"):
+        pubsub.subscription(pubsub.topic(), push_config=push_config, enable_exactly_once_delivery=True)
+    name = pubsub.subscription(pubsub.topic(), enable_exactly_once_delivery=True)
+    with pytest.raises(exceptions.InvalidArgument, match="enable_exactly_once_delivery"):
+        pubsub.subscriber.modify_push_config(subscription=name, push_config=push_config)
 
 
 def test_a_subscription_needs_a_topic(pubsub: PubSub) -> None:
@@ -241,6 +311,8 @@ def test_a_policy_is_kept_with_its_resource(pubsub: PubSub) -> None:
         assert list(answer.permissions) == permissions
     with pytest.raises(exceptions.NotFound):
         pubsub.publisher.get_iam_policy(request={"resource": topic + "-other"})
+    tested = pubsub.publisher.test_iam_permissions(request={"resource": topic + "-other", "permissions": ["a"]})
+    assert not tested.permissions
 
 
 def test_there_are_no_schemas(pubsub: PubSub) -> None:
@@ -252,6 +324,12 @@ def test_there_are_no_schemas(pubsub: PubSub) -> None:
             client.get_schema(name=schema)
         with pytest.raises(exceptions.MethodNotImplemented, match="no schemas"):
             client.create_schema(request={"parent": f"projects/{PROJECT}"})
+        with pytest.raises(exceptions.NotFound, match="no schemas"):
+            client.delete_schema(name=schema)
+        with pytest.raises(exceptions.NotFound, match="no schemas"):
+            list(client.list_schema_revisions(name=schema))
+        with pytest.raises(exceptions.MethodNotImplemented, match="no schemas"):
+            client.validate_message(request={"parent": f"projects/{PROJECT}", "name": schema})
     with pytest.raises(exceptions.NotFound, match="no schemas"):
         pubsub.publisher.create_topic(
             request={"name": f"projects/{PROJECT}/topics/with-schema", "schema_settings": {"schema": schema}}
