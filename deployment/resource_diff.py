@@ -8,9 +8,10 @@ value that differs, one per line, and never a value. If it prints nothing, the r
     gcloud billing budgets list --format=json | resource_diff.py --element NAME --file budget.json
 
 A path is a series of keys separated by dots. `list[key=NAME]` is the element of a list whose `key` is NAME, `list[0]`
-is the first element, and `labels[KEY]` is the value of a key that has dots in it. At the end, `.#` is the number of
-entries, and `.basename()` the last part of a name with slashes. A value that the service leaves out counts as empty,
-false or zero. With `--file`, the resource must have every value of the file; the script ignores what the service adds.
+is the first element, and `labels[KEY]` is the value of a key that has dots in it. `.json()` reads a text as JSON. At
+the end, `.#` is the number of entries, and `.basename()` the last part of a name with slashes. A value that the service
+leaves out counts as empty, false or zero. With `--file`, the resource must have every value of the file; the script
+ignores what the service adds.
 """
 
 import json
@@ -32,6 +33,9 @@ def find(resource: Any, path: str) -> Any:
             return len(resource or ())
         if segment["key"] == "basename()":
             return str(resource or "").rpartition("/")[2]
+        if segment["key"] == "json()":
+            resource = json.loads(resource or "{}")
+            continue
         resource = resource.get(segment["key"]) if isinstance(resource, dict) else None
         if segment["field"] is not None:
             elements = resource if isinstance(resource, list) else []

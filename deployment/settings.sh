@@ -4,6 +4,8 @@
 
 # The newest that Cloud Run offers: https://cloud.google.com/run/docs/runtimes/python
 RUNTIME=python314
+# The time that buildpacks give to every file of an image. https://github.com/buildpacks/lifecycle/issues/1358
+IMAGE_TIME=315532801
 
 # Variables of docs/reference/settings.md that the function has only where they are set: its own default holds otherwise.
 OF_DISPATCHER="DISPATCH_TIME_LIMIT DISPATCH_SHARES RESTORED_AT RAMP_START RAMP_FIRST_DAY RAMP_GROWTH

@@ -2,12 +2,17 @@
 Functions."""
 
 import json
+import os
+import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.deployment.conftest import PROJECT, Deployment, FirstDeployment
+from deployment.stage_function import stage
+from tests.deployment.conftest import PROJECT, REPOSITORY, Deployment, FirstDeployment
 from tests.deployment.stand_in.project import Project
 from tests.deployment.test_deploy import DEAD_LETTERS, DOMAIN, PLACE
 
@@ -15,6 +20,8 @@ State = dict[str, Any]
 TOPIC = f"projects/{PROJECT}/topics/report-dead-letters"
 FUNCTIONS = ("dispatcher", "worker", "dlq-handler")
 TRIGGER = f"{PLACE}/triggers/report-dlq-handler-123456"
+IMAGE_TIME = 315532801
+"""That of every file in an image of buildpacks: https://github.com/buildpacks/lifecycle/issues/1358"""
 
 
 def of_cloud_functions(state: State) -> None:
@@ -74,6 +81,22 @@ def test_functions_of_cloud_functions_are_torn_down(deployed: Deployment) -> Non
     assert outcome.status == 0, outcome.text
     assert "functions delete report-worker" in deployed.changes
     assert [name for name in deployed.state["resources"] if "/databases/" not in name] == []
+
+
+def test_an_instance_compiles_no_module_again(tmp_path: Path, first_deployment: FirstDeployment) -> None:
+    (words,) = [call for call in first_deployment.calls if call[:3] == ["run", "deploy", "report-worker"]]
+    (variable,) = [word.split("=", 1)[1] for word in words if word.startswith("--set-build-env-vars=")]
+    stage(REPOSITORY, "worker", tmp_path)
+    # What the build does: https://github.com/GoogleCloudPlatform/buildpacks/blob/main/cmd/python/functions_framework/lib/lib.go
+    compiling = [sys.executable, "-m", "compileall", "-f", "-q", "."]
+    subprocess.run(compiling, cwd=tmp_path, env=os.environ | dict([variable.split("=")]), check=True)
+    for file in tmp_path.rglob("*"):
+        os.utime(file, (IMAGE_TIME, IMAGE_TIME))
+    importing = [sys.executable, "-v", "-c", "import functions.shared.ids"]
+    said = subprocess.run(importing, cwd=tmp_path, capture_output=True, text=True, check=True).stderr
+    source = tmp_path / "functions" / "shared" / "ids.py"
+    assert re.search(rf"matches '?{re.escape(str(source))}", said)
+    assert f"bytecode is stale for {source}" not in said
 
 
 def deploy_worker(directory: Path, calls: list[list[str]], *flags: str, **variables: str) -> list[str]:

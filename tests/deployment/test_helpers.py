@@ -47,7 +47,7 @@ def test_finds_elements_of_lists_and_counts() -> None:
     resource = {
         "secrets": [{"key": "A", "version": "1"}, {"key": "B", "version": "2"}],
         "variables": {"X": "1"},
-        "annotations": {"run.googleapis.com/ingress": "all"},
+        "annotations": {"run.googleapis.com/ingress": "all", "run.googleapis.com/build": '{"A": "1"}'},
         "image": "us-docker.pkg.dev/p/r/python314",
     }
     assert find(resource, "secrets[0].key") == "A"
@@ -62,6 +62,8 @@ def test_finds_elements_of_lists_and_counts() -> None:
     assert find(resource, "absent.#") == 0
     assert find(resource, "image.basename()") == "python314"
     assert find(resource, "absent.basename()") == ""
+    assert find(resource, "annotations[run.googleapis.com/build].json().A") == "1"
+    assert find(resource, "absent.json().A") is None
 
 
 def test_what_a_service_adds_makes_no_difference() -> None:

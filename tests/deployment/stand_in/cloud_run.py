@@ -1,6 +1,7 @@
 """Cloud Run: services with their revisions and their traffic, and what it refuses. And the little of Cloud Functions
 that is needed to take its functions over."""
 
+import json
 import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -215,6 +216,9 @@ class CloudRun(Call):
         function = {
             f"{run}/build-function-target": flags.get("function"),
             f"{run}/build-base-image": f"{base}/{flags.get('base-image')}",
+            f"{run}/build-environment-variables": json.dumps(
+                dict(pair.split("=") for pair in flags.get("set-build-env-vars", "").split(",") if pair)
+            ),
         }
         return {
             **({key: str(value) for key, value in function.items()} if "function" in flags else {}),
