@@ -9,7 +9,7 @@ from google.pubsub_v1 import types
 from local_cloud.pubsub.broker import Broker, Topic
 from local_cloud.pubsub.names import check_name, short_name
 from local_cloud.pubsub.paging import page_of, page_of_project
-from local_cloud.pubsub.validation import check_publish, check_topic, check_update_mask
+from local_cloud.pubsub.validation import check_publish, check_topic, check_update_mask, show_topic_retention
 from local_cloud.rpc import Method, RpcError
 
 SERVICE = "google.pubsub.v1.Publisher"
@@ -64,6 +64,8 @@ class PublisherService:
         request.update_mask.MergeMessage(request.topic, updated, True, True)
         check_topic(updated)
         topic.config = updated
+        for subscription in self._broker.subscriptions_of(request.topic.name):
+            show_topic_retention(subscription.config, updated)
         return updated
 
     async def publish(self, request: Any, _context: Any) -> Any:

@@ -1,6 +1,7 @@
 """google.pubsub.v1.Subscriber."""
 
 import asyncio
+import uuid
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
@@ -11,7 +12,7 @@ from google.rpc.error_details_pb2 import ErrorInfo
 
 from local_cloud.pubsub.backlog import Delivery, InvalidAckId
 from local_cloud.pubsub.broker import Broker
-from local_cloud.pubsub.names import check_name
+from local_cloud.pubsub.names import check_name, project_of
 from local_cloud.pubsub.paging import page_of_project
 from local_cloud.pubsub.publisher import already_exists
 from local_cloud.pubsub.streaming_pull import StreamingPull
@@ -23,6 +24,7 @@ from local_cloud.pubsub.validation import (
     check_update_mask,
     fill_in_subscription,
     invalid,
+    show_topic_retention,
 )
 from local_cloud.rpc import Method, RpcError
 
@@ -68,14 +70,15 @@ class SubscriberService:
         self._broker = broker
 
     async def create_subscription(self, request: Any, _context: Any) -> Any:
-        check_name(request.name, "subscriptions")
         check_name(request.topic, "topics")
-        self._broker.topic(request.topic)
         config = types.Subscription.pb()()
         config.CopyFrom(request)
+        config.name = request.name or _random_name(request.topic, "subscriptions")
+        check_name(config.name, "subscriptions")
+        show_topic_retention(config, self._broker.topic(request.topic).config)
         self._check(config)
-        if request.name in self._broker.subscriptions:
-            raise already_exists(request.name)
+        if config.name in self._broker.subscriptions:
+            raise already_exists(config.name)
         self._broker.add_subscription(
             Subscription(config, self._broker.clock, on_dead=self._broker.forward_dead_letter)
         )
@@ -188,12 +191,13 @@ class SubscriberService:
         )
 
     async def create_snapshot(self, request: Any, _context: Any) -> Any:
-        check_name(request.name, "snapshots")
+        name = request.name or _random_name(request.subscription, "snapshots")
+        check_name(name, "snapshots")
         check_labels(request.labels)
         subscription = self._broker.subscription(request.subscription)
-        if request.name in self._broker.snapshots:
-            raise already_exists(request.name)
-        return self._broker.add_snapshot(request.name, subscription, dict(request.labels)).config
+        if name in self._broker.snapshots:
+            raise already_exists(name)
+        return self._broker.add_snapshot(name, subscription, dict(request.labels)).config
 
     async def update_snapshot(self, request: Any, _context: Any) -> Any:
         snapshot = self._broker.snapshot(request.snapshot.name)
@@ -237,6 +241,11 @@ async def _wait_for_messages(subscription: Subscription, limit: int, seconds: fl
     except TimeoutError:
         pass
     return []
+
+
+def _random_name(beside: str, collection: str) -> str:
+    """The name of what a request does not name: "the server will assign a random name" in the same project."""
+    return f"{project_of(beside)}/{collection}/{collection}-{uuid.uuid4().hex}"
 
 
 def _check_ack_ids(ack_ids: Sequence[str]) -> None:

@@ -128,6 +128,14 @@ def fill_in_subscription(config: Any) -> None:
     config.state = types.Subscription.State.ACTIVE
 
 
+def show_topic_retention(subscription: Any, topic: Any) -> None:
+    """Show in a subscription's settings how long its topic keeps messages."""
+    if topic.HasField("message_retention_duration"):
+        subscription.topic_message_retention_duration.CopyFrom(topic.message_retention_duration)
+    else:
+        subscription.ClearField("topic_message_retention_duration")
+
+
 def check_subscription(config: Any) -> None:
     """Refuse a subscription's settings, once the defaults are filled in.
 

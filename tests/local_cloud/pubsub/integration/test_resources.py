@@ -72,6 +72,30 @@ def test_a_subscription_has_its_defaults(pubsub: PubSub) -> None:
     assert subscription.expiration_policy.ttl == timedelta(days=31)
 
 
+def test_a_subscription_shows_how_long_its_topic_keeps_messages(pubsub: PubSub) -> None:
+    topic = pubsub.topic()
+    name = pubsub.subscription(topic)
+    for retention in (timedelta(hours=1), None):
+        pubsub.publisher.update_topic(
+            request={
+                "topic": {"name": topic, "message_retention_duration": retention},
+                "update_mask": {"paths": ["message_retention_duration"]},
+            }
+        )
+        for each in (name, pubsub.subscription(topic)):
+            shown = pubsub.subscriber.get_subscription(subscription=each)
+            assert shown.topic_message_retention_duration == (retention or timedelta(0))
+
+
+def test_what_has_no_name_gets_one(pubsub: PubSub) -> None:
+    topic = pubsub.topic()
+    subscriptions = [pubsub.subscriber.create_subscription(request={"topic": topic}).name for _ in range(2)]
+    snapshot = pubsub.subscriber.create_snapshot(request={"subscription": subscriptions[0]}).name
+
+    assert sorted(pubsub.publisher.list_topic_subscriptions(request={"topic": topic})) == sorted(subscriptions)
+    assert list(pubsub.publisher.list_topic_snapshots(request={"topic": topic})) == [snapshot]
+
+
 def test_a_subscription_outlives_its_topic(pubsub: PubSub) -> None:
     topic = pubsub.topic()
     name = pubsub.subscription(topic)
