@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from local_cloud.firestore import sizes, value_rules, values
 from local_cloud.firestore.errors import invalid_argument
 from local_cloud.firestore.messages import Message
-from local_cloud.firestore.paths import FieldPath, format_field_path
+from local_cloud.firestore.paths import FieldPath, format_field_path, is_reserved
 
 MAX_FIELD_NAME_BYTES = 1500
 MAX_DEPTH = 20
@@ -79,7 +79,7 @@ def _check_fields(fields: Message, parent: FieldPath, depth: int) -> None:
     for key in fields:
         if not key:
             raise invalid_argument(f'Document field "{format_field_path(parent)}" has an empty field name in it.')
-        if key.startswith("__") and key.endswith("__") and len(key) >= 4:
+        if is_reserved(key):
             raise invalid_argument(f'Field name "{key}" is reserved.')
         if len(key) * 4 > MAX_FIELD_NAME_BYTES and len(key.encode()) > MAX_FIELD_NAME_BYTES:
             raise invalid_argument(f"A field name is longer than {MAX_FIELD_NAME_BYTES} bytes.")

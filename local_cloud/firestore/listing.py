@@ -3,14 +3,13 @@
 https://firebase.google.com/docs/firestore/reference/rpc/google.firestore.v1#listdocumentsrequest
 """
 
-import base64
-import binascii
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import islice
 
+from local_cloud.firestore import pages, values
 from local_cloud.firestore import query as queries
-from local_cloud.firestore import values
 from local_cloud.firestore.errors import invalid_argument
 from local_cloud.firestore.execution import Execution
 from local_cloud.firestore.messages import Message, StructuredQuery
@@ -19,6 +18,7 @@ from local_cloud.firestore.store import Collection, Database, Version
 from local_cloud.firestore.usage import Usage
 
 _DEFAULT_PAGE = 300
+_ORDER = re.compile(r"\s*((?:[^\s,`]|`(?:[^`\\]|\\.)*`)+)(?:\s+(asc|desc))?\s*(?:,|\Z)", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,46 +50,49 @@ async def list_documents(request: Message, database: Database, parent: str, time
         RpcError: INVALID_ARGUMENT, the order or the page token is none, or `show_missing` is asked for with an order.
     """
     query = queries.parse(_structured(request), parent=parent, root=database.root)
-    size = request.page_size or _DEFAULT_PAGE
-    if size < 0:
-        raise invalid_argument("page_size is negative.")
+    size = pages.page_size(request) or _DEFAULT_PAGE
     if request.order_by or not request.collection_id:
         if request.show_missing and request.order_by:
             raise invalid_argument("show_missing cannot be used with order_by.")
         return await _ordered(request, database, query, size, time, usage)
+    after = pages.place(request)
     collection = database.collection(f"{parent}/{request.collection_id}" if parent else request.collection_id)
     if collection is None:
         return Page([], "", query)
-    after = _decode(request.page_token)
     keys = islice(_keys(collection, after, time, missing=request.show_missing), size + 1)
     listed = list(keys)
     documents = [
         (f"{database.root}/{collection.path}/{values.decode_segment(key)}", collection.at(key, time))
         for key in listed[:size]
     ]
-    return Page(documents, _encode(listed[size - 1]) if len(listed) > size else "", query)
+    return Page(documents, pages.next_token(request, listed[size - 1]) if len(listed) > size else "", query)
 
 
 async def _ordered(request: Message, database: Database, query: Query, size: int, time: int, usage: Usage) -> Page:
-    offset = int(_decode(request.page_token) or b"0")
+    offset = int(pages.place(request) or b"0")
     with Execution(database, replace(query, offset=offset, limit=size + 1), time, usage) as execution:
         found = [result.version async for result in execution.results()]
     documents: list[tuple[str, Version | None]] = [
         (f"{database.root}/{version.path}", version) for version in found[:size]
     ]
-    return Page(documents, _encode(b"%d" % (offset + size)) if len(found) > size else "", query)
+    token = pages.next_token(request, b"%d" % (offset + size)) if len(found) > size else ""
+    return Page(documents, token, query)
 
 
 def _structured(request: Message) -> Message:
     query = StructuredQuery()
     query.from_.add(collection_id=request.collection_id)
-    for part in filter(None, request.order_by.split(",")):
-        path, *direction = part.split()
-        if [word.lower() for word in direction] not in ([], ["asc"], ["desc"]):
+    position = 0
+    while position < len(request.order_by):
+        part = _ORDER.match(request.order_by, position)
+        if part is None:
             raise invalid_argument(f'order_by "{request.order_by}" is not a list of fields, each with asc or desc.')
-        descending = bool(direction) and direction[0].lower() == "desc"
-        order = query.order_by.add(direction=StructuredQuery.DESCENDING if descending else StructuredQuery.ASCENDING)
+        path, direction = part.groups(default="asc")
+        order = query.order_by.add(
+            direction=StructuredQuery.DESCENDING if direction.lower() == "desc" else StructuredQuery.ASCENDING
+        )
         order.field.field_path = path
+        position = part.end()
     return query
 
 
@@ -107,14 +110,3 @@ def _keys(collection: Collection, after: bytes, time: int, *, missing: bool) -> 
         if missing:
             absent.update(key for key in known - present if collection.live_children(key, time))
     return iter(sorted(present | absent))
-
-
-def _encode(token: bytes) -> str:
-    return base64.urlsafe_b64encode(token).decode()
-
-
-def _decode(token: str) -> bytes:
-    try:
-        return base64.urlsafe_b64decode(token)
-    except binascii.Error as error:
-        raise invalid_argument("The page_token is not one of this service's.") from error

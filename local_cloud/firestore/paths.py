@@ -17,6 +17,7 @@ NAME: FieldPath = ("__name__",)
 MAX_ID_BYTES = 1500
 MAX_DOCUMENT_NAME_BYTES = 6 * 1024
 MAX_SUBCOLLECTION_DEPTH = 100
+MAX_FIELD_PATH_BYTES = 1500
 
 _RESERVED = re.compile(r"__.*__", re.DOTALL)
 _NUMERIC_ID = re.compile(r"__id-?\d+__")
@@ -97,12 +98,28 @@ def check_id(segment: str, name: str) -> None:
         raise invalid_argument(f"Resource id is longer than {MAX_ID_BYTES} bytes.")
 
 
-@lru_cache(maxsize=4096)
-def parse_field_path(path: str) -> FieldPath:
-    """A field path as the protocol writes it: `a.b`, or with backquotes: a.`b c`.
+def check_single_id(given: str) -> None:
+    """Refuse a collection or document id that a request names by itself, not in a path.
 
     Raises:
-        RpcError: INVALID_ARGUMENT, it is not one.
+        RpcError: INVALID_ARGUMENT, saying what is wrong.
+    """
+    if "/" in given:
+        raise invalid_argument(f'Resource id "{given}" is invalid because it contains a "/".')
+    check_id(given, given)
+
+
+def is_reserved(name: str) -> bool:
+    """Whether documents cannot have a field of this name."""
+    return name.startswith("__") and _RESERVED.fullmatch(name) is not None
+
+
+@lru_cache(maxsize=4096)
+def parse_field_path(path: str) -> FieldPath:
+    """A field path as the protocol writes it: `a.b`, or with backquotes: a.`b c`; `__name__` for the document's name.
+
+    Raises:
+        RpcError: INVALID_ARGUMENT, it is not one, it is too long, or a reserved name is in it.
     """
     parts: list[str] = []
     position = 0
@@ -116,7 +133,12 @@ def parse_field_path(path: str) -> FieldPath:
         simple, quoted, _ = part.groups()
         parts.append(simple if quoted is None else _ESCAPED.sub(r"\1", quoted))
         position = part.end()
-    return tuple(parts)
+    parsed = tuple(parts)
+    if len(".".join(parsed).encode()) > MAX_FIELD_PATH_BYTES:
+        raise invalid_argument(f"A field path is longer than {MAX_FIELD_PATH_BYTES} bytes.")
+    if parsed != NAME and any(map(is_reserved, parsed)):
+        raise invalid_argument(f'Invalid property path "{path}": it has a reserved name in it.')
+    return parsed
 
 
 def format_field_path(path: FieldPath) -> str:

@@ -15,7 +15,7 @@ from local_cloud.firestore import query_rules, value_rules, values
 from local_cloud.firestore.errors import invalid_argument
 from local_cloud.firestore.indexes import KeyRange
 from local_cloud.firestore.messages import Message, StructuredQuery, Value
-from local_cloud.firestore.paths import NAME, FieldPath, format_field_path, parse_field_path
+from local_cloud.firestore.paths import NAME, FieldPath, check_single_id, format_field_path, parse_field_path
 
 _And = StructuredQuery.CompositeFilter.AND
 _Or = StructuredQuery.CompositeFilter.OR
@@ -144,6 +144,12 @@ class Query:
     projection: tuple[FieldPath, ...] | None = None
     nearest: Nearest | None = None
 
+    @property
+    def is_whole_group(self) -> bool:
+        """Whether it asks for all documents of a collection group, in the order of their names."""
+        whole = Query(self.parent, self.collection_id, True, ((),), (Order(NAME, False),), projection=self.projection)
+        return bool(self.collection_id) and not self.parent and self == whole
+
     def covers(self, path: str) -> bool:
         """Whether it looks into the collection at a path."""
         parent, _, collection_id = path.rpartition("/")
@@ -229,6 +235,8 @@ class _Parser:
         selectors = query.from_
         self._collection_id = selectors[0].collection_id if selectors else ""
         self._descendants = selectors[0].all_descendants if selectors else True
+        if self._collection_id:
+            check_single_id(self._collection_id)
 
     def parse(self) -> Query:
         query = self._query
@@ -259,7 +267,7 @@ class _Parser:
         )
 
     def _projection(self) -> tuple[FieldPath, ...] | None:
-        if not self._query.HasField("select"):
+        if not self._query.select.fields:
             return None
         paths = [parse_field_path(reference.field_path) for reference in self._query.select.fields]
         return tuple(path for path in paths if path != NAME)

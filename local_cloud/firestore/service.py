@@ -4,8 +4,6 @@ https://firebase.google.com/docs/firestore/reference/rpc/google.firestore.v1
 """
 
 import asyncio
-import base64
-import binascii
 import random
 import string
 import time as system_time
@@ -17,7 +15,7 @@ from google.rpc.status_pb2 import Status
 
 from local_cloud.clock import Clock
 from local_cloud.errors import LocalCloudError
-from local_cloud.firestore import aggregation, explain, fields, timestamps, writes
+from local_cloud.firestore import aggregation, explain, fields, pages, timestamps, writes
 from local_cloud.firestore import query as queries
 from local_cloud.firestore.declared_indexes import DeclaredIndexes
 from local_cloud.firestore.errors import invalid_argument, not_found
@@ -42,7 +40,7 @@ from local_cloud.firestore.messages import (
     WriteResponse,
     WriteResult,
 )
-from local_cloud.firestore.paths import check_id, parse_field_path, split_database, split_parent
+from local_cloud.firestore.paths import FieldPath, check_single_id, parse_field_path, split_database, split_parent
 from local_cloud.firestore.required_indexes import missing_index
 from local_cloud.firestore.store import Database, Version
 from local_cloud.firestore.transactions import QueryRead, Transaction, Transactions
@@ -87,6 +85,7 @@ class FirestoreService:
     async def get_document(self, request: Message, _context: object) -> Message:
         database = self._database(request.name)
         path = database.path_of(request.name)
+        mask = _mask(request)
         time, transaction = self._snapshot(request, database)
         if transaction is not None:
             transaction.documents.add(path)
@@ -94,11 +93,12 @@ class FirestoreService:
         version = database.at(path, time)
         if version is None:
             raise not_found(f'Document "{request.name}" not found.')
-        return _masked(version, request)
+        return _masked(version, mask)
 
     async def batch_get_documents(self, request: Message, _context: object) -> AsyncIterator[Message]:
         database = self._database(request.database)
         paths = {name: database.path_of(name) for name in request.documents}
+        mask = _mask(request)
         time, transaction, begun = await self._snapshot_or_begin(request, database)
         if begun is not None:
             yield BatchGetDocumentsResponse(transaction=begun.id)
@@ -113,18 +113,19 @@ class FirestoreService:
             if version is None:
                 missing.append(name)
             else:
-                yield BatchGetDocumentsResponse(found=_masked(version, request), read_time=read_time)
+                yield BatchGetDocumentsResponse(found=_masked(version, mask), read_time=read_time)
         for name in missing:
             yield BatchGetDocumentsResponse(missing=name, read_time=read_time)
 
     async def create_document(self, request: Message, _context: object) -> Message:
         database_name, parent = split_parent(request.parent)
         database = self._database(database_name)
-        if not request.collection_id:
-            raise invalid_argument("collection_id is missing.")
+        if request.document.name:
+            raise invalid_argument("document.name is set, in the place of document_id.")
+        check_single_id(request.collection_id)
         document_id = request.document_id or "".join(random.choices(_ID_LETTERS, k=20))  # noqa: S311 - an id is no secret
         path = "/".join(filter(None, (parent, request.collection_id, document_id)))
-        check_id(document_id, path)
+        check_single_id(document_id)
         write = Write()
         write.update.CopyFrom(request.document)
         write.update.name = f"{database.root}/{path}"
@@ -152,6 +153,7 @@ class FirestoreService:
         database_name, parent = split_parent(request.parent)
         database = self._database(database_name)
         time, transaction = self._snapshot(request, database)
+        mask = _mask(request)
         page = await list_documents(request, database, parent, time, self._usage)
         if transaction is not None:
             transaction.queries.append(QueryRead(page.query))
@@ -161,20 +163,20 @@ class FirestoreService:
                 response.documents.append(Document(name=name))
             else:
                 self._usage.reads += 1
-                response.documents.append(_masked(version, request))
+                response.documents.append(_masked(version, mask))
         return response
 
     async def list_collection_ids(self, request: Message, _context: object) -> Message:
         database_name, parent = split_parent(request.parent)
         database = self._database(database_name)
         time, _ = self._snapshot(request, database)
-        after = _decode_token(request.page_token)
+        after = pages.place(request).decode()
         ids = [collection_id for collection_id in database.collection_ids(parent, time) if collection_id > after]
         self._usage.reads += 1
-        size = request.page_size or len(ids)
+        size = pages.page_size(request) or len(ids)
         response = ListCollectionIdsResponse(collection_ids=ids[:size])
         if len(ids) > size:
-            response.next_page_token = _encode_token(ids[size - 1])
+            response.next_page_token = pages.next_token(request, ids[size - 1].encode())
         return response
 
     # Queries
@@ -275,10 +277,10 @@ class FirestoreService:
 
     async def partition_query(self, request: Message, _context: object) -> Message:
         database, query = self._parse(request)
-        if not query.descendants or len(query.orders) != 1 or query.limit is not None or query.offset:
+        if not query.is_whole_group:
             raise invalid_argument(
-                "A partition query needs all_descendants, is ordered by __name__ only, and has no limit, offset or "
-                "cursors."
+                "A partition query is of a collection group of the whole database, ordered by __name__ ascending, and "
+                "has no filters, limit, offset or cursors."
             )
         if request.partition_count <= 0:
             raise invalid_argument("partition_count must be greater than zero.")
@@ -287,17 +289,18 @@ class FirestoreService:
             paths = [result.version.path async for result in execution.results()]
         points = max(0, min(request.partition_count, len(paths) // _SMALLEST_PARTITION - 1))
         starts = [paths[len(paths) * point // (points + 1)] for point in range(1, points + 1)]
-        after = _decode_token(request.page_token)
+        after = pages.place(request).decode()
+        size = pages.page_size(request)
         if after:
             starts = starts[starts.index(after) + 1 :] if after in starts else []
         response = PartitionQueryResponse()
-        size = request.page_size or len(starts)
+        size = size or len(starts)
         for path in starts[:size]:
             cursor = Cursor(before=True)
             cursor.values.add(reference_value=f"{database.root}/{path}")
             response.partitions.append(cursor)
         if len(starts) > size:
-            response.next_page_token = _encode_token(starts[size - 1])
+            response.next_page_token = pages.next_token(request, starts[size - 1].encode())
         return response
 
     # Writes and transactions
@@ -491,32 +494,25 @@ class FirestoreService:
 
     def _write_one(self, database: Database, write: Message, request: Message) -> Message:
         path = database.path_of(write.update.name)
+        mask = _mask(request)
         self._commit(database, [write])
         version = database.latest(path)
         if version is None:
             raise not_found(f'Document "{write.update.name}" not found.')
-        return _masked(version, request)
+        return _masked(version, mask)
 
 
-def _masked(version: Version, request: Message) -> Message:
-    document = version.document()
+def _mask(request: Message) -> list[FieldPath] | None:
+    """The fields that a request wants of documents, None if it wants them whole."""
     if not request.HasField("mask"):
+        return None
+    return list(map(parse_field_path, request.mask.field_paths))
+
+
+def _masked(version: Version, mask: list[FieldPath] | None) -> Message:
+    document = version.document()
+    if mask is None:
         return document
     masked = Document()
-    fields.project(document, _paths(request.mask.field_paths), masked)
+    fields.project(document, mask, masked)
     return masked
-
-
-def _paths(listed: Iterable[str]) -> list[tuple[str, ...]]:
-    return [parse_field_path(path) for path in listed]
-
-
-def _encode_token(text: str) -> str:
-    return base64.urlsafe_b64encode(text.encode()).decode()
-
-
-def _decode_token(token: str) -> str:
-    try:
-        return base64.urlsafe_b64decode(token).decode()
-    except (binascii.Error, UnicodeDecodeError) as error:
-        raise invalid_argument("The page_token is not one of this service's.") from error

@@ -261,6 +261,10 @@ def test_list_documents_shows_pages_and_documents_that_only_have_children(client
     documents = list(client._firestore_api.list_documents(request=request))
     assert [document.fields["n"].integer_value for document in documents] == list(range(24, -1, -1))
     assert all("m" not in document.fields for document in documents)
+    users.document("quoted").set({"a, b": 2, "n": 0})
+    users.document("other").set({"a, b": 1, "n": 0})
+    documents = list(client._firestore_api.list_documents(request={**request, "order_by": "`a, b` DESC , n"}))
+    assert [document.name.rpartition("/")[2] for document in documents] == ["quoted", "other"]
 
 
 def test_collections_are_listed_below_a_document_and_at_the_root(client: Any) -> None:

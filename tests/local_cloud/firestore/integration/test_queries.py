@@ -169,6 +169,16 @@ def test_projections_return_only_what_is_asked_for(grid: Any) -> None:
     assert next(grid.select([]).limit(1).stream()).to_dict() == {}
 
 
+def test_a_projection_without_fields_returns_whole_documents(grid: Any) -> None:
+    """Clients name the document's name if they want nothing else."""
+    request = {
+        "parent": grid._client._database_string + "/documents",
+        "structured_query": {"from_": [{"collection_id": grid.id}], "select": {"fields": []}, "limit": 1},
+    }
+    [response] = grid._client._firestore_api.run_query(request=request)
+    assert sorted(response.document.fields) == ["a", "b", "m"]
+
+
 def test_groups_reach_into_all_collections_of_an_id(client: Any) -> None:
     for path in ("events/1", "users/u1/events/2", "users/u2/events/1", "users/u2/xevents/1", "users/u1/events/2/x/1"):
         client.document(path).set({"path": path, "n": len(path)})
