@@ -41,7 +41,7 @@ def make_page(results: Sequence[Played], *, command: str, commit: str, machine: 
         f"This command made the page on {on} at commit `{commit}`, on {machine}:",
         f"```sh\n{command}\n```",
         f"{len(results)} scenarios, {total['reports']} reports: {total['doubled']} doubled, {total['lost']} lost, "
-        f"{broken} rules broken.\n"
+        f"and broken rules: {broken}.\n"
         "[How to read the tables](proof.md#how-to-read-the-tables) explains the columns.",
         "## Totals",
         _totals(results),

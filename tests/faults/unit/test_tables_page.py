@@ -1,4 +1,4 @@
-"""The page of a run's results."""
+"""The page of a run's results; and docs/explanation/proof-tables.md, which is one, has the scenarios of the code."""
 
 import re
 from dataclasses import replace
@@ -8,7 +8,11 @@ from functions.shared.settings import MailProviderName
 from tests.faults.invariants import Rule, Tally, Violation
 from tests.faults.runner import Played
 from tests.faults.scenario_run import Scenario, ScenarioRun
+from tests.faults.scenarios import OF_PROVIDER
 from tests.faults.tables_page import FIGURES, make_page
+from tests.support import REPOSITORY
+
+MAKE_AGAIN = 'make faults ARGS="--reports 1000 --seed 20261126 --markdown docs/explanation/proof-tables.md"'
 
 
 async def script(_run: ScenarioRun) -> None:
@@ -57,7 +61,7 @@ def test_each_scenario_has_its_row_and_each_group_its_sums() -> None:
 def test_it_says_what_made_it() -> None:
     text = page(played(TWICE, reports=8))
     assert 'on 2026-11-26 at commit `abc1234`, on 2 cores:\n\n```sh\nmake faults ARGS="--seed 7"\n```\n' in text
-    assert "1 scenarios, 8 reports: 0 doubled, 0 lost, 0 rules broken." in text
+    assert "1 scenarios, 8 reports: 0 doubled, 0 lost, and broken rules: 0." in text
 
 
 def test_it_says_which_rules_were_broken_and_what_scenarios_note() -> None:
@@ -68,5 +72,17 @@ def test_it_says_which_rules_were_broken_and_what_scenarios_note() -> None:
     )
     text = page(result, played(TWICE))
     assert "\n\n- killed: done by both\n" in text
-    assert "1 rules broken." in text
+    assert "and broken rules: 1." in text
     assert "```text\nSendGrid, worker: killed: lost: u1:default: neither here nor there\n```\n" in text
+
+
+def form(text: str) -> list[str]:
+    """The headings and the tables of a page, without the figures, the widths of columns, and the broken rules."""
+    lines = re.findall(r"^(?:#|\|).*", text.partition("## Broken rules")[0], re.MULTILINE)
+    return [re.sub(r"(?<=\|)[ \d.]+(?=\|)|[ -]+", " ", line) for line in lines]
+
+
+def test_the_page_has_the_columns_and_the_scenarios_of_the_code() -> None:
+    of_the_code = page(*(played(scenario) for theirs in OF_PROVIDER.values() for scenario in theirs))
+    of_a_run = (REPOSITORY / "docs/explanation/proof-tables.md").read_text(encoding="utf-8")
+    assert form(of_a_run) == form(of_the_code), f"the scenarios have changed since: {MAKE_AGAIN}"
