@@ -221,6 +221,6 @@ SCENARIOS = [
     _scenario("killed after the records were written", _killed(InjectionPoint.STORE_EVENTS, carried_out=True)),
     _scenario("killed after it paused", _killed(InjectionPoint.STOP, carried_out=True)),
     _scenario("Firestore fails under them", _firestore_fails, at_most=16),
-    _scenario("settle what kills leave unknown", _settle_what_kills_leave),
-    _scenario("settle what kills leave unknown, hours late", _settle_it_hours_late),
+    _scenario("settle what kills leave unknown", _settle_what_kills_leave, at_least=16),
+    _scenario("settle what kills leave unknown, hours late", _settle_it_hours_late, at_least=16),
 ]

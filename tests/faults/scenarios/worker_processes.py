@@ -276,11 +276,12 @@ SCENARIOS = [
         script=_killed_with_resend,
         on_unknown_outcome=OnUnknownOutcome.RESEND,
     ),
-    Scenario(name="killed at random", group="worker", script=killed_at_random),
+    Scenario(name="killed at random", group="worker", script=killed_at_random, at_least=16),
     Scenario(
         name="killed at random, with resend",
         group="worker",
         script=killed_at_random,
+        at_least=16,
         on_unknown_outcome=OnUnknownOutcome.RESEND,
     ),
     Scenario(name="told to end in the middle", group="worker", script=_terminated),
