@@ -31,7 +31,8 @@ def put(fields: Message, path: FieldPath, value: Message) -> None:
     """Set the value at a path, making maps of what stands in its way."""
     for key in path[:-1]:
         inner = fields[key]
-        if inner.WhichOneof("value_type") != "map_value":
+        if inner.WhichOneof("value_type") != "map_value" or values.is_vector(inner):
+            inner.Clear()
             inner.map_value.SetInParent()
         fields = inner.map_value.fields
     fields[path[-1]].CopyFrom(value)

@@ -276,9 +276,10 @@ class _Parser:
         nearest = self._query.find_nearest
         if not values.is_vector(nearest.query_vector):
             raise invalid_argument("find_nearest.query_vector is not a vector.")
+        value_rules.check(nearest.query_vector, "find_nearest.query_vector")
         vector = tuple(values.vector_numbers(nearest.query_vector))
-        if not vector or len(vector) > 2048:
-            raise invalid_argument("find_nearest.query_vector must have 1 to 2048 dimensions.")
+        if not vector:
+            raise invalid_argument("find_nearest.query_vector has no dimensions.")
         if not 1 <= nearest.limit.value <= 1000:
             raise invalid_argument("find_nearest.limit must be from 1 to 1000.")
         if not nearest.distance_measure:

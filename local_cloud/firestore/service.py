@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from google.protobuf.empty_pb2 import Empty
+from google.protobuf.timestamp_pb2 import Timestamp
 from google.rpc.status_pb2 import Status
 
 from local_cloud.clock import Clock
@@ -357,6 +358,8 @@ class FirestoreService:
         async for request in requests:
             if database is None:
                 database = self._database(request.database)
+                if request.writes:
+                    raise invalid_argument("The first request of a Write stream has writes.")
                 stream_id = request.stream_id or "".join(random.choices(_ID_LETTERS, k=20))  # noqa: S311 - no secret
             token += 1
             response = WriteResponse(stream_id=stream_id, stream_token=str(token).encode())
@@ -459,7 +462,7 @@ class FirestoreService:
             transaction = self._transactions.get(request.transaction, database)
             return transaction.read_time, transaction
         if kind == "read_time":
-            return database.past(timestamps.from_proto(request.read_time)), None
+            return _past(database, request.read_time), None
         return database.read_time(), None
 
     async def _snapshot_or_begin(
@@ -476,7 +479,7 @@ class FirestoreService:
         if options.WhichOneof("mode") == "read_only":
             read_time = None
             if options.read_only.HasField("read_time"):
-                read_time = database.past(timestamps.from_proto(options.read_only.read_time))
+                read_time = _past(database, options.read_only.read_time)
             return await self._transactions.begin(database, read_only=True, read_time=read_time)
         return await self._transactions.begin(database, retries=options.read_write.retry_transaction)
 
@@ -500,6 +503,12 @@ class FirestoreService:
         if version is None:
             raise not_found(f'Document "{write.update.name}" not found.')
         return _masked(version, mask)
+
+
+def _past(database: Database, read_time: Timestamp) -> int:
+    if not timestamps.is_aligned(read_time):
+        raise invalid_argument("read_time is not aligned to microseconds.")
+    return database.past(timestamps.from_proto(read_time))
 
 
 def _mask(request: Message) -> list[FieldPath] | None:

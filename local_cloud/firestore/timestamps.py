@@ -18,6 +18,11 @@ def from_proto(timestamp: Timestamp) -> int:
     return timestamp.seconds * 1_000_000 + timestamp.nanos // 1000
 
 
+def is_aligned(timestamp: Timestamp) -> bool:
+    """Whether a protobuf timestamp is a whole number of microseconds."""
+    return timestamp.nanos % 1000 == 0
+
+
 def to_proto(microseconds: int) -> Timestamp:
     """The protobuf timestamp of microseconds since 1970."""
     seconds, rest = divmod(microseconds, 1_000_000)

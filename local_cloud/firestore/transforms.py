@@ -8,7 +8,7 @@ from typing import Any
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from local_cloud.firestore import fields, values
+from local_cloud.firestore import fields, value_rules, values
 from local_cloud.firestore.errors import invalid_argument
 from local_cloud.firestore.messages import DocumentTransform, Message, Value
 from local_cloud.firestore.paths import parse_field_path
@@ -44,9 +44,9 @@ def apply(document: Message, transform: Message, now: Timestamp) -> Message:
         case "minimum":
             new = result = _number(transform, kind, lambda operand: _further(stored, operand, larger=False))
         case "append_missing_elements":
-            new = _append_missing(stored, transform.append_missing_elements.values)
+            new = _append_missing(stored, _elements(transform, kind))
         case "remove_all_from_array":
-            new = _remove_all(stored, transform.remove_all_from_array.values)
+            new = _remove_all(stored, _elements(transform, kind))
         case _:
             raise invalid_argument(f"Transform of field {transform.field_path} has no type.")
     fields.put(document.fields, path, new)
@@ -58,6 +58,15 @@ def _number(transform: Message, kind: str, compute: Any) -> Message:
     if not _is_number(operand):
         raise invalid_argument(f"Transform {kind} of field {transform.field_path} needs an integer or a double.")
     return compute(operand)
+
+
+def _elements(transform: Message, kind: str) -> Any:
+    elements = getattr(transform, kind).values
+    for element in elements:
+        if element.WhichOneof("value_type") == "array_value":
+            raise invalid_argument(f"Transform {kind} of field {transform.field_path} has an array in its array.")
+        value_rules.check_deeply(element, f"Transform {kind} of field {transform.field_path}")
+    return elements
 
 
 def _is_number(value: Message | None) -> bool:

@@ -20,6 +20,7 @@ WITHOUT_RULES = frozenset(
 )
 """Types without an invalid value. Most of what is written is of these, and needs no check."""
 
+_NUMBERS = {"integer_value", "double_value"}
 _NOT_STORED = {"field_reference_value", "variable_reference_value", "function_value", "pipeline_value"}
 
 
@@ -52,10 +53,21 @@ def check(value: Message, what: str) -> None:
         case "reference_value":
             split_document(value.reference_value)
         case "map_value" if values.is_vector(value):
-            if len(value.map_value.fields["value"].array_value.values) > MAX_DIMENSIONS:
-                raise invalid_argument(f"{what} holds a vector of more than {MAX_DIMENSIONS} dimensions.")
+            _check_vector(value.map_value.fields, what)
         case kind if kind in _NOT_STORED:
             raise invalid_argument(f"{what} holds a {kind}, which cannot be stored.")
+
+
+def _check_vector(fields: Message, what: str) -> None:
+    """Refuse what has a vector's mark, and is not an array of numbers beside it."""
+    array = fields["value"] if len(fields) == 2 and "value" in fields else None
+    if array is None or array.WhichOneof("value_type") != "array_value":
+        raise invalid_argument(f"{what} holds a vector that is no array.")
+    numbers = array.array_value.values
+    if any(each.WhichOneof("value_type") not in _NUMBERS for each in numbers):
+        raise invalid_argument(f"{what} holds a vector with elements that are no numbers.")
+    if len(numbers) > MAX_DIMENSIONS:
+        raise invalid_argument(f"{what} holds a vector of more than {MAX_DIMENSIONS} dimensions.")
 
 
 def check_deeply(value: Message, what: str) -> None:

@@ -12,7 +12,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from local_cloud.firestore import fields, timestamps, transforms
 from local_cloud.firestore.errors import already_exists, failed_precondition, invalid_argument, not_found
 from local_cloud.firestore.messages import Document, Message, WriteResult, verified_document
-from local_cloud.firestore.paths import FieldPath, format_field_path, parse_field_path
+from local_cloud.firestore.paths import NAME, FieldPath, format_field_path, parse_field_path
 from local_cloud.firestore.store import Database, Version
 from local_cloud.firestore.usage import Usage
 
@@ -95,6 +95,8 @@ def _apply(database: Database, pending: dict[str, _Pending], write: Message, tim
     result = WriteResult()
     if operation is None:
         return result
+    if operation != "update" and (write.HasField("update_mask") or write.update_transforms):
+        raise invalid_argument("update_mask and update_transforms belong to an update.")
     if operation == "delete":
         state.changed = state.changed or state.document is not None
         state.document = state.created = state.updated = None
@@ -106,8 +108,8 @@ def _apply(database: Database, pending: dict[str, _Pending], write: Message, tim
     else:
         document = Document(name=name) if state.document is None else _copy(state.document)
         field_transforms = write.transform.field_transforms
-        if write.HasField("update_mask"):
-            raise invalid_argument("A transform cannot have an update_mask.")
+        if not field_transforms:
+            raise invalid_argument("A transform has no field_transforms.")
     state.transforms += len(field_transforms)
     if state.transforms > MAX_TRANSFORMS:
         raise invalid_argument(f"A commit can have at most {MAX_TRANSFORMS} field transforms of a document.")
@@ -165,7 +167,12 @@ def _updated(write: Message, current: Message | None) -> Message:
 
 
 def _check_mask(paths: list[FieldPath]) -> None:
-    """Refuse a mask that names a field twice. A field and one inside of it may both be named, as the web SDK does."""
+    """Refuse a mask that names a field twice, or the document's name.
+
+    A field and one inside of it may both be named, as the web SDK does.
+    """
+    if NAME in paths:
+        raise invalid_argument("The update_mask names __name__, which is no field of a document.")
     for path, next_path in pairwise(sorted(paths)):
         if path == next_path:
             raise invalid_argument(f"The update_mask names {format_field_path(path)} twice.")
@@ -191,6 +198,8 @@ def _check_precondition(precondition: Message, state: _Pending, name: str, time:
         if not precondition.exists and state.document is not None:
             raise already_exists(f"Document already exists: {name}")
     elif kind == "update_time":
+        if not timestamps.is_aligned(precondition.update_time):
+            raise invalid_argument("The update_time of a precondition is not aligned to microseconds.")
         if timestamps.from_proto(precondition.update_time) > time:
             raise invalid_argument("The update_time of a precondition is in the future.")
         if state.updated is None or timestamps.from_proto(precondition.update_time) != timestamps.from_proto(

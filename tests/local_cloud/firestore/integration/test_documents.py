@@ -410,6 +410,13 @@ def test_an_update_mask_names_a_field_and_a_part_of_it(client: Any) -> None:
     assert document.get().to_dict() == {"a": {"b": 4}, "d": 3}
 
 
+def test_an_update_inside_of_a_vector_makes_a_map_of_it(client: Any) -> None:
+    document = client.document("users/u1")
+    document.set({"v": Vector([1.0, 2.0])})
+    document.update({"v.n": 1})
+    assert document.get().to_dict() == {"v": {"n": 1}}
+
+
 def test_a_batch_that_updates_what_it_deletes_is_refused(client: Any) -> None:
     client.document("users/u1").set({})
     batch = client.batch()

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from google.api_core.exceptions import InvalidArgument
+from google.cloud.firestore_v1 import types
 
 Call = Callable[[Any, str], Any]
 """Takes the generated client, and the name below which documents are."""
@@ -42,6 +43,28 @@ def collections(**options: Any) -> Call:
 
 def equal(path: str) -> dict[str, Any]:
     return {"field_filter": {"field": {"field_path": path}, "op": "EQUAL", "value": {"integer_value": 1}}}
+
+
+def written(operation: str, **write: Any) -> Call:
+    def commit(api: Any, root: str) -> Any:
+        name = f"{root}/c/d"
+        operations: dict[str, Any] = {
+            "update": {"name": name, "fields": write.pop("fields", {})},
+            "delete": name,
+            "transform": {"document": name, "field_transforms": write.pop("field_transforms", [])},
+        }
+        database = root.removesuffix("/documents")
+        return api.commit(request={"database": database, "writes": [{operation: operations[operation], **write}]})
+
+    return commit
+
+
+def vector(**fields: Any) -> dict[str, Any]:
+    return {"map_value": {"fields": {"__type__": {"string_value": "__vector__"}, **fields}}}
+
+
+ARRAY = {"array_value": {"values": [{"string_value": "x"}]}}
+INCREMENT = {"field_path": "n", "increment": {"integer_value": 1}}
 
 
 @pytest.fixture
@@ -140,3 +163,64 @@ def test_a_write_whose_answer_cannot_be_masked_writes_nothing(client: Any, refus
         )
     )
     assert not client.document("c/d").get().exists
+
+
+@pytest.mark.parametrize(
+    ("call", "problem"),
+    [
+        (written("update", update_mask={"field_paths": ["__name__"]}), "__name__"),
+        (written("update", update_mask={"field_paths": ["a.__b__"]}), "reserved name"),
+        (written("delete", update_mask={"field_paths": ["a"]}), "belong to an update"),
+        (written("delete", update_transforms=[INCREMENT]), "belong to an update"),
+        (written("transform", field_transforms=[INCREMENT], update_transforms=[INCREMENT]), "belong to an update"),
+        (written("transform"), "no field_transforms"),
+        (
+            written("transform", field_transforms=[{"field_path": "a", "remove_all_from_array": {"values": [{}]}}]),
+            "without a type",
+        ),
+        (
+            written("transform", field_transforms=[{"field_path": "a", "remove_all_from_array": {"values": [ARRAY]}}]),
+            "an array in its array",
+        ),
+        (written("update", current_document={"update_time": {"seconds": 1, "nanos": 1}}), "not aligned"),
+    ],
+)
+def test_a_write_that_is_none(refusal: Callable[[Call], str], call: Call, problem: str) -> None:
+    assert problem in refusal(call)
+
+
+@pytest.mark.parametrize(
+    ("value", "problem"),
+    [
+        (vector(), "no array"),
+        (vector(value={"integer_value": 1}), "no array"),
+        (vector(value=ARRAY, more=ARRAY), "no array"),
+        (vector(value=ARRAY), "no numbers"),
+    ],
+)
+def test_a_vector_that_is_none(refusal: Callable[[Call], str], value: Any, problem: str) -> None:
+    assert problem in refusal(written("update", fields={"v": value}))
+    nearest = {"vector_field": {"field_path": "v"}, "query_vector": value, "limit": 1, "distance_measure": "EUCLIDEAN"}
+    assert problem in refusal(found(find_nearest=nearest))
+
+
+def test_a_read_time_between_two_microseconds(refusal: Callable[[Call], str]) -> None:
+    read_time = {"seconds": 1_700_000_000, "nanos": 1}
+    assert "not aligned" in refusal(listed(read_time=read_time))
+    assert "not aligned" in refusal(
+        lambda api, root: api.begin_transaction(
+            request={
+                "database": root.removesuffix("/documents"),
+                "options": {"read_only": {"read_time": read_time}},
+            }
+        )
+    )
+
+
+def test_writes_in_the_first_request_of_a_stream(refusal: Callable[[Call], str]) -> None:
+    def write(api: Any, root: str) -> Any:
+        database = root.removesuffix("/documents")
+        first = types.WriteRequest(database=database, writes=[{"delete": f"{root}/c/d"}])
+        return list(api.write(requests=iter([first]), metadata=[("google-cloud-resource-prefix", database)]))
+
+    assert "first request" in refusal(write)
