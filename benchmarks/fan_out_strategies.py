@@ -7,7 +7,7 @@ import os
 import signal
 import time
 from base64 import b64encode
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import zip_longest
@@ -32,7 +32,7 @@ from benchmarks.cloud import DUE_AT, NO_SERVER, PARENT, TASKS
 from benchmarks.documents import PROJECT
 from functions.dispatcher.document_stream import DocumentStream
 from functions.dispatcher.due_subscription import DUE_FIELDS, DueSubscription
-from functions.dispatcher.due_subscriptions import STREAMS, due_subscriptions, shard_values
+from functions.dispatcher.due_subscriptions import STREAMS, due_subscriptions
 from functions.dispatcher.fan_out import CALLS_IN_FLIGHT, FanOut, report_task
 from functions.dispatcher.run_counters import RunCounters
 from functions.shared.ids import DEFAULT_DATABASE, SHARDS
@@ -257,7 +257,7 @@ def _due_queries() -> list[RunQueryRequest]:
                         "filters": [
                             {"field_filter": {"field": {"field_path": path}, "op": op, "value": value}}
                             for path, op, value in (
-                                ("shard", operator.IN, shard_values(range(SHARDS)[number::STREAMS])),
+                                ("shard", operator.IN, _shards(range(SHARDS)[number::STREAMS])),
                                 ("next_report_at", operator.LESS_THAN_OR_EQUAL, Value(timestamp_value=DUE_AT)),
                             )
                         ],
@@ -268,6 +268,10 @@ def _due_queries() -> list[RunQueryRequest]:
         )
         for number in range(STREAMS)
     ]
+
+
+def _shards(shards: Sequence[int]) -> Value:
+    return Value(array_value={"values": [Value(integer_value=shard) for shard in shards]})
 
 
 def _run(strategy: FanOutStrategy, queue: str, reports: int, addresses: Mapping[str, str]) -> FanOutTimes:

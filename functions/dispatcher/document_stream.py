@@ -16,7 +16,8 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
-from datetime import datetime
+from datetime import UTC, datetime
+from enum import StrEnum
 from typing import Any
 
 import google.auth
@@ -24,8 +25,6 @@ import requests
 from google.api_core import exceptions
 from google.auth.exceptions import GoogleAuthError
 from google.auth.transport.requests import AuthorizedSession
-from google.cloud.firestore_v1.types import Cursor, RunQueryRequest, StructuredQuery, Value
-from google.protobuf.json_format import MessageToDict
 
 from functions.shared.user import USERS
 
@@ -57,10 +56,24 @@ _SCOPE = "https://www.googleapis.com/auth/datastore"
 
 _BETWEEN_ELEMENTS = re.compile(r"[\s,\[]*")
 
-Operator = StructuredQuery.FieldFilter.Operator
+Value = Mapping[str, Any]
+"""A value as JSON. https://firebase.google.com/docs/firestore/reference/rest/Shared.Types/ArrayValue#Value"""
 
-Filter = tuple[str, int, Value]
-"""Field, operator (an Operator), value."""
+
+class Operator(StrEnum):
+    """How a filter compares.
+
+    https://firebase.google.com/docs/firestore/reference/rest/v1/StructuredQuery#operator_1
+    """
+
+    EQUAL = "EQUAL"
+    IN = "IN"
+    GREATER_THAN_OR_EQUAL = "GREATER_THAN_OR_EQUAL"
+    LESS_THAN_OR_EQUAL = "LESS_THAN_OR_EQUAL"
+
+
+Filter = tuple[str, Operator, Value]
+"""Field, operator, value."""
 
 Document = Mapping[str, Any]
 """A document as JSON: `name`, `fields` where it has any, `createTime` and `updateTime`.
@@ -79,9 +92,7 @@ class DocumentStream:
 
     def __init__(self, project: str, database: str, below_users: str | None = None) -> None:
         self._parent = f"projects/{project}/databases/{database}/documents"
-        self._from = StructuredQuery.CollectionSelector(
-            collection_id=below_users or USERS, all_descendants=below_users is not None
-        )
+        self._from = {"collectionId": below_users, "allDescendants": True} if below_users else {"collectionId": USERS}
         self._root = f"{self._parent}/"
         self._users = f"{self._root}{USERS}/"
         self._slashes = self._users.count("/") + (2 if below_users else 0)
@@ -104,8 +115,6 @@ class DocumentStream:
         order_by: Sequence[str],
         select: Sequence[str],
         start_after: Sequence[Value] = (),
-        end_before: Sequence[Value] = (),
-        end_at: Sequence[Value] = (),
         read_time: datetime | None = None,
     ) -> Iterator[Document]:
         """Read documents in an order that ends with their names. The query begins at once, not with the first document.
@@ -116,8 +125,6 @@ class DocumentStream:
             select: the fields to read.
             start_after: the place in the order behind which to begin: values of the fields of `order_by`, and
                 perhaps a name.
-            end_before: the place in the order before which to end.
-            end_at: the last place, as an alternative to `end_before`.
             read_time: the moment, of the last hour, whose documents to read; None for the present.
 
         Returns:
@@ -126,24 +133,19 @@ class DocumentStream:
         Raises:
             google.api_core.exceptions.GoogleAPICallError: Firestore refuses, or failed six times without a document.
         """
-        query = StructuredQuery(
-            select=StructuredQuery.Projection(fields=[_field(path) for path in select]),
-            from_=[self._from],
-            where=_all_of(where),
-            order_by=[
-                StructuredQuery.Order(field=_field(path), direction=StructuredQuery.Direction.ASCENDING)
-                for path in (*order_by, "__name__")
-            ],
-            limit=PAGE_SIZE,
-        )
+        query: dict[str, Any] = {
+            "select": {"fields": [{"fieldPath": path} for path in select]},
+            "from": [self._from],
+            "orderBy": [{"field": {"fieldPath": path}, "direction": "ASCENDING"} for path in (*order_by, "__name__")],
+            "limit": PAGE_SIZE,
+        }
+        if where:
+            query["where"] = _all_of(where)
         if start_after:
-            query.start_at = Cursor(values=start_after, before=False)
-        if end_before:
-            query.end_at = Cursor(values=end_before, before=True)
-        if end_at:
-            query.end_at = Cursor(values=end_at, before=False)
-        request = RunQueryRequest(structured_query=query, read_time=read_time)
-        body: dict[str, Any] = MessageToDict(RunQueryRequest.pb(request))
+            query["startAt"] = {"values": start_after, "before": False}
+        body: dict[str, Any] = {"structuredQuery": query}
+        if read_time:
+            body["readTime"] = timestamp(read_time)["timestampValue"]
         return self._pages(body, order_by, self._threads.submit(self._begin, body))
 
     def name_of(self, path: str) -> str:
@@ -235,21 +237,18 @@ def _elements(answer: requests.Response) -> Iterator[dict[str, Any]]:
     raise exceptions.ServiceUnavailable("the answer broke off")  # type: ignore[no-untyped-call]  # google-api-core
 
 
-def _all_of(filters: Sequence[Filter]) -> StructuredQuery.Filter | None:
-    if not filters:
-        return None
-    return StructuredQuery.Filter(
-        composite_filter=StructuredQuery.CompositeFilter(
-            op=StructuredQuery.CompositeFilter.Operator.AND,
-            filters=[
-                StructuredQuery.Filter(
-                    field_filter=StructuredQuery.FieldFilter(field=_field(path), op=operator, value=value)
-                )
+def timestamp(at: datetime) -> Value:
+    """A moment as a value."""
+    return {"timestampValue": at.astimezone(UTC).isoformat().replace("+00:00", "Z")}
+
+
+def _all_of(filters: Sequence[Filter]) -> dict[str, Any]:
+    return {
+        "compositeFilter": {
+            "op": "AND",
+            "filters": [
+                {"fieldFilter": {"field": {"fieldPath": path}, "op": operator, "value": value}}
                 for path, operator, value in filters
             ],
-        )
-    )
-
-
-def _field(path: str) -> StructuredQuery.FieldReference:
-    return StructuredQuery.FieldReference(field_path=path)
+        }
+    }

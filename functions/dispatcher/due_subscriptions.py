@@ -5,10 +5,9 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from operator import itemgetter
 
-from google.cloud.firestore_v1.types import ArrayValue, Value
 from pydantic import BaseModel, ConfigDict
 
-from functions.dispatcher.document_stream import DocumentStream, Operator
+from functions.dispatcher.document_stream import DocumentStream, Operator, timestamp
 from functions.dispatcher.due_subscription import DUE_FIELDS, DueSubscription, read_due_subscription
 from functions.shared.contract import UtcDatetime
 from functions.shared.ids import DocumentId
@@ -77,21 +76,14 @@ def due_subscriptions(
     Raises:
         google.api_core.exceptions.GoogleAPICallError: Firestore cannot be read.
     """
-    start_after = (
-        (
-            Value(timestamp_value=after.next_report_at),
-            Value(reference_value=stream.name_of(after.path)),
-        )
-        if after
-        else ()
-    )
+    start_after = [timestamp(after.next_report_at), {"referenceValue": stream.name_of(after.path)}] if after else []
     groups = [shards[number::STREAMS] for number in range(min(STREAMS, len(shards)))]
     streams = [
         stream.read(
             where=[
-                ("shard", Operator.IN, shard_values(group)),
-                ("next_report_at", Operator.GREATER_THAN_OR_EQUAL, Value(timestamp_value=EARLIEST)),
-                ("next_report_at", Operator.LESS_THAN_OR_EQUAL, Value(timestamp_value=run_time)),
+                ("shard", Operator.IN, {"arrayValue": {"values": [{"integerValue": f"{shard}"} for shard in group]}}),
+                ("next_report_at", Operator.GREATER_THAN_OR_EQUAL, timestamp(EARLIEST)),
+                ("next_report_at", Operator.LESS_THAN_OR_EQUAL, timestamp(run_time)),
             ],
             order_by=["next_report_at"],
             select=DUE_FIELDS,
@@ -103,8 +95,3 @@ def due_subscriptions(
         *((read_due_subscription(document, default_kind) for document in documents) for documents in streams),
         key=_order,
     )
-
-
-def shard_values(shards: Sequence[int]) -> Value:
-    """Shards as the filter `in` takes them."""
-    return Value(array_value=ArrayValue(values=[Value(integer_value=shard) for shard in shards]))

@@ -11,7 +11,6 @@ from typing import Any, NamedTuple
 import structlog
 from google.cloud import firestore
 from google.cloud.firestore_v1.base_query import FieldFilter
-from google.cloud.firestore_v1.types import Value
 
 from functions.dispatcher.conditional_commit import NO_ROOM, Change, CommitResult, commit, update
 from functions.dispatcher.document_stream import DocumentStream, Operator
@@ -94,7 +93,7 @@ class Enrollment:
                 ),
                 new=active.where(filter=FieldFilter("enrolled_at", "==", None)),
                 select=["active", "enrolled_at", "time_zone"],
-                where=[("active", Operator.EQUAL, Value(boolean_value=True))],
+                where=[("active", Operator.EQUAL, {"booleanValue": True})],
                 is_missing=_has_neither_time_nor_null,
             ),
         )

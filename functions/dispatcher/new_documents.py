@@ -17,7 +17,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple, Protocol
 
-from google.cloud.firestore_v1.types import Value
 from pydantic import BaseModel, ConfigDict
 
 from functions.dispatcher.document_stream import DocumentStream, Filter
@@ -177,7 +176,7 @@ class NewDocuments:
             where=self._mark.where,
             order_by=[],
             select=[self._mark.field],
-            start_after=[Value(reference_value=self._stream.name_of(after))] if after else [],
+            start_after=[{"referenceValue": self._stream.name_of(after)}] if after else [],
             read_time=read_time,
         )
         found: list[str] = []
