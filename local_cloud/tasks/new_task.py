@@ -28,7 +28,8 @@ _MOST_DEADLINE = 30 * 60 * SECOND
 _DEFAULT_DEADLINE_SECONDS = 600
 
 _AUTHORITY = re.compile("http://([^/?#]*)")
-_NOT_IN_URLS = re.compile(r"[\x00-\x20\x7f]")
+_NOT_IN_URLS = re.compile(r"[\x00-\x1f\x7f]")
+_NOT_IN_HOSTS = re.compile(r"\s")
 _ASCII = "".join(map(chr, range(0x21, 0x7F)))
 
 _POST = int(messages.HttpMethod.POST)
@@ -108,7 +109,9 @@ def _refusal_of_url(url: str) -> str:
         return f"HttpRequest.url cannot be longer than {_MAX_URL} characters."
     try:
         parts = urlsplit(url)
-        if parts.hostname and parts.port != 0 and not _NOT_IN_URLS.search(url):
+        # A space in the path or the query is encoded: "Cloud Tasks will encode some characters".
+        is_valid = parts.hostname and parts.port != 0 and not _NOT_IN_HOSTS.search(parts.hostname)
+        if is_valid and not _NOT_IN_URLS.search(url):
             return ""
     except ValueError:
         pass

@@ -32,6 +32,12 @@ def test_the_request_is_the_tasks_own(tasks: Tasks) -> None:
     assert "authorization" not in received.headers
 
 
+def test_a_url_is_encoded_where_it_must_be(tasks: Tasks) -> None:
+    tasks.create("t", path="/größe und zahl?q=a b")
+
+    assert tasks.wait_for(1)[0].path == "/gr%C3%B6%C3%9Fe%20und%20zahl?q=a+b"
+
+
 def test_only_a_task_with_a_body_has_a_content_type(tasks: Tasks) -> None:
     tasks.create("with", http_request={"body": b"x"})
     tasks.create("without", http_request={"body": b""})
