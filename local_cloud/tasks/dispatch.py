@@ -89,7 +89,8 @@ class Dispatcher:
             timeout=aiohttp.ClientTimeout(total=None),
             cookie_jar=aiohttp.DummyCookieJar(),
             auto_decompress=False,
-            skip_auto_headers=("Content-Type",),  # the target has it where there is a body
+            # The service adds none: https://github.com/aertje/cloud-tasks-emulator/issues/111
+            skip_auto_headers=("Content-Type",),
         )
 
     async def stop(self) -> None:

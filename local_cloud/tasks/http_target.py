@@ -65,22 +65,20 @@ def resolve(request: Any, override: Any) -> HttpTarget:
     return HttpTarget(
         method=method,
         url=_override_url(request.url, override.uri_override) if override.HasField("uri_override") else request.url,
-        headers=_headers(request.headers, override.header_overrides, has_body=bool(body)),
+        headers=_headers(request.headers, override.header_overrides),
         body=body,
         oidc=asking.oidc_token if kind == "oidc_token" else None,
         oauth=asking.oauth_token if kind == "oauth_token" else None,
     )
 
 
-def _headers(own: Mapping[str, str], overrides: Any, *, has_body: bool) -> dict[str, str]:
+def _headers(own: Mapping[str, str], overrides: Any) -> dict[str, str]:
     headers = dict(own)
     for override in overrides:
         key = override.header.key
         headers = {name: value for name, value in headers.items() if name.lower() != key.lower()}
         headers[key] = override.header.value
     headers = {name: value for name, value in headers.items() if not _is_the_services(name.lower())}
-    if has_body and not any(name.lower() == "content-type" for name in headers):
-        headers["Content-Type"] = "application/octet-stream"
     headers["User-Agent"] = USER_AGENT
     return headers
 

@@ -38,14 +38,6 @@ def test_headers_that_are_the_services_own(name: str) -> None:
     assert target.headers == {"User-Agent": "Google-Cloud-Tasks"}
 
 
-def test_a_body_without_a_type_is_an_octet_stream() -> None:
-    assert (
-        resolve(Request(url=URL, http_method="POST", body=b"x"), Override()).headers["Content-Type"]
-        == "application/octet-stream"
-    )
-    assert "Content-Type" not in resolve(Request(url=URL, http_method="POST"), Override()).headers
-
-
 def test_a_queue_overrides_method_headers_and_token() -> None:
     target = resolve(
         Request(
