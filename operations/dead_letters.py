@@ -160,8 +160,8 @@ class DeadLetters:
         letter = StoredDeadLetter.from_snapshot(snapshot) if snapshot is not None else None
         if letter is None:
             raise NotFound(
-                f"There is no dead letter {letter_id}: reports dead-letters list shows them."
-                + did_you_mean(self._letters, letter_id)
+                f"There is no dead letter {letter_id}: reports dead-letters list shows them.",
+                did_you_mean(self._letters, letter_id),
             )
         return letter
 

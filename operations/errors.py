@@ -24,7 +24,16 @@ class OperatorError(Exception):
 
 
 class NotFound(OperatorError):
-    """There is no such run, delivery, dead letter, queue, task or user."""
+    """There is no such run, delivery, dead letter, queue, task or user.
+
+    Args:
+        text: what there is not.
+        suggestion: a question about ids that are like the wanted one, with a space in front; may be empty.
+    """
+
+    def __init__(self, text: str, suggestion: str = "") -> None:
+        super().__init__(text + suggestion)
+        self.suggestion = suggestion
 
 
 class NotConfigured(OperatorError):

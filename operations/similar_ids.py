@@ -9,7 +9,8 @@ from functions.shared.ids import is_document_id
 
 _MOST = 3
 _READ = 20
-"""How many ids are read for each look: what begins like the id, and what begins like its first third."""
+"""How many ids are read for each look: what begins like the id, like all but its last character, then like ever
+shorter beginnings."""
 
 _LAST = "\uf8ff"
 """Sorts behind every id that is written."""
@@ -25,9 +26,11 @@ def did_you_mean(collection: Any, wanted: str) -> str:
     if not is_document_id(wanted):
         return ""
     found = _beginning_with(collection, wanted)
-    if not found:
-        near = _beginning_with(collection, wanted[: max(1, len(wanted) // 3)])
+    length = len(wanted) - 1
+    while not found and length > 0:
+        near = _beginning_with(collection, wanted[:length])
         found = difflib.get_close_matches(wanted, near, n=_MOST)
+        length //= 2
     if not found:
         return ""
     *others, last = found[:_MOST]

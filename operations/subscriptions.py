@@ -141,8 +141,7 @@ def no_such_user(user_id: str, users: Any) -> NotFound:
         users: the collection.
     """
     return NotFound(
-        f"There is no user {user_id}: reports users find EMAIL says the id of who has an address."
-        + did_you_mean(users, user_id)
+        f"There is no user {user_id}: reports users find EMAIL finds a user's id.", did_you_mean(users, user_id)
     )
 
 

@@ -1,7 +1,7 @@
 """`reports dead-letters`: reports that could not be sent."""
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -23,7 +23,7 @@ from operations.commands.group import (
     print_list,
     session,
 )
-from operations.dead_letter_result import DeadLetterResult
+from operations.dead_letter_result import DeadLetterOutcome, DeadLetterResult
 from operations.dead_letters import DeadLetters
 from operations.dismissal import DismissalOutcome, Dismissals, decide_dismissal
 from operations.errors import ExitStatus, NotFound
@@ -150,7 +150,7 @@ def replay(
     output = Output(as_json=as_json)
     letters, missing = _select(current, ids, reason=reason, since=since, everything=everything)
     replay_one = Replay(client=current.pipeline_database, queue_of=current.queue_of, has_task=current.queues.has_task)
-    absent = [DeadLetterResult(letter_id=letter_id, outcome=ReplayOutcome.NOT_FOUND) for letter_id in missing]
+    absent = _absent(missing, ReplayOutcome.NOT_FOUND)
     unclear = replay_one.unclear(letters)
     if unclear:
         output.warn(
@@ -282,7 +282,7 @@ class _StateChange:
 
 def _mark(
     current: Session,
-    selected: tuple[list[StoredDeadLetter], list[str]],
+    selected: tuple[list[StoredDeadLetter], dict[str, str]],
     act: _StateChange,
     output: Output,
     *,
@@ -291,7 +291,7 @@ def _mark(
     yes: bool,
 ) -> None:
     letters, missing = selected
-    absent = [DeadLetterResult(letter_id=letter_id, outcome=DismissalOutcome.NOT_FOUND) for letter_id in missing]
+    absent = _absent(missing, DismissalOutcome.NOT_FOUND)
     if dry_run:
 
         def look(letter: StoredDeadLetter) -> DeadLetterResult:
@@ -312,21 +312,28 @@ def _select(
     since: datetime | None,
     everything: bool,
     in_state: DeadLetterState = DeadLetterState.OPEN,
-) -> tuple[list[StoredDeadLetter], list[str]]:
-    """The dead letters that the operator means, and the ids that do not exist. Without ids, the dead letters in the
-    state."""
+) -> tuple[list[StoredDeadLetter], dict[str, str]]:
+    """The dead letters that the operator means, and each id that does not exist with a suggestion. Without ids, the
+    dead letters in the state."""
     if sum((bool(ids), reason is not None or since is not None, everything)) != 1:
         raise typer.BadParameter("name dead letters, or --reason and --since, or --all")
     dead_letters = DeadLetters(current.pipeline_database)
     if not ids:
-        return list(dead_letters.find(LetterFilter(state=in_state, reason=reason, since=since))), []
-    letters, missing = [], []
+        return list(dead_letters.find(LetterFilter(state=in_state, reason=reason, since=since))), {}
+    letters, missing = [], {}
     for letter_id in dict.fromkeys(ids):
         try:
             letters.append(dead_letters.get(letter_id))
-        except NotFound:
-            missing.append(letter_id)
+        except NotFound as error:
+            missing[letter_id] = error.suggestion
     return letters, missing
+
+
+def _absent(missing: Mapping[str, str], outcome: DeadLetterOutcome) -> list[DeadLetterResult]:
+    return [
+        DeadLetterResult(letter_id=each, outcome=outcome, detail=suggestion and f"{outcome.explanation}.{suggestion}")
+        for each, suggestion in missing.items()
+    ]
 
 
 def _do(

@@ -52,7 +52,7 @@ def _say_how_long_it_takes(output: Output, rows: Sequence[Mapping[str, Any]]) ->
     tasks, sent_by = sum(row["tasks"] for row in rows), max(row["ramp"]["sent_by"] for row in rows)
     if tasks:
         count = f"more than {tasks:,}" if any(row["more_tasks"] for row in rows) else f"{tasks:,}"
-        output.say(f"Tasks that wait: {count}. At the ramp's rate they are sent by {sent_by:%Y-%m-%d %H:%M} UTC.")
+        output.say(f"Tasks that wait: {count}. At the ramp's rate they are sent by {sent_by:%Y-%m-%dT%H:%MZ}.")
     for row in rows:
         if not math.isclose(row["rate"], row["ramp"]["rate"], rel_tol=1e-6):
             output.say(

@@ -79,6 +79,7 @@ def _usage_in_one_line() -> Iterator[None]:
             raise
         context = getattr(error, "ctx", None)
         command = context.command_path if context else "reports"
-        text = " ".join(escape(error.format_message(), keep="\n").split())
+        # Typer has Pydantic read the values, which begins so.
+        text = " ".join(escape(error.format_message(), keep="\n").split()).replace(": Value error, ", ": ")
         typer.echo(f"{command}: {text}{'' if text.endswith(('.', '?')) else '.'} See {command} --help.", err=True)
         raise typer.Exit(error.exit_code) from error

@@ -32,7 +32,8 @@ _REASON_TEXTS: Mapping[str, _ReasonText] = {
     DeadLetterReason.INVALID_TASK: _UNREADABLE_TASK,
     DeadLetterReason.UNKNOWN_OUTCOME: _ReasonText(
         "Report perhaps not sent: its outcome is unknown",
-        "Look for the mail at the mail provider first. If it was sent, dismiss this: a replay may send it again.",
+        "Look for the mail at the mail provider first. If it was sent, dismiss this, since a replay would send it "
+        "again. If not, replay it.",
     ),
     DeadLetterReason.LOST: _ReasonText(
         "Report not sent: its task was lost", "Replay it. The worker's log may say how its attempts ended."

@@ -20,7 +20,7 @@ class _KindText:
 _KIND_TEXTS = {
     AlertKind.OVERDUE_REPORTS: _KindText(
         "Reports are overdue: their tasks ended without a trace",
-        "They have new tasks, and no report is sent twice. A task ends so if the worker is killed or runs out of "
+        "They have new tasks, and no report is sent twice. This happens if the worker is killed or runs out of "
         "memory or time, or if no instance was there for any attempt: the worker's log says which.",
         ("reports runs show {run}", "reports queue show"),
     ),
@@ -58,13 +58,13 @@ _KIND_TEXTS = {
         "Many recipients mark reports as spam",
         "Reports still go out. If more recipients complain, the runs stop by themselves. Find out what the recipients "
         "object to: a new kind, a new list of users, a change of how often reports come.",
-        ("reports runs show {run}", "reports deliveries"),
+        ("reports runs show {run}", "reports deliveries --state sent"),
     ),
     AlertKind.BOUNCES_HIGH: _KindText(
         "Many mails bounce: the addresses do not exist",
         "Reports still go out. If more mails bounce, the runs stop by themselves. Find out where the addresses come "
         "from, and whether your application has verified them.",
-        ("reports runs show {run}", "reports deliveries"),
+        ("reports runs show {run}", "reports deliveries --state sent"),
     ),
     AlertKind.SENDING_STOPPED: _KindText(
         "Sending is stopped: too many complaints or bounces",

@@ -59,5 +59,5 @@ class Alert:
 
 
 def clock_time(timestamp: datetime) -> str:
-    """A time as alerts show it."""
-    return timestamp.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+    """A time as alerts show it: as the commands and the due times do."""
+    return timestamp.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -83,15 +83,18 @@ def test_dead_letters_by_user_run_kind_and_cause(project: Project) -> None:
     ],
     ids=" ".join,
 )
-@pytest.mark.parametrize(("slip", "meant"), [("customer-4", "customer-42"), ("custmoer-42", "customer-42")])
+@pytest.mark.parametrize("slip", ["customer-4", "custmoer-42", "customer-42x", "customer-24"])
 def test_a_slip_in_a_users_id_is_an_error_with_a_suggestion(
-    project: Project, command: tuple[str, ...], slip: str, meant: str
+    project: Project, command: tuple[str, ...], slip: str
 ) -> None:
-    seed(project.database, "customer-42", next_report_at=DUE)
+    for user in ("customer-42", *(f"c{number}" for number in range(20))):
+        seed(project.database, user, next_report_at=DUE)
     answer = project.reports(*command, slip)
     assert (answer.status, answer.out) == (1, "")
-    assert f"There is no user {slip}: " in answer.err
-    assert answer.err.endswith(f" Did you mean {meant}?\n")
+    assert (
+        answer.err
+        == f"There is no user {slip}: reports users find EMAIL finds a user's id. Did you mean customer-42?\n"
+    )
 
 
 def test_half_an_id_gets_those_that_begin_with_it(project: Project) -> None:
@@ -101,6 +104,23 @@ def test_half_an_id_gets_those_that_begin_with_it(project: Project) -> None:
     assert answer.err.endswith(f" Did you mean u1:default:{RUN} or u2:default:{RUN}?\n")
     answer = project.reports("runs", "show", "20261124")
     assert answer.err == "There is no run 20261124: reports runs shows the latest.\n"
+
+
+@pytest.mark.parametrize("act", ["replay", "dismiss", "reopen"])
+def test_an_act_on_an_id_with_a_slip_gets_a_suggestion(project: Project, act: str) -> None:
+    project.dead_letter("u1")
+    for wrong in ("u1:def", f"u1:defalt:{RUN}"):
+        answer = project.reports("dead-letters", act, wrong, "--dry-run")
+        assert answer.status == 1
+        assert f"{wrong}: there is no such dead letter. Did you mean u1:default:{RUN}?" in answer.err
+
+
+def test_a_value_that_an_option_does_not_take_is_one_plain_line(project: Project) -> None:
+    answer = project.reports(*LETTERS, "--reason", "lots")
+    assert (answer.status, answer.out) == (2, "")
+    assert answer.err.startswith(
+        "reports dead-letters list: Invalid value for '--reason': 'lots' is not one of 'retries-"
+    )
 
 
 def test_a_dry_run_names_what_it_would_do(project: Project) -> None:

@@ -142,7 +142,7 @@ def test_one_that_is_missing_is_named_with_those_that_are_not(project: Project) 
 def test_nobody_is_named_with_what_to_do(project: Project, verb: str) -> None:
     answer = subscriptions(project, *verb.split(), "nobody")
     assert (answer.status, answer.out) == (1, "")
-    assert answer.err.startswith("There is no user nobody: reports users find EMAIL says the id")
+    assert answer.err.startswith("There is no user nobody: reports users find EMAIL finds a user's id.")
 
 
 def test_one_is_made_and_due_by_its_schedule(project: Project) -> None:

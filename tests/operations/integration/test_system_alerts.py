@@ -1,8 +1,14 @@
 """System alerts, as the operator reads them."""
 
+import shlex
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pytest
+
+from functions.dlq_handler.alerting.alert_links import AlertLinks
+from functions.dlq_handler.alerting.system_alert_text import make_system_alert
+from functions.shared.system_alert import AlertKind, StoredSystemAlert
 from tests.operations.integration.conftest import Project
 
 
@@ -68,3 +74,12 @@ def test_a_system_alert_that_holds_anything_is_listed(project: Project) -> None:
     [row] = project.reports("system-alerts", "--json").json
     assert (row["system_alert_id"], row["alert"], row["detail"], row["figures"]) == ("odd", None, None, {})
     assert project.reports("system-alerts").status == 0
+
+
+@pytest.mark.parametrize("kind", list(AlertKind))
+def test_the_commands_of_an_alert_can_be_called(project: Project, kind: AlertKind) -> None:
+    stored = StoredSystemAlert(id="a", kind=kind.value, run_id="20261124T1300Z", report={"delivery_id": "u1:s:1"})
+    alert = make_system_alert(stored, 0, datetime(2026, 11, 24, tzinfo=UTC), links=AlertLinks())
+    for program, *arguments in map(shlex.split, alert.commands):
+        if program == "reports":
+            assert project.reports(*arguments).status != 2, arguments

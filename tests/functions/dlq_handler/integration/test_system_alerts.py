@@ -49,7 +49,7 @@ def test_an_alert_says_what_is_wrong_and_what_to_do(around: Cloud, kind: AlertKi
 
     (message,) = around.slack
     shown = json.dumps(message)
-    for part in [*parts, RUN, "2026-11-24 13:14:00 UTC", "reports whose tasks ended without a trace: 3"]:
+    for part in [*parts, RUN, "2026-11-24T13:14:00Z", "reports whose tasks ended without a trace: 3"]:
         assert part in shown
     assert parts[0] in around.pager.posts[0]["title"]
     (stored,) = noted(around).values()

@@ -91,7 +91,7 @@ def test_an_entity_is_never_cut_in_two() -> None:
 
 @pytest.mark.parametrize(
     ("others", "text"),
-    [(0, ""), (1, "And 1 more of"), (5000, "And 5000 more of the same cause since 2026-11-24 13:00")],
+    [(0, ""), (1, "And 1 more of"), (5000, "And 5000 more of the same cause since 2026-11-24T13:00:00Z")],
 )
 def test_the_count_follows(others: int, text: str) -> None:
     assert alert_of(others=others).following.startswith(text)
