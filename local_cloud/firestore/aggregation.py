@@ -11,7 +11,7 @@ from local_cloud.firestore import fields
 from local_cloud.firestore.errors import invalid_argument
 from local_cloud.firestore.execution import Execution, Result
 from local_cloud.firestore.messages import Message, Value
-from local_cloud.firestore.paths import FieldPath, parse_field_path
+from local_cloud.firestore.paths import MAX_FIELD_NAME_BYTES, FieldPath, is_reserved, parse_field_path
 
 MAX_AGGREGATIONS = 5
 _INT64_MIN = -(2**63)
@@ -86,6 +86,7 @@ def parse(query: Message) -> list[Aggregation]:
         if not alias:
             unnamed += 1
             alias = f"field_{unnamed}"
+        _check_alias(alias)
         if any(other.alias == alias for other in parsed):
             raise invalid_argument(f"Aggregation aliases contain duplicate alias: {alias}")
         if kind == "count":
@@ -98,6 +99,14 @@ def parse(query: Message) -> list[Aggregation]:
         else:
             raise invalid_argument(f"Aggregation {alias} has no operator.")
     return parsed
+
+
+def _check_alias(alias: str) -> None:
+    """Refuse the name of a result that no field can have."""
+    if is_reserved(alias):
+        raise invalid_argument(f'Aggregation alias "{alias}" is reserved.')
+    if len(alias.encode()) > MAX_FIELD_NAME_BYTES:
+        raise invalid_argument(f"An aggregation alias is longer than {MAX_FIELD_NAME_BYTES} bytes.")
 
 
 async def run(aggregations: list[Aggregation], execution: Execution) -> None:

@@ -8,9 +8,8 @@ from collections.abc import Iterable
 from local_cloud.firestore import sizes, value_rules, values
 from local_cloud.firestore.errors import invalid_argument
 from local_cloud.firestore.messages import Message
-from local_cloud.firestore.paths import FieldPath, format_field_path, is_reserved
+from local_cloud.firestore.paths import MAX_FIELD_NAME_BYTES, FieldPath, format_field_path, is_reserved
 
-MAX_FIELD_NAME_BYTES = 1500
 MAX_DEPTH = 20
 
 

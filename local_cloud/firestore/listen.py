@@ -64,7 +64,7 @@ class Target:
             touched = [version for version in versions if self._touched_by(version)]
             if not touched:
                 return None
-            if self._query.limit is not None or self._query.offset or self._query.nearest is not None:
+            if self._query.limit is not None or self._query.offset:
                 # A change of one document can move others in or out.
                 return await self.snapshot(time, usage)
         now = dict(self.matched)
@@ -106,6 +106,7 @@ class ListenStream:
         self._look_for_indexes = look_for_indexes
         self._targets: dict[int, Target] = {}
         self._last_id = 0
+        self._assigns_ids = False
 
     async def request(self, request: Message, database: Database) -> AsyncIterator[Message]:
         """The responses to a request.
@@ -143,7 +144,11 @@ class ListenStream:
         target_id = added.target_id
         if target_id in self._targets:
             raise invalid_argument(f"Target ID {target_id} is already in use.")
+        if target_id and self._assigns_ids:
+            yield _refused(target_id, invalid_argument("The stream's targets get their IDs from the service."))
+            return
         if not target_id:
+            self._assigns_ids = True
             target_id = self._last_id = max([self._last_id, *self._targets]) + 1
         yield _target_change(TargetChange.ADD, [target_id])
         time = database.read_time()
@@ -157,9 +162,7 @@ class ListenStream:
                 since = None
             now = await target.snapshot(time, self._usage)
         except RpcError as error:
-            removed = _target_change(TargetChange.REMOVE, [target_id])
-            removed.target_change.cause.CopyFrom(error.to_status())
-            yield removed
+            yield _refused(target_id, error)
             return
         target.time = time
         for response in self._difference(target, now, time, missing=since is None):
@@ -178,10 +181,16 @@ class ListenStream:
             yield _target_change(TargetChange.REMOVE, [target_id], time, database)
 
     def _make_target(self, target_id: int, added: Message, database: Database) -> Target:
+        if target_id < 0:
+            raise invalid_argument(f"Target ID {target_id} is negative.")
         match added.WhichOneof("target_type"):
             case "query":
                 _, parent = split_parent(added.query.parent)
                 query = queries.parse(added.query.structured_query, parent=parent, root=database.root)
+                if query.projection is not None:
+                    raise invalid_argument("'select' clauses are not supported for real-time queries.")
+                if query.nearest is not None:
+                    raise invalid_argument("'findNearest' is not supported for real-time queries.")
                 self._look_for_indexes(query, database)
                 return Target(target_id, database, query, ())
             case "documents":
@@ -255,6 +264,13 @@ def _deleted(target: Target, path: str, time: int) -> Message:
     response.document_delete.document = target.name_of(path)
     response.document_delete.removed_target_ids.append(target.id)
     response.document_delete.read_time.CopyFrom(timestamps.to_proto(time))
+    return response
+
+
+def _refused(target_id: int, error: RpcError) -> Message:
+    """The end of a target that cannot be listened to."""
+    response = _target_change(TargetChange.REMOVE, [target_id])
+    response.target_change.cause.CopyFrom(error.to_status())
     return response
 
 

@@ -10,7 +10,9 @@ import pytest
 from google.cloud import firestore
 from google.cloud.firestore import FieldFilter
 from google.cloud.firestore_v1 import types
+from google.cloud.firestore_v1.base_vector_query import DistanceMeasure
 from google.cloud.firestore_v1.types import TargetChange
+from google.cloud.firestore_v1.vector import Vector
 from google.rpc import code_pb2
 
 from local_cloud.clock import Clock
@@ -157,6 +159,11 @@ class Stream:
             target["query"] = {"parent": root, "structured_query": query}
         self._requests.put(types.ListenRequest(database=self._client._database_string, add_target=target))
 
+    def add_query(self, target_id: int, query: Any) -> None:
+        target = {"parent": self._client._database_string + "/documents", "structured_query": query._to_protobuf()}
+        add_target = {"target_id": target_id, "query": target}
+        self._requests.put(types.ListenRequest(database=self._client._database_string, add_target=add_target))
+
     def remove(self, target_id: int) -> None:
         self._requests.put(types.ListenRequest(database=self._client._database_string, remove_target=target_id))
 
@@ -286,9 +293,33 @@ def test_a_target_that_cannot_be_listened_to_ends_alone(client: Any, stream: Cal
     root = client._database_string + "/documents"
     listening.add(2, documents={"documents": [f"{root}/a/__badpath__/b/c"]})
     listening.add(3, resume_token=b"of another service")
-    for target, problem in ((2, "reserved"), (3, "resume_token")):
+    listening.add(4, "a/b")
+    listening.add(-5)
+    for target, problem in ((2, "reserved"), (3, "resume_token"), (4, 'contains a "/"'), (-5, "negative")):
         change = listening.until(REMOVE)[-1].target_change
         assert (list(change.target_ids), change.cause.code) == ([target], code_pb2.INVALID_ARGUMENT)
         assert problem in change.cause.message
     client.document("users/a").set({})
     assert names(listening.until(NO_CHANGE), "document_change") == ["a"]
+
+
+def test_a_query_that_cannot_be_listened_to_ends_alone(client: Any, stream: Callable[[], Stream]) -> None:
+    users = client.collection("users")
+    nearest = users.find_nearest("v", Vector([1.0]), limit=1, distance_measure=DistanceMeasure.EUCLIDEAN)
+    listening = stream()
+    for target_id, (query, problem) in enumerate(((users.select(["a"]), "'select'"), (nearest, "'findNearest'")), 1):
+        listening.add_query(target_id, query)
+        change = listening.until(REMOVE)[-1].target_change
+        assert (list(change.target_ids), change.cause.code) == ([target_id], code_pb2.INVALID_ARGUMENT)
+        assert f"{problem} " in change.cause.message
+
+
+def test_a_stream_whose_targets_get_their_ids_takes_no_others(client: Any, stream: Callable[[], Stream]) -> None:
+    listening = stream()
+    listening.add(0)
+    [added, *_] = listening.until(NO_CHANGE)
+    assert list(added.target_change.target_ids) == [1]
+    listening.add(7)
+    assert list(listening.next().target_change.target_ids) == [7]
+    listening.add(0)
+    assert list(listening.until(NO_CHANGE)[0].target_change.target_ids) == [2]

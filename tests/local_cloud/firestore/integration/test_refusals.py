@@ -45,6 +45,16 @@ def equal(path: str) -> dict[str, Any]:
     return {"field_filter": {"field": {"field_path": path}, "op": "EQUAL", "value": {"integer_value": 1}}}
 
 
+def aggregated(alias: str) -> Call:
+    query = {
+        "structured_query": {"from_": [{"collection_id": "c"}]},
+        "aggregations": [{"alias": alias, "count": {}}],
+    }
+    return lambda api, root: list(
+        api.run_aggregation_query(request={"parent": root, "structured_aggregation_query": query})
+    )
+
+
 def written(operation: str, **write: Any) -> Call:
     def commit(api: Any, root: str) -> Any:
         name = f"{root}/c/d"
@@ -107,6 +117,8 @@ def test_an_id_that_no_collection_or_document_can_have(
         (found(where=equal("x" * 1501)), "longer than 1500"),
         (listed(mask={"field_paths": ["a..b"]}), "Invalid property path"),
         (listed(order_by="a upwards"), "is not a list of fields"),
+        (aggregated("__sum__"), "reserved"),
+        (aggregated("a" * 1501), "longer than 1500"),
     ],
 )
 def test_a_field_path_that_no_field_can_have(refusal: Callable[[Call], str], call: Call, problem: str) -> None:
