@@ -101,13 +101,23 @@ class RpcServer:
         host: the address to bind.
         port: the port, 0 for any free one.
         middleware: wrapped around every call, the first outermost.
+        max_request_bytes: the largest request that the service takes.
     """
 
-    def __init__(self, name: str, host: str, port: int, middleware: Sequence[Middleware] = ()) -> None:
+    def __init__(
+        self,
+        name: str,
+        host: str,
+        port: int,
+        middleware: Sequence[Middleware] = (),
+        *,
+        max_request_bytes: int = MAX_MESSAGE_BYTES,
+    ) -> None:
         self._name = name
         self._host = host
         self._requested_port = port
         self._middleware = tuple(middleware)
+        self._max_request_bytes = max_request_bytes
         self._services: list[grpc.GenericRpcHandler] = []
         self._server: grpc.aio.Server | None = None
         self.port = port
@@ -165,7 +175,7 @@ class RpcServer:
 
     def _handler(self, full_name: str, method: Method, function: Any) -> "grpc.RpcMethodHandler[Any, Any]":
         # gRPC would answer UNKNOWN to what cannot be decoded, with the traceback's words.
-        parse = partial(_parse_stream if method.client_streaming else _parse, method.request)
+        parse = partial(_parse_stream if method.client_streaming else _parse, method.request, self._max_request_bytes)
 
         async def call(received: Any, context: "grpc.aio.ServicerContext[Any, Any]") -> Any:
             async def carry_out() -> Any:
@@ -203,7 +213,9 @@ class RpcServer:
         return handler
 
 
-def _parse(kind: Any, received: bytes) -> Any:
+def _parse(kind: Any, max_bytes: int, received: bytes) -> Any:
+    if len(received) > max_bytes:
+        raise RpcError(grpc.StatusCode.INVALID_ARGUMENT, f"Request payload size exceeds the limit: {max_bytes} bytes.")
     try:
         return kind.FromString(received)
     except DecodeError as error:
@@ -212,9 +224,9 @@ def _parse(kind: Any, received: bytes) -> Any:
         ) from error
 
 
-async def _parse_stream(kind: Any, received: AsyncIterator[bytes]) -> AsyncIterator[Any]:
+async def _parse_stream(kind: Any, max_bytes: int, received: AsyncIterator[bytes]) -> AsyncIterator[Any]:
     async for each in received:
-        yield _parse(kind, each)
+        yield _parse(kind, max_bytes, each)
 
 
 async def through(

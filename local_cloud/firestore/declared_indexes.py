@@ -25,6 +25,20 @@ class Mode(StrEnum):
 AUTOMATIC = frozenset({Mode.ASCENDING, Mode.DESCENDING, Mode.CONTAINS})
 """The indexes that a field has in each collection unless an override says otherwise."""
 
+NO_MODES: frozenset[Mode] = frozenset()
+"""Those that it has over all collections with one id together unless an override says otherwise."""
+
+FieldModes = Mapping[FieldPath, frozenset[Mode]]
+"""The indexes of fields that have others than that. The empty path stands for all fields that are not listed."""
+
+
+def modes_of(path: FieldPath, overridden: FieldModes, default: frozenset[Mode]) -> frozenset[Mode]:
+    """The indexes of a field by itself. An override of a map holds for its parts."""
+    for length in range(len(path), -1, -1):
+        if path[:length] in overridden:
+            return overridden[path[:length]]
+    return default
+
 
 @dataclass(frozen=True, slots=True)
 class IndexField:
@@ -51,16 +65,15 @@ class DeclaredIndexes:
 
     Attributes:
         composites: the composite indexes of each collection.
-        fields: the indexes of a field in each collection, where they are not the automatic ones. The empty path stands
-            for all fields that are not listed.
+        fields: the indexes of a field in each collection, where they are not the automatic ones.
         group_composites: the composite indexes of all these collections together.
         group_fields: the indexes of a field over all of them together, where there are any.
     """
 
     composites: tuple[CompositeIndex, ...] = ()
-    fields: Mapping[FieldPath, frozenset[Mode]] = field(default_factory=dict)
+    fields: FieldModes = field(default_factory=dict)
     group_composites: tuple[CompositeIndex, ...] = ()
-    group_fields: Mapping[FieldPath, frozenset[Mode]] = field(default_factory=dict)
+    group_fields: FieldModes = field(default_factory=dict)
 
     @property
     def kept(self) -> tuple[CompositeFields, ...]:

@@ -5,7 +5,7 @@
 
 from collections.abc import Iterable
 
-from local_cloud.firestore import sizes, value_rules, values
+from local_cloud.firestore import value_rules, values
 from local_cloud.firestore.errors import invalid_argument
 from local_cloud.firestore.messages import Message
 from local_cloud.firestore.paths import MAX_FIELD_NAME_BYTES, FieldPath, format_field_path, is_reserved
@@ -61,17 +61,11 @@ def project(document: Message, paths: Iterable[FieldPath], projected: Message) -
 
 
 def check_document(document: Message) -> None:
-    """Refuse what Firestore does not store, and cut timestamps to the microseconds that it keeps.
+    """Refuse what Firestore does not store of any size, and cut timestamps to the microseconds that it keeps.
 
     Raises:
         RpcError: INVALID_ARGUMENT, naming the field.
     """
-    size = sizes.is_too_large(document)
-    if size is not None:
-        raise invalid_argument(
-            f"Document '{document.name}' cannot be written because its size ({size:,} bytes) exceeds the maximum "
-            f"allowed size of {sizes.MAX_DOCUMENT_BYTES:,} bytes."
-        )
     _check_fields(document.fields, (), 1)
 
 

@@ -11,18 +11,19 @@ from collections.abc import Set as AbstractSet
 
 from local_cloud.firestore.declared_indexes import (
     AUTOMATIC,
+    NO_MODES,
     NOTHING_DECLARED,
     CompositeIndex,
     DeclaredIndexes,
     IndexField,
     Mode,
+    modes_of,
 )
 from local_cloud.firestore.errors import failed_precondition
 from local_cloud.firestore.paths import NAME, FieldPath, format_field_path
 from local_cloud.firestore.plan import is_pinned, split
 from local_cloud.firestore.query import Conjunction, Query
 
-_NO_MODES: frozenset[Mode] = frozenset()
 _DIRECTIONS = frozenset({Mode.ASCENDING, Mode.DESCENDING})
 
 
@@ -70,14 +71,11 @@ class _Indexes:
     def __init__(self, declared: DeclaredIndexes, *, is_group: bool) -> None:
         self.composites = declared.group_composites if is_group else declared.composites
         self._fields = declared.group_fields if is_group else declared.fields
-        self._default = _NO_MODES if is_group else AUTOMATIC
+        self._default = NO_MODES if is_group else AUTOMATIC
 
     def of_field(self, path: FieldPath) -> frozenset[Mode]:
-        """Those of a field by itself. What is declared of a map holds for its parts."""
-        for length in range(len(path), -1, -1):
-            if path[:length] in self._fields:
-                return self._fields[path[:length]]
-        return self._default
+        """Those of a field by itself."""
+        return modes_of(path, self._fields, self._default)
 
 
 def _missing(query: Query, conjunction: Conjunction, indexes: _Indexes) -> CompositeIndex:

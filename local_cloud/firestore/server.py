@@ -19,6 +19,9 @@ from local_cloud.rest import RestServer
 from local_cloud.rpc import Method, Middleware, RpcError, RpcServer
 
 _SERVICE = "google.firestore.v1.Firestore"
+_MAX_REQUEST_BYTES = 10 * 1024 * 1024
+"""https://firebase.google.com/docs/firestore/quotas#writes_and_transactions"""
+
 _ROOT = "projects/*/databases/*/documents"
 _CLEAR = "/emulator/v1/projects/{project}/databases/{database}/documents"
 """https://firebase.google.com/docs/emulator-suite/connect_firestore#clear_your_database_between_tests"""
@@ -120,7 +123,9 @@ class FirestoreEmulator:
     ) -> None:
         self.usage = Usage()
         self._service = FirestoreService(clock, self.usage, declared_indexes or {}, on_missing_index)
-        self._server = RpcServer("Firestore", host, 0 if answers_http else port, middleware)
+        self._server = RpcServer(
+            "Firestore", host, 0 if answers_http else port, middleware, max_request_bytes=_MAX_REQUEST_BYTES
+        )
         self._server.add_service(_SERVICE, _METHODS, self._service)
         clear = web.delete(_CLEAR, self._delete_all)
         self._front = (

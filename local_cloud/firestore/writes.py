@@ -9,7 +9,7 @@ from itertools import pairwise
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from local_cloud.firestore import fields, timestamps, transforms
+from local_cloud.firestore import fields, sizes, timestamps, transforms
 from local_cloud.firestore.errors import already_exists, failed_precondition, invalid_argument, not_found
 from local_cloud.firestore.messages import Document, Message, WriteResult, verified_document
 from local_cloud.firestore.paths import NAME, FieldPath, format_field_path, parse_field_path
@@ -116,6 +116,7 @@ def _apply(database: Database, pending: dict[str, _Pending], write: Message, tim
     for transform in field_transforms:
         result.transform_results.append(transforms.apply(document, transform, now))
     fields.check_document(document)
+    sizes.check(document, database.declared_indexes)
     if state.document is not None and _same(document, state.document):
         # A write that changes nothing leaves the update time as it is.
         result.update_time.CopyFrom(state.updated)

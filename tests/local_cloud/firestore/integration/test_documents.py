@@ -343,7 +343,10 @@ def test_recursive_delete_removes_a_tree(client: Any) -> None:
         ("users/" + "x" * 1501, {}, "longer than 1500 bytes"),
         ("users/u1", {"__reserved__": 1}, "reserved"),
         ("users/u1", {"a": [1, [2]]}, "Property a contains an invalid nested entity"),
-        ("users/u1", {"big": "x" * 1_048_577}, "exceeds the maximum"),
+        ("users/u1", {"a": "x" * 600_000, "b": "x" * 600_000}, "size .* exceeds the maximum"),
+        ("users/u1", {"m": {"text": "x" * 1_048_488}}, 'value of property "text" is longer than 1048487 bytes'),
+        ("users/u1", {"data": [b"x" * 1_048_488]}, 'value of property "data" is longer than 1048487 bytes'),
+        ("users/u1", {"list": list(range(39_999))}, "40,001 entries in indexes"),
         ("/".join(["c", "d"] * 101), {}, "deeper than 100"),
         ("users/u1", {"a": {"b": firestore.GeoPoint(91, 0)}}, "Property a.b holds a point whose latitude"),
         ("users/u1", {"v": Vector([0.0] * 2049)}, "Property v holds a vector of more than 2048 dimensions"),
@@ -454,6 +457,19 @@ def test_a_web_client_verifies_what_its_transaction_read(client: Any) -> None:
 def test_a_document_just_below_the_limit_is_stored(client: Any) -> None:
     client.document("users/u1").set({"big": "x" * 1_048_000})
     assert len(client.document("users/u1").get().get("big")) == 1_048_000
+
+
+def test_a_request_has_ten_mebibytes_at_most(client: Any) -> None:
+    def write(count: int) -> None:
+        batch = client.batch()
+        for n in range(count):
+            batch.set(client.document(f"users/u{n}"), {"big": b"x" * 1_040_000})
+        batch.commit()
+
+    with pytest.raises(InvalidArgument, match="Request payload size exceeds the limit: 10485760 bytes"):
+        write(11)
+    assert not client.document("users/u0").get().exists
+    write(10)
 
 
 def test_a_malformed_field_path_is_refused(client: Any) -> None:
