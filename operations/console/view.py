@@ -100,7 +100,8 @@ class View:
         """
         viewer = request.state.viewer
         token = request.app.state.console.tokens.make(viewer)
-        path = request.url.path
+        # As the browser sent it: Starlette's own has its percent signs decoded, and an id may contain anything.
+        path = request.scope["raw_path"].decode()
         section = next((each for each, _ in self._sections[1:] if f"{path}/".startswith(f"{each}/")), path)
         html = self._templates.get_template(template).render(
             viewer=viewer,

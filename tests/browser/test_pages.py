@@ -46,10 +46,18 @@ def tab(browser: "Browser") -> Iterator[Tab]:
         yield tab
 
 
+_ASKS_FOR_ITSELF = """
+() => [...document.querySelectorAll("[data-live]")].every(
+    (part) => new URL(part.dataset.live, location).pathname === location.pathname
+)
+"""
+
+
 @pytest.mark.parametrize("name", FULL)
 def test_everybody_can_read_a_page(house: House, tab: Tab, name: str) -> None:
     tab.visit(house.full.url, FULL[name](house))
     assert tab.looks() == []
+    assert tab.page.evaluate(_ASKS_FOR_ITSELF)
 
 
 @pytest.mark.parametrize("name", READ_ONLY)
