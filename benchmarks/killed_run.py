@@ -45,6 +45,7 @@ def carry_out(
     time_limit: float,
     shares: int,
     kill_every: float | None,
+    most_kills: int | None = None,
     seed: int,
     give_up: float,
 ) -> Outcome:
@@ -55,7 +56,10 @@ def carry_out(
         reports: the number of due reports.
         time_limit: DISPATCH_TIME_LIMIT in seconds.
         shares: DISPATCH_SHARES.
-        kill_every: after how many seconds on average the dispatcher is killed, and started again; None for never.
+        kill_every: the dispatcher is killed and started again when the run has begun, and then after so many seconds on
+            average; None for never.
+        most_kills: how often at most; None for no limit. A machine on which a start takes longer than the time between
+            two kills would never end the run.
         seed: chooses when to kill.
         give_up: after how many seconds.
 
@@ -86,16 +90,17 @@ def carry_out(
         scheduler = threading.Thread(target=_schedule, args=(cloud, dispatcher, done), daemon=True)
         scheduler.start()
         kills = 0
-        next_kill = chance.expovariate(1 / kill_every) if kill_every else float("inf")
+        if kill_every:
+            while not cloud.run_record():
+                _check_time(began, give_up)
+        next_kill = time.monotonic()
         while not (done.is_set() and cloud.counts(continuations)["depth"] == 0):
-            elapsed = time.monotonic() - began
-            if elapsed > give_up:
-                raise TimeoutError(f"the run is not done after {give_up:.0f} s")
-            if elapsed > next_kill:
+            _check_time(began, give_up)
+            if kill_every and kills != most_kills and time.monotonic() >= next_kill:
                 dispatcher.kill()
                 kills += 1
                 dispatcher.start()
-                next_kill = time.monotonic() - began + chance.expovariate(1 / (kill_every or 1))
+                next_kill = time.monotonic() + chance.expovariate(1 / kill_every)
             time.sleep(_POLL_SECONDS)
         seconds = time.monotonic() - began
         scheduler.join(10)
@@ -109,6 +114,11 @@ def carry_out(
         twice=sum(number > 1 for number in tasks.values()),
         figures=cloud.run_record(),
     )
+
+
+def _check_time(began: float, give_up: float) -> None:
+    if time.monotonic() - began > give_up:
+        raise TimeoutError(f"the run is not done after {give_up:.0f} s")
 
 
 def _schedule(cloud: Cloud, dispatcher: Function, done: threading.Event) -> None:
