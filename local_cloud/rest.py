@@ -105,6 +105,9 @@ class RestServer:
         except RpcError as error:
             status = HTTP_STATUS[error.code]
             return _whole(transcoding.error_to_json(error, status), status)
+        except ConnectionResetError:
+            # The caller has gone, which is no mistake: what this answers reaches no one.
+            return web.Response()
 
     async def _answer(self, http: web.Request) -> web.StreamResponse:
         route, variables = self._find(http.method, http.rel_url.raw_path)

@@ -1,5 +1,9 @@
 """RunQuery over REST, asked by Google's own client."""
 
+import asyncio
+import logging
+import socket
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -25,11 +29,23 @@ class Refusals:
     """Middleware that ends a stream after some responses, where a test says so."""
 
     after: int | None = None
+    holds: threading.Event | None = None
+    """Set, streams begin only when it is."""
+    held = threading.Event()
 
     async def __call__(self, _method: str, carry_out: Callable[[], Any]) -> Any:
         """Take a call."""
         answer = await carry_out()
+        if self.holds:
+            return self._hold(answer, self.holds)
         return answer if self.after is None else self._cut(answer, self.after)
+
+    async def _hold(self, answer: Any, until: threading.Event) -> Any:
+        self.held.set()
+        while not until.is_set():
+            await asyncio.sleep(0.01)
+        async for response in answer:
+            yield response
 
     async def _cut(self, answer: Any, after: int) -> Any:
         count = 0
@@ -120,6 +136,26 @@ def test_a_stream_that_breaks_off_says_so_in_its_last_element(
     refusals.after = None
     *found, failure = answer.json()
     assert (answer.status_code, len(found), failure["error"]["status"]) == (200, after, "UNAVAILABLE")
+
+
+def test_a_caller_that_has_gone_is_no_mistake(
+    served: FirestoreEmulator, refusals: Refusals, query: Callable[..., list[Any]], caplog: pytest.LogCaptureFixture
+) -> None:
+    refusals.holds = threading.Event()
+    body = b'{"structuredQuery":{"from":[{"collectionId":"users"}]}}'
+    with socket.create_connection(("127.0.0.1", served.rest_port)) as caller:
+        caller.sendall(
+            b"POST /v1/projects/p/databases/(default)/documents:runQuery HTTP/1.1\r\nHost: localhost\r\n"
+            b"Content-Type: application/json\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body)
+        )
+        assert refusals.held.wait(60)
+    gone, refusals.holds = refusals.holds, None
+    # By the time that this is answered the server knows that the caller has gone.
+    assert len(query()) == MANY
+    with caplog.at_level(logging.ERROR):
+        gone.set()
+        assert len(query()) == MANY
+    assert caplog.messages == []
 
 
 def test_nothing_else_is_answered(served: FirestoreEmulator) -> None:
