@@ -5,9 +5,10 @@ addresses repeats them with every run. docs/guides/deliverability.md says where 
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from typing import NamedTuple
 
 from functions.shared.mail_breaker import BreakerState, MailFigures
 from functions.shared.system_alert import AlertKind
@@ -16,8 +17,7 @@ WINDOW_DAYS = 7
 """How many days count, with the present one. Complaints come days after the mail, and one day may have few mails."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class BreakerLimits:
+class BreakerLimits(NamedTuple):
     """From when on the breaker alerts people, and from when on it stops the runs. A limit of 0 is switched off.
 
     Attributes:
@@ -40,8 +40,7 @@ class BreakerLimits:
         return any((self.complaint_alert, self.complaint_stop, self.bounce_alert, self.bounce_stop))
 
 
-@dataclass(frozen=True, kw_only=True)
-class BreakerAlert:
+class BreakerAlert(NamedTuple):
     """What people must be told.
 
     Attributes:
@@ -53,8 +52,7 @@ class BreakerAlert:
     detail: str
 
 
-@dataclass(frozen=True, kw_only=True)
-class BreakerDecision:
+class BreakerDecision(NamedTuple):
     """What follows for a run.
 
     Attributes:

@@ -5,9 +5,8 @@ that may not read them must cost no one a report.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import structlog
 from google.api_core.exceptions import GoogleAPIError
@@ -23,8 +22,7 @@ from functions.shared.system_alert import AlertKind, SystemAlert
 _logger = structlog.get_logger()
 
 
-@dataclass(frozen=True, kw_only=True)
-class BreakerCheck:
+class BreakerCheck(NamedTuple):
     """What a run learns from the breaker.
 
     Attributes:

@@ -13,7 +13,6 @@ https://cloud.google.com/firestore/docs/reference/rpc/google.firestore.v1#runagg
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple, Protocol
 
@@ -71,8 +70,7 @@ class Admitted(NamedTuple):
     malformed: list[DueSubscription]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Mark:
+class Mark(NamedTuple):
     """The field that marks new documents.
 
     Attributes:
@@ -80,19 +78,19 @@ class Mark:
         everything: the query of all documents that are to have it.
         known: the query of those whose field has a value that the dispatcher writes.
         new: the query of those with a null.
-        where: the filters of `everything`, for the sweep.
-        select: the fields that are needed to deal with a document; None for all. Applications may keep much in one.
         is_missing: whether a document's fields have neither a null nor a value that the dispatcher writes, as JSON
             (document_stream.py).
+        where: the filters of `everything`, for the sweep.
+        select: the fields that are needed to deal with a document; None for all. Applications may keep much in one.
     """
 
     field: str
     everything: Any
     known: Any
     new: Any
+    is_missing: Callable[[Mapping[str, Any]], bool]
     where: Sequence[Filter] = ()
     select: Sequence[str] | None = None
-    is_missing: Callable[[Mapping[str, Any]], bool]
 
 
 class NewDocuments:

@@ -12,9 +12,9 @@
 
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import Enum, auto
+from typing import NamedTuple
 
 import structlog
 
@@ -53,8 +53,7 @@ class PartEnd(Enum):
     """The breaker has stopped it before it made a task."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class RunSummary:
+class RunSummary(NamedTuple):
     """The result of a part of a run.
 
     Attributes:

@@ -1,9 +1,8 @@
 """The clients, queues and settings of every run, made once for each process."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Self
+from typing import NamedTuple, Self
 
 from functions.dispatcher.breaker_policy import BreakerLimits
 from functions.dispatcher.document_stream import DocumentStream
@@ -21,8 +20,7 @@ _PART_DEADLINE = timedelta(minutes=30)
 https://cloud.google.com/tasks/docs/dual-overview#http"""
 
 
-@dataclass(frozen=True, kw_only=True)
-class RunDependencies:
+class RunDependencies(NamedTuple):
     """The clients, queues and settings of a run.
 
     Attributes:

@@ -1,8 +1,7 @@
 """Whose mail or page it is: name, logo, color, and where the button leads. The deployment's, or a tenant's."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from functions.shared.appearance import hex_color, https_url
 from functions.shared.color import WHITE, graphic_on_both, readable_on, text_on
@@ -15,8 +14,7 @@ DARK_GROUND = "#191c22"
 """What a mail stands on where the reader has chosen dark, as layout/head.mjml has it."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Brand:
+class Brand(NamedTuple):
     """How a mail shows whose it is.
 
     Attributes:
@@ -66,7 +64,7 @@ class Brand:
                 unusable.append(f"brand.{name}")
         if "name" in read and "logo_url" not in read:
             read["logo_url"] = ""
-        return replace(self, **read), tuple(unusable)
+        return self._replace(**read), tuple(unusable)
 
     @property
     def on_color(self) -> str:

@@ -4,8 +4,7 @@ The two are types of their own, so that no part is given the wrong one. Nothing 
 batch, no query. https://cloud.google.com/firestore/native/docs/manage-databases
 """
 
-from dataclasses import dataclass
-from typing import NewType, Self
+from typing import NamedTuple, NewType, Self
 
 from google.cloud import firestore
 
@@ -30,8 +29,7 @@ def pipeline_database(settings: PipelineSettings) -> PipelineDatabase:
     return PipelineDatabase(firestore_client(settings.google_cloud_project, settings.pipeline_database))
 
 
-@dataclass(frozen=True, kw_only=True)
-class Databases:
+class Databases(NamedTuple):
     """Both, for what works with users and with the pipeline's documents."""
 
     users: UsersDatabase

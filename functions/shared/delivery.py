@@ -4,10 +4,9 @@ Every part of the pipeline reads the document through `Delivery` and builds its 
 class. All of it is pure: the callers hold the Firestore client, and make each write conditional on `Delivery.version`.
 """
 
-from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 from functions.shared.dead_letter import DeadLetterReason
 from functions.shared.delivery_attempt import (
@@ -72,8 +71,7 @@ class SkipReason(StrEnum):
     """Its kind has nothing to report; `note` has the kind's own words."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class DeliveryFailure:
+class DeliveryFailure(NamedTuple):
     """Why a delivery is given up: written to its document before its dead letter is published.
 
     Attributes:
@@ -89,8 +87,7 @@ class DeliveryFailure:
     letter_id: str | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
-class Delivery:
+class Delivery(NamedTuple):
     """A delivery as Firestore has it. Each attribute has the name of the document's field, except `id`,
     `problem` and `version`.
 
@@ -98,6 +95,8 @@ class Delivery:
 
     Attributes:
         id: the document's id (functions.shared.ids.delivery_id).
+        state: where it stands. SENDING where the document has no valid state: its outcome is unknown.
+        version: the update time of the document, set by the server.
         user_id: whose report it is.
         subscription_id: the subscription that the report is for.
         due_at: when the report fell due.
@@ -106,7 +105,6 @@ class Delivery:
             document has no valid one.
         kind: which report.
         variant: which version of the kind made it, `current` or `next`, where the kind has a next one; else empty.
-        state: where it stands. SENDING where the document has no valid state: its outcome is unknown.
         attempts: how often a worker has claimed it.
         history: its attempts, the first first, and what else has changed where it stands: the newest MOST_ATTEMPTS.
         last_attempt_at: when the latest attempt began that wrote something.
@@ -129,10 +127,11 @@ class Delivery:
         updated_at: when it was written last.
         expire_at: when Firestore deletes it.
         problem: what is wrong with the document; empty where nothing is.
-        version: the update time of the document, set by the server.
     """
 
     id: str
+    state: DeliveryState
+    version: datetime
     user_id: str = ""
     subscription_id: str = ""
     due_at: datetime | None = None
@@ -140,7 +139,6 @@ class Delivery:
     shard: int | None = None
     kind: str = ""
     variant: str = ""
-    state: DeliveryState
     attempts: int = 0
     history: tuple[DeliveryAttempt, ...] = ()
     last_attempt_at: datetime | None = None
@@ -162,7 +160,6 @@ class Delivery:
     updated_at: datetime | None = None
     expire_at: datetime | None = None
     problem: str = ""
-    version: datetime
 
     @classmethod
     def from_snapshot(cls, snapshot: Any) -> "Delivery | None":
@@ -273,7 +270,7 @@ def _standing(delivery: Delivery) -> tuple[Any, ...]:
 _NEW = (0, "", None, None, None, False, "")
 
 
-DELIVERY_FIELDS = tuple(field.name for field in fields(Delivery) if field.name not in {"id", "problem", "version"})
+DELIVERY_FIELDS = tuple(name for name in Delivery._fields if name not in {"id", "problem", "version"})
 """The names of the document's fields."""
 
 

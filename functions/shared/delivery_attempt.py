@@ -5,10 +5,9 @@ never write it at the same time.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 from functions.shared.plausible_time import plausible
 from functions.shared.sanitize import error_text
@@ -45,24 +44,23 @@ class AttemptResult(StrEnum):
     """An operator put the delivery back."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class DeliveryAttempt:
+class DeliveryAttempt(NamedTuple):
     """An attempt to send a delivery, or what else has changed where it stands.
 
     Attributes:
         at: when it began, in UTC.
+        result: what came of it.
         number: which call of its task by the queue it is: 1 for the first, 0 where the queue did not call.
         claimed_at: when it claimed the delivery; None where it did not.
         seconds: how long it took; None where that is not known, as of one that has not ended.
-        result: what came of it.
         error: why it failed; empty where it did not. One line of at most 300 characters, without addresses.
     """
 
     at: datetime
+    result: AttemptResult
     number: int = 0
     claimed_at: datetime | None = None
     seconds: float | None = None
-    result: AttemptResult
     error: str = ""
 
     @classmethod
@@ -112,7 +110,7 @@ def recorded(history: Sequence[DeliveryAttempt], entry: DeliveryAttempt) -> tupl
         entry: what is new.
     """
     if history and (history[-1].at, history[-1].number) == (entry.at, entry.number):
-        entry = replace(entry, claimed_at=entry.claimed_at or history[-1].claimed_at)
+        entry = entry._replace(claimed_at=entry.claimed_at or history[-1].claimed_at)
         history = history[:-1]
     return (*history, entry)[-MOST_ATTEMPTS:]
 

@@ -8,10 +8,9 @@ import hashlib
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 if TYPE_CHECKING:
     from functions.shared.issuer_keys import IssuerKeys, PublicKey
@@ -42,8 +41,7 @@ class NotAuthorized(Exception):
         self.status = status
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Verified:
+class _Verified(NamedTuple):
     """A token that was good. It still is while it has not expired and the issuer has the key."""
 
     key_id: str

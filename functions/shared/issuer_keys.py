@@ -5,10 +5,9 @@ import re
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 from http import HTTPStatus
-from typing import Any
+from typing import Any, NamedTuple
 
 import jwt
 import requests
@@ -27,8 +26,7 @@ class Algorithm(StrEnum):
     """Identity-Aware Proxy: https://cloud.google.com/iap/docs/signed-headers-howto"""
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Shape:
+class _Shape(NamedTuple):
     """How a JSON web key says what it is, and which fields have the key itself: https://www.rfc-editor.org/rfc/rfc7518#section-6"""
 
     type: Mapping[str, str]
@@ -64,8 +62,7 @@ class UnknownKey(Exception):
     """The issuer has no key with this id."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class KeySet:
+class KeySet(NamedTuple):
     """The keys that the issuer has for a time.
 
     Attributes:
@@ -77,8 +74,7 @@ class KeySet:
     expires_at: float
 
 
-@dataclass(frozen=True, kw_only=True)
-class Fetch:
+class Fetch(NamedTuple):
     """The latest fetch.
 
     Attributes:

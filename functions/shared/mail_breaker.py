@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 
 from functions.shared.plausible_time import plausible
 from functions.shared.stored_fields import stored_count, stored_text, stored_times
@@ -20,8 +20,7 @@ BREAKER_STATE = "state"
 """The id of its only document."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class MailFigures:
+class MailFigures(NamedTuple):
     """What became of the mails of a day, or of several days.
 
     Attributes:
@@ -82,8 +81,7 @@ class MailFigures:
         return {"delivered": self.delivered, "complaints": self.complaints, "bounces": self.bounces}
 
 
-@dataclass(frozen=True, kw_only=True)
-class StatisticsReading:
+class StatisticsReading(NamedTuple):
     """What a run learned from the mail provider's statistics: `statistics` in the run's document.
 
     Attributes:

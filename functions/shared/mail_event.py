@@ -63,8 +63,7 @@ class Sighting(NamedTuple):
     classification: str = ""
 
 
-@dataclass(frozen=True, kw_only=True)
-class MailEvent:
+class MailEvent(NamedTuple):
     """One report of a provider, in words that hold for all providers.
 
     Attributes:

@@ -1,8 +1,7 @@
 """Which time a report covers. Pure."""
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from functions.shared.plausible_time import plausible
 from functions.shared.schedule import Schedule
@@ -10,8 +9,7 @@ from functions.shared.schedule import Schedule
 _INSTANT = timedelta(microseconds=1)
 
 
-@dataclass(frozen=True)
-class Period:
+class Period(NamedTuple):
     """The time that a report covers: from `start`, up to and without `end`, both in UTC."""
 
     start: datetime

@@ -5,8 +5,8 @@ waits as tasks in the queues. The script that deploys computes with this module,
 """
 
 import math
-from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
+from typing import NamedTuple
 
 DEFAULT_FIRST_DAY = 200
 MOST_FIRST_DAY = 10**9
@@ -22,8 +22,7 @@ _SAME = 1e-6
 """The relative difference up to which two rates are the same: a rate passes through JSON and command lines."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Ramp:
+class Ramp(NamedTuple):
     """A ramp, from its first day to the day on which the queues reach their full rate.
 
     Days are those of UTC and counted from 1. Before the ramp starts, the allowance is that of its first day.

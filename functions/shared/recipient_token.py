@@ -10,8 +10,7 @@ import hmac
 import json
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESSIV
@@ -23,8 +22,7 @@ _ID_BYTES = 4
 _TOKEN = re.compile(r"[A-Za-z0-9_-]+")
 
 
-@dataclass(frozen=True)
-class RecipientToken:
+class RecipientToken(NamedTuple):
     """What the link in a mail stands for.
 
     Attributes:

@@ -1,7 +1,7 @@
 """How long a queue waits for an attempt at a task, and how long it goes on trying. Pure."""
 
-from dataclasses import dataclass
 from datetime import timedelta
+from typing import NamedTuple
 
 DISPATCH_DEADLINE = timedelta(seconds=120)
 """How long one attempt of a report may take before Cloud Tasks gives it up and retries. Well above the worker's own
@@ -12,8 +12,7 @@ TASK_RETENTION = timedelta(days=31)
 """How long a queue keeps a task at most. https://cloud.google.com/tasks/docs/quotas#limits"""
 
 
-@dataclass(frozen=True, kw_only=True)
-class RetryPolicy:
+class RetryPolicy(NamedTuple):
     """A queue's retry configuration.
 
     https://cloud.google.com/tasks/docs/reference/rest/v2/projects.locations.queues#RetryConfig

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any, TypeGuard
+from typing import Any, NamedTuple, TypeGuard
 
 from functions.shared.mail_breaker import StatisticsReading
 from functions.shared.plausible_time import plausible
@@ -175,8 +175,7 @@ class RunAttempt:
         return all(share.state is RunState.FINISHED for other, share in self.shares.items() if other != number)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Sweep:
+class Sweep(NamedTuple):
     """The last time that the dispatcher counted a collection, and swept it if the counts required that.
 
     Attributes:

@@ -9,9 +9,8 @@ import hashlib
 import json
 import lzma
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from functions.shared.plausible_time import plausible
 from functions.shared.stored_fields import stored_text
@@ -27,8 +26,7 @@ request that takes its time."""
 _ID_CHARACTERS = 120
 
 
-@dataclass(frozen=True, kw_only=True)
-class KeptRequest:
+class KeptRequest(NamedTuple):
     """One request, to the byte.
 
     Attributes:
@@ -40,8 +38,7 @@ class KeptRequest:
     content: bytes
 
 
-@dataclass(frozen=True, kw_only=True)
-class StoredRequest:
+class StoredRequest(NamedTuple):
     """The requests of a mail as its delivery keeps them.
 
     Attributes:

@@ -1,9 +1,8 @@
 """Reads and changes subscriptions one at a time. Each write is conditional on the version that was read."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from google.api_core.exceptions import Aborted, FailedPrecondition, NotFound
 
@@ -23,8 +22,7 @@ class ChangedAllTheTime(Exception):
     """Other programs wrote the document before each attempt."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class StoredSubscription:
+class StoredSubscription(NamedTuple):
     """A subscription and its user, both as they were at one moment.
 
     Attributes:
@@ -38,8 +36,7 @@ class StoredSubscription:
     document: Mapping[str, Any]
 
 
-@dataclass(frozen=True, kw_only=True)
-class WrittenChange:
+class WrittenChange(NamedTuple):
     """What a change has come to.
 
     Attributes:

@@ -4,7 +4,6 @@ import functools
 import time
 from collections.abc import Sequence
 from concurrent.futures import TimeoutError as OperationTimeout
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import Any, NamedTuple
@@ -85,8 +84,7 @@ class TaskCreation(NamedTuple):
 CREATED = TaskCreation(_OK)
 
 
-@dataclass(frozen=True, kw_only=True)
-class QueueState:
+class QueueState(NamedTuple):
     """The state and settings of a queue.
 
     Attributes:

@@ -2,8 +2,9 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import PurePath
+from typing import NamedTuple
 
 from functions.shared.sanitize import filename
 from functions.worker.mail.model import Attachment, InlineImage
@@ -16,8 +17,7 @@ provider takes 30: https://www.twilio.com/docs/sendgrid/api-reference/mail-send/
 _MEDIA_TYPE = re.compile(r"[a-z0-9][a-z0-9!#$&^_.+-]*/[a-z0-9][a-z0-9!#$&^_.+-]*", re.IGNORECASE)
 
 
-@dataclass(frozen=True, kw_only=True)
-class ChosenFiles:
+class ChosenFiles(NamedTuple):
     """What becomes of a report's files.
 
     Attributes:

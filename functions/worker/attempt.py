@@ -1,13 +1,12 @@
 """One call of the worker by the queue."""
 
-from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from functions.shared.delivery_attempt import AttemptResult, DeliveryAttempt
 
 
-@dataclass(frozen=True, kw_only=True)
-class Attempt:
+class Attempt(NamedTuple):
     """One call of the worker by the queue.
 
     Attributes:

@@ -10,9 +10,9 @@ https://learn.microsoft.com/en-us/azure/architecture/patterns/circuit-breaker
 import math
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum, auto
+from typing import NamedTuple
 
 FAILURES = 5
 """So many failures in a row open it. If one mail in ten fails by chance, that happens once in 100,000 times."""
@@ -30,8 +30,7 @@ class BreakerChange(Enum):
     """The trial succeeded."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class BreakerPass:
+class BreakerPass(NamedTuple):
     """Whether a mail may be sent.
 
     Attributes:

@@ -14,9 +14,8 @@ subscription on. The other way round, a mail could be out without a record of it
 
 import functools
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import structlog
 from google.api_core import exceptions
@@ -95,8 +94,7 @@ _CHANGED = (exceptions.AlreadyExists, exceptions.FailedPrecondition, exceptions.
 _logger = structlog.get_logger()
 
 
-@dataclass(frozen=True, kw_only=True)
-class TaskDocuments:
+class TaskDocuments(NamedTuple):
     """What Firestore has about a task, all read at one moment, or with two databases the delivery first. Each is None
     where there is no document.
 
@@ -116,16 +114,14 @@ Move = Callable[[User | None, Subscription], Mapping[str, Any]]
 alone."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Hold:
+class Hold(NamedTuple):
     """The right to finish giving a delivery up. `version` and `history` are the document's, as the hold wrote them."""
 
     version: datetime
     history: tuple[DeliveryAttempt, ...]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Claim:
+class Claim(NamedTuple):
     """The right to send one delivery.
 
     Attributes:

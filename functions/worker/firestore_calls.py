@@ -9,10 +9,9 @@ types stay the library's, some of them by names that it keeps for itself: it has
 import functools
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import chain, islice
-from typing import Any
+from typing import Any, NamedTuple
 
 import grpc
 from google.api_core.exceptions import GoogleAPICallError, NotFound, from_grpc_error
@@ -39,8 +38,7 @@ Headers = Sequence[tuple[str, str]]
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class FoundDocument:
+class FoundDocument(NamedTuple):
     """What Firestore has at a path, with the names of google.cloud.firestore.DocumentSnapshot.
 
     Attributes:

@@ -1,13 +1,12 @@
 """The requests that hand a mail over to a provider with idempotency keys. Pure."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from functions.shared.stored_request import KeptRequest, StoredRequest
 
 
-@dataclass(frozen=True, kw_only=True)
-class MadeRequests:
+class MadeRequests(NamedTuple):
     """The requests of a mail, and what the delivery keeps of them.
 
     Attributes:

@@ -1,17 +1,15 @@
 """Which time a delivery covers, and how its subscription moves on when the delivery is final. Pure."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from functions.shared.period import Period, period_to_report
 from functions.shared.subscription import Subscription, moved_fields, no_due_time_fields
 from functions.shared.user import User
 
 
-@dataclass(frozen=True, kw_only=True)
-class FinalDelivery:
+class FinalDelivery(NamedTuple):
     """A final delivery of the subscription.
 
     Attributes:

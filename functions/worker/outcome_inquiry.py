@@ -8,9 +8,9 @@ between maybe never and maybe twice (ON_UNKNOWN_OUTCOME).
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from http import HTTPStatus
+from typing import NamedTuple
 
 import structlog
 
@@ -36,8 +36,7 @@ own retries take, so that the last of them finds this time over."""
 _logger = structlog.get_logger()
 
 
-@dataclass(frozen=True, kw_only=True)
-class StillUnknown:
+class StillUnknown(NamedTuple):
     """The team's choice decides. `note` says what came of asking."""
 
     note: str

@@ -313,7 +313,7 @@ class SendReport:
         # Building takes time, and a recipient may have unsubscribed meanwhile. Read after the claim, not before it, the
         # subscription shows all that was stored until then, so a recipient who unsubscribed by then gets no mail.
         try:
-            current = replace(work, subscription=self._deliveries.read_subscription(task))
+            current = work._replace(subscription=self._deliveries.read_subscription(task))
         except GoogleAPIError:
             self._give_back(work, claim, "the subscription could not be read")
             raise

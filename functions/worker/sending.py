@@ -1,7 +1,8 @@
 """Hands mails to the provider, except while the breaker keeps them back."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from typing import NamedTuple
 
 import structlog
 
@@ -14,8 +15,7 @@ from functions.worker.time_budget import SEND_SECONDS, TRIAL_SECONDS
 _logger = structlog.get_logger()
 
 
-@dataclass(frozen=True, kw_only=True)
-class KeptBack:
+class KeptBack(NamedTuple):
     """Nothing was sent, since the provider is failing.
 
     Attributes:
@@ -27,8 +27,7 @@ class KeptBack:
     error: str
 
 
-@dataclass(frozen=True, kw_only=True)
-class ReadyToSend:
+class ReadyToSend(NamedTuple):
     """A mail that is to be sent now.
 
     Attributes:
@@ -40,8 +39,7 @@ class ReadyToSend:
     hand_over: Callable[[float], MailOutcome]
 
 
-@dataclass(frozen=True, kw_only=True)
-class HandedOver:
+class HandedOver(NamedTuple):
     """The provider was handed the mail.
 
     Attributes:

@@ -1,9 +1,8 @@
 """The delivery of a task, and what an attempt needs to work on it. Pure."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from functions.shared.delivery import Delivery
 from functions.shared.ids import time_of_run
@@ -22,8 +21,7 @@ from functions.worker.moving_on import first_period, moved_on, stands_before
 Addressed = TypeVar("Addressed", MailRecipient, KeptRequest)
 
 
-@dataclass(frozen=True, kw_only=True)
-class TaskDelivery:
+class TaskDelivery(NamedTuple):
     """The delivery of a task, and what an attempt needs to work on it.
 
     Attributes:
@@ -92,7 +90,7 @@ class TaskDelivery:
                 run_time=task.due_at if is_outdated else run_time,
                 is_ahead=work._is_ahead(subscription),
             )
-        return replace(work, period=period)
+        return work._replace(period=period)
 
     def move_on(self, user: User | None, subscription: Subscription) -> Mapping[str, Any]:
         """The fields to write to the subscription when the delivery is final (functions.worker.moving_on.moved_on).

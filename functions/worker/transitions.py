@@ -4,10 +4,10 @@ Two rules make the worker send a delivery at most once, and both are in this fil
 and a mail of unknown outcome is not sent again unless the team has chosen that.
 """
 
-from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import Enum, auto
 from http import HTTPStatus
+from typing import NamedTuple
 
 from functions.shared.dead_letter import DeadLetterReason
 from functions.shared.delivery import Delivery, DeliveryState, SkipReason
@@ -63,15 +63,13 @@ def next_step(delivery: Delivery | None, *, now: datetime, is_outdated: bool = F
     return NextStep.INQUIRE
 
 
-@dataclass(frozen=True, kw_only=True)
-class Sent:
+class Sent(NamedTuple):
     """The provider has the mail."""
 
     message_id: str
 
 
-@dataclass(frozen=True, kw_only=True)
-class Skip:
+class Skip(NamedTuple):
     """No mail is sent. Final, and no person needs to look at it.
 
     Attributes:
@@ -83,8 +81,7 @@ class Skip:
     note: str = ""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Retry:
+class Retry(NamedTuple):
     """Not now: nothing was sent, or it may be sent again. The worker gives the claim back, and the queue calls again.
 
     Attributes:
@@ -104,8 +101,7 @@ class Retry:
     release: bool = True
 
 
-@dataclass(frozen=True, kw_only=True)
-class GiveUp:
+class GiveUp(NamedTuple):
     """Not at all: a dead letter tells a person.
 
     Attributes:
@@ -137,7 +133,7 @@ def transition_after_repeat(outcome: MailOutcome) -> Transition:
         case Sent() as sent:
             return sent
         case Retry() as again:
-            return replace(again, release=False)
+            return again._replace(release=False)
         case GiveUp(error=error):
             # The provider takes the request no more, for a reason that has come up since, or that it found before.
             return GiveUp(reason=DeadLetterReason.UNKNOWN_OUTCOME, error=error, release=False)

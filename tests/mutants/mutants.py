@@ -388,7 +388,7 @@ ALL = [
     Mutant(
         name="the worker does not look at the subscription again",
         file="functions/worker/send_report.py",
-        search="current = replace(work, subscription=self._deliveries.read_subscription(task))",
+        search="current = work._replace(subscription=self._deliveries.read_subscription(task))",
         replace="current = work",
         scenarios=("unsubscribes: after the reads, before the claim",),
         tests=(
@@ -537,7 +537,7 @@ ALL = [
     Mutant(
         name="a repeat's clear refusal gives the claim back",
         file="functions/worker/transitions.py",
-        search="            return replace(again, release=False)\n",
+        search="            return again._replace(release=False)\n",
         replace="            return again\n",
         provider=MailProviderName.RESEND,
         scenarios=("Resend: accepts and answers 502, and then 429",),

@@ -3,8 +3,8 @@
 import math
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from functions.dispatcher.rescue.policy import LOST_AFTER
 from functions.dispatcher.rescue.queue_clock import QueueClock, QueueReading
@@ -15,8 +15,7 @@ from functions.shared.run import QueueCondition
 from functions.shared.task_queue import TaskQueue
 
 
-@dataclass(frozen=True, kw_only=True)
-class QueueOutlook:
+class QueueOutlook(NamedTuple):
     """The state of the queues, and what earlier runs put into them.
 
     Attributes:

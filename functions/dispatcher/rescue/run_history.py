@@ -3,7 +3,6 @@ Pure."""
 
 from bisect import bisect_left
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum, auto
 from typing import NamedTuple
@@ -16,8 +15,7 @@ _MOST_DUE = 1_000_000_000
 """The most reports that an earlier run may have found due: ten times what docs/explanation/scale.md covers."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class PastRun:
+class PastRun(NamedTuple):
     """A run that has ended.
 
     Attributes:

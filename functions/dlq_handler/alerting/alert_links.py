@@ -7,7 +7,7 @@ https://github.com/slackapi/node-slack-sdk/issues/869
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 from urllib.parse import quote, urlencode
 
 from functions.dlq_handler.alerting.alert_text import is_presentable
@@ -16,8 +16,7 @@ from functions.dlq_handler.channels.alert import Link
 _MAX_LINK_CHARACTERS = 2000
 
 
-@dataclass(frozen=True, kw_only=True)
-class AlertLinks:
+class AlertLinks(NamedTuple):
     """Makes the links of alerts.
 
     Attributes:

@@ -22,7 +22,7 @@ leader then, or the next message of any other cause does.
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from functions.shared.plausible_time import plausible
 
@@ -98,8 +98,7 @@ class CauseState:
         return message in {self.leader, self.claimant}
 
 
-@dataclass(frozen=True, kw_only=True)
-class SendAlert:
+class SendAlert(NamedTuple):
     """Claim the cause, and send these channels an alert about all its records that they do not know of."""
 
     channels: Sequence[str]
@@ -115,8 +114,7 @@ class Acknowledge:
     """Acknowledge the message: it has no news, or another message leads the cause."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class JoinCause:
+class JoinCause(NamedTuple):
     """Too many causes wait for an alert: move the message's own record to another cause, and decide again there.
 
     Attributes:

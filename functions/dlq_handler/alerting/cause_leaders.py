@@ -1,9 +1,8 @@
 """Finds causes by their leaders, in the collection `alerts`, which has one document for each cause."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from google.cloud import firestore
 from google.cloud.firestore_v1.base_query import FieldFilter, Or
@@ -19,8 +18,7 @@ _MAX_LEADERLESS = 3
 """How many causes without a leader one message takes over: each alert takes seconds, and the message has a minute."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class LedCause:
+class LedCause(NamedTuple):
     """A cause that a message must handle, besides the cause of its own record.
 
     Attributes:

@@ -2,8 +2,8 @@
 
 import shlex
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from functions.dlq_handler.alerting.alert_links import AlertLinks
 from functions.dlq_handler.alerting.alert_text import letter_command, shown_text
@@ -11,8 +11,7 @@ from functions.dlq_handler.channels.alert import Alert, clock_time
 from functions.shared.dead_letter import VARIOUS_CAUSES, DeadLetterReason, StoredDeadLetter
 
 
-@dataclass(frozen=True)
-class _ReasonText:
+class _ReasonText(NamedTuple):
     title: str
     advice: str
 

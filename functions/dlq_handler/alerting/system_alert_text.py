@@ -1,8 +1,8 @@
 """The alert about the pipeline itself, such as what is wrong with it, in plain text. Pure."""
 
 import shlex
-from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from functions.dlq_handler.alerting.alert_links import AlertLinks
 from functions.dlq_handler.alerting.alert_text import letter_command, shown_text
@@ -10,8 +10,7 @@ from functions.dlq_handler.channels.alert import Alert, clock_time
 from functions.shared.system_alert import AlertKind, StoredSystemAlert
 
 
-@dataclass(frozen=True)
-class _KindText:
+class _KindText(NamedTuple):
     title: str
     advice: str
     commands: tuple[str, ...]

@@ -1,6 +1,5 @@
 """The alert that channels take."""
 
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import NamedTuple
 
@@ -12,8 +11,7 @@ class Link(NamedTuple):
     url: str
 
 
-@dataclass(frozen=True, kw_only=True)
-class Alert:
+class Alert(NamedTuple):
     """One message to people about a dead letter or a system alert, and others that have the same cause.
 
     Attributes:

@@ -6,9 +6,8 @@ and only one alert tries the channel in each of these pauses.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from functions.shared.plausible_time import plausible
 
@@ -25,8 +24,7 @@ _MAX_FAILURES = 100
 """How many failures are counted: the pause has its maximum long before."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class ChannelState:
+class ChannelState(NamedTuple):
     """The stored state of a channel.
 
     Attributes:
@@ -71,17 +69,17 @@ class ChannelState:
 def turn_reserved(state: ChannelState, *, now: datetime) -> ChannelState:
     """The state after a sender has reserved the next turn."""
     interval = failure_pause(state.failures) if state.failures else TURN_INTERVAL
-    return replace(state, next_turn_at=state.turn(now) + interval)
+    return state._replace(next_turn_at=state.turn(now) + interval)
 
 
 def alert_taken(state: ChannelState, *, now: datetime) -> ChannelState:
     """The state after the channel took an alert: a channel that had failed is open to all again."""
-    return replace(state, failures=0, failed_at=None, next_turn_at=now + TURN_INTERVAL) if state.failures else state
+    return state._replace(failures=0, failed_at=None, next_turn_at=now + TURN_INTERVAL) if state.failures else state
 
 
 def pause_requested(state: ChannelState, *, retry_after: timedelta, now: datetime) -> ChannelState:
     """The state after the channel asked for a pause, which is not a failure."""
-    return replace(state, next_turn_at=max(state.turn(now), now + min(retry_after, _MAX_PAUSE)))
+    return state._replace(next_turn_at=max(state.turn(now), now + min(retry_after, _MAX_PAUSE)))
 
 
 def channel_failed(state: ChannelState, *, begun: datetime, now: datetime) -> ChannelState:

@@ -7,9 +7,8 @@ import base64
 import binascii
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from functions.shared.plausible_time import plausible
 
@@ -19,8 +18,7 @@ _FORWARDED = "CloudPubSubDeadLetterSource"
 again. https://cloud.google.com/pubsub/docs/dead-letter-topics"""
 
 
-@dataclass(frozen=True, kw_only=True)
-class PubSubMessage:
+class PubSubMessage(NamedTuple):
     """A message as it was published.
 
     Attributes:

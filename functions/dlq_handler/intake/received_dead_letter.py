@@ -7,9 +7,8 @@ import base64
 import contextlib
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -36,8 +35,7 @@ _TASK_FIELDS = {"user_id", "subscription_id", "delivery_id", "due_at", "run_id",
 _document_id: TypeAdapter[str] = TypeAdapter(DocumentId)
 
 
-@dataclass(frozen=True, kw_only=True)
-class ReceivedDeadLetter:
+class ReceivedDeadLetter(NamedTuple):
     """A dead letter as one message brings it.
 
     Attributes:

@@ -1,7 +1,6 @@
 """Reads what proves that a report of unknown outcome was sent: its delivery, or an event of its mail."""
 
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from functions.dlq_handler.store.compare_and_swap import QUICK_CALL
 from functions.shared.databases import PipelineDatabase
@@ -9,8 +8,7 @@ from functions.shared.delivery import DELIVERIES, Delivery, DeliveryState
 from functions.shared.mail_event import MAIL_EVENTS, MailRecord
 
 
-@dataclass(frozen=True, kw_only=True)
-class DeliveryEvidence:
+class DeliveryEvidence(NamedTuple):
     """What is known of a delivery.
 
     Attributes:

@@ -13,6 +13,7 @@ import hmac
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 from urllib.parse import quote
 
 from functions.shared.address_hash import address_hash
@@ -34,8 +35,7 @@ _LONGEST_HEADER_LINK = 900
 https://www.rfc-editor.org/rfc/rfc5322#section-2.1.1"""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Closing:
+class Closing(NamedTuple):
     """How every mail ends.
 
     Attributes:

@@ -1,13 +1,11 @@
 """Asking the provider whether it has the mail of a delivery. Pure."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 
-@dataclass(frozen=True, kw_only=True)
-class WantedMail:
+class WantedMail(NamedTuple):
     """A mail that the provider may have, or not.
 
     Attributes:
@@ -23,22 +21,19 @@ class WantedMail:
     category: str
 
 
-@dataclass(frozen=True, kw_only=True)
-class MailFound:
+class MailFound(NamedTuple):
     """The provider has the mail. `message_id` is its id there; empty where that is not known."""
 
     message_id: str
 
 
-@dataclass(frozen=True, kw_only=True)
-class MailNotFound:
+class MailNotFound(NamedTuple):
     """The provider has no such mail, or does not show it yet. `note` says how far the search went."""
 
     note: str = "the provider has no record of it"
 
 
-@dataclass(frozen=True, kw_only=True)
-class LookupUnavailable:
+class LookupUnavailable(NamedTuple):
     """The provider does not say.
 
     Attributes:

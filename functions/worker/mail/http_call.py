@@ -13,10 +13,10 @@ import http.client
 import ssl
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from email.message import Message
 from email.utils import parsedate_to_datetime
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from functions.shared.logging import redact_addresses
@@ -38,8 +38,7 @@ class NoAnswer(Exception):
     """The request was sent, as a whole or in part, and no status came back. The message says what came instead."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class HttpAnswer:
+class HttpAnswer(NamedTuple):
     """What a server answered.
 
     Attributes:

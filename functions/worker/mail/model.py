@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from enum import StrEnum
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from functions.shared.settings import MailSettings
 from functions.shared.stored_request import KeptRequest
@@ -108,8 +108,7 @@ class Mail:
         )
 
 
-@dataclass(frozen=True, kw_only=True)
-class Sender:
+class Sender(NamedTuple):
     """From whom the mails are, and what the provider is to do with all of them.
 
     Attributes:
@@ -142,8 +141,7 @@ class Sender:
         )
 
 
-@dataclass(frozen=True, kw_only=True)
-class Accepted:
+class Accepted(NamedTuple):
     """The provider has accepted the mail. `message_id` is its id there, empty where the provider gave none."""
 
     message_id: str
@@ -154,38 +152,33 @@ class Unsubscribed:
     """All recipients have unsubscribed at the provider. Nothing was sent."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Refused:
+class Refused(NamedTuple):
     """The provider refuses this mail, and would refuse it again."""
 
     error: str
 
 
-@dataclass(frozen=True, kw_only=True)
-class NotAllowed:
+class NotAllowed(NamedTuple):
     """The provider refuses every mail from us until a person acts: the key is wrong or lacks a permission, the sender
     is not verified, or the account may send no more."""
 
     error: str
 
 
-@dataclass(frozen=True, kw_only=True)
-class Throttled:
+class Throttled(NamedTuple):
     """Too much mail at once. `retry_after_seconds` is how long the provider asks us to wait; None where it does not."""
 
     error: str
     retry_after_seconds: int | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
-class Unavailable:
+class Unavailable(NamedTuple):
     """The provider did not accept the mail this time: it said so, or could not be reached."""
 
     error: str
 
 
-@dataclass(frozen=True, kw_only=True)
-class Unclear:
+class Unclear(NamedTuple):
     """The worker sent the request and got no answer, or an ambiguous one: the mail may go out, or not.
 
     Attributes:
@@ -241,8 +234,7 @@ class RepeatableSending(Protocol):
         """
 
 
-@dataclass(frozen=True, kw_only=True)
-class ProviderAbilities:
+class ProviderAbilities(NamedTuple):
     """What a mail provider can do, and how much it takes. docs/guides/providers.md has the sources.
 
     Attributes:

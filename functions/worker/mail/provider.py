@@ -1,8 +1,7 @@
 """The mail provider of this deployment: the one place that chooses it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, Protocol, Self, TypeVar
+from typing import Any, NamedTuple, Protocol, Self, TypeVar
 
 from functions.shared.settings import (
     MailProviderChoice,
@@ -79,8 +78,7 @@ def parts_of(name: MailProviderName) -> ProviderParts:
             return smtp
 
 
-@dataclass(frozen=True, kw_only=True)
-class ChosenProvider:
+class ChosenProvider(NamedTuple):
     """The provider of this deployment, and what the environment says about it.
 
     Attributes:

@@ -98,12 +98,12 @@ def test_days_to_come_neither_count_nor_are_kept() -> None:
 def test_a_limit_that_is_off_never_counts(name: str) -> None:
     every = figures(1000, complaints=1000, bounces=1000)
     off = Decimal(0)
-    limits = replace(LIMITS, bounce_stop=off)
+    limits = LIMITS._replace(bounce_stop=off)
     match name:
         case "complaint_alert":
-            limits = replace(limits, complaint_alert=off)
+            limits = limits._replace(complaint_alert=off)
         case "complaint_stop":
-            limits = replace(limits, complaint_stop=off)
+            limits = limits._replace(complaint_stop=off)
     assert limits.is_on
     assert decide(FRESH, {TODAY: every}, limits, run_time=NOON).state.is_stopped is (name != "complaint_stop")
 

@@ -1,7 +1,6 @@
 """Fresh, queued or overdue."""
 
 import math
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -90,7 +89,7 @@ def test_after_a_restore_the_first_task_of_an_older_report_has_a_name_that_is_no
 )
 def test_in_which_order_the_queue_is_asked_for_a_reports_tasks(written: float, expected: list[str]) -> None:
     """Each run since noon minus five found the queue behind, and may have made its task."""
-    runs = [replace(past(hour), is_behind=hour > -5) for hour in range(-5, 0)]
+    runs = [past(hour)._replace(is_behind=hour > -5) for hour in range(-5, 0)]
     age = RunHistory(runs, run_time=NOON, retry_time=HALF_AN_HOUR, dispatches_per_second=10).task_age(NOON - hours(5))
     salts = age.likely_salts_first(NOON + hours(written))
     assert salts == [salt and run_id(NOON + hours(int(salt))) for salt in expected]
@@ -98,7 +97,7 @@ def test_in_which_order_the_queue_is_asked_for_a_reports_tasks(written: float, e
 
 @given(st.lists(st.integers(-400, -1), min_size=1, unique=True), st.floats(-500, 1))
 def test_the_queue_is_asked_for_every_name(behind: list[int], written: float) -> None:
-    runs = [past(-500), *(replace(past(hour), is_behind=True) for hour in behind)]
+    runs = [past(-500), *(past(hour)._replace(is_behind=True) for hour in behind)]
     age = RunHistory(runs, run_time=NOON, retry_time=HALF_AN_HOUR, dispatches_per_second=10).task_age(NOON - hours(500))
     assert sorted(age.likely_salts_first(NOON + hours(written))) == sorted(age.salts)
 
@@ -167,7 +166,7 @@ def test_a_task_comes_no_closer_to_its_end_in_a_pause(conditions: str, status: T
 
 
 def test_a_run_that_found_the_queues_behind_may_have_made_a_second_task_or_not() -> None:
-    first, behind, last = past(-3), replace(past(-2), is_behind=True), past(-1)
+    first, behind, last = past(-3), past(-2)._replace(is_behind=True), past(-1)
     found = RunHistory([first, behind], run_time=NOON, retry_time=HALF_AN_HOUR, dispatches_per_second=10).task_age(
         NOON - hours(3)
     )

@@ -1,6 +1,5 @@
 """The ramp of a new domain."""
 
-from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
@@ -32,7 +31,7 @@ def test_the_days_of_the_default() -> None:
 
 def test_a_day_is_spread_over_the_day_and_over_the_queues() -> None:
     assert RAMP.rate(MONDAY) == pytest.approx(200 / 86_400)
-    assert replace(RAMP, queues=4).rate(MONDAY) == pytest.approx(50 / 86_400)
+    assert RAMP._replace(queues=4).rate(MONDAY) == pytest.approx(50 / 86_400)
     assert RAMP.rate(MONDAY + 21 * DAY) == 10
 
 
@@ -41,7 +40,7 @@ def test_before_it_starts_the_first_day_holds() -> None:
 
 
 def test_a_first_day_above_the_full_rate_is_no_ramp() -> None:
-    fast = replace(RAMP, first_day=1_000_000)
+    fast = RAMP._replace(first_day=1_000_000)
     assert (fast.days, fast.is_over(MONDAY), fast.rate(MONDAY)) == (0, True, 10)
 
 
@@ -95,5 +94,5 @@ HOUR = timedelta(hours=1)
 )
 @pytest.mark.parametrize("queues", [1, 3])
 def test_when_what_waits_is_sent(tasks: int, now: datetime, expected: datetime, queues: int) -> None:
-    ramp = replace(RAMP, queues=queues, full_rate=RAMP.full_rate / queues)
+    ramp = RAMP._replace(queues=queues, full_rate=RAMP.full_rate / queues)
     assert abs(ramp.sent_by(tasks, now) - expected) < timedelta(seconds=1)

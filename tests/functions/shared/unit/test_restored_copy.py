@@ -1,6 +1,5 @@
 """Which reports may have been sent although a restored copy of Firestore does not say so."""
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -19,8 +18,8 @@ PENDING = Delivery(id="d", state=DeliveryState.PENDING, version=RESTORED)
     [
         pytest.param(None, id="not in the copy"),
         pytest.param(PENDING, id="waiting in the copy"),
-        pytest.param(replace(PENDING, state=DeliveryState.SENDING), id="being sent in the copy"),
-        pytest.param(replace(PENDING, failed_at=RESTORED - INSTANT), id="dead in the copy, and replayed since"),
+        pytest.param(PENDING._replace(state=DeliveryState.SENDING), id="being sent in the copy"),
+        pytest.param(PENDING._replace(failed_at=RESTORED - INSTANT), id="dead in the copy, and replayed since"),
     ],
 )
 def test_what_was_due_before_the_restore_may_have_been_sent(found: Delivery | None) -> None:
@@ -32,8 +31,8 @@ def test_what_was_due_before_the_restore_may_have_been_sent(found: Delivery | No
 
 @pytest.mark.parametrize("state", [state for state in DeliveryState if state.is_final])
 def test_what_the_copy_has_as_final_stays_so(state: DeliveryState) -> None:
-    assert not is_outdated(replace(PENDING, state=state), due_at=DUE, restored_at=RESTORED)
+    assert not is_outdated(PENDING._replace(state=state), due_at=DUE, restored_at=RESTORED)
 
 
 def test_a_replay_of_what_was_given_up_since_is_a_persons_decision() -> None:
-    assert not is_outdated(replace(PENDING, failed_at=RESTORED), due_at=DUE, restored_at=RESTORED)
+    assert not is_outdated(PENDING._replace(failed_at=RESTORED), due_at=DUE, restored_at=RESTORED)

@@ -8,7 +8,7 @@ turn comes. So any interleaving can be had, and be had again. Time is what the t
 
 import threading
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import Enum, auto
 from itertools import chain
@@ -662,7 +662,7 @@ class Life(RuleBasedStateMachine):
         """As the dispatcher goes on with what it has decided."""
         given_up = self.giving_up.pop()
         # The failure is from the time of the decision, by a clock that was not this one.
-        failure = replace(given_up.report.failure, failed_at=self.tick())
+        failure = given_up.report.failure._replace(failed_at=self.tick())
         self.told_by_dispatcher = True
         given_up.dead_lettering.give_up([given_up.report._replace(failure=failure)])
 

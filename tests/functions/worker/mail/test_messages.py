@@ -28,7 +28,7 @@ def test_no_text_leaves_its_line_or_becomes_an_address(
     case: ProviderCase, name: str, subject: str, header: str, sender: str
 ) -> None:
     to = recipient(name=name, headers={"X-Test": header})
-    [written] = case.written(mail(recipients=[to], subject=subject), replace(SENDER, name=sender))
+    [written] = case.written(mail(recipients=[to], subject=subject), SENDER._replace(name=sender))
     assert case.refusal(written) == ""
     [message] = case.read([written])
     [(shown_name, address)] = message.to
@@ -58,7 +58,7 @@ def test_no_text_leaves_its_line_or_becomes_an_address(
 )
 def test_a_name_is_shown_and_nothing_else(case: ProviderCase, name: str, shown: set[str]) -> None:
     """A provider that cannot show a quotation mark within a name shows an apostrophe."""
-    [message] = sent(case, mail(recipients=[recipient(name=name)]), replace(SENDER, name=name))
+    [message] = sent(case, mail(recipients=[recipient(name=name)]), SENDER._replace(name=name))
     assert {*message.to, message.sender} <= {
         (each, address) for each in shown for address in ("ada@example.com", "reports@example.com")
     }
@@ -111,13 +111,13 @@ def test_the_longest_ids_have_room_and_come_back(case: ProviderCase) -> None:
 @each_provider
 def test_answers_go_where_the_team_wants_them(case: ProviderCase) -> None:
     assert sent(case, mail())[0].reply_to == ""
-    assert sent(case, mail(), replace(SENDER, reply_to="b@example.com"))[0].reply_to == "b@example.com"
+    assert sent(case, mail(), SENDER._replace(reply_to="b@example.com"))[0].reply_to == "b@example.com"
 
 
 @each_provider
 @pytest.mark.parametrize(("sender_is", "subscription_is"), [(True, False), (False, True), (True, True)])
 def test_a_sandboxed_mail_reaches_no_recipient(case: ProviderCase, sender_is: bool, subscription_is: bool) -> None:
-    messages = sent(case, mail(recipients=SEVERAL, sandbox=subscription_is), replace(SENDER, sandbox=sender_is))
+    messages = sent(case, mail(recipients=SEVERAL, sandbox=subscription_is), SENDER._replace(sandbox=sender_is))
     assert [message.sandboxed for message in messages] == [True] * len(SEVERAL)
     assert not any(message.sandboxed for message in sent(case, mail(recipients=SEVERAL)))
 

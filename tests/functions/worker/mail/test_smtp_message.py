@@ -63,7 +63,7 @@ def test_the_message_id_is_the_deliverys_and_the_recipients() -> None:
     )
     (later,) = to_messages(
         replace(MAIL, recipients=[MailRecipient(address="Ada@Example.com")], text="another"),
-        replace(SENDER, address="reports@Example.com", name="Others"),
+        SENDER._replace(address="reports@Example.com", name="Others"),
         at=datetime.now(UTC),
     )
     other = made(replace(MAIL, arguments={"delivery_id": "u2"}))
@@ -139,7 +139,7 @@ def test_whatever_people_wrote(subject: str, name: str, text: str, html: str, va
     mail = replace(
         MAIL, recipients=[recipient], subject=subject, text=text, html=html, arguments={"delivery_id": delivery}
     )
-    message = made(mail, replace(SENDER, name=name))
+    message = made(mail, SENDER._replace(name=name))
     lines = message.content.split(b"\r\n")
     assert lines[-1] == b""
     assert max(map(len, lines)) <= 998

@@ -71,9 +71,9 @@ def test_a_setting_that_no_mail_can_show_is_refused(setting: dict[str, str]) -> 
         ({}, OURS, ()),
         ({"brand": None}, OURS, ()),
         ({"brand": {}}, OURS, ()),
-        ({"brand": {"color": "#FF0000"}}, Brand(**{**vars(OURS), "color": "#ff0000"}), ()),
+        ({"brand": {"color": "#FF0000"}}, OURS._replace(color="#ff0000"), ()),
         # Somebody else's name does not stand for our logo.
-        ({"brand": {"name": "Theirs"}}, Brand(**{**vars(OURS), "name": "Theirs", "logo_url": ""}), ()),
+        ({"brand": {"name": "Theirs"}}, OURS._replace(name="Theirs", logo_url=""), ()),
         ({"brand": "Theirs"}, OURS, ("brand",)),
         ({"brand": {"color": "red", "url": 7}}, OURS, ("brand.url", "brand.color")),
         ({"brand": {"name": "see https://evil.example"}}, OURS, ("brand.name",)),

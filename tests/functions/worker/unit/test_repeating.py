@@ -75,7 +75,7 @@ def test_each_request_of_a_mail_has_a_key_of_its_own() -> None:
 
 def test_a_replay_and_requests_that_were_refused_before_have_keys_of_their_own() -> None:
     pending = Delivery(id=ID, state=DeliveryState.PENDING, version=NOW)
-    found = (None, replace(pending, attempts=1), replace(pending, task="replay1"), replace(pending, task="replay2"))
+    found = (None, pending._replace(attempts=1), pending._replace(task="replay1"), pending._replace(task="replay2"))
     assert len({first(delivery=delivery).stored.key for delivery in found}) == 4
 
 
@@ -83,16 +83,16 @@ def test_the_stored_requests_are_made_again_although_the_report_is_another_by_no
     stored = repeating().stored_in(SENDING)
     assert stored is not None
     made = repeating().again(stored, replace(MAIL, text="another"))
-    assert made == replace(first(), is_repeat=True)
+    assert made == first()._replace(is_repeat=True)
 
 
 @pytest.mark.parametrize(
     "found",
     [
         None,
-        replace(SENDING, request=None),
+        SENDING._replace(request=None),
         # Given back: nothing was accepted.
-        replace(SENDING, state=DeliveryState.PENDING),
+        SENDING._replace(state=DeliveryState.PENDING),
     ],
 )
 def test_there_may_be_nothing_to_repeat(found: Delivery | None) -> None:
@@ -112,7 +112,7 @@ def test_there_may_be_nothing_to_repeat(found: Delivery | None) -> None:
 def test_after_a_restore_only_requests_of_an_unclear_outcome_are_repeated(
     results: Sequence[AttemptResult], *, is_repeated: bool
 ) -> None:
-    found = replace(SENDING, history=tuple(DeliveryAttempt(at=NOW, result=result) for result in results))
+    found = SENDING._replace(history=tuple(DeliveryAttempt(at=NOW, result=result) for result in results))
     assert (repeating().stored_in(found, is_outdated=True) is not None) is is_repeated
     assert repeating().stored_in(found) is not None
 
@@ -124,7 +124,7 @@ def test_a_key_that_the_provider_may_have_forgotten_or_never_knew_is_of_no_use()
 
 
 def test_requests_that_were_too_large_to_keep_are_repeated_when_the_report_is_the_same() -> None:
-    stored = replace(first().stored, packed=None)
+    stored = first().stored._replace(packed=None)
     assert repeating().again(stored) is None
     made = repeating().again(stored, MAIL)
     assert made is not None

@@ -1,6 +1,5 @@
 """The state machine, row by row."""
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 
@@ -64,7 +63,7 @@ def test_what_the_record_has_decides_the_next_step(found: Delivery | None, step:
         (record(DeliveryState.PENDING), NextStep.INQUIRE),
         (record(DeliveryState.SENDING, -timedelta(seconds=1)), NextStep.INQUIRE),
         (
-            replace(record(DeliveryState.PENDING), reason=DeadLetterReason.RETRIES_EXHAUSTED, failed_at=NOW),
+            record(DeliveryState.PENDING)._replace(reason=DeadLetterReason.RETRIES_EXHAUSTED, failed_at=NOW),
             NextStep.INQUIRE,
         ),
         (record(DeliveryState.SENDING, timedelta(seconds=1)), NextStep.IN_PROGRESS),
