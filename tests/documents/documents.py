@@ -1,7 +1,6 @@
 """The tables of docs/reference/documents.md, made from the classes of the documents that the pipeline writes."""
 
 import ast
-import dataclasses
 import inspect
 import re
 import textwrap
@@ -37,9 +36,9 @@ def _fields(kinds: Iterable[type[Any]], renamed: Mapping[str, str], left_out: fr
     for kind in kinds:
         meanings = _attributes(kind)
         rows += [
-            (f"`{renamed.get(field.name, field.name)}`", _type(str(field.type)), meanings[field.name])
-            for field in dataclasses.fields(kind)
-            if field.name not in _OF_NO_DOCUMENT | left_out
+            (f"`{renamed.get(name, name)}`", _type(str(annotation)), meanings[name])
+            for name, annotation in inspect.get_annotations(kind).items()
+            if name not in _OF_NO_DOCUMENT | left_out
         ]
     return table(("field", "type", "meaning"), rows)
 
