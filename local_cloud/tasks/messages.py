@@ -8,6 +8,7 @@ Queue: Any = types.Queue.pb()
 RetryConfig: Any = types.RetryConfig.pb()
 Task: Any = types.Task.pb()
 HttpMethod: Any = types.HttpMethod
+Scheme: Any = types.UriOverride.Scheme
 BatchCreateTasksResponse: Any = types.BatchCreateTasksResponse.pb()
 BatchCreateTasksMetadata: Any = types.BatchCreateTasksMetadata.pb()
 BatchDeleteTasksMetadata: Any = types.BatchDeleteTasksMetadata.pb()

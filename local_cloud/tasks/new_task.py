@@ -87,6 +87,8 @@ def _check_request(request: Any) -> None:
         _check_authorization(request, kind)
     if not request.http_method:
         request.http_method = _POST
+    elif request.http_method not in settings.HTTP_METHODS:
+        raise invalid(f"HttpRequest.httpMethod {request.http_method} is unknown.")
     if request.body and request.http_method not in _WITH_BODY:
         raise invalid("HttpRequest.body is only allowed with the HTTP methods POST, PUT and PATCH.")
     headers = request.headers

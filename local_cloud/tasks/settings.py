@@ -19,7 +19,11 @@ from local_cloud.tasks.retry import UNLIMITED, RetryPolicy
 MAX_DISPATCHES_PER_SECOND = 500
 MAX_CONCURRENT_DISPATCHES = 5000
 
+HTTP_METHODS = frozenset(int(method) for method in messages.HttpMethod)
+"""The methods that requests may have, and 0 for the default."""
+
 _DEFAULT_RATE = 500.0
+_SCHEMES = frozenset(int(scheme) for scheme in messages.Scheme)
 _DEFAULT_CONCURRENCY = 1000
 _DEFAULT_ATTEMPTS = 100
 _DEFAULT_DOUBLINGS = 16
@@ -139,7 +143,11 @@ def _check_target(queue: Any) -> None:
         raise invalid("UriOverride.host cannot be empty.")
     if override.HasField("port") and not 0 <= override.port <= 65535:
         raise invalid("UriOverride.port must be between 0 and 65535.")
+    if override.scheme not in _SCHEMES:
+        raise invalid(f"UriOverride.scheme {override.scheme} is unknown.")
     target = queue.http_target
+    if target.http_method not in HTTP_METHODS:
+        raise invalid(f"HttpTarget.httpMethod {target.http_method} is unknown.")
     check_headers(
         "HttpTarget.headerOverrides", [(each.header.key, each.header.value) for each in target.header_overrides]
     )

@@ -149,6 +149,18 @@ def test_a_queue_to_delete_that_is_not_there(tasks: Tasks) -> None:
         ),
         (
             LOCATION,
+            {"name": OTHER, "http_target": {"http_method": 99}},
+            exceptions.InvalidArgument,
+            "HttpTarget.httpMethod 99 is unknown",
+        ),
+        (
+            LOCATION,
+            {"name": OTHER, "http_target": {"uri_override": {"scheme": 9}}},
+            exceptions.InvalidArgument,
+            "UriOverride.scheme 9 is unknown",
+        ),
+        (
+            LOCATION,
             {"name": OTHER, "http_target": {"oauth_token": {"scope": "all"}}},
             exceptions.InvalidArgument,
             "HttpTarget.oauthToken.serviceAccountEmail and",

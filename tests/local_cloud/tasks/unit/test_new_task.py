@@ -92,6 +92,7 @@ def test_a_user_agent_of_the_clients_is_replaced() -> None:
         ({"url": "http://worker:port/"}, "HttpRequest.url is not a valid URL."),
         ({"url": "http://my worker/"}, "HttpRequest.url is not a valid URL."),
         ({"url": "http://worker/a\nb"}, "HttpRequest.url is not a valid URL."),
+        ({"http_method": 99}, "HttpRequest.httpMethod 99 is unknown."),
         ({"headers": {"": "x"}}, "HttpRequest.headers: '' is not a valid header name."),
         ({"headers": {"a b": "x"}}, "HttpRequest.headers: 'a b' is not a valid header name."),
         ({"headers": {"a": "b\r\nX: c"}}, "HttpRequest.headers: the value of 'a' has a control character."),
