@@ -107,4 +107,5 @@ NOTHING_DECLARED = DeclaredIndexes()
 def _kept(declared: tuple[CompositeIndex, ...]) -> tuple[CompositeFields, ...]:
     """Each list of fields once: the local Firestore walks an index either way."""
     ordered = (each for each in declared if {part.mode for part in each} <= {Mode.ASCENDING, Mode.DESCENDING})
-    return tuple(dict.fromkeys(tuple(part.path for part in each if part.path != NAME) for each in ordered))
+    listed = (tuple(part.path for part in each if part.path != NAME) for each in ordered)
+    return tuple(dict.fromkeys(filter(None, listed)))

@@ -31,7 +31,10 @@ _PATH_END = b"\x00\x00"
 _NAN = values.encode(Value(double_value=float("nan")))
 _NOT_NULL: KeyRange = (values.BOOLEAN, values.ABOVE_ALL)
 _NEVER_LISTED = frozenset({values.NULL, _NAN})
-"""`in`, `array-contains` and `array-contains-any` find neither null nor NaN."""
+"""`in`, `array-contains` and `array-contains-any` find neither null nor NaN, and nothing is less or greater: only `==`
+and `!=` match them (https://github.com/firebase/firebase-js-sdk/pull/3960)."""
+
+_NOTHING: KeyRange = (b"", b"")
 
 
 @dataclass(frozen=True, slots=True)
@@ -329,6 +332,8 @@ class _Parser:
         encoded = values.encode(value)
         if op == _Op.NOT_EQUAL:
             return Condition(path, _without(_NOT_NULL, _points([encoded])), inequality=True)
+        if op != _Op.EQUAL and encoded in _NEVER_LISTED:
+            return Condition(path, _comparison(op, *_NOTHING, *_NOTHING), inequality=True)
         low, end = values.type_range(encoded)
         if low == values.NUMBER:
             # NaN is the first of all numbers, and in no range of them.

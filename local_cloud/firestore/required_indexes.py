@@ -24,6 +24,7 @@ from local_cloud.firestore.paths import NAME, FieldPath, format_field_path
 from local_cloud.firestore.plan import is_pinned, split
 from local_cloud.firestore.query import Conjunction, Query
 
+_NAME_DESCENDING = (IndexField(NAME, Mode.DESCENDING),)
 _DIRECTIONS = frozenset({Mode.ASCENDING, Mode.DESCENDING})
 
 
@@ -91,6 +92,10 @@ def _missing(query: Query, conjunction: Conjunction, indexes: _Indexes) -> Compo
     if query.nearest is not None:
         vector = IndexField(query.nearest.path, Mode.VECTOR, len(query.nearest.vector))
         return _missing_vector(wanted | set(order), vector, indexes)
+    if not wanted and order == _NAME_DESCENDING:
+        # The documents' names have an index without being declared, but one that ascends:
+        # https://github.com/GoogleCloudPlatform/magic-modules/pull/12121
+        return () if order in indexes.composites else order
     is_ordered = order != () and order[0].path != NAME
     # Firestore joins indexes that end alike: each answers for some of the fields with one value.
     usable = list(_usable(wanted, order, indexes) if is_ordered else _usable_unordered(wanted, indexes))

@@ -109,6 +109,17 @@ def test_filters(mixed: Any, op: str, value: Any, expected: list[str]) -> None:
     assert ids(mixed.where(filter=FieldFilter("v", op, value))) == expected
 
 
+def test_nothing_is_less_or_greater_than_null_and_nan(mixed: Any) -> None:
+    """The service takes such filters from clients that do not refuse them, such as the web SDK."""
+    root = mixed._client._database_string + "/documents"
+    for value in ({"null_value": 0}, {"double_value": math.nan}):
+        for op in ("LESS_THAN", "LESS_THAN_OR_EQUAL", "GREATER_THAN", "GREATER_THAN_OR_EQUAL"):
+            where = {"field_filter": {"field": {"field_path": "v"}, "op": op, "value": value}}
+            query = {"from_": [{"collection_id": mixed.id}], "where": where}
+            [response] = mixed._client._firestore_api.run_query(request={"parent": root, "structured_query": query})
+            assert not response.document.name
+
+
 @pytest.mark.parametrize(
     ("op", "value", "without"),
     [

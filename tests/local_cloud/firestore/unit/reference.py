@@ -173,7 +173,9 @@ def _matches_field(value: Any, op: int, operand: Any) -> bool:
         return all(compare(value, unwanted) != 0 for unwanted in listed)
     if op == Op.NOT_EQUAL:
         return type_of(value) != "null" and compare(value, operand) != 0
-    if type_of(value) != type_of(operand) or (op != Op.EQUAL and _is_nan(value)):
+    if type_of(value) != type_of(operand):
+        return False
+    if op != Op.EQUAL and (type_of(operand) == "null" or _is_nan(value) or _is_nan(operand)):
         return False
     result = compare(value, operand)
     return {

@@ -108,6 +108,13 @@ def test_queries_that_are_answered(filters: list[Any], order: list[str]) -> None
     assert missing(filters, *order) is None
 
 
+def test_names_descend_with_an_index_of_their_own() -> None:
+    declared = {"things": DeclaredIndexes(composites=((IndexField(_NAME, _DESC),),))}
+    query = queries.parse(_query([], ["-__name__"], group=False), parent="", root=_ROOT)
+    assert missing_index(query, declared, _DATABASE) is None
+    assert declared["things"].kept == ()
+
+
 @pytest.mark.parametrize(
     ("filters", "order", "fields"),
     [
@@ -122,6 +129,7 @@ def test_queries_that_are_answered(filters: list[Any], order: list[str]) -> None
         (equal("a"), ["-t"], "a, -t, -__name__"),
         (equal("e"), ["t"], "e, t, __name__"),
         ([], ["a", "-__name__"], "a, -__name__"),
+        ([], ["-__name__"], "-__name__"),
         ([FieldFilter("a", "array_contains", 1)], ["b"], "[a], b, __name__"),
         ([FieldFilter("tags", "array_contains", 1)], ["-a"], "[tags], -a, -__name__"),
     ],
