@@ -39,7 +39,7 @@ class DeadLetterReason(StrEnum):
     INVALID_TASK = "invalid-task"
     """The task's body is not a task, so it names no delivery."""
     UNKNOWN_OUTCOME = "unknown-outcome"
-    """The provider may have taken the mail, and cannot tell."""
+    """The provider may have taken the mail, and cannot say whether it has."""
     LOST = "lost"
     """Its tasks died without a trace, and 24 hours have passed."""
 
@@ -60,7 +60,7 @@ class DeadLetterState(StrEnum):
     DISMISSED = "dismissed"
     """An operator decided that the report is not to be sent. `reports dead-letters reopen` opens it again."""
     SETTLED = "settled"
-    """Its outcome was unknown, and turned out to be that the report was sent."""
+    """Its outcome was unknown, and then it turned out that the report was sent."""
 
 
 class DeadLetter(Contract):
@@ -95,7 +95,7 @@ class StoredDeadLetter:
 
     Attributes:
         id: the document's id: that of the delivery or, where the message names none, a hash of the message.
-        state: where it stands. OPEN where the document has no valid state: a person should look at it.
+        state: its state. OPEN if the document has no valid state, since a person should look at it.
         reason: why the report became a dead letter: a DeadLetterReason, or the text of another tool.
         error: what went wrong.
         attempts: how often the worker was called for the report.
@@ -108,8 +108,8 @@ class StoredDeadLetter:
         alerted_at: when the last of all channels had taken the alert; None: not all have.
         alerts: the channels that have taken the alert, and when.
         replays: how many replays an operator has begun.
-        in_replay: whether a replay has begun that may not have marked it yet. A report that fails again opens the dead
-            letter again then, as if it were REPLAYED.
+        in_replay: whether a replay has begun but may not have marked it yet. If the report fails again, the dead letter
+            opens again, as if it were REPLAYED.
         replayed_at: when an operator replayed it last.
         dismissed_at: when an operator dismissed it last.
         reopened_at: when an operator took the dismissal back.

@@ -56,17 +56,17 @@ class SkipReason(StrEnum):
     """Why a delivery was skipped: `reason` in its document."""
 
     USER_GONE = "user-gone"
-    """Its user has no document any more."""
+    """Its user's document is gone."""
     USER_INACTIVE = "user-inactive"
     """Its user is not active."""
     SUBSCRIPTION_GONE = "subscription-gone"
-    """Its subscription has no document any more."""
+    """Its subscription's document is gone."""
     PAUSED = "paused"
     """Its subscription is paused."""
     UNSUBSCRIBED = "unsubscribed"
     """The mail provider says that the recipient has unsubscribed."""
     SUPPRESSED = "suppressed"
-    """Mail to all whom the report is for bounces or is unwanted."""
+    """Mail to each of its recipients bounces or is unwanted."""
     NOTHING_TO_REPORT = "nothing-to-report"
     """Its kind has nothing to report; `note` has the kind's own words."""
 
@@ -104,24 +104,24 @@ class Delivery(NamedTuple):
         shard: the shard of its subscription, the first field of the index that finds a run's deliveries; None where the
             document has no valid one.
         kind: which report.
-        variant: which version of the kind made it, `current` or `next`, where the kind has a next one; else empty.
+        variant: which version of the kind made it, `current` or `next`; empty if the kind has no next version.
         attempts: how often a worker has claimed it.
-        history: its attempts, the first first, and what else has changed where it stands: the newest MOST_ATTEMPTS.
-        last_attempt_at: when the latest attempt began that wrote something.
+        history: its attempts and its other changes of state, the oldest first: the newest MOST_ATTEMPTS of them.
+        last_attempt_at: when the latest attempt that wrote something began.
         owner: the token of the process that claimed it or gave it up last.
         lease_expires_at: until when the owner alone may act on it.
-        period_start: the start of what the report covers, once an attempt has settled that.
+        period_start: the start of what the report covers; absent until an attempt has determined it.
         period_end: the end of what it covers.
         reason: why it is dead or being given up (DeadLetterReason), or was skipped (SkipReason).
         note: what its kind says of it, such as why there is nothing to report.
         last_error: what the latest failed attempt, or the dead letter, says.
         failed_at: when it was given up.
-        letter_id: the id of its dead letter, where that is not the delivery's.
-        provider: through whom the worker that claimed it last sends, as MAIL_PROVIDER names it.
+        letter_id: the id of its dead letter, if that is not the delivery's.
+        provider: the mail provider of the worker that claimed it last, as MAIL_PROVIDER names it.
         message_id: the mail's id at the provider.
-        request: the exact requests of its mail, where the provider has idempotency keys, until it is final.
+        request: if the provider has idempotency keys, the exact requests of its mail, until it is final.
         by_hand: whether an operator made its task while its subscription was not due. If the task dies, the dispatcher
-            finds the delivery by this mark only.
+            finds the delivery only by this mark.
         task: the id of the latest task that an operator made.
         created_at: when it was written first.
         updated_at: when it was written last.

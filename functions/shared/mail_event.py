@@ -37,9 +37,9 @@ class MailStatus(StrEnum):
     DELIVERED = "delivered"
     """The recipient's server has taken it."""
     BLOCKED = "blocked"
-    """The recipient's server refused it, for a reason that passes. The address stays good."""
+    """The recipient's server refused it for a temporary reason. The address is still valid."""
     DROPPED = "dropped"
-    """The provider did not send it: the address is on one of its lists, or is none, or something else kept it."""
+    """The provider did not send it: the address is invalid or on one of its lists, or there is another reason."""
     BOUNCED = "bounced"
     """The recipient's server refused it for good: there is no such mailbox."""
     UNSUBSCRIBED = "unsubscribed"
@@ -108,8 +108,7 @@ class MailRecord:
         recipients: what is known of each recipient's mail, by the hash of the address.
         message_id: the mail's id at the provider, of several recipients' mails the first in alphabetical order; empty
             where the provider does not say.
-        unfinished: whether the delivery was not final yet when the record was written: what it became is still to be
-            read.
+        unfinished: whether the delivery was not yet final when the record was written, and so is to be read again.
         version: the update time of the document; None where there is no document yet.
     """
 

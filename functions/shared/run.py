@@ -103,8 +103,8 @@ class RunAttempt:
     """One attempt at a run. Cloud Scheduler calls a run that failed again, and each call is another attempt.
 
     Attributes:
-        attempt: its id; empty where the document has no valid one.
-        state: where it stands; None where the document does not say.
+        attempt: the attempt's id; empty if the document has no valid one.
+        state: its state; None if the document does not say.
         started_at: when it began to read who is due.
         finished_at: when it ended; None while it runs.
         counters: what all its shares counted together, by the names in RUN_COUNTERS.
@@ -221,11 +221,11 @@ class StoredRun:
         attempts: how often the run was called.
         latest: the latest attempt.
         earlier_attempts: the attempts before it, the oldest first.
-        queues: how it found the queues; None where they worked.
+        queues: what kept the queues from working; None if they worked.
         sweeps: the last sweeps, by the stages of a run that make them: `scheduling`, `enrollment` and
             `address_changes`. Each run carries them on.
         statistics: what it learned from the mail provider's statistics; None where it did not ask.
-        stopped_because: why the breaker has stopped it; empty where it has not.
+        stopped_because: why the breaker has stopped it; empty if it has not.
     """
 
     id: str

@@ -67,7 +67,7 @@ class StoredSystemAlert:
 
     Attributes:
         id: the document's id.
-        kind: what is wrong, the field `alert`: an AlertKind, or the text of another tool.
+        kind: what is wrong: an AlertKind, or the text of another tool.
         run_id: the run that noticed it.
         detail: what went wrong.
         figures: counts of the run, by name.
