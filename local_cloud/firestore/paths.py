@@ -21,7 +21,10 @@ MAX_FIELD_NAME_BYTES = 1500
 MAX_FIELD_PATH_BYTES = 1500
 
 _RESERVED = re.compile(r"__.*__", re.DOTALL)
-_NUMERIC_ID = re.compile(r"__id-?\d+__")
+_NUMERIC_ID = re.compile(r"__id(0|-?[1-9][0-9]{0,18})__")
+"""A whole number of 64 bits, written in one way only: two spellings of a number would be one document."""
+
+_INT64 = range(-(2**63), 2**63)
 _SIMPLE = re.compile(r"[a-zA-Z_][a-zA-Z_0-9]*")
 _PART = re.compile(r"(?:([a-zA-Z_][a-zA-Z_0-9]*)|`((?:[^`\\]|\\.)+)`)(\.(?=.)|\Z)", re.DOTALL)
 _ESCAPED = re.compile(r"\\(.)", re.DOTALL)
@@ -46,12 +49,12 @@ def split_parent(name: str) -> tuple[str, str]:
         RpcError: INVALID_ARGUMENT, it is neither.
     """
     database, rest = split_database(name)
-    root, _, path = rest.partition("/")
+    root, slash, path = rest.partition("/")
     if root != "documents":
         raise invalid_argument(f'Resource name "{name}" lacks "documents" at index 4.')
     if path and path.count("/") % 2 == 0:
         raise invalid_argument(f'Document parent name "{name}" is the name of a collection.')
-    if path:
+    if slash:
         check_path(path, name)
     return database, path
 
@@ -93,7 +96,7 @@ def check_id(segment: str, name: str) -> None:
         raise invalid_argument(f'Resource name "{name}" contains an empty id.')
     if segment in {".", ".."}:
         raise invalid_argument(f'Resource id "{segment}" is invalid.')
-    if segment.startswith("__") and _RESERVED.fullmatch(segment) and not _NUMERIC_ID.fullmatch(segment):
+    if segment.startswith("__") and _RESERVED.fullmatch(segment) and not _is_numeric(segment):
         raise invalid_argument(f'Resource id "{segment}" is invalid because it is reserved.')
     if len(segment.encode()) > MAX_ID_BYTES:
         raise invalid_argument(f"Resource id is longer than {MAX_ID_BYTES} bytes.")
@@ -108,6 +111,11 @@ def check_single_id(given: str) -> None:
     if "/" in given:
         raise invalid_argument(f'Resource id "{given}" is invalid because it contains a "/".')
     check_id(given, given)
+
+
+def _is_numeric(segment: str) -> bool:
+    number = _NUMERIC_ID.fullmatch(segment)
+    return number is not None and int(number[1]) in _INT64
 
 
 def is_reserved(name: str) -> bool:

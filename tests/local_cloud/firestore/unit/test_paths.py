@@ -13,7 +13,10 @@ from local_cloud.rpc import RpcError
 ROOT = "projects/p/databases/d"
 
 
-@given(st.lists(st.text(min_size=1), min_size=1, max_size=4).map(tuple))
+NAMES = st.text(min_size=1, max_size=40).filter(lambda name: not paths.is_reserved(name))
+
+
+@given(st.lists(NAMES, min_size=1, max_size=4).map(tuple))
 def test_field_paths_survive_formatting(path: tuple[str, ...]) -> None:
     assert paths.parse_field_path(paths.format_field_path(path)) == path
 
@@ -39,10 +42,14 @@ def test_names_are_taken_apart() -> None:
         (paths.split_database, "project/p/databases/d"),
         (paths.split_parent, f"{ROOT}/other"),
         (paths.split_parent, f"{ROOT}/documents/a"),
+        (paths.split_parent, f"{ROOT}/documents/"),
         (paths.split_document, f"{ROOT}/documents"),
         (paths.split_document, f"{ROOT}/documents/a//b/c"),
         (paths.split_document, f"{ROOT}/documents/a/."),
         (paths.split_document, f"{ROOT}/documents/a/__x__"),
+        (paths.split_document, f"{ROOT}/documents/a/__id07__"),
+        (paths.split_document, f"{ROOT}/documents/a/__id-0__"),
+        (paths.split_document, f"{ROOT}/documents/a/__id{2**63}__"),
     ],
 )
 def test_names_that_are_none_are_refused(split: Callable[[str], Any], name: str) -> None:
