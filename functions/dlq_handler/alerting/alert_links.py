@@ -47,6 +47,22 @@ class AlertLinks(NamedTuple):
         """
         return tuple(self._links(f"/runs/{quote(run_id, safe='')}" if run_id else "/", logged))
 
+    def of_delivery(self, delivery_id: str) -> tuple[Link, ...]:
+        """The links of an alert about one report.
+
+        Args:
+            delivery_id: its delivery.
+        """
+        return tuple(self._links(f"/deliveries/{quote(delivery_id, safe='')}", delivery_id))
+
+    def of_queues(self, *, logged: str) -> tuple[Link, ...]:
+        """The links of an alert for which people pause the queues.
+
+        Args:
+            logged: what the logs about it contain.
+        """
+        return tuple(self._links("/queues", logged))
+
     def _links(self, page: str, logged: str) -> Iterator[Link]:
         if self.console_url:
             yield Link("Open in the console", self.console_url + page)

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from functions.dlq_handler.alerting.alert_links import AlertLinks
 from functions.dlq_handler.alerting.alert_text import letter_command, shown_text
-from functions.dlq_handler.channels.alert import Alert, clock_time
+from functions.dlq_handler.channels.alert import Alert, Link, clock_time
 from functions.shared.system_alert import AlertKind, StoredSystemAlert
 
 
@@ -104,10 +104,19 @@ def make_system_alert(stored: StoredSystemAlert, others: int, since: datetime, *
         others=others,
         since=since,
         commands=tuple(command.format(run=run, show=show) for command in text.commands),
-        links=links.of_run(stored.run_id, logged=report.get("delivery_id", stored.run_id)),
+        links=_links(stored, report.get("delivery_id", ""), links),
         relation="of the same kind",
         advice=text.advice,
     )
+
+
+def _links(stored: StoredSystemAlert, delivery_id: str, links: AlertLinks) -> tuple[Link, ...]:
+    """Only a run's own alert links to the run: the task of another may be an operator's, whose id no run has."""
+    if delivery_id:
+        return links.of_delivery(delivery_id)
+    if stored.kind == AlertKind.KEY_REFUSED:
+        return links.of_queues(logged=stored.run_id)
+    return links.of_run(stored.run_id, logged=stored.run_id)
 
 
 def _kind_text(kind: str) -> _KindText:

@@ -9,11 +9,13 @@ from hypothesis import strategies as st
 
 from functions.dlq_handler.alerting.alert_links import AlertLinks
 from functions.dlq_handler.alerting.dead_letter_text import make_dead_letter_alert
+from functions.dlq_handler.alerting.system_alert_text import make_system_alert
 from functions.dlq_handler.channels.alert import Alert
 from functions.dlq_handler.channels.plain_text import printable
 from functions.dlq_handler.channels.slack_blocks import code_block, escaped, to_blocks, to_fallback
 from functions.shared.dead_letter import DeadLetterReason, DeadLetterState, StoredDeadLetter
 from functions.shared.ids import delivery_id
+from functions.shared.system_alert import AlertKind, StoredSystemAlert
 from local_cloud.inbox.slack import find_refusal
 
 NOW = datetime(2026, 11, 24, 13, tzinfo=UTC)
@@ -138,9 +140,19 @@ def test_the_links_lead_to_what_there_is(links: AlertLinks, urls: list[str]) -> 
     assert [link.url.split(";")[0] for link in alert_of(links=links).links] == urls
 
 
-def test_the_pipelines_own_alerts_link_to_the_run() -> None:
-    (link,) = AlertLinks(console_url="https://console.example").of_run("2026/11", logged="x")
-    assert link.url == "https://console.example/runs/2026%2F11"
+@pytest.mark.parametrize(
+    ("kind", "report", "page"),
+    [
+        (AlertKind.RUN_ERRORS, {}, "/runs/2026%2F11"),
+        # An operator may have made the task: then no run has this id.
+        (AlertKind.KEY_REFUSED, {}, "/queues"),
+        (AlertKind.OUTCOME_SETTLED, {"delivery_id": "u/1:s:2026"}, "/deliveries/u%2F1%3As%3A2026"),
+    ],
+)
+def test_a_system_alert_links_to_a_page_that_exists(kind: AlertKind, report: dict[str, str], page: str) -> None:
+    stored = StoredSystemAlert(id="a", kind=kind.value, run_id="2026/11", report=report)
+    (link,) = make_system_alert(stored, 0, NOW, links=AlertLinks(console_url="https://console.example")).links
+    assert link.url == f"https://console.example{page}"
 
 
 @pytest.mark.parametrize("reason", list(DeadLetterReason))
