@@ -2,10 +2,7 @@
 
 import functools
 import itertools
-import os
 import re
-import runpy
-import shutil
 import subprocess
 import sys
 import time
@@ -22,7 +19,7 @@ import requests
 from benchmarks.checkout import THIS, Checkout, least_of_turns
 from benchmarks.cloud import EVENTS, RUN_AT, TASKS, Cloud
 from benchmarks.command_cpu import command_cpu
-from benchmarks.deployed import hiding, not_deployed
+from benchmarks.deployed import hiding, lay_out, not_deployed
 from benchmarks.function import REPOSITORY, Function
 from benchmarks.table import Table, number, times
 from functions.shared.ids import delivery_id
@@ -33,7 +30,6 @@ _FUNCTIONS = ("dispatcher", "worker", "dlq_handler")
 _LINE = re.compile(r"import time:\s+(\d+) \|\s+(\d+) \| (\s*)(\S+)")
 _SHOWN = 8
 _TURNS = 5
-_IMAGE_TIME = 315532801
 _LIBRARIES_ALONE = """\
 import google.cloud.firestore, google.cloud.tasks_v2, jwt, requests, structlog
 from pydantic import AnyHttpUrl, BaseModel, TypeAdapter
@@ -49,7 +45,7 @@ def measure() -> Iterator[Table]:
     """Import each function under `-X importtime`, and start each and send it its first request."""
     with Cloud() as cloud, TemporaryDirectory() as folder:
         cloud.put_in_users(1)
-        first_answers = {name: _first_answer(cloud, name, _lay_out(THIS, name, Path(folder))) for name in _FUNCTIONS}
+        first_answers = {name: _first_answer(cloud, name, lay_out(THIS, name, Path(folder))) for name in _FUNCTIONS}
     imports = {name: _imports(name, first_answers[name].environment) for name in _FUNCTIONS}
     rows = []
     for name in _FUNCTIONS:
@@ -99,7 +95,7 @@ def measure_beside(checkout: Checkout, *, turns: int = _TURNS) -> Iterator[Table
         measured = {
             f"{name}, to its first answer": least_of_turns(
                 {
-                    each.name: functools.partial(_start_cpu, cloud, name, _lay_out(each, name, Path(folder)), turn)
+                    each.name: functools.partial(_start_cpu, cloud, name, lay_out(each, name, Path(folder)), turn)
                     for each in versions
                 },
                 turns=turns,
@@ -107,7 +103,7 @@ def measure_beside(checkout: Checkout, *, turns: int = _TURNS) -> Iterator[Table
             for name in _FUNCTIONS
         }
         local_cloud = ["local_cloud", "up", "--once", "--port-base", "18470", "--data-dir", f"{folder}/local_cloud"]
-        alone = _lay_out(THIS, "dispatcher", Path(folder) / "alone")
+        alone = lay_out(THIS, "dispatcher", Path(folder) / "alone")
         (alone / "functions" / "dispatcher" / "main.py").write_text(_LIBRARIES_ALONE, encoding="utf-8")
         empty = least_of_turns({"": functools.partial(_empty_start_cpu, cloud, alone)}, turns=turns)[""]
         for what, module in (("`./reports --help`", ["operations", "--help"]), ("`make run`", local_cloud)):
@@ -136,35 +132,6 @@ def measure_beside(checkout: Checkout, *, turns: int = _TURNS) -> Iterator[Table
         f"{times(help_cpu[checkout.name] / libraries)} as much in {checkout.name}, and "
         f"{times(help_cpu[THIS.name] / libraries)} in this checkout.",
     )
-
-
-def _lay_out(checkout: Checkout, name: str, folder: Path) -> Path:
-    """A function as an instance has it that is deployed from a version of the repository."""
-    directory = folder / checkout.name.replace(" ", "-") / name
-    shutil.copytree(checkout.path / "functions", directory / "functions", ignore=shutil.ignore_patterns("__pycache__"))
-    main: str = runpy.run_path(str(checkout.path / "deployment" / "stage_function.py"))["MAIN"]
-    (directory / "main.py").write_text(main.format(function=name), encoding="utf-8")
-    _build(directory, (checkout.path / "deployment" / "run_service.sh").read_text(encoding="utf-8"))
-    # Python imports it before all else.
-    hidden = hiding(not_deployed(name, root=checkout.path))
-    (directory / "sitecustomize.py").write_text(hidden, encoding="utf-8")
-    return directory
-
-
-def _build(directory: Path, deploying: str) -> None:
-    """Do to a function what its build does, with the variables of the script that deploys it.
-
-    The build compiles the modules, and the image has the same time for all files, by which Python finds most compiled
-    modules to be out of date.
-    https://github.com/GoogleCloudPlatform/buildpacks/blob/main/cmd/python/functions_framework/lib/lib.go
-    https://github.com/buildpacks/lifecycle/issues/1358
-    """
-    given = {"SOURCE_DATE_EPOCH": f"{_IMAGE_TIME}"} if "--set-build-env-vars=SOURCE_DATE_EPOCH=" in deploying else {}
-    compiling = [sys.executable, "-m", "compileall", "-f", "-q", "."]
-    environment = {**{name: value for name, value in os.environ.items() if name != "SOURCE_DATE_EPOCH"}, **given}
-    subprocess.run(compiling, cwd=directory, env=environment, check=True)  # noqa: S603  this interpreter
-    for path in directory.rglob("*"):
-        os.utime(path, (_IMAGE_TIME, _IMAGE_TIME))
 
 
 def _start_cpu(cloud: Cloud, name: str, root: Path, turn: Iterator[int]) -> float:

@@ -1,12 +1,20 @@
-"""Hides packages that are not deployed: a deployed function finds only the packages of its own requirements."""
+"""Lays a function out as an instance has it, where it finds only the packages of its own requirements."""
 
 import json
+import os
 import re
+import runpy
+import shutil
+import subprocess
+import sys
 from importlib.metadata import packages_distributions
 from pathlib import Path
 
+from benchmarks.checkout import Checkout
+
 REPOSITORY = Path(__file__).resolve().parents[1]
 
+_IMAGE_TIME = 315532801
 _HIDE = """
 import sys
 class Hidden:
@@ -31,6 +39,35 @@ def not_deployed(function: str, *, root: Path = REPOSITORY) -> list[str]:
         for package, distributions in packages_distributions().items()
         if not any(_normalized(name) in deployed for name in distributions)
     )
+
+
+def lay_out(checkout: Checkout, name: str, folder: Path) -> Path:
+    """A function as an instance has it that is deployed from a version of the repository."""
+    directory = folder / checkout.name.replace(" ", "-") / name
+    shutil.copytree(checkout.path / "functions", directory / "functions", ignore=shutil.ignore_patterns("__pycache__"))
+    main: str = runpy.run_path(str(checkout.path / "deployment" / "stage_function.py"))["MAIN"]
+    (directory / "main.py").write_text(main.format(function=name), encoding="utf-8")
+    _build(directory, (checkout.path / "deployment" / "run_service.sh").read_text(encoding="utf-8"))
+    # Python imports it before all else.
+    hidden = hiding(not_deployed(name, root=checkout.path))
+    (directory / "sitecustomize.py").write_text(hidden, encoding="utf-8")
+    return directory
+
+
+def _build(directory: Path, deploying: str) -> None:
+    """Do to a function what its build does, with the variables of the script that deploys it.
+
+    The build compiles the modules, and the image has the same time for all files, by which Python finds most compiled
+    modules to be out of date.
+    https://github.com/GoogleCloudPlatform/buildpacks/blob/main/cmd/python/functions_framework/lib/lib.go
+    https://github.com/buildpacks/lifecycle/issues/1358
+    """
+    given = {"SOURCE_DATE_EPOCH": f"{_IMAGE_TIME}"} if "--set-build-env-vars=SOURCE_DATE_EPOCH=" in deploying else {}
+    compiling = [sys.executable, "-m", "compileall", "-f", "-q", "."]
+    environment = {**{name: value for name, value in os.environ.items() if name != "SOURCE_DATE_EPOCH"}, **given}
+    subprocess.run(compiling, cwd=directory, env=environment, check=True)  # noqa: S603  this interpreter
+    for path in directory.rglob("*"):
+        os.utime(path, (_IMAGE_TIME, _IMAGE_TIME))
 
 
 def _normalized(name: str) -> str:

@@ -3,10 +3,13 @@
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from benchmarks import fan_out_strategies
 from benchmarks.checkout import THIS, Checkout
 from benchmarks.cloud import Cloud
+from benchmarks.deployed import lay_out
 from benchmarks.failure import BenchmarkFailed
 from benchmarks.fan_out_strategies import FanOutStrategy, FanOutTimes
 from benchmarks.table import Table, number, times
@@ -94,12 +97,17 @@ def in_a_new_queue(cloud: Cloud, strategy: FanOutStrategy, size: int) -> FanOutT
 
 
 def whole_run(cloud: Cloud, size: int, checkout: Checkout = THIS) -> FanOutTimes:
-    """Measure a run over HTTP with so many due reports, by the dispatcher of a version.
+    """Measure a run over HTTP with so many due reports, by the dispatcher of a version as it is deployed.
 
     Raises:
         BenchmarkFailed: not every report got its task.
     """
-    with cloud.function("dispatcher", root=checkout.path, REPORT_QUEUES=cloud.new_queue()) as dispatcher:
+    with (
+        TemporaryDirectory() as folder,
+        cloud.function(
+            "dispatcher", root=lay_out(checkout, "dispatcher", Path(folder)), REPORT_QUEUES=cloud.new_queue()
+        ) as dispatcher,
+    ):
         before, cloud_before = dispatcher.cpu_seconds(), cloud.cpu_seconds()
         answer = cloud.dispatch(dispatcher)
         if (answer["dispatched"], answer["errors"]) != (size, 0):
