@@ -123,7 +123,7 @@ def test_who_gets_no_report_is_told_why(
 def test_who_does_not_exist_is_named_with_what_to_do(project: Project) -> None:
     user_reference(project.database, "u1").set(user_document("u1"))
     for arguments, said in {
-        ("nobody",): "There is no user nobody: reports users find EMAIL says",
+        ("nobody",): "There is no user nobody: reports users find EMAIL finds a user",
         ("nobody", "weekly"): "There is no user nobody: ",
         ("u1",): "u1 has no subscription: reports subscriptions add makes one.",
         ("u1", "weekly"): "u1 has no subscription weekly: reports subscriptions add",
