@@ -280,6 +280,27 @@ def test_the_readme_compares_by_the_figures_of_the_document() -> None:
     assert [row[1:] for row in shown] == [list(column) for column in zip(*(row[1:5] for row in compared), strict=True)]
 
 
+def summary_of_a_run(document: str) -> str:
+    """What `make run` shows at its end, without the times."""
+    shown = re.search(r"^Run  .*?as it should be\.$", (ROOT / document).read_text(), re.MULTILINE | re.DOTALL)
+    assert shown is not None
+    return re.sub(r"\d{8}T\d{4}Z|\d+\.\d s", "…", shown[0])
+
+
+def test_the_readme_shows_the_run_of_the_tutorial_that_a_test_follows() -> None:
+    assert summary_of_a_run("README.md") == summary_of_a_run("docs/start/run-it.md")
+
+
+def test_every_picture_is_shown_and_made_by_a_command() -> None:
+    shown = {
+        name for path in DOCUMENTS for name in re.findall(r"!\[[^\]]*\]\([^)]*images/([\w-]+)\.png\)", path.read_text())
+    }
+    assert shown == {path.stem for path in (ROOT / "docs" / "images").iterdir()}
+    makers = ("tests/mails/pictures.py", "tests/browser/pictures.py", "benchmarks/simulate.py")
+    made = "".join((ROOT / maker).read_text() for maker in makers)
+    assert [name for name in sorted(shown) if not re.search(rf'"{name}(\.png)?"', made)] == []
+
+
 def test_the_readme_is_short() -> None:
     words = (ROOT / "README.md").read_text(encoding="utf-8").split()
     assert len(words) < 1200, "what a newcomer needs first; the rest belongs in docs/"

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal
 from PIL import Image
 
 from functions.shared.delivery import DeliveryState
-from tests.browser.house import EMPTY, FULL, furnished, part
+from tests.browser.house import EMPTY, FULL, furnished
 from tests.browser.local_cloud import Cloud, running_cloud
 from tests.browser.staged import Stage
 from tests.browser.tab import NARROW, WIDE, ZONE, Tab, opened
@@ -35,8 +35,8 @@ _README_WIDTH, _README_HEIGHT = 1120, 780
 _COLORS = 128
 
 
-def _a_week(cloud: Cloud) -> str:
-    """Give the local cloud a past in which SendGrid once failed, and return the id of a delivery of then."""
+def _a_week(cloud: Cloud) -> None:
+    """Give the local cloud a past in which SendGrid once failed."""
     stage = Stage(cloud.database(), location=cloud.target.require("LOCATION"))
     for hours_ago in (*range(2, 24), *range(26, 160, 6)):
         users = 3 + 2 * (hours_ago % 5)
@@ -54,7 +54,7 @@ def _a_week(cloud: Cloud) -> str:
                 error="SendGrid answered 503: Service Unavailable",
                 period_start=datetime.now(UTC) - timedelta(days=8),
             )
-    return stage.letter("u8", hours_ago=9, error="SendGrid answered 503: Service Unavailable")
+    stage.letter("u8", hours_ago=9, error="SendGrid answered 503: Service Unavailable")
 
 
 def _take(tab: Tab, file: Path, *, full_page: bool) -> None:
@@ -84,15 +84,13 @@ def _every_page(browser: "Browser", cloud: Cloud) -> None:
                 _take(tab, ALL / look / "forms.png", full_page=True)
 
 
-def _of_the_readme(browser: "Browser", cloud: Cloud, delivery: str) -> None:
-    pages = {"console-overview": "/", "console-delivery": f"/deliveries/{part(delivery)}"}
+def _of_the_readme(browser: "Browser", cloud: Cloud) -> None:
     viewport = {"width": _README_WIDTH, "height": _README_HEIGHT}
     wait_for_charts(cloud.url)
     with opened(browser, cloud.url, viewport=viewport, device_scale_factor=1.5, timezone_id=ZONE) as tab:
-        for name, path in pages.items():
-            tab.page.goto(f"{cloud.url}{path}")
-            tab.page.wait_for_load_state("networkidle")
-            _save(name, tab.page.screenshot())
+        tab.page.goto(cloud.url)
+        tab.page.wait_for_load_state("networkidle")
+        _save("console-overview", tab.page.screenshot())
         tab.page.goto(f"{cloud.url}/local/slack")
         _save("slack-alert", tab.page.locator("section.card").last.screenshot())
 
@@ -111,7 +109,8 @@ def make(path: str) -> None:
     """
     shutil.rmtree(ALL, ignore_errors=True)
     with tempfile.TemporaryDirectory() as directory, running_cloud(Path(directory)) as cloud, running(path) as browser:
-        _of_the_readme(browser, cloud, _a_week(cloud))
+        _a_week(cloud)
+        _of_the_readme(browser, cloud)
         _every_page(browser, cloud)
     print(f"{ALL.relative_to(REPOSITORY)}: {len(list(ALL.glob('*/*.png')))} pictures of the console's pages")  # noqa: T201
 
