@@ -357,13 +357,18 @@ def test_what_firestore_does_not_store_is_refused(client: Any, path: str, data: 
         client.document(path).set(data)
 
 
-def test_maps_nest_twenty_levels_deep_and_no_deeper(client: Any) -> None:
-    def nested(levels: int) -> dict[str, Any]:
-        return {"m": nested(levels - 1)} if levels else {}
+def test_maps_and_arrays_nest_twenty_levels_deep_and_no_deeper(client: Any) -> None:
+    def nested(levels: int, inner: Any) -> dict[str, Any]:
+        return {"m": nested(levels - 1, inner) if levels else inner}
 
-    client.document("users/u1").set(nested(20))
-    with pytest.raises(InvalidArgument, match="Property m is nested deeper than 20 levels"):
-        client.document("users/u1").set(nested(21))
+    document = client.document("users/u1")
+    innermost: list[Any] = [1, {}, []]
+    for deepest in innermost:
+        document.set(nested(20, deepest))
+    document.set(nested(19, [1]))
+    for too_deep in ({"m": 1}, [1]):
+        with pytest.raises(InvalidArgument, match="Property m is nested deeper than 20 levels"):
+            document.set(nested(20, too_deep))
 
 
 def test_a_time_is_in_the_years_1_to_9999(client: Any) -> None:
