@@ -54,10 +54,14 @@ class RestServer:
         host: the address to bind.
         port: the port, 0 for any free one.
         middleware: wrapped around every call, the first outermost.
+        elsewhere: where the methods are that are not served here; None: there are no others.
     """
 
-    def __init__(self, name: str, host: str, port: int, middleware: Sequence[Middleware] = ()) -> None:
+    def __init__(
+        self, name: str, host: str, port: int, middleware: Sequence[Middleware] = (), *, elsewhere: str | None = None
+    ) -> None:
         self._name = name
+        self._elsewhere = elsewhere
         self._host = host
         self._requested_port = port
         self._middleware = tuple(middleware)
@@ -138,6 +142,8 @@ class RestServer:
         for route in self._routes.get(http_method, ()):
             if (variables := route.binding.match(path)) is not None:
                 return route, variables
+        if self._elsewhere is not None:
+            raise RpcError(grpc.StatusCode.UNIMPLEMENTED, self._elsewhere)
         raise RpcError(grpc.StatusCode.NOT_FOUND, f"There is no method at {http_method} {path}.")
 
 

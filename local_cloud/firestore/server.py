@@ -19,6 +19,7 @@ from local_cloud.rest import RestServer
 from local_cloud.rpc import Method, Middleware, RpcError, RpcServer
 
 _SERVICE = "google.firestore.v1.Firestore"
+_ELSEWHERE = "The local Firestore answers runQuery only over REST: have the client use gRPC for the rest, its default."
 _MAX_REQUEST_BYTES = 10 * 1024 * 1024
 """https://firebase.google.com/docs/firestore/quotas#writes_and_transactions"""
 
@@ -133,7 +134,11 @@ class FirestoreEmulator:
             if answers_http
             else None
         )
-        self._rest = None if rest_port is None else RestServer("Firestore over REST", host, rest_port, middleware)
+        self._rest = (
+            None
+            if rest_port is None
+            else RestServer("Firestore over REST", host, rest_port, middleware, elsewhere=_ELSEWHERE)
+        )
         if self._rest is not None:
             self._rest.add_service(_SERVICE, _METHODS, self._service)
 

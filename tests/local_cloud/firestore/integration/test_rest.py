@@ -158,6 +158,9 @@ def test_a_caller_that_has_gone_is_no_mistake(
     assert caplog.messages == []
 
 
-def test_nothing_else_is_answered(served: FirestoreEmulator) -> None:
-    url = f"http://127.0.0.1:{served.rest_port}/v1/projects/p/databases/(default)/documents/users/u001"
-    assert requests.get(url, timeout=60).status_code == 404
+@pytest.mark.parametrize(("method", "path"), [("GET", "/users/u001"), ("POST", ":commit")])
+def test_other_calls_are_refused_by_naming_grpc(served: FirestoreEmulator, method: str, path: str) -> None:
+    url = f"http://127.0.0.1:{served.rest_port}/v1/projects/p/databases/(default)/documents{path}"
+    answer = requests.request(method, url, json={}, timeout=60)
+    assert (answer.status_code, answer.json()["error"]["status"]) == (501, "UNIMPLEMENTED")
+    assert "gRPC" in answer.json()["error"]["message"]
