@@ -75,7 +75,7 @@ class Revision:
         )
 
     def __str__(self) -> str:
-        made = f"made {self.made_at[:16].replace('T', ' ')} UTC"
+        made = f"made {self.made_at[:16]}Z"
         commit = self.labels.get("commit")
         return f"{self.name} ({made}{f', commit {commit[:12]}' if commit else ''})"
 

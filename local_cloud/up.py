@@ -333,7 +333,7 @@ class Up:
         )
 
     def _show_execution(self, execution: Execution) -> None:
-        when = f"{execution.schedule_time:%Y-%m-%d %H:%M} UTC"
+        when = f"{execution.schedule_time:%Y-%m-%dT%H:%MZ}"
         if not execution.succeeded:
             reason = execution.error or f"HTTP {execution.status}"
             self._console.print(f"[red]Run of {when}: the dispatcher failed ({escape(reason)})")

@@ -63,9 +63,7 @@ def test_a_canary_is_promoted_and_rolled_back(deployed: Deployment) -> None:
     assert deployed.changes == ["run services update-traffic report-worker"]
     assert traffic(deployed) == [share(1, 100)]
     commit = git(deployed.repository, "rev-parse", "HEAD")[:12]
-    assert (
-        f"commit {commit}) back to report-worker-00001-abc (made 2026-11-24 13:01 UTC, commit {commit})" in back.output
-    )
+    assert f"commit {commit}) back to report-worker-00001-abc (made 2026-11-24T13:01Z, commit {commit})" in back.output
     assert "dispatcher: stays: the last deployment did not change it" in back.output
 
     # From the same source, it stays rolled back, with other settings, too.

@@ -115,8 +115,8 @@ def test_rolls_a_canary_back_to_the_old_one() -> None:
     # The dispatcher has no canary: nothing becomes of it.
     assert flags(moves) == {"worker": "--to-revisions=report-worker-1=100 --remove-tags=canary"}
     assert moves[0].words == (
-        "from report-worker-2 (made 2026-11-24 02:00 UTC, commit bbbbbbbbbbbb)"
-        " back to report-worker-1 (made 2026-11-24 01:00 UTC, commit aaaaaaaaaaaa)"
+        "from report-worker-2 (made 2026-11-24T02:00Z, commit bbbbbbbbbbbb)"
+        " back to report-worker-1 (made 2026-11-24T01:00Z, commit aaaaaaaaaaaa)"
     )
 
 
