@@ -1,6 +1,7 @@
 """`python -m local_cloud serve`: the emulators alone, for other projects."""
 
 import asyncio
+import os
 import signal
 from pathlib import Path
 
@@ -8,6 +9,7 @@ from rich.console import Console
 
 from local_cloud.addresses import HOST
 from local_cloud.clock import Clock
+from local_cloud.errors import LocalCloudError
 from local_cloud.firestore.required_indexes import refuse
 from local_cloud.firestore.server import FirestoreEmulator
 from local_cloud.identity import IdentityProvider
@@ -53,6 +55,8 @@ async def serve(
         PortInUse: another process has a port.
         LocalCloudError: a file cannot be read or written, or is not what it should be.
     """
+    if export is not None and not os.access(export.parent, os.W_OK | os.X_OK):
+        raise LocalCloudError(f"{export} cannot be written: {export.parent} is no folder to write into.")
     stopped = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)

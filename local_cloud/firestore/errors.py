@@ -25,6 +25,11 @@ def already_exists(message: str) -> RpcError:
     return RpcError(grpc.StatusCode.ALREADY_EXISTS, message)
 
 
+def unimplemented(message: str) -> RpcError:
+    """The local Firestore does not have this part of the service."""
+    return RpcError(grpc.StatusCode.UNIMPLEMENTED, message)
+
+
 def aborted(message: str) -> RpcError:
     """Another transaction was in the way; the client library starts the transaction again."""
     return RpcError(grpc.StatusCode.ABORTED, message)

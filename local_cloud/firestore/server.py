@@ -83,6 +83,12 @@ _METHODS = (
         response=messages.ListCollectionIdsResponse,
     ),
     Method(name="BatchWrite", request=messages.BatchWriteRequest, response=messages.BatchWriteResponse),
+    Method(
+        name="ExecutePipeline",
+        request=messages.ExecutePipelineRequest,
+        response=messages.ExecutePipelineResponse,
+        server_streaming=True,
+    ),
 )
 
 

@@ -19,7 +19,7 @@ from local_cloud.errors import LocalCloudError
 from local_cloud.firestore import aggregation, explain, fields, pages, timestamps, writes
 from local_cloud.firestore import query as queries
 from local_cloud.firestore.declared_indexes import DeclaredIndexes
-from local_cloud.firestore.errors import invalid_argument, not_found
+from local_cloud.firestore.errors import invalid_argument, not_found, unimplemented
 from local_cloud.firestore.execution import Execution
 from local_cloud.firestore.index_builder import IndexBuilder
 from local_cloud.firestore.listen import ListenStream
@@ -303,6 +303,11 @@ class FirestoreService:
         if len(starts) > size:
             response.next_page_token = pages.next_token(request, starts[size - 1].encode())
         return response
+
+    def execute_pipeline(self, _request: Message, _context: object) -> AsyncIterator[Message]:
+        raise unimplemented(
+            "Pipelines belong to Firestore's Enterprise edition; the local Firestore is Standard edition."
+        )
 
     # Writes and transactions
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from google.api_core.exceptions import InvalidArgument
+from google.api_core.exceptions import InvalidArgument, MethodNotImplemented
 from google.cloud.firestore_v1 import types
 
 Call = Callable[[Any, str], Any]
@@ -236,3 +236,9 @@ def test_writes_in_the_first_request_of_a_stream(refusal: Callable[[Call], str])
         return list(api.write(requests=iter([first]), metadata=[("google-cloud-resource-prefix", database)]))
 
     assert "first request" in refusal(write)
+
+
+def test_pipelines_belong_to_another_edition(client: Any) -> None:
+    request = {"database": client._database_string, "structured_pipeline": {"pipeline": {}}}
+    with pytest.raises(MethodNotImplemented, match="Enterprise edition"):
+        list(client._firestore_api.execute_pipeline(request=request))

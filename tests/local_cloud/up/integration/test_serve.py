@@ -84,3 +84,17 @@ def test_firestore_begins_with_a_file_requires_indexes_and_ends_with_a_file(
             refused = requests.get(f"http://{variables[variable]}/v1/projects/p/topics", timeout=100)
             assert "gRPC" in refused.json()["error"]["message"]
     assert data.read_text() == DATA.replace("    }\n  }\n}", '    },\n    "cities/SF": {}\n  }\n}')
+
+
+def test_an_export_that_cannot_be_written_is_refused_at_the_start(tmp_path: Path) -> None:
+    file = tmp_path / "missing" / "data.json"
+    ended = subprocess.run(
+        [sys.executable, "-m", "local_cloud", "serve", "--firestore", "0", "--export", str(file)],
+        cwd=REPOSITORY,
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=False,
+    )
+    assert (ended.returncode, ended.stdout) == (1, "")
+    assert f"{file} cannot be written" in ended.stderr
