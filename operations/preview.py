@@ -264,7 +264,7 @@ def send_test(mail: Mail, address: str, variables: Mapping[str, str | None]) -> 
     headers = {name: value for name, value in first.headers.items() if not name.startswith("List-Unsubscribe")}
     test = replace(
         mail,
-        recipients=[replace(first, address=address, name="", headers=headers)],
+        recipients=[first._replace(address=address, name="", headers=headers)],
         subject=f"[Test] {mail.subject}",
         categories=("test",),
         arguments={"test": "true"},

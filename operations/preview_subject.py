@@ -1,6 +1,5 @@
 """Of which subscription a preview is."""
 
-from dataclasses import replace
 from typing import NamedTuple
 
 from functions.shared.databases import UsersDatabase
@@ -71,4 +70,4 @@ def read_subject(
     ):
         if problem:
             raise OperatorError(f"{document}: {problem}")
-    return PreviewSubject(user, replace(subscription, kind=kind) if kind else subscription)
+    return PreviewSubject(user, subscription._replace(kind=kind) if kind else subscription)

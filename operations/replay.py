@@ -6,7 +6,7 @@ number of the replay), `conclude` (marks the dead letter, unless the report has 
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -196,7 +196,7 @@ class Replay:
                     begun |= known_failure_fields(
                         reason=failure.reason, error=failure.error, failed_at=failure.failed_at
                     )
-                    letter = replace(letter, reason=failure.reason, error=failure.error, failed_at=failure.failed_at)
+                    letter = letter._replace(reason=failure.reason, error=failure.error, failed_at=failure.failed_at)
                 transaction.update(reference, begun)
                 name = _task_name(task, number)
                 if step is ReplayStep.HAND_OVER:

@@ -5,7 +5,6 @@ addresses repeats them with every run. docs/guides/deliverability.md says where 
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import NamedTuple
@@ -86,7 +85,7 @@ def decide(
     if not state.is_stopped and days is not None:
         state = _with_figures(state, days, run_time)
         if because := _over(state.figures, limits, stop=True):
-            state = replace(state, stopped_at=run_time, because="; ".join(because.values()))
+            state = state._replace(stopped_at=run_time, because="; ".join(because.values()))
     if state.is_stopped:
         found = {AlertKind.SENDING_STOPPED: state.because}
     elif days is not None:
@@ -109,7 +108,7 @@ def _with_figures(state: BreakerState, days: Mapping[date, MailFigures], run_tim
         baseline = days
     before = baseline or {}
     figures = MailFigures.total(each.beyond(before.get(day, MailFigures())) for day, each in days.items())
-    return replace(state, figures=figures, read_at=run_time, baseline=baseline)
+    return state._replace(figures=figures, read_at=run_time, baseline=baseline)
 
 
 def _over(figures: MailFigures | None, limits: BreakerLimits, *, stop: bool) -> dict[AlertKind, str]:

@@ -3,7 +3,6 @@ else alerts people."""
 
 import functools
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from datetime import datetime
 
 import structlog
@@ -112,7 +111,7 @@ class MessageHandler:
 
         settled = self._outcomes.settle(received.id, evidence.record, now=now, tell=tell)
         _logger.info("outcome_settled", delivery_id=received.id, closed_dead_letter=bool(settled.letter))
-        return replace(letter, state=DeadLetterState.SETTLED) if settled.letter else letter
+        return letter._replace(state=DeadLetterState.SETTLED) if settled.letter else letter
 
     def _store(self, message: PubSubMessage, *, now: datetime) -> StoredDeadLetter | StoredSystemAlert:
         try:

@@ -11,7 +11,6 @@ later call about it.
 
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 
 import structlog
 from google.api_core.exceptions import GoogleAPIError
@@ -96,7 +95,7 @@ class TakeEvents:
         unfinished, failed = self._settle(found.deliveries, folded)
         failed |= self._pause(changed.values(), found.records, events)
         results = self._records.write(
-            [replace(record, unfinished=each in unfinished) for each, record in changed.items() if each not in failed]
+            [record._replace(unfinished=each in unfinished) for each, record in changed.items() if each not in failed]
         )
         written = {each for each, result in results.items() if result is WriteResult.WRITTEN}
         failed |= {each for each, result in results.items() if result is WriteResult.FAILED}

@@ -7,10 +7,9 @@ functions below the class. All of it is pure: the callers hold the Firestore cli
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydantic import ValidationError
 
@@ -86,8 +85,7 @@ class DeadLetter(Contract):
     """The body as it came, cut to 10,000 characters, where it is not a task."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class StoredDeadLetter:
+class StoredDeadLetter(NamedTuple):
     """A dead letter as Firestore has it. Each attribute has the name of the document's field, except `id`, `problem`
     and `version`.
 
@@ -127,13 +125,13 @@ class StoredDeadLetter:
     error: str = ""
     attempts: int = 0
     cause: str = ""
-    payload: Mapping[str, Any] = field(default_factory=dict)
+    payload: Mapping[str, Any] = {}
     task_name: str = ""
     message_id: str = ""
     failed_at: datetime | None = None
     received_at: datetime | None = None
     alerted_at: datetime | None = None
-    alerts: Mapping[str, datetime] = field(default_factory=dict)
+    alerts: Mapping[str, datetime] = {}
     replays: int = 0
     in_replay: bool = False
     replayed_at: datetime | None = None
@@ -228,9 +226,7 @@ class StoredDeadLetter:
         return (self.failed_at, self.received_at) == (other.failed_at, other.received_at)
 
 
-DEAD_LETTER_FIELDS = tuple(
-    each.name for each in fields(StoredDeadLetter) if each.name not in {"id", "problem", "version"}
-)
+DEAD_LETTER_FIELDS = tuple(name for name in StoredDeadLetter._fields if name not in {"id", "problem", "version"})
 """The names of the document's fields."""
 
 

@@ -5,7 +5,6 @@ when the breaker stops them. All of it is pure: the callers hold the Firestore c
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, NamedTuple
@@ -106,8 +105,7 @@ class StatisticsReading(NamedTuple):
         return self.figures.to_fields() if self.figures else {"unavailable": self.unavailable}
 
 
-@dataclass(frozen=True, kw_only=True)
-class BreakerState:
+class BreakerState(NamedTuple):
     """The breaker as Firestore has it. A field that is absent or malformed has the default.
 
     Attributes:
@@ -127,7 +125,7 @@ class BreakerState:
     because: str = ""
     figures: MailFigures | None = None
     read_at: datetime | None = None
-    told: Mapping[str, datetime] = field(default_factory=dict)
+    told: Mapping[str, datetime] = {}
     resumed_at: datetime | None = None
     resumed_by: str = ""
     note: str = ""
@@ -182,7 +180,7 @@ class BreakerState:
             by: who it is.
             note: what that person writes about it.
         """
-        return replace(self, stopped_at=None, because="", resumed_at=at, resumed_by=by, note=note, baseline=None)
+        return self._replace(stopped_at=None, because="", resumed_at=at, resumed_by=by, note=note, baseline=None)
 
 
 def _baseline(value: Any) -> dict[date, MailFigures] | None:

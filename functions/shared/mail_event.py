@@ -7,7 +7,6 @@ make each write conditional on `MailRecord.version`.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, NamedTuple
@@ -95,8 +94,7 @@ class MailEvent(NamedTuple):
 Sightings = Mapping[MailStatus, Sighting]
 
 
-@dataclass(frozen=True, kw_only=True)
-class MailRecord:
+class MailRecord(NamedTuple):
     """A record as Firestore has it, or will have it.
 
     Other tools write to the collection, too. What is malformed counts as absent.
@@ -115,7 +113,7 @@ class MailRecord:
     id: str
     user_id: str
     subscription_id: str
-    recipients: Mapping[str, Sightings] = field(default_factory=dict)
+    recipients: Mapping[str, Sightings] = {}
     message_id: str = ""
     unfinished: bool = False
     version: datetime | None = None
@@ -203,7 +201,7 @@ class MailRecord:
             known = sightings.get(event.status)
             counts = max if event.status in _LATEST else min
             sightings[event.status] = event.sighting if known is None else counts(known, event.sighting)
-        return replace(self, recipients=recipients, message_id=min(message_ids, default=""))
+        return self._replace(recipients=recipients, message_id=min(message_ids, default=""))
 
     def says_otherwise(self, event: MailEvent) -> bool:
         """Whether the record has a later word of the recipient's than an event about unsubscribing."""

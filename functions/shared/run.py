@@ -6,7 +6,6 @@ pure: the callers hold the Firestore client.
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, NamedTuple, TypeGuard
@@ -81,8 +80,7 @@ RUN_COUNTERS = tuple(counter.value for counter in RunCounter)
 """The names of the counters, in the order in which people read them."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class RunShare:
+class RunShare(NamedTuple):
     """The shards of one instance, in a run that is divided among several; an undivided run has the one share 0.
 
     Attributes:
@@ -91,15 +89,14 @@ class RunShare:
     """
 
     state: RunState
-    counters: Mapping[str, int] = field(default_factory=dict)
+    counters: Mapping[str, int] = {}
 
     def to_fields(self) -> dict[str, Any]:
         """The share as the document has it."""
         return {"state": self.state.value, **self.counters}
 
 
-@dataclass(frozen=True, kw_only=True)
-class RunAttempt:
+class RunAttempt(NamedTuple):
     """One attempt at a run. Cloud Scheduler calls a run that failed again, and each call is another attempt.
 
     Attributes:
@@ -115,8 +112,8 @@ class RunAttempt:
     state: RunState | None = None
     started_at: datetime | None = None
     finished_at: datetime | None = None
-    counters: Mapping[str, int] = field(default_factory=dict)
-    shares: Mapping[int, RunShare] = field(default_factory=dict)
+    counters: Mapping[str, int] = {}
+    shares: Mapping[int, RunShare] = {}
 
     @classmethod
     def from_fields(cls, fields: Mapping[str, Any]) -> "RunAttempt":
@@ -162,8 +159,7 @@ class RunAttempt:
         counters: Counter[str] = Counter()
         for each in shares.values():
             counters.update(each.counters)
-        return replace(
-            self,
+        return self._replace(
             shares=shares,
             state=state,
             finished_at=None if state is RunState.RUNNING else now,
@@ -209,17 +205,16 @@ class Sweep(NamedTuple):
         return self.documents <= SWEPT_WITH_EVERY_RUN or run_time - self.swept_at >= SWEEP_INTERVAL
 
 
-@dataclass(frozen=True, kw_only=True)
-class StoredRun:
+class StoredRun(NamedTuple):
     """A run as Firestore has it. The document is that of the latest attempt; the earlier ones are kept beside it.
 
     Other tools write to the collection, too. A field that is absent or malformed has the default.
 
     Attributes:
         id: the document's id (functions.shared.ids.run_id).
+        latest: the latest attempt.
         scheduled_for: the time that the run is for.
         attempts: how often the run was called.
-        latest: the latest attempt.
         earlier_attempts: the attempts before it, the oldest first.
         queues: what kept the queues from working; None if they worked.
         sweeps: the last sweeps, by the stages of a run that make them: `scheduling`, `enrollment` and
@@ -229,12 +224,12 @@ class StoredRun:
     """
 
     id: str
+    latest: RunAttempt
     scheduled_for: datetime | None = None
     attempts: int = 0
-    latest: RunAttempt
     earlier_attempts: tuple[RunAttempt, ...] = ()
     queues: QueueCondition | None = None
-    sweeps: Mapping[str, Sweep] = field(default_factory=dict)
+    sweeps: Mapping[str, Sweep] = {}
     statistics: StatisticsReading | None = None
     stopped_because: str = ""
 

@@ -6,7 +6,6 @@ callers hold the Firestore client, and make each write conditional on `Subscript
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Annotated, Any, NamedTuple
@@ -151,8 +150,7 @@ class _SubscriptionFields(BaseModel):
     reported_until: Timestamp | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
-class Subscription:
+class Subscription(NamedTuple):
     """A subscription as Firestore has it. Each attribute has the name of the document's field, except `id`, `problem`
     and `version`.
 
@@ -161,12 +159,12 @@ class Subscription:
     Attributes:
         id: the document's id.
         user_id: whose it is, from the document's path.
+        kind: which report.
+        cadence: how often.
         shard: 0 to 29, the first field of the due index; None until the dispatcher has scheduled the subscription.
         active: whether it is sent: only `false` in the document says no.
         paused_because: why it is paused, or was paused last.
         paused_until: until when, where it resumes by itself; its next due time is not before that.
-        kind: which report.
-        cadence: how often.
         hour: 0 to 23, in the recipient's own zone, like the three that follow.
         minute: 0 to 59.
         weekday: 1 (Monday) to 7 (Sunday).
@@ -192,12 +190,12 @@ class Subscription:
 
     id: str
     user_id: str
+    kind: str
+    cadence: Cadence
     shard: int | None = None
     active: bool = True
     paused_because: PauseReason | None = None
     paused_until: datetime | None = None
-    kind: str
-    cadence: Cadence
     hour: int = 8
     minute: int = 0
     weekday: int = 1
@@ -209,7 +207,7 @@ class Subscription:
     time_zone: ZoneInfo | None = None
     locale: str | None = None
     sandbox: bool = False
-    options: Mapping[Any, Any] = field(default_factory=dict)
+    options: Mapping[Any, Any] = {}
     skip_empty: bool = True
     suppressed: frozenset[str] = frozenset()
     bounced_address: str = ""
@@ -321,10 +319,10 @@ class Subscription:
         )
 
 
-SUBSCRIPTION_FIELDS = tuple(each.name for each in fields(Subscription) if each.name not in {"id", "problem", "version"})
+SUBSCRIPTION_FIELDS = tuple(name for name in Subscription._fields if name not in {"id", "problem", "version"})
 """The names of the document's fields."""
 
-ADDRESS_LISTS = tuple(each.name for each in fields(Subscription) if each.type == tuple[str, ...])
+ADDRESS_LISTS = tuple(name for name, type_ in Subscription.__annotations__.items() if type_ == tuple[str, ...])
 """The names of the fields that say who gets the reports."""
 
 

@@ -5,10 +5,9 @@ it in `system_alerts`; the handler and the operator read the document as a `Stor
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 from pydantic import Field
 
@@ -61,8 +60,7 @@ class SystemAlert(Contract):
     """The report that it is about: its kind alerts once for each delivery."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class StoredSystemAlert:
+class StoredSystemAlert(NamedTuple):
     """A system alert as Firestore has it. A field that is absent or malformed has the default.
 
     Attributes:
@@ -84,13 +82,13 @@ class StoredSystemAlert:
     kind: str = ""
     run_id: str = ""
     detail: str = ""
-    figures: Mapping[str, int] = field(default_factory=dict)
-    report: Mapping[str, Any] = field(default_factory=dict)
+    figures: Mapping[str, int] = {}
+    report: Mapping[str, Any] = {}
     at: datetime | None = None
     cause: str = ""
     received_at: datetime | None = None
     alerted_at: datetime | None = None
-    alerts: Mapping[str, datetime] = field(default_factory=dict)
+    alerts: Mapping[str, datetime] = {}
     version: datetime | None = None
 
     @classmethod

@@ -23,9 +23,8 @@ delivery was not final, and the DLQ handler looks for events after it has stored
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from google.api_core.exceptions import Aborted
 from google.cloud import firestore
@@ -54,8 +53,7 @@ DECIDING_FIELDS = ("state", "reason", "failed_at")
 """The fields of a delivery by which `is_settled_by_event` decides."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Settlement:
+class Settlement(NamedTuple):
     """What is to be written, or was.
 
     Attributes:
@@ -64,8 +62,8 @@ class Settlement:
         is_sent: whether the delivery is sent after that.
     """
 
-    delivery: Mapping[str, Any] = field(default_factory=dict)
-    letter: Mapping[str, Any] = field(default_factory=dict)
+    delivery: Mapping[str, Any] = {}
+    letter: Mapping[str, Any] = {}
     is_sent: bool = False
 
 

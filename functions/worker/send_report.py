@@ -152,7 +152,7 @@ class SendReport:
             _logger.warning("firestore_failed", delivery_id=task.delivery_id, error=error_text(error))
             answer = task_answer.FIRESTORE_FAILED
         timer.log(task, attempt, answer)
-        return replace(answer, delivery_id=task.delivery_id)
+        return answer._replace(delivery_id=task.delivery_id)
 
     def _carry_out(self, task: ReportTask, attempt: Attempt, owner: str, timer: AttemptTimer) -> TaskAnswer:
         is_new = attempt.number == 1 and attempt.task_name == task_id(task.delivery_id) and not self._is_outdated(task)

@@ -3,9 +3,8 @@
 import contextlib
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from http import HTTPStatus
-from typing import Any
+from typing import Any, NamedTuple
 
 import structlog
 
@@ -17,8 +16,7 @@ from functions.worker.transitions import Retry
 _logger = structlog.get_logger()
 
 
-@dataclass(frozen=True, kw_only=True)
-class TaskAnswer:
+class TaskAnswer(NamedTuple):
     """What came of one attempt.
 
     Attributes:
@@ -34,7 +32,7 @@ class TaskAnswer:
     status: HTTPStatus
     result: str
     delivery_id: str = ""
-    details: Mapping[str, str] = field(default_factory=dict)
+    details: Mapping[str, str] = {}
     retry_after_seconds: int | None = None
     lateness_seconds: int | None = None
 

@@ -3,7 +3,6 @@
 import time
 import webbrowser
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
@@ -88,7 +87,7 @@ def preview(
     else:
         whose, which = read_subject(current.users_database, user, subscription, kind=kind, defaults=current.defaults)
     if locale is not None:
-        which = replace(which, locale=locale)
+        which = which._replace(locale=locale)
     output = Output(as_json=as_json)
     covered = _period(which, which.schedule(whose), period, output)
     client = None if sample else current.users_database

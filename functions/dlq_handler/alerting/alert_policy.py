@@ -20,7 +20,7 @@ leader then, or the next message of any other cause does.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
@@ -37,8 +37,7 @@ LEADER_TIMEOUT = timedelta(minutes=15)
 https://cloud.google.com/pubsub/docs/subscription-retry-policy"""
 
 
-@dataclass(frozen=True, kw_only=True)
-class CauseState:
+class CauseState(NamedTuple):
     """The stored state of a cause.
 
     Attributes:
@@ -50,7 +49,7 @@ class CauseState:
         leader_due_at: until when the leader or the claimant is expected; None: no channel lacks an alert.
     """
 
-    told_at: Mapping[str, datetime] = field(default_factory=dict)
+    told_at: Mapping[str, datetime] = {}
     claimed_by: str = ""
     claimed_until: datetime | None = None
     claimant: str = ""
@@ -185,7 +184,7 @@ def claim_cause(state: CauseState, *, message: str, call: str, now: datetime) ->
 
 def lead_cause(state: CauseState, message: str, *, now: datetime) -> CauseState:
     """The state while a message leads the cause."""
-    return replace(state, leader=message, leader_due_at=now + LEADER_TIMEOUT)
+    return state._replace(leader=message, leader_due_at=now + LEADER_TIMEOUT)
 
 
 def settle_claim(
@@ -201,10 +200,10 @@ def settle_claim(
         is_all: whether every channel now knows of all records that the call found.
         now: the present.
     """
-    after = replace(state, told_at={**state.told_at, **dict.fromkeys(told, now)})
+    after = state._replace(told_at={**state.told_at, **dict.fromkeys(told, now)})
     if state.claimed_by != call:
         return after
-    after = replace(after, claimed_by="", claimed_until=None, claimant="")
+    after = after._replace(claimed_by="", claimed_until=None, claimant="")
     if after.leader:
         return after
-    return replace(after, leader_due_at=None) if is_all else lead_cause(after, message, now=now)
+    return after._replace(leader_due_at=None) if is_all else lead_cause(after, message, now=now)

@@ -1,7 +1,7 @@
 """Mail: what is sent, from whom, through whom, and how that can end. Pure; a provider has a folder of its own here."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from enum import StrEnum
 from typing import NamedTuple, Protocol
@@ -49,8 +49,7 @@ class RecipientRole(StrEnum):
     """This recipient gets a copy."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class MailRecipient:
+class MailRecipient(NamedTuple):
     """One address that gets the mail, as a message of its own: no recipient's headers name another one.
 
     Attributes:
@@ -64,7 +63,7 @@ class MailRecipient:
     address: str
     name: str = ""
     role: RecipientRole = RecipientRole.TO
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = {}
     unsubscribe_url: str = ""
 
 

@@ -1,7 +1,6 @@
 """The gallery of the kinds of report, made of the data that each kind brings along to be looked at."""
 
 import itertools
-from dataclasses import replace
 from datetime import UTC, datetime
 from http import HTTPStatus
 
@@ -51,7 +50,7 @@ def sample_mail(request: Request) -> Response:
     if kind not in previews.known_kinds() or amount is None:
         raise HTTPException(HTTPStatus.NOT_FOUND)
     user, subscription = sample_subject(kind, BUILT_IN_DEFAULTS)
-    subscription = replace(subscription, locale=request.query_params.get("locale", "en"))
+    subscription = subscription._replace(locale=request.query_params.get("locale", "en"))
     period = next_period(subscription, subscription.schedule(user), datetime.now(UTC))
     mail = previews.build(
         kind,

@@ -2,7 +2,6 @@
 
 import functools
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Any
@@ -235,7 +234,7 @@ def preview_mail(request: Request) -> Response:
     client = console.session.users_database
     user, subscription = read_subject(client, user_id, subscription_id, kind=None, defaults=console.session.defaults)
     if locale := request.query_params.get("locale"):
-        subscription = replace(subscription, locale=locale)
+        subscription = subscription._replace(locale=locale)
     covered = _period(user, subscription, request.query_params.get("period", "").strip())
     mail = build_live(console.session, user, subscription, covered)
     if isinstance(mail, previews.NothingToSend):

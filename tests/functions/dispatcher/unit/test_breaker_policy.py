@@ -1,6 +1,5 @@
 """When complaints and bounces alert people, and when they stop the runs."""
 
-from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
@@ -117,7 +116,7 @@ def test_without_any_limit_it_is_off() -> None:
 
 
 def told(state: BreakerState, *kinds: AlertKind, at: datetime) -> BreakerState:
-    return replace(state, told={**state.told, **dict.fromkeys((kind.value for kind in kinds), at)})
+    return state._replace(told={**state.told, **dict.fromkeys((kind.value for kind in kinds), at)})
 
 
 def test_each_alert_comes_once_a_day() -> None:
@@ -184,6 +183,6 @@ def test_an_alert_comes_again_on_the_day_of_a_resumption() -> None:
 
 def test_statistics_that_shrink_count_as_nothing_added() -> None:
     """A provider may correct its figures."""
-    state = replace(stopped().resumed(at=NOON, by="", note=""), baseline={TODAY: figures(1000, complaints=9)})
+    state = stopped().resumed(at=NOON, by="", note="")._replace(baseline={TODAY: figures(1000, complaints=9)})
     decision = decide(state, {TODAY: figures(900, complaints=8)}, LIMITS, run_time=NOON + HOUR)
     assert decision.state.figures == figures(0)

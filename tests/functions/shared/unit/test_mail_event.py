@@ -65,7 +65,7 @@ def stored(record: MailRecord) -> MailRecord:
     read = MailRecord.from_snapshot(snapshot)
     assert read is not None
     assert read.version == SENT_AT
-    return MailRecord(**{**vars(read), "version": None})
+    return read._replace(version=None)
 
 
 @pytest.mark.parametrize(
