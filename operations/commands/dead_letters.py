@@ -33,6 +33,7 @@ from operations.output import Output
 from operations.parallel import in_parallel
 from operations.replay import Replay
 from operations.replay_decision import ReplayOutcome
+from operations.runs import Runs
 from operations.session import Session
 from operations.users import Users
 
@@ -99,9 +100,8 @@ def list_(
         since=since,
     )
     rows = dead_letters.with_delivery_states(dead_letters.find(wanted, limit=most))
-    if user and not rows and not any(dead_letters.find(LetterFilter(state=None, user_id=user), limit=1)):
-        # A slip, or a user without any.
-        Users(current.users_database).get(user)
+    if not rows:
+        _check_that_it_exists(current, dead_letters, user=user, run=run)
     print_list(
         Output(as_json=as_json, as_csv=as_csv),
         rows,
@@ -110,6 +110,18 @@ def list_(
         count=lambda: dead_letters.count(wanted),
         empty="There are no such dead letters.",
     )
+
+
+def _check_that_it_exists(current: Session, letters: DeadLetters, *, user: str | None, run: str | None) -> None:
+    """Tell a slip from a user or a run without dead letters.
+
+    Raises:
+        NotFound: there is no such user or run, nor a dead letter of it.
+    """
+    if user and not any(letters.find(LetterFilter(state=None, user_id=user), limit=1)):
+        Users(current.users_database).get(user)
+    if run and not any(letters.find(LetterFilter(state=None, run_id=run), limit=1)):
+        Runs(current.pipeline_database).check(run)
 
 
 @app.command()

@@ -65,11 +65,13 @@ def test_dead_letters_by_user_run_kind_and_cause(project: Project) -> None:
         ("--run", row["run_id"], {"u1", "u2"}),
         ("--kind", row["kind"], {"u1", "u2"}),
         ("--kind", "other", set()),
-        ("--run", "20261124T1400Z", set()),
     ):
         found = project.reports(*LETTERS, name, value, "--json").json
         assert {each["user_id"] for each in found} == users, (name, value)
-    assert project.reports(*LETTERS, "--user", "u1", "--state", "replayed", "--json").json == []
+    for filters in (("--user", "u1"), ("--run", row["run_id"])):
+        assert project.reports(*LETTERS, *filters, "--state", "replayed", "--json").json == []
+    missing = project.reports(*LETTERS, "--run", "20261124T1400Z")
+    assert (missing.status, missing.err) == (1, "There is no run 20261124T1400Z: reports runs shows the latest.\n")
 
 
 @pytest.mark.parametrize(
