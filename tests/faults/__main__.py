@@ -27,6 +27,8 @@ from tests.support import REPOSITORY
 _SHOWN_VIOLATIONS = 20
 _PLAIN_WIDTH = 200
 _ALL = "all"
+_INTERRUPTED = 130
+"""The exit status after Ctrl-C, as a shell has it."""
 
 
 def _arguments() -> argparse.Namespace:
@@ -54,9 +56,10 @@ def _arguments() -> argparse.Namespace:
     return arguments
 
 
-async def _play_all(world: World, chosen: list[Scenario], *, reports: int, seed: int, console: Console) -> list[Played]:
-    """Returns what was played. What cannot be played is said to the console."""
-    results = []
+async def _play_all(
+    world: World, chosen: list[Scenario], results: list[Played], *, reports: int, seed: int, console: Console
+) -> None:
+    """Add what is played to the results. What cannot be played is said to the console."""
     unplayed = []
     try:
         with console.status("Starting the local cloud and the functions"):
@@ -77,7 +80,6 @@ async def _play_all(world: World, chosen: list[Scenario], *, reports: int, seed:
         await world.stop()
     for line in unplayed:
         console.print(line, style="yellow", markup=False, highlight=False, soft_wrap=True)
-    return results
 
 
 def _show(results: list[Played], *, seed: int, console: Console) -> None:
@@ -123,7 +125,11 @@ def _commit() -> str:
 
 
 def main() -> int:
-    """Play the scenarios of the command line; returns 0 if no rule was broken, 2 if nothing could be played."""
+    """Play the scenarios of the command line.
+
+    Returns:
+        0 if no rule was broken, 1 if one was, 2 if nothing could be played, 130 after Ctrl-C.
+    """
     arguments = _arguments()
     console = Console()
     if not console.is_terminal:
@@ -147,12 +153,18 @@ def main() -> int:
     commit = _commit()
     with tempfile.TemporaryDirectory() as temporary:
         logs = arguments.logs or Path(temporary)
+        results: list[Played] = []
         try:
             world = World(logs, in_two_databases=arguments.two_databases)
-            results = asyncio.run(_play_all(world, chosen, reports=arguments.reports, seed=seed, console=console))
+            asyncio.run(_play_all(world, chosen, results, reports=arguments.reports, seed=seed, console=console))
         except LocalCloudError as error:
             console.print(str(error))
             return 2
+        except KeyboardInterrupt:
+            if results:
+                _show(results, seed=seed, console=console)
+            console.print(f"Stopped: {len(results)} of {len(chosen)} scenarios were played.")
+            return _INTERRUPTED
     if not results:
         return 2
     _show(results, seed=seed, console=console)
