@@ -96,6 +96,9 @@ def serve(
         firestore = 0
     if tasks is None and tasks_rest is not None:
         tasks = 0
+    for option, file in (("--require-indexes", require_indexes), ("--seed", seed), ("--export", export)):
+        if firestore is None and file is not None:
+            raise typer.BadParameter(f"{option} is Firestore's: add --firestore=PORT")
     from local_cloud.serve import serve as serve_emulators
 
     collect_rarely()

@@ -98,3 +98,17 @@ def test_an_export_that_cannot_be_written_is_refused_at_the_start(tmp_path: Path
     )
     assert (ended.returncode, ended.stdout) == (1, "")
     assert f"{file} cannot be written" in ended.stderr
+
+
+@pytest.mark.parametrize("option", ["--require-indexes", "--seed", "--export"])
+def test_a_file_of_firestore_without_firestore_is_refused(option: str) -> None:
+    ended = subprocess.run(
+        [sys.executable, "-m", "local_cloud", "serve", "--tasks", "0", option, "some.json"],
+        cwd=REPOSITORY,
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=False,
+    )
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert f"{option} is Firestore's: add --firestore=PORT" in ended.stderr
