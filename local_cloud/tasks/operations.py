@@ -60,11 +60,12 @@ class Operations:
 def operation_name(queue: str, method: str, request_id: str) -> str:
     """The name of the operation of a call; the same request id for the same queue is the same operation.
 
-    The documentation does not say how far a request id reaches. Where it reached further than its queue, a batch for
-    another queue would silently make no tasks.
+    The documentation does not say how far a request id reaches. If it reached beyond its queue, a batch for another
+    queue would silently make no tasks.
     """
     location, _, queue_id = queue.partition("/queues/")
-    return f"{location}/operations/{method}-{queue_id}-{request_id or uuid4()}"
+    # A dot, which no queue's id has: with a dash, the request a-b of q would be the request b of q-a.
+    return f"{location}/operations/{method}-{queue_id}.{request_id or uuid4()}"
 
 
 def finished(

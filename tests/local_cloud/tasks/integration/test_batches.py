@@ -95,13 +95,14 @@ def test_a_repeated_request_id_is_the_same_operation(paused: Tasks) -> None:
     assert again.metadata.state == Created.SUCCEEDED
 
 
-def test_a_request_id_of_one_queue_makes_tasks_in_another(paused: Tasks) -> None:
-    other = f"{LOCATION}/queues/other"
+@pytest.mark.parametrize(("first", "second"), [("once", "once"), ("other-once", "once")])
+def test_a_request_id_of_one_queue_makes_tasks_in_another(paused: Tasks, first: str, second: str) -> None:
+    other = f"{QUEUE}-other"
     paused.client.create_queue(parent=LOCATION, queue={"name": other})
     paused.client.pause_queue(name=other)
-    for queue in (QUEUE, other):
+    for queue, request_id in ((QUEUE, first), (other, second)):
         requests = [{"parent": queue, "task": paused.task() | {"name": f"{queue}/tasks/t"}}]
-        paused.client.batch_create_tasks({"parent": queue, "requests": requests, "request_id": "once"})
+        paused.client.batch_create_tasks({"parent": queue, "requests": requests, "request_id": request_id})
 
     assert [task.name for task in paused.client.list_tasks(parent=other)] == [f"{other}/tasks/t"]
 
