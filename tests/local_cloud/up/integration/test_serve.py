@@ -86,29 +86,29 @@ def test_firestore_begins_with_a_file_requires_indexes_and_ends_with_a_file(
     assert data.read_text() == DATA.replace("    }\n  }\n}", '    },\n    "cities/SF": {}\n  }\n}')
 
 
-def test_an_export_that_cannot_be_written_is_refused_at_the_start(tmp_path: Path) -> None:
-    file = tmp_path / "missing" / "data.json"
+def not_started(*options: str) -> tuple[int, str]:
+    """The exit status and the error output of a `serve` that does not start."""
     ended = subprocess.run(
-        [sys.executable, "-m", "local_cloud", "serve", "--firestore", "0", "--export", str(file)],
+        [sys.executable, "-m", "local_cloud", "serve", *options],
         cwd=REPOSITORY,
         capture_output=True,
         text=True,
         timeout=100,
         check=False,
     )
-    assert (ended.returncode, ended.stdout) == (1, "")
-    assert f"{file} cannot be written" in ended.stderr
+    assert ended.stdout == ""
+    return ended.returncode, ended.stderr
+
+
+def test_an_export_that_cannot_be_written_is_refused_at_the_start(tmp_path: Path) -> None:
+    file = tmp_path / "missing" / "data.json"
+    status, said = not_started("--firestore", "0", "--export", str(file))
+    assert status == 1
+    assert f"{file} cannot be written" in said
 
 
 @pytest.mark.parametrize("option", ["--require-indexes", "--seed", "--export"])
 def test_a_file_of_firestore_without_firestore_is_refused(option: str) -> None:
-    ended = subprocess.run(
-        [sys.executable, "-m", "local_cloud", "serve", "--tasks", "0", option, "some.json"],
-        cwd=REPOSITORY,
-        capture_output=True,
-        text=True,
-        timeout=100,
-        check=False,
-    )
-    assert (ended.returncode, ended.stdout) == (2, "")
-    assert f"{option} is Firestore's: add --firestore=PORT" in ended.stderr
+    status, said = not_started("--tasks", "0", option, "some.json")
+    assert status == 2
+    assert f"{option} is Firestore's: add --firestore=PORT" in said
