@@ -56,7 +56,7 @@ async def serve(
         LocalCloudError: a file cannot be read or written, or is not what it should be.
     """
     if export is not None and not os.access(export.parent, os.W_OK | os.X_OK):
-        raise LocalCloudError(f"{export} cannot be written: {export.parent} is no folder to write into.")
+        raise LocalCloudError(f"{export} cannot be written: {export.parent} is not a folder that you can write to.")
     stopped = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)

@@ -19,7 +19,7 @@ from local_cloud.rest import RestServer
 from local_cloud.rpc import Method, Middleware, RpcError, RpcServer
 
 _SERVICE = "google.firestore.v1.Firestore"
-_ELSEWHERE = "The local Firestore answers runQuery only over REST: have the client use gRPC for the rest, its default."
+_ELSEWHERE = "Over REST, the local Firestore answers only runQuery: for all other calls use gRPC, the clients' default."
 _MAX_REQUEST_BYTES = 10 * 1024 * 1024
 """https://firebase.google.com/docs/firestore/quotas#writes_and_transactions"""
 

@@ -19,8 +19,8 @@ class _KindText(NamedTuple):
 _KIND_TEXTS = {
     AlertKind.OVERDUE_REPORTS: _KindText(
         "Reports are overdue: their tasks ended without a trace",
-        "They have new tasks, and no report is sent twice. This happens if the worker is killed or runs out of "
-        "memory or time, or if no instance was there for any attempt: the worker's log says which.",
+        "They have new tasks, and no report is sent twice. A task ends without a trace if the worker is killed or runs "
+        "out of memory or time, or if no instance was there for any attempt: the worker's log says which.",
         ("reports runs show {run}", "reports queue show"),
     ),
     AlertKind.RUN_ERRORS: _KindText(
@@ -111,7 +111,10 @@ def make_system_alert(stored: StoredSystemAlert, others: int, since: datetime, *
 
 
 def _links(stored: StoredSystemAlert, delivery_id: str, links: AlertLinks) -> tuple[Link, ...]:
-    """Only a run's own alert links to the run: the task of another may be an operator's, whose id no run has."""
+    """The links to the delivery, to the queues, or to the run.
+
+    An alert about a delivery or the key comes from a task. If an operator made the task, its run id is that of no run.
+    """
     if delivery_id:
         return links.of_delivery(delivery_id)
     if stored.kind == AlertKind.KEY_REFUSED:
