@@ -42,7 +42,16 @@ def not_deployed(function: str, *, root: Path = REPOSITORY) -> list[str]:
 
 
 def lay_out(checkout: Checkout, name: str, folder: Path) -> Path:
-    """A function as an instance has it that is deployed from a version of the repository."""
+    """Lay a function out as an instance has it.
+
+    Args:
+        checkout: the version of the repository that is deployed.
+        name: the function.
+        folder: where to lay it out, in a folder of its own.
+
+    Returns:
+        the folder of the function.
+    """
     directory = folder / checkout.name.replace(" ", "-") / name
     shutil.copytree(checkout.path / "functions", directory / "functions", ignore=shutil.ignore_patterns("__pycache__"))
     main: str = runpy.run_path(str(checkout.path / "deployment" / "stage_function.py"))["MAIN"]

@@ -31,8 +31,8 @@ configuration_of() {
     sets --base-image "$service/build-base-image].basename()" "$RUNTIME"
     turns automatic-updates "$service/build-enable-automatic-updates]" true
     # The build compiles the function's modules, and then sets the times of all files to 1980. Python takes that for a
-    # change and would compile them again in each new instance, unless it compares contents, as it does where the build
-    # has this variable. https://docs.python.org/3/library/py_compile.html#py_compile.PycInvalidationMode
+    # change, and would compile them again in each new instance. If the build has this variable, Python compares contents
+    # instead of times. https://docs.python.org/3/library/py_compile.html#py_compile.PycInvalidationMode
     printf '%s\t%s\n' "--set-build-env-vars=SOURCE_DATE_EPOCH=$IMAGE_TIME" \
       "$service/build-environment-variables].json().SOURCE_DATE_EPOCH=$IMAGE_TIME"
     if is_public "$name"; then ingress=all; fi

@@ -110,7 +110,7 @@ class RestServer:
             status = HTTP_STATUS[error.code]
             return _whole(transcoding.error_to_json(error, status), status)
         except ConnectionResetError:
-            # The caller has gone, which is no mistake: what this answers reaches no one.
+            # The caller has closed the connection, which is no error here. This answer goes nowhere.
             return web.Response()
 
     async def _answer(self, http: web.Request) -> web.StreamResponse:

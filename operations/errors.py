@@ -27,8 +27,8 @@ class NotFound(OperatorError):
     """There is no such run, delivery, dead letter, queue, task or user.
 
     Args:
-        text: what there is not.
-        suggestion: a question about ids that are like the wanted one, with a space in front; may be empty.
+        text: what does not exist, and how to find what does.
+        suggestion: a question that names similar ids, with a space in front; empty if there are none.
     """
 
     def __init__(self, text: str, suggestion: str = "") -> None:

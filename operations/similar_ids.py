@@ -9,8 +9,8 @@ from functions.shared.ids import is_document_id
 
 _MOST = 3
 _READ = 20
-"""How many ids are read for each look: what begins like the id, like all but its last character, then like ever
-shorter beginnings."""
+"""How many ids each look reads: those that begin with the id, with all but its last character, then with shorter and
+shorter beginnings of it."""
 
 _LAST = "\uf8ff"
 """Sorts behind every id that is written."""

@@ -74,7 +74,7 @@ class RunPart(BaseModel):
             run_time: the time that the run is for, in UTC.
             shares: among how many instances its shards are divided.
         """
-        # Nothing to check, so a run that one request does need not build what checks a task's body.
+        # These values need no validation. A run that ends within one request then never builds Pydantic's validator.
         return cls.model_construct(
             run_id=run_id(run_time), scheduled_for=run_time, attempt=uuid.uuid4().hex, shares=shares, part=1
         )

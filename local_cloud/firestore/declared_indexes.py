@@ -26,10 +26,10 @@ AUTOMATIC = frozenset({Mode.ASCENDING, Mode.DESCENDING, Mode.CONTAINS})
 """The indexes that a field has in each collection unless an override says otherwise."""
 
 NO_MODES: frozenset[Mode] = frozenset()
-"""Those that it has over all collections with one id together unless an override says otherwise."""
+"""The indexes that a field has over all collections of one id together unless an override says otherwise."""
 
 FieldModes = Mapping[FieldPath, frozenset[Mode]]
-"""The indexes of fields that have others than that. The empty path stands for all fields that are not listed."""
+"""The indexes of the fields that overrides name. The empty path stands for all fields that are not listed."""
 
 
 def modes_of(path: FieldPath, overridden: FieldModes, default: frozenset[Mode]) -> frozenset[Mode]:

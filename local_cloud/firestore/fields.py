@@ -61,7 +61,7 @@ def project(document: Message, paths: Iterable[FieldPath], projected: Message) -
 
 
 def check_document(document: Message) -> None:
-    """Refuse what Firestore does not store of any size, and cut timestamps to the microseconds that it keeps.
+    """Refuse what Firestore does not store, sizes apart, and cut timestamps to the microseconds that it keeps.
 
     Raises:
         RpcError: INVALID_ARGUMENT, naming the field.
@@ -107,9 +107,9 @@ def _check_value(value: Message, path: FieldPath, depth: int, *, in_array: bool)
 
 
 def _check_depth(path: FieldPath, depth: int) -> None:
-    """Refuse what is in more than 20 maps and arrays.
+    """Refuse a value that is within more than 20 maps and arrays.
 
-    Firestore's own way to count (https://github.com/googleapis/nodejs-firestore/pull/1815).
+    Firestore counts both, and only those that are not empty: https://github.com/googleapis/nodejs-firestore/pull/1815
     """
     if depth > MAX_DEPTH:
         raise invalid_argument(f"Property {format_field_path(path[:1])} is nested deeper than {MAX_DEPTH} levels.")

@@ -24,7 +24,7 @@ MAX_INDEX_ENTRIES = 40_000
 
 
 def count(fields: Message, declared: DeclaredIndexes) -> int:
-    """The entries of a document in the indexes of its fields, of a collection and of its group, and in composite ones.
+    """The entries of a document in the single-field and composite indexes of its collection and its collection group.
 
     Args:
         fields: the document's.

@@ -31,8 +31,8 @@ def next_token(request: Message, place: bytes) -> str:
     """The token for the page after the one that a request got.
 
     Args:
-        request: the request.
-        place: what `place` gives back for that page.
+        request: the request for the page before.
+        place: what `place` is to return for the next page.
     """
     return base64.urlsafe_b64encode(_mark(request) + place).decode()
 
@@ -41,7 +41,7 @@ def place(request: Message) -> bytes:
     """Where the page that a request asks for begins, empty for the first page.
 
     Raises:
-        RpcError: INVALID_ARGUMENT, its page token is none, or one of another list.
+        RpcError: INVALID_ARGUMENT, its page token is malformed, or one of another list.
     """
     if not request.page_token:
         return b""

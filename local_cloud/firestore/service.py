@@ -291,11 +291,10 @@ class FirestoreService:
         points = max(0, min(request.partition_count, len(paths) // _SMALLEST_PARTITION - 1))
         starts = [paths[len(paths) * point // (points + 1)] for point in range(1, points + 1)]
         after = pages.place(request).decode()
-        size = pages.page_size(request)
         if after:
             starts = starts[starts.index(after) + 1 :] if after in starts else []
         response = PartitionQueryResponse()
-        size = size or len(starts)
+        size = pages.page_size(request) or len(starts)
         for path in starts[:size]:
             cursor = Cursor(before=True)
             cursor.values.add(reference_value=f"{database.root}/{path}")

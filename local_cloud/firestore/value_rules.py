@@ -59,7 +59,7 @@ def check(value: Message, what: str) -> None:
 
 
 def _check_vector(fields: Message, what: str) -> None:
-    """Refuse what has a vector's mark, and is not an array of numbers beside it."""
+    """Refuse a map that is marked as a vector but has not exactly an array of numbers beside the mark."""
     array = fields["value"] if len(fields) == 2 and "value" in fields else None
     if array is None or array.WhichOneof("value_type") != "array_value":
         raise invalid_argument(f"{what} holds a vector that is no array.")

@@ -201,7 +201,7 @@ def _is_lower(character: str) -> bool:
 
 
 def check_push_config(config: Any) -> None:
-    """Refuse a push endpoint that is not a URL, or a token of no account.
+    """Refuse a push endpoint that is not a URL, or an OIDC token without an account.
 
     Raises:
         RpcError: INVALID_ARGUMENT.

@@ -151,8 +151,8 @@ def _check_target(queue: Any) -> None:
     check_headers(
         "HttpTarget.headerOverrides", [(each.header.key, each.header.value) for each in target.header_overrides]
     )
-    # "Both the service account email and the audience MUST be specified", and the scope: a task's token needs only the
-    # email.
+    # "Both the service account email and the audience MUST be specified" for a queue's OIDC token, and the scope for an
+    # OAuth token. A task's own token needs only the email.
     if target.HasField("oidc_token") and not (target.oidc_token.service_account_email and target.oidc_token.audience):
         raise invalid("HttpTarget.oidcToken.serviceAccountEmail and HttpTarget.oidcToken.audience are required.")
     if target.HasField("oauth_token") and not (target.oauth_token.service_account_email and target.oauth_token.scope):

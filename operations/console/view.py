@@ -100,7 +100,7 @@ class View:
         """
         viewer = request.state.viewer
         token = request.app.state.console.tokens.make(viewer)
-        # As the browser sent it: Starlette's own has its percent signs decoded, and an id may contain anything.
+        # As the browser sent it: Starlette decodes its own path, and an id may contain a slash or a question mark.
         path = request.scope["raw_path"].decode()
         section = next((each for each, _ in self._sections[1:] if f"{path}/".startswith(f"{each}/")), path)
         html = self._templates.get_template(template).render(

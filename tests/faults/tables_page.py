@@ -24,13 +24,13 @@ def counts(results: Sequence[Played]) -> list[str]:
 
 
 def make_page(results: Sequence[Played], *, command: str, commit: str, machine: str, on: date) -> str:
-    """The page.
+    """The page, in Markdown.
 
     Args:
-        results: of the scenarios, those of a provider one after the other, and of a group of them likewise.
-        command: made them.
-        commit: of the code that was played.
-        machine: on which.
+        results: of the scenarios, those of a provider together, and within it those of a group.
+        command: the command that played them.
+        commit: the commit of the code that was played.
+        machine: the machine, such as "2 cores, Linux x86_64, Python 3.13.5".
         on: the day in UTC.
     """
     total = dict(zip((*FIGURES, "seconds"), counts(results), strict=True))

@@ -56,7 +56,7 @@ class AlertLinks(NamedTuple):
         return tuple(self._links(f"/deliveries/{quote(delivery_id, safe='')}", delivery_id))
 
     def of_queues(self, *, logged: str) -> tuple[Link, ...]:
-        """The links of an alert for which people pause the queues.
+        """The links of an alert that advises people to pause the queues.
 
         Args:
             logged: what the logs about it contain.

@@ -57,5 +57,5 @@ class Alert(NamedTuple):
 
 
 def clock_time(timestamp: datetime) -> str:
-    """A time as alerts show it: as the commands and the due times do."""
+    """A time as alerts show it, in the form of commands and due times: 2026-11-24T13:14:00Z."""
     return timestamp.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
