@@ -7,6 +7,7 @@ import runpy
 import shutil
 import subprocess
 import sys
+from collections.abc import Mapping
 from importlib.metadata import packages_distributions
 from pathlib import Path
 
@@ -15,6 +16,8 @@ from benchmarks.checkout import Checkout
 REPOSITORY = Path(__file__).resolve().parents[1]
 
 _IMAGE_TIME = 315532801
+"""What every file of an image has for its time, in Unix seconds: a second after the beginning of 1980."""
+
 _HIDE = """
 import sys
 class Hidden:
@@ -56,24 +59,29 @@ def lay_out(checkout: Checkout, name: str, folder: Path) -> Path:
     shutil.copytree(checkout.path / "functions", directory / "functions", ignore=shutil.ignore_patterns("__pycache__"))
     main: str = runpy.run_path(str(checkout.path / "deployment" / "stage_function.py"))["MAIN"]
     (directory / "main.py").write_text(main.format(function=name), encoding="utf-8")
-    _build(directory, (checkout.path / "deployment" / "run_service.sh").read_text(encoding="utf-8"))
+    deploying = (checkout.path / "deployment" / "run_service.sh").read_text(encoding="utf-8")
+    has_time = "--set-build-env-vars=SOURCE_DATE_EPOCH=" in deploying
+    build(directory, {"SOURCE_DATE_EPOCH": f"{_IMAGE_TIME}"} if has_time else {})
     # Python imports it before all else.
     hidden = hiding(not_deployed(name, root=checkout.path))
     (directory / "sitecustomize.py").write_text(hidden, encoding="utf-8")
     return directory
 
 
-def _build(directory: Path, deploying: str) -> None:
-    """Do to a function what its build does, with the variables of the script that deploys it.
+def build(directory: Path, variables: Mapping[str, str]) -> None:
+    """Do to a function what its build does.
 
     The build compiles the modules, and the image has the same time for all files, by which Python finds most compiled
     modules to be out of date.
     https://github.com/GoogleCloudPlatform/buildpacks/blob/main/cmd/python/functions_framework/lib/lib.go
     https://github.com/buildpacks/lifecycle/issues/1358
+
+    Args:
+        directory: the function's.
+        variables: those of the build.
     """
-    given = {"SOURCE_DATE_EPOCH": f"{_IMAGE_TIME}"} if "--set-build-env-vars=SOURCE_DATE_EPOCH=" in deploying else {}
     compiling = [sys.executable, "-m", "compileall", "-f", "-q", "."]
-    environment = {**{name: value for name, value in os.environ.items() if name != "SOURCE_DATE_EPOCH"}, **given}
+    environment = {name: value for name, value in os.environ.items() if name != "SOURCE_DATE_EPOCH"} | dict(variables)
     subprocess.run(compiling, cwd=directory, env=environment, check=True)  # noqa: S603  this interpreter
     for path in directory.rglob("*"):
         os.utime(path, (_IMAGE_TIME, _IMAGE_TIME))

@@ -2,7 +2,6 @@
 Functions."""
 
 import json
-import os
 import re
 import subprocess
 import sys
@@ -11,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from benchmarks.deployed import build
 from deployment.stage_function import stage
 from tests.deployment.conftest import PROJECT, REPOSITORY, Deployment, FirstDeployment
 from tests.deployment.stand_in.project import Project
@@ -20,8 +20,6 @@ State = dict[str, Any]
 TOPIC = f"projects/{PROJECT}/topics/report-dead-letters"
 FUNCTIONS = ("dispatcher", "worker", "dlq-handler")
 TRIGGER = f"{PLACE}/triggers/report-dlq-handler-123456"
-IMAGE_TIME = 315532801
-"""That of every file in an image of buildpacks: https://github.com/buildpacks/lifecycle/issues/1358"""
 
 
 def of_cloud_functions(state: State) -> None:
@@ -87,11 +85,7 @@ def test_an_instance_compiles_no_module_again(tmp_path: Path, first_deployment: 
     (words,) = [call for call in first_deployment.calls if call[:3] == ["run", "deploy", "report-worker"]]
     (variable,) = [word.split("=", 1)[1] for word in words if word.startswith("--set-build-env-vars=")]
     stage(REPOSITORY, "worker", tmp_path)
-    # What the build does: https://github.com/GoogleCloudPlatform/buildpacks/blob/main/cmd/python/functions_framework/lib/lib.go
-    compiling = [sys.executable, "-m", "compileall", "-f", "-q", "."]
-    subprocess.run(compiling, cwd=tmp_path, env=os.environ | dict([variable.split("=")]), check=True)
-    for file in tmp_path.rglob("*"):
-        os.utime(file, (IMAGE_TIME, IMAGE_TIME))
+    build(tmp_path, dict([variable.split("=")]))
     importing = [sys.executable, "-v", "-c", "import functions.shared.ids"]
     said = subprocess.run(importing, cwd=tmp_path, capture_output=True, text=True, check=True).stderr
     source = tmp_path / "functions" / "shared" / "ids.py"
