@@ -2,15 +2,19 @@
 
 import asyncio
 import fcntl
+import os
 import random
+import signal
 import socket
+import subprocess
+import sys
 import tempfile
 import threading
 import warnings
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any, TypeVar
+from typing import IO, Any, NamedTuple, TypeVar
 
 from google.api_core.exceptions import DeadlineExceeded
 
@@ -109,6 +113,44 @@ def _is_free(port: int) -> bool:
 
 
 _ports = _Ports()
+
+
+class Interrupted(NamedTuple):
+    """How a command ended on Ctrl-C.
+
+    Attributes:
+        status: the exit status.
+        printed: the standard output.
+        said: the standard error.
+    """
+
+    status: int
+    printed: str
+    said: str
+
+
+def interrupt(module: str, *arguments: str, after_lines: int) -> Interrupted:
+    """Run a module of this repository, and press Ctrl-C.
+
+    Args:
+        module: its name.
+        arguments: of its command line.
+        after_lines: how many lines it has printed by then.
+    """
+    with subprocess.Popen(
+        [sys.executable, "-m", module, *arguments],
+        cwd=REPOSITORY,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    ) as process:
+        assert process.stdout is not None
+        before = "".join(process.stdout.readline() for _ in range(after_lines))
+        # As a terminal does it: to each process of the group.
+        os.killpg(process.pid, signal.SIGINT)
+        printed, said = process.communicate(timeout=PATIENCE_SECONDS)
+    return Interrupted(process.returncode, before + printed, said)
 
 
 def free_ports(count: int) -> int:

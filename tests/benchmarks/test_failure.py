@@ -3,10 +3,8 @@
 import errno
 import itertools
 import os
-import signal
 import socket
 import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -25,7 +23,7 @@ from benchmarks.function import Function
 from benchmarks.load import repeats_in_words, send
 from benchmarks.table import Table
 from functions.shared.report_task import ReportTask
-from tests.support import PATIENCE_SECONDS, REPOSITORY
+from tests.support import REPOSITORY, interrupt
 
 TABLE = Table(title="Before", columns=["", "s"], rows=[["all", "1"]])
 
@@ -80,20 +78,9 @@ def test_a_function_that_does_not_start_says_why(tmp_path: Path) -> None:
 
 
 def test_ctrl_c_ends_a_benchmark_with_one_line() -> None:
-    with subprocess.Popen(
-        [sys.executable, "-m", "benchmarks", "memory"],
-        cwd=REPOSITORY,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    ) as process:
-        assert process.stdout is not None
-        assert "cores" in process.stdout.readline()
-        # As a terminal does it: to each process of the group.
-        os.killpg(process.pid, signal.SIGINT)
-        _, said = process.communicate(timeout=PATIENCE_SECONDS)
-    assert (process.returncode, said) == (130, "benchmarks: stopped\n")
+    ended = interrupt("benchmarks", "memory", after_lines=1)
+    assert "cores" in ended.printed.splitlines()[0]
+    assert (ended.status, ended.said) == (130, "benchmarks: stopped\n")
 
 
 @contextmanager

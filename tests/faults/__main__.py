@@ -16,6 +16,7 @@ from rich.console import Console
 from rich.table import Table
 
 from local_cloud.errors import LocalCloudError
+from operations.__main__ import INTERRUPTED
 from tests.faults.older_version import OlderVersionMissing
 from tests.faults.runner import Played, play
 from tests.faults.scenario_run import FEW_REPORTS, Scenario
@@ -27,8 +28,6 @@ from tests.support import REPOSITORY
 _SHOWN_VIOLATIONS = 20
 _PLAIN_WIDTH = 200
 _ALL = "all"
-_INTERRUPTED = 130
-"""The exit status after Ctrl-C, as a shell has it."""
 
 
 def _arguments() -> argparse.Namespace:
@@ -164,7 +163,7 @@ def main() -> int:
             if results:
                 _show(results, seed=seed, console=console)
             console.print(f"Stopped: {len(results)} of {len(chosen)} scenarios were played.")
-            return _INTERRUPTED
+            return INTERRUPTED
     if not results:
         return 2
     _show(results, seed=seed, console=console)
